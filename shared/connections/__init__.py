@@ -1,0 +1,1 @@
+"""Connections: a Mailchimp account that someone connected, and who agreed to what."""

@@ -1,0 +1,1 @@
+"""Exports: the heart. What an export is, how a run is started, planned, sent and finished."""

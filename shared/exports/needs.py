@@ -1,0 +1,252 @@
+"""What the heart needs of the world, as small protocols; storage/, segments/, mailchimp/ keep them.
+
+Everything here may be called twice. State moves by conditional writes only: `create` happens
+once, `replace` needs the ETag that was read. Edges translate their SDK's errors into errors.py
+(Unavailable for what may pass, NotFound, Conflict, Changed), and never let an SDK's error through.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
+
+from shared.errors import Changed, NotFound
+from shared.exports.audience import (
+    Account,
+    Audience,
+    BatchAnswer,
+    CallCounts,
+    Held,
+    Member,
+    MergeField,
+    Tag,
+    TagAnswer,
+)
+from shared.exports.source import SegmentSnapshot, Snapshot, UnreadableRow
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+__all__ = [
+    "Files",
+    "Lease",
+    "Leases",
+    "Mailchimp",
+    "MailchimpSession",
+    "Queue",
+    "Records",
+    "SegmentSource",
+    "Stored",
+    "update",
+]
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Stored(Generic[T]):
+    """A value as it was read, with the ETag that a conditional write needs."""
+
+    key: str
+    value: T
+    etag: str
+
+
+class Records(Protocol[T]):
+    """One kind of record (connections, exports, runs, chunks ...).
+
+    A key is one or two parts, `row` or `partition/row`; parts are ids of [A-Za-z0-9_-] only.
+    """
+
+    def create(self, key: str, value: T) -> Stored[T]:
+        """Write a new record. Conflict when the key is taken."""
+
+    def create_many(self, items: Sequence[tuple[str, T]]) -> None:
+        """Write many records of one partition; those that are there already stay as they are."""
+
+    def read(self, key: str) -> Stored[T] | None:
+        """The record, or None."""
+
+    def replace(self, key: str, value: T, etag: str) -> Stored[T]:
+        """Write over what was read. Changed when someone else wrote or deleted meanwhile."""
+
+    def delete(self, key: str, etag: str | None = None) -> None:
+        """Delete; gone already is fine. Changed when `etag` is given and no longer true."""
+
+    def all(
+        self, partition: str | None = None, where: Mapping[str, str] | None = None
+    ) -> Iterator[Stored[T]]:
+        """Records in key order, optionally of one partition, optionally with equal columns."""
+
+
+class Files(Protocol):
+    """Blobs of the state container, by name."""
+
+    def write(self, name: str, data: bytes, *, once: bool = False) -> None:
+        """Write a blob. With `once`, Conflict when it is there already."""
+
+    def read(self, name: str, start: int = 0, length: int | None = None) -> bytes:
+        """The blob, or `length` bytes of it from `start`. NotFound when it is not there."""
+
+    def upload(self, path: Path, name: str) -> None:
+        """Write a local file as a blob, in blocks, without holding it in memory."""
+
+    def download(self, name: str, path: Path) -> None:
+        """Write a blob into a local file, in blocks. NotFound when it is not there."""
+
+    def names(self, prefix: str) -> Iterator[str]:
+        """Names of the blobs below a prefix, in order."""
+
+    def delete(self, name: str) -> None:
+        """Delete a blob; gone already is fine."""
+
+
+class Queue(Protocol):
+    """Sends messages; ids only, under 1 KB."""
+
+    def send(self, queue: str, message: Mapping[str, object], delay: float = 0) -> None:
+        """Put a message on a queue, to be seen after `delay` seconds."""
+
+
+class Lease(Protocol):
+    """A lease that is held."""
+
+    def renew(self) -> None:
+        """Keep it for another term. Changed when it was lost."""
+
+    def release(self) -> None:
+        """Let go; lost already is fine."""
+
+
+class Leases(Protocol):
+    """Named leases: at most one holder each, over all processes."""
+
+    def acquire(self, name: str, seconds: int) -> Lease | None:
+        """Hold the lease for 15-60 seconds, or None while someone else does."""
+
+
+class SegmentSource(Protocol):
+    """What Customer Insights wrote."""
+
+    def snapshot(self, segments: Sequence[str]) -> Snapshot:
+        """Freeze the newest complete state of the named segments.
+
+        ConfigError names a segment that does not exist; Unavailable when a partition that
+        `model.json` lists is not there yet.
+        """
+
+    def load(
+        self,
+        connection: DuckDBPyConnection,
+        segment: SegmentSnapshot,
+        columns: Sequence[str],
+        table: str,
+        scratch: Path,
+    ) -> list[UnreadableRow]:
+        """Append a segment's rows to `table`, all as text, in file order.
+
+        `table` has the columns (file VARCHAR, line BIGINT, c0 VARCHAR, c1 VARCHAR ...), where
+        ci is `columns[i]`; `line` is the 1-based line of the file at which the row begins (the
+        row number where the format has no lines). Empty fields are NULL. `scratch` is a folder
+        for temporary files. Rows that cannot be read come back, the rest is loaded. InputError
+        names a file that cannot be read at all; Changed a file that is no longer the frozen one.
+        ConfigError names a column that the segment does not have.
+        """
+
+
+class MailchimpSession(Protocol):
+    """Calls to one Mailchimp account, one at a time over one kept-alive connection.
+
+    Unavailable (with `maybe_applied`) after the client's own short retries, Refused,
+    Disconnected. `calls` counts what was asked; `on_throttled` is called at every request to
+    slow down.
+    """
+
+    calls: CallCounts
+
+    def account(self) -> Account: ...
+
+    def audiences(self) -> list[Audience]: ...
+
+    def audience(self, audience_id: str) -> Audience: ...
+
+    def merge_fields(self, audience_id: str) -> list[MergeField]: ...
+
+    def create_merge_field(
+        self, audience_id: str, tag: str, name: str, field_type: str
+    ) -> MergeField: ...
+
+    def tags(self, audience_id: str) -> list[Tag]:
+        """Every static segment of the audience."""
+
+    def tag(self, audience_id: str, tag_id: int) -> Tag | None:
+        """One static segment as it is now, or None when it is gone."""
+
+    def create_tag(self, audience_id: str, name: str) -> Tag:
+        """Create an empty static segment. Conflict when the name is taken."""
+
+    def subscribe(
+        self,
+        audience_id: str,
+        members: Sequence[Member],
+        *,
+        update_existing: bool,
+        skip_merge_validation: bool = False,
+    ) -> BatchAnswer:
+        """One batch call of at most 500 members.
+
+        Members that exist while `update_existing` is false are refused with the code
+        `contactExists` and left as they are.
+        """
+
+    def untag(self, audience_id: str, tag_id: int, addresses: Sequence[str]) -> TagAnswer:
+        """Take a tag away from at most 500 members; unknown addresses are ignored."""
+
+    def retag(self, audience_id: str, tag_id: int, addresses: Sequence[str]) -> TagAnswer:
+        """Give a tag to at most 500 existing members; unknown addresses are ignored."""
+
+    def count(self, audience_id: str, status: str) -> int:
+        """How many members the audience holds in a status, exactly and now."""
+
+    def held(
+        self, audience_id: str, status: str, changed_since: str | None = None
+    ) -> Iterator[list[Held]]:
+        """Members in a status, page by page (1,000), optionally changed since a time."""
+
+    def tagged(self, audience_id: str, tag_id: int) -> Iterator[list[Held]]:
+        """Members with a tag in every status, page by page (1,000)."""
+
+    def close(self) -> None: ...
+
+
+class Mailchimp(Protocol):
+    """Opens sessions to the account behind a connection."""
+
+    def open(
+        self, connection_id: str, on_throttled: Callable[[], None] | None = None
+    ) -> MailchimpSession:
+        """A session with the connection's own grant. Disconnected when there is none."""
+
+
+def update(
+    records: Records[T], key: str, change: Callable[[T], T | None], tries: int = 20
+) -> Stored[T]:
+    """Read, change, write conditionally, and again when someone else wrote first.
+
+    `change` may run several times; returning None leaves the record as it is. NotFound when
+    there is no such record, Changed when it could not be written in `tries` attempts.
+    """
+    for _ in range(tries):
+        stored = records.read(key)
+        if stored is None:
+            raise NotFound("The record is gone.")
+        changed = change(stored.value)
+        if changed is None or changed == stored.value:
+            return stored
+        try:
+            return records.replace(key, changed, stored.etag)
+        except Changed:
+            continue
+    raise Changed("The record was changed again and again by others.")

@@ -1,0 +1,107 @@
+"""What became of a row: seven outcomes, and the codes that say why.
+
+Every person of a run has exactly one outcome. A code is a stable name for a reason; the words
+for it (what happened, what to do) are translated where people read them (web/locales).
+`Lasting` says whether the next run asks Mailchimp again.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+__all__ = ["CODES", "Code", "Lasting", "Outcome"]
+
+
+class Outcome(StrEnum):
+    """What became of a person in one run."""
+
+    CREATED = "created"
+    UPDATED = "updated"
+    UNCHANGED = "unchanged"
+    KEPT = "kept"
+    REJECTED = "rejected"
+    REMOVED = "removed"
+    NOT_SENT = "notSent"
+
+
+class Lasting(StrEnum):
+    """How long a reason lasts."""
+
+    UNTIL_ROW_CHANGES = "untilRowChanges"
+    NEXT_RUN = "nextRun"
+    NOT_A_FAULT = "notAFault"
+
+
+class Code(StrEnum):
+    """Why a row has its outcome."""
+
+    # The row itself
+    ADDRESS_MISSING = "addressMissing"
+    ADDRESS_MALFORMED = "addressMalformed"
+    ROW_UNREADABLE = "rowUnreadable"
+    ROW_TOO_MANY_COLUMNS = "rowTooManyColumns"
+    ROW_TOO_FEW_COLUMNS = "rowTooFewColumns"
+    ROW_BAD_QUOTING = "rowBadQuoting"
+    ROW_TOO_LONG = "rowTooLong"
+    ROW_BAD_ENCODING = "rowBadEncoding"
+    SHARED_ADDRESS = "sharedAddress"
+    VALUE_DROPPED = "valueDropped"
+    # Consent
+    UNSUBSCRIBED = "unsubscribed"
+    CLEANED = "cleaned"
+    PENDING = "pending"
+    TRANSACTIONAL = "transactional"
+    ARCHIVED = "archived"
+    NO_CONSENT = "noConsent"
+    ERASED = "erased"
+    # Mailchimp's answer about one member
+    CONTACT_EXISTS = "contactExists"
+    COMPLIANCE_STATE = "complianceState"
+    FORGOTTEN = "forgotten"
+    ADDRESS_REFUSED = "addressRefused"
+    ADDRESS_THROTTLED = "addressThrottled"
+    FIELD_REFUSED = "fieldRefused"
+    FIELD_REQUIRED = "fieldRequired"
+    NOT_IN_AUDIENCE = "notInAudience"
+    PLAN_LIMIT = "planLimit"
+    REFUSED = "refused"
+    # The call as a whole
+    CALL_FAILED = "callFailed"
+    DISCONNECTED = "disconnected"
+    CANCELED = "canceled"
+    AWAITING_CONFIRMATION = "awaitingConfirmation"
+
+
+CODES: dict[Code, Lasting] = {
+    Code.ADDRESS_MISSING: Lasting.UNTIL_ROW_CHANGES,
+    Code.ADDRESS_MALFORMED: Lasting.UNTIL_ROW_CHANGES,
+    Code.ROW_UNREADABLE: Lasting.UNTIL_ROW_CHANGES,
+    Code.ROW_TOO_MANY_COLUMNS: Lasting.UNTIL_ROW_CHANGES,
+    Code.ROW_TOO_FEW_COLUMNS: Lasting.UNTIL_ROW_CHANGES,
+    Code.ROW_BAD_QUOTING: Lasting.UNTIL_ROW_CHANGES,
+    Code.ROW_TOO_LONG: Lasting.UNTIL_ROW_CHANGES,
+    Code.ROW_BAD_ENCODING: Lasting.UNTIL_ROW_CHANGES,
+    Code.SHARED_ADDRESS: Lasting.NOT_A_FAULT,
+    Code.VALUE_DROPPED: Lasting.NOT_A_FAULT,
+    Code.UNSUBSCRIBED: Lasting.NOT_A_FAULT,
+    Code.CLEANED: Lasting.NOT_A_FAULT,
+    Code.PENDING: Lasting.NOT_A_FAULT,
+    Code.TRANSACTIONAL: Lasting.NOT_A_FAULT,
+    Code.ARCHIVED: Lasting.NOT_A_FAULT,
+    Code.NO_CONSENT: Lasting.NOT_A_FAULT,
+    Code.ERASED: Lasting.NOT_A_FAULT,
+    Code.CONTACT_EXISTS: Lasting.NEXT_RUN,
+    Code.COMPLIANCE_STATE: Lasting.UNTIL_ROW_CHANGES,
+    Code.FORGOTTEN: Lasting.UNTIL_ROW_CHANGES,
+    Code.ADDRESS_REFUSED: Lasting.UNTIL_ROW_CHANGES,
+    Code.ADDRESS_THROTTLED: Lasting.NEXT_RUN,
+    Code.FIELD_REFUSED: Lasting.UNTIL_ROW_CHANGES,
+    Code.FIELD_REQUIRED: Lasting.UNTIL_ROW_CHANGES,
+    Code.NOT_IN_AUDIENCE: Lasting.NEXT_RUN,
+    Code.PLAN_LIMIT: Lasting.NEXT_RUN,
+    Code.REFUSED: Lasting.UNTIL_ROW_CHANGES,
+    Code.CALL_FAILED: Lasting.NEXT_RUN,
+    Code.DISCONNECTED: Lasting.NEXT_RUN,
+    Code.CANCELED: Lasting.NEXT_RUN,
+    Code.AWAITING_CONFIRMATION: Lasting.NEXT_RUN,
+}

@@ -1,0 +1,208 @@
+"""A run of an export and the states it goes through.
+
+    queued ─► planning ─► sending ─► finishing ─► successful | completedWithWarnings
+                 │           │            └─► awaitingConfirmation ─► sending (the removals)
+                 └─► skipped └─► failed | canceled
+
+Terminal states never change again. A preview ends after planning. `awaitingConfirmation` holds
+back removals only: what is sent by then is in the ledger, and a later run may take its place.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+__all__ = [
+    "ACTIVE",
+    "TERMINAL",
+    "CallTotals",
+    "ConsentProof",
+    "Counts",
+    "Finding",
+    "Mode",
+    "Progress",
+    "Reason",
+    "Run",
+    "RunSegment",
+    "RunStatus",
+    "Severity",
+    "Trigger",
+]
+
+
+class Trigger(StrEnum):
+    """What started a run."""
+
+    ON_DEMAND = "onDemand"
+    SCHEDULE = "schedule"
+    REFRESH = "refresh"
+    RETRY = "retry"
+
+
+class Mode(StrEnum):
+    """export: send what changed. preview: plan only. full: send everything and read back."""
+
+    EXPORT = "export"
+    PREVIEW = "preview"
+    FULL = "full"
+
+
+class RunStatus(StrEnum):
+    """Where a run stands."""
+
+    QUEUED = "queued"
+    PLANNING = "planning"
+    SENDING = "sending"
+    FINISHING = "finishing"
+    AWAITING_CONFIRMATION = "awaitingConfirmation"
+    SUCCESSFUL = "successful"
+    COMPLETED_WITH_WARNINGS = "completedWithWarnings"
+    SKIPPED = "skipped"
+    FAILED = "failed"
+    CANCELED = "canceled"
+
+
+ACTIVE = frozenset(
+    {RunStatus.QUEUED, RunStatus.PLANNING, RunStatus.SENDING, RunStatus.FINISHING}
+)
+TERMINAL = frozenset(
+    {
+        RunStatus.SUCCESSFUL,
+        RunStatus.COMPLETED_WITH_WARNINGS,
+        RunStatus.SKIPPED,
+        RunStatus.FAILED,
+        RunStatus.CANCELED,
+    }
+)
+
+
+class Severity(StrEnum):
+    """How much a finding matters."""
+
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something a person should know about a run. The message names no person.
+
+    `values` are what a translation of `code` needs (counts and names of segments, tags, fields).
+    """
+
+    severity: Severity
+    code: str
+    message: str
+    values: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Reason:
+    """Why a run was skipped, failed, stopped or waits."""
+
+    code: str
+    message: str
+    values: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Counts:
+    """People and rows of a run.
+
+    `source_rows` counts rows over all segments; `distinct` people by address; `new`, `changed`,
+    `unchanged` and `left` come from the plan, `created` to `not_sent` from the outcomes.
+    `rejected` counts source rows and members alike; `shared_address` counts profiles that lost
+    their address to another profile.
+    """
+
+    source_rows: int = 0
+    distinct: int = 0
+    new: int = 0
+    changed: int = 0
+    unchanged: int = 0
+    left: int = 0
+    created: int = 0
+    updated: int = 0
+    kept: int = 0
+    rejected: int = 0
+    removed: int = 0
+    not_sent: int = 0
+    shared_address: int = 0
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a run is; `seconds_left` is None while nothing can be said."""
+
+    profiles_done: int = 0
+    profiles_total: int = 0
+    chunks_done: int = 0
+    chunks_total: int = 0
+    percent: int = 0
+    seconds_left: int | None = None
+
+
+@dataclass(frozen=True)
+class ConsentProof:
+    """How many people were left unsubscribed, and how many statuses the run changed: 0."""
+
+    kept: int = 0
+    statuses_changed: int = 0
+
+
+@dataclass(frozen=True)
+class CallTotals:
+    """Calls made to Mailchimp."""
+
+    write: int = 0
+    read: int = 0
+    throttled: int = 0
+    retried: int = 0
+
+
+@dataclass(frozen=True)
+class RunSegment:
+    """One segment of a run: `members` are people of the plan, `in_mailchimp` Mailchimp's count."""
+
+    name: str
+    tag: str
+    members: int = 0
+    in_mailchimp: int | None = None
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run. Progress is worked out from its chunks when it is read (progress.py)."""
+
+    id: str
+    export_id: str
+    trigger: Trigger
+    mode: Mode
+    status: RunStatus = RunStatus.QUEUED
+    reason: Reason | None = None
+    progress: Progress = Progress()
+    counts: Counts = Counts()
+    consent_proof: ConsentProof = ConsentProof()
+    calls: CallTotals = CallTotals()
+    segments: tuple[RunSegment, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    requested_by: str = ""
+    queued_at: datetime | None = None
+    started_at: datetime | None = None
+    sending_at: datetime | None = None
+    finished_at: datetime | None = None
+    moved_at: datetime | None = None
+    cancel_requested: bool = False
+    confirmed: tuple[str, ...] = ()
+    retry_of: str | None = None
+
+    @property
+    def is_active(self) -> bool:
+        return self.status in ACTIVE
+
+    @property
+    def is_over(self) -> bool:
+        return self.status in TERMINAL

@@ -1,0 +1,1 @@
+"""Mailchimp: its HTTP session and error table, sign-in, audiences and members."""

@@ -1,0 +1,1 @@
+"""Segments: what Customer Insights wrote - CDM folders, frozen snapshots, rows and the catalogue."""

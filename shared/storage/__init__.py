@@ -1,0 +1,1 @@
+"""Storage: Azure state - records (tables), files (blobs), queues, leases and secrets."""

@@ -1,0 +1,1 @@
+"""The web: who calls, the JSON interface, the admin pages."""
