@@ -16,8 +16,8 @@ into logs, run reports and HTTP answers.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 __all__ = [
     "Changed",
@@ -35,10 +35,16 @@ __all__ = [
 
 @dataclass(frozen=True)
 class Fault:
-    """One thing wrong with one field, as the HTTP interface reports it."""
+    """One thing wrong with one field, as the HTTP interface reports it.
+
+    `code` names the text that says it in the reader's language, `values` are what that text
+    needs; without a code the message stands as it is.
+    """
 
     field: str
     message: str
+    code: str = ""
+    values: Mapping[str, str] = field(default_factory=dict)
 
 
 class ConnectorError(Exception):
@@ -55,12 +61,21 @@ class ConnectorError(Exception):
 class ConfigError(ConnectorError):
     """A person must change a setting or a definition; the message names it.
 
-    `faults` lists every field that is wrong, not just the first.
+    `faults` lists every field that is wrong, not just the first. `values` are what a translation
+    of `code` needs (counts and names of exports, segments, tags).
     """
 
-    def __init__(self, message: str, *, code: str = "", faults: Sequence[Fault] = ()) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        code: str = "",
+        faults: Sequence[Fault] = (),
+        values: Mapping[str, str] | None = None,
+    ) -> None:
         super().__init__(message, code=code)
         self.faults = tuple(faults)
+        self.values = dict(values or {})
 
 
 class NotFound(ConfigError):
