@@ -16,8 +16,9 @@ into logs, run reports and HTTP answers.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 __all__ = [
     "Changed",
@@ -44,7 +45,7 @@ class Fault:
     field: str
     message: str
     code: str = ""
-    values: Mapping[str, str] = field(default_factory=dict)
+    values: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
 
 class ConnectorError(Exception):
