@@ -1,0 +1,127 @@
+// What somebody should be told, as queries over the app's own events. Each row names what to read in docs/operate.md.
+// An event is one log line whose message is a JSON object with `event`; ids and counts only, nobody's address.
+// https://learn.microsoft.com/azure/azure-monitor/alerts/alerts-create-log-alert-rule
+
+@description('Makes names unique within Azure.')
+param token string
+
+@description('Region.')
+param location string
+
+@description('Tags.')
+param tags object
+
+@description('Workspace that is asked.')
+param workspaceId string
+
+@description('Action groups to tell.')
+param actionGroupIds array
+
+@description('Address for a group of our own. Empty: none.')
+param alertEmail string
+
+@description('Share of rejected rows in a run, 0-100.')
+param rejectSharePercent int
+
+// One line turns a log line into an event; the alerts below and workbook.json start with it.
+var events = 'AppTraces | where Message startswith "{" | extend e = parse_json(Message) | where isnotempty(e.event)'
+
+var rows = [
+  {
+    name: 'run-failed'
+    title: 'An export run failed'
+    severity: 1
+    query: '${events} | where e.event == "run.finished" and e.status == "failed"'
+    window: 'PT15M'
+    operator: 'GreaterThan'
+    threshold: 0
+  }
+  {
+    name: 'message-gave-up'
+    title: 'Work was given up after its last try'
+    severity: 1
+    query: 'AppRequests | where Name in ("plan_run_poison", "send_lane_poison", "blob_event_poison")'
+    window: 'PT15M'
+    operator: 'GreaterThan'
+    threshold: 0
+  }
+  {
+    name: 'connection-lost'
+    title: 'A Mailchimp connection must be connected again'
+    severity: 1
+    query: '${events} | where e.event == "connection.lost"'
+    window: 'PT15M'
+    operator: 'GreaterThan'
+    threshold: 0
+  }
+  {
+    name: 'export-overdue'
+    title: 'A scheduled export has not started successfully for two periods'
+    severity: 2
+    query: '${events} | where e.event == "export.overdue"'
+    window: 'PT1H'
+    operator: 'GreaterThan'
+    threshold: 0
+  }
+  {
+    name: 'many-rejects'
+    title: 'A run rejected more rows than usual'
+    severity: 2
+    query: '${events} | where e.event == "run.finished" and toint(e.sourceRows) > 0 | where 100.0 * toint(e.rejected) / toint(e.sourceRows) > ${rejectSharePercent}'
+    window: 'PT15M'
+    operator: 'GreaterThan'
+    threshold: 0
+  }
+  {
+    name: 'app-silent'
+    title: 'The app has stopped looking what is due'
+    severity: 1
+    query: 'AppRequests | where Name == "tick" and Success == true'
+    window: 'PT1H'
+    operator: 'LessThan'
+    threshold: 1
+  }
+]
+
+resource group 'Microsoft.Insights/actionGroups@2023-01-01' = if (!empty(alertEmail)) {
+  name: 'ag-${token}'
+  location: 'global'
+  tags: tags
+  properties: {
+    groupShortName: 'mc-export'
+    enabled: true
+    emailReceivers: [{ name: 'owner', emailAddress: alertEmail, useCommonAlertSchema: true }]
+  }
+}
+
+resource rules 'Microsoft.Insights/scheduledQueryRules@2023-12-01' = [for row in rows: {
+  name: '${row.name}-${token}'
+  location: location
+  tags: tags
+  kind: 'LogAlert'
+  properties: {
+    displayName: row.title
+    description: 'What to do: docs/operate.md#${row.name}'
+    severity: row.severity
+    enabled: true
+    scopes: [workspaceId]
+    evaluationFrequency: 'PT15M'
+    windowSize: row.window
+    autoMitigate: true
+    criteria: {
+      allOf: [
+        {
+          query: row.query
+          timeAggregation: 'Count'
+          operator: row.operator
+          threshold: row.threshold
+          failingPeriods: { numberOfEvaluationPeriods: 1, minFailingPeriodsToAlert: 1 }
+        }
+      ]
+    }
+    actions: {
+      actionGroups: concat(actionGroupIds, empty(alertEmail) ? [] : [group.id])
+      customProperties: { runbook: 'docs/operate.md#${row.name}' }
+    }
+  }
+}]

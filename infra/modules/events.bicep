@@ -1,0 +1,72 @@
+// A new model.json becomes a message in the queue `blob-events`. No webhook, no key: the topic writes by its own identity.
+// Deployed after modules/roles.bicep, because a subscription whose topic may not write is refused.
+// https://learn.microsoft.com/azure/event-grid/handler-storage-queues
+
+@description('System topic of the landing account.')
+param topicName string
+
+@description('Account of the queue and of the dead letters.')
+param stateAccountId string
+
+@description('Queue for events.')
+param eventQueueName string
+
+@description('Container for events that could not be delivered.')
+param deadLetterContainerName string
+
+@description('Container that Customer Insights writes to.')
+param segmentsContainerName string
+
+@description('Prefix that holds model.json.')
+param segmentsRoot string
+
+resource topic 'Microsoft.EventGrid/systemTopics@2025-02-15' existing = {
+  name: topicName
+}
+
+resource subscription 'Microsoft.EventGrid/systemTopics/eventSubscriptions@2025-02-15' = {
+  parent: topic
+  name: 'model-json-to-queue'
+  properties: {
+    eventDeliverySchema: 'EventGridSchema'
+    deliveryWithResourceIdentity: {
+      identity: { type: 'SystemAssigned' }
+      destination: {
+        endpointType: 'StorageQueue'
+        properties: {
+          resourceId: stateAccountId
+          queueName: eventQueueName
+          queueMessageTimeToLiveInSeconds: 604800
+        }
+      }
+    }
+    filter: {
+      includedEventTypes: ['Microsoft.Storage.BlobCreated']
+      subjectBeginsWith: '/blobServices/default/containers/${segmentsContainerName}/blobs/${segmentsRoot}'
+      subjectEndsWith: 'model.json'
+      isSubjectCaseSensitive: false
+      advancedFilters: [
+        {
+          // With a hierarchical namespace CreateFile is an empty file: only these mean that data is there.
+          operatorType: 'StringIn'
+          key: 'data.api'
+          values: ['PutBlob', 'PutBlockList', 'CopyBlob', 'FlushWithClose']
+        }
+      ]
+    }
+    retryPolicy: {
+      maxDeliveryAttempts: 30
+      eventTimeToLiveInMinutes: 1440
+    }
+    deadLetterWithResourceIdentity: {
+      identity: { type: 'SystemAssigned' }
+      deadLetterDestination: {
+        endpointType: 'StorageBlob'
+        properties: {
+          resourceId: stateAccountId
+          blobContainerName: deadLetterContainerName
+        }
+      }
+    }
+  }
+}

@@ -1,0 +1,84 @@
+// What is put beside the segments, in the resource group of their account: containers, the topic that tells of new files, diagnostics.
+// The account is ours (modules/storage.bicep) or the customer's own; from here on there is no difference.
+// https://learn.microsoft.com/azure/event-grid/system-topics
+
+@description('Name of the landing account.')
+param accountName string
+
+@description('Container that Customer Insights writes to.')
+param segmentsContainerName string
+
+@description('Container that outcomes are handed back in.')
+param outcomesContainerName string
+
+@description('Name of the system topic.')
+param topicName string
+
+@description('Region of the account.')
+param location string
+
+@description('Tags.')
+param tags object
+
+@description('Where diagnostics go.')
+param workspaceId string
+
+resource account 'Microsoft.Storage/storageAccounts@2025-06-01' existing = {
+  name: accountName
+}
+
+resource blobs 'Microsoft.Storage/storageAccounts/blobServices@2025-06-01' existing = {
+  parent: account
+  name: 'default'
+}
+
+resource segmentsContainer 'Microsoft.Storage/storageAccounts/blobServices/containers@2025-06-01' = {
+  parent: blobs
+  name: segmentsContainerName
+  properties: { publicAccess: 'None' }
+}
+
+resource outcomesContainer 'Microsoft.Storage/storageAccounts/blobServices/containers@2025-06-01' = {
+  parent: blobs
+  name: outcomesContainerName
+  properties: { publicAccess: 'None' }
+}
+
+resource topic 'Microsoft.EventGrid/systemTopics@2025-02-15' = {
+  name: topicName
+  location: location
+  tags: tags
+  // System-assigned on purpose: a user-assigned identity cannot deliver to storage behind a firewall.
+  identity: { type: 'SystemAssigned' }
+  properties: {
+    source: account.id
+    topicType: 'Microsoft.Storage.StorageAccounts'
+  }
+}
+
+resource blobDiagnostics 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = {
+  name: topicName
+  scope: blobs
+  properties: {
+    workspaceId: workspaceId
+    logs: [
+      { category: 'StorageRead', enabled: true }
+      { category: 'StorageWrite', enabled: true }
+      { category: 'StorageDelete', enabled: true }
+    ]
+  }
+}
+
+resource topicDiagnostics 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = {
+  name: 'to-workspace'
+  scope: topic
+  properties: {
+    workspaceId: workspaceId
+    logs: [{ category: 'DeliveryFailures', enabled: true }]
+  }
+}
+
+output blobEndpoint string = account.properties.primaryEndpoints.blob
+output outcomesContainerName string = outcomesContainer.name
+output topicName string = topic.name
+output topicPrincipalId string = topic.identity.principalId
