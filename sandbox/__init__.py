@@ -1,0 +1,1 @@
+"""A Mailchimp and sample segments to try everything against; development only, never deployed."""

@@ -1,0 +1,20 @@
+"""A Mailchimp Marketing API on this machine: strict where Mailchimp is strict, and breakable on request.
+
+    from sandbox.mailchimp import Fault, Options, Sandbox
+
+    with Sandbox(Options(language="de")) as box:
+        audience = box.audience("Newsletter")
+        audience.add("ada@example.com", status="unsubscribed", cause="self")
+        box.arm(Fault(kind="429", times=3))
+        ...                                   # talk to box.api_url with box.api_key
+        audience.members()["ada@example.com"].status
+        box.calls.count("POST", "/lists/{list_id}")
+
+From a shell: `python -m sandbox.mailchimp --port 8055 --seed demo`.
+"""
+
+from sandbox.mailchimp.box import AudienceView, MemberView, Sandbox
+from sandbox.mailchimp.faults import Fault
+from sandbox.mailchimp.options import Options
+
+__all__ = ["AudienceView", "Fault", "MemberView", "Options", "Sandbox"]

@@ -1,0 +1,221 @@
+# ruff: noqa: EM101, TRY301 - what is raised are keys of texts.py, and refusals end the call right there
+"""Calls about the account and its audiences, and the batch subscribe call.
+
+https://mailchimp.com/developer/marketing/api/lists/batch-subscribe-or-unsubscribe/
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+
+from sandbox.mailchimp import render, subscribe, values
+from sandbox.mailchimp.asking import Asked, Shape, projected
+from sandbox.mailchimp.problems import Problem, invalid
+from sandbox.mailchimp.state import WRITABLE, Audience, Member, digest
+
+MOST_MEMBERS = 500
+
+
+def root(asked: Asked) -> bytes:
+    """GET /: the account."""
+    answer = render.account(asked.world, asked.account)
+    return _cut(asked, answer)
+
+
+def ping(asked: Asked) -> bytes:
+    """GET /ping."""
+    return orjson.dumps({"health_status": "Everything's Chimpy!"})
+
+
+def listing(asked: Asked) -> bytes:
+    """GET /lists."""
+    count, offset = asked.page()
+    total = asked.flag("include_total_contacts")
+    found = sorted(asked.account.audiences.values(), key=lambda a: (a.created, a.web_id))
+    if asked.choice("sort_dir", ("ASC", "DESC")) == "DESC":
+        found.reverse()
+    answer = {
+        "lists": [
+            render.audience(asked.world, audience, total_contacts=total)
+            for audience in found[offset : offset + count]
+        ],
+        "total_items": len(found),
+        "constraints": {
+            "may_create": True,
+            "max_instances": 5,
+            "current_total_instances": len(found),
+        },
+        "_links": [render.link("self", f"{asked.world.url}/3.0/lists")],
+    }
+    return _cut(asked, answer)
+
+
+def one(asked: Asked, audience_id: str) -> bytes:
+    """GET /lists/{list_id}."""
+    audience = asked.audience(audience_id)
+    total = asked.flag("include_total_contacts")
+    return _cut(asked, render.audience(asked.world, audience, total_contacts=total))
+
+
+def batch(asked: Asked, audience_id: str) -> bytes:
+    """POST /lists/{list_id}: up to 500 members; 200 even when every one of them is refused."""
+    audience = asked.audience(audience_id)
+    skip_required = asked.flag("skip_merge_validation")
+    skip_duplicates = asked.flag("skip_duplicate_check")
+    body = asked.body()
+    entries = _checked(body)
+    asked.members = len(entries)
+    if body.get("sync_tags"):
+        asked.world.calls.synced_tags()
+    done = _Batch(asked, audience, body.get("update_existing", False), body.get("sync_tags", False))
+    with audience.lock:
+        done.refuse_whole_call(entries)
+        seen: set[bytes] = set()
+        for entry in entries:
+            key = digest(entry["email_address"])
+            if key in seen:
+                if not skip_duplicates:
+                    done.refuse(
+                        entry,
+                        subscribe.RefusedMember("member.duplicate", email=entry["email_address"]),
+                    )
+                continue
+            seen.add(key)
+            done.write(entry, skip_required)
+        return done.answer()
+
+
+class _Batch:
+    """One batch call while it is worked through."""
+
+    def __init__(self, asked: Asked, audience: Audience, update: bool, sync_tags: bool) -> None:
+        self.world = asked.world
+        self.audience = audience
+        self.update = update
+        self.sync_tags = sync_tags
+        self.new: list[Member] = []
+        self.updated: list[Member] = []
+        self.errors: list[dict[str, Any]] = []
+
+    def refuse_whole_call(self, entries: list[dict[str, Any]]) -> None:
+        """What spoils the call before anything is written."""
+        options = self.world.options
+        if options.plan_limit is not None and options.plan_limit_answer == "call":
+            keys = {digest(entry["email_address"]) for entry in entries}
+            new = sum(1 for key in keys if key not in self.audience.members)
+            if new and self.audience.contacts() + new > options.plan_limit:
+                raise Problem("Forbidden", "plan")
+        if options.wrong_kind == "call":
+            fields = {field.tag: field for field in self.audience.merge_fields.values()}
+            for number, entry in enumerate(entries):
+                for tag, value in entry.get("merge_fields", {}).items():
+                    try:
+                        values.accepted(fields[tag], value) if tag in fields else None
+                    except values.WrongKind:
+                        where = f"members.item:{number}.merge_fields.{tag}"
+                        raise invalid(where, "schema.anyof") from None
+                    except values.WrongValue:
+                        continue
+
+    def write(self, entry: dict[str, Any], skip_required: bool) -> None:
+        address = entry["email_address"]
+        tags = entry.get("tags", [])
+        try:
+            key = subscribe.checked_address(self.world, self.audience, address)
+            known = self.audience.members.get(key)
+            if known is not None and known.status != "archived" and not self.update:
+                raise subscribe.RefusedMember(
+                    "member.exists", code="ERROR_CONTACT_EXISTS", email=address
+                )
+            if any(len(tag.strip()) > 100 or not tag.strip() for tag in tags):
+                raise subscribe.RefusedMember("member.tag")
+            member, new = subscribe.write(
+                self.world,
+                self.audience,
+                address,
+                key,
+                wanted=entry.get("status"),
+                merge_fields=entry.get("merge_fields", {}),
+                skip_required=skip_required,
+                in_batch=True,
+            )
+        except subscribe.RefusedMember as refused:
+            self.refuse(entry, refused)
+            return
+        if tags or self.sync_tags:
+            now = self.world.seconds()
+            ids = {self.audience.tag(tag, self.world.segment_id, now) for tag in tags}
+            if not self.sync_tags:
+                ids.update(member.tags)
+            self.audience.set_tags(member, ids, now)
+        (self.new if new else self.updated).append(member)
+
+    def refuse(self, entry: dict[str, Any], refused: subscribe.RefusedMember) -> None:
+        say = self.world.say
+        self.errors.append(
+            {
+                "email_address": entry["email_address"],
+                "error": say(refused.key, **refused.facts),
+                "error_code": refused.code,
+                "field": refused.field,
+                "field_message": say(refused.field_key) if refused.field_key else "",
+            }
+        )
+
+    def answer(self) -> bytes:
+        show = [
+            render.array(render.member_json(self.world, self.audience, m) for m in members)
+            for members in (self.new, self.updated)
+        ]
+        rest = orjson.dumps(
+            {
+                "errors": self.errors,
+                "total_created": len(self.new),
+                "total_updated": len(self.updated),
+                "error_count": len(self.errors),
+                "_links": [
+                    render.link("self", f"{self.world.url}/3.0/lists/{self.audience.id}", "POST")
+                ],
+            }
+        )
+        return b'{"new_members":' + show[0] + b',"updated_members":' + show[1] + b"," + rest[1:]
+
+
+def _checked(body: dict[str, Any]) -> list[dict[str, Any]]:
+    shape = Shape()
+    shape.need(body, "members", "array")
+    shape.may(body, "update_existing", "boolean")
+    shape.may(body, "sync_tags", "boolean")
+    shape.check()
+    entries: list[Any] = body["members"]
+    if len(entries) > MOST_MEMBERS:
+        raise invalid("members", "members.many")
+    for number, entry in enumerate(entries):
+        at = f"members.item:{number}"
+        if not isinstance(entry, dict):
+            shape.wrong(at, "object", entry)
+            continue
+        check_member(shape, entry, f"{at}.")
+        if entry.get("email_address") is None:
+            shape.need(entry, "email_address", "string", at=f"{at}.")
+    shape.check()
+    return entries
+
+
+def check_member(shape: Shape, entry: dict[str, Any], at: str = "") -> None:
+    """The JSON kinds of a member in any writing call."""
+    shape.may(entry, "email_address", "string", at=at)
+    shape.may(entry, "merge_fields", "object", at=at)
+    shape.may(entry, "interests", "object", at=at)
+    shape.may(entry, "vip", "boolean", at=at)
+    shape.may(entry, "language", "string", at=at)
+    shape.texts(entry, "tags", at=at)
+    shape.word(entry, "status", WRITABLE, at)
+    shape.word(entry, "status_if_new", WRITABLE, at)
+
+
+def _cut(asked: Asked, answer: dict[str, Any]) -> bytes:
+    query = asked.query
+    return orjson.dumps(projected(answer, query.get("fields"), query.get("exclude_fields")))

@@ -1,0 +1,101 @@
+"""Breaking on request: which call fails, and how.
+
+A fault waits for calls that fit its method and path; it strikes the next `times` of them, or each one with a
+probability drawn from its own seed, so that the same run breaks at the same places.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+import threading
+from dataclasses import dataclass, field
+from typing import Any
+
+KINDS = {
+    "429": "429 as problem+json, nothing applied",
+    "429-bare": "429 with an empty text body, nothing applied",
+    "403-html": "403 HTML of the edge, which means throttling",
+    "500": "500 as problem+json, nothing applied",
+    "503-html": "503 HTML 'Request Blocked' of the edge",
+    "504": "504 HTML, nothing applied",
+    "504-applied": "504 HTML after the call was applied",
+    "reset": "connection reset before anything was applied",
+    "reset-applied": "connection reset after the call was applied",
+    "truncated": "applied, but the answer breaks off in the middle",
+    "not-json": "applied, 200, but the answer is HTML",
+    "hang": "waits `seconds`, then answers as always",
+}
+
+
+@dataclass(slots=True)
+class Fault:
+    """One armed fault. `path` is a regular expression searched in the path below /3.0; `skip` calls pass first."""
+
+    kind: str
+    method: str | None = None
+    path: str = ""
+    times: int | None = 1
+    probability: float = 1.0
+    seed: int = 1
+    seconds: float = 0.0
+    skip: int = 0
+    struck: int = 0
+    _random: random.Random = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        """Check the kind and the pattern, or ValueError."""
+        if self.kind not in KINDS:
+            message = f"unknown kind of fault {self.kind}"
+            raise ValueError(message)
+        try:
+            re.compile(self.path)
+        except re.error as error:
+            message = "path is not a regular expression"
+            raise ValueError(message) from error
+        self._random = random.Random(self.seed)
+
+    def strikes(self, method: str, path: str) -> bool:
+        """Whether this call is hit; counts it when it is."""
+        if self.times is not None and self.struck >= self.times:
+            return False
+        if self.method not in (None, method) or not re.search(self.path, path):
+            return False
+        if self.skip:
+            self.skip -= 1
+            return False
+        if self.probability < 1.0 and self._random.random() >= self.probability:
+            return False
+        self.struck += 1
+        return True
+
+
+class Faults:
+    """All armed faults, first come first struck."""
+
+    def __init__(self) -> None:
+        """Nothing armed."""
+        self._lock = threading.Lock()
+        self._armed: list[Fault] = []
+
+    def arm(self, fault: Fault) -> Fault:
+        """Add a fault."""
+        with self._lock:
+            self._armed.append(fault)
+        return fault
+
+    def clear(self) -> None:
+        """Take all faults away."""
+        with self._lock:
+            self._armed.clear()
+
+    def strike(self, method: str, path: str) -> Fault | None:
+        """The fault that hits this call, if any."""
+        with self._lock:
+            return next((fault for fault in self._armed if fault.strikes(method, path)), None)
+
+    def listing(self) -> list[dict[str, Any]]:
+        """What is armed, as JSON."""
+        names = ("kind", "method", "path", "times", "probability", "seconds", "skip", "struck")
+        with self._lock:
+            return [{name: getattr(fault, name) for name in names} for fault in self._armed]

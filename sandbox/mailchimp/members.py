@@ -1,0 +1,241 @@
+# ruff: noqa: EM101 - what is raised are keys of texts.py, and refusals end the call right there
+"""Calls about single members, and reading members in pages.
+
+https://mailchimp.com/developer/marketing/api/list-members/
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+
+from sandbox.mailchimp import render, subscribe
+from sandbox.mailchimp.asking import Asked, Shape, projected
+from sandbox.mailchimp.audiences import check_member
+from sandbox.mailchimp.problems import Problem
+from sandbox.mailchimp.segments import find, included
+from sandbox.mailchimp.state import STATUSES, Audience, Member, digest
+
+
+def listing(asked: Asked, audience_id: str) -> bytes:
+    """GET /lists/{list_id}/members: everybody but the archived, or one status."""
+    audience = asked.audience(audience_id)
+    count, offset = asked.page()
+    status = asked.choice("status", STATUSES)
+    order = asked.choice("sort_field", ("timestamp_opt", "timestamp_signup", "last_changed"))
+    down = asked.choice("sort_dir", ("ASC", "DESC")) == "DESC"
+    since, before = asked.time("since_last_changed"), asked.time("before_last_changed")
+
+    def wanted(member: Member) -> bool:
+        return (
+            (member.status == status if status else member.status != "archived")
+            and (since is None or member.changed >= since)
+            and (before is None or member.changed < before)
+        )
+
+    with audience.lock:
+        found = audience.select(("members", status, since, before), wanted)
+        if order or down:
+            key = "changed" if order == "last_changed" else "since"
+            found = sorted(found, key=lambda member: getattr(member, key), reverse=down)
+        return _page(asked, audience, found, count, offset, "members")
+
+
+def segment_members(asked: Asked, audience_id: str, segment_id: str) -> bytes:
+    """GET /lists/{list_id}/segments/{segment_id}/members: active subscribers, and who is asked for."""
+    audience = asked.audience(audience_id)
+    count, offset = asked.page()
+    found = find(audience, segment_id)
+    include = included(asked)
+    number = found.id
+    with audience.lock:
+        people = audience.select(
+            ("segment", number, tuple(sorted(include))),
+            lambda member: number in member.tags and member.status in include,
+        )
+        return _page(asked, audience, people, count, offset, f"segments/{number}/members")
+
+
+def _page(
+    asked: Asked, audience: Audience, found: list[Member], count: int, offset: int, path: str
+) -> bytes:
+    page = found[offset : offset + count]
+    asked.members = len(page)
+    rest: dict[str, Any] = {
+        "list_id": audience.id,
+        "total_items": len(found),
+        "_links": [
+            render.link("self", f"{asked.world.url}/3.0/lists/{audience.id}/{path}"),
+            render.link("parent", f"{asked.world.url}/3.0/lists/{audience.id}"),
+        ],
+    }
+    fields, exclude = asked.query.get("fields"), asked.query.get("exclude_fields")
+    if not fields and not exclude:
+        people = render.array(render.member_json(asked.world, audience, m) for m in page)
+        return b'{"members":' + people + b"," + orjson.dumps(rest)[1:]
+    # Without the links, unless somebody asks for just these: nobody who cuts an answer wants them.
+    shown = [render.member_facts(asked.world, audience, member) for member in page]
+    return orjson.dumps(projected({"members": shown, **rest}, fields, exclude))
+
+
+def one(asked: Asked, audience_id: str, key: str) -> bytes:
+    """GET /lists/{list_id}/members/{subscriber_hash}."""
+    audience = asked.audience(audience_id)
+    with audience.lock:
+        return _shown(asked, audience, _find(audience, key))
+
+
+def create(asked: Asked, audience_id: str) -> bytes:
+    """POST /lists/{list_id}/members."""
+    audience = asked.audience(audience_id)
+    body = asked.body()
+    shape = Shape()
+    shape.need(body, "email_address", "string")
+    shape.need(body, "status", "string")
+    check_member(shape, body)
+    shape.check()
+    with audience.lock:
+        known = audience.members.get(digest(body["email_address"]))
+        if known is not None and known.status != "archived":
+            raise Problem("MemberExists", "member.exists_single", email=body["email_address"])
+        member = _write(asked, audience, body["email_address"], body["status"], body)
+        tags = {
+            audience.tag(tag, asked.world.segment_id, asked.world.seconds())
+            for tag in body.get("tags", [])
+        }
+        audience.set_tags(member, set(member.tags) | tags, asked.world.seconds())
+        return _shown(asked, audience, member)
+
+
+def upsert(asked: Asked, audience_id: str, key: str) -> bytes:
+    """PUT /lists/{list_id}/members/{subscriber_hash}; `tags` are ignored, as Mailchimp does."""
+    audience = asked.audience(audience_id)
+    body = asked.body()
+    shape = Shape()
+    shape.need(body, "email_address", "string")
+    shape.need(body, "status_if_new", "string")
+    check_member(shape, body)
+    shape.check()
+    with audience.lock:
+        known = audience.find(key)
+        address = known.address if known else body["email_address"]
+        new = known is None or known.status == "archived"
+        wanted = body.get("status") or (body["status_if_new"] if new else None)
+        return _shown(asked, audience, _write(asked, audience, address, wanted, body))
+
+
+def patch(asked: Asked, audience_id: str, key: str) -> bytes:
+    """PATCH /lists/{list_id}/members/{subscriber_hash}."""
+    audience = asked.audience(audience_id)
+    body = asked.body()
+    shape = Shape()
+    check_member(shape, body)
+    shape.check()
+    with audience.lock:
+        member = _find(audience, key)
+        member = _write(asked, audience, member.address, body.get("status"), body)
+        return _shown(asked, audience, member)
+
+
+def archive(asked: Asked, audience_id: str, key: str) -> None:
+    """DELETE /lists/{list_id}/members/{subscriber_hash}: 204, or 405 for whom that is not possible."""
+    audience = asked.audience(audience_id)
+    with audience.lock:
+        member = _find(audience, key)
+        if member.status in ("cleaned", "pending", "archived"):
+            raise Problem("MethodNotAllowed", "archive")
+        asked.world.calls.status_sent(member.status, "archived", "archived")
+        audience.set_status(member, "archived", member.cause, asked.world.seconds())
+
+
+def delete_permanently(asked: Asked, audience_id: str, key: str) -> None:
+    """POST .../actions/delete-permanent: 204; the person can never be imported again."""
+    audience = asked.audience(audience_id)
+    with audience.lock:
+        audience.remove(_find(audience, key), asked.world.seconds())
+
+
+def tags(asked: Asked, audience_id: str, key: str) -> bytes:
+    """GET .../members/{subscriber_hash}/tags."""
+    audience = asked.audience(audience_id)
+    count, offset = asked.page()
+    with audience.lock:
+        member = _find(audience, key)
+        page = member.tags[offset : offset + count]
+        answer = {
+            "tags": [
+                {
+                    "id": tag,
+                    "name": audience.segments[tag].name,
+                    "date_added": render.moment(member.changed),
+                }
+                for tag in page
+            ],
+            "total_items": len(member.tags),
+            "_links": [],
+        }
+        return orjson.dumps(answer)
+
+
+def change_tags(asked: Asked, audience_id: str, key: str) -> None:
+    """POST .../members/{subscriber_hash}/tags: 204; unknown tags are made."""
+    audience = asked.audience(audience_id)
+    body = asked.body()
+    shape = Shape()
+    shape.need(body, "tags", "array")
+    shape.may(body, "is_syncing", "boolean")
+    shape.check()
+    for number, tag in enumerate(body["tags"]):
+        at = f"tags.item:{number}"
+        if not isinstance(tag, dict):
+            shape.wrong(at, "object", tag)
+            continue
+        shape.need(tag, "name", "string", at=f"{at}.")
+        shape.need(tag, "status", "string", at=f"{at}.")
+        shape.word(tag, "status", ("active", "inactive"), f"{at}.")
+    shape.check()
+    now = asked.world.seconds()
+    with audience.lock:
+        member = _find(audience, key)
+        ids = set(member.tags)
+        for tag in body["tags"]:
+            if tag["status"] == "active":
+                ids.add(audience.tag(tag["name"], asked.world.segment_id, now))
+            else:
+                ids.discard(audience.names.get(tag["name"].strip().casefold(), -1))
+        audience.set_tags(member, ids, now)
+
+
+def _find(audience: Audience, key: str) -> Member:
+    member = audience.find(key)
+    if member is None:
+        raise Problem("ResourceNotFound", "missing")
+    return member
+
+
+def _write(
+    asked: Asked, audience: Audience, address: str, wanted: str | None, body: dict[str, Any]
+) -> Member:
+    asked.members = 1
+    try:
+        member, _ = subscribe.write(
+            asked.world,
+            audience,
+            address,
+            subscribe.checked_address(asked.world, audience, address),
+            wanted=wanted,
+            merge_fields=body.get("merge_fields", {}),
+            skip_required=asked.flag("skip_merge_validation"),
+        )
+    except subscribe.RefusedMember as refused:
+        raise refused.problem() from None
+    return member
+
+
+def _shown(asked: Asked, audience: Audience, member: Member) -> bytes:
+    whole = render.member_json(asked.world, audience, member)
+    fields, exclude = asked.query.get("fields"), asked.query.get("exclude_fields")
+    if not fields and not exclude:
+        return whole
+    return orjson.dumps(projected(orjson.loads(whole), fields, exclude))

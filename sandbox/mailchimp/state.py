@@ -1,0 +1,228 @@
+"""What a Mailchimp account holds: audiences with their members, tags and merge fields.
+
+Compact, because a run has a million members: one dict keyed by the MD5 of the lower-cased address, merge values as
+one JSON text, tag sets shared between members. Counts are kept as things change and never counted again.
+Every change of an audience happens under its `lock`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+STATUSES = ("subscribed", "unsubscribed", "cleaned", "pending", "transactional", "archived")
+WRITABLE = ("subscribed", "unsubscribed", "cleaned", "pending", "transactional")
+
+
+def digest(address: str) -> bytes:
+    """The key of a member: MD5 of the lower-cased address (Mailchimp's subscriber hash)."""
+    return hashlib.md5(address.lower().encode(), usedforsecurity=False).digest()
+
+
+class Member:
+    """One person in one audience.
+
+    `cause` says why somebody is unsubscribed or cleaned: "self", "admin", "bounce", "review" or "".
+    `merge` is a JSON object of the values that are set. `tags` are segment ids in ascending order.
+    `changed` and `since` are seconds since 1970.
+    """
+
+    __slots__ = ("address", "cause", "changed", "merge", "number", "since", "status", "tags")
+
+    def __init__(self, address: str, number: int, now: int) -> None:
+        """A person who is not in the audience's counts yet."""
+        self.address = address
+        self.number = number
+        self.status = ""
+        self.cause = ""
+        self.merge = b"{}"
+        self.tags: tuple[int, ...] = ()
+        self.changed = now
+        self.since = now
+
+
+@dataclass(slots=True)
+class MergeField:
+    """One merge field; `options` as the API shows them."""
+
+    merge_id: int
+    tag: str
+    name: str
+    type: str
+    required: bool = False
+    default_value: str = ""
+    public: bool = False
+    display_order: int = 1
+    help_text: str = ""
+    options: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Segment:
+    """A tag (`static`) or a saved segment; `counts` is members by status."""
+
+    id: int
+    name: str
+    type: str
+    created: int
+    updated: int
+    conditions: dict[str, Any] | None = None
+    counts: Counter[str] = field(default_factory=Counter)
+
+
+@dataclass(slots=True, eq=False)
+class Audience:
+    """One audience. Use the methods to change members: they keep the counts right."""
+
+    id: str
+    web_id: int
+    name: str
+    created: int
+    double_optin: bool = False
+    marketing_permissions: bool = False
+    merge_fields: dict[int, MergeField] = field(default_factory=dict)
+    members: dict[bytes, Member] = field(default_factory=dict)
+    segments: dict[int, Segment] = field(default_factory=dict)
+    names: dict[str, int] = field(default_factory=dict)
+    forgotten: set[bytes] = field(default_factory=set)
+    counts: Counter[str] = field(default_factory=Counter)
+    last_sub: int = 0
+    last_unsub: int = 0
+    next_merge_id: int = 1
+    stats_shown: tuple[float, dict[str, Any]] | None = None
+    lock: threading.RLock = field(default_factory=threading.RLock)
+    version: int = 0
+    _shared_tags: dict[tuple[int, ...], tuple[int, ...]] = field(default_factory=dict)
+    _selections: dict[Any, tuple[int, list[Member]]] = field(default_factory=dict)
+
+    def add(self, member: Member, status: str, cause: str = "") -> None:
+        """Take in a new person."""
+        self.members[digest(member.address)] = member
+        member.status = status
+        member.cause = cause
+        self.counts[status] += 1
+        self.version += 1
+        self._mark(status, member.since)
+
+    def set_status(self, member: Member, status: str, cause: str, now: int) -> None:
+        """Give a member another status, and say why."""
+        before = member.status
+        member.cause = cause
+        member.changed = now
+        if before != status:
+            member.status = status
+            self.counts[before] -= 1
+            self.counts[status] += 1
+            for tag in member.tags:
+                counts = self.segments[tag].counts
+                counts[before] -= 1
+                counts[status] += 1
+            self._mark(status, now)
+        self.version += 1
+
+    def set_tags(self, member: Member, tags: set[int], now: int) -> None:
+        """Give a member exactly these tags."""
+        ordered = tuple(sorted(tags))
+        for tag in set(member.tags) - tags:
+            self.segments[tag].counts[member.status] -= 1
+            self.segments[tag].updated = now
+        for tag in tags - set(member.tags):
+            self.segments[tag].counts[member.status] += 1
+            self.segments[tag].updated = now
+        member.tags = self._shared_tags.setdefault(ordered, ordered)
+        self.version += 1
+
+    def remove(self, member: Member, now: int) -> None:
+        """Forget a member for good; the address can never be imported again."""
+        self.set_tags(member, set(), now)
+        key = digest(member.address)
+        del self.members[key]
+        self.forgotten.add(key)
+        self.counts[member.status] -= 1
+        self.version += 1
+
+    def contacts(self) -> int:
+        """How many people the plan charges for: all but archived and cleaned."""
+        return sum(n for s, n in self.counts.items() if s not in ("archived", "cleaned"))
+
+    def find(self, key: str) -> Member | None:
+        """The member with this subscriber hash, address or contact id."""
+        if "@" in key:
+            return self.members.get(digest(key))
+        try:
+            raw = bytes.fromhex(key)
+        except ValueError:
+            return None
+        return self.members.get(raw) or self.members.get(raw[8:] + raw[:8])
+
+    def tag(self, name: str, segment_id: Callable[[], int], now: int) -> int:
+        """The id of the tag with this name (without regard to case), made if it is new."""
+        folded = name.strip().casefold()
+        found = self.names.get(folded)
+        if found is None:
+            found = segment_id()
+            self.segments[found] = Segment(found, name.strip(), "static", now, now)
+            self.names[folded] = found
+        return found
+
+    def drop_segment(self, segment: Segment, now: int) -> None:
+        """Delete a segment and take it from its members."""
+        self.empty_segment(segment, now)
+        del self.segments[segment.id]
+        del self.names[segment.name.casefold()]
+
+    def empty_segment(self, segment: Segment, now: int) -> None:
+        """Take a tag from everybody."""
+        for member in self.members.values():
+            if segment.id in member.tags:
+                self.set_tags(member, set(member.tags) - {segment.id}, now)
+
+    def clear(self) -> None:
+        """Start again with nobody and no tags; merge fields stay."""
+        for held in (self.members, self.segments, self.names, self.forgotten, self.counts):
+            held.clear()
+        self.stats_shown = None
+        self._shared_tags = {}
+        self._selections = {}
+        self.version += 1
+
+    def select(self, key: Any, wanted: Callable[[Member], bool]) -> list[Member]:
+        """All members that fit, in the order they came; kept until the audience changes.
+
+        `key` names the question: the same key must mean the same `wanted`. Do not change the list.
+        """
+        kept = self._selections.get(key)
+        if kept is not None and kept[0] == self.version:
+            return kept[1]
+        found = [member for member in self.members.values() if wanted(member)]
+        if len(self._selections) > 20 or kept is None:
+            self._selections = {k: v for k, v in self._selections.items() if v[0] == self.version}
+        self._selections[key] = (self.version, found)
+        return found
+
+    def _mark(self, status: str, now: int) -> None:
+        if status == "subscribed":
+            self.last_sub = now
+        elif status == "unsubscribed":
+            self.last_unsub = now
+
+
+@dataclass(slots=True, eq=False)
+class Account:
+    """One Mailchimp account: its keys, its audiences, and how many calls are in flight."""
+
+    id: str
+    name: str
+    dc: str
+    number: int
+    created: int
+    keys: set[str] = field(default_factory=set)
+    audiences: dict[str, Audience] = field(default_factory=dict)
+    disabled: bool = False
+    in_flight: int = 0
+    peak: int = 0
+    throttled: int = 0
