@@ -1,0 +1,184 @@
+"""What Mailchimp's answers mean: one table from status, problem title, error code and field.
+
+Texts are localised (a German account answers in German), so they decide nothing that status,
+title, `error_code` or `field` can decide. English texts are a last hint for refusals of single
+members, which have nothing else; in another language those become `refused`.
+https://mailchimp.com/developer/marketing/docs/errors/
+
+Not known from the outside, so every likely shape is taken: what a plan's contact limit looks
+like. Understood as such: 403 Forbidden or 402 on a call that writes members, a problem title that
+names the plan or payment, and English texts about the plan.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+
+import orjson
+
+from shared.exports.audience import Refusal
+from shared.exports.outcome import Code
+
+__all__ = ["Kind", "Problem", "Verdict", "problem_in", "refusal", "verdict"]
+
+
+class Kind(Enum):
+    """What to do about an answer that is not a success."""
+
+    THROTTLED = "slow down; nothing was applied"
+    BLOCKED = "slow down; it may have been applied"
+    BROKEN = "try again; it may have been applied"
+    DISCONNECTED = "the grant is gone"
+    MISSING = "what was asked for does not exist"
+    REFUSED = "no, for good"
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A problem document, cut down to what decides: its title and the fields it names."""
+
+    title: str
+    fields: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What an answer means; `code` is an outcome code where a member is concerned, or our own."""
+
+    kind: Kind
+    code: str = Code.REFUSED
+    field: str = ""
+
+
+# Titles as letters only, lower case. A row without a title holds for every other problem
+# document of that status; `None` for an answer that is no problem document at all.
+_ANY = "*"
+_TABLE: dict[tuple[int, str | None], tuple[Kind, str]] = {
+    (400, "memberincompliancestate"): (Kind.REFUSED, Code.COMPLIANCE_STATE),
+    (400, "forgottenemailnotsubscribed"): (Kind.REFUSED, Code.FORGOTTEN),
+    (400, "memberexists"): (Kind.REFUSED, Code.CONTACT_EXISTS),
+    (400, "contactlimitexceeded"): (Kind.REFUSED, Code.PLAN_LIMIT),
+    (400, "planlimitexceeded"): (Kind.REFUSED, Code.PLAN_LIMIT),
+    (400, "jsonparseerror"): (Kind.REFUSED, "requestUnreadable"),
+    (400, _ANY): (Kind.REFUSED, Code.REFUSED),
+    (400, None): (Kind.REFUSED, Code.REFUSED),
+    (401, _ANY): (Kind.DISCONNECTED, "keyInvalid"),
+    (401, None): (Kind.DISCONNECTED, "keyInvalid"),
+    (402, _ANY): (Kind.REFUSED, Code.PLAN_LIMIT),
+    (403, "userdisabled"): (Kind.DISCONNECTED, "accountDisabled"),
+    (403, "wrongdatacenter"): (Kind.DISCONNECTED, "wrongDataCentre"),
+    (403, "apikeyinvalid"): (Kind.DISCONNECTED, "keyInvalid"),
+    (403, "apikeymissing"): (Kind.DISCONNECTED, "keyInvalid"),
+    (403, "toomanyrequests"): (Kind.THROTTLED, "throttled"),
+    (403, "contactlimitexceeded"): (Kind.REFUSED, Code.PLAN_LIMIT),
+    (403, "planlimitexceeded"): (Kind.REFUSED, Code.PLAN_LIMIT),
+    (403, _ANY): (Kind.REFUSED, "forbidden"),
+    (403, None): (Kind.THROTTLED, "throttled"),
+    (404, _ANY): (Kind.MISSING, "missing"),
+    # A 404 page of something in between must not look like a deleted tag or audience.
+    (404, None): (Kind.BROKEN, "notJson"),
+    (408, _ANY): (Kind.BROKEN, "timeout"),
+    (408, None): (Kind.BROKEN, "timeout"),
+    (413, _ANY): (Kind.REFUSED, "tooLarge"),
+    (413, None): (Kind.REFUSED, "tooLarge"),
+    (429, _ANY): (Kind.THROTTLED, "throttled"),
+    (429, None): (Kind.THROTTLED, "throttled"),
+    (503, "compliancerelated"): (Kind.REFUSED, "methodDisabled"),
+    (503, _ANY): (Kind.BROKEN, "serverError"),
+    (503, None): (Kind.BLOCKED, "throttled"),
+}
+
+# What has no row above, by the first digit of its status.
+_REST = {
+    2: (Kind.BROKEN, "notJson"),
+    3: (Kind.REFUSED, "redirected"),
+    4: (Kind.REFUSED, str(Code.REFUSED)),
+    5: (Kind.BROKEN, "serverError"),
+}
+
+_ERROR_CODES = {"ERROR_CONTACT_EXISTS": Code.CONTACT_EXISTS}
+
+_HINTS: tuple[tuple[str, Code], ...] = (
+    ("compliance state", Code.COMPLIANCE_STATE),
+    ("permanently deleted", Code.FORGOTTEN),
+    ("previously removed from this", Code.FORGOTTEN),
+    ("lot of lists", Code.ADDRESS_THROTTLED),
+    ("not allowing more signups", Code.ADDRESS_THROTTLED),
+    ("already a list member", Code.CONTACT_EXISTS),
+    ("fake or invalid", Code.ADDRESS_REFUSED),
+    ("domain portion of the email", Code.ADDRESS_REFUSED),
+    ("valid email address", Code.ADDRESS_REFUSED),
+    ("contact limit", Code.PLAN_LIMIT),
+    ("plan does not allow", Code.PLAN_LIMIT),
+    ("plan doesn't allow", Code.PLAN_LIMIT),
+    ("limit of your plan", Code.PLAN_LIMIT),
+    ("plan limit", Code.PLAN_LIMIT),
+    ("upgrade your plan", Code.PLAN_LIMIT),
+)
+
+_FIELD = re.compile(r"[A-Za-z0-9_.:\[\]-]{1,80}")
+_ADDRESS_FIELDS = ("EMAIL", "EMAIL_ADDRESS")
+
+
+def problem_in(body: bytes | bytearray) -> Problem | None:
+    """The problem document in an answer's body, or None when it is something else (HTML, text)."""
+    try:
+        document = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return None
+    if not isinstance(document, dict) or not isinstance(document.get("title"), str):
+        return None
+    errors = document.get("errors")
+    named = [_named(e.get("field")) for e in _list(errors) if isinstance(e, dict)]
+    return Problem(document["title"], tuple(name for name in named if name))
+
+
+def verdict(status: int, problem: Problem | None, *, about_members: bool = False) -> Verdict:
+    """What an answer other than a readable success means.
+
+    `about_members`: the call writes members, so that "forbidden" can only be the plan's limit.
+    """
+    title = _letters(problem.title) if problem else None
+    rows = ((status, title), (status, _ANY if problem else None))
+    found = next((_TABLE[row] for row in rows if row in _TABLE), None)
+    kind, code = found or _REST.get(status // 100, _REST[5])
+    if about_members and code == "forbidden":
+        code = Code.PLAN_LIMIT
+    return Verdict(kind, str(code), problem.fields[0] if problem and problem.fields else "")
+
+
+def refusal(error: Mapping[str, object], sent: Mapping[str, object] | None) -> Refusal:
+    """Why one member of a batch call was refused.
+
+    `error` is an entry of the answer's `errors`; `sent` the merge fields that the member had in
+    the call. A field that was sent is refused for its value, one that was not (or was empty) is
+    missing: Mailchimp says which only in words.
+    """
+    code = _ERROR_CODES.get(str(error.get("error_code")))
+    field = _named(error.get("field"))
+    if code:
+        return Refusal(code)
+    if field.upper() in _ADDRESS_FIELDS:
+        return Refusal(Code.ADDRESS_REFUSED)
+    if field:
+        value = (sent or {}).get(field)
+        given = value is not None and value != ""
+        return Refusal(Code.FIELD_REFUSED if given else Code.FIELD_REQUIRED, field)
+    text = str(error.get("error") or "").casefold()
+    return Refusal(next((code for hint, code in _HINTS if hint in text), Code.REFUSED))
+
+
+def _letters(title: str) -> str:
+    return "".join(letter for letter in title.casefold() if letter.isascii() and letter.isalpha())
+
+
+def _named(field: object) -> str:
+    """A field's name; empty when it looks like anything else, such as an address."""
+    return field if isinstance(field, str) and _FIELD.fullmatch(field) else ""
+
+
+def _list(value: object) -> list[object]:
+    return value if isinstance(value, list) else []

@@ -1,0 +1,245 @@
+"""What an audience is made of: its name, its merge fields and its tags.
+
+Every list is read to its end (the default page is 10), and names are compared whole and without
+case: Mailchimp compares them so, and its tag search would find prefixes.
+https://mailchimp.com/developer/marketing/api/lists/
+https://mailchimp.com/developer/marketing/api/list-merges/
+https://mailchimp.com/developer/marketing/api/list-segments/
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+from shared.errors import ConfigError, Conflict, Disconnected, NotFound, Refused, Unavailable
+from shared.exports.audience import Account, Audience, MergeField, Tag
+from shared.exports.merge_fields import proper_tag
+from shared.mailchimp.transport import Transport
+
+__all__ = [
+    "account",
+    "audience",
+    "audiences",
+    "checked_id",
+    "create_merge_field",
+    "create_tag",
+    "merge_fields",
+    "ping",
+    "tag",
+    "tags",
+]
+
+T = TypeVar("T")
+
+PAGE = 1000
+_ID = re.compile(r"[A-Za-z0-9]{1,32}")
+
+
+def checked_id(audience_id: str) -> str:
+    """An audience ID that may stand in a path. ConfigError names one that may not."""
+    if not _ID.fullmatch(audience_id):
+        message = "An audience ID has letters and digits only."
+        raise ConfigError(message, code="audienceId")
+    return audience_id
+
+
+def ping(transport: Transport) -> None:
+    """Ask whether the grant works at all; Disconnected when it does not."""
+    transport.get("/ping")
+
+
+def account(transport: Transport) -> Account:
+    """Whose account this is."""
+    answer = transport.get("/", {"fields": "account_id,account_name"})
+    return Account(_text(answer, "account_id"), _text(answer, "account_name"))
+
+
+def audiences(transport: Transport) -> list[Audience]:
+    """Every audience of the account."""
+    wanted = "lists.id,lists.name,lists.double_optin,lists.stats.member_count,total_items"
+    return [_audience(item) for item in _all(transport, "/lists", "lists", {"fields": wanted})]
+
+
+def audience(transport: Transport, audience_id: str) -> Audience:
+    """One audience. NotFound (a ConfigError) names the ID of one that is not there."""
+    query = {"fields": "id,name,double_optin,stats.member_count"}
+    return _within(audience_id, lambda path: _audience(transport.get(path, query)))
+
+
+def merge_fields(transport: Transport, audience_id: str) -> list[MergeField]:
+    """Every merge field of an audience, without the address itself."""
+    return _within(audience_id, lambda path: _merge_fields(transport, path))
+
+
+def create_merge_field(
+    transport: Transport, audience_id: str, tag_text: str, name: str, field_type: str
+) -> MergeField:
+    """Create a merge field, or return the one of that name and type that an earlier try created.
+
+    The tag is made proper: at most 10 of A-Z, 0-9, _, and unlike the others. ConfigError when
+    Mailchimp does not create it, which it mostly does for want of room: 30 fields, 80 on the
+    largest plan.
+    """
+    present = merge_fields(transport, audience_id)
+    found = _same(present, name, field_type)
+    if found:
+        return found
+    body = {
+        "tag": proper_tag(tag_text or name, [field.tag for field in present]),
+        "name": name,
+        "type": field_type,
+        "required": False,
+        "public": False,
+    }
+
+    def create() -> MergeField:
+        path = f"/lists/{audience_id}/merge-fields"
+        return _merge_field(transport.write("POST", path, body, resend=False))
+
+    try:
+        return _created(
+            create, lambda: _same(merge_fields(transport, audience_id), name, field_type)
+        )
+    except Disconnected:
+        raise
+    except Refused as error:
+        message = (
+            f"Mailchimp did not create the merge field {body['tag']}. The audience has "
+            f"{len(present)} fields: 30 are allowed, 80 on the largest plan."
+        )
+        raise ConfigError(message, code="mergeFieldNotCreated") from error
+
+
+def tags(transport: Transport, audience_id: str) -> list[Tag]:
+    """Every static segment (tag) of an audience, whoever made it."""
+    return _within(audience_id, lambda path: _tags(transport, path))
+
+
+def tag(transport: Transport, audience_id: str, tag_id: int) -> Tag | None:
+    """One tag as it is now, or None when it is gone."""
+    query = {"fields": "id,name,member_count,type"}
+    path = f"/lists/{checked_id(audience_id)}/segments/{int(tag_id)}"
+    try:
+        answer = transport.get(path, query)
+    except NotFound:
+        return None
+    return _tag(answer) if answer.get("type", "static") == "static" else None
+
+
+def create_tag(transport: Transport, audience_id: str, name: str) -> Tag:
+    """Create an empty tag. Conflict when the name is taken, in whatever case."""
+
+    def create() -> Tag:
+        path = f"/lists/{audience_id}/segments"
+        body = {"name": name, "static_segment": []}
+        return _tag(transport.write("POST", path, body, resend=False))
+
+    def find() -> Tag | None:
+        return next((t for t in tags(transport, audience_id) if _equal(t.name, name)), None)
+
+    checked_id(audience_id)
+    try:
+        return _created(create, find)
+    except Disconnected:
+        raise
+    except NotFound as error:
+        raise _unknown(audience_id) from error
+    except Refused as error:
+        if find():
+            message = f"The audience has a tag named {name} already."
+            raise Conflict(message, code="tagExists") from error
+        message = f"Mailchimp did not create the tag {name}."
+        raise ConfigError(message, code="tagNotCreated") from error
+
+
+def _created(create: Callable[[], T], find: Callable[[], T | None]) -> T:
+    """Create something once, although the answer may be lost: look before sending it again."""
+    try:
+        return create()
+    except Unavailable as error:
+        if not error.maybe_applied:
+            raise
+    return find() or create()
+
+
+def _same(fields: list[MergeField], name: str, field_type: str) -> MergeField | None:
+    return next((f for f in fields if _equal(f.name, name) and f.type == field_type), None)
+
+
+def _within(audience_id: str, ask: Callable[[str], T]) -> T:
+    """Ask about an audience; its ID is named when there is none."""
+    path = f"/lists/{checked_id(audience_id)}"
+    try:
+        return ask(path)
+    except NotFound as error:
+        raise _unknown(audience_id) from error
+
+
+def _unknown(audience_id: str) -> NotFound:
+    return NotFound(
+        f"Mailchimp has no audience with the ID {audience_id} in this account.",
+        code="audienceNotFound",
+    )
+
+
+def _tags(transport: Transport, path: str) -> list[Tag]:
+    query = {
+        "type": "static",
+        "fields": "segments.id,segments.name,segments.member_count,total_items",
+    }
+    return [_tag(item) for item in _all(transport, f"{path}/segments", "segments", query)]
+
+
+def _merge_fields(transport: Transport, path: str) -> list[MergeField]:
+    wanted = ("merge_id", "tag", "name", "type", "required", "options")
+    fields = ",".join(f"merge_fields.{name}" for name in wanted) + ",total_items"
+    found = _all(transport, f"{path}/merge-fields", "merge_fields", {"fields": fields})
+    return [_merge_field(item) for item in found]
+
+
+def _all(
+    transport: Transport, path: str, part: str, query: Mapping[str, str]
+) -> list[dict[str, Any]]:
+    """All items of a list that may take several pages."""
+    found: list[dict[str, Any]] = []
+    while True:
+        answer = transport.get(path, {**query, "count": str(PAGE), "offset": str(len(found))})
+        items = answer.get(part)
+        if not isinstance(items, list):
+            message = "Mailchimp gave no usable answer."
+            raise Unavailable(message, code="answerBroken")
+        found += items
+        if not items or len(found) >= int(answer.get("total_items") or 0):
+            return found
+
+
+def _audience(item: Mapping[str, Any]) -> Audience:
+    count = (item.get("stats") or {}).get("member_count") or 0
+    return Audience(
+        _text(item, "id"), _text(item, "name"), int(count), bool(item.get("double_optin"))
+    )
+
+
+def _merge_field(item: Mapping[str, Any]) -> MergeField:
+    return MergeField(
+        id=int(item.get("merge_id") or 0),
+        tag=_text(item, "tag"),
+        name=_text(item, "name"),
+        type=_text(item, "type") or "text",
+        required=bool(item.get("required")),
+        options=dict(item.get("options") or {}),
+    )
+
+
+def _tag(item: Mapping[str, Any]) -> Tag:
+    return Tag(int(item.get("id") or 0), _text(item, "name"), int(item.get("member_count") or 0))
+
+
+def _text(item: Mapping[str, Any], name: str) -> str:
+    return str(item.get(name) or "")
+
+
+def _equal(one: str, other: str) -> bool:
+    return one.strip().casefold() == other.strip().casefold()

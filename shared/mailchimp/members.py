@@ -1,0 +1,139 @@
+"""Members: written 500 at a time, their tags given and taken, whoever is held read page by page.
+
+A batch call answers 200 although members were refused; every member of the call is found in
+exactly one part of the answer here, by address without case. `sync_tags` is never true: it would
+wipe the tags that people made themselves.
+https://mailchimp.com/developer/marketing/api/lists/batch-subscribe-or-unsubscribe/
+https://mailchimp.com/developer/marketing/api/list-members/
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from shared.errors import Unavailable
+from shared.exports.audience import BatchAnswer, Member, Refusal, TagAnswer
+from shared.exports.outcome import Code
+from shared.mailchimp.answers import refusal
+from shared.mailchimp.audiences import checked_id
+from shared.mailchimp.transport import Transport
+
+__all__ = ["MOST_MEMBERS", "change_tag", "count", "subscribe"]
+
+MOST_MEMBERS = 500
+
+
+def subscribe(
+    transport: Transport,
+    audience_id: str,
+    members: Sequence[Member],
+    *,
+    update_existing: bool,
+    skip_merge_validation: bool = False,
+) -> BatchAnswer:
+    """One batch call of at most 500 members; see MailchimpSession.subscribe."""
+    _check_number(members)
+    if not members:
+        return BatchAnswer({}, {}, {})
+    body = {
+        "members": [_body(member) for member in members],
+        "update_existing": update_existing,
+        "sync_tags": False,
+    }
+    query = {
+        "skip_merge_validation": "true" if skip_merge_validation else "false",
+        "skip_duplicate_check": "true",
+    }
+    path = f"/lists/{checked_id(audience_id)}"
+    return _sorted(members, transport.write("POST", path, body, query, about_members=True))
+
+
+def change_tag(
+    transport: Transport,
+    audience_id: str,
+    tag_id: int,
+    *,
+    add: Sequence[str] = (),
+    remove: Sequence[str] = (),
+) -> TagAnswer:
+    """Give or take a tag; at most 500 addresses. Those the audience does not hold are ignored."""
+    _check_number([*add, *remove])
+    body = {"members_to_add": list(add)} if add else {"members_to_remove": list(remove)}
+    if not add and not remove:
+        return TagAnswer(0, 0)
+    path = f"/lists/{checked_id(audience_id)}/segments/{int(tag_id)}"
+    answer = transport.write("POST", path, body)
+    return TagAnswer(int(answer.get("total_added") or 0), int(answer.get("total_removed") or 0))
+
+
+def count(transport: Transport, audience_id: str, status: str) -> int:
+    """How many members have a status, now: the audience's own numbers are minutes old."""
+    query = {"status": status, "count": "1", "fields": "total_items"}
+    answer = transport.get(f"/lists/{checked_id(audience_id)}/members", query)
+    return int(answer.get("total_items") or 0)
+
+
+def _check_number(members: Sequence[object]) -> None:
+    if len(members) > MOST_MEMBERS:
+        message = f"A call takes at most {MOST_MEMBERS} members."
+        raise ValueError(message)
+
+
+def _body(member: Member) -> dict[str, object]:
+    body: dict[str, object] = {
+        "email_address": member.address,
+        "merge_fields": dict(member.merge_fields),
+    }
+    if member.tags:
+        body["tags"] = list(member.tags)
+    if member.status is not None:
+        body["status"] = member.status
+    return body
+
+
+def _sorted(members: Sequence[Member], answer: Mapping[str, Any]) -> BatchAnswer:
+    """Find every member of the call in the answer."""
+    parts = [answer.get(name) for name in ("new_members", "updated_members", "errors")]
+    if not all(isinstance(part, list) for part in parts):
+        message = "Mailchimp gave no usable answer."
+        raise Unavailable(message, code="answerBroken", maybe_applied=True)
+    sent = {_key(member.address): member for member in members}
+    created: dict[str, str] = {}
+    updated: dict[str, str] = {}
+    opted_in: dict[str, str] = {}
+    refused: dict[str, Refusal] = {}
+    for name, into in (("new_members", created), ("updated_members", updated)):
+        for item in answer[name]:
+            member = sent.get(_key(item.get("email_address")))
+            if member is None:
+                continue
+            into[member.address] = str(item.get("status") or "")
+            since = item.get("timestamp_opt") or item.get("timestamp_signup")
+            if since and into is updated:
+                opted_in[member.address] = str(since)
+    nobody = Refusal(Code.REFUSED)
+    for error in answer["errors"]:
+        member = sent.get(_key(error.get("email_address")))
+        reason = refusal(error, member.merge_fields if member else None)
+        if member is None:
+            nobody = reason
+        elif member.address not in created and member.address not in updated:
+            refused[member.address] = reason
+    # Mailchimp said nothing about these, or said it about an address it had changed.
+    for member in members:
+        if not any(member.address in part for part in (created, updated, refused)):
+            refused[member.address] = nobody
+    return BatchAnswer(created, updated, refused, opted_in)
+
+
+def _key(address: object) -> str:
+    """What addresses are compared by: lower case, without quotes, the domain in plain ASCII."""
+    text = str(address or "").strip(" \t\"'<>").casefold()
+    if text.isascii():
+        return text
+    local, at, domain = text.rpartition("@")
+    try:
+        return f"{local}{at}{domain.encode('idna').decode()}"
+    except UnicodeError:
+        return text

@@ -1,0 +1,112 @@
+"""A session: everything the export asks of one Mailchimp account, over one connection.
+
+Keeps the contract of exports/needs.py; the calls themselves stand in audiences.py, members.py and
+pages.py. A session belongs to one thread: a lane of an export, or one request of a page.
+https://mailchimp.com/developer/marketing/api/
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from shared.exports.audience import (
+    Account,
+    Audience,
+    BatchAnswer,
+    CallCounts,
+    Held,
+    Member,
+    MergeField,
+    Tag,
+    TagAnswer,
+)
+from shared.mailchimp import audiences, pages
+from shared.mailchimp import members as batches
+from shared.mailchimp.transport import Transport
+
+__all__ = ["Session"]
+
+
+class Session:
+    """One account over one kept-alive connection; implements the Protocol MailchimpSession."""
+
+    def __init__(self, transport: Transport) -> None:
+        self.calls: CallCounts = transport.calls
+        self._transport = transport
+
+    def account(self) -> Account:
+        """Whose account this is."""
+        return audiences.account(self._transport)
+
+    def audiences(self) -> list[Audience]:
+        """Every audience of the account."""
+        return audiences.audiences(self._transport)
+
+    def audience(self, audience_id: str) -> Audience:
+        """One audience; NotFound names an ID that is not there."""
+        return audiences.audience(self._transport, audience_id)
+
+    def merge_fields(self, audience_id: str) -> list[MergeField]:
+        """Every merge field of an audience."""
+        return audiences.merge_fields(self._transport, audience_id)
+
+    def create_merge_field(
+        self, audience_id: str, tag: str, name: str, field_type: str
+    ) -> MergeField:
+        """Create a merge field; its tag may come back shorter or counted up."""
+        return audiences.create_merge_field(self._transport, audience_id, tag, name, field_type)
+
+    def tags(self, audience_id: str) -> list[Tag]:
+        """Every tag of an audience."""
+        return audiences.tags(self._transport, audience_id)
+
+    def tag(self, audience_id: str, tag_id: int) -> Tag | None:
+        """One tag as it is now, or None."""
+        return audiences.tag(self._transport, audience_id, tag_id)
+
+    def create_tag(self, audience_id: str, name: str) -> Tag:
+        """Create an empty tag; Conflict when the name is taken."""
+        return audiences.create_tag(self._transport, audience_id, name)
+
+    def subscribe(
+        self,
+        audience_id: str,
+        members: Sequence[Member],
+        *,
+        update_existing: bool,
+        skip_merge_validation: bool = False,
+    ) -> BatchAnswer:
+        """One batch call of at most 500 members."""
+        return batches.subscribe(
+            self._transport,
+            audience_id,
+            members,
+            update_existing=update_existing,
+            skip_merge_validation=skip_merge_validation,
+        )
+
+    def untag(self, audience_id: str, tag_id: int, addresses: Sequence[str]) -> TagAnswer:
+        """Take a tag away from at most 500 members."""
+        return batches.change_tag(self._transport, audience_id, tag_id, remove=addresses)
+
+    def retag(self, audience_id: str, tag_id: int, addresses: Sequence[str]) -> TagAnswer:
+        """Give a tag to at most 500 existing members."""
+        return batches.change_tag(self._transport, audience_id, tag_id, add=addresses)
+
+    def count(self, audience_id: str, status: str) -> int:
+        """How many members have a status, now."""
+        return batches.count(self._transport, audience_id, status)
+
+    def held(
+        self, audience_id: str, status: str, changed_since: str | None = None
+    ) -> Iterator[list[Held]]:
+        """Members in a status, page by page, each once."""
+        return pages.held(self._transport, audience_id, status, changed_since)
+
+    def tagged(self, audience_id: str, tag_id: int) -> Iterator[list[Held]]:
+        """Members with a tag in every status, page by page, each once."""
+        return pages.tagged(self._transport, audience_id, tag_id)
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._transport.close()
