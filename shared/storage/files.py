@@ -1,0 +1,161 @@
+"""Files: blobs of one container, by name.
+
+Rules: nothing larger than a block (4 MB) is held in memory on the way to or from a local file; a
+blob that is written `once` never changes. A container that is missing is created when it is first
+written to. https://learn.microsoft.com/rest/api/storageservices/blob-service-rest-api
+"""
+
+from __future__ import annotations
+
+import re
+import uuid
+from collections.abc import Callable, Iterator
+from http import HTTPStatus
+from pathlib import Path
+
+from azure.core.exceptions import HttpResponseError, ResourceExistsError, ResourceNotFoundError
+from azure.storage.blob import BlobClient, ContainerClient
+
+from shared.errors import Conflict, InputError
+from shared.storage.clients import StorageClients
+from shared.storage.failures import error_code, told
+
+__all__ = ["BlobFiles", "with_container"]
+
+_WRITE = "write"
+_NAME = re.compile(r"[^\x00-\x1f\x7f\\]{1,1024}")
+
+
+def _random_id() -> str:
+    return uuid.uuid4().hex
+
+
+class BlobFiles:
+    """The Files of a container. A name is a relative path; InputError when it is none."""
+
+    def __init__(
+        self,
+        clients: StorageClients,
+        container: str = "state",
+        new_id: Callable[[], str] = _random_id,
+    ) -> None:
+        self._clients = clients
+        self._name = container
+        self._new_id = new_id
+
+    def write(self, name: str, data: bytes, *, once: bool = False) -> None:
+        """Write a blob. With `once`, Conflict when it is there already."""
+        blob = self._blob(name)
+        write = self._new_id()
+
+        def put() -> None:
+            blob.upload_blob(data, overwrite=not once, metadata={_WRITE: write})
+
+        with told(self._name):
+            try:
+                with_container(self._container, put)
+            except ResourceExistsError as error:
+                if error_code(error) != "BlobAlreadyExists":
+                    raise
+                # The SDK tries again when an answer was lost, and meets its own blob then.
+                if self._wrote(blob, write):
+                    return
+                message = f"{self._name}: the file is there already."
+                raise Conflict(message) from None
+
+    def read(self, name: str, start: int = 0, length: int | None = None) -> bytes:
+        """The blob, or `length` bytes of it from `start`. NotFound when it is not there.
+
+        Fewer bytes come back where the blob ends before, none beyond its end.
+        """
+        blob = self._blob(name)
+        if length is not None and length <= 0:
+            return b""
+        with told(self._name):
+            try:
+                return blob.download_blob(offset=start, length=length).readall()
+            except HttpResponseError as error:
+                if error.status_code != HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
+                    raise
+                return b""
+
+    def upload(self, path: Path, name: str) -> None:
+        """Write a local file as a blob, in blocks, without holding it in memory."""
+        blob = self._blob(name)
+
+        def put() -> None:
+            with path.open("rb") as source:
+                blob.upload_blob(source, length=path.stat().st_size, overwrite=True)
+
+        with told(self._name):
+            with_container(self._container, put)
+
+    def download(self, name: str, path: Path) -> None:
+        """Write a blob into a local file, in blocks. NotFound when it is not there.
+
+        The file appears when it is complete, never by halves.
+        """
+        blob = self._blob(name)
+        partial = path.with_name(f"{path.name}.{self._new_id()}.part")
+        try:
+            with told(self._name), partial.open("wb") as target:
+                blob.download_blob().readinto(target)
+            partial.replace(path)
+        finally:
+            partial.unlink(missing_ok=True)
+
+    def names(self, prefix: str) -> Iterator[str]:
+        """Names of the blobs below a prefix, in order."""
+        with told(self._name):
+            pages = self._container.list_blob_names(name_starts_with=prefix or None).by_page()
+        while True:
+            # Only the page is read here: an error inside the caller's loop is the caller's own.
+            with told(self._name):
+                try:
+                    page = next(pages, None)
+                    names = [] if page is None else list(page)
+                except ResourceNotFoundError:
+                    return
+            if page is None:
+                return
+            yield from names
+
+    def delete(self, name: str) -> None:
+        """Delete a blob; gone already is fine."""
+        blob = self._blob(name)
+        with told(self._name):
+            try:
+                blob.delete_blob(delete_snapshots="include")
+            except ResourceNotFoundError:
+                return
+
+    @property
+    def _container(self) -> ContainerClient:
+        return self._clients.container(self._name)
+
+    def _blob(self, name: str) -> BlobClient:
+        parts = name.split("/")
+        if not _NAME.fullmatch(name) or not all(parts) or {".", ".."} & set(parts):
+            message = f"{self._name}: a file's name must be a relative path."
+            raise InputError(message)
+        return self._container.get_blob_client(name)
+
+    def _wrote(self, blob: BlobClient, write: str) -> bool:
+        return (blob.get_blob_properties().metadata or {}).get(_WRITE) == write
+
+
+def with_container(container: ContainerClient, write: Callable[[], None]) -> None:
+    """Write, and again after creating the container when there is none yet."""
+    try:
+        write()
+    except ResourceNotFoundError as error:
+        if error_code(error) != "ContainerNotFound":
+            raise
+    else:
+        return
+    try:
+        container.create_container()
+    except ResourceExistsError as error:
+        if error_code(error) != "ContainerAlreadyExists":
+            raise
+    write()

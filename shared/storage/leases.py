@@ -1,0 +1,108 @@
+"""Leases: at most one holder of a name, over all processes and instances.
+
+Rule: a lease is a lease on an empty blob of that name, so Azure itself ends it when its holder
+dies. https://learn.microsoft.com/rest/api/storageservices/lease-blob
+"""
+
+from __future__ import annotations
+
+import logging
+import uuid
+from collections.abc import Callable
+from http import HTTPStatus
+
+from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
+from azure.storage.blob import BlobClient, BlobLeaseClient
+
+from shared.errors import Changed, InputError, Unavailable
+from shared.storage.clients import StorageClients
+from shared.storage.failures import error_code, told
+from shared.storage.files import with_container
+
+__all__ = ["BlobLease", "BlobLeases"]
+
+_LOST = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT, HTTPStatus.PRECONDITION_FAILED})
+
+log = logging.getLogger(__name__)
+
+
+class BlobLease:
+    """A lease that is held."""
+
+    def __init__(self, name: str, blob: BlobClient, lease_id: str) -> None:
+        self._name = name
+        self._blob = blob
+        self._id = lease_id
+
+    def renew(self) -> None:
+        """Keep it for another term. Changed when it was lost."""
+        with told(self._name):
+            try:
+                BlobLeaseClient(self._blob, self._id).renew()
+            except HttpResponseError as error:
+                if error.status_code not in _LOST:
+                    raise
+                message = f"{self._name}: the lease was lost."
+                raise Changed(message) from None
+
+    def release(self) -> None:
+        """Let go; lost already is fine, and so is an Azure that cannot be reached: it expires."""
+        try:
+            with told(self._name):
+                try:
+                    BlobLeaseClient(self._blob, self._id).release()
+                except HttpResponseError as error:
+                    if error.status_code not in _LOST:
+                        raise
+        except Unavailable:
+            log.warning(
+                "A lease could not be released and will expire", extra={"lease": self._name}
+            )
+
+
+class BlobLeases:
+    """The Leases of a container."""
+
+    def __init__(
+        self,
+        clients: StorageClients,
+        container: str = "leases",
+        new_id: Callable[[], uuid.UUID] = uuid.uuid4,
+    ) -> None:
+        self._clients = clients
+        self._container = container
+        self._new_id = new_id
+
+    def acquire(self, name: str, seconds: int) -> BlobLease | None:
+        """Hold the lease for 15-60 seconds, or None while someone else does."""
+        if not 15 <= seconds <= 60:
+            message = f"{name}: a lease lasts 15 to 60 seconds."
+            raise InputError(message)
+        container = self._clients.container(self._container)
+        blob = container.get_blob_client(name)
+        with told(name):
+            try:
+                return self._leased(blob, name, seconds)
+            except ResourceNotFoundError:
+                with_container(container, lambda: _create(blob))
+            return self._leased(blob, name, seconds)
+
+    def _leased(self, blob: BlobClient, name: str, seconds: int) -> BlobLease | None:
+        # The lease's id is ours, so a second try after a lost answer takes the same lease.
+        lease_id = str(self._new_id())
+        try:
+            BlobLeaseClient(blob, lease_id).acquire(lease_duration=seconds)
+        except HttpResponseError as error:
+            if error_code(error) != "LeaseAlreadyPresent":
+                raise
+            return None
+        return BlobLease(name, blob, lease_id)
+
+
+def _create(blob: BlobClient) -> None:
+    """Make the empty blob; whoever else made or leased it meanwhile is welcome."""
+    try:
+        blob.upload_blob(b"", overwrite=False)
+    except HttpResponseError as error:
+        if error_code(error) not in ("BlobAlreadyExists", "LeaseIdMissing"):
+            raise
