@@ -1,0 +1,231 @@
+"""The host: connects triggers with functions, logs every run in one line, and ends in an orderly way.
+
+A log line names the function, its run and how long it took; never a body, a path or a message.
+What this host does not do is listed in devhost/__init__.py.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import threading
+import time
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+from urllib.parse import unquote
+
+from azure.core.exceptions import AzureError
+from azure.functions.meta import Datum
+
+from devhost.configuration import HostOptions, connection_string, resolve
+from devhost.functions import Answer, Engine, Function, InvocationFailed
+from devhost.queues import LEASE_SECONDS, QueueListener, output_texts, put
+from devhost.routes import Routes
+from devhost.timers import Timer
+from devhost.web import Request, Response, Server, problem
+
+LOG = logging.getLogger("devhost")
+ADMIN = "/admin/functions/"
+
+
+@dataclass(frozen=True)
+class Address:
+    """Where the app listens; port 0 takes a free one."""
+
+    host: str = "127.0.0.1"
+    port: int = 7071
+
+
+class Host:
+    """Runs one app: HTTP, queues and timers."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        options: HostOptions,
+        settings: Mapping[str, str],
+        address: Address = Address(),
+        queue_lease: float = LEASE_SECONDS,
+    ) -> None:
+        """Prepare everything; nothing runs before `start`.
+
+        Raises:
+            StartError: a setting is missing, or a trigger is wrong or unknown to this host.
+            OSError: the address is taken.
+        """
+        self._engine = engine
+        self._options = options
+        self._settings = settings
+        self._queue_lease = queue_lease
+        self._routes = Routes(engine.functions, options.route_prefix)
+        self._functions = {one.name.lower(): one for one in engine.functions}
+        self._listeners: list[QueueListener] = []
+        self._timers: list[Timer] = []
+        self._active = 0
+        self._lock = threading.Lock()
+        for function in engine.functions:
+            self._connect(function)
+        self._server = Server(address.host, address.port, self._answer)
+        self._only_local = address.host in ("127.0.0.1", "::1", "localhost")
+        self.url = self._server.url
+
+    def start(self) -> None:
+        """Begin to serve, to listen and to wait for the timers' times."""
+        for specific, hiding in self._routes.ambiguous():
+            LOG.warning(
+                "routes of %s and %s overlap: older hosts would choose the second",
+                specific.function.name,
+                hiding.function.name,
+            )
+        threading.Thread(target=self._server.serve_forever, args=(0.1,), daemon=True).start()
+        for listener in self._listeners:
+            listener.start()
+        for timer in self._timers:
+            timer.start()
+
+    def stop(self, grace: float) -> bool:
+        """Start nothing more and give running functions `grace` seconds; True if all ended."""
+        for listener in self._listeners:
+            listener.stop()
+        for timer in self._timers:
+            timer.stop()
+        self._server.shutdown()
+        deadline = time.monotonic() + grace
+        while time.monotonic() < deadline and self._is_busy():
+            time.sleep(0.05)
+        self._server.socket.close()
+        return not self._is_busy()
+
+    def _is_busy(self) -> bool:
+        return self._active > 0 or any(one.busy() for one in self._listeners)
+
+    def _connect(self, function: Function) -> None:
+        trigger = function.trigger
+        kind = trigger.type.lower()
+        where = f"the trigger of {function.name}"
+
+        def invoke(data: Datum, metadata: dict[str, Datum]) -> None:
+            self._invoke(function, data, metadata)
+
+        for output in function.outputs:
+            if output.type == "queue":
+                self._queue_of(output.settings, f"an output of {function.name}")
+        if kind == "queuetrigger":
+            connection, queue = self._queue_of(trigger.settings, where)
+            self._listeners.append(
+                QueueListener(connection, queue, self._options.queues, invoke, self._queue_lease)
+            )
+        elif kind == "timertrigger":
+            schedule = resolve(trigger.settings["schedule"], self._settings, where)
+            at_start = bool(trigger.settings.get("runOnStartup"))
+            self._timers.append(Timer(function.name, schedule, invoke, run_on_startup=at_start))
+            if trigger.settings.get("useMonitor"):
+                LOG.info(
+                    "%s: useMonitor has no effect here; missed runs stay missed", function.name
+                )
+        elif kind != "httptrigger":
+            LOG.warning("%s is not run: this host does not know %s", function.name, trigger.type)
+
+    def _queue_of(self, settings: Mapping[str, object], where: str) -> tuple[str, str]:
+        name = str(settings.get("connection") or "AzureWebJobsStorage")
+        connection = connection_string(name, self._settings, where)
+        return connection, resolve(str(settings["queueName"]), self._settings, where).lower()
+
+    def _invoke(self, function: Function, data: Datum, metadata: Mapping[str, Datum]) -> Answer:
+        """Run a function, send its queue outputs, and log the run in one line."""
+        invocation_id = str(uuid.uuid4())
+        began = time.monotonic()
+        result = "Failed"
+        with self._lock:
+            self._active += 1
+        try:
+            answer = self._engine.invoke(function, invocation_id, data, metadata)
+            self._send_outputs(function, answer)
+            result = "Succeeded"
+        finally:
+            with self._lock:
+                self._active -= 1
+            LOG.info(
+                "Executed '%s' (%s, Id=%s, Duration=%dms)",
+                function.name,
+                result,
+                invocation_id,
+                (time.monotonic() - began) * 1000,
+            )
+        return answer
+
+    def _send_outputs(self, function: Function, answer: Answer) -> None:
+        for output in function.outputs:
+            value = answer.returned if output.name == "$return" else answer.outputs.get(output.name)
+            if output.type != "queue" or value is None or value.value is None:
+                continue
+            connection, queue = self._queue_of(output.settings, f"an output of {function.name}")
+            try:
+                put(connection, queue, output_texts(value), encode=self._options.queues.base64)
+            except AzureError as error:
+                LOG.warning("queue %s cannot be written: %s", queue, type(error).__name__)
+                msg = f"output {output.name}"
+                raise InvocationFailed(msg) from error
+            for listener in self._listeners:
+                if listener.queue == queue:
+                    listener.wake()
+
+    def _answer(self, request: Request) -> Response:
+        if self._only_local and not request.local:
+            # A page on the internet can make a browser here call this address by another name.
+            return problem(HTTPStatus.MISDIRECTED_REQUEST, "this host answers as localhost only")
+        if request.path.lower().startswith(ADMIN):
+            return self._run_by_hand(request)
+        found = self._routes.find(request.method, request.path)
+        if found is None:
+            return Response(HTTPStatus.NOT_FOUND)
+        function, parameters = found
+        try:
+            answer = self._invoke(function, request.datum(parameters), {})
+            return Response.from_datum(answer.returned)
+        except InvocationFailed:
+            return Response(HTTPStatus.INTERNAL_SERVER_ERROR)
+        except ValueError:
+            LOG.warning("%s answered what HTTP cannot carry", function.name)
+            return Response(HTTPStatus.INTERNAL_SERVER_ERROR)
+
+    def _run_by_hand(self, request: Request) -> Response:
+        """`POST /admin/functions/NAME` with `{"input": "text"}`, from this machine's programs only.
+
+        JSON is required, so that no web page in a browser here can do it.
+        """
+        json_sent = request.headers.get("content-type", "").partition(";")[0] == "application/json"
+        if not request.local or "origin" in request.headers or not json_sent:
+            return problem(HTTPStatus.FORBIDDEN, "only application/json from this machine")
+        name = unquote(request.path[len(ADMIN) :]).lower()
+        function = self._functions.get(name)
+        kind = function.trigger.type.lower() if function else ""
+        if function is None or kind not in ("queuetrigger", "timertrigger"):
+            return problem(HTTPStatus.NOT_FOUND, "no such function, or not one to run by hand")
+        if request.method != "POST":
+            return problem(HTTPStatus.METHOD_NOT_ALLOWED)
+        try:
+            given = json.loads(request.body or b"{}")
+            text = str(given.get("input") or "")
+        except (ValueError, AttributeError):
+            return problem(HTTPStatus.BAD_REQUEST, 'the body must be {"input": "text"}')
+        if kind == "timertrigger":
+            timer = next(one for one in self._timers if one.name == function.name)
+            data, metadata = timer.datum_now(), {}
+        else:
+            data = Datum(text, "string")
+            metadata = {"Id": Datum(str(uuid.uuid4()), "string"), "DequeueCount": Datum(1, "int")}
+        threading.Thread(
+            target=self._invoke_quietly, args=(function, data, metadata), daemon=True
+        ).start()
+        return Response(HTTPStatus.ACCEPTED)
+
+    def _invoke_quietly(
+        self, function: Function, data: Datum, metadata: Mapping[str, Datum]
+    ) -> None:
+        try:
+            self._invoke(function, data, metadata)
+        except InvocationFailed:
+            LOG.debug("%s, run by hand, failed", function.name)

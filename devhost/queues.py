@@ -1,0 +1,268 @@
+"""Queue triggers and queue outputs, with the rules of the WebJobs queue listener.
+
+A message is leased for ten minutes (`lease`), and the lease is renewed while its function runs. Done
+means deleted; failed means visible again after `visibilityTimeout`, and from the last allowed attempt
+on it goes to `<queue>-poison`. At once run at most batchSize + newBatchThreshold messages. A killed
+host's messages stay hidden until their lease ends: a shorter lease makes that quick to try.
+https://learn.microsoft.com/azure/azure-functions/functions-bindings-storage-queue-trigger
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import logging
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from azure.core.exceptions import AzureError, ResourceExistsError, ResourceNotFoundError
+from azure.functions.meta import Datum
+from azure.storage.queue import QueueClient, QueueMessage
+
+from devhost.configuration import QueueOptions
+from devhost.functions import InvocationFailed
+
+LOG = logging.getLogger("devhost.queues")
+LEASE_SECONDS = 600
+FIRST_PAUSE = 0.1
+Invoke = Callable[[Datum, dict[str, Datum]], None]
+
+
+@dataclass(eq=False)
+class _Running:
+    """A leased message; each renewal changes its pop receipt, so both are used under the lock."""
+
+    message: QueueMessage
+    renew_at: float
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    over: bool = False
+
+
+class QueueListener:
+    """Feeds the messages of one queue to one function until it is told to stop."""
+
+    def __init__(
+        self,
+        connection: str,
+        queue: str,
+        options: QueueOptions,
+        invoke: Invoke,
+        lease: float = LEASE_SECONDS,
+    ) -> None:
+        self.queue = queue
+        self._connection = connection
+        self._client = QueueClient.from_connection_string(connection, queue)
+        self._options = options
+        self._invoke = invoke
+        self._lease = lease
+        self._running: set[_Running] = set()
+        self._change = threading.Condition()
+        self._stopping = threading.Event()
+        self._pool = ThreadPoolExecutor(
+            options.batch_size + options.new_batch_threshold, thread_name_prefix=queue
+        )
+        self._threads = [
+            threading.Thread(target=target, name=f"{queue} {name}", daemon=True)
+            for target, name in ((self._listen, "listen"), (self._renew, "renew"))
+        ]
+
+    def start(self) -> None:
+        """Begin to listen."""
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self) -> None:
+        """Take no further message; those that run go on."""
+        self._stopping.set()
+        self.wake()
+
+    def busy(self) -> int:
+        """How many messages run now."""
+        return len(self._running)
+
+    def wake(self) -> None:
+        """Look into the queue now: something has just been put there."""
+        with self._change:
+            self._change.notify_all()
+
+    def _listen(self) -> None:
+        pause = FIRST_PAUSE
+        while not self._stopping.is_set():
+            with self._change:
+                self._change.wait_for(
+                    lambda: (
+                        self._stopping.is_set()
+                        or len(self._running) <= self._options.new_batch_threshold
+                    )
+                )
+            if self._stopping.is_set():
+                return
+            if self._take_batch():
+                pause = FIRST_PAUSE
+                continue
+            with self._change:
+                if self._change.wait(pause):
+                    pause = FIRST_PAUSE
+                    continue
+            pause = min(pause * 2, max(self._options.max_polling_interval, FIRST_PAUSE))
+
+    def _take_batch(self) -> bool:
+        try:
+            batch = list(
+                self._client.receive_messages(
+                    max_messages=self._options.batch_size,
+                    visibility_timeout=max(1, round(self._lease)),
+                )
+            )
+        except ResourceNotFoundError:  # no such queue yet: an empty one
+            return False
+        except AzureError as error:
+            LOG.warning("queue %s cannot be read: %s", self.queue, type(error).__name__)
+            return False
+        for message in batch:
+            running = _Running(message, time.monotonic() + self._lease / 2)
+            with self._change:
+                self._running.add(running)
+            self._pool.submit(self._run, running)
+        return bool(batch)
+
+    def _run(self, running: _Running) -> None:
+        try:
+            self._process(running)
+        except AzureError as error:  # its lease ends by itself, and it comes again
+            LOG.warning("message of queue %s is left: %s", self.queue, type(error).__name__)
+        except Exception:
+            LOG.exception("a fault of the dev host with queue %s", self.queue)
+        finally:
+            with self._change:
+                self._running.discard(running)
+                self._change.notify_all()
+
+    def _process(self, running: _Running) -> None:
+        message = running.message
+        attempt = message.dequeue_count or 1
+        try:
+            body = _decode(message.content) if self._options.base64 else message.content
+        except ValueError:
+            LOG.warning("a message of queue %s is not base64", self.queue)
+            self._finish(running, poison=True)
+            return
+        if attempt > self._options.max_dequeue_count:
+            self._finish(running, poison=True)
+            return
+        try:
+            self._invoke(Datum(body, "string"), _metadata(message))
+        except InvocationFailed:
+            if attempt >= self._options.max_dequeue_count:
+                LOG.warning(
+                    "a message of queue %s failed %d times and goes to %s-poison",
+                    self.queue,
+                    attempt,
+                    self.queue,
+                )
+                self._finish(running, poison=True)
+            else:
+                self._release(running)
+            return
+        self._finish(running, poison=False)
+
+    def _finish(self, running: _Running, *, poison: bool) -> None:
+        if poison:
+            put(self._connection, f"{self.queue}-poison", [running.message.content], encode=False)
+        with running.lock:
+            running.over = True
+            try:
+                self._client.delete_message(running.message)
+            except ResourceNotFoundError:
+                LOG.warning("a message of queue %s was already gone", self.queue)
+
+    def _release(self, running: _Running) -> None:
+        with running.lock:
+            running.over = True
+            self._client.update_message(
+                running.message, visibility_timeout=round(self._options.visibility_timeout)
+            )
+
+    def _renew(self) -> None:
+        while self._running or not self._stopping.is_set():
+            time.sleep(min(1.0, self._lease / 8))
+            with self._change:
+                due = [one for one in self._running if one.renew_at <= time.monotonic()]
+            for running in due:
+                self._renew_one(running)
+
+    def _renew_one(self, running: _Running) -> None:
+        with running.lock:
+            if running.over:
+                return
+            try:
+                renewed = self._client.update_message(
+                    running.message, visibility_timeout=max(1, round(self._lease))
+                )
+                running.message.pop_receipt = renewed.pop_receipt
+                running.renew_at = time.monotonic() + self._lease / 2
+            except AzureError as error:
+                LOG.warning(
+                    "a lease of queue %s was not renewed: %s", self.queue, type(error).__name__
+                )
+                running.renew_at = time.monotonic() + self._lease / 8
+
+
+def put(connection: str, queue: str, texts: list[str], *, encode: bool) -> None:
+    """Put messages on a queue, creating it if need be; raises AzureError."""
+    with QueueClient.from_connection_string(connection, queue) as client:
+        for text in texts:
+            content = base64.b64encode(text.encode()).decode() if encode else text
+            try:
+                client.send_message(content)
+            except ResourceNotFoundError:
+                try:
+                    client.create_queue()
+                except ResourceExistsError:  # Azurite gives it status 204
+                    LOG.debug("queue %s was made meanwhile", queue)
+                client.send_message(content)
+
+
+def output_texts(datum: Datum) -> list[str]:
+    """The messages that a queue output carries: one, or one per item of a list."""
+    if datum.type == "bytes":
+        return [datum.value.decode()]
+    if datum.type != "json":
+        return [str(datum.value)]
+    value = json.loads(datum.value)
+    return [_text(one) for one in value] if isinstance(value, list) else [_text(value)]
+
+
+def _text(item: Any) -> str:
+    if isinstance(item, str):
+        return item
+    return str(item["body"]) if isinstance(item, dict) and "body" in item else json.dumps(item)
+
+
+def _decode(content: str) -> str:
+    try:
+        return base64.b64decode(content, validate=True).decode()
+    except (binascii.Error, UnicodeDecodeError) as error:
+        msg = "not base64 text"
+        raise ValueError(msg) from error
+
+
+def _metadata(message: QueueMessage) -> dict[str, Datum]:
+    return {
+        "Id": Datum(message.id, "string"),
+        "PopReceipt": Datum(message.pop_receipt, "string"),
+        "DequeueCount": Datum(message.dequeue_count, "int"),
+        "ExpirationTime": _time(message.expires_on),
+        "InsertionTime": _time(message.inserted_on),
+        "NextVisibleTime": _time(message.next_visible_on),
+    }
+
+
+def _time(moment: datetime | None) -> Datum:
+    return Datum(json.dumps(moment.isoformat() if moment else None), "json")
