@@ -65,7 +65,7 @@ def field_of(cls: type, path: tuple[str, ...]) -> Field | None:
     return here
 
 
-def discriminator(cls: type) -> str:
+def discriminator(cls: Any) -> str:
     """The REST name of the property that picks a kind, or ''."""
     if hasattr(cls, "_subtype_map"):
         attribute = next(iter(cls._subtype_map), "")
@@ -76,17 +76,17 @@ def discriminator(cls: type) -> str:
     return ""
 
 
-def _subtype(cls: type, value: str) -> type:
+def _subtype(cls: Any, value: str) -> type:
     if not value:
-        return cls
+        return typing.cast("type", cls)
     if hasattr(cls, "_subtype_map"):
         module = importlib.import_module(cls.__module__.rsplit(".", 1)[0])
         for kinds in cls._subtype_map.values():
             if value in kinds:
                 return typing.cast("type", getattr(module, kinds[value]))
-        return cls
+        return typing.cast("type", cls)
     mapping: dict[str, type] = getattr(cls, "__mapping__", {})
-    return mapping.get(value, cls)
+    return mapping.get(value, typing.cast("type", cls))
 
 
 def _older(cls: Any) -> Shape:

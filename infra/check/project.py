@@ -10,7 +10,8 @@ from pathlib import Path
 
 from infra.check import names, properties, roles, rules
 from infra.check.fault import Fault
-from infra.check.template import Template, read, read_parameters
+from infra.check.reading import read, read_parameters
+from infra.check.template import Template
 
 __all__ = ["check", "read_files", "templates_of"]
 

@@ -12,7 +12,7 @@ from infra.check import microsoft
 from infra.check.fault import Fault
 from infra.check.known import Known, known_for
 from infra.check.microsoft import Field
-from infra.check.template import Expression, Object, Reference, Resource, Template, Value
+from infra.check.template import Expression, Object, Resource, Template, Value
 
 __all__ = ["check"]
 
@@ -25,7 +25,11 @@ _DIAGNOSTICS = {
             "workspaceId": Field("text"),
             "storageAccountId": Field("text"),
             "logs": Field(
-                {"category": Field("text"), "categoryGroup": Field("text"), "enabled": Field("flag")},
+                {
+                    "category": Field("text"),
+                    "categoryGroup": Field("text"),
+                    "enabled": Field("flag"),
+                },
                 many=True,
             ),
             "metrics": Field({"category": Field("text"), "enabled": Field("flag")}, many=True),
@@ -98,10 +102,10 @@ def _literal(path: str, line: int, where: str, field: Field, value: Value) -> It
 
 
 def _object(path: str, where: str, kind: object, value: Object) -> Iterator[Fault]:
+    shape: dict[str, Field] = {}
     if isinstance(kind, dict):
-        shape: dict[str, Field] = kind
-    else:
-        assert isinstance(kind, type)
+        shape = kind
+    elif isinstance(kind, type):
         chosen = value.get(microsoft.discriminator(kind))
         shape = microsoft.shape(kind, chosen if isinstance(chosen, str) else "")
     for name, inner in value.values.items():
@@ -137,8 +141,3 @@ def _readable(resource: Resource, path: tuple[str, ...]) -> bool:
         return False
     cls = microsoft.load(known.read_model or known.model)
     return microsoft.field_of(cls, path) is not None
-
-
-def used(template: Template, symbol: str) -> list[Reference]:
-    """Where a symbol is used."""
-    return [reference for reference in template.references if reference.symbol == symbol]

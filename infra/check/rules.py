@@ -75,8 +75,12 @@ _DEAD = {
     "WEBSITE_RUN_FROM_PACKAGE", "WEBSITE_CONTENTAZUREFILECONNECTIONSTRING", "WEBSITE_CONTENTSHARE",
     "SCM_DO_BUILD_DURING_DEPLOYMENT", "linuxFxVersion", "alwaysOn", "WEBSITE_TIME_ZONE",
 }  # fmt: skip
-_KEY_CALLS = re.compile(r"\blist(Keys|AccountSas|ServiceSas|Secrets|ConnectionStrings)\b|\blist\w*\(")
-_SECRET_NAME = re.compile(r"secret|password|connectionstring|accountkey|sas(token)?$", re.IGNORECASE)
+_KEY_CALLS = re.compile(
+    r"\blist(Keys|AccountSas|ServiceSas|Secrets|ConnectionStrings)\b|\blist\w*\("
+)
+_SECRET_NAME = re.compile(
+    r"secret|password|connectionstring|accountkey|sas(token)?$", re.IGNORECASE
+)
 _SECRET_VALUE = re.compile(r"AccountKey=|SharedAccess|sig=|@Microsoft\.KeyVault|ConnectionString")
 
 
@@ -117,7 +121,9 @@ def _anywhere(template: Template, resource: Resource) -> Iterator[Fault]:
 
 def _sign_in(template: Template, resource: Resource) -> Iterator[Fault]:
     properties = resource.body.get("properties")
-    assert isinstance(properties, Object)
+    if not isinstance(properties, Object):
+        yield Fault(template.path, resource.line, "sign-in must be on")
+        return
     if properties.get("platform", "enabled") is not True:
         yield Fault(template.path, resource.line, "sign-in must be on")
     if properties.get("globalValidation", "requireAuthentication") is not True:

@@ -90,7 +90,7 @@ param retentionDays int
 param tickSchedule string
 
 var pythonVersion = '3.12' // the one place; docs/decisions/0030
-var authority = '${environment().authentication.loginEndpoint}${entraTenantId}'
+var loginEndpoint = environment().authentication.loginEndpoint
 
 resource state 'Microsoft.Storage/storageAccounts@2025-06-01' existing = {
   name: stateAccountName
@@ -198,7 +198,7 @@ resource settings 'Microsoft.Web/sites/config@2025-03-01' = {
     ENTRA_TENANT_ID: entraTenantId
     ENTRA_CLIENT_ID: entraClientId
     ENTRA_CLIENT_SECRET: '@Microsoft.KeyVault(SecretUri=${configVaultUri}secrets/entra-client-secret)'
-    ENTRA_AUTHORITY: authority
+    ENTRA_AUTHORITY: loginEndpoint
     MAILCHIMP_CLIENT_ID: mailchimpClientId
     MAILCHIMP_CLIENT_SECRET: empty(mailchimpClientId) ? '' : '@Microsoft.KeyVault(SecretUri=${configVaultUri}secrets/mailchimp-client-secret)'
     MAILCHIMP_LOGIN_URL: 'https://login.mailchimp.com'
@@ -232,7 +232,7 @@ resource signIn 'Microsoft.Web/sites/config@2025-03-01' = {
         registration: {
           clientId: entraClientId
           clientSecretSettingName: 'ENTRA_CLIENT_SECRET'
-          openIdIssuer: '${authority}/v2.0'
+          openIdIssuer: '${loginEndpoint}${entraTenantId}/v2.0'
         }
         validation: {
           allowedAudiences: [entraClientId, 'api://${entraClientId}']

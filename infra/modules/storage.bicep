@@ -127,7 +127,7 @@ resource stateLifecycle 'Microsoft.Storage/storageAccounts/managementPolicies@20
           enabled: true
           type: 'Lifecycle'
           definition: {
-            filters: { blobTypes: ['blockBlob'], prefixMatch: ['state/ledgers/'] }
+            filters: { blobTypes: ['blockBlob'], prefixMatch: ['state/ledgers/', 'state/audiences/'] }
             actions: { baseBlob: { delete: { daysAfterModificationGreaterThan: ledgerRetentionDays } } }
           }
         }

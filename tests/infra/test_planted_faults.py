@@ -59,7 +59,7 @@ PLANTS = [
     Plant("ftp passwords", "app.bicep", "name: 'ftp'\n  properties: { allow: false }", "name: 'ftp'\n  properties: { allow: true }", "no publishing passwords"),
     Plant("sign-in off", "app.bicep", "requireAuthentication: true", "requireAuthentication: false", "everybody must sign in"),
     Plant("API open to all", "app.bicep", "'/api/health', ", "'/api/health', '/api', ", "open without sign-in"),
-    Plant("every tenant", "app.bicep", "'${authority}/v2.0'", "'https://login.example/common/v2.0'", "one tenant"),
+    Plant("every tenant", "app.bicep", "'${loginEndpoint}${entraTenantId}/v2.0'", "'https://login.example/common/v2.0'", "one tenant"),
     Plant("CORS star", "app.bicep", "allowedOrigins: allowedOrigins", "allowedOrigins: ['*']", "exact origins"),
     Plant("dead setting", "app.bicep", "PYTHON_THREADPOOL_THREAD_COUNT: '16'", "PYTHON_THREADPOOL_THREAD_COUNT: '16'\n    FUNCTIONS_WORKER_RUNTIME: 'python'", "means nothing on Flex"),
     Plant("whole subscription", "main.bicep", "targetScope = 'resourceGroup'", "targetScope = 'subscription'", "one resource group"),
