@@ -339,9 +339,14 @@ class _Reader:
 
         https://learn.microsoft.com/azure/azure-functions/functions-reference#connections
         """
+        credential = self.text(f"{name}__credential").lower()
+        if credential not in ("", "managedidentity"):
+            self.wrong(f"{name}__credential", "must be `managedidentity` or not set")
+        client_id = self.matching(f"{name}__clientId", _ID, "must be the id of an identity")
+        managed = self.in_azure or bool(credential)
         if value := self.text(name):
             self._check_connection_string(name, value)
-            return StorageAccount(connection_string=value)
+            return StorageAccount(value, client_id=client_id, managed=managed)
         account_name = self.matching(
             f"{name}__accountName", _ACCOUNT_NAME, "must be the name of a storage account"
         )
@@ -358,15 +363,12 @@ class _Reader:
         for service in services:
             if not urls[service]:
                 self.wrong(f"{name}__{service}ServiceUri", "is required in the identity form")
-        credential = self.text(f"{name}__credential").lower()
-        if credential not in ("", "managedidentity"):
-            self.wrong(f"{name}__credential", "must be `managedidentity` or not set")
         return StorageAccount(
             blob_url=urls["blob"],
             queue_url=urls["queue"],
             table_url=urls["table"],
-            client_id=self.matching(f"{name}__clientId", _ID, "must be the id of an identity"),
-            managed=self.in_azure or bool(credential),
+            client_id=client_id,
+            managed=managed,
         )
 
     def _check_connection_string(self, name: str, value: str) -> None:

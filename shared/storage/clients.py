@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 import requests
 from azure.core.credentials import TokenCredential
 from azure.core.pipeline.transport import RequestsTransport
-from azure.data.tables import TableServiceClient
+from azure.data.tables import TableClient, TableServiceClient
 from azure.identity import DefaultAzureCredential, ManagedIdentityCredential
 from azure.keyvault.secrets import SecretClient
 from azure.storage.blob import BlobServiceClient, ContainerClient
@@ -142,6 +142,13 @@ class StorageClients:
     def container(self, name: str) -> ContainerClient:
         """A container of the account; nothing is asked of Azure yet."""
         return self.blobs.get_container_client(name)
+
+    def table(self, name: str) -> TableClient:
+        """A table of the account, the same client each time; nothing is asked of Azure yet."""
+        made: TableClient | None = self._made.get(f"table {name}")
+        if made is None:
+            made = self._made[f"table {name}"] = self.tables.get_table_client(name)
+        return made
 
     def close(self) -> None:
         """Close the connections; the clients are made anew when they are used again."""

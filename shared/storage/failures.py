@@ -7,7 +7,7 @@ https://learn.microsoft.com/rest/api/storageservices/common-rest-api-error-codes
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from http import HTTPStatus
 
@@ -45,8 +45,10 @@ def told(what: str) -> Iterator[None]:
 
 def error_code(error: AzureError) -> str:
     """Azure's own code for the error, such as `TableNotFound`, or an empty text."""
-    code = getattr(error, "error_code", None) or ""
-    return str(getattr(code, "value", code))
+    code = getattr(error, "error_code", None)
+    if code is None:
+        code = _headers(error).get("x-ms-error-code")
+    return str(getattr(code, "value", code) or "")
 
 
 def failure(error: AzureError, what: str) -> ConnectorError:
@@ -101,6 +103,9 @@ def _without_answer(error: AzureError, what: str) -> Unavailable:
 
 def _retry_after(error: HttpResponseError) -> float | None:
     """Seconds to wait, when the answer says so in seconds."""
-    headers = getattr(error.response, "headers", None) or {}
-    value = str(headers.get("Retry-After", ""))
+    value = _headers(error).get("Retry-After", "")
     return float(value) if value.isdecimal() and len(value) < 6 else None
+
+
+def _headers(error: AzureError) -> Mapping[str, str]:
+    return getattr(getattr(error, "response", None), "headers", None) or {}

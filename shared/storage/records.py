@@ -148,7 +148,7 @@ class TableRecords(Generic[T]):
 
     @property
     def _table(self) -> TableClient:
-        return self._clients.tables.get_table_client(self._kind)
+        return self._clients.table(self._kind)
 
     def _with_table(self, write: Callable[[TableClient], R]) -> R:
         """Create something, and again after creating the table when there is none yet."""

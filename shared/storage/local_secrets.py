@@ -1,0 +1,96 @@
+"""Secrets on a developer's machine: encrypted blobs beside the other state.
+
+Rules: the key is a file outside the storage account (`.local/secrets.key` of the project, mode
+0600, never committed or deployed), so neither half alone gives a secret away. Refused in Azure.
+https://cryptography.io/en/latest/fernet/
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import tempfile
+from pathlib import Path
+
+from cryptography.fernet import Fernet, InvalidToken
+
+from shared.errors import ConfigError, NotFound
+from shared.storage.clients import StorageClients
+from shared.storage.files import BlobFiles
+from shared.storage.secrets import secret_name, secret_value
+
+__all__ = ["KEY_FILE", "LocalSecrets"]
+
+KEY_FILE = Path(__file__).resolve().parents[2] / ".local" / "secrets.key"
+
+
+class LocalSecrets:
+    """The Secrets of a machine. ConfigError in Azure, or when the key file is open to others."""
+
+    def __init__(
+        self,
+        clients: StorageClients,
+        *,
+        in_azure: bool,
+        key_file: Path = KEY_FILE,
+        container: str = "secrets",
+    ) -> None:
+        if in_azure:
+            message = "Secrets need a key vault in Azure: set KEY_VAULT_URL."
+            raise ConfigError(message, code="keyVaultMissing")
+        self._files = BlobFiles(clients, container)
+        self._key_file = key_file
+
+    def get(self, name: str) -> str | None:
+        """The secret, or None. ConfigError when it was encrypted with another key."""
+        try:
+            kept = self._files.read(secret_name(name))
+        except NotFound:
+            return None
+        try:
+            return _cipher(self._key_file).decrypt(kept).decode()
+        except InvalidToken:
+            message = (
+                "A secret was encrypted with another key than the one in .local/secrets.key: "
+                "connect again, or bring the key back."
+            )
+            raise ConfigError(message, code="secretKeyLost") from None
+
+    def put(self, name: str, value: str) -> None:
+        """Keep a secret, in place of the one that is there."""
+        encrypted = _cipher(self._key_file).encrypt(secret_value(value).encode())
+        self._files.write(secret_name(name), encrypted)
+
+    def delete(self, name: str) -> None:
+        """Delete a secret; gone already is fine."""
+        self._files.delete(secret_name(name))
+
+
+def _cipher(key_file: Path) -> Fernet:
+    """The cipher of the key file, which is made when there is none."""
+    if not key_file.exists():
+        _make_key(key_file)
+    if os.name == "posix" and stat.S_IMODE(key_file.stat().st_mode) & 0o077:
+        message = "The key file .local/secrets.key can be read by others: set its mode to 0600."
+        raise ConfigError(message, code="secretKeyOpen")
+    try:
+        return Fernet(key_file.read_bytes().strip())
+    except ValueError:
+        message = "The key file .local/secrets.key holds no key: delete it and connect again."
+        raise ConfigError(message, code="secretKeyDamaged") from None
+
+
+def _make_key(key_file: Path) -> None:
+    """Write a new key; of several programs that do so at once, the first one's key counts."""
+    key_file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=key_file.parent)  # readable by nobody else
+    draft = Path(name)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(Fernet.generate_key())
+        try:
+            os.link(draft, key_file)
+        except FileExistsError:
+            return
+    finally:
+        draft.unlink()
