@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from shared.errors import ConfigError
 
@@ -32,37 +32,47 @@ def checked_data_centre(text: str) -> str:
 def api_base(template: str, data_centre: str) -> str:
     """The address all API paths start from, without a slash at its end.
 
-    `template` is the setting MAILCHIMP_API_URL. ConfigError unless it is Mailchimp's own or
-    points to this machine.
+    `template` is the setting MAILCHIMP_API_URL: https with `{dc}` or at one of Mailchimp's hosts,
+    or anything on this machine. ConfigError for any other.
     """
     data_centre = checked_data_centre(data_centre)
-    template = template.rstrip("/")
-    if template != API_URL and not _is_loopback(template):
+    url = template.rstrip("/").replace("{dc}", data_centre)
+    parts = _parts(url)
+    official = parts.scheme == "https" and (
+        "{dc}" in template or (parts.hostname or "").endswith(".api.mailchimp.com")
+    )
+    if not official and not _is_loopback(parts):
         message = "MAILCHIMP_API_URL is neither Mailchimp's address nor on this machine."
-        raise ConfigError(message)
-    return template.replace("{dc}", data_centre)
-
-
-def login_base(url: str) -> str:
-    """The address of the sign-in pages, checked like `api_base` (setting MAILCHIMP_LOGIN_URL)."""
-    url = url.rstrip("/")
-    if url != LOGIN_URL and not _is_loopback(url):
-        message = "MAILCHIMP_LOGIN_URL is neither Mailchimp's address nor on this machine."
         raise ConfigError(message)
     return url
 
 
-def _is_loopback(url: str) -> bool:
+def login_base(url: str) -> str:
+    """The address of the sign-in pages (setting MAILCHIMP_LOGIN_URL): https, or this machine."""
+    parts = _parts(url)
+    if parts.scheme != "https" and not _is_loopback(parts):
+        message = "MAILCHIMP_LOGIN_URL is neither https nor on this machine."
+        raise ConfigError(message)
+    return url.rstrip("/")
+
+
+def _parts(url: str) -> SplitResult:
+    """The parts of a plain address, or parts that fit nothing."""
+    nothing = SplitResult("", "", "", "", "")
     try:
-        parts = urlsplit(url.replace("{dc}", "us1"))
-        host, _ = parts.hostname or "", parts.port
+        parts = urlsplit(url)
+        _ = parts.port
     except ValueError:
+        return nothing
+    plain = not (parts.username or parts.password or parts.query or parts.fragment)
+    return parts if plain and parts.hostname else nothing
+
+
+def _is_loopback(parts: SplitResult) -> bool:
+    host = parts.hostname or ""
+    if parts.scheme not in ("http", "https"):
         return False
-    if parts.scheme not in ("http", "https") or parts.username or parts.query or parts.fragment:
-        return False
-    if host == "localhost":
-        return True
     try:
-        return ipaddress.ip_address(host).is_loopback
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False

@@ -34,6 +34,10 @@ class Session:
         self.calls: CallCounts = transport.calls
         self._transport = transport
 
+    def ping(self) -> None:
+        """Ask whether Mailchimp answers and the grant works; Disconnected when it does not."""
+        audiences.ping(self._transport)
+
     def account(self) -> Account:
         """Whose account this is."""
         return audiences.account(self._transport)

@@ -74,12 +74,14 @@ class ApiKey(HTTPBasicAuth):
 class Token(AuthBase):
     """An OAuth access token: Bearer authentication."""
 
+    scheme = "Bearer"
+
     def __init__(self, token: str) -> None:
         self._token = token
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
         """Sign a request."""
-        request.headers["Authorization"] = f"Bearer {self._token}"
+        request.headers["Authorization"] = f"{self.scheme} {self._token}"
         return request
 
     def __repr__(self) -> str:

@@ -1,0 +1,140 @@
+"""The state that a browser carries to a sign-in page and back: signed, short-lived, single-use.
+
+    <payload>.<signature>      both base64url; payload = version, purpose, connection, principal,
+                               issued (seconds since 1970), nonce
+
+The signature covers the payload and a random value that only the browser's cookie holds, so that
+a state cannot be used from another browser. Comparing takes the same time whatever differs.
+Using a state once is kept by `use_once`, which remembers its nonce.
+https://www.rfc-editor.org/rfc/rfc9700#section-4.7
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import hmac
+from collections.abc import Callable
+from dataclasses import astuple, dataclass
+
+import orjson
+
+from shared.errors import ConfigError
+
+__all__ = ["LIFE_SECONDS", "SignInState", "SignedStates", "check", "sign"]
+
+LIFE_SECONDS = 600
+
+_VERSION = 1
+_LONGEST = 2000
+# Clocks of two instances may differ by this much.
+_AHEAD_SECONDS = 60
+
+
+@dataclass(frozen=True)
+class SignInState:
+    """What a state says. `issued_at` is in seconds since 1970."""
+
+    purpose: str
+    connection_id: str
+    principal_id: str
+    issued_at: int
+    nonce: str
+
+
+def sign(state: SignInState, browser: str, key: bytes) -> str:
+    """The state as text, bound to the browser that holds `browser` in a cookie."""
+    payload = _encode(orjson.dumps([_VERSION, *astuple(state)]))
+    return f"{payload}.{_encode(_signature(payload, browser, key))}"
+
+
+def check(
+    text: str, *, purpose: str, principal_id: str, browser: str, key: bytes, now: float
+) -> SignInState:
+    """What a state says, when it is ours, of this browser and person, and not too old.
+
+    ConfigError `signInInvalid` or `signInExpired` otherwise; it does not say what was wrong.
+    """
+    if not (text.isascii() and browser.isascii()):
+        raise _invalid()
+    payload, _, signature = text[:_LONGEST].partition(".")
+    expected = _encode(_signature(payload, browser, key))
+    if not browser or not hmac.compare_digest(signature.encode(), expected.encode()):
+        raise _invalid()
+    try:
+        version, *values = orjson.loads(_decode(payload))
+        state = SignInState(*values)
+    except (ValueError, TypeError, binascii.Error):
+        raise _invalid() from None
+    same_person = hmac.compare_digest(state.principal_id.encode(), principal_id.encode())
+    if version != _VERSION or state.purpose != purpose or not same_person:
+        raise _invalid()
+    if not -_AHEAD_SECONDS <= now - state.issued_at <= LIFE_SECONDS:
+        message = "The sign-in took too long. Start it again."
+        raise ConfigError(message, code="signInExpired")
+    return state
+
+
+class SignedStates:
+    """Issues and redeems states; implements SignInStates of sign_in.py.
+
+    `key` gives the signing key (32 bytes or more), `now` seconds since 1970, `random_text` a new
+    unguessable text of letters and digits. `use_once` remembers a nonce for good as long as
+    states live, and says whether it was new: a record that can be created only once.
+    """
+
+    def __init__(
+        self,
+        key: Callable[[], bytes],
+        use_once: Callable[[str], bool],
+        *,
+        now: Callable[[], float],
+        random_text: Callable[[], str],
+    ) -> None:
+        self._key = key
+        self._use_once = use_once
+        self._now = now
+        self._random_text = random_text
+
+    def issue(self, purpose: str, connection_id: str, principal_id: str) -> tuple[str, str]:
+        """A new state, and the cookie value that belongs to it."""
+        browser = self._random_text()
+        state = SignInState(
+            purpose, connection_id, principal_id, int(self._now()), self._random_text()
+        )
+        return sign(state, browser, self._key()), browser
+
+    def redeem(self, state: str, purpose: str, principal_id: str, cookie: str) -> str:
+        """The connection id of a state, once. ConfigError for one that is not good (any more)."""
+        checked = check(
+            state,
+            purpose=purpose,
+            principal_id=principal_id,
+            browser=cookie,
+            key=self._key(),
+            now=self._now(),
+        )
+        if not self._use_once(checked.nonce):
+            message = "This sign-in was finished already. Start it again."
+            raise ConfigError(message, code="signInUsed")
+        return checked.connection_id
+
+
+def _signature(payload: str, browser: str, key: bytes) -> bytes:
+    # Lengths first, so that no two pairs give the same text.
+    text = f"{len(payload)}.{payload}.{browser}".encode()
+    return hmac.new(key, text, hashlib.sha256).digest()
+
+
+def _encode(data: bytes) -> str:
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+
+
+def _decode(text: str) -> bytes:
+    return base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
+
+
+def _invalid() -> ConfigError:
+    message = "This sign-in did not start here. Start it again."
+    return ConfigError(message, code="signInInvalid")

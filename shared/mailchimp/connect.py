@@ -1,0 +1,92 @@
+"""The two ways to a grant: a person signs in, or an administrator gives an API key.
+
+Either way Mailchimp is asked whose account it is before anything is kept; the account's id is
+what connections of one account are recognised by. Implements OAuthDoor and KeyDoor of
+connections/needs.py.
+https://mailchimp.com/developer/marketing/guides/access-user-data-oauth-2/
+https://mailchimp.com/developer/marketing/guides/quick-start/#generate-your-api-key
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from shared.connections.connection import GrantKind
+from shared.connections.needs import CheckedGrant
+from shared.errors import ConfigError, Fault, Refused
+from shared.mailchimp.address import checked_data_centre
+from shared.mailchimp.oauth import authorize_url, data_centre_of, exchange_code
+from shared.mailchimp.session import Session
+
+__all__ = ["ApiKeyDoor", "MailchimpSignIn", "OpenSession"]
+
+OpenSession = Callable[[GrantKind, str, str], Session]
+"""Opens a session with a grant, its secret and its data centre: MailchimpGateway.open_with."""
+
+_KEY = re.compile(r"[A-Za-z0-9]{10,100}-([a-z]{2}[0-9]{1,3})")
+
+_WRONG_KEY = {
+    "apiKeyForm": "A Mailchimp API key ends with its data centre, such as -us21.",
+    "apiKeyRefused": "Mailchimp does not accept this API key.",
+    "accountDisabled": "The Mailchimp account is disabled.",
+}
+
+
+class ApiKeyDoor:
+    """API keys, in the form `<key>-<dc>` in which Mailchimp shows them."""
+
+    def __init__(self, open_session: OpenSession) -> None:
+        self._open = open_session
+
+    def check(self, api_key: str) -> CheckedGrant:
+        """Ask Mailchimp whose key this is. ConfigError on `apiKey`; Unavailable."""
+        api_key = api_key.strip()
+        found = _KEY.fullmatch(api_key)
+        if not found:
+            raise _wrong_key("apiKeyForm")
+        try:
+            return _checked(self._open, GrantKind.API_KEY, api_key, found[1])
+        except Refused as error:
+            disabled = error.code == "accountDisabled"
+            raise _wrong_key("accountDisabled" if disabled else "apiKeyRefused") from error
+
+
+class MailchimpSignIn:
+    """Mailchimp's sign-in page. `login_url`, `client_id` and `client_secret` are settings."""
+
+    def __init__(
+        self, login_url: str, client_id: str, client_secret: str, open_session: OpenSession
+    ) -> None:
+        self._login_url = login_url
+        self._client_id = client_id
+        self._client_secret = client_secret
+        self._open = open_session
+
+    def authorize_url(self, state: str, redirect_uri: str) -> str:
+        """Where to send the browser."""
+        return authorize_url(self._login_url, self._client_id, redirect_uri, state)
+
+    def redeem(self, code: str, redirect_uri: str) -> CheckedGrant:
+        """Exchange a code, once. Refused when Mailchimp does not take it; Unavailable."""
+        token = exchange_code(
+            self._login_url, self._client_id, self._client_secret, redirect_uri, code
+        )
+        data_centre = data_centre_of(self._login_url, token)
+        return _checked(self._open, GrantKind.OAUTH, token, data_centre)
+
+
+def _checked(
+    open_session: OpenSession, kind: GrantKind, secret: str, data_centre: str
+) -> CheckedGrant:
+    session = open_session(kind, secret, checked_data_centre(data_centre))
+    try:
+        session.ping()
+        return CheckedGrant(data_centre, session.account(), secret)
+    finally:
+        session.close()
+
+
+def _wrong_key(code: str) -> ConfigError:
+    message = _WRONG_KEY[code]
+    return ConfigError(message, code=code, faults=[Fault("apiKey", message, code=code)])

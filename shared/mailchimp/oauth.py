@@ -1,0 +1,129 @@
+"""Signing in to Mailchimp with OAuth 2: where to send the browser, and what its code is worth.
+
+A code is exchanged once, never again. Of the answer only the token counts: it does not expire
+(`expires_in: 0` means never), has no refresh token, and belongs to the account, so that two
+connections of one account hold the same one. Of the metadata only the data centre is used, and
+only when it looks like one.
+https://mailchimp.com/developer/marketing/guides/access-user-data-oauth-2/
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any, NoReturn
+from urllib.parse import urlencode
+
+import orjson
+import requests
+
+from shared.errors import Refused, Unavailable
+from shared.mailchimp.address import checked_data_centre, login_base
+from shared.mailchimp.transport import USER_AGENT, ApiKey, Token
+
+__all__ = ["authorize_url", "data_centre_of", "exchange_code"]
+
+TIMEOUT = (10.0, 30.0)
+LONGEST_ANSWER = 100_000
+
+_TOKEN = re.compile(r"[\x21-\x7e]{8,500}")
+_CODE = re.compile(r"[a-z_]{1,40}")
+
+
+def authorize_url(login_url: str, client_id: str, redirect_uri: str, state: str) -> str:
+    """Where the browser goes; Mailchimp knows no scopes, a grant is for the whole account."""
+    query = {
+        "response_type": "code",
+        "client_id": client_id,
+        "redirect_uri": redirect_uri,
+        "state": state,
+    }
+    return f"{login_base(login_url)}/oauth2/authorize?{urlencode(query)}"
+
+
+def exchange_code(
+    login_url: str, client_id: str, client_secret: str, redirect_uri: str, code: str
+) -> str:
+    """The access token for a code. Refused when Mailchimp does not take the code; Unavailable."""
+    form = {
+        "grant_type": "authorization_code",
+        "client_id": client_id,
+        "client_secret": client_secret,
+        "redirect_uri": redirect_uri,
+        "code": code,
+    }
+    answer = _ask("POST", f"{login_base(login_url)}/oauth2/token", form=form)
+    token = answer.get("access_token")
+    if not isinstance(token, str) or not _TOKEN.fullmatch(token):
+        _unusable()
+    return token
+
+
+def data_centre_of(login_url: str, token: str) -> str:
+    """The data centre of the account that a token belongs to."""
+    answer = _ask("GET", f"{login_base(login_url)}/oauth2/metadata", token=token)
+    return checked_data_centre(str(answer.get("dc") or ""))
+
+
+class _OAuthToken(Token):
+    """The scheme that Mailchimp's metadata page asks for."""
+
+    scheme = "OAuth"
+
+
+class _Nobody(ApiKey):
+    """No authentication, and none from a .netrc file of the machine either."""
+
+    def __init__(self) -> None:
+        super().__init__("")
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        return request
+
+
+def _ask(
+    method: str, url: str, *, form: dict[str, str] | None = None, token: str | None = None
+) -> dict[str, Any]:
+    try:
+        with (
+            requests.Session() as http,
+            http.request(
+                method,
+                url,
+                data=form,
+                auth=_OAuthToken(token) if token else _Nobody(),
+                headers={"User-Agent": USER_AGENT, "Accept": "application/json"},
+                timeout=TIMEOUT,
+                allow_redirects=False,
+                stream=True,
+            ) as response,
+        ):
+            content = bytearray()
+            for part in response.iter_content(16_384):
+                content += part
+                if len(content) > LONGEST_ANSWER:
+                    _unusable()
+            status = response.status_code
+    except requests.RequestException as error:
+        # The cause may hold the address with the code in it: it ends here.
+        message = "Mailchimp's sign-in could not be reached."
+        raise Unavailable(message, code=type(error).__name__) from None
+    try:
+        answer = orjson.loads(content)
+    except orjson.JSONDecodeError:
+        answer = None
+    if isinstance(answer, dict) and answer.get("error"):
+        _refuse(answer["error"], status)
+    if not isinstance(answer, dict) or not 200 <= status < 300:
+        _unusable()
+    return answer
+
+
+def _refuse(error: object, status: int) -> NoReturn:
+    code = error if isinstance(error, str) and _CODE.fullmatch(error) else "refused"
+    message = f"Mailchimp did not accept the sign-in ({code}). Start it again."
+    raise Refused(message, code="signInRefused", field=code, status=status)
+
+
+def _unusable() -> NoReturn:
+    message = "Mailchimp's sign-in gave no usable answer."
+    raise Unavailable(message, code="answerBroken")
