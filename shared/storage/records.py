@@ -32,9 +32,12 @@ __all__ = ["TableRecords"]
 T = TypeVar("T")
 R = TypeVar("R")
 
+_AGAIN = {"retry_on_methods": ("GET", "POST")}
+"""The SDK would not try a POST again; ours may be, for a write knows itself again."""
+
 TRANSACTION_ROWS = 100
-TRANSACTION_CHARACTERS = 1_500_000
-"""A transaction takes 100 entities and 4 MiB, in which a character may need up to 4 bytes here."""
+TRANSACTION_CHARACTERS = 600_000
+"""A transaction takes 100 entities and 4 MiB; the SDK may write a character in 6 bytes."""
 
 
 def _no_columns(_value: object) -> Mapping[str, str]:
@@ -71,7 +74,7 @@ class TableRecords(Generic[T]):
         entity = self._form.entity(key, value, write)
         with told(self._kind):
             try:
-                answer = self._with_table(lambda table: table.create_entity(entity))
+                answer = self._with_table(lambda table: table.create_entity(entity, **_AGAIN))
                 return Stored(key, value, str(answer["etag"]))
             except HttpResponseError as error:
                 if not _is_taken(error):
@@ -160,7 +163,7 @@ class TableRecords(Generic[T]):
             if error.status_code != HTTPStatus.NOT_FOUND:
                 raise
         try:
-            table.create_table()
+            table.create_table(**_AGAIN)
         except HttpResponseError as error:
             if not _is_taken(error):
                 raise
@@ -184,7 +187,7 @@ class TableRecords(Generic[T]):
         operations = [("create", entity) for entity in wanted]
         with told(self._kind):
             try:
-                self._with_table(lambda table: table.submit_transaction(operations))
+                self._with_table(lambda table: table.submit_transaction(operations, **_AGAIN))
             except HttpResponseError as error:
                 if not _is_taken(error):
                     raise
