@@ -8,6 +8,7 @@ https://docs.stoplight.io/docs/prism
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -15,6 +16,8 @@ import socket
 import subprocess
 import tempfile
 import time
+import urllib.error
+import urllib.request
 from pathlib import Path
 
 import pytest
@@ -22,6 +25,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 DESCRIPTION = ROOT.parent / "shared" / "mailchimp" / "marketing.reassembled.json"
 _START_SECONDS = 60.0
+_MARK = "end-of-log"
 
 
 def description() -> Path:
@@ -62,6 +66,7 @@ class PrismProxy:
         self._process: subprocess.Popen[bytes] | None = None
         self._folder = tempfile.TemporaryDirectory(prefix="prism-")
         self._log = Path(self._folder.name) / "prism.log"
+        self._marks = 0
         self.url = ""
 
     def __enter__(self) -> PrismProxy:
@@ -115,7 +120,19 @@ class PrismProxy:
 
     @property
     def violations(self) -> list[str]:
-        """The lines in which Prism found a request or an answer to be wrong."""
+        """The lines in which Prism found a request or an answer to be wrong, up to this moment."""
+        # Prism writes its log after it has answered, but in order: once a line of our own is there, all others are.
+        self._marks += 1
+        mark = f"/3.0/{_MARK}-{self._marks}"
+        with contextlib.suppress(urllib.error.HTTPError):
+            urllib.request.urlopen(self.url + mark, timeout=30).close()
+        until = time.monotonic() + _START_SECONDS
+        while not (wrong := self._wrong_lines()) or f"{mark} " not in wrong[-1]:
+            assert time.monotonic() < until, "Prism does not write its log"
+            time.sleep(0.02)
+        return [line for line in wrong if _MARK not in line]
+
+    def _wrong_lines(self) -> list[str]:
         log = self._log.read_text(errors="replace")
         return [line for line in log.splitlines() if "Request terminated with error" in line]
 
