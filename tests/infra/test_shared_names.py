@@ -1,0 +1,113 @@
+"""Queues, containers, tables, functions and events have one spelling in the Bicep and in the code."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from infra.check import project
+from infra.check.template import Expression
+from shared.exports import places
+
+ROOT = Path(__file__).parents[2]
+TEMPLATES = project.templates_of(project.read_files(ROOT))
+STORAGE = TEMPLATES["infra/modules/storage.bicep"]
+ALERTS = (ROOT / "infra/modules/alerts.bicep").read_text(encoding="utf-8")
+FUNCTION_APP = ROOT / "function_app.py"
+needs_function_app = pytest.mark.skipif(
+    not FUNCTION_APP.exists(), reason="function_app.py is not written yet"
+)
+
+
+def literals(name: str) -> set[str]:
+    """The texts of a list variable; a name in it stands for its own value."""
+    value = STORAGE.variables[name]
+    assert isinstance(value, list)
+    texts = [STORAGE.variables[one.text] if isinstance(one, Expression) else one for one in value]
+    return {text for text in texts if isinstance(text, str)}
+
+
+def sources() -> Iterator[tuple[Path, ast.Module]]:
+    for path in sorted((ROOT / "shared").rglob("*.py")):
+        yield path, ast.parse(path.read_text(encoding="utf-8"))
+
+
+def test_the_queues_of_the_code_are_declared() -> None:
+    queues = literals("workQueues")
+    assert {places.PLAN_RUNS, places.SEND_LANES} <= queues
+    assert queues == {places.PLAN_RUNS, places.SEND_LANES, "blob-events"}
+
+
+@needs_function_app
+def test_every_queue_has_a_trigger_and_its_poison_queue_too() -> None:
+    app = importlib.import_module("function_app").app
+    bindings = [
+        binding
+        for function in app.get_functions()
+        for binding in json.loads(function.get_function_json())["bindings"]
+    ]
+    listened = {one["queueName"] for one in bindings if one["type"] == "queueTrigger"}
+    work = literals("workQueues")
+    assert listened == work | {f"{queue}-poison" for queue in work}
+
+
+@needs_function_app
+def test_the_alerts_name_functions_that_exist() -> None:
+    app = importlib.import_module("function_app").app
+    names = {function.get_function_name() for function in app.get_functions()}
+    asked = set(re.findall(r'"(\w+_poison|tick)"', ALERTS))
+    assert asked
+    assert asked <= names
+
+
+def test_the_containers_of_the_code_are_declared() -> None:
+    used = set()
+    for path in (ROOT / "shared/storage").glob("*.py"):
+        used |= set(re.findall(r'container: str = "([\w-]+)"', path.read_text(encoding="utf-8")))
+    assert used
+    assert used <= literals("stateContainers")
+
+
+def test_the_lifecycle_rules_name_folders_that_the_code_writes() -> None:
+    written = {
+        places.plan_blob("r").partition("/")[0],
+        places.ledger_blob("e", "v").partition("/")[0],
+        places.held_blob("a", "b", "v").partition("/")[0],
+    }
+    ruled = set(re.findall(r"'state/(\w+)/'", STORAGE.text))
+    assert ruled == written
+
+
+def test_the_tables_of_the_code_are_declared() -> None:
+    used = {
+        argument.value
+        for _, tree in sources()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call)
+        and getattr(node.func, "id", getattr(node.func, "attr", "")) == "TableRecords"
+        for argument in node.args
+        if isinstance(argument, ast.Constant) and isinstance(argument.value, str)
+    }
+    if not used:
+        pytest.skip("nothing in shared/ makes TableRecords yet")
+    assert used == literals("stateTables")
+
+
+def test_the_events_that_alerts_wait_for_are_logged() -> None:
+    asked = set(re.findall(r'e\.event == "([\w.]+)"', ALERTS))
+    assert asked
+    logged = {
+        node.value
+        for _, tree in sources()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Constant) and node.value in asked
+    }
+    if not logged:
+        pytest.skip("shared/ logs no events yet: the alerts on them cannot fire")
+    assert logged == asked
