@@ -1,0 +1,124 @@
+"""The landing container, read-only: what is in it, small blobs whole, large ones in pieces.
+
+Reading is pinned to an ETag, so a file that is replaced while it is read is an error and never a
+mixture. The SDK's errors end here (see errors.py).
+https://learn.microsoft.com/rest/api/storageservices/get-blob
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from azure.core import MatchConditions
+from azure.core.exceptions import (
+    AzureError,
+    ClientAuthenticationError,
+    HttpResponseError,
+    ResourceModifiedError,
+    ResourceNotFoundError,
+)
+from azure.storage.blob import ContainerClient
+
+from shared.errors import Changed, ConfigError, InputError, NotFound, Unavailable
+
+__all__ = ["BlobEntry", "LandingContainer"]
+
+# Seconds the service may take for one page or one piece.
+_TIMEOUT = 60
+
+
+@dataclass(frozen=True)
+class BlobEntry:
+    """A blob as the listing shows it."""
+
+    name: str
+    etag: str
+    size: int
+    modified_at: datetime
+
+
+class LandingContainer:
+    """The container that Customer Insights writes to."""
+
+    def __init__(self, client: ContainerClient) -> None:
+        self._client = client
+
+    @property
+    def url(self) -> str:
+        """The container's own address, without a signature."""
+        return str(self._client.url).partition("?")[0]
+
+    def entries(self, prefix: str = "") -> Iterator[BlobEntry]:
+        """All blobs below a prefix, in the order of their names; folders are left out."""
+        with _translated(prefix or "the landing container"):
+            pages = self._client.list_blobs(
+                name_starts_with=prefix or None, include=["metadata"], timeout=_TIMEOUT
+            )
+            for blob in pages:
+                if (blob.metadata or {}).get("hdi_isfolder") == "true":
+                    continue
+                yield BlobEntry(
+                    name=str(blob.name),
+                    etag=_bare(blob.etag),
+                    size=int(blob.size or 0),
+                    modified_at=_utc(blob.last_modified),
+                )
+
+    def read(self, entry: BlobEntry, limit: int) -> bytes:
+        """A small blob. InputError when it is larger than `limit`, Changed when it is another."""
+        if entry.size > limit:
+            msg = f"The file {entry.name} is too large."
+            raise InputError(msg, code="fileTooLarge", where=entry.name)
+        return b"".join(self.pieces(entry.name, entry.etag))
+
+    def pieces(self, name: str, etag: str, length: int | None = None) -> Iterator[bytes]:
+        """The bytes of a blob, or the first `length` of them, as long as it has this ETag."""
+        with _translated(name):
+            stream = self._client.get_blob_client(name).download_blob(
+                offset=0 if length is not None else None,
+                length=length,
+                etag=f'"{etag}"',
+                match_condition=MatchConditions.IfNotModified,
+                timeout=_TIMEOUT,
+                max_concurrency=1,
+            )
+            yield from stream.chunks()
+
+
+@contextmanager
+def _translated(name: str) -> Iterator[None]:
+    """The SDK's errors as ours."""
+    try:
+        yield
+    except ResourceNotFoundError as error:
+        if getattr(error, "error_code", "") == "ContainerNotFound":
+            msg = "The landing container of the segments does not exist (SEGMENTS_CONTAINER)."
+            raise ConfigError(msg, code="segmentsContainerMissing") from error
+        msg = f"The blob {name} does not exist."
+        raise NotFound(msg, code="segmentFileMissing") from error
+    except ResourceModifiedError as error:
+        msg = f"The blob {name} was replaced while it was read."
+        raise Changed(msg, code="segmentFileChanged") from error
+    except ClientAuthenticationError as error:
+        msg = "The landing account refuses access to the segments (SEGMENTS_STORAGE)."
+        raise ConfigError(msg, code="segmentsAccessRefused") from error
+    except HttpResponseError as error:
+        if error.status_code == 403:
+            msg = "The landing account refuses access to the segments (SEGMENTS_STORAGE)."
+            raise ConfigError(msg, code="segmentsAccessRefused") from error
+        msg = f"Blob Storage could not be read (HTTP {error.status_code})."
+        raise Unavailable(msg, code="segmentsUnavailable") from error
+    except AzureError as error:
+        msg = "Blob Storage could not be reached."
+        raise Unavailable(msg, code="segmentsUnavailable") from error
+
+
+def _bare(etag: object) -> str:
+    return str(etag).strip().removeprefix("W/").strip('"')
+
+
+def _utc(moment: datetime | None) -> datetime:
+    return (moment or datetime.fromtimestamp(0, UTC)).astimezone(UTC)

@@ -1,0 +1,115 @@
+"""What blob names tell: export times, the order of partitions, and segments without `model.json`.
+
+Customer Insights writes `<destination>/<Entity>/<yyyy>/<MM>/<dd>/<HHMM>/<Entity>_<n>.csv`, a new
+folder at every export; older ones stay. The file's prefix may differ from the folder's name.
+Without `model.json` a folder of data files is a segment, and so is a single file at the root;
+`<name>_<unix seconds>.csv` is one export of the segment `<name>`.
+https://learn.microsoft.com/dynamics365/customer-insights/data/export-azure-blob-storage
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from shared.segments.container import BlobEntry
+
+__all__ = ["PlainSegment", "newest_export", "order", "plain_segments"]
+
+_DATA = re.compile(r"(?P<stem>.+?)(?:\.(?:csv|tsv|txt)(?:\.gz)?|\.parquet)", re.IGNORECASE)
+_EXPORT = re.compile(r"(?P<folder>.*?)/?(?P<time>\d{4}/\d{2}/\d{2}/\d{4})")
+_STAMPED = re.compile(r"(?P<name>.+)_(?P<seconds>1\d{9})")
+_NUMBERED = re.compile(r"(?P<name>.*?)_?(?P<number>\d+)")
+
+
+@dataclass(frozen=True)
+class PlainSegment:
+    """A segment of which nothing is known but its files, in numeric order."""
+
+    name: str
+    files: tuple[BlobEntry, ...]
+
+
+def order(name: str) -> tuple[tuple[str, int], ...]:
+    """A key that sorts `_2` before `_10`."""
+    return tuple(
+        (text, int(digits or 0)) for text, digits in re.findall(r"([^0-9]*)([0-9]{0,18})", name)
+    )
+
+
+def newest_export(names: Iterable[str]) -> set[str]:
+    """Of files that were exported at several times, those of the newest export.
+
+    The names count as exported at several times when a file of one name stands in several export
+    folders; a folder whose minute merely turned while it was written does not split them.
+    """
+    by_time: dict[str, set[str]] = {}
+    for name in names:
+        by_time.setdefault(_export_time(name), set()).add(name)
+    if len(by_time) > 1:
+        bases = [name.rpartition("/")[2] for found in by_time.values() for name in found]
+        if len(set(bases)) < len(bases):
+            return by_time[max(by_time)]
+    return set().union(*by_time.values()) if by_time else set()
+
+
+def plain_segments(entries: Iterable[BlobEntry], root: str) -> list[PlainSegment]:
+    """Segments among data files that belong to no `model.json`; the newest complete export each.
+
+    Of two folders that give the same name, the one written last counts.
+    """
+    exports: dict[tuple[str, str], dict[str, list[BlobEntry]]] = {}
+    for entry in entries:
+        placed = _placed(entry.name.removeprefix(root))
+        if placed is not None:
+            name, place, time = placed
+            exports.setdefault((name, place), {}).setdefault(time, []).append(entry)
+    found: dict[str, PlainSegment] = {}
+    for (name, _), by_time in exports.items():
+        complete = [time for time in sorted(by_time) if _is_complete(by_time[time])]
+        files = by_time[complete[-1] if complete else max(by_time)]
+        segment = PlainSegment(name, tuple(sorted(files, key=lambda each: order(each.name))))
+        other = found.get(name)
+        if other is None or _written_at(other) < _written_at(segment):
+            found[name] = segment
+    return list(found.values())
+
+
+def _placed(path: str) -> tuple[str, str, str] | None:
+    """Segment name, the place it is exported to, and the export's time as sortable text."""
+    folder, _, base = path.rpartition("/")
+    data = _DATA.fullmatch(base)
+    if data is None:
+        return None
+    stamped = _STAMPED.fullmatch(data["stem"])
+    if stamped is not None:
+        return stamped["name"], f"{folder}/{stamped['name']}", stamped["seconds"]
+    if not folder:
+        return data["stem"], base, ""
+    exported = _EXPORT.fullmatch(folder)
+    place, time = (exported["folder"], exported["time"]) if exported else (folder, "")
+    name = place.rpartition("/")[2]
+    return (name, place, time) if name else None
+
+
+def _is_complete(files: list[BlobEntry]) -> bool:
+    """Whether no number is missing among `<name>_1.csv`, `<name>_2.csv` and so on."""
+    numbers: dict[str, set[int]] = {}
+    for entry in files:
+        data = _DATA.fullmatch(entry.name.rpartition("/")[2])
+        numbered = _NUMBERED.fullmatch(data["stem"]) if data else None
+        if numbered is None:
+            return True
+        numbers.setdefault(numbered["name"], set()).add(int(numbered["number"]))
+    return all(max(seen) - min(min(seen), 1) + 1 == len(seen) for seen in numbers.values())
+
+
+def _export_time(name: str) -> str:
+    exported = _EXPORT.fullmatch(name.rpartition("/")[0])
+    return exported["time"] if exported else ""
+
+
+def _written_at(segment: PlainSegment) -> datetime:
+    return max((file.modified_at for file in segment.files), default=datetime.fromtimestamp(0, UTC))

@@ -1,0 +1,209 @@
+"""A frozen segment's rows, appended to a DuckDB table as text; nothing lost, nothing invented.
+
+Every file goes the same way: downloaded as it was frozen, unpacked to UTF-8, its columns laid
+out, then read - by DuckDB where that is provably exact (fast.py), else row by row (rows.py).
+Whether a row can be read never depends on the columns that are asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
+from operator import itemgetter
+from pathlib import Path
+from typing import Protocol
+
+import duckdb
+import orjson
+
+from shared.errors import ConfigError, InputError
+from shared.exports.outcome import Code
+from shared.exports.source import CsvFormat, Partition, SegmentSnapshot, UnreadableRow
+from shared.segments.fast import literal, load_plain, quoted
+from shared.segments.layout import Layout, lay_out
+from shared.segments.rows import Row, read_rows
+from shared.segments.unpack import Parquet, Text, unpack
+
+__all__ = ["Pieces", "first_cells", "load_segment"]
+
+# A file with more unreadable rows than this is no CSV file of this shape.
+_MAX_UNREADABLE = 100_000
+_BATCH = 4096
+
+
+class Pieces(Protocol):
+    """Reads a frozen blob piece by piece. Changed when it is no longer the frozen one."""
+
+    def pieces(self, name: str, etag: str, length: int | None = None) -> Iterator[bytes]:
+        """The bytes of a blob, or its first `length` bytes."""
+
+
+def load_segment(
+    source: Pieces,
+    connection: duckdb.DuckDBPyConnection,
+    segment: SegmentSnapshot,
+    columns: Sequence[str],
+    table: str,
+    scratch: Path,
+) -> list[UnreadableRow]:
+    """As `SegmentSource.load` (shared/exports/needs.py); `connection` is in no transaction.
+
+    `line` counts from 1 and includes the header; of a Parquet file it is the row's number.
+    """
+    known = {attribute.name for attribute in segment.attributes}
+    for column in columns:
+        if column not in known:
+            msg = f"The segment {segment.name} has no attribute {column}."
+            raise ConfigError(msg, code="attributeMissing")
+    unreadable: list[UnreadableRow] = []
+    file = scratch / "partition"
+    for partition in segment.partitions:
+        try:
+            unpacked = unpack(
+                source.pieces(partition.blob, partition.etag),
+                partition.csv.encoding,
+                file,
+                partition.blob,
+            )
+            if isinstance(unpacked, Parquet):
+                _load_parquet(connection, table, unpacked, columns, partition.blob)
+            else:
+                unreadable += _load_text(connection, table, unpacked, segment, partition, columns)
+        finally:
+            file.unlink(missing_ok=True)
+    return unreadable
+
+
+def first_cells(text: Text, form: CsvFormat) -> list[str] | None:
+    """The cells of the first row; None when there is none or it cannot be read."""
+    _, cells = next(read_rows(text, form), (0, Code.ROW_UNREADABLE))
+    return cells if isinstance(cells, list) else None
+
+
+def _load_text(
+    connection: duckdb.DuckDBPyConnection,
+    table: str,
+    text: Text,
+    segment: SegmentSnapshot,
+    partition: Partition,
+    columns: Sequence[str],
+) -> list[UnreadableRow]:
+    if text.lines == 0:
+        return []
+    form, blob = partition.csv, partition.blob
+    layout = lay_out(segment.attributes, form.header, first_cells(text, form), blob)
+    positions = layout.positions(columns)
+    _require(columns, positions, blob)
+    if load_plain(connection, table, text, form, layout, positions, blob) is not None:
+        return []
+    unreadable: list[UnreadableRow] = []
+    rows = read_rows(text, form)
+    if layout.header:
+        next(rows, None)
+    exact = text.path.with_suffix(".rows")
+    try:
+        count = _write_exact(
+            _readable(rows, layout, segment.name, blob, unreadable), positions, exact
+        )
+        _insert_exact(connection, table, exact, len(columns), count, blob)
+    finally:
+        exact.unlink(missing_ok=True)
+    return unreadable
+
+
+def _readable(
+    rows: Iterable[Row], layout: Layout, segment: str, blob: str, unreadable: list[UnreadableRow]
+) -> Iterator[tuple[int, list[str]]]:
+    """The rows that have as many cells as there are columns; the others go to `unreadable`."""
+    width, good = layout.width, 0
+    for line, cells in rows:
+        if isinstance(cells, list) and len(cells) == width:
+            good += 1
+            yield line, cells
+            continue
+        if isinstance(cells, Code):
+            code = cells
+        else:
+            many = len(cells) > width
+            code = Code.ROW_TOO_MANY_COLUMNS if many else Code.ROW_TOO_FEW_COLUMNS
+        unreadable.append(UnreadableRow(segment, blob, line, code))
+        if len(unreadable) > _MAX_UNREADABLE or (not good and len(unreadable) > _BATCH):
+            msg = f"Hardly a row of {blob} can be read; it is not written as model.json says."
+            raise InputError(msg, code="fileUnreadable", where=blob)
+
+
+def _write_exact(
+    rows: Iterator[tuple[int, list[str]]], positions: Sequence[int | None], path: Path
+) -> int:
+    """Write `[line, cell ...]` of the wanted columns as lines of JSON; how many there are.
+
+    JSON, because it carries every character that a cell may hold and DuckDB reads it exactly.
+    """
+    places = [place for place in positions if place is not None]
+    wanted = itemgetter(0, *places) if places else itemgetter(0, 0)
+    count, batch = 0, []
+    with path.open("wb") as file:
+        for line, cells in rows:
+            batch.append(orjson.dumps((str(line), *wanted(cells)[1:])))
+            if len(batch) == _BATCH:
+                count += len(batch)
+                file.write(b"\n".join((*batch, b"")))
+                batch.clear()
+        count += len(batch)
+        file.write(b"\n".join(chain(batch, (b"",))) if batch else b"")
+    return count
+
+
+def _insert_exact(
+    connection: duckdb.DuckDBPyConnection,
+    table: str,
+    path: Path,
+    width: int,
+    count: int,
+    blob: str,
+) -> None:
+    if count == 0:
+        return
+    cells = "".join(f", nullif(r[{place + 2}], '')" for place in range(width))
+    answer = connection.execute(
+        f"""
+        INSERT INTO {quoted(table)} SELECT ?, r[1]::BIGINT{cells}
+        FROM read_json({literal(str(path))}, columns = {{'r': 'VARCHAR[]'}},
+            format = 'newline_delimited', records = 'false', maximum_object_size = 33554432)
+        """,  # noqa: S608 - names are quoted, the rest is ours
+        [blob],
+    ).fetchone()
+    if answer is None or answer[0] != count:
+        msg = f"The rows of {blob} could not be loaded completely."
+        raise InputError(msg, code="fileUnreadable", where=blob)
+
+
+def _load_parquet(
+    connection: duckdb.DuckDBPyConnection,
+    table: str,
+    file: Parquet,
+    columns: Sequence[str],
+    blob: str,
+) -> None:
+    source = f"read_parquet({literal(str(file.path))}, file_row_number = true)"
+    try:
+        described = connection.execute(f"DESCRIBE SELECT * FROM {source}").fetchall()  # noqa: S608
+        names = {str(row[0]) for row in described} - {"file_row_number"}
+        _require(columns, [0 if column in names else None for column in columns], blob)
+        cells = "".join(f", nullif({quoted(column)}::VARCHAR, '')" for column in columns)
+        connection.execute(
+            f"INSERT INTO {quoted(table)} SELECT ?, file_row_number + 1{cells} FROM {source} "  # noqa: S608
+            "ORDER BY file_row_number",
+            [blob],
+        )
+    except (duckdb.InvalidInputException, duckdb.IOException, duckdb.ConversionException):
+        # Not chained: DuckDB's message may hold content of the file.
+        msg = f"The file {blob} is not a Parquet file that can be read."
+        raise InputError(msg, code="fileUnreadable", where=blob) from None
+
+
+def _require(columns: Sequence[str], positions: Sequence[int | None], blob: str) -> None:
+    for column, place in zip(columns, positions, strict=True):
+        if place is None:
+            msg = f"The file {blob} has no column {column}."
+            raise InputError(msg, code="columnMissing", where=blob)

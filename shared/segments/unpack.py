@@ -1,0 +1,229 @@
+"""A file as it comes from the container, made into UTF-8 text on the local disk, and measured.
+
+Gzip and Parquet are told by their first bytes and a byte order mark beats the declared encoding,
+so a wrong name or setting does no harm. What cannot be decoded becomes the byte FF, which no
+UTF-8 text contains: the row that holds it is found later and only that row is lost. Line breaks
+stay as they are. A small file that unpacks to an enormous one is refused.
+https://datatracker.ietf.org/doc/html/rfc1952 (gzip)
+"""
+
+from __future__ import annotations
+
+import codecs
+import re
+import zlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+from typing import NoReturn
+
+from shared.errors import InputError
+
+__all__ = ["MARK", "MAX_UNPACKED", "Parquet", "Text", "text_pieces", "unpack"]
+
+MAX_UNPACKED = 4 * 1024**3
+_FREE_UNPACKED = 64 * 1024**2
+_MAX_RATIO = 200
+_PIECE = 1024 * 1024
+
+# A byte that text does not contain; the fast reader needs one for itself (see fast.py).
+MARK = b"\x1f"
+
+_BOMS = (
+    (codecs.BOM_UTF32_LE, "utf-32-le"),
+    (codecs.BOM_UTF32_BE, "utf-32-be"),
+    (codecs.BOM_UTF8, "utf-8"),
+    (codecs.BOM_UTF16_LE, "utf-16-le"),
+    (codecs.BOM_UTF16_BE, "utf-16-be"),
+)
+# Python knows codecs that are no character sets; only these kinds are text.
+_CHARACTER_SETS = re.compile(
+    r"utf-(?:8|16|32)(?:-[lb]e)?|ascii|iso8859-\d+|cp\d+|mac-\w+|koi8-\w+|tis-620"
+    r"|euc_\w+|shift_jis\w*|iso2022_\w+|johab|gb2312|gbk|gb18030|hz|big5\w*"
+)
+
+
+def _mark_undecodable(error: UnicodeError) -> tuple[str, int]:
+    if not isinstance(error, UnicodeDecodeError):
+        raise error
+    return "\udcff", error.end
+
+
+codecs.register_error("segments.undecodable", _mark_undecodable)
+
+
+@dataclass(frozen=True)
+class Parquet:
+    """A Parquet file, as it came."""
+
+    path: Path
+
+
+@dataclass(frozen=True)
+class Text:
+    """A UTF-8 text file without byte order mark, and what was seen while it was written.
+
+    `lines` counts line ends, and a last line without one. `plain` says that every line ends the
+    same way (LF or CRLF), that all is valid UTF-8, no line longer than a piece, and nothing
+    stands in it on which CSV readers disagree.
+    """
+
+    path: Path
+    lines: int
+    plain: bool
+    ends_with_cr: bool
+
+
+def unpack(pieces: Iterable[bytes], encoding: str, path: Path, where: str) -> Text | Parquet:
+    """Write the file to `path`. InputError names `where` when it cannot be unpacked."""
+    head, rest = _peek(iter(pieces))
+    if head[:4] == b"PAR1":
+        with path.open("wb") as file:
+            file.writelines(rest)
+        return Parquet(path)
+    seen = _Sight()
+    with path.open("wb") as file:
+        for piece in _utf8(rest, encoding, where):
+            seen.add(piece)
+            file.write(piece)
+    return Text(path, seen.lines(), seen.plain(), seen.ends_with_cr())
+
+
+def text_pieces(pieces: Iterable[bytes], encoding: str, where: str) -> Iterator[bytes] | None:
+    """The same text as pieces of UTF-8, without a file; None when it is Parquet."""
+    head, rest = _peek(iter(pieces))
+    return None if head[:4] == b"PAR1" else _utf8(rest, encoding, where)
+
+
+def _utf8(pieces: Iterator[bytes], encoding: str, where: str) -> Iterator[bytes]:
+    head, rest = _peek(pieces)
+    if head[:2] == b"\x1f\x8b":
+        head, rest = _peek(_gunzip(rest, where))
+    for mark, name in _BOMS:
+        if head.startswith(mark):
+            return _recoded(_without(len(mark), rest), name)
+    return _recoded(rest, _codec(encoding, where))
+
+
+def _recoded(pieces: Iterator[bytes], codec: str) -> Iterator[bytes]:
+    if codec in {"utf-8", "ascii"}:
+        yield from pieces
+        return
+    decoder = codecs.getincrementaldecoder(codec)("segments.undecodable")
+    for piece in pieces:
+        yield decoder.decode(piece).encode("utf-8", "surrogateescape")
+    yield decoder.decode(b"", final=True).encode("utf-8", "surrogateescape")
+
+
+def _codec(encoding: str, where: str) -> str:
+    wanted = encoding.strip().casefold()
+    if wanted in {"", "utf-8-bom", "65001", "unicode (utf-8)", "utf-8-sig"}:
+        return "utf-8"
+    try:
+        name = codecs.lookup(wanted).name
+    except (LookupError, ValueError):
+        name = ""
+    if not _CHARACTER_SETS.fullmatch(name):
+        msg = f"The encoding of {where} is not known."
+        raise InputError(msg, code="encodingUnknown", where=where)
+    return name
+
+
+def _gunzip(pieces: Iterator[bytes], where: str) -> Iterator[bytes]:
+    """The content of one or more gzip members, bounded."""
+    packed = unpacked = 0
+    stream = zlib.decompressobj(wbits=31)
+    for piece in pieces:
+        packed += len(piece)
+        waiting = piece
+        while waiting:
+            if stream.eof:
+                # Some writers pad the end with zeros.
+                waiting = waiting.lstrip(b"\0")
+                if not waiting:
+                    break
+                stream = zlib.decompressobj(wbits=31)
+            try:
+                out = stream.decompress(waiting, _PIECE)
+            except zlib.error:
+                _refuse("is not a complete gzip file", where)
+            unpacked += len(out)
+            if unpacked > min(MAX_UNPACKED, _FREE_UNPACKED + packed * _MAX_RATIO):
+                _refuse("unpacks to far more than its size allows", where)
+            waiting = stream.unused_data if stream.eof else stream.unconsumed_tail
+            yield out
+    if not stream.eof:
+        _refuse("is not a complete gzip file", where)
+
+
+def _peek(pieces: Iterator[bytes]) -> tuple[bytes, Iterator[bytes]]:
+    """The first bytes (at least four, unless there are fewer), and everything again."""
+    head = b""
+    for piece in pieces:
+        head += piece
+        if len(head) >= 4:
+            break
+    return head, chain([head] if head else [], pieces)
+
+
+def _without(count: int, pieces: Iterator[bytes]) -> Iterator[bytes]:
+    yield next(pieces)[count:]
+    yield from pieces
+
+
+class _Sight:
+    """What can be said of a text from its bytes alone."""
+
+    def __init__(self) -> None:
+        self._lf = self._cr = self._crlf = self._line = 0
+        self._odd = False
+        self._last = b""
+        self._decoder = codecs.getincrementaldecoder("utf-8")()
+
+    def add(self, piece: bytes) -> None:
+        if not piece:
+            return
+        self._lf += piece.count(b"\n")
+        self._cr += piece.count(b"\r")
+        self._crlf += piece.count(b"\r\n") + (self._last == b"\r" and piece[:1] == b"\n")
+        self._measure(piece)
+        seam = self._last + piece[:1]
+        # Readers disagree on blanks beside quotes.
+        if any(pair in seam or pair in piece for pair in (b'" ', b' "')) or MARK in piece:
+            self._odd = True
+        try:
+            self._decoder.decode(piece)
+        except UnicodeDecodeError:
+            self._odd = True
+            self._decoder.reset()
+        self._last = piece[-1:]
+
+    def _measure(self, piece: bytes) -> None:
+        """Notice a line that is longer than a piece of usual size."""
+        first = piece.find(b"\n")
+        self._line += len(piece) if first < 0 else first
+        if self._line > _PIECE:
+            self._odd = True
+        if first >= 0:
+            self._line = len(piece) - piece.rfind(b"\n") - 1
+
+    def lines(self) -> int:
+        ends = self._lf or self._cr
+        return ends + (self._last not in {b"", b"\r" if not self._lf else b"\n"})
+
+    def ends_with_cr(self) -> bool:
+        return self._cr > 0 and self._lf == 0
+
+    def plain(self) -> bool:
+        try:
+            self._decoder.decode(b"", final=True)
+        except UnicodeDecodeError:
+            return False
+        same = self._cr == 0 or self._cr == self._crlf == self._lf
+        return same and not self._odd
+
+
+def _refuse(what: str, where: str) -> NoReturn:
+    msg = f"The file {where} {what}."
+    raise InputError(msg, code="fileUnreadable", where=where) from None

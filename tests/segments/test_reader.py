@@ -1,0 +1,422 @@
+"""The reader loses nothing and invents nothing, whatever the file looks like."""
+
+import csv
+import gzip
+import io
+from pathlib import Path
+
+import duckdb
+import pytest
+from hypothesis import HealthCheck, assume, example, given, settings
+from hypothesis import strategies as st
+
+from shared.errors import Changed, ConfigError, InputError
+from shared.exports.source import Attribute, CsvFormat, Partition, SegmentSnapshot
+from shared.segments import reader as reader_module
+from shared.segments.rows import read_rows
+from shared.segments.unpack import Text, unpack
+from tests.segments.written import (
+    Shelf,
+    csv_bytes,
+    etag_of,
+    load,
+    load_bytes,
+    segment_of,
+)
+
+quick = settings(max_examples=120, suppress_health_check=[HealthCheck.function_scoped_fixture])
+
+# Characters that trouble CSV readers, and plenty of others.
+cell = st.text(
+    st.one_of(
+        st.sampled_from(list("\"',;|\t \r\n\\\x00\x1f\x85\u2028\ufeffé한\U0001f600aA1")),
+        st.characters(exclude_categories=["Cs"]),
+    ),
+    max_size=8,
+)
+
+
+@st.composite
+def tables(draw: st.DrawFn) -> tuple[list[str], list[list[str]]]:
+    width = draw(st.integers(1, 5))
+    names = [f"Col {place}" for place in range(width)]
+    rows = draw(st.lists(st.lists(cell, min_size=width, max_size=width), max_size=8))
+    return names, rows
+
+
+def first_lines(rows: list[list[str]]) -> list[int]:
+    """The line at which each row begins: one more than the line ends in all rows before."""
+    lines, line = [], 1
+    for row in rows:
+        lines.append(line)
+        line += 1 + sum(field.count("\n") for field in row)
+    return lines
+
+
+@given(
+    table=tables(),
+    delimiter=st.sampled_from(",;\t|"),
+    newline=st.sampled_from(["\n", "\r\n"]),
+    quote_all=st.booleans(),
+    encoding=st.sampled_from(["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-32"]),
+    last_newline=st.booleans(),
+    header=st.booleans(),
+    packed=st.booleans(),
+)
+@quick
+def test_every_table_comes_back_exactly_in_every_dialect(
+    tmp_path: Path,
+    table: tuple[list[str], list[list[str]]],
+    delimiter: str,
+    newline: str,
+    quote_all: bool,
+    encoding: str,
+    last_newline: bool,
+    header: bool,
+    packed: bool,
+) -> None:
+    names, rows = table
+    written = [names, *rows] if header else rows
+    data = csv_bytes(
+        written,
+        delimiter=delimiter,
+        newline=newline,
+        quote_all=quote_all,
+        encoding=encoding,
+        last_newline=last_newline,
+    )
+    if not header and encoding == "utf-8":
+        assume(not data.startswith((b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")))
+    if encoding in {"utf-16-le", "utf-32"} and not header and rows:
+        assume("\ufeff" not in rows[0][0])
+    form = CsvFormat(header=header, delimiter=delimiter, encoding=encoding)
+    got, unreadable = load_bytes(gzip.compress(data) if packed else data, names, tmp_path, form)
+    lines = first_lines(written)[1 if header else 0 :]
+    assert unreadable == []
+    assert got == [
+        (line, *(value or None for value in row)) for line, row in zip(lines, rows, strict=True)
+    ]
+
+
+simple = st.text(st.sampled_from("abé한 '.-@"), min_size=1, max_size=6)
+
+
+@st.composite
+def files_with_bad_rows(draw: st.DrawFn) -> tuple[bytes, list[tuple[int, ...]], dict[int, str]]:
+    """Three-column lines, some of them bad in one known way each."""
+    good: list[tuple[int, ...]] = []
+    bad: dict[int, str] = {}
+    lines: list[bytes] = []
+    quoted = draw(st.booleans())
+    for line in range(1, draw(st.integers(1, 12)) + 1):
+        cells = [draw(simple).strip() or "x" for _ in range(3)]
+        kinds = ["good"] * 4 + ["many", "few", "quote", "encoding"]
+        match draw(st.sampled_from(kinds)):
+            case "good":
+                good.append((line, *cells))
+            case "many":
+                cells.append(draw(st.sampled_from(["", "more"])))
+                bad[line] = "rowTooManyColumns"
+            case "few":
+                cells.pop()
+                bad[line] = "rowTooFewColumns"
+            case "quote":
+                cells[1] = 'q"q'
+                bad[line] = "rowBadQuoting"
+            case "encoding":
+                cells[0] = "\udcff"
+                bad[line] = "rowBadEncoding"
+        if quoted or (line in bad and bad[line] == "rowBadQuoting"):
+            cells = [f'"{each}"' for each in cells]
+        lines.append(",".join(cells).encode("utf-8", "surrogateescape"))
+    return b"\n".join(lines) + draw(st.sampled_from([b"", b"\n"])), good, bad
+
+
+@given(files_with_bad_rows())
+@quick
+def test_planted_bad_rows_are_the_only_ones_reported(
+    tmp_path: Path, made: tuple[bytes, list[tuple[int, ...]], dict[int, str]]
+) -> None:
+    data, good, bad = made
+    got, unreadable = load_bytes(data, ["A", "B", "C"], tmp_path, CsvFormat(header=False))
+    assert got == good
+    assert dict(unreadable) == bad
+    assert len(unreadable) == len(bad)
+
+
+soup = st.lists(
+    st.sampled_from(
+        ["a", "b", ",", ",", '"', '"', '""', "\n", "\n", "\r\n", "\r", " ", "\t", "\\", "é", "\0"]
+    ),
+    max_size=24,
+).map("".join)
+
+
+@given(soup, st.booleans(), st.sampled_from(["\n", "\r\n"]))
+@example('a,"b\nc,d\n', False, "\n")
+@example("a,b,\nc,d\n", False, "\n")
+@example('a, "b"\nc,d\n', False, "\n")
+@settings(quick, max_examples=400)
+def test_the_fast_way_never_differs_from_the_exact_way(
+    tmp_path: Path, text: str, quoted: bool, newline: str
+) -> None:
+    data = text.replace("\r\n", "\n").replace("\n", newline).encode()
+    form = CsvFormat(header=False, quoted=quoted)
+    fast = load_bytes(data, ["A", "B"], tmp_path, form)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(reader_module, "load_plain", lambda *_: None)
+        assert fast == load_bytes(data, ["A", "B"], tmp_path, form)
+
+
+@given(soup, st.sampled_from(["\n", "\r\n", "\r"]))
+@settings(quick, max_examples=300)
+def test_no_line_of_any_text_goes_unaccounted(tmp_path: Path, text: str, newline: str) -> None:
+    data = text.replace("\r\n", "\n").replace("\n", newline).encode()
+    unpacked = unpack([data], "UTF-8", tmp_path / "t", "t")
+    assert isinstance(unpacked, Text)
+    starts = [line for line, _ in read_rows(unpacked, CsvFormat())]
+    end = "\r" if unpacked.ends_with_cr else "\n"
+    # Every row begins after the one before; every line with content belongs to one of them.
+    assert starts == sorted(set(starts))
+    lines = data.decode().split(end)
+    with_content = [n for n, line in enumerate(lines, start=1) if line.strip("\r\n")]
+    if with_content:
+        assert starts
+        assert starts[0] == with_content[0] or '"' in text
+
+
+def reads(tmp_path: Path, data: bytes, width: int = 2, **form: object) -> object:
+    names = ["A", "B", "C"][:width]
+    return load_bytes(data, names, tmp_path, CsvFormat(**{"header": False, **form}))
+
+
+def test_an_unclosed_quote_costs_one_row(tmp_path: Path) -> None:
+    data = b'1,a\n2,"b\n3,c\n4,d\n'
+    assert reads(tmp_path, data) == (
+        [(1, "1", "a"), (3, "3", "c"), (4, "4", "d")],
+        [(2, "rowBadQuoting")],
+    )
+
+
+def test_an_unclosed_quote_among_quoted_rows_costs_one_row(tmp_path: Path) -> None:
+    data = b'"1","a"\r\n"2","b\r\n"3","c"\r\n"4","d"\r\n'
+    assert reads(tmp_path, data) == (
+        [(1, "1", "a"), (3, "3", "c"), (4, "4", "d")],
+        [(2, "rowBadQuoting")],
+    )
+
+
+def test_the_inside_of_a_broken_quoted_field_is_not_taken_for_a_row(tmp_path: Path) -> None:
+    data = b'1,"x\nlast,line"z\n2,b\n'
+    assert reads(tmp_path, data) == ([(3, "2", "b")], [(1, "rowBadQuoting"), (2, "rowBadQuoting")])
+
+
+def test_blanks_beside_quotes_belong_to_the_field(tmp_path: Path) -> None:
+    assert reads(tmp_path, b'1, "b"\n2,b\n') == ([(1, "1", ' "b"'), (2, "2", "b")], [])
+
+
+def test_a_carriage_return_inside_an_unquoted_field_is_kept(tmp_path: Path) -> None:
+    assert reads(tmp_path, b"1,a\rb\n2,c\n") == ([(1, "1", "a\rb"), (2, "2", "c")], [])
+
+
+def test_lines_may_end_with_carriage_returns_alone(tmp_path: Path) -> None:
+    assert reads(tmp_path, b"1,a\r2,b\r") == ([(1, "1", "a"), (2, "2", "b")], [])
+
+
+def test_without_quoting_quotes_are_ordinary_characters(tmp_path: Path) -> None:
+    assert reads(tmp_path, b'1,"a\n2,"b"\n', quoted=False) == (
+        [(1, "1", '"a'), (2, "2", '"b"')],
+        [],
+    )
+
+
+def test_empty_and_quoted_empty_are_both_null(tmp_path: Path) -> None:
+    assert reads(tmp_path, b',""\n') == ([(1, None, None)], [])
+
+
+@pytest.mark.parametrize("data", [b"", b"\n", b"\r\n\r\n", b"\xef\xbb\xbf", b"A,B\n", b"A,B"])
+def test_a_file_without_rows_is_empty(tmp_path: Path, data: bytes) -> None:
+    assert load_bytes(data, ["A", "B"], tmp_path) == ([], [])
+
+
+def test_a_row_that_is_too_long_costs_itself_only(tmp_path: Path) -> None:
+    long = b"x" * 2_500_000
+    assert reads(tmp_path, b"1,a\n2," + long + b"\n3,c\n") == (
+        [(1, "1", "a"), (3, "3", "c")],
+        [(2, "rowTooLong")],
+    )
+
+
+def test_an_unclosed_quote_before_very_much_text_costs_itself_only(tmp_path: Path) -> None:
+    rows = b"".join(b"%d,value\n" % number for number in range(2, 250_001))
+    got, unreadable = load_bytes(b'1,"a\n' + rows, ["A", "B"], tmp_path, CsvFormat(header=False))
+    assert unreadable == [(1, "rowBadQuoting")]
+    assert got == [(number, str(number), "value") for number in range(2, 250_001)]
+
+
+def test_three_hundred_columns_are_read_by_name(tmp_path: Path) -> None:
+    names = [f'Col "{place}" ; DROP' for place in range(300)]
+    rows = [[f"{row}-{place}" for place in range(300)] for row in range(50)]
+    segment, shelf = segment_of(names, ("a.csv", csv_bytes([names, *rows])))
+    got, unreadable = load(segment, shelf, [names[299], names[0]], tmp_path)
+    assert unreadable == []
+    assert [row[2:] for row in got] == [(row[299], row[0]) for row in rows]
+
+
+def test_rows_stand_in_file_order_partition_by_partition(tmp_path: Path) -> None:
+    files = [
+        (f"g_{n}.csv", csv_bytes([["A"], *[[f"{n}.{i}"] for i in range(2500)]])) for n in (1, 2, 10)
+    ]
+    segment, shelf = segment_of(["A"], *files)
+    got, _ = load(segment, shelf, ["A"], tmp_path)
+    assert got == [
+        (name, i + 2, f"{n}.{i}")
+        for (name, _), n in zip(files, (1, 2, 10), strict=True)
+        for i in range(2500)
+    ]
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("encoding", ["windows-1252", "ISO-8859-1", "cp949", "euc-kr", "shift_jis"])
+def test_other_encodings_are_read(tmp_path: Path, encoding: str) -> None:
+    text = (
+        "café"
+        if encoding in {"windows-1252", "ISO-8859-1"}
+        else "AB テスト"
+        if encoding == "shift_jis"
+        else "홍길동"
+    )
+    data = csv_bytes([["1", text]], encoding=encoding)
+    assert reads(tmp_path, data, encoding=encoding) == ([(1, "1", text)], [])
+
+
+def test_undecodable_bytes_cost_their_row_only_in_other_encodings_too(tmp_path: Path) -> None:
+    data = "1,a\n2,".encode("utf-16-le") + b"\x00\xd8" + "x\n3,c\n".encode("utf-16-le")
+    assert reads(tmp_path, data, encoding="utf-16-le") == (
+        [(1, "1", "a"), (3, "3", "c")],
+        [(2, "rowBadEncoding")],
+    )
+
+
+@pytest.mark.parametrize("encoding", ["rot13", "zlib", "no-such", "idna", "unicode_escape", "../x"])
+def test_an_encoding_that_is_no_character_set_is_refused_by_file_name(
+    tmp_path: Path, encoding: str
+) -> None:
+    with pytest.raises(InputError, match=r"a\.csv") as caught:
+        reads(tmp_path, b"1,a\n", encoding=encoding)
+    assert caught.value.code == "encodingUnknown"
+
+
+def test_gzip_of_several_members_is_read(tmp_path: Path) -> None:
+    data = gzip.compress(b"1,a\n2,") + gzip.compress(b"b\n") + b"\0\0\0"
+    assert reads(tmp_path, data) == ([(1, "1", "a"), (2, "2", "b")], [])
+
+
+@pytest.mark.parametrize("cut", [3, 12, 20])
+def test_a_gzip_file_that_ends_early_is_refused(tmp_path: Path, cut: int) -> None:
+    with pytest.raises(InputError, match="gzip"):
+        reads(tmp_path, gzip.compress(b"1,a\n2,b\n" * 10)[:cut])
+
+
+def test_a_small_file_that_unpacks_to_an_enormous_one_is_refused(tmp_path: Path) -> None:
+    packed = gzip.compress(b"\0" * 100_000_000)
+    with pytest.raises(InputError, match="far more"):
+        reads(tmp_path, packed)
+    assert list(tmp_path.iterdir()) == []
+
+
+def parquet_bytes(tmp_path: Path, query: str) -> bytes:
+    path = tmp_path / "made.parquet"
+    with duckdb.connect() as connection:
+        connection.execute(f"COPY ({query}) TO '{path}' (FORMAT parquet)")
+    data = path.read_bytes()
+    path.unlink()
+    return data
+
+
+def test_parquet_is_read_by_name_as_text(tmp_path: Path) -> None:
+    data = parquet_bytes(
+        tmp_path,
+        "SELECT i AS \"A\", CASE i WHEN 2 THEN '' ELSE 'x' || i END AS b FROM range(1, 5000) t(i)",
+    )
+    got, unreadable = load_bytes(data, ["b", "A"], tmp_path)
+    assert unreadable == []
+    assert got == [(i, None if i == 2 else f"x{i}", str(i)) for i in range(1, 5000)]
+
+
+def test_a_broken_parquet_file_is_refused_by_name(tmp_path: Path) -> None:
+    data = parquet_bytes(tmp_path, 'SELECT 1 AS "A"')
+    with pytest.raises(InputError, match=r"a\.csv"):
+        load_bytes(data[:-20], ["A"], tmp_path)
+
+
+def test_a_file_that_was_replaced_is_not_read(tmp_path: Path) -> None:
+    segment, shelf = segment_of(["A"], ("a.csv", b"1\n"))
+    shelf.files["a.csv"] = b"2\n"
+    with pytest.raises(Changed):
+        load(segment, shelf, ["A"], tmp_path)
+
+
+def test_a_column_that_the_segment_does_not_have_is_named(tmp_path: Path) -> None:
+    segment, shelf = segment_of(["A"], ("a.csv", b"1\n"))
+    with pytest.raises(ConfigError, match="Email"):
+        load(segment, shelf, ["Email"], tmp_path)
+
+
+def test_a_file_of_another_shape_is_refused_rather_than_row_by_row(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"a\.csv"):
+        reads(tmp_path, b"just text\n" * 10_000)
+
+
+def header_of(data: bytes, names: list[str], tmp_path: Path, header: bool | None) -> object:
+    return load_bytes(data, names, tmp_path, CsvFormat(header=header))[0]
+
+
+def test_an_unknown_header_is_told_by_the_attribute_names(tmp_path: Path) -> None:
+    assert header_of(b"a,B \n1,2\n", ["A", "B"], tmp_path, None) == [(2, "1", "2")]
+    assert header_of(b"1,2\n3,4\n", ["A", "B"], tmp_path, None) == [(1, "1", "2"), (2, "3", "4")]
+
+
+def test_a_header_in_another_order_beats_the_model(tmp_path: Path) -> None:
+    assert header_of(b"B,extra,A\n2,x,1\n", ["A", "B"], tmp_path, True) == [(2, "1", "2")]
+
+
+def test_a_header_that_is_denied_but_there_is_not_a_row(tmp_path: Path) -> None:
+    assert header_of(b"A,B\n1,2\n", ["A", "B"], tmp_path, False) == [(2, "1", "2")]
+
+
+def test_friendly_names_in_the_header_are_taken_by_position(tmp_path: Path) -> None:
+    assert header_of(b"First,Second\n1,2\n", ["A", "B"], tmp_path, True) == [(2, "1", "2")]
+
+
+def test_a_header_of_another_width_without_the_names_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="3 columns"):
+        header_of(b"X,Y,Z\n1,2,3\n", ["A", "B"], tmp_path, True)
+
+
+def test_a_header_over_several_lines_is_one_row(tmp_path: Path) -> None:
+    names = ["A\nB", "C"]
+    assert header_of(csv_bytes([names, ["1", "2"]]), names, tmp_path, True) == [(3, "1", "2")]
+
+
+def test_the_tutorial_data_is_read_to_the_last_row(tmp_path: Path, project: Path) -> None:
+    sample = project.parent / "shared" / "samples" / "Customer-Loyalty.txt"
+    if not sample.exists():
+        pytest.skip("Microsoft's tutorial data is not beside the project")
+    data = sample.read_bytes()
+    expected = list(csv.reader(io.StringIO(data.decode(), newline="")))
+    got, unreadable = load_bytes(data, expected[0], tmp_path)
+    assert unreadable == []
+    assert [list(row[1:]) for row in got] == [[c or None for c in row] for row in expected[1:]]
+    assert len(got) == 5002
+
+
+def test_a_table_name_is_only_a_name(tmp_path: Path) -> None:
+    data = b"1\n"
+    segment = SegmentSnapshot("G", "G", (Attribute("A"),), (Partition("a", etag_of(data), 2),))
+    with duckdb.connect() as connection:
+        connection.execute('CREATE TABLE "odd "" name" (file VARCHAR, line BIGINT, c0 VARCHAR)')
+        reader_module.load_segment(
+            Shelf({"a": data}), connection, segment, ["A"], 'odd " name', tmp_path
+        )
+        assert connection.execute('SELECT c0 FROM "odd "" name"').fetchall() == [("1",)]

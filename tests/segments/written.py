@@ -1,0 +1,109 @@
+"""Small segment files for tests, and a place that serves them like the landing container."""
+
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import duckdb
+
+from shared.errors import Changed
+from shared.exports.source import (
+    Attribute,
+    CsvFormat,
+    Partition,
+    SegmentSnapshot,
+    UnreadableRow,
+)
+from shared.segments.reader import load_segment
+
+DEFAULT = CsvFormat()
+
+
+class Shelf:
+    """Files by name; each serves its bytes in small pieces while its ETag is the one asked for."""
+
+    def __init__(self, files: dict[str, bytes] | None = None, piece: int = 1000) -> None:
+        self.files = dict(files or {})
+        self.piece = piece
+
+    def pieces(self, name: str, etag: str, length: int | None = None) -> Iterator[bytes]:
+        data = self.files[name]
+        if etag != etag_of(data):
+            raise Changed("replaced")
+        data = data[:length]
+        for start in range(0, len(data), self.piece):
+            yield data[start : start + self.piece]
+
+
+def etag_of(data: bytes) -> str:
+    return f"e{hash(data)}"
+
+
+def csv_bytes(
+    rows: Sequence[Sequence[str]],
+    *,
+    delimiter: str = ",",
+    newline: str = "\r\n",
+    quote_all: bool = False,
+    last_newline: bool = True,
+    encoding: str = "utf-8",
+) -> bytes:
+    """CSV as RFC 4180 has it, written here and not by the library that the reader uses."""
+
+    def field(value: str) -> str:
+        if quote_all or any(each in value for each in (delimiter, '"', "\r", "\n")):
+            return '"' + value.replace('"', '""') + '"'
+        return value
+
+    # A row of one empty field would be an empty line, which is no row.
+    lines = [delimiter.join(map(field, row)) or '""' for row in rows]
+    return (newline.join(lines) + (newline if last_newline and lines else "")).encode(encoding)
+
+
+def segment_of(
+    names: Sequence[str], *files: tuple[str, bytes], form: CsvFormat = DEFAULT
+) -> tuple[SegmentSnapshot, Shelf]:
+    shelf = Shelf(dict(files))
+    partitions = tuple(Partition(name, etag_of(data), len(data), form) for name, data in files)
+    attributes = tuple(Attribute(name) for name in names)
+    return SegmentSnapshot("Gold", "Gold", attributes, partitions), shelf
+
+
+Loaded = tuple[list[tuple[object, ...]], list[UnreadableRow]]
+
+
+def load(segment: SegmentSnapshot, shelf: Shelf, columns: Sequence[str], scratch: Path) -> Loaded:
+    """What `load_segment` puts into a table, in file order, and what it gives back."""
+    cells = "".join(f", c{place} VARCHAR" for place in range(len(columns)))
+    with duckdb.connect(config={"threads": 2, "memory_limit": "300MB"}) as connection:
+        connection.execute(f"CREATE TABLE rows_of (file VARCHAR, line BIGINT{cells})")
+        unreadable = load_segment(shelf, connection, segment, columns, "rows_of", scratch)
+        return connection.execute("SELECT * FROM rows_of").fetchall(), unreadable
+
+
+def load_bytes(
+    data: bytes, names: Sequence[str], scratch: Path, form: CsvFormat = DEFAULT
+) -> tuple[list[tuple[object, ...]], list[tuple[int, str]]]:
+    """(line, cells ...) of every row of one file, and (line, code) of those that were refused."""
+    segment, shelf = segment_of(names, ("a.csv", data), form=form)
+    rows, unreadable = load(segment, shelf, names, scratch)
+    return [row[1:] for row in rows], [(each.line, each.code) for each in unreadable]
+
+
+def model_json(*entities: dict[str, object], **more: object) -> bytes:
+    return json.dumps({"name": "cdm", "version": "1.0", "entities": entities, **more}).encode()
+
+
+def entity(
+    name: str, attributes: Sequence[str], locations: Sequence[str], **more: object
+) -> dict[str, object]:
+    return {
+        "$type": "LocalEntity",
+        "name": name,
+        "attributes": [{"name": each, "dataType": "string"} for each in attributes],
+        "partitions": [
+            {"name": f"P{number}", "location": location}
+            for number, location in enumerate(locations, start=1)
+        ],
+        **more,
+    }
