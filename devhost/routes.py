@@ -46,7 +46,10 @@ class Route:
         if not found or "//" in path:
             return None
         return {
-            name: _decoded(value) for name, value in found.groupdict().items() if value is not None
+            # What an optional part leaves empty is absent, as in the cloud.
+            name: _decoded(value)
+            for name, value in found.groupdict().items()
+            if value
         }
 
 

@@ -12,6 +12,8 @@ import sys
 import threading
 import urllib.error
 import urllib.request
+from dataclasses import dataclass
+from pathlib import Path
 
 from devhost.processes import (
     ACCOUNT,
@@ -28,17 +30,35 @@ QUEUE_LEASE = "60"
 OPTIONS = ("--settings", "sample", "--blob-events", "--queue-lease", QUEUE_LEASE)
 
 
+@dataclass(frozen=True)
+class Plan:
+    """What to start, and where."""
+
+    port: int
+    azurite_ports: tuple[int, int, int] = DEVELOPMENT_PORTS
+    location: Path = ROOT / ".azurite"
+    app_dir: Path = ROOT
+
+
 def main() -> int:
     """Returns 0 after Ctrl-C or SIGTERM, 1 when something did not start or died."""
+    text = os.environ.get("PORT") or "7071"
+    if not text.isdigit() or not 1 <= int(text) <= 65535:
+        print(f"PORT must be a number from 1 to 65535, not {text!r}.", file=sys.stderr)
+        return 1
+    return run(Plan(int(text)))
+
+
+def run(plan: Plan) -> int:
+    """Start the plan and wait for its end; see `main`."""
     end = threading.Event()
     for name in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(name, lambda *_: end.set())
     started: list[Process] = []
     try:
-        port = _wanted_port()
-        _check_ports(port)
-        started.append(start_azurite(ROOT / ".azurite", DEVELOPMENT_PORTS))
-        app = start_app({}, port=port, options=OPTIONS)
+        _check_ports(plan)
+        started.append(start_azurite(plan.location, plan.azurite_ports))
+        app = start_app({}, app_dir=plan.app_dir, port=plan.port, options=OPTIONS)
         started.append(app)
         print(f"App ready at {app.url} (stop with Ctrl-C)", flush=True)
         while not end.wait(0.2):
@@ -59,27 +79,21 @@ def _check_alive(processes: list[Process]) -> None:
             raise ProcessError(msg)
 
 
-def _wanted_port() -> int:
-    text = os.environ.get("PORT") or "7071"
-    if not text.isdigit() or not 1 <= int(text) <= 65535:
-        msg = f"PORT must be a number from 1 to 65535, not {text!r}."
-        raise ProcessError(msg)
-    return int(text)
-
-
-def _check_ports(port: int) -> None:
+def _check_ports(plan: Plan) -> None:
     """Raises ProcessError, with what to do, when a port is taken."""
-    taken = [one for one in DEVELOPMENT_PORTS if _is_taken(one)]
-    if taken and _azurite_answers():
+    taken = [one for one in plan.azurite_ports if _is_taken(one)]
+    blob_port = plan.azurite_ports[0]
+    if taken and _azurite_answers(blob_port):
         msg = (
-            "An Azurite already answers on port 10000; end that one (another `make start`?) first."
+            f"An Azurite already answers on port {blob_port}; end it (another `make start`?) first."
         )
         raise ProcessError(msg)
     if taken:
         msg = f"Port {taken[0]} is needed for Azurite and used by another program."
         raise ProcessError(msg)
-    if _is_taken(port):
-        msg = f"Port {port} is used by another program; choose one: make start PORT={port + 1}."
+    if _is_taken(plan.port):
+        other = plan.port % 65535 + 1
+        msg = f"Port {plan.port} is used by another program; choose one: make start PORT={other}."
         raise ProcessError(msg)
 
 
@@ -93,8 +107,8 @@ def _is_taken(port: int) -> bool:
     return False
 
 
-def _azurite_answers() -> bool:
-    url = f"http://127.0.0.1:{DEVELOPMENT_PORTS[0]}/{ACCOUNT}?comp=list"
+def _azurite_answers(port: int) -> bool:
+    url = f"http://127.0.0.1:{port}/{ACCOUNT}?comp=list"
     try:
         with urllib.request.urlopen(url, timeout=2) as answer:  # a fixed http address
             return "Azurite" in (answer.headers.get("Server") or "")

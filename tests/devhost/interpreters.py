@@ -1,0 +1,66 @@
+"""The Python that can run each engine: this one for the SDK, a 3.13 for Azure's worker library."""
+
+import functools
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from devhost.processes import ROOT
+
+ENGINES = ("sdk", "runtime")
+# What the dev host needs beside the app's own packages; versions and hashes come from the lock file.
+PACKAGES = ("-r", "requirements.txt", "-c", "requirements-dev.txt", "werkzeug", "croniter")
+
+
+def interpreter_for(engine: str) -> Path:
+    """The interpreter for an engine; skips the test where there is none."""
+    if engine == "sdk" or sys.version_info >= (3, 13):
+        return Path(sys.executable)
+    found = _with_runtime()
+    if isinstance(found, str):
+        pytest.skip(found)
+    return found
+
+
+@functools.cache
+def _with_runtime() -> Path | str:
+    """A Python 3.13 with the locked packages in .cache/, made once; or why there is none."""
+    base = _python313()
+    if base is None:
+        return "Azure's worker library needs Python 3.13, and there is none on this machine"
+    locks = b"".join((ROOT / name).read_bytes() for name in (PACKAGES[1], PACKAGES[3]))
+    home = ROOT / ".cache" / f"python313-{hashlib.sha256(locks).hexdigest()[:12]}"
+    python, ready = home / "bin/python", home / ".ready"
+    if ready.exists():
+        return python
+    shutil.rmtree(home, ignore_errors=True)
+    install = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    for command in ([base, "-m", "venv", home], [*install, "--require-hashes", *PACKAGES]):
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, timeout=600, check=False)
+        if done.returncode:
+            return "the packages for Python 3.13 could not be installed"
+    ready.touch()
+    return python
+
+
+def _python313() -> Path | None:
+    on_path = shutil.which("python3.13")
+    roots = [Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")]
+    if on_path and Path(on_path).parent.name == "shims":  # pyenv's, which may point to nothing
+        roots.append(Path(on_path).parent.parent)
+    candidates = [on_path]
+    candidates += [str(one) for root in roots for one in root.glob("versions/3.13*/bin/python")]
+    for candidate in filter(None, candidates):
+        check = [
+            candidate,
+            "-c",
+            "import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 13))",
+        ]
+        if subprocess.run(check, capture_output=True, check=False).returncode == 0:
+            return Path(candidate)
+    return None

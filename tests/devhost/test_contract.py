@@ -1,0 +1,255 @@
+"""The same app behaves the same on both engines: the SDK's converters and Azure's worker library."""
+
+import contextlib
+import json
+import subprocess
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from http.client import HTTPConnection
+from pathlib import Path
+
+import pytest
+import requests
+from azure.storage.queue import QueueClient, TextBase64EncodePolicy
+
+from devhost.processes import ROOT, App, Azurite, running, start_app
+from tests.devhost.interpreters import ENGINES, interpreter_for
+
+SAMPLE = ROOT / "tests/devhost/sample"
+
+
+@dataclass
+class Sample:
+    """The running sample app, with what its functions wrote down."""
+
+    app: App
+    notes: Path
+    connection: str
+    queue: str
+
+    def url(self, path: str) -> str:
+        return self.app.url + path
+
+    def read(self, name: str) -> list:
+        path = self.notes / name
+        return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+    def client(self, suffix: str = "", *, encode: bool = True) -> QueueClient:
+        policy = {"message_encode_policy": TextBase64EncodePolicy()} if encode else {}
+        return QueueClient.from_connection_string(self.connection, self.queue + suffix, **policy)
+
+
+def until(seen: Callable[[], bool], seconds: float = 20.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not seen():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.05)
+
+
+@pytest.fixture(scope="module", params=ENGINES)
+def sample(
+    request: pytest.FixtureRequest, azurite: Azurite, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Sample]:
+    python = interpreter_for(request.param)
+    notes = tmp_path_factory.mktemp("notes")
+    queue = f"orders-{uuid.uuid4().hex[:8]}"
+    settings = {
+        "AzureWebJobsStorage": azurite.connection_string,
+        "NOTES_DIR": str(notes),
+        "ORDERS": queue,
+        "TICKS": "* * * * * *",
+    }
+    options = ("--engine", request.param, "--queue-lease", "2")
+    with running(
+        start_app(settings, app_dir=SAMPLE, log=notes / "app.log", options=options, python=python)
+    ) as app:
+        yield Sample(app, notes, azurite.connection_string, queue)
+
+
+def test_a_request_arrives_as_in_the_cloud(sample):
+    answer = requests.post(
+        sample.url("API/Echo/a%20b%2Fc/?x=1&x=2&empty="),
+        data="text",
+        headers={"X-Thing": "seen"},
+        timeout=10,
+    )
+    content = answer.json()
+    assert answer.status_code == 201
+    assert content["route"] == {"id": "a b%2Fc"}
+    assert content["query"] == {"x": "1,2"}
+    assert content["header"] == "seen"
+    assert content["body"] == "text"
+    assert content["function"] == "echo"
+    assert content["hasId"]
+
+
+def test_two_cookies_are_two_headers_with_encoded_values(sample):
+    answer = requests.get(sample.url("api/echo/1"), timeout=10)
+    cookies = answer.raw.headers.getlist("Set-Cookie")
+    assert [cookie.split(";")[0] for cookie in cookies] == ["a=1", "b=x%2By%3D"]
+    assert "HttpOnly" in cookies[0]
+    assert "SameSite=Lax" in cookies[1]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("GET", "", 200),
+        ("GET", "files/a/b.txt", 200),
+        ("GET", "files", 200),
+        ("GET", "api/soon", 200),
+        ("GET", "api/broken", 500),
+        ("GET", "nowhere", 404),
+        ("GET", "api/echo/1/2", 404),
+        ("DELETE", "api/echo/1", 404),  # not 405: so does the cloud
+        ("HEAD", "api/echo/1", 404),
+    ],
+)
+def test_a_path_is_answered_with_the_clouds_status(sample, method, path, status):
+    assert requests.request(method, sample.url(path), timeout=10).status_code == status
+
+
+def test_an_ordered_message_is_worked_on_once_and_deleted(sample):
+    text = f"order {uuid.uuid4()}"
+    assert requests.post(sample.url("api/order"), data=text, timeout=10).status_code == 202
+    until(lambda: any(one["text"] == text for one in sample.read("work")))
+    until(lambda: sample.client().get_queue_properties().approximate_message_count == 0)
+    assert [one["count"] for one in sample.read("work") if one["text"] == text] == [1]
+
+
+def test_a_failing_message_ends_in_the_poison_queue_after_its_attempts(sample):
+    text = f"fail {uuid.uuid4()}"
+    requests.post(sample.url("api/order"), data=text, timeout=10)
+    poison = sample.client("-poison")
+    until(lambda: exists(poison) and poison.get_queue_properties().approximate_message_count > 0)
+    assert [one["count"] for one in sample.read("work") if one["text"] == text] == [1, 2, 3]
+    poison.clear_messages()
+
+
+def test_a_message_that_is_not_base64_ends_in_the_poison_queue_unrun(sample):
+    requests.post(sample.url("api/order"), data="first", timeout=10)
+    until(lambda: exists(sample.client()))
+    before = len(sample.read("work"))
+    poison = sample.client("-poison", encode=False)
+    sample.client(encode=False).send_message("not base64!")
+    until(lambda: exists(poison) and poison.get_queue_properties().approximate_message_count > 0)
+    assert [one.content for one in poison.peek_messages()] == ["not base64!"]
+    assert all("not base64" not in one["text"] for one in sample.read("work")[before:])
+    poison.clear_messages()
+
+
+def test_a_function_that_outlasts_the_lease_is_not_run_twice(sample):
+    text = "slow 3"  # the lease is 2 seconds here
+    requests.post(sample.url("api/order"), data=text, timeout=10)
+    until(lambda: text in sample.read("slow"))
+    until(lambda: sample.client().get_queue_properties().approximate_message_count == 0)
+    assert len([one for one in sample.read("work") if one["text"] == text]) == 1
+
+
+def test_a_timer_runs_by_its_schedule(sample):
+    until(lambda: len(sample.read("clock")) >= 2)
+
+
+def test_a_function_can_be_run_by_hand_from_this_machine_only(sample):
+    url = sample.url("admin/functions/work")
+    text = f"by hand {uuid.uuid4()}"
+    assert requests.post(url, json={"input": text}, timeout=10).status_code == 202
+    until(lambda: any(one["text"] == text for one in sample.read("work")))
+    assert requests.post(url, data="{}", timeout=10).status_code == 403
+    page = {"Origin": "https://example.com"}
+    assert requests.post(url, json={}, headers=page, timeout=10).status_code == 403
+    assert requests.post(sample.url("admin/functions/echo"), json={}, timeout=10).status_code == 404
+
+
+def test_another_name_for_this_machine_is_not_answered(sample):
+    other = {"Host": "example.com"}
+    assert requests.get(sample.url("api/soon"), headers=other, timeout=10).status_code == 421
+
+
+def test_a_connection_is_kept_open_after_answers_and_faults(sample):
+    connection = HTTPConnection(sample.app.url.split("/")[2], timeout=10)
+    with contextlib.closing(connection):
+        connection.connect()
+        socket = connection.sock
+        for path in ("/api/soon", "/nowhere", "/api/broken", "/files/x") * 5:
+            connection.request("POST", path, body=b"x" * 70_000)
+            connection.getresponse().read()
+            assert connection.sock is socket
+
+
+def test_a_body_sent_in_chunks_arrives_whole(sample):
+    parts = iter([b"one ", b"two ", b"three"])
+    answer = requests.post(sample.url("api/echo/1"), data=parts, timeout=10)
+    assert answer.json()["body"] == "one two three"
+
+
+def test_many_callers_at_once_are_all_answered(sample):
+    def call(number: int) -> str:
+        return requests.get(sample.url(f"files/{number}"), timeout=30).text
+
+    with ThreadPoolExecutor(50) as pool:
+        assert list(pool.map(call, range(500))) == [str(one) for one in range(500)]
+
+
+def test_the_log_names_runs_and_holds_no_content(sample):
+    secret = f"secret-{uuid.uuid4()}"
+    requests.post(sample.url(f"api/echo/{secret}?q={secret}"), data=secret, timeout=10)
+    requests.post(sample.url("api/order"), data=secret, timeout=10)
+    until(lambda: any(one["text"] == secret for one in sample.read("work")))
+    log = (sample.notes / "app.log").read_text()
+    assert "Executed 'echo' (Succeeded, Id=" in log
+    assert secret not in log
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize(
+    ("source", "fault"),
+    [
+        ("def f(other: func.HttpRequest) -> func.HttpResponse: ...", "other"),
+        ("def f(req: int) -> func.HttpResponse: ...", "req"),
+        ("def f(req: func.HttpRequest) -> int: ...", "return"),
+        ("def f(req: func.HttpRequest, context: int) -> func.HttpResponse: ...", "context"),
+        ("def f(req: func.Out[str]) -> func.HttpResponse: ...", "req"),
+    ],
+)
+def test_an_app_that_the_cloud_would_not_load_does_not_start(engine, source, fault, tmp_path):
+    (tmp_path / "host.json").write_text('{"version": "2.0"}')
+    (tmp_path / "function_app.py").write_text(
+        f'import azure.functions as func\napp = func.FunctionApp()\n@app.route("x")\n{source}\n'
+    )
+    ended = subprocess.run(
+        [str(interpreter_for(engine)), "-m", "devhost", "--app", str(tmp_path), "--port", "0",
+         "--engine", engine],
+        cwd=ROOT, capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert ended.returncode == 1
+    first = ended.stderr.splitlines()[0]
+    assert " f " in first
+    assert fault in first
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_the_real_app_loads(engine, azurite, tmp_path):
+    if not (ROOT / "function_app.py").exists():
+        pytest.skip("function_app.py is not written yet")
+    python = interpreter_for(engine)
+    sample = json.loads((ROOT / "local.settings.sample.json").read_text())["Values"]
+    settings = {**sample, "AzureWebJobsStorage": azurite.connection_string}
+    log = tmp_path / "app.log"
+    with running(start_app(settings, log=log, options=("--engine", engine), python=python)) as app:
+        assert requests.get(app.url + "api/health", timeout=30).json() == {"status": "ok"}
+    assert app.popen.returncode == 0
+    assert "overlap" not in log.read_text(), "routes must not depend on the host's version"
+
+
+def exists(queue: QueueClient) -> bool:
+    from azure.core.exceptions import ResourceNotFoundError
+
+    try:
+        queue.get_queue_properties()
+    except ResourceNotFoundError:
+        return False
+    return True

@@ -1,0 +1,117 @@
+"""`make start` says when it is ready, ends what it started, and explains in one sentence what is wrong."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import requests
+
+from devhost.processes import ROOT
+
+SAMPLE = ROOT / "tests/devhost/sample"
+
+
+def free_ports(count: int) -> list[int]:
+    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    ports = [one.getsockname()[1] for one in sockets]
+    for one in sockets:
+        one.close()
+    return ports
+
+
+def launch(tmp_path: Path, port: int, azurite_ports: list[int]) -> subprocess.Popen:
+    script = (
+        "import sys; from pathlib import Path; from devhost.start import Plan, run; "
+        f"sys.exit(run(Plan({port}, {tuple(azurite_ports)}, Path({str(tmp_path / 'data')!r}), "
+        f"Path({str(SAMPLE)!r}))))"
+    )
+    from devhost.processes import Azurite
+
+    storage = Azurite("", None, None, tuple(azurite_ports)).connection_string
+    environment = {
+        **os.environ,
+        "AzureWebJobsStorage": storage,
+        "NOTES_DIR": str(tmp_path),
+        "ORDERS": "orders",
+        "TICKS": "0 0 0 1 1 *",
+    }
+    return subprocess.Popen(
+        [sys.executable, "-c", script],
+        cwd=ROOT, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+    )  # fmt: skip
+
+
+def read_until(process: subprocess.Popen, text: str) -> str:
+    lines = []
+    for line in process.stdout:
+        lines.append(line)
+        if text in line:
+            return line
+    raise AssertionError("".join(lines))
+
+
+def answers(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def children(pid: int) -> list[int]:
+    found = subprocess.run(["ps", "-o", "pid=", "--ppid", str(pid)], capture_output=True, text=True)
+    return [int(one) for one in found.stdout.split()]
+
+
+def test_it_says_when_the_app_is_ready_and_ends_everything_on_sigterm(tmp_path):
+    port, *azurite_ports = free_ports(4)
+    process = launch(tmp_path, port, azurite_ports)
+    try:
+        line = read_until(process, "App ready")
+        assert line == f"App ready at http://127.0.0.1:{port}/ (stop with Ctrl-C)\n"
+        assert requests.get(f"http://127.0.0.1:{port}/", timeout=10).text == "home"
+        process.terminate()
+        assert process.wait(20) == 0
+    finally:
+        process.kill()
+        process.communicate()
+    assert not any(answers(one) for one in (port, *azurite_ports))
+
+
+def test_it_ends_azurite_when_the_app_dies(tmp_path):
+    port, *azurite_ports = free_ports(4)
+    process = launch(tmp_path, port, azurite_ports)
+    try:
+        read_until(process, "App ready")
+        app = max(children(process.pid))  # Azurite was started first
+        os.kill(app, signal.SIGKILL)
+        assert process.wait(20) == 1
+        assert "The app ended unexpectedly" in process.stdout.read()
+    finally:
+        process.kill()
+        process.communicate()
+    assert not any(answers(one) for one in azurite_ports)
+
+
+@pytest.mark.parametrize(
+    ("taken", "expected"), [(0, "make start PORT="), (1, "needed for Azurite")]
+)
+def test_a_taken_port_is_one_clear_sentence(tmp_path, taken, expected):
+    ports = free_ports(4)
+    with socket.create_server(("127.0.0.1", ports[taken])):
+        process = launch(tmp_path, ports[0], ports[1:])
+        output, _ = process.communicate(timeout=30)
+    assert process.returncode == 1
+    assert expected in output
+    assert str(ports[taken]) in output
+    assert len(output.splitlines()) == 1
+
+
+def test_an_azurite_that_already_runs_is_named(tmp_path, azurite):
+    process = launch(tmp_path, free_ports(1)[0], list(azurite.ports))
+    output, _ = process.communicate(timeout=30)
+    assert process.returncode == 1
+    assert output.startswith("An Azurite already answers")
+    assert len(output.splitlines()) == 1
+    assert azurite.is_running()
