@@ -44,7 +44,7 @@ class ApiKeyDoor:
         api_key = api_key.strip()
         found = _KEY.fullmatch(api_key)
         if not found:
-            raise _wrong_key("apiKeyForm")
+            raise _wrong_key(code="apiKeyForm")
         try:
             return _checked(self._open, GrantKind.API_KEY, api_key, found[1])
         except Refused as error:

@@ -1,0 +1,58 @@
+"""Sessions against the sandbox and against the raw double, with time that does not pass by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from sandbox.mailchimp import Sandbox
+from shared.mailchimp.session import Session
+from shared.mailchimp.transport import ApiKey, Patience, Transport
+
+
+class Time:
+    """A clock that only sleeping moves."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+        self.slept: list[float] = []
+
+    def clock(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        self.now += seconds
+
+
+@pytest.fixture
+def time() -> Time:
+    return Time()
+
+
+@pytest.fixture
+def box() -> Iterator[Sandbox]:
+    with Sandbox() as running:
+        yield running
+
+
+@pytest.fixture
+def transport(time: Time) -> Iterator[Callable[..., Transport]]:
+    made: list[Transport] = []
+
+    def make(url: str, auth=None, **more) -> Transport:  # type: ignore[no-untyped-def]
+        more.setdefault("patience", Patience(connect=5, read=5))
+        more.setdefault("random", lambda: 0.5)
+        auth = auth or ApiKey("0123456789abcdef-us1")
+        made.append(Transport(url, auth, clock=time.clock, sleep=time.sleep, **more))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.close()
+
+
+@pytest.fixture
+def session(box: Sandbox, transport: Callable[..., Transport]) -> Session:
+    return Session(transport(box.api_url, ApiKey(box.api_key)))

@@ -1,0 +1,293 @@
+"""One connection, short retries, and no trust in what comes back."""
+
+from __future__ import annotations
+
+import base64
+import socket
+
+import pytest
+
+from shared.errors import Disconnected, NotFound, Refused, Unavailable
+from shared.mailchimp.transport import ApiKey, Patience, Token
+from tests.mailchimp.double import HANG, RESET, Answer, Double, html, json, problem, zipped
+
+PERSON = "ada.lovelace@example.org"
+
+
+def test_calls_share_one_kept_alive_connection(transport):
+    with Double(json("{}")) as server:
+        calls = transport(server.url)
+        for _ in range(3):
+            calls.get("/ping")
+        calls.write("POST", "/lists/a", {"members": []})
+        assert server.connections == 1
+        assert len(server.asked) == 4
+        assert (calls.calls.read, calls.calls.write, calls.calls.retried) == (3, 1, 0)
+
+
+def test_a_call_names_itself_and_asks_for_gzip(transport):
+    with Double(json("{}")) as server:
+        transport(server.url).get("/ping")
+        headers = server.asked[0].headers
+        assert headers["user-agent"].startswith("customer-insights-mailchimp-export/")
+        assert headers["accept-encoding"] == "gzip"
+
+
+@pytest.mark.parametrize(
+    ("auth", "expected"),
+    [
+        (ApiKey("abc-us1"), "Basic " + base64.b64encode(b"export:abc-us1").decode()),
+        (Token("t0ken"), "Bearer t0ken"),
+    ],
+)
+def test_a_netrc_file_of_the_machine_never_replaces_the_grant(
+    auth, expected, transport, tmp_path, monkeypatch
+):
+    netrc = tmp_path / "netrc"
+    netrc.write_text("machine 127.0.0.1 login someone password else\n")
+    netrc.chmod(0o600)
+    monkeypatch.setenv("NETRC", str(netrc))
+    with Double(json("{}")) as server:
+        transport(server.url, auth).get("/ping")
+        assert server.asked[0].headers["authorization"] == expected
+    assert "abc-us1" not in repr(auth)
+    assert "t0ken" not in repr(auth)
+
+
+def test_cookies_of_the_edge_are_not_sent_back(transport):
+    with Double(json("{}", Set_Cookie="ak_bmsc=1; Path=/")) as server:
+        calls = transport(server.url)
+        calls.get("/ping")
+        calls.get("/ping")
+        assert "cookie" not in server.asked[1].headers
+
+
+def test_a_gzip_answer_is_read(transport):
+    with Double(zipped(b'{"total_items": 7}')) as server:
+        assert transport(server.url).get("/lists") == {"total_items": 7}
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        RESET,
+        json('{"new_members": [{"email'),
+        Answer(200, b'{"new_members": []}', {"Content-Type": "application/json"}, cut=9),
+        zipped(b'{"new_members": []}', cut=15),
+        Answer(200, b"not gzip at all", {"Content-Encoding": "gzip"}),
+        html(200),
+        json("[]"),
+        Answer(200, b""),
+        problem(500, "Internal Server Error"),
+        html(502),
+        problem(503, "Service Unavailable"),
+        html(504),
+        html(404),
+        problem(408, "Request Timeout"),
+    ],
+)
+def test_a_write_that_may_have_been_applied_is_sent_once_more_and_then_given_up(broken, transport):
+    with Double(broken) as server:
+        calls = transport(server.url)
+        with pytest.raises(Unavailable) as caught:
+            calls.write("POST", "/lists/a", {"members": []})
+        assert len(server.asked) == 2
+    assert caught.value.maybe_applied
+    assert not caught.value.throttled
+    assert (calls.calls.write, calls.calls.retried) == (2, 1)
+
+
+@pytest.mark.parametrize("broken", [RESET, html(504), json("{"), problem(500, "X")])
+def test_a_write_whose_second_sending_is_answered_is_done(broken, transport):
+    with Double(broken, json('{"total_created": 1}')) as server:
+        answer = transport(server.url).write("POST", "/lists/a", {"members": [{"x": 1}]})
+        assert answer == {"total_created": 1}
+        assert server.asked[0].body == server.asked[1].body
+
+
+def test_a_call_that_hangs_is_not_taken_for_done(transport):
+    with Double(HANG, HANG) as server:
+        calls = transport(server.url, patience=Patience(connect=5, read=0.2))
+        with pytest.raises(Unavailable) as caught:
+            calls.write("POST", "/lists/a", {})
+        assert caught.value.maybe_applied
+        assert len(server.asked) == 2
+
+
+def test_an_answer_that_stops_in_the_middle_is_not_taken_for_done(transport):
+    half = Answer(200, b'{"new_members": []}', {}, cut=5, end="hang")
+    with Double(half, half) as server:
+        calls = transport(server.url, patience=Patience(connect=5, read=0.2))
+        with pytest.raises(Unavailable) as caught:
+            calls.write("POST", "/lists/a", {})
+        assert caught.value.maybe_applied
+
+
+def test_a_read_is_tried_again_more_often_and_never_maybe_applied(transport):
+    with Double(html(504)) as server:
+        calls = transport(server.url)
+        with pytest.raises(Unavailable) as caught:
+            calls.get("/lists")
+        assert len(server.asked) == Patience().tries
+        assert not caught.value.maybe_applied
+
+
+def test_without_resending_a_doubtful_write_is_given_up_at_once(transport):
+    with Double(html(504), json("{}")) as server:
+        with pytest.raises(Unavailable):
+            transport(server.url).write("POST", "/lists/a/segments", {}, resend=False)
+        assert len(server.asked) == 1
+
+
+def test_nobody_listening_means_surely_not_applied(transport):
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    calls = transport(f"http://127.0.0.1:{port}")
+    with pytest.raises(Unavailable) as caught:
+        calls.write("POST", "/lists/a", {})
+    assert not caught.value.maybe_applied
+    assert caught.value.code == "noConnection"
+    assert calls.calls.write == Patience().tries
+
+
+@pytest.mark.parametrize(
+    "throttled",
+    [
+        problem(429, "Too Many Requests"),
+        Answer(429, b"", {"Content-Type": "text/plain"}),
+        html(403),
+        Answer(403, b"Forbidden"),
+        html(503),
+    ],
+)
+def test_throttling_in_every_dress_slows_down_and_goes_on(throttled, transport):
+    told = []
+    with Double(throttled, throttled, json('{"ok": 1}')) as server:
+        calls = transport(server.url, on_throttled=lambda: told.append(1))
+        assert calls.write("POST", "/lists/a", {}) == {"ok": 1}
+    assert len(told) == calls.calls.throttled == calls.calls.retried == 2
+
+
+@pytest.mark.parametrize(
+    ("answer", "maybe_applied"),
+    [(problem(429, "Too Many Requests"), False), (html(403), False), (html(503), True)],
+)
+def test_throttling_without_end_is_left_to_the_queue(answer, maybe_applied, transport, time):
+    with Double(answer) as server:
+        with pytest.raises(Unavailable) as caught:
+            transport(server.url).write("POST", "/lists/a", {})
+        assert len(server.asked) == Patience().tries
+    assert caught.value.throttled
+    assert caught.value.maybe_applied is maybe_applied
+    assert len(time.slept) == Patience().tries - 1
+
+
+def test_waiting_grows_with_full_jitter_up_to_a_limit(transport, time):
+    patience = Patience(tries=8, first_wait=1, longest_wait=10, budget=1000)
+    with Double(html(403)) as server:
+        with pytest.raises(Unavailable):
+            transport(server.url, patience=patience, random=lambda: 1.0).get("/lists")
+    assert time.slept == [1, 2, 4, 8, 10, 10, 10]
+
+
+def test_no_try_begins_after_the_budget(transport, time):
+    patience = Patience(tries=100, first_wait=10, longest_wait=10, budget=35)
+    with Double(html(403)) as server:
+        with pytest.raises(Unavailable):
+            transport(server.url, patience=patience, random=lambda: 1.0).get("/lists")
+        assert len(server.asked) == 4
+    assert time.slept == [10, 10, 10]
+
+
+@pytest.mark.parametrize(
+    ("headers", "waited"),
+    [
+        ({"Retry_After": "7"}, 7),
+        ({"Retry_After": "0"}, 0.5),
+        ({"Retry_After": "soon"}, 0.5),
+        ({"Retry_After": "-3"}, 0.5),
+        (
+            {
+                "Retry_After": "Mon, 23 Nov 2026 10:00:09 GMT",
+                "Date": "Mon, 23 Nov 2026 10:00:00 GMT",
+            },
+            9,
+        ),
+        ({"Retry_After": "Mon, 23 Nov 2026 10:00:09 GMT"}, 0.5),
+    ],
+)
+def test_retry_after_is_honoured_in_both_forms(headers, waited, transport, time):
+    with Double(html(429, **headers), json("{}")) as server:
+        transport(server.url).get("/lists")
+    assert time.slept == [waited]
+
+
+def test_a_retry_after_beyond_the_budget_is_handed_to_the_queue_and_clamped(transport, time):
+    with Double(html(429, Retry_After="86400")) as server:
+        with pytest.raises(Unavailable) as caught:
+            transport(server.url).get("/lists")
+        assert len(server.asked) == 1
+    assert caught.value.retry_after == 3600
+    assert time.slept == []
+
+
+def test_a_redirect_is_not_followed(transport):
+    with Double(json("{}")) as elsewhere:
+        away = Answer(302, b"", {"Location": f"{elsewhere.url}/steal"})
+        with Double(away) as server, pytest.raises(Refused) as caught:
+            transport(server.url).get("/lists")
+        assert elsewhere.asked == []
+    assert caught.value.code == "redirected"
+
+
+@pytest.mark.parametrize("packed", [True, False])
+def test_an_answer_of_any_size_does_not_fill_the_memory(packed, transport):
+    body = b'{"x": "' + b"a" * 3_000_000 + b'"}'
+    with Double(zipped(body) if packed else json(body)) as server:
+        calls = transport(server.url, patience=Patience(tries=1, longest_answer=1_000_000))
+        with pytest.raises(Unavailable) as caught:
+            calls.get("/lists")
+    assert caught.value.code == "answerTooLong"
+
+
+@pytest.mark.parametrize(
+    ("answer", "code"),
+    [
+        (problem(401, "API Key Invalid"), "keyInvalid"),
+        (problem(401, "API Key Missing"), "keyInvalid"),
+        (html(401), "keyInvalid"),
+        (problem(403, "User Disabled"), "accountDisabled"),
+        (problem(403, "UserDisabled"), "accountDisabled"),
+        (problem(403, "Wrong Datacenter"), "wrongDataCentre"),
+    ],
+)
+def test_a_grant_that_is_gone_stops_at_once(answer, code, transport):
+    with Double(answer) as server:
+        with pytest.raises(Disconnected) as caught:
+            transport(server.url).write("POST", "/lists/a", {})
+        assert len(server.asked) == 1
+    assert caught.value.code == code
+
+
+def test_only_a_problem_document_says_that_something_is_missing(transport):
+    with Double(problem(404, "Resource Not Found")) as server:
+        with pytest.raises(NotFound):
+            transport(server.url).get("/lists/a/segments/1")
+        assert len(server.asked) == 1
+
+
+def test_errors_carry_codes_and_field_names_and_nothing_of_the_answer(transport):
+    answers = [
+        problem(400, f"Oh {PERSON}", f"members.{PERSON}", f"{PERSON} is bad"),
+        problem(400, "Invalid Resource", "members.item:3.merge_fields.BDAY", f"{PERSON} is bad"),
+        problem(404, "Resource Not Found", "x", PERSON),
+        Answer(500, PERSON.encode()),
+    ]
+    for answer in answers:
+        with Double(answer) as server, pytest.raises(Exception, match=r"\.$") as caught:
+            transport(server.url).write("POST", "/lists/a", {"members": [PERSON]})
+        seen = str(caught.value), repr(vars(caught.value)), repr(caught.value.__context__)
+        assert PERSON not in "".join(seen)
+    with Double(answers[1]) as server, pytest.raises(Refused) as refused:
+        transport(server.url).write("POST", "/lists/a", {})
+    assert (refused.value.status, refused.value.field) == (400, "members.item:3.merge_fields.BDAY")
