@@ -84,7 +84,7 @@ def mixed(*numbers: int) -> int:
     """64 well-mixed bits of these numbers (splitmix64), the same on every machine."""
     state = 0
     for number in numbers:
-        state = (state + number + 0x9E3779B97F4A7C15) & _MASK
+        state += number + 0x9E3779B97F4A7C15
         state = ((state ^ (state >> 30)) * 0xBF58476D1CE4E5B9) & _MASK
         state = ((state ^ (state >> 27)) * 0x94D049BB133111EB) & _MASK
         state ^= state >> 31
