@@ -1,9 +1,11 @@
 """Reading members page by page while the audience moves: nobody on it is missed.
 
 Pages are cut by offset, so a member who leaves the list while it is read moves all that follow
-up by one, and the next page skips somebody. Distinct people are therefore compared with
-Mailchimp's own total, and the list is read again until nobody is missing, or until a whole
-reading found nobody new. A page that Mailchimp cannot deliver (504) is asked for in smaller ones.
+up by one, and the next page would skip somebody. Every page therefore begins with the last
+member of the page before. When it begins with somebody unknown there may be a gap, and the
+reading steps back until it meets someone it knows. Members keep their order, so whoever is on
+the list from beginning to end is seen, and each once. A page that Mailchimp cannot deliver (504)
+is asked for in smaller ones.
 https://mailchimp.com/developer/marketing/docs/methods-parameters/#pagination
 """
 
@@ -20,7 +22,7 @@ from shared.mailchimp.transport import Transport
 __all__ = ["held", "tagged"]
 
 PAGE_SIZES = (1000, 500, 250, 100)
-MOST_READINGS = 5
+MOST_STEPS_BACK = 50
 
 
 def held(
@@ -46,24 +48,36 @@ def tagged(transport: Transport, audience_id: str, tag_id: int) -> Iterator[list
 
 def _people(transport: Transport, path: str, query: Mapping[str, str]) -> Iterator[list[Held]]:
     reading = _Reading(transport, path, query)
-    for number in range(MOST_READINGS):
-        before = len(reading.seen)
-        yield from reading.once()
-        if len(reading.seen) >= reading.total or (number and len(reading.seen) == before):
+    offset, back, steps_back = 0, 1, 0
+    while True:
+        items, total = reading.page(offset)
+        if offset and not (items and reading.knows(items[0])):
+            steps_back += 1
+            if steps_back > MOST_STEPS_BACK:
+                message = "The audience changes faster than it can be read."
+                raise Unavailable(message, code="audienceMoves")
+            back *= 32
+            offset = max(0, offset - back)
+            continue
+        back = 1
+        people = [person for item in items if (person := reading.take(item))]
+        if people:
+            yield people
+        reached = offset + len(items)
+        # Mailchimp's total may count people whom it does not list: nobody new is the end, too.
+        if not items or reached >= total or not (people or len(items) >= reading.size):
             return
-    message = "The audience changes faster than it can be read."
-    raise Unavailable(message, code="audienceMoves")
+        offset = reached - 1
 
 
 class _Reading:
-    """A list that is read from its beginning to its end, perhaps several times.
+    """A list that is read page by page.
 
     `seen` remembers people by a hash of 64 bits: a million of them take about 70 MB.
     """
 
     def __init__(self, transport: Transport, path: str, query: Mapping[str, str]) -> None:
-        self.seen: set[int] = set()
-        self.total = 0
+        self._seen: set[int] = set()
         self._transport = transport
         self._path = path
         self._query = {
@@ -72,29 +86,26 @@ class _Reading:
         }
         self._sizes = list(PAGE_SIZES)
 
-    def once(self) -> Iterator[list[Held]]:
-        """Every page from the first to the last, without those seen before."""
-        offset = 0
-        while True:
-            answer = self._page(offset)
-            items = answer["members"]
-            self.total = int(answer.get("total_items") or 0)
-            people = [person for item in items if (person := self._new(item))]
-            if people:
-                yield people
-            offset += len(items)
-            if not items or offset >= self.total:
-                return
+    @property
+    def size(self) -> int:
+        """How many people a page has at most, at present."""
+        return self._sizes[0]
 
-    def _new(self, item: Mapping[str, Any]) -> Held | None:
-        address = str(item.get("email_address") or "").strip().lower()
+    def knows(self, item: Mapping[str, Any]) -> bool:
+        """Whether this person was seen before."""
+        return hash(_address(item)) in self._seen
+
+    def take(self, item: Mapping[str, Any]) -> Held | None:
+        """The person, when seen for the first time."""
+        address = _address(item)
         mark = hash(address)
-        if not address or mark in self.seen:
+        if not address or mark in self._seen:
             return None
-        self.seen.add(mark)
+        self._seen.add(mark)
         return Held(address, str(item.get("status") or ""))
 
-    def _page(self, offset: int) -> dict[str, Any]:
+    def page(self, offset: int) -> tuple[list[dict[str, Any]], int]:
+        """The page at an offset, and Mailchimp's total."""
         while True:
             smaller = len(self._sizes) > 1
             try:
@@ -109,6 +120,10 @@ class _Reading:
                 del self._sizes[0]
                 continue
             if isinstance(answer.get("members"), list):
-                return answer
+                return answer["members"], int(answer.get("total_items") or 0)
             message = "Mailchimp gave no usable answer."
             raise Unavailable(message, code="answerBroken")
+
+
+def _address(item: Mapping[str, Any]) -> str:
+    return str(item.get("email_address") or "").strip().lower()

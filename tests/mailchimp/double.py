@@ -40,7 +40,9 @@ def json(body: str | bytes, status: int = 200, **headers: str) -> Answer:
 
 def problem(status: int, title: str, field: str = "", detail: str = "") -> Answer:
     errors = f',"errors":[{{"field":"{field}","message":"{detail}"}}]' if field else ""
-    body = f'{{"type":"about:blank","title":"{title}","status":{status},"detail":"{detail}"{errors}}}'
+    body = (
+        f'{{"type":"about:blank","title":"{title}","status":{status},"detail":"{detail}"{errors}}}'
+    )
     return Answer(status, body.encode(), {"Content-Type": "application/problem+json"})
 
 

@@ -184,9 +184,8 @@ def test_throttling_without_end_is_left_to_the_queue(answer, maybe_applied, tran
 
 def test_waiting_grows_with_full_jitter_up_to_a_limit(transport, time):
     patience = Patience(tries=8, first_wait=1, longest_wait=10, budget=1000)
-    with Double(html(403)) as server:
-        with pytest.raises(Unavailable):
-            transport(server.url, patience=patience, random=lambda: 1.0).get("/lists")
+    with Double(html(403)) as server, pytest.raises(Unavailable):
+        transport(server.url, patience=patience, random=lambda: 1.0).get("/lists")
     assert time.slept == [1, 2, 4, 8, 10, 10, 10]
 
 

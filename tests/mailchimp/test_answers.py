@@ -1,0 +1,97 @@
+"""What answers mean, by status, title, error code and field; in every language the same."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shared.exports.outcome import Code
+from shared.mailchimp.answers import Kind, Problem, problem_in, refusal, verdict
+
+
+@pytest.mark.parametrize(
+    ("status", "title", "kind", "code"),
+    [
+        (400, "Invalid Resource", Kind.REFUSED, Code.REFUSED),
+        (400, "Bad Request", Kind.REFUSED, Code.REFUSED),
+        (400, "Member In Compliance State", Kind.REFUSED, Code.COMPLIANCE_STATE),
+        (400, "Forgotten Email Not Subscribed", Kind.REFUSED, Code.FORGOTTEN),
+        (400, "Member Exists", Kind.REFUSED, Code.CONTACT_EXISTS),
+        (400, "JSON Parse Error", Kind.REFUSED, "requestUnreadable"),
+        (400, "JSONParseError", Kind.REFUSED, "requestUnreadable"),
+        (401, "API Key Invalid", Kind.DISCONNECTED, "keyInvalid"),
+        (401, "APIKeyMissing", Kind.DISCONNECTED, "keyInvalid"),
+        (402, "Payment Required", Kind.REFUSED, Code.PLAN_LIMIT),
+        (403, "Forbidden", Kind.REFUSED, "forbidden"),
+        (403, "User Disabled", Kind.DISCONNECTED, "accountDisabled"),
+        (403, "Wrong Datacenter", Kind.DISCONNECTED, "wrongDataCentre"),
+        (403, None, Kind.THROTTLED, "throttled"),
+        (404, "Resource Not Found", Kind.MISSING, "missing"),
+        (405, "Method Not Allowed", Kind.REFUSED, Code.REFUSED),
+        (413, None, Kind.REFUSED, "tooLarge"),
+        (414, "Resource Nesting Too Deep", Kind.REFUSED, Code.REFUSED),
+        (422, "Requested Fields Invalid", Kind.REFUSED, Code.REFUSED),
+        (426, None, Kind.REFUSED, Code.REFUSED),
+        (429, "Too Many Requests", Kind.THROTTLED, "throttled"),
+        (429, None, Kind.THROTTLED, "throttled"),
+        (500, "Internal Server Error", Kind.BROKEN, "serverError"),
+        (502, None, Kind.BROKEN, "serverError"),
+        (503, "Compliance Related", Kind.REFUSED, "methodDisabled"),
+        (503, None, Kind.BLOCKED, "throttled"),
+        (504, None, Kind.BROKEN, "serverError"),
+        (302, None, Kind.REFUSED, "redirected"),
+    ],
+)
+def test_the_glossary_of_errors(status, title, kind, code):
+    found = verdict(status, Problem(title) if title else None)
+    assert (found.kind, found.code) == (kind, code)
+
+
+def test_forbidden_for_a_call_that_writes_members_is_the_limit_of_the_plan():
+    found = verdict(403, Problem("Forbidden"), about_members=True)
+    assert (found.kind, found.code) == (Kind.REFUSED, Code.PLAN_LIMIT)
+
+
+@given(st.integers(min_value=100, max_value=999), st.none() | st.text())
+def test_every_answer_means_something(status, title):
+    assert isinstance(verdict(status, None if title is None else Problem(title)).kind, Kind)
+
+
+@given(st.binary() | st.from_regex(rb'\{"title": *"[a-z]*", "errors": .*\}', fullmatch=True))
+def test_no_body_is_too_strange_to_be_looked_at(body):
+    found = problem_in(body)
+    assert found is None or isinstance(found.title, str)
+
+
+@pytest.mark.parametrize(
+    ("error", "sent", "code", "field"),
+    [
+        # Decided without a text
+        ({"error_code": "ERROR_CONTACT_EXISTS", "error": "schon da"}, {}, Code.CONTACT_EXISTS, ""),
+        ({"field": "EMAIL", "error": "ungültig"}, {}, Code.ADDRESS_REFUSED, ""),
+        ({"field": "email_address", "error": "?"}, {}, Code.ADDRESS_REFUSED, ""),
+        ({"field": "BDAY", "error": "ungültig"}, {"BDAY": "99/99"}, Code.FIELD_REFUSED, "BDAY"),
+        ({"field": "LNAME", "error": "Bitte"}, {"FNAME": "A"}, Code.FIELD_REQUIRED, "LNAME"),
+        ({"field": "LNAME", "error": "Bitte"}, {"LNAME": ""}, Code.FIELD_REQUIRED, "LNAME"),
+        ({"field": "POINTS", "error": "?"}, {"POINTS": 0}, Code.FIELD_REFUSED, "POINTS"),
+        ({"field": "LNAME", "error": "Bitte"}, None, Code.FIELD_REQUIRED, "LNAME"),
+        # Hints, for what has no field
+        ({"error": "x is in a compliance state due to"}, {}, Code.COMPLIANCE_STATE, ""),
+        ({"error": "x was permanently deleted and cannot"}, {}, Code.FORGOTTEN, ""),
+        ({"error": "was previously removed from this audience."}, {}, Code.FORGOTTEN, ""),
+        ({"error": "x has signed up to a lot of lists very"}, {}, Code.ADDRESS_THROTTLED, ""),
+        ({"error": "x looks fake or invalid, please"}, {}, Code.ADDRESS_REFUSED, ""),
+        ({"error": "Please provide a valid email address."}, {}, Code.ADDRESS_REFUSED, ""),
+        ({"error": "The domain portion of the email address"}, {}, Code.ADDRESS_REFUSED, ""),
+        ({"error": "Your plan does not allow more contacts."}, {}, Code.PLAN_LIMIT, ""),
+        # No hint to go by
+        ({"error": "kann wegen Abmeldung nicht"}, {}, Code.REFUSED, ""),
+        ({"error": None, "field": None, "error_code": None}, {}, Code.REFUSED, ""),
+        ({"field": "ada@example.org", "error": "?"}, {}, Code.REFUSED, ""),
+        ({}, None, Code.REFUSED, ""),
+    ],
+)
+def test_a_member_s_refusal_is_understood_by_code_and_field_first(error, sent, code, field):
+    found = refusal(error, sent)
+    assert (found.code, found.field) == (code, field)

@@ -1,0 +1,149 @@
+"""Audiences, merge fields and tags: read whole, compared whole, created once."""
+
+from __future__ import annotations
+
+import pytest
+
+from sandbox.mailchimp import Fault
+from shared.errors import ConfigError, Conflict, Disconnected, NotFound, Unavailable
+from shared.mailchimp.session import Session
+from tests.mailchimp.double import Double, json
+
+LOST = ["504-applied", "reset-applied", "truncated", "not-json"]
+
+
+def test_audiences_and_the_account_are_shown(box, session):
+    for number in range(12):
+        box.audience(f"List {number}", double_optin=number == 3)
+    found = session.audiences()
+    assert [audience.name for audience in found] == [f"List {n}" for n in range(12)]
+    assert [audience.double_opt_in for audience in found].count(True) == 1
+    assert session.audience(found[3].id) == found[3]
+    assert session.account().id == box.account.id
+
+
+def test_an_audience_that_is_not_there_is_named(box, session):
+    box.audience("News")
+    for ask in (session.audience, session.merge_fields, session.tags):
+        with pytest.raises(NotFound, match="0123456789"):
+            ask("0123456789")
+    with pytest.raises(NotFound, match="0123456789"):
+        session.create_tag("0123456789", "VIP")
+
+
+@pytest.mark.parametrize("bad", ["", "../x", "a/b", "a b", "ä", "a?fields=x", "a" * 33])
+def test_an_audience_id_never_changes_the_path(bad, transport):
+    with Double(json("{}")) as server:
+        session = Session(transport(server.url))
+        for ask in (session.audience, session.tags, session.merge_fields):
+            with pytest.raises(ConfigError):
+                ask(bad)
+        with pytest.raises(ConfigError):
+            session.create_tag(bad, "x")
+        with pytest.raises(ConfigError):
+            session.count(bad, "subscribed")
+        assert server.asked == []
+
+
+def test_merge_fields_are_read_beyond_the_default_page_of_ten(box, session):
+    audience = box.audience("News")
+    for number in range(14):
+        session.create_merge_field(audience.id, f"F{number}", f"Field {number}", "text")
+    assert len(session.merge_fields(audience.id)) == 18
+    assert [f.tag for f in session.merge_fields(audience.id)] == audience.merge_tags()
+
+
+def test_tags_are_read_beyond_one_page_and_saved_segments_are_no_tags(box, session):
+    audience = box.audience("News")
+    audience.add("ada@example.org", tags=[f"Tag {n}" for n in range(1203)])
+    box.account.audiences[audience.id].segments[200005].type = "saved"
+    found = session.tags(audience.id)
+    assert len({tag.id for tag in found}) == 1202
+    assert session.tag(audience.id, 200005) is None
+    assert session.tag(audience.id, found[0].id) == found[0]
+    assert session.tag(audience.id, 1) is None
+
+
+def test_a_tag_s_count_leaves_out_people_who_are_not_subscribed(box, session):
+    audience = box.audience("News")
+    audience.add("ada@example.org", tags=["VIP"])
+    audience.add("bob@example.org", tags=["VIP"], status="unsubscribed", cause="self")
+    assert [tag.member_count for tag in session.tags(audience.id)] == [1]
+
+
+def test_a_tag_is_created_empty_although_another_begins_with_its_name(box, session):
+    audience = box.audience("News")
+    audience.add("ada@example.org", tags=["VIP Gold"])
+    made = session.create_tag(audience.id, "VIP")
+    assert (made.name, made.member_count) == ("VIP", 0)
+    assert audience.tags() == {"VIP Gold": 1, "VIP": 0}
+
+
+@pytest.mark.parametrize("language", ["en", "de"])
+@pytest.mark.parametrize("name", ["VIP", "vip", "Vip"])
+def test_a_tag_of_that_name_in_any_case_is_a_conflict(box, session, language, name):
+    box.set(language=language)
+    audience = box.audience("News")
+    audience.add("ada@example.org", tags=["VIP"])
+    with pytest.raises(Conflict):
+        session.create_tag(audience.id, name)
+    assert audience.tags() == {"VIP": 1}
+
+
+def test_a_tag_that_mailchimp_refuses_is_a_config_error(box, session):
+    audience = box.audience("News")
+    with pytest.raises(ConfigError) as caught:
+        session.create_tag(audience.id, "x" * 101)
+    assert not isinstance(caught.value, Conflict)
+
+
+@pytest.mark.parametrize("kind", [*LOST, "reset", "504", "500", "429"])
+def test_a_tag_is_created_once_although_the_answer_is_lost(box, session, kind):
+    audience = box.audience("News")
+    box.arm(Fault(kind=kind, method="POST"))
+    made = session.create_tag(audience.id, "VIP")
+    assert audience.tags() == {"VIP": 0}
+    assert made == session.tag(audience.id, made.id)
+
+
+@pytest.mark.parametrize("kind", [*LOST, "reset", "504", "500", "429"])
+def test_a_merge_field_is_created_once_although_the_answer_is_lost(box, session, kind):
+    audience = box.audience("News")
+    box.arm(Fault(kind=kind, method="POST"))
+    made = session.create_merge_field(audience.id, "COLOUR", "Colour", "text")
+    assert made.tag == "COLOUR"
+    assert audience.merge_tags().count("COLOUR") == 1
+
+
+def test_creating_a_merge_field_again_gives_the_same_one(box, session):
+    audience = box.audience("News")
+    first = session.create_merge_field(audience.id, "favourite colour", "Colour", "text")
+    assert first.tag == "FAVOURITEC"
+    assert session.create_merge_field(audience.id, "favourite colour", "colour", "text") == first
+    other = session.create_merge_field(audience.id, "favourite colour", "Colour 2", "text")
+    assert other.tag == "FAVOURITE2"
+
+
+@pytest.mark.parametrize("language", ["en", "de"])
+def test_an_audience_without_room_for_a_field_says_so(box, session, language):
+    box.set(merge_field_limit=4, language=language)
+    audience = box.audience("News")
+    with pytest.raises(ConfigError, match="4 fields") as caught:
+        session.create_merge_field(audience.id, "COLOUR", "Colour", "text")
+    assert caught.value.code == "mergeFieldNotCreated"
+
+
+def test_a_grant_that_goes_while_creating_is_disconnected(box, session):
+    audience = box.audience("News")
+    box.disable()
+    with pytest.raises(Disconnected):
+        session.create_tag(audience.id, "VIP")
+    box.disable(False)
+    box.revoke()
+    with pytest.raises(Disconnected):
+        session.create_merge_field(audience.id, "COLOUR", "Colour", "text")
+
+
+def test_a_list_that_is_not_in_the_answer_is_no_empty_list(transport):
+    with Double(json('{"total_items": 3}')) as server, pytest.raises(Unavailable):
+        Session(transport(server.url)).tags("abc")

@@ -1,0 +1,308 @@
+"""Batches of members: everyone of a call has an answer, in whatever language it comes."""
+
+from __future__ import annotations
+
+import orjson
+import pytest
+
+from sandbox.mailchimp import Fault, Options, Sandbox
+from shared.errors import Refused, Unavailable
+from shared.exports.audience import Member, Refusal
+from shared.exports.outcome import Code
+from shared.mailchimp.session import Session
+from shared.mailchimp.transport import ApiKey
+from tests.mailchimp.double import Double, json
+
+LANGUAGES = pytest.mark.parametrize("language", ["en", "de"])
+
+
+def member(address, status="subscribed", tags=("VIP",), **fields):
+    return Member(address, fields, tags, status)
+
+
+def test_new_and_existing_members_and_their_statuses_come_back(box, session):
+    audience = box.audience("News")
+    audience.add("old@example.org", merge_fields={"FNAME": "Old"})
+    audience.add("gone@example.org", status="unsubscribed", cause="self")
+    answer = session.subscribe(
+        audience.id,
+        [
+            member("new@example.org", FNAME="New"),
+            member("wait@example.org", status="pending"),
+            member("old@example.org", status=None, FNAME="Newer"),
+            member("gone@example.org", status=None),
+        ],
+        update_existing=True,
+    )
+    assert answer.created == {"new@example.org": "subscribed", "wait@example.org": "pending"}
+    assert answer.updated == {"old@example.org": "subscribed", "gone@example.org": "unsubscribed"}
+    assert answer.refused == {}
+    assert set(answer.opted_in) <= set(answer.updated)
+    assert audience.member("old@example.org").merge_fields == {"FNAME": "Newer"}
+    assert audience.member("old@example.org").tags == {"VIP"}
+    assert box.calls.statuses_changed == {}
+
+
+def test_people_who_are_there_are_left_alone_without_update_existing(box, session):
+    audience = box.audience("News")
+    audience.add("gone@example.org", status="unsubscribed", cause="admin")
+    answer = session.subscribe(audience.id, [member("gone@example.org")], update_existing=False)
+    assert answer.refused == {"gone@example.org": Refusal(Code.CONTACT_EXISTS)}
+    assert audience.member("gone@example.org").status == "unsubscribed"
+    assert audience.member("gone@example.org").tags == frozenset()
+
+
+@LANGUAGES
+def test_a_200_with_errors_says_who_was_refused(language, transport):
+    options = Options(language=language, unknown_merge_tags="refuse")
+    with Sandbox(options) as box:
+        audience = box.audience("News")
+        session = Session(transport(box.api_url, ApiKey(box.api_key)))
+        answer = session.subscribe(
+            audience.id,
+            [
+                member("good@example.org"),
+                member("bad@example.org", BIRTH="x"),
+                member("kind@example.org", ADDRESS="one line"),
+            ],
+            update_existing=False,
+        )
+    assert set(answer.created) == {"good@example.org"}
+    assert answer.refused == {
+        "bad@example.org": Refusal(Code.FIELD_REFUSED, "BIRTH"),
+        "kind@example.org": Refusal(Code.FIELD_REFUSED, "ADDRESS"),
+    }
+
+
+@LANGUAGES
+def test_a_required_field_that_was_not_sent_is_missing_not_wrong(box, session, language):
+    box.set(language=language)
+    audience = box.audience("News")
+    audience.state.merge_fields[2].required = True
+    people = [member("a@example.org", FNAME="A"), member("b@example.org", LNAME="B")]
+    answer = session.subscribe(audience.id, people, update_existing=False)
+    assert answer.refused == {"a@example.org": Refusal(Code.FIELD_REQUIRED, "LNAME")}
+    again = session.subscribe(
+        audience.id, people[:1], update_existing=False, skip_merge_validation=True
+    )
+    assert set(again.created) == {"a@example.org"}
+
+
+def test_reasons_without_a_field_are_read_in_english_only(box, session):
+    audience = box.audience("News")
+    audience.add("left@example.org", status="unsubscribed", cause="self")
+    audience.add("erased@example.org")
+    audience.forget("erased@example.org")
+    box.set(
+        refused_addresses="fake@example.org",
+        throttled_addresses="busy@example.org",
+        refused_domains="nowhere.org",
+    )
+    people = [member(f"{name}@example.org") for name in ("left", "erased", "fake", "busy", "good")]
+    people.append(member("x@nowhere.org"))
+    english = session.subscribe(audience.id, people, update_existing=True).refused
+    assert {address.partition("@")[0]: reason.code for address, reason in english.items()} == {
+        "left": Code.COMPLIANCE_STATE,
+        "erased": Code.FORGOTTEN,
+        "fake": Code.ADDRESS_REFUSED,
+        "busy": Code.ADDRESS_THROTTLED,
+        "x": Code.ADDRESS_REFUSED,
+    }
+    box.set(language="de")
+    german = session.subscribe(audience.id, people, update_existing=True).refused
+    assert german.keys() == english.keys()
+    assert {reason.code for reason in german.values()} == {Code.REFUSED}
+
+
+@LANGUAGES
+def test_the_plan_s_limit_on_a_call_is_known_in_every_language(box, session, language):
+    box.set(language=language, plan_limit=1)
+    audience = box.audience("News")
+    with pytest.raises(Refused) as caught:
+        session.subscribe(
+            audience.id,
+            [member("a@example.org"), member("b@example.org")],
+            update_existing=False,
+        )
+    assert caught.value.code == Code.PLAN_LIMIT
+
+
+def test_the_plan_s_limit_on_a_member_is_known(box, session):
+    box.set(plan_limit=1, plan_limit_answer="member")
+    audience = box.audience("News")
+    answer = session.subscribe(
+        audience.id, [member("a@example.org"), member("b@example.org")], update_existing=False
+    )
+    assert answer.refused == {"b@example.org": Refusal(Code.PLAN_LIMIT)}
+
+
+def test_a_value_of_the_wrong_kind_may_refuse_the_whole_call_and_names_the_field(box, session):
+    box.set(wrong_kind="call")
+    audience = box.audience("News")
+    with pytest.raises(Refused) as caught:
+        session.subscribe(
+            audience.id, [member("a@example.org", ADDRESS="line")], update_existing=False
+        )
+    assert caught.value.status == 400
+    assert caught.value.field.endswith("ADDRESS")
+
+
+def answered(new=(), updated=(), errors=()):
+    return json(
+        orjson.dumps({"new_members": new, "updated_members": updated, "errors": list(errors)})
+    )
+
+
+def test_answers_are_matched_although_mailchimp_quotes_or_recases_addresses(transport):
+    answer = answered(
+        new=[{"email_address": "Ada@Example.ORG", "status": "subscribed"}],
+        updated=[
+            {
+                "email_address": " bob@example.org ",
+                "status": "pending",
+                "timestamp_opt": "2026-01-01T00:00:00+00:00",
+            }
+        ],
+        errors=[
+            {"email_address": '"EVE@example.org"', "error": "fake or invalid"},
+            {"email_address": "<jo@bücher.example>", "error_code": "ERROR_CONTACT_EXISTS"},
+        ],
+    )
+    people = ["ada@example.org", "bob@example.org", "eve@example.org", "jo@xn--bcher-kva.example"]
+    with Double(answer) as server:
+        found = Session(transport(server.url)).subscribe(
+            "abc", [member(address) for address in people], update_existing=True
+        )
+    assert found.created == {"ada@example.org": "subscribed"}
+    assert found.updated == {"bob@example.org": "pending"}
+    assert found.opted_in == {"bob@example.org": "2026-01-01T00:00:00+00:00"}
+    assert found.refused == {
+        "eve@example.org": Refusal(Code.ADDRESS_REFUSED),
+        "jo@xn--bcher-kva.example": Refusal(Code.CONTACT_EXISTS),
+    }
+
+
+def test_somebody_the_answer_passes_over_is_refused_not_forgotten(transport):
+    people = [member("ada@example.org"), member("bob@example.org")]
+    silent = answered(new=[{"email_address": "ada@example.org", "status": "subscribed"}])
+    nameless = answered(
+        new=[{"email_address": "ada@example.org", "status": "subscribed"}],
+        errors=[{"email_address": "", "error": "Please provide a valid email address."}],
+    )
+    for answer, code in ((silent, Code.REFUSED), (nameless, Code.ADDRESS_REFUSED)):
+        with Double(answer) as server:
+            found = Session(transport(server.url)).subscribe("abc", people, update_existing=True)
+        assert found.refused == {"bob@example.org": Refusal(code)}
+
+
+def test_an_answer_without_its_lists_may_have_been_applied(transport):
+    with Double(json('{"total_created": 1}')) as server, pytest.raises(Unavailable) as caught:
+        Session(transport(server.url)).subscribe("abc", [member("a@b.org")], update_existing=True)
+    assert caught.value.maybe_applied
+
+
+def test_a_call_carries_its_switches_and_never_syncs_tags(transport):
+    with Double(answered()) as server:
+        session = Session(transport(server.url))
+        session.subscribe(
+            "abc",
+            [member("a@b.org", FNAME="A"), member("c@d.org", status=None, tags=())],
+            update_existing=True,
+            skip_merge_validation=True,
+        )
+        target, body = server.asked[0].target, orjson.loads(server.asked[0].body)
+    assert target == "/lists/abc?skip_merge_validation=true&skip_duplicate_check=true"
+    assert body == {
+        "members": [
+            {
+                "email_address": "a@b.org",
+                "merge_fields": {"FNAME": "A"},
+                "tags": ["VIP"],
+                "status": "subscribed",
+            },
+            {"email_address": "c@d.org", "merge_fields": {}},
+        ],
+        "update_existing": True,
+        "sync_tags": False,
+    }
+
+
+def test_the_same_address_twice_in_a_call_is_one_member(box, session):
+    audience = box.audience("News")
+    answer = session.subscribe(
+        audience.id, [member("a@example.org"), member("a@example.org")], update_existing=False
+    )
+    assert (set(answer.created), answer.refused) == ({"a@example.org"}, {})
+
+
+def test_a_call_of_more_than_500_is_never_made(box, session):
+    audience = box.audience("News")
+    addresses = [f"p{n}@example.org" for n in range(501)]
+    for call in (
+        lambda: session.subscribe(
+            audience.id, [member(address) for address in addresses], update_existing=True
+        ),
+        lambda: session.untag(audience.id, 1, addresses),
+        lambda: session.retag(audience.id, 1, addresses),
+    ):
+        with pytest.raises(ValueError, match="500"):
+            call()
+    assert box.calls.count() == 0
+
+
+def test_500_members_go_in_one_call(box, session):
+    audience = box.audience("News")
+    people = [member(f"p{n}@example.org", FNAME="Ü" * 50) for n in range(500)]
+    answer = session.subscribe(audience.id, people, update_existing=False)
+    assert len(answer.created) == 500
+    assert (box.calls.count("POST"), session.calls.write) == (1, 1)
+
+
+def test_nobody_to_write_makes_no_call(box, session):
+    audience = box.audience("News")
+    assert session.subscribe(audience.id, [], update_existing=True).created == {}
+    assert session.untag(audience.id, 1, []).removed == 0
+    assert session.retag(audience.id, 1, []).added == 0
+    assert box.calls.count() == 0
+
+
+@pytest.mark.parametrize("report", ["silent", "report"])
+def test_addresses_outside_the_audience_are_not_counted_as_tagged(box, session, report):
+    box.set(ignored_segment_members=report)
+    audience = box.audience("News")
+    audience.add("ada@example.org", tags=["Mine"])
+    tag = session.create_tag(audience.id, "VIP")
+    people = ["ada@example.org", "nobody@example.org"]
+    assert session.retag(audience.id, tag.id, people).added == 1
+    assert session.retag(audience.id, tag.id, people).added == 0
+    assert session.untag(audience.id, tag.id, people).removed == 1
+    assert audience.member("ada@example.org").tags == {"Mine"}
+
+
+@pytest.mark.parametrize("status", ["subscribed", "unsubscribed", "archived", "cleaned"])
+def test_members_are_counted_now_although_the_audience_s_numbers_are_old(box, session, status):
+    audience = box.audience("News")
+    session.audience(audience.id)
+    for number in range(3):
+        audience.add(f"p{number}@example.org", status=status)
+    assert session.count(audience.id, status) == 3
+
+
+@pytest.mark.parametrize("kind", ["504-applied", "reset-applied", "truncated", "not-json"])
+def test_a_batch_whose_answer_was_lost_is_sent_again_and_changes_nothing_twice(box, session, kind):
+    audience = box.audience("News")
+    box.arm(Fault(kind=kind, method="POST"))
+    answer = session.subscribe(audience.id, [member("a@example.org")], update_existing=True)
+    assert answer.updated == {"a@example.org": "subscribed"}
+    assert "a@example.org" in answer.opted_in
+    assert len(audience.members()) == 1
+
+
+def test_a_poison_row_ends_as_a_call_that_can_be_split(box, session):
+    audience = box.audience("News")
+    box.set(poison_addresses="b@example.org")
+    people = [member("a@example.org"), member("b@example.org")]
+    with pytest.raises(Unavailable) as caught:
+        session.subscribe(audience.id, people, update_existing=True)
+    assert caught.value.maybe_applied
+    assert box.calls.count("POST") == 2

@@ -1,0 +1,172 @@
+"""Reading members: all of them, each once, however the audience moves."""
+
+from __future__ import annotations
+
+import datetime
+
+import orjson
+import pytest
+
+from sandbox.mailchimp import Fault
+from shared.errors import NotFound, Unavailable
+from shared.mailchimp.session import Session
+from tests.mailchimp.double import Double, json
+
+
+def fill(audience, count, status="unsubscribed", start=0, **more):
+    for number in range(start, start + count):
+        audience.add(f"p{number}@example.org", status=status, **more)
+
+
+def addresses(pages):
+    return [person.address for page in pages for person in page]
+
+
+def counts(box):
+    return [call.query["count"] for call in box.calls.last if call.method == "GET"]
+
+
+def test_everybody_in_a_status_is_read_in_pages_of_a_thousand(box, session):
+    audience = box.audience("News")
+    fill(audience, 2300)
+    audience.add("Someone@Example.org", status="subscribed")
+    pages = list(session.held(audience.id, "unsubscribed"))
+    assert [len(page) for page in pages] == [1000, 999, 301]
+    assert set(addresses(pages)) == {f"p{n}@example.org" for n in range(2300)}
+    assert addresses(session.held(audience.id, "subscribed")) == ["someone@example.org"]
+    assert addresses(session.held(audience.id, "cleaned")) == []
+
+
+def test_only_what_is_needed_is_asked_for(box, session):
+    audience = box.audience("News")
+    fill(audience, 1)
+    list(session.held(audience.id, "unsubscribed"))
+    assert box.calls.last[-1].query["fields"] == (
+        "members.email_address,members.status,total_items"
+    )
+
+
+def test_archived_people_are_found_by_their_status(box, session):
+    audience = box.audience("News")
+    fill(audience, 2, status="archived")
+    assert len(addresses(session.held(audience.id, "archived"))) == 2
+
+
+def test_only_what_changed_since_is_read(box, session):
+    audience = box.audience("News")
+    fill(audience, 3)
+    soon = datetime.datetime.now(datetime.UTC) + datetime.timedelta(hours=1)
+    assert addresses(session.held(audience.id, "unsubscribed", soon.isoformat())) == []
+    ago = (soon - datetime.timedelta(hours=2)).isoformat()
+    assert len(addresses(session.held(audience.id, "unsubscribed", ago))) == 3
+
+
+@pytest.mark.parametrize("leavers", [1, 50, 1000])
+@pytest.mark.parametrize("joiners", [0, 1, 50])
+def test_nobody_is_missed_when_people_leave_the_list_while_it_is_read(
+    box, session, leavers, joiners
+):
+    audience = box.audience("News")
+    fill(audience, 2500)
+    pages = session.held(audience.id, "unsubscribed")
+    seen = [next(pages)]
+    # Those who were read already come back: the rest moves up, past the next page.
+    for number in range(leavers):
+        audience.add(f"p{number}@example.org", status="subscribed")
+    # As many new ones hide it from the total.
+    fill(audience, joiners, start=2500)
+    seen.extend(pages)
+    assert {f"p{n}@example.org" for n in range(2500)} <= set(addresses(seen))
+    assert len(addresses(seen)) == len(set(addresses(seen)))
+
+
+def test_nobody_is_missed_when_everybody_read_so_far_leaves(box, session):
+    audience = box.audience("News")
+    fill(audience, 1500)
+    pages = session.held(audience.id, "unsubscribed")
+    seen = [next(pages)]
+    for number in range(1000):
+        audience.add(f"p{number}@example.org", status="subscribed")
+    seen.extend(pages)
+    assert set(addresses(seen)) == {f"p{n}@example.org" for n in range(1500)}
+
+
+def test_a_list_that_empties_while_it_is_read_ends(box, session):
+    audience = box.audience("News")
+    fill(audience, 1500)
+    pages = session.held(audience.id, "unsubscribed")
+    next(pages)
+    for number in range(1500):
+        audience.add(f"p{number}@example.org", status="subscribed")
+    assert addresses(pages) == []
+
+
+def test_a_total_that_never_fits_does_not_go_on_for_ever(transport):
+    answer = {"members": [{"email_address": "a@b.org", "status": "pending"}], "total_items": 2}
+    with Double(json(orjson.dumps(answer))) as server:
+        found = addresses(Session(transport(server.url)).tagged("abc", 1))
+        assert len(server.asked) == 2
+    assert found == ["a@b.org"]
+
+
+def test_an_audience_that_never_stands_still_is_left_for_later(transport):
+    number = 0
+
+    def page(asked):
+        nonlocal number
+        people = []
+        for _ in range(10):
+            number += 1
+            people.append({"email_address": f"p{number}@b.org", "status": "pending"})
+        return json(orjson.dumps({"members": people, "total_items": 1000}))
+
+    with Double(page) as server, pytest.raises(Unavailable) as caught:
+        list(Session(transport(server.url)).held("abc", "pending"))
+    assert caught.value.code == "audienceMoves"
+
+
+def test_pages_that_mailchimp_cannot_deliver_are_asked_for_smaller(box, session):
+    audience = box.audience("News")
+    fill(audience, 1200)
+    box.arm(Fault(kind="504", method="GET", times=4))
+    assert len(addresses(session.held(audience.id, "unsubscribed"))) == 1200
+    assert counts(box) == ["1000"] * 2 + ["500"] * 2 + ["250"] * 5
+
+
+def test_throttling_and_no_connection_do_not_make_pages_smaller(box, session):
+    audience = box.audience("News")
+    fill(audience, 5)
+    box.arm(Fault(kind="429", method="GET", times=50))
+    with pytest.raises(Unavailable) as caught:
+        list(session.held(audience.id, "unsubscribed"))
+    assert caught.value.throttled
+    assert set(counts(box)) == {"1000"}
+
+
+def test_a_page_without_members_is_no_empty_page(transport):
+    with Double(json('{"total_items": 0}')) as server, pytest.raises(Unavailable):
+        list(Session(transport(server.url)).held("abc", "pending"))
+
+
+def test_people_with_a_tag_are_read_whatever_their_status(box, session):
+    audience = box.audience("News")
+    for status in ("subscribed", "unsubscribed", "cleaned", "transactional"):
+        audience.add(f"{status}@example.org", status=status, tags=["VIP"])
+    audience.add("other@example.org")
+    tag = session.tags(audience.id)[0]
+    assert tag.member_count == 1
+    found = {
+        person.address: person.status
+        for page in session.tagged(audience.id, tag.id)
+        for person in page
+    }
+    assert found == {
+        f"{status}@example.org": status
+        for status in ("subscribed", "unsubscribed", "cleaned", "transactional")
+    }
+
+
+def test_people_of_a_tag_that_is_gone_are_not_found(box, session):
+    audience = box.audience("News")
+    with pytest.raises(NotFound):
+        list(session.tagged(audience.id, 77))
