@@ -81,4 +81,10 @@ class Connection:
 
     @property
     def secret_name(self) -> str:
+        """Where the grant lies in the secret store."""
         return f"mailchimp-{self.id}"
+
+    @property
+    def export_user_secret_name(self) -> str:
+        """Where the export user's grant lies in the secret store."""
+        return f"entra-{self.id}"

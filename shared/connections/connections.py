@@ -1,0 +1,212 @@
+"""Connections as administrators handle them: made with consent, shared, disconnected, removed.
+
+Nothing connects before someone agreed that data leaves for Mailchimp; who, when and to which text
+stays with the connection. A connection in use is not removed under the exports that use it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from shared.connections.connection import (
+    Connection,
+    ConnectionStatus,
+    Consent,
+    ExportUser,
+    Grant,
+    GrantKind,
+)
+from shared.connections.needs import CheckedGrant, Secrets
+from shared.errors import Changed, ConfigError, Conflict, Fault, NotFound
+from shared.exports.definitions import Definitions
+from shared.exports.needs import Records, Stored, update
+
+__all__ = ["CONSENT_TEXT_VERSION", "Connections"]
+
+# Grows whenever the meaning of the consent text changes (web/locales/*/consent.json); who agreed
+# to an older one agreed to that one.
+CONSENT_TEXT_VERSION = "2026-11"
+
+
+@dataclass(frozen=True)
+class Connections:
+    """The connections and what may be done to them. `now` is in UTC."""
+
+    records: Records[Connection]
+    secrets: Secrets
+    definitions: Definitions
+    now: Callable[[], datetime]
+    new_id: Callable[[], str]
+
+    def read(self, connection_id: str) -> Stored[Connection]:
+        """The connection. NotFound when there is none."""
+        stored = self.records.read(connection_id)
+        if stored is None:
+            message = "There is no such connection."
+            raise NotFound(message, code="connectionNotFound")
+        return stored
+
+    def all(self) -> list[Stored[Connection]]:
+        """Every connection, by name."""
+        return sorted(
+            self.records.all(),
+            key=lambda stored: (stored.value.display_name.casefold(), stored.key),
+        )
+
+    def create(
+        self, display_name: str, agreed: bool, locale: str, shared_with: tuple[str, ...], by: str
+    ) -> Stored[Connection]:
+        """Keep a new connection, not connected yet. ConfigError unless someone agreed."""
+        if not agreed:
+            fault = Fault(
+                "consent.agreed",
+                "Nothing is connected before you agree that data is sent to Mailchimp.",
+                "consentRequired",
+            )
+            raise ConfigError(fault.message, code="consentRequired", faults=[fault])
+        now = self.now()
+        connection = Connection(
+            id=self.new_id(),
+            display_name=display_name,
+            consent=Consent(by, now, locale, CONSENT_TEXT_VERSION),
+            shared_with=shared_with,
+            created_at=now,
+            created_by=by,
+            updated_at=now,
+            updated_by=by,
+        )
+        return self.records.create(connection.id, connection)
+
+    def change(
+        self,
+        connection_id: str,
+        display_name: str,
+        shared_with: tuple[str, ...],
+        by: str,
+        etag: str | None = None,
+    ) -> Stored[Connection]:
+        """Another name or other people to share it with. With `etag`, Changed when not as read."""
+
+        def changed(current: Connection) -> Connection:
+            return replace(current, display_name=display_name, shared_with=shared_with)
+
+        return self._write(connection_id, changed, by, etag)
+
+    def connect(
+        self, connection_id: str, checked: CheckedGrant, kind: GrantKind, by: str
+    ) -> Stored[Connection]:
+        """Keep a grant that Mailchimp has accepted.
+
+        Conflict when exports use the connection with another account: their audiences are not
+        in this one.
+        """
+        before = self.read(connection_id).value
+        if before.grant and before.grant.account_id != checked.account.id:
+            self._refuse_used(
+                before,
+                "This is another Mailchimp account than the one its exports use: {exports}. "
+                "Make a connection of its own for it.",
+                "otherAccount",
+            )
+        grant = Grant(
+            kind=kind,
+            data_centre=checked.data_centre,
+            account_id=checked.account.id,
+            account_name=checked.account.name,
+            granted_at=self.now(),
+            granted_by=by,
+        )
+        # The secret first: a record that says "connected" must be able to keep its word.
+        self.secrets.put(before.secret_name, checked.secret)
+        return self._write(
+            connection_id,
+            lambda c: replace(c, status=ConnectionStatus.CONNECTED, grant=grant),
+            by,
+        )
+
+    def disconnect(self, connection_id: str, by: str) -> Stored[Connection]:
+        """Forget the grant; exports that use it stop. Mailchimp itself is not asked.
+
+        Two connections of one account may hold the same token, so it is never revoked here.
+        """
+        connection = self.read(connection_id).value
+        self.secrets.delete(connection.secret_name)
+        return self._write(
+            connection_id,
+            lambda c: replace(c, status=ConnectionStatus.NOT_CONNECTED, grant=None),
+            by,
+        )
+
+    def lose(self, connection_id: str) -> None:
+        """Mailchimp does not know the grant any more: ask for the connection to be made again."""
+
+        def lost(current: Connection) -> Connection | None:
+            if current.status is not ConnectionStatus.CONNECTED:
+                return None
+            return replace(current, status=ConnectionStatus.RECONNECT)
+
+        update(self.records, connection_id, lost)
+
+    def add_export_user(
+        self, connection_id: str, user: ExportUser, secret: str, by: str
+    ) -> Stored[Connection]:
+        """Keep the person as whom Customer Insights is read, in place of the one before."""
+        self.secrets.put(self.read(connection_id).value.export_user_secret_name, secret)
+        return self._write(connection_id, lambda c: replace(c, export_user=user), by)
+
+    def drop_export_user(self, connection_id: str, by: str) -> Stored[Connection]:
+        """Forget the export user and the grant."""
+        self.secrets.delete(self.read(connection_id).value.export_user_secret_name)
+        return self._write(connection_id, lambda c: replace(c, export_user=None), by)
+
+    def remove(
+        self, connection_id: str, by: str, *, detach_exports: bool, etag: str | None = None
+    ) -> tuple[Connection, list[str]]:
+        """Remove a connection; the connection as it was, and the ids of exports detached from it.
+
+        Conflict names the exports that use it, unless they are to be detached.
+        """
+        stored = self.read(connection_id)
+        connection = stored.value
+        if etag is not None and stored.etag != etag:
+            raise _changed()
+        if not detach_exports:
+            self._refuse_used(connection, "The connection is used by: {exports}.", "connectionUsed")
+        detached = []
+        for export in self.definitions.using(connection_id):
+            self.definitions.detach(export.id, by)
+            detached.append(export.id)
+        self.secrets.delete(connection.secret_name)
+        self.secrets.delete(connection.export_user_secret_name)
+        self.records.delete(connection_id, etag)
+        return connection, detached
+
+    def _refuse_used(self, connection: Connection, message: str, code: str) -> None:
+        names = ", ".join(e.display_name for e in self.definitions.using(connection.id))
+        if names:
+            raise Conflict(message.format(exports=names), code=code, values={"exports": names})
+
+    def _write(
+        self,
+        connection_id: str,
+        change: Callable[[Connection], Connection],
+        by: str,
+        etag: str | None = None,
+    ) -> Stored[Connection]:
+        def changed(current: Connection) -> Connection:
+            return replace(change(current), updated_at=self.now(), updated_by=by)
+
+        if etag is None:
+            return update(self.records, connection_id, changed)
+        stored = self.read(connection_id)
+        if stored.etag != etag:
+            raise _changed()
+        return self.records.replace(connection_id, changed(stored.value), etag)
+
+
+def _changed() -> Changed:
+    return Changed(
+        "The connection was changed by someone else meanwhile.", code="connectionChanged"
+    )

@@ -1,0 +1,209 @@
+"""Export definitions as people write them: made, changed, copied, detached, removed.
+
+One tag of an audience has one owner over all exports, compared without case as Mailchimp does:
+two exports that keep the same tag would take it away from each other's people.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from shared.errors import Changed, ConfigError, Conflict, Fault, NotFound
+from shared.exports.definition import Export
+from shared.exports.definition_faults import LONGEST_TAG, faults
+from shared.exports.needs import Records, Stored
+
+__all__ = ["Definitions"]
+
+_TRIES = 5
+
+
+@dataclass(frozen=True)
+class Definitions:
+    """The export definitions and what may be done to them.
+
+    `is_busy` tells whether a run of an export is active; `now` is in UTC.
+    """
+
+    exports: Records[Export]
+    is_busy: Callable[[str], bool]
+    now: Callable[[], datetime]
+    new_id: Callable[[], str]
+
+    def read(self, export_id: str) -> Stored[Export]:
+        """The definition. NotFound when there is none."""
+        stored = self.exports.read(export_id)
+        if stored is None:
+            message = "There is no such export."
+            raise NotFound(message, code="exportNotFound")
+        return stored
+
+    def create(
+        self,
+        draft: Export,
+        by: str,
+        connections: Collection[str],
+        unread: Collection[str] = (),
+        found: Collection[Fault] = (),
+    ) -> Stored[Export]:
+        """Keep a new export; its id and times are ours.
+
+        ConfigError with every fault, those `found` at the door first; Conflict names the export
+        that owns a tag already.
+        """
+        self._refuse_faults(draft, connections, unread, found)
+        now = self.now()
+        export = replace(
+            draft,
+            id=self.new_id(),
+            created_at=now,
+            created_by=by,
+            updated_at=now,
+            updated_by=by,
+        )
+        self._refuse_taken_tags(export)
+        stored = self.exports.create(export.id, export)
+        try:
+            self._refuse_taken_tags(export)
+        except Conflict:
+            # Someone else took the tag between the look and the write.
+            self.exports.delete(export.id)
+            raise
+        return stored
+
+    def change(
+        self,
+        export_id: str,
+        draft: Export,
+        by: str,
+        connections: Collection[str],
+        unread: Collection[str] = (),
+        found: Collection[Fault] = (),
+        etag: str | None = None,
+    ) -> Stored[Export]:
+        """Replace what people write of an export. With `etag`, Changed when it is not as read."""
+        before = self.read(export_id).value
+        # A connection that is used here already may stay, even if it is no longer shared.
+        kept = {before.connection_id} if before.connection_id else set()
+        self._refuse_faults(draft, {*connections, *kept}, unread, found)
+
+        def changed(current: Export) -> Export:
+            return replace(
+                draft,
+                id=current.id,
+                created_at=current.created_at,
+                created_by=current.created_by,
+            )
+
+        self._refuse_taken_tags(replace(draft, id=export_id))
+        stored = self._write(export_id, changed, by, etag)
+        try:
+            self._refuse_taken_tags(stored.value)
+        except Conflict:
+            self.exports.replace(export_id, before, stored.etag)
+            raise
+        return stored
+
+    def duplicate(self, export_id: str, by: str, suffix: str) -> Stored[Export]:
+        """A copy under a new name that does not run by itself yet.
+
+        Its tags get the suffix too: a tag has one owner.
+        """
+        original = self.read(export_id).value
+        taken = {tag for other in self._others(original, "") for tag in _tags(other)}
+        number = 1
+        while True:
+            ending = f" ({suffix})" if number == 1 else f" ({suffix} {number})"
+            copied = tuple(
+                replace(s, tag=s.tag_name[: LONGEST_TAG - len(ending)] + ending)
+                for s in original.segments
+            )
+            if not taken & {segment.tag_name.casefold() for segment in copied}:
+                break
+            number += 1
+        draft = replace(
+            original,
+            display_name=original.display_name[: 200 - len(ending)] + ending,
+            segments=copied,
+            schedule=replace(original.schedule, enabled=False),
+        )
+        return self.create(draft, by, [draft.connection_id] if draft.connection_id else [])
+
+    def detach(self, export_id: str, by: str, etag: str | None = None) -> Stored[Export]:
+        """Take the connection away and keep the rest: the export stops until it gets another."""
+        self._refuse_busy(self.read(export_id).value)
+        return self._write(export_id, lambda e: replace(e, connection_id=None), by, etag)
+
+    def remove(self, export_id: str, etag: str | None = None) -> Export:
+        """Remove an export. What it has put into Mailchimp stays there."""
+        stored = self.read(export_id)
+        self._refuse_busy(stored.value)
+        self.exports.delete(export_id, etag)
+        return stored.value
+
+    def using(self, connection_id: str) -> list[Export]:
+        """The exports that use a connection, by name."""
+        found = [s.value for s in self.exports.all() if s.value.connection_id == connection_id]
+        return sorted(found, key=lambda export: (export.display_name.casefold(), export.id))
+
+    def _refuse_faults(
+        self,
+        draft: Export,
+        connections: Collection[str],
+        unread: Collection[str],
+        found: Collection[Fault],
+    ) -> None:
+        every = [*found, *faults(draft, connections, unread)]
+        if every:
+            message = "The export has faults."
+            raise ConfigError(message, code="exportFaults", faults=every)
+
+    def _refuse_busy(self, export: Export) -> None:
+        if self.is_busy(export.id):
+            message = f"The export {export.display_name} is running. Cancel the run first."
+            values = {"export": export.display_name}
+            raise Conflict(message, code="exportRunning", values=values)
+
+    def _others(self, export: Export, but: str) -> Iterator[Export]:
+        """The other exports to the same audience."""
+        for stored in self.exports.all():
+            other = stored.value
+            if other.audience_id == export.audience_id and other.id != but:
+                yield other
+
+    def _refuse_taken_tags(self, export: Export) -> None:
+        found: list[Fault] = []
+        first: dict[str, str] = {}
+        for other in self._others(export, export.id):
+            owned = _tags(other)
+            for index, segment in enumerate(export.segments):
+                if segment.tag_name.casefold() in owned:
+                    values = {"tag": segment.tag_name, "export": other.display_name}
+                    first = first or values
+                    message = (
+                        f"The tag {segment.tag_name} belongs to the export {other.display_name}."
+                    )
+                    found.append(Fault(f"segments[{index}].tag", message, "tagTaken", values))
+        if found:
+            raise Conflict(found[0].message, code="tagTaken", faults=found, values=first)
+
+    def _write(
+        self, export_id: str, change: Callable[[Export], Export], by: str, etag: str | None
+    ) -> Stored[Export]:
+        for _ in range(_TRIES):
+            stored = self.read(export_id)
+            if etag is not None and stored.etag != etag:
+                break
+            new = replace(change(stored.value), updated_at=self.now(), updated_by=by)
+            try:
+                return self.exports.replace(export_id, new, stored.etag)
+            except Changed:
+                continue
+        message = "The export was changed by someone else meanwhile."
+        raise Changed(message, code="exportChanged")
+
+
+def _tags(export: Export) -> set[str]:
+    return {segment.tag_name.casefold() for segment in export.segments}

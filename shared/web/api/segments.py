@@ -1,0 +1,47 @@
+"""What can be exported: the segments of Customer Insights and the attributes of their people."""
+
+from __future__ import annotations
+
+from shared.web.api.answers import listed
+from shared.web.call import Call
+from shared.web.http import Response
+from shared.web.models.catalogue import AttributeInfoView, SegmentInfoView
+from shared.web.principal import Role
+from shared.web.routes import Param, Route
+
+__all__ = ["ROUTES"]
+
+
+def segments(call: Call) -> Response:
+    """Every segment that Customer Insights has written."""
+    views = [SegmentInfoView.model_validate(s) for s in call.desk.catalogue.segments()]
+    return listed(views, call)
+
+
+def attributes(call: Call) -> Response:
+    """The attributes of one segment's people, or of everybody's."""
+    found = call.desk.catalogue.attributes(call.request.query.get("segment") or None)
+    return listed([AttributeInfoView.model_validate(a) for a in found], call)
+
+
+ROUTES = (
+    Route(
+        "GET",
+        "/api/segments",
+        Role.VIEWER,
+        segments,
+        "List segments",
+        gives=SegmentInfoView,
+        gives_list=True,
+    ),
+    Route(
+        "GET",
+        "/api/attributes",
+        Role.VIEWER,
+        attributes,
+        "List attributes",
+        gives=AttributeInfoView,
+        gives_list=True,
+        params=(Param("segment", "Only the attributes of this segment, by its name"),),
+    ),
+)

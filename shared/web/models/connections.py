@@ -1,0 +1,176 @@
+"""A connection as JSON. Who agreed and whose account it is, administrators see alone."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, StringConstraints
+
+from shared.connections.connection import Connection, ConnectionStatus, GrantKind
+from shared.exports.audience import Audience, MergeField
+from shared.web.models.base import Body, Label, ReadOnly, Time, View
+
+__all__ = [
+    "ApiKeyBody",
+    "AudienceView",
+    "AuthorizeView",
+    "ConnectionBody",
+    "ConnectionView",
+    "MergeFieldView",
+    "NewConnectionBody",
+    "connection_view",
+    "merge_field_view",
+]
+
+# Administrators may use every connection; this shares one with contributors too.
+SharedWith = Literal["Contributor"]
+
+
+class ConsentBody(Body):
+    """That someone agrees to send data to Mailchimp, and in which language they read it."""
+
+    agreed: bool
+    locale: Literal["en", "ko"]
+
+
+class NewConnectionBody(Body):
+    """A connection to be made."""
+
+    display_name: Label
+    consent: ConsentBody
+    shared_with: tuple[SharedWith, ...] = Field(default=(), max_length=1)
+
+
+class ConnectionBody(Body):
+    """What can be changed of a connection."""
+
+    display_name: Label
+    shared_with: tuple[SharedWith, ...] = Field(default=(), max_length=1)
+
+    id: ReadOnly
+    status: ReadOnly
+    consent: ReadOnly
+    mailchimp: ReadOnly
+    export_user: ReadOnly
+    used_by: ReadOnly
+    created_at: ReadOnly
+    created_by: ReadOnly
+    updated_at: ReadOnly
+    updated_by: ReadOnly
+
+
+class ApiKeyBody(Body):
+    """A Mailchimp API key, `<key>-<dc>`."""
+
+    api_key: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
+
+
+class AuthorizeView(View):
+    """Where to send the browser."""
+
+    authorize_url: str
+
+
+class ConsentView(View):
+    """Who agreed, when, to which text."""
+
+    agreed_by: str
+    agreed_at: Time
+    locale: str
+    text_version: str
+
+
+class GrantView(View):
+    """The Mailchimp account behind a connection."""
+
+    kind: GrantKind
+    data_centre: str
+    account_id: str
+    account_name: str
+    granted_at: Time
+    granted_by: str
+
+
+class ExportUserView(View):
+    """The person as whom Customer Insights is read."""
+
+    name: str
+    object_id: str
+    tenant_id: str
+    added_at: Time
+    valid: bool
+
+
+class ConnectionView(View):
+    """A connection; the last three and the names of people only for administrators."""
+
+    id: str
+    display_name: str
+    status: ConnectionStatus
+    shared_with: tuple[str, ...]
+    created_at: Time | None
+    updated_at: Time | None
+    created_by: str | None = None
+    updated_by: str | None = None
+    consent: ConsentView | None = None
+    mailchimp: GrantView | None = None
+    export_user: ExportUserView | None = None
+
+
+class AudienceView(View):
+    """An audience of the account; `memberCount` may be minutes old."""
+
+    id: str
+    name: str
+    member_count: int
+    double_opt_in: bool
+
+
+class MergeFieldView(View):
+    """A merge field of an audience."""
+
+    tag: str
+    name: str
+    type: str
+    required: bool
+    options: dict[str, object]
+
+
+def connection_view(connection: Connection, for_administrator: bool) -> ConnectionView:
+    """The JSON form of a connection for this reader."""
+    view = ConnectionView(
+        id=connection.id,
+        display_name=connection.display_name,
+        status=connection.status,
+        shared_with=connection.shared_with,
+        created_at=connection.created_at,
+        updated_at=connection.updated_at,
+    )
+    if not for_administrator:
+        return view
+    grant, user = connection.grant, connection.export_user
+    return view.model_copy(
+        update={
+            "created_by": connection.created_by,
+            "updated_by": connection.updated_by,
+            "consent": ConsentView.model_validate(connection.consent),
+            "mailchimp": GrantView.model_validate(grant) if grant else None,
+            "export_user": ExportUserView.model_validate(user) if user else None,
+        }
+    )
+
+
+def audience_view(audience: Audience) -> AudienceView:
+    """The JSON form of an audience."""
+    return AudienceView.model_validate(audience)
+
+
+def merge_field_view(merge_field: MergeField) -> MergeFieldView:
+    """The JSON form of a merge field."""
+    return MergeFieldView(
+        tag=merge_field.tag,
+        name=merge_field.name,
+        type=merge_field.type,
+        required=merge_field.required,
+        options=dict(merge_field.options),
+    )

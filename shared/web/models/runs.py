@@ -1,0 +1,125 @@
+"""A run as JSON. Reasons and findings are said in the caller's language where there is a text."""
+
+from __future__ import annotations
+
+from shared.exports.run import Finding, Mode, Reason, Run, RunStatus, Severity, Trigger
+from shared.web.models.base import Body, Time, View
+from shared.web.texts import has, text
+
+__all__ = ["RunView", "StartBody", "run_view"]
+
+
+class StartBody(Body):
+    """How to run an export."""
+
+    mode: Mode = Mode.EXPORT
+
+
+class ReasonView(View):
+    """Why a run was skipped, failed, stopped or waits."""
+
+    code: str
+    message: str
+
+
+class FindingView(View):
+    """Something a person should know about a run."""
+
+    severity: Severity
+    code: str
+    message: str
+
+
+class ProgressView(View):
+    """How far a run is."""
+
+    profiles_done: int
+    profiles_total: int
+    chunks_done: int
+    chunks_total: int
+    percent: int
+    seconds_left: int | None
+
+
+class CountsView(View):
+    """People and rows of a run."""
+
+    source_rows: int
+    distinct: int
+    new: int
+    changed: int
+    unchanged: int
+    left: int
+    created: int
+    updated: int
+    kept: int
+    rejected: int
+    removed: int
+    not_sent: int
+    shared_address: int
+
+
+class ConsentProofView(View):
+    """How many were left unsubscribed, and how many statuses changed."""
+
+    kept: int
+    statuses_changed: int
+
+
+class CallsView(View):
+    """Calls made to Mailchimp."""
+
+    write: int
+    read: int
+    throttled: int
+    retried: int
+
+
+class RunSegmentView(View):
+    """One segment of a run."""
+
+    name: str
+    tag: str
+    members: int
+    in_mailchimp: int | None
+
+
+class RunView(View):
+    """A run."""
+
+    id: str
+    export_id: str
+    trigger: Trigger
+    mode: Mode
+    status: RunStatus
+    reason: ReasonView | None
+    progress: ProgressView
+    counts: CountsView
+    consent_proof: ConsentProofView
+    calls: CallsView
+    segments: tuple[RunSegmentView, ...]
+    requested_by: str
+    queued_at: Time | None
+    started_at: Time | None
+    finished_at: Time | None
+    retry_of: str | None
+    findings: tuple[FindingView, ...]
+
+
+def said(spoken: Reason | Finding, language: str) -> str:
+    """A reason's or finding's sentence: the text of its code, else its own words."""
+    key = f"findings.{spoken.code}"
+    return text(language, key, spoken.values) if has(key) else spoken.message
+
+
+def run_view(run: Run, language: str) -> RunView:
+    """The JSON form of a run."""
+    view = RunView.model_validate(run)
+    reason = None
+    if run.reason:
+        reason = ReasonView(code=run.reason.code, message=said(run.reason, language))
+    findings = tuple(
+        FindingView(severity=f.severity, code=f.code, message=said(f, language))
+        for f in run.findings
+    )
+    return view.model_copy(update={"reason": reason, "findings": findings})

@@ -1,0 +1,55 @@
+"""What people read, in their language: one JSON file per language and subject.
+
+A key is `<file>.<name>`, for example `outcomes.addressMissing.reason`; texts may hold `{names}`.
+English is complete, and a test holds that every other language has the same keys and names.
+Which language is asked for is decided here too (RFC 9110, 12.5.4).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from functools import cache
+from importlib.resources import files
+
+from werkzeug.datastructures import LanguageAccept
+from werkzeug.http import parse_accept_header
+
+__all__ = ["LANGUAGES", "catalogue", "has", "language_of", "text"]
+
+LANGUAGES = ("en", "ko")
+
+
+@cache
+def catalogue(language: str) -> Mapping[str, str]:
+    """Every text of a language by its key."""
+    texts: dict[str, str] = {}
+    for file in (files("shared.web") / "locales" / language).iterdir():
+        if file.name.endswith(".json"):
+            subject = file.name.removesuffix(".json")
+            entries: dict[str, str] = json.loads(file.read_text("utf-8"))
+            texts.update({f"{subject}.{name}": entry for name, entry in entries.items()})
+    return texts
+
+
+class _Given(dict[str, str]):
+    """Values for a text; a name that nobody gave stays visible instead of failing the answer."""
+
+    def __missing__(self, name: str) -> str:
+        return "{" + name + "}"
+
+
+def has(key: str) -> bool:
+    """Whether there is a text under this key."""
+    return key in catalogue("en")
+
+
+def text(language: str, key: str, values: Mapping[str, str] | None = None) -> str:
+    """The text under a key, with its names filled in. KeyError for a key that nobody wrote."""
+    return catalogue(language)[key].format_map(_Given(values or {}))
+
+
+def language_of(accept_language: str | None) -> str:
+    """The best of our languages for an Accept-Language header; English when none fits."""
+    accepted = parse_accept_header((accept_language or "")[:500], LanguageAccept)
+    return accepted.best_match(LANGUAGES, default="en") or "en"

@@ -1,0 +1,401 @@
+"""A desk in memory whose parts behave: records with ETags, an account behind each key, runs."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import Generic, TypeVar
+
+from shared.connections.connection import Connection, ExportUser
+from shared.connections.needs import CheckedGrant
+from shared.connections.sign_in_state import SignedStates
+from shared.errors import Changed, ConfigError, Conflict, Disconnected, Fault, NotFound, Refused
+from shared.exports.audience import Account, Audience, CallCounts, MergeField
+from shared.exports.definition import Export, Schedule
+from shared.exports.needs import Records, Stored
+from shared.exports.run import Mode, Progress, Run, RunStatus, Trigger
+from shared.web.api import routes_for
+from shared.web.audit import AuditEntry
+from shared.web.needs import Desk
+from shared.web.principal import Doorkeeper, Principal, Role
+from shared.web.site import Site
+
+T = TypeVar("T")
+
+NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
+KEY = "0123456789abcdef0123456789abcdef-us21"
+OTHER_KEY = "fedcba9876543210fedcba9876543210-us7"
+
+
+class MemoryRecords(Generic[T]):
+    """Records that keep the promises of the protocol, conditional writes included."""
+
+    def __init__(self) -> None:
+        self.kept: dict[str, Stored[T]] = {}
+        self._etags = itertools.count(1)
+        self.before_write: Callable[[str], None] = lambda key: None
+
+    def keep(self, key: str, value: T) -> Stored[T]:
+        stored = Stored(key, value, f'W/"datetime{next(self._etags)}"')
+        self.kept[key] = stored
+        return stored
+
+    def create(self, key: str, value: T) -> Stored[T]:
+        self.before_write(key)
+        if key in self.kept:
+            raise Conflict("There is such a record already.")
+        return self.keep(key, value)
+
+    def create_many(self, items: Sequence[tuple[str, T]]) -> None:
+        for key, value in items:
+            if key not in self.kept:
+                self.keep(key, value)
+
+    def read(self, key: str) -> Stored[T] | None:
+        return self.kept.get(key)
+
+    def replace(self, key: str, value: T, etag: str) -> Stored[T]:
+        self.before_write(key)
+        if key not in self.kept or self.kept[key].etag != etag:
+            raise Changed("Someone else wrote first.")
+        return self.keep(key, value)
+
+    def delete(self, key: str, etag: str | None = None) -> None:
+        if etag is not None and key in self.kept and self.kept[key].etag != etag:
+            raise Changed("Someone else wrote first.")
+        self.kept.pop(key, None)
+
+    def all(
+        self, partition: str | None = None, where: Mapping[str, str] | None = None
+    ) -> Iterator[Stored[T]]:
+        for key in sorted(self.kept):
+            if partition is None or key.startswith(f"{partition}/"):
+                yield self.kept[key]
+
+
+class MemorySecrets:
+    def __init__(self) -> None:
+        self.kept: dict[str, str] = {}
+
+    def put(self, name: str, value: str) -> None:
+        self.kept[name] = value
+
+    def delete(self, name: str) -> None:
+        self.kept.pop(name, None)
+
+
+@dataclass
+class FakeAccount:
+    """A Mailchimp account: its audiences, and whether its grant still holds."""
+
+    account: Account
+    audiences: list[Audience]
+    fields: dict[str, list[MergeField]]
+    revoked: bool = False
+
+
+def fake_accounts() -> dict[str, FakeAccount]:
+    newsletter = Audience("a1b2c3d4e5", "Newsletter", 1200, True)
+    fields = [MergeField(1, "FNAME", "First Name", "text", False, {"size": 25})]
+    return {
+        KEY: FakeAccount(Account("acc-1", "Contoso"), [newsletter], {"a1b2c3d4e5": fields}),
+        OTHER_KEY: FakeAccount(Account("acc-2", "Fabrikam"), [], {}),
+    }
+
+
+class FakeDoors:
+    """Mailchimp's doors: a key or a code is good when an account stands behind it."""
+
+    def __init__(self, known: dict[str, FakeAccount]) -> None:
+        self._known = known
+        self.codes: dict[str, str] = {}
+
+    def check(self, api_key: str) -> CheckedGrant:
+        if api_key not in self._known:
+            code = "apiKeyRefused" if "-" in api_key else "apiKeyForm"
+            raise ConfigError("No key.", code=code, faults=[Fault("apiKey", "No key.", code)])
+        return CheckedGrant("us21", self._known[api_key].account, api_key)
+
+    def authorize_url(self, state: str, redirect_uri: str) -> str:
+        return f"https://login.example.com/authorize?state={state}&redirect_uri={redirect_uri}"
+
+    def redeem(self, code: str, redirect_uri: str) -> CheckedGrant:
+        if code not in self.codes:
+            raise Refused("Mailchimp does not take the code.", code="invalid_grant", status=400)
+        key = self.codes.pop(code)
+        return CheckedGrant("us21", self._known[key].account, key)
+
+
+class FakeEntra:
+    def authorize_url(self, state: str, redirect_uri: str) -> str:
+        return f"https://entra.example.com/authorize?state={state}"
+
+    def redeem(self, code: str, redirect_uri: str) -> tuple[ExportUser, str]:
+        return ExportUser("export.user@contoso.example", "oid-9", "tenant-1", NOW), f"token-{code}"
+
+
+class FakeSession:
+    def __init__(self, account: FakeAccount) -> None:
+        self._account = account
+        self.calls = CallCounts()
+        self.closed = False
+
+    def _check(self) -> None:
+        if self._account.revoked:
+            raise Disconnected("The grant is gone.", code="apiKeyInvalid", status=401)
+
+    def audiences(self) -> list[Audience]:
+        self._check()
+        return self._account.audiences
+
+    def merge_fields(self, audience_id: str) -> list[MergeField]:
+        self._check()
+        if audience_id not in self._account.fields:
+            raise Refused("Mailchimp has no such thing.", code="notFound", status=404)
+        return self._account.fields[audience_id]
+
+    def close(self) -> None:
+        self.closed = True
+
+
+class FakeMailchimp:
+    def __init__(
+        self,
+        known: dict[str, FakeAccount],
+        secrets: MemorySecrets,
+        connections: Records[Connection],
+    ) -> None:
+        self._known, self._secrets, self._connections = known, secrets, connections
+        self.sessions: list[FakeSession] = []
+
+    def open(self, connection_id, on_throttled=None):
+        stored = self._connections.read(connection_id)
+        if stored is None or stored.value.secret_name not in self._secrets.kept:
+            raise Disconnected("Not connected.", code="notConnected")
+        session = FakeSession(self._known[self._secrets.kept[stored.value.secret_name]])
+        self.sessions.append(session)
+        return session
+
+
+@dataclass(frozen=True)
+class SegmentInfo:
+    name: str
+    display_name: str
+    member_count: int | None
+    refreshed_at: datetime | None
+    complete: bool = True
+
+
+@dataclass(frozen=True)
+class AttributeInfo:
+    name: str
+    data_type: str
+    semantic_type: str | None
+    suggested_for: str | None
+
+
+class FakeCatalogue:
+    broken: Exception | None = None
+
+    def segments(self) -> list[SegmentInfo]:
+        if self.broken:
+            raise self.broken
+        return [SegmentInfo("Segment_Vip", "VIP", 1200, NOW), SegmentInfo("New", "New", None, None)]
+
+    def attributes(self, segment: str | None) -> list[AttributeInfo]:
+        if segment not in (None, "Segment_Vip", "New"):
+            raise NotFound("There is no such segment.", code="segmentNotFound")
+        return [AttributeInfo("Email", "string", "IdentityServiceEmail", "email")]
+
+
+@dataclass(frozen=True)
+class OutcomeRow:
+    customer_id: str
+    email: str
+    segments: tuple[str, ...]
+    outcome: str
+    code: str
+    field: str
+
+
+@dataclass(frozen=True)
+class Sighting:
+    export_id: str
+    export_name: str
+    segments: tuple[str, ...]
+    in_audience: str
+    outcome: str
+    code: str
+    at: datetime | None
+
+
+@dataclass(frozen=True)
+class Receipt:
+    id: str
+    at: datetime
+    exports: int
+    records: int
+    deleted_in_mailchimp: int
+
+
+@dataclass
+class FakeRuns:
+    """Runs that start once while active and obey the states of run.py."""
+
+    exports: Records[Export]
+    clock: Callable[[], datetime]
+    kept: dict[str, Run] = field(default_factory=dict)
+    rows: list[OutcomeRow] = field(default_factory=list)
+    people: dict[str, list[Sighting]] = field(default_factory=dict)
+
+    def start(self, export_id: str, trigger: Trigger, mode: Mode, requested_by: str) -> Run:
+        stored = self.exports.read(export_id)
+        if stored is None:
+            raise NotFound("There is no such export.", code="exportNotFound")
+        if stored.value.connection_id is None:
+            raise Conflict("The export has no connection.", code="noConnection")
+        for run in self.kept.values():
+            if run.export_id == export_id and run.is_active:
+                return run
+        run = Run(
+            id=f"run-{len(self.kept) + 1}",
+            export_id=export_id,
+            trigger=trigger,
+            mode=mode,
+            requested_by=requested_by,
+            queued_at=self.clock(),
+            progress=Progress(profiles_total=10),
+        )
+        self.kept[run.id] = run
+        return run
+
+    def run_all(self, requested_by: str) -> list[Run]:
+        return [
+            self.start(s.value.id, Trigger.ON_DEMAND, Mode.EXPORT, requested_by)
+            for s in self.exports.all()
+            if s.value.schedule.enabled and s.value.connection_id
+        ]
+
+    def run(self, run_id: str) -> Run:
+        if run_id not in self.kept:
+            raise NotFound("There is no such run.", code="runNotFound")
+        return self.kept[run_id]
+
+    def runs(self, export_id: str | None, status: RunStatus | None, top: int) -> list[Run]:
+        found = [
+            run
+            for run in reversed(self.kept.values())
+            if export_id in (None, run.export_id) and status in (None, run.status)
+        ]
+        return found[:top]
+
+    def move(self, run_id: str, **changes: object) -> Run:
+        self.kept[run_id] = replace(self.run(run_id), **changes)
+        return self.kept[run_id]
+
+    def cancel(self, run_id: str, by: str) -> Run:
+        if self.run(run_id).is_over:
+            raise Conflict("The run is over.", code="runOver")
+        return self.move(run_id, cancel_requested=True)
+
+    def confirm(self, run_id: str, by: str) -> Run:
+        if self.run(run_id).status is not RunStatus.AWAITING_CONFIRMATION:
+            raise Conflict("The run waits for nothing.", code="notAwaiting")
+        return self.move(run_id, status=RunStatus.SENDING)
+
+    def retry(self, run_id: str, by: str) -> Run:
+        return self.start(self.run(run_id).export_id, Trigger.RETRY, Mode.EXPORT, by)
+
+    def outcomes(self, run_id: str, only: str | None) -> Iterator[OutcomeRow]:
+        self.run(run_id)
+        return (row for row in self.rows if only in (None, row.outcome))
+
+    def undo(self, run_id: str, by: str) -> Run:
+        return self.start(self.run(run_id).export_id, Trigger.RETRY, Mode.EXPORT, by)
+
+    def search(self, email: str) -> list[Sighting]:
+        return self.people.get(email.lower(), [])
+
+    def erase(self, email: str, in_mailchimp: bool, by: str) -> Receipt:
+        gone = self.people.pop(email.lower(), [])
+        return Receipt("receipt-1", self.clock(), len(gone), len(gone), int(in_mailchimp))
+
+
+class World:
+    """Everything behind the site, to look at and to disturb."""
+
+    def __init__(self, role: Role | None = Role.ADMINISTRATOR, **changes: object) -> None:
+        self.now = NOW
+        self.connections: MemoryRecords[Connection] = MemoryRecords()
+        self.exports: MemoryRecords[Export] = MemoryRecords()
+        self.audit: MemoryRecords[AuditEntry] = MemoryRecords()
+        self.schedule: MemoryRecords[Schedule] = MemoryRecords()
+        self.secrets = MemorySecrets()
+        self.accounts = fake_accounts()
+        self.doors = FakeDoors(self.accounts)
+        self.mailchimp = FakeMailchimp(self.accounts, self.secrets, self.connections)
+        self.catalogue = FakeCatalogue()
+        self.runs = FakeRuns(self.exports, self.clock)
+        self.used_nonces: set[str] = set()
+        ids = (f"id{number}" for number in itertools.count(1))
+        chance = (f"random{number}" for number in itertools.count(1))
+        states = SignedStates(
+            lambda: b"k" * 32,
+            self._use_once,
+            now=lambda: self.now.timestamp(),
+            random_text=lambda: next(chance),
+        )
+        desk = Desk(
+            doorkeeper=Doorkeeper(False, False, Principal("dev-1", "Ada", role)),
+            connections=self.connections,
+            exports=self.exports,
+            audit=self.audit,
+            schedule=self.schedule,
+            secrets=self.secrets,
+            mailchimp=self.mailchimp,
+            catalogue=self.catalogue,
+            key_door=self.doors,
+            clock=self.clock,
+            new_id=lambda: next(ids),
+            start=self.runs.start,
+            run_all=self.runs.run_all,
+            run=self.runs.run,
+            runs=self.runs.runs,
+            cancel=self.runs.cancel,
+            confirm=self.runs.confirm,
+            retry=self.runs.retry,
+            outcomes=self.runs.outcomes,
+            undo=self.runs.undo,
+            search=self.runs.search,
+            erase=self.runs.erase,
+            sign_in_states=states,
+            mailchimp_door=self.doors,
+            entra_door=FakeEntra(),
+            public_url="http://localhost:7071",
+        )
+        self.sit_at(replace(desk, **changes))
+
+    def sit_at(self, desk: Desk) -> None:
+        self.desk = desk
+        self.site = Site(desk, routes_for(desk))
+
+    def seen_by(self, role: Role | None, name: str = "Bob") -> World:
+        """The same world as another caller sees it."""
+        other = object.__new__(World)
+        other.__dict__.update(self.__dict__)
+        keeper = Doorkeeper(False, False, Principal("dev-2", name, role))
+        other.sit_at(replace(self.desk, doorkeeper=keeper))
+        return other
+
+    def clock(self) -> datetime:
+        return self.now
+
+    def pass_time(self, seconds: float) -> None:
+        self.now += timedelta(seconds=seconds)
+
+    def _use_once(self, nonce: str) -> bool:
+        is_new = nonce not in self.used_nonces
+        self.used_nonces.add(nonce)
+        return is_new
