@@ -21,8 +21,8 @@ from azure.data.tables import TableClient, TableServiceClient
 from azure.identity import DefaultAzureCredential, ManagedIdentityCredential
 from azure.keyvault.secrets import SecretClient
 from azure.storage.blob import BlobServiceClient, ContainerClient
-from azure.storage.blob import ExponentialRetry as BlobRetry
-from azure.storage.queue import ExponentialRetry as QueueRetry
+from azure.storage.blob import LinearRetry as BlobRetry
+from azure.storage.queue import LinearRetry as QueueRetry
 from azure.storage.queue import QueueServiceClient
 from requests.adapters import HTTPAdapter
 
@@ -50,6 +50,7 @@ C = TypeVar("C")
 class Calling:
     """How calls to Azure are made; times in seconds.
 
+    `backoff` is the pause before a second try; it grows for tables and stays for the others.
     `read_timeout` must be longer than a table query may take (5 s) and a 4 MB block needs on a
     slow line; `connections` is the number of threads that may call at once.
     """
@@ -180,8 +181,7 @@ class StorageClients:
 
     def _storage_retry(self) -> dict[str, Any]:
         return {
-            "initial_backoff": self._calling.backoff,
-            "increment_base": 2,
+            "backoff": self._calling.backoff,
             "retry_total": self._calling.retries,
             "random_jitter_range": self._calling.backoff / 2,
         }

@@ -9,13 +9,14 @@ https://learn.microsoft.com/azure/key-vault/general/soft-delete-overview
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from http import HTTPStatus
 
 from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
 from azure.keyvault.secrets import SecretClient
 
-from shared.errors import Unavailable
+from shared.errors import ConfigError, Unavailable
 from shared.storage.failures import told
 from shared.storage.secrets import secret_name, secret_value
 
@@ -35,7 +36,7 @@ class VaultSecrets:
 
     def get(self, name: str) -> str | None:
         """The secret, or None."""
-        with told("Key Vault"):
+        with _asking():
             try:
                 return self._client.get_secret(secret_name(name)).value
             except ResourceNotFoundError:
@@ -45,7 +46,7 @@ class VaultSecrets:
         """Keep a secret. Unavailable when an earlier one is still being deleted or recovered."""
         name, value = secret_name(name), secret_value(value)
         for _ in range(_TRIES):
-            with told("Key Vault"):
+            with _asking():
                 try:
                     self._client.set_secret(name, value)
                 except HttpResponseError as error:
@@ -60,7 +61,7 @@ class VaultSecrets:
 
     def delete(self, name: str) -> None:
         """Delete a secret; gone already is fine."""
-        with told("Key Vault"):
+        with _asking():
             try:
                 self._client.begin_delete_secret(secret_name(name))
             except ResourceNotFoundError:
@@ -68,9 +69,21 @@ class VaultSecrets:
 
     def _recover(self, name: str) -> None:
         """Ask for a deleted secret back; it may still be on its way out, or back already."""
-        with told("Key Vault"):
+        with _asking():
             try:
                 self._client.begin_recover_deleted_secret(name)
             except HttpResponseError as error:
                 if error.status_code not in (HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT):
                     raise
+
+
+@contextmanager
+def _asking() -> Iterator[None]:
+    """Calls to the vault; its errors are told in our words."""
+    try:
+        with told("Key Vault"):
+            yield
+    except ValueError:
+        # The SDK found that whoever answers is no key vault; it has got no token.
+        message = "KEY_VAULT_URL does not lead to a key vault."
+        raise ConfigError(message, code="keyVaultMissing") from None

@@ -1,0 +1,166 @@
+"""Files behave as shared/exports/needs.py says, on a real blob service."""
+
+import hashlib
+import os
+import tracemalloc
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from shared.errors import Conflict, InputError, NotFound, Unavailable
+from shared.exports.needs import Files
+from shared.storage.clients import BLOCK, StorageClients
+from shared.storage.files import BlobFiles
+
+
+@pytest.fixture
+def files(clients: StorageClients, name: str) -> Files:
+    return BlobFiles(clients, name)
+
+
+def test_a_file_comes_back_as_it_was_and_can_be_overwritten(files: Files) -> None:
+    files.write("a/b", b"one")
+    files.write("a/b", b"two")
+    assert files.read("a/b") == b"two"
+
+
+def test_a_file_written_once_stays(files: Files) -> None:
+    files.write("a", b"one", once=True)
+    with pytest.raises(Conflict):
+        files.write("a", b"two", once=True)
+    assert files.read("a") == b"one"
+
+
+def test_of_many_who_write_a_file_once_one_succeeds(files: Files) -> None:
+    def write(number: int) -> bool:
+        try:
+            files.write("a", bytes([number]), once=True)
+        except Conflict:
+            return False
+        return True
+
+    with ThreadPoolExecutor(16) as pool:
+        won = list(pool.map(write, range(16)))
+    assert won.count(True) == 1
+    assert files.read("a") == bytes([won.index(True)])
+
+
+@pytest.mark.parametrize(
+    ("start", "length", "expected"),
+    [
+        (0, None, b"0123456789"),
+        (3, None, b"3456789"),
+        (3, 4, b"3456"),
+        (8, 100, b"89"),
+        (10, None, b""),
+        (99, 5, b""),
+        (2, 0, b""),
+    ],
+)
+def test_a_range_ends_where_the_file_ends(
+    files: Files, start: int, length: int | None, expected: bytes
+) -> None:
+    files.write("a", b"0123456789")
+    assert files.read("a", start, length) == expected
+
+
+def test_an_empty_file_is_a_file(files: Files, tmp_path: Path) -> None:
+    files.write("a", b"")
+    assert files.read("a") == b""
+    assert files.read("a", 0, 10) == b""
+    files.download("a", tmp_path / "a")
+    assert (tmp_path / "a").read_bytes() == b""
+    files.upload(tmp_path / "a", "b")
+    assert files.read("b") == b""
+
+
+def test_what_is_not_there_is_not_found(files: Files, tmp_path: Path) -> None:
+    for _ in range(2):  # before the container is there, and after
+        with pytest.raises(NotFound):
+            files.read("a")
+        with pytest.raises(NotFound):
+            files.read("a", 5, 5)
+        with pytest.raises(NotFound):
+            files.download("a", tmp_path / "a")
+        assert list(files.names("")) == []
+        files.delete("a")
+        files.write("other", b"")
+        files.delete("other")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_large_file_goes_through_in_blocks(files: Files, tmp_path: Path) -> None:
+    size = 16 * BLOCK + 1
+    source = tmp_path / "source"
+    source.write_bytes(os.urandom(BLOCK) * 16 + b"x")
+    tracemalloc.start()
+    files.upload(source, "large")
+    files.download("large", tmp_path / "copy")
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert _digest(tmp_path / "copy") == _digest(source)
+    assert (tmp_path / "copy").stat().st_size == size
+    # Three blocks are used; the SDK reserves eight more for a list of as many places as bytes.
+    assert peak < 13 * BLOCK
+    assert files.read("large", size - 3, 10)[-1:] == b"x"
+
+
+def test_a_download_replaces_what_was_there(files: Files, tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(b"old and long")
+    files.write("a", b"new")
+    files.download("a", tmp_path / "a")
+    assert [path.read_bytes() for path in tmp_path.iterdir()] == [b"new"]
+
+
+def test_names_come_in_order_below_their_prefix(files: Files) -> None:
+    for name in ("b/2", "a/10", "b/1", "a/9", "ab", "한글/이름 1?#%.csv", "it's/&=+"):
+        files.write(name, name.encode())
+    assert list(files.names("a/")) == ["a/10", "a/9"]
+    assert list(files.names("b/")) == ["b/1", "b/2"]
+    assert list(files.names("none")) == []
+    everything = list(files.names(""))
+    assert everything == sorted(everything)
+    assert [files.read(name) for name in everything] == [name.encode() for name in everything]
+
+
+@pytest.mark.parametrize(
+    "name", ["", "/a", "a/", "a//b", "../a", "a/./b", "a\\b", "a\n", "x" * 1025]
+)
+def test_what_is_no_relative_path_is_refused(files: Files, name: str) -> None:
+    with pytest.raises(InputError):
+        files.write(name, b"")
+    with pytest.raises(InputError):
+        files.read(name)
+
+
+def test_32_threads_share_the_connections(files: Files, caplog: pytest.LogCaptureFixture) -> None:
+    def write_and_read(number: int) -> bytes:
+        files.write(f"a/{number}", b"%d" % number)
+        return files.read(f"a/{number}")
+
+    with caplog.at_level("DEBUG"), ThreadPoolExecutor(32) as pool:
+        assert list(pool.map(write_and_read, range(128))) == [b"%d" % n for n in range(128)]
+    assert [record for record in caplog.records if "pool" in record.getMessage()] == []
+
+
+def test_nobody_at_the_other_end_means_unavailable(
+    unreachable: StorageClients, tmp_path: Path
+) -> None:
+    files = BlobFiles(unreachable)
+    (tmp_path / "a").write_bytes(b"x")
+    for call in (
+        lambda: files.read("a"),
+        lambda: files.write("a", b""),
+        lambda: files.upload(tmp_path / "a", "a"),
+        lambda: files.download("a", tmp_path / "b"),
+        lambda: list(files.names("")),
+        lambda: files.delete("a"),
+    ):
+        with pytest.raises(Unavailable):
+            call()
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

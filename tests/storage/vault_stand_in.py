@@ -1,0 +1,152 @@
+"""A key vault on this machine: https, the challenge, soft delete that cannot be purged.
+
+It speaks as much of the protocol as azure-keyvault-secrets uses
+(https://learn.microsoft.com/rest/api/keyvault/secrets), and like the real one it takes a while to
+delete and to recover: so many calls, not seconds.
+"""
+
+import datetime
+import ipaddress
+import json
+import ssl
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+TOKEN = "token-of-the-identity"
+
+
+@dataclass
+class Vault:
+    """What the vault holds. `slowness` calls are refused while a deletion or recovery goes on."""
+
+    url: str = ""
+    slowness: int = 0
+    fail_with: int | None = None
+    live: dict[str, list[str]] = field(default_factory=dict)
+    deleted: dict[str, list[str]] = field(default_factory=dict)
+    busy: dict[str, int] = field(default_factory=dict)
+    agents: set[str] = field(default_factory=set)
+
+    def answer(self, method: str, parts: list[str], body: dict[str, Any]) -> tuple[int, Any]:
+        """Status and JSON for a call."""
+        if self.fail_with:
+            return self.fail_with, _error("Broken")
+        kind, name = parts[0], parts[1].lower()
+        if self.busy.get(name, 0) > 0:
+            self.busy[name] -= 1
+            return (409, _error("Conflict")) if method != "GET" else (404, _error("SecretNotFound"))
+        if kind == "deletedsecrets" and method == "POST" and parts[2] == "recover":
+            if name not in self.deleted:
+                return 404, _error("SecretNotFound")
+            self.live[name] = self.deleted.pop(name)
+            self.busy[name] = self.slowness
+            return 200, self._bundle(name)
+        if kind != "secrets":
+            return 404, _error("NotFound")
+        if method == "PUT":
+            if name in self.deleted:
+                return 409, _error("Conflict")
+            self.live.setdefault(name, []).append(body["value"])
+            return 200, self._bundle(name)
+        if name not in self.live:
+            return 404, _error("SecretNotFound")
+        if method == "DELETE":
+            bundle = self._bundle(name)
+            self.deleted[name] = self.live.pop(name)
+            self.busy[name] = self.slowness
+            return 200, {**bundle, "recoveryId": f"{self.url}/deletedsecrets/{name}"}
+        return 200, self._bundle(name)
+
+    def _bundle(self, name: str) -> dict[str, Any]:
+        versions = self.live[name]
+        identity = f"{self.url}/secrets/{name}/{len(versions):032x}"
+        return {"id": identity, "value": versions[-1], "attributes": {"enabled": True}}
+
+
+def _error(code: str) -> dict[str, Any]:
+    return {"error": {"code": code, "message": "the vault's own words"}}
+
+
+@contextmanager
+def vault_stand_in(folder: Path) -> Iterator[tuple[Vault, Path]]:
+    """A running vault and the certificate with which it can be reached."""
+    certificate, key = make_certificate(folder)
+    vault = Vault()
+
+    class Calls(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def _call(self) -> None:
+            body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            vault.agents.add(self.headers.get("User-Agent", ""))
+            if self.headers.get("Authorization") != f"Bearer {TOKEN}":
+                challenge = 'Bearer authorization="https://login.example/t", resource="https://v"'
+                self._send(401, _error("Unauthorized"), {"WWW-Authenticate": challenge})
+                return
+            parts = self.path.split("?")[0].strip("/").split("/")
+            self._send(*vault.answer(self.command, parts, json.loads(body or b"{}")), {})
+
+        do_GET = do_PUT = do_POST = do_DELETE = _call
+
+        def _send(self, status: int, value: Any, headers: dict[str, str]) -> None:
+            content = json.dumps(value).encode()
+            self.send_response(status)
+            for name, text in headers.items():
+                self.send_header(name, text)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    with ThreadingHTTPServer(("127.0.0.1", 0), Calls) as server:
+        server.daemon_threads = True
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+        vault.url = f"https://127.0.0.1:{server.server_port}"
+        threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+        yield vault, certificate
+        server.shutdown()
+
+
+def make_certificate(folder: Path) -> tuple[Path, Path]:
+    """A certificate for 127.0.0.1 and its key, as files."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
+    now = datetime.datetime.now(datetime.UTC)
+    address = x509.IPAddress(ipaddress.ip_address("127.0.0.1"))
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - datetime.timedelta(days=1))
+        .not_valid_after(now + datetime.timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([address]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    certificate_file, key_file = folder / "certificate.pem", folder / "certificate.key"
+    certificate_file.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+    key_file.write_bytes(
+        key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+    )
+    return certificate_file, key_file
