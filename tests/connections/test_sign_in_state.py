@@ -1,0 +1,123 @@
+"""A state comes back once, in time, to the same person in the same browser, or not at all."""
+
+from __future__ import annotations
+
+import itertools
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shared.connections.sign_in_state import (
+    LIFE_SECONDS,
+    SignedStates,
+    SignInState,
+    check,
+    sign,
+)
+from shared.errors import ConfigError
+
+if TYPE_CHECKING:
+    from shared.connections.sign_in import SignInStates
+
+KEY = b"k" * 32
+STATE = SignInState("mailchimp", "c1", "ada", 1000, "n0nce")
+
+
+def checked(text, **more):
+    asked = {"purpose": "mailchimp", "principal_id": "ada", "browser": "b", "key": KEY, "now": 1010}
+    return check(text, **{**asked, **more})
+
+
+def test_a_state_comes_back_as_it_left():
+    assert checked(sign(STATE, "b", KEY)) == STATE
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"purpose": "entra"},
+        {"principal_id": "eve"},
+        {"browser": "another"},
+        {"browser": ""},
+        {"browser": "ü"},
+        {"key": b"x" * 32},
+    ],
+)
+def test_a_state_of_another_person_purpose_browser_or_app_is_refused(change):
+    with pytest.raises(ConfigError) as caught:
+        checked(sign(STATE, "b", KEY), **change)
+    assert caught.value.code == "signInInvalid"
+
+
+def test_a_state_bound_to_no_browser_is_never_good():
+    with pytest.raises(ConfigError):
+        checked(sign(STATE, "", KEY), browser="")
+
+
+@pytest.mark.parametrize(
+    ("now", "code"),
+    [
+        (1000 + LIFE_SECONDS, None),
+        (1001 + LIFE_SECONDS, "signInExpired"),
+        (940, None),
+        (939, "signInExpired"),
+    ],
+)
+def test_a_state_lives_ten_minutes(now, code):
+    text = sign(STATE, "b", KEY)
+    if code is None:
+        assert checked(text, now=now) == STATE
+        return
+    with pytest.raises(ConfigError) as caught:
+        checked(text, now=now)
+    assert caught.value.code == code
+
+
+@given(st.text())
+def test_no_text_is_taken_for_a_state(text):
+    with pytest.raises(ConfigError):
+        checked(text)
+
+
+@given(st.integers(min_value=0), st.characters())
+def test_a_state_changed_anywhere_is_refused(at, other):
+    text = sign(STATE, "b", KEY)
+    at %= len(text)
+    changed = text[:at] + other + text[at + 1 :]
+    if changed != text:
+        with pytest.raises(ConfigError):
+            checked(changed)
+
+
+def test_a_state_hides_nothing_and_shows_no_key():
+    text = sign(STATE, "browser-value", KEY)
+    assert "browser-value" not in text
+    assert set(text) <= set("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.")
+
+
+def test_a_state_is_redeemed_once():
+    used: set[str] = set()
+
+    def use_once(nonce: str) -> bool:
+        new = nonce not in used
+        used.add(nonce)
+        return new
+
+    numbers = itertools.count()
+    clock = [1000.0]
+    states: SignInStates = SignedStates(
+        lambda: KEY, use_once, now=lambda: clock[0], random_text=lambda: f"r{next(numbers)}"
+    )
+    state, cookie = states.issue("mailchimp", "c1", "ada")
+    other, other_cookie = states.issue("mailchimp", "c2", "ada")
+    with pytest.raises(ConfigError):
+        states.redeem(state, "mailchimp", "ada", other_cookie)
+    assert states.redeem(state, "mailchimp", "ada", cookie) == "c1"
+    with pytest.raises(ConfigError) as caught:
+        states.redeem(state, "mailchimp", "ada", cookie)
+    assert caught.value.code == "signInUsed"
+    clock[0] += LIFE_SECONDS + 1
+    with pytest.raises(ConfigError):
+        states.redeem(other, "mailchimp", "ada", other_cookie)

@@ -1,0 +1,384 @@
+"""Getting a grant: through Mailchimp's sign-in page, or with an API key; and opening sessions."""
+
+from __future__ import annotations
+
+import datetime
+from urllib.parse import parse_qs, urlencode, urlsplit
+
+import pytest
+import requests
+
+from sandbox.mailchimp import Sandbox
+from shared.connections.connection import (
+    Connection,
+    ConnectionStatus,
+    Consent,
+    Grant,
+    GrantKind,
+)
+from shared.connections.needs import KeyDoor, OAuthDoor
+from shared.errors import ConfigError, Disconnected, Refused, Unavailable
+from shared.exports.needs import Mailchimp, MailchimpSession
+from shared.mailchimp import oauth
+from shared.mailchimp.address import API_URL, LOGIN_URL, api_base, login_base
+from shared.mailchimp.connect import ApiKeyDoor, MailchimpSignIn
+from shared.mailchimp.gateway import MailchimpGateway
+from tests.mailchimp.double import RESET, Answer, Double, html, json
+
+BACK = "http://127.0.0.1:7071/api/oauth/mailchimp/callback"
+NOW = datetime.datetime(2026, 11, 23, tzinfo=datetime.UTC)
+
+
+def connection(kind=GrantKind.API_KEY, data_centre="us1", status=ConnectionStatus.CONNECTED):
+    grant = Grant(kind, data_centre, "acc", "Acme", NOW, "me")
+    consent = Consent("me", NOW, "en", "1")
+    return Connection("c1", "Acme", consent, status=status, grant=grant)
+
+
+def gateway_to(url, time, stored=None, secret=None):
+    return MailchimpGateway(
+        lambda connection_id: stored,
+        lambda name: secret if name == "mailchimp-c1" else None,
+        clock=time.clock,
+        sleep=time.sleep,
+        random=lambda: 0.5,
+        api_url=url,
+    )
+
+
+class Browser:
+    """Somebody at Mailchimp's sign-in page."""
+
+    def __init__(self, box: Sandbox) -> None:
+        self.box = box
+
+    def decide(self, url: str, decision: str = "allow") -> dict[str, str]:
+        """What the callback is called with."""
+        shown = requests.get(url, timeout=10)
+        assert shown.status_code == 200, shown.text
+        asked = {name: values[0] for name, values in parse_qs(urlsplit(url).query).items()}
+        form = {**asked, "account": self.box.account.id, "decision": decision}
+        answer = requests.post(
+            f"{self.box.url}/oauth2/authorize", data=form, timeout=10, allow_redirects=False
+        )
+        back = urlsplit(answer.headers["Location"])
+        assert f"{back.scheme}://{back.netloc}{back.path}" == BACK
+        return {name: values[0] for name, values in parse_qs(back.query).items()}
+
+
+@pytest.fixture
+def app(box):
+    return box.app(BACK)
+
+
+@pytest.fixture
+def sign_in(box, app, time):
+    gateway = gateway_to(box.api_url, time)
+    return MailchimpSignIn(box.url, app.client_id, app.client_secret, gateway.open_with)
+
+
+def test_somebody_signs_in_and_the_account_is_known(box, sign_in):
+    url = sign_in.authorize_url("st&te=1", BACK)
+    back = Browser(box).decide(url)
+    assert back["state"] == "st&te=1"
+    grant = sign_in.redeem(back["code"], BACK)
+    assert grant.account.id == box.account.id
+    assert grant.account.name == "Sandbox"
+    assert grant.data_centre == "us1"
+    assert grant.secret not in repr(grant)
+
+
+def test_two_connections_of_one_account_share_token_and_account(box, sign_in):
+    grants = [
+        sign_in.redeem(
+            Browser(box).decide(sign_in.authorize_url("s", BACK))["code"],
+            BACK,
+        )
+        for _ in range(2)
+    ]
+    assert grants[0] == grants[1]
+
+
+def test_a_code_works_once(box, sign_in):
+    code = Browser(box).decide(sign_in.authorize_url("s", BACK))["code"]
+    sign_in.redeem(code, BACK)
+    with pytest.raises(Refused) as caught:
+        sign_in.redeem(code, BACK)
+    assert (caught.value.code, caught.value.field) == ("signInRefused", "invalid_grant")
+
+
+def test_a_wrong_secret_or_another_way_back_is_refused(box, app, sign_in, time):
+    code = Browser(box).decide(sign_in.authorize_url("s", BACK))["code"]
+    with pytest.raises(Refused):
+        sign_in.redeem(code, BACK + "/else")
+    wrong = MailchimpSignIn(
+        box.url, app.client_id, "wrong", gateway_to(box.api_url, time).open_with
+    )
+    with pytest.raises(Refused) as caught:
+        wrong.redeem("abc", BACK)
+    assert caught.value.field == "invalid_client"
+
+
+def test_a_token_that_expires_in_0_never_expires(box, sign_in, time):
+    code = Browser(box).decide(sign_in.authorize_url("s", BACK))["code"]
+    grant = sign_in.redeem(code, BACK)
+    time.now += 10 * 365 * 86400
+    stored = connection(GrantKind.OAUTH, grant.data_centre)
+    session = gateway_to(box.api_url, time, stored, grant.secret).open("c1")
+    assert session.account() == grant.account
+    session.close()
+
+
+TOKEN = json('{"access_token":"0123456789abcdef","expires_in":0,"scope":null}')
+
+
+def signing_in_at(server, time):
+    api = gateway_to(f"{server.url}/3.0", time)
+    return MailchimpSignIn(server.url, "id", "secret", api.open_with)
+
+
+@pytest.mark.parametrize(
+    "dc",
+    [
+        "evil.example.com",
+        "us1.evil.com/",
+        "us1@evil",
+        "US1",
+        "us1234",
+        "u1",
+        "",
+        "us1\n",
+        "us1#",
+        None,
+        7,
+    ],
+)
+def test_only_a_checked_data_centre_is_believed(dc, time):
+    metadata = json('{"dc":' + (f'"{dc}"' if isinstance(dc, str) else str(dc or "null")) + "}")
+    if dc == "us1\n":
+        metadata = json('{"dc":"us1\\n"}')
+    with Double(TOKEN, metadata) as server:
+        with pytest.raises(ConfigError):
+            signing_in_at(server, time).redeem("code", BACK)
+        assert [asked.target for asked in server.asked] == ["/oauth2/token", "/oauth2/metadata"]
+
+
+def test_api_endpoint_and_login_url_are_never_called(time):
+    with Double(json("{}")) as evil:
+        metadata = json(
+            f'{{"dc":"us1","api_endpoint":"{evil.url}","login_url":"{evil.url}","user_id":1}}'
+        )
+        account = json('{"account_id":"acc","account_name":"Acme"}')
+        with Double(TOKEN, metadata, json("{}"), account) as server:
+            grant = signing_in_at(server, time).redeem("code", BACK)
+            targets = [asked.target.partition("?")[0] for asked in server.asked]
+            assert targets == ["/oauth2/token", "/oauth2/metadata", "/3.0/ping", "/3.0/"]
+            assert server.asked[1].headers["authorization"] == "OAuth 0123456789abcdef"
+            assert server.asked[2].headers["authorization"] == "Bearer 0123456789abcdef"
+        assert evil.asked == []
+    assert grant.account.id == "acc"
+
+
+def test_the_secret_goes_in_the_body_and_never_into_an_address(time):
+    with Double(json('{"error":"invalid_grant"}')) as server:
+        with pytest.raises(Refused):
+            signing_in_at(server, time).redeem("c0de", BACK)
+        asked = server.asked[0]
+    assert asked.target == "/oauth2/token"
+    assert "authorization" not in asked.headers
+    form = {name: values[0] for name, values in parse_qs(asked.body.decode()).items()}
+    assert form == {
+        "grant_type": "authorization_code",
+        "client_id": "id",
+        "client_secret": "secret",
+        "redirect_uri": BACK,
+        "code": "c0de",
+    }
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        json('{"error":"invalid_grant"}', 400),
+        json('{"error":"invalid_grant"}', 200),
+        json('{"error":"ada@example.org is bad"}', 400),
+        json('{"error":{"x":1}}', 400),
+    ],
+)
+def test_an_error_in_the_answer_counts_whatever_its_status(answer, time):
+    with Double(answer) as server:
+        with pytest.raises(Refused) as caught:
+            signing_in_at(server, time).redeem("code", BACK)
+        assert len(server.asked) == 1
+    assert "example.org" not in str(caught.value) + caught.value.field
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        RESET,
+        html(200),
+        html(502),
+        json("{"),
+        json("[]"),
+        json("{}"),
+        json('{"access_token":""}'),
+        json('{"access_token":"two words"}'),
+        json('{"access_token":5}'),
+        json('{"access_token":"0123456789"}', 500),
+        Answer(302, b"", {"Location": "/elsewhere"}),
+        json(b" " * 200_000 + b"{}"),
+    ],
+)
+def test_a_broken_answer_is_unavailable_and_the_code_is_not_sent_again(answer, time):
+    with Double(answer) as server:
+        with pytest.raises(Unavailable) as caught:
+            signing_in_at(server, time).redeem("c0de-here", BACK)
+        assert len(server.asked) == 1
+    assert "c0de-here" not in repr(caught.value) + repr(caught.value.__cause__)
+
+
+def test_a_metadata_page_that_hangs_is_given_up(time, monkeypatch):
+    monkeypatch.setattr(oauth, "TIMEOUT", (5.0, 0.2))
+    with (
+        Double(TOKEN, Answer(cut=0, end="hang")) as server,
+        pytest.raises(Unavailable),
+    ):
+        signing_in_at(server, time).redeem("code", BACK)
+
+
+def test_an_api_key_is_checked_with_mailchimp(box, time):
+    door = ApiKeyDoor(gateway_to(box.api_url, time).open_with)
+    grant = door.check(f"  {box.api_key}\n")
+    assert grant.secret == box.api_key
+    assert grant.account.id == box.account.id
+    assert box.calls.count("GET", "/ping") == 1
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "",
+        "abc",
+        "0123456789abcdef0123456789abcdef",
+        "0123456789abcdef0123456789abcdef-",
+        "0123456789abcdef0123456789abcdef-evil.com",
+        "0123456789abcdef0123456789abcdef-us1.evil.com",
+        "0123456789abcdef0123456789abcdef-us1/..",
+        "0123456789abcdef 0123456789abcdef-us1",
+        "über0123456789-us1",
+    ],
+)
+def test_what_is_no_api_key_never_leaves(key, time):
+    with Double(json("{}")) as server:
+        with pytest.raises(ConfigError) as caught:
+            ApiKeyDoor(gateway_to(server.url, time).open_with).check(key)
+        assert server.asked == []
+    assert caught.value.faults[0].field == "apiKey"
+
+
+def test_a_key_that_mailchimp_does_not_know_is_a_fault_of_the_key(box, time):
+    door = ApiKeyDoor(gateway_to(box.api_url, time).open_with)
+    with pytest.raises(ConfigError) as caught:
+        door.check("f" * 32 + "-us1")
+    assert caught.value.code == "apiKeyRefused"
+    box.disable()
+    with pytest.raises(ConfigError) as disabled:
+        door.check(box.api_key)
+    assert disabled.value.code == "accountDisabled"
+
+
+def test_a_session_is_opened_with_the_stored_grant(box, app, time):
+    for kind, secret in (
+        (GrantKind.API_KEY, box.api_key),
+        (GrantKind.OAUTH, box.token(app)),
+    ):
+        gateway: Mailchimp = gateway_to(box.api_url, time, connection(kind), secret)
+        session: MailchimpSession = gateway.open("c1")
+        assert session.account().id == box.account.id
+        session.close()
+
+
+@pytest.mark.parametrize(
+    ("stored", "secret", "code"),
+    [
+        (None, "x", "notConnected"),
+        (connection(status=ConnectionStatus.RECONNECT), "x", "reconnect"),
+        (connection(status=ConnectionStatus.NOT_CONNECTED), "x", "reconnect"),
+        (connection(), None, "secretMissing"),
+        (connection(), "", "secretMissing"),
+    ],
+)
+def test_without_a_grant_there_is_no_session(stored, secret, code, time):
+    with pytest.raises(Disconnected) as caught:
+        gateway_to(API_URL, time, stored, secret).open("c1")
+    assert caught.value.code == code
+
+
+def test_a_stored_data_centre_is_checked_again(time):
+    with pytest.raises(ConfigError):
+        gateway_to(API_URL, time, connection(data_centre="evil.com/"), "x").open("c1")
+
+
+def test_a_revoked_token_and_a_disabled_account_are_disconnected(box, app, time):
+    gateway = gateway_to(box.api_url, time, connection(GrantKind.OAUTH), box.token(app))
+    session = gateway.open("c1")
+    box.disable()
+    with pytest.raises(Disconnected) as disabled:
+        session.audiences()
+    box.disable(False)
+    box.revoke()
+    with pytest.raises(Disconnected) as revoked:
+        session.audiences()
+    session.close()
+    assert (disabled.value.code, revoked.value.code) == ("accountDisabled", "keyInvalid")
+
+
+def test_the_doors_keep_their_contracts(box, sign_in, time):
+    oauth_door: OAuthDoor = sign_in
+    key_door: KeyDoor = ApiKeyDoor(gateway_to(box.api_url, time).open_with)
+    assert oauth_door.authorize_url("s", BACK).startswith(f"{box.url}/oauth2/authorize?")
+    assert key_door.check(box.api_key).data_centre == "us1"
+
+
+def test_the_sign_in_address_is_mailchimp_s_with_everything_escaped():
+    url = oauth.authorize_url(LOGIN_URL, "i&d", BACK, "s=t")
+    query = {"response_type": "code", "client_id": "i&d", "redirect_uri": BACK, "state": "s=t"}
+    assert url == f"https://login.mailchimp.com/oauth2/authorize?{urlencode(query)}"
+
+
+def test_the_api_address_is_built_from_the_data_centre():
+    assert api_base(API_URL, "us21") == "https://us21.api.mailchimp.com/3.0"
+    assert api_base("http://127.0.0.1:8055/3.0/", "us1") == "http://127.0.0.1:8055/3.0"
+    assert api_base("http://[::1]:8055/3.0", "us1") == "http://[::1]:8055/3.0"
+    assert api_base("http://localhost:8055/{dc}", "us1") == "http://localhost:8055/us1"
+    assert api_base("https://us7.api.mailchimp.com/3.0", "us7").startswith("https://us7.")
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "",
+        "x",
+        "ftp://127.0.0.1/3.0",
+        "http://{dc}.api.mailchimp.com/3.0",
+        "https://evil.example/3.0",
+        "https://api.mailchimp.com.evil.example/3.0",
+        "http://127.0.0.1.evil.example/3.0",
+        "http://user:pw@127.0.0.1/3.0",
+        "http://10.0.0.1/3.0",
+        "http://169.254.169.254/{dc}",
+        "http://127.0.0.1:x/3.0",
+        "http://127.0.0.1/3.0?x=1",
+        "http://[::1",
+    ],
+)
+def test_the_api_is_nowhere_else(address):
+    with pytest.raises(ConfigError):
+        api_base(address, "us1")
+
+
+@pytest.mark.parametrize("address", ["", "http://login.mailchimp.com", "http://10.0.0.1", "x:y"])
+def test_the_sign_in_page_is_never_plain_http_elsewhere(address):
+    with pytest.raises(ConfigError):
+        login_base(address)
