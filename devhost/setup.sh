@@ -49,13 +49,13 @@ setup_python() {
     say "setup: installing Python packages"
     quietly "pip could not install the packages; is the network up?" \
         .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-input --retries 2 \
-        --require-hashes -r requirements.txt -r requirements-dev.txt
+        --no-compile --require-hashes -r requirements.txt -r requirements-dev.txt
 }
 
 setup_node() {
     tools=
     if command -v npm >/dev/null 2>&1 &&
-        node -e 'process.exit(Number(process.versions.node.split(".")[0]) < 20)' >/dev/null 2>&1; then
+        node -e 'process.exit(Number(process.versions.node.split(".")[0]) < 20 ? 1 : 0)' >/dev/null 2>&1; then
         npm=npm
     else
         say "setup: no Node.js 20 or newer here, taking one from PyPI"

@@ -3,6 +3,7 @@
 import functools
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -13,8 +14,8 @@ import pytest
 from devhost.processes import ROOT
 
 ENGINES = ("sdk", "runtime")
-# What the dev host needs beside the app's own packages; versions and hashes come from the lock file.
-PACKAGES = ("-r", "requirements.txt", "-c", "requirements-dev.txt", "werkzeug", "croniter")
+# What the dev host needs beside the app's own packages.
+HOST_PACKAGES = ("croniter==", "python-dateutil==")
 
 
 def interpreter_for(engine: str) -> Path:
@@ -33,17 +34,22 @@ def _with_runtime() -> Path | str:
     base = _python313()
     if base is None:
         return "Azure's worker library needs Python 3.13, and there is none on this machine"
-    locks = b"".join((ROOT / name).read_bytes() for name in (PACKAGES[1], PACKAGES[3]))
-    home = ROOT / ".cache" / f"python313-{hashlib.sha256(locks).hexdigest()[:12]}"
+    app = (ROOT / "requirements.txt").read_text()
+    development = (ROOT / "requirements-dev.txt").read_text()
+    entries = re.split(r"^(?=\w)", development, flags=re.MULTILINE)
+    locks = app + "".join(one for one in entries if one.startswith(HOST_PACKAGES))
+    home = ROOT / ".cache" / f"python313-{hashlib.sha256(locks.encode()).hexdigest()[:12]}"
     python, ready = home / "bin/python", home / ".ready"
     if ready.exists():
         return python
     shutil.rmtree(home, ignore_errors=True)
-    install = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-    for command in ([base, "-m", "venv", home], [*install, "--require-hashes", *PACKAGES]):
-        done = subprocess.run(command, cwd=ROOT, capture_output=True, timeout=600, check=False)
-        if done.returncode:
-            return "the packages for Python 3.13 could not be installed"
+    made = subprocess.run([base, "-m", "venv", home], capture_output=True, check=False)
+    (home / "requirements.txt").write_text(locks)
+    install = [python, "-m", "pip", "install", "--quiet", "--no-compile", "--require-hashes"]
+    install += ["-r", home / "requirements.txt"]
+    done = made.returncode == 0 and subprocess.run(install, capture_output=True, check=False)
+    if not done or done.returncode:
+        return "the packages for Python 3.13 could not be installed; is the network up?"
     ready.touch()
     return python
 
