@@ -1,0 +1,79 @@
+"""The cost page multiplies and adds correctly, from the assumptions that it states."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from infra.check import project
+
+ROOT = Path(__file__).parents[2]
+PAGE = (ROOT / "docs/cost.md").read_text(encoding="utf-8")
+TEMPLATES = project.templates_of(project.read_files(ROOT))
+
+
+def rows(title: str) -> list[list[str]]:
+    section = PAGE.split(f"## {title}\n", 1)[1].split("\n## ", 1)[0]
+    lines = [line for line in section.splitlines() if line.startswith("|")]
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[2:]]
+
+
+def number(cell: str) -> float:
+    return float(cell.replace(",", "").strip("*"))
+
+
+def test_every_product_and_the_sums_are_right() -> None:
+    sums = [0.0, 0.0, 0.0]
+    *items, total = rows("The bill")
+    assert len(items) == 10
+    for _, *cells in items:
+        *quantities, free, price, per, _, _, _ = map(number, cells)
+        for place, quantity in enumerate(quantities):
+            dollars = round(max(0.0, quantity - free) * price / per, 2)
+            assert dollars == number(cells[6 + place]), cells
+            sums[place] += dollars
+    assert [round(one, 2) for one in sums] == [number(cell) for cell in total[-3:]]
+
+
+def test_the_compute_follows_from_the_seconds() -> None:
+    seconds = [row for row in rows("What is assumed") if "seconds per day" in row[0]]
+    assert len(seconds) == 5
+    for place in range(3):
+        per_day = sum(number(row[1 + place]) for row in seconds)
+        assert per_day * 2 * 30 == number(rows("The bill")[0][1 + place])
+
+
+def test_the_seconds_of_sending_follow_from_the_calls() -> None:
+    assumed = {row[0]: row for row in rows("What is assumed")}
+    for place, people in enumerate((10_000, 100_000, 1_000_000), start=1):
+        changed = number(assumed["people who changed, per day"][place])
+        calls = number(assumed["calls to Mailchimp, per day"][place])
+        assert changed == people * 0.02
+        assert calls == -(-changed // 500)
+        assert number(assumed["sending, seconds per day"][place]) == -(-calls // 10) * 5
+
+
+def test_the_options_and_bounds_are_right() -> None:
+    assert [number(row[1]) for row in rows("Options")] == [
+        5 * 7.30 + 4 * 0.50,
+        round(2 * 2_628_000 * 0.000004, 2),
+        round(2 * 2 * 2_628_000 * 0.000004, 2),
+    ]
+    assert f"{40 * 2 * 86_400 * 0.000026:.2f} dollars" in PAGE
+    assert f"{(30 - 5) * 2.30:.2f} dollars" in PAGE
+
+
+def test_what_is_counted_is_what_is_deployed() -> None:
+    network = TEMPLATES["infra/modules/network.bicep"]
+    zones, endpoints = network.variables["zones"], network.variables["endpoints"]
+    assert isinstance(zones, list)
+    assert isinstance(endpoints, list)
+    assert f"{len(endpoints)} endpoints x 7.30 + {len(zones)} zones x 0.50" in PAGE
+    alerts = TEMPLATES["infra/modules/alerts.bicep"].variables["rows"]
+    assert isinstance(alerts, list)
+    assert {number(cell) for cell in rows("The bill")[7][1:4]} == {len(alerts)}
+    main = TEMPLATES[project.MAIN].parameters
+    assert main["instanceMemoryMB"].default == 2048
+    assert main["alwaysReadyHttpInstances"].default == 0
+    assert re.search(r"one in five minutes", PAGE)
+    assert main["tickSchedule"].default == "0 */5 * * * *"
