@@ -1,0 +1,158 @@
+"""The look inside, the levers, and the command line."""
+
+import json
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+
+from sandbox.mailchimp import AudienceView, Sandbox
+from tests.sandbox.conftest import Call, person
+
+
+def inside(box: Sandbox, method: str, path: str, body: Any = None) -> requests.Response:
+    return requests.request(method, f"{box.url}/sandbox{path}", json=body, timeout=30)
+
+
+def test_the_pages_show_what_is_held_and_escape_it(
+    box: Sandbox, call: Call, audience: AudienceView
+) -> None:
+    nasty = box.audience("<script>alert(1)</script>")
+    nasty.add("ada@example.com", merge_fields={"FNAME": "<b>"}, tags=["<i>"])
+    call("POST", "LIST", {"members": [person("bob@example.com")]})
+
+    overview = inside(box, "GET", "/").text
+    page = inside(box, "GET", f"/audiences/{nasty.id}").text
+
+    assert "Newsletter" in overview
+    assert "POST /lists/{list_id}" in overview
+    for text in (overview, page):
+        assert "<script>" not in text
+        assert "&lt;script&gt;" in text
+    assert "&lt;b&gt;" in page
+    assert "&lt;i&gt;" in page
+
+
+def test_everything_in_an_audience_can_be_streamed(box: Sandbox, audience: AudienceView) -> None:
+    for number in range(2500):
+        audience.add(f"p{number}@example.com", merge_fields={"FNAME": "Ada"}, tags=["VIP"])
+
+    lines = inside(box, "GET", f"/audiences/{audience.id}/members").text.splitlines()
+
+    assert len(lines) == 2500
+    assert json.loads(lines[7]) == {
+        "email_address": "p7@example.com",
+        "status": "subscribed",
+        "cause": "",
+        "merge_fields": {"FNAME": "Ada"},
+        "tags": ["VIP"],
+    }
+
+
+def test_people_and_audiences_are_made_from_outside(box: Sandbox) -> None:
+    account = inside(box, "POST", "/accounts", {"name": "Second"}).json()
+    made = inside(
+        box, "POST", "/audiences", {"name": "New", "account": account["id"], "doubleOptIn": True}
+    ).json()
+    gone = {"email_address": "gone@example.com", "status": "unsubscribed", "cause": "self"}
+    people = {"members": [gone, {"email_address": "here@example.com", "tags": ["VIP"]}]}
+
+    written = inside(box, "POST", f"/audiences/{made['id']}/members", people)
+    shown = inside(box, "GET", "/audiences").json()["value"]
+
+    assert written.json() == {"written": 2}
+    assert [a["statuses"] for a in shown] == [{"unsubscribed": 1, "subscribed": 1}]
+    assert shown[0]["tags"][0]["people"] == 1
+    assert box.calls.count() == 0
+
+
+def test_calls_are_counted_and_can_be_forgotten(box: Sandbox, call: Call) -> None:
+    call("POST", "LIST", {"members": [person("a@example.com"), person("b@example.com")]})
+    call("GET", "LIST/members/a@example.com")
+
+    counted = inside(box, "GET", "/calls").json()
+    last = inside(box, "GET", "/calls/last").text
+
+    assert counted["byRoute"] == {
+        "GET /lists/{list_id}/members/{subscriber_hash}": 1,
+        "POST /lists/{list_id}": 1,
+    }
+    assert (counted["membersCarried"], counted["peakInFlight"]) == (2, 1)
+    assert "example.com" not in last
+    assert inside(box, "DELETE", "/calls").json()["total"] == 0
+
+
+def test_switches_and_faults_from_outside(box: Sandbox, call: Call) -> None:
+    assert inside(box, "PATCH", "/options", {"language": "de"}).json()["language"] == "de"
+    assert inside(box, "PATCH", "/options", {"language": "xx"}).status_code == 400
+    assert inside(box, "PATCH", "/options", {"nonsense": 1}).status_code == 400
+    assert inside(box, "POST", "/faults", {"kind": "500", "times": 1}).status_code == 200
+    assert inside(box, "POST", "/faults", {"kind": "volcano"}).status_code == 400
+
+    assert [call("GET", "/ping").status_code for _ in range(2)] == [500, 200]
+    assert inside(box, "GET", "/faults").json()["value"][0]["struck"] == 1
+    assert inside(box, "DELETE", "/faults").json() == {"value": []}
+
+
+def test_accounts_are_disabled_and_tokens_revoked_from_outside(box: Sandbox, call: Call) -> None:
+    token = box.token(box.app("http://127.0.0.1/back"))
+    headers = {"Authorization": f"Bearer {token}"}
+
+    inside(box, "POST", f"/accounts/{box.account.id}/disable")
+    assert call("GET", "/ping").status_code == 403
+    inside(box, "POST", f"/accounts/{box.account.id}/disable", {"disabled": False})
+    assert inside(box, "POST", f"/accounts/{box.account.id}/revoke-tokens").json() == {"revoked": 1}
+    assert requests.get(f"{box.api_url}/ping", headers=headers, timeout=30).status_code == 401
+    assert call("GET", "/ping").status_code == 200
+
+
+def test_reset_empties_and_keeps_the_doors_open(
+    box: Sandbox, call: Call, audience: AudienceView
+) -> None:
+    audience.add("ada@example.com", tags=["VIP"])
+    call("POST", "LIST/members/ada@example.com/actions/delete-permanent")
+
+    inside(box, "POST", "/reset")
+
+    body = {"members": [person("ada@example.com", tags=["VIP"])]}
+    assert call("POST", "LIST", body).json()["total_created"] == 1
+    assert audience.tags() == {"VIP": 1}
+
+
+def test_what_is_not_there_is_404(box: Sandbox) -> None:
+    assert inside(box, "GET", "/nowhere").status_code == 404
+    assert inside(box, "GET", "/audiences/none/members").status_code == 404
+
+
+@pytest.mark.parametrize("stop", [signal.SIGTERM, signal.SIGINT])
+def test_the_command_line_runs_until_it_is_told_to_stop(
+    tmp_path: Path, stop: signal.Signals
+) -> None:
+    ready = tmp_path / "ready.json"
+    key = "0123456789abcdef0123456789abcdef-us1"
+    options = ["--api-key", key, "--seed", "demo", "--language", "de", "--plan-limit", "900"]
+    more = ["--redirect-uri", "http://127.0.0.1/back", "--client-id", "7", "--client-secret", "s"]
+    with subprocess.Popen(
+        [sys.executable, "-m", "sandbox.mailchimp", "--ready-file", str(ready), *options, *more],
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=Path(__file__).parents[2],
+    ) as process:
+        try:
+            assert process.stdout is not None
+            assert "listening" in process.stdout.readline()
+            told = json.loads(ready.read_bytes())
+            lists = requests.get(f"{told['url']}/3.0/lists", auth=("x", key), timeout=30).json()
+            options_now = requests.get(f"{told['url']}/sandbox/options", timeout=30).json()
+        finally:
+            process.send_signal(stop)
+        assert process.wait(30) == 0
+
+    assert (told["apiKey"], told["clientId"], told["clientSecret"]) == (key, "7", "s")
+    assert lists["lists"][0]["id"] == told["audiences"]["Newsletter"]
+    assert lists["lists"][0]["stats"]["member_count"] == 100
+    assert (options_now["language"], options_now["plan_limit"]) == ("de", 900)

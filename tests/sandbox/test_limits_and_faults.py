@@ -1,0 +1,285 @@
+"""What goes wrong at Mailchimp: keys, the ten connections, the edge, broken lines."""
+
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+import requests
+
+from sandbox.mailchimp import AudienceView, Fault, Options, Sandbox
+from tests.sandbox.conftest import Call, Clock, person
+
+Subscribe = Callable[..., Any]
+
+
+def batch(*addresses: str) -> dict[str, Any]:
+    return {"members": [person(address) for address in addresses], "update_existing": True}
+
+
+def test_keys_and_tokens_open_the_door_in_mailchimps_ways(box: Sandbox) -> None:
+    token = box.token(box.app("http://127.0.0.1/back"))
+
+    def status(auth: Any = None, header: str | None = None) -> tuple[int, str]:
+        headers = {"Authorization": header} if header else {}
+        answer = requests.get(f"{box.api_url}/", auth=auth, headers=headers, timeout=30)
+        return answer.status_code, answer.json().get("title", "")
+
+    assert status(("anything", box.api_key)) == (200, "")
+    assert status(("anything", f"{token}-us1")) == (200, "")
+    assert status(header=f"Bearer {token}") == (200, "")
+    assert status() == (401, "API Key Missing")
+    invalid = (401, "API Key Invalid")
+    assert status(("anything", box.api_key.replace("us1", "us2"))) == invalid
+    assert status(("anything", f"{token}-us2")) == invalid
+    assert status(header="Bearer nonsense") == invalid
+    assert status(header="Basic nonsense") == invalid
+
+
+def test_a_revoked_grant_and_a_disabled_account(box: Sandbox, call: Call) -> None:
+    box.disable()
+    assert (call("GET", "/ping").status_code, call("GET", "/ping").json()["title"]) == (
+        403,
+        "User Disabled",
+    )
+    box.disable(False)
+    assert call("GET", "/ping").status_code == 200
+    box.revoke()
+    assert call("GET", "/ping").json()["title"] == "API Key Invalid"
+
+
+def test_accounts_do_not_see_each_other(box: Sandbox, call: Call) -> None:
+    other = box.world.add_account("Other")
+    theirs = box.audience("Theirs", account=other)
+
+    assert call("GET", f"/lists/{theirs.id}").status_code == 404
+    assert [found["name"] for found in call("GET", "/lists").json()["lists"]] == ["Newsletter"]
+
+
+def test_a_wrong_method_names_the_right_ones(call: Call) -> None:
+    answer = call("DELETE", "LIST/tag-search")
+
+    assert (answer.status_code, answer.headers["Allow"]) == (405, "GET")
+
+
+def test_a_body_that_is_not_json(call: Call) -> None:
+    answer = call("POST", "LIST", data=b"{members")
+
+    assert (answer.status_code, answer.json()["title"]) == (400, "JSON Parse Error")
+
+
+def test_every_answer_has_a_request_id_that_its_problem_repeats(call: Call) -> None:
+    answer = call("GET", "/nowhere")
+
+    assert answer.headers["X-Request-Id"] == answer.json()["instance"]
+    assert set(answer.json()) == {"type", "title", "status", "detail", "instance"}
+
+
+def test_a_request_that_is_too_large(call: Call, box: Sandbox) -> None:
+    box.set(max_body_bytes=1000)
+
+    assert call("POST", "LIST", batch(*[f"p{n}@example.com" for n in range(50)])).status_code == 413
+
+
+class Gate:
+    """A sleep that holds every caller until it is opened."""
+
+    def __init__(self) -> None:
+        self.opened = threading.Event()
+        self.waiting = threading.Semaphore(0)
+
+    def __call__(self, seconds: float) -> None:
+        self.waiting.release()
+        assert self.opened.wait(30)
+
+
+@pytest.fixture
+def gate() -> Gate:
+    return Gate()
+
+
+@pytest.fixture
+def slow(gate: Gate) -> Iterator[Sandbox]:
+    with Sandbox(Options(call_ms=1), sleep=gate) as box:
+        yield box
+        gate.opened.set()
+
+
+@pytest.mark.parametrize(
+    ("answers", "status", "kind"),
+    [
+        ("json", 429, "application/problem+json; charset=utf-8"),
+        ("bare", 429, "text/plain"),
+        ("html-403", 403, "text/html; charset=utf-8"),
+    ],
+)
+def test_the_eleventh_call_in_flight_is_throttled(
+    slow: Sandbox, gate: Gate, answers: str, status: int, kind: str
+) -> None:
+    slow.set(throttle_answer=answers)
+    audience = slow.audience("Newsletter")
+    url, auth = f"{slow.api_url}/lists/{audience.id}", ("x", slow.api_key)
+    done: list[int] = []
+
+    def send(number: int) -> None:
+        body = batch(f"p{number}@example.com")
+        done.append(requests.post(url, json=body, auth=auth, timeout=60).status_code)
+
+    threads = [threading.Thread(target=send, args=(number,)) for number in range(10)]
+    for thread in threads:
+        thread.start()
+    for _ in threads:
+        assert gate.waiting.acquire(timeout=30)
+
+    over = requests.get(f"{slow.api_url}/ping", auth=auth, timeout=30)
+    other = slow.world.add_account("Other")
+    theirs = requests.get(f"{slow.api_url}/ping", auth=("x", min(other.keys)), timeout=30)
+    gate.opened.set()
+    for thread in threads:
+        thread.join(30)
+    after = requests.get(f"{slow.api_url}/ping", auth=auth, timeout=30)
+
+    assert (over.status_code, over.headers["Content-Type"]) == (status, kind)
+    assert (theirs.status_code, after.status_code) == (200, 200)
+    assert done == [200] * 10
+    assert (slow.calls.throttled, slow.calls.peak_in_flight) == (1, 11)
+
+
+def test_a_call_takes_its_time_per_member(
+    box: Sandbox, clock: Clock, subscribe: Subscribe, call: Call
+) -> None:
+    box.set(call_ms=100, member_ms=5, read_ms=20, read_member_ms=1)
+    start = clock.now
+
+    subscribe(*(person(f"p{n}@example.com") for n in range(200)))
+    written = clock.now
+    call("GET", "LIST/members?count=100")
+
+    assert written - start == pytest.approx(1.1)
+    assert clock.now - written == pytest.approx(0.12)
+
+
+@pytest.mark.parametrize(
+    ("kind", "status", "is_json", "applied"),
+    [
+        ("429", 429, True, False),
+        ("429-bare", 429, False, False),
+        ("403-html", 403, False, False),
+        ("500", 500, True, False),
+        ("503-html", 503, False, False),
+        ("504", 504, False, False),
+        ("504-applied", 504, False, True),
+        ("not-json", 200, False, True),
+    ],
+)
+def test_answers_break_on_request(
+    box: Sandbox,
+    call: Call,
+    audience: AudienceView,
+    kind: str,
+    status: int,
+    is_json: bool,
+    applied: bool,
+) -> None:
+    fault = box.arm(Fault(kind=kind))
+
+    struck = call("POST", "LIST", batch("ada@example.com"))
+
+    assert struck.status_code == status
+    assert ("json" in struck.headers["Content-Type"]) == is_json
+    assert bool(audience.members()) == applied
+    assert fault.struck == 1
+    assert call("POST", "LIST", batch("ada@example.com")).status_code == 200
+
+
+@pytest.mark.parametrize(("kind", "applied"), [("reset", False), ("reset-applied", True)])
+def test_the_line_is_cut_on_request(
+    box: Sandbox, call: Call, audience: AudienceView, kind: str, applied: bool
+) -> None:
+    box.arm(Fault(kind=kind))
+
+    with pytest.raises(requests.ConnectionError):
+        call("POST", "LIST", batch("ada@example.com"))
+
+    assert bool(audience.members()) == applied
+    assert call("GET", "/ping").status_code == 200
+
+
+def test_an_answer_breaks_off_in_the_middle(
+    box: Sandbox, call: Call, audience: AudienceView
+) -> None:
+    box.arm(Fault(kind="truncated"))
+
+    with pytest.raises((requests.ConnectionError, requests.exceptions.ChunkedEncodingError)):
+        call("POST", "LIST", batch("ada@example.com"))
+
+    assert set(audience.members()) == {"ada@example.com"}
+
+
+def test_a_call_hangs_as_long_as_asked(box: Sandbox, call: Call, clock: Clock) -> None:
+    box.arm(Fault(kind="hang", seconds=90))
+    start = clock.now
+
+    assert call("GET", "/ping").status_code == 200
+    assert clock.now - start == 90
+
+
+def test_faults_choose_their_calls(box: Sandbox, call: Call) -> None:
+    box.arm(Fault(kind="500", method="GET", path="/members$", times=2, skip=1))
+
+    statuses = [
+        call(method, path, body).status_code
+        for method, path, body in [
+            ("GET", "LIST/members", None),
+            ("GET", "LIST/segments", None),
+            ("GET", "LIST/members", None),
+            ("POST", "LIST", batch("a@example.com")),
+            ("GET", "LIST/members", None),
+            ("GET", "LIST/members", None),
+        ]
+    ]
+
+    assert statuses == [200, 200, 500, 200, 500, 200]
+
+
+def test_chance_strikes_at_the_same_places_again(box: Sandbox, call: Call) -> None:
+    def run() -> list[int]:
+        box.disarm()
+        box.arm(Fault(kind="429", probability=0.3, seed=7, times=None))
+        return [call("GET", "/ping").status_code for _ in range(40)]
+
+    first = run()
+
+    assert run() == first
+    assert 3 < first.count(429) < 25
+
+
+def test_an_unknown_fault_is_not_armed() -> None:
+    with pytest.raises(ValueError, match="unknown kind"):
+        Fault(kind="volcano")
+    with pytest.raises(ValueError, match="regular expression"):
+        Fault(kind="500", path="(")
+
+
+def test_large_answers_are_packed_when_the_caller_can_unpack(
+    call: Call, audience: AudienceView
+) -> None:
+    for number in range(100):
+        audience.add(f"p{number}@example.com")
+
+    packed = call("GET", "LIST/members?count=100", headers={"Accept-Encoding": "gzip"})
+    plain = call("GET", "LIST/members?count=100", headers={"Accept-Encoding": "identity"})
+
+    assert packed.headers["Content-Encoding"] == "gzip"
+    assert "Content-Encoding" not in plain.headers
+    assert packed.json() == plain.json()
+    assert int(packed.headers["Content-Length"]) * 5 < len(plain.content)
+
+
+def test_a_chunked_request_is_understood(call: Call, audience: AudienceView) -> None:
+    def pieces() -> Iterator[bytes]:
+        yield b'{"update_existing": true, "members": '
+        yield b'[{"email_address": "ada@example.com", "status": "subscribed"}]}'
+
+    assert call("POST", "LIST", data=pieces()).status_code == 200
+    assert set(audience.members()) == {"ada@example.com"}

@@ -1,0 +1,141 @@
+"""Mailchimp's sign-in, step by step."""
+
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+import requests
+
+from sandbox.mailchimp import Sandbox
+from sandbox.mailchimp.world import OAuthApp
+from tests.sandbox.conftest import Clock
+
+BACK = "http://127.0.0.1:7071/api/oauth/mailchimp/callback"
+
+
+@pytest.fixture
+def app(box: Sandbox) -> OAuthApp:
+    return box.app(BACK)
+
+
+def decide(box: Sandbox, app: OAuthApp, decision: str = "allow", **more: str) -> dict[str, str]:
+    """Press a button of the page; what comes back to the app in its address."""
+    form = {
+        "client_id": app.client_id,
+        "redirect_uri": BACK,
+        "state": "s&<1>",
+        "account": box.account.id,
+        "decision": decision,
+    }
+    url = f"{box.url}/oauth2/authorize"
+    answer = requests.post(url, data=form | more, allow_redirects=False, timeout=30)
+    assert answer.status_code == 302
+    assert answer.headers["Location"].startswith(f"{BACK}?")
+    query = parse_qs(urlsplit(answer.headers["Location"]).query)
+    return {name: values[0] for name, values in query.items()}
+
+
+def exchange(box: Sandbox, app: OAuthApp, code: str, **more: str) -> tuple[int, Any]:
+    form = {
+        "grant_type": "authorization_code",
+        "client_id": app.client_id,
+        "client_secret": app.client_secret,
+        "redirect_uri": BACK,
+        "code": code,
+    }
+    answer = requests.post(f"{box.url}/oauth2/token", data=form | more, timeout=30)
+    return answer.status_code, answer.json()
+
+
+def metadata(box: Sandbox, authorization: str) -> requests.Response:
+    headers = {"Authorization": authorization}
+    return requests.get(f"{box.url}/oauth2/metadata", headers=headers, timeout=30)
+
+
+def test_the_page_shows_who_asks_and_escapes_it(box: Sandbox, app: OAuthApp) -> None:
+    query = {"response_type": "code", "client_id": app.client_id, "redirect_uri": BACK}
+
+    page = requests.get(
+        f"{box.url}/oauth2/authorize", params=query | {"state": '"><script>'}, timeout=30
+    )
+
+    assert page.status_code == 200
+    assert ">Allow<" in page.text
+    assert ">Deny<" in page.text
+    assert "<script>" not in page.text
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"redirect_uri": "https://evil.example/"}, {"client_id": "0"}, {"response_type": "token"}],
+)
+def test_a_wrong_request_is_not_sent_anywhere(
+    box: Sandbox, app: OAuthApp, wrong: dict[str, str]
+) -> None:
+    query = {"response_type": "code", "client_id": app.client_id, "redirect_uri": BACK} | wrong
+
+    page = requests.get(
+        f"{box.url}/oauth2/authorize", params=query, allow_redirects=False, timeout=30
+    )
+
+    assert page.status_code == 400
+    assert "Location" not in page.headers
+
+
+def test_allowing_gives_a_token_that_works_and_never_expires(box: Sandbox, app: OAuthApp) -> None:
+    back = decide(box, app)
+    status, token = exchange(box, app, back["code"])
+    about = metadata(box, f"OAuth {token['access_token']}").json()
+    ping = requests.get(
+        f"{about['api_endpoint']}/3.0/ping",
+        headers={"Authorization": f"Bearer {token['access_token']}"},
+        timeout=30,
+    )
+
+    assert back["state"] == "s&<1>"
+    assert (status, token["expires_in"], token["scope"]) == (200, 0, None)
+    assert (about["dc"], about["accountname"], about["role"]) == ("us1", "Sandbox", "owner")
+    assert about["api_endpoint"] == box.url
+    assert ping.status_code == 200
+
+
+def test_denying_gives_no_code(box: Sandbox, app: OAuthApp) -> None:
+    assert decide(box, app, "deny") == {"error": "access_denied", "state": "s&<1>"}
+
+
+def test_a_code_works_once_for_the_same_address_and_in_time(
+    box: Sandbox, app: OAuthApp, clock: Clock
+) -> None:
+    code = decide(box, app)["code"]
+    assert exchange(box, app, code)[0] == 200
+    assert exchange(box, app, code) == (400, {"error": "invalid_grant"})
+
+    code = decide(box, app)["code"]
+    assert exchange(box, app, code, redirect_uri="http://127.0.0.1/other")[0] == 400
+
+    code = decide(box, app)["code"]
+    clock.sleep(601)
+    assert exchange(box, app, code) == (400, {"error": "invalid_grant"})
+
+
+def test_a_code_needs_the_apps_secret(box: Sandbox, app: OAuthApp) -> None:
+    code = decide(box, app)["code"]
+
+    assert exchange(box, app, code, client_secret="guess") == (401, {"error": "invalid_client"})
+    assert exchange(box, app, code, grant_type="password")[0] == 400
+    assert exchange(box, box.app(BACK), code)[0] == 400
+
+
+def test_two_sign_ins_of_one_account_share_a_token(box: Sandbox, app: OAuthApp) -> None:
+    first = exchange(box, app, decide(box, app)["code"])[1]["access_token"]
+    second = exchange(box, app, decide(box, app)["code"])[1]["access_token"]
+    other = box.world.add_account("Other")
+    third = exchange(box, app, decide(box, app, account=other.id)["code"])[1]["access_token"]
+
+    assert first == second != third
+
+
+def test_a_bad_token_is_named(box: Sandbox) -> None:
+    answer = metadata(box, "OAuth nonsense")
+
+    assert answer.json()["error"] == "invalid_token"
