@@ -84,6 +84,7 @@ class SegmentChoice:
 
     @property
     def tag_name(self) -> str:
+        """The tag's name in Mailchimp."""
         return self.tag or self.name
 
 

@@ -166,17 +166,22 @@ class MailchimpSession(Protocol):
 
     calls: CallCounts
 
-    def account(self) -> Account: ...
+    def account(self) -> Account:
+        """Whose account it is."""
 
-    def audiences(self) -> list[Audience]: ...
+    def audiences(self) -> list[Audience]:
+        """Every audience of the account."""
 
-    def audience(self, audience_id: str) -> Audience: ...
+    def audience(self, audience_id: str) -> Audience:
+        """One audience. ConfigError when there is no such audience."""
 
-    def merge_fields(self, audience_id: str) -> list[MergeField]: ...
+    def merge_fields(self, audience_id: str) -> list[MergeField]:
+        """Every merge field of the audience."""
 
     def create_merge_field(
         self, audience_id: str, tag: str, name: str, field_type: str
-    ) -> MergeField: ...
+    ) -> MergeField:
+        """Create a merge field. ConfigError when the audience has as many as it may."""
 
     def tags(self, audience_id: str) -> list[Tag]:
         """Every static segment of the audience."""
@@ -186,6 +191,9 @@ class MailchimpSession(Protocol):
 
     def create_tag(self, audience_id: str, name: str) -> Tag:
         """Create an empty static segment. Conflict when the name is taken."""
+
+    def rename_tag(self, audience_id: str, tag_id: int, name: str) -> Tag:
+        """Give a static segment another name. Conflict when the name is taken."""
 
     def subscribe(
         self,
@@ -218,7 +226,8 @@ class MailchimpSession(Protocol):
     def tagged(self, audience_id: str, tag_id: int) -> Iterator[list[Held]]:
         """Members with a tag in every status, page by page (1,000)."""
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """End the connection."""
 
 
 class Mailchimp(Protocol):
@@ -241,7 +250,8 @@ def update(
     for _ in range(tries):
         stored = records.read(key)
         if stored is None:
-            raise NotFound("The record is gone.")
+            msg = "The record is gone."
+            raise NotFound(msg)
         changed = change(stored.value)
         if changed is None or changed == stored.value:
             return stored
@@ -249,4 +259,5 @@ def update(
             return records.replace(key, changed, stored.etag)
         except Changed:
             continue
-    raise Changed("The record was changed again and again by others.")
+    msg = "The record was changed again and again by others."
+    raise Changed(msg)

@@ -16,6 +16,7 @@ from enum import StrEnum
 
 __all__ = [
     "ACTIVE",
+    "REMOVAL_GUARD",
     "TERMINAL",
     "CallTotals",
     "ConsentProof",
@@ -64,9 +65,7 @@ class RunStatus(StrEnum):
     CANCELED = "canceled"
 
 
-ACTIVE = frozenset(
-    {RunStatus.QUEUED, RunStatus.PLANNING, RunStatus.SENDING, RunStatus.FINISHING}
-)
+ACTIVE = frozenset({RunStatus.QUEUED, RunStatus.PLANNING, RunStatus.SENDING, RunStatus.FINISHING})
 TERMINAL = frozenset(
     {
         RunStatus.SUCCESSFUL,
@@ -76,6 +75,10 @@ TERMINAL = frozenset(
         RunStatus.CANCELED,
     }
 )
+
+
+# The reason of a run that waits because too many people would lose a tag at once.
+REMOVAL_GUARD = "removalGuard"
 
 
 class Severity(StrEnum):
@@ -201,8 +204,10 @@ class Run:
 
     @property
     def is_active(self) -> bool:
+        """Whether the run is going."""
         return self.status in ACTIVE
 
     @property
     def is_over(self) -> bool:
+        """Whether the run has ended for good."""
         return self.status in TERMINAL

@@ -27,6 +27,7 @@ __all__ = [
     "create_tag",
     "merge_fields",
     "ping",
+    "rename_tag",
     "tag",
     "tags",
 ]
@@ -152,6 +153,23 @@ def create_tag(transport: Transport, audience_id: str, name: str) -> Tag:
             raise Conflict(message, code="tagExists") from error
         message = f"Mailchimp did not create the tag {name}."
         raise ConfigError(message, code="tagNotCreated") from error
+
+
+def rename_tag(transport: Transport, audience_id: str, tag_id: int, name: str) -> Tag:
+    """Give a tag another name; its id stays. Conflict when the name is taken.
+
+    A PATCH without `static_segment` leaves the members as they are.
+    """
+    path = f"/lists/{checked_id(audience_id)}/segments/{int(tag_id)}"
+    try:
+        return _tag(transport.write("PATCH", path, {"name": name}))
+    except Disconnected:
+        raise
+    except NotFound as error:
+        raise _unknown(audience_id) from error
+    except Refused as error:
+        message = f"Mailchimp did not give a tag the name {name} again."
+        raise Conflict(message, code="tagNotRenamed") from error
 
 
 def _created(create: Callable[[], T], find: Callable[[], T | None]) -> T:

@@ -72,6 +72,10 @@ class Session:
         """Create an empty tag; Conflict when the name is taken."""
         return audiences.create_tag(self._transport, audience_id, name)
 
+    def rename_tag(self, audience_id: str, tag_id: int, name: str) -> Tag:
+        """Give a tag another name; Conflict when the name is taken."""
+        return audiences.rename_tag(self._transport, audience_id, tag_id, name)
+
     def subscribe(
         self,
         audience_id: str,

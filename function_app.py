@@ -1,0 +1,81 @@
+"""Every trigger and binding, a few lines each; no rule lives here.
+
+A message carries ids only. A function that raises Unavailable (or anything unexpected) gets its
+message again after a while, and after five times the poison trigger says that it gave up.
+https://learn.microsoft.com/azure/azure-functions/functions-reference-python
+"""
+
+from __future__ import annotations
+
+import azure.functions as func
+
+from shared.app import app as house
+from shared.exports.messages import lane_of, run_of
+from shared.web.http import Request
+
+app = func.FunctionApp(http_auth_level=func.AuthLevel.ANONYMOUS)
+
+_METHODS = [
+    func.HttpMethod.GET,
+    func.HttpMethod.HEAD,
+    func.HttpMethod.POST,
+    func.HttpMethod.PUT,
+    func.HttpMethod.DELETE,
+]
+
+
+def _answer(req: func.HttpRequest) -> func.HttpResponse:
+    request = Request.of(req.method, req.url, dict(req.headers), req.get_body())
+    response = house().site.answer(request)
+    return func.HttpResponse(
+        response.body, status_code=response.status, headers=dict(response.headers)
+    )
+
+
+@app.function_name("http_api")
+@app.route("api/{*path}", methods=_METHODS)
+def http_api(req: func.HttpRequest) -> func.HttpResponse:
+    """The JSON interface; who may do what stands in its route table."""
+    return _answer(req)
+
+
+@app.function_name("pages")
+@app.route("{*path}", methods=_METHODS)
+def pages(req: func.HttpRequest) -> func.HttpResponse:
+    """The admin pages."""
+    return _answer(req)
+
+
+@app.function_name("tick")
+@app.timer_trigger("timer", schedule="%TICK_SCHEDULE%", run_on_startup=False, use_monitor=True)
+def tick(timer: func.TimerRequest) -> None:
+    """Start what is due, set going what stands still, clear away what is old."""
+    house().tick()
+
+
+@app.function_name("plan_run")
+@app.queue_trigger("msg", queue_name="plan-runs", connection="AzureWebJobsStorage")
+def plan_run(msg: func.QueueMessage) -> None:
+    """Plan a run."""
+    house().planner.plan(run_of(msg.get_body()))
+
+
+@app.function_name("plan_run_poison")
+@app.queue_trigger("msg", queue_name="plan-runs-poison", connection="AzureWebJobsStorage")
+def plan_run_poison(msg: func.QueueMessage) -> None:
+    """A run that could not be planned after all tries."""
+    house().planner.give_up(run_of(msg.get_body()))
+
+
+@app.function_name("send_lane")
+@app.queue_trigger("msg", queue_name="send-lanes", connection="AzureWebJobsStorage")
+def send_lane(msg: func.QueueMessage) -> None:
+    """Work as a lane of a run."""
+    house().lanes.run(*lane_of(msg.get_body()))
+
+
+@app.function_name("send_lane_poison")
+@app.queue_trigger("msg", queue_name="send-lanes-poison", connection="AzureWebJobsStorage")
+def send_lane_poison(msg: func.QueueMessage) -> None:
+    """A lane that failed again and again; the others go on, and the watch looks after the run."""
+    house().watch.lane_failed(lane_of(msg.get_body())[0])

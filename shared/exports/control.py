@@ -1,0 +1,143 @@
+"""What a person may do with a run: look, cancel, confirm, retry."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from shared.errors import Conflict, NotFound
+from shared.exports.chunk import Chunk, ChunkState
+from shared.exports.definition import Export
+from shared.exports.needs import Queue, Records, update
+from shared.exports.places import PLAN_RUNS, SEND_LANES
+from shared.exports.progress import with_progress
+from shared.exports.run import REMOVAL_GUARD, Mode, Reason, Run, RunStatus, Trigger
+from shared.exports.send.lane import lane_message
+from shared.exports.send.pace import AccountPace
+from shared.exports.start import Starter
+
+__all__ = ["Control"]
+
+
+@dataclass(frozen=True)
+class Control:
+    """Use cases on runs."""
+
+    runs: Records[Run]
+    chunks: Records[Chunk]
+    exports: Records[Export]
+    queue: Queue
+    starter: Starter
+    pace: AccountPace
+    account_of: Callable[[str], str]
+    connections: int
+    now: Callable[[], datetime]
+
+    def read(self, run_id: str) -> Run:
+        """A run with its progress as of now. NotFound when there is none."""
+        stored = self.runs.read(run_id)
+        if stored is None:
+            msg = "There is no such run."
+            raise NotFound(msg, code="runNotFound")
+        return self._as_of_now(stored.value)
+
+    def newest(
+        self, export_id: str | None = None, status: RunStatus | None = None, top: int = 50
+    ) -> Iterator[Run]:
+        """Runs, newest first."""
+        where = {}
+        if export_id is not None:
+            where["export"] = export_id
+        if status is not None:
+            where["status"] = status.value
+        for number, stored in enumerate(self.runs.all(where=where or None)):
+            if number >= top:
+                return
+            run = stored.value
+            yield self._as_of_now(run) if run.is_active else run
+
+    def cancel(self, run_id: str) -> Run:
+        """Stop a run within a call; what was sent stays truthfully in outcomes and ledger."""
+        self.read(run_id)
+
+        def cancel(run: Run) -> Run | None:
+            if run.status is RunStatus.QUEUED or run.status is RunStatus.AWAITING_CONFIRMATION:
+                return replace(
+                    run,
+                    status=RunStatus.CANCELED,
+                    reason=Reason("canceled", "The run was canceled before anything was sent.")
+                    if run.status is RunStatus.QUEUED
+                    else Reason("canceled", "The run was canceled; the removals were not made."),
+                    finished_at=self.now(),
+                )
+            if not run.is_active:
+                msg = "The run is over already."
+                raise Conflict(msg, code="runOver")
+            return replace(run, cancel_requested=True)
+
+        run = update(self.runs, run_id, cancel).value
+        if run.status is RunStatus.SENDING:
+            # A lane may be asleep: wake one, so that the run is closed at once.
+            self.queue.send(SEND_LANES, lane_message(run_id, 0))
+        return run
+
+    def confirm(self, run_id: str) -> Run:
+        """Go on with a run that waits for a person's yes."""
+        run = self.read(run_id)
+        if run.status is not RunStatus.AWAITING_CONFIRMATION or run.reason is None:
+            msg = "The run does not wait for a confirmation."
+            raise Conflict(msg, code="notWaiting")
+        code = run.reason.code
+
+        def go_on(current: Run) -> Run | None:
+            if current.status is not RunStatus.AWAITING_CONFIRMATION:
+                return None
+            return replace(
+                current,
+                status=RunStatus.SENDING if code == REMOVAL_GUARD else RunStatus.QUEUED,
+                reason=None,
+                confirmed=(*current.confirmed, code),
+                finished_at=None,
+                queued_at=self.now(),
+                moved_at=self.now(),
+            )
+
+        if code == REMOVAL_GUARD:
+            held = list(self._held(run_id))
+            for key in held:
+                self._release(key)
+            run = update(self.runs, run_id, go_on).value
+            for lane in range(min(self.connections, max(1, len(held)))):
+                self.queue.send(SEND_LANES, lane_message(run_id, lane))
+        else:
+            run = update(self.runs, run_id, go_on).value
+            self.queue.send(PLAN_RUNS, {"v": 1, "run": run_id})
+        return self._as_of_now(run)
+
+    def retry(self, run_id: str, by: str) -> Run:
+        """A new run that also asks again about rows that were refused for good."""
+        run = self.read(run_id)
+        if run.is_active:
+            msg = "The run is still going."
+            raise Conflict(msg, code="runGoing")
+        return self.starter.start(
+            run.export_id, Trigger.RETRY, Mode.EXPORT, requested_by=by, retry_of=run_id
+        )
+
+    def _as_of_now(self, run: Run) -> Run:
+        chunks = [stored.value for stored in self.chunks.all(run.id)]
+        return with_progress(run, chunks, self.now())
+
+    def _held(self, run_id: str) -> Iterator[str]:
+        for stored in self.chunks.all(run_id):
+            if stored.value.state is ChunkState.HELD:
+                yield stored.key
+
+    def _release(self, key: str) -> None:
+        def free(chunk: Chunk) -> Chunk | None:
+            if chunk.state is not ChunkState.HELD:
+                return None
+            return replace(chunk, state=ChunkState.PENDING)
+
+        update(self.chunks, key, free)

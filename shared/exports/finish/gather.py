@@ -1,0 +1,87 @@
+"""The outcomes of all chunks, brought together in one table.
+
+Tables made here, from the plan's files and the chunks that are done:
+
+    changes   as planned (plan/compare.py)
+    rows      source rows that were rejected, and profiles that lost their address
+    results   address, outcome, code, field, status, asked: one row a person who was to be sent
+    losses    tag_id, address, removed: one row a tag that someone was to lose
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from duckdb import DuckDBPyConnection
+
+from shared.errors import NotFound
+from shared.exports.chunk import Chunk, ChunkState
+from shared.exports.needs import Files
+from shared.exports.outcome import Outcome
+from shared.exports.plan.plan import Plan
+from shared.exports.send.outcome_lines import OUTCOME_COLUMNS
+
+__all__ = ["gather_outcomes"]
+
+_READERS = 8
+
+
+def gather_outcomes(
+    db: DuckDBPyConnection,
+    plan: Plan,
+    chunks: Sequence[Chunk],
+    files: Files,
+    scratch: Path,
+    unsent: str,
+) -> None:
+    """Make the tables above. `unsent` is the code of people whose chunk was not sent."""
+    for name, blob in (("changes", plan.changes), ("rows", plan.shared_and_rejected)):
+        local = scratch / f"{name}.parquet"
+        files.download(blob, local)
+        db.execute(f"CREATE OR REPLACE TABLE {name} AS SELECT * FROM read_parquet(?)", [str(local)])
+    lines = scratch / "outcomes.csv"
+    _collect(chunks, files, lines)
+    columns = ", ".join(f"'{name}': '{kind}'" for name, kind in OUTCOME_COLUMNS.items())
+    db.execute(
+        f"CREATE OR REPLACE TABLE told AS SELECT * FROM read_csv(?, header = false, "
+        f"auto_detect = false, delim = ',', quote = '\"', escape = '\"', columns = {{{columns}}})",
+        [str(lines)],
+    )
+    # The lines of the plan stand in exactly these orders (plan/cut.py).
+    db.execute(
+        "CREATE OR REPLACE TABLE results AS WITH sends AS ("
+        "SELECT address, row_number() OVER (ORDER BY kind, address) - 1 AS line FROM changes "
+        "WHERE kind IN ('add', 'update')) "
+        f"SELECT s.address, coalesce(t.outcome, '{Outcome.NOT_SENT}') AS outcome, "
+        "coalesce(t.code, CASE WHEN t.outcome IS NULL THEN ? END) AS code, t.field, t.status, "
+        "coalesce(t.asked, 0) AS asked FROM sends s LEFT JOIN told t ON t.line = s.line",
+        [unsent],
+    )
+    db.execute(
+        "CREATE OR REPLACE TABLE losses AS WITH lost AS ("
+        "SELECT unnest(lost) AS tag_id, address FROM changes WHERE lost IS NOT NULL), "
+        "numbered AS (SELECT tag_id, address, row_number() OVER (ORDER BY tag_id, address) - 1 "
+        "+ (SELECT count(*) FROM changes WHERE kind IN ('add', 'update')) AS line FROM lost) "
+        f"SELECT n.tag_id, n.address, coalesce(t.outcome = '{Outcome.REMOVED}', false) AS removed "
+        "FROM numbered n LEFT JOIN told t ON t.line = n.line"
+    )
+
+
+def _collect(chunks: Sequence[Chunk], files: Files, into: Path) -> None:
+    """Write the outcomes of all chunks that are done into one local file."""
+
+    def read(chunk: Chunk) -> bytes:
+        try:
+            return files.read(chunk.outcomes or "")
+        except NotFound:
+            # Someone deleted it: these people were sent, but what became of them is not known,
+            # so they count as not sent and the next run sends them again.
+            return b""
+
+    done = [c for c in chunks if c.state is ChunkState.DONE and c.outcomes]
+    with into.open("wb") as file, ThreadPoolExecutor(_READERS) as readers:
+        for start in range(0, len(done), 256):
+            for part in readers.map(read, done[start : start + 256]):
+                file.write(part)

@@ -1,0 +1,240 @@
+"""Finish a run: the order of things, each of them safe to do again.
+
+Outcomes -> next ledger -> tags checked against it -> ledger swapped -> outcomes kept -> run closed.
+The ledger is swapped before the run is closed: a crash in between folds the same outcomes once
+more, from the same earlier ledger, into the same result.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+
+from duckdb import DuckDBPyConnection
+
+from shared.errors import Changed, Conflict, ConnectorError, Unavailable
+from shared.exports.chunk import Chunk, ChunkState
+from shared.exports.finish.close import final_counts, proof, verdict
+from shared.exports.finish.fold import fold_ledger, fold_outcomes
+from shared.exports.finish.gather import gather_outcomes
+from shared.exports.finish.verify import Checked, verify_tags
+from shared.exports.keep import keep
+from shared.exports.ledger import LedgerPointer
+from shared.exports.needs import Files, Leases, Mailchimp, Queue, Records, update
+from shared.exports.outcome import Code
+from shared.exports.places import SEND_LANES, ledger_blob, outcomes_table
+from shared.exports.plan.compare import load_ledger
+from shared.exports.plan.plan import Plan
+from shared.exports.run import (
+    CallTotals,
+    Finding,
+    Mode,
+    Run,
+    RunSegment,
+    RunStatus,
+    Severity,
+)
+from shared.exports.send.board import Board
+from shared.exports.send.pace import AccountPace
+from shared.exports.send.slots import Slots
+from shared.exports.workroom import open_database
+
+__all__ = ["Finisher"]
+
+
+@dataclass(frozen=True)
+class Finisher:
+    """Finishes runs. `plan_of` reads a run's plan; `token` gives new random text."""
+
+    runs: Records[Run]
+    chunks: Records[Chunk]
+    ledgers: Records[LedgerPointer]
+    files: Files
+    queue: Queue
+    leases: Leases
+    mailchimp: Mailchimp
+    slots: Slots
+    pace: AccountPace
+    plan_of: Callable[[str], Plan]
+    now: Callable[[], datetime]
+    token: Callable[[], str]
+
+    def finish(self, run_id: str) -> None:
+        """Finish a run that has nothing left to send, or come again when it is not so far."""
+        run = self._begin(run_id)
+        if run is None:
+            return
+        plan = self.plan_of(run_id)
+        board = Board(run_id, plan.account_id, self.chunks, self.slots, lambda _: 0)
+        standing = board.standing()
+        stopped = run.cancel_requested or run.reason is not None
+        if standing.under_way or (standing.waiting and not stopped):
+            self._again(run_id, 1.0 if standing.under_way else 0.0, back=not stopped)
+            return
+        kept = keep(self.leases, f"finish/{run_id}")
+        if kept is None:
+            self._again(run_id, 5.0)
+            return
+        with kept:
+            current = self.runs.read(run_id)
+            if current is not None and current.value.status is RunStatus.FINISHING:
+                self._finish(current.value, plan)
+
+    def _begin(self, run_id: str) -> Run | None:
+        def begin(run: Run) -> Run | None:
+            if run.status is not RunStatus.SENDING:
+                return None
+            return replace(run, status=RunStatus.FINISHING, moved_at=self.now())
+
+        run = update(self.runs, run_id, begin).value
+        return run if run.status is RunStatus.FINISHING else None
+
+    def _again(self, run_id: str, delay: float, *, back: bool = False) -> None:
+        if back:
+            # Chunks wait although a lane saw none: let lanes work again.
+            def sending(run: Run) -> Run | None:
+                if run.status is not RunStatus.FINISHING:
+                    return None
+                return replace(run, status=RunStatus.SENDING, moved_at=self.now())
+
+            update(self.runs, run_id, sending)
+        self.queue.send(SEND_LANES, {"v": 1, "run": run_id, "lane": 0}, delay)
+
+    def _finish(self, run: Run, plan: Plan) -> None:
+        chunks = [stored.value for stored in self.chunks.all(run.id)]
+        with tempfile.TemporaryDirectory(prefix="finish-") as folder:
+            scratch = Path(folder)
+            with closing(open_database(scratch)) as db:
+                gather_outcomes(db, plan, chunks, self.files, scratch, _unsent_code(run))
+                local = None
+                if plan.ledger is not None:
+                    local = str(scratch / "ledger.parquet")
+                    self.files.download(plan.ledger, Path(local))
+                load_ledger(db, local)
+                fold_ledger(db, run.id)
+                fold_outcomes(db)
+                checked, reads, writes = self._verify(db, run, plan)
+                self._keep_ledger(db, run, plan, scratch, _is_settled(run, chunks))
+                table = scratch / "table.parquet"
+                db.execute(_copy("outcomes", table))
+                self.files.upload(table, outcomes_table(run.id))
+                self._close(db, run, plan, chunks, checked, reads, writes)
+        self.pace.leave(plan.account_id, run.id)
+
+    def _verify(self, db: DuckDBPyConnection, run: Run, plan: Plan) -> tuple[Checked, int, int]:
+        """Check the tags; a run that was stopped, or meets a closed door, says it did not."""
+        unchecked = tuple(RunSegment(t.segment, t.tag, t.members) for t in plan.tags)
+        if run.reason is not None or run.cancel_requested:
+            return Checked(unchecked), 0, 0
+        slot = self.slots.take(plan.account_id)
+        if slot is None:
+            message = "All connections to Mailchimp are in use."
+            raise Unavailable(message, code="noSlot", retry_after=5)
+        with (
+            slot,
+            closing(
+                self.mailchimp.open(
+                    plan.connection_id, lambda: self.pace.throttled(plan.account_id)
+                )
+            ) as session,
+        ):
+            try:
+                checked = verify_tags(db, session, plan, read_back=run.mode is Mode.FULL)
+            except ConnectorError as error:
+                checked = Checked(
+                    unchecked,
+                    (
+                        Finding(
+                            Severity.WARNING,
+                            "tagsNotChecked",
+                            "Everything was sent, but Mailchimp's own counts could not be "
+                            "compared. The next run compares them.",
+                            {"error": error.code},
+                        ),
+                    ),
+                )
+            return checked, session.calls.read, session.calls.write
+
+    def _keep_ledger(
+        self, db: DuckDBPyConnection, run: Run, plan: Plan, scratch: Path, settled: bool
+    ) -> None:
+        local = scratch / "next.parquet"
+        db.execute(_copy("(SELECT * FROM next ORDER BY address)", local))
+        blob = ledger_blob(plan.export_id, f"{run.id}-{self.token()}")
+        self.files.upload(local, blob)
+        row = db.execute("SELECT count(*) FROM next").fetchone()
+        people = int(row[0]) if row else 0
+        pointer = LedgerPointer(blob, run.id, people, plan.settled if settled else "")
+        while True:
+            stored = self.ledgers.read(plan.export_id)
+            try:
+                if stored is None:
+                    self.ledgers.create(plan.export_id, pointer)
+                else:
+                    self.ledgers.replace(plan.export_id, pointer, stored.etag)
+            except (Changed, Conflict):
+                continue
+            break
+        if stored is not None and stored.value.blob not in (plan.ledger, blob):
+            self.files.delete(stored.value.blob)
+
+    def _close(
+        self,
+        db: DuckDBPyConnection,
+        run: Run,
+        plan: Plan,
+        chunks: list[Chunk],
+        checked: Checked,
+        reads: int,
+        writes: int,
+    ) -> None:
+        counts = final_counts(db, plan.counts)
+        held = {c.number for c in chunks if c.state is ChunkState.HELD}
+        held_back = sum(c.people for c in chunks if c.number in held)
+        consent = proof(db)
+        calls = CallTotals(
+            write=plan.calls.write + writes + sum(c.writes for c in chunks),
+            read=plan.calls.read + reads + sum(c.reads for c in chunks),
+            throttled=plan.calls.throttled + sum(c.throttled for c in chunks),
+            retried=plan.calls.retried + sum(c.retried for c in chunks),
+        )
+
+        def close(current: Run) -> Run | None:
+            if current.status is not RunStatus.FINISHING:
+                return None
+            status, reason = verdict(current, plan, counts, checked.findings, held_back)
+            return replace(
+                current,
+                status=status,
+                reason=reason,
+                counts=counts,
+                consent_proof=consent,
+                calls=calls,
+                segments=checked.segments,
+                findings=(*plan.findings, *checked.findings),
+                finished_at=self.now(),
+                moved_at=self.now(),
+            )
+
+        update(self.runs, run.id, close)
+
+
+def _is_settled(run: Run, chunks: list[Chunk]) -> bool:
+    if run.reason is not None or run.cancel_requested:
+        return False
+    return all(chunk.state is ChunkState.DONE and not chunk.gave_up for chunk in chunks)
+
+
+def _unsent_code(run: Run) -> str:
+    if run.reason is not None and run.reason.code == "disconnected":
+        return Code.DISCONNECTED
+    return Code.CANCELED if run.cancel_requested else Code.CALL_FAILED
+
+
+def _copy(what: str, path: Path) -> str:
+    quoted = str(path).replace("'", "''")
+    return f"COPY {what} TO '{quoted}' (FORMAT parquet, COMPRESSION zstd)"

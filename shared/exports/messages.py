@@ -1,0 +1,50 @@
+"""Queue messages: versioned JSON of ids and numbers, read strictly, because queues are shared.
+
+Anything else is an InputError that does not repeat the message.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+
+from shared.errors import InputError
+
+__all__ = ["lane_of", "run_of"]
+
+_RUN_ID = re.compile(r"[0-9a-f]{11}[0-9a-f]{9}")
+
+
+def run_of(body: bytes) -> str:
+    """The run that a message is about."""
+    return _run(_fields(body))
+
+
+def lane_of(body: bytes) -> tuple[str, int]:
+    """The run and the lane that a message is about."""
+    fields = _fields(body)
+    lane = fields.get("lane")
+    if not isinstance(lane, int) or isinstance(lane, bool) or not 0 <= lane < 100:
+        msg = "A queue message names no lane."
+        raise InputError(msg, code="messageInvalid")
+    return _run(fields), lane
+
+
+def _fields(body: bytes) -> dict[str, object]:
+    try:
+        fields = json.loads(body)
+    except (ValueError, RecursionError) as error:
+        msg = "A queue message is not JSON."
+        raise InputError(msg, code="messageInvalid") from error
+    if not isinstance(fields, dict) or fields.get("v") != 1:
+        msg = "A queue message has an unknown form."
+        raise InputError(msg, code="messageInvalid")
+    return fields
+
+
+def _run(fields: dict[str, object]) -> str:
+    run_id = fields.get("run")
+    if not isinstance(run_id, str) or not _RUN_ID.fullmatch(run_id):
+        msg = "A queue message names no run."
+        raise InputError(msg, code="messageInvalid")
+    return run_id

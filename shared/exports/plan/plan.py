@@ -1,0 +1,89 @@
+"""What a plan is: all that sending and finishing need to know, written once and never changed.
+
+The people stand in two files of the plan's folder: `changes.parquet` (everyone of the run and the
+ledger who matters, with what is to happen and why) and `lines.jsonl` (those to send, in the order
+of the chunks, one JSON array a line: `[address, tagset, [field values]]`; leavers are `"address"`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from pydantic import TypeAdapter
+
+from shared.exports.audience import MergeField
+from shared.exports.definition import Mapping
+from shared.exports.run import CallTotals, Counts, Finding
+from shared.exports.source import Attribute
+
+__all__ = ["Plan", "PlannedTag", "plan_from_json", "plan_to_json"]
+
+
+@dataclass(frozen=True)
+class PlannedTag:
+    """A segment and its tag. `held` counts members who are in the segment but not subscribed."""
+
+    segment: str
+    tag: str
+    tag_id: int
+    members: int = 0
+    held: int = 0
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A run's plan: the definition as it was, so that an edit meanwhile changes nothing.
+
+    `status` is what new people get; `tagsets[i]` are the tag names of set i; `settled` is the
+    fingerprint of source and mapping that the ledger stands for when all of this is sent.
+    """
+
+    run_id: str
+    export_id: str
+    connection_id: str
+    account_id: str
+    audience_id: str
+    folder: str
+    status: str
+    mapping: Mapping
+    attributes: tuple[Attribute, ...]
+    merge_fields: tuple[MergeField, ...]
+    tags: tuple[PlannedTag, ...]
+    tagsets: tuple[tuple[str, ...], ...]
+    counts: Counts
+    people_to_send: int = 0
+    removals: int = 0
+    removals_held: bool = False
+    chunks: int = 0
+    ledger: str | None = None
+    settled: str = ""
+    findings: tuple[Finding, ...] = ()
+    calls: CallTotals = field(default_factory=CallTotals)
+
+    @property
+    def changes(self) -> str:
+        """The blob of everyone who matters to the run."""
+        return f"{self.folder}changes.parquet"
+
+    @property
+    def lines(self) -> str:
+        """The blob of those to send, in the order of the chunks."""
+        return f"{self.folder}lines.jsonl"
+
+    @property
+    def shared_and_rejected(self) -> str:
+        """The blob of rows that were rejected and profiles that lost their address."""
+        return f"{self.folder}rows.parquet"
+
+
+_CODEC = TypeAdapter(Plan)
+
+
+def plan_to_json(plan: Plan) -> bytes:
+    """A plan as it is kept."""
+    return _CODEC.dump_json(plan)
+
+
+def plan_from_json(data: bytes) -> Plan:
+    """A plan as it was kept."""
+    return _CODEC.validate_json(data)

@@ -1,0 +1,90 @@
+"""What the timer does besides starting: runs that stand still are set going again, old files go.
+
+A message can be lost, a worker killed in the moment between two writes: the run's record still
+says what is to happen next, so the watch only sends the message again. Nothing hangs for ever.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from shared.exports.chunk import Chunk
+from shared.exports.needs import Files, Queue, Records
+from shared.exports.places import PLAN_RUNS, SEND_LANES, run_folder
+from shared.exports.run import Run, RunStatus
+from shared.exports.send.lane import lane_message
+
+__all__ = ["Watch"]
+
+_LOG = logging.getLogger(__name__)
+
+# Longer than the longest single call to Mailchimp with its retry, and than a lane's pause.
+STANDING_STILL = timedelta(minutes=5)
+
+
+@dataclass(frozen=True)
+class Watch:
+    """Looks after runs that are going, and clears away what is older than the retention."""
+
+    runs: Records[Run]
+    chunks: Records[Chunk]
+    files: Files
+    queue: Queue
+    connections: int
+    retention: timedelta
+    now: Callable[[], datetime]
+
+    def look(self) -> int:
+        """Set runs going again that stand still; how many there were."""
+        count = 0
+        for status in (
+            RunStatus.QUEUED,
+            RunStatus.PLANNING,
+            RunStatus.SENDING,
+            RunStatus.FINISHING,
+        ):
+            for stored in self.runs.all(where={"status": status.value}):
+                run = stored.value
+                if self.now() - self._last_move(run) < STANDING_STILL:
+                    continue
+                count += 1
+                _LOG.warning("run %s stood still while %s; it is set going again", run.id, status)
+                if run.status in (RunStatus.QUEUED, RunStatus.PLANNING):
+                    self.queue.send(PLAN_RUNS, {"v": 1, "run": run.id})
+                else:
+                    for lane in range(self.connections):
+                        self.queue.send(SEND_LANES, lane_message(run.id, lane))
+        return count
+
+    def lane_failed(self, run_id: str) -> None:
+        """A lane's message was given up by the queue. The run's other lanes, and the next look,
+        go on; what matters is that someone is told, without the message's content."""
+        _LOG.error("lane of run %s failed again and again", run_id)
+
+    def clear(self) -> int:
+        """Delete plans, chunks and outcomes of runs that are older than the retention."""
+        count = 0
+        for stored in self.runs.all():
+            run = stored.value
+            if not run.is_over or run.finished_at is None:
+                continue
+            if self.now() - run.finished_at < self.retention:
+                continue
+            names = list(self.files.names(run_folder(run.id)))
+            if not names:
+                continue
+            count += 1
+            for chunk in list(self.chunks.all(run.id)):
+                self.chunks.delete(chunk.key)
+            for name in names:
+                self.files.delete(name)
+        return count
+
+    def _last_move(self, run: Run) -> datetime:
+        moves = [run.moved_at, run.queued_at]
+        if run.status is RunStatus.SENDING:
+            moves += [stored.value.done_at for stored in self.chunks.all(run.id)]
+        return max(move for move in moves if move is not None)
