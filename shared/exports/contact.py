@@ -28,9 +28,10 @@ from shared.exports.outcome import Code
 from shared.exports.source import Attribute
 from shared.exports.values import Unusable, conversion
 
-__all__ = ["Converter", "Dropped", "address_fault", "normal_address"]
+__all__ = ["BLANKS", "Converter", "Dropped", "address_fault", "normal_address"]
 
-_BLANKS = "".join(
+# What people paste around an address: blanks of all kinds and invisible marks.
+BLANKS = "".join(
     map(chr, [*range(0x09, 0x0E), 0x20, 0x85, 0xA0, 0x1680, *range(0x2000, 0x200E)])
 ) + "".join(map(chr, [0x2028, 0x2029, 0x202F, 0x205F, 0x2060, 0x3000, 0xFEFF]))
 _ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
@@ -48,7 +49,7 @@ class Dropped(NamedTuple):
 
 def address_fault(text: str | None) -> Code | None:
     """What is wrong with an address as the source has it, or None."""
-    given = (text or "").strip(_BLANKS)
+    given = (text or "").strip(BLANKS)
     if not given:
         return Code.ADDRESS_MISSING
     fits = len(given) <= 254 and given.find("@") <= 64 and _ADDRESS.fullmatch(given)
@@ -60,7 +61,7 @@ def normal_address(text: str | None) -> str | None:
 
     Plus signs and dots before the @ stay: they are different people to Mailchimp.
     """
-    return None if address_fault(text) else (text or "").strip(_BLANKS).lower()
+    return None if address_fault(text) else (text or "").strip(BLANKS).lower()
 
 
 class Converter:
@@ -110,7 +111,7 @@ class Converter:
         fields: dict[str, object] = {}
         dropped: list[Dropped] = []
         for (tag, convert, may_clear), value in zip(self._steps, values, strict=True):
-            text = value.strip(_BLANKS) if value else ""
+            text = value.strip(BLANKS) if value else ""
             if not text:
                 if clear and may_clear:
                     fields[tag] = ""

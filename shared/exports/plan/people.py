@@ -20,6 +20,7 @@ from pathlib import Path
 from duckdb import DuckDBPyConnection
 
 from shared.errors import ConfigError
+from shared.exports.contact import BLANKS
 from shared.exports.needs import SegmentSource
 from shared.exports.outcome import Code
 from shared.exports.source import Snapshot, UnreadableRow
@@ -35,9 +36,8 @@ _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 _TOP = r"[A-Za-z](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])"
 ADDRESS_PATTERN = rf"{_LOCAL}@(?:{_LABEL}\.)+{_TOP}"
 
-# What people paste around an address: blanks of all kinds and invisible marks.
-_TRIM = r"E' \t\r\n\x0b\f\u0085\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008"
-_TRIM += r"\u2009\u200a\u200b\u200c\u200d\u2028\u2029\u202f\u205f\u2060\u3000\ufeff'"
+# As characters: DuckDB knows no \u escapes and would trim letters and digits instead.
+_TRIM = f"'{BLANKS}'"
 
 _YES = "('yes', 'y', 'true', 't', '1', 'on', 'ja', 'oui', 'si', 'sí', '예', '네', '동의')"
 
