@@ -2,20 +2,22 @@
 
 DuckDB drops an unclosed quote with all that follows, ignores extra empty columns and strips
 blanks beside quotes. So it may read only text that is `plain` (see unpack.py), two watched columns
-make a row of another width an error, and the number of rows must be the number of lines. In every
-other case nothing is kept and the exact reader (rows.py) does the work.
+make a row of another width an error, the number of rows must be the number of lines, and the last
+line is looked at. In every other case nothing is kept and the exact reader (rows.py) does the work.
 https://duckdb.org/docs/current/data/csv/overview
 """
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Sequence
+from os import SEEK_END
 
 import duckdb
 
 from shared.exports.source import CsvFormat
 from shared.segments.layout import Layout
-from shared.segments.rows import MAX_ROW
+from shared.segments.rows import MAX_ROW, reader
 from shared.segments.unpack import MARK, Text
 
 __all__ = ["literal", "load_plain", "quoted"]
@@ -31,12 +33,12 @@ def load_plain(
     layout: Layout,
     positions: Sequence[int | None],
     blob: str,
-) -> int | None:
-    """Append the rows to `table`; their number, or None when DuckDB may have misread."""
+) -> bool:
+    """Append the rows to `table`; False (and nothing appended) when DuckDB may have misread."""
     width = layout.width
     skipped = 1 if layout.header else 0
     if not text.plain or form.delimiter not in _DELIMITERS or width == 0:
-        return None
+        return False
     cells = ", ".join("NULL" if place is None else f"nullif(c{place}, '')" for place in positions)
     columns = ", ".join(f"'c{place}': 'VARCHAR'" for place in range(width + 1))
     quote = '"' if form.quoted else ""
@@ -57,15 +59,26 @@ def load_plain(
         count = int(answer[0]) if answer else 0
     except (duckdb.InvalidInputException, duckdb.ConversionException):
         connection.rollback()
-        return None
+        return False
     except BaseException:
         connection.rollback()
         raise
-    if count != text.lines - skipped:
+    if count != text.lines - skipped or not _ends_whole(text, form, width):
         connection.rollback()
-        return None
+        return False
     connection.commit()
-    return count
+    return True
+
+
+def _ends_whole(text: Text, form: CsvFormat, width: int) -> bool:
+    """Whether the last line has all cells: DuckDB drops a quote that the file's end cuts off."""
+    with text.path.open("rb") as file:
+        file.seek(max(0, file.seek(0, SEEK_END) - 2 * MAX_ROW))
+        last = file.read().rstrip(b"\r\n").rpartition(b"\n")[2]
+    try:
+        return [len(cells) for cells in reader([last.decode()], form)] in ([width], [])
+    except csv.Error:
+        return False
 
 
 def quoted(name: str) -> str:

@@ -34,6 +34,8 @@ def described_by_header(
     decides; InputError names it when it has no usable header.
     """
     for partition in partitions:
+        if partition.size == 0:
+            continue
         text = _beginning(source, partition)
         if text is None:
             return _parquet_attributes(source, partition), partitions

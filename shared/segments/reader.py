@@ -18,13 +18,13 @@ import orjson
 
 from shared.errors import ConfigError, InputError
 from shared.exports.outcome import Code
-from shared.exports.source import CsvFormat, Partition, SegmentSnapshot, UnreadableRow
+from shared.exports.source import Partition, SegmentSnapshot, UnreadableRow
 from shared.segments.fast import literal, load_plain, quoted
 from shared.segments.layout import Layout, lay_out
 from shared.segments.rows import Row, read_rows
 from shared.segments.unpack import Parquet, Text, unpack
 
-__all__ = ["Pieces", "first_cells", "load_segment"]
+__all__ = ["Pieces", "load_segment"]
 
 # A file with more unreadable rows than this is no CSV file of this shape.
 _MAX_UNREADABLE = 100_000
@@ -74,12 +74,6 @@ def load_segment(
     return unreadable
 
 
-def first_cells(text: Text, form: CsvFormat) -> list[str] | None:
-    """The cells of the first row; None when there is none or it cannot be read."""
-    _, cells = next(read_rows(text, form), (0, Code.ROW_UNREADABLE))
-    return cells if isinstance(cells, list) else None
-
-
 def _load_text(
     connection: duckdb.DuckDBPyConnection,
     table: str,
@@ -91,10 +85,13 @@ def _load_text(
     if text.lines == 0:
         return []
     form, blob = partition.csv, partition.blob
-    layout = lay_out(segment.attributes, form.header, first_cells(text, form), blob)
+    start, found = next(read_rows(text, form), (1, Code.ROW_UNREADABLE))
+    first = found if isinstance(found, list) else None
+    layout = lay_out(segment.attributes, form.header, first, blob)
     positions = layout.positions(columns)
     _require(columns, positions, blob)
-    if load_plain(connection, table, text, form, layout, positions, blob) is not None:
+    one_line = start == 1 and not any("\n" in cell for cell in first or ())
+    if one_line and load_plain(connection, table, text, form, layout, positions, blob):
         return []
     unreadable: list[UnreadableRow] = []
     rows = read_rows(text, form)

@@ -11,14 +11,14 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from shared.exports.outcome import Code
 from shared.exports.source import CsvFormat
 from shared.segments.unpack import Text
 
-__all__ = ["MAX_ROW", "Row", "read_rows"]
+__all__ = ["MAX_ROW", "Row", "read_rows", "reader"]
 
 MAX_ROW = 2_000_000
 _BLOCK = 1024 * 1024
@@ -34,11 +34,11 @@ csv.field_size_limit(max(csv.field_size_limit(), 2 * MAX_ROW))
 def read_rows(text: Text, form: CsvFormat) -> Iterator[Row]:
     """All rows of the file in their order, the header included."""
     lines = _Lines(text.path, b"\r" if text.ends_with_cr else b"\n")
-    reader = _reader(lines, form)
+    parsed = reader(lines, form)
     while True:
         start = lines.begin_row()
         try:
-            cells = next(reader)
+            cells = next(parsed)
         except StopIteration:
             return
         except (csv.Error, _TooLongError):
@@ -51,7 +51,8 @@ def read_rows(text: Text, form: CsvFormat) -> Iterator[Row]:
         yield start, (Code.ROW_BAD_ENCODING if lines.is_undecodable(start) else outcome)
 
 
-def _reader(lines: Iterator[str], form: CsvFormat) -> Iterator[list[str]]:
+def reader(lines: Iterable[str], form: CsvFormat) -> Iterator[list[str]]:
+    """Python's own CSV reader over complete lines; csv.Error where the quoting is broken."""
     if form.quoted:
         return csv.reader(lines, delimiter=form.delimiter, strict=True)
     return csv.reader(
@@ -128,7 +129,7 @@ class _Lines(Iterator[str]):
             return None
         lines = [re.sub(r"\r(?!\n?\Z)", stand_in, line) for line in self.row]
         try:
-            rows = list(_reader(iter(lines), form))
+            rows = list(reader(iter(lines), form))
         except csv.Error:
             return None
         return [cell.replace(stand_in, "\r") for cell in rows[0]] if len(rows) == 1 else None

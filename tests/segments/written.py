@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator, Sequence
+from functools import cache
 from pathlib import Path
 
 import duckdb
@@ -75,10 +76,16 @@ Loaded = tuple[list[tuple[object, ...]], list[UnreadableRow]]
 def load(segment: SegmentSnapshot, shelf: Shelf, columns: Sequence[str], scratch: Path) -> Loaded:
     """What `load_segment` puts into a table, in file order, and what it gives back."""
     cells = "".join(f", c{place} VARCHAR" for place in range(len(columns)))
-    with duckdb.connect(config={"threads": 2, "memory_limit": "300MB"}) as connection:
-        connection.execute(f"CREATE TABLE rows_of (file VARCHAR, line BIGINT{cells})")
-        unreadable = load_segment(shelf, connection, segment, columns, "rows_of", scratch)
-        return connection.execute("SELECT * FROM rows_of").fetchall(), unreadable
+    connection = _duckdb()
+    connection.execute(f"CREATE OR REPLACE TABLE rows_of (file VARCHAR, line BIGINT{cells})")
+    unreadable = load_segment(shelf, connection, segment, columns, "rows_of", scratch)
+    return connection.execute("SELECT * FROM rows_of").fetchall(), unreadable
+
+
+@cache
+def _duckdb() -> duckdb.DuckDBPyConnection:
+    """One connection for all tests: making one takes longer than most of them."""
+    return duckdb.connect(config={"threads": 2, "memory_limit": "300MB"})
 
 
 def load_bytes(

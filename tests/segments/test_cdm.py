@@ -1,0 +1,200 @@
+"""model.json as others write it: read with tolerance, believed in nothing."""
+
+import json
+from contextlib import suppress
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shared.errors import InputError
+from shared.exports.source import Attribute, CsvFormat
+from shared.segments.cdm import MAX_BYTES, Entity, read_model
+from tests.segments.written import entity, model_json
+
+
+def only(item: dict[str, object], key: str = "entities") -> Entity:
+    model = read_model(json.dumps({"name": "m", key: [item]}).encode(), "model.json")
+    (found,) = model.entities
+    return found
+
+
+def with_settings(**more: object) -> CsvFormat:
+    item = entity("Gold", ["A"], ["Gold_1.csv"])
+    item["partitions"][0].update(more)
+    return only(item).partitions[0].csv
+
+
+@pytest.mark.parametrize("key", ["entities", "tables"])
+def test_entities_and_tables_are_the_same(key: str) -> None:
+    assert only(entity("Gold", ["A"], []), key).name == "Gold"
+
+
+def test_microsofts_own_sample_is_read(project) -> None:
+    sample = project.parent / "shared" / "samples" / "OrdersProducts.model.json"
+    if not sample.exists():
+        pytest.skip("Microsoft's sample model is not beside the project")
+    model = read_model(sample.read_bytes(), "model.json")
+    assert [each.name for each in model.entities] == ["Orders", "Products"]
+    orders = model.entities[0]
+    assert orders.attributes[0] == Attribute("OrderID", "int64")
+    assert orders.partitions[0].location.endswith(
+        "Orders.csv?snapshot=2018-11-14T19:37:51.7526830Z"
+    )
+    assert orders.partitions[0].refreshed_at == datetime(2018, 11, 14, 19, 37, 51, 756186, UTC)
+    assert orders.partitions[0].csv == CsvFormat(header=None)
+
+
+def test_reference_entities_are_passed_over_even_without_a_type() -> None:
+    data = model_json(
+        {"$type": "ReferenceEntity", "name": "R", "source": "S", "modelId": "x"},
+        {"name": "R2", "source": "S", "modelId": "x"},
+        entity("Gold", ["A"], []),
+    )
+    assert [each.name for each in read_model(data, "m").entities] == ["Gold"]
+
+
+def test_missing_version_type_and_unknown_extensions_do_no_harm() -> None:
+    item = entity("Gold", ["A"], [], **{"pbi:refreshPolicy": {"$type": "X"}, "x:y": [1]})
+    del item["$type"]
+    data = json.dumps({"entities": [item], "pbi:mashup": {"document": "…"}}).encode("utf-8-sig")
+    assert read_model(data, "m").entities[0].name == "Gold"
+
+
+def test_booleans_may_be_texts() -> None:
+    assert with_settings(fileFormatSettings={"columnHeaders": "True"}).header is True
+    assert with_settings(fileFormatSettings={"columnHeaders": "false"}).header is False
+    assert with_settings(fileFormatSettings={"columnHeaders": "perhaps"}).header is None
+
+
+def test_a_header_that_nothing_is_said_of_stays_unknown() -> None:
+    assert with_settings().header is None
+    assert with_settings(fileFormatSettings={"$type": "CsvFormatSettings"}).header is None
+
+
+def test_a_partitions_own_header_flag_counts() -> None:
+    assert with_settings(hasHeader=True, fileFormatSettings={"columnHeaders": False}).header is True
+
+
+def test_csv_settings_are_taken() -> None:
+    settings = {
+        "delimiter": "\\t",
+        "encoding": "UTF-16",
+        "quoteStyle": "QuoteStyle.None",
+        "columnHeaders": True,
+    }
+    assert with_settings(fileFormatSettings=settings) == CsvFormat(True, "\t", False, "UTF-16")
+
+
+@pytest.mark.parametrize("delimiter", ["", ",,", '"', "\n", 7, None])
+def test_a_delimiter_that_is_none_is_refused(delimiter: object) -> None:
+    with pytest.raises(InputError, match=r"entity 1, partition 1"):
+        with_settings(fileFormatSettings={"delimiter": delimiter})
+
+
+def test_of_two_entities_with_one_name_the_later_counts() -> None:
+    data = model_json(entity("G", ["Old"], []), entity("G", ["New"], []))
+    (found,) = read_model(data, "m").entities
+    assert found.attributes == (Attribute("New"),)
+
+
+def test_odd_names_are_kept_as_they_are() -> None:
+    name = 'Ä "quoted"; DROP TABLE x --'
+    assert only(entity(name, [name], [])).attributes[0].name == name
+
+
+@pytest.mark.parametrize(
+    "given_as",
+    [
+        {"semanticType": "Identity.Service.Email"},
+        {"annotations": [{"name": "c360:SemanticType", "value": "Identity.Service.Email"}]},
+        {"traits": [{"traitReference": "means.Identity.Service.Email"}]},
+        {"traits": ["is.x", "means.Identity.Service.Email"]},
+    ],
+)
+def test_semantic_types_are_found_wherever_they_stand(given_as: dict[str, object]) -> None:
+    item = entity("G", [], [])
+    item["attributes"] = [{"name": "Mail", "dataType": "string", **given_as}]
+    assert only(item).attributes == (Attribute("Mail", "string", "Identity.Service.Email"),)
+
+
+def test_the_key_is_customer_id_or_the_annotated_one() -> None:
+    noted = {"annotations": [{"name": "c360:PrimaryKey", "value": "Key"}]}
+    assert only(entity("G", ["Key", "CustomerId"], [], **noted)).primary_key == "CustomerId"
+    assert only(entity("G", ["Key"], [], **noted)).primary_key == "Key"
+    assert only(entity("G", ["Other"], [], **noted)).primary_key is None
+
+
+def test_the_profile_table_is_known_by_its_type_or_its_name() -> None:
+    assert only(entity("Customer", ["A"], [])).is_profile
+    assert only(entity("People", ["A"], [], entityType="profile")).is_profile
+    assert not only(entity("Customer", ["A"], [], entityType="segment")).is_profile
+    assert not only(entity("Customers in Seoul", ["A"], [])).is_profile
+
+
+def test_a_partition_without_location_is_schema_only() -> None:
+    item = entity("G", ["A"], ["x"])
+    item["partitions"] = [{"name": "P1", "location": None}, {"name": "P2"}]
+    assert only(item).partitions == ()
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"[]",
+        b"{}",
+        b"\xff\xfe{",
+        b'{"entities": {}}',
+        b'{"entities": [1]}',
+        b'{"entities": [{"name": " "}]}',
+        b'{"entities": [{"name": "G", "attributes": [{}]}]}',
+        b'{"entities": [{"name": "G", "partitions": [{"location": 5}]}]}',
+        b'{"entities": [{"name": "G", "partitions": "x"}]}',
+        b'{"entities": [{"name": "G", "attributes": ' + b"[" * 100_000,
+        b" " * (MAX_BYTES + 1),
+    ],
+    ids=range(12),
+)
+def test_what_is_no_model_is_refused_by_file_name(data: bytes) -> None:
+    with pytest.raises(InputError) as caught:
+        read_model(data, "some/model.json")
+    assert caught.value.where.startswith("some/model.json")
+    assert caught.value.__cause__ is None
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers(-5, 5) | st.text(max_size=5),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(
+                [
+                    "name",
+                    "attributes",
+                    "partitions",
+                    "location",
+                    "annotations",
+                    "value",
+                    "traits",
+                    "fileFormatSettings",
+                    "delimiter",
+                    "columnHeaders",
+                    "$type",
+                    "dataType",
+                    "keys",
+                ]
+            ),
+            inner,
+            max_size=4,
+        )
+    ),
+    max_leaves=20,
+)
+
+
+@given(json_values)
+def test_any_json_is_either_read_or_refused(value: object) -> None:
+    with suppress(InputError):
+        read_model(json.dumps({"entities": [value]}).encode(), "m")

@@ -1,0 +1,108 @@
+"""A location names a blob of our own container, or it is refused."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shared.errors import ConfigError
+from shared.segments.locations import blob_name
+
+OURS = "https://landing.blob.core.windows.net/segments"
+AZURITE = "http://127.0.0.1:10000/devstoreaccount1/segments"
+MODEL = "CustomerInsights_1/Export/model.json"
+
+
+def name_of(location: str, container: str = OURS, model: str = MODEL) -> str:
+    return blob_name(location, container, model, "entity Gold, partition P1")
+
+
+@pytest.mark.parametrize(
+    ("location", "name"),
+    [
+        (f"{OURS}/a/Gold_1.csv", "a/Gold_1.csv"),
+        ("https://landing.dfs.core.windows.net/segments/a/Gold_1.csv", "a/Gold_1.csv"),
+        ("https://LANDING.blob.core.windows.net:443/segments/a.csv", "a.csv"),
+        (f"{OURS}/a.csv?snapshot=2018-11-14T19:37:51.7526830Z", "a.csv"),
+        (f"{OURS}/a.csv?sv=2020&sig=x", "a.csv"),
+        (f"{OURS}/Gold%20people/%ED%95%9C.csv", "Gold people/한.csv"),
+        (f"{OURS}/100%.csv", "100%.csv"),
+        (f"{OURS}/a%2520b.csv", "a%20b.csv"),
+        (
+            "Gold/2020/08/24/1433/Gold_1.csv",
+            "CustomerInsights_1/Export/Gold/2020/08/24/1433/Gold_1.csv",
+        ),
+        (" Gold_1.csv ", "CustomerInsights_1/Export/Gold_1.csv"),
+    ],
+)
+def test_locations_of_our_container_become_blob_names(location: str, name: str) -> None:
+    assert name_of(location) == name
+
+
+def test_a_name_beside_a_model_at_the_root_stands_at_the_root() -> None:
+    assert name_of("Gold_1.csv", model="model.json") == "Gold_1.csv"
+
+
+def test_the_local_emulator_has_its_account_in_the_path() -> None:
+    assert name_of(f"{AZURITE}/a/b.csv", AZURITE) == "a/b.csv"
+
+
+@pytest.mark.parametrize(
+    "location",
+    [
+        "",
+        "https://other.blob.core.windows.net/segments/a.csv",
+        "https://landing.blob.core.windows.net/other/a.csv",
+        "https://landing.blob.core.windows.net/segments",
+        "https://landing.blob.core.windows.net/segments/",
+        "https://landing.blob.core.windows.net/segmentsx/a.csv",
+        "https://landing.file.core.windows.net/segments/a.csv",
+        "https://landing.blob.core.windows.net.evil.example/segments/a.csv",
+        "https://landing.blob.core.chinacloudapi.cn/segments/a.csv",
+        "https://landing.blob.core.windows.net@evil.example/segments/a.csv",
+        "https://user:x@landing.blob.core.windows.net/segments/a.csv",
+        "https://landing.blob.core.windows.net:8443/segments/a.csv",
+        "https://landing.blob.core.windows.net:99999/segments/a.csv",
+        "http://landing.blob.core.windows.net/segments/a.csv",
+        "http://169.254.169.254/metadata/instance",
+        "http://127.0.0.1:10000/devstoreaccount1/segments/a.csv",
+        "https://data.contoso.com/segments/a.csv",
+        "//landing.blob.core.windows.net/segments/a.csv",
+        "wasbs://segments@landing.blob.core.windows.net/a.csv",
+        "file:///etc/passwd",
+        "/etc/passwd",
+        "../other/a.csv",
+        "a/../../b.csv",
+        "a/./b.csv",
+        "a//b.csv",
+        "a\\b.csv",
+        "%2e%2e/b.csv",
+        f"{OURS}/a%2Fb.csv",
+        f"{OURS}/a%5cb.csv",
+        f"{OURS}/a%252fb.csv",
+        f"{OURS}/%2e%2e/b.csv",
+        f"{OURS}/a%00.csv",
+        f"{OURS}/a%0d%0ab.csv",
+        f"{OURS}/a\nb.csv",
+        f"{OURS}/%ff.csv",
+        f"{OURS}/a.csv#part",
+        f"{OURS}/{'a' * 1100}.csv",
+        "https://[::1/segments/a.csv",
+    ],
+)
+def test_everything_else_is_refused_with_entity_and_partition(location: str) -> None:
+    with pytest.raises(ConfigError, match="entity Gold, partition P1") as caught:
+        name_of(location)
+    assert caught.value.code == "locationRefused"
+    assert "evil" not in str(caught.value)
+
+
+@given(st.text(max_size=60))
+def test_no_text_leaves_the_container(text: str) -> None:
+    for location in (text, f"{OURS}/{text}", f"https://{text}/segments/a.csv"):
+        try:
+            name = name_of(location)
+        except ConfigError:
+            continue
+        assert ".." not in name.split("/")
+        assert not name.startswith("/")
+        assert name.isprintable() or not any(ord(each) < 32 for each in name)

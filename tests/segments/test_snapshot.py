@@ -1,0 +1,314 @@
+"""Freezing segments in a real container: the newest complete state, pinned to its ETags."""
+
+import csv
+import gzip
+import uuid
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import duckdb
+import pytest
+from azure.storage.blob import BlobServiceClient, ContainerClient
+
+from shared.errors import Changed, ConfigError, InputError, Unavailable
+from shared.exports.source import Attribute, SegmentSnapshot
+from shared.segments.container import LandingContainer
+from shared.segments.source import BlobSegments
+from tests.segments.written import csv_bytes, entity, model_json
+
+ROOT = "CustomerInsights_1/Export"
+ROWS = csv_bytes([["CustomerId", "EMail"], ["1", "a@example.com"]])
+
+
+class Landing:
+    """A container of its own on Azurite."""
+
+    def __init__(self, client: ContainerClient) -> None:
+        self.client = client
+        self.url = str(client.url)
+
+    def put(self, name: str, data: bytes) -> None:
+        self.client.upload_blob(name, data, overwrite=True)
+
+    def model(self, *entities: dict[str, object], folder: str = ROOT) -> None:
+        self.put(f"{folder}/model.json", model_json(*entities))
+
+    def segments(self, root: str = "") -> BlobSegments:
+        return BlobSegments(LandingContainer(self.client), root)
+
+    def freeze(self, name: str, root: str = "") -> SegmentSnapshot:
+        return self.segments(root).snapshot([name]).segments[0]
+
+
+@pytest.fixture
+def landing(storage: str) -> Iterator[Landing]:
+    with BlobServiceClient.from_connection_string(storage, retry_total=0) as service:
+        client = service.create_container(f"segments-{uuid.uuid4().hex}")
+        yield Landing(client)
+        client.delete_container()
+
+
+def at(time: str, name: str) -> str:
+    return f"{ROOT}/{name}/{time}/{name}_1.csv"
+
+
+def test_a_segment_is_frozen_with_its_files_in_numeric_order(landing: Landing) -> None:
+    names = [f"{ROOT}/Gold/2020/08/24/1433/Churn_{n}.csv" for n in (10, 2, 1)]
+    for name in names:
+        landing.put(name, ROWS)
+    landing.model(entity("Gold", ["CustomerId", "EMail"], [f"{landing.url}/{n}" for n in names]))
+    gold = landing.freeze("Gold")
+    assert [each.blob for each in gold.partitions] == list(reversed(names))
+    assert [each.size for each in gold.partitions] == [len(ROWS)] * 3
+    assert gold.attributes == (Attribute("CustomerId"), Attribute("EMail"))
+    assert gold.primary_key == "CustomerId"
+
+
+def test_a_frozen_segment_is_read_back(landing: Landing, tmp_path: Path) -> None:
+    landing.put(f"{ROOT}/Gold_1.csv.gz", gzip.compress(ROWS))
+    landing.model(entity("Gold", ["CustomerId", "EMail"], ["Gold_1.csv.gz"]))
+    segments = landing.segments()
+    (gold,) = segments.snapshot(["Gold"]).segments
+    with duckdb.connect() as connection:
+        connection.execute("CREATE TABLE t (file VARCHAR, line BIGINT, c0 VARCHAR)")
+        assert segments.load(connection, gold, ["EMail"], "t", tmp_path) == []
+        assert connection.execute("SELECT * FROM t").fetchall() == [
+            (f"{ROOT}/Gold_1.csv.gz", 2, "a@example.com")
+        ]
+
+
+def test_a_file_replaced_after_freezing_is_not_read(landing: Landing, tmp_path: Path) -> None:
+    landing.put("Gold.csv", ROWS)
+    segments = landing.segments()
+    (gold,) = segments.snapshot(["Gold"]).segments
+    landing.put("Gold.csv", ROWS + b"2,b@example.com\r\n")
+    with duckdb.connect() as connection:
+        connection.execute("CREATE TABLE t (file VARCHAR, line BIGINT, c0 VARCHAR)")
+        with pytest.raises(Changed):
+            segments.load(connection, gold, ["EMail"], "t", tmp_path)
+
+
+def test_files_that_are_not_there_yet_are_waited_for(landing: Landing) -> None:
+    landing.put(f"{ROOT}/Gold_1.csv", ROWS)
+    landing.model(entity("Gold", ["EMail"], ["Gold_1.csv", "Gold_2.csv", "Gold_3.csv"]))
+    with pytest.raises(Unavailable, match="2 of 3 files of the segment Gold") as caught:
+        landing.freeze("Gold")
+    assert caught.value.code == "refreshIncomplete"
+
+
+def test_one_incomplete_segment_does_not_hold_up_another(landing: Landing) -> None:
+    landing.put(f"{ROOT}/Gold_1.csv", ROWS)
+    landing.model(
+        entity("Late", ["EMail"], ["Late_1.csv"]), entity("Gold", ["EMail"], ["Gold_1.csv"])
+    )
+    assert landing.freeze("Gold").name == "Gold"
+
+
+def test_the_same_files_have_the_same_etags(landing: Landing) -> None:
+    landing.put(f"{ROOT}/Gold_1.csv", ROWS)
+    landing.model(entity("Gold", ["EMail"], ["Gold_1.csv"]))
+    before = landing.segments().snapshot(["Gold"])
+    landing.model(entity("Gold", ["EMail"], ["Gold_1.csv"]))
+    assert landing.segments().snapshot(["Gold"]).etags == before.etags
+    landing.put(f"{ROOT}/Gold_1.csv", ROWS)
+    assert landing.segments().snapshot(["Gold"]).etags != before.etags
+
+
+def test_a_segment_that_does_not_exist_is_named(landing: Landing) -> None:
+    landing.model(entity("Gold", ["EMail"], []))
+    with pytest.raises(ConfigError, match="Silver, Customer") as caught:
+        landing.segments().snapshot(["Gold", "Silver", "Customer"])
+    assert caught.value.code == "segmentMissing"
+
+
+def test_the_profile_table_is_no_segment(landing: Landing) -> None:
+    landing.model(entity("Customer", ["EMail"], []))
+    with pytest.raises(ConfigError, match="Customer"):
+        landing.freeze("Customer")
+
+
+def test_a_segment_without_files_is_empty(landing: Landing) -> None:
+    landing.model(entity("Gold", ["EMail"], []))
+    assert landing.freeze("Gold").partitions == ()
+
+
+def test_a_location_elsewhere_is_refused_for_its_own_segment_only(landing: Landing) -> None:
+    landing.put(f"{ROOT}/Gold_1.csv", ROWS)
+    landing.model(
+        entity("Bad", ["EMail"], ["https://evil.example/x.csv"]),
+        entity("Gold", ["EMail"], ["Gold_1.csv"]),
+    )
+    assert landing.freeze("Gold").partitions[0].blob == f"{ROOT}/Gold_1.csv"
+    with pytest.raises(ConfigError, match="entity Bad, partition P1"):
+        landing.freeze("Bad")
+
+
+def test_only_what_is_below_the_root_is_seen(landing: Landing) -> None:
+    landing.put("Else/Gold_1.csv", ROWS)
+    landing.model(entity("Gold", ["EMail"], [f"{landing.url}/Else/Gold_1.csv"]))
+    landing.model(entity("Silver", ["EMail"], []), folder="Else")
+    with pytest.raises(ConfigError, match="SEGMENTS_ROOT"):
+        landing.freeze("Gold", root="/CustomerInsights_1/")
+    with pytest.raises(ConfigError, match="Silver"):
+        landing.freeze("Silver", root="CustomerInsights_1")
+
+
+def test_of_two_destinations_the_one_refreshed_last_counts(landing: Landing) -> None:
+    for folder, time in (("A", "2024-05-02T00:00:00Z"), ("B", "2024-05-01T00:00:00Z")):
+        landing.put(f"{folder}/Gold_1.csv", ROWS)
+        item = entity("Gold", ["EMail"], ["Gold_1.csv"])
+        item["partitions"][0]["refreshTime"] = time
+        landing.model(item, folder=folder)
+    gold = landing.freeze("Gold")
+    assert gold.partitions[0].blob == "A/Gold_1.csv"
+    assert gold.refreshed_at == datetime(2024, 5, 2, tzinfo=UTC)
+
+
+def test_a_broken_model_does_not_hide_a_good_one(landing: Landing) -> None:
+    landing.put("Broken/model.json", b"{")
+    landing.model(entity("Gold", ["EMail"], []))
+    assert landing.freeze("Gold").name == "Gold"
+
+
+def test_a_broken_model_alone_is_named(landing: Landing) -> None:
+    landing.put("Broken/model.json", b"{")
+    with pytest.raises(InputError, match=r"Broken/model\.json"):
+        landing.freeze("Gold")
+
+
+def test_of_exports_kept_over_time_the_newest_counts(landing: Landing) -> None:
+    old, new = at("2020/08/24/1433", "Gold"), at("2020/08/25/0101", "Gold")
+    landing.put(old, ROWS)
+    landing.put(new, ROWS)
+    landing.model(entity("Gold", ["EMail"], [f"{landing.url}/{n}" for n in (new, old)]))
+    assert [each.blob for each in landing.freeze("Gold").partitions] == [new]
+
+
+def test_an_export_that_crossed_a_minute_is_one(landing: Landing) -> None:
+    names = [f"{ROOT}/Gold/2020/08/24/{hm}/Gold_{n}.csv" for hm, n in (("1433", 1), ("1434", 2))]
+    for name in names:
+        landing.put(name, ROWS)
+    landing.model(entity("Gold", ["EMail"], [f"{landing.url}/{n}" for n in names]))
+    assert [each.blob for each in landing.freeze("Gold").partitions] == names
+
+
+def test_old_files_beside_a_model_are_not_segments(landing: Landing) -> None:
+    landing.put(at("2020/08/24/1433", "Removed"), ROWS)
+    landing.model(entity("Gold", ["EMail"], []))
+    with pytest.raises(ConfigError, match="Removed"):
+        landing.freeze("Removed")
+
+
+def test_without_model_a_folder_or_a_file_is_a_segment(landing: Landing) -> None:
+    for n in (1, 2, 10):
+        landing.put(f"in/Gold/Gold_{n}.csv", ROWS)
+    landing.put("in/Silver people.csv", b"Name;E-Mail\nx;y\n")
+    landing.put("in/readme.md", b"no data")
+    gold = landing.freeze("Gold", root="in")
+    assert [each.blob for each in gold.partitions] == [f"in/Gold/Gold_{n}.csv" for n in (1, 2, 10)]
+    assert gold.attributes == (Attribute("CustomerId"), Attribute("EMail"))
+    assert gold.primary_key == "CustomerId"
+    silver = landing.freeze("Silver people", root="in")
+    assert silver.attributes == (Attribute("Name"), Attribute("E-Mail"))
+    assert silver.partitions[0].csv.delimiter == ";"
+
+
+def test_without_model_the_newest_complete_export_counts(landing: Landing) -> None:
+    for time, numbers in (
+        ("2020/08/23/0101", (1, 2)),
+        ("2020/08/24/0101", (1, 2)),
+        ("2020/08/25/0101", (2,)),
+    ):
+        for n in numbers:
+            landing.put(f"Gold/{time}/Gold_{n}.csv", ROWS)
+    names = [each.blob for each in landing.freeze("Gold").partitions]
+    assert names == [f"Gold/2020/08/24/0101/Gold_{n}.csv" for n in (1, 2)]
+
+
+def test_of_files_with_the_seconds_in_their_name_the_newest_counts(landing: Landing) -> None:
+    landing.put("CustomerInsights_1/Campaign_Gold_1600000000.csv", ROWS)
+    landing.put("CustomerInsights_1/Campaign_Gold_1700000000.csv", ROWS)
+    gold = landing.freeze("Campaign_Gold")
+    assert [each.blob for each in gold.partitions] == [
+        "CustomerInsights_1/Campaign_Gold_1700000000.csv"
+    ]
+
+
+def test_without_model_a_gzip_or_parquet_file_tells_its_columns(
+    landing: Landing, tmp_path: Path
+) -> None:
+    wide = [[f"Column {n}" for n in range(300)], ["x" * 200] * 300, ["y" * 300] * 300]
+    landing.put("Packed/a.csv.gz", gzip.compress(csv_bytes(wide * 40), 0))
+    assert len(landing.freeze("Packed").attributes) == 300
+    with duckdb.connect() as connection:
+        connection.execute(f"COPY (SELECT 1 AS \"CustomerId\", 'x' AS m) TO '{tmp_path}/p.parquet'")
+    landing.put("Columns.parquet", (tmp_path / "p.parquet").read_bytes())
+    assert [a.name for a in landing.freeze("Columns").attributes] == ["CustomerId", "m"]
+
+
+def test_a_container_that_does_not_exist_is_a_setting_to_change(
+    landing: Landing, storage: str
+) -> None:
+    client = ContainerClient.from_connection_string(storage, "not-there", retry_total=0)
+    with pytest.raises(ConfigError) as caught:
+        BlobSegments(LandingContainer(client)).snapshot(["Gold"])
+    assert caught.value.code == "segmentsContainerMissing"
+
+
+def test_a_refused_key_is_a_setting_to_change(storage: str) -> None:
+    service = BlobServiceClient.from_connection_string(storage)
+    client = ContainerClient(
+        service.url,
+        "segments",
+        credential={"account_name": "devstoreaccount1", "account_key": "AAAA"},
+        retry_total=0,
+    )
+    with pytest.raises(ConfigError) as caught:
+        BlobSegments(LandingContainer(client)).snapshot(["Gold"])
+    assert caught.value.code == "segmentsAccessRefused"
+
+
+def test_storage_that_does_not_answer_is_unavailable(free_port: int) -> None:
+    client = ContainerClient(f"http://127.0.0.1:{free_port}/devstoreaccount1", "segments", retry_total=0)
+    with pytest.raises(Unavailable):
+        BlobSegments(LandingContainer(client)).snapshot(["Gold"])
+
+
+@pytest.fixture
+def free_port() -> int:
+    import socket
+
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        return int(taken.getsockname()[1])
+
+
+def test_an_empty_file_is_an_empty_segment(landing: Landing, tmp_path: Path) -> None:
+    landing.put("Nobody/a.csv", b"")
+    landing.put(f"{ROOT}/Gold_1.csv", b"")
+    landing.model(entity("Gold", ["EMail"], ["Gold_1.csv"]))
+    assert landing.freeze("Nobody").attributes == ()
+    segments = landing.segments()
+    with duckdb.connect() as connection:
+        connection.execute("CREATE TABLE t (file VARCHAR, line BIGINT, c0 VARCHAR)")
+        assert (
+            segments.load(
+                connection, segments.snapshot(["Gold"]).segments[0], ["EMail"], "t", tmp_path
+            )
+            == []
+        )
+        assert connection.execute("SELECT count(*) FROM t").fetchone() == (0,)
+
+
+def test_large_files_come_back_whole(landing: Landing, tmp_path: Path) -> None:
+    rows = [["CustomerId", "EMail"], *([f"{n}", f"person{n}@example.com"] for n in range(400_000))]
+    data = csv_bytes(rows)
+    landing.put("Gold.csv", data)
+    segments = landing.segments()
+    with duckdb.connect() as connection:
+        connection.execute("CREATE TABLE t (file VARCHAR, line BIGINT, c0 VARCHAR, c1 VARCHAR)")
+        segments.load(connection, segments.snapshot(["Gold"]).segments[0], rows[0], "t", tmp_path)
+        got = connection.execute("SELECT line, c0, c1 FROM t").fetchall()
+    expected = csv.reader(data.decode().splitlines())
+    assert got == [(n, *row) for n, row in enumerate(expected, start=1)][1:]
