@@ -1,5 +1,6 @@
 """Storage rooms of their own for every test, on the session's Azurite."""
 
+import socket
 import uuid
 from collections.abc import Iterator
 
@@ -46,8 +47,6 @@ def unreachable(storage: str, unused_port: int) -> Iterator[StorageClients]:
 @pytest.fixture
 def unused_port() -> Iterator[int]:
     """A port that refuses connections: bound, so that nobody else takes it, but not listening."""
-    import socket
-
     with socket.socket() as holder:
         holder.bind(("127.0.0.1", 0))
         yield holder.getsockname()[1]

@@ -1,0 +1,114 @@
+"""The rules by which a setting is read from the environment.
+
+Rule: whatever is wrong is noted by name and told together at the end; a value is never repeated,
+for it may be a secret that stands in the wrong place.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Mapping
+from urllib.parse import SplitResult, urlsplit
+
+from shared.errors import ConfigError, Fault
+
+__all__ = ["Environment", "is_loopback", "split_address"]
+
+_UNRESOLVED = "@Microsoft.KeyVault("
+
+
+class Environment:
+    """Reads settings one by one and collects what is wrong with them."""
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self._environ = environ
+        self._faults: list[Fault] = []
+        self.in_azure = bool(self.text("WEBSITE_INSTANCE_ID") or self.text("WEBSITE_SITE_NAME"))
+
+    def wrong(self, name: str, message: str) -> None:
+        """Note what is wrong with a setting; the first fault of a setting counts."""
+        if all(fault.field != name for fault in self._faults):
+            self._faults.append(Fault(name, message))
+
+    def finish(self) -> None:
+        """Raise ConfigError with every fault that was noted, if there is any."""
+        if self._faults:
+            listed = "; ".join(f"{fault.field} {fault.message}" for fault in self._faults)
+            message = f"The app's settings need attention: {listed}."
+            raise ConfigError(message, code="settings", faults=self._faults)
+
+    def text(self, name: str, default: str = "") -> str:
+        """The setting without blanks around it, or the default when it is not set."""
+        value = self._environ.get(name, "").strip() or default
+        if value.startswith(_UNRESOLVED):
+            # The platform hands the reference itself over when it cannot read the vault.
+            self.wrong(name, "is a Key Vault reference that could not be resolved")
+            return default
+        return value
+
+    def matching(self, name: str, pattern: re.Pattern[str], message: str, default: str = "") -> str:
+        """The setting, which must match the pattern unless it is empty."""
+        value = self.text(name, default)
+        if value and not pattern.fullmatch(value):
+            self.wrong(name, message)
+        return value
+
+    def number(self, name: str, default: int, highest: int | None = None) -> int:
+        """A whole number from 1 to `highest`."""
+        value = self.text(name, str(default))
+        number = int(value) if re.fullmatch(r"[0-9]{1,9}", value) else 0
+        if number < 1 or (highest and number > highest):
+            limit = f"from 1 to {highest}" if highest else "of 1 or more"
+            self.wrong(name, f"must be a whole number {limit}")
+            return default
+        return number
+
+    def together(self, *names: str) -> None:
+        """Settings that make sense only together."""
+        given = [name for name in names if self.text(name)]
+        for name in names:
+            if given and name not in given:
+                self.wrong(name, f"is required together with {given[0]}")
+
+    def address(self, name: str, default: str, *, always_https: bool = False) -> str:
+        """An address without a trailing slash: https, or loopback outside Azure."""
+        value = self.text(name, default).rstrip("/")
+        if not value:
+            return ""
+        url = split_address(value)
+        if url is None or "{" in value or "}" in value:
+            self.wrong(name, "must be an address such as https://host/path")
+        elif is_loopback(url):
+            if self.in_azure:
+                self.wrong(name, "must not be a loopback address in Azure")
+            elif always_https and url.scheme != "https":
+                self.wrong(name, "must be an https address")
+        elif url.scheme != "https":
+            self.wrong(name, "must be an https address (http only on loopback, outside Azure)")
+        return value
+
+
+def split_address(value: str) -> SplitResult | None:
+    """The parts of a plain http(s) address, or None when it is anything else."""
+    try:
+        url = urlsplit(value)
+        port = url.port
+    except ValueError:
+        return None
+    plain = url.scheme in ("http", "https") and url.hostname and port != 0
+    extra = url.query or url.fragment or "@" in url.netloc or "?" in value or "#" in value
+    if not plain or extra or re.search(r"[\s\\]", value):
+        return None
+    return url
+
+
+def is_loopback(url: SplitResult) -> bool:
+    """Whether an address stays on this machine."""
+    host = url.hostname or ""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
