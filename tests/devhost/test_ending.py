@@ -1,0 +1,74 @@
+"""The host ends in time, and a message outlives both an orderly end and a crash."""
+
+import json
+import time
+import uuid
+from pathlib import Path
+
+import pytest
+import requests
+
+from devhost.processes import ROOT, App, running, start_app
+
+SAMPLE = ROOT / "tests/devhost/sample"
+
+
+@pytest.fixture
+def settings(storage, tmp_path):
+    return {
+        "AzureWebJobsStorage": storage,
+        "NOTES_DIR": str(tmp_path),
+        "ORDERS": f"ending-{uuid.uuid4().hex[:8]}",
+        "TICKS": "0 0 0 1 1 *",
+    }
+
+
+def start(settings: dict[str, str], *options: str) -> App:
+    log = Path(settings["NOTES_DIR"]) / "app.log"
+    return start_app(
+        settings,
+        app_dir=SAMPLE,
+        log=log,
+        options=("--engine", "sdk", "--queue-lease", "2", *options),
+    )
+
+
+def until_attempts(notes: Path, count: int) -> list[dict]:
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline:
+        path = notes / "work"
+        lines = path.read_text().splitlines() if path.exists() else []
+        if len(lines) >= count:
+            return [json.loads(line) for line in lines]
+        time.sleep(0.05)
+    raise AssertionError("the message was not worked on in time")
+
+
+def test_a_killed_hosts_message_comes_again_when_its_lease_ends(settings, tmp_path):
+    with running(start(settings)) as app:
+        requests.post(app.url + "api/order", data="slow 1.5", timeout=10)
+        until_attempts(tmp_path, 1)
+        app.kill()
+    assert not (tmp_path / "slow").exists()
+    with running(start(settings)):
+        attempts = until_attempts(tmp_path, 2)
+    assert [one["count"] for one in attempts] == [1, 2]
+
+
+def test_a_running_function_is_given_a_moment_at_the_end(settings, tmp_path):
+    with running(start(settings)) as app:
+        requests.post(app.url + "api/order", data="slow 1", timeout=10)
+        until_attempts(tmp_path, 1)
+        assert app.stop() == 0
+    assert (tmp_path / "slow").exists()
+    with running(start(settings)) as again:
+        assert requests.get(again.url, timeout=10).text == "home"
+    assert len(until_attempts(tmp_path, 1)) == 1
+
+
+def test_a_function_that_does_not_end_does_not_hold_the_host(settings, tmp_path):
+    with running(start(settings, "--grace", "0.5")) as app:
+        requests.post(app.url + "api/order", data="slow 100", timeout=10)
+        until_attempts(tmp_path, 1)
+        assert app.stop(patience=10) == 0  # a kill would give -9
+    assert "still running" in (tmp_path / "app.log").read_text()
