@@ -110,7 +110,11 @@ def create_merge_field(
             f"Mailchimp did not create the merge field {body['tag']}. The audience has "
             f"{len(present)} fields: 30 are allowed, 80 on the largest plan."
         )
-        raise ConfigError(message, code="mergeFieldNotCreated") from error
+        raise ConfigError(
+            message,
+            code="mergeFieldNotCreated",
+            values={"tag": str(body["tag"]), "fields": str(len(present))},
+        ) from error
 
 
 def tags(transport: Transport, audience_id: str) -> list[Tag]:
@@ -137,39 +141,42 @@ def create_tag(transport: Transport, audience_id: str, name: str) -> Tag:
         body = {"name": name, "static_segment": []}
         return _tag(transport.write("POST", path, body, resend=False))
 
-    def find() -> Tag | None:
-        return next((t for t in tags(transport, audience_id) if _equal(t.name, name)), None)
-
     checked_id(audience_id)
     try:
-        return _created(create, find)
+        return _created(create, lambda: _named(transport, audience_id, name))
     except Disconnected:
         raise
     except NotFound as error:
         raise _unknown(audience_id) from error
     except Refused as error:
-        if find():
-            message = f"The audience has a tag named {name} already."
-            raise Conflict(message, code="tagExists") from error
-        message = f"Mailchimp did not create the tag {name}."
-        raise ConfigError(message, code="tagNotCreated") from error
+        raise _name_refused(transport, audience_id, name) from error
 
 
 def rename_tag(transport: Transport, audience_id: str, tag_id: int, name: str) -> Tag:
     """Give a tag another name; its id stays. Conflict when the name is taken.
 
-    A PATCH without `static_segment` leaves the members as they are.
+    A PATCH without `static_segment` leaves the members as they are. NotFound when the tag is gone.
     """
     path = f"/lists/{checked_id(audience_id)}/segments/{int(tag_id)}"
     try:
         return _tag(transport.write("PATCH", path, {"name": name}))
     except Disconnected:
         raise
-    except NotFound as error:
-        raise _unknown(audience_id) from error
     except Refused as error:
-        message = f"Mailchimp did not give a tag the name {name} again."
-        raise Conflict(message, code="tagNotRenamed") from error
+        raise _name_refused(transport, audience_id, name) from error
+
+
+def _named(transport: Transport, audience_id: str, name: str) -> Tag | None:
+    return next((t for t in tags(transport, audience_id) if _equal(t.name, name)), None)
+
+
+def _name_refused(transport: Transport, audience_id: str, name: str) -> ConfigError:
+    """Why a name was refused: Mailchimp says it in words only, so it is looked up."""
+    if _named(transport, audience_id, name):
+        message = f"The audience has a tag named {name} already."
+        return Conflict(message, code="tagExists", values={"tag": name})
+    message = f"Mailchimp does not take {name} as the name of a tag."
+    return ConfigError(message, code="tagNameRefused", values={"tag": name})
 
 
 def _created(create: Callable[[], T], find: Callable[[], T | None]) -> T:

@@ -90,6 +90,22 @@ def test_a_tag_of_that_name_in_any_case_is_a_conflict(box, session, language, na
     assert audience.tags() == {"VIP": 1}
 
 
+def test_a_tag_gets_another_name_and_keeps_its_id_and_its_people(box, session):
+    audience = box.audience("News")
+    audience.add("ada@example.org", tags=["Old", "Other"])
+    old = next(tag for tag in session.tags(audience.id) if tag.name == "Old")
+    box.arm(Fault(kind="504-applied", method="PATCH"))
+    renamed = session.rename_tag(audience.id, old.id, "New")
+    assert (renamed.id, renamed.name, renamed.member_count) == (old.id, "New", 1)
+    with pytest.raises(Conflict):
+        session.rename_tag(audience.id, old.id, "OTHER")
+    with pytest.raises(ConfigError) as refused:
+        session.rename_tag(audience.id, old.id, "x" * 101)
+    assert refused.value.code == "tagNameRefused"
+    with pytest.raises(NotFound):
+        session.rename_tag(audience.id, 77, "Else")
+
+
 def test_a_tag_that_mailchimp_refuses_is_a_config_error(box, session):
     audience = box.audience("News")
     with pytest.raises(ConfigError) as caught:

@@ -6,7 +6,7 @@ import orjson
 import pytest
 
 from sandbox.mailchimp import Fault, Options, Sandbox
-from shared.errors import Refused, Unavailable
+from shared.errors import NotFound, Refused, Unavailable
 from shared.exports.audience import Member, Refusal
 from shared.exports.outcome import Code
 from shared.mailchimp.session import Session
@@ -277,6 +277,14 @@ def test_addresses_outside_the_audience_are_not_counted_as_tagged(box, session, 
     assert session.retag(audience.id, tag.id, people).added == 0
     assert session.untag(audience.id, tag.id, people).removed == 1
     assert audience.member("ada@example.org").tags == {"Mine"}
+
+
+def test_a_tag_that_is_gone_is_not_found(box, session):
+    audience = box.audience("News")
+    audience.add("ada@example.org")
+    for call in (session.untag, session.retag):
+        with pytest.raises(NotFound):
+            call(audience.id, 77, ["ada@example.org"])
 
 
 @pytest.mark.parametrize("status", ["subscribed", "unsubscribed", "archived", "cleaned"])

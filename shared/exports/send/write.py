@@ -15,11 +15,12 @@ https://mailchimp.com/developer/marketing/api/lists/batch-subscribe-or-unsubscri
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TypeVar
 
-from shared.errors import Disconnected, Refused, Unavailable
+from shared.errors import Disconnected, NotFound, Refused, Unavailable
 from shared.exports.audience import Member
 from shared.exports.chunk import ChunkKind
 from shared.exports.needs import MailchimpSession
@@ -97,11 +98,8 @@ class Writer:
         """Take a tag from leavers. A tag that is gone has been taken from everyone."""
 
         def call(part: Sequence[str]) -> dict[str, Result]:
-            try:
+            with suppress(NotFound):
                 self._session.untag(self._audience, tag_id, part)
-            except Refused as refused:
-                if refused.status != 404:
-                    raise
             return {address: Result(Outcome.REMOVED) for address in part}
 
         done = self._halving(addresses, call, lambda address: address)
