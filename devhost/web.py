@@ -18,7 +18,7 @@ from http import HTTPStatus
 from http.cookies import SimpleCookie
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
-from urllib.parse import parse_qsl, quote, unquote, urlsplit
+from urllib.parse import parse_qsl, quote, urlsplit
 
 from azure.functions.meta import Datum
 
@@ -162,7 +162,7 @@ class _Connection(BaseHTTPRequestHandler):
             self.command,
             parts.path,
             parts.query,
-            f"http://{host}{unquote(parts.path)}{query}",
+            f"http://{host}{parts.path}{query}",
             headers,
             body,
             local=_is_loopback(self.client_address[0]) and _is_loopback_host(host),
