@@ -23,7 +23,7 @@ var kinds = {
 }
 
 param environmentName = readEnvironmentVariable('AZURE_ENV_NAME', kind)
-param location = readEnvironmentVariable('AZURE_LOCATION', 'koreacentral')
+param location = readEnvironmentVariable('AZURE_LOCATION')
 
 param maximumInstanceCount = kinds[kind].maximumInstanceCount
 param zoneRedundant = kinds[kind].zoneRedundant

@@ -108,6 +108,8 @@ resource rules 'Microsoft.Insights/scheduledQueryRules@2023-12-01' = [for row in
     evaluationFrequency: 'PT15M'
     windowSize: row.window
     autoMitigate: true
+    // A new workspace has no such table until the app has written its first line.
+    skipQueryValidation: true
     criteria: {
       allOf: [
         {

@@ -45,7 +45,21 @@ var eventQueue = 'blob-events'
 var workQueues = ['plan-runs', 'send-lanes', eventQueue]
 var poisonQueues = map(workQueues, queue => '${queue}-poison')
 var stateContainers = ['state', 'leases', deploymentContainer, deadLetterContainer]
-var stateTables = ['connections', 'exports', 'runs', 'chunks', 'documents']
+var stateTables = [
+  'activeruns'
+  'audit'
+  'chunks'
+  'connections'
+  'exports'
+  'held'
+  'ledgers'
+  'paces'
+  'runs'
+  'schedules'
+  'slots'
+  'tagowners'
+  'usednonces'
+]
 var ownLanding = !empty(segmentsAccountName)
 
 resource state 'Microsoft.Storage/storageAccounts@2025-06-01' = {
