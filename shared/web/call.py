@@ -74,6 +74,8 @@ class Call:
             raise HttpProblem(400, "malformed") from None
         if not isinstance(content, dict):
             raise HttpProblem(400, "notAnObject")
+        if not _is_shallow(content):
+            raise HttpProblem(400, "malformed")
         return self.request.body
 
     def number(self, name: str, default: int, most: int, least: int = 1) -> int:
@@ -130,6 +132,21 @@ class Call:
             trace_id=self.trace_id,
         )
         self.desk.audit.create(key_of(entry), entry)
+
+
+def _is_shallow(value: object, deepest: int = 20) -> bool:
+    """Whether JSON nests at most this deep; no model of ours comes near."""
+    level: list[object] = [value]
+    for _ in range(deepest):
+        level = [
+            inner
+            for outer in level
+            if isinstance(outer, (dict, list))
+            for inner in (outer.values() if isinstance(outer, dict) else outer)
+        ]
+        if not level:
+            return True
+    return False
 
 
 def etag_of(storage_etag: str) -> str:

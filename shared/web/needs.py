@@ -19,6 +19,7 @@ from shared.errors import NotFound
 from shared.exports.definition import Export, Schedule
 from shared.exports.definitions import Definitions
 from shared.exports.needs import Mailchimp, Records
+from shared.exports.report import OutcomeRow
 from shared.exports.run import ACTIVE, Mode, Run, RunStatus, Trigger
 from shared.web.audit import AuditEntry
 from shared.web.principal import Doorkeeper
@@ -27,7 +28,6 @@ __all__ = [
     "AttributeInfo",
     "Catalogue",
     "Desk",
-    "OutcomeRow",
     "Receipt",
     "SegmentInfo",
     "Sighting",
@@ -70,23 +70,6 @@ class Catalogue(Protocol):
 
     def attributes(self, segment: str | None) -> Sequence[AttributeInfo]:
         """The attributes of a segment, or of all. NotFound for a segment that is not there."""
-
-
-class OutcomeRow(Protocol):
-    """What became of one row of a run. It is personal data: it goes into the download only."""
-
-    @property
-    def customer_id(self) -> str: ...
-    @property
-    def email(self) -> str: ...
-    @property
-    def segments(self) -> Sequence[str]: ...
-    @property
-    def outcome(self) -> str: ...
-    @property
-    def code(self) -> str: ...
-    @property
-    def field(self) -> str: ...
 
 
 class Sighting(Protocol):

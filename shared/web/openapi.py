@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 from pydantic import BaseModel
@@ -61,11 +62,14 @@ _PROBLEMS = {
 def describing(routes: Sequence[Route]) -> Route:
     """The route that hands out the description of these routes and of itself."""
 
+    @cache
+    def description() -> dict[str, Any]:
+        return describe([*routes, route])
+
     def hand_out(_call: Call) -> Response:
-        return reply(description)
+        return reply(description())
 
     route = Route("GET", PATH, None, hand_out, "This description")
-    description = describe([*routes, route])
     return route
 
 

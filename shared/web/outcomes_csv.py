@@ -10,7 +10,7 @@ import csv
 import io
 from collections.abc import Iterator
 
-from shared.web.needs import OutcomeRow
+from shared.exports.report import OutcomeRow
 from shared.web.texts import has, text
 
 __all__ = ["HEADER", "action_text", "neutral", "outcomes_csv", "reason_text"]
@@ -38,6 +38,13 @@ def _text(key: str, language: str) -> str:
     return text(language, key) if has(key) else ""
 
 
+def _place(row: OutcomeRow, language: str) -> str:
+    """Where a row stands that has nothing else to be known by."""
+    if not row.file or row.customer_id or row.email:
+        return ""
+    return text(language, "api.place", {"file": row.file, "line": str(row.line)})
+
+
 def outcomes_csv(rows: Iterator[OutcomeRow], language: str) -> bytes:
     """The whole file as bytes; rows are taken one by one and never held together."""
     target = io.BytesIO()
@@ -49,6 +56,7 @@ def outcomes_csv(rows: Iterator[OutcomeRow], language: str) -> bytes:
             code = str(row.code or "")
             if code not in words:
                 words[code] = (reason_text(code, language), action_text(code, language))
+            reason, action = words[code]
             cells = (
                 row.customer_id,
                 row.email,
@@ -56,7 +64,8 @@ def outcomes_csv(rows: Iterator[OutcomeRow], language: str) -> bytes:
                 row.outcome,
                 code,
                 row.field,
-                *words[code],
+                f"{reason} {_place(row, language)}".strip(),
+                action,
             )
             writer.writerow([neutral(str(cell or "")) for cell in cells])
         lines.flush()

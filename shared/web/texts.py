@@ -50,6 +50,13 @@ def text(language: str, key: str, values: Mapping[str, str] | None = None) -> st
 
 
 def language_of(accept_language: str | None) -> str:
-    """The best of our languages for an Accept-Language header; English when none fits."""
+    """The best of our languages for an Accept-Language header; English when none fits.
+
+    A regional language counts as its language: `ko-KR` is Korean.
+    """
     accepted = parse_accept_header((accept_language or "")[:500], LanguageAccept)
-    return accepted.best_match(LANGUAGES, default="en") or "en"
+    for tag, quality in accepted:
+        language = tag.partition("-")[0].lower()
+        if language in LANGUAGES and quality > 0:
+            return language
+    return "en"

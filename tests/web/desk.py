@@ -15,6 +15,7 @@ from shared.errors import Changed, ConfigError, Conflict, Disconnected, Fault, N
 from shared.exports.audience import Account, Audience, CallCounts, MergeField
 from shared.exports.definition import Export, Schedule
 from shared.exports.needs import Records, Stored
+from shared.exports.report import OutcomeRow
 from shared.exports.run import Mode, Progress, Run, RunStatus, Trigger
 from shared.web.api import routes_for
 from shared.web.audit import AuditEntry
@@ -208,16 +209,6 @@ class FakeCatalogue:
         if segment not in (None, "Segment_Vip", "New"):
             raise NotFound("There is no such segment.", code="segmentNotFound")
         return [AttributeInfo("Email", "string", "IdentityServiceEmail", "email")]
-
-
-@dataclass(frozen=True)
-class OutcomeRow:
-    customer_id: str
-    email: str
-    segments: tuple[str, ...]
-    outcome: str
-    code: str
-    field: str
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ _TOP = 50
 _MOST_TOP = 200
 _MOST_SKIP = 10_000
 _STATUSES = {status.value: status for status in RunStatus}
-_OUTCOMES = {outcome.value: outcome for outcome in Outcome}
+_OUTCOMES = {outcome.value: outcome.value for outcome in Outcome}
 
 
 def _accepted(call: Call, run: Run) -> Response:
@@ -102,7 +102,7 @@ def outcomes(call: Call) -> Response:
     only = call.choice("only", _OUTCOMES)
     run = call.desk.run(call.id)
     body = outcomes_csv(call.desk.outcomes(run.id, only), call.language)
-    call.audit("run.download", run.id, "", None, {"only": only.value if only else "all"})
+    call.audit("run.download", run.id, "", None, {"only": only or "all"})
     headers = {
         "Content-Type": "text/csv; charset=utf-8",
         "Content-Language": call.language,

@@ -1,0 +1,95 @@
+"""Connections below HTTP: what must hold when something dies between two writes."""
+
+import pytest
+
+from shared.connections.connection import ConnectionStatus, GrantKind
+from shared.connections.connections import Connections
+from shared.connections.needs import CheckedGrant
+from shared.errors import ConfigError, Conflict, NotFound, Unavailable
+from shared.exports.audience import Account
+from tests.web.client import new_export
+from tests.web.desk import KEY, World
+
+GRANT = CheckedGrant("us21", Account("acc-1", "Contoso"), KEY)
+
+
+def room() -> tuple[World, Connections, str]:
+    world = World()
+    kept = world.desk.connections_kept
+    connection = kept.create("Main", True, "en", (), "Ada").value.id
+    return world, kept, connection
+
+
+def test_a_grant_does_not_show_its_secret() -> None:
+    assert KEY not in repr(GRANT)
+
+
+def test_consent_is_a_hard_gate() -> None:
+    with pytest.raises(ConfigError) as refused:
+        World().desk.connections_kept.create("Main", False, "en", (), "Ada")
+    assert [fault.field for fault in refused.value.faults] == ["consent.agreed"]
+
+
+def test_a_connection_says_connected_only_when_its_secret_is_there() -> None:
+    world, kept, connection = room()
+
+    def down(key: str) -> None:
+        raise Unavailable("The tables are away.")
+
+    world.connections.before_write = down
+    with pytest.raises(Unavailable):
+        kept.connect(connection, GRANT, GrantKind.API_KEY, "Ada")
+    assert kept.read(connection).value.status is ConnectionStatus.NOT_CONNECTED
+    world.connections.before_write = lambda key: None
+    kept.connect(connection, GRANT, GrantKind.API_KEY, "Ada")
+    assert kept.read(connection).value.status is ConnectionStatus.CONNECTED
+    assert world.secrets.kept[f"mailchimp-{connection}"] == KEY
+
+
+def test_disconnecting_twice_is_the_same_as_once() -> None:
+    world, kept, connection = room()
+    kept.connect(connection, GRANT, GrantKind.API_KEY, "Ada")
+    first = kept.disconnect(connection, "Ada").value
+    assert kept.disconnect(connection, "Ada").value == first
+    assert not world.secrets.kept
+
+
+def test_losing_a_grant_does_not_hide_a_disconnection() -> None:
+    _, kept, connection = room()
+    kept.lose(connection)
+    assert kept.read(connection).value.status is ConnectionStatus.NOT_CONNECTED
+    kept.connect(connection, GRANT, GrantKind.API_KEY, "Ada")
+    kept.lose(connection)
+    assert kept.read(connection).value.status is ConnectionStatus.RECONNECT
+
+
+def test_removing_a_connection_forgets_both_grants() -> None:
+    world, kept, connection = room()
+    kept.connect(connection, GRANT, GrantKind.API_KEY, "Ada")
+    world.secrets.put(f"entra-{connection}", "token")
+    kept.remove(connection, "Ada", detach_exports=False)
+    assert not world.secrets.kept
+    with pytest.raises(NotFound):
+        kept.read(connection)
+
+
+def test_a_removal_that_died_half_way_can_be_done_again() -> None:
+    world, kept, connection = room()
+    kept.connect(connection, GRANT, GrantKind.API_KEY, "Ada")
+    first = new_export(world, connection, displayName="A")
+    second = new_export(world, connection, displayName="B", audienceId="b2")
+
+    def die_at_second(key: str) -> None:
+        if key == second:
+            raise Unavailable("The tables are away.")
+
+    world.exports.before_write = die_at_second
+    with pytest.raises(Unavailable):
+        kept.remove(connection, "Ada", detach_exports=True)
+    world.exports.before_write = lambda key: None
+    with pytest.raises(Conflict) as used:
+        kept.remove(connection, "Ada", detach_exports=False)
+    assert used.value.values == {"exports": "B"}
+    _, detached = kept.remove(connection, "Ada", detach_exports=True)
+    assert detached == [second]
+    assert {world.exports.kept[key].value.connection_id for key in (first, second)} == {None}

@@ -1,0 +1,280 @@
+"""Export definitions over HTTP."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from shared.exports.definition import SegmentChoice
+from shared.exports.run import Mode, RunStatus, Trigger
+from shared.web.principal import Role
+from tests.web.client import (
+    call,
+    export_body,
+    faults,
+    get,
+    new_connection,
+    new_export,
+    send,
+)
+from tests.web.desk import World
+
+
+def test_what_is_not_said_has_the_safe_default() -> None:
+    world = World()
+    export = get(world, f"/api/exports/{new_export(world)}")
+    assert export["newContacts"] == {"status": "audienceDefault", "consentAttribute": None}
+    assert export["leavers"] == "removeTag"
+    assert export["removalGuard"] == {"maxShare": 0.3}
+    assert export["schedule"]["repeat"] == "everyRefresh"
+    assert export["createdBy"] == export["updatedBy"] == "Ada"
+    assert export["lastRun"] is None
+
+
+def test_saving_does_not_run_it() -> None:
+    world = World()
+    new_export(world)
+    assert not world.runs.kept
+
+
+def test_a_whole_definition_comes_back_as_it_went_in() -> None:
+    world = World()
+    body = export_body(
+        new_connection(world),
+        mapping={
+            "email": "Email",
+            "firstName": None,
+            "lastName": "LastName",
+            "attributes": [
+                {"attribute": "City", "mergeField": "CITY", "create": None},
+                {
+                    "attribute": "Born",
+                    "mergeField": "BORN",
+                    "create": {"name": "Born on", "type": "date"},
+                },
+            ],
+        },
+        segments=[{"name": "A", "tag": None}, {"name": "B", "tag": "Bee"}],
+        newContacts={"status": "pending", "consentAttribute": "Agreed"},
+        leavers="keepTag",
+        removalGuard={"maxShare": 1},
+        schedule={
+            "enabled": False,
+            "repeat": "weekly",
+            "days": ["monday", "friday"],
+            "times": ["06:00"],
+            "timeZone": "Asia/Seoul",
+        },
+    )
+    made = send(world, "POST", "/api/exports", body, 201)
+    assert {name: made[name] for name in body} == body
+
+
+def test_what_was_read_can_be_sent_back_changed() -> None:
+    world = World()
+    path = f"/api/exports/{new_export(world)}"
+    read = call(world, "GET", path)
+    body: Any = read.json()
+    world.pass_time(60)
+    bob = world.seen_by(Role.CONTRIBUTOR)
+    changed = call(bob, "PUT", path, {**body, "displayName": "Daily news"})
+    shown: Any = changed.json()
+    assert (changed.status, shown["displayName"]) == (200, "Daily news")
+    assert (shown["createdBy"], shown["updatedBy"]) == ("Ada", "Bob")
+    assert shown["createdAt"] < shown["updatedAt"]
+    assert shown["id"] == body["id"]
+    assert changed.headers["ETag"] != read.headers["ETag"]
+
+
+def test_two_people_do_not_overwrite_each_other() -> None:
+    world = World()
+    path = f"/api/exports/{new_export(world)}"
+    read = call(world, "GET", path)
+    etag = {"If-Match": read.headers["ETag"]}
+    body: Any = read.json()
+    assert call(world, "PUT", path, {**body, "displayName": "Mine"}, etag).status == 200
+    late = call(world, "PUT", path, {**body, "displayName": "Yours"}, etag)
+    assert late.status == 412
+    assert get(world, path)["displayName"] == "Mine"
+    assert call(world, "DELETE", path, headers=etag).status == 412
+
+
+def test_a_write_between_the_look_and_the_write_loses_to_if_match() -> None:
+    world = World()
+    export = new_export(world)
+    read = call(world, "GET", f"/api/exports/{export}")
+    body: Any = read.json()
+
+    def meanwhile(key: str) -> None:
+        world.exports.before_write = lambda key: None
+        stored = world.exports.kept[key]
+        world.exports.keep(key, replace(stored.value, display_name="Meanwhile"))
+
+    world.exports.before_write = meanwhile
+    etag = {"If-Match": read.headers["ETag"]}
+    assert call(world, "PUT", f"/api/exports/{export}", body, etag).status == 412
+    world.exports.before_write = meanwhile
+    assert call(world, "PUT", f"/api/exports/{export}", body).status == 200
+
+
+def test_a_definition_needs_a_connection_to_begin_with_but_may_lose_it() -> None:
+    world = World()
+    answer = call(world, "POST", "/api/exports", export_body(None))
+    assert list(faults(answer)) == ["connectionId"]
+    export = new_export(world)
+    detached = send(world, "POST", f"/api/exports/{export}/detach-connection")
+    assert detached["connectionId"] is None
+    changed = send(world, "PUT", f"/api/exports/{export}", {**detached, "displayName": "Later"})
+    assert changed["displayName"] == "Later"
+    assert send(world, "POST", f"/api/exports/{export}/runs", status=409)["code"] == "noConnection"
+
+
+def test_a_contributor_keeps_a_connection_that_is_not_shared_any_more() -> None:
+    world = World()
+    export = new_export(world)
+    bob = world.seen_by(Role.CONTRIBUTOR)
+    body = get(bob, f"/api/exports/{export}")
+    send(bob, "PUT", f"/api/exports/{export}", {**body, "displayName": "By Bob"})
+    other = new_connection(world, "Other")
+    answer = call(bob, "PUT", f"/api/exports/{export}", {**body, "connectionId": other})
+    assert list(faults(answer)) == ["connectionId"]
+
+
+def test_one_tag_has_one_owner() -> None:
+    world = World()
+    connection = new_connection(world)
+    first = new_export(world, connection, displayName="First")
+    body = export_body(connection, segments=[{"name": "Other"}, {"name": "X", "tag": "vip"}])
+    answer = call(world, "POST", "/api/exports", body)
+    assert answer.status == 409
+    assert list(faults(answer)) == ["segments[1].tag"]
+    assert "First" in str(answer.json())
+    assert len(world.exports.kept) == 1
+    elsewhere = new_export(world, connection, audienceId="ffff", displayName="Elsewhere")
+    body = get(world, f"/api/exports/{elsewhere}")
+    answer = call(world, "PUT", f"/api/exports/{elsewhere}", {**body, "audienceId": "a1b2c3d4e5"})
+    assert answer.status == 409
+    assert get(world, f"/api/exports/{elsewhere}")["audienceId"] == "ffff"
+    own = get(world, f"/api/exports/{first}")
+    send(world, "PUT", f"/api/exports/{first}", own)
+
+
+def test_a_tag_taken_in_the_same_moment_has_one_owner_too() -> None:
+    world = World()
+    first = new_export(world)
+    other = replace(world.exports.kept[first].value, id="late", display_name="Late")
+
+    def meanwhile(key: str) -> None:
+        world.exports.before_write = lambda key: None
+        rival = replace(other, segments=(SegmentChoice("S", "Fresh"),))
+        world.exports.keep("late", rival)
+
+    world.exports.before_write = meanwhile
+    connection = other.connection_id
+    body = export_body(connection, segments=[{"name": "X", "tag": "fresh"}])
+    assert call(world, "POST", "/api/exports", body).status == 409
+    assert set(world.exports.kept) == {first, "late"}
+    world.exports.delete("late")
+    world.exports.before_write = meanwhile
+    changed = {**get(world, f"/api/exports/{first}"), "segments": body["segments"]}
+    assert call(world, "PUT", f"/api/exports/{first}", changed).status == 409
+    assert get(world, f"/api/exports/{first}")["segments"] == [
+        {"name": "Segment_Vip", "tag": "VIP"}
+    ]
+
+
+@pytest.mark.parametrize(("language", "name"), [("en", "copy"), ("ko", "사본")])
+def test_a_copy_runs_only_when_asked_and_owns_its_tags(language: str, name: str) -> None:
+    world = World()
+    export = new_export(world)
+    path = f"/api/exports/{export}/duplicate"
+    answer = call(world, "POST", path, headers={"Accept-Language": language})
+    copied: Any = answer.json()
+    assert answer.status == 201
+    assert answer.headers["Location"] == f"/api/exports/{copied['id']}"
+    assert copied["displayName"] == f"Weekly news ({name})"
+    assert copied["segments"] == [{"name": "Segment_Vip", "tag": f"VIP ({name})"}]
+    assert copied["schedule"]["enabled"] is False
+    again = call(world, "POST", path, headers={"Accept-Language": language}).json()
+    assert again["segments"][0]["tag"] == f"VIP ({name} 2)"
+
+
+def test_a_copy_of_long_names_stays_within_the_limits() -> None:
+    world = World()
+    export = new_export(world, displayName="n" * 200, segments=[{"name": "A", "tag": "t" * 100}])
+    copied = send(world, "POST", f"/api/exports/{export}/duplicate", status=201)
+    assert len(copied["displayName"]) == 200
+    assert len(copied["segments"][0]["tag"]) == 100
+
+
+def test_a_running_export_is_neither_removed_nor_detached() -> None:
+    world = World()
+    export = new_export(world)
+    run = send(world, "POST", f"/api/exports/{export}/runs", status=202)
+    assert send(world, "DELETE", f"/api/exports/{export}", status=409)["code"] == "exportRunning"
+    send(world, "POST", f"/api/exports/{export}/detach-connection", status=409)
+    world.runs.move(run["id"], status=RunStatus.SUCCESSFUL)
+    send(world, "DELETE", f"/api/exports/{export}", status=204)
+    get(world, f"/api/exports/{export}", 404)
+
+
+def test_the_last_run_is_the_newest_of_any_kind() -> None:
+    world = World()
+    export = new_export(world)
+    first = world.runs.start(export, Trigger.ON_DEMAND, Mode.EXPORT, "Ada")
+    world.runs.move(first.id, status=RunStatus.SUCCESSFUL)
+    world.runs.start(export, Trigger.SCHEDULE, Mode.PREVIEW, "")
+    shown = get(world, "/api/exports")["value"][0]["lastRun"]
+    assert (shown["trigger"], shown["mode"], shown["status"]) == ("schedule", "preview", "queued")
+
+
+@pytest.mark.parametrize(
+    ("mapping", "fields"),
+    [
+        ({"email": "E", "attributes": [{"attribute": "A", "mergeField": "EMAIL"}]}, ["[0]"]),
+        (
+            {
+                "email": "E",
+                "firstName": "F",
+                "attributes": [{"attribute": "A", "mergeField": "FNAME"}],
+            },
+            ["[0]"],
+        ),
+        ({"email": "E", "attributes": [{"attribute": "A", "mergeField": "FNAME"}]}, []),
+        ({"email": "E", "attributes": [{"attribute": "A", "mergeField": "ABCDEFGHIJK"}]}, ["[0]"]),
+        ({"email": "E", "attributes": [{"attribute": "A", "mergeField": "\u0130"}]}, ["[0]"]),
+        ({"email": "E", "attributes": [{"attribute": "A", "mergeField": ""}]}, ["[0]"]),
+    ],
+)
+def test_a_merge_field_takes_one_attribute(mapping: dict[str, Any], fields: list[str]) -> None:
+    world = World()
+    body = export_body(new_connection(world), mapping=mapping)
+    answer = call(world, "POST", "/api/exports", body)
+    assert list(faults(answer)) == [f"mapping.attributes{f}.mergeField" for f in fields]
+    assert answer.status == (400 if fields else 201)
+
+
+@pytest.mark.parametrize("share", [-0.1, 1.01, 1e300, "0.3", None, True])
+def test_a_share_is_between_nothing_and_all(share: object) -> None:
+    world = World()
+    body = export_body(new_connection(world), removalGuard={"maxShare": share})
+    answer = call(world, "POST", "/api/exports", body)
+    assert (answer.status, list(faults(answer))) == (400, ["removalGuard.maxShare"])
+
+
+def test_a_schedule_that_cannot_be_kept_is_refused_by_field() -> None:
+    world = World()
+    schedule = {"repeat": "daily", "times": ["06:00", "25:00"], "timeZone": "UTC"}
+    answer = call(
+        world, "POST", "/api/exports", export_body(new_connection(world), schedule=schedule)
+    )
+    assert answer.status == 400
+    assert all(field.startswith("schedule.times") for field in faults(answer))
+    assert faults(answer)
+
+
+def test_names_are_plain_text() -> None:
+    world = World()
+    body = export_body(new_connection(world), displayName="a\nb")
+    answer = call(world, "POST", "/api/exports", body)
+    assert faults(answer) == {"displayName": "Control characters are not allowed."}

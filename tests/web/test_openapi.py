@@ -1,0 +1,102 @@
+"""The description and the code are one."""
+
+from typing import Any
+
+import jsonschema
+import pytest
+
+from tests.web.client import call, get, new_connection, new_export, send
+from tests.web.desk import World
+
+
+def described() -> dict[str, Any]:
+    return get(World(), "/api/openapi.json")
+
+
+def test_every_route_is_described_and_every_description_is_a_route() -> None:
+    world = World()
+    paths = get(world, "/api/openapi.json")["paths"]
+    told = {(method.upper(), path) for path, methods in paths.items() for method in methods}
+    assert told == {(route.method, route.template) for route in world.site.routes}
+
+
+def test_what_is_not_served_is_not_described() -> None:
+    world = World(undo=None)
+    assert "/api/runs/{id}/undo" not in get(world, "/api/openapi.json")["paths"]
+
+
+def test_every_operation_says_its_role_and_has_a_name_of_its_own() -> None:
+    names = []
+    for methods in described()["paths"].values():
+        for operation in methods.values():
+            names.append(operation["operationId"])
+            assert operation["security"] == [] or operation["x-role"]
+    assert len(names) == len(set(names))
+
+
+def test_every_reference_leads_somewhere() -> None:
+    document = described()
+
+    def walk(node: object) -> None:
+        if isinstance(node, dict):
+            for name, inner in node.items():
+                if name == "$ref":
+                    target: Any = document
+                    for part in str(inner).removeprefix("#/").split("/"):
+                        target = target[part]
+                else:
+                    walk(inner)
+        elif isinstance(node, list):
+            for inner in node:
+                walk(inner)
+
+    walk(document)
+
+
+def schema_of(document: dict[str, Any], path: str, method: str, status: str) -> dict[str, Any]:
+    answer = document["paths"][path][method]["responses"][status]
+    schema = answer["content"]["application/json"]["schema"]
+    return {**schema, "components": document["components"]}
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/api/health",
+        "/api/connections",
+        "/api/connections/{id}",
+        "/api/connections/{id}/audiences",
+        "/api/segments",
+        "/api/attributes",
+        "/api/exports",
+        "/api/exports/{id}",
+        "/api/runs",
+        "/api/schedule",
+        "/api/audit",
+    ],
+)
+def test_answers_are_as_described(path: str) -> None:
+    world = World()
+    connection = new_connection(world)
+    export = new_export(world, connection)
+    send(world, "POST", f"/api/exports/{export}/runs", status=202)
+    real = path.replace("{id}", connection if "connections" in path else export)
+    schema = schema_of(described(), path, "get", "200")
+    jsonschema.validate(get(world, real), schema)
+
+
+def test_read_only_fields_are_marked_and_what_is_required_is_said() -> None:
+    body = described()["components"]["schemas"]["ExportBody"]
+    assert body["additionalProperties"] is False
+    assert body["properties"]["lastRun"]["readOnly"] is True
+    assert set(body["required"]) == {
+        "displayName",
+        "connectionId",
+        "audienceId",
+        "mapping",
+        "segments",
+    }
+
+
+def test_everybody_may_read_the_description() -> None:
+    assert call(World().seen_by(None), "GET", "/api/openapi.json").status == 200

@@ -1,0 +1,195 @@
+"""Segments, the refresh schedule, people and the audit trail over HTTP."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from shared.exports.definition import Schedule
+from shared.web.principal import Role
+from tests.web.client import call, faults, get, new_connection, new_export, send
+from tests.web.desk import NOW, Sighting, World
+
+SCHEDULE = {
+    "enabled": True,
+    "repeat": "weekly",
+    "days": ["monday"],
+    "times": ["06:00"],
+    "timeZone": "Asia/Seoul",
+}
+PERSON = "ada@contoso.example"
+
+
+def test_segments_and_attributes_are_those_of_the_catalogue() -> None:
+    world = World()
+    segment = get(world, "/api/segments")["value"][0]
+    assert segment == {
+        "name": "Segment_Vip",
+        "displayName": "VIP",
+        "memberCount": 1200,
+        "refreshedAt": "2026-11-23T09:00:00.000Z",
+        "complete": True,
+    }
+    assert get(world, "/api/attributes?segment=New")["value"][0]["suggestedFor"] == "email"
+    assert get(world, "/api/attributes")["value"]
+    assert get(world, "/api/attributes?segment=None", 404)["code"] == "segmentNotFound"
+
+
+def test_the_refresh_is_off_until_somebody_sets_it() -> None:
+    world = World()
+    assert get(world, "/api/schedule")["enabled"] is False
+    assert send(world, "PUT", "/api/schedule", SCHEDULE) == SCHEDULE
+    assert get(world, "/api/schedule") == SCHEDULE
+
+
+def test_two_people_do_not_overwrite_each_others_schedule() -> None:
+    world = World()
+    etag = {"If-Match": call(world, "GET", "/api/schedule").headers["ETag"]}
+    assert call(world, "PUT", "/api/schedule", SCHEDULE, etag).status == 200
+    assert call(world, "PUT", "/api/schedule", SCHEDULE, etag).status == 412
+    assert call(world, "PUT", "/api/schedule", SCHEDULE).status == 200
+
+
+def test_a_schedule_written_in_the_same_moment_is_seen() -> None:
+    world = World()
+
+    def meanwhile(key: str) -> None:
+        world.schedule.before_write = lambda key: None
+        world.schedule.keep(key, Schedule(enabled=False))
+
+    for _ in range(2):
+        etag = {"If-Match": call(world, "GET", "/api/schedule").headers["ETag"]}
+        world.schedule.before_write = meanwhile
+        assert call(world, "PUT", "/api/schedule", SCHEDULE, etag).status == 412
+    world.schedule.before_write = meanwhile
+    assert call(world, "PUT", "/api/schedule", SCHEDULE).status == 200
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"repeat": "everyRefresh"}, "repeat"),
+        ({"days": ["Montag"]}, "days[0]"),
+        ({"times": []}, "times"),
+        ({"times": ["06:00"] * 5}, "times"),
+        ({"timeZone": None}, "timeZone"),
+        ({"enabled": "yes"}, "enabled"),
+    ],
+)
+def test_a_schedule_has_its_faults_by_field(change: dict[str, Any], field: str) -> None:
+    answer = call(World(), "PUT", "/api/schedule", {**SCHEDULE, **change})
+    assert (answer.status, list(faults(answer))) == (400, [field])
+
+
+def sighted() -> World:
+    world = World()
+    world.runs.people[PERSON] = [
+        Sighting("e1", "Weekly", ("VIP",), "unsubscribed", "kept", "unsubscribed", NOW)
+    ]
+    return world
+
+
+def test_a_person_is_found_with_the_reason_in_words() -> None:
+    found = send(sighted(), "POST", "/api/people/search", {"email": PERSON.upper()})["value"]
+    assert found[0]["reason"].startswith("The person has unsubscribed")
+    assert found[0]["exportName"] == "Weekly"
+    assert send(sighted(), "POST", "/api/people/search", {"email": "x@y.z"}) == {"value": []}
+
+
+def test_a_person_is_removed_with_a_receipt_and_named_nowhere() -> None:
+    world = sighted()
+    body = {"email": PERSON, "deleteInMailchimp": True}
+    receipt = send(world, "POST", "/api/people/erase", body)
+    assert receipt["exports"] == 1
+    assert not world.runs.people
+    world.pass_time(1)
+    send(world, "POST", "/api/people/search", {"email": PERSON})
+    assert PERSON not in str(world.audit.kept)
+    assert [e["action"] for e in get(world, "/api/audit")["value"]] == [
+        "person.search",
+        "person.erase",
+    ]
+
+
+@pytest.mark.parametrize("email", ["", "nobody", None, 5, "@" * 400])
+def test_an_address_looks_like_one(email: object) -> None:
+    answer = call(World(), "POST", "/api/people/search", {"email": email})
+    assert (answer.status, list(faults(answer))) == (400, ["email"])
+    assert str(email) not in str(faults(answer)) or not email
+
+
+def test_every_change_leaves_an_entry_with_before_and_after() -> None:
+    world = World()
+    connection = new_connection(world)
+    export = new_export(world, connection)
+    world.pass_time(1)
+    body = get(world, f"/api/exports/{export}")
+    bob = world.seen_by(Role.CONTRIBUTOR)
+    send(bob, "PUT", f"/api/exports/{export}", {**body, "leavers": "keepTag"})
+    newest = get(world, "/api/audit?top=1")["value"][0]
+    assert newest["action"] == "export.update"
+    assert newest["actorName"] == "Bob"
+    assert newest["subjectId"] == export
+    assert newest["subjectName"] == "Weekly news"
+    assert newest["changes"] == [
+        {"field": "leavers", "before": '"removeTag"', "after": '"keepTag"'}
+    ]
+
+
+def test_every_changing_route_that_succeeds_is_recorded() -> None:
+    world = World()
+    connection = new_connection(world)
+    export = new_export(world, connection)
+    send(world, "PUT", f"/api/connections/{connection}", {"displayName": "X"})
+    send(world, "POST", f"/api/exports/{export}/duplicate", status=201)
+    run = send(world, "POST", f"/api/exports/{export}/runs", status=202)
+    send(world, "POST", f"/api/runs/{run['id']}/cancel", status=202)
+    send(world, "PUT", "/api/schedule", SCHEDULE)
+    call(world, "GET", f"/api/runs/{run['id']}/outcomes.csv")
+    world.runs.kept.clear()
+    send(world, "DELETE", f"/api/connections/{connection}/mailchimp")
+    send(world, "DELETE", f"/api/connections/{connection}?detachExports=true", status=204)
+    send(world, "DELETE", f"/api/exports/{export}", status=204)
+    actions = {entry.value.action for entry in world.audit.kept.values()}
+    assert actions == {
+        "connection.create",
+        "connection.connect",
+        "connection.update",
+        "connection.disconnect",
+        "connection.delete",
+        "export.create",
+        "export.detach",
+        "export.delete",
+        "run.start",
+        "run.cancel",
+        "run.download",
+        "schedule.update",
+    }
+
+
+def test_a_change_that_failed_leaves_no_entry() -> None:
+    world = World()
+    call(world, "POST", "/api/connections", {"displayName": "X"})
+    call(world, "DELETE", "/api/exports/none")
+    assert not world.audit.kept
+
+
+def test_the_trail_is_read_newest_first_in_pages() -> None:
+    world = World()
+    for second in range(5):
+        world.now = NOW.replace(second=second)
+        body = {**SCHEDULE, "times": [f"0{second}:00"]}
+        send(world, "PUT", "/api/schedule", body)
+    page = get(world, "/api/audit?top=3")
+    assert [entry["at"][17:19] for entry in page["value"]] == ["04", "03", "02"]
+    assert len(get(world, page["nextLink"])["value"]) == 2
+
+
+def test_an_application_is_told_from_a_person() -> None:
+    world = World()
+    machine = world.desk.doorkeeper.developer
+    assert machine is not None
+    keeper = replace(world.desk.doorkeeper, developer=replace(machine, is_application=True))
+    world.sit_at(replace(world.desk, doorkeeper=keeper))
+    send(world, "PUT", "/api/schedule", SCHEDULE)
+    assert get(world, "/api/audit")["value"][0]["isApplication"] is True

@@ -1,0 +1,112 @@
+"""Who is let in, and who is not."""
+
+import base64
+import json
+
+import pytest
+
+from shared.web.http import Request
+from shared.web.principal import Doorkeeper, Principal, Role, highest
+
+DEVELOPER = Principal("dev", "Ada", Role.ADMINISTRATOR)
+ROLE_CLAIM = "http://schemas.microsoft.com/ws/2008/06/identity/claims/role"
+
+
+def header(claims: list[tuple[str, str]], **content: object) -> str:
+    body = {
+        "auth_typ": "aad",
+        "name_typ": "name",
+        "role_typ": ROLE_CLAIM,
+        "claims": [{"typ": typ, "val": val} for typ, val in claims],
+        **content,
+    }
+    return base64.b64encode(json.dumps(body).encode()).decode()
+
+
+def request(principal: str | None, url: str = "https://app.example.com/api/exports") -> Request:
+    headers = {"X-MS-CLIENT-PRINCIPAL": principal} if principal is not None else {}
+    return Request.of("GET", url, headers)
+
+
+IN_AZURE = Doorkeeper(authentication_on=True, in_azure=True)
+
+
+@pytest.mark.parametrize("claim", ["roles", ROLE_CLAIM])
+@pytest.mark.parametrize("role", list(Role))
+def test_an_app_role_is_read_from_either_claim(claim: str, role: Role) -> None:
+    sent = header([("oid", "o-1"), ("name", "Ada"), (claim, role.label)])
+    assert IN_AZURE.principal(request(sent)) == Principal("o-1", "Ada", role)
+
+
+def test_of_several_roles_the_highest_counts() -> None:
+    sent = header([("oid", "o-1"), ("roles", "Viewer"), ("roles", "Contributor"), ("roles", "X")])
+    found = IN_AZURE.principal(request(sent))
+    assert found is not None
+    assert found.role is Role.CONTRIBUTOR
+    assert found.may(Role.VIEWER)
+    assert not found.may(Role.ADMINISTRATOR)
+
+
+def test_the_user_name_is_what_records_show() -> None:
+    sent = header([("oid", "o-1"), ("name", "Ada"), ("preferred_username", "ada@contoso.example")])
+    found = IN_AZURE.principal(request(sent))
+    assert found is not None
+    assert found.name == "ada@contoso.example"
+    assert not found.is_application
+
+
+def test_a_machine_with_an_app_role_is_known_by_its_application_id() -> None:
+    sent = header([("oid", "o-2"), ("azp", "app-7"), ("idtyp", "app"), ("roles", "Contributor")])
+    assert IN_AZURE.principal(request(sent)) == Principal("o-2", "app-7", Role.CONTRIBUTOR, True)
+
+
+def test_a_signed_in_caller_without_a_role_may_nothing() -> None:
+    found = IN_AZURE.principal(request(header([("oid", "o-1"), ("roles", "administrator")])))
+    assert found is not None
+    assert not any(found.may(role) for role in Role)
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        None,
+        "",
+        "no base64 at all",
+        base64.b64encode(b"no json").decode(),
+        base64.b64encode(b"[]").decode(),
+        base64.b64encode(b'{"claims": {}}').decode(),
+        base64.b64encode(b'{"claims": [1, null, {"typ": 1, "val": 2}]}').decode(),
+        header([("roles", "Administrator")]),
+        header([("oid", ""), ("roles", "Administrator")]),
+        header([("oid", "o-1")]) + "=" * 70_000,
+    ],
+)
+def test_a_header_that_is_absent_or_malformed_is_nobody(sent: str | None) -> None:
+    assert IN_AZURE.principal(request(sent)) is None
+
+
+@pytest.mark.parametrize("in_azure", [True, False])
+def test_a_forged_header_counts_for_nothing_where_authentication_is_off(in_azure: bool) -> None:
+    sent = header([("oid", "o-1"), ("roles", "Administrator")])
+    assert Doorkeeper(False, in_azure).principal(request(sent)) is None
+
+
+def test_the_developer_stands_in_on_this_machine_only() -> None:
+    keeper = Doorkeeper(False, False, DEVELOPER, "http://dev.contoso.example:7071")
+    for host in ("localhost", "127.0.0.1", "[::1]", "dev.contoso.example"):
+        assert keeper.principal(request(None, f"http://{host}:7071/")) == DEVELOPER
+    assert keeper.principal(request(None, "http://rebound.example.org:7071/")) is None
+
+
+def test_the_developer_does_not_exist_in_azure() -> None:
+    keeper = Doorkeeper(False, True, DEVELOPER)
+    assert keeper.principal(request(None, "http://localhost:7071/")) is None
+
+
+def test_the_developer_does_not_stand_in_for_a_caller_who_is_not_signed_in() -> None:
+    keeper = Doorkeeper(True, False, DEVELOPER)
+    assert keeper.principal(request(None, "http://localhost:7071/")) is None
+
+
+def test_unknown_roles_are_no_role() -> None:
+    assert highest(["Owner", ""]) is None

@@ -1,0 +1,166 @@
+"""Whatever goes wrong is a problem that says enough and not too much."""
+
+import logging
+from typing import Any
+
+import pytest
+
+from shared.errors import (
+    Changed,
+    ConfigError,
+    Conflict,
+    Disconnected,
+    Fault,
+    InputError,
+    NotFound,
+    Refused,
+    Unavailable,
+)
+from tests.web.client import call, export_body, faults, get, new_connection
+from tests.web.desk import World
+
+
+def failing(error: Exception) -> World:
+    world = World()
+    world.catalogue.broken = error
+    return world
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [
+        (ConfigError("A setting."), 400),
+        (NotFound("Gone."), 404),
+        (Conflict("Taken."), 409),
+        (Changed("Lost."), 412),
+        (InputError("Unusable."), 502),
+        (Unavailable("Busy."), 503),
+        (Refused("No."), 502),
+        (Disconnected("No grant."), 409),
+    ],
+)
+def test_an_error_of_ours_has_its_status_and_says_itself(error: Exception, status: int) -> None:
+    answer = call(failing(error), "GET", "/api/segments")
+    problem: Any = answer.json()
+    assert (answer.status, problem["status"]) == (status, status)
+    assert answer.headers["Content-Type"] == "application/problem+json"
+    assert problem["detail"] == str(error)
+    assert problem["title"]
+    assert problem["traceId"]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "header"), [(None, "30"), (0.2, "1"), (12.4, "12"), (1e9, "3600")]
+)
+def test_unavailable_says_when_to_come_back(seconds: float | None, header: str) -> None:
+    answer = call(failing(Unavailable("Busy.", retry_after=seconds)), "GET", "/api/segments")
+    assert answer.headers["Retry-After"] == header
+
+
+def test_what_is_not_ours_is_told_by_its_type_alone(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.DEBUG):
+        answer = call(failing(ValueError("jane@contoso.example")), "GET", "/api/segments")
+    assert answer.status == 500
+    assert b"jane" not in answer.body
+    assert "jane" not in caplog.text
+    problem: Any = answer.json()
+    assert f"Request {problem['traceId']} failed: ValueError" in caplog.text
+
+
+def test_the_callers_trace_is_taken_over() -> None:
+    trace = "0af7651916cd43dd8448eb211c80319c"
+    given = {"traceparent": f"00-{trace}-b7ad6b7169203331-01"}
+    assert call(World(), "GET", "/api/nothing", headers=given).json()["traceId"] == trace
+    odd = {"traceparent": "<script>"}
+    assert call(World(), "GET", "/api/nothing", headers=odd).json()["traceId"] == "id1"
+
+
+def test_a_body_over_a_megabyte_is_too_large() -> None:
+    answer = call(World(), "POST", "/api/exports", raw=b" " * (1024 * 1024 + 1))
+    assert answer.status == 413
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"",
+        b"{",
+        b"nonsense",
+        b'{"displayName": NaN}',
+        b'"\xff"',
+        b'{"displayName": "\\ud800"}',
+        b'{"a":' * 2000 + b"1" + b"}" * 2000,
+        b"[" * 100_000,
+    ],
+)
+def test_a_body_that_is_no_json_is_a_bad_request(raw: bytes) -> None:
+    for path in ("/api/exports", "/api/connections"):
+        assert call(World(), "POST", path, raw=raw).status == 400
+
+
+def test_deep_json_is_refused_without_harm() -> None:
+    deep = b'{"displayName":' + b"[" * 900 + b"]" * 900 + b"}"
+    assert call(World(), "POST", "/api/exports", raw=deep).status == 400
+
+
+@pytest.mark.parametrize("raw", [b"[]", b"1", b'"x"', b"null", b"true"])
+def test_a_body_must_be_an_object(raw: bytes) -> None:
+    assert call(World(), "POST", "/api/exports", raw=raw).status == 400
+
+
+def test_every_fault_of_a_body_is_reported_at_once_whatever_finds_it() -> None:
+    world = World()
+    connection = new_connection(world)
+    body = export_body(
+        connection,
+        displayName=7,
+        colour="red",
+        audienceId="../lists",
+        mapping={
+            "attributes": [
+                {"attribute": "City", "mergeField": "city"},
+                {"attribute": "Zip", "mergeField": "ZIP", "create": {"name": "Zip", "type": "map"}},
+            ]
+        },
+        segments=[{"name": "A"}, {"name": "B", "tag": "a"}, {"name": "A", "tag": "x" * 101}],
+        leavers="delete",
+        removalGuard={"maxShare": 1.5},
+    )
+    answer = call(world, "POST", "/api/exports", body)
+    assert answer.status == 400
+    found = faults(answer)
+    assert set(found) == {
+        "displayName",
+        "colour",
+        "audienceId",
+        "mapping.email",
+        "mapping.attributes[1].create.type",
+        "segments[1].tag",
+        "segments[2].name",
+        "segments[2].tag",
+        "leavers",
+        "removalGuard.maxShare",
+    }
+    assert found["leavers"] == "Must be one of: removeTag, keepTag."
+    assert found["mapping.email"] == "This field is required."
+    assert not world.exports.kept
+
+
+def test_problems_speak_the_callers_language() -> None:
+    world = World()
+    korean = {"Accept-Language": "fr;q=0.9, ko-KR;q=0.8, en;q=0.1"}
+    answer = call(world, "POST", "/api/connections", {"displayName": ""}, korean)
+    problem: Any = answer.json()
+    assert answer.headers["Content-Language"] == "ko"
+    assert problem["title"] == "요청에 오류가 있습니다"
+    assert faults(answer)["consent"] == "필수 필드입니다."
+    for other in ("fr", "", "*", "x" * 10_000, "ko;q=0", ";;,,=="):
+        told = call(world, "GET", "/api/nothing", headers={"Accept-Language": other})
+        assert told.headers["Content-Language"] == "en"
+
+
+def test_a_fault_without_a_text_stands_as_it_is() -> None:
+    world = failing(ConfigError("Wrong.", faults=[Fault("x", "Said plainly.")]))
+    assert get(world, "/api/segments", 400)["errors"] == [
+        {"field": "x", "message": "Said plainly."}
+    ]

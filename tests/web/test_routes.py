@@ -1,0 +1,138 @@
+"""The table of routes: nothing is open by accident, nothing is missing."""
+
+import pytest
+
+from shared.web.api import ROUTES, routes_for
+from shared.web.principal import Role
+from shared.web.routes import Route
+from tests.web.client import call
+from tests.web.desk import World
+
+OPEN, VIEWER = None, Role.VIEWER
+CONTRIBUTOR, ADMINISTRATOR = Role.CONTRIBUTOR, Role.ADMINISTRATOR
+
+# The HTTP interface: every path and method with the lowest role that may call it.
+INTERFACE = {
+    ("GET", "/api/health"): OPEN,
+    ("GET", "/api/openapi.json"): OPEN,
+    ("GET", "/api/connections"): VIEWER,
+    ("POST", "/api/connections"): ADMINISTRATOR,
+    ("GET", "/api/connections/{id}"): VIEWER,
+    ("PUT", "/api/connections/{id}"): ADMINISTRATOR,
+    ("DELETE", "/api/connections/{id}"): ADMINISTRATOR,
+    ("POST", "/api/connections/{id}/mailchimp/authorize"): ADMINISTRATOR,
+    ("GET", "/api/oauth/mailchimp/callback"): ADMINISTRATOR,
+    ("PUT", "/api/connections/{id}/mailchimp/api-key"): ADMINISTRATOR,
+    ("DELETE", "/api/connections/{id}/mailchimp"): ADMINISTRATOR,
+    ("POST", "/api/connections/{id}/export-user/authorize"): ADMINISTRATOR,
+    ("GET", "/api/oauth/entra/callback"): ADMINISTRATOR,
+    ("DELETE", "/api/connections/{id}/export-user"): ADMINISTRATOR,
+    ("GET", "/api/connections/{id}/audiences"): CONTRIBUTOR,
+    ("GET", "/api/connections/{id}/audiences/{audienceId}/merge-fields"): CONTRIBUTOR,
+    ("GET", "/api/segments"): VIEWER,
+    ("GET", "/api/attributes"): VIEWER,
+    ("GET", "/api/exports"): VIEWER,
+    ("POST", "/api/exports"): CONTRIBUTOR,
+    ("GET", "/api/exports/{id}"): VIEWER,
+    ("PUT", "/api/exports/{id}"): CONTRIBUTOR,
+    ("DELETE", "/api/exports/{id}"): CONTRIBUTOR,
+    ("POST", "/api/exports/{id}/duplicate"): CONTRIBUTOR,
+    ("POST", "/api/exports/{id}/detach-connection"): CONTRIBUTOR,
+    ("POST", "/api/exports/{id}/runs"): CONTRIBUTOR,
+    ("POST", "/api/runs"): CONTRIBUTOR,
+    ("GET", "/api/runs"): VIEWER,
+    ("GET", "/api/runs/{id}"): VIEWER,
+    ("POST", "/api/runs/{id}/cancel"): CONTRIBUTOR,
+    ("POST", "/api/runs/{id}/confirm"): CONTRIBUTOR,
+    ("POST", "/api/runs/{id}/retry"): CONTRIBUTOR,
+    ("POST", "/api/runs/{id}/undo"): CONTRIBUTOR,
+    ("GET", "/api/runs/{id}/outcomes.csv"): CONTRIBUTOR,
+    ("POST", "/api/people/search"): ADMINISTRATOR,
+    ("POST", "/api/people/erase"): ADMINISTRATOR,
+    ("GET", "/api/schedule"): VIEWER,
+    ("PUT", "/api/schedule"): ADMINISTRATOR,
+    ("GET", "/api/audit"): ADMINISTRATOR,
+}
+SERVED = routes_for(World().desk)
+
+
+def sample(route: Route) -> str:
+    return route.template.replace("{id}", "some-id").replace("{audienceId}", "a1b2c3d4e5")
+
+
+def test_the_table_is_the_interface_with_its_roles() -> None:
+    assert {(route.method, route.template): route.role for route in SERVED} == INTERFACE
+
+
+@pytest.mark.parametrize("route", SERVED, ids=lambda route: f"{route.method} {route.template}")
+def test_every_route_asks_who_calls_and_what_they_may(route: Route) -> None:
+    if route.role is None:
+        nobody = World().seen_by(None)
+        assert call(nobody, route.method, sample(route)).status == 200
+        return
+    world = World()
+    world.sit_at(world.desk.__class__(**{**vars(world.desk), "doorkeeper": NOBODY}))
+    assert call(world, route.method, sample(route)).status == 401
+    below = [None, *(role for role in Role if role < route.role)]
+    for role in below:
+        assert call(World().seen_by(role), route.method, sample(route)).status == 403
+    for role in (role for role in Role if role >= route.role):
+        assert call(World().seen_by(role), route.method, sample(route)).status not in (401, 403)
+
+
+class Nobody:
+    def principal(self, request: object) -> None:
+        return None
+
+
+NOBODY = Nobody()
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/api", "/api/nothing", "/api/exports/a/b/c", "/api/exports/a%2Fb", "/api/runs/..", "/x"],
+)
+def test_an_unknown_path_is_not_found(path: str) -> None:
+    assert call(World(), "GET", path).status == 404
+
+
+@pytest.mark.parametrize("bad", ["a%00b", "a%20b", "%ED%95%9C", "x" * 65, "a.b", "'", "%2e%2e"])
+def test_an_id_that_cannot_be_one_is_not_found(bad: str) -> None:
+    assert call(World(), "GET", f"/api/exports/{bad}").status == 404
+
+
+def test_a_known_path_names_the_methods_it_answers() -> None:
+    answer = call(World(), "PATCH", "/api/exports/some-id")
+    assert answer.status == 405
+    assert answer.headers["Allow"] == "DELETE, GET, HEAD, PUT"
+    assert call(World(), "OPTIONS", "/api/exports").status == 405
+
+
+def test_head_answers_as_get_without_the_body() -> None:
+    world = World()
+    got = call(world, "GET", "/api/segments")
+    head = call(world, "HEAD", "/api/segments")
+    assert (head.status, head.body) == (200, b"")
+    assert head.headers["Content-Length"] == str(len(got.body))
+    assert head.headers["Content-Type"] == got.headers["Content-Type"]
+
+
+def test_a_use_case_that_is_not_there_has_no_route() -> None:
+    world = World(undo=None, search=None, erase=None, sign_in_states=None, entra_door=None)
+    missing = {(r.method, r.template) for r in ROUTES} - {
+        (r.method, r.template) for r in world.site.routes
+    }
+    assert len(missing) == 8
+    for method, template in missing:
+        path = template.replace("{id}", "some-id")
+        assert call(world, method, path).status in (404, 405)
+
+
+@pytest.mark.parametrize("path", ["/api/health", "/api/exports", "/api/nothing"])
+def test_every_answer_carries_the_security_headers(path: str) -> None:
+    headers = call(World(), "GET", path).headers
+    assert "default-src 'none'" in headers["Content-Security-Policy"]
+    assert headers["X-Content-Type-Options"] == "nosniff"
+    assert headers["Referrer-Policy"] == "no-referrer"
+    assert headers["Cache-Control"] == "no-store"
+    assert "Strict-Transport-Security" not in headers

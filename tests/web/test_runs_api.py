@@ -1,0 +1,202 @@
+"""Runs over HTTP."""
+
+import csv
+import io
+from typing import Any
+
+import pytest
+
+from shared.exports.report import OutcomeRow
+from shared.exports.run import (
+    ConsentProof,
+    Counts,
+    Finding,
+    Mode,
+    Reason,
+    RunSegment,
+    RunStatus,
+    Severity,
+    Trigger,
+)
+from shared.web.principal import Role
+from tests.web.client import call, faults, get, new_connection, new_export, send
+from tests.web.desk import World
+
+
+@pytest.mark.parametrize("body", [None, {}, {"mode": "export"}])
+def test_a_run_is_accepted_and_says_where_to_look(body: object) -> None:
+    world = World()
+    export = new_export(world)
+    answer = call(world, "POST", f"/api/exports/{export}/runs", body)
+    run: Any = answer.json()
+    assert answer.status == 202
+    assert answer.headers["Location"] == f"/api/runs/{run['id']}"
+    assert (run["mode"], run["trigger"], run["requestedBy"]) == ("export", "onDemand", "Ada")
+    assert get(world, answer.headers["Location"]) == run
+
+
+def test_a_second_start_gives_the_run_that_is_active() -> None:
+    world = World()
+    export = new_export(world)
+    first = send(world, "POST", f"/api/exports/{export}/runs", {"mode": "preview"}, 202)
+    second = send(world, "POST", f"/api/exports/{export}/runs", {"mode": "full"}, 202)
+    assert first == second
+    assert len(world.runs.kept) == 1
+
+
+def test_an_unknown_mode_names_the_known_ones() -> None:
+    world = World()
+    answer = call(world, "POST", f"/api/exports/{new_export(world)}/runs", {"mode": "dry"})
+    assert faults(answer) == {"mode": "Must be one of: export, preview, full."}
+
+
+def test_starting_what_is_not_there_is_not_found() -> None:
+    assert send(World(), "POST", "/api/exports/none/runs", status=404)["code"] == "exportNotFound"
+
+
+def test_running_all_starts_the_exports_whose_schedule_is_on() -> None:
+    world = World()
+    connection = new_connection(world)
+    on = new_export(world, connection, displayName="On")
+    new_export(world, connection, displayName="Off", audienceId="b2", schedule={"enabled": False})
+    answer = send(world, "POST", "/api/runs", status=202)
+    assert [run["exportId"] for run in answer["value"]] == [on]
+
+
+def test_a_run_says_everything() -> None:
+    world = World()
+    run = world.runs.start(new_export(world), Trigger.REFRESH, Mode.EXPORT, "")
+    world.runs.move(
+        run.id,
+        status=RunStatus.COMPLETED_WITH_WARNINGS,
+        reason=Reason("overLimit", "Too many."),
+        counts=Counts(source_rows=12, distinct=10, shared_address=2),
+        consent_proof=ConsentProof(kept=3),
+        segments=(RunSegment("Segment_Vip", "VIP", 10, 9),),
+        findings=(Finding(Severity.WARNING, "tagDiffers", "One is missing."),),
+    )
+    shown = get(world, f"/api/runs/{run.id}")
+    assert shown["status"] == "completedWithWarnings"
+    assert shown["counts"]["sharedAddress"] == 2
+    assert shown["consentProof"] == {"kept": 3, "statusesChanged": 0}
+    assert shown["segments"] == [
+        {"name": "Segment_Vip", "tag": "VIP", "members": 10, "inMailchimp": 9}
+    ]
+    assert shown["findings"][0]["severity"] == "warning"
+    assert shown["reason"]["code"] == "overLimit"
+    assert set(shown["progress"]) == {
+        "profilesDone",
+        "profilesTotal",
+        "chunksDone",
+        "chunksTotal",
+        "percent",
+        "secondsLeft",
+    }
+    assert set(shown["calls"]) == {"write", "read", "throttled", "retried"}
+
+
+def test_runs_are_listed_newest_first_in_pages() -> None:
+    world = World()
+    export = new_export(world)
+    for _ in range(5):
+        run = world.runs.start(export, Trigger.ON_DEMAND, Mode.EXPORT, "Ada")
+        world.runs.move(run.id, status=RunStatus.FAILED)
+    path: str | None = f"/api/runs?exportId={export}&status=failed&top=2"
+    seen = []
+    while path:
+        page = get(world, path)
+        assert len(page["value"]) <= 2
+        seen += [run["id"] for run in page["value"]]
+        path = page.get("nextLink")
+    assert seen == ["run-5", "run-4", "run-3", "run-2", "run-1"]
+    assert get(world, "/api/runs?status=successful") == {"value": []}
+
+
+@pytest.mark.parametrize(
+    ("query", "field"),
+    [
+        ("top=0", "top"),
+        ("top=201", "top"),
+        ("top=x", "top"),
+        ("top=%D9%A1", "top"),
+        ("top=1e9", "top"),
+        ("skip=-1", "skip"),
+        ("status=done", "status"),
+    ],
+)
+def test_a_query_that_cannot_be_is_refused_by_name(query: str, field: str) -> None:
+    answer = call(World(), "GET", f"/api/runs?{query}")
+    assert (answer.status, list(faults(answer))) == (400, [field])
+
+
+def test_a_run_is_canceled_confirmed_and_tried_again() -> None:
+    world = World()
+    run = send(world, "POST", f"/api/exports/{new_export(world)}/runs", status=202)
+    path = f"/api/runs/{run['id']}"
+    send(world, "POST", f"{path}/cancel", status=202)
+    assert world.runs.kept[run["id"]].cancel_requested
+    assert send(world, "POST", f"{path}/confirm", status=409)["detail"]
+    world.runs.move(run["id"], status=RunStatus.AWAITING_CONFIRMATION)
+    assert send(world, "POST", f"{path}/confirm", status=202)["status"] == "sending"
+    world.runs.move(run["id"], status=RunStatus.FAILED)
+    answer = call(world, "POST", f"{path}/retry")
+    assert answer.headers["Location"] != path
+    assert answer.json()["trigger"] == "retry"
+    send(world, "POST", "/api/runs/none/cancel", status=404)
+
+
+ROWS = [
+    OutcomeRow("C1", "ada@contoso.example", ("VIP", "New"), "created", "", ""),
+    OutcomeRow("=cmd", '+1,"x"\r\n', ("@tag",), "rejected", "fieldRefused", "BIRTHDAY"),
+    OutcomeRow("C3", "", (), "rejected", "addressMissing", ""),
+    OutcomeRow("", "", (), "rejected", "rowBadQuoting", "", "vip/part-0.csv", 12),
+    OutcomeRow("C4", "김@contoso.example", ("-1",), "kept", "unsubscribed", ""),
+]
+
+
+def table(body: bytes) -> list[list[str]]:
+    return list(csv.reader(io.StringIO(body.decode("utf-8-sig"), newline="")))
+
+
+def with_rows() -> tuple[World, str]:
+    world = World()
+    run = world.runs.start(new_export(world), Trigger.ON_DEMAND, Mode.EXPORT, "Ada")
+    world.runs.rows = ROWS
+    return world, f"/api/runs/{run.id}/outcomes.csv"
+
+
+def test_the_outcomes_are_a_file_that_calculates_nothing() -> None:
+    world, path = with_rows()
+    answer = call(world, "GET", path)
+    assert answer.headers["Content-Type"] == "text/csv; charset=utf-8"
+    assert answer.headers["Content-Disposition"].startswith("attachment;")
+    assert b"\r\n" in answer.body
+    header, *rows = table(answer.body)
+    assert ",".join(header) == "customerId,email,segments,outcome,code,field,reason,action"
+    assert rows[0][:6] == ["C1", "ada@contoso.example", "VIP; New", "created", "", ""]
+    assert rows[1][:3] == ["'=cmd", '\'+1,"x"\r\n', "'@tag"]
+    assert rows[4][2] == "'-1"
+    for row in rows:
+        assert not any(cell.startswith(("=", "+", "-", "@", "\t", "\r")) for cell in row)
+
+
+def test_the_outcomes_speak_the_callers_language() -> None:
+    world, path = with_rows()
+    english = table(call(world, "GET", path).body)
+    korean = table(call(world, "GET", path, headers={"Accept-Language": "ko"}).body)
+    assert english[3][6] == "The row has no email address."
+    assert korean[3][6] == "행에 이메일 주소가 없습니다."
+    assert english[1][6] == english[1][7] == ""
+    assert english[4][6].endswith("(file vip/part-0.csv, line 12)")
+    assert korean[5][1] == "김@contoso.example"
+
+
+def test_one_outcome_alone_can_be_asked_for() -> None:
+    world, path = with_rows()
+    assert len(table(call(world, "GET", f"{path}?only=rejected").body)) == 4
+    assert list(faults(call(world, "GET", f"{path}?only=broken"))) == ["only"]
+
+
+def test_a_viewer_does_not_get_personal_data() -> None:
+    world, path = with_rows()
+    assert call(world.seen_by(Role.VIEWER), "GET", path).status == 403

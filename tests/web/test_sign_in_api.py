@@ -1,0 +1,175 @@
+"""Out to a sign-in page and back."""
+
+from dataclasses import replace
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from shared.web.http import Request, Response
+from tests.web.client import ORIGIN, call, get, new_connection, new_export, send
+from tests.web.desk import KEY, OTHER_KEY, World
+
+
+def leave(world: World, connection: str, way: str = "mailchimp") -> tuple[str, str]:
+    """The state that travels, and the browser's cookie."""
+    answer = call(world, "POST", f"/api/connections/{connection}/{way}/authorize")
+    assert answer.status == 200
+    url: Any = answer.json()
+    cookie = answer.headers["Set-Cookie"]
+    assert "HttpOnly" in cookie
+    assert "SameSite=Lax" in cookie
+    return parse_qs(urlsplit(url["authorizeUrl"]).query)["state"][0], cookie.partition(";")[0]
+
+
+def come_back(
+    world: World, state: str, cookie: str, code: str = "good", way: str = "mailchimp"
+) -> Response:
+    path = f"/api/oauth/{way}/callback?state={state}&code={code}"
+    # A top-level navigation that another site has started.
+    headers = {"Cookie": cookie, "Sec-Fetch-Site": "cross-site"}
+    return call(world, "GET", path, headers=headers)
+
+
+def test_signing_in_connects_the_connection() -> None:
+    world = World()
+    connection = new_connection(world, connected=False)
+    state, cookie = leave(world, connection)
+    world.doors.codes["good"] = KEY
+    answer = come_back(world, state, cookie)
+    assert answer.status == 200
+    assert answer.headers["Content-Type"] == "text/html; charset=utf-8"
+    assert answer.headers["Cache-Control"] == "no-store"
+    assert answer.headers["Referrer-Policy"] == "no-referrer"
+    assert state.encode() not in answer.body
+    shown = get(world, f"/api/connections/{connection}")
+    assert shown["status"] == "connected"
+    assert shown["mailchimp"]["kind"] == "oauth"
+
+
+def test_the_address_to_come_back_to_is_a_setting() -> None:
+    world = World()
+    connection = new_connection(world, connected=False)
+    forged = {"Host": "evil.example.org", "X-Forwarded-Host": "evil.example.org"}
+    answer = call(
+        world, "POST", f"/api/connections/{connection}/mailchimp/authorize", headers=forged
+    )
+    assert f"redirect_uri={ORIGIN}/api/oauth/mailchimp/callback" in answer.json()["authorizeUrl"]
+
+
+def test_a_way_back_works_once() -> None:
+    world = World()
+    connection = new_connection(world, connected=False)
+    state, cookie = leave(world, connection)
+    world.doors.codes |= {"good": KEY, "other": OTHER_KEY}
+    assert come_back(world, state, cookie).status == 200
+    assert come_back(world, state, cookie, "other").status == 400
+    assert list(world.secrets.kept.values()) == [KEY]
+
+
+def test_a_way_back_belongs_to_the_browser_and_the_person_that_left() -> None:
+    world = World()
+    connection = new_connection(world, connected=False)
+    world.doors.codes["good"] = KEY
+    state, cookie = leave(world, connection)
+    assert come_back(world, state, "signin=other").status == 400
+    assert come_back(world, state, "").status == 400
+    somebody_else = world.seen_by(world.desk.doorkeeper.developer.role)
+    assert come_back(somebody_else, state, cookie).status == 400
+    assert not world.secrets.kept
+    assert come_back(world, state, cookie).status == 200
+
+
+def test_a_way_back_is_short_lived() -> None:
+    world = World()
+    connection = new_connection(world, connected=False)
+    world.doors.codes["good"] = KEY
+    state, cookie = leave(world, connection)
+    world.pass_time(601)
+    assert come_back(world, state, cookie).status == 400
+    assert not world.secrets.kept
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "",
+        "?state=x",
+        "?code=x",
+        "?error=access_denied&state=x",
+        "?state=<script>alert(1)</script>&code=x",
+        "?state=" + "x" * 5000 + "&code=x",
+        "?state=%ED%95%9C&code=%00",
+    ],
+)
+def test_a_way_back_that_is_none_says_so_and_repeats_nothing(query: str) -> None:
+    answer = call(World(), "GET", f"/api/oauth/mailchimp/callback{query}")
+    assert answer.status == 400
+    assert b"script" not in answer.body
+    assert b"access_denied" not in answer.body
+    assert b"<h1>Not connected</h1>" in answer.body
+
+
+def test_a_code_that_mailchimp_refuses_changes_nothing() -> None:
+    world = World()
+    connection = new_connection(world, connected=False)
+    state, cookie = leave(world, connection)
+    assert come_back(world, state, cookie, "bad").status == 400
+    assert get(world, f"/api/connections/{connection}")["status"] == "notConnected"
+
+
+def test_another_account_is_refused_while_exports_use_this_one() -> None:
+    world = World()
+    connection = new_connection(world)
+    new_export(world, connection)
+    state, cookie = leave(world, connection)
+    world.doors.codes["good"] = OTHER_KEY
+    answer = come_back(world, state, cookie)
+    assert answer.status == 400
+    assert b"another Mailchimp account" in answer.body
+    assert list(world.secrets.kept.values()) == [KEY]
+
+
+def test_over_https_the_cookie_is_bound_to_the_host() -> None:
+    world = World()
+    world.sit_at(replace(world.desk, public_url="https://app.example.com"))
+    connection = new_connection(world, connected=False)
+    answer = call(world, "POST", f"/api/connections/{connection}/mailchimp/authorize")
+    cookie = answer.headers["Set-Cookie"]
+    assert cookie.startswith("__Host-signin=")
+    assert cookie.endswith("; Secure")
+    assert "Path=/;" in cookie
+    assert "Domain" not in cookie
+
+
+def test_without_a_client_of_mailchimps_the_way_out_says_what_is_missing() -> None:
+    world = World(mailchimp_door=None)
+    connection = new_connection(world, connected=False)
+    path = f"/api/connections/{connection}/mailchimp/authorize"
+    problem = send(world, "POST", path, status=400)
+    assert "MAILCHIMP_CLIENT_ID" in problem["detail"]
+    assert call(world, "GET", "/api/oauth/mailchimp/callback?state=x&code=y").status == 400
+
+
+def test_an_export_user_is_added_and_dropped() -> None:
+    world = World()
+    connection = new_connection(world)
+    state, cookie = leave(world, connection, "export-user")
+    assert come_back(world, state, cookie, way="mailchimp").status == 400
+    assert come_back(world, state, cookie, way="entra").status == 200
+    shown = get(world, f"/api/connections/{connection}")
+    assert shown["exportUser"]["name"] == "export.user@contoso.example"
+    assert "token-good" in world.secrets.kept.values()
+    path = f"/api/connections/{connection}/export-user"
+    assert send(world, "DELETE", path)["exportUser"] is None
+    assert "token-good" not in world.secrets.kept.values()
+    assert send(world, "DELETE", path, status=404)["code"] == "exportUserNotFound"
+    assert "contoso.example" not in str(world.audit.kept)
+
+
+def test_leaving_needs_a_connection() -> None:
+    send(World(), "POST", "/api/connections/none/mailchimp/authorize", status=404)
+
+
+def test_cookies_that_cannot_be_read_are_none() -> None:
+    assert Request.of("GET", ORIGIN, {"Cookie": "\x00=;;=,"}).cookies == {}

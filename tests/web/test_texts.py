@@ -1,0 +1,68 @@
+"""What people read is complete in every language, and the code asks for nothing else."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+import shared
+from shared.exports.outcome import CODES
+from shared.web.texts import LANGUAGES, catalogue, language_of, text
+
+SOURCE = Path(shared.__file__).parent
+NAMES = re.compile(r"{(\w+)}")
+
+
+def written(pattern: str, *folders: str) -> set[str]:
+    files = [file for folder in folders for file in (SOURCE / folder).rglob("*.py")]
+    return {found for file in files for found in re.findall(pattern, file.read_text("utf-8"))}
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_language_has_the_same_texts_with_the_same_names(language: str) -> None:
+    english, other = catalogue("en"), catalogue(language)
+    assert set(other) == set(english)
+    for key, sentence in english.items():
+        assert set(NAMES.findall(other[key])) == set(NAMES.findall(sentence)), key
+        assert other[key].strip() == other[key] != ""
+
+
+def test_korean_texts_are_korean() -> None:
+    for key, sentence in catalogue("ko").items():
+        assert re.search(r"[가-힣]", sentence), key
+
+
+@pytest.mark.parametrize("code", list(CODES))
+def test_every_outcome_code_says_what_happened_and_what_to_do(code: str) -> None:
+    for language in LANGUAGES:
+        assert text(language, f"outcomes.{code}.reason")
+        assert text(language, f"outcomes.{code}.action")
+
+
+def test_no_outcome_is_told_that_does_not_exist() -> None:
+    told = {key.split(".")[1] for key in catalogue("en") if key.startswith("outcomes.")}
+    assert told == {code.value for code in CODES}
+
+
+def test_every_kind_of_problem_has_its_texts() -> None:
+    kinds = written(r'HttpProblem\(\s*\d+, "(\w+)"', "web")
+    kinds |= written(r'\(\w+, \d{3}, "(\w+)"\)', "web")
+    assert len(kinds) > 12
+    for kind in kinds:
+        assert {f"problems.{kind}.title", f"problems.{kind}.detail"} <= set(catalogue("en"))
+
+
+def test_every_code_of_the_web_and_of_connections_has_its_text() -> None:
+    codes = written(r'code="(\w+)"', "web", "connections", "mailchimp/../web")
+    codes |= {"exportFaults", "tagTaken", "exportRunning", "exportChanged", "exportNotFound"}
+    texts = catalogue("en")
+    missing = {c for c in codes if f"errors.{c}" not in texts and f"signIn.{c}" not in texts}
+    assert not missing
+
+
+def test_a_languages_best_match_is_found() -> None:
+    assert language_of("ko") == "ko"
+    assert language_of("ko-KR,ko;q=0.9,en-US;q=0.8") == "ko"
+    assert language_of("en-GB,ko;q=0.9") == "en"
+    assert language_of("de, ko;q=0.5") == "ko"
+    assert language_of(None) == "en"
