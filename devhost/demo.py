@@ -1,0 +1,230 @@
+"""`make demo`: the main job before your eyes, on this machine alone.
+
+Starts Azurite, a sandbox Mailchimp and the app, puts the sample segments into Blob Storage, exports
+them over HTTP with a progress bar, says what happened, and runs once more to show that nothing is
+sent twice. Ends everything it started, whatever happens. What it leaves is in `.demo/`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+
+import requests
+
+from devhost.portal import Portal, PortalError
+from devhost.processes import (
+    ROOT,
+    Process,
+    ProcessError,
+    start_app,
+    start_azurite,
+)
+from sandbox import samples, upload
+
+FOLDER = ROOT / ".demo"
+# A 500-member call takes 0.1 s and 1 ms a member here: enough to watch, quicker than Mailchimp.
+MAILCHIMP = ("--seed", "demo", "--call-ms", "100", "--member-ms", "1", "--read-ms", "20")
+READY_SECONDS = 30.0
+P = TypeVar("P", bound=Process)
+
+
+def main() -> int:
+    """Returns 0 when all went as it should, 1 with one sentence when it did not."""
+    for name in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(name, _interrupt)
+    try:
+        with contextlib.ExitStack() as stack:
+            _show(stack)
+    except (ProcessError, PortalError, TimeoutError, requests.ConnectionError) as error:
+        print(f"\nThe demo stopped: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("\nInterrupted; everything that was started has ended.", file=sys.stderr)
+        return 130
+    return 0
+
+
+def _show(stack: contextlib.ExitStack) -> None:
+    shutil.rmtree(FOLDER, ignore_errors=True)
+    FOLDER.mkdir()
+    _say("Starting Azurite, a sandbox Mailchimp and the app ...")
+    azurite = stack.enter_context(_ended(start_azurite(FOLDER / "azurite")))
+    mailchimp, box = _start_mailchimp()
+    stack.enter_context(_ended(mailchimp))
+    settings = {
+        "AzureWebJobsStorage": azurite.connection_string,
+        "MAILCHIMP_API_URL": f"{box['url']}/3.0",
+    }
+    app = start_app(
+        settings,
+        port=_port(),
+        log=FOLDER / "app.log",
+        options=("--settings", "sample"),
+    )
+    stack.enter_context(_ended(app))
+    portal = Portal(app.url)
+
+    _say("Writing the sample segments as Customer Insights writes them ...")
+    samples.write(samples.DEMO, FOLDER / "segments", datetime.now(UTC))
+    upload.upload(FOLDER / "segments", azurite.connection_string, "segments")
+    for segment in portal.get("/api/segments")["value"]:
+        _say(f"  {segment['name']:<22}{segment['memberCount']:>9,} members")
+
+    connection = portal.connect(box["apiKey"], "Sandbox Mailchimp")
+    export = portal.define(
+        displayName="Demo export",
+        connectionId=connection["id"],
+        audienceId=box["audiences"]["Newsletter"],
+        mapping={"email": "EMail", "firstName": "FirstName", "lastName": "LastName"},
+        segments=[{"name": segment.name} for segment in samples.DEMO.segments],
+    )
+    _say("\nFirst run: everybody in the segments goes to the audience.")
+    _report(portal, _run(portal, export["id"]))
+    _say("\nSecond run: nothing has changed, so nothing is sent.")
+    again = _run(portal, export["id"])
+    _report(portal, again)
+    (FOLDER / "outcomes.csv").write_text(portal.outcomes(again["id"]), encoding="utf-8")
+    with requests.get(f"{box['url']}/sandbox/calls", timeout=10) as answer:
+        peak = answer.json().get("peakInFlight", "?")
+    _say(f"\nMailchimp saw {peak} connections at once at most (allowed: 10).")
+    _say(f"Every row's outcome:   {FOLDER.name}/outcomes.csv")
+    _say(f"The app's log:         {FOLDER.name}/app.log")
+    _say(f"The admin pages:       {app.url}")
+    _say(f"Inside the sandbox:    {box['url']}/sandbox/")
+    if sys.stdin.isatty() and sys.stdout.isatty():
+        _say("\nHave a look; press Enter to end everything.")
+        with contextlib.suppress(EOFError):
+            input()
+    if again["calls"]["write"] != 0:
+        message = f"the second run made {again['calls']['write']} write calls instead of none"
+        raise ProcessError(message)
+
+
+def _run(portal: Portal, export_id: str) -> dict[str, Any]:
+    started = time.monotonic()
+    run: dict[str, Any] = {}
+    for run in portal.watch(portal.start(export_id)["id"]):
+        _bar(run)
+    run["seconds"] = time.monotonic() - started
+    if sys.stdout.isatty():
+        print()
+    return run
+
+
+def _bar(run: dict[str, Any]) -> None:
+    """One line that grows where the output is a terminal."""
+    if not sys.stdout.isatty():
+        return
+    progress = run["progress"]
+    width = 30
+    filled = width * progress["percent"] // 100
+    left = progress["secondsLeft"]
+    rest = "" if left is None else f", about {left} s left"
+    print(
+        f"\r  [{'#' * filled}{'.' * (width - filled)}] {progress['percent']:>3} %  "
+        f"{progress['profilesDone']:,} of {progress['profilesTotal']:,}{rest}  "
+        f"{run['status']:<24}",
+        end="",
+        flush=True,
+    )
+
+
+def _report(portal: Portal, run: dict[str, Any]) -> None:
+    counts, calls, proof = run["counts"], run["calls"], run["consentProof"]
+    _say(
+        f"  {run['status']} in {run['seconds']:.1f} s"
+        + (f": {run['reason']['message']}" if run["reason"] else "")
+    )
+    _say(
+        f"  rows read {counts['sourceRows']:,}, people {counts['distinct']:,} "
+        f"(addresses shared by two profiles: {counts['sharedAddress']:,})"
+    )
+    _say(
+        f"  created {counts['created']:,}, updated {counts['updated']:,}, "
+        f"unchanged {counts['unchanged']:,}, kept {counts['kept']:,}, "
+        f"rejected {counts['rejected']:,}, removed {counts['removed']:,}, "
+        f"not sent {counts['notSent']:,}"
+    )
+    _say(
+        f"  consent: {proof['kept']:,} people kept as they are (unsubscribed, cleaned, pending ...), "
+        f"{proof['statusesChanged']} statuses changed"
+    )
+    _say(f"  calls: {calls['write']} write, {calls['read']} read, {calls['throttled']} throttled")
+    for segment in run["segments"]:
+        _say(
+            f"  tag {segment['tag']:<22}{segment['members']:>9,} in the segment, "
+            f"{segment['inMailchimp'] or 0:>9,} subscribers in Mailchimp"
+        )
+    for finding in run["findings"]:
+        _say(f"  {finding['severity']}: {finding['message']}")
+
+
+def _start_mailchimp() -> tuple[Process, dict[str, Any]]:
+    ready = FOLDER / "mailchimp.json"
+    log = FOLDER / "mailchimp.log"
+    with log.open("wb") as output:
+        popen = subprocess.Popen(
+            [sys.executable, "-m", "sandbox.mailchimp", *MAILCHIMP, "--ready-file", str(ready)],
+            cwd=ROOT,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    process = Process("The sandbox Mailchimp", popen, log)
+    deadline = time.monotonic() + READY_SECONDS
+    while time.monotonic() < deadline and process.is_running():
+        with contextlib.suppress(OSError, ValueError):
+            box: dict[str, Any] = json.loads(ready.read_text())
+            return process, box
+        time.sleep(0.05)
+    process.stop()
+    message = f"the sandbox Mailchimp did not start; see {log.relative_to(ROOT)}"
+    raise ProcessError(message)
+
+
+@contextlib.contextmanager
+def _ended(process: P) -> Iterator[P]:
+    """The process, asked to end at the end, without a second interrupt getting in between."""
+    try:
+        yield process
+    finally:
+        previous = (
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
+            if threading.current_thread() is threading.main_thread()
+            else None
+        )
+        process.stop()
+        if previous is not None:
+            signal.signal(signal.SIGINT, previous)
+
+
+def _port() -> int:
+    text = os.environ.get("PORT") or "0"
+    if not text.isdigit() or int(text) > 65535:
+        message = f"PORT must be a number up to 65535, not {text!r}."
+        raise ProcessError(message)
+    return int(text)
+
+
+def _interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+def _say(text: str) -> None:
+    print(text, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
