@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import subprocess
 import threading
 from collections.abc import Iterator
@@ -119,11 +120,18 @@ def smoke(url: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+needs_curl = pytest.mark.skipif(
+    shutil.which("curl") is None, reason="curl is not installed on this machine"
+)
+
+
+@needs_curl
 def test_the_smoke_test_passes_where_the_app_is_up_and_closed() -> None:
     with door({"/api/health": 200, "/": 302}) as url:
         assert smoke(url).returncode == 0
 
 
+@needs_curl
 def test_the_smoke_test_fails_where_the_api_is_open() -> None:
     with door({"/api/health": 200, "/api/exports": 200}) as url:
         result = smoke(url)
