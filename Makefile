@@ -52,6 +52,6 @@ browser:
 	@sh devhost/setup.sh python
 	@touch $@
 
-node_modules/.ready: .venv/.ready package-lock.json requirements-node.txt
+node_modules/.ready: package-lock.json requirements-node.txt | .venv/.ready
 	@sh devhost/setup.sh node
 	@touch $@
