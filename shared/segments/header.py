@@ -1,4 +1,4 @@
-"""The attributes of a segment that no `model.json` describes: read from its first file's header.
+"""What the beginning of a file tells: attributes that no `model.json` describes, sample values.
 
 Only the beginning of the file is read. The delimiter is the usual one that the header holds most
 often outside of quotes; Parquet tells its columns itself.
@@ -9,21 +9,25 @@ from __future__ import annotations
 import csv
 import re
 import tempfile
+from contextlib import suppress
 from dataclasses import replace
 from io import StringIO
+from itertools import islice
 from pathlib import Path
 
 import duckdb
 
 from shared.errors import InputError
-from shared.exports.source import Attribute, CsvFormat, Partition
+from shared.exports.source import Attribute, CsvFormat, Partition, SegmentSnapshot
 from shared.segments.fast import literal
 from shared.segments.reader import Pieces
+from shared.segments.rows import reader
 from shared.segments.unpack import text_pieces
 
-__all__ = ["described_by_header"]
+__all__ = ["described_by_header", "sample_values"]
 
 _ENOUGH = 256 * 1024
+_SAMPLED = 200
 _USUAL = ",;\t|"
 
 
@@ -60,6 +64,24 @@ def described_by_header(
     return (), partitions
 
 
+def sample_values(source: Pieces, segment: SegmentSnapshot) -> dict[str, list[str]]:
+    """Some values of each attribute, from the beginning of the first file that has any."""
+    for partition in segment.partitions:
+        text = _beginning(source, partition) if partition.size else ""
+        if not text:
+            continue
+        names = [attribute.name for attribute in segment.attributes]
+        samples: dict[str, list[str]] = {name: [] for name in names}
+        rows = reader(StringIO(text, newline=""), partition.csv)
+        # The sample ends where the fetched beginning ends, or where quoting breaks.
+        with suppress(csv.Error):
+            for row in islice(rows, _SAMPLED):
+                for name, value in zip(names, row, strict=False):
+                    samples[name].append(value)
+        return samples
+    return {}
+
+
 def _beginning(source: Pieces, partition: Partition) -> str | None:
     """The first lines of a text file, or None when it is Parquet."""
     raw = source.pieces(partition.blob, partition.etag, _ENOUGH)
@@ -70,7 +92,7 @@ def _beginning(source: Pieces, partition: Partition) -> str | None:
     try:
         for piece in pieces:
             head += piece
-            if b"\n" in piece or b"\r" in piece or len(head) >= _ENOUGH:
+            if len(head) >= _ENOUGH:
                 break
     except InputError:
         # Of a gzip file only the beginning was fetched, so its end is missing on purpose.

@@ -2,8 +2,6 @@
 
 import csv
 import gzip
-import uuid
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -12,41 +10,13 @@ import pytest
 from azure.storage.blob import BlobServiceClient, ContainerClient
 
 from shared.errors import Changed, ConfigError, InputError, Unavailable
-from shared.exports.source import Attribute, SegmentSnapshot
+from shared.exports.source import Attribute
 from shared.segments.container import LandingContainer
 from shared.segments.source import BlobSegments
-from tests.segments.written import csv_bytes, entity, model_json
+from tests.segments.landing import ROOT, Landing
+from tests.segments.written import csv_bytes, entity
 
-ROOT = "CustomerInsights_1/Export"
 ROWS = csv_bytes([["CustomerId", "EMail"], ["1", "a@example.com"]])
-
-
-class Landing:
-    """A container of its own on Azurite."""
-
-    def __init__(self, client: ContainerClient) -> None:
-        self.client = client
-        self.url = str(client.url)
-
-    def put(self, name: str, data: bytes) -> None:
-        self.client.upload_blob(name, data, overwrite=True)
-
-    def model(self, *entities: dict[str, object], folder: str = ROOT) -> None:
-        self.put(f"{folder}/model.json", model_json(*entities))
-
-    def segments(self, root: str = "") -> BlobSegments:
-        return BlobSegments(LandingContainer(self.client), root)
-
-    def freeze(self, name: str, root: str = "") -> SegmentSnapshot:
-        return self.segments(root).snapshot([name]).segments[0]
-
-
-@pytest.fixture
-def landing(storage: str) -> Iterator[Landing]:
-    with BlobServiceClient.from_connection_string(storage, retry_total=0) as service:
-        client = service.create_container(f"segments-{uuid.uuid4().hex}")
-        yield Landing(client)
-        client.delete_container()
 
 
 def at(time: str, name: str) -> str:
@@ -270,7 +240,9 @@ def test_a_refused_key_is_a_setting_to_change(storage: str) -> None:
 
 
 def test_storage_that_does_not_answer_is_unavailable(free_port: int) -> None:
-    client = ContainerClient(f"http://127.0.0.1:{free_port}/devstoreaccount1", "segments", retry_total=0)
+    client = ContainerClient(
+        f"http://127.0.0.1:{free_port}/devstoreaccount1", "segments", retry_total=0
+    )
     with pytest.raises(Unavailable):
         BlobSegments(LandingContainer(client)).snapshot(["Gold"])
 

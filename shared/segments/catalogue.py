@@ -1,0 +1,196 @@
+"""What can be exported: segments with their size and age, attributes with suggestions.
+
+A segment here is every entity that Customer Insights exported and that has people in it: a
+`CustomerId`, another key, or an address. The table of all profiles (`Customer`) is none: the
+source product exports segments only. Rows are counted once per file and remembered by blob and
+ETag; of files never seen before only so many bytes are counted per call, the rest at the next.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from shared.errors import Changed, ConfigError, InputError, NotFound, Unavailable
+from shared.exports.source import Attribute, Partition, SegmentSnapshot
+from shared.segments.container import LandingContainer
+from shared.segments.counting import count_rows
+from shared.segments.header import sample_values
+from shared.segments.source import freeze
+from shared.segments.suggestions import Role, suggest
+from shared.segments.survey import Found, Surveyor
+
+__all__ = ["AttributeInfo", "Catalogue", "Counts", "SegmentInfo"]
+
+_COUNTED_PER_CALL = 256 * 1024 * 1024
+_SAMPLED = 3
+
+
+class Counts(Protocol):
+    """Remembers row counts. Keys are letters and digits; forgetting one does no harm."""
+
+    def get(self, key: str) -> int | None:
+        """The count, or None."""
+
+    def put(self, key: str, count: int) -> None:
+        """Remember a count; the same key always has the same count."""
+
+
+@dataclass(frozen=True)
+class SegmentInfo:
+    """A segment. `member_count` is None while it is not counted or not completely written."""
+
+    name: str
+    display_name: str
+    member_count: int | None
+    refreshed_at: datetime | None
+    complete: bool
+
+
+@dataclass(frozen=True)
+class AttributeInfo:
+    """An attribute of the profiles, and what it seems to be good for."""
+
+    name: str
+    data_type: str
+    semantic_type: str | None
+    suggested_for: Role | None
+
+
+class Catalogue:
+    """Segments and attributes as the landing container shows them now."""
+
+    def __init__(
+        self,
+        container: LandingContainer,
+        root: str,
+        counts: Counts,
+        counted_per_call: int = _COUNTED_PER_CALL,
+    ) -> None:
+        self._container = container
+        self._surveyor = Surveyor(container, root)
+        self._counts = counts
+        self._counted_per_call = counted_per_call
+
+    def segments(self) -> list[SegmentInfo]:
+        """Every segment, by name. Unavailable, ConfigError (storage), InputError (model.json)."""
+        budget = _Budget(self._counted_per_call)
+        return [self._describe(each, budget) for each in self._found().values()]
+
+    def attributes(self, segment: str | None = None) -> list[AttributeInfo]:
+        """The attributes of a segment, or of all, in the order of their columns.
+
+        NotFound for a segment that is not there; InputError when its header cannot be read.
+        """
+        found = self._found()
+        if segment is not None and segment not in found:
+            msg = f"There is no segment {segment}."
+            raise NotFound(msg, code="segmentMissing")
+        wanted = [found[segment]] if segment is not None else list(found.values())
+        frozen = list(self._frozen(wanted, strict=segment is not None))
+        merged: dict[str, Attribute] = {}
+        for each in frozen:
+            for attribute in each.attributes:
+                old = merged.get(attribute.name)
+                if old is None or (old.semantic_type is None and attribute.semantic_type):
+                    merged[attribute.name] = attribute
+        roles = self._roles(list(merged.values()), frozen)
+        return [
+            AttributeInfo(each.name, each.data_type, each.semantic_type, roles.get(each.name))
+            for each in merged.values()
+        ]
+
+    def _found(self) -> dict[str, Found]:
+        found = self._surveyor.survey()
+        return {name: each for name, each in found.items() if _has_people(each)}
+
+    def _describe(self, found: Found, budget: _Budget) -> SegmentInfo:
+        count, complete = None, found.fault is None and not found.missing
+        if complete:
+            try:
+                count = self._count(freeze(self._container, found), budget)
+            except (InputError, Changed, NotFound):
+                # The run will say what is wrong with the file; the list must still be shown.
+                count = None
+        return SegmentInfo(found.name, found.display_name, count, found.refreshed_at, complete)
+
+    def _count(self, segment: SegmentSnapshot, budget: _Budget) -> int | None:
+        total = 0
+        for partition in segment.partitions:
+            if partition.size == 0:
+                continue
+            key = _key(partition, segment.attributes)
+            count = self._counts.get(key)
+            if count is None:
+                if not budget.spend(partition.size):
+                    return None
+                count = count_rows(self._container, partition, segment.attributes)
+                self._counts.put(key, count)
+            total += count
+        return total
+
+    def _frozen(self, wanted: Iterable[Found], *, strict: bool) -> Iterator[SegmentSnapshot]:
+        """The segments with their attributes; of many, those that cannot be read are left out."""
+        for each in wanted:
+            if each.attributes:
+                yield SegmentSnapshot(
+                    each.name, each.display_name, each.attributes, each.partitions
+                )
+                continue
+            try:
+                yield freeze(self._container, each)
+            except (InputError, Changed, ConfigError, Unavailable):
+                if strict:
+                    raise
+
+    def _roles(
+        self, attributes: Sequence[Attribute], frozen: Sequence[SegmentSnapshot]
+    ) -> Mapping[str, Role]:
+        roles = suggest(attributes)
+        if "email" in roles.values():
+            return roles
+        for segment in [each for each in frozen if each.partitions][:_SAMPLED]:
+            try:
+                samples = sample_values(self._container, segment)
+            except (InputError, Changed, NotFound):
+                continue
+            if "email" in (sampled := suggest(attributes, samples)).values():
+                return sampled
+        return roles
+
+
+class _Budget:
+    """Bytes that may still be counted in this call; the first file is always counted."""
+
+    def __init__(self, size: int) -> None:
+        self._left = size
+        self._spent = False
+
+    def spend(self, size: int) -> bool:
+        if self._spent and size > self._left:
+            return False
+        self._left -= size
+        self._spent = True
+        return True
+
+
+def _has_people(found: Found) -> bool:
+    if found.is_profile:
+        return False
+    plain = not found.attributes
+    return plain or found.primary_key is not None or "email" in suggest(found.attributes).values()
+
+
+def _key(partition: Partition, attributes: Sequence[Attribute]) -> str:
+    """One name for a file's content and the way it is read."""
+    form = partition.csv
+    parts = (
+        partition.blob,
+        partition.etag,
+        str(form),
+        *(attribute.name for attribute in attributes),
+    )
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()

@@ -1,0 +1,116 @@
+"""How many rows a file holds, without keeping them.
+
+Where no line break stands inside quotes, every line that is not empty is a row, and the lines are
+counted as the bytes fly by. Otherwise the rows are read as the reader reads them. Rows that
+cannot be read count too: they are in the file, and the run reports them.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+import tempfile
+from collections.abc import Sequence
+from io import StringIO
+from pathlib import Path
+
+import duckdb
+
+from shared.errors import InputError
+from shared.exports.source import Attribute, Partition
+from shared.segments.fast import literal
+from shared.segments.layout import lay_out
+from shared.segments.reader import Pieces
+from shared.segments.rows import MAX_ROW, read_rows, reader
+from shared.segments.unpack import Parquet, text_pieces, unpack
+
+__all__ = ["count_rows"]
+
+_HEAD = 256 * 1024
+_EMPTY = re.compile(rb"^\r?\n", re.MULTILINE)
+
+
+def count_rows(source: Pieces, partition: Partition, attributes: Sequence[Attribute]) -> int:
+    """The rows of one file, without its header. InputError when it cannot be read at all."""
+    form, blob = partition.csv, partition.blob
+    pieces = text_pieces(source.pieces(blob, partition.etag), form.encoding, blob)
+    if pieces is None:
+        return _count_exactly(source, partition, attributes)
+    tally = _Tally(form.quoted)
+    head = b""
+    for piece in pieces:
+        if len(head) < _HEAD:
+            head += piece[:_HEAD]
+        if not tally.add(piece):
+            return _count_exactly(source, partition, attributes)
+    lines = tally.lines()
+    if lines is None:
+        return _count_exactly(source, partition, attributes)
+    if lines == 0:
+        return 0
+    text = head.decode(errors="replace").lstrip("\r\n")
+    try:
+        first = next(reader(StringIO(text, newline=""), form), None)
+    except csv.Error:
+        first = None
+    return lines - lay_out(attributes, form.header, first, blob).header
+
+
+def _count_exactly(source: Pieces, partition: Partition, attributes: Sequence[Attribute]) -> int:
+    form, blob = partition.csv, partition.blob
+    with tempfile.TemporaryDirectory() as folder:
+        pieces = source.pieces(blob, partition.etag)
+        text = unpack(pieces, form.encoding, Path(folder) / "file", blob)
+        if isinstance(text, Parquet):
+            return _parquet_rows(text, blob)
+        rows = read_rows(text, form)
+        first = next(rows, None)
+        if first is None:
+            return 0
+        cells = first[1] if isinstance(first[1], list) else None
+        header = lay_out(attributes, form.header, cells, blob).header
+        return sum(1 for _ in rows) + (not header)
+
+
+def _parquet_rows(file: Parquet, blob: str) -> int:
+    query = f"SELECT sum(num_rows) FROM parquet_file_metadata({literal(str(file.path))})"  # noqa: S608
+    try:
+        with duckdb.connect(config={"threads": 1}) as connection:
+            answer = connection.execute(query).fetchone()
+    except duckdb.Error:
+        msg = f"The file {blob} is not a Parquet file that can be read."
+        raise InputError(msg, code="fileUnreadable", where=blob) from None
+    return int(answer[0]) if answer else 0
+
+
+class _Tally:
+    """Counts lines that are not empty, as long as no line break stands inside quotes."""
+
+    def __init__(self, quoted: bool) -> None:
+        self._quoted = quoted
+        self._lines = 0
+        self._rest = b""
+
+    def add(self, piece: bytes) -> bool:
+        """Count on; False when lines are not rows here."""
+        text = self._rest + piece
+        end = text.rfind(b"\n") + 1
+        whole, self._rest = text[:end], text[end:]
+        if self._breaks_inside_quotes(whole) or len(self._rest) > MAX_ROW:
+            return False
+        self._lines += whole.count(b"\n")
+        if b"\n\n" in whole or b"\n\r\n" in whole or whole[:1] in {b"\n", b"\r"}:
+            self._lines -= len(_EMPTY.findall(whole))
+        return True
+
+    def lines(self) -> int | None:
+        """The number of rows, or None when the text does not end as whole rows do."""
+        if b"\r" in self._rest or self._breaks_inside_quotes(self._rest):
+            return None
+        return self._lines + bool(self._rest)
+
+    def _breaks_inside_quotes(self, whole: bytes) -> bool:
+        if not self._quoted or b'"' not in whole:
+            return False
+        parts = whole.split(b'"')
+        return len(parts) % 2 == 0 or b"\n" in b"".join(parts[1::2])

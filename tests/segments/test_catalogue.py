@@ -1,0 +1,206 @@
+"""What can be exported, as people see it."""
+
+import gzip
+from pathlib import Path
+
+import duckdb
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from shared.errors import InputError, NotFound
+from shared.exports.source import Attribute, CsvFormat, Partition
+from shared.segments.catalogue import Catalogue
+from shared.segments.counting import count_rows
+from shared.segments.suggestions import looks_like_addresses, suggest
+from tests.segments.landing import ROOT, Landing
+from tests.segments.written import Shelf, csv_bytes, entity, etag_of, load_bytes
+
+PEOPLE = [["CustomerId", "EMail"], *([f"{n}", f"p{n}@example.com"] for n in range(1, 8))]
+
+
+class Remembered:
+    """Counts kept in memory; `asked` holds the keys that were put."""
+
+    def __init__(self) -> None:
+        self.kept: dict[str, int] = {}
+        self.puts: list[str] = []
+
+    def get(self, key: str) -> int | None:
+        return self.kept.get(key)
+
+    def put(self, key: str, count: int) -> None:
+        assert key.isalnum()
+        self.kept[key] = count
+        self.puts.append(key)
+
+
+def catalogue(landing: Landing, counts: Remembered | None = None, **more: int) -> Catalogue:
+    return Catalogue(landing.container, "", counts or Remembered(), **more)
+
+
+def test_segments_have_their_size_age_and_name(landing: Landing) -> None:
+    landing.put(f"{ROOT}/Gold_1.csv", csv_bytes(PEOPLE))
+    landing.put(f"{ROOT}/Gold_2.csv.gz", gzip.compress(csv_bytes(PEOPLE)))
+    landing.model(
+        entity("Gold", PEOPLE[0], ["Gold_1.csv", "Gold_2.csv.gz"], friendlyName="Gold members"),
+        entity("Empty", PEOPLE[0], []),
+    )
+    empty, gold = catalogue(landing).segments()
+    assert (gold.name, gold.display_name, gold.member_count) == ("Gold", "Gold members", 14)
+    assert gold.complete
+    assert gold.refreshed_at is not None
+    assert (empty.name, empty.member_count, empty.complete) == ("Empty", 0, True)
+
+
+def test_a_segment_that_is_being_written_is_shown_as_incomplete(landing: Landing) -> None:
+    landing.model(entity("Gold", PEOPLE[0], ["Gold_1.csv"]))
+    (gold,) = catalogue(landing).segments()
+    assert (gold.member_count, gold.complete) == (None, False)
+
+
+def test_the_profile_table_and_tables_without_people_are_no_segments(landing: Landing) -> None:
+    landing.model(
+        entity("Customer", ["CustomerId", "EMail"], []),
+        entity("Measure", ["Region", "Sum"], []),
+        entity("Keyed", ["Id"], [], annotations=[{"name": "c360:PrimaryKey", "value": "Id"}]),
+        entity("Mailing", ["E-Mail"], []),
+    )
+    assert [each.name for each in catalogue(landing).segments()] == ["Keyed", "Mailing"]
+
+
+def test_rows_are_counted_once_as_long_as_the_file_is_the_same(landing: Landing) -> None:
+    counts = Remembered()
+    landing.put("Gold.csv", csv_bytes(PEOPLE))
+    assert catalogue(landing, counts).segments()[0].member_count == 7
+    assert catalogue(landing, counts).segments()[0].member_count == 7
+    assert len(counts.puts) == 1
+    landing.put("Gold.csv", csv_bytes(PEOPLE[:3]))
+    assert catalogue(landing, counts).segments()[0].member_count == 2
+
+
+def test_only_so_much_is_counted_per_call(landing: Landing) -> None:
+    counts = Remembered()
+    for name in ("A", "B", "C"):
+        landing.put(f"{name}.csv", csv_bytes(PEOPLE))
+    limited = catalogue(landing, counts, counted_per_call=10)
+    assert [each.member_count for each in limited.segments()] == [7, None, None]
+    assert [each.member_count for each in limited.segments()] == [7, 7, None]
+    assert [each.member_count for each in limited.segments()] == [7, 7, 7]
+
+
+def test_a_file_that_cannot_be_read_does_not_hide_the_others(landing: Landing) -> None:
+    landing.put("Bad.csv", b"\x1f\x8bnot gzip")
+    landing.put("Gold.csv", csv_bytes(PEOPLE))
+    assert [(each.name, each.member_count) for each in catalogue(landing).segments()] == [
+        ("Bad", None),
+        ("Gold", 7),
+    ]
+
+
+def test_attributes_have_types_and_suggestions(landing: Landing) -> None:
+    item = entity("Gold", ["CustomerId", "EMail", "FirstName", "Surname"], [])
+    item["attributes"].append({"name": "Points", "dataType": "int64"})
+    landing.model(item)
+    assert [
+        (a.name, a.data_type, a.suggested_for) for a in catalogue(landing).attributes("Gold")
+    ] == [
+        ("CustomerId", "string", None),
+        ("EMail", "string", "email"),
+        ("FirstName", "string", "firstName"),
+        ("Surname", "string", "lastName"),
+        ("Points", "int64", None),
+    ]
+
+
+def test_attributes_of_all_segments_are_shown_once(landing: Landing) -> None:
+    landing.model(entity("A", ["CustomerId", "EMail"], []), entity("B", ["CustomerId", "City"], []))
+    landing.put("Plain.csv", b"CustomerId,Shoe size\n1,43\n")
+    names = [each.name for each in catalogue(landing).attributes()]
+    assert names == ["CustomerId", "EMail", "City", "Shoe size"]
+
+
+def test_values_tell_the_address_where_names_do_not(landing: Landing) -> None:
+    landing.put("Gold.csv", csv_bytes([["Key", "Contact"], *PEOPLE[1:]]))
+    assert [a.suggested_for for a in catalogue(landing).attributes("Gold")] == [None, "email"]
+
+
+def test_a_segment_that_is_not_there_is_not_found(landing: Landing) -> None:
+    landing.model(entity("Customer", ["CustomerId"], []))
+    with pytest.raises(NotFound):
+        catalogue(landing).attributes("Customer")
+
+
+def test_a_segment_without_header_is_said_to_have_none(landing: Landing) -> None:
+    landing.put("Gold.csv", b",,\n1,2,3\n")
+    with pytest.raises(InputError, match=r"Gold\.csv"):
+        catalogue(landing).attributes("Gold")
+
+
+@pytest.mark.parametrize(
+    ("names", "email"),
+    [
+        (["Mail", "EMail"], "Mail"),
+        (["EMailAddress1"], "EMailAddress1"),
+        (["DoNotEmail", "email_address"], "email_address"),
+        (["Loyalty_Loyalty_EMail"], "Loyalty_Loyalty_EMail"),
+        (["이메일 주소"], "이메일 주소"),
+        (["EmailOptIn", "LastEmail", "City"], None),
+    ],
+)
+def test_addresses_are_known_by_name(names: list[str], email: str | None) -> None:
+    found = {role: name for name, role in suggest([Attribute(each) for each in names]).items()}
+    assert found.get("email") == email
+
+
+def test_the_semantic_type_beats_the_name() -> None:
+    attributes = [Attribute("EMail"), Attribute("Contact", "string", "Identity.Service.Email")]
+    assert suggest(attributes) == {"Contact": "email"}
+
+
+def test_a_flag_is_never_an_address() -> None:
+    assert suggest([Attribute("Email", "boolean")]) == {}
+
+
+def test_korean_names_are_known() -> None:
+    assert suggest([Attribute("성"), Attribute("이름")]) == {"이름": "firstName", "성": "lastName"}
+
+
+def test_values_are_addresses_when_most_of_them_are() -> None:
+    assert looks_like_addresses(["a@example.com", "", "b@example.com", "x"])
+    assert not looks_like_addresses(["a@example.com", "x", "y"])
+    assert not looks_like_addresses([])
+
+
+def counted(data: bytes, names: list[str], form: CsvFormat, piece: int = 7) -> int:
+    partition = Partition("a.csv", etag_of(data), len(data), form)
+    shelf = Shelf({"a.csv": data}, piece)
+    return count_rows(shelf, partition, [Attribute(name) for name in names])
+
+
+texts = st.lists(
+    st.sampled_from(["a", "b", ",", '"', '""', "\n", "\r\n", "é", "name,other\n", '"x\ny"']),
+    max_size=20,
+).map("".join)
+
+
+@given(texts, st.booleans(), st.sampled_from([None, False, True]), st.booleans())
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=300)
+def test_counting_finds_as_many_rows_as_the_reader(
+    tmp_path: Path, text: str, quoted: bool, header: bool | None, packed: bool
+) -> None:
+    data = gzip.compress(text.encode()) if packed else text.encode()
+    form = CsvFormat(header=header, quoted=quoted)
+    try:
+        rows, unreadable = load_bytes(data, ["name", "other"], tmp_path, form)
+    except InputError:
+        with pytest.raises(InputError):
+            counted(data, ["name", "other"], form)
+        return
+    assert counted(data, ["name", "other"], form) == len(rows) + len(unreadable)
+
+
+def test_parquet_rows_are_counted(tmp_path: Path) -> None:
+    with duckdb.connect() as connection:
+        connection.execute(f"COPY (SELECT range AS a FROM range(4321)) TO '{tmp_path}/p.parquet'")
+    assert counted((tmp_path / "p.parquet").read_bytes(), ["a"], CsvFormat(), 10_000) == 4321
