@@ -147,6 +147,13 @@ def test_a_value_of_the_wrong_kind_may_refuse_the_whole_call_and_names_the_field
     assert caught.value.field.endswith("ADDRESS")
 
 
+def test_the_status_in_the_answer_counts_not_the_one_that_was_sent(box, session):
+    box.set(double_optin_forces_pending=True)
+    audience = box.audience("News", double_optin=True)
+    answer = session.subscribe(audience.id, [member("a@example.org")], update_existing=False)
+    assert answer.created == {"a@example.org": "pending"}
+
+
 def answered(new=(), updated=(), errors=()):
     return json(
         orjson.dumps({"new_members": new, "updated_members": updated, "errors": list(errors)})

@@ -6,6 +6,7 @@ import base64
 import socket
 
 import pytest
+import requests
 
 from shared.errors import Disconnected, NotFound, Refused, Unavailable
 from shared.mailchimp.transport import ApiKey, Patience, Token
@@ -290,3 +291,16 @@ def test_errors_carry_codes_and_field_names_and_nothing_of_the_answer(transport)
     with Double(answers[1]) as server, pytest.raises(Refused) as refused:
         transport(server.url).write("POST", "/lists/a", {})
     assert (refused.value.status, refused.value.field) == (400, "members.item:3.merge_fields.BDAY")
+
+
+def test_a_call_gets_more_time_than_mailchimp_takes_for_itself(transport, monkeypatch):
+    asked = []
+
+    def send(self, request, **more):
+        asked.append(more["timeout"])
+        raise requests.ConnectionError
+
+    monkeypatch.setattr(requests.adapters.HTTPAdapter, "send", send)
+    with pytest.raises(Unavailable):
+        transport("http://127.0.0.1:1", patience=Patience(tries=1)).get("/ping")
+    assert asked == [(10.0, 125.0)]

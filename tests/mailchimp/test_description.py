@@ -1,0 +1,61 @@
+"""Every call a session makes, through Mailchimp's own description of its API."""
+
+from __future__ import annotations
+
+import datetime
+
+import pytest
+
+from sandbox.mailchimp import Options, Sandbox
+from shared.errors import Conflict, NotFound
+from shared.exports.audience import Member
+from shared.mailchimp.session import Session
+from shared.mailchimp.transport import ApiKey, Token
+from tests.contract.prism import PrismProxy, description, prism_command
+
+
+def every_call(session, audience_id):
+    """All methods of a session; what they do is tested elsewhere."""
+    session.ping()
+    session.account()
+    session.audiences()
+    session.audience(audience_id)
+    with pytest.raises(NotFound):
+        session.audience("0123456789")
+    session.create_merge_field(audience_id, "COLOUR", "Colour", "text")
+    session.merge_fields(audience_id)
+    tag = session.create_tag(audience_id, "VIP")
+    with pytest.raises(Conflict):
+        session.create_tag(audience_id, "vip")
+    session.rename_tag(audience_id, tag.id, "VIPs")
+    session.tags(audience_id)
+    session.tag(audience_id, tag.id)
+    session.tag(audience_id, 77)
+    people = [
+        Member(f"p{number}@example.org", {"FNAME": "A", "COLOUR": ""}, ("VIPs",), "subscribed")
+        for number in range(500)
+    ]
+    session.subscribe(audience_id, people, update_existing=False, skip_merge_validation=True)
+    unmarked = [Member(person.address, {}, (), None) for person in people]
+    session.subscribe(audience_id, unmarked, update_existing=True)
+    addresses = [person.address for person in people]
+    session.untag(audience_id, tag.id, addresses)
+    session.retag(audience_id, tag.id, addresses)
+    now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+    for status in ("subscribed", "unsubscribed", "cleaned", "pending", "transactional", "archived"):
+        session.count(audience_id, status)
+        list(session.held(audience_id, status))
+        list(session.held(audience_id, status, now))
+    list(session.tagged(audience_id, tag.id))
+
+
+def test_every_call_and_its_answer_are_as_mailchimp_describes_them(transport):
+    description()
+    prism_command()
+    with Sandbox(Options()) as box, PrismProxy(box.url) as proxy:
+        token = Token(box.token(box.app("http://127.0.0.1:7071/back")))
+        for auth in (ApiKey(box.api_key), token):
+            audience = box.audience("News")
+            every_call(Session(transport(f"{proxy.url}/3.0", auth)), audience.id)
+        assert proxy.violations == []
+        assert box.calls.count("POST", "/lists/{list_id}") == 4
