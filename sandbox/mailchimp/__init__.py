@@ -13,8 +13,9 @@
 From a shell: `python -m sandbox.mailchimp --port 8055 --seed demo`.
 """
 
-from sandbox.mailchimp.box import AudienceView, MemberView, Sandbox
+from sandbox.mailchimp.box import Sandbox
 from sandbox.mailchimp.faults import Fault
 from sandbox.mailchimp.options import Options
+from sandbox.mailchimp.view import AudienceView, MemberView
 
 __all__ = ["AudienceView", "Fault", "MemberView", "Options", "Sandbox"]

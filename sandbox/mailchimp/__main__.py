@@ -17,6 +17,7 @@ import orjson
 from sandbox.mailchimp.box import Sandbox
 from sandbox.mailchimp.options import Options, names
 from sandbox.mailchimp.seeds import SEEDS
+from sandbox.mailchimp.view import AudienceView
 
 
 def parsed(arguments: list[str] | None) -> argparse.Namespace:
@@ -31,6 +32,7 @@ def parsed(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--client-secret", help="the app's secret, with --redirect-uri")
     parser.add_argument("--seed", choices=sorted(SEEDS), help="an audience with people in it")
     parser.add_argument("--audience", action="append", default=[], help="name of an empty audience")
+    parser.add_argument("--state", type=Path, help="keep everything in this file over restarts")
     parser.add_argument("--ready-file", type=Path, help="write where it listens and with what key")
     for name, hint in names().items():
         flag = "--" + name.replace("_", "-")
@@ -53,19 +55,18 @@ def main(arguments: list[str] | None = None) -> int:
     except ValueError as error:
         sys.stderr.write(f"{error}\n")
         return 2
+    told = _told_to_stop()  # before anybody can know that we are here
     box = Sandbox(options, host=given.host, port=given.port)
     box.world.url = given.url
-    if given.api_key:
-        box.world.keys.pop(box.api_key)
-        box.account.keys.clear()
-        box.world.add_key(box.account, given.api_key)
+    if given.state and given.state.exists():
+        box.load(given.state)
+        audiences = list(box.audiences())
+    else:
+        audiences = _begun(box, given)
     ready: dict[str, Any] = {}
     if given.redirect_uri:
         app = box.world.add_app(given.redirect_uri, "Export", given.client_id, given.client_secret)
         ready |= {"clientId": app.client_id, "clientSecret": app.client_secret}
-    audiences = [box.audience(name) for name in given.audience]
-    if given.seed:
-        audiences.append(SEEDS[given.seed](box))
     with box:
         ready |= {
             "url": box.url,
@@ -76,15 +77,29 @@ def main(arguments: list[str] | None = None) -> int:
             given.ready_file.write_bytes(orjson.dumps(ready))
         sys.stdout.write(f"Sandbox Mailchimp is listening on {box.url} (look inside: /sandbox/)\n")
         sys.stdout.flush()
-        _until_told()
+        told.wait()
+    if given.state:
+        box.save(given.state)
     return 0
 
 
-def _until_told() -> None:
+def _begun(box: Sandbox, given: argparse.Namespace) -> list[AudienceView]:
+    if given.api_key:
+        box.world.keys.pop(box.api_key)
+        box.account.keys.clear()
+        box.world.add_key(box.account, given.api_key)
+    audiences = [box.audience(name) for name in given.audience]
+    if given.seed:
+        audiences.append(SEEDS[given.seed](box))
+    return audiences
+
+
+def _told_to_stop() -> threading.Event:
+    """Set when somebody presses Ctrl-C or ends the process."""
     told = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: told.set())
-    told.wait()
+    return told
 
 
 if __name__ == "__main__":

@@ -34,6 +34,8 @@ def listing(asked: Asked) -> bytes:
     count, offset = asked.page()
     total = asked.flag("include_total_contacts")
     found = sorted(asked.account.audiences.values(), key=lambda a: (a.created, a.web_id))
+    if email := asked.query.get("email"):
+        found = [audience for audience in found if digest(email) in audience.members]
     if asked.choice("sort_dir", ("ASC", "DESC")) == "DESC":
         found.reverse()
     answer = {

@@ -16,6 +16,7 @@ from sandbox.mailchimp import inside_pages
 from sandbox.mailchimp.answer import HTML, JSON, PROBLEM, Answer
 from sandbox.mailchimp.faults import Fault
 from sandbox.mailchimp.state import STATUSES, Account, Audience, digest
+from sandbox.mailchimp.view import AudienceView
 from sandbox.mailchimp.world import World
 
 Door = Callable[..., Any]
@@ -188,8 +189,6 @@ def _lines(audience: Audience) -> Iterator[bytes]:
 
 
 def _add_people(world: World, body: dict[str, Any], audience_id: str) -> Any:
-    from sandbox.mailchimp.box import AudienceView
-
     view = AudienceView(world, _audience(world, audience_id))
     people = body["members"]
     for person in people:

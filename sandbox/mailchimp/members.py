@@ -74,8 +74,10 @@ def _page(
     if not fields and not exclude:
         people = render.array(render.member_json(asked.world, audience, m) for m in page)
         return b'{"members":' + people + b"," + orjson.dumps(rest)[1:]
-    # Without the links, unless somebody asks for just these: nobody who cuts an answer wants them.
-    shown = [render.member_facts(asked.world, audience, member) for member in page]
+    if fields and "_links" not in fields:  # the usual cut, and half a member's cost is its links
+        shown = [render.member_facts(asked.world, audience, member) for member in page]
+    else:
+        shown = [orjson.loads(render.member_json(asked.world, audience, m)) for m in page]
     return orjson.dumps(projected({"members": shown, **rest}, fields, exclude))
 
 

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from sandbox.mailchimp.box import AudienceView, Sandbox
+from sandbox.mailchimp.box import Sandbox
+from sandbox.mailchimp.view import AudienceView
 from sandbox.persons import DEMO_SEED, person
 
 _KINDS = (

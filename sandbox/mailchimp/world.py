@@ -63,10 +63,18 @@ class World:
 
     def __post_init__(self) -> None:
         """Start the counters; the same seed gives the same keys and ids."""
-        self._random = random.Random(self.seed)
-        self._numbers = itertools.count(1001)
-        self._segment_ids = itertools.count(200_001)
-        self._member_ids = itertools.count(500_001)
+        self.reseed(self.seed)
+        self.start_numbers(1001, 200_001, 500_001)
+
+    def start_numbers(self, others: int, segments: int, members: int) -> None:
+        """Give out ids from here on."""
+        self._numbers = itertools.count(others)
+        self._segment_ids = itertools.count(segments)
+        self._member_ids = itertools.count(members)
+
+    def reseed(self, seed: int) -> None:
+        """Draw made-up ids from here on."""
+        self._random = random.Random(seed)
 
     def hex(self, digits: int) -> str:
         """A made-up id."""

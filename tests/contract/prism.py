@@ -64,8 +64,8 @@ class PrismProxy:
     def __init__(self, upstream: str) -> None:
         self._upstream = upstream
         self._process: subprocess.Popen[bytes] | None = None
-        self._folder = tempfile.TemporaryDirectory(prefix="prism-")
-        self._log = Path(self._folder.name) / "prism.log"
+        self._folder: tempfile.TemporaryDirectory[str] | None = None
+        self._log = Path()
         self._marks = 0
         self.url = ""
 
@@ -78,6 +78,8 @@ class PrismProxy:
             for path, operations in copy["paths"].items()
             if path in ("/", "/ping") or path.startswith("/lists")
         }
+        self._folder = tempfile.TemporaryDirectory(prefix="prism-")
+        self._log = Path(self._folder.name) / "prism.log"
         mended = Path(self._folder.name) / "marketing.json"
         mended.write_text(json.dumps(copy))
         port = _free_port()
@@ -90,7 +92,11 @@ class PrismProxy:
                 stderr=subprocess.STDOUT,
                 env=os.environ | {"NO_COLOR": "1", "FORCE_COLOR": "0"},
             )
-        self._wait(port)
+        try:
+            self._wait(port)
+        except BaseException:
+            self.__exit__()
+            raise
         return self
 
     def _wait(self, port: int) -> None:
@@ -103,7 +109,6 @@ class PrismProxy:
                 if probe.connect_ex(("127.0.0.1", port)) == 0:
                     return
             time.sleep(0.1)
-        self.__exit__()
         message = "Prism did not start"
         raise TimeoutError(message)
 
@@ -116,7 +121,8 @@ class PrismProxy:
                 self._process.kill()
                 self._process.wait()
             self._process = None
-        self._folder.cleanup()
+        if self._folder is not None:
+            self._folder.cleanup()
 
     @property
     def violations(self) -> list[str]:

@@ -156,3 +156,66 @@ def test_the_command_line_runs_until_it_is_told_to_stop(
     assert lists["lists"][0]["id"] == told["audiences"]["Newsletter"]
     assert lists["lists"][0]["stats"]["member_count"] == 100
     assert (options_now["language"], options_now["plan_limit"]) == ("de", 900)
+
+
+def test_a_kept_state_is_the_same_mailchimp_after_a_restart(
+    tmp_path: Path, box: Sandbox, call: Call, audience: AudienceView
+) -> None:
+    token = box.token(box.app("http://127.0.0.1/back"))
+    audience.add("ada@example.com", merge_fields={"FNAME": "Ada"}, tags=["Gold", "VIP"])
+    audience.add("gone@example.com", status="unsubscribed", cause="self", tags=["Gold"])
+    audience.add("never@example.com")
+    audience.forget("never@example.com")
+    paths = ("LIST/members", "LIST/segments", "LIST/merge-fields", "/lists")
+    before = [call("GET", path).text for path in paths]
+    box.save(tmp_path / "state.jsonl")
+
+    with Sandbox(now=box.world.now) as again:
+        again.load(tmp_path / "state.jsonl")
+        held = next(again.audiences())
+
+        def read(path: str) -> str:
+            url = again.api_url + path.replace("LIST", f"/lists/{audience.id}")
+            answer = requests.get(url, auth=("x", box.api_key), timeout=30)
+            return answer.text.replace(again.url, box.url)
+
+        assert [read(path) for path in paths] == before
+        assert held.members() == audience.members()
+        assert held.tags() == {"Gold": 2, "VIP": 1}
+        assert again.api_key == box.api_key
+        assert token in again.world.tokens
+        body = {"members": [person("never@example.com")]}
+        url = f"{again.api_url}/lists/{audience.id}"
+        refused = requests.post(url, json=body, auth=("x", again.api_key), timeout=30).json()
+        assert refused["error_count"] == 1
+        assert again.audience("Another").id != held.id
+
+
+def test_a_file_that_is_no_state_is_refused(tmp_path: Path, box: Sandbox) -> None:
+    (tmp_path / "other").write_text("{}\n", encoding="utf-8")
+
+    with pytest.raises(ValueError, match="not the state"):
+        box.load(tmp_path / "other")
+
+
+def test_the_command_line_keeps_its_state(tmp_path: Path) -> None:
+    def run(*options: str) -> dict[str, Any]:
+        ready = tmp_path / "ready.json"
+        command = [sys.executable, "-m", "sandbox.mailchimp", "--state", str(tmp_path / "state")]
+        with subprocess.Popen(
+            [*command, "--ready-file", str(ready), *options],
+            stdout=subprocess.PIPE,
+            text=True,
+            cwd=Path(__file__).parents[2],
+        ) as process:
+            assert process.stdout is not None
+            process.stdout.readline()
+            told: dict[str, Any] = json.loads(ready.read_bytes())
+            process.terminate()
+            assert process.wait(30) == 0
+        return told
+
+    first = run("--audience", "Kept")
+    second = run("--audience", "Ignored, because there is a state")
+
+    assert (second["apiKey"], second["audiences"]) == (first["apiKey"], first["audiences"])

@@ -1,0 +1,110 @@
+"""An audience from outside the API: for filling it before a test, and for judging what it holds after one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from sandbox.mailchimp.state import STATUSES, Audience, Member, digest
+from sandbox.mailchimp.world import World
+
+
+@dataclass(frozen=True, slots=True)
+class MemberView:
+    """One person as an audience holds them. `merge_fields` has only the values that are set."""
+
+    email_address: str
+    status: str
+    cause: str
+    merge_fields: dict[str, Any]
+    tags: frozenset[str]
+
+
+class AudienceView:
+    """One audience, for filling and for looking into; nothing here counts as a call."""
+
+    def __init__(self, world: World, audience: Audience) -> None:
+        """Wrap an audience of this world."""
+        self._world = world
+        self.state = audience
+        self.id = audience.id
+        self.name = audience.name
+
+    def add(
+        self,
+        address: str,
+        *,
+        status: str = "subscribed",
+        cause: str = "",
+        merge_fields: dict[str, Any] | None = None,
+        tags: Iterable[str] = (),
+    ) -> None:
+        """Put somebody in, or change them. `cause`: "self", "admin", "bounce", "review" or ""."""
+        if status not in STATUSES:
+            message = f"unknown status {status}"
+            raise ValueError(message)
+        now = self._world.seconds()
+        with self.state.lock:
+            member = self.state.members.get(digest(address))
+            if member is None:
+                member = Member(address, self._world.member_number(), now)
+                self.state.add(member, status, cause)
+            else:
+                self.state.set_status(member, status, cause, now)
+            if merge_fields is not None:
+                kept = orjson.loads(member.merge) | merge_fields
+                member.merge = orjson.dumps({k: v for k, v in kept.items() if v != ""})
+            ids = {self.state.tag(tag, self._world.segment_id, now) for tag in tags}
+            if ids:
+                self.state.set_tags(member, ids | set(member.tags), now)
+
+    def unsubscribe(self, address: str, *, by: str = "self") -> None:
+        """Somebody leaves: by themselves ("self"), or taken off by an admin ("admin")."""
+        self.add(address, status="unsubscribed", cause=by)
+
+    def forget(self, address: str) -> None:
+        """Delete somebody for good, as delete-permanent does."""
+        with self.state.lock:
+            self.state.remove(self.state.members[digest(address)], self._world.seconds())
+
+    def members(self) -> dict[str, MemberView]:
+        """Everybody, archived people too, by lower-cased address."""
+        return {view.email_address.lower(): view for view in self.each()}
+
+    def each(self) -> Iterator[MemberView]:
+        """Everybody, one at a time, as it was when asked."""
+        with self.state.lock:
+            people = list(self.state.members.values())
+        for member in people:
+            yield self._view(member)
+
+    def _view(self, member: Member) -> MemberView:
+        return MemberView(
+            member.address,
+            member.status,
+            member.cause,
+            orjson.loads(member.merge),
+            frozenset(self.state.segments[tag].name for tag in member.tags),
+        )
+
+    def member(self, address: str) -> MemberView | None:
+        """One person, or None."""
+        with self.state.lock:
+            found = self.state.members.get(digest(address))
+            return None if found is None else self._view(found)
+
+    def statuses(self) -> dict[str, int]:
+        """How many people of each status."""
+        return {status: n for status, n in self.state.counts.items() if n}
+
+    def tags(self) -> dict[str, int]:
+        """Tag name -> how many people carry it, whatever their status."""
+        with self.state.lock:
+            return {s.name: s.counts.total() for s in self.state.segments.values()}
+
+    def merge_tags(self) -> list[str]:
+        """The merge tags, in order."""
+        return [field.tag for field in self.state.merge_fields.values()]
