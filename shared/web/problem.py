@@ -24,7 +24,7 @@ from shared.errors import (
     Unavailable,
 )
 from shared.web.http import Response
-from shared.web.texts import has, text
+from shared.web.texts import has, said, text
 
 __all__ = ["PROBLEM_JSON", "HttpProblem", "answer", "fault_text", "for_error"]
 
@@ -98,13 +98,9 @@ def _retry_after(error: Exception) -> dict[str, str]:
 
 
 def detail_text(problem: HttpProblem, language: str) -> str:
-    """The sentence for a problem: by its code, else the error's own words, else by its kind."""
-    by_code = f"errors.{problem.code}"
-    if problem.code and has(by_code):
-        return text(language, by_code, problem.values)
-    if problem.detail:
-        return problem.detail
-    return text(language, f"problems.{problem.kind}.detail", problem.values)
+    """The sentence for a problem: what its code or its error says, else what its kind says."""
+    sentence = said(language, problem.code, problem.values, problem.detail or "")
+    return sentence or text(language, f"problems.{problem.kind}.detail", problem.values)
 
 
 def fault_text(fault: Fault, language: str) -> str:

@@ -11,11 +11,12 @@ import json
 from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
+from string import Formatter
 
 from werkzeug.datastructures import LanguageAccept
 from werkzeug.http import parse_accept_header
 
-__all__ = ["LANGUAGES", "catalogue", "has", "language_of", "text"]
+__all__ = ["LANGUAGES", "catalogue", "has", "language_of", "said", "text"]
 
 LANGUAGES = ("en", "ko")
 
@@ -47,6 +48,19 @@ def has(key: str) -> bool:
 def text(language: str, key: str, values: Mapping[str, str] | None = None) -> str:
     """The text under a key, with its names filled in. KeyError for a key that nobody wrote."""
     return catalogue(language)[key].format_map(_Given(values or {}))
+
+
+def said(language: str, code: str, values: Mapping[str, str], own_words: str) -> str:
+    """An error's, reason's or finding's sentence: in English its own words, else by its code.
+
+    Its own words stand too where nobody has translated the code, or a value is missing.
+    """
+    keys = [f"{subject}.{code}" for subject in ("errors", "findings")]
+    key = next((key for key in keys if code and has(key)), None)
+    if key is None or (language == "en" and own_words):
+        return own_words
+    needed = {name for _, name, _, _ in Formatter().parse(catalogue(language)[key]) if name}
+    return text(language, key, values) if needed <= set(values) else own_words
 
 
 def language_of(accept_language: str | None) -> str:

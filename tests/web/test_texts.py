@@ -7,7 +7,7 @@ import pytest
 
 import shared
 from shared.exports.outcome import CODES
-from shared.web.texts import LANGUAGES, catalogue, language_of, text
+from shared.web.texts import LANGUAGES, catalogue, has, language_of, said, text
 
 SOURCE = Path(shared.__file__).parent
 NAMES = re.compile(r"{(\w+)}")
@@ -66,3 +66,19 @@ def test_a_languages_best_match_is_found() -> None:
     assert language_of("en-GB,ko;q=0.9") == "en"
     assert language_of("de, ko;q=0.5") == "ko"
     assert language_of(None) == "en"
+
+
+def test_a_text_that_lacks_a_value_gives_way_to_the_own_words() -> None:
+    assert said("ko", "tagGone", {"tag": "VIP"}, "Own.").startswith("실행 중에")
+    assert said("ko", "tagGone", {}, "Own.") == "Own."
+    assert said("ko", "nobodyKnows", {}, "Own.") == "Own."
+    assert said("en", "tagGone", {"tag": "VIP"}, "Own.") == "Own."
+
+
+def test_every_code_of_a_run_is_told_in_every_language() -> None:
+    """Reasons and findings are made where runs are planned, sent and finished."""
+    codes = written(r'(?:Reason|Finding)\(\s*(?:Severity\.\w+,\s*)?"(\w+)"', "exports")
+    codes |= written(r'_finding\(\s*Severity\.\w+,\s*"(\w+)"', "exports")
+    assert len(codes) >= 10
+    missing = {c for c in codes if not has(f"findings.{c}") and not has(f"errors.{c}")}
+    assert not missing

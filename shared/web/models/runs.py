@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from shared.exports.run import Finding, Mode, Reason, Run, RunStatus, Severity, Trigger
 from shared.web.models.base import Body, Time, View
-from shared.web.texts import has, text
+from shared.web.texts import said
 
 __all__ = ["RunView", "StartBody", "run_view"]
 
@@ -106,10 +106,8 @@ class RunView(View):
     findings: tuple[FindingView, ...]
 
 
-def said(spoken: Reason | Finding, language: str) -> str:
-    """A reason's or finding's sentence: the text of its code, else its own words."""
-    key = f"findings.{spoken.code}"
-    return text(language, key, spoken.values) if has(key) else spoken.message
+def _words(spoken: Reason | Finding, language: str) -> str:
+    return said(language, spoken.code, spoken.values, spoken.message)
 
 
 def run_view(run: Run, language: str) -> RunView:
@@ -117,9 +115,9 @@ def run_view(run: Run, language: str) -> RunView:
     view = RunView.model_validate(run)
     reason = None
     if run.reason:
-        reason = ReasonView(code=run.reason.code, message=said(run.reason, language))
+        reason = ReasonView(code=run.reason.code, message=_words(run.reason, language))
     findings = tuple(
-        FindingView(severity=f.severity, code=f.code, message=said(f, language))
+        FindingView(severity=f.severity, code=f.code, message=_words(f, language))
         for f in run.findings
     )
     return view.model_copy(update={"reason": reason, "findings": findings})
