@@ -86,6 +86,12 @@ class Asked:
             raise invalid(name, "schema.enum", values=", ".join(allowed))
         return value
 
+    def cut(self, answer: dict[str, Any]) -> bytes:
+        """The answer as JSON, cut down to `fields` and without `exclude_fields` of the query."""
+        return orjson.dumps(
+            projected(answer, self.query.get("fields"), self.query.get("exclude_fields"))
+        )
+
     def _number(self, name: str, default: int) -> int:
         value = self.query.get(name)
         if value is None or value == "":

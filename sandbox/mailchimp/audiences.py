@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 
 from sandbox.mailchimp import render, subscribe, values
-from sandbox.mailchimp.asking import Asked, Shape, projected
+from sandbox.mailchimp.asking import Asked, Shape
 from sandbox.mailchimp.problems import Problem, invalid
 from sandbox.mailchimp.state import WRITABLE, Audience, Member, digest
 
@@ -21,7 +21,7 @@ MOST_MEMBERS = 500
 def root(asked: Asked) -> bytes:
     """GET /: the account."""
     answer = render.account(asked.world, asked.account)
-    return _cut(asked, answer)
+    return asked.cut(answer)
 
 
 def ping(asked: Asked) -> bytes:
@@ -51,14 +51,14 @@ def listing(asked: Asked) -> bytes:
         },
         "_links": [render.link("self", f"{asked.world.url}/3.0/lists")],
     }
-    return _cut(asked, answer)
+    return asked.cut(answer)
 
 
 def one(asked: Asked, audience_id: str) -> bytes:
     """GET /lists/{list_id}."""
     audience = asked.audience(audience_id)
     total = asked.flag("include_total_contacts")
-    return _cut(asked, render.audience(asked.world, audience, total_contacts=total))
+    return asked.cut(render.audience(asked.world, audience, total_contacts=total))
 
 
 def batch(asked: Asked, audience_id: str) -> bytes:
@@ -216,8 +216,3 @@ def check_member(shape: Shape, entry: dict[str, Any], at: str = "") -> None:
     shape.texts(entry, "tags", at=at)
     shape.word(entry, "status", WRITABLE, at)
     shape.word(entry, "status_if_new", WRITABLE, at)
-
-
-def _cut(asked: Asked, answer: dict[str, Any]) -> bytes:
-    query = asked.query
-    return orjson.dumps(projected(answer, query.get("fields"), query.get("exclude_fields")))

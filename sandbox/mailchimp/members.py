@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 
 from sandbox.mailchimp import render, subscribe
-from sandbox.mailchimp.asking import Asked, Shape, projected
+from sandbox.mailchimp.asking import Asked, Shape
 from sandbox.mailchimp.audiences import check_member
 from sandbox.mailchimp.problems import Problem
 from sandbox.mailchimp.segments import find, included
@@ -78,7 +78,7 @@ def _page(
         shown = [render.member_facts(asked.world, audience, member) for member in page]
     else:
         shown = [orjson.loads(render.member_json(asked.world, audience, m)) for m in page]
-    return orjson.dumps(projected({"members": shown, **rest}, fields, exclude))
+    return asked.cut({"members": shown, **rest})
 
 
 def one(asked: Asked, audience_id: str, key: str) -> bytes:
@@ -237,7 +237,6 @@ def _write(
 
 def _shown(asked: Asked, audience: Audience, member: Member) -> bytes:
     whole = render.member_json(asked.world, audience, member)
-    fields, exclude = asked.query.get("fields"), asked.query.get("exclude_fields")
-    if not fields and not exclude:
+    if not asked.query.get("fields") and not asked.query.get("exclude_fields"):
         return whole
-    return orjson.dumps(projected(orjson.loads(whole), fields, exclude))
+    return asked.cut(orjson.loads(whole))

@@ -12,7 +12,7 @@ from typing import Any
 import orjson
 
 from sandbox.mailchimp import render
-from sandbox.mailchimp.asking import Asked, Shape, projected
+from sandbox.mailchimp.asking import Asked, Shape
 from sandbox.mailchimp.problems import Problem, invalid
 from sandbox.mailchimp.state import Audience, MergeField
 
@@ -57,8 +57,7 @@ def listing(asked: Asked, audience_id: str) -> bytes:
             "total_items": len(found),
             "_links": [],
         }
-    query = asked.query
-    return orjson.dumps(projected(answer, query.get("fields"), query.get("exclude_fields")))
+    return asked.cut(answer)
 
 
 def one(asked: Asked, audience_id: str, merge_id: str) -> bytes:

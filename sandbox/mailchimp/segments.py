@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 
 from sandbox.mailchimp import render
-from sandbox.mailchimp.asking import Asked, Shape, projected
+from sandbox.mailchimp.asking import Asked, Shape
 from sandbox.mailchimp.problems import Problem, invalid
 from sandbox.mailchimp.state import Audience, Member, Segment, digest
 
@@ -58,7 +58,7 @@ def listing(asked: Asked, audience_id: str) -> bytes:
             "total_items": len(found),
             "_links": [],
         }
-    return _cut(asked, answer)
+    return asked.cut(answer)
 
 
 def one(asked: Asked, audience_id: str, segment_id: str) -> bytes:
@@ -66,9 +66,7 @@ def one(asked: Asked, audience_id: str, segment_id: str) -> bytes:
     audience = asked.audience(audience_id)
     include = included(asked)
     with audience.lock:
-        return _cut(
-            asked, render.segment(asked.world, audience, find(audience, segment_id), include)
-        )
+        return asked.cut(render.segment(asked.world, audience, find(audience, segment_id), include))
 
 
 def create(asked: Asked, audience_id: str) -> bytes:
@@ -261,8 +259,3 @@ def _remove(
             audience.set_tags(member, set(member.tags) - {segment.id}, now)
             removed.append(member)
     return removed, outside
-
-
-def _cut(asked: Asked, answer: dict[str, Any]) -> bytes:
-    query = asked.query
-    return orjson.dumps(projected(answer, query.get("fields"), query.get("exclude_fields")))
