@@ -63,7 +63,18 @@ def _measure(size: int, folder: Path) -> list[Row]:
             displayName="Bench",
             connectionId=connection["id"],
             audienceId=here.box["audiences"]["Export"],
-            mapping={"email": "EMail", "firstName": "FirstName", "lastName": "LastName"},
+            mapping={
+                "email": "EMail",
+                "firstName": "FirstName",
+                "lastName": "LastName",
+                "attributes": [
+                    {
+                        "attribute": "RewardPoints",
+                        "mergeField": "POINTS",
+                        "create": {"name": "Reward points", "type": "number"},
+                    }
+                ],
+            },
             segments=[{"name": "Everybody"}],
         )
         rows = [_run(f"first run, {size:,} people", here, export["id"])]

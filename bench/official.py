@@ -24,6 +24,7 @@ def send_all(url: str, api_key: str, audience_id: str, sample: Sample) -> float:
             "merge_fields": {
                 "FNAME": one.profiles[0].first_name,
                 "LNAME": one.profiles[0].last_name,
+                "POINTS": one.profiles[0].reward_points,
             },
             "tags": sorted(one.segments),
         }

@@ -12,6 +12,7 @@ import secrets
 import time
 import uuid
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cached_property, lru_cache
@@ -24,6 +25,7 @@ from shared.exports.chunk import Chunk
 from shared.exports.control import Control
 from shared.exports.definition import Export, Schedule
 from shared.exports.definitions import Definitions
+from shared.exports.events import connection_lost
 from shared.exports.finish.step import Finisher
 from shared.exports.ledger import LedgerPointer
 from shared.exports.needs import MailchimpSession, Records
@@ -42,6 +44,7 @@ from shared.exports.tags import TagOwner
 from shared.exports.watch import Watch
 from shared.mailchimp.connect import ApiKeyDoor, MailchimpSignIn
 from shared.mailchimp.gateway import MailchimpGateway
+from shared.segments.catalogue import Catalogue
 from shared.segments.container import LandingContainer
 from shared.segments.source import BlobSegments
 from shared.settings import Settings, load
@@ -175,6 +178,12 @@ class App:
     def source(self) -> BlobSegments:
         """Segments, frozen and read."""
         return BlobSegments(self.landing, self.settings.segments.root)
+
+    @cached_property
+    def catalogue(self) -> Catalogue:
+        """What can be exported."""
+        counts = _Counts(TableRecords(self.clients, "rowcounts", RowCount))
+        return Catalogue(self.landing, self.settings.segments.root, counts)
 
     # --- Mailchimp -------------------------------------------------------------------------
 
@@ -348,6 +357,7 @@ class App:
 
     def lose_connection(self, connection_id: str) -> None:
         """Mailchimp does not accept the grant any more: someone must connect again."""
+        connection_lost(connection_id)
         definitions = Definitions(self.exports, lambda _: False, _now, _new_id)
         Connections(self.connections, self.secrets, definitions, _now, _new_id).lose(connection_id)
 
@@ -368,7 +378,7 @@ class App:
             schedule=self.schedules,
             secrets=self.secrets,
             mailchimp=_GuestMailchimp(self),
-            catalogue=None,  # type: ignore[arg-type]
+            catalogue=self.catalogue,
             key_door=self.api_key_door,
             clock=_now,
             new_id=_new_id,
@@ -434,6 +444,28 @@ class App:
         except Conflict:
             return False
         return True
+
+
+@dataclass(frozen=True)
+class RowCount:
+    """How many rows a file has that never changes (its key is made of name and ETag)."""
+
+    rows: int
+
+
+@dataclass(frozen=True)
+class _Counts:
+    """Remembers row counts in a table."""
+
+    records: Records[RowCount]
+
+    def get(self, key: str) -> int | None:
+        stored = self.records.read(key)
+        return stored.value.rows if stored else None
+
+    def put(self, key: str, count: int) -> None:
+        with suppress(Conflict):
+            self.records.create(key, RowCount(count))
 
 
 @dataclass(frozen=True)

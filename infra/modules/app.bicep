@@ -179,7 +179,7 @@ resource settings 'Microsoft.Web/sites/config@2025-03-01' = {
     // the platform's own
     APPLICATIONINSIGHTS_CONNECTION_STRING: insights.properties.ConnectionString
     APPLICATIONINSIGHTS_AUTHENTICATION_STRING: 'ClientId=${identity.properties.clientId};Authorization=AAD'
-    PYTHON_THREADPOOL_THREAD_COUNT: '16'
+    PYTHON_THREADPOOL_THREAD_COUNT: '32'
     // state: the app and its host, by identity
     AzureWebJobsStorage__blobServiceUri: state.properties.primaryEndpoints.blob
     AzureWebJobsStorage__queueServiceUri: state.properties.primaryEndpoints.queue

@@ -8,9 +8,9 @@ counts. Columns:
     fingerprint     VARCHAR    of the field values as sent; NULL while nothing was ever accepted
     fields          VARCHAR    these values, as a JSON array in the order of the run's fields
     tags            BIGINT[]   ids of the tags that this export gave and has not taken away
-    refused         VARCHAR    fingerprint of the row that Mailchimp refused for good, else NULL
+    refused         VARCHAR    fingerprint of the row that Mailchimp refused last, else NULL
     refused_code    VARCHAR    why
-    tries           INTEGER    how often a passing refusal was met in a row
+    tries           INTEGER    0 when refused for good, else how often in a row it was refused
     run_id          VARCHAR    the run that last changed this row
 """
 

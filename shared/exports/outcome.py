@@ -25,10 +25,15 @@ class Outcome(StrEnum):
 
 
 class Lasting(StrEnum):
-    """How long a reason lasts."""
+    """How long a reason lasts.
+
+    A reason that may pass, or that Mailchimp did not name, is asked about again by a few runs
+    (ledger.MAX_TRIES) and not for ever.
+    """
 
     UNTIL_ROW_CHANGES = "untilRowChanges"
     NEXT_RUN = "nextRun"
+    A_FEW_RUNS = "aFewRuns"
     NOT_A_FAULT = "notAFault"
 
 
@@ -94,12 +99,12 @@ CODES: dict[Code, Lasting] = {
     Code.COMPLIANCE_STATE: Lasting.UNTIL_ROW_CHANGES,
     Code.FORGOTTEN: Lasting.UNTIL_ROW_CHANGES,
     Code.ADDRESS_REFUSED: Lasting.UNTIL_ROW_CHANGES,
-    Code.ADDRESS_THROTTLED: Lasting.NEXT_RUN,
+    Code.ADDRESS_THROTTLED: Lasting.A_FEW_RUNS,
     Code.FIELD_REFUSED: Lasting.UNTIL_ROW_CHANGES,
     Code.FIELD_REQUIRED: Lasting.UNTIL_ROW_CHANGES,
     Code.NOT_IN_AUDIENCE: Lasting.NEXT_RUN,
     Code.PLAN_LIMIT: Lasting.NEXT_RUN,
-    Code.REFUSED: Lasting.UNTIL_ROW_CHANGES,
+    Code.REFUSED: Lasting.A_FEW_RUNS,
     Code.CALL_FAILED: Lasting.NEXT_RUN,
     Code.DISCONNECTED: Lasting.NEXT_RUN,
     Code.CANCELED: Lasting.NEXT_RUN,

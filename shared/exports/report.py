@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator
-from contextlib import closing
 from dataclasses import dataclass
-from pathlib import Path
 
 from shared.errors import NotFound
 from shared.exports.needs import Files
 from shared.exports.places import outcomes_table, plan_blob
 from shared.exports.plan.plan import plan_from_json
-from shared.exports.workroom import open_database
+from shared.exports.workroom import workroom
 
 __all__ = ["OutcomeRow", "Report"]
 
@@ -47,29 +44,28 @@ class Report:
             msg = "The run has no outcomes."
             raise NotFound(msg, code="noOutcomes") from missing
         names = [tag.segment for tag in plan.tags]
-        with tempfile.TemporaryDirectory(prefix="report-") as folder:
-            local = Path(folder) / "outcomes.parquet"
+        with workroom() as (db, folder):
+            local = folder / "outcomes.parquet"
             try:
                 self.files.download(outcomes_table(run_id), local)
             except NotFound as missing:
                 msg = "The run has no outcomes yet."
                 raise NotFound(msg, code="noOutcomes") from missing
-            with closing(open_database(Path(folder))) as db:
-                found = db.execute(
-                    "SELECT customer_id, email, segs, outcome, code, field, file, line "
-                    "FROM read_parquet($1) WHERE $2 IS NULL OR outcome = $2 "
-                    "ORDER BY file NULLS FIRST, line, email, customer_id",
-                    [str(local), only],
-                )
-                while batch := found.fetchmany(_BATCH):
-                    for customer_id, email, segs, outcome, code, field, file, line in batch:
-                        yield OutcomeRow(
-                            customer_id or "",
-                            email or "",
-                            tuple(names[seg] for seg in segs or ()),
-                            outcome,
-                            code or "",
-                            field or "",
-                            file or "",
-                            line or 0,
-                        )
+            found = db.execute(
+                "SELECT customer_id, email, segs, outcome, code, field, file, line "
+                "FROM read_parquet($1) WHERE $2 IS NULL OR outcome = $2 "
+                "ORDER BY file NULLS FIRST, line, email, customer_id",
+                [str(local), only],
+            )
+            while batch := found.fetchmany(_BATCH):
+                for customer_id, email, segs, outcome, code, field, file, line in batch:
+                    yield OutcomeRow(
+                        customer_id or "",
+                        email or "",
+                        tuple(names[seg] for seg in segs or ()),
+                        outcome,
+                        code or "",
+                        field or "",
+                        file or "",
+                        line or 0,
+                    )

@@ -1,29 +1,45 @@
 """The database in which a plan or a finish is worked out: a DuckDB file in a temporary folder.
 
-Memory is bounded; what does not fit goes to disk beside it, and all of it is gone afterwards.
+Memory is bounded: what does not fit goes to disk beside it, and a process has one such room, so that
+several plans at once wait instead of filling the instance. All of it is gone afterwards.
 https://duckdb.org/docs/stable/guides/performance/how_to_tune_workloads
 """
 
 from __future__ import annotations
 
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import duckdb
 
-__all__ = ["MEMORY_LIMIT", "open_database"]
+__all__ = ["MEMORY_LIMIT", "workroom"]
 
 # One instance of 2,048 MB holds the Python worker, ten lanes and one of these.
 MEMORY_LIMIT = "224MB"
+_ONE_AT_A_TIME = threading.BoundedSemaphore(1)
 
 
-def open_database(scratch: Path) -> duckdb.DuckDBPyConnection:
-    """A new database in a folder. It may read and write local files below it, and nothing else."""
+@contextmanager
+def workroom() -> Iterator[tuple[duckdb.DuckDBPyConnection, Path]]:
+    """A new database, and the folder around it for local files. One at a time in a process."""
+    with (
+        _ONE_AT_A_TIME,
+        tempfile.TemporaryDirectory(prefix="work-") as folder,
+        closing(_open(Path(folder))) as db,
+    ):
+        yield db, Path(folder)
+
+
+def _open(folder: Path) -> duckdb.DuckDBPyConnection:
     return duckdb.connect(
-        str(scratch / "work.duckdb"),
+        str(folder / "work.duckdb"),
         config={
             "memory_limit": MEMORY_LIMIT,
             "threads": "2",
-            "temp_directory": str(scratch / "spill"),
+            "temp_directory": str(folder / "spill"),
             "preserve_insertion_order": "false",
             "autoinstall_known_extensions": "false",
             "autoload_known_extensions": "false",

@@ -61,7 +61,7 @@ PLANTS = [
     Plant("API open to all", "app.bicep", "'/api/health', ", "'/api/health', '/api', ", "open without sign-in"),
     Plant("every tenant", "app.bicep", "'${loginEndpoint}${entraTenantId}/v2.0'", "'https://login.example/common/v2.0'", "one tenant"),
     Plant("CORS star", "app.bicep", "allowedOrigins: allowedOrigins", "allowedOrigins: ['*']", "exact origins"),
-    Plant("dead setting", "app.bicep", "PYTHON_THREADPOOL_THREAD_COUNT: '16'", "PYTHON_THREADPOOL_THREAD_COUNT: '16'\n    FUNCTIONS_WORKER_RUNTIME: 'python'", "means nothing on Flex"),
+    Plant("dead setting", "app.bicep", "PYTHON_THREADPOOL_THREAD_COUNT: '32'", "PYTHON_THREADPOOL_THREAD_COUNT: '32'\n    FUNCTIONS_WORKER_RUNTIME: 'python'", "means nothing on Flex"),
     Plant("whole subscription", "main.bicep", "targetScope = 'resourceGroup'", "targetScope = 'subscription'", "one resource group"),
     Plant("parameter file of another time", "main.bicepparam", "param alertEmail", "param alertMail", "no parameter alertMail"),
     Plant("required parameter not given", "main.bicepparam", "param entraClientId = readEnvironmentVariable('ENTRA_CLIENT_ID')\n", "", "entraClientId is required"),

@@ -16,14 +16,20 @@ from shared.exports.outcome import CODES, Code, Lasting, Outcome
 
 __all__ = ["fold_ledger", "fold_outcomes"]
 
-_FOR_GOOD = ", ".join(f"'{c}'" for c, how in CODES.items() if how is Lasting.UNTIL_ROW_CHANGES)
+
+def _codes(lasting: Lasting) -> str:
+    return ", ".join(f"'{code}'" for code, how in CODES.items() if how is lasting)
+
+
+_FOR_GOOD = _codes(Lasting.UNTIL_ROW_CHANGES)
+_PASSING = _codes(Lasting.A_FEW_RUNS)
 
 
 def fold_ledger(db: DuckDBPyConnection, run_id: str) -> None:
     """Make `next` from `ledger`, `changes`, `results` and `losses`."""
     sent = f"r.outcome IN ('{Outcome.CREATED}', '{Outcome.UPDATED}')"
     for_good = f"r.outcome = '{Outcome.REJECTED}' AND r.code IN ({_FOR_GOOD})"
-    passing = f"r.outcome = '{Outcome.REJECTED}' AND r.code = '{Code.ADDRESS_THROTTLED}'"
+    passing = f"r.outcome = '{Outcome.REJECTED}' AND r.code IN ({_PASSING})"
     db.execute("SET VARIABLE run = ?", [run_id])
     db.execute(f"CREATE OR REPLACE TABLE next ({LEDGER_COLUMNS})")
     db.execute(
@@ -39,7 +45,7 @@ def fold_ledger(db: DuckDBPyConnection, run_id: str) -> None:
         "lambda t: NOT list_contains(coalesce(g.ids, []), t))) AS tags, "
         f"CASE WHEN {sent} THEN NULL WHEN {for_good} OR {passing} THEN c.fingerprint "
         "ELSE l.refused END AS refused, "
-        f"CASE WHEN {sent} THEN NULL WHEN {for_good} THEN r.code WHEN {passing} THEN NULL "
+        f"CASE WHEN {sent} THEN NULL WHEN {for_good} OR {passing} THEN r.code "
         "ELSE l.refused_code END AS refused_code, "
         f"CASE WHEN {sent} OR {for_good} THEN 0 WHEN {passing} THEN "
         "CASE WHEN l.refused = c.fingerprint THEN coalesce(l.tries, 0) ELSE 0 END + 1 "

@@ -7,7 +7,6 @@ more, from the same earlier ledger, into the same result.
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, replace
@@ -18,6 +17,7 @@ from duckdb import DuckDBPyConnection
 
 from shared.errors import Changed, Conflict, ConnectorError, Unavailable
 from shared.exports.chunk import Chunk, ChunkState
+from shared.exports.events import run_finished
 from shared.exports.finish.close import final_counts, proof, verdict
 from shared.exports.finish.fold import fold_ledger, fold_outcomes
 from shared.exports.finish.gather import gather_outcomes
@@ -41,7 +41,7 @@ from shared.exports.run import (
 from shared.exports.send.board import Board
 from shared.exports.send.pace import AccountPace
 from shared.exports.send.slots import Slots
-from shared.exports.workroom import open_database
+from shared.exports.workroom import workroom
 
 __all__ = ["Finisher"]
 
@@ -106,23 +106,21 @@ class Finisher:
 
     def _finish(self, run: Run, plan: Plan) -> None:
         chunks = [stored.value for stored in self.chunks.all(run.id)]
-        with tempfile.TemporaryDirectory(prefix="finish-") as folder:
-            scratch = Path(folder)
-            with closing(open_database(scratch)) as db:
-                gather_outcomes(db, plan, chunks, self.files, scratch, _unsent_code(run))
-                local = None
-                if plan.ledger is not None:
-                    local = str(scratch / "ledger.parquet")
-                    self.files.download(plan.ledger, Path(local))
-                load_ledger(db, local)
-                fold_ledger(db, run.id)
-                fold_outcomes(db)
-                checked, reads, writes = self._verify(db, run, plan)
-                self._keep_ledger(db, run, plan, scratch, _is_settled(run, chunks))
-                table = scratch / "table.parquet"
-                db.execute(_copy("outcomes", table))
-                self.files.upload(table, outcomes_table(run.id))
-                self._close(db, run, plan, chunks, checked, reads, writes)
+        with workroom() as (db, scratch):
+            gather_outcomes(db, plan, chunks, self.files, scratch, _unsent_code(run))
+            local = None
+            if plan.ledger is not None:
+                local = str(scratch / "ledger.parquet")
+                self.files.download(plan.ledger, Path(local))
+            load_ledger(db, local)
+            fold_ledger(db, run.id)
+            fold_outcomes(db)
+            checked, reads, writes = self._verify(db, run, plan)
+            self._keep_ledger(db, run, plan, scratch, _is_settled(run, chunks))
+            table = scratch / "table.parquet"
+            db.execute(_copy("outcomes", table))
+            self.files.upload(table, outcomes_table(run.id))
+            self._close(db, run, plan, chunks, checked, reads, writes)
         self.pace.leave(plan.account_id, run.id)
 
     def _verify(self, db: DuckDBPyConnection, run: Run, plan: Plan) -> tuple[Checked, int, int]:
@@ -179,8 +177,12 @@ class Finisher:
             except (Changed, Conflict):
                 continue
             break
-        if stored is not None and stored.value.blob not in (plan.ledger, blob):
-            self.files.delete(stored.value.blob)
+        # The plan's own ledger stays: a confirmation, or a crash here, folds from it once more.
+        for name in list(
+            self.files.names(ledger_blob(plan.export_id, "").removesuffix(".parquet"))
+        ):
+            if name not in (plan.ledger, blob):
+                self.files.delete(name)
 
     def _close(
         self,
@@ -220,7 +222,7 @@ class Finisher:
                 moved_at=self.now(),
             )
 
-        update(self.runs, run.id, close)
+        run_finished(update(self.runs, run.id, close).value)
 
 
 def _is_settled(run: Run, chunks: list[Chunk]) -> bool:

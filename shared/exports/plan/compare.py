@@ -22,7 +22,6 @@ from dataclasses import dataclass
 from duckdb import DuckDBPyConnection
 
 from shared.exports.ledger import LEDGER_COLUMNS, MAX_TRIES
-from shared.exports.outcome import Code
 from shared.exports.run import Counts
 
 __all__ = ["Rules", "compare", "count", "load_ledger", "members_by_segment"]
@@ -68,10 +67,9 @@ def compare(db: DuckDBPyConnection, rules: Rules) -> None:
         if rules.remove
         else "NULL::BIGINT[]"
     )
+    # No tries: refused for good. Many: refused again and again for a reason that might have passed.
     remembered = (
-        "false"
-        if rules.again
-        else f"refused = print AND (refused_code IS NOT NULL OR tries >= {MAX_TRIES})"
+        "false" if rules.again else f"refused = print AND (tries = 0 OR tries >= {MAX_TRIES})"
     )
     same = "false" if rules.everything else "sent = print AND list_has_all(had, tags)"
     db.execute(
@@ -94,8 +92,7 @@ def compare(db: DuckDBPyConnection, rules: Rules) -> None:
         f"WHEN {same} THEN 'unchanged' ELSE 'update' END AS kind FROM joined) "
         "SELECT address, customer_id, mask, tagset, segs, fields, print AS fingerprint, kind, "
         "CASE kind WHEN 'kept' THEN coalesce(held, 'noConsent') "
-        "WHEN 'rejected' THEN coalesce(refused_code, "
-        f"'{Code.ADDRESS_THROTTLED}') END AS code, "
+        "WHEN 'rejected' THEN refused_code END AS code, "
         "tags, had, CASE WHEN len(lost_) > 0 THEN lost_ END AS lost, "
         "sent IS NOT NULL AND sent = print AS same "
         "FROM judged WHERE present OR len(lost_) > 0"

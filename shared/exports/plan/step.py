@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import tempfile
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -34,6 +33,7 @@ from shared.errors import (
 from shared.exports.audience import CallCounts
 from shared.exports.chunk import Chunk, chunk_key
 from shared.exports.definition import Export, Leavers
+from shared.exports.events import run_finished
 from shared.exports.keep import keep
 from shared.exports.ledger import LedgerPointer
 from shared.exports.merge_fields import chosen_fields
@@ -71,7 +71,7 @@ from shared.exports.send.lane import lane_message
 from shared.exports.source import Attribute, Snapshot
 from shared.exports.start import export_of
 from shared.exports.tags import TAG_EXISTS, TagOwner, prepare_tags, same_name
-from shared.exports.workroom import open_database
+from shared.exports.workroom import workroom
 
 __all__ = ["Planner"]
 
@@ -184,20 +184,18 @@ class Planner:
                 RunStatus.SKIPPED,
                 Reason("noNewData", "The segments have not changed since the last run."),
             )
-        with tempfile.TemporaryDirectory(prefix="plan-") as folder:
-            scratch = Path(folder)
-            with closing(open_database(scratch)) as db:
-                return self._work_out(
-                    run,
-                    export,
-                    connection_id,
-                    account_id,
-                    snapshot,
-                    pointer.value if pointer else None,
-                    settled,
-                    db,
-                    scratch,
-                )
+        with workroom() as (db, scratch):
+            return self._work_out(
+                run,
+                export,
+                connection_id,
+                account_id,
+                snapshot,
+                pointer.value if pointer else None,
+                settled,
+                db,
+                scratch,
+            )
 
     def _work_out(
         self,
@@ -229,12 +227,7 @@ class Planner:
             )
             found = looking.result()
         findings = [*found.findings, *self._within_limit(rows)]
-        if ledger is not None:
-            local = scratch / "ledger.parquet"
-            self.files.download(ledger.blob, local)
-            load_ledger(db, str(local))
-        else:
-            load_ledger(db, None)
+        ledger = self._ledger(db, ledger, scratch, findings)
         if found.tags.foreign and run.mode is not Mode.PREVIEW:
             raise _End(
                 RunStatus.AWAITING_CONFIRMATION,
@@ -354,6 +347,32 @@ class Planner:
             return replace(found, merge_fields=merge_fields, tags=tags)
         return found
 
+    def _ledger(
+        self,
+        db: DuckDBPyConnection,
+        pointer: LedgerPointer | None,
+        scratch: Path,
+        findings: list[Finding],
+    ) -> LedgerPointer | None:
+        """Load the ledger; one that someone deleted is said, and everybody is sent again."""
+        local = scratch / "ledger.parquet"
+        if pointer is not None:
+            try:
+                self.files.download(pointer.blob, local)
+            except NotFound:
+                findings.append(
+                    Finding(
+                        Severity.WARNING,
+                        "ledgerMissing",
+                        "The record of what was sent before is gone, so everybody was compared "
+                        "with the audience anew. People who left a segment meanwhile keep its tag "
+                        "until Mailchimp's count is compared at the end of the run.",
+                    )
+                )
+                pointer = None
+        load_ledger(db, str(local) if pointer else None)
+        return pointer
+
     def _within_limit(self, rows: RowCounts) -> list[Finding]:
         values = {
             "people": str(rows.people),
@@ -443,6 +462,8 @@ class Planner:
         after = update(self.runs, run.id, planned).value
         if after.status is RunStatus.SENDING:
             self._tell_lanes(run.id, min(self.connections, max(1, plan.chunks)))
+        elif after.is_over:
+            run_finished(after)
 
     def _tell_lanes(self, run_id: str, lanes: int) -> None:
         for lane in range(lanes):
@@ -479,7 +500,7 @@ class Planner:
                 finished_at=None if waits else now,
             )
 
-        update(self.runs, run_id, close)
+        run_finished(update(self.runs, run_id, close).value)
 
     def _forget_connection(self, run: Run) -> None:
         export = self.exports.read(run.export_id)
