@@ -52,6 +52,7 @@ from shared.exports.plan.held import HeldPointer, read_held
 from shared.exports.plan.people import RowCounts, gather
 from shared.exports.plan.plan import Plan, PlannedTag, plan_from_json, plan_to_json
 from shared.exports.plan.prepare import Prepared, create_fields, prepare, status_for_new
+from shared.exports.plan.present import find_present, is_worth_asking
 from shared.exports.run import (
     REMOVAL_GUARD,
     CallTotals,
@@ -247,6 +248,10 @@ class Planner:
             remove=export.leavers is Leavers.REMOVE_TAG,
         )
         compare(db, rules)
+        if is_worth_asking(db):
+            with self.guests.session(connection_id, account_id) as session:
+                find_present(db, session, export.audience_id)
+                _add(calls, session.calls)
         counts = count(db, rows.source_rows)
         held_back = REMOVAL_GUARD not in run.confirmed and stopped_by_guard(
             db, export.max_removal_share
