@@ -1,0 +1,120 @@
+"""The catalogue with what the Customer Insights API adds: names, sizes, segments not yet exported.
+
+The blobs decide what can be exported. The API adds display names, the count of the last
+evaluation where rows are not counted yet, and semantic types; a segment that exists there and has
+no file here is listed as incomplete. When the API cannot be asked, the blobs alone are shown.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Protocol
+
+from shared.errors import ConnectorError, NotFound
+from shared.exports.source import Attribute
+from shared.segments.catalogue import AttributeInfo, SegmentInfo
+from shared.segments.rest import ApiSegment
+from shared.segments.suggestions import suggest
+
+__all__ = ["DescribedCatalogue", "Descriptions", "Exported"]
+
+_LOG = logging.getLogger(__name__)
+
+
+class Exported(Protocol):
+    """What the blobs show (Catalogue)."""
+
+    def segments(self) -> Sequence[SegmentInfo]:
+        """Every segment, by name."""
+
+    def attributes(self, segment: str | None = None) -> Sequence[AttributeInfo]:
+        """The attributes of a segment, or of all."""
+
+
+class Descriptions(Protocol):
+    """What the API knows (CustomerInsightsApi)."""
+
+    def segments(self) -> list[ApiSegment]:
+        """Every segment of the environment."""
+
+    def attributes(self, entity: str = "Customer") -> list[Attribute]:
+        """The attributes of an entity."""
+
+
+class DescribedCatalogue:
+    """Segments and attributes of both sources, put together."""
+
+    def __init__(self, exported: Exported, api: Descriptions) -> None:
+        self._exported = exported
+        self._api = api
+
+    def segments(self) -> list[SegmentInfo]:
+        """Every segment that was exported, and every active one that was not yet, by name."""
+        exported = {each.name: each for each in self._exported.segments()}
+        try:
+            known = {each.name: each for each in self._api.segments()}
+        except ConnectorError as error:
+            _LOG.warning("segments are shown without the Customer Insights API: %s", error.code)
+            return list(exported.values())
+        described = {
+            name: _described(each, known[name]) if name in known else each
+            for name, each in exported.items()
+        }
+        for name, each in known.items():
+            if name not in described and each.is_active:
+                described[name] = SegmentInfo(
+                    name, each.display_name, each.member_count, each.evaluated_at, complete=False
+                )
+        return [each for _, each in sorted(described.items())]
+
+    def attributes(self, segment: str | None = None) -> list[AttributeInfo]:
+        """The attributes, with the profile's semantic types where `model.json` gives none."""
+        try:
+            exported = list(self._exported.attributes(segment))
+        except NotFound:
+            if segment is None or segment not in self._known():
+                raise
+            exported = []
+        try:
+            profile = self._api.attributes()
+        except ConnectorError as error:
+            _LOG.warning("attributes are shown without the Customer Insights API: %s", error.code)
+            return exported
+        if not exported:
+            # Exported segments carry all attributes of the profile.
+            exported = [AttributeInfo(a.name, a.data_type, None, None) for a in profile]
+        types = {each.name: each.semantic_type for each in profile}
+        typed = [
+            replace(each, semantic_type=each.semantic_type or types.get(each.name))
+            for each in exported
+        ]
+        roles = suggest(
+            [Attribute(each.name, each.data_type, each.semantic_type) for each in typed]
+        )
+        taken = set(roles.values())
+        return [
+            replace(
+                each,
+                suggested_for=roles.get(each.name)
+                or (None if each.suggested_for in taken else each.suggested_for),
+            )
+            for each in typed
+        ]
+
+    def _known(self) -> set[str]:
+        try:
+            return {each.name for each in self._api.segments()}
+        except ConnectorError:
+            return set()
+
+
+def _described(exported: SegmentInfo, known: ApiSegment) -> SegmentInfo:
+    return replace(
+        exported,
+        display_name=known.display_name,
+        member_count=(
+            exported.member_count if exported.member_count is not None else known.member_count
+        ),
+    )

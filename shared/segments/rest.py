@@ -1,0 +1,245 @@
+"""The Customer Insights REST API: what segments and attributes are called, how large, how fresh.
+
+Metadata only; rows come from blobs. It answers a caller with a token of the export user or of the
+app itself (handed in as a callable) and the environment's subscription key. Nothing of an answer
+gets into an error but its status.
+https://learn.microsoft.com/dynamics365/customer-insights/data/apis
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import NoReturn
+from urllib.parse import quote
+
+import orjson
+import requests
+from requests.auth import AuthBase
+
+from shared.errors import ConfigError, Disconnected, NotFound, Refused, Unavailable
+from shared.exports.source import Attribute
+from shared.segments.cdm import read_time
+
+__all__ = ["ApiSegment", "CustomerInsightsApi", "RefreshJob"]
+
+USER_AGENT = "customer-insights-mailchimp-export/1.0"
+_CONNECT, _READ = 5, 30
+_MOST_BYTES = 16 * 1024 * 1024
+_TRIES = 3
+_LONGEST_WAIT = 10.0
+_INSTANCE = re.compile(r"[0-9a-fA-F-]{32,36}")
+
+
+@dataclass(frozen=True)
+class ApiSegment:
+    """A segment as Customer Insights knows it; `member_count` is of its last evaluation."""
+
+    name: str
+    display_name: str
+    state: str
+    member_count: int | None
+    evaluated_at: datetime | None
+    job_status: str
+
+    @property
+    def is_active(self) -> bool:
+        """Whether it is evaluated with every refresh."""
+        return self.state.casefold() == "active"
+
+
+@dataclass(frozen=True)
+class RefreshJob:
+    """A refresh of the environment or of a part of it, newest first where many are listed."""
+
+    id: str
+    operation: str
+    kind: str
+    status: str
+    ended_at: datetime | None
+
+
+class CustomerInsightsApi:
+    """Reads one environment. `token` gives a valid access token; `sleep` waits for seconds.
+
+    Every call may raise Unavailable (busy, unreachable, after the short retries here),
+    Disconnected (the token is not accepted: add the export user again), ConfigError (the caller
+    has no role in the environment, or its id or key is wrong), NotFound, Refused.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        instance_id: str,
+        subscription_key: str,
+        token: Callable[[], str],
+        sleep: Callable[[float], object],
+    ) -> None:
+        if not _INSTANCE.fullmatch(instance_id):
+            msg = "CUSTOMER_INSIGHTS_INSTANCE_ID is not the id of an environment."
+            raise ConfigError(msg, code="instanceMalformed")
+        self._base = f"{base_url.rstrip('/')}/instances/{instance_id}"
+        self._token = token
+        self._sleep = sleep
+        self._key = subscription_key
+
+    def segments(self) -> list[ApiSegment]:
+        """Every segment of the environment."""
+        return [_segment(item) for item in self._list("/manage/segments") if _text(item, "name")]
+
+    def attributes(self, entity: str = "Customer") -> list[Attribute]:
+        """The attributes of an entity, with their semantic types; `Customer` is the profile."""
+        found = self._get(f"/manage/entities/{quote(entity, safe='')}")
+        listed = found.get("attributes") if isinstance(found, dict) else None
+        return [
+            Attribute(
+                _text(item, "name"),
+                _text(item, "dataType") or "string",
+                _text(item, "semanticType") or None,
+            )
+            for item in (listed if isinstance(listed, list) else ())
+            if isinstance(item, dict) and _text(item, "name")
+        ]
+
+    def jobs(self) -> list[RefreshJob]:
+        """The refreshes that the environment remembers."""
+        return [_job(item) for item in self._list("/manage/workflows/main/jobs")]
+
+    def _list(self, path: str) -> list[Mapping[str, object]]:
+        found = self._get(path)
+        if isinstance(found, dict):
+            found = found.get("value")
+        if not isinstance(found, list):
+            _unusable()
+        return [item for item in found if isinstance(item, dict)]
+
+    def _get(self, path: str) -> object:
+        for tried in range(1, _TRIES + 1):
+            try:
+                return self._once(path)
+            except Unavailable as error:
+                wait = error.retry_after if error.retry_after is not None else float(tried)
+                if tried == _TRIES or wait > _LONGEST_WAIT:
+                    raise
+                self._sleep(wait)
+        raise AssertionError
+
+    def _once(self, path: str) -> object:
+        # A session of its own: calls are rare, and may come from several threads at once.
+        with requests.Session() as http:
+            return self._read(http, path)
+
+    def _read(self, http: requests.Session, path: str) -> object:
+        try:
+            with http.get(
+                self._base + path,
+                auth=_Bearer(self._token()),
+                headers={
+                    "User-Agent": USER_AGENT,
+                    "Accept": "application/json",
+                    "Ocp-Apim-Subscription-Key": self._key,
+                },
+                timeout=(_CONNECT, _READ),
+                allow_redirects=False,
+                stream=True,
+            ) as answer:
+                if answer.status_code != requests.codes.ok:
+                    _give_up(answer)
+                body = b"".join(_bounded(answer))
+        except requests.RequestException as error:
+            msg = f"Customer Insights did not answer ({type(error).__name__})."
+            raise Unavailable(msg, code="customerInsightsUnavailable") from None
+        try:
+            found: object = orjson.loads(body)
+        except orjson.JSONDecodeError:
+            _unusable()
+        return found
+
+
+class _Bearer(AuthBase):
+    """An access token; an explicit `auth` also keeps a .netrc file from taking its place."""
+
+    def __init__(self, token: str) -> None:
+        self._token = token
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        request.headers["Authorization"] = f"Bearer {self._token}"
+        return request
+
+    def __repr__(self) -> str:
+        return "_Bearer(***)"
+
+
+def _bounded(answer: requests.Response) -> list[bytes]:
+    pieces, size = [], 0
+    for piece in answer.iter_content(64 * 1024):
+        size += len(piece)
+        if size > _MOST_BYTES:
+            _unusable()
+        pieces.append(piece)
+    return pieces
+
+
+def _give_up(answer: requests.Response) -> NoReturn:
+    """The error that a status means; the body is not read."""
+    status = answer.status_code
+    if status == requests.codes.unauthorized:
+        msg = "Customer Insights does not accept the sign-in any more."
+        raise Disconnected(msg, code="exportUserDisconnected", status=status)
+    if status == requests.codes.forbidden:
+        msg = "The export user may not read this Customer Insights environment."
+        raise ConfigError(msg, code="customerInsightsForbidden")
+    if status == requests.codes.not_found:
+        msg = "Customer Insights does not have what was asked for (is the environment's id right?)."
+        raise NotFound(msg, code="customerInsightsNotFound")
+    if status == requests.codes.too_many_requests or status >= requests.codes.server_error:
+        msg = f"Customer Insights is busy or broken for now (HTTP {status})."
+        throttled = status == requests.codes.too_many_requests
+        raise Unavailable(
+            msg,
+            code="customerInsightsUnavailable",
+            retry_after=_seconds(answer.headers.get("Retry-After", "")),
+            throttled=throttled,
+        )
+    msg = f"Customer Insights refused the request (HTTP {status})."
+    raise Refused(msg, code="customerInsightsRefused", status=status)
+
+
+def _unusable() -> NoReturn:
+    msg = "Customer Insights gave an answer that cannot be used."
+    raise Unavailable(msg, code="customerInsightsUnavailable") from None
+
+
+def _segment(item: Mapping[str, object]) -> ApiSegment:
+    status = item.get("evaluationStatus")
+    evaluation = status if isinstance(status, dict) else {}
+    count = evaluation.get("entityCount")
+    return ApiSegment(
+        name=_text(item, "name"),
+        display_name=_text(item, "friendlyName") or _text(item, "name"),
+        state=_text(item, "state"),
+        member_count=count if type(count) is int and count >= 0 else None,
+        evaluated_at=read_time(evaluation.get("evaluationDate")),
+        job_status=_text(evaluation, "jobStatus"),
+    )
+
+
+def _job(item: Mapping[str, object]) -> RefreshJob:
+    return RefreshJob(
+        id=_text(item, "jobId"),
+        operation=_text(item, "operationType"),
+        kind=_text(item, "jobSubmissionKind"),
+        status=_text(item, "jobStatus"),
+        ended_at=read_time(item.get("endTimestamp")),
+    )
+
+
+def _text(item: Mapping[str, object], key: str) -> str:
+    value = item.get(key)
+    return value.strip() if isinstance(value, str) else ""
+
+
+def _seconds(value: str) -> float | None:
+    return float(value) if re.fullmatch(r"[0-9]{1,6}", value) else None

@@ -1,0 +1,283 @@
+"""The REST API against a stand-in that behaves as its documentation says."""
+
+import json
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from shared.errors import ConfigError, Disconnected, NotFound, Refused, Unavailable
+from shared.exports.source import Attribute
+from shared.segments.catalogue import AttributeInfo, SegmentInfo
+from shared.segments.described import DescribedCatalogue
+from shared.segments.rest import ApiSegment, CustomerInsightsApi, RefreshJob
+
+INSTANCE = "5e6b6b2c-0b2c-4d1c-9a55-0123456789ab"
+KEY, TOKEN = "subscription-key", "access-token"
+
+SEGMENTS = [
+    {
+        "name": "Gold",
+        "friendlyName": "Gold members",
+        "state": "active",
+        "evaluationStatus": {
+            "jobStatus": "CompletedSuccess",
+            "evaluationDate": "2024-05-06T01:02:03Z",
+            "entityCount": 1234,
+        },
+    },
+    {"name": "Planned", "state": "active", "evaluationStatus": None},
+    {"name": "Asleep", "friendlyName": "", "state": "inactive"},
+    {"friendlyName": "no name"},
+]
+CUSTOMER = {
+    "name": "Customer",
+    "entityType": "profile",
+    "attributes": [
+        {"name": "CustomerId", "dataType": "string"},
+        {"name": "Contact", "dataType": "string", "semanticType": "IdentityServiceEmail"},
+        {"name": "EMail", "dataType": "string"},
+    ],
+}
+JOBS = [
+    {
+        "jobId": "j1",
+        "jobType": "full",
+        "jobSubmissionKind": "scheduled",
+        "jobStatus": "successful",
+        "operationType": "all",
+        "endTimestamp": "2024-05-06T01:10:00Z",
+    }
+]
+
+
+@dataclass
+class Environment:
+    """One Customer Insights environment; `faults` are answered first, one per call."""
+
+    faults: list[tuple[int, dict[str, str], bytes]] = field(default_factory=list)
+    paths: list[str] = field(default_factory=list)
+    agents: set[str] = field(default_factory=set)
+
+    def answer(self, path: str, headers: object) -> tuple[int, dict[str, str], bytes]:
+        self.paths.append(path)
+        self.agents.add(headers["User-Agent"])
+        if self.faults:
+            return self.faults.pop(0)
+        if headers["Authorization"] != f"Bearer {TOKEN}":
+            return problem(401)
+        if headers["Ocp-Apim-Subscription-Key"] != KEY:
+            return problem(401)
+        base = f"/v1/instances/{INSTANCE}"
+        found = {
+            f"{base}/manage/segments": SEGMENTS,
+            f"{base}/manage/entities/Customer": CUSTOMER,
+            f"{base}/manage/workflows/main/jobs": JOBS,
+        }.get(path)
+        if found is None:
+            return problem(404)
+        return 200, {}, json.dumps(found).encode()
+
+
+def problem(status: int, **headers: str) -> tuple[int, dict[str, str], bytes]:
+    """An ApiErrorResult, as the documentation has it."""
+    body = {
+        "errorCode": "E",
+        "message": "secret@example.com",
+        "resultSeverity": "error",
+        "httpStatusCode": status,
+        "params": [],
+        "ciResults": [],
+    }
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return status, named, json.dumps(body).encode()
+
+
+@pytest.fixture
+def environment() -> Iterator[tuple[Environment, str]]:
+    place = Environment()
+
+    class Door(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            status, headers, body = place.answer(self.path, self.headers)
+            self.send_response(status)
+            for name, value in {"Content-Length": str(len(body)), **headers}.items():
+                self.send_header(name, value)
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            return
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Door)
+    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+    yield place, f"http://127.0.0.1:{server.server_port}/v1"
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture
+def slept() -> list[float]:
+    return []
+
+
+@pytest.fixture
+def api(environment: tuple[Environment, str], slept: list[float]) -> CustomerInsightsApi:
+    return CustomerInsightsApi(environment[1], INSTANCE, KEY, lambda: TOKEN, slept.append)
+
+
+def test_segments_come_with_state_size_and_age(api: CustomerInsightsApi) -> None:
+    gold, planned, asleep = api.segments()
+    assert gold == ApiSegment(
+        "Gold",
+        "Gold members",
+        "active",
+        1234,
+        datetime(2024, 5, 6, 1, 2, 3, tzinfo=UTC),
+        "CompletedSuccess",
+    )
+    assert (planned.display_name, planned.member_count, planned.is_active) == (
+        "Planned",
+        None,
+        True,
+    )
+    assert not asleep.is_active
+
+
+def test_attributes_come_with_their_semantic_types(api: CustomerInsightsApi) -> None:
+    assert Attribute("Contact", "string", "IdentityServiceEmail") in api.attributes()
+
+
+def test_refresh_jobs_are_listed(api: CustomerInsightsApi) -> None:
+    assert api.jobs() == [
+        RefreshJob("j1", "all", "scheduled", "successful", datetime(2024, 5, 6, 1, 10, tzinfo=UTC))
+    ]
+
+
+def test_an_entity_name_cannot_leave_its_place(
+    api: CustomerInsightsApi, environment: tuple[Environment, str]
+) -> None:
+    with pytest.raises(NotFound):
+        api.attributes("../../x?y=1")
+    assert environment[0].paths == [f"/v1/instances/{INSTANCE}/manage/entities/..%2F..%2Fx%3Fy%3D1"]
+
+
+@pytest.mark.parametrize(
+    ("status", "error"),
+    [
+        (400, Refused),
+        (401, Disconnected),
+        (403, ConfigError),
+        (404, NotFound),
+        (302, Refused),
+        (429, Unavailable),
+        (500, Unavailable),
+        (503, Unavailable),
+    ],
+)
+def test_every_documented_error_says_what_to_do_and_nothing_of_the_answer(
+    api: CustomerInsightsApi,
+    environment: tuple[Environment, str],
+    status: int,
+    error: type[Exception],
+) -> None:
+    environment[0].faults = [problem(status, Location="http://127.0.0.1:1/x")] * 3
+    with pytest.raises(error) as caught:
+        api.segments()
+    assert "secret" not in str(caught.value)
+    assert type(caught.value) is error
+
+
+def test_a_short_fault_is_waited_out(
+    api: CustomerInsightsApi, environment: tuple[Environment, str], slept: list[float]
+) -> None:
+    environment[0].faults = [problem(503), problem(429, Retry_After="4")]
+    assert len(api.segments()) == 3
+    assert slept == [1.0, 4.0]
+
+
+def test_a_long_wait_is_left_to_the_caller(
+    api: CustomerInsightsApi, environment: tuple[Environment, str], slept: list[float]
+) -> None:
+    environment[0].faults = [problem(429, Retry_After="120")]
+    with pytest.raises(Unavailable) as caught:
+        api.segments()
+    assert (caught.value.retry_after, caught.value.throttled, slept) == (120, True, [])
+
+
+@pytest.mark.parametrize("body", [b"", b"<html>", b"5", b'{"value": 5}', b"x" * 17_000_000])
+def test_an_answer_that_is_no_list_is_unavailable(
+    api: CustomerInsightsApi, environment: tuple[Environment, str], body: bytes
+) -> None:
+    environment[0].faults = [(200, {}, body)] * 3
+    with pytest.raises(Unavailable):
+        api.segments()
+
+
+def test_a_server_that_is_not_there_is_unavailable(slept: list[float]) -> None:
+    api = CustomerInsightsApi("http://127.0.0.1:1/v1", INSTANCE, KEY, lambda: TOKEN, slept.append)
+    with pytest.raises(Unavailable):
+        api.segments()
+
+
+def test_an_id_that_is_none_is_a_setting_to_change(slept: list[float]) -> None:
+    with pytest.raises(ConfigError, match="CUSTOMER_INSIGHTS_INSTANCE_ID"):
+        CustomerInsightsApi("https://x/v1", "../x", KEY, lambda: TOKEN, slept.append)
+
+
+class Blobs:
+    """What was exported: Gold (not counted yet) and Plain, which the API does not know."""
+
+    def segments(self) -> list[SegmentInfo]:
+        return [
+            SegmentInfo("Gold", "Gold", None, None, True),
+            SegmentInfo("Plain", "Plain", 3, None, True),
+        ]
+
+    def attributes(self, segment: str | None = None) -> list[AttributeInfo]:
+        if segment not in {None, "Gold", "Plain"}:
+            raise NotFound("no such segment")
+        return [
+            AttributeInfo("EMail", "string", None, "email"),
+            AttributeInfo("Contact", "string", None, None),
+        ]
+
+
+def test_the_api_adds_names_sizes_and_what_is_not_exported_yet(api: CustomerInsightsApi) -> None:
+    found = DescribedCatalogue(Blobs(), api).segments()
+    assert [(s.name, s.display_name, s.member_count, s.complete) for s in found] == [
+        ("Gold", "Gold members", 1234, True),
+        ("Plain", "Plain", 3, True),
+        ("Planned", "Planned", None, False),
+    ]
+
+
+def test_the_apis_semantic_type_decides_the_suggestion(api: CustomerInsightsApi) -> None:
+    found = DescribedCatalogue(Blobs(), api).attributes("Gold")
+    assert [(a.name, a.semantic_type, a.suggested_for) for a in found] == [
+        ("EMail", None, None),
+        ("Contact", "IdentityServiceEmail", "email"),
+    ]
+
+
+def test_a_segment_that_is_not_exported_yet_shows_the_profiles_attributes(
+    api: CustomerInsightsApi,
+) -> None:
+    found = DescribedCatalogue(Blobs(), api).attributes("Planned")
+    assert [each.name for each in found] == ["CustomerId", "Contact", "EMail"]
+    with pytest.raises(NotFound):
+        DescribedCatalogue(Blobs(), api).attributes("Nowhere")
+
+
+def test_without_the_api_the_blobs_are_shown(
+    api: CustomerInsightsApi, environment: tuple[Environment, str]
+) -> None:
+    described = DescribedCatalogue(Blobs(), api)
+    environment[0].faults = [problem(401)]
+    assert described.segments() == Blobs().segments()
+    environment[0].faults = [problem(503)] * 3
+    assert described.attributes("Gold") == Blobs().attributes("Gold")
+    assert environment[0].agents == {"customer-insights-mailchimp-export/1.0"}
