@@ -8,8 +8,6 @@ Nothing is written to Mailchimp before the limit, the audience and the tags have
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -53,6 +51,7 @@ from shared.exports.plan.people import RowCounts, gather
 from shared.exports.plan.plan import Plan, PlannedTag, plan_from_json, plan_to_json
 from shared.exports.plan.prepare import Prepared, create_fields, prepare, status_for_new
 from shared.exports.plan.present import find_present, is_worth_asking
+from shared.exports.plan.settled import mapping_mark, settled_mark
 from shared.exports.run import (
     REMOVAL_GUARD,
     CallTotals,
@@ -174,7 +173,7 @@ class Planner:
         account_id = self.account_of(connection_id)
         snapshot = self.source.snapshot([choice.name for choice in export.segments])
         pointer = self.ledgers.read(export.id)
-        settled = _settled(export, snapshot)
+        settled = settled_mark(export, snapshot)
         if (
             run.trigger is Trigger.REFRESH
             and run.mode is Mode.EXPORT
@@ -242,7 +241,7 @@ class Planner:
             findings.append(Finding(Severity.WARNING, reason.code, reason.message, reason.values))
         rules = Rules(
             tag_ids=[tag.id for tag in found.tags.tags],
-            config=_config(export),
+            config=mapping_mark(export),
             everything=run.mode is Mode.FULL,
             again=run.mode is Mode.FULL or run.retry_of is not None,
             remove=export.leavers is Leavers.REMOVE_TAG,
@@ -535,28 +534,6 @@ def _tag_exists(names: tuple[str, ...]) -> Reason:
         "another tag.",
         {"tags": ", ".join(names)},
     )
-
-
-def _config(export: Export) -> str:
-    """A fingerprint of the mapping: where it changes, every row is sent again."""
-    fields = [(c.attribute, c.tag.upper()) for c in chosen_fields(export.mapping)]
-    return hashlib.sha256(json.dumps(fields).encode()).hexdigest()
-
-
-def _settled(export: Export, snapshot: Snapshot) -> str:
-    """A fingerprint of all that decides what a run sends."""
-    parts = [
-        _config(export),
-        export.mapping.email,
-        export.audience_id,
-        export.connection_id,
-        export.new_contacts.status.value,
-        export.new_contacts.consent_attribute,
-        export.leavers.value,
-        [(choice.name, choice.tag_name) for choice in export.segments],
-        sorted(snapshot.etags.items()),
-    ]
-    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 
 def _attributes(snapshot: Snapshot, fields: list[str]) -> tuple[Attribute, ...]:
