@@ -50,6 +50,11 @@ class Board:
         self._lock = threading.Lock()
         self._known: deque[Stored[Chunk]] = deque()
 
+    @property
+    def plenty(self) -> bool:
+        """Whether so much waits that claiming ahead takes no work from another lane."""
+        return len(self._known) >= 2 * self._slots.connections
+
     def take(self, slot: Slot) -> Stored[Chunk] | None:
         """Claim the next chunk for a slot; None when nothing waits."""
         fresh = False

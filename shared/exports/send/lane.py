@@ -8,40 +8,32 @@ nothing is left. A message that comes twice finds no slot, no chunk, or a run th
 
 from __future__ import annotations
 
-import json
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from shared.errors import (
-    Changed,
-    ConfigError,
-    ConnectorError,
-    Disconnected,
-    Refused,
-    Unavailable,
-)
-from shared.exports.chunk import Chunk, ChunkKind, ChunkState
-from shared.exports.contact import Converter
+from shared.errors import ConfigError, ConnectorError, Disconnected, Refused, Unavailable
+from shared.exports.audience import CallCounts
+from shared.exports.chunk import Chunk
 from shared.exports.needs import (
     Files,
     Mailchimp,
     MailchimpSession,
     Queue,
     Records,
-    Stored,
     update,
 )
-from shared.exports.outcome import Code, Outcome
-from shared.exports.places import SEND_LANES, outcome_blob
+from shared.exports.places import SEND_LANES
 from shared.exports.plan.plan import Plan
 from shared.exports.run import Reason, Run, RunStatus
+from shared.exports.send.aside import Aside
 from shared.exports.send.board import Board
-from shared.exports.send.outcome_lines import outcome_lines
 from shared.exports.send.pace import AccountPace
+from shared.exports.send.parcel import Parcel, Parcels
 from shared.exports.send.slots import Slot, Slots
-from shared.exports.send.write import Person, Result, Writer
+from shared.exports.send.write import Result, Writer
 
 __all__ = ["Lanes", "lane_message"]
 
@@ -136,8 +128,6 @@ class Lanes:
             return self._work(run, plan, lane, slot)
 
     def _work(self, run: Run, plan: Plan, lane: int, slot: Slot) -> _Next:
-        board = self._board(run.id, plan.account_id)
-        until = self._clock() + self._slice
         try:
             session = self._mailchimp.open(
                 plan.connection_id, lambda: self._pace.throttled(plan.account_id)
@@ -146,21 +136,32 @@ class Lanes:
             return self._give_up(run.id, plan, gone)
         except Unavailable:
             return _Next(again=True, delay=_WAIT_FOR_SLOT)
-        try:
-            while True:
-                after = self._may_go_on(run.id, plan, lane, slot, until)
-                if after is not None:
-                    return after
-                claimed = board.take(slot)
-                if claimed is None:
-                    return self._nothing_left(board)
-                delay = self._send(run, plan, session, claimed)
-                if delay is not None:
-                    return _Next(again=True, delay=delay)
-        except (Disconnected, Refused, ConfigError) as stop:
-            return self._give_up(run.id, plan, stop)
-        finally:
-            session.close()
+        board = self._board(run.id, plan.account_id)
+        parcels = Parcels(plan, self._chunks, self._files, self._now)
+        until = self._clock() + self._slice
+        with closing(session), Aside() as aside:
+            try:
+                while True:
+                    after = self._may_go_on(run.id, plan, lane, slot, until)
+                    if after is not None:
+                        return after
+                    parcel = aside.taken() or _next_parcel(board, slot, parcels)
+                    if parcel is None:
+                        aside.wait()
+                        return self._nothing_left(board)
+                    if board.plenty:
+                        # Claimed and read while this one is on its way; not at the end of a run,
+                        # where another lane may have nothing to do.
+                        aside.take(lambda: _next_parcel(board, slot, parcels))
+                    delay = self._send(run, plan, session, parcel, parcels, aside)
+                    if delay is not None:
+                        return _Next(again=True, delay=delay)
+            except (Disconnected, Refused, ConfigError) as stop:
+                return self._give_up(run.id, plan, stop)
+            finally:
+                ahead = aside.taken()
+                if ahead is not None:
+                    parcels.put_back(ahead, untouched=True)
 
     def _may_go_on(
         self, run_id: str, plan: Plan, lane: int, slot: Slot, until: float
@@ -190,87 +191,45 @@ class Lanes:
         return _Next(again=False, finish=True)
 
     def _send(
-        self, run: Run, plan: Plan, session: MailchimpSession, claimed: Stored[Chunk]
-    ) -> float | None:
-        """Send one claimed chunk. A number of seconds to wait when Mailchimp is away."""
-        chunk = claimed.value
-        before = replace(session.calls)
-        lines = self._lines(plan, chunk)
-        try:
-            results = self._write(run, plan, session, chunk, lines)
-        except Unavailable as away:
-            return self._give_back(claimed, plan, lines, away)
-        except ConnectorError:
-            self._put_back(claimed)
-            raise
-        calls = session.calls
-        self._done(
-            claimed,
-            replace(
-                chunk,
-                writes=chunk.writes + calls.write - before.write,
-                reads=chunk.reads + calls.read - before.read,
-                throttled=chunk.throttled + calls.throttled - before.throttled,
-                retried=chunk.retried + calls.retried - before.retried,
-            ),
-            plan,
-            results,
-        )
-        return None
-
-    def _write(
         self,
         run: Run,
         plan: Plan,
         session: MailchimpSession,
-        chunk: Chunk,
-        lines: Sequence[bytes],
-    ) -> list[Result]:
-        writer = Writer(session, plan.audience_id, plan.status, run.sending_at or self._now())
-        if chunk.kind is ChunkKind.UNTAG:
-            if chunk.tag_id is None:
-                return [Result(Outcome.REMOVED) for _ in lines]
-            return writer.untag(chunk.tag_id, [json.loads(line) for line in lines])
-        convert = Converter(plan.mapping, plan.attributes, plan.merge_fields)
-        people = [_person(line, plan, convert, chunk.kind) for line in lines]
-        return writer.write(chunk.kind, people, doubt=chunk.attempts > 1)
-
-    def _lines(self, plan: Plan, chunk: Chunk) -> list[bytes]:
-        data = self._files.read(plan.lines, chunk.start, chunk.length)
-        return data.splitlines()
-
-    def _done(
-        self, claimed: Stored[Chunk], chunk: Chunk, plan: Plan, results: Sequence[Result]
-    ) -> None:
-        token = chunk.token or ""
-        blob = outcome_blob(plan.run_id, chunk.number, token)
-        self._files.write(blob, outcome_lines(chunk.first, results))
-        finished = replace(
-            chunk, state=ChunkState.DONE, outcomes=blob, done_at=self._now(), slot=None
+        parcel: Parcel,
+        parcels: Parcels,
+        aside: Aside,
+    ) -> float | None:
+        """Send one parcel. A number of seconds to wait when Mailchimp is away."""
+        before = replace(session.calls)
+        try:
+            results = self._write(run, plan, session, parcel)
+        except Unavailable as away:
+            if parcel.chunk.attempts >= PATIENCE:
+                parcels.give_up(parcel)
+                return None
+            parcels.put_back(parcel)
+            pause = min(_LONGEST_PAUSE, 2.0 ** min(parcel.chunk.attempts, 10))
+            return max(pause, away.retry_after or 0.0)
+        except ConnectorError:
+            parcels.put_back(parcel)
+            raise
+        calls = CallCounts(
+            session.calls.write - before.write,
+            session.calls.read - before.read,
+            session.calls.throttled - before.throttled,
+            session.calls.retried - before.retried,
         )
-        try:
-            self._chunks.replace(claimed.key, finished, claimed.etag)
-        except Changed:
-            # The slot was lost on the way and another lane has taken the chunk: its word counts.
-            return
+        aside.do(lambda: parcels.sign(parcel, results, calls))
+        return None
 
-    def _give_back(
-        self, claimed: Stored[Chunk], plan: Plan, lines: Sequence[bytes], away: Unavailable
-    ) -> float:
-        if claimed.value.attempts >= PATIENCE:
-            results = [Result(Outcome.NOT_SENT, Code.CALL_FAILED) for _ in lines]
-            self._done(claimed, replace(claimed.value, gave_up=True), plan, results)
-            return 0.0
-        self._put_back(claimed)
-        pause = min(_LONGEST_PAUSE, 2.0 ** min(claimed.value.attempts, 10))
-        return max(pause, away.retry_after or 0.0)
-
-    def _put_back(self, claimed: Stored[Chunk]) -> None:
-        free = replace(claimed.value, state=ChunkState.PENDING, slot=None, token=None)
-        try:
-            self._chunks.replace(claimed.key, free, claimed.etag)
-        except Changed:
-            return  # taken by another lane already
+    def _write(
+        self, run: Run, plan: Plan, session: MailchimpSession, parcel: Parcel
+    ) -> list[Result]:
+        chunk = parcel.chunk
+        writer = Writer(session, plan.audience_id, plan.status, run.sending_at or self._now())
+        if chunk.tag_id is not None:
+            return writer.untag(chunk.tag_id, parcel.leavers)
+        return writer.write(chunk.kind, parcel.people, doubt=chunk.attempts > 1)
 
     def _give_up(self, run_id: str, plan: Plan, stop: ConnectorError) -> _Next:
         """Nothing of this run can be sent any more: keep what was, and say why."""
@@ -317,7 +276,6 @@ class Lanes:
         return stored.value if stored else None
 
 
-def _person(line: bytes, plan: Plan, convert: Converter, kind: ChunkKind) -> Person:
-    address, tagset, values = json.loads(line)
-    fields, dropped = convert.convert(values, clear=kind is ChunkKind.UPDATE)
-    return Person(address, plan.tagsets[tagset], fields, tuple(one.field for one in dropped))
+def _next_parcel(board: Board, slot: Slot, parcels: Parcels) -> Parcel | None:
+    claimed = board.take(slot)
+    return parcels.pack(claimed) if claimed else None

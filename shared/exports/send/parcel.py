@@ -1,0 +1,115 @@
+"""A parcel: a claimed chunk with its people ready to be sent, and what is signed for afterwards.
+
+Only the chunk's claim and the record of its outcomes touch storage; both can be done while the
+lane's connection is busy with another parcel. Whoever has lost the claim meanwhile signs nothing:
+the lane that took it over has the word.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from shared.errors import Changed
+from shared.exports.audience import CallCounts
+from shared.exports.chunk import Chunk, ChunkKind, ChunkState
+from shared.exports.contact import Converter
+from shared.exports.needs import Files, Records, Stored
+from shared.exports.outcome import Code, Outcome
+from shared.exports.places import outcome_blob
+from shared.exports.plan.plan import Plan
+from shared.exports.send.outcome_lines import outcome_lines
+from shared.exports.send.write import Person, Result
+
+__all__ = ["Parcel", "Parcels"]
+
+
+@dataclass(frozen=True)
+class Parcel:
+    """A claimed chunk: people to add or update, or addresses that lose a tag."""
+
+    claimed: Stored[Chunk]
+    people: tuple[Person, ...] = ()
+    leavers: tuple[str, ...] = ()
+
+    @property
+    def chunk(self) -> Chunk:
+        """The chunk as it was claimed."""
+        return self.claimed.value
+
+
+@dataclass(frozen=True)
+class Parcels:
+    """Packs and signs for the parcels of one plan."""
+
+    plan: Plan
+    chunks: Records[Chunk]
+    files: Files
+    now: Callable[[], datetime]
+
+    def pack(self, claimed: Stored[Chunk]) -> Parcel:
+        """Read the people of a claimed chunk and convert their values."""
+        chunk = claimed.value
+        lines = self.files.read(self.plan.lines, chunk.start, chunk.length).splitlines()
+        if chunk.kind is ChunkKind.UNTAG:
+            return Parcel(claimed, leavers=tuple(json.loads(line) for line in lines))
+        convert = Converter(self.plan.mapping, self.plan.attributes, self.plan.merge_fields)
+        clear = chunk.kind is ChunkKind.UPDATE
+        return Parcel(claimed, tuple(self._person(line, convert, clear) for line in lines))
+
+    def sign(self, parcel: Parcel, results: Sequence[Result], calls: CallCounts) -> None:
+        """Record what became of everyone, and that the chunk is done."""
+        self._done(parcel, results, calls, gave_up=False)
+
+    def give_up(self, parcel: Parcel) -> None:
+        """Record that nobody of the chunk could be sent; the next run sends them."""
+        nobody = Result(Outcome.NOT_SENT, Code.CALL_FAILED)
+        self._done(parcel, [nobody] * parcel.chunk.people, CallCounts(), gave_up=True)
+
+    def put_back(self, parcel: Parcel, *, untouched: bool = False) -> None:
+        """Let another lane have the chunk. `untouched`: it was never tried by this claim."""
+        chunk = parcel.chunk
+        free = replace(
+            chunk,
+            state=ChunkState.PENDING,
+            slot=None,
+            token=None,
+            attempts=chunk.attempts - 1 if untouched else chunk.attempts,
+        )
+        self._replace(parcel, free)
+
+    def _done(
+        self, parcel: Parcel, results: Sequence[Result], calls: CallCounts, *, gave_up: bool
+    ) -> None:
+        chunk = parcel.chunk
+        blob = outcome_blob(self.plan.run_id, chunk.number, chunk.token or "")
+        self.files.write(blob, outcome_lines(chunk.first, results))
+        done = replace(
+            chunk,
+            state=ChunkState.DONE,
+            slot=None,
+            outcomes=blob,
+            gave_up=gave_up,
+            done_at=self.now(),
+            writes=chunk.writes + calls.write,
+            reads=chunk.reads + calls.read,
+            throttled=chunk.throttled + calls.throttled,
+            retried=chunk.retried + calls.retried,
+        )
+        self._replace(parcel, done)
+
+    def _replace(self, parcel: Parcel, chunk: Chunk) -> None:
+        try:
+            self.chunks.replace(parcel.claimed.key, chunk, parcel.claimed.etag)
+        except Changed:
+            # The slot was lost on the way and another lane has taken the chunk: its word counts.
+            return
+
+    def _person(self, line: bytes, convert: Converter, clear: bool) -> Person:
+        address, tagset, values = json.loads(line)
+        fields, dropped = convert.convert(values, clear=clear)
+        return Person(
+            address, self.plan.tagsets[tagset], fields, tuple(one.field for one in dropped)
+        )
