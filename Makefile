@@ -18,7 +18,7 @@ start: setup ## run Azurite and the app (PORT, default 7071) until Ctrl-C
 	@exec $(PY) -m devhost.start
 
 test: setup browser check ## formatting, lint, types and all tests
-	@$(PY) -m pytest
+	@$(PY) -m tests
 
 check: .venv/.ready ## formatting, lint and types only
 	@$(PY) -m ruff format --check --quiet . || { echo "run 'make format'"; exit 1; }
@@ -29,10 +29,10 @@ format: .venv/.ready ## put the code into its format and mend what ruff can
 	@$(PY) -m ruff check --quiet --fix . ; $(PY) -m ruff format --quiet .
 
 faults: setup ## only the fault tests: crashes, redeliveries, broken networks
-	@$(PY) -m pytest tests/faults
+	@$(PY) -m tests tests/faults
 
 infra: .venv/.ready ## only the checks of the Bicep files
-	@$(PY) -m pytest tests/infra
+	@$(PY) -m tests tests/infra
 
 bench: setup ## measure, and write the results to bench/
 	@$(PY) -m bench

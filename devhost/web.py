@@ -133,6 +133,10 @@ class _Connection(BaseHTTPRequestHandler):
     timeout = IDLE_SECONDS
     server: Server
 
+    def version_string(self) -> str:
+        """The Server header."""
+        return self.server_version
+
     def log_message(self, format: str, *args: Any) -> None:
         """Invocations are logged by the host, with no path or query."""
 
