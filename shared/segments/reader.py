@@ -8,6 +8,7 @@ Whether a row can be read never depends on the columns that are asked for.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from errno import ENOSPC
 from itertools import chain
 from operator import itemgetter
 from pathlib import Path
@@ -16,7 +17,7 @@ from typing import Protocol
 import duckdb
 import orjson
 
-from shared.errors import ConfigError, InputError
+from shared.errors import ConfigError, InputError, Unavailable
 from shared.exports.outcome import Code
 from shared.exports.source import Partition, SegmentSnapshot, UnreadableRow
 from shared.segments.fast import literal, load_plain, quoted
@@ -52,7 +53,8 @@ def load_segment(
     """
     known = {attribute.name for attribute in segment.attributes}
     for column in columns:
-        if column not in known:
+        # Nothing is known only where every file is empty (see header.py).
+        if known and column not in known:
             msg = f"The segment {segment.name} has no attribute {column}."
             raise ConfigError(msg, code="attributeMissing")
     unreadable: list[UnreadableRow] = []
@@ -69,6 +71,11 @@ def load_segment(
                 _load_parquet(connection, table, unpacked, columns, partition.blob)
             else:
                 unreadable += _load_text(connection, table, unpacked, segment, partition, columns)
+        except OSError as error:
+            if error.errno != ENOSPC:
+                raise
+            msg = "The disk for temporary files is full."
+            raise Unavailable(msg, code="diskFull") from error
         finally:
             file.unlink(missing_ok=True)
     return unreadable

@@ -185,19 +185,31 @@ class _Sight:
         if not piece:
             return
         self._lf += piece.count(b"\n")
-        self._cr += piece.count(b"\r")
-        self._crlf += piece.count(b"\r\n") + (self._last == b"\r" and piece[:1] == b"\n")
-        self._measure(piece)
+        if b"\r" in piece:
+            self._cr += piece.count(b"\r")
+            self._crlf += piece.count(b"\r\n")
         seam = self._last + piece[:1]
+        self._crlf += seam == b"\r\n"
+        self._measure(piece)
         # Readers disagree on blanks beside quotes.
-        if any(pair in seam or pair in piece for pair in (b'" ', b' "')) or MARK in piece:
+        if (b'"' in piece or b'"' in seam) and any(
+            pair in text for pair in (b'" ', b' "') for text in (seam, piece)
+        ):
             self._odd = True
+        if MARK in piece:
+            self._odd = True
+        self._check(piece)
+        self._last = piece[-1:]
+
+    def _check(self, piece: bytes) -> None:
+        """Notice bytes that are no UTF-8."""
+        if self._odd or (piece.isascii() and not self._decoder.getstate()[0]):
+            return
         try:
             self._decoder.decode(piece)
         except UnicodeDecodeError:
             self._odd = True
             self._decoder.reset()
-        self._last = piece[-1:]
 
     def _measure(self, piece: bytes) -> None:
         """Notice a line that is longer than a piece of usual size."""

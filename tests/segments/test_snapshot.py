@@ -260,16 +260,13 @@ def test_an_empty_file_is_an_empty_segment(landing: Landing, tmp_path: Path) -> 
     landing.put("Nobody/a.csv", b"")
     landing.put(f"{ROOT}/Gold_1.csv", b"")
     landing.model(entity("Gold", ["EMail"], ["Gold_1.csv"]))
-    assert landing.freeze("Nobody").attributes == ()
     segments = landing.segments()
+    nobody, gold = segments.snapshot(["Nobody", "Gold"]).segments
+    assert nobody.attributes == ()
     with duckdb.connect() as connection:
         connection.execute("CREATE TABLE t (file VARCHAR, line BIGINT, c0 VARCHAR)")
-        assert (
-            segments.load(
-                connection, segments.snapshot(["Gold"]).segments[0], ["EMail"], "t", tmp_path
-            )
-            == []
-        )
+        for segment in (nobody, gold):
+            assert segments.load(connection, segment, ["EMail"], "t", tmp_path) == []
         assert connection.execute("SELECT count(*) FROM t").fetchone() == (0,)
 
 
