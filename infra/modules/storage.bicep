@@ -54,6 +54,7 @@ var stateTables = [
   'held'
   'ledgers'
   'paces'
+  'rowcounts'
   'runs'
   'schedules'
   'slots'
