@@ -88,7 +88,7 @@ class Catalogue:
         found = self._found()
         if segment is not None and segment not in found:
             msg = f"There is no segment {segment}."
-            raise NotFound(msg, code="segmentMissing")
+            raise NotFound(msg, code="segmentNotFound")
         wanted = [found[segment]] if segment is not None else list(found.values())
         frozen = list(self._frozen(wanted, strict=segment is not None))
         merged: dict[str, Attribute] = {}

@@ -51,6 +51,25 @@ class LandingContainer:
         """The container's own address, without a signature."""
         return str(self._client.url).partition("?")[0]
 
+    @property
+    def account(self) -> str:
+        """The storage account's name, as Event Grid has it in its topics."""
+        return str(self._client.account_name)
+
+    @property
+    def name(self) -> str:
+        """The container's name."""
+        return str(self._client.container_name)
+
+    def etag(self, name: str) -> str | None:
+        """The ETag that a blob has now; None when it is not there."""
+        try:
+            with _translated(name):
+                blob = self._client.get_blob_client(name)
+                return _bare(blob.get_blob_properties(timeout=_TIMEOUT).etag)
+        except NotFound:
+            return None
+
     def entries(self, prefix: str = "") -> Iterator[BlobEntry]:
         """All blobs below a prefix, in the order of their names; folders are left out."""
         with _translated(prefix or "the landing container"):

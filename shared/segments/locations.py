@@ -100,4 +100,4 @@ def _port(scheme: str, port: int | None) -> int:
 
 def _refuse(what: str, where: str) -> NoReturn:
     msg = f"The location of {where} {what}."
-    raise ConfigError(msg, code="locationRefused") from None
+    raise ConfigError(msg, code="locationRefused", values={"place": where}) from None

@@ -56,7 +56,8 @@ def load_segment(
         # Nothing is known only where every file is empty (see header.py).
         if known and column not in known:
             msg = f"The segment {segment.name} has no attribute {column}."
-            raise ConfigError(msg, code="attributeMissing")
+            values = {"segment": segment.name, "attribute": column}
+            raise ConfigError(msg, code="attributeMissing", values=values)
     unreadable: list[UnreadableRow] = []
     file = scratch / "partition"
     for partition in segment.partitions:

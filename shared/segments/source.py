@@ -39,7 +39,7 @@ class BlobSegments:
         unknown = [name for name in segments if name not in found or found[name].is_profile]
         if unknown:
             msg = f"Customer Insights has not exported: {', '.join(unknown)}."
-            raise ConfigError(msg, code="segmentMissing")
+            raise ConfigError(msg, code="segmentMissing", values={"segments": ", ".join(unknown)})
         return Snapshot(tuple(freeze(self._container, found[name]) for name in segments))
 
     def load(

@@ -3,6 +3,7 @@
 import csv
 import gzip
 import io
+from itertools import pairwise
 from pathlib import Path
 
 import duckdb
@@ -175,14 +176,18 @@ def test_no_line_of_any_text_goes_unaccounted(tmp_path: Path, text: str, newline
     unpacked = unpack([data], "UTF-8", tmp_path / "t", "t")
     assert isinstance(unpacked, Text)
     starts = [line for line, _ in read_rows(unpacked, CsvFormat())]
-    end = "\r" if unpacked.ends_with_cr else "\n"
-    # Every row begins after the one before; every line with content belongs to one of them.
+    lines = data.decode().split("\r" if unpacked.ends_with_cr else "\n")
+    filled = [number for number, line in enumerate(lines, start=1) if line.strip("\r")]
     assert starts == sorted(set(starts))
-    lines = data.decode().split(end)
-    with_content = [n for n, line in enumerate(lines, start=1) if line.strip("\r\n")]
-    if with_content:
-        assert starts
-        assert starts[0] == with_content[0] or '"' in text
+    assert set(starts) <= set(filled)
+    if '"' not in text:
+        assert starts == filled
+    # Of lines that only quotes could join, none is left out: each begins a row, or the row
+    # before it has a quote that is still open at its end.
+    for before, line in pairwise(filled):
+        if line not in starts:
+            first = max(start for start in starts if start <= before)
+            assert '"' in "".join(lines[first - 1 : before])
 
 
 def reads(tmp_path: Path, data: bytes, width: int = 2, **form: object) -> object:

@@ -281,3 +281,13 @@ def test_large_files_come_back_whole(landing: Landing, tmp_path: Path) -> None:
         got = connection.execute("SELECT line, c0, c1 FROM t").fetchall()
     expected = csv.reader(data.decode().splitlines())
     assert got == [(n, *row) for n, row in enumerate(expected, start=1)][1:]
+
+
+def test_the_container_knows_its_names_and_the_etag_of_a_blob(landing: Landing) -> None:
+    container = landing.container
+    assert (container.account, container.url) == ("devstoreaccount1", landing.url)
+    assert container.name == landing.url.rpartition("/")[2]
+    assert container.etag("Gold.csv") is None
+    landing.put("Gold.csv", ROWS)
+    (entry,) = container.entries()
+    assert container.etag("Gold.csv") == entry.etag
