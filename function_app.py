@@ -79,3 +79,17 @@ def send_lane(msg: func.QueueMessage) -> None:
 def send_lane_poison(msg: func.QueueMessage) -> None:
     """A lane that failed again and again; the others go on, and the watch looks after the run."""
     house().watch.lane_failed(lane_of(msg.get_body())[0])
+
+
+@app.function_name("blob_event")
+@app.queue_trigger("msg", queue_name="blob-events", connection="AzureWebJobsStorage")
+def blob_event(msg: func.QueueMessage) -> None:
+    """A refresh may have arrived."""
+    house().refreshes.event(msg.get_body())
+
+
+@app.function_name("blob_event_poison")
+@app.queue_trigger("msg", queue_name="blob-events-poison", connection="AzureWebJobsStorage")
+def blob_event_poison(msg: func.QueueMessage) -> None:
+    """A refresh event that could not be used after all tries."""
+    house().refreshes.give_up(msg.get_body())

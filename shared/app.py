@@ -16,6 +16,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cached_property, lru_cache
+from urllib.parse import urlsplit
 
 from shared.connections.connection import Connection
 from shared.connections.connections import Connections
@@ -33,6 +34,8 @@ from shared.exports.places import plan_blob
 from shared.exports.plan.held import HeldPointer
 from shared.exports.plan.plan import Plan, plan_from_json
 from shared.exports.plan.step import Planner
+from shared.exports.refresh import Announcement, Refreshes
+from shared.exports.refresh_watch import Patience, RefreshWatch
 from shared.exports.report import Report
 from shared.exports.run import Mode, Run, Trigger
 from shared.exports.send.guest import Guests
@@ -41,11 +44,13 @@ from shared.exports.send.pace import AccountPace, Pace
 from shared.exports.send.slots import SlotHolder, Slots
 from shared.exports.start import ActiveRun, Starter
 from shared.exports.tags import TagOwner
+from shared.exports.timetable import Due, Tick, Timetable
 from shared.exports.watch import Watch
 from shared.mailchimp.connect import ApiKeyDoor, MailchimpSignIn
 from shared.mailchimp.gateway import MailchimpGateway
 from shared.segments.catalogue import Catalogue
 from shared.segments.container import LandingContainer
+from shared.segments.events import read_event
 from shared.segments.source import BlobSegments
 from shared.settings import Settings, load
 from shared.storage.clients import (
@@ -62,6 +67,7 @@ from shared.storage.records import TableRecords
 from shared.storage.secrets import Secrets
 from shared.storage.vault import VaultSecrets
 from shared.web.api import routes_for
+from shared.web.api.refresh_schedule import KEY as REFRESH_SCHEDULE
 from shared.web.audit import AuditEntry
 from shared.web.needs import Desk
 from shared.web.principal import Doorkeeper, Principal, highest
@@ -336,6 +342,38 @@ class App:
             now=_now,
         )
 
+    @cached_property
+    def refreshes(self) -> Refreshes:
+        """Starts exports when Customer Insights has written a refresh."""
+        return Refreshes(
+            exports=self.exports,
+            watches=TableRecords(self.clients, "refreshes", RefreshWatch),
+            runs=self.runs,
+            active=self.active,
+            ledgers=self.ledgers,
+            starter=self.starter,
+            source=self.source,
+            queue=self.queue,
+            read_event=self._landing_event,
+            model_etag=self._landing_etag,
+            now=_now,
+            patience=Patience(),
+        )
+
+    @cached_property
+    def timetable(self) -> Timetable:
+        """Starts exports when their time has come."""
+        return Timetable(
+            exports=self.exports,
+            dues=TableRecords(self.clients, "dues", Due),
+            ticks=TableRecords(self.clients, "ticks", Tick),
+            runs=self.runs,
+            active=self.active,
+            starter=self.starter,
+            refresh_schedule=self._refresh_schedule,
+            now=_now,
+        )
+
     def plan_of(self, run_id: str) -> Plan:
         """A run's plan; plans never change, so the newest few are remembered."""
         plan = self._plans.get(run_id)
@@ -397,9 +435,19 @@ class App:
         return Site(desk, routes_for(desk))
 
     def tick(self) -> None:
-        """What the timer does: start what is due, set going what stands still, clear away."""
-        self.watch.look()
-        self.watch.clear()
+        """What the timer does: start what is due, set going what stands still, clear away.
+
+        One part that fails keeps no other from being done; the first error is raised at the end.
+        """
+        failed: list[ConnectorError] = []
+        parts = (self.timetable.start_due, self.refreshes.revive, self.watch.look, self.watch.clear)
+        for part in parts:
+            try:
+                part()
+            except ConnectorError as error:
+                failed.append(error)
+        if failed:
+            raise failed[0]
 
     def run_all(self, requested_by: str) -> list[Run]:
         """Start every export whose schedule is on and that has a connection."""
@@ -408,6 +456,18 @@ class App:
             for stored in self.exports.all()
             if stored.value.schedule.enabled and stored.value.connection_id
         ]
+
+    def _landing_event(self, body: bytes) -> Announcement | None:
+        """What a message says of a blob in the landing container, if it is about one."""
+        return read_event(body, _account_name(self.landing.url), self.settings.segments.container)
+
+    def _landing_etag(self, blob: str) -> str | None:
+        """The ETag that a blob of the landing container has now."""
+        return next((e.etag for e in self.landing.entries(blob) if e.name == blob), None)
+
+    def _refresh_schedule(self) -> Schedule | None:
+        stored = self.schedules.read(REFRESH_SCHEDULE)
+        return stored.value if stored else None
 
     def _doorkeeper(self) -> Doorkeeper:
         developer = self.settings.developer
@@ -444,6 +504,13 @@ class App:
         except Conflict:
             return False
         return True
+
+
+def _account_name(container_url: str) -> str:
+    """The storage account of a container's address; an emulator has it in the path."""
+    address = urlsplit(container_url)
+    folders = address.path.strip("/").split("/")
+    return folders[0] if len(folders) > 1 else (address.hostname or "").partition(".")[0]
 
 
 @dataclass(frozen=True)

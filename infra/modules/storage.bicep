@@ -50,15 +50,18 @@ var stateTables = [
   'audit'
   'chunks'
   'connections'
+  'dues'
   'exports'
   'held'
   'ledgers'
   'paces'
+  'refreshes'
   'rowcounts'
   'runs'
   'schedules'
   'slots'
   'tagowners'
+  'ticks'
   'usednonces'
 ]
 var ownLanding = !empty(segmentsAccountName)

@@ -10,9 +10,10 @@ import re
 
 from shared.errors import InputError
 
-__all__ = ["lane_of", "run_of"]
+__all__ = ["lane_of", "look_of", "run_of"]
 
 _RUN_ID = re.compile(r"[0-9a-f]{11}[0-9a-f]{9}")
+_EXPORT_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
 def run_of(body: bytes) -> str:
@@ -28,6 +29,31 @@ def lane_of(body: bytes) -> tuple[str, int]:
         msg = "A queue message names no lane."
         raise InputError(msg, code="messageInvalid")
     return _run(fields), lane
+
+
+def look_of(body: bytes) -> tuple[str, int] | None:
+    """The export whose refresh is to be looked at, and the number of the look.
+
+    None when the message is none of ours: Event Grid writes into the same queue.
+    """
+    try:
+        fields = json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(fields, dict) or "refresh" not in fields:
+        return None
+    export_id, turn = fields["refresh"], fields.get("turn")
+    if (
+        fields.get("v") != 1
+        or not isinstance(export_id, str)
+        or not _EXPORT_ID.fullmatch(export_id)
+        or not isinstance(turn, int)
+        or isinstance(turn, bool)
+        or turn < 0
+    ):
+        msg = "A queue message names no refresh."
+        raise InputError(msg, code="messageInvalid")
+    return export_id, turn
 
 
 def _fields(body: bytes) -> dict[str, object]:

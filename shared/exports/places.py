@@ -6,6 +6,7 @@ Names are made of ids and numbers only, so that no name can carry anything perso
 from __future__ import annotations
 
 __all__ = [
+    "BLOB_EVENTS",
     "PLAN_RUNS",
     "SEND_LANES",
     "held_blob",
@@ -19,6 +20,7 @@ __all__ = [
 
 PLAN_RUNS = "plan-runs"
 SEND_LANES = "send-lanes"
+BLOB_EVENTS = "blob-events"
 
 
 def run_folder(run_id: str) -> str:
