@@ -70,6 +70,7 @@ from shared.web.api import routes_for
 from shared.web.api.refresh_schedule import KEY as REFRESH_SCHEDULE
 from shared.web.audit import AuditEntry
 from shared.web.needs import Desk
+from shared.web.pages import pages_for
 from shared.web.principal import Doorkeeper, Principal, highest
 from shared.web.site import Site
 
@@ -432,7 +433,7 @@ class App:
             mailchimp_door=self.sign_in_door,
             public_url=self.settings.public_url,
         )
-        return Site(desk, routes_for(desk))
+        return Site(desk, (*routes_for(desk), *pages_for(desk)))
 
     def tick(self) -> None:
         """What the timer does: start what is due, set going what stands still, clear away.

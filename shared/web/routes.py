@@ -44,6 +44,7 @@ class Route:
 
     `template` has its variables as `{id}`. `takes` and `gives` are the JSON of the body and of
     the answer; `gives_list` wraps it as `{"value": [...]}`. `media` is what else is answered.
+    A page is for people: what goes wrong there is said in HTML.
     """
 
     method: str
@@ -60,6 +61,7 @@ class Route:
     media: str | None = None
     etag: bool = False
     there: Callable[[Desk], bool] = _always
+    is_page: bool = False
 
 
 class _Id(BaseConverter):

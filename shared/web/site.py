@@ -16,10 +16,12 @@ from shared.web.call import ANYBODY, Call
 from shared.web.csrf import refuse_foreign
 from shared.web.http import Request, Response
 from shared.web.needs import Desk
+from shared.web.pages.render import error_page
+from shared.web.pages.settings import LANGUAGE_COOKIE
 from shared.web.principal import Principal
 from shared.web.problem import HttpProblem, answer, for_error
 from shared.web.routes import Route, RouteMap
-from shared.web.texts import language_of
+from shared.web.texts import LANGUAGES, language_of
 
 __all__ = ["MOST_BODY_BYTES", "Site"]
 
@@ -56,7 +58,7 @@ class Site:
 
     def answer(self, request: Request) -> Response:
         """The answer to a request; never raises."""
-        language = language_of(request.header("accept-language"))
+        language = _language(request)
         trace_id = _trace_id(request) or self._desk.new_id()
         try:
             response = self._answered(request, language, trace_id)
@@ -64,7 +66,7 @@ class Site:
             problem = for_error(error)
             if problem.status == 500:
                 _LOG.error("Request %s failed: %s", trace_id, type(error).__name__)
-            response = answer(problem, language, trace_id)
+            response = self._told(request, problem, language, trace_id)
         response = response.with_headers(SECURITY_HEADERS)
         if request.url.startswith("https:"):
             response = response.with_headers({"Strict-Transport-Security": "max-age=31536000"})
@@ -81,6 +83,14 @@ class Site:
         refuse_foreign(request, self._desk.public_url)
         return route.endpoint(Call(request, self._desk, principal, params, language, trace_id))
 
+    def _told(
+        self, request: Request, problem: HttpProblem, language: str, trace_id: str
+    ) -> Response:
+        """A problem for programs, a page for people."""
+        if request.path.startswith("/api"):
+            return answer(problem, language, trace_id)
+        return error_page(problem, language, trace_id, self._desk.clock())
+
     def _admitted(self, request: Request, route: Route) -> Principal:
         principal = self._desk.doorkeeper.principal(request)
         if principal is None:
@@ -89,6 +99,14 @@ class Site:
             role = route.role.label if route.role else ""
             raise HttpProblem(403, "forbidden", values={"role": role})
         return principal
+
+
+def _language(request: Request) -> str:
+    """People may choose a language for the pages; programs say theirs with every request."""
+    chosen = request.cookies.get(LANGUAGE_COOKIE, "")
+    if chosen in LANGUAGES and not request.path.startswith("/api"):
+        return chosen
+    return language_of(request.header("accept-language"))
 
 
 def _trace_id(request: Request) -> str | None:

@@ -20,6 +20,7 @@ from shared.exports.run import Mode, Progress, Run, RunStatus, Trigger
 from shared.web.api import routes_for
 from shared.web.audit import AuditEntry
 from shared.web.needs import Desk
+from shared.web.pages import pages_for
 from shared.web.principal import Doorkeeper, Principal, Role
 from shared.web.site import Site
 
@@ -370,7 +371,7 @@ class World:
 
     def sit_at(self, desk: Desk) -> None:
         self.desk = desk
-        self.site = Site(desk, routes_for(desk))
+        self.site = Site(desk, (*routes_for(desk), *pages_for(desk)))
 
     def seen_by(self, role: Role | None, name: str = "Bob") -> World:
         """The same world as another caller sees it."""

@@ -1,0 +1,107 @@
+"""A browser without a screen: keeps cookies, follows links and sends the forms of a page."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from html.parser import HTMLParser
+from urllib.parse import urlencode, urljoin, urlsplit
+
+from shared.web.http import Request, Response
+from tests.web.client import ORIGIN
+from tests.web.desk import World
+
+
+class _Forms(HTMLParser):
+    """The forms of a page with their values, and its text."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.forms: list[tuple[dict[str, str], list[tuple[str, str]]]] = []
+        self.text = ""
+        self.ids: list[str] = []
+        self._select = ""
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = {name: value or "" for name, value in attrs}
+        if "id" in given:
+            self.ids.append(given["id"])
+        if tag == "form":
+            self.forms.append((given, []))
+        if not self.forms:
+            return
+        fields = self.forms[-1][1]
+        kind = given.get("type", "")
+        if tag == "input" and given.get("name") and (kind != "checkbox" or "checked" in given):
+            fields.append((given["name"], given.get("value", "on" if kind == "checkbox" else "")))
+        if tag == "select":
+            self._select = given.get("name", "")
+            fields.append((self._select, ""))
+        if tag == "option" and "selected" in given:
+            fields.append((self._select, given.get("value", "")))
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+class Browser:
+    """One person in front of a world."""
+
+    def __init__(self, world: World, language: str = "en") -> None:
+        self.world = world
+        self.cookies: dict[str, str] = {}
+        self.headers = {"Accept-Language": language}
+        self.path = "/"
+        self.answer = Response()
+        self._read = _Forms()
+
+    @property
+    def text(self) -> str:
+        return " ".join(self._read.text.split())
+
+    @property
+    def html(self) -> str:
+        return self.answer.body.decode()
+
+    @property
+    def ids(self) -> list[str]:
+        return self._read.ids
+
+    def open(self, path: str) -> Browser:
+        return self._go("GET", path, b"", {})
+
+    def send(self, action: str = "", fields: Mapping[str, object] | None = None) -> Browser:
+        """Send the form that leads to `action`, with other values for some fields."""
+        wanted = urljoin(ORIGIN + self.path, action)
+        fitting = [
+            fields_known
+            for given, fields_known in self._read.forms
+            if given.get("method") == "post"
+            and urljoin(ORIGIN + self.path, given.get("action", "")) == wanted
+        ]
+        assert fitting, f"no form leads to {wanted}: {self.text}"
+        known = fitting[0]
+        changes = dict(fields or {})
+        values = [(name, value) for name, value in known if name not in changes]
+        for name, value in changes.items():
+            values += [(name, str(v)) for v in (value if isinstance(value, list) else [value])]
+        headers = {
+            "Content-Type": "application/x-www-form-urlencoded",
+            "Origin": ORIGIN,
+            "Sec-Fetch-Site": "same-origin",
+        }
+        return self._go("POST", urlsplit(wanted).path, urlencode(values).encode(), headers)
+
+    def _go(self, method: str, path: str, body: bytes, headers: Mapping[str, str]) -> Browser:
+        cookies = {"Cookie": "; ".join(f"{n}={v}" for n, v in self.cookies.items())}
+        sent = {**self.headers, **(cookies if self.cookies else {}), **headers}
+        self.answer = self.world.site.answer(Request.of(method, ORIGIN + path, sent, body))
+        self.path = path
+        if set_cookie := self.answer.headers.get("Set-Cookie"):
+            name, _, value = set_cookie.partition(";")[0].partition("=")
+            self.cookies[name] = value
+        if self.answer.status == 303:
+            return self.open(self.answer.headers["Location"])
+        self._read = _Forms()
+        if "html" in self.answer.headers.get("Content-Type", ""):
+            self._read.feed(self.html)
+        return self

@@ -1,0 +1,374 @@
+"""The admin pages, as a browser meets them without a script."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from shared.exports.report import OutcomeRow
+from shared.exports.run import (
+    ConsentProof,
+    Counts,
+    Finding,
+    Mode,
+    Reason,
+    RunSegment,
+    RunStatus,
+    Severity,
+    Trigger,
+)
+from shared.web.pages import PAGES
+from shared.web.principal import Role
+from shared.web.routes import Route
+from tests.web.browser import Browser
+from tests.web.client import call, get, new_connection, new_export, send
+from tests.web.desk import KEY, NOW, World
+
+
+def test_the_whole_way_from_nothing_to_a_run() -> None:
+    world = World()
+    ada = Browser(world).open("/")
+    assert "No export yet" in ada.text
+    ada.open("/setup/connection").send(fields={"displayName": "Main", "agreed": "on"})
+    assert "Main" in ada.text
+    connection = next(iter(world.connections.kept))
+    ada.send(f"/connections/{connection}/api-key", {"apiKey": KEY})
+    assert "Connected to Mailchimp: Contoso" in ada.text
+    ada.open(f"/setup/export?connection={connection}")
+    assert "Newsletter – 1,200 members, double opt-in" in ada.text
+    assert '<option value="Email" selected>' in ada.html
+    ada.send(
+        fields={
+            "displayName": "Weekly news",
+            "audienceId": "a1b2c3d4e5",
+            "segment": ["Segment_Vip"],
+            "tag:Segment_Vip": "VIP",
+            "do": "saveAndRun",
+        }
+    )
+    assert ada.path == "/runs/run-1"
+    assert "Queued" in ada.text
+    export = next(iter(world.exports.kept.values())).value
+    assert export.connection_id == connection
+    assert export.segments[0].tag == "VIP"
+    assert world.runs.kept["run-1"].export_id == export.id
+
+
+def test_the_way_is_barred_without_consent() -> None:
+    world = World()
+    ada = Browser(world).open("/setup/connection").send(fields={"displayName": "Main"})
+    assert ada.answer.status == 400
+    assert "before you agree" in ada.text
+    assert 'value="Main"' in ada.html
+    assert not world.connections.kept
+
+
+def test_faults_stand_at_their_fields_and_nothing_typed_is_lost() -> None:
+    world = World()
+    connection = new_connection(world)
+    ada = Browser(world).open(f"/setup/export?connection={connection}")
+    ada.send(fields={"do": "addAttribute", "displayName": "Mine"})
+    ada.send(fields={"do": "addAttribute"})
+    assert 'value="Mine"' in ada.html
+    ada.send(
+        fields={
+            "attribute-0": "Email",
+            "field-0": "EMAIL",
+            "attribute-1": "Email",
+            "field-1": "city",
+            "create-1": "on",
+            "maxShare": "200",
+            "do": "save",
+        }
+    )
+    assert ada.answer.status == 400
+    assert {
+        "fault-audienceId",
+        "fault-segments",
+        "fault-mapping.attributes[0].mergeField",
+        "fault-removalGuard.maxShare",
+    } <= set(ada.ids)
+    assert 'value="CITY"' in ada.html
+    ada.send(fields={"do": "removeAttribute-0"})
+    assert 'name="attributes" value="1"' in ada.html
+    assert not world.exports.kept
+
+
+def test_editing_shows_what_is_and_keeps_it() -> None:
+    world = World()
+    export = new_export(
+        world,
+        mapping={
+            "email": "Email",
+            "attributes": [
+                {"attribute": "Email", "mergeField": "MAIL2", "create": {"name": "Email"}}
+            ],
+        },
+        segments=[{"name": "Segment_Vip", "tag": "VIP"}, {"name": "Gone"}],
+        schedule={
+            "enabled": True,
+            "repeat": "weekly",
+            "days": ["monday"],
+            "times": ["06:00", "18:30"],
+            "timeZone": "Asia/Seoul",
+        },
+        newContacts={"status": "pending"},
+        leavers="keepTag",
+        removalGuard={"maxShare": 0.125},
+    )
+    before = get(world, f"/api/exports/{export}")
+    ada = Browser(world).open(f"/exports/{export}/edit")
+    assert "is not there any more" in ada.text
+    ada.send(fields={"do": "save", "segment": ["Segment_Vip", "Gone"], "day": ["monday"]})
+    assert "Saved." in ada.text
+    after = get(world, f"/api/exports/{export}")
+    assert after == before
+
+
+def test_a_list_is_searched_and_sorted() -> None:
+    world = World()
+    connection = new_connection(world, "Contoso")
+    for name in ("Beta", "alpha"):
+        new_export(world, connection, displayName=name, audienceId=name)
+    html = Browser(world).open("/").html
+    assert html.index(">alpha<") < html.index(">Beta<")
+    html = Browser(world).open("/?sort=name&order=desc").html
+    assert html.index(">Beta<") < html.index(">alpha<")
+    found = Browser(world).open("/?q=ALPH")
+    assert "Beta" not in found.text
+    assert "Nothing found" in Browser(world).open("/?q=zzz").text
+    assert "Beta" in Browser(world).open("/?q=contoso").text
+
+
+def finished(world: World, export: str, number: int) -> None:
+    run = world.runs.start(export, Trigger.SCHEDULE, Mode.EXPORT, "")
+    world.runs.move(
+        run.id,
+        status=RunStatus.COMPLETED_WITH_WARNINGS,
+        started_at=NOW,
+        finished_at=NOW + timedelta(seconds=30 * number),
+        counts=Counts(source_rows=12, distinct=10 * number, created=7, rejected=2, kept=1),
+        consent_proof=ConsentProof(kept=1),
+        segments=(RunSegment("Segment_Vip", "VIP", 10, 9),),
+        findings=(Finding(Severity.WARNING, "tagGone", "Gone.", {"tag": "VIP"}),),
+    )
+
+
+def test_a_run_shows_counts_proof_findings_and_rejected_rows_by_reason() -> None:
+    world = World()
+    export = new_export(world)
+    finished(world, export, 1)
+    world.runs.rows = [
+        OutcomeRow("C1", "", ("VIP",), "rejected", "addressMissing", ""),
+        OutcomeRow("C2", "<b>x@y</b>", ("VIP",), "rejected", "addressMalformed", ""),
+        OutcomeRow("C3", "x@@y", ("VIP",), "rejected", "addressMalformed", ""),
+    ]
+    ada = Browser(world).open("/runs/run-1")
+    assert "1 people who are not subscribed were left as they are; statuses changed: 0." in ada.text
+    assert ada.html.index("does not have the form") < ada.html.index("has no email address")
+    assert "&lt;b&gt;x@y" in ada.html
+    assert "Gone." in ada.text
+    korean = Browser(world, "ko").open("/runs/run-1")
+    assert "실행 중에 Mailchimp에서 태그" in korean.text
+    viewer = Browser(world.seen_by(Role.VIEWER)).open("/runs/run-1")
+    assert "C2" not in viewer.text
+    assert "outcomes.csv" not in viewer.html
+
+
+def test_a_run_that_waits_is_confirmed() -> None:
+    world = World()
+    run = world.runs.start(new_export(world), Trigger.ON_DEMAND, Mode.EXPORT, "Ada")
+    reason = Reason("removalGuard", "Too many.", {"people": "9"})
+    world.runs.move(run.id, status=RunStatus.AWAITING_CONFIRMATION, reason=reason)
+    ada = Browser(world).open(f"/runs/{run.id}")
+    assert "Too many." in ada.text
+    ada.send(f"/runs/{run.id}/confirm")
+    assert world.runs.kept[run.id].status is RunStatus.SENDING
+    ada.send(f"/runs/{run.id}/cancel")
+    assert "is being canceled" in ada.text
+
+
+def test_a_preview_says_that_nothing_was_sent() -> None:
+    world = World()
+    export = new_export(world)
+    ada = (
+        Browser(world)
+        .open(f"/exports/{export}")
+        .send(f"/exports/{export}/run", {"mode": "preview"})
+    )
+    assert "Nothing was sent" in ada.text
+    assert "start journeys" in ada.text
+    assert world.runs.kept["run-1"].mode is Mode.PREVIEW
+
+
+def test_the_history_has_a_drawing_and_the_same_in_numbers() -> None:
+    world = World()
+    export = new_export(world)
+    finished(world, export, 1)
+    assert "<svg class" not in Browser(world).open(f"/exports/{export}").html
+    finished(world, export, 2)
+    ada = Browser(world).open(f"/exports/{export}")
+    assert ada.html.count("<rect") == 6
+    assert "the last 2 runs" in ada.html
+
+
+def test_an_export_is_copied_detached_and_removed() -> None:
+    world = World()
+    export = new_export(world)
+    ada = Browser(world).open(f"/exports/{export}").send(f"/exports/{export}/duplicate")
+    assert "This is the copy" in ada.text
+    assert len(world.exports.kept) == 2
+    ada.open(f"/exports/{export}").send(f"/exports/{export}/detach")
+    assert "No connection" in ada.text
+    ada.send(f"/exports/{export}/run", {"mode": "export"})
+    assert ada.answer.status == 409
+    assert "The export has no connection" in ada.text
+    ada.open(f"/exports/{export}/remove")
+    assert "stay there as they are" in ada.text
+    ada.send()
+    assert "Removed." in ada.text
+    assert export not in world.exports.kept
+
+
+def test_a_connection_is_shared_signed_in_again_and_removed() -> None:
+    world = World()
+    connection = new_connection(world)
+    export = new_export(world, connection)
+    ada = Browser(world).open(f"/connections/{connection}")
+    ada.send("", {"displayName": "Renamed", "shared": "on"})
+    assert get(world, f"/api/connections/{connection}")["sharedWith"] == ["Contributor"]
+    ada.send(f"/connections/{connection}/authenticate")
+    assert 'href="https://login.example.com/authorize?state=' in ada.html
+    assert "signin" in ada.cookies
+    ada.open(f"/connections/{connection}/remove")
+    assert "Weekly news" in ada.text
+    ada.send()
+    assert ada.answer.status == 409
+    ada.send(fields={"detach": "on"})
+    assert not world.connections.kept
+    assert get(world, f"/api/exports/{export}")["connectionId"] is None
+
+
+def test_the_refresh_is_scheduled() -> None:
+    world = World()
+    ada = Browser(world).open("/schedule")
+    ada.send(
+        fields={
+            "scheduleOn": "on",
+            "repeat": "weekly",
+            "day": ["monday", "friday"],
+            "time-0": "06:00",
+            "timeZone": "Asia/Seoul",
+        }
+    )
+    assert "Saved." in ada.text
+    assert get(world, "/api/schedule")["days"] == ["monday", "friday"]
+    ada.send(fields={"time-0": "", "timeZone": "Mars/Olympus"})
+    assert ada.answer.status == 400
+    assert {"fault-times", "fault-timeZone"} & set(ada.ids)
+    viewer = Browser(world.seen_by(Role.VIEWER)).open("/schedule")
+    assert "<fieldset disabled>" in viewer.html
+
+
+def test_the_audit_trail_has_its_page() -> None:
+    world = World()
+    export = new_export(world)
+    body = get(world, f"/api/exports/{export}")
+    send(world, "PUT", f"/api/exports/{export}", {**body, "leavers": "keepTag"})
+    ada = Browser(world).open("/audit")
+    assert "Export changed" in ada.text
+    assert "<code>leavers</code>" in ada.html
+
+
+def test_a_page_speaks_the_language_that_was_chosen() -> None:
+    world = World()
+    new_export(world)
+    ada = Browser(world).open("/language/ko?back=/connections")
+    assert ada.path == "/connections"
+    assert '<html lang="ko">' in ada.html
+    assert "연결 추가" in ada.text
+    for back in ("//evil.example.org", "https://evil.example.org", "/\\evil", "/a?x=1"):
+        answer = call(world, "GET", f"/language/ko?back={back}")
+        assert answer.headers["Location"] == "/"
+    assert Browser(world, "ko").open("/").html.count("내보내기 대상") >= 2
+
+
+@pytest.mark.parametrize("language", ["en", "ko"])
+def test_no_page_leaves_a_text_out(language: str) -> None:
+    world = World()
+    connection = new_connection(world)
+    export = new_export(world, connection)
+    finished(world, export, 1)
+    for path in (
+        "/",
+        f"/exports/{export}",
+        f"/exports/{export}/edit",
+        f"/exports/{export}/remove",
+        "/setup/export",
+        "/setup/connection",
+        "/connections",
+        f"/connections/{connection}",
+        f"/connections/{connection}/remove",
+        "/runs/run-1",
+        "/schedule",
+        "/audit",
+    ):
+        shown = Browser(world, language).open(path)
+        assert shown.answer.status == 200, path
+        assert len(set(shown.ids)) == len(shown.ids), path
+        assert "script-src 'self'" in shown.answer.headers["Content-Security-Policy"]
+        html = shown.html.replace('<option value="">None</option>', "")
+        for word in ("pages.", "Undefined", "{name}", "None<"):
+            assert word not in html, (path, word)
+
+
+def test_a_form_without_our_token_changes_nothing() -> None:
+    world = World()
+    export = new_export(world)
+    ada = Browser(world).open(f"/exports/{export}")
+    ada.send(f"/exports/{export}/run", {"csrf": "forged"})
+    assert ada.answer.status == 403
+    ada.open(f"/exports/{export}")
+    ada.cookies.clear()
+    ada.send(f"/exports/{export}/run")
+    assert ada.answer.status == 403
+    assert not world.runs.kept
+
+
+def test_what_goes_wrong_is_said_on_a_page() -> None:
+    world = World()
+    lost = Browser(world).open("/exports/none")
+    assert lost.answer.status == 404
+    assert "There is no such export." in lost.text
+    assert lost.answer.headers["Content-Type"].startswith("text/html")
+    viewer = Browser(world.seen_by(Role.VIEWER)).open("/setup/export")
+    assert viewer.answer.status == 403
+    nobody = World()
+    nobody.sit_at(replace(nobody.desk, doorkeeper=replace(nobody.desk.doorkeeper, developer=None)))
+    assert Browser(nobody, "ko").open("/").answer.status == 401
+
+
+@pytest.mark.parametrize("route", PAGES, ids=lambda route: f"{route.method} {route.template}")
+def test_every_page_asks_who_calls_and_what_they_may(route: Route) -> None:
+    path = route.template.replace("{id}", "some-id")
+    if route.role is None:
+        assert route.template == "/static/{id}"
+        return
+    nobody = World()
+    nobody.sit_at(replace(nobody.desk, doorkeeper=replace(nobody.desk.doorkeeper, developer=None)))
+    assert call(nobody, route.method, path).status == 401
+    for role in (None, *(role for role in Role if role < route.role)):
+        assert call(World().seen_by(role), route.method, path).status == 403
+
+
+def test_the_style_sheet_and_the_script_are_kept_by_browsers() -> None:
+    world = World()
+    for name, kind in (("app-css", "text/css"), ("app-js", "text/javascript"), ("icon-svg", "svg")):
+        answer = call(world, "GET", f"/static/{name}")
+        assert answer.status == 200
+        assert kind in answer.headers["Content-Type"]
+        again = call(
+            world, "GET", f"/static/{name}", headers={"If-None-Match": answer.headers["ETag"]}
+        )
+        assert (again.status, again.body) == (304, b"")
+    assert call(world, "GET", "/static/app-py").status == 404
