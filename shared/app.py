@@ -36,6 +36,7 @@ from shared.exports.plan.plan import Plan, plan_from_json
 from shared.exports.plan.step import Planner
 from shared.exports.refresh import Announcement, Refreshes
 from shared.exports.refresh_watch import Patience, RefreshWatch
+from shared.exports.removed import Remains
 from shared.exports.report import Report
 from shared.exports.run import Mode, Run, Trigger
 from shared.exports.send.guest import Guests
@@ -331,6 +332,19 @@ class App:
         return Report(self.files)
 
     @cached_property
+    def remains(self) -> Remains:
+        """Clears away what belonged to removed exports."""
+        return Remains(
+            exports=self.exports,
+            runs=self.runs,
+            active=self.active,
+            ledgers=self.ledgers,
+            owners=self.tag_owners,
+            files=self.files,
+            now=_now,
+        )
+
+    @cached_property
     def watch(self) -> Watch:
         """Looks after runs that stand still."""
         return Watch(
@@ -398,7 +412,10 @@ class App:
         """Mailchimp does not accept the grant any more: someone must connect again."""
         connection_lost(connection_id)
         definitions = Definitions(self.exports, lambda _: False, _now, _new_id)
-        Connections(self.connections, self.secrets, definitions, _now, _new_id).lose(connection_id)
+        with suppress(NotFound):  # removed while a run used it: nobody is left to be asked
+            Connections(self.connections, self.secrets, definitions, _now, _new_id).lose(
+                connection_id
+            )
 
     def _connection(self, connection_id: str) -> Connection | None:
         stored = self.connections.read(connection_id)
@@ -429,6 +446,7 @@ class App:
             confirm=lambda run_id, _by: self.control.confirm(run_id),
             retry=self.control.retry,
             outcomes=self.report.rows,
+            export_removed=self.remains.clear,
             sign_in_states=self._signed_states() if self.sign_in_door else None,
             mailchimp_door=self.sign_in_door,
             public_url=self.settings.public_url,
@@ -441,7 +459,13 @@ class App:
         One part that fails keeps no other from being done; the first error is raised at the end.
         """
         failed: list[ConnectorError] = []
-        parts = (self.timetable.start_due, self.refreshes.revive, self.watch.look, self.watch.clear)
+        parts = (
+            self.timetable.start_due,
+            self.refreshes.revive,
+            self.watch.look,
+            self.watch.clear,
+            self.remains.sweep,
+        )
         for part in parts:
             try:
                 part()

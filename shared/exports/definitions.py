@@ -24,13 +24,15 @@ _TRIES = 5
 class Definitions:
     """The export definitions and what may be done to them.
 
-    `is_busy` tells whether a run of an export is active; `now` is in UTC.
+    `is_busy` tells whether a run of an export is active; `now` is in UTC; `removed(export_id)`
+    clears away what belonged to an export.
     """
 
     exports: Records[Export]
     is_busy: Callable[[str], bool]
     now: Callable[[], datetime]
     new_id: Callable[[], str]
+    removed: Callable[[str], object] = lambda _: None
 
     def read(self, export_id: str) -> Stored[Export]:
         """The definition. NotFound when there is none."""
@@ -141,6 +143,7 @@ class Definitions:
         stored = self.read(export_id)
         self._refuse_busy(stored.value)
         self.exports.delete(export_id, etag)
+        self.removed(export_id)
         return stored.value
 
     def using(self, connection_id: str) -> list[Export]:

@@ -11,6 +11,7 @@ __all__ = [
     "SEND_LANES",
     "held_blob",
     "ledger_blob",
+    "ledger_folder",
     "outcome_blob",
     "outcomes_table",
     "plan_blob",
@@ -46,6 +47,11 @@ def outcome_blob(run_id: str, chunk: int, attempt: str) -> str:
 def outcomes_table(run_id: str) -> str:
     """All outcomes of a run, as a table."""
     return f"runs/{run_id}/outcomes.parquet"
+
+
+def ledger_folder(export_id: str) -> str:
+    """All versions of an export's ledger."""
+    return f"ledgers/{export_id}/"
 
 
 def ledger_blob(export_id: str, version: str) -> str:

@@ -136,6 +136,7 @@ class Desk:
     undo: Callable[[str, str], Run] | None = None
     search: Callable[[str], Sequence[Sighting]] | None = None
     erase: Callable[[str, bool, str], Receipt] | None = None
+    export_removed: Callable[[str], object] = lambda _: None
     sign_in_states: SignInStates | None = None
     mailchimp_door: OAuthDoor | None = None
     entra_door: EntraDoor | None = None
@@ -144,7 +145,9 @@ class Desk:
     @property
     def definitions(self) -> Definitions:
         """The export definitions."""
-        return Definitions(self.exports, self._is_busy, self.clock, self.new_id)
+        return Definitions(
+            self.exports, self._is_busy, self.clock, self.new_id, self.export_removed
+        )
 
     @property
     def connections_kept(self) -> Connections:

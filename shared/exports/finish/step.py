@@ -15,7 +15,8 @@ from pathlib import Path
 
 from duckdb import DuckDBPyConnection
 
-from shared.errors import Changed, Conflict, ConnectorError, Unavailable
+from shared.errors import Changed, Conflict, ConnectorError, NotFound, Unavailable
+from shared.exports.audience import CallCounts
 from shared.exports.chunk import Chunk, ChunkState
 from shared.exports.events import run_finished
 from shared.exports.finish.close import final_counts, proof, verdict
@@ -27,7 +28,7 @@ from shared.exports.ledger import LedgerPointer
 from shared.exports.needs import Files, Leases, Mailchimp, Queue, Records, update
 from shared.exports.outcome import Code
 from shared.exports.places import SEND_LANES, ledger_blob, outcomes_table
-from shared.exports.plan.compare import load_ledger
+from shared.exports.plan.compare import forget_tags, load_ledger
 from shared.exports.plan.plan import Plan
 from shared.exports.run import (
     CallTotals,
@@ -108,11 +109,8 @@ class Finisher:
         chunks = [stored.value for stored in self.chunks.all(run.id)]
         with workroom() as (db, scratch):
             gather_outcomes(db, plan, chunks, self.files, scratch, _unsent_code(run))
-            local = None
-            if plan.ledger is not None:
-                local = str(scratch / "ledger.parquet")
-                self.files.download(plan.ledger, Path(local))
-            load_ledger(db, local)
+            load_ledger(db, self._ledger_before(plan, scratch))
+            forget_tags(db, plan.gone_tags)
             fold_ledger(db, run.id)
             fold_outcomes(db)
             checked, reads, writes = self._verify(db, run, plan)
@@ -123,6 +121,18 @@ class Finisher:
             self._close(db, run, plan, chunks, checked, reads, writes)
         self.pace.leave(plan.account_id, run.id)
 
+    def _ledger_before(self, plan: Plan, scratch: Path) -> str | None:
+        """The ledger that the plan was made with, as a local file."""
+        local = scratch / "ledger.parquet"
+        if plan.ledger is None:
+            return None
+        try:
+            self.files.download(plan.ledger, local)
+        except NotFound:
+            # Someone deleted it: only this run's people are known then, the next sends the rest.
+            return None
+        return str(local)
+
     def _verify(self, db: DuckDBPyConnection, run: Run, plan: Plan) -> tuple[Checked, int, int]:
         """Check the tags; a run that was stopped, or meets a closed door, says it did not."""
         unchecked = tuple(RunSegment(t.segment, t.tag, t.members) for t in plan.tags)
@@ -132,30 +142,32 @@ class Finisher:
         if slot is None:
             message = "All connections to Mailchimp are in use."
             raise Unavailable(message, code="noSlot", retry_after=5)
-        with (
-            slot,
-            closing(
-                self.mailchimp.open(
-                    plan.connection_id, lambda: self.pace.throttled(plan.account_id)
-                )
-            ) as session,
-        ):
-            try:
+        calls = CallCounts()
+        try:
+            with (
+                slot,
+                closing(
+                    self.mailchimp.open(
+                        plan.connection_id, lambda: self.pace.throttled(plan.account_id)
+                    )
+                ) as session,
+            ):
+                calls = session.calls
                 checked = verify_tags(db, session, plan, read_back=run.mode is Mode.FULL)
-            except ConnectorError as error:
-                checked = Checked(
-                    unchecked,
-                    (
-                        Finding(
-                            Severity.WARNING,
-                            "tagsNotChecked",
-                            "Everything was sent, but Mailchimp's own counts could not be "
-                            "compared. The next run compares them.",
-                            {"error": error.code},
-                        ),
+        except ConnectorError as error:
+            checked = Checked(
+                unchecked,
+                (
+                    Finding(
+                        Severity.WARNING,
+                        "tagsNotChecked",
+                        "Everything was sent, but Mailchimp's own counts could not be "
+                        "compared. The next run compares them.",
+                        {"error": error.code},
                     ),
-                )
-            return checked, session.calls.read, session.calls.write
+                ),
+            )
+        return checked, calls.read, calls.write
 
     def _keep_ledger(
         self, db: DuckDBPyConnection, run: Run, plan: Plan, scratch: Path, settled: bool

@@ -16,7 +16,7 @@ in `lost`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from duckdb import DuckDBPyConnection
@@ -24,7 +24,15 @@ from duckdb import DuckDBPyConnection
 from shared.exports.ledger import LEDGER_COLUMNS, MAX_TRIES
 from shared.exports.run import Counts
 
-__all__ = ["Rules", "compare", "count", "load_ledger", "members_by_segment"]
+__all__ = [
+    "Rules",
+    "compare",
+    "count",
+    "forget_tags",
+    "gone_tags",
+    "load_ledger",
+    "members_by_segment",
+]
 
 
 @dataclass(frozen=True)
@@ -48,6 +56,22 @@ def load_ledger(db: DuckDBPyConnection, parquet: str | None) -> None:
     db.execute(f"CREATE OR REPLACE TABLE ledger ({LEDGER_COLUMNS})")
     if parquet is not None:
         db.execute("INSERT INTO ledger BY NAME SELECT * FROM read_parquet(?)", [parquet])
+
+
+def gone_tags(db: DuckDBPyConnection, existing: Collection[int]) -> tuple[int, ...]:
+    """Tags of `ledger` that the audience does not have any more."""
+    rows = db.execute("SELECT DISTINCT unnest(tags) AS tag FROM ledger ORDER BY tag").fetchall()
+    return tuple(tag for (tag,) in rows if tag not in existing)
+
+
+def forget_tags(db: DuckDBPyConnection, gone: Sequence[int]) -> None:
+    """Nobody in `ledger` carries these tags: whoever deleted a tag took it from everyone."""
+    if gone:
+        db.execute(
+            "UPDATE ledger SET tags = list_filter(tags, lambda t: NOT list_contains($1, t)) "
+            "WHERE list_has_any(tags, $1)",
+            [list(gone)],
+        )
 
 
 def compare(db: DuckDBPyConnection, rules: Rules) -> None:
