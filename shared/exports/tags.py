@@ -39,13 +39,14 @@ class FoundTags:
 
     `foreign` names tags that exist, have members and are not ours: nothing was made or taken.
     Tags that do not exist yet have negative ids until they are made. `changes`: something is to
-    be made, renamed or recorded.
+    be made, renamed or recorded. `existing` are the ids of all tags that the audience had.
     """
 
     tags: tuple[Tag, ...]
     findings: tuple[Finding, ...]
     foreign: tuple[str, ...]
     changes: bool = False
+    existing: frozenset[int] = frozenset()
 
 
 def same_name(one: str, other: str) -> bool:
@@ -74,7 +75,13 @@ def prepare_tags(
     tags = tuple(work.find(choice) for choice in export.segments)
     if make and not work.foreign:
         tags = tuple(work.own(c, t) for c, t in zip(export.segments, tags, strict=True))
-    return FoundTags(tags, tuple(work.findings), tuple(work.foreign), work.changes)
+    return FoundTags(
+        tags,
+        tuple(work.findings),
+        tuple(work.foreign),
+        work.changes,
+        frozenset(tag.id for tag in in_mailchimp),
+    )
 
 
 @dataclass

@@ -34,7 +34,7 @@ class PlannedTag:
 class Plan:
     """A run's plan: the definition as it was, so that an edit meanwhile changes nothing.
 
-    `status` is what new people get; `tagsets[i]` are the tag names of set i; `settled` is the
+    `status` is what new people get; `gone_tags` are tags of the ledger that somebody deleted; `tagsets[i]` are the tag names of set i; `settled` is the
     fingerprint of source and mapping that the ledger stands for when all of this is sent.
     """
 
@@ -56,6 +56,7 @@ class Plan:
     removals_held: bool = False
     chunks: int = 0
     ledger: str | None = None
+    gone_tags: tuple[int, ...] = ()
     settled: str = ""
     findings: tuple[Finding, ...] = ()
     calls: CallTotals = field(default_factory=CallTotals)

@@ -41,6 +41,8 @@ from shared.exports.plan.compare import (
     Rules,
     compare,
     count,
+    forget_tags,
+    gone_tags,
     load_ledger,
     members_by_segment,
 )
@@ -246,6 +248,8 @@ class Planner:
             again=run.mode is Mode.FULL or run.retry_of is not None,
             remove=export.leavers is Leavers.REMOVE_TAG,
         )
+        gone = gone_tags(db, found.tags.existing)
+        forget_tags(db, gone)
         compare(db, rules)
         if is_worth_asking(db):
             with self.guests.session(connection_id, account_id) as session:
@@ -281,6 +285,7 @@ class Planner:
             removals_held=held_back,
             chunks=len(chunks),
             ledger=ledger.blob if ledger else None,
+            gone_tags=gone,
             settled=settled,
             findings=tuple(findings),
             calls=CallTotals(calls.write, calls.read, calls.throttled, calls.retried),
