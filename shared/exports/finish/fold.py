@@ -21,6 +21,8 @@ def _codes(lasting: Lasting) -> str:
     return ", ".join(f"'{code}'" for code, how in CODES.items() if how is lasting)
 
 
+# Refusals that say that the audience does not hold this person, so that nobody has our tags.
+_ABSENT = f"'{Code.FORGOTTEN}', '{Code.NOT_IN_AUDIENCE}'"
 _FOR_GOOD = _codes(Lasting.UNTIL_ROW_CHANGES)
 _PASSING = _codes(Lasting.A_FEW_RUNS)
 
@@ -29,6 +31,7 @@ def fold_ledger(db: DuckDBPyConnection, run_id: str) -> None:
     """Make `next` from `ledger`, `changes`, `results` and `losses`."""
     sent = f"r.outcome IN ('{Outcome.CREATED}', '{Outcome.UPDATED}')"
     for_good = f"r.outcome = '{Outcome.REJECTED}' AND r.code IN ({_FOR_GOOD})"
+    absent = f"r.outcome = '{Outcome.REJECTED}' AND r.code IN ({_ABSENT})"
     passing = f"r.outcome = '{Outcome.REJECTED}' AND r.code IN ({_PASSING})"
     db.execute("SET VARIABLE run = ?", [run_id])
     db.execute(f"CREATE OR REPLACE TABLE next ({LEDGER_COLUMNS})")
@@ -38,10 +41,12 @@ def fold_ledger(db: DuckDBPyConnection, run_id: str) -> None:
         "SELECT coalesce(c.address, l.address) AS address, "
         f"CASE WHEN {sent} THEN c.customer_id ELSE coalesce(l.customer_id, c.customer_id) END "
         "AS customer_id, "
-        f"CASE WHEN {sent} THEN c.fingerprint ELSE l.fingerprint END AS fingerprint, "
-        f"CASE WHEN {sent} THEN c.fields ELSE l.fields END AS fields, "
+        f"CASE WHEN {sent} THEN c.fingerprint WHEN {absent} THEN NULL "
+        "ELSE l.fingerprint END AS fingerprint, "
+        f"CASE WHEN {sent} THEN c.fields WHEN {absent} THEN NULL ELSE l.fields END AS fields, "
         f"list_sort(list_filter(CASE WHEN {sent} THEN "
-        "list_distinct(list_concat(coalesce(l.tags, []), c.tags)) ELSE coalesce(l.tags, []) END, "
+        "list_distinct(list_concat(coalesce(l.tags, []), c.tags)) "
+        f"WHEN {absent} THEN [] ELSE coalesce(l.tags, []) END, "
         "lambda t: NOT list_contains(coalesce(g.ids, []), t))) AS tags, "
         f"CASE WHEN {sent} THEN NULL WHEN {for_good} OR {passing} THEN c.fingerprint "
         "ELSE l.refused END AS refused, "

@@ -3,8 +3,10 @@
 Mailchimp's count of a tag is of active subscribers only, and adding to a tag silently ignores
 addresses that are not in the audience: so the count is compared, and where it differs the members
 are read back in every status. Who should have the tag and does not gets it; who has it and is
-neither in the segment nor in the ledger loses it. What is left is explained by people who are not
-subscribed, or said to be unexplained.
+neither in the segment nor in the ledger loses it. Whoever still does not have it is not in the
+audience any more: the ledger forgets that they were sent, so that the next run adds them, or learns
+that they may not be added. What is left is explained by people who are not subscribed, or said to
+be unexplained.
 https://mailchimp.com/developer/marketing/api/list-segment-members/
 """
 
@@ -82,15 +84,19 @@ def _check(
         session.untag(audience_id, tag.tag_id, part)
     again = session.tag(audience_id, tag.tag_id) or replace(there, member_count=0)
     findings = []
-    if missing or extra:
+    absent = 0
+    if missing and again.member_count < expected:
+        absent = _forget_absent(db, session, audience_id, tag)
+    given = len(missing) - absent
+    if given > 0 or extra:
         findings.append(
             _finding(
                 Severity.INFO,
                 "tagRepaired",
-                f"The tag “{tag.tag}” differed from the segment: {len(missing)} people were given "
+                f"The tag “{tag.tag}” differed from the segment: {given} people were given "
                 f"it again and {len(extra)} lost it.",
                 tag,
-                added=str(len(missing)),
+                added=str(given),
                 removed=str(len(extra)),
             )
         )
@@ -111,6 +117,24 @@ def _check(
     return again.member_count, findings
 
 
+def _forget_absent(
+    db: DuckDBPyConnection, session: MailchimpSession, audience_id: str, tag: PlannedTag
+) -> int:
+    """Forget what was sent to those who could not be given the tag; how many they are."""
+    _read_carried(db, session, audience_id, tag.tag_id)
+    lacking = (
+        "address IN (SELECT address FROM tagged_ WHERE counts AND list_contains(tags, $1) "
+        "AND address NOT IN (SELECT address FROM carried))"
+    )
+    number = _one(db, f"SELECT count(*) FROM next WHERE {lacking}", tag.tag_id)
+    db.execute(
+        "UPDATE next SET fingerprint = NULL, fields = NULL, "
+        f"tags = list_filter(tags, lambda t: t <> $1) WHERE {lacking}",
+        [tag.tag_id],
+    )
+    return number
+
+
 def _differences(
     db: DuckDBPyConnection,
     session: MailchimpSession,
@@ -119,13 +143,7 @@ def _differences(
     tag: PlannedTag,
 ) -> tuple[list[str], list[str]]:
     """Addresses that should carry the tag and do not, and those that do and should not."""
-    db.execute("CREATE OR REPLACE TABLE carried (address VARCHAR, status VARCHAR)")
-    for page in session.tagged(audience_id, tag.tag_id):
-        if page:
-            db.execute(
-                "INSERT INTO carried SELECT unnest(?::VARCHAR[]), unnest(?::VARCHAR[])",
-                [[one.address for one in page], [one.status for one in page]],
-            )
+    _read_carried(db, session, audience_id, tag.tag_id)
     missing = db.execute(
         "SELECT address FROM tagged_ WHERE counts AND list_contains(tags, ?) "
         "AND address NOT IN (SELECT address FROM carried) ORDER BY address",
@@ -139,6 +157,19 @@ def _differences(
         [tag.tag_id, index],
     ).fetchall()
     return [row[0] for row in missing], [row[0] for row in extra]
+
+
+def _read_carried(
+    db: DuckDBPyConnection, session: MailchimpSession, audience_id: str, tag_id: int
+) -> None:
+    """Table `carried`: whoever carries a tag now, in every status."""
+    db.execute("CREATE OR REPLACE TABLE carried (address VARCHAR, status VARCHAR)")
+    for page in session.tagged(audience_id, tag_id):
+        if page:
+            db.execute(
+                "INSERT INTO carried SELECT unnest(?::VARCHAR[]), unnest(?::VARCHAR[])",
+                [[one.address for one in page], [one.status for one in page]],
+            )
 
 
 def _finding(
