@@ -1,0 +1,269 @@
+"""A house to test in: Azurite, the app as a process, a Mailchimp, and a portal that uses the app.
+
+One house serves many tests: each has a *place* of its own in it, with names nobody else uses.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import itertools
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from devhost.portal import Portal
+from devhost.processes import ROOT, App, running, start_app
+from sandbox import samples, wrap
+from sandbox.mailchimp.box import AudienceView, MemberView, Sandbox
+from sandbox.mailchimp.state import Account
+from sandbox.persons import Person
+from sandbox.samples import Sample
+from sandbox.upload import upload
+
+SEGMENTS = "segments"
+DEVELOPER = "Dev <dev@localhost>; Administrator"
+_FIRST_REFRESH = datetime(2026, 11, 1, 6, 30, tzinfo=UTC)
+_numbers = itertools.count(1)
+
+MAPPING = {
+    "email": "EMail",
+    "firstName": "FirstName",
+    "lastName": "LastName",
+    "attributes": [
+        {
+            "attribute": "RewardPoints",
+            "mergeField": "POINTS",
+            "create": {"name": "Points", "type": "number"},
+        },
+        {"attribute": "City", "mergeField": "CITY", "create": {"name": "City", "type": "text"}},
+        {"attribute": "Note", "mergeField": "NOTE", "create": {"name": "Note", "type": "text"}},
+    ],
+}
+
+
+def fields_of(who: Person) -> dict[str, object]:
+    """What Mailchimp must hold of a profile under MAPPING, worked out apart from the app."""
+    wanted: dict[str, object] = {
+        "FNAME": who.first_name,
+        "LNAME": who.last_name,
+        "POINTS": int(who.reward_points),
+        "CITY": who.city,
+        "NOTE": who.note,
+    }
+    return {tag: value for tag, value in wanted.items() if value != ""}
+
+
+@dataclass(frozen=True)
+class Held:
+    """A person of an audience, as a test compares them."""
+
+    status: str
+    fields: tuple[tuple[str, object], ...]
+    tags: frozenset[str]
+
+
+def held(status: str, fields: Mapping[str, object], tags: Iterable[str]) -> Held:
+    return Held(status, tuple(sorted(fields.items())), frozenset(tags))
+
+
+def audience_as_is(audience: AudienceView) -> dict[str, Held]:
+    """Everybody an audience holds, by address in lower case."""
+    return {a: held(m.status, m.merge_fields, m.tags) for a, m in audience.members().items()}
+
+
+def audience_to_be(sample: Sample, status: str = "subscribed") -> dict[str, Held]:
+    """Everybody the rows of a sample say, computed from the sample's own truth.
+
+    Of profiles that share an address the one with the lowest id stands for it.
+    """
+    found = {}
+    for expected in samples.truth(sample):
+        winner = min(expected.profiles, key=lambda who: who.customer_id)
+        found[expected.address] = held(status, fields_of(winner), expected.segments)
+    return found
+
+
+def as_held(member: MemberView) -> Held:
+    return held(member.status, member.merge_fields, member.tags)
+
+
+class House:
+    """An app at work. `box` is Mailchimp; the app and the tests see the same storage."""
+
+    def __init__(self, storage: str, app: App, box: Sandbox) -> None:
+        self.storage = storage
+        self.app = app
+        self.box = box
+        self.portal = Portal(app.url)
+        self._connections: dict[str, str] = {}
+
+    def connection(self, account: Account | None = None) -> str:
+        """The connection of an account, made when it is first asked for."""
+        owner = account or self.box.account
+        if owner.id not in self._connections:
+            made = self.portal.connect(min(owner.keys), owner.name)
+            self._connections[owner.id] = made["id"]
+        return self._connections[owner.id]
+
+    def write_calls(self) -> int:
+        """How many calls that write Mailchimp has had so far."""
+        calls = self.box.calls
+        return sum(n for (method, _), n in calls.by_route.items() if method != "GET")
+
+
+class Place:
+    """One test's corner of a house: an audience, segments and an export of its own."""
+
+    def __init__(
+        self,
+        house: House,
+        folder: Path,
+        *,
+        double_optin: bool = False,
+        account: Account | None = None,
+    ) -> None:
+        self.house = house
+        self.portal = house.portal
+        self.number = next(_numbers)
+        self.connection = house.connection(account)
+        self.audience = house.box.audience(
+            f"Audience {self.number}", double_optin=double_optin, account=account
+        )
+        self.export: dict[str, Any] = {}
+        self._folder = folder / f"place{self.number}"
+        self._refresh = _FIRST_REFRESH
+
+    def named(self, name: str) -> str:
+        """A segment name that only this place uses."""
+        return f"{name}{self.number}"
+
+    def sample(self, people: int, *shares: float, **more: Any) -> Sample:
+        """A sample with a segment a share; one that everybody is in without shares."""
+        segments = tuple(
+            samples.Segment(self.named(letter), share)
+            for letter, share in zip("ABCDEFGH", shares or (1.0,), strict=False)
+        )
+        return Sample(people, segments, seed=self.number, **more)
+
+    def refresh(self, sample: Sample) -> None:
+        """Customer Insights writes the sample."""
+        self._put(lambda root, when: samples.write(sample, root, when))
+
+    def refresh_table(self, tables: dict[str, wrap.Table]) -> None:
+        """Customer Insights writes these tables."""
+        self._put(lambda root, when: wrap.write(tables, root, when))
+
+    def _put(self, write: Any) -> None:
+        self._refresh += timedelta(days=1)
+        write(self._folder, self._refresh)
+        upload(self._folder, self.house.storage, SEGMENTS, f"export{self.number}/SegmentExport")
+
+    def define(
+        self, segments: Iterable[str | dict[str, str]] | Sample, **more: Any
+    ) -> dict[str, Any]:
+        """An export of segments (or all of a sample) to this place's audience."""
+        if isinstance(segments, Sample):
+            segments = [segment.name for segment in segments.segments]
+        definition = {
+            "displayName": f"Export {self.number}",
+            "connectionId": self.connection,
+            "audienceId": self.audience.id,
+            "mapping": MAPPING,
+            "segments": [{"name": one} if isinstance(one, str) else one for one in segments],
+            "schedule": {"enabled": False},
+            **more,
+        }
+        self.export = self.portal.define(**definition)
+        return self.export
+
+    def run(self, mode: str = "export") -> dict[str, Any]:
+        """Run the export to its end."""
+        return self.portal.run(self.export["id"], mode)
+
+    def start(self, mode: str = "export") -> dict[str, Any]:
+        return self.portal.start(self.export["id"], mode)
+
+    def wait(self, run: Mapping[str, Any]) -> dict[str, Any]:
+        """A run's end."""
+        *_, last = self.portal.watch(run["id"], every=0.05)
+        return last
+
+    def outcomes(self, run: Mapping[str, Any], only: str = "") -> list[dict[str, str]]:
+        """The rows of outcomes.csv."""
+        text = self.portal.outcomes(run["id"], only).removeprefix("\ufeff")
+        return list(csv.DictReader(io.StringIO(text, newline="")))
+
+    @contextmanager
+    def calls(self) -> Iterator[Counter[str]]:
+        """What Mailchimp is asked inside the block, by method and route."""
+        calls = self.house.box.calls
+        before = Counter(calls.by_route)
+        counted: Counter[str] = Counter()
+        yield counted
+        for (method, route), number in (Counter(calls.by_route) - before).items():
+            counted[f"{method} {route}"] = number
+
+
+SUBSCRIBE = "POST /lists/{list_id}"
+CHANGE_TAG = "POST /lists/{list_id}/segments/{segment_id}"
+
+
+def writes(calls: Mapping[str, int]) -> dict[str, int]:
+    """The calls that write."""
+    return {call: number for call, number in calls.items() if not call.startswith("GET ")}
+
+
+def accounted_for(run: Mapping[str, Any], repeated: int) -> bool:
+    """Whether every source row has one outcome. `repeated`: rows of people in several segments."""
+    counts = run["counts"]
+    named = ("created", "updated", "unchanged", "kept", "rejected", "notSent", "sharedAddress")
+    return counts["sourceRows"] == sum(counts[name] for name in named) + repeated
+
+
+def impatient_app(folder: Path) -> Path:
+    """The app with a host.json that looks into its queues more often and retries sooner."""
+    folder.mkdir(parents=True, exist_ok=True)
+    host = json.loads((ROOT / "host.json").read_text("utf-8"))
+    host["extensions"]["queues"] |= {
+        "maxPollingInterval": "00:00:00.2",
+        "visibilityTimeout": "00:00:01",
+    }
+    (folder / "host.json").write_text(json.dumps(host), "utf-8")
+    link = folder / "function_app.py"
+    if not link.exists():
+        link.symlink_to(ROOT / "function_app.py")
+    return folder
+
+
+def settings_for(storage: str, box: Sandbox, **more: str) -> dict[str, str]:
+    """The app's settings in a house."""
+    return {
+        "AzureWebJobsStorage": storage,
+        "MAILCHIMP_API_URL": box.api_url,
+        "DEVELOPER_IDENTITY": DEVELOPER,
+        # Far away: a test that needs the timer runs it by hand.
+        "TICK_SCHEDULE": "0 0 0 1 1 *",
+        "FUNCTIONS_WORKER_RUNTIME": "python",
+        **more,
+    }
+
+
+@contextmanager
+def open_house(
+    storage: str, box: Sandbox, folder: Path, options: Iterable[str] = (), **settings: str
+) -> Iterator[House]:
+    """The app as a process, for the length of a `with` block."""
+    app = start_app(
+        settings_for(storage, box, **settings),
+        app_dir=impatient_app(folder / "app"),
+        log=folder / "app.log",
+        options=list(options),
+    )
+    with running(app):
+        yield House(storage, app, box)

@@ -1,0 +1,35 @@
+"""The app's own storage as a test looks into it, or disturbs it behind the app's back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TypeVar
+
+from azure.storage.blob import ContainerClient
+
+from shared.app import App
+from shared.settings import load
+
+T = TypeVar("T")
+
+
+def house_of(storage: str) -> App:
+    """The rooms of an app on this storage, in this process."""
+    return App(load({"AzureWebJobsStorage": storage, "MAILCHIMP_API_URL": "http://127.0.0.1:9"}))
+
+
+def blobs(storage: str, container: str, prefix: str = "") -> dict[str, bytes]:
+    """Every blob below a prefix, with its content."""
+    with ContainerClient.from_connection_string(storage, container) as client:
+        names = list(client.list_blob_names(name_starts_with=prefix))
+        return {name: client.download_blob(name).readall() for name in names}
+
+
+def parquet_rows(data: bytes, folder: Path) -> list[tuple[object, ...]]:
+    """The rows of a Parquet file."""
+    import duckdb
+
+    local = folder / "looked-at.parquet"
+    local.write_bytes(data)
+    with duckdb.connect() as db:
+        return db.execute("SELECT * FROM read_parquet(?)", [str(local)]).fetchall()

@@ -1,0 +1,184 @@
+"""A refresh written to the container starts the exports, once, as the dev host tells of it."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from azure.storage.blob import ContainerClient
+
+from devhost.processes import running, start_azurite
+from sandbox.mailchimp.box import Sandbox
+from sandbox.mailchimp.faults import Fault
+from tests.e2e.house import House, Place, open_house
+
+SEGMENTS = "segments"
+SECONDS = 60.0
+
+
+@pytest.fixture(scope="module")
+def refreshed(mailchimp: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    """A house with storage of its own, because the dev host watches all of it."""
+    folder = tmp_path_factory.mktemp("refreshed")
+    with running(start_azurite(folder / "azurite")) as azurite:
+        ContainerClient.from_connection_string(
+            azurite.connection_string, SEGMENTS
+        ).create_container()
+        with open_house(
+            azurite.connection_string, mailchimp, folder, options=["--blob-events"]
+        ) as opened:
+            yield opened
+
+
+@dataclass
+class Folder:
+    """A segment as Customer Insights writes it: two files in a dated folder, and model.json."""
+
+    house: House
+    segment: str
+    addresses: tuple[str, ...]
+    hour: int = 6
+    client: ContainerClient = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.client = ContainerClient.from_connection_string(self.house.storage, SEGMENTS)
+
+    def part(self, number: int) -> None:
+        """Write file 1 or 2: half of the people each."""
+        mine = self.addresses[number - 1 :: 2]
+        rows = "".join(f'"{address}-id","{address}"\n' for address in mine)
+        self._put(self._name(number), f'"CustomerId","EMail"\n{rows}')
+
+    def model(self) -> None:
+        """Write model.json."""
+        attributes = [{"name": name, "dataType": "string"} for name in ("CustomerId", "EMail")]
+        partitions = [
+            {
+                "name": f"{self.segment}_{number}",
+                "location": f"{self.client.url}/{self._name(number)}",
+                "fileFormatSettings": {"$type": "CsvFormatSettings", "columnHeaders": True},
+            }
+            for number in (1, 2)
+        ]
+        entity = {
+            "$type": "LocalEntity",
+            "name": self.segment,
+            "attributes": attributes,
+            "partitions": partitions,
+        }
+        document = {"name": "Export", "version": "1.0", "entities": [entity]}
+        self._put(f"{self.segment}-export/model.json", json.dumps(document))
+
+    def all(self) -> None:
+        """Write everything, model.json last."""
+        self.part(1)
+        self.part(2)
+        self.model()
+
+    def _name(self, number: int) -> str:
+        when = f"2026/11/23/{self.hour:02d}00"
+        return f"{self.segment}-export/{self.segment}/{when}/{self.segment}_{number}.csv"
+
+    def _put(self, name: str, text: str) -> None:
+        self.client.upload_blob(name, text.encode(), overwrite=True)
+
+
+def people(count: int) -> tuple[str, ...]:
+    return tuple(f"person{number}@example.org" for number in range(count))
+
+
+def an_export(place: Place, segment: str) -> None:
+    """An export that runs with every refresh, which is what exports do by themselves."""
+    place.define([segment], mapping={"email": "EMail"}, schedule={"enabled": True})
+
+
+def runs(place: Place) -> list[dict[str, Any]]:
+    """The export's runs, oldest first."""
+    found: list[dict[str, Any]] = place.portal.get(f"/api/runs?exportId={place.export['id']}")[
+        "value"
+    ]
+    return found[::-1]
+
+
+def started_at(run: dict[str, Any]) -> float:
+    return datetime.fromisoformat(run["startedAt"]).timestamp()
+
+
+def until(what: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + SECONDS
+    while not what():
+        assert time.monotonic() < deadline, "it did not happen"
+        time.sleep(0.1)
+
+
+def ended(place: Place, count: int) -> list[dict[str, Any]]:
+    """Wait until so many runs are over; all there are."""
+    until(lambda: sum(run["finishedAt"] is not None for run in runs(place)) >= count)
+    return runs(place)
+
+
+def test_model_json_first_and_files_late_and_twice_make_one_run_after_the_last(
+    refreshed: House, tmp_path: Path
+) -> None:
+    place = Place(refreshed, tmp_path)
+    segment = place.named("Late")
+    an_export(place, segment)
+    folder = Folder(refreshed, segment, people(20))
+
+    folder.model()
+    time.sleep(4)
+    folder.part(1)
+    folder.part(1)
+    time.sleep(3)
+    assert runs(place) == []
+    folder.part(2)
+    time.sleep(3)
+    folder.part(1)
+    folder.part(2)
+    written_last = time.time()
+    [run] = ended(place, 1)
+
+    assert run["trigger"] == "refresh"
+    assert run["status"] == "successful"
+    assert run["counts"]["created"] == 20
+    assert set(place.audience.members()) == set(people(20))
+    assert started_at(run) > written_last
+
+    # The same files once more: nothing is sent again.
+    with place.calls() as calls:
+        folder.all()
+        again = ended(place, 2)[1]
+    assert len(runs(place)) == 2
+    assert again["counts"]["created"] == again["counts"]["updated"] == 0
+    assert not [call for call in calls if call.startswith("POST /lists/{list_id}")]
+
+    # model.json alone: the segment has not changed.
+    folder.model()
+    third = ended(place, 3)[2]
+    assert (third["status"], third["reason"]["code"]) == ("skipped", "noNewData")
+
+
+def test_a_refresh_during_a_run_makes_exactly_one_more(refreshed: House, tmp_path: Path) -> None:
+    place = Place(refreshed, tmp_path)
+    segment = place.named("Busy")
+    an_export(place, segment)
+    slow = refreshed.box.arm(Fault("hang", "POST", r"^/lists/\w+$", times=1, seconds=20.0))
+    Folder(refreshed, segment, people(10)).all()
+    until(lambda: slow.struck == 1)
+
+    Folder(refreshed, segment, people(12), hour=7).all()
+    Folder(refreshed, segment, people(14), hour=8).all()
+    time.sleep(2)
+    Folder(refreshed, segment, people(16), hour=9).all()
+    first, second = ended(place, 2)
+
+    assert first["counts"]["distinct"] == 10
+    assert second["counts"]["distinct"] == 16
+    assert second["queuedAt"] >= first["finishedAt"]
+    assert len(place.audience.members()) == 16

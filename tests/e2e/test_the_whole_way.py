@@ -1,0 +1,223 @@
+"""Segments in, audience out: exactly what the rows say, every row accounted for, nothing twice."""
+
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from sandbox import samples, wrap
+from sandbox.samples import Flaws, Sample
+from tests.e2e.house import (
+    CHANGE_TAG,
+    SUBSCRIBE,
+    Held,
+    Place,
+    accounted_for,
+    audience_as_is,
+    audience_to_be,
+    held,
+    writes,
+)
+
+FLAWS = Flaws(missing=0.01, malformed=0.01, short=0.004, long=0.004, untidy=0.05, shared=0.05)
+LOYALTY = Path(__file__).parents[3] / "shared" / "samples" / "Customer-Loyalty.txt"
+
+
+def repeated(sample: Sample) -> int:
+    """Rows of readable profiles beyond their first: one for each further segment."""
+    return sum(
+        len(sample.member_of(number)) - 1
+        for number in sample.numbers
+        if sample.member_of(number) and sample.flaw(number) == samples.GOOD
+    )
+
+
+def test_the_audience_is_exactly_what_the_rows_say(place: Place) -> None:
+    sample = place.sample(3000, 0.3, 0.6, 0.2, flaws=FLAWS)
+    place.refresh(sample)
+    place.define(sample)
+
+    first = place.run()
+
+    totals = samples.totals(sample)
+    counts = first["counts"]
+    assert audience_as_is(place.audience) == audience_to_be(sample)
+    assert first["status"] == "completedWithWarnings"  # some rows were rejected
+    assert counts["sourceRows"] == totals.rows.total()
+    assert counts["rejected"] == totals.rejected.total() > 0
+    assert counts["distinct"] == counts["new"] == counts["created"] == totals.distinct
+    assert counts["sharedAddress"] == totals.shared > 0
+    assert accounted_for(first, repeated(sample))
+    assert first["consentProof"] == {"kept": 0, "statusesChanged": 0}
+    assert {s["name"]: s["inMailchimp"] for s in first["segments"]} == totals.people
+    assert {s["name"]: s["members"] for s in first["segments"]} == totals.people
+    assert first["progress"]["percent"] == 100
+
+    rows = place.outcomes(first)
+    assert Counter(row["outcome"] for row in rows) == {
+        "created": totals.distinct + totals.shared,
+        "rejected": totals.rejected.total(),
+    }
+    winners = [row["email"] for row in rows if not row["code"]]
+    assert len(winners) == len(set(winners)) == totals.distinct
+    assert sum(row["code"] == "sharedAddress" for row in rows) == totals.shared
+
+    with place.calls() as calls:
+        second = place.run()
+    assert writes(calls) == {}
+    assert second["calls"]["write"] == 0
+    assert second["counts"]["unchanged"] == totals.distinct
+    assert second["counts"]["created"] == second["counts"]["updated"] == 0
+    assert accounted_for(second, repeated(sample))
+    assert audience_as_is(place.audience) == audience_to_be(sample)
+
+
+def test_a_refresh_sends_what_changed_and_nothing_else(place: Place) -> None:
+    sample = place.sample(1500, 0.5, 0.7)
+    place.refresh(sample)
+    place.define(sample)
+    place.run()
+    later = sample.later(changed=0.02, arriving=40, leaving=30, moving=0.01)
+    before, after = audience_to_be(sample), audience_to_be(later)
+    gone = before.keys() - after.keys()
+    new = after.keys() - before.keys()
+    lost = {a: before[a].tags - (after[a].tags if a in after else frozenset()) for a in before}
+    changed = {
+        address
+        for address in before.keys() & after.keys()
+        if before[address].fields != after[address].fields
+        or not after[address].tags <= before[address].tags
+    }
+
+    place.refresh(later)
+    with place.calls() as calls:
+        run = place.run()
+
+    # Who is gone keeps everything but the tag.
+    stay = {a: held("subscribed", dict(before[a].fields), ()) for a in gone}
+    assert audience_as_is(place.audience) == after | stay
+    counts = run["counts"]
+    assert counts["created"] == len(new)
+    assert counts["updated"] == len(changed)
+    assert counts["removed"] == counts["left"] == sum(bool(tags) for tags in lost.values())
+    assert run["status"] == "successful"
+    # One call for the new, one for the changed, one a tag for those who left it.
+    assert writes(calls) == {SUBSCRIBE: 2, CHANGE_TAG: 2}
+    assert run["calls"]["write"] == 4
+
+
+def loyal(row: tuple[str, ...], tags: set[str]) -> Held:
+    """What Mailchimp must hold of a row of Customer-Loyalty.txt."""
+    fields: dict[str, object] = {"FNAME": row[2], "LNAME": row[3], "POINTS": int(row[9])}
+    return held("subscribed", fields, tags)
+
+
+@pytest.mark.skipif(not LOYALTY.is_file(), reason="../shared/samples/Customer-Loyalty.txt missing")
+def test_microsofts_sample_is_exported_and_then_only_its_changes(place: Place) -> None:
+    name = place.named("Loyalty")
+    table = wrap.read(LOYALTY)
+    at = table.columns.index("EMail")
+    place.refresh_table({name: table})
+    place.define(
+        [name],
+        mapping={
+            "email": "EMail",
+            "firstName": "FirstName",
+            "lastName": "LastName",
+            "attributes": [
+                {
+                    "attribute": "RewardPoints",
+                    "mergeField": "POINTS",
+                    "create": {"name": "Points", "type": "number"},
+                }
+            ],
+        },
+    )
+    with place.calls() as calls:
+        first = place.run()
+    assert audience_as_is(place.audience) == {r[at].lower(): loyal(r, {name}) for r in table.rows}
+    assert first["status"] == "successful"
+    assert first["counts"]["sourceRows"] == first["counts"]["created"] == 5002
+    assert accounted_for(first, 0)
+    assert calls[SUBSCRIBE] == 11  # 5,002 people, 500 a call
+
+    later = wrap.later(table, email="EMail", change="RewardPoints", key="LoyaltyId")
+    place.refresh_table({name: later})
+    with place.calls() as calls:
+        second = place.run()
+
+    gone = {row[at].lower(): loyal(row, set()) for row in table.rows[:50]}
+    there = {row[at].lower(): loyal(row, {name}) for row in later.rows}
+    assert audience_as_is(place.audience) == gone | there
+    counts = second["counts"]
+    assert (counts["new"], counts["changed"], counts["left"]) == (50, 50, 50)
+    assert (counts["created"], counts["updated"], counts["removed"]) == (50, 50, 50)
+    assert accounted_for(second, 0)
+    assert writes(calls) == {SUBSCRIBE: 2, CHANGE_TAG: 1}
+
+    with place.calls() as calls:
+        third = place.run()
+    assert writes(calls) == {}
+    assert third["counts"]["unchanged"] == 5002
+
+
+def test_a_preview_counts_and_writes_nothing(place: Place) -> None:
+    sample = place.sample(300, 0.5, 0.5)
+    place.refresh(sample)
+    place.define(sample)
+
+    with place.calls() as calls:
+        run = place.run("preview")
+
+    assert writes(calls) == {}
+    assert place.audience.members() == {}
+    assert place.audience.tags() == {}
+    assert run["status"] == "successful"
+    assert run["counts"]["new"] == samples.totals(sample).distinct
+    assert run["counts"]["created"] == 0
+
+    after = place.run()
+    assert after["counts"]["created"] == run["counts"]["new"]
+
+
+def test_outcomes_name_the_reason_and_calm_down_formulas(place: Place) -> None:
+    name = place.named("Odd")
+    rows = (
+        ("=1+1", "=cmd@example.com", "fine"),
+        ("id-2", "", "no address"),
+        ("id-3", "not an address", "malformed"),
+        ("id-4", "refused@example.com", "refused by Mailchimp"),
+        ("id-5", "twin@example.com", "winner"),
+        ("id-6", " TWIN@example.com ", "loser"),
+    )
+    place.house.box.set(refused_addresses=["refused@example.com"])
+    place.refresh_table({name: wrap.Table(("CustomerId", "EMail", "FirstName"), rows)})
+    place.define([name], mapping={"email": "EMail", "firstName": "FirstName"})
+
+    run = place.run()
+
+    found = {row["customerId"]: row for row in place.outcomes(run)}
+    assert {key: (row["outcome"], row["code"]) for key, row in found.items()} == {
+        "'=1+1": ("created", ""),
+        "id-2": ("rejected", "addressMissing"),
+        "id-3": ("rejected", "addressMalformed"),
+        "id-4": ("rejected", "addressRefused"),
+        "id-5": ("created", ""),
+        "id-6": ("created", "sharedAddress"),
+    }
+    assert found["'=1+1"]["email"] == "'=cmd@example.com"
+    assert all(row["reason"] and row["action"] for row in found.values() if row["code"])
+    rejected = place.outcomes(run, "rejected")
+    assert sorted(row["customerId"] for row in rejected) == ["id-2", "id-3", "id-4"]
+    assert place.audience.members().keys() == {"=cmd@example.com", "twin@example.com"}
+    assert place.audience.member("twin@example.com").merge_fields == {"FNAME": "winner"}
+
+    # Refused for good: remembered, and asked about again only by a retry.
+    with place.calls() as calls:
+        place.run()
+    assert writes(calls) == {}
+    place.house.box.set(refused_addresses=[])
+    retried = place.wait(place.portal.post(f"/api/runs/{run['id']}/retry"))
+    assert retried["trigger"] == "retry"
+    assert retried["counts"]["created"] == 1
+    assert "refused@example.com" in place.audience.members()
