@@ -34,8 +34,9 @@ class PlannedTag:
 class Plan:
     """A run's plan: the definition as it was, so that an edit meanwhile changes nothing.
 
-    `status` is what new people get; `gone_tags` are tags of the ledger that somebody deleted; `tagsets[i]` are the tag names of set i; `settled` is the
-    fingerprint of source and mapping that the ledger stands for when all of this is sent.
+    `status` is what new people get; `gone_tags` are tags of the ledger that somebody deleted;
+    `tagsets[i]` are the tag names of set i; `settled` is the fingerprint of source and mapping
+    that the ledger stands for when all of this is sent.
     """
 
     run_id: str
