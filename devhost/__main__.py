@@ -40,6 +40,8 @@ def main(arguments: list[str] | None = None) -> int:
         engine = load_engine(app_dir, options.engine)
         address = Address(options.host, options.port)
         host = Host(engine, host_options, os.environ, address, options.queue_lease)
+        # The app reads its settings at first use; only now is it known where it can be reached.
+        os.environ["PUBLIC_URL"] = os.environ.get("PUBLIC_URL") or host.url.rstrip("/")
         events = BlobEvents.from_settings(os.environ) if options.blob_events else None
     except StartError as error:
         print(error, file=sys.stderr)

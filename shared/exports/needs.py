@@ -166,6 +166,9 @@ class MailchimpSession(Protocol):
 
     calls: CallCounts
 
+    def ping(self) -> None:
+        """Ask whether Mailchimp answers at all."""
+
     def account(self) -> Account:
         """Whose account it is."""
 

@@ -9,12 +9,15 @@ https://mailchimp.com/developer/marketing/guides/quick-start/#generate-your-api-
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Callable
+from dataclasses import replace
 
 from shared.connections.connection import GrantKind
 from shared.connections.needs import CheckedGrant
-from shared.errors import ConfigError, Fault, Refused
+from shared.errors import ConfigError, Disconnected, Fault, NotFound, Refused
+from shared.exports.audience import Account
 from shared.mailchimp.address import checked_data_centre
 from shared.mailchimp.oauth import authorize_url, data_centre_of, exchange_code
 from shared.mailchimp.session import Session
@@ -24,7 +27,9 @@ __all__ = ["ApiKeyDoor", "MailchimpSignIn", "OpenSession"]
 OpenSession = Callable[[GrantKind, str, str], Session]
 """Opens a session with a grant, its secret and its data centre: MailchimpGateway.open_with."""
 
-_KEY = re.compile(r"[A-Za-z0-9]{10,100}-([a-z]{2}[0-9]{1,3})")
+# What stands before the data centre is Mailchimp's own business (32 hexadecimal digits so far).
+_KEY = re.compile(r"[A-Za-z0-9._~-]{1,250}-([a-z]{2}[0-9]{1,3})")
+_PLAIN_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 _WRONG_KEY = {
     "apiKeyForm": "A Mailchimp API key ends with its data centre, such as -us21.",
@@ -82,9 +87,22 @@ def _checked(
     session = open_session(kind, secret, checked_data_centre(data_centre))
     try:
         session.ping()
-        return CheckedGrant(data_centre, session.account(), secret)
+        return CheckedGrant(data_centre, _account(session, secret), secret)
     finally:
         session.close()
+
+
+def _account(session: Session, secret: str) -> Account:
+    """Whose grant it is. An account without a usable id is told apart by its grant."""
+    try:
+        account = session.account()
+    except Disconnected:
+        raise
+    except (NotFound, Refused):
+        account = Account("", "")
+    if _PLAIN_ID.fullmatch(account.id):
+        return account
+    return replace(account, id=hashlib.sha256(secret.encode()).hexdigest()[:24])
 
 
 def _wrong_key(code: str) -> ConfigError:

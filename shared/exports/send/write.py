@@ -206,7 +206,7 @@ class Writer:
 
     def _answers(self) -> bool:
         try:
-            self._session.account()
+            self._session.ping()
         except Unavailable:
             return False
         return True
