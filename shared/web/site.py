@@ -8,10 +8,10 @@ of ours is logged by its type alone and answered with 500 and a trace id.
 from __future__ import annotations
 
 import logging
-import re
 from collections.abc import Sequence
 from dataclasses import replace
 
+from shared.exports.trace import current, trace_of
 from shared.web.call import ANYBODY, Call
 from shared.web.csrf import refuse_foreign
 from shared.web.http import Request, Response
@@ -28,7 +28,6 @@ __all__ = ["MOST_BODY_BYTES", "Site"]
 MOST_BODY_BYTES = 1024 * 1024
 
 _LOG = logging.getLogger(__name__)
-_TRACEPARENT = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
 
 # https://cheatsheetseries.owasp.org/cheatsheets/HTTP_Headers_Cheat_Sheet.html
 SECURITY_HEADERS = {
@@ -110,9 +109,9 @@ def _language(request: Request) -> str:
 
 
 def _trace_id(request: Request) -> str | None:
-    """The caller's trace, so that both sides' logs can be joined.
+    """The trace of this request (the caller's, if it named one), so that logs can be joined.
 
     https://www.w3.org/TR/trace-context/
     """
-    found = _TRACEPARENT.fullmatch(request.header("traceparent") or "")
-    return found[1] if found else None
+    trace = current() or trace_of(request.header("traceparent"))
+    return trace.trace_id if trace else None

@@ -90,6 +90,8 @@ def _headers(language: str) -> dict[str, str]:
         "Content-Type": "text/html; charset=utf-8",
         "Content-Language": language,
         "Content-Security-Policy": CSP,
+        # With no-referrer a browser sends our own forms with "Origin: null".
+        "Referrer-Policy": "same-origin",
     }
 
 

@@ -1,0 +1,108 @@
+"""A real Chromium in front of a world in memory, on a free port of this machine."""
+
+from __future__ import annotations
+
+import shutil
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from http import HTTPStatus
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+from werkzeug.serving import WSGIRequestHandler, make_server
+from werkzeug.wrappers import Request as WsgiRequest
+
+from shared.web.http import Request
+from tests.web.desk import World
+
+CHROMIUM = next(
+    (
+        found
+        for name in ("chromium", "chromium-browser", "google-chrome")
+        if (found := shutil.which(name))
+    ),
+    None,
+)
+
+
+class Quiet(WSGIRequestHandler):
+    def log(self, type: str, message: str, *args: Any) -> None:
+        """Tests say nothing of every request."""
+
+
+class Place:
+    """A world and where a browser finds it."""
+
+    def __init__(self) -> None:
+        self.world = World()
+        self.url = ""
+
+    def application(
+        self, environ: dict[str, Any], start: Callable[[str, list[tuple[str, str]]], object]
+    ) -> Iterable[bytes]:
+        sent = WsgiRequest(environ)
+        answer = self.world.site.answer(
+            Request.of(sent.method, sent.url, dict(sent.headers), sent.get_data())
+        )
+        start(f"{answer.status} {HTTPStatus(answer.status).phrase}", list(answer.headers.items()))
+        return [answer.body]
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    """One Chromium for the whole run."""
+    if CHROMIUM is None:
+        pytest.skip("no Chromium on this machine: 'make browser' installs it")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"]
+        )
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def place() -> Iterator[Place]:
+    """A fresh world behind a server."""
+    here = Place()
+    server = make_server("127.0.0.1", 0, here.application, threaded=True, request_handler=Quiet)
+    here.url = f"http://127.0.0.1:{server.server_port}"
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield here
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.fixture
+def complaints() -> list[str]:
+    """What the console and the content security policy say against a page; must stay empty."""
+    return []
+
+
+@pytest.fixture
+def open_page(
+    chromium: Browser, place: Place, complaints: list[str]
+) -> Iterator[Callable[..., Page]]:
+    """Opens a page as somebody with a language and a width would."""
+    contexts = []
+
+    def opened(language: str = "en", width: int = 1280, script: bool = True) -> Page:
+        context = chromium.new_context(
+            locale={"en": "en-US", "ko": "ko-KR"}[language],
+            base_url=place.url,
+            viewport={"width": width, "height": 900},
+            java_script_enabled=script,
+        )
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(15_000)
+        page.on("console", lambda said: complaints.append(said.text))
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        return page
+
+    yield opened
+    for context in contexts:
+        context.close()

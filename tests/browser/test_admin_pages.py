@@ -1,0 +1,308 @@
+"""The admin pages in a real browser: the whole story, accessibility, and how they look."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from shared.exports.report import OutcomeRow
+from shared.exports.run import (
+    CallTotals,
+    ConsentProof,
+    Counts,
+    Finding,
+    Mode,
+    Progress,
+    RunSegment,
+    RunStatus,
+    Severity,
+    Trigger,
+)
+from shared.web.needs import Desk
+from tests.browser.conftest import Place
+from tests.web.client import new_connection, new_export
+from tests.web.desk import KEY, NOW, SegmentInfo, World
+
+pytestmark = pytest.mark.browser
+
+PROJECT = Path(__file__).parents[2]
+AXE = PROJECT / "node_modules" / "axe-core" / "axe.min.js"
+RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
+
+Open = Callable[..., Page]
+WORDS = {
+    "en": {
+        "add": "Add export",
+        "name": "Display name",
+        "agree": "I agree",
+        "connect": "Connect",
+        "key": "Mailchimp API key",
+        "withKey": "Connect with this key",
+        "next": "Next: configure an export",
+        "audience": "Mailchimp audience",
+        "saveAndRun": "Save and run",
+        "successful": "Successful",
+        "cancel": "Cancel job",
+        "remove": "Remove",
+    },
+    "ko": {
+        "add": "내보내기 추가",
+        "name": "표시 이름",
+        "agree": "동의함",
+        "connect": "연결",
+        "key": "Mailchimp API 키",
+        "withKey": "이 키로 연결",
+        "next": "다음: 내보내기 구성",
+        "audience": "Mailchimp 대상 그룹",
+        "saveAndRun": "저장 후 실행",
+        "successful": "성공",
+        "cancel": "작업 취소",
+        "remove": "제거",
+    },
+}
+
+
+@pytest.mark.parametrize("language", ["en", "ko"])
+def test_the_whole_story(
+    place: Place, open_page: Open, complaints: list[str], language: str
+) -> None:
+    page, words, world = open_page(language), WORDS[language], place.world
+    page.goto("/")
+    page.get_by_role("link", name=words["add"]).click()
+    page.get_by_label(words["name"]).fill("Contoso")
+    page.get_by_label(words["agree"]).check()
+    page.get_by_role("button", name=words["connect"], exact=True).click()
+    page.get_by_label(words["key"]).fill(KEY)
+    page.get_by_role("button", name=words["withKey"]).click()
+    page.get_by_role("link", name=words["next"]).click()
+    page.get_by_label(words["name"]).fill("Weekly news")
+    page.get_by_label(words["audience"]).select_option("a1b2c3d4e5")
+    page.get_by_label("VIP", exact=True).check()
+    expect(page.locator("#total")).to_have_text("1,200")
+    page.get_by_role("button", name=words["saveAndRun"]).click()
+    page.wait_for_url("**/runs/run-1")
+    world.runs.move("run-1", status=RunStatus.SENDING)
+    expect(page.locator("#progress")).to_have_attribute("data-status", "sending")
+    world.runs.move(
+        "run-1",
+        progress=Progress(profiles_done=500, profiles_total=1200, percent=42, seconds_left=90),
+    )
+    expect(page.locator("#percent")).to_have_text("42")
+    expect(page.locator("#bar")).to_have_js_property("value", 42)
+    world.runs.move("run-1", status=RunStatus.SUCCESSFUL, finished_at=NOW, started_at=NOW)
+    expect(page.locator("#progress")).to_contain_text(words["successful"])
+    export = next(iter(world.exports.kept))
+    page.goto(f"/exports/{export}/remove")
+    page.get_by_role("button", name=words["remove"]).click()
+    page.wait_for_url("**/?done=removed")
+    assert not world.exports.kept
+    assert complaints == []
+
+
+def test_everything_works_without_a_script(place: Place, open_page: Open) -> None:
+    page, words, world = open_page(script=False), WORDS["en"], place.world
+    connection = new_connection(world)
+    page.goto(f"/setup/export?connection={connection}")
+    page.get_by_role("button", name="Add attribute").click()
+    page.get_by_label(words["name"]).fill("Weekly news")
+    page.get_by_label(words["audience"]).select_option("a1b2c3d4e5")
+    page.get_by_label("VIP", exact=True).check()
+    page.get_by_role("button", name="Remove attribute 1").click()
+    page.get_by_role("button", name=words["saveAndRun"]).click()
+    page.wait_for_url("**/runs/run-1")
+    page.get_by_role("button", name=words["cancel"]).click()
+    expect(page.locator("#progress")).to_contain_text("is being canceled")
+    assert world.runs.kept["run-1"].cancel_requested
+
+
+def test_a_page_can_be_walked_with_the_keyboard(place: Place, open_page: Open) -> None:
+    page = open_page()
+    new_export(place.world)
+    page.goto("/")
+    page.keyboard.press("Tab")
+    expect(page.get_by_text("Skip to the content")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.locator("#main")).to_be_focused()
+
+
+def busy_house(world: World) -> dict[str, str]:
+    """A house in which something has happened; the pages to look at, by name."""
+    world.catalogue.segments = lambda: [  # type: ignore[method-assign]
+        SegmentInfo("Segment_Vip", "VIP customers", 48210, NOW),
+        SegmentInfo("Segment_Newsletter", "Newsletter readers", 612904, NOW),
+        SegmentInfo("Segment_Lapsed", "Lapsed", 30544, NOW, complete=False),
+    ]
+    connection = new_connection(world, "Contoso Mailchimp", sharedWith=["Contributor"])
+    weekly = new_export(
+        world,
+        connection,
+        displayName="Weekly newsletter",
+        segments=[{"name": "Segment_Vip", "tag": "VIP"}, {"name": "Segment_Newsletter"}],
+        mapping={
+            "email": "Email",
+            "attributes": [{"attribute": "City", "mergeField": "CITY"}],
+        },
+    )
+    lapsed = new_export(
+        world,
+        connection,
+        displayName="Win back",
+        segments=[{"name": "Segment_Lapsed"}],
+        schedule={
+            "repeat": "weekly",
+            "days": ["monday"],
+            "times": ["06:00"],
+            "timeZone": "Asia/Seoul",
+        },
+    )
+    for day in range(8):
+        run = world.runs.start(weekly, Trigger.REFRESH, Mode.EXPORT, "")
+        began = NOW - timedelta(days=8 - day)
+        world.runs.move(
+            run.id,
+            status=RunStatus.COMPLETED_WITH_WARNINGS if day % 3 == 1 else RunStatus.SUCCESSFUL,
+            queued_at=began,
+            started_at=began,
+            finished_at=began + timedelta(seconds=160 + 9 * day),
+            counts=Counts(
+                source_rows=661100 + 900 * day,
+                distinct=640200 + 800 * day,
+                new=1200,
+                changed=5400,
+                unchanged=633000,
+                created=1180,
+                updated=5391,
+                kept=18230,
+                rejected=29 if day % 3 == 1 else 4,
+                removed=310,
+                shared_address=12,
+            ),
+            consent_proof=ConsentProof(kept=18230),
+            calls=CallTotals(write=14, read=41, throttled=1, retried=1),
+            segments=(
+                RunSegment("Segment_Vip", "VIP", 48210, 46120),
+                RunSegment("Segment_Newsletter", "Segment_Newsletter", 612904, 596010),
+            ),
+            findings=(
+                Finding(
+                    Severity.INFO,
+                    "tagRepaired",
+                    "The tag “VIP” differed from the segment: 3 people were given it again and "
+                    "1 lost it.",
+                    {"tag": "VIP", "added": "3", "removed": "1"},
+                ),
+            ),
+        )
+    going = world.runs.start(lapsed, Trigger.ON_DEMAND, Mode.EXPORT, "Ada")
+    world.runs.move(
+        going.id,
+        status=RunStatus.SENDING,
+        started_at=NOW,
+        counts=Counts(source_rows=30544, distinct=30102, new=2100, changed=820),
+        progress=Progress(1500, 2920, 3, 6, 51, 12),
+    )
+    world.runs.rows = [
+        OutcomeRow(
+            "C-10021", "mina.park@@example.com", ("VIP",), "rejected", "addressMalformed", ""
+        ),
+        OutcomeRow("C-10488", "", ("VIP",), "rejected", "addressMissing", ""),
+        OutcomeRow(
+            "C-11730", "j.doe@example.org", ("VIP",), "rejected", "fieldRefused", "BIRTHDAY"
+        ),
+    ]
+    return {
+        "exports": "/",
+        "export": f"/exports/{weekly}",
+        "configure": f"/exports/{weekly}/edit",
+        "remove": f"/exports/{weekly}/remove",
+        "run": "/runs/run-8",
+        "progress": f"/runs/{going.id}",
+        "setup": "/setup/connection",
+        "connections": "/connections",
+        "connection": f"/connections/{connection}",
+        "schedule": "/schedule",
+        "audit": "/audit",
+        "notFound": "/exports/none",
+    }
+
+
+def violations(page: Page) -> list[str]:
+    """What axe finds against WCAG 2.2 AA."""
+    # Through the debugger, not as a script of the page: the page's policy allows ours alone.
+    page.evaluate(AXE.read_text("utf-8"))
+    found: Any = page.evaluate(
+        "rules => axe.run(document, {runOnly: {type: 'tag', values: rules}})", RULES
+    )
+    return [
+        f"{page.url} {one['id']}: {node['html'][:200]}"
+        for one in found["violations"]
+        for node in one["nodes"]
+    ]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("language", ["en", "ko"])
+def test_no_page_has_an_accessibility_fault(
+    place: Place, open_page: Open, complaints: list[str], language: str, scheme: str
+) -> None:
+    if not AXE.exists():
+        pytest.skip("axe-core is not installed: 'make setup' installs it")
+    pages = busy_house(place.world)
+    page = open_page(language)
+    page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
+    found = []
+    for path in pages.values():
+        page.goto(path)
+        found += violations(page)
+    assert found == []
+    assert [c for c in complaints if "404" not in c] == []
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_no_page_is_wider_than_the_screen(place: Place, open_page: Open, width: int) -> None:
+    """With PICTURES set, the pictures of docs/images are taken anew on the way."""
+    pages = busy_house(place.world)
+    place.world.now = NOW + timedelta(minutes=1)
+    for language in ("en", "ko"):
+        page = open_page(language, width)
+        for name, path in pages.items():
+            page.goto(path)
+            assert page.evaluate("document.documentElement.scrollWidth") <= width, path
+            if os.environ.get("PICTURES"):
+                file = PROJECT / "docs" / "images" / f"{name}-{language}-{width}.png"
+                page.screenshot(path=file, full_page=True)
+
+
+def test_a_script_of_somebody_else_does_not_run(
+    place: Place, open_page: Open, complaints: list[str]
+) -> None:
+    world = place.world
+    export = new_export(world, displayName="<script>document.title='owned'</script>")
+    page = open_page()
+    page.goto(f"/exports/{export}")
+    assert "owned" not in page.title() or "<script>" in page.title()
+    page.evaluate(
+        "() => { const s = document.createElement('script'); s.textContent = \"document.title='x'\";"
+        " document.body.append(s); }"
+    )
+    assert page.title() != "x"
+    assert any("Content Security Policy" in complaint for complaint in complaints)
+
+
+def test_leaving_for_mailchimp_shows_where_to(place: Place, open_page: Open) -> None:
+    world = place.world
+    desk: Desk = replace(world.desk, public_url=place.url)
+    world.sit_at(desk)
+    connection = new_connection(world)
+    page = open_page()
+    page.goto(f"/connections/{connection}")
+    page.get_by_role("button", name="Authenticate with Mailchimp").click()
+    link = page.get_by_role("link", name="Continue")
+    assert (link.get_attribute("href") or "").startswith("https://login.example.com/")
