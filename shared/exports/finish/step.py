@@ -30,6 +30,7 @@ from shared.exports.outcome import Code
 from shared.exports.places import SEND_LANES, ledger_blob, outcomes_table
 from shared.exports.plan.compare import forget_tags, load_ledger
 from shared.exports.plan.plan import Plan
+from shared.exports.progress import with_progress
 from shared.exports.run import (
     CallTotals,
     Finding,
@@ -221,10 +222,10 @@ class Finisher:
             if current.status is not RunStatus.FINISHING:
                 return None
             status, reason = verdict(current, plan, counts, checked.findings, held_back)
+            ended = replace(current, status=status, reason=reason)
             return replace(
-                current,
-                status=status,
-                reason=reason,
+                ended,
+                progress=with_progress(ended, chunks, self.now()).progress,
                 counts=counts,
                 consent_proof=consent,
                 calls=calls,

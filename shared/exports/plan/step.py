@@ -465,7 +465,8 @@ class Planner:
                     if warned or plan.counts.rejected
                     else RunStatus.SUCCESSFUL
                 )
-                return replace(told, status=status, finished_at=now)
+                looked = replace(told.progress, percent=100)
+                return replace(told, status=status, progress=looked, finished_at=now)
             return replace(told, status=RunStatus.SENDING)
 
         after = update(self.runs, run.id, planned).value
