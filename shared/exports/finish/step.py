@@ -119,8 +119,9 @@ class Finisher:
             table = scratch / "table.parquet"
             db.execute(_copy("outcomes", table))
             self.files.upload(table, outcomes_table(run.id))
+            # Before closing: a run that died in between would keep its share of the slots.
+            self.pace.leave(plan.account_id, run.id)
             self._close(db, run, plan, chunks, checked, reads, writes)
-        self.pace.leave(plan.account_id, run.id)
 
     def _ledger_before(self, plan: Plan, scratch: Path) -> str | None:
         """The ledger that the plan was made with, as a local file."""

@@ -439,7 +439,7 @@ class Planner:
         if not preview and plan.chunks:
             chunks = _CHUNKS.validate_json(self.files.read(f"{plan.folder}chunks.json"))
             self.chunks.create_many([(chunk_key(run.id, c.number), c) for c in chunks])
-            self.guests.pace.join(plan.account_id, run.id)
+            self.guests.pace.join(plan.account_id, run.id, self._is_active)
         now = self.now()
 
         def planned(current: Run) -> Run | None:
@@ -473,6 +473,7 @@ class Planner:
         if after.status is RunStatus.SENDING:
             self._tell_lanes(run.id, min(self.connections, max(1, plan.chunks)))
         elif after.is_over:
+            self.guests.pace.leave(plan.account_id, run.id)
             run_finished(after)
 
     def _tell_lanes(self, run_id: str, lanes: int) -> None:
@@ -516,6 +517,10 @@ class Planner:
         export = self.exports.read(run.export_id)
         if export is not None and export.value.connection_id:
             self.disconnected(export.value.connection_id)
+
+    def _is_active(self, run_id: str) -> bool:
+        stored = self.runs.read(run_id)
+        return stored is not None and stored.value.is_active
 
     def _still_uses(self, export_id: str, tag_name: str) -> bool:
         stored = self.exports.read(export_id)

@@ -73,14 +73,15 @@ class AccountPace:
         # Rounded up: with three runs and ten slots, four lanes each try for ten slots.
         return Allowance(limit, -(-limit // max(1, len(pace.runs))))
 
-    def join(self, account_id: str, run_id: str) -> None:
-        """A run begins to send: from now on it shares the slots."""
+    def join(self, account_id: str, run_id: str, is_active: Callable[[str], bool]) -> None:
+        """A run begins to send: from now on it shares the slots with those that still go on."""
         self._ensure(account_id, self._now())
-        update(
-            self._paces,
-            account_id,
-            lambda pace: replace(pace, runs=(*(r for r in pace.runs if r != run_id), run_id)),
-        )
+
+        def joined(pace: Pace) -> Pace:
+            others = (other for other in pace.runs if other != run_id and is_active(other))
+            return replace(pace, runs=(*others, run_id))
+
+        update(self._paces, account_id, joined)
 
     def leave(self, account_id: str, run_id: str) -> None:
         """A run has ended; whether it ever joined does not matter."""
