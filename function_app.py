@@ -7,6 +7,8 @@ https://learn.microsoft.com/azure/azure-functions/functions-reference-python
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
+
 import azure.functions as func
 
 from shared.app import app as house
@@ -24,72 +26,93 @@ _METHODS = [
 ]
 
 
-def _answer(req: func.HttpRequest) -> func.HttpResponse:
+def _answer(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
     request = Request.of(req.method, req.url, dict(req.headers), req.get_body())
-    response = house().site.answer(request)
+    given = (context.trace_context.trace_parent, request.header("traceparent"))
+    with house().telemetry.request(context.function_name, *given):
+        response = house().site.answer(request)
     return func.HttpResponse(
         response.body, status_code=response.status, headers=dict(response.headers)
     )
 
 
+def _working(
+    msg: func.QueueMessage, context: func.Context, run_id: str = ""
+) -> AbstractContextManager[None]:
+    """Work on a message, in the trace that it belongs to."""
+    given = context.trace_context.trace_parent
+    return house().working(context.function_name, msg.get_body(), run_id, given)
+
+
 @app.function_name("http_api")
 @app.route("api/{*path}", methods=_METHODS)
-def http_api(req: func.HttpRequest) -> func.HttpResponse:
+def http_api(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
     """The JSON interface; who may do what stands in its route table."""
-    return _answer(req)
+    return _answer(req, context)
 
 
 @app.function_name("pages")
 @app.route("{*path}", methods=_METHODS)
-def pages(req: func.HttpRequest) -> func.HttpResponse:
+def pages(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
     """The admin pages."""
-    return _answer(req)
+    return _answer(req, context)
 
 
 @app.function_name("tick")
 @app.timer_trigger("timer", schedule="%TICK_SCHEDULE%", run_on_startup=False, use_monitor=True)
-def tick(timer: func.TimerRequest) -> None:
+def tick(timer: func.TimerRequest, context: func.Context) -> None:
     """Start what is due, set going what stands still, clear away what is old."""
-    house().tick()
+    with house().telemetry.request(context.function_name, context.trace_context.trace_parent):
+        house().tick()
 
 
 @app.function_name("plan_run")
 @app.queue_trigger("msg", queue_name="plan-runs", connection="AzureWebJobsStorage")
-def plan_run(msg: func.QueueMessage) -> None:
+def plan_run(msg: func.QueueMessage, context: func.Context) -> None:
     """Plan a run."""
-    house().planner.plan(run_of(msg.get_body()))
+    run_id = run_of(msg.get_body())
+    with _working(msg, context, run_id):
+        house().planner.plan(run_id)
 
 
 @app.function_name("plan_run_poison")
 @app.queue_trigger("msg", queue_name="plan-runs-poison", connection="AzureWebJobsStorage")
-def plan_run_poison(msg: func.QueueMessage) -> None:
+def plan_run_poison(msg: func.QueueMessage, context: func.Context) -> None:
     """A run that could not be planned after all tries."""
-    house().planner.give_up(run_of(msg.get_body()))
+    run_id = run_of(msg.get_body())
+    with _working(msg, context, run_id):
+        house().planner.give_up(run_id)
 
 
 @app.function_name("send_lane")
 @app.queue_trigger("msg", queue_name="send-lanes", connection="AzureWebJobsStorage")
-def send_lane(msg: func.QueueMessage) -> None:
+def send_lane(msg: func.QueueMessage, context: func.Context) -> None:
     """Work as a lane of a run."""
-    house().lanes.run(*lane_of(msg.get_body()))
+    run_id, lane = lane_of(msg.get_body())
+    with _working(msg, context, run_id):
+        house().lanes.run(run_id, lane)
 
 
 @app.function_name("send_lane_poison")
 @app.queue_trigger("msg", queue_name="send-lanes-poison", connection="AzureWebJobsStorage")
-def send_lane_poison(msg: func.QueueMessage) -> None:
+def send_lane_poison(msg: func.QueueMessage, context: func.Context) -> None:
     """A lane that failed again and again; the others go on, and the watch looks after the run."""
-    house().watch.lane_failed(lane_of(msg.get_body())[0])
+    run_id, _ = lane_of(msg.get_body())
+    with _working(msg, context, run_id):
+        house().watch.lane_failed(run_id)
 
 
 @app.function_name("blob_event")
 @app.queue_trigger("msg", queue_name="blob-events", connection="AzureWebJobsStorage")
-def blob_event(msg: func.QueueMessage) -> None:
+def blob_event(msg: func.QueueMessage, context: func.Context) -> None:
     """A refresh may have arrived."""
-    house().refreshes.event(msg.get_body())
+    with _working(msg, context):
+        house().refreshes.event(msg.get_body())
 
 
 @app.function_name("blob_event_poison")
 @app.queue_trigger("msg", queue_name="blob-events-poison", connection="AzureWebJobsStorage")
-def blob_event_poison(msg: func.QueueMessage) -> None:
+def blob_event_poison(msg: func.QueueMessage, context: func.Context) -> None:
     """A refresh event that could not be used after all tries."""
-    house().refreshes.give_up(msg.get_body())
+    with _working(msg, context):
+        house().refreshes.give_up(msg.get_body())

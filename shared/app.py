@@ -12,7 +12,7 @@ import secrets
 import time
 import uuid
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cached_property, lru_cache
@@ -29,6 +29,7 @@ from shared.exports.definitions import Definitions
 from shared.exports.events import connection_lost
 from shared.exports.finish.step import Finisher
 from shared.exports.ledger import LedgerPointer
+from shared.exports.messages import stamps_of
 from shared.exports.needs import MailchimpSession, Records
 from shared.exports.places import plan_blob
 from shared.exports.plan.held import HeldPointer
@@ -43,6 +44,7 @@ from shared.exports.send.guest import Guests
 from shared.exports.send.lane import Lanes
 from shared.exports.send.pace import AccountPace, Pace
 from shared.exports.send.slots import SlotHolder, Slots
+from shared.exports.stamped import StampedQueue
 from shared.exports.start import ActiveRun, Starter
 from shared.exports.tags import TagOwner
 from shared.exports.timetable import Due, Tick, Timetable
@@ -67,6 +69,7 @@ from shared.storage.queues import StorageQueue
 from shared.storage.records import TableRecords
 from shared.storage.secrets import Secrets
 from shared.storage.vault import VaultSecrets
+from shared.telemetry import Telemetry
 from shared.web.api import routes_for
 from shared.web.api.refresh_schedule import KEY as REFRESH_SCHEDULE
 from shared.web.audit import AuditEntry
@@ -110,9 +113,14 @@ class App:
         return BlobFiles(self.clients)
 
     @cached_property
-    def queue(self) -> StorageQueue:
-        """Queues of the state account."""
-        return StorageQueue(self.clients)
+    def queue(self) -> StampedQueue:
+        """Queues of the state account; every message says its trace and when it was due."""
+        return StampedQueue(StorageQueue(self.clients), _now)
+
+    @cached_property
+    def telemetry(self) -> Telemetry:
+        """Metrics and spans."""
+        return Telemetry(secrets.token_hex, _now)
 
     @cached_property
     def leases(self) -> BlobLeases:
@@ -291,6 +299,7 @@ class App:
             now=_now,
             clock=time.monotonic,
             turn=random.randrange,
+            meter=self.telemetry,
         )
 
     @cached_property
@@ -452,6 +461,15 @@ class App:
             public_url=self.settings.public_url,
         )
         return Site(desk, (*routes_for(desk), *pages_for(desk)))
+
+    def working(
+        self, function: str, body: bytes, run_id: str, given: str | None
+    ) -> AbstractContextManager[None]:
+        """Work on a message, in its own trace; else in that of its run, else in the one given."""
+        stamps = stamps_of(body)
+        stored = self.runs.read(run_id) if run_id and stamps.trace is None else None
+        traces = (stored.value.trace if stored else None, given)
+        return self.telemetry.message(function, stamps, *traces, run_id=run_id)
 
     def tick(self) -> None:
         """What the timer does: start what is due, set going what stands still, clear away.

@@ -16,6 +16,7 @@ from shared.exports.run import REMOVAL_GUARD, Mode, Reason, Run, RunStatus, Trig
 from shared.exports.send.lane import lane_message
 from shared.exports.send.pace import AccountPace
 from shared.exports.start import Starter
+from shared.exports.trace import following
 
 __all__ = ["Control"]
 
@@ -79,7 +80,8 @@ class Control:
         run = update(self.runs, run_id, cancel).value
         if run.status is RunStatus.SENDING:
             # A lane may be asleep: wake one, so that the run is closed at once.
-            self.queue.send(SEND_LANES, lane_message(run_id, 0))
+            with following(run.trace):
+                self.queue.send(SEND_LANES, lane_message(run_id, 0))
         return run
 
     def confirm(self, run_id: str) -> Run:
@@ -108,11 +110,13 @@ class Control:
             for key in held:
                 self._release(key)
             run = update(self.runs, run_id, go_on).value
-            for lane in range(min(self.connections, max(1, len(held)))):
-                self.queue.send(SEND_LANES, lane_message(run_id, lane))
+            with following(run.trace):
+                for lane in range(min(self.connections, max(1, len(held)))):
+                    self.queue.send(SEND_LANES, lane_message(run_id, lane))
         else:
             run = update(self.runs, run_id, go_on).value
-            self.queue.send(PLAN_RUNS, {"v": 1, "run": run_id})
+            with following(run.trace):
+                self.queue.send(PLAN_RUNS, {"v": 1, "run": run_id})
         return self._as_of_now(run)
 
     def retry(self, run_id: str, by: str) -> Run:

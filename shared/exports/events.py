@@ -2,31 +2,34 @@
 
 The alerts and the workbook read these lines by their `event` (infra/modules/alerts.bicep), so a
 name or a field that changes here changes there as well. Nothing personal ever stands in one.
+Every event names its trace, by which all that belongs to a run is found (trace.py).
 """
 
 from __future__ import annotations
 
 import json
 import logging
+from datetime import datetime
 
 from shared.exports.run import Run
+from shared.exports.trace import current
 
-__all__ = ["connection_lost", "run_finished", "tell"]
+__all__ = ["connection_lost", "message_late", "run_finished", "tell"]
 
 _LOG = logging.getLogger("shared.events")
 
 
-def tell(event: str, **fields: str | int | float | None) -> None:
+def tell(event: str, /, level: int = logging.INFO, **fields: str | int | float | None) -> None:
     """Log an event. Values are ids, codes and numbers."""
-    _LOG.info("%s", json.dumps({"event": event, **fields}))
+    trace = current()
+    where = {"traceId": trace.trace_id} if trace else {}
+    _LOG.log(level, "%s", json.dumps({"event": event, **fields, **where}))
 
 
 def run_finished(run: Run) -> None:
     """A run has ended, or waits for somebody."""
     counts, calls = run.counts, run.calls
-    seconds = 0.0
-    if run.queued_at is not None and run.finished_at is not None:
-        seconds = (run.finished_at - run.queued_at).total_seconds()
+    seconds = _between(run.queued_at, run.finished_at) or 0.0
     tell(
         "run.finished",
         runId=run.id,
@@ -36,6 +39,8 @@ def run_finished(run: Run) -> None:
         status=run.status,
         reason=run.reason.code if run.reason else None,
         seconds=seconds,
+        planSeconds=_between(run.started_at, run.sending_at),
+        sendSeconds=_between(run.sending_at, run.finished_at),
         sourceRows=counts.source_rows,
         distinct=counts.distinct,
         created=counts.created,
@@ -55,3 +60,12 @@ def run_finished(run: Run) -> None:
 def connection_lost(connection_id: str) -> None:
     """Mailchimp does not accept a connection's grant any more."""
     tell("connection.lost", connectionId=connection_id)
+
+
+def message_late(function: str, seconds: float) -> None:
+    """A message had been due for long when its function began."""
+    tell("message.late", function=function, waitedSeconds=round(seconds, 1))
+
+
+def _between(begin: datetime | None, end: datetime | None) -> float | None:
+    return (end - begin).total_seconds() if begin and end else None

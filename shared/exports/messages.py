@@ -1,19 +1,49 @@
 """Queue messages: versioned JSON of ids and numbers, read strictly, because queues are shared.
 
-Anything else is an InputError that does not repeat the message.
+Anything else is an InputError that does not repeat the message. A message may carry stamps
+(stamped.py); one without them, from before there were any, is as good.
 """
 
 from __future__ import annotations
 
 import json
 import re
+from dataclasses import dataclass
 
 from shared.errors import InputError
+from shared.exports.trace import Trace, trace_of
 
-__all__ = ["lane_of", "look_of", "run_of"]
+__all__ = ["LONGEST", "Stamps", "lane_of", "look_of", "run_of", "stamps_of"]
 
+LONGEST = 1024
+"""Bytes of a message of ours: ids and numbers need no more."""
 _RUN_ID = re.compile(r"[0-9a-f]{11}[0-9a-f]{9}")
 _EXPORT_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
+
+
+@dataclass(frozen=True)
+class Stamps:
+    """What a message says of its way: its trace, and when it was due (milliseconds since 1970)."""
+
+    trace: Trace | None = None
+    due: int | None = None
+
+
+def stamps_of(body: bytes) -> Stamps:
+    """The stamps of a message; none when it has none, or is none of ours."""
+    try:
+        fields = json.loads(body)
+    except (ValueError, RecursionError):
+        return Stamps()
+    if not isinstance(fields, dict) or "v" not in fields:
+        return Stamps()
+    given, due = fields.get("traceparent"), fields.get("due")
+    trace = trace_of(given)
+    numeric = isinstance(due, int) and not isinstance(due, bool) and 0 <= due < 1 << 53
+    if (given is not None and trace is None) or (due is not None and not numeric):
+        msg = "A queue message has a stamp that is none."
+        raise InputError(msg, code="messageInvalid")
+    return Stamps(trace, due)
 
 
 def run_of(body: bytes) -> str:
@@ -57,6 +87,9 @@ def look_of(body: bytes) -> tuple[str, int] | None:
 
 
 def _fields(body: bytes) -> dict[str, object]:
+    if len(body) > LONGEST:
+        msg = "A queue message is too long."
+        raise InputError(msg, code="messageInvalid")
     try:
         fields = json.loads(body)
     except (ValueError, RecursionError) as error:

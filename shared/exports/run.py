@@ -201,6 +201,8 @@ class Run:
     cancel_requested: bool = False
     confirmed: tuple[str, ...] = ()
     retry_of: str | None = None
+    # The `traceparent` of what started it; every message about it continues this trace.
+    trace: str = ""
 
     @property
     def is_active(self) -> bool:

@@ -16,6 +16,7 @@ from shared.exports.definition import Export
 from shared.exports.needs import Queue, Records, Stored, update
 from shared.exports.places import PLAN_RUNS
 from shared.exports.run import Mode, Reason, Run, RunStatus, Trigger
+from shared.exports.trace import current, following
 
 __all__ = ["ActiveRun", "Starter", "export_of", "run_id_at"]
 
@@ -85,6 +86,7 @@ class Starter:
                 if going is not None:
                     return going
             now = self._now()
+            trace = current()
             run = Run(
                 id=run_id_at(now, self._entropy()),
                 export_id=export_id,
@@ -94,6 +96,7 @@ class Starter:
                 queued_at=now,
                 moved_at=now,
                 retry_of=retry_of,
+                trace=trace.parent if trace else "",
             )
             try:
                 if taken is None:
@@ -116,7 +119,7 @@ class Starter:
         if not run.is_active:
             return None
         if run.status is RunStatus.QUEUED and self._is_late(run):
-            self._queue.send(PLAN_RUNS, {"v": 1, "run": run.id})
+            self._tell(run)
         return run
 
     def _is_late(self, run: Run) -> bool:
@@ -129,8 +132,12 @@ class Starter:
             # Two starters completed the same half-done start; the record is the same.
             stored = self._runs.read(run.id)
             run = stored.value if stored else run
-        self._queue.send(PLAN_RUNS, {"v": 1, "run": run.id})
+        self._tell(run)
         return run
+
+    def _tell(self, run: Run) -> None:
+        with following(run.trace):
+            self._queue.send(PLAN_RUNS, {"v": 1, "run": run.id})
 
     def _supersede(self, run: Run) -> None:
         """Close a run that still waits for a yes: the new run plans these removals again."""

@@ -12,14 +12,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from shared.exports.chunk import Chunk
+from shared.exports.events import tell
 from shared.exports.needs import Files, Queue, Records
 from shared.exports.places import PLAN_RUNS, SEND_LANES, run_folder
 from shared.exports.run import Run, RunStatus
 from shared.exports.send.lane import lane_message
+from shared.exports.trace import following
 
 __all__ = ["Watch"]
-
-_LOG = logging.getLogger(__name__)
 
 # Longer than the longest single call to Mailchimp with its retry, and than a lane's pause.
 STANDING_STILL = timedelta(minutes=5)
@@ -51,18 +51,22 @@ class Watch:
                 if self.now() - self._last_move(run) < STANDING_STILL:
                     continue
                 count += 1
-                _LOG.warning("run %s stood still while %s; it is set going again", run.id, status)
-                if run.status in (RunStatus.QUEUED, RunStatus.PLANNING):
-                    self.queue.send(PLAN_RUNS, {"v": 1, "run": run.id})
-                else:
-                    for lane in range(self.connections):
-                        self.queue.send(SEND_LANES, lane_message(run.id, lane))
+                with following(run.trace):
+                    self._set_going(run)
         return count
+
+    def _set_going(self, run: Run) -> None:
+        tell("run.stoodStill", level=logging.WARNING, runId=run.id, status=run.status)
+        if run.status in (RunStatus.QUEUED, RunStatus.PLANNING):
+            self.queue.send(PLAN_RUNS, {"v": 1, "run": run.id})
+        else:
+            for lane in range(self.connections):
+                self.queue.send(SEND_LANES, lane_message(run.id, lane))
 
     def lane_failed(self, run_id: str) -> None:
         """A lane's message was given up by the queue. The run's other lanes, and the next look,
         go on; what matters is that someone is told, without the message's content."""
-        _LOG.error("lane of run %s failed again and again", run_id)
+        tell("lane.gaveUp", level=logging.ERROR, runId=run_id)
 
     def clear(self) -> int:
         """Delete plans, chunks and outcomes of runs that are older than the retention."""

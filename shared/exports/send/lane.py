@@ -17,6 +17,7 @@ from datetime import datetime
 from shared.errors import ConfigError, ConnectorError, Disconnected, Refused, Unavailable
 from shared.exports.audience import CallCounts
 from shared.exports.chunk import Chunk
+from shared.exports.metrics import NOBODY, Meter, Metric
 from shared.exports.needs import (
     Files,
     Mailchimp,
@@ -32,6 +33,7 @@ from shared.exports.send.aside import Aside
 from shared.exports.send.board import Board
 from shared.exports.send.pace import AccountPace
 from shared.exports.send.parcel import Parcel, Parcels
+from shared.exports.send.shift import Shift
 from shared.exports.send.slots import Slot, Slots
 from shared.exports.send.write import Result, Writer
 
@@ -81,6 +83,7 @@ class Lanes:
         clock: Callable[[], float],
         turn: Callable[[int], int],
         slice_seconds: float = SLICE_SECONDS,
+        meter: Meter = NOBODY,
     ) -> None:
         self._runs = runs
         self._chunks = chunks
@@ -96,6 +99,7 @@ class Lanes:
         self._clock = clock
         self._turn = turn
         self._slice = slice_seconds
+        self._meter = meter
         self._boards: dict[str, Board] = {}
         self._lock = threading.Lock()
 
@@ -123,11 +127,18 @@ class Lanes:
         if lane < allowed.lanes:
             slot = self._slots.take(plan.account_id, allowed.slots, prefer=lane)
         if slot is None:
+            self._meter.add(Metric.TURNED_AWAY, 1, account=plan.account_id)
             return _Next(again=True, delay=_WAIT_FOR_SLOT)
+        shift = Shift(run.id, run.export_id, plan.account_id, lane, allowed.slots, self._meter)
         with slot:
-            return self._work(run, plan, lane, slot)
+            began = self._clock()
+            shift.begin()
+            try:
+                return self._work(run, plan, lane, slot, shift)
+            finally:
+                shift.end(self._clock() - began)
 
-    def _work(self, run: Run, plan: Plan, lane: int, slot: Slot) -> _Next:
+    def _work(self, run: Run, plan: Plan, lane: int, slot: Slot, shift: Shift) -> _Next:
         try:
             session = self._mailchimp.open(
                 plan.connection_id, lambda: self._pace.throttled(plan.account_id)
@@ -153,7 +164,7 @@ class Lanes:
                         # Claimed and read while this one is on its way; not at the end of a run,
                         # where another lane may have nothing to do.
                         aside.take(lambda: _next_parcel(board, slot, parcels))
-                    delay = self._send(run, plan, session, parcel, parcels, aside)
+                    delay = self._send(run, plan, session, parcel, parcels, aside, shift)
                     if delay is not None:
                         return _Next(again=True, delay=delay)
             except (Disconnected, Refused, ConfigError) as stop:
@@ -198,9 +209,10 @@ class Lanes:
         parcel: Parcel,
         parcels: Parcels,
         aside: Aside,
+        shift: Shift,
     ) -> float | None:
         """Send one parcel. A number of seconds to wait when Mailchimp is away."""
-        before = replace(session.calls)
+        before, began = replace(session.calls), self._clock()
         try:
             results = self._write(run, plan, session, parcel)
         except Unavailable as away:
@@ -213,12 +225,15 @@ class Lanes:
         except ConnectorError:
             parcels.put_back(parcel)
             raise
-        calls = CallCounts(
-            session.calls.write - before.write,
-            session.calls.read - before.read,
-            session.calls.throttled - before.throttled,
-            session.calls.retried - before.retried,
-        )
+        finally:
+            calls = CallCounts(
+                session.calls.write - before.write,
+                session.calls.read - before.read,
+                session.calls.throttled - before.throttled,
+                session.calls.retried - before.retried,
+            )
+            shift.called(calls)
+        shift.sent(results, self._clock() - began)
         aside.do(lambda: parcels.sign(parcel, results, calls))
         return None
 
