@@ -48,7 +48,7 @@ PACKAGES = {
     "function_app": {"azure.functions"},
     "app": set(),
     "web": {"babel", "jinja2", "markupsafe", "orjson", "pydantic", "pydantic_core", "werkzeug"},
-    "connections": {"msal", "orjson", "pydantic"},
+    "connections": {"msal", "orjson", "pydantic", "requests"},
     "exports": {"duckdb", "orjson", "pydantic"},
     "mailchimp": {"orjson", "requests", "urllib3"},
     "segments": {"azure.core", "azure.storage.blob", "duckdb", "orjson", "requests"},

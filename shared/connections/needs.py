@@ -59,5 +59,8 @@ class EntraDoor(Protocol):
     def authorize_url(self, state: str, redirect_uri: str) -> str:
         """Where to send the browser."""
 
-    def redeem(self, code: str, redirect_uri: str) -> tuple[ExportUser, str]:
-        """Exchange a code, once: the person, and the secret to keep. Refused; Unavailable."""
+    def redeem(self, state: str, code: str, redirect_uri: str) -> tuple[ExportUser, str]:
+        """Exchange a code, once: the person, and the secret to keep. Refused; Unavailable.
+
+        `state` finds what the door remembers of the way out (PKCE verifier, nonce).
+        """

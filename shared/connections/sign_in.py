@@ -83,7 +83,7 @@ class SignIns:
         """Come back from Entra: this person is the export user now."""
         door = self._entra_door()
         connection_id = self.states.redeem(state, "entra", principal_id, cookie)
-        user, secret = door.redeem(code, self.public_url + ENTRA_CALLBACK)
+        user, secret = door.redeem(state, code, self.public_url + ENTRA_CALLBACK)
         return self.connections.add_export_user(connection_id, user, secret, by)
 
     def _mailchimp_door(self) -> OAuthDoor:

@@ -64,6 +64,8 @@ class RefreshJob:
 class CustomerInsightsApi:
     """Reads one environment. `token` gives a valid access token; `sleep` waits for seconds.
 
+    `refused` is told when Customer Insights does not accept that token.
+
     Every call may raise Unavailable (busy, unreachable, after the short retries here),
     Disconnected (the token is not accepted: add the export user again), ConfigError (the caller
     has no role in the environment, or its id or key is wrong), NotFound, Refused.
@@ -76,6 +78,7 @@ class CustomerInsightsApi:
         subscription_key: str,
         token: Callable[[], str],
         sleep: Callable[[float], object],
+        refused: Callable[[], None] = lambda: None,
     ) -> None:
         if not _INSTANCE.fullmatch(instance_id):
             msg = "CUSTOMER_INSIGHTS_INSTANCE_ID is not the id of an environment."
@@ -83,6 +86,7 @@ class CustomerInsightsApi:
         self._base = f"{base_url.rstrip('/')}/instances/{instance_id}"
         self._token = token
         self._sleep = sleep
+        self._refused = refused
         self._key = subscription_key
 
     def segments(self) -> list[ApiSegment]:
@@ -124,6 +128,9 @@ class CustomerInsightsApi:
                 if tried == _TRIES or wait > _LONGEST_WAIT:
                     raise
                 self._sleep(wait)
+            except Disconnected:
+                self._refused()
+                raise
         raise AssertionError
 
     def _once(self, path: str) -> object:

@@ -28,6 +28,7 @@ from requests.adapters import HTTPAdapter
 
 from shared.errors import ConfigError
 from shared.settings import StorageAccount
+from shared.storage.failures import told
 
 __all__ = [
     "BLOCK",
@@ -36,6 +37,7 @@ __all__ = [
     "container_client",
     "credential_for",
     "secret_client",
+    "token_for",
 ]
 
 BLOCK = 4 * 1024 * 1024
@@ -202,6 +204,12 @@ def credential_for(account: StorageAccount) -> TokenCredential:
     if account.managed:
         return ManagedIdentityCredential(client_id=client_id)
     return DefaultAzureCredential(managed_identity_client_id=client_id)
+
+
+def token_for(credential: TokenCredential, scope: str) -> str:
+    """An access token of an identity for another service. ConfigError; Unavailable."""
+    with told("the app's identity"):
+        return credential.get_token(scope).token
 
 
 def secret_client(

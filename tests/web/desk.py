@@ -134,7 +134,7 @@ class FakeEntra:
     def authorize_url(self, state: str, redirect_uri: str) -> str:
         return f"https://entra.example.com/authorize?state={state}"
 
-    def redeem(self, code: str, redirect_uri: str) -> tuple[ExportUser, str]:
+    def redeem(self, state: str, code: str, redirect_uri: str) -> tuple[ExportUser, str]:
         return ExportUser("export.user@contoso.example", "oid-9", "tenant-1", NOW), f"token-{code}"
 
 

@@ -1,0 +1,243 @@
+"""Entra's door for the export user: the person as whom Customer Insights is read.
+
+Authorization code with PKCE, state and nonce, by MSAL. The verifier and the nonce of a sign-in stay
+here, one record a sign-in, taken out once; only the state travels through the browser. What is kept
+of a person is MSAL's token cache, as a secret: it renews itself, until the consent is withdrawn or
+the person is gone.
+https://learn.microsoft.com/entra/identity-platform/v2-oauth2-auth-code-flow
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, NoReturn
+
+import msal
+
+from shared.connections.connection import ExportUser
+from shared.connections.entra_wire import Wire
+from shared.errors import Changed, ConfigError, Conflict, Disconnected, Refused, Unavailable
+from shared.exports.needs import Records
+
+__all__ = ["CUSTOMER_INSIGHTS", "AppRegistration", "Entra", "PendingSignIn", "Renewed"]
+
+# The resource of the API is named otherwise than its address.
+# https://learn.microsoft.com/dynamics365/customer-insights/data/apis
+CUSTOMER_INSIGHTS = "https://api.ci.ai.microsoft.com/.default"
+
+_MICROSOFT = (
+    "https://login.microsoftonline.com",
+    "https://login.microsoftonline.us",
+    "https://login.partner.microsoftonline.cn",
+)
+_LIFE = timedelta(minutes=15)
+# Errors that asking again will not mend: somebody must sign in again.
+# https://learn.microsoft.com/entra/identity-platform/reference-error-codes
+_GONE = frozenset(
+    {
+        "access_denied",
+        "consent_required",
+        "interaction_required",
+        "invalid_grant",
+        "invalid_scope",
+        "login_required",
+    }
+)
+
+
+@dataclass(frozen=True)
+class AppRegistration:
+    """The app registration. `authority` is the address without the tenant; `scopes` are asked for."""
+
+    tenant_id: str
+    client_id: str
+    client_secret: str = field(repr=False)
+    authority: str = _MICROSOFT[0]
+    scopes: tuple[str, ...] = (CUSTOMER_INSIGHTS,)
+
+
+@dataclass(frozen=True)
+class PendingSignIn:
+    """A sign-in that is under way: what MSAL needs to finish it."""
+
+    flow: dict[str, Any] = field(repr=False)
+    begun_at: datetime
+
+
+@dataclass(frozen=True)
+class Renewed:
+    """An access token, and the secret to keep when it is another than before."""
+
+    token: str = field(repr=False)
+    expires_in: int
+    secret: str | None = field(repr=False)
+
+
+class Entra:
+    """Keeps EntraDoor of needs.py, and renews what it gave."""
+
+    def __init__(
+        self,
+        registration: AppRegistration,
+        pending: Records[PendingSignIn],
+        now: Callable[[], datetime],
+    ) -> None:
+        self._registration = registration
+        self._pending = pending
+        self._now = now
+
+    def authorize_url(self, state: str, redirect_uri: str) -> str:
+        """Where to send the browser. Unavailable when Entra does not answer."""
+        self._forget_old()
+        flow = self._app().initiate_auth_code_flow(
+            list(self._registration.scopes),
+            redirect_uri=redirect_uri,
+            state=state,
+            prompt="select_account",
+            response_mode="query",
+        )
+        url = flow.pop("auth_uri", None)
+        if not isinstance(url, str):
+            _refuse(flow)
+        try:
+            self._pending.create(_key(state), PendingSignIn(flow, self._now()))
+        except Conflict as conflict:
+            raise _unknown() from conflict
+        return url
+
+    def redeem(self, state: str, code: str, redirect_uri: str) -> tuple[ExportUser, str]:
+        """Exchange a code, once: the person, and the secret to keep.
+
+        ConfigError when this sign-in did not begin here, or was finished before; Refused when
+        Entra does not take the code; Unavailable.
+        """
+        flow = self._take(state)
+        if flow.get("redirect_uri") != redirect_uri:
+            raise _unknown()
+        cache = msal.SerializableTokenCache()
+        answer = {"code": code, "state": state}
+        try:
+            result = self._app(cache).acquire_token_by_auth_code_flow(flow, answer)
+        except (ValueError, RuntimeError) as error:  # the state or the nonce is another
+            raise _unknown() from error
+        if "error" in result:
+            _refuse(result)
+        user = self._person(result.get("id_token_claims") or {})
+        if not cache.find(msal.TokenCache.CredentialType.REFRESH_TOKEN):
+            message = "Entra gave no lasting sign-in."
+            raise Refused(message, code="exportUserNotLasting")
+        return user, cache.serialize()
+
+    def renew(self, secret: str) -> Renewed:
+        """An access token for the person behind a secret, renewed without asking them.
+
+        Disconnected when Entra does not know the person or their consent any more; Unavailable.
+        """
+        cache = msal.SerializableTokenCache()
+        try:
+            cache.deserialize(secret)
+            app = self._app(cache)
+            account = next(iter(app.get_accounts()), None)
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            raise _gone() from error
+        if account is None:
+            raise _gone()
+        result = app.acquire_token_silent_with_error(list(self._registration.scopes), account)
+        if not result or result.get("error") in _GONE:
+            raise _gone()
+        if "error" in result:
+            _refuse(result)
+        changed = cache.serialize() if cache.has_state_changed else None
+        return Renewed(str(result["access_token"]), _seconds(result.get("expires_in")), changed)
+
+    def app_token(self) -> Renewed:
+        """A token of the app itself, by its client secret. Refused; Unavailable."""
+        result = self._app().acquire_token_for_client(list(self._registration.scopes))
+        if "error" in result:
+            _refuse(result)
+        return Renewed(str(result["access_token"]), _seconds(result.get("expires_in")), None)
+
+    def _app(
+        self, cache: msal.SerializableTokenCache | None = None
+    ) -> msal.ConfidentialClientApplication:
+        at = self._registration
+        where = (
+            {"authority": f"{at.authority}/{at.tenant_id}"}
+            if at.authority in _MICROSOFT
+            else {"oidc_authority": f"{at.authority}/{at.tenant_id}/v2.0"}
+        )
+        try:
+            return msal.ConfidentialClientApplication(
+                at.client_id,
+                client_credential=at.client_secret,
+                token_cache=cache,
+                http_client=Wire(),
+                **where,
+            )
+        except ValueError as error:
+            message = "Entra is not where ENTRA_AUTHORITY and ENTRA_TENANT_ID say."
+            raise ConfigError(message, code="entraAuthority") from error
+
+    def _person(self, claims: Mapping[str, Any]) -> ExportUser:
+        object_id = str(claims.get("oid") or claims.get("sub") or "")
+        if not object_id:
+            message = "Entra does not say who signed in."
+            raise Refused(message, code="exportUserUnknown")
+        return ExportUser(
+            name=str(claims.get("preferred_username") or claims.get("name") or object_id),
+            object_id=object_id,
+            tenant_id=str(claims.get("tid") or self._registration.tenant_id),
+            added_at=self._now(),
+        )
+
+    def _take(self, state: str) -> dict[str, Any]:
+        """What MSAL needs for a state; whoever takes it first is the only one."""
+        stored = self._pending.read(_key(state))
+        if stored is None or self._now() - stored.value.begun_at > _LIFE:
+            raise _unknown()
+        try:
+            self._pending.delete(stored.key, stored.etag)
+        except Changed as changed:
+            raise _unknown() from changed
+        return stored.value.flow
+
+    def _forget_old(self) -> None:
+        for stored in list(self._pending.all()):
+            if self._now() - stored.value.begun_at > _LIFE:
+                with suppress(Changed):
+                    self._pending.delete(stored.key, stored.etag)
+
+
+def _key(state: str) -> str:
+    return hashlib.sha256(state.encode()).hexdigest()
+
+
+def _seconds(value: object) -> int:
+    return int(value) if isinstance(value, (int, float, str)) and str(value).isdigit() else 0
+
+
+def _unknown() -> ConfigError:
+    message = "This sign-in did not start here. Start it again."
+    return ConfigError(message, code="signInInvalid")
+
+
+def _gone() -> Disconnected:
+    message = "Entra does not accept the export user's sign-in any more: add the export user again."
+    return Disconnected(message, code="exportUserDisconnected")
+
+
+def _refuse(result: Mapping[str, Any]) -> NoReturn:
+    """The error of an answer; its description names people and is left out."""
+    code = str(result.get("error") or "")
+    if code in ("temporarily_unavailable", "server_error", "service_unavailable"):
+        message = "Entra is busy or broken for now."
+        raise Unavailable(message, code="entraUnavailable")
+    if code in ("invalid_client", "unauthorized_client"):
+        message = "Entra does not accept ENTRA_CLIENT_ID and ENTRA_CLIENT_SECRET."
+        raise ConfigError(message, code="entraClientRefused")
+    message = "Entra refused the sign-in. Start it again."
+    raise Refused(message, code="entraRefused")
