@@ -7,6 +7,13 @@ import pytest
 from azure.storage.blob import BlobServiceClient
 
 from tests.segments.landing import Landing
+from tests.segments.written import close_duckdb
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _duckdb_is_closed() -> Iterator[None]:
+    yield
+    close_duckdb()
 
 
 @pytest.fixture

@@ -97,6 +97,12 @@ def load_bytes(
     return [row[1:] for row in rows], [(each.line, each.code) for each in unreadable]
 
 
+def close_duckdb() -> None:
+    if _duckdb.cache_info().currsize:
+        _duckdb().close()
+        _duckdb.cache_clear()
+
+
 def model_json(*entities: dict[str, object], **more: object) -> bytes:
     return json.dumps({"name": "cdm", "version": "1.0", "entities": entities, **more}).encode()
 
