@@ -20,8 +20,15 @@ from urllib.parse import urlsplit
 
 from shared.connections.connection import Connection
 from shared.connections.connections import Connections
+from shared.connections.entra import (
+    CUSTOMER_INSIGHTS,
+    AppRegistration,
+    Entra,
+    PendingSignIn,
+)
+from shared.connections.export_users import ExportUsers
 from shared.connections.sign_in_state import SignedStates
-from shared.errors import Conflict, ConnectorError, NotFound
+from shared.errors import ConfigError, Conflict, ConnectorError, NotFound
 from shared.exports.chunk import Chunk
 from shared.exports.control import Control
 from shared.exports.definition import Export, Schedule
@@ -53,7 +60,9 @@ from shared.mailchimp.connect import ApiKeyDoor, MailchimpSignIn
 from shared.mailchimp.gateway import MailchimpGateway
 from shared.segments.catalogue import Catalogue
 from shared.segments.container import LandingContainer
+from shared.segments.described import DescribedCatalogue
 from shared.segments.events import read_event
+from shared.segments.rest import CustomerInsightsApi
 from shared.segments.source import BlobSegments
 from shared.settings import Settings, load
 from shared.storage.clients import (
@@ -61,6 +70,7 @@ from shared.storage.clients import (
     container_client,
     credential_for,
     secret_client,
+    token_for,
 )
 from shared.storage.files import BlobFiles
 from shared.storage.leases import BlobLeases
@@ -196,10 +206,50 @@ class App:
         return BlobSegments(self.landing, self.settings.segments.root)
 
     @cached_property
-    def catalogue(self) -> Catalogue:
-        """What can be exported."""
+    def catalogue(self) -> Catalogue | DescribedCatalogue:
+        """What can be exported; with names and sizes from the REST API where it is configured."""
         counts = _Counts(TableRecords(self.clients, "rowcounts", RowCount))
-        return Catalogue(self.landing, self.settings.segments.root, counts)
+        exported = Catalogue(self.landing, self.settings.segments.root, counts)
+        where = self.settings.customer_insights
+        if not where.instance_id:
+            return exported
+        api = CustomerInsightsApi(
+            where.api_url,
+            where.instance_id,
+            where.subscription_key,
+            self.export_users.token,
+            time.sleep,
+            refused=self.export_users.refused,
+        )
+        return DescribedCatalogue(exported, api)
+
+    @cached_property
+    def entra(self) -> Entra | None:
+        """Entra's sign-in page for export users, where the app is registered with Entra."""
+        where = self.settings.entra
+        if not (where.client_id and where.client_secret):
+            return None
+        # Without the API there is nothing to ask for but who it is.
+        scopes = (CUSTOMER_INSIGHTS,) if self.settings.customer_insights.instance_id else ()
+        registration = AppRegistration(
+            where.tenant_id, where.client_id, where.client_secret, where.authority, scopes
+        )
+        pending = TableRecords(self.clients, "signins", PendingSignIn)
+        return Entra(registration, pending, _now)
+
+    @cached_property
+    def export_users(self) -> ExportUsers:
+        """As whom the REST API is asked."""
+        return ExportUsers(self.connections, self.secrets, self.entra, self._app_token, _now)
+
+    def _app_token(self) -> str:
+        """The token of the app itself: its managed identity in Azure, else its registration."""
+        if self.settings.in_azure:
+            return token_for(credential_for(self.settings.storage), CUSTOMER_INSIGHTS)
+        if self.entra is None:
+            message = "Nobody is there to read Customer Insights as: add the export user."
+            raise ConfigError(message, code="exportUserMissing")
+        return self.entra.app_token().token
 
     # --- Mailchimp -------------------------------------------------------------------------
 
@@ -456,8 +506,9 @@ class App:
             retry=self.control.retry,
             outcomes=self.report.rows,
             export_removed=self.remains.clear,
-            sign_in_states=self._signed_states() if self.sign_in_door else None,
+            sign_in_states=self._signed_states() if self.sign_in_door or self.entra else None,
             mailchimp_door=self.sign_in_door,
+            entra_door=self.entra,
             public_url=self.settings.public_url,
         )
         return Site(desk, (*routes_for(desk), *pages_for(desk)))

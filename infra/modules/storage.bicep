@@ -59,6 +59,7 @@ var stateTables = [
   'rowcounts'
   'runs'
   'schedules'
+  'signins'
   'slots'
   'tagowners'
   'ticks'
