@@ -10,6 +10,7 @@ https://learn.microsoft.com/entra/identity-platform/v2-oauth2-auth-code-flow
 from __future__ import annotations
 
 import hashlib
+import warnings
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -93,13 +94,20 @@ class Entra:
     def authorize_url(self, state: str, redirect_uri: str) -> str:
         """Where to send the browser. Unavailable when Entra does not answer."""
         self._forget_old()
-        flow = self._app().initiate_auth_code_flow(
-            list(self._registration.scopes),
-            redirect_uri=redirect_uri,
-            state=state,
-            prompt="select_account",
-            response_mode="query",
-        )
+        app = self._app()
+        # Whoever is signed in here is often not the one who may read Customer Insights. Other
+        # providers give a lasting sign-in only after asking for consent (OpenID Connect, 11).
+        prompt = "select_account" if self._registration.authority in _MICROSOFT else "consent"
+        with warnings.catch_warnings():
+            # MSAL advises form_post; a POST from another site would come without our cookie.
+            warnings.simplefilter("ignore", UserWarning)
+            flow = app.initiate_auth_code_flow(
+                list(self._registration.scopes),
+                redirect_uri=redirect_uri,
+                state=state,
+                prompt=prompt,
+                response_mode="query",
+            )
         url = flow.pop("auth_uri", None)
         if not isinstance(url, str):
             _refuse(flow)
@@ -126,11 +134,7 @@ class Entra:
             raise _unknown() from error
         if "error" in result:
             _refuse(result)
-        user = self._person(result.get("id_token_claims") or {})
-        if not cache.find(msal.TokenCache.CredentialType.REFRESH_TOKEN):
-            message = "Entra gave no lasting sign-in."
-            raise Refused(message, code="exportUserNotLasting")
-        return user, cache.serialize()
+        return self._person(result.get("id_token_claims") or {}), cache.serialize()
 
     def renew(self, secret: str) -> Renewed:
         """An access token for the person behind a secret, renewed without asking them.

@@ -13,19 +13,35 @@ from typing import Any
 import pytest
 from azure.storage.blob import ContainerClient
 
-from devhost.processes import running, start_azurite
+from devhost.processes import ROOT, running, start_azurite
 from sandbox.mailchimp.box import Sandbox
 from sandbox.mailchimp.faults import Fault
 from tests.e2e.house import House, Place, open_house
 
 SEGMENTS = "segments"
-SECONDS = 60.0
+SECONDS = 90.0
+QUIET = 4.0
+
+# The app itself, with less patience: a refresh counts as written after 4 quiet seconds, not 10.
+QUICK_APP = f"""
+import importlib.util
+import shared.app
+from shared.exports.refresh_watch import Patience
+
+shared.app.Patience = lambda: Patience(first=0.5, quiet={QUIET})
+spec = importlib.util.spec_from_file_location("the_app", {str(ROOT / "function_app.py")!r})
+module = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(module)
+app = module.app
+"""
 
 
 @pytest.fixture(scope="module")
 def refreshed(mailchimp: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     """A house with storage of its own, because the dev host watches all of it."""
     folder = tmp_path_factory.mktemp("refreshed")
+    (folder / "app").mkdir()
+    (folder / "app" / "function_app.py").write_text(QUICK_APP, "utf-8")
     with running(start_azurite(folder / "azurite")) as azurite:
         ContainerClient.from_connection_string(
             azurite.connection_string, SEGMENTS
@@ -114,7 +130,7 @@ def until(what: Callable[[], bool]) -> None:
     deadline = time.monotonic() + SECONDS
     while not what():
         assert time.monotonic() < deadline, "it did not happen"
-        time.sleep(0.1)
+        time.sleep(0.4)
 
 
 def ended(place: Place, count: int) -> list[dict[str, Any]]:
@@ -132,13 +148,13 @@ def test_model_json_first_and_files_late_and_twice_make_one_run_after_the_last(
     folder = Folder(refreshed, segment, people(20))
 
     folder.model()
-    time.sleep(4)
+    time.sleep(2)
     folder.part(1)
     folder.part(1)
-    time.sleep(3)
+    time.sleep(2 * QUIET)
     assert runs(place) == []
     folder.part(2)
-    time.sleep(3)
+    time.sleep(1)
     folder.part(1)
     folder.part(2)
     written_last = time.time()
@@ -168,7 +184,7 @@ def test_a_refresh_during_a_run_makes_exactly_one_more(refreshed: House, tmp_pat
     place = Place(refreshed, tmp_path)
     segment = place.named("Busy")
     an_export(place, segment)
-    slow = refreshed.box.arm(Fault("hang", "POST", r"^/lists/\w+$", times=1, seconds=20.0))
+    slow = refreshed.box.arm(Fault("hang", "POST", r"^/lists/\w+$", times=1, seconds=12.0))
     Folder(refreshed, segment, people(10)).all()
     until(lambda: slow.struck == 1)
 

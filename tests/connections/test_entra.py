@@ -1,0 +1,250 @@
+"""The export user signs in to a real OpenID provider, is renewed, and is lost."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from shared.connections.connection import Connection, Consent
+from shared.connections.entra import AppRegistration, Entra, PendingSignIn
+from shared.connections.export_users import ExportUsers
+from shared.errors import ConfigError, ConnectorError, Disconnected, Refused, Unavailable
+from tests.connections.oidc import CLIENT_ID, CLIENT_SECRET, REDIRECT, TENANT, Provider, provider
+from tests.web.desk import MemoryRecords
+
+NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
+STATE = "state-of-this-sign-in"
+
+
+@pytest.fixture(scope="module")
+def entra_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Provider]:
+    with provider(tmp_path_factory.mktemp("oidc")) as running:
+        yield running
+
+
+@pytest.fixture(autouse=True)
+def _trusted(entra_server: Provider, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(entra_server.certificate))
+    yield
+    entra_server.say("back")
+
+
+@pytest.fixture
+def registration(entra_server: Provider) -> AppRegistration:
+    return AppRegistration(TENANT, CLIENT_ID, CLIENT_SECRET, entra_server.authority)
+
+
+@pytest.fixture
+def pending() -> MemoryRecords[PendingSignIn]:
+    return MemoryRecords()
+
+
+@pytest.fixture
+def entra(registration: AppRegistration, pending: MemoryRecords[PendingSignIn]) -> Entra:
+    return Entra(registration, pending, lambda: NOW)
+
+
+def signed_in(entra: Entra, server: Provider, name: str = "kim", state: str = STATE) -> str:
+    """The secret that is kept of a person who signed in."""
+    back = server.sign_in(entra.authorize_url(state, REDIRECT), name)
+    return entra.redeem(state, back["code"], REDIRECT)[1]
+
+
+def test_a_person_signs_in_and_is_known_by_who_and_when(
+    entra: Entra, entra_server: Provider, pending: MemoryRecords[PendingSignIn]
+) -> None:
+    url = entra.authorize_url(STATE, REDIRECT)
+    asked = parse_qs(urlsplit(url).query)
+    assert asked["code_challenge_method"] == ["S256"]
+    assert asked["state"] == [STATE]
+    assert asked["nonce"]
+    [waiting] = pending.all()
+    assert waiting.value.flow["code_verifier"] not in url
+
+    back = entra_server.sign_in(url)
+    user, secret = entra.redeem(back["state"], back["code"], REDIRECT)
+
+    assert (user.name, user.object_id) == ("kim@contoso.example", "oid-of-kim")
+    assert (user.tenant_id, user.added_at, user.valid) == (TENANT, NOW, True)
+    assert "refresh" in secret.casefold()
+    assert list(pending.all()) == []
+
+
+def test_a_code_is_taken_once_and_only_for_its_own_way_out(
+    entra: Entra, entra_server: Provider
+) -> None:
+    back = entra_server.sign_in(entra.authorize_url(STATE, REDIRECT))
+    with pytest.raises(ConfigError, match="did not start here"):
+        entra.redeem("another-state", back["code"], REDIRECT)
+    entra.redeem(STATE, back["code"], REDIRECT)
+    with pytest.raises(ConfigError, match="did not start here"):
+        entra.redeem(STATE, back["code"], REDIRECT)
+
+    other = entra_server.sign_in(entra.authorize_url("second", REDIRECT))
+    entra.authorize_url("third", REDIRECT)
+    with pytest.raises(Refused):  # the verifier of the third does not fit the second's code
+        entra.redeem("third", other["code"], REDIRECT)
+
+
+def test_a_sign_in_that_took_too_long_is_forgotten(
+    registration: AppRegistration,
+    pending: MemoryRecords[PendingSignIn],
+    entra_server: Provider,
+    entra: Entra,
+) -> None:
+    back = entra_server.sign_in(entra.authorize_url(STATE, REDIRECT))
+    later = Entra(registration, pending, lambda: NOW + timedelta(minutes=16))
+    with pytest.raises(ConfigError, match="did not start here"):
+        later.redeem(STATE, back["code"], REDIRECT)
+    later.authorize_url("another", REDIRECT)
+    assert len(list(pending.all())) == 1
+
+
+def test_a_wrong_client_secret_is_named_by_its_setting(
+    registration: AppRegistration, pending: MemoryRecords[PendingSignIn], entra_server: Provider
+) -> None:
+    wrong = Entra(dataclasses.replace(registration, client_secret="another"), pending, lambda: NOW)
+    back = entra_server.sign_in(wrong.authorize_url(STATE, REDIRECT))
+    with pytest.raises(ConfigError, match="ENTRA_CLIENT_SECRET"):
+        wrong.redeem(STATE, back["code"], REDIRECT)
+
+
+def test_a_token_is_renewed_without_asking_the_person(entra: Entra, entra_server: Provider) -> None:
+    secret = signed_in(entra, entra_server)
+    first = entra.renew(secret)
+    second = entra.renew(first.secret or secret)
+    assert first.token != second.token
+    assert second.secret is not None
+    assert "token" not in repr(first).replace("Renewed(", "")
+
+
+@pytest.mark.parametrize("what", ["gone", "withdraw"])
+def test_who_is_gone_or_has_withdrawn_must_be_added_again(
+    entra: Entra, entra_server: Provider, what: str
+) -> None:
+    secret = signed_in(entra, entra_server)
+    entra_server.say(what)
+    with pytest.raises(Disconnected) as lost:
+        entra.renew(secret)
+    assert lost.value.code == "exportUserDisconnected"
+    assert "kim" not in str(lost.value)
+
+
+def test_a_secret_that_is_none_means_add_the_user_again(entra: Entra) -> None:
+    for secret in ("", "{}", "no JSON", "[]"):
+        with pytest.raises(Disconnected):
+            entra.renew(secret)
+
+
+def test_an_entra_that_does_not_answer_is_unavailable(
+    registration: AppRegistration,
+    pending: MemoryRecords[PendingSignIn],
+    entra: Entra,
+    entra_server: Provider,
+) -> None:
+    secret = signed_in(entra, entra_server)
+    nowhere = dataclasses.replace(registration, authority="https://localhost:1")
+    with pytest.raises(Unavailable):
+        Entra(nowhere, pending, lambda: NOW).renew(secret)
+
+
+def test_the_app_asks_as_itself_with_its_client_secret(entra: Entra) -> None:
+    assert entra.app_token().token
+
+
+# --- export users of connections -----------------------------------------------------------
+
+
+class Store:
+    def __init__(self) -> None:
+        self.kept: dict[str, str] = {}
+
+    def get(self, name: str) -> str | None:
+        return self.kept.get(name)
+
+    def put(self, name: str, value: str) -> None:
+        self.kept[name] = value
+
+
+class People:
+    """Connections with an export user each."""
+
+    def __init__(self, entra: Entra, server: Provider) -> None:
+        self.records: MemoryRecords[Connection] = MemoryRecords()
+        self.store = Store()
+        self._entra, self._server = entra, server
+
+    def add(self, key: str, name: str, added_at: datetime) -> Connection:
+        back = self._server.sign_in(self._entra.authorize_url(key, REDIRECT), name)
+        user, secret = self._entra.redeem(key, back["code"], REDIRECT)
+        connection = Connection(
+            id=key,
+            display_name=key,
+            consent=Consent("kim", NOW, "en", "1"),
+            export_user=dataclasses.replace(user, added_at=added_at),
+        )
+        self.records.keep(key, connection)
+        self.store.put(connection.export_user_secret_name, secret)
+        return connection
+
+    def is_valid(self, key: str) -> bool:
+        stored = self.records.read(key)
+        return bool(stored and stored.value.export_user and stored.value.export_user.valid)
+
+
+@pytest.fixture
+def people(entra: Entra, entra_server: Provider) -> People:
+    return People(entra, entra_server)
+
+
+def test_the_newest_export_user_is_asked_as_and_kept_renewed(people: People, entra: Entra) -> None:
+    old = people.add("c1", "kim", NOW)
+    new = people.add("c2", "lee", NOW + timedelta(days=1))
+    before = dict(people.store.kept)
+    users = ExportUsers(people.records, people.store, entra, None, lambda: NOW)
+
+    assert users.token()
+    assert people.store.kept[old.export_user_secret_name] == before[old.export_user_secret_name]
+    assert people.store.kept[new.export_user_secret_name] != before[new.export_user_secret_name]
+
+
+def test_a_lost_export_user_is_marked_and_the_app_asks_as_itself(
+    people: People, entra: Entra, entra_server: Provider
+) -> None:
+    people.add("c1", "kim", NOW)
+    users = ExportUsers(
+        people.records, people.store, entra, lambda: "token of the app", lambda: NOW
+    )
+    entra_server.say("gone")
+
+    assert users.token() == "token of the app"
+    assert not people.is_valid("c1")
+
+
+def test_without_anybody_it_says_to_add_the_export_user(people: People, entra: Entra) -> None:
+    users = ExportUsers(people.records, people.store, entra, None, lambda: NOW)
+    with pytest.raises(ConnectorError) as missing:
+        users.token()
+    assert missing.value.code == "exportUserMissing"
+
+
+def test_whom_customer_insights_refuses_must_be_added_again(people: People, entra: Entra) -> None:
+    people.add("c1", "kim", NOW)
+    users = ExportUsers(people.records, people.store, entra, None, lambda: NOW)
+    users.token()
+    users.refused()
+    assert not people.is_valid("c1")
+
+
+def test_a_busy_entra_marks_nobody(people: People, registration: AppRegistration) -> None:
+    people.add("c1", "kim", NOW)
+    nowhere = dataclasses.replace(registration, authority="https://localhost:1")
+    away = Entra(nowhere, MemoryRecords(), lambda: NOW)
+    users = ExportUsers(people.records, people.store, away, None, lambda: NOW)
+    with pytest.raises(Unavailable):
+        users.token()
+    assert people.is_valid("c1")
