@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from shared.errors import Conflict
 from shared.exports.definition import Schedule
 from shared.web.principal import Role
 from tests.web.client import call, faults, get, new_connection, new_export, send
@@ -109,6 +110,18 @@ def test_a_person_is_removed_with_a_receipt_and_named_nowhere() -> None:
         "person.search",
         "person.erase",
     ]
+
+
+def test_an_erasure_that_mailchimp_did_not_finish_is_recorded_too() -> None:
+    def erase(email: str, in_mailchimp: bool, by: str) -> None:
+        raise Conflict("Not there.", code="notDeletedInMailchimp", values={"exports": "Weekly"})
+
+    world = World(erase=erase)
+    body = {"email": PERSON, "deleteInMailchimp": True}
+    problem = send(world, "POST", "/api/people/erase", body, 409)
+    assert "Not there." in problem["detail"]
+    entry = get(world, "/api/audit")["value"][0]
+    assert entry["changes"][0]["after"] == '"notDeletedInMailchimp"'
 
 
 @pytest.mark.parametrize("email", ["", "nobody", None, 5, "@" * 400])

@@ -13,7 +13,7 @@ from functools import cache
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from babel.dates import format_datetime, format_timedelta
+from babel.dates import format_date, format_timedelta
 from babel.numbers import format_decimal, format_percent
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
@@ -124,7 +124,7 @@ def _words(language: str, where: ZoneInfo, now: datetime) -> dict[str, object]:
     def time(moment: datetime | None) -> Markup:
         if moment is None:
             return Markup('<span class="quiet">–</span>')
-        shown = format_datetime(moment, "medium", tzinfo=where, locale=language)
+        shown = clock_time(moment)
         near = format_timedelta(moment - now, add_direction=True, locale=language)
         iso = moment.astimezone(UTC).isoformat()
         return Markup('<time datetime="{}" title="{}">{}</time>').format(iso, shown, near)
@@ -132,7 +132,9 @@ def _words(language: str, where: ZoneInfo, now: datetime) -> dict[str, object]:
     def clock_time(moment: datetime | None) -> str:
         if moment is None:
             return "–"
-        return format_datetime(moment, "medium", tzinfo=where, locale=language)
+        local = moment.astimezone(where)
+        day = format_date(local.date(), "medium", locale=language)
+        return f"{day} {local:%H:%M}"
 
     def span(seconds: float | None) -> str:
         if seconds is None:
@@ -144,6 +146,7 @@ def _words(language: str, where: ZoneInfo, now: datetime) -> dict[str, object]:
 
     return {
         "language": language,
+        "zone_name": where.key.removeprefix("Etc/"),
         "languages": LANGUAGES,
         "t": t,
         "choice": choice,
