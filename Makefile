@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/sh
 PY := .venv/bin/python
-CODE := $(wildcard function_app.py shared devhost sandbox bench)
+CODE := $(wildcard function_app.py shared devhost sandbox bench infra)
 
 .PHONY: help setup demo start test check bench faults infra lock format
 

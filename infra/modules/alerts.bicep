@@ -73,6 +73,15 @@ var rows = [
     threshold: 0
   }
   {
+    name: 'queue-slow'
+    title: 'Messages wait for minutes until somebody works on them'
+    severity: 2
+    query: '${events} | where e.event == "message.late" and todouble(e.waitedSeconds) > 300'
+    window: 'PT15M'
+    operator: 'GreaterThan'
+    threshold: 0
+  }
+  {
     name: 'app-silent'
     title: 'The app has stopped looking what is due'
     severity: 1

@@ -22,7 +22,7 @@ ROOT = Path(__file__).parents[2]
 TEMPLATES = project.templates_of(project.read_files(ROOT))
 GUIDES = sorted(
     [ROOT / f"docs/{name}.md" for name in ("deploy", "operate", "cost", "migrate-from-microsoft")]
-    + [*(ROOT / "docs/decisions").glob("003*.md")]
+    + [*(ROOT / "docs/decisions").glob("003*.md"), ROOT / "docs/decisions/0041-telemetry.md"]
 )
 FILES = re.compile(
     r"(?<![/\w.])(?:[\w.-]+/)*[\w.-]+\.(?:py|md|json|bicep|bicepparam|yaml|yml|txt|in|sh|zip)"

@@ -21,6 +21,7 @@ ROOT = Path(__file__).parents[2]
 TEMPLATES = project.templates_of(project.read_files(ROOT))
 STORAGE = TEMPLATES["infra/modules/storage.bicep"]
 ALERTS = (ROOT / "infra/modules/alerts.bicep").read_text(encoding="utf-8")
+WORKBOOK = json.loads((ROOT / "infra/workbook.json").read_text(encoding="utf-8"))
 FUNCTION_APP = ROOT / "function_app.py"
 needs_function_app = pytest.mark.skipif(
     not FUNCTION_APP.exists() or "blob-events" not in FUNCTION_APP.read_text(encoding="utf-8"),
@@ -118,15 +119,45 @@ def test_the_tables_of_the_code_are_declared() -> None:
     assert used == literals("stateTables")
 
 
-def test_the_events_that_alerts_wait_for_are_logged() -> None:
-    asked = set(re.findall(r'e\.event == "([\w.]+)"', ALERTS))
-    assert asked
-    logged = {
-        node.value
-        for _, tree in sources()
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Constant) and node.value in asked
-    }
-    if not logged:
-        pytest.skip("shared/ logs no events yet: the alerts on them cannot fire")
-    assert logged == asked
+def told() -> dict[str, set[str]]:
+    """Event -> its fields, from the calls that tell it."""
+    found: dict[str, set[str]] = {}
+    for _, tree in sources():
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "tell":
+                [name] = node.args
+                assert isinstance(name, ast.Constant), "an event's name is written out"
+                fields = {one.arg for one in node.keywords if one.arg} - {"level"}
+                found.setdefault(name.value, set()).update(fields)
+    return found
+
+
+def queries() -> list[str]:
+    """Every query of the alerts and the workbook."""
+    asked = [item["content"].get("query", "") for item in WORKBOOK["items"]]
+    return [*re.findall(r"query: '(.*)'", ALERTS), *asked]
+
+
+def test_alerts_and_workbook_ask_for_events_that_are_told() -> None:
+    for text in (ALERTS, json.dumps(queries())):
+        asked = set(re.findall(r'e\.event == \\?"([\w.]+)', text))
+        assert asked
+        assert asked <= told().keys()
+
+
+def test_alerts_and_workbook_read_fields_that_the_events_have() -> None:
+    read = 0
+    for query in queries():
+        named = re.findall(r'e\.event == "([\w.]+)"', query)
+        if named:
+            fields = set(re.findall(r"\be\.(\w+)", query)) - {"event", "traceId"}
+            assert fields <= told()[named[0]], query
+            read += len(fields)
+    assert read > 20
+
+
+def test_the_page_for_operators_names_events_that_are_told() -> None:
+    page = (ROOT / "docs/operate.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"`((?:run|lane|message|connection|export|refresh)\.\w+)`", page))
+    assert {"lane.worked", "message.late"} <= named
+    assert named <= told().keys()
