@@ -28,7 +28,7 @@ from shared.connections.entra import (
 )
 from shared.connections.export_users import ExportUsers
 from shared.connections.sign_in_state import SignedStates
-from shared.errors import ConfigError, Conflict, ConnectorError, NotFound
+from shared.errors import ConfigError, Conflict, ConnectorError, NotFound, Unavailable
 from shared.exports.chunk import Chunk
 from shared.exports.control import Control
 from shared.exports.definition import Export, Schedule
@@ -38,6 +38,10 @@ from shared.exports.finish.step import Finisher
 from shared.exports.ledger import LedgerPointer
 from shared.exports.messages import stamps_of
 from shared.exports.needs import MailchimpSession, Records
+from shared.exports.person.erase import Eraser
+from shared.exports.person.erased import Erased, Erasure
+from shared.exports.person.purge import Purge
+from shared.exports.person.search import Search
 from shared.exports.places import plan_blob
 from shared.exports.plan.held import HeldPointer
 from shared.exports.plan.plan import Plan, plan_from_json
@@ -319,6 +323,7 @@ class App:
             ledgers=self.ledgers,
             held=self.held,
             owners=self.tag_owners,
+            erased=self.erased,
             files=self.files,
             queue=self.queue,
             leases=self.leases,
@@ -359,6 +364,7 @@ class App:
             runs=self.runs,
             chunks=self.chunks,
             ledgers=self.ledgers,
+            erased=self.erased,
             files=self.files,
             queue=self.queue,
             leases=self.leases,
@@ -389,6 +395,40 @@ class App:
     def report(self) -> Report:
         """Outcomes, row by row."""
         return Report(self.files)
+
+    @cached_property
+    def erased(self) -> Erased:
+        """Who was erased."""
+        return Erased(TableRecords(self.clients, "erasures", Erasure), self._erased_key)
+
+    @cached_property
+    def eraser(self) -> Eraser:
+        """Erases people."""
+        purge = Purge(self.runs, self.ledgers, self.held, self.files, _token)
+        return Eraser(
+            exports=self.exports,
+            runs=self.runs,
+            erased=self.erased,
+            purge=purge,
+            guests=self.guests,
+            account_of=self.account_of,
+            now=_now,
+            token=_token,
+        )
+
+    @cached_property
+    def search(self) -> Search:
+        """Looks for people."""
+        return Search(
+            exports=self.exports,
+            runs=self.runs,
+            ledgers=self.ledgers,
+            owners=self.tag_owners,
+            files=self.files,
+            guests=self.guests,
+            account_of=self.account_of,
+            erased=self.erased,
+        )
 
     @cached_property
     def remains(self) -> Remains:
@@ -506,6 +546,8 @@ class App:
             retry=self.control.retry,
             outcomes=self.report.rows,
             export_removed=self.remains.clear,
+            search=self.search.find,
+            erase=self.eraser.erase,
             sign_in_states=self._signed_states() if self.sign_in_door or self.entra else None,
             mailchimp_door=self.sign_in_door,
             entra_door=self.entra,
@@ -534,6 +576,7 @@ class App:
             self.watch.look,
             self.watch.clear,
             self.remains.sweep,
+            self.eraser.complete,
         )
         for part in parts:
             try:
@@ -589,6 +632,24 @@ class App:
         if known is None:
             self.secrets.put(name, secrets.token_hex(32))
             known = self.secrets.get(name)
+        return bytes.fromhex(known or "")
+
+    def _erased_key(self) -> bytes:
+        """The key under which erased people are remembered; made once, by one process."""
+        name = "erased-people-key"
+        known = self.secrets.get(name)
+        if known is None:
+            lease = self.leases.acquire(name, 15)
+            if lease is None:
+                message = "Another request is making the key at this moment. Try again."
+                raise Unavailable(message, code="keyBeingMade", retry_after=2)
+            try:
+                known = self.secrets.get(name)
+                if known is None:
+                    self.secrets.put(name, secrets.token_hex(32))
+                    known = self.secrets.get(name)
+            finally:
+                lease.release()
         return bytes.fromhex(known or "")
 
     def _use_once(self, nonce: str) -> bool:

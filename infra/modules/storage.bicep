@@ -51,6 +51,7 @@ var stateTables = [
   'chunks'
   'connections'
   'dues'
+  'erasures'
   'exports'
   'held'
   'ledgers'

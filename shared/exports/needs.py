@@ -229,6 +229,15 @@ class MailchimpSession(Protocol):
     def tagged(self, audience_id: str, tag_id: int) -> Iterator[list[Held]]:
         """Members with a tag in every status, page by page (1,000)."""
 
+    def status_of(self, audience_id: str, address: str) -> str | None:
+        """The status of one person, now; None when the audience does not know them."""
+
+    def archive(self, audience_id: str, address: str) -> bool:
+        """Archive one person; False when they are not there, Refused when it is not possible."""
+
+    def delete_for_good(self, audience_id: str, address: str) -> bool:
+        """Delete one person so that no import brings them back; False when they are not there."""
+
     def close(self) -> None:
         """End the connection."""
 

@@ -59,6 +59,9 @@ class Code(StrEnum):
     ARCHIVED = "archived"
     NO_CONSENT = "noConsent"
     ERASED = "erased"
+    # No outcome at all: what a search says of people whom no run has met
+    NOT_IN_SEGMENT = "notInSegment"
+    NOT_RUN = "notRun"
     # Mailchimp's answer about one member
     CONTACT_EXISTS = "contactExists"
     COMPLIANCE_STATE = "complianceState"
@@ -95,6 +98,8 @@ CODES: dict[Code, Lasting] = {
     Code.ARCHIVED: Lasting.NOT_A_FAULT,
     Code.NO_CONSENT: Lasting.NOT_A_FAULT,
     Code.ERASED: Lasting.NOT_A_FAULT,
+    Code.NOT_IN_SEGMENT: Lasting.NOT_A_FAULT,
+    Code.NOT_RUN: Lasting.NOT_A_FAULT,
     Code.CONTACT_EXISTS: Lasting.NEXT_RUN,
     Code.COMPLIANCE_STATE: Lasting.UNTIL_ROW_CHANGES,
     Code.FORGOTTEN: Lasting.UNTIL_ROW_CHANGES,

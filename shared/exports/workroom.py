@@ -15,10 +15,12 @@ from pathlib import Path
 
 import duckdb
 
-__all__ = ["MEMORY_LIMIT", "workroom"]
+__all__ = ["MEMORY_LIMIT", "READING_LIMIT", "reading_room", "workroom"]
 
 # One instance of 2,048 MB holds the Python worker, ten lanes and one of these.
 MEMORY_LIMIT = "224MB"
+# Looking into a file streams it; two of these at once fit beside all that.
+READING_LIMIT = "96MB"
 _ONE_AT_A_TIME = threading.BoundedSemaphore(1)
 
 
@@ -33,12 +35,25 @@ def workroom() -> Iterator[tuple[duckdb.DuckDBPyConnection, Path]]:
         yield db, Path(folder)
 
 
-def _open(folder: Path) -> duckdb.DuckDBPyConnection:
+@contextmanager
+def reading_room() -> Iterator[tuple[duckdb.DuckDBPyConnection, Path]]:
+    """A small database and a folder, to look into single files beside a plan that is going on."""
+    with (
+        tempfile.TemporaryDirectory(prefix="read-") as folder,
+        closing(_open(Path(folder), READING_LIMIT, "1")) as db,
+    ):
+        db.execute("SET preserve_insertion_order = true")
+        yield db, Path(folder)
+
+
+def _open(
+    folder: Path, memory: str = MEMORY_LIMIT, threads: str = "2"
+) -> duckdb.DuckDBPyConnection:
     return duckdb.connect(
         str(folder / "work.duckdb"),
         config={
-            "memory_limit": MEMORY_LIMIT,
-            "threads": "2",
+            "memory_limit": memory,
+            "threads": threads,
             "temp_directory": str(folder / "spill"),
             "preserve_insertion_order": "false",
             "autoinstall_known_extensions": "false",

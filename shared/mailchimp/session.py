@@ -1,7 +1,7 @@
 """A session: everything the export asks of one Mailchimp account, over one connection.
 
-Keeps the contract of exports/needs.py; the calls themselves stand in audiences.py, members.py and
-pages.py. A session belongs to one thread: a lane of an export, or one request of a page.
+Keeps the contract of exports/needs.py; the calls themselves stand in audiences.py, members.py,
+pages.py and persons.py. A session belongs to one thread: a lane of an export, or one request of a page.
 https://mailchimp.com/developer/marketing/api/
 """
 
@@ -20,7 +20,7 @@ from shared.exports.audience import (
     Tag,
     TagAnswer,
 )
-from shared.mailchimp import audiences, pages
+from shared.mailchimp import audiences, pages, persons
 from shared.mailchimp import members as batches
 from shared.mailchimp.transport import Transport
 
@@ -114,6 +114,18 @@ class Session:
     def tagged(self, audience_id: str, tag_id: int) -> Iterator[list[Held]]:
         """Members with a tag in every status, page by page, each once."""
         return pages.tagged(self._transport, audience_id, tag_id)
+
+    def status_of(self, audience_id: str, address: str) -> str | None:
+        """The status of one person, now; None when the audience does not know them."""
+        return persons.status(self._transport, audience_id, address)
+
+    def archive(self, audience_id: str, address: str) -> bool:
+        """Archive one person; False when they are not there."""
+        return persons.archive(self._transport, audience_id, address)
+
+    def delete_for_good(self, audience_id: str, address: str) -> bool:
+        """Delete one person so that no import brings them back; False when they are not there."""
+        return persons.delete_for_good(self._transport, audience_id, address)
 
     def close(self) -> None:
         """Close the connection."""

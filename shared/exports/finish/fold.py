@@ -84,6 +84,7 @@ def fold_outcomes(db: DuckDBPyConnection) -> None:
         "UNION ALL SELECT w.customer_id, w.email, w.segs, p.outcome, "
         f"'{Code.SHARED_ADDRESS}', NULL, NULL, NULL FROM rows w "
         "JOIN people p ON p.address = w.email WHERE w.what = 'shared' "
-        "UNION ALL SELECT customer_id, email, segs, 'rejected', code, NULL, file, line "
+        "UNION ALL SELECT customer_id, email, segs, "
+        f"CASE WHEN code = '{Code.ERASED}' THEN 'kept' ELSE 'rejected' END, code, NULL, file, line "
         "FROM rows WHERE what = 'rejected'"
     )

@@ -27,6 +27,8 @@ from shared.exports.keep import keep
 from shared.exports.ledger import LedgerPointer
 from shared.exports.needs import Files, Leases, Mailchimp, Queue, Records, update
 from shared.exports.outcome import Code
+from shared.exports.person.erased import Erased
+from shared.exports.person.leave_out import leave_out_of_results
 from shared.exports.places import SEND_LANES, ledger_blob, outcomes_table
 from shared.exports.plan.compare import forget_tags, load_ledger
 from shared.exports.plan.plan import Plan
@@ -55,6 +57,7 @@ class Finisher:
     runs: Records[Run]
     chunks: Records[Chunk]
     ledgers: Records[LedgerPointer]
+    erased: Erased
     files: Files
     queue: Queue
     leases: Leases
@@ -114,6 +117,7 @@ class Finisher:
             forget_tags(db, plan.gone_tags)
             fold_ledger(db, run.id)
             fold_outcomes(db)
+            leave_out_of_results(db, self.erased.everybody())
             checked, reads, writes = self._verify(db, run, plan)
             self._keep_ledger(db, run, plan, scratch, _is_settled(run, chunks))
             table = scratch / "table.parquet"

@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from duckdb import DuckDBPyConnection
 
 from shared.exports.ledger import LEDGER_COLUMNS, MAX_TRIES
+from shared.exports.outcome import Code
 from shared.exports.run import Counts
 
 __all__ = [
@@ -132,17 +133,20 @@ def count(db: DuckDBPyConnection, source_rows: int) -> Counts:
         "count(*) FILTER (kind = 'rejected') FROM changes"
     ).fetchone()
     distinct, new, changed, unchanged, left, kept, refused = row or (0,) * 7
-    bad = db.execute("SELECT count(*) FROM rejects").fetchone()
+    erased, bad = db.execute(
+        f"SELECT count(*) FILTER (code = '{Code.ERASED}'), "
+        f"count(*) FILTER (code <> '{Code.ERASED}') FROM rejects"
+    ).fetchone() or (0, 0)
     lost = db.execute("SELECT count(*) FROM shared").fetchone()
     return Counts(
         source_rows=source_rows,
-        distinct=distinct,
+        distinct=distinct + erased,
         new=new,
         changed=changed,
         unchanged=unchanged,
         left=left,
-        kept=kept,
-        rejected=refused + (bad[0] if bad else 0),
+        kept=kept + erased,
+        rejected=refused + bad,
         shared_address=lost[0] if lost else 0,
     )
 

@@ -36,6 +36,8 @@ from shared.exports.keep import keep
 from shared.exports.ledger import LedgerPointer
 from shared.exports.merge_fields import chosen_fields
 from shared.exports.needs import Files, Leases, Queue, Records, SegmentSource, update
+from shared.exports.person.erased import Erased
+from shared.exports.person.leave_out import leave_out
 from shared.exports.places import PLAN_RUNS, SEND_LANES, plan_blob, plan_folder
 from shared.exports.plan.compare import (
     Rules,
@@ -108,6 +110,7 @@ class Planner:
     ledgers: Records[LedgerPointer]
     held: Records[HeldPointer]
     owners: Records[TagOwner]
+    erased: Erased
     files: Files
     queue: Queue
     leases: Leases
@@ -230,6 +233,7 @@ class Planner:
             found = looking.result()
         findings = [*found.findings, *self._within_limit(rows)]
         ledger = self._ledger(db, ledger, scratch, findings)
+        leave_out(db, self.erased.everybody())
         if found.tags.foreign and run.mode is not Mode.PREVIEW:
             raise _End(
                 RunStatus.AWAITING_CONFIRMATION,

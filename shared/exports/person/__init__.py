@@ -1,0 +1,1 @@
+"""One person over all exports: found, and removed for good."""

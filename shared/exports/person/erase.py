@@ -1,0 +1,129 @@
+"""Remove a person everywhere, and remember only that they are not to be exported again.
+
+Remembered first, so that no run that starts from now on takes them along; then deleted in
+Mailchimp if that was asked; then taken out of all that the app keeps. It may die anywhere and be
+asked again: the same receipt comes back, with what was found since. Runs that were going are
+looked after by the tick.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from shared.errors import ConfigError, Conflict, NotFound, Refused
+from shared.exports.definition import Export
+from shared.exports.needs import Records, Stored, update
+from shared.exports.person.erased import Erased, Erasure, address_of, by_address
+from shared.exports.person.purge import Purge, Purged
+from shared.exports.run import Run
+from shared.exports.send.guest import Guests
+
+__all__ = ["Eraser"]
+
+
+@dataclass(frozen=True)
+class Eraser:
+    """Erases people. `account_of` gives the Mailchimp account behind a connection."""
+
+    exports: Records[Export]
+    runs: Records[Run]
+    erased: Erased
+    purge: Purge
+    guests: Guests
+    account_of: Callable[[str], str]
+    now: Callable[[], datetime]
+    token: Callable[[], str]
+
+    def erase(self, email: str, in_mailchimp: bool, by: str) -> Erasure:
+        """Erase a person; the receipt.
+
+        Conflict names exports whose audience could not be reached, when deleting in Mailchimp was
+        asked: all else is done then. Unavailable when it must be asked again.
+        """
+        address = address_of(email)
+        key = self._remember(address, by)
+        deleted, unreached = self._delete(address) if in_mailchimp else (0, [])
+        purged = self.purge.everywhere(by_address(address))
+        receipt = self._sign(key, purged, deleted)
+        if unreached:
+            names = ", ".join(unreached)
+            message = (
+                "The person is removed here and is not exported any more, but could not be "
+                f"deleted in the audience of: {names}. Connect these exports and ask again."
+            )
+            raise Conflict(message, code="notDeletedInMailchimp", values={"exports": names})
+        return receipt
+
+    def complete(self) -> int:
+        """Do it once more for runs that were going and are over now; how many erasures."""
+        waiting = [stored for stored in self.erased.records.all() if stored.value.waits_for]
+        ready = [stored for stored in waiting if self._is_over(stored)]
+        if not ready:
+            return 0
+        purged = self.purge.everywhere(self.erased.among([stored.key for stored in ready]))
+        for stored in ready:
+            update(
+                self.erased.records,
+                stored.key,
+                lambda erasure: replace(
+                    erasure,
+                    waits_for=tuple(run for run in erasure.waits_for if run in purged.left),
+                ),
+            )
+        return len(ready)
+
+    def _remember(self, address: str, by: str) -> str:
+        key = self.erased.token(address)
+        if self.erased.records.read(key) is None:
+            try:
+                self.erased.records.create(key, Erasure(self.token(), self.now(), by))
+            except Conflict:
+                return key  # asked twice in one moment: one receipt
+        return key
+
+    def _delete(self, address: str) -> tuple[int, list[str]]:
+        """Delete the person for good in every audience; in how many, and exports not reached."""
+        deleted = 0
+        done: set[str] = set()
+        unreached: dict[str, str] = {}
+        exports = [stored.value for stored in self.exports.all()]
+        for export in sorted(exports, key=lambda one: (one.display_name.casefold(), one.id)):
+            audience = export.audience_id
+            if audience in done:
+                continue
+            try:
+                deleted += self._delete_in(export, address)
+            except (ConfigError, Refused):
+                unreached.setdefault(audience, export.display_name)
+                continue
+            done.add(audience)
+        return deleted, [name for audience, name in unreached.items() if audience not in done]
+
+    def _delete_in(self, export: Export, address: str) -> bool:
+        if not export.connection_id:
+            message = "The export has no connection."
+            raise NotFound(message, code="noConnection")
+        account_id = self.account_of(export.connection_id)
+        with self.guests.session(export.connection_id, account_id) as session:
+            return session.delete_for_good(export.audience_id, address)
+
+    def _sign(self, key: str, purged: Purged, deleted: int) -> Erasure:
+        def sign(erasure: Erasure) -> Erasure:
+            return replace(
+                erasure,
+                exports=max(erasure.exports, len(purged.exports)),
+                records=erasure.records + purged.records,
+                deleted_in_mailchimp=erasure.deleted_in_mailchimp + deleted,
+                waits_for=tuple(sorted({*erasure.waits_for, *purged.left})),
+            )
+
+        return update(self.erased.records, key, sign).value
+
+    def _is_over(self, stored: Stored[Erasure]) -> bool:
+        for run_id in stored.value.waits_for:
+            run = self.runs.read(run_id)
+            if run is None or run.value.is_over:
+                return True
+        return False

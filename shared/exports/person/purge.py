@@ -1,0 +1,196 @@
+"""Take people out of everything that the app keeps, wherever their address rests.
+
+    ledgers          the current version gets a successor without them, by a conditional swap;
+                     older versions are written over
+    runs/*           the outcomes keep their rows without address and profile; the files of a plan
+                     are deleted, nobody reads them once a run is over
+    audiences/*      the lists of people who are not subscribed get successors, too
+
+What a run still reads that is going is left to it and named: it may also write the person down
+again, so the same is done once more when that run is over. Every step may be repeated.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from duckdb import DuckDBPyConnection
+
+from shared.errors import Changed, NotFound
+from shared.exports.ledger import LedgerPointer
+from shared.exports.needs import Files, Records
+from shared.exports.person.erased import Whom, normal
+from shared.exports.places import held_blob, ledger_blob, ledger_folder, outcomes_table, run_folder
+from shared.exports.plan.held import HeldPointer
+from shared.exports.run import Run
+from shared.exports.workroom import reading_room
+
+__all__ = ["Purge", "Purged"]
+
+_AT_ONCE = 2
+_TRIES = 20
+
+
+@dataclass(frozen=True)
+class Purged:
+    """What was found and removed. `left` are runs that are going and were left alone."""
+
+    exports: frozenset[str]
+    records: int
+    left: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Purge:
+    """Removes people. `token` gives new random text."""
+
+    runs: Records[Run]
+    ledgers: Records[LedgerPointer]
+    held: Records[HeldPointer]
+    files: Files
+    token: Callable[[], str]
+
+    def everywhere(self, whom: Whom) -> Purged:
+        """Remove people from everything that no run needs."""
+        runs = [stored.value for stored in self.runs.all()]
+        going = {run.export_id for run in runs if not run.is_over}
+        exports = set()
+        records = 0
+        for pointer in list(self.ledgers.all()):
+            found = self._ledger(pointer.key, whom)
+            if pointer.key not in going:
+                found += self._older_ledgers(pointer.key, whom)
+            records += found
+            if found:
+                exports.add(pointer.key)
+        for held in list(self.held.all()):
+            records += self._held(held.key, whom)
+        over = [run for run in runs if run.is_over]
+        with ThreadPoolExecutor(_AT_ONCE) as hands:
+            for run, found in zip(
+                over, hands.map(lambda run: self._run(run.id, whom), over), strict=True
+            ):
+                records += found
+                if found:
+                    exports.add(run.export_id)
+        left = tuple(run.id for run in runs if not run.is_over)
+        return Purged(frozenset(exports), records, left)
+
+    def _ledger(self, export_id: str, whom: Whom) -> int:
+        for _ in range(_TRIES):
+            stored = self.ledgers.read(export_id)
+            if stored is None:
+                return 0
+            with self._looked_into(stored.value.blob, whom, "address") as found:
+                if found is None:
+                    return 0
+                blob = ledger_blob(export_id, f"{stored.value.run_id}-{self.token()}")
+                self.files.upload(found.without(), blob)
+                people = stored.value.people - found.rows
+                try:
+                    self.ledgers.replace(
+                        export_id, replace(stored.value, blob=blob, people=people), stored.etag
+                    )
+                except Changed:
+                    self.files.delete(blob)  # a run has finished in this moment: look again
+                    continue
+                return found.rows
+        raise _unsettled()
+
+    def _older_ledgers(self, export_id: str, whom: Whom) -> int:
+        """Versions that no run reads any more, but an undo may."""
+        count = 0
+        stored = self.ledgers.read(export_id)
+        for name in list(self.files.names(ledger_folder(export_id))):
+            if stored is not None and name == stored.value.blob:
+                continue
+            with self._looked_into(name, whom, "address") as found:
+                if found is not None:
+                    self.files.upload(found.without(), name)
+                    count += found.rows
+        return count
+
+    def _held(self, key: str, whom: Whom) -> int:
+        account_id, _, audience_id = key.partition("/")
+        for _ in range(_TRIES):
+            stored = self.held.read(key)
+            if stored is None:
+                return 0
+            with self._looked_into(stored.value.blob, whom, "address") as found:
+                if found is None:
+                    return 0
+                blob = held_blob(account_id, audience_id, f"erased-{self.token()}")
+                self.files.upload(found.without(), blob)
+                try:
+                    self.held.replace(key, replace(stored.value, blob=blob), stored.etag)
+                except Changed:
+                    self.files.delete(blob)
+                    continue
+                self.files.delete(stored.value.blob)
+                return found.rows
+        raise _unsettled()
+
+    def _run(self, run_id: str, whom: Whom) -> int:
+        for name in list(self.files.names(f"{run_folder(run_id)}plan-")):
+            self.files.delete(name)
+        blob = outcomes_table(run_id)
+        with self._looked_into(blob, whom, "email") as found:
+            if found is None:
+                return 0
+            self.files.upload(found.blanked(("email", "customer_id")), blob)
+            return found.rows
+
+    @contextmanager
+    def _looked_into(self, blob: str, whom: Whom, column: str) -> Iterator[_Found | None]:
+        """A Parquet blob in which some of these people are; None when nobody is."""
+        with reading_room() as (db, folder):
+            local = folder / "found.parquet"
+            try:
+                self.files.download(blob, local)
+            except NotFound:
+                yield None
+                return
+            found = _Found(db, local, column)
+            whom(db, found.source, column)
+            found.count()
+            yield found if found.rows else None
+
+
+class _Found:
+    """A local file with people in it who are to go; `gone` are their addresses."""
+
+    def __init__(self, db: DuckDBPyConnection, local: Path, column: str) -> None:
+        quoted = str(local).replace("'", "''")
+        self._db = db
+        self._target = local.with_name("without.parquet")
+        self._is_gone = f"coalesce({normal(column)} IN (SELECT address FROM gone), false)"
+        self.source = f"read_parquet('{quoted}')"
+        self.rows = 0
+
+    def count(self) -> None:
+        """Count the rows that are to go."""
+        query = f"SELECT count(*) FROM {self.source} WHERE {self._is_gone}"
+        row = self._db.execute(query).fetchone()
+        self.rows = int(row[0]) if row else 0
+
+    def without(self) -> Path:
+        """The file without these rows."""
+        return self._copy(f"SELECT * FROM {self.source} WHERE NOT {self._is_gone}")
+
+    def blanked(self, columns: Sequence[str]) -> Path:
+        """The file with these rows, and nothing in the columns that say who it is."""
+        blank = ", ".join(f"if({self._is_gone}, NULL, {name}) AS {name}" for name in columns)
+        return self._copy(f"SELECT * REPLACE ({blank}) FROM {self.source}")
+
+    def _copy(self, query: str) -> Path:
+        quoted = str(self._target).replace("'", "''")
+        self._db.execute(f"COPY ({query}) TO '{quoted}' (FORMAT parquet, COMPRESSION zstd)")
+        return self._target
+
+
+def _unsettled() -> Changed:
+    return Changed("The record was changed again and again by others.")

@@ -1,0 +1,51 @@
+"""One member, named by the MD5 of the address in lower case, as Mailchimp names people in paths.
+
+Rule: that hash is as personal as the address; it stands in the path of these calls and nowhere else.
+https://mailchimp.com/developer/marketing/docs/methods-parameters/#path-parameters
+https://mailchimp.com/developer/marketing/api/list-members/delete-list-member/
+"""
+
+from __future__ import annotations
+
+import hashlib
+
+from shared.errors import NotFound
+from shared.mailchimp.audiences import checked_id
+from shared.mailchimp.transport import Transport
+
+__all__ = ["archive", "delete_for_good", "status"]
+
+
+def status(transport: Transport, audience_id: str, address: str) -> str | None:
+    """The status an audience holds a person in, now; None when it does not know them."""
+    try:
+        answer = transport.get(_path(audience_id, address), {"fields": "status"})
+    except NotFound:
+        return None
+    return str(answer.get("status") or "") or None
+
+
+def archive(transport: Transport, audience_id: str, address: str) -> bool:
+    """Archive a person; False when the audience does not know them (any more).
+
+    Refused (status 405) for people whom Mailchimp does not let be archived.
+    """
+    try:
+        transport.write("DELETE", _path(audience_id, address), None)
+    except NotFound:
+        return False
+    return True
+
+
+def delete_for_good(transport: Transport, audience_id: str, address: str) -> bool:
+    """Delete a person so that no import brings them back; False when they are not there."""
+    try:
+        transport.write("POST", f"{_path(audience_id, address)}/actions/delete-permanent", None)
+    except NotFound:
+        return False
+    return True
+
+
+def _path(audience_id: str, address: str) -> str:
+    digest = hashlib.md5(address.lower().encode(), usedforsecurity=False).hexdigest()
+    return f"/lists/{checked_id(audience_id)}/members/{digest}"
