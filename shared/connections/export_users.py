@@ -68,6 +68,7 @@ class ExportUsers:
         self._now = now
         self._held: _Held | None = None
         self._last: str | None = None
+        self._remembered = False
 
     def token(self) -> str:
         """An access token. ConfigError when there is nobody to ask as; Unavailable."""
@@ -76,16 +77,19 @@ class ExportUsers:
                 return self._token_of(connection)
             except Disconnected:
                 self._mark(connection.id)
-        self._last = None
+        self._last, self._remembered = None, False
         if self._app_token is None:
             message = "Nobody is there to read Customer Insights as: add the export user."
             raise ConfigError(message, code="exportUserMissing")
         return self._app_token()
 
     def refused(self) -> None:
-        """Customer Insights did not accept the token that was given last."""
-        self._held = None
-        if self._last is not None:
+        """Customer Insights did not accept the token that was given last.
+
+        One that was remembered is only forgotten: the next may do.
+        """
+        remembered, self._held = self._remembered, None
+        if self._last is not None and not remembered:
             self._mark(self._last)
 
     def _with_user(self) -> list[Connection]:
@@ -101,8 +105,9 @@ class ExportUsers:
     def _token_of(self, connection: Connection) -> str:
         name, since = connection.export_user_secret_name, _added_at(connection)
         self._last = connection.id
-        held = self._held
+        held, self._remembered = self._held, False
         if held and (held.name, held.since) == (name, since) and self._now() < held.until:
+            self._remembered = True
             return held.token
         secret = self._secrets.get(name)
         if secret is None or self._entra is None:

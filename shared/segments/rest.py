@@ -192,6 +192,10 @@ def _bounded(answer: requests.Response) -> list[bytes]:
 def _give_up(answer: requests.Response) -> NoReturn:
     """The error that a status means; the body is not read."""
     status = answer.status_code
+    if "AzureApiManagementKey" in answer.headers.get("WWW-Authenticate", ""):
+        # The gateway in front of the API: the person who asks is not to blame.
+        msg = "Customer Insights does not accept CUSTOMER_INSIGHTS_SUBSCRIPTION_KEY."
+        raise ConfigError(msg, code="customerInsightsKeyRefused")
     if status == requests.codes.unauthorized:
         msg = "Customer Insights does not accept the sign-in any more."
         raise Disconnected(msg, code="exportUserDisconnected", status=status)

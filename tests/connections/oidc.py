@@ -32,6 +32,7 @@ class Provider:
 
     authority: str
     certificate: Path
+    redirect: str
     process: subprocess.Popen[str]
 
     def say(self, line: str) -> None:
@@ -53,7 +54,7 @@ class Provider:
                     answer = self._fill_in(browser, at, answer.text, name)
                 assert answer.is_redirect, answer.text
                 at = urljoin(at, answer.headers["Location"])
-                if at.startswith(REDIRECT):
+                if at.startswith(self.redirect):
                     found = parse_qs(urlsplit(at).query)
                     return {key: values[0] for key, values in found.items()}
         raise AssertionError("the sign-in did not come back")
@@ -83,7 +84,7 @@ def provider(folder: Path, redirect: str = REDIRECT) -> Iterator[Provider]:
         try:
             port = process.stdout.readline().strip()
             assert port, (folder / "oidc.log").read_text()
-            yield Provider(f"https://localhost:{port}", certificate, process)
+            yield Provider(f"https://localhost:{port}", certificate, redirect, process)
         finally:
             process.stdin.close()
             process.wait(10)

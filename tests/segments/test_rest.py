@@ -119,6 +119,29 @@ def environment() -> Iterator[tuple[Environment, str]]:
     server.server_close()
 
 
+def test_a_wrong_key_is_no_fault_of_the_person_who_asks(
+    environment: tuple[Environment, str], slept: list[float]
+) -> None:
+    refused: list[bool] = []
+    api = CustomerInsightsApi(
+        environment[1],
+        INSTANCE,
+        KEY,
+        lambda: TOKEN,
+        slept.append,
+        refused=lambda: refused.append(True),
+    )
+    gateway = 'AzureApiManagementKey realm="https://api",name="Ocp-Apim-Subscription-Key"'
+    environment[0].faults.append(problem(401, WWW_Authenticate=gateway))
+    with pytest.raises(ConfigError, match="SUBSCRIPTION_KEY"):
+        api.segments()
+    assert refused == []
+    environment[0].faults.append(problem(401))
+    with pytest.raises(Disconnected):
+        api.segments()
+    assert refused == [True]
+
+
 @pytest.fixture
 def slept() -> list[float]:
     return []
