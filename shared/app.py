@@ -35,6 +35,7 @@ from shared.exports.definition import Export, Schedule
 from shared.exports.definitions import Definitions
 from shared.exports.events import connection_lost
 from shared.exports.finish.step import Finisher
+from shared.exports.handback import CONTAINER, Handback
 from shared.exports.ledger import LedgerPointer
 from shared.exports.messages import stamps_of
 from shared.exports.needs import MailchimpSession, Records
@@ -374,7 +375,18 @@ class App:
             plan_of=self.plan_of,
             now=_now,
             token=_token,
+            handback=self.handback,
         )
+
+    @cached_property
+    def handback(self) -> Handback | None:
+        """Hands outcomes back to Customer Insights; never into the container that is watched."""
+        where = self.settings.segments
+        if where.container == CONTAINER:
+            return None
+        clients = StorageClients(where.storage)
+        url = str(clients.container(CONTAINER).url).partition("?")[0]
+        return Handback(BlobFiles(clients, CONTAINER), url, _now)
 
     @cached_property
     def control(self) -> Control:
@@ -404,7 +416,7 @@ class App:
     @cached_property
     def eraser(self) -> Eraser:
         """Erases people."""
-        purge = Purge(self.runs, self.ledgers, self.held, self.files, _token)
+        purge = Purge(self.runs, self.ledgers, self.held, self.files, _token, self.handback)
         return Eraser(
             exports=self.exports,
             runs=self.runs,

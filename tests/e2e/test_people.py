@@ -215,7 +215,7 @@ def test_who_is_erased_during_a_run_is_gone_when_it_is_over(place: Place) -> Non
     ada = sorted(audience_to_be(sample))[0]
     place.house.box.arm(Fault("hang", "POST", r"^/lists/\w+$", times=None, seconds=1.0))
     started = place.start()
-    while not place.portal.get(f"/api/runs/{started['id']}")["status"] == "sending":
+    while place.portal.get(f"/api/runs/{started['id']}")["status"] != "sending":
         time.sleep(0.01)
 
     place.portal.post("/api/people/erase", {"email": ada, "deleteInMailchimp": False})

@@ -1,6 +1,7 @@
 """Finish a run: the order of things, each of them safe to do again.
 
-Outcomes -> next ledger -> tags checked against it -> ledger swapped -> outcomes kept -> run closed.
+Outcomes -> next ledger -> tags checked against it -> ledger swapped -> outcomes kept and handed
+back to Customer Insights -> run closed.
 The ledger is swapped before the run is closed: a crash in between folds the same outcomes once
 more, from the same earlier ledger, into the same result.
 """
@@ -23,6 +24,7 @@ from shared.exports.finish.close import final_counts, proof, verdict
 from shared.exports.finish.fold import fold_ledger, fold_outcomes
 from shared.exports.finish.gather import gather_outcomes
 from shared.exports.finish.verify import Checked, verify_tags
+from shared.exports.handback import Handback
 from shared.exports.keep import keep
 from shared.exports.ledger import LedgerPointer
 from shared.exports.needs import Files, Leases, Mailchimp, Queue, Records, update
@@ -67,6 +69,7 @@ class Finisher:
     plan_of: Callable[[str], Plan]
     now: Callable[[], datetime]
     token: Callable[[], str]
+    handback: Handback | None = None
 
     def finish(self, run_id: str) -> None:
         """Finish a run that has nothing left to send, or come again when it is not so far."""
@@ -123,6 +126,9 @@ class Finisher:
             table = scratch / "table.parquet"
             db.execute(_copy("outcomes", table))
             self.files.upload(table, outcomes_table(run.id))
+            if self.handback is not None:
+                findings = (*checked.findings, *self.handback.give(db, plan, scratch))
+                checked = replace(checked, findings=findings)
             # Before closing: a run that died in between would keep its share of the slots.
             self.pace.leave(plan.account_id, run.id)
             self._close(db, run, plan, chunks, checked, reads, writes)

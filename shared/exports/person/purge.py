@@ -5,6 +5,7 @@
     runs/*           the outcomes keep their rows without address and profile; the files of a plan
                      are deleted, nobody reads them once a run is over
     audiences/*      the lists of people who are not subscribed get successors, too
+    handed back      the rows of their profiles are taken out
 
 What a run still reads that is going is left to it and named: it may also write the person down
 again, so the same is done once more when that run is over. Every step may be repeated.
@@ -21,6 +22,7 @@ from pathlib import Path
 from duckdb import DuckDBPyConnection
 
 from shared.errors import Changed, NotFound
+from shared.exports.handback import Handback
 from shared.exports.ledger import LedgerPointer
 from shared.exports.needs import Files, Records
 from shared.exports.person.erased import Whom, normal
@@ -53,6 +55,7 @@ class Purge:
     held: Records[HeldPointer]
     files: Files
     token: Callable[[], str]
+    handback: Handback | None = None
 
     def everywhere(self, whom: Whom) -> Purged:
         """Remove people from everything that no run needs."""
@@ -72,7 +75,7 @@ class Purge:
         over = [run for run in runs if run.is_over]
         with ThreadPoolExecutor(_AT_ONCE) as hands:
             for run, found in zip(
-                over, hands.map(lambda run: self._run(run.id, whom), over), strict=True
+                over, hands.map(lambda run: self._run(run, whom), over), strict=True
             ):
                 records += found
                 if found:
@@ -134,15 +137,19 @@ class Purge:
                 return found.rows
         raise _unsettled()
 
-    def _run(self, run_id: str, whom: Whom) -> int:
-        for name in list(self.files.names(f"{run_folder(run_id)}plan-")):
+    def _run(self, run: Run, whom: Whom) -> int:
+        for name in list(self.files.names(f"{run_folder(run.id)}plan-")):
             self.files.delete(name)
-        blob = outcomes_table(run_id)
+        blob = outcomes_table(run.id)
         with self._looked_into(blob, whom, "email") as found:
             if found is None:
                 return 0
+            count = found.rows
+            if self.handback is not None:
+                # First: afterwards nothing tells which profiles they were.
+                count += self.handback.forget(run.export_id, run.id, found.values("customer_id"))
             self.files.upload(found.blanked(("email", "customer_id")), blob)
-            return found.rows
+            return count
 
     @contextmanager
     def _looked_into(self, blob: str, whom: Whom, column: str) -> Iterator[_Found | None]:
@@ -176,6 +183,11 @@ class _Found:
         query = f"SELECT count(*) FROM {self.source} WHERE {self._is_gone}"
         row = self._db.execute(query).fetchone()
         self.rows = int(row[0]) if row else 0
+
+    def values(self, column: str) -> list[str]:
+        """What stands in a column of these rows."""
+        query = f"SELECT DISTINCT {column} FROM {self.source} WHERE {self._is_gone}"
+        return [value for (value,) in self._db.execute(query).fetchall() if value]
 
     def without(self) -> Path:
         """The file without these rows."""
