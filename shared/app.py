@@ -51,6 +51,7 @@ from shared.exports.refresh import Announcement, Refreshes
 from shared.exports.refresh_watch import Patience, RefreshWatch
 from shared.exports.removed import Remains
 from shared.exports.report import Report
+from shared.exports.retention import Retention
 from shared.exports.run import Mode, Run, Trigger
 from shared.exports.send.guest import Guests
 from shared.exports.send.lane import Lanes
@@ -461,12 +462,30 @@ class App:
         return Watch(
             runs=self.runs,
             chunks=self.chunks,
-            files=self.files,
             queue=self.queue,
             connections=self.settings.mailchimp.connections,
-            retention=timedelta(days=self.settings.retention_days),
             now=_now,
         )
+
+    @cached_property
+    def retention(self) -> Retention:
+        """Clears away what is old."""
+        return Retention(
+            runs=self.runs,
+            chunks=self.chunks,
+            exports=self.exports,
+            held=self.held,
+            nonces=self.used_nonces,
+            files=self.files,
+            keep=timedelta(days=self.settings.retention_days),
+            now=_now,
+            handback=self.handback,
+        )
+
+    @cached_property
+    def used_nonces(self) -> Records[UsedNonce]:
+        """Sign-in states that were redeemed."""
+        return TableRecords(self.clients, "usednonces", UsedNonce)
 
     @cached_property
     def refreshes(self) -> Refreshes:
@@ -586,7 +605,7 @@ class App:
             self.timetable.start_due,
             self.refreshes.revive,
             self.watch.look,
-            self.watch.clear,
+            self.retention.clear,
             self.remains.sweep,
             self.eraser.complete,
         )
@@ -665,9 +684,8 @@ class App:
         return bytes.fromhex(known or "")
 
     def _use_once(self, nonce: str) -> bool:
-        used: Records[UsedNonce] = TableRecords(self.clients, "usednonces", UsedNonce)
         try:
-            used.create(nonce, UsedNonce(_now()))
+            self.used_nonces.create(nonce, UsedNonce(_now()))
         except Conflict:
             return False
         return True

@@ -10,6 +10,7 @@ __all__ = [
     "PLAN_RUNS",
     "SEND_LANES",
     "held_blob",
+    "held_folder",
     "ledger_blob",
     "ledger_folder",
     "outcome_blob",
@@ -57,6 +58,11 @@ def ledger_folder(export_id: str) -> str:
 def ledger_blob(export_id: str, version: str) -> str:
     """One version of an export's ledger; the pointer record says which counts."""
     return f"ledgers/{export_id}/{version}.parquet"
+
+
+def held_folder(account_id: str, audience_id: str) -> str:
+    """All versions of an audience's list of people who are not subscribed."""
+    return f"audiences/{account_id}/{audience_id}/"
 
 
 def held_blob(account_id: str, audience_id: str, version: str) -> str:

@@ -203,6 +203,8 @@ class Run:
     retry_of: str | None = None
     # The `traceparent` of what started it; every message about it continues this trace.
     trace: str = ""
+    # Its plan, chunks and outcomes are gone: the retention is over.
+    cleared: bool = False
 
     @property
     def is_active(self) -> bool:

@@ -1,4 +1,4 @@
-"""What the timer does besides starting: runs that stand still are set going again, old files go.
+"""What the timer does besides starting: runs that stand still are set going again.
 
 A message can be lost, a worker killed in the moment between two writes: the run's record still
 says what is to happen next, so the watch only sends the message again. Nothing hangs for ever.
@@ -13,8 +13,8 @@ from datetime import datetime, timedelta
 
 from shared.exports.chunk import Chunk
 from shared.exports.events import tell
-from shared.exports.needs import Files, Queue, Records
-from shared.exports.places import PLAN_RUNS, SEND_LANES, run_folder
+from shared.exports.needs import Queue, Records
+from shared.exports.places import PLAN_RUNS, SEND_LANES
 from shared.exports.run import Run, RunStatus
 from shared.exports.send.lane import lane_message
 from shared.exports.trace import following
@@ -27,14 +27,12 @@ STANDING_STILL = timedelta(minutes=5)
 
 @dataclass(frozen=True)
 class Watch:
-    """Looks after runs that are going, and clears away what is older than the retention."""
+    """Looks after runs that are going."""
 
     runs: Records[Run]
     chunks: Records[Chunk]
-    files: Files
     queue: Queue
     connections: int
-    retention: timedelta
     now: Callable[[], datetime]
 
     def look(self) -> int:
@@ -67,25 +65,6 @@ class Watch:
         """A lane's message was given up by the queue. The run's other lanes, and the next look,
         go on; what matters is that someone is told, without the message's content."""
         tell("lane.gaveUp", level=logging.ERROR, runId=run_id)
-
-    def clear(self) -> int:
-        """Delete plans, chunks and outcomes of runs that are older than the retention."""
-        count = 0
-        for stored in self.runs.all():
-            run = stored.value
-            if not run.is_over or run.finished_at is None:
-                continue
-            if self.now() - run.finished_at < self.retention:
-                continue
-            names = list(self.files.names(run_folder(run.id)))
-            if not names:
-                continue
-            count += 1
-            for chunk in list(self.chunks.all(run.id)):
-                self.chunks.delete(chunk.key)
-            for name in names:
-                self.files.delete(name)
-        return count
 
     def _last_move(self, run: Run) -> datetime:
         moves = [run.moved_at, run.queued_at]
