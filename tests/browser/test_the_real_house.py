@@ -1,0 +1,158 @@
+"""The whole story in a real browser on the real app: Azurite below it, the sandbox as Mailchimp."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from devhost.processes import Azurite, running, start_app
+from sandbox.mailchimp.box import Sandbox
+from sandbox.mailchimp.world import OAuthApp
+from sandbox.samples import Flaws
+from tests.e2e.house import House, Place, impatient_app, settings_for
+
+pytestmark = pytest.mark.browser
+
+WORDS = {
+    "en": {
+        "name": "Display name",
+        "agree": "I agree",
+        "connect": "Connect",
+        "authenticate": "Authenticate with Mailchimp",
+        "go": "Continue",
+        "back": "Back to the app",
+        "connected": "Connected to Mailchimp",
+        "next": "Next: configure an export",
+        "audience": "Mailchimp audience",
+        "email": "Email (required)",
+        "save": "Save",
+        "preview": "Preview",
+        "nothing": "Nothing was sent",
+        "run": "Run",
+        "successful": "Completed with warnings",
+        "rejected": "Rejected rows",
+        "remove": "Remove",
+    },
+    "ko": {
+        "name": "표시 이름",
+        "agree": "동의함",
+        "connect": "연결",
+        "authenticate": "Mailchimp로 인증",
+        "go": "계속",
+        "back": "앱으로 돌아가기",
+        "connected": "Mailchimp에 연결됨",
+        "next": "다음: 내보내기 구성",
+        "audience": "Mailchimp 대상 그룹",
+        "email": "이메일 (필수)",
+        "save": "저장",
+        "preview": "미리 보기",
+        "nothing": "아무것도 보내지 않았습니다",
+        "run": "실행",
+        "successful": "경고와 함께 완료",
+        "rejected": "거부된 행",
+        "remove": "제거",
+    },
+}
+
+
+@pytest.fixture(scope="module")
+def real_house(azurite: Azurite, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    """A house that knows its own address and is registered with Mailchimp."""
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        port = found.getsockname()[1]
+    url = f"http://127.0.0.1:{port}"
+    folder = tmp_path_factory.mktemp("browsed")
+    with Sandbox() as box:
+        box.world.apps["browsed"] = OAuthApp(
+            "browsed", "secret", f"{url}/api/oauth/mailchimp/callback", "Export"
+        )
+        settings = settings_for(
+            azurite.connection_string,
+            box,
+            PUBLIC_URL=url,
+            MAILCHIMP_LOGIN_URL=box.world.url,
+            MAILCHIMP_CLIENT_ID="browsed",
+            MAILCHIMP_CLIENT_SECRET="secret",
+        )
+        app = start_app(
+            settings, app_dir=impatient_app(folder / "app"), port=port, log=folder / "app.log"
+        )
+        with running(app):
+            yield House(azurite.connection_string, app, box)
+
+
+@pytest.mark.parametrize("language", ["en", "ko"])
+def test_from_setting_up_to_removing(
+    chromium: Browser, real_house: House, tmp_path: Path, language: str
+) -> None:
+    words, house = WORDS[language], real_house
+    place = Place(house, tmp_path)
+    sample = place.sample(60, 0.6, 0.5, flaws=Flaws(missing=0.1, malformed=0.1))
+    place.refresh(sample)
+    complaints: list[str] = []
+    context = chromium.new_context(locale={"en": "en-US", "ko": "ko-KR"}[language])
+    page = context.new_page()
+    page.set_default_timeout(20_000)
+    page.on("console", lambda said: complaints.append(f"{said.location['url']} {said.text}"))
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    url = house.app.url
+
+    page.goto(f"{url}/setup/connection")
+    page.get_by_label(words["name"]).fill(f"Browsed {language}")
+    page.get_by_label(words["agree"]).check()
+    page.get_by_role("button", name=words["connect"], exact=True).click()
+    connection = page.url
+    page.get_by_role("button", name=words["authenticate"]).click()
+    page.get_by_role("link", name=words["go"]).click()
+    page.get_by_label("Account").select_option(label=house.box.account.name)
+    page.get_by_role("button", name="Allow").click()
+    page.get_by_role("link", name=words["back"]).click()
+    page.goto(connection)
+    expect(page.locator(".tick").first).to_contain_text(words["connected"])
+    page.get_by_role("link", name=words["next"]).click()
+
+    page.get_by_label(words["name"]).fill(f"News {language}")
+    page.get_by_label(words["audience"]).select_option(place.audience.id)
+    assert page.get_by_label(words["email"]).input_value() == "EMail"
+    for segment in sample.segments:
+        page.locator(f"input[name=segment][value='{segment.name}']").check()
+    page.get_by_role("button", name=words["save"], exact=True).click()
+
+    export = page.url.partition("?")[0]
+    page.get_by_role("button", name=words["preview"]).click()
+    done(page)
+    expect(page.locator("main")).to_contain_text(words["nothing"])
+    assert not place.audience.members()
+
+    page.goto(export)
+    page.get_by_role("button", name=words["run"], exact=True).click()
+    done(page)
+    expect(page.locator("#progress")).to_contain_text(words["successful"])
+    expect(page.locator("main")).to_contain_text(words["rejected"])
+    assert place.audience.members()
+
+    page.goto(export)
+    page.get_by_role("button", name=words["run"], exact=True).click()
+    done(page)
+    again = page.request.get(page.url.replace("/runs/", "/api/runs/")).json()["counts"]
+    assert again["unchanged"] > 0
+    assert again["created"] == again["updated"] == 0
+
+    page.goto(f"{export}/remove")
+    page.get_by_role("button", name=words["remove"]).click()
+    page.wait_for_url("**/?done=removed")
+    assert place.audience.members()
+    # What Mailchimp's own sign-in page lacks is not ours.
+    assert [c for c in complaints if not c.startswith(house.box.world.url)] == []
+    context.close()
+
+
+def done(page: Page) -> None:
+    """Wait for a run's end; the page's own script looks and loads anew."""
+    page.wait_for_url("**/runs/*")
+    page.locator("#progress:not([data-run])").wait_for(timeout=60_000)
