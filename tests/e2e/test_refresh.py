@@ -198,3 +198,19 @@ def test_a_refresh_during_a_run_makes_exactly_one_more(refreshed: House, tmp_pat
     assert second["counts"]["distinct"] == 16
     assert second["queuedAt"] >= first["finishedAt"]
     assert len(place.audience.members()) == 16
+
+
+def test_a_run_by_hand_before_all_files_are_there_says_what_is_missing(
+    refreshed: House, tmp_path: Path
+) -> None:
+    place = Place(refreshed, tmp_path)
+    segment = place.named("Partly")
+    place.define([segment], mapping={"email": "EMail"})
+    folder = Folder(refreshed, segment, people(4))
+    folder.part(1)
+    folder.model()
+
+    run = place.run()
+
+    assert (run["status"], run["reason"]["code"]) == ("failed", "refreshIncomplete")
+    assert place.audience.members() == {}

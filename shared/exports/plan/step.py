@@ -22,6 +22,7 @@ from shared.errors import (
     Changed,
     ConfigError,
     Conflict,
+    ConnectorError,
     Disconnected,
     InputError,
     NotFound,
@@ -160,12 +161,25 @@ class Planner:
 
     def give_up(self, run_id: str) -> None:
         """The queue has brought the message often enough: the run fails, nothing was sent."""
-        reason = Reason(
+        reason = self._missing_files(run_id) or Reason(
             "planFailed",
             "The run could not be planned because storage, Customer Insights or Mailchimp did "
             "not answer. Nothing was sent; the next run does everything.",
         )
         self._end(run_id, _End(RunStatus.FAILED, reason))
+
+    def _missing_files(self, run_id: str) -> Reason | None:
+        """Why nothing can be read, when Customer Insights has not written everything yet."""
+        run = self.runs.read(run_id)
+        try:
+            export = export_of(self.exports, run.value.export_id) if run else None
+            self.source.snapshot([choice.name for choice in export.segments] if export else [])
+        except Unavailable as error:
+            if error.code == "refreshIncomplete":
+                return Reason(error.code, error.message)
+        except ConnectorError:
+            pass
+        return None
 
     # --- the steps -------------------------------------------------------------------------
 
