@@ -285,7 +285,7 @@ class Refreshes:
             self.runs.create(run.id, run)
         except Conflict:
             return
-        tell("refresh.incomplete", exportId=export.id, runId=run.id, minutes=minutes)
+        tell("refresh.notComplete", exportId=export.id, runId=run.id, minutes=minutes)
         run_finished(run)
 
     # --- writing ---------------------------------------------------------------------------

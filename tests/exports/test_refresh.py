@@ -367,7 +367,7 @@ def test_a_file_that_never_comes_is_said_after_a_while(
     assert run.reason.code == "refreshNeverComplete"
     assert "1 of 2 files of the segment A" in run.reason.message
     told = [json.loads(record.message) for record in caplog.records]
-    assert {"refresh.incomplete", "run.finished"} == {one["event"] for one in told}
+    assert {"refresh.notComplete", "run.finished"} == {one["event"] for one in told}
     assert world.queue == []
 
     world.put(files[1])
