@@ -583,6 +583,7 @@ class App:
             mailchimp_door=self.sign_in_door,
             entra_door=self.entra,
             public_url=self.settings.public_url,
+            max_profiles=self.settings.max_profiles,
         )
         return Site(desk, (*routes_for(desk), *pages_for(desk)))
 

@@ -141,6 +141,7 @@ class Desk:
     mailchimp_door: OAuthDoor | None = None
     entra_door: EntraDoor | None = None
     public_url: str = ""
+    max_profiles: int = 1_000_000
 
     @property
     def definitions(self) -> Definitions:

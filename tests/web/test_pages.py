@@ -4,6 +4,8 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from shared.exports.report import OutcomeRow
 from shared.exports.run import (
@@ -346,6 +348,49 @@ def test_what_goes_wrong_is_said_on_a_page() -> None:
     nobody = World()
     nobody.sit_at(replace(nobody.desk, doorkeeper=replace(nobody.desk.doorkeeper, developer=None)))
     assert Browser(nobody, "ko").open("/").answer.status == 401
+
+
+VALUES = st.one_of(
+    st.text(max_size=30),
+    st.sampled_from(["", "²", "9" * 5000, "nan", "-1e999", "100000000", "save", "saveAndRun"]),
+)
+
+
+@settings(max_examples=60, suppress_health_check=list(HealthCheck))
+@given(
+    st.sampled_from(["/setup/export", "/schedule", "/setup/connection"]),
+    st.dictionaries(
+        st.sampled_from(
+            [
+                "displayName",
+                "connectionId",
+                "audienceId",
+                "email",
+                "attributes",
+                "attribute-0",
+                "field-0",
+                "create-0",
+                "type-0",
+                "segment",
+                "newStatus",
+                "leavers",
+                "maxShare",
+                "repeat",
+                "day",
+                "time-0",
+                "timeZone",
+                "agreed",
+                "do",
+            ]
+        ),
+        VALUES,
+    ),
+)
+def test_no_form_breaks_a_page(path: str, fields: dict[str, str]) -> None:
+    world = World()
+    new_connection(world)
+    ada = Browser(world).open(path).send(fields=fields)
+    assert ada.answer.status in (200, 400), ada.text
 
 
 @pytest.mark.parametrize("route", PAGES, ids=lambda route: f"{route.method} {route.template}")

@@ -31,7 +31,8 @@ __all__ = ["ROUTES"]
 
 Body = dict[str, Any]
 
-MOST_PROFILES_SHOWN = 1_000_000
+# How many rows of attributes a form may say it has: one more than the interface takes.
+_ROWS = frozenset(str(number) for number in range(102))
 
 
 @dataclass(frozen=True)
@@ -105,9 +106,10 @@ def _share(percent: str) -> object:
 
 
 def _attributes(form: Form) -> Iterable[Body]:
-    for number in range(
-        int(form.get("attributes") or 0) if form.get("attributes").isdigit() else 0
-    ):
+    """The rows of further attributes, but the one that is to be removed."""
+    sent = form.get("attributes")
+    rows = int(sent) if sent in _ROWS else 0
+    for number in range(rows):
         if form.get("do") == f"removeAttribute-{number}":
             continue
         attribute = form.get(f"attribute-{number}")
@@ -201,7 +203,7 @@ def _form(
         places={segment["name"]: place for place, segment in enumerate(body["segments"])},
         strangers=[name for name in chosen if name not in known],
         total=sum(members.get(name, 0) for name in chosen),
-        limit=MOST_PROFILES_SHOWN,
+        limit=call.desk.max_profiles,
         message=answer.message if answer else "",
         faults=dict(answer.faults) if answer else {},
         etag=etag,
