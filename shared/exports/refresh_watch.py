@@ -157,15 +157,16 @@ def decide(watch: RefreshWatch, view: View, now: datetime, patience: Patience) -
         return _wait(watch, now, _pace(age, patience), patience)
     if unchanged < wait:
         return _wait(watch, now, min(wait - unchanged, _pace(age, patience)), patience)
-    if view.exported:
-        return Decision(Step.CLOSE, watch)
-    if view.kind is Kind.SAME and not view.news:
+    # Of files that are rewritten in place the rest may still come, and no event will tell.
+    doubtful = view.kind is not Kind.NEW and view.rewritable
+    linger_until = now + timedelta(seconds=patience.complete) if doubtful else None
+    if view.exported or (view.kind is Kind.SAME and not view.news):
         if lingering:
             return _wait(watch, now, patience.slowest, patience)
-        return Decision(Step.CLOSE, watch)
-    # Of files that are rewritten in place the rest may still come, and no event will tell.
-    lingers = view.kind is not Kind.NEW and view.rewritable
-    linger_until = now + timedelta(seconds=patience.complete) if lingers else None
+        if view.kind is Kind.MIXED and watch.linger_until is None:
+            lingers = replace(watch, linger_until=linger_until)
+            return _wait(lingers, now, patience.slowest, patience)
+        return Decision(Step.CLOSE, replace(watch, linger_until=None))
     return Decision(Step.START, replace(watch, linger_until=linger_until))
 
 

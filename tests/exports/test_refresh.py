@@ -524,3 +524,26 @@ def test_disorder_duplicates_and_late_files_never_lose_or_double_a_refresh(
     settled = world.ledgers.kept["e1"].value.settled
     export = world.exports.kept["e1"].value
     assert settled == settled_mark(export, world.snapshot(["A"]))
+
+
+@settings(max_examples=60)
+@given(seed=st.integers(0, 10_000), run_seconds=st.sampled_from([5.0, 40.0, 400.0]))
+def test_files_written_over_in_place_are_never_missed(seed: int, run_seconds: float) -> None:
+    """Without dated folders nothing tells an old file from a new one but its ETag."""
+    dice = random.Random(seed)
+    world = World(run_seconds=run_seconds)
+    world.export()
+    files = [f"export/A/A_{number}.csv" for number in (1, 2, 3)]
+    for _ in range(3):
+        steps = [*files, MODEL]
+        dice.shuffle(steps)
+        for step in steps:
+            if step == MODEL:
+                world.tell(world.write_model(A=files), dice.choice([0, 1, 20]))
+            else:
+                world.put(step)
+            world.wait(dice.choice([0, 3, 15, 45, 200]))
+        world.wait(9000)
+        export = world.exports.kept["e1"].value
+        assert world.ledgers.kept["e1"].value.settled == settled_mark(export, world.snapshot(["A"]))
+    assert world.queue == []

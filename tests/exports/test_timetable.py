@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import random
+import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -20,6 +21,9 @@ from shared.exports.definition import Mapping as FieldMapping
 from shared.exports.run import Mode, Reason, Run, RunStatus, Trigger
 from shared.exports.start import ActiveRun, Starter
 from shared.exports.timetable import Due, Tick, Timetable
+from shared.settings import StorageAccount
+from shared.storage.clients import StorageClients
+from shared.storage.records import TableRecords
 from tests.web.desk import MemoryRecords
 
 START = datetime(2026, 11, 23, 0, 0, tzinfo=UTC)  # a Monday
@@ -308,3 +312,25 @@ def test_a_run_without_news_is_no_failure(
     clockwork.every(5, at(27, 12), nothing_new)
     assert len(clockwork.started()) == 5
     assert overdue(caplog) == 0
+
+
+def test_it_reads_back_what_it_wrote_from_real_tables(clockwork: Clockwork, storage: str) -> None:
+    clients = StorageClients(StorageAccount(connection_string=storage))
+    part = uuid.uuid4().hex[:12]
+    clockwork.timetable = replace(
+        clockwork.timetable,
+        dues=TableRecords(clients, f"dues{part}", Due),
+        ticks=TableRecords(clients, f"ticks{part}", Tick),
+    )
+    clockwork.export(
+        schedule=Schedule(
+            repeat=Repeat.WEEKLY,
+            days=("monday", "wednesday"),
+            times=("06:00", "18:30"),
+            time_zone="Korea Standard Time",
+        )
+    )
+    clockwork.every(30, at(26, 0), clockwork.tick)
+    clients.close()
+    # 06:00 and 18:30 in Seoul, 9 hours ahead of UTC.
+    assert clockwork.started() == ["23 09:30", "24 21:00", "25 09:30"]
