@@ -30,7 +30,7 @@ def workroom() -> Iterator[tuple[duckdb.DuckDBPyConnection, Path]]:
     with (
         _ONE_AT_A_TIME,
         tempfile.TemporaryDirectory(prefix="work-") as folder,
-        closing(_open(Path(folder))) as db,
+        closing(_open(str(Path(folder) / "work.duckdb"), Path(folder))) as db,
     ):
         yield db, Path(folder)
 
@@ -40,17 +40,17 @@ def reading_room() -> Iterator[tuple[duckdb.DuckDBPyConnection, Path]]:
     """A small database and a folder, to look into single files beside a plan that is going on."""
     with (
         tempfile.TemporaryDirectory(prefix="read-") as folder,
-        closing(_open(Path(folder), READING_LIMIT, "1")) as db,
+        closing(_open(":memory:", Path(folder), READING_LIMIT, "1")) as db,
     ):
         db.execute("SET preserve_insertion_order = true")
         yield db, Path(folder)
 
 
 def _open(
-    folder: Path, memory: str = MEMORY_LIMIT, threads: str = "2"
+    database: str, folder: Path, memory: str = MEMORY_LIMIT, threads: str = "2"
 ) -> duckdb.DuckDBPyConnection:
     return duckdb.connect(
-        str(folder / "work.duckdb"),
+        database,
         config={
             "memory_limit": memory,
             "threads": threads,

@@ -26,7 +26,14 @@ from shared.exports.handback import Handback
 from shared.exports.ledger import LedgerPointer
 from shared.exports.needs import Files, Records
 from shared.exports.person.erased import Whom, normal
-from shared.exports.places import held_blob, ledger_blob, ledger_folder, outcomes_table, run_folder
+from shared.exports.places import (
+    held_blob,
+    held_folder,
+    ledger_blob,
+    ledger_folder,
+    outcomes_table,
+    run_folder,
+)
 from shared.exports.plan.held import HeldPointer
 from shared.exports.run import Run
 from shared.exports.workroom import reading_room
@@ -66,7 +73,8 @@ class Purge:
         for pointer in list(self.ledgers.all()):
             found = self._ledger(pointer.key, whom)
             if pointer.key not in going:
-                found += self._older_ledgers(pointer.key, whom)
+                # The version that was current a moment ago says the same once more.
+                found = max(found, self._older_ledgers(pointer.key, whom))
             records += found
             if found:
                 exports.add(pointer.key)
@@ -123,19 +131,30 @@ class Purge:
             stored = self.held.read(key)
             if stored is None:
                 return 0
+            count = 0
             with self._looked_into(stored.value.blob, whom, "address") as found:
-                if found is None:
-                    return 0
-                blob = held_blob(account_id, audience_id, f"erased-{self.token()}")
-                self.files.upload(found.without(), blob)
-                try:
-                    self.held.replace(key, replace(stored.value, blob=blob), stored.etag)
-                except Changed:
-                    self.files.delete(blob)
-                    continue
-                self.files.delete(stored.value.blob)
-                return found.rows
+                if found is not None:
+                    blob = held_blob(account_id, audience_id, f"erased-{self.token()}")
+                    self.files.upload(found.without(), blob)
+                    try:
+                        self.held.replace(key, replace(stored.value, blob=blob), stored.etag)
+                    except Changed:
+                        self.files.delete(blob)
+                        continue
+                    count = found.rows
+            self._older_lists(key, whom)
+            return count
         raise _unsettled()
+
+    def _older_lists(self, key: str, whom: Whom) -> None:
+        """Lists that nobody reads any more; a run that reads one in this moment reads it anew."""
+        stored = self.held.read(key)
+        for name in list(self.files.names(held_folder(*key.split("/")))):
+            if stored is not None and name == stored.value.blob:
+                continue
+            with self._looked_into(name, whom, "address") as found:
+                if found is not None:
+                    self.files.delete(name)
 
     def _run(self, run: Run, whom: Whom) -> int:
         for name in list(self.files.names(f"{run_folder(run.id)}plan-")):
