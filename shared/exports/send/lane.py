@@ -12,7 +12,7 @@ import threading
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from shared.errors import ConfigError, ConnectorError, Disconnected, Refused, Unavailable
 from shared.exports.audience import CallCounts
@@ -31,13 +31,13 @@ from shared.exports.plan.plan import Plan
 from shared.exports.run import Reason, Run, RunStatus
 from shared.exports.send.aside import Aside
 from shared.exports.send.board import Board
-from shared.exports.send.pace import AccountPace
+from shared.exports.send.pace import AccountPace, Allowance
 from shared.exports.send.parcel import Parcel, Parcels
 from shared.exports.send.shift import Shift
 from shared.exports.send.slots import Slot, Slots
 from shared.exports.send.write import Result, Writer
 
-__all__ = ["Lanes", "lane_message"]
+__all__ = ["Lanes", "lane_message", "turned_away"]
 
 # A unit of work stays well under the function's time and under any platform's patience.
 SLICE_SECONDS = 240.0
@@ -48,6 +48,17 @@ PATIENCE = 20
 _LONGEST_PAUSE = 60.0
 _WAIT_FOR_SLOT = 4.0
 _WAIT_FOR_OTHERS = 10.0
+# Well within the watch's patience with a run that stands still, whatever the pause.
+_SAY_WAITING = timedelta(minutes=2)
+
+
+def turned_away(allowed: Allowance) -> float:
+    """In how many seconds a lane that got no slot comes again.
+
+    The more runs share an account, the longer: so their waiting lanes together ask no more often,
+    and whoever ends is followed soon all the same.
+    """
+    return min(_LONGEST_PAUSE, _WAIT_FOR_SLOT * allowed.runs)
 
 
 def lane_message(run_id: str, lane: int) -> dict[str, object]:
@@ -128,7 +139,8 @@ class Lanes:
             slot = self._slots.take(plan.account_id, allowed.slots, prefer=lane)
         if slot is None:
             self._meter.add(Metric.TURNED_AWAY, 1, account=plan.account_id)
-            return _Next(again=True, delay=_WAIT_FOR_SLOT)
+            self._say_waiting(run, lane)
+            return _Next(again=True, delay=turned_away(allowed))
         shift = Shift(run.id, run.export_id, plan.account_id, lane, allowed.slots, self._meter)
         with slot:
             began = self._clock()
@@ -137,6 +149,18 @@ class Lanes:
                 return self._work(run, plan, lane, slot, shift)
             finally:
                 shift.end(self._clock() - began)
+
+    def _say_waiting(self, run: Run, lane: int) -> None:
+        """A run whose turn has not come stands still for no fault: nobody need set it going."""
+        if lane > 0 or (run.moved_at and self._now() - run.moved_at < _SAY_WAITING):
+            return
+
+        def waits(current: Run) -> Run | None:
+            if current.status is not RunStatus.SENDING:
+                return None
+            return replace(current, moved_at=self._now())
+
+        update(self._runs, run.id, waits)
 
     def _work(self, run: Run, plan: Plan, lane: int, slot: Slot, shift: Shift) -> _Next:
         try:

@@ -38,10 +38,14 @@ class Pace:
 
 @dataclass(frozen=True)
 class Allowance:
-    """What a lane may do: use slots below `slots`, as lane of its run below `lanes`."""
+    """What a lane may do: use slots below `slots`, as lane of its run below `lanes`.
+
+    `runs` share the slots.
+    """
 
     slots: int
     lanes: int
+    runs: int = 1
 
 
 class AccountPace:
@@ -71,7 +75,8 @@ class AccountPace:
         if pace.guest_until is not None and now < pace.guest_until:
             limit = max(1, min(limit, self._connections - 1))
         # Rounded up: with three runs and ten slots, four lanes each try for ten slots.
-        return Allowance(limit, -(-limit // max(1, len(pace.runs))))
+        runs = max(1, len(pace.runs))
+        return Allowance(limit, -(-limit // runs), runs)
 
     def join(self, account_id: str, run_id: str, is_active: Callable[[str], bool]) -> None:
         """A run begins to send: from now on it shares the slots with those that still go on."""
