@@ -216,10 +216,16 @@ class App:
         """What can be exported; with names and sizes from the REST API where it is configured."""
         counts = _Counts(TableRecords(self.clients, "rowcounts", RowCount))
         exported = Catalogue(self.landing, self.settings.segments.root, counts)
+        api = self.customer_insights
+        return DescribedCatalogue(exported, api) if api else exported
+
+    @cached_property
+    def customer_insights(self) -> CustomerInsightsApi | None:
+        """The REST API of Customer Insights, where it is configured."""
         where = self.settings.customer_insights
         if not where.instance_id:
-            return exported
-        api = CustomerInsightsApi(
+            return None
+        return CustomerInsightsApi(
             where.api_url,
             where.instance_id,
             where.subscription_key,
@@ -227,7 +233,6 @@ class App:
             time.sleep,
             refused=self.export_users.refused,
         )
-        return DescribedCatalogue(exported, api)
 
     @cached_property
     def entra(self) -> Entra | None:
@@ -582,6 +587,7 @@ class App:
             sign_in_states=self._signed_states() if self.sign_in_door or self.entra else None,
             mailchimp_door=self.sign_in_door,
             entra_door=self.entra,
+            refresh_jobs=self.customer_insights.jobs if self.customer_insights else None,
             public_url=self.settings.public_url,
             max_profiles=self.settings.max_profiles,
         )

@@ -30,7 +30,7 @@ _CONNECT, _READ = 5, 30
 _MOST_BYTES = 16 * 1024 * 1024
 _TRIES = 3
 _LONGEST_WAIT = 10.0
-_INSTANCE = re.compile(r"[0-9a-fA-F-]{32,36}")
+_INSTANCE = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]{0,63}")
 
 
 @dataclass(frozen=True)

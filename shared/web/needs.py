@@ -29,6 +29,7 @@ __all__ = [
     "Catalogue",
     "Desk",
     "Receipt",
+    "RefreshJob",
     "SegmentInfo",
     "Sighting",
 ]
@@ -60,6 +61,21 @@ class AttributeInfo(Protocol):
     def semantic_type(self) -> str | None: ...
     @property
     def suggested_for(self) -> str | None: ...
+
+
+class RefreshJob(Protocol):
+    """A refresh of Customer Insights itself, as its REST API tells."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def operation(self) -> str: ...
+    @property
+    def kind(self) -> str: ...
+    @property
+    def status(self) -> str: ...
+    @property
+    def ended_at(self) -> datetime | None: ...
 
 
 class Catalogue(Protocol):
@@ -134,6 +150,7 @@ class Desk:
     retry: Callable[[str, str], Run]
     outcomes: Callable[[str, str | None], Iterator[OutcomeRow]]
     undo: Callable[[str, str], Run] | None = None
+    refresh_jobs: Callable[[], Sequence[RefreshJob]] | None = None
     search: Callable[[str], Sequence[Sighting]] | None = None
     erase: Callable[[str, bool, str], Receipt] | None = None
     export_removed: Callable[[str], object] = lambda _: None

@@ -70,6 +70,14 @@ class CustomerInsights:
                     "evaluationStatus": evaluated,
                 },
             ],
+            f"{INSTANCE}/manage/workflows/main/jobs": [
+                {
+                    "jobId": "j1",
+                    "jobSubmissionKind": "scheduled",
+                    "jobStatus": "running",
+                    "operationType": "all",
+                }
+            ],
             f"{INSTANCE}/manage/entities/Customer": {
                 "attributes": [
                     {
@@ -190,6 +198,11 @@ def test_an_export_user_is_added_asked_as_lost_and_added_again(
     attributes: Any = call(app, "GET", "/api/attributes?segment=Gold").json()
     [contact] = [one for one in attributes["value"] if one["name"] == "Contact"]
     assert contact["suggestedFor"] == "email"
+
+    jobs: Any = call(app, "GET", "/api/refresh-jobs").json()
+    assert [(one["id"], one["status"], one["endedAt"]) for one in jobs["value"]] == [
+        ("j1", "running", None)
+    ]
 
     insights.refuses = True  # the person lost their role: first the remembered token, then a new
     for _ in range(2):

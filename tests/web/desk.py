@@ -130,6 +130,15 @@ class FakeDoors:
         return CheckedGrant("us21", self._known[key].account, key)
 
 
+@dataclass(frozen=True)
+class FakeJob:
+    id: str
+    operation: str
+    kind: str
+    status: str
+    ended_at: datetime | None
+
+
 class FakeEntra:
     def authorize_url(self, state: str, redirect_uri: str) -> str:
         return f"https://entra.example.com/authorize?state={state}"
@@ -365,6 +374,7 @@ class World:
             sign_in_states=states,
             mailchimp_door=self.doors,
             entra_door=FakeEntra(),
+            refresh_jobs=lambda: [FakeJob("job-1", "all", "scheduled", "successful", NOW)],
             public_url="http://localhost:7071",
         )
         self.sit_at(replace(desk, **changes))

@@ -21,6 +21,18 @@ SCHEDULE = {
 PERSON = "ada@contoso.example"
 
 
+def test_the_refreshes_of_customer_insights_are_those_its_api_tells() -> None:
+    assert get(World(), "/api/refresh-jobs")["value"] == [
+        {
+            "id": "job-1",
+            "operation": "all",
+            "kind": "scheduled",
+            "status": "successful",
+            "endedAt": "2026-11-23T09:00:00.000Z",
+        }
+    ]
+
+
 def test_segments_and_attributes_are_those_of_the_catalogue() -> None:
     world = World()
     segment = get(world, "/api/segments")["value"][0]

@@ -31,6 +31,7 @@ INTERFACE = {
     ("GET", "/api/connections/{id}/audiences/{audienceId}/merge-fields"): CONTRIBUTOR,
     ("GET", "/api/segments"): VIEWER,
     ("GET", "/api/attributes"): VIEWER,
+    ("GET", "/api/refresh-jobs"): VIEWER,
     ("GET", "/api/exports"): VIEWER,
     ("POST", "/api/exports"): CONTRIBUTOR,
     ("GET", "/api/exports/{id}"): VIEWER,
@@ -118,11 +119,18 @@ def test_head_answers_as_get_without_the_body() -> None:
 
 
 def test_a_use_case_that_is_not_there_has_no_route() -> None:
-    world = World(undo=None, search=None, erase=None, sign_in_states=None, entra_door=None)
+    world = World(
+        undo=None,
+        search=None,
+        erase=None,
+        sign_in_states=None,
+        entra_door=None,
+        refresh_jobs=None,
+    )
     missing = {(r.method, r.template) for r in ROUTES} - {
         (r.method, r.template) for r in world.site.routes
     }
-    assert len(missing) == 8
+    assert len(missing) == 9
     for method, template in missing:
         path = template.replace("{id}", "some-id")
         assert call(world, method, path).status in (404, 405)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from shared.web.api.answers import listed
 from shared.web.call import Call
 from shared.web.http import Response
-from shared.web.models.catalogue import AttributeInfoView, SegmentInfoView
+from shared.web.models.catalogue import AttributeInfoView, RefreshJobView, SegmentInfoView
+from shared.web.needs import Desk
 from shared.web.principal import Role
 from shared.web.routes import Param, Route
 
@@ -24,7 +25,28 @@ def attributes(call: Call) -> Response:
     return listed([AttributeInfoView.model_validate(a) for a in found], call)
 
 
+def refresh_jobs(call: Call) -> Response:
+    """The refreshes that Customer Insights remembers, newest first as it lists them."""
+    asked = call.desk.refresh_jobs
+    found = asked() if asked is not None else ()
+    return listed([RefreshJobView.model_validate(job) for job in found], call)
+
+
+def _has_jobs(desk: Desk) -> bool:
+    return desk.refresh_jobs is not None
+
+
 ROUTES = (
+    Route(
+        "GET",
+        "/api/refresh-jobs",
+        Role.VIEWER,
+        refresh_jobs,
+        "List the refreshes of Customer Insights",
+        gives=RefreshJobView,
+        gives_list=True,
+        there=_has_jobs,
+    ),
     Route(
         "GET",
         "/api/segments",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from shared.web.models.base import Time, View
 
-__all__ = ["AttributeInfoView", "SegmentInfoView"]
+__all__ = ["AttributeInfoView", "RefreshJobView", "SegmentInfoView"]
 
 
 class SegmentInfoView(View):
@@ -15,6 +15,16 @@ class SegmentInfoView(View):
     member_count: int | None
     refreshed_at: Time | None
     complete: bool
+
+
+class RefreshJobView(View):
+    """A refresh that Customer Insights has made or is making; words as its REST API has them."""
+
+    id: str
+    operation: str
+    kind: str
+    status: str
+    ended_at: Time | None
 
 
 class AttributeInfoView(View):
