@@ -149,7 +149,7 @@ class Desk:
     confirm: Callable[[str, str], Run]
     retry: Callable[[str, str], Run]
     outcomes: Callable[[str, str | None], Iterator[OutcomeRow]]
-    undo: Callable[[str, str], Run] | None = None
+    undo: Callable[[str, str, bool], Run] | None = None
     refresh_jobs: Callable[[], Sequence[RefreshJob]] | None = None
     search: Callable[[str], Sequence[Sighting]] | None = None
     erase: Callable[[str, bool, str], Receipt] | None = None

@@ -228,6 +228,7 @@ def busy_house(world: World) -> dict[str, str]:
         "connections": "/connections",
         "connection": f"/connections/{connection}",
         "schedule": "/schedule",
+        "people": "/people",
         "audit": "/audit",
         "notFound": "/exports/none",
     }

@@ -313,8 +313,9 @@ class FakeRuns:
         self.run(run_id)
         return (row for row in self.rows if only in (None, row.outcome))
 
-    def undo(self, run_id: str, by: str) -> Run:
-        return self.start(self.run(run_id).export_id, Trigger.RETRY, Mode.EXPORT, by)
+    def undo(self, run_id: str, by: str, archive_created: bool) -> Run:
+        run = self.start(self.run(run_id).export_id, Trigger.ON_DEMAND, Mode.EXPORT, by)
+        return self.move(run.id, undo_of=run_id, archive_created=archive_created)
 
     def search(self, email: str) -> list[Sighting]:
         return self.people.get(email.lower(), [])

@@ -24,7 +24,7 @@ from shared.web.principal import Role
 from shared.web.routes import Route
 from tests.web.browser import Browser
 from tests.web.client import call, get, new_connection, new_export, send
-from tests.web.desk import KEY, NOW, World
+from tests.web.desk import KEY, NOW, Sighting, World
 
 
 def test_the_whole_way_from_nothing_to_a_run() -> None:
@@ -282,6 +282,29 @@ def test_the_audit_trail_has_its_page() -> None:
     assert "<code>leavers</code>" in ada.html
 
 
+def test_a_person_is_found_and_removed() -> None:
+    world = World()
+    world.runs.people["ada@contoso.example"] = [
+        Sighting("e1", "Weekly", ("VIP",), "unsubscribed", "kept", "unsubscribed", NOW)
+    ]
+    admin = Browser(world).open("/people").send(fields={"email": "ada@contoso.example"})
+    assert "Weekly" in admin.text
+    assert "has unsubscribed from the audience" in admin.text
+    admin.send("/people/erase")
+    assert admin.answer.status == 400
+    assert "Tick the box" in admin.text
+    assert world.runs.people
+    admin.send("/people/erase", {"sure": "on", "deleteInMailchimp": "on"})
+    assert "Receipt receipt-1" in admin.text
+    assert not world.runs.people
+    assert "contoso" not in admin.path
+    assert "contoso" not in str(admin.cookies)
+    assert Browser(world).open("/people").send(fields={"email": "x"}).answer.status == 400
+    without = World(search=None)
+    assert Browser(without).open("/people").answer.status == 404
+    assert "/people" not in Browser(without).open("/").html
+
+
 def test_a_page_speaks_the_language_that_was_chosen() -> None:
     world = World()
     new_export(world)
@@ -314,6 +337,7 @@ def test_no_page_leaves_a_text_out(language: str) -> None:
         "/runs/run-1",
         "/schedule",
         "/audit",
+        "/people",
     ):
         shown = Browser(world, language).open(path)
         assert shown.answer.status == 200, path

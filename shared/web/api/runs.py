@@ -9,7 +9,7 @@ from shared.exports.run import Run, RunStatus, Trigger
 from shared.web.api.answers import listed, page_of, shown
 from shared.web.call import Call
 from shared.web.http import Response
-from shared.web.models.runs import RunView, StartBody, run_view
+from shared.web.models.runs import RunView, StartBody, UndoBody, run_view
 from shared.web.needs import Desk
 from shared.web.outcomes_csv import outcomes_csv
 from shared.web.principal import Role
@@ -90,7 +90,9 @@ def undo(call: Call) -> Response:
     """Take back what a run did."""
     if call.desk.undo is None:
         raise HttpProblem(404, "notFound")
-    return _act(call, "run.undo", call.desk.undo)
+    archive = call.body_or(UndoBody()).archive_created
+    take_back = call.desk.undo
+    return _act(call, "run.undo", lambda run_id, by: take_back(run_id, by, archive))
 
 
 def _has_undo(desk: Desk) -> bool:
@@ -171,6 +173,8 @@ ROUTES = (
         Role.CONTRIBUTOR,
         undo,
         "Take back what a run did",
+        takes=UndoBody,
+        takes_optional=True,
         gives=RunView,
         status=202,
         there=_has_undo,

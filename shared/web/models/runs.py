@@ -6,13 +6,19 @@ from shared.exports.run import Finding, Mode, Reason, Run, RunStatus, Severity, 
 from shared.web.models.base import Body, Time, View
 from shared.web.texts import said
 
-__all__ = ["RunView", "StartBody", "run_view"]
+__all__ = ["RunView", "StartBody", "UndoBody", "run_view"]
 
 
 class StartBody(Body):
     """How to run an export."""
 
     mode: Mode = Mode.EXPORT
+
+
+class UndoBody(Body):
+    """How to take a run back: whether the people whom it created shall be archived."""
+
+    archive_created: bool = False
 
 
 class ReasonView(View):
@@ -103,6 +109,7 @@ class RunView(View):
     started_at: Time | None
     finished_at: Time | None
     retry_of: str | None
+    undo_of: str | None
     findings: tuple[FindingView, ...]
 
 

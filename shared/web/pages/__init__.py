@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from shared.web.needs import Desk
-from shared.web.pages import connections, export_form, exports, runs, settings, static
+from shared.web.pages import connections, export_form, exports, people, runs, settings, static
 from shared.web.routes import Route
 
 __all__ = ["PAGES", "pages_for"]
@@ -13,6 +13,7 @@ PAGES: tuple[Route, ...] = (
     *export_form.ROUTES,
     *connections.ROUTES,
     *runs.ROUTES,
+    *people.ROUTES,
     *settings.ROUTES,
     *static.ROUTES,
 )

@@ -65,6 +65,7 @@ def page(
         "done": text(call.language, done) if has(done) else "",
         **_words(call.language, _zone(call), call.desk.clock()),
         **_may(call.principal),
+        "has_people": call.desk.search is not None,
         **context,
     }
     body = _templates().get_template(template).render(shown)
