@@ -459,6 +459,7 @@ class App:
             owners=self.tag_owners,
             files=self.files,
             now=_now,
+            others=(self.refreshes.watches, self.timetable.dues),
         )
 
     @cached_property
@@ -626,11 +627,15 @@ class App:
 
     def run_all(self, requested_by: str) -> list[Run]:
         """Start every export whose schedule is on and that has a connection."""
-        return [
-            self.starter.start(stored.key, Trigger.ON_DEMAND, Mode.EXPORT, requested_by)
-            for stored in self.exports.all()
-            if stored.value.schedule.enabled and stored.value.connection_id
-        ]
+        started = []
+        for stored in self.exports.all():
+            if not (stored.value.schedule.enabled and stored.value.connection_id):
+                continue
+            # Whoever removes or detaches an export in this moment stops no other.
+            with suppress(NotFound, Conflict):
+                run = self.starter.start(stored.key, Trigger.ON_DEMAND, Mode.EXPORT, requested_by)
+                started.append(run)
+        return started
 
     def _landing_event(self, body: bytes) -> Announcement | None:
         """What a message says of a blob in the landing container, if it is about one."""

@@ -205,7 +205,8 @@ class Refreshes:
         self, export: Export, stored: Stored[RefreshWatch], view: View, decision: Decision
     ) -> None:
         if decision.step is Step.START and self._is_going(export.id):
-            delay = self.patience.quiet
+            waited = (self.now() - (decision.watch.opened_at or self.now())).total_seconds()
+            delay = min(max(self.patience.quiet, waited / 10), self.patience.slowest)
             next_at = self.now() + timedelta(seconds=delay)
             watch = replace(decision.watch, turn=decision.watch.turn + 1, next_at=next_at)
             decision = Decision(Step.WAIT, watch, delay)

@@ -7,9 +7,10 @@ started in the same moment writes afterwards, the sweep finds.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 
 from shared.exports.definition import Export
 from shared.exports.ledger import LedgerPointer
@@ -24,7 +25,10 @@ __all__ = ["Remains"]
 
 @dataclass(frozen=True)
 class Remains:
-    """Clears away what belonged to exports that are no more."""
+    """Clears away what belonged to exports that are no more.
+
+    `others` are kinds of records that have an export's id as their key.
+    """
 
     exports: Records[Export]
     runs: Records[Run]
@@ -33,6 +37,7 @@ class Remains:
     owners: Records[TagOwner]
     files: Files
     now: Callable[[], datetime]
+    others: Sequence[Records[Any]] = ()
 
     def clear(self, export_id: str) -> bool:
         """Clear away one export's remains; False while it exists or a run of it is going."""
@@ -48,6 +53,8 @@ class Remains:
         for owner in list(self.owners.all()):
             if owner.value.export_id == export_id:
                 self.owners.delete(owner.key, owner.etag)
+        for records in self.others:
+            records.delete(export_id)
         # The pointer goes last but one: while it is there, the sweep knows of the export.
         for name in list(self.files.names(ledger_folder(export_id))):
             self.files.delete(name)
