@@ -97,6 +97,7 @@ class InputError(ConnectorError):
     def __init__(self, message: str, *, code: str = "", where: str = "") -> None:
         super().__init__(message, code=code)
         self.where = where
+        self.values = {"where": where}
 
 
 class Unavailable(ConnectorError):
