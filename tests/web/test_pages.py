@@ -190,6 +190,20 @@ def test_a_run_that_waits_is_confirmed() -> None:
     assert "is being canceled" in ada.text
 
 
+def test_a_run_is_taken_back_after_saying_what_that_does() -> None:
+    world = World()
+    export = new_export(world)
+    finished(world, export, 1)
+    ada = Browser(world).open("/runs/run-1/undo")
+    assert "Nobody is subscribed or unsubscribed" in ada.text
+    assert "(7)" in ada.text
+    ada.send(fields={"archive": "on"})
+    taken_back = world.runs.kept["run-2"]
+    assert (taken_back.undo_of, taken_back.archive_created) == ("run-1", True)
+    assert 'href="/runs/run-1"' in ada.html
+    assert 'href="/runs/run-2/undo"' not in ada.html
+
+
 def test_a_preview_says_that_nothing_was_sent() -> None:
     world = World()
     export = new_export(world)

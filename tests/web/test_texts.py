@@ -1,12 +1,16 @@
 """What people read is complete in every language, and the code asks for nothing else."""
 
 import re
+from enum import StrEnum
 from pathlib import Path
 
 import pytest
 
 import shared
-from shared.exports.outcome import CODES
+from shared.connections.connection import ConnectionStatus, GrantKind
+from shared.exports.definition import Leavers, NewContactStatus, Repeat
+from shared.exports.outcome import CODES, Outcome
+from shared.exports.run import Mode, RunStatus, Severity, Trigger
 from shared.web.texts import LANGUAGES, catalogue, has, language_of, said, text
 
 SOURCE = Path(shared.__file__).parent
@@ -82,3 +86,28 @@ def test_every_code_of_a_run_is_told_in_every_language() -> None:
     assert len(codes) >= 10
     missing = {c for c in codes if not has(f"findings.{c}") and not has(f"errors.{c}")}
     assert not missing
+
+
+@pytest.mark.parametrize(
+    ("subject", "values"),
+    [
+        ("status", RunStatus),
+        ("trigger", Trigger),
+        ("mode", Mode),
+        ("severity", Severity),
+        ("outcome", Outcome),
+        ("connectionStatus", ConnectionStatus),
+        ("grant", GrantKind),
+        ("newStatus", NewContactStatus),
+        ("leavers", Leavers),
+        ("repeat", Repeat),
+    ],
+)
+def test_every_choice_has_its_word(subject: str, values: type[StrEnum]) -> None:
+    assert not {value for value in values if not has(f"pages.{subject}.{value}")}
+
+
+def test_every_recorded_action_has_its_word() -> None:
+    actions = written(r'"((?:connection|export|run|person|schedule)\.[a-zA-Z]+)"', "web")
+    assert len(actions) > 15
+    assert not {action for action in actions if not has(f"pages.action.{action}")}

@@ -15,6 +15,7 @@ from shared.web.api import runs as interface
 from shared.web.call import Call
 from shared.web.http import Response, redirect
 from shared.web.models.runs import run_view
+from shared.web.needs import Desk
 from shared.web.outcomes_csv import action_text, reason_text
 from shared.web.pages.forms import ask, form_of
 from shared.web.pages.render import page
@@ -116,9 +117,34 @@ def retry(call: Call) -> Response:
     return _act(call, interface.retry)
 
 
+def ask_undo(call: Call) -> Response:
+    """Say what taking back will and will not do."""
+    return _undo(call)
+
+
+def _undo(call: Call, message: str = "") -> Response:
+    run = call.desk.run(call.id)
+    stored = call.desk.exports.read(run.export_id)
+    return page(
+        call,
+        "undo.html",
+        status=409 if message else 200,
+        run=run,
+        export=stored.value if stored else None,
+        message=message,
+    )
+
+
 def undo(call: Call) -> Response:
     """Take back what a run did."""
-    return _act(call, interface.undo)
+    answer = ask(call, interface.undo, {"archiveCreated": form_of(call).has("archive")})
+    if answer.response is None:
+        return _undo(call, answer.message)
+    return redirect(f"/runs/{answer.response.headers['Location'].rpartition('/')[2]}")
+
+
+def _has_undo(desk: Desk) -> bool:
+    return desk.undo is not None
 
 
 _ONE = "/runs/{id}"
@@ -129,12 +155,21 @@ ROUTES = (
     Route("POST", f"{_ONE}/confirm", Role.CONTRIBUTOR, confirm, "Confirm", is_page=True),
     Route("POST", f"{_ONE}/retry", Role.CONTRIBUTOR, retry, "Try again", is_page=True),
     Route(
+        "GET",
+        f"{_ONE}/undo",
+        Role.CONTRIBUTOR,
+        ask_undo,
+        "Ask to take back",
+        is_page=True,
+        there=_has_undo,
+    ),
+    Route(
         "POST",
         f"{_ONE}/undo",
         Role.CONTRIBUTOR,
         undo,
         "Take back",
         is_page=True,
-        there=lambda desk: desk.undo is not None,
+        there=_has_undo,
     ),
 )
