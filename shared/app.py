@@ -68,6 +68,7 @@ from shared.segments.catalogue import Catalogue
 from shared.segments.container import LandingContainer
 from shared.segments.described import DescribedCatalogue
 from shared.segments.events import read_event
+from shared.segments.remembered import Remembered
 from shared.segments.rest import CustomerInsightsApi
 from shared.segments.source import BlobSegments
 from shared.settings import Settings, load
@@ -217,7 +218,7 @@ class App:
         counts = _Counts(TableRecords(self.clients, "rowcounts", RowCount))
         exported = Catalogue(self.landing, self.settings.segments.root, counts)
         api = self.customer_insights
-        return DescribedCatalogue(exported, api) if api else exported
+        return DescribedCatalogue(exported, Remembered(api, time.monotonic)) if api else exported
 
     @cached_property
     def customer_insights(self) -> CustomerInsightsApi | None:

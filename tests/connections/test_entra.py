@@ -74,6 +74,18 @@ def test_a_person_signs_in_and_is_known_by_who_and_when(
     assert list(pending.all()) == []
 
 
+def test_without_the_api_there_is_nothing_to_ask_for_but_who_it_is(
+    registration: AppRegistration, entra_server: Provider
+) -> None:
+    plain = Entra(dataclasses.replace(registration, scopes=()), MemoryRecords(), lambda: NOW)
+    url = plain.authorize_url(STATE, REDIRECT)
+    assert "api.ci.ai" not in url
+    back = entra_server.sign_in(url)
+    user, secret = plain.redeem(STATE, back["code"], REDIRECT)
+    assert user.object_id == "oid-of-kim"
+    assert plain.renew(secret).token
+
+
 def test_a_code_is_taken_once_and_only_for_its_own_way_out(
     entra: Entra, entra_server: Provider
 ) -> None:

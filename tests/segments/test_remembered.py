@@ -1,0 +1,49 @@
+"""The API is not asked at every page, and not waited for at every page when it is down."""
+
+from __future__ import annotations
+
+import pytest
+
+from shared.errors import Unavailable
+from shared.exports.source import Attribute
+from shared.segments.remembered import Remembered
+from shared.segments.rest import ApiSegment
+
+
+class Api:
+    def __init__(self) -> None:
+        self.asked = 0
+        self.down = False
+
+    def segments(self) -> list[ApiSegment]:
+        self.asked += 1
+        if self.down:
+            raise Unavailable("Customer Insights is down.")
+        return [ApiSegment("Gold", "Gold members", "active", self.asked, None, "")]
+
+    def attributes(self, entity: str = "Customer") -> list[Attribute]:
+        return [Attribute(entity)]
+
+
+def test_an_answer_is_remembered_for_a_while() -> None:
+    api, now = Api(), [0.0]
+    remembered = Remembered(api, lambda: now[0], 60)
+    counts = []
+    for at in (0, 30, 59, 60, 61):
+        now[0] = at
+        counts += [each.member_count for each in remembered.segments()]
+    assert counts == [1, 1, 1, 2, 2]
+    assert remembered.attributes("A") == [Attribute("A")]
+    assert remembered.attributes("B") == [Attribute("B")]
+
+
+def test_that_it_cannot_be_asked_is_remembered_too() -> None:
+    api, now = Api(), [0.0]
+    api.down = True
+    remembered = Remembered(api, lambda: now[0], 60)
+    for _ in range(3):
+        with pytest.raises(Unavailable):
+            remembered.segments()
+    assert api.asked == 1
+    api.down, now[0] = False, 60
+    assert remembered.segments()
