@@ -61,6 +61,7 @@ from shared.exports.stamped import StampedQueue
 from shared.exports.start import ActiveRun, Starter
 from shared.exports.tags import TagOwner
 from shared.exports.timetable import Due, Tick, Timetable
+from shared.exports.undo import Undo
 from shared.exports.watch import Watch
 from shared.mailchimp.connect import ApiKeyDoor, MailchimpSignIn
 from shared.mailchimp.gateway import MailchimpGateway
@@ -411,6 +412,11 @@ class App:
         )
 
     @cached_property
+    def undo(self) -> Undo:
+        """Takes runs back."""
+        return Undo(self.runs, self.ledgers, self.files, self.starter, self.plan_of)
+
+    @cached_property
     def report(self) -> Report:
         """Outcomes, row by row."""
         return Report(self.files)
@@ -584,6 +590,7 @@ class App:
             retry=self.control.retry,
             outcomes=self.report.rows,
             export_removed=self.remains.clear,
+            undo=self.undo.start,
             search=self.search.find,
             erase=self.eraser.erase,
             sign_in_states=self._signed_states() if self.sign_in_door or self.entra else None,

@@ -11,19 +11,37 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-__all__ = ["CHUNK_SIZE", "Chunk", "ChunkKind", "ChunkState", "chunk_key"]
+__all__ = [
+    "ARCHIVE_SIZE",
+    "ARCHIVE_TAG",
+    "CHUNK_SIZE",
+    "Chunk",
+    "ChunkKind",
+    "ChunkState",
+    "chunk_key",
+]
 
 # Mailchimp takes at most 500 members a call, for subscribing and for tags alike
 # (https://mailchimp.com/developer/marketing/api/lists/batch-subscribe-or-unsubscribe/).
 CHUNK_SIZE = 500
 
+# Archiving takes a call a person; in a plan it stands as the loss of a tag that cannot be, which
+# sorts behind all tags.
+ARCHIVE_SIZE = 50
+ARCHIVE_TAG = 1 << 62
+
 
 class ChunkKind(StrEnum):
-    """add: people not known to be in the audience. update: known ones. untag: leavers."""
+    """add: people not known to be in the audience. update: known ones. untag: leavers.
+
+    Of an undo only: restore (earlier values and tags, for people who are there) and archive.
+    """
 
     ADD = "add"
     UPDATE = "update"
     UNTAG = "untag"
+    RESTORE = "restore"
+    ARCHIVE = "archive"
 
 
 class ChunkState(StrEnum):

@@ -35,10 +35,13 @@ class LedgerPointer:
     """Which blob is the ledger of an export, and the run that wrote it.
 
     `settled` is the fingerprint of the source and the mapping when nothing is left to be sent
-    of them, else empty.
+    of them, else empty. `sent_by` is the newest run that sent something, and `before` the version
+    from before it (empty when there was none): what an undo goes back to.
     """
 
     blob: str
     run_id: str
     people: int = 0
     settled: str = ""
+    sent_by: str = ""
+    before: str = ""

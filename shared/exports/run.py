@@ -201,6 +201,8 @@ class Run:
     cancel_requested: bool = False
     confirmed: tuple[str, ...] = ()
     retry_of: str | None = None
+    undo_of: str | None = None
+    archive_created: bool = False
     # The `traceparent` of what started it; every message about it continues this trace.
     trace: str = ""
     # Its plan, chunks and outcomes are gone: the retention is over.

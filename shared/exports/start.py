@@ -73,6 +73,8 @@ class Starter:
         mode: Mode = Mode.EXPORT,
         requested_by: str = "",
         retry_of: str | None = None,
+        undo_of: str | None = None,
+        archive_created: bool = False,
     ) -> Run:
         """The run that is going, or a new one. Conflict when the export has no connection."""
         export = export_of(self._exports, export_id)
@@ -96,6 +98,8 @@ class Starter:
                 queued_at=now,
                 moved_at=now,
                 retry_of=retry_of,
+                undo_of=undo_of,
+                archive_created=archive_created,
                 trace=trace.parent if trace else "",
             )
             try:

@@ -28,7 +28,7 @@ from shared.exports.handback import Handback
 from shared.exports.keep import keep
 from shared.exports.ledger import LedgerPointer
 from shared.exports.needs import Files, Leases, Mailchimp, Queue, Records, update
-from shared.exports.outcome import Code
+from shared.exports.outcome import Code, Outcome
 from shared.exports.person.erased import Erased
 from shared.exports.person.leave_out import leave_out_of_results
 from shared.exports.places import SEND_LANES, ledger_blob, outcomes_table
@@ -190,9 +190,15 @@ class Finisher:
         self.files.upload(local, blob)
         row = db.execute("SELECT count(*) FROM next").fetchone()
         people = int(row[0]) if row else 0
-        pointer = LedgerPointer(blob, run.id, people, plan.settled if settled else "")
+        sent = _has_sent(db)
         while True:
             stored = self.ledgers.read(plan.export_id)
+            sent_by, before = run.id, plan.ledger or ""
+            if not sent:
+                sent_by = stored.value.sent_by if stored else ""
+                before = stored.value.before if stored else ""
+            mark = plan.settled if settled else ""
+            pointer = LedgerPointer(blob, run.id, people, mark, sent_by, before)
             try:
                 if stored is None:
                     self.ledgers.create(plan.export_id, pointer)
@@ -205,7 +211,7 @@ class Finisher:
         for name in list(
             self.files.names(ledger_blob(plan.export_id, "").removesuffix(".parquet"))
         ):
-            if name not in (plan.ledger, blob):
+            if name not in (plan.ledger, blob, before):
                 self.files.delete(name)
 
     def _close(
@@ -247,6 +253,16 @@ class Finisher:
             )
 
         run_finished(update(self.runs, run.id, close).value)
+
+
+def _has_sent(db: DuckDBPyConnection) -> bool:
+    """Whether anything of this run has reached Mailchimp."""
+    row = db.execute(
+        "SELECT (SELECT count(*) FROM results "
+        f"WHERE outcome IN ('{Outcome.CREATED}', '{Outcome.UPDATED}')) "
+        "+ (SELECT count(*) FROM losses WHERE removed)"
+    ).fetchone()
+    return bool(row and row[0])
 
 
 def _is_settled(run: Run, chunks: list[Chunk]) -> bool:

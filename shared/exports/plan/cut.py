@@ -13,7 +13,14 @@ from pathlib import Path
 
 from duckdb import DuckDBPyConnection
 
-from shared.exports.chunk import CHUNK_SIZE, Chunk, ChunkKind, ChunkState
+from shared.exports.chunk import (
+    ARCHIVE_SIZE,
+    ARCHIVE_TAG,
+    CHUNK_SIZE,
+    Chunk,
+    ChunkKind,
+    ChunkState,
+)
 
 __all__ = ["CutFiles", "cut"]
 
@@ -30,10 +37,13 @@ class CutFiles:
     lines: Path
 
 
-def cut(db: DuckDBPyConnection, folder: Path, hold_removals: bool) -> tuple[CutFiles, list[Chunk]]:
+def cut(
+    db: DuckDBPyConnection, folder: Path, hold_removals: bool, *, restore: bool = False
+) -> tuple[CutFiles, list[Chunk]]:
     """Write the files of the plan and say where each chunk begins.
 
-    With `hold_removals` the leavers' chunks wait for a person's confirmation.
+    With `hold_removals` the leavers' chunks wait for a person's confirmation; with `restore`
+    (an undo) updates never add anyone.
     """
     files = CutFiles(folder / "changes.parquet", folder / "rows.parquet", folder / "lines.jsonl")
     # In the order of the lines, so that a line's number is the row's own.
@@ -62,13 +72,13 @@ def cut(db: DuckDBPyConnection, folder: Path, hold_removals: bool) -> tuple[CutF
         f"TO '{_quoted(files.rows)}' {_ZSTD}"
     )
     groups: list[tuple[ChunkKind, int | None, int]] = [
-        (ChunkKind(kind), None, people)
+        (ChunkKind.RESTORE if restore else ChunkKind(kind), None, people)
         for kind, people in db.execute(
             "SELECT kind, count(*) FROM sends GROUP BY kind ORDER BY kind"
         ).fetchall()
     ]
     groups += [
-        (ChunkKind.UNTAG, tag, people)
+        (ChunkKind.ARCHIVE if tag == ARCHIVE_TAG else ChunkKind.UNTAG, tag, people)
         for tag, people in db.execute(
             "SELECT tag_id, count(*) FROM losses GROUP BY tag_id ORDER BY tag_id"
         ).fetchall()
@@ -91,7 +101,8 @@ def _chunks(
             held = hold_removals and kind is ChunkKind.UNTAG
             left = people
             while left > 0:
-                size = min(CHUNK_SIZE, left)
+                most = ARCHIVE_SIZE if kind is ChunkKind.ARCHIVE else CHUNK_SIZE
+                size = min(most, left)
                 length = sum(len(file.readline()) for _ in range(size))
                 yield Chunk(
                     number=number,

@@ -9,16 +9,21 @@ from __future__ import annotations
 import hashlib
 import json
 
-from shared.exports.definition import Export
+from shared.exports.definition import Export, Mapping
 from shared.exports.merge_fields import chosen_fields
 from shared.exports.source import Snapshot
 
-__all__ = ["mapping_mark", "settled_mark"]
+__all__ = ["fields_mark", "mapping_mark", "settled_mark"]
 
 
 def mapping_mark(export: Export) -> str:
     """A fingerprint of the mapping: where it changes, every row is sent again."""
-    fields = [(c.attribute, c.tag.upper()) for c in chosen_fields(export.mapping)]
+    return fields_mark(export.mapping)
+
+
+def fields_mark(mapping: Mapping) -> str:
+    """The same of a mapping alone."""
+    fields = [(c.attribute, c.tag.upper()) for c in chosen_fields(mapping)]
     return hashlib.sha256(json.dumps(fields).encode()).hexdigest()
 
 

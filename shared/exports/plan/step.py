@@ -57,6 +57,7 @@ from shared.exports.plan.plan import Plan, PlannedTag, plan_from_json, plan_to_j
 from shared.exports.plan.prepare import Prepared, create_fields, prepare, status_for_new
 from shared.exports.plan.present import find_present, is_worth_asking
 from shared.exports.plan.settled import mapping_mark, settled_mark
+from shared.exports.plan.take_back import take_back
 from shared.exports.run import (
     REMOVAL_GUARD,
     CallTotals,
@@ -76,6 +77,7 @@ from shared.exports.send.lane import lane_message
 from shared.exports.source import Attribute, Snapshot
 from shared.exports.start import export_of
 from shared.exports.tags import TAG_EXISTS, TagOwner, prepare_tags, same_name
+from shared.exports.undo import undoable
 from shared.exports.workroom import workroom
 
 __all__ = ["Planner"]
@@ -190,6 +192,8 @@ class Planner:
             msg = "The export has no connection."
             raise Conflict(msg, code="noConnection")
         account_id = self.account_of(connection_id)
+        if run.undo_of is not None:
+            return self._take_back(run, run.undo_of, export, account_id)
         snapshot = self.source.snapshot([choice.name for choice in export.segments])
         pointer = self.ledgers.read(export.id)
         settled = settled_mark(export, snapshot)
@@ -214,6 +218,31 @@ class Planner:
                 settled,
                 db,
                 scratch,
+            )
+
+    def _take_back(self, run: Run, undone: str, export: Export, account_id: str) -> Plan:
+        stored = self.ledgers.read(export.id)
+        pointer = undoable(undone, stored.value if stored else None, self.files)
+        plan = self._written(undone)
+        if plan is None:
+            msg = "The plan of the run is not kept any more."
+            raise Conflict(msg, code="undoTooOld")
+        with workroom() as (db, scratch):
+            return self._write_down(
+                *take_back(
+                    run,
+                    export,
+                    account_id,
+                    plan,
+                    pointer,
+                    db,
+                    scratch,
+                    files=self.files,
+                    guests=self.guests,
+                    held=self.held,
+                    now=self.now,
+                    token=self.token,
+                )
             )
 
     def _work_out(

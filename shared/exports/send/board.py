@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from shared.errors import Changed
-from shared.exports.chunk import Chunk, ChunkKind, ChunkState
+from shared.exports.chunk import Chunk, ChunkState
 from shared.exports.needs import Records, Stored
 from shared.exports.send.slots import Slot, Slots
 
@@ -102,8 +102,8 @@ class Board:
     def _free(self) -> list[Stored[Chunk]]:
         alive: dict[tuple[int, str], bool] = {}
         free = [s for s in self._chunks.all(self._run_id) if self._is_free(s.value, alive)]
-        people = [s for s in free if s.value.kind is not ChunkKind.UNTAG]
-        leavers = [s for s in free if s.value.kind is ChunkKind.UNTAG]
+        people = [s for s in free if s.value.tag_id is None]
+        leavers = [s for s in free if s.value.tag_id is not None]
         # Every process begins somewhere else, so that they rarely reach for the same chunk.
         if people:
             turn = self._turn(len(people))

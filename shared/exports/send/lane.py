@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 
 from shared.errors import ConfigError, ConnectorError, Disconnected, Refused, Unavailable
 from shared.exports.audience import CallCounts
-from shared.exports.chunk import Chunk
+from shared.exports.chunk import Chunk, ChunkKind
 from shared.exports.metrics import NOBODY, Meter, Metric
 from shared.exports.needs import (
     Files,
@@ -266,6 +266,8 @@ class Lanes:
     ) -> list[Result]:
         chunk = parcel.chunk
         writer = Writer(session, plan.audience_id, plan.status, run.sending_at or self._now())
+        if chunk.kind is ChunkKind.ARCHIVE:
+            return writer.archive(parcel.leavers)
         if chunk.tag_id is not None:
             return writer.untag(chunk.tag_id, parcel.leavers)
         return writer.write(chunk.kind, parcel.people, doubt=chunk.attempts > 1)

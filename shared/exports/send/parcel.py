@@ -53,10 +53,10 @@ class Parcels:
         """Read the people of a claimed chunk and convert their values."""
         chunk = claimed.value
         lines = self.files.read(self.plan.lines, chunk.start, chunk.length).splitlines()
-        if chunk.kind is ChunkKind.UNTAG:
+        if chunk.kind in (ChunkKind.UNTAG, ChunkKind.ARCHIVE):
             return Parcel(claimed, leavers=tuple(json.loads(line) for line in lines))
         convert = Converter(self.plan.mapping, self.plan.attributes, self.plan.merge_fields)
-        clear = chunk.kind is ChunkKind.UPDATE
+        clear = chunk.kind in (ChunkKind.UPDATE, ChunkKind.RESTORE)
         return Parcel(claimed, tuple(self._person(line, convert, clear) for line in lines))
 
     def sign(self, parcel: Parcel, results: Sequence[Result], calls: CallCounts) -> None:

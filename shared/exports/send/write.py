@@ -91,7 +91,10 @@ class Writer:
         `doubt` tells that an earlier, unfinished try may have been applied. Unavailable,
         Disconnected and Refused concern the whole chunk: nothing is known of its people.
         """
-        by_address = self._add(people, doubt) if kind is ChunkKind.ADD else self._update(people)
+        if kind is ChunkKind.ADD:
+            by_address = self._add(people, doubt)
+        else:
+            by_address = self._update(people, only=kind is ChunkKind.RESTORE)
         return [_with_dropped(by_address[person.address], person) for person in people]
 
     def untag(self, tag_id: int, addresses: Sequence[str]) -> list[Result]:
@@ -104,6 +107,24 @@ class Writer:
 
         done = self._halving(addresses, call, lambda address: address)
         return [done[address] for address in addresses]
+
+    def archive(self, addresses: Sequence[str]) -> list[Result]:
+        """Archive people one by one. Whom Mailchimp does not let be archived stays."""
+        results = []
+        for address in addresses:
+            try:
+                self._session.archive(self._audience, address)
+            except Disconnected:
+                raise
+            except Refused as refused:
+                # An earlier try, whose answer or chunk was lost, may have done it.
+                if self._session.status_of(self._audience, address) == "archived":
+                    results.append(Result(Outcome.REMOVED))
+                else:
+                    results.append(Result(Outcome.REJECTED, refused.code or Code.REFUSED))
+            else:
+                results.append(Result(Outcome.REMOVED))
+        return results
 
     def _add(self, people: Sequence[Person], doubt: bool) -> dict[str, Result]:
         retried = self._session.calls.retried
@@ -124,8 +145,11 @@ class Writer:
                 results[address] = result
         return results
 
-    def _update(self, people: Sequence[Person]) -> dict[str, Result]:
+    def _update(self, people: Sequence[Person], *, only: bool = False) -> dict[str, Result]:
+        """Write people who are there. With `only`, whoever is not there any more is not added."""
         results = self._halving(people, lambda part: self._call(part, None, update=True), _address)
+        if only:
+            return results
         absent = [p for p in people if results[p.address].code in _PERHAPS_ABSENT]
         if absent:
             # Deleted in Mailchimp since: they are new people again, or it says why they cannot be.

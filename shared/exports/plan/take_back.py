@@ -1,0 +1,135 @@
+"""The plan of an undo: read what the run left, look at the audience, rewind, cut.
+
+Nothing is read from Customer Insights, and nobody is ever added to the audience.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+
+from duckdb import DuckDBPyConnection
+
+from shared.errors import Conflict
+from shared.exports.audience import CallCounts, Tag
+from shared.exports.chunk import Chunk
+from shared.exports.definition import Export
+from shared.exports.ledger import LEDGER_COLUMNS, LedgerPointer
+from shared.exports.needs import Files, Records
+from shared.exports.places import outcomes_table, plan_folder
+from shared.exports.plan.compare import load_ledger
+from shared.exports.plan.cut import CutFiles, cut
+from shared.exports.plan.held import HeldPointer, read_held
+from shared.exports.plan.plan import Plan, PlannedTag
+from shared.exports.plan.settled import fields_mark
+from shared.exports.plan.undo import Rewind, not_taken_back, rewind, rewind_counts
+from shared.exports.run import CallTotals, Finding, Run, Severity
+from shared.exports.send.guest import Guests
+
+__all__ = ["take_back"]
+
+
+def take_back(
+    run: Run,
+    export: Export,
+    account_id: str,
+    undone: Plan,
+    pointer: LedgerPointer,
+    db: DuckDBPyConnection,
+    scratch: Path,
+    *,
+    files: Files,
+    guests: Guests,
+    held: Records[HeldPointer],
+    now: Callable[[], datetime],
+    token: Callable[[], str],
+) -> tuple[Plan, CutFiles, list[Chunk]]:
+    """The plan of `run`, which undoes the run of the plan `undone`, with its files and chunks.
+
+    `pointer` is the ledger as it is (undo.py has checked it).
+    """
+    if account_id != undone.account_id or not export.connection_id:
+        message = "The export uses another Mailchimp account since the run that is to be undone."
+        raise Conflict(message, code="undoOtherAccount")
+    with guests.session(export.connection_id, account_id) as session:
+        session.audience(undone.audience_id)  # says so when it is gone
+        there = {tag.id: tag for tag in session.tags(undone.audience_id)}
+        read_held(
+            db,
+            session,
+            held,
+            files,
+            account_id,
+            undone.audience_id,
+            f"{run.id}-{token()}",
+            now(),
+            scratch,
+        )
+        calls: CallCounts = session.calls
+    _load(db, run, pointer, files, scratch)
+    rewind(db, Rewind(fields_mark(undone.mapping), list(there), run.archive_created))
+    cut_files, chunks = cut(db, scratch, hold_removals=False, restore=True)
+    findings = not_taken_back(db, run.archive_created)
+    if export.schedule.enabled:
+        message = (
+            "The export runs by itself and sends everything again. Change its segments or switch "
+            "its schedule off first."
+        )
+        findings.append(Finding(Severity.WARNING, "undoRunsAgain", message))
+    plan = Plan(
+        run_id=run.id,
+        export_id=export.id,
+        connection_id=export.connection_id,
+        account_id=account_id,
+        audience_id=undone.audience_id,
+        folder=plan_folder(run.id, token()),
+        status=undone.status,
+        mapping=undone.mapping,
+        attributes=undone.attributes,
+        merge_fields=undone.merge_fields,
+        tags=_tags(db, undone, there),
+        tagsets=_tagsets(db, there),
+        counts=rewind_counts(db),
+        people_to_send=sum(c.people for c in chunks if c.tag_id is None),
+        removals=sum(c.people for c in chunks if c.tag_id is not None),
+        chunks=len(chunks),
+        ledger=pointer.blob,
+        findings=tuple(findings),
+        calls=CallTotals(calls.write, calls.read, calls.throttled, calls.retried),
+    )
+    return plan, cut_files, chunks
+
+
+def _load(
+    db: DuckDBPyConnection, run: Run, pointer: LedgerPointer, files: Files, scratch: Path
+) -> None:
+    """Tables `ledger`, `before` and `outcomes`."""
+    local = scratch / "loaded.parquet"
+    files.download(pointer.blob, local)
+    load_ledger(db, str(local))
+    db.execute(f"CREATE OR REPLACE TABLE before ({LEDGER_COLUMNS})")
+    if pointer.before:
+        files.download(pointer.before, local)
+        db.execute("INSERT INTO before BY NAME SELECT * FROM read_parquet(?)", [str(local)])
+    files.download(outcomes_table(run.undo_of or ""), local)
+    db.execute("CREATE OR REPLACE TABLE outcomes AS SELECT * FROM read_parquet(?)", [str(local)])
+
+
+def _tags(db: DuckDBPyConnection, undone: Plan, there: dict[int, Tag]) -> tuple[PlannedTag, ...]:
+    """The run's tags that are still there, with how many people carried them before."""
+    carried = dict(
+        db.execute(
+            "SELECT tag, count(*) FROM (SELECT unnest(tags) AS tag FROM before) GROUP BY tag"
+        ).fetchall()
+    )
+    return tuple(
+        PlannedTag(tag.segment, there[tag.tag_id].name, tag.tag_id, carried.get(tag.tag_id, 0))
+        for tag in undone.tags
+        if tag.tag_id in there
+    )
+
+
+def _tagsets(db: DuckDBPyConnection, there: dict[int, Tag]) -> tuple[tuple[str, ...], ...]:
+    rows = db.execute("SELECT tags FROM tagsets ORDER BY tagset").fetchall()
+    return tuple(tuple(there[tag].name for tag in tags) for (tags,) in rows)
