@@ -512,6 +512,7 @@ class App:
             starter=self.starter,
             source=self.source,
             queue=self.queue,
+            planned=self._planned_mark,
             read_event=self._landing_event,
             model_etag=self._landing_etag,
             now=_now,
@@ -644,6 +645,13 @@ class App:
                 run = self.starter.start(stored.key, Trigger.ON_DEMAND, Mode.EXPORT, requested_by)
                 started.append(run)
         return started
+
+    def _planned_mark(self, run_id: str) -> str | None:
+        """The fingerprint of the source that a run has read, None before it has a plan."""
+        try:
+            return self.plan_of(run_id).settled
+        except NotFound:
+            return None
 
     def _landing_event(self, body: bytes) -> Announcement | None:
         """What a message says of a blob in the landing container, if it is about one."""

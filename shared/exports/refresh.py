@@ -68,6 +68,7 @@ class Announcement(Protocol):
 class Refreshes:
     """Starts exports when a refresh is complete.
 
+    `planned` gives the source's fingerprint in a run's plan (settled_mark), None without a plan;
     `read_event` gives None for a message that is none about our container; `model_etag` the ETag
     that a `model.json` has now, None when it is gone.
     """
@@ -80,6 +81,7 @@ class Refreshes:
     starter: Starter
     source: SegmentSource
     queue: Queue
+    planned: Callable[[str], str | None]
     read_event: Callable[[bytes], Announcement | None]
     model_etag: Callable[[str], str | None]
     now: Callable[[], datetime]
@@ -187,17 +189,35 @@ class Refreshes:
         except (ConfigError, InputError) as error:
             return View(Kind.FAULT, message=error.message)
         view = view_of(watch, snapshot, models)
-        exported = self._is_exported(export, settled_mark(export, snapshot), watch)
-        return replace(view, exported=exported)
+        mark = settled_mark(export, snapshot)
+        return replace(view, exported=self._has_had_its_run(export, mark, watch))
 
-    def _is_exported(self, export: Export, mark: str, watch: RefreshWatch) -> bool:
-        """Whether a run that was started after the announced write has sent all of this."""
+    def _has_had_its_run(self, export: Export, mark: str, watch: RefreshWatch) -> bool:
+        """Whether a run that began after the announced write has read just this.
+
+        It does not matter how it ended: one that was canceled, or waits for a person's yes, must
+        not be replaced by the very refresh that it has read.
+        """
+        active = self.active.read(export.id)
         pointer = self.ledgers.read(export.id)
+        newest = self._run_since(active.value.run.id, watch) if active else None
+        if newest is not None and newest.mode is not Mode.PREVIEW and not newest.is_active:
+            planned = self.planned(newest.id)
+            if planned == mark:
+                return True
+            if planned is None and newest.status is RunStatus.AWAITING_CONFIRMATION:
+                return True  # it asks before it plans, and reads anew after the yes
         if pointer is None or pointer.value.settled != mark:
             return False
-        run = self.runs.read(pointer.value.run_id)
-        began = run.value.started_at if run else None
-        return began is not None and watch.written_at is not None and began >= watch.written_at
+        return self._run_since(pointer.value.run_id, watch) is not None
+
+    def _run_since(self, run_id: str, watch: RefreshWatch) -> Run | None:
+        """The run, when it began after the announced write."""
+        stored = self.runs.read(run_id)
+        began = stored.value.started_at if stored else None
+        if stored is None or began is None or watch.written_at is None:
+            return None
+        return stored.value if began >= watch.written_at else None
 
     # --- deciding --------------------------------------------------------------------------
 

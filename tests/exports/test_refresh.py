@@ -77,6 +77,7 @@ class World:
             starter=Starter(self.exports, self.runs, self.active, self, self.clock, self._entropy),
             source=self,  # type: ignore[arg-type]
             queue=self,
+            planned=lambda run_id: self._planned.get(run_id),
             read_event=self._announced.get,
             model_etag=self.blobs.get,
             now=self.clock,
@@ -340,6 +341,31 @@ def test_a_run_by_hand_after_the_refresh_leaves_nothing_to_do(world: World) -> N
     world.refreshes.starter.start("e1", Trigger.ON_DEMAND)
     world.wait(600)
     assert [run.trigger for run in world.made()] == [Trigger.ON_DEMAND]
+
+
+def test_a_run_that_waits_for_a_yes_is_not_replaced_by_the_refresh_it_has_read(
+    world: World,
+) -> None:
+    world.tell(refresh(world))
+    world.wait(1)
+    asked = world.refreshes.starter.start("e1", Trigger.ON_DEMAND)
+    world.wait(5)
+    waiting = replace(world.made()[0], status=RunStatus.AWAITING_CONFIRMATION)
+    world.runs.keep(asked.id, waiting)
+    world.wait(300)
+    assert world.outcomes() == ["awaitingConfirmation"]
+    world.tell(refresh(world, 7))
+    world.wait(300)
+    assert world.outcomes() == ["superseded", "successful"]
+
+
+def test_a_run_that_was_canceled_is_not_started_again_by_the_same_refresh(world: World) -> None:
+    world.tell(refresh(world))
+    world.wait(20)
+    canceled = replace(world.made()[0], status=RunStatus.CANCELED, finished_at=world.now)
+    world.runs.keep(canceled.id, canceled)
+    world.wait(300)
+    assert world.outcomes() == ["canceled"]
 
 
 def test_a_preview_that_is_queued_takes_nothing_along(world: World) -> None:
