@@ -281,7 +281,8 @@ class Refreshes:
         run = self.runs.read(active.value.run.id) if active else None
         if run is None or not run.value.is_active:
             return False
-        return run.value.status is not RunStatus.QUEUED or run.value.mode is Mode.PREVIEW
+        exports = run.value.mode is not Mode.PREVIEW and run.value.undo_of is None
+        return run.value.status is not RunStatus.QUEUED or not exports
 
     def _say_missing(self, export: Export, watch: RefreshWatch, view: View) -> None:
         now, begun = self.now(), watch.opened_at or self.now()

@@ -169,7 +169,7 @@ class World:
     def _plan(self, run: Run) -> None:
         export = self.exports.kept[run.export_id].value
         mark = settled_mark(export, self.snapshot([c.name for c in export.segments]))
-        self._planned[run.id] = mark
+        self._planned[run.id] = "" if run.undo_of else mark
         began = run.queued_at
         assert began is not None
 
@@ -374,6 +374,17 @@ def test_a_preview_that_is_queued_takes_nothing_along(world: World) -> None:
     world.refreshes.starter.start("e1", Trigger.ON_DEMAND, Mode.PREVIEW)
     world.wait(600)
     assert [run.mode for run in world.made()] == [Mode.PREVIEW, Mode.EXPORT]
+
+
+def test_a_run_that_takes_another_back_takes_no_refresh_along(world: World) -> None:
+    world.tell(refresh(world))
+    world.wait(300)
+    world.tell(refresh(world, 7))
+    world.wait(11)
+    undone = world.made()[0].id
+    world.refreshes.starter.start("e1", Trigger.ON_DEMAND, undo_of=undone)
+    world.wait(600)
+    assert [run.undo_of for run in world.made()] == [None, undone, None]
 
 
 def test_a_file_that_never_comes_is_said_after_a_while(
