@@ -226,8 +226,30 @@ def accounted_for(run: Mapping[str, Any], repeated: int) -> bool:
     return counts["sourceRows"] == sum(counts[name] for name in named) + repeated
 
 
-def impatient_app(folder: Path) -> Path:
-    """The app with a host.json that looks into its queues more often and retries sooner."""
+_APP = """import logging
+from importlib.util import module_from_spec, spec_from_file_location
+
+from shared.exports import keep
+
+keep.LEASE_SECONDS = {lease_seconds}
+keep._RENEW_SECONDS = {lease_seconds} / 3
+if {debug}:
+    logging.getLogger().setLevel(logging.DEBUG)
+    for name in list(logging.Logger.manager.loggerDict):
+        logging.getLogger(name).setLevel(logging.DEBUG)
+spec = spec_from_file_location("the_app", {path!r})
+module = module_from_spec(spec)
+spec.loader.exec_module(module)
+app = module.app
+"""
+
+
+def impatient_app(folder: Path, *, lease_seconds: int = 30, debug: bool = False) -> Path:
+    """The app with a host.json that looks into its queues more often and retries sooner.
+
+    `lease_seconds`: how long the leases of a killed process live on (15 is Azure's least).
+    `debug`: everything that can be logged is logged.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     host = json.loads((ROOT / "host.json").read_text("utf-8"))
     host["extensions"]["queues"] |= {
@@ -235,9 +257,9 @@ def impatient_app(folder: Path) -> Path:
         "visibilityTimeout": "00:00:01",
     }
     (folder / "host.json").write_text(json.dumps(host), "utf-8")
-    link = folder / "function_app.py"
-    if not link.exists():
-        link.symlink_to(ROOT / "function_app.py")
+    path = str(ROOT / "function_app.py")
+    program = _APP.format(lease_seconds=lease_seconds, debug=debug, path=path)
+    (folder / "function_app.py").write_text(program, "utf-8")
     return folder
 
 
@@ -256,14 +278,13 @@ def settings_for(storage: str, box: Sandbox, **more: str) -> dict[str, str]:
 
 @contextmanager
 def open_house(
-    storage: str, box: Sandbox, folder: Path, options: Iterable[str] = (), **settings: str
+    storage: str, box: Sandbox, folder: Path, *, debug: bool = False, **settings: str
 ) -> Iterator[House]:
     """The app as a process, for the length of a `with` block."""
     app = start_app(
         settings_for(storage, box, **settings),
-        app_dir=impatient_app(folder / "app"),
+        app_dir=impatient_app(folder / "app", debug=debug),
         log=folder / "app.log",
-        options=list(options),
     )
     with running(app):
         yield House(storage, app, box)

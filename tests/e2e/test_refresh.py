@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 from azure.storage.blob import ContainerClient
 
-from devhost.processes import ROOT, running, start_azurite
+from devhost.processes import ROOT, running, start_app, start_azurite
 from sandbox.mailchimp.box import Sandbox
 from sandbox.mailchimp.faults import Fault
-from tests.e2e.house import House, Place, open_house
+from tests.e2e.house import House, Place, impatient_app, settings_for
 
 SEGMENTS = "segments"
 SECONDS = 90.0
@@ -46,10 +46,14 @@ def refreshed(mailchimp: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> I
         ContainerClient.from_connection_string(
             azurite.connection_string, SEGMENTS
         ).create_container()
-        with open_house(
-            azurite.connection_string, mailchimp, folder, options=["--blob-events"]
-        ) as opened:
-            yield opened
+        app = start_app(
+            settings_for(azurite.connection_string, mailchimp),
+            app_dir=impatient_app(folder / "app"),
+            log=folder / "app.log",
+            options=["--blob-events"],
+        )
+        with running(app):
+            yield House(azurite.connection_string, app, mailchimp)
 
 
 @dataclass

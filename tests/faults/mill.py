@@ -1,0 +1,345 @@
+"""The app's heart in one thread: real wiring, a Mailchimp over HTTP, storage that can be cut off.
+
+Messages are delivered one after the other; time moves only when nothing is due. A process that is
+killed is followed by a new one, which finds what storage holds, and its leases run out.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+from duckdb import DuckDBPyConnection
+
+import shared.app
+from sandbox import samples
+from sandbox.mailchimp.box import AudienceView, Sandbox
+from sandbox.persons import COLUMNS
+from sandbox.samples import Sample
+from shared.connections.connection import Connection, ConnectionStatus, Consent, Grant, GrantKind
+from shared.errors import ConnectorError
+from shared.exports.definition import (
+    AttributeMapping,
+    Export,
+    FieldToCreate,
+    Mapping,
+    Schedule,
+    SegmentChoice,
+)
+from shared.exports.handback import Handback
+from shared.exports.messages import lane_of, run_of
+from shared.exports.places import PLAN_RUNS, outcomes_table
+from shared.exports.plan import cut
+from shared.exports.run import Run, RunStatus
+from shared.exports.source import Attribute, SegmentSnapshot, Snapshot, UnreadableRow
+from shared.mailchimp.gateway import MailchimpGateway
+from shared.mailchimp.transport import Patience
+from shared.settings import load
+from tests.e2e.house import Held, audience_as_is
+from tests.exports.fakes import (
+    Clock,
+    Killed,
+    MemoryFiles,
+    MemoryLeases,
+    MemoryQueue,
+    MemoryRecords,
+    Message,
+    Store,
+    Wire,
+)
+
+CONNECTION = "c1"
+EXPORT = "e1"
+CHUNK = 7
+_MOST_DELIVERIES = 5
+_LEASES_RUN_OUT = 61.0
+_WATCH_AFTER = 301.0
+
+MAPPING = Mapping(
+    "EMail",
+    "FirstName",
+    "LastName",
+    (AttributeMapping("RewardPoints", "POINTS", FieldToCreate("Points", "number")),),
+)
+
+
+class SampleSource:
+    """Segments straight from a sample, without files."""
+
+    sample: Sample
+
+    def snapshot(self, segments: Sequence[str]) -> Snapshot:
+        attributes = tuple(Attribute(name, kind) for name, kind in COLUMNS)
+        return Snapshot(
+            tuple(SegmentSnapshot(s, s, attributes, (), "CustomerId") for s in segments)
+        )
+
+    def load(
+        self,
+        connection: DuckDBPyConnection,
+        segment: SegmentSnapshot,
+        columns: Sequence[str],
+        table: str,
+        scratch: Path,
+    ) -> list[UnreadableRow]:
+        places = [[name for name, _ in COLUMNS].index(column) for column in columns]
+        rows, unreadable = [], []
+        for number in self.sample.numbers:
+            if segment.name not in self.sample.member_of(number):
+                continue
+            flaw, who = self.sample.row(number)
+            if flaw in (samples.SHORT, samples.LONG):
+                code = "rowTooFewColumns" if flaw == samples.SHORT else "rowTooManyColumns"
+                unreadable.append(UnreadableRow(segment.name, "one.csv", number, code))
+            else:
+                rows.append(("one.csv", number, *(who[place] or None for place in places)))
+        if rows:
+            marks = ", ".join("?" for _ in rows[0])
+            connection.executemany(f"INSERT INTO {table} VALUES ({marks})", rows)
+        return unreadable
+
+
+@dataclass(frozen=True)
+class End:
+    """How a run ended, in what counts for people: compared between a quiet run and a rough one."""
+
+    audience: dict[str, Held]
+    status: RunStatus
+    counts: Any
+    proof: Any
+    segments: tuple[Any, ...]
+    outcomes: Counter[tuple[Any, ...]]
+    ledger: list[tuple[Any, ...]]
+
+
+@dataclass
+class Mill:
+    """A place to run an export. `lives` counts the processes that there were."""
+
+    box: Sandbox
+    monkeypatch: pytest.MonkeyPatch
+    clock: Clock
+    store: Store = field(init=False)
+    audience: AudienceView = field(init=False)
+    source: SampleSource = field(default_factory=SampleSource)
+    deliver_twice: bool = False
+    lives: int = 0
+    call: Callable[[Callable[[], Any]], Any] | None = None
+    wire: Wire = field(init=False)
+    house: Any = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.store = Store(self.clock)
+        self.audience = self.box.audience("Mill")
+        # Chunks of a few people, so that a small sample has many.
+        self.monkeypatch.setattr(cut, "CHUNK_SIZE", CHUNK)
+        self.monkeypatch.setattr(shared.app, "_now", self.clock.now)
+        self.be_born()
+        account = self.box.account
+        grant = Grant(GrantKind.API_KEY, "us1", account.id, "Sandbox", self.clock.now(), "Dev")
+        consent = Consent("Dev", self.clock.now(), "en", "1")
+        connection = Connection(
+            CONNECTION, "Mailchimp", consent, status=ConnectionStatus.CONNECTED, grant=grant
+        )
+        self.house.connections.create(CONNECTION, connection)
+
+    def be_born(self, kill_at: int | None = None, *, applied: bool = False) -> None:
+        """A new process; the one before is gone."""
+        self.lives += 1
+        self.wire = Wire(self.store, kill_at, applied=applied)
+        settings = load(
+            {
+                "AzureWebJobsStorage": "UseDevelopmentStorage=true",
+                "MAILCHIMP_API_URL": self.box.api_url,
+            }
+        )
+        house = shared.app.App(settings)
+        self.house = house
+        records = {
+            "connections": {}, "exports": {}, "active": {}, "chunks": {}, "ledgers": {},
+            "held": {}, "tag_owners": {}, "schedules": {},
+            "runs": {
+                "columns": lambda run: {"export": run.export_id, "status": str(run.status)}
+            },
+        }  # fmt: skip
+        for name, more in records.items():
+            house.__dict__[name] = MemoryRecords(self.wire, name, **more)
+        self.monkeypatch.setattr(
+            shared.app,
+            "TableRecords",
+            lambda _clients, kind, *_more: MemoryRecords(self.wire, kind),
+        )
+        house.__dict__["clients"] = None
+        house.__dict__["files"] = MemoryFiles(self.wire)
+        outcomes = MemoryFiles(self.wire, "outcomes")
+        house.__dict__["handback"] = Handback(outcomes, "http://localhost", self.clock.now)
+        house.__dict__["queue"] = MemoryQueue(self.wire)
+        house.__dict__["leases"] = MemoryLeases(self.wire)
+        house.__dict__["mailchimp"] = self._mailchimp()
+        house.__dict__["source"] = self.source
+
+    def _mailchimp(self) -> MailchimpGateway:
+        mill = self
+
+        class Watched(MailchimpGateway):
+            def open_with(self, *args: Any) -> Any:
+                session = super().open_with(*args)
+                http = session._transport._http
+                request = http.request
+
+                def called(*given: Any, **more: Any) -> Any:
+                    if mill.wire.dead:
+                        raise Killed
+                    if mill.call is None:
+                        return request(*given, **more)
+                    return mill.call(lambda: request(*given, **more))
+
+                http.request = called
+                return session
+
+        return Watched(
+            lambda key: self._connection(key),
+            lambda _: self.box.api_key,
+            clock=time.monotonic,
+            sleep=self.clock.forward,
+            random=lambda: 0.5,
+            api_url=self.box.api_url,
+            patience=Patience(read=0.4),
+        )
+
+    def _connection(self, key: str) -> Connection | None:
+        stored = self.house.connections.read(key)
+        return stored.value if stored else None
+
+    def define(self, sample: Sample, **more: Any) -> None:
+        """What Customer Insights has now; the export is made when it is not there yet."""
+        self.source.sample = sample
+        export = Export(
+            id=EXPORT,
+            display_name="Mill",
+            connection_id=CONNECTION,
+            audience_id=self.audience.id,
+            mapping=MAPPING,
+            segments=tuple(SegmentChoice(segment.name) for segment in sample.segments),
+            schedule=Schedule(enabled=False),
+            **more,
+        )
+        if self.house.exports.read(EXPORT) is None:
+            self.house.exports.create(EXPORT, export)
+
+    def run(self) -> Run:
+        """Start a run and bring it to its end, through whatever comes."""
+        try:
+            started = self.house.starter.start(EXPORT)
+        except Killed:
+            self._restart()
+            started = self.house.starter.start(EXPORT)
+        return self.go_on(started.id)
+
+    def go_on(self, run_id: str) -> Run:
+        """Deliver messages until the run is over; the timer looks when nothing moves any more."""
+        looks = 0
+        for _ in range(5000):
+            try:
+                run = self.house.runs.read(run_id)
+                if run is None:  # killed between two writes of the start
+                    self.house.starter.start(EXPORT)
+                elif not run.value.is_active and not self._due():
+                    return run.value
+                if not self._deliver():
+                    if run is not None and not run.value.is_active:
+                        return run.value
+                    looks += 1
+                    assert looks < 5, f"the run hangs: {run.value if run else None}"
+                    self.clock.forward(_WATCH_AFTER)
+                    self.house.watch.look()
+            except Killed:
+                self._restart()
+        message = "the run does not come to an end"
+        raise AssertionError(message)
+
+    def _restart(self) -> None:
+        self.be_born()
+        self.clock.forward(_LEASES_RUN_OUT)
+
+    def _due(self) -> list[Message]:
+        return [m for m in self.store.messages if m.visible_at <= self.clock.seconds()]
+
+    def _deliver(self) -> bool:
+        """Deliver the message that is due first, moving time on to it; False when there is none."""
+        if not self.store.messages:
+            return False
+        message = min(self.store.messages, key=lambda m: m.visible_at)
+        self.clock.forward(message.visible_at - self.clock.seconds())
+        message.tries += 1
+        message.visible_at = self.clock.seconds() + 60
+        for _ in range(1 + self.deliver_twice):
+            try:
+                self._handle(message)
+            except ConnectorError:
+                message.visible_at = self.clock.seconds() + 1
+                if message.tries < _MOST_DELIVERIES:
+                    return True
+                self._poison(message)
+                break
+        # A message is deleted by the host, which a killed process does not live to do.
+        self.wire.read(lambda: self.store.messages.remove(message))
+        return True
+
+    def _handle(self, message: Message) -> None:
+        if message.queue == PLAN_RUNS:
+            self.house.planner.plan(run_of(message.body))
+        else:
+            self.house.lanes.run(*lane_of(message.body))
+
+    def _poison(self, message: Message) -> None:
+        if message.queue == PLAN_RUNS:
+            self.house.planner.give_up(run_of(message.body))
+        else:
+            self.house.watch.lane_failed(lane_of(message.body)[0])
+
+    def end_of(self, run: Run) -> End:
+        """How a run ended."""
+        return End(
+            audience=audience_as_is(self.audience),
+            status=run.status,
+            counts=run.counts,
+            proof=run.consent_proof,
+            segments=run.segments,
+            outcomes=self._outcomes(run),
+            ledger=self._ledger(),
+        )
+
+    def _outcomes(self, run: Run) -> Counter[tuple[Any, ...]]:
+        rows = self._table(
+            self.store.blobs[outcomes_table(run.id)],
+            "customer_id, email, segs, outcome, code, field, file, line",
+        )
+        return Counter((*row[:2], tuple(row[2] or ()), *row[3:]) for row in rows)
+
+    def _ledger(self) -> list[tuple[Any, ...]]:
+        pointer = self.house.ledgers.read(EXPORT)
+        rows = self._table(
+            self.store.blobs[pointer.value.blob],
+            "address, tags, customer_id, fingerprint, fields, refused, refused_code, tries",
+        )
+        names = {s.id: s.name for s in self.audience.state.segments.values()}
+        return sorted(
+            ((row[0], tuple(sorted(names[tag] for tag in row[1])), *row[2:]) for row in rows),
+            key=repr,
+        )
+
+    @staticmethod
+    def _table(parquet: bytes, columns: str) -> list[tuple[Any, ...]]:
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "table.parquet"
+            path.write_bytes(parquet)
+            with duckdb.connect() as db:
+                return db.execute(f"SELECT {columns} FROM read_parquet(?)", [str(path)]).fetchall()
