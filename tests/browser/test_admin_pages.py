@@ -223,6 +223,7 @@ def busy_house(world: World) -> dict[str, str]:
         "configure": f"/exports/{weekly}/edit",
         "remove": f"/exports/{weekly}/remove",
         "run": "/runs/run-8",
+        "undo": "/runs/run-8/undo",
         "progress": f"/runs/{going.id}",
         "setup": "/setup/connection",
         "connections": "/connections",
