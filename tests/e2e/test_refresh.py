@@ -20,9 +20,9 @@ from tests.e2e.house import House, Place, impatient_app, settings_for
 
 SEGMENTS = "segments"
 SECONDS = 90.0
-QUIET = 2.5
+QUIET = 4.0
 
-# The app itself, with less patience: a refresh counts as written after 2.5 quiet seconds, not 10.
+# The app itself, with less patience: a refresh counts as written after 4 quiet seconds, not 10.
 QUICK_APP = f"""
 import importlib.util
 import shared.app
@@ -155,10 +155,9 @@ def test_model_json_first_and_files_late_and_twice_make_one_run_after_the_last(
     time.sleep(1)
     folder.part(1)
     folder.part(1)
-    time.sleep(2 * QUIET)
+    time.sleep(1.5 * QUIET)
     assert runs(place) == []
     folder.part(2)
-    time.sleep(1)
     folder.part(1)
     folder.part(2)
     written_last = time.time()
@@ -188,7 +187,7 @@ def test_a_refresh_during_a_run_makes_exactly_one_more(refreshed: House, tmp_pat
     place = Place(refreshed, tmp_path)
     segment = place.named("Busy")
     an_export(place, segment)
-    slow = refreshed.box.arm(Fault("hang", "POST", r"^/lists/\w+$", times=1, seconds=9.0))
+    slow = refreshed.box.arm(Fault("hang", "POST", r"^/lists/\w+$", times=1, seconds=12.0))
     Folder(refreshed, segment, people(10)).all()
     until(lambda: slow.struck == 1)
 
