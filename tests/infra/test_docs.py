@@ -21,7 +21,10 @@ from shared.web.openapi import PATH
 ROOT = Path(__file__).parents[2]
 TEMPLATES = project.templates_of(project.read_files(ROOT))
 GUIDES = sorted(
-    [ROOT / f"docs/{name}.md" for name in ("deploy", "operate", "cost", "migrate-from-microsoft")]
+    [
+        ROOT / f"docs/{name}.md"
+        for name in ("deploy", "operate", "cost", "scale", "migrate-from-microsoft")
+    ]
     + [*(ROOT / "docs/decisions").glob("003*.md"), ROOT / "docs/decisions/0041-telemetry.md"]
 )
 FILES = re.compile(

@@ -1,0 +1,309 @@
+"""Runs in simulated time: planners, lanes, finishers and the tick, with the app's own numbers.
+
+Modelled step by step after plan/step.py, send/lane.py, finish/step.py and watch.py: who holds which
+slot, who waits for how long, what is sent again. Not modelled: what is in a chunk, failing storage,
+the pages. A step that storage takes part in costs `processor` seconds of its instance.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Generator
+from dataclasses import dataclass, field
+from enum import Enum
+
+from bench.simulation.account import Account, Mailchimp, Slot
+from bench.simulation.clock import Clock, Gate, Steps
+from bench.simulation.platform import Call, Function, Hosting
+from shared.exports.chunk import CHUNK_SIZE
+from shared.exports.send import guest, lane
+from shared.exports.watch import STANDING_STILL
+
+__all__ = ["Costs", "Run", "State", "World"]
+
+# As plan/step.py and finish/step.py have them in their code.
+_SEEN_BEING_PLANNED = 10.0
+_PATIENCE_FOR_A_SLOT = 60.0
+_FINISH_SEEN = 5.0
+_TICK = 300.0
+
+
+class State(Enum):
+    """Where a run stands."""
+
+    PLANNING = "planning"
+    SENDING = "sending"
+    FINISHING = "finishing"
+    CLOSED = "closed"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True)
+class Costs:
+    """Seconds that steps take beside Mailchimp's calls: as docs/cost.md has them.
+
+    `processor` of a chunk: 0.06 s were measured (the app's processor time for 60 chunks less that
+    for 10, on one machine with everything else); more, because Azure's processors may be slower.
+    """
+
+    plan: float = 5.0
+    plan_per_million: float = 15.0
+    finish: float = 10.0
+    processor: float = 0.1
+    read_call: float = 1.0
+
+
+@dataclass(eq=False)
+class Run:
+    """One run: how many chunks wait, and which are under way in whose slot."""
+
+    number: int
+    account: Account
+    people: int
+    changed: int
+    state: State = State.PLANNING
+    waiting: int = 0
+    under_way: list[Slot] = field(default_factory=list)
+    done: int = 0
+    doubled: int = 0
+    planner: Call | None = None
+    finisher: Call | None = None
+    moved: float = 0.0
+    planned: float = 0.0
+    ended: float | None = None
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it has ended."""
+        return self.state in (State.CLOSED, State.FAILED)
+
+
+class World:
+    """Every account, run and function; `begin()` queues the runs."""
+
+    def __init__(self, hosting: Hosting, mailchimp: Mailchimp, costs: Costs, seed: int = 1) -> None:
+        self.clock = Clock()
+        self.rng = random.Random(seed)
+        self.costs = costs
+        self.accounts: list[Account] = []
+        self.runs: list[Run] = []
+        self.open = 0
+        self._mailchimp = mailchimp
+        self.plans = Function(self.clock, hosting, self._plan, self._plan_given_up, self.rng)
+        self.lanes = Function(self.clock, hosting, self._lane, lambda _: None, self.rng)
+
+    def account(self) -> Account:
+        """A new account."""
+        made = Account(str(len(self.accounts)), self.clock, self._mailchimp, self.rng)
+        self.accounts.append(made)
+        return made
+
+    def add(self, account: Account, people: int, changed: int) -> Run:
+        """A run over so many people of whom so many are to be sent, queued now."""
+        run = Run(len(self.runs), account, people, changed, moved=self.clock.now)
+        self.runs.append(run)
+        self.open += 1
+        self.plans.send(run)
+        return run
+
+    def go(self, longest: float = float("inf")) -> bool:
+        """Let time pass until every run is over; whether all were within so many seconds."""
+        self.clock.after(_TICK, self._tick)
+        return self.clock.run(lambda: self.open == 0, longest)
+
+    # --- planning --------------------------------------------------------------------------
+
+    def _plan(self, call: Call) -> Steps:
+        run: Run = call.message.body
+        if run.is_over:
+            return
+        if run.state is not State.PLANNING:
+            self._tell_lanes(run, run.account.mailchimp.connections)
+            return
+        if run.planner is not None:
+            self.plans.send(run, _SEEN_BEING_PLANNED)
+            return
+        run.planner = call
+        call.killed = lambda: self._lose(run, None)
+        yield call.instance.room
+        slot = yield from self._as_guest(call, run, _PATIENCE_FOR_A_SLOT)
+        if slot is None:
+            run.planner, call.failed = None, True
+            call.instance.room.leave()
+            return
+        call.killed = lambda: self._lose(run, slot)
+        looking = run.account.call(self.costs.read_call)
+        yield looking
+        run.account.release(slot)
+        call.killed = lambda: self._lose(run, None)
+        share = self.costs.plan_per_million * run.people / 1_000_000
+        yield max(0.0, self.costs.plan + share - looking)
+        call.instance.room.leave()
+        self._planned(run)
+
+    def _planned(self, run: Run) -> None:
+        run.planner = None
+        run.moved = run.planned = self.clock.now
+        run.waiting = -(-run.changed // CHUNK_SIZE)
+        run.state = State.SENDING
+        if run.waiting:
+            run.account.pace.join(
+                run.account.name, str(run.number), lambda other: not self.runs[int(other)].is_over
+            )
+        self._tell_lanes(run, min(run.account.mailchimp.connections, max(1, run.waiting)))
+
+    def _tell_lanes(self, run: Run, count: int) -> None:
+        for number in range(count):
+            self.lanes.send((run, number))
+
+    def _plan_given_up(self, body: Run) -> None:
+        self._over(body, State.FAILED)
+
+    # --- sending ---------------------------------------------------------------------------
+
+    def _lane(self, call: Call) -> Steps:
+        run, number = call.message.body
+        if run.is_over or run.state is State.PLANNING:
+            return
+        if run.state is State.FINISHING:
+            yield from self._finish(call, run)
+            return
+        account: Account = run.account
+        allowed = account.pace.allowance(account.name)
+        slot = account.take(allowed.slots, number) if number < allowed.lanes else None
+        if slot is None:
+            if number == 0 and self.clock.now - run.moved >= lane._SAY_WAITING.total_seconds():
+                run.moved = self.clock.now
+            self.lanes.send((run, number), lane.turned_away(allowed))
+            return
+        call.killed = lambda: account.abandon(slot)
+        again, finish = yield from self._turn(call, run, number, slot)
+        account.release(slot)
+        call.killed = None
+        if finish:
+            yield from self._finish(call, run)
+        elif again is not None:
+            self.lanes.send((run, number), again)
+
+    def _turn(
+        self, call: Call, run: Run, number: int, slot: Slot
+    ) -> Generator[float | Gate, None, tuple[float | None, bool]]:
+        """Chunk after chunk; in how many seconds to come again, and whether to finish."""
+        account = run.account
+        until = self.clock.now + lane.SLICE_SECONDS
+        while True:
+            if run.is_over:
+                return None, False
+            if run.state is not State.SENDING:
+                return None, True
+            if self.clock.now >= until:
+                return 0.0, False
+            allowed = account.pace.allowance(account.name)
+            if slot.index >= allowed.slots or number >= allowed.lanes:
+                return lane._WAIT_FOR_SLOT, False
+            if not self._claim(run, slot):
+                return (lane._WAIT_FOR_OTHERS, False) if run.under_way else (None, True)
+            yield self._processor(call)
+            yield account.call(account.mailchimp.write_seconds)
+            if account.is_throttled():
+                account.pace.throttled(account.name)
+                run.under_way.remove(slot)
+                run.waiting += 1
+                return 2.0, False
+            if slot in run.under_way:
+                run.under_way.remove(slot)
+                run.done += 1
+            run.moved = self.clock.now
+
+    def _claim(self, run: Run, slot: Slot) -> bool:
+        self._free_dead(run)
+        if not run.waiting:
+            return False
+        run.waiting -= 1
+        run.under_way.append(slot)
+        return True
+
+    def _free_dead(self, run: Run) -> None:
+        dead = [slot for slot in run.under_way if slot.ends <= self.clock.now]
+        for slot in dead:
+            run.under_way.remove(slot)
+            run.waiting += 1
+            run.doubled += 1
+
+    def _processor(self, call: Call) -> float:
+        """One processor an instance: what others there are busy with comes first."""
+        instance = call.instance
+        begins = max(self.clock.now, instance.processor_free)
+        instance.processor_free = begins + self.costs.processor
+        return instance.processor_free - self.clock.now
+
+    # --- finishing -------------------------------------------------------------------------
+
+    def _finish(self, call: Call, run: Run) -> Steps:
+        if run.is_over:
+            return
+        run.state = State.FINISHING
+        self._free_dead(run)
+        if run.under_way or run.waiting:
+            run.state = State.SENDING
+            self.lanes.send((run, 0), 1.0 if run.under_way else 0.0)
+            return
+        if run.finisher is not None:
+            self.lanes.send((run, 0), _FINISH_SEEN)
+            return
+        run.finisher = call
+        call.killed = lambda: self._lose(run, None)
+        yield call.instance.room
+        yield self.costs.finish / 2
+        slot = run.account.take()
+        if slot is None:
+            run.finisher, call.failed = None, True
+            call.instance.room.leave()
+            return
+        call.killed = lambda: self._lose(run, slot)
+        yield run.account.call(self.costs.read_call)
+        run.account.release(slot)
+        call.killed = lambda: self._lose(run, None)
+        yield self.costs.finish / 2
+        call.instance.room.leave()
+        run.account.pace.leave(run.account.name, str(run.number))
+        self._over(run, State.CLOSED)
+
+    def _over(self, run: Run, state: State) -> None:
+        if not run.is_over:
+            run.state, run.ended = state, self.clock.now
+            self.open -= 1
+
+    # --- everybody -------------------------------------------------------------------------
+
+    def _as_guest(
+        self, call: Call, run: Run, patience: float
+    ) -> Generator[float | Gate, None, Slot | None]:
+        until = self.clock.now + patience
+        while (slot := run.account.take()) is None:
+            if self.clock.now >= until:
+                return None
+            run.account.pace.guest(run.account.name)
+            yield guest._LOOK_EVERY
+        return slot
+
+    def _lose(self, run: Run, slot: Slot | None) -> None:
+        """A planner or finisher was killed: its lease runs out like a lane's."""
+        if slot is not None:
+            run.account.abandon(slot)
+
+        def free() -> None:
+            run.planner = run.finisher = None
+
+        self.clock.after(30.0, free)
+
+    def _tick(self) -> None:
+        for run in self.runs:
+            if run.is_over or self.clock.now - run.moved < STANDING_STILL.total_seconds():
+                continue
+            if run.state is State.PLANNING:
+                self.plans.send(run)
+            else:
+                self._tell_lanes(run, run.account.mailchimp.connections)
+        if self.open:
+            self.clock.after(_TICK, self._tick)
