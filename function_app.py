@@ -26,10 +26,16 @@ _METHODS = [
 ]
 
 
+def _given(context: func.Context) -> str | None:
+    """The platform's own trace; the workers up to Python 3.12 spell it as no other does."""
+    trace = context.trace_context
+    return getattr(trace, "trace_parent", None) or getattr(trace, "Traceparent", None)
+
+
 def _answer(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
     request = Request.of(req.method, req.url, dict(req.headers), req.get_body())
-    given = (context.trace_context.trace_parent, request.header("traceparent"))
-    with house().telemetry.request(context.function_name, *given):
+    traces = (_given(context), request.header("traceparent"))
+    with house().telemetry.request(context.function_name, *traces):
         response = house().site.answer(request)
     return func.HttpResponse(
         response.body, status_code=response.status, headers=dict(response.headers)
@@ -40,8 +46,7 @@ def _working(
     msg: func.QueueMessage, context: func.Context, run_id: str = ""
 ) -> AbstractContextManager[None]:
     """Work on a message, in the trace that it belongs to."""
-    given = context.trace_context.trace_parent
-    return house().working(context.function_name, msg.get_body(), run_id, given)
+    return house().working(context.function_name, msg.get_body(), run_id, _given(context))
 
 
 @app.function_name("http_api")
@@ -62,7 +67,7 @@ def pages(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
 @app.timer_trigger("timer", schedule="%TICK_SCHEDULE%", run_on_startup=False, use_monitor=True)
 def tick(timer: func.TimerRequest, context: func.Context) -> None:
     """Start what is due, set going what stands still, clear away what is old."""
-    with house().telemetry.request(context.function_name, context.trace_context.trace_parent):
+    with house().telemetry.request(context.function_name, _given(context)):
         house().tick()
 
 

@@ -7,6 +7,8 @@ import logging
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from opentelemetry.sdk.metrics import MeterProvider
@@ -16,6 +18,7 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import SpanKind
 
+import function_app
 from shared.errors import Unavailable
 from shared.exports.audience import CallCounts
 from shared.exports.messages import Stamps
@@ -212,6 +215,22 @@ def test_every_metric_has_its_instrument(host: Host, metric: Metric) -> None:
     else:
         host.telemetry.add(metric, 3, account="acc")
     assert host.metrics() == {metric.value: 3}
+
+
+@pytest.mark.parametrize(
+    ("trace_context", "given"),
+    [
+        (SimpleNamespace(trace_parent=TRACE.parent), TRACE.parent),  # the library, and Python 3.13
+        (SimpleNamespace(Traceparent=TRACE.parent), TRACE.parent),  # the worker of Python 3.12
+        (SimpleNamespace(trace_parent="", Traceparent=""), ""),
+        (None, None),
+    ],
+)
+def test_the_platforms_trace_is_found_however_its_worker_spells_it(
+    trace_context: object, given: str | None
+) -> None:
+    context: Any = SimpleNamespace(function_name="tick", trace_context=trace_context)
+    assert function_app._given(context) == given
 
 
 def test_nothing_is_instrumented_by_itself() -> None:
