@@ -11,6 +11,8 @@ https://mailchimp.com/developer/marketing/docs/fundamentals/#throttling
 from __future__ import annotations
 
 import email.utils
+import logging
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from http.cookiejar import DefaultCookiePolicy
@@ -29,6 +31,21 @@ from shared.mailchimp.answers import Kind, Verdict, problem_in, verdict
 __all__ = ["USER_AGENT", "ApiKey", "Patience", "Token", "Transport", "credential"]
 
 USER_AGENT = "customer-insights-mailchimp-export/1.0"
+
+_PERSON = re.compile(r"/members/[^/?\s]+")
+
+
+def _hide_people(record: logging.LogRecord) -> bool:
+    """A path that names a member does so by a hash, which is personal: it stays out of logs."""
+    if isinstance(record.args, tuple):
+        record.args = tuple(
+            _PERSON.sub("/members/***", arg) if isinstance(arg, str) else arg for arg in record.args
+        )
+    return True
+
+
+# The library logs every path that it asks for, as soon as anybody turns DEBUG on.
+logging.getLogger("urllib3.connectionpool").addFilter(_hide_people)
 
 _DISCONNECTED = {
     "keyInvalid": "Mailchimp does not accept the connection's key any more.",
