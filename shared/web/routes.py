@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 from pydantic import BaseModel
 from werkzeug.exceptions import MethodNotAllowed, NotFound
-from werkzeug.routing import BaseConverter, Map, Rule
+from werkzeug.routing import BaseConverter, Map, MapAdapter, Rule
 
 from shared.web.call import Call
 from shared.web.http import Response
@@ -70,25 +71,32 @@ class _Id(BaseConverter):
     regex = "[A-Za-z0-9_-]{1,64}"
 
 
+@lru_cache(maxsize=8)
+def _compiled(rows: tuple[tuple[str, str], ...]) -> MapAdapter:
+    """The matcher for methods and templates; its endpoints are their places."""
+    rules = [
+        Rule(
+            template.replace("{", "<id:").replace("}", ">"),
+            methods=[method],
+            endpoint=place,
+        )
+        for place, (method, template) in enumerate(rows)
+    ]
+    return Map(
+        rules,
+        converters={"id": _Id},
+        strict_slashes=False,
+        merge_slashes=False,
+        redirect_defaults=False,
+    ).bind("localhost")
+
+
 class RouteMap:
     """Finds the route for a path and method."""
 
     def __init__(self, routes: Sequence[Route]) -> None:
         self.routes = tuple(routes)
-        self._map = Map(
-            [
-                Rule(
-                    route.template.replace("{", "<id:").replace("}", ">"),
-                    methods=[route.method],
-                    endpoint=place,
-                )
-                for place, route in enumerate(self.routes)
-            ],
-            converters={"id": _Id},
-            strict_slashes=False,
-            merge_slashes=False,
-            redirect_defaults=False,
-        ).bind("localhost")
+        self._map = _compiled(tuple((route.method, route.template) for route in routes))
 
     def find(self, method: str, path: str) -> tuple[Route, Mapping[str, str]]:
         """The route and the variables of its path. HttpProblem 404, or 405 with Allow.

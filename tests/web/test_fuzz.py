@@ -47,7 +47,7 @@ schema = schemathesis.openapi.from_wsgi("/api/openapi.json", application)
 
 @schema.parametrize()
 @settings(
-    max_examples=15,
+    max_examples=8,
     derandomize=True,
     deadline=None,
     suppress_health_check=list(HealthCheck),

@@ -394,7 +394,7 @@ VALUES = st.one_of(
 )
 
 
-@settings(max_examples=60, suppress_health_check=list(HealthCheck))
+@settings(max_examples=25, suppress_health_check=list(HealthCheck))
 @given(
     st.sampled_from(["/setup/export", "/schedule", "/setup/connection"]),
     st.dictionaries(
