@@ -2,6 +2,7 @@
 
 import hashlib
 import hmac
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -21,6 +22,8 @@ from shared.exports.plan.held import HeldPointer
 from shared.exports.run import Mode, Run, RunStatus, Trigger
 from tests.exports.fakes import Killed, MemoryFiles, MemoryRecords, Store, Wire
 
+# `make faults SEEDS=50` kills at every write.
+STEP = 1 if int(os.environ.get("FAULT_SEEDS") or 4) >= 50 else 3
 KEY = b"k" * 32
 ADA, BOB = "ada@example.org", "bob@example.org"
 
@@ -104,13 +107,16 @@ OUTCOMES = (
 )
 
 
-def lived_in(folder: Path) -> Store:
-    """Two exports with ledgers old and new, runs that are over, and a list of the unsubscribed."""
+BOTH = ("1", "2")
+
+
+def lived_in(folder: Path, numbers: tuple[str, ...] = BOTH) -> Store:
+    """Exports with ledgers old and new, runs that are over, and a list of the unsubscribed."""
     store = Store()
     house = House(store)
     now = house.clock.now()
-    for number, audience in (("1", "a1"), ("2", "a2")):
-        export_id = f"e{number}"
+    for number in numbers:
+        export_id, audience = f"e{number}", f"a{number}"
         mapping = Mapping(email="EMail")
         house.exports.create(
             export_id, Export(export_id, f"Export {number}", "c1", audience, mapping, ())
@@ -147,13 +153,13 @@ def lived_in(folder: Path) -> Store:
     return store
 
 
-def assert_gone(house: House, folder: Path) -> None:
+def assert_gone(house: House, folder: Path, numbers: tuple[str, ...] = BOTH) -> None:
     text = house.text(folder)
     assert "ada@" not in text.lower()
     assert '"c1"' not in text
     assert "'c1'" not in text
     assert "'c2'" in text
-    for number in ("1", "2"):
+    for number in numbers:
         pointer = house.ledgers.read(f"e{number}")
         assert pointer is not None
         assert [row[0] for row in house.table(folder, pointer.value.blob)] == [BOB]
@@ -178,13 +184,13 @@ def test_an_erased_person_is_in_no_file(tmp_path: Path) -> None:
 
 
 def test_an_erasure_that_dies_anywhere_can_be_asked_again(tmp_path: Path) -> None:
-    before = lived_in(tmp_path)
+    before = lived_in(tmp_path, ("1",))
     kill_at = 0
     while True:
-        kill_at += 1
+        kill_at += STEP
         store = Store(
             tables={kind: dict(table) for kind, table in before.tables.items()},
-            blobs=dict(before.blobs),
+            containers={name: dict(kept) for name, kept in before.containers.items()},
             writes=before.writes,
         )
         mailchimp = Mailchimp()
@@ -194,12 +200,12 @@ def test_an_erasure_that_dies_anywhere_can_be_asked_again(tmp_path: Path) -> Non
         house = House(store)
         receipt = house.eraser(mailchimp).erase(ADA, True, "Kim")
 
-        assert_gone(house, tmp_path)
-        assert mailchimp.audiences == {"a1": {BOB}, "a2": set()}
+        assert_gone(house, tmp_path, ("1",))
+        assert mailchimp.audiences == {"a1": {BOB}, "a2": {ADA}}
         assert [stored.value for stored in house.erasures.all()] == [receipt]
         if not dying.wire.dead:
             break
-    assert kill_at > 12
+    assert kill_at > 8
 
 
 def test_what_a_going_run_needs_is_left_until_it_is_over(tmp_path: Path) -> None:
