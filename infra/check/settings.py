@@ -20,6 +20,7 @@ PLATFORM = {
     "APPLICATIONINSIGHTS_CONNECTION_STRING": "where the host sends its telemetry",
     "APPLICATIONINSIGHTS_AUTHENTICATION_STRING": "as which identity it does",
     "PYTHON_THREADPOOL_THREAD_COUNT": "how many messages a worker really handles at once",
+    "AzureWebJobsDisableHomepage": "whether the platform's own page stands at /",
     "OTEL_PYTHON_DISABLED_INSTRUMENTATIONS": "which libraries nobody may listen to",
 }
 """Read by the platform, not by us."""

@@ -179,6 +179,8 @@ resource settings 'Microsoft.Web/sites/config@2025-03-01' = {
     // the platform's own
     APPLICATIONINSIGHTS_CONNECTION_STRING: insights.properties.ConnectionString
     APPLICATIONINSIGHTS_AUTHENTICATION_STRING: 'ClientId=${identity.properties.clientId};Authorization=AAD'
+    // the admin pages stand at /
+    AzureWebJobsDisableHomepage: 'true'
     PYTHON_THREADPOOL_THREAD_COUNT: '32'
     // whoever adds an OpenTelemetry SDK gets no URLs with it: Mailchimp's name members (docs/decisions/0041)
     OTEL_PYTHON_DISABLED_INSTRUMENTATIONS: 'azure_sdk,httpx,requests,urllib,urllib3'
