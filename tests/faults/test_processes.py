@@ -1,0 +1,183 @@
+"""Real processes: killed in the middle, two at once on one storage, and silent about people."""
+
+import hashlib
+import os
+import random
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from devhost.processes import Azurite, running, start_app, start_azurite
+from sandbox import wrap
+from sandbox.mailchimp.box import Sandbox
+from sandbox.mailchimp.faults import Fault
+from tests.e2e.house import (
+    SUBSCRIBE,
+    House,
+    Place,
+    audience_as_is,
+    audience_to_be,
+    impatient_app,
+    open_house,
+    settings_for,
+)
+
+SEEDS = int(os.environ.get("FAULT_SEEDS") or 1)
+
+
+@pytest.fixture(scope="module")
+def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Azurite]:
+    """A storage of its own: no other app may take messages from these queues."""
+    with running(start_azurite(tmp_path_factory.mktemp("azurite"))) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def box() -> Iterator[Sandbox]:
+    with Sandbox() as box:
+        yield box
+
+
+@pytest.fixture(autouse=True)
+def _consent_is_kept(box: Sandbox) -> Iterator[None]:
+    box.calls.clear()
+    yield
+    box.disarm()
+    assert box.calls.statuses_contradicted == 0
+    assert not box.calls.statuses_changed
+    assert box.calls.peak_in_flight <= 10
+
+
+def test_two_apps_on_one_storage_send_everybody_once(
+    emulator: Azurite, box: Sandbox, tmp_path: Path
+) -> None:
+    with (
+        open_house(emulator.connection_string, box, tmp_path / "one") as house,
+        running(
+            start_app(
+                settings_for(emulator.connection_string, box),
+                app_dir=impatient_app(tmp_path / "two" / "app"),
+                log=tmp_path / "two" / "app.log",
+            )
+        ),
+    ):
+        place = Place(house, tmp_path)
+        sample = place.sample(12_000, 0.6, 0.6)
+        place.refresh(sample)
+        place.define(sample)
+        box.set(call_ms=50)
+
+        with place.calls() as calls:
+            run = place.run()
+
+        expected = audience_to_be(sample)
+        assert audience_as_is(place.audience) == expected
+        assert run["status"] == "successful"
+        assert run["counts"]["created"] == len(expected)
+        assert calls[SUBSCRIBE] == -(-len(expected) // 500)
+        assert box.calls.throttled == 0
+
+
+@pytest.mark.parametrize("seed", range(SEEDS))
+def test_an_app_killed_at_any_moment_is_followed_by_one_that_ends_the_run(
+    emulator: Azurite, box: Sandbox, tmp_path: Path, seed: int
+) -> None:
+    dice = random.Random(seed)
+    settings = settings_for(emulator.connection_string, box)
+    folder = impatient_app(tmp_path / "app", lease_seconds=15)
+
+    def start() -> House:
+        log = tmp_path / f"app{time.monotonic_ns()}.log"
+        app = start_app(settings, app_dir=folder, log=log, options=["--queue-lease", "3"])
+        return House(emulator.connection_string, app, box)
+
+    house = start()
+    try:
+        place = Place(house, tmp_path)
+        before = place.sample(6000, 0.6, 0.6)
+        place.refresh(before)
+        place.define(before)
+        assert place.run()["status"] == "successful"
+        sample = before.later(changed=0.4, arriving=1500, leaving=400, moving=0.05)
+        place.refresh(sample)
+        box.set(call_ms=200)
+        run = place.start()
+        for _ in range(dice.randint(1, 2)):
+            time.sleep(dice.uniform(0.0, 2.0))
+            house.app.kill()
+            house = start()
+        place.portal = house.portal
+        run = place.wait(run)
+        box.set(call_ms=0)
+
+        old, new = audience_to_be(before), audience_to_be(sample)
+        now = audience_as_is(place.audience)
+        assert {address: now[address] for address in new} == new
+        gone = old.keys() - new.keys()
+        assert now.keys() == old.keys() | new.keys()
+        assert all(now[a].fields == old[a].fields and not now[a].tags for a in gone)
+        assert run["status"] == "successful"
+        counts = run["counts"]
+        assert counts["created"] == len(new.keys() - old.keys())
+        assert counts["created"] == counts["new"]
+        assert counts["updated"] == counts["changed"]
+        assert counts["removed"] == counts["left"]
+        # What the ledger holds is what was sent: nothing is left to be done.
+        assert place.run()["calls"]["write"] == 0
+    finally:
+        house.app.stop()
+
+
+SECRETS = ("Zaphodine", "Quuxington", "Wumpusburg", "zq-4711-profile", "xyzzy-4711")
+
+
+def test_nobody_is_named_in_a_debug_log(emulator: Azurite, box: Sandbox, tmp_path: Path) -> None:
+    def row(number: int, address: str) -> tuple[str, ...]:
+        who = f"zq-4711-profile-{number}"
+        return (who, address, f"Zaphodine{number}", f"Quuxington{number}", f"Wumpusburg{number}")
+
+    addresses = [f"xyzzy-4711-{number}@example.com" for number in range(700)]
+    rows = [row(number, address) for number, address in enumerate(addresses)]
+    rows += [row(800, "xyzzy-4711 not an address"), row(801, ""), row(802, addresses[3])]
+    columns = ("CustomerId", "EMail", "FirstName", "LastName", "City")
+    mapping = {
+        "email": "EMail",
+        "firstName": "FirstName",
+        "lastName": "LastName",
+        "attributes": [
+            {"attribute": "City", "mergeField": "CITY", "create": {"name": "City", "type": "text"}}
+        ],
+    }
+    box.set(
+        refused_addresses=[addresses[10]],
+        throttled_addresses=[addresses[11]],
+        poison_addresses=[addresses[12]],
+    )
+    with open_house(emulator.connection_string, box, tmp_path, debug=True) as house:
+        place = Place(house, tmp_path)
+        for number, status in enumerate(("unsubscribed", "cleaned", "archived", "subscribed")):
+            place.audience.add(addresses[20 + number], status=status)
+        name = place.named("Private")
+        place.refresh_table({name: wrap.Table(columns, tuple(rows))})
+        place.define([name], mapping=mapping)
+        for number, kind in enumerate(("429", "reset-applied", "truncated", "500")):
+            box.arm(Fault(kind, skip=3 + 2 * number))
+        first = place.run()
+        place.refresh_table({name: wrap.Table(columns, tuple(rows[100:]))})
+        second = place.run("full")
+        place.outcomes(first)
+        place.portal.post("/api/people/search", {"email": addresses[30]})
+        log = house.app.log
+        assert log is not None
+    box.set(refused_addresses=[], throttled_addresses=[], poison_addresses=[])
+
+    assert first["counts"]["created"] == 693
+    assert first["counts"]["rejected"] == 5
+    assert second["counts"]["removed"] > 90
+    written = log.read_text("utf-8", errors="replace").lower()
+    assert written.count("debug") > 100
+    hashes = [hashlib.md5(a.encode(), usedforsecurity=False).hexdigest() for a in addresses]
+    named = [text for text in (*map(str.lower, SECRETS), *hashes) if text in written]
+    assert named == []
