@@ -28,8 +28,8 @@ check: .venv/.ready ## formatting, lint and types only
 format: .venv/.ready ## put the code into its format and mend what ruff can
 	@$(PY) -m ruff check --quiet --fix . ; $(PY) -m ruff format --quiet .
 
-faults: setup ## only the fault tests: crashes, redeliveries, broken networks
-	@$(PY) -m tests tests/faults
+faults: setup ## only the fault tests (SEEDS=n for more than CI runs)
+	@FAULT_SEEDS=$(SEEDS) $(PY) -m tests tests/faults --timeout=7200
 
 infra: .venv/.ready ## only the checks of the Bicep files
 	@$(PY) -m tests tests/infra
