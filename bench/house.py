@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
-import subprocess
-import sys
-import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,8 +11,9 @@ from typing import Any
 
 import requests
 
+from devhost.mailchimp import start_mailchimp
 from devhost.portal import Portal
-from devhost.processes import ROOT, App, Azurite, Process, ProcessError, start_app, start_azurite
+from devhost.processes import App, Azurite, Process, ProcessError, start_app, start_azurite
 
 __all__ = ["House", "house", "peak_memory_mb"]
 
@@ -43,7 +40,7 @@ def house(folder: Path, mailchimp: Sequence[str]) -> Iterator[House]:
     with contextlib.ExitStack() as stack:
         azurite = start_azurite(folder / "azurite")
         stack.callback(azurite.stop)
-        process, box = _mailchimp(folder, mailchimp)
+        process, box = start_mailchimp(folder, mailchimp)
         stack.callback(process.stop)
         settings = {
             "AzureWebJobsStorage": azurite.connection_string,
@@ -52,30 +49,6 @@ def house(folder: Path, mailchimp: Sequence[str]) -> Iterator[House]:
         app = start_app(settings, log=folder / "app.log", options=("--settings", "sample"))
         stack.callback(app.stop)
         yield House(azurite, app, process, box, Portal(app.url))
-
-
-def _mailchimp(folder: Path, options: Sequence[str]) -> tuple[Process, dict[str, Any]]:
-    ready = folder / "mailchimp.json"
-    log = folder / "mailchimp.log"
-    with log.open("wb") as output:
-        popen = subprocess.Popen(
-            [sys.executable, "-m", "sandbox.mailchimp", *options, "--ready-file", str(ready)],
-            cwd=ROOT,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-    process = Process("The sandbox Mailchimp", popen, log)
-    for _ in range(600):
-        with contextlib.suppress(OSError, ValueError):
-            return process, json.loads(ready.read_text())
-        if not process.is_running():
-            break
-        time.sleep(0.05)
-    process.stop()
-    message = "the sandbox Mailchimp did not start"
-    raise ProcessError(message)
 
 
 def peak_memory_mb(pid: int) -> float:

@@ -8,11 +8,9 @@ sent twice. Ends everything it started, whatever happens. What it leaves is in `
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import shutil
 import signal
-import subprocess
 import sys
 import threading
 import time
@@ -22,6 +20,7 @@ from typing import Any, TypeVar
 
 import requests
 
+from devhost.mailchimp import start_mailchimp
 from devhost.portal import Portal, PortalError
 from devhost.processes import (
     ROOT,
@@ -35,7 +34,6 @@ from sandbox import samples, upload
 FOLDER = ROOT / ".demo"
 # A 500-member call takes 0.1 s and 1 ms a member here: enough to watch, quicker than Mailchimp.
 MAILCHIMP = ("--seed", "demo", "--call-ms", "100", "--member-ms", "1", "--read-ms", "20")
-READY_SECONDS = 30.0
 P = TypeVar("P", bound=Process)
 
 
@@ -60,7 +58,7 @@ def _show(stack: contextlib.ExitStack) -> None:
     FOLDER.mkdir()
     _say("Starting Azurite, a sandbox Mailchimp and the app ...")
     azurite = stack.enter_context(_ended(start_azurite(FOLDER / "azurite")))
-    mailchimp, box = _start_mailchimp()
+    mailchimp, box = start_mailchimp(FOLDER, MAILCHIMP)
     stack.enter_context(_ended(mailchimp))
     settings = {
         "AzureWebJobsStorage": azurite.connection_string,
@@ -168,30 +166,6 @@ def _report(portal: Portal, run: dict[str, Any]) -> None:
         )
     for finding in run["findings"]:
         _say(f"  {finding['severity']}: {finding['message']}")
-
-
-def _start_mailchimp() -> tuple[Process, dict[str, Any]]:
-    ready = FOLDER / "mailchimp.json"
-    log = FOLDER / "mailchimp.log"
-    with log.open("wb") as output:
-        popen = subprocess.Popen(
-            [sys.executable, "-m", "sandbox.mailchimp", *MAILCHIMP, "--ready-file", str(ready)],
-            cwd=ROOT,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-    process = Process("The sandbox Mailchimp", popen, log)
-    deadline = time.monotonic() + READY_SECONDS
-    while time.monotonic() < deadline and process.is_running():
-        with contextlib.suppress(OSError, ValueError):
-            box: dict[str, Any] = json.loads(ready.read_text())
-            return process, box
-        time.sleep(0.05)
-    process.stop()
-    message = f"the sandbox Mailchimp did not start; see {log.relative_to(ROOT)}"
-    raise ProcessError(message)
 
 
 @contextlib.contextmanager

@@ -1,0 +1,47 @@
+"""The sandbox Mailchimp as a process, for the demo and the benchmarks."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from devhost.processes import ROOT, Process, ProcessError
+
+__all__ = ["start_mailchimp"]
+
+READY_SECONDS = 30.0
+
+
+def start_mailchimp(folder: Path, options: Sequence[str]) -> tuple[Process, dict[str, Any]]:
+    """Start `python -m sandbox.mailchimp` with these options; its log goes into the folder.
+
+    The second value says where it listens, with which key and which audiences. ProcessError when
+    it does not get ready.
+    """
+    ready = folder / "mailchimp.json"
+    log = folder / "mailchimp.log"
+    with log.open("wb") as output:
+        popen = subprocess.Popen(
+            [sys.executable, "-m", "sandbox.mailchimp", *options, "--ready-file", str(ready)],
+            cwd=ROOT,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    process = Process("The sandbox Mailchimp", popen, log)
+    deadline = time.monotonic() + READY_SECONDS
+    while time.monotonic() < deadline and process.is_running():
+        with contextlib.suppress(OSError, ValueError):
+            box: dict[str, Any] = json.loads(ready.read_text())
+            return process, box
+        time.sleep(0.05)
+    process.stop()
+    message = f"the sandbox Mailchimp did not start; see {log}"
+    raise ProcessError(message)
