@@ -51,6 +51,8 @@ from shared.exports.workroom import workroom
 
 __all__ = ["Finisher"]
 
+_NO_SLOT = "noSlot"
+
 
 @dataclass(frozen=True)
 class Finisher:
@@ -90,7 +92,15 @@ class Finisher:
         with kept:
             current = self.runs.read(run_id)
             if current is not None and current.value.status is RunStatus.FINISHING:
-                self._finish(current.value, plan)
+                try:
+                    self._finish(current.value, plan)
+                except Unavailable as busy:
+                    if busy.code != _NO_SLOT:
+                        raise
+                    # Lanes of other runs hold every connection. Nothing has failed: come again
+                    # when one of them has made room.
+                    self.pace.guest(plan.account_id)
+                    self._again(run_id, 5.0)
 
     def _begin(self, run_id: str) -> Run | None:
         def begin(run: Run) -> Run | None:
@@ -153,7 +163,7 @@ class Finisher:
         slot = self.slots.take(plan.account_id)
         if slot is None:
             message = "All connections to Mailchimp are in use."
-            raise Unavailable(message, code="noSlot", retry_after=5)
+            raise Unavailable(message, code=_NO_SLOT, retry_after=5)
         calls = CallCounts()
         try:
             with (

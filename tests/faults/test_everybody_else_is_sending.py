@@ -1,0 +1,49 @@
+"""A run that wants to finish while lanes of other runs hold every connection of the account."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from sandbox.samples import Sample, Segment
+from shared.exports.run import RunStatus
+from tests.faults.mill import Mill
+
+
+def test_it_asks_for_room_and_comes_again_without_failing(
+    new_mill: Callable[[], Mill], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mill = new_mill()
+    mill.define(Sample(40, (Segment("Everybody", 1.0),), seed=5))
+    slots, pace = mill.house.slots, mill.house.pace
+    take, guest = slots.take, pace.guest
+    asked: list[float] = []
+    refused: list[float] = []
+
+    def taken(account_id: str, *more: Any, **most: Any) -> Any:
+        """Nothing is free for two minutes, once a run is finishing."""
+        finishing = [
+            stored for stored in mill.house.runs.all() if stored.value.status is RunStatus.FINISHING
+        ]
+        if finishing and (not refused or mill.clock.seconds() < refused[0] + 120):
+            refused.append(mill.clock.seconds())
+            return None
+        return take(account_id, *more, **most)
+
+    def lane_failed(_: str) -> None:
+        pytest.fail("a message was given up although nothing had failed")
+
+    monkeypatch.setattr(slots, "take", taken)
+    monkeypatch.setattr(pace, "guest", lambda account: (asked.append(1.0), guest(account)))
+    monkeypatch.setattr(
+        type(mill.house.watch), "lane_failed", lambda _, run_id: lane_failed(run_id)
+    )
+
+    run = mill.run()
+
+    assert run.status is RunStatus.SUCCESSFUL
+    assert len(refused) > 5  # more often than the queue brings a failing message
+    assert len(asked) >= len(refused)
+    assert len(mill.audience.members()) == run.counts.created > 0
