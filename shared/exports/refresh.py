@@ -109,6 +109,8 @@ class Refreshes:
         """A `model.json` was written: begin to look, for every export it may concern."""
         identity = _digest(announced.blob, announced.etag)
         for stored in self._every_refresh():
+            if _is_older(announced, stored.value):
+                continue
             opened = self._open(stored.key, announced, identity)
             if opened.open:
                 self._remind(stored.key, opened.turn, self.patience.first)
@@ -330,6 +332,15 @@ def _runs_with_refresh(export: Export) -> bool:
     return (
         schedule.enabled and schedule.repeat is Repeat.EVERY_REFRESH and bool(export.connection_id)
     )
+
+
+def _is_older(announced: Announcement, export: Export) -> bool:
+    """Whether it was written before the export was made: saving an export does not run it.
+
+    Some clocks say when a blob was written to the second only.
+    """
+    written, made = announced.written_at, export.created_at
+    return written is not None and made is not None and written + timedelta(seconds=1) < made
 
 
 def _dealt_with(watch: RefreshWatch, view: View) -> RefreshWatch:

@@ -429,6 +429,20 @@ def test_every_export_waits_for_its_own_segments_only() -> None:
     assert [len(world.made(key)) for key in ("e1", "e2", "e3", "e4")] == [1, 1, 0, 0]
 
 
+def test_a_refresh_from_before_an_export_was_made_does_not_run_it(world: World) -> None:
+    written = refresh(world)
+    world.wait(2)
+    world.export()
+    made = replace(world.exports.kept["e1"].value, created_at=world.now)
+    world.exports.keep("e1", made)
+    world.tell(written)
+    world.wait(300)
+    assert world.made() == []
+    world.tell(refresh(world, 7))
+    world.wait(300)
+    assert world.outcomes() == ["successful"]
+
+
 def test_a_model_json_of_others_makes_nothing(world: World) -> None:
     world.tell(refresh(world))
     world.wait(300)
