@@ -121,3 +121,35 @@ def test_a_run_without_its_connection_says_so(new_place: Callable[..., Place], m
     assert run["status"] == "failed"
     assert run["reason"]["code"] == "connectionNotFound"
     assert place.audience.members() == {}
+
+
+def test_an_export_that_is_edited_during_its_run_follows_its_plan_and_then_the_edit(
+    place: Place,
+) -> None:
+    sample = place.sample(1200, 0.6, 0.6)
+    place.refresh(sample)
+    first, second = (segment.name for segment in sample.segments)
+    place.define([first])
+    place.house.box.arm(Fault("hang", "POST", r"^/lists/\w+$", times=None, seconds=0.7, skip=1))
+    started = place.start()
+    while not place.audience.statuses():
+        time.sleep(0.01)
+
+    edited = place.portal.get(f"/api/exports/{place.export['id']}")
+    edited["segments"] = [{"name": first}, {"name": second}]
+    edited["mapping"]["attributes"] = []
+    place.portal.call("PUT", f"/api/exports/{place.export['id']}", edited)
+    place.house.box.disarm()
+    run = place.wait(started)
+
+    expected = audience_to_be(sample)
+    ours = {address: one for address, one in expected.items() if first in one.tags}
+    assert run["status"] == "successful"
+    assert set(place.audience.members()) == set(ours)
+    assert set(place.audience.tags()) == {first}
+    assert all(dict(one.fields).get("POINTS") for one in audience_as_is(place.audience).values())
+
+    place.run()
+    assert {a: m.tags for a, m in place.audience.members().items()} == {
+        a: one.tags for a, one in expected.items() if one.tags
+    }

@@ -18,11 +18,12 @@ from duckdb import DuckDBPyConnection
 from shared.exports.contact import BLANKS, normal_address
 from shared.exports.needs import Records
 
-__all__ = ["Erased", "Erasure", "Whom", "address_of", "by_address", "normal"]
+__all__ = ["Erased", "Erasure", "Whom", "address_of", "by_address", "is_address", "normal"]
 
 _BLOCK = 64
 
-# Makes the table `gone` (address) of all values of a column that are someone who was erased.
+# Makes the table `gone` (address) of all values of a column, as they stand there, that are someone
+# who was erased.
 # The source is our own SQL: a table, or read_parquet of a local file.
 Whom = Callable[[DuckDBPyConnection, str, str], None]
 
@@ -80,7 +81,7 @@ class Erased:
             db.execute(
                 "CREATE OR REPLACE TEMP TABLE gone AS WITH tokens AS "
                 "(SELECT unnest(?::VARCHAR[]) AS token) "
-                f"SELECT DISTINCT {normal(column)} AS address FROM {source} "
+                f"SELECT DISTINCT {column} AS address FROM {source} "
                 f"WHERE {column} IS NOT NULL AND sha256(getvariable('outer_pad') || "
                 f"unhex(sha256(getvariable('inner_pad') || encode({normal(column)})))) "
                 "IN (SELECT token FROM tokens)",
@@ -103,14 +104,20 @@ def normal(column: str) -> str:
     return f"lower(trim({column}, '{BLANKS}'))"
 
 
+def is_address(column: str) -> str:
+    """SQL that compares a column with `address_of`, given as $address."""
+    # Trimming is slow; few values hold the address at all.
+    return f"contains(lower({column}), $address) AND {normal(column)} = $address"
+
+
 def by_address(address: str) -> Whom:
     """One person whose address is at hand."""
 
     def mark(db: DuckDBPyConnection, source: str, column: str) -> None:
         db.execute(
-            f"CREATE OR REPLACE TEMP TABLE gone AS SELECT DISTINCT {normal(column)} AS address "
-            f"FROM {source} WHERE {normal(column)} = ?",
-            [address],
+            f"CREATE OR REPLACE TEMP TABLE gone AS SELECT DISTINCT {column} AS address "
+            f"FROM {source} WHERE {is_address(column)}",
+            {"address": address},
         )
 
     return mark

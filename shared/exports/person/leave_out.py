@@ -51,5 +51,5 @@ def leave_out_of_results(db: DuckDBPyConnection, whom: Whom | None) -> None:
     db.execute("DELETE FROM next WHERE address IN (SELECT address FROM gone)")
     db.execute(
         "UPDATE outcomes SET email = NULL, customer_id = NULL "
-        f"WHERE {normal('email')} IN (SELECT address FROM gone)"
+        "WHERE email IN (SELECT address FROM gone)"
     )

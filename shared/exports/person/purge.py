@@ -25,7 +25,7 @@ from shared.errors import Changed, NotFound
 from shared.exports.handback import Handback
 from shared.exports.ledger import LedgerPointer
 from shared.exports.needs import Files, Records
-from shared.exports.person.erased import Whom, normal
+from shared.exports.person.erased import Whom
 from shared.exports.places import (
     held_blob,
     held_folder,
@@ -193,7 +193,7 @@ class _Found:
         quoted = str(local).replace("'", "''")
         self._db = db
         self._target = local.with_name("without.parquet")
-        self._is_gone = f"coalesce({normal(column)} IN (SELECT address FROM gone), false)"
+        self._is_gone = f"coalesce({column} IN (SELECT address FROM gone), false)"
         self.source = f"read_parquet('{quoted}')"
         self.rows = 0
 

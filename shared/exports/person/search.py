@@ -17,7 +17,7 @@ from shared.exports.definition import Export
 from shared.exports.ledger import LedgerPointer
 from shared.exports.needs import Files, Records
 from shared.exports.outcome import Code, Outcome
-from shared.exports.person.erased import Erased, address_of, normal
+from shared.exports.person.erased import Erased, address_of, is_address
 from shared.exports.places import outcomes_table, plan_blob
 from shared.exports.plan.plan import plan_from_json
 from shared.exports.run import Run
@@ -122,11 +122,11 @@ class Search:
             except NotFound:
                 return None
             row = db.execute(
-                "SELECT segs, outcome, code FROM read_parquet(?) "
-                f"WHERE {normal('email')} = ? "
+                "SELECT segs, outcome, code FROM read_parquet($file) "
+                f"WHERE {is_address('email')} "
                 f"ORDER BY code IS NOT DISTINCT FROM '{Code.SHARED_ADDRESS}', line NULLS FIRST "
                 "LIMIT 1",
-                [str(local), address],
+                {"file": str(local), "address": address},
             ).fetchone()
         if row is None:
             return None
