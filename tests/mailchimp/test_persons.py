@@ -1,0 +1,69 @@
+"""One member: asked for, archived, deleted for good; the hash of the address goes nowhere else."""
+
+from __future__ import annotations
+
+import hashlib
+
+import pytest
+
+from shared.errors import ConfigError, Refused
+
+ADA = "ada@example.org"
+
+
+def test_the_status_of_a_person_is_what_the_audience_has_now(box, session):
+    audience = box.audience("News")
+    audience.add("Ada@Example.org", status="unsubscribed", cause="self")
+
+    assert session.status_of(audience.id, ADA) == "unsubscribed"
+    assert session.status_of(audience.id, "nobody@example.org") is None
+
+
+def test_a_person_is_archived_and_knows_no_second_time(box, session):
+    audience = box.audience("News")
+    audience.add(ADA)
+
+    assert session.archive(audience.id, ADA) is True
+    assert audience.member(ADA).status == "archived"
+    with pytest.raises(Refused) as refused:
+        session.archive(audience.id, ADA)
+    assert refused.value.status == 405
+    assert session.archive(audience.id, "nobody@example.org") is False
+
+
+def test_whom_mailchimp_does_not_let_be_archived_stays(box, session):
+    audience = box.audience("News")
+    audience.add(ADA, status="cleaned")
+
+    with pytest.raises(Refused):
+        session.archive(audience.id, ADA)
+
+    assert audience.member(ADA).status == "cleaned"
+
+
+def test_who_is_deleted_for_good_is_gone_and_cannot_be_imported(box, session):
+    from shared.exports.audience import Member
+    from shared.exports.outcome import Code
+
+    audience = box.audience("News")
+    audience.add(ADA)
+
+    assert session.delete_for_good(audience.id, ADA) is True
+    assert audience.member(ADA) is None
+    assert session.delete_for_good(audience.id, ADA) is False
+    answer = session.subscribe(
+        audience.id, [Member(ADA, {}, (), "subscribed")], update_existing=False
+    )
+    assert answer.refused[ADA].code == Code.FORGOTTEN
+
+
+def test_no_error_names_the_person(box, session):
+    audience = box.audience("News")
+    audience.add(ADA, status="cleaned")
+    with pytest.raises(Refused) as refused:
+        session.archive(audience.id, ADA)
+    digest = hashlib.md5(ADA.encode(), usedforsecurity=False).hexdigest()
+    assert ADA not in repr(refused.value)
+    assert digest not in repr(refused.value)
+    with pytest.raises(ConfigError):
+        session.status_of("../x", ADA)
