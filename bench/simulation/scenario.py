@@ -12,7 +12,8 @@ from functools import cache
 
 from bench.simulation.account import Mailchimp
 from bench.simulation.platform import ROOT, Hosting
-from bench.simulation.world import Costs, State, World
+from bench.simulation.run import Costs, State
+from bench.simulation.world import World
 from shared.settings import load
 
 __all__ = ["NOTHING", "Day", "Price", "Scenario", "bill", "month", "prices", "simulate"]

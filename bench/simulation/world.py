@@ -9,73 +9,22 @@ from __future__ import annotations
 
 import random
 from collections.abc import Generator
-from dataclasses import dataclass, field
-from enum import Enum
 
 from bench.simulation.account import Account, Mailchimp, Slot
 from bench.simulation.clock import Clock, Gate, Steps
 from bench.simulation.platform import Call, Function, Hosting
+from bench.simulation.run import Costs, Run, State
 from shared.exports.chunk import CHUNK_SIZE
 from shared.exports.send import guest, lane
 from shared.exports.watch import STANDING_STILL
 
-__all__ = ["Costs", "Run", "State", "World"]
+__all__ = ["World"]
 
 # As plan/step.py and finish/step.py have them in their code.
 _SEEN_BEING_PLANNED = 10.0
 _PATIENCE_FOR_A_SLOT = 60.0
 _FINISH_SEEN = 5.0
 _TICK = 300.0
-
-
-class State(Enum):
-    """Where a run stands."""
-
-    PLANNING = "planning"
-    SENDING = "sending"
-    FINISHING = "finishing"
-    CLOSED = "closed"
-    FAILED = "failed"
-
-
-@dataclass(frozen=True)
-class Costs:
-    """Seconds that steps take beside Mailchimp's calls: as docs/cost.md has them.
-
-    `processor` of a chunk: 0.06 s were measured (the app's processor time for 60 chunks less that
-    for 10, on one machine with everything else); more, because Azure's processors may be slower.
-    """
-
-    plan: float = 5.0
-    plan_per_million: float = 15.0
-    finish: float = 10.0
-    processor: float = 0.1
-    read_call: float = 1.0
-
-
-@dataclass(eq=False)
-class Run:
-    """One run: how many chunks wait, and which are under way in whose slot."""
-
-    number: int
-    account: Account
-    people: int
-    changed: int
-    state: State = State.PLANNING
-    waiting: int = 0
-    under_way: list[Slot] = field(default_factory=list)
-    done: int = 0
-    doubled: int = 0
-    planner: Call | None = None
-    finisher: Call | None = None
-    moved: float = 0.0
-    planned: float = 0.0
-    ended: float | None = None
-
-    @property
-    def is_over(self) -> bool:
-        """Whether it has ended."""
-        return self.state in (State.CLOSED, State.FAILED)
 
 
 class World:
