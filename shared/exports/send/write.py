@@ -15,7 +15,6 @@ https://mailchimp.com/developer/marketing/api/lists/batch-subscribe-or-unsubscri
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TypeVar
@@ -101,8 +100,10 @@ class Writer:
         """Take a tag from leavers. A tag that is gone has been taken from everyone."""
 
         def call(part: Sequence[str]) -> dict[str, Result]:
-            with suppress(NotFound):
+            try:
                 self._session.untag(self._audience, tag_id, part)
+            except NotFound:
+                self._session.audience(self._audience)  # NotFound again when that is what is gone
             return {address: Result(Outcome.REMOVED) for address in part}
 
         done = self._halving(addresses, call, lambda address: address)
