@@ -200,3 +200,25 @@ def test_one_outcome_alone_can_be_asked_for() -> None:
 def test_a_viewer_does_not_get_personal_data() -> None:
     world, path = with_rows()
     assert call(world.seen_by(Role.VIEWER), "GET", path).status == 403
+
+
+@pytest.mark.parametrize(
+    ("body", "archives"), [(None, False), ({}, False), ({"archiveCreated": True}, True)]
+)
+def test_an_undo_archives_nobody_unless_it_is_asked(body: object, archives: bool) -> None:
+    world = World()
+    run_id = send(world, "POST", f"/api/exports/{new_export(world)}/runs", status=202)["id"]
+    world.runs.move(run_id, status=RunStatus.SUCCESSFUL)
+
+    undo = send(world, "POST", f"/api/runs/{run_id}/undo", body, 202)
+
+    assert undo["undoOf"] == run_id
+    assert world.runs.kept[undo["id"]].archive_created is archives
+
+
+def test_an_undo_takes_nothing_but_a_yes_or_no() -> None:
+    world = World()
+    run_id = send(world, "POST", f"/api/exports/{new_export(world)}/runs", status=202)["id"]
+    answer = call(world, "POST", f"/api/runs/{run_id}/undo", {"archiveCreated": "perhaps"})
+    assert answer.status == 400
+    assert set(faults(answer)) == {"archiveCreated"}
