@@ -130,6 +130,8 @@ class Control:
         )
 
     def _as_of_now(self, run: Run) -> Run:
+        if run.is_over:
+            return run  # as it was closed; its chunks may be cleared away by now
         chunks = [stored.value for stored in self.chunks.all(run.id)]
         return with_progress(run, chunks, self.now())
 
