@@ -381,6 +381,7 @@ class App:
             slots=self.slots,
             pace=self.pace,
             plan_of=self.plan_of,
+            disconnected=self.lose_connection,
             now=_now,
             token=_token,
             handback=self.handback,

@@ -200,6 +200,32 @@ def test_a_lost_connection_stops_the_run_and_loses_nothing(
     assert audience_as_is(place.audience) == audience_to_be(sample)
 
 
+def test_a_connection_lost_after_the_last_call_is_noticed_too(
+    new_place: Callable[..., Place],
+) -> None:
+    box = new_place().house.box
+    account = box.world.add_account("Revoked late")
+    place = new_place(account=account)
+    sample = place.sample(100, 1.0, 1.0)
+    place.refresh(sample)
+    place.define(sample)
+    # Everybody is sent; of the two tags that are checked then, the first one takes its time.
+    checking = box.arm(Fault("hang", "GET", r"/segments/\d+$", seconds=1.0))
+    started = place.start()
+    while not checking.struck:
+        time.sleep(0.01)
+
+    for key in list(account.keys):
+        del box.world.keys[key]
+    run = place.wait(started)
+
+    assert run["status"] == "completedWithWarnings"
+    assert "tagsNotChecked" in [finding["code"] for finding in run["findings"]]
+    assert run["counts"]["created"] == 100
+    connection = place.portal.get(f"/api/connections/{place.connection}")
+    assert connection["status"] == "reconnect"
+
+
 def test_an_unknown_audience_fails_before_anything_is_sent(place: Place) -> None:
     sample = place.sample(10)
     place.refresh(sample)

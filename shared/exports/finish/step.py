@@ -16,7 +16,14 @@ from pathlib import Path
 
 from duckdb import DuckDBPyConnection
 
-from shared.errors import Changed, Conflict, ConnectorError, NotFound, Unavailable
+from shared.errors import (
+    Changed,
+    Conflict,
+    ConnectorError,
+    Disconnected,
+    NotFound,
+    Unavailable,
+)
 from shared.exports.audience import CallCounts
 from shared.exports.chunk import Chunk, ChunkState
 from shared.exports.events import run_finished
@@ -69,6 +76,7 @@ class Finisher:
     slots: Slots
     pace: AccountPace
     plan_of: Callable[[str], Plan]
+    disconnected: Callable[[str], None]
     now: Callable[[], datetime]
     token: Callable[[], str]
     handback: Handback | None = None
@@ -177,6 +185,8 @@ class Finisher:
                 calls = session.calls
                 checked = verify_tags(db, session, plan, read_back=run.mode is Mode.FULL)
         except ConnectorError as error:
+            if isinstance(error, Disconnected):
+                self.disconnected(plan.connection_id)
             checked = Checked(
                 unchecked,
                 (
