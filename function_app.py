@@ -12,7 +12,7 @@ from contextlib import AbstractContextManager
 import azure.functions as func
 
 from shared.app import app as house
-from shared.exports.messages import lane_of, run_of
+from shared.exports.signals.messages import lane_of, run_of
 from shared.web.http import Request
 
 app = func.FunctionApp(http_auth_level=func.AuthLevel.ANONYMOUS)

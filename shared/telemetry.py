@@ -28,10 +28,10 @@ from opentelemetry.trace import (
     set_span_in_context,
 )
 
-from shared.exports.events import message_late
-from shared.exports.messages import Stamps
-from shared.exports.metrics import Metric
-from shared.exports.trace import Trace, following, trace_of
+from shared.exports.signals.events import message_late
+from shared.exports.signals.messages import Stamps
+from shared.exports.signals.metrics import Metric
+from shared.exports.signals.trace import Trace, following, trace_of
 
 __all__ = ["LATE", "Telemetry"]
 

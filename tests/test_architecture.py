@@ -37,7 +37,7 @@ DIRECTION = {
 
 # What edges may know of the heart and of connections: values and protocols, no use case.
 PLAIN = {
-    "exports.audience", "exports.definition", "exports.merge_fields", "exports.needs",
+    "exports.audience", "exports.definition", "exports.fields", "exports.needs",
     "exports.outcome", "exports.run", "exports.source",
     "connections.connection", "connections.needs",
 }  # fmt: skip

@@ -21,12 +21,12 @@ from opentelemetry.trace import SpanKind
 import function_app
 from shared.errors import Unavailable
 from shared.exports.audience import CallCounts
-from shared.exports.messages import Stamps
-from shared.exports.metrics import Metric
 from shared.exports.outcome import Outcome
 from shared.exports.send.shift import Shift
 from shared.exports.send.write import Result
-from shared.exports.trace import Trace, current, trace_of, waited
+from shared.exports.signals.messages import Stamps
+from shared.exports.signals.metrics import Metric
+from shared.exports.signals.trace import Trace, current, trace_of, waited
 from shared.telemetry import LATE, Telemetry
 
 NOW = datetime(2026, 11, 1, 6, 0, tzinfo=UTC)

@@ -15,8 +15,8 @@ from bench.simulation.clock import Clock, Gate, Steps
 from bench.simulation.platform import Call, Function, Hosting
 from bench.simulation.run import Costs, Run, State
 from shared.exports.chunk import CHUNK_SIZE
+from shared.exports.runs.watch import STANDING_STILL
 from shared.exports.send import guest, lane
-from shared.exports.watch import STANDING_STILL
 
 __all__ = ["World"]
 

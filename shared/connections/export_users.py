@@ -15,8 +15,8 @@ from typing import Protocol
 from shared.connections.connection import Connection
 from shared.connections.entra import Renewed
 from shared.errors import ConfigError, Disconnected, NotFound
-from shared.exports.events import tell
 from shared.exports.needs import Records, Stored, update
+from shared.exports.signals.events import tell
 
 __all__ = ["ExportUsers", "Renewal", "SecretStore"]
 

@@ -13,7 +13,7 @@ from dataclasses import replace
 
 from shared.errors import Fault
 from shared.exports.definition import AttributeMapping, Export, Mapping, SegmentChoice
-from shared.exports.schedule import validate as validate_schedule
+from shared.exports.start.schedule import validate as validate_schedule
 
 __all__ = ["FIRST_NAME_FIELD", "LAST_NAME_FIELD", "LONGEST_TAG", "faults"]
 

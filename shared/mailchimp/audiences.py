@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 from shared.errors import ConfigError, Conflict, Disconnected, NotFound, Refused, Unavailable
 from shared.exports.audience import Account, Audience, MergeField, Tag
-from shared.exports.merge_fields import proper_tag
+from shared.exports.fields.merge_fields import proper_tag
 from shared.mailchimp.transport import Transport
 
 __all__ = [

@@ -19,8 +19,8 @@ from shared.errors import NotFound
 from shared.exports.definition import Export, Schedule
 from shared.exports.definitions import Definitions
 from shared.exports.needs import Mailchimp, Records
-from shared.exports.report import OutcomeRow
 from shared.exports.run import ACTIVE, Mode, Run, RunStatus, Trigger
+from shared.exports.runs.report import OutcomeRow
 from shared.web.audit import AuditEntry
 from shared.web.principal import Doorkeeper
 

@@ -10,7 +10,7 @@ import csv
 import io
 from collections.abc import Iterator
 
-from shared.exports.report import OutcomeRow
+from shared.exports.runs.report import OutcomeRow
 from shared.web.texts import has, text
 
 __all__ = ["HEADER", "action_text", "neutral", "outcomes_csv", "reason_text"]

@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
-from shared.exports.report import OutcomeRow
 from shared.exports.run import (
     CallTotals,
     ConsentProof,
@@ -25,6 +24,7 @@ from shared.exports.run import (
     Severity,
     Trigger,
 )
+from shared.exports.runs.report import OutcomeRow
 from shared.web.needs import Desk
 from tests.browser.conftest import Place
 from tests.web.client import new_connection, new_export

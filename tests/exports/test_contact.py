@@ -11,9 +11,9 @@ from sandbox.mailchimp import state as mailchimp
 from sandbox.mailchimp import values as mailchimp_values
 from shared.errors import ConfigError
 from shared.exports.audience import MergeField
-from shared.exports.contact import Converter, Dropped, address_fault, normal_address
 from shared.exports.definition import AttributeMapping, FieldToCreate, Mapping
-from shared.exports.merge_fields import (
+from shared.exports.fields.contact import Converter, Dropped, address_fault, normal_address
+from shared.exports.fields.merge_fields import (
     find_field,
     missing_choices,
     proper_tag,

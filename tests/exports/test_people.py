@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.exports.definition import Export, Mapping
-from shared.exports.handback import Handback
+from shared.exports.finish.handback import Handback
 from shared.exports.ledger import LEDGER_COLUMNS, LedgerPointer
 from shared.exports.person.erase import Eraser
 from shared.exports.person.erased import Erased, Erasure, address_of

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from shared.errors import ConfigError
 from shared.exports.audience import Held
 from shared.exports.chunk import ChunkKind, ChunkState
-from shared.exports.contact import normal_address
+from shared.exports.fields.contact import normal_address
 from shared.exports.outcome import Code
 from shared.exports.plan import cut as cutting
 from shared.exports.plan.compare import (

@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from shared.exports.chunk import Chunk, ChunkKind, ChunkState
-from shared.exports.progress import with_progress
 from shared.exports.run import CallTotals, Mode, Run, RunStatus, Trigger
+from shared.exports.runs.progress import with_progress
 
 NOW = datetime(2026, 11, 1, 8, tzinfo=UTC)
 

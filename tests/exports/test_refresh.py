@@ -19,15 +19,15 @@ from shared.errors import ConfigError, InputError, Unavailable
 from shared.exports.definition import Export, Repeat, Schedule, SegmentChoice
 from shared.exports.definition import Mapping as FieldMapping
 from shared.exports.ledger import LedgerPointer
-from shared.exports.messages import look_of
 from shared.exports.needs import update
 from shared.exports.places import BLOB_EVENTS
 from shared.exports.plan.settled import settled_mark
-from shared.exports.refresh import Refreshes
-from shared.exports.refresh_watch import Patience, RefreshWatch
 from shared.exports.run import Mode, Reason, Run, RunStatus, Trigger
+from shared.exports.signals.messages import look_of
 from shared.exports.source import Partition, SegmentSnapshot, Snapshot
-from shared.exports.start import ActiveRun, Starter
+from shared.exports.start.refresh import Refreshes
+from shared.exports.start.refresh_watch import Patience, RefreshWatch
+from shared.exports.start.start import ActiveRun, Starter
 from tests.web.desk import MemoryRecords
 
 START = datetime(2026, 11, 23, 6, 0, tzinfo=UTC)

@@ -7,10 +7,10 @@ import pytest
 
 from shared.exports.chunk import Chunk, ChunkKind
 from shared.exports.definition import Export, Mapping
-from shared.exports.handback import Handback
+from shared.exports.finish.handback import Handback
 from shared.exports.plan.held import HeldPointer
-from shared.exports.retention import Retention
 from shared.exports.run import Mode, Run, RunStatus, Trigger
+from shared.exports.runs.retention import Retention
 from tests.exports.fakes import MemoryFiles, MemoryRecords, Store, Wire
 
 KEEP = timedelta(days=30)

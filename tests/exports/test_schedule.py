@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from shared.errors import ConfigError
 from shared.exports.definition import Repeat, Schedule
-from shared.exports.schedule import DAYS, check, due, next_run, validate, zone
-from shared.exports.windows_zones import WINDOWS_ZONES
+from shared.exports.start.schedule import DAYS, check, due, next_run, validate, zone
+from shared.exports.start.windows_zones import WINDOWS_ZONES
 
 TICK = timedelta(minutes=5)
 

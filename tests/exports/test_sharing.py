@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 from devhost.processes import Azurite
 from shared.errors import Changed, Conflict, InputError, NotFound
 from shared.exports.chunk import Chunk, ChunkKind, ChunkState, chunk_key
-from shared.exports.messages import lane_of, run_of
 from shared.exports.send.board import Board
 from shared.exports.send.pace import AccountPace, Pace
 from shared.exports.send.slots import SlotHolder, Slots
+from shared.exports.signals.messages import lane_of, run_of
 from shared.settings import StorageAccount
 from shared.storage.clients import StorageClients
 from shared.storage.files import BlobFiles

@@ -10,8 +10,8 @@ import pytest
 from shared.app import App
 from shared.errors import Unavailable
 from shared.exports.definition import Schedule
-from shared.exports.removed import Remains
-from shared.exports.timetable import Due
+from shared.exports.runs.removed import Remains
+from shared.exports.start.timetable import Due
 from shared.settings import load
 from tests.web.desk import MemoryRecords
 

@@ -19,8 +19,8 @@ from shared.errors import Unavailable
 from shared.exports.definition import Export, Repeat, Schedule, SegmentChoice
 from shared.exports.definition import Mapping as FieldMapping
 from shared.exports.run import Mode, Reason, Run, RunStatus, Trigger
-from shared.exports.start import ActiveRun, Starter
-from shared.exports.timetable import Due, Tick, Timetable
+from shared.exports.start.start import ActiveRun, Starter
+from shared.exports.start.timetable import Due, Tick, Timetable
 from shared.settings import StorageAccount
 from shared.storage.clients import StorageClients
 from shared.storage.records import TableRecords

@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.errors import InputError
-from shared.exports.messages import LONGEST, Stamps, lane_of, run_of, stamps_of
 from shared.exports.send.lane import lane_message
-from shared.exports.stamped import StampedQueue
-from shared.exports.trace import Trace, current, following, trace_of, waited
+from shared.exports.signals.messages import LONGEST, Stamps, lane_of, run_of, stamps_of
+from shared.exports.signals.stamped import StampedQueue
+from shared.exports.signals.trace import Trace, current, following, trace_of, waited
 
 RUN = "0" * 20
 TRACE = Trace("4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7")

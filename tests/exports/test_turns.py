@@ -13,10 +13,10 @@ import pytest
 from shared.errors import Changed, Conflict
 from shared.exports.needs import Stored
 from shared.exports.run import Mode, Run, RunStatus, Trigger
+from shared.exports.runs.watch import STANDING_STILL, Watch
 from shared.exports.send.lane import Lanes
 from shared.exports.send.pace import AccountPace
 from shared.exports.send.slots import Slots
-from shared.exports.watch import STANDING_STILL, Watch
 
 T = TypeVar("T")
 BEGAN = datetime(2026, 11, 1, 6, 0, tzinfo=UTC)

@@ -33,11 +33,11 @@ from shared.exports.definition import (
     Schedule,
     SegmentChoice,
 )
-from shared.exports.handback import Handback
-from shared.exports.messages import lane_of, run_of
+from shared.exports.finish.handback import Handback
 from shared.exports.places import PLAN_RUNS, outcomes_table
 from shared.exports.plan import cut
 from shared.exports.run import Run, RunStatus
+from shared.exports.signals.messages import lane_of, run_of
 from shared.exports.source import Attribute, SegmentSnapshot, Snapshot, UnreadableRow
 from shared.mailchimp.gateway import MailchimpGateway
 from shared.mailchimp.transport import Patience

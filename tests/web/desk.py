@@ -15,8 +15,8 @@ from shared.errors import Changed, ConfigError, Conflict, Disconnected, Fault, N
 from shared.exports.audience import Account, Audience, CallCounts, MergeField
 from shared.exports.definition import Export, Schedule
 from shared.exports.needs import Records, Stored
-from shared.exports.report import OutcomeRow
 from shared.exports.run import Mode, Progress, Run, RunStatus, Trigger
+from shared.exports.runs.report import OutcomeRow
 from shared.web.api import routes_for
 from shared.web.audit import AuditEntry
 from shared.web.needs import Desk

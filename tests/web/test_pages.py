@@ -7,7 +7,6 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from shared.exports.report import OutcomeRow
 from shared.exports.run import (
     ConsentProof,
     Counts,
@@ -19,6 +18,7 @@ from shared.exports.run import (
     Severity,
     Trigger,
 )
+from shared.exports.runs.report import OutcomeRow
 from shared.web.pages import PAGES
 from shared.web.principal import Role
 from shared.web.routes import Route

@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-from shared.exports.report import OutcomeRow
 from shared.exports.run import (
     ConsentProof,
     Counts,
@@ -18,6 +17,7 @@ from shared.exports.run import (
     Severity,
     Trigger,
 )
+from shared.exports.runs.report import OutcomeRow
 from shared.web.principal import Role
 from tests.web.client import call, faults, get, new_connection, new_export, send
 from tests.web.desk import World

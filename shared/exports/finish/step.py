@@ -26,12 +26,11 @@ from shared.errors import (
 )
 from shared.exports.audience import CallCounts
 from shared.exports.chunk import Chunk, ChunkState
-from shared.exports.events import run_finished
 from shared.exports.finish.close import final_counts, proof, verdict
 from shared.exports.finish.fold import fold_ledger, fold_outcomes
 from shared.exports.finish.gather import gather_outcomes
+from shared.exports.finish.handback import Handback
 from shared.exports.finish.verify import Checked, verify_tags
-from shared.exports.handback import Handback
 from shared.exports.keep import keep
 from shared.exports.ledger import LedgerPointer
 from shared.exports.needs import Files, Leases, Mailchimp, Queue, Records, update
@@ -41,7 +40,6 @@ from shared.exports.person.leave_out import leave_out_of_results
 from shared.exports.places import SEND_LANES, ledger_blob, outcomes_table
 from shared.exports.plan.compare import forget_tags, load_ledger
 from shared.exports.plan.plan import Plan
-from shared.exports.progress import with_progress
 from shared.exports.run import (
     CallTotals,
     Finding,
@@ -51,9 +49,11 @@ from shared.exports.run import (
     RunStatus,
     Severity,
 )
+from shared.exports.runs.progress import with_progress
 from shared.exports.send.board import Board
 from shared.exports.send.pace import AccountPace
 from shared.exports.send.slots import Slots
+from shared.exports.signals.events import run_finished
 from shared.exports.workroom import workroom
 
 __all__ = ["Finisher"]

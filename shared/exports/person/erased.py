@@ -15,7 +15,7 @@ from datetime import datetime
 
 from duckdb import DuckDBPyConnection
 
-from shared.exports.contact import BLANKS, normal_address
+from shared.exports.fields.contact import BLANKS, normal_address
 from shared.exports.needs import Records
 
 __all__ = ["Erased", "Erasure", "Whom", "address_of", "by_address", "is_address", "normal"]

@@ -22,7 +22,7 @@ from pathlib import Path
 from duckdb import DuckDBPyConnection
 
 from shared.errors import Changed, NotFound
-from shared.exports.handback import Handback
+from shared.exports.finish.handback import Handback
 from shared.exports.ledger import LedgerPointer
 from shared.exports.needs import Files, Records
 from shared.exports.person.erased import Whom

@@ -20,7 +20,7 @@ from pathlib import Path
 from duckdb import DuckDBPyConnection
 
 from shared.errors import ConfigError
-from shared.exports.contact import BLANKS
+from shared.exports.fields.contact import BLANKS
 from shared.exports.needs import SegmentSource
 from shared.exports.outcome import Code
 from shared.exports.source import Snapshot, UnreadableRow

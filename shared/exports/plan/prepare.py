@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from shared.errors import ConfigError
 from shared.exports.audience import Audience, MergeField
 from shared.exports.definition import Export, NewContactStatus
-from shared.exports.merge_fields import (
+from shared.exports.fields.merge_fields import (
     find_field,
     missing_choices,
     required_without_attribute,

@@ -10,7 +10,7 @@ import hashlib
 import json
 
 from shared.exports.definition import Export, Mapping
-from shared.exports.merge_fields import chosen_fields
+from shared.exports.fields.merge_fields import chosen_fields
 from shared.exports.source import Snapshot
 
 __all__ = ["fields_mark", "mapping_mark", "settled_mark"]

@@ -32,10 +32,9 @@ from shared.errors import (
 from shared.exports.audience import CallCounts
 from shared.exports.chunk import Chunk, chunk_key
 from shared.exports.definition import Export, Leavers
-from shared.exports.events import run_finished
+from shared.exports.fields.merge_fields import chosen_fields
 from shared.exports.keep import keep
 from shared.exports.ledger import LedgerPointer
-from shared.exports.merge_fields import chosen_fields
 from shared.exports.needs import Files, Leases, Queue, Records, SegmentSource, update
 from shared.exports.person.erased import Erased
 from shared.exports.person.leave_out import leave_out
@@ -72,12 +71,13 @@ from shared.exports.run import (
     Severity,
     Trigger,
 )
+from shared.exports.runs.undo import undoable
 from shared.exports.send.guest import Guests
 from shared.exports.send.lane import lane_message
+from shared.exports.signals.events import run_finished
 from shared.exports.source import Attribute, Snapshot
-from shared.exports.start import export_of
+from shared.exports.start.start import export_of
 from shared.exports.tags import TAG_EXISTS, TagOwner, prepare_tags, same_name
-from shared.exports.undo import undoable
 from shared.exports.workroom import workroom
 
 __all__ = ["Planner"]

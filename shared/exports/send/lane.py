@@ -17,7 +17,6 @@ from datetime import datetime, timedelta
 from shared.errors import ConfigError, ConnectorError, Disconnected, Refused, Unavailable
 from shared.exports.audience import CallCounts
 from shared.exports.chunk import Chunk, ChunkKind
-from shared.exports.metrics import NOBODY, Meter, Metric
 from shared.exports.needs import (
     Files,
     Mailchimp,
@@ -36,6 +35,7 @@ from shared.exports.send.parcel import Parcel, Parcels
 from shared.exports.send.shift import Shift
 from shared.exports.send.slots import Slot, Slots
 from shared.exports.send.write import Result, Writer
+from shared.exports.signals.metrics import NOBODY, Meter, Metric
 
 __all__ = ["Lanes", "lane_message", "turned_away"]
 

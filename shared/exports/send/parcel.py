@@ -15,7 +15,7 @@ from datetime import datetime
 from shared.errors import Changed
 from shared.exports.audience import CallCounts
 from shared.exports.chunk import Chunk, ChunkKind, ChunkState
-from shared.exports.contact import Converter
+from shared.exports.fields.contact import Converter
 from shared.exports.needs import Files, Records, Stored
 from shared.exports.outcome import Code, Outcome
 from shared.exports.places import outcome_blob

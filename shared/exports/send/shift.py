@@ -10,11 +10,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from shared.exports.audience import CallCounts
-from shared.exports.events import tell
-from shared.exports.metrics import Meter, Metric
 from shared.exports.outcome import Outcome
 from shared.exports.send.write import Result
-from shared.exports.trace import waited
+from shared.exports.signals.events import tell
+from shared.exports.signals.metrics import Meter, Metric
+from shared.exports.signals.trace import waited
 
 __all__ = ["Shift"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from shared.errors import Changed, ConfigError
 from shared.exports.definition import Repeat, Schedule
 from shared.exports.needs import Stored
-from shared.exports.schedule import validate
+from shared.exports.start.schedule import validate
 from shared.web.api.answers import shown
 from shared.web.call import Call
 from shared.web.http import Response

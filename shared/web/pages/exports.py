@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from shared.exports.definition import Export
 from shared.exports.run import Run
-from shared.exports.schedule import next_run
+from shared.exports.start.schedule import next_run
 from shared.web.api import exports as interface
 from shared.web.api import runs as run_interface
 from shared.web.call import Call

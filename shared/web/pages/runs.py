@@ -9,8 +9,8 @@ from itertools import islice
 
 from shared.errors import ConnectorError
 from shared.exports.outcome import Outcome
-from shared.exports.report import OutcomeRow
 from shared.exports.run import Mode, Run, RunStatus
+from shared.exports.runs.report import OutcomeRow
 from shared.web.api import runs as interface
 from shared.web.call import Call
 from shared.web.http import Response, redirect

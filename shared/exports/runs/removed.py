@@ -17,7 +17,7 @@ from shared.exports.ledger import LedgerPointer
 from shared.exports.needs import Files, Records, update
 from shared.exports.places import ledger_folder
 from shared.exports.run import Reason, Run, RunStatus
-from shared.exports.start import ActiveRun
+from shared.exports.start.start import ActiveRun
 from shared.exports.tags import TagOwner
 
 __all__ = ["Remains"]

@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass
 
 from shared.errors import InputError
-from shared.exports.trace import Trace, trace_of
+from shared.exports.signals.trace import Trace, trace_of
 
 __all__ = ["LONGEST", "Stamps", "lane_of", "look_of", "run_of", "stamps_of"]
 

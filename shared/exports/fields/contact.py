@@ -23,10 +23,10 @@ from typing import NamedTuple
 from shared.errors import ConfigError, Fault
 from shared.exports.audience import MergeField
 from shared.exports.definition import Mapping
-from shared.exports.merge_fields import chosen_fields, find_field, missing_choices
+from shared.exports.fields.merge_fields import chosen_fields, find_field, missing_choices
+from shared.exports.fields.values import Unusable, conversion
 from shared.exports.outcome import Code
 from shared.exports.source import Attribute
-from shared.exports.values import Unusable, conversion
 
 __all__ = ["BLANKS", "Converter", "Dropped", "address_fault", "normal_address"]
 

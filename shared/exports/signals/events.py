@@ -12,7 +12,7 @@ import logging
 from datetime import datetime
 
 from shared.exports.run import Run
-from shared.exports.trace import current
+from shared.exports.signals.trace import current
 
 __all__ = ["connection_lost", "message_late", "run_finished", "tell"]
 

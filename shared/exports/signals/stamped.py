@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from shared.exports.needs import Queue
-from shared.exports.trace import current
+from shared.exports.signals.trace import current
 
 __all__ = ["StampedQueue"]
 

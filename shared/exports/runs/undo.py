@@ -16,7 +16,7 @@ from shared.exports.needs import Files, Records
 from shared.exports.places import outcomes_table
 from shared.exports.plan.plan import Plan
 from shared.exports.run import Mode, Run, RunStatus, Trigger
-from shared.exports.start import Starter
+from shared.exports.start.start import Starter
 
 __all__ = ["Undo", "undoable"]
 

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 from shared.exports.chunk import Chunk
 from shared.exports.definition import Export
-from shared.exports.handback import Handback
+from shared.exports.finish.handback import Handback
 from shared.exports.needs import Files, Records, update
 from shared.exports.places import held_folder, run_folder
 from shared.exports.plan.held import HeldPointer

@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from shared.errors import ConfigError, Fault
 from shared.exports.definition import Repeat, Schedule
-from shared.exports.windows_zones import WINDOWS_ZONES
+from shared.exports.start.windows_zones import WINDOWS_ZONES
 
 __all__ = ["DAYS", "MOST_TIMES", "check", "due", "next_run", "validate", "zone"]
 

@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from shared.exports.chunk import Chunk
-from shared.exports.events import tell
 from shared.exports.needs import Queue, Records
 from shared.exports.places import PLAN_RUNS, SEND_LANES
 from shared.exports.run import Run, RunStatus
 from shared.exports.send.lane import lane_message
-from shared.exports.trace import following
+from shared.exports.signals.events import tell
+from shared.exports.signals.trace import following
 
 __all__ = ["Watch"]
 

@@ -13,8 +13,8 @@ from collections.abc import Callable, Mapping
 from functools import lru_cache
 
 from shared.exports.audience import MergeField
-from shared.exports.days import day_of, month_and_day_of
-from shared.exports.postal import postal_address
+from shared.exports.fields.days import day_of, month_and_day_of
+from shared.exports.fields.postal import postal_address
 
 __all__ = ["LONGEST_TEXT", "Unusable", "conversion"]
 

@@ -11,12 +11,12 @@ from shared.exports.chunk import Chunk, ChunkState
 from shared.exports.definition import Export
 from shared.exports.needs import Queue, Records, update
 from shared.exports.places import PLAN_RUNS, SEND_LANES
-from shared.exports.progress import with_progress
 from shared.exports.run import REMOVAL_GUARD, Mode, Reason, Run, RunStatus, Trigger
+from shared.exports.runs.progress import with_progress
 from shared.exports.send.lane import lane_message
 from shared.exports.send.pace import AccountPace
-from shared.exports.start import Starter
-from shared.exports.trace import following
+from shared.exports.signals.trace import following
+from shared.exports.start.start import Starter
 
 __all__ = ["Control"]
 

@@ -18,13 +18,14 @@ from typing import Protocol
 
 from shared.errors import Changed, ConfigError, Conflict, InputError, NotFound, Unavailable
 from shared.exports.definition import Export, Repeat
-from shared.exports.events import run_finished, tell
 from shared.exports.ledger import LedgerPointer
-from shared.exports.messages import look_of
 from shared.exports.needs import Queue, Records, SegmentSource, Stored, update
 from shared.exports.places import BLOB_EVENTS
 from shared.exports.plan.settled import settled_mark
-from shared.exports.refresh_watch import (
+from shared.exports.run import Mode, Reason, Run, RunStatus, Trigger
+from shared.exports.signals.events import run_finished, tell
+from shared.exports.signals.messages import look_of
+from shared.exports.start.refresh_watch import (
     Decision,
     Kind,
     Patience,
@@ -34,8 +35,7 @@ from shared.exports.refresh_watch import (
     decide,
     view_of,
 )
-from shared.exports.run import Mode, Reason, Run, RunStatus, Trigger
-from shared.exports.start import ActiveRun, Starter, run_id_at
+from shared.exports.start.start import ActiveRun, Starter, run_id_at
 
 __all__ = ["Announcement", "Refreshes"]
 

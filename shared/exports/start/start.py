@@ -16,7 +16,7 @@ from shared.exports.definition import Export
 from shared.exports.needs import Queue, Records, Stored, update
 from shared.exports.places import PLAN_RUNS
 from shared.exports.run import Mode, Reason, Run, RunStatus, Trigger
-from shared.exports.trace import current, following
+from shared.exports.signals.trace import current, following
 
 __all__ = ["ActiveRun", "Starter", "export_of", "run_id_at"]
 

@@ -15,11 +15,11 @@ from datetime import UTC, datetime, timedelta
 
 from shared.errors import Changed, Conflict, ConnectorError
 from shared.exports.definition import Export, Repeat, Schedule
-from shared.exports.events import tell
 from shared.exports.needs import Records, Stored
 from shared.exports.run import Mode, Run, RunStatus, Trigger
-from shared.exports.schedule import due
-from shared.exports.start import ActiveRun, Starter
+from shared.exports.signals.events import tell
+from shared.exports.start.schedule import due
+from shared.exports.start.start import ActiveRun, Starter
 
 __all__ = ["Due", "Tick", "Timetable", "effective"]
 

@@ -1,0 +1,327 @@
+"""Runs: what starts, plans, sends, finishes, shows, takes back and clears away."""
+
+from __future__ import annotations
+
+import random
+import secrets
+import time
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import cached_property
+from urllib.parse import urlsplit
+
+from shared.app.chance import now, token
+from shared.app.doors import Doors
+from shared.app.stores import UsedNonce
+from shared.errors import NotFound, Unavailable
+from shared.exports.definition import Schedule
+from shared.exports.finish.handback import CONTAINER, Handback
+from shared.exports.finish.step import Finisher
+from shared.exports.needs import Records
+from shared.exports.person.erase import Eraser
+from shared.exports.person.erased import Erased, Erasure
+from shared.exports.person.purge import Purge
+from shared.exports.person.search import Search
+from shared.exports.places import plan_blob
+from shared.exports.plan.plan import Plan, plan_from_json
+from shared.exports.plan.step import Planner
+from shared.exports.runs.control import Control
+from shared.exports.runs.removed import Remains
+from shared.exports.runs.report import Report
+from shared.exports.runs.retention import Retention
+from shared.exports.runs.undo import Undo
+from shared.exports.runs.watch import Watch
+from shared.exports.send.lane import Lanes
+from shared.exports.start.refresh import Announcement, Refreshes
+from shared.exports.start.refresh_watch import Patience, RefreshWatch
+from shared.exports.start.start import Starter
+from shared.exports.start.timetable import Due, Tick, Timetable
+from shared.segments.events import read_event
+from shared.storage.clients import (
+    StorageClients,
+)
+from shared.storage.files import BlobFiles
+from shared.storage.records import TableRecords
+from shared.web.api.refresh_schedule import KEY as REFRESH_SCHEDULE
+
+__all__ = ["Heart"]
+
+
+def _account_name(container_url: str) -> str:
+    """The storage account of a container's address; an emulator has it in the path."""
+    address = urlsplit(container_url)
+    folders = address.path.strip("/").split("/")
+    return folders[0] if len(folders) > 1 else (address.hostname or "").partition(".")[0]
+
+
+@dataclass
+class Heart(Doors):
+    """The use cases of exports, put together."""
+
+    @cached_property
+    def starter(self) -> Starter:
+        """Starts runs."""
+        return Starter(self.exports, self.runs, self.active, self.queue, now, token)
+
+    @cached_property
+    def planner(self) -> Planner:
+        """Plans runs."""
+        return Planner(
+            runs=self.runs,
+            exports=self.exports,
+            chunks=self.chunks,
+            ledgers=self.ledgers,
+            held=self.held,
+            owners=self.tag_owners,
+            erased=self.erased,
+            files=self.files,
+            queue=self.queue,
+            leases=self.leases,
+            source=self.source,
+            guests=self.guests,
+            account_of=self.account_of,
+            disconnected=self.lose_connection,
+            max_profiles=self.settings.max_profiles,
+            connections=self.settings.mailchimp.connections,
+            now=now,
+            token=token,
+        )
+
+    @cached_property
+    def lanes(self) -> Lanes:
+        """Sends."""
+        return Lanes(
+            runs=self.runs,
+            chunks=self.chunks,
+            files=self.files,
+            queue=self.queue,
+            mailchimp=self.mailchimp,
+            slots=self.slots,
+            pace=self.pace,
+            plan_of=self.plan_of,
+            finish=self.finisher.finish,
+            disconnected=self.lose_connection,
+            now=now,
+            clock=time.monotonic,
+            turn=random.randrange,
+            meter=self.telemetry,
+        )
+
+    @cached_property
+    def finisher(self) -> Finisher:
+        """Finishes runs."""
+        return Finisher(
+            runs=self.runs,
+            chunks=self.chunks,
+            ledgers=self.ledgers,
+            erased=self.erased,
+            files=self.files,
+            queue=self.queue,
+            leases=self.leases,
+            mailchimp=self.mailchimp,
+            slots=self.slots,
+            pace=self.pace,
+            plan_of=self.plan_of,
+            disconnected=self.lose_connection,
+            now=now,
+            token=token,
+            handback=self.handback,
+        )
+
+    @cached_property
+    def handback(self) -> Handback | None:
+        """Hands outcomes back to Customer Insights; never into the container that is watched."""
+        where = self.settings.segments
+        if where.container == CONTAINER:
+            return None
+        clients = StorageClients(where.storage)
+        url = str(clients.container(CONTAINER).url).partition("?")[0]
+        return Handback(BlobFiles(clients, CONTAINER), url, now)
+
+    @cached_property
+    def control(self) -> Control:
+        """What people do with runs."""
+        return Control(
+            runs=self.runs,
+            chunks=self.chunks,
+            exports=self.exports,
+            queue=self.queue,
+            starter=self.starter,
+            pace=self.pace,
+            account_of=self.account_of,
+            connections=self.settings.mailchimp.connections,
+            now=now,
+        )
+
+    @cached_property
+    def undo(self) -> Undo:
+        """Takes runs back."""
+        return Undo(self.runs, self.ledgers, self.files, self.starter, self.plan_of)
+
+    @cached_property
+    def report(self) -> Report:
+        """Outcomes, row by row."""
+        return Report(self.files)
+
+    @cached_property
+    def erased(self) -> Erased:
+        """Who was erased."""
+        return Erased(TableRecords(self.clients, "erasures", Erasure), self._erased_key)
+
+    @cached_property
+    def eraser(self) -> Eraser:
+        """Erases people."""
+        purge = Purge(self.runs, self.ledgers, self.held, self.files, token, self.handback)
+        return Eraser(
+            exports=self.exports,
+            runs=self.runs,
+            erased=self.erased,
+            purge=purge,
+            guests=self.guests,
+            account_of=self.account_of,
+            now=now,
+            token=token,
+        )
+
+    @cached_property
+    def search(self) -> Search:
+        """Looks for people."""
+        return Search(
+            exports=self.exports,
+            runs=self.runs,
+            ledgers=self.ledgers,
+            owners=self.tag_owners,
+            files=self.files,
+            guests=self.guests,
+            account_of=self.account_of,
+            erased=self.erased,
+        )
+
+    @cached_property
+    def remains(self) -> Remains:
+        """Clears away what belonged to removed exports."""
+        return Remains(
+            exports=self.exports,
+            runs=self.runs,
+            active=self.active,
+            ledgers=self.ledgers,
+            owners=self.tag_owners,
+            files=self.files,
+            now=now,
+            others=(self.refreshes.watches, self.timetable.dues),
+        )
+
+    @cached_property
+    def watch(self) -> Watch:
+        """Looks after runs that stand still."""
+        return Watch(
+            runs=self.runs,
+            chunks=self.chunks,
+            queue=self.queue,
+            connections=self.settings.mailchimp.connections,
+            now=now,
+        )
+
+    @cached_property
+    def retention(self) -> Retention:
+        """Clears away what is old."""
+        return Retention(
+            runs=self.runs,
+            chunks=self.chunks,
+            exports=self.exports,
+            held=self.held,
+            nonces=self.used_nonces,
+            files=self.files,
+            keep=timedelta(days=self.settings.retention_days),
+            now=now,
+            handback=self.handback,
+        )
+
+    @cached_property
+    def used_nonces(self) -> Records[UsedNonce]:
+        """Sign-in states that were redeemed."""
+        return TableRecords(self.clients, "usednonces", UsedNonce)
+
+    @cached_property
+    def refreshes(self) -> Refreshes:
+        """Starts exports when Customer Insights has written a refresh."""
+        return Refreshes(
+            exports=self.exports,
+            watches=TableRecords(self.clients, "refreshes", RefreshWatch),
+            runs=self.runs,
+            active=self.active,
+            ledgers=self.ledgers,
+            starter=self.starter,
+            source=self.source,
+            queue=self.queue,
+            planned=self._planned_mark,
+            read_event=self._landing_event,
+            model_etag=self._landing_etag,
+            now=now,
+            patience=Patience(),
+        )
+
+    @cached_property
+    def timetable(self) -> Timetable:
+        """Starts exports when their time has come."""
+        return Timetable(
+            exports=self.exports,
+            dues=TableRecords(self.clients, "dues", Due),
+            ticks=TableRecords(self.clients, "ticks", Tick),
+            runs=self.runs,
+            active=self.active,
+            starter=self.starter,
+            refresh_schedule=self._refresh_schedule,
+            now=now,
+        )
+
+    @cached_property
+    def _plans(self) -> dict[str, Plan]:
+        return {}
+
+    def plan_of(self, run_id: str) -> Plan:
+        """A run's plan; plans never change, so the newest few are remembered."""
+        plan = self._plans.get(run_id)
+        if plan is None:
+            plan = plan_from_json(self.files.read(plan_blob(run_id)))
+            while len(self._plans) >= 8:
+                self._plans.pop(next(iter(self._plans)), None)
+            self._plans[run_id] = plan
+        return plan
+
+    def _planned_mark(self, run_id: str) -> str | None:
+        """The fingerprint of the source that a run has read, None before it has a plan."""
+        try:
+            return self.plan_of(run_id).settled
+        except NotFound:
+            return None
+
+    def _landing_event(self, body: bytes) -> Announcement | None:
+        """What a message says of a blob in the landing container, if it is about one."""
+        return read_event(body, _account_name(self.landing.url), self.settings.segments.container)
+
+    def _landing_etag(self, blob: str) -> str | None:
+        """The ETag that a blob of the landing container has now."""
+        return next((e.etag for e in self.landing.entries(blob) if e.name == blob), None)
+
+    def _refresh_schedule(self) -> Schedule | None:
+        stored = self.schedules.read(REFRESH_SCHEDULE)
+        return stored.value if stored else None
+
+    def _erased_key(self) -> bytes:
+        """The key under which erased people are remembered; made once, by one process."""
+        name = "erased-people-key"
+        known = self.secrets.get(name)
+        if known is None:
+            lease = self.leases.acquire(name, 15)
+            if lease is None:
+                message = "Another request is making the key at this moment. Try again."
+                raise Unavailable(message, code="keyBeingMade", retry_after=2)
+            try:
+                known = self.secrets.get(name)
+                if known is None:
+                    self.secrets.put(name, secrets.token_hex(32))
+                    known = self.secrets.get(name)
+            finally:
+                lease.release()
+        return bytes.fromhex(known or "")

@@ -1,0 +1,137 @@
+"""What must survive: the clients of the state account, and every kind of record."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+
+from shared.app.chance import now
+from shared.connections.connection import Connection
+from shared.exports.chunk import Chunk
+from shared.exports.definition import Export, Schedule
+from shared.exports.ledger import LedgerPointer
+from shared.exports.needs import Records
+from shared.exports.plan.held import HeldPointer
+from shared.exports.run import Run
+from shared.exports.signals.stamped import StampedQueue
+from shared.exports.start.start import ActiveRun
+from shared.exports.tags import TagOwner
+from shared.settings import Settings
+from shared.storage.clients import (
+    StorageClients,
+    credential_for,
+    secret_client,
+)
+from shared.storage.files import BlobFiles
+from shared.storage.leases import BlobLeases
+from shared.storage.local_secrets import LocalSecrets
+from shared.storage.queues import StorageQueue
+from shared.storage.records import TableRecords
+from shared.storage.secrets import Secrets
+from shared.storage.vault import VaultSecrets
+from shared.telemetry import Telemetry
+
+__all__ = ["RowCount", "Stores", "UsedNonce"]
+
+
+@dataclass(frozen=True)
+class RowCount:
+    """How many rows a file has that never changes (its key is made of name and ETag)."""
+
+    rows: int
+
+
+@dataclass(frozen=True)
+class UsedNonce:
+    """A sign-in state that was redeemed, and when."""
+
+    at: datetime
+
+
+@dataclass
+class Stores:
+    """Tables, blobs, queues, leases and secrets; each is made when it is first asked for."""
+
+    settings: Settings
+
+    @cached_property
+    def clients(self) -> StorageClients:
+        """The SDK clients of the state account."""
+        return StorageClients(self.settings.storage)
+
+    @cached_property
+    def files(self) -> BlobFiles:
+        """Blobs of the state container."""
+        return BlobFiles(self.clients)
+
+    @cached_property
+    def queue(self) -> StampedQueue:
+        """Queues of the state account; every message says its trace and when it was due."""
+        return StampedQueue(StorageQueue(self.clients), now)
+
+    @cached_property
+    def telemetry(self) -> Telemetry:
+        """Metrics and spans."""
+        return Telemetry(secrets.token_hex, now)
+
+    @cached_property
+    def leases(self) -> BlobLeases:
+        """Leases of the state account."""
+        return BlobLeases(self.clients)
+
+    @cached_property
+    def secrets(self) -> Secrets:
+        """Key Vault where there is one, else the encrypted store of this machine."""
+        if self.settings.key_vault_url:
+            credential = credential_for(self.settings.storage)
+            return VaultSecrets(secret_client(self.settings.key_vault_url, credential))
+        return LocalSecrets(self.clients, in_azure=self.settings.in_azure)
+
+    @cached_property
+    def connections(self) -> Records[Connection]:
+        """Connections."""
+        return TableRecords(self.clients, "connections", Connection)
+
+    @cached_property
+    def exports(self) -> Records[Export]:
+        """Export definitions."""
+        return TableRecords(self.clients, "exports", Export)
+
+    @cached_property
+    def runs(self) -> Records[Run]:
+        """Runs, newest first."""
+        return TableRecords(
+            self.clients, "runs", Run, lambda run: {"export": run.export_id, "status": run.status}
+        )
+
+    @cached_property
+    def active(self) -> Records[ActiveRun]:
+        """The newest run of every export."""
+        return TableRecords(self.clients, "activeruns", ActiveRun)
+
+    @cached_property
+    def chunks(self) -> Records[Chunk]:
+        """Chunks, by run."""
+        return TableRecords(self.clients, "chunks", Chunk)
+
+    @cached_property
+    def ledgers(self) -> Records[LedgerPointer]:
+        """Which blob is the ledger of an export."""
+        return TableRecords(self.clients, "ledgers", LedgerPointer)
+
+    @cached_property
+    def held(self) -> Records[HeldPointer]:
+        """Whom audiences hold without a subscription."""
+        return TableRecords(self.clients, "held", HeldPointer)
+
+    @cached_property
+    def tag_owners(self) -> Records[TagOwner]:
+        """Which export owns which tag."""
+        return TableRecords(self.clients, "tagowners", TagOwner)
+
+    @cached_property
+    def schedules(self) -> Records[Schedule]:
+        """The refresh schedule."""
+        return TableRecords(self.clients, "schedules", Schedule)

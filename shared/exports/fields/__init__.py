@@ -1,0 +1,1 @@
+"""Fields: a row's values as the merge fields of an audience take them."""
