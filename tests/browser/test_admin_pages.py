@@ -266,6 +266,24 @@ def test_no_page_has_an_accessibility_fault(
     assert [c for c in complaints if "404" not in c] == []
 
 
+def test_finding_and_removing_a_person_has_no_accessibility_fault(
+    place: Place, open_page: Open
+) -> None:
+    if not AXE.exists():
+        pytest.skip("axe-core is not installed: 'make setup' installs it")
+    busy_house(place.world)
+    page = open_page()
+    page.goto("/people")
+    page.locator("input[name=email]").first.fill("mina.park@example.com")
+    page.locator("form.search button").click()
+    expect(page.locator("table, main p").first).to_be_visible()
+    found = violations(page)
+    page.locator("input[name=sure]").check()
+    page.locator("button.danger").click()
+    expect(page.get_by_role("status")).to_contain_text("Removed")
+    assert found + violations(page) == []
+
+
 @pytest.mark.parametrize("width", [390, 1280] if os.environ.get("PICTURES") else [390])
 def test_no_page_is_wider_than_the_screen(place: Place, open_page: Open, width: int) -> None:
     """With PICTURES set, the pictures of docs/images are taken anew on the way."""
@@ -307,3 +325,5 @@ def test_leaving_for_mailchimp_shows_where_to(place: Place, open_page: Open) -> 
     page.get_by_role("button", name="Authenticate with Mailchimp").click()
     link = page.get_by_role("link", name="Continue")
     assert (link.get_attribute("href") or "").startswith("https://login.example.com/")
+    if AXE.exists():
+        assert violations(page) == []
