@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import random
-import time
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 
-from shared.app.chance import new_id, now, token
 from shared.app.stores import RowCount, Stores
 from shared.connections.connection import Connection
 from shared.connections.connections import Connections
@@ -39,7 +36,6 @@ from shared.storage.clients import (
     credential_for,
     token_for,
 )
-from shared.storage.records import TableRecords
 
 __all__ = ["Doors"]
 
@@ -79,10 +75,10 @@ class Doors(Stores):
     @cached_property
     def catalogue(self) -> Catalogue | DescribedCatalogue:
         """What can be exported; with names and sizes from the REST API where it is configured."""
-        counts = _Counts(TableRecords(self.clients, "rowcounts", RowCount))
+        counts = _Counts(self.table("rowcounts", RowCount))
         exported = Catalogue(self.landing, self.settings.segments.root, counts)
         api = self.customer_insights
-        return DescribedCatalogue(exported, Remembered(api, time.monotonic)) if api else exported
+        return DescribedCatalogue(exported, Remembered(api, self.chance.clock)) if api else exported
 
     @cached_property
     def customer_insights(self) -> CustomerInsightsApi | None:
@@ -95,7 +91,7 @@ class Doors(Stores):
             where.instance_id,
             where.subscription_key,
             self.export_users.token,
-            time.sleep,
+            self.chance.sleep,
             refused=self.export_users.refused,
         )
 
@@ -110,13 +106,15 @@ class Doors(Stores):
         registration = AppRegistration(
             where.tenant_id, where.client_id, where.client_secret, where.authority, scopes
         )
-        pending = TableRecords(self.clients, "signins", PendingSignIn)
-        return Entra(registration, pending, now)
+        pending = self.table("signins", PendingSignIn)
+        return Entra(registration, pending, self.chance.now)
 
     @cached_property
     def export_users(self) -> ExportUsers:
         """As whom the REST API is asked."""
-        return ExportUsers(self.connections, self.secrets, self.entra, self._app_token, now)
+        return ExportUsers(
+            self.connections, self.secrets, self.entra, self._app_token, self.chance.now
+        )
 
     def _app_token(self) -> str:
         """The token of the app itself: its managed identity in Azure, else its registration."""
@@ -135,9 +133,9 @@ class Doors(Stores):
         return MailchimpGateway(
             self._connection,
             self.secrets.get,
-            clock=time.monotonic,
-            sleep=time.sleep,
-            random=random.random,
+            clock=self.chance.clock,
+            sleep=self.chance.sleep,
+            random=self.chance.chance,
             api_url=self.settings.mailchimp.api_url,
         )
 
@@ -161,22 +159,22 @@ class Doors(Stores):
         """The connections that an account allows."""
         return Slots(
             self.leases,
-            TableRecords(self.clients, "slots", SlotHolder),
+            self.table("slots", SlotHolder),
             self.settings.mailchimp.connections,
-            token,
+            self.chance.token,
         )
 
     @cached_property
     def pace(self) -> AccountPace:
         """How many of them lanes may use."""
         return AccountPace(
-            TableRecords(self.clients, "paces", Pace), self.settings.mailchimp.connections, now
+            self.table("paces", Pace), self.settings.mailchimp.connections, self.chance.now
         )
 
     @cached_property
     def guests(self) -> Guests:
         """Calls beside the lanes."""
-        return Guests(self.mailchimp, self.slots, self.pace, time.monotonic, time.sleep)
+        return Guests(self.mailchimp, self.slots, self.pace, self.chance.clock, self.chance.sleep)
 
     def account_of(self, connection_id: str) -> str:
         """The Mailchimp account behind a connection. NotFound when there is no connection."""
@@ -190,11 +188,13 @@ class Doors(Stores):
     def lose_connection(self, connection_id: str) -> None:
         """Mailchimp does not accept the grant any more: someone must connect again."""
         connection_lost(connection_id)
-        definitions = Definitions(self.exports, lambda _: False, now, new_id)
+        definitions = Definitions(
+            self.exports, lambda _: False, self.chance.now, self.chance.new_id
+        )
         with suppress(NotFound):  # removed while a run used it: nobody is left to be asked
-            Connections(self.connections, self.secrets, definitions, now, new_id).lose(
-                connection_id
-            )
+            Connections(
+                self.connections, self.secrets, definitions, self.chance.now, self.chance.new_id
+            ).lose(connection_id)
 
     def _connection(self, connection_id: str) -> Connection | None:
         stored = self.connections.read(connection_id)

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import random
 import secrets
-import time
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cached_property
 from urllib.parse import urlsplit
 
-from shared.app.chance import now, token
 from shared.app.doors import Doors
 from shared.app.stores import UsedNonce
 from shared.errors import NotFound, Unavailable
@@ -41,7 +38,6 @@ from shared.storage.clients import (
     StorageClients,
 )
 from shared.storage.files import BlobFiles
-from shared.storage.records import TableRecords
 from shared.web.api.refresh_schedule import KEY as REFRESH_SCHEDULE
 
 __all__ = ["Heart"]
@@ -61,7 +57,9 @@ class Heart(Doors):
     @cached_property
     def starter(self) -> Starter:
         """Starts runs."""
-        return Starter(self.exports, self.runs, self.active, self.queue, now, token)
+        return Starter(
+            self.exports, self.runs, self.active, self.queue, self.chance.now, self.chance.token
+        )
 
     @cached_property
     def planner(self) -> Planner:
@@ -83,8 +81,8 @@ class Heart(Doors):
             disconnected=self.lose_connection,
             max_profiles=self.settings.max_profiles,
             connections=self.settings.mailchimp.connections,
-            now=now,
-            token=token,
+            now=self.chance.now,
+            token=self.chance.token,
         )
 
     @cached_property
@@ -101,9 +99,9 @@ class Heart(Doors):
             plan_of=self.plan_of,
             finish=self.finisher.finish,
             disconnected=self.lose_connection,
-            now=now,
-            clock=time.monotonic,
-            turn=random.randrange,
+            now=self.chance.now,
+            clock=self.chance.clock,
+            turn=self.chance.turn,
             meter=self.telemetry,
         )
 
@@ -123,8 +121,8 @@ class Heart(Doors):
             pace=self.pace,
             plan_of=self.plan_of,
             disconnected=self.lose_connection,
-            now=now,
-            token=token,
+            now=self.chance.now,
+            token=self.chance.token,
             handback=self.handback,
         )
 
@@ -136,7 +134,7 @@ class Heart(Doors):
             return None
         clients = StorageClients(where.storage)
         url = str(clients.container(CONTAINER).url).partition("?")[0]
-        return Handback(BlobFiles(clients, CONTAINER), url, now)
+        return Handback(BlobFiles(clients, CONTAINER), url, self.chance.now)
 
     @cached_property
     def control(self) -> Control:
@@ -150,7 +148,7 @@ class Heart(Doors):
             pace=self.pace,
             account_of=self.account_of,
             connections=self.settings.mailchimp.connections,
-            now=now,
+            now=self.chance.now,
         )
 
     @cached_property
@@ -166,12 +164,14 @@ class Heart(Doors):
     @cached_property
     def erased(self) -> Erased:
         """Who was erased."""
-        return Erased(TableRecords(self.clients, "erasures", Erasure), self._erased_key)
+        return Erased(self.table("erasures", Erasure), self._erased_key)
 
     @cached_property
     def eraser(self) -> Eraser:
         """Erases people."""
-        purge = Purge(self.runs, self.ledgers, self.held, self.files, token, self.handback)
+        purge = Purge(
+            self.runs, self.ledgers, self.held, self.files, self.chance.token, self.handback
+        )
         return Eraser(
             exports=self.exports,
             runs=self.runs,
@@ -179,8 +179,8 @@ class Heart(Doors):
             purge=purge,
             guests=self.guests,
             account_of=self.account_of,
-            now=now,
-            token=token,
+            now=self.chance.now,
+            token=self.chance.token,
         )
 
     @cached_property
@@ -207,7 +207,7 @@ class Heart(Doors):
             ledgers=self.ledgers,
             owners=self.tag_owners,
             files=self.files,
-            now=now,
+            now=self.chance.now,
             others=(self.refreshes.watches, self.timetable.dues),
         )
 
@@ -219,7 +219,7 @@ class Heart(Doors):
             chunks=self.chunks,
             queue=self.queue,
             connections=self.settings.mailchimp.connections,
-            now=now,
+            now=self.chance.now,
         )
 
     @cached_property
@@ -233,21 +233,21 @@ class Heart(Doors):
             nonces=self.used_nonces,
             files=self.files,
             keep=timedelta(days=self.settings.retention_days),
-            now=now,
+            now=self.chance.now,
             handback=self.handback,
         )
 
     @cached_property
     def used_nonces(self) -> Records[UsedNonce]:
         """Sign-in states that were redeemed."""
-        return TableRecords(self.clients, "usednonces", UsedNonce)
+        return self.table("usednonces", UsedNonce)
 
     @cached_property
     def refreshes(self) -> Refreshes:
         """Starts exports when Customer Insights has written a refresh."""
         return Refreshes(
             exports=self.exports,
-            watches=TableRecords(self.clients, "refreshes", RefreshWatch),
+            watches=self.table("refreshes", RefreshWatch),
             runs=self.runs,
             active=self.active,
             ledgers=self.ledgers,
@@ -257,7 +257,7 @@ class Heart(Doors):
             planned=self._planned_mark,
             read_event=self._landing_event,
             model_etag=self._landing_etag,
-            now=now,
+            now=self.chance.now,
             patience=Patience(),
         )
 
@@ -266,13 +266,13 @@ class Heart(Doors):
         """Starts exports when their time has come."""
         return Timetable(
             exports=self.exports,
-            dues=TableRecords(self.clients, "dues", Due),
-            ticks=TableRecords(self.clients, "ticks", Tick),
+            dues=self.table("dues", Due),
+            ticks=self.table("ticks", Tick),
             runs=self.runs,
             active=self.active,
             starter=self.starter,
             refresh_schedule=self._refresh_schedule,
-            now=now,
+            now=self.chance.now,
         )
 
     @cached_property

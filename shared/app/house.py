@@ -9,7 +9,6 @@ from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
-from shared.app.chance import new_id, now
 from shared.app.heart import Heart
 from shared.app.stores import UsedNonce
 from shared.connections.sign_in_state import SignedStates
@@ -18,7 +17,6 @@ from shared.exports.needs import MailchimpSession
 from shared.exports.run import Mode, Run, Trigger
 from shared.exports.signals.messages import stamps_of
 from shared.settings import load
-from shared.storage.records import TableRecords
 from shared.web.api import routes_for
 from shared.web.audit import AuditEntry
 from shared.web.needs import Desk
@@ -67,14 +65,14 @@ class App(Heart):
             doorkeeper=self._doorkeeper(),
             connections=self.connections,
             exports=self.exports,
-            audit=TableRecords(self.clients, "audit", AuditEntry),
+            audit=self.table("audit", AuditEntry),
             schedule=self.schedules,
             secrets=self.secrets,
             mailchimp=_GuestMailchimp(self),
             catalogue=self.catalogue,
             key_door=self.api_key_door,
-            clock=now,
-            new_id=new_id,
+            clock=self.chance.now,
+            new_id=self.chance.new_id,
             start=self.starter.start,
             run_all=self.run_all,
             run=self.control.read,
@@ -169,7 +167,7 @@ class App(Heart):
 
     def _use_once(self, nonce: str) -> bool:
         try:
-            self.used_nonces.create(nonce, UsedNonce(now()))
+            self.used_nonces.create(nonce, UsedNonce(self.chance.now()))
         except Conflict:
             return False
         return True

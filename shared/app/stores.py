@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import secrets
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
+from typing import TypeVar
 
-from shared.app.chance import now
+from shared.app.chance import Chance
 from shared.connections.connection import Connection
 from shared.exports.chunk import Chunk
 from shared.exports.definition import Export, Schedule
@@ -36,6 +38,9 @@ from shared.telemetry import Telemetry
 __all__ = ["RowCount", "Stores", "UsedNonce"]
 
 
+T = TypeVar("T")
+
+
 @dataclass(frozen=True)
 class RowCount:
     """How many rows a file has that never changes (its key is made of name and ETag)."""
@@ -55,6 +60,16 @@ class Stores:
     """Tables, blobs, queues, leases and secrets; each is made when it is first asked for."""
 
     settings: Settings
+    chance: Chance = field(default_factory=Chance)
+
+    def table(
+        self,
+        name: str,
+        value_type: type[T],
+        columns: Callable[[T], Mapping[str, str]] = lambda _: {},
+    ) -> Records[T]:
+        """The records of one kind; every kind is named here or in the storeys above."""
+        return TableRecords(self.clients, name, value_type, columns)
 
     @cached_property
     def clients(self) -> StorageClients:
@@ -69,12 +84,12 @@ class Stores:
     @cached_property
     def queue(self) -> StampedQueue:
         """Queues of the state account; every message says its trace and when it was due."""
-        return StampedQueue(StorageQueue(self.clients), now)
+        return StampedQueue(StorageQueue(self.clients), self.chance.now)
 
     @cached_property
     def telemetry(self) -> Telemetry:
         """Metrics and spans."""
-        return Telemetry(secrets.token_hex, now)
+        return Telemetry(secrets.token_hex, self.chance.now)
 
     @cached_property
     def leases(self) -> BlobLeases:
@@ -92,46 +107,44 @@ class Stores:
     @cached_property
     def connections(self) -> Records[Connection]:
         """Connections."""
-        return TableRecords(self.clients, "connections", Connection)
+        return self.table("connections", Connection)
 
     @cached_property
     def exports(self) -> Records[Export]:
         """Export definitions."""
-        return TableRecords(self.clients, "exports", Export)
+        return self.table("exports", Export)
 
     @cached_property
     def runs(self) -> Records[Run]:
         """Runs, newest first."""
-        return TableRecords(
-            self.clients, "runs", Run, lambda run: {"export": run.export_id, "status": run.status}
-        )
+        return self.table("runs", Run, lambda run: {"export": run.export_id, "status": run.status})
 
     @cached_property
     def active(self) -> Records[ActiveRun]:
         """The newest run of every export."""
-        return TableRecords(self.clients, "activeruns", ActiveRun)
+        return self.table("activeruns", ActiveRun)
 
     @cached_property
     def chunks(self) -> Records[Chunk]:
         """Chunks, by run."""
-        return TableRecords(self.clients, "chunks", Chunk)
+        return self.table("chunks", Chunk)
 
     @cached_property
     def ledgers(self) -> Records[LedgerPointer]:
         """Which blob is the ledger of an export."""
-        return TableRecords(self.clients, "ledgers", LedgerPointer)
+        return self.table("ledgers", LedgerPointer)
 
     @cached_property
     def held(self) -> Records[HeldPointer]:
         """Whom audiences hold without a subscription."""
-        return TableRecords(self.clients, "held", HeldPointer)
+        return self.table("held", HeldPointer)
 
     @cached_property
     def tag_owners(self) -> Records[TagOwner]:
         """Which export owns which tag."""
-        return TableRecords(self.clients, "tagowners", TagOwner)
+        return self.table("tagowners", TagOwner)
 
     @cached_property
     def schedules(self) -> Records[Schedule]:
         """The refresh schedule."""
-        return TableRecords(self.clients, "schedules", Schedule)
+        return self.table("schedules", Schedule)

@@ -8,17 +8,16 @@ from __future__ import annotations
 import itertools
 import json
 import threading
-import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from azure.storage.blob import ContainerClient
 
 from shared.app import App
+from shared.app.chance import Chance
 from shared.connections.sign_in import ENTRA_CALLBACK
 from shared.settings import load
 from shared.web.http import Request
@@ -122,8 +121,6 @@ def app(
     entra.say("back")
     # Answers of the API are remembered for a minute: here one passes at every look at the clock.
     minutes = itertools.count(0.0, 61.0)
-    clock = SimpleNamespace(monotonic=lambda: next(minutes), sleep=time.sleep, time=time.time)
-    monkeypatch.setattr("shared.app.time", clock)
     container = f"ci{tmp_path.name[-20:].replace('_', '-').strip('-').lower()}"
     client = ContainerClient.from_connection_string(storage, container)
     client.create_container()
@@ -144,7 +141,8 @@ def app(
                 "CUSTOMER_INSIGHTS_API_URL": insights.url,
                 "CUSTOMER_INSIGHTS_SUBSCRIPTION_KEY": KEY,
             }
-        )
+        ),
+        Chance(clock=lambda: next(minutes)),
     )
 
 

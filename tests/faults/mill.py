@@ -18,11 +18,12 @@ import duckdb
 import pytest
 from duckdb import DuckDBPyConnection
 
-import shared.app
 from sandbox import samples
 from sandbox.mailchimp.box import AudienceView, Sandbox
 from sandbox.persons import COLUMNS
 from sandbox.samples import Sample
+from shared.app import App
+from shared.app.chance import Chance
 from shared.connections.connection import Connection, ConnectionStatus, Consent, Grant, GrantKind
 from shared.errors import ConnectorError
 from shared.exports.definition import (
@@ -140,7 +141,6 @@ class Mill:
         self.audience = self.box.audience("Mill")
         # Chunks of a few people, so that a small sample has many.
         self.monkeypatch.setattr(cut, "CHUNK_SIZE", CHUNK)
-        self.monkeypatch.setattr(shared.app, "_now", self.clock.now)
         self.be_born()
         account = self.box.account
         grant = Grant(GrantKind.API_KEY, "us1", account.id, "Sandbox", self.clock.now(), "Dev")
@@ -160,7 +160,7 @@ class Mill:
                 "MAILCHIMP_API_URL": self.box.api_url,
             }
         )
-        house = shared.app.App(settings)
+        house = App(settings, Chance(now=self.clock.now))
         self.house = house
         records = {
             "connections": {}, "exports": {}, "active": {}, "chunks": {}, "ledgers": {},
@@ -171,11 +171,7 @@ class Mill:
         }  # fmt: skip
         for name, more in records.items():
             house.__dict__[name] = MemoryRecords(self.wire, name, **more)
-        self.monkeypatch.setattr(
-            shared.app,
-            "TableRecords",
-            lambda _clients, kind, *_more: MemoryRecords(self.wire, kind),
-        )
+        house.__dict__["table"] = lambda kind, *_more: MemoryRecords(self.wire, kind)
         house.__dict__["clients"] = None
         house.__dict__["files"] = MemoryFiles(self.wire)
         outcomes = MemoryFiles(self.wire, "outcomes")

@@ -110,12 +110,12 @@ def test_the_tables_of_the_code_are_declared() -> None:
         for _, tree in sources()
         for node in ast.walk(tree)
         if isinstance(node, ast.Call)
-        and getattr(node.func, "id", getattr(node.func, "attr", "")) == "TableRecords"
+        and getattr(node.func, "id", getattr(node.func, "attr", "")) == "table"
         for argument in node.args
         if isinstance(argument, ast.Constant) and isinstance(argument.value, str)
     }
     if not used:
-        pytest.skip("nothing in shared/ makes TableRecords yet")
+        pytest.skip("nothing in shared/ makes tables yet")
     assert used == literals("stateTables")
 
 
