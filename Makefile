@@ -18,7 +18,7 @@ start: setup ## run Azurite and the app (PORT, default 7071) until Ctrl-C
 	@exec $(PY) -m devhost.start
 
 test: setup browser check ## formatting, lint, types and all tests
-	@$(PY) -m tests
+	@$(PY) -m tests -n 2 --dist loadfile
 
 check: .venv/.ready ## formatting, lint and types only
 	@$(PY) -m ruff format --check --quiet . || { echo "run 'make format'"; exit 1; }

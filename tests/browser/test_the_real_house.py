@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from devhost.processes import Azurite, running, start_app
+from devhost.processes import running, start_app, start_azurite
 from sandbox.mailchimp.box import Sandbox
 from sandbox.mailchimp.world import OAuthApp
 from sandbox.samples import Flaws
@@ -68,14 +68,21 @@ WORDS = {
 
 
 @pytest.fixture(scope="module")
-def real_house(azurite: Azurite, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    """A house that knows its own address and is registered with Mailchimp."""
+def real_house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    """A house that knows its own address and is registered with Mailchimp.
+
+    Its storage is its own: on shared storage another app would take its messages.
+    """
     with socket.socket() as found:
         found.bind(("127.0.0.1", 0))
         port = found.getsockname()[1]
     url = f"http://127.0.0.1:{port}"
     folder = tmp_path_factory.mktemp("browsed")
-    with Sandbox() as box, provider(folder, f"{url}/api/oauth/entra/callback") as entra:
+    with (
+        running(start_azurite(folder / "azurite")) as azurite,
+        Sandbox() as box,
+        provider(folder, f"{url}/api/oauth/entra/callback") as entra,
+    ):
         box.world.apps["browsed"] = OAuthApp(
             "browsed", "secret", f"{url}/api/oauth/mailchimp/callback", "Export"
         )
