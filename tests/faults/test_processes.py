@@ -12,7 +12,7 @@ import pytest
 from devhost.processes import Azurite, running, start_app, start_azurite
 from sandbox import wrap
 from sandbox.mailchimp.box import Sandbox
-from sandbox.mailchimp.faults import Fault
+from sandbox.mailchimp.faults import KINDS, Fault
 from tests.e2e.house import (
     SUBSCRIBE,
     House,
@@ -78,6 +78,31 @@ def test_two_apps_on_one_storage_send_everybody_once(
         assert run["counts"]["created"] == len(expected)
         assert calls[SUBSCRIBE] == -(-len(expected) // 500)
         assert box.calls.throttled == 0
+
+
+def test_ten_lanes_in_a_storm_leave_the_audience_exactly_right(
+    emulator: Azurite, box: Sandbox, tmp_path: Path
+) -> None:
+    """All kinds but hanging, which needs the real read timeout of 125 s (test_storms.py has it)."""
+    with open_house(emulator.connection_string, box, tmp_path) as house:
+        place = Place(house, tmp_path)
+        sample = place.sample(12_000, 0.6, 0.6)
+        place.refresh(sample)
+        place.define(sample)
+        box.set(call_ms=50)
+        kinds = [kind for kind in KINDS if kind != "hang"]
+        faults = [Fault(kind, times=None, probability=0.03, seed=n) for n, kind in enumerate(kinds)]
+        for fault in faults:
+            box.arm(fault)
+
+        for _ in range(5):
+            run = place.run()
+            assert run["consentProof"]["statusesChanged"] == 0
+            if not run["counts"]["notSent"] and not run["counts"]["rejected"]:
+                break
+
+        assert sum(fault.struck for fault in faults) > 5
+        assert audience_as_is(place.audience) == audience_to_be(sample)
 
 
 @pytest.mark.parametrize("seed", range(SEEDS))
