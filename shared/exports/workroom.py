@@ -18,7 +18,7 @@ import duckdb
 __all__ = ["MEMORY_LIMIT", "READING_LIMIT", "reading_room", "workroom"]
 
 # One instance of 2,048 MB holds the Python worker, ten lanes and one of these.
-MEMORY_LIMIT = "224MB"
+MEMORY_LIMIT = "288MB"
 # Looking into a file streams it; two of these at once fit beside all that.
 READING_LIMIT = "96MB"
 _ONE_AT_A_TIME = threading.BoundedSemaphore(1)

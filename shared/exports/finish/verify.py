@@ -38,11 +38,14 @@ def verify_tags(
     db: DuckDBPyConnection, session: MailchimpSession, plan: Plan, *, read_back: bool
 ) -> Checked:
     """Check every tag of the plan against `next`; with `read_back`, even where counts agree."""
+    # One join with the few who do not count, instead of two with everybody: memory is bounded.
     db.execute(
-        "CREATE OR REPLACE TABLE tagged_ AS SELECT n.address, n.tags, "
-        "c.kind IS DISTINCT FROM 'kept' AND coalesce(r.status, '') IN ('', 'subscribed') "
-        "AS counts FROM next n LEFT JOIN changes c ON c.address = n.address "
-        "LEFT JOIN results r ON r.address = n.address WHERE len(n.tags) > 0"
+        "CREATE OR REPLACE TABLE away AS SELECT address FROM changes WHERE kind = 'kept' "
+        "UNION SELECT address FROM results WHERE coalesce(status, '') NOT IN ('', 'subscribed')"
+    )
+    db.execute(
+        "CREATE OR REPLACE TABLE tagged_ AS SELECT n.address, n.tags, a.address IS NULL AS counts "
+        "FROM next n LEFT JOIN away a ON a.address = n.address WHERE len(n.tags) > 0"
     )
     segments: list[RunSegment] = []
     findings: list[Finding] = []
