@@ -142,11 +142,8 @@ class Heart(Doors):
         return Control(
             runs=self.runs,
             chunks=self.chunks,
-            exports=self.exports,
             queue=self.queue,
             starter=self.starter,
-            pace=self.pace,
-            account_of=self.account_of,
             connections=self.settings.mailchimp.connections,
             now=self.chance.now,
         )

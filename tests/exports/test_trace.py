@@ -11,8 +11,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.errors import InputError
-from shared.exports.send.lane import lane_message
-from shared.exports.signals.messages import LONGEST, Stamps, lane_of, run_of, stamps_of
+from shared.exports.signals.messages import (
+    LONGEST,
+    Stamps,
+    lane_message,
+    lane_of,
+    run_of,
+    stamps_of,
+)
 from shared.exports.signals.stamped import StampedQueue
 from shared.exports.signals.trace import Trace, current, following, trace_of, waited
 

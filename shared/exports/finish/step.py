@@ -54,6 +54,7 @@ from shared.exports.send.board import Board
 from shared.exports.send.pace import AccountPace
 from shared.exports.send.slots import Slots
 from shared.exports.signals.events import run_finished
+from shared.exports.signals.messages import lane_message
 from shared.exports.workroom import workroom
 
 __all__ = ["Finisher"]
@@ -128,7 +129,7 @@ class Finisher:
                 return replace(run, status=RunStatus.SENDING, moved_at=self.now())
 
             update(self.runs, run_id, sending)
-        self.queue.send(SEND_LANES, {"v": 1, "run": run_id, "lane": 0}, delay)
+        self.queue.send(SEND_LANES, lane_message(run_id, 0), delay)
 
     def _finish(self, run: Run, plan: Plan) -> None:
         chunks = [stored.value for stored in self.chunks.all(run.id)]

@@ -73,8 +73,8 @@ from shared.exports.run import (
 )
 from shared.exports.runs.undo import undoable
 from shared.exports.send.guest import Guests
-from shared.exports.send.lane import lane_message
 from shared.exports.signals.events import run_finished
+from shared.exports.signals.messages import lane_message, plan_message
 from shared.exports.source import Attribute, Snapshot
 from shared.exports.start.start import export_of
 from shared.exports.tags import TAG_EXISTS, TagOwner, prepare_tags, same_name
@@ -143,7 +143,7 @@ class Planner:
             return
         kept = keep(self.leases, f"plan/{run_id}")
         if kept is None:
-            self.queue.send(PLAN_RUNS, {"v": 1, "run": run_id}, _SEEN_BEING_PLANNED)
+            self.queue.send(PLAN_RUNS, plan_message(run_id), _SEEN_BEING_PLANNED)
             return
         with kept:
             run = self._begin(run_id)

@@ -8,13 +8,11 @@ from datetime import datetime
 
 from shared.errors import Conflict, NotFound
 from shared.exports.chunk import Chunk, ChunkState
-from shared.exports.definition import Export
 from shared.exports.needs import Queue, Records, update
 from shared.exports.places import PLAN_RUNS, SEND_LANES
 from shared.exports.run import REMOVAL_GUARD, Mode, Reason, Run, RunStatus, Trigger
 from shared.exports.runs.progress import with_progress
-from shared.exports.send.lane import lane_message
-from shared.exports.send.pace import AccountPace
+from shared.exports.signals.messages import lane_message, plan_message
 from shared.exports.signals.trace import following
 from shared.exports.start.start import Starter
 
@@ -27,11 +25,8 @@ class Control:
 
     runs: Records[Run]
     chunks: Records[Chunk]
-    exports: Records[Export]
     queue: Queue
     starter: Starter
-    pace: AccountPace
-    account_of: Callable[[str], str]
     connections: int
     now: Callable[[], datetime]
 
@@ -116,7 +111,7 @@ class Control:
         else:
             run = update(self.runs, run_id, go_on).value
             with following(run.trace):
-                self.queue.send(PLAN_RUNS, {"v": 1, "run": run_id})
+                self.queue.send(PLAN_RUNS, plan_message(run_id))
         return self._as_of_now(run)
 
     def retry(self, run_id: str, by: str) -> Run:

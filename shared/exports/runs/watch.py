@@ -15,8 +15,8 @@ from shared.exports.chunk import Chunk
 from shared.exports.needs import Queue, Records
 from shared.exports.places import PLAN_RUNS, SEND_LANES
 from shared.exports.run import Run, RunStatus
-from shared.exports.send.lane import lane_message
 from shared.exports.signals.events import tell
+from shared.exports.signals.messages import lane_message, plan_message
 from shared.exports.signals.trace import following
 
 __all__ = ["Watch"]
@@ -56,7 +56,7 @@ class Watch:
     def _set_going(self, run: Run) -> None:
         tell("run.stoodStill", level=logging.WARNING, runId=run.id, status=run.status)
         if run.status in (RunStatus.QUEUED, RunStatus.PLANNING):
-            self.queue.send(PLAN_RUNS, {"v": 1, "run": run.id})
+            self.queue.send(PLAN_RUNS, plan_message(run.id))
         else:
             for lane in range(self.connections):
                 self.queue.send(SEND_LANES, lane_message(run.id, lane))

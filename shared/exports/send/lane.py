@@ -35,6 +35,7 @@ from shared.exports.send.parcel import Parcel, Parcels
 from shared.exports.send.shift import Shift
 from shared.exports.send.slots import Slot, Slots
 from shared.exports.send.write import Result, Writer
+from shared.exports.signals.messages import lane_message
 from shared.exports.signals.metrics import NOBODY, Meter, Metric
 
 __all__ = ["Lanes", "lane_message", "turned_away"]
@@ -59,11 +60,6 @@ def turned_away(allowed: Allowance) -> float:
     and whoever ends is followed soon all the same.
     """
     return min(_LONGEST_PAUSE, _WAIT_FOR_SLOT * allowed.runs)
-
-
-def lane_message(run_id: str, lane: int) -> dict[str, object]:
-    """The message that lets a lane of a run work."""
-    return {"v": 1, "run": run_id, "lane": lane}
 
 
 @dataclass(frozen=True)

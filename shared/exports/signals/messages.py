@@ -13,7 +13,16 @@ from dataclasses import dataclass
 from shared.errors import InputError
 from shared.exports.signals.trace import Trace, trace_of
 
-__all__ = ["LONGEST", "Stamps", "lane_of", "look_of", "run_of", "stamps_of"]
+__all__ = [
+    "LONGEST",
+    "Stamps",
+    "lane_message",
+    "lane_of",
+    "look_of",
+    "plan_message",
+    "run_of",
+    "stamps_of",
+]
 
 LONGEST = 1024
 """Bytes of a message of ours: ids and numbers need no more."""
@@ -44,6 +53,16 @@ def stamps_of(body: bytes) -> Stamps:
         msg = "A queue message has a stamp that is none."
         raise InputError(msg, code="messageInvalid")
     return Stamps(trace, due)
+
+
+def plan_message(run_id: str) -> dict[str, object]:
+    """The message that has a run planned."""
+    return {"v": 1, "run": run_id}
+
+
+def lane_message(run_id: str, lane: int) -> dict[str, object]:
+    """The message that lets a lane of a run work."""
+    return {"v": 1, "run": run_id, "lane": lane}
 
 
 def run_of(body: bytes) -> str:

@@ -16,6 +16,7 @@ from shared.exports.definition import Export
 from shared.exports.needs import Queue, Records, Stored, update
 from shared.exports.places import PLAN_RUNS
 from shared.exports.run import Mode, Reason, Run, RunStatus, Trigger
+from shared.exports.signals.messages import plan_message
 from shared.exports.signals.trace import current, following
 
 __all__ = ["ActiveRun", "Starter", "export_of", "run_id_at"]
@@ -141,7 +142,7 @@ class Starter:
 
     def _tell(self, run: Run) -> None:
         with following(run.trace):
-            self._queue.send(PLAN_RUNS, {"v": 1, "run": run.id})
+            self._queue.send(PLAN_RUNS, plan_message(run.id))
 
     def _supersede(self, run: Run) -> None:
         """Close a run that still waits for a yes: the new run plans these removals again."""
