@@ -1,7 +1,8 @@
 """Storage in memory that keeps its word: ETags, create-once, leases that run out, delayed messages.
 
 `Store` is what Azure holds; a process reaches it through a `Wire`, which can be cut at any write:
-from then on everything this process tries fails, as after a SIGKILL.
+from then on everything this process tries fails, as after a SIGKILL. A wire can also be rough: then
+storage does not answer now and then, with or without having done what it was asked.
 """
 
 from __future__ import annotations
@@ -9,12 +10,14 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from enum import Enum, auto
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, NoReturn, TypeVar
 
-from shared.errors import Changed, Conflict, NotFound
+from shared.errors import Changed, Conflict, NotFound, Unavailable
 from shared.exports.needs import Stored
 
 T = TypeVar("T")
@@ -77,35 +80,62 @@ class Store:
         return f'W/"{self.writes}"'
 
 
+class Strike(Enum):
+    """What can happen on the way to the store: nothing is done, or the answer is lost."""
+
+    LOST_BEFORE = auto()
+    LOST_AFTER = auto()
+    KILLED_BEFORE = auto()
+    KILLED_AFTER = auto()
+
+
 class Wire:
     """One process's way to the store.
 
     The `kill_at`th write (from 1) kills the process: before it reaches the store, or with
-    `applied` right after.
+    `applied` right after. `strike` says what happens to a request that writes (or only reads).
     """
 
-    def __init__(self, store: Store, kill_at: int | None = None, *, applied: bool = False) -> None:
+    def __init__(
+        self,
+        store: Store,
+        kill_at: int | None = None,
+        *,
+        applied: bool = False,
+        strike: Callable[[bool], Strike | None] = lambda _: None,
+    ) -> None:
         self.store = store
         self.writes = 0
         self.dead = False
         self._kill_at = kill_at
-        self._applied = applied
+        self._at_kill = Strike.KILLED_AFTER if applied else Strike.KILLED_BEFORE
+        self._strike = strike
 
     def read(self, do: Callable[[], R]) -> R:
         with self.store.lock:
             self._alive()
+            if self._strike(False) is not None:
+                self._lost()
             return do()
 
     def write(self, do: Callable[[], R]) -> R:
         with self.store.lock:
             self._alive()
             self.writes += 1
-            if self.writes == self._kill_at:
-                self.dead = True
-                if self._applied:
-                    do()
+            strike = self._at_kill if self.writes == self._kill_at else self._strike(True)
+            if strike is None:
+                return do()
+            killed = strike in (Strike.KILLED_BEFORE, Strike.KILLED_AFTER)
+            self.dead = killed
+            if strike in (Strike.LOST_AFTER, Strike.KILLED_AFTER):
+                do()
+            if killed:
                 raise Killed
-            return do()
+            return self._lost()
+
+    def _lost(self) -> NoReturn:
+        message = "Azure gave no usable answer."
+        raise Unavailable(message, maybe_applied=True)
 
     def _alive(self) -> None:
         if self.dead:
@@ -275,7 +305,8 @@ class MemoryLease:
             if holder is self._holder:
                 del self._wire.store.leases[self._name]
 
-        self._wire.read(do)
+        with suppress(Unavailable):  # it runs out by itself
+            self._wire.read(do)
 
 
 class MemoryLeases:

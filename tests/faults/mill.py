@@ -154,14 +154,17 @@ class Mill:
         """A new process; the one before is gone."""
         self.lives += 1
         self.wire = Wire(self.store, kill_at, applied=applied)
+        self.house = self.build(self.wire, Chance(now=self.clock.now))
+
+    def build(self, wire: Wire, chance: Chance) -> Any:
+        """An app of its own on the mill's storage and Mailchimp."""
         settings = load(
             {
                 "AzureWebJobsStorage": "UseDevelopmentStorage=true",
                 "MAILCHIMP_API_URL": self.box.api_url,
             }
         )
-        house = App(settings, Chance(now=self.clock.now))
-        self.house = house
+        house: Any = App(settings, chance)
         records = {
             "connections": {}, "exports": {}, "active": {}, "chunks": {}, "ledgers": {},
             "held": {}, "tag_owners": {}, "schedules": {},
@@ -170,19 +173,24 @@ class Mill:
             },
         }  # fmt: skip
         for name, more in records.items():
-            house.__dict__[name] = MemoryRecords(self.wire, name, **more)
-        house.__dict__["table"] = lambda kind, *_more: MemoryRecords(self.wire, kind)
+            house.__dict__[name] = MemoryRecords(wire, name, **more)
+        house.__dict__["table"] = lambda kind, *_more: MemoryRecords(wire, kind)
         house.__dict__["clients"] = None
-        house.__dict__["files"] = MemoryFiles(self.wire)
-        outcomes = MemoryFiles(self.wire, "outcomes")
-        house.__dict__["handback"] = Handback(outcomes, "http://localhost", self.clock.now)
-        house.__dict__["queue"] = MemoryQueue(self.wire)
-        house.__dict__["leases"] = MemoryLeases(self.wire)
-        house.__dict__["mailchimp"] = self._mailchimp()
+        house.__dict__["files"] = MemoryFiles(wire)
+        outcomes = MemoryFiles(wire, "outcomes")
+        house.__dict__["handback"] = Handback(outcomes, "http://localhost", chance.now)
+        house.__dict__["queue"] = MemoryQueue(wire)
+        house.__dict__["leases"] = MemoryLeases(wire)
+        house.__dict__["mailchimp"] = self._mailchimp(house, wire)
         house.__dict__["source"] = self.source
+        return house
 
-    def _mailchimp(self) -> MailchimpGateway:
+    def _mailchimp(self, house: Any, wire: Wire) -> MailchimpGateway:
         mill = self
+
+        def connection(key: str) -> Connection | None:
+            stored = house.connections.read(key)
+            return stored.value if stored else None
 
         class Watched(MailchimpGateway):
             def open_with(self, *args: Any) -> Any:
@@ -191,17 +199,15 @@ class Mill:
                 request = http.request
 
                 def called(*given: Any, **more: Any) -> Any:
-                    if mill.wire.dead:
+                    if wire.dead:
                         raise Killed
-                    if mill.call is None:
-                        return request(*given, **more)
-                    return mill.call(lambda: request(*given, **more))
+                    return mill.called(wire, lambda: request(*given, **more))
 
                 http.request = called
                 return session
 
         return Watched(
-            lambda key: self._connection(key),
+            connection,
             lambda _: self.box.api_key,
             clock=time.monotonic,
             sleep=self.clock.forward,
@@ -210,9 +216,9 @@ class Mill:
             patience=Patience(read=0.4),
         )
 
-    def _connection(self, key: str) -> Connection | None:
-        stored = self.house.connections.read(key)
-        return stored.value if stored else None
+    def called(self, wire: Wire, ask: Callable[[], Any]) -> Any:
+        """A call to Mailchimp by the process at the end of a wire."""
+        return ask() if self.call is None else self.call(ask)
 
     def define(self, sample: Sample, **more: Any) -> None:
         """What Customer Insights has now; the export is made when it is not there yet."""
@@ -278,28 +284,30 @@ class Mill:
         message.visible_at = self.clock.seconds() + 60
         for _ in range(1 + self.deliver_twice):
             try:
-                self._handle(message)
+                self._handle(self.house, message)
             except ConnectorError:
                 message.visible_at = self.clock.seconds() + 1
                 if message.tries < _MOST_DELIVERIES:
                     return True
-                self._poison(message)
+                self._poison(self.house, message)
                 break
         # A message is deleted by the host, which a killed process does not live to do.
         self.wire.read(lambda: self.store.messages.remove(message))
         return True
 
-    def _handle(self, message: Message) -> None:
+    @staticmethod
+    def _handle(house: Any, message: Message) -> None:
         if message.queue == PLAN_RUNS:
-            self.house.planner.plan(run_of(message.body))
+            house.planner.plan(run_of(message.body))
         else:
-            self.house.lanes.run(*lane_of(message.body))
+            house.lanes.run(*lane_of(message.body))
 
-    def _poison(self, message: Message) -> None:
+    @staticmethod
+    def _poison(house: Any, message: Message) -> None:
         if message.queue == PLAN_RUNS:
-            self.house.planner.give_up(run_of(message.body))
+            house.planner.give_up(run_of(message.body))
         else:
-            self.house.watch.lane_failed(lane_of(message.body)[0])
+            house.watch.lane_failed(lane_of(message.body)[0])
 
     def end_of(self, run: Run) -> End:
         """How a run ended."""

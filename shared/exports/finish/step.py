@@ -18,13 +18,14 @@ from duckdb import DuckDBPyConnection
 
 from shared.errors import (
     Changed,
+    ConfigError,
     Conflict,
     ConnectorError,
     Disconnected,
     NotFound,
+    Refused,
     Unavailable,
 )
-from shared.exports.audience import CallCounts
 from shared.exports.chunk import Chunk, ChunkState
 from shared.exports.finish.close import final_counts, proof, verdict
 from shared.exports.finish.fold import fold_ledger, fold_outcomes
@@ -173,34 +174,35 @@ class Finisher:
         if slot is None:
             message = "All connections to Mailchimp are in use."
             raise Unavailable(message, code=_NO_SLOT, retry_after=5)
-        calls = CallCounts()
-        try:
-            with (
-                slot,
-                closing(
-                    self.mailchimp.open(
-                        plan.connection_id, lambda: self.pace.throttled(plan.account_id)
-                    )
-                ) as session,
-            ):
-                calls = session.calls
-                checked = verify_tags(db, session, plan, read_back=run.mode is Mode.FULL)
-        except ConnectorError as error:
-            if isinstance(error, Disconnected):
-                self.disconnected(plan.connection_id)
-            checked = Checked(
-                unchecked,
-                (
-                    Finding(
-                        Severity.WARNING,
-                        "tagsNotChecked",
-                        "Everything was sent, but Mailchimp's own counts could not be "
-                        "compared. The next run compares them.",
-                        {"error": error.code},
-                    ),
-                ),
-            )
-        return checked, calls.read, calls.write
+        with slot:
+            # Opening reads the grant. Storage that is away for a moment is no reason to leave the
+            # tags unchecked: it is raised, and the finish comes again.
+            try:
+                session = self.mailchimp.open(
+                    plan.connection_id, lambda: self.pace.throttled(plan.account_id)
+                )
+            except (Refused, ConfigError) as gone:
+                return self._not_checked(plan, unchecked, gone), 0, 0
+            with closing(session):
+                try:
+                    checked = verify_tags(db, session, plan, read_back=run.mode is Mode.FULL)
+                except ConnectorError as error:
+                    checked = self._not_checked(plan, unchecked, error)
+                return checked, session.calls.read, session.calls.write
+
+    def _not_checked(
+        self, plan: Plan, segments: tuple[RunSegment, ...], error: ConnectorError
+    ) -> Checked:
+        if isinstance(error, Disconnected):
+            self.disconnected(plan.connection_id)
+        finding = Finding(
+            Severity.WARNING,
+            "tagsNotChecked",
+            "Everything was sent, but Mailchimp's own counts could not be compared. The next run "
+            "compares them.",
+            {"error": error.code},
+        )
+        return Checked(segments, (finding,))
 
     def _keep_ledger(
         self, db: DuckDBPyConnection, run: Run, plan: Plan, scratch: Path, settled: bool
