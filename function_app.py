@@ -49,6 +49,11 @@ def _working(
     return house().working(context.function_name, msg.get_body(), run_id, _given(context))
 
 
+def _given_up(msg: func.QueueMessage, context: func.Context) -> AbstractContextManager[str | None]:
+    """The last word on a message; None in place of a run's id when nobody can read it."""
+    return house().given_up(context.function_name, msg.get_body(), _given(context))
+
+
 @app.function_name("http_api")
 @app.route("api/{*path}", methods=_METHODS)
 def http_api(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
@@ -84,9 +89,9 @@ def plan_run(msg: func.QueueMessage, context: func.Context) -> None:
 @app.queue_trigger("msg", queue_name="plan-runs-poison", connection="AzureWebJobsStorage")
 def plan_run_poison(msg: func.QueueMessage, context: func.Context) -> None:
     """A run that could not be planned after all tries."""
-    run_id = run_of(msg.get_body())
-    with _working(msg, context, run_id):
-        house().planner.give_up(run_id)
+    with _given_up(msg, context) as run_id:
+        if run_id:
+            house().planner.give_up(run_id)
 
 
 @app.function_name("send_lane")
@@ -102,9 +107,9 @@ def send_lane(msg: func.QueueMessage, context: func.Context) -> None:
 @app.queue_trigger("msg", queue_name="send-lanes-poison", connection="AzureWebJobsStorage")
 def send_lane_poison(msg: func.QueueMessage, context: func.Context) -> None:
     """A lane that failed again and again; the others go on, and the watch looks after the run."""
-    run_id, _ = lane_of(msg.get_body())
-    with _working(msg, context, run_id):
-        house().watch.lane_failed(run_id)
+    with _given_up(msg, context) as run_id:
+        if run_id:
+            house().watch.lane_failed(run_id)
 
 
 @app.function_name("blob_event")

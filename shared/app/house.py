@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import logging
 import secrets
 import time
-from collections.abc import Callable
-from contextlib import AbstractContextManager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
 from shared.app.heart import Heart
 from shared.app.stores import UsedNonce
 from shared.connections.sign_in_state import SignedStates
-from shared.errors import Conflict, ConnectorError, NotFound
+from shared.errors import Conflict, ConnectorError, InputError, NotFound
 from shared.exports.needs import MailchimpSession
 from shared.exports.run import Mode, Run, Trigger
-from shared.exports.signals.messages import stamps_of
+from shared.exports.signals.events import tell
+from shared.exports.signals.messages import run_of, stamps_of
 from shared.settings import load
 from shared.web.api import routes_for
 from shared.web.audit import AuditEntry
@@ -102,6 +104,23 @@ class App(Heart):
         stored = self.runs.read(run_id) if run_id and stamps.trace is None else None
         traces = (stored.value.trace if stored else None, given)
         return self.telemetry.message(function, stamps, *traces, run_id=run_id)
+
+    @contextmanager
+    def given_up(self, function: str, body: bytes, given: str | None) -> Iterator[str | None]:
+        """The last word on a message that the queue gave up: the run that it is about.
+
+        None for a message that nobody can read, which is told and dropped: failing once more would
+        only put it where nobody looks.
+        """
+        try:
+            run_id = run_of(body)
+            working = self.working(function, body, run_id, given)
+        except InputError:
+            tell("message.unusable", level=logging.ERROR, function=function)
+            yield None
+            return
+        with working:
+            yield run_id
 
     def tick(self) -> None:
         """What the timer does: start what is due, set going what stands still, clear away.

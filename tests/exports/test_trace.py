@@ -119,11 +119,10 @@ def test_messages_of_others_have_no_stamps(body: bytes) -> None:
         {"due": 1 << 60},
     ],
 )
-def test_a_stamp_that_is_none_is_refused_and_not_repeated(stamps: dict[str, object]) -> None:
-    with pytest.raises(InputError) as refused:
-        stamps_of(json.dumps({"v": 1, "run": RUN, **stamps}).encode())
-    assert "example" not in str(refused.value)
-    assert refused.value.code == "messageInvalid"
+def test_a_stamp_that_is_none_counts_as_none_and_stops_nothing(stamps: dict[str, object]) -> None:
+    body = json.dumps({"v": 1, "run": RUN, "lane": 3, **stamps}).encode()
+    assert stamps_of(body) == Stamps()
+    assert lane_of(body) == (RUN, 3)
 
 
 def test_a_message_longer_than_ids_need_is_refused() -> None:

@@ -39,20 +39,20 @@ class Stamps:
 
 
 def stamps_of(body: bytes) -> Stamps:
-    """The stamps of a message; none when it has none, or is none of ours."""
+    """The stamps of a message; none when it has none, or is none of ours.
+
+    A stamp that cannot be read counts as none: it serves watching, and must not stop a run
+    (https://www.w3.org/TR/trace-context/#a-traceparent-is-received says the same of traces).
+    """
     try:
         fields = json.loads(body)
     except (ValueError, RecursionError):
         return Stamps()
     if not isinstance(fields, dict) or "v" not in fields:
         return Stamps()
-    given, due = fields.get("traceparent"), fields.get("due")
-    trace = trace_of(given)
+    due = fields.get("due")
     numeric = isinstance(due, int) and not isinstance(due, bool) and 0 <= due < 1 << 53
-    if (given is not None and trace is None) or (due is not None and not numeric):
-        msg = "A queue message has a stamp that is none."
-        raise InputError(msg, code="messageInvalid")
-    return Stamps(trace, due)
+    return Stamps(trace_of(fields.get("traceparent")), due if numeric else None)
 
 
 def plan_message(run_id: str) -> dict[str, object]:

@@ -1,0 +1,67 @@
+"""Messages that are none of ours, in the app's own queues: told, dropped, and in nobody's way."""
+
+import base64
+import json
+import time
+from collections.abc import Callable
+from contextlib import suppress
+
+import pytest
+from azure.core.exceptions import ResourceExistsError, ResourceNotFoundError
+from azure.storage.queue import QueueServiceClient
+
+from tests.e2e.house import Place, audience_as_is, audience_to_be
+
+NAMED = "zq-4711@example.org"
+UNUSABLE = [
+    "not JSON at all, but about " + NAMED,
+    json.dumps([1, 2, 3]),
+    json.dumps({"v": 1, "run": NAMED}),
+    json.dumps({"v": 1, "run": "../../secrets", "lane": -1}),
+    json.dumps({"v": 99, "run": "0" * 20, "lane": 0}),
+    json.dumps({"v": 1, "run": "0" * 20, "lane": True, "traceparent": NAMED}),
+    "[" * 5000,
+    json.dumps({"v": 1, "run": "0" * 20, "lane": 0, "more": "x" * 3000}),
+]
+
+
+def waiting(queues: QueueServiceClient, name: str) -> int:
+    """How many messages a queue holds, hidden ones included."""
+    try:
+        found = queues.get_queue_client(name).get_queue_properties().approximate_message_count
+    except ResourceNotFoundError:
+        return 0
+    return found or 0
+
+
+def until(done: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 90
+    while not done():
+        assert time.monotonic() < deadline, "it does not come to an end"
+        time.sleep(0.2)
+
+
+@pytest.mark.parametrize("queue", ["plan-runs", "send-lanes", "blob-events"])
+def test_an_unusable_message_is_told_without_its_content_and_dropped(
+    place: Place, queue: str
+) -> None:
+    log = place.house.app.log
+    assert log is not None
+    before = log.read_text("utf-8", errors="replace")
+    with QueueServiceClient.from_connection_string(place.house.storage) as queues:
+        with suppress(ResourceExistsError):
+            queues.create_queue(queue)
+        for text in UNUSABLE:
+            body = base64.b64encode(text.encode()).decode()
+            queues.get_queue_client(queue).send_message(body)
+        sample = place.sample(30)
+        place.refresh(sample)
+        place.define(sample)
+        assert place.run()["status"] == "successful"  # nobody waits for them
+        until(lambda: not waiting(queues, queue) and not waiting(queues, f"{queue}-poison"))
+        assert waiting(queues, f"{queue}-poison-poison") == 0
+
+    told = log.read_text("utf-8", errors="replace")[len(before) :]
+    assert NAMED not in told
+    assert "message.unusable" in told or queue == "blob-events"
+    assert audience_as_is(place.audience) == audience_to_be(sample)
