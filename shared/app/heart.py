@@ -20,8 +20,9 @@ from shared.exports.person.erased import Erased, Erasure
 from shared.exports.person.purge import Purge
 from shared.exports.person.search import Search
 from shared.exports.places import plan_blob
-from shared.exports.plan.plan import Plan, plan_from_json
+from shared.exports.plan.plan import Plan, PlanGone, plan_from_json
 from shared.exports.plan.step import Planner
+from shared.exports.runs.abandon import Abandon
 from shared.exports.runs.control import Control
 from shared.exports.runs.removed import Remains
 from shared.exports.runs.report import Report
@@ -98,6 +99,7 @@ class Heart(Doors):
             pace=self.pace,
             plan_of=self.plan_of,
             finish=self.finisher.finish,
+            abandon=self.abandon,
             disconnected=self.lose_connection,
             now=self.chance.now,
             clock=self.chance.clock,
@@ -120,11 +122,17 @@ class Heart(Doors):
             slots=self.slots,
             pace=self.pace,
             plan_of=self.plan_of,
+            abandon=self.abandon,
             disconnected=self.lose_connection,
             now=self.chance.now,
             token=self.chance.token,
             handback=self.handback,
         )
+
+    @cached_property
+    def abandon(self) -> Abandon:
+        """Ends runs that cannot go on."""
+        return Abandon(self.runs, self.chunks, self.pace, self.plan_of, self.chance.now)
 
     @cached_property
     def handback(self) -> Handback | None:
@@ -215,6 +223,7 @@ class Heart(Doors):
             runs=self.runs,
             chunks=self.chunks,
             queue=self.queue,
+            abandon=self.abandon,
             connections=self.settings.mailchimp.connections,
             now=self.chance.now,
         )
@@ -277,10 +286,14 @@ class Heart(Doors):
         return {}
 
     def plan_of(self, run_id: str) -> Plan:
-        """A run's plan; plans never change, so the newest few are remembered."""
+        """A run's plan; plans never change, so the newest few are remembered. PlanGone."""
         plan = self._plans.get(run_id)
         if plan is None:
-            plan = plan_from_json(self.files.read(plan_blob(run_id)))
+            try:
+                kept = self.files.read(plan_blob(run_id))
+            except NotFound:
+                raise PlanGone from None
+            plan = plan_from_json(kept)
             while len(self._plans) >= 8:
                 self._plans.pop(next(iter(self._plans)), None)
             self._plans[run_id] = plan

@@ -205,6 +205,9 @@ class Run:
     archive_created: bool = False
     # The `traceparent` of what started it; every message about it continues this trace.
     trace: str = ""
+    # How often the watch has set it going since it last moved, and when it did so last.
+    set_going: int = 0
+    set_going_at: datetime | None = None
     # Its plan, chunks and outcomes are gone: the retention is over.
     cleared: bool = False
 

@@ -95,6 +95,7 @@ class Waiting:
             pace=self.pace,
             plan_of=lambda _: plan,
             finish=nothing,
+            abandon=SimpleNamespace(),  # type: ignore[arg-type]
             disconnected=nothing,
             now=self._now,
             clock=lambda: self.now.timestamp(),
@@ -127,7 +128,7 @@ class Waiting:
     def set_going(self) -> int:
         """How many messages the watch sends now."""
         self.queue.sent.clear()
-        Watch(self.runs, Kept(), self.queue, 10, self._now).look()
+        Watch(self.runs, Kept(), self.queue, SimpleNamespace(), 10, self._now).look()  # type: ignore[arg-type]
         return len(self.queue.sent)
 
 

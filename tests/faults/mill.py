@@ -245,7 +245,7 @@ class Mill:
             started = self.house.starter.start(EXPORT)
         return self.go_on(started.id)
 
-    def go_on(self, run_id: str) -> Run:
+    def go_on(self, run_id: str, most_looks: int = 5) -> Run:
         """Deliver messages until the run is over; the timer looks when nothing moves any more."""
         looks = 0
         for _ in range(5000):
@@ -259,7 +259,7 @@ class Mill:
                     if run is not None and not run.value.is_active:
                         return run.value
                     looks += 1
-                    assert looks < 5, f"the run hangs: {run.value if run else None}"
+                    assert looks < most_looks, f"the run hangs: {run.value if run else None}"
                     self.clock.forward(_WATCH_AFTER)
                     self.house.watch.look()
             except Killed:

@@ -44,9 +44,9 @@ class Odds:
     def drawn(dice: random.Random) -> Odds:
         """Some weather: each thing rarely, often or not at all."""
         return Odds(
-            lost=dice.choice((0.0, 0.003, 0.01)),
-            killed=dice.choice((0.0, 0.002, 0.008)),
-            killed_in_call=dice.choice((0.0, 0.01, 0.05)),
+            lost=dice.choice((0.0, 0.01, 0.04)),
+            killed=dice.choice((0.0, 0.005, 0.02)),
+            killed_in_call=dice.choice((0.0, 0.03, 0.1)),
             lease_lost=dice.choice((0.0, 0.05, 0.2)),
             meanwhile=dice.choice((0.0, 0.2, 0.6)),
             again=dice.choice((0.0, 0.1, 0.4)),

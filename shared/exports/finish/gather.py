@@ -14,13 +14,14 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import duckdb
 from duckdb import DuckDBPyConnection
 
 from shared.errors import NotFound
 from shared.exports.chunk import Chunk, ChunkState
 from shared.exports.needs import Files
 from shared.exports.outcome import Outcome
-from shared.exports.plan.plan import Plan
+from shared.exports.plan.plan import Plan, PlanGone
 from shared.exports.send.outcome_lines import OUTCOME_COLUMNS
 
 __all__ = ["gather_outcomes"]
@@ -36,11 +37,15 @@ def gather_outcomes(
     scratch: Path,
     unsent: str,
 ) -> None:
-    """Make the tables above. `unsent` is the code of people whose chunk was not sent."""
+    """Make the tables above. `unsent` is the code of people whose chunk was not sent. PlanGone."""
     for name, blob in (("changes", plan.changes), ("rows", plan.shared_and_rejected)):
         local = scratch / f"{name}.parquet"
-        files.download(blob, local)
-        db.execute(f"CREATE OR REPLACE TABLE {name} AS SELECT * FROM read_parquet(?)", [str(local)])
+        try:
+            files.download(blob, local)
+            read = f"CREATE OR REPLACE TABLE {name} AS SELECT * FROM read_parquet(?)"
+            db.execute(read, [str(local)])
+        except (NotFound, duckdb.InvalidInputException, duckdb.IOException):
+            raise PlanGone from None
     lines = scratch / "outcomes.csv"
     _collect(chunks, files, lines)
     columns = ", ".join(f"'{name}': '{kind}'" for name, kind in OUTCOME_COLUMNS.items())

@@ -40,16 +40,18 @@ from shared.exports.person.erased import Erased
 from shared.exports.person.leave_out import leave_out_of_results
 from shared.exports.places import SEND_LANES, ledger_blob, outcomes_table
 from shared.exports.plan.compare import forget_tags, load_ledger
-from shared.exports.plan.plan import Plan
+from shared.exports.plan.plan import Plan, PlanGone
 from shared.exports.run import (
     CallTotals,
     Finding,
     Mode,
+    Reason,
     Run,
     RunSegment,
     RunStatus,
     Severity,
 )
+from shared.exports.runs.abandon import Abandon
 from shared.exports.runs.progress import with_progress
 from shared.exports.send.board import Board
 from shared.exports.send.pace import AccountPace
@@ -78,6 +80,7 @@ class Finisher:
     slots: Slots
     pace: AccountPace
     plan_of: Callable[[str], Plan]
+    abandon: Abandon
     disconnected: Callable[[str], None]
     now: Callable[[], datetime]
     token: Callable[[], str]
@@ -111,6 +114,8 @@ class Finisher:
                     # when one of them has made room.
                     self.pace.guest(plan.account_id)
                     self._again(run_id, 5.0)
+                except PlanGone as gone:
+                    self.abandon.end(run_id, Reason(gone.code, gone.message))
 
     def _begin(self, run_id: str) -> Run | None:
         def begin(run: Run) -> Run | None:

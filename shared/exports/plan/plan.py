@@ -9,14 +9,26 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 
+from shared.errors import NotFound
 from shared.exports.audience import MergeField
 from shared.exports.definition import Mapping
 from shared.exports.run import CallTotals, Counts, Finding
 from shared.exports.source import Attribute
 
-__all__ = ["Plan", "PlannedTag", "plan_from_json", "plan_to_json"]
+__all__ = ["Plan", "PlanGone", "PlannedTag", "plan_from_json", "plan_to_json"]
+
+
+class PlanGone(NotFound):
+    """A file of a run's plan was deleted or damaged: the run cannot go on by this plan."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "A file of the run's plan is missing or damaged, so the run could not go on. Nothing "
+            "is lost: the next run plans anew and sends what is missing.",
+            code="planGone",
+        )
 
 
 @dataclass(frozen=True)
@@ -87,5 +99,8 @@ def plan_to_json(plan: Plan) -> bytes:
 
 
 def plan_from_json(data: bytes) -> Plan:
-    """A plan as it was kept."""
-    return _CODEC.validate_json(data)
+    """A plan as it was kept. PlanGone when it is none."""
+    try:
+        return _CODEC.validate_json(data)
+    except ValidationError:
+        raise PlanGone from None

@@ -16,7 +16,7 @@ from datetime import datetime
 from pathlib import Path
 
 from duckdb import DuckDBPyConnection
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 
 from shared.errors import (
     Changed,
@@ -52,7 +52,7 @@ from shared.exports.plan.cut import CutFiles, cut
 from shared.exports.plan.guard import stopped_by_guard
 from shared.exports.plan.held import HeldPointer, read_held
 from shared.exports.plan.people import RowCounts, gather
-from shared.exports.plan.plan import Plan, PlannedTag, plan_from_json, plan_to_json
+from shared.exports.plan.plan import Plan, PlanGone, PlannedTag, plan_from_json, plan_to_json
 from shared.exports.plan.prepare import Prepared, create_fields, prepare, status_for_new
 from shared.exports.plan.present import find_present, is_worth_asking
 from shared.exports.plan.settled import mapping_mark, settled_mark
@@ -150,7 +150,7 @@ class Planner:
             if run is None:
                 return
             try:
-                plan = self._written(run_id) or self._make(run)
+                self._commit(run, self._written(run_id) or self._make(run))
             except _End as end:
                 self._end(run_id, end)
             except (ConfigError, InputError, Refused) as error:
@@ -161,8 +161,6 @@ class Planner:
             except Changed as moved:
                 message = "The segments were written anew while they were read."
                 raise Unavailable(message, code="sourceMoved", retry_after=10) from moved
-            else:
-                self._commit(run, plan)
 
     def give_up(self, run_id: str) -> None:
         """The queue has brought the message often enough: the run fails, nothing was sent."""
@@ -486,10 +484,16 @@ class Planner:
         except NotFound:
             return None
 
+    def _cut_chunks(self, plan: Plan) -> list[Chunk]:
+        try:
+            return _CHUNKS.validate_json(self.files.read(f"{plan.folder}chunks.json"))
+        except (NotFound, ValidationError):
+            raise PlanGone from None
+
     def _commit(self, run: Run, plan: Plan) -> None:
         preview = run.mode is Mode.PREVIEW
         if not preview and plan.chunks:
-            chunks = _CHUNKS.validate_json(self.files.read(f"{plan.folder}chunks.json"))
+            chunks = self._cut_chunks(plan)
             self.chunks.create_many([(chunk_key(run.id, c.number), c) for c in chunks])
             self.guests.pace.join(plan.account_id, run.id, self._is_active)
         now = self.now()

@@ -1,28 +1,32 @@
 """What the timer does besides starting: runs that stand still are set going again.
 
 A message can be lost, a worker killed in the moment between two writes: the run's record still
-says what is to happen next, so the watch only sends the message again. Nothing hangs for ever.
+says what is to happen next, so the watch only sends the message again. A run that does not move
+although it was set going for an hour is ended. Nothing hangs for ever.
 """
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from shared.exports.chunk import Chunk
-from shared.exports.needs import Queue, Records
+from shared.exports.needs import Queue, Records, update
 from shared.exports.places import PLAN_RUNS, SEND_LANES
-from shared.exports.run import Run, RunStatus
+from shared.exports.run import Reason, Run, RunStatus
+from shared.exports.runs.abandon import Abandon
 from shared.exports.signals.events import tell
 from shared.exports.signals.messages import lane_message, plan_message
 from shared.exports.signals.trace import following
 
-__all__ = ["Watch"]
+__all__ = ["HOPELESS", "STANDING_STILL", "Watch"]
 
 # Longer than the longest single call to Mailchimp with its retry, and than a lane's pause.
 STANDING_STILL = timedelta(minutes=5)
+# So often set going for nothing, an hour: what keeps the run from moving does not pass by itself.
+HOPELESS = 12
 
 
 @dataclass(frozen=True)
@@ -32,6 +36,7 @@ class Watch:
     runs: Records[Run]
     chunks: Records[Chunk]
     queue: Queue
+    abandon: Abandon
     connections: int
     now: Callable[[], datetime]
 
@@ -46,15 +51,33 @@ class Watch:
         ):
             for stored in self.runs.all(where={"status": status.value}):
                 run = stored.value
-                if self.now() - self._last_move(run) < STANDING_STILL:
+                moved = self._last_move(run)
+                last = max(moved, run.set_going_at or moved)
+                if self.now() - last < STANDING_STILL:
                     continue
                 count += 1
                 with following(run.trace):
-                    self._set_going(run)
+                    self._set_going(run, moved)
         return count
 
-    def _set_going(self, run: Run) -> None:
+    def _set_going(self, run: Run, moved: datetime) -> None:
         tell("run.stoodStill", level=logging.WARNING, runId=run.id, status=run.status)
+        in_vain = run.set_going if run.set_going_at and moved <= run.set_going_at else 0
+        if in_vain >= HOPELESS:
+            message = (
+                "The run did not move for an hour although it was set going again and again. What "
+                "was sent stays in Mailchimp; the next run compares and sends the rest. The "
+                "app's log tells what failed."
+            )
+            self.abandon.end(run.id, Reason("stoodStill", message))
+            return
+
+        def counted(current: Run) -> Run | None:
+            if not current.is_active:
+                return None
+            return replace(current, set_going=in_vain + 1, set_going_at=self.now())
+
+        update(self.runs, run.id, counted)
         if run.status in (RunStatus.QUEUED, RunStatus.PLANNING):
             self.queue.send(PLAN_RUNS, plan_message(run.id))
         else:

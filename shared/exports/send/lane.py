@@ -26,8 +26,9 @@ from shared.exports.needs import (
     update,
 )
 from shared.exports.places import SEND_LANES
-from shared.exports.plan.plan import Plan
+from shared.exports.plan.plan import Plan, PlanGone
 from shared.exports.run import Reason, Run, RunStatus
+from shared.exports.runs.abandon import Abandon
 from shared.exports.send.aside import Aside
 from shared.exports.send.board import Board
 from shared.exports.send.pace import AccountPace, Allowance
@@ -85,6 +86,7 @@ class Lanes:
         pace: AccountPace,
         plan_of: Callable[[str], Plan],
         finish: Callable[[str], None],
+        abandon: Abandon,
         disconnected: Callable[[str], None],
         now: Callable[[], datetime],
         clock: Callable[[], float],
@@ -101,6 +103,7 @@ class Lanes:
         self._pace = pace
         self._plan_of = plan_of
         self._finish = finish
+        self._abandon = abandon
         self._disconnected = disconnected
         self._now = now
         self._clock = clock
@@ -115,10 +118,14 @@ class Lanes:
         run = self._read(run_id)
         if run is None or run.status not in (RunStatus.SENDING, RunStatus.FINISHING):
             return
+        try:
+            plan = self._plan_of(run_id)
+        except PlanGone as gone:
+            self._abandon.end(run_id, Reason(gone.code, gone.message))
+            return
         if run.status is RunStatus.FINISHING:
             self._finish(run_id)
             return
-        plan = self._plan_of(run_id)
         after = self._slot_and_work(run, plan, lane)
         if after.finish:
             self._finish(run_id)

@@ -11,15 +11,16 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 
-from shared.errors import Changed
+from shared.errors import Changed, NotFound
 from shared.exports.audience import CallCounts
 from shared.exports.chunk import Chunk, ChunkKind, ChunkState
 from shared.exports.fields.contact import Converter
 from shared.exports.needs import Files, Records, Stored
 from shared.exports.outcome import Code, Outcome
 from shared.exports.places import outcome_blob
-from shared.exports.plan.plan import Plan
+from shared.exports.plan.plan import Plan, PlanGone
 from shared.exports.send.outcome_lines import outcome_lines
 from shared.exports.send.write import Person, Result
 
@@ -50,14 +51,24 @@ class Parcels:
     now: Callable[[], datetime]
 
     def pack(self, claimed: Stored[Chunk]) -> Parcel:
-        """Read the people of a claimed chunk and convert their values."""
+        """Read the people of a claimed chunk and convert their values. PlanGone."""
         chunk = claimed.value
-        lines = self.files.read(self.plan.lines, chunk.start, chunk.length).splitlines()
+        lines = self._lines(chunk)
         if chunk.kind in (ChunkKind.UNTAG, ChunkKind.ARCHIVE):
-            return Parcel(claimed, leavers=tuple(json.loads(line) for line in lines))
+            return Parcel(claimed, leavers=lines)
         convert = Converter(self.plan.mapping, self.plan.attributes, self.plan.merge_fields)
         clear = chunk.kind in (ChunkKind.UPDATE, ChunkKind.RESTORE)
         return Parcel(claimed, tuple(self._person(line, convert, clear) for line in lines))
+
+    def _lines(self, chunk: Chunk) -> tuple[Any, ...]:
+        try:
+            data = self.files.read(self.plan.lines, chunk.start, chunk.length)
+            lines = tuple(json.loads(line) for line in data.splitlines())
+        except (NotFound, ValueError):
+            raise PlanGone from None
+        if len(lines) != chunk.people:
+            raise PlanGone
+        return lines
 
     def sign(self, parcel: Parcel, results: Sequence[Result], calls: CallCounts) -> None:
         """Record what became of everyone, and that the chunk is done."""
@@ -107,8 +118,8 @@ class Parcels:
             # The slot was lost on the way and another lane has taken the chunk: its word counts.
             return
 
-    def _person(self, line: bytes, convert: Converter, clear: bool) -> Person:
-        address, tagset, values = json.loads(line)
+    def _person(self, line: tuple[Any, ...], convert: Converter, clear: bool) -> Person:
+        address, tagset, values = line
         fields, dropped = convert.convert(values, clear=clear)
         return Person(
             address, self.plan.tagsets[tagset], fields, tuple(one.field for one in dropped)
