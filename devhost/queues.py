@@ -23,7 +23,7 @@ from typing import Any
 
 from azure.core.exceptions import AzureError, ResourceExistsError, ResourceNotFoundError
 from azure.functions.meta import Datum
-from azure.storage.queue import QueueClient, QueueMessage
+from azure.storage.queue import LinearRetry, QueueClient, QueueMessage
 
 from devhost.configuration import QueueOptions
 from devhost.functions import InvocationFailed
@@ -57,7 +57,10 @@ class QueueListener:
     ) -> None:
         self.queue = queue
         self._connection = connection
-        self._client = QueueClient.from_connection_string(connection, queue)
+        # The listener asks again anyway: the SDK's own long pauses would only keep it from it.
+        self._client = QueueClient.from_connection_string(
+            connection, queue, retry_policy=LinearRetry(backoff=1, retry_total=2), read_timeout=30
+        )
         self._options = options
         self._invoke = invoke
         self._lease = lease
