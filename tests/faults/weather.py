@@ -14,9 +14,6 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
-import pytest
-
-from sandbox.mailchimp.box import Sandbox
 from shared.app.chance import Chance
 from shared.errors import ConnectorError
 from shared.exports import workroom
@@ -40,6 +37,11 @@ class Odds:
     again: float = 0.0
     skew: float = 0.0
 
+    @property
+    def clocks_agree(self) -> bool:
+        """Whether clocks are off by less than what is reckoned with (send/write.py)."""
+        return self.skew <= 200
+
     @staticmethod
     def drawn(dice: random.Random) -> Odds:
         """Some weather: each thing rarely, often or not at all."""
@@ -50,7 +52,7 @@ class Odds:
             lease_lost=dice.choice((0.0, 0.05, 0.2)),
             meanwhile=dice.choice((0.0, 0.2, 0.6)),
             again=dice.choice((0.0, 0.1, 0.4)),
-            skew=dice.choice((0.0, 2.0, 200.0)),
+            skew=dice.choice((0.0, 2.0, 200.0, 5000.0)),
         )
 
 
@@ -187,8 +189,3 @@ class RoughMill(Mill):
         except (ConnectorError, Killed):
             return False  # the poison queue has tries of its own
         return True
-
-
-def rough_mill(box: Sandbox, monkeypatch: pytest.MonkeyPatch, clock: Clock) -> RoughMill:
-    """A mill before its weather begins."""
-    return RoughMill(box, monkeypatch, clock)
