@@ -20,8 +20,11 @@ from shared.exports.person.erased import Erased, Erasure
 from shared.exports.person.purge import Purge
 from shared.exports.person.search import Search
 from shared.exports.places import plan_blob
+from shared.exports.plan.make import PlanMaker
 from shared.exports.plan.plan import Plan, PlanGone, plan_from_json
+from shared.exports.plan.preparation import Preparation
 from shared.exports.plan.step import Planner
+from shared.exports.plan.written import WrittenPlans
 from shared.exports.runs.abandon import Abandon
 from shared.exports.runs.control import Control
 from shared.exports.runs.removed import Remains
@@ -65,25 +68,39 @@ class Heart(Doors):
     @cached_property
     def planner(self) -> Planner:
         """Plans runs."""
+        written = WrittenPlans(self.files)
+        preparation = Preparation(
+            exports=self.exports,
+            owners=self.tag_owners,
+            held=self.held,
+            files=self.files,
+            guests=self.guests,
+            now=self.chance.now,
+            token=self.chance.token,
+        )
+        maker = PlanMaker(
+            preparation=preparation,
+            written=written,
+            ledgers=self.ledgers,
+            erased=self.erased,
+            source=self.source,
+            account_of=self.account_of,
+            max_profiles=self.settings.max_profiles,
+            connections=self.settings.mailchimp.connections,
+        )
         return Planner(
             runs=self.runs,
             exports=self.exports,
             chunks=self.chunks,
-            ledgers=self.ledgers,
-            held=self.held,
-            owners=self.tag_owners,
-            erased=self.erased,
-            files=self.files,
             queue=self.queue,
             leases=self.leases,
             source=self.source,
-            guests=self.guests,
-            account_of=self.account_of,
+            maker=maker,
+            written=written,
+            pace=self.pace,
             disconnected=self.lose_connection,
-            max_profiles=self.settings.max_profiles,
             connections=self.settings.mailchimp.connections,
             now=self.chance.now,
-            token=self.chance.token,
         )
 
     @cached_property

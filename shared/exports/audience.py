@@ -124,3 +124,10 @@ class CallCounts:
     read: int = 0
     throttled: int = 0
     retried: int = 0
+
+    def add(self, more: CallCounts) -> None:
+        """Count what another session has made as well."""
+        self.write += more.write
+        self.read += more.read
+        self.throttled += more.throttled
+        self.retried += more.retried

@@ -160,7 +160,8 @@ class RoughMill(Mill):
         place = self.dice.randrange(len(self.crew))
         worker = self.crew[place]
         message.tries += 1
-        message.visible_at = self.clock.seconds() + _HIDDEN_SECONDS
+        if not self._strikes(self.odds.again):  # else another process gets it at the same time
+            message.visible_at = self.clock.seconds() + _HIDDEN_SECONDS
         self._depth += 1
         try:
             self._handle(worker.house, message)

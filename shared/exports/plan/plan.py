@@ -85,6 +85,11 @@ class Plan:
         return f"{self.folder}lines.jsonl"
 
     @property
+    def chunk_list(self) -> str:
+        """The blob of the chunks, as they were cut."""
+        return f"{self.folder}chunks.json"
+
+    @property
     def shared_and_rejected(self) -> str:
         """The blob of rows that were rejected and profiles that lost their address."""
         return f"{self.folder}rows.parquet"

@@ -1,0 +1,102 @@
+"""The calls to Mailchimp that a plan needs: look at the audience, then make what is missing.
+
+Looking changes nothing and goes side by side with reading the segments; making comes after every
+check that could stop the run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+
+from duckdb import DuckDBPyConnection
+
+from shared.exports.audience import CallCounts
+from shared.exports.definition import Export
+from shared.exports.needs import Files, Records
+from shared.exports.plan.held import HeldPointer, read_held
+from shared.exports.plan.order import Order
+from shared.exports.plan.prepare import Prepared, create_fields, prepare
+from shared.exports.plan.present import find_present, is_worth_asking
+from shared.exports.send.guest import Guests
+from shared.exports.tags import TagOwner, prepare_tags, same_name
+
+__all__ = ["Preparation"]
+
+
+@dataclass(frozen=True)
+class Preparation:
+    """Prepares an audience for a run. `calls` are added to as they are made."""
+
+    exports: Records[Export]
+    owners: Records[TagOwner]
+    held: Records[HeldPointer]
+    files: Files
+    guests: Guests
+    now: Callable[[], datetime]
+    token: Callable[[], str]
+
+    def look(
+        self, order: Order, db: DuckDBPyConnection, scratch: Path, calls: CallCounts
+    ) -> Prepared:
+        """Look at the audience, and read whom it holds without a subscription (table `held`)."""
+        export = order.export
+        with self.guests.session(order.connection_id, order.account_id) as session:
+            found = prepare(
+                session,
+                self.owners,
+                export,
+                order.account_id,
+                order.takes_over,
+                self._still_uses,
+            )
+            read_held(
+                db,
+                session,
+                self.held,
+                self.files,
+                order.account_id,
+                export.audience_id,
+                f"{order.run.id}-{self.token()}",
+                self.now(),
+                scratch,
+                anew=order.everything,
+            )
+            calls.add(session.calls)
+        return found
+
+    def make_ready(self, order: Order, found: Prepared, calls: CallCounts) -> Prepared:
+        """Create what is missing: merge fields, tags. Nothing is called when nothing is."""
+        export = order.export
+        field_missing = any(f.code == "mergeFieldToCreate" for f in found.findings)
+        tag_missing = any(tag.id <= 0 for tag in found.tags.tags)
+        if not (field_missing or tag_missing or found.tags.changes):
+            return found
+        with self.guests.session(order.connection_id, order.account_id) as session:
+            merge_fields = create_fields(session, export, found.merge_fields)
+            tags = prepare_tags(
+                session,
+                self.owners,
+                export,
+                order.account_id,
+                make=True,
+                take_over=order.takes_over,
+                still_uses=self._still_uses,
+            )
+            calls.add(session.calls)
+        return replace(found, merge_fields=merge_fields, tags=tags)
+
+    def find_present(self, order: Order, db: DuckDBPyConnection, calls: CallCounts) -> None:
+        """Ask who of the new people is subscribed already, where that is worth the calls."""
+        if is_worth_asking(db):
+            with self.guests.session(order.connection_id, order.account_id) as session:
+                find_present(db, session, order.export.audience_id)
+                calls.add(session.calls)
+
+    def _still_uses(self, export_id: str, tag_name: str) -> bool:
+        stored = self.exports.read(export_id)
+        return stored is not None and any(
+            same_name(choice.tag_name, tag_name) for choice in stored.value.segments
+        )
