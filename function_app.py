@@ -12,7 +12,7 @@ from contextlib import AbstractContextManager
 import azure.functions as func
 
 from shared.app import app as house
-from shared.exports.signals.messages import lane_of, run_of
+from shared.exports.signals.messages import lane_of, run_of, turn_of
 from shared.web.http import Request
 
 app = func.FunctionApp(http_auth_level=func.AuthLevel.ANONYMOUS)
@@ -82,7 +82,7 @@ def plan_run(msg: func.QueueMessage, context: func.Context) -> None:
     """Plan a run."""
     run_id = run_of(msg.get_body())
     with _working(msg, context, run_id):
-        house().planner.plan(run_id)
+        house().planner.plan(run_id, turn_of(msg.get_body()))
 
 
 @app.function_name("plan_run_poison")
@@ -100,7 +100,7 @@ def send_lane(msg: func.QueueMessage, context: func.Context) -> None:
     """Work as a lane of a run."""
     run_id, lane = lane_of(msg.get_body())
     with _working(msg, context, run_id):
-        house().lanes.run(run_id, lane)
+        house().lanes.run(run_id, lane, turn_of(msg.get_body()))
 
 
 @app.function_name("send_lane_poison")

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from shared.app.doors import Doors
 from shared.app.stores import UsedNonce
 from shared.errors import NotFound, Unavailable
+from shared.exports.baton import Batons
 from shared.exports.definition import Schedule
 from shared.exports.finish.handback import CONTAINER, Handback
 from shared.exports.finish.step import Finisher
@@ -93,6 +94,7 @@ class Heart(Doors):
             exports=self.exports,
             chunks=self.chunks,
             queue=self.queue,
+            batons=self.batons,
             leases=self.leases,
             source=self.source,
             maker=maker,
@@ -111,6 +113,7 @@ class Heart(Doors):
             chunks=self.chunks,
             files=self.files,
             queue=self.queue,
+            batons=self.batons,
             mailchimp=self.mailchimp,
             slots=self.slots,
             pace=self.pace,
@@ -133,7 +136,6 @@ class Heart(Doors):
             ledgers=self.ledgers,
             erased=self.erased,
             files=self.files,
-            queue=self.queue,
             leases=self.leases,
             mailchimp=self.mailchimp,
             slots=self.slots,
@@ -145,6 +147,11 @@ class Heart(Doors):
             token=self.chance.token,
             handback=self.handback,
         )
+
+    @cached_property
+    def batons(self) -> Batons:
+        """One living message a line."""
+        return Batons(self.turns)
 
     @cached_property
     def abandon(self) -> Abandon:
@@ -251,6 +258,7 @@ class Heart(Doors):
         return Retention(
             runs=self.runs,
             chunks=self.chunks,
+            turns=self.turns,
             exports=self.exports,
             held=self.held,
             nonces=self.used_nonces,

@@ -11,6 +11,7 @@ from typing import TypeVar
 
 from shared.app.chance import Chance
 from shared.connections.connection import Connection
+from shared.exports.baton import Turn
 from shared.exports.chunk import Chunk
 from shared.exports.definition import Export, Schedule
 from shared.exports.ledger import LedgerPointer
@@ -128,6 +129,11 @@ class Stores:
     def chunks(self) -> Records[Chunk]:
         """Chunks, by run."""
         return self.table("chunks", Chunk)
+
+    @cached_property
+    def turns(self) -> Records[Turn]:
+        """How far each line of messages is, by run."""
+        return self.table("turns", Turn)
 
     @cached_property
     def ledgers(self) -> Records[LedgerPointer]:

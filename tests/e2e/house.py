@@ -231,12 +231,16 @@ from importlib.util import module_from_spec, spec_from_file_location
 
 from shared.exports import keep
 from shared.storage.clients import Calling, StorageClients
+from shared.storage.queues import StorageQueue
 
 keep.LEASE_SECONDS = {lease_seconds}
 keep._RENEW_SECONDS = {lease_seconds} / 3
 if {storage_seconds}:
     calling = Calling(backoff=0.2, read_timeout={storage_seconds})
     StorageClients.__init__.__defaults__ = (calling, None)
+if {twice}:
+    send = StorageQueue.send
+    StorageQueue.send = lambda *given, **more: (send(*given, **more), send(*given, **more))[0]
 if {debug}:
     logging.getLogger().setLevel(logging.DEBUG)
     for name in list(logging.Logger.manager.loggerDict):
@@ -253,12 +257,14 @@ def impatient_app(
     *,
     lease_seconds: int = 30,
     storage_seconds: float = 0,
+    twice: bool = False,
     debug: bool = False,
 ) -> Path:
     """The app with a host.json that looks into its queues more often and retries sooner.
 
     `lease_seconds`: how long the leases of a killed process live on (15 is Azure's least).
     `storage_seconds`: how long it waits for storage (0: as long as ever).
+    `twice`: every message is put twice, and so delivered twice.
     `debug`: everything that can be logged is logged.
     """
     folder.mkdir(parents=True, exist_ok=True)
@@ -270,7 +276,11 @@ def impatient_app(
     (folder / "host.json").write_text(json.dumps(host), "utf-8")
     path = str(ROOT / "function_app.py")
     program = _APP.format(
-        lease_seconds=lease_seconds, storage_seconds=storage_seconds, debug=debug, path=path
+        lease_seconds=lease_seconds,
+        storage_seconds=storage_seconds,
+        twice=twice,
+        debug=debug,
+        path=path,
     )
     (folder / "function_app.py").write_text(program, "utf-8")
     return folder

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
+from shared.exports.baton import Turn
 from shared.exports.chunk import Chunk, ChunkKind
 from shared.exports.definition import Export, Mapping
 from shared.exports.finish.handback import Handback
@@ -29,6 +30,7 @@ class World:
         self.files = MemoryFiles(wire)
         self.runs: MemoryRecords[Run] = MemoryRecords(wire, "runs")
         self.chunks: MemoryRecords[Chunk] = MemoryRecords(wire, "chunks")
+        self.turns: MemoryRecords[Turn] = MemoryRecords(wire, "turns")
         self.exports: MemoryRecords[Export] = MemoryRecords(wire, "exports")
         self.held: MemoryRecords[HeldPointer] = MemoryRecords(wire, "held")
         self.nonces: MemoryRecords[Nonce] = MemoryRecords(wire, "nonces")
@@ -36,6 +38,7 @@ class World:
         self.retention = Retention(
             self.runs,
             self.chunks,
+            self.turns,
             self.exports,
             self.held,
             self.nonces,
@@ -60,6 +63,7 @@ class World:
         )
         self.runs.create(run_id, run)
         self.chunks.create(f"{run_id}/000000", Chunk(0, ChunkKind.ADD, 0, 0, 10, 1))
+        self.turns.create(f"{run_id}/0", Turn(3, told=True))
         for name in ("plan.json", "plan-a/lines.jsonl", "outcomes.parquet", "outcomes/0-a.csv"):
             self.files.write(f"runs/{run_id}/{name}", b"x")
         return run
@@ -88,6 +92,7 @@ def test_a_runs_files_go_after_the_retention_and_the_run_stays(world: World) -> 
     assert world.retention.clear() == 1
     assert (world.left("old"), world.left("young")) == (0, 4)
     assert list(world.chunks.all("old")) == []
+    assert list(world.turns.all("old")) == []
     assert [stored.value.cleared for stored in world.runs.all()] == [True, False]
     assert world.retention.clear() == 0
 

@@ -11,6 +11,7 @@ from typing import Any, Generic, TypeVar
 import pytest
 
 from shared.errors import Changed, Conflict
+from shared.exports.baton import Batons
 from shared.exports.needs import Stored
 from shared.exports.run import Mode, Run, RunStatus, Trigger
 from shared.exports.runs.watch import STANDING_STILL, Watch
@@ -69,9 +70,11 @@ class Busy:
 class Queue:
     def __init__(self) -> None:
         self.sent: list[tuple[str, float]] = []
+        self.messages: list[Mapping[str, Any]] = []
 
     def send(self, queue: str, message: Mapping[str, object], delay: float = 0) -> None:
         self.sent.append((queue, delay))
+        self.messages.append(message)
 
 
 class Waiting:
@@ -90,6 +93,7 @@ class Waiting:
             chunks=Kept(),
             files=SimpleNamespace(),  # type: ignore[arg-type]
             queue=self.queue,
+            batons=Batons(Kept()),
             mailchimp=SimpleNamespace(),  # type: ignore[arg-type]
             slots=slots,
             pace=self.pace,
@@ -146,6 +150,19 @@ def test_a_run_that_waits_for_its_turn_is_not_set_going_again_and_again() -> Non
         waiting.now += timedelta(seconds=waiting.comes_again(lane=0))
         waiting.comes_again(lane=7)
         assert waiting.set_going() == 0
+
+
+def test_lanes_whose_messages_all_come_twice_stay_as_many_as_they_are() -> None:
+    waiting = Waiting(others=2)
+    messages: list[Mapping[str, Any]] = [{"lane": lane} for lane in range(10)]
+    for _ in range(30):
+        waiting.now += timedelta(seconds=12)
+        waiting.queue.messages = []
+        for message in (*messages, *messages):
+            waiting.lanes.run("r0", message["lane"], message.get("turn"))
+        messages = waiting.queue.messages
+
+    assert sorted(message["lane"] for message in messages) == list(range(10))
 
 
 def test_a_run_without_a_living_message_is_set_going() -> None:

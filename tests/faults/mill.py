@@ -38,7 +38,7 @@ from shared.exports.finish.handback import Handback
 from shared.exports.places import PLAN_RUNS, outcomes_table
 from shared.exports.plan import cut
 from shared.exports.run import Run, RunStatus
-from shared.exports.signals.messages import lane_of, run_of
+from shared.exports.signals.messages import lane_of, run_of, turn_of
 from shared.exports.source import Attribute, SegmentSnapshot, Snapshot, UnreadableRow
 from shared.mailchimp.gateway import MailchimpGateway
 from shared.mailchimp.transport import Patience
@@ -166,7 +166,7 @@ class Mill:
         )
         house: Any = App(settings, chance)
         records = {
-            "connections": {}, "exports": {}, "active": {}, "chunks": {}, "ledgers": {},
+            "connections": {}, "exports": {}, "active": {}, "chunks": {}, "turns": {}, "ledgers": {},
             "held": {}, "tag_owners": {}, "schedules": {},
             "runs": {
                 "columns": lambda run: {"export": run.export_id, "status": str(run.status)}
@@ -298,9 +298,9 @@ class Mill:
     @staticmethod
     def _handle(house: Any, message: Message) -> None:
         if message.queue == PLAN_RUNS:
-            house.planner.plan(run_of(message.body))
+            house.planner.plan(run_of(message.body), turn_of(message.body))
         else:
-            house.lanes.run(*lane_of(message.body))
+            house.lanes.run(*lane_of(message.body), turn_of(message.body))
 
     @staticmethod
     def _poison(house: Any, message: Message) -> None:

@@ -80,6 +80,41 @@ def test_two_apps_on_one_storage_send_everybody_once(
         assert box.calls.throttled == 0
 
 
+def test_messages_that_all_come_twice_neither_send_anybody_twice_nor_multiply(
+    emulator: Azurite, box: Sandbox, tmp_path: Path
+) -> None:
+    """Two runs share three connections, so lanes wait for their turn and come again and again."""
+    log = tmp_path / "app.log"
+    with running(
+        start_app(
+            settings_for(emulator.connection_string, box, MAILCHIMP_CONNECTIONS="3"),
+            app_dir=impatient_app(tmp_path / "app", twice=True),
+            log=log,
+        )
+    ) as app:
+        house = House(emulator.connection_string, app, box)
+        places = [Place(house, tmp_path) for _ in range(2)]
+        samples = [place.sample(6_000, 0.6, 0.6) for place in places]
+        for place, sample in zip(places, samples, strict=True):
+            place.refresh(sample)
+            place.define(sample)
+        box.set(call_ms=1500)
+
+        with places[0].calls() as calls:
+            started = [place.start() for place in places]
+            runs = [place.wait(run) for place, run in zip(places, started, strict=True)]
+        box.set(call_ms=0)
+
+    people = [audience_to_be(sample) for sample in samples]
+    for place, run, expected in zip(places, runs, people, strict=True):
+        assert audience_as_is(place.audience) == expected
+        assert run["status"] == "successful"
+        assert run["counts"]["created"] == len(expected)
+    assert calls[SUBSCRIBE] == sum(-(-len(expected) // 500) for expected in people)
+    worked = log.read_text("utf-8", errors="replace").count("Executed 'send_lane'")
+    assert 6 <= worked < 150
+
+
 def test_ten_lanes_in_a_storm_leave_the_audience_exactly_right(
     emulator: Azurite, box: Sandbox, tmp_path: Path
 ) -> None:

@@ -34,11 +34,11 @@ from shared.exports.finish.handback import Handback
 from shared.exports.finish.verify import Checked, verify_tags
 from shared.exports.keep import keep
 from shared.exports.ledger import LedgerPointer
-from shared.exports.needs import Files, Leases, Mailchimp, Queue, Records, update
+from shared.exports.needs import Files, Leases, Mailchimp, Records, update
 from shared.exports.outcome import Code, Outcome
 from shared.exports.person.erased import Erased
 from shared.exports.person.leave_out import leave_out_of_results
-from shared.exports.places import SEND_LANES, ledger_blob, outcomes_table
+from shared.exports.places import ledger_blob, outcomes_table
 from shared.exports.plan.compare import forget_tags, load_ledger
 from shared.exports.plan.plan import Plan, PlanGone
 from shared.exports.run import (
@@ -57,12 +57,12 @@ from shared.exports.send.board import Board
 from shared.exports.send.pace import AccountPace
 from shared.exports.send.slots import Slots
 from shared.exports.signals.events import run_finished
-from shared.exports.signals.messages import lane_message
 from shared.exports.workroom import workroom
 
 __all__ = ["Finisher"]
 
 _NO_SLOT = "noSlot"
+_COME_AGAIN = 5.0
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,6 @@ class Finisher:
     ledgers: Records[LedgerPointer]
     erased: Erased
     files: Files
-    queue: Queue
     leases: Leases
     mailchimp: Mailchimp
     slots: Slots
@@ -86,22 +85,25 @@ class Finisher:
     token: Callable[[], str]
     handback: Handback | None = None
 
-    def finish(self, run_id: str) -> None:
-        """Finish a run that has nothing left to send, or come again when it is not so far."""
+    def finish(self, run_id: str) -> float | None:
+        """Finish a run that has nothing left to send.
+
+        A number of seconds when it is not so far: come again then.
+        """
         run = self._begin(run_id)
         if run is None:
-            return
+            return None
         plan = self.plan_of(run_id)
         board = Board(run_id, plan.account_id, self.chunks, self.slots, lambda _: 0)
         standing = board.standing()
         stopped = run.cancel_requested or run.reason is not None
         if standing.under_way or (standing.waiting and not stopped):
-            self._again(run_id, 1.0 if standing.under_way else 0.0, back=not stopped)
-            return
+            if not stopped:
+                self._back_to_sending(run_id)
+            return 1.0 if standing.under_way else 0.0
         kept = keep(self.leases, f"finish/{run_id}")
         if kept is None:
-            self._again(run_id, 5.0)
-            return
+            return _COME_AGAIN
         with kept:
             current = self.runs.read(run_id)
             if current is not None and current.value.status is RunStatus.FINISHING:
@@ -113,9 +115,10 @@ class Finisher:
                     # Lanes of other runs hold every connection. Nothing has failed: come again
                     # when one of them has made room.
                     self.pace.guest(plan.account_id)
-                    self._again(run_id, 5.0)
+                    return _COME_AGAIN
                 except PlanGone as gone:
                     self.abandon.end(run_id, Reason(gone.code, gone.message))
+        return None
 
     def _begin(self, run_id: str) -> Run | None:
         def begin(run: Run) -> Run | None:
@@ -126,16 +129,15 @@ class Finisher:
         run = update(self.runs, run_id, begin).value
         return run if run.status is RunStatus.FINISHING else None
 
-    def _again(self, run_id: str, delay: float, *, back: bool = False) -> None:
-        if back:
-            # Chunks wait although a lane saw none: let lanes work again.
-            def sending(run: Run) -> Run | None:
-                if run.status is not RunStatus.FINISHING:
-                    return None
-                return replace(run, status=RunStatus.SENDING, moved_at=self.now())
+    def _back_to_sending(self, run_id: str) -> None:
+        """Chunks wait although a lane saw none: let lanes work again."""
 
-            update(self.runs, run_id, sending)
-        self.queue.send(SEND_LANES, lane_message(run_id, 0), delay)
+        def sending(run: Run) -> Run | None:
+            if run.status is not RunStatus.FINISHING:
+                return None
+            return replace(run, status=RunStatus.SENDING, moved_at=self.now())
+
+        update(self.runs, run_id, sending)
 
     def _finish(self, run: Run, plan: Plan) -> None:
         chunks = [stored.value for stored in self.chunks.all(run.id)]

@@ -19,6 +19,7 @@ from shared.errors import (
     Refused,
     Unavailable,
 )
+from shared.exports.baton import Batons
 from shared.exports.chunk import Chunk, chunk_key
 from shared.exports.definition import Export
 from shared.exports.keep import keep
@@ -45,6 +46,7 @@ from shared.exports.start.start import export_of
 __all__ = ["Planner"]
 
 _SEEN_BEING_PLANNED = 10.0
+_LINE = "plan"
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,7 @@ class Planner:
     exports: Records[Export]
     chunks: Records[Chunk]
     queue: Queue
+    batons: Batons
     leases: Leases
     source: SegmentSource
     maker: PlanMaker
@@ -64,10 +67,11 @@ class Planner:
     connections: int
     now: Callable[[], datetime]
 
-    def plan(self, run_id: str) -> None:
+    def plan(self, run_id: str, turn: int | None = None) -> None:
         """Plan a run and let its lanes work. Safe to call again.
 
-        Unavailable goes to the caller: the queue brings the message again.
+        `turn` is the number of the message (baton.py). Unavailable goes to the caller: the queue
+        brings the message again.
         """
         stored = self.runs.read(run_id)
         if stored is None or not stored.value.is_active:
@@ -78,7 +82,14 @@ class Planner:
             return
         kept = keep(self.leases, f"plan/{run_id}")
         if kept is None:
-            self.queue.send(PLAN_RUNS, plan_message(run_id), _SEEN_BEING_PLANNED)
+            # By someone who may be dead: one message goes on to look.
+            baton = self.batons.take(run_id, _LINE, turn)
+            if baton is not None:
+                baton.pass_on(
+                    lambda number: self.queue.send(
+                        PLAN_RUNS, plan_message(run_id, number), _SEEN_BEING_PLANNED
+                    )
+                )
             return
         with kept:
             run = self._begin(run_id)

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
+from shared.exports.baton import Turn
 from shared.exports.chunk import Chunk
 from shared.exports.definition import Export
 from shared.exports.finish.handback import Handback
@@ -42,6 +43,7 @@ class Retention:
 
     runs: Records[Run]
     chunks: Records[Chunk]
+    turns: Records[Turn]
     exports: Records[Export]
     held: Records[HeldPointer]
     nonces: Records[Any]
@@ -91,6 +93,8 @@ class Retention:
             self.handback.clear(run.export_id, run.id)
         for chunk in list(self.chunks.all(run.id)):
             self.chunks.delete(chunk.key)
+        for turn in list(self.turns.all(run.id)):
+            self.turns.delete(turn.key)
         update(self.runs, run.id, lambda current: replace(current, cleared=True))
 
     def _held(self) -> None:

@@ -2,8 +2,9 @@
 
 A run has as many lane messages as connections are allowed. A lane holds a slot while it works,
 looks before every call whether it may go on (canceled? slower? another run's turn?), hands itself
-on as a new message before the function's time is up, and finishes the run when it finds that
-nothing is left. A message that comes twice finds no slot, no chunk, or a run that is over.
+on as a new message before the function's time is up (of copies of a message one does: baton.py), and
+finishes the run when it finds that nothing is left. A message that comes twice finds its baton passed
+on, no slot, no chunk, or a run that is over.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from datetime import datetime, timedelta
 
 from shared.errors import ConfigError, ConnectorError, Disconnected, Refused, Unavailable
 from shared.exports.audience import CallCounts
+from shared.exports.baton import Batons
 from shared.exports.chunk import Chunk, ChunkKind
 from shared.exports.needs import (
     Files,
@@ -73,7 +75,11 @@ class _Next:
 
 
 class Lanes:
-    """Lets lanes work. `finish(run_id)` finishes a run that has nothing left to send."""
+    """Lets lanes work.
+
+    `finish(run_id)` finishes a run that has nothing left to send, or says in how many seconds to
+    come again.
+    """
 
     def __init__(
         self,
@@ -81,11 +87,12 @@ class Lanes:
         chunks: Records[Chunk],
         files: Files,
         queue: Queue,
+        batons: Batons,
         mailchimp: Mailchimp,
         slots: Slots,
         pace: AccountPace,
         plan_of: Callable[[str], Plan],
-        finish: Callable[[str], None],
+        finish: Callable[[str], float | None],
         abandon: Abandon,
         disconnected: Callable[[str], None],
         now: Callable[[], datetime],
@@ -98,6 +105,7 @@ class Lanes:
         self._chunks = chunks
         self._files = files
         self._queue = queue
+        self._batons = batons
         self._mailchimp = mailchimp
         self._slots = slots
         self._pace = pace
@@ -113,24 +121,32 @@ class Lanes:
         self._boards: dict[str, Board] = {}
         self._lock = threading.Lock()
 
-    def run(self, run_id: str, lane: int) -> None:
-        """Work as a lane of a run for a slice. Safe to call again with the same arguments."""
+    def run(self, run_id: str, lane: int, turn: int | None = None) -> None:
+        """Work as a lane of a run for a slice. Safe to call again with the same arguments.
+
+        `turn` is the number of the message (baton.py).
+        """
         run = self._read(run_id)
         if run is None or run.status not in (RunStatus.SENDING, RunStatus.FINISHING):
+            return
+        baton = self._batons.take(run_id, str(lane), turn)
+        if baton is None:
             return
         try:
             plan = self._plan_of(run_id)
         except PlanGone as gone:
             self._abandon.end(run_id, Reason(gone.code, gone.message))
             return
-        if run.status is RunStatus.FINISHING:
-            self._finish(run_id)
-            return
-        after = self._slot_and_work(run, plan, lane)
-        if after.finish:
-            self._finish(run_id)
-        elif after.again:
-            self._queue.send(SEND_LANES, lane_message(run_id, lane), after.delay)
+        after = _Next(again=False, finish=True)
+        if run.status is RunStatus.SENDING:
+            after = self._slot_and_work(run, plan, lane)
+        delay = self._finish(run_id) if after.finish else after.delay if after.again else None
+        if delay is not None:
+            baton.pass_on(
+                lambda number: self._queue.send(
+                    SEND_LANES, lane_message(run_id, lane, number), delay
+                )
+            )
 
     def _slot_and_work(self, run: Run, plan: Plan, lane: int) -> _Next:
         if run.cancel_requested:

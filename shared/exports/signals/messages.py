@@ -22,6 +22,7 @@ __all__ = [
     "plan_message",
     "run_of",
     "stamps_of",
+    "turn_of",
 ]
 
 LONGEST = 1024
@@ -55,14 +56,14 @@ def stamps_of(body: bytes) -> Stamps:
     return Stamps(trace_of(fields.get("traceparent")), due if numeric else None)
 
 
-def plan_message(run_id: str) -> dict[str, object]:
-    """The message that has a run planned."""
-    return {"v": 1, "run": run_id}
+def plan_message(run_id: str, turn: int | None = None) -> dict[str, object]:
+    """The message that has a run planned; `turn` is its number in its line (baton.py)."""
+    return {"v": 1, "run": run_id, **_turn(turn)}
 
 
-def lane_message(run_id: str, lane: int) -> dict[str, object]:
-    """The message that lets a lane of a run work."""
-    return {"v": 1, "run": run_id, "lane": lane}
+def lane_message(run_id: str, lane: int, turn: int | None = None) -> dict[str, object]:
+    """The message that lets a lane of a run work; `turn` is its number in its line (baton.py)."""
+    return {"v": 1, "run": run_id, "lane": lane, **_turn(turn)}
 
 
 def run_of(body: bytes) -> str:
@@ -78,6 +79,17 @@ def lane_of(body: bytes) -> tuple[str, int]:
         msg = "A queue message names no lane."
         raise InputError(msg, code="messageInvalid")
     return _run(fields), lane
+
+
+def turn_of(body: bytes) -> int | None:
+    """The number of a message in its line; None when it begins one, or is from before there were any."""
+    turn = _fields(body).get("turn")
+    if turn is None:
+        return None
+    if not isinstance(turn, int) or isinstance(turn, bool) or turn < 0:
+        msg = "A queue message has a turn that is none."
+        raise InputError(msg, code="messageInvalid")
+    return turn
 
 
 def look_of(body: bytes) -> tuple[str, int] | None:
@@ -103,6 +115,10 @@ def look_of(body: bytes) -> tuple[str, int] | None:
         msg = "A queue message names no refresh."
         raise InputError(msg, code="messageInvalid")
     return export_id, turn
+
+
+def _turn(turn: int | None) -> dict[str, object]:
+    return {} if turn is None else {"turn": turn}
 
 
 def _fields(body: bytes) -> dict[str, object]:
