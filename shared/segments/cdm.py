@@ -23,7 +23,8 @@ __all__ = ["MAX_BYTES", "Entity", "ListedPartition", "Model", "read_model"]
 
 MAX_BYTES = 16 * 1024 * 1024
 _MAX_ENTITIES = 10_000
-_MAX_ATTRIBUTES = 5_000
+_MAX_ATTRIBUTES = 20_000
+# Of the whole model: every look at the container goes through all of them.
 _MAX_PARTITIONS = 100_000
 _MAX_NAME = 1_000
 
@@ -83,9 +84,13 @@ def read_model(data: bytes, where: str) -> Model:
     if len(listed) > _MAX_ENTITIES:
         _refuse("lists too many entities", where)
     entities: dict[str, Entity] = {}
+    partitions = 0
     for number, item in enumerate(listed, start=1):
         entity = _entity(item, f"{where}, entity {number}")
         if entity is not None:
+            partitions += len(entity.partitions)
+            if partitions > _MAX_PARTITIONS:
+                _refuse("lists too many partitions", where)
             entities.pop(entity.name, None)
             entities[entity.name] = entity
     return Model(
@@ -164,7 +169,7 @@ def csv_format(settings: object, where: str) -> CsvFormat:
     if not isinstance(settings, dict):
         return CsvFormat()
     delimiter = settings.get("delimiter", ",")
-    if delimiter in {"\\t", "TAB", "tab"}:
+    if isinstance(delimiter, str) and delimiter in {"\\t", "TAB", "tab"}:
         delimiter = "\t"
     if not isinstance(delimiter, str) or len(delimiter) != 1 or delimiter in '"\r\n\0':
         _refuse("has a delimiter that is not one character", where)

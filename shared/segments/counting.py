@@ -16,10 +16,9 @@ from pathlib import Path
 
 import duckdb
 
-from shared.errors import InputError
 from shared.exports.source import Attribute, Partition
-from shared.segments.fast import literal
 from shared.segments.layout import lay_out
+from shared.segments.parquet import claimed_rows
 from shared.segments.reader import Pieces
 from shared.segments.rows import MAX_ROW, read_rows, reader
 from shared.segments.unpack import Parquet, text_pieces, unpack
@@ -73,14 +72,8 @@ def _count_exactly(source: Pieces, partition: Partition, attributes: Sequence[At
 
 
 def _parquet_rows(file: Parquet, blob: str) -> int:
-    query = f"SELECT sum(num_rows) FROM parquet_file_metadata({literal(str(file.path))})"  # noqa: S608
-    try:
-        with duckdb.connect(config={"threads": 1}) as connection:
-            answer = connection.execute(query).fetchone()
-    except duckdb.Error:
-        msg = f"The file {blob} is not a Parquet file that can be read."
-        raise InputError(msg, code="fileUnreadable", where=blob) from None
-    return int(answer[0]) if answer else 0
+    with duckdb.connect(config={"threads": 1}) as connection:
+        return claimed_rows(connection, file, blob)
 
 
 class _Tally:

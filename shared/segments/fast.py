@@ -23,6 +23,9 @@ from shared.segments.unpack import MARK, Text
 __all__ = ["literal", "load_plain", "quoted"]
 
 _DELIMITERS = frozenset(",;|\t~^:\x01")
+# DuckDB reads 2,048 rows of all columns at a time: with thousands of columns that takes more
+# memory than an instance has, and no less time than the exact reader.
+_WIDEST = 500
 
 
 def load_plain(
@@ -37,7 +40,7 @@ def load_plain(
     """Append the rows to `table`; False (and nothing appended) when DuckDB may have misread."""
     width = layout.width
     skipped = 1 if layout.header else 0
-    if not text.plain or form.delimiter not in _DELIMITERS or width == 0:
+    if not text.plain or form.delimiter not in _DELIMITERS or not 0 < width <= _WIDEST:
         return False
     cells = ", ".join("NULL" if place is None else f"nullif(c{place}, '')" for place in positions)
     columns = ", ".join(f"'c{place}': 'VARCHAR'" for place in range(width + 1))

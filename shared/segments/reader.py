@@ -22,6 +22,7 @@ from shared.exports.outcome import Code
 from shared.exports.source import Partition, SegmentSnapshot, UnreadableRow
 from shared.segments.fast import literal, load_plain, quoted
 from shared.segments.layout import Layout, lay_out
+from shared.segments.parquet import load_parquet
 from shared.segments.rows import Row, read_rows
 from shared.segments.unpack import Parquet, Text, unpack
 
@@ -69,7 +70,11 @@ def load_segment(
                 partition.blob,
             )
             if isinstance(unpacked, Parquet):
-                _load_parquet(connection, table, unpacked, columns, partition.blob)
+                long = load_parquet(connection, table, unpacked, columns, partition.blob)
+                unreadable += [
+                    UnreadableRow(segment.name, partition.blob, line, Code.ROW_TOO_LONG)
+                    for line in long
+                ]
             else:
                 unreadable += _load_text(connection, table, unpacked, segment, partition, columns)
         except OSError as error:
@@ -181,30 +186,6 @@ def _insert_exact(
     if answer is None or answer[0] != count:
         msg = f"The rows of {blob} could not be loaded completely."
         raise InputError(msg, code="fileUnreadable", where=blob)
-
-
-def _load_parquet(
-    connection: duckdb.DuckDBPyConnection,
-    table: str,
-    file: Parquet,
-    columns: Sequence[str],
-    blob: str,
-) -> None:
-    source = f"read_parquet({literal(str(file.path))}, file_row_number = true)"
-    try:
-        described = connection.execute(f"DESCRIBE SELECT * FROM {source}").fetchall()  # noqa: S608
-        names = {str(row[0]) for row in described} - {"file_row_number"}
-        _require(columns, [0 if column in names else None for column in columns], blob)
-        cells = "".join(f", nullif({quoted(column)}::VARCHAR, '')" for column in columns)
-        connection.execute(
-            f"INSERT INTO {quoted(table)} SELECT ?, file_row_number + 1{cells} FROM {source} "  # noqa: S608
-            "ORDER BY file_row_number",
-            [blob],
-        )
-    except (duckdb.InvalidInputException, duckdb.IOException, duckdb.ConversionException):
-        # Not chained: DuckDB's message may hold content of the file.
-        msg = f"The file {blob} is not a Parquet file that can be read."
-        raise InputError(msg, code="fileUnreadable", where=blob) from None
 
 
 def _require(columns: Sequence[str], positions: Sequence[int | None], blob: str) -> None:

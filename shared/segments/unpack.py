@@ -20,12 +20,14 @@ from typing import NoReturn
 
 from shared.errors import InputError
 
-__all__ = ["MARK", "MAX_UNPACKED", "Parquet", "Text", "text_pieces", "unpack"]
+__all__ = ["MARK", "MAX_UNPACKED", "Parquet", "Text", "allowed_size", "text_pieces", "unpack"]
 
 MAX_UNPACKED = 4 * 1024**3
 _FREE_UNPACKED = 64 * 1024**2
 _MAX_RATIO = 200
 _PIECE = 1024 * 1024
+# Gzip is taken in small bites: after every member what is left of a bite is copied.
+_BITE = 16 * 1024
 
 # A byte that text does not contain; the fast reader needs one for itself (see fast.py).
 MARK = b"\x1f"
@@ -90,6 +92,11 @@ def unpack(pieces: Iterable[bytes], encoding: str, path: Path, where: str) -> Te
     return Text(path, seen.lines(), seen.plain(), seen.ends_with_cr())
 
 
+def allowed_size(packed: int) -> int:
+    """The bytes to which so many packed bytes may unpack."""
+    return min(MAX_UNPACKED, _FREE_UNPACKED + packed * _MAX_RATIO)
+
+
 def text_pieces(pieces: Iterable[bytes], encoding: str, where: str) -> Iterator[bytes] | None:
     """The same text as pieces of UTF-8, without a file; None when it is Parquet."""
     head, rest = _peek(iter(pieces))
@@ -134,9 +141,9 @@ def _gunzip(pieces: Iterator[bytes], where: str) -> Iterator[bytes]:
     """The content of one or more gzip members, bounded."""
     packed = unpacked = 0
     stream = zlib.decompressobj(wbits=31)
-    for piece in pieces:
-        packed += len(piece)
-        waiting = piece
+    for bite in _bites(pieces):
+        packed += len(bite)
+        waiting = bite
         while waiting:
             if stream.eof:
                 # Some writers pad the end with zeros.
@@ -149,12 +156,18 @@ def _gunzip(pieces: Iterator[bytes], where: str) -> Iterator[bytes]:
             except zlib.error:
                 _refuse("is not a complete gzip file", where)
             unpacked += len(out)
-            if unpacked > min(MAX_UNPACKED, _FREE_UNPACKED + packed * _MAX_RATIO):
+            if unpacked > allowed_size(packed):
                 _refuse("unpacks to far more than its size allows", where)
             waiting = stream.unused_data if stream.eof else stream.unconsumed_tail
             yield out
     if not stream.eof:
         _refuse("is not a complete gzip file", where)
+
+
+def _bites(pieces: Iterator[bytes]) -> Iterator[bytes]:
+    for piece in pieces:
+        for start in range(0, len(piece), _BITE):
+            yield piece[start : start + _BITE]
 
 
 def _peek(pieces: Iterator[bytes]) -> tuple[bytes, Iterator[bytes]]:

@@ -87,7 +87,7 @@ def test_csv_settings_are_taken() -> None:
     assert with_settings(fileFormatSettings=settings) == CsvFormat(True, "\t", False, "UTF-16")
 
 
-@pytest.mark.parametrize("delimiter", ["", ",,", '"', "\n", 7, None])
+@pytest.mark.parametrize("delimiter", ["", ",,", '"', "\n", 7, None, [], {}])
 def test_a_delimiter_that_is_none_is_refused(delimiter: object) -> None:
     with pytest.raises(InputError, match=r"entity 1, partition 1"):
         with_settings(fileFormatSettings={"delimiter": delimiter})

@@ -1,0 +1,174 @@
+"""Files that somebody wrote to do harm: bombs, ten thousand columns, names that are SQL."""
+
+import gzip
+import json
+import re
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from shared.errors import InputError
+from shared.exports.source import CsvFormat
+from shared.exports.workroom import MEMORY_LIMIT
+from shared.segments.cdm import read_model
+from shared.segments.counting import count_rows
+from shared.segments.header import described_by_header
+from shared.segments.reader import load_segment
+from tests.segments.written import csv_bytes, entity, load_bytes, model_json, segment_of
+
+SQL_NAMES = [
+    '"; DROP TABLE people; --',
+    "'); DROP TABLE people; --",
+    'a"b',
+    "line\nbreak",
+    "semi;colon, comma",
+    "\\",
+    "%s {0} $1 ?",
+    "select",
+    "\u202egnp.exe",
+    "col\x07umn",
+]
+
+
+def parquet_bytes(folder: Path, query: str) -> bytes:
+    path = folder / "made.parquet"
+    with duckdb.connect() as connection:
+        connection.execute(f"COPY ({query}) TO '{path}' (FORMAT parquet)")
+    data = path.read_bytes()
+    path.unlink()
+    return data
+
+
+# --- columns -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("described", [True, False])
+def test_ten_thousand_columns_are_read_by_name(tmp_path: Path, described: bool) -> None:
+    names = [f"Attribute number {number}" for number in range(10_000)]
+    data = csv_bytes([names, *([f"{row}.{place}" for place in range(10_000)] for row in range(3))])
+    if described:
+        model = read_model(model_json(entity("Gold", names, ["a.csv"])), "m")
+        attributes = model.entities[0].attributes
+    else:
+        segment, shelf = segment_of([], ("a.csv", data), form=CsvFormat(header=True))
+        attributes, _ = described_by_header(shelf, segment.partitions)
+    assert [each.name for each in attributes] == names
+
+    segment, shelf = segment_of(names, ("a.csv", data))
+    with duckdb.connect(config={"memory_limit": MEMORY_LIMIT, "threads": 2}) as connection:
+        connection.execute("CREATE TABLE t (file VARCHAR, line BIGINT, c0 VARCHAR, c1 VARCHAR)")
+        columns = [names[-1], names[0]]
+        assert load_segment(shelf, connection, segment, columns, "t", tmp_path) == []
+        rows = connection.execute("SELECT c0, c1 FROM t ORDER BY line").fetchall()
+    assert rows == [(f"{row}.9999", f"{row}.0") for row in range(3)]
+
+
+@pytest.mark.parametrize("name", SQL_NAMES)
+@pytest.mark.parametrize("packed", ["csv", "parquet"])
+def test_a_column_name_is_only_a_name(tmp_path: Path, name: str, packed: str) -> None:
+    names = [name, "EMail"]
+    if packed == "csv":
+        data = csv_bytes([names, ["1", "a@b.de"]])
+    else:
+        quoted = name.replace('"', '""')
+        data = parquet_bytes(tmp_path, f'SELECT 1 AS "{quoted}", \'a@b.de\' AS "EMail"')
+    got, unreadable = load_bytes(data, names, tmp_path)
+    assert [row[1:] for row in got] == [("1", "a@b.de")]
+    assert unreadable == []
+
+
+def test_a_column_of_the_reader_s_own_name_is_refused_by_file_name(tmp_path: Path) -> None:
+    data = parquet_bytes(tmp_path, "SELECT 1 AS file_row_number, 'a@b.de' AS \"EMail\"")
+    with pytest.raises(InputError, match=r"a\.csv"):
+        load_bytes(data, ["EMail"], tmp_path)
+
+
+def test_lists_and_structures_are_no_values(tmp_path: Path) -> None:
+    data = parquet_bytes(tmp_path, "SELECT [1, 2] AS l, {'a': 1} AS s, 1.5::DECIMAL(9, 2) AS d")
+    for name in ("l", "s"):
+        with pytest.raises(InputError, match="lists or structures"):
+            load_bytes(data, [name], tmp_path)
+    assert load_bytes(data, ["d"], tmp_path) == ([(1, "1.50")], [])
+
+
+# --- bombs ---------------------------------------------------------------------------------
+
+
+def test_a_gzip_file_of_a_million_members_is_read(tmp_path: Path) -> None:
+    empty = gzip.compress(b"")
+    data = gzip.compress(b"A\n1\n") + empty * 1_000_000 + gzip.compress(b"2\n")
+    segment, shelf = segment_of(["A"], ("a.csv.gz", data))
+    shelf.piece = len(data)
+    with duckdb.connect() as connection:
+        connection.execute("CREATE TABLE t (file VARCHAR, line BIGINT, c0 VARCHAR)")
+        assert load_segment(shelf, connection, segment, ["A"], "t", tmp_path) == []
+        assert connection.execute("SELECT line, c0 FROM t").fetchall() == [(2, "1"), (3, "2")]
+
+
+@pytest.mark.parametrize(
+    "bomb",
+    [
+        "SELECT 'a@b.de' AS \"EMail\" FROM range(3000000)",
+        'SELECT NULL::VARCHAR AS "EMail" FROM range(3000000)',
+        "SELECT repeat('x', 100000) AS \"EMail\" FROM range(2000)",
+        "SELECT repeat('x', 100000)::BLOB AS \"EMail\" FROM range(2000)",
+    ],
+    ids=["rows", "nulls", "texts", "bytes"],
+)
+def test_a_small_parquet_file_that_unpacks_to_an_enormous_one_is_refused(
+    tmp_path: Path, bomb: str
+) -> None:
+    data = parquet_bytes(tmp_path, bomb)
+    assert len(data) < 100_000
+    with pytest.raises(InputError, match=r"a\.csv (claims|unpacks to) .* than its size allows"):
+        load_bytes(data, ["EMail"], tmp_path)
+
+
+def test_a_claim_of_rows_is_not_shown_as_a_segment_s_size(tmp_path: Path) -> None:
+    data = parquet_bytes(tmp_path, "SELECT 1 AS a FROM range(3000000)")
+    segment, shelf = segment_of(["a"], ("a.csv", data))
+    with pytest.raises(InputError, match="claims more rows"):
+        count_rows(shelf, segment.partitions[0], segment.attributes)
+
+
+def test_a_parquet_row_that_is_too_long_costs_itself_only(tmp_path: Path) -> None:
+    data = parquet_bytes(
+        tmp_path,
+        "SELECT i AS \"A\", CASE i WHEN 2 THEN repeat('x', 2000001) ELSE 'y' END AS \"B\" "
+        "FROM range(1, 4) t(i)",
+    )
+    got, unreadable = load_bytes(data, ["A", "B"], tmp_path)
+    assert got == [(1, "1", "y"), (3, "3", "y")]
+    assert unreadable == [(2, "rowTooLong")]
+
+
+def test_a_megabyte_in_a_cell_is_read_to_the_last_letter(tmp_path: Path) -> None:
+    long = "long " * 200_000
+    rows = [["a@b.de", long, "last"], ["c@d.de", "short", long]]
+    got, unreadable = load_bytes(csv_bytes(rows), ["EMail", "B", "C"], tmp_path)
+    assert [list(row[1:]) for row in got] == rows
+    assert unreadable == []
+
+
+# --- model.json ----------------------------------------------------------------------------
+
+
+def test_millions_of_partitions_are_refused_however_they_are_spread() -> None:
+    part = '{"location":"a"}'
+    many = ",".join([part] * 60_000)
+    entities = ",".join(
+        f'{{"$type":"LocalEntity","name":"{name}","partitions":[{many}]}}' for name in "AB"
+    )
+    with pytest.raises(InputError, match="too many partitions"):
+        read_model(f'{{"entities":[{entities}]}}'.encode(), "m/model.json")
+
+
+@pytest.mark.parametrize("deep", ["[" * 900 + "]" * 900, '{"a":' * 900 + "1" + "}" * 900])
+def test_depth_in_a_place_that_matters_is_refused_and_elsewhere_passed_over(deep: str) -> None:
+    model = json.loads(model_json(entity("Gold", ["A"], ["a.csv"])))
+    text = json.dumps(model | {"extension": 0}).replace('"extension": 0', f'"extension": {deep}')
+    assert read_model(text.encode(), "m").entities[0].name == "Gold"
+    text = re.sub(r'"location": "a.csv"', f'"location": {deep}', json.dumps(model))
+    with pytest.raises(InputError, match="location"):
+        read_model(text.encode(), "m")
