@@ -150,9 +150,10 @@ class SegmentSource(Protocol):
         `table` has the columns (file VARCHAR, line BIGINT, c0 VARCHAR, c1 VARCHAR ...), where
         ci is `columns[i]`; `line` is the 1-based line of the file at which the row begins (the
         row number where the format has no lines). Empty fields are NULL. `scratch` is a folder
-        for temporary files. Rows that cannot be read come back, the rest is loaded. InputError
-        names a file that cannot be read at all; Changed a file that is no longer the frozen one.
-        ConfigError names a column that the segment does not have.
+        for temporary files. Rows that cannot be read come back, the rest is loaded. Of a very
+        long value the beginning is enough (1,000 characters). InputError names a file that cannot
+        be read at all; Changed a file that is no longer the frozen one. ConfigError names a column
+        that the segment does not have.
         """
 
 

@@ -15,6 +15,8 @@ from pathlib import Path
 
 import duckdb
 
+from shared.errors import InputError
+
 __all__ = ["MEMORY_LIMIT", "READING_LIMIT", "reading_room", "workroom"]
 
 # One instance of 2,048 MB holds the Python worker, ten lanes and one of these.
@@ -26,13 +28,21 @@ _ONE_AT_A_TIME = threading.BoundedSemaphore(1)
 
 @contextmanager
 def workroom() -> Iterator[tuple[duckdb.DuckDBPyConnection, Path]]:
-    """A new database, and the folder around it for local files. One at a time in a process."""
+    """A new database, and the folder around it for local files. One at a time in a process.
+
+    InputError when what is worked on does not fit into its memory: it would not the next time.
+    """
     with (
         _ONE_AT_A_TIME,
         tempfile.TemporaryDirectory(prefix="work-") as folder,
         closing(_open(str(Path(folder) / "work.duckdb"), Path(folder))) as db,
     ):
-        yield db, Path(folder)
+        try:
+            yield db, Path(folder)
+        except duckdb.OutOfMemoryException:
+            # Not chained: DuckDB's message may hold content.
+            msg = "The mapped values do not fit into memory. Map fewer or shorter attributes."
+            raise InputError(msg, code="tooMuchForMemory") from None
 
 
 @contextmanager

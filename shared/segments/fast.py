@@ -17,10 +17,10 @@ import duckdb
 
 from shared.exports.source import CsvFormat
 from shared.segments.layout import Layout
-from shared.segments.rows import MAX_ROW, reader
+from shared.segments.rows import LONGEST_CELL, MAX_ROW, reader
 from shared.segments.unpack import MARK, Text
 
-__all__ = ["literal", "load_plain", "quoted"]
+__all__ = ["cell_of", "literal", "load_plain", "quoted"]
 
 _DELIMITERS = frozenset(",;|\t~^:\x01")
 # DuckDB reads 2,048 rows of all columns at a time: with thousands of columns that takes more
@@ -42,7 +42,7 @@ def load_plain(
     skipped = 1 if layout.header else 0
     if not text.plain or form.delimiter not in _DELIMITERS or not 0 < width <= _WIDEST:
         return False
-    cells = ", ".join("NULL" if place is None else f"nullif(c{place}, '')" for place in positions)
+    cells = ", ".join("NULL" if place is None else cell_of(f"c{place}") for place in positions)
     columns = ", ".join(f"'c{place}': 'VARCHAR'" for place in range(width + 1))
     quote = '"' if form.quoted else ""
     statement = f"""
@@ -82,6 +82,15 @@ def _ends_whole(text: Text, form: CsvFormat, width: int) -> bool:
         return [len(cells) for cells in reader([last.decode()], form)] in ([width], [])
     except csv.Error:
         return False
+
+
+def cell_of(text: str) -> str:
+    """An SQL expression of text as a cell: no text at all is NULL, and of much the beginning."""
+    # A comparison of lengths costs nothing, the cutting does.
+    return (
+        f"nullif(CASE WHEN strlen({text}) > {LONGEST_CELL} THEN left({text}, {LONGEST_CELL}) "
+        f"ELSE {text} END, '')"
+    )
 
 
 def quoted(name: str) -> str:

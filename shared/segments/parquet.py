@@ -14,7 +14,7 @@ from typing import NoReturn
 import duckdb
 
 from shared.errors import InputError
-from shared.segments.fast import literal, quoted
+from shared.segments.fast import cell_of, literal, quoted
 from shared.segments.rows import MAX_ROW
 from shared.segments.unpack import Parquet, allowed_size
 
@@ -85,7 +85,7 @@ def _load(
     total, long = weighed or (0, 0)
     if total > allowed_size(file.path.stat().st_size):
         _refuse("unpacks to far more than its size allows", blob)
-    cells = "".join(f", nullif({quoted(column)}::VARCHAR, '')" for column in columns)
+    cells = "".join(f", {cell_of(f'{quoted(column)}::VARCHAR')}" for column in columns)
     fits = f"{row_size} <= {MAX_ROW}" if long else "true"
     connection.execute(
         f"INSERT INTO {quoted(table)} SELECT ?, {_NUMBER} + 1{cells} FROM {source} "  # noqa: S608

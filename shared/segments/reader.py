@@ -23,7 +23,7 @@ from shared.exports.source import Partition, SegmentSnapshot, UnreadableRow
 from shared.segments.fast import literal, load_plain, quoted
 from shared.segments.layout import Layout, lay_out
 from shared.segments.parquet import load_parquet
-from shared.segments.rows import Row, read_rows
+from shared.segments.rows import LONGEST_CELL, Row, read_rows
 from shared.segments.unpack import Parquet, Text, unpack
 
 __all__ = ["Pieces", "load_segment"]
@@ -154,7 +154,11 @@ def _write_exact(
     count, batch = 0, []
     with path.open("wb") as file:
         for line, cells in rows:
-            batch.append(orjson.dumps((str(line), *wanted(cells)[1:])))
+            written = orjson.dumps((str(line), *wanted(cells)[1:]))
+            if len(written) > LONGEST_CELL:
+                cut = (cell[:LONGEST_CELL] for cell in wanted(cells)[1:])
+                written = orjson.dumps((str(line), *cut))
+            batch.append(written)
             if len(batch) == _BATCH:
                 count += len(batch)
                 file.write(b"\n".join((*batch, b"")))

@@ -18,9 +18,12 @@ from shared.exports.outcome import Code
 from shared.exports.source import CsvFormat
 from shared.segments.unpack import Text
 
-__all__ = ["MAX_ROW", "Row", "read_rows", "reader"]
+__all__ = ["LONGEST_CELL", "MAX_ROW", "Row", "read_rows", "reader"]
 
 MAX_ROW = 2_000_000
+# Of a longer cell the beginning is kept: nothing that is exported takes a tenth of it, and a table
+# of megabytes would not fit into memory. Characters.
+LONGEST_CELL = 1_000
 _BLOCK = 1024 * 1024
 _STRAY = "".join(chr(point) for point in range(0xE000, 0xE100))
 

@@ -26,6 +26,8 @@ MAX_UNPACKED = 4 * 1024**3
 _FREE_UNPACKED = 64 * 1024**2
 _MAX_RATIO = 200
 _PIECE = 1024 * 1024
+# DuckDB keeps the text of 2,048 lines in memory at a time.
+_LONGEST_LINE = 32 * 1024
 # Gzip is taken in small bites: after every member what is left of a bite is copied.
 _BITE = 16 * 1024
 
@@ -67,7 +69,7 @@ class Text:
     """A UTF-8 text file without byte order mark, and what was seen while it was written.
 
     `lines` counts line ends, and a last line without one. `plain` says that every line ends the
-    same way (LF or CRLF), that all is valid UTF-8, no line longer than a piece, and nothing
+    same way (LF or CRLF), that all is valid UTF-8, no line very long, and nothing
     stands in it on which CSV readers disagree.
     """
 
@@ -225,13 +227,16 @@ class _Sight:
             self._decoder.reset()
 
     def _measure(self, piece: bytes) -> None:
-        """Notice a line that is longer than a piece of usual size."""
-        first = piece.find(b"\n")
-        self._line += len(piece) if first < 0 else first
-        if self._line > _PIECE:
-            self._odd = True
-        if first >= 0:
-            self._line = len(piece) - piece.rfind(b"\n") - 1
+        """Notice a line that is far longer than usual."""
+        begin = -self._line
+        while len(piece) - begin > _LONGEST_LINE:
+            end = piece.rfind(b"\n", max(begin, 0), max(begin + _LONGEST_LINE, 0))
+            if end < 0:
+                self._odd = True
+                return
+            begin = end + 1
+        end = piece.rfind(b"\n")
+        self._line = len(piece) - end - 1 if end >= 0 else self._line + len(piece)
 
     def lines(self) -> int:
         ends = self._lf or self._cr

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from duckdb import DuckDBPyConnection
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from shared.errors import ConfigError
+from shared.errors import ConfigError, InputError
 from shared.exports.audience import Held
 from shared.exports.chunk import ChunkKind, ChunkState
 from shared.exports.fields.contact import normal_address
@@ -32,7 +33,9 @@ from shared.exports.plan.held import HeldPointer, read_held
 from shared.exports.plan.people import MAX_SEGMENTS, RowCounts, gather
 from shared.exports.source import SegmentSnapshot, Snapshot, UnreadableRow
 from shared.exports.workroom import workroom
+from shared.segments.reader import load_segment
 from tests.exports.fakes import MemoryFiles, MemoryRecords, Store, Wire
+from tests.segments.written import csv_bytes, segment_of
 
 # A row: address, id, first name.
 Rows = Sequence[Sequence[str | None]]
@@ -448,3 +451,67 @@ def test_whom_an_audience_holds_is_read_once_and_then_only_what_changed(
     assert len(members.whole) == 5
     look("v5", anew=True)
     assert len(members.whole) == 5
+
+
+# --- hostile cells -------------------------------------------------------------------------
+
+
+def test_what_is_no_address_is_kept_as_far_as_it_can_be_known_again(db: DuckDBPyConnection) -> None:
+    read(db, Table({"A": [["x" * 1_000_000, "1", "Ada"], ["no\0body\n", "2", "Bob"]]}))
+
+    shown = dict(db.execute("SELECT customer_id, email FROM rejects").fetchall())
+    assert shown == {"1": "x" * 300, "2": "no\0body\n"}
+
+
+def test_an_endless_id_is_none(db: DuckDBPyConnection) -> None:
+    endless = "9" * 1_001
+    read(db, Table({"A": [["a@b.de", endless, "Ada"], ["c@d.de", "9" * 1_000, "Bob"]]}))
+
+    assert {address: who for address, (who, _, _) in people(db).items()} == {
+        "a@b.de": None,
+        "c@d.de": "9" * 1_000,
+    }
+
+
+def test_control_characters_reach_the_lines_of_a_chunk_whole(
+    db: DuckDBPyConnection, scratch: Path
+) -> None:
+    nasty = "a\0b\x01c\r\nd\x0b\x1c\x85\u2028\"'\\{}\x7f\u202e" + "".join(map(chr, range(32)))
+    read(db, Table({"A": [["a@b.de", nasty, nasty], ["c@d.de", "\0", "\0"]]}))
+    load_ledger(db, None)
+    nobody_is_held(db)
+    compare(db, Rules(tag_ids=[7], config=""))
+
+    files, (chunk,) = cut(db, scratch, hold_removals=False)
+
+    lines = files.lines.read_bytes()[chunk.start : chunk.start + chunk.length].splitlines()
+    assert [json.loads(line) for line in lines] == [["a@b.de", 0, [nasty]], ["c@d.de", 0, ["\0"]]]
+    assert chunk.people == 2
+    kept = db.execute("SELECT customer_id FROM changes ORDER BY address").fetchall()
+    assert kept == [(nasty,), ("\0",)]
+
+
+def test_what_does_not_fit_into_memory_is_said_and_nothing_of_it() -> None:
+    too_much = "SELECT list(repeat('secret', 1000) || i) FROM range(1000000) t(i)"
+    with pytest.raises(InputError, match="do not fit") as caught, workroom() as (db, _):
+        db.execute(too_much)
+    assert caught.value.code == "tooMuchForMemory"
+    assert caught.value.__cause__ is None
+    assert "secret" not in str(caught.value)
+
+
+def test_rows_of_a_megabyte_each_are_planned_within_the_memory_of_an_instance(
+    db: DuckDBPyConnection, scratch: Path
+) -> None:
+    cell = "x" * 1_000_000
+    rows = [["EMail", "Id", "FirstName"], *([f"a{n}@b.de", f"{n}", cell] for n in range(300))]
+    segment, shelf = segment_of(rows[0], ("a.csv", csv_bytes(rows)))
+    shelf.piece = 1 << 20
+
+    class Source(Table):
+        def load(self, connection, segment, columns, table, scratch):  # type: ignore[no-untyped-def]
+            return load_segment(shelf, connection, segment, columns, table, scratch)
+
+    keyed = Snapshot((replace(segment, primary_key="Id"),))
+    counts = gather(db, keyed, Source({}), "EMail", ["FirstName"], None, scratch)
+    assert (counts.source_rows, counts.people) == (300, 300)

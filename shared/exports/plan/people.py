@@ -10,6 +10,9 @@ Tables made here:
 
 The winner of an address is the profile with the lowest id (so that the choice does not move
 between runs), then the segment that the export lists first, then the first row of its file.
+
+What is no address is kept as far as somebody needs to know it again, and an id of more than a
+thousand letters is none.
 """
 
 from __future__ import annotations
@@ -38,6 +41,10 @@ ADDRESS_PATTERN = rf"{_LOCAL}@(?:{_LABEL}\.)+{_TOP}"
 
 # As characters: DuckDB knows no \u escapes and would trim letters and digits instead.
 _TRIM = f"'{BLANKS}'"
+
+# Characters.
+_LONGEST_SHOWN = 300
+_LONGEST_ID = 1_000
 
 _YES = "('yes', 'y', 'true', 't', '1', 'on', 'ja', 'oui', 'si', 'sí', '예', '네', '동의')"
 
@@ -94,7 +101,7 @@ def _addresses(db: DuckDBPyConnection, with_key: Sequence[bool]) -> None:
     """Table `valid`: every row with a usable address. NULL marks a malformed one."""
     parts = " UNION ALL ".join(
         f"SELECT {i}::UTINYINT AS seg, rowid AS row, file, line, "
-        f"{'c1' if keyed else 'NULL::VARCHAR'} AS customer_id, trim(c0, {_TRIM}) AS given "
+        f"{_id('c1', keyed)} AS customer_id, trim(c0, {_TRIM}) AS given "
         f"FROM seg_{i}"
         for i, keyed in enumerate(with_key)
     )
@@ -117,10 +124,10 @@ def _people(db: DuckDBPyConnection, fields: int, consent: bool, with_key: Sequen
     values = ", ".join(f"s.c{i + 2}" for i in range(fields))
     agreed = f"lower(trim(s.c{fields + 2})) IN {_YES}" if consent else "true"
     chosen = " UNION ALL ".join(
-        f"SELECT p.address, {'s.c1' if keyed else 'NULL'} AS customer_id, p.mask, "
+        f"SELECT p.address, {_id('s.c1', keyed)} AS customer_id, p.mask, "
         f"{f'json_array({values})::VARCHAR' if values else repr('[]')} AS fields, "
         f"coalesce({agreed}, false) AS consent "
-        f"FROM picked p JOIN seg_{i} s ON s.rowid = p.won.row WHERE p.won.seg = {i}"
+        f"FROM seg_{i} s JOIN picked p ON s.rowid = p.won.row WHERE p.won.seg = {i}"
         for i, keyed in enumerate(with_key)
     )
     db.execute(f"CREATE OR REPLACE TABLE people AS {chosen}")
@@ -149,7 +156,7 @@ def _rejects(
 ) -> None:
     """Table `rejects`: source rows that cannot be sent, with what is known of them."""
     bad = " UNION ALL ".join(
-        f"SELECT r.seg, r.customer_id, s.c0 AS email, r.file, r.line, "
+        f"SELECT r.seg, r.customer_id, left(s.c0, {_LONGEST_SHOWN}) AS email, r.file, r.line, "
         f"CASE WHEN r.usable IS NULL THEN '{Code.ADDRESS_MISSING}' "
         f"ELSE '{Code.ADDRESS_MALFORMED}' END AS code "
         f"FROM rows_ r JOIN seg_{i} s ON s.rowid = r.row WHERE r.seg = {i} AND r.usable IS NOT true"
@@ -161,6 +168,12 @@ def _rejects(
             "INSERT INTO rejects VALUES (?, NULL, NULL, ?, ?, ?)",
             [(index, row.file, row.line, row.code) for index, row in unreadable],
         )
+
+
+def _id(column: str, keyed: bool) -> str:
+    if not keyed:
+        return "NULL::VARCHAR"
+    return f"CASE WHEN strlen({column}) <= {_LONGEST_ID} THEN {column} END"
 
 
 def _one(db: DuckDBPyConnection, query: str) -> int:
