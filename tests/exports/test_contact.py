@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import duckdb
 import pytest
 from hypothesis import given, settings
@@ -484,3 +486,43 @@ def test_any_text_gives_a_proper_tag_of_its_own(text, number):
         taken.append(proper_tag(text, taken))
     assert len(set(taken)) == number
     assert all(0 < len(tag) <= 10 and tag.isascii() for tag in taken)
+
+
+def test_control_characters_in_a_value_are_left_out_and_line_breaks_kept():
+    assert convert("text", "A\0d\x07a\x1b[31m\x7f\tLove\nlace") == ("Ada[31m\tLove\nlace", [])
+    assert convert("date", "1974-08-0\x001") == ("1974-08-01", [])
+    assert convert("text", "\0\x01") == (None, [])
+    assert convert("text", "\0", clear=True) == ("", [])
+
+
+@pytest.mark.parametrize("kind", sorted(SANDBOX_TYPES))
+@pytest.mark.parametrize(
+    "text",
+    [
+        "1 Main St, Springfield, CA" + " " * 1_000_000 + "x",
+        "1 Main St,\n" * 300_000 + "CA 90210",
+        "2020-01-01" + " " * 1_000_000 + "x",
+        "1" * 1_000_000,
+        "1,111" * 200_000,
+        "(" * 1_000_000,
+        "https://" + "a." * 500_000 + " ",
+        "{" + '"street":' * 100_000,
+        "[" * 1_000_000,
+        '{"a":' * 200_000,
+        "-" * 1_000_000,
+    ],
+    ids=lambda text: text[:12],
+)
+def test_no_value_is_so_long_that_its_reading_does_not_end(kind, text):
+    sent, dropped = convert(kind, text, **SANDBOX_TYPES[kind])
+    assert dropped
+    assert sent is None or len(str(sent)) <= 255
+
+
+def test_an_address_with_an_endless_part_is_none():
+    whole = {"street": "1 Main St", "city": "Springfield", "state": "CA", "zip": "90210"}
+    assert convert("address", json.dumps(whole))[1] == []
+    assert convert("address", json.dumps(whole | {"city": "x" * 256})) == (
+        None,
+        [Dropped("X", "notACompleteAddress")],
+    )

@@ -34,6 +34,8 @@ __all__ = ["BLANKS", "Converter", "Dropped", "address_fault", "normal_address"]
 BLANKS = "".join(
     map(chr, [*range(0x09, 0x0E), 0x20, 0x85, 0xA0, 0x1680, *range(0x2000, 0x200E)])
 ) + "".join(map(chr, [0x2028, 0x2029, 0x202F, 0x205F, 0x2060, 0x3000, 0xFEFF]))
+# No part of what anybody wrote, nor can they be shown; Mailchimp may refuse a whole call for one.
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 _LAST = r"[A-Za-z](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])"
@@ -104,14 +106,18 @@ class Converter:
     ) -> tuple[dict[str, object], list[Dropped]]:
         """The merge fields of one row, and what had to be dropped.
 
-        `values` in the order of `columns`, all as text. With `clear`, a value that is empty is
+        `values` in the order of `columns`, all as text; control characters in them are left out,
+        tabs and line breaks are not. With `clear`, a value that is empty is
         sent as "", which empties the field; without, it is left out. A required field is never
         emptied: Mailchimp would refuse the person.
         """
         fields: dict[str, object] = {}
         dropped: list[Dropped] = []
         for (tag, convert, may_clear), value in zip(self._steps, values, strict=True):
-            text = value.strip(BLANKS) if value else ""
+            text = value or ""
+            if not text.isprintable():
+                text = _CONTROL.sub("", text)
+            text = text.strip(BLANKS)
             if not text:
                 if clear and may_clear:
                     fields[tag] = ""

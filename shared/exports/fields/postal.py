@@ -41,15 +41,18 @@ _NAMES = {
     "countrycode": "country",
     "countryregion": "country",
 }
+_LONGEST = 255
 _NEEDED = ("addr1", "city", "state", "zip")
-_STATE_AND_ZIP = re.compile(r"(.*\D)\s+(\d[\w -]{2,9})")
+# No blank where the state ends: with one, a text of blanks would take quadratic time.
+_STATE_AND_ZIP = re.compile(r"(.*[^\d\s])\s+(\d[\w -]{2,9})")
 
 
 def postal_address(text: str) -> dict[str, str] | None:
     """The parts of an address, or None when it is not whole."""
     parts = _from_json(text) if text.startswith("{") else _from_lines(text)
     parts = {name: part for name, part in parts.items() if part}
-    return parts if all(name in parts for name in _NEEDED) else None
+    whole = all(name in parts for name in _NEEDED)
+    return parts if whole and all(len(part) <= _LONGEST for part in parts.values()) else None
 
 
 def _from_json(text: str) -> dict[str, str]:
