@@ -119,6 +119,8 @@ _HINTS: tuple[tuple[str, Code], ...] = (
     ("upgrade your plan", Code.PLAN_LIMIT),
 )
 
+_LONGEST_TITLE = 200
+_MOST_WORDS = 2_000
 _FIELD = re.compile(r"[A-Za-z0-9_.:\[\]-]{1,80}")
 _ADDRESS_FIELDS = ("EMAIL", "EMAIL_ADDRESS")
 
@@ -133,7 +135,7 @@ def problem_in(body: bytes | bytearray) -> Problem | None:
         return None
     errors = document.get("errors")
     named = [_named(e.get("field")) for e in _list(errors) if isinstance(e, dict)]
-    return Problem(document["title"], tuple(name for name in named if name))
+    return Problem(document["title"][:_LONGEST_TITLE], tuple(name for name in named if name))
 
 
 def verdict(status: int, problem: Problem | None, *, about_members: bool = False) -> Verdict:
@@ -157,7 +159,8 @@ def refusal(error: Mapping[str, object], sent: Mapping[str, object] | None) -> R
     the call. A field that was sent is refused for its value, one that was not (or was empty) is
     missing: Mailchimp says which only in words.
     """
-    code = _ERROR_CODES.get(str(error.get("error_code")))
+    named = error.get("error_code")
+    code = _ERROR_CODES.get(named) if isinstance(named, str) else None
     field = _named(error.get("field"))
     if code:
         return Refusal(code)
@@ -167,7 +170,8 @@ def refusal(error: Mapping[str, object], sent: Mapping[str, object] | None) -> R
         value = (sent or {}).get(field)
         given = value is not None and value != ""
         return Refusal(Code.FIELD_REFUSED if given else Code.FIELD_REQUIRED, field)
-    text = str(error.get("error") or "").casefold()
+    said = error.get("error")
+    text = said[:_MOST_WORDS].casefold() if isinstance(said, str) else ""
     return Refusal(next((code for hint, code in _HINTS if hint in text), Code.REFUSED))
 
 

@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 from shared.errors import ConfigError, Conflict, Disconnected, NotFound, Refused, Unavailable
 from shared.exports.audience import Account, Audience, MergeField, Tag
 from shared.exports.fields.merge_fields import proper_tag
+from shared.mailchimp.parts import list_in, text_in, total_in, whole_number_in
 from shared.mailchimp.transport import Transport
 
 __all__ = [
@@ -35,6 +36,8 @@ __all__ = [
 T = TypeVar("T")
 
 PAGE = 1000
+# No audience has so many fields or tags, no account so many audiences.
+_MOST_ITEMS = 100_000
 _ID = re.compile(r"[A-Za-z0-9]{1,32}")
 
 
@@ -54,7 +57,7 @@ def ping(transport: Transport) -> None:
 def account(transport: Transport) -> Account:
     """Whose account this is."""
     answer = transport.get("/", {"fields": "account_id,account_name"})
-    return Account(_text(answer, "account_id"), _text(answer, "account_name"))
+    return Account(text_in(answer, "account_id"), text_in(answer, "account_name"))
 
 
 def audiences(transport: Transport) -> list[Audience]:
@@ -229,41 +232,42 @@ def _all(
 ) -> list[dict[str, Any]]:
     """All items of a list that may take several pages."""
     found: list[dict[str, Any]] = []
-    while True:
+    while len(found) <= _MOST_ITEMS:
         answer = transport.get(path, {**query, "count": str(PAGE), "offset": str(len(found))})
-        items = answer.get(part)
-        if not isinstance(items, list):
-            message = "Mailchimp gave no usable answer."
-            raise Unavailable(message, code="answerBroken")
+        items = list_in(answer, part)
         found += items
-        if not items or len(found) >= int(answer.get("total_items") or 0):
+        if not items or len(found) >= total_in(answer):
             return found
+    message = "Mailchimp lists more than there can be."
+    raise Unavailable(message, code="answerBroken")
 
 
 def _audience(item: Mapping[str, Any]) -> Audience:
-    count = (item.get("stats") or {}).get("member_count") or 0
+    stats = item.get("stats")
+    count = whole_number_in(stats, "member_count") if isinstance(stats, dict) else 0
     return Audience(
-        _text(item, "id"), _text(item, "name"), int(count), bool(item.get("double_optin"))
+        text_in(item, "id"), text_in(item, "name"), count, bool(item.get("double_optin"))
     )
 
 
 def _merge_field(item: Mapping[str, Any]) -> MergeField:
+    options = item.get("options")
     return MergeField(
-        id=int(item.get("merge_id") or 0),
-        tag=_text(item, "tag"),
-        name=_text(item, "name"),
-        type=_text(item, "type") or "text",
+        id=whole_number_in(item, "merge_id"),
+        tag=text_in(item, "tag"),
+        name=text_in(item, "name"),
+        type=text_in(item, "type") or "text",
         required=bool(item.get("required")),
-        options=dict(item.get("options") or {}),
+        options=options if isinstance(options, dict) else {},
     )
 
 
 def _tag(item: Mapping[str, Any]) -> Tag:
-    return Tag(int(item.get("id") or 0), _text(item, "name"), int(item.get("member_count") or 0))
-
-
-def _text(item: Mapping[str, Any], name: str) -> str:
-    return str(item.get(name) or "")
+    tag_id, count = whole_number_in(item, "id"), whole_number_in(item, "member_count")
+    if not tag_id:
+        message = "Mailchimp named a tag without its id."
+        raise Unavailable(message, code="answerBroken", maybe_applied=True)
+    return Tag(tag_id, text_in(item, "name"), count)
 
 
 def _equal(one: str, other: str) -> bool:

@@ -17,11 +17,13 @@ from shared.exports.audience import BatchAnswer, Member, Refusal, TagAnswer
 from shared.exports.outcome import Code
 from shared.mailchimp.answers import refusal
 from shared.mailchimp.audiences import checked_id
+from shared.mailchimp.parts import status_in, text_in, things_in, total_in, whole_number_in
 from shared.mailchimp.transport import Transport
 
 __all__ = ["MOST_MEMBERS", "change_tag", "count", "subscribe"]
 
 MOST_MEMBERS = 500
+_LONGEST_ADDRESS = 500
 
 
 def subscribe(
@@ -64,14 +66,15 @@ def change_tag(
         return TagAnswer(0, 0)
     path = f"/lists/{checked_id(audience_id)}/segments/{int(tag_id)}"
     answer = transport.write("POST", path, body)
-    return TagAnswer(int(answer.get("total_added") or 0), int(answer.get("total_removed") or 0))
+    added, removed = (whole_number_in(answer, f"total_{what}") for what in ("added", "removed"))
+    return TagAnswer(added, removed)
 
 
 def count(transport: Transport, audience_id: str, status: str) -> int:
     """How many members have a status, now: the audience's own numbers are minutes old."""
     query = {"status": status, "count": "1", "fields": "total_items"}
     answer = transport.get(f"/lists/{checked_id(audience_id)}/members", query)
-    return int(answer.get("total_items") or 0)
+    return total_in(answer)
 
 
 def _check_number(members: Sequence[object]) -> None:
@@ -104,16 +107,16 @@ def _sorted(members: Sequence[Member], answer: Mapping[str, Any]) -> BatchAnswer
     opted_in: dict[str, str] = {}
     refused: dict[str, Refusal] = {}
     for name, into in (("new_members", created), ("updated_members", updated)):
-        for item in answer[name]:
+        for item in things_in(answer[name]):
             member = sent.get(_key(item.get("email_address")))
             if member is None:
                 continue
-            into[member.address] = str(item.get("status") or "")
-            since = item.get("timestamp_opt") or item.get("timestamp_signup")
+            into[member.address] = status_in(item)
+            since = text_in(item, "timestamp_opt") or text_in(item, "timestamp_signup")
             if since and into is updated:
-                opted_in[member.address] = str(since)
+                opted_in[member.address] = since
     nobody = Refusal(Code.REFUSED)
-    for error in answer["errors"]:
+    for error in things_in(answer["errors"]):
         member = sent.get(_key(error.get("email_address")))
         reason = refusal(error, member.merge_fields if member else None)
         if member is None:
@@ -129,8 +132,8 @@ def _sorted(members: Sequence[Member], answer: Mapping[str, Any]) -> BatchAnswer
 
 def _key(address: object) -> str:
     """What addresses are compared by: lower case, without quotes, the domain in plain ASCII."""
-    text = str(address or "").strip(" \t\"'<>").casefold()
-    if text.isascii():
+    text = address.strip(" \t\"'<>").casefold() if isinstance(address, str) else ""
+    if text.isascii() or len(text) > _LONGEST_ADDRESS:
         return text
     local, at, domain = text.rpartition("@")
     try:

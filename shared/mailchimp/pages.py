@@ -17,6 +17,7 @@ from typing import Any
 from shared.errors import Unavailable
 from shared.exports.audience import Held
 from shared.mailchimp.audiences import checked_id
+from shared.mailchimp.parts import list_in, status_in, text_in, total_in
 from shared.mailchimp.transport import Transport
 
 __all__ = ["held", "tagged"]
@@ -102,7 +103,7 @@ class _Reading:
         if not address or mark in self._seen:
             return None
         self._seen.add(mark)
-        return Held(address, str(item.get("status") or ""))
+        return Held(address, status_in(item))
 
     def page(self, offset: int) -> tuple[list[dict[str, Any]], int]:
         """The page at an offset, and Mailchimp's total."""
@@ -119,11 +120,8 @@ class _Reading:
                     raise
                 del self._sizes[0]
                 continue
-            if isinstance(answer.get("members"), list):
-                return answer["members"], int(answer.get("total_items") or 0)
-            message = "Mailchimp gave no usable answer."
-            raise Unavailable(message, code="answerBroken")
+            return list_in(answer, "members"), total_in(answer)
 
 
 def _address(item: Mapping[str, Any]) -> str:
-    return str(item.get("email_address") or "").strip().lower()
+    return text_in(item, "email_address").strip().lower()

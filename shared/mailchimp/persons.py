@@ -11,6 +11,7 @@ import hashlib
 
 from shared.errors import NotFound
 from shared.mailchimp.audiences import checked_id
+from shared.mailchimp.parts import status_in
 from shared.mailchimp.transport import Transport
 
 __all__ = ["archive", "delete_for_good", "status"]
@@ -22,7 +23,7 @@ def status(transport: Transport, audience_id: str, address: str) -> str | None:
         answer = transport.get(_path(audience_id, address), {"fields": "status"})
     except NotFound:
         return None
-    return str(answer.get("status") or "") or None
+    return status_in(answer) or None
 
 
 def archive(transport: Transport, audience_id: str, address: str) -> bool:

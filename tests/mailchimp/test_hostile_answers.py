@@ -1,0 +1,148 @@
+"""Answers that Mailchimp never gives: wrong types, floods, depths, members that nobody sent."""
+
+import json
+from contextlib import suppress
+
+import pytest
+
+from shared.errors import ConnectorError, Disconnected, Refused, Unavailable
+from shared.exports.audience import Member
+from shared.exports.outcome import Code
+from shared.mailchimp.parts import status_in, text_in, things_in, whole_number_in
+from shared.mailchimp.session import Session
+from tests.mailchimp import double
+
+ADA = Member("ada@example.org", {"FNAME": "Ada"}, (), "subscribed")
+ODD = [
+    "[]",
+    "1",
+    '"text"',
+    "true",
+    "null",
+    "1e400",
+    "NaN",
+    "-7",
+    "9" * 400,
+    "{}",
+    "[[1]]",
+    '[{"a": 1}, 5]',
+    '"\\ud800"',
+    "[" * 500 + "]" * 500,
+    '"' + "x" * 100_000 + '"',
+    "[" * 200_000,
+]
+CALLS = {
+    "audiences": ("lists", lambda s: s.audiences()),
+    "audience": ("stats", lambda s: s.audience("a1")),
+    "account": ("account_id", lambda s: s.account()),
+    "fields": ("merge_fields", lambda s: s.merge_fields("a1")),
+    "options": ("options", lambda s: s.create_merge_field("a1", "T", "Name", "text")),
+    "tags": ("segments", lambda s: s.tags("a1")),
+    "tag": ("id", lambda s: s.tag("a1", 7)),
+    "created": ("id", lambda s: s.create_tag("a1", "Gold")),
+    "count": ("total_items", lambda s: s.count("a1", "subscribed")),
+    "held": ("members", lambda s: list(s.held("a1", "unsubscribed"))),
+    "written": ("new_members", lambda s: s.subscribe("a1", [ADA], update_existing=True)),
+    "refused": ("errors", lambda s: s.subscribe("a1", [ADA], update_existing=True)),
+    "untagged": ("total_removed", lambda s: s.untag("a1", 7, [ADA.address])),
+    "status": ("status", lambda s: s.status_of("a1", ADA.address)),
+}
+
+
+@pytest.mark.parametrize("call", CALLS)
+@pytest.mark.parametrize("value", ODD, ids=range(len(ODD)))
+def test_a_part_of_another_type_is_an_error_of_ours_or_nothing(call, value, transport):
+    part, ask = CALLS[call]
+    rest = {
+        "new_members": [],
+        "updated_members": [],
+        "errors": [],
+        "merge_fields": [],
+        "segments": [],
+    }
+    others = json.dumps({name: one for name, one in rest.items() if name != part})[1:-1]
+    body = f'{{"{part}": {value}, "total_items": 0, {others}}}'
+    if part == "total_items":
+        body = f'{{"{part}": {value}, {others}}}'
+    with double.Double(double.json(body)) as server:
+        session = Session(transport(server.url))
+        with suppress(ConnectorError):
+            ask(session)
+
+
+@pytest.mark.parametrize("total", ['"many"', "null", "[]", "-1", "1.5"])
+def test_a_list_whose_length_is_not_said_is_not_taken_for_whole(total, transport):
+    body = f'{{"members": [{{"email_address": "a@b.de"}}], "total_items": {total}}}'
+    with double.Double(double.json(body)) as server:
+        session = Session(transport(server.url))
+        with pytest.raises(Unavailable):
+            list(session.held("a1", "unsubscribed"))
+        with pytest.raises(Unavailable):
+            session.count("a1", "unsubscribed")
+
+
+def test_a_list_with_something_else_in_it_is_not_taken_for_whole(transport):
+    body = '{"members": [{"email_address": "a@b.de"}, "b@c.de"], "total_items": 2}'
+    with double.Double(double.json(body)) as server, pytest.raises(Unavailable):
+        list(Session(transport(server.url)).held("a1", "unsubscribed"))
+
+
+def test_a_list_without_end_ends(transport):
+    page = {"segments": [{"id": 5, "name": "x"}] * 1000, "total_items": 10**12}
+    with double.Double(double.json(json.dumps(page))) as server, pytest.raises(Unavailable):
+        Session(transport(server.url)).tags("a1")
+
+
+def test_members_that_were_never_sent_change_nothing(transport):
+    stranger = {"email_address": "eve@example.org", "status": "subscribed"}
+    answer = {
+        "new_members": [stranger, {"email_address": "ada@example.org", "status": "subscribed"}],
+        "updated_members": [stranger, {}, "ada@example.org", None],
+        "errors": [{"email_address": "eve@example.org", "error_code": ["ERROR_CONTACT_EXISTS"]}, 7],
+    }
+    with double.Double(double.json(json.dumps(answer))) as server:
+        found = Session(transport(server.url)).subscribe("a1", [ADA], update_existing=True)
+    assert found.created == {"ada@example.org": "subscribed"}
+    assert (found.updated, found.refused) == ({}, {})
+
+
+def test_nothing_of_an_answer_gets_long_into_an_outcome(transport):
+    person = {"email_address": "ada@example.org", "status": 'x"\n' * 1_000_000}
+    answer = {"new_members": [], "updated_members": [person], "errors": []}
+    with double.Double(double.json(json.dumps(answer))) as server:
+        found = Session(transport(server.url)).subscribe("a1", [ADA], update_existing=True)
+    assert found.updated == {"ada@example.org": ""}
+    error = {"email_address": "ada@example.org", "field": "F" * 1_000_000, "error": "x" * 1_000_000}
+    answer = {"new_members": [], "updated_members": [], "errors": [error]}
+    with double.Double(double.json(json.dumps(answer))) as server:
+        found = Session(transport(server.url)).subscribe("a1", [ADA], update_existing=True)
+    assert found.refused["ada@example.org"].field == ""
+    assert found.refused["ada@example.org"].code == Code.REFUSED
+
+
+def test_a_tag_without_an_id_was_perhaps_made_and_is_looked_up(transport):
+    made = double.json('{"name": "Gold"}')
+    there = double.json('{"segments": [{"id": 9, "name": "Gold"}], "total_items": 1}')
+    with double.Double(made, there) as server:
+        assert Session(transport(server.url)).create_tag("a1", "Gold").id == 9
+        assert [asked.method for asked in server.asked] == ["POST", "GET"]
+
+
+@pytest.mark.parametrize(
+    "title", ["Forbidden" * 100_000, "\r\nSet-Cookie: a=b", "\0", "API Key Invalid"]
+)
+def test_a_problem_s_title_is_never_repeated(title, transport):
+    body = json.dumps({"title": title, "errors": [{"field": "a\r\nb"}, "x", None]})
+    answer = double.Answer(401, body.encode(), {"Content-Type": "application/problem+json"})
+    with double.Double(answer) as server, pytest.raises((Disconnected, Refused)) as caught:
+        Session(transport(server.url)).ping()
+    assert len(str(caught.value)) < 200
+    assert not set(str(caught.value)) & {"\r", "\n", "\0"}
+
+
+def test_parts_are_what_they_are_called():
+    odd = {"n": "12", "f": 3.0, "b": True, "t": "x" * 5000, "i": 7, "status": "Sub scribed"}
+    assert [whole_number_in(odd, name) for name in "nfbtiz"] == [12, 3, 0, 0, 7, 0]
+    assert [len(text_in(odd, name)) for name in "nfbtiz"] == [2, 0, 0, 1000, 1, 0]
+    assert status_in(odd) == ""
+    assert things_in([{}, 1, None, {"a": 1}]) == [{}, {"a": 1}]
