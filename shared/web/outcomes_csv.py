@@ -1,13 +1,16 @@
 """What became of every row, as a CSV file that a spreadsheet opens without surprises.
 
-A cell that begins like a formula is shown as text (https://owasp.org/www-community/attacks/CSV_Injection);
-quoting and line ends are those of RFC 4180; the byte order mark tells Excel that it is UTF-8.
+A cell that begins like a formula is shown as text (https://owasp.org/www-community/attacks/CSV_Injection),
+and so is what a spreadsheet that takes semicolons for commas would make a cell of. Quoting and line
+ends are those of RFC 4180; the byte order mark tells Excel that it is UTF-8. Characters that cannot
+be shown are replaced, so that none of them hides what stands behind it.
 """
 
 from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterator
 
 from shared.exports.runs.report import OutcomeRow
@@ -16,12 +19,21 @@ from shared.web.texts import has, text
 __all__ = ["HEADER", "action_text", "neutral", "outcomes_csv", "reason_text"]
 
 HEADER = ("customerId", "email", "segments", "outcome", "code", "field", "reason", "action")
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+# Blanks and invisible marks before it do not keep every spreadsheet from calculating; nor do the
+# full-width forms of the signs.
+_BLANK = r"[\s\u200b-\u200f\u2060\ufeff]*"
+_SIGN = r"[=+\-@＝＋－＠]"
+_FORMULA = re.compile(rf"\A(?={_BLANK}{_SIGN}|[\t\r\n])|(?<=[;|\t\r\n])(?={_BLANK}{_SIGN})")
+_UNSHOWN = re.compile(
+    r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
+)
 
 
 def neutral(cell: str) -> str:
     """The cell, with an apostrophe before whatever a spreadsheet would calculate."""
-    return f"'{cell}" if cell.startswith(_FORMULA) else cell
+    if not cell.isprintable():
+        cell = _UNSHOWN.sub("\ufffd", cell)
+    return _FORMULA.sub("'", cell)
 
 
 def reason_text(code: str, language: str) -> str:

@@ -4,6 +4,10 @@
 `model.json` is replaced after it, so that a reader finds a whole file at any moment. Columns:
 CustomerId, segment, outcome, reason (a code), at. A person has a row for each segment they are in,
 and one for each that they left. No address is among them.
+
+Cells are written as they are, also those that a spreadsheet would take for formulas: programs read
+this file, and an id with an apostrophe before it would join with nobody. People look at
+`outcomes.csv` (web/outcomes_csv.py), where such cells are calmed down.
 https://learn.microsoft.com/common-data-model/model-json
 https://learn.microsoft.com/dynamics365/customer-insights/data/connect-common-data-model
 """
