@@ -36,8 +36,14 @@ class Request:
 
     @staticmethod
     def of(method: str, url: str, headers: Mapping[str, str], body: bytes = b"") -> Request:
-        """The request for an absolute URL, as the platform reports it."""
-        parts = urlsplit(url)
+        """The request for an absolute URL, as the platform reports it.
+
+        A URL that is none (its host is whatever the caller sent) has a path that is nowhere.
+        """
+        try:
+            parts = urlsplit(url)
+        except ValueError:
+            url, parts = "", urlsplit("*")
         try:
             query = dict(
                 parse_qsl(parts.query, keep_blank_values=True, max_num_fields=_MOST_QUERY_NAMES)

@@ -29,8 +29,13 @@ from shared.errors import Fault
 __all__ = ["Body", "Label", "ReadOnly", "Time", "View", "faults_of", "parse_parts"]
 
 
+# Besides control characters: ends of lines and paragraphs, and what turns the direction of reading,
+# so that a name cannot look like another one. https://www.unicode.org/reports/tr36/#Bidirectional_Text_Spoofing
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufff9-\ufffb]")
+
+
 def _printable(value: str) -> str:
-    if any(ord(character) < 32 or ord(character) == 127 for character in value):
+    if _CONTROL.search(value):
         code = "control_characters"
         raise PydanticCustomError(code, "Control characters are not allowed.")
     return value
