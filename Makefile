@@ -4,7 +4,7 @@ SHELL := /bin/sh
 PY := .venv/bin/python
 CODE := $(wildcard function_app.py shared devhost sandbox bench infra)
 
-.PHONY: help setup demo start test check bench faults infra lock format
+.PHONY: help setup demo start test check bench faults fuzz infra lock format
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -30,6 +30,9 @@ format: .venv/.ready ## put the code into its format and mend what ruff can
 
 faults: setup ## only the fault tests (SEEDS=n for more than CI runs)
 	@FAULT_SEEDS=$(SEEDS) $(PY) -m tests tests/faults --timeout=7200
+
+fuzz: setup ## fuzz on from the corpus in tests/fuzz (SECONDS a target, default 60; TARGET=one)
+	@$(PY) -m tests.fuzz $(or $(SECONDS),60) $(TARGET)
 
 infra: .venv/.ready ## only the checks of the Bicep files
 	@$(PY) -m tests tests/infra

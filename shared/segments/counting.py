@@ -47,10 +47,12 @@ def count_rows(source: Pieces, partition: Partition, attributes: Sequence[Attrib
         return _count_exactly(source, partition, attributes)
     if lines == 0:
         return 0
-    text = head.decode(errors="replace").lstrip("\r\n")
+    # A row that cannot be decoded is no header to the reader either.
+    text = head.decode(errors="surrogateescape").lstrip("\r\n")
     try:
         first = next(reader(StringIO(text, newline=""), form), None)
-    except csv.Error:
+        "".join(first or ()).encode()
+    except (csv.Error, UnicodeEncodeError):
         first = None
     return lines - lay_out(attributes, form.header, first, blob).header
 

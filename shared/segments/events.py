@@ -21,6 +21,7 @@ __all__ = ["BlobCreated", "read_event"]
 
 _TYPE = "Microsoft.Storage.BlobCreated"
 _MOST_BYTES = 64 * 1024
+_LONGEST_ETAG = 100
 # With a hierarchical namespace BlobCreated is also sent for CreateFile, when nothing is in it yet.
 _WRITTEN = frozenset({"PutBlob", "PutBlockList", "FlushWithClose", "CopyBlob"})
 _TOPIC = re.compile(
@@ -74,7 +75,9 @@ def read_event(message: bytes | str, account: str, container: str) -> BlobCreate
     ):
         return None
     blob, etag = subject["blob"], _text(data, "eTag").removeprefix("W/").strip('"')
-    if not etag or _CONTROL.search(blob) or {"", ".", ".."} & set(blob.split("/")):
+    if not 0 < len(etag) <= _LONGEST_ETAG or _CONTROL.search(blob + etag):
+        return None
+    if {"", ".", ".."} & set(blob.split("/")):
         return None
     return BlobCreated(blob, etag, read_time(event.get("eventTime", event.get("time"))))
 

@@ -27,6 +27,7 @@ __all__ = [
 
 LONGEST = 1024
 """Bytes of a message of ours: ids and numbers need no more."""
+_MOST_TURNS = 1 << 31
 _RUN_ID = re.compile(r"[0-9a-f]{11}[0-9a-f]{9}")
 _EXPORT_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
@@ -110,7 +111,7 @@ def look_of(body: bytes) -> tuple[str, int] | None:
         or not _EXPORT_ID.fullmatch(export_id)
         or not isinstance(turn, int)
         or isinstance(turn, bool)
-        or turn < 0
+        or not 0 <= turn < _MOST_TURNS
     ):
         msg = "A queue message names no refresh."
         raise InputError(msg, code="messageInvalid")

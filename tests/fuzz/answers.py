@@ -1,0 +1,133 @@
+"""Mailchimp's answers: whatever comes back, a value of the promised kind or an error of ours.
+
+An input is a line `call status content-type`, then the body of the answer.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable
+from typing import Any
+
+import orjson
+import requests
+from requests.adapters import BaseAdapter
+
+from shared.errors import ConnectorError
+from shared.exports.audience import BatchAnswer, Held, Member, Tag
+from shared.exports.outcome import Outcome
+from shared.exports.send.outcome_lines import outcome_lines
+from shared.exports.send.write import Result
+from shared.mailchimp.session import Session
+from shared.mailchimp.transport import ApiKey, Patience, Transport
+
+TOKENS = (
+    b"subscribe 200", b"held 200", b"tags 200", b"fields 200", b"audience 200", b"audiences 200",
+    b"count 200", b"untag 200", b"status 200", b"create_tag 200", b"create_field 200", b"ping 401",
+    b"403", b"429", b"500", b"503", b"302", b"404", b"204", b"application/problem+json",
+    b'"new_members":', b'"updated_members":', b'"errors":', b'"email_address":"ada@example.org"',
+    b'"status":"subscribed"', b'"error_code":"ERROR_CONTACT_EXISTS"', b'"field":"FNAME"', b"[", b"]",
+    b'"error":"', b'"members":', b'"total_items":', b'"segments":', b'"merge_fields":', b'"lists":',
+    b'"options":', b'"title":"', b"Member In Compliance State", b"null", b"{}", b"1e400", b"-1",
+    b'"timestamp_opt":"2026-11-01T08:00:00+00:00"', b'"id":', b'"\\ud800"', b"\xff", b'"dc":"us1"',
+)  # fmt: skip
+_MEMBERS = [
+    Member(f"{name}@example.org", {"FNAME": name}, ("Gold",), None) for name in ("ada", "bob", "cy")
+]
+_CALLS: dict[str, Callable[[Session], Any]] = {
+    "subscribe": lambda s: s.subscribe("a1", _MEMBERS, update_existing=True),
+    "held": lambda s: [one for page in s.held("a1", "unsubscribed") for one in page],
+    "tagged": lambda s: [one for page in s.tagged("a1", 7) for one in page],
+    "tags": lambda s: s.tags("a1"),
+    "tag": lambda s: s.tag("a1", 7),
+    "fields": lambda s: s.merge_fields("a1"),
+    "audience": lambda s: s.audience("a1"),
+    "audiences": lambda s: s.audiences(),
+    "count": lambda s: s.count("a1", "subscribed"),
+    "untag": lambda s: s.untag("a1", 7, ["ada@example.org"]),
+    "status": lambda s: s.status_of("a1", "ada@example.org"),
+    "create_tag": lambda s: s.create_tag("a1", "Gold"),
+    "create_field": lambda s: s.create_merge_field("a1", "T", "Name", "text"),
+    "rename_tag": lambda s: s.rename_tag("a1", 7, "Gold"),
+    "account": lambda s: s.account(),
+    "ping": lambda s: s.ping(),
+}
+
+
+class _Canned(BaseAdapter):
+    """Gives the same answer to every request."""
+
+    def __init__(self, status: int, kind: str, body: bytes) -> None:
+        super().__init__()
+        self._status, self._kind, self._body = status, kind, body
+
+    def send(self, request: Any, *_: Any, **__: Any) -> requests.Response:
+        answer = requests.Response()
+        answer.status_code = self._status
+        answer.headers["Content-Type"] = self._kind
+        answer.raw = io.BytesIO(self._body)
+        answer.request, answer.url = request, request.url
+        return answer
+
+    def close(self) -> None:
+        pass
+
+
+def run(data: bytes) -> object:
+    """What was seen; AssertionError where an answer leads to anything that was not promised."""
+    how, _, body = data.partition(b"\n")
+    words = [*how.decode("latin-1").split(" "), "", "", ""]
+    name = words[0] if words[0] in _CALLS else "subscribe"
+    status = int(words[1]) if words[1].isascii() and words[1].isdigit() else 200
+    kind = words[2] if words[2].isprintable() and words[2].isascii() else "application/json"
+    transport = Transport(
+        "https://us1.api.mailchimp.com/3.0",
+        ApiKey("k-us1"),
+        clock=lambda: 0.0,
+        sleep=lambda _: None,
+        random=lambda: 0.5,
+        patience=Patience(tries=2, longest_answer=1_000_000),
+    )
+    transport._http.mount("https://", _Canned(100 + status % 500, kind, body))
+    try:
+        found = _CALLS[name](Session(transport))
+    except ConnectorError as error:
+        assert len(str(error)) < 400
+        assert not set("\r\n\0") & set(str(error))
+        return name, type(error).__name__, error.code
+    finally:
+        transport.close()
+    return name, _checked(found, body)
+
+
+def _checked(found: object, body: bytes) -> object:
+    if isinstance(found, BatchAnswer):
+        sent = {member.address for member in _MEMBERS}
+        parts = (found.created, found.updated, found.refused)
+        told = [address for part in parts for address in part]
+        assert set(told) == sent, "somebody is not told of, or was never sent"
+        taken = set(found.created) | set(found.updated)
+        assert not set(found.refused) & taken
+        said = str(orjson.loads(body)).casefold()
+        assert all(address in said for address in taken), "somebody was taken who is not named"
+        results = [
+            Result(Outcome.UPDATED, refusal.code, refusal.field, status)
+            for refusal in found.refused.values()
+            for status in (*found.created.values(), *found.updated.values(), "")
+        ]
+        lines = outcome_lines(0, results).decode()
+        assert len(list(csv.reader(lines.splitlines(), strict=True))) == len(results)
+        assert all(len(line) < 300 for line in lines.splitlines())
+        return tuple(len(part) for part in parts), tuple(
+            sorted({refusal.code for refusal in found.refused.values()})
+        )
+    if isinstance(found, list):
+        for one in found:
+            assert not isinstance(one, Held) or (
+                len(one.address) <= 1_000 and len(one.status) <= 20
+            )
+            assert not isinstance(one, Tag) or (one.id > 0 and one.member_count >= 0)
+        return len(found) > 0
+    assert not isinstance(found, int) or found >= 0
+    return type(found).__name__

@@ -1,0 +1,35 @@
+"""Bytes as decisions: the same bytes always decide the same, and where they end all decisions are 0."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TypeVar
+
+T = TypeVar("T")
+
+
+class Dice:
+    """Reads decisions off a string of bytes, one byte each."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+        self._at = 0
+
+    def more(self) -> bool:
+        """Whether there are decisions left."""
+        return self._at < len(self._data)
+
+    def number(self, below: int) -> int:
+        """A number from 0 on."""
+        if not self.more():
+            return 0
+        self._at += 1
+        return self._data[self._at - 1] % below
+
+    def pick(self, choices: Sequence[T]) -> T:
+        """One of the choices; the first when nothing is left to decide by."""
+        return choices[self.number(len(choices))]
+
+    def some(self, choices: Sequence[T], most: int) -> list[T]:
+        """Up to so many of the choices."""
+        return [self.pick(choices) for _ in range(self.number(most + 1))]

@@ -1,0 +1,100 @@
+"""`model.json`: whatever it says, nothing outside of the container is looked at.
+
+An input is the file itself. The container beside it holds a few honest files.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import cast
+from urllib.parse import unquote
+
+import orjson
+
+from shared.errors import ConnectorError
+from shared.segments.container import BlobEntry, LandingContainer
+from shared.segments.source import BlobSegments
+from shared.segments.survey import Surveyor
+
+TOKENS = (
+    b'{"entities":[', b'"name":', b'"attributes":', b'"partitions":', b'"location":', b'"a.csv"',
+    b'"$type":"LocalEntity"', b'"fileFormatSettings":', b'"delimiter":', b'"columnHeaders":',
+    b'"annotations":', b'"value":', b'"refreshTime":"2026-11-01T08:00:00Z"', b'"traits":', b"[]",
+    b"{}", b"null", b"1e400", b'"\\u0000"', b"../", b"%2e%2e", b"//", b"\\\\", b"?", b"#", b"@",
+    b"https://landing.blob.core.windows.net/segments/a.csv", b"http://169.254.169.254/", b"file:///",
+    b'"keys":', b'"entityType":"profile"', b'"modelId":', b'"tables":', b'"dataType":"int64"',
+    b"9999-12-31T23:59:59+23:59", b"0001-01-01T00:00:00-23:59",
+)  # fmt: skip
+_URL = "https://landing.blob.core.windows.net/segments"
+_FILES = {
+    "export/a.csv": b"A,B\r\n1,a@b.de\r\n",
+    "export/b.csv": b"2,b@c.de\n",
+    "export/Gold/2026/11/01/0800/Gold_1.csv": b"CustomerId,EMail\n1,a@b.de\n",
+    "secret/other.csv": b"no\n",
+}
+_THEN = datetime(2026, 11, 1, tzinfo=UTC)
+
+
+class _Container:
+    """The landing container; asking for anything that is not in it is the fault looked for."""
+
+    url = _URL
+
+    def __init__(self, model: bytes) -> None:
+        self.files = {**_FILES, "export/model.json": model}
+
+    def entries(self, prefix: str = "") -> Iterator[BlobEntry]:
+        for name, data in sorted(self.files.items()):
+            if name.startswith(prefix):
+                yield BlobEntry(name, f"e{len(data)}", len(data), _THEN)
+
+    def read(self, entry: BlobEntry, limit: int) -> bytes:
+        assert entry.size <= limit
+        return self.files[entry.name]
+
+    def pieces(self, name: str, etag: str, length: int | None = None) -> Iterator[bytes]:
+        assert name in self.files, "a file outside of the container is asked for"
+        yield self.files[name][:length]
+
+
+def _meant(data: bytes) -> set[str]:
+    """The files that any text of the model can honestly mean, worked out apart from the app."""
+    found = set()
+    for text in re.findall(rb'"((?:[^"\\]|\\.)*)"', data):
+        try:
+            plain = orjson.loads(b'"' + text + b'"').strip()
+        except orjson.JSONDecodeError:
+            continue
+        for name in (plain, unquote(plain)):
+            path = re.split(r"[?#]", name, maxsplit=1)[0]
+            found |= {f"export/{path}", path.rpartition("/segments/")[2]}
+    return found
+
+
+def run(data: bytes) -> object:
+    """What was seen; AssertionError where something outside is looked at."""
+    container = cast("LandingContainer", _Container(data))
+    seen: set[object] = set()
+    meant = _meant(data)
+    for root in ("", "export"):
+        try:
+            found = Surveyor(container, root).survey()
+        except ConnectorError as error:
+            seen.add((type(error).__name__, error.code))
+            continue
+        source = BlobSegments(container, root)
+        for name, each in found.items():
+            assert name == each.name
+            assert each.missing >= 0
+            for partition in each.partitions:
+                assert partition.blob in _FILES or partition.blob == "export/model.json"
+                assert partition.blob.startswith(root)
+                assert partition.blob in meant or not each.attributes
+            try:
+                (segment,) = source.snapshot([name]).segments
+                seen.add((len(segment.attributes) > 0, len(segment.partitions) > 0))
+            except ConnectorError as error:
+                seen.add((type(error).__name__, error.code))
+    return frozenset(seen)

@@ -1,0 +1,37 @@
+"""Everything that is fuzzed, by name. A target takes any bytes and raises where a promise is broken."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.fuzz import answers, messages, model, plan, reader, requests_in
+
+CORPUS = Path(__file__).parent / "corpus"
+
+
+@dataclass(frozen=True)
+class Target:
+    """`run` gives what was seen: two inputs that show the same are alike. `tokens` feed mutation."""
+
+    name: str
+    run: Callable[[bytes], object]
+    tokens: tuple[bytes, ...]
+
+    def corpus(self) -> Iterator[Path]:
+        """The inputs that are kept."""
+        yield from sorted(path for path in (CORPUS / self.name).glob("*") if path.is_file())
+
+
+TARGETS = {
+    name: Target(name, module.run, module.TOKENS)
+    for name, module in {
+        "reader": reader,
+        "model": model,
+        "plan": plan,
+        "messages": messages,
+        "answers": answers,
+        "requests": requests_in,
+    }.items()
+}

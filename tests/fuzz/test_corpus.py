@@ -1,0 +1,106 @@
+"""Every kept input keeps its promise, and so do new ones made of them; and the targets do notice.
+
+The rest of the fuzzing is `make fuzz`. What the inputs are for: corpus/README.md.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from shared.exports.plan import compare, people
+from shared.exports.signals import messages
+from shared.mailchimp import members
+from shared.segments import rows, survey
+from shared.web import site
+from tests.fuzz.mutate import mutated
+from tests.fuzz.targets import TARGETS, Target
+
+# So many new inputs in the ordinary tests: about two seconds each.
+_NEW = {
+    "reader": 150,
+    "model": 1_000,
+    "plan": 25,
+    "messages": 5_000,
+    "answers": 500,
+    "requests": 250,
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "path"),
+    [
+        pytest.param(name, path, id=f"{name}-{path.name}")
+        for name, target in TARGETS.items()
+        for path in target.corpus()
+    ],
+)
+def test_what_was_found_once_stays_mended(name: str, path: Path) -> None:
+    TARGETS[name].run(path.read_bytes())
+
+
+@pytest.mark.parametrize("target", TARGETS.values(), ids=TARGETS)
+def test_new_inputs_made_of_the_known_ones_break_nothing(target: Target) -> None:
+    dice = random.Random(20261101)
+    known = [path.read_bytes() for path in target.corpus()]
+    for _ in range(_NEW[target.name]):
+        data = mutated(dice.choice(known), known, target.tokens, dice)
+        try:
+            target.run(data)
+        except Exception as error:
+            error.add_note(f"the input was {data!r}")
+            raise
+
+
+def _not_lower(real: Callable[..., Any]) -> Callable[..., Any]:
+    def people_of(db: Any, with_key: Any) -> None:
+        real(db, with_key)
+        db.execute("UPDATE rows_ SET address = upper(address) WHERE line = 2")
+
+    return people_of
+
+
+def _kept_forgotten(real: Callable[..., Any]) -> Callable[..., Any]:
+    def compared(db: Any, rules: Any) -> None:
+        real(db, rules)
+        db.execute("UPDATE changes SET kind = 'add' WHERE kind = 'kept'")
+
+    return compared
+
+
+_PLANTED: dict[str, tuple[str, Any, str, Callable[..., Any]]] = {
+    "a row is lost": ("reader", rows, "_split", lambda real: lambda *_: iter(())),
+    "a location is not checked": (
+        "model",
+        survey,
+        "blob_name",
+        lambda real: lambda *_: "secret/other.csv",
+    ),
+    "an address is not lowered": ("plan", people, "_addresses", _not_lower),
+    "somebody kept is added": ("plan", compare, "compare", _kept_forgotten),
+    "a run is not checked": ("messages", messages, "_run", lambda real: lambda f: f.get("run")),
+    "strangers are believed": ("answers", members, "_key", lambda real: lambda _: "same"),
+    "an error is none of ours": ("requests", site, "RouteMap", lambda real: None),
+}
+
+
+@pytest.mark.parametrize("fault", _PLANTED)
+def test_a_planted_fault_is_noticed(fault: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    name, module, what, planted = _PLANTED[fault]
+    target = TARGETS[name]
+    monkeypatch.setattr(module, what, planted(getattr(module, what)))
+    if fault == "somebody kept is added":
+        monkeypatch.setattr("tests.fuzz.plan.compare", module.compare)
+
+    def breaks(path: Path) -> bool:
+        try:
+            target.run(path.read_bytes())
+        except Exception:
+            return True
+        return False
+
+    assert any(breaks(path) for path in target.corpus())
