@@ -16,6 +16,7 @@ __all__ = [
     "Audience",
     "BatchAnswer",
     "CallCounts",
+    "Contact",
     "Held",
     "Member",
     "MergeField",
@@ -114,6 +115,21 @@ class Held:
 
     address: str
     status: str
+
+
+@dataclass(frozen=True)
+class Contact:
+    """A person as the audience has them now.
+
+    `tags` are ids, at most 50 of them; `tag_count` is how many there are. `changed` is when
+    anything about the person changed last, in ISO 8601, or empty.
+    """
+
+    address: str
+    fields: Mapping[str, object]
+    tags: tuple[int, ...]
+    tag_count: int
+    changed: str
 
 
 @dataclass

@@ -18,6 +18,7 @@ from shared.exports.audience import (
     Audience,
     BatchAnswer,
     CallCounts,
+    Contact,
     Held,
     Member,
     MergeField,
@@ -226,6 +227,9 @@ class MailchimpSession(Protocol):
         self, audience_id: str, status: str, changed_since: str | None = None
     ) -> Iterator[list[Held]]:
         """Members in a status, page by page (1,000), optionally changed since a time."""
+
+    def contacts(self, audience_id: str, changed_since: str) -> Iterator[list[Contact]]:
+        """Subscribers who changed since a time, with values and tags, page by page (1,000)."""
 
     def tagged(self, audience_id: str, tag_id: int) -> Iterator[list[Held]]:
         """Members with a tag in every status, page by page (1,000)."""

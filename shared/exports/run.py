@@ -203,6 +203,8 @@ class Run:
     retry_of: str | None = None
     undo_of: str | None = None
     archive_created: bool = False
+    # When the run that an undo takes back had ended: what changed since was changed by others.
+    undone_at: datetime | None = None
     # The `traceparent` of what started it; every message about it continues this trace.
     trace: str = ""
     # How often the watch has set it going since it last moved, and when it did so last.

@@ -11,19 +11,34 @@ https://mailchimp.com/developer/marketing/docs/methods-parameters/#pagination
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, TypeVar
 
 from shared.errors import Unavailable
-from shared.exports.audience import Held
+from shared.exports.audience import Contact, Held
 from shared.mailchimp.audiences import checked_id
-from shared.mailchimp.parts import list_in, status_in, text_in, total_in
+from shared.mailchimp.parts import (
+    list_in,
+    status_in,
+    text_in,
+    things_in,
+    total_in,
+    whole_number_in,
+)
 from shared.mailchimp.transport import Transport
 
-__all__ = ["held", "tagged"]
+__all__ = ["contacts", "held", "tagged"]
+
+T = TypeVar("T")
 
 PAGE_SIZES = (1000, 500, 250, 100)
 MOST_STEPS_BACK = 50
+
+_WHO = "members.email_address,members.status,total_items"
+_ALL_OF_IT = (
+    "members.email_address,members.merge_fields,members.tags,members.tags_count,"
+    "members.last_changed,total_items"
+)
 
 
 def held(
@@ -33,7 +48,14 @@ def held(
     query = {"status": status}
     if changed_since:
         query["since_last_changed"] = changed_since
-    return _people(transport, f"/lists/{checked_id(audience_id)}/members", query)
+    path = f"/lists/{checked_id(audience_id)}/members"
+    return _people(transport, path, {**query, "fields": _WHO}, _held)
+
+
+def contacts(transport: Transport, audience_id: str, changed_since: str) -> Iterator[list[Contact]]:
+    """Subscribers who changed since a time (ISO 8601), each once, with their values and tags."""
+    query = {"status": "subscribed", "since_last_changed": changed_since, "fields": _ALL_OF_IT}
+    return _people(transport, f"/lists/{checked_id(audience_id)}/members", query, _contact)
 
 
 def tagged(transport: Transport, audience_id: str, tag_id: int) -> Iterator[list[Held]]:
@@ -42,12 +64,18 @@ def tagged(transport: Transport, audience_id: str, tag_id: int) -> Iterator[list
         "include_cleaned": "true",
         "include_transactional": "true",
         "include_unsubscribed": "true",
+        "fields": _WHO,
     }
     path = f"/lists/{checked_id(audience_id)}/segments/{int(tag_id)}/members"
-    return _people(transport, path, query)
+    return _people(transport, path, query, _held)
 
 
-def _people(transport: Transport, path: str, query: Mapping[str, str]) -> Iterator[list[Held]]:
+def _people(
+    transport: Transport,
+    path: str,
+    query: Mapping[str, str],
+    make: Callable[[Mapping[str, Any]], T],
+) -> Iterator[list[T]]:
     reading = _Reading(transport, path, query)
     offset, back, steps_back = 0, 1, 0
     while True:
@@ -61,7 +89,7 @@ def _people(transport: Transport, path: str, query: Mapping[str, str]) -> Iterat
             offset = max(0, offset - back)
             continue
         back = 1
-        people = [person for item in items if (person := reading.take(item))]
+        people = [make(item) for item in items if reading.is_new(item)]
         if people:
             yield people
         reached = offset + len(items)
@@ -81,10 +109,7 @@ class _Reading:
         self._seen: set[int] = set()
         self._transport = transport
         self._path = path
-        self._query = {
-            **query,
-            "fields": "members.email_address,members.status,total_items",
-        }
+        self._query = dict(query)
         self._sizes = list(PAGE_SIZES)
 
     @property
@@ -96,14 +121,14 @@ class _Reading:
         """Whether this person was seen before."""
         return hash(_address(item)) in self._seen
 
-    def take(self, item: Mapping[str, Any]) -> Held | None:
-        """The person, when seen for the first time."""
+    def is_new(self, item: Mapping[str, Any]) -> bool:
+        """Whether this is a person who is seen for the first time."""
         address = _address(item)
         mark = hash(address)
         if not address or mark in self._seen:
-            return None
+            return False
         self._seen.add(mark)
-        return Held(address, status_in(item))
+        return True
 
     def page(self, offset: int) -> tuple[list[dict[str, Any]], int]:
         """The page at an offset, and Mailchimp's total."""
@@ -125,3 +150,20 @@ class _Reading:
 
 def _address(item: Mapping[str, Any]) -> str:
     return text_in(item, "email_address").strip().lower()
+
+
+def _held(item: Mapping[str, Any]) -> Held:
+    return Held(_address(item), status_in(item))
+
+
+def _contact(item: Mapping[str, Any]) -> Contact:
+    ids = (whole_number_in(tag, "id") for tag in things_in(item.get("tags")))
+    tags = tuple(tag_id for tag_id in ids if tag_id)
+    fields = item.get("merge_fields")
+    return Contact(
+        _address(item),
+        dict(fields) if isinstance(fields, dict) else {},
+        tags,
+        whole_number_in(item, "tags_count") or len(tags),
+        text_in(item, "last_changed"),
+    )

@@ -14,6 +14,7 @@ from shared.exports.audience import (
     Audience,
     BatchAnswer,
     CallCounts,
+    Contact,
     Held,
     Member,
     MergeField,
@@ -110,6 +111,10 @@ class Session:
     ) -> Iterator[list[Held]]:
         """Members in a status, page by page, each once."""
         return pages.held(self._transport, audience_id, status, changed_since)
+
+    def contacts(self, audience_id: str, changed_since: str) -> Iterator[list[Contact]]:
+        """Subscribers who changed since a time, as they are now, page by page, each once."""
+        return pages.contacts(self._transport, audience_id, changed_since)
 
     def tagged(self, audience_id: str, tag_id: int) -> Iterator[list[Held]]:
         """Members with a tag in every status, page by page, each once."""

@@ -15,6 +15,7 @@ from shared.errors import Conflict
 from shared.exports.audience import CallCounts, Tag
 from shared.exports.chunk import Chunk
 from shared.exports.definition import Export
+from shared.exports.fields.contact import Converter
 from shared.exports.ledger import LEDGER_COLUMNS, LedgerPointer
 from shared.exports.needs import Files, Records
 from shared.exports.places import outcomes_table, plan_folder
@@ -23,9 +24,11 @@ from shared.exports.plan.cut import CutFiles, cut
 from shared.exports.plan.held import HeldPointer, read_held
 from shared.exports.plan.plan import Plan, PlannedTag
 from shared.exports.plan.settled import fields_mark
+from shared.exports.plan.since import Since, look_again
 from shared.exports.plan.undo import Rewind, not_taken_back, rewind, rewind_counts
 from shared.exports.run import CallTotals, Finding, Run, Severity
 from shared.exports.send.guest import Guests
+from shared.exports.start.start import moment_of
 
 __all__ = ["take_back"]
 
@@ -52,6 +55,8 @@ def take_back(
     if account_id != undone.account_id or not export.connection_id:
         message = "The export uses another Mailchimp account since the run that is to be undone."
         raise Conflict(message, code="undoOtherAccount")
+    _load(db, run, pointer, files, scratch)
+    convert = Converter(undone.mapping, undone.attributes, undone.merge_fields)
     with guests.session(export.connection_id, account_id) as session:
         session.audience(undone.audience_id)  # says so when it is gone
         there = {tag.id: tag for tag in session.tags(undone.audience_id)}
@@ -66,11 +71,18 @@ def take_back(
             now(),
             scratch,
         )
+        since = Since(moment_of(undone.run_id), run.undone_at, convert)
+        look_again(db, session, undone.audience_id, since)
         calls: CallCounts = session.calls
-    _load(db, run, pointer, files, scratch)
     rewind(db, Rewind(fields_mark(undone.mapping), list(there), run.archive_created))
     cut_files, chunks = cut(db, scratch, hold_removals=False, restore=True)
     findings = not_taken_back(db, run.archive_created)
+    if not chunks:
+        message = (
+            "There was nothing to take back: everybody has the tags and values of before the run, "
+            "as far as this app knows them."
+        )
+        findings.append(Finding(Severity.INFO, "undoNothing", message))
     if export.schedule.enabled:
         message = (
             "The export runs by itself and sends everything again. Change its segments or switch "

@@ -2,11 +2,12 @@
 
 Tags that the run added are taken away and tags that it took are given again; values that it changed
 get their earlier value where the ledger knows it under the same mapping. People whom the run
-created stay, without our tags, or are archived when that was asked. People who are not subscribed
-are sent nothing, as ever; the plan says what it does not take back.
+created stay, without our tags, or are archived when that was asked and nobody else has given them a
+tag since. Whose values were edited since keeps them. People who are not subscribed are sent nothing,
+as ever; the plan says what it does not take back.
 
-Tables made here, from `before`, `ledger` (now), `outcomes` (of the run) and `held`: `changes`,
-`tagsets`, and the empty `rejects` and `shared`, as every plan has them (compare.py, people.py).
+Tables made here, from `before`, `ledger` (now), `outcomes` (of the run), `held` and `seen`
+(since.py): `changes`, `tagsets`, and the empty `rejects` and `shared`, as every plan has them (compare.py, people.py).
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ def rewind(db: DuckDBPyConnection, rules: Rewind) -> None:
     db.execute("SET VARIABLE config = ?", [rules.config])
     db.execute("SET VARIABLE there = ?", [list(rules.there)])
     archive = (
-        f"CASE WHEN born AND held IS NULL THEN [{ARCHIVE_TAG}] ELSE [] END"
+        f"CASE WHEN born AND held IS NULL AND NOT others THEN [{ARCHIVE_TAG}] ELSE [] END"
         if rules.archive
         else "[]::BIGINT[]"
     )
@@ -51,9 +52,11 @@ def rewind(db: DuckDBPyConnection, rules: Rewind) -> None:
         "joined AS (SELECT l.address, l.customer_id, coalesce(l.tags, []) AS has, "
         "coalesce(b.tags, []) AS had, b.fields AS old_fields, b.fingerprint AS old_print, "
         "l.fingerprint AS new_print, c.address IS NOT NULL AS born, h.status AS held, "
-        "coalesce(b.fingerprint = md5(getvariable('config') || b.fields), false) AS known "
+        "coalesce(b.fingerprint = md5(getvariable('config') || b.fields), false) AS known, "
+        "coalesce(s.others, false) AS others, coalesce(s.edited, false) AS edited "
         "FROM ledger l LEFT JOIN before b ON b.address = l.address "
-        "LEFT JOIN born c ON c.address = l.address LEFT JOIN held h ON h.address = l.address) "
+        "LEFT JOIN born c ON c.address = l.address LEFT JOIN held h ON h.address = l.address "
+        "LEFT JOIN seen s ON s.address = l.address) "
         "SELECT *, new_print IS DISTINCT FROM old_print AS sent_anew, "
         "list_filter(has, lambda t: NOT list_contains(had, t) "
         "AND list_contains(getvariable('there'), t)) AS added, "
@@ -63,7 +66,8 @@ def rewind(db: DuckDBPyConnection, rules: Rewind) -> None:
     db.execute(
         "CREATE OR REPLACE TABLE changes AS WITH judged AS (SELECT *, "
         # Only someone whose earlier values are known can be written at all.
-        "NOT born AND held IS NULL AND known AND (sent_anew OR len(taken) > 0) AS restored, "
+        "NOT born AND held IS NULL AND known AND NOT edited "
+        "AND (sent_anew OR len(taken) > 0) AS restored, "
         "list_concat(CASE WHEN born THEN list_filter(has, "
         "lambda t: list_contains(getvariable('there'), t)) ELSE added END, "
         f"{archive}) AS lost_ FROM rewinding), "
@@ -106,11 +110,12 @@ def not_taken_back(db: DuckDBPyConnection, archive: bool) -> list[Finding]:
         "count(*) FILTER (NOT born AND sent_anew AND new_print IS NOT NULL AND NOT known "
         "AND held IS NULL), "
         "count(*) FILTER (NOT born AND held IS NOT NULL AND (sent_anew OR len(taken) > 0)), "
-        "count(*) FILTER (NOT born AND held IS NULL AND NOT known AND len(taken) > 0) "
-        "FROM rewinding",
+        "count(*) FILTER (NOT born AND held IS NULL AND (edited OR NOT known) AND len(taken) > 0), "
+        "count(*) FILTER (NOT born AND held IS NULL AND known AND edited AND sent_anew), "
+        "count(*) FILTER (born AND held IS NULL AND others AND $1) FROM rewinding",
         [archive],
     ).fetchone()
-    stay, unknown, held, tags = row or (0, 0, 0, 0)
+    stay, unknown, held, tags, edited, others = row or (0,) * 6
     said = (
         (
             stay,
@@ -135,8 +140,22 @@ def not_taken_back(db: DuckDBPyConnection, archive: bool) -> list[Finding]:
             tags,
             Severity.WARNING,
             "undoTagsNotGiven",
-            f"{tags} people do not get back a tag that the run took: their earlier values are "
-            "not known.",
+            f"{tags} people do not get back a tag that the run took: with it they would be "
+            "written values that are not known or were edited since. Give it in Mailchimp.",
+        ),
+        (
+            edited,
+            Severity.WARNING,
+            "undoEditedSince",
+            f"{edited} people were edited in Mailchimp since the run and keep the values that they "
+            "have now.",
+        ),
+        (
+            others,
+            Severity.INFO,
+            "undoOthersToo",
+            f"{others} people whom the run created carry tags of others by now and are not "
+            "archived; they lose the tags of this export.",
         ),
     )
     return [

@@ -57,6 +57,7 @@ class Undo:
             requested_by=by,
             undo_of=run_id,
             archive_created=archive_created,
+            undone_at=run.finished_at,
         )
         if started.undo_of != run_id:
             message = "Another run of the export is going. Wait for its end or cancel it."

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from shared.errors import Changed, Conflict, NotFound
 from shared.exports.definition import Export
@@ -19,7 +19,7 @@ from shared.exports.run import Mode, Reason, Run, RunStatus, Trigger
 from shared.exports.signals.messages import plan_message
 from shared.exports.signals.trace import current, following
 
-__all__ = ["ActiveRun", "Starter", "export_of", "run_id_at"]
+__all__ = ["ActiveRun", "Starter", "export_of", "moment_of", "run_id_at"]
 
 # A queued run whose message may have been lost is put again by the next start or tick.
 QUEUE_PATIENCE = timedelta(seconds=60)
@@ -37,6 +37,12 @@ def run_id_at(moment: datetime, entropy: str) -> str:
     """An id that sorts newest first: what is left of all time in milliseconds, and chance."""
     left = _LAST_MOMENT - int(moment.timestamp() * 1000)
     return f"{left:011x}{entropy[:9]}"
+
+
+def moment_of(run_id: str) -> datetime:
+    """When a run was started, by its id."""
+    milliseconds = _LAST_MOMENT - int(run_id[:11], 16)
+    return datetime.fromtimestamp(milliseconds / 1000, UTC)
 
 
 def export_of(exports: Records[Export], export_id: str) -> Export:
@@ -76,6 +82,7 @@ class Starter:
         retry_of: str | None = None,
         undo_of: str | None = None,
         archive_created: bool = False,
+        undone_at: datetime | None = None,
     ) -> Run:
         """The run that is going, or a new one. Conflict when the export has no connection."""
         export = export_of(self._exports, export_id)
@@ -101,6 +108,7 @@ class Starter:
                 retry_of=retry_of,
                 undo_of=undo_of,
                 archive_created=archive_created,
+                undone_at=undone_at,
                 trace=trace.parent if trace else "",
             )
             try:
