@@ -59,7 +59,10 @@ def verdict(
     if run.reason is not None and run.reason.code != REMOVAL_GUARD:
         return RunStatus.FAILED, run.reason
     if run.cancel_requested:
-        return RunStatus.CANCELED, Reason("canceled", "The run was canceled.")
+        return RunStatus.CANCELED, Reason(
+            "canceled",
+            "The run was canceled. What was sent by then stays; the next run sends the rest.",
+        )
     if held_back:
         return RunStatus.AWAITING_CONFIRMATION, Reason(
             REMOVAL_GUARD,
@@ -68,13 +71,15 @@ def verdict(
             {"people": str(held_back)},
         )
     sent = counts.created + counts.updated + counts.removed
-    if counts.not_sent and not sent:
+    # Whoever was to lose a tag is no source row, so `not_sent` does not count them.
+    unsent = counts.not_sent + max(0, counts.left - counts.removed)
+    if unsent and not sent:
         return RunStatus.FAILED, Reason(
             "mailchimpUnavailable",
             "Mailchimp did not answer for a long time. Nothing is lost: the next run sends what "
             "is missing.",
         )
     worrying = any(f.severity is not Severity.INFO for f in (*plan.findings, *findings))
-    if counts.not_sent or counts.rejected or worrying:
+    if unsent or counts.rejected or worrying:
         return RunStatus.COMPLETED_WITH_WARNINGS, None
     return RunStatus.SUCCESSFUL, None

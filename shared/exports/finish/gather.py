@@ -5,7 +5,8 @@ Tables made here, from the plan's files and the chunks that are done:
     changes   as planned (plan/compare.py)
     rows      source rows that were rejected, and profiles that lost their address
     results   address, outcome, code, field, status, asked: one row a person who was to be sent
-    losses    tag_id, address, removed: one row a tag that someone was to lose
+    losses    tag_id, address, removed, code: one row a tag that someone was to lose; the code says
+              why it was not taken away
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from duckdb import DuckDBPyConnection
 from shared.errors import NotFound
 from shared.exports.chunk import Chunk, ChunkState
 from shared.exports.needs import Files
-from shared.exports.outcome import Outcome
+from shared.exports.outcome import Code, Outcome
 from shared.exports.plan.plan import Plan, PlanGone
 from shared.exports.send.outcome_lines import OUTCOME_COLUMNS
 
@@ -64,13 +65,24 @@ def gather_outcomes(
         "coalesce(t.asked, 0) AS asked FROM sends s LEFT JOIN told t ON t.line = s.line",
         [unsent],
     )
+    # A run that was stopped waits for nobody's yes any more.
+    waiting = [c for c in chunks if c.state is ChunkState.HELD and unsent == Code.CALL_FAILED]
+    db.execute(
+        "CREATE OR REPLACE TABLE waiting AS SELECT unnest(?::BIGINT[]) AS first, "
+        "unnest(?::BIGINT[]) AS people",
+        [[c.first for c in waiting], [c.people for c in waiting]],
+    )
     db.execute(
         "CREATE OR REPLACE TABLE losses AS WITH lost AS ("
         "SELECT unnest(lost) AS tag_id, address FROM changes WHERE lost IS NOT NULL), "
         "numbered AS (SELECT tag_id, address, row_number() OVER (ORDER BY tag_id, address) - 1 "
         "+ (SELECT count(*) FROM changes WHERE kind IN ('add', 'update')) AS line FROM lost) "
-        f"SELECT n.tag_id, n.address, coalesce(t.outcome = '{Outcome.REMOVED}', false) AS removed "
-        "FROM numbered n LEFT JOIN told t ON t.line = n.line"
+        f"SELECT n.tag_id, n.address, coalesce(t.outcome = '{Outcome.REMOVED}', false) AS removed, "
+        "CASE WHEN removed THEN NULL WHEN t.outcome IS NOT NULL THEN t.code "
+        f"WHEN w.first IS NOT NULL THEN '{Code.AWAITING_CONFIRMATION}' ELSE ? END AS code "
+        "FROM numbered n LEFT JOIN told t ON t.line = n.line "
+        "LEFT JOIN waiting w ON n.line >= w.first AND n.line < w.first + w.people",
+        [unsent],
     )
 
 

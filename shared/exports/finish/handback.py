@@ -157,7 +157,7 @@ def _write_csv(db: DuckDBPyConnection, plan: Plan, at: datetime, local: Path) ->
         "code, unnest(segs) AS seg FROM outcomes WHERE customer_id IS NOT NULL) o "
         "JOIN planned_ p ON p.seg = o.seg "
         "UNION ALL SELECT o.customer_id, p.segment, if(l.removed, 'removed', 'notSent'), "
-        f"if(l.removed, '', '{Code.AWAITING_CONFIRMATION}'), '{moment}' FROM losses l "
+        f"coalesce(l.code, ''), '{moment}' FROM losses l "
         "JOIN planned_ p ON p.tag_id = l.tag_id JOIN outcomes o ON o.email = l.address "
         f"AND o.code IS DISTINCT FROM '{Code.SHARED_ADDRESS}' AND o.customer_id IS NOT NULL "
         f"AND o.file IS NULL ORDER BY ALL) TO '{_quoted(local)}' {_CSV}"

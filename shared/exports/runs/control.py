@@ -54,22 +54,38 @@ class Control:
             yield self._as_of_now(run) if run.is_active else run
 
     def cancel(self, run_id: str) -> Run:
-        """Stop a run within a call; what was sent stays truthfully in outcomes and ledger."""
+        """Stop a run within a call; what was sent stays truthfully in outcomes and ledger.
+
+        Conflict when it is over, or has sent everything and is only being closed.
+        """
         self.read(run_id)
 
         def cancel(run: Run) -> Run | None:
             if run.status is RunStatus.QUEUED or run.status is RunStatus.AWAITING_CONFIRMATION:
+                guarded = run.reason is not None and run.reason.code == REMOVAL_GUARD
+                message = (
+                    "The run was canceled; the removals were not made. The next run asks again."
+                    if guarded
+                    else "The run was canceled before anything was sent."
+                )
                 return replace(
                     run,
                     status=RunStatus.CANCELED,
-                    reason=Reason("canceled", "The run was canceled before anything was sent.")
-                    if run.status is RunStatus.QUEUED
-                    else Reason("canceled", "The run was canceled; the removals were not made."),
+                    reason=Reason("canceled", message),
                     finished_at=self.now(),
                 )
             if not run.is_active:
                 msg = "The run is over already."
                 raise Conflict(msg, code="runOver")
+            if run.status is RunStatus.FINISHING:
+                if run.cancel_requested or run.reason is not None:
+                    return None  # it was stopped already
+                if self._all_sent(run_id):
+                    msg = (
+                        "Everything has been sent already; the run is only being closed. "
+                        "Undo takes it back."
+                    )
+                    raise Conflict(msg, code="runFinishing")
             return replace(run, cancel_requested=True)
 
         run = update(self.runs, run_id, cancel).value
@@ -129,6 +145,10 @@ class Control:
             return run  # as it was closed; its chunks may be cleared away by now
         chunks = [stored.value for stored in self.chunks.all(run.id)]
         return with_progress(run, chunks, self.now())
+
+    def _all_sent(self, run_id: str) -> bool:
+        chunks = (stored.value for stored in self.chunks.all(run_id))
+        return all(chunk.state in (ChunkState.DONE, ChunkState.HELD) for chunk in chunks)
 
     def _held(self, run_id: str) -> Iterator[str]:
         for stored in self.chunks.all(run_id):

@@ -1,0 +1,5 @@
+"""The mills of tests/faults, for what people do with runs at a chosen moment."""
+
+from tests.faults.conftest import clock, mailchimp, new_mill
+
+__all__ = ["clock", "mailchimp", "new_mill"]
