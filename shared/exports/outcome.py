@@ -78,6 +78,7 @@ class Code(StrEnum):
     DISCONNECTED = "disconnected"
     CANCELED = "canceled"
     AWAITING_CONFIRMATION = "awaitingConfirmation"
+    NOT_RETRIED = "notRetried"
 
 
 CODES: dict[Code, Lasting] = {
@@ -114,4 +115,5 @@ CODES: dict[Code, Lasting] = {
     Code.DISCONNECTED: Lasting.NEXT_RUN,
     Code.CANCELED: Lasting.NEXT_RUN,
     Code.AWAITING_CONFIRMATION: Lasting.NEXT_RUN,
+    Code.NOT_RETRIED: Lasting.NEXT_RUN,
 }

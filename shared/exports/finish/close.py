@@ -8,6 +8,7 @@ from duckdb import DuckDBPyConnection
 
 from shared.exports.outcome import Code
 from shared.exports.plan.plan import Plan
+from shared.exports.plan.retried import NOT_RETRIED
 from shared.exports.run import (
     REMOVAL_GUARD,
     ConsentProof,
@@ -52,6 +53,11 @@ def proof(db: DuckDBPyConnection) -> ConsentProof:
     return ConsentProof(int(kept[0]) if kept else 0, int(asked[0]) if asked else 0)
 
 
+def _not_retried(plan: Plan) -> int:
+    """People whom a retry was not to send: that they were not sent is no fault of the run."""
+    return sum(int(f.values["people"]) for f in plan.findings if f.code == NOT_RETRIED)
+
+
 def verdict(
     run: Run, plan: Plan, counts: Counts, findings: tuple[Finding, ...], held_back: int
 ) -> tuple[RunStatus, Reason | None]:
@@ -72,7 +78,7 @@ def verdict(
         )
     sent = counts.created + counts.updated + counts.removed
     # Whoever was to lose a tag is no source row, so `not_sent` does not count them.
-    unsent = counts.not_sent + max(0, counts.left - counts.removed)
+    unsent = counts.not_sent + max(0, counts.left - counts.removed) - _not_retried(plan)
     if unsent and not sent:
         return RunStatus.FAILED, Reason(
             "mailchimpUnavailable",

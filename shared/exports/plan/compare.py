@@ -8,6 +8,7 @@ a tag. `kind` says what is to happen:
     unchanged   nothing to do
     kept        held unsubscribed, cleaned, pending, transactional or archived; or no consent
     rejected    refused for good earlier, and the row is still the same
+    later       of a retry only: would be added or updated, but is none of the rows that failed
     left        in no segment any more: loses the tags in `lost`
 
 A person who left one segment but is in another has the kind of the latter, and the former's tag
@@ -43,6 +44,7 @@ class Rules:
     `tag_ids[i]` is the tag of segment i. `everything` sends people although nothing changed;
     `again` asks about rows that were refused for good; `remove` takes tags from leavers.
     `config` is a fingerprint of the mapping: another mapping makes every row a changed one.
+    `only_failed`: a retry; those of `failed` (retried.py) are sent, and nobody else.
     """
 
     tag_ids: Sequence[int]
@@ -50,6 +52,7 @@ class Rules:
     everything: bool = False
     again: bool = False
     remove: bool = True
+    only_failed: bool = False
 
 
 def load_ledger(db: DuckDBPyConnection, parquet: str | None) -> None:
@@ -97,6 +100,19 @@ def compare(db: DuckDBPyConnection, rules: Rules) -> None:
         "false" if rules.again else f"refused = print AND (tries = 0 OR tries >= {MAX_TRIES})"
     )
     same = "false" if rules.everything else "sent = print AND list_has_all(had, tags)"
+    later = ""
+    if rules.only_failed:
+        # Who failed is sent although nothing changed: a full run may have failed at it.
+        later = f"WHEN NOT failed AND NOT coalesce({same}, false) THEN 'later' "
+        same = f"NOT failed AND {same}"
+        lost = f"CASE WHEN failed THEN {lost} END"
+    failed = (
+        "(coalesce(p.address, l.address) IN "
+        "(SELECT address FROM failed WHERE address IS NOT NULL) OR coalesce(p.customer_id IN "
+        "(SELECT customer_id FROM failed WHERE customer_id IS NOT NULL), false))"
+        if rules.only_failed
+        else "true"
+    )
     db.execute(
         "CREATE OR REPLACE TABLE changes AS WITH joined AS ("
         "SELECT coalesce(p.address, l.address) AS address, "
@@ -104,7 +120,7 @@ def compare(db: DuckDBPyConnection, rules: Rules) -> None:
         "CASE WHEN p.address IS NULL THEN l.customer_id ELSE p.customer_id END AS customer_id, "
         "p.mask, p.fields, p.consent, md5(getvariable('config') || p.fields) AS print, "
         "s.tagset, s.tags, s.segs, l.fingerprint AS sent, l.refused, l.refused_code, l.tries, "
-        "CASE WHEN len(l.tags) > 0 THEN l.tags END AS had, h.status AS held "
+        f"CASE WHEN len(l.tags) > 0 THEN l.tags END AS had, h.status AS held, {failed} AS failed "
         "FROM people p FULL JOIN ledger l ON l.address = p.address "
         "LEFT JOIN tagsets s ON s.mask = p.mask "
         "LEFT JOIN held h ON h.address = coalesce(p.address, l.address)), "
@@ -113,6 +129,7 @@ def compare(db: DuckDBPyConnection, rules: Rules) -> None:
         "WHEN held IS NOT NULL THEN 'kept' "
         f"WHEN {remembered} THEN 'rejected' "
         "WHEN sent IS NULL AND NOT consent THEN 'kept' "
+        f"{later}"
         "WHEN sent IS NULL THEN 'add' "
         f"WHEN {same} THEN 'unchanged' ELSE 'update' END AS kind FROM joined) "
         "SELECT address, customer_id, mask, tagset, segs, fields, print AS fingerprint, kind, "

@@ -16,7 +16,7 @@ from shared.exports.signals.messages import lane_message, plan_message
 from shared.exports.signals.trace import following
 from shared.exports.start.start import Starter
 
-__all__ = ["Control"]
+__all__ = ["Control", "can_retry"]
 
 
 @dataclass(frozen=True)
@@ -131,14 +131,19 @@ class Control:
         return self._as_of_now(run)
 
     def retry(self, run_id: str, by: str) -> Run:
-        """A new run that also asks again about rows that were refused for good."""
+        """A new run of the rows that failed, those refused for good among them.
+
+        Conflict says why there is nothing to be tried again.
+        """
         run = self.read(run_id)
-        if run.is_active:
-            msg = "The run is still going."
-            raise Conflict(msg, code="runGoing")
-        return self.starter.start(
+        _refuse_retry(run)
+        started = self.starter.start(
             run.export_id, Trigger.RETRY, Mode.EXPORT, requested_by=by, retry_of=run_id
         )
+        if started.retry_of != run_id:
+            msg = "Another run of the export is going. Wait for its end or cancel it."
+            raise Conflict(msg, code="otherRunGoing")
+        return started
 
     def _as_of_now(self, run: Run) -> Run:
         if run.is_over:
@@ -162,3 +167,38 @@ class Control:
             return replace(chunk, state=ChunkState.PENDING)
 
         update(self.chunks, key, free)
+
+
+def _refuse_retry(run: Run) -> None:
+    """Conflict when a run has no rows that failed, or they are not known (any more)."""
+    counts = run.counts
+    failed = counts.rejected + counts.not_sent + max(0, counts.left - counts.removed)
+    stopped = run.status in (RunStatus.FAILED, RunStatus.CANCELED)
+    if run.is_active:
+        code, msg = "runGoing", "The run is still going."
+    elif run.status is RunStatus.AWAITING_CONFIRMATION:
+        code = "retryWaiting"
+        msg = "The run waits for an answer: confirm it or cancel it first."
+    elif run.mode is Mode.PREVIEW:
+        code, msg = "retryPreview", "A preview sends nothing, so nothing failed. Run the export."
+    elif run.undo_of is not None:
+        code = "retryUndo"
+        msg = "The run is an undo. Undo the same run again to take back what is left."
+    elif not failed and not stopped:
+        code = "retryNothing"
+        msg = "Nothing of the run failed. Run the export to send what is new."
+    elif run.cleared:
+        code = "retryTooOld"
+        msg = "Which rows failed is not kept any more. Run the export."
+    else:
+        return
+    raise Conflict(msg, code=code)
+
+
+def can_retry(run: Run) -> bool:
+    """Whether anything of a run can be tried again."""
+    try:
+        _refuse_retry(run)
+    except Conflict:
+        return False
+    return True

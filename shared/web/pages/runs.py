@@ -10,6 +10,7 @@ from itertools import islice
 from shared.errors import ConnectorError
 from shared.exports.outcome import Outcome
 from shared.exports.run import Mode, Run, RunStatus
+from shared.exports.runs.control import can_retry
 from shared.exports.runs.report import OutcomeRow
 from shared.web.api import runs as interface
 from shared.web.call import Call
@@ -86,6 +87,7 @@ def _show(call: Call, message: str = "") -> Response:
         calls_expected=math.ceil((counts.new + counts.changed) / _PER_CALL)
         + math.ceil(counts.left / _PER_CALL),
         waiting=run.status is RunStatus.AWAITING_CONFIRMATION,
+        can_retry=can_retry(run),
         seconds=(run.finished_at - run.started_at).total_seconds()
         if run.finished_at and run.started_at
         else None,
