@@ -84,6 +84,7 @@ class App(Heart):
             retry=self.control.retry,
             outcomes=self.report.rows,
             export_removed=self.remains.clear,
+            disconnected=self.control.disconnected,
             undo=self.undo.start,
             search=self.search.find,
             erase=self.eraser.erase,

@@ -31,6 +31,7 @@ __all__ = [
     "rename_tag",
     "tag",
     "tags",
+    "within",
 ]
 
 T = TypeVar("T")
@@ -69,12 +70,12 @@ def audiences(transport: Transport) -> list[Audience]:
 def audience(transport: Transport, audience_id: str) -> Audience:
     """One audience. NotFound (a ConfigError) names the ID of one that is not there."""
     query = {"fields": "id,name,double_optin,stats.member_count"}
-    return _within(audience_id, lambda path: _audience(transport.get(path, query)))
+    return within(audience_id, lambda path: _audience(transport.get(path, query)))
 
 
 def merge_fields(transport: Transport, audience_id: str) -> list[MergeField]:
     """Every merge field of an audience, without the address itself."""
-    return _within(audience_id, lambda path: _merge_fields(transport, path))
+    return within(audience_id, lambda path: _merge_fields(transport, path))
 
 
 def create_merge_field(
@@ -122,7 +123,7 @@ def create_merge_field(
 
 def tags(transport: Transport, audience_id: str) -> list[Tag]:
     """Every static segment (tag) of an audience, whoever made it."""
-    return _within(audience_id, lambda path: _tags(transport, path))
+    return within(audience_id, lambda path: _tags(transport, path))
 
 
 def tag(transport: Transport, audience_id: str, tag_id: int) -> Tag | None:
@@ -196,7 +197,7 @@ def _same(fields: list[MergeField], name: str, field_type: str) -> MergeField | 
     return next((f for f in fields if _equal(f.name, name) and f.type == field_type), None)
 
 
-def _within(audience_id: str, ask: Callable[[str], T]) -> T:
+def within(audience_id: str, ask: Callable[[str], T]) -> T:
     """Ask about an audience; its ID is named when there is none."""
     path = f"/lists/{checked_id(audience_id)}"
     try:

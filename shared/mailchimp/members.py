@@ -16,7 +16,7 @@ from shared.errors import Unavailable
 from shared.exports.audience import BatchAnswer, Member, Refusal, TagAnswer
 from shared.exports.outcome import Code
 from shared.mailchimp.answers import refusal
-from shared.mailchimp.audiences import checked_id
+from shared.mailchimp.audiences import checked_id, within
 from shared.mailchimp.parts import status_in, text_in, things_in, total_in, whole_number_in
 from shared.mailchimp.transport import Transport
 
@@ -47,8 +47,10 @@ def subscribe(
         "skip_merge_validation": "true" if skip_merge_validation else "false",
         "skip_duplicate_check": "true",
     }
-    path = f"/lists/{checked_id(audience_id)}"
-    return _sorted(members, transport.write("POST", path, body, query, about_members=True))
+    answer = within(
+        audience_id, lambda path: transport.write("POST", path, body, query, about_members=True)
+    )
+    return _sorted(members, answer)
 
 
 def change_tag(

@@ -6,7 +6,7 @@ Use cases that are not there are None; their routes are then neither served nor 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -127,7 +127,8 @@ class Desk:
     """Everything the web works with.
 
     `run` gives live progress; `runs(export_id, status, top)` is newest first, None = any.
-    `start` gives the active run again while there is one. Use cases raise errors of errors.py.
+    `start` gives the active run again while there is one. `disconnected` stops the runs of exports
+    whose connection was taken away. Use cases raise errors of errors.py.
     """
 
     doorkeeper: Doorkeeper
@@ -154,6 +155,7 @@ class Desk:
     search: Callable[[str], Sequence[Sighting]] | None = None
     erase: Callable[[str, bool, str], Receipt] | None = None
     export_removed: Callable[[str], object] = lambda _: None
+    disconnected: Callable[[Collection[str]], object] = lambda _: None
     sign_in_states: SignInStates | None = None
     mailchimp_door: OAuthDoor | None = None
     entra_door: EntraDoor | None = None

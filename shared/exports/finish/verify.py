@@ -70,8 +70,8 @@ def _check(
             _finding(
                 Severity.WARNING,
                 "tagGone",
-                f"The tag “{tag.tag}” was deleted in Mailchimp during the run. "
-                "The next run makes it again.",
+                f"The tag “{tag.tag}” was deleted in Mailchimp during the run. The next run gives it "
+                "to everybody again; where a tag of that name is there by then, it asks first.",
                 tag,
             )
         ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -144,6 +144,32 @@ class Control:
             msg = "Another run of the export is going. Wait for its end or cancel it."
             raise Conflict(msg, code="otherRunGoing")
         return started
+
+    def disconnected(self, export_ids: Collection[str]) -> int:
+        """Stop sending for exports whose connection was taken away; how many runs that stops.
+
+        A run that has not begun to send finds out by itself.
+        """
+        count = 0
+        for export_id in export_ids:
+            for stored in list(self.runs.all(where={"export": export_id, "status": "sending"})):
+                run = update(self.runs, stored.key, self._stopped).value
+                count += run.status is RunStatus.FINISHING
+                with following(run.trace):
+                    self.queue.send(SEND_LANES, lane_message(run.id, 0))
+        return count
+
+    def _stopped(self, run: Run) -> Run | None:
+        if run.status is not RunStatus.SENDING:
+            return None
+        reason = Reason(
+            "disconnected",
+            "The connection to Mailchimp was disconnected. Connect it again; the next run sends "
+            "what is missing.",
+        )
+        return replace(
+            run, status=RunStatus.FINISHING, reason=run.reason or reason, moved_at=self.now()
+        )
 
     def _as_of_now(self, run: Run) -> Run:
         if run.is_over:

@@ -135,10 +135,12 @@ def put_api_key(call: Call) -> Response:
 
 
 def disconnect(call: Call) -> Response:
-    """Forget the grant."""
+    """Forget the grant, and stop what is being sent with it."""
     before = call.desk.connections_kept.read(call.id)
     call.matched(before.etag)
     stored = call.desk.connections_kept.disconnect(call.id, call.principal.name)
+    # A lane that is at work has its session already.
+    call.desk.disconnected([export.id for export in call.desk.definitions.using(call.id)])
     return _connected(call, "connection.disconnect", before.value, stored)
 
 
