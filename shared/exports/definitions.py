@@ -6,7 +6,7 @@ two exports that keep the same tag would take it away from each other's people.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -14,8 +14,10 @@ from shared.errors import Changed, ConfigError, Conflict, Fault, NotFound
 from shared.exports.definition import Export
 from shared.exports.definition_faults import LONGEST_TAG, faults
 from shared.exports.needs import Records, Stored
+from shared.exports.run import Finding, Severity
+from shared.exports.tags import folded
 
-__all__ = ["Definitions"]
+__all__ = ["Definitions", "meetings"]
 
 _TRIES = 5
 
@@ -122,7 +124,7 @@ class Definitions:
                 replace(s, tag=s.tag_name[: LONGEST_TAG - len(ending)] + ending)
                 for s in original.segments
             )
-            if not taken & {segment.tag_name.casefold() for segment in copied}:
+            if not taken & {folded(segment.tag_name) for segment in copied}:
                 break
             number += 1
         draft = replace(
@@ -182,7 +184,7 @@ class Definitions:
         for other in self._others(export, export.id):
             owned = _tags(other)
             for index, segment in enumerate(export.segments):
-                if segment.tag_name.casefold() in owned:
+                if folded(segment.tag_name) in owned:
                     values = {"tag": segment.tag_name, "export": other.display_name}
                     first = first or values
                     message = (
@@ -208,5 +210,22 @@ class Definitions:
         raise Changed(message, code="exportChanged")
 
 
+def meetings(export: Export, exports: Iterable[Export]) -> tuple[Finding, ...]:
+    """Segments of an export that other exports send to the same audience, too: allowed, but said."""
+    return tuple(
+        Finding(
+            Severity.WARNING,
+            "segmentShared",
+            f"The export {other.display_name} sends the segment {segment.name} to this audience, "
+            "too: its people get the tags and fields of both.",
+            {"segment": segment.name, "export": other.display_name},
+        )
+        for other in exports
+        if other.audience_id == export.audience_id and other.id != export.id
+        for segment in export.segments
+        if segment.name in {choice.name for choice in other.segments}
+    )
+
+
 def _tags(export: Export) -> set[str]:
-    return {segment.tag_name.casefold() for segment in export.segments}
+    return {folded(segment.tag_name) for segment in export.segments}

@@ -13,13 +13,13 @@ import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from shared.errors import ConfigError, Conflict
+from shared.errors import Changed, ConfigError, Conflict
 from shared.exports.audience import Tag
 from shared.exports.definition import Export, SegmentChoice
 from shared.exports.needs import MailchimpSession, Records
 from shared.exports.run import Finding, Severity
 
-__all__ = ["TAG_EXISTS", "FoundTags", "TagOwner", "prepare_tags", "same_name"]
+__all__ = ["TAG_EXISTS", "FoundTags", "TagOwner", "folded", "prepare_tags", "same_name"]
 
 TAG_EXISTS = "tagExists"
 
@@ -39,7 +39,8 @@ class FoundTags:
 
     `foreign` names tags that exist, have members and are not ours: nothing was made or taken.
     Tags that do not exist yet have negative ids until they are made. `changes`: something is to
-    be made, renamed or recorded. `existing` are the ids of all tags that the audience had.
+    be made, renamed or recorded. `existing` are the ids of the tags that the audience had, without
+    those that belong to another export by now: what this one gave of them is the other's business.
     """
 
     tags: tuple[Tag, ...]
@@ -49,9 +50,14 @@ class FoundTags:
     existing: frozenset[int] = frozenset()
 
 
+def folded(name: str) -> str:
+    """A tag's name as it is compared."""
+    return name.strip().casefold()
+
+
 def same_name(one: str, other: str) -> bool:
     """Whether Mailchimp takes two tag names for the same."""
-    return one.strip().casefold() == other.strip().casefold()
+    return folded(one) == folded(other)
 
 
 def prepare_tags(
@@ -80,7 +86,7 @@ def prepare_tags(
         tuple(work.findings),
         tuple(work.foreign),
         work.changes,
-        frozenset(tag.id for tag in in_mailchimp),
+        frozenset(tag.id for tag in in_mailchimp) - work.owned_by_others(),
     )
 
 
@@ -150,36 +156,45 @@ class _Work:
             )
         return by_name
 
+    def owned_by_others(self) -> frozenset[int]:
+        """Tags of the audience that belong to other exports."""
+        return frozenset(
+            stored.value.tag_id
+            for stored in self.owners.all(self._partition)
+            if stored.value.export_id != self.export.id
+        )
+
     def own(self, choice: SegmentChoice, tag: Tag) -> Tag:
         """Make the tag when it is not there, and record that it is ours."""
+        key = self._key(choice.tag_name)
+        stored = self.owners.read(key)
+        if (
+            stored is not None
+            and stored.value.export_id != self.export.id
+            and self.still_uses(stored.value.export_id, choice.tag_name)
+        ):
+            raise _taken(choice)  # between our look and now
         if tag.id < 0:
             try:
                 tag = self.session.create_tag(self.export.audience_id, choice.tag_name)
             except Conflict:
                 # The lost answer of our own earlier try, or someone made it this very moment:
                 # it is empty, or the next look finds it foreign.
-                again = self.session.tags(self.export.audience_id)
-                there = next((t for t in again if same_name(t.name, choice.tag_name)), None)
+                now = self.session.tags(self.export.audience_id)
+                there = next((t for t in now if same_name(t.name, choice.tag_name)), None)
                 if there is None or there.member_count > 0:
                     raise
                 tag = there
-        key = self._key(choice.tag_name)
         mine = TagOwner(self.export.id, choice.name, tag.id)
-        stored = self.owners.read(key)
-        if stored is None:
-            try:
+        try:
+            if stored is None:
                 self.owners.create(key, mine)
-            except Conflict as taken:
-                msg = (
-                    f"The tag “{choice.tag_name}” was taken by another export just now. "
-                    "Give this segment another tag."
-                )
-                raise ConfigError(
-                    msg,
-                    code="tagOwnedByOtherExport",
-                ) from taken
-        elif stored.value != mine:
-            self.owners.replace(key, mine, stored.etag)
+            elif stored.value != mine:
+                self.owners.replace(key, mine, stored.etag)
+        except (Conflict, Changed) as taken:
+            again = self.owners.read(key)
+            if again is None or again.value != mine:  # two planners of one run write the same
+                raise _taken(choice) from taken
         return tag
 
     def _new(self, name: str) -> Tag:
@@ -200,6 +215,18 @@ class _Work:
     def _say(self, code: str, message: str, name: str) -> None:
         self.findings.append(Finding(Severity.WARNING, code, message, {"tag": name}))
 
+    @property
+    def _partition(self) -> str:
+        return f"{self.account_id}-{self.export.audience_id}"
+
     def _key(self, name: str) -> str:
-        digest = hashlib.sha256(name.strip().casefold().encode()).hexdigest()[:32]
-        return f"{self.account_id}-{self.export.audience_id}/{digest}"
+        digest = hashlib.sha256(folded(name).encode()).hexdigest()[:32]
+        return f"{self._partition}/{digest}"
+
+
+def _taken(choice: SegmentChoice) -> ConfigError:
+    message = (
+        f"The tag “{choice.tag_name}” was taken by another export just now. "
+        "Give this segment another tag."
+    )
+    return ConfigError(message, code="tagOwnedByOtherExport")

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from shared.errors import Fault
 from shared.exports.definition import Export
+from shared.exports.definitions import meetings
 from shared.exports.needs import Stored
 from shared.web.api.answers import listed, shown
 from shared.web.api.connections import usable
@@ -23,16 +26,19 @@ from shared.web.texts import text
 __all__ = ["ROUTES"]
 
 # What the app adds to a definition: not a change that somebody makes.
-_OURS = frozenset({"id", "lastRun", "createdAt", "createdBy", "updatedAt", "updatedBy"})
+_OURS = frozenset({"id", "findings", "lastRun", "createdAt", "createdBy", "updatedAt", "updatedBy"})
 
 
-def _view(call: Call, export: Export) -> ExportView:
-    return export_view(export, call.desk.last_run(export.id), call.language)
+def _view(call: Call, export: Export, exports: Iterable[Export]) -> ExportView:
+    last = call.desk.last_run(export.id)
+    return export_view(export, last, call.language, meetings(export, exports))
 
 
 def _shown(call: Call, stored: Stored[Export], status: int = 200) -> Response:
     location = {"Location": f"/api/exports/{stored.value.id}"} if status == 201 else {}
-    return shown(_view(call, stored.value), call, stored.etag, status=status, headers=location)
+    exports = (other.value for other in call.desk.exports.all())
+    view = _view(call, stored.value, exports)
+    return shown(view, call, stored.etag, status=status, headers=location)
 
 
 def _audited(call: Call, export: Export) -> dict[str, object]:
@@ -47,7 +53,7 @@ def list_all(call: Call) -> Response:
         (stored.value for stored in call.desk.exports.all()),
         key=lambda export: (export.display_name.casefold(), export.id),
     )
-    return listed([_view(call, export) for export in exports], call)
+    return listed([_view(call, export, exports) for export in exports], call)
 
 
 def create(call: Call) -> Response:

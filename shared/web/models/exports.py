@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
 from pydantic import Field
@@ -16,9 +17,9 @@ from shared.exports.definition import (
     NewContactStatus,
     SegmentChoice,
 )
-from shared.exports.run import Run
+from shared.exports.run import Finding, Run
 from shared.web.models.base import Body, Label, ReadOnly, Time, View
-from shared.web.models.runs import RunView, run_view
+from shared.web.models.runs import FindingView, RunView, finding_views, run_view
 from shared.web.models.schedules import ScheduleBody, ScheduleView, schedule_view
 
 __all__ = ["ExportBody", "ExportParts", "ExportView", "export_draft", "export_view"]
@@ -97,6 +98,7 @@ class ExportParts(Body):
     schedule: ScheduleBody = ScheduleBody()
 
     id: ReadOnly
+    findings: ReadOnly
     last_run: ReadOnly
     created_at: ReadOnly
     created_by: ReadOnly
@@ -187,6 +189,7 @@ class ExportView(View):
     leavers: Leavers
     removal_guard: RemovalGuardView
     schedule: ScheduleView
+    findings: tuple[FindingView, ...]
     last_run: RunView | None
     created_at: Time | None
     created_by: str
@@ -194,8 +197,10 @@ class ExportView(View):
     updated_by: str
 
 
-def export_view(export: Export, last_run: Run | None, language: str) -> ExportView:
-    """The JSON form of an export."""
+def export_view(
+    export: Export, last_run: Run | None, language: str, findings: Sequence[Finding] = ()
+) -> ExportView:
+    """The JSON form of an export; `findings` is what a person should know about it."""
     return ExportView(
         id=export.id,
         display_name=export.display_name,
@@ -207,6 +212,7 @@ def export_view(export: Export, last_run: Run | None, language: str) -> ExportVi
         leavers=export.leavers,
         removal_guard=RemovalGuardView(max_share=export.max_removal_share),
         schedule=schedule_view(export.schedule),
+        findings=finding_views(findings, language),
         last_run=run_view(last_run, language) if last_run else None,
         created_at=export.created_at,
         created_by=export.created_by,

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from shared.exports.run import Finding, Mode, Reason, Run, RunStatus, Severity, Trigger
 from shared.web.models.base import Body, Time, View
 from shared.web.texts import said
 
-__all__ = ["RunView", "StartBody", "UndoBody", "run_view"]
+__all__ = ["FindingView", "RunView", "StartBody", "UndoBody", "finding_views", "run_view"]
 
 
 class StartBody(Body):
@@ -29,7 +31,7 @@ class ReasonView(View):
 
 
 class FindingView(View):
-    """Something a person should know about a run."""
+    """Something a person should know about a run or an export."""
 
     severity: Severity
     code: str
@@ -117,14 +119,18 @@ def _words(spoken: Reason | Finding, language: str) -> str:
     return said(language, spoken.code, spoken.values, spoken.message)
 
 
+def finding_views(findings: Sequence[Finding], language: str) -> tuple[FindingView, ...]:
+    """The JSON form of findings, in the caller's language."""
+    return tuple(
+        FindingView(severity=f.severity, code=f.code, message=_words(f, language)) for f in findings
+    )
+
+
 def run_view(run: Run, language: str) -> RunView:
     """The JSON form of a run."""
     view = RunView.model_validate(run)
     reason = None
     if run.reason:
         reason = ReasonView(code=run.reason.code, message=_words(run.reason, language))
-    findings = tuple(
-        FindingView(severity=f.severity, code=f.code, message=_words(f, language))
-        for f in run.findings
-    )
+    findings = finding_views(run.findings, language)
     return view.model_copy(update={"reason": reason, "findings": findings})

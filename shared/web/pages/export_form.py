@@ -244,7 +244,8 @@ def _save(call: Call, export_id: str | None) -> Response:
     saved: Any = answer.response.json()
     if action == "saveAndRun":
         started = ask(replace(call, params={"id": saved["id"]}), run_interface.start)
-        if started.response is not None:
+        # What is to be said about the export stands on its own page.
+        if started.response is not None and not saved["findings"]:
             return redirect(f"/runs/{started.response.headers['Location'].rpartition('/')[2]}")
     return redirect(f"/exports/{saved['id']}?done=saved")
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from shared.exports.definition import Export
+from shared.exports.definitions import meetings
 from shared.exports.run import Run
 from shared.exports.start.schedule import next_run
 from shared.web.api import exports as interface
 from shared.web.api import runs as run_interface
 from shared.web.call import Call
 from shared.web.http import Response, redirect
+from shared.web.models.runs import finding_views
 from shared.web.pages.chart import history_chart
 from shared.web.pages.forms import ask, form_of
 from shared.web.pages.render import page
@@ -91,6 +93,9 @@ def _show(call: Call, message: str = "") -> Response:
         "export.html",
         status=409 if message else 200,
         export=export,
+        findings=finding_views(
+            meetings(export, (stored.value for stored in call.desk.exports.all())), call.language
+        ),
         connection=connection.value if connection else None,
         runs=runs,
         chart=history_chart(runs, call.language),

@@ -1,0 +1,70 @@
+"""Two exports with one segment in one audience: allowed, and said when it is saved."""
+
+import pytest
+
+from tests.web.browser import Browser
+from tests.web.client import call, export_body, get, new_connection, new_export, send
+from tests.web.desk import World
+
+SHARED = [{"name": "Segment_Vip", "tag": "Another tag"}]
+
+
+def findings(answer: dict) -> list[tuple[str, str]]:
+    return [(finding["code"], finding["severity"]) for finding in answer["findings"]]
+
+
+def test_a_segment_of_another_export_is_said_when_it_is_saved() -> None:
+    world = World()
+    connection = new_connection(world)
+    first = new_export(world, connection, displayName="First")
+    assert findings(get(world, f"/api/exports/{first}")) == []
+
+    body = export_body(connection, displayName="Second", segments=SHARED)
+    second = send(world, "POST", "/api/exports", body, 201)
+
+    assert findings(second) == [("segmentShared", "warning")]
+    assert "First" in second["findings"][0]["message"]
+    assert "Segment_Vip" in second["findings"][0]["message"]
+    assert findings(get(world, f"/api/exports/{first}")) == [("segmentShared", "warning")]
+    listed = get(world, "/api/exports")["value"]
+    assert [findings(one) for one in listed] == [[("segmentShared", "warning")]] * 2
+    changed = send(
+        world, "PUT", f"/api/exports/{second['id']}", second | {"segments": [{"name": "Own"}]}
+    )
+    assert findings(changed) == []
+    again = send(world, "PUT", f"/api/exports/{second['id']}", changed | {"segments": SHARED})
+    assert findings(again) == [("segmentShared", "warning")]
+    elsewhere = send(
+        world, "PUT", f"/api/exports/{second['id']}", again | {"audienceId": "elsewhere"}
+    )
+    assert findings(elsewhere) == []
+
+
+@pytest.mark.parametrize(
+    ("language", "words"), [("en", "tags and fields of both"), ("ko", "두 내보내기의 태그")]
+)
+def test_the_page_says_it_after_saving_in_the_callers_language(language: str, words: str) -> None:
+    world = World()
+    connection = new_connection(world)
+    new_export(world, connection, displayName="First")
+    body = export_body(connection, displayName="Second", segments=SHARED)
+    answer = call(world, "POST", "/api/exports", body, {"Accept-Language": language})
+    assert words in answer.json()["findings"][0]["message"]
+    export = answer.json()["id"]
+    ada = Browser(world, language).open(f"/exports/{export}/edit")
+
+    for action in ("save", "saveAndRun"):
+        ada.open(f"/exports/{export}/edit").send("", {"do": action})
+
+        assert ada.path.partition("?")[0] == f"/exports/{export}"
+        assert words in ada.text
+        assert "First" in ada.text
+
+
+def test_a_tag_that_differs_in_blanks_and_case_only_has_one_owner_too() -> None:
+    world = World()
+    connection = new_connection(world)
+    new_export(world, connection, displayName="First")
+    body = export_body(connection, segments=[{"name": "X", "tag": "\u2003 vIp \u00a0"}])
+
+    assert call(world, "POST", "/api/exports", body).status == 409
