@@ -6,6 +6,7 @@ Names are made of ids and numbers only, so that no name can carry anything perso
 from __future__ import annotations
 
 __all__ = [
+    "ALL_HELD",
     "BLOB_EVENTS",
     "PLAN_RUNS",
     "SEND_LANES",
@@ -23,6 +24,8 @@ __all__ = [
 PLAN_RUNS = "plan-runs"
 SEND_LANES = "send-lanes"
 BLOB_EVENTS = "blob-events"
+
+ALL_HELD = "audiences/"
 
 
 def run_folder(run_id: str) -> str:
@@ -62,9 +65,9 @@ def ledger_blob(export_id: str, version: str) -> str:
 
 def held_folder(account_id: str, audience_id: str) -> str:
     """All versions of an audience's list of people who are not subscribed."""
-    return f"audiences/{account_id}/{audience_id}/"
+    return f"{ALL_HELD}{account_id}/{audience_id}/"
 
 
 def held_blob(account_id: str, audience_id: str, version: str) -> str:
     """Whom an audience holds without a subscription, as it was read."""
-    return f"audiences/{account_id}/{audience_id}/{version}.parquet"
+    return f"{ALL_HELD}{account_id}/{audience_id}/{version}.parquet"

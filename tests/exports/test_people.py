@@ -8,9 +8,11 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import duckdb
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from shared.errors import Unavailable
 from shared.exports.definition import Export, Mapping
 from shared.exports.finish.handback import Handback
 from shared.exports.ledger import LEDGER_COLUMNS, LedgerPointer
@@ -206,6 +208,49 @@ def test_an_erasure_that_dies_anywhere_can_be_asked_again(tmp_path: Path) -> Non
         if not dying.wire.dead:
             break
     assert kill_at > 8
+
+
+def test_an_erasure_that_dies_anywhere_is_ended_by_the_tick(tmp_path: Path) -> None:
+    before = lived_in(tmp_path, ("1",))
+    kill_at = 1
+    while True:
+        kill_at += STEP
+        store = Store(
+            tables={kind: dict(table) for kind, table in before.tables.items()},
+            containers={name: dict(kept) for name, kept in before.containers.items()},
+            writes=before.writes,
+        )
+        dying = House(store, kill_at)
+        with suppress(Killed):
+            dying.eraser(Mailchimp()).erase(ADA, False, "Kim")
+        house = House(store)
+        house.eraser(Mailchimp()).complete()
+
+        assert_gone(house, tmp_path, ("1",))
+        (erasure,) = house.erasures.all()
+        assert erasure.value.waits_for == ()
+        if not dying.wire.dead:
+            break
+    assert kill_at > 8
+
+
+def test_a_busy_mailchimp_keeps_nobody_in_the_apps_own_files(tmp_path: Path) -> None:
+    house = House(lived_in(tmp_path))
+    mailchimp = Mailchimp()
+
+    def busy(audience_id: str, address: str) -> bool:
+        message = "Mailchimp is busy."
+        raise Unavailable(message, retry_after=5)
+
+    delete = mailchimp.delete_for_good
+    mailchimp.delete_for_good = busy
+    with pytest.raises(Unavailable):
+        house.eraser(mailchimp).erase(ADA, True, "Kim")
+
+    assert_gone(house, tmp_path)
+    mailchimp.delete_for_good = delete
+    receipt = house.eraser(mailchimp).erase(ADA, True, "Kim")
+    assert receipt.deleted_in_mailchimp == 2
 
 
 def test_what_a_going_run_needs_is_left_until_it_is_over(tmp_path: Path) -> None:

@@ -160,6 +160,27 @@ def test_lists_of_audiences_that_no_export_uses_go_after_a_day(world: World) -> 
     assert [stored.key for stored in world.held.all()] == ["acc/used"]
 
 
+def test_lists_that_a_dead_run_left_behind_go_although_the_audience_is_used(world: World) -> None:
+    mapping = Mapping(email="EMail")
+    world.exports.create("e1", Export("e1", "One", "c1", "used", mapping, ()))
+    world.run("over", RunStatus.FAILED)
+    world.run("going", RunStatus.PLANNING)
+    current = "audiences/acc/used/over-1.parquet"
+    names = [current, *(f"audiences/acc/{a}/{run}-2.parquet" for a in ("used", "new")
+                        for run in ("over", "going", "erased"))]  # fmt: skip
+    for name in names:
+        world.files.write(name, b"x")
+    world.held.create("acc/used", HeldPointer(current, world.clock.now()))
+
+    world.retention.clear()
+
+    assert list(world.files.names("audiences/")) == [
+        "audiences/acc/new/going-2.parquet",
+        "audiences/acc/used/going-2.parquet",
+        current,
+    ]
+
+
 def test_nonces_go_a_day_after_they_were_used(world: World) -> None:
     world.nonces.create("first", Nonce(world.clock.now()))
     world.days(0.9)

@@ -239,6 +239,7 @@ class Receipt:
     exports: int
     records: int
     deleted_in_mailchimp: int
+    waits_for: tuple[str, ...] = ()
 
 
 @dataclass

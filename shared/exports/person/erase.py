@@ -1,9 +1,9 @@
 """Remove a person everywhere, and remember only that they are not to be exported again.
 
 Remembered first, so that no run that starts from now on takes them along; then deleted in
-Mailchimp if that was asked; then taken out of all that the app keeps. It may die anywhere and be
-asked again: the same receipt comes back, with what was found since. Runs that were going are
-looked after by the tick.
+Mailchimp if that was asked; then taken out of all that the app keeps, whatever Mailchimp said. It
+may die anywhere and be asked again: the same receipt comes back, with what was found since. What it
+left undone here, and runs that were going, are looked after by the tick.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from shared.errors import ConfigError, Conflict, NotFound, Refused
+from shared.errors import ConfigError, Conflict, NotFound, Refused, Unavailable
 from shared.exports.definition import Export
 from shared.exports.needs import Records, Stored, update
 from shared.exports.person.erased import Erased, Erasure, address_of, by_address
@@ -21,6 +21,9 @@ from shared.exports.run import Run
 from shared.exports.send.guest import Guests
 
 __all__ = ["Eraser"]
+
+# Stands among the runs that are waited for until the app's own files are done; no run has this id.
+_UNFINISHED = "unfinished"
 
 
 @dataclass(frozen=True)
@@ -40,13 +43,16 @@ class Eraser:
         """Erase a person; the receipt.
 
         Conflict names exports whose audience could not be reached, when deleting in Mailchimp was
-        asked: all else is done then. Unavailable when it must be asked again.
+        asked: all else is done then. Unavailable when it must be asked again because Mailchimp (all
+        else is done then, too) or storage is busy.
         """
         address = address_of(email)
         key = self._remember(address, by)
-        deleted, unreached = self._delete(address) if in_mailchimp else (0, [])
+        deleted, unreached, busy = self._delete(address) if in_mailchimp else (0, [], None)
         purged = self.purge.everywhere(by_address(address))
         receipt = self._sign(key, purged, deleted)
+        if busy is not None:
+            raise busy
         if unreached:
             names = ", ".join(unreached)
             message = (
@@ -78,14 +84,19 @@ class Eraser:
         key = self.erased.token(address)
         if self.erased.records.read(key) is None:
             try:
-                self.erased.records.create(key, Erasure(self.token(), self.now(), by))
+                begun = Erasure(self.token(), self.now(), by, waits_for=(_UNFINISHED,))
+                self.erased.records.create(key, begun)
             except Conflict:
                 return key  # asked twice in one moment: one receipt
         return key
 
-    def _delete(self, address: str) -> tuple[int, list[str]]:
-        """Delete the person for good in every audience; in how many, and exports not reached."""
+    def _delete(self, address: str) -> tuple[int, list[str], Unavailable | None]:
+        """Delete the person for good in every audience.
+
+        In how many, exports that could not be reached, and the error where it may pass.
+        """
         deleted = 0
+        busy: Unavailable | None = None
         done: set[str] = set()
         unreached: dict[str, str] = {}
         exports = [stored.value for stored in self.exports.all()]
@@ -98,8 +109,12 @@ class Eraser:
             except (ConfigError, Refused):
                 unreached.setdefault(audience, export.display_name)
                 continue
+            except Unavailable as error:
+                busy = error
+                continue
             done.add(audience)
-        return deleted, [name for audience, name in unreached.items() if audience not in done]
+        missed = [name for audience, name in unreached.items() if audience not in done]
+        return deleted, missed, busy
 
     def _delete_in(self, export: Export, address: str) -> bool:
         if not export.connection_id:
@@ -116,7 +131,7 @@ class Eraser:
                 exports=max(erasure.exports, len(purged.exports)),
                 records=erasure.records + purged.records,
                 deleted_in_mailchimp=erasure.deleted_in_mailchimp + deleted,
-                waits_for=tuple(sorted({*erasure.waits_for, *purged.left})),
+                waits_for=tuple(sorted({*erasure.waits_for, *purged.left} - {_UNFINISHED})),
             )
 
         return update(self.erased.records, key, sign).value

@@ -32,7 +32,8 @@ Whom = Callable[[DuckDBPyConnection, str, str], None]
 class Erasure:
     """An erasure and its receipt: counts, never the address.
 
-    `waits_for` are runs that were going when it was done and may still write the person down.
+    `waits_for` are runs that were going when it was done and may still write the person down; while
+    it is not empty, the tick looks after it.
     """
 
     id: str

@@ -17,7 +17,7 @@ from shared.exports.chunk import Chunk
 from shared.exports.definition import Export
 from shared.exports.finish.handback import Handback
 from shared.exports.needs import Files, Records, update
-from shared.exports.places import held_folder, run_folder
+from shared.exports.places import ALL_HELD, held_folder, run_folder
 from shared.exports.plan.held import HeldPointer
 from shared.exports.run import Reason, Run, RunStatus
 
@@ -99,13 +99,23 @@ class Retention:
 
     def _held(self) -> None:
         used = {stored.value.audience_id for stored in self.exports.all()}
+        current = set()
         for pointer in list(self.held.all()):
-            account_id, _, audience_id = pointer.key.partition("/")
+            audience_id = pointer.key.partition("/")[2]
             if audience_id in used or self.now() - pointer.value.read_at < _HELD:
+                current.add(pointer.value.blob)
                 continue
-            for name in list(self.files.names(held_folder(account_id, audience_id))):
+            for name in list(self.files.names(held_folder(*pointer.key.split("/")))):
                 self.files.delete(name)
             self.held.delete(pointer.key)
+        for name in list(self.files.names(ALL_HELD)):
+            if name not in current and not self._may_become_current(name):
+                self.files.delete(name)
+
+    def _may_become_current(self, name: str) -> bool:
+        """Whether the run that wrote a list is going; one that died has left it behind."""
+        run = self.runs.read(name.rpartition("/")[2].partition("-")[0])
+        return run is not None and not run.value.is_over
 
     def _nonces(self) -> None:
         records: Records[Dated] = self.nonces

@@ -43,10 +43,11 @@ class SightingView(View):
 
 
 class ReceiptView(View):
-    """What was removed."""
+    """What was removed; `waits_for` are runs that still hold the person until they are over."""
 
     id: str
     at: Time
     exports: int
     records: int
     deleted_in_mailchimp: int
+    waits_for: tuple[str, ...]
