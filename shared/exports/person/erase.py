@@ -15,9 +15,9 @@ from datetime import datetime
 from shared.errors import ConfigError, Conflict, NotFound, Refused, Unavailable
 from shared.exports.definition import Export
 from shared.exports.needs import Records, Stored, update
-from shared.exports.person.erased import Erased, Erasure, address_of, by_address
+from shared.exports.person.erased import Erased, Erasure, Whom, address_of, by_address
 from shared.exports.person.purge import Purge, Purged
-from shared.exports.run import Run
+from shared.exports.run import Reason, Run, RunStatus
 from shared.exports.send.guest import Guests
 
 __all__ = ["Eraser"]
@@ -49,7 +49,9 @@ class Eraser:
         address = address_of(email)
         key = self._remember(address, by)
         deleted, unreached, busy = self._delete(address) if in_mailchimp else (0, [], None)
-        purged = self.purge.everywhere(by_address(address))
+        whom = by_address(address)
+        self._close_waiting(whom)
+        purged = self.purge.everywhere(whom)
         receipt = self._sign(key, purged, deleted)
         if busy is not None:
             raise busy
@@ -79,6 +81,23 @@ class Eraser:
                 ),
             )
         return len(ready)
+
+    def _close_waiting(self, whom: Whom) -> None:
+        """Close runs that hold the person and wait for a confirmation, which may take weeks."""
+
+        def close(run: Run) -> Run | None:
+            if run.status is not RunStatus.AWAITING_CONFIRMATION:
+                return None
+            reason = Reason(
+                "erasedMeanwhile",
+                "A person was removed while the run waited for a confirmation, so its plan was "
+                "deleted. Run the export again; it asks again.",
+            )
+            return replace(run, status=RunStatus.CANCELED, reason=reason, finished_at=self.now())
+
+        for stored in list(self.runs.all(where={"status": RunStatus.AWAITING_CONFIRMATION.value})):
+            if self.purge.holds(stored.value, whom):
+                update(self.runs, stored.key, close)
 
     def _remember(self, address: str, by: str) -> str:
         key = self.erased.token(address)

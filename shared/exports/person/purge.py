@@ -7,8 +7,8 @@
     audiences/*      the lists of people who are not subscribed get successors, too
     handed back      the rows of their profiles are taken out
 
-What a run still reads that is going is left to it and named: it may also write the person down
-again, so the same is done once more when that run is over. Every step may be repeated.
+What a run still reads that is going is left to it, and named when they are in it: it may also write
+them down again, so the same is done once more when that run is over. Every step may be repeated.
 """
 
 from __future__ import annotations
@@ -32,10 +32,11 @@ from shared.exports.places import (
     ledger_blob,
     ledger_folder,
     outcomes_table,
+    plan_blob,
     run_folder,
 )
 from shared.exports.plan.held import HeldPointer
-from shared.exports.run import Run
+from shared.exports.run import Run, RunStatus
 from shared.exports.workroom import reading_room
 
 __all__ = ["Purge", "Purged"]
@@ -46,7 +47,7 @@ _TRIES = 20
 
 @dataclass(frozen=True)
 class Purged:
-    """What was found and removed. `left` are runs that are going and were left alone."""
+    """What was found and removed. `left` are runs that are going and hold these people."""
 
     exports: frozenset[str]
     records: int
@@ -88,8 +89,26 @@ class Purge:
                 records += found
                 if found:
                     exports.add(run.export_id)
-        left = tuple(run.id for run in runs if not run.is_over)
+        left = tuple(run.id for run in runs if not run.is_over and self.holds(run, whom))
         return Purged(frozenset(exports), records, left)
+
+    def holds(self, run: Run, whom: Whom) -> bool:
+        """Whether a run that is not over has these people in its files, or may be reading them."""
+        if run.status is RunStatus.QUEUED:
+            return False  # whoever plans it leaves them out
+        blob = plan_blob(run.id)
+        if blob not in set(self.files.names(blob)):
+            return run.is_active
+        names = [(name, "address") for name in self.files.names(ledger_folder(run.export_id))]
+        for name in self.files.names(f"{run_folder(run.id)}plan-"):
+            if name.endswith(".parquet"):
+                column = "email" if name.endswith("/rows.parquet") else "address"
+                names.append((name, column))
+        return any(self._finds(name, column, whom) for name, column in names)
+
+    def _finds(self, blob: str, column: str, whom: Whom) -> bool:
+        with self._looked_into(blob, whom, column) as found:
+            return found is not None
 
     def _ledger(self, export_id: str, whom: Whom) -> int:
         for _ in range(_TRIES):
