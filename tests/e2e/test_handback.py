@@ -3,14 +3,18 @@
 import csv
 import io
 import json
+import threading
+import time
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import jsonschema
 import pytest
 
-from sandbox import samples
+from sandbox import samples, wrap
+from sandbox.mailchimp.faults import Fault
 from shared.exports.source import Snapshot
 from tests.e2e.house import Place
 from tests.e2e.state import blobs, house_of
@@ -110,3 +114,118 @@ def test_an_erased_person_does_not_come_back_either(place: Place) -> None:
     gone = {profile.customer_id for profile in one.profiles}
     assert len(rows) == 5
     assert gone.isdisjoint(row["CustomerId"] for row in rows)
+
+
+def counted(rows: list[dict[str, str]]) -> Counter[tuple[str, str]]:
+    return Counter((row["outcome"], row["reason"]) for row in rows)
+
+
+def test_a_preview_hands_nothing_back(place: Place) -> None:
+    sample = place.sample(20)
+    place.refresh(sample)
+    place.define(sample)
+    place.run("preview")
+    assert blobs(place.house.storage, "outcomes", f"{place.export['id']}/") == {}
+    run = place.run()
+    before = blobs(place.house.storage, "outcomes", f"{place.export['id']}/")
+    place.refresh(sample.later(arriving=5))
+
+    place.run("preview")
+
+    assert blobs(place.house.storage, "outcomes", f"{place.export['id']}/") == before
+    assert run["id"] in str(before.keys())
+
+
+def test_a_canceled_run_hands_back_whom_it_did_not_send(place: Place) -> None:
+    sample = place.sample(3000)
+    place.refresh(sample)
+    place.define(sample)
+    place.house.box.arm(Fault("hang", "POST", r"^/lists/\w+$", times=None, seconds=1.0, skip=2))
+    started = place.start()
+    while not place.audience.statuses():
+        time.sleep(0.01)
+    place.portal.post(f"/api/runs/{started['id']}/cancel")
+    run = place.wait(started)
+    place.house.box.disarm()
+
+    _, rows = handed_back(place)
+
+    assert counted(rows) == {
+        ("created", ""): run["counts"]["created"],
+        ("notSent", "canceled"): run["counts"]["notSent"],
+    }
+    assert len({(row["CustomerId"], row["segment"]) for row in rows}) == 3000
+
+
+def test_an_undo_hands_back_what_everybody_has_afterwards(place: Place) -> None:
+    sample = place.sample(200, 0.7, 0.6)
+    place.refresh(sample)
+    place.define(sample)
+    place.run()
+    before = {a: m.tags for a, m in place.audience.members().items()}
+    customers = {
+        person.address: min(person.profiles, key=lambda who: who.customer_id).customer_id
+        for person in samples.truth(sample)
+    }
+    place.refresh(sample.later(changed=1.0, moving=0.2, arriving=10))
+    run = place.run()
+    place.wait(place.portal.post(f"/api/runs/{run['id']}/undo"))
+
+    _, rows = handed_back(place)
+
+    back = {(r["CustomerId"], r["segment"]) for r in rows if r["outcome"] == "updated"}
+    expected = {(customers[a], tag) for a, tags in before.items() for tag in tags}
+    assert back == expected
+    assert {r["outcome"] for r in rows} == {"updated", "removed"}
+    removed = {(r["CustomerId"], r["segment"]) for r in rows if r["outcome"] == "removed"}
+    assert removed.isdisjoint(back)
+
+
+def test_odd_ids_and_names_come_back_as_they_are(place: Place) -> None:
+    odd = ('a,"b"', "line\nbreak", "=1+1", "한글 ✓", "'; DROP TABLE x; --", " blank ")
+    name = place.named("A")
+    rows = tuple((who, f"odd{i}.{place.number}@example.org") for i, who in enumerate(odd))
+    place.refresh_table({name: wrap.Table(("CustomerId", "EMail"), rows)})
+    place.define(
+        [{"name": name, "tag": '=cmd, "x"; ../한글'}],
+        displayName='../"odd", \u202e=1',
+        mapping={"email": "EMail"},
+    )
+
+    run = place.run()
+    _, back = handed_back(place)
+
+    assert run["status"] == "successful"
+    assert sorted(row["CustomerId"] for row in back) == sorted(odd)
+    assert {row["segment"] for row in back} == {name}
+    assert set(place.audience.tags()) == {'=cmd, "x"; ../한글'}
+
+
+def test_a_reader_finds_a_whole_file_while_a_newer_run_writes_its_own(place: Place) -> None:
+    sample = place.sample(300)
+    place.refresh(sample)
+    place.define(sample)
+    place.run()
+    seen: list[int] = []
+    done = threading.Event()
+
+    def read() -> None:
+        """First the description, then the file that it names, as Customer Insights does."""
+        prefix = f"{place.export['id']}/model.json"
+        while not done.is_set():
+            model = json.loads(blobs(place.house.storage, "outcomes", prefix)[prefix])
+            (partition,) = model["entities"][0]["partitions"]
+            name = urlsplit(partition["location"]).path.partition("/outcomes/")[2]
+            text = blobs(place.house.storage, "outcomes", name)[name].decode()
+            seen.append(len(list(csv.DictReader(io.StringIO(text, newline="")))))
+
+    with ThreadPoolExecutor(1) as reader:
+        reading = reader.submit(read)
+        for number in range(3):
+            place.refresh(sample.later(arriving=10 * (number + 1)))
+            place.run()
+        done.set()
+        reading.result()
+
+    assert set(seen) <= {300, 310, 320, 330}
+    assert len(seen) > 3

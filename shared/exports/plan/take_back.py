@@ -74,7 +74,9 @@ def take_back(
         since = Since(moment_of(undone.run_id), run.undone_at, convert)
         look_again(db, session, undone.audience_id, since)
         calls: CallCounts = session.calls
-    rewind(db, Rewind(fields_mark(undone.mapping), list(there), run.archive_created))
+    tags = _tags(db, undone, there)
+    ours = [tag.tag_id for tag in tags]
+    rewind(db, Rewind(fields_mark(undone.mapping), list(there), ours, run.archive_created))
     cut_files, chunks = cut(db, scratch, hold_removals=False, restore=True)
     findings = not_taken_back(db, run.archive_created)
     if not chunks:
@@ -100,7 +102,7 @@ def take_back(
         mapping=undone.mapping,
         attributes=undone.attributes,
         merge_fields=undone.merge_fields,
-        tags=_tags(db, undone, there),
+        tags=tags,
         tagsets=_tagsets(db, there),
         counts=rewind_counts(db),
         people_to_send=sum(c.people for c in chunks if c.tag_id is None),

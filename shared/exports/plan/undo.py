@@ -28,11 +28,13 @@ __all__ = ["Rewind", "not_taken_back", "rewind", "rewind_counts"]
 class Rewind:
     """What the rewinding must know. `config` is the mapping's mark of the run (settled.py).
 
-    `there` are the tags that the audience still has.
+    `there` are the tags that the audience still has, `tags` those of them that are the run's, in the
+    order of its segments.
     """
 
     config: str
     there: Sequence[int]
+    tags: Sequence[int] = ()
     archive: bool = False
 
 
@@ -40,6 +42,7 @@ def rewind(db: DuckDBPyConnection, rules: Rewind) -> None:
     """Make the tables."""
     db.execute("SET VARIABLE config = ?", [rules.config])
     db.execute("SET VARIABLE there = ?", [list(rules.there)])
+    db.execute("SET VARIABLE ours = ?::BIGINT[]", [list(rules.tags)])
     archive = (
         f"CASE WHEN born AND held IS NULL AND NOT others THEN [{ARCHIVE_TAG}] ELSE [] END"
         if rules.archive
@@ -74,7 +77,8 @@ def rewind(db: DuckDBPyConnection, rules: Rewind) -> None:
         "sets AS (SELECT taken AS tags, row_number() OVER (ORDER BY taken) - 1 AS tagset "
         "FROM (SELECT DISTINCT taken FROM judged WHERE restored)) "
         "SELECT j.address, j.customer_id, NULL::HUGEINT AS mask, s.tagset, "
-        "CASE WHEN restored THEN []::BIGINT[] END AS segs, "
+        "CASE WHEN restored THEN list_filter(range(len(getvariable('ours'))), "
+        "lambda i: list_contains(j.had, getvariable('ours')[i + 1])) END AS segs, "
         "j.old_fields AS fields, j.old_print AS fingerprint, "
         "CASE WHEN restored THEN 'update' ELSE 'left' END AS kind, NULL::VARCHAR AS code, "
         "j.taken AS tags, j.has AS had, CASE WHEN len(lost_) > 0 THEN lost_ END AS lost, "
