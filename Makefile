@@ -2,9 +2,9 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/sh
 PY := .venv/bin/python
-CODE := $(wildcard function_app.py shared devhost sandbox bench infra)
+CODE := $(wildcard function_app.py shared devhost sandbox bench infra audit)
 
-.PHONY: help setup demo start test check bench faults fuzz infra lock format
+.PHONY: help setup demo start test check audit bench faults fuzz infra lock format
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -33,6 +33,9 @@ faults: setup ## only the fault tests (SEEDS=n for more than CI runs)
 
 fuzz: setup ## fuzz on from the corpus in tests/fuzz (SECONDS a target, default 60; TARGET=one)
 	@$(PY) -m tests.fuzz $(or $(SECONDS),60) $(TARGET)
+
+audit: setup ## no secret in files and history, no package with a known vulnerability (STRICT=1)
+	@$(PY) -m audit $(if $(STRICT),--strict)
 
 infra: .venv/.ready ## only the checks of the Bicep files
 	@$(PY) -m tests tests/infra

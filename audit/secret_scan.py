@@ -1,0 +1,140 @@
+"""Looks for secrets with Kingfisher: its own rules, and ours (secret-rules.yml).
+
+Nothing is sent anywhere: findings are not tried out, and no update is looked for. A finding is told
+by place, rule and SHA-256, never by what was found; a comment in a file cannot silence it.
+https://github.com/mongodb/kingfisher
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from audit.allowed import AllowedSecret, sha256
+
+__all__ = [
+    "Finding",
+    "HistoryMissing",
+    "ScanError",
+    "files_of",
+    "find_in_history",
+    "find_secrets",
+    "not_allowed",
+]
+
+RULES = Path(__file__).with_name("secret-rules.yml")
+ROOT = Path(__file__).resolve().parent.parent
+# 0: nothing found. 200: something found. (205 would be: found and tried out; we do not.)
+_WORKED = (0, 200)
+
+
+class ScanError(Exception):
+    """The scan did not work; the message is one sentence."""
+
+
+class HistoryMissing(ScanError):
+    """This checkout was made without the whole history."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something that looks like a secret. `commit` is empty in a file as it is."""
+
+    path: str
+    line: int
+    rule: str
+    sha256: str
+    commit: str = ""
+
+    def __str__(self) -> str:
+        where = f"{self.path}:{self.line}" + (f" in {self.commit[:12]}" if self.commit else "")
+        return f"{where}: {self.rule} (sha256 {self.sha256})"
+
+
+def find_secrets(paths: Sequence[str], folder: Path) -> list[Finding]:
+    """All findings in these files of a folder.
+
+    Raises:
+        ScanError: the scanner is missing, or did not look at everything.
+    """
+    return _scan(paths, folder, "none") if paths else []
+
+
+def find_in_history(folder: Path) -> list[Finding]:
+    """All findings in whatever was ever committed, on any branch.
+
+    Raises:
+        HistoryMissing: the checkout is a shallow one.
+        ScanError: as above, or the folder is no git checkout.
+    """
+    with tempfile.TemporaryDirectory() as scratch:
+        # A copy without files: the scanner would look at those of the folder, ignored ones too.
+        _git(folder, "clone", "--quiet", "--mirror", f"file://{folder}", f"{scratch}/history.git")
+        if (Path(scratch) / "history.git/shallow").exists():
+            message = "history not looked at: this checkout has not all of it"
+            raise HistoryMissing(message)
+        return _scan(["history.git"], Path(scratch), "full")
+
+
+def files_of(folder: Path) -> list[str]:
+    """The files that git knows in a folder, and those that it would take with the next `add`.
+
+    Raises:
+        ScanError: the folder is no git checkout.
+    """
+    listed = _git(folder, "ls-files", "-z", "--cached", "--others", "--exclude-standard")
+    return [name for name in listed.split("\0") if name and (folder / name).is_file()]
+
+
+def not_allowed(findings: Sequence[Finding], allowed: Sequence[AllowedSecret]) -> list[Finding]:
+    """The findings that are not on the list."""
+    known = {one.sha256 for one in allowed}
+    return [finding for finding in findings if finding.sha256 not in known]
+
+
+def _scan(paths: Sequence[str], folder: Path, history: str) -> list[Finding]:
+    command = [
+        sys.executable, "-m", "kingfisher", "scan", *paths,
+        "--rules-path", str(RULES), "--format", "json", "--git-history", history,
+        "--no-validate", "--no-ignore", "--no-dedup", "--no-update-check", "--quiet",
+    ]  # fmt: skip
+    environment = {**os.environ, "KF_RULE_CACHE_DIR": str(ROOT / ".cache/kingfisher")}
+    done = subprocess.run(
+        command, cwd=folder, env=environment, capture_output=True, text=True, check=False
+    )
+    if done.returncode not in _WORKED:
+        message = (
+            f"The secret scanner ended with {done.returncode}; is it installed (`make setup`)?"
+        )
+        raise ScanError(message)
+    report = json.loads(done.stdout)
+    summary = report["audit"]["summary"]
+    if not 0 < summary["discovered"] == summary["scan_succeeded"]:
+        message = "The secret scanner did not look at everything."
+        raise ScanError(message)
+    found = {_finding(one) for one in report["findings"]}
+    return sorted(found, key=lambda one: (one.path, one.line, one.rule, one.commit))
+
+
+def _git(folder: Path, *arguments: str) -> str:
+    done = subprocess.run(
+        ["git", *arguments], cwd=folder, capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        message = "This folder is no git checkout, so nobody knows which files are the project's."
+        raise ScanError(message)
+    return done.stdout
+
+
+def _finding(reported: dict[str, Any]) -> Finding:
+    found = reported["finding"]
+    commit = found.get("git_metadata", {}).get("commit", {}).get("id", "")
+    rule = reported["rule"]["id"]
+    return Finding(found["path"], int(found["line"]), rule, sha256(found["snippet"]), commit)
