@@ -1,0 +1,167 @@
+"""What one version of the app leaves behind, as files: taken from an emulator, put into another.
+
+    <version>/tables/<table>.jsonl     a record a line: keys, columns, and its JSON as `value`
+    <version>/blobs/<container>/...    blobs as they are
+    <version>/queues.json              the messages of every queue
+    <version>/secrets.json             secrets by name; API_KEY stands for a key of the account
+    <version>/mailchimp.jsonl          the sandbox, without its keys
+    <version>/story.json               what is in it, and what must come of it
+
+Leases are left out: whoever held one is dead. The address of the emulator stands as `{blobs}`.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from azure.core.exceptions import ResourceExistsError
+from azure.data.tables import TableServiceClient
+from azure.storage.blob import BlobServiceClient
+from azure.storage.queue import QueueServiceClient
+
+from sandbox.mailchimp.box import Sandbox
+from shared.app import App
+
+API_KEY = "{api key}"
+# A key that nobody can take for a real one.
+KEY = "0123456789abcdef" * 2
+_PIECE = 15_000
+_NOT_KEPT = ("leases", "secrets")
+_HERE = "{blobs}"
+
+
+@dataclass(frozen=True)
+class KeptState:
+    """The folder of one version."""
+
+    folder: Path
+
+    @property
+    def version(self) -> str:
+        return self.folder.name
+
+    @property
+    def story(self) -> dict[str, Any]:
+        return json.loads((self.folder / "story.json").read_text("utf-8"))
+
+    def tables(self) -> dict[str, list[dict[str, Any]]]:
+        """Every table with its records."""
+        return {
+            file.stem: [json.loads(line) for line in file.read_text("utf-8").splitlines()]
+            for file in sorted((self.folder / "tables").glob("*.jsonl"))
+        }
+
+    def queues(self) -> dict[str, list[dict[str, Any]]]:
+        """Every queue with its messages."""
+        return json.loads((self.folder / "queues.json").read_text("utf-8"))
+
+    def blob(self, container: str, name: str) -> bytes:
+        """One blob."""
+        return (self.folder / "blobs" / container / name).read_bytes()
+
+    def blobs(self) -> Iterator[tuple[str, str]]:
+        """Container and name of every blob."""
+        root = self.folder / "blobs"
+        for file in sorted(path for path in root.rglob("*") if path.is_file()):
+            container, _, name = file.relative_to(root).as_posix().partition("/")
+            yield container, name
+
+    def take(self, storage: str, secrets: dict[str, str], box: Sandbox) -> None:
+        """Write down what an emulator and a sandbox hold; nobody may be at work."""
+        with TableServiceClient.from_connection_string(storage) as tables:
+            for table in tables.list_tables():
+                entities = tables.get_table_client(table.name).list_entities()
+                lines = [json.dumps(_record(dict(entity)), default=str) for entity in entities]
+                self._write(f"tables/{table.name}.jsonl", "\n".join(lines) + "\n")
+        with BlobServiceClient.from_connection_string(storage) as containers:
+            here = containers.url.rstrip("/")
+            for container in containers.list_containers():
+                if container.name in _NOT_KEPT:
+                    continue
+                client = containers.get_container_client(container.name)
+                for name in client.list_blob_names():
+                    data = client.download_blob(name).readall()
+                    self._write(f"blobs/{container.name}/{name}", _moved(name, data, here, _HERE))
+        self._write("queues.json", json.dumps(_messages(storage), indent=1) + "\n")
+        self._write("secrets.json", json.dumps(secrets, indent=1) + "\n")
+        box.save(self.folder / "mailchimp.jsonl")
+        self._write("mailchimp.jsonl", "".join(_without_keys(self.folder / "mailchimp.jsonl")))
+
+    def put(self, storage: str, house: App, box: Sandbox) -> None:
+        """Fill an empty emulator and a sandbox; `house` keeps the secrets."""
+        box.load(self.folder / "mailchimp.jsonl")
+        key = box.world.add_key(box.account, f"{KEY}-{box.account.dc}")
+        for name, secret in json.loads((self.folder / "secrets.json").read_text("utf-8")).items():
+            house.secrets.put(name, secret.replace(API_KEY, key))
+        with TableServiceClient.from_connection_string(storage) as tables:
+            for table, records in self.tables().items():
+                client = tables.create_table_if_not_exists(table)
+                for record in records:
+                    client.create_entity(entity_of(record))
+        with BlobServiceClient.from_connection_string(storage) as containers:
+            here = containers.url.rstrip("/")
+            for container, name in self.blobs():
+                client = containers.get_container_client(container)
+                with suppress(ResourceExistsError):
+                    client.create_container()
+                client.upload_blob(name, _moved(name, self.blob(container, name), _HERE, here))
+        with QueueServiceClient.from_connection_string(storage) as queues:
+            for queue, messages in self.queues().items():
+                client = queues.get_queue_client(queue)
+                with suppress(ResourceExistsError):
+                    client.create_queue()
+                for message in messages:
+                    client.send_message(base64.b64encode(json.dumps(message).encode()).decode())
+
+    def _write(self, name: str, content: str | bytes) -> None:
+        path = self.folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content.encode() if isinstance(content, str) else content)
+
+
+def entity_of(record: dict[str, Any]) -> dict[str, Any]:
+    """A record as it lies in a table."""
+    text = json.dumps(record["value"], ensure_ascii=False)
+    pieces = range(0, len(text), _PIECE)
+    return {
+        **{name: value for name, value in record.items() if name != "value"},
+        **{f"json{place}": text[at : at + _PIECE] for place, at in enumerate(pieces)},
+    }
+
+
+def _record(entity: dict[str, Any]) -> dict[str, Any]:
+    pieces = sorted((name for name in entity if name.startswith("json")), key=lambda n: int(n[4:]))
+    value = json.loads("".join(entity[name] for name in pieces))
+    rest = {name: entity[name] for name in entity if name not in pieces}
+    return {**rest, "value": value}
+
+
+def _messages(storage: str) -> dict[str, list[dict[str, Any]]]:
+    found = {}
+    with QueueServiceClient.from_connection_string(storage) as queues:
+        for queue in queues.list_queues():
+            client = queues.get_queue_client(queue.name)
+            waiting = client.peek_messages(max_messages=32)
+            found[queue.name] = [json.loads(base64.b64decode(one.content)) for one in waiting]
+    return found
+
+
+def _moved(name: str, data: bytes, before: str, after: str) -> bytes:
+    """A blob that names other blobs by their address names them where they are now."""
+    return data.replace(before.encode(), after.encode()) if name.endswith(".json") else data
+
+
+def _without_keys(file: Path) -> Iterator[str]:
+    for line in file.read_text("utf-8").splitlines():
+        facts = json.loads(line)
+        if "account" in facts:
+            facts["account"]["keys"] = []
+        if "tokens" in facts:
+            facts["tokens"], facts["apps"] = [], []
+        yield json.dumps(facts) + "\n"
