@@ -14,7 +14,7 @@ from shared.app.heart import Heart
 from shared.app.stores import UsedNonce
 from shared.connections.sign_in_state import SignedStates
 from shared.errors import Conflict, ConnectorError, InputError, NotFound
-from shared.exports.needs import MailchimpSession
+from shared.exports.needs import MailchimpSession, readable
 from shared.exports.run import Mode, Run, Trigger
 from shared.exports.signals.events import tell
 from shared.exports.signals.messages import run_of, stamps_of
@@ -148,7 +148,7 @@ class App(Heart):
     def run_all(self, requested_by: str) -> list[Run]:
         """Start every export whose schedule is on and that has a connection."""
         started = []
-        for stored in self.exports.all():
+        for stored in readable(self.exports.all()):
             if not (stored.value.schedule.enabled and stored.value.connection_id):
                 continue
             # Whoever removes or detaches an export in this moment stops no other.

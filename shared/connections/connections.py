@@ -21,7 +21,7 @@ from shared.connections.connection import (
 from shared.connections.needs import CheckedGrant, Secrets
 from shared.errors import Changed, ConfigError, Conflict, Fault, NotFound
 from shared.exports.definitions import Definitions
-from shared.exports.needs import Records, Stored, update
+from shared.exports.needs import Records, Stored, readable, update
 
 __all__ = ["CONSENT_TEXT_VERSION", "Connections"]
 
@@ -51,7 +51,7 @@ class Connections:
     def all(self) -> list[Stored[Connection]]:
         """Every connection, by name."""
         return sorted(
-            self.records.all(),
+            readable(self.records.all()),
             key=lambda stored: (stored.value.display_name.casefold(), stored.key),
         )
 

@@ -7,12 +7,12 @@ once, `replace` needs the ETag that was read. Edges translate their SDK's errors
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
-from shared.errors import Changed, NotFound
+from shared.errors import Changed, ConnectorError, NotFound
 from shared.exports.audience import (
     Account,
     Audience,
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 __all__ = [
+    "NEWER",
     "Files",
     "Lease",
     "Leases",
@@ -40,10 +41,14 @@ __all__ = [
     "Records",
     "SegmentSource",
     "Stored",
+    "readable",
     "update",
 ]
 
 T = TypeVar("T")
+
+# The code of a record that a newer version of the app wrote, and that this one cannot read.
+NEWER = "recordNewer"
 
 
 @dataclass(frozen=True)
@@ -79,7 +84,11 @@ class Records(Protocol[T]):
     def all(
         self, partition: str | None = None, where: Mapping[str, str] | None = None
     ) -> Iterator[Stored[T]]:
-        """Records in key order, optionally of one partition, optionally with equal columns."""
+        """Records in key order, optionally of one partition, optionally with equal columns.
+
+        ConnectorError after the last one when there was one that cannot be read (with the code
+        NEWER when a newer version of the app wrote it): whoever needs all of them must not go on.
+        """
 
 
 class Files(Protocol):
@@ -254,6 +263,18 @@ class Mailchimp(Protocol):
         self, connection_id: str, on_throttled: Callable[[], None] | None = None
     ) -> MailchimpSession:
         """A session with the connection's own grant. Disconnected when there is none."""
+
+
+def readable(records: Iterable[T]) -> Iterator[T]:
+    """The records that this version can read: for lists, and for work on each of them alone.
+
+    What a newer version wrote is left to it.
+    """
+    try:
+        yield from records
+    except ConnectorError as error:
+        if error.code != NEWER:
+            raise
 
 
 def update(

@@ -6,7 +6,9 @@
     json0, json1 ...       the value as JSON, in pieces
     by_<column>            texts that queries compare
 
-Rule: a record that this program cannot read is named by kind and key, never by content.
+Rules: a record that this program cannot read is named by kind and key, never by content. Fields that
+it does not know are left out when it writes the record again; a value of an enum that it does not know
+is a newer program's (docs/decisions/0047-versions-side-by-side.md).
 Limits: https://learn.microsoft.com/rest/api/storageservices/understanding-the-table-service-data-model
 """
 
@@ -21,6 +23,7 @@ from pydantic import TypeAdapter, ValidationError
 from pydantic_core import PydanticSerializationError
 
 from shared.errors import ConnectorError, InputError
+from shared.exports.needs import NEWER
 
 __all__ = ["COLUMN", "WRITE", "EntityForm", "join_key", "split_key"]
 
@@ -91,14 +94,26 @@ class EntityForm(Generic[T]):
         """ConnectorError when a newer program wrote the record, or it is damaged."""
         version = entity.get("version")
         if isinstance(version, int) and version > VERSION:
-            message = f"{self._kind}: {key} was written by a newer version of this app."
-            raise ConnectorError(message, code="recordNewer")
+            raise self._newer(key)
         pieces = [entity[name] for name in _piece_names(entity)]
         try:
             return self._json.validate_json("".join(pieces))
-        except (ValidationError, TypeError):
+        except (ValidationError, TypeError) as error:
+            if _says_something_new(error):
+                raise self._newer(key) from None
             message = f"{self._kind}: {key} is damaged and cannot be read."
             raise ConnectorError(message, code="recordDamaged") from None
+
+    def _newer(self, key: str) -> ConnectorError:
+        message = f"{self._kind}: {key} was written by a newer version of this app."
+        return ConnectorError(message, code=NEWER)
+
+
+def _says_something_new(error: ValidationError | TypeError) -> bool:
+    """Whether all is well with a record but for values that an enum does not have."""
+    return isinstance(error, ValidationError) and all(
+        one["type"] == "enum" for one in error.errors(include_input=False, include_url=False)
+    )
 
 
 def _piece_names(entity: Mapping[str, Any]) -> list[str]:

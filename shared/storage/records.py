@@ -21,7 +21,7 @@ from azure.core.exceptions import (
 )
 from azure.data.tables import TableClient, TableEntity, UpdateMode
 
-from shared.errors import Changed, Conflict, InputError
+from shared.errors import Changed, Conflict, ConnectorError, InputError
 from shared.exports.needs import Stored
 from shared.storage.clients import StorageClients
 from shared.storage.failures import error_code, told
@@ -128,7 +128,11 @@ class TableRecords(Generic[T]):
     def all(
         self, partition: str | None = None, where: Mapping[str, str] | None = None
     ) -> Iterator[Stored[T]]:
-        """Records in key order, optionally of one partition, optionally with equal columns."""
+        """Records in key order, optionally of one partition, optionally with equal columns.
+
+        One that cannot be read keeps nobody from the others: it is raised when they are through.
+        """
+        unreadable: ConnectorError | None = None
         asked = {f"{COLUMN}{name}": text for name, text in (where or {}).items()}
         if partition is not None:
             asked["PartitionKey"] = partition
@@ -145,9 +149,18 @@ class TableRecords(Generic[T]):
                 except ResourceNotFoundError:
                     return
             if page is None:
-                return
+                break
             for entity in entities:
-                yield self._stored(join_key(entity["PartitionKey"], entity["RowKey"]), entity)
+                try:
+                    stored = self._stored(
+                        join_key(entity["PartitionKey"], entity["RowKey"]), entity
+                    )
+                except ConnectorError as error:
+                    unreadable = unreadable or error
+                    continue
+                yield stored
+        if unreadable is not None:
+            raise unreadable
 
     @property
     def _table(self) -> TableClient:

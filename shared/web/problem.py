@@ -41,6 +41,8 @@ STATUSES: tuple[tuple[type[ConnectorError], int, str], ...] = (
     (Unavailable, 503, "unavailable"),
     (Disconnected, 409, "disconnected"),
     (Refused, 502, "refused"),
+    # A record that a newer version wrote, or a damaged one: nobody's fault who asks.
+    (ConnectorError, 500, "internal"),
 )
 
 _RETRY_AFTER_DEFAULT = 30

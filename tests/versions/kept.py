@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,6 +34,14 @@ KEY = "0123456789abcdef" * 2
 _PIECE = 15_000
 _NOT_KEPT = ("leases", "secrets")
 _HERE = "{blobs}"
+
+
+Change = Callable[[str, Any], Any]
+
+
+def as_it_is(_kind: str, value: Any) -> Any:
+    """No change."""
+    return value
 
 
 @dataclass(frozen=True)
@@ -93,8 +101,11 @@ class KeptState:
         box.save(self.folder / "mailchimp.jsonl")
         self._write("mailchimp.jsonl", "".join(_without_keys(self.folder / "mailchimp.jsonl")))
 
-    def put(self, storage: str, house: App, box: Sandbox) -> None:
-        """Fill an empty emulator and a sandbox; `house` keeps the secrets."""
+    def put(self, storage: str, house: App, box: Sandbox, change: Change = as_it_is) -> None:
+        """Fill an empty emulator and a sandbox; `house` keeps the secrets.
+
+        `change` gets a kind (a table, a queue, plan.json or parquet) and a value, and gives what is put.
+        """
         box.load(self.folder / "mailchimp.jsonl")
         key = box.world.add_key(box.account, f"{KEY}-{box.account.dc}")
         for name, secret in json.loads((self.folder / "secrets.json").read_text("utf-8")).items():
@@ -103,21 +114,28 @@ class KeptState:
             for table, records in self.tables().items():
                 client = tables.create_table_if_not_exists(table)
                 for record in records:
-                    client.create_entity(entity_of(record))
+                    value = change(table, record["value"])
+                    client.create_entity(entity_of({**record, "value": value}))
         with BlobServiceClient.from_connection_string(storage) as containers:
             here = containers.url.rstrip("/")
             for container, name in self.blobs():
                 client = containers.get_container_client(container)
                 with suppress(ResourceExistsError):
                     client.create_container()
-                client.upload_blob(name, _moved(name, self.blob(container, name), _HERE, here))
+                data = _moved(name, self.blob(container, name), _HERE, here)
+                if name.endswith("/plan.json"):
+                    data = json.dumps(change("plan.json", json.loads(data))).encode()
+                elif name.endswith(".parquet"):
+                    data = change("parquet", data)
+                client.upload_blob(name, data)
         with QueueServiceClient.from_connection_string(storage) as queues:
             for queue, messages in self.queues().items():
                 client = queues.get_queue_client(queue)
                 with suppress(ResourceExistsError):
                     client.create_queue()
                 for message in messages:
-                    client.send_message(base64.b64encode(json.dumps(message).encode()).decode())
+                    text = json.dumps(change(queue, message))
+                    client.send_message(base64.b64encode(text.encode()).decode())
 
     def _write(self, name: str, content: str | bytes) -> None:
         path = self.folder / name
@@ -165,3 +183,6 @@ def _without_keys(file: Path) -> Iterator[str]:
         if "tokens" in facts:
             facts["tokens"], facts["apps"] = [], []
         yield json.dumps(facts) + "\n"
+
+
+VERSIONS = [KeptState(folder) for folder in sorted(Path(__file__).parent.glob("[0-9]*.*.*"))]

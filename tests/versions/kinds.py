@@ -5,8 +5,6 @@ from __future__ import annotations
 from functools import cached_property
 from typing import Any
 
-from pydantic import TypeAdapter
-
 from shared.app import App
 from shared.settings import load
 
@@ -39,7 +37,19 @@ def kinds() -> dict[str, type]:
     return app.__dict__["kinds"]
 
 
-def read(kind: str, value: Any) -> Any:
-    """A record of a kind, as JSON again after the app has read it."""
-    codec = TypeAdapter(kinds()[kind])
-    return codec.dump_python(codec.validate_python(value), mode="json")
+def lost(before: Any, after: Any, where: str = "") -> list[str]:
+    """What of a JSON value is missing or different in another one; more in it is fine."""
+    if isinstance(before, dict) and isinstance(after, dict):
+        return [
+            one
+            for name, value in before.items()
+            for one in (
+                lost(value, after[name], f"{where}.{name}")
+                if name in after
+                else [f"{where}.{name}"]
+            )
+        ]
+    if isinstance(before, list) and isinstance(after, list) and len(before) == len(after):
+        pairs = enumerate(zip(before, after, strict=True))
+        return [one for at, (b, a) in pairs for one in lost(b, a, f"{where}[{at}]")]
+    return [] if before == after else [where]

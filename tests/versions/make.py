@@ -40,7 +40,7 @@ from tests.versions.kept import API_KEY, KeptState
 
 HERE = Path(__file__).parent
 MAX_PROFILES = 70
-CHUNK = 8
+CHUNK = 5
 CONNECTIONS = 2
 LEASE = 3
 ERASED = "erased.person@example.com"

@@ -55,11 +55,19 @@ class Rules:
     only_failed: bool = False
 
 
-def load_ledger(db: DuckDBPyConnection, parquet: str | None) -> None:
-    """Table `ledger` from a local Parquet file, or empty."""
-    db.execute(f"CREATE OR REPLACE TABLE ledger ({LEDGER_COLUMNS})")
+def load_ledger(db: DuckDBPyConnection, parquet: str | None, table: str = "ledger") -> None:
+    """A ledger as a table: of a local Parquet file, or empty.
+
+    The file may be another version's: columns that it does not have are NULL, others are left out.
+    """
+    db.execute(f"CREATE OR REPLACE TABLE {table} ({LEDGER_COLUMNS})")
     if parquet is not None:
-        db.execute("INSERT INTO ledger BY NAME SELECT * FROM read_parquet(?)", [parquet])
+        ours = [pair.split()[0] for pair in LEDGER_COLUMNS.split(", ")]
+        db.execute(
+            f"INSERT INTO {table} BY NAME SELECT COLUMNS(lambda c: list_contains({ours}, c)) "
+            "FROM read_parquet(?)",
+            [parquet],
+        )
 
 
 def gone_tags(db: DuckDBPyConnection, existing: Collection[int]) -> tuple[int, ...]:

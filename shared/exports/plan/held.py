@@ -61,7 +61,7 @@ def read_held(
         except NotFound:
             pass  # cleared away: everything is read anew
         else:
-            db.execute("INSERT INTO held SELECT * FROM read_parquet(?)", [str(local)])
+            db.execute("INSERT INTO held SELECT address, status FROM read_parquet(?)", [str(local)])
             since = (known.value.read_at - _OVERLAP).isoformat(timespec="seconds")
     for status in NOT_SUBSCRIBED:
         _insert(db, session.held(audience_id, status, since))

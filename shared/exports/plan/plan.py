@@ -11,13 +11,18 @@ from dataclasses import dataclass, field
 
 from pydantic import TypeAdapter, ValidationError
 
-from shared.errors import NotFound
+from shared.errors import ConnectorError, NotFound
 from shared.exports.audience import MergeField
 from shared.exports.definition import Mapping
+from shared.exports.needs import NEWER
 from shared.exports.run import CallTotals, Counts, Finding
 from shared.exports.source import Attribute
 
-__all__ = ["Plan", "PlanGone", "PlannedTag", "plan_from_json", "plan_to_json"]
+__all__ = ["PLAN_FORM", "Plan", "PlanGone", "PlannedTag", "plan_from_json", "plan_to_json"]
+
+# Counted up when an older program would send something else by a plan than what it says, or would
+# not understand its files. A new field that may be left out is no reason.
+PLAN_FORM = 1
 
 
 class PlanGone(NotFound):
@@ -48,7 +53,7 @@ class Plan:
 
     `status` is what new people get; `gone_tags` are tags of the ledger that somebody deleted;
     `tagsets[i]` are the tag names of set i; `settled` is the fingerprint of source and mapping
-    that the ledger stands for when all of this is sent.
+    that the ledger stands for when all of this is sent. `form` says which programs may carry it out.
     """
 
     run_id: str
@@ -73,6 +78,7 @@ class Plan:
     settled: str = ""
     findings: tuple[Finding, ...] = ()
     calls: CallTotals = field(default_factory=CallTotals)
+    form: int = PLAN_FORM
 
     @property
     def changes(self) -> str:
@@ -95,7 +101,13 @@ class Plan:
         return f"{self.folder}rows.parquet"
 
 
+@dataclass(frozen=True)
+class _Form:
+    form: int = PLAN_FORM
+
+
 _CODEC = TypeAdapter(Plan)
+_FORM = TypeAdapter(_Form)
 
 
 def plan_to_json(plan: Plan) -> bytes:
@@ -104,8 +116,15 @@ def plan_to_json(plan: Plan) -> bytes:
 
 
 def plan_from_json(data: bytes) -> Plan:
-    """A plan as it was kept. PlanGone when it is none."""
+    """A plan as it was kept. PlanGone when it is damaged.
+
+    ConnectorError when a newer version of the app made it in a form of its own: then nothing of it
+    is sent, and the message comes back, for a newer process to take it.
+    """
     try:
+        if _FORM.validate_json(data).form > PLAN_FORM:
+            message = "The plan of this run was made by a newer version of this app."
+            raise ConnectorError(message, code=NEWER)
         return _CODEC.validate_json(data)
     except ValidationError:
         raise PlanGone from None

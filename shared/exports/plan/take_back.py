@@ -16,7 +16,7 @@ from shared.exports.audience import CallCounts, Tag
 from shared.exports.chunk import Chunk
 from shared.exports.definition import Export
 from shared.exports.fields.contact import Converter
-from shared.exports.ledger import LEDGER_COLUMNS, LedgerPointer
+from shared.exports.ledger import LedgerPointer
 from shared.exports.needs import Files, Records
 from shared.exports.places import outcomes_table, plan_folder
 from shared.exports.plan.compare import load_ledger
@@ -122,10 +122,9 @@ def _load(
     local = scratch / "loaded.parquet"
     files.download(pointer.blob, local)
     load_ledger(db, str(local))
-    db.execute(f"CREATE OR REPLACE TABLE before ({LEDGER_COLUMNS})")
     if pointer.before:
         files.download(pointer.before, local)
-        db.execute("INSERT INTO before BY NAME SELECT * FROM read_parquet(?)", [str(local)])
+    load_ledger(db, str(local) if pointer.before else None, "before")
     files.download(outcomes_table(run.undo_of or ""), local)
     db.execute("CREATE OR REPLACE TABLE outcomes AS SELECT * FROM read_parquet(?)", [str(local)])
 

@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from shared.errors import NotFound
+from shared.errors import ConnectorError
 from shared.exports.chunk import Chunk
 from shared.exports.needs import Records, update
 from shared.exports.plan.plan import Plan
@@ -26,7 +26,7 @@ __all__ = ["Abandon"]
 
 @dataclass(frozen=True)
 class Abandon:
-    """Ends runs as failed. `plan_of` reads a run's plan; NotFound when it is gone."""
+    """Ends runs as failed. `plan_of` reads a run's plan."""
 
     runs: Records[Run]
     chunks: Records[Chunk]
@@ -36,8 +36,9 @@ class Abandon:
 
     def end(self, run_id: str, reason: Reason) -> None:
         """End a run for a reason; one that is over already stays as it is."""
-        # Without its plan, whoever joins the sharing of the account next leaves it out.
-        with suppress(NotFound):
+        # Without its plan (gone, or a newer version's), whoever joins the sharing of the account
+        # next leaves it out.
+        with suppress(ConnectorError):
             self.pace.leave(self.plan_of(run_id).account_id, run_id)
         chunks = [stored.value for stored in self.chunks.all(run_id)]
         now = self.now()

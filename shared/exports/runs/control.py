@@ -8,7 +8,7 @@ from datetime import datetime
 
 from shared.errors import Conflict, NotFound
 from shared.exports.chunk import Chunk, ChunkState
-from shared.exports.needs import Queue, Records, update
+from shared.exports.needs import Queue, Records, readable, update
 from shared.exports.places import PLAN_RUNS, SEND_LANES
 from shared.exports.run import REMOVAL_GUARD, Mode, Reason, Run, RunStatus, Trigger
 from shared.exports.runs.progress import with_progress
@@ -47,7 +47,7 @@ class Control:
             where["export"] = export_id
         if status is not None:
             where["status"] = status.value
-        for number, stored in enumerate(self.runs.all(where=where or None)):
+        for number, stored in enumerate(readable(self.runs.all(where=where or None))):
             if number >= top:
                 return
             run = stored.value

@@ -16,7 +16,7 @@ from shared.exports.baton import Turn
 from shared.exports.chunk import Chunk
 from shared.exports.definition import Export
 from shared.exports.finish.handback import Handback
-from shared.exports.needs import Files, Records, update
+from shared.exports.needs import Files, Records, readable, update
 from shared.exports.places import ALL_HELD, held_folder, run_folder
 from shared.exports.plan.held import HeldPointer
 from shared.exports.run import Reason, Run, RunStatus
@@ -55,9 +55,8 @@ class Retention:
     def clear(self) -> int:
         """Clear away all that is old; how many runs lost their files."""
         self._nonces()
-        self._held()
         count = 0
-        for stored in self.runs.all():
+        for stored in readable(self.runs.all()):
             run = stored.value
             if run.status is RunStatus.AWAITING_CONFIRMATION and self._is_old(run.moved_at):
                 run = self._expired(run)
@@ -65,6 +64,7 @@ class Retention:
                 continue
             self._clear(run)
             count += 1
+        self._held()
         return count
 
     def _is_old(self, moment: datetime | None) -> bool:

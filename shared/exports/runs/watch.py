@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from shared.exports.chunk import Chunk
-from shared.exports.needs import Queue, Records, update
+from shared.exports.needs import Queue, Records, readable, update
 from shared.exports.places import PLAN_RUNS, SEND_LANES
 from shared.exports.run import Reason, Run, RunStatus
 from shared.exports.runs.abandon import Abandon
@@ -49,7 +49,7 @@ class Watch:
             RunStatus.SENDING,
             RunStatus.FINISHING,
         ):
-            for stored in self.runs.all(where={"status": status.value}):
+            for stored in readable(self.runs.all(where={"status": status.value})):
                 run = stored.value
                 moved = self._last_move(run)
                 last = max(moved, run.set_going_at or moved)

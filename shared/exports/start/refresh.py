@@ -19,7 +19,7 @@ from typing import Protocol
 from shared.errors import Changed, ConfigError, Conflict, InputError, NotFound, Unavailable
 from shared.exports.definition import Export, Repeat
 from shared.exports.ledger import LedgerPointer
-from shared.exports.needs import Queue, Records, SegmentSource, Stored, update
+from shared.exports.needs import Queue, Records, SegmentSource, Stored, readable, update
 from shared.exports.places import BLOB_EVENTS
 from shared.exports.plan.settled import settled_mark
 from shared.exports.run import Mode, Reason, Run, RunStatus, Trigger
@@ -150,7 +150,8 @@ class Refreshes:
     # --- announcing ------------------------------------------------------------------------
 
     def _every_refresh(self) -> Iterator[Stored[Export]]:
-        return (stored for stored in self.exports.all() if _runs_with_refresh(stored.value))
+        exports = readable(self.exports.all())
+        return (stored for stored in exports if _runs_with_refresh(stored.value))
 
     def _open(self, export_id: str, announced: Announcement, identity: str) -> RefreshWatch:
         now = self.now()

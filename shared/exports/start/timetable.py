@@ -15,7 +15,7 @@ from datetime import UTC, datetime, timedelta
 
 from shared.errors import Changed, Conflict, ConnectorError
 from shared.exports.definition import Export, Repeat, Schedule
-from shared.exports.needs import Records, Stored
+from shared.exports.needs import Records, Stored, readable
 from shared.exports.run import Mode, Run, RunStatus, Trigger
 from shared.exports.signals.events import tell
 from shared.exports.start.schedule import due
@@ -89,7 +89,7 @@ class Timetable:
         before = self.ticks.read(_TICK)
         refresh = self.refresh_schedule()
         count = 0
-        for stored in self.exports.all():
+        for stored in readable(self.exports.all()):
             export = stored.value
             schedule = effective(export, refresh)
             try:

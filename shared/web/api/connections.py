@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 from shared.connections.connection import Connection, GrantKind
 from shared.errors import Disconnected, Refused
-from shared.exports.needs import MailchimpSession, Stored
+from shared.exports.needs import MailchimpSession, Stored, readable
 from shared.web.api.answers import listed, shown
 from shared.web.call import Call
 from shared.web.http import Response
@@ -39,7 +39,9 @@ def may_use(call: Call, connection: Connection) -> bool:
 def usable(call: Call) -> set[str]:
     """The ids of the connections that the caller may use."""
     return {
-        stored.value.id for stored in call.desk.connections.all() if may_use(call, stored.value)
+        stored.value.id
+        for stored in readable(call.desk.connections.all())
+        if may_use(call, stored.value)
     }
 
 

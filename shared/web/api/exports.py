@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from shared.errors import Fault
 from shared.exports.definition import Export
 from shared.exports.definitions import meetings
-from shared.exports.needs import Stored
+from shared.exports.needs import Stored, readable
 from shared.web.api.answers import listed, shown
 from shared.web.api.connections import usable
 from shared.web.call import Call
@@ -50,7 +50,7 @@ def _audited(call: Call, export: Export) -> dict[str, object]:
 def list_all(call: Call) -> Response:
     """Every export, by name."""
     exports = sorted(
-        (stored.value for stored in call.desk.exports.all()),
+        (stored.value for stored in readable(call.desk.exports.all())),
         key=lambda export: (export.display_name.casefold(), export.id),
     )
     return listed([_view(call, export, exports) for export in exports], call)

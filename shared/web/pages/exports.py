@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from shared.exports.definition import Export
 from shared.exports.definitions import meetings
+from shared.exports.needs import readable
 from shared.exports.run import Run
 from shared.exports.start.schedule import next_run
 from shared.web.api import exports as interface
@@ -55,7 +56,7 @@ def list_all(call: Call) -> Response:
     """My export destinations, with search and sort."""
     query = call.request.query
     connections = {s.value.id: s.value.display_name for s in call.desk.connections_kept.all()}
-    rows = [_row(call, stored.value, connections) for stored in call.desk.exports.all()]
+    rows = [_row(call, stored.value, connections) for stored in readable(call.desk.exports.all())]
     has_any = bool(rows)
     wanted = query.get("q", "").strip()
     if wanted:

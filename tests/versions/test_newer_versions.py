@@ -1,0 +1,236 @@
+"""A newer version works on the same storage: what it writes is read, or left to it, and never misread."""
+
+import json
+import uuid
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+from pydantic import TypeAdapter
+
+from devhost.portal import PortalError
+from devhost.processes import Azurite
+from shared.errors import ConnectorError, InputError
+from shared.exports.ledger import LEDGER_COLUMNS
+from shared.exports.needs import readable
+from shared.exports.plan.compare import load_ledger
+from shared.exports.plan.plan import PLAN_FORM, plan_from_json, plan_to_json
+from shared.exports.signals.messages import lane_of, look_of, run_of
+from shared.storage.record_entity import EntityForm
+from shared.storage.records import TableRecords
+from tests.e2e.state import house_of
+from tests.versions.going_on import everything_else_goes_on, half_sent_run_ends_right, opened, tick
+from tests.versions.kept import VERSIONS, entity_of
+from tests.versions.kinds import kinds, lost
+
+NEWEST = VERSIONS[-1]
+NEW = "aFieldOfTomorrow"
+
+
+def of_tomorrow(value: Any) -> Any:
+    """A JSON value in which every object has one more field."""
+    if isinstance(value, dict):
+        return {**{name: of_tomorrow(inner) for name, inner in value.items()}, NEW: "of tomorrow"}
+    if isinstance(value, list):
+        return [of_tomorrow(inner) for inner in value]
+    return value
+
+
+def wider(parquet: bytes, folder: Path) -> bytes:
+    """A Parquet file with one more column."""
+    before, after = folder / "before.parquet", folder / "after.parquet"
+    before.write_bytes(parquet)
+    with duckdb.connect() as db:
+        query = f"COPY (SELECT *, 1 AS {NEW} FROM '{before}') TO '{after}' (FORMAT parquet)"
+        db.execute(query)
+    return after.read_bytes()
+
+
+def form_of(table: str) -> EntityForm[Any]:
+    return EntityForm(table, kinds()[table], lambda _: {})
+
+
+@pytest.mark.parametrize("table", NEWEST.tables())
+def test_fields_of_a_newer_version_do_not_disturb_a_record(table: str) -> None:
+    for record in NEWEST.tables()[table]:
+        newer = entity_of({**record, "value": of_tomorrow(record["value"])})
+        value = form_of(table).value("key", {**newer, "by_tomorrow": "a column of tomorrow"})
+        read = TypeAdapter(kinds()[table]).dump_python(value, mode="json")
+        assert lost(record["value"], read) == []
+
+
+def test_a_field_of_a_newer_version_is_left_out_when_the_record_is_written_again() -> None:
+    record = NEWEST.tables()["runs"][0]
+    newer = entity_of({**record, "value": {**record["value"], NEW: 1}})
+    form = form_of("runs")
+
+    again = form.entity("key", form.value("key", newer), "a write")
+
+    assert NEW not in json.dumps(dict(again))
+    assert lost(record["value"], json.loads(again["json0"])) == []
+
+
+def test_a_plan_with_fields_of_a_newer_version_is_carried_out() -> None:
+    for container, name in NEWEST.blobs():
+        if name.endswith("/plan.json"):
+            kept = json.loads(NEWEST.blob(container, name))
+            plan = plan_from_json(json.dumps(of_tomorrow(kept)).encode())
+            assert lost(kept, json.loads(plan_to_json(plan))) == []
+
+
+def test_a_plan_of_a_newer_form_is_left_to_the_newer_version() -> None:
+    name = next(name for _, name in NEWEST.blobs() if name.endswith("/plan.json"))
+    plan = json.loads(NEWEST.blob("state", name))
+
+    with pytest.raises(ConnectorError) as newer:
+        plan_from_json(json.dumps({**plan, "form": PLAN_FORM + 1, "tagsets": "other"}).encode())
+    with pytest.raises(ConnectorError) as damaged:
+        plan_from_json(json.dumps({**plan, "tagsets": "secret"}).encode())
+
+    assert newer.value.code == "recordNewer"
+    assert damaged.value.code == "recordDamaged"
+    assert "secret" not in str(damaged.value)
+
+
+def test_messages_with_fields_of_a_newer_version_are_read() -> None:
+    def body(message: dict[str, Any], **more: Any) -> bytes:
+        return json.dumps({**message, NEW: {"more": 1}, **more}).encode()
+
+    lane, *_ = NEWEST.queues()["send-lanes"]
+    look = next(one for one in NEWEST.queues()["blob-events"] if "refresh" in one)
+    assert lane_of(body(lane)) == (lane["run"], lane["lane"])
+    assert look_of(body(look)) == (look["refresh"], look["turn"])
+
+    # One in a form of tomorrow comes back until a newer process takes it.
+    for read, message in ((run_of, lane), (lane_of, lane), (look_of, look)):
+        with pytest.raises(InputError) as refused:
+            read(body(message, v=2))
+        assert refused.value.code == "messageInvalid"
+
+
+def enums_of(value: Any, codec: TypeAdapter[Any]) -> list[list[Any]]:
+    """Where a record holds a value of one of our enums."""
+
+    def walk(inner: Any, path: list[Any]) -> list[list[Any]]:
+        if isinstance(inner, dict):
+            return [p for name, one in inner.items() for p in walk(one, [*path, name])]
+        if isinstance(inner, list | tuple):
+            return [p for at, one in enumerate(inner) for p in walk(one, [*path, at])]
+        return [path] if isinstance(inner, StrEnum) else []
+
+    return walk(codec.dump_python(codec.validate_python(value)), [])
+
+
+def with_value(value: Any, path: list[Any], new: str) -> Any:
+    changed = json.loads(json.dumps(value))
+    inner = changed
+    for step in path[:-1]:
+        inner = inner[step]
+    inner[path[-1]] = new
+    return changed
+
+
+def test_a_value_that_this_version_has_no_name_for_is_left_to_the_newer_version() -> None:
+    tried = set()
+    for table, records in NEWEST.tables().items():
+        codec = TypeAdapter(kinds()[table])
+        for record in records:
+            for path in enums_of(record["value"], codec):
+                newer = with_value(record["value"], path, "ofTomorrow")
+                with pytest.raises(ConnectorError) as caught:
+                    form_of(table).value("key", entity_of({**record, "value": newer}))
+                assert caught.value.code == "recordNewer", (table, path)
+                tried.add((table, path[-1]))
+    assert {("runs", "status"), ("chunks", "kind"), ("exports", "leavers")} <= tried
+
+
+def test_one_record_of_a_newer_version_keeps_nobody_from_the_others(storage: str) -> None:
+    clients = house_of(storage).clients
+    table = f"runs{uuid.uuid4().hex[:8]}"
+    runs = TableRecords(clients, table, kinds()["runs"])
+    records = NEWEST.tables()["runs"]
+    for record in records:
+        runs.create(record["RowKey"], form_of("runs").value("key", entity_of(record)))
+    newer = records[3]
+    entity = entity_of({**newer, "value": {**newer["value"], "status": "ofTomorrow"}})
+    clients.table(table).update_entity(entity, mode="replace")
+
+    others = [record["RowKey"] for record in records if record is not newer]
+    assert [stored.key for stored in readable(runs.all())] == others
+    # Whoever needs them all is told that there is one more.
+    with pytest.raises(ConnectorError) as caught:
+        list(runs.all())
+    assert caught.value.code == "recordNewer"
+    with pytest.raises(ConnectorError):
+        runs.read(newer["RowKey"])
+    assert newer["value"]["requested_by"] not in str(caught.value)
+
+
+def test_a_damaged_record_is_not_passed_over() -> None:
+    def records() -> Any:
+        yield 1
+        message = "runs: one is damaged and cannot be read."
+        raise ConnectorError(message, code="recordDamaged")
+
+    with pytest.raises(ConnectorError):
+        list(readable(records()))
+
+
+@pytest.mark.parametrize("columns", ["*, 1 AS of_tomorrow", "* EXCLUDE (tries)"])
+def test_a_ledger_of_another_version_is_read_by_the_names_of_its_columns(
+    columns: str, tmp_path: Path
+) -> None:
+    name = next(name for _, name in NEWEST.blobs() if name.startswith("ledgers/"))
+    kept, other = NEWEST.folder / "blobs/state" / name, tmp_path / "other.parquet"
+    with duckdb.connect() as db:
+        db.execute(f"COPY (SELECT {columns} FROM '{kept}') TO '{other}' (FORMAT parquet)")
+        load_ledger(db, str(kept), "before")
+        load_ledger(db, str(other))
+
+        without = "* EXCLUDE (tries)" if "EXCLUDE" in columns else "*"
+        difference = f"SELECT {without} FROM before EXCEPT SELECT {without} FROM ledger"
+        assert db.execute(difference).fetchall() == []
+        assert db.execute("SELECT count(*) > 0 FROM ledger").fetchone() == (True,)
+        described = db.execute("DESCRIBE ledger").fetchall()
+        assert len(described) == len(LEDGER_COLUMNS.split(", "))
+
+
+def test_a_state_full_of_fields_of_tomorrow_goes_on_and_comes_to_its_right_end(
+    emulator: Azurite, tmp_path: Path
+) -> None:
+    def change(kind: str, value: Any) -> Any:
+        return wider(value, tmp_path) if kind == "parquet" else of_tomorrow(value)
+
+    with opened(NEWEST, emulator.connection_string, tmp_path, change) as house:
+        half_sent_run_ends_right(house, NEWEST)
+        everything_else_goes_on(house, NEWEST)
+
+
+def test_after_a_rollback_what_only_the_newer_version_can_read_waits_and_the_rest_goes_on(
+    emulator: Azurite, tmp_path: Path
+) -> None:
+    unknown = NEWEST.story["runs"]["successful"]
+
+    def change(kind: str, value: Any) -> Any:
+        if kind == "runs" and value["id"] == unknown:
+            return {**value, "status": "ofTomorrow"}
+        if kind == "exports" and value["id"] == NEWEST.story["refreshing"]:
+            return {**value, "leavers": "ofTomorrow"}
+        return value
+
+    with opened(NEWEST, emulator.connection_string, tmp_path, change) as house:
+        half_sent_run_ends_right(house, NEWEST)
+        listed = {run["id"] for run in house.portal.get("/api/runs?top=100")["value"]}
+        assert listed >= set(NEWEST.story["runs"].values()) - {unknown}
+        assert unknown not in listed
+        with pytest.raises(PortalError) as refused:
+            house.portal.get(f"/api/runs/{unknown}")
+        assert "newer version" in str(refused.value)
+        exports = {one["id"] for one in house.portal.get("/api/exports")["value"]}
+        assert NEWEST.story["export"] in exports
+        assert NEWEST.story["refreshing"] not in exports
+        assert house.portal.call("GET", "/").status_code == 200
+        # Clearing away must know every export, so it waits, and the timer says so.
+        assert tick(house) == "Failed"
