@@ -9,6 +9,7 @@ import pytest
 import requests
 
 from devhost.processes import ROOT, App, running, start_app
+from devhost.queues import put
 
 SAMPLE = ROOT / "tests/devhost/sample"
 
@@ -44,6 +45,17 @@ def until_attempts(notes: Path, count: int) -> list[dict]:
     raise AssertionError("the message was not worked on in time")
 
 
+def until_it_is_deaf(app: App) -> None:
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline:
+        try:
+            requests.get(app.url, timeout=0.5)
+        except requests.exceptions.RequestException:
+            return
+        time.sleep(0.05)
+    raise AssertionError("the host still answers")
+
+
 def test_a_killed_hosts_message_comes_again_when_its_lease_ends(settings, tmp_path):
     with running(start(settings)) as app:
         requests.post(app.url + "api/order", data="slow 1.5", timeout=10)
@@ -64,6 +76,20 @@ def test_a_running_function_is_given_a_moment_at_the_end(settings, tmp_path):
     with running(start(settings)) as again:
         assert requests.get(again.url, timeout=10).text == "home"
     assert len(until_attempts(tmp_path, 1)) == 1
+
+
+def test_a_host_that_is_told_to_end_takes_no_further_message(settings, tmp_path, storage):
+    with running(start(settings, "--grace", "15")) as app:
+        requests.post(app.url + "api/order", data="slow 4", timeout=10)
+        until_attempts(tmp_path, 1)
+        app.popen.terminate()
+        until_it_is_deaf(app)
+        put(storage, settings["ORDERS"], ["late"], encode=True)
+        assert app.stop() == 0
+    assert (tmp_path / "slow").exists()
+    assert [one["text"] for one in until_attempts(tmp_path, 1)] == ["slow 4"]
+    with running(start(settings)):
+        assert until_attempts(tmp_path, 2)[1]["text"] == "late"
 
 
 def test_a_function_that_does_not_end_does_not_hold_the_host(settings, tmp_path):

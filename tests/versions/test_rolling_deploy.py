@@ -1,0 +1,148 @@
+"""Two versions at work on one storage, and one of them told to end in the middle of a run."""
+
+import json
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from azure.data.tables import TableClient
+
+from devhost.processes import App, Azurite, running, start_app
+from sandbox.mailchimp.box import Sandbox
+from tests.e2e.house import (
+    House,
+    Place,
+    audience_as_is,
+    audience_to_be,
+    impatient_app,
+    settings_for,
+)
+from tests.versions.make import CHUNK, PROGRAM, until
+
+LEASE = 15
+NEW = "aFieldOfTomorrow"
+PEOPLE = 450
+
+# The app as it will be: whatever it writes has a field and a column that the app at hand does not know.
+OF_TOMORROW = f"""
+from shared.exports.plan import step
+from shared.exports.signals.stamped import StampedQueue
+from shared.storage.record_entity import EntityForm
+
+made, sent, planned = EntityForm.entity, StampedQueue.send, step.plan_to_json
+
+def entity(self, key, value, write):
+    record = made(self, key, value, write)
+    record["json0"] = '{{"{NEW}": {{"more": [1]}}, ' + record["json0"][1:]
+    return record | {{"by_tomorrow": "a column"}}
+
+EntityForm.entity = entity
+StampedQueue.send = lambda self, queue, message, delay=0: sent(
+    self, queue, {{**message, "{NEW}": 1}}, delay
+)
+step.plan_to_json = lambda plan: b'{{"{NEW}": 1, ' + planned(plan)[1:]
+"""
+
+
+def app_folder(folder: Path, *programs: str) -> Path:
+    """A folder with the app, quick to notice, in small chunks, and changed by programs.
+
+    It takes half of the lanes at once, so that two of them share a run.
+    """
+    path = impatient_app(folder, lease_seconds=LEASE) / "function_app.py"
+    host = json.loads((folder / "host.json").read_text("utf-8"))
+    host["extensions"]["queues"] |= {"batchSize": 5, "newBatchThreshold": 0}
+    (folder / "host.json").write_text(json.dumps(host), "utf-8")
+    path.write_text("".join((PROGRAM, *programs, path.read_text("utf-8"))), "utf-8")
+    return folder
+
+
+class Deployment:
+    """Storage and a Mailchimp, and versions of the app that come and go."""
+
+    def __init__(self, storage: str, box: Sandbox, folder: Path) -> None:
+        self.storage = storage
+        self.box = box
+        self._folder = folder
+        self._count = 0
+
+    def start(self, *programs: str, grace: float = 5.0) -> App:
+        """A version of the app at work."""
+        self._count += 1
+        folder = self._folder / f"version{self._count}"
+        return start_app(
+            settings_for(self.storage, self.box),
+            app_dir=app_folder(folder / "app", *programs),
+            log=folder / "app.log",
+            options=["--queue-lease", "3", "--grace", str(grace)],
+        )
+
+    def written_by_tomorrow(self, table: str, key: str) -> list[bool]:
+        """Of the records of a partition: whether the newer version wrote them last."""
+        with TableClient.from_connection_string(self.storage, table) as client:
+            found = client.query_entities(f"PartitionKey eq '{key}'")
+            return [NEW in entity["json0"] for entity in found]
+
+
+@pytest.fixture
+def deployment(emulator: Azurite, tmp_path: Path) -> Iterator[Deployment]:
+    with Sandbox() as box:
+        yield Deployment(emulator.connection_string, box, tmp_path)
+        assert box.calls.statuses_contradicted == 0
+        assert not box.calls.statuses_changed
+        assert box.calls.peak_in_flight <= 10
+
+
+@pytest.mark.parametrize(
+    ("leaving", "coming", "grace", "patience", "code"),
+    [
+        ("", OF_TOMORROW, 60.0, 90.0, 0),
+        ("", OF_TOMORROW, 0.5, 30.0, 0),
+        (OF_TOMORROW, "", 60.0, 0.5, -signal.SIGKILL),
+    ],
+    ids=[
+        "an update, and the old one ends what it does",
+        "an update, and the old one leaves its work behind",
+        "a rollback, and the new one is killed",
+    ],
+)
+def test_a_version_that_goes_while_the_next_one_is_at_work_costs_nobody_anything(
+    deployment: Deployment,
+    tmp_path: Path,
+    leaving: str,
+    coming: str,
+    grace: float,
+    patience: float,
+    code: int,
+) -> None:
+    box = deployment.box
+    with (
+        running(deployment.start(leaving, grace=grace)) as old,
+        running(deployment.start(coming)) as new,
+    ):
+        place = Place(House(deployment.storage, new, box), tmp_path)
+        sample = place.sample(PEOPLE, 0.6, 0.6)
+        expected = audience_to_be(sample)
+        place.refresh(sample)
+        place.define(sample)
+        box.set(call_ms=400)
+        run = place.start()
+
+        def done() -> int:
+            return int(place.portal.get(f"/api/runs/{run['id']}")["progress"]["chunksDone"])
+
+        until(lambda: done() >= 12)
+        assert done() < len(expected) // CHUNK - 20
+        assert old.stop(patience) == code
+        run = place.wait(run)
+        box.set(call_ms=0)
+
+        assert audience_as_is(place.audience) == expected
+        assert run["status"] == "successful"
+        counts = run["counts"]
+        assert counts["created"] == counts["distinct"] == len(expected)
+        assert counts["notSent"] == counts["rejected"] == 0
+        # Both had a part in it, and each read what the other wrote.
+        assert set(deployment.written_by_tomorrow("chunks", run["id"])) == {True, False}
+        assert place.run()["calls"]["write"] == 0
