@@ -40,6 +40,7 @@ from shared.exports.plan.people import RowCounts, gather
 from shared.exports.plan.plan import Plan, PlannedTag
 from shared.exports.plan.preparation import Preparation
 from shared.exports.plan.prepare import Prepared, status_for_new
+from shared.exports.plan.retried import load_failed, not_retried
 from shared.exports.plan.settled import mapping_mark, settled_mark
 from shared.exports.plan.take_back import take_back
 from shared.exports.plan.written import WrittenPlans
@@ -161,6 +162,8 @@ class PlanMaker:
             found = self.preparation.make_ready(order, found, calls)
         gone = gone_tags(db, found.tags.existing)
         forget_tags(db, gone)
+        files = self.written.files
+        retry = run.retry_of is not None and load_failed(db, files, run.retry_of, scratch)
         compare(
             db,
             Rules(
@@ -169,13 +172,16 @@ class PlanMaker:
                 everything=order.everything,
                 again=order.everything or run.retry_of is not None,
                 remove=export.leavers is Leavers.REMOVE_TAG,
+                only_failed=retry,
             ),
         )
         self.preparation.find_present(order, db, calls)
+        if retry:
+            findings += not_retried(db)
         held_back = REMOVAL_GUARD not in run.confirmed and stopped_by_guard(
             db, export.max_removal_share
         )
-        files, chunks = cut(db, scratch, held_back)
+        cut_files, chunks = cut(db, scratch, held_back)
         if order.only_looks:
             findings.append(_expected(len(chunks), self.connections))
         per_segment = members_by_segment(db)
@@ -204,11 +210,12 @@ class PlanMaker:
             chunks=len(chunks),
             ledger=ledger.blob if ledger else None,
             gone_tags=gone,
-            settled=settled,
+            # What a retry leaves out is still to be sent by the next refresh.
+            settled="" if retry else settled,
             findings=tuple(findings),
             calls=CallTotals(calls.write, calls.read, calls.throttled, calls.retried),
         )
-        return self.written.write(plan, files, chunks)
+        return self.written.write(plan, cut_files, chunks)
 
     def _read(
         self,
