@@ -36,7 +36,8 @@ class LedgerPointer:
 
     `settled` is the fingerprint of the source and the mapping when nothing is left to be sent
     of them, else empty. `sent_by` is the newest run that sent something, and `before` the version
-    from before it (empty when there was none): what an undo goes back to.
+    from before it (empty when there was none): what an undo goes back to. `audience` is the account
+    and the audience that it speaks of.
     """
 
     blob: str
@@ -45,3 +46,8 @@ class LedgerPointer:
     settled: str = ""
     sent_by: str = ""
     before: str = ""
+    audience: str = ""
+
+    def speaks_of(self, account_id: str, audience_id: str) -> bool:
+        """Whether this is the ledger of an audience; who was sent to another is not known here."""
+        return self.audience in ("", f"{account_id}/{audience_id}")

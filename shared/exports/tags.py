@@ -19,7 +19,15 @@ from shared.exports.definition import Export, SegmentChoice
 from shared.exports.needs import MailchimpSession, Records
 from shared.exports.run import Finding, Severity
 
-__all__ = ["TAG_EXISTS", "FoundTags", "TagOwner", "folded", "prepare_tags", "same_name"]
+__all__ = [
+    "TAG_EXISTS",
+    "FoundTags",
+    "TagOwner",
+    "folded",
+    "owned_by_others",
+    "prepare_tags",
+    "same_name",
+]
 
 TAG_EXISTS = "tagExists"
 
@@ -86,7 +94,8 @@ def prepare_tags(
         tuple(work.findings),
         tuple(work.foreign),
         work.changes,
-        frozenset(tag.id for tag in in_mailchimp) - work.owned_by_others(),
+        frozenset(tag.id for tag in in_mailchimp)
+        - owned_by_others(owners, export.id, account_id, export.audience_id),
     )
 
 
@@ -156,14 +165,6 @@ class _Work:
             )
         return by_name
 
-    def owned_by_others(self) -> frozenset[int]:
-        """Tags of the audience that belong to other exports."""
-        return frozenset(
-            stored.value.tag_id
-            for stored in self.owners.all(self._partition)
-            if stored.value.export_id != self.export.id
-        )
-
     def own(self, choice: SegmentChoice, tag: Tag) -> Tag:
         """Make the tag when it is not there, and record that it is ours."""
         key = self._key(choice.tag_name)
@@ -215,13 +216,24 @@ class _Work:
     def _say(self, code: str, message: str, name: str) -> None:
         self.findings.append(Finding(Severity.WARNING, code, message, {"tag": name}))
 
-    @property
-    def _partition(self) -> str:
-        return f"{self.account_id}-{self.export.audience_id}"
-
     def _key(self, name: str) -> str:
         digest = hashlib.sha256(folded(name).encode()).hexdigest()[:32]
-        return f"{self._partition}/{digest}"
+        return f"{_partition(self.account_id, self.export.audience_id)}/{digest}"
+
+
+def owned_by_others(
+    owners: Records[TagOwner], export_id: str, account_id: str, audience_id: str
+) -> frozenset[int]:
+    """Tags of an audience that belong to other exports."""
+    return frozenset(
+        stored.value.tag_id
+        for stored in owners.all(_partition(account_id, audience_id))
+        if stored.value.export_id != export_id
+    )
+
+
+def _partition(account_id: str, audience_id: str) -> str:
+    return f"{account_id}-{audience_id}"
 
 
 def _taken(choice: SegmentChoice) -> ConfigError:

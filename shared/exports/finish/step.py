@@ -224,11 +224,13 @@ class Finisher:
         while True:
             stored = self.ledgers.read(plan.export_id)
             sent_by, before = run.id, plan.ledger or ""
-            if not sent:
+            # An undo that was stopped leaves the run undoable: asked again, it takes back the rest.
+            if not sent or (run.undo_of is not None and not settled):
                 sent_by = stored.value.sent_by if stored else ""
                 before = stored.value.before if stored else ""
             mark = plan.settled if settled else ""
-            pointer = LedgerPointer(blob, run.id, people, mark, sent_by, before)
+            audience = f"{plan.account_id}/{plan.audience_id}"
+            pointer = LedgerPointer(blob, run.id, people, mark, sent_by, before, audience)
             try:
                 if stored is None:
                     self.ledgers.create(plan.export_id, pointer)

@@ -41,7 +41,7 @@ from shared.exports.plan.plan import Plan, PlannedTag
 from shared.exports.plan.preparation import Preparation
 from shared.exports.plan.prepare import Prepared, status_for_new
 from shared.exports.plan.retried import load_failed, not_retried
-from shared.exports.plan.settled import mapping_mark, settled_mark
+from shared.exports.plan.settled import fields_mark, settled_mark
 from shared.exports.plan.take_back import take_back
 from shared.exports.plan.written import WrittenPlans
 from shared.exports.run import (
@@ -135,6 +135,7 @@ class PlanMaker:
                     files=files,
                     guests=ready.guests,
                     held=ready.held,
+                    owners=ready.owners,
                     now=ready.now,
                     token=ready.token,
                 )
@@ -154,6 +155,9 @@ class PlanMaker:
         calls = CallCounts()
         rows, found = self._read(order, snapshot, fields, db, scratch, calls)
         findings = [*found.findings, *within_limit(rows, self.max_profiles)]
+        if ledger is not None and not ledger.speaks_of(order.account_id, export.audience_id):
+            findings.append(_audience_moved())
+            ledger = None
         ledger = self._ledger(db, ledger, scratch, findings)
         leave_out(db, self.erased.everybody())
         if found.tags.foreign:
@@ -168,7 +172,7 @@ class PlanMaker:
             db,
             Rules(
                 tag_ids=[tag.id for tag in found.tags.tags],
-                config=mapping_mark(export),
+                config=fields_mark(export.mapping, found.merge_fields),
                 everything=order.everything,
                 again=order.everything or run.retry_of is not None,
                 remove=export.leavers is Leavers.REMOVE_TAG,
@@ -283,6 +287,16 @@ def _ask_about_tags(order: Order, found: Prepared, rows: RowCounts) -> list[Find
         counts = Counts(source_rows=rows.source_rows, distinct=rows.people)
         raise Ended(RunStatus.AWAITING_CONFIRMATION, reason, counts)
     return [Finding(Severity.WARNING, reason.code, reason.message, reason.values)]
+
+
+def _audience_moved() -> Finding:
+    """What a run says that is the first to another audience."""
+    return Finding(
+        Severity.INFO,
+        "audienceMoved",
+        "The export has another audience than at its last run, so everybody was compared anew. "
+        "People and tags in the earlier audience stay there as they are.",
+    )
 
 
 def _expected(calls: int, connections: int) -> Finding:

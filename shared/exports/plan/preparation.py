@@ -50,7 +50,7 @@ class Preparation:
                 export,
                 order.account_id,
                 order.takes_over,
-                self._still_uses,
+                self._still_uses(export.audience_id),
             )
             read_held(
                 db,
@@ -83,7 +83,7 @@ class Preparation:
                 order.account_id,
                 make=True,
                 take_over=order.takes_over,
-                still_uses=self._still_uses,
+                still_uses=self._still_uses(export.audience_id),
             )
             calls.add(session.calls)
         return replace(found, merge_fields=merge_fields, tags=tags)
@@ -95,8 +95,15 @@ class Preparation:
                 find_present(db, session, order.export.audience_id)
                 calls.add(session.calls)
 
-    def _still_uses(self, export_id: str, tag_name: str) -> bool:
-        stored = self.exports.read(export_id)
-        return stored is not None and any(
-            same_name(choice.tag_name, tag_name) for choice in stored.value.segments
-        )
+    def _still_uses(self, audience_id: str) -> Callable[[str, str], bool]:
+        """Tells whether another export still sends a tag to this audience."""
+
+        def still_uses(export_id: str, tag_name: str) -> bool:
+            stored = self.exports.read(export_id)
+            return (
+                stored is not None
+                and stored.value.audience_id == audience_id
+                and any(same_name(choice.tag_name, tag_name) for choice in stored.value.segments)
+            )
+
+        return still_uses

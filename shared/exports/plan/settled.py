@@ -8,29 +8,35 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 
+from shared.exports.audience import MergeField
 from shared.exports.definition import Export, Mapping
-from shared.exports.fields.merge_fields import chosen_fields
+from shared.exports.fields.merge_fields import chosen_fields, find_field
 from shared.exports.source import Snapshot
 
-__all__ = ["fields_mark", "mapping_mark", "settled_mark"]
+__all__ = ["fields_mark", "settled_mark"]
 
 
-def mapping_mark(export: Export) -> str:
-    """A fingerprint of the mapping: where it changes, every row is sent again."""
-    return fields_mark(export.mapping)
+def fields_mark(mapping: Mapping, merge_fields: Sequence[MergeField] = ()) -> str:
+    """A fingerprint of the mapping: where it changes, every row is sent again.
 
-
-def fields_mark(mapping: Mapping) -> str:
-    """The same of a mapping alone."""
-    fields = [(c.attribute, c.tag.upper()) for c in chosen_fields(mapping)]
+    With the merge fields of the audience: a field that was deleted and made again is another one,
+    and empty, so everybody's value is sent again.
+    """
+    chosen = chosen_fields(mapping)
+    found = (find_field(merge_fields, choice.tag, choice.name) for choice in chosen)
+    fields = [
+        (choice.attribute, choice.tag.upper(), field.id if field else None)
+        for choice, field in zip(chosen, found, strict=True)
+    ]
     return hashlib.sha256(json.dumps(fields).encode()).hexdigest()
 
 
 def settled_mark(export: Export, snapshot: Snapshot) -> str:
     """A fingerprint of all that decides what a run sends."""
     parts = [
-        mapping_mark(export),
+        fields_mark(export.mapping),
         export.mapping.email,
         export.audience_id,
         export.connection_id,

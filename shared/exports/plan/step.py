@@ -152,8 +152,7 @@ class Planner:
                 moved_at=now,
             )
             if current.cancel_requested:
-                canceled = Reason("canceled", "The run was canceled before anything was sent.")
-                return replace(told, status=RunStatus.CANCELED, reason=canceled, finished_at=now)
+                return _canceled(told, now)
             if preview:
                 warned = any(f.severity is not Severity.INFO for f in plan.findings)
                 status = (
@@ -181,6 +180,8 @@ class Planner:
             if run.status not in (RunStatus.QUEUED, RunStatus.PLANNING):
                 return None
             now = self.now()
+            if run.cancel_requested:
+                return _canceled(run, now)
             return replace(
                 run, status=RunStatus.PLANNING, started_at=run.started_at or now, moved_at=now
             )
@@ -194,6 +195,8 @@ class Planner:
         def close(run: Run) -> Run | None:
             if run.status not in (RunStatus.QUEUED, RunStatus.PLANNING):
                 return None
+            if run.cancel_requested:
+                return _canceled(run, now)
             waits = end.status is RunStatus.AWAITING_CONFIRMATION
             return replace(
                 run,
@@ -215,3 +218,8 @@ class Planner:
     def _is_active(self, run_id: str) -> bool:
         stored = self.runs.read(run_id)
         return stored is not None and stored.value.is_active
+
+
+def _canceled(run: Run, now: datetime) -> Run:
+    reason = Reason("canceled", "The run was canceled before anything was sent.")
+    return replace(run, status=RunStatus.CANCELED, reason=reason, finished_at=now, moved_at=now)

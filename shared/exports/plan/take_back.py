@@ -29,6 +29,7 @@ from shared.exports.plan.undo import Rewind, not_taken_back, rewind, rewind_coun
 from shared.exports.run import CallTotals, Finding, Run, Severity
 from shared.exports.send.guest import Guests
 from shared.exports.start.start import moment_of
+from shared.exports.tags import TagOwner, owned_by_others
 
 __all__ = ["take_back"]
 
@@ -45,6 +46,7 @@ def take_back(
     files: Files,
     guests: Guests,
     held: Records[HeldPointer],
+    owners: Records[TagOwner],
     now: Callable[[], datetime],
     token: Callable[[], str],
 ) -> tuple[Plan, CutFiles, list[Chunk]]:
@@ -59,7 +61,8 @@ def take_back(
     convert = Converter(undone.mapping, undone.attributes, undone.merge_fields)
     with guests.session(export.connection_id, account_id) as session:
         session.audience(undone.audience_id)  # says so when it is gone
-        there = {tag.id: tag for tag in session.tags(undone.audience_id)}
+        others = owned_by_others(owners, export.id, account_id, undone.audience_id)
+        there = {t.id: t for t in session.tags(undone.audience_id) if t.id not in others}
         read_held(
             db,
             session,
@@ -76,7 +79,8 @@ def take_back(
         calls: CallCounts = session.calls
     tags = _tags(db, undone, there)
     ours = [tag.tag_id for tag in tags]
-    rewind(db, Rewind(fields_mark(undone.mapping), list(there), ours, run.archive_created))
+    config = fields_mark(undone.mapping, undone.merge_fields)
+    rewind(db, Rewind(config, list(there), ours, run.archive_created))
     cut_files, chunks = cut(db, scratch, hold_removals=False, restore=True)
     findings = not_taken_back(db, run.archive_created)
     if not chunks:
