@@ -176,6 +176,8 @@ class Heart(Doors):
             chunks=self.chunks,
             queue=self.queue,
             starter=self.starter,
+            pace=self.pace,
+            plan_of=self.plan_of,
             connections=self.settings.mailchimp.connections,
             now=self.chance.now,
         )

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from sandbox.samples import Sample, Segment
-from shared.exports.run import RunStatus
+from shared.exports.run import Mode, Run, RunStatus, Trigger
 from tests.faults.mill import Mill
 
 
@@ -47,3 +47,26 @@ def test_it_asks_for_room_and_comes_again_without_failing(
     assert len(refused) > 5  # more often than the queue brings a failing message
     assert len(asked) >= len(refused)
     assert len(mill.audience.members()) == run.counts.created > 0
+
+
+def test_a_run_that_goes_on_after_a_yes_shares_the_account_again(
+    new_mill: Callable[[], Mill],
+) -> None:
+    mill = new_mill()
+    sample = Sample(40, (Segment("Everybody", 1.0),), seed=5)
+    mill.define(sample)
+    mill.run()
+    mill.define(sample.later(leaving=30))
+    waiting = mill.run()
+    assert waiting.status is RunStatus.AWAITING_CONFIRMATION
+    account = mill.box.account.id
+    another = Run("another", "e2", Trigger.SCHEDULE, Mode.EXPORT, RunStatus.SENDING)
+    mill.house.runs.create(another.id, another)
+    mill.house.pace.join(account, another.id, lambda _: True)
+
+    mill.house.control.confirm(waiting.id)
+
+    assert mill.house.pace.allowance(account).runs == 2
+    assert mill.house.pace.allowance(account).lanes == 5
+    assert mill.go_on(waiting.id).status is RunStatus.SUCCESSFUL
+    assert mill.house.pace.allowance(account).runs == 1

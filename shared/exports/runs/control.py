@@ -10,8 +10,10 @@ from shared.errors import Conflict, NotFound
 from shared.exports.chunk import Chunk, ChunkState
 from shared.exports.needs import Queue, Records, readable, update
 from shared.exports.places import PLAN_RUNS, SEND_LANES
+from shared.exports.plan.plan import Plan
 from shared.exports.run import REMOVAL_GUARD, Mode, Reason, Run, RunStatus, Trigger
 from shared.exports.runs.progress import with_progress
+from shared.exports.send.pace import AccountPace
 from shared.exports.signals.messages import lane_message, plan_message
 from shared.exports.signals.trace import following
 from shared.exports.start.start import Starter
@@ -21,12 +23,14 @@ __all__ = ["Control", "can_retry"]
 
 @dataclass(frozen=True)
 class Control:
-    """Use cases on runs."""
+    """Use cases on runs. `plan_of` reads a run's plan."""
 
     runs: Records[Run]
     chunks: Records[Chunk]
     queue: Queue
     starter: Starter
+    pace: AccountPace
+    plan_of: Callable[[str], Plan]
     connections: int
     now: Callable[[], datetime]
 
@@ -117,6 +121,7 @@ class Control:
             )
 
         if code == REMOVAL_GUARD:
+            self.pace.join(self.plan_of(run_id).account_id, run_id, self._is_going)
             held = list(self._held(run_id))
             for key in held:
                 self._release(key)
@@ -170,6 +175,10 @@ class Control:
         return replace(
             run, status=RunStatus.FINISHING, reason=run.reason or reason, moved_at=self.now()
         )
+
+    def _is_going(self, run_id: str) -> bool:
+        stored = self.runs.read(run_id)
+        return stored is not None and stored.value.is_active
 
     def _as_of_now(self, run: Run) -> Run:
         if run.is_over:
