@@ -115,30 +115,14 @@ class PlanMaker:
 
     def _take_back(self, order: Order, undone: str) -> Plan:
         stored = self.ledgers.read(order.export.id)
-        files = self.written.files
-        pointer = undoable(undone, stored.value if stored else None, files)
+        pointer = undoable(undone, stored.value if stored else None, self.written.files)
         plan = self.written.read(undone)
         if plan is None:
             msg = "The plan of the run is not kept any more."
             raise Conflict(msg, code="undoTooOld")
-        ready = self.preparation
         with workroom() as (db, scratch):
             return self.written.write(
-                *take_back(
-                    order.run,
-                    order.export,
-                    order.account_id,
-                    plan,
-                    pointer,
-                    db,
-                    scratch,
-                    files=files,
-                    guests=ready.guests,
-                    held=ready.held,
-                    owners=ready.owners,
-                    now=ready.now,
-                    token=ready.token,
-                )
+                *take_back(order, plan, pointer, self.preparation, db, scratch)
             )
 
     def _work_out(

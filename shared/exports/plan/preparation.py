@@ -15,7 +15,7 @@ from duckdb import DuckDBPyConnection
 
 from shared.exports.audience import CallCounts
 from shared.exports.definition import Export
-from shared.exports.needs import Files, Records
+from shared.exports.needs import Files, MailchimpSession, Records
 from shared.exports.plan.held import HeldPointer, read_held
 from shared.exports.plan.order import Order
 from shared.exports.plan.prepare import Prepared, create_fields, prepare
@@ -52,20 +52,31 @@ class Preparation:
                 order.takes_over,
                 self._still_uses(export.audience_id),
             )
-            read_held(
-                db,
-                session,
-                self.held,
-                self.files,
-                order.account_id,
-                export.audience_id,
-                f"{order.run.id}-{self.token()}",
-                self.now(),
-                scratch,
-                anew=order.everything,
-            )
+            self.read_held(order, export.audience_id, session, db, scratch)
             calls.add(session.calls)
         return found
+
+    def read_held(
+        self,
+        order: Order,
+        audience_id: str,
+        session: MailchimpSession,
+        db: DuckDBPyConnection,
+        scratch: Path,
+    ) -> None:
+        """Read whom an audience holds without a subscription (table `held`)."""
+        read_held(
+            db,
+            session,
+            self.held,
+            self.files,
+            order.account_id,
+            audience_id,
+            f"{order.run.id}-{self.token()}",
+            self.now(),
+            scratch,
+            anew=order.everything,
+        )
 
     def make_ready(self, order: Order, found: Prepared, calls: CallCounts) -> Prepared:
         """Create what is missing: merge fields, tags. Nothing is called when nothing is."""

@@ -5,8 +5,6 @@ Nothing is read from Customer Insights, and nobody is ever added to the audience
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from datetime import datetime
 from pathlib import Path
 
 from duckdb import DuckDBPyConnection
@@ -14,66 +12,48 @@ from duckdb import DuckDBPyConnection
 from shared.errors import Conflict
 from shared.exports.audience import CallCounts, Tag
 from shared.exports.chunk import Chunk
-from shared.exports.definition import Export
 from shared.exports.fields.contact import Converter
 from shared.exports.ledger import LedgerPointer
-from shared.exports.needs import Files, Records
+from shared.exports.needs import Files
 from shared.exports.places import outcomes_table, plan_folder
 from shared.exports.plan.compare import load_ledger
 from shared.exports.plan.cut import CutFiles, cut
-from shared.exports.plan.held import HeldPointer, read_held
+from shared.exports.plan.order import Order
 from shared.exports.plan.plan import Plan, PlannedTag
+from shared.exports.plan.preparation import Preparation
 from shared.exports.plan.settled import fields_mark
 from shared.exports.plan.since import Since, look_again
 from shared.exports.plan.undo import Rewind, not_taken_back, rewind, rewind_counts
 from shared.exports.run import CallTotals, Finding, Run, Severity
-from shared.exports.send.guest import Guests
 from shared.exports.start.start import moment_of
-from shared.exports.tags import TagOwner, owned_by_others
+from shared.exports.tags import owned_by_others
 
 __all__ = ["take_back"]
 
 
 def take_back(
-    run: Run,
-    export: Export,
-    account_id: str,
+    order: Order,
     undone: Plan,
     pointer: LedgerPointer,
+    ready: Preparation,
     db: DuckDBPyConnection,
     scratch: Path,
-    *,
-    files: Files,
-    guests: Guests,
-    held: Records[HeldPointer],
-    owners: Records[TagOwner],
-    now: Callable[[], datetime],
-    token: Callable[[], str],
 ) -> tuple[Plan, CutFiles, list[Chunk]]:
-    """The plan of `run`, which undoes the run of the plan `undone`, with its files and chunks.
+    """The plan that undoes the run of the plan `undone`, with its files and chunks.
 
-    `pointer` is the ledger as it is (undo.py has checked it).
+    `pointer` is the ledger as it is (runs/undo.py has checked it).
     """
-    if account_id != undone.account_id or not export.connection_id:
+    run, export = order.run, order.export
+    if order.account_id != undone.account_id:
         message = "The export uses another Mailchimp account since the run that is to be undone."
         raise Conflict(message, code="undoOtherAccount")
-    _load(db, run, pointer, files, scratch)
+    _load(db, run, pointer, ready.files, scratch)
     convert = Converter(undone.mapping, undone.attributes, undone.merge_fields)
-    with guests.session(export.connection_id, account_id) as session:
+    with ready.guests.session(order.connection_id, order.account_id) as session:
         session.audience(undone.audience_id)  # says so when it is gone
-        others = owned_by_others(owners, export.id, account_id, undone.audience_id)
+        others = owned_by_others(ready.owners, export.id, order.account_id, undone.audience_id)
         there = {t.id: t for t in session.tags(undone.audience_id) if t.id not in others}
-        read_held(
-            db,
-            session,
-            held,
-            files,
-            account_id,
-            undone.audience_id,
-            f"{run.id}-{token()}",
-            now(),
-            scratch,
-        )
+        ready.read_held(order, undone.audience_id, session, db, scratch)
         since = Since(moment_of(undone.run_id), run.undone_at, convert)
         look_again(db, session, undone.audience_id, since)
         calls: CallCounts = session.calls
@@ -98,10 +78,10 @@ def take_back(
     plan = Plan(
         run_id=run.id,
         export_id=export.id,
-        connection_id=export.connection_id,
-        account_id=account_id,
+        connection_id=order.connection_id,
+        account_id=order.account_id,
         audience_id=undone.audience_id,
-        folder=plan_folder(run.id, token()),
+        folder=plan_folder(run.id, ready.token()),
         status=undone.status,
         mapping=undone.mapping,
         attributes=undone.attributes,
