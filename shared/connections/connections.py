@@ -174,8 +174,11 @@ class Connections:
             raise _changed()
         if not detach_exports:
             self._refuse_used(connection, "The connection is used by: {exports}.", "connectionUsed")
+        using = self.definitions.using(connection_id)
+        for export in using:
+            self.definitions.refuse_busy(export)  # all or none
         detached = []
-        for export in self.definitions.using(connection_id):
+        for export in using:
             self.definitions.detach(export.id, by)
             detached.append(export.id)
         self.secrets.delete(connection.secret_name)

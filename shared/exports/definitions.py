@@ -137,13 +137,13 @@ class Definitions:
 
     def detach(self, export_id: str, by: str, etag: str | None = None) -> Stored[Export]:
         """Take the connection away and keep the rest: the export stops until it gets another."""
-        self._refuse_busy(self.read(export_id).value)
+        self.refuse_busy(self.read(export_id).value)
         return self._write(export_id, lambda e: replace(e, connection_id=None), by, etag)
 
     def remove(self, export_id: str, etag: str | None = None) -> Export:
         """Remove an export. What it has put into Mailchimp stays there."""
         stored = self.read(export_id)
-        self._refuse_busy(stored.value)
+        self.refuse_busy(stored.value)
         self.exports.delete(export_id, etag)
         self.removed(export_id)
         return stored.value
@@ -165,7 +165,8 @@ class Definitions:
             message = "The export has faults."
             raise ConfigError(message, code="exportFaults", faults=every)
 
-    def _refuse_busy(self, export: Export) -> None:
+    def refuse_busy(self, export: Export) -> None:
+        """Conflict while a run of the export is going."""
         if self.is_busy(export.id):
             message = f"The export {export.display_name} is running. Cancel the run first."
             values = {"export": export.display_name}

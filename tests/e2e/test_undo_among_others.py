@@ -2,7 +2,11 @@
 
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
+import pytest
+
+from devhost.portal import PortalError
 from sandbox.mailchimp.faults import Fault
 from tests.e2e.house import Place, audience_as_is, audience_to_be, held
 from tests.e2e.test_undo import codes, take_back
@@ -221,3 +225,26 @@ def test_a_run_whose_removals_wait_is_undone_after_they_were_left(place: Place) 
     assert undone["status"] == "successful"
     assert audience_as_is(place.audience) == before
     assert held("subscribed", {}, ()) not in before.values()
+
+
+def test_asked_twice_at_one_moment_a_run_is_undone_once(place: Place) -> None:
+    sample = place.sample(50)
+    place.refresh(sample)
+    place.define(sample)
+    run = place.run()
+    place.house.box.arm(Fault("hang", "GET", r".*", times=None, seconds=0.5))
+
+    with ThreadPoolExecutor(4) as hands:
+        started = list(
+            hands.map(lambda _: place.portal.post(f"/api/runs/{run['id']}/undo"), range(4))
+        )
+    # Whoever wants people archived does not get an undo that leaves them.
+    with pytest.raises(PortalError) as refused:
+        place.portal.post(f"/api/runs/{run['id']}/undo", {"archiveCreated": True})
+    place.house.box.disarm()
+
+    assert len({one["id"] for one in started}) == 1
+    assert refused.value.status == 409
+    undone = place.wait(started[0])
+    assert undone["status"] == "successful"
+    assert place.audience.statuses() == {"subscribed": 50}

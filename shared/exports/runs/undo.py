@@ -59,7 +59,7 @@ class Undo:
             archive_created=archive_created,
             undone_at=run.finished_at,
         )
-        if started.undo_of != run_id:
+        if (started.undo_of, started.archive_created) != (run_id, archive_created):
             message = "Another run of the export is going. Wait for its end or cancel it."
             raise Conflict(message, code="otherRunGoing")
         return started

@@ -147,7 +147,15 @@ ROUTES = (
         gives=ExportView,
         etag=True,
     ),
-    Route("DELETE", _ONE, Role.CONTRIBUTOR, remove, "Remove an export", status=204, etag=True),
+    Route(
+        "DELETE",
+        _ONE,
+        Role.CONTRIBUTOR,
+        remove,
+        "Remove an export and its record of who was sent; Mailchimp keeps people and tags",
+        status=204,
+        etag=True,
+    ),
     Route(
         "POST",
         f"{_ONE}/duplicate",
