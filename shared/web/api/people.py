@@ -5,7 +5,7 @@ The address comes in the body and goes nowhere else: not into a URL, a log or th
 
 from __future__ import annotations
 
-from shared.errors import Conflict
+from shared.errors import Conflict, Unavailable
 from shared.web.api.answers import listed, shown
 from shared.web.call import Call
 from shared.web.http import Response
@@ -49,7 +49,7 @@ def erase(call: Call) -> Response:
     body = call.body(EraseBody)
     try:
         receipt = call.desk.erase(body.email, body.delete_in_mailchimp, call.principal.name)
-    except Conflict as unfinished:
+    except (Conflict, Unavailable) as unfinished:
         # Everything but Mailchimp is done by now: that is a change, and recorded as one.
         call.audit("person.erase", "-", "", None, {"unfinished": unfinished.code})
         raise
