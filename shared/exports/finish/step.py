@@ -205,8 +205,7 @@ class Finisher:
         finding = Finding(
             Severity.WARNING,
             "tagsNotChecked",
-            "Everything was sent, but Mailchimp's own counts could not be compared. The next run "
-            "compares them.",
+            "Mailchimp's own counts could not be compared. The next run compares them.",
             {"error": error.code},
         )
         return Checked(segments, (finding,))
