@@ -205,7 +205,8 @@ class Finisher:
         finding = Finding(
             Severity.WARNING,
             "tagsNotChecked",
-            "Mailchimp's own counts could not be compared. The next run compares them.",
+            "The tags could not be compared with Mailchimp's own counts. The next run "
+            "compares them.",
             {"error": error.code},
         )
         return Checked(segments, (finding,))
