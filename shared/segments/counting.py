@@ -11,7 +11,6 @@ import csv
 import re
 import tempfile
 from collections.abc import Sequence
-from io import StringIO
 from pathlib import Path
 
 import duckdb
@@ -47,12 +46,14 @@ def count_rows(source: Pieces, partition: Partition, attributes: Sequence[Attrib
         return _count_exactly(source, partition, attributes)
     if lines == 0:
         return 0
-    # A row that cannot be decoded is no header to the reader either.
-    text = head.decode(errors="surrogateescape").lstrip("\r\n")
+    line = head.lstrip(b"\r\n").partition(b"\n")[0].removesuffix(b"\r")
     try:
-        first = next(reader(StringIO(text, newline=""), form), None)
-        "".join(first or ()).encode()
-    except (csv.Error, UnicodeEncodeError):
+        if b"\r" in line:
+            return _count_exactly(source, partition, attributes)
+        first = next(reader([line.decode()], form), None)
+    except UnicodeDecodeError:
+        return _count_exactly(source, partition, attributes)
+    except csv.Error:
         first = None
     return lines - lay_out(attributes, form.header, first, blob).header
 

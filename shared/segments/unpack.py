@@ -111,18 +111,22 @@ def _utf8(pieces: Iterator[bytes], encoding: str, where: str) -> Iterator[bytes]
         head, rest = _peek(_gunzip(rest, where))
     for mark, name in _BOMS:
         if head.startswith(mark):
-            return _recoded(_without(len(mark), rest), name)
-    return _recoded(rest, _codec(encoding, where))
+            return _recoded(_without(len(mark), rest), name, where)
+    return _recoded(rest, _codec(encoding, where), where)
 
 
-def _recoded(pieces: Iterator[bytes], codec: str) -> Iterator[bytes]:
+def _recoded(pieces: Iterator[bytes], codec: str, where: str) -> Iterator[bytes]:
     if codec in {"utf-8", "ascii"}:
         yield from pieces
         return
     decoder = codecs.getincrementaldecoder(codec)("segments.undecodable")
-    for piece in pieces:
-        yield decoder.decode(piece).encode("utf-8", "surrogateescape")
-    yield decoder.decode(b"", final=True).encode("utf-8", "surrogateescape")
+    try:
+        for piece in pieces:
+            yield decoder.decode(piece).encode("utf-8", "surrogateescape")
+        yield decoder.decode(b"", final=True).encode("utf-8", "surrogateescape")
+    except UnicodeError:
+        # A codec with states can lose its way for good.
+        _refuse("is not written in its encoding", where)
 
 
 def _codec(encoding: str, where: str) -> str:

@@ -464,12 +464,12 @@ def test_what_is_no_address_is_kept_as_far_as_it_can_be_known_again(db: DuckDBPy
 
 
 def test_an_endless_id_is_none(db: DuckDBPyConnection) -> None:
-    endless = "9" * 1_001
-    read(db, Table({"A": [["a@b.de", endless, "Ada"], ["c@d.de", "9" * 1_000, "Bob"]]}))
+    endless = "9" * 501
+    read(db, Table({"A": [["a@b.de", endless, "Ada"], ["c@d.de", "9" * 500, "Bob"]]}))
 
     assert {address: who for address, (who, _, _) in people(db).items()} == {
         "a@b.de": None,
-        "c@d.de": "9" * 1_000,
+        "c@d.de": "9" * 500,
     }
 
 

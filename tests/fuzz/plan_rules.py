@@ -13,7 +13,7 @@ from shared.exports.fields.contact import address_fault, normal_address
 from shared.exports.ledger import MAX_TRIES
 
 YES = {"yes", "y", "true", "t", "1", "on", "ja", "oui", "si", "sí", "예", "네", "동의"}
-_LONGEST_ID = 1_000
+_LONGEST_ID = 500
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,8 @@ Tables made here:
 The winner of an address is the profile with the lowest id (so that the choice does not move
 between runs), then the segment that the export lists first, then the first row of its file.
 
-What is no address is kept as far as somebody needs to know it again, and an id of more than a
-thousand letters is none.
+What is no address is kept as far as somebody needs to know it again. An id of more than 500 bytes
+is none: of long cells only the beginning is read, so that two of them could look the same.
 """
 
 from __future__ import annotations
@@ -42,9 +42,9 @@ ADDRESS_PATTERN = rf"{_LOCAL}@(?:{_LABEL}\.)+{_TOP}"
 # As characters: DuckDB knows no \u escapes and would trim letters and digits instead.
 _TRIM = f"'{BLANKS}'"
 
-# Characters.
+# Letters, and bytes of an id.
 _LONGEST_SHOWN = 300
-_LONGEST_ID = 1_000
+_LONGEST_ID = 500
 
 _YES = "('yes', 'y', 'true', 't', '1', 'on', 'ja', 'oui', 'si', 'sí', '예', '네', '동의')"
 
