@@ -91,6 +91,7 @@ class Host:
             listener.stop()
         for timer in self._timers:
             timer.stop()
+        LOG.info("told to end: nothing more is taken, %d functions are running", self._active)
         self._server.shutdown()
         deadline = time.monotonic() + grace
         while time.monotonic() < deadline and self._is_busy():
