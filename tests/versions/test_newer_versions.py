@@ -17,9 +17,11 @@ from shared.exports.ledger import LEDGER_COLUMNS
 from shared.exports.needs import readable
 from shared.exports.plan.compare import load_ledger
 from shared.exports.plan.plan import PLAN_FORM, plan_from_json, plan_to_json
+from shared.exports.runs.report import OutcomeRow
 from shared.exports.signals.messages import lane_of, look_of, run_of
 from shared.storage.record_entity import EntityForm
 from shared.storage.records import TableRecords
+from shared.web.outcomes_csv import outcomes_csv
 from tests.e2e.state import house_of
 from tests.versions.going_on import everything_else_goes_on, half_sent_run_ends_right, opened, tick
 from tests.versions.kept import VERSIONS, entity_of
@@ -90,6 +92,8 @@ def test_a_plan_of_a_newer_form_is_left_to_the_newer_version() -> None:
         plan_from_json(json.dumps({**plan, "tagsets": "secret"}).encode())
 
     assert newer.value.code == "recordNewer"
+    del plan["form"]  # as from before there was one
+    assert plan_from_json(json.dumps(plan).encode()).form == 1
     assert damaged.value.code == "recordDamaged"
     assert "secret" not in str(damaged.value)
 
@@ -176,6 +180,14 @@ def test_a_damaged_record_is_not_passed_over() -> None:
 
     with pytest.raises(ConnectorError):
         list(readable(records()))
+
+
+def test_an_outcome_that_this_version_has_no_words_for_is_shown_by_its_code() -> None:
+    row = OutcomeRow("c1", "ada@example.com", ("A",), "postponed", "ofTomorrow", "")
+
+    written = outcomes_csv(iter([row]), "ko").decode("utf-8-sig").splitlines()[1]
+
+    assert written == "c1,ada@example.com,A,postponed,ofTomorrow,,,"
 
 
 @pytest.mark.parametrize("columns", ["*, 1 AS of_tomorrow", "* EXCLUDE (tries)"])
