@@ -224,12 +224,8 @@ def _play(kept: KeptState, emulator: Azurite, box: Sandbox, folder: Path) -> Non
     # The messages of the killed process show themselves again when their lease is over.
     with QueueClient.from_connection_string(storage, "send-lanes") as lanes:
         until(lambda: len(lanes.peek_messages(max_messages=32)) >= CONNECTIONS)
-    connection = place.connection
-    house = house_of(storage)
-    secrets = {
-        f"mailchimp-{connection}": API_KEY,
-        "erased-people-key": house.secrets.get("erased-people-key") or "",
-    }
+    erased_key = house_of(storage).secrets.get("erased-people-key") or ""
+    secrets = {f"mailchimp-{place.connection}": API_KEY, "erased-people-key": erased_key}
     kept.take(storage, secrets, box)
     told = {
         "run": run["id"],
