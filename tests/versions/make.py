@@ -29,7 +29,6 @@ from tests.e2e.house import (
     Held,
     House,
     Place,
-    audience_as_is,
     audience_to_be,
     held,
     impatient_app,
@@ -226,6 +225,10 @@ def _play(kept: KeptState, emulator: Azurite, box: Sandbox, folder: Path) -> Non
         until(lambda: len(lanes.peek_messages(max_messages=32)) >= CONNECTIONS)
     erased_key = house_of(storage).secrets.get("erased-people-key") or ""
     secrets = {f"mailchimp-{place.connection}": API_KEY, "erased-people-key": erased_key}
+    states = {stored.value.state for stored in house_of(storage).chunks.all(run["id"])}
+    if states != {"done", "claimed", "pending"}:
+        message = f"the run was not met in its middle ({states}): run this again"
+        raise AssertionError(message)
     kept.take(storage, secrets, box)
     told = {
         "run": run["id"],
@@ -234,7 +237,6 @@ def _play(kept: KeptState, emulator: Azurite, box: Sandbox, folder: Path) -> Non
         "refreshing": expecting.export["id"],
         "erased": ERASED,
         "runs": story.runs,
-        "halfSent": len(audience_as_is(place.audience)),
         "people": {
             address: [one.status, dict(one.fields), sorted(one.tags)]
             for address, one in sorted(people.items())
