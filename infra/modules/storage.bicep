@@ -64,6 +64,7 @@ var stateTables = [
   'slots'
   'tagowners'
   'ticks'
+  'turns'
   'usednonces'
 ]
 var ownLanding = !empty(segmentsAccountName)

@@ -188,7 +188,7 @@ def test_odd_ids_and_names_come_back_as_they_are(place: Place) -> None:
     place.refresh_table({name: wrap.Table(("CustomerId", "EMail"), rows)})
     place.define(
         [{"name": name, "tag": '=cmd, "x"; ../한글'}],
-        displayName='../"odd", \u202e=1',
+        displayName='../"odd", =1',
         mapping={"email": "EMail"},
     )
 

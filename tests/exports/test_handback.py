@@ -75,7 +75,9 @@ def given(room: tuple[DuckDBPyConnection, Path]) -> tuple[Handback, MemoryFiles,
         "[0::BIGINT] AS segs, 'created' AS outcome, NULL AS code, NULL::VARCHAR AS file",
         [IDS],
     )
-    db.execute("CREATE TABLE losses (tag_id BIGINT, address VARCHAR, removed BOOLEAN)")
+    db.execute(
+        "CREATE TABLE losses (tag_id BIGINT, address VARCHAR, removed BOOLEAN, code VARCHAR)"
+    )
     files = MemoryFiles(Wire(Store()), "outcomes")
     handback = Handback(files, "https://x.blob.core.windows.net/outcomes", lambda: NOW)
     assert handback.give(db, PLAN, scratch) == []

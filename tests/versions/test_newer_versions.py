@@ -94,7 +94,7 @@ def test_a_plan_of_a_newer_form_is_left_to_the_newer_version() -> None:
     assert newer.value.code == "recordNewer"
     del plan["form"]  # as from before there was one
     assert plan_from_json(json.dumps(plan).encode()).form == 1
-    assert damaged.value.code == "recordDamaged"
+    assert damaged.value.code == "planGone"
     assert "secret" not in str(damaged.value)
 
 
