@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from devhost.processes import Azurite
+from devhost.processes import Azurite, running, start_azurite
 from sandbox.mailchimp.box import Sandbox
 from tests.e2e.house import House, Place, open_house
 
@@ -28,6 +28,18 @@ def house(
     folder = tmp_path_factory.mktemp("house")
     settings = {"MAX_PROFILES": str(MAX_PROFILES), "MAILCHIMP_CONNECTIONS": str(CONNECTIONS)}
     with open_house(azurite.connection_string, mailchimp, folder, **settings) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def house_alone(mailchimp: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    """A house of its own, for tests that would meet the exports of all others."""
+    folder = tmp_path_factory.mktemp("alone")
+    settings = {"MAX_PROFILES": str(MAX_PROFILES), "MAILCHIMP_CONNECTIONS": str(CONNECTIONS)}
+    with (
+        running(start_azurite(folder / "azurite")) as azurite,
+        open_house(azurite.connection_string, mailchimp, folder, **settings) as opened,
+    ):
         yield opened
 
 

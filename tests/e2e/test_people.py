@@ -57,6 +57,12 @@ def _kept(place: Place, name: str, data: bytes) -> str:
     return str(path)
 
 
+@pytest.fixture(scope="module")
+def house(house_alone: House) -> House:
+    """Erasing asks every audience that any export has."""
+    return house_alone
+
+
 @pytest.fixture(autouse=True)
 def _all_reachable(house: House) -> None:
     """Exports that other tests have left without a connection would rightly be complained of."""

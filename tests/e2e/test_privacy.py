@@ -21,7 +21,7 @@ from devhost.processes import Azurite, start_azurite
 from sandbox import wrap
 from sandbox.mailchimp.box import Sandbox
 from sandbox.mailchimp.faults import Fault
-from tests.e2e.house import Place, open_house
+from tests.e2e.house import House, Place, open_house
 from tests.e2e.state import blobs, house_of
 from tests.e2e.test_people import exported, rows_of, sighting, wherever
 from tests.e2e.test_undo import take_back
@@ -34,6 +34,12 @@ def own_azurite(tmp_path: Path) -> Iterator[Azurite]:
     azurite = start_azurite(tmp_path / "azurite")
     yield azurite
     azurite.stop()
+
+
+@pytest.fixture(scope="module")
+def house(house_alone: House) -> House:
+    """Erasing asks every audience that any export has."""
+    return house_alone
 
 
 def beside_blobs(storage: str) -> str:

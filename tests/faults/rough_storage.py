@@ -1,7 +1,8 @@
 """A way to Azurite that breaks: a proxy for its three services that answers 500 or 503, hangs or cuts.
 
 Each request is struck with a probability drawn from one seed, before Azurite has seen it or after it
-has done what was asked; during an outage every request is. Signatures stay valid: they are made of
+has done what was asked; during an outage every request is. The way can also be where a process is
+killed: at its n-th request that writes. Signatures stay valid: they are made of
 the account's path, not of the port (https://learn.microsoft.com/rest/api/storageservices/authorize-with-shared-key).
 """
 
@@ -12,7 +13,7 @@ import random
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -34,6 +35,10 @@ class Trouble:
     share: float = 0.0
     hang_seconds: float = 3.0
     outage: bool = False
+    kill_at: int = 0
+    kill: Callable[[], None] = lambda: None
+    kill_applied: bool = False
+    writes: int = 0
     struck: Counter[str] = field(default_factory=Counter)
     passed: int = 0
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -50,11 +55,14 @@ class Trouble:
         finally:
             self.share = 0.0
 
-    def next(self) -> str:
-        """What happens to the next request: a kind, or nothing."""
+    def next(self, *, writes: bool) -> str:
+        """What happens to the next request: a kind, or nothing. `writes`: it changes something."""
         with self._lock:
             kind = ""
-            if self.outage:
+            self.writes += writes
+            if writes and self.writes == self.kill_at:
+                kind = "killed-applied" if self.kill_applied else "killed"
+            elif self.outage:
                 kind = "503"
             elif self._dice.random() < self.share:
                 kind = self._dice.choice(KINDS)
@@ -87,8 +95,14 @@ class _Handler(BaseHTTPRequestHandler):
     def _answer(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         trouble = self.server.trouble
-        kind, _, applied = trouble.next().partition("-")
+        # A queue is asked for messages by GET and told that they are done by DELETE.
+        writes = self.command in ("PUT", "POST", "MERGE", "PATCH", "DELETE")
+        kind, _, applied = trouble.next(writes=writes).partition("-")
         answered = self._forward(body) if applied or not kind else None
+        if kind == "killed":
+            trouble.kill()
+            self.close_connection = True
+            return
         if kind == "hang":
             time.sleep(trouble.hang_seconds)
         if kind in ("hang", "cut"):

@@ -117,31 +117,36 @@ class Eraser:
         deleted = 0
         busy: Unavailable | None = None
         done: set[str] = set()
+        silent: set[str] = set()  # accounts; one that does not answer is asked once
         unreached: dict[str, str] = {}
         exports = [stored.value for stored in self.exports.all()]
         for export in sorted(exports, key=lambda one: (one.display_name.casefold(), one.id)):
             audience = export.audience_id
             if audience in done:
                 continue
+            account_id = ""
             try:
-                deleted += self._delete_in(export, address)
+                account_id = self._account_of(export)
+                if account_id in silent:
+                    continue
+                with self.guests.session(export.connection_id or "", account_id) as session:
+                    deleted += session.delete_for_good(audience, address)
             except (ConfigError, Refused):
                 unreached.setdefault(audience, export.display_name)
                 continue
             except Unavailable as error:
                 busy = error
+                silent.add(account_id)
                 continue
             done.add(audience)
         missed = [name for audience, name in unreached.items() if audience not in done]
         return deleted, missed, busy
 
-    def _delete_in(self, export: Export, address: str) -> bool:
+    def _account_of(self, export: Export) -> str:
         if not export.connection_id:
             message = "The export has no connection."
             raise NotFound(message, code="noConnection")
-        account_id = self.account_of(export.connection_id)
-        with self.guests.session(export.connection_id, account_id) as session:
-            return session.delete_for_good(export.audience_id, address)
+        return self.account_of(export.connection_id)
 
     def _sign(self, key: str, purged: Purged, deleted: int) -> Erasure:
         def sign(erasure: Erasure) -> Erasure:
