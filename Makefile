@@ -29,7 +29,7 @@ format: .venv/.ready ## put the code into its format and mend what ruff can
 	@$(PY) -m ruff check --quiet --fix . ; $(PY) -m ruff format --quiet .
 
 faults: setup ## only the fault tests (SEEDS=n for more than CI runs)
-	@FAULT_SEEDS=$(SEEDS) $(PY) -m tests tests/faults --timeout=7200
+	@FAULT_SEEDS=$(SEEDS) $(PY) -m tests tests/faults --timeout=7200 -n 2 --dist worksteal
 
 fuzz: setup ## fuzz on from the corpus in tests/fuzz (SECONDS a target, default 60; TARGET=one)
 	@$(PY) -m tests.fuzz $(or $(SECONDS),60) $(TARGET)

@@ -14,7 +14,7 @@ from tests.faults.mill import End, Mill
 from tests.faults.test_killed_at_every_write import LATER, SAMPLE
 from tests.faults.weather import Odds, RoughMill
 
-SEEDS = int(os.environ.get("FAULT_SEEDS") or 12)
+SEEDS = int(os.environ.get("FAULT_SEEDS") or 8)
 NewMill = Callable[[], Mill]
 _ENDED_WELL = (RunStatus.SUCCESSFUL, RunStatus.COMPLETED_WITH_WARNINGS)
 
