@@ -181,6 +181,7 @@ def busy_house(world: World) -> dict[str, str]:
                 updated=5391,
                 kept=18230,
                 rejected=29 if day % 3 == 1 else 4,
+                left=310,
                 removed=310,
                 shared_address=12,
             ),
