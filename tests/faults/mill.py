@@ -238,12 +238,15 @@ class Mill:
 
     def run(self) -> Run:
         """Start a run and bring it to its end, through whatever comes."""
-        try:
-            started = self.house.starter.start(EXPORT)
-        except Killed:
-            self._restart()
-            started = self.house.starter.start(EXPORT)
-        return self.go_on(started.id)
+        return self.go_on(self.started(lambda: self.house.starter.start(EXPORT)).id)
+
+    def started(self, start: Callable[[], Run]) -> Run:
+        """Start, and again as often as the process is killed at it."""
+        while True:
+            try:
+                return start()
+            except Killed:
+                self._restart()
 
     def go_on(self, run_id: str, most_looks: int = 5) -> Run:
         """Deliver messages until the run is over; the timer looks when nothing moves any more."""

@@ -7,7 +7,6 @@ import pytest
 
 from sandbox.samples import Sample, Segment
 from shared.exports.run import Run, RunStatus
-from tests.exports.fakes import Killed
 from tests.faults.mill import End, Mill
 from tests.faults.test_killed_at_every_write import kill_at_call
 
@@ -32,11 +31,7 @@ def twice_run(new_mill: NewMill) -> tuple[Mill, Run]:
 
 
 def take_back(mill: Mill, run: Run) -> Run:
-    try:
-        started = mill.house.undo.start(run.id, "Dev", True)
-    except Killed:
-        mill._restart()
-        started = mill.house.undo.start(run.id, "Dev", True)
+    started = mill.started(lambda: mill.house.undo.start(run.id, "Dev", True))
     return mill.go_on(started.id)
 
 
