@@ -9,6 +9,7 @@ import csv
 import io
 import itertools
 import json
+import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -21,6 +22,7 @@ from devhost.portal import Portal
 from devhost.processes import ROOT, App, running, start_app
 from sandbox import samples, wrap
 from sandbox.mailchimp.box import AudienceView, MemberView, Sandbox
+from sandbox.mailchimp.faults import Fault
 from sandbox.mailchimp.state import Account
 from sandbox.persons import Person
 from sandbox.samples import Sample
@@ -188,6 +190,21 @@ class Place:
 
     def start(self, mode: str = "export") -> dict[str, Any]:
         return self.portal.start(self.export["id"], mode)
+
+    def canceled_midway(self) -> dict[str, Any]:
+        """A run that is canceled as soon as somebody is there.
+
+        Of more chunks than connections and two more, some are still to be sent then.
+        """
+        slow = Fault("hang", "POST", r"^/lists/\w+$", times=None, seconds=1.0, skip=2)
+        self.house.box.arm(slow)
+        started = self.start()
+        while not self.audience.statuses():
+            time.sleep(0.01)
+        self.portal.post(f"/api/runs/{started['id']}/cancel")
+        run = self.wait(started)
+        self.house.box.disarm()
+        return run
 
     def wait(self, run: Mapping[str, Any]) -> dict[str, Any]:
         """A run's end."""

@@ -4,7 +4,6 @@ import csv
 import io
 import json
 import threading
-import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -14,7 +13,6 @@ import jsonschema
 import pytest
 
 from sandbox import samples, wrap
-from sandbox.mailchimp.faults import Fault
 from shared.exports.source import Snapshot
 from tests.e2e.house import Place
 from tests.e2e.state import blobs, house_of
@@ -140,13 +138,7 @@ def test_a_canceled_run_hands_back_whom_it_did_not_send(place: Place) -> None:
     sample = place.sample(5000)
     place.refresh(sample)
     place.define(sample)
-    place.house.box.arm(Fault("hang", "POST", r"^/lists/\w+$", times=None, seconds=1.0, skip=2))
-    started = place.start()
-    while not place.audience.statuses():
-        time.sleep(0.01)
-    place.portal.post(f"/api/runs/{started['id']}/cancel")
-    run = place.wait(started)
-    place.house.box.disarm()
+    run = place.canceled_midway()
 
     _, rows = handed_back(place)
 

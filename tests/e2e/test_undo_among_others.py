@@ -1,6 +1,5 @@
 """An undo takes back what its run did, and nothing that others have done since."""
 
-import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
@@ -69,13 +68,7 @@ def test_a_run_that_was_canceled_half_way_is_taken_back_as_far_as_it_went(place:
     sample = place.sample(4000)
     place.refresh(sample)
     place.define(sample)
-    place.house.box.arm(Fault("hang", "POST", r"^/lists/\w+$", times=None, seconds=1.0, skip=2))
-    started = place.start()
-    while not place.audience.statuses():
-        time.sleep(0.01)
-    place.portal.post(f"/api/runs/{started['id']}/cancel")
-    run = place.wait(started)
-    place.house.box.disarm()
+    run = place.canceled_midway()
     assert run["status"] == "canceled"
     assert 0 < run["counts"]["created"] < 4000
 

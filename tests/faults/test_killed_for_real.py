@@ -4,12 +4,11 @@
 
 import os
 import random
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from devhost.processes import App, Azurite, running, start_app, start_azurite
+from devhost.processes import App, Azurite, start_app
 from sandbox.mailchimp.box import Sandbox
 from tests.e2e.house import (
     House,
@@ -22,28 +21,7 @@ from tests.e2e.house import (
 from tests.faults.rough_storage import Trouble, rough_way
 
 SEEDS = max(1, int(os.environ.get("FAULT_SEEDS") or 1) // 25)
-
-
-@pytest.fixture(scope="module")
-def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Azurite]:
-    """A storage of its own: no other app may take messages from these queues."""
-    with running(start_azurite(tmp_path_factory.mktemp("azurite"))) as found:
-        yield found
-
-
-@pytest.fixture(scope="module")
-def box() -> Iterator[Sandbox]:
-    with Sandbox() as box:
-        yield box
-
-
-@pytest.fixture(autouse=True)
-def _consent_is_kept(box: Sandbox) -> Iterator[None]:
-    box.calls.clear()
-    yield
-    assert box.calls.statuses_contradicted == 0
-    assert not box.calls.statuses_changed
-    assert box.calls.peak_in_flight <= 10
+pytestmark = pytest.mark.usefixtures("consent_is_kept")
 
 
 class Lives:

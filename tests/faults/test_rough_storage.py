@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from devhost.portal import PortalError
-from devhost.processes import Azurite, running, start_app, start_azurite
+from devhost.processes import Azurite, running, start_app
 from sandbox.mailchimp.box import Sandbox
 from tests.e2e.house import (
     House,
@@ -21,20 +21,8 @@ from tests.e2e.house import (
 from tests.faults.rough_storage import KINDS, Trouble, rough_way
 
 SEEDS = max(1, int(os.environ.get("FAULT_SEEDS") or 1) // 25)
+pytestmark = pytest.mark.usefixtures("consent_is_kept")
 PEOPLE = 6_000
-
-
-@pytest.fixture(scope="module")
-def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Azurite]:
-    """A storage of its own: no other app may take messages from these queues."""
-    with running(start_azurite(tmp_path_factory.mktemp("azurite"))) as found:
-        yield found
-
-
-@pytest.fixture(scope="module")
-def box() -> Iterator[Sandbox]:
-    with Sandbox() as box:
-        yield box
 
 
 @pytest.fixture(scope="module")
@@ -60,15 +48,6 @@ def house(
         ) as app,
     ):
         yield House(storage, app, box)  # model.json names the address by which it is read
-
-
-@pytest.fixture(autouse=True)
-def _consent_is_kept(box: Sandbox) -> Iterator[None]:
-    box.calls.clear()
-    yield
-    assert box.calls.statuses_contradicted == 0
-    assert not box.calls.statuses_changed
-    assert box.calls.peak_in_flight <= 10
 
 
 def state_of(house: House, run_id: str) -> dict | None:
