@@ -102,3 +102,16 @@ def test_a_run_that_moves_now_and_then_is_never_ended() -> None:
     world.minutes(70)
     assert world.run.status is RunStatus.FAILED
     assert world.run.progress.chunks_done == 10
+
+
+def test_a_move_told_by_a_clock_that_is_hours_ahead_does_not_let_a_run_wait_for_hours() -> None:
+    world = World(RunStatus.FINISHING)
+    stored = world.runs.read("r1")
+    assert stored is not None
+    ahead = world.clock.now() + timedelta(hours=3)
+    world.runs.replace("r1", replace(stored.value, moved_at=ahead), stored.etag)
+
+    world.minutes(6)
+
+    assert len(world.store.messages) >= 10
+    assert world.run.status is RunStatus.FINISHING

@@ -53,7 +53,9 @@ class Watch:
                 run = stored.value
                 moved = self._last_move(run)
                 last = max(moved, run.set_going_at or moved)
-                if self.now() - last < STANDING_STILL:
+                # A move far in the future was told by an instance whose clock is wrong: it says
+                # nothing, and a message too many does no harm (baton.py).
+                if abs(self.now() - last) < STANDING_STILL:
                     continue
                 count += 1
                 with following(run.trace):
