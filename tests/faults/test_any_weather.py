@@ -49,7 +49,8 @@ def undisturbed(quiet: list[End], new_mill: NewMill) -> list[End]:
 
 def is_settled(mill: RoughMill, run: Run) -> bool:
     """Whether nothing is left for a next run: nobody unsent, and no call failed for one alone."""
-    if run.status not in _ENDED_WELL or run.counts.not_sent:
+    counts = run.counts
+    if run.status not in _ENDED_WELL or counts.not_sent or counts.removed < counts.left:
         return False
     return not any(row[4] == "callFailed" for row in mill.end_of(run).outcomes)
 
