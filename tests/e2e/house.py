@@ -10,6 +10,7 @@ import io
 import itertools
 import json
 import time
+import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -32,6 +33,7 @@ SEGMENTS = "segments"
 DEVELOPER = "Dev <dev@localhost>; Administrator"
 _FIRST_REFRESH = datetime(2026, 11, 1, 6, 30, tzinfo=UTC)
 _numbers = itertools.count(1)
+_places: Counter[Path] = Counter()
 
 MAPPING = {
     "email": "EMail",
@@ -133,6 +135,10 @@ class Place:
         self.house = house
         self.portal = house.portal
         self.number = next(_numbers)
+        # The same people whatever ran before: of the test's name, and of its places in turn.
+        test = folder.name.rstrip("0123456789")
+        self.seed = zlib.crc32(f"{test}/{_places[folder]}".encode()) % 10_000
+        _places[folder] += 1
         self.connection = house.connection(account)
         self.audience = house.box.audience(
             f"Audience {self.number}", double_optin=double_optin, account=account
@@ -151,7 +157,7 @@ class Place:
             samples.Segment(self.named(letter), share)
             for letter, share in zip("ABCDEFGH", shares or (1.0,), strict=False)
         )
-        return Sample(people, segments, seed=self.number, **more)
+        return Sample(people, segments, seed=self.seed, **more)
 
     def refresh(self, sample: Sample) -> None:
         """Customer Insights writes the sample."""
