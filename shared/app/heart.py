@@ -20,9 +20,8 @@ from shared.exports.person.erase import Eraser
 from shared.exports.person.erased import Erased, Erasure
 from shared.exports.person.purge import Purge
 from shared.exports.person.search import Search
-from shared.exports.places import plan_blob
 from shared.exports.plan.make import PlanMaker
-from shared.exports.plan.plan import Plan, PlanGone, plan_from_json
+from shared.exports.plan.plan import Plan, PlanGone
 from shared.exports.plan.preparation import Preparation
 from shared.exports.plan.step import Planner
 from shared.exports.plan.written import WrittenPlans
@@ -69,7 +68,6 @@ class Heart(Doors):
     @cached_property
     def planner(self) -> Planner:
         """Plans runs."""
-        written = WrittenPlans(self.files)
         preparation = Preparation(
             exports=self.exports,
             owners=self.tag_owners,
@@ -81,7 +79,7 @@ class Heart(Doors):
         )
         maker = PlanMaker(
             preparation=preparation,
-            written=written,
+            written=self.written_plans,
             ledgers=self.ledgers,
             erased=self.erased,
             source=self.source,
@@ -98,12 +96,17 @@ class Heart(Doors):
             leases=self.leases,
             source=self.source,
             maker=maker,
-            written=written,
+            written=self.written_plans,
             pace=self.pace,
             disconnected=self.lose_connection,
             connections=self.settings.mailchimp.connections,
             now=self.chance.now,
         )
+
+    @cached_property
+    def written_plans(self) -> WrittenPlans:
+        """Plans as they are written down."""
+        return WrittenPlans(self.files)
 
     @cached_property
     def lanes(self) -> Lanes:
@@ -316,11 +319,9 @@ class Heart(Doors):
         """A run's plan; plans never change, so the newest few are remembered. PlanGone."""
         plan = self._plans.get(run_id)
         if plan is None:
-            try:
-                kept = self.files.read(plan_blob(run_id))
-            except NotFound:
-                raise PlanGone from None
-            plan = plan_from_json(kept)
+            plan = self.written_plans.read(run_id)
+            if plan is None:
+                raise PlanGone
             while len(self._plans) >= 8:
                 self._plans.pop(next(iter(self._plans)), None)
             self._plans[run_id] = plan
