@@ -12,8 +12,11 @@ from contextlib import AbstractContextManager
 import azure.functions as func
 
 from shared.app import app as house
+from shared.errors import ConfigError
 from shared.exports.signals.messages import lane_of, run_of, turn_of
+from shared.settings import authentication_is_on
 from shared.web.http import Request
+from shared.web.unconfigured import unconfigured
 
 app = func.FunctionApp(http_auth_level=func.AuthLevel.ANONYMOUS)
 
@@ -35,8 +38,13 @@ def _given(context: func.Context) -> str | None:
 def _answer(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
     request = Request.of(req.method, req.url, dict(req.headers), req.get_body())
     traces = (_given(context), request.header("traceparent"))
-    with house().telemetry.request(context.function_name, *traces):
-        response = house().site.answer(request)
+    try:
+        app_of_this_process = house()
+    except ConfigError as error:
+        response = unconfigured(request, error, authentication_on=authentication_is_on())
+    else:
+        with app_of_this_process.telemetry.request(context.function_name, *traces):
+            response = app_of_this_process.site.answer(request)
     return func.HttpResponse(
         response.body, status_code=response.status, headers=dict(response.headers)
     )

@@ -23,6 +23,7 @@ __all__ = [
     "SegmentsSettings",
     "Settings",
     "StorageAccount",
+    "authentication_is_on",
     "load",
 ]
 
@@ -148,6 +149,11 @@ class Settings:
     auth_enabled: bool
 
 
+def authentication_is_on(environ: Mapping[str, str] = os.environ) -> bool:
+    """Whether App Service Authentication guards every request; also known before `load` succeeds."""
+    return Environment(environ).text("WEBSITE_AUTH_ENABLED").lower() == "true"
+
+
 def load(environ: Mapping[str, str] = os.environ) -> Settings:
     """Read the settings. ConfigError lists everything that is wrong, by name."""
     env = Environment(environ)
@@ -193,7 +199,7 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
         retention_days=env.number("RETENTION_DAYS", 30),
         developer=_developer(env, "DEVELOPER_IDENTITY"),
         in_azure=env.in_azure,
-        auth_enabled=env.text("WEBSITE_AUTH_ENABLED").lower() == "true",
+        auth_enabled=authentication_is_on(environ),
     )
     env.together("MAILCHIMP_CLIENT_ID", "MAILCHIMP_CLIENT_SECRET")
     env.together("ENTRA_CLIENT_ID", "ENTRA_CLIENT_SECRET")

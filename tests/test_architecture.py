@@ -18,7 +18,7 @@ SHARED = ROOT / "shared"
 
 # Room (or module at the top) -> rooms it may import; itself is always allowed.
 DIRECTION = {
-    "function_app": {"app", "web", "exports"},
+    "function_app": {"app", "errors", "exports", "settings", "web"},
     "app": {
         "connections", "errors", "exports", "mailchimp", "segments", "settings", "storage",
         "telemetry", "web",

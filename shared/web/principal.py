@@ -25,6 +25,9 @@ __all__ = ["Doorkeeper", "Principal", "Role", "highest", "origin_of"]
 _OBJECT_ID = ("http://schemas.microsoft.com/identity/claims/objectidentifier", "oid")
 _NAMES = ("preferred_username", "upn", "name")
 _APPLICATION = ("appid", "azp")
+# The two names that App Service Authentication gives to app roles: as in the token, and mapped.
+# `role_typ` of the header does not count: a claim of another type never grants a role.
+_ROLE_TYPES = ("roles", "http://schemas.microsoft.com/ws/2008/06/identity/claims/role")
 # Entra's group and role claims make long headers; a principal of this size is not one.
 _MOST_CHARACTERS = 64 * 1024
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
@@ -121,8 +124,7 @@ def _from_header(header: str | None) -> Principal | None:
     subject = _first(claims, _OBJECT_ID)
     if not subject:
         return None
-    role_types = {"roles", str(content.get("role_typ") or "roles")}
-    held = [value for name, value in claims if name in role_types]
+    held = [value for name, value in claims if name in _ROLE_TYPES]
     name = _first(claims, (*_NAMES, str(content.get("name_typ") or "name")))
     is_application = _first(claims, ("idtyp",)) == "app" or not name
     return Principal(

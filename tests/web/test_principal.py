@@ -110,3 +110,10 @@ def test_the_developer_does_not_stand_in_for_a_caller_who_is_not_signed_in() -> 
 
 def test_unknown_roles_are_no_role() -> None:
     assert highest(["Owner", ""]) is None
+
+
+def test_a_claim_of_another_type_grants_no_role_whatever_the_header_calls_it() -> None:
+    sent = header(
+        [("oid", "o-1"), ("name", "Ada"), ("department", "Administrator")], role_typ="department"
+    )
+    assert IN_AZURE.principal(request(sent)) == Principal("o-1", "Ada", None)
