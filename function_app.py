@@ -13,7 +13,7 @@ import azure.functions as func
 
 from shared.app import app as house
 from shared.errors import ConfigError
-from shared.exports.signals.messages import lane_of, run_of, turn_of
+from shared.messaging.messages import lane_of, run_of, turn_of
 from shared.settings import authentication_is_on
 from shared.web.http import Request
 from shared.web.unconfigured import unconfigured

@@ -28,10 +28,10 @@ from opentelemetry.trace import (
     set_span_in_context,
 )
 
-from shared.exports.signals.events import message_late
-from shared.exports.signals.messages import Stamps
-from shared.exports.signals.metrics import Metric
-from shared.exports.signals.trace import Trace, following, trace_of
+from shared.messaging.events import log_message_late
+from shared.messaging.messages import Stamps
+from shared.messaging.metrics import Metric
+from shared.messaging.trace import Trace, following, trace_of
 
 __all__ = ["LATE", "Telemetry"]
 
@@ -128,7 +128,7 @@ class Telemetry:
         parent = stamps.trace or next((f for text in given if (f := trace_of(text))), None)
         with self._span(function, SpanKind.CONSUMER, parent or self._new(), waited, run_id):
             if waited is not None and waited >= LATE:
-                message_late(function, waited)
+                log_message_late(function, waited)
             yield
 
     @contextmanager

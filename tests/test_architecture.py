@@ -1,7 +1,6 @@
-"""The house keeps its direction: who imports whom, who may call outside, who reads time and settings.
+"""Imports point downward, and no two packages import each other.
 
-function_app -> app -> web -> connections -> exports -> errors; segments, mailchimp and storage are
-edges: they know the errors and the plain values of the heart, one SDK each, and not one another.
+Also: who may use which external package, who reads time, randomness and settings.
 """
 
 from __future__ import annotations
@@ -16,40 +15,50 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = ROOT / "shared"
 
-# Room (or module at the top) -> rooms it may import; itself is always allowed.
-DIRECTION = {
-    "function_app": {"app", "errors", "exports", "settings", "web"},
-    "app": {
-        "connections", "errors", "exports", "mailchimp", "segments", "settings", "storage",
-        "telemetry", "web",
-    },
-    "web": {"connections", "errors", "exports"},
-    "connections": {"errors", "exports"},
-    "exports": {"errors"},
-    "mailchimp": {"connections", "errors", "exports"},
-    "segments": {"errors", "exports"},
-    "storage": {"errors", "exports", "settings"},
-    "telemetry": {"exports"},
-    "settings": {"environment", "errors"},
-    "environment": {"errors"},
-    "errors": set(),
-}  # fmt: skip
+# Packages and modules of `shared/`, highest first. Each imports only what comes after it.
+LAYERS = (
+    "app",
+    "web",
+    "connections",
+    "exports",
+    "scheduling",
+    "finishing",
+    "sending",
+    "planning",
+    "people",
+    "runs",
+    "capacity",
+    "telemetry",
+    "messaging",
+    # Adapters, one SDK each. They know nothing but the model, and not one another.
+    "segments",
+    "mailchimp",
+    "storage",
+    "fields",
+    "model",
+    "workspace",
+    "settings",
+    "environment",
+    "errors",
+)
+ADAPTERS = ("segments", "mailchimp", "storage")
 
-# What edges may know of the heart and of connections: values and protocols, no use case.
-PLAIN = {
-    "exports.audience", "exports.definition", "exports.fields", "exports.needs",
-    "exports.outcome", "exports.run", "exports.source",
-    "connections.connection", "connections.needs",
-}  # fmt: skip
-EDGES = ("mailchimp", "segments", "storage")
+# What an adapter may import besides itself.
+BELOW_ADAPTERS = {"errors", "fields", "model", "settings", "workspace"}
 
-# Room -> packages from outside that it may use, by the beginning of their names.
+# Package -> external packages that it may use, by the beginning of their names.
 PACKAGES = {
     "function_app": {"azure.functions"},
-    "app": set(),
     "web": {"babel", "jinja2", "markupsafe", "orjson", "pydantic", "pydantic_core", "werkzeug"},
     "connections": {"msal", "orjson", "pydantic", "requests"},
-    "exports": {"duckdb", "orjson", "pydantic"},
+    "fields": {"orjson"},
+    "finishing": {"duckdb", "orjson"},
+    "sending": {"orjson"},
+    "planning": {"duckdb", "orjson", "pydantic"},
+    "people": {"duckdb"},
+    "runs": {"duckdb", "pydantic"},
+    "model": {"duckdb", "pydantic"},
+    "workspace": {"duckdb"},
     "mailchimp": {"orjson", "requests", "urllib3"},
     "segments": {"azure.core", "azure.storage.blob", "duckdb", "orjson", "requests"},
     # `requests` is the SDK's own transport, of which storage sets the sizes.
@@ -59,14 +68,23 @@ PACKAGES = {
         "pydantic_core", "requests",
     },
     "telemetry": {"opentelemetry"},
-    "settings": set(),
-    "environment": set(),
-    "errors": set(),
 }  # fmt: skip
 
-# Modules that know the time, throw dice or wait: the heart is handed these.
-CLOCKS_AND_DICE = {"random", "secrets", "time", "uuid"}
-OUTSIDE_WORLD = {"asyncio", "http", "os", "socket", "ssl", "subprocess", "urllib"}
+# Folders of tests that are about more than one package, or about what is beside `shared/`.
+ACROSS_PACKAGES = {
+    "e2e", "faults", "fuzz", "versions", "contract", "browser",
+    "devhost", "sandbox", "bench", "audit", "infra",
+}  # fmt: skip
+
+# Packages that get time, randomness and everything outside the process passed in.
+PURE = (
+    "connections", "exports", "scheduling", "finishing", "sending", "planning", "people", "runs",
+    "capacity", "messaging", "fields", "model",
+)  # fmt: skip
+
+# Modules that read the time, draw random numbers or wait.
+CLOCKS_AND_RANDOMNESS = {"random", "secrets", "time", "uuid"}
+OUTSIDE_THE_PROCESS = {"asyncio", "http", "os", "socket", "ssl", "subprocess", "urllib"}
 NOW = {"now", "today", "utcnow"}
 
 
@@ -74,7 +92,7 @@ def modules() -> list[Path]:
     return [ROOT / "function_app.py", *sorted(SHARED.rglob("*.py"))]
 
 
-def room_of(path: Path) -> str:
+def package_of(path: Path) -> str:
     parts = path.relative_to(ROOT).with_suffix("").parts
     return parts[0] if parts[0] != "shared" else parts[1]
 
@@ -94,55 +112,65 @@ def found(path: Path) -> str:
     return str(path.relative_to(ROOT))
 
 
-def inside(paths: list[Path], *rooms: str) -> list[Path]:
-    return [path for path in paths if room_of(path) in rooms]
+def inside(paths: list[Path], *packages: str) -> list[Path]:
+    return [path for path in paths if package_of(path) in packages]
 
 
-def test_every_room_has_its_place_in_the_direction() -> None:
-    rooms = {room_of(path) for path in modules()} - {"__init__"}
+def imported_packages(path: Path) -> set[str]:
+    """The packages and modules of `shared/` that a file imports, without its own."""
+    named = {name.split(".")[1] for name in imports(path) if name.startswith("shared.")}
+    return named - {package_of(path)}
 
-    assert rooms == DIRECTION.keys() == PACKAGES.keys()
+
+def test_every_package_has_its_place_in_the_layers() -> None:
+    packages = {package_of(path) for path in modules()} - {"__init__", "function_app"}
+
+    assert packages == set(LAYERS)
 
 
-def test_imports_run_one_way() -> None:
+def test_imports_point_downward() -> None:
     wrong = [
-        f"{found(path)} imports {name}"
+        f"{found(path)} imports {package}"
         for path in modules()
-        for name in imports(path)
-        if name.startswith("shared.") and room_of(path) != "__init__"
-        if name.split(".")[1] not in {room_of(path), *DIRECTION[room_of(path)]}
+        if package_of(path) not in ("__init__", "function_app")
+        for package in imported_packages(path)
+        if LAYERS.index(package) <= LAYERS.index(package_of(path))
     ]
 
     assert wrong == []
 
 
-def test_edges_know_only_values_of_the_heart() -> None:
+def test_adapters_are_independent_of_one_another_and_of_the_steps() -> None:
     wrong = [
-        f"{found(path)} imports {name}"
-        for path in inside(modules(), *EDGES)
-        for name in imports(path)
-        if name.startswith(("shared.exports.", "shared.connections."))
-        if ".".join(name.split(".")[1:3]) not in PLAIN
+        f"{found(path)} imports {package}"
+        for path in inside(modules(), *ADAPTERS)
+        for package in imported_packages(path) - BELOW_ADAPTERS
     ]
 
     assert wrong == []
 
 
-def test_every_room_uses_its_own_packages_only() -> None:
+def test_tests_mirror_the_packages() -> None:
+    folders = {path.name for path in (ROOT / "tests").iterdir() if any(path.glob("*.py"))}
+
+    assert folders <= {*LAYERS, *ACROSS_PACKAGES}
+
+
+def test_every_package_uses_its_own_external_packages_only() -> None:
     wrong = [
         f"{found(path)} imports {name}"
         for path in modules()
         for name in imports(path)
-        if room_of(path) != "__init__" and _is_from_outside(name)
-        if not any(f"{name}.".startswith(f"{p}.") for p in PACKAGES[room_of(path)])
+        if package_of(path) != "__init__" and _is_external(name)
+        if not any(f"{name}.".startswith(f"{p}.") for p in PACKAGES.get(package_of(path), set()))
         # `from azure import core` names the package in two parts.
-        and not any(f"{p}.".startswith(f"{name}.") for p in PACKAGES[room_of(path)])
+        and not any(f"{p}.".startswith(f"{name}.") for p in PACKAGES.get(package_of(path), set()))
     ]
 
     assert wrong == []
 
 
-def _is_from_outside(name: str) -> bool:
+def _is_external(name: str) -> bool:
     top = name.partition(".")[0]
     return top != "shared" and top not in sys.stdlib_module_names
 
@@ -171,20 +199,20 @@ def _names_environment(node: ast.ImportFrom) -> bool:
     return any(name.name in ("environ", "getenv") for name in node.names)
 
 
-@pytest.mark.parametrize("room", ["exports", "connections"])
-def test_the_heart_is_handed_time_chance_and_the_world(room: str) -> None:
+@pytest.mark.parametrize("package", PURE)
+def test_time_randomness_and_the_outside_world_are_passed_in(package: str) -> None:
     wrong = [
         f"{found(path)} uses {name}"
-        for path in inside(modules(), room)
+        for path in inside(modules(), package)
         for name in [*imports(path), *_moments(path)]
-        if name.partition(".")[0] in CLOCKS_AND_DICE | OUTSIDE_WORLD or name in NOW
+        if name.partition(".")[0] in CLOCKS_AND_RANDOMNESS | OUTSIDE_THE_PROCESS or name in NOW
     ]
 
     assert wrong == []
 
 
 def _moments(path: Path) -> Iterator[str]:
-    """Calls such as `datetime.now(...)`; `self._now()` is the clock that was handed in."""
+    """Calls such as `datetime.now(...)`; `self._now()` is the clock that was passed in."""
     for node in ast.walk(ast.parse(path.read_text("utf-8"))):
         match node:
             case ast.Attribute(value=ast.Name(id="datetime" | "date"), attr=name) if name in NOW:

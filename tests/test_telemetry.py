@@ -20,13 +20,13 @@ from opentelemetry.trace import SpanKind
 
 import function_app
 from shared.errors import Unavailable
-from shared.exports.audience import CallCounts
-from shared.exports.outcome import Outcome
-from shared.exports.send.shift import Shift
-from shared.exports.send.write import Result
-from shared.exports.signals.messages import Stamps
-from shared.exports.signals.metrics import Metric
-from shared.exports.signals.trace import Trace, current, trace_of, waited
+from shared.messaging.messages import Stamps
+from shared.messaging.metrics import Metric
+from shared.messaging.trace import Trace, current, trace_of, waited
+from shared.model.audience import CallCounts
+from shared.model.outcome import Outcome
+from shared.sending.lane_metrics import LaneMetrics
+from shared.sending.write import Result
 from shared.telemetry import LATE, Telemetry
 
 NOW = datetime(2026, 11, 1, 6, 0, tzinfo=UTC)
@@ -157,7 +157,7 @@ def test_a_shift_is_told_in_one_event_and_in_metrics(
     host: Host, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
-    shift = Shift(RUN, "e1", "acc", lane=2, allowed=8, meter=host.telemetry)
+    shift = LaneMetrics(RUN, "e1", "acc", lane=2, allowed=8, meter=host.telemetry)
     with host.telemetry.message("send_lane", Stamps(TRACE, due(1)), run_id=RUN):
         shift.begin()
         assert host.metrics()["lanes.slots.used"] == 1
@@ -200,7 +200,7 @@ def test_a_shift_is_told_in_one_event_and_in_metrics(
 
 def test_a_shift_without_work_is_not_told(host: Host, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
-    shift = Shift(RUN, "e1", "acc", lane=2, allowed=8, meter=host.telemetry)
+    shift = LaneMetrics(RUN, "e1", "acc", lane=2, allowed=8, meter=host.telemetry)
     shift.begin()
     shift.end(0.1)
     assert events(caplog) == []

@@ -13,9 +13,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from bench.simulation.clock import Clock
-from shared.exports.keep import LEASE_SECONDS
-from shared.exports.needs import Stored
-from shared.exports.send.pace import AccountPace, Pace
+from shared.capacity.pace import AccountPace, Pace
+from shared.capacity.renewed_lease import LEASE_SECONDS
+from shared.model.ports import Stored
 
 __all__ = ["Account", "Mailchimp", "Slot"]
 

@@ -1,6 +1,6 @@
 """Runs in simulated time: planners, lanes, finishers and the tick, with the app's own numbers.
 
-Modelled step by step after plan/step.py, send/lane.py, finish/step.py and watch.py: who holds which
+Modelled step by step after planning/plan.py, sending/lane.py, finishing/finish.py and runs/watchdog.py: who holds which
 slot, who waits for how long, what is sent again. Not modelled: what is in a chunk, failing storage,
 the pages. A step that storage takes part in costs `processor` seconds of its instance.
 """
@@ -14,13 +14,14 @@ from bench.simulation.account import Account, Mailchimp, Slot
 from bench.simulation.clock import Clock, Gate, Steps
 from bench.simulation.platform import Call, Function, Hosting
 from bench.simulation.run import Costs, Run, State
-from shared.exports.chunk import CHUNK_SIZE
-from shared.exports.runs.watch import STANDING_STILL
-from shared.exports.send import guest, lane
+from shared.capacity import on_demand as guest
+from shared.model.chunk import CHUNK_SIZE
+from shared.runs.watchdog import STANDING_STILL
+from shared.sending import lane
 
 __all__ = ["World"]
 
-# As plan/step.py and finish/step.py have them in their code.
+# As planning/plan.py and finishing/finish.py have them in their code.
 _SEEN_BEING_PLANNED = 10.0
 _PATIENCE_FOR_A_SLOT = 60.0
 _FINISH_SEEN = 5.0

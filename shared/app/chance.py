@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from random import random, randrange
 
-__all__ = ["Chance"]
+__all__ = ["Runtime"]
 
 
 def _now() -> datetime:
@@ -26,7 +26,7 @@ def _new_id() -> str:
 
 
 @dataclass(frozen=True)
-class Chance:
+class Runtime:
     """The clocks and dice of a house.
 
     `now` is the time in UTC, `clock` counts seconds from anywhere; `chance` gives 0 to 1, `turn(n)` a

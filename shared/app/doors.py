@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from shared.app.stores import RowCount, Stores
-from shared.connections.connection import Connection
+from shared.capacity.on_demand import OnDemandSessions
+from shared.capacity.pace import AccountPace, Pace
+from shared.capacity.slots import SlotHolder, Slots
 from shared.connections.connections import Connections
 from shared.connections.entra import (
     CUSTOMER_INSIGHTS,
@@ -18,13 +20,11 @@ from shared.connections.entra import (
 from shared.connections.export_users import ExportUsers
 from shared.errors import ConfigError, Conflict, NotFound
 from shared.exports.definitions import Definitions
-from shared.exports.needs import Records
-from shared.exports.send.guest import Guests
-from shared.exports.send.pace import AccountPace, Pace
-from shared.exports.send.slots import SlotHolder, Slots
-from shared.exports.signals.events import connection_lost
-from shared.mailchimp.connect import ApiKeyDoor, MailchimpSignIn
+from shared.mailchimp.connect import MailchimpApiKeys, MailchimpSignIn
 from shared.mailchimp.gateway import MailchimpGateway
+from shared.messaging.events import log_connection_lost
+from shared.model.connection import Connection
+from shared.model.ports import Records
 from shared.segments.catalogue import Catalogue
 from shared.segments.container import LandingContainer
 from shared.segments.described import DescribedCatalogue
@@ -140,9 +140,9 @@ class Doors(Stores):
         )
 
     @cached_property
-    def api_key_door(self) -> ApiKeyDoor:
+    def api_key_door(self) -> MailchimpApiKeys:
         """Checks API keys."""
-        return ApiKeyDoor(self.mailchimp.open_with)
+        return MailchimpApiKeys(self.mailchimp.open_with)
 
     @cached_property
     def sign_in_door(self) -> MailchimpSignIn | None:
@@ -172,9 +172,11 @@ class Doors(Stores):
         )
 
     @cached_property
-    def guests(self) -> Guests:
+    def guests(self) -> OnDemandSessions:
         """Calls beside the lanes."""
-        return Guests(self.mailchimp, self.slots, self.pace, self.chance.clock, self.chance.sleep)
+        return OnDemandSessions(
+            self.mailchimp, self.slots, self.pace, self.chance.clock, self.chance.sleep
+        )
 
     def account_of(self, connection_id: str) -> str:
         """The Mailchimp account behind a connection. NotFound when there is no connection."""
@@ -187,7 +189,7 @@ class Doors(Stores):
 
     def lose_connection(self, connection_id: str) -> None:
         """Mailchimp does not accept the grant any more: someone must connect again."""
-        connection_lost(connection_id)
+        log_connection_lost(connection_id)
         definitions = Definitions(
             self.exports, lambda _: False, self.chance.now, self.chance.new_id
         )

@@ -11,33 +11,33 @@ from urllib.parse import urlsplit
 from shared.app.doors import Doors
 from shared.app.stores import UsedNonce
 from shared.errors import NotFound, Unavailable
-from shared.exports.baton import Batons
-from shared.exports.definition import Schedule
-from shared.exports.finish.handback import CONTAINER, Handback
-from shared.exports.finish.step import Finisher
-from shared.exports.needs import Records
-from shared.exports.person.erase import Eraser
-from shared.exports.person.erased import Erased, Erasure
-from shared.exports.person.purge import Purge
-from shared.exports.person.search import Search
-from shared.exports.plan.make import PlanMaker
-from shared.exports.plan.plan import Plan, PlanGone
-from shared.exports.plan.preparation import Preparation
-from shared.exports.plan.step import Planner
-from shared.exports.plan.written import WrittenPlans
-from shared.exports.runs.abandon import Abandon
-from shared.exports.runs.control import Control
-from shared.exports.runs.removed import Remains
-from shared.exports.runs.report import Report
-from shared.exports.runs.retention import Retention
-from shared.exports.runs.undo import Undo
-from shared.exports.runs.watch import Watch
-from shared.exports.send.lane import Lanes
-from shared.exports.start.refresh import Announcement, Refreshes
-from shared.exports.start.refresh_watch import Patience, RefreshWatch
-from shared.exports.start.start import Starter
-from shared.exports.start.timetable import Due, Tick, Timetable
+from shared.finishing.finish import Finisher
+from shared.messaging.sequence import MessageSequences
+from shared.model.export import Schedule
+from shared.model.plan import Plan, PlanGone
+from shared.model.ports import Records
+from shared.people.erase import Eraser
+from shared.people.erasures import Erasure, Erasures
+from shared.people.purge import Purge
+from shared.people.retention import Retention
+from shared.people.search import Search
+from shared.planning.build import PlanBuilder
+from shared.planning.plan import Planner
+from shared.planning.preparation import AudiencePreparation
+from shared.runs.abandon import Abandon
+from shared.runs.commands import RunCommands
+from shared.runs.leftovers import Leftovers
+from shared.runs.outcome_file import CONTAINER, OutcomeFile
+from shared.runs.outcomes import OutcomeReader
+from shared.runs.plan_store import PlanStore
+from shared.runs.start import Starter
+from shared.runs.undo import Undo
+from shared.runs.watchdog import Watchdog
+from shared.scheduling.refresh import Announcement, Refreshes
+from shared.scheduling.refresh_progress import Patience, RefreshProgress
+from shared.scheduling.timetable import Due, Tick, Timetable
 from shared.segments.events import read_event
+from shared.sending.lane import Lanes
 from shared.storage.clients import (
     StorageClients,
 )
@@ -68,7 +68,7 @@ class Heart(Doors):
     @cached_property
     def planner(self) -> Planner:
         """Plans runs."""
-        preparation = Preparation(
+        preparation = AudiencePreparation(
             exports=self.exports,
             owners=self.tag_owners,
             held=self.held,
@@ -77,7 +77,7 @@ class Heart(Doors):
             now=self.chance.now,
             token=self.chance.token,
         )
-        maker = PlanMaker(
+        maker = PlanBuilder(
             preparation=preparation,
             written=self.written_plans,
             ledgers=self.ledgers,
@@ -104,9 +104,9 @@ class Heart(Doors):
         )
 
     @cached_property
-    def written_plans(self) -> WrittenPlans:
+    def written_plans(self) -> PlanStore:
         """Plans as they are written down."""
-        return WrittenPlans(self.files)
+        return PlanStore(self.files)
 
     @cached_property
     def lanes(self) -> Lanes:
@@ -152,9 +152,9 @@ class Heart(Doors):
         )
 
     @cached_property
-    def batons(self) -> Batons:
+    def batons(self) -> MessageSequences:
         """One living message a line."""
-        return Batons(self.turns)
+        return MessageSequences(self.turns)
 
     @cached_property
     def abandon(self) -> Abandon:
@@ -162,19 +162,19 @@ class Heart(Doors):
         return Abandon(self.runs, self.chunks, self.pace, self.plan_of, self.chance.now)
 
     @cached_property
-    def handback(self) -> Handback | None:
+    def handback(self) -> OutcomeFile | None:
         """Hands outcomes back to Customer Insights; never into the container that is watched."""
         where = self.settings.segments
         if where.container == CONTAINER:
             return None
         clients = StorageClients(where.storage)
         url = str(clients.container(CONTAINER).url).partition("?")[0]
-        return Handback(BlobFiles(clients, CONTAINER), url, self.chance.now)
+        return OutcomeFile(BlobFiles(clients, CONTAINER), url, self.chance.now)
 
     @cached_property
-    def control(self) -> Control:
+    def control(self) -> RunCommands:
         """What people do with runs."""
-        return Control(
+        return RunCommands(
             runs=self.runs,
             chunks=self.chunks,
             queue=self.queue,
@@ -191,14 +191,14 @@ class Heart(Doors):
         return Undo(self.runs, self.ledgers, self.files, self.starter, self.plan_of)
 
     @cached_property
-    def report(self) -> Report:
+    def report(self) -> OutcomeReader:
         """Outcomes, row by row."""
-        return Report(self.files)
+        return OutcomeReader(self.files)
 
     @cached_property
-    def erased(self) -> Erased:
+    def erased(self) -> Erasures:
         """Who was erased."""
-        return Erased(self.table("erasures", Erasure), self._erased_key)
+        return Erasures(self.table("erasures", Erasure), self._erased_key)
 
     @cached_property
     def eraser(self) -> Eraser:
@@ -232,9 +232,9 @@ class Heart(Doors):
         )
 
     @cached_property
-    def remains(self) -> Remains:
+    def remains(self) -> Leftovers:
         """Clears away what belonged to removed exports."""
-        return Remains(
+        return Leftovers(
             exports=self.exports,
             runs=self.runs,
             active=self.active,
@@ -246,9 +246,9 @@ class Heart(Doors):
         )
 
     @cached_property
-    def watch(self) -> Watch:
+    def watch(self) -> Watchdog:
         """Looks after runs that stand still."""
-        return Watch(
+        return Watchdog(
             runs=self.runs,
             chunks=self.chunks,
             queue=self.queue,
@@ -283,7 +283,7 @@ class Heart(Doors):
         """Starts exports when Customer Insights has written a refresh."""
         return Refreshes(
             exports=self.exports,
-            watches=self.table("refreshes", RefreshWatch),
+            watches=self.table("refreshes", RefreshProgress),
             runs=self.runs,
             active=self.active,
             ledgers=self.ledgers,

@@ -14,10 +14,10 @@ from shared.app.heart import Heart
 from shared.app.stores import UsedNonce
 from shared.connections.sign_in_state import SignedStates
 from shared.errors import Conflict, ConnectorError, InputError, NotFound
-from shared.exports.needs import MailchimpSession, readable
-from shared.exports.run import Mode, Run, Trigger
-from shared.exports.signals.events import tell
-from shared.exports.signals.messages import run_of, stamps_of
+from shared.messaging.events import log_event
+from shared.messaging.messages import run_of, stamps_of
+from shared.model.ports import MailchimpSession, readable
+from shared.model.run import Mode, Run, Trigger
 from shared.settings import load
 from shared.web.api import routes_for
 from shared.web.audit import AuditEntry
@@ -117,7 +117,7 @@ class App(Heart):
             run_id = run_of(body)
             working = self.working(function, body, run_id, given)
         except InputError:
-            tell("message.unusable", level=logging.ERROR, function=function)
+            log_event("message.unusable", level=logging.ERROR, function=function)
             yield None
             return
         with working:

@@ -9,18 +9,18 @@ from datetime import datetime
 from functools import cached_property
 from typing import TypeVar
 
-from shared.app.chance import Chance
-from shared.connections.connection import Connection
-from shared.exports.baton import Turn
-from shared.exports.chunk import Chunk
-from shared.exports.definition import Export, Schedule
-from shared.exports.ledger import LedgerPointer
-from shared.exports.needs import Records
-from shared.exports.plan.held import HeldPointer
-from shared.exports.run import Run
-from shared.exports.signals.stamped import StampedQueue
-from shared.exports.start.start import ActiveRun
-from shared.exports.tags import TagOwner
+from shared.app.chance import Runtime
+from shared.messaging.sequence import SequenceState
+from shared.messaging.stamped_queue import StampedQueue
+from shared.model.audience import NotSubscribedPointer
+from shared.model.chunk import Chunk
+from shared.model.connection import Connection
+from shared.model.export import Export, Schedule
+from shared.model.ledger import LedgerPointer
+from shared.model.ports import Records
+from shared.model.run import Run
+from shared.model.tag import TagOwner
+from shared.runs.start import ActiveRun
 from shared.settings import Settings
 from shared.storage.clients import (
     StorageClients,
@@ -61,7 +61,7 @@ class Stores:
     """Tables, blobs, queues, leases and secrets; each is made when it is first asked for."""
 
     settings: Settings
-    chance: Chance = field(default_factory=Chance)
+    chance: Runtime = field(default_factory=Runtime)
 
     def table(
         self,
@@ -131,9 +131,9 @@ class Stores:
         return self.table("chunks", Chunk)
 
     @cached_property
-    def turns(self) -> Records[Turn]:
+    def turns(self) -> Records[SequenceState]:
         """How far each line of messages is, by run."""
-        return self.table("turns", Turn)
+        return self.table("turns", SequenceState)
 
     @cached_property
     def ledgers(self) -> Records[LedgerPointer]:
@@ -141,9 +141,9 @@ class Stores:
         return self.table("ledgers", LedgerPointer)
 
     @cached_property
-    def held(self) -> Records[HeldPointer]:
+    def held(self) -> Records[NotSubscribedPointer]:
         """Whom audiences hold without a subscription."""
-        return self.table("held", HeldPointer)
+        return self.table("held", NotSubscribedPointer)
 
     @cached_property
     def tag_owners(self) -> Records[TagOwner]:

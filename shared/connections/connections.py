@@ -10,7 +10,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from shared.connections.connection import (
+from shared.errors import Changed, ConfigError, Conflict, Fault, NotFound
+from shared.exports.definitions import Definitions
+from shared.model.connection import (
     Connection,
     ConnectionStatus,
     Consent,
@@ -18,10 +20,8 @@ from shared.connections.connection import (
     Grant,
     GrantKind,
 )
-from shared.connections.needs import CheckedGrant, Secrets
-from shared.errors import Changed, ConfigError, Conflict, Fault, NotFound
-from shared.exports.definitions import Definitions
-from shared.exports.needs import Records, Stored, readable, update
+from shared.model.ports import Records, Stored, readable, update
+from shared.model.sign_in import CheckedGrant, Secrets
 
 __all__ = ["CONSENT_TEXT_VERSION", "Connections"]
 

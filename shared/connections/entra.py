@@ -19,10 +19,10 @@ from typing import Any, NoReturn
 
 import msal
 
-from shared.connections.connection import ExportUser
 from shared.connections.entra_wire import Wire
 from shared.errors import Changed, ConfigError, Conflict, Disconnected, Refused, Unavailable
-from shared.exports.needs import Records
+from shared.model.connection import ExportUser
+from shared.model.ports import Records
 
 __all__ = ["CUSTOMER_INSIGHTS", "AppRegistration", "Entra", "PendingSignIn", "Renewed"]
 

@@ -12,11 +12,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from shared.connections.connection import Connection
 from shared.connections.entra import Renewed
 from shared.errors import ConfigError, Disconnected, NotFound
-from shared.exports.needs import Records, Stored, update
-from shared.exports.signals.events import tell
+from shared.messaging.events import log_event
+from shared.model.connection import Connection
+from shared.model.ports import Records, Stored, update
 
 __all__ = ["ExportUsers", "Renewal", "SecretStore"]
 
@@ -131,7 +131,7 @@ class ExportUsers:
             after: Stored[Connection] = update(self._connections, connection_id, lost)
         except NotFound:
             return
-        tell("exportUser.lost", connectionId=after.key)
+        log_event("exportUser.lost", connectionId=after.key)
 
 
 def _added_at(connection: Connection) -> datetime:

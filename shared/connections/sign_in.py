@@ -11,11 +11,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from shared.connections.connection import Connection, GrantKind
 from shared.connections.connections import Connections
-from shared.connections.needs import EntraDoor, OAuthDoor
 from shared.errors import ConfigError
-from shared.exports.needs import Stored
+from shared.model.connection import Connection, GrantKind
+from shared.model.ports import Stored
+from shared.model.sign_in import EntraSignIn, OAuthSignIn
 
 __all__ = ["Departure", "SignInStates", "SignIns"]
 
@@ -51,8 +51,8 @@ class SignIns:
     connections: Connections
     states: SignInStates
     public_url: str
-    mailchimp: OAuthDoor | None = None
-    entra: EntraDoor | None = None
+    mailchimp: OAuthSignIn | None = None
+    entra: EntraSignIn | None = None
 
     def begin_mailchimp(self, connection_id: str, principal_id: str) -> Departure:
         """Leave for Mailchimp's sign-in page."""
@@ -86,13 +86,13 @@ class SignIns:
         user, secret = door.redeem(state, code, self.public_url + ENTRA_CALLBACK)
         return self.connections.add_export_user(connection_id, user, secret, by)
 
-    def _mailchimp_door(self) -> OAuthDoor:
+    def _mailchimp_door(self) -> OAuthSignIn:
         if self.mailchimp is None:
             message = "Signing in needs MAILCHIMP_CLIENT_ID and MAILCHIMP_CLIENT_SECRET."
             raise ConfigError(message, code="mailchimpClientMissing")
         return self.mailchimp
 
-    def _entra_door(self) -> EntraDoor:
+    def _entra_door(self) -> EntraSignIn:
         if self.entra is None:
             message = "Signing in needs ENTRA_TENANT_ID, ENTRA_CLIENT_ID and ENTRA_CLIENT_SECRET."
             raise ConfigError(message, code="entraClientMissing")

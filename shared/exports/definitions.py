@@ -11,11 +11,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from shared.errors import Changed, ConfigError, Conflict, Fault, NotFound
-from shared.exports.definition import Export
-from shared.exports.definition_faults import LONGEST_TAG, faults
-from shared.exports.needs import Records, Stored
-from shared.exports.run import Finding, Severity
-from shared.exports.tags import folded
+from shared.exports.validation import LONGEST_TAG, faults
+from shared.model.export import Export
+from shared.model.ports import Records, Stored
+from shared.model.run import Finding, Severity
+from shared.model.tag import folded
 
 __all__ = ["Definitions", "meetings"]
 

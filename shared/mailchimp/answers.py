@@ -19,8 +19,8 @@ from enum import Enum
 
 import orjson
 
-from shared.exports.audience import Refusal
-from shared.exports.outcome import Code
+from shared.model.audience import Refusal
+from shared.model.outcome import Code
 
 __all__ = ["Kind", "Problem", "Verdict", "problem_in", "refusal", "verdict"]
 

@@ -14,10 +14,10 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from shared.errors import ConfigError, Conflict, Disconnected, NotFound, Refused, Unavailable
-from shared.exports.audience import Account, Audience, MergeField, Tag
-from shared.exports.fields.merge_fields import proper_tag
+from shared.fields.merge_fields import proper_tag
 from shared.mailchimp.parts import list_in, text_in, total_in, whole_number_in
 from shared.mailchimp.transport import Transport
+from shared.model.audience import Account, Audience, MergeField, Tag
 
 __all__ = [
     "account",

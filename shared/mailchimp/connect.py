@@ -2,7 +2,7 @@
 
 Either way Mailchimp is asked whose account it is before anything is kept; the account's id is
 what connections of one account are recognised by. Implements OAuthDoor and KeyDoor of
-connections/needs.py.
+model/sign_in.py.
 https://mailchimp.com/developer/marketing/guides/access-user-data-oauth-2/
 https://mailchimp.com/developer/marketing/guides/quick-start/#generate-your-api-key
 """
@@ -14,15 +14,15 @@ import re
 from collections.abc import Callable
 from dataclasses import replace
 
-from shared.connections.connection import GrantKind
-from shared.connections.needs import CheckedGrant
 from shared.errors import ConfigError, Disconnected, Fault, NotFound, Refused
-from shared.exports.audience import Account
 from shared.mailchimp.address import checked_data_centre
 from shared.mailchimp.oauth import authorize_url, data_centre_of, exchange_code
 from shared.mailchimp.session import Session
+from shared.model.audience import Account
+from shared.model.connection import GrantKind
+from shared.model.sign_in import CheckedGrant
 
-__all__ = ["ApiKeyDoor", "MailchimpSignIn", "OpenSession"]
+__all__ = ["MailchimpApiKeys", "MailchimpSignIn", "OpenSession"]
 
 OpenSession = Callable[[GrantKind, str, str], Session]
 """Opens a session with a grant, its secret and its data centre: MailchimpGateway.open_with."""
@@ -38,7 +38,7 @@ _WRONG_KEY = {
 }
 
 
-class ApiKeyDoor:
+class MailchimpApiKeys:
     """API keys, in the form `<key>-<dc>` in which Mailchimp shows them."""
 
     def __init__(self, open_session: OpenSession) -> None:

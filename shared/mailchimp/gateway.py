@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from shared.connections.connection import Connection, ConnectionStatus, GrantKind
 from shared.errors import Disconnected
 from shared.mailchimp.address import API_URL, api_base
 from shared.mailchimp.session import Session
 from shared.mailchimp.transport import Patience, Transport, credential
+from shared.model.connection import Connection, ConnectionStatus, GrantKind
 
 __all__ = ["MailchimpGateway"]
 

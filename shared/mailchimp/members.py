@@ -13,12 +13,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from shared.errors import Unavailable
-from shared.exports.audience import BatchAnswer, Member, Refusal, TagAnswer
-from shared.exports.outcome import Code
 from shared.mailchimp.answers import refusal
 from shared.mailchimp.audiences import checked_id, within
 from shared.mailchimp.parts import status_in, text_in, things_in, total_in, whole_number_in
 from shared.mailchimp.transport import Transport
+from shared.model.audience import BatchAnswer, Member, Refusal, TagAnswer
+from shared.model.outcome import Code
 
 __all__ = ["MOST_MEMBERS", "change_tag", "count", "subscribe"]
 

@@ -15,7 +15,6 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeVar
 
 from shared.errors import Unavailable
-from shared.exports.audience import Contact, Held
 from shared.mailchimp.audiences import checked_id
 from shared.mailchimp.parts import (
     list_in,
@@ -26,6 +25,7 @@ from shared.mailchimp.parts import (
     whole_number_in,
 )
 from shared.mailchimp.transport import Transport
+from shared.model.audience import Contact, ContactStatus
 
 __all__ = ["contacts", "held", "tagged"]
 
@@ -43,7 +43,7 @@ _ALL_OF_IT = (
 
 def held(
     transport: Transport, audience_id: str, status: str, changed_since: str | None = None
-) -> Iterator[list[Held]]:
+) -> Iterator[list[ContactStatus]]:
     """Members in a status, each once; `changed_since` is ISO 8601."""
     query = {"status": status}
     if changed_since:
@@ -58,7 +58,7 @@ def contacts(transport: Transport, audience_id: str, changed_since: str) -> Iter
     return _people(transport, f"/lists/{checked_id(audience_id)}/members", query, _contact)
 
 
-def tagged(transport: Transport, audience_id: str, tag_id: int) -> Iterator[list[Held]]:
+def tagged(transport: Transport, audience_id: str, tag_id: int) -> Iterator[list[ContactStatus]]:
     """Members with a tag, each once, whatever their status. NotFound when the tag is gone."""
     query = {
         "include_cleaned": "true",
@@ -152,8 +152,8 @@ def _address(item: Mapping[str, Any]) -> str:
     return text_in(item, "email_address").strip().lower()
 
 
-def _held(item: Mapping[str, Any]) -> Held:
-    return Held(_address(item), status_in(item))
+def _held(item: Mapping[str, Any]) -> ContactStatus:
+    return ContactStatus(_address(item), status_in(item))
 
 
 def _contact(item: Mapping[str, Any]) -> Contact:

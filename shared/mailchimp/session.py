@@ -1,6 +1,6 @@
 """A session: everything the export asks of one Mailchimp account, over one connection.
 
-Keeps the contract of exports/needs.py; the calls themselves stand in audiences.py, members.py,
+Keeps the contract of model/ports.py; the calls themselves stand in audiences.py, members.py,
 pages.py and persons.py. A session belongs to one thread: a lane of an export, or one request of a page.
 https://mailchimp.com/developer/marketing/api/
 """
@@ -9,21 +9,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from shared.exports.audience import (
+from shared.mailchimp import audiences, pages, persons
+from shared.mailchimp import members as batches
+from shared.mailchimp.transport import Transport
+from shared.model.audience import (
     Account,
     Audience,
     BatchAnswer,
     CallCounts,
     Contact,
-    Held,
+    ContactStatus,
     Member,
     MergeField,
     Tag,
     TagAnswer,
 )
-from shared.mailchimp import audiences, pages, persons
-from shared.mailchimp import members as batches
-from shared.mailchimp.transport import Transport
 
 __all__ = ["Session"]
 
@@ -108,7 +108,7 @@ class Session:
 
     def held(
         self, audience_id: str, status: str, changed_since: str | None = None
-    ) -> Iterator[list[Held]]:
+    ) -> Iterator[list[ContactStatus]]:
         """Members in a status, page by page, each once."""
         return pages.held(self._transport, audience_id, status, changed_since)
 
@@ -116,7 +116,7 @@ class Session:
         """Subscribers who changed since a time, as they are now, page by page, each once."""
         return pages.contacts(self._transport, audience_id, changed_since)
 
-    def tagged(self, audience_id: str, tag_id: int) -> Iterator[list[Held]]:
+    def tagged(self, audience_id: str, tag_id: int) -> Iterator[list[ContactStatus]]:
         """Members with a tag in every status, page by page, each once."""
         return pages.tagged(self._transport, audience_id, tag_id)
 

@@ -25,8 +25,8 @@ from requests.auth import AuthBase, HTTPBasicAuth
 from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
 
 from shared.errors import ConnectorError, Disconnected, NotFound, Refused, Unavailable
-from shared.exports.audience import CallCounts
 from shared.mailchimp.answers import Kind, Verdict, problem_in, verdict
+from shared.model.audience import CallCounts
 
 __all__ = ["USER_AGENT", "ApiKey", "Patience", "Token", "Transport", "credential"]
 

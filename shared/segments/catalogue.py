@@ -15,7 +15,7 @@ from datetime import datetime
 from typing import Protocol
 
 from shared.errors import Changed, ConfigError, InputError, NotFound, Unavailable
-from shared.exports.source import Attribute, Partition, SegmentSnapshot
+from shared.model.source import Attribute, Partition, SegmentSnapshot
 from shared.segments.container import LandingContainer
 from shared.segments.counting import count_rows
 from shared.segments.header import sample_values

@@ -17,7 +17,7 @@ from typing import NoReturn
 import orjson
 
 from shared.errors import InputError
-from shared.exports.source import Attribute, CsvFormat
+from shared.model.source import Attribute, CsvFormat
 
 __all__ = ["MAX_BYTES", "Entity", "ListedPartition", "Model", "read_model"]
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import duckdb
 
-from shared.exports.source import Attribute, Partition
+from shared.model.source import Attribute, Partition
 from shared.segments.layout import lay_out
 from shared.segments.parquet import claimed_rows
 from shared.segments.reader import Pieces

@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import Protocol
 
 from shared.errors import ConnectorError, NotFound
-from shared.exports.source import Attribute
+from shared.model.source import Attribute
 from shared.segments.catalogue import AttributeInfo, SegmentInfo
 from shared.segments.rest import ApiSegment
 from shared.segments.suggestions import suggest

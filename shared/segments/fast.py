@@ -15,7 +15,7 @@ from os import SEEK_END
 
 import duckdb
 
-from shared.exports.source import CsvFormat
+from shared.model.source import CsvFormat
 from shared.segments.layout import Layout
 from shared.segments.rows import LONGEST_CELL, MAX_ROW, reader
 from shared.segments.unpack import MARK, Text

@@ -18,7 +18,7 @@ from pathlib import Path
 import duckdb
 
 from shared.errors import InputError
-from shared.exports.source import Attribute, CsvFormat, Partition, SegmentSnapshot
+from shared.model.source import Attribute, CsvFormat, Partition, SegmentSnapshot
 from shared.segments.fast import literal
 from shared.segments.reader import Pieces
 from shared.segments.rows import reader

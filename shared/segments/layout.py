@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from shared.errors import InputError
-from shared.exports.source import Attribute
+from shared.model.source import Attribute
 
 __all__ = ["Layout", "lay_out"]
 

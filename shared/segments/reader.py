@@ -18,8 +18,8 @@ import duckdb
 import orjson
 
 from shared.errors import ConfigError, InputError, Unavailable
-from shared.exports.outcome import Code
-from shared.exports.source import Partition, SegmentSnapshot, UnreadableRow
+from shared.model.outcome import Code
+from shared.model.source import Partition, SegmentSnapshot, UnreadableRow
 from shared.segments.fast import literal, load_plain, quoted
 from shared.segments.layout import Layout, lay_out
 from shared.segments.parquet import load_parquet
@@ -48,7 +48,7 @@ def load_segment(
     table: str,
     scratch: Path,
 ) -> list[UnreadableRow]:
-    """As `SegmentSource.load` (shared/exports/needs.py); `connection` is in no transaction.
+    """As `SegmentSource.load` (shared/model/ports.py); `connection` is in no transaction.
 
     `line` counts from 1 and includes the header; of a Parquet file it is the row's number.
     """

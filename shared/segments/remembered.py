@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from shared.errors import ConnectorError
-from shared.exports.source import Attribute
+from shared.model.source import Attribute
 from shared.segments.described import Descriptions
 from shared.segments.rest import ApiSegment
 

@@ -20,7 +20,7 @@ import requests
 from requests.auth import AuthBase
 
 from shared.errors import ConfigError, Disconnected, NotFound, Refused, Unavailable
-from shared.exports.source import Attribute
+from shared.model.source import Attribute
 from shared.segments.cdm import read_time
 
 __all__ = ["ApiSegment", "CustomerInsightsApi", "RefreshJob"]

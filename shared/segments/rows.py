@@ -14,8 +14,8 @@ import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from shared.exports.outcome import Code
-from shared.exports.source import CsvFormat
+from shared.model.outcome import Code
+from shared.model.source import CsvFormat
 from shared.segments.unpack import Text
 
 __all__ = ["LONGEST_CELL", "MAX_ROW", "Row", "read_rows", "reader"]

@@ -1,6 +1,6 @@
 """What Customer Insights wrote, as the heart sees it: freeze segments, load their rows.
 
-The contract is `SegmentSource` in shared/exports/needs.py. Freezing writes nothing: a snapshot is
+The contract is `SegmentSource` in shared/model/ports.py. Freezing writes nothing: a snapshot is
 blob names with ETags, and reading one later either gives exactly those bytes or says Changed.
 """
 
@@ -12,7 +12,7 @@ from pathlib import Path
 import duckdb
 
 from shared.errors import ConfigError, Unavailable
-from shared.exports.source import SegmentSnapshot, Snapshot, UnreadableRow
+from shared.model.source import SegmentSnapshot, Snapshot, UnreadableRow
 from shared.segments.container import LandingContainer
 from shared.segments.header import described_by_header
 from shared.segments.reader import load_segment

@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
-from shared.exports.source import Attribute
+from shared.model.source import Attribute
 
 __all__ = ["Role", "looks_like_addresses", "suggest"]
 

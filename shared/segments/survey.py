@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from shared.errors import ConfigError, ConnectorError, InputError
-from shared.exports.source import Attribute, CsvFormat, Partition
+from shared.model.source import Attribute, CsvFormat, Partition
 from shared.segments.cdm import MAX_BYTES, Entity, Model, read_model
 from shared.segments.container import BlobEntry, LandingContainer
 from shared.segments.folders import newest_export, order, plain_segments

@@ -23,7 +23,7 @@ from pydantic import TypeAdapter, ValidationError
 from pydantic_core import PydanticSerializationError
 
 from shared.errors import ConnectorError, InputError
-from shared.exports.needs import NEWER
+from shared.model.ports import RECORD_NEWER
 
 __all__ = ["COLUMN", "WRITE", "EntityForm", "join_key", "split_key"]
 
@@ -106,7 +106,7 @@ class EntityForm(Generic[T]):
 
     def _newer(self, key: str) -> ConnectorError:
         message = f"{self._kind}: {key} was written by a newer version of this app."
-        return ConnectorError(message, code=NEWER)
+        return ConnectorError(message, code=RECORD_NEWER)
 
 
 def _says_something_new(error: ValidationError | TypeError) -> bool:

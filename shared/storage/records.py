@@ -22,7 +22,7 @@ from azure.core.exceptions import (
 from azure.data.tables import TableClient, TableEntity, UpdateMode
 
 from shared.errors import Changed, Conflict, ConnectorError, InputError
-from shared.exports.needs import Stored
+from shared.model.ports import Stored
 from shared.storage.clients import StorageClients
 from shared.storage.failures import error_code, told
 from shared.storage.record_entity import COLUMN, WRITE, EntityForm, join_key, split_key

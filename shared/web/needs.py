@@ -11,16 +11,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from shared.connections.connection import Connection
 from shared.connections.connections import Connections
-from shared.connections.needs import EntraDoor, KeyDoor, OAuthDoor, Secrets
 from shared.connections.sign_in import SignIns, SignInStates
 from shared.errors import NotFound
-from shared.exports.definition import Export, Schedule
 from shared.exports.definitions import Definitions
-from shared.exports.needs import Mailchimp, Records
-from shared.exports.run import ACTIVE, Mode, Run, RunStatus, Trigger
-from shared.exports.runs.report import OutcomeRow
+from shared.model.connection import Connection
+from shared.model.export import Export, Schedule
+from shared.model.ports import Mailchimp, Records
+from shared.model.run import ACTIVE, Mode, Run, RunStatus, Trigger
+from shared.model.sign_in import ApiKeyChecker, EntraSignIn, OAuthSignIn, Secrets
+from shared.runs.outcomes import OutcomeRow
 from shared.web.audit import AuditEntry
 from shared.web.principal import Doorkeeper
 
@@ -141,7 +141,7 @@ class Desk:
     secrets: Secrets
     mailchimp: Mailchimp
     catalogue: Catalogue
-    key_door: KeyDoor
+    key_door: ApiKeyChecker
     clock: Callable[[], datetime]
     new_id: Callable[[], str]
     start: Callable[[str, Trigger, Mode, str], Run]
@@ -159,8 +159,8 @@ class Desk:
     export_removed: Callable[[str], object] = lambda _: None
     disconnected: Callable[[Collection[str]], object] = lambda _: None
     sign_in_states: SignInStates | None = None
-    mailchimp_door: OAuthDoor | None = None
-    entra_door: EntraDoor | None = None
+    mailchimp_door: OAuthSignIn | None = None
+    entra_door: EntraSignIn | None = None
     public_url: str = ""
     max_profiles: int = 1_000_000
 

@@ -13,7 +13,7 @@ import io
 import re
 from collections.abc import Iterator
 
-from shared.exports.runs.report import OutcomeRow
+from shared.runs.outcomes import OutcomeRow
 from shared.web.texts import has, text
 
 __all__ = ["HEADER", "action_text", "neutral", "outcomes_csv", "reason_text"]

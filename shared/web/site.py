@@ -11,7 +11,7 @@ import logging
 from collections.abc import Sequence
 from dataclasses import replace
 
-from shared.exports.signals.trace import current, trace_of
+from shared.messaging.trace import current, trace_of
 from shared.web.call import ANYBODY, Call
 from shared.web.csrf import refuse_foreign
 from shared.web.http import Request, Response

@@ -13,8 +13,8 @@ from bench.simulation.account import Account, Mailchimp
 from bench.simulation.clock import Clock, Gate, Process, Steps
 from bench.simulation.platform import Call, Function, Hosting
 from bench.simulation.scenario import Scenario, bill, month, simulate
-from shared.exports.keep import LEASE_SECONDS
-from shared.exports.send import lane
+from shared.capacity.renewed_lease import LEASE_SECONDS
+from shared.sending import lane
 
 HOSTING = Hosting.of_project()
 COST = (scale.ROOT / "docs/cost.md").read_text(encoding="utf-8")

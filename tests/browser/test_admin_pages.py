@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
-from shared.exports.run import (
+from shared.model.run import (
     CallTotals,
     ConsentProof,
     Counts,
@@ -24,7 +24,7 @@ from shared.exports.run import (
     Severity,
     Trigger,
 )
-from shared.exports.runs.report import OutcomeRow
+from shared.runs.outcomes import OutcomeRow
 from shared.web.needs import Desk
 from tests.browser.conftest import Place
 from tests.web.client import new_connection, new_export

@@ -2,11 +2,11 @@
 
 import pytest
 
-from shared.connections.connection import ConnectionStatus, GrantKind
 from shared.connections.connections import Connections
-from shared.connections.needs import CheckedGrant
 from shared.errors import ConfigError, Conflict, NotFound, Unavailable
-from shared.exports.audience import Account
+from shared.model.audience import Account
+from shared.model.connection import ConnectionStatus, GrantKind
+from shared.model.sign_in import CheckedGrant
 from tests.web.client import new_export
 from tests.web.desk import KEY, World
 

@@ -9,10 +9,10 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from shared.connections.connection import Connection, Consent
 from shared.connections.entra import AppRegistration, Entra, PendingSignIn
 from shared.connections.export_users import ExportUsers
 from shared.errors import ConfigError, ConnectorError, Disconnected, Refused, Unavailable
+from shared.model.connection import Connection, Consent
 from tests.connections.oidc import CLIENT_ID, CLIENT_SECRET, REDIRECT, TENANT, Provider, provider
 from tests.web.desk import MemoryRecords
 

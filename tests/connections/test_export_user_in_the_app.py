@@ -17,7 +17,7 @@ import pytest
 from azure.storage.blob import ContainerClient
 
 from shared.app import App
-from shared.app.chance import Chance
+from shared.app.chance import Runtime
 from shared.connections.sign_in import ENTRA_CALLBACK
 from shared.settings import load
 from shared.web.http import Request
@@ -142,7 +142,7 @@ def app(
                 "CUSTOMER_INSIGHTS_SUBSCRIPTION_KEY": KEY,
             }
         ),
-        Chance(clock=lambda: next(minutes)),
+        Runtime(clock=lambda: next(minutes)),
     )
 
 

@@ -26,7 +26,7 @@ QUIET = 4.0
 QUICK_APP = f"""
 import importlib.util
 import shared.app
-from shared.exports.start.refresh_watch import Patience
+from shared.scheduling.refresh_progress import Patience
 
 shared.app.Patience = lambda: Patience(first=0.5, quiet={QUIET})
 spec = importlib.util.spec_from_file_location("the_app", {str(ROOT / "function_app.py")!r})

@@ -32,7 +32,7 @@ from sandbox import samples
 from sandbox.mailchimp.box import Sandbox
 from sandbox.upload import upload
 from shared.app import App
-from shared.exports.signals.messages import LONGEST
+from shared.messaging.messages import LONGEST
 from shared.settings import load
 from shared.telemetry import Telemetry
 from tests.e2e.house import MAPPING, settings_for

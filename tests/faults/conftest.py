@@ -6,7 +6,7 @@ import pytest
 
 from devhost.processes import Azurite, running, start_azurite
 from sandbox.mailchimp.box import Sandbox
-from tests.exports.fakes import Clock
+from tests.fakes import Clock
 from tests.faults.mill import Mill
 
 

@@ -23,10 +23,13 @@ from sandbox.mailchimp.box import AudienceView, Sandbox
 from sandbox.persons import COLUMNS
 from sandbox.samples import Sample
 from shared.app import App
-from shared.app.chance import Chance
-from shared.connections.connection import Connection, ConnectionStatus, Consent, Grant, GrantKind
+from shared.app.chance import Runtime
 from shared.errors import ConnectorError
-from shared.exports.definition import (
+from shared.mailchimp.gateway import MailchimpGateway
+from shared.mailchimp.transport import Patience
+from shared.messaging.messages import lane_of, run_of, turn_of
+from shared.model.connection import Connection, ConnectionStatus, Consent, Grant, GrantKind
+from shared.model.export import (
     AttributeMapping,
     Export,
     FieldToCreate,
@@ -34,17 +37,14 @@ from shared.exports.definition import (
     Schedule,
     SegmentChoice,
 )
-from shared.exports.finish.handback import Handback
-from shared.exports.places import PLAN_RUNS, outcomes_table
-from shared.exports.plan import cut
-from shared.exports.run import Run, RunStatus
-from shared.exports.signals.messages import lane_of, run_of, turn_of
-from shared.exports.source import Attribute, SegmentSnapshot, Snapshot, UnreadableRow
-from shared.mailchimp.gateway import MailchimpGateway
-from shared.mailchimp.transport import Patience
+from shared.model.names import PLAN_RUNS, outcomes_table
+from shared.model.run import Run, RunStatus
+from shared.model.source import Attribute, SegmentSnapshot, Snapshot, UnreadableRow
+from shared.planning import chunking as cut
+from shared.runs.outcome_file import OutcomeFile
 from shared.settings import load
 from tests.e2e.house import Held, audience_as_is
-from tests.exports.fakes import (
+from tests.fakes import (
     Clock,
     Killed,
     MemoryFiles,
@@ -154,9 +154,9 @@ class Mill:
         """A new process; the one before is gone."""
         self.lives += 1
         self.wire = Wire(self.store, kill_at, applied=applied)
-        self.house = self.build(self.wire, Chance(now=self.clock.now))
+        self.house = self.build(self.wire, Runtime(now=self.clock.now))
 
-    def build(self, wire: Wire, chance: Chance) -> Any:
+    def build(self, wire: Wire, chance: Runtime) -> Any:
         """An app of its own on the mill's storage and Mailchimp."""
         settings = load(
             {
@@ -178,7 +178,7 @@ class Mill:
         house.__dict__["clients"] = None
         house.__dict__["files"] = MemoryFiles(wire)
         outcomes = MemoryFiles(wire, "outcomes")
-        house.__dict__["handback"] = Handback(outcomes, "http://localhost", chance.now)
+        house.__dict__["handback"] = OutcomeFile(outcomes, "http://localhost", chance.now)
         house.__dict__["queue"] = MemoryQueue(wire)
         house.__dict__["leases"] = MemoryLeases(wire)
         house.__dict__["mailchimp"] = self._mailchimp(house, wire)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from sandbox.samples import Sample, Segment
-from shared.exports.run import Run, RunStatus
+from shared.model.run import Run, RunStatus
 from tests.faults.mill import End, Mill
 from tests.faults.test_killed_at_every_write import kill_at_call
 

@@ -8,8 +8,8 @@ import pytest
 
 from sandbox.mailchimp.box import Sandbox
 from sandbox.mailchimp.faults import KINDS, Fault
-from shared.exports.run import Run, RunStatus
-from tests.exports.fakes import Clock
+from shared.model.run import Run, RunStatus
+from tests.fakes import Clock
 from tests.faults.mill import End, Mill
 from tests.faults.test_killed_at_every_write import LATER, SAMPLE
 from tests.faults.weather import Odds, RoughMill

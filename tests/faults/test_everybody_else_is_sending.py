@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from sandbox.samples import Sample, Segment
-from shared.exports.run import Mode, Run, RunStatus, Trigger
+from shared.model.run import Mode, Run, RunStatus, Trigger
 from tests.faults.mill import Mill
 
 

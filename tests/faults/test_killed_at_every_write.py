@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from sandbox.samples import Flaws, Sample, Segment
-from tests.exports.fakes import Killed
+from tests.fakes import Killed
 from tests.faults.mill import End, Mill
 
 SEEDS = int(os.environ.get("FAULT_SEEDS") or 4)

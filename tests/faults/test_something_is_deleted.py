@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from shared.errors import Unavailable
-from shared.exports.run import RunStatus
-from shared.exports.runs.watch import HOPELESS
-from tests.exports.fakes import Killed
+from shared.model.run import RunStatus
+from shared.runs.watchdog import HOPELESS
+from tests.fakes import Killed
 from tests.faults.mill import EXPORT, Mill
 from tests.faults.test_killed_at_every_write import SAMPLE
 

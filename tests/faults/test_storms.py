@@ -6,7 +6,7 @@ import pytest
 
 from sandbox.mailchimp.box import Sandbox
 from sandbox.mailchimp.faults import KINDS, Fault
-from shared.exports.run import RunStatus
+from shared.model.run import RunStatus
 from tests.faults.mill import Mill
 from tests.faults.test_killed_at_every_write import LATER, SAMPLE, SEEDS
 

@@ -14,10 +14,10 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
-from shared.app.chance import Chance
+from shared import workspace as workroom
+from shared.app.chance import Runtime
 from shared.errors import ConnectorError
-from shared.exports import workroom
-from tests.exports.fakes import Clock, Killed, Message, Strike, Wire
+from tests.fakes import Clock, Killed, Message, Strike, Wire
 from tests.faults.mill import Mill
 
 _MOST_DELIVERIES = 5
@@ -39,7 +39,7 @@ class Odds:
 
     @property
     def clocks_agree(self) -> bool:
-        """Whether clocks are off by less than what is reckoned with (send/write.py)."""
+        """Whether clocks are off by less than what is reckoned with (sending/write.py)."""
         return self.skew <= 200
 
     @staticmethod
@@ -116,7 +116,7 @@ class RoughMill(Mill):
             ticking.forward(self.dice.uniform(1, 60))
             return ticking.seconds()
 
-        chance = Chance(
+        chance = Runtime(
             now=lambda: self.clock.now() + ahead,
             clock=clock,
             sleep=self.clock.forward,

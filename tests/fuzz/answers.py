@@ -15,12 +15,12 @@ import requests
 from requests.adapters import BaseAdapter
 
 from shared.errors import ConnectorError
-from shared.exports.audience import BatchAnswer, Held, Member, Tag
-from shared.exports.outcome import Outcome
-from shared.exports.send.outcome_lines import outcome_lines
-from shared.exports.send.write import Result
 from shared.mailchimp.session import Session
 from shared.mailchimp.transport import ApiKey, Patience, Transport
+from shared.model.audience import BatchAnswer, ContactStatus, Member, Tag
+from shared.model.outcome import Outcome
+from shared.sending.outcome_lines import outcome_lines
+from shared.sending.write import Result
 
 TOKENS = (
     b"subscribe 200", b"held 200", b"tags 200", b"fields 200", b"audience 200", b"audiences 200",
@@ -124,7 +124,7 @@ def _checked(found: object, body: bytes) -> object:
         )
     if isinstance(found, list):
         for one in found:
-            assert not isinstance(one, Held) or (
+            assert not isinstance(one, ContactStatus) or (
                 len(one.address) <= 1_000 and len(one.status) <= 20
             )
             assert not isinstance(one, Tag) or (one.id > 0 and one.member_count >= 0)

@@ -7,7 +7,7 @@ import re
 import orjson
 
 from shared.errors import InputError
-from shared.exports.signals.messages import LONGEST, lane_of, look_of, run_of, stamps_of
+from shared.messaging.messages import LONGEST, lane_of, look_of, run_of, stamps_of
 from shared.segments.events import read_event
 
 TOKENS = (

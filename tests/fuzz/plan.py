@@ -15,8 +15,9 @@ from pathlib import Path
 
 import duckdb
 
-from shared.exports.plan import cut as cutting
-from shared.exports.plan.compare import (
+from shared.model.source import SegmentSnapshot, Snapshot
+from shared.planning import chunking as cutting
+from shared.planning.compare import (
     Rules,
     compare,
     count,
@@ -25,8 +26,7 @@ from shared.exports.plan.compare import (
     load_ledger,
     members_by_segment,
 )
-from shared.exports.plan.people import gather
-from shared.exports.source import SegmentSnapshot, Snapshot
+from shared.planning.people import gather
 from tests.fuzz.dice import Dice
 from tests.fuzz.plan_rules import Change, Known, People, Row, change, people_of, tags_of
 

@@ -9,8 +9,8 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from shared.exports.fields.contact import address_fault, normal_address
-from shared.exports.ledger import MAX_TRIES
+from shared.fields.contact import address_fault, normal_address
+from shared.model.ledger import MAX_TRIES
 
 YES = {"yes", "y", "true", "t", "1", "on", "ja", "oui", "si", "sí", "예", "네", "동의"}
 _LONGEST_ID = 500

@@ -10,7 +10,7 @@ import tempfile
 from pathlib import Path
 
 from shared.errors import ConnectorError
-from shared.exports.source import CsvFormat
+from shared.model.source import CsvFormat
 from shared.segments import reader
 from shared.segments.counting import count_rows
 from shared.segments.header import described_by_header

@@ -10,7 +10,7 @@ import logging
 
 import orjson
 
-from shared.exports.run import Mode, Trigger
+from shared.model.run import Mode, Trigger
 from shared.web.http import Request
 from tests.web.client import ORIGIN, new_connection, new_export
 from tests.web.desk import World

@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from shared.exports.plan import compare, people
-from shared.exports.signals import messages
 from shared.mailchimp import members
+from shared.messaging import messages
+from shared.planning import compare, people
 from shared.segments import rows, survey
 from shared.web import site
 from tests.fuzz.mutate import mutated

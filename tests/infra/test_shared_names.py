@@ -15,7 +15,7 @@ import pytest
 
 from infra.check import project
 from infra.check.template import Expression
-from shared.exports import places
+from shared.model import names as places
 
 ROOT = Path(__file__).parents[2]
 TEMPLATES = project.templates_of(project.read_files(ROOT))

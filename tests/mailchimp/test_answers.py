@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.exports.outcome import Code
 from shared.mailchimp.answers import Kind, Problem, problem_in, refusal, verdict
+from shared.model.outcome import Code
 
 
 @pytest.mark.parametrize(

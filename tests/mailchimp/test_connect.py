@@ -9,20 +9,14 @@ import pytest
 import requests
 
 from sandbox.mailchimp import Sandbox
-from shared.connections.connection import (
-    Connection,
-    ConnectionStatus,
-    Consent,
-    Grant,
-    GrantKind,
-)
-from shared.connections.needs import KeyDoor, OAuthDoor
 from shared.errors import ConfigError, Disconnected, Refused, Unavailable
-from shared.exports.needs import Mailchimp, MailchimpSession
 from shared.mailchimp import oauth
 from shared.mailchimp.address import API_URL, LOGIN_URL, api_base, login_base
-from shared.mailchimp.connect import ApiKeyDoor, MailchimpSignIn
+from shared.mailchimp.connect import MailchimpApiKeys, MailchimpSignIn
 from shared.mailchimp.gateway import MailchimpGateway
+from shared.model.connection import Connection, ConnectionStatus, Consent, Grant, GrantKind
+from shared.model.ports import Mailchimp, MailchimpSession
+from shared.model.sign_in import ApiKeyChecker, OAuthSignIn
 from tests.mailchimp.double import RESET, Answer, Double, html, json
 
 BACK = "http://127.0.0.1:7071/api/oauth/mailchimp/callback"
@@ -248,7 +242,7 @@ def test_a_metadata_page_that_hangs_is_given_up(time, monkeypatch):
 
 
 def test_an_api_key_is_checked_with_mailchimp(box, time):
-    door = ApiKeyDoor(gateway_to(box.api_url, time).open_with)
+    door = MailchimpApiKeys(gateway_to(box.api_url, time).open_with)
     grant = door.check(f"  {box.api_key}\n")
     assert grant.secret == box.api_key
     assert grant.account.id == box.account.id
@@ -272,13 +266,13 @@ def test_an_api_key_is_checked_with_mailchimp(box, time):
 def test_what_is_no_api_key_never_leaves(key, time):
     with Double(json("{}")) as server:
         with pytest.raises(ConfigError) as caught:
-            ApiKeyDoor(gateway_to(server.url, time).open_with).check(key)
+            MailchimpApiKeys(gateway_to(server.url, time).open_with).check(key)
         assert server.asked == []
     assert caught.value.faults[0].field == "apiKey"
 
 
 def test_a_key_that_mailchimp_does_not_know_is_a_fault_of_the_key(box, time):
-    door = ApiKeyDoor(gateway_to(box.api_url, time).open_with)
+    door = MailchimpApiKeys(gateway_to(box.api_url, time).open_with)
     with pytest.raises(ConfigError) as caught:
         door.check("f" * 32 + "-us1")
     assert caught.value.code == "apiKeyRefused"
@@ -335,8 +329,8 @@ def test_a_revoked_token_and_a_disabled_account_are_disconnected(box, app, time)
 
 
 def test_the_doors_keep_their_contracts(box, sign_in, time):
-    oauth_door: OAuthDoor = sign_in
-    key_door: KeyDoor = ApiKeyDoor(gateway_to(box.api_url, time).open_with)
+    oauth_door: OAuthSignIn = sign_in
+    key_door: ApiKeyChecker = MailchimpApiKeys(gateway_to(box.api_url, time).open_with)
     assert oauth_door.authorize_url("s", BACK).startswith(f"{box.url}/oauth2/authorize?")
     assert key_door.check(box.api_key).data_centre == "us1"
 

@@ -8,9 +8,9 @@ import pytest
 
 from sandbox.mailchimp import Options, Sandbox
 from shared.errors import Conflict, NotFound
-from shared.exports.audience import Member
 from shared.mailchimp.session import Session
 from shared.mailchimp.transport import ApiKey, Token
+from shared.model.audience import Member
 from tests.contract.prism import PrismProxy, description, prism_command
 
 

@@ -6,10 +6,10 @@ from contextlib import suppress
 import pytest
 
 from shared.errors import ConnectorError, Disconnected, Refused, Unavailable
-from shared.exports.audience import Member
-from shared.exports.outcome import Code
 from shared.mailchimp.parts import status_in, text_in, things_in, whole_number_in
 from shared.mailchimp.session import Session
+from shared.model.audience import Member
+from shared.model.outcome import Code
 from tests.mailchimp import double
 
 ADA = Member("ada@example.org", {"FNAME": "Ada"}, (), "subscribed")

@@ -7,10 +7,10 @@ import pytest
 
 from sandbox.mailchimp import Fault, Options, Sandbox
 from shared.errors import NotFound, Refused, Unavailable
-from shared.exports.audience import Member, Refusal
-from shared.exports.outcome import Code
 from shared.mailchimp.session import Session
 from shared.mailchimp.transport import ApiKey
+from shared.model.audience import Member, Refusal
+from shared.model.outcome import Code
 from tests.mailchimp.double import Double, json
 
 LANGUAGES = pytest.mark.parametrize("language", ["en", "de"])

@@ -42,8 +42,8 @@ def test_whom_mailchimp_does_not_let_be_archived_stays(box, session):
 
 
 def test_who_is_deleted_for_good_is_gone_and_cannot_be_imported(box, session):
-    from shared.exports.audience import Member
-    from shared.exports.outcome import Code
+    from shared.model.audience import Member
+    from shared.model.outcome import Code
 
     audience = box.audience("News")
     audience.add(ADA)

@@ -2,7 +2,7 @@
 
 from azure.storage.blob import ContainerClient
 
-from shared.exports.source import SegmentSnapshot
+from shared.model.source import SegmentSnapshot
 from shared.segments.container import LandingContainer
 from shared.segments.source import BlobSegments
 from tests.segments.written import model_json

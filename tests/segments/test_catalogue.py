@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from shared.errors import InputError, NotFound
-from shared.exports.source import Attribute, CsvFormat, Partition
+from shared.model.source import Attribute, CsvFormat, Partition
 from shared.segments.catalogue import Catalogue
 from shared.segments.counting import count_rows
 from shared.segments.suggestions import looks_like_addresses, suggest

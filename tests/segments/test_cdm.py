@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.errors import InputError
-from shared.exports.source import Attribute, CsvFormat
+from shared.model.source import Attribute, CsvFormat
 from shared.segments.cdm import MAX_BYTES, Entity, read_model
 from tests.segments.written import entity, model_json
 

@@ -9,12 +9,12 @@ import duckdb
 import pytest
 
 from shared.errors import InputError
-from shared.exports.source import CsvFormat
-from shared.exports.workroom import MEMORY_LIMIT
+from shared.model.source import CsvFormat
 from shared.segments.cdm import read_model
 from shared.segments.counting import count_rows
 from shared.segments.header import described_by_header
 from shared.segments.reader import load_segment
+from shared.workspace import MEMORY_LIMIT
 from tests.segments.written import csv_bytes, entity, load_bytes, model_json, segment_of
 
 SQL_NAMES = [

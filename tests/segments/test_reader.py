@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
 
 from shared.errors import Changed, ConfigError, InputError
-from shared.exports.source import Attribute, CsvFormat, Partition, SegmentSnapshot
+from shared.model.source import Attribute, CsvFormat, Partition, SegmentSnapshot
 from shared.segments import reader as reader_module
 from shared.segments.rows import read_rows
 from shared.segments.unpack import Text, unpack

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from shared.errors import Unavailable
-from shared.exports.source import Attribute
+from shared.model.source import Attribute
 from shared.segments.remembered import Remembered
 from shared.segments.rest import ApiSegment
 

@@ -10,7 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from shared.errors import ConfigError, Disconnected, NotFound, Refused, Unavailable
-from shared.exports.source import Attribute
+from shared.model.source import Attribute
 from shared.segments.catalogue import AttributeInfo, SegmentInfo
 from shared.segments.described import DescribedCatalogue
 from shared.segments.rest import ApiSegment, CustomerInsightsApi, RefreshJob

@@ -10,7 +10,7 @@ import pytest
 from azure.storage.blob import BlobServiceClient, ContainerClient
 
 from shared.errors import Changed, ConfigError, InputError, Unavailable
-from shared.exports.source import Attribute
+from shared.model.source import Attribute
 from shared.segments.container import LandingContainer
 from shared.segments.source import BlobSegments
 from tests.segments.landing import ROOT, Landing

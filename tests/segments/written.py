@@ -8,13 +8,7 @@ from pathlib import Path
 import duckdb
 
 from shared.errors import Changed
-from shared.exports.source import (
-    Attribute,
-    CsvFormat,
-    Partition,
-    SegmentSnapshot,
-    UnreadableRow,
-)
+from shared.model.source import Attribute, CsvFormat, Partition, SegmentSnapshot, UnreadableRow
 from shared.segments.reader import load_segment
 
 DEFAULT = CsvFormat()

@@ -1,4 +1,4 @@
-"""Files behave as shared/exports/needs.py says, on a real blob service."""
+"""Files behave as shared/model/ports.py says, on a real blob service."""
 
 import hashlib
 import os
@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from shared.errors import Conflict, InputError, NotFound, Unavailable
-from shared.exports.needs import Files
+from shared.model.ports import Files
 from shared.storage.clients import BLOCK, StorageClients
 from shared.storage.files import BlobFiles
 

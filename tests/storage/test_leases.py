@@ -1,4 +1,4 @@
-"""Leases behave as shared/exports/needs.py says, on a real blob service."""
+"""Leases behave as shared/model/ports.py says, on a real blob service."""
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from shared.errors import Changed, InputError, Unavailable
-from shared.exports.needs import Lease
+from shared.model.ports import Lease
 from shared.storage.clients import StorageClients
 from shared.storage.leases import BlobLeases
 

@@ -1,4 +1,4 @@
-"""Records behave as shared/exports/needs.py says, on a real table service."""
+"""Records behave as shared/model/ports.py says, on a real table service."""
 
 import threading
 from collections.abc import Callable, Mapping
@@ -12,7 +12,7 @@ import pytest
 import requests
 
 from shared.errors import Changed, ConfigError, Conflict, ConnectorError, InputError, Unavailable
-from shared.exports.needs import Records, update
+from shared.model.ports import Records, update
 from shared.settings import StorageAccount
 from shared.storage.clients import Calling, StorageClients
 from shared.storage.records import TableRecords

@@ -45,8 +45,8 @@ LEASE = 3
 ERASED = "erased.person@example.com"
 # Small chunks, so that few people make a run of many.
 PROGRAM = f"""
-from shared.exports.plan import cut
-cut.CHUNK_SIZE = {CHUNK}
+from shared.planning import chunking
+chunking.CHUNK_SIZE = {CHUNK}
 """
 
 

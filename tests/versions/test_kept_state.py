@@ -9,10 +9,10 @@ import pytest
 from pydantic import TypeAdapter
 
 from devhost.processes import Azurite
-from shared.exports.ledger import LEDGER_COLUMNS
-from shared.exports.plan.plan import plan_from_json, plan_to_json
-from shared.exports.send.outcome_lines import OUTCOME_COLUMNS
-from shared.exports.signals.messages import lane_of, look_of, run_of, stamps_of
+from shared.messaging.messages import lane_of, look_of, run_of, stamps_of
+from shared.model.ledger import LEDGER_COLUMNS
+from shared.model.plan import plan_from_json, plan_to_json
+from shared.sending.outcome_lines import OUTCOME_COLUMNS
 from shared.storage.record_entity import EntityForm
 from tests.versions.going_on import everything_else_goes_on, half_sent_run_ends_right, opened
 from tests.versions.kept import VERSIONS, KeptState, entity_of

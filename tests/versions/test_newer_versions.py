@@ -13,12 +13,12 @@ from pydantic import TypeAdapter
 from devhost.portal import PortalError
 from devhost.processes import Azurite
 from shared.errors import ConnectorError, InputError
-from shared.exports.ledger import LEDGER_COLUMNS
-from shared.exports.needs import readable
-from shared.exports.plan.compare import load_ledger
-from shared.exports.plan.plan import PLAN_FORM, plan_from_json, plan_to_json
-from shared.exports.runs.report import OutcomeRow
-from shared.exports.signals.messages import lane_of, look_of, run_of
+from shared.messaging.messages import lane_of, look_of, run_of
+from shared.model.ledger import LEDGER_COLUMNS
+from shared.model.plan import PLAN_FORM, plan_from_json, plan_to_json
+from shared.model.ports import readable
+from shared.planning.compare import load_ledger
+from shared.runs.outcomes import OutcomeRow
 from shared.storage.record_entity import EntityForm
 from shared.storage.records import TableRecords
 from shared.web.outcomes_csv import outcomes_csv

@@ -27,11 +27,11 @@ PEOPLE = 450
 
 # The app as it will be: whatever it writes has a field and a column that the app at hand does not know.
 OF_TOMORROW = f"""
-from shared.exports.plan import written
-from shared.exports.signals.stamped import StampedQueue
+from shared.runs import plan_store
+from shared.messaging.stamped_queue import StampedQueue
 from shared.storage.record_entity import EntityForm
 
-made, sent, planned = EntityForm.entity, StampedQueue.send, written.plan_to_json
+made, sent, planned = EntityForm.entity, StampedQueue.send, plan_store.plan_to_json
 
 def entity(self, key, value, write):
     record = made(self, key, value, write)
@@ -42,7 +42,7 @@ EntityForm.entity = entity
 StampedQueue.send = lambda self, queue, message, delay=0: sent(
     self, queue, {{**message, "{NEW}": 1}}, delay
 )
-written.plan_to_json = lambda plan: b'{{"{NEW}": 1, ' + planned(plan)[1:]
+plan_store.plan_to_json = lambda plan: b'{{"{NEW}": 1, ' + planned(plan)[1:]
 """
 
 

@@ -8,15 +8,15 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Generic, TypeVar
 
-from shared.connections.connection import Connection, ExportUser
-from shared.connections.needs import CheckedGrant
 from shared.connections.sign_in_state import SignedStates
 from shared.errors import Changed, ConfigError, Conflict, Disconnected, Fault, NotFound, Refused
-from shared.exports.audience import Account, Audience, CallCounts, MergeField
-from shared.exports.definition import Export, Schedule
-from shared.exports.needs import Records, Stored
-from shared.exports.run import Mode, Progress, Run, RunStatus, Trigger
-from shared.exports.runs.report import OutcomeRow
+from shared.model.audience import Account, Audience, CallCounts, MergeField
+from shared.model.connection import Connection, ExportUser
+from shared.model.export import Export, Schedule
+from shared.model.ports import Records, Stored
+from shared.model.run import Mode, Progress, Run, RunStatus, Trigger
+from shared.model.sign_in import CheckedGrant
+from shared.runs.outcomes import OutcomeRow
 from shared.web.api import routes_for
 from shared.web.audit import AuditEntry
 from shared.web.needs import Desk

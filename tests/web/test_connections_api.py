@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from shared.connections.connection import ConnectionStatus
 from shared.connections.connections import CONSENT_TEXT_VERSION
+from shared.model.connection import ConnectionStatus
 from shared.web.principal import Role
 from tests.web.client import (
     call,

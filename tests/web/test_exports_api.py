@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from shared.exports.definition import SegmentChoice
-from shared.exports.run import Mode, RunStatus, Trigger
+from shared.model.export import SegmentChoice
+from shared.model.run import Mode, RunStatus, Trigger
 from shared.web.principal import Role
 from tests.web.client import (
     call,

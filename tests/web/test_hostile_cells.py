@@ -5,7 +5,7 @@ import io
 
 import pytest
 
-from shared.exports.runs.report import OutcomeRow
+from shared.runs.outcomes import OutcomeRow
 from shared.web.outcomes_csv import neutral, outcomes_csv
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from shared.errors import Conflict, Unavailable
-from shared.exports.definition import Schedule
+from shared.model.export import Schedule
 from shared.web.principal import Role
 from tests.web.client import call, faults, get, new_connection, new_export, send
 from tests.web.desk import NOW, Sighting, World

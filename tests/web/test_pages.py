@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from shared.exports.run import (
+from shared.model.run import (
     ConsentProof,
     Counts,
     Finding,
@@ -18,7 +18,7 @@ from shared.exports.run import (
     Severity,
     Trigger,
 )
-from shared.exports.runs.report import OutcomeRow
+from shared.runs.outcomes import OutcomeRow
 from shared.web.pages import PAGES
 from shared.web.principal import Role
 from shared.web.routes import Route

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from shared.exports.run import (
+from shared.model.run import (
     ConsentProof,
     Counts,
     Finding,
@@ -17,7 +17,7 @@ from shared.exports.run import (
     Severity,
     Trigger,
 )
-from shared.exports.runs.report import OutcomeRow
+from shared.runs.outcomes import OutcomeRow
 from shared.web.principal import Role
 from tests.web.client import call, faults, get, new_connection, new_export, send
 from tests.web.desk import World

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 import shared
-from shared.connections.connection import ConnectionStatus, GrantKind
-from shared.exports.definition import Leavers, NewContactStatus, Repeat
-from shared.exports.outcome import CODES, Outcome
-from shared.exports.run import Mode, RunStatus, Severity, Trigger
+from shared.model.connection import ConnectionStatus, GrantKind
+from shared.model.export import Leavers, NewContactStatus, Repeat
+from shared.model.outcome import CODES, Outcome
+from shared.model.run import Mode, RunStatus, Severity, Trigger
 from shared.web.texts import LANGUAGES, catalogue, has, language_of, said, text
 
 SOURCE = Path(shared.__file__).parent

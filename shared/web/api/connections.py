@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from shared.connections.connection import Connection, GrantKind
 from shared.errors import Disconnected, Refused
-from shared.exports.needs import MailchimpSession, Stored, readable
+from shared.model.connection import Connection, GrantKind
+from shared.model.ports import MailchimpSession, Stored, readable
 from shared.web.api.answers import listed, shown
 from shared.web.call import Call
 from shared.web.http import Response

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from shared.errors import Fault
-from shared.exports.definition import Export
 from shared.exports.definitions import meetings
-from shared.exports.needs import Stored, readable
+from shared.model.export import Export
+from shared.model.ports import Stored, readable
 from shared.web.api.answers import listed, shown
 from shared.web.api.connections import usable
 from shared.web.call import Call

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from shared.errors import Changed, ConfigError
-from shared.exports.definition import Repeat, Schedule
-from shared.exports.needs import Stored
-from shared.exports.start.schedule import validate
+from shared.model.export import Repeat, Schedule
+from shared.model.ports import Stored
+from shared.scheduling.schedule import validate
 from shared.web.api.answers import shown
 from shared.web.call import Call
 from shared.web.http import Response

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from shared.exports.outcome import Outcome
-from shared.exports.run import Run, RunStatus, Trigger
+from shared.model.outcome import Outcome
+from shared.model.run import Run, RunStatus, Trigger
 from shared.web.api.answers import listed, page_of, shown
 from shared.web.call import Call
 from shared.web.http import Response

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from shared.connections.connection import Connection
 from shared.connections.sign_in import ENTRA_CALLBACK, MAILCHIMP_CALLBACK, Departure
 from shared.errors import ConnectorError
-from shared.exports.needs import Stored
+from shared.model.connection import Connection
+from shared.model.ports import Stored
 from shared.web.api.answers import shown
 from shared.web.api.connections import audited
 from shared.web.call import Call

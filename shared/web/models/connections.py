@@ -6,8 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
-from shared.connections.connection import Connection, ConnectionStatus, GrantKind
-from shared.exports.audience import Audience, MergeField
+from shared.model.audience import Audience, MergeField
+from shared.model.connection import Connection, ConnectionStatus, GrantKind
 from shared.web.models.base import Body, Label, ReadOnly, Time, View
 
 __all__ = [

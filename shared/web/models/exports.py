@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from shared.exports.definition import (
+from shared.model.export import (
     AttributeMapping,
     Export,
     FieldToCreate,
@@ -17,7 +17,7 @@ from shared.exports.definition import (
     NewContactStatus,
     SegmentChoice,
 )
-from shared.exports.run import Finding, Run
+from shared.model.run import Finding, Run
 from shared.web.models.base import Body, Label, ReadOnly, Time, View
 from shared.web.models.runs import FindingView, RunView, finding_views, run_view
 from shared.web.models.schedules import ScheduleBody, ScheduleView, schedule_view

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from shared.exports.run import Finding, Mode, Reason, Run, RunStatus, Severity, Trigger
+from shared.model.run import Finding, Mode, Reason, Run, RunStatus, Severity, Trigger
 from shared.web.models.base import Body, Time, View
 from shared.web.texts import said
 

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from shared.exports.definition import Repeat, Schedule
+from shared.model.export import Repeat, Schedule
 from shared.web.models.base import Body, Label, View
 
 __all__ = ["Day", "RefreshScheduleBody", "ScheduleBody", "ScheduleView", "schedule_view"]

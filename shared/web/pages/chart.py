@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 
 from markupsafe import Markup
 
-from shared.exports.run import Mode, Run, RunStatus
+from shared.model.run import Mode, Run, RunStatus
 from shared.web.texts import text
 
 __all__ = ["history_chart"]

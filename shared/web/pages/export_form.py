@@ -10,9 +10,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from shared.connections.connection import Connection, ConnectionStatus
 from shared.errors import ConnectorError
-from shared.exports.definition import Export
+from shared.model.connection import Connection, ConnectionStatus
+from shared.model.export import Export
 from shared.web.api import connections as connection_interface
 from shared.web.api import exports as interface
 from shared.web.api import runs as run_interface

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from shared.exports.definition import Export
 from shared.exports.definitions import meetings
-from shared.exports.needs import readable
-from shared.exports.run import Run
-from shared.exports.start.schedule import next_run
+from shared.model.export import Export
+from shared.model.ports import readable
+from shared.model.run import Run
+from shared.scheduling.schedule import next_run
 from shared.web.api import exports as interface
 from shared.web.api import runs as run_interface
 from shared.web.call import Call

@@ -19,7 +19,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from shared.errors import ConfigError
-from shared.exports.start.schedule import zone
+from shared.scheduling.schedule import zone
 from shared.web.api.refresh_schedule import KEY
 from shared.web.call import Call
 from shared.web.http import Response

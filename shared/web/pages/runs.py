@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from itertools import islice
 
 from shared.errors import ConnectorError
-from shared.exports.outcome import Outcome
-from shared.exports.run import Mode, Run, RunStatus
-from shared.exports.runs.control import can_retry
-from shared.exports.runs.report import OutcomeRow
+from shared.model.outcome import Outcome
+from shared.model.run import Mode, Run, RunStatus
+from shared.runs.commands import can_retry
+from shared.runs.outcomes import OutcomeRow
 from shared.web.api import runs as interface
 from shared.web.call import Call
 from shared.web.http import Response, redirect

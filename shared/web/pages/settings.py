@@ -6,7 +6,7 @@ import re
 from itertools import islice
 from typing import Any
 
-from shared.exports.start.schedule import next_run
+from shared.scheduling.schedule import next_run
 from shared.web.api import refresh_schedule as interface
 from shared.web.audit import PARTITION
 from shared.web.call import Call

@@ -1,0 +1,56 @@
+"""A guest: someone who needs Mailchimp for a moment while lanes may hold every connection.
+
+Planning, finishing and the pages are guests. A guest waits for a slot, and asks the lanes to make
+room for one, so that the limit of connections holds for everybody and nobody waits for long.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from shared.capacity.pace import AccountPace
+from shared.capacity.slots import Slot, Slots
+from shared.errors import Unavailable
+from shared.model.ports import Mailchimp, MailchimpSession
+
+__all__ = ["OnDemandSessions"]
+
+_LOOK_EVERY = 0.5
+
+
+@dataclass(frozen=True)
+class OnDemandSessions:
+    """Opens sessions within the limit of connections. `patience` in seconds."""
+
+    mailchimp: Mailchimp
+    slots: Slots
+    pace: AccountPace
+    clock: Callable[[], float]
+    sleep: Callable[[float], None]
+
+    @contextmanager
+    def session(
+        self, connection_id: str, account_id: str, patience: float = 60.0
+    ) -> Iterator[MailchimpSession]:
+        """A session while the context lasts. Unavailable when no connection became free."""
+        with self.slot(account_id, patience):
+            session = self.mailchimp.open(connection_id, lambda: self.pace.throttled(account_id))
+            try:
+                yield session
+            finally:
+                session.close()
+
+    def slot(self, account_id: str, patience: float) -> Slot:
+        """A slot of the account, waited for."""
+        slot = self.slots.take(account_id)
+        until = self.clock() + patience
+        while slot is None:
+            if self.clock() >= until:
+                message = "All connections to Mailchimp are in use. Try again in a moment."
+                raise Unavailable(message, code="noSlot", retry_after=15)
+            self.pace.guest(account_id)
+            self.sleep(_LOOK_EVERY)
+            slot = self.slots.take(account_id)
+        return slot

@@ -1,0 +1,124 @@
+"""Pace: how many of an account's slots lanes may use just now.
+
+Mailchimp says "slow down" (429, or 403 without JSON) without saying how much, so the number is
+halved at once and grows back slowly. Someone who looks at audiences in the pages is a guest: one
+lane makes room for a guest who is waiting. Kept per account, so all runs and instances agree.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from shared.errors import Changed, Conflict
+from shared.model.ports import Records, update
+
+__all__ = ["AccountPace", "Allowance", "Pace"]
+
+# Ten lanes that are refused in the same moment are one sign, not ten.
+_HALVE_APART = timedelta(seconds=5)
+_GROW_APART = timedelta(seconds=20)
+_GUEST = timedelta(seconds=15)
+
+
+@dataclass(frozen=True)
+class Pace:
+    """The pace of one account.
+
+    `guest_until`: someone waits for a slot until then. `runs`: which runs are sending, so that
+    they share the slots.
+    """
+
+    limit: int
+    changed_at: datetime
+    guest_until: datetime | None = None
+    runs: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Allowance:
+    """What a lane may do: use slots below `slots`, as lane of its run below `lanes`.
+
+    `runs` share the slots.
+    """
+
+    slots: int
+    lanes: int
+    runs: int = 1
+
+
+class AccountPace:
+    """Reads and moves the pace of accounts."""
+
+    def __init__(self, paces: Records[Pace], connections: int, now: Callable[[], datetime]) -> None:
+        self._paces = paces
+        self._connections = connections
+        self._now = now
+
+    def allowance(self, account_id: str) -> Allowance:
+        """What a lane may do now; grows by one when the last change is long enough ago."""
+        stored = self._paces.read(account_id)
+        if stored is None:
+            return Allowance(self._connections, self._connections)
+        pace = stored.value
+        now = self._now()
+        limit = min(pace.limit, self._connections)
+        if limit < self._connections and now - pace.changed_at >= _GROW_APART:
+            grown = replace(pace, limit=limit + 1, changed_at=now)
+            try:
+                self._paces.replace(account_id, grown, stored.etag)
+            except Changed:
+                pass  # another lane let it grow in the same moment
+            else:
+                limit += 1
+        if pace.guest_until is not None and now < pace.guest_until:
+            limit = max(1, min(limit, self._connections - 1))
+        # Rounded up: with three runs and ten slots, four lanes each try for ten slots.
+        runs = max(1, len(pace.runs))
+        return Allowance(limit, -(-limit // runs), runs)
+
+    def join(self, account_id: str, run_id: str, is_active: Callable[[str], bool]) -> None:
+        """A run begins to send: from now on it shares the slots with those that still go on."""
+        self._ensure(account_id, self._now())
+
+        def joined(pace: Pace) -> Pace:
+            others = (other for other in pace.runs if other != run_id and is_active(other))
+            return replace(pace, runs=(*others, run_id))
+
+        update(self._paces, account_id, joined)
+
+    def leave(self, account_id: str, run_id: str) -> None:
+        """A run has ended; whether it ever joined does not matter."""
+        if self._paces.read(account_id) is not None:
+            update(
+                self._paces,
+                account_id,
+                lambda pace: replace(pace, runs=tuple(r for r in pace.runs if r != run_id)),
+            )
+
+    def throttled(self, account_id: str) -> None:
+        """Mailchimp asked to slow down: half as many lanes, at least one."""
+        now = self._now()
+
+        def halve(pace: Pace) -> Pace | None:
+            if pace.limit < self._connections and now - pace.changed_at < _HALVE_APART:
+                return None
+            limit = max(1, min(pace.limit, self._connections) // 2)
+            return replace(pace, limit=limit, changed_at=now)
+
+        self._ensure(account_id, now)
+        update(self._paces, account_id, halve)
+
+    def guest(self, account_id: str) -> None:
+        """Ask one lane to make room for a guest."""
+        until = self._now() + _GUEST
+        self._ensure(account_id, self._now())
+        update(self._paces, account_id, lambda pace: replace(pace, guest_until=until))
+
+    def _ensure(self, account_id: str, now: datetime) -> None:
+        if self._paces.read(account_id) is None:
+            try:
+                self._paces.create(account_id, Pace(self._connections, now))
+            except Conflict:
+                return  # there now

@@ -1,0 +1,118 @@
+"""Slots: one lease for each connection that a Mailchimp account allows at the same time.
+
+Mailchimp allows 10 simultaneous connections a user, over all apps, and holds a connection for up
+to 120 s (https://mailchimp.com/developer/marketing/docs/fundamentals/#throttling). Whoever wants
+to call Mailchimp holds a slot: so there are never more than allowed, however many instances the
+platform starts and however often a message is delivered. A holder renews its lease; when its
+process dies the lease runs out by itself, and what it had claimed is free again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from shared.capacity.renewed_lease import RenewedLease, hold_lease
+from shared.errors import Changed, Conflict, ConnectorError
+from shared.model.ports import Leases, Records
+
+__all__ = ["Slot", "SlotHolder", "Slots"]
+
+
+@dataclass(frozen=True)
+class SlotHolder:
+    """Who holds a slot: a token that no one else has ever had."""
+
+    token: str
+
+
+class Slot:
+    """A held slot; a context that lets go at the end."""
+
+    def __init__(self, account_id: str, index: int, token: str, kept: RenewedLease) -> None:
+        self.account_id = account_id
+        self.index = index
+        self.token = token
+        self._kept = kept
+
+    @property
+    def lost(self) -> bool:
+        """Whether the lease ran out although we live: someone else may hold the slot."""
+        return self._kept.lost
+
+    def release(self) -> None:
+        """Let go of the slot."""
+        self._kept.release()
+
+    def __enter__(self) -> Slot:
+        return self
+
+    def __exit__(self, *_gone: object) -> None:
+        self.release()
+
+
+class Slots:
+    """Hands out slots. `token` gives a new random text at every call."""
+
+    def __init__(
+        self,
+        leases: Leases,
+        holders: Records[SlotHolder],
+        connections: int,
+        token: Callable[[], str],
+    ) -> None:
+        self._leases = leases
+        self._holders = holders
+        self._connections = connections
+        self._token = token
+
+    @property
+    def connections(self) -> int:
+        """How many slots an account has."""
+        return self._connections
+
+    def take(self, account_id: str, limit: int | None = None, prefer: int = 0) -> Slot | None:
+        """A free slot below `limit`, the preferred one first; None when all are held."""
+        count = min(limit or self._connections, self._connections)
+        for step in range(count):
+            index = (prefer + step) % count
+            kept = hold_lease(self._leases, _name(account_id, index))
+            if kept is not None:
+                token = self._token()
+                try:
+                    self._sign(account_id, index, token)
+                except ConnectorError:
+                    kept.release()
+                    raise
+                return Slot(account_id, index, token, kept)
+        return None
+
+    def is_gone(self, account_id: str, index: int, token: str) -> bool:
+        """Whether the holder of a slot is dead or has let go: then its claims are free."""
+        holder = self._holders.read(f"{account_id}/{index}")
+        if holder is None or holder.value.token != token:
+            return True
+        lease = self._leases.acquire(_name(account_id, index), 15)
+        if lease is None:
+            return False
+        lease.release()
+        return True
+
+    def _sign(self, account_id: str, index: int, token: str) -> None:
+        # Only the holder of the lease signs, so there is nobody to race with but a holder that
+        # lost its lease without noticing; the newer signature wins.
+        key = f"{account_id}/{index}"
+        while True:
+            stored = self._holders.read(key)
+            try:
+                if stored is None:
+                    self._holders.create(key, SlotHolder(token))
+                else:
+                    self._holders.replace(key, SlotHolder(token), stored.etag)
+            except (Conflict, Changed):
+                continue
+            return
+
+
+def _name(account_id: str, index: int) -> str:
+    return f"{account_id}/slot-{index}"

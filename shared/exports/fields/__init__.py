@@ -1,1 +1,0 @@
-"""Fields: a row's values as the merge fields of an audience take them."""

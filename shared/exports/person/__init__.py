@@ -1,1 +1,0 @@
-"""One person over all exports: found, and removed for good."""

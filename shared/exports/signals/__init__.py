@@ -1,1 +1,0 @@
-"""What the house says of itself: queue messages, the trace through them, events and metrics."""

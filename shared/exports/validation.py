@@ -1,0 +1,139 @@
+"""Everything wrong with an export definition, found at once and named by field.
+
+Fields are named as the HTTP interface has them (`mapping.attributes[0].mergeField`). These rules
+need nothing but the definition and the ids of the connections that may be used; what other
+exports have to say is in definitions.py.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import replace
+
+from shared.errors import Fault
+from shared.model.export import AttributeMapping, Export, Mapping, SegmentChoice
+from shared.scheduling.schedule import validate as validate_schedule
+
+__all__ = ["FIRST_NAME_FIELD", "LAST_NAME_FIELD", "LONGEST_TAG", "faults"]
+
+# Where the two names of a mapping go: Mailchimp's own fields of every new audience.
+# https://mailchimp.com/developer/marketing/docs/merge-fields/
+FIRST_NAME_FIELD = "FNAME"
+LAST_NAME_FIELD = "LNAME"
+_EMAIL_FIELD = "EMAIL"
+
+LONGEST_TAG = 100
+_MERGE_TAG = re.compile(r"[A-Z0-9_]{1,10}", re.ASCII)
+_AUDIENCE = re.compile(r"[A-Za-z0-9]{1,32}", re.ASCII)
+
+
+def faults(
+    export: Export, connections: Collection[str], unread: Collection[str] = ()
+) -> list[Fault]:
+    """Everything wrong with a definition, by field, in the order of the fields.
+
+    `connections` are the ids that the caller may use. `unread` names the fields (camelCase, top
+    level) that could not be read and hold a placeholder: they are reported elsewhere.
+    """
+    checks: dict[str, Callable[[], Iterator[Fault]]] = {
+        "connectionId": lambda: _connection_faults(export.connection_id, connections),
+        "audienceId": lambda: _audience_faults(export.audience_id),
+        "mapping": lambda: _mapping_faults(export.mapping),
+        "segments": lambda: _segment_faults(export.segments),
+        "removalGuard": lambda: _share_faults(export.max_removal_share),
+        "schedule": lambda: iter(_schedule_faults(export)),
+    }
+    return [f for field, check in checks.items() if field not in unread for f in check()]
+
+
+def _connection_faults(connection: str | None, connections: Collection[str]) -> Iterator[Fault]:
+    # None is an export that was detached: it may be changed, it just does not run.
+    if connection is not None and connection not in connections:
+        yield Fault(
+            "connectionId",
+            "There is no such connection, or it is not shared with you.",
+            "connectionUnknown",
+        )
+
+
+def _audience_faults(audience: str) -> Iterator[Fault]:
+    if not _AUDIENCE.fullmatch(audience):
+        yield Fault(
+            "audienceId",
+            "An audience ID is letters and digits only.",
+            "audienceMalformed",
+        )
+
+
+def _mapping_faults(mapping: Mapping) -> Iterator[Fault]:
+    taken = {_EMAIL_FIELD: "mapping.email"}
+    if mapping.first_name:
+        taken[FIRST_NAME_FIELD] = "mapping.firstName"
+    if mapping.last_name:
+        taken[LAST_NAME_FIELD] = "mapping.lastName"
+    for index, attribute in enumerate(mapping.attributes):
+        field = f"mapping.attributes[{index}].mergeField"
+        yield from _merge_field_faults(attribute, field, taken)
+        taken.setdefault(attribute.merge_field, field)
+
+
+def _merge_field_faults(
+    attribute: AttributeMapping, field: str, taken: dict[str, str]
+) -> Iterator[Fault]:
+    tag = attribute.merge_field
+    if not _MERGE_TAG.fullmatch(tag):
+        yield Fault(
+            field,
+            "A merge tag has 1 to 10 characters: capital letters A-Z, digits and _.",
+            "mergeFieldMalformed",
+        )
+    elif tag == _EMAIL_FIELD:
+        yield Fault(field, "EMAIL takes the email address and nothing else.", "mergeFieldIsEmail")
+    elif tag in taken:
+        values = {"tag": tag, "other": taken[tag]}
+        message = f"The merge field {tag} is taken by {taken[tag]} already."
+        yield Fault(field, message, "mergeFieldTwice", values)
+
+
+def _segment_faults(segments: tuple[SegmentChoice, ...]) -> Iterator[Fault]:
+    if not segments:
+        yield Fault("segments", "Choose at least one segment.", "segmentsRequired")
+    names: set[str] = set()
+    tags: set[str] = set()
+    for index, segment in enumerate(segments):
+        if segment.name in names:
+            yield Fault(
+                f"segments[{index}].name",
+                f"The segment {segment.name} is chosen already.",
+                "segmentTwice",
+                {"segment": segment.name},
+            )
+        elif segment.tag_name.casefold() in tags:
+            yield Fault(
+                f"segments[{index}].tag",
+                f"The tag {segment.tag_name} belongs to another segment of this export.",
+                "tagTwice",
+                {"tag": segment.tag_name},
+            )
+        if len(segment.tag_name) > LONGEST_TAG:
+            yield Fault(
+                f"segments[{index}].tag",
+                f"A tag has at most {LONGEST_TAG} characters.",
+                "tagTooLong",
+                {"most": str(LONGEST_TAG)},
+            )
+        names.add(segment.name)
+        tags.add(segment.tag_name.casefold())
+
+
+def _share_faults(share: float) -> Iterator[Fault]:
+    if not 0 <= share <= 1:
+        yield Fault("removalGuard.maxShare", "A share is between 0 and 1.", "shareOutOfRange")
+
+
+def _schedule_faults(export: Export) -> list[Fault]:
+    return [
+        replace(fault, field=f"schedule.{fault.field}" if fault.field else "schedule")
+        for fault in validate_schedule(export.schedule)
+    ]

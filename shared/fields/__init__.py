@@ -1,0 +1,1 @@
+"""Attribute values become merge field values."""

@@ -1,0 +1,131 @@
+"""A source row becomes a Mailchimp member: its address in normal form, its values by field type.
+
+A value that its field would refuse is dropped and named, never the person: one bad merge value
+would cost the whole member. Conversions are by the type of the audience's field and, where it
+matters, by the attribute's own data type.
+https://mailchimp.com/developer/marketing/docs/merge-fields/
+https://mailchimp.com/help/international-characters-in-mailchimp/ (no such characters before the @)
+
+An address is malformed unless, after trimming blanks and invisible marks from its edges, it is
+plain ASCII, at most 254 characters, with exactly one @; before it at most 64 letters, digits and
+``!#$%&'*+/=?^_`{|}~-`` with single dots between; after it at least two labels of at most 63
+letters, digits and inner hyphens with single dots between, the last one beginning with a letter
+and at least two long. Look-alike letters are not ASCII and so never pass; a domain in another
+script must be given in its `xn--` form. The plan applies the same rule in SQL.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from shared.errors import ConfigError, Fault
+from shared.fields.merge_fields import chosen_fields, find_field, missing_choices
+from shared.fields.values import Unusable, conversion
+from shared.model.audience import MergeField
+from shared.model.export import Mapping
+from shared.model.outcome import Code
+from shared.model.source import Attribute
+
+__all__ = ["BLANKS", "Converter", "Dropped", "address_fault", "normal_address"]
+
+# What people paste around an address: blanks of all kinds and invisible marks.
+BLANKS = "".join(
+    map(chr, [*range(0x09, 0x0E), 0x20, 0x85, 0xA0, 0x1680, *range(0x2000, 0x200E)])
+) + "".join(map(chr, [0x2028, 0x2029, 0x202F, 0x205F, 0x2060, 0x3000, 0xFEFF]))
+# No part of what anybody wrote, nor can they be shown; Mailchimp may refuse a whole call for one.
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+_ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
+_LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
+_LAST = r"[A-Za-z](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])"
+_ADDRESS = re.compile(rf"{_ATOM}(?:\.{_ATOM})*@(?:{_LABEL}\.)+{_LAST}")
+
+
+class Dropped(NamedTuple):
+    """A value that was not sent (or was cut, reason `cut`), by merge tag; never the value."""
+
+    field: str
+    reason: str
+
+
+def address_fault(text: str | None) -> Code | None:
+    """What is wrong with an address as the source has it, or None."""
+    given = (text or "").strip(BLANKS)
+    if not given:
+        return Code.ADDRESS_MISSING
+    fits = len(given) <= 254 and given.find("@") <= 64 and _ADDRESS.fullmatch(given)
+    return None if fits else Code.ADDRESS_MALFORMED
+
+
+def normal_address(text: str | None) -> str | None:
+    """The address trimmed and in lower case, or None when there is no usable one.
+
+    Plus signs and dots before the @ stay: they are different people to Mailchimp.
+    """
+    return None if address_fault(text) else (text or "").strip(BLANKS).lower()
+
+
+class Converter:
+    """Turns the values of a row into merge fields; built once per run.
+
+    `columns` names the attributes in the order in which `convert` takes their values. ConfigError
+    names every merge field that the audience does not have.
+    """
+
+    def __init__(
+        self,
+        mapping: Mapping,
+        attributes: Sequence[Attribute],
+        merge_fields: Sequence[MergeField],
+    ) -> None:
+        missing = missing_choices(mapping, merge_fields)
+        if missing:
+            tags = ", ".join(choice.tag for choice in missing)
+            message = f"The audience has no merge field {tags}."
+            faults = [
+                Fault("mapping", message, code="mergeFieldMissing", values={"tag": choice.tag})
+                for choice in missing
+            ]
+            raise ConfigError(
+                message, code="mergeFieldMissing", faults=faults, values={"tags": tags}
+            )
+        types = {attribute.name: attribute.data_type for attribute in attributes}
+        chosen = chosen_fields(mapping)
+        self.columns: tuple[str, ...] = tuple(choice.attribute for choice in chosen)
+        steps: list[tuple[str, Callable[[str], object], bool]] = []
+        for choice in chosen:
+            field = find_field(merge_fields, choice.tag, choice.name)
+            if field is not None:
+                convert = conversion(field, types.get(choice.attribute, "string"))
+                steps.append((field.tag, convert, not field.required))
+        self._steps = tuple(steps)
+
+    def convert(
+        self, values: Sequence[str | None], clear: bool
+    ) -> tuple[dict[str, object], list[Dropped]]:
+        """The merge fields of one row, and what had to be dropped.
+
+        `values` in the order of `columns`, all as text; control characters in them are left out,
+        tabs and line breaks are not. With `clear`, a value that is empty is
+        sent as "", which empties the field; without, it is left out. A required field is never
+        emptied: Mailchimp would refuse the person.
+        """
+        fields: dict[str, object] = {}
+        dropped: list[Dropped] = []
+        for (tag, convert, may_clear), value in zip(self._steps, values, strict=True):
+            text = value or ""
+            if not text.isprintable():
+                text = _CONTROL.sub("", text)
+            text = text.strip(BLANKS)
+            if not text:
+                if clear and may_clear:
+                    fields[tag] = ""
+                continue
+            try:
+                fields[tag] = convert(text)
+            except Unusable as why:
+                dropped.append(Dropped(tag, why.reason))
+                if why.instead:
+                    fields[tag] = why.instead
+        return fields, dropped

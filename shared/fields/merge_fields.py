@@ -1,0 +1,84 @@
+"""Which merge field of an audience takes which attribute.
+
+A field is found by its tag, then by its name, both without case: FNAME and LNAME are defaults
+that anybody may have renamed (https://mailchimp.com/developer/marketing/docs/merge-fields/).
+Merge tags have at most 10 of A-Z, 0-9 and _, so that two long ones can collide when cut.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+from shared.model.audience import MergeField
+from shared.model.export import FieldToCreate, Mapping
+
+__all__ = [
+    "FieldChoice",
+    "chosen_fields",
+    "find_field",
+    "missing_choices",
+    "proper_tag",
+    "required_without_attribute",
+]
+
+LONGEST_TAG = 10
+
+
+@dataclass(frozen=True)
+class FieldChoice:
+    """An attribute and the merge field it goes to: by tag or name, or to be created."""
+
+    attribute: str
+    tag: str
+    name: str = ""
+    create: FieldToCreate | None = None
+
+
+def proper_tag(text: str, taken: Collection[str] = ()) -> str:
+    """A merge tag made of `text` that is not among `taken`: the end is counted up if need be."""
+    plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().upper()
+    tag = re.sub(r"[^A-Z0-9_]+", "", plain)[:LONGEST_TAG] or "FIELD"
+    used = {"EMAIL", *(other.upper() for other in taken)}
+    number = 1
+    free = tag
+    while free in used:
+        number += 1
+        free = f"{tag[: LONGEST_TAG - len(str(number))]}{number}"
+    return free
+
+
+def find_field(fields: Sequence[MergeField], tag: str, name: str = "") -> MergeField | None:
+    """The field with this tag, else the one with this name, else None."""
+    by_tag = (f for f in fields if f.tag.casefold() == tag.strip().casefold())
+    by_name = (f for f in fields if name and f.name.casefold() == name.strip().casefold())
+    return next(by_tag, None) or next(by_name, None)
+
+
+def chosen_fields(mapping: Mapping) -> tuple[FieldChoice, ...]:
+    """Every attribute that goes to a merge field: first name, last name, then the others."""
+    names = (
+        (mapping.first_name, "FNAME", "First Name"),
+        (mapping.last_name, "LNAME", "Last Name"),
+    )
+    chosen = [FieldChoice(attribute, tag, name) for attribute, tag, name in names if attribute]
+    for more in mapping.attributes:
+        name = more.create.name if more.create else ""
+        chosen.append(FieldChoice(more.attribute, more.merge_field, name, more.create))
+    return tuple(chosen)
+
+
+def missing_choices(mapping: Mapping, fields: Sequence[MergeField]) -> tuple[FieldChoice, ...]:
+    """What the audience has no field for: to be created, or to be refused before the first write."""
+    return tuple(c for c in chosen_fields(mapping) if not find_field(fields, c.tag, c.name))
+
+
+def required_without_attribute(
+    mapping: Mapping, fields: Sequence[MergeField]
+) -> tuple[MergeField, ...]:
+    """Required fields that nothing is mapped to: each would refuse every new person."""
+    found = (find_field(fields, c.tag, c.name) for c in chosen_fields(mapping))
+    mapped = {field.id for field in found if field}
+    return tuple(f for f in fields if f.required and f.id not in mapped and f.tag != "EMAIL")

@@ -1,0 +1,214 @@
+"""What one merge field takes, by its type, from the ways in which people write values.
+
+Every conversion takes trimmed, not empty text and returns what is sent, or raises Unusable. A
+value that can be read in two ways is not guessed: a wrong number is worse than none. Text over
+255 bytes is cut, as Mailchimp's own import does (https://mailchimp.com/help/format-guidelines-for-your-import-file/),
+because one source says that the API refuses it and with it the person.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+
+from shared.fields.days import day_of, month_and_day_of
+from shared.fields.postal import postal_address
+from shared.model.audience import MergeField
+
+__all__ = ["LONGEST_TEXT", "Unusable", "conversion"]
+
+LONGEST_TEXT = 255
+
+_TRUE = frozenset({"true", "1", "yes", "y", "t"})
+_FALSE = frozenset({"false", "0", "no", "n", "f"})
+
+_PLAIN_NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,3})?", re.ASCII)
+_THOUSANDS = (
+    # 1,234,567.5 and 1.234.567,5 and 1 234 567,5 and 1'234'567.5
+    (re.compile(r"[+-]?\d{1,3}(?:,\d{3})+\.\d+|[+-]?\d{1,3}(?:,\d{3}){2,}", re.ASCII), ",", "."),
+    (re.compile(r"[+-]?\d{1,3}(?:\.\d{3})+,\d+|[+-]?\d{1,3}(?:\.\d{3}){2,}", re.ASCII), ".", ","),
+    (re.compile(r"[+-]?\d{1,3}(?:[ '’]\d{3})+(?:[.,]\d+)?", re.ASCII), " '’", ","),
+)
+_DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+", re.ASCII)
+_COMMA_AND_THREE = re.compile(r"[+-]?[1-9]\d{0,2},\d{3}", re.ASCII)
+
+_URL = re.compile(r"https?://[^\s/.?#]+(?:\.[^\s/.?#]+)+(?:[/?#:]\S*)?", re.IGNORECASE)
+_NOT_DIGITS = re.compile(r"\D", re.ASCII)
+_PHONE = re.compile(r"\+?[\d ().,/*#-]+(?: ?(?:x|ext\.?|#) ?\d{1,6})?", re.ASCII | re.IGNORECASE)
+
+
+class Unusable(Exception):
+    """A value that its field would refuse: the reason, and what may be sent instead."""
+
+    def __init__(self, reason: str, instead: str = "") -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.instead = instead
+
+
+def conversion(field: MergeField, data_type: str) -> Callable[[str], object]:
+    """How text of an attribute becomes a value of a field. `data_type` is the CDM data type."""
+    kind = field.type.lower()
+    if kind in ("radio", "dropdown"):
+        return _choice(field.options, boolean=data_type == "boolean")
+    if kind == "number":
+        return _integer if data_type in ("int64", "int32", "int16") else _number
+    if kind == "birthday":
+        day_first = field.options.get("date_format") == "DD/MM"
+        return _birthday_day_first if day_first else _birthday_month_first
+    if kind == "phone":
+        return _us_phone if field.options.get("phone_format") == "US" else _phone
+    if kind == "text" and data_type == "boolean":
+        return _boolean
+    return _BY_TYPE.get(kind, _text)
+
+
+def _text(text: str) -> str:
+    # Four bytes a character at most: only longer ones need counting.
+    if len(text) <= LONGEST_TEXT // 4:
+        return text
+    encoded = text.encode()
+    if len(encoded) <= LONGEST_TEXT:
+        return text
+    reason = "cut"
+    raise Unusable(reason, encoded[:LONGEST_TEXT].decode(errors="ignore"))
+
+
+def _boolean(text: str) -> str:
+    word = text.lower()
+    return "true" if word in _TRUE else "false" if word in _FALSE else _text(text)
+
+
+def _number(text: str) -> int | float:
+    if _COMMA_AND_THREE.fullmatch(text):
+        reason = "notOneNumber"
+        raise Unusable(reason)
+    return _any_number(text)
+
+
+def _integer(text: str) -> int | float:
+    return _any_number(text.replace(",", "") if _COMMA_AND_THREE.fullmatch(text) else text)
+
+
+def _any_number(text: str) -> int | float:
+    plain = text.replace("\u2212", "-").replace("\u00a0", " ").replace("\u202f", " ")
+    if not _PLAIN_NUMBER.fullmatch(plain):
+        plain = _without_separators(plain)
+    value = float(plain)
+    if abs(value) >= 1e15:  # beyond what JSON readers keep exactly
+        reason = "notANumber"
+        raise Unusable(reason)
+    return int(value) if value.is_integer() else value
+
+
+def _without_separators(text: str) -> str:
+    for shape, thousands, decimal in _THOUSANDS:
+        if shape.fullmatch(text):
+            for mark in thousands:
+                text = text.replace(mark, "")
+            return text.replace(decimal, ".")
+    if _DECIMAL_COMMA.fullmatch(text):
+        return text.replace(",", ".")
+    reason = "notANumber"
+    raise Unusable(reason)
+
+
+@lru_cache(maxsize=50_000)
+def _day(text: str) -> str:
+    day = day_of(text)
+    if day is None:
+        reason = "notADate"
+        raise Unusable(reason)
+    return day.isoformat()
+
+
+@lru_cache(maxsize=50_000)
+def _birthday_month_first(text: str) -> str:
+    month, day = _month_and_day(text)
+    return f"{month:02d}/{day:02d}"
+
+
+@lru_cache(maxsize=50_000)
+def _birthday_day_first(text: str) -> str:
+    month, day = _month_and_day(text)
+    return f"{day:02d}/{month:02d}"
+
+
+def _month_and_day(text: str) -> tuple[int, int]:
+    found = month_and_day_of(text)
+    if found is None:
+        reason = "notABirthday"
+        raise Unusable(reason)
+    return found
+
+
+def _phone(text: str) -> str:
+    digits = len(_NOT_DIGITS.sub("", text))
+    if not 3 <= digits <= 40 or not _PHONE.fullmatch(text):
+        reason = "notAPhoneNumber"
+        raise Unusable(reason)
+    return _text(text)
+
+
+def _us_phone(text: str) -> str:
+    digits = _NOT_DIGITS.sub("", text)
+    if len(digits) == 11 and digits[0] == "1":
+        digits = digits[1:]
+    foreign = text.startswith("+") and not text.startswith("+1")
+    if len(digits) != 10 or foreign or not _PHONE.fullmatch(text):
+        reason = "notAUsPhoneNumber"
+        raise Unusable(reason)
+    return f"{digits[:3]}-{digits[3:6]}-{digits[6:]}"
+
+
+def _zip(text: str) -> str:
+    if not re.fullmatch(r"[0-9]{5}(?:-?[0-9]{4})?", text):
+        reason = "notAZipCode"
+        raise Unusable(reason)
+    return text[:5]
+
+
+def _url(text: str) -> str:
+    url = f"https://{text}" if text[:4].lower() == "www." else text
+    if len(url.encode()) > LONGEST_TEXT or not _URL.fullmatch(url):
+        reason = "notAnAddress"
+        raise Unusable(reason)
+    return url
+
+
+def _address(text: str) -> dict[str, str]:
+    parts = postal_address(text)
+    if parts is None:
+        reason = "notACompleteAddress"
+        raise Unusable(reason)
+    return parts
+
+
+def _choice(options: Mapping[str, object], *, boolean: bool) -> Callable[[str], str]:
+    listed = options.get("choices")
+    choices = [str(choice) for choice in listed] if isinstance(listed, list) else []
+    known = {" ".join(choice.split()).casefold(): choice for choice in reversed(choices)}
+    if boolean:
+        for words in (_TRUE, _FALSE):
+            meant = next((known[word] for word in known if word in words), None)
+            if meant is not None:
+                known |= {word: meant for word in words if word not in known}
+
+    def choose(text: str) -> str:
+        found = known.get(" ".join(text.split()).casefold())
+        if found is None:
+            reason = "notAChoice"
+            raise Unusable(reason)
+        return found
+
+    return choose
+
+
+_BY_TYPE: dict[str, Callable[[str], object]] = {
+    "date": _day,
+    "zip": _zip,
+    "url": _url,
+    "imageurl": _url,
+    "address": _address,
+}

@@ -1,0 +1,305 @@
+"""Finish a run: the order of things, each of them safe to do again.
+
+Outcomes -> next ledger -> tags checked against it -> ledger swapped -> outcomes kept and handed
+back to Customer Insights -> run closed.
+The ledger is swapped before the run is closed: a crash in between folds the same outcomes once
+more, from the same earlier ledger, into the same result.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+
+from duckdb import DuckDBPyConnection
+
+from shared.capacity.pace import AccountPace
+from shared.capacity.renewed_lease import hold_lease
+from shared.capacity.slots import Slots
+from shared.errors import (
+    Changed,
+    ConfigError,
+    Conflict,
+    ConnectorError,
+    Disconnected,
+    NotFound,
+    Refused,
+    Unavailable,
+)
+from shared.finishing.fold import fold_ledger, fold_outcomes
+from shared.finishing.gather import gather_outcomes
+from shared.finishing.verdict import final_counts, proof, verdict
+from shared.finishing.verify import Checked, verify_tags
+from shared.messaging.events import log_run_finished
+from shared.model.chunk import Chunk, ChunkState
+from shared.model.ledger import LedgerPointer
+from shared.model.names import ledger_blob, outcomes_table
+from shared.model.outcome import Code, Outcome
+from shared.model.plan import Plan, PlanGone
+from shared.model.ports import Files, Leases, Mailchimp, Records, update
+from shared.model.run import CallTotals, Finding, Mode, Reason, Run, RunSegment, RunStatus, Severity
+from shared.people.erasures import Erasures
+from shared.people.suppression import suppress_erased_in_results
+from shared.planning.compare import forget_tags, load_ledger
+from shared.runs.abandon import Abandon
+from shared.runs.outcome_file import OutcomeFile
+from shared.runs.progress import with_progress
+from shared.sending.chunk_queue import ChunkQueue
+from shared.workspace import workspace
+
+__all__ = ["Finisher"]
+
+_NO_SLOT = "noSlot"
+_COME_AGAIN = 5.0
+
+
+@dataclass(frozen=True)
+class Finisher:
+    """Finishes runs. `plan_of` reads a run's plan; `token` gives new random text."""
+
+    runs: Records[Run]
+    chunks: Records[Chunk]
+    ledgers: Records[LedgerPointer]
+    erased: Erasures
+    files: Files
+    leases: Leases
+    mailchimp: Mailchimp
+    slots: Slots
+    pace: AccountPace
+    plan_of: Callable[[str], Plan]
+    abandon: Abandon
+    disconnected: Callable[[str], None]
+    now: Callable[[], datetime]
+    token: Callable[[], str]
+    handback: OutcomeFile | None = None
+
+    def finish(self, run_id: str) -> float | None:
+        """Finish a run that has nothing left to send.
+
+        A number of seconds when it is not so far: come again then.
+        """
+        run = self._begin(run_id)
+        if run is None:
+            return None
+        plan = self.plan_of(run_id)
+        board = ChunkQueue(run_id, plan.account_id, self.chunks, self.slots, lambda _: 0)
+        standing = board.standing()
+        stopped = run.cancel_requested or run.reason is not None
+        if standing.under_way or (standing.waiting and not stopped):
+            if not stopped:
+                self._back_to_sending(run_id)
+            return 1.0 if standing.under_way else 0.0
+        kept = hold_lease(self.leases, f"finish/{run_id}")
+        if kept is None:
+            return _COME_AGAIN
+        with kept:
+            current = self.runs.read(run_id)
+            if current is not None and current.value.status is RunStatus.FINISHING:
+                try:
+                    self._finish(current.value, plan)
+                except Unavailable as busy:
+                    if busy.code != _NO_SLOT:
+                        raise
+                    # Lanes of other runs hold every connection. Nothing has failed: come again
+                    # when one of them has made room.
+                    self.pace.guest(plan.account_id)
+                    return _COME_AGAIN
+                except PlanGone as gone:
+                    self.abandon.end(run_id, Reason(gone.code, gone.message))
+        return None
+
+    def _begin(self, run_id: str) -> Run | None:
+        def begin(run: Run) -> Run | None:
+            if run.status is not RunStatus.SENDING:
+                return None
+            return replace(run, status=RunStatus.FINISHING, moved_at=self.now())
+
+        run = update(self.runs, run_id, begin).value
+        return run if run.status is RunStatus.FINISHING else None
+
+    def _back_to_sending(self, run_id: str) -> None:
+        """Chunks wait although a lane saw none: let lanes work again."""
+
+        def sending(run: Run) -> Run | None:
+            if run.status is not RunStatus.FINISHING:
+                return None
+            return replace(run, status=RunStatus.SENDING, moved_at=self.now())
+
+        update(self.runs, run_id, sending)
+
+    def _finish(self, run: Run, plan: Plan) -> None:
+        chunks = [stored.value for stored in self.chunks.all(run.id)]
+        with workspace() as (db, scratch):
+            gather_outcomes(db, plan, chunks, self.files, scratch, _unsent_code(run))
+            load_ledger(db, self._ledger_before(plan, scratch))
+            forget_tags(db, plan.gone_tags)
+            fold_ledger(db, run.id)
+            fold_outcomes(db)
+            suppress_erased_in_results(db, self.erased.everybody())
+            checked, reads, writes = self._verify(db, run, plan)
+            self._keep_ledger(db, run, plan, scratch, _is_settled(run, chunks))
+            table = scratch / "table.parquet"
+            db.execute(_copy("outcomes", table))
+            self.files.upload(table, outcomes_table(run.id))
+            if self.handback is not None:
+                findings = (*checked.findings, *self.handback.give(db, plan, scratch))
+                checked = replace(checked, findings=findings)
+            # Before closing: a run that died in between would keep its share of the slots.
+            self.pace.leave(plan.account_id, run.id)
+            self._close(db, run, plan, chunks, checked, reads, writes)
+
+    def _ledger_before(self, plan: Plan, scratch: Path) -> str | None:
+        """The ledger that the plan was made with, as a local file."""
+        local = scratch / "ledger.parquet"
+        if plan.ledger is None:
+            return None
+        try:
+            self.files.download(plan.ledger, local)
+        except NotFound:
+            # Someone deleted it: only this run's people are known then, the next sends the rest.
+            return None
+        return str(local)
+
+    def _verify(self, db: DuckDBPyConnection, run: Run, plan: Plan) -> tuple[Checked, int, int]:
+        """Check the tags; a run that was stopped, or meets a closed door, says it did not."""
+        unchecked = tuple(RunSegment(t.segment, t.tag, t.members) for t in plan.tags)
+        if run.reason is not None or run.cancel_requested:
+            return Checked(unchecked), 0, 0
+        slot = self.slots.take(plan.account_id)
+        if slot is None:
+            message = "All connections to Mailchimp are in use."
+            raise Unavailable(message, code=_NO_SLOT, retry_after=5)
+        with slot:
+            # Opening reads the grant. Storage that is away for a moment is no reason to leave the
+            # tags unchecked: it is raised, and the finish comes again.
+            try:
+                session = self.mailchimp.open(
+                    plan.connection_id, lambda: self.pace.throttled(plan.account_id)
+                )
+            except (Refused, ConfigError) as gone:
+                return self._not_checked(plan, unchecked, gone), 0, 0
+            with closing(session):
+                try:
+                    checked = verify_tags(db, session, plan, read_back=run.mode is Mode.FULL)
+                except ConnectorError as error:
+                    checked = self._not_checked(plan, unchecked, error)
+                return checked, session.calls.read, session.calls.write
+
+    def _not_checked(
+        self, plan: Plan, segments: tuple[RunSegment, ...], error: ConnectorError
+    ) -> Checked:
+        if isinstance(error, Disconnected):
+            self.disconnected(plan.connection_id)
+        finding = Finding(
+            Severity.WARNING,
+            "tagsNotChecked",
+            "The tags could not be compared with Mailchimp's own counts. The next run "
+            "compares them.",
+            {"error": error.code},
+        )
+        return Checked(segments, (finding,))
+
+    def _keep_ledger(
+        self, db: DuckDBPyConnection, run: Run, plan: Plan, scratch: Path, settled: bool
+    ) -> None:
+        local = scratch / "next.parquet"
+        db.execute(_copy("(SELECT * FROM next ORDER BY address)", local))
+        blob = ledger_blob(plan.export_id, f"{run.id}-{self.token()}")
+        self.files.upload(local, blob)
+        row = db.execute("SELECT count(*) FROM next").fetchone()
+        people = int(row[0]) if row else 0
+        sent = _has_sent(db)
+        while True:
+            stored = self.ledgers.read(plan.export_id)
+            sent_by, before = run.id, plan.ledger or ""
+            # An undo that was stopped leaves the run undoable: asked again, it takes back the rest.
+            if not sent or (run.undo_of is not None and not settled):
+                sent_by = stored.value.sent_by if stored else ""
+                before = stored.value.before if stored else ""
+            mark = plan.settled if settled else ""
+            audience = f"{plan.account_id}/{plan.audience_id}"
+            pointer = LedgerPointer(blob, run.id, people, mark, sent_by, before, audience)
+            try:
+                if stored is None:
+                    self.ledgers.create(plan.export_id, pointer)
+                else:
+                    self.ledgers.replace(plan.export_id, pointer, stored.etag)
+            except (Changed, Conflict):
+                continue
+            break
+        # The plan's own ledger stays: a confirmation, or a crash here, folds from it once more.
+        for name in list(
+            self.files.names(ledger_blob(plan.export_id, "").removesuffix(".parquet"))
+        ):
+            if name not in (plan.ledger, blob, before):
+                self.files.delete(name)
+
+    def _close(
+        self,
+        db: DuckDBPyConnection,
+        run: Run,
+        plan: Plan,
+        chunks: list[Chunk],
+        checked: Checked,
+        reads: int,
+        writes: int,
+    ) -> None:
+        counts = final_counts(db, plan.counts)
+        held = {c.number for c in chunks if c.state is ChunkState.HELD}
+        held_back = sum(c.people for c in chunks if c.number in held)
+        consent = proof(db)
+        calls = CallTotals(
+            write=plan.calls.write + writes + sum(c.writes for c in chunks),
+            read=plan.calls.read + reads + sum(c.reads for c in chunks),
+            throttled=plan.calls.throttled + sum(c.throttled for c in chunks),
+            retried=plan.calls.retried + sum(c.retried for c in chunks),
+        )
+
+        def close(current: Run) -> Run | None:
+            if current.status is not RunStatus.FINISHING:
+                return None
+            status, reason = verdict(current, plan, counts, checked.findings, held_back)
+            ended = replace(current, status=status, reason=reason)
+            return replace(
+                ended,
+                progress=with_progress(ended, chunks, self.now()).progress,
+                counts=counts,
+                consent_proof=consent,
+                calls=calls,
+                segments=checked.segments,
+                findings=(*plan.findings, *checked.findings),
+                finished_at=self.now(),
+                moved_at=self.now(),
+            )
+
+        log_run_finished(update(self.runs, run.id, close).value)
+
+
+def _has_sent(db: DuckDBPyConnection) -> bool:
+    """Whether anything of this run has reached Mailchimp."""
+    row = db.execute(
+        "SELECT (SELECT count(*) FROM results "
+        f"WHERE outcome IN ('{Outcome.CREATED}', '{Outcome.UPDATED}')) "
+        "+ (SELECT count(*) FROM losses WHERE removed)"
+    ).fetchone()
+    return bool(row and row[0])
+
+
+def _is_settled(run: Run, chunks: list[Chunk]) -> bool:
+    if run.reason is not None or run.cancel_requested:
+        return False
+    return all(chunk.state is ChunkState.DONE and not chunk.gave_up for chunk in chunks)
+
+
+def _unsent_code(run: Run) -> str:
+    if run.reason is not None and run.reason.code == "disconnected":
+        return Code.DISCONNECTED
+    return Code.CANCELED if run.cancel_requested else Code.CALL_FAILED
+
+
+def _copy(what: str, path: Path) -> str:
+    quoted = str(path).replace("'", "''")
+    return f"COPY {what} TO '{quoted}' (FORMAT parquet, COMPRESSION zstd)"

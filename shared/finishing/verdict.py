@@ -1,0 +1,91 @@
+"""The verdict: a run's last counts, its consent proof, and the state it ends in."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from duckdb import DuckDBPyConnection
+
+from shared.model.outcome import Code
+from shared.model.plan import Plan
+from shared.model.run import (
+    REMOVAL_GUARD,
+    ConsentProof,
+    Counts,
+    Finding,
+    Reason,
+    Run,
+    RunStatus,
+    Severity,
+)
+from shared.planning.retry import NOT_RETRIED
+
+__all__ = ["final_counts", "proof", "verdict"]
+
+
+def final_counts(db: DuckDBPyConnection, planned: Counts) -> Counts:
+    """The plan's counts with what became of everyone, from `outcomes`, `results`, `losses`."""
+    rows = db.execute(
+        "SELECT outcome, count(*) FROM outcomes "
+        f"WHERE code IS DISTINCT FROM '{Code.SHARED_ADDRESS}' AND segs IS NOT NULL "
+        "GROUP BY outcome"
+    ).fetchall()
+    by_outcome = {str(outcome): int(number) for outcome, number in rows}
+    removed = db.execute("SELECT count(DISTINCT address) FROM losses WHERE removed").fetchone()
+    return replace(
+        planned,
+        created=by_outcome.get("created", 0),
+        updated=by_outcome.get("updated", 0),
+        unchanged=by_outcome.get("unchanged", 0),
+        kept=by_outcome.get("kept", 0),
+        rejected=by_outcome.get("rejected", 0),
+        not_sent=by_outcome.get("notSent", 0),
+        removed=int(removed[0]) if removed else 0,
+    )
+
+
+def proof(db: DuckDBPyConnection) -> ConsentProof:
+    """People left as they were because they are not subscribed; statuses that we changed."""
+    kept = db.execute(
+        f"SELECT count(*) FROM changes WHERE kind = 'kept' AND code <> '{Code.NO_CONSENT}'"
+    ).fetchone()
+    asked = db.execute("SELECT coalesce(sum(asked), 0)::BIGINT FROM results").fetchone()
+    return ConsentProof(int(kept[0]) if kept else 0, int(asked[0]) if asked else 0)
+
+
+def _not_retried(plan: Plan) -> int:
+    """People whom a retry was not to send: that they were not sent is no fault of the run."""
+    return sum(int(f.values["people"]) for f in plan.findings if f.code == NOT_RETRIED)
+
+
+def verdict(
+    run: Run, plan: Plan, counts: Counts, findings: tuple[Finding, ...], held_back: int
+) -> tuple[RunStatus, Reason | None]:
+    """The state in which a run ends, and why. `held_back` counts removals that wait for a yes."""
+    if run.reason is not None and run.reason.code != REMOVAL_GUARD:
+        return RunStatus.FAILED, run.reason
+    if run.cancel_requested:
+        return RunStatus.CANCELED, Reason(
+            "canceled",
+            "The run was canceled. What was sent by then stays; the next run sends the rest.",
+        )
+    if held_back:
+        return RunStatus.AWAITING_CONFIRMATION, Reason(
+            REMOVAL_GUARD,
+            f"{held_back} people would lose a tag, more than the export allows at once. Everything "
+            "else was sent. Look at the segment, then confirm the removals or leave them.",
+            {"people": str(held_back)},
+        )
+    sent = counts.created + counts.updated + counts.removed
+    # Whoever was to lose a tag is no source row, so `not_sent` does not count them.
+    unsent = counts.not_sent + max(0, counts.left - counts.removed) - _not_retried(plan)
+    if unsent and not sent:
+        return RunStatus.FAILED, Reason(
+            "mailchimpUnavailable",
+            "Mailchimp did not answer for a long time. Nothing is lost: the next run sends what "
+            "is missing.",
+        )
+    worrying = any(f.severity is not Severity.INFO for f in (*plan.findings, *findings))
+    if unsent or counts.rejected or worrying:
+        return RunStatus.COMPLETED_WITH_WARNINGS, None
+    return RunStatus.SUCCESSFUL, None

@@ -1,0 +1,1 @@
+"""Queue messages, message sequences, trace context, events and metrics."""

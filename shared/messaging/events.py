@@ -1,0 +1,71 @@
+"""What the house tells whoever watches it: one log line an event, a JSON object of ids and counts.
+
+The alerts and the workbook read these lines by their `event` (infra/modules/alerts.bicep), so a
+name or a field that changes here changes there as well. Nothing personal ever stands in one.
+Every event names its trace, by which all that belongs to a run is found (trace.py).
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from datetime import datetime
+
+from shared.messaging.trace import current
+from shared.model.run import Run
+
+__all__ = ["log_connection_lost", "log_event", "log_message_late", "log_run_finished"]
+
+_LOG = logging.getLogger("shared.events")
+
+
+def log_event(event: str, /, level: int = logging.INFO, **fields: str | int | float | None) -> None:
+    """Log an event. Values are ids, codes and numbers."""
+    trace = current()
+    where = {"traceId": trace.trace_id} if trace else {}
+    _LOG.log(level, "%s", json.dumps({"event": event, **fields, **where}))
+
+
+def log_run_finished(run: Run) -> None:
+    """A run has ended, or waits for somebody."""
+    counts, calls = run.counts, run.calls
+    seconds = _between(run.queued_at, run.finished_at) or 0.0
+    log_event(
+        "run.finished",
+        runId=run.id,
+        exportId=run.export_id,
+        trigger=run.trigger,
+        mode=run.mode,
+        status=run.status,
+        reason=run.reason.code if run.reason else None,
+        seconds=seconds,
+        planSeconds=_between(run.started_at, run.sending_at),
+        sendSeconds=_between(run.sending_at, run.finished_at),
+        sourceRows=counts.source_rows,
+        distinct=counts.distinct,
+        created=counts.created,
+        updated=counts.updated,
+        unchanged=counts.unchanged,
+        kept=counts.kept,
+        rejected=counts.rejected,
+        removed=counts.removed,
+        notSent=counts.not_sent,
+        writeCalls=calls.write,
+        readCalls=calls.read,
+        throttled=calls.throttled,
+        retried=calls.retried,
+    )
+
+
+def log_connection_lost(connection_id: str) -> None:
+    """Mailchimp does not accept a connection's grant any more."""
+    log_event("connection.lost", connectionId=connection_id)
+
+
+def log_message_late(function: str, seconds: float) -> None:
+    """A message had been due for long when its function began."""
+    log_event("message.late", function=function, waitedSeconds=round(seconds, 1))
+
+
+def _between(begin: datetime | None, end: datetime | None) -> float | None:
+    return (end - begin).total_seconds() if begin and end else None

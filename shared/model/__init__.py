@@ -1,0 +1,1 @@
+"""Value types that every package shares, and the Protocols (ports.py) that the steps depend on."""

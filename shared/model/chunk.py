@@ -1,0 +1,82 @@
+"""A chunk: up to 500 people who go to Mailchimp in one call, and how far that is.
+
+The people stand in the plan's file of lines, from byte `start` for `length` bytes, one JSON array
+a line, so that any instance reads just its own chunk. A claim names the slot and the token of the
+lane that took it (capacity/slots.py): when that lane is gone, the chunk is free again.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+__all__ = [
+    "ARCHIVE_SIZE",
+    "ARCHIVE_TAG",
+    "CHUNK_SIZE",
+    "Chunk",
+    "ChunkKind",
+    "ChunkState",
+    "chunk_key",
+]
+
+# Mailchimp takes at most 500 members a call, for subscribing and for tags alike
+# (https://mailchimp.com/developer/marketing/api/lists/batch-subscribe-or-unsubscribe/).
+CHUNK_SIZE = 500
+
+# Archiving takes a call a person; in a plan it stands as the loss of a tag that cannot be, which
+# sorts behind all tags.
+ARCHIVE_SIZE = 50
+ARCHIVE_TAG = 1 << 62
+
+
+class ChunkKind(StrEnum):
+    """add: people not known to be in the audience. update: known ones. untag: leavers.
+
+    Of an undo only: restore (earlier values and tags, for people who are there) and archive.
+    """
+
+    ADD = "add"
+    UPDATE = "update"
+    UNTAG = "untag"
+    RESTORE = "restore"
+    ARCHIVE = "archive"
+
+
+class ChunkState(StrEnum):
+    """pending -> claimed -> done; held waits for a person's confirmation."""
+
+    PENDING = "pending"
+    HELD = "held"
+    CLAIMED = "claimed"
+    DONE = "done"
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """One chunk of a run and its state. `first` is the number of its first line in the file."""
+
+    number: int
+    kind: ChunkKind
+    first: int
+    start: int
+    length: int
+    people: int
+    tag_id: int | None = None
+    state: ChunkState = ChunkState.PENDING
+    slot: int | None = None
+    token: str | None = None
+    attempts: int = 0
+    gave_up: bool = False
+    outcomes: str | None = None
+    done_at: datetime | None = None
+    writes: int = 0
+    reads: int = 0
+    throttled: int = 0
+    retried: int = 0
+
+
+def chunk_key(run_id: str, number: int) -> str:
+    """The key of a chunk's record."""
+    return f"{run_id}/{number:06d}"

@@ -1,0 +1,73 @@
+"""Where things are kept: names of queues and blobs, in one place.
+
+Names are made of ids and numbers only, so that no name can carry anything personal.
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "ALL_NOT_SUBSCRIBED",
+    "BLOB_EVENTS",
+    "PLAN_RUNS",
+    "SEND_LANES",
+    "ledger_blob",
+    "ledger_folder",
+    "not_subscribed_blob",
+    "not_subscribed_folder",
+    "outcome_blob",
+    "outcomes_table",
+    "plan_blob",
+    "plan_folder",
+    "run_folder",
+]
+
+PLAN_RUNS = "plan-runs"
+SEND_LANES = "send-lanes"
+BLOB_EVENTS = "blob-events"
+
+ALL_NOT_SUBSCRIBED = "audiences/"
+
+
+def run_folder(run_id: str) -> str:
+    """Everything of one run; deleted as a whole when it is older than the retention."""
+    return f"runs/{run_id}/"
+
+
+def plan_blob(run_id: str) -> str:
+    """The plan itself, written once: whoever writes it first has planned the run."""
+    return f"runs/{run_id}/plan.json"
+
+
+def plan_folder(run_id: str, attempt: str) -> str:
+    """The files of one attempt at planning; `plan.json` says which attempt counts."""
+    return f"runs/{run_id}/plan-{attempt}/"
+
+
+def outcome_blob(run_id: str, chunk: int, attempt: str) -> str:
+    """The outcomes of one attempt at one chunk; the chunk's record says which counts."""
+    return f"runs/{run_id}/outcomes/{chunk:06d}-{attempt}.csv"
+
+
+def outcomes_table(run_id: str) -> str:
+    """All outcomes of a run, as a table."""
+    return f"runs/{run_id}/outcomes.parquet"
+
+
+def ledger_folder(export_id: str) -> str:
+    """All versions of an export's ledger."""
+    return f"ledgers/{export_id}/"
+
+
+def ledger_blob(export_id: str, version: str) -> str:
+    """One version of an export's ledger; the pointer record says which counts."""
+    return f"ledgers/{export_id}/{version}.parquet"
+
+
+def not_subscribed_folder(account_id: str, audience_id: str) -> str:
+    """All versions of an audience's list of people who are not subscribed."""
+    return f"{ALL_NOT_SUBSCRIBED}{account_id}/{audience_id}/"
+
+
+def not_subscribed_blob(account_id: str, audience_id: str, version: str) -> str:
+    """Whom an audience holds without a subscription, as it was read."""
+    return f"{ALL_NOT_SUBSCRIBED}{account_id}/{audience_id}/{version}.parquet"

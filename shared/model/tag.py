@@ -1,0 +1,47 @@
+"""Tags of an audience: which export owns which tag, and how names compare.
+
+Names compare without case, as Mailchimp compares them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from shared.model.ports import Records
+
+__all__ = ["TagOwner", "folded", "owned_by_others", "same_name", "tags_of_audience"]
+
+
+@dataclass(frozen=True)
+class TagOwner:
+    """Which export owns a tag of an audience, and the tag's id."""
+
+    export_id: str
+    segment: str
+    tag_id: int
+
+
+def folded(name: str) -> str:
+    """A tag's name as it is compared."""
+    return name.strip().casefold()
+
+
+def same_name(one: str, other: str) -> bool:
+    """Whether Mailchimp takes two tag names for the same."""
+    return folded(one) == folded(other)
+
+
+def owned_by_others(
+    owners: Records[TagOwner], export_id: str, account_id: str, audience_id: str
+) -> frozenset[int]:
+    """Tags of an audience that belong to other exports."""
+    return frozenset(
+        stored.value.tag_id
+        for stored in owners.all(tags_of_audience(account_id, audience_id))
+        if stored.value.export_id != export_id
+    )
+
+
+def tags_of_audience(account_id: str, audience_id: str) -> str:
+    """The partition of the records of all tags of an audience."""
+    return f"{account_id}-{audience_id}"

@@ -1,0 +1,1 @@
+"""One person: find, erase, suppress after an erasure; and retention of personal data."""

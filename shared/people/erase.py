@@ -1,0 +1,168 @@
+"""Remove a person everywhere, and remember only that they are not to be exported again.
+
+Remembered first, so that no run that starts from now on takes them along; then deleted in
+Mailchimp if that was asked; then taken out of all that the app keeps, whatever Mailchimp said. It
+may die anywhere and be asked again: the same receipt comes back, with what was found since. What it
+left undone here, and runs that were going, are looked after by the tick.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from shared.capacity.on_demand import OnDemandSessions
+from shared.errors import ConfigError, Conflict, NotFound, Refused, Unavailable
+from shared.model.export import Export
+from shared.model.ports import Records, Stored, update
+from shared.model.run import Reason, Run, RunStatus
+from shared.people.erasures import Erasure, Erasures, MarkErased, address_key, by_address
+from shared.people.purge import Purge, Purged
+
+__all__ = ["Eraser"]
+
+# Stands among the runs that are waited for until the app's own files are done; no run has this id.
+_UNFINISHED = "unfinished"
+
+
+@dataclass(frozen=True)
+class Eraser:
+    """Erases people. `account_of` gives the Mailchimp account behind a connection."""
+
+    exports: Records[Export]
+    runs: Records[Run]
+    erased: Erasures
+    purge: Purge
+    guests: OnDemandSessions
+    account_of: Callable[[str], str]
+    now: Callable[[], datetime]
+    token: Callable[[], str]
+
+    def erase(self, email: str, in_mailchimp: bool, by: str) -> Erasure:
+        """Erase a person; the receipt.
+
+        Conflict names exports whose audience could not be reached, when deleting in Mailchimp was
+        asked: all else is done then. Unavailable when it must be asked again because Mailchimp (all
+        else is done then, too) or storage is busy.
+        """
+        address = address_key(email)
+        key = self._remember(address, by)
+        deleted, unreached, busy = self._delete(address) if in_mailchimp else (0, [], None)
+        whom = by_address(address)
+        self._close_waiting(whom)
+        purged = self.purge.everywhere(whom)
+        receipt = self._sign(key, purged, deleted)
+        if busy is not None:
+            raise busy
+        if unreached:
+            names = ", ".join(unreached)
+            message = (
+                "The person is removed here and is not exported any more, but could not be "
+                f"deleted in the audience of: {names}. Connect these exports and ask again."
+            )
+            raise Conflict(message, code="notDeletedInMailchimp", values={"exports": names})
+        return receipt
+
+    def complete(self) -> int:
+        """Do it once more for runs that were going and are over now; how many erasures."""
+        waiting = [stored for stored in self.erased.records.all() if stored.value.waits_for]
+        ready = [stored for stored in waiting if self._is_over(stored)]
+        if not ready:
+            return 0
+        purged = self.purge.everywhere(self.erased.among([stored.key for stored in ready]))
+        for stored in ready:
+            update(
+                self.erased.records,
+                stored.key,
+                lambda erasure: replace(
+                    erasure,
+                    waits_for=tuple(run for run in erasure.waits_for if run in purged.left),
+                ),
+            )
+        return len(ready)
+
+    def _close_waiting(self, whom: MarkErased) -> None:
+        """Close runs that hold the person and wait for a confirmation, which may take weeks."""
+
+        def close(run: Run) -> Run | None:
+            if run.status is not RunStatus.AWAITING_CONFIRMATION:
+                return None
+            reason = Reason(
+                "erasedMeanwhile",
+                "A person was removed while the run waited for a confirmation, so its plan was "
+                "deleted. Run the export again; it asks again.",
+            )
+            return replace(run, status=RunStatus.CANCELED, reason=reason, finished_at=self.now())
+
+        for stored in list(self.runs.all(where={"status": RunStatus.AWAITING_CONFIRMATION.value})):
+            if self.purge.holds(stored.value, whom):
+                update(self.runs, stored.key, close)
+
+    def _remember(self, address: str, by: str) -> str:
+        key = self.erased.token(address)
+        if self.erased.records.read(key) is None:
+            try:
+                begun = Erasure(self.token(), self.now(), by, waits_for=(_UNFINISHED,))
+                self.erased.records.create(key, begun)
+            except Conflict:
+                return key  # asked twice in one moment: one receipt
+        return key
+
+    def _delete(self, address: str) -> tuple[int, list[str], Unavailable | None]:
+        """Delete the person for good in every audience.
+
+        In how many, exports that could not be reached, and the error where it may pass.
+        """
+        deleted = 0
+        busy: Unavailable | None = None
+        done: set[str] = set()
+        silent: set[str] = set()  # accounts; one that does not answer is asked once
+        unreached: dict[str, str] = {}
+        exports = [stored.value for stored in self.exports.all()]
+        for export in sorted(exports, key=lambda one: (one.display_name.casefold(), one.id)):
+            audience = export.audience_id
+            if audience in done:
+                continue
+            account_id = ""
+            try:
+                account_id = self._account_of(export)
+                if account_id in silent:
+                    continue
+                with self.guests.session(export.connection_id or "", account_id) as session:
+                    deleted += session.delete_for_good(audience, address)
+            except (ConfigError, Refused):
+                unreached.setdefault(audience, export.display_name)
+                continue
+            except Unavailable as error:
+                busy = error
+                silent.add(account_id)
+                continue
+            done.add(audience)
+        missed = [name for audience, name in unreached.items() if audience not in done]
+        return deleted, missed, busy
+
+    def _account_of(self, export: Export) -> str:
+        if not export.connection_id:
+            message = "The export has no connection."
+            raise NotFound(message, code="noConnection")
+        return self.account_of(export.connection_id)
+
+    def _sign(self, key: str, purged: Purged, deleted: int) -> Erasure:
+        def sign(erasure: Erasure) -> Erasure:
+            return replace(
+                erasure,
+                exports=max(erasure.exports, len(purged.exports)),
+                records=erasure.records + purged.records,
+                deleted_in_mailchimp=erasure.deleted_in_mailchimp + deleted,
+                waits_for=tuple(sorted({*erasure.waits_for, *purged.left} - {_UNFINISHED})),
+            )
+
+        return update(self.erased.records, key, sign).value
+
+    def _is_over(self, stored: Stored[Erasure]) -> bool:
+        for run_id in stored.value.waits_for:
+            run = self.runs.read(run_id)
+            if run is None or run.value.is_over:
+                return True
+        return False

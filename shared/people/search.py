@@ -1,0 +1,182 @@
+"""Why someone is (not) in Mailchimp: what every export knows of them, and what Mailchimp says now.
+
+The newest run that has outcomes speaks for an export; where it does not know the person, the
+ledger does; and who is in neither is in no segment. Files are looked into two at a time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from datetime import datetime
+from itertools import islice
+
+from shared.capacity.on_demand import OnDemandSessions
+from shared.errors import ConnectorError, NotFound
+from shared.model.export import Export
+from shared.model.ledger import LedgerPointer
+from shared.model.names import outcomes_table, plan_blob
+from shared.model.outcome import Code, Outcome
+from shared.model.plan import plan_from_json
+from shared.model.ports import Files, Records
+from shared.model.run import Run
+from shared.model.tag import TagOwner
+from shared.people.erasures import Erasures, address_key, is_address
+from shared.workspace import small_workspace
+
+__all__ = ["ABSENT", "UNKNOWN", "Found", "Search"]
+
+# Besides the statuses of Mailchimp: the audience does not hold the person; Mailchimp was not reached.
+ABSENT = "absent"
+UNKNOWN = "unknown"
+
+_AT_ONCE = 2
+_PATIENCE = 5.0
+# Runs that were skipped have no outcomes: this many are looked at before the ledger has the word.
+_RUNS = 50
+
+
+@dataclass(frozen=True)
+class Found:
+    """What one export knows of a person; `in_audience` is a status of Mailchimp or one of ours."""
+
+    export_id: str
+    export_name: str
+    segments: tuple[str, ...] = ()
+    in_audience: str = UNKNOWN
+    outcome: str = ""
+    code: str = ""
+    at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Search:
+    """Looks for people. `account_of` gives the Mailchimp account behind a connection."""
+
+    exports: Records[Export]
+    runs: Records[Run]
+    ledgers: Records[LedgerPointer]
+    owners: Records[TagOwner]
+    files: Files
+    guests: OnDemandSessions
+    account_of: Callable[[str], str]
+    erased: Erasures
+
+    def find(self, email: str) -> list[Found]:
+        """One answer an export, by the export's name."""
+        address = address_key(email)
+        exports = sorted(
+            (stored.value for stored in self.exports.all()),
+            key=lambda export: (export.display_name.casefold(), export.id),
+        )
+        if not exports:
+            return []
+        erasure = self.erased.find(address)
+        doors = {(export.connection_id, export.audience_id) for export in exports}
+        with ThreadPoolExecutor(_AT_ONCE) as hands:
+            asked = {door: hands.submit(self._status, *door, address) for door in doors}
+            known = list(hands.map(lambda export: self._known(export, address), exports))
+            held = {door: answer.result() for door, answer in asked.items()}
+        found = []
+        for export, one in zip(exports, known, strict=True):
+            status = held[(export.connection_id, export.audience_id)]
+            if erasure is not None:
+                one = replace(one, outcome=Outcome.KEPT, code=Code.ERASED, at=erasure.at)
+            found.append(replace(one, in_audience=status))
+        return found
+
+    def _status(self, connection_id: str | None, audience_id: str, address: str) -> str:
+        """What Mailchimp says, now; a door that is closed or busy keeps nobody waiting."""
+        if not connection_id:
+            return UNKNOWN
+        try:
+            account_id = self.account_of(connection_id)
+            with self.guests.session(connection_id, account_id, _PATIENCE) as session:
+                return session.status_of(audience_id, address) or ABSENT
+        except ConnectorError:
+            return UNKNOWN
+
+    def _known(self, export: Export, address: str) -> Found:
+        nothing = Found(export.id, export.display_name)
+        run = next((run for run in self._newest(export.id) if self._has_outcomes(run)), None)
+        found = self._in_outcomes(run, nothing, address) if run else None
+        found = found or self._in_ledger(export, nothing, address)
+        if found is not None:
+            return found
+        return replace(nothing, code=Code.NOT_IN_SEGMENT if run else Code.NOT_RUN)
+
+    def _newest(self, export_id: str) -> Iterator[Run]:
+        runs = (stored.value for stored in self.runs.all(where={"export": export_id}))
+        return islice((run for run in runs if not run.is_active), _RUNS)
+
+    def _has_outcomes(self, run: Run) -> bool:
+        blob = outcomes_table(run.id)
+        return blob in set(self.files.names(blob))
+
+    def _in_outcomes(self, run: Run, nothing: Found, address: str) -> Found | None:
+        with small_workspace() as (db, folder):
+            local = folder / "outcomes.parquet"
+            try:
+                self.files.download(outcomes_table(run.id), local)
+            except NotFound:
+                return None
+            row = db.execute(
+                "SELECT segs, outcome, code FROM read_parquet($file) "
+                f"WHERE {is_address('email')} "
+                f"ORDER BY code IS NOT DISTINCT FROM '{Code.SHARED_ADDRESS}', line NULLS FIRST "
+                "LIMIT 1",
+                {"file": str(local), "address": address},
+            ).fetchone()
+        if row is None:
+            return None
+        segs, outcome, code = row
+        return replace(
+            nothing,
+            segments=self._segments(run, segs or ()),
+            outcome=outcome,
+            code=code or "",
+            at=run.finished_at or run.moved_at,
+        )
+
+    def _segments(self, run: Run, segs: list[int] | tuple[()]) -> tuple[str, ...]:
+        if not segs:
+            return ()
+        try:
+            plan = plan_from_json(self.files.read(plan_blob(run.id)))
+        except NotFound:
+            return ()
+        return tuple(plan.tags[seg].segment for seg in segs)
+
+    def _in_ledger(self, export: Export, nothing: Found, address: str) -> Found | None:
+        stored = self.ledgers.read(export.id)
+        if stored is None:
+            return None
+        with small_workspace() as (db, folder):
+            local = folder / "ledger.parquet"
+            try:
+                self.files.download(stored.value.blob, local)
+            except NotFound:
+                return None
+            row = db.execute(
+                "SELECT tags, fingerprint IS NOT NULL, refused_code, run_id "
+                "FROM read_parquet(?) WHERE address = ?",
+                [str(local), address],
+            ).fetchone()
+        if row is None:
+            return None
+        tags, sent, refused_code, run_id = row
+        run = self.runs.read(run_id or "none")
+        at = run.value.finished_at if run else None
+        if refused_code:
+            return replace(nothing, outcome=Outcome.REJECTED, code=refused_code, at=at)
+        if not tags or not sent:
+            return replace(nothing, code=Code.NOT_IN_SEGMENT, at=at)
+        return replace(
+            nothing, segments=self._segments_of(export, tags), outcome=Outcome.UPDATED, at=at
+        )
+
+    def _segments_of(self, export: Export, tags: list[int]) -> tuple[str, ...]:
+        owned = {o.value.tag_id: o.value for o in self.owners.all()}
+        ours = [owned[tag] for tag in tags if tag in owned]
+        return tuple(owner.segment for owner in ours if owner.export_id == export.id)

@@ -1,0 +1,1 @@
+"""Source rows become people, people become changes, changes become chunks."""

@@ -1,0 +1,111 @@
+"""What Mailchimp must have before the first write: the audience, its fields, the tags.
+
+Reading comes first and changes nothing (a preview stops there); `make` then creates the missing
+merge fields and tags. Everything that would make every row fail is found here, before any row is
+sent: an unknown audience, a missing field, a required field that nothing is mapped to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from shared.errors import ConfigError
+from shared.fields.merge_fields import find_field, missing_choices, required_without_attribute
+from shared.model.audience import Audience, MergeField
+from shared.model.export import Export, NewContactStatus
+from shared.model.ports import MailchimpSession, Records
+from shared.model.run import Finding, Severity
+from shared.model.tag import TagOwner
+from shared.planning.tags import FoundTags, prepare_tags
+
+__all__ = ["PreparedAudience", "create_fields", "read_audience", "status_for_new"]
+
+
+@dataclass(frozen=True)
+class PreparedAudience:
+    """The audience as it was found."""
+
+    audience: Audience
+    merge_fields: tuple[MergeField, ...]
+    tags: FoundTags
+    findings: tuple[Finding, ...] = ()
+
+
+def read_audience(
+    session: MailchimpSession,
+    owners: Records[TagOwner],
+    export: Export,
+    account_id: str,
+    take_over: bool,
+    still_uses: Callable[[str, str], bool],
+) -> PreparedAudience:
+    """Look at the audience without changing it. ConfigError for what a person must change."""
+    audience = session.audience(export.audience_id)
+    fields = tuple(session.merge_fields(export.audience_id))
+    findings = []
+    for choice in missing_choices(export.mapping, fields):
+        if choice.create is None:
+            msg = (
+                f"The audience has no merge field {choice.tag} for the attribute "
+                f"“{choice.attribute}”. Choose another field, or let the export create it."
+            )
+            raise ConfigError(
+                msg,
+                code="mergeFieldMissing",
+                values={"tag": choice.tag, "attribute": choice.attribute},
+            )
+        findings.append(
+            Finding(
+                Severity.INFO,
+                "mergeFieldToCreate",
+                f"The merge field {choice.tag} ({choice.create.name}) is not in the audience; "
+                "the run creates it.",
+                {"tag": choice.tag, "name": choice.create.name},
+            )
+        )
+    unmapped = required_without_attribute(export.mapping, fields)
+    if unmapped:
+        names = ", ".join(f"{f.name} ({f.tag})" for f in unmapped)
+        msg = (
+            f"The audience requires fields that nothing is mapped to: {names}. Map an attribute "
+            "to each, or make them optional in Mailchimp."
+        )
+        raise ConfigError(
+            msg,
+            code="requiredFieldsUnmapped",
+            values={"fields": names},
+        )
+    tags = prepare_tags(
+        session,
+        owners,
+        export,
+        account_id,
+        make=False,
+        take_over=take_over,
+        still_uses=still_uses,
+    )
+    return PreparedAudience(audience, fields, tags, (*findings, *tags.findings))
+
+
+def create_fields(
+    session: MailchimpSession, export: Export, fields: tuple[MergeField, ...]
+) -> tuple[MergeField, ...]:
+    """Create the merge fields that the export wants and the audience lacks."""
+    made = list(fields)
+    for choice in missing_choices(export.mapping, fields):
+        if choice.create is not None and not find_field(made, choice.tag):
+            made.append(
+                session.create_merge_field(
+                    export.audience_id, choice.tag, choice.create.name, choice.create.type
+                )
+            )
+    return tuple(made)
+
+
+def status_for_new(export: Export, audience: Audience) -> str:
+    """The status that new people get; the audience's own is `pending` with double opt-in."""
+    status = export.new_contacts.status
+    if status is NewContactStatus.AUDIENCE_DEFAULT:
+        return "pending" if audience.double_opt_in else "subscribed"
+    return status.value

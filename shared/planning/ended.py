@@ -1,0 +1,24 @@
+"""A run that ends, or waits, without a plan: in which state and why."""
+
+from __future__ import annotations
+
+from shared.model.run import Counts, Finding, Reason, RunStatus
+
+__all__ = ["PlanningEnded"]
+
+
+class PlanningEnded(Exception):
+    """The run ends (or waits) without a plan."""
+
+    def __init__(
+        self,
+        status: RunStatus,
+        reason: Reason,
+        counts: Counts | None = None,
+        findings: tuple[Finding, ...] = (),
+    ) -> None:
+        super().__init__(reason.code)
+        self.status = status
+        self.reason = reason
+        self.counts = counts or Counts()
+        self.findings = findings

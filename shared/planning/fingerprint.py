@@ -1,0 +1,49 @@
+"""Fingerprints that tell whether anything is left to be sent.
+
+Two runs with the same fingerprint read the same files with the same mapping for the same audience,
+so the second has nothing to do unless the first left something undone.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+
+from shared.fields.merge_fields import chosen_fields, find_field
+from shared.model.audience import MergeField
+from shared.model.export import Export, Mapping
+from shared.model.source import Snapshot
+
+__all__ = ["mapping_fingerprint", "source_fingerprint"]
+
+
+def mapping_fingerprint(mapping: Mapping, merge_fields: Sequence[MergeField] = ()) -> str:
+    """A fingerprint of the mapping: where it changes, every row is sent again.
+
+    With the merge fields of the audience: a field that was deleted and made again is another one,
+    and empty, so everybody's value is sent again.
+    """
+    chosen = chosen_fields(mapping)
+    found = (find_field(merge_fields, choice.tag, choice.name) for choice in chosen)
+    fields = [
+        (choice.attribute, choice.tag.upper(), field.id if field else None)
+        for choice, field in zip(chosen, found, strict=True)
+    ]
+    return hashlib.sha256(json.dumps(fields).encode()).hexdigest()
+
+
+def source_fingerprint(export: Export, snapshot: Snapshot) -> str:
+    """A fingerprint of all that decides what a run sends."""
+    parts = [
+        mapping_fingerprint(export.mapping),
+        export.mapping.email,
+        export.audience_id,
+        export.connection_id,
+        export.new_contacts.status.value,
+        export.new_contacts.consent_attribute,
+        export.leavers.value,
+        [(choice.name, choice.tag_name) for choice in export.segments],
+        sorted(snapshot.etags.items()),
+    ]
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()

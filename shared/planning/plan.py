@@ -1,0 +1,217 @@
+"""Plan a run: the states it goes through while it is planned, whatever may die on the way.
+
+A planner that died half-way is simply followed by the next; once a plan is written down (runs/plan_store.py),
+everything after follows it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from shared.capacity.pace import AccountPace
+from shared.capacity.renewed_lease import hold_lease
+from shared.errors import (
+    Changed,
+    ConfigError,
+    ConnectorError,
+    Disconnected,
+    InputError,
+    Refused,
+    Unavailable,
+)
+from shared.messaging.events import log_run_finished
+from shared.messaging.messages import lane_message, plan_message
+from shared.messaging.sequence import MessageSequences
+from shared.model.chunk import Chunk, chunk_key
+from shared.model.export import Export
+from shared.model.names import PLAN_RUNS, SEND_LANES
+from shared.model.plan import Plan
+from shared.model.ports import Leases, Queue, Records, SegmentSource, update
+from shared.model.run import Mode, Progress, Reason, Run, RunSegment, RunStatus, Severity
+from shared.planning.build import PlanBuilder
+from shared.planning.ended import PlanningEnded
+from shared.runs.plan_store import PlanStore
+from shared.runs.start import export_of
+
+__all__ = ["Planner"]
+
+_SEEN_BEING_PLANNED = 10.0
+_LINE = "plan"
+
+
+@dataclass(frozen=True)
+class Planner:
+    """Plans runs."""
+
+    runs: Records[Run]
+    exports: Records[Export]
+    chunks: Records[Chunk]
+    queue: Queue
+    batons: MessageSequences
+    leases: Leases
+    source: SegmentSource
+    maker: PlanBuilder
+    written: PlanStore
+    pace: AccountPace
+    disconnected: Callable[[str], None]
+    connections: int
+    now: Callable[[], datetime]
+
+    def plan(self, run_id: str, turn: int | None = None) -> None:
+        """Plan a run and let its lanes work. Safe to call again.
+
+        `turn` is the number of the message (messaging/sequence.py). Unavailable goes to the caller: the queue
+        brings the message again.
+        """
+        stored = self.runs.read(run_id)
+        if stored is None or not stored.value.is_active:
+            return
+        if stored.value.status in (RunStatus.SENDING, RunStatus.FINISHING):
+            # Planned before; the planner may have died before it told the lanes.
+            self._tell_lanes(run_id, self.connections)
+            return
+        kept = hold_lease(self.leases, f"plan/{run_id}")
+        if kept is None:
+            # By someone who may be dead: one message goes on to look.
+            baton = self.batons.take(run_id, _LINE, turn)
+            if baton is not None:
+                baton.pass_on(
+                    lambda number: self.queue.send(
+                        PLAN_RUNS, plan_message(run_id, number), _SEEN_BEING_PLANNED
+                    )
+                )
+            return
+        with kept:
+            run = self._begin(run_id)
+            if run is None:
+                return
+            try:
+                self._commit(run, self.written.read(run_id) or self.maker.make(run))
+            except PlanningEnded as end:
+                self._end(run_id, end)
+            except (ConfigError, InputError, Refused) as error:
+                if isinstance(error, Disconnected):
+                    self._forget_connection(run)
+                reason = Reason(error.code, error.message, getattr(error, "values", {}))
+                self._end(run_id, PlanningEnded(RunStatus.FAILED, reason))
+            except Changed as moved:
+                message = "The segments were written anew while they were read."
+                raise Unavailable(message, code="sourceMoved", retry_after=10) from moved
+
+    def give_up(self, run_id: str) -> None:
+        """The queue has brought the message often enough: the run fails, nothing was sent."""
+        reason = self._missing_files(run_id) or Reason(
+            "planFailed",
+            "The run could not be planned because storage, Customer Insights or Mailchimp did "
+            "not answer. Nothing was sent; the next run does everything.",
+        )
+        self._end(run_id, PlanningEnded(RunStatus.FAILED, reason))
+
+    def _missing_files(self, run_id: str) -> Reason | None:
+        """Why nothing can be read, when Customer Insights has not written everything yet."""
+        run = self.runs.read(run_id)
+        try:
+            export = export_of(self.exports, run.value.export_id) if run else None
+            self.source.snapshot([choice.name for choice in export.segments] if export else [])
+        except Unavailable as error:
+            if error.code == "refreshIncomplete":
+                return Reason(error.code, error.message)
+        except ConnectorError:
+            pass
+        return None
+
+    def _commit(self, run: Run, plan: Plan) -> None:
+        preview = run.mode is Mode.PREVIEW
+        if not preview and plan.chunks:
+            chunks = self.written.chunks(plan)
+            self.chunks.create_many([(chunk_key(run.id, c.number), c) for c in chunks])
+            self.pace.join(plan.account_id, run.id, self._is_active)
+        now = self.now()
+
+        def planned(current: Run) -> Run | None:
+            if current.status is not RunStatus.PLANNING:
+                return None
+            told = replace(
+                current,
+                counts=plan.counts,
+                calls=plan.calls,
+                findings=plan.findings,
+                segments=tuple(RunSegment(t.segment, t.tag, t.members) for t in plan.tags),
+                progress=Progress(0, plan.people_to_send + plan.removals, 0, plan.chunks),
+                sending_at=now,
+                moved_at=now,
+            )
+            if current.cancel_requested:
+                return _canceled(told, now)
+            if preview:
+                warned = any(f.severity is not Severity.INFO for f in plan.findings)
+                status = (
+                    RunStatus.COMPLETED_WITH_WARNINGS
+                    if warned or plan.counts.rejected
+                    else RunStatus.SUCCESSFUL
+                )
+                looked = replace(told.progress, percent=100)
+                return replace(told, status=status, progress=looked, finished_at=now)
+            return replace(told, status=RunStatus.SENDING)
+
+        after = update(self.runs, run.id, planned).value
+        if after.status is RunStatus.SENDING:
+            self._tell_lanes(run.id, min(self.connections, max(1, plan.chunks)))
+        elif after.is_over:
+            self.pace.leave(plan.account_id, run.id)
+            log_run_finished(after)
+
+    def _tell_lanes(self, run_id: str, lanes: int) -> None:
+        for lane in range(lanes):
+            self.queue.send(SEND_LANES, lane_message(run_id, lane))
+
+    def _begin(self, run_id: str) -> Run | None:
+        def planning(run: Run) -> Run | None:
+            if run.status not in (RunStatus.QUEUED, RunStatus.PLANNING):
+                return None
+            now = self.now()
+            if run.cancel_requested:
+                return _canceled(run, now)
+            return replace(
+                run, status=RunStatus.PLANNING, started_at=run.started_at or now, moved_at=now
+            )
+
+        run = update(self.runs, run_id, planning).value
+        return run if run.status is RunStatus.PLANNING else None
+
+    def _end(self, run_id: str, end: PlanningEnded) -> None:
+        now = self.now()
+
+        def close(run: Run) -> Run | None:
+            if run.status not in (RunStatus.QUEUED, RunStatus.PLANNING):
+                return None
+            if run.cancel_requested:
+                return _canceled(run, now)
+            waits = end.status is RunStatus.AWAITING_CONFIRMATION
+            return replace(
+                run,
+                status=end.status,
+                reason=end.reason,
+                counts=end.counts,
+                findings=end.findings,
+                moved_at=now,
+                finished_at=None if waits else now,
+            )
+
+        log_run_finished(update(self.runs, run_id, close).value)
+
+    def _forget_connection(self, run: Run) -> None:
+        export = self.exports.read(run.export_id)
+        if export is not None and export.value.connection_id:
+            self.disconnected(export.value.connection_id)
+
+    def _is_active(self, run_id: str) -> bool:
+        stored = self.runs.read(run_id)
+        return stored is not None and stored.value.is_active
+
+
+def _canceled(run: Run, now: datetime) -> Run:
+    reason = Reason("canceled", "The run was canceled before anything was sent.")
+    return replace(run, status=RunStatus.CANCELED, reason=reason, finished_at=now, moved_at=now)

@@ -1,0 +1,125 @@
+"""The calls to Mailchimp that a plan needs: look at the audience, then make what is missing.
+
+Looking changes nothing and goes side by side with reading the segments; making comes after every
+check that could stop the run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+
+from duckdb import DuckDBPyConnection
+
+from shared.capacity.on_demand import OnDemandSessions
+from shared.model.audience import CallCounts, NotSubscribedPointer
+from shared.model.export import Export
+from shared.model.ports import Files, MailchimpSession, Records
+from shared.model.tag import TagOwner, same_name
+from shared.planning.already_subscribed import find_already_subscribed, is_worth_asking
+from shared.planning.audience import PreparedAudience, create_fields, read_audience
+from shared.planning.not_subscribed import read_not_subscribed
+from shared.planning.request import PlanRequest
+from shared.planning.tags import prepare_tags
+
+__all__ = ["AudiencePreparation"]
+
+
+@dataclass(frozen=True)
+class AudiencePreparation:
+    """Prepares an audience for a run. `calls` are added to as they are made."""
+
+    exports: Records[Export]
+    owners: Records[TagOwner]
+    held: Records[NotSubscribedPointer]
+    files: Files
+    guests: OnDemandSessions
+    now: Callable[[], datetime]
+    token: Callable[[], str]
+
+    def look(
+        self, order: PlanRequest, db: DuckDBPyConnection, scratch: Path, calls: CallCounts
+    ) -> PreparedAudience:
+        """Look at the audience, and read whom it holds without a subscription (table `held`)."""
+        export = order.export
+        with self.guests.session(order.connection_id, order.account_id) as session:
+            found = read_audience(
+                session,
+                self.owners,
+                export,
+                order.account_id,
+                order.takes_over,
+                self._still_uses(export.audience_id),
+            )
+            self.read_not_subscribed(order, export.audience_id, session, db, scratch)
+            calls.add(session.calls)
+        return found
+
+    def read_not_subscribed(
+        self,
+        order: PlanRequest,
+        audience_id: str,
+        session: MailchimpSession,
+        db: DuckDBPyConnection,
+        scratch: Path,
+    ) -> None:
+        """Read whom an audience holds without a subscription (table `held`)."""
+        read_not_subscribed(
+            db,
+            session,
+            self.held,
+            self.files,
+            order.account_id,
+            audience_id,
+            f"{order.run.id}-{self.token()}",
+            self.now(),
+            scratch,
+            anew=order.everything,
+        )
+
+    def make_ready(
+        self, order: PlanRequest, found: PreparedAudience, calls: CallCounts
+    ) -> PreparedAudience:
+        """Create what is missing: merge fields, tags. Nothing is called when nothing is."""
+        export = order.export
+        field_missing = any(f.code == "mergeFieldToCreate" for f in found.findings)
+        tag_missing = any(tag.id <= 0 for tag in found.tags.tags)
+        if not (field_missing or tag_missing or found.tags.changes):
+            return found
+        with self.guests.session(order.connection_id, order.account_id) as session:
+            merge_fields = create_fields(session, export, found.merge_fields)
+            tags = prepare_tags(
+                session,
+                self.owners,
+                export,
+                order.account_id,
+                make=True,
+                take_over=order.takes_over,
+                still_uses=self._still_uses(export.audience_id),
+            )
+            calls.add(session.calls)
+        return replace(found, merge_fields=merge_fields, tags=tags)
+
+    def find_already_subscribed(
+        self, order: PlanRequest, db: DuckDBPyConnection, calls: CallCounts
+    ) -> None:
+        """Ask who of the new people is subscribed already, where that is worth the calls."""
+        if is_worth_asking(db):
+            with self.guests.session(order.connection_id, order.account_id) as session:
+                find_already_subscribed(db, session, order.export.audience_id)
+                calls.add(session.calls)
+
+    def _still_uses(self, audience_id: str) -> Callable[[str, str], bool]:
+        """Tells whether another export still sends a tag to this audience."""
+
+        def still_uses(export_id: str, tag_name: str) -> bool:
+            stored = self.exports.read(export_id)
+            return (
+                stored is not None
+                and stored.value.audience_id == audience_id
+                and any(same_name(choice.tag_name, tag_name) for choice in stored.value.segments)
+            )
+
+        return still_uses

@@ -1,0 +1,207 @@
+"""The tags of an export: one a segment, made or found before the first write, each with one owner.
+
+Only our own tags are ever touched. A tag that someone else made, and that already has members, is
+never taken over silently: the run stops before its first write and asks. A tag that was renamed
+in Mailchimp gets its name back, one that was deleted is made again, and both are said.
+
+Names compare without case, as Mailchimp compares them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from shared.errors import Changed, ConfigError, Conflict
+from shared.model.audience import Tag
+from shared.model.export import Export, SegmentChoice
+from shared.model.ports import MailchimpSession, Records
+from shared.model.run import Finding, Severity
+from shared.model.tag import TagOwner, folded, owned_by_others, same_name, tags_of_audience
+
+__all__ = [
+    "TAG_EXISTS",
+    "FoundTags",
+    "prepare_tags",
+]
+
+TAG_EXISTS = "tagExists"
+
+
+@dataclass(frozen=True)
+class FoundTags:
+    """The tags in the order of the export's segments.
+
+    `foreign` names tags that exist, have members and are not ours: nothing was made or taken.
+    Tags that do not exist yet have negative ids until they are made. `changes`: something is to
+    be made, renamed or recorded. `existing` are the ids of the tags that the audience had, without
+    those that belong to another export by now: what this one gave of them is the other's business.
+    """
+
+    tags: tuple[Tag, ...]
+    findings: tuple[Finding, ...]
+    foreign: tuple[str, ...]
+    changes: bool = False
+    existing: frozenset[int] = frozenset()
+
+
+def prepare_tags(
+    session: MailchimpSession,
+    owners: Records[TagOwner],
+    export: Export,
+    account_id: str,
+    *,
+    make: bool,
+    take_over: bool,
+    still_uses: Callable[[str, str], bool],
+) -> FoundTags:
+    """Find or make the tag of every segment.
+
+    With `make` false nothing is written. `take_over` is a person's yes to tags made by others.
+    `still_uses(export_id, tag_name)` tells whether another export still wants a tag it owns.
+    ConfigError names a tag that belongs to another export.
+    """
+    in_mailchimp = session.tags(export.audience_id)
+    work = _Work(session, owners, export, account_id, in_mailchimp, make, take_over, still_uses)
+    tags = tuple(work.find(choice) for choice in export.segments)
+    if make and not work.foreign:
+        tags = tuple(work.own(c, t) for c, t in zip(export.segments, tags, strict=True))
+    return FoundTags(
+        tags,
+        tuple(work.findings),
+        tuple(work.foreign),
+        work.changes,
+        frozenset(tag.id for tag in in_mailchimp)
+        - owned_by_others(owners, export.id, account_id, export.audience_id),
+    )
+
+
+@dataclass
+class _Work:
+    session: MailchimpSession
+    owners: Records[TagOwner]
+    export: Export
+    account_id: str
+    in_mailchimp: Sequence[Tag]
+    make: bool
+    take_over: bool
+    still_uses: Callable[[str, str], bool]
+
+    def __post_init__(self) -> None:
+        self.findings: list[Finding] = []
+        self.foreign: list[str] = []
+        self.changes = False
+        self._missing = 0
+
+    def find(self, choice: SegmentChoice) -> Tag:
+        """The tag as it is or as it is to be made; notes it when it is someone else's."""
+        name = choice.tag_name
+        by_name = next((t for t in self.in_mailchimp if same_name(t.name, name)), None)
+        owner = self.owners.read(self._key(name))
+        if owner is not None and owner.value.export_id != self.export.id:
+            if self.still_uses(owner.value.export_id, name):
+                msg = (
+                    f"The tag “{name}” belongs to another export to this audience. "
+                    "Give this segment another tag."
+                )
+                raise ConfigError(
+                    msg,
+                    code="tagOwnedByOtherExport",
+                )
+            owner = None
+        if owner is not None:
+            ours = next((t for t in self.in_mailchimp if t.id == owner.value.tag_id), None)
+            if ours is not None and same_name(ours.name, name):
+                return ours
+            self.changes = True
+            if ours is not None and by_name is None:
+                return self._rename(ours, name)
+            if by_name is None:
+                self._say(
+                    "tagRecreated",
+                    f"The tag “{name}” was deleted in Mailchimp; "
+                    "it is made again and given to everyone in the segment.",
+                    name,
+                )
+                return self._new(name)
+        self.changes = True
+        if by_name is None:
+            return self._new(name)
+        if by_name.member_count > 0 or next(
+            (page for page in self.session.tagged(self.export.audience_id, by_name.id) if page),
+            None,
+        ):
+            if not self.take_over:
+                self.foreign.append(name)
+                return by_name
+            self._say(
+                "tagTakenOver",
+                f"The tag “{name}” was made outside this export and is kept "
+                "in step with the segment from now on.",
+                name,
+            )
+        return by_name
+
+    def own(self, choice: SegmentChoice, tag: Tag) -> Tag:
+        """Make the tag when it is not there, and record that it is ours."""
+        key = self._key(choice.tag_name)
+        stored = self.owners.read(key)
+        if (
+            stored is not None
+            and stored.value.export_id != self.export.id
+            and self.still_uses(stored.value.export_id, choice.tag_name)
+        ):
+            raise _taken(choice)  # between our look and now
+        if tag.id < 0:
+            try:
+                tag = self.session.create_tag(self.export.audience_id, choice.tag_name)
+            except Conflict:
+                # The lost answer of our own earlier try, or someone made it this very moment:
+                # it is empty, or the next look finds it foreign.
+                now = self.session.tags(self.export.audience_id)
+                there = next((t for t in now if same_name(t.name, choice.tag_name)), None)
+                if there is None or there.member_count > 0:
+                    raise
+                tag = there
+        mine = TagOwner(self.export.id, choice.name, tag.id)
+        try:
+            if stored is None:
+                self.owners.create(key, mine)
+            elif stored.value != mine:
+                self.owners.replace(key, mine, stored.etag)
+        except (Conflict, Changed) as taken:
+            again = self.owners.read(key)
+            if again is None or again.value != mine:  # two planners of one run write the same
+                raise _taken(choice) from taken
+        return tag
+
+    def _new(self, name: str) -> Tag:
+        self._missing += 1
+        return Tag(-self._missing, name, 0)
+
+    def _rename(self, tag: Tag, name: str) -> Tag:
+        self._say(
+            "tagRenamedBack",
+            f"The tag “{name}” had been renamed in Mailchimp to "
+            f"“{tag.name}”; it has its name back.",
+            name,
+        )
+        if not self.make:
+            return tag
+        return self.session.rename_tag(self.export.audience_id, tag.id, name)
+
+    def _say(self, code: str, message: str, name: str) -> None:
+        self.findings.append(Finding(Severity.WARNING, code, message, {"tag": name}))
+
+    def _key(self, name: str) -> str:
+        digest = hashlib.sha256(folded(name).encode()).hexdigest()[:32]
+        return f"{tags_of_audience(self.account_id, self.export.audience_id)}/{digest}"
+
+
+def _taken(choice: SegmentChoice) -> ConfigError:
+    message = (
+        f"The tag “{choice.tag_name}” was taken by another export just now. "
+        "Give this segment another tag."
+    )
+    return ConfigError(message, code="tagOwnedByOtherExport")

@@ -1,0 +1,84 @@
+"""Take a run back: which run can be, and starting the run that does it.
+
+An undo is a run of its own: it goes through the same plan, lanes and finish, so a crash, a busy
+Mailchimp or a cancel are what they are for any run. Only the newest run that sent something can be
+undone: what came before it has been overwritten since.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from shared.errors import Conflict, NotFound
+from shared.model.ledger import LedgerPointer
+from shared.model.names import outcomes_table
+from shared.model.plan import Plan
+from shared.model.ports import Files, Records
+from shared.model.run import Mode, Run, RunStatus, Trigger
+from shared.runs.start import Starter
+
+__all__ = ["Undo", "undoable"]
+
+
+@dataclass(frozen=True)
+class Undo:
+    """Takes runs back. `plan_of` reads a run's plan."""
+
+    runs: Records[Run]
+    ledgers: Records[LedgerPointer]
+    files: Files
+    starter: Starter
+    plan_of: Callable[[str], Plan]
+
+    def start(self, run_id: str, by: str, archive_created: bool) -> Run:
+        """The run that undoes a run. Conflict says why it cannot be undone."""
+        stored = self.runs.read(run_id)
+        if stored is None:
+            message = "There is no such run."
+            raise NotFound(message, code="runNotFound")
+        run = stored.value
+        if run.is_active or run.status is RunStatus.AWAITING_CONFIRMATION:
+            message = "The run is still going. Cancel it first."
+            raise Conflict(message, code="undoGoing")
+        if run.undo_of is not None:
+            message = "The run is an undo itself. Run the export to send everything again."
+            raise Conflict(message, code="undoOfUndo")
+        pointer = self.ledgers.read(run.export_id)
+        undoable(run_id, pointer.value if pointer else None, self.files)
+        try:
+            self.plan_of(run_id)
+        except NotFound as gone:
+            raise _too_old() from gone
+        started = self.starter.start(
+            run.export_id,
+            Trigger.ON_DEMAND,
+            Mode.EXPORT,
+            requested_by=by,
+            undo_of=run_id,
+            archive_created=archive_created,
+            undone_at=run.finished_at,
+        )
+        if (started.undo_of, started.archive_created) != (run_id, archive_created):
+            message = "Another run of the export is going. Wait for its end or cancel it."
+            raise Conflict(message, code="otherRunGoing")
+        return started
+
+
+def undoable(run_id: str, pointer: LedgerPointer | None, files: Files) -> LedgerPointer:
+    """The ledger that an undo starts from. Conflict when the run cannot be undone (any more)."""
+    if pointer is None or pointer.sent_by != run_id:
+        message = (
+            "Only the newest run that sent something can be undone. This one sent nothing, or a "
+            "newer one has sent something since."
+        )
+        raise Conflict(message, code="undoNotNewest")
+    needed = [pointer.blob, outcomes_table(run_id), *([pointer.before] if pointer.before else [])]
+    if any(next(iter(files.names(blob)), None) != blob for blob in needed):
+        raise _too_old()
+    return pointer
+
+
+def _too_old() -> Conflict:
+    message = "What the run did is not kept any more, so it cannot be undone."
+    return Conflict(message, code="undoTooOld")

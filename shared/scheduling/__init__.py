@@ -1,0 +1,1 @@
+"""When exports start by themselves: schedules, time zones, due times, refresh events."""

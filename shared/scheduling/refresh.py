@@ -1,0 +1,361 @@
+"""A refresh of Customer Insights starts the exports that run with every refresh.
+
+An event announces that a `model.json` was written; whether the refresh is complete is then looked
+at, export by export, by messages that come back after a while (scheduling/refresh_progress.py). One refresh makes
+one run, however often it is announced; one that comes while a run is going makes exactly one more,
+because the watch stays open until that run is over. Events are hints only: what counts is what the
+container holds now, so late, doubled and disordered ones do no harm.
+https://learn.microsoft.com/azure/event-grid/event-schema-blob-storage
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from shared.errors import Changed, ConfigError, Conflict, InputError, NotFound, Unavailable
+from shared.messaging.events import log_event, log_run_finished
+from shared.messaging.messages import look_of
+from shared.model.export import Export, Repeat
+from shared.model.ledger import LedgerPointer
+from shared.model.names import BLOB_EVENTS
+from shared.model.ports import Queue, Records, SegmentSource, Stored, readable, update
+from shared.model.run import Mode, Reason, Run, RunStatus, Trigger
+from shared.planning.fingerprint import source_fingerprint
+from shared.runs.start import ActiveRun, Starter, run_id_at
+from shared.scheduling.refresh_progress import (
+    Decision,
+    Kind,
+    Patience,
+    RefreshProgress,
+    Step,
+    View,
+    decide,
+    view_of,
+)
+
+__all__ = ["Announcement", "Refreshes"]
+
+_REMEMBERED = 32
+# A look that is late by so much has lost its message; the tick sends it again.
+_LOST = timedelta(seconds=60)
+
+
+class Announcement(Protocol):
+    """A checked event about a blob of the landing container."""
+
+    @property
+    def blob(self) -> str:
+        """The blob's name."""
+
+    @property
+    def etag(self) -> str:
+        """The ETag that this write gave it."""
+
+    @property
+    def written_at(self) -> datetime | None:
+        """When it was written (UTC)."""
+
+    @property
+    def is_model(self) -> bool:
+        """Whether it is a `model.json`."""
+
+
+@dataclass(frozen=True)
+class Refreshes:
+    """Starts exports when a refresh is complete.
+
+    `planned` gives the source's fingerprint in a run's plan (settled_mark), None without a plan;
+    `read_event` gives None for a message that is none about our container; `model_etag` the ETag
+    that a `model.json` has now, None when it is gone.
+    """
+
+    exports: Records[Export]
+    watches: Records[RefreshProgress]
+    runs: Records[Run]
+    active: Records[ActiveRun]
+    ledgers: Records[LedgerPointer]
+    starter: Starter
+    source: SegmentSource
+    queue: Queue
+    planned: Callable[[str], str | None]
+    read_event: Callable[[bytes], Announcement | None]
+    model_etag: Callable[[str], str | None]
+    now: Callable[[], datetime]
+    patience: Patience
+
+    def event(self, body: bytes) -> None:
+        """A message of the queue: an event, or our own reminder to look again."""
+        look = look_of(body)
+        if look is not None:
+            self.look(*look)
+            return
+        announced = self.read_event(body)
+        if announced is not None and announced.is_model:
+            self.announce(announced)
+
+    def give_up(self, body: bytes) -> None:
+        """A message that could not be used after all tries; an open watch is not lost by it."""
+        try:
+            look = look_of(body)
+        except InputError:
+            look = None
+        log_event("refresh.messageGaveUp", exportId=look[0] if look else None)
+
+    def announce(self, announced: Announcement) -> None:
+        """A `model.json` was written: begin to look, for every export it may concern."""
+        identity = _digest(announced.blob, announced.etag)
+        for stored in self._every_refresh():
+            if _is_older(announced, stored.value):
+                continue
+            opened = self._open(stored.key, announced, identity)
+            if opened.open:
+                self._remind(stored.key, opened.turn, self.patience.first)
+
+    def look(self, export_id: str, turn: int) -> None:
+        """Look whether an export's refresh is complete. Safe to call again."""
+        stored = self.watches.read(export_id)
+        if stored is None or not stored.value.open or turn < stored.value.turn:
+            return
+        if turn > stored.value.turn:
+            # The reminder was faster than the record that it belongs to.
+            message = "A refresh is being looked at by someone else."
+            raise Unavailable(message, code="refreshBusy", retry_after=1)
+        kept = self.exports.read(export_id)
+        if kept is None or not _runs_with_refresh(kept.value):
+            self._write(stored, replace(stored.value, open=False, waiting=()))
+            return
+        if stored.value.starting_at is not None:
+            stored = self._complete_start(stored)
+            if stored is None:
+                return
+        view = self._view(kept.value, stored.value)
+        self._act(kept.value, stored, view, decide(stored.value, view, self.now(), self.patience))
+
+    def revive(self) -> int:
+        """Send the reminders again that got lost; how many there were."""
+        late = [
+            stored
+            for stored in self.watches.all()
+            if stored.value.open
+            and (stored.value.next_at is None or self.now() - stored.value.next_at > _LOST)
+        ]
+        for stored in late:
+            self._remind(stored.key, stored.value.turn, 0)
+        return len(late)
+
+    # --- announcing ------------------------------------------------------------------------
+
+    def _every_refresh(self) -> Iterator[Stored[Export]]:
+        exports = readable(self.exports.all())
+        return (stored for stored in exports if _runs_with_refresh(stored.value))
+
+    def _open(self, export_id: str, announced: Announcement, identity: str) -> RefreshProgress:
+        now = self.now()
+        written_at = announced.written_at or now
+
+        def opened(watch: RefreshProgress) -> RefreshProgress:
+            if identity in watch.seen:
+                return watch
+            return replace(
+                watch,
+                open=True,
+                turn=watch.turn + 1,
+                seen=(*watch.seen, identity)[-_REMEMBERED:],
+                waiting=tuple(dict.fromkeys((*watch.waiting, announced.blob))),
+                written_at=max(written_at, watch.written_at or written_at),
+                opened_at=now,
+                next_at=now + timedelta(seconds=self.patience.first),
+                view="",
+                view_since=None,
+            )
+
+        try:
+            return self.watches.create(export_id, opened(RefreshProgress())).value
+        except Conflict:
+            return update(self.watches, export_id, opened).value
+
+    # --- looking ---------------------------------------------------------------------------
+
+    def _view(self, export: Export, watch: RefreshProgress) -> View:
+        try:
+            models = {blob: self.model_etag(blob) or "" for blob in watch.waiting}
+            snapshot = self.source.snapshot([choice.name for choice in export.segments])
+        except Unavailable as error:
+            incomplete = error.code == "refreshIncomplete"
+            return View(Kind.INCOMPLETE if incomplete else Kind.UNKNOWN, message=error.message)
+        except (Changed, NotFound):
+            return View(Kind.UNKNOWN, message="The segments are being written.")
+        except (ConfigError, InputError) as error:
+            return View(Kind.FAULT, message=error.message)
+        view = view_of(watch, snapshot, models)
+        mark = source_fingerprint(export, snapshot)
+        return replace(view, exported=self._has_had_its_run(export, mark, watch))
+
+    def _has_had_its_run(self, export: Export, mark: str, watch: RefreshProgress) -> bool:
+        """Whether a run that began after the announced write has read just this.
+
+        It does not matter how it ended: one that was canceled, or waits for a person's yes, must
+        not be replaced by the very refresh that it has read.
+        """
+        active = self.active.read(export.id)
+        pointer = self.ledgers.read(export.id)
+        newest = self._run_since(active.value.run.id, watch) if active else None
+        if newest is not None and newest.mode is not Mode.PREVIEW and not newest.is_active:
+            planned = self.planned(newest.id)
+            if planned == mark:
+                return True
+            if planned is None and newest.status is RunStatus.AWAITING_CONFIRMATION:
+                return True  # it asks before it plans, and reads anew after the yes
+        if pointer is None or pointer.value.settled != mark:
+            return False
+        return self._run_since(pointer.value.run_id, watch) is not None
+
+    def _run_since(self, run_id: str, watch: RefreshProgress) -> Run | None:
+        """The run, when it began after the announced write."""
+        stored = self.runs.read(run_id)
+        began = stored.value.started_at if stored else None
+        if stored is None or began is None or watch.written_at is None:
+            return None
+        return stored.value if began >= watch.written_at else None
+
+    # --- deciding --------------------------------------------------------------------------
+
+    def _act(
+        self, export: Export, stored: Stored[RefreshProgress], view: View, decision: Decision
+    ) -> None:
+        if decision.step is Step.START and self._is_going(export.id):
+            waited = (self.now() - (decision.watch.opened_at or self.now())).total_seconds()
+            delay = min(max(self.patience.quiet, waited / 10), self.patience.slowest)
+            next_at = self.now() + timedelta(seconds=delay)
+            watch = replace(decision.watch, turn=decision.watch.turn + 1, next_at=next_at)
+            decision = Decision(Step.WAIT, watch, delay)
+        if decision.step is Step.WAIT:
+            # The reminder first: a watch without one would wait for the next tick.
+            self._remind(export.id, decision.watch.turn, decision.delay)
+            self._write(stored, decision.watch)
+        elif decision.step is Step.START:
+            self._start(stored, decision.watch, view)
+        else:
+            if decision.step is Step.GIVE_UP:
+                self._say_missing(export, decision.watch, view)
+            self._write(stored, _dealt_with(decision.watch, view))
+
+    def _start(self, stored: Stored[RefreshProgress], watch: RefreshProgress, view: View) -> None:
+        """Start a run, exactly once: first it is written down that this is being done."""
+        begun = replace(_dealt_with(watch, view), open=True, starting_at=self.now())
+        written = self._write(stored, begun)
+        if written is not None:
+            self._complete_start(written)
+
+    def _complete_start(self, stored: Stored[RefreshProgress]) -> Stored[RefreshProgress] | None:
+        """Make the run of a start that was written down; what is left to look at now, or None."""
+        watch, now = stored.value, self.now()
+        active = self.active.read(stored.key)
+        asked = active.value.run.queued_at if active else None
+        if asked is None or watch.starting_at is None or asked < watch.starting_at:
+            try:
+                self.starter.start(stored.key, Trigger.REFRESH, Mode.EXPORT)
+            except ConfigError as error:
+                # The export lost its connection, or is gone: there is nothing to run.
+                log_event("refresh.notStarted", exportId=stored.key, reason=error.code)
+        started = replace(watch, starting_at=None)
+        if watch.waiting:
+            return self._write(stored, started)
+        if watch.linger_until is not None and now < watch.linger_until:
+            delay = self.patience.slowest
+            next_at = now + timedelta(seconds=delay)
+            self._remind(stored.key, watch.turn + 1, delay)
+            lingering = replace(started, turn=watch.turn + 1, opened_at=now, next_at=next_at)
+            self._write(stored, lingering)
+        else:
+            self._write(stored, replace(started, open=False))
+        return None
+
+    def _is_going(self, export_id: str) -> bool:
+        """Whether a run is going that does not, for certain, read what was just seen.
+
+        One that is still queued will: it freezes its source later than our look.
+        """
+        active = self.active.read(export_id)
+        run = self.runs.read(active.value.run.id) if active else None
+        if run is None or not run.value.is_active:
+            return False
+        exports = run.value.mode is not Mode.PREVIEW and run.value.undo_of is None
+        return run.value.status is not RunStatus.QUEUED or not exports
+
+    def _say_missing(self, export: Export, watch: RefreshProgress, view: View) -> None:
+        now, begun = self.now(), watch.opened_at or self.now()
+        minutes = round(self.patience.complete / 60)
+        run = Run(
+            id=run_id_at(begun, _digest(export.id, *watch.waiting)),
+            export_id=export.id,
+            trigger=Trigger.REFRESH,
+            mode=Mode.EXPORT,
+            status=RunStatus.SKIPPED,
+            reason=Reason(
+                "refreshNeverComplete",
+                f"The refresh was not complete after {minutes} minutes. {view.message} Nothing "
+                "was sent; the next refresh, schedule or start by hand does everything.",
+                {"minutes": str(minutes), "missing": view.message},
+            ),
+            queued_at=begun,
+            finished_at=now,
+            moved_at=now,
+        )
+        try:
+            self.runs.create(run.id, run)
+        except Conflict:
+            return
+        log_event("refresh.notComplete", exportId=export.id, runId=run.id, minutes=minutes)
+        log_run_finished(run)
+
+    # --- writing ---------------------------------------------------------------------------
+
+    def _remind(self, export_id: str, turn: int, delay: float) -> None:
+        self.queue.send(BLOB_EVENTS, {"v": 1, "refresh": export_id, "turn": turn}, delay)
+
+    def _write(
+        self, stored: Stored[RefreshProgress], watch: RefreshProgress
+    ) -> Stored[RefreshProgress] | None:
+        """Write what was decided; None when an event came meanwhile, which has its own reminder."""
+        try:
+            return self.watches.replace(stored.key, watch, stored.etag)
+        except Changed:
+            return None
+
+
+def _runs_with_refresh(export: Export) -> bool:
+    schedule = export.schedule
+    return (
+        schedule.enabled and schedule.repeat is Repeat.EVERY_REFRESH and bool(export.connection_id)
+    )
+
+
+def _is_older(announced: Announcement, export: Export) -> bool:
+    """Whether it was written before the export was made: saving an export does not run it.
+
+    Some clocks say when a blob was written to the second only.
+    """
+    written, made = announced.written_at, export.created_at
+    return written is not None and made is not None and written + timedelta(seconds=1) < made
+
+
+def _dealt_with(watch: RefreshProgress, view: View) -> RefreshProgress:
+    """The watch, closed: what was announced has been dealt with."""
+    complete = view.kind in (Kind.NEW, Kind.MIXED, Kind.SAME)
+    return replace(
+        watch,
+        open=False,
+        models={**watch.models, **view.models},
+        waiting=(),
+        started=view.fingerprint if complete else watch.started,
+        marks=view.marks if complete else watch.marks,
+    )
+
+
+def _digest(*parts: str) -> str:
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()

@@ -1,0 +1,185 @@
+"""Whether a refresh has been written to its end, judged from what can be seen of it.
+
+Nothing says which file Customer Insights writes last, and no event tells of the data files. So a
+refresh is looked at again and again, and it is complete when every listed file is there, is new,
+and nothing has changed for a while. The rules are pure: a view, what is remembered, and the time.
+
+    new         listed files are there and differ from those that were exported last
+    mixed       some differ, some may still be rewritten in place (their folder has no date)
+    same        nothing differs; `news` tells that `model.json` itself was written anew
+    incomplete  a listed file is not there
+    fault       a person must change something; the run will say what
+    unknown     the storage account does not answer
+
+https://learn.microsoft.com/dynamics365/customer-insights/data/export-azure-blob-storage
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from shared.model.source import Snapshot
+
+__all__ = ["Decision", "Kind", "Patience", "RefreshProgress", "Step", "View", "decide", "view_of"]
+
+# An export of Customer Insights into a folder of its minute is never written over.
+_DATED = re.compile(r"(?:^|/)\d{4}/\d{2}/\d{2}/\d{4}/[^/]+")
+
+
+class Kind(StrEnum):
+    """What a look has seen (see the module)."""
+
+    NEW = "new"
+    MIXED = "mixed"
+    SAME = "same"
+    INCOMPLETE = "incomplete"
+    FAULT = "fault"
+    UNKNOWN = "unknown"
+
+
+class Step(StrEnum):
+    """What to do now."""
+
+    WAIT = "wait"
+    START = "start"
+    GIVE_UP = "giveUp"
+    CLOSE = "close"
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How long is waited, in seconds.
+
+    `first` until the first look; `quiet` without a change means written; `doubtful` the same for
+    files that may still be rewritten; `fault` and `complete` since the refresh was announced.
+    """
+
+    first: float = 2
+    quiet: float = 10
+    doubtful: float = 30
+    fault: float = 120
+    complete: float = 3600
+    slowest: float = 60
+
+
+@dataclass(frozen=True)
+class RefreshProgress:
+    """What is remembered of an export's refreshes. Times are in UTC.
+
+    `turn` numbers the looks: a message with an older number is a duplicate. `seen` are the newest
+    announcements, `models` the ETags of the `model.json` that were dealt with, `waiting` those
+    announced since. `started` is the fingerprint of what was exported last, `marks` its files;
+    `starting_at` is set while a start is under way.
+    """
+
+    open: bool = False
+    turn: int = 0
+    seen: tuple[str, ...] = ()
+    models: dict[str, str] = field(default_factory=dict)
+    waiting: tuple[str, ...] = ()
+    written_at: datetime | None = None
+    opened_at: datetime | None = None
+    next_at: datetime | None = None
+    view: str = ""
+    view_since: datetime | None = None
+    started: str = ""
+    marks: tuple[str, ...] = ()
+    starting_at: datetime | None = None
+    linger_until: datetime | None = None
+
+
+@dataclass(frozen=True)
+class View:
+    """What a look has seen. `models` are the present ETags of the announced `model.json`."""
+
+    kind: Kind
+    fingerprint: str = ""
+    marks: tuple[str, ...] = ()
+    models: Mapping[str, str] = field(default_factory=dict)
+    news: bool = False
+    rewritable: bool = False
+    exported: bool = False
+    message: str = ""
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What to do, what to remember, and for `WAIT` the seconds until the next look."""
+
+    step: Step
+    watch: RefreshProgress
+    delay: float = 0
+
+
+def view_of(watch: RefreshProgress, snapshot: Snapshot, models: Mapping[str, str]) -> View:
+    """What a complete snapshot says, compared with what was exported last."""
+    etags = snapshot.etags
+    marks = tuple(sorted(_digest(blob, etag)[:12] for blob, etag in etags.items()))
+    names = [segment.name for segment in snapshot.segments]
+    fingerprint = _digest(*names, *(part for pair in sorted(etags.items()) for part in pair))
+    known = set(watch.marks)
+    in_place = [(blob, etag) for blob, etag in etags.items() if not _DATED.search(blob)]
+    if fingerprint == watch.started:
+        kind = Kind.SAME
+    elif any(_digest(blob, etag)[:12] in known for blob, etag in in_place):
+        kind = Kind.MIXED
+    else:
+        kind = Kind.NEW
+    news = any(
+        watch.models.get(model) != etag
+        and any(blob.startswith(model.removesuffix("model.json")) for blob in etags)
+        for model, etag in models.items()
+    )
+    return View(kind, fingerprint, marks, models, news, bool(in_place))
+
+
+def decide(watch: RefreshProgress, view: View, now: datetime, patience: Patience) -> Decision:
+    """What to do about a view."""
+    if view.fingerprint != watch.view or watch.view_since is None:
+        watch = replace(watch, view=view.fingerprint, view_since=now)
+    unchanged = (now - (watch.view_since or now)).total_seconds()
+    age = (now - (watch.opened_at or now)).total_seconds()
+    lingering = watch.linger_until is not None and now < watch.linger_until
+    wait = {
+        Kind.NEW: patience.quiet,
+        Kind.MIXED: patience.doubtful,
+        Kind.SAME: patience.doubtful if view.news and view.rewritable else patience.quiet,
+    }.get(view.kind)
+    if wait is None:
+        bound = patience.fault if view.kind is Kind.FAULT else patience.complete
+        if age >= bound:
+            return Decision(Step.START if view.kind is Kind.FAULT else Step.GIVE_UP, watch)
+        return _wait(watch, now, _pace(age, patience), patience)
+    if unchanged < wait:
+        return _wait(watch, now, min(wait - unchanged, _pace(age, patience)), patience)
+    # Of files that are rewritten in place the rest may still come, and no event will tell.
+    doubtful = view.kind is not Kind.NEW and view.rewritable
+    linger_until = now + timedelta(seconds=patience.complete) if doubtful else None
+    if view.exported or (view.kind is Kind.SAME and not view.news):
+        if lingering:
+            return _wait(watch, now, patience.slowest, patience)
+        if view.kind is Kind.MIXED and watch.linger_until is None:
+            lingers = replace(watch, linger_until=linger_until)
+            return _wait(lingers, now, patience.slowest, patience)
+        return Decision(Step.CLOSE, replace(watch, linger_until=None))
+    return Decision(Step.START, replace(watch, linger_until=linger_until))
+
+
+def _wait(watch: RefreshProgress, now: datetime, delay: float, patience: Patience) -> Decision:
+    delay = max(delay, min(1.0, patience.quiet))
+    watch = replace(watch, turn=watch.turn + 1, next_at=now + timedelta(seconds=delay))
+    return Decision(Step.WAIT, watch, delay)
+
+
+def _pace(age: float, patience: Patience) -> float:
+    """Often at first, more rarely the longer it takes."""
+    return min(max(age / 10, patience.quiet / 4), patience.slowest)
+
+
+def _digest(*parts: str) -> str:
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()

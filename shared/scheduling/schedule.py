@@ -1,0 +1,141 @@
+"""When something runs by itself: which scheduled moments there are, and whether one is due.
+
+A schedule is asked "what is due?" with the last start that was stored, so ticks of the timer may
+come late, twice or not at all: what was missed runs once, at the next tick. Times are local. A
+time that the clock skips in spring runs once, as much later as the clock was put forward; a time
+that comes twice in autumn runs at its first coming only.
+https://learn.microsoft.com/dynamics365/customer-insights/data/schedule-refresh
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, time, timedelta
+from functools import cache
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from shared.errors import ConfigError, Fault
+from shared.model.export import Repeat, Schedule
+from shared.scheduling.windows_zones import WINDOWS_ZONES
+
+__all__ = ["DAYS", "MOST_TIMES", "check", "due", "next_run", "validate", "zone"]
+
+DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+MOST_TIMES = 4
+
+_TIME = re.compile(r"(?:[01][0-9]|2[0-3]):[0-5][0-9]", re.ASCII)
+_ZONE = re.compile(r"[A-Za-z][A-Za-z0-9_+\-]*(?:/[A-Za-z0-9_+\-]+){0,2}", re.ASCII)
+_WINDOWS = {name.casefold(): iana for name, iana in WINDOWS_ZONES.items()}
+
+# A weekly time comes again after 7 days; a day more on both sides covers every UTC offset, and
+# one more a calendar day that a zone left out.
+_WEEK = 9
+
+
+def due(schedule: Schedule, last_start: datetime, now: datetime) -> datetime | None:
+    """The scheduled moment (UTC) to run for, or None.
+
+    It is the newest moment after `last_start` and not after `now`: of several that were missed
+    one run is made. `last_start` is when the schedule last started a run, or when it was set.
+    """
+    if not _runs_by_time(schedule):
+        return None
+    today = now.astimezone(zone(schedule.time_zone)).date()
+    first = today - timedelta(days=_WEEK)
+    passed = [moment for moment in _moments(schedule, first, _WEEK + 1) if moment <= now]
+    newest = max(passed, default=None)
+    return newest if newest is not None and newest > last_start else None
+
+
+def next_run(schedule: Schedule, now: datetime) -> datetime | None:
+    """The next scheduled moment (UTC) after `now`; None when nothing runs by time."""
+    if not _runs_by_time(schedule):
+        return None
+    yesterday = now.astimezone(zone(schedule.time_zone)).date() - timedelta(days=1)
+    coming = _moments(schedule, yesterday, _WEEK + 1)
+    return min((moment for moment in coming if moment > now), default=None)
+
+
+def validate(schedule: Schedule) -> list[Fault]:
+    """Everything wrong with a schedule, by field as the HTTP interface names it."""
+    if schedule.repeat is Repeat.EVERY_REFRESH:
+        return []
+    faults = list(_time_faults(schedule.times))
+    if schedule.repeat is Repeat.WEEKLY and not schedule.days:
+        faults.append(Fault("days", "Choose at least one day.", "daysRequired"))
+    for place, day in enumerate(schedule.days):
+        if day not in DAYS:
+            faults.append(Fault(f"days[{place}]", "There is no such day.", "dayUnknown"))
+    try:
+        zone(schedule.time_zone)
+    except ConfigError as error:
+        faults.append(Fault("timeZone", error.message, error.code))
+    return faults
+
+
+def check(schedule: Schedule) -> None:
+    """ConfigError with every fault of the schedule."""
+    if faults := validate(schedule):
+        msg = "The schedule has faults."
+        raise ConfigError(msg, code="scheduleFaults", faults=faults)
+
+
+def zone(name: str) -> ZoneInfo:
+    """The time zone of an IANA name (`Asia/Seoul`) or a Windows name (`Korea Standard Time`).
+
+    ConfigError (`timeZoneUnknown`) when there is none of this name.
+    """
+    found = _zone(name.strip())
+    if found is None:
+        msg = "There is no such time zone; give a name like Asia/Seoul or Korea Standard Time."
+        raise ConfigError(msg, code="timeZoneUnknown")
+    return found
+
+
+@cache
+def _known() -> dict[str, str]:
+    return {"utc": "UTC", "gmt": "Etc/GMT", "z": "UTC", **_WINDOWS}
+
+
+def _zone(name: str) -> ZoneInfo | None:
+    iana = _known().get(name.casefold(), name)
+    # The name becomes a file's name: nothing else may get there.
+    if not _ZONE.fullmatch(iana):
+        return None
+    try:
+        return ZoneInfo(iana)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return None
+
+
+def _runs_by_time(schedule: Schedule) -> bool:
+    return schedule.enabled and schedule.repeat is not Repeat.EVERY_REFRESH
+
+
+def _moments(schedule: Schedule, first: date, days: int) -> Iterator[datetime]:
+    """Every scheduled moment (UTC) of local days; a moment that two times share comes twice."""
+    where = zone(schedule.time_zone)
+    for count in range(days + 1):
+        day = first + timedelta(days=count)
+        if schedule.repeat is Repeat.WEEKLY and DAYS[day.weekday()] not in schedule.days:
+            continue
+        for text in schedule.times:
+            local = datetime.combine(day, time.fromisoformat(text), where)
+            # fold=0 is the first of two, and the offset before a gap (PEP 495).
+            yield local.replace(fold=0).astimezone(UTC)
+
+
+def _time_faults(times: tuple[str, ...]) -> Iterator[Fault]:
+    if not times:
+        yield Fault("times", "Give at least one time.", "timesRequired")
+    if len(times) > MOST_TIMES:
+        values = {"most": str(MOST_TIMES)}
+        yield Fault("times", f"Give at most {MOST_TIMES} times.", "timesTooMany", values)
+    for place, text in enumerate(times):
+        if not _TIME.fullmatch(text):
+            yield Fault(
+                f"times[{place}]", "A time has the form HH:MM, as in 06:00.", "timeMalformed"
+            )
+        elif text in times[:place]:
+            yield Fault(f"times[{place}]", "This time is given already.", "timeTwice")

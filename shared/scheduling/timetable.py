@@ -1,0 +1,204 @@
+"""What the timer starts: exports whose own time, or the time of the refresh schedule, has come.
+
+An export that runs with every refresh follows the refresh schedule; one with a daily or weekly
+schedule follows its own. What is due is asked of the stored last start, so ticks may come late,
+twice or not at all: a start is claimed by a conditional write before it is made, and a claim whose
+tick died is looked into by the next. Of several moments that were missed one run is made.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+
+from shared.errors import Changed, Conflict, ConnectorError
+from shared.messaging.events import log_event
+from shared.model.export import Export, Repeat, Schedule
+from shared.model.ports import Records, Stored, readable
+from shared.model.run import Mode, Run, RunStatus, Trigger
+from shared.runs.start import ActiveRun, Starter
+from shared.scheduling.schedule import due
+
+__all__ = ["Due", "Tick", "Timetable", "effective"]
+
+_OFF = Schedule(enabled=False)
+_TICK = "tick"
+_BEGINNING = datetime(2000, 1, 1, tzinfo=UTC)
+
+# A tick is done with one export in far less; after this its claim is looked into.
+_CLAIMED = timedelta(minutes=2)
+# A run that was started in time may take so long to be called late.
+_GRACE = timedelta(minutes=10)
+_WELL = frozenset(
+    {RunStatus.SUCCESSFUL, RunStatus.COMPLETED_WITH_WARNINGS, RunStatus.AWAITING_CONFIRMATION}
+)
+
+
+@dataclass(frozen=True)
+class Due:
+    """How far an export's schedule has been kept. Times are in UTC.
+
+    `since` is the scheduled moment that was started last, or when the schedule was set
+    (`set_at`). `claimed` is the moment that is being started since `claimed_at`; `judged` the
+    moment at which it was last looked whether the export is overdue.
+    """
+
+    schedule: Schedule
+    since: datetime
+    set_at: datetime
+    claimed: datetime | None = None
+    claimed_at: datetime | None = None
+    judged: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Tick:
+    """When the timer looked last."""
+
+    at: datetime
+
+
+def effective(export: Export, refresh: Schedule | None) -> Schedule:
+    """The schedule that starts an export by time; one that is off where nothing does."""
+    own = export.schedule
+    if not own.enabled or not export.connection_id:
+        return _OFF
+    if own.repeat is not Repeat.EVERY_REFRESH:
+        return own
+    return refresh if refresh is not None and refresh.enabled else _OFF
+
+
+@dataclass(frozen=True)
+class Timetable:
+    """Starts what is due. `refresh_schedule` gives the refresh schedule, None when never set."""
+
+    exports: Records[Export]
+    dues: Records[Due]
+    ticks: Records[Tick]
+    runs: Records[Run]
+    active: Records[ActiveRun]
+    starter: Starter
+    refresh_schedule: Callable[[], Schedule | None]
+    now: Callable[[], datetime]
+
+    def start_due(self) -> int:
+        """Start every export that is due; how many were. One that fails stops no other."""
+        begun = self.now()
+        before = self.ticks.read(_TICK)
+        refresh = self.refresh_schedule()
+        count = 0
+        for stored in readable(self.exports.all()):
+            export = stored.value
+            schedule = effective(export, refresh)
+            try:
+                kept = self._kept(export, schedule, before.value.at if before else None)
+                if kept is None:
+                    continue
+                kept, started = self._start(export, kept)
+                count += started
+                self._tell_overdue(export, kept)
+            except Changed:
+                continue  # another tick is at it
+            except ConnectorError as error:
+                log_event("export.notStarted", exportId=export.id, reason=error.code)
+        self._remember(before, begun)
+        return count
+
+    def _kept(
+        self, export: Export, schedule: Schedule, ticked_at: datetime | None
+    ) -> Stored[Due] | None:
+        """The record of the schedule that holds now; None when nothing can be due."""
+        stored = self.dues.read(export.id)
+        if stored is not None and stored.value.schedule == schedule:
+            return stored if schedule.enabled else None
+        if stored is None and not schedule.enabled:
+            return None
+        # The schedule is another than before: it counts from when it was set, at the earliest
+        # from the last tick, which still knew the old one.
+        times = [t for t in (export.updated_at, export.created_at, ticked_at) if t is not None]
+        since = min(max(times, default=self.now()), self.now())
+        fresh = Due(schedule, since, since)
+        try:
+            if stored is None:
+                return self.dues.create(export.id, fresh)
+        except Conflict as conflict:
+            message = "Another tick was first."
+            raise Changed(message) from conflict
+        written = self.dues.replace(export.id, fresh, stored.etag)
+        return written if schedule.enabled else None
+
+    def _start(self, export: Export, stored: Stored[Due]) -> tuple[Stored[Due], int]:
+        stored = self._look_into_claim(stored)
+        kept, now = stored.value, self.now()
+        moment = due(kept.schedule, kept.since, now)
+        if moment is None or kept.claimed is not None:
+            return stored, 0
+        claimed = replace(kept, claimed=moment, claimed_at=now)
+        stored = self.dues.replace(export.id, claimed, stored.etag)
+        self.starter.start(export.id, Trigger.SCHEDULE, Mode.EXPORT)
+        return self._done(stored), 1
+
+    def _look_into_claim(self, stored: Stored[Due]) -> Stored[Due]:
+        """Finish, or free, the claim of a tick that died."""
+        kept = stored.value
+        if kept.claimed_at is None or self.now() - kept.claimed_at < _CLAIMED:
+            return stored
+        active = self.active.read(stored.key)
+        run = active.value.run if active else None
+        if run is not None and run.queued_at is not None and run.queued_at >= kept.claimed_at:
+            return self._done(stored)
+        free = replace(kept, claimed=None, claimed_at=None)
+        return self.dues.replace(stored.key, free, stored.etag)
+
+    def _done(self, stored: Stored[Due]) -> Stored[Due]:
+        kept = stored.value
+        done = replace(kept, since=kept.claimed or kept.since, claimed=None, claimed_at=None)
+        return self.dues.replace(stored.key, done, stored.etag)
+
+    def _tell_overdue(self, export: Export, stored: Stored[Due]) -> None:
+        """Say once a period that two periods have passed without a run that ended well."""
+        kept, now = stored.value, self.now()
+        last = due(kept.schedule, _BEGINNING, now)
+        if last is None or last == kept.judged or now - last < _GRACE:
+            return
+        before = due(kept.schedule, _BEGINNING, last - timedelta(seconds=1))
+        if before is None or before < kept.set_at:
+            return
+        for run in self._runs_since(export.id, before):
+            if run.is_active:
+                return
+            if _ended_well(run):
+                break
+        else:
+            log_event(
+                "export.overdue",
+                exportId=export.id,
+                repeat=kept.schedule.repeat,
+                hours=round((now - before).total_seconds() / 3600, 1),
+            )
+        self.dues.replace(stored.key, replace(kept, judged=last), stored.etag)
+
+    def _runs_since(self, export_id: str, moment: datetime) -> list[Run]:
+        found = []
+        for stored in self.runs.all(where={"export": export_id}):  # newest first
+            run = stored.value
+            if run.queued_at is None or run.queued_at < moment:
+                break
+            found.append(run)
+        return found
+
+    def _remember(self, before: Stored[Tick] | None, at: datetime) -> None:
+        with suppress(Changed, Conflict):
+            if before is None:
+                self.ticks.create(_TICK, Tick(at))
+            elif before.value.at < at:
+                self.ticks.replace(_TICK, Tick(at), before.etag)
+
+
+def _ended_well(run: Run) -> bool:
+    if run.mode is Mode.PREVIEW:
+        return False
+    nothing_new = run.reason is not None and run.reason.code == "noNewData"
+    return run.status in _WELL or (run.status is RunStatus.SKIPPED and nothing_new)

@@ -1,0 +1,1 @@
+"""Workers claim chunks, write them to Mailchimp and record the outcomes."""

@@ -1,0 +1,85 @@
+"""A shift: what a lane got done while it held its slot, told once at its end.
+
+The numbers of a shift are for watching (how fast, how often slowed down, how many of the allowed
+slots are at work); what became of a run is counted from its outcomes alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from shared.messaging.events import log_event
+from shared.messaging.metrics import Meter, Metric
+from shared.messaging.trace import waited
+from shared.model.audience import CallCounts
+from shared.model.outcome import Outcome
+from shared.sending.write import Result
+
+__all__ = ["LaneMetrics"]
+
+
+@dataclass
+class LaneMetrics:
+    """One lane at work. `allowed` is how many slots of the account lanes may use."""
+
+    run_id: str
+    export_id: str
+    account_id: str
+    lane: int
+    allowed: int
+    meter: Meter
+    chunks: int = 0
+    profiles: int = 0
+    rejected: int = 0
+    calls: CallCounts = field(default_factory=CallCounts)
+
+    def begin(self) -> None:
+        """The slot is held."""
+        self.meter.add(Metric.SLOTS_USED, 1, account=self.account_id)
+        self.meter.record(Metric.SLOTS_ALLOWED, self.allowed, account=self.account_id)
+
+    def sent(self, results: Sequence[Result], seconds: float) -> None:
+        """A chunk has been sent, in so many seconds."""
+        rejected = sum(1 for result in results if result.outcome is Outcome.REJECTED)
+        self.chunks += 1
+        self.profiles += len(results)
+        self.rejected += rejected
+        self.meter.add(Metric.PROFILES, len(results), account=self.account_id)
+        self.meter.add(Metric.REJECTED, rejected, account=self.account_id)
+        self.meter.record(Metric.CHUNK_SECONDS, seconds, account=self.account_id)
+
+    def called(self, calls: CallCounts) -> None:
+        """Mailchimp has been called, whatever came of it."""
+        self.calls = CallCounts(
+            self.calls.write + calls.write,
+            self.calls.read + calls.read,
+            self.calls.throttled + calls.throttled,
+            self.calls.retried + calls.retried,
+        )
+        self.meter.add(Metric.WRITE_CALLS, calls.write, account=self.account_id)
+        self.meter.add(Metric.READ_CALLS, calls.read, account=self.account_id)
+        self.meter.add(Metric.THROTTLED, calls.throttled, account=self.account_id)
+        self.meter.add(Metric.RETRIED, calls.retried, account=self.account_id)
+
+    def end(self, seconds: float) -> None:
+        """The slot is given back after so many seconds; a shift without work is not told."""
+        self.meter.add(Metric.SLOTS_USED, -1, account=self.account_id)
+        if self.chunks or self.calls != CallCounts():
+            log_event(
+                "lane.worked",
+                runId=self.run_id,
+                exportId=self.export_id,
+                accountId=self.account_id,
+                lane=self.lane,
+                slotsAllowed=self.allowed,
+                chunks=self.chunks,
+                profiles=self.profiles,
+                rejected=self.rejected,
+                writeCalls=self.calls.write,
+                readCalls=self.calls.read,
+                throttled=self.calls.throttled,
+                retried=self.calls.retried,
+                seconds=round(seconds, 3),
+                waitedSeconds=waited(),
+            )

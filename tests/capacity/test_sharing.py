@@ -1,0 +1,280 @@
+"""What processes share: slots, the pace, the chunks of a run, and what a message may say."""
+
+from __future__ import annotations
+
+import itertools
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from devhost.processes import Azurite
+from shared.capacity.pace import AccountPace, Pace
+from shared.capacity.slots import SlotHolder, Slots
+from shared.errors import Changed, Conflict, InputError, NotFound
+from shared.messaging.messages import lane_of, run_of
+from shared.model.chunk import Chunk, ChunkKind, ChunkState, chunk_key
+from shared.sending.chunk_queue import ChunkQueue
+from shared.settings import StorageAccount
+from shared.storage.clients import StorageClients
+from shared.storage.files import BlobFiles
+from shared.storage.leases import BlobLeases
+from shared.storage.records import TableRecords
+from tests.fakes import (
+    Clock,
+    Killed,
+    MemoryFiles,
+    MemoryLeases,
+    MemoryRecords,
+    Store,
+    Wire,
+)
+
+RUN = "e5df66fac8ccf43da03b"
+_tokens = itertools.count()
+
+
+# --- the fakes keep what Azure keeps -------------------------------------------------------
+
+
+@pytest.fixture(params=["memory", "azurite"])
+def storage_room(request: pytest.FixtureRequest) -> Iterator[tuple[Any, Any, Any]]:
+    """Records, files and leases: in memory, and on a real Azurite."""
+    if request.param == "memory":
+        wire = Wire(Store())
+        yield MemoryRecords(wire, "paces"), MemoryFiles(wire), MemoryLeases(wire)
+        return
+    azurite: Azurite = request.getfixturevalue("azurite")
+    name = f"t{uuid.uuid4().hex[:16]}"
+    clients = StorageClients(StorageAccount(connection_string=azurite.connection_string))
+    yield TableRecords(clients, name, Pace), BlobFiles(clients, name), BlobLeases(clients, name)
+    clients.close()
+
+
+def test_storage_keeps_its_word_in_memory_and_on_azurite(
+    storage_room: tuple[Any, Any, Any], tmp_path: Path
+) -> None:
+    records, files, leases = storage_room
+    one, two = Pace(1, Clock().now()), Pace(2, Clock().now())
+
+    assert records.read("a/1") is None
+    first = records.create("a/1", one)
+    with pytest.raises(Conflict):
+        records.create("a/1", two)
+    second = records.replace("a/1", two, first.etag)
+    with pytest.raises(Changed):
+        records.replace("a/1", one, first.etag)
+    with pytest.raises(Changed):
+        records.replace("a/9", one, first.etag)
+    records.create_many([("a/0", one), ("a/1", one), ("a/2", one)])
+    assert [(s.key, s.value.limit) for s in records.all("a")] == [
+        ("a/0", 1), ("a/1", 2), ("a/2", 1),
+    ]  # fmt: skip
+    assert list(records.all("b")) == []
+    with pytest.raises(Changed):
+        records.delete("a/1", first.etag)
+    records.delete("a/1", second.etag)
+    records.delete("a/1")
+
+    files.write("f/x", b"hello", once=True)
+    with pytest.raises(Conflict):
+        files.write("f/x", b"other", once=True)
+    assert files.read("f/x", 1, 3) == b"ell"
+    files.download("f/x", tmp_path / "x")
+    files.upload(tmp_path / "x", "f/y")
+    assert list(files.names("f/")) == ["f/x", "f/y"]
+    files.delete("f/x")
+    files.delete("f/x")
+    with pytest.raises(NotFound):
+        files.read("f/x")
+
+    lease = leases.acquire("l", 15)
+    assert lease is not None
+    assert leases.acquire("l", 15) is None
+    lease.renew()
+    lease.release()
+    again = leases.acquire("l", 15)
+    assert again is not None
+    with pytest.raises(Changed):
+        lease.renew()
+    again.release()
+
+
+# --- slots, pace, board --------------------------------------------------------------------
+
+
+def slots(wire: Wire, connections: int = 3) -> Slots:
+    holders: MemoryRecords[SlotHolder] = MemoryRecords(wire, "slots")
+    return Slots(MemoryLeases(wire), holders, connections, lambda: f"token{next(_tokens)}")
+
+
+def test_two_processes_never_hold_more_slots_than_there_are() -> None:
+    store = Store()
+    here, there = slots(Wire(store)), slots(Wire(store))
+
+    taken = [here.take("acc", prefer=1), there.take("acc"), here.take("acc")]
+
+    held = [slot for slot in taken if slot]
+    assert sorted(slot.index for slot in held) == [0, 1, 2]
+    assert there.take("acc") is None
+    assert there.take("other account") is not None
+    held[0].release()
+    assert there.take("acc").index == held[0].index
+
+
+def test_a_dead_holders_slot_is_free_when_its_lease_runs_out() -> None:
+    store = Store()
+    dying = Wire(store)
+    slot = slots(dying).take("acc")
+    alive = slots(Wire(store))
+    assert not alive.is_gone("acc", slot.index, slot.token)
+    dying.dead = True
+    with pytest.raises(Killed):
+        slot.release()
+    assert not alive.is_gone("acc", slot.index, slot.token)
+
+    store.clock.forward(31)
+
+    assert alive.is_gone("acc", slot.index, slot.token)
+    fresh = alive.take("acc")
+    assert fresh.index == slot.index
+    assert alive.is_gone("acc", slot.index, slot.token)
+    assert not alive.is_gone("acc", fresh.index, fresh.token)
+    fresh.release()
+
+
+def test_the_pace_halves_at_once_and_grows_back_slowly() -> None:
+    store = Store()
+    pace = AccountPace(MemoryRecords(Wire(store), "paces"), 10, store.clock.now)
+    assert pace.allowance("acc").slots == 10
+
+    for _ in range(10):  # ten lanes refused in one moment are one sign
+        pace.throttled("acc")
+    assert pace.allowance("acc").slots == 5
+    store.clock.forward(6)
+    pace.throttled("acc")
+    assert pace.allowance("acc").slots == 2
+    for expected in (3, 4, 5):
+        store.clock.forward(20)
+        assert pace.allowance("acc").slots == expected
+        assert pace.allowance("acc").slots == expected
+    for _ in range(9):
+        store.clock.forward(6)
+        pace.throttled("acc")
+    assert pace.allowance("acc").slots == 1
+
+
+def test_runs_of_one_account_share_its_connections() -> None:
+    store = Store()
+    pace = AccountPace(MemoryRecords(Wire(store), "paces"), 10, store.clock.now)
+
+    def lanes() -> int:
+        allowed = pace.allowance("acc")
+        assert allowed.slots == 10
+        return allowed.lanes
+
+    for run in ("r1", "r2", "r1", "r3"):
+        pace.join("acc", run, lambda _: True)
+    assert lanes() == 4
+    pace.join("acc", "r4", lambda run: run != "r3")  # r3 has ended without a word
+    assert lanes() == 4
+    pace.leave("acc", "r4")
+    assert lanes() == 5
+    for run in ("r1", "r2", "r2"):
+        pace.leave("acc", run)
+    assert lanes() == 10
+    pace.leave("nobody", "r1")
+
+
+def chunks(store: Store, number: int) -> None:
+    records: MemoryRecords[Chunk] = MemoryRecords(Wire(store), "chunks")
+    for n in range(number):
+        last = n == number - 1
+        chunk = Chunk(
+            n, ChunkKind.UNTAG if last else ChunkKind.ADD, 0, 0, 1, 1, 5 if last else None
+        )
+        records.create(chunk_key(RUN, n), chunk)
+
+
+def board(wire: Wire, held: Slots) -> ChunkQueue:
+    return ChunkQueue(RUN, "acc", MemoryRecords(wire, "chunks"), held, lambda n: n // 2)
+
+
+def test_two_processes_reaching_for_the_same_chunks_get_different_ones() -> None:
+    store = Store()
+    chunks(store, 7)
+    wires = Wire(store), Wire(store)
+    both = [slots(wire) for wire in wires]
+    boards = [board(wire, held) for wire, held in zip(wires, both, strict=True)]
+    held = [one.take("acc") for one in both]
+
+    taken = []
+    while True:
+        found = [b.take(slot) for b, slot in zip(boards, held, strict=True)]
+        taken += [stored.value.number for stored in found if stored]
+        if not any(found):
+            break
+
+    assert sorted(taken) == list(range(7))
+    assert 6 in taken[-2:]  # leavers come last
+    standing = boards[0].standing()
+    assert (standing.waiting, standing.under_way, standing.done) == (0, 7, 0)
+    for slot in held:
+        slot.release()
+    assert boards[1].standing().waiting == 7
+
+
+def test_chunks_that_wait_for_a_yes_are_not_taken() -> None:
+    store = Store()
+    records: MemoryRecords[Chunk] = MemoryRecords(Wire(store), "chunks")
+    records.create(chunk_key(RUN, 0), Chunk(0, ChunkKind.UNTAG, 0, 0, 1, 1, 5, ChunkState.HELD))
+    held = slots(Wire(store))
+    slot = held.take("acc")
+
+    assert board(Wire(store), held).take(slot) is None
+    assert board(Wire(store), held).standing().held == 1
+    slot.release()
+
+
+# --- messages ------------------------------------------------------------------------------
+
+
+def test_messages_name_a_run_and_a_lane() -> None:
+    assert run_of(b'{"v": 1, "run": "%s"}' % RUN.encode()) == RUN
+    assert lane_of(b'{"v": 1, "run": "%s", "lane": 9}' % RUN.encode()) == (RUN, 9)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"null",
+        b"[]",
+        b"\xff",
+        b'{"v": 2, "run": "e5df66fac8ccf43da03b", "lane": 1}',
+        b'{"v": 1, "lane": 1}',
+        b'{"v": 1, "run": "../../other", "lane": 1}',
+        b'{"v": 1, "run": "e5df66fac8ccf43da03b\\n", "lane": 1}',
+        b'{"v": 1, "run": "e5df66fac8ccf43da03b", "lane": true}',
+        b'{"v": 1, "run": "e5df66fac8ccf43da03b", "lane": -1}',
+        b'{"v": 1, "run": "e5df66fac8ccf43da03b", "lane": 1e999}',
+        b"[" * 100_000,
+    ],
+)
+def test_anything_else_is_refused_without_repeating_it(body: bytes) -> None:
+    with pytest.raises(InputError) as refused:
+        lane_of(body)
+    assert "example" not in refused.value.message
+    assert refused.value.code == "messageInvalid"
+
+
+@given(st.binary(max_size=200))
+def test_no_bytes_get_through(body: bytes) -> None:
+    readers: list[Callable[[bytes], object]] = [run_of, lane_of]
+    for read in readers:
+        with pytest.raises(InputError):
+            read(body)

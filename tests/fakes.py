@@ -1,0 +1,328 @@
+"""Storage in memory that keeps its word: ETags, create-once, leases that run out, delayed messages.
+
+`Store` is what Azure holds; a process reaches it through a `Wire`, which can be cut at any write:
+from then on everything this process tries fails, as after a SIGKILL. A wire can also be rough: then
+storage does not answer now and then, with or without having done what it was asked.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from enum import Enum, auto
+from pathlib import Path
+from typing import Any, Generic, NoReturn, TypeVar
+
+from shared.errors import Changed, Conflict, NotFound, Unavailable
+from shared.model.ports import Stored
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+class Killed(BaseException):
+    """The process was killed here; nothing it catches or cleans up reaches storage any more."""
+
+
+class Clock:
+    """A clock that moves a little whenever it is read, and as far as it is told."""
+
+    def __init__(self) -> None:
+        self._now = datetime(2026, 11, 1, 8, tzinfo=UTC)
+        self._lock = threading.Lock()
+
+    def now(self) -> datetime:
+        with self._lock:
+            self._now += timedelta(milliseconds=1)
+            return self._now
+
+    def seconds(self) -> float:
+        return self._now.timestamp()
+
+    def forward(self, seconds: float) -> None:
+        with self._lock:
+            self._now += timedelta(seconds=max(0.0, seconds))
+
+
+@dataclass
+class Message:
+    """A message as it waits."""
+
+    queue: str
+    body: bytes
+    visible_at: float
+    tries: int = 0
+
+
+@dataclass
+class Store:
+    """What outlives every process."""
+
+    clock: Clock = field(default_factory=Clock)
+    tables: dict[str, dict[str, tuple[Any, str]]] = field(default_factory=dict)
+    containers: dict[str, dict[str, bytes]] = field(default_factory=dict)
+    messages: list[Message] = field(default_factory=list)
+    leases: dict[str, tuple[object, float]] = field(default_factory=dict)
+    lock: Any = field(default_factory=threading.RLock)
+    writes: int = 0
+
+    @property
+    def blobs(self) -> dict[str, bytes]:
+        """The state container."""
+        return self.containers["state"]
+
+    def etag(self) -> str:
+        self.writes += 1
+        return f'W/"{self.writes}"'
+
+
+class Strike(Enum):
+    """What can happen on the way to the store: nothing is done, or the answer is lost."""
+
+    LOST_BEFORE = auto()
+    LOST_AFTER = auto()
+    KILLED_BEFORE = auto()
+    KILLED_AFTER = auto()
+
+
+class Wire:
+    """One process's way to the store.
+
+    The `kill_at`th write (from 1) kills the process: before it reaches the store, or with
+    `applied` right after. `strike` says what happens to a request that writes (or only reads).
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        kill_at: int | None = None,
+        *,
+        applied: bool = False,
+        strike: Callable[[bool], Strike | None] = lambda _: None,
+    ) -> None:
+        self.store = store
+        self.writes = 0
+        self.dead = False
+        self._kill_at = kill_at
+        self._at_kill = Strike.KILLED_AFTER if applied else Strike.KILLED_BEFORE
+        self._strike = strike
+
+    def read(self, do: Callable[[], R]) -> R:
+        with self.store.lock:
+            self._alive()
+            if self._strike(False) is not None:
+                self._lost()
+            return do()
+
+    def write(self, do: Callable[[], R]) -> R:
+        with self.store.lock:
+            self._alive()
+            self.writes += 1
+            strike = self._at_kill if self.writes == self._kill_at else self._strike(True)
+            if strike is None:
+                return do()
+            killed = strike in (Strike.KILLED_BEFORE, Strike.KILLED_AFTER)
+            self.dead = killed
+            if strike in (Strike.LOST_AFTER, Strike.KILLED_AFTER):
+                do()
+            if killed:
+                raise Killed
+            return self._lost()
+
+    def _lost(self) -> NoReturn:
+        message = "Azure gave no usable answer."
+        raise Unavailable(message, maybe_applied=True)
+
+    def _alive(self) -> None:
+        if self.dead:
+            raise Killed
+
+
+class MemoryRecords(Generic[T]):
+    """Records of one kind."""
+
+    def __init__(
+        self,
+        wire: Wire,
+        kind: str,
+        columns: Callable[[T], Mapping[str, str]] = lambda _: {},
+    ) -> None:
+        self._wire = wire
+        self._store = wire.store
+        self._table: dict[str, tuple[T, str]] = wire.store.tables.setdefault(kind, {})
+        self._columns = columns
+
+    def create(self, key: str, value: T) -> Stored[T]:
+        def do() -> Stored[T]:
+            if key in self._table:
+                message = "It is there already."
+                raise Conflict(message)
+            return self._put(key, value)
+
+        return self._wire.write(do)
+
+    def create_many(self, items: Sequence[tuple[str, T]]) -> None:
+        # One transaction takes 100 entities: a process may die between two.
+        for start in range(0, len(items), 100):
+            part = items[start : start + 100]
+
+            def do(part: Sequence[tuple[str, T]] = part) -> None:
+                for key, value in part:
+                    if key not in self._table:
+                        self._put(key, value)
+
+            self._wire.write(do)
+
+    def read(self, key: str) -> Stored[T] | None:
+        def do() -> Stored[T] | None:
+            found = self._table.get(key)
+            return Stored(key, *found) if found else None
+
+        return self._wire.read(do)
+
+    def replace(self, key: str, value: T, etag: str) -> Stored[T]:
+        def do() -> Stored[T]:
+            found = self._table.get(key)
+            if found is None or found[1] != etag:
+                message = "It was changed meanwhile."
+                raise Changed(message)
+            return self._put(key, value)
+
+        return self._wire.write(do)
+
+    def delete(self, key: str, etag: str | None = None) -> None:
+        def do() -> None:
+            found = self._table.get(key)
+            if found is not None and etag is not None and found[1] != etag:
+                message = "It was changed meanwhile."
+                raise Changed(message)
+            self._table.pop(key, None)
+
+        self._wire.write(do)
+
+    def all(
+        self, partition: str | None = None, where: Mapping[str, str] | None = None
+    ) -> Iterator[Stored[T]]:
+        def do() -> list[Stored[T]]:
+            return [
+                Stored(key, value, etag)
+                for key, (value, etag) in sorted(self._table.items())
+                if partition is None or key.startswith(f"{partition}/")
+                if (where or {}).items() <= dict(self._columns(value)).items()
+            ]
+
+        yield from self._wire.read(do)
+
+    def _put(self, key: str, value: T) -> Stored[T]:
+        etag = self._store.etag()
+        self._table[key] = (value, etag)
+        return Stored(key, value, etag)
+
+
+class MemoryFiles:
+    """Blobs of one container."""
+
+    def __init__(self, wire: Wire, container: str = "state") -> None:
+        self._wire = wire
+        self._blobs = wire.store.containers.setdefault(container, {})
+
+    def write(self, name: str, data: bytes, *, once: bool = False) -> None:
+        def do() -> None:
+            if once and name in self._blobs:
+                message = "It is there already."
+                raise Conflict(message)
+            self._blobs[name] = bytes(data)
+
+        self._wire.write(do)
+
+    def read(self, name: str, start: int = 0, length: int | None = None) -> bytes:
+        def do() -> bytes:
+            if name not in self._blobs:
+                message = "It is not there."
+                raise NotFound(message)
+            end = None if length is None else start + length
+            return self._blobs[name][start:end]
+
+        return self._wire.read(do)
+
+    def upload(self, path: Path, name: str) -> None:
+        self.write(name, path.read_bytes())
+
+    def download(self, name: str, path: Path) -> None:
+        path.write_bytes(self.read(name))
+
+    def names(self, prefix: str) -> Iterator[str]:
+        yield from self._wire.read(lambda: sorted(n for n in self._blobs if n.startswith(prefix)))
+
+    def delete(self, name: str) -> None:
+        self._wire.write(lambda: self._blobs.pop(name, None))
+
+
+class MemoryQueue:
+    """Sends messages."""
+
+    def __init__(self, wire: Wire) -> None:
+        self._wire = wire
+
+    def send(self, queue: str, message: Mapping[str, object], delay: float = 0) -> None:
+        store = self._wire.store
+        body = json.dumps(dict(message)).encode()
+        at = store.clock.seconds() + delay
+        self._wire.write(lambda: store.messages.append(Message(queue, body, at)))
+
+
+class MemoryLease:
+    """A lease that is held."""
+
+    def __init__(self, wire: Wire, name: str, seconds: int, holder: object) -> None:
+        self._wire = wire
+        self._name = name
+        self._seconds = seconds
+        self._holder = holder
+
+    def renew(self) -> None:
+        if self._wire.dead:  # the thread that renews has died with its process
+            message = "The lease was lost."
+            raise Changed(message)
+
+        def do() -> None:
+            holder, _ = self._wire.store.leases.get(self._name, (None, 0.0))
+            if holder is not self._holder:
+                message = "The lease was lost."
+                raise Changed(message)
+            until = self._wire.store.clock.seconds() + self._seconds
+            self._wire.store.leases[self._name] = (self._holder, until)
+
+        self._wire.read(do)
+
+    def release(self) -> None:
+        def do() -> None:
+            holder, _ = self._wire.store.leases.get(self._name, (None, 0.0))
+            if holder is self._holder:
+                del self._wire.store.leases[self._name]
+
+        with suppress(Unavailable):  # it runs out by itself
+            self._wire.read(do)
+
+
+class MemoryLeases:
+    """Named leases that run out by the store's clock."""
+
+    def __init__(self, wire: Wire) -> None:
+        self._wire = wire
+
+    def acquire(self, name: str, seconds: int) -> MemoryLease | None:
+        def do() -> MemoryLease | None:
+            store = self._wire.store
+            _, until = store.leases.get(name, (None, 0.0))
+            if until > store.clock.seconds():
+                return None
+            lease = MemoryLease(self._wire, name, seconds, object())
+            store.leases[name] = (lease._holder, store.clock.seconds() + seconds)
+            return lease
+
+        return self._wire.write(do)

@@ -1,0 +1,528 @@
+"""Rows become members: addresses in one form, values as their field takes them, people never lost."""
+
+from __future__ import annotations
+
+import json
+
+import duckdb
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sandbox.mailchimp import state as mailchimp
+from sandbox.mailchimp import values as mailchimp_values
+from shared.errors import ConfigError
+from shared.fields.contact import Converter, Dropped, address_fault, normal_address
+from shared.fields.merge_fields import (
+    find_field,
+    missing_choices,
+    proper_tag,
+    required_without_attribute,
+)
+from shared.model.audience import MergeField
+from shared.model.export import AttributeMapping, FieldToCreate, Mapping
+from shared.model.outcome import Code
+from shared.model.source import Attribute, SegmentSnapshot, Snapshot
+from shared.planning.people import gather
+
+LABEL_63 = "a" * 63
+
+GOOD = {
+    "ada@example.org": "ada@example.org",
+    "  Ada.Lovelace+News@Example.ORG \r\n": "ada.lovelace+news@example.org",
+    "\u00a0ada@example.org\u200b": "ada@example.org",
+    "\ufeffada@example.org\u3000": "ada@example.org",
+    "o'hara@example.org": "o'hara@example.org",
+    "a@b.co": "a@b.co",
+    "a_b-c!#$%&*/=?^`{|}~@mail.example.co.uk": "a_b-c!#$%&*/=?^`{|}~@mail.example.co.uk",
+    "x@xn--bcher-kva.example": "x@xn--bcher-kva.example",
+    "x@123.example.org": "x@123.example.org",
+    f"{'l' * 64}@example.org": f"{'l' * 64}@example.org",
+    f"x@{LABEL_63}.org": f"x@{LABEL_63}.org",
+}
+MALFORMED = [
+    "ada",
+    "ada@",
+    "@example.org",
+    "ada@@example.org",
+    "ada@home@example.org",
+    "ada example@example.org",
+    "ada@exam ple.org",
+    "ada\t@example.org",
+    "ada@example\n.org",
+    "ada\u200b@example.org",
+    "ada@example",
+    "ada@example.",
+    "ada@.example.org",
+    "ada@example..org",
+    ".ada@example.org",
+    "ada.@example.org",
+    "ad..a@example.org",
+    "ada@-example.org",
+    "ada@example-.org",
+    "ada@example.o",
+    "ada@example.123",
+    "ada@192.168.0.1",
+    "ada@[192.168.0.1]",
+    "ada@exa_mple.org",
+    "Ada <ada@example.org>",
+    "mailto:ada@example.org",
+    "ada@example.org,eve@example.org",
+    "ada@example.org;",
+    '"ada"@example.org',
+    "ada(comment)@example.org",
+    "müller@example.org",
+    "аda@example.org",
+    "ada@exаmple.org",
+    "ada@exampLe.orɡ",
+    "\u212aelvin@example.org",
+    "ada@bücher.example",
+    "ａｄａ@example.org",
+    "ada\x00@example.org",
+    f"{'l' * 65}@example.org",
+    f"x@{LABEL_63}a.org",
+    f"{'l' * 64}@{'.'.join([LABEL_63] * 3)}.org",
+]
+MISSING = [None, "", "   ", "\u00a0\u200b\t"]
+
+
+@pytest.mark.parametrize(("given_", "expected"), GOOD.items())
+def test_an_address_is_trimmed_and_lowered_and_otherwise_left_alone(given_, expected):
+    assert address_fault(given_) is None
+    assert normal_address(given_) == expected
+
+
+@pytest.mark.parametrize("address", MALFORMED)
+def test_what_cannot_be_an_address_is_malformed(address):
+    assert address_fault(address) is Code.ADDRESS_MALFORMED
+    assert normal_address(address) is None
+
+
+@pytest.mark.parametrize("address", MISSING)
+def test_a_blank_address_is_missing(address):
+    assert address_fault(address) is Code.ADDRESS_MISSING
+    assert normal_address(address) is None
+
+
+addresses = st.one_of(
+    st.emails(),
+    st.text(alphabet="aA1.@-_+ \u00a0\u200b\u212aé\n\t'\"", max_size=12),
+    st.from_regex(r"[a-z.]{1,4}@[a-z.-]{1,6}\.[a-z0-9-]{1,3}", fullmatch=True),
+)
+
+
+@given(addresses)
+def test_a_normal_address_stays_as_it_is_and_mailchimp_takes_it(address):
+    normal = normal_address(address)
+    if normal is not None:
+        assert normal_address(normal) == normal
+        assert normal == normal.lower().strip()
+        assert mailchimp_values.address_is_valid(normal)
+
+
+class Rows:
+    """A source with one segment, straight from a list."""
+
+    def __init__(self, addresses):
+        self.addresses = addresses
+
+    def snapshot(self, segments):
+        raise NotImplementedError
+
+    def load(self, connection, segment, columns, table, scratch):
+        if self.addresses:
+            rows = [("f", line, text, None) for line, text in enumerate(self.addresses, 2)]
+            connection.executemany(f"INSERT INTO {table} VALUES (?, ?, ?, ?)", rows)
+        return []
+
+
+def planned(addresses, tmp_path):
+    """Line of the list -> normal address or code, as the plan's SQL sees it."""
+    attributes = (Attribute("Email"), Attribute("Id"))
+    segment = SegmentSnapshot("s", "S", attributes, (), "Id")
+    with duckdb.connect() as db:
+        gather(db, Snapshot((segment,)), Rows(addresses), "Email", [], None, tmp_path)
+        rejected = dict(db.execute("SELECT line, code FROM rejects").fetchall())
+        people = {row[0] for row in db.execute("SELECT address FROM people").fetchall()}
+    return rejected, people
+
+
+def test_the_plan_s_sql_keeps_the_same_rule(tmp_path):
+    examples = [*GOOD, *MALFORMED, *MISSING]
+    rejected, people = planned(examples, tmp_path)
+    expected = {n: address_fault(text) for n, text in enumerate(examples, 2)}
+    assert rejected == {n: str(code) for n, code in expected.items() if code}
+    assert people == {normal_address(text) for text in examples} - {None}
+
+
+@settings(max_examples=15)
+@given(st.lists(addresses, max_size=200, unique=True))
+def test_the_plan_s_sql_keeps_the_same_rule_for_anything(tmp_path_factory, texts):
+    rejected, people = planned(texts, tmp_path_factory.getbasetemp())
+    expected = {n: address_fault(text) for n, text in enumerate(texts, 2)}
+    assert rejected == {n: str(code) for n, code in expected.items() if code}
+    assert people == {normal_address(text) for text in texts} - {None}
+
+
+def field(kind, tag="X", number=9, required=False, **options):
+    return MergeField(number, tag, f"Name of {tag}", kind, required, options)
+
+
+def convert(kind, text, data_type="string", clear=False, required=False, **options):
+    mapping = Mapping("Email", attributes=(AttributeMapping("a", "X"),))
+    converter = Converter(
+        mapping, [Attribute("a", data_type)], [field(kind, required=required, **options)]
+    )
+    fields, dropped = converter.convert([text], clear)
+    return fields.get("X"), [why.reason for why in dropped]
+
+
+CONVERSIONS = [
+    ("text", " Ada ", "Ada"),
+    ("text", "Zoë 한국 🎈", "Zoë 한국 🎈"),
+    ("text", "1974-08-01T00:00:00Z", "1974-08-01T00:00:00Z"),
+    ("number", "42", 42),
+    ("number", "-3.50", -3.5),
+    ("number", "+7", 7),
+    ("number", "1e3", 1000),
+    ("number", ".5", 0.5),
+    ("number", "12,5", 12.5),
+    ("number", "0,125", 0.125),
+    ("number", "1,234.56", 1234.56),
+    ("number", "1.234,56", 1234.56),
+    ("number", "1,234,567", 1234567),
+    ("number", "1.234.567", 1234567),
+    ("number", "1 234,5", 1234.5),
+    ("number", "1\u00a0234\u00a0567", 1234567),
+    ("number", "1'234.5", 1234.5),
+    ("number", "\u22125", -5),
+    ("number", "1.234", 1.234),
+    ("date", "1974-08-01", "1974-08-01"),
+    ("date", "1974-08-01T00:00:00Z", "1974-08-01"),
+    ("date", "1974-08-01T23:30:00.0000000-08:00", "1974-08-01"),
+    ("date", "1974-08-01 12:00:00", "1974-08-01"),
+    ("date", "1974/8/1", "1974-08-01"),
+    ("date", "8/1/1974", "1974-08-01"),
+    ("date", "08/01/1974 12:00:00 AM", "1974-08-01"),
+    ("date", "31/12/1974", "1974-12-31"),
+    ("date", "31-12-1974", "1974-12-31"),
+    ("date", "12-31-1974", "1974-12-31"),
+    ("date", "08-08-1974", "1974-08-08"),
+    ("date", "1.8.1974", "1974-08-01"),
+    ("date", "01. 08. 1974", "1974-08-01"),
+    ("date", "19740801", "1974-08-01"),
+    ("date", "1974. 8. 1.", "1974-08-01"),
+    ("date", "1974년 8월 1일", "1974-08-01"),
+    ("date", "1974年8月1日", "1974-08-01"),
+    ("date", "2000-02-29", "2000-02-29"),
+    ("birthday", "1974-08-01T00:00:00Z", "08/01"),
+    ("birthday", "8/1/1974", "08/01"),
+    ("birthday", "08/01", "08/01"),
+    ("birthday", "8-1", "08/01"),
+    ("birthday", "31/12", "12/31"),
+    ("birthday", "--08-01", "08/01"),
+    ("birthday", "1.8.", "08/01"),
+    ("birthday", "02/29", "02/29"),
+    ("phone", "+82 2-1234-5678", "+82 2-1234-5678"),
+    ("phone", "(030) 123456 ext. 7", "(030) 123456 ext. 7"),
+    ("zip", "02139", "02139"),
+    ("zip", "02139-4307", "02139"),
+    ("url", "https://example.org/a?b=c", "https://example.org/a?b=c"),
+    ("url", "www.example.org", "https://www.example.org"),
+    ("imageurl", "http://example.org/a.png", "http://example.org/a.png"),
+    ("something new", "x", "x"),
+]
+
+
+@pytest.mark.parametrize(("kind", "text", "expected"), CONVERSIONS)
+def test_values_are_sent_as_their_field_takes_them(kind, text, expected):
+    sent, dropped = convert(kind, text)
+    assert (sent, type(sent), dropped) == (expected, type(expected), [])
+
+
+DROPPED = [
+    ("number", "n/a", "notANumber"),
+    ("number", "12 apples", "notANumber"),
+    ("number", "NaN", "notANumber"),
+    ("number", "inf", "notANumber"),
+    ("number", "1e400", "notANumber"),
+    ("number", "12345678901234567890", "notANumber"),
+    ("number", "true", "notANumber"),
+    ("number", "1,234", "notOneNumber"),
+    ("number", "1,2,3", "notANumber"),
+    ("number", "١٢", "notANumber"),
+    ("date", "soon", "notADate"),
+    ("date", "1974-02-30", "notADate"),
+    ("date", "2001-02-29", "notADate"),
+    ("date", "1/2/74", "notADate"),
+    ("date", "01-02-1974", "notADate"),
+    ("date", "0000-00-00", "notADate"),
+    ("date", "99999999", "notADate"),
+    ("birthday", "August", "notABirthday"),
+    ("birthday", "13/32", "notABirthday"),
+    ("birthday", "02/30", "notABirthday"),
+    ("phone", "call me", "notAPhoneNumber"),
+    ("phone", "12", "notAPhoneNumber"),
+    ("zip", "SW1A 1AA", "notAZipCode"),
+    ("zip", "2139", "notAZipCode"),
+    ("url", "example", "notAnAddress"),
+    ("url", "javascript:alert(1)", "notAnAddress"),
+    ("url", "https://exa mple.org", "notAnAddress"),
+    ("url", "https://example.org/" + "a" * 255, "notAnAddress"),
+    ("address", "somewhere", "notACompleteAddress"),
+    ("address", "1 Main St, Boston", "notACompleteAddress"),
+    ("address", '{"street": "1 Main St", "city": "Boston"}', "notACompleteAddress"),
+    ("address", "{", "notACompleteAddress"),
+    ("address", "{}", "notACompleteAddress"),
+]
+
+
+@pytest.mark.parametrize(("kind", "text", "reason"), DROPPED)
+def test_a_value_that_does_not_fit_is_dropped_and_named(kind, text, reason):
+    assert convert(kind, text) == (None, [reason])
+    assert convert(kind, text, clear=True) == (None, [reason])
+
+
+def test_a_comma_and_three_digits_are_thousands_only_in_whole_numbers():
+    assert convert("number", "1,234", "int64") == (1234, [])
+    assert convert("number", "1,234", "decimal") == (None, ["notOneNumber"])
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"), [("True", "true"), ("0", "false"), ("yes", "true"), ("maybe", "maybe")]
+)
+def test_a_boolean_is_sent_as_text(text, expected):
+    assert convert("text", text, "boolean") == (expected, [])
+    assert convert("text", "True", "string") == ("True", [])
+
+
+def test_a_birthday_is_written_in_the_field_s_own_order():
+    assert convert("birthday", "1974-08-31", date_format="DD/MM") == ("31/08", [])
+    assert convert("birthday", "1974-08-31", date_format="MM/DD") == ("08/31", [])
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("(617) 555-0123", "617-555-0123"),
+        ("+1 617.555.0123", "617-555-0123"),
+        ("16175550123", "617-555-0123"),
+        ("+82 2-1234-5678", None),
+        ("+6175550123", None),
+        ("555-0123", None),
+    ],
+)
+def test_an_american_phone_field_takes_american_numbers_only(text, expected):
+    sent, dropped = convert("phone", text, phone_format="US")
+    assert sent == expected
+    assert dropped == ([] if expected else ["notAUsPhoneNumber"])
+
+
+@pytest.mark.parametrize("kind", ["radio", "dropdown"])
+def test_a_choice_is_found_without_case_and_sent_as_it_is_written(kind):
+    choices = ["Gold", "Silver  Plus", "Straße"]
+    assert convert(kind, " gold ", choices=choices) == ("Gold", [])
+    assert convert(kind, "silver plus", choices=choices) == ("Silver  Plus", [])
+    assert convert(kind, "STRASSE", choices=choices) == ("Straße", [])
+    assert convert(kind, "Bronze", choices=choices) == (None, ["notAChoice"])
+    assert convert(kind, "Bronze") == (None, ["notAChoice"])
+
+
+def test_a_boolean_finds_its_choice():
+    assert convert("radio", "true", "boolean", choices=["Yes", "No"]) == ("Yes", [])
+    assert convert("radio", "0", "boolean", choices=["Yes", "No"]) == ("No", [])
+    assert convert("radio", "true", choices=["Yes", "No"]) == (None, ["notAChoice"])
+
+
+BOSTON = {"addr1": "1 Main St", "city": "Boston", "state": "MA", "zip": "02139"}
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("1 Main St, Boston, MA 02139", BOSTON),
+        ("1 Main St\nBoston\nMA 02139\nUS", BOSTON | {"country": "US"}),
+        ("1 Main St, Flat 2, Boston, MA 02139", BOSTON | {"addr2": "Flat 2"}),
+        ("1 Main St; Boston; MA; 02139", BOSTON),
+        (
+            '{"street": "1 Main St", "City": "Boston", "state": "MA", "postal_code": 2139, "x": 1}',
+            BOSTON | {"zip": "2139"},
+        ),
+        (
+            '{"addr1": "1 Main St", "addr2": "", "city": "Boston", "state": "MA", '
+            '"zip": "02139", "country": "US"}',
+            BOSTON | {"country": "US"},
+        ),
+    ],
+)
+def test_a_whole_address_is_taken_apart(text, expected):
+    assert convert("address", text) == (expected, [])
+
+
+@pytest.mark.parametrize("letter", ["a", "ä", "한", "🎈"])
+def test_a_text_that_is_too_long_is_cut_between_letters_and_named(letter):
+    whole = letter * (255 // len(letter.encode()))
+    assert convert("text", whole) == (whole, [])
+    sent, dropped = convert("text", whole + letter)
+    assert (sent, dropped) == (whole, ["cut"])
+
+
+def test_an_empty_value_clears_its_field_only_when_asked_and_never_a_required_one():
+    for empty in ("", "  ", "\u00a0", None):
+        assert convert("text", empty, clear=True) == ("", [])
+        assert convert("address", empty, clear=True) == ("", [])
+        assert convert("text", empty, clear=False) == (None, [])
+        assert convert("text", empty, clear=True, required=True) == (None, [])
+
+
+SANDBOX_TYPES = {
+    "text": {},
+    "number": {},
+    "address": {},
+    "phone": {"phone_format": "none"},
+    "date": {"date_format": "MM/DD/YYYY"},
+    "birthday": {"date_format": "DD/MM"},
+    "zip": {},
+    "url": {},
+    "imageurl": {},
+    "radio": {"choices": ["Yes", "No"]},
+}
+any_value = st.one_of(
+    st.text(max_size=300),
+    st.from_regex(r"[0-9.,/ :TZ+-]{1,20}", fullmatch=True),
+    st.dates().map(str),
+    st.datetimes().map(lambda moment: f"{moment:%m/%d/%Y %I:%M:%S %p}"),
+    st.floats().map(str),
+    st.integers().map(str),
+    st.sampled_from([text for _, text, *_ in [*CONVERSIONS, *DROPPED]]),
+)
+
+
+@given(st.sampled_from(sorted(SANDBOX_TYPES)), any_value, st.booleans())
+def test_mailchimp_takes_whatever_is_sent(kind, text, american):
+    options = dict(SANDBOX_TYPES[kind])
+    if kind == "phone" and american:
+        options["phone_format"] = "US"
+    sent, dropped = convert(kind, text, **options)
+    if sent is not None:
+        strict = mailchimp.MergeField(9, "X", "X", kind, options=options)
+        mailchimp_values.accepted(strict, sent)
+    assert sent is not None or dropped or not text.strip("\u200b\u2060\ufeff \u200c\u200d").strip()
+
+
+FIELDS = [
+    MergeField(1, "FNAME", "First Name", "text", False),
+    MergeField(2, "MMERGE2", "Last name", "text", False),
+    MergeField(3, "BDAY", "Birthday", "birthday", True),
+]
+
+
+def test_all_mapped_columns_are_converted_in_order():
+    mapping = Mapping("Email", "First", "Last", (AttributeMapping("Born", "bday"),))
+    converter = Converter(mapping, [Attribute("Born", "date")], FIELDS)
+    assert converter.columns == ("First", "Last", "Born")
+    assert converter.convert(["Ada", "Lovelace", "no"], clear=False) == (
+        {"FNAME": "Ada", "MMERGE2": "Lovelace"},
+        [Dropped("BDAY", "notABirthday")],
+    )
+    with pytest.raises(ValueError, match="shorter"):
+        converter.convert(["Ada"], clear=False)
+
+
+def test_a_mapping_without_fields_converts_to_nothing():
+    converter = Converter(Mapping("Email"), [], FIELDS)
+    assert converter.columns == ()
+    assert converter.convert([], clear=True) == ({}, [])
+
+
+def test_fields_that_the_audience_does_not_have_are_all_named():
+    mapping = Mapping(
+        "Email", attributes=(AttributeMapping("a", "COLOUR"), AttributeMapping("b", "SIZE"))
+    )
+    with pytest.raises(ConfigError, match="COLOUR, SIZE") as caught:
+        Converter(mapping, [], FIELDS)
+    assert len(caught.value.faults) == 2
+
+
+def test_a_field_is_found_by_tag_then_by_name():
+    assert find_field(FIELDS, "fname").id == 1
+    assert find_field(FIELDS, "LNAME", "Last Name").id == 2
+    assert find_field(FIELDS, "LNAME") is None
+    assert find_field(FIELDS, "BDAY", "First Name").id == 3
+
+
+def test_missing_and_required_fields_are_known_before_the_first_write():
+    create = FieldToCreate("Favourite colour")
+    mapping = Mapping("Email", "First", attributes=(AttributeMapping("c", "COLOUR", create),))
+    assert [choice.create for choice in missing_choices(mapping, FIELDS)] == [create]
+    created = MergeField(4, "FAVOURITEC", "Favourite colour", "text", False)
+    assert missing_choices(mapping, [*FIELDS, created]) == ()
+    assert [f.tag for f in required_without_attribute(mapping, FIELDS)] == ["BDAY"]
+    whole = Mapping("Email", attributes=(AttributeMapping("b", "BDAY"),))
+    assert required_without_attribute(whole, FIELDS) == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "taken", "expected"),
+    [
+        ("Favourite colour", [], "FAVOURITEC"),
+        ("Favourite colour", ["FAVOURITEC"], "FAVOURITE2"),
+        ("Favourite colour", ["favouritec", "FAVOURITE2"], "FAVOURITE3"),
+        ("größe", [], "GROE"),
+        ("좋아하는 색", [], "FIELD"),
+        ("좋아하는 색", ["FIELD"], "FIELD2"),
+        ("email", [], "EMAIL2"),
+        ("A_1", [], "A_1"),
+    ],
+)
+def test_a_merge_tag_is_made_proper_and_unlike_the_others(text, taken, expected):
+    assert proper_tag(text, taken) == expected
+
+
+@given(st.text(), st.integers(min_value=1, max_value=120))
+def test_any_text_gives_a_proper_tag_of_its_own(text, number):
+    taken: list[str] = []
+    for _ in range(number):
+        taken.append(proper_tag(text, taken))
+    assert len(set(taken)) == number
+    assert all(0 < len(tag) <= 10 and tag.isascii() for tag in taken)
+
+
+def test_control_characters_in_a_value_are_left_out_and_line_breaks_kept():
+    assert convert("text", "A\0d\x07a\x1b[31m\x7f\tLove\nlace") == ("Ada[31m\tLove\nlace", [])
+    assert convert("date", "1974-08-0\x001") == ("1974-08-01", [])
+    assert convert("text", "\0\x01") == (None, [])
+    assert convert("text", "\0", clear=True) == ("", [])
+
+
+@pytest.mark.parametrize("kind", sorted(SANDBOX_TYPES))
+@pytest.mark.parametrize(
+    "text",
+    [
+        "1 Main St, Springfield, CA" + " " * 1_000_000 + "x",
+        "1 Main St,\n" * 300_000 + "CA 90210",
+        "2020-01-01" + " " * 1_000_000 + "x",
+        "1" * 1_000_000,
+        "1,111" * 200_000,
+        "(" * 1_000_000,
+        "https://" + "a." * 500_000 + " ",
+        "{" + '"street":' * 100_000,
+        "[" * 1_000_000,
+        '{"a":' * 200_000,
+        "-" * 1_000_000,
+    ],
+    ids=lambda text: text[:12],
+)
+def test_no_value_is_so_long_that_its_reading_does_not_end(kind, text):
+    sent, dropped = convert(kind, text, **SANDBOX_TYPES[kind])
+    assert dropped
+    assert sent is None or len(str(sent)) <= 255
+
+
+def test_an_address_with_an_endless_part_is_none():
+    whole = {"street": "1 Main St", "city": "Springfield", "state": "CA", "zip": "90210"}
+    assert convert("address", json.dumps(whole))[1] == []
+    assert convert("address", json.dumps(whole | {"city": "x" * 256})) == (
+        None,
+        ["notACompleteAddress"],
+    )

@@ -1,0 +1,126 @@
+"""Of all copies of a message, one alone is followed by a next one; and a line never breaks off."""
+
+import random
+
+import pytest
+
+from shared.errors import Unavailable
+from shared.messaging.sequence import MessageSequences, SequenceState
+from tests.fakes import Killed, MemoryRecords, Store, Wire
+
+LINE = ("r1", "3")
+
+
+class Line:
+    """A line of messages: what was sent of it, and the batons of a process."""
+
+    def __init__(self) -> None:
+        self.store = Store()
+        self.sent: list[int] = []
+        self.batons = self.process()
+
+    def process(self, wire: Wire | None = None) -> MessageSequences:
+        return MessageSequences(MemoryRecords[SequenceState](wire or Wire(self.store), "turns"))
+
+    def handle(self, number: int | None, batons: MessageSequences | None = None) -> None:
+        baton = (batons or self.batons).take(*LINE, number)
+        if baton is not None:
+            baton.pass_on(self.sent.append)
+
+
+def test_a_line_goes_on_as_long_as_it_is_passed_on() -> None:
+    line = Line()
+    line.handle(None)
+    for _ in range(5):
+        line.handle(line.sent[-1])
+    assert line.sent == [1, 2, 3, 4, 5, 6]
+
+
+def test_messages_that_all_come_twice_stay_one_line() -> None:
+    line = Line()
+    messages: list[int | None] = [None]
+    for _ in range(100):
+        message = messages.pop(0)
+        for _ in range(2):
+            before = len(line.sent)
+            line.handle(message)
+            messages += line.sent[before:]
+    assert len(messages) == 1
+    assert line.sent == list(range(1, 101))
+
+
+def test_of_copies_that_work_at_the_same_time_one_passes_on() -> None:
+    line = Line()
+    batons = [line.batons.take(*LINE, None) for _ in range(10)]
+    for baton in batons:
+        assert baton is not None
+        baton.pass_on(line.sent.append)
+    assert line.sent == [1]
+
+
+def test_a_message_from_elsewhere_takes_the_newest_place_and_the_line_stays_one() -> None:
+    line = Line()
+    for number in (None, 1, 2):
+        line.handle(number)
+    line.handle(None)  # set going by the watch
+    line.handle(3)  # the message that was there still
+    assert line.sent == [1, 2, 3, 4]
+    line.handle(4)
+    assert line.sent == [1, 2, 3, 4, 5]
+
+
+@pytest.mark.parametrize("applied", [False, True])
+@pytest.mark.parametrize("at", [1, 2])
+def test_who_dies_on_the_way_is_followed_by_whoever_gets_the_message_again(
+    at: int, applied: bool
+) -> None:
+    line = Line()
+    line.handle(None)
+    with pytest.raises(Killed):
+        line.handle(1, line.process(Wire(line.store, at, applied=applied)))
+
+    line.handle(1)
+
+    assert line.sent[-1] == 2
+    for _ in range(3):
+        line.handle(line.sent[-1])
+    assert line.sent[-1] == 5
+    assert len(line.sent) <= 6  # at worst one message twice
+
+
+def test_a_queue_that_does_not_answer_breaks_no_line() -> None:
+    line = Line()
+
+    def away(_: int) -> None:
+        message = "Storage does not answer."
+        raise Unavailable(message)
+
+    baton = line.batons.take(*LINE, None)
+    assert baton is not None
+    with pytest.raises(Unavailable):
+        baton.pass_on(away)
+
+    line.handle(0)
+
+    assert line.sent == [1]
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_whatever_comes_twice_late_or_in_disorder_a_line_neither_ends_nor_grows(seed: int) -> None:
+    dice = random.Random(seed)
+    line = Line()
+    waiting: list[int | None] = [None]
+    for _ in range(500):
+        message = waiting.pop(dice.randrange(len(waiting)))
+        copies = dice.choice((1, 1, 2, 3))
+        taken = [line.batons.take(*LINE, message) for _ in range(copies)]
+        before = len(line.sent)
+        for baton in taken:
+            if baton is not None:
+                baton.pass_on(line.sent.append)
+        waiting += line.sent[before:]
+        if dice.random() < 0.1:
+            waiting.append(dice.choice((None, message)))
+        assert waiting
+    assert len(waiting) < 30
+    assert len(set(line.sent)) > 100

@@ -1,0 +1,124 @@
+"""Traces and stamps: read strictly, put on every message, followed and let go of again."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shared.errors import InputError
+from shared.messaging.messages import LONGEST, Stamps, lane_message, lane_of, run_of, stamps_of
+from shared.messaging.stamped_queue import StampedQueue
+from shared.messaging.trace import Trace, current, following, trace_of, waited
+
+RUN = "0" * 20
+TRACE = Trace("4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7")
+NOW = datetime(2026, 11, 1, 6, 0, tzinfo=UTC)
+
+
+class Box:
+    """Keeps what is sent, as the queue would show it."""
+
+    def __init__(self) -> None:
+        self.sent: list[bytes] = []
+
+    def send(self, queue: str, message: Mapping[str, object], delay: float = 0) -> None:
+        self.sent.append(json.dumps(dict(message)).encode())
+
+
+def stamped() -> tuple[Box, StampedQueue]:
+    box = Box()
+    return box, StampedQueue(box, lambda: NOW)
+
+
+@given(st.binary(min_size=16, max_size=16), st.binary(min_size=8, max_size=8))
+def test_a_trace_is_read_as_it_is_written(trace: bytes, span: bytes) -> None:
+    written = Trace(trace.hex(), span.hex())
+    valid = any(trace) and any(span)
+    assert trace_of(written.parent) == (written if valid else None)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        None,
+        7,
+        TRACE.parent.upper(),
+        f"{TRACE.parent}\n",
+        f"01{TRACE.parent[2:]}",
+        TRACE.parent + "-more",
+        f"00-{'0' * 32}-{TRACE.span_id}-01",
+        f"00-{TRACE.trace_id}-{'0' * 16}-01",
+        "someone@example.com",
+    ],
+)
+def test_what_is_no_trace_is_nobodys_trace(text: object) -> None:
+    assert trace_of(text) is None
+
+
+def test_a_trace_is_followed_and_let_go_of_again() -> None:
+    assert current() is None
+    with following(TRACE, after=2.5):
+        assert (current(), waited()) == (TRACE, 2.5)
+        with following("none at all"):
+            assert (current(), waited()) == (TRACE, 2.5)
+    assert (current(), waited()) == (None, None)
+
+
+def test_a_message_names_its_trace_and_when_it_is_due() -> None:
+    box, queue = stamped()
+    with following(TRACE):
+        queue.send("send-lanes", lane_message(RUN, 3), delay=4)
+
+    [body] = box.sent
+    assert lane_of(body) == (RUN, 3)
+    assert stamps_of(body) == Stamps(TRACE, int(NOW.timestamp() * 1000) + 4000)
+    assert len(body) < LONGEST
+
+
+def test_without_a_trace_a_message_still_says_when_it_is_due() -> None:
+    box, queue = stamped()
+    queue.send("plan-runs", {"v": 1, "run": RUN})
+    assert stamps_of(box.sent[0]) == Stamps(None, int(NOW.timestamp() * 1000))
+
+
+def test_a_message_from_before_there_were_stamps_is_as_good() -> None:
+    body = json.dumps(lane_message(RUN, 0)).encode()
+    assert stamps_of(body) == Stamps()
+    assert lane_of(body) == (RUN, 0)
+
+
+@pytest.mark.parametrize("body", [b"", b"[]", b"null", b'{"id": "an event"}', b"\xff"])
+def test_messages_of_others_have_no_stamps(body: bytes) -> None:
+    assert stamps_of(body) == Stamps()
+
+
+@pytest.mark.parametrize(
+    "stamps",
+    [
+        {"traceparent": "someone@example.com"},
+        {"traceparent": TRACE.parent.upper()},
+        {"traceparent": ""},
+        {"traceparent": {}},
+        {"due": "1762000000000"},
+        {"due": True},
+        {"due": -1},
+        {"due": 1.5},
+        {"due": 1 << 60},
+    ],
+)
+def test_a_stamp_that_is_none_counts_as_none_and_stops_nothing(stamps: dict[str, object]) -> None:
+    body = json.dumps({"v": 1, "run": RUN, "lane": 3, **stamps}).encode()
+    assert stamps_of(body) == Stamps()
+    assert lane_of(body) == (RUN, 3)
+
+
+def test_a_message_longer_than_ids_need_is_refused() -> None:
+    body = json.dumps({"v": 1, "run": RUN, "more": "x" * LONGEST}).encode()
+    with pytest.raises(InputError):
+        run_of(body)

@@ -1,0 +1,340 @@
+"""Erasing a person: wherever it dies it can be asked again, and the hash tells nothing by itself."""
+
+import hashlib
+import hmac
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import duckdb
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from shared.errors import Unavailable
+from shared.model.audience import NotSubscribedPointer
+from shared.model.export import Export, Mapping
+from shared.model.ledger import LEDGER_COLUMNS, LedgerPointer
+from shared.model.run import Mode, Run, RunStatus, Trigger
+from shared.people.erase import Eraser
+from shared.people.erasures import Erasure, Erasures, address_key
+from shared.people.purge import Purge
+from shared.people.suppression import suppress_erased
+from shared.runs.outcome_file import OutcomeFile
+from tests.fakes import Killed, MemoryFiles, MemoryRecords, Store, Wire
+
+# `make faults SEEDS=50` kills at every write.
+STEP = 1 if int(os.environ.get("FAULT_SEEDS") or 4) >= 50 else 3
+KEY = b"k" * 32
+ADA, BOB = "ada@example.org", "bob@example.org"
+
+
+class Mailchimp:
+    """Audiences as sets of addresses; a guest's session deletes from them."""
+
+    def __init__(self) -> None:
+        self.audiences: dict[str, set[str]] = {"a1": {ADA, BOB}, "a2": {ADA}}
+
+    @contextmanager
+    def session(self, connection_id: str, account_id: str) -> Iterator["Mailchimp"]:
+        yield self
+
+    def delete_for_good(self, audience_id: str, address: str) -> bool:
+        there = address in self.audiences[audience_id]
+        self.audiences[audience_id].discard(address)
+        return there
+
+
+class House:
+    def __init__(self, store: Store, kill_at: int | None = None) -> None:
+        self.wire = Wire(store, kill_at)
+        self.clock = store.clock
+        self.files = MemoryFiles(self.wire)
+        self.exports: MemoryRecords[Export] = MemoryRecords(self.wire, "exports")
+        self.runs: MemoryRecords[Run] = MemoryRecords(self.wire, "runs")
+        self.ledgers: MemoryRecords[LedgerPointer] = MemoryRecords(self.wire, "ledgers")
+        self.held: MemoryRecords[NotSubscribedPointer] = MemoryRecords(self.wire, "held")
+        self.erasures: MemoryRecords[Erasure] = MemoryRecords(self.wire, "erasures")
+        self.erased = Erasures(self.erasures, lambda: KEY)
+
+    def eraser(self, mailchimp: Mailchimp) -> Eraser:
+        numbers = iter(range(10_000))
+        mark = self.wire.writes
+
+        def token() -> str:
+            return f"t{mark}x{next(numbers)}x{id(self)}"
+
+        handback = OutcomeFile(self.files, "https://landing/outcomes", self.clock.now)
+        purge = Purge(self.runs, self.ledgers, self.held, self.files, token, handback)
+        return Eraser(
+            self.exports,
+            self.runs,
+            self.erased,
+            purge,
+            mailchimp,  # type: ignore[arg-type]
+            lambda connection: connection,
+            self.clock.now,
+            token,
+        )
+
+    def parquet(self, folder: Path, name: str, columns: str, rows: list[tuple]) -> None:
+        local = folder / "table.parquet"
+        with duckdb.connect() as db:
+            db.execute(f"CREATE TABLE t ({columns})")
+            db.executemany(f"INSERT INTO t VALUES ({', '.join('?' * len(rows[0]))})", rows)
+            db.execute(f"COPY t TO '{local}' (FORMAT parquet)")
+        self.files.upload(local, name)
+
+    def table(self, folder: Path, name: str) -> list[tuple]:
+        local = folder / "read.parquet"
+        self.files.download(name, local)
+        with duckdb.connect() as db:
+            return db.execute("SELECT * FROM read_parquet(?)", [str(local)]).fetchall()
+
+    def text(self, folder: Path) -> str:
+        """Everything in every blob, readable."""
+        found = []
+        for name in self.files.names(""):
+            if name.endswith(".parquet"):
+                found.append(f"{name}: {self.table(folder, name)}")
+            else:
+                found.append(f"{name}: {self.files.read(name)!r}")
+        return "\n".join(found)
+
+
+OUTCOMES = (
+    "customer_id VARCHAR, email VARCHAR, segs BIGINT[], outcome VARCHAR, code VARCHAR, "
+    "field VARCHAR, file VARCHAR, line BIGINT"
+)
+
+
+BOTH = ("1", "2")
+
+
+def lived_in(folder: Path, numbers: tuple[str, ...] = BOTH) -> Store:
+    """Exports with ledgers old and new, runs that are over, and a list of the unsubscribed."""
+    store = Store()
+    house = House(store)
+    now = house.clock.now()
+    for number in numbers:
+        export_id, audience = f"e{number}", f"a{number}"
+        mapping = Mapping(email="EMail")
+        house.exports.create(
+            export_id, Export(export_id, f"Export {number}", "c1", audience, mapping, ())
+        )
+        ledger = [
+            (who, f"c-{who}", "print", "[]", [7], None, None, 0, f"r{number}") for who in (ADA, BOB)
+        ]
+        for version in ("old", "new"):
+            house.parquet(folder, f"ledgers/{export_id}/{version}.parquet", LEDGER_COLUMNS, ledger)
+        house.ledgers.create(
+            export_id, LedgerPointer(f"ledgers/{export_id}/new.parquet", f"r{number}", 2)
+        )
+        run = Run(
+            f"r{number}", export_id, Trigger.ON_DEMAND, Mode.EXPORT, RunStatus.SUCCESSFUL,
+            queued_at=now, finished_at=now,
+        )  # fmt: skip
+        house.runs.create(run.id, run)
+        rows = [
+            ("c1", "Ada@Example.org " if number == "2" else ADA, [0], "created") + (None,) * 4,
+            ("c2", BOB, [0], "created") + (None,) * 4,
+        ]
+        house.parquet(folder, f"runs/{run.id}/outcomes.parquet", OUTCOMES, rows)
+        house.files.write(f"runs/{run.id}/plan-x/lines.jsonl", f'"{ADA}"\n'.encode())
+        house.files.write(f"runs/{run.id}/plan.json", b"{}")
+        house.files.write(
+            f"{export_id}/MailchimpOutcomes/{run.id}/MailchimpOutcomes_1.csv",
+            b'"CustomerId","segment","outcome","reason","at"\n'
+            b'"c1","S","created","","2026-11-01T08:00:00Z"\n'
+            b'"c2","S","created","","2026-11-01T08:00:00Z"\n',
+        )
+    held = [(ADA, "unsubscribed"), (BOB, "cleaned")]
+    house.parquet(folder, "audiences/acc/a1/1.parquet", "address VARCHAR, status VARCHAR", held)
+    house.held.create("acc/a1", NotSubscribedPointer("audiences/acc/a1/1.parquet", now))
+    return store
+
+
+def assert_gone(house: House, folder: Path, numbers: tuple[str, ...] = BOTH) -> None:
+    text = house.text(folder)
+    assert "ada@" not in text.lower()
+    assert '"c1"' not in text
+    assert "'c1'" not in text
+    assert "'c2'" in text
+    for number in numbers:
+        pointer = house.ledgers.read(f"e{number}")
+        assert pointer is not None
+        assert [row[0] for row in house.table(folder, pointer.value.blob)] == [BOB]
+        assert pointer.value.people == 1
+        outcomes = house.table(folder, f"runs/r{number}/outcomes.parquet")
+        assert [row[:2] for row in outcomes] == [(None, None), ("c2", BOB)]
+        assert f"runs/r{number}/plan.json" in set(house.files.names("runs/"))
+
+
+def test_an_erased_person_is_in_no_file(tmp_path: Path) -> None:
+    house = House(lived_in(tmp_path))
+    mailchimp = Mailchimp()
+
+    receipt = house.eraser(mailchimp).erase(" ADA@example.org", True, "Kim")
+
+    assert_gone(house, tmp_path)
+    # Each export: two versions of the ledger, an outcome, a row handed back; and one in the list.
+    assert (receipt.exports, receipt.records, receipt.deleted_in_mailchimp) == (2, 9, 2)
+    assert mailchimp.audiences == {"a1": {BOB}, "a2": set()}
+    assert house.eraser(mailchimp).erase(ADA, True, "Kim") == receipt
+    assert ADA not in repr(house.wire.store.tables)
+
+
+def test_an_erasure_that_dies_anywhere_can_be_asked_again(tmp_path: Path) -> None:
+    before = lived_in(tmp_path, ("1",))
+    kill_at = 0
+    while True:
+        kill_at += STEP
+        store = Store(
+            tables={kind: dict(table) for kind, table in before.tables.items()},
+            containers={name: dict(kept) for name, kept in before.containers.items()},
+            writes=before.writes,
+        )
+        mailchimp = Mailchimp()
+        dying = House(store, kill_at)
+        with suppress(Killed):
+            dying.eraser(mailchimp).erase(ADA, True, "Kim")
+        house = House(store)
+        receipt = house.eraser(mailchimp).erase(ADA, True, "Kim")
+
+        assert_gone(house, tmp_path, ("1",))
+        assert mailchimp.audiences == {"a1": {BOB}, "a2": {ADA}}
+        assert [stored.value for stored in house.erasures.all()] == [receipt]
+        if not dying.wire.dead:
+            break
+    assert kill_at > 8
+
+
+def test_an_erasure_that_dies_anywhere_is_ended_by_the_tick(tmp_path: Path) -> None:
+    before = lived_in(tmp_path, ("1",))
+    kill_at = 1
+    while True:
+        kill_at += STEP
+        store = Store(
+            tables={kind: dict(table) for kind, table in before.tables.items()},
+            containers={name: dict(kept) for name, kept in before.containers.items()},
+            writes=before.writes,
+        )
+        dying = House(store, kill_at)
+        with suppress(Killed):
+            dying.eraser(Mailchimp()).erase(ADA, False, "Kim")
+        house = House(store)
+        house.eraser(Mailchimp()).complete()
+
+        assert_gone(house, tmp_path, ("1",))
+        (erasure,) = house.erasures.all()
+        assert erasure.value.waits_for == ()
+        if not dying.wire.dead:
+            break
+    assert kill_at > 8
+
+
+def test_a_busy_mailchimp_keeps_nobody_in_the_apps_own_files(tmp_path: Path) -> None:
+    house = House(lived_in(tmp_path))
+    mailchimp = Mailchimp()
+
+    def busy(audience_id: str, address: str) -> bool:
+        message = "Mailchimp is busy."
+        raise Unavailable(message, retry_after=5)
+
+    delete = mailchimp.delete_for_good
+    mailchimp.delete_for_good = busy
+    with pytest.raises(Unavailable):
+        house.eraser(mailchimp).erase(ADA, True, "Kim")
+
+    assert_gone(house, tmp_path)
+    mailchimp.delete_for_good = delete
+    receipt = house.eraser(mailchimp).erase(ADA, True, "Kim")
+    assert receipt.deleted_in_mailchimp == 2
+
+
+def test_what_a_going_run_needs_is_left_until_it_is_over(tmp_path: Path) -> None:
+    house = House(lived_in(tmp_path))
+    now = house.clock.now()
+    going = Run(
+        "r3", "e1", Trigger.ON_DEMAND, Mode.EXPORT, RunStatus.SENDING, queued_at=now, moved_at=now
+    )
+    house.runs.create("r3", going)
+    house.files.write("runs/r3/plan-x/lines.jsonl", f'"{ADA}"\n'.encode())
+    eraser = house.eraser(Mailchimp())
+
+    receipt = eraser.erase(ADA, False, "Kim")
+
+    assert receipt.waits_for == ("r3",)
+    left = {line.partition(":")[0] for line in house.text(tmp_path).splitlines() if ADA in line}
+    assert left == {
+        "runs/r3/plan-x/lines.jsonl",
+        "ledgers/e1/old.parquet",
+        "ledgers/e1/new.parquet",  # the one that the run was planned with
+    }
+    assert eraser.complete() == 0
+
+    # The run folds its outcomes from the ledger it was planned with, and ends.
+    house.parquet(
+        tmp_path,
+        "ledgers/e1/newest.parquet",
+        LEDGER_COLUMNS,
+        [(ADA, "c1", "p", "[]", [7], None, None, 0, "r3")],
+    )
+    pointer = house.ledgers.read("e1")
+    assert pointer is not None
+    house.ledgers.replace("e1", LedgerPointer("ledgers/e1/newest.parquet", "r3", 1), pointer.etag)
+    stored = house.runs.read("r3")
+    assert stored is not None
+    over = Run(**{**stored.value.__dict__, "status": RunStatus.SUCCESSFUL, "finished_at": now})
+    house.runs.replace("r3", over, stored.etag)
+
+    assert eraser.complete() == 1
+
+    assert ADA not in house.text(tmp_path)
+    assert [stored.value.waits_for for stored in house.erasures.all()] == [()]
+    assert eraser.complete() == 0
+
+
+@settings(max_examples=25)
+@given(st.lists(st.emails() | st.text(min_size=1, max_size=30), min_size=1, max_size=5))
+def test_the_database_hashes_as_python_does(addresses: list[str]) -> None:
+    wire = Wire(Store())
+    erased = Erasures(MemoryRecords(wire, "erasures"), lambda: KEY)
+    wanted = addresses[0]
+    token = hmac.new(KEY, address_key(wanted).encode(), hashlib.sha256).hexdigest()
+    assert erased.token(address_key(wanted)) == token
+    with duckdb.connect() as db:
+        db.execute("CREATE TABLE t (address VARCHAR)")
+        db.executemany("INSERT INTO t VALUES (?)", [[address_key(one)] for one in addresses])
+        erased.among([token])(db, "t", "address")
+        gone = {row[0] for row in db.execute("SELECT address FROM gone").fetchall()}
+    assert gone == {address_key(wanted)}
+
+
+def test_erased_people_keep_an_outcome_and_nothing_else_in_a_plan() -> None:
+    wire = Wire(Store())
+    erased = Erasures(MemoryRecords(wire, "erasures"), lambda: KEY)
+    with duckdb.connect() as db:
+        db.execute("CREATE TABLE people (address VARCHAR, customer_id VARCHAR, mask HUGEINT)")
+        db.execute("CREATE TABLE shared (address VARCHAR, customer_id VARCHAR, mask HUGEINT)")
+        db.execute("CREATE TABLE ledger (address VARCHAR)")
+        db.execute(
+            "CREATE TABLE rejects (seg UTINYINT, customer_id VARCHAR, email VARCHAR, "
+            "file VARCHAR, line BIGINT, code VARCHAR)"
+        )
+        db.execute(f"INSERT INTO people VALUES ('{ADA}', 'c1', 6), ('{BOB}', 'c2', 1)")
+        db.execute(f"INSERT INTO shared VALUES ('{ADA}', 'c3', 4)")
+        db.execute(f"INSERT INTO ledger VALUES ('{ADA}'), ('{BOB}')")
+        assert suppress_erased(db, erased.everybody()) == 0  # nobody was ever erased
+
+        erased.records.create(erased.token(ADA), Erasure("x", wire.store.clock.now()))
+        assert suppress_erased(db, erased.everybody()) == 2
+
+        assert db.execute("SELECT address FROM people").fetchall() == [(BOB,)]
+        assert db.execute("SELECT address FROM ledger").fetchall() == [(BOB,)]
+        assert db.execute("SELECT * FROM shared").fetchall() == []
+        assert db.execute("SELECT * FROM rejects ORDER BY seg").fetchall() == [
+            (1, None, None, None, None, "erased"),
+            (2, None, None, None, None, "erased"),
+        ]

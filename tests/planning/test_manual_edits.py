@@ -1,0 +1,111 @@
+"""Whether a person was edited since a run, whatever form Mailchimp gives values back in."""
+
+import json
+from datetime import UTC, datetime, timedelta
+
+import duckdb
+import pytest
+
+from shared.fields.contact import Converter
+from shared.model.audience import Contact, MergeField
+from shared.model.export import AttributeMapping, Mapping
+from shared.model.ledger import LEDGER_COLUMNS
+from shared.model.source import Attribute
+from shared.planning.manual_edits import EditWindow, find_manual_edits
+from shared.runs.start import moment_of, run_id_at
+
+BEGAN = datetime(2026, 11, 1, 8, 0, tzinfo=UTC)
+ENDED = datetime(2026, 11, 1, 9, 0, 30, 500_000, tzinfo=UTC)
+MAPPING = Mapping(
+    "EMail", "First", None, (AttributeMapping("Points", "POINTS"), AttributeMapping("City", "CITY"))
+)
+FIELDS = (
+    MergeField(1, "FNAME", "First Name", "text", False),
+    MergeField(2, "POINTS", "Points", "number", False),
+    MergeField(3, "CITY", "City", "text", False),
+)
+OURS = 7
+
+
+class Session:
+    def __init__(self, contacts: list[Contact]) -> None:
+        self.found = contacts
+        self.since = ""
+
+    def contacts(self, audience_id: str, changed_since: str) -> list[list[Contact]]:
+        self.since = changed_since
+        return [self.found[:1], [], self.found[1:]]
+
+
+def seen(contacts: list[Contact], ended: datetime | None = ENDED) -> dict[str, tuple[bool, bool]]:
+    convert = Converter(MAPPING, [Attribute("Points", "int64")], FIELDS)
+    session = Session(contacts)
+    with duckdb.connect() as db:
+        db.execute(f"CREATE TABLE ledger ({LEDGER_COLUMNS})")
+        sent = json.dumps(["Ada", "5", None])
+        for contact in contacts:
+            db.execute(
+                "INSERT INTO ledger (address, fields, tags) VALUES (?, ?, ?)",
+                [contact.address, sent, [OURS]],
+            )
+        find_manual_edits(db, session, "a1", EditWindow(BEGAN, ended, convert))  # type: ignore[arg-type]
+        rows = db.execute("SELECT address, others, edited FROM seen").fetchall()
+    assert datetime.fromisoformat(session.since) < BEGAN
+    return {address: (others, edited) for address, others, edited in rows}
+
+
+def contact(changed: str, tags: tuple[int, ...] = (OURS,), count: int = 0, **fields: object):
+    return Contact("a@x.org", fields, tags, count or len(tags), changed)
+
+
+LATER = "2026-11-01T09:00:31+00:00"
+
+
+@pytest.mark.parametrize(
+    ("fields", "edited"),
+    [
+        ({"FNAME": "Ada", "POINTS": 5, "CITY": ""}, False),
+        ({"FNAME": " Ada ", "POINTS": "5.0"}, False),
+        ({"FNAME": "Ada", "POINTS": 5, "CITY": None, "PHONE": "by hand"}, False),
+        ({"FNAME": "Ada", "POINTS": 6, "CITY": ""}, True),
+        ({"FNAME": "Ada", "POINTS": 5, "CITY": "By hand"}, True),
+        ({"POINTS": 5}, True),
+    ],
+)
+def test_a_mapped_value_that_differs_is_an_edit_and_another_form_of_it_is_none(
+    fields: dict[str, object], edited: bool
+) -> None:
+    assert bool(seen([contact(LATER, **fields)])) is edited
+
+
+@pytest.mark.parametrize(
+    ("changed", "ended", "edited"),
+    [
+        ("2026-11-01T09:00:29+00:00", ENDED, False),
+        ("2026-11-01T09:00:30+00:00", ENDED, True),  # Mailchimp tells whole seconds
+        ("2026-11-01T18:00:31+09:00", ENDED, True),
+        ("2026-11-01T09:00:31", ENDED, True),
+        ("", ENDED, False),
+        ("some day", ENDED, False),
+        (LATER, None, False),
+    ],
+)
+def test_only_a_change_after_the_run_is_an_edit(
+    changed: str, ended: datetime | None, edited: bool
+) -> None:
+    assert bool(seen([contact(changed, FNAME="Eve", POINTS=5)], ended)) is edited
+
+
+@pytest.mark.parametrize(
+    ("tags", "count", "others"), [((OURS,), 1, False), ((OURS, 8), 2, True), ((OURS,), 51, True)]
+)
+def test_a_tag_that_is_not_ours_is_seen_also_when_mailchimp_does_not_list_it(
+    tags: tuple[int, ...], count: int, others: bool
+) -> None:
+    found = seen([contact("", tags, count, FNAME="Ada", POINTS=5)])
+    assert found.get("a@x.org", (False, False)) == (others, False)
+
+
+def test_a_runs_id_tells_when_it_was_started() -> None:
+    for moment in (BEGAN, BEGAN + timedelta(days=9000, milliseconds=7)):
+        assert moment_of(run_id_at(moment, "0123456789")) == moment

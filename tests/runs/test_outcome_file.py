@@ -1,0 +1,110 @@
+"""What is handed back to Customer Insights when ids and segment names mean harm."""
+
+import csv
+import io
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from duckdb import DuckDBPyConnection
+
+from shared.model.export import Mapping
+from shared.model.plan import Plan, PlannedTag
+from shared.model.run import Counts
+from shared.model.source import CsvFormat
+from shared.runs.outcome_file import OutcomeFile
+from shared.workspace import workspace
+from tests.fakes import MemoryFiles, Store, Wire
+from tests.segments.written import load_bytes
+
+IDS = [
+    "=cmd|' /C calc'!A0",
+    "+1",
+    "-1",
+    "@SUM(1)",
+    "\t=1",
+    '"',
+    '","',
+    "a,b",
+    "line\nbreak",
+    "carriage\r\nreturn",
+    "nul\0byte",
+    "'",
+    "'; DROP TABLE rows; --",
+    " blank ",
+    "../../etc/passwd",
+    "김철수",
+    "\u202egpj.exe",
+    "9" * 1_000,
+    "NULL",
+    "\\N",
+]
+SEGMENT = '=Gold\u202e\'; "x"'
+COLUMNS = ["CustomerId", "segment", "outcome", "reason", "at"]
+NOW = datetime(2026, 11, 1, 8, tzinfo=UTC)
+PLAN = Plan(
+    run_id="r1",
+    export_id="e1",
+    connection_id="c1",
+    account_id="a1",
+    audience_id="l1",
+    folder="runs/r1/plan-1/",
+    status="subscribed",
+    mapping=Mapping("EMail"),
+    attributes=(),
+    merge_fields=(),
+    tags=(PlannedTag(SEGMENT, "Gold", 7),),
+    tagsets=(("Gold",),),
+    counts=Counts(),
+)
+
+
+@pytest.fixture
+def room() -> Iterator[tuple[DuckDBPyConnection, Path]]:
+    with workspace() as opened:
+        yield opened
+
+
+@pytest.fixture
+def given(room: tuple[DuckDBPyConnection, Path]) -> tuple[OutcomeFile, MemoryFiles, str]:
+    """A run of hostile ids, handed back: the door, the files, and the name of the file of rows."""
+    db, scratch = room
+    db.execute(
+        "CREATE TABLE outcomes AS SELECT unnest(?::VARCHAR[]) AS customer_id, 'a@b.de' AS email, "
+        "[0::BIGINT] AS segs, 'created' AS outcome, NULL AS code, NULL::VARCHAR AS file",
+        [IDS],
+    )
+    db.execute(
+        "CREATE TABLE losses (tag_id BIGINT, address VARCHAR, removed BOOLEAN, code VARCHAR)"
+    )
+    files = MemoryFiles(Wire(Store()), "outcomes")
+    handback = OutcomeFile(files, "https://x.blob.core.windows.net/outcomes", lambda: NOW)
+    assert handback.give(db, PLAN, scratch) == []
+    (name,) = [name for name in files.names("") if name.endswith(".csv")]
+    return handback, files, name
+
+
+def ids(data: bytes) -> list[str]:
+    rows = list(csv.DictReader(io.StringIO(data.decode(), newline="")))
+    assert {row["segment"] for row in rows} <= {SEGMENT}
+    return sorted(row["CustomerId"] for row in rows)
+
+
+def test_ids_come_back_exactly_also_where_a_spreadsheet_would_calculate(
+    given: tuple[OutcomeFile, MemoryFiles, str], tmp_path: Path
+) -> None:
+    _, files, name = given
+    assert ids(files.read(name)) == sorted(IDS)
+    got, unreadable = load_bytes(files.read(name), COLUMNS, tmp_path, CsvFormat(header=True))
+    assert sorted(str(row[1]) for row in got) == sorted(IDS)
+    assert unreadable == []
+
+
+@pytest.mark.parametrize("gone", IDS)
+def test_whoever_is_erased_is_taken_out_and_nobody_else(
+    given: tuple[OutcomeFile, MemoryFiles, str], gone: str
+) -> None:
+    handback, files, name = given
+    assert handback.forget("e1", "r1", [gone]) == 1
+    assert ids(files.read(name)) == sorted(set(IDS) - {gone})

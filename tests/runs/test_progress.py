@@ -1,0 +1,76 @@
+"""How far a run is: counted from its chunks, honest about the time that is left."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from shared.model.chunk import Chunk, ChunkKind, ChunkState
+from shared.model.run import CallTotals, Mode, Run, RunStatus, Trigger
+from shared.runs.progress import with_progress
+
+NOW = datetime(2026, 11, 1, 8, tzinfo=UTC)
+
+
+def run(status: RunStatus, sending_for: float | None = 120) -> Run:
+    began = NOW - timedelta(seconds=sending_for) if sending_for is not None else None
+    return Run("r", "e", Trigger.ON_DEMAND, Mode.EXPORT, status, sending_at=began)
+
+
+def chunk(number: int, done_ago: float | None = None, people: int = 500) -> Chunk:
+    state = ChunkState.DONE if done_ago is not None else ChunkState.PENDING
+    at = NOW - timedelta(seconds=done_ago) if done_ago is not None else None
+    return Chunk(
+        number, ChunkKind.ADD, 0, 0, 1, people, state=state, done_at=at, writes=2, throttled=1
+    )
+
+
+def test_the_time_left_follows_the_last_minute() -> None:
+    # 100 chunks in the first minute, one in the last: Mailchimp has slowed down.
+    chunks = [chunk(n, 90) for n in range(100)] + [chunk(100, 30)] + [chunk(101), chunk(102)]
+
+    progress = with_progress(run(RunStatus.SENDING), chunks, NOW).progress
+
+    assert progress.seconds_left == 120
+    assert (progress.chunks_done, progress.chunks_total) == (101, 103)
+    assert (progress.profiles_done, progress.profiles_total) == (50_500, 51_500)
+    assert progress.percent == 98
+
+
+def test_nothing_is_promised_before_anything_is_known() -> None:
+    assert with_progress(run(RunStatus.SENDING), [chunk(1)], NOW).progress.seconds_left is None
+    still = [chunk(1, 300), chunk(2)]
+    assert with_progress(run(RunStatus.SENDING, 600), still, NOW).progress.seconds_left is None
+    assert with_progress(run(RunStatus.PLANNING, None), [], NOW).progress.seconds_left is None
+
+
+@pytest.mark.parametrize(
+    ("status", "percent", "left"),
+    [
+        (RunStatus.SENDING, 99, 1),
+        (RunStatus.FINISHING, 99, 1),
+        (RunStatus.SUCCESSFUL, 100, None),
+        (RunStatus.FAILED, 99, None),
+        (RunStatus.AWAITING_CONFIRMATION, 99, None),
+    ],
+)
+def test_a_hundred_percent_is_for_runs_that_are_closed(
+    status: RunStatus, percent: int, left: int | None
+) -> None:
+    progress = with_progress(run(status), [chunk(1, 10)], NOW).progress
+
+    assert (progress.percent, progress.seconds_left) == (percent, left)
+
+
+def test_people_who_wait_for_a_yes_are_not_in_the_total() -> None:
+    held = Chunk(2, ChunkKind.UNTAG, 0, 0, 1, 300, 5, ChunkState.HELD)
+
+    progress = with_progress(run(RunStatus.SENDING), [chunk(1, 10), held], NOW).progress
+
+    assert (progress.profiles_total, progress.chunks_total) == (500, 1)
+
+
+def test_calls_are_counted_while_they_are_made_and_once() -> None:
+    chunks = [chunk(1, 10), chunk(2)]
+
+    assert with_progress(run(RunStatus.SENDING), chunks, NOW).calls == CallTotals(4, 0, 2, 0)
+    assert with_progress(run(RunStatus.SUCCESSFUL), chunks, NOW).calls == CallTotals()

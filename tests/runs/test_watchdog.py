@@ -1,0 +1,119 @@
+"""Runs that stand still are set going, and ended when that helps nothing for an hour."""
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from shared.capacity.pace import AccountPace, Pace
+from shared.model.chunk import Chunk, ChunkKind, ChunkState
+from shared.model.plan import PlanGone
+from shared.model.run import Mode, Run, RunStatus, Trigger
+from shared.runs.abandon import Abandon
+from shared.runs.watchdog import HOPELESS, STANDING_STILL, Watchdog
+from tests.fakes import MemoryQueue, MemoryRecords, Store, Wire
+
+
+class World:
+    """A run, its chunks, and the watch over it; the timer comes every minute."""
+
+    def __init__(self, status: RunStatus) -> None:
+        self.store = Store()
+        wire = Wire(self.store)
+        self.clock = self.store.clock
+        self.runs: MemoryRecords[Run] = MemoryRecords(wire, "runs", lambda r: {"status": r.status})
+        self.chunks: MemoryRecords[Chunk] = MemoryRecords(wire, "chunks")
+        paces: MemoryRecords[Pace] = MemoryRecords(wire, "paces")
+        abandon = Abandon(
+            self.runs, self.chunks, AccountPace(paces, 10, self.clock.now), no_plan, self.clock.now
+        )
+        self.watch = Watchdog(
+            self.runs, self.chunks, MemoryQueue(wire), abandon, 10, self.clock.now
+        )
+        now = self.clock.now()
+        self.runs.create(
+            "r1",
+            Run("r1", "e1", Trigger.ON_DEMAND, Mode.EXPORT, status, queued_at=now, moved_at=now),
+        )
+
+    def minutes(self, number: int) -> None:
+        for _ in range(number):
+            self.clock.forward(60)
+            self.watch.look()
+
+    @property
+    def run(self) -> Run:
+        stored = self.runs.read("r1")
+        assert stored is not None
+        return stored.value
+
+    def chunk_is_done(self, number: int) -> None:
+        chunk = Chunk(number, ChunkKind.ADD, 0, 0, 1, 500)
+        self.chunks.create(
+            f"r1/{number}", replace(chunk, state=ChunkState.DONE, done_at=self.clock.now())
+        )
+
+
+def no_plan(_: str) -> Any:
+    raise PlanGone
+
+
+GOING = [RunStatus.QUEUED, RunStatus.PLANNING, RunStatus.SENDING, RunStatus.FINISHING]
+
+
+@pytest.mark.parametrize("status", GOING)
+def test_a_run_is_set_going_as_often_as_it_stands_still_and_not_at_every_tick(
+    status: RunStatus,
+) -> None:
+    world = World(status)
+
+    world.minutes(16)
+
+    lanes = 1 if status in (RunStatus.QUEUED, RunStatus.PLANNING) else 10
+    assert len(world.store.messages) == 3 * lanes
+    assert world.run.status is status
+
+
+@pytest.mark.parametrize("status", GOING)
+def test_after_an_hour_of_that_it_is_ended_and_says_why(status: RunStatus) -> None:
+    world = World(status)
+    until = STANDING_STILL * (HOPELESS + 1)
+
+    world.minutes(int(until / timedelta(minutes=1)) - 1)
+    assert world.run.status is status
+    world.minutes(2)
+
+    assert world.run.status is RunStatus.FAILED
+    assert world.run.reason is not None
+    assert world.run.reason.code == "stoodStill"
+    assert world.run.finished_at is not None
+    said = len(world.store.messages)
+    world.minutes(30)
+    assert len(world.store.messages) == said
+
+
+def test_a_run_that_moves_now_and_then_is_never_ended() -> None:
+    world = World(RunStatus.SENDING)
+
+    for number in range(10):
+        world.minutes(45)
+        world.chunk_is_done(number)
+
+    assert world.run.status is RunStatus.SENDING
+    world.minutes(70)
+    assert world.run.status is RunStatus.FAILED
+    assert world.run.progress.chunks_done == 10
+
+
+def test_a_move_told_by_a_clock_that_is_hours_ahead_does_not_let_a_run_wait_for_hours() -> None:
+    world = World(RunStatus.FINISHING)
+    stored = world.runs.read("r1")
+    assert stored is not None
+    ahead = world.clock.now() + timedelta(hours=3)
+    world.runs.replace("r1", replace(stored.value, moved_at=ahead), stored.etag)
+
+    world.minutes(6)
+
+    assert len(world.store.messages) >= 10
+    assert world.run.status is RunStatus.FINISHING

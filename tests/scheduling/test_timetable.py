@@ -1,0 +1,336 @@
+"""The tick with a controlled clock: nothing is lost, nothing is doubled."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import random
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from shared.errors import Unavailable
+from shared.model.export import Export, Repeat, Schedule, SegmentChoice
+from shared.model.export import Mapping as FieldMapping
+from shared.model.run import Mode, Reason, Run, RunStatus, Trigger
+from shared.runs.start import ActiveRun, Starter
+from shared.scheduling.timetable import Due, Tick, Timetable
+from shared.settings import StorageAccount
+from shared.storage.clients import StorageClients
+from shared.storage.records import TableRecords
+from tests.web.desk import MemoryRecords
+
+START = datetime(2026, 11, 23, 0, 0, tzinfo=UTC)  # a Monday
+DAILY = Schedule(repeat=Repeat.DAILY, times=("06:00",))
+REFRESH = Schedule(repeat=Repeat.DAILY, times=("03:00", "15:00"))
+
+
+class Clockwork:
+    """Exports, their runs, and a timer that is turned by hand."""
+
+    def __init__(self) -> None:
+        self.now = START
+        self.refresh: Schedule | None = None
+        self.exports: MemoryRecords[Export] = MemoryRecords()
+        self.dues: MemoryRecords[Due] = MemoryRecords()
+        self.ticks: MemoryRecords[Tick] = MemoryRecords()
+        self.runs: MemoryRecords[Run] = MemoryRecords()
+        self.active: MemoryRecords[ActiveRun] = MemoryRecords()
+        self.broken: set[str] = set()
+        self._numbers = itertools.count()
+        self.starter = Starter(
+            self.exports,
+            self.runs,
+            self.active,
+            self,
+            lambda: self.now,
+            lambda: f"{next(self._numbers):09x}",
+        )
+        self.timetable = Timetable(
+            exports=self.exports,
+            dues=self.dues,
+            ticks=self.ticks,
+            runs=self.runs,
+            active=self.active,
+            starter=self.starter,
+            refresh_schedule=lambda: self.refresh,
+            now=lambda: self.now,
+        )
+        self.active.before_write = self._maybe_fail
+
+    def _maybe_fail(self, key: str) -> None:
+        if key in self.broken:
+            raise Unavailable("Storage does not answer.")
+
+    def send(self, queue: str, message: Mapping[str, object], delay: float = 0) -> None:
+        """The messages to planners are not looked at here."""
+
+    def export(self, key: str = "e1", schedule: Schedule = DAILY, **more: Any) -> Export:
+        export = Export(
+            id=key,
+            display_name=key,
+            connection_id="c1",
+            audience_id="a1",
+            mapping=FieldMapping("EMail"),
+            segments=(SegmentChoice("A"),),
+            schedule=schedule,
+            updated_at=self.now,
+        )
+        self.exports.keep(key, replace(export, **more))
+        return self.exports.kept[key].value
+
+    def tick(self, at: datetime | None = None) -> int:
+        self.now = at or self.now
+        self.end_runs()
+        return self.timetable.start_due()
+
+    def end_runs(self, status: RunStatus = RunStatus.SUCCESSFUL, reason: str = "") -> None:
+        for key, stored in list(self.runs.kept.items()):
+            if stored.value.is_active:
+                told = Reason(reason, "") if reason else None
+                over = replace(stored.value, status=status, reason=told, finished_at=self.now)
+                self.runs.keep(key, over)
+
+    def every(self, minutes: float, until: datetime, each: Callable[[], object]) -> None:
+        while self.now + timedelta(minutes=minutes) <= until:
+            self.now += timedelta(minutes=minutes)
+            each()
+
+    def started(self, key: str = "e1") -> list[str]:
+        """When the runs of an export were asked for, oldest first."""
+        found = [s.value for s in self.runs.all() if s.value.export_id == key]
+        times = sorted(run.queued_at for run in found if run.queued_at)
+        return [f"{time:%d %H:%M}" for time in times]
+
+
+def at(day: int, hour: int, minute: int = 0, second: int = 0) -> datetime:
+    return datetime(2026, 11, day, hour, minute, second, tzinfo=UTC)
+
+
+@pytest.fixture
+def clockwork() -> Clockwork:
+    return Clockwork()
+
+
+def test_an_export_runs_when_its_time_has_come(clockwork: Clockwork) -> None:
+    clockwork.export()
+    clockwork.every(5, at(25, 12), clockwork.tick)
+    assert clockwork.started() == ["23 06:00", "24 06:00", "25 06:00"]
+    [run, *_] = [stored.value for stored in clockwork.runs.all()]
+    assert (run.trigger, run.mode) == (Trigger.SCHEDULE, Mode.EXPORT)
+
+
+def test_a_schedule_set_just_before_its_time_is_kept_by_the_first_tick(
+    clockwork: Clockwork,
+) -> None:
+    clockwork.now = at(23, 5, 58)
+    clockwork.export()
+    clockwork.tick(at(23, 6, 0, 1))
+    assert clockwork.started() == ["23 06:00"]
+
+
+def test_a_schedule_set_just_after_its_time_waits_a_day(clockwork: Clockwork) -> None:
+    clockwork.tick(at(23, 5, 55))
+    clockwork.now = at(23, 6, 1)
+    clockwork.export()
+    clockwork.every(5, at(24, 5, 50), clockwork.tick)
+    assert clockwork.started() == []
+
+
+def test_a_changed_schedule_starts_nothing_of_the_past(clockwork: Clockwork) -> None:
+    clockwork.export()
+    clockwork.every(5, at(23, 12), clockwork.tick)
+    clockwork.export(schedule=replace(DAILY, times=("07:00",)))
+    clockwork.every(5, at(24, 12), clockwork.tick)
+    assert clockwork.started() == ["23 06:00", "24 07:00"]
+
+
+def test_another_name_loses_no_run(clockwork: Clockwork) -> None:
+    clockwork.export()
+    clockwork.tick(at(23, 5, 55))
+    clockwork.now = at(23, 6, 1)
+    clockwork.export(display_name="another")
+    clockwork.tick(at(23, 6, 5))
+    assert clockwork.started() == ["23 06:05"]
+
+
+def test_what_was_missed_runs_once(clockwork: Clockwork) -> None:
+    clockwork.export()
+    clockwork.tick(at(23, 6))
+    clockwork.tick(at(27, 9))
+    clockwork.tick(at(27, 9, 5))
+    assert clockwork.started() == ["23 06:00", "27 09:00"]
+
+
+def test_what_was_off_is_not_made_up_for(clockwork: Clockwork) -> None:
+    clockwork.export()
+    clockwork.tick(at(23, 6))
+    clockwork.export(schedule=replace(DAILY, enabled=False))
+    clockwork.tick(at(25, 12))
+    clockwork.export()
+    clockwork.tick(at(25, 12, 5))
+    assert clockwork.started() == ["23 06:00"]
+    clockwork.tick(at(26, 6))
+    assert clockwork.started() == ["23 06:00", "26 06:00"]
+
+
+def test_a_detached_export_waits_for_its_connection(clockwork: Clockwork) -> None:
+    clockwork.export(connection_id=None)
+    clockwork.every(60, at(24, 12), clockwork.tick)
+    clockwork.export()
+    clockwork.every(60, at(25, 12), clockwork.tick)
+    assert clockwork.started() == ["25 06:00"]
+
+
+def test_exports_with_every_refresh_follow_the_refresh_schedule(clockwork: Clockwork) -> None:
+    clockwork.export("every", Schedule(repeat=Repeat.EVERY_REFRESH))
+    clockwork.export("own")
+    clockwork.export("off", Schedule(enabled=False, repeat=Repeat.EVERY_REFRESH))
+    clockwork.every(5, at(23, 2), clockwork.tick)
+    clockwork.refresh = REFRESH
+    clockwork.every(5, at(24, 2), clockwork.tick)
+    assert clockwork.started("every") == ["23 03:00", "23 15:00"]
+    assert clockwork.started("own") == ["23 06:00"]
+    assert clockwork.started("off") == []
+
+    clockwork.refresh = replace(REFRESH, enabled=False)
+    clockwork.every(5, at(25, 2), clockwork.tick)
+    assert clockwork.started("every") == ["23 03:00", "23 15:00"]
+
+
+def test_an_export_that_cannot_start_stops_no_other_and_is_tried_again(
+    clockwork: Clockwork, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "shared.events")
+    for key in ("e1", "e2", "e3"):
+        clockwork.export(key)
+    clockwork.broken = {"e2"}
+    clockwork.tick(at(23, 6))
+    assert [clockwork.started(key) for key in ("e1", "e2", "e3")] == [
+        ["23 06:00"],
+        [],
+        ["23 06:00"],
+    ]
+    [told] = [json.loads(record.message) for record in caplog.records]
+    assert (told["event"], told["exportId"]) == ("export.notStarted", "e2")
+
+    clockwork.broken = set()
+    clockwork.every(5, at(23, 8), clockwork.tick)
+    assert [len(clockwork.started(key)) for key in ("e1", "e2", "e3")] == [1, 1, 1]
+
+
+def test_a_tick_that_dies_after_the_start_makes_no_second_run(clockwork: Clockwork) -> None:
+    clockwork.export()
+    dying = iter([True])
+
+    def die(key: str) -> None:
+        if clockwork.started(key) and next(dying, False):
+            raise Unavailable("The worker died.")
+
+    clockwork.dues.before_write = die
+    clockwork.tick(at(23, 6))
+    clockwork.every(5, at(23, 12), clockwork.tick)
+    assert clockwork.started() == ["23 06:00"]
+    assert next(dying, None) is None
+
+
+def test_two_ticks_at_once_start_once(clockwork: Clockwork) -> None:
+    clockwork.export()
+    second = iter([True])
+
+    def both(key: str) -> None:
+        if next(second, False):
+            clockwork.timetable.start_due()
+
+    clockwork.now = at(23, 5, 55)
+    clockwork.tick()
+    clockwork.dues.before_write = both
+    clockwork.tick(at(23, 6))
+    clockwork.every(5, at(23, 12), clockwork.tick)
+    assert clockwork.started() == ["23 06:00"]
+
+
+@settings(max_examples=60)
+@given(seed=st.integers(0, 10_000))
+def test_however_the_ticks_come_every_day_has_its_run(seed: int) -> None:
+    dice = random.Random(seed)
+    clockwork = Clockwork()
+    clockwork.export()
+    while clockwork.now < at(28, 0):
+        clockwork.now += timedelta(minutes=dice.choice([0, 0.5, 5, 5, 30, 200]))
+        clockwork.tick()
+    days = [one[:2] for one in clockwork.started()]
+    assert days == sorted(set(days))
+    assert days == [f"{day}" for day in range(23, 23 + len(days))]
+    assert len(days) >= 5
+
+
+def overdue(caplog: pytest.LogCaptureFixture) -> int:
+    told = [json.loads(record.message) for record in caplog.records]
+    return sum(one["event"] == "export.overdue" for one in told)
+
+
+def test_two_periods_without_a_good_run_are_told_once_a_period(
+    clockwork: Clockwork, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "shared.events")
+    clockwork.export()
+
+    def failing() -> None:
+        clockwork.end_runs(RunStatus.FAILED, "connectionLost")
+        clockwork.timetable.start_due()
+
+    clockwork.every(5, at(23, 12), clockwork.tick)
+    clockwork.every(5, at(24, 12), failing)
+    assert overdue(caplog) == 0
+    clockwork.every(5, at(25, 5), failing)
+    assert overdue(caplog) == 0
+    clockwork.every(5, at(25, 12), failing)
+    assert overdue(caplog) == 1
+    clockwork.every(5, at(26, 12), failing)
+    assert overdue(caplog) == 2
+    clockwork.every(5, at(28, 12), clockwork.tick)
+    assert overdue(caplog) == 2
+
+
+def test_a_run_without_news_is_no_failure(
+    clockwork: Clockwork, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "shared.events")
+    clockwork.export()
+
+    def nothing_new() -> None:
+        clockwork.end_runs(RunStatus.SKIPPED, "noNewData")
+        clockwork.timetable.start_due()
+
+    clockwork.every(5, at(27, 12), nothing_new)
+    assert len(clockwork.started()) == 5
+    assert overdue(caplog) == 0
+
+
+def test_it_reads_back_what_it_wrote_from_real_tables(clockwork: Clockwork, storage: str) -> None:
+    clients = StorageClients(StorageAccount(connection_string=storage))
+    part = uuid.uuid4().hex[:12]
+    clockwork.timetable = replace(
+        clockwork.timetable,
+        dues=TableRecords(clients, f"dues{part}", Due),
+        ticks=TableRecords(clients, f"ticks{part}", Tick),
+    )
+    clockwork.export(
+        schedule=Schedule(
+            repeat=Repeat.WEEKLY,
+            days=("monday", "wednesday"),
+            times=("06:00", "18:30"),
+            time_zone="Korea Standard Time",
+        )
+    )
+    clockwork.every(30, at(26, 0), clockwork.tick)
+    clients.close()
+    # 06:00 and 18:30 in Seoul, 9 hours ahead of UTC.
+    assert clockwork.started() == ["23 09:30", "24 21:00", "25 09:30"]

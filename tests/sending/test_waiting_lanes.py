@@ -1,0 +1,193 @@
+"""Many runs of one account: lanes that wait for their turn ask rarely, and say that they wait."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+from typing import Any, Generic, TypeVar
+
+import pytest
+
+from shared.capacity.pace import AccountPace
+from shared.capacity.slots import Slots
+from shared.errors import Changed, Conflict
+from shared.messaging.sequence import MessageSequences
+from shared.model.ports import Stored
+from shared.model.run import Mode, Run, RunStatus, Trigger
+from shared.runs.watchdog import STANDING_STILL, Watchdog
+from shared.sending.lane import Lanes
+
+T = TypeVar("T")
+BEGAN = datetime(2026, 11, 1, 6, 0, tzinfo=UTC)
+
+
+class Kept(Generic[T]):
+    """Records in memory; an ETag is how often a record was written."""
+
+    def __init__(self) -> None:
+        self._held: dict[str, Stored[T]] = {}
+
+    def create(self, key: str, value: T) -> Stored[T]:
+        if key in self._held:
+            raise Conflict
+        self._held[key] = Stored(key, value, "1")
+        return self._held[key]
+
+    def create_many(self, items: Sequence[tuple[str, T]]) -> None:
+        for key, value in items:
+            self.create(key, value)
+
+    def read(self, key: str) -> Stored[T] | None:
+        return self._held.get(key)
+
+    def replace(self, key: str, value: T, etag: str) -> Stored[T]:
+        if self._held[key].etag != etag:
+            raise Changed
+        self._held[key] = Stored(key, value, str(int(etag) + 1))
+        return self._held[key]
+
+    def delete(self, key: str, etag: str | None = None) -> None:
+        self._held.pop(key, None)
+
+    def all(
+        self, partition: str | None = None, where: Mapping[str, str] | None = None
+    ) -> Iterator[Stored[T]]:
+        wanted = (where or {}).get("status")
+        for stored in list(self._held.values()):
+            if wanted is None or getattr(stored.value, "status", None) == wanted:
+                yield stored
+
+
+class Busy:
+    """Leases that are all held by somebody else."""
+
+    def acquire(self, name: str, seconds: int) -> None:
+        return None
+
+
+class Queue:
+    def __init__(self) -> None:
+        self.sent: list[tuple[str, float]] = []
+        self.messages: list[Mapping[str, Any]] = []
+
+    def send(self, queue: str, message: Mapping[str, object], delay: float = 0) -> None:
+        self.sent.append((queue, delay))
+        self.messages.append(message)
+
+
+class Waiting:
+    """A run that sends to an account whose slots others hold, and the watch over it."""
+
+    def __init__(self, others: int) -> None:
+        self.now = BEGAN
+        self.queue = Queue()
+        self.runs: Kept[Run] = Kept()
+        self.pace = AccountPace(Kept(), 10, self._now)
+        nothing: Callable[..., Any] = lambda *_: None  # noqa: E731
+        slots = Slots(Busy(), Kept(), 10, lambda: "token")
+        plan: Any = SimpleNamespace(account_id="a", connection_id="c")
+        self.lanes = Lanes(
+            runs=self.runs,
+            chunks=Kept(),
+            files=SimpleNamespace(),  # type: ignore[arg-type]
+            queue=self.queue,
+            batons=MessageSequences(Kept()),
+            mailchimp=SimpleNamespace(),  # type: ignore[arg-type]
+            slots=slots,
+            pace=self.pace,
+            plan_of=lambda _: plan,
+            finish=nothing,
+            abandon=SimpleNamespace(),  # type: ignore[arg-type]
+            disconnected=nothing,
+            now=self._now,
+            clock=lambda: self.now.timestamp(),
+            turn=lambda _: 0,
+        )
+        run = Run(
+            "r0",
+            "e",
+            Trigger.SCHEDULE,
+            Mode.EXPORT,
+            RunStatus.SENDING,
+            queued_at=BEGAN,
+            moved_at=BEGAN,
+        )
+        self.runs.create("r0", run)
+        for number in range(others + 1):
+            self.pace.join("a", f"r{number}", lambda _: True)
+
+    def _now(self) -> datetime:
+        return self.now
+
+    def comes_again(self, lane: int) -> float:
+        """In how many seconds a lane that is turned away comes again."""
+        self.queue.sent.clear()
+        self.lanes.run("r0", lane)
+        [(queue, delay)] = self.queue.sent
+        assert queue == "send-lanes"
+        return delay
+
+    def set_going(self) -> int:
+        """How many messages the watch sends now."""
+        self.queue.sent.clear()
+        Watchdog(self.runs, Kept(), self.queue, SimpleNamespace(), 10, self._now).look()  # type: ignore[arg-type]
+        return len(self.queue.sent)
+
+
+@pytest.mark.parametrize(("others", "seconds"), [(0, 4), (4, 20), (9, 40), (99, 60)])
+def test_the_more_runs_share_an_account_the_rarer_a_waiting_lane_asks(
+    others: int, seconds: float
+) -> None:
+    assert Waiting(others).comes_again(lane=0) == seconds
+    assert Waiting(others).comes_again(lane=9) == seconds
+
+
+def test_a_run_that_waits_for_its_turn_is_not_set_going_again_and_again() -> None:
+    waiting = Waiting(others=99)
+    for _ in range(30):  # half an hour of being turned away
+        waiting.now += timedelta(seconds=waiting.comes_again(lane=0))
+        waiting.comes_again(lane=7)
+        assert waiting.set_going() == 0
+
+
+def test_lanes_whose_messages_all_come_twice_stay_as_many_as_they_are() -> None:
+    waiting = Waiting(others=2)
+    messages: list[Mapping[str, Any]] = [{"lane": lane} for lane in range(10)]
+    for _ in range(30):
+        waiting.now += timedelta(seconds=12)
+        waiting.queue.messages = []
+        for message in (*messages, *messages):
+            waiting.lanes.run("r0", message["lane"], message.get("turn"))
+        messages = waiting.queue.messages
+
+    assert sorted(message["lane"] for message in messages) == list(range(10))
+
+
+def test_a_run_without_a_living_message_is_set_going() -> None:
+    waiting = Waiting(others=99)
+    waiting.now += STANDING_STILL + timedelta(seconds=1)
+    assert waiting.set_going() == 10
+
+
+def test_a_run_that_was_stopped_meanwhile_is_left_as_it_is() -> None:
+    waiting = Waiting(others=99)
+    stored = waiting.runs.read("r0")
+    assert stored is not None
+    ended = replace(stored.value, status=RunStatus.FINISHING)
+    read = waiting.runs.read
+
+    def just_before(key: str) -> Stored[Run] | None:
+        """The lane reads the run as sending, and it ends right after."""
+        found = read(key)
+        if found is not None and found.value.status is RunStatus.SENDING:
+            waiting.runs.replace(key, ended, found.etag)
+        return found
+
+    waiting.runs.read = just_before  # type: ignore[method-assign]
+    waiting.now += timedelta(minutes=3)
+    waiting.lanes.run("r0", 0)
+    after = read("r0")
+    assert after is not None
+    assert after.value == ended

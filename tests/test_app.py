@@ -1,0 +1,69 @@
+"""The tick as the house puts it together, and what an export leaves behind in its records."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from shared.app import App
+from shared.errors import Unavailable
+from shared.model.export import Schedule
+from shared.runs.leftovers import Leftovers
+from shared.scheduling.timetable import Due
+from shared.settings import load
+from tests.web.desk import MemoryRecords
+
+NOW = datetime(2026, 11, 23, tzinfo=UTC)
+
+
+class Part:
+    """A part of the tick; whatever it is asked to do is counted, and may fail."""
+
+    def __init__(self, *, fails: bool = False) -> None:
+        self.done: list[str] = []
+        self._fails = fails
+
+    def __getattr__(self, name: str) -> Any:
+        def work() -> None:
+            self.done.append(name)
+            if self._fails:
+                raise Unavailable("Storage does not answer.")
+
+        return work
+
+
+def test_a_part_of_the_tick_that_fails_keeps_no_other_from_being_done() -> None:
+    app = App(load({"AzureWebJobsStorage": "UseDevelopmentStorage=true"}))
+    names = ("timetable", "refreshes", "watch", "retention", "remains", "eraser")
+    parts = {name: Part(fails=name in ("timetable", "watch")) for name in names}
+    app.__dict__.update(parts)
+
+    with pytest.raises(Unavailable):
+        app.tick()
+
+    assert all(part.done for part in parts.values())
+
+
+class NoFiles:
+    def names(self, prefix: str) -> list[str]:
+        return []
+
+
+def test_a_removed_export_leaves_no_schedule_behind() -> None:
+    dues: MemoryRecords[Due] = MemoryRecords()
+    for key in ("gone", "here"):
+        dues.keep(key, Due(Schedule(), NOW, NOW))
+    remains = Leftovers(
+        exports=MemoryRecords(),
+        runs=MemoryRecords(),
+        active=MemoryRecords(),
+        ledgers=MemoryRecords(),
+        owners=MemoryRecords(),
+        files=NoFiles(),  # type: ignore[arg-type]
+        now=lambda: NOW,
+        others=[dues],
+    )
+    assert remains.clear("gone")
+    assert list(dues.kept) == ["here"]
