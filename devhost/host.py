@@ -14,7 +14,6 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
-from urllib.parse import unquote
 
 from azure.core.exceptions import AzureError
 from azure.functions.meta import Datum
@@ -24,10 +23,12 @@ from devhost.functions import Answer, Engine, Function, InvocationFailed
 from devhost.queues import LEASE_SECONDS, QueueListener, output_texts, put
 from devhost.routes import Routes
 from devhost.timers import Timer
-from devhost.web import Request, Response, Server, problem
+from devhost.web import Request, Response, Server
 
 LOG = logging.getLogger("devhost")
 ADMIN = "/admin/functions/"
+# Below these paths the real host asks for its own key; a request without one never reaches the app.
+HOST_PATHS = ("/admin/host/", "/runtime/webhooks/")
 
 
 @dataclass(frozen=True)
@@ -107,7 +108,7 @@ class Host:
         kind = trigger.type.lower()
         where = f"the trigger of {function.name}"
 
-        def invoke(data: Datum, metadata: dict[str, Datum]) -> None:
+        def invoke(data: Datum | None, metadata: dict[str, Datum]) -> None:
             self._invoke(function, data, metadata)
 
         for output in function.outputs:
@@ -134,14 +135,22 @@ class Host:
         connection = connection_string(name, self._settings, where)
         return connection, resolve(str(settings["queueName"]), self._settings, where).lower()
 
-    def _invoke(self, function: Function, data: Datum, metadata: Mapping[str, Datum]) -> Answer:
-        """Run a function, send its queue outputs, and log the run in one line."""
+    def _invoke(
+        self, function: Function, data: Datum | None, metadata: Mapping[str, Datum]
+    ) -> Answer:
+        """Run a function, send its queue outputs, and log the run in one line.
+
+        Without data, which its trigger could not decode, it fails before its code runs.
+        """
         invocation_id = str(uuid.uuid4())
         began = time.monotonic()
         result = "Failed"
         with self._lock:
             self._active += 1
         try:
+            if data is None:
+                msg = f"the trigger of {function.name} cannot decode its data"
+                raise InvocationFailed(msg)
             answer = self._engine.invoke(function, invocation_id, data, metadata)
             self._send_outputs(function, answer)
             result = "Succeeded"
@@ -176,21 +185,24 @@ class Host:
     def _answer(self, request: Request) -> Response:
         if self._only_local and not request.local:
             # A page on the internet can make a browser here call this address by another name.
-            return problem(HTTPStatus.MISDIRECTED_REQUEST, "this host answers as localhost only")
-        if request.path.lower().startswith(ADMIN):
+            return Response.empty(HTTPStatus.MISDIRECTED_REQUEST)
+        path = request.path.lower()
+        if path.startswith(HOST_PATHS):
+            return Response.empty(HTTPStatus.UNAUTHORIZED)
+        if path.startswith(ADMIN):
             return self._run_by_hand(request)
         found = self._routes.find(request.method, request.path)
         if found is None:
-            return Response(HTTPStatus.NOT_FOUND)
+            return Response.empty(HTTPStatus.NOT_FOUND)
         function, parameters = found
         try:
             answer = self._invoke(function, request.datum(parameters), {})
-            return Response.from_datum(answer.returned)
+            return Response.from_datum(answer.returned, request.method)
         except InvocationFailed:
-            return Response(HTTPStatus.INTERNAL_SERVER_ERROR)
-        except ValueError:
-            LOG.warning("%s answered what HTTP cannot carry", function.name)
-            return Response(HTTPStatus.INTERNAL_SERVER_ERROR)
+            return Response.empty(HTTPStatus.INTERNAL_SERVER_ERROR)
+        except ValueError as error:
+            LOG.warning("the response of %s cannot be sent: %s", function.name, error)
+            return Response.empty(HTTPStatus.INTERNAL_SERVER_ERROR)
 
     def _run_by_hand(self, request: Request) -> Response:
         """`POST /admin/functions/NAME` with `{"input": "text"}`, from this machine's programs only.
@@ -199,19 +211,18 @@ class Host:
         """
         json_sent = request.headers.get("content-type", "").partition(";")[0] == "application/json"
         if not request.local or "origin" in request.headers or not json_sent:
-            return problem(HTTPStatus.FORBIDDEN, "only application/json from this machine")
-        name = unquote(request.path[len(ADMIN) :]).lower()
-        function = self._functions.get(name)
+            return Response.empty(HTTPStatus.FORBIDDEN)
+        function = self._functions.get(request.path[len(ADMIN) :].lower())
         kind = function.trigger.type.lower() if function else ""
         if function is None or kind not in ("queuetrigger", "timertrigger"):
-            return problem(HTTPStatus.NOT_FOUND, "no such function, or not one to run by hand")
+            return Response.empty(HTTPStatus.NOT_FOUND)
         if request.method != "POST":
-            return problem(HTTPStatus.METHOD_NOT_ALLOWED)
+            return Response.empty(HTTPStatus.METHOD_NOT_ALLOWED)
         try:
             given = json.loads(request.body or b"{}")
             text = str(given.get("input") or "")
         except (ValueError, AttributeError):
-            return problem(HTTPStatus.BAD_REQUEST, 'the body must be {"input": "text"}')
+            return Response.empty(HTTPStatus.BAD_REQUEST)
         if kind == "timertrigger":
             timer = next(one for one in self._timers if one.name == function.name)
             data, metadata = timer.datum_now(), {}

@@ -1,9 +1,13 @@
 """Queue triggers and queue outputs, with the rules of the WebJobs queue listener.
 
-A message is leased for ten minutes (`lease`), and the lease is renewed while its function runs. Done
-means deleted; failed means visible again after `visibilityTimeout`, and from the last allowed attempt
-on it goes to `<queue>-poison`. At once run at most batchSize + newBatchThreshold messages. A killed
-host's messages stay hidden until their lease ends: a shorter lease makes that quick to try.
+A message is leased for ten minutes (`lease`), and the lease is renewed while its function runs. A
+function that succeeds has its message deleted. After a failure the message is visible again when
+`visibilityTimeout` is over; after `maxDequeueCount` failures it moves to `<queue>-poison`. A message
+that cannot be decoded fails in the same way without running the function. A poison queue has no
+poison queue of its own: there a failed message waits until its lease ends, and after
+`maxDequeueCount` failures it stays, without running again, until it expires.
+At most batchSize + newBatchThreshold messages run at the same time. The messages of a killed host
+stay hidden until their leases end: a shorter lease makes that quick to try.
 https://learn.microsoft.com/azure/azure-functions/functions-bindings-storage-queue-trigger
 """
 
@@ -31,7 +35,8 @@ from devhost.functions import InvocationFailed
 LOG = logging.getLogger("devhost.queues")
 LEASE_SECONDS = 600
 FIRST_PAUSE = 0.1
-Invoke = Callable[[Datum, dict[str, Datum]], None]
+# Runs a function with a message and its fields; a message that cannot be decoded is None.
+Invoke = Callable[[Datum | None, dict[str, Datum]], None]
 
 
 @dataclass(eq=False)
@@ -56,6 +61,7 @@ class QueueListener:
         lease: float = LEASE_SECONDS,
     ) -> None:
         self.queue = queue
+        self._is_poison = queue.endswith("-poison")
         self._connection = connection
         # The listener asks again anyway: the SDK's own long pauses would only keep it from it.
         self._client = QueueClient.from_connection_string(
@@ -141,7 +147,7 @@ class QueueListener:
         except AzureError as error:  # its lease ends by itself, and it comes again
             LOG.warning("message of queue %s is left: %s", self.queue, type(error).__name__)
         except Exception:
-            LOG.exception("a fault of the dev host with queue %s", self.queue)
+            LOG.exception("a fault of the local host with queue %s", self.queue)
         finally:
             with self._change:
                 self._running.discard(running)
@@ -150,34 +156,46 @@ class QueueListener:
     def _process(self, running: _Running) -> None:
         message = running.message
         attempt = message.dequeue_count or 1
-        try:
-            body = _decode(message.content) if self._options.base64 else message.content
-        except ValueError:
-            LOG.warning("a message of queue %s is not base64", self.queue)
-            self._finish(running, poison=True)
-            return
         if attempt > self._options.max_dequeue_count:
-            self._finish(running, poison=True)
+            self._give_up(running)
             return
         try:
-            self._invoke(Datum(body, "string"), _metadata(message))
+            self._invoke(self._datum(message), _metadata(message))
         except InvocationFailed:
             if attempt >= self._options.max_dequeue_count:
-                LOG.warning(
-                    "a message of queue %s failed %d times and goes to %s-poison",
-                    self.queue,
-                    attempt,
-                    self.queue,
-                )
-                self._finish(running, poison=True)
+                LOG.warning("a message of queue %s failed %d times", self.queue, attempt)
+                self._give_up(running)
+            elif self._is_poison:
+                self._abandon(running)
             else:
                 self._release(running)
             return
-        self._finish(running, poison=False)
+        self._delete(running)
 
-    def _finish(self, running: _Running, *, poison: bool) -> None:
-        if poison:
-            put(self._connection, f"{self.queue}-poison", [running.message.content], encode=False)
+    def _datum(self, message: QueueMessage) -> Datum | None:
+        """What the function receives; None for what is not base64 of UTF-8."""
+        if not self._options.base64:
+            return Datum(message.content, "string")
+        try:
+            return Datum(base64.b64decode(message.content, validate=True).decode(), "string")
+        except (binascii.Error, ValueError):
+            LOG.warning("a message of queue %s is not base64 of UTF-8", self.queue)
+            return None
+
+    def _give_up(self, running: _Running) -> None:
+        """Move a message to the poison queue; in a poison queue it stays until it expires."""
+        if self._is_poison:
+            self._abandon(running)
+            return
+        put(self._connection, f"{self.queue}-poison", [running.message.content], encode=False)
+        self._delete(running)
+
+    def _abandon(self, running: _Running) -> None:
+        """Leave a message as it is: it becomes visible when its lease ends."""
+        with running.lock:
+            running.over = True
+
+    def _delete(self, running: _Running) -> None:
         with running.lock:
             running.over = True
             try:
@@ -246,14 +264,6 @@ def _text(item: Any) -> str:
     if isinstance(item, str):
         return item
     return str(item["body"]) if isinstance(item, dict) and "body" in item else json.dumps(item)
-
-
-def _decode(content: str) -> str:
-    try:
-        return base64.b64decode(content, validate=True).decode()
-    except (binascii.Error, UnicodeDecodeError) as error:
-        msg = "not base64 text"
-        raise ValueError(msg) from error
 
 
 def _metadata(message: QueueMessage) -> dict[str, Datum]:

@@ -13,7 +13,6 @@ import itertools
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from urllib.parse import unquote
 
 from devhost.functions import Function, StartError
 
@@ -39,18 +38,14 @@ class Route:
     specificity: tuple[int, ...]
 
     def parameters(self, method: str, path: str) -> dict[str, str] | None:
-        """The route parameters if this route answers, else None; `path` as in the request line."""
-        if self.methods and method not in self.methods:
+        """The route parameters if this route answers, else None; `path` as `read_path` gives it."""
+        if self.methods and method.upper() not in self.methods:
             return None
         found = self.pattern.fullmatch(path.strip("/") if path.strip("/") else "")
         if not found or "//" in path:
             return None
-        return {
-            # What an optional part leaves empty is absent, as in the cloud.
-            name: _decoded(value)
-            for name, value in found.groupdict().items()
-            if value
-        }
+        # An optional part that matches nothing is absent.
+        return {name: value for name, value in found.groupdict().items() if value}
 
 
 class Routes:
@@ -148,8 +143,3 @@ def _checked(checks: str, function: Function) -> str:
 
 def _example(template: str) -> str:
     return re.sub(_PARAMETER, "x", template)
-
-
-def _decoded(value: str) -> str:
-    """Percent-decoded, but a slash in a value stays %2F, as the cloud's server leaves it."""
-    return "%2F".join(unquote(part) for part in re.split("%2[fF]", value))

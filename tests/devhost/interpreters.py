@@ -15,7 +15,7 @@ from devhost.processes import ROOT
 
 ENGINES = ("sdk", "runtime")
 # What the dev host needs beside the app's own packages.
-HOST_PACKAGES = ("croniter==", "python-dateutil==")
+HOST_PACKAGES = ("croniter==", "h11==", "python-dateutil==")
 
 
 def interpreter_for(engine: str) -> Path:

@@ -3,6 +3,7 @@
 import pytest
 
 from devhost.functions import Binding, Function, StartError
+from devhost.paths import read_path
 from devhost.routes import Routes
 
 
@@ -12,7 +13,7 @@ def function(name: str, route: str | None, *methods: str) -> Function:
 
 
 def found(routes: Routes, path: str, method: str = "GET") -> tuple | None:
-    answer = routes.find(method, path)
+    answer = routes.find(method, read_path(path))
     return answer and (answer[0].name, dict(answer[1]))
 
 
@@ -59,6 +60,7 @@ def test_methods_are_kept_apart():
     routes = Routes([function("read", "x", "GET"), function("write", "x", "POST")], "")
     assert found(routes, "/x", "POST")[0] == "write"
     assert found(routes, "/x", "HEAD") is None
+    assert found(routes, "/x", "get")[0] == "read"
 
 
 def test_routes_that_an_older_host_would_mix_up_are_named():
