@@ -94,10 +94,17 @@ class Changed(ConnectorError):
 class InputError(ConnectorError):
     """This row or this file is unusable; `where` names the file (and line), never its content."""
 
-    def __init__(self, message: str, *, code: str = "", where: str = "") -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        code: str = "",
+        where: str = "",
+        values: Mapping[str, str] | None = None,
+    ) -> None:
         super().__init__(message, code=code)
         self.where = where
-        self.values = {"where": where}
+        self.values = {"where": where, **(values or {})}
 
 
 class Unavailable(ConnectorError):

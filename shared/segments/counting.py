@@ -13,8 +13,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-import duckdb
-
+from shared.workspace import small_workspace
 from shared.model.source import Attribute, Partition
 from shared.segments.layout import lay_out
 from shared.segments.parquet import claimed_rows
@@ -48,7 +47,7 @@ def count_rows(source: Pieces, partition: Partition, attributes: Sequence[Attrib
         return 0
     line = head.lstrip(b"\r\n").partition(b"\n")[0].removesuffix(b"\r")
     try:
-        if b"\r" in line:
+        if b"\r" in line or b' "' in line or b'\\"' in line:
             return _count_exactly(source, partition, attributes)
         first = next(reader([line.decode()], form), None)
     except UnicodeDecodeError:
@@ -65,7 +64,7 @@ def _count_exactly(source: Pieces, partition: Partition, attributes: Sequence[At
         text = unpack(pieces, form.encoding, Path(folder) / "file", blob)
         if isinstance(text, Parquet):
             return _parquet_rows(text, blob)
-        rows = read_rows(text, form)
+        rows = read_rows(text, form, len(attributes) or None)
         first = next(rows, None)
         if first is None:
             return 0
@@ -75,7 +74,7 @@ def _count_exactly(source: Pieces, partition: Partition, attributes: Sequence[At
 
 
 def _parquet_rows(file: Parquet, blob: str) -> int:
-    with duckdb.connect(config={"threads": 1}) as connection:
+    with small_workspace() as (connection, _):
         return claimed_rows(connection, file, blob)
 
 

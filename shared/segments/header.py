@@ -1,66 +1,79 @@
 """What the beginning of a file tells: attributes that no `model.json` describes, sample values.
 
-Only the beginning of the file is read. The delimiter is the usual one that the header holds most
-often outside of quotes; Parquet tells its columns itself.
+Only the beginning of a file is read. The delimiter is the usual one that the header holds most
+often outside of quotes; Parquet names its columns itself. A file that begins with a person has no
+header, and where no file of a segment has one, nothing says what the columns are: that is an error
+and never a guess, because the first person's address would become the name of a column.
 """
 
 from __future__ import annotations
 
 import csv
 import re
-import tempfile
+from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from io import StringIO
 from itertools import islice
-from pathlib import Path
 
-import duckdb
-
+from shared.workspace import small_workspace
 from shared.errors import InputError
 from shared.model.source import Attribute, CsvFormat, Partition, SegmentSnapshot
-from shared.segments.fast import literal
+from shared.segments.layout import looks_like_data, looks_like_numbers
+from shared.segments.parquet import parquet_columns
 from shared.segments.reader import Pieces
-from shared.segments.rows import reader
-from shared.segments.unpack import text_pieces
+from shared.segments.rows import first_rows, reader
+from shared.segments.suggestions import looks_like_addresses, suggest
+from shared.segments.unpack import Parquet, text_pieces
 
 __all__ = ["described_by_header", "sample_values"]
 
 _ENOUGH = 256 * 1024
 _SAMPLED = 200
 _USUAL = ",;\t|"
+# Files of one segment in which a header is looked for.
+_MOST_FILES = 20
+
+
+@dataclass(frozen=True)
+class _Header:
+    cells: tuple[str, ...]
+    form: CsvFormat
 
 
 def described_by_header(
     source: Pieces, partitions: tuple[Partition, ...]
 ) -> tuple[tuple[Attribute, ...], tuple[Partition, ...]]:
-    """Attributes, and the partitions with the delimiter found. The first file that is not empty
-    decides; InputError names it when it has no usable header.
+    """Attributes, and the partitions with the delimiter found.
+
+    The first file that has a header decides. InputError (`columnsUnknown`) names the first file
+    with rows when none has one.
     """
-    for partition in partitions:
-        if partition.size == 0:
-            continue
+    without: Partition | None = None
+    for partition in [each for each in partitions if each.size][:_MOST_FILES]:
         text = _beginning(source, partition)
         if text is None:
             return _parquet_attributes(source, partition), partitions
         if not text.strip():
             continue
-        delimiter = _delimiter(text, partition.csv.delimiter)
-        try:
-            cells = next(csv.reader(StringIO(text, newline=""), delimiter=delimiter), [])
-        except csv.Error:
-            cells = []
-        if not any(cell.strip() for cell in cells):
-            msg = f"The file {partition.blob} has no header."
-            raise InputError(msg, code="headerUnreadable", where=partition.blob)
-        form = CsvFormat(header=True, delimiter=delimiter, encoding=partition.csv.encoding)
-        return (
-            tuple(
-                Attribute(cell.strip() or f"column{number}")
-                for number, cell in enumerate(cells, start=1)
-            ),
-            tuple(replace(each, csv=form) for each in partitions),
+        header = _header_of(text, partition.csv)
+        if header is None:
+            without = without or partition
+            continue
+        attributes = tuple(
+            Attribute(cell.strip() or f"column{number}")
+            for number, cell in enumerate(header.cells, start=1)
         )
+        return attributes, tuple(
+            replace(each, csv=replace(header.form, encoding=each.csv.encoding))
+            for each in partitions
+        )
+    if without is not None:
+        msg = (
+            f"Nothing says what the columns of {without.blob} are: it begins with a row of data, "
+            "and no model.json or manifest names its columns."
+        )
+        raise InputError(msg, code="columnsUnknown", where=without.blob)
     return (), partitions
 
 
@@ -80,6 +93,33 @@ def sample_values(source: Pieces, segment: SegmentSnapshot) -> dict[str, list[st
                     samples[name].append(value)
         return samples
     return {}
+
+
+def _header_of(text: str, form: CsvFormat) -> _Header | None:
+    """The first row as a header, or None when it is a row of data."""
+    form = replace(form, header=True, delimiter=_delimiter(text, form.delimiter))
+    rows = first_rows(text.encode(), form, _SAMPLED)
+    if not rows or not any(cell.strip() for cell in rows[0]):
+        return None
+    first, following = rows[0], rows[1:]
+    return None if _is_data(first, following) else _Header(tuple(first), form)
+
+
+def _is_data(first: Sequence[str], following: Sequence[Sequence[str]]) -> bool:
+    if looks_like_data(first):
+        return True
+    named = (
+        any(cell.strip() == "CustomerId" for cell in first)
+        or "email" in suggest([Attribute(cell.strip()) for cell in first if cell.strip()]).values()
+    )
+    if named:
+        return False
+    for place, cell in enumerate(first):
+        values = [row[place] for row in following if len(row) > place]
+        if looks_like_addresses(values):
+            # A column of addresses has a name in a header, and nothing where someone has none.
+            return not cell.strip()
+    return looks_like_numbers(first)
 
 
 def _beginning(source: Pieces, partition: Partition) -> str | None:
@@ -108,16 +148,9 @@ def _delimiter(text: str, default: str) -> str:
 
 
 def _parquet_attributes(source: Pieces, partition: Partition) -> tuple[Attribute, ...]:
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "file.parquet"
+    with small_workspace() as (connection, folder):
+        path = folder / "file.parquet"
         with path.open("wb") as file:
             file.writelines(source.pieces(partition.blob, partition.etag))
-        try:
-            with duckdb.connect(config={"threads": 1}) as connection:
-                rows = connection.execute(
-                    f"DESCRIBE SELECT * FROM read_parquet({literal(str(path))})"  # noqa: S608
-                ).fetchall()
-        except duckdb.Error:
-            msg = f"The file {partition.blob} is not a Parquet file that can be read."
-            raise InputError(msg, code="fileUnreadable", where=partition.blob) from None
-    return tuple(Attribute(str(row[0]), str(row[1]).casefold()) for row in rows)
+        columns = parquet_columns(connection, Parquet(path), partition.blob)
+    return tuple(Attribute(name, kind.casefold()) for name, kind in columns)

@@ -1,20 +1,34 @@
 """Which column of a file is which attribute, and whether its first row is a header.
 
 `model.json` orders the columns. A header that holds the same names beats that order, because a
-value in the wrong column is worse than a refused file. Whether there is a header is told by
-`columnHeaders`; but where it says false or nothing (false is the format's default, and writers
-forget), a first row that repeats the attribute names is a header all the same.
+value in the wrong column is worse than a refused file. Every file is decided for itself:
+`columnHeaders` is a hint, and what the first row holds decides. A row that repeats the names is a
+header even where `columnHeaders` says false (the format's default, and writers forget), and a row
+that holds an address or an id is a person even where it says true.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NoReturn
 
 from shared.errors import InputError
 from shared.model.source import Attribute
 
-__all__ = ["Layout", "lay_out"]
+__all__ = ["Layout", "find_name", "lay_out", "looks_like_data", "looks_like_numbers"]
+
+# What a person's row holds and no column is called: an address, an id of Customer Insights, a
+# GUID, a date, a telephone number, a web address.
+_DATA = re.compile(
+    r"[^@\s]{1,64}@[^@\s]+\.[^@\s.]{2,}"
+    r"|[0-9a-f]{32}|\{?[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\}?"
+    r"|\d{4}-\d{2}-\d{2}(?:[T ]\d{1,2}:\d{2}.*)?|\d{1,2}[/.]\d{1,2}[/.]\d{2,4}(?: \d{1,2}:\d{2}.*)?"
+    r"|\+?\(?\d[\d ().-]{7,}\d|https?://\S+",
+    re.IGNORECASE | re.ASCII,
+)
+_NUMBER = re.compile(r"[+-]?(?:\d+(?:[.,]\d+)?|[.,]\d+)|true|false", re.IGNORECASE | re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -53,29 +67,80 @@ def lay_out(
         return Layout(header is True, names)
     if not names:
         return Layout(True, tuple(cell.strip() for cell in first))
-    if not _is_header(names, header, first):
+    places = _places(names, first)
+    if not _is_header(names, header, first, len(places)):
         return Layout(False, names)
-    found = {_plain(cell): place for place, cell in reversed(list(enumerate(first)))}
-    if all(_plain(name) in found for name in names):
-        laid = [""] * len(first)
-        for name in reversed(names):
-            laid[found[_plain(name)]] = name
-        return Layout(True, tuple(laid))
-    if len(first) == len(names):
+    in_place = all(place == names.index(name) for name, place in places.items())
+    if len(first) == len(names) and in_place:
+        # Other names, as friendly names are, are those of the columns that the model lists.
         return Layout(True, names)
-    msg = f"The header of {where} has {len(first)} columns; model.json lists {len(names)}."
-    raise InputError(msg, code="columnsDiffer", where=where)
+    if not places:
+        _differ(len(first), len(names), where)
+    laid = [""] * len(first)
+    for name, place in places.items():
+        laid[place] = name
+    return Layout(True, tuple(laid))
 
 
-def _is_header(names: Sequence[str], header: bool | None, first: Sequence[str]) -> bool:
-    if header:
+def find_name(wanted: str, names: Sequence[str]) -> str | None:
+    """The name as it is written, else the only one that differs from it by case and blanks."""
+    if wanted in names:
+        return wanted
+    similar = [name for name in names if _plain(name) == _plain(wanted)]
+    return similar[0] if len(similar) == 1 else None
+
+
+def looks_like_data(row: Sequence[str]) -> bool:
+    """Whether a row holds what no column is called: an address, an id, a date, a number to call."""
+    return any(_DATA.fullmatch(cell.strip()) for cell in row)
+
+
+def looks_like_numbers(row: Sequence[str]) -> bool:
+    """Whether a row holds plain numbers or truth values, which are rarely names of columns."""
+    return any(_NUMBER.fullmatch(cell.strip()) for cell in row)
+
+
+def _places(names: Sequence[str], first: Sequence[str]) -> dict[str, int]:
+    """Where the row has each of the names: as they are written first, then without case."""
+    places: dict[str, int] = {}
+    free = dict(enumerate(first))
+    for alike in (str.strip, _plain):
+        cells: dict[str, list[int]] = {}
+        for place in sorted(free, reverse=True):
+            cells.setdefault(alike(free[place]), []).append(place)
+        for name in names:
+            found = cells.get(alike(name)) if name not in places else None
+            if found:
+                places[name] = found.pop()
+                del free[places[name]]
+    return places
+
+
+def _is_header(
+    names: Sequence[str], header: bool | None, first: Sequence[str], matching: int
+) -> bool:
+    distinct = len(set(names))
+    if len(first) == len(names) == 1 and matching:
+        # One column: a value may well be the column's name, so only a "no" may decide.
+        return header is not False
+    if matching == distinct:
         return True
-    cells = {_plain(cell) for cell in first}
-    wanted = {_plain(name) for name in names}
-    if len(first) == len(names) == 1:
-        # One column: a value may well be the column's name, so only "unknown" may decide.
-        return header is None and cells == wanted
-    return wanted <= cells
+    if looks_like_data(first):
+        return False
+    if header is False:
+        return False
+    if header is None:
+        return matching >= 2 and matching * 2 >= min(distinct, len(first))
+    if matching:
+        return True
+    # Nothing of the row is a name of the model: a header with other names has no gaps and no
+    # numbers in it.
+    return all(cell.strip() for cell in first) and not looks_like_numbers(first)
+
+
+def _differ(found: int, listed: int, where: str) -> NoReturn:
+    msg = f"The header of {where} has {found} columns; model.json lists {listed}."
+    raise InputError(msg, code="columnsDiffer", where=where)
 
 
 def _plain(name: str) -> str:

@@ -3,6 +3,9 @@
 Parquet can say "a thousand million times the same" in a few bytes, and a reader that believes it
 fills the disk. So what it claims is weighed against its size before anything is read, and what it
 unpacks to before anything is kept. Lists and structures are no values that a field could take.
+
+Columns are taken by their place: DuckDB does not tell names apart by case, and files do. Text
+without the UTF8 annotation, as old writers leave it, is decoded here.
 https://parquet.apache.org/docs/file-format/
 """
 
@@ -14,18 +17,20 @@ from typing import NoReturn
 import duckdb
 
 from shared.errors import InputError
+from shared.model.outcome import Code
 from shared.segments.fast import cell_of, literal, quoted
+from shared.segments.layout import find_name
 from shared.segments.rows import MAX_ROW
 from shared.segments.unpack import Parquet, allowed_size
 
-__all__ = ["claimed_rows", "load_parquet"]
+__all__ = ["claimed_rows", "load_parquet", "parquet_columns"]
 
 # People differ at least in their addresses, so that every row takes some bytes; a small file may
 # hold more rows than bytes.
 _FREE_ROWS = 1_000_000
 # What a row takes besides its texts.
 _ROW = 16
-_NUMBER = "file_row_number"
+_NUMBER = "row_number"
 _NESTED = ("[", "(", "STRUCT", "MAP", "UNION", "LIST", "VARIANT")
 
 
@@ -42,19 +47,45 @@ def claimed_rows(connection: duckdb.DuckDBPyConnection, file: Parquet, blob: str
     return rows
 
 
+def parquet_columns(
+    connection: duckdb.DuckDBPyConnection, file: Parquet, blob: str
+) -> list[tuple[str, str]]:
+    """The columns of a file in their order, as (name, DuckDB type). InputError as above."""
+    path = literal(str(file.path))
+    try:
+        schema = connection.execute(
+            f"SELECT name, coalesce(num_children, 0) FROM parquet_schema({path})"  # noqa: S608
+        ).fetchall()
+        types = connection.execute(
+            f"DESCRIBE SELECT * FROM read_parquet({path})"  # noqa: S608
+        ).fetchall()
+    except duckdb.Error:
+        _unreadable(blob)
+    names: list[str] = []
+    place = 1
+    while place < len(schema):
+        names.append(str(schema[place][0]))
+        place = _after(schema, place)
+    if len(names) != len(types):
+        _unreadable(blob)
+    return [(name, str(row[1])) for name, row in zip(names, types, strict=True)]
+
+
 def load_parquet(
     connection: duckdb.DuckDBPyConnection,
     table: str,
     file: Parquet,
     columns: Sequence[str],
     blob: str,
-) -> list[int]:
-    """Append the rows to `table`; the numbers (from 1) of those that are too long to be kept.
+) -> list[tuple[int, Code]]:
+    """Append the rows to `table`; the numbers (from 1) of those that cannot be kept, and why.
 
     InputError names `blob` when it cannot be read, or is not worth being read.
     """
     try:
         return _load(connection, table, file, columns, blob)
+    except duckdb.OutOfMemoryException:
+        raise
     except duckdb.Error:
         _unreadable(blob)
 
@@ -65,47 +96,68 @@ def _load(
     file: Parquet,
     columns: Sequence[str],
     blob: str,
-) -> list[int]:
+) -> list[tuple[int, Code]]:
     claimed_rows(connection, file, blob)
-    source = f"read_parquet({literal(str(file.path))}, {_NUMBER} = true)"
-    described = connection.execute(f"DESCRIBE SELECT * FROM {source}").fetchall()  # noqa: S608
-    types = {str(row[0]): str(row[1]) for row in described[:-1]}
+    found = parquet_columns(connection, file, blob)
+    names = [name for name, _ in found]
+    listed = ", ".join([*(f"c{place}" for place in range(len(found))), _NUMBER])
+    source = f"read_parquet({literal(str(file.path))}, file_row_number = true) AS parquet({listed})"
+    places = []
     for column in columns:
-        if column not in types:
+        name = find_name(column, names)
+        if name is None:
             msg = f"The file {blob} has no column {column}."
-            raise InputError(msg, code="columnMissing", where=blob)
-        if any(mark in types[column] for mark in _NESTED) and types[column][:7] != "DECIMAL":
+            raise InputError(msg, code="columnMissing", where=blob, values={"attribute": column})
+        place = names.index(name)
+        kind = found[place][1]
+        if any(mark in kind for mark in _NESTED) and kind[:7] != "DECIMAL":
             _refuse("has lists or structures where values are needed", blob)
-    sizes = [_size(column, types[column]) for column in dict.fromkeys(columns)]
-    row_size = " + ".join((str(_ROW), *sizes))
+        places.append(place)
+    needed = {f"c{place}": found[place][1] for place in places}
+    row_size = " + ".join((str(_ROW), *(_size(cell, kind) for cell, kind in needed.items())))
     weighed = connection.execute(
         f"SELECT coalesce(sum(s) FILTER (s <= {MAX_ROW}), 0), count(*) FILTER (s > {MAX_ROW}) "  # noqa: S608
         f"FROM (SELECT {row_size} AS s FROM {source})"
     ).fetchone()
-    total, long = weighed or (0, 0)
+    total, _ = weighed or (0, 0)
     if total > allowed_size(file.path.stat().st_size):
         _refuse("unpacks to far more than its size allows", blob)
-    cells = "".join(f", {cell_of(f'{quoted(column)}::VARCHAR')}" for column in columns)
-    fits = f"{row_size} <= {MAX_ROW}" if long else "true"
+    texts = {cell: f"try(decode({cell}))" for cell, kind in needed.items() if kind == "BLOB"}
+    bad = " OR ".join(f"({cell} IS NOT NULL AND {text} IS NULL)" for cell, text in texts.items())
+    verdict = (
+        f"CASE WHEN {row_size} > {MAX_ROW} THEN '{Code.ROW_TOO_LONG}' "
+        f"WHEN {bad or 'false'} THEN '{Code.ROW_BAD_ENCODING}' END"
+    )
+    cells = "".join(
+        f", {cell_of(texts.get(f'c{place}', f'c{place}::VARCHAR'))}" for place in places
+    )
     connection.execute(
         f"INSERT INTO {quoted(table)} SELECT ?, {_NUMBER} + 1{cells} FROM {source} "  # noqa: S608
-        f"WHERE {fits} ORDER BY {_NUMBER}",
+        f"WHERE {verdict} IS NULL ORDER BY {_NUMBER}",
         [blob],
     )
-    if not long:
-        return []
-    found = connection.execute(
-        f"SELECT {_NUMBER} + 1 FROM {source} WHERE {row_size} > {MAX_ROW} ORDER BY 1"  # noqa: S608
+    refused = connection.execute(
+        f"SELECT {_NUMBER} + 1, {verdict} AS code FROM {source} "  # noqa: S608
+        "WHERE code IS NOT NULL ORDER BY 1"
     )
-    return [int(line) for (line,) in found.fetchall()]
+    return [(int(line), Code(code)) for line, code in refused.fetchall()]
 
 
-def _size(column: str, kind: str) -> str:
+def _after(schema: Sequence[tuple[str, int]], place: int) -> int:
+    """The place in a schema after an element and all that is inside it."""
+    waiting = 1
+    while waiting and place < len(schema):
+        waiting += int(schema[place][1]) - 1
+        place += 1
+    return place
+
+
+def _size(cell: str, kind: str) -> str:
     """An SQL expression for how long a value is as text, at most."""
     if kind in {"VARCHAR", "JSON"}:
-        return f"coalesce(strlen({quoted(column)}), 0)"
+        return f"coalesce(strlen({cell}), 0)"
     if kind == "BLOB":
-        return f"coalesce(4 * octet_length({quoted(column)}), 0)"
+        return f"coalesce(octet_length({cell}), 0)"
     return "40"
 
 

@@ -21,7 +21,7 @@ from shared.errors import ConfigError, InputError, Unavailable
 from shared.model.outcome import Code
 from shared.model.source import Partition, SegmentSnapshot, UnreadableRow
 from shared.segments.fast import literal, load_plain, quoted
-from shared.segments.layout import Layout, lay_out
+from shared.segments.layout import Layout, find_name, lay_out
 from shared.segments.parquet import load_parquet
 from shared.segments.rows import LONGEST_CELL, Row, read_rows
 from shared.segments.unpack import Parquet, Text, unpack
@@ -52,13 +52,7 @@ def load_segment(
 
     `line` counts from 1 and includes the header; of a Parquet file it is the row's number.
     """
-    known = {attribute.name for attribute in segment.attributes}
-    for column in columns:
-        # Nothing is known only where every file is empty (see header.py).
-        if known and column not in known:
-            msg = f"The segment {segment.name} has no attribute {column}."
-            values = {"segment": segment.name, "attribute": column}
-            raise ConfigError(msg, code="attributeMissing", values=values)
+    columns = _as_listed(columns, segment)
     unreadable: list[UnreadableRow] = []
     file = scratch / "partition"
     for partition in segment.partitions:
@@ -70,10 +64,10 @@ def load_segment(
                 partition.blob,
             )
             if isinstance(unpacked, Parquet):
-                long = load_parquet(connection, table, unpacked, columns, partition.blob)
+                refused = load_parquet(connection, table, unpacked, columns, partition.blob)
                 unreadable += [
-                    UnreadableRow(segment.name, partition.blob, line, Code.ROW_TOO_LONG)
-                    for line in long
+                    UnreadableRow(segment.name, partition.blob, line, code)
+                    for line, code in refused
                 ]
             else:
                 unreadable += _load_text(connection, table, unpacked, segment, partition, columns)
@@ -87,6 +81,21 @@ def load_segment(
     return unreadable
 
 
+def _as_listed(columns: Sequence[str], segment: SegmentSnapshot) -> list[str]:
+    """The columns as the segment writes their names. ConfigError for one that it does not have."""
+    known = [attribute.name for attribute in segment.attributes]
+    found = []
+    for column in columns:
+        # Nothing is known only where every file is empty (see header.py).
+        name = find_name(column, known) if known else column
+        if name is None:
+            msg = f"The segment {segment.name} has no attribute {column}."
+            values = {"segment": segment.name, "attribute": column}
+            raise ConfigError(msg, code="attributeMissing", values=values)
+        found.append(name)
+    return found
+
+
 def _load_text(
     connection: duckdb.DuckDBPyConnection,
     table: str,
@@ -98,7 +107,9 @@ def _load_text(
     if text.lines == 0:
         return []
     form, blob = partition.csv, partition.blob
-    start, found = next(read_rows(text, form), (1, Code.ROW_UNREADABLE))
+    start, found = next(
+        read_rows(text, form, len(segment.attributes) or None), (1, Code.ROW_UNREADABLE)
+    )
     first = found if isinstance(found, list) else None
     layout = lay_out(segment.attributes, form.header, first, blob)
     positions = layout.positions(columns)
@@ -107,7 +118,7 @@ def _load_text(
     if one_line and load_plain(connection, table, text, form, layout, positions, blob):
         return []
     unreadable: list[UnreadableRow] = []
-    rows = read_rows(text, form)
+    rows = read_rows(text, form, layout.width)
     if layout.header:
         next(rows, None)
     exact = text.path.with_suffix(".rows")
@@ -196,4 +207,4 @@ def _require(columns: Sequence[str], positions: Sequence[int | None], blob: str)
     for column, place in zip(columns, positions, strict=True):
         if place is None:
             msg = f"The file {blob} has no column {column}."
-            raise InputError(msg, code="columnMissing", where=blob)
+            raise InputError(msg, code="columnMissing", where=blob, values={"attribute": column})

@@ -41,6 +41,34 @@ _BOMS = (
     (codecs.BOM_UTF16_LE, "utf-16-le"),
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
+# Names that .NET, and with it the writers of Microsoft, has for character sets, and code pages.
+_DOTNET = {
+    "": "utf-8",
+    "utf-8-bom": "utf-8",
+    "utf-8-sig": "utf-8",
+    "utf8bom": "utf-8",
+    "unicode (utf-8)": "utf-8",
+    "65001": "utf-8",
+    "unicode": "utf-16-le",
+    "utf-16": "utf-16-le",
+    "utf-16le": "utf-16-le",
+    "ucs-2": "utf-16-le",
+    "1200": "utf-16-le",
+    "bigendianunicode": "utf-16-be",
+    "unicodefffe": "utf-16-be",
+    "utf-16be": "utf-16-be",
+    "1201": "utf-16-be",
+    "utf-32": "utf-32-le",
+    "12000": "utf-32-le",
+    "12001": "utf-32-be",
+    "us-ascii": "ascii",
+    "20127": "ascii",
+    "28591": "latin-1",
+    "ks_c_5601-1987": "cp949",
+    "51949": "euc_kr",
+    "54936": "gb18030",
+}
+_LONGEST_NAME = 60
 # Python knows codecs that are no character sets; only these kinds are text.
 _CHARACTER_SETS = re.compile(
     r"utf-(?:8|16|32)(?:-[lb]e)?|ascii|iso8859-\d+|cp\d+|mac-\w+|koi8-\w+|tis-620"
@@ -131,15 +159,15 @@ def _recoded(pieces: Iterator[bytes], codec: str, where: str) -> Iterator[bytes]
 
 def _codec(encoding: str, where: str) -> str:
     wanted = encoding.strip().casefold()
-    if wanted in {"", "utf-8-bom", "65001", "unicode (utf-8)", "utf-8-sig"}:
-        return "utf-8"
+    wanted = _DOTNET.get(wanted, f"cp{wanted}" if wanted.isdecimal() else wanted)
     try:
         name = codecs.lookup(wanted).name
     except (LookupError, ValueError):
         name = ""
     if not _CHARACTER_SETS.fullmatch(name):
-        msg = f"The encoding of {where} is not known."
-        raise InputError(msg, code="encodingUnknown", where=where)
+        msg = f"The encoding {encoding} of {where} is not known."
+        values = {"encoding": encoding[:_LONGEST_NAME]}
+        raise InputError(msg, code="encodingUnknown", where=where, values=values)
     return name
 
 

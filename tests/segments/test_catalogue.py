@@ -193,7 +193,9 @@ def test_counting_finds_as_many_rows_as_the_reader(
     form = CsvFormat(header=header, quoted=quoted)
     try:
         rows, unreadable = load_bytes(data, ["name", "other"], tmp_path, form)
-    except InputError:
+    except InputError as error:
+        if error.code == "columnMissing":
+            return  # counting needs no column
         with pytest.raises(InputError):
             counted(data, ["name", "other"], form)
         return

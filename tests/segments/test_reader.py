@@ -216,8 +216,31 @@ def test_the_inside_of_a_broken_quoted_field_is_not_taken_for_a_row(tmp_path: Pa
     assert reads(tmp_path, data) == ([(3, "2", "b")], [(1, "rowBadQuoting"), (2, "rowBadQuoting")])
 
 
-def test_blanks_beside_quotes_belong_to_the_field(tmp_path: Path) -> None:
-    assert reads(tmp_path, b'1, "b"\n2,b\n') == ([(1, "1", ' "b"'), (2, "2", "b")], [])
+def test_blanks_before_an_opening_quote_do_not_belong_to_the_field(tmp_path: Path) -> None:
+    data = b'1, "b, ""c"""\n2, b\n3, "x\ny"\n4," ""d"""\n'
+    assert reads(tmp_path, data) == (
+        [(1, "1", 'b, "c"'), (2, "2", " b"), (3, "3", "x\ny"), (5, "4", ' "d"')],
+        [],
+    )
+
+
+def test_quotes_escaped_with_a_backslash_are_read(tmp_path: Path) -> None:
+    data = rb"""1,"He said \"hi\", twice"
+2,"ends with \""
+3,"a \\\" b"
+4,"\"Bob\""
+5,C:\temp
+"""
+    assert reads(tmp_path, data) == (
+        [
+            (1, "1", 'He said "hi", twice'),
+            (2, "2", 'ends with "'),
+            (3, "3", r"a \" b"),
+            (4, "4", '"Bob"'),
+            (5, "5", r"C:\temp"),
+        ],
+        [],
+    )
 
 
 def test_a_carriage_return_inside_an_unquoted_field_is_kept(tmp_path: Path) -> None:
@@ -295,6 +318,25 @@ def test_other_encodings_are_read(tmp_path: Path, encoding: str) -> None:
     assert reads(tmp_path, data, encoding=encoding) == ([(1, "1", text)], [])
 
 
+@pytest.mark.parametrize(
+    ("name", "codec"),
+    [
+        ("Unicode", "utf-16-le"),
+        ("unicodeFFFE", "utf-16-be"),
+        ("1200", "utf-16-le"),
+        ("UTF-16", "utf-16-le"),
+        ("949", "cp949"),
+        ("ks_c_5601-1987", "cp949"),
+        ("65001", "utf-8"),
+    ],
+)
+def test_encodings_are_known_by_the_names_that_dotnet_gives_them(
+    tmp_path: Path, name: str, codec: str
+) -> None:
+    data = csv_bytes([["1", "홍길동"]], encoding=codec)
+    assert reads(tmp_path, data, encoding=name) == ([(1, "1", "홍길동")], [])
+
+
 def test_undecodable_bytes_cost_their_row_only_in_other_encodings_too(tmp_path: Path) -> None:
     data = "1,a\n2,".encode("utf-16-le") + b"\x00\xd8" + "x\n3,c\n".encode("utf-16-le")
     assert reads(tmp_path, data, encoding="utf-16-le") == (
@@ -349,6 +391,34 @@ def test_parquet_is_read_by_name_as_text(tmp_path: Path) -> None:
     assert got == [(i, None if i == 2 else f"x{i}", str(i)) for i in range(1, 5000)]
 
 
+def test_parquet_columns_are_found_in_another_case_and_told_apart_by_it(tmp_path: Path) -> None:
+    data = parquet_bytes(tmp_path, "SELECT 'a@example.com' AS email, 1 AS \"CustomerId\"")
+    got, _ = load_bytes(data, ["EMail", "CustomerId"], tmp_path)
+    assert got == [(1, "a@example.com", "1")]
+    data = _two_cases(
+        parquet_bytes(tmp_path, "SELECT 'x' AS \"CustomerID\", 'y' AS \"Customerfd\"")
+    )
+    got, _ = load_bytes(data, ["CustomerId", "CustomerID"], tmp_path)
+    assert got == [(1, "y", "x")]
+
+
+def _two_cases(data: bytes) -> bytes:
+    """DuckDB writes no two names that differ by case only, so one is put in afterwards."""
+    assert b"Customerfd" in data
+    return data.replace(b"Customerfd", b"CustomerId")
+
+
+def test_parquet_text_without_its_annotation_is_text(tmp_path: Path) -> None:
+    data = parquet_bytes(
+        tmp_path,
+        "SELECT * FROM (VALUES (1, encode('홍길동')), (2, '\\xFF'::BLOB), (3, NULL)) t(\"A\", \"B\")",
+    )
+    assert load_bytes(data, ["A", "B"], tmp_path) == (
+        [(1, "1", "홍길동"), (3, "3", None)],
+        [(2, "rowBadEncoding")],
+    )
+
+
 def test_a_broken_parquet_file_is_refused_by_name(tmp_path: Path) -> None:
     data = parquet_bytes(tmp_path, 'SELECT 1 AS "A"')
     with pytest.raises(InputError, match=r"a\.csv"):
@@ -397,6 +467,72 @@ def test_friendly_names_in_the_header_are_taken_by_position(tmp_path: Path) -> N
 def test_a_header_of_another_width_without_the_names_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="3 columns"):
         header_of(b"X,Y,Z\n1,2,3\n", ["A", "B"], tmp_path, True)
+
+
+ID = "ce759201f786d590bf2134bff576c369"
+
+
+@pytest.mark.parametrize("header", [True, False, None])
+@pytest.mark.parametrize(
+    "person",
+    [
+        [ID, "ann@example.com", "Ann"],
+        [ID, "", "Ann"],
+        ["c-1", "ann@example.com", "Ann"],
+        ["c-1", "", "Ann"],
+        ["17", "not an address", "Ann"],
+    ],
+)
+def test_a_first_row_that_is_a_person_is_read_whatever_the_flag_says(
+    tmp_path: Path, person: list[str], header: bool | None
+) -> None:
+    names = ["CustomerId", "EMail", "FirstName"]
+    wanted = tuple(cell or None for cell in person)
+    assert header_of(csv_bytes([person]), names, tmp_path, header) == [(1, *wanted)]
+    assert header_of(csv_bytes([names, person]), names, tmp_path, header) == [(2, *wanted)]
+
+
+def test_every_file_is_asked_for_its_own_header(tmp_path: Path) -> None:
+    names = ["CustomerId", "EMail"]
+    files = [
+        ("g_1.csv", csv_bytes([names, ["1", "a@example.com"]])),
+        ("g_2.csv", csv_bytes([["2", "b@example.com"]])),
+        ("g_3.csv", csv_bytes([["EMail", "CustomerId"], ["c@example.com", "3"]])),
+    ]
+    segment, shelf = segment_of(names, *files, form=CsvFormat(header=True))
+    got, unreadable = load(segment, shelf, names, tmp_path)
+    assert (unreadable, [row[2:] for row in got]) == (
+        [],
+        [("1", "a@example.com"), ("2", "b@example.com"), ("3", "c@example.com")],
+    )
+
+
+def test_names_that_differ_by_case_only_are_told_apart(tmp_path: Path) -> None:
+    names = ["CustomerID", "CustomerId", "EMail"]
+    data = csv_bytes([["EMail", "CustomerId", "CustomerID"], ["a@example.com", "id", "ID"]])
+    assert header_of(data, names, tmp_path, True) == [(2, "ID", "id", "a@example.com")]
+    data = csv_bytes([["EMAIL", "CustomerId", "CustomerID"], ["a@example.com", "id", "ID"]])
+    assert header_of(data, names, tmp_path, True) == [(2, "ID", "id", "a@example.com")]
+
+
+def test_a_header_with_some_of_the_names_elsewhere_is_read_by_name(tmp_path: Path) -> None:
+    names = ["CustomerId", "EMail", "FirstName", "LastName"]
+    data = csv_bytes(
+        [["CustomerId", "EMail", "LastName", "Vorname"], ["1", "a@example.com", "Lee", "Ann"]]
+    )
+    segment, shelf = segment_of(names, ("a.csv", data), form=CsvFormat(header=True))
+    got, _ = load(segment, shelf, ["LastName", "EMail"], tmp_path)
+    assert [row[2:] for row in got] == [("Lee", "a@example.com")]
+    with pytest.raises(InputError, match="no column FirstName") as caught:
+        load(segment, shelf, ["FirstName"], tmp_path)
+    assert caught.value.code == "columnMissing"
+    assert caught.value.values == {"where": "a.csv", "attribute": "FirstName"}
+
+
+def test_other_names_at_the_end_of_a_header_are_taken_by_position(tmp_path: Path) -> None:
+    names = ["CustomerId", "EMail", "FirstName"]
+    data = csv_bytes([["CustomerId", "EMail", "Vorname"], ["1", "a@example.com", "Ann"]])
+    assert header_of(data, names, tmp_path, True) == [(2, "1", "a@example.com", "Ann")]
 
 
 def test_a_header_over_several_lines_is_one_row(tmp_path: Path) -> None:

@@ -184,6 +184,35 @@ def test_without_model_a_folder_or_a_file_is_a_segment(landing: Landing) -> None
     assert silver.partitions[0].csv.delimiter == ";"
 
 
+PEOPLE = [["17", "a@example.com", "Ann"], ["18", "", "Bob"], ["19", "c@example.com", "Cem"]]
+
+
+@pytest.mark.parametrize("first", [0, 1])
+@pytest.mark.parametrize("described", [True, False])
+def test_where_nothing_names_the_columns_the_segment_is_refused(
+    landing: Landing, first: int, described: bool
+) -> None:
+    name = f"{ROOT}/Gold.csv" if described else "Gold.csv"
+    landing.put(name, csv_bytes(PEOPLE[first:]))
+    if described:
+        landing.model(entity("Gold", [], ["Gold.csv"]))
+    with pytest.raises(InputError, match="Nothing says what the columns") as caught:
+        landing.freeze("Gold")
+    assert (caught.value.code, caught.value.where) == ("columnsUnknown", name)
+
+
+def test_without_model_a_later_file_may_name_the_columns(landing: Landing, tmp_path: Path) -> None:
+    names = ["CustomerId", "EMail", "2024"]
+    landing.put("Gold/Gold_1.csv", csv_bytes(PEOPLE[:1]))
+    landing.put("Gold/Gold_2.csv", csv_bytes([names, PEOPLE[1]]))
+    gold = landing.freeze("Gold")
+    assert [each.name for each in gold.attributes] == names
+    with duckdb.connect() as connection:
+        connection.execute("CREATE TABLE t (file VARCHAR, line BIGINT, c0 VARCHAR)")
+        landing.segments().load(connection, gold, ["CustomerId"], "t", tmp_path)
+        assert connection.execute("SELECT line, c0 FROM t").fetchall() == [(1, "17"), (2, "18")]
+
+
 def test_without_model_the_newest_complete_export_counts(landing: Landing) -> None:
     for time, numbers in (
         ("2020/08/23/0101", (1, 2)),
