@@ -13,13 +13,13 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from shared.workspace import small_workspace
 from shared.model.source import Attribute, Partition
 from shared.segments.layout import lay_out
 from shared.segments.parquet import claimed_rows
 from shared.segments.reader import Pieces
 from shared.segments.rows import MAX_ROW, read_rows, reader
 from shared.segments.unpack import Parquet, text_pieces, unpack
+from shared.workspace import small_workspace
 
 __all__ = ["count_rows"]
 

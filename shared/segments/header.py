@@ -16,7 +16,6 @@ from dataclasses import dataclass, replace
 from io import StringIO
 from itertools import islice
 
-from shared.workspace import small_workspace
 from shared.errors import InputError
 from shared.model.source import Attribute, CsvFormat, Partition, SegmentSnapshot
 from shared.segments.layout import looks_like_data, looks_like_numbers
@@ -25,6 +24,7 @@ from shared.segments.reader import Pieces
 from shared.segments.rows import first_rows, reader
 from shared.segments.suggestions import looks_like_addresses, suggest
 from shared.segments.unpack import Parquet, text_pieces
+from shared.workspace import small_workspace
 
 __all__ = ["described_by_header", "sample_values"]
 
