@@ -36,7 +36,7 @@ class Part:
 
 def test_a_part_of_the_tick_that_fails_keeps_no_other_from_being_done() -> None:
     app = App(load({"AzureWebJobsStorage": "UseDevelopmentStorage=true"}))
-    names = ("timetable", "refreshes", "watch", "retention", "remains", "eraser")
+    names = ("timetable", "refreshes", "watch", "retention", "remains", "eraser", "poison_queues")
     parts = {name: Part(fails=name in ("timetable", "watch")) for name in names}
     app.__dict__.update(parts)
 

@@ -136,6 +136,7 @@ class App(Heart):
             self.retention.clear,
             self.remains.sweep,
             self.eraser.complete,
+            self.poison_queues.log_waiting,
         )
         for part in parts:
             try:

@@ -10,6 +10,7 @@ from functools import cached_property
 from typing import TypeVar
 
 from shared.app.chance import Runtime
+from shared.messaging.poison import PoisonQueues
 from shared.messaging.sequence import SequenceState
 from shared.messaging.stamped_queue import StampedQueue
 from shared.model.audience import NotSubscribedPointer
@@ -86,6 +87,11 @@ class Stores:
     def queue(self) -> StampedQueue:
         """Queues of the state account; every message says its trace and when it was due."""
         return StampedQueue(StorageQueue(self.clients), self.chance.now)
+
+    @cached_property
+    def poison_queues(self) -> PoisonQueues:
+        """The queues of messages that were given up."""
+        return PoisonQueues(StorageQueue(self.clients).count)
 
     @cached_property
     def telemetry(self) -> Telemetry:

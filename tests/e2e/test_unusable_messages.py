@@ -7,6 +7,7 @@ from collections.abc import Callable
 from contextlib import suppress
 
 import pytest
+import requests
 from azure.core.exceptions import ResourceExistsError, ResourceNotFoundError
 from azure.storage.queue import QueueServiceClient
 
@@ -65,3 +66,39 @@ def test_an_unusable_message_is_told_without_its_content_and_dropped(
     assert NAMED not in told
     assert "message.unusable" in told or queue == "blob-events"
     assert audience_as_is(place.audience) == audience_to_be(sample)
+
+
+def test_a_message_that_the_host_cannot_decode_is_reported_by_every_tick_while_it_stays(
+    place: Place,
+) -> None:
+    log = place.house.app.log
+    assert log is not None
+    before = len(log.read_text("utf-8", errors="replace"))
+
+    def events() -> list[dict[str, object]]:
+        text = log.read_text("utf-8", errors="replace")[before:]
+        lines = [line[line.index("{") :] for line in text.splitlines() if '"message.stuck"' in line]
+        return [json.loads(line) for line in lines]
+
+    def tick() -> None:
+        answer = requests.post(
+            f"{place.house.portal.url}/admin/functions/tick", json={}, timeout=30
+        )
+        assert answer.status_code == 202
+
+    with QueueServiceClient.from_connection_string(place.house.storage) as queues:
+        poison = queues.get_queue_client("send-lanes-poison")
+        with suppress(ResourceExistsError):
+            poison.create_queue()
+        poison.send_message(f"no base64, and about {NAMED}")
+        try:
+            tick()
+            until(lambda: len(events()) == 1)
+            tick()
+            until(lambda: len(events()) == 2)
+        finally:
+            poison.clear_messages()
+    for event in events():
+        assert event["queue"] == "send-lanes-poison"
+        assert event["messages"] == 1
+    assert NAMED not in log.read_text("utf-8", errors="replace")[before:]

@@ -85,3 +85,13 @@ def test_what_json_cannot_say_is_refused(queue: StorageQueue, name: str, value: 
 def test_nobody_at_the_other_end_means_unavailable(unreachable: StorageClients) -> None:
     with pytest.raises(Unavailable):
         StorageQueue(unreachable).send("queue", {})
+
+
+def test_hidden_messages_count_and_a_missing_queue_holds_none(
+    queue: StorageQueue, clients: StorageClients, name: str
+) -> None:
+    assert queue.count(name) == 0
+    for number in range(3):
+        queue.send(name, {"run": str(number)}, delay=60 if number else 0)
+    assert len(received(clients, name)) == 1  # and is hidden from now on
+    assert queue.count(name) == 3
