@@ -40,6 +40,7 @@ LAYERS = (
     "settings",
     "environment",
     "errors",
+    "messages",
 )
 ADAPTERS = ("segments", "mailchimp", "storage")
 
@@ -68,6 +69,7 @@ PACKAGES = {
         "pydantic_core", "requests",
     },
     "telemetry": {"opentelemetry"},
+    "messages": {"babel"},
 }  # fmt: skip
 
 # Folders of tests that are about more than one package, or about what is beside `shared/`.

@@ -14,6 +14,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from shared.errors import ConnectorError
+from shared.messages.catalogue import text
+
 __all__ = [
     "ACTIVE",
     "REMOVAL_GUARD",
@@ -91,24 +94,39 @@ class Severity(StrEnum):
 
 @dataclass(frozen=True)
 class Finding:
-    """Something a person should know about a run. The message names no person.
+    """Something a person should know about a run.
 
-    `values` are what a translation of `code` needs (counts and names of segments, tags, fields).
+    `code` names its text in `messages/`, `values` are the values of the text's placeholders: counts
+    and names of segments, tags and fields, never of a person. `message` is the English text; a
+    version that does not know the code shows it.
     """
 
     severity: Severity
     code: str
-    message: str
+    message: str = ""
     values: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not self.message:
+            object.__setattr__(self, "message", text(self.code, "en", self.values))
 
 
 @dataclass(frozen=True)
 class Reason:
-    """Why a run was skipped, failed, stopped or waits."""
+    """Why a run was skipped, failed, stopped or waits. The fields are those of Finding."""
 
     code: str
-    message: str
+    message: str = ""
     values: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not self.message:
+            object.__setattr__(self, "message", text(self.code, "en", self.values))
+
+    @classmethod
+    def of(cls, error: ConnectorError) -> Reason:
+        """The error as the reason of a run."""
+        return cls(error.code, error.message, error.values)
 
 
 @dataclass(frozen=True)

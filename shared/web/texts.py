@@ -11,10 +11,11 @@ import json
 from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
-from string import Formatter
 
 from werkzeug.datastructures import LanguageAccept
 from werkzeug.http import parse_accept_header
+
+from shared.messages import catalogue as messages
 
 __all__ = ["LANGUAGES", "catalogue", "has", "language_of", "said", "text"]
 
@@ -55,12 +56,10 @@ def said(language: str, code: str, values: Mapping[str, str], own_words: str) ->
 
     Its own words stand too where nobody has translated the code, or a value is missing.
     """
-    keys = [f"{subject}.{code}" for subject in ("errors", "findings")]
-    key = next((key for key in keys if code and has(key)), None)
-    if key is None or (language == "en" and own_words):
+    if not messages.has(code) or (language == "en" and own_words):
         return own_words
-    needed = {name for _, name, _, _ in Formatter().parse(catalogue(language)[key]) if name}
-    return text(language, key, values) if needed <= set(values) else own_words
+    known = messages.placeholders(code, language) <= set(values)
+    return messages.text(code, language, values) if known else own_words
 
 
 def language_of(accept_language: str | None) -> str:

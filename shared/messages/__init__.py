@@ -1,0 +1,1 @@
+"""The texts of every error, finding and reason, by code, in English and Korean."""

@@ -1,0 +1,69 @@
+"""A message has one text per language, and its values are written as that language does."""
+
+import json
+from importlib.resources import files
+
+import pytest
+
+from shared.errors import ConfigError, Disconnected, InputError
+from shared.messages.catalogue import LOCALES, codes, placeholders, render, text
+from shared.model.run import Finding, Reason, Severity
+
+
+@pytest.mark.parametrize(
+    ("people", "english", "korean"),
+    [
+        ("0", "0 people leave.", "0명이 나갑니다."),
+        ("1", "1 person leaves.", "1명이 나갑니다."),
+        ("1234567", "1,234,567 people leave.", "1,234,567명이 나갑니다."),
+    ],
+)
+def test_numbers_and_plurals_follow_the_language(people: str, english: str, korean: str) -> None:
+    counted = "{people, plural, one {# person leaves} other {# people leave}}."
+
+    assert render(counted, "en", {"people": people}) == english
+    assert render("{people, number}명이 나갑니다.", "ko", {"people": people}) == korean
+
+
+def test_a_value_is_written_as_it_is() -> None:
+    values = {"tag": "{people, number} # '", "people": "1"}
+    template = "{people, plural, one {The tag {tag}} other {# tags}} of {tag}"
+
+    assert render(template, "en", values) == f"The tag {values['tag']} of {values['tag']}"
+    assert render("The tag {tag}", "en", {"tag": "1234"}) == "The tag 1234"
+
+
+def test_a_placeholder_without_a_value_stays_visible() -> None:
+    assert render("{tag} {n, plural, one {#} other {# x}}", "en", {}) == "{tag} {n} x"
+
+
+def test_an_unknown_code_is_shown_as_it_is() -> None:
+    assert text("ofTomorrow", "ko", {}) == "ofTomorrow"
+
+
+@pytest.mark.parametrize("locale", LOCALES)
+def test_the_texts_of_a_language_are_complete_and_sorted(locale: str) -> None:
+    listed = list(json.loads((files("shared.messages") / f"{locale}.json").read_text("utf-8")))
+
+    assert listed == sorted(listed)
+    assert set(listed) == codes("en")
+    for code in listed:
+        assert placeholders(code, locale) == placeholders(code, "en"), code
+
+
+def test_an_error_is_a_code_with_values_and_speaks_english_in_logs() -> None:
+    error = ConfigError("tagNameRefused", tag="VIP")
+
+    assert (error.code, error.values) == ("tagNameRefused", {"tag": "VIP"})
+    assert str(error) == error.message == "Mailchimp did not accept the tag name VIP."
+    assert str(InputError("fileTooLarge", where="a.csv")) == "The file a.csv is too large."
+    assert Disconnected("keyInvalid", status=401).status == 401
+
+
+def test_findings_and_reasons_speak_english_without_a_message_of_their_own() -> None:
+    found = Finding(Severity.INFO, "tagRecreated", values={"tag": "VIP"})
+
+    assert found.message == "The tag “VIP” had been deleted in Mailchimp; it is made again."
+    assert Reason.of(ConfigError("tagNameRefused", tag="VIP")) == Reason(
+        "tagNameRefused", values={"tag": "VIP"}
+    )
