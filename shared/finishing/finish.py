@@ -33,13 +33,12 @@ from shared.finishing.fold import fold_ledger, fold_outcomes
 from shared.finishing.gather import gather_outcomes
 from shared.finishing.verdict import final_counts, proof, verdict
 from shared.finishing.verify import Checked, verify_tags
-from shared.messaging.events import log_run_finished
 from shared.model.chunk import Chunk, ChunkState
 from shared.model.ledger import LedgerPointer
 from shared.model.names import ledger_blob, outcomes_table
 from shared.model.outcome import Code, Outcome
 from shared.model.plan import Plan, PlanGone
-from shared.model.ports import Files, Leases, Mailchimp, Records, update
+from shared.model.ports import Files, Leases, Mailchimp, Records
 from shared.model.run import CallTotals, Finding, Mode, Reason, Run, RunSegment, RunStatus, Severity
 from shared.people.erasures import Erasures
 from shared.people.suppression import suppress_erased_in_results
@@ -47,6 +46,7 @@ from shared.planning.compare import forget_tags, load_ledger
 from shared.runs.abandon import Abandon
 from shared.runs.outcome_file import OutcomeFile
 from shared.runs.progress import with_progress
+from shared.runs.transitions import Transitions
 from shared.sending.chunk_queue import ChunkQueue
 from shared.workspace import workspace
 
@@ -81,8 +81,8 @@ class Finisher:
 
         A number of seconds when it is not so far: come again then.
         """
-        run = self._begin(run_id)
-        if run is None:
+        run = self._transitions.begin_finishing(run_id)
+        if run.status is not RunStatus.FINISHING:
             return None
         plan = self.plan_of(run_id)
         board = ChunkQueue(run_id, plan.account_id, self.chunks, self.slots, lambda _: 0)
@@ -90,7 +90,8 @@ class Finisher:
         stopped = run.cancel_requested or run.reason is not None
         if standing.under_way or (standing.waiting and not stopped):
             if not stopped:
-                self._back_to_sending(run_id)
+                # Chunks wait although a lane saw none: let lanes work again.
+                self._transitions.return_to_sending(run_id)
             return 1.0 if standing.under_way else 0.0
         kept = hold_lease(self.leases, f"finish/{run_id}")
         if kept is None:
@@ -111,24 +112,9 @@ class Finisher:
                     self.abandon.end(run_id, Reason(gone.code, gone.message))
         return None
 
-    def _begin(self, run_id: str) -> Run | None:
-        def begin(run: Run) -> Run | None:
-            if run.status is not RunStatus.SENDING:
-                return None
-            return replace(run, status=RunStatus.FINISHING, moved_at=self.now())
-
-        run = update(self.runs, run_id, begin).value
-        return run if run.status is RunStatus.FINISHING else None
-
-    def _back_to_sending(self, run_id: str) -> None:
-        """Chunks wait although a lane saw none: let lanes work again."""
-
-        def sending(run: Run) -> Run | None:
-            if run.status is not RunStatus.FINISHING:
-                return None
-            return replace(run, status=RunStatus.SENDING, moved_at=self.now())
-
-        update(self.runs, run_id, sending)
+    @property
+    def _transitions(self) -> Transitions:
+        return Transitions(self.runs, self.now)
 
     def _finish(self, run: Run, plan: Plan) -> None:
         chunks = [stored.value for stored in self.chunks.all(run.id)]
@@ -258,9 +244,7 @@ class Finisher:
             retried=plan.calls.retried + sum(c.retried for c in chunks),
         )
 
-        def close(current: Run) -> Run | None:
-            if current.status is not RunStatus.FINISHING:
-                return None
+        def result(current: Run) -> Run:
             status, reason = verdict(current, plan, counts, checked.findings, held_back)
             ended = replace(current, status=status, reason=reason)
             return replace(
@@ -271,11 +255,9 @@ class Finisher:
                 calls=calls,
                 segments=checked.segments,
                 findings=(*plan.findings, *checked.findings),
-                finished_at=self.now(),
-                moved_at=self.now(),
             )
 
-        log_run_finished(update(self.runs, run.id, close).value)
+        self._transitions.finish(run.id, result)
 
 
 def _has_sent(db: DuckDBPyConnection) -> bool:

@@ -14,7 +14,13 @@ from datetime import datetime
 from shared.messaging.trace import current
 from shared.model.run import Run
 
-__all__ = ["log_connection_lost", "log_event", "log_message_late", "log_run_finished"]
+__all__ = [
+    "log_connection_lost",
+    "log_event",
+    "log_message_late",
+    "log_run_finished",
+    "log_run_waiting",
+]
 
 _LOG = logging.getLogger("shared.events")
 
@@ -27,7 +33,7 @@ def log_event(event: str, /, level: int = logging.INFO, **fields: str | int | fl
 
 
 def log_run_finished(run: Run) -> None:
-    """A run has ended, or waits for somebody."""
+    """A run is over."""
     counts, calls = run.counts, run.calls
     seconds = _between(run.queued_at, run.finished_at) or 0.0
     log_event(
@@ -54,6 +60,16 @@ def log_run_finished(run: Run) -> None:
         readCalls=calls.read,
         throttled=calls.throttled,
         retried=calls.retried,
+    )
+
+
+def log_run_waiting(run: Run) -> None:
+    """A run waits for a person to confirm it."""
+    log_event(
+        "run.waiting",
+        runId=run.id,
+        exportId=run.export_id,
+        reason=run.reason.code if run.reason else None,
     )
 
 

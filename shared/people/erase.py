@@ -19,6 +19,7 @@ from shared.model.ports import Records, Stored, update
 from shared.model.run import Reason, Run, RunStatus
 from shared.people.erasures import Erasure, Erasures, MarkErased, address_key, by_address
 from shared.people.purge import Purge, Purged
+from shared.runs.transitions import Transitions
 
 __all__ = ["Eraser"]
 
@@ -85,19 +86,15 @@ class Eraser:
     def _close_waiting(self, whom: MarkErased) -> None:
         """Close runs that hold the person and wait for a confirmation, which may take weeks."""
 
-        def close(run: Run) -> Run | None:
-            if run.status is not RunStatus.AWAITING_CONFIRMATION:
-                return None
-            reason = Reason(
-                "erasedMeanwhile",
-                "A person was removed while the run waited for a confirmation, so its plan was "
-                "deleted. Run the export again; it asks again.",
-            )
-            return replace(run, status=RunStatus.CANCELED, reason=reason, finished_at=self.now())
-
+        transitions = Transitions(self.runs, self.now)
+        reason = Reason(
+            "erasedMeanwhile",
+            "A person was removed while the run waited for a confirmation, so its plan was "
+            "deleted. Run the export again; it asks again.",
+        )
         for stored in list(self.runs.all(where={"status": RunStatus.AWAITING_CONFIRMATION.value})):
             if self.purge.holds(stored.value, whom):
-                update(self.runs, stored.key, close)
+                transitions.close_waiting(stored.key, RunStatus.CANCELED, reason)
 
     def _remember(self, address: str, by: str) -> str:
         key = self.erased.token(address)

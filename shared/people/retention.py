@@ -8,7 +8,7 @@ every time.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
@@ -17,9 +17,10 @@ from shared.model.audience import NotSubscribedPointer
 from shared.model.chunk import Chunk
 from shared.model.export import Export
 from shared.model.names import ALL_NOT_SUBSCRIBED, not_subscribed_folder, run_folder
-from shared.model.ports import Files, Records, readable, update
+from shared.model.ports import Files, Records, readable
 from shared.model.run import Reason, Run, RunStatus
 from shared.runs.outcome_file import OutcomeFile
+from shared.runs.transitions import Transitions
 
 __all__ = ["Dated", "Retention"]
 
@@ -73,18 +74,15 @@ class Retention:
     def _expired(self, run: Run) -> Run:
         """A question that nobody answered; its plan holds people, so it cannot wait for ever."""
 
-        def close(current: Run) -> Run | None:
-            if current.status is not RunStatus.AWAITING_CONFIRMATION:
-                return None
-            reason = Reason(
-                "confirmationExpired",
-                "Nobody confirmed the run while its plan was kept. A new run plans it again.",
-            )
-            return replace(
-                current, status=RunStatus.CANCELED, reason=reason, finished_at=current.moved_at
-            )
+        reason = Reason(
+            "confirmationExpired",
+            "Nobody confirmed the run while its plan was kept. A new run plans it again.",
+        )
+        return self._transitions.close_waiting(run.id, RunStatus.CANCELED, reason, run.moved_at)
 
-        return update(self.runs, run.id, close).value
+    @property
+    def _transitions(self) -> Transitions:
+        return Transitions(self.runs, self.now)
 
     def _clear(self, run: Run) -> None:
         for name in list(self.files.names(run_folder(run.id))):
@@ -95,7 +93,7 @@ class Retention:
             self.chunks.delete(chunk.key)
         for turn in list(self.turns.all(run.id)):
             self.turns.delete(turn.key)
-        update(self.runs, run.id, lambda current: replace(current, cleared=True))
+        self._transitions.mark_cleared(run.id)
 
     def _held(self) -> None:
         used = {stored.value.audience_id for stored in self.exports.all()}

@@ -7,7 +7,7 @@ everything after follows it.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 
 from shared.capacity.pace import AccountPace
@@ -21,19 +21,19 @@ from shared.errors import (
     Refused,
     Unavailable,
 )
-from shared.messaging.events import log_run_finished
 from shared.messaging.messages import lane_message, plan_message
 from shared.messaging.sequence import MessageSequences
 from shared.model.chunk import Chunk, chunk_key
 from shared.model.export import Export
 from shared.model.names import PLAN_RUNS, SEND_LANES
 from shared.model.plan import Plan
-from shared.model.ports import Leases, Queue, Records, SegmentSource, update
-from shared.model.run import Mode, Progress, Reason, Run, RunSegment, RunStatus, Severity
+from shared.model.ports import Leases, Queue, Records, SegmentSource
+from shared.model.run import Mode, Reason, Run, RunStatus
 from shared.planning.build import PlanBuilder
 from shared.planning.ended import PlanningEnded
 from shared.runs.plan_store import PlanStore
 from shared.runs.start import export_of
+from shared.runs.transitions import Transitions
 
 __all__ = ["Planner"]
 
@@ -84,8 +84,8 @@ class Planner:
                 )
             return
         with kept:
-            run = self._begin(run_id)
-            if run is None:
+            run = self._transitions.begin_planning(run_id)
+            if run.status is not RunStatus.PLANNING:
                 return
             try:
                 self._commit(run, self.written.read(run_id) or self.maker.make(run))
@@ -128,79 +128,22 @@ class Planner:
             chunks = self.written.chunks(plan)
             self.chunks.create_many([(chunk_key(run.id, c.number), c) for c in chunks])
             self.pace.join(plan.account_id, run.id, self._is_active)
-        now = self.now()
-
-        def planned(current: Run) -> Run | None:
-            if current.status is not RunStatus.PLANNING:
-                return None
-            told = replace(
-                current,
-                counts=plan.counts,
-                calls=plan.calls,
-                findings=plan.findings,
-                segments=tuple(RunSegment(t.segment, t.tag, t.members) for t in plan.tags),
-                progress=Progress(0, plan.people_to_send + plan.removals, 0, plan.chunks),
-                sending_at=now,
-                moved_at=now,
-            )
-            if current.cancel_requested:
-                return _canceled(told, now)
-            if preview:
-                warned = any(f.severity is not Severity.INFO for f in plan.findings)
-                status = (
-                    RunStatus.COMPLETED_WITH_WARNINGS
-                    if warned or plan.counts.rejected
-                    else RunStatus.SUCCESSFUL
-                )
-                looked = replace(told.progress, percent=100)
-                return replace(told, status=status, progress=looked, finished_at=now)
-            return replace(told, status=RunStatus.SENDING)
-
-        after = update(self.runs, run.id, planned).value
+        after = self._transitions.planned(run.id, plan)
         if after.status is RunStatus.SENDING:
             self._tell_lanes(run.id, min(self.connections, max(1, plan.chunks)))
         elif after.is_over:
             self.pace.leave(plan.account_id, run.id)
-            log_run_finished(after)
 
     def _tell_lanes(self, run_id: str, lanes: int) -> None:
         for lane in range(lanes):
             self.queue.send(SEND_LANES, lane_message(run_id, lane))
 
-    def _begin(self, run_id: str) -> Run | None:
-        def planning(run: Run) -> Run | None:
-            if run.status not in (RunStatus.QUEUED, RunStatus.PLANNING):
-                return None
-            now = self.now()
-            if run.cancel_requested:
-                return _canceled(run, now)
-            return replace(
-                run, status=RunStatus.PLANNING, started_at=run.started_at or now, moved_at=now
-            )
-
-        run = update(self.runs, run_id, planning).value
-        return run if run.status is RunStatus.PLANNING else None
-
     def _end(self, run_id: str, end: PlanningEnded) -> None:
-        now = self.now()
+        self._transitions.end_planning(run_id, end.status, end.reason, end.counts, end.findings)
 
-        def close(run: Run) -> Run | None:
-            if run.status not in (RunStatus.QUEUED, RunStatus.PLANNING):
-                return None
-            if run.cancel_requested:
-                return _canceled(run, now)
-            waits = end.status is RunStatus.AWAITING_CONFIRMATION
-            return replace(
-                run,
-                status=end.status,
-                reason=end.reason,
-                counts=end.counts,
-                findings=end.findings,
-                moved_at=now,
-                finished_at=None if waits else now,
-            )
-
-        log_run_finished(update(self.runs, run_id, close).value)
+    @property
+    def _transitions(self) -> Transitions:
+        return Transitions(self.runs, self.now)
 
     def _forget_connection(self, run: Run) -> None:
         export = self.exports.read(run.export_id)
@@ -210,8 +153,3 @@ class Planner:
     def _is_active(self, run_id: str) -> bool:
         stored = self.runs.read(run_id)
         return stored is not None and stored.value.is_active
-
-
-def _canceled(run: Run, now: datetime) -> Run:
-    reason = Reason("canceled", "The run was canceled before anything was sent.")
-    return replace(run, status=RunStatus.CANCELED, reason=reason, finished_at=now, moved_at=now)

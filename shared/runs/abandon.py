@@ -9,17 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 
 from shared.capacity.pace import AccountPace
 from shared.errors import ConnectorError
-from shared.messaging.events import log_run_finished
 from shared.model.chunk import Chunk
 from shared.model.plan import Plan
-from shared.model.ports import Records, update
-from shared.model.run import Reason, Run, RunStatus
+from shared.model.ports import Records
+from shared.model.run import Reason, Run
 from shared.runs.progress import with_progress
+from shared.runs.transitions import Transitions
 
 __all__ = ["Abandon"]
 
@@ -41,25 +41,6 @@ class Abandon:
         with suppress(ConnectorError):
             self.pace.leave(self.plan_of(run_id).account_id, run_id)
         chunks = [stored.value for stored in self.chunks.all(run_id)]
-        now = self.now()
-        ended = False
-
-        def close(run: Run) -> Run | None:
-            nonlocal ended
-            ended = run.is_active
-            if not ended:
-                return None
-            seen = with_progress(run, chunks, now)
-            left = replace(seen.progress, seconds_left=None)
-            return replace(
-                seen,
-                status=RunStatus.FAILED,
-                reason=reason,
-                progress=left,
-                moved_at=now,
-                finished_at=now,
-            )
-
-        run = update(self.runs, run_id, close).value
-        if ended:
-            log_run_finished(run)
+        Transitions(self.runs, self.now).fail(
+            run_id, reason, lambda run: with_progress(run, chunks, self.now())
+        )

@@ -17,6 +17,7 @@ from shared.model.ports import Queue, Records, readable, update
 from shared.model.run import REMOVAL_GUARD, Mode, Reason, Run, RunStatus, Trigger
 from shared.runs.progress import with_progress
 from shared.runs.start import Starter
+from shared.runs.transitions import Transitions
 
 __all__ = ["RunCommands", "can_retry"]
 
@@ -64,35 +65,7 @@ class RunCommands:
         """
         self.read(run_id)
 
-        def cancel(run: Run) -> Run | None:
-            if run.status is RunStatus.QUEUED or run.status is RunStatus.AWAITING_CONFIRMATION:
-                guarded = run.reason is not None and run.reason.code == REMOVAL_GUARD
-                message = (
-                    "The run was canceled; the removals were not made. The next run asks again."
-                    if guarded
-                    else "The run was canceled before anything was sent."
-                )
-                return replace(
-                    run,
-                    status=RunStatus.CANCELED,
-                    reason=Reason("canceled", message),
-                    finished_at=self.now(),
-                )
-            if not run.is_active:
-                msg = "The run is over already."
-                raise Conflict(msg, code="runOver")
-            if run.status is RunStatus.FINISHING:
-                if run.cancel_requested or run.reason is not None:
-                    return None  # it was stopped already
-                if self._all_sent(run_id):
-                    msg = (
-                        "Everything has been sent already; the run is only being closed. "
-                        "Undo takes it back."
-                    )
-                    raise Conflict(msg, code="runFinishing")
-            return replace(run, cancel_requested=True)
-
-        run = update(self.runs, run_id, cancel).value
+        run = self._transitions.cancel(run_id, lambda: self._all_sent(run_id))
         if run.status is RunStatus.SENDING:
             # A lane may be asleep: wake one, so that the run is closed at once.
             with following(run.trace):
@@ -105,32 +78,17 @@ class RunCommands:
         if run.status is not RunStatus.AWAITING_CONFIRMATION or run.reason is None:
             msg = "The run does not wait for a confirmation."
             raise Conflict(msg, code="notWaiting")
-        code = run.reason.code
-
-        def go_on(current: Run) -> Run | None:
-            if current.status is not RunStatus.AWAITING_CONFIRMATION:
-                return None
-            return replace(
-                current,
-                status=RunStatus.SENDING if code == REMOVAL_GUARD else RunStatus.QUEUED,
-                reason=None,
-                confirmed=(*current.confirmed, code),
-                finished_at=None,
-                queued_at=self.now(),
-                moved_at=self.now(),
-            )
-
-        if code == REMOVAL_GUARD:
+        if run.reason.code == REMOVAL_GUARD:
             self.pace.join(self.plan_of(run_id).account_id, run_id, self._is_going)
             held = list(self._held(run_id))
             for key in held:
                 self._release(key)
-            run = update(self.runs, run_id, go_on).value
+            run = self._transitions.confirm(run_id)
             with following(run.trace):
                 for lane in range(min(self.connections, max(1, len(held)))):
                     self.queue.send(SEND_LANES, lane_message(run_id, lane))
         else:
-            run = update(self.runs, run_id, go_on).value
+            run = self._transitions.confirm(run_id)
             with following(run.trace):
                 self.queue.send(PLAN_RUNS, plan_message(run_id))
         return self._as_of_now(run)
@@ -155,26 +113,23 @@ class RunCommands:
 
         A run that has not begun to send finds out by itself.
         """
-        count = 0
-        for export_id in export_ids:
-            for stored in list(self.runs.all(where={"export": export_id, "status": "sending"})):
-                run = update(self.runs, stored.key, self._stopped).value
-                count += run.status is RunStatus.FINISHING
-                with following(run.trace):
-                    self.queue.send(SEND_LANES, lane_message(run.id, 0))
-        return count
-
-    def _stopped(self, run: Run) -> Run | None:
-        if run.status is not RunStatus.SENDING:
-            return None
         reason = Reason(
             "disconnected",
             "The connection to Mailchimp was disconnected. Connect it again; the next run sends "
             "what is missing.",
         )
-        return replace(
-            run, status=RunStatus.FINISHING, reason=run.reason or reason, moved_at=self.now()
-        )
+        count = 0
+        for export_id in export_ids:
+            for stored in list(self.runs.all(where={"export": export_id, "status": "sending"})):
+                run = self._transitions.stop_sending(stored.key, reason)
+                count += run.status is RunStatus.FINISHING
+                with following(run.trace):
+                    self.queue.send(SEND_LANES, lane_message(run.id, 0))
+        return count
+
+    @property
+    def _transitions(self) -> Transitions:
+        return Transitions(self.runs, self.now)
 
     def _is_going(self, run_id: str) -> bool:
         stored = self.runs.read(run_id)

@@ -8,17 +8,18 @@ started in the same moment writes afterwards, the sweep finds.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from shared.model.export import Export
 from shared.model.ledger import LedgerPointer
 from shared.model.names import ledger_folder
-from shared.model.ports import Files, Records, update
-from shared.model.run import Reason, Run, RunStatus
+from shared.model.ports import Files, Records
+from shared.model.run import Run
 from shared.model.tag import TagOwner
 from shared.runs.start import ActiveRun
+from shared.runs.transitions import Transitions
 
 __all__ = ["Leftovers"]
 
@@ -43,11 +44,12 @@ class Leftovers:
         """Clear away one export's remains; False while it exists or a run of it is going."""
         if self.exports.read(export_id) is not None:
             return False
+        transitions = Transitions(self.runs, self.now)
         going = False
         for stored in list(self.runs.all(where={"export": export_id})):
             if stored.value.is_over:
                 continue
-            going |= update(self.runs, stored.key, self._stopped).value.is_active
+            going |= transitions.cancel_for_removed_export(stored.key).is_active
         if going:
             return False
         for owner in list(self.owners.all()):
@@ -69,12 +71,3 @@ class Leftovers:
         known |= {stored.value.export_id for stored in self.owners.all()}
         known -= {stored.key for stored in self.exports.all()}
         return sum(self.clear(export_id) for export_id in sorted(known))
-
-    def _stopped(self, run: Run) -> Run | None:
-        """A run that waits is over at once; one that is going is canceled on its way."""
-        if run.is_over:
-            return None
-        if run.status in (RunStatus.QUEUED, RunStatus.AWAITING_CONFIRMATION):
-            reason = Reason("exportRemoved", "The export was removed.")
-            return replace(run, status=RunStatus.CANCELED, reason=reason, finished_at=self.now())
-        return replace(run, cancel_requested=True)

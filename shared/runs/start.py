@@ -8,7 +8,7 @@ and carries all that is needed to complete a start that died half-way.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from shared.errors import Changed, Conflict, NotFound
@@ -16,8 +16,9 @@ from shared.messaging.messages import plan_message
 from shared.messaging.trace import current, following
 from shared.model.export import Export
 from shared.model.names import PLAN_RUNS
-from shared.model.ports import Queue, Records, Stored, update
+from shared.model.ports import Queue, Records, Stored
 from shared.model.run import Mode, Reason, Run, RunStatus, Trigger
+from shared.runs.transitions import Transitions
 
 __all__ = ["ActiveRun", "Starter", "export_of", "moment_of", "run_id_at"]
 
@@ -68,6 +69,7 @@ class Starter:
     ) -> None:
         self._exports = exports
         self._runs = runs
+        self._transitions = Transitions(runs, now)
         self._active = active
         self._queue = queue
         self._now = now
@@ -132,41 +134,26 @@ class Starter:
         if not run.is_active:
             return None
         if run.status is RunStatus.QUEUED and self._is_late(run):
-            self._tell(run)
+            self._send(run)
         return run
 
     def _is_late(self, run: Run) -> bool:
         return run.queued_at is not None and self._now() - run.queued_at > QUEUE_PATIENCE
 
     def _record(self, run: Run) -> Run:
-        try:
-            self._runs.create(run.id, run)
-        except Conflict:
-            # Two starters completed the same half-done start; the record is the same.
-            stored = self._runs.read(run.id)
-            run = stored.value if stored else run
-        self._tell(run)
+        # Two starters may complete the same half-done start; the record is the same.
+        run = self._transitions.create(run)
+        self._send(run)
         return run
 
-    def _tell(self, run: Run) -> None:
+    def _send(self, run: Run) -> None:
         with following(run.trace):
             self._queue.send(PLAN_RUNS, plan_message(run.id))
 
     def _supersede(self, run: Run) -> None:
         """Close a run that still waits for a yes: the new run plans these removals again."""
-
-        def close(current: Run) -> Run | None:
-            if current.status is not RunStatus.AWAITING_CONFIRMATION:
-                return None
-            return replace(
-                current,
-                status=RunStatus.COMPLETED_WITH_WARNINGS,
-                reason=Reason(
-                    "superseded",
-                    "A newer run was started before the removals were confirmed; "
-                    "it plans them again.",
-                ),
-                finished_at=self._now(),
-            )
-
-        update(self._runs, run.id, close)
+        reason = Reason(
+            "superseded",
+            "A newer run was started before the removals were confirmed; it plans them again.",
+        )
+        self._transitions.close_waiting(run.id, RunStatus.COMPLETED_WITH_WARNINGS, reason)

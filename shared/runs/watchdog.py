@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from shared.messaging.events import log_event
@@ -17,9 +17,10 @@ from shared.messaging.messages import lane_message, plan_message
 from shared.messaging.trace import following
 from shared.model.chunk import Chunk
 from shared.model.names import PLAN_RUNS, SEND_LANES
-from shared.model.ports import Queue, Records, readable, update
+from shared.model.ports import Queue, Records, readable
 from shared.model.run import Reason, Run, RunStatus
 from shared.runs.abandon import Abandon
+from shared.runs.transitions import Transitions
 
 __all__ = ["HOPELESS", "STANDING_STILL", "Watchdog"]
 
@@ -74,12 +75,7 @@ class Watchdog:
             self.abandon.end(run.id, Reason("stoodStill", message))
             return
 
-        def counted(current: Run) -> Run | None:
-            if not current.is_active:
-                return None
-            return replace(current, set_going=in_vain + 1, set_going_at=self.now())
-
-        update(self.runs, run.id, counted)
+        Transitions(self.runs, self.now).mark_resumed(run.id, in_vain + 1)
         if run.status in (RunStatus.QUEUED, RunStatus.PLANNING):
             self.queue.send(PLAN_RUNS, plan_message(run.id))
         else:

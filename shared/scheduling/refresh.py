@@ -17,7 +17,7 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from shared.errors import Changed, ConfigError, Conflict, InputError, NotFound, Unavailable
-from shared.messaging.events import log_event, log_run_finished
+from shared.messaging.events import log_event
 from shared.messaging.messages import look_of
 from shared.model.export import Export, Repeat
 from shared.model.ledger import LedgerPointer
@@ -26,6 +26,7 @@ from shared.model.ports import Queue, Records, SegmentSource, Stored, readable, 
 from shared.model.run import Mode, Reason, Run, RunStatus, Trigger
 from shared.planning.fingerprint import source_fingerprint
 from shared.runs.start import ActiveRun, Starter, run_id_at
+from shared.runs.transitions import Transitions
 from shared.scheduling.refresh_progress import (
     Decision,
     Kind,
@@ -306,12 +307,8 @@ class Refreshes:
             finished_at=now,
             moved_at=now,
         )
-        try:
-            self.runs.create(run.id, run)
-        except Conflict:
-            return
-        log_event("refresh.notComplete", exportId=export.id, runId=run.id, minutes=minutes)
-        log_run_finished(run)
+        if Transitions(self.runs, self.now).create(run) == run:
+            log_event("refresh.notComplete", exportId=export.id, runId=run.id, minutes=minutes)
 
     # --- writing ---------------------------------------------------------------------------
 

@@ -25,9 +25,10 @@ from shared.model.audience import CallCounts
 from shared.model.chunk import Chunk, ChunkKind
 from shared.model.names import SEND_LANES
 from shared.model.plan import Plan, PlanGone
-from shared.model.ports import Files, Mailchimp, MailchimpSession, Queue, Records, update
+from shared.model.ports import Files, Mailchimp, MailchimpSession, Queue, Records
 from shared.model.run import Reason, Run, RunStatus
 from shared.runs.abandon import Abandon
+from shared.runs.transitions import Transitions
 from shared.sending.chunk_payload import ChunkPayload, ChunkPayloads
 from shared.sending.chunk_queue import ChunkQueue
 from shared.sending.lane_metrics import LaneMetrics
@@ -95,6 +96,7 @@ class Lanes:
         meter: Meter = NO_METER,
     ) -> None:
         self._runs = runs
+        self._transitions = Transitions(runs, now)
         self._chunks = chunks
         self._files = files
         self._queue = queue
@@ -143,7 +145,7 @@ class Lanes:
 
     def _slot_and_work(self, run: Run, plan: Plan, lane: int) -> _Next:
         if run.cancel_requested:
-            self.stop(run.id, None)
+            self._transitions.stop_sending(run.id, None)
             return _Next(again=False, finish=True)
         allowed = self._pace.allowance(plan.account_id)
         slot = None
@@ -169,12 +171,7 @@ class Lanes:
         if lane > 0 or (run.moved_at and self._now() - run.moved_at < _SAY_WAITING):
             return
 
-        def waits(current: Run) -> Run | None:
-            if current.status is not RunStatus.SENDING:
-                return None
-            return replace(current, moved_at=self._now())
-
-        update(self._runs, run.id, waits)
+        self._transitions.mark_waiting(run.id)
 
     def _work(self, run: Run, plan: Plan, lane: int, slot: Slot, shift: LaneMetrics) -> _Next:
         try:
@@ -221,7 +218,7 @@ class Lanes:
         if run.status is not RunStatus.SENDING:
             return _Next(again=False, finish=True)
         if run.cancel_requested:
-            self.stop(run_id, None)
+            self._transitions.stop_sending(run_id, None)
             return _Next(again=False, finish=True)
         if self._clock() >= until or slot.lost:
             return _Next(again=True)
@@ -297,23 +294,8 @@ class Lanes:
             )
         else:
             reason = Reason(stop.code, stop.message)
-        self.stop(run_id, reason)
+        self._transitions.stop_sending(run_id, reason)
         return _Next(again=False, finish=True)
-
-    def stop(self, run_id: str, reason: Reason | None) -> None:
-        """Stop sending; the first reason stays."""
-
-        def finishing(run: Run) -> Run | None:
-            if run.status is not RunStatus.SENDING:
-                return None
-            return replace(
-                run,
-                status=RunStatus.FINISHING,
-                reason=run.reason or reason,
-                moved_at=self._now(),
-            )
-
-        update(self._runs, run_id, finishing)
 
     def _board(self, run_id: str, account_id: str) -> ChunkQueue:
         with self._lock:

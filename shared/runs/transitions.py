@@ -1,0 +1,341 @@
+"""Every change of a run's state: one conditional write each, and the event when a run has ended.
+
+A run that is over never changes again, except that its files are cleared. `run.finished` is logged
+by the process whose write ended the run, after that write, so several processes that end the same
+run log it once. A run that waits for a confirmation is not over: `run.waiting` is logged instead.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from shared.errors import Conflict
+from shared.messaging.events import log_run_finished, log_run_waiting
+from shared.model.plan import Plan
+from shared.model.ports import Records, update
+from shared.model.run import (
+    REMOVAL_GUARD,
+    Counts,
+    Finding,
+    Mode,
+    Progress,
+    Reason,
+    Run,
+    RunSegment,
+    RunStatus,
+    Severity,
+)
+
+__all__ = ["Transitions"]
+
+_BEFORE_PLAN = (RunStatus.QUEUED, RunStatus.PLANNING)
+
+
+@dataclass(frozen=True)
+class Transitions:
+    """Changes runs. Every method may be called twice and returns the run as it is afterwards.
+
+    A method leaves the run as it is when the run is not in a state that the change starts from.
+    NotFound when there is no such run.
+    """
+
+    runs: Records[Run]
+    now: Callable[[], datetime]
+
+    # --- start ---
+
+    def create(self, run: Run) -> Run:
+        """Record a new run; the run that is recorded when another process was first."""
+        try:
+            self.runs.create(run.id, run)
+        except Conflict:
+            stored = self.runs.read(run.id)
+            return stored.value if stored else run
+        self._log(run)
+        return run
+
+    # --- planning ---
+
+    def begin_planning(self, run_id: str) -> Run:
+        """queued -> planning, or -> canceled when that was requested."""
+
+        def change(run: Run) -> Run | None:
+            if run.status not in _BEFORE_PLAN:
+                return None
+            now = self.now()
+            if run.cancel_requested:
+                return self._canceled(run)
+            return replace(
+                run, status=RunStatus.PLANNING, started_at=run.started_at or now, moved_at=now
+            )
+
+        return self._change(run_id, change)
+
+    def planned(self, run_id: str, plan: Plan) -> Run:
+        """planning -> sending with the plan's figures; a preview is over."""
+
+        def change(run: Run) -> Run | None:
+            if run.status is not RunStatus.PLANNING:
+                return None
+            now = self.now()
+            planned = replace(
+                run,
+                counts=plan.counts,
+                calls=plan.calls,
+                findings=plan.findings,
+                segments=tuple(RunSegment(t.segment, t.tag, t.members) for t in plan.tags),
+                progress=Progress(0, plan.people_to_send + plan.removals, 0, plan.chunks),
+                sending_at=now,
+                moved_at=now,
+            )
+            if run.cancel_requested:
+                return self._canceled(planned)
+            if run.mode is not Mode.PREVIEW:
+                return replace(planned, status=RunStatus.SENDING)
+            warned = any(f.severity is not Severity.INFO for f in plan.findings)
+            return replace(
+                planned,
+                status=RunStatus.COMPLETED_WITH_WARNINGS
+                if warned or plan.counts.rejected
+                else RunStatus.SUCCESSFUL,
+                progress=replace(planned.progress, percent=100),
+                finished_at=now,
+            )
+
+        return self._change(run_id, change)
+
+    def end_planning(
+        self,
+        run_id: str,
+        status: RunStatus,
+        reason: Reason,
+        counts: Counts | None = None,
+        findings: tuple[Finding, ...] = (),
+    ) -> Run:
+        """planning -> skipped, failed or awaitingConfirmation, without a plan."""
+
+        def change(run: Run) -> Run | None:
+            if run.status not in _BEFORE_PLAN:
+                return None
+            if run.cancel_requested:
+                return self._canceled(run)
+            now = self.now()
+            return replace(
+                run,
+                status=status,
+                reason=reason,
+                counts=counts or Counts(),
+                findings=findings,
+                moved_at=now,
+                finished_at=None if status is RunStatus.AWAITING_CONFIRMATION else now,
+            )
+
+        return self._change(run_id, change)
+
+    # --- sending and finishing ---
+
+    def begin_finishing(self, run_id: str) -> Run:
+        """sending -> finishing."""
+        return self.stop_sending(run_id, None)
+
+    def stop_sending(self, run_id: str, reason: Reason | None) -> Run:
+        """sending -> finishing; the first reason stays."""
+
+        def change(run: Run) -> Run | None:
+            if run.status is not RunStatus.SENDING:
+                return None
+            return replace(
+                run,
+                status=RunStatus.FINISHING,
+                reason=run.reason or reason,
+                moved_at=self.now(),
+            )
+
+        return self._change(run_id, change)
+
+    def return_to_sending(self, run_id: str) -> Run:
+        """finishing -> sending, because chunks wait after all."""
+
+        def change(run: Run) -> Run | None:
+            if run.status is not RunStatus.FINISHING:
+                return None
+            return replace(run, status=RunStatus.SENDING, moved_at=self.now())
+
+        return self._change(run_id, change)
+
+    def finish(self, run_id: str, result: Callable[[Run], Run]) -> Run:
+        """finishing -> the state, reason and figures that `result` gives the run."""
+
+        def change(run: Run) -> Run | None:
+            if run.status is not RunStatus.FINISHING:
+                return None
+            now = self.now()
+            return replace(result(run), moved_at=now, finished_at=now)
+
+        return self._change(run_id, change)
+
+    def fail(self, run_id: str, reason: Reason, measured: Callable[[Run], Run]) -> Run:
+        """Any state but the last -> failed; `measured` adds the progress so far."""
+
+        def change(run: Run) -> Run | None:
+            if not run.is_active:
+                return None
+            now = self.now()
+            seen = measured(run)
+            return replace(
+                seen,
+                status=RunStatus.FAILED,
+                reason=reason,
+                progress=replace(seen.progress, seconds_left=None),
+                moved_at=now,
+                finished_at=now,
+            )
+
+        return self._change(run_id, change)
+
+    # --- the watchdog's marks, which change no status ---
+
+    def mark_waiting(self, run_id: str) -> Run:
+        """Note that a run that sends is waiting for its connections, so it is not stalled."""
+
+        def change(run: Run) -> Run | None:
+            if run.status is not RunStatus.SENDING:
+                return None
+            return replace(run, moved_at=self.now())
+
+        return self._change(run_id, change)
+
+    def mark_resumed(self, run_id: str, times: int) -> Run:
+        """Note how often the run was resumed since it last moved."""
+
+        def change(run: Run) -> Run | None:
+            if not run.is_active:
+                return None
+            return replace(run, set_going=times, set_going_at=self.now())
+
+        return self._change(run_id, change)
+
+    # --- commands ---
+
+    def cancel(self, run_id: str, everything_sent: Callable[[], bool]) -> Run:
+        """queued or awaitingConfirmation -> canceled; else request it of the steps.
+
+        Conflict when the run is over, or has sent everything and is only being finished.
+        """
+
+        def change(run: Run) -> Run | None:
+            if run.status in (RunStatus.QUEUED, RunStatus.AWAITING_CONFIRMATION):
+                return self._canceled(run)
+            if run.status is RunStatus.FINISHING:
+                if run.cancel_requested or run.reason is not None:
+                    return None  # it was stopped before
+                if everything_sent():
+                    msg = (
+                        "Everything has been sent already; the run is only being closed. "
+                        "Undo takes it back."
+                    )
+                    raise Conflict(msg, code="runFinishing")
+            return replace(run, cancel_requested=True)
+
+        def over() -> None:
+            msg = "The run is over already."
+            raise Conflict(msg, code="runOver")
+
+        return self._change(run_id, change, over)
+
+    def confirm(self, run_id: str) -> Run:
+        """awaitingConfirmation -> sending the removals, or -> queued when nothing was planned."""
+
+        def change(run: Run) -> Run | None:
+            if run.status is not RunStatus.AWAITING_CONFIRMATION or run.reason is None:
+                return None
+            code, now = run.reason.code, self.now()
+            return replace(
+                run,
+                status=RunStatus.SENDING if code == REMOVAL_GUARD else RunStatus.QUEUED,
+                reason=None,
+                confirmed=(*run.confirmed, code),
+                finished_at=None,
+                queued_at=now,
+                moved_at=now,
+            )
+
+        return self._change(run_id, change)
+
+    def close_waiting(
+        self, run_id: str, status: RunStatus, reason: Reason, at: datetime | None = None
+    ) -> Run:
+        """awaitingConfirmation -> a last state, because the answer is not waited for any more."""
+
+        def change(run: Run) -> Run | None:
+            if run.status is not RunStatus.AWAITING_CONFIRMATION:
+                return None
+            return replace(run, status=status, reason=reason, finished_at=at or self.now())
+
+        return self._change(run_id, change)
+
+    def cancel_for_removed_export(self, run_id: str) -> Run:
+        """queued or awaitingConfirmation -> canceled; else request it of the steps."""
+
+        def change(run: Run) -> Run | None:
+            if run.status in (RunStatus.QUEUED, RunStatus.AWAITING_CONFIRMATION):
+                reason = Reason("exportRemoved", "The export was removed.")
+                return replace(
+                    run, status=RunStatus.CANCELED, reason=reason, finished_at=self.now()
+                )
+            return replace(run, cancel_requested=True)
+
+        return self._change(run_id, change)
+
+    # --- afterwards ---
+
+    def mark_cleared(self, run_id: str) -> None:
+        """Note that the plan, chunks and outcomes of a run that is over are deleted."""
+        update(self.runs, run_id, lambda run: replace(run, cleared=True) if run.is_over else None)
+
+    # --- how ---
+
+    def _canceled(self, run: Run) -> Run:
+        if run.reason is not None and run.reason.code == REMOVAL_GUARD:
+            message = "The run was canceled; the removals were not made. The next run asks again."
+        else:
+            message = "The run was canceled before anything was sent."
+        now = self.now()
+        return replace(
+            run,
+            status=RunStatus.CANCELED,
+            reason=Reason("canceled", message),
+            moved_at=now,
+            finished_at=now,
+        )
+
+    def _change(
+        self,
+        run_id: str,
+        change: Callable[[Run], Run | None],
+        over: Callable[[], None] = lambda: None,
+    ) -> Run:
+        """Apply a change until its write wins, and log what it led to. `over`: the run has ended."""
+        before: RunStatus | None = None
+
+        def guarded(run: Run) -> Run | None:
+            nonlocal before
+            if run.is_over:
+                before = run.status
+                over()
+                return None
+            before = run.status
+            return change(run)
+
+        run = update(self.runs, run_id, guarded).value
+        if run.status is not before:
+            self._log(run)
+        return run
+
+    def _log(self, run: Run) -> None:
+        if run.is_over:
+            log_run_finished(run)
+        elif run.status is RunStatus.AWAITING_CONFIRMATION:
+            log_run_waiting(run)
