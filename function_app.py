@@ -11,7 +11,7 @@ from contextlib import AbstractContextManager
 
 import azure.functions as func
 
-from shared.app import app as house
+from shared.app import app as connector
 from shared.errors import ConfigError
 from shared.messaging.messages import lane_of, run_of, turn_of
 from shared.settings import authentication_is_on
@@ -29,22 +29,22 @@ _METHODS = [
 ]
 
 
-def _given(context: func.Context) -> str | None:
-    """The platform's own trace; the workers up to Python 3.12 spell it as no other does."""
+def _platform_trace(context: func.Context) -> str | None:
+    """The platform's `traceparent`. Workers up to Python 3.12 spell the attribute differently."""
     trace = context.trace_context
     return getattr(trace, "trace_parent", None) or getattr(trace, "Traceparent", None)
 
 
 def _answer(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
     request = Request.of(req.method, req.url, dict(req.headers), req.get_body())
-    traces = (_given(context), request.header("traceparent"))
+    traces = (_platform_trace(context), request.header("traceparent"))
     try:
-        app_of_this_process = house()
+        built = connector()
     except ConfigError as error:
         response = unconfigured(request, error, authentication_on=authentication_is_on())
     else:
-        with app_of_this_process.telemetry.request(context.function_name, *traces):
-            response = app_of_this_process.site.answer(request)
+        with built.telemetry.request(context.function_name, *traces):
+            response = built.site.answer(request)
     return func.HttpResponse(
         response.body, status_code=response.status, headers=dict(response.headers)
     )
@@ -54,12 +54,14 @@ def _working(
     msg: func.QueueMessage, context: func.Context, run_id: str = ""
 ) -> AbstractContextManager[None]:
     """Work on a message, in the trace that it belongs to."""
-    return house().working(context.function_name, msg.get_body(), run_id, _given(context))
+    return connector().working(
+        context.function_name, msg.get_body(), run_id, _platform_trace(context)
+    )
 
 
 def _given_up(msg: func.QueueMessage, context: func.Context) -> AbstractContextManager[str | None]:
     """The last word on a message; None in place of a run's id when nobody can read it."""
-    return house().given_up(context.function_name, msg.get_body(), _given(context))
+    return connector().given_up(context.function_name, msg.get_body(), _platform_trace(context))
 
 
 @app.function_name("http_api")
@@ -80,8 +82,8 @@ def pages(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
 @app.timer_trigger("timer", schedule="%TICK_SCHEDULE%", run_on_startup=False, use_monitor=True)
 def tick(timer: func.TimerRequest, context: func.Context) -> None:
     """Start what is due, set going what stands still, clear away what is old."""
-    with house().telemetry.request(context.function_name, _given(context)):
-        house().tick()
+    with connector().telemetry.request(context.function_name, _platform_trace(context)):
+        connector().tick()
 
 
 @app.function_name("plan_run")
@@ -90,7 +92,7 @@ def plan_run(msg: func.QueueMessage, context: func.Context) -> None:
     """Plan a run."""
     run_id = run_of(msg.get_body())
     with _working(msg, context, run_id):
-        house().planner.plan(run_id, turn_of(msg.get_body()))
+        connector().planner.plan(run_id, turn_of(msg.get_body()))
 
 
 @app.function_name("plan_run_poison")
@@ -99,7 +101,7 @@ def plan_run_poison(msg: func.QueueMessage, context: func.Context) -> None:
     """A run that could not be planned after all tries."""
     with _given_up(msg, context) as run_id:
         if run_id:
-            house().planner.give_up(run_id)
+            connector().planner.give_up(run_id)
 
 
 @app.function_name("send_lane")
@@ -108,7 +110,7 @@ def send_lane(msg: func.QueueMessage, context: func.Context) -> None:
     """Work as a lane of a run."""
     run_id, lane = lane_of(msg.get_body())
     with _working(msg, context, run_id):
-        house().lanes.run(run_id, lane, turn_of(msg.get_body()))
+        connector().lanes.run(run_id, lane, turn_of(msg.get_body()))
 
 
 @app.function_name("send_lane_poison")
@@ -117,7 +119,7 @@ def send_lane_poison(msg: func.QueueMessage, context: func.Context) -> None:
     """A lane that failed again and again; the others go on, and the watch looks after the run."""
     with _given_up(msg, context) as run_id:
         if run_id:
-            house().watch.lane_failed(run_id)
+            connector().watchdog.lane_failed(run_id)
 
 
 @app.function_name("blob_event")
@@ -125,7 +127,7 @@ def send_lane_poison(msg: func.QueueMessage, context: func.Context) -> None:
 def blob_event(msg: func.QueueMessage, context: func.Context) -> None:
     """A refresh may have arrived."""
     with _working(msg, context):
-        house().refreshes.event(msg.get_body())
+        connector().refreshes.event(msg.get_body())
 
 
 @app.function_name("blob_event_poison")
@@ -133,4 +135,4 @@ def blob_event(msg: func.QueueMessage, context: func.Context) -> None:
 def blob_event_poison(msg: func.QueueMessage, context: func.Context) -> None:
     """A refresh event that could not be used after all tries."""
     with _working(msg, context):
-        house().refreshes.give_up(msg.get_body())
+        connector().refreshes.give_up(msg.get_body())

@@ -60,7 +60,7 @@ Besides these, the two storage settings have an identity form (`<name>__accountN
 ROLES = ("Administrator", "Contributor", "Viewer")
 
 _IDENTITY = re.compile(r"([^<>;]+?)\s*<([^<>;\s]+)>\s*;\s*([A-Za-z]+(?:\s*,\s*[A-Za-z]+)*)")
-_CONTAINER = re.compile(r"(?!.*--)[a-z0-9][a-z0-9-]{1,61}[a-z0-9]")
+_CONTAINER = re.compile(r"(?!.*--)(?!outcomes$)[a-z0-9][a-z0-9-]{1,61}[a-z0-9]")
 _ACCOUNT_NAME = re.compile(r"[a-z0-9]{3,24}")
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]*")
 _SCHEDULE_FIELD = re.compile(r"[A-Za-z0-9*,/-]+")
@@ -166,7 +166,10 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
         segments=SegmentsSettings(
             storage=_account(env, "SEGMENTS_STORAGE", ("blob",)) or storage,
             container=env.matching(
-                "SEGMENTS_CONTAINER", _CONTAINER, "must be the name of a blob container", "segments"
+                "SEGMENTS_CONTAINER",
+                _CONTAINER,
+                "must be the name of a blob container, and not `outcomes`, to which the app writes",
+                "segments",
             ),
             root=_folder(env, "SEGMENTS_ROOT"),
         ),

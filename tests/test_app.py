@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from shared.app import App
+from shared.app import build
 from shared.errors import Unavailable
 from shared.model.export import Schedule
 from shared.runs.leftovers import Leftovers
@@ -35,10 +35,11 @@ class Part:
 
 
 def test_a_part_of_the_tick_that_fails_keeps_no_other_from_being_done() -> None:
-    app = App(load({"AzureWebJobsStorage": "UseDevelopmentStorage=true"}))
-    names = ("timetable", "refreshes", "watch", "retention", "remains", "eraser", "poison_queues")
-    parts = {name: Part(fails=name in ("timetable", "watch")) for name in names}
-    app.__dict__.update(parts)
+    names = (
+        "timetable", "refreshes", "watchdog", "retention", "leftovers", "eraser", "poison_queues",
+    )  # fmt: skip
+    parts: dict[str, Any] = {name: Part(fails=name in ("timetable", "watchdog")) for name in names}
+    app = build(load({"AzureWebJobsStorage": "UseDevelopmentStorage=true"}), **parts)
 
     with pytest.raises(Unavailable):
         app.tick()

@@ -18,6 +18,7 @@ SHARED = ROOT / "shared"
 # Packages and modules of `shared/`, highest first. Each imports only what comes after it.
 LAYERS = (
     "app",
+    "runtime",
     "web",
     "connections",
     "exports",

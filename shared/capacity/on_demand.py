@@ -1,7 +1,7 @@
-"""A guest: someone who needs Mailchimp for a moment while lanes may hold every connection.
+"""On-demand sessions: short calls to Mailchimp while lanes may hold every connection.
 
-Planning, finishing and the pages are guests. A guest waits for a slot, and asks the lanes to make
-room for one, so that the limit of connections holds for everybody and nobody waits for long.
+Planning, finishing and HTTP requests use them. An on-demand session waits for a slot and asks the
+lanes to free one, so the limit of connections holds and the wait is short.
 """
 
 from __future__ import annotations
@@ -18,15 +18,20 @@ from shared.model.ports import Mailchimp, MailchimpSession
 __all__ = ["OnDemandSessions"]
 
 _LOOK_EVERY = 0.5
+_REQUEST_PATIENCE = 15.0
 
 
 @dataclass(frozen=True)
 class OnDemandSessions:
-    """Opens sessions within the limit of connections. `patience` in seconds."""
+    """Opens sessions within the limit of connections.
+
+    `account_of` returns the Mailchimp account of a connection. `patience` is in seconds.
+    """
 
     mailchimp: Mailchimp
     slots: Slots
     pace: AccountPace
+    account_of: Callable[[str], str]
     clock: Callable[[], float]
     sleep: Callable[[float], None]
 
@@ -41,6 +46,13 @@ class OnDemandSessions:
                 yield session
             finally:
                 session.close()
+
+    @contextmanager
+    def for_request(self, connection_id: str) -> Iterator[MailchimpSession]:
+        """A session for an HTTP request, which waits at most 15 seconds for a connection."""
+        account_id = self.account_of(connection_id)
+        with self.session(connection_id, account_id, _REQUEST_PATIENCE) as session:
+            yield session
 
     def slot(self, account_id: str, patience: float) -> Slot:
         """A slot of the account, waited for."""

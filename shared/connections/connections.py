@@ -139,16 +139,6 @@ class Connections:
             by,
         )
 
-    def lose(self, connection_id: str) -> None:
-        """Mailchimp does not know the grant any more: ask for the connection to be made again."""
-
-        def lost(current: Connection) -> Connection | None:
-            if current.status is not ConnectionStatus.CONNECTED:
-                return None
-            return replace(current, status=ConnectionStatus.RECONNECT)
-
-        update(self.records, connection_id, lost)
-
     def add_export_user(
         self, connection_id: str, user: ExportUser, secret: str, by: str
     ) -> Stored[Connection]:
@@ -213,3 +203,17 @@ def _changed() -> Changed:
     return Changed(
         "The connection was changed by someone else meanwhile.", code="connectionChanged"
     )
+
+
+def mark_reconnect(records: Records[Connection], connection_id: str) -> None:
+    """Mailchimp refuses the grant of a connection: it has to be connected again.
+
+    NotFound when there is no such connection.
+    """
+
+    def refused(current: Connection) -> Connection | None:
+        if current.status is not ConnectionStatus.CONNECTED:
+            return None
+        return replace(current, status=ConnectionStatus.RECONNECT)
+
+    update(records, connection_id, refused)

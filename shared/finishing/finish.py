@@ -63,7 +63,7 @@ class Finisher:
     runs: Records[Run]
     chunks: Records[Chunk]
     ledgers: Records[LedgerPointer]
-    erased: Erasures
+    erasures: Erasures
     files: Files
     leases: Leases
     mailchimp: Mailchimp
@@ -74,7 +74,7 @@ class Finisher:
     disconnected: Callable[[str], None]
     now: Callable[[], datetime]
     token: Callable[[], str]
-    handback: OutcomeFile | None = None
+    outcome_file: OutcomeFile
 
     def finish(self, run_id: str) -> float | None:
         """Finish a run that has nothing left to send.
@@ -124,15 +124,14 @@ class Finisher:
             forget_tags(db, plan.gone_tags)
             fold_ledger(db, run.id)
             fold_outcomes(db)
-            suppress_erased_in_results(db, self.erased.everybody())
+            suppress_erased_in_results(db, self.erasures.everybody())
             checked, reads, writes = self._verify(db, run, plan)
             self._keep_ledger(db, run, plan, scratch, _is_settled(run, chunks))
             table = scratch / "table.parquet"
             db.execute(_copy("outcomes", table))
             self.files.upload(table, outcomes_table(run.id))
-            if self.handback is not None:
-                findings = (*checked.findings, *self.handback.give(db, plan, scratch))
-                checked = replace(checked, findings=findings)
+            findings = (*checked.findings, *self.outcome_file.give(db, plan, scratch))
+            checked = replace(checked, findings=findings)
             # Before closing: a run that died in between would keep its share of the slots.
             self.pace.leave(plan.account_id, run.id)
             self._close(db, run, plan, chunks, checked, reads, writes)

@@ -33,9 +33,9 @@ class Eraser:
 
     exports: Records[Export]
     runs: Records[Run]
-    erased: Erasures
+    erasures: Erasures
     purge: Purge
-    guests: OnDemandSessions
+    sessions: OnDemandSessions
     account_of: Callable[[str], str]
     now: Callable[[], datetime]
     token: Callable[[], str]
@@ -67,14 +67,14 @@ class Eraser:
 
     def complete(self) -> int:
         """Do it once more for runs that were going and are over now; how many erasures."""
-        waiting = [stored for stored in self.erased.records.all() if stored.value.waits_for]
+        waiting = [stored for stored in self.erasures.records.all() if stored.value.waits_for]
         ready = [stored for stored in waiting if self._is_over(stored)]
         if not ready:
             return 0
-        purged = self.purge.everywhere(self.erased.among([stored.key for stored in ready]))
+        purged = self.purge.everywhere(self.erasures.among([stored.key for stored in ready]))
         for stored in ready:
             update(
-                self.erased.records,
+                self.erasures.records,
                 stored.key,
                 lambda erasure: replace(
                     erasure,
@@ -97,11 +97,11 @@ class Eraser:
                 transitions.close_waiting(stored.key, RunStatus.CANCELED, reason)
 
     def _remember(self, address: str, by: str) -> str:
-        key = self.erased.token(address)
-        if self.erased.records.read(key) is None:
+        key = self.erasures.token(address)
+        if self.erasures.records.read(key) is None:
             try:
                 begun = Erasure(self.token(), self.now(), by, waits_for=(_UNFINISHED,))
-                self.erased.records.create(key, begun)
+                self.erasures.records.create(key, begun)
             except Conflict:
                 return key  # asked twice in one moment: one receipt
         return key
@@ -126,7 +126,7 @@ class Eraser:
                 account_id = self._account_of(export)
                 if account_id in silent:
                     continue
-                with self.guests.session(export.connection_id or "", account_id) as session:
+                with self.sessions.session(export.connection_id or "", account_id) as session:
                     deleted += session.delete_for_good(audience, address)
             except (ConfigError, Refused):
                 unreached.setdefault(audience, export.display_name)
@@ -155,7 +155,7 @@ class Eraser:
                 waits_for=tuple(sorted({*erasure.waits_for, *purged.left} - {_UNFINISHED})),
             )
 
-        return update(self.erased.records, key, sign).value
+        return update(self.erasures.records, key, sign).value
 
     def _is_over(self, stored: Stored[Erasure]) -> bool:
         for run_id in stored.value.waits_for:

@@ -60,10 +60,10 @@ class Purge:
 
     runs: Records[Run]
     ledgers: Records[LedgerPointer]
-    held: Records[NotSubscribedPointer]
+    not_subscribed: Records[NotSubscribedPointer]
     files: Files
     token: Callable[[], str]
-    handback: OutcomeFile | None = None
+    outcome_file: OutcomeFile
 
     def everywhere(self, whom: MarkErased) -> Purged:
         """Remove people from everything that no run needs."""
@@ -79,7 +79,7 @@ class Purge:
             records += found
             if found:
                 exports.add(pointer.key)
-        for held in list(self.held.all()):
+        for held in list(self.not_subscribed.all()):
             records += self._held(held.key, whom)
         over = [run for run in runs if run.is_over]
         with ThreadPoolExecutor(_AT_ONCE) as hands:
@@ -147,7 +147,7 @@ class Purge:
     def _held(self, key: str, whom: MarkErased) -> int:
         account_id, _, audience_id = key.partition("/")
         for _ in range(_TRIES):
-            stored = self.held.read(key)
+            stored = self.not_subscribed.read(key)
             if stored is None:
                 return 0
             count = 0
@@ -156,7 +156,9 @@ class Purge:
                     blob = not_subscribed_blob(account_id, audience_id, f"erased-{self.token()}")
                     self.files.upload(found.without(), blob)
                     try:
-                        self.held.replace(key, replace(stored.value, blob=blob), stored.etag)
+                        self.not_subscribed.replace(
+                            key, replace(stored.value, blob=blob), stored.etag
+                        )
                     except Changed:
                         self.files.delete(blob)
                         continue
@@ -167,7 +169,7 @@ class Purge:
 
     def _older_lists(self, key: str, whom: MarkErased) -> None:
         """Lists that nobody reads any more; a run that reads one in this moment reads it anew."""
-        stored = self.held.read(key)
+        stored = self.not_subscribed.read(key)
         for name in list(self.files.names(not_subscribed_folder(*key.split("/")))):
             if stored is not None and name == stored.value.blob:
                 continue
@@ -183,9 +185,8 @@ class Purge:
             if found is None:
                 return 0
             count = found.rows
-            if self.handback is not None:
-                # First: afterwards nothing tells which profiles they were.
-                count += self.handback.forget(run.export_id, run.id, found.values("customer_id"))
+            # First: afterwards the profiles are not known any more.
+            count += self.outcome_file.forget(run.export_id, run.id, found.values("customer_id"))
             self.files.upload(found.blanked(("email", "customer_id")), blob)
             return count
 

@@ -44,14 +44,14 @@ class Retention:
 
     runs: Records[Run]
     chunks: Records[Chunk]
-    turns: Records[SequenceState]
+    sequences: Records[SequenceState]
     exports: Records[Export]
-    held: Records[NotSubscribedPointer]
+    not_subscribed: Records[NotSubscribedPointer]
     nonces: Records[Any]
     files: Files
     keep: timedelta
     now: Callable[[], datetime]
-    handback: OutcomeFile | None = None
+    outcome_file: OutcomeFile
 
     def clear(self) -> int:
         """Clear away all that is old; how many runs lost their files."""
@@ -87,25 +87,24 @@ class Retention:
     def _clear(self, run: Run) -> None:
         for name in list(self.files.names(run_folder(run.id))):
             self.files.delete(name)
-        if self.handback is not None:
-            self.handback.clear(run.export_id, run.id)
+        self.outcome_file.clear(run.export_id, run.id)
         for chunk in list(self.chunks.all(run.id)):
             self.chunks.delete(chunk.key)
-        for turn in list(self.turns.all(run.id)):
-            self.turns.delete(turn.key)
+        for sequence in list(self.sequences.all(run.id)):
+            self.sequences.delete(sequence.key)
         self._transitions.mark_cleared(run.id)
 
     def _held(self) -> None:
         used = {stored.value.audience_id for stored in self.exports.all()}
         current = set()
-        for pointer in list(self.held.all()):
+        for pointer in list(self.not_subscribed.all()):
             audience_id = pointer.key.partition("/")[2]
             if audience_id in used or self.now() - pointer.value.read_at < _HELD:
                 current.add(pointer.value.blob)
                 continue
             for name in list(self.files.names(not_subscribed_folder(*pointer.key.split("/")))):
                 self.files.delete(name)
-            self.held.delete(pointer.key)
+            self.not_subscribed.delete(pointer.key)
         for name in list(self.files.names(ALL_NOT_SUBSCRIBED)):
             if name not in current and not self._may_become_current(name):
                 self.files.delete(name)

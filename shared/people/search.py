@@ -59,9 +59,9 @@ class Search:
     ledgers: Records[LedgerPointer]
     owners: Records[TagOwner]
     files: Files
-    guests: OnDemandSessions
+    sessions: OnDemandSessions
     account_of: Callable[[str], str]
-    erased: Erasures
+    erasures: Erasures
 
     def find(self, email: str) -> list[Found]:
         """One answer an export, by the export's name."""
@@ -72,7 +72,7 @@ class Search:
         )
         if not exports:
             return []
-        erasure = self.erased.find(address)
+        erasure = self.erasures.find(address)
         doors = {(export.connection_id, export.audience_id) for export in exports}
         with ThreadPoolExecutor(_AT_ONCE) as hands:
             asked = {door: hands.submit(self._status, *door, address) for door in doors}
@@ -92,7 +92,7 @@ class Search:
             return UNKNOWN
         try:
             account_id = self.account_of(connection_id)
-            with self.guests.session(connection_id, account_id, _PATIENCE) as session:
+            with self.sessions.session(connection_id, account_id, _PATIENCE) as session:
                 return session.status_of(audience_id, address) or ABSENT
         except ConnectorError:
             return UNKNOWN

@@ -74,15 +74,15 @@ class PlanBuilder:
     """Makes plans. `account_of` gives the Mailchimp account behind a connection."""
 
     preparation: AudiencePreparation
-    written: PlanStore
+    plans: PlanStore
     ledgers: Records[LedgerPointer]
-    erased: Erasures
+    erasures: Erasures
     source: SegmentSource
     account_of: Callable[[str], str]
     max_profiles: int
     connections: int
 
-    def make(self, run: Run) -> Plan:
+    def build(self, run: Run) -> Plan:
         """The plan of a run, written down. Ended when the run needs none, or must wait.
 
         ConfigError, InputError and Refused say what a person must change; Unavailable and Changed
@@ -115,15 +115,13 @@ class PlanBuilder:
 
     def _take_back(self, order: PlanRequest, undone: str) -> Plan:
         stored = self.ledgers.read(order.export.id)
-        pointer = undoable(undone, stored.value if stored else None, self.written.files)
-        plan = self.written.read(undone)
+        pointer = undoable(undone, stored.value if stored else None, self.plans.files)
+        plan = self.plans.read(undone)
         if plan is None:
             msg = "The plan of the run is not kept any more."
             raise Conflict(msg, code="undoTooOld")
         with workspace() as (db, scratch):
-            return self.written.write(
-                *plan_undo(order, plan, pointer, self.preparation, db, scratch)
-            )
+            return self.plans.write(*plan_undo(order, plan, pointer, self.preparation, db, scratch))
 
     def _work_out(
         self,
@@ -143,14 +141,14 @@ class PlanBuilder:
             findings.append(_audience_moved())
             ledger = None
         ledger = self._ledger(db, ledger, scratch, findings)
-        suppress_erased(db, self.erased.everybody())
+        suppress_erased(db, self.erasures.everybody())
         if found.tags.foreign:
             findings += _ask_about_tags(order, found, rows)
         if not order.only_looks:
             found = self.preparation.make_ready(order, found, calls)
         gone = gone_tags(db, found.tags.existing)
         forget_tags(db, gone)
-        files = self.written.files
+        files = self.plans.files
         retry = run.retry_of is not None and load_failed(db, files, run.retry_of, scratch)
         compare(
             db,
@@ -203,7 +201,7 @@ class PlanBuilder:
             findings=tuple(findings),
             calls=CallTotals(calls.write, calls.read, calls.throttled, calls.retried),
         )
-        return self.written.write(plan, cut_files, chunks)
+        return self.plans.write(plan, cut_files, chunks)
 
     def _read(
         self,
@@ -240,7 +238,7 @@ class PlanBuilder:
         local = scratch / "ledger.parquet"
         if pointer is not None:
             try:
-                self.written.files.download(pointer.blob, local)
+                self.plans.files.download(pointer.blob, local)
             except NotFound:
                 findings.append(
                     Finding(

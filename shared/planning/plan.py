@@ -49,11 +49,11 @@ class Planner:
     exports: Records[Export]
     chunks: Records[Chunk]
     queue: Queue
-    batons: MessageSequences
+    sequences: MessageSequences
     leases: Leases
     source: SegmentSource
-    maker: PlanBuilder
-    written: PlanStore
+    builder: PlanBuilder
+    plans: PlanStore
     pace: AccountPace
     disconnected: Callable[[str], None]
     connections: int
@@ -75,9 +75,9 @@ class Planner:
         kept = hold_lease(self.leases, f"plan/{run_id}")
         if kept is None:
             # By someone who may be dead: one message goes on to look.
-            baton = self.batons.take(run_id, _LINE, turn)
-            if baton is not None:
-                baton.pass_on(
+            sequence = self.sequences.take(run_id, _LINE, turn)
+            if sequence is not None:
+                sequence.pass_on(
                     lambda number: self.queue.send(
                         PLAN_RUNS, plan_message(run_id, number), _SEEN_BEING_PLANNED
                     )
@@ -88,7 +88,7 @@ class Planner:
             if run.status is not RunStatus.PLANNING:
                 return
             try:
-                self._commit(run, self.written.read(run_id) or self.maker.make(run))
+                self._commit(run, self.plans.read(run_id) or self.builder.build(run))
             except PlanningEnded as end:
                 self._end(run_id, end)
             except (ConfigError, InputError, Refused) as error:
@@ -125,7 +125,7 @@ class Planner:
     def _commit(self, run: Run, plan: Plan) -> None:
         preview = run.mode is Mode.PREVIEW
         if not preview and plan.chunks:
-            chunks = self.written.chunks(plan)
+            chunks = self.plans.chunks(plan)
             self.chunks.create_many([(chunk_key(run.id, c.number), c) for c in chunks])
             self.pace.join(plan.account_id, run.id, self._is_active)
         after = self._transitions.planned(run.id, plan)

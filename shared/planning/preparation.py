@@ -33,9 +33,9 @@ class AudiencePreparation:
 
     exports: Records[Export]
     owners: Records[TagOwner]
-    held: Records[NotSubscribedPointer]
+    not_subscribed: Records[NotSubscribedPointer]
     files: Files
-    guests: OnDemandSessions
+    sessions: OnDemandSessions
     now: Callable[[], datetime]
     token: Callable[[], str]
 
@@ -44,7 +44,7 @@ class AudiencePreparation:
     ) -> PreparedAudience:
         """Look at the audience, and read whom it holds without a subscription (table `held`)."""
         export = order.export
-        with self.guests.session(order.connection_id, order.account_id) as session:
+        with self.sessions.session(order.connection_id, order.account_id) as session:
             found = read_audience(
                 session,
                 self.owners,
@@ -69,7 +69,7 @@ class AudiencePreparation:
         read_not_subscribed(
             db,
             session,
-            self.held,
+            self.not_subscribed,
             self.files,
             order.account_id,
             audience_id,
@@ -88,7 +88,7 @@ class AudiencePreparation:
         tag_missing = any(tag.id <= 0 for tag in found.tags.tags)
         if not (field_missing or tag_missing or found.tags.changes):
             return found
-        with self.guests.session(order.connection_id, order.account_id) as session:
+        with self.sessions.session(order.connection_id, order.account_id) as session:
             merge_fields = create_fields(session, export, found.merge_fields)
             tags = prepare_tags(
                 session,
@@ -107,7 +107,7 @@ class AudiencePreparation:
     ) -> None:
         """Ask who of the new people is subscribed already, where that is worth the calls."""
         if is_worth_asking(db):
-            with self.guests.session(order.connection_id, order.account_id) as session:
+            with self.sessions.session(order.connection_id, order.account_id) as session:
                 find_already_subscribed(db, session, order.export.audience_id)
                 calls.add(session.calls)
 

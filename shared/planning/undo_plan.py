@@ -49,7 +49,7 @@ def plan_undo(
         raise Conflict(message, code="undoOtherAccount")
     _load(db, run, pointer, ready.files, scratch)
     convert = Converter(undone.mapping, undone.attributes, undone.merge_fields)
-    with ready.guests.session(order.connection_id, order.account_id) as session:
+    with ready.sessions.session(order.connection_id, order.account_id) as session:
         session.audience(undone.audience_id)  # says so when it is gone
         others = owned_by_others(ready.owners, export.id, order.account_id, undone.audience_id)
         there = {t.id: t for t in session.tags(undone.audience_id) if t.id not in others}

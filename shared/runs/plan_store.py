@@ -7,7 +7,6 @@ folder of its own, and the one whose `plan.json` is there first has planned the 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -22,11 +21,16 @@ __all__ = ["PlanStore"]
 _CHUNKS = TypeAdapter(list[Chunk])
 
 
-@dataclass(frozen=True)
-class PlanStore:
-    """Writes plans and reads them."""
+# Plans of the newest runs, kept in memory.
+_REMEMBERED = 8
 
-    files: Files
+
+class PlanStore:
+    """Writes and reads plans. A plan never changes, so the newest few stay in memory."""
+
+    def __init__(self, files: Files) -> None:
+        self.files = files
+        self._remembered: dict[str, Plan] = {}
 
     def write(self, plan: Plan, cut_files: PlanFiles, chunks: Sequence[Chunk]) -> Plan:
         """Write a plan down; the one that counts, which another planner may have written."""
@@ -49,6 +53,23 @@ class PlanStore:
         except PlanGone:
             raise
         except NotFound:
+            return None
+
+    def get(self, run_id: str) -> Plan:
+        """The plan of a run. PlanGone when it has none or it is damaged."""
+        plan = self._remembered.get(run_id) or self.read(run_id)
+        if plan is None:
+            raise PlanGone
+        while len(self._remembered) >= _REMEMBERED:
+            self._remembered.pop(next(iter(self._remembered)), None)
+        self._remembered[run_id] = plan
+        return plan
+
+    def source_fingerprint(self, run_id: str) -> str | None:
+        """The fingerprint of what a run has read; None before it has a plan."""
+        try:
+            return self.get(run_id).settled
+        except PlanGone:
             return None
 
     def chunks(self, plan: Plan) -> list[Chunk]:

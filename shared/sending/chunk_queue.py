@@ -39,10 +39,10 @@ class ChunkQueue:
         account_id: str,
         chunks: Records[Chunk],
         slots: Slots,
-        turn: Callable[[int], int],
+        randrange: Callable[[int], int],
     ) -> None:
-        """`turn(n)` gives a number below n: where this process begins."""
-        self._turn = turn
+        """`randrange(n)` gives a number below n: where this process begins."""
+        self._randrange = randrange
         self._run_id = run_id
         self._account_id = account_id
         self._chunks = chunks
@@ -106,8 +106,8 @@ class ChunkQueue:
         leavers = [s for s in free if s.value.tag_id is not None]
         # Every process begins somewhere else, so that they rarely reach for the same chunk.
         if people:
-            turn = self._turn(len(people))
-            people = people[turn:] + people[:turn]
+            start = self._randrange(len(people))
+            people = people[start:] + people[:start]
         return people + leavers
 
     def _is_free(self, chunk: Chunk, alive: dict[tuple[int, str], bool]) -> bool:

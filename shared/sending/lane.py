@@ -3,7 +3,7 @@
 A run has as many lane messages as connections are allowed. A lane holds a slot while it works,
 looks before every call whether it may go on (canceled? slower? another run's turn?), hands itself
 on as a new message before the function's time is up (of copies of a message one does: messaging/sequence.py), and
-finishes the run when it finds that nothing is left. A message that comes twice finds its baton passed
+finishes the run when it finds that nothing is left. A message that comes twice finds its sequence passed
 on, no slot, no chunk, or a run that is over.
 """
 
@@ -81,7 +81,7 @@ class Lanes:
         chunks: Records[Chunk],
         files: Files,
         queue: Queue,
-        batons: MessageSequences,
+        sequences: MessageSequences,
         mailchimp: Mailchimp,
         slots: Slots,
         pace: AccountPace,
@@ -91,7 +91,7 @@ class Lanes:
         disconnected: Callable[[str], None],
         now: Callable[[], datetime],
         clock: Callable[[], float],
-        turn: Callable[[int], int],
+        randrange: Callable[[int], int],
         slice_seconds: float = SLICE_SECONDS,
         meter: Meter = NO_METER,
     ) -> None:
@@ -100,7 +100,7 @@ class Lanes:
         self._chunks = chunks
         self._files = files
         self._queue = queue
-        self._batons = batons
+        self._sequences = sequences
         self._mailchimp = mailchimp
         self._slots = slots
         self._pace = pace
@@ -110,7 +110,7 @@ class Lanes:
         self._disconnected = disconnected
         self._now = now
         self._clock = clock
-        self._turn = turn
+        self._randrange = randrange
         self._slice = slice_seconds
         self._meter = meter
         self._boards: dict[str, ChunkQueue] = {}
@@ -124,8 +124,8 @@ class Lanes:
         run = self._read(run_id)
         if run is None or run.status not in (RunStatus.SENDING, RunStatus.FINISHING):
             return
-        baton = self._batons.take(run_id, str(lane), turn)
-        if baton is None:
+        sequence = self._sequences.take(run_id, str(lane), turn)
+        if sequence is None:
             return
         try:
             plan = self._plan_of(run_id)
@@ -137,7 +137,7 @@ class Lanes:
             after = self._slot_and_work(run, plan, lane)
         delay = self._finish(run_id) if after.finish else after.delay if after.again else None
         if delay is not None:
-            baton.pass_on(
+            sequence.pass_on(
                 lambda number: self._queue.send(
                     SEND_LANES, lane_message(run_id, lane, number), delay
                 )
@@ -304,7 +304,7 @@ class Lanes:
                 # A process lives long and runs come and go: only the newest few are remembered.
                 while len(self._boards) >= 8:
                     del self._boards[next(iter(self._boards))]
-                board = ChunkQueue(run_id, account_id, self._chunks, self._slots, self._turn)
+                board = ChunkQueue(run_id, account_id, self._chunks, self._slots, self._randrange)
                 self._boards[run_id] = board
             return board
 

@@ -7,6 +7,7 @@ Use cases that are not there are None; their routes are then neither served nor 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -17,7 +18,7 @@ from shared.errors import NotFound
 from shared.exports.definitions import Definitions
 from shared.model.connection import Connection
 from shared.model.export import Export, Schedule
-from shared.model.ports import Mailchimp, Records
+from shared.model.ports import MailchimpSession, Records
 from shared.model.run import ACTIVE, Mode, Run, RunStatus, Trigger
 from shared.model.sign_in import ApiKeyChecker, EntraSignIn, OAuthSignIn, Secrets
 from shared.runs.outcomes import OutcomeRow
@@ -61,6 +62,13 @@ class AttributeInfo(Protocol):
     def semantic_type(self) -> str | None: ...
     @property
     def suggested_for(self) -> str | None: ...
+
+
+class MailchimpSessions(Protocol):
+    """Opens sessions with Mailchimp accounts for requests."""
+
+    def for_request(self, connection_id: str) -> AbstractContextManager[MailchimpSession]:
+        """A session while the context lasts. Unavailable when no connection becomes free."""
 
 
 class RefreshJob(Protocol):
@@ -139,7 +147,7 @@ class Desk:
     audit: Records[AuditEntry]
     schedule: Records[Schedule]
     secrets: Secrets
-    mailchimp: Mailchimp
+    mailchimp: MailchimpSessions
     catalogue: Catalogue
     key_door: ApiKeyChecker
     clock: Callable[[], datetime]

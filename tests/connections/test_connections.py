@@ -2,7 +2,7 @@
 
 import pytest
 
-from shared.connections.connections import Connections
+from shared.connections.connections import Connections, mark_reconnect
 from shared.errors import ConfigError, Conflict, NotFound, Unavailable
 from shared.model.audience import Account
 from shared.model.connection import ConnectionStatus, GrantKind
@@ -55,11 +55,11 @@ def test_disconnecting_twice_is_the_same_as_once() -> None:
 
 
 def test_losing_a_grant_does_not_hide_a_disconnection() -> None:
-    _, kept, connection = room()
-    kept.lose(connection)
+    world, kept, connection = room()
+    mark_reconnect(world.connections, connection)
     assert kept.read(connection).value.status is ConnectionStatus.NOT_CONNECTED
     kept.connect(connection, GRANT, GrantKind.API_KEY, "Ada")
-    kept.lose(connection)
+    mark_reconnect(world.connections, connection)
     assert kept.read(connection).value.status is ConnectionStatus.RECONNECT
 
 

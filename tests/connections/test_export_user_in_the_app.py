@@ -16,9 +16,9 @@ from typing import Any
 import pytest
 from azure.storage.blob import ContainerClient
 
-from shared.app import App
-from shared.app.chance import Runtime
+from shared.app import App, build
 from shared.connections.sign_in import ENTRA_CALLBACK
+from shared.runtime import Runtime
 from shared.settings import load
 from shared.web.http import Request
 from tests.connections.oidc import CLIENT_ID, CLIENT_SECRET, TENANT, Provider, provider
@@ -126,7 +126,7 @@ def app(
     client.create_container()
     client.upload_blob("Gold/Gold_1.csv", b"CustomerId,Contact\n1,kim@example.org\n")
     client.close()
-    return App(
+    return build(
         load(
             {
                 "AzureWebJobsStorage": storage,
@@ -142,7 +142,7 @@ def app(
                 "CUSTOMER_INSIGHTS_SUBSCRIPTION_KEY": KEY,
             }
         ),
-        Runtime(clock=lambda: next(minutes)),
+        Runtime(monotonic=lambda: next(minutes)),
     )
 
 

@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from azure.storage.blob import ContainerClient
 
-from shared.app import App
+from shared.app import App, build
 from shared.settings import load
 
 T = TypeVar("T")
@@ -15,7 +15,7 @@ T = TypeVar("T")
 
 def house_of(storage: str) -> App:
     """The rooms of an app on this storage, in this process."""
-    return App(load({"AzureWebJobsStorage": storage, "MAILCHIMP_API_URL": "http://127.0.0.1:9"}))
+    return build(load({"AzureWebJobsStorage": storage, "MAILCHIMP_API_URL": "http://127.0.0.1:9"}))
 
 
 def blobs(storage: str, container: str, prefix: str = "") -> dict[str, bytes]:

@@ -232,7 +232,7 @@ def test_who_is_erased_during_a_run_is_gone_when_it_is_over(place: Place) -> Non
     house.eraser.complete()
 
     assert wherever(place, ada) == []
-    assert [e for e in house.erased.records.all() if started["id"] in e.value.waits_for] == []
+    assert [e for e in house.erasures.records.all() if started["id"] in e.value.waits_for] == []
     ledger = house.ledgers.read(place.export["id"])
     assert ledger is not None
     assert ledger.value.people == 1499

@@ -23,7 +23,7 @@ def test_a_removed_export_leaves_no_ledger_and_its_tags_are_free(place: Place) -
 
     assert blobs(place.house.storage, "state", f"ledgers/{export_id}/") == {}
     assert house.ledgers.read(export_id) is None
-    assert house.active.read(export_id) is None
+    assert house.active_runs.read(export_id) is None
     assert [o for o in house.tag_owners.all() if o.value.export_id == export_id] == []
     assert audience_as_is(place.audience) == audience_to_be(sample)
     assert len(place.outcomes(run)) == 40  # until the retention is over
@@ -49,15 +49,15 @@ def test_an_export_that_vanishes_during_its_run_ends_it_and_leaves_nothing(place
         time.sleep(0.01)
 
     house.exports.delete(export_id)  # a removal that did not see the run start
-    assert house.remains.clear(export_id) is False
+    assert house.leftovers.clear(export_id) is False
     run = place.wait(started)
-    house.remains.sweep()
+    house.leftovers.sweep()
 
     assert run["status"] == "canceled"
     assert run["counts"]["created"] == len(place.audience.members())
     assert blobs(place.house.storage, "state", f"ledgers/{export_id}/") == {}
     assert house.ledgers.read(export_id) is None
-    assert house.active.read(export_id) is None
+    assert house.active_runs.read(export_id) is None
 
 
 def test_a_run_that_waits_for_a_yes_ends_with_its_export(place: Place) -> None:

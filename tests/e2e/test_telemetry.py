@@ -31,7 +31,7 @@ from devhost.processes import ROOT, Azurite, start_azurite
 from sandbox import samples
 from sandbox.mailchimp.box import Sandbox
 from sandbox.upload import upload
-from shared.app import App
+from shared.app import App, build
 from shared.messaging.messages import LONGEST
 from shared.settings import load
 from shared.telemetry import Telemetry
@@ -64,7 +64,7 @@ class Inside(Portal):
         assert spec.loader is not None
         module = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(module)
-        module.house = lambda: app  # type: ignore[attr-defined]
+        module.connector = lambda: app  # type: ignore[attr-defined]
         self._functions: dict[str, Callable[..., Any]] = {
             one.get_function_name(): one.get_user_function() for one in module.app.get_functions()
         }
@@ -124,7 +124,7 @@ def test_a_run_is_one_trace_and_names_nobody(
     sample = samples.Sample(1200, (samples.Segment("Traced", 1.0),), seed=77, flaws=flaws)
     samples.write(sample, tmp_path / "segments", WHEN)
     upload(tmp_path / "segments", storage, "segments", "SegmentExport")
-    app = App(load(settings_for(storage, mailchimp)))
+    app = build(load(settings_for(storage, mailchimp)))
     spans, reader = InMemorySpanExporter(), InMemoryMetricReader()
     tracers, meters = (
         TracerProvider(shutdown_on_exit=False),

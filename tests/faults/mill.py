@@ -22,8 +22,7 @@ from sandbox import samples
 from sandbox.mailchimp.box import AudienceView, Sandbox
 from sandbox.persons import COLUMNS
 from sandbox.samples import Sample
-from shared.app import App
-from shared.app.chance import Runtime
+from shared.app import build
 from shared.errors import ConnectorError
 from shared.mailchimp.gateway import MailchimpGateway
 from shared.mailchimp.transport import Patience
@@ -42,6 +41,7 @@ from shared.model.run import Run, RunStatus
 from shared.model.source import Attribute, SegmentSnapshot, Snapshot, UnreadableRow
 from shared.planning import chunking as cut
 from shared.runs.outcome_file import OutcomeFile
+from shared.runtime import Runtime
 from shared.settings import load
 from tests.e2e.house import Held, audience_as_is
 from tests.fakes import (
@@ -156,7 +156,7 @@ class Mill:
         self.wire = Wire(self.store, kill_at, applied=applied)
         self.house = self.build(self.wire, Runtime(now=self.clock.now))
 
-    def build(self, wire: Wire, chance: Runtime) -> Any:
+    def build(self, wire: Wire, runtime: Runtime) -> Any:
         """An app of its own on the mill's storage and Mailchimp."""
         settings = load(
             {
@@ -164,32 +164,25 @@ class Mill:
                 "MAILCHIMP_API_URL": self.box.api_url,
             }
         )
-        house: Any = App(settings, chance)
-        records = {
-            "connections": {}, "exports": {}, "active": {}, "chunks": {}, "turns": {}, "ledgers": {},
-            "held": {}, "tag_owners": {}, "schedules": {},
-            "runs": {
-                "columns": lambda run: {"export": run.export_id, "status": str(run.status)}
-            },
-        }  # fmt: skip
-        for name, more in records.items():
-            house.__dict__[name] = MemoryRecords(wire, name, **more)
-        house.__dict__["table"] = lambda kind, *_more: MemoryRecords(wire, kind)
-        house.__dict__["clients"] = None
-        house.__dict__["files"] = MemoryFiles(wire)
         outcomes = MemoryFiles(wire, "outcomes")
-        house.__dict__["handback"] = OutcomeFile(outcomes, "http://localhost", chance.now)
-        house.__dict__["queue"] = MemoryQueue(wire)
-        house.__dict__["leases"] = MemoryLeases(wire)
-        house.__dict__["mailchimp"] = self._mailchimp(house, wire)
-        house.__dict__["source"] = self.source
-        return house
+        return build(
+            settings,
+            runtime,
+            table=lambda name, _type, *columns: MemoryRecords(wire, name, *columns),
+            files=MemoryFiles(wire),
+            outcome_file=OutcomeFile(outcomes, "http://localhost", runtime.now),
+            queue=MemoryQueue(wire),
+            leases=MemoryLeases(wire),
+            mailchimp=self._mailchimp(wire),
+            source=self.source,
+        )
 
-    def _mailchimp(self, house: Any, wire: Wire) -> MailchimpGateway:
+    def _mailchimp(self, wire: Wire) -> MailchimpGateway:
         mill = self
+        connections: MemoryRecords[Connection] = MemoryRecords(wire, "connections")
 
         def connection(key: str) -> Connection | None:
-            stored = house.connections.read(key)
+            stored = connections.read(key)
             return stored.value if stored else None
 
         class Watched(MailchimpGateway):
@@ -264,7 +257,7 @@ class Mill:
                     looks += 1
                     assert looks < most_looks, f"the run hangs: {run.value if run else None}"
                     self.clock.forward(_WATCH_AFTER)
-                    self.house.watch.look()
+                    self.house.watchdog.look()
             except Killed:
                 self._restart()
         message = "the run does not come to an end"
@@ -310,7 +303,7 @@ class Mill:
         if message.queue == PLAN_RUNS:
             house.planner.give_up(run_of(message.body))
         else:
-            house.watch.lane_failed(lane_of(message.body)[0])
+            house.watchdog.lane_failed(lane_of(message.body)[0])
 
     def end_of(self, run: Run) -> End:
         """How a run ended."""

@@ -38,7 +38,7 @@ def test_it_asks_for_room_and_comes_again_without_failing(
     monkeypatch.setattr(slots, "take", taken)
     monkeypatch.setattr(pace, "guest", lambda account: (asked.append(1.0), guest(account)))
     monkeypatch.setattr(
-        type(mill.house.watch), "lane_failed", lambda _, run_id: lane_failed(run_id)
+        type(mill.house.watchdog), "lane_failed", lambda _, run_id: lane_failed(run_id)
     )
 
     run = mill.run()
@@ -64,7 +64,7 @@ def test_a_run_that_goes_on_after_a_yes_shares_the_account_again(
     mill.house.runs.create(another.id, another)
     mill.house.pace.join(account, another.id, lambda _: True)
 
-    mill.house.control.confirm(waiting.id)
+    mill.house.commands.confirm(waiting.id)
 
     assert mill.house.pace.allowance(account).runs == 2
     assert mill.house.pace.allowance(account).lanes == 5

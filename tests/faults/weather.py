@@ -15,8 +15,8 @@ from datetime import timedelta
 from typing import Any
 
 from shared import workspace as workroom
-from shared.app.chance import Runtime
 from shared.errors import ConnectorError
+from shared.runtime import Runtime
 from tests.fakes import Clock, Killed, Message, Strike, Wire
 from tests.faults.mill import Mill
 
@@ -116,13 +116,13 @@ class RoughMill(Mill):
             ticking.forward(self.dice.uniform(1, 60))
             return ticking.seconds()
 
-        chance = Runtime(
+        runtime = Runtime(
             now=lambda: self.clock.now() + ahead,
-            clock=clock,
+            monotonic=clock,
             sleep=self.clock.forward,
-            turn=self.dice.randrange,
+            randrange=self.dice.randrange,
         )
-        return Worker(wire, self.build(wire, chance), skew)
+        return Worker(wire, self.build(wire, runtime), skew)
 
     def _strike(self, writes: bool) -> Strike | None:
         if self._strikes(self.odds.lost):

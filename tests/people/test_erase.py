@@ -65,8 +65,8 @@ class House:
         def token() -> str:
             return f"t{mark}x{next(numbers)}x{id(self)}"
 
-        handback = OutcomeFile(self.files, "https://landing/outcomes", self.clock.now)
-        purge = Purge(self.runs, self.ledgers, self.held, self.files, token, handback)
+        outcome_file = OutcomeFile(self.files, "https://landing/outcomes", self.clock.now)
+        purge = Purge(self.runs, self.ledgers, self.held, self.files, token, outcome_file)
         return Eraser(
             self.exports,
             self.runs,

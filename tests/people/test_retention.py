@@ -34,7 +34,7 @@ class World:
         self.exports: MemoryRecords[Export] = MemoryRecords(wire, "exports")
         self.held: MemoryRecords[NotSubscribedPointer] = MemoryRecords(wire, "held")
         self.nonces: MemoryRecords[Nonce] = MemoryRecords(wire, "nonces")
-        handback = OutcomeFile(self.files, "https://landing/outcomes", self.clock.now)
+        outcome_file = OutcomeFile(self.files, "https://landing/outcomes", self.clock.now)
         self.retention = Retention(
             self.runs,
             self.chunks,
@@ -45,7 +45,7 @@ class World:
             self.files,
             KEEP,
             self.clock.now,
-            handback,
+            outcome_file,
         )
 
     def run(self, run_id: str, status: RunStatus) -> Run:

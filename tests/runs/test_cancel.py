@@ -37,8 +37,8 @@ def canceled_at(mill: Mill, run: Run, call: int) -> tuple[Run, bool]:
         calls[0] += 1
         if calls[0] == call:
             try:
-                mill.house.control.cancel(run.id)
-                mill.house.control.cancel(run.id)  # asked twice in one moment
+                mill.house.commands.cancel(run.id)
+                mill.house.commands.cancel(run.id)  # asked twice in one moment
             except Conflict as no:
                 assert no.code == "runFinishing"  # noqa: PT017
                 refused.append(no)
@@ -52,7 +52,7 @@ def canceled_at(mill: Mill, run: Run, call: int) -> tuple[Run, bool]:
 
 def rows(mill: Mill, run: Run) -> list[tuple[str, str, str]]:
     """(address, outcome, code) of everyone."""
-    return [(row.email, row.outcome, row.code) for row in mill.house.report.rows(run.id)]
+    return [(row.email, row.outcome, row.code) for row in mill.house.outcomes.rows(run.id)]
 
 
 def _rows_if_any(mill: Mill, run: Run) -> list[tuple[str, str, str]]:
@@ -127,14 +127,14 @@ def test_a_queued_run_is_over_at_once_and_its_message_finds_nothing_to_do(
     before = audience_as_is(mill.audience)
     run = going(mill)
 
-    canceled = mill.house.control.cancel(run.id)
+    canceled = mill.house.commands.cancel(run.id)
 
     assert canceled.status is RunStatus.CANCELED
     assert "before anything was sent" in canceled.reason.message
     assert mill.go_on(run.id) == canceled
     assert audience_as_is(mill.audience) == before
     with pytest.raises(Conflict) as refused:
-        mill.house.control.cancel(run.id)
+        mill.house.commands.cancel(run.id)
     assert refused.value.code == "runOver"
     assert mill.run().status is RunStatus.SUCCESSFUL
 
@@ -150,7 +150,7 @@ def test_a_run_that_waits_keeps_what_was_sent_and_the_next_one_asks_again(
     assert waiting.status is RunStatus.AWAITING_CONFIRMATION
     before = audience_as_is(mill.audience)
 
-    canceled = mill.house.control.cancel(waiting.id)
+    canceled = mill.house.commands.cancel(waiting.id)
 
     assert canceled.status is RunStatus.CANCELED
     assert "the removals were not made" in canceled.reason.message

@@ -93,7 +93,7 @@ class Waiting:
             chunks=Kept(),
             files=SimpleNamespace(),  # type: ignore[arg-type]
             queue=self.queue,
-            batons=MessageSequences(Kept()),
+            sequences=MessageSequences(Kept()),
             mailchimp=SimpleNamespace(),  # type: ignore[arg-type]
             slots=slots,
             pace=self.pace,
@@ -103,7 +103,7 @@ class Waiting:
             disconnected=nothing,
             now=self._now,
             clock=lambda: self.now.timestamp(),
-            turn=lambda _: 0,
+            randrange=lambda _: 0,
         )
         run = Run(
             "r0",

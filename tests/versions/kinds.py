@@ -5,8 +5,9 @@ from __future__ import annotations
 from functools import cached_property
 from typing import Any
 
-from shared.app import App
+from shared.app import App, build
 from shared.settings import load
+from shared.storage.records import TableRecords
 
 # All that is optional is there, so that no kind of record is missed.
 _SETTINGS = {
@@ -19,22 +20,19 @@ _SETTINGS = {
 }
 
 
-class _Naming(App):
-    """An app that only says which tables it asks for."""
-
-    def table(self, name: str, value_type: type, columns: Any = None) -> Any:
-        self.__dict__.setdefault("kinds", {})[name] = value_type
-        return super().table(name, value_type, columns or (lambda _: {}))
-
-
 def kinds() -> dict[str, type]:
     """By table: the type of its values."""
-    app = _Naming(load(_SETTINGS))
-    for owner in _Naming.__mro__:
-        for name, member in vars(owner).items():
-            if isinstance(member, cached_property):
-                getattr(app, name)
-    return app.__dict__["kinds"]
+    found: dict[str, type] = {}
+
+    def table(name: str, value_type: type, columns: Any = lambda _: {}) -> Any:
+        found[name] = value_type
+        return TableRecords(app.clients, name, value_type, columns)
+
+    app = build(load(_SETTINGS), table=table)
+    for name, part in vars(App).items():
+        if isinstance(part, cached_property):
+            getattr(app, name)
+    return found
 
 
 def lost(before: Any, after: Any, where: str = "") -> list[str]:

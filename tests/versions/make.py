@@ -22,7 +22,7 @@ from azure.storage.queue import QueueClient
 from devhost.processes import ROOT, Azurite, running, start_app, start_azurite
 from sandbox.mailchimp.box import Sandbox
 from sandbox.samples import Sample
-from shared.app.stores import UsedNonce
+from shared.app import UsedNonce
 from shared.connections.entra import PendingSignIn
 from tests.e2e.house import (
     SEGMENTS,

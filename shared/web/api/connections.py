@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from shared.connections.connections import mark_reconnect
 from shared.errors import Disconnected, Refused
 from shared.model.connection import Connection, GrantKind
 from shared.model.ports import MailchimpSession, Stored, readable
@@ -158,13 +159,10 @@ def _session(call: Call) -> Iterator[MailchimpSession]:
     if not may_use(call, call.desk.connections_kept.read(call.id).value):
         raise HttpProblem(403, "forbidden", code="connectionNotShared")
     try:
-        session = call.desk.mailchimp.open(call.id)
-        try:
+        with call.desk.mailchimp.for_request(call.id) as session:
             yield session
-        finally:
-            session.close()
     except Disconnected:
-        call.desk.connections_kept.lose(call.id)
+        mark_reconnect(call.desk.connections, call.id)
         raise
 
 

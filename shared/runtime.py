@@ -1,4 +1,4 @@
-"""Time and chance, for everybody who needs them passed in; a test passes its own."""
+"""Time, randomness and new ids, passed in so that tests and the simulation control them."""
 
 from __future__ import annotations
 
@@ -27,16 +27,17 @@ def _new_id() -> str:
 
 @dataclass(frozen=True)
 class Runtime:
-    """The clocks and dice of a house.
+    """The sources of everything that differs from one call to the next.
 
-    `now` is the time in UTC, `clock` counts seconds from anywhere; `chance` gives 0 to 1, `turn(n)` a
-    number below n, `token` a text that no one else has ever had, `new_id` an id for a record.
+    `now` returns aware UTC times. `monotonic` counts seconds from an arbitrary point. `sleep`
+    takes seconds. `random` returns 0 to 1, `randrange(n)` an integer below n. `token` returns 16
+    hexadecimal digits that were never returned before, `new_id` an id for a new record.
     """
 
     now: Callable[[], datetime] = _now
-    clock: Callable[[], float] = time.monotonic
+    monotonic: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
-    chance: Callable[[], float] = random
-    turn: Callable[[int], int] = randrange
+    random: Callable[[], float] = random
+    randrange: Callable[[int], int] = randrange
     token: Callable[[], str] = _token
     new_id: Callable[[], str] = _new_id

@@ -1,0 +1,797 @@
+"""The composition root: every part of the app, made from the settings and connected to the others.
+
+`build` takes replacements for single parts by name, so tests, the benchmark and the simulation
+run the real wiring around their own storage, Mailchimp or clock. A part is made when it is first
+used: importing this module and building an app read and call nothing.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, suppress
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import cache, cached_property, partial
+from typing import Any, TypeVar
+
+from shared.capacity.on_demand import OnDemandSessions
+from shared.capacity.pace import AccountPace, Pace
+from shared.capacity.slots import SlotHolder, Slots
+from shared.connections.connections import mark_reconnect
+from shared.connections.entra import CUSTOMER_INSIGHTS, AppRegistration, Entra, PendingSignIn
+from shared.connections.export_users import ExportUsers
+from shared.connections.sign_in_state import SignedStates
+from shared.errors import ConfigError, Conflict, ConnectorError, InputError, NotFound
+from shared.finishing.finish import Finisher
+from shared.mailchimp.connect import MailchimpApiKeys, MailchimpSignIn
+from shared.mailchimp.gateway import MailchimpGateway
+from shared.messaging.events import log_connection_lost, log_event
+from shared.messaging.messages import run_of, stamps_of
+from shared.messaging.poison import PoisonQueues
+from shared.messaging.sequence import MessageSequences, SequenceState
+from shared.messaging.stamped_queue import StampedQueue
+from shared.model.audience import NotSubscribedPointer
+from shared.model.chunk import Chunk
+from shared.model.connection import Connection
+from shared.model.export import Export, Schedule
+from shared.model.ledger import LedgerPointer
+from shared.model.ports import Files, Leases, Records, SegmentSource
+from shared.model.run import Run
+from shared.model.tag import TagOwner
+from shared.people.erase import Eraser
+from shared.people.erasures import Erasure, Erasures
+from shared.people.purge import Purge
+from shared.people.retention import Retention
+from shared.people.search import Search
+from shared.planning.build import PlanBuilder
+from shared.planning.plan import Planner
+from shared.planning.preparation import AudiencePreparation
+from shared.runs.abandon import Abandon
+from shared.runs.commands import RunCommands
+from shared.runs.leftovers import Leftovers
+from shared.runs.outcome_file import CONTAINER as OUTCOMES_CONTAINER
+from shared.runs.outcome_file import OutcomeFile
+from shared.runs.outcomes import OutcomeReader
+from shared.runs.plan_store import PlanStore
+from shared.runs.start import ActiveRun, Starter
+from shared.runs.undo import Undo
+from shared.runs.watchdog import Watchdog
+from shared.runtime import Runtime
+from shared.scheduling.refresh import Refreshes
+from shared.scheduling.refresh_progress import Patience, RefreshProgress
+from shared.scheduling.timetable import Due, Tick, Timetable
+from shared.segments.catalogue import Catalogue
+from shared.segments.container import LandingContainer
+from shared.segments.described import DescribedCatalogue
+from shared.segments.events import read_event
+from shared.segments.remembered import Remembered
+from shared.segments.rest import CustomerInsightsApi
+from shared.segments.source import BlobSegments
+from shared.sending.lane import Lanes
+from shared.settings import Settings, load
+from shared.storage.clients import (
+    StorageClients,
+    container_client,
+    credential_for,
+    secret_client,
+    token_for,
+)
+from shared.storage.files import BlobFiles
+from shared.storage.keys import stored_key
+from shared.storage.leases import BlobLeases
+from shared.storage.local_secrets import LocalSecrets
+from shared.storage.queues import StorageQueue
+from shared.storage.records import TableRecords
+from shared.storage.secrets import Secrets
+from shared.storage.vault import VaultSecrets
+from shared.telemetry import Telemetry
+from shared.web.api import routes_for
+from shared.web.api.refresh_schedule import KEY as REFRESH_SCHEDULE
+from shared.web.audit import AuditEntry
+from shared.web.needs import Desk
+from shared.web.pages import pages_for
+from shared.web.principal import Doorkeeper, Principal, highest
+from shared.web.site import Site
+
+__all__ = ["App", "app", "build"]
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class RowCount:
+    """How many rows an unchangeable file has; the record's key is made of its name and ETag."""
+
+    rows: int
+
+
+@dataclass(frozen=True)
+class UsedNonce:
+    """A sign-in state that was redeemed, and when."""
+
+    at: datetime
+
+
+@dataclass(frozen=True)
+class RowCounts:
+    """Remembers row counts of files in a table."""
+
+    records: Records[RowCount]
+
+    def get(self, key: str) -> int | None:
+        """The remembered row count of a file, if there is one."""
+        stored = self.records.read(key)
+        return stored.value.rows if stored else None
+
+    def put(self, key: str, count: int) -> None:
+        """Remember the row count of a file."""
+        with suppress(Conflict):
+            self.records.create(key, RowCount(count))
+
+
+class App:
+    """All parts of one app. Each property makes its part once, from other parts."""
+
+    def __init__(self, settings: Settings, runtime: Runtime) -> None:
+        self.settings = settings
+        self.runtime = runtime
+
+    # --- Storage -----------------------------------------------------------------------------
+
+    def table(
+        self,
+        name: str,
+        value_type: type[T],
+        columns: Callable[[T], Mapping[str, str]] = lambda _: {},
+    ) -> Records[T]:
+        """The records of one kind. Every kind is named in this module."""
+        return TableRecords(self.clients, name, value_type, columns)
+
+    @cached_property
+    def clients(self) -> StorageClients:
+        """SDK clients of the state account."""
+        return StorageClients(self.settings.storage)
+
+    @cached_property
+    def files(self) -> Files:
+        """Blobs of the state container."""
+        return BlobFiles(self.clients)
+
+    @cached_property
+    def queue(self) -> StampedQueue:
+        """Queues of the state account. Every message carries its trace and the time it was due."""
+        return StampedQueue(StorageQueue(self.clients), self.runtime.now)
+
+    @cached_property
+    def poison_queues(self) -> PoisonQueues:
+        """The queues of messages that failed too often."""
+        return PoisonQueues(StorageQueue(self.clients).count)
+
+    @cached_property
+    def leases(self) -> Leases:
+        """Leases of the state account."""
+        return BlobLeases(self.clients)
+
+    @cached_property
+    def secrets(self) -> Secrets:
+        """Key Vault where it is configured, else an encrypted file on this machine."""
+        if self.settings.key_vault_url:
+            credential = credential_for(self.settings.storage)
+            return VaultSecrets(secret_client(self.settings.key_vault_url, credential))
+        return LocalSecrets(self.clients, in_azure=self.settings.in_azure)
+
+    @cached_property
+    def telemetry(self) -> Telemetry:
+        """Metrics and spans."""
+        return Telemetry(secrets.token_hex, self.runtime.now)
+
+    # --- Records -----------------------------------------------------------------------------
+
+    @cached_property
+    def connections(self) -> Records[Connection]:
+        """Connections to Mailchimp accounts."""
+        return self.table("connections", Connection)
+
+    @cached_property
+    def exports(self) -> Records[Export]:
+        """Export definitions."""
+        return self.table("exports", Export)
+
+    @cached_property
+    def runs(self) -> Records[Run]:
+        """Runs, newest first."""
+        return self.table("runs", Run, lambda run: {"export": run.export_id, "status": run.status})
+
+    @cached_property
+    def active_runs(self) -> Records[ActiveRun]:
+        """The newest run of each export."""
+        return self.table("activeruns", ActiveRun)
+
+    @cached_property
+    def chunks(self) -> Records[Chunk]:
+        """Chunks, by run."""
+        return self.table("chunks", Chunk)
+
+    @cached_property
+    def sequence_states(self) -> Records[SequenceState]:
+        """The newest number of each message sequence, by run."""
+        return self.table("turns", SequenceState)
+
+    @cached_property
+    def ledgers(self) -> Records[LedgerPointer]:
+        """The current ledger of each export."""
+        return self.table("ledgers", LedgerPointer)
+
+    @cached_property
+    def not_subscribed(self) -> Records[NotSubscribedPointer]:
+        """The stored list of contacts who are not subscribed, by audience."""
+        return self.table("held", NotSubscribedPointer)
+
+    @cached_property
+    def tag_owners(self) -> Records[TagOwner]:
+        """The export that owns each tag."""
+        return self.table("tagowners", TagOwner)
+
+    @cached_property
+    def schedules(self) -> Records[Schedule]:
+        """The refresh schedule."""
+        return self.table("schedules", Schedule)
+
+    @cached_property
+    def used_nonces(self) -> Records[UsedNonce]:
+        """Sign-in states that were redeemed."""
+        return self.table("usednonces", UsedNonce)
+
+    # --- Customer Insights -------------------------------------------------------------------
+
+    @cached_property
+    def landing(self) -> LandingContainer:
+        """The container to which Customer Insights exports segments."""
+        where = self.settings.segments
+        return LandingContainer(container_client(where.storage, where.container))
+
+    @cached_property
+    def source(self) -> SegmentSource:
+        """Reads segments from files that are pinned to their ETags."""
+        return BlobSegments(self.landing, self.settings.segments.root)
+
+    @cached_property
+    def catalogue(self) -> Catalogue | DescribedCatalogue:
+        """Segments and attributes; with names and sizes from the REST API where configured."""
+        counts = RowCounts(self.table("rowcounts", RowCount))
+        exported = Catalogue(self.landing, self.settings.segments.root, counts)
+        api = self.customer_insights
+        if api is None:
+            return exported
+        return DescribedCatalogue(exported, Remembered(api, self.runtime.monotonic))
+
+    @cached_property
+    def customer_insights(self) -> CustomerInsightsApi | None:
+        """The REST API of Customer Insights; None where no environment is configured."""
+        where = self.settings.customer_insights
+        if not where.instance_id:
+            return None
+        return CustomerInsightsApi(
+            where.api_url,
+            where.instance_id,
+            where.subscription_key,
+            self.export_users.token,
+            self.runtime.sleep,
+            refused=self.export_users.refused,
+        )
+
+    @cached_property
+    def entra(self) -> Entra | None:
+        """Sign-in of export users; None where the app has no Entra registration."""
+        where = self.settings.entra
+        if not (where.client_id and where.client_secret):
+            return None
+        # Without the REST API the app only asks who the person is.
+        scopes = (CUSTOMER_INSIGHTS,) if self.settings.customer_insights.instance_id else ()
+        registration = AppRegistration(
+            where.tenant_id, where.client_id, where.client_secret, where.authority, scopes
+        )
+        return Entra(registration, self.table("signins", PendingSignIn), self.runtime.now)
+
+    @cached_property
+    def export_users(self) -> ExportUsers:
+        """The user on whose behalf the REST API is called."""
+        return ExportUsers(
+            self.connections, self.secrets, self.entra, self._app_token, self.runtime.now
+        )
+
+    def _app_token(self) -> str:
+        """A token of the app itself: of its managed identity in Azure, else its registration."""
+        if self.settings.in_azure:
+            return token_for(credential_for(self.settings.storage), CUSTOMER_INSIGHTS)
+        if self.entra is None:
+            message = "Add an export user to read Customer Insights."
+            raise ConfigError(message, code="exportUserMissing")
+        return self.entra.app_token().token
+
+    # --- Mailchimp ---------------------------------------------------------------------------
+
+    @cached_property
+    def mailchimp(self) -> MailchimpGateway:
+        """Sessions with the account of a connection."""
+        return MailchimpGateway(
+            self._connection,
+            self.secrets.get,
+            clock=self.runtime.monotonic,
+            sleep=self.runtime.sleep,
+            random=self.runtime.random,
+            api_url=self.settings.mailchimp.api_url,
+        )
+
+    @cached_property
+    def api_keys(self) -> MailchimpApiKeys:
+        """Checks API keys."""
+        return MailchimpApiKeys(self.mailchimp.open_with)
+
+    @cached_property
+    def mailchimp_sign_in(self) -> MailchimpSignIn | None:
+        """Sign-in with Mailchimp; None where the app is not registered with Mailchimp."""
+        where = self.settings.mailchimp
+        if not (where.client_id and where.client_secret):
+            return None
+        return MailchimpSignIn(
+            where.login_url, where.client_id, where.client_secret, self.mailchimp.open_with
+        )
+
+    @cached_property
+    def slots(self) -> Slots:
+        """The simultaneous connections that an account allows."""
+        return Slots(
+            self.leases,
+            self.table("slots", SlotHolder),
+            self.settings.mailchimp.connections,
+            self.runtime.token,
+        )
+
+    @cached_property
+    def pace(self) -> AccountPace:
+        """How many of these connections may send at the moment."""
+        return AccountPace(
+            self.table("paces", Pace), self.settings.mailchimp.connections, self.runtime.now
+        )
+
+    @cached_property
+    def sessions(self) -> OnDemandSessions:
+        """Short sessions beside the lanes, within the limit of connections."""
+        return OnDemandSessions(
+            self.mailchimp,
+            self.slots,
+            self.pace,
+            self.account_of,
+            self.runtime.monotonic,
+            self.runtime.sleep,
+        )
+
+    def account_of(self, connection_id: str) -> str:
+        """The id of the Mailchimp account of a connection. NotFound when it is removed."""
+        connection = self._connection(connection_id)
+        if connection is None:
+            message = "The connection was removed."
+            raise NotFound(message, code="connectionNotFound")
+        # Without a grant nothing is called; until then the connection's own id serves.
+        return connection.grant.account_id if connection.grant else connection.id
+
+    def _connection(self, connection_id: str) -> Connection | None:
+        stored = self.connections.read(connection_id)
+        return stored.value if stored else None
+
+    def _lose_connection(self, connection_id: str) -> None:
+        """Mailchimp refuses the grant: someone has to connect again."""
+        log_connection_lost(connection_id)
+        with suppress(NotFound):  # the connection was removed while a run used it
+            mark_reconnect(self.connections, connection_id)
+
+    # --- The steps of a run ------------------------------------------------------------------
+
+    @cached_property
+    def starter(self) -> Starter:
+        """Starts runs."""
+        return Starter(
+            self.exports,
+            self.runs,
+            self.active_runs,
+            self.queue,
+            self.runtime.now,
+            self.runtime.token,
+        )
+
+    @cached_property
+    def sequences(self) -> MessageSequences:
+        """Lets one of several copies of a message continue."""
+        return MessageSequences(self.sequence_states)
+
+    @cached_property
+    def plans(self) -> PlanStore:
+        """Plans as they are stored."""
+        return PlanStore(self.files)
+
+    @cached_property
+    def planner(self) -> Planner:
+        """Plans runs."""
+        preparation = AudiencePreparation(
+            exports=self.exports,
+            owners=self.tag_owners,
+            not_subscribed=self.not_subscribed,
+            files=self.files,
+            sessions=self.sessions,
+            now=self.runtime.now,
+            token=self.runtime.token,
+        )
+        builder = PlanBuilder(
+            preparation=preparation,
+            plans=self.plans,
+            ledgers=self.ledgers,
+            erasures=self.erasures,
+            source=self.source,
+            account_of=self.account_of,
+            max_profiles=self.settings.max_profiles,
+            connections=self.settings.mailchimp.connections,
+        )
+        return Planner(
+            runs=self.runs,
+            exports=self.exports,
+            chunks=self.chunks,
+            queue=self.queue,
+            sequences=self.sequences,
+            leases=self.leases,
+            source=self.source,
+            builder=builder,
+            plans=self.plans,
+            pace=self.pace,
+            disconnected=self._lose_connection,
+            connections=self.settings.mailchimp.connections,
+            now=self.runtime.now,
+        )
+
+    @cached_property
+    def lanes(self) -> Lanes:
+        """Sends chunks."""
+        return Lanes(
+            runs=self.runs,
+            chunks=self.chunks,
+            files=self.files,
+            queue=self.queue,
+            sequences=self.sequences,
+            mailchimp=self.mailchimp,
+            slots=self.slots,
+            pace=self.pace,
+            plan_of=self.plans.get,
+            finish=self.finisher.finish,
+            abandon=self.abandon,
+            disconnected=self._lose_connection,
+            now=self.runtime.now,
+            clock=self.runtime.monotonic,
+            randrange=self.runtime.randrange,
+            meter=self.telemetry,
+        )
+
+    @cached_property
+    def finisher(self) -> Finisher:
+        """Finishes runs."""
+        return Finisher(
+            runs=self.runs,
+            chunks=self.chunks,
+            ledgers=self.ledgers,
+            erasures=self.erasures,
+            files=self.files,
+            leases=self.leases,
+            mailchimp=self.mailchimp,
+            slots=self.slots,
+            pace=self.pace,
+            plan_of=self.plans.get,
+            abandon=self.abandon,
+            disconnected=self._lose_connection,
+            now=self.runtime.now,
+            token=self.runtime.token,
+            outcome_file=self.outcome_file,
+        )
+
+    @cached_property
+    def outcome_file(self) -> OutcomeFile:
+        """Writes outcomes for Customer Insights, into a container of their own."""
+        clients = StorageClients(self.settings.segments.storage)
+        url = str(clients.container(OUTCOMES_CONTAINER).url).partition("?")[0]
+        return OutcomeFile(BlobFiles(clients, OUTCOMES_CONTAINER), url, self.runtime.now)
+
+    @cached_property
+    def outcomes(self) -> OutcomeReader:
+        """Reads outcomes, row by row."""
+        return OutcomeReader(self.files)
+
+    @cached_property
+    def abandon(self) -> Abandon:
+        """Ends runs that cannot continue."""
+        return Abandon(self.runs, self.chunks, self.pace, self.plans.get, self.runtime.now)
+
+    @cached_property
+    def commands(self) -> RunCommands:
+        """Reads, cancels, confirms and retries runs."""
+        return RunCommands(
+            runs=self.runs,
+            chunks=self.chunks,
+            queue=self.queue,
+            starter=self.starter,
+            pace=self.pace,
+            plan_of=self.plans.get,
+            connections=self.settings.mailchimp.connections,
+            now=self.runtime.now,
+        )
+
+    @cached_property
+    def undo(self) -> Undo:
+        """Starts undos."""
+        return Undo(self.runs, self.ledgers, self.files, self.starter, self.plans.get)
+
+    # --- What the timer looks after ----------------------------------------------------------
+
+    @cached_property
+    def timetable(self) -> Timetable:
+        """Starts exports at their scheduled times."""
+        return Timetable(
+            exports=self.exports,
+            dues=self.table("dues", Due),
+            ticks=self.table("ticks", Tick),
+            runs=self.runs,
+            active=self.active_runs,
+            starter=self.starter,
+            refresh_schedule=self._refresh_schedule,
+            now=self.runtime.now,
+        )
+
+    @cached_property
+    def refreshes(self) -> Refreshes:
+        """Starts exports when Customer Insights has written a refresh."""
+        return Refreshes(
+            exports=self.exports,
+            watches=self.table("refreshes", RefreshProgress),
+            runs=self.runs,
+            active=self.active_runs,
+            ledgers=self.ledgers,
+            starter=self.starter,
+            source=self.source,
+            queue=self.queue,
+            planned=self.plans.source_fingerprint,
+            read_event=partial(
+                read_event, account=self.landing.account, container=self.settings.segments.container
+            ),
+            model_etag=self.landing.etag,
+            now=self.runtime.now,
+            patience=Patience(),
+        )
+
+    @cached_property
+    def watchdog(self) -> Watchdog:
+        """Resumes runs that stalled."""
+        return Watchdog(
+            runs=self.runs,
+            chunks=self.chunks,
+            queue=self.queue,
+            abandon=self.abandon,
+            connections=self.settings.mailchimp.connections,
+            now=self.runtime.now,
+        )
+
+    @cached_property
+    def leftovers(self) -> Leftovers:
+        """Deletes what belonged to removed exports."""
+        return Leftovers(
+            exports=self.exports,
+            runs=self.runs,
+            active=self.active_runs,
+            ledgers=self.ledgers,
+            owners=self.tag_owners,
+            files=self.files,
+            now=self.runtime.now,
+            others=(self.refreshes.watches, self.timetable.dues),
+        )
+
+    @cached_property
+    def retention(self) -> Retention:
+        """Deletes what is older than the retention period."""
+        return Retention(
+            runs=self.runs,
+            chunks=self.chunks,
+            sequences=self.sequence_states,
+            exports=self.exports,
+            not_subscribed=self.not_subscribed,
+            nonces=self.used_nonces,
+            files=self.files,
+            keep=timedelta(days=self.settings.retention_days),
+            now=self.runtime.now,
+            outcome_file=self.outcome_file,
+        )
+
+    def _refresh_schedule(self) -> Schedule | None:
+        stored = self.schedules.read(REFRESH_SCHEDULE)
+        return stored.value if stored else None
+
+    def tick(self) -> None:
+        """The work of the timer.
+
+        A part that fails does not keep the others from being done. The first error is raised at
+        the end.
+        """
+        errors: list[ConnectorError] = []
+        for work in (
+            self.timetable.start_due,
+            self.refreshes.revive,
+            self.watchdog.look,
+            self.retention.clear,
+            self.leftovers.sweep,
+            self.eraser.complete,
+            self.poison_queues.log_waiting,
+        ):
+            try:
+                work()
+            except ConnectorError as error:
+                errors.append(error)
+        if errors:
+            raise errors[0]
+
+    # --- People ------------------------------------------------------------------------------
+
+    @cached_property
+    def erasures(self) -> Erasures:
+        """Who was erased."""
+        key = partial(stored_key, self.secrets, self.leases, "erased-people-key")
+        return Erasures(self.table("erasures", Erasure), key)
+
+    @cached_property
+    def eraser(self) -> Eraser:
+        """Erases people."""
+        purge = Purge(
+            self.runs,
+            self.ledgers,
+            self.not_subscribed,
+            self.files,
+            self.runtime.token,
+            self.outcome_file,
+        )
+        return Eraser(
+            exports=self.exports,
+            runs=self.runs,
+            erasures=self.erasures,
+            purge=purge,
+            sessions=self.sessions,
+            account_of=self.account_of,
+            now=self.runtime.now,
+            token=self.runtime.token,
+        )
+
+    @cached_property
+    def search(self) -> Search:
+        """Finds people."""
+        return Search(
+            exports=self.exports,
+            runs=self.runs,
+            ledgers=self.ledgers,
+            owners=self.tag_owners,
+            files=self.files,
+            sessions=self.sessions,
+            account_of=self.account_of,
+            erasures=self.erasures,
+        )
+
+    # --- HTTP --------------------------------------------------------------------------------
+
+    @cached_property
+    def site(self) -> Site:
+        """Answers HTTP requests."""
+        desk = Desk(
+            doorkeeper=self._doorkeeper(),
+            connections=self.connections,
+            exports=self.exports,
+            audit=self.table("audit", AuditEntry),
+            schedule=self.schedules,
+            secrets=self.secrets,
+            mailchimp=self.sessions,
+            catalogue=self.catalogue,
+            key_door=self.api_keys,
+            clock=self.runtime.now,
+            new_id=self.runtime.new_id,
+            start=self.starter.start,
+            run_all=self.starter.start_all,
+            run=self.commands.read,
+            runs=lambda export_id, status, top: list(self.commands.newest(export_id, status, top)),
+            cancel=lambda run_id, _by: self.commands.cancel(run_id),
+            confirm=lambda run_id, _by: self.commands.confirm(run_id),
+            retry=self.commands.retry,
+            outcomes=self.outcomes.rows,
+            export_removed=self.leftovers.clear,
+            disconnected=self.commands.disconnected,
+            undo=self.undo.start,
+            search=self.search.find,
+            erase=self.eraser.erase,
+            sign_in_states=self._signed_states() if self.mailchimp_sign_in or self.entra else None,
+            mailchimp_door=self.mailchimp_sign_in,
+            entra_door=self.entra,
+            refresh_jobs=self.customer_insights.jobs if self.customer_insights else None,
+            public_url=self.settings.public_url,
+            max_profiles=self.settings.max_profiles,
+        )
+        return Site(desk, (*routes_for(desk), *pages_for(desk)))
+
+    def _doorkeeper(self) -> Doorkeeper:
+        developer = self.settings.developer
+        return Doorkeeper(
+            authentication_on=self.settings.auth_enabled,
+            in_azure=self.settings.in_azure,
+            developer=Principal(developer.id, developer.name, highest(developer.roles))
+            if developer
+            else None,
+            public_url=self.settings.public_url,
+        )
+
+    def _signed_states(self) -> SignedStates:
+        return SignedStates(
+            partial(stored_key, self.secrets, self.leases, "sign-in-state-key"),
+            self._use_once,
+            now=time.time,
+            random_text=lambda: secrets.token_hex(24),
+        )
+
+    def _use_once(self, nonce: str) -> bool:
+        try:
+            self.used_nonces.create(nonce, UsedNonce(self.runtime.now()))
+        except Conflict:
+            return False
+        return True
+
+    # --- Queue messages ----------------------------------------------------------------------
+
+    def working(
+        self, function: str, body: bytes, run_id: str, platform_trace: str | None
+    ) -> AbstractContextManager[None]:
+        """Process a message in its own trace, else in that of its run or of the platform."""
+        stamps = stamps_of(body)
+        stored = self.runs.read(run_id) if run_id and stamps.trace is None else None
+        traces = (stored.value.trace if stored else None, platform_trace)
+        return self.telemetry.message(function, stamps, *traces, run_id=run_id)
+
+    @contextmanager
+    def given_up(
+        self, function: str, body: bytes, platform_trace: str | None
+    ) -> Iterator[str | None]:
+        """Process a message that failed too often; the id of its run.
+
+        None for an unreadable message, which is logged and dropped: failing again would only move
+        it to a place that is not monitored.
+        """
+        try:
+            run_id = run_of(body)
+            working = self.working(function, body, run_id, platform_trace)
+        except InputError:
+            log_event("message.unusable", level=logging.ERROR, function=function)
+            yield None
+            return
+        with working:
+            yield run_id
+
+
+def build(settings: Settings, runtime: Runtime | None = None, **overrides: Any) -> App:
+    """An app with these settings. `overrides` replaces parts by the name of their property.
+
+    `table` may be replaced as well, by a callable with the same parameters. TypeError names a part
+    that does not exist.
+    """
+    built = App(settings, runtime or Runtime())
+    for name, part in overrides.items():
+        if not isinstance(vars(App).get(name), cached_property) and name != "table":
+            message = f"The app has no part named {name!r}."
+            raise TypeError(message)
+        setattr(built, name, part)
+    return built
+
+
+@cache
+def app() -> App:
+    """The app of this process. ConfigError lists every setting that is wrong."""
+    return build(load())

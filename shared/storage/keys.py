@@ -1,0 +1,34 @@
+"""Secret keys that the app makes for itself, once over all processes."""
+
+from __future__ import annotations
+
+import secrets as random_secrets
+
+from shared.errors import Unavailable
+from shared.model.ports import Leases
+from shared.storage.secrets import Secrets
+
+__all__ = ["stored_key"]
+
+_LEASE_SECONDS = 15
+
+
+def stored_key(secrets: Secrets, leases: Leases, name: str) -> bytes:
+    """The 32-byte key of a name, made when it is first used.
+
+    Unavailable while another process is making it.
+    """
+    known = secrets.get(name)
+    if known is None:
+        lease = leases.acquire(name, _LEASE_SECONDS)
+        if lease is None:
+            message = "Another request is making the key at this moment. Try again."
+            raise Unavailable(message, code="keyBeingMade", retry_after=2)
+        try:
+            known = secrets.get(name)
+            if known is None:
+                known = random_secrets.token_hex(32)
+                secrets.put(name, known)
+        finally:
+            lease.release()
+    return bytes.fromhex(known)
