@@ -308,8 +308,7 @@ class App:
         if self.settings.in_azure:
             return token_for(credential_for(self.settings.storage), CUSTOMER_INSIGHTS)
         if self.entra is None:
-            message = "Add an export user to read Customer Insights."
-            raise ConfigError(message, code="exportUserMissing")
+            raise ConfigError("exportUserMissing")
         return self.entra.app_token().token
 
     # --- Mailchimp ---------------------------------------------------------------------------
@@ -374,8 +373,7 @@ class App:
         """The id of the Mailchimp account of a connection. NotFound when it is removed."""
         connection = self._connection(connection_id)
         if connection is None:
-            message = "The connection was removed."
-            raise NotFound(message, code="connectionNotFound")
+            raise NotFound("connectionNotFound")
         # Without a grant nothing is called; until then the connection's own id serves.
         return connection.grant.account_id if connection.grant else connection.id
 

@@ -26,32 +26,32 @@ class Environment:
         self._faults: list[Fault] = []
         self.in_azure = bool(self.text("WEBSITE_INSTANCE_ID") or self.text("WEBSITE_SITE_NAME"))
 
-    def wrong(self, name: str, message: str) -> None:
+    def wrong(self, name: str, code: str, **values: str | int) -> None:
         """Note what is wrong with a setting; the first fault of a setting counts."""
         if all(fault.field != name for fault in self._faults):
-            self._faults.append(Fault(name, message))
+            written = {key: str(value) for key, value in values.items()}
+            self._faults.append(Fault(name, code=code, values=written))
 
     def finish(self) -> None:
         """Raise ConfigError with every fault that was noted, if there is any."""
         if self._faults:
-            listed = "; ".join(f"{fault.field} {fault.message}" for fault in self._faults)
-            message = f"The app's settings need attention: {listed}."
-            raise ConfigError(message, code="settings", faults=self._faults)
+            names = ", ".join(fault.field for fault in self._faults)
+            raise ConfigError("settings", faults=self._faults, settings=names)
 
     def text(self, name: str, default: str = "") -> str:
         """The setting without blanks around it, or the default when it is not set."""
         value = self._environ.get(name, "").strip() or default
         if value.startswith(_UNRESOLVED):
             # The platform hands the reference itself over when it cannot read the vault.
-            self.wrong(name, "is a Key Vault reference that could not be resolved")
+            self.wrong(name, "settingUnresolved")
             return default
         return value
 
-    def matching(self, name: str, pattern: re.Pattern[str], message: str, default: str = "") -> str:
+    def matching(self, name: str, pattern: re.Pattern[str], code: str, default: str = "") -> str:
         """The setting, which must match the pattern unless it is empty."""
         value = self.text(name, default)
         if value and not pattern.fullmatch(value):
-            self.wrong(name, message)
+            self.wrong(name, code)
         return value
 
     def number(self, name: str, default: int, highest: int | None = None) -> int:
@@ -59,8 +59,10 @@ class Environment:
         value = self.text(name, str(default))
         number = int(value) if re.fullmatch(r"[0-9]{1,9}", value) else 0
         if number < 1 or (highest and number > highest):
-            limit = f"from 1 to {highest}" if highest else "of 1 or more"
-            self.wrong(name, f"must be a whole number {limit}")
+            if highest:
+                self.wrong(name, "settingNumberRange", most=highest)
+            else:
+                self.wrong(name, "settingNumber")
             return default
         return number
 
@@ -69,7 +71,7 @@ class Environment:
         given = [name for name in names if self.text(name)]
         for name in names:
             if given and name not in given:
-                self.wrong(name, f"is required together with {given[0]}")
+                self.wrong(name, "settingRequiredWith", other=given[0])
 
     def address(self, name: str, default: str, *, always_https: bool = False) -> str:
         """An address without a trailing slash: https, or loopback outside Azure."""
@@ -78,14 +80,14 @@ class Environment:
             return ""
         url = split_address(value)
         if url is None or "{" in value or "}" in value:
-            self.wrong(name, "must be an address such as https://host/path")
+            self.wrong(name, "settingAddress", example="https://host/path")
         elif is_loopback(url):
             if self.in_azure:
-                self.wrong(name, "must not be a loopback address in Azure")
+                self.wrong(name, "settingLoopback")
             elif always_https and url.scheme != "https":
-                self.wrong(name, "must be an https address")
+                self.wrong(name, "settingHttps")
         elif url.scheme != "https":
-            self.wrong(name, "must be an https address (http only on loopback, outside Azure)")
+            self.wrong(name, "settingHttpsOrLoopback")
         return value
 
 

@@ -94,6 +94,11 @@ class ConfigError(ConnectorError):
         super().__init__(code, **values)
         self.faults = tuple(faults)
 
+    def __str__(self) -> str:
+        """The English text and every fault, for logs."""
+        faults = [f"{fault.field}: {fault.message}" for fault in self.faults]
+        return " ".join((self.message, *faults))
+
 
 class NotFound(ConfigError):
     """What was asked for does not exist (any more)."""

@@ -159,17 +159,14 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
     env = Environment(environ)
     storage = _account(env, "AzureWebJobsStorage", ("blob", "queue", "table"))
     if storage is None:
-        env.wrong("AzureWebJobsStorage", "is required: a connection string or its identity form")
+        env.wrong("AzureWebJobsStorage", "settingStorageRequired")
         storage = StorageAccount()
     settings = Settings(
         storage=storage,
         segments=SegmentsSettings(
             storage=_account(env, "SEGMENTS_STORAGE", ("blob",)) or storage,
             container=env.matching(
-                "SEGMENTS_CONTAINER",
-                _CONTAINER,
-                "must be the name of a blob container, and not `outcomes`, to which the app writes",
-                "segments",
+                "SEGMENTS_CONTAINER", _CONTAINER, "settingContainer", "segments"
             ),
             root=_folder(env, "SEGMENTS_ROOT"),
         ),
@@ -182,17 +179,15 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
             connections=env.number("MAILCHIMP_CONNECTIONS", 10, highest=10),
         ),
         entra=EntraSettings(
-            tenant_id=env.matching("ENTRA_TENANT_ID", _ID, "must be a tenant's id or domain"),
-            client_id=env.matching("ENTRA_CLIENT_ID", _ID, "must be an application id"),
+            tenant_id=env.matching("ENTRA_TENANT_ID", _ID, "settingTenant"),
+            client_id=env.matching("ENTRA_CLIENT_ID", _ID, "settingApplicationId"),
             client_secret=env.text("ENTRA_CLIENT_SECRET"),
             authority=env.address(
                 "ENTRA_AUTHORITY", "https://login.microsoftonline.com", always_https=True
             ),
         ),
         customer_insights=CustomerInsightsSettings(
-            instance_id=env.matching(
-                "CUSTOMER_INSIGHTS_INSTANCE_ID", _ID, "must be the id of an environment"
-            ),
+            instance_id=env.matching("CUSTOMER_INSIGHTS_INSTANCE_ID", _ID, "settingEnvironmentId"),
             api_url=env.address("CUSTOMER_INSIGHTS_API_URL", "https://api.ci.ai.dynamics.com/v1"),
             subscription_key=env.text("CUSTOMER_INSIGHTS_SUBSCRIPTION_KEY"),
         ),
@@ -207,9 +202,9 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
     env.together("MAILCHIMP_CLIENT_ID", "MAILCHIMP_CLIENT_SECRET")
     env.together("ENTRA_CLIENT_ID", "ENTRA_CLIENT_SECRET")
     if settings.entra.client_id and not settings.entra.tenant_id:
-        env.wrong("ENTRA_TENANT_ID", "is required together with ENTRA_CLIENT_ID")
+        env.wrong("ENTRA_TENANT_ID", "settingRequiredWith", other="ENTRA_CLIENT_ID")
     if settings.in_azure and not env.text("KEY_VAULT_URL"):
-        env.wrong("KEY_VAULT_URL", "is required in Azure: grants are kept in a key vault")
+        env.wrong("KEY_VAULT_URL", "settingKeyVaultRequired")
     env.finish()
     return settings
 
@@ -218,7 +213,7 @@ def _folder(env: Environment, name: str) -> str:
     value = env.text(name).strip("/")
     parts = value.split("/")
     if value and ("\\" in value or not all(parts) or {".", ".."} & set(parts)):
-        env.wrong(name, "must be a folder of the container, such as `a/b`")
+        env.wrong(name, "settingFolder")
     return value
 
 
@@ -226,7 +221,7 @@ def _schedule(env: Environment, name: str, default: str) -> str:
     value = env.text(name, default)
     fields = value.split()
     if len(fields) != 6 or not all(_SCHEDULE_FIELD.fullmatch(part) for part in fields):
-        env.wrong(name, "must have six fields: second minute hour day month weekday")
+        env.wrong(name, "settingSchedule")
     return value
 
 
@@ -236,15 +231,14 @@ def _developer(env: Environment, name: str) -> DeveloperIdentity | None:
     if not value:
         return None
     if env.in_azure:
-        env.wrong(name, "must not be set in Azure")
+        env.wrong(name, "settingNotInAzure")
         return None
     found = _IDENTITY.fullmatch(value)
     roles = tuple(re.split(r"\s*,\s*", found[3])) if found else ()
     if not found or not set(roles) <= set(ROLES):
         env.wrong(
             name,
-            "must read `Display Name <id>; Role`, with the roles "
-            "Administrator, Contributor or Viewer",
+            "settingDeveloper",
         )
         return None
     return DeveloperIdentity(name=found[1].strip(), id=found[2], roles=roles)
@@ -257,14 +251,14 @@ def _mailchimp_api_url(env: Environment) -> str:
     plain = value.replace("{dc}", "dc", 1)
     url = split_address(plain)
     if url is None or "{" in plain or "}" in plain:
-        env.wrong(name, "must be an address such as https://{dc}.api.mailchimp.com/3.0")
+        env.wrong(name, "settingAddress", example="https://{dc}.api.mailchimp.com/3.0")
     elif is_loopback(url):
         if env.in_azure:
-            env.wrong(name, "must not be a loopback address in Azure")
+            env.wrong(name, "settingLoopback")
     elif url.scheme != "https":
-        env.wrong(name, "must be an https address (http only on loopback, outside Azure)")
+        env.wrong(name, "settingHttpsOrLoopback")
     elif plain == value and not (url.hostname or "").endswith(".api.mailchimp.com"):
-        env.wrong(name, "must hold {dc}, or name a host under api.mailchimp.com")
+        env.wrong(name, "settingMailchimpHost", placeholder="{dc}")
     return value
 
 
@@ -274,9 +268,9 @@ def _public_url(env: Environment) -> str:
     default = f"https://{host}" if host else "" if env.in_azure else "http://127.0.0.1:7071"
     value = env.address("PUBLIC_URL", default)
     if not value:
-        env.wrong("PUBLIC_URL", "is required: the address at which browsers find the app")
+        env.wrong("PUBLIC_URL", "settingPublicUrlRequired")
     elif (url := split_address(value)) and url.path:
-        env.wrong("PUBLIC_URL", "must have no path")
+        env.wrong("PUBLIC_URL", "settingPath")
     return value
 
 
@@ -287,15 +281,13 @@ def _account(env: Environment, name: str, services: tuple[str, ...]) -> StorageA
     """
     credential = env.text(f"{name}__credential").lower()
     if credential not in ("", "managedidentity"):
-        env.wrong(f"{name}__credential", "must be `managedidentity` or not set")
-    client_id = env.matching(f"{name}__clientId", _ID, "must be the id of an identity")
+        env.wrong(f"{name}__credential", "settingCredential")
+    client_id = env.matching(f"{name}__clientId", _ID, "settingIdentity")
     managed = env.in_azure or bool(credential)
     if value := env.text(name):
         _check_connection_string(env, name, value)
         return StorageAccount(value, client_id=client_id, managed=managed)
-    account_name = env.matching(
-        f"{name}__accountName", _ACCOUNT_NAME, "must be the name of a storage account"
-    )
+    account_name = env.matching(f"{name}__accountName", _ACCOUNT_NAME, "settingAccountName")
     urls = {
         service: env.address(
             f"{name}__{service}ServiceUri",
@@ -308,7 +300,7 @@ def _account(env: Environment, name: str, services: tuple[str, ...]) -> StorageA
         return None
     for service in services:
         if not urls[service]:
-            env.wrong(f"{name}__{service}ServiceUri", "is required in the identity form")
+            env.wrong(f"{name}__{service}ServiceUri", "settingServiceUriRequired")
     return StorageAccount(
         blob_url=urls["blob"],
         queue_url=urls["queue"],
@@ -324,18 +316,18 @@ def _check_connection_string(env: Environment, name: str, value: str) -> None:
     parts = {key.strip().lower(): text.strip() for key, _, text in pairs}
     if parts.get("usedevelopmentstorage", "").lower() == "true":
         if env.in_azure:
-            env.wrong(name, "must not be the development storage in Azure")
+            env.wrong(name, "settingDevelopmentStorage")
         return
     by_key = {"accountname", "accountkey"} <= parts.keys()
     by_signature = (
         "sharedaccesssignature" in parts and {"accountname", "blobendpoint"} & parts.keys()
     )
     if not (by_key or by_signature):
-        env.wrong(name, "must be the connection string of a storage account")
+        env.wrong(name, "settingConnectionString")
         return
     endpoints = [text for key, text in parts.items() if key.endswith("endpoint")]
     plain = parts.get("defaultendpointsprotocol") == "http" or any(
         endpoint.startswith("http:") for endpoint in endpoints
     )
     if env.in_azure and plain:
-        env.wrong(name, "must use https in Azure")
+        env.wrong(name, "settingStorageHttps")

@@ -41,8 +41,7 @@ def workspace() -> Iterator[tuple[duckdb.DuckDBPyConnection, Path]]:
             yield db, Path(folder)
         except duckdb.OutOfMemoryException:
             # Not chained: DuckDB's message may hold content.
-            msg = "The mapped values do not fit into memory. Map fewer or shorter attributes."
-            raise InputError(msg, code="tooMuchForMemory") from None
+            raise InputError("tooMuchForMemory") from None
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-# ruff: noqa: EM101, TRY301 - what is raised are keys of texts.py, and refusals end the call right there
+# ruff: noqa: TRY301 - what is raised are keys of texts.py, and refusals end the call right there
 """One call to the Marketing API, from the key to the answer: who asks, may they, does it break, what is said.
 
 Order as at Mailchimp: the edge (throttling, faults) before the routes, the key before the resource.

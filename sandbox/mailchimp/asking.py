@@ -1,4 +1,3 @@
-# ruff: noqa: EM101 - what is raised are keys of texts.py, and refusals end the call right there
 """A request as the routes see it, and the checks they share: paging, booleans, body shape, `fields`.
 
 Wrong requests are refused as Mailchimp does: 400 with every field at fault.

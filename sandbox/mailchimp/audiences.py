@@ -1,4 +1,4 @@
-# ruff: noqa: EM101, TRY301 - what is raised are keys of texts.py, and refusals end the call right there
+# ruff: noqa: TRY301 - what is raised are keys of texts.py, and refusals end the call right there
 """Calls about the account and its audiences, and the batch subscribe call.
 
 https://mailchimp.com/developer/marketing/api/lists/batch-subscribe-or-unsubscribe/

@@ -1,4 +1,3 @@
-# ruff: noqa: EM101 - what is raised are keys of texts.py, and refusals end the call right there
 """Calls about single members, and reading members in pages.
 
 https://mailchimp.com/developer/marketing/api/list-members/

@@ -1,4 +1,3 @@
-# ruff: noqa: EM101 - what is raised are keys of texts.py, and refusals end the call right there
 """Calls about merge fields: tags of at most ten characters, and a limit per audience.
 
 https://mailchimp.com/developer/marketing/api/list-merges/

@@ -1,4 +1,3 @@
-# ruff: noqa: EM101 - what is raised are keys of texts.py, and refusals end the call right there
 """Calls about tags, which are static segments: one thing with two names.
 
 https://mailchimp.com/developer/marketing/api/list-segments/

@@ -1,4 +1,3 @@
-# ruff: noqa: EM101 - what is raised are keys of texts.py, and refusals end the call right there
 """Writing one member: what Mailchimp accepts, what it refuses, and what becomes of the status.
 
 The rules about people who left are the point of this file: https://mailchimp.com/developer/marketing/api/list-members/

@@ -1,4 +1,3 @@
-# ruff: noqa: EM101 - what is raised are keys of texts.py, and refusals end the call right there
 """Which values Mailchimp takes: addresses and merge fields, by type.
 
 A value is refused with the reason Mailchimp would give; a value of the wrong JSON kind is another matter (WrongKind).

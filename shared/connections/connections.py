@@ -44,8 +44,7 @@ class Connections:
         """The connection. NotFound when there is none."""
         stored = self.records.read(connection_id)
         if stored is None:
-            message = "There is no such connection."
-            raise NotFound(message, code="connectionNotFound")
+            raise NotFound("connectionNotFound")
         return stored
 
     def all(self) -> list[Stored[Connection]]:
@@ -60,12 +59,8 @@ class Connections:
     ) -> Stored[Connection]:
         """Keep a new connection, not connected yet. ConfigError unless someone agreed."""
         if not agreed:
-            fault = Fault(
-                "consent.agreed",
-                "Nothing is connected before you agree that data is sent to Mailchimp.",
-                "consentRequired",
-            )
-            raise ConfigError(fault.message, code="consentRequired", faults=[fault])
+            fault = Fault("consent.agreed", code="consentRequired")
+            raise ConfigError("consentRequired", faults=[fault])
         now = self.now()
         connection = Connection(
             id=self.new_id(),
@@ -103,13 +98,9 @@ class Connections:
         in this one.
         """
         before = self.read(connection_id).value
-        if before.grant and before.grant.account_id != checked.account.id:
-            self._refuse_used(
-                before,
-                "This is another Mailchimp account than the one its exports use: {exports}. "
-                "Make a connection of its own for it.",
-                "otherAccount",
-            )
+        is_other = before.grant and before.grant.account_id != checked.account.id
+        if is_other and (exports := self._used_by(before)):
+            raise Conflict("otherAccount", exports=exports)
         grant = Grant(
             kind=kind,
             data_centre=checked.data_centre,
@@ -162,8 +153,8 @@ class Connections:
         connection = stored.value
         if etag is not None and stored.etag != etag:
             raise _changed()
-        if not detach_exports:
-            self._refuse_used(connection, "The connection is used by: {exports}.", "connectionUsed")
+        if not detach_exports and (exports := self._used_by(connection)):
+            raise Conflict("connectionUsed", exports=exports)
         using = self.definitions.using(connection_id)
         for export in using:
             self.definitions.refuse_busy(export)  # all or none
@@ -176,10 +167,8 @@ class Connections:
         self.records.delete(connection_id, etag)
         return connection, detached
 
-    def _refuse_used(self, connection: Connection, message: str, code: str) -> None:
-        names = ", ".join(e.display_name for e in self.definitions.using(connection.id))
-        if names:
-            raise Conflict(message.format(exports=names), code=code, values={"exports": names})
+    def _used_by(self, connection: Connection) -> str:
+        return ", ".join(e.display_name for e in self.definitions.using(connection.id))
 
     def _write(
         self,
@@ -200,9 +189,7 @@ class Connections:
 
 
 def _changed() -> Changed:
-    return Changed(
-        "The connection was changed by someone else meanwhile.", code="connectionChanged"
-    )
+    return Changed("connectionChanged")
 
 
 def mark_reconnect(records: Records[Connection], connection_id: str) -> None:

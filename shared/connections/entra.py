@@ -183,14 +183,12 @@ class Entra:
                 **where,
             )
         except ValueError as error:
-            message = "Entra is not where ENTRA_AUTHORITY and ENTRA_TENANT_ID say."
-            raise ConfigError(message, code="entraAuthority") from error
+            raise ConfigError("entraAuthority") from error
 
     def _person(self, claims: Mapping[str, Any]) -> ExportUser:
         object_id = str(claims.get("oid") or claims.get("sub") or "")
         if not object_id:
-            message = "Entra does not say who signed in."
-            raise Refused(message, code="exportUserUnknown")
+            raise Refused("exportUserUnknown")
         return ExportUser(
             name=str(claims.get("preferred_username") or claims.get("name") or object_id),
             object_id=object_id,
@@ -225,23 +223,18 @@ def _seconds(value: object) -> int:
 
 
 def _unknown() -> ConfigError:
-    message = "This sign-in did not start here. Start it again."
-    return ConfigError(message, code="signInInvalid")
+    return ConfigError("signInInvalid")
 
 
 def _gone() -> Disconnected:
-    message = "Entra does not accept the export user's sign-in any more: add the export user again."
-    return Disconnected(message, code="exportUserDisconnected")
+    return Disconnected("exportUserDisconnected")
 
 
 def _refuse(result: Mapping[str, Any]) -> NoReturn:
     """The error of an answer; its description names people and is left out."""
     code = str(result.get("error") or "")
     if code in ("temporarily_unavailable", "server_error", "service_unavailable"):
-        message = "Entra is busy or broken for now."
-        raise Unavailable(message, code="entraUnavailable")
+        raise Unavailable("entraUnavailable")
     if code in ("invalid_client", "unauthorized_client"):
-        message = "Entra does not accept ENTRA_CLIENT_ID and ENTRA_CLIENT_SECRET."
-        raise ConfigError(message, code="entraClientRefused")
-    message = "Entra refused the sign-in. Start it again."
-    raise Refused(message, code="entraRefused")
+        raise ConfigError("entraClientRefused")
+    raise Refused("entraRefused")

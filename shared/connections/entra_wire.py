@@ -44,11 +44,9 @@ class Wire:
                     allow_redirects=False,
                     **options,
                 )
-        except requests.RequestException as error:
-            # MSAL lets this through; the address may hold what nobody should read.
-            message = f"Entra did not answer ({type(error).__name__})."
-            raise Unavailable(message, code="entraUnavailable") from None
+        except requests.RequestException:
+            # MSAL lets this through. Its text may hold the address with the code in it.
+            raise Unavailable("entraUnavailable") from None
         if answer.status_code >= requests.codes.server_error:
-            message = f"Entra is busy or broken for now (HTTP {answer.status_code})."
-            raise Unavailable(message, code="entraUnavailable")
+            raise Unavailable("entraUnavailable")
         return answer

@@ -79,8 +79,7 @@ class ExportUsers:
                 self._mark(connection.id)
         self._last, self._remembered = None, False
         if self._app_token is None:
-            message = "Nobody is there to read Customer Insights as: add the export user."
-            raise ConfigError(message, code="exportUserMissing")
+            raise ConfigError("exportUserMissing")
         return self._app_token()
 
     def refused(self) -> None:
@@ -111,8 +110,7 @@ class ExportUsers:
             return held.token
         secret = self._secrets.get(name)
         if secret is None or self._entra is None:
-            message = "The export user's sign-in is gone: add the export user again."
-            raise Disconnected(message, code="exportUserDisconnected")
+            raise Disconnected("exportUserDisconnected")
         renewed = self._entra.renew(secret)
         if renewed.secret is not None:
             self._secrets.put(name, renewed.secret)

@@ -88,12 +88,10 @@ class SignIns:
 
     def _mailchimp_door(self) -> OAuthSignIn:
         if self.mailchimp is None:
-            message = "Signing in needs MAILCHIMP_CLIENT_ID and MAILCHIMP_CLIENT_SECRET."
-            raise ConfigError(message, code="mailchimpClientMissing")
+            raise ConfigError("mailchimpClientMissing")
         return self.mailchimp
 
     def _entra_door(self) -> EntraSignIn:
         if self.entra is None:
-            message = "Signing in needs ENTRA_TENANT_ID, ENTRA_CLIENT_ID and ENTRA_CLIENT_SECRET."
-            raise ConfigError(message, code="entraClientMissing")
+            raise ConfigError("entraClientMissing")
         return self.entra

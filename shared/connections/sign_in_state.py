@@ -71,8 +71,7 @@ def check(
     if version != _VERSION or state.purpose != purpose or not same_person:
         raise _invalid()
     if not -_AHEAD_SECONDS <= now - state.issued_at <= LIFE_SECONDS:
-        message = "The sign-in took too long. Start it again."
-        raise ConfigError(message, code="signInExpired")
+        raise ConfigError("signInExpired")
     return state
 
 
@@ -116,8 +115,7 @@ class SignedStates:
             now=self._now(),
         )
         if not self._use_once(checked.nonce):
-            message = "This sign-in was finished already. Start it again."
-            raise ConfigError(message, code="signInUsed")
+            raise ConfigError("signInUsed")
         return checked.connection_id
 
 
@@ -136,5 +134,4 @@ def _decode(text: str) -> bytes:
 
 
 def _invalid() -> ConfigError:
-    message = "This sign-in did not start here. Start it again."
-    return ConfigError(message, code="signInInvalid")
+    return ConfigError("signInInvalid")

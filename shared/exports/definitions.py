@@ -40,8 +40,7 @@ class Definitions:
         """The definition. NotFound when there is none."""
         stored = self.exports.read(export_id)
         if stored is None:
-            message = "There is no such export."
-            raise NotFound(message, code="exportNotFound")
+            raise NotFound("exportNotFound")
         return stored
 
     def create(
@@ -162,15 +161,12 @@ class Definitions:
     ) -> None:
         every = [*found, *faults(draft, connections, unread)]
         if every:
-            message = "The export has faults."
-            raise ConfigError(message, code="exportFaults", faults=every)
+            raise ConfigError("exportFaults", faults=every)
 
     def refuse_busy(self, export: Export) -> None:
         """Conflict while a run of the export is going."""
         if self.is_busy(export.id):
-            message = f"The export {export.display_name} is running. Cancel the run first."
-            values = {"export": export.display_name}
-            raise Conflict(message, code="exportRunning", values=values)
+            raise Conflict("exportRunning", export=export.display_name)
 
     def _others(self, export: Export, but: str) -> Iterator[Export]:
         """The other exports to the same audience."""
@@ -181,19 +177,15 @@ class Definitions:
 
     def _refuse_taken_tags(self, export: Export) -> None:
         found: list[Fault] = []
-        first: dict[str, str] = {}
         for other in self._others(export, export.id):
             owned = _tags(other)
             for index, segment in enumerate(export.segments):
                 if folded(segment.tag_name) in owned:
                     values = {"tag": segment.tag_name, "export": other.display_name}
-                    first = first or values
-                    message = (
-                        f"The tag {segment.tag_name} belongs to the export {other.display_name}."
-                    )
-                    found.append(Fault(f"segments[{index}].tag", message, "tagTaken", values))
+                    found.append(Fault(f"segments[{index}].tag", code="tagTaken", values=values))
         if found:
-            raise Conflict(found[0].message, code="tagTaken", faults=found, values=first)
+            first = found[0].values
+            raise Conflict("tagTaken", faults=found, tag=first["tag"], export=first["export"])
 
     def _write(
         self, export_id: str, change: Callable[[Export], Export], by: str, etag: str | None
@@ -207,8 +199,7 @@ class Definitions:
                 return self.exports.replace(export_id, new, stored.etag)
             except Changed:
                 continue
-        message = "The export was changed by someone else meanwhile."
-        raise Changed(message, code="exportChanged")
+        raise Changed("exportChanged")
 
 
 def meetings(export: Export, exports: Iterable[Export]) -> tuple[Finding, ...]:
@@ -217,9 +208,7 @@ def meetings(export: Export, exports: Iterable[Export]) -> tuple[Finding, ...]:
         Finding(
             Severity.WARNING,
             "segmentShared",
-            f"The export {other.display_name} sends the segment {segment.name} to this audience, "
-            "too: its people get the tags and fields of both.",
-            {"segment": segment.name, "export": other.display_name},
+            values={"segment": segment.name, "export": other.display_name},
         )
         for other in exports
         if other.audience_id == export.audience_id and other.id != export.id

@@ -50,20 +50,12 @@ def faults(
 def _connection_faults(connection: str | None, connections: Collection[str]) -> Iterator[Fault]:
     # None is an export that was detached: it may be changed, it just does not run.
     if connection is not None and connection not in connections:
-        yield Fault(
-            "connectionId",
-            "There is no such connection, or it is not shared with you.",
-            "connectionUnknown",
-        )
+        yield Fault("connectionId", code="connectionUnknown")
 
 
 def _audience_faults(audience: str) -> Iterator[Fault]:
     if not _AUDIENCE.fullmatch(audience):
-        yield Fault(
-            "audienceId",
-            "An audience ID is letters and digits only.",
-            "audienceMalformed",
-        )
+        yield Fault("audienceId", code="audienceMalformed")
 
 
 def _mapping_faults(mapping: Mapping) -> Iterator[Fault]:
@@ -83,45 +75,28 @@ def _merge_field_faults(
 ) -> Iterator[Fault]:
     tag = attribute.merge_field
     if not _MERGE_TAG.fullmatch(tag):
-        yield Fault(
-            field,
-            "A merge tag has 1 to 10 characters: capital letters A-Z, digits and _.",
-            "mergeFieldMalformed",
-        )
+        yield Fault(field, code="mergeFieldMalformed")
     elif tag == _EMAIL_FIELD:
-        yield Fault(field, "EMAIL takes the email address and nothing else.", "mergeFieldIsEmail")
+        yield Fault(field, code="mergeFieldIsEmail")
     elif tag in taken:
-        values = {"tag": tag, "other": taken[tag]}
-        message = f"The merge field {tag} is taken by {taken[tag]} already."
-        yield Fault(field, message, "mergeFieldTwice", values)
+        yield Fault(field, code="mergeFieldTwice", values={"tag": tag, "other": taken[tag]})
 
 
 def _segment_faults(segments: tuple[SegmentChoice, ...]) -> Iterator[Fault]:
     if not segments:
-        yield Fault("segments", "Choose at least one segment.", "segmentsRequired")
+        yield Fault("segments", code="segmentsRequired")
     names: set[str] = set()
     tags: set[str] = set()
     for index, segment in enumerate(segments):
         if segment.name in names:
             yield Fault(
-                f"segments[{index}].name",
-                f"The segment {segment.name} is chosen already.",
-                "segmentTwice",
-                {"segment": segment.name},
+                f"segments[{index}].name", code="segmentTwice", values={"segment": segment.name}
             )
         elif segment.tag_name.casefold() in tags:
-            yield Fault(
-                f"segments[{index}].tag",
-                f"The tag {segment.tag_name} belongs to another segment of this export.",
-                "tagTwice",
-                {"tag": segment.tag_name},
-            )
+            yield Fault(f"segments[{index}].tag", code="tagTwice", values={"tag": segment.tag_name})
         if len(segment.tag_name) > LONGEST_TAG:
             yield Fault(
-                f"segments[{index}].tag",
-                f"A tag has at most {LONGEST_TAG} characters.",
-                "tagTooLong",
-                {"most": str(LONGEST_TAG)},
+                f"segments[{index}].tag", code="tagTooLong", values={"most": str(LONGEST_TAG)}
             )
         names.add(segment.name)
         tags.add(segment.tag_name.casefold())
@@ -129,7 +104,7 @@ def _segment_faults(segments: tuple[SegmentChoice, ...]) -> Iterator[Fault]:
 
 def _share_faults(share: float) -> Iterator[Fault]:
     if not 0 <= share <= 1:
-        yield Fault("removalGuard.maxShare", "A share is between 0 and 1.", "shareOutOfRange")
+        yield Fault("removalGuard.maxShare", code="shareOutOfRange")
 
 
 def _schedule_faults(export: Export) -> list[Fault]:

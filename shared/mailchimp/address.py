@@ -24,8 +24,7 @@ _DATA_CENTRE = re.compile(r"[a-z]{2}[0-9]{1,3}")
 def checked_data_centre(text: str) -> str:
     """The data centre, such as `us21`. ConfigError for anything else."""
     if not _DATA_CENTRE.fullmatch(text):
-        message = "Mailchimp's data centre is not usable."
-        raise ConfigError(message, code="dataCentre")
+        raise ConfigError("dataCentre")
     return text
 
 
@@ -42,8 +41,7 @@ def api_base(template: str, data_centre: str) -> str:
         "{dc}" in template or (parts.hostname or "").endswith(".api.mailchimp.com")
     )
     if not official and not _is_loopback(parts):
-        message = "MAILCHIMP_API_URL is neither Mailchimp's address nor on this machine."
-        raise ConfigError(message)
+        raise ConfigError("mailchimpApiUrl")
     return url
 
 
@@ -51,8 +49,7 @@ def login_base(url: str) -> str:
     """The address of the sign-in pages (setting MAILCHIMP_LOGIN_URL): https, or this machine."""
     parts = _parts(url)
     if parts.scheme != "https" and not _is_loopback(parts):
-        message = "MAILCHIMP_LOGIN_URL is neither https nor on this machine."
-        raise ConfigError(message)
+        raise ConfigError("mailchimpLoginUrl")
     return url.rstrip("/")
 
 

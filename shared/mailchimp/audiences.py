@@ -45,8 +45,7 @@ _ID = re.compile(r"[A-Za-z0-9]{1,32}")
 def checked_id(audience_id: str) -> str:
     """An audience ID that may stand in a path. ConfigError names one that may not."""
     if not _ID.fullmatch(audience_id):
-        message = "An audience ID has letters and digits only."
-        raise ConfigError(message, code="audienceId")
+        raise ConfigError("audienceMalformed")
     return audience_id
 
 
@@ -110,15 +109,7 @@ def create_merge_field(
     except Disconnected:
         raise
     except Refused as error:
-        message = (
-            f"Mailchimp did not create the merge field {body['tag']}. The audience has "
-            f"{len(present)} fields: 30 are allowed, 80 on the largest plan."
-        )
-        raise ConfigError(
-            message,
-            code="mergeFieldNotCreated",
-            values={"tag": str(body["tag"]), "fields": str(len(present))},
-        ) from error
+        raise ConfigError("mergeFieldNotCreated", tag=body["tag"], fields=len(present)) from error
 
 
 def tags(transport: Transport, audience_id: str) -> list[Tag]:
@@ -177,10 +168,8 @@ def _named(transport: Transport, audience_id: str, name: str) -> Tag | None:
 def _name_refused(transport: Transport, audience_id: str, name: str) -> ConfigError:
     """Why a name was refused: Mailchimp says it in words only, so it is looked up."""
     if _named(transport, audience_id, name):
-        message = f"The audience has a tag named {name} already."
-        return Conflict(message, code="tagExists", values={"tag": name})
-    message = f"Mailchimp does not take {name} as the name of a tag."
-    return ConfigError(message, code="tagNameRefused", values={"tag": name})
+        return Conflict("tagNameTaken", tag=name)
+    return ConfigError("tagNameRefused", tag=name)
 
 
 def _created(create: Callable[[], T], find: Callable[[], T | None]) -> T:
@@ -207,10 +196,7 @@ def within(audience_id: str, ask: Callable[[str], T]) -> T:
 
 
 def _unknown(audience_id: str) -> NotFound:
-    return NotFound(
-        f"Mailchimp has no audience with the ID {audience_id} in this account.",
-        code="audienceNotFound",
-    )
+    return NotFound("audienceNotFound", audience=audience_id)
 
 
 def _tags(transport: Transport, path: str) -> list[Tag]:
@@ -239,8 +225,7 @@ def _all(
         found += items
         if not items or len(found) >= total_in(answer):
             return found
-    message = "Mailchimp lists more than there can be."
-    raise Unavailable(message, code="answerBroken")
+    raise Unavailable("answerBroken")
 
 
 def _audience(item: Mapping[str, Any]) -> Audience:
@@ -266,8 +251,7 @@ def _merge_field(item: Mapping[str, Any]) -> MergeField:
 def _tag(item: Mapping[str, Any]) -> Tag:
     tag_id, count = whole_number_in(item, "id"), whole_number_in(item, "member_count")
     if not tag_id:
-        message = "Mailchimp named a tag without its id."
-        raise Unavailable(message, code="answerBroken", maybe_applied=True)
+        raise Unavailable("answerBroken", maybe_applied=True)
     return Tag(tag_id, text_in(item, "name"), count)
 
 

@@ -31,12 +31,6 @@ OpenSession = Callable[[GrantKind, str, str], Session]
 _KEY = re.compile(r"[A-Za-z0-9._~-]{1,250}-([a-z]{2}[0-9]{1,3})")
 _PLAIN_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
-_WRONG_KEY = {
-    "apiKeyForm": "A Mailchimp API key ends with its data centre, such as -us21.",
-    "apiKeyRefused": "Mailchimp does not accept this API key.",
-    "accountDisabled": "The Mailchimp account is disabled.",
-}
-
 
 class MailchimpApiKeys:
     """API keys, in the form `<key>-<dc>` in which Mailchimp shows them."""
@@ -49,7 +43,7 @@ class MailchimpApiKeys:
         api_key = api_key.strip()
         found = _KEY.fullmatch(api_key)
         if not found:
-            raise _wrong_key(code="apiKeyForm")
+            raise _wrong_key("apiKeyForm")
         try:
             return _checked(self._open, GrantKind.API_KEY, api_key, found[1])
         except Refused as error:
@@ -106,5 +100,4 @@ def _account(session: Session, secret: str) -> Account:
 
 
 def _wrong_key(code: str) -> ConfigError:
-    message = _WRONG_KEY[code]
-    return ConfigError(message, code=code, faults=[Fault("apiKey", message, code=code)])
+    return ConfigError(code, faults=[Fault("apiKey", code=code)])

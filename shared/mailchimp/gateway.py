@@ -47,15 +47,12 @@ class MailchimpGateway:
         """A session with the connection's own grant. Disconnected when there is none."""
         connection = self._connection(connection_id)
         if connection is None or connection.grant is None:
-            message = "The connection is not connected to Mailchimp."
-            raise Disconnected(message, code="notConnected")
+            raise Disconnected("notConnected")
         if connection.status is not ConnectionStatus.CONNECTED:
-            message = "The connection to Mailchimp has to be connected again."
-            raise Disconnected(message, code="reconnect")
+            raise Disconnected("reconnect")
         secret = self._secret(connection.secret_name)
         if not secret:
-            message = "The key of the connection to Mailchimp is gone. Connect it again."
-            raise Disconnected(message, code="secretMissing")
+            raise Disconnected("secretMissing")
         grant = connection.grant
         return self.open_with(grant.kind, secret, grant.data_centre, on_throttled)
 

@@ -101,8 +101,7 @@ def _sorted(members: Sequence[Member], answer: Mapping[str, Any]) -> BatchAnswer
     """Find every member of the call in the answer."""
     parts = [answer.get(name) for name in ("new_members", "updated_members", "errors")]
     if not all(isinstance(part, list) for part in parts):
-        message = "Mailchimp gave no usable answer."
-        raise Unavailable(message, code="answerBroken", maybe_applied=True)
+        raise Unavailable("answerBroken", maybe_applied=True)
     sent = {_key(member.address): member for member in members}
     created: dict[str, str] = {}
     updated: dict[str, str] = {}

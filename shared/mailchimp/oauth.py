@@ -103,10 +103,9 @@ def _ask(
                 if len(content) > LONGEST_ANSWER:
                     _unusable()
             status = response.status_code
-    except requests.RequestException as error:
-        # The cause may hold the address with the code in it: it ends here.
-        message = "Mailchimp's sign-in could not be reached."
-        raise Unavailable(message, code=type(error).__name__) from None
+    except requests.RequestException:
+        # Not chained: the cause may hold the address with the code in it.
+        raise Unavailable("mailchimpSignInUnreachable") from None
     try:
         answer = orjson.loads(content)
     except orjson.JSONDecodeError:
@@ -120,10 +119,8 @@ def _ask(
 
 def _refuse(error: object, status: int) -> NoReturn:
     code = error if isinstance(error, str) and _CODE.fullmatch(error) else "refused"
-    message = f"Mailchimp did not accept the sign-in ({code}). Start it again."
-    raise Refused(message, code="signInRefused", field=code, status=status)
+    raise Refused("signInRefused", field=code, status=status)
 
 
 def _unusable() -> NoReturn:
-    message = "Mailchimp's sign-in gave no usable answer."
-    raise Unavailable(message, code="answerBroken")
+    raise Unavailable("answerBroken")

@@ -83,8 +83,7 @@ def _people(
         if offset and not (items and reading.knows(items[0])):
             steps_back += 1
             if steps_back > MOST_STEPS_BACK:
-                message = "The audience changes faster than it can be read."
-                raise Unavailable(message, code="audienceMoves")
+                raise Unavailable("audienceMoves")
             back *= 32
             offset = max(0, offset - back)
             continue
@@ -141,7 +140,7 @@ class _Reading:
                     tries=2 if smaller else None,
                 )
             except Unavailable as error:
-                if not smaller or error.throttled or error.code == "noConnection":
+                if not smaller or error.throttled or error.code == "unreachable":
                     raise
                 del self._sizes[0]
                 continue

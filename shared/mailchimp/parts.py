@@ -48,8 +48,7 @@ def total_in(answer: Mapping[str, Any]) -> int:
     """How many there are in all. Unavailable when the answer does not say."""
     total = whole_number_in(answer, "total_items")
     if not total and answer.get("total_items") not in (0, "0"):
-        message = "Mailchimp gave no usable answer."
-        raise Unavailable(message, code="answerBroken")
+        raise Unavailable("answerBroken")
     return total
 
 
@@ -58,8 +57,7 @@ def list_in(answer: Mapping[str, Any], part: str) -> list[dict[str, Any]]:
     listed = answer.get(part)
     found = things_in(listed)
     if not isinstance(listed, list) or len(found) < len(listed):
-        message = "Mailchimp gave no usable answer."
-        raise Unavailable(message, code="answerBroken")
+        raise Unavailable("answerBroken")
     return found
 
 

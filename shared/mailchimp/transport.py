@@ -47,12 +47,6 @@ def _hide_people(record: logging.LogRecord) -> bool:
 # The library logs every path that it asks for, as soon as anybody turns DEBUG on.
 logging.getLogger("urllib3.connectionpool").addFilter(_hide_people)
 
-_DISCONNECTED = {
-    "keyInvalid": "Mailchimp does not accept the connection's key any more.",
-    "accountDisabled": "The Mailchimp account is disabled.",
-    "wrongDataCentre": "The Mailchimp account is in another data centre.",
-}
-
 
 @dataclass(frozen=True)
 class Patience:
@@ -235,7 +229,7 @@ class Transport:
                 return self._understand(response, content, about_members)
         except requests.RequestException as error:
             if _never_arrived(error):
-                return _Trouble("noConnection")
+                return _Trouble("unreachable")
             return _Trouble("noAnswer", maybe_applied=True)
 
     def _understand(
@@ -307,12 +301,8 @@ def _retry_after(response: requests.Response) -> float | None:
 
 
 def _give_up(trouble: _Trouble, *, maybe_applied: bool) -> NoReturn:
-    message = (
-        "Mailchimp asks to slow down." if trouble.throttled else "Mailchimp gave no usable answer."
-    )
     raise Unavailable(
-        message,
-        code=trouble.code,
+        trouble.code,
         retry_after=trouble.retry_after,
         maybe_applied=maybe_applied,
         throttled=trouble.throttled,
@@ -321,9 +311,7 @@ def _give_up(trouble: _Trouble, *, maybe_applied: bool) -> NoReturn:
 
 def _refused(status: int, found: Verdict) -> ConnectorError:
     if found.kind is Kind.DISCONNECTED:
-        message = f"{_DISCONNECTED[found.code]} Connect it again."
-        return Disconnected(message, code=found.code, status=status)
+        return Disconnected(found.code, status=status)
     if found.kind is Kind.MISSING:
-        return NotFound("Mailchimp does not know what was asked for.", code=found.code)
-    message = f"Mailchimp refused the call with status {status}."
-    return Refused(message, code=found.code, field=found.field, status=status)
+        return NotFound(found.code)
+    return Refused(found.code, field=found.field, status=status)

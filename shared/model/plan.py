@@ -15,7 +15,6 @@ from pydantic import TypeAdapter, ValidationError
 from shared.errors import ConnectorError, NotFound
 from shared.model.audience import MergeField
 from shared.model.export import Mapping
-from shared.model.ports import RECORD_NEWER
 from shared.model.run import CallTotals, Counts, Finding
 from shared.model.source import Attribute
 
@@ -38,11 +37,7 @@ class PlanGone(NotFound):
     """A file of a run's plan was deleted or damaged: the run cannot go on by this plan."""
 
     def __init__(self) -> None:
-        super().__init__(
-            "A file of the run's plan is missing or damaged, so the run could not go on. Nothing "
-            "is lost: the next run plans anew and sends what is missing.",
-            code="planGone",
-        )
+        super().__init__("planGone")
 
 
 @dataclass(frozen=True)
@@ -141,8 +136,7 @@ def plan_from_json(data: bytes) -> Plan:
     """
     try:
         if _FORM.validate_json(data).form > PLAN_FORM:
-            message = "The plan of this run was made by a newer version of this app."
-            raise ConnectorError(message, code=RECORD_NEWER)
+            raise ConnectorError("recordNewer", record="plan")
         return _CODEC.validate_json(data)
     except ValidationError:
         raise PlanGone from None

@@ -288,8 +288,7 @@ def update(
     for _ in range(tries):
         stored = records.read(key)
         if stored is None:
-            msg = "The record is gone."
-            raise NotFound(msg)
+            raise NotFound("recordGone")
         changed = change(stored.value)
         if changed is None or changed == stored.value:
             return stored
@@ -297,5 +296,4 @@ def update(
             return records.replace(key, changed, stored.etag)
         except Changed:
             continue
-    msg = "The record was changed again and again by others."
-    raise Changed(msg)
+    raise Changed("recordContended")

@@ -23,7 +23,7 @@ from shared.model.export import Export, Repeat
 from shared.model.ledger import LedgerPointer
 from shared.model.names import BLOB_EVENTS
 from shared.model.ports import Queue, Records, SegmentSource, Stored, readable, update
-from shared.model.run import Mode, Reason, Run, RunStatus, Trigger
+from shared.model.run import Finding, Mode, Reason, Run, RunStatus, Severity, Trigger
 from shared.planning.fingerprint import source_fingerprint
 from shared.runs.start import ActiveRun, Starter, run_id_at
 from shared.runs.transitions import Transitions
@@ -123,8 +123,7 @@ class Refreshes:
             return
         if turn > stored.value.turn:
             # The reminder was faster than the record that it belongs to.
-            message = "A refresh is being looked at by someone else."
-            raise Unavailable(message, code="refreshBusy", retry_after=1)
+            raise Unavailable("refreshBusy", retry_after=1)
         kept = self.exports.read(export_id)
         if kept is None or not _runs_with_refresh(kept.value):
             self._write(stored, replace(stored.value, open=False, waiting=()))
@@ -187,11 +186,11 @@ class Refreshes:
             snapshot = self.source.snapshot([choice.name for choice in export.segments])
         except Unavailable as error:
             incomplete = error.code == "refreshIncomplete"
-            return View(Kind.INCOMPLETE if incomplete else Kind.UNKNOWN, message=error.message)
+            return View(Kind.INCOMPLETE if incomplete else Kind.UNKNOWN, cause=Reason.of(error))
         except (Changed, NotFound):
-            return View(Kind.UNKNOWN, message="The segments are being written.")
+            return View(Kind.UNKNOWN, cause=Reason("segmentsBeingWritten"))
         except (ConfigError, InputError) as error:
-            return View(Kind.FAULT, message=error.message)
+            return View(Kind.FAULT, cause=Reason.of(error))
         view = view_of(watch, snapshot, models)
         mark = source_fingerprint(export, snapshot)
         return replace(view, exported=self._has_had_its_run(export, mark, watch))
@@ -297,12 +296,8 @@ class Refreshes:
             trigger=Trigger.REFRESH,
             mode=Mode.EXPORT,
             status=RunStatus.SKIPPED,
-            reason=Reason(
-                "refreshNeverComplete",
-                f"The refresh was not complete after {minutes} minutes. {view.message} Nothing "
-                "was sent; the next refresh, schedule or start by hand does everything.",
-                {"minutes": str(minutes), "missing": view.message},
-            ),
+            reason=Reason("refreshNeverComplete", values={"minutes": str(minutes)}),
+            findings=_findings(view),
             queued_at=begun,
             finished_at=now,
             moved_at=now,
@@ -323,6 +318,14 @@ class Refreshes:
             return self.watches.replace(stored.key, watch, stored.etag)
         except Changed:
             return None
+
+
+def _findings(view: View) -> tuple[Finding, ...]:
+    """What the last look was waiting for."""
+    if view.cause is None:
+        return ()
+    cause = view.cause
+    return (Finding(Severity.WARNING, cause.code, cause.message, cause.values),)
 
 
 def _runs_with_refresh(export: Export) -> bool:

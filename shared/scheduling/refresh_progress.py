@@ -23,6 +23,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from shared.model.run import Reason
 from shared.model.source import Snapshot
 
 __all__ = ["Decision", "Kind", "Patience", "RefreshProgress", "Step", "View", "decide", "view_of"]
@@ -95,7 +96,10 @@ class RefreshProgress:
 
 @dataclass(frozen=True)
 class View:
-    """What a look has seen. `models` are the present ETags of the announced `model.json`."""
+    """What a look has seen. `models` are the present ETags of the announced `model.json`.
+
+    `cause` is why there is no complete snapshot.
+    """
 
     kind: Kind
     fingerprint: str = ""
@@ -104,7 +108,7 @@ class View:
     news: bool = False
     rewritable: bool = False
     exported: bool = False
-    message: str = ""
+    cause: Reason | None = None
 
 
 @dataclass(frozen=True)

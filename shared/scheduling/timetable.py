@@ -124,8 +124,7 @@ class Timetable:
             if stored is None:
                 return self.dues.create(export.id, fresh)
         except Conflict as conflict:
-            message = "Another tick was first."
-            raise Changed(message) from conflict
+            raise Changed("tickOvertaken") from conflict
         written = self.dues.replace(export.id, fresh, stored.etag)
         return written if schedule.enabled else None
 

@@ -171,8 +171,7 @@ class StorageClients:
                 try:
                     made = by_string() if self._account.connection_string else by_identity()
                 except ValueError:
-                    message = "The connection to the storage account is not usable."
-                    raise ConfigError(message, code="storageConnection") from None
+                    raise ConfigError("storageConnection") from None
                 self._made[kind] = made
             return made
 

@@ -30,7 +30,6 @@ from shared.errors import (
 
 __all__ = ["error_code", "failure", "told"]
 
-_CHECK = "Check the app's identity, its roles, and the settings of the connection."
 _THROTTLED = frozenset({HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE})
 
 
@@ -59,27 +58,29 @@ def failure(error: AzureError, what: str) -> ConnectorError:
     if not isinstance(error, HttpResponseError) or status is None:
         return _without_answer(error, what)
     code = error_code(error)
-    told_as = f"{what}: Azure answered {status} {code}".rstrip()
+    answer = f"{int(status)} {code}".rstrip()
     if status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
-        return ConfigError(f"{told_as}. {_CHECK}", code="accessRefused")
+        return ConfigError("accessRefused", resource=what, answer=answer)
     if status >= 500 or status in (HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS):
         return Unavailable(
-            f"{told_as}.",
+            "storageUnavailable",
+            resource=what,
+            answer=answer,
             retry_after=_retry_after(error),
             maybe_applied=status not in _THROTTLED,
             throttled=status in _THROTTLED,
         )
     if code.endswith("BeingDeleted"):
-        return Unavailable(f"{told_as}.")
+        return Unavailable("storageBeingDeleted", resource=what)
     if status == HTTPStatus.NOT_FOUND:
-        return NotFound(f"{told_as}.")
+        return NotFound("storageNotFound", resource=what, answer=answer)
     if status == HTTPStatus.CONFLICT:
-        return Conflict(f"{told_as}.")
+        return Conflict("storageConflict", resource=what, answer=answer)
     if status == HTTPStatus.PRECONDITION_FAILED:
-        return Changed(f"{told_as}.")
+        return Changed("storageChanged", resource=what)
     if status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE or code.endswith("TooLarge"):
-        return InputError(f"{told_as}.")
-    return ConnectorError(f"{told_as}.")
+        return InputError("storageTooLarge", resource=what)
+    return ConnectorError("storageFailed", resource=what, answer=answer)
 
 
 def _refused_identity(
@@ -87,16 +88,18 @@ def _refused_identity(
 ) -> ConnectorError:
     """Azure does not take the key or the identity, or there is no token to be had right now."""
     if type(error).__name__ == "AzureSigningError":
-        return ConfigError(f"{what}: the account key is not a key. {_CHECK}", code="accessRefused")
+        return ConfigError("storageKeyInvalid", resource=what)
     if status is None or status >= 500 or status == HTTPStatus.TOO_MANY_REQUESTS:
-        return Unavailable(f"{what}: the app's identity got no token.", code="noToken")
-    return ConfigError(f"{what}: Azure answered {status}. {_CHECK}", code="accessRefused")
+        return Unavailable("noToken", resource=what)
+    return ConfigError("accessRefused", resource=what, answer=str(int(status)))
 
 
 def _without_answer(error: AzureError, what: str) -> Unavailable:
     """No connection, no answer in time, or half an answer."""
     return Unavailable(
-        f"{what}: Azure gave no usable answer ({type(error).__name__}).",
+        "storageNoAnswer",
+        resource=what,
+        error=type(error).__name__,
         maybe_applied=not isinstance(error, ServiceRequestError),
     )
 

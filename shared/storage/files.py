@@ -60,8 +60,7 @@ class BlobFiles:
                 # The SDK tries again when an answer was lost, and meets its own blob then.
                 if self._wrote(blob, write):
                     return
-                message = f"{self._name}: the file is there already."
-                raise Conflict(message) from None
+                raise Conflict("fileExists", container=self._name) from None
 
     def read(self, name: str, start: int = 0, length: int | None = None) -> bytes:
         """The blob, or `length` bytes of it from `start`. NotFound when it is not there.
@@ -136,8 +135,7 @@ class BlobFiles:
     def _blob(self, name: str) -> BlobClient:
         parts = name.split("/")
         if not _NAME.fullmatch(name) or not all(parts) or {".", ".."} & set(parts):
-            message = f"{self._name}: a file's name must be a relative path."
-            raise InputError(message)
+            raise InputError("fileNameInvalid", container=self._name)
         return self._container.get_blob_client(name)
 
     def _wrote(self, blob: BlobClient, write: str) -> bool:

@@ -22,8 +22,7 @@ def stored_key(secrets: Secrets, leases: Leases, name: str) -> bytes:
     if known is None:
         lease = leases.acquire(name, _LEASE_SECONDS)
         if lease is None:
-            message = "Another request is making the key at this moment. Try again."
-            raise Unavailable(message, code="keyBeingMade", retry_after=2)
+            raise Unavailable("keyBeingMade", retry_after=2)
         try:
             known = secrets.get(name)
             if known is None:

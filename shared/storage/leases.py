@@ -42,8 +42,7 @@ class BlobLease:
             except HttpResponseError as error:
                 if error.status_code not in _LOST:
                     raise
-                message = f"{self._name}: the lease was lost."
-                raise Changed(message) from None
+                raise Changed("leaseLost", lease=self._name) from None
 
     def release(self) -> None:
         """Let go; lost already is fine, and so is an Azure that cannot be reached: it expires."""
@@ -76,8 +75,7 @@ class BlobLeases:
     def acquire(self, name: str, seconds: int) -> BlobLease | None:
         """Hold the lease for 15-60 seconds, or None while someone else does."""
         if not 15 <= seconds <= 60:
-            message = f"{name}: a lease lasts 15 to 60 seconds."
-            raise InputError(message)
+            raise InputError("leaseDuration", lease=name)
         container = self._clients.container(self._container)
         blob = container.get_blob_client(name)
         with told(name):

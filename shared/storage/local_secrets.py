@@ -36,8 +36,7 @@ class LocalSecrets:
         container: str = "secrets",
     ) -> None:
         if in_azure:
-            message = "Secrets need a key vault in Azure: set KEY_VAULT_URL."
-            raise ConfigError(message, code="keyVaultMissing")
+            raise ConfigError("keyVaultMissing")
         self._files = BlobFiles(clients, container)
         self._key_file = key_file
 
@@ -50,11 +49,7 @@ class LocalSecrets:
         try:
             return _cipher(self._key_file).decrypt(kept).decode()
         except InvalidToken:
-            message = (
-                "A secret was encrypted with another key than the one in .local/secrets.key: "
-                "connect again, or bring the key back."
-            )
-            raise ConfigError(message, code="secretKeyLost") from None
+            raise ConfigError("secretKeyLost") from None
 
     def put(self, name: str, value: str) -> None:
         """Keep a secret, in place of the one that is there."""
@@ -71,13 +66,11 @@ def _cipher(key_file: Path) -> Fernet:
     if not key_file.exists():
         _make_key(key_file)
     if os.name == "posix" and stat.S_IMODE(key_file.stat().st_mode) & 0o077:
-        message = "The key file .local/secrets.key can be read by others: set its mode to 0600."
-        raise ConfigError(message, code="secretKeyOpen")
+        raise ConfigError("secretKeyOpen")
     try:
         return Fernet(key_file.read_bytes().strip())
     except ValueError:
-        message = "The key file .local/secrets.key holds no key: delete it and connect again."
-        raise ConfigError(message, code="secretKeyDamaged") from None
+        raise ConfigError("secretKeyDamaged") from None
 
 
 def _make_key(key_file: Path) -> None:

@@ -41,11 +41,9 @@ class StorageQueue:
         try:
             text = orjson.dumps(dict(message)).decode()
         except TypeError:
-            fault = f"{queue}: a message holds only what JSON can say."
-            raise InputError(fault) from None
+            raise InputError("messageNotJson", queue=queue) from None
         if len(text.encode()) > _MOST_BYTES:
-            fault = f"{queue}: a message may have at most 48 KB."
-            raise InputError(fault, code="messageTooLarge")
+            raise InputError("messageTooLarge", queue=queue)
         seconds = min(max(math.ceil(delay), 0), _LONGEST_DELAY)
         client = self._clients.queues.get_queue_client(
             queue, message_encode_policy=TextBase64EncodePolicy()

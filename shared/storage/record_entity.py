@@ -23,7 +23,6 @@ from pydantic import TypeAdapter, ValidationError
 from pydantic_core import PydanticSerializationError
 
 from shared.errors import ConnectorError, InputError
-from shared.model.ports import RECORD_NEWER
 
 __all__ = ["COLUMN", "WRITE", "EntityForm", "join_key", "split_key"]
 
@@ -68,18 +67,15 @@ class EntityForm(Generic[T]):
         """InputError when the key is no key or the value does not fit into an entity."""
         parts = split_key(key)
         if parts is None:
-            message = f"{self._kind}: a record's key is one or two ids of letters, digits, - and _."
-            raise InputError(message)
+            raise InputError("recordKeyInvalid", kind=self._kind)
         columns = {f"{COLUMN}{name}": column for name, column in self._columns(value).items()}
         try:
             text = self._json.dump_json(value).decode()
             size = sum(_utf16(part) for part in (text, *columns.values()))
         except (PydanticSerializationError, UnicodeEncodeError):
-            message = f"{self._kind}: {key} holds something that cannot be stored."
-            raise InputError(message) from None
+            raise InputError("recordNotStorable", record=f"{self._kind} {key}") from None
         if size > _ENTITY_BYTES:
-            message = f"{self._kind}: {key} is too large to be stored as one record."
-            raise InputError(message, code="recordTooLarge")
+            raise InputError("recordTooLarge", record=f"{self._kind} {key}")
         pieces = range(0, len(text), _PIECE)
         return TableEntity(
             PartitionKey=parts[0],
@@ -101,12 +97,10 @@ class EntityForm(Generic[T]):
         except (ValidationError, TypeError) as error:
             if _says_something_new(error):
                 raise self._newer(key) from None
-            message = f"{self._kind}: {key} is damaged and cannot be read."
-            raise ConnectorError(message, code="recordDamaged") from None
+            raise ConnectorError("recordDamaged", record=f"{self._kind} {key}") from None
 
     def _newer(self, key: str) -> ConnectorError:
-        message = f"{self._kind}: {key} was written by a newer version of this app."
-        return ConnectorError(message, code=RECORD_NEWER)
+        return ConnectorError("recordNewer", record=f"{self._kind} {key}")
 
 
 def _says_something_new(error: ValidationError | TypeError) -> bool:

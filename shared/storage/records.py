@@ -79,15 +79,15 @@ class TableRecords(Generic[T]):
             except HttpResponseError as error:
                 if not _is_taken(error):
                     raise
-        return self._own(key, value, write, Conflict(f"{self._kind}: {key} is there already."))
+        taken = Conflict("recordExists", record=f"{self._kind} {key}")
+        return self._own(key, value, write, taken)
 
     def create_many(self, items: Sequence[tuple[str, T]]) -> None:
         """Write many records of one partition; those that are there already stay as they are."""
         write = self._new_id()
         entities = {key: self._form.entity(key, value, write) for key, value in items}
         if len({entity["PartitionKey"] for entity in entities.values()}) > 1:
-            message = f"{self._kind}: records that are created together must share a partition."
-            raise InputError(message)
+            raise InputError("recordsOfTwoPartitions", kind=self._kind)
         for batch in _batches(list(entities.values())):
             self._create_batch(batch)
 
@@ -111,7 +111,8 @@ class TableRecords(Generic[T]):
                 return Stored(key, value, str(answer["etag"]))
             except (ResourceModifiedError, ResourceNotFoundError):
                 pass
-        return self._own(key, value, write, Changed(f"{self._kind}: {key} was changed meanwhile."))
+        changed = Changed("recordChanged", record=f"{self._kind} {key}")
+        return self._own(key, value, write, changed)
 
     def delete(self, key: str, etag: str | None = None) -> None:
         """Delete; gone already is fine. Changed when `etag` is given and no longer true."""
@@ -192,8 +193,7 @@ class TableRecords(Generic[T]):
             there = self._rows_between(wanted)
             missing = [entity for entity in wanted if entity["RowKey"] not in there]
             if len(missing) == len(wanted):
-                message = f"{self._kind}: records came and went while they were created."
-                raise Changed(message)
+                raise Changed("recordsUnstable", kind=self._kind)
 
     def _created(self, wanted: list[TableEntity]) -> bool:
         """Create all of them; false, and none created, when one is there already."""

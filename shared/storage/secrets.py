@@ -35,14 +35,12 @@ class Secrets(Protocol):
 def secret_name(name: str) -> str:
     """The name as it is stored. InputError when no secret can have it."""
     if not _NAME.fullmatch(name):
-        message = "A secret's name has letters, digits and hyphens only."
-        raise InputError(message)
+        raise InputError("secretNameInvalid")
     return name.lower()
 
 
 def secret_value(value: str) -> str:
     """The value, when both stores can keep it; InputError otherwise."""
     if len(value.encode()) > _MOST_BYTES:
-        message = "A secret is larger than 25,000 bytes."
-        raise InputError(message)
+        raise InputError("secretTooLarge")
     return value

@@ -56,8 +56,7 @@ class VaultSecrets:
                     return
             self._recover(name)
             self._sleep(_PAUSE)
-        message = "Key Vault: a deleted secret of that name does not come back yet."
-        raise Unavailable(message)
+        raise Unavailable("secretBeingRecovered")
 
     def delete(self, name: str) -> None:
         """Delete a secret; gone already is fine."""
@@ -85,5 +84,4 @@ def _asking() -> Iterator[None]:
             yield
     except ValueError:
         # The SDK found that whoever answers is no key vault; it has got no token.
-        message = "KEY_VAULT_URL does not lead to a key vault."
-        raise ConfigError(message, code="keyVaultMissing") from None
+        raise ConfigError("keyVaultUnknown") from None

@@ -82,7 +82,7 @@ def for_error(error: Exception) -> HttpProblem:
             return HttpProblem(
                 status,
                 kind,
-                detail=str(error),
+                detail=getattr(error, "message", ""),
                 code=getattr(error, "code", ""),
                 values=getattr(error, "values", None),
                 faults=getattr(error, "faults", ()),

@@ -147,7 +147,7 @@ def test_nobody_listening_means_surely_not_applied(transport):
     with pytest.raises(Unavailable) as caught:
         calls.write("POST", "/lists/a", {})
     assert not caught.value.maybe_applied
-    assert caught.value.code == "noConnection"
+    assert caught.value.code == "unreachable"
     assert calls.calls.write == Patience().tries
 
 

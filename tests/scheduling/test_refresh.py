@@ -402,7 +402,9 @@ def test_a_file_that_never_comes_is_said_after_a_while(
     assert (run.status, run.trigger) == (RunStatus.SKIPPED, Trigger.REFRESH)
     assert run.reason is not None
     assert run.reason.code == "refreshNeverComplete"
-    assert "1 of 2 files of the segment A" in run.reason.message
+    [finding] = run.findings
+    assert finding.code == "refreshIncomplete"
+    assert "1 of 2 files of the segment A" in finding.message
     told = [json.loads(record.message) for record in caplog.records]
     assert {"refresh.notComplete", "run.finished"} == {one["event"] for one in told}
     assert world.queue == []

@@ -9,6 +9,7 @@ from shared.errors import (
     Changed,
     ConfigError,
     Conflict,
+    ConnectorError,
     Disconnected,
     Fault,
     InputError,
@@ -39,12 +40,14 @@ def failing(error: Exception) -> World:
         (Disconnected("No grant."), 409),
     ],
 )
-def test_an_error_of_ours_has_its_status_and_says_itself(error: Exception, status: int) -> None:
+def test_an_error_of_ours_has_its_status_and_says_itself(
+    error: ConnectorError, status: int
+) -> None:
     answer = call(failing(error), "GET", "/api/segments")
     problem: Any = answer.json()
     assert (answer.status, problem["status"]) == (status, status)
     assert answer.headers["Content-Type"] == "application/problem+json"
-    assert problem["detail"] == str(error)
+    assert problem["detail"] == error.message
     assert problem["title"]
     assert problem["traceId"]
 

@@ -73,7 +73,7 @@ def test_the_log_names_the_settings(app: App) -> None:
     requests.get(app.url + "api/health", timeout=30)
     assert app.log is not None
     text = Path(app.log).read_text()
-    assert "ENTRA_CLIENT_SECRET is a Key Vault reference that could not be resolved" in text
+    assert "ENTRA_CLIENT_SECRET: The Key Vault reference cannot be resolved." in text
     assert REFERENCE not in text
 
 
