@@ -40,13 +40,14 @@ LAYERS = (
     "workspace",
     "settings",
     "environment",
+    "version",
     "errors",
     "messages",
 )
 ADAPTERS = ("segments", "mailchimp", "storage")
 
 # What an adapter may import besides itself.
-BELOW_ADAPTERS = {"errors", "fields", "model", "settings", "workspace"}
+BELOW_ADAPTERS = {"errors", "fields", "model", "settings", "version", "workspace"}
 
 # Package -> external packages that it may use, by the beginning of their names.
 PACKAGES = {

@@ -10,10 +10,10 @@ from typing import Any
 import requests
 
 from shared.errors import Unavailable
+from shared.version import USER_AGENT
 
 __all__ = ["Wire"]
 
-USER_AGENT = "customer-insights-mailchimp-export/1"
 _TIMEOUT = (5, 30)
 
 

@@ -18,7 +18,8 @@ import requests
 
 from shared.errors import Refused, Unavailable
 from shared.mailchimp.address import checked_data_centre, login_base
-from shared.mailchimp.transport import USER_AGENT, ApiKey, Token
+from shared.mailchimp.transport import ApiKey, Token
+from shared.version import USER_AGENT
 
 __all__ = ["authorize_url", "data_centre_of", "exchange_code"]
 

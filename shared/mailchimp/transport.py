@@ -27,10 +27,10 @@ from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConn
 from shared.errors import ConnectorError, Disconnected, NotFound, Refused, Unavailable
 from shared.mailchimp.answers import Kind, Verdict, problem_in, verdict
 from shared.model.audience import CallCounts
+from shared.version import USER_AGENT
 
-__all__ = ["USER_AGENT", "ApiKey", "Patience", "Token", "Transport", "credential"]
+__all__ = ["ApiKey", "Patience", "Token", "Transport", "credential"]
 
-USER_AGENT = "customer-insights-mailchimp-export/1.0"
 
 _PERSON = re.compile(r"/members/[^/?\s]+")
 

@@ -22,10 +22,10 @@ from requests.auth import AuthBase
 from shared.errors import ConfigError, Disconnected, NotFound, Refused, Unavailable
 from shared.model.source import Attribute
 from shared.segments.cdm import read_time
+from shared.version import USER_AGENT
 
 __all__ = ["ApiSegment", "CustomerInsightsApi", "RefreshJob"]
 
-USER_AGENT = "customer-insights-mailchimp-export/1.0"
 _CONNECT, _READ = 5, 30
 _MOST_BYTES = 16 * 1024 * 1024
 _TRIES = 3

@@ -29,6 +29,7 @@ from requests.adapters import HTTPAdapter
 from shared.errors import ConfigError
 from shared.settings import StorageAccount
 from shared.storage.failures import told
+from shared.version import USER_AGENT
 
 __all__ = [
     "BLOCK",
@@ -43,7 +44,6 @@ __all__ = [
 BLOCK = 4 * 1024 * 1024
 """Bytes that travel in one request; what a transfer holds in memory at most."""
 
-USER_AGENT = "customer-insights-mailchimp-export/1"
 
 C = TypeVar("C")
 

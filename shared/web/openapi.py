@@ -14,6 +14,7 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
+from shared.version import VERSION
 from shared.web.call import Call
 from shared.web.http import JSON, Response, reply
 from shared.web.problem import PROBLEM_JSON
@@ -83,7 +84,7 @@ def describe(routes: Sequence[Route]) -> dict[str, Any]:
         "openapi": "3.1.0",
         "info": {
             "title": "Customer Insights to Mailchimp export",
-            "version": "1.0.0",
+            "version": VERSION,
             "description": "Keeps Mailchimp audiences in step with Customer Insights segments.",
         },
         "paths": paths,

@@ -14,6 +14,7 @@ from shared.model.source import Attribute
 from shared.segments.catalogue import AttributeInfo, SegmentInfo
 from shared.segments.described import DescribedCatalogue
 from shared.segments.rest import ApiSegment, CustomerInsightsApi, RefreshJob
+from shared.version import USER_AGENT
 
 INSTANCE = "5e6b6b2c-0b2c-4d1c-9a55-0123456789ab"
 KEY, TOKEN = "subscription-key", "access-token"
@@ -303,4 +304,4 @@ def test_without_the_api_the_blobs_are_shown(
     assert described.segments() == Blobs().segments()
     environment[0].faults = [problem(503)] * 3
     assert described.attributes("Gold") == Blobs().attributes("Gold")
-    assert environment[0].agents == {"customer-insights-mailchimp-export/1.0"}
+    assert environment[0].agents == {USER_AGENT}
