@@ -4,7 +4,7 @@ SHELL := /bin/sh
 PY := .venv/bin/python
 CODE := $(wildcard function_app.py shared devhost sandbox bench infra audit)
 
-.PHONY: help setup demo start test check audit bench faults fuzz infra lock format
+.PHONY: help setup demo start sandbox test check types audit notices bench faults fuzz infra lock format
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -17,12 +17,18 @@ demo: setup ## export the sample segments to a Mailchimp on this machine and sho
 start: setup ## run Azurite and the app (PORT, default 7071) until Ctrl-C
 	@exec $(PY) -m devhost.start
 
+sandbox: setup ## the same with a sandbox Mailchimp (port 8055) and sample segments
+	@exec $(PY) -m devhost.start --sandbox
+
 test: setup browser check ## formatting, lint, types and all tests
 	@$(PY) -m tests -n 2 --dist loadfile
 
 check: .venv/.ready ## formatting, lint and types only
 	@$(PY) -m ruff format --check --quiet . || { echo "run 'make format'"; exit 1; }
 	@$(PY) -m ruff check --quiet .
+	@$(MAKE) --no-print-directory types
+
+types: .venv/.ready ## types only
 	@$(PY) -m mypy --no-error-summary $(CODE)
 
 format: .venv/.ready ## put the code into its format and mend what ruff can
@@ -36,6 +42,9 @@ fuzz: setup ## fuzz on from the corpus in tests/fuzz (SECONDS a target, default 
 
 audit: setup ## no secret in files and history, no package with a known vulnerability (STRICT=1)
 	@$(PY) -m audit $(if $(STRICT),--strict)
+
+notices: .venv/.ready ## renew THIRD_PARTY_NOTICES.md after make lock
+	@$(PY) -m audit.notices
 
 infra: .venv/.ready ## only the checks of the Bicep files
 	@$(PY) -m tests tests/infra
