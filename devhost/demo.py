@@ -98,12 +98,13 @@ def _show(stack: contextlib.ExitStack) -> None:
     _say(f"\nMailchimp saw {peak} connections at once at most (allowed: 10).")
     _say(f"Every row's outcome:   {FOLDER.name}/outcomes.csv")
     _say(f"The app's log:         {FOLDER.name}/app.log")
-    _say(f"The admin pages:       {app.url}")
-    _say(f"Inside the sandbox:    {box['url']}/sandbox/")
     if sys.stdin.isatty() and sys.stdout.isatty():
-        _say("\nHave a look; press Enter to end everything.")
+        _say("\nOpen these pages, then press Enter to end everything:")
+        _say(f"  {app.url}exports/{export['id']}  the export, its two runs and their outcomes")
+        _say(f"  {box['url']}/sandbox/  the contacts and tags that Mailchimp has now")
         with contextlib.suppress(EOFError):
             input()
+    _say("\nTry it in the browser:  make sandbox")
     if again["calls"]["write"] != 0:
         message = f"the second run made {again['calls']['write']} write calls instead of none"
         raise ProcessError(message)

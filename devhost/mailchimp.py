@@ -1,4 +1,4 @@
-"""The sandbox Mailchimp as a process, for the demo and the benchmarks."""
+"""The sandbox Mailchimp as a process, for `make sandbox`, the demo and the benchmarks."""
 
 from __future__ import annotations
 
@@ -21,10 +21,13 @@ READY_SECONDS = 30.0
 def start_mailchimp(folder: Path, options: Sequence[str]) -> tuple[Process, dict[str, Any]]:
     """Start `python -m sandbox.mailchimp` with these options; its log goes into the folder.
 
-    The second value says where it listens, with which key and which audiences. ProcessError when
-    it does not get ready.
+    Returns the process, and what its ready file says: `url`, `apiKey`, and `audiences` by name.
+
+    Raises:
+        ProcessError: it was not ready in time.
     """
     ready = folder / "mailchimp.json"
+    ready.unlink(missing_ok=True)  # of an earlier start
     log = folder / "mailchimp.log"
     with log.open("wb") as output:
         popen = subprocess.Popen(

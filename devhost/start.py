@@ -1,10 +1,11 @@
-"""`make start`: Azurite and the app, nothing else, until Ctrl-C.
+"""`make start`: Azurite and the app until Ctrl-C. `make sandbox`: with a Mailchimp and segments as well.
 
-What it starts it also ends, in the right order, and it ends everything when one part dies.
+Both end what they started, in the right order, and end everything when one part ends by itself.
 """
 
 from __future__ import annotations
 
+import argparse
 import os
 import signal
 import socket
@@ -13,40 +14,72 @@ import threading
 import urllib.error
 import urllib.request
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
+from azure.storage.blob import ContainerClient
+
+from devhost.mailchimp import start_mailchimp
 from devhost.processes import (
     ACCOUNT,
     DEVELOPMENT_PORTS,
     ROOT,
+    Azurite,
     Process,
     ProcessError,
     start_app,
     start_azurite,
 )
+from sandbox import samples, upload
 
-# A killed app's messages come back after this time instead of Azure's ten minutes.
+# A killed app's messages become visible after this time instead of Azure's ten minutes.
 QUEUE_LEASE = "60"
 OPTIONS = ("--settings", "sample", "--blob-events", "--queue-lease", QUEUE_LEASE)
+MAILCHIMP_PORT = 8055
+CALLBACK = "api/oauth/mailchimp/callback"
+CLIENT = "sandbox"
+# App settings that would make a local app use other services than the local ones.
+OUTSIDE = (
+    "SEGMENTS_STORAGE",
+    "SEGMENTS_ROOT",
+    "KEY_VAULT_URL",
+    "PUBLIC_URL",
+    "CUSTOMER_INSIGHTS_INSTANCE_ID",
+    "CUSTOMER_INSIGHTS_SUBSCRIPTION_KEY",
+    "ENTRA_TENANT_ID",
+    "ENTRA_CLIENT_ID",
+    "ENTRA_CLIENT_SECRET",
+)
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What to start, and where."""
+    """What to start, and where; without `mailchimp_port` no sandbox Mailchimp and no segments."""
 
     port: int
     azurite_ports: tuple[int, int, int] = DEVELOPMENT_PORTS
     location: Path = ROOT / ".azurite"
     app_dir: Path = ROOT
+    mailchimp_port: int | None = None
 
 
-def main() -> int:
-    """Returns 0 after Ctrl-C or SIGTERM, 1 when something did not start or died."""
+def main(arguments: list[str] | None = None) -> int:
+    """Returns 0 after Ctrl-C or SIGTERM, 1 when something did not start or ended by itself."""
+    parser = argparse.ArgumentParser(prog="python -m devhost.start", description=__doc__)
+    parser.add_argument(
+        "--sandbox", action="store_true", help="with a sandbox Mailchimp and sample segments"
+    )
+    with_sandbox = parser.parse_args(arguments).sandbox
     text = os.environ.get("PORT") or "7071"
     if not text.isdigit() or not 1 <= int(text) <= 65535:
         print(f"PORT must be a number from 1 to 65535, not {text!r}.", file=sys.stderr)
         return 1
-    return run(Plan(int(text)))
+    if with_sandbox:
+        plan = Plan(int(text), location=ROOT / ".sandbox", mailchimp_port=MAILCHIMP_PORT)
+    else:
+        plan = Plan(int(text))
+    return run(plan)
 
 
 def run(plan: Plan) -> int:
@@ -57,10 +90,20 @@ def run(plan: Plan) -> int:
     started: list[Process] = []
     try:
         _check_ports(plan)
-        started.append(start_azurite(plan.location, plan.azurite_ports))
-        app = start_app({}, app_dir=plan.app_dir, port=plan.port, options=OPTIONS)
+        azurite = start_azurite(plan.location, plan.azurite_ports)
+        started.append(azurite)
+        settings: dict[str, str] = {}
+        mailchimp: dict[str, Any] = {}
+        if plan.mailchimp_port is not None:
+            process, mailchimp = _start_mailchimp(plan, plan.mailchimp_port)
+            started.append(process)
+            settings = _sandbox_settings(azurite, mailchimp)
+            _write_segments(plan, azurite)
+        app = start_app(settings, app_dir=plan.app_dir, port=plan.port, options=OPTIONS)
         started.append(app)
         print(f"App ready at {app.url} (stop with Ctrl-C)", flush=True)
+        if mailchimp:
+            print(_instructions(app.url, mailchimp), flush=True)
         while not end.wait(0.2):
             _check_alive(started)
     except ProcessError as error:
@@ -70,6 +113,55 @@ def run(plan: Plan) -> int:
         for process in reversed(started):
             process.stop()
     return 0
+
+
+def _start_mailchimp(plan: Plan, port: int) -> tuple[Process, dict[str, Any]]:
+    """The sandbox Mailchimp, which keeps its contacts in a file from one start to the next."""
+    state = plan.location / "mailchimp-state.jsonl"
+    options = ["--port", str(port), "--seed", "demo", "--state", str(state)]
+    options += ["--redirect-uri", f"http://127.0.0.1:{plan.port}/{CALLBACK}"]
+    options += ["--client-id", CLIENT, "--client-secret", CLIENT]
+    return start_mailchimp(plan.location, options)
+
+
+def _sandbox_settings(azurite: Azurite, mailchimp: dict[str, Any]) -> dict[str, str]:
+    """App settings that go before local.settings.json, so that nothing outside is called."""
+    url = str(mailchimp["url"])
+    return {
+        **dict.fromkeys(OUTSIDE, ""),
+        "AzureWebJobsStorage": azurite.connection_string,
+        "SEGMENTS_CONTAINER": "segments",
+        "MAILCHIMP_API_URL": f"{url}/3.0",
+        "MAILCHIMP_LOGIN_URL": url,
+        "MAILCHIMP_CLIENT_ID": CLIENT,
+        "MAILCHIMP_CLIENT_SECRET": CLIENT,
+    }
+
+
+def _write_segments(plan: Plan, azurite: Azurite) -> None:
+    """Put the sample segments into Blob Storage, unless an earlier start did."""
+    connection = azurite.connection_string
+    with ContainerClient.from_connection_string(connection, "segments") as container:
+        if container.exists() and next(iter(container.list_blob_names()), None):
+            return
+    print("Writing the sample segments (50,000 people) ...", flush=True)
+    folder = plan.location / "segments"
+    samples.write(samples.DEMO, folder, datetime.now(UTC))
+    upload.upload(folder, connection, "segments")
+
+
+def _instructions(app_url: str, mailchimp: dict[str, Any]) -> str:
+    audience = next(iter(mailchimp["audiences"]))
+    return f"""\
+Sandbox Mailchimp at {mailchimp["url"]}/sandbox/
+
+Try it:
+  1. Open {app_url}setup/connection, add a connection, and authenticate
+     with Mailchimp: sign in, or use the API key {mailchimp["apiKey"]}
+  2. Open {app_url}, add an export of the sample segments to the audience "{audience}",
+     and run it.
+  3. Open {mailchimp["url"]}/sandbox/ and see the contacts with their tags.
+The data is kept in .sandbox/; delete that folder to start again."""
 
 
 def _check_alive(processes: list[Process]) -> None:
@@ -91,9 +183,13 @@ def _check_ports(plan: Plan) -> None:
     if taken:
         msg = f"Port {taken[0]} is needed for Azurite and used by another program."
         raise ProcessError(msg)
+    if plan.mailchimp_port and _is_taken(plan.mailchimp_port):
+        msg = f"Port {plan.mailchimp_port} is needed for Mailchimp and used by another program."
+        raise ProcessError(msg)
     if _is_taken(plan.port):
         other = plan.port % 65535 + 1
-        msg = f"Port {plan.port} is used by another program; choose one: make start PORT={other}."
+        command = "make start" if plan.mailchimp_port is None else "make sandbox"
+        msg = f"Port {plan.port} is used by another program; choose one: {command} PORT={other}."
         raise ProcessError(msg)
 
 

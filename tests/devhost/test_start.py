@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import requests
 
+from devhost.portal import Portal
 from devhost.processes import ROOT
 
 SAMPLE = ROOT / "tests/devhost/sample"
@@ -23,11 +24,17 @@ def free_ports(count: int) -> list[int]:
     return ports
 
 
-def launch(tmp_path: Path, port: int, azurite_ports: list[int]) -> subprocess.Popen:
+def launch(
+    tmp_path: Path,
+    port: int,
+    azurite_ports: list[int],
+    app_dir: Path = SAMPLE,
+    mailchimp_port: int | None = None,
+) -> subprocess.Popen:
     script = (
         "import sys; from pathlib import Path; from devhost.start import Plan, run; "
         f"sys.exit(run(Plan({port}, {tuple(azurite_ports)}, Path({str(tmp_path / 'data')!r}), "
-        f"Path({str(SAMPLE)!r}))))"
+        f"Path({str(app_dir)!r}), {mailchimp_port})))"
     )
     from devhost.processes import Azurite
 
@@ -115,3 +122,29 @@ def test_an_azurite_that_already_runs_is_named(tmp_path, azurite):
     assert output.startswith("An Azurite already answers")
     assert len(output.splitlines()) == 1
     assert azurite.is_running()
+
+
+def test_the_sandbox_serves_segments_and_a_mailchimp_that_the_app_uses(tmp_path):
+    port, mailchimp_port, *azurite_ports = free_ports(5)
+    for start in ("first", "again"):
+        process = launch(tmp_path, port, azurite_ports, ROOT, mailchimp_port)
+        try:
+            output = read_until(process, "API key")
+            portal = Portal(f"http://127.0.0.1:{port}")
+            segments = portal.get("/api/segments")["value"]
+            assert len(segments) == 3
+            if start == "first":
+                connection = portal.connect(output.split()[-1], "Sandbox")
+            audiences = portal.get(f"/api/connections/{connection['id']}/audiences")["value"]
+            assert [one["name"] for one in audiences] == ["Newsletter"]
+            begin = portal.post(f"/api/connections/{connection['id']}/mailchimp/authorize")
+            page = requests.get(begin["authorizeUrl"], timeout=10)
+            assert begin["authorizeUrl"].startswith(f"http://127.0.0.1:{mailchimp_port}/")
+            assert "Allow" in page.text
+            assert requests.get(f"{portal.url}/setup/connection", timeout=10).status_code == 200
+            process.terminate()
+            assert process.wait(30) == 0
+        finally:
+            process.kill()
+            process.communicate()
+    assert not any(answers(one) for one in (port, mailchimp_port, *azurite_ports))
