@@ -83,7 +83,7 @@ def _package(name: str, versions: tuple[str, ...]) -> Package:
 def _license(fields: metadata.PackageMetadata) -> str:
     """The SPDX expression of a package, else its short license text, else its classifiers."""
     for field in ("License-Expression", "License"):
-        value = fields.get(field, "")
+        value = next(iter(fields.get_all(field) or ()), "")
         if value and len(value) < 60 and "\n" not in value and "Copyright" not in value:
             return value
     classifiers = [
