@@ -10,16 +10,33 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-__all__ = ["Attribute", "CsvFormat", "Partition", "SegmentSnapshot", "Snapshot", "UnreadableRow"]
+__all__ = [
+    "DAY_FIRST",
+    "MONTH_FIRST",
+    "Attribute",
+    "CsvFormat",
+    "Partition",
+    "SegmentSnapshot",
+    "Snapshot",
+    "UnreadableRow",
+]
+
+DAY_FIRST = "dayFirst"
+MONTH_FIRST = "monthFirst"
 
 
 @dataclass(frozen=True)
 class Attribute:
-    """A column: its name, CDM data type, and semantic type or annotation where one is given."""
+    """A column: its name, CDM data type, and semantic type or annotation where one is given.
+
+    `date_order` says whether dates such as 05/06/1980 have the day or the month first; empty where
+    nothing says it.
+    """
 
     name: str
     data_type: str = "string"
     semantic_type: str | None = None
+    date_order: str = ""
 
 
 @dataclass(frozen=True)

@@ -117,7 +117,7 @@ class Planner:
             self.source.snapshot([choice.name for choice in export.segments] if export else [])
         except Unavailable as error:
             if error.code == "refreshIncomplete":
-                return Reason(error.code, error.message)
+                return Reason(error.code, error.message, error.values)
         except ConnectorError:
             pass
         return None

@@ -14,19 +14,30 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from shared.errors import Changed, ConfigError, InputError, NotFound, Unavailable
+from shared.errors import (
+    Changed,
+    ConfigError,
+    ConnectorError,
+    InputError,
+    NotFound,
+    Unavailable,
+)
+from shared.model.run import Reason
 from shared.model.source import Attribute, Partition, SegmentSnapshot
+from shared.segments.cache import WeightedCache
 from shared.segments.container import LandingContainer
 from shared.segments.counting import count_rows
 from shared.segments.header import sample_values
-from shared.segments.source import freeze
+from shared.segments.source import Freezer
 from shared.segments.suggestions import Role, suggest
 from shared.segments.survey import Found, Surveyor
 
-__all__ = ["AttributeInfo", "Catalogue", "Counts", "SegmentInfo"]
+__all__ = ["AttributeInfo", "Catalogue", "Counts", "SegmentInfo", "SegmentList"]
 
 _COUNTED_PER_CALL = 256 * 1024 * 1024
 _SAMPLED = 3
+# Of all counts that are remembered, in bytes.
+_REMEMBERED = 8 * 1024 * 1024
 
 
 class Counts(Protocol):
@@ -41,13 +52,25 @@ class Counts(Protocol):
 
 @dataclass(frozen=True)
 class SegmentInfo:
-    """A segment. `member_count` is None while it is not counted or not completely written."""
+    """A segment. `member_count` is None while it is not counted or not completely written.
+
+    `reason` says why it is not complete.
+    """
 
     name: str
     display_name: str
     member_count: int | None
     refreshed_at: datetime | None
     complete: bool
+    reason: Reason | None = None
+
+
+@dataclass(frozen=True)
+class SegmentList:
+    """Every segment by name, and why others may be missing: files that could not be used."""
+
+    segments: tuple[SegmentInfo, ...]
+    faults: tuple[Reason, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -72,28 +95,41 @@ class Catalogue:
     ) -> None:
         self._container = container
         self._surveyor = Surveyor(container, root)
+        self._freezer = Freezer(container)
         self._counts = counts
+        self._known: WeightedCache[tuple[int, tuple[Attribute, ...]]] = WeightedCache(_REMEMBERED)
         self._counted_per_call = counted_per_call
 
     def segments(self) -> list[SegmentInfo]:
-        """Every segment, by name. Unavailable, ConfigError (storage), InputError (model.json)."""
+        """Every segment, by name. Unavailable, ConfigError (storage)."""
+        return list(self.listing().segments)
+
+    def listing(self) -> SegmentList:
+        """Every segment, and what could not be looked into. Unavailable, ConfigError (storage)."""
         budget = _Budget(self._counted_per_call)
-        return [self._describe(each, budget) for each in self._found().values()]
+        survey = self._surveyor.survey()
+        segments = (each for each in survey.found.values() if _is_segment(each))
+        return SegmentList(
+            tuple(self._describe(each, budget) for each in segments),
+            tuple(map(_reason, survey.faults)),
+        )
 
     def attributes(self, segment: str | None = None) -> list[AttributeInfo]:
         """The attributes of a segment, or of all, in the order of their columns.
 
         NotFound for a segment that is not there; InputError when its header cannot be read.
         """
-        found = self._found()
+        survey = self._surveyor.survey()
+        found = {name: each for name, each in survey.found.items() if _is_segment(each)}
         if segment is not None and segment not in found:
             msg = f"There is no segment {segment}."
             raise NotFound(msg, code="segmentNotFound")
         wanted = [found[segment]] if segment is not None else list(found.values())
         frozen = list(self._frozen(wanted, strict=segment is not None))
         merged: dict[str, Attribute] = {}
-        for each in frozen:
-            for attribute in each.attributes:
+        # Segments share the attributes of the profile, which read_model keeps once.
+        for attributes in {id(each.attributes): each.attributes for each in frozen}.values():
+            for attribute in attributes:
                 old = merged.get(attribute.name)
                 if old is None or (old.semantic_type is None and attribute.semantic_type):
                     merged[attribute.name] = attribute
@@ -103,34 +139,43 @@ class Catalogue:
             for each in merged.values()
         ]
 
-    def _found(self) -> dict[str, Found]:
-        found = self._surveyor.survey()
-        return {name: each for name, each in found.items() if _has_people(each)}
-
     def _describe(self, found: Found, budget: _Budget) -> SegmentInfo:
-        count, complete = None, found.fault is None and not found.missing
-        if complete:
-            try:
-                count = self._count(freeze(self._container, found), budget)
-            except (InputError, Changed, NotFound):
-                # The run will say what is wrong with the file; the list must still be shown.
-                count = None
-        return SegmentInfo(found.name, found.display_name, count, found.refreshed_at, complete)
+        count: int | None = None
+        reason: Reason | None = None
+        try:
+            count = self._count(self._freezer.freeze(found), budget)
+        except Changed:
+            pass  # it is being written anew; the next look sees it
+        except ConnectorError as error:
+            reason = _reason(error)
+        return SegmentInfo(
+            found.name, found.display_name, count, found.refreshed_at, reason is None, reason
+        )
 
     def _count(self, segment: SegmentSnapshot, budget: _Budget) -> int | None:
         total = 0
         for partition in segment.partitions:
             if partition.size == 0:
                 continue
-            key = _key(partition, segment.attributes)
-            count = self._counts.get(key)
-            if count is None:
-                if not budget.spend(partition.size):
+            known = self._known.get(partition)
+            if known is None or known[1] != segment.attributes:
+                count = self._counted(partition, segment.attributes, budget)
+                if count is None:
                     return None
-                count = count_rows(self._container, partition, segment.attributes)
-                self._counts.put(key, count)
-            total += count
+                known = (count, segment.attributes)
+                self._known.put(partition, known, 800)
+            total += known[0]
         return total
+
+    def _counted(
+        self, partition: Partition, attributes: Sequence[Attribute], budget: _Budget
+    ) -> int | None:
+        key = _key(partition, attributes)
+        count = self._counts.get(key)
+        if count is None and budget.spend(partition.size):
+            count = count_rows(self._container, partition, attributes)
+            self._counts.put(key, count)
+        return count
 
     def _frozen(self, wanted: Iterable[Found], *, strict: bool) -> Iterator[SegmentSnapshot]:
         """The segments with their attributes; of many, those that cannot be read are left out."""
@@ -141,7 +186,7 @@ class Catalogue:
                 )
                 continue
             try:
-                yield freeze(self._container, each)
+                yield self._freezer.freeze(each)
             except (InputError, Changed, ConfigError, Unavailable):
                 if strict:
                     raise
@@ -177,11 +222,12 @@ class _Budget:
         return True
 
 
-def _has_people(found: Found) -> bool:
-    if found.is_profile:
-        return False
-    plain = not found.attributes
-    return plain or found.primary_key is not None or "email" in suggest(found.attributes).values()
+def _is_segment(found: Found) -> bool:
+    return found.has_people and not found.is_profile
+
+
+def _reason(error: ConnectorError) -> Reason:
+    return Reason.of(error)
 
 
 def _key(partition: Partition, attributes: Sequence[Attribute]) -> str:

@@ -2,24 +2,37 @@
 
 The file is written by someone else: everything in it is data to be checked, nothing in it is
 followed. What the format allows but Customer Insights has no use for (extensions, relationships,
-reference entities) is passed over; what cannot be understood is an InputError that names the
-file and the place, never the content.
+reference entities) is passed over. An entity that cannot be understood carries its fault and does
+not touch the others; only a document that is no list of entities at all is an InputError.
 https://learn.microsoft.com/common-data-model/model-json
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import NoReturn
-
-import orjson
 
 from shared.errors import InputError
-from shared.model.source import Attribute, CsvFormat
+from shared.model.source import DAY_FIRST, MONTH_FIRST, Attribute, CsvFormat
+from shared.segments.json_text import load_json
+from shared.segments.suggestions import suggest
 
-__all__ = ["MAX_BYTES", "Entity", "ListedPartition", "Model", "read_model"]
+__all__ = [
+    "MAX_BYTES",
+    "Entity",
+    "ListedPartition",
+    "Model",
+    "attribute_of",
+    "csv_format",
+    "has_people",
+    "load_document",
+    "read_model",
+    "read_time",
+    "text_of",
+    "too_large",
+    "weight_of",
+]
 
 MAX_BYTES = 16 * 1024 * 1024
 _MAX_ENTITIES = 10_000
@@ -33,134 +46,205 @@ _PROFILE_TYPES = frozenset({"profile", "customerprofile", "unifiedprofile"})
 _TYPE_NOTES = ("entitytype", "c360:entitytype", "ci:entitytype", "c360:type", "ci:type")
 _KEY_NOTES = ("c360:primarykey", "ci:primarykey", "primarykey")
 _SEMANTIC_NOTES = ("semantictype", "c360:semantictype", "ci:semantictype")
+_DATE_NOTES = ("ci:customdateformat", "ci:customtimestampformat")
 _DISPLAY_NOTES = ("displayname", "friendlyname", "c360:displayname", "ci:displayname")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class ListedPartition:
-    """A partition as the model lists it; `location` is unchecked text (see locations.py)."""
+    """A partition as the model lists it; `location` is unchecked text (see locations.py).
+
+    `blob` is set where the name of an existing blob was found instead of a location.
+    """
 
     name: str
     location: str
     refreshed_at: datetime | None
     csv: CsvFormat
+    blob: str = ""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Entity:
-    """A table of the model; attributes stand in the order of the columns."""
+    """A table of the model; attributes stand in the order of the columns.
+
+    `fault` is why it cannot be read. `has_people`: it has a key or an address.
+    """
 
     name: str
     display_name: str
-    attributes: tuple[Attribute, ...]
-    partitions: tuple[ListedPartition, ...]
+    attributes: tuple[Attribute, ...] = ()
+    partitions: tuple[ListedPartition, ...] = ()
     primary_key: str | None = None
     is_profile: bool = False
+    has_people: bool = True
+    fault: InputError | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Model:
-    """One `model.json`; entity names are unique (of two with one name the later one counts)."""
+    """One `model.json` or manifest; entity names are unique (of two the later one counts).
+
+    `faults` are entities that have not even a name. `weight` estimates its memory in bytes.
+    """
 
     name: str
     modified_at: datetime | None
     entities: tuple[Entity, ...]
+    faults: tuple[InputError, ...] = ()
+    weight: int = 0
 
 
 def read_model(data: bytes, where: str) -> Model:
     """The model in `data`. InputError names `where` when it is no usable `model.json`."""
-    if len(data) > MAX_BYTES:
-        _refuse("is larger than 16 MB", where)
-    try:
-        root = orjson.loads(data.removeprefix(b"\xef\xbb\xbf"))
-    except orjson.JSONDecodeError:
-        # Not chained: the decoder's error carries the document.
-        _refuse("is not valid JSON", where)
-    if not isinstance(root, dict):
-        _refuse("is not a JSON object", where)
+    root = load_document(data, where)
     listed = root.get("entities", root.get("tables"))
     if not isinstance(listed, list):
-        _refuse("has neither entities nor tables", where)
+        raise InputError("modelShape", where=where)
     if len(listed) > _MAX_ENTITIES:
-        _refuse("lists too many entities", where)
+        raise _too_long(where)
     entities: dict[str, Entity] = {}
+    faults: list[InputError] = []
+    # Segments share the attributes of the profile: each list of them is kept once.
+    shared: dict[tuple[Attribute, ...], tuple[Attribute, ...]] = {}
     partitions = 0
     for number, item in enumerate(listed, start=1):
-        entity = _entity(item, f"{where}, entity {number}")
-        if entity is not None:
-            partitions += len(entity.partitions)
-            if partitions > _MAX_PARTITIONS:
-                _refuse("lists too many partitions", where)
-            entities.pop(entity.name, None)
-            entities[entity.name] = entity
+        try:
+            entity = _entity(item, number, where, _culture_order(root.get("culture")))
+        except InputError as error:
+            faults.append(error)
+            continue
+        if entity is None:
+            continue
+        entity = replace(entity, attributes=shared.setdefault(entity.attributes, entity.attributes))
+        partitions += len(entity.partitions)
+        if partitions > _MAX_PARTITIONS:
+            raise _too_long(where)
+        entities.pop(entity.name, None)
+        entities[entity.name] = entity
     return Model(
-        name=_text(root.get("name")),
+        name=text_of(root.get("name")),
         modified_at=read_time(root.get("modifiedTime")),
         entities=tuple(entities.values()),
+        faults=tuple(faults),
+        weight=weight_of(entities.values()),
     )
 
 
-def _entity(item: object, where: str) -> Entity | None:
+def load_document(data: bytes, where: str) -> dict[str, object]:
+    """A JSON object. InputError names `where` when it is none, or too large."""
+    if len(data) > MAX_BYTES:
+        raise too_large(where)
+    try:
+        root = load_json(data)
+    except ValueError:
+        raise InputError("modelNotJson", where=where) from None
+    if not isinstance(root, dict):
+        raise InputError("modelShape", where=where)
+    return root
+
+
+def too_large(where: str) -> InputError:
+    """The error of a document that is larger than this app reads."""
+    return InputError("modelTooLarge", where=where, most=MAX_BYTES // (1024 * 1024))
+
+
+def weight_of(entities: Iterable[Entity]) -> int:
+    """About how many bytes entities take in memory; lists of attributes that they share once."""
+    seen: set[int] = set()
+    total = 0
+    for entity in entities:
+        total += 800 + sum(500 + len(part.location) for part in entity.partitions)
+        if id(entity.attributes) not in seen:
+            seen.add(id(entity.attributes))
+            total += 250 * len(entity.attributes)
+    return total
+
+
+def _too_long(where: str) -> InputError:
+    return InputError("modelTooLong", where=where)
+
+
+def _entity(item: object, number: int, where: str, order: str) -> Entity | None:
     """One local entity, or None for a reference into another model."""
-    if not isinstance(item, dict):
-        _refuse("is not an object", where)
+    name = item.get("name") if isinstance(item, dict) else None
+    if not isinstance(item, dict) or not _usable(name):
+        raise InputError("entityUnnamed", where=where, number=number)
+    name = str(name)
     kind = item.get("$type")
     if kind == "ReferenceEntity" or (kind is None and "modelId" in item):
         return None
-    name = _name(item.get("name"), where)
-    attributes = tuple(
-        _attribute(each, f"{where}, attribute {number}")
-        for number, each in enumerate(_list(item.get("attributes"), _MAX_ATTRIBUTES, where), 1)
-    )
     notes = _notes(item)
-    entity_csv = item.get("fileFormatSettings")
-    partitions = tuple(
-        part
-        for number, each in enumerate(_list(item.get("partitions"), _MAX_PARTITIONS, where), 1)
-        if (part := _partition(each, entity_csv, f"{where}, partition {number}")) is not None
-    )
+    display = _first(item, ("friendlyName", "displayName"), notes, _DISPLAY_NOTES) or name
+    try:
+        attributes = tuple(
+            attribute_of(each, name, place, where, order)
+            for place, each in enumerate(
+                _list(item.get("attributes"), _MAX_ATTRIBUTES, name, where), 1
+            )
+        )
+        entity_csv = item.get("fileFormatSettings")
+        partitions = tuple(
+            part
+            for place, each in enumerate(
+                _list(item.get("partitions"), _MAX_PARTITIONS, name, where), 1
+            )
+            if (part := _partition(each, entity_csv, name, place, where)) is not None
+        )
+    except InputError as error:
+        return Entity(name, display, is_profile=_is_profile(item, notes), fault=error)
+    key = _primary_key(attributes, item, notes)
     return Entity(
         name=name,
-        display_name=_first(item, ("friendlyName", "displayName"), notes, _DISPLAY_NOTES) or name,
+        display_name=display,
         attributes=attributes,
         partitions=partitions,
-        primary_key=_primary_key(attributes, item, notes),
+        primary_key=key,
         is_profile=_is_profile(item, notes),
+        has_people=has_people(attributes, key),
     )
 
 
-def _attribute(item: object, where: str) -> Attribute:
-    if not isinstance(item, dict):
-        _refuse("is not an object", where)
+def has_people(attributes: Sequence[Attribute], primary_key: str | None) -> bool:
+    """Whether a table is about people: it has a key or an address, or its columns are unknown."""
+    return not attributes or primary_key is not None or "email" in suggest(attributes).values()
+
+
+def attribute_of(item: object, entity: str, number: int, where: str, order: str = "") -> Attribute:
+    """One attribute. InputError names its entity and place when it has no usable name."""
+    name = item.get("name") if isinstance(item, dict) else None
+    if not isinstance(item, dict) or not _usable(name):
+        raise InputError("attributeUnnamed", where=where, entity=entity, number=number)
     notes = _notes(item)
     semantic = _first(item, ("semanticType",), notes, _SEMANTIC_NOTES) or _trait(item)
     return Attribute(
-        name=_name(item.get("name"), where),
-        data_type=_text(item.get("dataType")) or "string",
+        name=str(name),
+        data_type=text_of(item.get("dataType")) or "string",
         semantic_type=semantic or None,
+        date_order=_format_order(_first(item, (), notes, _DATE_NOTES)) or order,
     )
 
 
-def _partition(item: object, entity_csv: object, where: str) -> ListedPartition | None:
+def _partition(
+    item: object, entity_csv: object, entity: str, number: int, where: str
+) -> ListedPartition | None:
     """One partition, or None when it has no location: then the model holds the schema only."""
-    if not isinstance(item, dict):
-        _refuse("is not an object", where)
-    location = item.get("location")
+    location = item.get("location") if isinstance(item, dict) else 0
     if location is None or location == "":
         return None
-    if not isinstance(location, str):
-        _refuse("has a location that is not text", where)
-    csv = csv_format(item.get("fileFormatSettings", entity_csv), where)
+    if not isinstance(item, dict) or not isinstance(location, str):
+        raise InputError("partitionMalformed", where=where, entity=entity, number=number)
+    csv = csv_format(item.get("fileFormatSettings", entity_csv), entity, number, where)
     header = _flag(item.get("hasHeader"))
     return ListedPartition(
-        name=_text(item.get("name")),
+        name=text_of(item.get("name")),
         location=location,
         refreshed_at=read_time(item.get("refreshTime")),
         csv=csv if header is None else replace(csv, header=header),
     )
 
 
-def csv_format(settings: object, where: str) -> CsvFormat:
+def csv_format(settings: object, entity: str, number: int, where: str) -> CsvFormat:
     """`fileFormatSettings` as a CsvFormat.
 
     The format's default for `columnHeaders` is false. A writer that leaves it out may not have
@@ -168,17 +252,21 @@ def csv_format(settings: object, where: str) -> CsvFormat:
     """
     if not isinstance(settings, dict):
         return CsvFormat()
-    delimiter = settings.get("delimiter", ",")
-    if isinstance(delimiter, str) and delimiter in {"\\t", "TAB", "tab"}:
+    delimiter = settings.get("delimiter")
+    delimiter = "," if delimiter is None else delimiter
+    if isinstance(delimiter, str) and delimiter.casefold() in {"\\t", "tab"}:
         delimiter = "\t"
     if not isinstance(delimiter, str) or len(delimiter) != 1 or delimiter in '"\r\n\0':
-        _refuse("has a delimiter that is not one character", where)
-    style = _text(settings.get("quoteStyle")).casefold().removeprefix("quotestyle.")
+        shown = (delimiter if isinstance(delimiter, str) else type(delimiter).__name__)[:20]
+        raise InputError(
+            "delimiterUnusable", where=where, entity=entity, number=number, delimiter=shown
+        )
+    style = text_of(settings.get("quoteStyle")).casefold().removeprefix("quotestyle.")
     return CsvFormat(
         header=_flag(settings.get("columnHeaders")),
         delimiter=delimiter,
         quoted=style != "none",
-        encoding=_text(settings.get("encoding")) or "UTF-8",
+        encoding=text_of(settings.get("encoding")) or "UTF-8",
     )
 
 
@@ -192,6 +280,27 @@ def read_time(value: object) -> datetime | None:
         return moment.astimezone(UTC)
     except (ValueError, OverflowError):
         return None
+
+
+def _culture_order(culture: object) -> str:
+    """Whether a model's culture writes the day or the month first; empty where it does neither."""
+    if not isinstance(culture, str) or not culture.strip() or len(culture) > _MAX_NAME:
+        return ""
+    from babel import Locale, UnknownLocaleError
+
+    try:
+        locale = Locale.parse(culture.strip().replace("_", "-"), sep="-")
+        return _format_order(str(locale.date_formats["short"].pattern))
+    except (UnknownLocaleError, ValueError, TypeError, KeyError):
+        return ""
+
+
+def _format_order(pattern: str) -> str:
+    """The order in a format such as `dd/MM/yyyy`; empty where the year comes first."""
+    places = {mark: pattern.find(mark) for mark in "dMy"}
+    if min(places.values()) < 0 or places["y"] < max(places["d"], places["M"]):
+        return ""
+    return DAY_FIRST if places["d"] < places["M"] else MONTH_FIRST
 
 
 def _primary_key(
@@ -246,26 +355,25 @@ def _first(
     note_keys: tuple[str, ...],
 ) -> str:
     """The first text that is given: as a property, else as an annotation, else empty."""
-    found: Iterator[str] = (_text(item.get(key)) for key in keys)
+    found: Iterator[str] = (text_of(item.get(key)) for key in keys)
     noted: Iterator[str] = (notes.get(key, "") for key in note_keys)
     return next((each for each in (*found, *noted) if each), "")
 
 
-def _list(value: object, limit: int, where: str) -> list[object]:
+def _list(value: object, limit: int, entity: str, where: str) -> list[object]:
     if value is None:
         return []
     if not isinstance(value, list) or len(value) > limit:
-        _refuse("has a list that is none or too long", where)
+        raise InputError("entityMalformed", where=where, entity=entity)
     return value
 
 
-def _name(value: object, where: str) -> str:
-    if not isinstance(value, str) or not value.strip() or len(value) > _MAX_NAME:
-        _refuse("has no usable name", where)
-    return value
+def _usable(name: object) -> bool:
+    return isinstance(name, str) and bool(name.strip()) and len(name) <= _MAX_NAME
 
 
-def _text(value: object) -> str:
+def text_of(value: object) -> str:
+    """Text without blanks around it, at most as long as a name; empty when it is none."""
     return value.strip()[:_MAX_NAME] if isinstance(value, str) else ""
 
 
@@ -274,8 +382,3 @@ def _flag(value: object) -> bool | None:
     if isinstance(value, str):
         return {"true": True, "false": False}.get(value.strip().casefold())
     return value if isinstance(value, bool) else None
-
-
-def _refuse(what: str, where: str) -> NoReturn:
-    msg = f"model.json {what} ({where})."
-    raise InputError(msg, code="modelUnusable", where=where) from None

@@ -7,7 +7,7 @@ https://learn.microsoft.com/rest/api/storageservices/get-blob
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -77,7 +77,7 @@ class LandingContainer:
                 name_starts_with=prefix or None, include=["metadata"], timeout=_TIMEOUT
             )
             for blob in pages:
-                if (blob.metadata or {}).get("hdi_isfolder") == "true":
+                if _is_folder(blob.metadata or {}):
                     continue
                 yield BlobEntry(
                     name=str(blob.name),
@@ -133,6 +133,14 @@ def _translated(name: str) -> Iterator[None]:
     except AzureError as error:
         msg = "Blob Storage could not be reached."
         raise Unavailable(msg, code="segmentsUnavailable") from error
+
+
+def _is_folder(metadata: Mapping[str, str]) -> bool:
+    """Whether a blob stands for a folder; names of metadata have no case (RFC 9110, 5.1)."""
+    return any(
+        name.casefold() == "hdi_isfolder" and str(value).casefold() == "true"
+        for name, value in metadata.items()
+    )
 
 
 def _bare(etag: object) -> str:

@@ -13,8 +13,9 @@ from dataclasses import replace
 from typing import Protocol
 
 from shared.errors import ConnectorError, NotFound
+from shared.model.run import Reason
 from shared.model.source import Attribute
-from shared.segments.catalogue import AttributeInfo, SegmentInfo
+from shared.segments.catalogue import AttributeInfo, SegmentInfo, SegmentList
 from shared.segments.rest import ApiSegment
 from shared.segments.suggestions import suggest
 
@@ -26,8 +27,8 @@ _LOG = logging.getLogger(__name__)
 class Exported(Protocol):
     """What the blobs show (Catalogue)."""
 
-    def segments(self) -> Sequence[SegmentInfo]:
-        """Every segment, by name."""
+    def listing(self) -> SegmentList:
+        """Every segment, by name, and what could not be looked into."""
 
     def attributes(self, segment: str | None = None) -> Sequence[AttributeInfo]:
         """The attributes of a segment, or of all."""
@@ -52,12 +53,17 @@ class DescribedCatalogue:
 
     def segments(self) -> list[SegmentInfo]:
         """Every segment that was exported, and every active one that was not yet, by name."""
-        exported = {each.name: each for each in self._exported.segments()}
+        return list(self.listing().segments)
+
+    def listing(self) -> SegmentList:
+        """The same, and what could not be looked into."""
+        listing = self._exported.listing()
+        exported = {each.name: each for each in listing.segments}
         try:
             known = {each.name: each for each in self._api.segments()}
         except ConnectorError as error:
             _LOG.warning("segments are shown without the Customer Insights API: %s", error.code)
-            return list(exported.values())
+            return listing
         described = {
             name: _described(each, known[name]) if name in known else each
             for name, each in exported.items()
@@ -65,9 +71,14 @@ class DescribedCatalogue:
         for name, each in known.items():
             if name not in described and each.is_active:
                 described[name] = SegmentInfo(
-                    name, each.display_name, each.member_count, each.evaluated_at, complete=False
+                    name,
+                    each.display_name,
+                    each.member_count,
+                    each.evaluated_at,
+                    complete=False,
+                    reason=_not_exported(name),
                 )
-        return [each for _, each in sorted(described.items())]
+        return replace(listing, segments=tuple(each for _, each in sorted(described.items())))
 
     def attributes(self, segment: str | None = None) -> list[AttributeInfo]:
         """The attributes, with the profile's semantic types where `model.json` gives none."""
@@ -108,6 +119,10 @@ class DescribedCatalogue:
             return {each.name for each in self._api.segments()}
         except ConnectorError:
             return set()
+
+
+def _not_exported(name: str) -> Reason:
+    return Reason("segmentMissing", values={"segments": name})
 
 
 def _described(exported: SegmentInfo, known: ApiSegment) -> SegmentInfo:

@@ -3,33 +3,55 @@
 Customer Insights writes `<destination>/<Entity>/<yyyy>/<MM>/<dd>/<HHMM>/<Entity>_<n>.csv`, a new
 folder at every export; older ones stay. The file's prefix may differ from the folder's name.
 Without `model.json` a folder of data files is a segment, and so is a single file at the root;
-`<name>_<unix seconds>.csv` is one export of the segment `<name>`.
+`<name>_<unix seconds>.csv` is one export of the segment `<name>`. Folders and files that begin with
+`_` or `.` hold what writers need for themselves (`_temporary`, `_delta_log`, `.hoodie`) and are no
+data. A table that is kept with a log (Delta, Iceberg, Hudi) has files of rows that were removed, so
+that its files alone must not be read.
 https://learn.microsoft.com/dynamics365/customer-insights/data/export-azure-blob-storage
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from shared.segments.container import BlobEntry
 
-__all__ = ["PlainSegment", "newest_export", "order", "plain_segments"]
+__all__ = [
+    "PlainSegment",
+    "is_hidden",
+    "logged_tables",
+    "newest_export",
+    "order",
+    "plain_segments",
+    "table_of",
+]
 
 _DATA = re.compile(r"(?P<stem>.+?)(?:\.(?:csv|tsv|txt)(?:\.gz)?|\.parquet)", re.IGNORECASE)
 _EXPORT = re.compile(r"(?P<folder>.*?)/?(?P<time>\d{4}/\d{2}/\d{2}/\d{4})")
 _STAMPED = re.compile(r"(?P<name>.+)_(?P<seconds>1\d{9})")
+# A folder of one value of a partitioned table, as Hive and Spark name it.
+_VALUE = re.compile(r"[^=/]+=[^/]*")
+_LOGS = (
+    (re.compile(r"(?P<table>|.*/)_delta_log/.*"), "Delta"),
+    (re.compile(r"(?P<table>|.*/)\.hoodie/.*"), "Hudi"),
+    (re.compile(r"(?P<table>|.*/)metadata/[^/]*\.metadata\.json(?:\.gz)?"), "Iceberg"),
+)
 _NUMBERED = re.compile(r"(?P<name>.*?)_?(?P<number>\d+)")
 
 
 @dataclass(frozen=True)
 class PlainSegment:
-    """A segment of which nothing is known but its files, in numeric order."""
+    """A segment of which nothing is known but its files, in numeric order.
+
+    `other` is another folder with files of a segment of the same name.
+    """
 
     name: str
     files: tuple[BlobEntry, ...]
+    other: str = ""
 
 
 def order(name: str) -> tuple[tuple[str, int], ...]:
@@ -55,14 +77,37 @@ def newest_export(names: Iterable[str]) -> set[str]:
     return set().union(*by_time.values()) if by_time else set()
 
 
+def is_hidden(path: str) -> bool:
+    """Whether a file, or a folder that it is in, begins with `_` or `.`."""
+    return any(part[:1] in {"_", "."} for part in path.split("/"))
+
+
+def logged_tables(names: Iterable[str]) -> dict[str, str]:
+    """Folders (with the slash at their end) that hold a table with a log, and its format."""
+    found: dict[str, str] = {}
+    for name in names:
+        for pattern, form in _LOGS:
+            log = pattern.fullmatch(name)
+            if log is not None:
+                found[log["table"]] = form
+    return found
+
+
+def table_of(name: str, tables: Mapping[str, str]) -> str | None:
+    """The table with a log to which a file belongs, or None."""
+    return next((folder for folder in tables if name.startswith(folder)), None)
+
+
 def plain_segments(entries: Iterable[BlobEntry], root: str) -> list[PlainSegment]:
     """Segments among data files that belong to no `model.json`; the newest complete export each.
 
-    Of two folders that give the same name, the one written last counts.
+    Of two folders that give the same name, the one written last is taken and `other` names the
+    other one.
     """
     exports: dict[tuple[str, str], dict[str, list[BlobEntry]]] = {}
     for entry in entries:
-        placed = _placed(entry.name.removeprefix(root))
+        path = entry.name.removeprefix(root)
+        placed = None if is_hidden(path) else _placed(path)
         if placed is not None:
             name, place, time = placed
             exports.setdefault((name, place), {}).setdefault(time, []).append(entry)
@@ -71,9 +116,12 @@ def plain_segments(entries: Iterable[BlobEntry], root: str) -> list[PlainSegment
         complete = [time for time in sorted(by_time) if _is_complete(by_time[time])]
         files = by_time[complete[-1] if complete else max(by_time)]
         segment = PlainSegment(name, tuple(sorted(files, key=lambda each: order(each.name))))
-        other = found.get(name)
-        if other is None or _written_at(other) < _written_at(segment):
-            found[name] = segment
+        old = found.get(name)
+        if old is not None:
+            newer = _written_at(old) < _written_at(segment)
+            segment, old = (segment, old) if newer else (old, segment)
+            segment = replace(segment, other=old.files[0].name.rpartition("/")[0] or old.name)
+        found[name] = segment
     return list(found.values())
 
 
@@ -83,6 +131,9 @@ def _placed(path: str) -> tuple[str, str, str] | None:
     data = _DATA.fullmatch(base)
     if data is None:
         return None
+    parts = folder.split("/")
+    first_value = next((i for i, part in enumerate(parts) if _VALUE.fullmatch(part)), len(parts))
+    folder = "/".join(parts[:first_value])
     stamped = _STAMPED.fullmatch(data["stem"])
     if stamped is not None:
         return stamped["name"], f"{folder}/{stamped['name']}", stamped["seconds"]

@@ -69,11 +69,7 @@ def described_by_header(
             for each in partitions
         )
     if without is not None:
-        msg = (
-            f"Nothing says what the columns of {without.blob} are: it begins with a row of data, "
-            "and no model.json or manifest names its columns."
-        )
-        raise InputError(msg, code="columnsUnknown", where=without.blob)
+        raise InputError("columnsUnknown", where=without.blob)
     return (), partitions
 
 

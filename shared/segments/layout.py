@@ -62,8 +62,7 @@ def lay_out(
     names = tuple(attribute.name for attribute in attributes)
     if first is None:
         if not names and header is not None:
-            msg = f"The header of {where} cannot be read."
-            raise InputError(msg, code="headerUnreadable", where=where)
+            raise InputError("headerUnreadable", where=where)
         return Layout(header is True, names)
     if not names:
         return Layout(True, tuple(cell.strip() for cell in first))
@@ -139,8 +138,7 @@ def _is_header(
 
 
 def _differ(found: int, listed: int, where: str) -> NoReturn:
-    msg = f"The header of {where} has {found} columns; model.json lists {listed}."
-    raise InputError(msg, code="columnsDiffer", where=where)
+    raise InputError("columnsDiffer", where=where, found=found, listed=listed)
 
 
 def _plain(name: str) -> str:

@@ -3,22 +3,24 @@
 A location is text from a file that others write. It is never requested: it is taken apart, the
 account and the container are compared with the landing container's own address, and only the blob
 name is used. Customer Insights may write the account's blob or dfs address, so both count as ours;
-an address without account (a relative name) is looked up beside its `model.json`.
+an address without account (a relative name) is looked up beside its `model.json`. Where a name can
+be meant in several ways (`a//b.csv`, `./b.csv`, an unencoded `#` or `%`), all of them are given, and
+the one that is in the container counts.
 https://learn.microsoft.com/common-data-model/model-json#partition
 """
 
 from __future__ import annotations
 
 import re
-from typing import NoReturn
 from urllib.parse import unquote, urlsplit
 
 from shared.errors import ConfigError
 
-__all__ = ["blob_name"]
+__all__ = ["blob_names", "shown"]
 
 _MAX_LENGTH = 8_192
 _MAX_BLOB_NAME = 1_024
+_MOST_SHOWN = 300
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _STORAGE_HOST = re.compile(
     r"(?P<account>[a-z0-9]{3,24}(?:-secondary)?)(?P<zone>\.z[0-9]{1,3})?"
@@ -26,63 +28,82 @@ _STORAGE_HOST = re.compile(
 )
 
 
-def blob_name(location: str, container_url: str, model_blob: str, where: str) -> str:
-    """The name of the blob that `location` means.
+def blob_names(location: str, container_url: str, model_blob: str, where: str) -> tuple[str, ...]:
+    """The names that `location` may mean, the likeliest first.
 
     `container_url` is the address of the landing container, `model_blob` the blob name of the
     `model.json` that lists the location. `where` (entity and partition) is named in the
-    ConfigError for everything that is not plainly a blob of this container.
+    ConfigError for everything that is not plainly a blob of this container, with the location and
+    the container's own address.
     """
     text = location.strip()
-    if not text or len(text) > _MAX_LENGTH or "\\" in text or _CONTROL.search(text):
-        _refuse("is not a usable address", where)
     try:
-        parts = urlsplit(text)
-        port = parts.port
+        return _names(text, container_url, model_blob)
     except ValueError:
-        _refuse("is not a usable address", where)
+        raise ConfigError(
+            "locationRefused", place=where, location=shown(text), expected=shown(container_url)
+        ) from None
+
+
+def shown(location: str) -> str:
+    """A location as a message may show it: without a signature or a password, and not too long."""
+    plain = _CONTROL.sub("\N{REPLACEMENT CHARACTER}", location).partition("?")[0]
+    plain = re.sub(r"(?<=//)[^/]*@", "", plain)
+    return plain if len(plain) <= _MOST_SHOWN else plain[:_MOST_SHOWN] + "…"
+
+
+def _names(text: str, container_url: str, model_blob: str) -> tuple[str, ...]:
+    if not text or len(text) > _MAX_LENGTH or "\\" in text or _CONTROL.search(text):
+        raise ValueError
+    # A location has no fragment: what looks like one is a name that was not encoded.
+    plain = text.replace("#", "%23")
+    parts = urlsplit(plain)
     if not parts.scheme and not parts.netloc:
         folder = model_blob.rpartition("/")[0]
-        path = _decoded(parts.path, where)
-        if path.startswith("/"):
-            _refuse("is neither an address nor a relative name", where)
-        return _checked(f"{folder}/{path}" if folder else path, where)
+        if parts.path.startswith("/"):
+            raise ValueError
+        return _meant(parts.path, f"{folder}/" if folder else "")
     if parts.scheme not in {"http", "https"} or not parts.hostname:
-        _refuse("is not an http address", where)
-    if parts.username is not None or parts.password is not None or parts.fragment:
-        _refuse("carries more than an address", where)
+        raise ValueError
+    if parts.username is not None or parts.password is not None:
+        raise ValueError
     ours = urlsplit(container_url)
-    if parts.scheme != ours.scheme or _port(parts.scheme, port) != _port(ours.scheme, ours.port):
-        _refuse("is not in the landing account", where)
+    if parts.scheme != ours.scheme:
+        raise ValueError
+    if _port(parts.scheme, parts.port) != _port(ours.scheme, ours.port):
+        raise ValueError
     if _host(parts.hostname) != _host(ours.hostname or ""):
-        _refuse("is not in the landing account", where)
+        raise ValueError
     # The container is compared as it is written: no encoding can smuggle a slash into it.
     prefix = unquote(ours.path).rstrip("/") + "/"
     if not parts.path.startswith(prefix):
-        _refuse("is not in the landing container", where)
-    return _checked(_decoded(parts.path[len(prefix) :], where), where)
+        raise ValueError
+    return _meant(parts.path[len(prefix) :], "")
 
 
-def _decoded(path: str, where: str) -> str:
-    """The path with percent-encoding taken off, once; encoded separators are refused."""
+def _meant(path: str, folder: str) -> tuple[str, ...]:
+    """The blob names that a path may mean. ValueError when it leaves its folder."""
+    written = path.replace("%23", "#")
+    names = []
+    for name in (folder + _decoded(path), folder + written):
+        segments = name.split("/")
+        tidy = "/".join(part for part in segments if part not in {"", "."})
+        if not tidy or len(name) > _MAX_BLOB_NAME or _CONTROL.search(name) or "\\" in name:
+            raise ValueError
+        if ".." in segments or name.endswith("/"):
+            raise ValueError
+        names += [name, tidy]
+    return tuple(dict.fromkeys(names))
+
+
+def _decoded(path: str) -> str:
+    """The path with percent-encoding taken off, once; encoded separators are a ValueError."""
     if re.search(r"%(?:2f|5c|25(?:2f|5c|2e))", path, re.IGNORECASE):
-        _refuse("has an encoded separator", where)
+        raise ValueError
     if re.search(r"%(?![0-9a-f]{2})", path, re.IGNORECASE):
         # Written without encoding: a name with a plain percent sign is taken as it stands.
-        return path
-    try:
-        return unquote(path, errors="strict")
-    except UnicodeDecodeError:
-        _refuse("is not UTF-8", where)
-
-
-def _checked(name: str, where: str) -> str:
-    segments = name.split("/")
-    if not name or len(name) > _MAX_BLOB_NAME or _CONTROL.search(name) or "\\" in name:
-        _refuse("is not a usable blob name", where)
-    if any(segment in {"", ".", ".."} for segment in segments):
-        _refuse("leaves its folder", where)
-    return name
+        return path.replace("%23", "#")
+    return unquote(path, errors="strict")
 
 
 def _host(host: str) -> str:
@@ -96,8 +117,3 @@ def _host(host: str) -> str:
 
 def _port(scheme: str, port: int | None) -> int:
     return port or (443 if scheme == "https" else 80)
-
-
-def _refuse(what: str, where: str) -> NoReturn:
-    msg = f"The location of {where} {what}."
-    raise ConfigError(msg, code="locationRefused", values={"place": where}) from None

@@ -106,8 +106,7 @@ def _load(
     for column in columns:
         name = find_name(column, names)
         if name is None:
-            msg = f"The file {blob} has no column {column}."
-            raise InputError(msg, code="columnMissing", where=blob, values={"attribute": column})
+            raise InputError("columnMissing", where=blob, attribute=column)
         place = names.index(name)
         kind = found[place][1]
         if any(mark in kind for mark in _NESTED) and kind[:7] != "DECIMAL":

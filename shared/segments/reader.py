@@ -89,9 +89,7 @@ def _as_listed(columns: Sequence[str], segment: SegmentSnapshot) -> list[str]:
         # Nothing is known only where every file is empty (see header.py).
         name = find_name(column, known) if known else column
         if name is None:
-            msg = f"The segment {segment.name} has no attribute {column}."
-            values = {"segment": segment.name, "attribute": column}
-            raise ConfigError(msg, code="attributeMissing", values=values)
+            raise ConfigError("attributeMissing", segment=segment.name, attribute=column)
         found.append(name)
     return found
 
@@ -206,5 +204,4 @@ def _insert_exact(
 def _require(columns: Sequence[str], positions: Sequence[int | None], blob: str) -> None:
     for column, place in zip(columns, positions, strict=True):
         if place is None:
-            msg = f"The file {blob} has no column {column}."
-            raise InputError(msg, code="columnMissing", where=blob, values={"attribute": column})
+            raise InputError("columnMissing", where=blob, attribute=column)

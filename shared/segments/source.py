@@ -1,4 +1,4 @@
-"""What Customer Insights wrote, as the heart sees it: freeze segments, load their rows.
+"""What Customer Insights wrote, as a run sees it: freeze segments, load their rows.
 
 The contract is `SegmentSource` in shared/model/ports.py. Freezing writes nothing: a snapshot is
 blob names with ETags, and reading one later either gives exactly those bytes or says Changed.
@@ -12,13 +12,20 @@ from pathlib import Path
 import duckdb
 
 from shared.errors import ConfigError, Unavailable
-from shared.model.source import SegmentSnapshot, Snapshot, UnreadableRow
+from shared.model.source import Attribute, Partition, SegmentSnapshot, Snapshot, UnreadableRow
+from shared.segments.cache import WeightedCache
 from shared.segments.container import LandingContainer
 from shared.segments.header import described_by_header
 from shared.segments.reader import load_segment
-from shared.segments.survey import Found, Surveyor
+from shared.segments.survey import Found, Survey, Surveyor
 
-__all__ = ["BlobSegments", "freeze"]
+__all__ = ["BlobSegments", "Freezer"]
+
+_MOST_NAMED = 5
+# Of all headers that are remembered, in bytes.
+_REMEMBERED = 16 * 1024 * 1024
+
+_Described = tuple[tuple[Attribute, ...], tuple[Partition, ...]]
 
 
 class BlobSegments:
@@ -27,20 +34,22 @@ class BlobSegments:
     def __init__(self, container: LandingContainer, root: str = "") -> None:
         self._container = container
         self._surveyor = Surveyor(container, root)
+        self._freezer = Freezer(container)
 
     def snapshot(self, segments: Sequence[str]) -> Snapshot:
         """Freeze the newest state of the named segments, in this order.
 
-        ConfigError (`segmentMissing`) names those that do not exist, ConfigError
-        (`locationRefused`) a partition outside of our container. Unavailable
-        (`refreshIncomplete`) when files that `model.json` lists are not there yet.
+        ConfigError (`segmentMissing`) names those that do not exist; where a `model.json` cannot
+        be used that may list them, it says why. ConfigError (`locationRefused`) names a partition
+        outside of our container. Unavailable (`refreshIncomplete`) when files that `model.json`
+        lists are not there yet.
         """
-        found = self._surveyor.survey()
+        survey = self._surveyor.survey()
+        found = survey.found
         unknown = [name for name in segments if name not in found or found[name].is_profile]
         if unknown:
-            msg = f"Customer Insights has not exported: {', '.join(unknown)}."
-            raise ConfigError(msg, code="segmentMissing", values={"segments": ", ".join(unknown)})
-        return Snapshot(tuple(freeze(self._container, found[name]) for name in segments))
+            raise _missing(unknown, survey)
+        return Snapshot(tuple(self._freezer.freeze(found[name]) for name in segments))
 
     def load(
         self,
@@ -54,27 +63,55 @@ class BlobSegments:
         return load_segment(self._container, connection, segment, columns, table, scratch)
 
 
-def freeze(container: LandingContainer, found: Found) -> SegmentSnapshot:
-    """The segment as it is now, or why it cannot be read now."""
-    if found.fault is not None:
-        raise found.fault
-    if found.missing:
-        msg = (
-            f"{found.missing} of {found.listed} files of the segment {found.name} "
-            "have not been written yet."
+class Freezer:
+    """Makes snapshots of segments; headers of files that did not change are read once."""
+
+    def __init__(self, container: LandingContainer) -> None:
+        self._container = container
+        self._headers: WeightedCache[_Described] = WeightedCache(_REMEMBERED)
+
+    def freeze(self, found: Found) -> SegmentSnapshot:
+        """The segment as it is now, or why it cannot be read now."""
+        if found.fault is not None:
+            raise found.fault
+        if found.missing:
+            count = len(found.missing)
+            files = ", ".join(found.missing[:_MOST_NAMED]) + ("…" if count > _MOST_NAMED else "")
+            raise Unavailable(
+                "refreshIncomplete",
+                segment=found.name,
+                missing=count,
+                listed=found.listed,
+                files=files,
+            )
+        attributes, partitions = found.attributes, found.partitions
+        primary_key = found.primary_key
+        if not attributes and partitions:
+            attributes, partitions = self._described(partitions)
+            if any(attribute.name == "CustomerId" for attribute in attributes):
+                primary_key = "CustomerId"
+        return SegmentSnapshot(
+            name=found.name,
+            display_name=found.display_name,
+            attributes=attributes,
+            partitions=partitions,
+            primary_key=primary_key,
+            refreshed_at=found.refreshed_at,
         )
-        raise Unavailable(msg, code="refreshIncomplete")
-    attributes, partitions = found.attributes, found.partitions
-    primary_key = found.primary_key
-    if not attributes and partitions:
-        attributes, partitions = described_by_header(container, partitions)
-        if any(attribute.name == "CustomerId" for attribute in attributes):
-            primary_key = "CustomerId"
-    return SegmentSnapshot(
-        name=found.name,
-        display_name=found.display_name,
-        attributes=attributes,
-        partitions=partitions,
-        primary_key=primary_key,
-        refreshed_at=found.refreshed_at,
-    )
+
+    def _described(self, partitions: tuple[Partition, ...]) -> _Described:
+        described = self._headers.get(partitions)
+        if described is None:
+            described = described_by_header(self._container, partitions)
+            weight = 1_000 * len(partitions) + 250 * len(described[0])
+            self._headers.put(partitions, described, weight)
+        return described
+
+
+def _missing(unknown: Sequence[str], survey: Survey) -> ConfigError:
+    names = ", ".join(unknown)
+    if not survey.faults:
+        return ConfigError("segmentMissing", segments=names)
+    cause = survey.faults[0]
+    values = {**cause.values, "segments": names, "cause": cause.message, "causeCode": cause.code}
+    return ConfigError("segmentMissingBeside", values=values)

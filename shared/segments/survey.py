@@ -1,35 +1,48 @@
 """Everything the landing container offers: segments with their files, from one listing.
 
-Several export destinations may write to one container, each with its own `model.json`. Where two
-of them list the same entity, the one refreshed last counts: by the newest `refreshTime` of its
-partitions, else by when its files were written. Where no `model.json` lists a name, data files
-stand for themselves (folders.py). What is wrong with one segment is kept with it and does not
-touch the others.
+Several export destinations may write to one container, each with its own `model.json` or manifest.
+Where no `model.json` lists a name, data files stand for themselves (folders.py). What is wrong with
+one segment is kept with it and does not touch the others; what is wrong with a whole `model.json`
+is a fault of the survey, because its segments cannot even be named. An entity that two of them list
+with different files is a fault: which of the two is meant, only a person can say (SEGMENTS_ROOT).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from shared.errors import ConfigError, ConnectorError, InputError
 from shared.model.source import Attribute, CsvFormat, Partition
-from shared.segments.cdm import MAX_BYTES, Entity, Model, read_model
+from shared.segments.cache import WeightedCache
+from shared.segments.cdm import MAX_BYTES, Entity, Model, read_model, too_large
 from shared.segments.container import BlobEntry, LandingContainer
-from shared.segments.folders import newest_export, order, plain_segments
-from shared.segments.locations import blob_name
+from shared.segments.folders import (
+    PlainSegment,
+    is_hidden,
+    logged_tables,
+    newest_export,
+    order,
+    plain_segments,
+    table_of,
+)
+from shared.segments.locations import blob_names, shown
+from shared.segments.manifest import MANIFEST, read_manifest
 
-__all__ = ["Found", "Surveyor"]
+__all__ = ["Found", "Survey", "Surveyor", "is_model"]
 
 _MODEL = "model.json"
-_REMEMBERED = 64
+# Of all models that are remembered, in bytes.
+_REMEMBERED = 64 * 1024 * 1024
 
 
 @dataclass(frozen=True)
 class Found:
-    """One entity and the files that hold it now; `missing` of the `listed` ones are not there.
+    """One entity and the files that hold it now; `missing` are listed and not there (yet).
 
-    With no `attributes` the header tells them. `fault` is why it cannot be read at all.
+    With no `attributes` the header tells them. `fault` is why it cannot be read at all. `source`
+    is the `model.json` or manifest that lists it, empty where files stand for themselves.
     """
 
     name: str
@@ -40,12 +53,18 @@ class Found:
     refreshed_at: datetime
     primary_key: str | None = None
     is_profile: bool = False
+    has_people: bool = True
     fault: ConnectorError | None = None
+    missing: tuple[str, ...] = ()
+    source: str = ""
 
-    @property
-    def missing(self) -> int:
-        """How many of the listed files are not there (yet)."""
-        return self.listed - len(self.partitions)
+
+@dataclass(frozen=True)
+class Survey:
+    """What was found, by name and in the order of the names, and what could not be looked into."""
+
+    found: Mapping[str, Found]
+    faults: tuple[ConnectorError, ...] = ()
 
 
 class Surveyor:
@@ -54,54 +73,111 @@ class Surveyor:
     def __init__(self, container: LandingContainer, root: str = "") -> None:
         self._container = container
         self._root = f"{root.strip('/')}/" if root.strip("/") else ""
-        self._models: dict[tuple[str, str], Model] = {}
+        self._models: WeightedCache[Model] = WeightedCache(_REMEMBERED)
 
-    def survey(self) -> dict[str, Found]:
-        """Entity name -> what is there now, in the order of the names."""
-        entries = {entry.name: entry for entry in self._container.entries(self._root)}
-        found: dict[str, Found] = {}
-        broken: list[InputError] = []
-        folders = []
-        for entry in entries.values():
-            folder, _, base = entry.name.rpartition("/")
-            if base != _MODEL:
+    def survey(self) -> Survey:
+        """What the container offers now."""
+        return _Look(self._container, self._root, self._model).survey()
+
+    def _model(self, entry: BlobEntry, entries: Mapping[str, BlobEntry]) -> Model:
+        manifest = entry.name.endswith(MANIFEST)
+        # A manifest is told by its documents and its files, too.
+        beside = (
+            tuple(
+                (each.name, each.etag)
+                for each in entries.values()
+                if each.name.startswith(entry.name.rpartition("/")[0])
+            )
+            if manifest
+            else ()
+        )
+        key = (entry.name, entry.etag, hash(beside))
+        model = self._models.get(key)
+        if model is None:
+            if entry.size > MAX_BYTES:
+                raise too_large(entry.name)
+            data = self._container.read(entry, MAX_BYTES)
+            if manifest:
+                model = read_manifest(
+                    data, entry.name, lambda name: self._document(name, entries), list(entries)
+                )
+            else:
+                model = read_model(data, entry.name)
+            self._models.put(key, model, model.weight)
+        return model
+
+    def _document(self, name: str, entries: Mapping[str, BlobEntry]) -> bytes | None:
+        entry = entries.get(name)
+        if entry is None:
+            return None
+        if entry.size > MAX_BYTES:
+            raise too_large(name)
+        return self._container.read(entry, MAX_BYTES)
+
+
+def is_model(blob: str) -> bool:
+    """Whether a blob describes a whole export: a `model.json` or a manifest."""
+    base = blob.rpartition("/")[2]
+    return base == _MODEL or base.endswith(MANIFEST)
+
+
+class _Look:
+    """One look through the container."""
+
+    def __init__(
+        self,
+        container: LandingContainer,
+        root: str,
+        model: Callable[[BlobEntry, Mapping[str, BlobEntry]], Model],
+    ) -> None:
+        self._container = container
+        self._root = root
+        self._model = model
+        self._entries = _without_folders(container.entries(root))
+        self._tables = logged_tables(self._entries)
+        self._other_case: dict[str, str] | None = None
+
+    def survey(self) -> Survey:
+        candidates: dict[str, list[Found]] = {}
+        faults: list[ConnectorError] = []
+        folders: list[str] = []
+        for entry in self._entries.values():
+            if not is_model(entry.name) or is_hidden(entry.name.removeprefix(self._root)):
                 continue
+            folder = entry.name.rpartition("/")[0]
             folders.append(f"{folder}/" if folder else "")
             try:
-                model = self._model(entry)
+                model = self._model(entry, self._entries)
             except InputError as error:
-                broken.append(error)
+                faults.append(error)
                 continue
+            faults.extend(model.faults)
             for entity in model.entities:
-                _keep_newest(found, self._entity(entity, model, entry, entries))
-        if broken and not found:
-            raise broken[0]
-        loose = (each for each in entries.values() if not each.name.startswith(tuple(folders)))
+                found = self._entity(entity, model, entry)
+                candidates.setdefault(entity.name, []).append(found)
+        chosen = {name: _choose(each) for name, each in candidates.items()}
+        below = tuple(folders)
+        loose = [
+            each
+            for each in self._entries.values()
+            if not each.name.startswith(below) and table_of(each.name, self._tables) is None
+        ]
         for segment in plain_segments(loose, self._root):
-            if segment.name not in found:
-                found[segment.name] = _plain(segment.name, segment.files)
-        return dict(sorted(found.items()))
+            if segment.name not in chosen:
+                chosen[segment.name] = _plain(segment)
+        for folder, form in self._tables.items():
+            if not folder.startswith(below):
+                self._logged(folder, form, chosen, faults)
+        return Survey(dict(sorted(chosen.items())), tuple(faults))
 
-    def _model(self, entry: BlobEntry) -> Model:
-        key = (entry.name, entry.etag)
-        if key not in self._models:
-            model = read_model(self._container.read(entry, MAX_BYTES), entry.name)
-            if len(self._models) >= _REMEMBERED:
-                self._models.clear()
-            self._models[key] = model
-        return self._models[key]
-
-    def _entity(
-        self, entity: Entity, model: Model, source: BlobEntry, entries: dict[str, BlobEntry]
-    ) -> Found:
-        fault: ConnectorError | None = None
+    def _entity(self, entity: Entity, model: Model, source: BlobEntry) -> Found:
+        fault: ConnectorError | None = entity.fault
         formats: dict[str, CsvFormat] = {}
         times: dict[str, datetime] = {}
         for number, part in enumerate(entity.partitions, start=1):
             where = f"entity {entity.name}, partition {part.name or number}"
             try:
-                name = blob_name(part.location, self._container.url, source.name, where)
-                self._check_root(name, where)
+                name = part.blob or self._blob(part.location, source.name, where)
             except ConfigError as error:
                 fault = fault or error
                 continue
@@ -109,45 +185,127 @@ class Surveyor:
             if part.refreshed_at is not None:
                 times[name] = part.refreshed_at
         names = sorted(newest_export(formats), key=order)
-        here = [entries[name] for name in names if name in entries]
+        here = [self._entries[name] for name in names if name in self._entries]
+        missing = tuple(name for name in names if name not in self._entries)
+        table = next((t for name in names if (t := table_of(name, self._tables)) is not None), None)
+        if table is not None:
+            fault = fault or _unsupported(table, self._tables[table])
+        refreshed = [min(times.get(each.name, each.modified_at), each.modified_at) for each in here]
         return Found(
             name=entity.name,
             display_name=entity.display_name,
             attributes=entity.attributes,
             partitions=tuple(_partition(each, formats[each.name]) for each in here),
             listed=len(names),
-            refreshed_at=max(
-                (times[name] for name in names if name in times),
-                default=max((each.modified_at for each in here), default=None)
-                or model.modified_at
-                or source.modified_at,
-            ),
+            refreshed_at=max(refreshed, default=None)
+            or min(model.modified_at or source.modified_at, source.modified_at),
             primary_key=entity.primary_key,
             is_profile=entity.is_profile,
+            has_people=entity.has_people,
             fault=fault,
+            missing=missing,
+            source=source.name,
         )
 
-    def _check_root(self, name: str, where: str) -> None:
-        if not name.startswith(self._root):
-            msg = f"The location of {where} is outside of SEGMENTS_ROOT."
-            raise ConfigError(msg, code="locationRefused")
+    def _blob(self, location: str, source: str, where: str) -> str:
+        """The blob that a location means; where it is not there, the one that is expected."""
+        names = blob_names(location, self._container.url, source, where)
+        for name in names:
+            if not name.startswith(self._root):
+                raise ConfigError(
+                    "locationOutsideRoot",
+                    place=where,
+                    location=shown(location),
+                    expected=f"{self._container.url}/{self._root}",
+                )
+            if name in self._entries:
+                return name
+        if self._other_case is None:
+            self._other_case = {name.casefold(): name for name in self._entries}
+        similar = self._other_case.get(names[-1].casefold())
+        if similar is not None:
+            raise ConfigError("locationOtherCase", place=where, location=names[-1], found=similar)
+        return names[0]
+
+    def _logged(
+        self, folder: str, form: str, chosen: dict[str, Found], faults: list[ConnectorError]
+    ) -> None:
+        """Say of a table with a log that it cannot be read: as a segment where it has a name."""
+        error = _unsupported(folder, form)
+        name = folder.removeprefix(self._root).rstrip("/").rpartition("/")[2]
+        if not name:
+            faults.append(error)
+            return
+        newest = max(
+            each.modified_at for each in self._entries.values() if each.name.startswith(folder)
+        )
+        if name not in chosen:
+            chosen[name] = Found(name, name, (), (), 0, newest, fault=error)
 
 
-def _keep_newest(found: dict[str, Found], new: Found) -> None:
-    old = found.get(new.name)
-    if old is None or old.refreshed_at <= new.refreshed_at:
-        found[new.name] = new
+def _without_folders(entries: Iterator[BlobEntry]) -> dict[str, BlobEntry]:
+    """Blobs by name; an empty one with others below it stands for a folder."""
+    found: dict[str, BlobEntry] = {}
+    empty: BlobEntry | None = None
+    for entry in entries:
+        if empty is not None and entry.name.startswith(f"{empty.name}/"):
+            found.pop(empty.name, None)
+        found[entry.name] = entry
+        empty = entry if entry.size == 0 else None
+    return found
 
 
-def _plain(name: str, files: tuple[BlobEntry, ...]) -> Found:
+def _choose(candidates: list[Found]) -> Found:
+    """Of entities with one name: the one that has files, or a fault where two have others."""
+    filled = [each for each in candidates if each.listed or each.fault] or candidates
+    # A model.json beside a manifest that describes the same files is more.
+    filled.sort(key=lambda each: (each.source.endswith(MANIFEST), each.fault is not None))
+    first = filled[0]
+    files = {_files(each) for each in filled if each.fault is None}
+    others = [each for each in filled[1:] if _folder(each) != _folder(first)]
+    if first.is_profile or len(filled) == 1 or (first.fault is None and len(files) == 1):
+        return max(filled, key=lambda each: each.refreshed_at) if first.is_profile else first
+    if not others:
+        return first
+    fault = ConfigError(
+        "segmentDescribedTwice",
+        segment=first.name,
+        first=first.source,
+        second=others[0].source,
+    )
+    return replace(first, fault=fault)
+
+
+def _files(found: Found) -> tuple[str, ...]:
+    return tuple(sorted((*(each.blob for each in found.partitions), *found.missing)))
+
+
+def _folder(found: Found) -> str:
+    return found.source.rpartition("/")[0]
+
+
+def _plain(segment: PlainSegment) -> Found:
+    files = segment.files
+    fault: ConnectorError | None = None
+    if segment.other:
+        first = files[0].name.rpartition("/")[0] or files[0].name
+        fault = ConfigError(
+            "segmentDescribedTwice", segment=segment.name, first=first, second=segment.other
+        )
     return Found(
-        name=name,
-        display_name=name,
+        name=segment.name,
+        display_name=segment.name,
         attributes=(),
         partitions=tuple(_partition(file, CsvFormat(header=True)) for file in files),
         listed=len(files),
         refreshed_at=max(file.modified_at for file in files).astimezone(UTC),
+        fault=fault,
     )
+
+
+def _unsupported(folder: str, form: str) -> ConfigError:
+    place = folder.rstrip("/") or "/"
+    return ConfigError("tableFormatUnsupported", folder=place, format=form)
 
 
 def _partition(entry: BlobEntry, form: CsvFormat) -> Partition:

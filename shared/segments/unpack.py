@@ -165,9 +165,7 @@ def _codec(encoding: str, where: str) -> str:
     except (LookupError, ValueError):
         name = ""
     if not _CHARACTER_SETS.fullmatch(name):
-        msg = f"The encoding {encoding} of {where} is not known."
-        values = {"encoding": encoding[:_LONGEST_NAME]}
-        raise InputError(msg, code="encodingUnknown", where=where, values=values)
+        raise InputError("encodingUnknown", where=where, encoding=encoding[:_LONGEST_NAME])
     return name
 
 

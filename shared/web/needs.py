@@ -19,7 +19,7 @@ from shared.exports.definitions import Definitions
 from shared.model.connection import Connection
 from shared.model.export import Export, Schedule
 from shared.model.ports import MailchimpSession, Records
-from shared.model.run import ACTIVE, Mode, Run, RunStatus, Trigger
+from shared.model.run import ACTIVE, Mode, Reason, Run, RunStatus, Trigger
 from shared.model.sign_in import ApiKeyChecker, EntraSignIn, OAuthSignIn, Secrets
 from shared.runs.outcomes import OutcomeRow
 from shared.web.audit import AuditEntry
@@ -32,6 +32,7 @@ __all__ = [
     "Receipt",
     "RefreshJob",
     "SegmentInfo",
+    "SegmentList",
     "Sighting",
 ]
 
@@ -49,6 +50,17 @@ class SegmentInfo(Protocol):
     def refreshed_at(self) -> datetime | None: ...
     @property
     def complete(self) -> bool: ...
+    @property
+    def reason(self) -> Reason | None: ...
+
+
+class SegmentList(Protocol):
+    """Every segment, and why others may be missing."""
+
+    @property
+    def segments(self) -> Sequence[SegmentInfo]: ...
+    @property
+    def faults(self) -> Sequence[Reason]: ...
 
 
 class AttributeInfo(Protocol):
@@ -89,8 +101,8 @@ class RefreshJob(Protocol):
 class Catalogue(Protocol):
     """What Customer Insights has written so far."""
 
-    def segments(self) -> Sequence[SegmentInfo]:
-        """Every segment, by name. Unavailable, InputError."""
+    def listing(self) -> SegmentList:
+        """Every segment, by name, and what could not be looked into. Unavailable, ConfigError."""
 
     def attributes(self, segment: str | None) -> Sequence[AttributeInfo]:
         """The attributes of a segment, or of all. NotFound for a segment that is not there."""

@@ -68,8 +68,10 @@ def _meant(data: bytes) -> set[str]:
         except orjson.JSONDecodeError:
             continue
         for name in (plain, unquote(plain)):
-            path = re.split(r"[?#]", name, maxsplit=1)[0]
-            found |= {f"export/{path}", path.rpartition("/segments/")[2]}
+            path = name.partition("?")[0]
+            for written in (f"export/{path}", path.rpartition("/segments/")[2]):
+                tidy = "/".join(part for part in written.split("/") if part not in {"", "."})
+                found |= {written, tidy}
     return found
 
 
@@ -80,14 +82,14 @@ def run(data: bytes) -> object:
     meant = _meant(data)
     for root in ("", "export"):
         try:
-            found = Surveyor(container, root).survey()
+            found = Surveyor(container, root).survey().found
         except ConnectorError as error:
             seen.add((type(error).__name__, error.code))
             continue
         source = BlobSegments(container, root)
         for name, each in found.items():
             assert name == each.name
-            assert each.missing >= 0
+            assert len(each.missing) + len(each.partitions) == each.listed
             for partition in each.partitions:
                 assert partition.blob in _FILES or partition.blob == "export/model.json"
                 assert partition.blob.startswith(root)

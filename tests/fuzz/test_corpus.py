@@ -77,8 +77,8 @@ _PLANTED: dict[str, tuple[str, Any, str, Callable[..., Any]]] = {
     "a location is not checked": (
         "model",
         survey,
-        "blob_name",
-        lambda real: lambda *_: "secret/other.csv",
+        "blob_names",
+        lambda real: lambda *_: ("secret/other.csv",),
     ),
     "an address is not lowered": ("plan", people, "_addresses", _not_lower),
     "somebody kept is added": ("plan", compare, "compare", _kept_forgotten),

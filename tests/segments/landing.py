@@ -5,6 +5,7 @@ from azure.storage.blob import ContainerClient
 from shared.model.source import SegmentSnapshot
 from shared.segments.container import LandingContainer
 from shared.segments.source import BlobSegments
+from shared.segments.survey import Survey, Surveyor
 from tests.segments.written import model_json
 
 ROOT = "CustomerInsights_1/Export"
@@ -29,6 +30,9 @@ class Landing:
 
     def segments(self, root: str = "") -> BlobSegments:
         return BlobSegments(self.container, root)
+
+    def survey(self, root: str = "") -> Survey:
+        return Surveyor(self.container, root).survey()
 
     def freeze(self, name: str, root: str = "") -> SegmentSnapshot:
         return self.segments(root).snapshot([name]).segments[0]

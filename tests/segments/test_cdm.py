@@ -87,10 +87,91 @@ def test_csv_settings_are_taken() -> None:
     assert with_settings(fileFormatSettings=settings) == CsvFormat(True, "\t", False, "UTF-16")
 
 
-@pytest.mark.parametrize("delimiter", ["", ",,", '"', "\n", 7, None, [], {}])
-def test_a_delimiter_that_is_none_is_refused(delimiter: object) -> None:
-    with pytest.raises(InputError, match=r"entity 1, partition 1"):
-        with_settings(fileFormatSettings={"delimiter": delimiter})
+@pytest.mark.parametrize("delimiter", ["", ",,", "||", '"', "\n", 7, [], {}])
+def test_a_delimiter_that_cannot_be_read_is_the_fault_of_its_entity(delimiter: object) -> None:
+    bad = entity("Bad", ["A"], ["x.csv"], fileFormatSettings={"delimiter": delimiter})
+    found = read_model(model_json(bad, entity("Gold", ["A"], ["y.csv"])), "m").entities
+    assert [(each.name, each.fault and each.fault.code) for each in found] == [
+        ("Bad", "delimiterUnusable"),
+        ("Gold", None),
+    ]
+    assert "entity Bad" in found[0].fault.message
+
+
+def test_a_delimiter_of_null_is_the_usual_one() -> None:
+    assert with_settings(fileFormatSettings={"delimiter": None}).delimiter == ","
+
+
+def test_comments_and_a_comma_too_many_do_no_harm() -> None:
+    data = b"""{
+      // written by hand
+      "entities": [ /* one */ {"name": "Gold // no comment", "attributes": [{"name": "A"},],},],
+    }"""
+    assert read_model(data, "m").entities[0].name == "Gold // no comment"
+    data = '{"entities": [{"name": "한국"}]}'.encode("utf-16")
+    assert read_model(data, "m").entities[0].name == "한국"
+
+
+def test_what_is_wrong_with_one_entity_touches_no_other() -> None:
+    bad = entity("Bad", ["A", "B"], [])
+    bad["attributes"][1] = {"name": ""}
+    data = model_json(bad, {"name": " "}, 7, entity("Gold", ["A"], []))
+    model = read_model(data, "some/model.json")
+    assert [(each.name, each.fault and each.fault.code) for each in model.entities] == [
+        ("Bad", "attributeUnnamed"),
+        ("Gold", None),
+    ]
+    assert model.entities[0].fault.values == {
+        "where": "some/model.json",
+        "entity": "Bad",
+        "number": "2",
+    }
+    assert [(each.code, each.values["number"]) for each in model.faults] == [
+        ("entityUnnamed", "2"),
+        ("entityUnnamed", "3"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("culture", "order"),
+    [
+        ("en-GB", "dayFirst"),
+        ("en-US", "monthFirst"),
+        ("de-DE", "dayFirst"),
+        ("ko-KR", ""),
+        ("en-CA", ""),
+        ("xx-nothing", ""),
+        (7, ""),
+        (None, ""),
+    ],
+)
+def test_the_culture_says_how_dates_are_written(culture: object, order: str) -> None:
+    (gold,) = read_model(model_json(entity("Gold", ["A"], []), culture=culture), "m").entities
+    assert gold.attributes[0].date_order == order
+
+
+def test_an_attributes_own_date_format_counts_more_than_the_culture() -> None:
+    item = entity("Gold", ["A"], [])
+    item["attributes"][0]["annotations"] = [{"name": "ci:CustomDateFormat", "value": "MM/dd/yyyy"}]
+    (gold,) = read_model(model_json(item, culture="en-GB"), "m").entities
+    assert gold.attributes[0].date_order == "monthFirst"
+
+
+@pytest.mark.parametrize(
+    ("item", "code"),
+    [
+        ({"attributes": [{}]}, "attributeUnnamed"),
+        ({"partitions": [{"location": 5}]}, "partitionMalformed"),
+        ({"partitions": [5]}, "partitionMalformed"),
+        ({"partitions": "x"}, "entityMalformed"),
+    ],
+)
+def test_an_entity_that_cannot_be_understood_carries_its_fault(
+    item: dict[str, object], code: str
+) -> None:
+    data = json.dumps({"entities": [{"name": "G", **item}]}).encode()
+    (found,) = read_model(data, "some/model.json").entities
+    assert (found.fault.code, found.fault.where) == (code, "some/model.json")
 
 
 def test_of_two_entities_with_one_name_the_later_counts() -> None:
@@ -147,15 +228,10 @@ def test_a_partition_without_location_is_schema_only() -> None:
         b"{}",
         b"\xff\xfe{",
         b'{"entities": {}}',
-        b'{"entities": [1]}',
-        b'{"entities": [{"name": " "}]}',
-        b'{"entities": [{"name": "G", "attributes": [{}]}]}',
-        b'{"entities": [{"name": "G", "partitions": [{"location": 5}]}]}',
-        b'{"entities": [{"name": "G", "partitions": "x"}]}',
         b'{"entities": [{"name": "G", "attributes": ' + b"[" * 100_000,
         b" " * (MAX_BYTES + 1),
     ],
-    ids=range(12),
+    ids=range(7),
 )
 def test_what_is_no_model_is_refused_by_file_name(data: bytes) -> None:
     with pytest.raises(InputError) as caught:

@@ -2,7 +2,7 @@
 
 import csv
 import gzip
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import duckdb
@@ -65,6 +65,7 @@ def test_files_that_are_not_there_yet_are_waited_for(landing: Landing) -> None:
     with pytest.raises(Unavailable, match="2 of 3 files of the segment Gold") as caught:
         landing.freeze("Gold")
     assert caught.value.code == "refreshIncomplete"
+    assert caught.value.values["files"] == f"{ROOT}/Gold_2.csv, {ROOT}/Gold_3.csv"
 
 
 def test_one_incomplete_segment_does_not_hold_up_another(landing: Landing) -> None:
@@ -124,15 +125,45 @@ def test_only_what_is_below_the_root_is_seen(landing: Landing) -> None:
         landing.freeze("Silver", root="CustomerInsights_1")
 
 
-def test_of_two_destinations_the_one_refreshed_last_counts(landing: Landing) -> None:
-    for folder, time in (("A", "2024-05-02T00:00:00Z"), ("B", "2024-05-01T00:00:00Z")):
+def test_a_segment_in_two_destinations_is_a_fault_until_the_root_says_which(
+    landing: Landing,
+) -> None:
+    for folder, time in (("A", "2024-05-02T00:00:00Z"), ("B", "9999-05-01T00:00:00Z")):
         landing.put(f"{folder}/Gold_1.csv", ROWS)
         item = entity("Gold", ["EMail"], ["Gold_1.csv"])
         item["partitions"][0]["refreshTime"] = time
         landing.model(item, folder=folder)
-    gold = landing.freeze("Gold")
+        landing.put(f"{folder}/Plain/{folder}.csv", ROWS)
+    with pytest.raises(ConfigError, match="SEGMENTS_ROOT") as caught:
+        landing.freeze("Gold")
+    assert caught.value.code == "segmentDescribedTwice"
+    assert caught.value.values == {
+        "segment": "Gold",
+        "first": "A/model.json",
+        "second": "B/model.json",
+    }
+    gold = landing.freeze("Gold", root="A")
     assert gold.partitions[0].blob == "A/Gold_1.csv"
     assert gold.refreshed_at == datetime(2024, 5, 2, tzinfo=UTC)
+
+
+def test_a_folder_name_that_occurs_twice_is_a_fault_too(landing: Landing) -> None:
+    for folder in ("A", "B"):
+        landing.put(f"{folder}/Gold/Gold_1.csv", ROWS)
+    with pytest.raises(ConfigError, match="SEGMENTS_ROOT") as caught:
+        landing.freeze("Gold")
+    assert {caught.value.values["first"], caught.value.values["second"]} == {"A/Gold", "B/Gold"}
+    assert landing.freeze("Gold", root="B").partitions[0].blob == "B/Gold/Gold_1.csv"
+
+
+def test_a_refresh_time_in_the_future_does_not_count(landing: Landing) -> None:
+    landing.put(f"{ROOT}/Gold_1.csv", ROWS)
+    item = entity("Gold", ["EMail"], ["Gold_1.csv"])
+    item["partitions"][0]["refreshTime"] = "9999-05-01T00:00:00Z"
+    landing.model(item)
+    refreshed = landing.freeze("Gold").refreshed_at
+    assert refreshed is not None
+    assert abs(datetime.now(UTC) - refreshed) < timedelta(hours=1)
 
 
 def test_a_broken_model_does_not_hide_a_good_one(landing: Landing) -> None:
@@ -141,10 +172,99 @@ def test_a_broken_model_does_not_hide_a_good_one(landing: Landing) -> None:
     assert landing.freeze("Gold").name == "Gold"
 
 
-def test_a_broken_model_alone_is_named(landing: Landing) -> None:
+@pytest.mark.parametrize("beside", [True, False])
+def test_a_broken_model_is_named_where_a_segment_is_missing(landing: Landing, beside: bool) -> None:
     landing.put("Broken/model.json", b"{")
-    with pytest.raises(InputError, match=r"Broken/model\.json"):
+    if beside:
+        landing.model(entity("Silver", ["EMail"], []))
+    with pytest.raises(ConfigError, match=r"Gold.*Broken/model\.json is not valid JSON") as caught:
         landing.freeze("Gold")
+    assert caught.value.code == "segmentMissingBeside"
+    assert caught.value.values["causeCode"] == "modelNotJson"
+
+
+def test_a_model_that_is_too_large_is_named_where_a_segment_is_missing(landing: Landing) -> None:
+    landing.put("Large/model.json", b" " * (16 * 1024 * 1024 + 1))
+    with pytest.raises(ConfigError, match=r"Large/model\.json is larger than 16 MB"):
+        landing.freeze("Gold")
+
+
+def test_the_fault_of_an_entity_is_that_of_its_segment_only(landing: Landing) -> None:
+    landing.put(f"{ROOT}/Gold_1.csv", ROWS)
+    bad = entity("Bad", ["EMail"], ["Gold_1.csv"], fileFormatSettings={"delimiter": "||"})
+    landing.model(bad, entity("Gold", ["CustomerId", "EMail"], ["Gold_1.csv"]))
+    assert landing.freeze("Gold").name == "Gold"
+    with pytest.raises(InputError, match="delimiter") as caught:
+        landing.freeze("Bad")
+    assert caught.value.code == "delimiterUnusable"
+
+
+def test_a_location_that_is_not_quite_a_name_is_found(landing: Landing) -> None:
+    for name in ("Gold #1.csv", "b//Gold.csv", "c.csv"):
+        landing.put(f"{ROOT}/{name}", ROWS)
+    landing.model(
+        entity("Hash", ["EMail"], ["Gold #1.csv"]),
+        entity("Double", ["EMail"], [f"{landing.url}/{ROOT}/b//Gold.csv"]),
+        entity("Tidied", ["EMail"], ["./c.csv", "x//../c.csv"][:1]),
+    )
+    found = landing.segments().snapshot(["Hash", "Double", "Tidied"]).segments
+    assert [each.partitions[0].blob for each in found] == [
+        f"{ROOT}/Gold #1.csv",
+        f"{ROOT}/b//Gold.csv",
+        f"{ROOT}/c.csv",
+    ]
+
+
+def test_a_location_in_another_case_names_the_file_that_is_there(landing: Landing) -> None:
+    landing.put(f"{ROOT}/Gold_1.csv", ROWS)
+    landing.model(entity("Gold", ["EMail"], ["gold_1.CSV"]))
+    with pytest.raises(ConfigError, match=rf"{ROOT}/gold_1\.CSV.*{ROOT}/Gold_1\.csv") as caught:
+        landing.freeze("Gold")
+    assert caught.value.code == "locationOtherCase"
+
+
+@pytest.mark.parametrize(
+    ("log", "form"),
+    [
+        ("_delta_log/00000000000000000000.json", "Delta"),
+        ("_delta_log/00000000000000000010.checkpoint.parquet", "Delta"),
+        (".hoodie/hoodie.properties", "Hudi"),
+        ("metadata/v1.metadata.json", "Iceberg"),
+    ],
+)
+@pytest.mark.parametrize("file", ["part-0000.csv", "data/part-0000.csv", "country=DE/p.csv"])
+def test_a_table_with_a_log_is_refused_by_name(
+    landing: Landing, log: str, form: str, file: str
+) -> None:
+    landing.put(f"in/Gold/{file}", ROWS)
+    landing.put(f"in/Gold/{log}", b"{}")
+    with pytest.raises(ConfigError, match=f"in/Gold is a {form} table") as caught:
+        landing.freeze("Gold")
+    assert caught.value.code == "tableFormatUnsupported"
+    landing.model(entity("Listed", ["CustomerId", "EMail"], [f"{landing.url}/in/Gold/{file}"]))
+    with pytest.raises(ConfigError, match=f"{form} table"):
+        landing.freeze("Listed")
+    assert set(landing.survey().found) == {"Gold", "Listed"}
+
+
+def test_what_writers_need_for_themselves_is_no_segment(landing: Landing) -> None:
+    landing.put("in/Gold/part-0000.csv", ROWS)
+    landing.put("in/Gold/country=DE/part-0001.csv", ROWS)
+    landing.put("in/Gold/_temporary/0/part-0000.csv", ROWS)
+    landing.put("in/_spark_metadata/part.csv", ROWS)
+    landing.put("in/.tmp/x.csv", ROWS)
+    landing.put("in/Gold/_SUCCESS.csv", b"")
+    landing.put("in/_temporary/model.json", b"{")
+    for name, flag in (("Folder.csv", "Hdi_isfolder"), ("other.csv", "hdi_isfolder")):
+        landing.client.upload_blob(f"in/{name}", b"", metadata={flag: "TRUE"})
+    landing.put("in/Spark.csv", b"")
+    landing.put("in/Spark.csv/part-0000.csv", ROWS)
+    survey = landing.survey()
+    assert (set(survey.found), survey.faults) == ({"Gold", "Spark.csv"}, ())
+    assert [each.blob for each in landing.freeze("Gold").partitions] == [
+        "in/Gold/country=DE/part-0001.csv",
+        "in/Gold/part-0000.csv",
+    ]
 
 
 def test_of_exports_kept_over_time_the_newest_counts(landing: Landing) -> None:

@@ -14,7 +14,7 @@ from shared.model.audience import Account, Audience, CallCounts, MergeField
 from shared.model.connection import Connection, ExportUser
 from shared.model.export import Export, Schedule
 from shared.model.ports import Records, Stored
-from shared.model.run import Mode, Progress, Run, RunStatus, Trigger
+from shared.model.run import Mode, Progress, Reason, Run, RunStatus, Trigger
 from shared.model.sign_in import CheckedGrant
 from shared.runs.outcomes import OutcomeRow
 from shared.web.api import routes_for
@@ -197,6 +197,13 @@ class SegmentInfo:
     member_count: int | None
     refreshed_at: datetime | None
     complete: bool = True
+    reason: Reason | None = None
+
+
+@dataclass(frozen=True)
+class SegmentList:
+    segments: tuple[SegmentInfo, ...]
+    faults: tuple[Reason, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -209,11 +216,15 @@ class AttributeInfo:
 
 class FakeCatalogue:
     broken: Exception | None = None
+    faults: Sequence[Reason] = ()
 
     def segments(self) -> list[SegmentInfo]:
         if self.broken:
             raise self.broken
         return [SegmentInfo("Segment_Vip", "VIP", 1200, NOW), SegmentInfo("New", "New", None, None)]
+
+    def listing(self) -> SegmentList:
+        return SegmentList(tuple(self.segments()), tuple(self.faults))
 
     def attributes(self, segment: str | None) -> list[AttributeInfo]:
         if segment not in (None, "Segment_Vip", "New"):

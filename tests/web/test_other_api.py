@@ -42,6 +42,7 @@ def test_segments_and_attributes_are_those_of_the_catalogue() -> None:
         "memberCount": 1200,
         "refreshedAt": "2026-11-23T09:00:00.000Z",
         "complete": True,
+        "reason": None,
     }
     assert get(world, "/api/attributes?segment=New")["value"][0]["suggestedFor"] == "email"
     assert get(world, "/api/attributes")["value"]

@@ -28,10 +28,17 @@ def shown(
 
 
 def listed(
-    views: Iterable[View], call: Call, next_link: str | None = None, *, status: int = 200
+    views: Iterable[View],
+    call: Call,
+    next_link: str | None = None,
+    *,
+    status: int = 200,
+    findings: Iterable[View] = (),
 ) -> Response:
-    """A list, `{"value": [...], "nextLink"?}`."""
+    """A list, `{"value": [...], "nextLink"?, "findings"?}`; findings say what the list lacks."""
     body: dict[str, object] = {"value": [view.shown() for view in views]}
+    if found := [each.shown() for each in findings]:
+        body["findings"] = found
     if next_link:
         body["nextLink"] = next_link
     return reply(body, status, {"Content-Language": call.language})

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from shared.model.run import Finding, Severity
 from shared.web.api.answers import listed
 from shared.web.call import Call
 from shared.web.http import Response
-from shared.web.models.catalogue import AttributeInfoView, RefreshJobView, SegmentInfoView
+from shared.web.models.catalogue import (
+    AttributeInfoView,
+    RefreshJobView,
+    SegmentInfoView,
+    segment_view,
+)
+from shared.web.models.runs import finding_views
 from shared.web.needs import Desk
 from shared.web.principal import Role
 from shared.web.routes import Param, Route
@@ -15,8 +22,10 @@ __all__ = ["ROUTES"]
 
 def segments(call: Call) -> Response:
     """Every segment that Customer Insights has written."""
-    views = [SegmentInfoView.model_validate(s) for s in call.desk.catalogue.segments()]
-    return listed(views, call)
+    found = call.desk.catalogue.listing()
+    views = [segment_view(each, call.language) for each in found.segments]
+    faults = [Finding(Severity.WARNING, f.code, f.message, f.values) for f in found.faults]
+    return listed(views, call, findings=finding_views(faults, call.language))
 
 
 def attributes(call: Call) -> Response:

@@ -115,6 +115,11 @@ class RunView(View):
     findings: tuple[FindingView, ...]
 
 
+def reason_view(reason: Reason, language: str) -> ReasonView:
+    """The JSON form of a reason, in the caller's language."""
+    return ReasonView(code=reason.code, message=_words(reason, language))
+
+
 def _words(spoken: Reason | Finding, language: str) -> str:
     return said(language, spoken.code, spoken.values, spoken.message)
 

@@ -19,6 +19,7 @@ from shared.web.api import runs as run_interface
 from shared.web.call import Call
 from shared.web.http import Response, redirect
 from shared.web.models.exports import export_view
+from shared.web.models.runs import reason_view
 from shared.web.needs import AttributeInfo, SegmentInfo
 from shared.web.pages.forms import Answer, Form, ask, form_of
 from shared.web.pages.render import page
@@ -132,7 +133,9 @@ def _choices(call: Call, body: Body) -> Choices:
     segments: Sequence[SegmentInfo] = ()
     attributes: Sequence[AttributeInfo] = ()
     try:
-        segments = call.desk.catalogue.segments()
+        listing = call.desk.catalogue.listing()
+        segments = listing.segments
+        troubles += [reason_view(each, call.language).message for each in listing.faults]
         attributes = call.desk.catalogue.attributes(None)
     except ConnectorError as error:
         troubles.append(str(error))
@@ -200,6 +203,11 @@ def _form(
         choices=choices,
         export_id=export_id,
         chosen=chosen,
+        reasons={
+            info.name: reason_view(info.reason, call.language).message
+            for info in choices.segments
+            if info.reason
+        },
         places={segment["name"]: place for place, segment in enumerate(body["segments"])},
         strangers=[name for name in chosen if name not in known],
         total=sum(members.get(name, 0) for name in chosen),

@@ -1,0 +1,47 @@
+"""JSON as people and programs write it: with comments, a byte order mark or a comma too many.
+
+https://www.rfc-editor.org/rfc/rfc8259 allows none of them; Microsoft's own SDK reads them.
+"""
+
+from __future__ import annotations
+
+import codecs
+import re
+
+import orjson
+
+__all__ = ["load_json"]
+
+_BOMS = (
+    (codecs.BOM_UTF32_LE, "utf-32-le"),
+    (codecs.BOM_UTF32_BE, "utf-32-be"),
+    (codecs.BOM_UTF16_LE, "utf-16-le"),
+    (codecs.BOM_UTF16_BE, "utf-16-be"),
+    (codecs.BOM_UTF8, "utf-8"),
+)
+# Text first, so that nothing inside of it is taken for a comment.
+_TOKEN = re.compile(
+    r'"(?:[^"\\]|\\.)*(?:"|\Z)|//[^\r\n]*|/\*.*?(?:\*/|\Z)|,(?=\s*[}\]])', re.DOTALL
+)
+
+
+def load_json(data: bytes) -> object:
+    """The value of a document. ValueError, without content of the document, when it is no JSON."""
+    for mark, codec in _BOMS:
+        if data.startswith(mark):
+            text = data[len(mark) :]
+            data = text if codec == "utf-8" else text.decode(codec, "replace").encode()
+            break
+    try:
+        return orjson.loads(data)
+    except orjson.JSONDecodeError:
+        pass
+    plain = _TOKEN.sub(
+        lambda found: found[0] if found[0].startswith('"') else " ", data.decode(errors="replace")
+    )
+    try:
+        return orjson.loads(plain)
+    except orjson.JSONDecodeError:
+        # Not chained: the decoder's error carries the document.
+        msg = "The document is not valid JSON."
+        raise ValueError(msg) from None

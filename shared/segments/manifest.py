@@ -1,0 +1,295 @@
+"""A CDM manifest (`*.manifest.cdm.json`), read into the same plain values as `model.json`.
+
+The manifest lists entities and their files; the columns are in the entity's own document, which
+`entityPath` names. Both are written by someone else, so everything is checked and nothing is
+followed but documents beside the manifest. An entity whose columns cannot be found out carries its
+fault: without names of columns a person could land in the wrong field.
+https://learn.microsoft.com/common-data-model/cdm-manifest
+"""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import datetime
+from functools import cached_property
+
+from shared.errors import InputError
+from shared.model.source import Attribute
+from shared.segments.cdm import (
+    Entity,
+    ListedPartition,
+    Model,
+    attribute_of,
+    csv_format,
+    has_people,
+    load_document,
+    read_time,
+    text_of,
+    weight_of,
+)
+from shared.segments.patterns import matching
+
+__all__ = ["MANIFEST", "read_manifest"]
+
+MANIFEST = ".manifest.cdm.json"
+_MOST_ENTITIES = 10_000
+_MOST_PARTITIONS = 100_000
+_DEEPEST = 10
+# The entity that all others extend has no attributes.
+_BASES = frozenset({"", "CdmEntity"})
+
+Document = dict[str, object]
+
+
+def read_manifest(
+    data: bytes,
+    where: str,
+    document: Callable[[str], bytes | None],
+    names: Sequence[str],
+) -> Model:
+    """The model that a manifest describes. InputError names `where` when it is no manifest.
+
+    `document` gives the content of a blob, None when it is not there; `names` are all blobs.
+    """
+    root = load_document(data, where)
+    listed = root.get("entities")
+    if not isinstance(listed, list) or len(listed) > _MOST_ENTITIES:
+        raise InputError("modelShape", where=where)
+    reader = _Reader(where, document, names)
+    entities: dict[str, Entity] = {}
+    faults: list[InputError] = []
+    for number, item in enumerate(listed, start=1):
+        try:
+            entity = reader.entity(item, number)
+        except InputError as error:
+            faults.append(error)
+            continue
+        if entity is not None:
+            entities.pop(entity.name, None)
+            entities[entity.name] = entity
+    return Model(
+        name=text_of(root.get("manifestName")) or text_of(root.get("folioName")),
+        modified_at=read_time(root.get("lastFileModifiedTime")),
+        entities=tuple(entities.values()),
+        faults=tuple(faults),
+        weight=weight_of(entities.values()),
+    )
+
+
+class _Reader:
+    """Reads the entities of one manifest; each document is read once."""
+
+    def __init__(
+        self, where: str, document: Callable[[str], bytes | None], names: Sequence[str]
+    ) -> None:
+        self._where = where
+        self._folder = posixpath.dirname(where)
+        self._document = document
+        self._names = names
+        self._documents: dict[str, Document] = {}
+        self._partitions = 0
+
+    def entity(self, item: object, number: int) -> Entity | None:
+        """One local entity, or None for a reference into another manifest."""
+        name = text_of(item.get("entityName")) if isinstance(item, dict) else ""
+        if not isinstance(item, dict) or not name:
+            raise InputError("entityUnnamed", where=self._where, number=number)
+        if text_of(item.get("type")).casefold() in {"referencedentity", "referenceentity"}:
+            return None
+        display = text_of(item.get("displayName")) or name
+        profile = name == "Customer"
+        try:
+            attributes, display, key = self._described(item, name, display)
+            partitions = tuple(self._partitions_of(item, name))
+        except InputError as error:
+            return Entity(name, display, is_profile=profile, fault=error)
+        return Entity(
+            name=name,
+            display_name=display,
+            attributes=attributes,
+            partitions=partitions,
+            primary_key=key,
+            is_profile=profile,
+            has_people=has_people(attributes, key),
+        )
+
+    def _described(
+        self, item: Mapping[str, object], name: str, display: str
+    ) -> tuple[tuple[Attribute, ...], str, str | None]:
+        """Attributes, display name and key, as the entity's own document has them."""
+        path = text_of(item.get("entityPath")) or text_of(item.get("entityDeclaration"))
+        blob, _, wanted = path.rpartition("/")
+        if not blob:
+            raise self._undefined(name, path or self._where)
+        definitions = self._definitions(self._placed(blob), name)
+        found = _named(definitions, "entityName", wanted) or _named(definitions, "entityName", name)
+        if found is None:
+            raise self._undefined(name, path)
+        items = list(self._items(found, definitions, name, path, 0))
+        attributes = tuple(
+            attribute_of({**each, "dataType": _data_type(each)}, name, place, self._placed(blob))
+            for place, each in enumerate(items, start=1)
+        )
+        if not attributes:
+            raise self._undefined(name, path)
+        keys = [text_of(each.get("name")) for each in items if _is_key(each)]
+        names = {each.name for each in attributes}
+        key = "CustomerId" if "CustomerId" in names else next(iter(keys), None)
+        return attributes, text_of(found.get("displayName")) or display, key
+
+    def _items(
+        self,
+        owner: Mapping[str, object],
+        definitions: Sequence[Document],
+        entity: str,
+        path: str,
+        depth: int,
+    ) -> Iterator[Document]:
+        """The attributes of an entity or group in their order. InputError where they are unknown."""
+        base = _reference(owner.get("extendsEntity"), "entityReference").rpartition("/")[2]
+        if depth > _DEEPEST:
+            raise self._undefined(entity, path)
+        if base not in _BASES:
+            extended = _named(definitions, "entityName", base)
+            if extended is None:
+                raise self._undefined(entity, path)
+            yield from self._items(extended, definitions, entity, path, depth + 1)
+        listed = owner.get("hasAttributes", owner.get("members"))
+        for each in listed if isinstance(listed, list) else ():
+            if not isinstance(each, dict):
+                raise self._undefined(entity, path)
+            if "attributeGroupReference" in each:
+                group = each["attributeGroupReference"]
+                if isinstance(group, str):
+                    group = _named(definitions, "attributeGroupName", group.rpartition("/")[2])
+                if not isinstance(group, dict):
+                    raise self._undefined(entity, path)
+                yield from self._items(group, definitions, entity, path, depth + 1)
+            elif "entity" in each:
+                # An attribute that is an entity becomes columns only when it is resolved.
+                raise self._undefined(entity, path)
+            else:
+                yield each
+
+    def _definitions(self, blob: str, entity: str) -> list[Document]:
+        if blob not in self._documents:
+            data = self._document(blob)
+            if data is None:
+                raise self._undefined(entity, blob)
+            self._documents[blob] = load_document(data, blob)
+        listed = self._documents[blob].get("definitions")
+        return (
+            [each for each in listed if isinstance(each, dict)] if isinstance(listed, list) else []
+        )
+
+    def _partitions_of(self, item: Mapping[str, object], name: str) -> Iterator[ListedPartition]:
+        for number, each in enumerate(_dicts(item.get("dataPartitions")), start=1):
+            location = text_of(each.get("location"))
+            if location:
+                moment = read_time(each.get("lastFileModifiedTime"))
+                title = text_of(each.get("name"))
+                yield self._partition(each, title, self._relative(location), moment, name, number)
+        for number, each in enumerate(_dicts(item.get("dataPartitionPatterns")), start=1):
+            place = self._placed(text_of(each.get("rootLocation"))).strip("/")
+            below = f"{place}/" if place else ""
+            inside = [blob for blob in self._names if blob.startswith(below)]
+            chosen = matching(
+                [blob.removeprefix(below) for blob in inside],
+                text_of(each.get("globPattern")),
+                text_of(each.get("regularExpression")),
+            )
+            for blob in chosen:
+                location = posixpath.relpath(below + blob, self._folder or ".")
+                title = text_of(each.get("name"))
+                yield self._partition(each, title, location, None, name, number, below + blob)
+
+    def _partition(
+        self,
+        item: Mapping[str, object],
+        title: str,
+        location: str,
+        moment: datetime | None,
+        entity: str,
+        number: int,
+        blob: str = "",
+    ) -> ListedPartition:
+        self._partitions += 1
+        if self._partitions > _MOST_PARTITIONS:
+            raise InputError("modelTooLong", where=self._where)
+        form = csv_format(_csv_settings(item), entity, number, self._where)
+        return ListedPartition(title, location, moment, form, blob)
+
+    def _placed(self, path: str) -> str:
+        """The blob that a path of the manifest means: beside it, or below the root of its corpus."""
+        plain = self._relative(path)
+        return posixpath.normpath(posixpath.join(self._folder, plain)) if plain else self._folder
+
+    def _relative(self, path: str) -> str:
+        """A path relative to the manifest; an address stays as it is."""
+        if "://" in path:
+            return path
+        plain = path.partition(":")[2] if ":/" in path else path
+        if not plain.startswith("/"):
+            return plain
+        # The root of the corpus is not said: it is the folder from which the path exists.
+        folder = self._folder
+        while folder:
+            if self._exists(f"{folder}{plain}"):
+                return posixpath.relpath(f"{folder}{plain}", self._folder)
+            folder = posixpath.dirname(folder)
+        rooted = plain.lstrip("/")
+        if self._exists(rooted):
+            return posixpath.relpath(rooted, self._folder or ".")
+        return rooted
+
+    def _exists(self, blob: str) -> bool:
+        return blob in self._known or f"{blob}/" in self._known
+
+    @cached_property
+    def _known(self) -> frozenset[str]:
+        """All blobs and folders."""
+        folders = {
+            name[: place + 1]
+            for name in self._names
+            for place, mark in enumerate(name)
+            if mark == "/"
+        }
+        return frozenset({*self._names, *folders})
+
+    def _undefined(self, entity: str, document: str) -> InputError:
+        return InputError("definitionUnusable", where=self._where, entity=entity, document=document)
+
+
+def _named(definitions: Sequence[Document], key: str, name: str) -> Document | None:
+    return next((each for each in definitions if each.get(key) == name), None)
+
+
+def _dicts(value: object) -> list[Document]:
+    return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []
+
+
+def _reference(value: object, key: str) -> str:
+    """The name in a reference, which is text or an object that holds it."""
+    return text_of(value.get(key)) if isinstance(value, dict) else text_of(value)
+
+
+def _data_type(item: Mapping[str, object]) -> str:
+    """`dataFormat` (`DateTime`) or `dataType` as `model.json` writes it (`dateTime`)."""
+    kind = text_of(item.get("dataFormat")) or _reference(item.get("dataType"), "dataTypeReference")
+    return kind[:1].lower() + kind[1:]
+
+
+def _is_key(item: Mapping[str, object]) -> bool:
+    return _reference(item.get("purpose"), "purposeReference") == "identifiedBy"
+
+
+def _csv_settings(item: Mapping[str, object]) -> Document | None:
+    """The arguments of the trait `is.partition.format.CSV`, by name."""
+    for trait in _dicts(item.get("exhibitsTraits")):
+        if text_of(trait.get("traitReference")).casefold() == "is.partition.format.csv":
+            return {
+                text_of(each.get("name")): each.get("value")
+                for each in _dicts(trait.get("arguments"))
+            }
+    return None

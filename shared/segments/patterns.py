@@ -1,0 +1,46 @@
+"""Which files a partition pattern of a manifest means.
+
+A pattern is text from a file that others write, and a regular expression can keep a backtracking
+matcher busy for hours. RE2 cannot be kept busy, and DuckDB has it.
+https://learn.microsoft.com/common-data-model/sdk/data-partition-patterns
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+import duckdb
+
+from shared.workspace import small_workspace
+
+__all__ = ["matching"]
+
+_LONGEST = 1_000
+
+
+def matching(paths: Sequence[str], glob: str, expression: str) -> list[str]:
+    """The paths (relative to the pattern's root) that a glob, or else an expression, means.
+
+    The glob counts where both are given, as in Microsoft's own SDK. Without either, and for an
+    expression that is none, there are no files.
+    """
+    pattern = _from_glob(glob) if glob else expression
+    if not paths or not 0 < len(pattern) <= _LONGEST:
+        return []
+    with small_workspace() as (connection, _):
+        try:
+            found = connection.execute(
+                "SELECT path FROM (SELECT unnest($1::VARCHAR[]) AS path) "
+                "WHERE regexp_full_match(path, $2) OR regexp_full_match('/' || path, $2)",
+                [list(paths), pattern],
+            ).fetchall()
+        except duckdb.Error:
+            return []
+    return [str(path) for (path,) in found]
+
+
+def _from_glob(glob: str) -> str:
+    parts = re.split(r"(\*\*|\*|\?)", glob)
+    meant = {"**": ".*", "*": "[^/]*", "?": "[^/]"}
+    return "".join(meant.get(part, re.escape(part)) for part in parts)

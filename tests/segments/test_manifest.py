@@ -1,0 +1,196 @@
+"""A CDM manifest and the documents beside it name the columns, or the entity says why not."""
+
+import json
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from shared.errors import InputError
+from shared.model.source import Attribute
+from tests.segments.landing import ROOT, Landing
+from tests.segments.written import csv_bytes
+
+PEOPLE = [["17", "a@example.com", "Ann"], ["18", "b@example.com", "Bob"]]
+
+
+def attribute(name: str, **more: object) -> dict[str, object]:
+    return {"name": name, "dataFormat": "String", **more}
+
+
+COLUMNS: list[object] = [
+    attribute("CustomerId", purpose="identifiedBy"),
+    attribute(
+        "EMail",
+        appliedTraits=[{"traitReference": "means.identity.service.email"}],
+        dataFormat="String",
+    ),
+    attribute("Born", dataFormat="DateTime"),
+]
+
+
+def definition(*attributes: object, name: str = "Gold", **more: object) -> dict[str, object]:
+    found = {"entityName": name, "hasAttributes": list(attributes), **more}
+    return {"jsonSchemaSemanticVersion": "1.0.0", "imports": [], "definitions": [found]}
+
+
+def csv_trait(**arguments: str) -> list[dict[str, object]]:
+    listed = [{"name": name, "value": value} for name, value in arguments.items()]
+    return [{"traitReference": "is.partition.format.CSV", "arguments": listed}]
+
+
+def manifest(**more: object) -> dict[str, object]:
+    gold = {
+        "type": "LocalEntity",
+        "entityName": "Gold",
+        "entityPath": "Gold.cdm.json/Gold",
+        "dataPartitions": [{"location": "Gold/Gold_1.csv", "exhibitsTraits": csv_trait()}],
+        **more,
+    }
+    return {"manifestName": "export", "entities": [gold], "relationships": []}
+
+
+def put(landing: Landing, name: str, document: object) -> None:
+    landing.put(f"{ROOT}/{name}", json.dumps(document).encode())
+
+
+@pytest.fixture
+def described(landing: Landing) -> Landing:
+    landing.put(f"{ROOT}/Gold/Gold_1.csv", csv_bytes(PEOPLE))
+    put(landing, "Gold.cdm.json", definition(*COLUMNS))
+    put(landing, "default.manifest.cdm.json", manifest())
+    return landing
+
+
+def test_a_manifest_names_the_columns_of_a_file_without_header(
+    described: Landing, tmp_path: Path
+) -> None:
+    gold = described.freeze("Gold")
+    assert gold.attributes == (
+        Attribute("CustomerId"),
+        Attribute("EMail", "string", "identity.service.email"),
+        Attribute("Born", "dateTime"),
+    )
+    assert gold.primary_key == "CustomerId"
+    with duckdb.connect() as connection:
+        connection.execute("CREATE TABLE t (file VARCHAR, line BIGINT, c0 VARCHAR, c1 VARCHAR)")
+        assert described.segments().load(connection, gold, ["EMail", "Born"], "t", tmp_path) == []
+        found = connection.execute("SELECT line, c0, c1 FROM t").fetchall()
+    assert found == [(1, "a@example.com", "Ann"), (2, "b@example.com", "Bob")]
+
+
+def test_the_format_of_a_partition_is_taken(described: Landing) -> None:
+    partition = {
+        "location": "Gold/Gold_1.csv",
+        "exhibitsTraits": csv_trait(columnHeaders="true", delimiter="|", encoding="UTF-16"),
+    }
+    put(described, "default.manifest.cdm.json", manifest(dataPartitions=[partition]))
+    form = described.freeze("Gold").partitions[0].csv
+    assert (form.header, form.delimiter, form.encoding) == (True, "|", "UTF-16")
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        {"rootLocation": "Gold", "globPattern": "*.csv"},
+        {"rootLocation": "Gold", "globPattern": "/**/*.csv"},
+        {"rootLocation": "Gold/", "regularExpression": r".+\.csv$"},
+    ],
+)
+def test_a_pattern_of_partitions_means_the_files_that_fit(
+    described: Landing, pattern: dict[str, str]
+) -> None:
+    described.put(f"{ROOT}/Gold/readme.txt", b"none")
+    more = manifest(dataPartitions=[], dataPartitionPatterns=[pattern])
+    put(described, "default.manifest.cdm.json", more)
+    deep = "**" in pattern.get("globPattern", "")
+    if deep:
+        described.put(f"{ROOT}/Gold/2026/Gold_2.csv", csv_bytes(PEOPLE))
+    names = [each.blob for each in described.freeze("Gold").partitions]
+    assert names == [f"{ROOT}/Gold/{'2026/Gold_2' if deep else 'Gold_1'}.csv"]
+
+
+def test_an_expression_that_never_ends_elsewhere_ends_here(described: Landing) -> None:
+    described.put(f"{ROOT}/Gold/{'a' * 200}.csv", csv_bytes(PEOPLE))
+    pattern = {"rootLocation": "Gold", "regularExpression": "(a+)+b"}
+    put(
+        described,
+        "default.manifest.cdm.json",
+        manifest(dataPartitions=[], dataPartitionPatterns=[pattern]),
+    )
+    assert described.freeze("Gold").partitions == ()
+
+
+@pytest.mark.parametrize(
+    "attributes",
+    [
+        [{"attributeGroupReference": {"attributeGroupName": "all", "members": COLUMNS}}],
+        [COLUMNS[0], {"attributeGroupReference": {"members": COLUMNS[1:]}}],
+    ],
+)
+def test_attributes_in_groups_are_columns_in_their_order(
+    described: Landing, attributes: list[object]
+) -> None:
+    put(described, "Gold.cdm.json", definition(*attributes))
+    names = [each.name for each in described.freeze("Gold").attributes]
+    assert names == ["CustomerId", "EMail", "Born"]
+
+
+def test_the_attributes_of_the_entity_that_is_extended_come_first(described: Landing) -> None:
+    document = definition(*COLUMNS[1:], extendsEntity="Base")
+    base = {"entityName": "Base", "extendsEntity": "CdmEntity", "hasAttributes": COLUMNS[:1]}
+    document["definitions"].append(base)  # type: ignore[attr-defined]
+    put(described, "Gold.cdm.json", document)
+    names = [each.name for each in described.freeze("Gold").attributes]
+    assert names == ["CustomerId", "EMail", "Born"]
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/Gold.cdm.json/Gold", "local:/Gold.cdm.json/Gold", "./Gold.cdm.json/Gold"],
+)
+def test_a_path_from_the_root_of_the_corpus_is_found(described: Landing, path: str) -> None:
+    put(described, "default.manifest.cdm.json", manifest(entityPath=path))
+    assert len(described.freeze("Gold").attributes) == 3
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        None,
+        definition(),
+        definition(*COLUMNS, name="Silver"),
+        definition("firstName"),
+        definition({"name": "Contact", "entity": {"entityReference": "Contact"}}),
+        definition(*COLUMNS, extendsEntity="Elsewhere"),
+        definition({"attributeGroupReference": "unknownGroup"}),
+    ],
+    ids=["gone", "empty", "other", "reference", "entity", "extends", "group"],
+)
+def test_where_the_columns_are_not_known_the_segment_says_why(
+    described: Landing, document: dict[str, object] | None
+) -> None:
+    if document is None:
+        described.client.delete_blob(f"{ROOT}/Gold.cdm.json")
+    else:
+        put(described, "Gold.cdm.json", document)
+    with pytest.raises(InputError, match="columns of the entity Gold are not known") as caught:
+        described.freeze("Gold")
+    assert caught.value.code == "definitionUnusable"
+
+
+def test_a_manifest_beside_a_model_that_lists_the_same_files_adds_nothing(
+    described: Landing,
+) -> None:
+    model = {
+        "name": "Gold",
+        "attributes": [{"name": name, "dataType": "string"} for name in ("CustomerId", "EMail")],
+        "partitions": [{"location": "Gold/Gold_1.csv"}],
+    }
+    described.model(model)
+    assert [each.name for each in described.freeze("Gold").attributes] == ["CustomerId", "EMail"]
+
+
+def test_a_manifest_that_is_none_is_named(landing: Landing) -> None:
+    landing.put(f"{ROOT}/default.manifest.cdm.json", b"{")
+    assert [each.code for each in landing.survey().faults] == ["modelNotJson"]
