@@ -63,7 +63,7 @@ PACKAGES = {
     "model": {"duckdb", "pydantic"},
     "workspace": {"duckdb"},
     "mailchimp": {"orjson", "requests", "urllib3"},
-    "segments": {"azure.core", "azure.storage.blob", "duckdb", "orjson", "requests"},
+    "segments": {"azure.core", "babel", "azure.storage.blob", "duckdb", "orjson", "requests"},
     # `requests` is the SDK's own transport, of which storage sets the sizes.
     "storage": {
         "azure.core", "azure.data.tables", "azure.identity", "azure.keyvault.secrets",

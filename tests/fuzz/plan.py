@@ -253,7 +253,7 @@ def _check_cut(
     size, cutting.CHUNK_SIZE = cutting.CHUNK_SIZE, 3
     try:
         with tempfile.TemporaryDirectory() as folder:
-            files, chunks = cutting.cut(db, Path(folder), hold, restore=restore)
+            files, chunks = cutting.write_chunks(db, Path(folder), hold, restore=restore)
             text = files.lines.read_bytes()
     finally:
         cutting.CHUNK_SIZE = size
