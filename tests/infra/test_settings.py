@@ -1,4 +1,4 @@
-"""The list of settings is one list: Azure, the code, the sample and the README agree both ways."""
+"""The list of settings is one list: Azure, the code, the sample and docs/settings.md agree both ways."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[2]
 FILES = project.read_files(ROOT)
 TEMPLATES = project.templates_of(FILES)
 SAMPLE = json.loads((ROOT / "local.settings.sample.json").read_text(encoding="utf-8"))["Values"]
-README = ROOT / "README.md"
+SETTINGS_PAGE = ROOT / "docs/settings.md"
 
 
 def planted(right: str, wrong: str) -> dict[str, Template]:
@@ -32,9 +32,8 @@ def test_the_sample_lists_what_the_app_reads_and_nothing_else() -> None:
     assert settings.check_sample(SAMPLE, NAMES) == []
 
 
-@pytest.mark.skipif(not README.exists(), reason="README.md is not written yet")
-def test_the_readme_explains_what_the_app_reads_and_nothing_else() -> None:
-    assert settings.check_readme(README.read_text(encoding="utf-8"), NAMES) == []
+def test_the_page_of_settings_explains_what_the_app_reads_and_nothing_else() -> None:
+    assert settings.check_readme(SETTINGS_PAGE.read_text(encoding="utf-8"), NAMES) == []
 
 
 def test_defaults_are_the_same_in_azure_and_in_the_sample() -> None:
