@@ -22,7 +22,7 @@ import orjson
 from shared.model.audience import Refusal
 from shared.model.outcome import Code
 
-__all__ = ["Kind", "Problem", "Verdict", "problem_in", "refusal", "verdict"]
+__all__ = ["CODES", "Kind", "Problem", "Verdict", "problem_in", "refusal", "verdict"]
 
 
 class Kind(Enum):
@@ -98,6 +98,9 @@ _REST = {
     4: (Kind.REFUSED, str(Code.REFUSED)),
     5: (Kind.BROKEN, "serverError"),
 }
+
+CODES = frozenset(str(code) for _, code in (*_TABLE.values(), *_REST.values()))
+"""The codes of whole calls."""
 
 _ERROR_CODES = {"ERROR_CONTACT_EXISTS": Code.CONTACT_EXISTS}
 

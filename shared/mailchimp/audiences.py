@@ -128,6 +128,13 @@ def tag(transport: Transport, audience_id: str, tag_id: int) -> Tag | None:
     return _tag(answer) if answer.get("type", "static") == "static" else None
 
 
+def saved_segments(transport: Transport, audience_id: str) -> list[str]:
+    """The names of the saved segments of an audience: no tag can have the name of one."""
+    query = {"type": "saved", "fields": "segments.name,total_items"}
+    found = within(audience_id, lambda path: _all(transport, f"{path}/segments", "segments", query))
+    return [text_in(item, "name") for item in found]
+
+
 def create_tag(transport: Transport, audience_id: str, name: str) -> Tag:
     """Create an empty tag. Conflict when the name is taken, in whatever case."""
 
@@ -169,6 +176,8 @@ def _name_refused(transport: Transport, audience_id: str, name: str) -> ConfigEr
     """Why a name was refused: Mailchimp says it in words only, so it is looked up."""
     if _named(transport, audience_id, name):
         return Conflict("tagNameTaken", tag=name)
+    if any(_equal(saved, name) for saved in saved_segments(transport, audience_id)):
+        return ConfigError("tagNameOfSegment", tag=name)
     return ConfigError("tagNameRefused", tag=name)
 
 

@@ -69,6 +69,10 @@ class Session:
         """One tag as it is now, or None."""
         return audiences.tag(self._transport, audience_id, tag_id)
 
+    def saved_segments(self, audience_id: str) -> list[str]:
+        """The names of the saved segments of an audience."""
+        return audiences.saved_segments(self._transport, audience_id)
+
     def create_tag(self, audience_id: str, name: str) -> Tag:
         """Create an empty tag; Conflict when the name is taken."""
         return audiences.create_tag(self._transport, audience_id, name)

@@ -203,6 +203,9 @@ class MailchimpSession(Protocol):
     def tag(self, audience_id: str, tag_id: int) -> Tag | None:
         """One static segment as it is now, or None when it is gone."""
 
+    def saved_segments(self, audience_id: str) -> list[str]:
+        """The names of the saved segments, which share their names with the static ones."""
+
     def create_tag(self, audience_id: str, name: str) -> Tag:
         """Create an empty static segment. Conflict when the name is taken."""
 

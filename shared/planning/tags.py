@@ -60,7 +60,7 @@ def prepare_tags(
 
     With `make` false nothing is written. `take_over` is a person's yes to tags made by others.
     `still_uses(export_id, tag_name)` tells whether another export still wants a tag it owns.
-    ConfigError names a tag that belongs to another export.
+    ConfigError names a tag that belongs to another export, or whose name a saved segment has.
     """
     in_mailchimp = session.tags(export.audience_id)
     work = _Work(session, owners, export, account_id, in_mailchimp, make, take_over, still_uses)
@@ -93,6 +93,7 @@ class _Work:
         self.foreign: list[str] = []
         self.changes = False
         self._missing = 0
+        self._saved: set[str] | None = None
 
     def find(self, choice: SegmentChoice) -> Tag:
         """The tag as it is or as it is to be made; notes it when it is someone else's."""
@@ -101,14 +102,7 @@ class _Work:
         owner = self.owners.read(self._key(name))
         if owner is not None and owner.value.export_id != self.export.id:
             if self.still_uses(owner.value.export_id, name):
-                msg = (
-                    f"The tag “{name}” belongs to another export to this audience. "
-                    "Give this segment another tag."
-                )
-                raise ConfigError(
-                    msg,
-                    code="tagOwnedByOtherExport",
-                )
+                raise ConfigError("tagOwnedByOtherExport", tag=name)
             owner = None
         if owner is not None:
             ours = next((t for t in self.in_mailchimp if t.id == owner.value.tag_id), None)
@@ -118,12 +112,7 @@ class _Work:
             if ours is not None and by_name is None:
                 return self._rename(ours, name)
             if by_name is None:
-                self._say(
-                    "tagRecreated",
-                    f"The tag “{name}” was deleted in Mailchimp; "
-                    "it is made again and given to everyone in the segment.",
-                    name,
-                )
+                self._say("tagRecreated", name)
                 return self._new(name)
         self.changes = True
         if by_name is None:
@@ -135,12 +124,7 @@ class _Work:
             if not self.take_over:
                 self.foreign.append(name)
                 return by_name
-            self._say(
-                "tagTakenOver",
-                f"The tag “{name}” was made outside this export and is kept "
-                "in step with the segment from now on.",
-                name,
-            )
+            self._say("tagTakenOver", name)
         return by_name
 
     def own(self, choice: SegmentChoice, tag: Tag) -> Tag:
@@ -177,22 +161,28 @@ class _Work:
         return tag
 
     def _new(self, name: str) -> Tag:
+        self._refuse_saved(name)
         self._missing += 1
         return Tag(-self._missing, name, 0)
 
     def _rename(self, tag: Tag, name: str) -> Tag:
-        self._say(
-            "tagRenamedBack",
-            f"The tag “{name}” had been renamed in Mailchimp to "
-            f"“{tag.name}”; it has its name back.",
-            name,
-        )
+        self._refuse_saved(name)
+        self._say("tagRenamedBack", name)
         if not self.make:
             return tag
         return self.session.rename_tag(self.export.audience_id, tag.id, name)
 
-    def _say(self, code: str, message: str, name: str) -> None:
-        self.findings.append(Finding(Severity.WARNING, code, message, {"tag": name}))
+    def _refuse_saved(self, name: str) -> None:
+        """Saved segments and tags share one set of names in an audience."""
+        if self._saved is None:
+            self._saved = {
+                folded(one) for one in self.session.saved_segments(self.export.audience_id)
+            }
+        if folded(name) in self._saved:
+            raise ConfigError("tagNameOfSegment", tag=name)
+
+    def _say(self, code: str, name: str) -> None:
+        self.findings.append(Finding(Severity.WARNING, code, values={"tag": name}))
 
     def _key(self, name: str) -> str:
         digest = hashlib.sha256(folded(name).encode()).hexdigest()[:32]
@@ -200,8 +190,4 @@ class _Work:
 
 
 def _taken(choice: SegmentChoice) -> ConfigError:
-    message = (
-        f"The tag “{choice.tag_name}” was taken by another export just now. "
-        "Give this segment another tag."
-    )
-    return ConfigError(message, code="tagOwnedByOtherExport")
+    return ConfigError("tagOwnedByOtherExport", tag=choice.tag_name)

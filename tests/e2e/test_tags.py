@@ -6,6 +6,7 @@ import pytest
 
 from devhost.portal import PortalError
 from sandbox import samples
+from sandbox.mailchimp.state import Segment
 from sandbox.samples import Sample
 from tests.e2e.house import (
     CHANGE_TAG,
@@ -121,6 +122,23 @@ def test_a_tag_of_another_export_is_refused(new_place: Callable[..., Place]) -> 
     with pytest.raises(PortalError) as refused:
         other.define(segments)
     assert refused.value.status in (400, 409)
+
+
+@pytest.mark.parametrize("mode", ["preview", "export"])
+def test_a_tag_with_the_name_of_a_saved_segment_is_refused_by_name(place: Place, mode: str) -> None:
+    sample = place.sample(20)
+    place.refresh(sample)
+    name = sample.segments[0].name
+    saved = Segment(9_000, name.upper(), "saved", 0, 0, conditions={})
+    place.audience.state.segments[saved.id] = saved
+    place.audience.state.names[name.casefold()] = saved.id
+    place.define(sample)
+
+    run = place.run(mode=mode)
+
+    assert (run["status"], run["reason"]["code"]) == ("failed", "tagNameOfSegment")
+    assert name in run["reason"]["message"]
+    assert audience_as_is(place.audience) == {}
 
 
 def test_a_renamed_tag_gets_its_name_back(place: Place) -> None:
