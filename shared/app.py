@@ -66,7 +66,7 @@ from shared.scheduling.timetable import Due, Tick, Timetable
 from shared.segments.catalogue import Catalogue
 from shared.segments.container import LandingContainer
 from shared.segments.described import DescribedCatalogue
-from shared.segments.events import read_event
+from shared.segments.events import read_events
 from shared.segments.remembered import Remembered
 from shared.segments.rest import CustomerInsightsApi
 from shared.segments.source import BlobSegments
@@ -557,8 +557,10 @@ class App:
             source=self.source,
             queue=self.queue,
             planned=self.plans.source_fingerprint,
-            read_event=partial(
-                read_event, account=self.landing.account, container=self.settings.segments.container
+            read_events=partial(
+                read_events,
+                account=self.landing.account,
+                container=self.settings.segments.container,
             ),
             model_etag=self.landing.etag,
             now=self.runtime.now,

@@ -41,16 +41,30 @@ resource subscription 'Microsoft.EventGrid/systemTopics/eventSubscriptions@2025-
       }
     }
     filter: {
-      includedEventTypes: ['Microsoft.Storage.BlobCreated']
+      includedEventTypes: ['Microsoft.Storage.BlobCreated', 'Microsoft.Storage.BlobRenamed']
       subjectBeginsWith: '/blobServices/default/containers/${segmentsContainerName}/blobs/${segmentsRoot}'
-      subjectEndsWith: 'model.json'
       isSubjectCaseSensitive: false
       advancedFilters: [
         {
           // With a hierarchical namespace CreateFile is an empty file: only these mean that data is there.
           operatorType: 'StringIn'
           key: 'data.api'
-          values: ['PutBlob', 'PutBlockList', 'CopyBlob', 'FlushWithClose']
+          values: [
+            'PutBlob'
+            'PutBlobFromURL'
+            'PutBlockList'
+            'CopyBlob'
+            'CopyBlobFromURL'
+            'FlushWithClose'
+            'SftpCommit'
+            'RenameFile'
+            'SftpRename'
+          ]
+        }
+        {
+          operatorType: 'StringEndsWith'
+          key: 'subject'
+          values: ['model.json', '.manifest.cdm.json']
         }
       ]
     }

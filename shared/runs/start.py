@@ -150,7 +150,8 @@ class Starter:
         return run
 
     def _is_late(self, run: Run) -> bool:
-        return run.queued_at is not None and self._now() - run.queued_at > QUEUE_PATIENCE
+        # In the future, too: then a clock that was wrong has queued it.
+        return run.queued_at is not None and abs(self._now() - run.queued_at) > QUEUE_PATIENCE
 
     def _record(self, run: Run) -> Run:
         # Two starters may complete the same half-done start; the record is the same.

@@ -11,7 +11,7 @@ https://learn.microsoft.com/azure/event-grid/event-schema-blob-storage
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -62,7 +62,7 @@ class Announcement(Protocol):
 
     @property
     def is_model(self) -> bool:
-        """Whether it is a `model.json`."""
+        """Whether it is a `model.json` or a manifest."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ class Refreshes:
     """Starts exports when a refresh is complete.
 
     `planned` gives the source's fingerprint in a run's plan (settled_mark), None without a plan;
-    `read_event` gives None for a message that is none about our container; `model_etag` the ETag
+    `read_events` gives the events of a message that are about our container; `model_etag` the ETag
     that a `model.json` has now, None when it is gone.
     """
 
@@ -83,20 +83,20 @@ class Refreshes:
     source: SegmentSource
     queue: Queue
     planned: Callable[[str], str | None]
-    read_event: Callable[[bytes], Announcement | None]
+    read_events: Callable[[bytes], Sequence[Announcement]]
     model_etag: Callable[[str], str | None]
     now: Callable[[], datetime]
     patience: Patience
 
     def event(self, body: bytes) -> None:
-        """A message of the queue: an event, or our own reminder to look again."""
+        """A message of the queue: events, or our own reminder to look again."""
         look = look_of(body)
         if look is not None:
             self.look(*look)
             return
-        announced = self.read_event(body)
-        if announced is not None and announced.is_model:
-            self.announce(announced)
+        for announced in self.read_events(body):
+            if announced.is_model:
+                self.announce(announced)
 
     def give_up(self, body: bytes) -> None:
         """A message that could not be used after all tries; an open watch is not lost by it."""
@@ -140,12 +140,18 @@ class Refreshes:
         late = [
             stored
             for stored in self.watches.all()
-            if stored.value.open
-            and (stored.value.next_at is None or self.now() - stored.value.next_at > _LOST)
+            if stored.value.open and self._is_lost(stored.value.next_at)
         ]
         for stored in late:
             self._remind(stored.key, stored.value.turn, 0)
         return len(late)
+
+    def _is_lost(self, next_at: datetime | None) -> bool:
+        """Whether the reminder for a look is lost: it is late, or a clock ahead of ours set it."""
+        if next_at is None:
+            return True
+        late = self.now() - next_at
+        return late > _LOST or -late > timedelta(seconds=2 * self.patience.slowest) + _LOST
 
     # --- announcing ------------------------------------------------------------------------
 

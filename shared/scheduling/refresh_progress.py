@@ -136,7 +136,7 @@ def view_of(watch: RefreshProgress, snapshot: Snapshot, models: Mapping[str, str
         kind = Kind.NEW
     news = any(
         watch.models.get(model) != etag
-        and any(blob.startswith(model.removesuffix("model.json")) for blob in etags)
+        and any(blob.startswith(model[: model.rfind("/") + 1]) for blob in etags)
         for model, etag in models.items()
     )
     return View(kind, fingerprint, marks, models, news, bool(in_place))
@@ -144,6 +144,7 @@ def view_of(watch: RefreshProgress, snapshot: Snapshot, models: Mapping[str, str
 
 def decide(watch: RefreshProgress, view: View, now: datetime, patience: Patience) -> Decision:
     """What to do about a view."""
+    watch = _without_future(watch, now)
     if view.fingerprint != watch.view or watch.view_since is None:
         watch = replace(watch, view=view.fingerprint, view_since=now)
     unchanged = (now - (watch.view_since or now)).total_seconds()
@@ -172,6 +173,15 @@ def decide(watch: RefreshProgress, view: View, now: datetime, patience: Patience
             return _wait(lingers, now, patience.slowest, patience)
         return Decision(Step.CLOSE, replace(watch, linger_until=None))
     return Decision(Step.START, replace(watch, linger_until=linger_until))
+
+
+def _without_future(watch: RefreshProgress, now: datetime) -> RefreshProgress:
+    """The same without times that only a clock ahead of ours can have written."""
+    return replace(
+        watch,
+        opened_at=min(watch.opened_at, now) if watch.opened_at else None,
+        view_since=min(watch.view_since, now) if watch.view_since else None,
+    )
 
 
 def _wait(watch: RefreshProgress, now: datetime, delay: float, patience: Patience) -> Decision:

@@ -31,6 +31,9 @@ _BEGINNING = datetime(2000, 1, 1, tzinfo=UTC)
 _CLAIMED = timedelta(minutes=2)
 # A run that was started in time may take so long to be called late.
 _GRACE = timedelta(minutes=10)
+# The clocks of two instances differ by less. A time that is further ahead was written by a clock
+# that was wrong, and must not keep everything waiting until then.
+_AHEAD = timedelta(hours=1)
 _WELL = frozenset(
     {RunStatus.SUCCESSFUL, RunStatus.COMPLETED_WITH_WARNINGS, RunStatus.AWAITING_CONFIRMATION}
 )
@@ -93,6 +96,7 @@ class Timetable:
             export = stored.value
             schedule = effective(export, refresh)
             try:
+                count += self._start_pending(export, schedule)
                 kept = self._kept(export, schedule, before.value.at if before else None)
                 if kept is None:
                     continue
@@ -110,7 +114,7 @@ class Timetable:
         self, export: Export, schedule: Schedule, ticked_at: datetime | None
     ) -> Stored[Due] | None:
         """The record of the schedule that holds now; None when nothing can be due."""
-        stored = self.dues.read(export.id)
+        stored = self._current(export.id)
         if stored is not None and stored.value.schedule == schedule:
             return stored if schedule.enabled else None
         if stored is None and not schedule.enabled:
@@ -127,6 +131,39 @@ class Timetable:
             raise Changed("tickOvertaken") from conflict
         written = self.dues.replace(export.id, fresh, stored.etag)
         return written if schedule.enabled else None
+
+    def _current(self, export_id: str) -> Stored[Due] | None:
+        """The record as it is, without times that only a clock that was wrong can have written."""
+        stored = self.dues.read(export_id)
+        if stored is None:
+            return None
+        kept, now = stored.value, self.now()
+        latest = now + _AHEAD
+        right = replace(
+            kept,
+            since=kept.since if kept.since <= latest else now,
+            set_at=kept.set_at if kept.set_at <= latest else now,
+            claimed_at=None if kept.claimed_at and kept.claimed_at > latest else kept.claimed_at,
+            claimed=None if kept.claimed_at and kept.claimed_at > latest else kept.claimed,
+        )
+        return stored if right == kept else self.dues.replace(export_id, right, stored.etag)
+
+    def _start_pending(self, export: Export, schedule: Schedule) -> int:
+        """Start what was due when the schedule was changed and is still part of it.
+
+        Without this, a time that someone adds between a scheduled moment and its tick would cost
+        the run of that moment.
+        """
+        stored = self._current(export.id)
+        if stored is None or not schedule.enabled or stored.value.schedule == schedule:
+            return 0
+        kept = stored.value
+        changed = min(export.updated_at or self.now(), self.now())
+        moment = due(kept.schedule, kept.since, changed)
+        if moment is None or due(schedule, moment - timedelta(seconds=1), moment) != moment:
+            return 0
+        _, started = self._start(export, stored)
+        return started
 
     def _start(self, export: Export, stored: Stored[Due]) -> tuple[Stored[Due], int]:
         stored = self._look_into_claim(stored)
@@ -192,7 +229,7 @@ class Timetable:
         with suppress(Changed, Conflict):
             if before is None:
                 self.ticks.create(_TICK, Tick(at))
-            elif before.value.at < at:
+            elif before.value.at < at or before.value.at > at + _AHEAD:
                 self.ticks.replace(_TICK, Tick(at), before.etag)
 
 

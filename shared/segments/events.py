@@ -1,6 +1,8 @@
-"""A message about a new blob, checked; what is not about our container is no event for us.
+"""A message about new blobs, checked; what is not about our container is no event for us.
 
-Event Grid puts `Microsoft.Storage.BlobCreated` into a queue, in its own schema or as a CloudEvent.
+Event Grid puts `Microsoft.Storage.BlobCreated` into a queue, in its own schema or as a CloudEvent,
+one or several in a message. With a hierarchical namespace a file that gets its name at the end of
+writing is a `BlobRenamed` instead, whose subject is the new name.
 Account, container and blob name are taken from the topic and the subject and compared with the
 landing container; the URL in the event is never looked at. Messages come late, twice and out of
 order: `identity` tells two of the same write.
@@ -16,14 +18,27 @@ from datetime import datetime
 import orjson
 
 from shared.segments.cdm import read_time
+from shared.segments.survey import is_model
 
-__all__ = ["BlobCreated", "read_event"]
+__all__ = ["BlobCreated", "read_events"]
 
-_TYPE = "Microsoft.Storage.BlobCreated"
+_CREATED = "Microsoft.Storage.BlobCreated"
+_RENAMED = "Microsoft.Storage.BlobRenamed"
 _MOST_BYTES = 64 * 1024
 _LONGEST_ETAG = 100
-# With a hierarchical namespace BlobCreated is also sent for CreateFile, when nothing is in it yet.
-_WRITTEN = frozenset({"PutBlob", "PutBlockList", "FlushWithClose", "CopyBlob"})
+# With a hierarchical namespace BlobCreated is also sent for CreateFile and SftpCreate, when nothing
+# is in it yet. Lower case: the documentation and the service do not agree on it.
+_WRITTEN = frozenset(
+    {
+        "putblob",
+        "putblobfromurl",
+        "putblocklist",
+        "copyblob",
+        "copyblobfromurl",
+        "flushwithclose",
+        "sftpcommit",
+    }
+)
 _TOPIC = re.compile(
     r"/subscriptions/[^/]+/resourceGroups/[^/]+/providers/Microsoft\.Storage/storageAccounts/"
     r"(?P<account>[a-z0-9]{3,24})/?",
@@ -51,30 +66,35 @@ class BlobCreated:
 
     @property
     def is_model(self) -> bool:
-        """Whether it is a `model.json`, which describes a whole export."""
-        return self.blob.rpartition("/")[2] == "model.json"
+        """Whether it is a `model.json` or a manifest, which describe a whole export."""
+        return is_model(self.blob)
 
 
-def read_event(message: bytes | str, account: str, container: str) -> BlobCreated | None:
-    """The event in a queue message, or None when it is none about this account and container."""
-    event = _parsed(message)
-    if event is None:
-        return None
+def read_events(message: bytes | str, account: str, container: str) -> list[BlobCreated]:
+    """The events in a queue message that are about this account and container."""
+    found = (_event(each, account, container) for each in _parsed(message))
+    return [each for each in found if each is not None]
+
+
+def _event(event: dict[str, object], account: str, container: str) -> BlobCreated | None:
     # Event Grid's own schema says topic and eventType, CloudEvents 1.0 says source and type.
     topic = _TOPIC.fullmatch(_text(event, "topic") or _text(event, "source"))
     subject = _SUBJECT.fullmatch(_text(event, "subject"))
     data = event.get("data")
+    kind = _text(event, "eventType") or _text(event, "type")
     if (
-        (_text(event, "eventType") or _text(event, "type")) != _TYPE
+        kind not in {_CREATED, _RENAMED}
         or topic is None
         or topic["account"].casefold() != account.casefold()
         or subject is None
         or subject["container"] != container
         or not isinstance(data, dict)
-        or _text(data, "api") not in _WRITTEN
+        or (kind == _CREATED and _text(data, "api").casefold() not in _WRITTEN)
     ):
         return None
-    blob, etag = subject["blob"], _text(data, "eTag").removeprefix("W/").strip('"')
+    # A renamed blob has no ETag in its event; the sequencer is another one for every event.
+    etag = _text(data, "eTag") or (_text(data, "sequencer") if kind == _RENAMED else "")
+    blob, etag = subject["blob"], etag.removeprefix("W/").strip('"')
     if not 0 < len(etag) <= _LONGEST_ETAG or _CONTROL.search(blob + etag):
         return None
     if {"", ".", ".."} & set(blob.split("/")):
@@ -82,16 +102,15 @@ def read_event(message: bytes | str, account: str, container: str) -> BlobCreate
     return BlobCreated(blob, etag, read_time(event.get("eventTime", event.get("time"))))
 
 
-def _parsed(message: bytes | str) -> dict[str, object] | None:
+def _parsed(message: bytes | str) -> list[dict[str, object]]:
     if len(message) > _MOST_BYTES:
-        return None
+        return []
     try:
-        event = orjson.loads(message)
+        events = orjson.loads(message)
     except orjson.JSONDecodeError:
-        return None
-    if isinstance(event, list) and len(event) == 1:
-        event = event[0]
-    return event if isinstance(event, dict) else None
+        return []
+    listed = events if isinstance(events, list) else [events]
+    return [each for each in listed if isinstance(each, dict)]
 
 
 def _text(values: dict[str, object], key: str) -> str:

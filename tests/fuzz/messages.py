@@ -8,7 +8,7 @@ import orjson
 
 from shared.errors import InputError
 from shared.messaging.messages import LONGEST, lane_of, look_of, run_of, stamps_of
-from shared.segments.events import read_event
+from shared.segments.events import read_events
 
 TOKENS = (
     b'{"v":1,"run":"', b"0123456789abcdef0123", b'","lane":', b'"refresh":"', b'"turn":', b'"due":',
@@ -46,8 +46,7 @@ def run(data: bytes) -> object:
             assert type(found[1]) is int and 0 <= found[1] < 1 << 53
         elif name == "stamps" and found.trace:
             assert re.fullmatch(r"00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}", found.trace.parent)
-    event = read_event(data, "landing", "segments")
-    if event is not None:
+    for event in read_events(data, "landing", "segments"):
         assert event.blob and len(event.blob) <= 1024
         assert not {"", ".", ".."} & set(event.blob.split("/"))
         assert not re.search(r"[\x00-\x1f\x7f]", event.blob + event.etag)

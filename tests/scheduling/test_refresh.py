@@ -78,7 +78,7 @@ class World:
             source=self,  # type: ignore[arg-type]
             queue=self,
             planned=lambda run_id: self._planned.get(run_id),
-            read_event=self._announced.get,
+            read_events=lambda body: [one for one in [self._announced.get(body)] if one],
             model_etag=self.blobs.get,
             now=self.clock,
             patience=self.patience,

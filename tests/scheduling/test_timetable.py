@@ -151,6 +151,41 @@ def test_a_changed_schedule_starts_nothing_of_the_past(clockwork: Clockwork) -> 
     assert clockwork.started() == ["23 06:00", "24 07:00"]
 
 
+def test_a_time_added_while_another_is_due_costs_no_run(clockwork: Clockwork) -> None:
+    clockwork.export()
+    clockwork.tick()
+    clockwork.now = START.replace(hour=6, minute=2)
+    clockwork.export(schedule=replace(DAILY, times=("05:00", "06:00", "18:00")))
+    clockwork.every(5, START + timedelta(days=1, hours=7), clockwork.tick)
+    assert clockwork.started() == ["23 06:07", "23 18:02", "24 05:02", "24 06:02"]
+
+
+def test_a_time_that_is_moved_while_it_is_due_runs_once(clockwork: Clockwork) -> None:
+    clockwork.export()
+    clockwork.tick()
+    clockwork.now = START.replace(hour=6, minute=2)
+    clockwork.export(schedule=replace(DAILY, times=("07:00",)))
+    clockwork.every(5, START + timedelta(hours=23), clockwork.tick)
+    assert clockwork.started() == ["23 07:02"]
+
+
+@pytest.mark.parametrize("hour", [1, 7])
+def test_a_clock_that_is_ahead_for_one_tick_stops_nothing(clockwork: Clockwork, hour: int) -> None:
+    clockwork.export()
+    clockwork.tick()
+    now = START + timedelta(days=1, hours=hour)
+    clockwork.every(30, now, clockwork.tick)
+    before = clockwork.started()
+    clockwork.tick(now + timedelta(days=3))
+    clockwork.now = now
+    clockwork.every(30, now + timedelta(days=3), clockwork.tick)
+    days = [time for time in clockwork.started() if time not in before and time[:2] < "28"]
+    assert [time[3:] for time in days].count("06:00") >= 3
+    tick = clockwork.ticks.read("tick")
+    assert tick is not None
+    assert tick.value.at == clockwork.now
+
+
 def test_another_name_loses_no_run(clockwork: Clockwork) -> None:
     clockwork.export()
     clockwork.tick(at(23, 5, 55))

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.segments.events import BlobCreated, read_event
+from shared.segments.events import BlobCreated, read_events
 
 TOPIC = "/subscriptions/0000/resourceGroups/rg/providers/Microsoft.Storage/storageAccounts/landing"
 SUBJECT = "/blobServices/default/containers/segments/blobs/Export/model.json"
@@ -41,7 +41,9 @@ CLOUD_EVENT = {
 
 
 def read(event: object) -> BlobCreated | None:
-    return read_event(json.dumps(event), "landing", "segments")
+    found = read_events(json.dumps(event), "landing", "segments")
+    assert len(found) <= 1
+    return found[0] if found else None
 
 
 @pytest.mark.parametrize("event", [EVENT_GRID, CLOUD_EVENT], ids=["event grid", "cloud event"])
@@ -65,7 +67,51 @@ def test_two_messages_about_one_write_are_the_same_event() -> None:
     assert first.identity == second.identity != again.identity == ("Export/model.json", "0x9")
 
 
-@pytest.mark.parametrize("api", ["PutBlob", "PutBlockList", "FlushWithClose", "CopyBlob"])
+def test_every_event_of_a_message_is_read() -> None:
+    other = {**EVENT_GRID, "subject": SUBJECT.replace("Export", "Other")}
+    strange = {**EVENT_GRID, "topic": "/elsewhere"}
+    message = json.dumps([EVENT_GRID, strange, 7, CLOUD_EVENT, other])
+    found = read_events(message, "landing", "segments")
+    assert [each.blob for each in found] == [
+        "Export/model.json",
+        "Export/model.json",
+        "Other/model.json",
+    ]
+
+
+def test_a_blob_that_gets_its_name_at_the_end_is_an_event() -> None:
+    data = {
+        "api": "RenameFile",
+        "sequencer": "00000000000004420000000000028963",
+        "destinationUrl": "https://evil.example/model.json",
+        "sourceUrl": "https://evil.example/model.json.tmp",
+    }
+    event = {**EVENT_GRID, "eventType": "Microsoft.Storage.BlobRenamed", "data": data}
+    found = read(event)
+    assert found is not None
+    assert (found.blob, found.is_model) == ("Export/model.json", True)
+    assert found.identity != read({**event, "data": {**data, "sequencer": "1"}}).identity
+
+
+def test_a_manifest_describes_an_export_as_a_model_does() -> None:
+    found = read({**EVENT_GRID, "subject": SUBJECT.replace("model.json", "x.manifest.cdm.json")})
+    assert found is not None
+    assert found.is_model
+
+
+@pytest.mark.parametrize(
+    "api",
+    [
+        "PutBlob",
+        "PutBlockList",
+        "FlushWithClose",
+        "CopyBlob",
+        "CopyBlobFromURL",
+        "PutBlobFromUrl",
+        "PutBlobFromURL",
+        "SftpCommit",
+    ],
+)
 def test_every_way_of_writing_a_blob_counts(api: str) -> None:
     assert read({**EVENT_GRID, "data": {**DATA, "api": api}}) is not None
 
@@ -84,6 +130,7 @@ def test_every_way_of_writing_a_blob_counts(api: str) -> None:
         {"eventType": "Microsoft.Storage.BlobDeleted"},
         {"eventType": "Microsoft.EventGrid.SubscriptionValidationEvent"},
         {"data": {**DATA, "api": "CreateFile"}},
+        {"data": {**DATA, "api": "SftpCreate"}},
         {"data": {**DATA, "api": None}},
         {"data": {**DATA, "eTag": ""}},
         {"data": [1]},
@@ -97,7 +144,7 @@ def test_what_is_not_about_our_container_is_nothing(change: dict[str, object]) -
     "message", ["", "{", "[]", "null", "5", '"x"', "[" * 50_000, "x" * 100_000]
 )
 def test_what_is_no_event_is_nothing(message: str) -> None:
-    assert read_event(message, "landing", "segments") is None
+    assert read_events(message, "landing", "segments") == []
 
 
 def test_names_are_taken_as_they_stand() -> None:
