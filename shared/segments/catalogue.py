@@ -122,8 +122,7 @@ class Catalogue:
         survey = self._surveyor.survey()
         found = {name: each for name, each in survey.found.items() if _is_segment(each)}
         if segment is not None and segment not in found:
-            msg = f"There is no segment {segment}."
-            raise NotFound(msg, code="segmentNotFound")
+            raise NotFound("segmentNotFound", segment=segment)
         wanted = [found[segment]] if segment is not None else list(found.values())
         frozen = list(self._frozen(wanted, strict=segment is not None))
         merged: dict[str, Attribute] = {}

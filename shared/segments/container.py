@@ -89,8 +89,7 @@ class LandingContainer:
     def read(self, entry: BlobEntry, limit: int) -> bytes:
         """A small blob. InputError when it is larger than `limit`, Changed when it is another."""
         if entry.size > limit:
-            msg = f"The file {entry.name} is too large."
-            raise InputError(msg, code="fileTooLarge", where=entry.name)
+            raise InputError("fileTooLarge", where=entry.name)
         return b"".join(self.pieces(entry.name, entry.etag))
 
     def pieces(self, name: str, etag: str, length: int | None = None) -> Iterator[bytes]:
@@ -114,25 +113,18 @@ def _translated(name: str) -> Iterator[None]:
         yield
     except ResourceNotFoundError as error:
         if getattr(error, "error_code", "") == "ContainerNotFound":
-            msg = "The landing container of the segments does not exist (SEGMENTS_CONTAINER)."
-            raise ConfigError(msg, code="segmentsContainerMissing") from error
-        msg = f"The blob {name} does not exist."
-        raise NotFound(msg, code="segmentFileMissing") from error
+            raise ConfigError("segmentsContainerMissing") from error
+        raise NotFound("segmentFileMissing", file=name) from error
     except ResourceModifiedError as error:
-        msg = f"The blob {name} was replaced while it was read."
-        raise Changed(msg, code="segmentFileChanged") from error
+        raise Changed("segmentFileChanged", file=name) from error
     except ClientAuthenticationError as error:
-        msg = "The landing account refuses access to the segments (SEGMENTS_STORAGE)."
-        raise ConfigError(msg, code="segmentsAccessRefused") from error
+        raise ConfigError("segmentsAccessRefused") from error
     except HttpResponseError as error:
         if error.status_code == 403:
-            msg = "The landing account refuses access to the segments (SEGMENTS_STORAGE)."
-            raise ConfigError(msg, code="segmentsAccessRefused") from error
-        msg = f"Blob Storage could not be read (HTTP {error.status_code})."
-        raise Unavailable(msg, code="segmentsUnavailable") from error
+            raise ConfigError("segmentsAccessRefused") from error
+        raise Unavailable("segmentsUnavailable") from error
     except AzureError as error:
-        msg = "Blob Storage could not be reached."
-        raise Unavailable(msg, code="segmentsUnavailable") from error
+        raise Unavailable("segmentsUnavailable") from error
 
 
 def _is_folder(metadata: Mapping[str, str]) -> bool:

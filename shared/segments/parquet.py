@@ -43,7 +43,7 @@ def claimed_rows(connection: duckdb.DuckDBPyConnection, file: Parquet, blob: str
         _unreadable(blob)
     rows = int(answer[0] or 0) if answer else 0
     if not 0 <= rows <= _FREE_ROWS + file.path.stat().st_size:
-        _refuse("claims more rows than its size allows", blob)
+        raise InputError("fileClaimsRows", where=blob)
     return rows
 
 
@@ -110,7 +110,7 @@ def _load(
         place = names.index(name)
         kind = found[place][1]
         if any(mark in kind for mark in _NESTED) and kind[:7] != "DECIMAL":
-            _refuse("has lists or structures where values are needed", blob)
+            raise InputError("columnNested", where=blob, attribute=column)
         places.append(place)
     needed = {f"c{place}": found[place][1] for place in places}
     row_size = " + ".join((str(_ROW), *(_size(cell, kind) for cell, kind in needed.items())))
@@ -120,7 +120,7 @@ def _load(
     ).fetchone()
     total, _ = weighed or (0, 0)
     if total > allowed_size(file.path.stat().st_size):
-        _refuse("unpacks to far more than its size allows", blob)
+        raise InputError("fileUnpacksTooLarge", where=blob)
     texts = {cell: f"try(decode({cell}))" for cell, kind in needed.items() if kind == "BLOB"}
     bad = " OR ".join(f"({cell} IS NOT NULL AND {text} IS NULL)" for cell, text in texts.items())
     verdict = (
@@ -162,9 +162,4 @@ def _size(cell: str, kind: str) -> str:
 
 def _unreadable(blob: str) -> NoReturn:
     # Not chained: DuckDB's message may hold content of the file.
-    _refuse("is not a Parquet file that can be read", blob)
-
-
-def _refuse(what: str, blob: str) -> NoReturn:
-    msg = f"The file {blob} {what}."
-    raise InputError(msg, code="fileUnreadable", where=blob) from None
+    raise InputError("fileNotParquet", where=blob) from None

@@ -74,8 +74,7 @@ def load_segment(
         except OSError as error:
             if error.errno != ENOSPC:
                 raise
-            msg = "The disk for temporary files is full."
-            raise Unavailable(msg, code="diskFull") from error
+            raise Unavailable("diskFull") from error
         finally:
             file.unlink(missing_ok=True)
     return unreadable
@@ -147,8 +146,7 @@ def _readable(
             code = Code.ROW_TOO_MANY_COLUMNS if many else Code.ROW_TOO_FEW_COLUMNS
         unreadable.append(UnreadableRow(segment, blob, line, code))
         if len(unreadable) > _MAX_UNREADABLE or (not good and len(unreadable) > _BATCH):
-            msg = f"Hardly a row of {blob} can be read; it is not written as model.json says."
-            raise InputError(msg, code="fileUnreadable", where=blob)
+            raise InputError("fileRowsUnreadable", where=blob)
 
 
 def _write_exact(
@@ -197,8 +195,7 @@ def _insert_exact(
         [blob],
     ).fetchone()
     if answer is None or answer[0] != count:
-        msg = f"The rows of {blob} could not be loaded completely."
-        raise InputError(msg, code="fileUnreadable", where=blob)
+        raise InputError("fileNotLoaded", where=blob)
 
 
 def _require(columns: Sequence[str], positions: Sequence[int | None], blob: str) -> None:

@@ -81,8 +81,7 @@ class CustomerInsightsApi:
         refused: Callable[[], None] = lambda: None,
     ) -> None:
         if not _INSTANCE.fullmatch(instance_id):
-            msg = "CUSTOMER_INSIGHTS_INSTANCE_ID is not the id of an environment."
-            raise ConfigError(msg, code="instanceMalformed")
+            raise ConfigError("instanceMalformed")
         self._base = f"{base_url.rstrip('/')}/instances/{instance_id}"
         self._token = token
         self._sleep = sleep
@@ -155,9 +154,8 @@ class CustomerInsightsApi:
                 if answer.status_code != requests.codes.ok:
                     _give_up(answer)
                 body = b"".join(_bounded(answer))
-        except requests.RequestException as error:
-            msg = f"Customer Insights did not answer ({type(error).__name__})."
-            raise Unavailable(msg, code="customerInsightsUnavailable") from None
+        except requests.RequestException:
+            raise Unavailable("customerInsightsUnavailable") from None
         try:
             found: object = orjson.loads(body)
         except orjson.JSONDecodeError:
@@ -194,33 +192,25 @@ def _give_up(answer: requests.Response) -> NoReturn:
     status = answer.status_code
     if "AzureApiManagementKey" in answer.headers.get("WWW-Authenticate", ""):
         # The gateway in front of the API: the person who asks is not to blame.
-        msg = "Customer Insights does not accept CUSTOMER_INSIGHTS_SUBSCRIPTION_KEY."
-        raise ConfigError(msg, code="customerInsightsKeyRefused")
+        raise ConfigError("customerInsightsKeyRefused")
     if status == requests.codes.unauthorized:
-        msg = "Customer Insights does not accept the sign-in any more."
-        raise Disconnected(msg, code="exportUserDisconnected", status=status)
+        raise Disconnected("exportUserDisconnected", status=status)
     if status == requests.codes.forbidden:
-        msg = "The export user may not read this Customer Insights environment."
-        raise ConfigError(msg, code="customerInsightsForbidden")
+        raise ConfigError("customerInsightsForbidden")
     if status == requests.codes.not_found:
-        msg = "Customer Insights does not have what was asked for (is the environment's id right?)."
-        raise NotFound(msg, code="customerInsightsNotFound")
+        raise NotFound("customerInsightsNotFound")
     if status == requests.codes.too_many_requests or status >= requests.codes.server_error:
-        msg = f"Customer Insights is busy or broken for now (HTTP {status})."
         throttled = status == requests.codes.too_many_requests
         raise Unavailable(
-            msg,
-            code="customerInsightsUnavailable",
+            "customerInsightsUnavailable",
             retry_after=_seconds(answer.headers.get("Retry-After", "")),
             throttled=throttled,
         )
-    msg = f"Customer Insights refused the request (HTTP {status})."
-    raise Refused(msg, code="customerInsightsRefused", status=status)
+    raise Refused("customerInsightsRefused", status=status)
 
 
 def _unusable() -> NoReturn:
-    msg = "Customer Insights gave an answer that cannot be used."
-    raise Unavailable(msg, code="customerInsightsUnavailable") from None
+    raise Unavailable("customerInsightsAnswerBroken") from None
 
 
 def _segment(item: Mapping[str, object]) -> ApiSegment:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import duckdb
 
@@ -113,5 +114,10 @@ def _missing(unknown: Sequence[str], survey: Survey) -> ConfigError:
     if not survey.faults:
         return ConfigError("segmentMissing", segments=names)
     cause = survey.faults[0]
-    values = {**cause.values, "segments": names, "cause": cause.message, "causeCode": cause.code}
-    return ConfigError("segmentMissingBeside", values=values)
+    values: dict[str, Any] = {
+        **cause.values,
+        "segments": names,
+        "cause": cause.message,
+        "causeCode": cause.code,
+    }
+    return ConfigError("segmentMissingBeside", **values)

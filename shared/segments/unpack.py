@@ -16,7 +16,6 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
-from typing import NoReturn
 
 from shared.errors import InputError
 
@@ -154,7 +153,7 @@ def _recoded(pieces: Iterator[bytes], codec: str, where: str) -> Iterator[bytes]
         yield decoder.decode(b"", final=True).encode("utf-8", "surrogateescape")
     except UnicodeError:
         # A codec with states can lose its way for good.
-        _refuse("is not written in its encoding", where)
+        raise InputError("fileEncodingWrong", where=where) from None
 
 
 def _codec(encoding: str, where: str) -> str:
@@ -186,14 +185,14 @@ def _gunzip(pieces: Iterator[bytes], where: str) -> Iterator[bytes]:
             try:
                 out = stream.decompress(waiting, _PIECE)
             except zlib.error:
-                _refuse("is not a complete gzip file", where)
+                raise InputError("fileNotGzip", where=where) from None
             unpacked += len(out)
             if unpacked > allowed_size(packed):
-                _refuse("unpacks to far more than its size allows", where)
+                raise InputError("fileUnpacksTooLarge", where=where)
             waiting = stream.unused_data if stream.eof else stream.unconsumed_tail
             yield out
     if not stream.eof:
-        _refuse("is not a complete gzip file", where)
+        raise InputError("fileNotGzip", where=where)
 
 
 def _bites(pieces: Iterator[bytes]) -> Iterator[bytes]:
@@ -282,8 +281,3 @@ class _Sight:
             return False
         same = self._cr == 0 or self._cr == self._crlf == self._lf
         return same and not self._odd
-
-
-def _refuse(what: str, where: str) -> NoReturn:
-    msg = f"The file {where} {what}."
-    raise InputError(msg, code="fileUnreadable", where=where) from None
