@@ -1,7 +1,7 @@
-"""Export definitions as people write them: made, changed, copied, detached, removed.
+"""Create, change, duplicate, detach and remove export definitions.
 
-One tag of an audience has one owner over all exports, compared without case as Mailchimp does:
-two exports that keep the same tag would take it away from each other's people.
+A tag of an audience belongs to one export. Two exports that wrote the same tag would remove it from
+each other's members. Tags are compared case-insensitively, as Mailchimp does.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ _TRIES = 5
 
 @dataclass(frozen=True)
 class Definitions:
-    """The export definitions and what may be done to them.
+    """Reads and changes export definitions.
 
-    `is_busy` tells whether a run of an export is active; `now` is in UTC; `removed(export_id)`
-    clears away what belonged to an export.
+    `is_busy` returns whether a run of an export is active; `now` returns UTC times; `removed`
+    deletes what belonged to a removed export.
     """
 
     exports: Records[Export]
@@ -37,7 +37,7 @@ class Definitions:
     removed: Callable[[str], object] = lambda _: None
 
     def read(self, export_id: str) -> Stored[Export]:
-        """The definition. NotFound when there is none."""
+        """Read a definition. NotFound when it does not exist."""
         stored = self.exports.read(export_id)
         if stored is None:
             raise NotFound("exportNotFound")
@@ -51,10 +51,10 @@ class Definitions:
         unread: Collection[str] = (),
         found: Collection[Fault] = (),
     ) -> Stored[Export]:
-        """Keep a new export; its id and times are ours.
+        """Create an export with a new id.
 
-        ConfigError with every fault, those `found` at the door first; Conflict names the export
-        that owns a tag already.
+        ConfigError lists all faults, beginning with those that the caller `found`; Conflict names
+        the export that owns a tag already.
         """
         self._refuse_faults(draft, connections, unread, found)
         now = self.now()
@@ -71,7 +71,7 @@ class Definitions:
         try:
             self._refuse_taken_tags(export)
         except Conflict:
-            # Someone else took the tag between the look and the write.
+            # Another request took the tag between the check and the write.
             self.exports.delete(export.id)
             raise
         return stored
@@ -86,11 +86,11 @@ class Definitions:
         found: Collection[Fault] = (),
         etag: str | None = None,
     ) -> Stored[Export]:
-        """Replace what people write of an export. With `etag`, Changed when it is not as read."""
+        """Change a definition. Changed when `etag` no longer matches."""
         before = self.read(export_id).value
-        # A connection that is used here already may stay, even if it is no longer shared.
-        kept = {before.connection_id} if before.connection_id else set()
-        self._refuse_faults(draft, {*connections, *kept}, unread, found)
+        # The current connection may stay, even if it is no longer shared with the caller.
+        current_connection = {before.connection_id} if before.connection_id else set()
+        self._refuse_faults(draft, {*connections, *current_connection}, unread, found)
 
         def changed(current: Export) -> Export:
             return replace(
@@ -110,9 +110,9 @@ class Definitions:
         return stored
 
     def duplicate(self, export_id: str, by: str, suffix: str) -> Stored[Export]:
-        """A copy under a new name that does not run by itself yet.
+        """Copy an export under a new name, with its schedule switched off.
 
-        Its tags get the suffix too: a tag has one owner.
+        The tags of the copy get the suffix too, because a tag belongs to one export.
         """
         original = self.read(export_id).value
         taken = {tag for other in self._others(original, "") for tag in _tags(other)}
@@ -135,12 +135,12 @@ class Definitions:
         return self.create(draft, by, [draft.connection_id] if draft.connection_id else [])
 
     def detach(self, export_id: str, by: str, etag: str | None = None) -> Stored[Export]:
-        """Take the connection away and keep the rest: the export stops until it gets another."""
+        """Remove the connection from an export, which stops until it has another."""
         self.refuse_busy(self.read(export_id).value)
         return self._write(export_id, lambda e: replace(e, connection_id=None), by, etag)
 
     def remove(self, export_id: str, etag: str | None = None) -> Export:
-        """Remove an export. What it has put into Mailchimp stays there."""
+        """Remove an export. Its contacts and tags stay in Mailchimp."""
         stored = self.read(export_id)
         self.refuse_busy(stored.value)
         self.exports.delete(export_id, etag)
@@ -148,7 +148,7 @@ class Definitions:
         return stored.value
 
     def using(self, connection_id: str) -> list[Export]:
-        """The exports that use a connection, by name."""
+        """Return the exports that use a connection, sorted by name."""
         found = [s.value for s in self.exports.all() if s.value.connection_id == connection_id]
         return sorted(found, key=lambda export: (export.display_name.casefold(), export.id))
 
@@ -159,12 +159,12 @@ class Definitions:
         unread: Collection[str],
         found: Collection[Fault],
     ) -> None:
-        every = [*found, *faults(draft, connections, unread)]
-        if every:
-            raise ConfigError("exportFaults", faults=every)
+        all_faults = [*found, *faults(draft, connections, unread)]
+        if all_faults:
+            raise ConfigError("exportFaults", faults=all_faults)
 
     def refuse_busy(self, export: Export) -> None:
-        """Conflict while a run of the export is going."""
+        """Raise Conflict while a run of the export is active."""
         if self.is_busy(export.id):
             raise Conflict("exportRunning", export=export.display_name)
 
@@ -203,7 +203,7 @@ class Definitions:
 
 
 def meetings(export: Export, exports: Iterable[Export]) -> tuple[Finding, ...]:
-    """Segments of an export that other exports send to the same audience, too: allowed, but said."""
+    """Return a warning for each segment that another export sends to the same audience."""
     return tuple(
         Finding(
             Severity.WARNING,

@@ -1,8 +1,7 @@
-"""Everything wrong with an export definition, found at once and named by field.
+"""Validation of an export definition, with all faults at once, by field.
 
-Fields are named as the HTTP interface has them (`mapping.attributes[0].mergeField`). These rules
-need nothing but the definition and the ids of the connections that may be used; what other
-exports have to say is in definitions.py.
+Field names are those of the HTTP API (`mapping.attributes[0].mergeField`). Rules that depend on
+other exports are in definitions.py.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ from shared.scheduling.schedule import validate as validate_schedule
 
 __all__ = ["FIRST_NAME_FIELD", "LAST_NAME_FIELD", "LONGEST_TAG", "faults"]
 
-# Where the two names of a mapping go: Mailchimp's own fields of every new audience.
+# The merge fields for names that Mailchimp creates in every audience.
 # https://mailchimp.com/developer/marketing/docs/merge-fields/
 FIRST_NAME_FIELD = "FNAME"
 LAST_NAME_FIELD = "LNAME"
@@ -31,10 +30,10 @@ _AUDIENCE = re.compile(r"[A-Za-z0-9]{1,32}", re.ASCII)
 def faults(
     export: Export, connections: Collection[str], unread: Collection[str] = ()
 ) -> list[Fault]:
-    """Everything wrong with a definition, by field, in the order of the fields.
+    """Return all faults of a definition, in the order of its fields.
 
-    `connections` are the ids that the caller may use. `unread` names the fields (camelCase, top
-    level) that could not be read and hold a placeholder: they are reported elsewhere.
+    `connections` are the ids of the connections that the caller may use. `unread` names top-level
+    fields (camelCase) that could not be parsed and hold a placeholder: the caller reports them.
     """
     checks: dict[str, Callable[[], Iterator[Fault]]] = {
         "connectionId": lambda: _connection_faults(export.connection_id, connections),
@@ -48,7 +47,7 @@ def faults(
 
 
 def _connection_faults(connection: str | None, connections: Collection[str]) -> Iterator[Fault]:
-    # None is an export that was detached: it may be changed, it just does not run.
+    # None is a detached export: it can be changed, but does not run.
     if connection is not None and connection not in connections:
         yield Fault("connectionId", code="connectionUnknown")
 
