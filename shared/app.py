@@ -38,7 +38,7 @@ from shared.model.chunk import Chunk
 from shared.model.connection import Connection
 from shared.model.export import Export, Schedule
 from shared.model.ledger import LedgerPointer
-from shared.model.ports import Files, Leases, Records, SegmentSource
+from shared.model.ports import Files, Leases, Records, Secrets, SegmentSource
 from shared.model.run import Run
 from shared.model.tag import TagOwner
 from shared.people.erase import Eraser
@@ -85,7 +85,6 @@ from shared.storage.leases import BlobLeases
 from shared.storage.local_secrets import LocalSecrets
 from shared.storage.queues import StorageQueue
 from shared.storage.records import TableRecords
-from shared.storage.secrets import Secrets
 from shared.storage.vault import VaultSecrets
 from shared.telemetry import Telemetry
 from shared.web.api import routes_for

@@ -1,1 +1,1 @@
-"""Connections: a Mailchimp account that someone connected, and who agreed to what."""
+"""Connections: Mailchimp accounts, consent to send data to them, and export users."""

@@ -1,7 +1,7 @@
-"""Connections as administrators handle them: made with consent, shared, disconnected, removed.
+"""Create, share, disconnect and remove connections to Mailchimp accounts.
 
-Nothing connects before someone agreed that data leaves for Mailchimp; who, when and to which text
-stays with the connection. A connection in use is not removed under the exports that use it.
+A connection records who consented to sending data to Mailchimp, when, and to which version of the
+consent text. A connection that exports use can only be removed together with their reference to it.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ from shared.model.sign_in import CheckedGrant, Secrets
 
 __all__ = ["CONSENT_TEXT_VERSION", "Connections"]
 
-# Grows whenever the meaning of the consent text changes (web/locales/*/consent.json); who agreed
-# to an older one agreed to that one.
+# Increases whenever the meaning of the consent text changes (web/locales/*/consent.json). A stored
+# consent keeps the version that the person saw.
 CONSENT_TEXT_VERSION = "2026-11"
 
 
 @dataclass(frozen=True)
 class Connections:
-    """The connections and what may be done to them. `now` is in UTC."""
+    """Reads and changes connections. `now` returns UTC times."""
 
     records: Records[Connection]
     secrets: Secrets
@@ -41,14 +41,14 @@ class Connections:
     new_id: Callable[[], str]
 
     def read(self, connection_id: str) -> Stored[Connection]:
-        """The connection. NotFound when there is none."""
+        """Read a connection. NotFound when it does not exist."""
         stored = self.records.read(connection_id)
         if stored is None:
             raise NotFound("connectionNotFound")
         return stored
 
     def all(self) -> list[Stored[Connection]]:
-        """Every connection, by name."""
+        """Read all connections, sorted by name."""
         return sorted(
             readable(self.records.all()),
             key=lambda stored: (stored.value.display_name.casefold(), stored.key),
@@ -57,7 +57,7 @@ class Connections:
     def create(
         self, display_name: str, agreed: bool, locale: str, shared_with: tuple[str, ...], by: str
     ) -> Stored[Connection]:
-        """Keep a new connection, not connected yet. ConfigError unless someone agreed."""
+        """Create a connection without a grant. ConfigError unless the person agreed."""
         if not agreed:
             fault = Fault("consent.agreed", code="consentRequired")
             raise ConfigError("consentRequired", faults=[fault])
@@ -82,7 +82,7 @@ class Connections:
         by: str,
         etag: str | None = None,
     ) -> Stored[Connection]:
-        """Another name or other people to share it with. With `etag`, Changed when not as read."""
+        """Change the name and the users of a connection. Changed when `etag` is outdated."""
 
         def changed(current: Connection) -> Connection:
             return replace(current, display_name=display_name, shared_with=shared_with)
@@ -92,10 +92,10 @@ class Connections:
     def connect(
         self, connection_id: str, checked: CheckedGrant, kind: GrantKind, by: str
     ) -> Stored[Connection]:
-        """Keep a grant that Mailchimp has accepted.
+        """Store a grant that Mailchimp has accepted.
 
-        Conflict when exports use the connection with another account: their audiences are not
-        in this one.
+        Conflict when the grant is for another account and exports use the connection: their
+        audiences do not exist in that account.
         """
         before = self.read(connection_id).value
         is_other = before.grant and before.grant.account_id != checked.account.id
@@ -109,7 +109,7 @@ class Connections:
             granted_at=self.now(),
             granted_by=by,
         )
-        # The secret first: a record that says "connected" must be able to keep its word.
+        # The secret first: a connection with the status "connected" must have a secret.
         self.secrets.put(before.secret_name, checked.secret)
         return self._write(
             connection_id,
@@ -118,9 +118,9 @@ class Connections:
         )
 
     def disconnect(self, connection_id: str, by: str) -> Stored[Connection]:
-        """Forget the grant; exports that use it stop. Mailchimp itself is not asked.
+        """Delete the grant; exports that use the connection stop.
 
-        Two connections of one account may hold the same token, so it is never revoked here.
+        The token is not revoked at Mailchimp: another connection to the account may use it.
         """
         connection = self.read(connection_id).value
         self.secrets.delete(connection.secret_name)
@@ -133,21 +133,21 @@ class Connections:
     def add_export_user(
         self, connection_id: str, user: ExportUser, secret: str, by: str
     ) -> Stored[Connection]:
-        """Keep the person as whom Customer Insights is read, in place of the one before."""
+        """Store the user on whose behalf Customer Insights is read, and replace an earlier one."""
         self.secrets.put(self.read(connection_id).value.export_user_secret_name, secret)
         return self._write(connection_id, lambda c: replace(c, export_user=user), by)
 
     def drop_export_user(self, connection_id: str, by: str) -> Stored[Connection]:
-        """Forget the export user and the grant."""
+        """Delete the export user and their token."""
         self.secrets.delete(self.read(connection_id).value.export_user_secret_name)
         return self._write(connection_id, lambda c: replace(c, export_user=None), by)
 
     def remove(
         self, connection_id: str, by: str, *, detach_exports: bool, etag: str | None = None
     ) -> tuple[Connection, list[str]]:
-        """Remove a connection; the connection as it was, and the ids of exports detached from it.
+        """Remove a connection. Returns it, and the ids of the exports that were detached from it.
 
-        Conflict names the exports that use it, unless they are to be detached.
+        Without `detach_exports`, Conflict names the exports that use it.
         """
         stored = self.read(connection_id)
         connection = stored.value
@@ -157,7 +157,7 @@ class Connections:
             raise Conflict("connectionUsed", exports=exports)
         using = self.definitions.using(connection_id)
         for export in using:
-            self.definitions.refuse_busy(export)  # all or none
+            self.definitions.refuse_busy(export)  # before the first one is detached
         detached = []
         for export in using:
             self.definitions.detach(export.id, by)
@@ -193,9 +193,9 @@ def _changed() -> Changed:
 
 
 def mark_reconnect(records: Records[Connection], connection_id: str) -> None:
-    """Mailchimp refuses the grant of a connection: it has to be connected again.
+    """Mark a connection whose grant Mailchimp refuses: someone must connect it again.
 
-    NotFound when there is no such connection.
+    NotFound when the connection does not exist.
     """
 
     def refused(current: Connection) -> Connection | None:

@@ -1,9 +1,9 @@
-"""Entra's door for the export user: the person as whom Customer Insights is read.
+"""Sign-in of export users with Microsoft Entra ID, and renewal of their access tokens.
 
-Authorization code with PKCE, state and nonce, by MSAL. The verifier and the nonce of a sign-in stay
-here, one record a sign-in, taken out once; only the state travels through the browser. What is kept
-of a person is MSAL's token cache, as a secret: it renews itself, until the consent is withdrawn or
-the person is gone.
+Uses the authorization code flow of MSAL with PKCE, state and nonce. The verifier and the nonce of a
+sign-in are stored in a record that can be used once; only the state passes through the browser. A
+user's MSAL token cache is stored as a secret. It renews access tokens until the user is deleted or
+consent is withdrawn.
 https://learn.microsoft.com/entra/identity-platform/v2-oauth2-auth-code-flow
 """
 
@@ -19,14 +19,14 @@ from typing import Any, NoReturn
 
 import msal
 
-from shared.connections.entra_wire import Wire
+from shared.connections.entra_http import EntraHttpClient
 from shared.errors import Changed, ConfigError, Conflict, Disconnected, Refused, Unavailable
 from shared.model.connection import ExportUser
 from shared.model.ports import Records
 
 __all__ = ["CUSTOMER_INSIGHTS", "AppRegistration", "Entra", "PendingSignIn", "Renewed"]
 
-# The resource of the API is named otherwise than its address.
+# The resource id of the API differs from its URL.
 # https://learn.microsoft.com/dynamics365/customer-insights/data/apis
 CUSTOMER_INSIGHTS = "https://api.ci.ai.microsoft.com/.default"
 
@@ -36,7 +36,7 @@ _MICROSOFT = (
     "https://login.partner.microsoftonline.cn",
 )
 _LIFE = timedelta(minutes=15)
-# Errors that asking again will not mend: somebody must sign in again.
+# Errors that a retry cannot solve: the user must sign in again.
 # https://learn.microsoft.com/entra/identity-platform/reference-error-codes
 _GONE = frozenset(
     {
@@ -52,7 +52,7 @@ _GONE = frozenset(
 
 @dataclass(frozen=True)
 class AppRegistration:
-    """The app registration. `authority` is the address without the tenant; `scopes` are asked for."""
+    """An app registration in Entra. `authority` is the URL without the tenant."""
 
     tenant_id: str
     client_id: str
@@ -63,7 +63,7 @@ class AppRegistration:
 
 @dataclass(frozen=True)
 class PendingSignIn:
-    """A sign-in that is under way: what MSAL needs to finish it."""
+    """A sign-in that has begun: what MSAL needs to finish it."""
 
     flow: dict[str, Any] = field(repr=False)
     begun_at: datetime
@@ -71,7 +71,7 @@ class PendingSignIn:
 
 @dataclass(frozen=True)
 class Renewed:
-    """An access token, and the secret to keep when it is another than before."""
+    """An access token, valid for `expires_in` seconds, and the token cache if it changed."""
 
     token: str = field(repr=False)
     expires_in: int
@@ -79,7 +79,7 @@ class Renewed:
 
 
 class Entra:
-    """Keeps EntraDoor of needs.py, and renews what it gave."""
+    """Signs export users in and renews their access tokens."""
 
     def __init__(
         self,
@@ -92,14 +92,14 @@ class Entra:
         self._now = now
 
     def authorize_url(self, state: str, redirect_uri: str) -> str:
-        """Where to send the browser. Unavailable when Entra does not answer."""
+        """Begin a sign-in and return its URL. Unavailable when Entra does not answer."""
         self._forget_old()
         app = self._app()
-        # Whoever is signed in here is often not the one who may read Customer Insights. Other
-        # providers give a lasting sign-in only after asking for consent (OpenID Connect, 11).
+        # The administrator's own account often has no access to Customer Insights. Providers other
+        # than Entra issue refresh tokens only after a consent prompt (OpenID Connect Core, 11).
         prompt = "select_account" if self._registration.authority in _MICROSOFT else "consent"
         with warnings.catch_warnings():
-            # MSAL advises form_post; a POST from another site would come without our cookie.
+            # MSAL recommends form_post, but a cross-site POST would not carry our cookie.
             warnings.simplefilter("ignore", UserWarning)
             flow = app.initiate_auth_code_flow(
                 list(self._registration.scopes),
@@ -118,10 +118,10 @@ class Entra:
         return url
 
     def redeem(self, state: str, code: str, redirect_uri: str) -> tuple[ExportUser, str]:
-        """Exchange a code, once: the person, and the secret to keep.
+        """Exchange an authorization code for the user and the secret to store. Works once a state.
 
-        ConfigError when this sign-in did not begin here, or was finished before; Refused when
-        Entra does not take the code; Unavailable.
+        ConfigError when the state is unknown or was used before; Refused when Entra refuses the
+        code; Unavailable.
         """
         flow = self._take(state)
         if flow.get("redirect_uri") != redirect_uri:
@@ -137,9 +137,9 @@ class Entra:
         return self._person(result.get("id_token_claims") or {}), cache.serialize()
 
     def renew(self, secret: str) -> Renewed:
-        """An access token for the person behind a secret, renewed without asking them.
+        """Get an access token from a stored secret, without interaction.
 
-        Disconnected when Entra does not know the person or their consent any more; Unavailable.
+        Disconnected when the user was deleted or consent was withdrawn; Unavailable.
         """
         cache = msal.SerializableTokenCache()
         try:
@@ -159,7 +159,7 @@ class Entra:
         return Renewed(str(result["access_token"]), _seconds(result.get("expires_in")), changed)
 
     def app_token(self) -> Renewed:
-        """A token of the app itself, by its client secret. Refused; Unavailable."""
+        """Get a token of the app itself with its client secret. Refused; Unavailable."""
         result = self._app().acquire_token_for_client(list(self._registration.scopes))
         if "error" in result:
             _refuse(result)
@@ -179,7 +179,7 @@ class Entra:
                 at.client_id,
                 client_credential=at.client_secret,
                 token_cache=cache,
-                http_client=Wire(),
+                http_client=EntraHttpClient(),
                 **where,
             )
         except ValueError as error:
@@ -197,7 +197,7 @@ class Entra:
         )
 
     def _take(self, state: str) -> dict[str, Any]:
-        """What MSAL needs for a state; whoever takes it first is the only one."""
+        """Read and delete what MSAL needs for a state, so that it is used once."""
         stored = self._pending.read(_key(state))
         if stored is None or self._now() - stored.value.begun_at > _LIFE:
             raise _unknown()
@@ -231,7 +231,7 @@ def _gone() -> Disconnected:
 
 
 def _refuse(result: Mapping[str, Any]) -> NoReturn:
-    """The error of an answer; its description names people and is left out."""
+    """Raise the error of a response. Its description may name people and is left out."""
     code = str(result.get("error") or "")
     if code in ("temporarily_unavailable", "server_error", "service_unavailable"):
         raise Unavailable("entraUnavailable")

@@ -1,8 +1,8 @@
-"""Tokens for Customer Insights: as an export user, renewed without asking them, else as the app.
+"""Access tokens for the Customer Insights API: of an export user, else of the app itself.
 
-Of several export users the newest valid one is taken. One whom Entra, or Customer Insights, does
-not accept any more is marked: the connection then says "add the export user again", and metadata
-comes from the blobs alone until somebody does.
+Of several export users the newest valid one is used. A user that Entra or Customer Insights refuses
+is marked invalid: the connection then shows "add the export user again", and metadata comes from
+the blobs alone until someone does.
 """
 
 from __future__ import annotations
@@ -10,39 +10,21 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Protocol
 
-from shared.connections.entra import Renewed
+from shared.connections.entra import Entra
 from shared.errors import ConfigError, Disconnected, NotFound
 from shared.messaging.events import log_event
 from shared.model.connection import Connection
-from shared.model.ports import Records, Stored, update
+from shared.model.ports import Records, Secrets, Stored, update
 
-__all__ = ["ExportUsers", "Renewal", "SecretStore"]
+__all__ = ["ExportUsers"]
 
 _EARLY = timedelta(minutes=5)
 
 
-class Renewal(Protocol):
-    """Entra, as far as it renews (entra.py)."""
-
-    def renew(self, secret: str) -> Renewed:
-        """An access token for the person behind a secret. Disconnected; Unavailable."""
-
-
-class SecretStore(Protocol):
-    """Where the token caches lie, encrypted."""
-
-    def get(self, name: str) -> str | None:
-        """The secret, or None."""
-
-    def put(self, name: str, value: str) -> None:
-        """Keep a secret."""
-
-
 @dataclass(frozen=True)
-class _Held:
-    """A token in memory; `name` and `since` tell whose it is."""
+class _CachedToken:
+    """An access token in memory; `name` and `since` identify the export user."""
 
     token: str
     until: datetime
@@ -51,13 +33,13 @@ class _Held:
 
 
 class ExportUsers:
-    """Gives tokens. `app_token` gives the app's own, None where it has none."""
+    """Issues access tokens. `app_token` returns the app's own token; None if it has no identity."""
 
     def __init__(
         self,
         connections: Records[Connection],
-        secrets: SecretStore,
-        entra: Renewal | None,
+        secrets: Secrets,
+        entra: Entra | None,
         app_token: Callable[[], str] | None,
         now: Callable[[], datetime],
     ) -> None:
@@ -66,29 +48,29 @@ class ExportUsers:
         self._entra = entra
         self._app_token = app_token
         self._now = now
-        self._held: _Held | None = None
+        self._cached: _CachedToken | None = None
         self._last: str | None = None
-        self._remembered = False
+        self._from_cache = False
 
     def token(self) -> str:
-        """An access token. ConfigError when there is nobody to ask as; Unavailable."""
+        """Get an access token. ConfigError without an export user and app identity; Unavailable."""
         for connection in self._with_user():
             try:
                 return self._token_of(connection)
             except Disconnected:
                 self._mark(connection.id)
-        self._last, self._remembered = None, False
+        self._last, self._from_cache = None, False
         if self._app_token is None:
             raise ConfigError("exportUserMissing")
         return self._app_token()
 
     def refused(self) -> None:
-        """Customer Insights did not accept the token that was given last.
+        """Record that Customer Insights refused the token that `token` returned last.
 
-        One that was remembered is only forgotten: the next may do.
+        A cached token is only dropped: a new one may be accepted.
         """
-        remembered, self._held = self._remembered, None
-        if self._last is not None and not remembered:
+        from_cache, self._cached = self._from_cache, None
+        if self._last is not None and not from_cache:
             self._mark(self._last)
 
     def _with_user(self) -> list[Connection]:
@@ -104,10 +86,10 @@ class ExportUsers:
     def _token_of(self, connection: Connection) -> str:
         name, since = connection.export_user_secret_name, _added_at(connection)
         self._last = connection.id
-        held, self._remembered = self._held, False
-        if held and (held.name, held.since) == (name, since) and self._now() < held.until:
-            self._remembered = True
-            return held.token
+        cached, self._from_cache = self._cached, False
+        if cached and (cached.name, cached.since) == (name, since) and self._now() < cached.until:
+            self._from_cache = True
+            return cached.token
         secret = self._secrets.get(name)
         if secret is None or self._entra is None:
             raise Disconnected("exportUserDisconnected")
@@ -115,7 +97,7 @@ class ExportUsers:
         if renewed.secret is not None:
             self._secrets.put(name, renewed.secret)
         until = self._now() + timedelta(seconds=renewed.expires_in) - _EARLY
-        self._held = _Held(renewed.token, until, name, since)
+        self._cached = _CachedToken(renewed.token, until, name, since)
         return renewed.token
 
     def _mark(self, connection_id: str) -> None:
@@ -133,5 +115,5 @@ class ExportUsers:
 
 
 def _added_at(connection: Connection) -> datetime:
-    assert connection.export_user is not None  # noqa: S101 - the callers chose such connections
+    assert connection.export_user is not None  # noqa: S101 - callers pass connections with one
     return connection.export_user.added_at

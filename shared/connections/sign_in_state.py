@@ -1,11 +1,11 @@
-"""The state that a browser carries to a sign-in page and back: signed, short-lived, single-use.
+"""The OAuth `state` parameter: signed, short-lived and single-use.
 
     <payload>.<signature>      both base64url; payload = version, purpose, connection, principal,
                                issued (seconds since 1970), nonce
 
-The signature covers the payload and a random value that only the browser's cookie holds, so that
-a state cannot be used from another browser. Comparing takes the same time whatever differs.
-Using a state once is kept by `use_once`, which remembers its nonce.
+The signature covers the payload and a random value in the browser's cookie, so that a state cannot
+be used from another browser. Signatures are compared in constant time. `use_once` stores the nonce,
+so that a state works once.
 https://www.rfc-editor.org/rfc/rfc9700#section-4.7
 """
 
@@ -28,13 +28,13 @@ LIFE_SECONDS = 600
 
 _VERSION = 1
 _LONGEST = 2000
-# Clocks of two instances may differ by this much.
+# The clocks of two instances may differ by this much.
 _AHEAD_SECONDS = 60
 
 
 @dataclass(frozen=True)
 class SignInState:
-    """What a state says. `issued_at` is in seconds since 1970."""
+    """The content of a state. `issued_at` is in seconds since 1970."""
 
     purpose: str
     connection_id: str
@@ -44,7 +44,7 @@ class SignInState:
 
 
 def sign(state: SignInState, browser: str, key: bytes) -> str:
-    """The state as text, bound to the browser that holds `browser` in a cookie."""
+    """Sign a state, bound to the browser whose cookie has the value `browser`."""
     payload = _encode(orjson.dumps([_VERSION, *astuple(state)]))
     return f"{payload}.{_encode(_signature(payload, browser, key))}"
 
@@ -52,9 +52,9 @@ def sign(state: SignInState, browser: str, key: bytes) -> str:
 def check(
     text: str, *, purpose: str, principal_id: str, browser: str, key: bytes, now: float
 ) -> SignInState:
-    """What a state says, when it is ours, of this browser and person, and not too old.
+    """Verify a state: its signature, browser, person, purpose and age.
 
-    ConfigError `signInInvalid` or `signInExpired` otherwise; it does not say what was wrong.
+    ConfigError `signInInvalid` or `signInExpired`, without further detail.
     """
     if not (text.isascii() and browser.isascii()):
         raise _invalid()
@@ -76,7 +76,7 @@ def check(
 
 
 class SignedStates:
-    """Issues and redeems states; implements SignInStates of sign_in.py.
+    """Issues and redeems states (SignInStates in sign_in.py).
 
     `key` gives the signing key (32 bytes or more), `now` seconds since 1970, `random_text` a new
     unguessable text of letters and digits. `use_once` remembers a nonce for good as long as
@@ -97,7 +97,7 @@ class SignedStates:
         self._random_text = random_text
 
     def issue(self, purpose: str, connection_id: str, principal_id: str) -> tuple[str, str]:
-        """A new state, and the cookie value that belongs to it."""
+        """Issue a state, and the cookie value that belongs to it."""
         browser = self._random_text()
         state = SignInState(
             purpose, connection_id, principal_id, int(self._now()), self._random_text()
@@ -105,7 +105,7 @@ class SignedStates:
         return sign(state, browser, self._key()), browser
 
     def redeem(self, state: str, purpose: str, principal_id: str, cookie: str) -> str:
-        """The connection id of a state, once. ConfigError for one that is not good (any more)."""
+        """Return the connection id of a state, once. ConfigError when it is invalid or expired."""
         checked = check(
             state,
             purpose=purpose,
@@ -120,7 +120,7 @@ class SignedStates:
 
 
 def _signature(payload: str, browser: str, key: bytes) -> bytes:
-    # Lengths first, so that no two pairs give the same text.
+    # The length first, so that no two pairs give the same text.
     text = f"{len(payload)}.{payload}.{browser}".encode()
     return hmac.new(key, text, hashlib.sha256).digest()
 

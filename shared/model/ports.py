@@ -39,6 +39,7 @@ __all__ = [
     "MailchimpSession",
     "Queue",
     "Records",
+    "Secrets",
     "SegmentSource",
     "Stored",
     "readable",
@@ -89,6 +90,23 @@ class Records(Protocol[T]):
         ConnectorError after the last one when there was one that cannot be read (with the code
         NEWER when a newer version of the app wrote it): whoever needs all of them must not go on.
         """
+
+
+class Secrets(Protocol):
+    """Secrets by name, in Key Vault or in encrypted local blobs.
+
+    A name has at most 127 letters, digits and hyphens, and is not case-sensitive. A value is text
+    of at most 25,000 bytes.
+    """
+
+    def get(self, name: str) -> str | None:
+        """Read a secret; None when it does not exist."""
+
+    def put(self, name: str, value: str) -> None:
+        """Write a secret, and replace one that exists or was deleted."""
+
+    def delete(self, name: str) -> None:
+        """Delete a secret; does nothing when it does not exist."""
 
 
 class Files(Protocol):

@@ -1,6 +1,7 @@
-"""What connections need of the world: a place for secrets, and Mailchimp's door.
+"""Ports for signing in: API keys and OAuth at Mailchimp, export users at Entra.
 
-A secret is opaque here: whoever checked the grant made it, and whoever opens sessions reads it.
+A secret is opaque here: the adapter that checks a grant writes it, and the adapter that opens
+sessions reads it.
 """
 
 from __future__ import annotations
@@ -10,23 +11,14 @@ from typing import Protocol
 
 from shared.model.audience import Account
 from shared.model.connection import ExportUser
+from shared.model.ports import Secrets
 
 __all__ = ["ApiKeyChecker", "CheckedGrant", "EntraSignIn", "OAuthSignIn", "Secrets"]
 
 
-class Secrets(Protocol):
-    """Secrets by name: Key Vault, or an encrypted file outside Azure."""
-
-    def put(self, name: str, value: str) -> None:
-        """Keep a secret, in place of the one of that name."""
-
-    def delete(self, name: str) -> None:
-        """Forget a secret; gone already is fine."""
-
-
 @dataclass(frozen=True)
 class CheckedGrant:
-    """A grant that Mailchimp has just accepted, and whose account it is."""
+    """A grant that Mailchimp has just accepted, and its account."""
 
     data_centre: str
     account: Account
@@ -34,33 +26,33 @@ class CheckedGrant:
 
 
 class ApiKeyChecker(Protocol):
-    """Mailchimp's door for API keys."""
+    """Checks Mailchimp API keys."""
 
     def check(self, api_key: str) -> CheckedGrant:
-        """Call Mailchimp with a key `<key>-<dc>`.
+        """Call Mailchimp with an API key `<key>-<dc>`.
 
-        ConfigError when it does not look like a key or Mailchimp does not know it; Unavailable.
+        ConfigError when the key is malformed or Mailchimp refuses it; Unavailable.
         """
 
 
 class OAuthSignIn(Protocol):
-    """Mailchimp's door for people: its sign-in page."""
+    """Sign-in with Mailchimp by OAuth 2.0."""
 
     def authorize_url(self, state: str, redirect_uri: str) -> str:
-        """Where to send the browser."""
+        """The URL of the sign-in page to redirect to."""
 
     def redeem(self, code: str, redirect_uri: str) -> CheckedGrant:
-        """Exchange a code, once. Refused when Mailchimp does not take it; Unavailable."""
+        """Exchange an authorization code. Refused when Mailchimp refuses it; Unavailable."""
 
 
 class EntraSignIn(Protocol):
-    """Entra's door for the person as whom Customer Insights is read."""
+    """Sign-in of export users with Entra."""
 
     def authorize_url(self, state: str, redirect_uri: str) -> str:
-        """Where to send the browser."""
+        """The URL of the sign-in page to redirect to."""
 
     def redeem(self, state: str, code: str, redirect_uri: str) -> tuple[ExportUser, str]:
-        """Exchange a code, once: the person, and the secret to keep. Refused; Unavailable.
+        """Exchange an authorization code for the user and the secret to store.
 
-        `state` finds what the door remembers of the way out (PKCE verifier, nonce).
+        `state` finds the PKCE verifier and the nonce of the sign-in. Refused; Unavailable.
         """

@@ -1,1 +1,1 @@
-"""Storage: Azure state - records (tables), files (blobs), queues, leases and secrets."""
+"""Storage: state in Azure Storage (tables, blobs, queues, leases) and secrets in Key Vault."""

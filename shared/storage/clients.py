@@ -1,8 +1,8 @@
-"""The SDK clients of one storage account, made at first use and shared by all threads.
+"""SDK clients of a storage account, created at first use and shared by all threads.
 
-Rules: nothing happens at import; one connection pool for blobs, queues and tables, wide enough
-for every thread; one small retry here, every call with a timeout, no redirects; the SDKs' own
-logs, which hold addresses, stay quiet.
+Blobs, queues and tables share one connection pool with a connection for every thread. Every call
+has a timeout and a few retries, and follows no redirects. The SDKs log URLs, so their loggers are
+limited to warnings.
 https://learn.microsoft.com/azure/storage/blobs/storage-retry-policy-python
 """
 
@@ -28,12 +28,12 @@ from requests.adapters import HTTPAdapter
 
 from shared.errors import ConfigError
 from shared.settings import StorageAccount
-from shared.storage.failures import told
+from shared.storage.failures import azure_errors
 from shared.version import USER_AGENT
 
 __all__ = [
     "BLOCK",
-    "Calling",
+    "ClientOptions",
     "StorageClients",
     "container_client",
     "credential_for",
@@ -42,19 +42,19 @@ __all__ = [
 ]
 
 BLOCK = 4 * 1024 * 1024
-"""Bytes that travel in one request; what a transfer holds in memory at most."""
+"""Bytes per request: the most that a transfer holds in memory."""
 
 
 C = TypeVar("C")
 
 
 @dataclass(frozen=True)
-class Calling:
-    """How calls to Azure are made; times in seconds.
+class ClientOptions:
+    """Retries, timeouts and pool size of the SDK clients; times in seconds.
 
-    `backoff` is the pause before a second try; it grows for tables and stays for the others.
-    `read_timeout` must be longer than a table query may take (5 s) and a 4 MB block needs on a
-    slow line; `connections` is the number of threads that may call at once.
+    `backoff` is the delay before the first retry; it grows for tables and is constant for blobs and
+    queues. `read_timeout` exceeds the longest table query (5 s) and the transfer of a 4 MB block on
+    a slow line. `connections` is the number of threads that can call at the same time.
     """
 
     retries: int = 3
@@ -65,23 +65,23 @@ class Calling:
 
 
 class StorageClients:
-    """The service clients of a storage account. ConfigError when its connection is unusable."""
+    """The service clients of a storage account. ConfigError when its settings are unusable."""
 
     def __init__(
         self,
         account: StorageAccount,
-        calling: Calling = Calling(),
+        options: ClientOptions = ClientOptions(),
         credential: TokenCredential | None = None,
     ) -> None:
         self._account = account
-        self._calling = calling
+        self._client_options = options
         self._credential = credential
         self._lock = threading.RLock()
         self._made: dict[str, Any] = {}
 
     @property
     def blobs(self) -> BlobServiceClient:
-        """Blob storage; transfers go in blocks of `BLOCK` bytes."""
+        """The client for Blob Storage; it transfers blocks of `BLOCK` bytes."""
         options: dict[str, Any] = {
             "max_block_size": BLOCK,
             "max_single_put_size": BLOCK,
@@ -102,7 +102,7 @@ class StorageClients:
 
     @property
     def queues(self) -> QueueServiceClient:
-        """Queue storage."""
+        """The client for Queue Storage."""
         options: dict[str, Any] = {"retry_policy": QueueRetry(**self._storage_retry())}
         account = self._account
         return self._once(
@@ -117,10 +117,10 @@ class StorageClients:
 
     @property
     def tables(self) -> TableServiceClient:
-        """Table storage."""
+        """The client for Table Storage."""
         options: dict[str, Any] = {
-            "retry_total": self._calling.retries,
-            "retry_backoff_factor": self._calling.backoff,
+            "retry_total": self._client_options.retries,
+            "retry_backoff_factor": self._client_options.backoff,
             "retry_backoff_max": 10,
         }
         account = self._account
@@ -136,25 +136,25 @@ class StorageClients:
 
     @property
     def credential(self) -> TokenCredential:
-        """The identity as which the account is reached when there is no connection string."""
+        """The identity for an account without a connection string."""
         with self._lock:
             if self._credential is None:
                 self._credential = credential_for(self._account)
             return self._credential
 
     def container(self, name: str) -> ContainerClient:
-        """A container of the account; nothing is asked of Azure yet."""
+        """The client of a container; makes no request."""
         return self.blobs.get_container_client(name)
 
     def table(self, name: str) -> TableClient:
-        """A table of the account, the same client each time; nothing is asked of Azure yet."""
+        """The client of a table, one per table; makes no request."""
         made: TableClient | None = self._made.get(f"table {name}")
         if made is None:
             made = self._made[f"table {name}"] = self.tables.get_table_client(name)
         return made
 
     def close(self) -> None:
-        """Close the connections; the clients are made anew when they are used again."""
+        """Close all connections. Clients are created again when they are used."""
         with self._lock:
             session: requests.Session | None = self._made.pop("session", None)
             self._made.clear()
@@ -177,28 +177,28 @@ class StorageClients:
 
     def _options(self) -> dict[str, Any]:
         if "session" not in self._made:
-            self._made["session"] = _session(self._calling)
-        return _options(self._made["session"], self._calling)
+            self._made["session"] = _session(self._client_options)
+        return _options(self._made["session"], self._client_options)
 
     def _storage_retry(self) -> dict[str, Any]:
         return {
-            "backoff": self._calling.backoff,
-            "retry_total": self._calling.retries,
-            "random_jitter_range": self._calling.backoff / 2,
+            "backoff": self._client_options.backoff,
+            "retry_total": self._client_options.retries,
+            "random_jitter_range": self._client_options.backoff / 2,
         }
 
 
 def container_client(account: StorageAccount, name: str) -> ContainerClient:
-    """One container of an account, with connections of its own."""
+    """Create the client of one container, with its own connections."""
     return StorageClients(account).container(name)
 
 
 def credential_for(account: StorageAccount) -> TokenCredential:
-    """The app's managed identity; on a developer's machine whatever identity is signed in.
+    """The managed identity of the app, or the developer's own identity outside Azure.
 
     https://learn.microsoft.com/python/api/azure-identity/azure.identity.managedidentitycredential
     """
-    _hush()
+    _limit_sdk_logs()
     client_id = account.client_id or None
     if account.managed:
         return ManagedIdentityCredential(client_id=client_id)
@@ -206,60 +206,60 @@ def credential_for(account: StorageAccount) -> TokenCredential:
 
 
 def token_for(credential: TokenCredential, scope: str) -> str:
-    """An access token of an identity for another service. ConfigError; Unavailable."""
-    with told("the app's identity"):
+    """Get an access token for another service. ConfigError; Unavailable."""
+    with azure_errors("the app's identity"):
         return credential.get_token(scope).token
 
 
 def secret_client(
     vault_url: str,
     credential: TokenCredential,
-    calling: Calling = Calling(),
+    options: ClientOptions = ClientOptions(),
     *,
     verify: bool | str = True,
     verify_challenge: bool = True,
 ) -> SecretClient:
-    """The client of a key vault. `verify` names a certificate to trust besides the system's own.
+    """Create the client of a key vault. `verify` may name a certificate to trust.
 
-    `verify_challenge` is false only where a stand-in outside vault.azure.net is called.
+    `verify_challenge` is false only for a test server outside vault.azure.net.
     """
-    options = _options(_session(calling), calling, verify)
+    http = _options(_session(options), options, verify)
     return SecretClient(
         vault_url,
         credential,
         verify_challenge_resource=verify_challenge,
-        retry_total=calling.retries,
-        retry_backoff_factor=calling.backoff,
+        retry_total=options.retries,
+        retry_backoff_factor=options.backoff,
         retry_backoff_max=10,
-        **options,
+        **http,
     )
 
 
-def _session(calling: Calling) -> requests.Session:
-    """A session that many threads may use; it never retries, that is the SDK's own part."""
-    _hush()
+def _session(options: ClientOptions) -> requests.Session:
+    """Create an HTTP session for many threads, without retries: the SDK retries."""
+    _limit_sdk_logs()
     session = requests.Session()
-    adapter = HTTPAdapter(pool_connections=8, pool_maxsize=calling.connections, max_retries=0)
+    adapter = HTTPAdapter(pool_connections=8, pool_maxsize=options.connections, max_retries=0)
     session.mount("https://", adapter)
     session.mount("http://", adapter)
     return session
 
 
 def _options(
-    session: requests.Session, calling: Calling, verify: bool | str = True
+    session: requests.Session, options: ClientOptions, verify: bool | str = True
 ) -> dict[str, Any]:
     transport = RequestsTransport(
         session=session,
         session_owner=False,
-        connection_timeout=calling.connect_timeout,
-        read_timeout=calling.read_timeout,
+        connection_timeout=options.connect_timeout,
+        read_timeout=options.read_timeout,
         connection_verify=verify,
         connection_data_block_size=64 * 1024,
     )
     return {"transport": transport, "user_agent": USER_AGENT, "permit_redirects": False}
 
 
-def _hush() -> None:
-    """The SDKs log every address they call, and a signature may be part of it."""
+def _limit_sdk_logs() -> None:
+    """Limit the SDKs' loggers to warnings: they log URLs, which may contain a signature."""
     for name in ("azure", "msal", "urllib3"):
         logging.getLogger(name).setLevel(logging.WARNING)

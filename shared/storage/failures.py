@@ -1,7 +1,7 @@
-"""What an Azure SDK's error means to us.
+"""Translates errors of the Azure SDKs into those of errors.py.
 
-Rule: no SDK error leaves this room, and nothing of its text does either; it may hold an address
-with a signature, a name or a row. Status and Azure's error code say enough.
+Neither SDK errors nor their texts leave this package: a text may contain a URL with a signature, a
+name or a row. Only the status and Azure's error code are kept.
 https://learn.microsoft.com/rest/api/storageservices/common-rest-api-error-codes
 """
 
@@ -28,14 +28,14 @@ from shared.errors import (
     Unavailable,
 )
 
-__all__ = ["error_code", "failure", "told"]
+__all__ = ["azure_errors", "error_code", "failure"]
 
 _THROTTLED = frozenset({HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE})
 
 
 @contextmanager
-def told(what: str) -> Iterator[None]:
-    """Run calls to Azure; an error is told in our words. `what` names the thing, never content."""
+def azure_errors(what: str) -> Iterator[None]:
+    """Translate SDK errors raised in the block. `what` names the resource, never its content."""
     try:
         yield
     except AzureError as error:
@@ -43,7 +43,7 @@ def told(what: str) -> Iterator[None]:
 
 
 def error_code(error: AzureError) -> str:
-    """Azure's own code for the error, such as `TableNotFound`, or an empty text."""
+    """Return Azure's error code, such as `TableNotFound`, or an empty string."""
     code = getattr(error, "error_code", None)
     if code is None:
         code = _headers(error).get("x-ms-error-code")
@@ -51,7 +51,7 @@ def error_code(error: AzureError) -> str:
 
 
 def failure(error: AzureError, what: str) -> ConnectorError:
-    """The error of shared/errors.py that an SDK's error stands for."""
+    """Return the error of errors.py for an SDK error."""
     status = getattr(error, "status_code", None)
     if isinstance(error, ClientAuthenticationError):
         return _refused_identity(error, status, what)
@@ -86,7 +86,7 @@ def failure(error: AzureError, what: str) -> ConnectorError:
 def _refused_identity(
     error: ClientAuthenticationError, status: int | None, what: str
 ) -> ConnectorError:
-    """Azure does not take the key or the identity, or there is no token to be had right now."""
+    """The error for a refused key or identity, or for a token that is not available right now."""
     if type(error).__name__ == "AzureSigningError":
         return ConfigError("storageKeyInvalid", resource=what)
     if status is None or status >= 500 or status == HTTPStatus.TOO_MANY_REQUESTS:
@@ -95,7 +95,7 @@ def _refused_identity(
 
 
 def _without_answer(error: AzureError, what: str) -> Unavailable:
-    """No connection, no answer in time, or half an answer."""
+    """The error for a failed connection, a timeout or an incomplete response."""
     return Unavailable(
         "storageNoAnswer",
         resource=what,
@@ -105,7 +105,7 @@ def _without_answer(error: AzureError, what: str) -> Unavailable:
 
 
 def _retry_after(error: HttpResponseError) -> float | None:
-    """Seconds to wait, when the answer says so in seconds."""
+    """Return the Retry-After header in seconds; None for an HTTP date."""
     value = _headers(error).get("Retry-After", "")
     return float(value) if value.isdecimal() and len(value) < 6 else None
 

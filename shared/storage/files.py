@@ -1,8 +1,8 @@
-"""Files: blobs of one container, by name.
+"""Blobs of one container, by name.
 
-Rules: nothing larger than a block (4 MB) is held in memory on the way to or from a local file; a
-blob that is written `once` never changes. A container that is missing is created when it is first
-written to. https://learn.microsoft.com/rest/api/storageservices/blob-service-rest-api
+Uploads and downloads of local files hold at most one block (4 MB) in memory. A blob written with
+`once` never changes. The container is created by the first write.
+https://learn.microsoft.com/rest/api/storageservices/blob-service-rest-api
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from azure.storage.blob import BlobClient, ContainerClient
 
 from shared.errors import Conflict, InputError
 from shared.storage.clients import StorageClients
-from shared.storage.failures import error_code, told
+from shared.storage.failures import azure_errors, error_code
 
 __all__ = ["BlobFiles", "with_container"]
 
@@ -31,7 +31,7 @@ def _random_id() -> str:
 
 
 class BlobFiles:
-    """The Files of a container. A name is a relative path; InputError when it is none."""
+    """Implements Files for one container. InputError when a name is not a relative path."""
 
     def __init__(
         self,
@@ -44,33 +44,33 @@ class BlobFiles:
         self._new_id = new_id
 
     def write(self, name: str, data: bytes, *, once: bool = False) -> None:
-        """Write a blob. With `once`, Conflict when it is there already."""
+        """Write a blob. With `once`, Conflict when it exists."""
         blob = self._blob(name)
         write = self._new_id()
 
         def put() -> None:
             blob.upload_blob(data, overwrite=not once, metadata={_WRITE: write})
 
-        with told(self._name):
+        with azure_errors(self._name):
             try:
                 with_container(self._container, put)
             except ResourceExistsError as error:
                 if error_code(error) != "BlobAlreadyExists":
                     raise
-                # The SDK tries again when an answer was lost, and meets its own blob then.
+                # After a lost response the SDK retries and finds the blob that it wrote itself.
                 if self._wrote(blob, write):
                     return
                 raise Conflict("fileExists", container=self._name) from None
 
     def read(self, name: str, start: int = 0, length: int | None = None) -> bytes:
-        """The blob, or `length` bytes of it from `start`. NotFound when it is not there.
+        """Read a blob, or `length` bytes from `start`. NotFound when it does not exist.
 
-        Fewer bytes come back where the blob ends before, none beyond its end.
+        Returns fewer bytes where the blob ends earlier.
         """
         blob = self._blob(name)
         if length is not None and length <= 0:
             return b""
-        with told(self._name):
+        with azure_errors(self._name):
             try:
                 return blob.download_blob(offset=start, length=length).readall()
             except HttpResponseError as error:
@@ -79,37 +79,37 @@ class BlobFiles:
                 return b""
 
     def upload(self, path: Path, name: str) -> None:
-        """Write a local file as a blob, in blocks, without holding it in memory."""
+        """Upload a local file in blocks."""
         blob = self._blob(name)
 
         def put() -> None:
             with path.open("rb") as source:
                 blob.upload_blob(source, length=path.stat().st_size, overwrite=True)
 
-        with told(self._name):
+        with azure_errors(self._name):
             with_container(self._container, put)
 
     def download(self, name: str, path: Path) -> None:
-        """Write a blob into a local file, in blocks. NotFound when it is not there.
+        """Download a blob to a local file in blocks. NotFound when it does not exist.
 
-        The file appears when it is complete, never by halves.
+        The file appears only when it is complete.
         """
         blob = self._blob(name)
         partial = path.with_name(f"{path.name}.{self._new_id()}.part")
         try:
-            with told(self._name), partial.open("wb") as target:
+            with azure_errors(self._name), partial.open("wb") as target:
                 blob.download_blob().readinto(target)
             partial.replace(path)
         finally:
             partial.unlink(missing_ok=True)
 
     def names(self, prefix: str) -> Iterator[str]:
-        """Names of the blobs below a prefix, in order."""
-        with told(self._name):
+        """List the names of the blobs with a prefix, in order."""
+        with azure_errors(self._name):
             pages = self._container.list_blob_names(name_starts_with=prefix or None).by_page()
         while True:
-            # Only the page is read here: an error inside the caller's loop is the caller's own.
-            with told(self._name):
+            # Only the request is inside: an error in the caller's loop must not be translated.
+            with azure_errors(self._name):
                 try:
                     page = next(pages, None)
                     names = [] if page is None else list(page)
@@ -120,9 +120,9 @@ class BlobFiles:
             yield from names
 
     def delete(self, name: str) -> None:
-        """Delete a blob; gone already is fine."""
+        """Delete a blob; does nothing when it does not exist."""
         blob = self._blob(name)
-        with told(self._name):
+        with azure_errors(self._name):
             try:
                 blob.delete_blob(delete_snapshots="include")
             except ResourceNotFoundError:
@@ -143,7 +143,7 @@ class BlobFiles:
 
 
 def with_container(container: ContainerClient, write: Callable[[], None]) -> None:
-    """Write, and again after creating the container when there is none yet."""
+    """Write; create the container and write again when it does not exist."""
     try:
         write()
     except ResourceNotFoundError as error:

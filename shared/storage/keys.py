@@ -1,12 +1,11 @@
-"""Secret keys that the app makes for itself, once over all processes."""
+"""Keys that the app generates for itself, once for all its processes."""
 
 from __future__ import annotations
 
 import secrets as random_secrets
 
 from shared.errors import Unavailable
-from shared.model.ports import Leases
-from shared.storage.secrets import Secrets
+from shared.model.ports import Leases, Secrets
 
 __all__ = ["stored_key"]
 
@@ -14,9 +13,9 @@ _LEASE_SECONDS = 15
 
 
 def stored_key(secrets: Secrets, leases: Leases, name: str) -> bytes:
-    """The 32-byte key of a name, made when it is first used.
+    """Return the 32-byte key of a name; the first call generates and stores it.
 
-    Unavailable while another process is making it.
+    Unavailable while another process generates it.
     """
     known = secrets.get(name)
     if known is None:

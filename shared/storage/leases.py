@@ -1,7 +1,8 @@
-"""Leases: at most one holder of a name, over all processes and instances.
+"""Leases: at most one holder of a name, among all processes and instances.
 
-Rule: a lease is a lease on an empty blob of that name, so Azure itself ends it when its holder
-dies. https://learn.microsoft.com/rest/api/storageservices/lease-blob
+A lease is an Azure lease on an empty blob of that name. Azure ends it when its
+holder stops renewing.
+https://learn.microsoft.com/rest/api/storageservices/lease-blob
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from azure.storage.blob import BlobClient, BlobLeaseClient
 
 from shared.errors import Changed, InputError, Unavailable
 from shared.storage.clients import StorageClients
-from shared.storage.failures import error_code, told
+from shared.storage.failures import azure_errors, error_code
 from shared.storage.files import with_container
 
 __all__ = ["BlobLease", "BlobLeases"]
@@ -27,7 +28,7 @@ log = logging.getLogger(__name__)
 
 
 class BlobLease:
-    """A lease that is held."""
+    """Implements Lease."""
 
     def __init__(self, name: str, blob: BlobClient, lease_id: str) -> None:
         self._name = name
@@ -35,8 +36,8 @@ class BlobLease:
         self._id = lease_id
 
     def renew(self) -> None:
-        """Keep it for another term. Changed when it was lost."""
-        with told(self._name):
+        """Extend the lease by its duration. Changed when it was lost."""
+        with azure_errors(self._name):
             try:
                 BlobLeaseClient(self._blob, self._id).renew()
             except HttpResponseError as error:
@@ -45,9 +46,9 @@ class BlobLease:
                 raise Changed("leaseLost", lease=self._name) from None
 
     def release(self) -> None:
-        """Let go; lost already is fine, and so is an Azure that cannot be reached: it expires."""
+        """Release the lease, unless it was lost. If Azure is unreachable, it expires."""
         try:
-            with told(self._name):
+            with azure_errors(self._name):
                 try:
                     BlobLeaseClient(self._blob, self._id).release()
                 except HttpResponseError as error:
@@ -60,7 +61,7 @@ class BlobLease:
 
 
 class BlobLeases:
-    """The Leases of a container."""
+    """Implements Leases with the blobs of a container."""
 
     def __init__(
         self,
@@ -73,12 +74,12 @@ class BlobLeases:
         self._new_id = new_id
 
     def acquire(self, name: str, seconds: int) -> BlobLease | None:
-        """Hold the lease for 15-60 seconds, or None while someone else does."""
+        """Acquire a lease for 15-60 seconds; None while another process holds it."""
         if not 15 <= seconds <= 60:
             raise InputError("leaseDuration", lease=name)
         container = self._clients.container(self._container)
         blob = container.get_blob_client(name)
-        with told(name):
+        with azure_errors(name):
             try:
                 return self._leased(blob, name, seconds)
             except ResourceNotFoundError:
@@ -86,7 +87,7 @@ class BlobLeases:
             return self._leased(blob, name, seconds)
 
     def _leased(self, blob: BlobClient, name: str, seconds: int) -> BlobLease | None:
-        # The lease's id is ours, so a second try after a lost answer takes the same lease.
+        # The id comes from here, so a retry after a lost response acquires the same lease.
         lease_id = str(self._new_id())
         try:
             BlobLeaseClient(blob, lease_id).acquire(lease_duration=seconds)
@@ -98,7 +99,7 @@ class BlobLeases:
 
 
 def _create(blob: BlobClient) -> None:
-    """Make the empty blob; whoever else made or leased it meanwhile is welcome."""
+    """Create the empty blob, unless another process created or leased it meanwhile."""
     try:
         blob.upload_blob(b"", overwrite=False)
     except HttpResponseError as error:

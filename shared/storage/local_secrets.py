@@ -1,7 +1,8 @@
-"""Secrets on a developer's machine: encrypted blobs beside the other state.
+"""Secrets on a developer's machine: encrypted blobs.
 
-Rules: the key is a file outside the storage account (`.local/secrets.key` of the project, mode
-0600, never committed or deployed), so neither half alone gives a secret away. Refused in Azure.
+The key is a file outside the storage account (`.local/secrets.key` in the project, mode 0600, never
+committed or deployed), so that neither the blobs nor the key alone reveal a secret. Not
+available in Azure.
 https://cryptography.io/en/latest/fernet/
 """
 
@@ -25,7 +26,7 @@ KEY_FILE = Path(__file__).resolve().parents[2] / ".local" / "secrets.key"
 
 
 class LocalSecrets:
-    """The Secrets of a machine. ConfigError in Azure, or when the key file is open to others."""
+    """Implements Secrets. ConfigError in Azure, or when other users can read the key file."""
 
     def __init__(
         self,
@@ -41,28 +42,28 @@ class LocalSecrets:
         self._key_file = key_file
 
     def get(self, name: str) -> str | None:
-        """The secret, or None. ConfigError when it was encrypted with another key."""
+        """Read a secret, or None. ConfigError when it was encrypted with another key."""
         try:
-            kept = self._files.read(secret_name(name))
+            encrypted = self._files.read(secret_name(name))
         except NotFound:
             return None
         try:
-            return _cipher(self._key_file).decrypt(kept).decode()
+            return _cipher(self._key_file).decrypt(encrypted).decode()
         except InvalidToken:
             raise ConfigError("secretKeyLost") from None
 
     def put(self, name: str, value: str) -> None:
-        """Keep a secret, in place of the one that is there."""
+        """Write a secret, and replace one that exists."""
         encrypted = _cipher(self._key_file).encrypt(secret_value(value).encode())
         self._files.write(secret_name(name), encrypted)
 
     def delete(self, name: str) -> None:
-        """Delete a secret; gone already is fine."""
+        """Delete a secret; does nothing when it does not exist."""
         self._files.delete(secret_name(name))
 
 
 def _cipher(key_file: Path) -> Fernet:
-    """The cipher of the key file, which is made when there is none."""
+    """Return the cipher of the key file; creates the file when it does not exist."""
     if not key_file.exists():
         _make_key(key_file)
     if os.name == "posix" and stat.S_IMODE(key_file.stat().st_mode) & 0o077:
@@ -74,9 +75,9 @@ def _cipher(key_file: Path) -> Fernet:
 
 
 def _make_key(key_file: Path) -> None:
-    """Write a new key; of several programs that do so at once, the first one's key counts."""
+    """Write a new key. If several processes do so at once, the first key is kept."""
     key_file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=key_file.parent)  # readable by nobody else
+    handle, name = tempfile.mkstemp(dir=key_file.parent)  # readable by its owner only
     draft = Path(name)
     try:
         with os.fdopen(handle, "wb") as file:

@@ -1,7 +1,7 @@
-"""Messages for the app's own queue triggers.
+"""Queues for the app's own triggers.
 
-Rules: a message is base64 text, as host.json says; it never expires, for a run whose message is
-gone would wait for ever; a queue that is missing is created when it is first sent to.
+A message is base64 text, as configured in host.json. It never expires, because a run without its
+message would never continue. A queue is created by the first message.
 https://learn.microsoft.com/azure/azure-functions/functions-bindings-storage-queue
 """
 
@@ -16,27 +16,27 @@ from azure.storage.queue import TextBase64EncodePolicy
 
 from shared.errors import InputError
 from shared.storage.clients import StorageClients
-from shared.storage.failures import error_code, told
+from shared.storage.failures import azure_errors, error_code
 
 __all__ = ["StorageQueue"]
 
 _MOST_BYTES = 48 * 1024
-"""A message may have 64 KB, and base64 makes four bytes of three."""
+"""A message has at most 64 KB, and base64 turns three bytes into four."""
 _LONGEST_DELAY = 7 * 24 * 3600
 _FOR_EVER = -1
 
 
 class StorageQueue:
-    """Sends messages; ids only."""
+    """Implements Queue. Messages contain ids only."""
 
     def __init__(self, clients: StorageClients) -> None:
         self._clients = clients
 
     def send(self, queue: str, message: Mapping[str, object], delay: float = 0) -> None:
-        """Put a message on a queue, to be seen after `delay` seconds (7 days at most).
+        """Send a message that becomes visible after `delay` seconds (7 days at most).
 
-        InputError when the message is no JSON or larger than 48 KB. After Unavailable with
-        `maybe_applied`, and now and then without any error, a message arrives twice.
+        InputError when the message is not JSON or larger than 48 KB. A message may arrive twice:
+        after Unavailable with `maybe_applied`, and rarely without an error.
         """
         try:
             text = orjson.dumps(dict(message)).decode()
@@ -48,7 +48,7 @@ class StorageQueue:
         client = self._clients.queues.get_queue_client(
             queue, message_encode_policy=TextBase64EncodePolicy()
         )
-        with told(queue):
+        with azure_errors(queue):
             try:
                 client.send_message(text, visibility_timeout=seconds, time_to_live=_FOR_EVER)
             except ResourceNotFoundError:
@@ -58,17 +58,17 @@ class StorageQueue:
             try:
                 client.create_queue()
             except ResourceExistsError as error:
-                # The type decides: for an existing queue the status may be 204.
+                # For an existing queue the status may be 204, so the exception type decides.
                 if error_code(error) == "QueueBeingDeleted":
                     raise
             client.send_message(text, visibility_timeout=seconds, time_to_live=_FOR_EVER)
 
     def count(self, queue: str) -> int:
-        """The number of messages in a queue, those that no one can receive now included.
+        """Count the messages in a queue, including invisible ones; 0 when it does not exist.
 
-        0 for a queue that does not exist. Azure calls the number approximate: it is never too small.
+        Azure calls the number approximate: it is never too small.
         """
-        with told(queue):
+        with azure_errors(queue):
             try:
                 properties = self._clients.queues.get_queue_client(queue).get_queue_properties()
             except ResourceNotFoundError:

@@ -1,14 +1,14 @@
-"""How a record lies in an entity of Table storage: JSON text, cut over properties.
+"""The mapping between a record and an entity of Table Storage: JSON text split over properties.
 
     PartitionKey, RowKey   the key `partition/row`; a key of one part has the partition `~`
     version                of this layout and of the value's shape
-    write                  the id of the write that left it so
+    write                  the id of the last write
     json0, json1 ...       the value as JSON, in pieces
-    by_<column>            texts that queries compare
+    by_<column>            strings that queries compare
 
-Rules: a record that this program cannot read is named by kind and key, never by content. Fields that
-it does not know are left out when it writes the record again; a value of an enum that it does not know
-is a newer program's (docs/decisions/0047-versions-side-by-side.md).
+An error names an unreadable record by kind and key, never by content. Unknown fields are dropped
+when the record is written again. An unknown enum value means that a newer version of the app wrote
+the record (docs/decisions/0047-versions-side-by-side.md).
 Limits: https://learn.microsoft.com/rest/api/storageservices/understanding-the-table-service-data-model
 """
 
@@ -35,13 +35,13 @@ VERSION = 1
 _ALONE = "~"
 _PART = re.compile(r"[A-Za-z0-9_-]{1,200}")
 _PIECE = 15_000
-"""Characters per property: even if each takes two UTF-16 units, they stay below the 32,768."""
+"""Characters per property. With two UTF-16 units each, they stay below the limit of 32,768."""
 _ENTITY_BYTES = 1_000_000
-"""An entity may have 1 MiB, text counted as UTF-16; the rest is for keys and columns."""
+"""An entity has at most 1 MiB, with text in UTF-16; the rest is for keys and columns."""
 
 
 def split_key(key: str) -> tuple[str, str] | None:
-    """Partition and row of a key, or None when no record can have such a key."""
+    """Split a key into partition and row; None when it is not a valid key."""
     parts = key.split("/")
     if len(parts) > 2 or not all(_PART.fullmatch(part) for part in parts):
         return None
@@ -49,12 +49,12 @@ def split_key(key: str) -> tuple[str, str] | None:
 
 
 def join_key(partition: str, row: str) -> str:
-    """The key of an entity."""
+    """Return the key of an entity."""
     return row if partition == _ALONE else f"{partition}/{row}"
 
 
 class EntityForm(Generic[T]):
-    """Values of one type as entities, and back."""
+    """Converts values of one type to entities and back."""
 
     def __init__(
         self, kind: str, value_type: type[T], columns: Callable[[T], Mapping[str, str]]
@@ -64,7 +64,7 @@ class EntityForm(Generic[T]):
         self._columns = columns
 
     def entity(self, key: str, value: T, write: str) -> TableEntity:
-        """InputError when the key is no key or the value does not fit into an entity."""
+        """Convert a value. InputError when the key is invalid or the value does not fit."""
         parts = split_key(key)
         if parts is None:
             raise InputError("recordKeyInvalid", kind=self._kind)
@@ -82,12 +82,12 @@ class EntityForm(Generic[T]):
             RowKey=parts[1],
             version=VERSION,
             write=write,
-            **{f"json{place}": text[at : at + _PIECE] for place, at in enumerate(pieces)},
+            **{f"json{number}": text[at : at + _PIECE] for number, at in enumerate(pieces)},
             **columns,
         )
 
     def value(self, key: str, entity: Mapping[str, Any]) -> T:
-        """ConnectorError when a newer program wrote the record, or it is damaged."""
+        """Convert an entity. ConnectorError when a newer version wrote it, or it is damaged."""
         version = entity.get("version")
         if isinstance(version, int) and version > VERSION:
             raise self._newer(key)
@@ -95,7 +95,7 @@ class EntityForm(Generic[T]):
         try:
             return self._json.validate_json("".join(pieces))
         except (ValidationError, TypeError) as error:
-            if _says_something_new(error):
+            if _has_unknown_enum_values_only(error):
                 raise self._newer(key) from None
             raise ConnectorError("recordDamaged", record=f"{self._kind} {key}") from None
 
@@ -103,8 +103,8 @@ class EntityForm(Generic[T]):
         return ConnectorError("recordNewer", record=f"{self._kind} {key}")
 
 
-def _says_something_new(error: ValidationError | TypeError) -> bool:
-    """Whether all is well with a record but for values that an enum does not have."""
+def _has_unknown_enum_values_only(error: ValidationError | TypeError) -> bool:
+    """Whether unknown enum values are the only errors of a record."""
     return isinstance(error, ValidationError) and all(
         one["type"] == "enum" for one in error.errors(include_input=False, include_url=False)
     )
@@ -118,5 +118,5 @@ def _piece_names(entity: Mapping[str, Any]) -> list[str]:
 
 
 def _utf16(text: str) -> int:
-    """Bytes of a text as Table storage counts them."""
+    """The size of a string in bytes, as Table Storage counts it."""
     return len(text.encode("utf-16-le"))

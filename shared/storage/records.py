@@ -1,8 +1,8 @@
-"""Records: one table of Table storage per kind of record.
+"""Records: one table of Table Storage per kind of record.
 
-Rules: a record is JSON (record_entity.py says how it lies in an entity); it is created once and
-replaced only by its ETag. A write whose answer was lost is tried again by the SDK and would then
-lose against itself: every write carries an id of its own, so it knows itself again.
+A record is JSON (record_entity.py has the format). It is created once and replaced only with its
+ETag. The SDK retries a write whose response was lost, and the retry finds the record changed: every
+write has an id, so that it recognizes its own result.
 https://learn.microsoft.com/rest/api/storageservices/understanding-the-table-service-data-model
 """
 
@@ -24,7 +24,7 @@ from azure.data.tables import TableClient, TableEntity, UpdateMode
 from shared.errors import Changed, Conflict, ConnectorError, InputError
 from shared.model.ports import Stored
 from shared.storage.clients import StorageClients
-from shared.storage.failures import error_code, told
+from shared.storage.failures import azure_errors, error_code
 from shared.storage.record_entity import COLUMN, WRITE, EntityForm, join_key, split_key
 
 __all__ = ["TableRecords"]
@@ -33,11 +33,11 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 _AGAIN = {"retry_on_methods": ("GET", "POST")}
-"""The SDK would not try a POST again; ours may be, for a write knows itself again."""
+"""The SDK does not retry a POST by default; ours are safe to retry because of the write id."""
 
 TRANSACTION_ROWS = 100
 TRANSACTION_CHARACTERS = 600_000
-"""A transaction takes 100 entities and 4 MiB; the SDK may write a character in 6 bytes."""
+"""A transaction has at most 100 entities and 4 MiB; the SDK may use 6 bytes per character."""
 
 
 def _no_columns(_value: object) -> Mapping[str, str]:
@@ -49,10 +49,10 @@ def _random_id() -> str:
 
 
 class TableRecords(Generic[T]):
-    """The Records of one kind: `table` names the table (letters and digits) and the kind.
+    """Implements Records for one kind, in the table of that name (letters and digits).
 
-    `columns` are the texts of a value that `all(where=...)` can compare. A table that is missing
-    is created when it is first written to; reading finds nothing in it.
+    `columns` returns the strings that `all(where=...)` can compare. The first write creates the
+    table; a missing table reads as empty.
     """
 
     def __init__(
@@ -69,10 +69,10 @@ class TableRecords(Generic[T]):
         self._new_id = new_id
 
     def create(self, key: str, value: T) -> Stored[T]:
-        """Write a new record. Conflict when the key is taken."""
+        """Write a new record. Conflict when the key exists."""
         write = self._new_id()
         entity = self._form.entity(key, value, write)
-        with told(self._kind):
+        with azure_errors(self._kind):
             try:
                 answer = self._with_table(lambda table: table.create_entity(entity, **_AGAIN))
                 return Stored(key, value, str(answer["etag"]))
@@ -83,7 +83,7 @@ class TableRecords(Generic[T]):
         return self._own(key, value, write, taken)
 
     def create_many(self, items: Sequence[tuple[str, T]]) -> None:
-        """Write many records of one partition; those that are there already stay as they are."""
+        """Write many records of one partition; existing ones stay unchanged."""
         write = self._new_id()
         entities = {key: self._form.entity(key, value, write) for key, value in items}
         if len({entity["PartitionKey"] for entity in entities.values()}) > 1:
@@ -92,15 +92,15 @@ class TableRecords(Generic[T]):
             self._create_batch(batch)
 
     def read(self, key: str) -> Stored[T] | None:
-        """The record, or None."""
+        """Read a record, or None."""
         found = self._entity(key)
         return None if found is None else self._stored(key, found)
 
     def replace(self, key: str, value: T, etag: str) -> Stored[T]:
-        """Write over what was read. Changed when someone else wrote or deleted meanwhile."""
+        """Replace a record. Changed when it was written or deleted after it was read."""
         write = self._new_id()
         entity = self._form.entity(key, value, write)
-        with told(self._kind):
+        with azure_errors(self._kind):
             try:
                 answer = self._table.update_entity(
                     entity,
@@ -115,12 +115,12 @@ class TableRecords(Generic[T]):
         return self._own(key, value, write, changed)
 
     def delete(self, key: str, etag: str | None = None) -> None:
-        """Delete; gone already is fine. Changed when `etag` is given and no longer true."""
+        """Delete a record, if it exists. Changed when `etag` is given and no longer matches."""
         parts = split_key(key)
         if parts is None:
             return
         condition = MatchConditions.IfNotModified if etag else MatchConditions.Unconditionally
-        with told(self._kind):
+        with azure_errors(self._kind):
             try:
                 self._table.delete_entity(*parts, etag=etag, match_condition=condition)
             except ResourceNotFoundError:
@@ -129,21 +129,21 @@ class TableRecords(Generic[T]):
     def all(
         self, partition: str | None = None, where: Mapping[str, str] | None = None
     ) -> Iterator[Stored[T]]:
-        """Records in key order, optionally of one partition, optionally with equal columns.
+        """Read records in key order, optionally of one partition or with equal columns.
 
-        One that cannot be read keeps nobody from the others: it is raised when they are through.
+        An unreadable record is skipped, and its error raised after the last one.
         """
         unreadable: ConnectorError | None = None
         asked = {f"{COLUMN}{name}": text for name, text in (where or {}).items()}
         if partition is not None:
             asked["PartitionKey"] = partition
-        condition = " and ".join(f"{name} eq @p{place}" for place, name in enumerate(asked))
-        values = {f"p{place}": text for place, text in enumerate(asked.values())}
-        with told(self._kind):
+        condition = " and ".join(f"{name} eq @p{number}" for number, name in enumerate(asked))
+        values = {f"p{number}": text for number, text in enumerate(asked.values())}
+        with azure_errors(self._kind):
             pages = self._table.query_entities(condition, parameters=values).by_page()
         while True:
-            # Only the page is read here: an error inside the caller's loop is the caller's own.
-            with told(self._kind):
+            # Only the request is inside: an error in the caller's loop must not be translated.
+            with azure_errors(self._kind):
                 try:
                     page = next(pages, None)
                     entities = [] if page is None else list(page)
@@ -168,12 +168,12 @@ class TableRecords(Generic[T]):
         return self._clients.table(self._kind)
 
     def _with_table(self, write: Callable[[TableClient], R]) -> R:
-        """Create something, and again after creating the table when there is none yet."""
+        """Write; create the table and write again when it does not exist."""
         table = self._table
         try:
             return write(table)
         except HttpResponseError as error:
-            # Nothing but the table can be missing here; the answer does not always say so.
+            # Only the table can be missing here; the error code does not always say so.
             if error.status_code != HTTPStatus.NOT_FOUND:
                 raise
         try:
@@ -189,16 +189,16 @@ class TableRecords(Generic[T]):
             wanted = missing
             if self._created(wanted):
                 return
-            # A transaction is all or nothing: leave out what is there, and try the rest.
-            there = self._rows_between(wanted)
-            missing = [entity for entity in wanted if entity["RowKey"] not in there]
+            # A transaction is all or nothing: retry without the existing records.
+            existing = self._rows_between(wanted)
+            missing = [entity for entity in wanted if entity["RowKey"] not in existing]
             if len(missing) == len(wanted):
                 raise Changed("recordsUnstable", kind=self._kind)
 
     def _created(self, wanted: list[TableEntity]) -> bool:
-        """Create all of them; false, and none created, when one is there already."""
+        """Create all in one transaction; False, without a change, when one exists already."""
         operations = [("create", entity) for entity in wanted]
-        with told(self._kind):
+        with azure_errors(self._kind):
             try:
                 self._with_table(lambda table: table.submit_transaction(operations, **_AGAIN))
             except HttpResponseError as error:
@@ -209,7 +209,7 @@ class TableRecords(Generic[T]):
 
     def _rows_between(self, entities: Sequence[TableEntity]) -> set[str]:
         rows = sorted(entity["RowKey"] for entity in entities)
-        with told(self._kind):
+        with azure_errors(self._kind):
             found = self._table.query_entities(
                 "PartitionKey eq @partition and RowKey ge @first and RowKey le @last",
                 parameters={
@@ -225,14 +225,14 @@ class TableRecords(Generic[T]):
         parts = split_key(key)
         if parts is None:
             return None
-        with told(self._kind):
+        with azure_errors(self._kind):
             try:
                 return self._table.get_entity(*parts)
             except ResourceNotFoundError:
                 return None
 
     def _own(self, key: str, value: T, write: str, lost: Conflict | Changed) -> Stored[T]:
-        """The record as this very write left it, or raise that the write lost."""
+        """Return the record if this write left it; raise `lost` otherwise."""
         found = self._entity(key)
         if found is None or found.get(WRITE) != write:
             raise lost
@@ -243,7 +243,7 @@ class TableRecords(Generic[T]):
 
 
 def _is_taken(error: HttpResponseError) -> bool:
-    """Whether what should be created is there already; transactions raise a type of their own."""
+    """Whether the error means "exists already"; transactions raise their own exception type."""
     return error.status_code == HTTPStatus.CONFLICT and not error_code(error).endswith(
         "BeingDeleted"
     )

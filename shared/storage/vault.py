@@ -1,8 +1,8 @@
-"""Secrets in Azure Key Vault, reached by managed identity.
+"""Secrets in Azure Key Vault, accessed with the managed identity.
 
-Rule: a deleted secret cannot be read any more, but the vault keeps it for its retention time
-(purge protection), and its name with it: putting it again means recovering it first. Whoever
-wants a grant gone for good must also end it at its issuer.
+With purge protection, the vault keeps a deleted secret and its name for the retention period. The
+secret cannot be read, and must be recovered before it is written again. To invalidate a grant for
+good, revoke it at its issuer.
 https://learn.microsoft.com/azure/key-vault/general/soft-delete-overview
 """
 
@@ -17,36 +17,36 @@ from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
 from azure.keyvault.secrets import SecretClient
 
 from shared.errors import ConfigError, Unavailable
-from shared.storage.failures import told
+from shared.storage.failures import azure_errors
 from shared.storage.secrets import secret_name, secret_value
 
 __all__ = ["VaultSecrets"]
 
 _TRIES = 15
 _PAUSE = 2.0
-"""Deleting and recovering go on behind the answer, usually for a few seconds."""
+"""Deletion and recovery continue after the response, usually for a few seconds."""
 
 
 class VaultSecrets:
-    """The Secrets of a key vault."""
+    """Implements Secrets with a key vault."""
 
     def __init__(self, client: SecretClient, sleep: Callable[[float], None] = time.sleep) -> None:
         self._client = client
         self._sleep = sleep
 
     def get(self, name: str) -> str | None:
-        """The secret, or None."""
-        with _asking():
+        """Read a secret, or None."""
+        with _vault_errors():
             try:
                 return self._client.get_secret(secret_name(name)).value
             except ResourceNotFoundError:
                 return None
 
     def put(self, name: str, value: str) -> None:
-        """Keep a secret. Unavailable when an earlier one is still being deleted or recovered."""
+        """Write a secret. Unavailable while an earlier one is being deleted or recovered."""
         name, value = secret_name(name), secret_value(value)
         for _ in range(_TRIES):
-            with _asking():
+            with _vault_errors():
                 try:
                     self._client.set_secret(name, value)
                 except HttpResponseError as error:
@@ -59,16 +59,16 @@ class VaultSecrets:
         raise Unavailable("secretBeingRecovered")
 
     def delete(self, name: str) -> None:
-        """Delete a secret; gone already is fine."""
-        with _asking():
+        """Delete a secret; does nothing when it does not exist."""
+        with _vault_errors():
             try:
                 self._client.begin_delete_secret(secret_name(name))
             except ResourceNotFoundError:
                 return
 
     def _recover(self, name: str) -> None:
-        """Ask for a deleted secret back; it may still be on its way out, or back already."""
-        with _asking():
+        """Recover a deleted secret, unless it is still being deleted or is recovered already."""
+        with _vault_errors():
             try:
                 self._client.begin_recover_deleted_secret(name)
             except HttpResponseError as error:
@@ -77,11 +77,11 @@ class VaultSecrets:
 
 
 @contextmanager
-def _asking() -> Iterator[None]:
-    """Calls to the vault; its errors are told in our words."""
+def _vault_errors() -> Iterator[None]:
+    """Translate the errors of calls to the vault."""
     try:
-        with told("Key Vault"):
+        with azure_errors("Key Vault"):
             yield
     except ValueError:
-        # The SDK found that whoever answers is no key vault; it has got no token.
+        # The SDK found that the server is not a key vault, and sent it no token.
         raise ConfigError("keyVaultUnknown") from None

@@ -253,13 +253,13 @@ _APP = """import logging
 from importlib.util import module_from_spec, spec_from_file_location
 
 from shared.capacity import renewed_lease
-from shared.storage.clients import Calling, StorageClients
+from shared.storage.clients import ClientOptions, StorageClients
 from shared.storage.queues import StorageQueue
 
 renewed_lease.LEASE_SECONDS = {lease_seconds}
 renewed_lease._RENEW_SECONDS = {lease_seconds} / 3
 if {storage_seconds}:
-    calling = Calling(backoff=0.2, read_timeout={storage_seconds})
+    calling = ClientOptions(backoff=0.2, read_timeout={storage_seconds})
     StorageClients.__init__.__defaults__ = (calling, None)
 if {twice}:
     send = StorageQueue.send

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 import pytest
 
 from shared.settings import StorageAccount
-from shared.storage.clients import Calling, StorageClients
+from shared.storage.clients import ClientOptions, StorageClients
 
-QUICK = Calling(retries=1, backoff=0.01, connect_timeout=2, read_timeout=20)
+QUICK = ClientOptions(retries=1, backoff=0.01, connect_timeout=2, read_timeout=20)
 
 
 @pytest.fixture

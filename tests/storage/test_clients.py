@@ -18,7 +18,7 @@ import pytest
 from devhost.processes import AZURITE, ROOT, node
 from shared.errors import ConfigError, ConnectorError, NotFound, Unavailable
 from shared.settings import StorageAccount
-from shared.storage.clients import Calling, StorageClients, container_client
+from shared.storage.clients import ClientOptions, StorageClients, container_client
 from shared.storage.files import BlobFiles
 from shared.storage.leases import BlobLeases
 from shared.storage.queues import StorageQueue
@@ -153,7 +153,7 @@ def test_every_answer_is_told_in_our_words(
         text = f"AccountName=devstoreaccount1;AccountKey={key};" + "".join(
             f"{kind}Endpoint={here};" for kind in ("Blob", "Queue", "Table")
         )
-        clients = StorageClients(StorageAccount(text), Calling(retries=1, backoff=0.01))
+        clients = StorageClients(StorageAccount(text), ClientOptions(retries=1, backoff=0.01))
         records = TableRecords(clients, "things", Thing)
         for call in (
             lambda: records.read("a"),

@@ -14,7 +14,7 @@ import requests
 from shared.errors import Changed, ConfigError, Conflict, ConnectorError, InputError, Unavailable
 from shared.model.ports import Records, update
 from shared.settings import StorageAccount
-from shared.storage.clients import Calling, StorageClients
+from shared.storage.clients import ClientOptions, StorageClients
 from shared.storage.records import TableRecords
 
 
@@ -328,7 +328,7 @@ def test_a_write_whose_answer_was_lost_knows_itself_again(
         front = f"http://127.0.0.1:{server.server_port}"
         lossy = StorageClients(
             StorageAccount(account.connection_string.replace(behind, front)),
-            Calling(retries=2, backoff=0.01),
+            ClientOptions(retries=2, backoff=0.01),
         )
         shaky = TableRecords(lossy, name, Thing)
         created = shaky.create("one", Thing("mine"))

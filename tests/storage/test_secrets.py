@@ -10,14 +10,14 @@ import pytest
 from azure.core.credentials import AccessToken
 
 from shared.errors import ConfigError, InputError, Unavailable
+from shared.model.ports import Secrets
 from shared.settings import StorageAccount
-from shared.storage.clients import Calling, StorageClients, secret_client
+from shared.storage.clients import ClientOptions, StorageClients, secret_client
 from shared.storage.local_secrets import KEY_FILE, LocalSecrets
-from shared.storage.secrets import Secrets
 from shared.storage.vault import VaultSecrets
 from tests.storage.vault_stand_in import TOKEN, Vault, vault_stand_in
 
-QUICK = Calling(retries=1, backoff=0.01)
+QUICK = ClientOptions(retries=1, backoff=0.01)
 
 
 class Identity:
