@@ -1,1 +1,1 @@
-"""Mailchimp: its HTTP session and error table, sign-in, audiences and members."""
+"""Client for the Mailchimp Marketing API: transport, errors, sign-in, audiences and members."""

@@ -1,7 +1,7 @@
-"""Where calls to Mailchimp may go: its own hosts, or loopback while developing, and nowhere else.
+"""URLs of the Mailchimp API: Mailchimp's own hosts only, or loopback for development.
 
-Only the data centre is taken from what Mailchimp says about an account, and only when it looks
-like one; the address is built from it here. `api_endpoint` and `login_url` are never used.
+Of an account's metadata only the data centre is used, after validation, and the URL is built from it.
+The fields `api_endpoint` and `login_url` are ignored.
 https://mailchimp.com/developer/marketing/docs/fundamentals/#api-structure
 """
 
@@ -22,17 +22,17 @@ _DATA_CENTRE = re.compile(r"[a-z]{2}[0-9]{1,3}")
 
 
 def checked_data_centre(text: str) -> str:
-    """The data centre, such as `us21`. ConfigError for anything else."""
+    """Return a valid data centre, such as `us21`. ConfigError for anything else."""
     if not _DATA_CENTRE.fullmatch(text):
         raise ConfigError("dataCentre")
     return text
 
 
 def api_base(template: str, data_centre: str) -> str:
-    """The address all API paths start from, without a slash at its end.
+    """Return the base URL of the API, without a trailing slash.
 
-    `template` is the setting MAILCHIMP_API_URL: https with `{dc}` or at one of Mailchimp's hosts,
-    or anything on this machine. ConfigError for any other.
+    `template` is the setting MAILCHIMP_API_URL: https with `{dc}` or on a host of Mailchimp, or a
+    loopback URL. ConfigError for any other.
     """
     data_centre = checked_data_centre(data_centre)
     url = template.rstrip("/").replace("{dc}", data_centre)
@@ -46,7 +46,7 @@ def api_base(template: str, data_centre: str) -> str:
 
 
 def login_base(url: str) -> str:
-    """The address of the sign-in pages (setting MAILCHIMP_LOGIN_URL): https, or this machine."""
+    """Return the base URL of the sign-in pages (MAILCHIMP_LOGIN_URL): https or loopback."""
     parts = _parts(url)
     if parts.scheme != "https" and not _is_loopback(parts):
         raise ConfigError("mailchimpLoginUrl")
@@ -54,15 +54,15 @@ def login_base(url: str) -> str:
 
 
 def _parts(url: str) -> SplitResult:
-    """The parts of a plain address, or parts that fit nothing."""
-    nothing = SplitResult("", "", "", "", "")
+    """Split a URL. Returns empty parts when it has credentials, a query or a fragment."""
+    empty = SplitResult("", "", "", "", "")
     try:
         parts = urlsplit(url)
         _ = parts.port
     except ValueError:
-        return nothing
+        return empty
     plain = not (parts.username or parts.password or parts.query or parts.fragment)
-    return parts if plain and parts.hostname else nothing
+    return parts if plain and parts.hostname else empty
 
 
 def _is_loopback(parts: SplitResult) -> bool:

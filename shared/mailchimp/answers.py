@@ -1,13 +1,13 @@
-"""What Mailchimp's answers mean: one table from status, problem title, error code and field.
+"""Maps error responses to their meaning by status, problem title, error code and field.
 
-Texts are localised (a German account answers in German), so they decide nothing that status,
-title, `error_code` or `field` can decide. English texts are a last hint for refusals of single
-members, which have nothing else; in another language those become `refused`.
+Mailchimp localizes its texts (a German account gets German ones), so status, title, `error_code` and
+`field` take precedence. English texts are used only for refusals of single members, which have nothing
+else; in other languages these become `refused`.
 https://mailchimp.com/developer/marketing/docs/errors/
 
-Not known from the outside, so every likely shape is taken: what a plan's contact limit looks
-like. Understood as such: 403 Forbidden or 402 on a call that writes members, a problem title that
-names the plan or payment, and English texts about the plan.
+Mailchimp does not document the response for the contact limit of a plan. These are treated as such:
+403 Forbidden or 402 on a call that writes members, a problem title that names the plan or payment, and
+English texts about the plan.
 """
 
 from __future__ import annotations
@@ -26,19 +26,19 @@ __all__ = ["CODES", "Kind", "Problem", "Verdict", "problem_in", "refusal", "verd
 
 
 class Kind(Enum):
-    """What to do about an answer that is not a success."""
+    """What a response that is not a success requires."""
 
     THROTTLED = "slow down; nothing was applied"
     BLOCKED = "slow down; it may have been applied"
     BROKEN = "try again; it may have been applied"
     DISCONNECTED = "the grant is gone"
-    MISSING = "what was asked for does not exist"
-    REFUSED = "no, for good"
+    MISSING = "the resource does not exist"
+    REFUSED = "refused permanently"
 
 
 @dataclass(frozen=True)
 class Problem:
-    """A problem document, cut down to what decides: its title and the fields it names."""
+    """A problem document (RFC 9457), reduced to its title and the fields it names."""
 
     title: str
     fields: tuple[str, ...] = ()
@@ -46,15 +46,15 @@ class Problem:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What an answer means; `code` is an outcome code where a member is concerned, or our own."""
+    """What a response means. `code` is an outcome code for members, else one of our own."""
 
     kind: Kind
     code: str = Code.REFUSED
     field: str = ""
 
 
-# Titles as letters only, lower case. A row without a title holds for every other problem
-# document of that status; `None` for an answer that is no problem document at all.
+# Titles in lower case, letters only. `*` is any other problem document of that status, and None a
+# response that is not a problem document.
 _ANY = "*"
 _TABLE: dict[tuple[int, str | None], tuple[Kind, str]] = {
     (400, "memberincompliancestate"): (Kind.REFUSED, Code.COMPLIANCE_STATE),
@@ -78,7 +78,7 @@ _TABLE: dict[tuple[int, str | None], tuple[Kind, str]] = {
     (403, _ANY): (Kind.REFUSED, "forbidden"),
     (403, None): (Kind.THROTTLED, "throttled"),
     (404, _ANY): (Kind.MISSING, "missing"),
-    # A 404 page of something in between must not look like a deleted tag or audience.
+    # A 404 page of a proxy must not look like a deleted tag or audience.
     (404, None): (Kind.BROKEN, "notJson"),
     (408, _ANY): (Kind.BROKEN, "timeout"),
     (408, None): (Kind.BROKEN, "timeout"),
@@ -91,7 +91,7 @@ _TABLE: dict[tuple[int, str | None], tuple[Kind, str]] = {
     (503, None): (Kind.BLOCKED, "throttled"),
 }
 
-# What has no row above, by the first digit of its status.
+# The default for other responses, by the first digit of the status.
 _REST = {
     2: (Kind.BROKEN, "notJson"),
     3: (Kind.REFUSED, "redirected"),
@@ -123,13 +123,13 @@ _HINTS: tuple[tuple[str, Code], ...] = (
 )
 
 _LONGEST_TITLE = 200
-_MOST_WORDS = 2_000
+_LONGEST_MESSAGE = 2_000
 _FIELD = re.compile(r"[A-Za-z0-9_.:\[\]-]{1,80}")
 _ADDRESS_FIELDS = ("EMAIL", "EMAIL_ADDRESS")
 
 
 def problem_in(body: bytes | bytearray) -> Problem | None:
-    """The problem document in an answer's body, or None when it is something else (HTML, text)."""
+    """Parse a problem document; None when the body is something else (HTML, text)."""
     try:
         document = orjson.loads(body)
     except orjson.JSONDecodeError:
@@ -142,9 +142,9 @@ def problem_in(body: bytes | bytearray) -> Problem | None:
 
 
 def verdict(status: int, problem: Problem | None, *, about_members: bool = False) -> Verdict:
-    """What an answer other than a readable success means.
+    """Return the meaning of a response that is not a readable success.
 
-    `about_members`: the call writes members, so that "forbidden" can only be the plan's limit.
+    With `about_members`, the call writes members, and "forbidden" means the limit of the plan.
     """
     title = _letters(problem.title) if problem else None
     rows = ((status, title), (status, _ANY if problem else None))
@@ -156,11 +156,11 @@ def verdict(status: int, problem: Problem | None, *, about_members: bool = False
 
 
 def refusal(error: Mapping[str, object], sent: Mapping[str, object] | None) -> Refusal:
-    """Why one member of a batch call was refused.
+    """Return why one member of a batch call was refused.
 
-    `error` is an entry of the answer's `errors`; `sent` the merge fields that the member had in
-    the call. A field that was sent is refused for its value, one that was not (or was empty) is
-    missing: Mailchimp says which only in words.
+    `error` is an entry of `errors` in the response, `sent` the merge fields of the member in the
+    request. A field that was sent has an invalid value; one that was empty or not sent is missing.
+    Mailchimp distinguishes the two in its text only.
     """
     named = error.get("error_code")
     code = _ERROR_CODES.get(named) if isinstance(named, str) else None
@@ -173,8 +173,8 @@ def refusal(error: Mapping[str, object], sent: Mapping[str, object] | None) -> R
         value = (sent or {}).get(field)
         given = value is not None and value != ""
         return Refusal(Code.FIELD_REFUSED if given else Code.FIELD_REQUIRED, field)
-    said = error.get("error")
-    text = said[:_MOST_WORDS].casefold() if isinstance(said, str) else ""
+    message = error.get("error")
+    text = message[:_LONGEST_MESSAGE].casefold() if isinstance(message, str) else ""
     return Refusal(next((code for hint, code in _HINTS if hint in text), Code.REFUSED))
 
 
@@ -183,7 +183,7 @@ def _letters(title: str) -> str:
 
 
 def _named(field: object) -> str:
-    """A field's name; empty when it looks like anything else, such as an address."""
+    """Return the name of a field; empty when it looks like anything else, such as an address."""
     return field if isinstance(field, str) and _FIELD.fullmatch(field) else ""
 
 

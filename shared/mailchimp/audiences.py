@@ -1,7 +1,7 @@
-"""What an audience is made of: its name, its merge fields and its tags.
+"""Accounts, audiences, merge fields and tags.
 
-Every list is read to its end (the default page is 10), and names are compared whole and without
-case: Mailchimp compares them so, and its tag search would find prefixes.
+Lists are read completely (the default page has 10 items). Names are compared case-insensitively and
+as a whole: Mailchimp compares them the same way, but its tag search matches prefixes.
 https://mailchimp.com/developer/marketing/api/lists/
 https://mailchimp.com/developer/marketing/api/list-merges/
 https://mailchimp.com/developer/marketing/api/list-segments/
@@ -37,54 +37,54 @@ __all__ = [
 T = TypeVar("T")
 
 PAGE = 1000
-# No audience has so many fields or tags, no account so many audiences.
+# More pages than any audience has fields or tags, or any account has audiences.
 _MOST_PAGES = 100
 _ID = re.compile(r"[A-Za-z0-9]{1,32}")
 
 
 def checked_id(audience_id: str) -> str:
-    """An audience ID that may stand in a path. ConfigError names one that may not."""
+    """Return an audience ID that is safe in a path. ConfigError for any other."""
     if not _ID.fullmatch(audience_id):
         raise ConfigError("audienceMalformed")
     return audience_id
 
 
 def ping(transport: Transport) -> None:
-    """Ask whether the grant works at all; Disconnected when it does not."""
+    """Check that the grant works. Disconnected when it does not."""
     transport.get("/ping")
 
 
 def account(transport: Transport) -> Account:
-    """Whose account this is."""
+    """Read the account of the grant."""
     answer = transport.get("/", {"fields": "account_id,account_name"})
     return Account(text_in(answer, "account_id"), text_in(answer, "account_name"))
 
 
 def audiences(transport: Transport) -> list[Audience]:
-    """Every audience of the account."""
+    """Read all audiences of the account."""
     wanted = "lists.id,lists.name,lists.double_optin,lists.stats.member_count,total_items"
     return [_audience(item) for item in _all(transport, "/lists", "lists", {"fields": wanted})]
 
 
 def audience(transport: Transport, audience_id: str) -> Audience:
-    """One audience. NotFound (a ConfigError) names the ID of one that is not there."""
+    """Read an audience. NotFound when it does not exist."""
     query = {"fields": "id,name,double_optin,stats.member_count"}
     return within(audience_id, lambda path: _audience(transport.get(path, query)))
 
 
 def merge_fields(transport: Transport, audience_id: str) -> list[MergeField]:
-    """Every merge field of an audience, without the address itself."""
+    """Read all merge fields of an audience, except the address."""
     return within(audience_id, lambda path: _merge_fields(transport, path))
 
 
 def create_merge_field(
     transport: Transport, audience_id: str, tag_text: str, name: str, field_type: str
 ) -> MergeField:
-    """Create a merge field, or return the one of that name and type that an earlier try created.
+    """Create a merge field, or return the existing one with that name and type.
 
-    The tag is made proper: at most 10 of A-Z, 0-9, _, and unlike the others. ConfigError when
-    Mailchimp does not create it, which it mostly does for want of room: 30 fields, 80 on the
-    largest plan.
+    The tag is normalized: at most 10 characters of A-Z, 0-9 and _, and unique. ConfigError when
+    Mailchimp refuses the field, usually because the audience has the maximum of 30 (80 on the largest
+    plan).
     """
     present = merge_fields(transport, audience_id)
     found = _same(present, name, field_type)
@@ -113,12 +113,12 @@ def create_merge_field(
 
 
 def tags(transport: Transport, audience_id: str) -> list[Tag]:
-    """Every static segment (tag) of an audience, whoever made it."""
+    """Read all tags (static segments) of an audience."""
     return within(audience_id, lambda path: _tags(transport, path))
 
 
 def tag(transport: Transport, audience_id: str, tag_id: int) -> Tag | None:
-    """One tag as it is now, or None when it is gone."""
+    """Read a tag; None when it does not exist."""
     query = {"fields": "id,name,member_count,type"}
     path = f"/lists/{checked_id(audience_id)}/segments/{int(tag_id)}"
     try:
@@ -129,14 +129,14 @@ def tag(transport: Transport, audience_id: str, tag_id: int) -> Tag | None:
 
 
 def saved_segments(transport: Transport, audience_id: str) -> list[str]:
-    """The names of the saved segments of an audience: no tag can have the name of one."""
+    """Read the names of saved segments. A tag cannot have the name of one."""
     query = {"type": "saved", "fields": "segments.name,total_items"}
     found = within(audience_id, lambda path: _all(transport, f"{path}/segments", "segments", query))
     return [text_in(item, "name") for item in found]
 
 
 def create_tag(transport: Transport, audience_id: str, name: str) -> Tag:
-    """Create an empty tag. Conflict when the name is taken, in whatever case."""
+    """Create an empty tag. Conflict when the name is taken, in any case."""
 
     def create() -> Tag:
         path = f"/lists/{audience_id}/segments"
@@ -155,9 +155,9 @@ def create_tag(transport: Transport, audience_id: str, name: str) -> Tag:
 
 
 def rename_tag(transport: Transport, audience_id: str, tag_id: int, name: str) -> Tag:
-    """Give a tag another name; its id stays. Conflict when the name is taken.
+    """Rename a tag; its id stays. Conflict when the name is taken.
 
-    A PATCH without `static_segment` leaves the members as they are. NotFound when the tag is gone.
+    A PATCH without `static_segment` keeps the members. NotFound when the tag does not exist.
     """
     path = f"/lists/{checked_id(audience_id)}/segments/{int(tag_id)}"
     try:
@@ -173,7 +173,7 @@ def _named(transport: Transport, audience_id: str, name: str) -> Tag | None:
 
 
 def _name_refused(transport: Transport, audience_id: str, name: str) -> ConfigError:
-    """Why a name was refused: Mailchimp says it in words only, so it is looked up."""
+    """Return why a name was refused. Mailchimp gives the reason as text only, so look it up."""
     if _named(transport, audience_id, name):
         return Conflict("tagNameTaken", tag=name)
     if any(_equal(saved, name) for saved in saved_segments(transport, audience_id)):
@@ -182,7 +182,7 @@ def _name_refused(transport: Transport, audience_id: str, name: str) -> ConfigEr
 
 
 def _created(create: Callable[[], T], find: Callable[[], T | None]) -> T:
-    """Create something once, although the answer may be lost: look before sending it again."""
+    """Create something once: after a lost response, look for it before sending again."""
     try:
         return create()
     except Unavailable as error:
@@ -196,7 +196,7 @@ def _same(fields: list[MergeField], name: str, field_type: str) -> MergeField | 
 
 
 def within(audience_id: str, ask: Callable[[str], T]) -> T:
-    """Ask about an audience; its ID is named when there is none."""
+    """Call with the path of an audience. NotFound with its ID when it does not exist."""
     path = f"/lists/{checked_id(audience_id)}"
     try:
         return ask(path)
@@ -226,7 +226,7 @@ def _merge_fields(transport: Transport, path: str) -> list[MergeField]:
 def _all(
     transport: Transport, path: str, part: str, query: Mapping[str, str]
 ) -> list[dict[str, Any]]:
-    """All items of a list that may take several pages."""
+    """Read all pages of a list."""
     found: list[dict[str, Any]] = []
     for _ in range(_MOST_PAGES):
         answer = transport.get(path, {**query, "count": str(PAGE), "offset": str(len(found))})

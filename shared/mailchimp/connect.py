@@ -1,8 +1,7 @@
-"""The two ways to a grant: a person signs in, or an administrator gives an API key.
+"""Checks grants: OAuth sign-in and API keys (OAuthSignIn and ApiKeyChecker in model/sign_in.py).
 
-Either way Mailchimp is asked whose account it is before anything is kept; the account's id is
-what connections of one account are recognised by. Implements OAuthDoor and KeyDoor of
-model/sign_in.py.
+Both read the account from Mailchimp before anything is stored. The account id identifies connections
+that share one account.
 https://mailchimp.com/developer/marketing/guides/access-user-data-oauth-2/
 https://mailchimp.com/developer/marketing/guides/quick-start/#generate-your-api-key
 """
@@ -27,19 +26,19 @@ __all__ = ["MailchimpApiKeys", "MailchimpSignIn", "OpenSession"]
 OpenSession = Callable[[GrantKind, str, str], Session]
 """Opens a session with a grant, its secret and its data centre: MailchimpGateway.open_with."""
 
-# What stands before the data centre is Mailchimp's own business (32 hexadecimal digits so far).
+# The part before the data centre is opaque (32 hexadecimal digits at present).
 _KEY = re.compile(r"[A-Za-z0-9._~-]{1,250}-([a-z]{2}[0-9]{1,3})")
 _PLAIN_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
 class MailchimpApiKeys:
-    """API keys, in the form `<key>-<dc>` in which Mailchimp shows them."""
+    """Checks API keys of the form `<key>-<dc>`, as Mailchimp shows them."""
 
     def __init__(self, open_session: OpenSession) -> None:
         self._open = open_session
 
     def check(self, api_key: str) -> CheckedGrant:
-        """Ask Mailchimp whose key this is. ConfigError on `apiKey`; Unavailable."""
+        """Read the account of a key. ConfigError for the field `apiKey`; Unavailable."""
         api_key = api_key.strip()
         found = _KEY.fullmatch(api_key)
         if not found:
@@ -52,7 +51,7 @@ class MailchimpApiKeys:
 
 
 class MailchimpSignIn:
-    """Mailchimp's sign-in page. `login_url`, `client_id` and `client_secret` are settings."""
+    """Signs in with OAuth 2.0. `login_url`, `client_id` and `client_secret` are settings."""
 
     def __init__(
         self, login_url: str, client_id: str, client_secret: str, open_session: OpenSession
@@ -63,11 +62,11 @@ class MailchimpSignIn:
         self._open = open_session
 
     def authorize_url(self, state: str, redirect_uri: str) -> str:
-        """Where to send the browser."""
+        """The URL of the sign-in page to redirect to."""
         return authorize_url(self._login_url, self._client_id, redirect_uri, state)
 
     def redeem(self, code: str, redirect_uri: str) -> CheckedGrant:
-        """Exchange a code, once. Refused when Mailchimp does not take it; Unavailable."""
+        """Exchange an authorization code. Refused when Mailchimp refuses it; Unavailable."""
         token = exchange_code(
             self._login_url, self._client_id, self._client_secret, redirect_uri, code
         )
@@ -87,7 +86,7 @@ def _checked(
 
 
 def _account(session: Session, secret: str) -> Account:
-    """Whose grant it is. An account without a usable id is told apart by its grant."""
+    """Read the account of a grant. Without a valid id, a hash of the secret identifies it."""
     try:
         account = session.account()
     except Disconnected:

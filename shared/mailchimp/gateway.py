@@ -1,7 +1,7 @@
-"""Opens sessions to the Mailchimp account behind a connection.
+"""Opens sessions with the Mailchimp account of a connection.
 
-A session is opened with what is stored now: a connection that was connected again or forgotten
-meanwhile takes effect with the next session. The stored data centre is checked again.
+Each session reads the stored grant, so a new or deleted grant takes effect with the next session. The
+stored data centre is validated again.
 """
 
 from __future__ import annotations
@@ -11,17 +11,17 @@ from collections.abc import Callable
 from shared.errors import Disconnected
 from shared.mailchimp.address import API_URL, api_base
 from shared.mailchimp.session import Session
-from shared.mailchimp.transport import Patience, Transport, credential
+from shared.mailchimp.transport import RetryPolicy, Transport, credential
 from shared.model.connection import Connection, ConnectionStatus, GrantKind
 
 __all__ = ["MailchimpGateway"]
 
 
 class MailchimpGateway:
-    """Implements the Protocol Mailchimp.
+    """Implements Mailchimp of model/ports.py.
 
-    `connection` gives a connection by its id, `secret` a secret by its name; both None when
-    there is none. `clock` counts seconds, `random` gives a number from 0 to 1.
+    `connection` returns a connection by id, `secret` a secret by name, or None. `clock` counts
+    seconds; `random` returns a number from 0 to 1.
     """
 
     def __init__(
@@ -33,7 +33,7 @@ class MailchimpGateway:
         sleep: Callable[[float], object],
         random: Callable[[], float],
         api_url: str = API_URL,
-        patience: Patience | None = None,
+        retry_policy: RetryPolicy | None = None,
     ) -> None:
         self._connection = connection
         self._secret = secret
@@ -41,10 +41,10 @@ class MailchimpGateway:
         self._sleep = sleep
         self._random = random
         self._api_url = api_url
-        self._patience = patience
+        self._retry_policy = retry_policy
 
     def open(self, connection_id: str, on_throttled: Callable[[], None] | None = None) -> Session:
-        """A session with the connection's own grant. Disconnected when there is none."""
+        """Open a session with the grant of a connection. Disconnected when it has no valid grant."""
         connection = self._connection(connection_id)
         if connection is None or connection.grant is None:
             raise Disconnected("notConnected")
@@ -63,7 +63,7 @@ class MailchimpGateway:
         data_centre: str,
         on_throttled: Callable[[], None] | None = None,
     ) -> Session:
-        """A session with a grant that is not stored yet, to check it."""
+        """Open a session with a grant that is not stored yet, to check it."""
         transport = Transport(
             api_base(self._api_url, data_centre),
             credential(kind, secret),
@@ -71,6 +71,6 @@ class MailchimpGateway:
             sleep=self._sleep,
             random=self._random,
             on_throttled=on_throttled,
-            patience=self._patience,
+            retry_policy=self._retry_policy,
         )
         return Session(transport)

@@ -1,8 +1,8 @@
-"""Members: written 500 at a time, their tags given and taken, whoever is held read page by page.
+"""Batch calls: subscribe members, change their tags, count them.
 
-A batch call answers 200 although members were refused; every member of the call is found in
-exactly one part of the answer here, by address without case. `sync_tags` is never true: it would
-wipe the tags that people made themselves.
+A batch call returns 200 even if members were refused. Every member of the call is assigned to one part
+of the response by its address, compared case-insensitively. `sync_tags` is never true: it would remove
+tags that users made in Mailchimp.
 https://mailchimp.com/developer/marketing/api/lists/batch-subscribe-or-unsubscribe/
 https://mailchimp.com/developer/marketing/api/list-members/
 """
@@ -15,7 +15,7 @@ from typing import Any
 from shared.errors import Unavailable
 from shared.mailchimp.answers import refusal
 from shared.mailchimp.audiences import checked_id, within
-from shared.mailchimp.parts import status_in, text_in, things_in, total_in, whole_number_in
+from shared.mailchimp.parts import objects_in, status_in, text_in, total_in, whole_number_in
 from shared.mailchimp.transport import Transport
 from shared.model.audience import BatchAnswer, Member, Refusal, TagAnswer
 from shared.model.outcome import Code
@@ -34,7 +34,7 @@ def subscribe(
     update_existing: bool,
     skip_merge_validation: bool = False,
 ) -> BatchAnswer:
-    """One batch call of at most 500 members; see MailchimpSession.subscribe."""
+    """Write at most 500 members in one call (see MailchimpSession.subscribe)."""
     _check_number(members)
     if not members:
         return BatchAnswer({}, {}, {})
@@ -61,7 +61,7 @@ def change_tag(
     add: Sequence[str] = (),
     remove: Sequence[str] = (),
 ) -> TagAnswer:
-    """Give or take a tag; at most 500 addresses. Those the audience does not hold are ignored."""
+    """Add or remove a tag for at most 500 addresses. Unknown addresses are ignored."""
     _check_number([*add, *remove])
     body = {"members_to_add": list(add)} if add else {"members_to_remove": list(remove)}
     if not add and not remove:
@@ -73,7 +73,7 @@ def change_tag(
 
 
 def count(transport: Transport, audience_id: str, status: str) -> int:
-    """How many members have a status, now: the audience's own numbers are minutes old."""
+    """Count the members with a status. The statistics of the audience may be minutes old."""
     query = {"status": status, "count": "1", "fields": "total_items"}
     answer = transport.get(f"/lists/{checked_id(audience_id)}/members", query)
     return total_in(answer)
@@ -98,7 +98,7 @@ def _body(member: Member) -> dict[str, object]:
 
 
 def _sorted(members: Sequence[Member], answer: Mapping[str, Any]) -> BatchAnswer:
-    """Find every member of the call in the answer."""
+    """Assign every member of the call to a part of the response."""
     parts = [answer.get(name) for name in ("new_members", "updated_members", "errors")]
     if not all(isinstance(part, list) for part in parts):
         raise Unavailable("answerBroken", maybe_applied=True)
@@ -108,7 +108,7 @@ def _sorted(members: Sequence[Member], answer: Mapping[str, Any]) -> BatchAnswer
     opted_in: dict[str, str] = {}
     refused: dict[str, Refusal] = {}
     for name, into in (("new_members", created), ("updated_members", updated)):
-        for item in things_in(answer[name]):
+        for item in objects_in(answer[name]):
             member = sent.get(_key(item.get("email_address")))
             if member is None:
                 continue
@@ -116,23 +116,23 @@ def _sorted(members: Sequence[Member], answer: Mapping[str, Any]) -> BatchAnswer
             since = text_in(item, "timestamp_opt") or text_in(item, "timestamp_signup")
             if since and into is updated:
                 opted_in[member.address] = since
-    nobody = Refusal(Code.REFUSED)
-    for error in things_in(answer["errors"]):
+    unassigned = Refusal(Code.REFUSED)
+    for error in objects_in(answer["errors"]):
         member = sent.get(_key(error.get("email_address")))
         reason = refusal(error, member.merge_fields if member else None)
         if member is None:
-            nobody = reason
+            unassigned = reason
         elif member.address not in created and member.address not in updated:
             refused[member.address] = reason
-    # Mailchimp said nothing about these, or said it about an address it had changed.
+    # The response omits these members, or names them by an address that Mailchimp changed.
     for member in members:
         if not any(member.address in part for part in (created, updated, refused)):
-            refused[member.address] = nobody
+            refused[member.address] = unassigned
     return BatchAnswer(created, updated, refused, opted_in)
 
 
 def _key(address: object) -> str:
-    """What addresses are compared by: lower case, without quotes, the domain in plain ASCII."""
+    """Normalize an address for comparison: lower case, no quotes, the domain in ASCII."""
     text = address.strip(" \t\"'<>").casefold() if isinstance(address, str) else ""
     if text.isascii() or len(text) > _LONGEST_ADDRESS:
         return text

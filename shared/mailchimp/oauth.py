@@ -1,9 +1,8 @@
-"""Signing in to Mailchimp with OAuth 2: where to send the browser, and what its code is worth.
+"""OAuth 2.0 at Mailchimp: the authorization URL, the token exchange and the metadata.
 
-A code is exchanged once, never again. Of the answer only the token counts: it does not expire
-(`expires_in: 0` means never), has no refresh token, and belongs to the account, so that two
-connections of one account hold the same one. Of the metadata only the data centre is used, and
-only when it looks like one.
+A code is exchanged once, without retries. The access token does not expire (`expires_in: 0`), has no
+refresh token, and belongs to the account: two connections to one account have the same token. Of the
+metadata only the data centre is used, after validation.
 https://mailchimp.com/developer/marketing/guides/access-user-data-oauth-2/
 """
 
@@ -31,7 +30,7 @@ _CODE = re.compile(r"[a-z_]{1,40}")
 
 
 def authorize_url(login_url: str, client_id: str, redirect_uri: str, state: str) -> str:
-    """Where the browser goes; Mailchimp knows no scopes, a grant is for the whole account."""
+    """Return the authorization URL. Mailchimp has no scopes; a grant covers the whole account."""
     query = {
         "response_type": "code",
         "client_id": client_id,
@@ -44,7 +43,7 @@ def authorize_url(login_url: str, client_id: str, redirect_uri: str, state: str)
 def exchange_code(
     login_url: str, client_id: str, client_secret: str, redirect_uri: str, code: str
 ) -> str:
-    """The access token for a code. Refused when Mailchimp does not take the code; Unavailable."""
+    """Exchange a code for an access token. Refused when the code is invalid; Unavailable."""
     form = {
         "grant_type": "authorization_code",
         "client_id": client_id,
@@ -60,19 +59,19 @@ def exchange_code(
 
 
 def data_centre_of(login_url: str, token: str) -> str:
-    """The data centre of the account that a token belongs to."""
+    """Return the data centre of the account of a token."""
     answer = _ask("GET", f"{login_base(login_url)}/oauth2/metadata", token=token)
     return checked_data_centre(str(answer.get("dc") or ""))
 
 
 class _OAuthToken(Token):
-    """The scheme that Mailchimp's metadata page asks for."""
+    """The authentication scheme of Mailchimp's metadata endpoint."""
 
     scheme = "OAuth"
 
 
-class _Nobody(ApiKey):
-    """No authentication, and none from a .netrc file of the machine either."""
+class _NoAuthentication(ApiKey):
+    """No authentication, not even from a .netrc file."""
 
     def __init__(self) -> None:
         super().__init__("")
@@ -91,7 +90,7 @@ def _ask(
                 method,
                 url,
                 data=form,
-                auth=_OAuthToken(token) if token else _Nobody(),
+                auth=_OAuthToken(token) if token else _NoAuthentication(),
                 headers={"User-Agent": USER_AGENT, "Accept": "application/json"},
                 timeout=TIMEOUT,
                 allow_redirects=False,
@@ -105,7 +104,7 @@ def _ask(
                     _unusable()
             status = response.status_code
     except requests.RequestException:
-        # Not chained: the cause may hold the address with the code in it.
+        # Not chained: the cause may contain the URL with the code.
         raise Unavailable("mailchimpSignInUnreachable") from None
     try:
         answer = orjson.loads(content)

@@ -1,11 +1,10 @@
-"""Reading members page by page while the audience moves: nobody on it is missed.
+"""Reads lists of members page by page, without gaps while the audience changes.
 
-Pages are cut by offset, so a member who leaves the list while it is read moves all that follow
-up by one, and the next page would skip somebody. Every page therefore begins with the last
-member of the page before. When it begins with somebody unknown there may be a gap, and the
-reading steps back until it meets someone it knows. Members keep their order, so whoever is on
-the list from beginning to end is seen, and each once. A page that Mailchimp cannot deliver (504)
-is asked for in smaller ones.
+Pages are addressed by offset: when a member leaves the list, all later members move up by one, and the
+next page would skip one. Every page therefore begins with the last member of the previous page. If it
+begins with an unknown member, the reader goes back until it finds a known one. The order of members is
+stable, so each member who is on the list all the time is read exactly once. When Mailchimp cannot
+deliver a page (504), the page size is reduced.
 https://mailchimp.com/developer/marketing/docs/methods-parameters/#pagination
 """
 
@@ -18,9 +17,9 @@ from shared.errors import Unavailable
 from shared.mailchimp.audiences import checked_id
 from shared.mailchimp.parts import (
     list_in,
+    objects_in,
     status_in,
     text_in,
-    things_in,
     total_in,
     whole_number_in,
 )
@@ -34,8 +33,8 @@ T = TypeVar("T")
 PAGE_SIZES = (1000, 500, 250, 100)
 MOST_STEPS_BACK = 50
 
-_WHO = "members.email_address,members.status,total_items"
-_ALL_OF_IT = (
+_STATUS_FIELDS = "members.email_address,members.status,total_items"
+_CONTACT_FIELDS = (
     "members.email_address,members.merge_fields,members.tags,members.tags_count,"
     "members.last_changed,total_items"
 )
@@ -44,30 +43,30 @@ _ALL_OF_IT = (
 def held(
     transport: Transport, audience_id: str, status: str, changed_since: str | None = None
 ) -> Iterator[list[ContactStatus]]:
-    """Members in a status, each once; `changed_since` is ISO 8601."""
+    """Read the members in a status, each once; `changed_since` is ISO 8601."""
     query = {"status": status}
     if changed_since:
         query["since_last_changed"] = changed_since
     path = f"/lists/{checked_id(audience_id)}/members"
-    return _people(transport, path, {**query, "fields": _WHO}, _held)
+    return _people(transport, path, {**query, "fields": _STATUS_FIELDS}, _contact_status)
 
 
 def contacts(transport: Transport, audience_id: str, changed_since: str) -> Iterator[list[Contact]]:
-    """Subscribers who changed since a time (ISO 8601), each once, with their values and tags."""
-    query = {"status": "subscribed", "since_last_changed": changed_since, "fields": _ALL_OF_IT}
+    """Read subscribers changed since a time (ISO 8601), each once, with values and tags."""
+    query = {"status": "subscribed", "since_last_changed": changed_since, "fields": _CONTACT_FIELDS}
     return _people(transport, f"/lists/{checked_id(audience_id)}/members", query, _contact)
 
 
 def tagged(transport: Transport, audience_id: str, tag_id: int) -> Iterator[list[ContactStatus]]:
-    """Members with a tag, each once, whatever their status. NotFound when the tag is gone."""
+    """Read the members with a tag in any status, each once. NotFound when the tag is gone."""
     query = {
         "include_cleaned": "true",
         "include_transactional": "true",
         "include_unsubscribed": "true",
-        "fields": _WHO,
+        "fields": _STATUS_FIELDS,
     }
     path = f"/lists/{checked_id(audience_id)}/segments/{int(tag_id)}/members"
-    return _people(transport, path, query, _held)
+    return _people(transport, path, query, _contact_status)
 
 
 def _people(
@@ -76,11 +75,11 @@ def _people(
     query: Mapping[str, str],
     make: Callable[[Mapping[str, Any]], T],
 ) -> Iterator[list[T]]:
-    reading = _Reading(transport, path, query)
+    pages = _Pages(transport, path, query)
     offset, back, steps_back = 0, 1, 0
     while True:
-        items, total = reading.page(offset)
-        if offset and not (items and reading.knows(items[0])):
+        items, total = pages.page(offset)
+        if offset and not (items and pages.knows(items[0])):
             steps_back += 1
             if steps_back > MOST_STEPS_BACK:
                 raise Unavailable("audienceMoves")
@@ -88,20 +87,20 @@ def _people(
             offset = max(0, offset - back)
             continue
         back = 1
-        people = [make(item) for item in items if reading.is_new(item)]
+        people = [make(item) for item in items if pages.is_new(item)]
         if people:
             yield people
         reached = offset + len(items)
-        # Mailchimp's total may count people whom it does not list: nobody new is the end, too.
-        if not items or reached >= total or not (people or len(items) >= reading.size):
+        # The total may count members that are not listed: a page without new ones is the last, too.
+        if not items or reached >= total or not (people or len(items) >= pages.size):
             return
         offset = reached - 1
 
 
-class _Reading:
-    """A list that is read page by page.
+class _Pages:
+    """The pages of a list of members.
 
-    `seen` remembers people by a hash of 64 bits: a million of them take about 70 MB.
+    Known members are stored as 64-bit hashes: a million take about 70 MB.
     """
 
     def __init__(self, transport: Transport, path: str, query: Mapping[str, str]) -> None:
@@ -113,24 +112,24 @@ class _Reading:
 
     @property
     def size(self) -> int:
-        """How many people a page has at most, at present."""
+        """The current page size."""
         return self._sizes[0]
 
     def knows(self, item: Mapping[str, Any]) -> bool:
-        """Whether this person was seen before."""
+        """Whether this member was read before."""
         return hash(_address(item)) in self._seen
 
     def is_new(self, item: Mapping[str, Any]) -> bool:
-        """Whether this is a person who is seen for the first time."""
+        """Whether this member is read for the first time; remembers it."""
         address = _address(item)
-        mark = hash(address)
-        if not address or mark in self._seen:
+        address_hash = hash(address)
+        if not address or address_hash in self._seen:
             return False
-        self._seen.add(mark)
+        self._seen.add(address_hash)
         return True
 
     def page(self, offset: int) -> tuple[list[dict[str, Any]], int]:
-        """The page at an offset, and Mailchimp's total."""
+        """Read the page at an offset, and the total."""
         while True:
             smaller = len(self._sizes) > 1
             try:
@@ -151,12 +150,12 @@ def _address(item: Mapping[str, Any]) -> str:
     return text_in(item, "email_address").strip().lower()
 
 
-def _held(item: Mapping[str, Any]) -> ContactStatus:
+def _contact_status(item: Mapping[str, Any]) -> ContactStatus:
     return ContactStatus(_address(item), status_in(item))
 
 
 def _contact(item: Mapping[str, Any]) -> Contact:
-    ids = (whole_number_in(tag, "id") for tag in things_in(item.get("tags")))
+    ids = (whole_number_in(tag, "id") for tag in objects_in(item.get("tags")))
     tags = tuple(tag_id for tag_id in ids if tag_id)
     fields = item.get("merge_fields")
     return Contact(

@@ -1,9 +1,8 @@
-"""The parts of an answer, whatever types they turn out to have.
+"""Reads typed values from responses, which are untrusted.
 
-Mailchimp's word is data from outside. A part of another type than described is taken for absent,
-and no text is longer than anything Mailchimp has a use for: it may end up in a record, a line of
-outcomes or a sentence. A list is read whole or not at all, because who is missing from it might be
-asked to subscribe.
+A value of an unexpected type counts as missing, and strings are truncated, because they end up in
+records, outcome lines and messages. A list must be complete: a contact missing from a list of
+unsubscribed people might be subscribed again.
 """
 
 from __future__ import annotations
@@ -14,14 +13,14 @@ from typing import Any
 
 from shared.errors import Unavailable
 
-__all__ = ["list_in", "status_in", "text_in", "things_in", "total_in", "whole_number_in"]
+__all__ = ["list_in", "objects_in", "status_in", "text_in", "total_in", "whole_number_in"]
 
 _LONGEST = 1_000
 _STATUS = re.compile(r"[A-Za-z]{1,20}")
 
 
 def text_in(item: Mapping[str, Any], name: str) -> str:
-    """A text, or a whole number as text; else empty."""
+    """Return a string, or an integer as a string; else an empty string."""
     value = item.get(name)
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value)
@@ -29,13 +28,13 @@ def text_in(item: Mapping[str, Any], name: str) -> str:
 
 
 def status_in(item: Mapping[str, Any]) -> str:
-    """A member's status; empty when it looks like none."""
+    """Return the status of a member; empty when it is malformed."""
     value = item.get("status")
     return value if isinstance(value, str) and _STATUS.fullmatch(value) else ""
 
 
 def whole_number_in(item: Mapping[str, Any], name: str) -> int:
-    """A number from 0 on, also as text; else 0."""
+    """Return an integer from 0, which may be written as a string; else 0."""
     value = item.get(name)
     if isinstance(value, str) and re.fullmatch(r"[0-9]{1,15}", value):
         return int(value)
@@ -45,7 +44,7 @@ def whole_number_in(item: Mapping[str, Any], name: str) -> int:
 
 
 def total_in(answer: Mapping[str, Any]) -> int:
-    """How many there are in all. Unavailable when the answer does not say."""
+    """Return `total_items`. Unavailable when it is missing."""
     total = whole_number_in(answer, "total_items")
     if not total and answer.get("total_items") not in (0, "0"):
         raise Unavailable("answerBroken")
@@ -53,14 +52,14 @@ def total_in(answer: Mapping[str, Any]) -> int:
 
 
 def list_in(answer: Mapping[str, Any], part: str) -> list[dict[str, Any]]:
-    """A list of objects, whole. Unavailable when it is anything else."""
+    """Return a list of objects. Unavailable when it has anything else in it or is not a list."""
     listed = answer.get(part)
-    found = things_in(listed)
+    found = objects_in(listed)
     if not isinstance(listed, list) or len(found) < len(listed):
         raise Unavailable("answerBroken")
     return found
 
 
-def things_in(value: object) -> list[dict[str, Any]]:
-    """The objects in a list; without whatever else is in it."""
+def objects_in(value: object) -> list[dict[str, Any]]:
+    """Return the objects in a list, without other items."""
     return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []

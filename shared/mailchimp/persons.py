@@ -1,6 +1,6 @@
-"""One member, named by the MD5 of the address in lower case, as Mailchimp names people in paths.
+"""Calls for one member, identified by the MD5 of the lower-case address.
 
-Rule: that hash is as personal as the address; it stands in the path of these calls and nowhere else.
+The hash is personal data like the address. It is used in the paths of these calls only.
 https://mailchimp.com/developer/marketing/docs/methods-parameters/#path-parameters
 https://mailchimp.com/developer/marketing/api/list-members/delete-list-member/
 """
@@ -18,7 +18,7 @@ __all__ = ["archive", "delete_for_good", "status"]
 
 
 def status(transport: Transport, audience_id: str, address: str) -> str | None:
-    """The status an audience holds a person in, now; None when it does not know them."""
+    """Read the status of a person; None when the audience does not contain them."""
     try:
         answer = transport.get(_path(audience_id, address), {"fields": "status"})
     except NotFound:

@@ -1,10 +1,10 @@
-"""One kept-alive connection to one Mailchimp account: short retries, hard limits, counted calls.
+"""One persistent connection to a Mailchimp account, with retries, limits and counters.
 
-The only place where calls are tried again within seconds; everything longer is the queue's. A
-call that surely was not applied is tried up to `Patience.tries` times. A write that may have been
-applied is sent once more and then given up as Unavailable(maybe_applied=True), so that the caller
-can split it. A call is never abandoned before Mailchimp's own limit of 120 s, because an
-abandoned call goes on occupying one of the account's 10 connections.
+This module retries for seconds; longer delays are left to the queue. A call that was certainly not
+applied is tried up to `RetryPolicy.tries` times. A write that may have been applied is repeated once,
+then raises Unavailable(maybe_applied=True), so that the caller can split it. A call is never abandoned
+before Mailchimp's own limit of 120 s, because an abandoned call still occupies one of the account's 10
+connections.
 https://mailchimp.com/developer/marketing/docs/fundamentals/#throttling
 """
 
@@ -29,14 +29,14 @@ from shared.mailchimp.answers import Kind, Verdict, problem_in, verdict
 from shared.model.audience import CallCounts
 from shared.version import USER_AGENT
 
-__all__ = ["ApiKey", "Patience", "Token", "Transport", "credential"]
+__all__ = ["ApiKey", "RetryPolicy", "Token", "Transport", "credential"]
 
 
 _PERSON = re.compile(r"/members/[^/?\s]+")
 
 
 def _hide_people(record: logging.LogRecord) -> bool:
-    """A path that names a member does so by a hash, which is personal: it stays out of logs."""
+    """Remove subscriber hashes, which are personal data, from logged paths."""
     if isinstance(record.args, tuple):
         record.args = tuple(
             _PERSON.sub("/members/***", arg) if isinstance(arg, str) else arg for arg in record.args
@@ -44,13 +44,13 @@ def _hide_people(record: logging.LogRecord) -> bool:
     return True
 
 
-# The library logs every path that it asks for, as soon as anybody turns DEBUG on.
+# The library logs the path of every request at level DEBUG.
 logging.getLogger("urllib3.connectionpool").addFilter(_hide_people)
 
 
 @dataclass(frozen=True)
-class Patience:
-    """How long one call may take and how often it is tried. Times in seconds, sizes in bytes."""
+class RetryPolicy:
+    """Timeouts, retries and limits of a call. Times in seconds, sizes in bytes."""
 
     connect: float = 10.0
     read: float = 125.0
@@ -58,13 +58,13 @@ class Patience:
     first_wait: float = 1.0
     longest_wait: float = 20.0
     budget: float = 130.0
-    """No try begins later than this after the first one began."""
+    """The latest time for a retry, from the start of the first try."""
     longest_answer: int = 32_000_000
 
 
 @dataclass(frozen=True)
-class _Trouble:
-    """A try that came to nothing, and what may be done about it."""
+class _Failure:
+    """A failed try that may be retried."""
 
     code: str
     throttled: bool = False
@@ -73,7 +73,7 @@ class _Trouble:
 
 
 class ApiKey(HTTPBasicAuth):
-    """An API key, `<key>-<dc>`: Basic authentication with any user name."""
+    """An API key `<key>-<dc>`: Basic authentication with any user name."""
 
     def __init__(self, key: str) -> None:
         super().__init__("export", key)
@@ -91,7 +91,7 @@ class Token(AuthBase):
         self._token = token
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        """Sign a request."""
+        """Add the Authorization header."""
         request.headers["Authorization"] = f"{self.scheme} {self._token}"
         return request
 
@@ -100,12 +100,12 @@ class Token(AuthBase):
 
 
 def credential(kind: str, secret: str) -> AuthBase:
-    """The authentication of a grant: `kind` is a GrantKind, `oauth` or `apiKey`."""
+    """Return the authentication for a grant; `kind` is a GrantKind, `oauth` or `apiKey`."""
     return Token(secret) if kind == "oauth" else ApiKey(secret)
 
 
 class Transport:
-    """Calls to one account, one at a time. `clock` counts seconds; only differences matter."""
+    """Makes calls to one account, one at a time. `clock` counts seconds from any point."""
 
     def __init__(
         self,
@@ -116,7 +116,7 @@ class Transport:
         sleep: Callable[[float], object],
         random: Callable[[], float],
         on_throttled: Callable[[], None] | None = None,
-        patience: Patience | None = None,
+        retry_policy: RetryPolicy | None = None,
     ) -> None:
         self.calls = CallCounts()
         self._base = base_url
@@ -124,9 +124,9 @@ class Transport:
         self._sleep = sleep
         self._random = random
         self._on_throttled = on_throttled
-        self._patience = patience or Patience()
+        self._retry_policy = retry_policy or RetryPolicy()
         self._http = requests.Session()
-        # An explicit `auth` also keeps a .netrc file of the machine from taking its place.
+        # Without an explicit `auth`, requests would use a .netrc file.
         self._http.auth = auth
         self._http.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
         self._http.headers.update(
@@ -146,7 +146,7 @@ class Transport:
     def get(
         self, path: str, query: Mapping[str, str] | None = None, *, tries: int | None = None
     ) -> dict[str, Any]:
-        """Read. `tries` overrides Patience.tries, for reads that the caller makes smaller."""
+        """Send a GET request. `tries` overrides RetryPolicy.tries."""
         return self._call("GET", path, query, None, tries=tries)
 
     def write(
@@ -159,7 +159,7 @@ class Transport:
         about_members: bool = False,
         resend: bool = True,
     ) -> dict[str, Any]:
-        """Write. Without `resend`, a call that may have been applied is not sent again."""
+        """Send a write. Without `resend`, a call that may have been applied is not repeated."""
         return self._call(
             method, path, query, orjson.dumps(body), about_members=about_members, resend=resend
         )
@@ -175,7 +175,7 @@ class Transport:
         resend: bool = True,
         tries: int | None = None,
     ) -> dict[str, Any]:
-        patience = self._patience
+        retry_policy = self._retry_policy
         began = self._clock()
         writes = method != "GET"
         doubtful = 0
@@ -184,18 +184,18 @@ class Transport:
             tried += 1
             self._count(writes, again=tried > 1)
             outcome = self._try(method, path, query, body, about_members)
-            if not isinstance(outcome, _Trouble):
+            if not isinstance(outcome, _Failure):
                 return outcome
             if outcome.throttled:
                 self.calls.throttled += 1
                 if self._on_throttled:
                     self._on_throttled()
             doubtful += writes and outcome.maybe_applied
-            left = patience.budget - (self._clock() - began)
+            left = retry_policy.budget - (self._clock() - began)
             wait = self._wait(tried, outcome.retry_after)
             given_up = doubtful >= (2 if resend else 1) and not outcome.throttled
-            blocked = doubtful and not resend
-            if given_up or blocked or tried >= (tries or patience.tries) or wait > left:
+            not_repeatable = doubtful and not resend
+            if given_up or not_repeatable or tried >= (tries or retry_policy.tries) or wait > left:
                 _give_up(outcome, maybe_applied=bool(doubtful))
             self._sleep(wait)
 
@@ -206,10 +206,10 @@ class Transport:
         query: Mapping[str, str] | None,
         body: bytes | None,
         about_members: bool,
-    ) -> dict[str, Any] | _Trouble:
-        patience = self._patience
+    ) -> dict[str, Any] | _Failure:
+        retry_policy = self._retry_policy
         headers = {"Content-Type": "application/json"} if body is not None else None
-        latest = self._clock() + 2 * patience.read
+        latest = self._clock() + 2 * retry_policy.read
         try:
             with self._http.request(
                 method,
@@ -217,24 +217,24 @@ class Transport:
                 params=query,
                 data=body,
                 headers=headers,
-                timeout=(patience.connect, patience.read),
+                timeout=(retry_policy.connect, retry_policy.read),
                 allow_redirects=False,
                 stream=True,
             ) as response:
                 content = bytearray()
                 for part in response.iter_content(65_536):
                     content += part
-                    if len(content) > patience.longest_answer or self._clock() > latest:
-                        return _Trouble("answerTooLong", maybe_applied=True)
+                    if len(content) > retry_policy.longest_answer or self._clock() > latest:
+                        return _Failure("answerTooLong", maybe_applied=True)
                 return self._understand(response, content, about_members)
         except requests.RequestException as error:
             if _never_arrived(error):
-                return _Trouble("unreachable")
-            return _Trouble("noAnswer", maybe_applied=True)
+                return _Failure("unreachable")
+            return _Failure("noAnswer", maybe_applied=True)
 
     def _understand(
         self, response: requests.Response, content: bytearray, about_members: bool
-    ) -> dict[str, Any] | _Trouble:
+    ) -> dict[str, Any] | _Failure:
         status = response.status_code
         if status == 204:
             return {}
@@ -245,10 +245,10 @@ class Transport:
                 answer = None
             if isinstance(answer, dict):
                 return answer
-            return _Trouble("answerBroken", maybe_applied=True)
+            return _Failure("answerBroken", maybe_applied=True)
         found = verdict(status, problem_in(content), about_members=about_members)
         if found.kind in (Kind.THROTTLED, Kind.BLOCKED, Kind.BROKEN):
-            return _Trouble(
+            return _Failure(
                 found.code,
                 throttled=found.kind in (Kind.THROTTLED, Kind.BLOCKED),
                 maybe_applied=found.kind in (Kind.BLOCKED, Kind.BROKEN),
@@ -265,14 +265,14 @@ class Transport:
             self.calls.retried += 1
 
     def _wait(self, tried: int, retry_after: float | None) -> float:
-        """Full jitter: anywhere between nothing and a limit that doubles with every try."""
-        patience = self._patience
-        limit = min(patience.longest_wait, patience.first_wait * 2.0 ** (tried - 1))
+        """The delay with full jitter: 0 to a limit that doubles with every try."""
+        retry_policy = self._retry_policy
+        limit = min(retry_policy.longest_wait, retry_policy.first_wait * 2.0 ** (tried - 1))
         return max(self._random() * limit, retry_after or 0.0)
 
 
 def _never_arrived(error: requests.RequestException) -> bool:
-    """Whether the request surely did not reach Mailchimp: no connection was ever made."""
+    """Whether the request certainly did not reach Mailchimp: no connection was made."""
     if isinstance(error, requests.ConnectTimeout | requests.exceptions.ProxyError):
         return True
     cause = error.args[0] if error.args else None
@@ -281,9 +281,9 @@ def _never_arrived(error: requests.RequestException) -> bool:
 
 
 def _retry_after(response: requests.Response) -> float | None:
-    """Seconds to wait, when the other side said so: between 0 and an hour.
+    """Parse the Retry-After header into seconds, from 0 to an hour.
 
-    A point in time is measured against the answer's own Date, so that clocks need not agree.
+    An HTTP date is compared with the Date header of the response, so clocks need not agree.
     """
     text = response.headers.get("Retry-After", "").strip()
     if not text:
@@ -300,12 +300,12 @@ def _retry_after(response: requests.Response) -> float | None:
     return min(max(seconds, 0.0), 3600.0)
 
 
-def _give_up(trouble: _Trouble, *, maybe_applied: bool) -> NoReturn:
+def _give_up(failure: _Failure, *, maybe_applied: bool) -> NoReturn:
     raise Unavailable(
-        trouble.code,
-        retry_after=trouble.retry_after,
+        failure.code,
+        retry_after=failure.retry_after,
         maybe_applied=maybe_applied,
-        throttled=trouble.throttled,
+        throttled=failure.throttled,
     )
 
 

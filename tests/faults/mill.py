@@ -25,7 +25,7 @@ from sandbox.samples import Sample
 from shared.app import build
 from shared.errors import ConnectorError
 from shared.mailchimp.gateway import MailchimpGateway
-from shared.mailchimp.transport import Patience
+from shared.mailchimp.transport import RetryPolicy
 from shared.messaging.messages import lane_of, run_of, turn_of
 from shared.model.connection import Connection, ConnectionStatus, Consent, Grant, GrantKind
 from shared.model.export import (
@@ -206,7 +206,7 @@ class Mill:
             sleep=self.clock.forward,
             random=lambda: 0.5,
             api_url=self.box.api_url,
-            patience=Patience(read=0.4),
+            retry_policy=RetryPolicy(read=0.4),
         )
 
     def called(self, wire: Wire, ask: Callable[[], Any]) -> Any:

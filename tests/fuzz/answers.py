@@ -16,7 +16,7 @@ from requests.adapters import BaseAdapter
 
 from shared.errors import ConnectorError
 from shared.mailchimp.session import Session
-from shared.mailchimp.transport import ApiKey, Patience, Transport
+from shared.mailchimp.transport import ApiKey, RetryPolicy, Transport
 from shared.model.audience import BatchAnswer, ContactStatus, Member, Tag
 from shared.model.outcome import Outcome
 from shared.sending.outcome_lines import outcome_lines
@@ -87,7 +87,7 @@ def run(data: bytes) -> object:
         clock=lambda: 0.0,
         sleep=lambda _: None,
         random=lambda: 0.5,
-        patience=Patience(tries=2, longest_answer=1_000_000),
+        retry_policy=RetryPolicy(tries=2, longest_answer=1_000_000),
     )
     transport._http.mount("https://", _Canned(100 + status % 500, kind, body))
     try:

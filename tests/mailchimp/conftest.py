@@ -8,7 +8,7 @@ import pytest
 
 from sandbox.mailchimp import Sandbox
 from shared.mailchimp.session import Session
-from shared.mailchimp.transport import ApiKey, Patience, Transport
+from shared.mailchimp.transport import ApiKey, RetryPolicy, Transport
 
 
 class Time:
@@ -42,7 +42,7 @@ def transport(time: Time) -> Iterator[Callable[..., Transport]]:
     made: list[Transport] = []
 
     def make(url: str, auth=None, **more) -> Transport:  # type: ignore[no-untyped-def]
-        more.setdefault("patience", Patience(connect=5, read=5))
+        more.setdefault("retry_policy", RetryPolicy(connect=5, read=5))
         more.setdefault("random", lambda: 0.5)
         auth = auth or ApiKey("0123456789abcdef-us1")
         made.append(Transport(url, auth, clock=time.clock, sleep=time.sleep, **more))

@@ -6,7 +6,7 @@ from contextlib import suppress
 import pytest
 
 from shared.errors import ConnectorError, Disconnected, Refused, Unavailable
-from shared.mailchimp.parts import status_in, text_in, things_in, whole_number_in
+from shared.mailchimp.parts import objects_in, status_in, text_in, whole_number_in
 from shared.mailchimp.session import Session
 from shared.model.audience import Member
 from shared.model.outcome import Code
@@ -148,4 +148,4 @@ def test_parts_are_what_they_are_called():
     assert [whole_number_in(odd, name) for name in "nfbtiz"] == [12, 3, 0, 0, 7, 0]
     assert [len(text_in(odd, name)) for name in "nfbtiz"] == [2, 0, 0, 1000, 1, 0]
     assert status_in(odd) == ""
-    assert things_in([{}, 1, None, {"a": 1}]) == [{}, {"a": 1}]
+    assert objects_in([{}, 1, None, {"a": 1}]) == [{}, {"a": 1}]

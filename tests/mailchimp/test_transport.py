@@ -9,7 +9,7 @@ import pytest
 import requests
 
 from shared.errors import Disconnected, NotFound, Refused, Unavailable
-from shared.mailchimp.transport import ApiKey, Patience, Token
+from shared.mailchimp.transport import ApiKey, RetryPolicy, Token
 from tests.mailchimp.double import HANG, RESET, Answer, Double, html, json, problem, zipped
 
 PERSON = "ada.lovelace@example.org"
@@ -108,7 +108,7 @@ def test_a_write_whose_second_sending_is_answered_is_done(broken, transport):
 
 def test_a_call_that_hangs_is_not_taken_for_done(transport):
     with Double(HANG, HANG) as server:
-        calls = transport(server.url, patience=Patience(connect=5, read=0.2))
+        calls = transport(server.url, retry_policy=RetryPolicy(connect=5, read=0.2))
         with pytest.raises(Unavailable) as caught:
             calls.write("POST", "/lists/a", {})
         assert caught.value.maybe_applied
@@ -118,7 +118,7 @@ def test_a_call_that_hangs_is_not_taken_for_done(transport):
 def test_an_answer_that_stops_in_the_middle_is_not_taken_for_done(transport):
     half = Answer(200, b'{"new_members": []}', {}, cut=5, end="hang")
     with Double(half, half) as server:
-        calls = transport(server.url, patience=Patience(connect=5, read=0.2))
+        calls = transport(server.url, retry_policy=RetryPolicy(connect=5, read=0.2))
         with pytest.raises(Unavailable) as caught:
             calls.write("POST", "/lists/a", {})
         assert caught.value.maybe_applied
@@ -129,7 +129,7 @@ def test_a_read_is_tried_again_more_often_and_never_maybe_applied(transport):
         calls = transport(server.url)
         with pytest.raises(Unavailable) as caught:
             calls.get("/lists")
-        assert len(server.asked) == Patience().tries
+        assert len(server.asked) == RetryPolicy().tries
         assert not caught.value.maybe_applied
 
 
@@ -148,7 +148,7 @@ def test_nobody_listening_means_surely_not_applied(transport):
         calls.write("POST", "/lists/a", {})
     assert not caught.value.maybe_applied
     assert caught.value.code == "unreachable"
-    assert calls.calls.write == Patience().tries
+    assert calls.calls.write == RetryPolicy().tries
 
 
 @pytest.mark.parametrize(
@@ -177,24 +177,24 @@ def test_throttling_without_end_is_left_to_the_queue(answer, maybe_applied, tran
     with Double(answer) as server:
         with pytest.raises(Unavailable) as caught:
             transport(server.url).write("POST", "/lists/a", {})
-        assert len(server.asked) == Patience().tries
+        assert len(server.asked) == RetryPolicy().tries
     assert caught.value.throttled
     assert caught.value.maybe_applied is maybe_applied
-    assert len(time.slept) == Patience().tries - 1
+    assert len(time.slept) == RetryPolicy().tries - 1
 
 
 def test_waiting_grows_with_full_jitter_up_to_a_limit(transport, time):
-    patience = Patience(tries=8, first_wait=1, longest_wait=10, budget=1000)
+    retry_policy = RetryPolicy(tries=8, first_wait=1, longest_wait=10, budget=1000)
     with Double(html(403)) as server, pytest.raises(Unavailable):
-        transport(server.url, patience=patience, random=lambda: 1.0).get("/lists")
+        transport(server.url, retry_policy=retry_policy, random=lambda: 1.0).get("/lists")
     assert time.slept == [1, 2, 4, 8, 10, 10, 10]
 
 
 def test_no_try_begins_after_the_budget(transport, time):
-    patience = Patience(tries=100, first_wait=10, longest_wait=10, budget=35)
+    retry_policy = RetryPolicy(tries=100, first_wait=10, longest_wait=10, budget=35)
     with Double(html(403)) as server:
         with pytest.raises(Unavailable):
-            transport(server.url, patience=patience, random=lambda: 1.0).get("/lists")
+            transport(server.url, retry_policy=retry_policy, random=lambda: 1.0).get("/lists")
         assert len(server.asked) == 4
     assert time.slept == [10, 10, 10]
 
@@ -244,7 +244,7 @@ def test_a_redirect_is_not_followed(transport):
 def test_an_answer_of_any_size_does_not_fill_the_memory(packed, transport):
     body = b'{"x": "' + b"a" * 3_000_000 + b'"}'
     with Double(zipped(body) if packed else json(body)) as server:
-        calls = transport(server.url, patience=Patience(tries=1, longest_answer=1_000_000))
+        calls = transport(server.url, retry_policy=RetryPolicy(tries=1, longest_answer=1_000_000))
         with pytest.raises(Unavailable) as caught:
             calls.get("/lists")
     assert caught.value.code == "answerTooLong"
@@ -302,5 +302,5 @@ def test_a_call_gets_more_time_than_mailchimp_takes_for_itself(transport, monkey
 
     monkeypatch.setattr(requests.adapters.HTTPAdapter, "send", send)
     with pytest.raises(Unavailable):
-        transport("http://127.0.0.1:1", patience=Patience(tries=1)).get("/ping")
+        transport("http://127.0.0.1:1", retry_policy=RetryPolicy(tries=1)).get("/ping")
     assert asked == [(10.0, 125.0)]
