@@ -1,10 +1,12 @@
-// Everything the app needs, in one resource group that the customer owns. The pieces are in modules/;
-// this file only names things and hands ids from one module to the next. Deploying it twice changes nothing.
+// Everything the app needs, in one resource group that the customer owns. The parts are in modules/; this file names
+// things and passes names and ids from one module to the next. Deploying it twice changes nothing.
+// Names are computed here, not taken from outputs: only so can what-if and `bicep snapshot` evaluate every module.
 // https://learn.microsoft.com/azure/azure-functions/flex-consumption-plan
 
 targetScope = 'resourceGroup'
 
-metadata description = 'Customer Insights -> Mailchimp export: Flex Consumption app, storage, vaults, events, alerts.'
+metadata name = 'Customer Insights to Mailchimp export'
+metadata description = 'Flex Consumption function app with its storage, vaults, events, alerts and optional private network.'
 
 @description('Short name of this environment, for example dev or prod. Part of every resource name.')
 @minLength(2)
@@ -14,24 +16,27 @@ param environmentName string
 @description('Azure region of every resource. Must offer Flex Consumption; a landing account of your own must be in it too.')
 param location string = resourceGroup().location
 
-@description('Tags put on every resource, besides the one azd needs.')
-param tags object = {}
+@description('Tags for every resource, in addition to the one that azd needs.')
+param tags { *: string } = {}
 
 // ---- who signs in --------------------------------------------------------------------------------
 
-@description('Entra tenant whose people may sign in. One tenant only.')
+@description('Entra tenant whose people may sign in. Exactly one.')
+@minLength(36)
+@maxLength(36)
 param entraTenantId string = tenant().tenantId
 
-@description('Application (client) id of the app registration that signs people in. See docs/deploy.md.')
+@description('Application (client) id of the app registration that people sign in to. See docs/deploy.md.')
 @minLength(36)
+@maxLength(36)
 param entraClientId string
 
-@description('Origins, such as https://portal.example.com, whose scripts may call the API. Exact origins only; empty means none.')
-param allowedOrigins array = []
+@description('Origins, such as https://portal.example.com, whose scripts may call the API. Exact origins, no *; empty allows no other origin.')
+param allowedOrigins string[] = []
 
 // ---- Mailchimp and Customer Insights -------------------------------------------------------------
 
-@description('Client id of the registered Mailchimp app. Empty when connections use API keys only.')
+@description('Client id of the app registered at Mailchimp; its secret must then be in the vault as mailchimp-client-secret. Empty when connections use API keys only.')
 param mailchimpClientId string = ''
 
 @description('How many connections the app may have open to one Mailchimp account. Mailchimp allows 10 over all apps.')
@@ -42,7 +47,10 @@ param mailchimpConnections int = 10
 @description('Instance id of the Customer Insights environment. Empty: segments are known from model.json alone.')
 param customerInsightsInstanceId string = ''
 
-@description('Object id, in this tenant, of the service principal "Dynamics 365 AI for Customer Insights". Empty: no role is given to it.')
+@description('The environment asks for a subscription key, and the vault has it as customer-insights-subscription-key.')
+param customerInsightsNeedsSubscriptionKey bool = false
+
+@description('Object id, in this tenant, of the service principal "Dynamics 365 AI for Customer Insights". Empty: it gets no role.')
 param customerInsightsPrincipalId string = ''
 
 @description('Prefix in the landing container that holds model.json. Empty: found anywhere in the container.')
@@ -50,10 +58,11 @@ param segmentsRoot string = ''
 
 // ---- where the segments land ---------------------------------------------------------------------
 
-@description('Name of a storage account of your own that Customer Insights writes to. Empty: one is made.')
+@description('Name of a storage account of your own that Customer Insights writes to. Empty: this deployment creates one.')
+@maxLength(24)
 param existingSegmentsAccountName string = ''
 
-@description('Resource group of that account, in this subscription. Empty: this one.')
+@description('Resource group of that account, in this subscription. Empty: this resource group.')
 param existingSegmentsResourceGroup string = ''
 
 @description('Container for the segments.')
@@ -61,47 +70,48 @@ param existingSegmentsResourceGroup string = ''
 @maxLength(63)
 param segmentsContainerName string = 'segments'
 
-@description('Give the landing account a hierarchical namespace. Customer Insights asks for one when it signs in as its service principal.')
+@description('Create the landing account with a hierarchical namespace. Customer Insights asks for one when it signs in as its service principal. Cannot be changed later.')
 param segmentsHierarchicalNamespace bool = true
 
 // ---- how much, how long --------------------------------------------------------------------------
 
-@description('Most instances the platform may start for one function. Below 40 is refused in some regions.')
+@description('Most instances the platform may start for one function. Some regions refuse less than 40. All instances of a subscription in a region may have 512,000 MB together: 250 of 2,048 MB.')
 @minValue(1)
-@maxValue(1000)
+@maxValue(250)
 param maximumInstanceCount int = 40
 
-@description('Memory of one instance in MB.')
-@allowed([512, 2048, 4096])
+@description('Memory of one instance in MB. 512 MB is not offered: the app needs up to 560 MB.')
+@allowed([2048, 4096])
 param instanceMemoryMB int = 2048
+
+@description('HTTP requests that one instance handles at once. The platform\'s default for Python is 1, and one page loads several files.')
+@minValue(1)
+@maxValue(100)
+param httpConcurrency int = 16
 
 @description('Instances kept warm for HTTP. 0 costs nothing; at least 2 with zone redundancy.')
 @minValue(0)
 @maxValue(20)
 param alwaysReadyHttpInstances int = 0
 
-@description('Spread plan and storage over availability zones. Raises the warm HTTP instances to at least 2.')
+@description('Spread plan and storage over availability zones; raises the warm HTTP instances to at least 2. Storage cannot be changed later.')
 param zoneRedundant bool = false
 
-@description('Recreate kills running work when the app is updated; RollingUpdate (preview) lets it finish first.')
+@description('Recreate stops running work when the app is updated; RollingUpdate lets it finish. Not every region supports RollingUpdate.')
 @allowed(['Recreate', 'RollingUpdate'])
 param siteUpdateStrategy string = 'Recreate'
 
-@description('Most distinct people in one run.')
+@description('Most distinct people in one run. Bounded by the temporary disk of an instance: 0.8 GB, of which a million people need 0.5 GB.')
 @minValue(1)
+@maxValue(1500000)
 param maxProfiles int = 1000000
 
-@description('Days that plans, chunks, outcomes and old segment files are kept.')
+@description('Days that plans, chunks and outcomes are kept.')
 @minValue(1)
 @maxValue(365)
 param retentionDays int = 30
 
-@description('Days that the ledger of an export lives after it was last written. Keep it longer than any pause between runs.')
-@minValue(90)
-@maxValue(3650)
-param ledgerRetentionDays int = 400
-
-@description('Days that deleted state blobs and secrets can still be brought back.')
+@description('Days that deleted state blobs and secrets can be restored. Cannot be changed later for the vaults: a deployment with another value fails.')
 @minValue(7)
 @maxValue(90)
 param softDeleteDays int = 7
@@ -111,17 +121,24 @@ param softDeleteDays int = 7
 @maxValue(730)
 param logRetentionDays int = 30
 
-@description('Most gigabytes of logs taken in per day.')
+@description('Most gigabytes of logs taken in per day. When it is reached, all alerts but app-silent are blind until the next day.')
 @minValue(1)
+@maxValue(100)
 param logDailyCapGb int = 1
 
-@description('When the app looks what is due, as a six-field NCRONTAB in UTC.')
+@description('When the app checks what is due, as a six-field NCRONTAB in UTC.')
 param tickSchedule string = '0 */5 * * * *'
 
 // ---- network -------------------------------------------------------------------------------------
 
-@description('Put state and vaults behind private endpoints. Costs money per endpoint: see docs/cost.md.')
+@description('Put state and vaults behind private endpoints and deny other networks. Costs money per endpoint: see docs/cost.md.')
 param privateNetworking bool = false
+
+@description('Address range of the virtual network, /24 or larger. It must not overlap with networks you peer it with.')
+param virtualNetworkAddressPrefix string = '10.60.0.0/24'
+
+@description('With privateNetworking: public IP addresses or ranges (203.0.113.4, 203.0.113.0/24) that may still reach state and vaults, such as that of the person who sets secrets.')
+param allowedIpRanges string[] = []
 
 @description('Whether the pages and the API can be reached from the internet (signed in). Disabled only with a private way in of your own.')
 @allowed(['Enabled', 'Disabled'])
@@ -129,10 +146,10 @@ param appPublicNetworkAccess string = 'Enabled'
 
 // ---- people --------------------------------------------------------------------------------------
 
-@description('Resource ids of action groups that alerts go to. Empty with no alertEmail: alerts fire but nobody is told.')
-param actionGroupIds array = []
+@description('Resource ids of action groups that alerts go to. Empty and no alertEmail: alerts fire, but no one is notified.')
+param actionGroupIds string[] = []
 
-@description('Address for a new action group. Empty: none is made.')
+@description('Address for a new action group. Empty: none is created.')
 param alertEmail string = ''
 
 @description('Share of rejected rows in a run, 0-100, above which an alert fires.')
@@ -140,12 +157,12 @@ param alertEmail string = ''
 @maxValue(100)
 param rejectSharePercent int = 5
 
-@description('Object id of the person or group who puts the client secrets into the vault. Empty: no such role is given.')
-param secretsOfficerPrincipalId string = ''
+@description('Object id of the person or group who sets the client secrets in the vault. Empty: no such role is given.')
+param configWriterPrincipalId string = ''
 
-@description('What the id above is.')
+@description('Kind of principal of the id above.')
 @allowed(['User', 'Group', 'ServicePrincipal'])
-param secretsOfficerPrincipalType string = 'User'
+param configWriterPrincipalType string = 'User'
 
 // ---- names ---------------------------------------------------------------------------------------
 
@@ -154,11 +171,23 @@ var allTags = union(tags, { 'azd-env-name': environmentName })
 var ownLanding = empty(existingSegmentsAccountName)
 var landingAccountName = ownLanding ? 'seg${token}' : existingSegmentsAccountName
 var landingResourceGroup = ownLanding || empty(existingSegmentsResourceGroup) ? resourceGroup().name : existingSegmentsResourceGroup
+var stateAccountName = 'state${token}'
+var tokenVaultName = 'tokens-${token}'
+var configVaultName = 'config-${token}'
+var identityName = 'id-${token}'
+var insightsName = 'appi-${token}'
+var topicName = 'segments-${token}'
+var virtualNetworkName = 'vnet-${token}'
+var appSubnetName = 'app'
+var eventQueueName = 'blob-events'
+var deadLetterContainerName = 'dead-letters'
+var deploymentContainerName = 'deployment'
+var outcomesContainerName = 'outcomes'
 
 module observability 'modules/observability.bicep' = {
-  name: 'observability'
   params: {
     token: token
+    insightsName: insightsName
     location: location
     tags: allTags
     retentionDays: logRetentionDays
@@ -166,111 +195,114 @@ module observability 'modules/observability.bicep' = {
   }
 }
 
-module network 'modules/network.bicep' = if (privateNetworking) {
-  name: 'network'
-  params: {
-    token: token
-    location: location
-    tags: allTags
-    stateAccountId: storage.outputs.stateAccountId
-    tokenVaultId: vault.outputs.tokenVaultId
-    configVaultId: vault.outputs.configVaultId
-  }
-}
-
 module storage 'modules/storage.bicep' = {
-  name: 'storage'
   params: {
-    stateAccountName: 'state${token}'
+    stateAccountName: stateAccountName
     segmentsAccountName: ownLanding ? landingAccountName : ''
-    segmentsContainerName: segmentsContainerName
+    eventQueueName: eventQueueName
+    deadLetterContainerName: deadLetterContainerName
+    deploymentContainerName: deploymentContainerName
     hierarchicalNamespace: segmentsHierarchicalNamespace
     location: location
     tags: allTags
     zoneRedundant: zoneRedundant
     privateNetworking: privateNetworking
+    allowedIpRanges: allowedIpRanges
     retentionDays: retentionDays
-    ledgerRetentionDays: ledgerRetentionDays
     softDeleteDays: softDeleteDays
-    workspaceId: observability.outputs.workspaceId
-  }
-}
-
-module landing 'modules/landing.bicep' = {
-  name: 'landing'
-  scope: resourceGroup(landingResourceGroup)
-  dependsOn: [storage]
-  params: {
-    accountName: landingAccountName
-    segmentsContainerName: segmentsContainerName
-    outcomesContainerName: 'outcomes'
-    topicName: 'segments-${token}'
-    location: location
-    tags: allTags
     workspaceId: observability.outputs.workspaceId
   }
 }
 
 module vault 'modules/vault.bicep' = {
-  name: 'vault'
   params: {
-    token: token
+    names: [tokenVaultName, configVaultName]
     location: location
     tags: allTags
     softDeleteDays: softDeleteDays
     privateNetworking: privateNetworking
+    allowedIpRanges: allowedIpRanges
+    workspaceId: observability.outputs.workspaceId
+  }
+}
+
+module network 'modules/network.bicep' = if (privateNetworking) {
+  dependsOn: [storage, vault]
+  params: {
+    virtualNetworkName: virtualNetworkName
+    appSubnetName: appSubnetName
+    token: token
+    location: location
+    tags: allTags
+    addressPrefix: virtualNetworkAddressPrefix
+    stateAccountName: stateAccountName
+    tokenVaultName: tokenVaultName
+    configVaultName: configVaultName
+  }
+}
+
+module landing 'modules/landing.bicep' = {
+  scope: resourceGroup(landingResourceGroup)
+  dependsOn: [storage]
+  params: {
+    accountName: landingAccountName
+    segmentsContainerName: segmentsContainerName
+    outcomesContainerName: outcomesContainerName
+    topicName: topicName
+    location: location
+    tags: allTags
     workspaceId: observability.outputs.workspaceId
   }
 }
 
 module identity 'modules/identity.bicep' = {
-  name: 'identity'
   params: {
-    token: token
+    name: identityName
     location: location
     tags: allTags
   }
 }
 
 module roles 'modules/roles.bicep' = {
-  name: 'roles'
+  dependsOn: [storage, vault]
   params: {
-    stateAccountName: storage.outputs.stateAccountName
-    eventQueueName: storage.outputs.eventQueueName
-    deadLetterContainerName: storage.outputs.deadLetterContainerName
-    tokenVaultName: vault.outputs.tokenVaultName
-    configVaultName: vault.outputs.configVaultName
-    insightsName: observability.outputs.insightsName
+    stateAccountName: stateAccountName
+    eventQueueName: eventQueueName
+    deadLetterContainerName: deadLetterContainerName
+    tokenVaultName: tokenVaultName
+    configVaultName: configVaultName
+    insightsName: insightsName
     landingAccountName: landingAccountName
     landingResourceGroup: landingResourceGroup
     segmentsContainerName: segmentsContainerName
-    outcomesContainerName: landing.outputs.outcomesContainerName
+    outcomesContainerName: outcomesContainerName
+    appIdentityName: identityName
     appPrincipalId: identity.outputs.principalId
+    topicName: topicName
     topicPrincipalId: landing.outputs.topicPrincipalId
     customerInsightsPrincipalId: customerInsightsPrincipalId
-    secretsOfficerPrincipalId: secretsOfficerPrincipalId
-    secretsOfficerPrincipalType: secretsOfficerPrincipalType
+    configWriterPrincipalId: configWriterPrincipalId
+    configWriterPrincipalType: configWriterPrincipalType
   }
 }
 
 module app 'modules/app.bicep' = {
-  name: 'app'
-  dependsOn: [roles]
+  dependsOn: [roles, network]
   params: {
-    identityName: identity.outputs.name
+    identityName: identityName
     token: token
     location: location
     tags: allTags
-    stateAccountName: storage.outputs.stateAccountName
-    deploymentContainerName: storage.outputs.deploymentContainerName
+    stateAccountName: stateAccountName
+    deploymentContainerName: deploymentContainerName
     segmentsBlobEndpoint: landing.outputs.blobEndpoint
     segmentsContainerName: segmentsContainerName
     segmentsRoot: segmentsRoot
-    tokenVaultUri: vault.outputs.tokenVaultUri
-    configVaultUri: vault.outputs.configVaultUri
-    insightsName: observability.outputs.insightsName
+    tokenVaultName: tokenVaultName
+    configVaultName: configVaultName
+    insightsName: insightsName
     workspaceId: observability.outputs.workspaceId
-    subnetId: privateNetworking ? network!.outputs.appSubnetId : ''
+    subnetId: privateNetworking ? resourceId('Microsoft.Network/virtualNetworks/subnets', virtualNetworkName, appSubnetName) : ''
     publicNetworkAccess: appPublicNetworkAccess
     entraTenantId: entraTenantId
     entraClientId: entraClientId
@@ -278,8 +310,10 @@ module app 'modules/app.bicep' = {
     mailchimpClientId: mailchimpClientId
     mailchimpConnections: mailchimpConnections
     customerInsightsInstanceId: customerInsightsInstanceId
+    customerInsightsNeedsSubscriptionKey: customerInsightsNeedsSubscriptionKey
     maximumInstanceCount: maximumInstanceCount
     instanceMemoryMB: instanceMemoryMB
+    httpConcurrency: httpConcurrency
     alwaysReadyHttpInstances: zoneRedundant ? max(2, alwaysReadyHttpInstances) : alwaysReadyHttpInstances
     zoneRedundant: zoneRedundant
     siteUpdateStrategy: siteUpdateStrategy
@@ -290,21 +324,19 @@ module app 'modules/app.bicep' = {
 }
 
 module events 'modules/events.bicep' = {
-  name: 'events'
   scope: resourceGroup(landingResourceGroup)
   dependsOn: [roles]
   params: {
-    topicName: landing.outputs.topicName
+    topicName: topicName
     stateAccountId: storage.outputs.stateAccountId
-    eventQueueName: storage.outputs.eventQueueName
-    deadLetterContainerName: storage.outputs.deadLetterContainerName
+    eventQueueName: eventQueueName
+    deadLetterContainerName: deadLetterContainerName
     segmentsContainerName: segmentsContainerName
     segmentsRoot: segmentsRoot
   }
 }
 
 module alerts 'modules/alerts.bicep' = {
-  name: 'alerts'
   params: {
     token: token
     location: location
@@ -327,11 +359,11 @@ output AZURE_FUNCTION_APP_NAME string = app.outputs.siteName
 @description('Address of the pages and the API; also the PUBLIC_URL setting.')
 output PUBLIC_URL string = app.outputs.publicUrl
 
-@description('Vault for the client secrets that a person puts in: see docs/deploy.md.')
-output CONFIG_VAULT_NAME string = vault.outputs.configVaultName
+@description('Vault for the client secrets, which a person sets: see docs/deploy.md.')
+output CONFIG_VAULT_NAME string = configVaultName
 
-@description('Vault that the app keeps Mailchimp grants in.')
-output TOKEN_VAULT_NAME string = vault.outputs.tokenVaultName
+@description('Vault in which the app keeps Mailchimp grants.')
+output TOKEN_VAULT_NAME string = tokenVaultName
 
 @description('Storage account that Customer Insights writes to.')
 output SEGMENTS_ACCOUNT_NAME string = landingAccountName
@@ -340,7 +372,7 @@ output SEGMENTS_ACCOUNT_NAME string = landingAccountName
 output SEGMENTS_CONTAINER string = segmentsContainerName
 
 @description('Storage account of the app: queues, tables, plans, ledgers.')
-output STATE_ACCOUNT_NAME string = storage.outputs.stateAccountName
+output STATE_ACCOUNT_NAME string = stateAccountName
 
-@description('Log Analytics workspace to ask what happened.')
+@description('Log Analytics workspace with the logs.')
 output LOG_WORKSPACE_NAME string = observability.outputs.workspaceName

@@ -1,6 +1,10 @@
-"""Checks the Bicep files where no Bicep compiler is at hand: syntax, names, properties, rules.
+"""Checks the deployment: with Microsoft's compiler, and with rules about what the templates mean.
 
-Reading order: `fault`, `template`, `reading` (text -> declarations), `known`, `microsoft` (models from PyPI),
-then one file per idea: `names`, `properties`, `rules`, `roles`. `project` runs them all.
-None of it is the Bicep compiler: `az bicep build` in the deployment workflow has the last word.
+The compiler finds wrong syntax, types, names and API versions. It also evaluates the templates
+offline for each configuration in `infra/snapshots/`; the rules here look at those results, because
+a template can be correct and still open a storage account or miss a role.
+
+Reading order: `compiler`, `expressions`, `deployment` (one evaluated configuration), `code` (names
+that the templates share with the code), then the rules: `access`, `data`, `network`, `platform`,
+`settings`, `order`; `hosting` is about host.json. `project` runs everything.
 """

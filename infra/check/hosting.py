@@ -8,19 +8,14 @@ https://learn.microsoft.com/azure/azure-functions/functions-bindings-storage-que
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from infra.check.fault import Fault
-from infra.check.project import MAIN
-from infra.check.settings import in_azure
-from infra.check.template import Template
-
-__all__ = ["check", "seconds"]
+__all__ = ["check", "seconds", "thread_count"]
 
 MAILCHIMP_LIMIT = 10
 READ_TIMEOUT_SECONDS = 125
-"""A call that Mailchimp has not answered for so long is given up; it must fit well into a turn."""
+"""A call that Mailchimp has not answered for so long is given up; two must fit into one execution."""
 
 
 def seconds(clock: str) -> int:
@@ -29,24 +24,28 @@ def seconds(clock: str) -> int:
     return hours * 3600 + minutes * 60 + rest
 
 
-def check(host: Mapping[str, Any], templates: Mapping[str, Template]) -> list[Fault]:
-    """Faults in host.json, seen together with the Bicep."""
+def thread_count(template: Mapping[str, Any]) -> int:
+    """The threads of a worker, as the compiled template sets them."""
+    settings = template["resources"]["app"]["properties"]["template"]["resources"]["settings"]
+    return int(settings["properties"].get("PYTHON_THREADPOOL_THREAD_COUNT") or 0)
+
+
+def check(host: Mapping[str, Any], template: Mapping[str, Any]) -> Iterator[str]:
+    """Faults in host.json, seen together with the compiled template."""
     queues = host["extensions"]["queues"]
     at_once = queues["batchSize"] + queues["newBatchThreshold"]
-    threads = int(str(in_azure(templates).get("PYTHON_THREADPOOL_THREAD_COUNT") or 0))
-    parameter = templates[MAIN].parameters["mailchimpConnections"]
-    connections = int(str(parameter.default))
+    connections = template["parameters"]["mailchimpConnections"]
     sampling = host["logging"]["applicationInsights"]["samplingSettings"]
     kept = str(sampling.get("excludedTypes", "")).split(";")
-    turn = seconds(host["functionTimeout"])
+    execution = seconds(host["functionTimeout"])
     demands = {
-        "mailchimpConnections is at most 10": connections <= MAILCHIMP_LIMIT
-        and parameter.decorators.get("maxValue") == [MAILCHIMP_LIMIT],
-        "one instance can use every connection": at_once >= connections,
-        "there is a thread for every message": threads >= at_once,
+        "mailchimpConnections is at most 10": connections["maxValue"] <= MAILCHIMP_LIMIT
+        and connections["defaultValue"] <= MAILCHIMP_LIMIT,
+        "one instance can use every connection": at_once >= connections["defaultValue"],
+        "there is a thread for every message": thread_count(template) >= at_once,
         "a batch is at most 32 messages": queues["batchSize"] <= 32,
-        "a given-up call fits twice into a turn": turn >= 2 * READ_TIMEOUT_SECONDS,
-        "a turn ends within 30 minutes": turn <= 1800,
+        "two calls that are given up fit into one execution": execution >= 2 * READ_TIMEOUT_SECONDS,
+        "an execution ends within 30 minutes": execution <= 1800,
         "Event Grid writes base64": queues["messageEncoding"] == "base64",
         "a message is tried at least 3 times": queues["maxDequeueCount"] >= 3,
         "a failed message waits before its next try": seconds(queues["visibilityTimeout"]) >= 10,
@@ -55,4 +54,4 @@ def check(host: Mapping[str, Any], templates: Mapping[str, Template]) -> list[Fa
         <= set(kept)
         or not sampling["isEnabled"],
     }
-    return [Fault("host.json", 0, said) for said, held in demands.items() if not held]
+    yield from (said for said, held in demands.items() if not held)

@@ -1,5 +1,5 @@
-// What somebody should be told, as queries over the app's own events. Each row names what to read in docs/operate.md.
-// An event is one log line whose message is a JSON object with `event`; ids and counts only, nobody's address.
+// Alerts: queries over the app's own events. The name of each is its section in docs/operate.md.
+// An event is one log line whose message is a JSON object with `event`; it holds ids and counts, never an address.
 // https://learn.microsoft.com/azure/azure-monitor/alerts/alerts-create-log-alert-rule
 
 @description('Makes names unique within Azure.')
@@ -9,15 +9,15 @@ param token string
 param location string
 
 @description('Tags.')
-param tags object
+param tags { *: string }
 
-@description('Workspace that is asked.')
+@description('Workspace with the logs.')
 param workspaceId string
 
-@description('Action groups to tell.')
-param actionGroupIds array
+@description('Action groups to notify.')
+param actionGroupIds string[]
 
-@description('Address for a group of our own. Empty: none.')
+@description('Address for a new action group. Empty: none.')
 param alertEmail string
 
 @description('Share of rejected rows in a run, 0-100.')
@@ -74,7 +74,7 @@ var rows = [
   }
   {
     name: 'queue-slow'
-    title: 'Messages wait for minutes until somebody works on them'
+    title: 'Messages wait for minutes before they are processed'
     severity: 2
     query: '${events} | where e.event == "message.late" and todouble(e.waitedSeconds) > 300'
     window: 'PT15M'
@@ -83,7 +83,7 @@ var rows = [
   }
   {
     name: 'app-silent'
-    title: 'The app has stopped looking what is due'
+    title: 'The app has stopped checking what is due, or its logs are capped'
     severity: 1
     query: 'AppRequests | where Name == "tick" and Success == true'
     window: 'PT1H'
@@ -103,7 +103,7 @@ resource group 'Microsoft.Insights/actionGroups@2023-01-01' = if (!empty(alertEm
   }
 }
 
-resource rules 'Microsoft.Insights/scheduledQueryRules@2023-12-01' = [for row in rows: {
+resource rules 'Microsoft.Insights/scheduledQueryRules@2026-03-01' = [for row in rows: {
   name: '${row.name}-${token}'
   location: location
   tags: tags

@@ -9,7 +9,7 @@ param token string
 param location string
 
 @description('Tags.')
-param tags object
+param tags { *: string }
 
 @description('Identity of the app.')
 param identityName string
@@ -30,10 +30,10 @@ param segmentsContainerName string
 param segmentsRoot string
 
 @description('Vault for grants.')
-param tokenVaultUri string
+param tokenVaultName string
 
 @description('Vault for client secrets.')
-param configVaultUri string
+param configVaultName string
 
 @description('Application Insights.')
 param insightsName string
@@ -54,7 +54,7 @@ param entraTenantId string
 param entraClientId string
 
 @description('Origins allowed by CORS.')
-param allowedOrigins array
+param allowedOrigins string[]
 
 @description('Mailchimp application id.')
 param mailchimpClientId string
@@ -65,11 +65,17 @@ param mailchimpConnections int
 @description('Customer Insights environment.')
 param customerInsightsInstanceId string
 
+@description('The vault holds a subscription key for it.')
+param customerInsightsNeedsSubscriptionKey bool
+
 @description('Most instances of one function.')
 param maximumInstanceCount int
 
 @description('Memory of an instance in MB.')
 param instanceMemoryMB int
+
+@description('HTTP requests at once in one instance.')
+param httpConcurrency int
 
 @description('Warm HTTP instances.')
 param alwaysReadyHttpInstances int
@@ -89,12 +95,11 @@ param retentionDays int
 @description('When the app looks what is due.')
 param tickSchedule string
 
-var pythonVersion = '3.12' // the one place; docs/decisions/0030
+var pythonVersion = '3.13' // the only place; docs/decisions/0030
 var loginEndpoint = environment().authentication.loginEndpoint
-
-resource state 'Microsoft.Storage/storageAccounts@2025-06-01' existing = {
-  name: stateAccountName
-}
+var storageSuffix = environment().suffixes.storage
+var vaultSuffix = environment().suffixes.keyvaultDns
+var configSecrets = 'https://${configVaultName}${vaultSuffix}/secrets'
 
 resource insights 'Microsoft.Insights/components@2020-02-02' existing = {
   name: insightsName
@@ -135,7 +140,7 @@ resource site 'Microsoft.Web/sites@2025-03-01' = {
       deployment: {
         storage: {
           type: 'blobContainer'
-          value: '${state.properties.primaryEndpoints.blob}${deploymentContainerName}'
+          value: 'https://${stateAccountName}.blob.${storageSuffix}/${deploymentContainerName}'
           authentication: {
             type: 'UserAssignedIdentity'
             userAssignedIdentityResourceId: identity.id
@@ -147,13 +152,16 @@ resource site 'Microsoft.Web/sites@2025-03-01' = {
         maximumInstanceCount: maximumInstanceCount
         instanceMemoryMB: instanceMemoryMB
         alwaysReady: alwaysReadyHttpInstances == 0 ? [] : [{ name: 'http', instanceCount: alwaysReadyHttpInstances }]
+        triggers: { http: { perInstanceConcurrency: httpConcurrency } }
       }
+      // Documented by Microsoft, missing in the published types:
+      // https://learn.microsoft.com/azure/azure-functions/flex-consumption-site-updates
+      #disable-next-line BCP037
       siteUpdateStrategy: { type: siteUpdateStrategy }
     }
     siteConfig: {
       minTlsVersion: '1.2'
       scmMinTlsVersion: '1.2'
-      ftpsState: 'Disabled'
       http20Enabled: true
       cors: { allowedOrigins: allowedOrigins, supportCredentials: false }
     }
@@ -179,15 +187,15 @@ resource settings 'Microsoft.Web/sites/config@2025-03-01' = {
     // the platform's own
     APPLICATIONINSIGHTS_CONNECTION_STRING: insights.properties.ConnectionString
     APPLICATIONINSIGHTS_AUTHENTICATION_STRING: 'ClientId=${identity.properties.clientId};Authorization=AAD'
-    // the admin pages stand at /
+    // the admin pages are at /
     AzureWebJobsDisableHomepage: 'true'
     PYTHON_THREADPOOL_THREAD_COUNT: '32'
-    // whoever adds an OpenTelemetry SDK gets no URLs with it: Mailchimp's name members (docs/decisions/0041)
+    // an OpenTelemetry SDK that someone adds must not record URLs: Mailchimp's contain member hashes (docs/decisions/0041)
     OTEL_PYTHON_DISABLED_INSTRUMENTATIONS: 'azure_sdk,httpx,requests,urllib,urllib3'
     // state: the app and its host, by identity
-    AzureWebJobsStorage__blobServiceUri: state.properties.primaryEndpoints.blob
-    AzureWebJobsStorage__queueServiceUri: state.properties.primaryEndpoints.queue
-    AzureWebJobsStorage__tableServiceUri: state.properties.primaryEndpoints.table
+    AzureWebJobsStorage__blobServiceUri: 'https://${stateAccountName}.blob.${storageSuffix}/'
+    AzureWebJobsStorage__queueServiceUri: 'https://${stateAccountName}.queue.${storageSuffix}/'
+    AzureWebJobsStorage__tableServiceUri: 'https://${stateAccountName}.table.${storageSuffix}/'
     AzureWebJobsStorage__credential: 'managedidentity'
     AzureWebJobsStorage__clientId: identity.properties.clientId
     // segments
@@ -198,19 +206,19 @@ resource settings 'Microsoft.Web/sites/config@2025-03-01' = {
     SEGMENTS_ROOT: segmentsRoot
     // who, and where the secrets are
     PUBLIC_URL: 'https://${site.properties.defaultHostName}'
-    KEY_VAULT_URL: tokenVaultUri
+    KEY_VAULT_URL: 'https://${tokenVaultName}${vaultSuffix}/'
     ENTRA_TENANT_ID: entraTenantId
     ENTRA_CLIENT_ID: entraClientId
-    ENTRA_CLIENT_SECRET: '@Microsoft.KeyVault(SecretUri=${configVaultUri}secrets/entra-client-secret)'
+    ENTRA_CLIENT_SECRET: '@Microsoft.KeyVault(SecretUri=${configSecrets}/entra-client-secret)'
     ENTRA_AUTHORITY: loginEndpoint
     MAILCHIMP_CLIENT_ID: mailchimpClientId
-    MAILCHIMP_CLIENT_SECRET: empty(mailchimpClientId) ? '' : '@Microsoft.KeyVault(SecretUri=${configVaultUri}secrets/mailchimp-client-secret)'
+    MAILCHIMP_CLIENT_SECRET: empty(mailchimpClientId) ? '' : '@Microsoft.KeyVault(SecretUri=${configSecrets}/mailchimp-client-secret)'
     MAILCHIMP_LOGIN_URL: 'https://login.mailchimp.com'
     MAILCHIMP_API_URL: 'https://{dc}.api.mailchimp.com/3.0'
     MAILCHIMP_CONNECTIONS: string(mailchimpConnections)
     CUSTOMER_INSIGHTS_INSTANCE_ID: customerInsightsInstanceId
     CUSTOMER_INSIGHTS_API_URL: 'https://api.ci.ai.dynamics.com/v1'
-    CUSTOMER_INSIGHTS_SUBSCRIPTION_KEY: empty(customerInsightsInstanceId) ? '' : '@Microsoft.KeyVault(SecretUri=${configVaultUri}secrets/customer-insights-subscription-key)'
+    CUSTOMER_INSIGHTS_SUBSCRIPTION_KEY: !customerInsightsNeedsSubscriptionKey ? '' : '@Microsoft.KeyVault(SecretUri=${configSecrets}/customer-insights-subscription-key)'
     // how much, how long, how often
     TICK_SCHEDULE: tickSchedule
     MAX_PROFILES: string(maxProfiles)
@@ -244,20 +252,23 @@ resource signIn 'Microsoft.Web/sites/config@2025-03-01' = {
       }
     }
     login: {
-      tokenStore: { enabled: true }
+      // The app needs who signed in, not their tokens; a token store would keep these on a disk.
+      tokenStore: { enabled: false }
       preserveUrlFragmentsForLogins: false
     }
     httpSettings: { requireHttps: true }
   }
 }
 
+// The stable version, of 2016, knows no destination tables; every newer client uses this one.
+#disable-next-line use-recent-api-versions
 resource diagnostics 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = {
   name: 'to-workspace'
   scope: site
   properties: {
     workspaceId: workspaceId
-    // Also what happens before Application Insights is up: a worker that does not start.
-    logs: [{ category: 'FunctionAppLogs', enabled: true }]
+    // No FunctionAppLogs: Application Insights has the same lines, and on this plan they would count twice against the daily cap.
+    // https://github.com/Azure/azure-functions-host/issues/11434
     metrics: [{ category: 'AllMetrics', enabled: true }]
   }
 }

@@ -18,7 +18,7 @@ param topicName string
 param location string
 
 @description('Tags.')
-param tags object
+param tags { *: string }
 
 @description('Where diagnostics go.')
 param workspaceId string
@@ -56,6 +56,8 @@ resource topic 'Microsoft.EventGrid/systemTopics@2025-02-15' = {
   }
 }
 
+// The stable version, of 2016, knows no destination tables; every newer client uses this one.
+#disable-next-line use-recent-api-versions
 resource blobDiagnostics 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = {
   name: topicName
   scope: blobs
@@ -69,6 +71,8 @@ resource blobDiagnostics 'Microsoft.Insights/diagnosticSettings@2021-05-01-previ
   }
 }
 
+// The stable version, of 2016, knows no destination tables; every newer client uses this one.
+#disable-next-line use-recent-api-versions
 resource topicDiagnostics 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = {
   name: 'to-workspace'
   scope: topic
@@ -79,6 +83,4 @@ resource topicDiagnostics 'Microsoft.Insights/diagnosticSettings@2021-05-01-prev
 }
 
 output blobEndpoint string = account.properties.primaryEndpoints.blob
-output outcomesContainerName string = outcomesContainer.name
-output topicName string = topic.name
 output topicPrincipalId string = topic.identity.principalId

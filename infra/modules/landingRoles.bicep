@@ -1,6 +1,12 @@
-// The rows of the table in roles.bicep that concern the landing account, which may live in another resource group.
+// The rows of the table in roles.bicep that concern the landing account, which may be in another resource group.
 // It decides nothing: rows come in, role assignments go out.
 // https://learn.microsoft.com/azure/role-based-access-control/role-assignments-template
+
+type rowType = {
+  on: string
+  who: string
+  role: string
+}
 
 @description('Landing account.')
 param accountName string
@@ -11,14 +17,17 @@ param segmentsContainerName string
 @description('Container that outcomes are handed back in.')
 param outcomesContainerName string
 
-@description('Rows {who, type, role} on the account.')
-param onAccount array
+@description('The rows; `on` is landing, segments or outcomes.')
+param table rowType[]
 
-@description('Rows on the segments container.')
-param onSegments array
+@description('Parts of the assignments\' names, by `who`; known before the deployment.')
+param keys { *: string }
 
-@description('Rows on the outcomes container.')
-param onOutcomes array
+@description('Principal ids, by `who`; may be known only during the deployment.')
+param ids { *: string }
+
+@description('Kinds of principals, by `who`.')
+param types { *: string }
 
 resource account 'Microsoft.Storage/storageAccounts@2025-06-01' existing = {
   name: accountName
@@ -36,32 +45,32 @@ resource account 'Microsoft.Storage/storageAccounts@2025-06-01' existing = {
   }
 }
 
-resource accountRoles 'Microsoft.Authorization/roleAssignments@2022-04-01' = [for row in onAccount: {
-  name: guid(account.id, row.who, row.role)
+resource onAccount 'Microsoft.Authorization/roleAssignments@2022-04-01' = [for row in filter(table, row => row.on == 'landing'): {
+  name: guid(account.id, keys[row.who], row.role)
   scope: account
   properties: {
-    principalId: row.who
-    principalType: row.type
+    principalId: ids[row.who]
+    principalType: types[row.who]
     roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', row.role)
   }
 }]
 
-resource segmentsRoles 'Microsoft.Authorization/roleAssignments@2022-04-01' = [for row in onSegments: {
-  name: guid(account::blobService::segments.id, row.who, row.role)
+resource onSegments 'Microsoft.Authorization/roleAssignments@2022-04-01' = [for row in filter(table, row => row.on == 'segments'): {
+  name: guid(account::blobService::segments.id, keys[row.who], row.role)
   scope: account::blobService::segments
   properties: {
-    principalId: row.who
-    principalType: row.type
+    principalId: ids[row.who]
+    principalType: types[row.who]
     roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', row.role)
   }
 }]
 
-resource outcomesRoles 'Microsoft.Authorization/roleAssignments@2022-04-01' = [for row in onOutcomes: {
-  name: guid(account::blobService::outcomes.id, row.who, row.role)
+resource onOutcomes 'Microsoft.Authorization/roleAssignments@2022-04-01' = [for row in filter(table, row => row.on == 'outcomes'): {
+  name: guid(account::blobService::outcomes.id, keys[row.who], row.role)
   scope: account::blobService::outcomes
   properties: {
-    principalId: row.who
-    principalType: row.type
+    principalId: ids[row.who]
+    principalType: types[row.who]
     roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', row.role)
   }
 }]

@@ -1,24 +1,34 @@
 // Optional: a network for the app to send from, and private endpoints for its state and its vaults.
-// The landing account keeps its public door (identity only), because Customer Insights writes from Microsoft's side.
+// The landing account keeps its public endpoint (identity only), because Customer Insights writes from Microsoft's network.
+// The delegation needs the resource provider Microsoft.App registered in the subscription (docs/deploy.md).
 // https://learn.microsoft.com/azure/azure-functions/functions-networking-options
 
 @description('Makes names unique within Azure.')
 param token string
 
+@description('Name of the network.')
+param virtualNetworkName string
+
+@description('Name of the subnet that the app sends from.')
+param appSubnetName string
+
 @description('Region.')
 param location string
 
 @description('Tags.')
-param tags object
+param tags { *: string }
+
+@description('Address range, /24 or larger.')
+param addressPrefix string
 
 @description('Account of the app.')
-param stateAccountId string
+param stateAccountName string
 
 @description('Vault for grants.')
-param tokenVaultId string
+param tokenVaultName string
 
 @description('Vault for client secrets.')
-param configVaultId string
+param configVaultName string
 
 var storageSuffix = environment().suffixes.storage
 var zones = [
@@ -28,39 +38,35 @@ var zones = [
   'privatelink.vaultcore.azure.net'
 ]
 var endpoints = [
-  { name: 'state-blob', target: stateAccountId, group: 'blob', zone: 0 }
-  { name: 'state-queue', target: stateAccountId, group: 'queue', zone: 1 }
-  { name: 'state-table', target: stateAccountId, group: 'table', zone: 2 }
-  { name: 'tokens', target: tokenVaultId, group: 'vault', zone: 3 }
-  { name: 'config', target: configVaultId, group: 'vault', zone: 3 }
+  { name: 'state-blob', type: 'Microsoft.Storage/storageAccounts', target: stateAccountName, group: 'blob', zone: 0 }
+  { name: 'state-queue', type: 'Microsoft.Storage/storageAccounts', target: stateAccountName, group: 'queue', zone: 1 }
+  { name: 'state-table', type: 'Microsoft.Storage/storageAccounts', target: stateAccountName, group: 'table', zone: 2 }
+  { name: 'tokens', type: 'Microsoft.KeyVault/vaults', target: tokenVaultName, group: 'vault', zone: 3 }
+  { name: 'config', type: 'Microsoft.KeyVault/vaults', target: configVaultName, group: 'vault', zone: 3 }
 ]
 
 resource virtualNetwork 'Microsoft.Network/virtualNetworks@2025-05-01' = {
-  name: 'vnet-${token}'
+  name: virtualNetworkName
   location: location
   tags: tags
   properties: {
-    addressSpace: { addressPrefixes: ['10.60.0.0/24'] }
+    addressSpace: { addressPrefixes: [addressPrefix] }
     subnets: [
       {
-        name: 'app'
+        name: appSubnetName
         properties: {
-          addressPrefix: '10.60.0.0/26'
+          addressPrefix: cidrSubnet(addressPrefix, 26, 0)
           delegations: [{ name: 'flex', properties: { serviceName: 'Microsoft.App/environments' } }]
         }
       }
       {
         name: 'endpoints'
         properties: {
-          addressPrefix: '10.60.0.64/27'
+          addressPrefix: cidrSubnet(addressPrefix, 27, 2)
           privateEndpointNetworkPolicies: 'Disabled'
         }
       }
     ]
-  }
-
-  resource appSubnet 'subnets' existing = {
-    name: 'app'
   }
 
   resource endpointSubnet 'subnets' existing = {
@@ -76,7 +82,7 @@ resource dns 'Microsoft.Network/privateDnsZones@2024-06-01' = [for zone in zones
 
 resource links 'Microsoft.Network/privateDnsZones/virtualNetworkLinks@2024-06-01' = [for (zone, i) in zones: {
   parent: dns[i]
-  name: 'vnet-${token}'
+  name: virtualNetworkName
   location: 'global'
   tags: tags
   properties: {
@@ -85,7 +91,7 @@ resource links 'Microsoft.Network/privateDnsZones/virtualNetworkLinks@2024-06-01
   }
 }]
 
-resource doors 'Microsoft.Network/privateEndpoints@2025-05-01' = [for endpoint in endpoints: {
+resource privateEndpoints 'Microsoft.Network/privateEndpoints@2025-05-01' = [for endpoint in endpoints: {
   name: 'pe-${endpoint.name}-${token}'
   location: location
   tags: tags
@@ -95,7 +101,7 @@ resource doors 'Microsoft.Network/privateEndpoints@2025-05-01' = [for endpoint i
       {
         name: endpoint.name
         properties: {
-          privateLinkServiceId: endpoint.target
+          privateLinkServiceId: resourceId(endpoint.type, endpoint.target)
           groupIds: [endpoint.group]
         }
       }
@@ -103,8 +109,8 @@ resource doors 'Microsoft.Network/privateEndpoints@2025-05-01' = [for endpoint i
   }
 }]
 
-resource names 'Microsoft.Network/privateEndpoints/privateDnsZoneGroups@2025-05-01' = [for (endpoint, i) in endpoints: {
-  parent: doors[i]
+resource zoneGroups 'Microsoft.Network/privateEndpoints/privateDnsZoneGroups@2025-05-01' = [for (endpoint, i) in endpoints: {
+  parent: privateEndpoints[i]
   name: 'default'
   properties: {
     privateDnsZoneConfigs: [
@@ -115,5 +121,3 @@ resource names 'Microsoft.Network/privateEndpoints/privateDnsZoneGroups@2025-05-
     ]
   }
 }]
-
-output appSubnetId string = virtualNetwork::appSubnet.id

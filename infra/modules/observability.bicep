@@ -4,11 +4,14 @@
 @description('Makes names unique within Azure.')
 param token string
 
+@description('Name of Application Insights.')
+param insightsName string
+
 @description('Region.')
 param location string
 
 @description('Tags.')
-param tags object
+param tags { *: string }
 
 @description('Days that logs are kept.')
 param retentionDays int
@@ -32,7 +35,7 @@ resource workspace 'Microsoft.OperationalInsights/workspaces@2025-07-01' = {
 }
 
 resource insights 'Microsoft.Insights/components@2020-02-02' = {
-  name: 'appi-${token}'
+  name: insightsName
   location: location
   tags: tags
   kind: 'web'
@@ -45,7 +48,7 @@ resource insights 'Microsoft.Insights/components@2020-02-02' = {
 }
 
 resource workbook 'Microsoft.Insights/workbooks@2023-06-01' = {
-  name: guid(workspace.id, 'runs')
+  name: guid(resourceGroup().id, token, 'runs')
   location: location
   tags: tags
   kind: 'shared'
@@ -59,4 +62,3 @@ resource workbook 'Microsoft.Insights/workbooks@2023-06-01' = {
 
 output workspaceId string = workspace.id
 output workspaceName string = workspace.name
-output insightsName string = insights.name

@@ -1,8 +1,9 @@
-// Who may do what: one table, every right in this deployment, each on the narrowest thing that works.
-// Never Owner, Contributor or User Access Administrator. tests/infra holds the list of roles that may appear.
+// Every role assignment of this deployment, as one table: who may do what on which resource, always on the narrowest scope that works.
+// Never Owner, Contributor or User Access Administrator. Names, scopes and the number of assignments follow from what is known
+// before the deployment, so that what-if and `bicep snapshot` show them; only the principal ids come from created resources.
 // https://learn.microsoft.com/azure/role-based-access-control/built-in-roles
 
-@description('Account of the app.')
+@description('Storage account of the app.')
 param stateAccountName string
 
 @description('Queue for events.')
@@ -11,7 +12,7 @@ param eventQueueName string
 @description('Container for undelivered events.')
 param deadLetterContainerName string
 
-@description('Vault for grants.')
+@description('Vault for Mailchimp grants.')
 param tokenVaultName string
 
 @description('Vault for client secrets.')
@@ -32,20 +33,26 @@ param segmentsContainerName string
 @description('Container that outcomes are handed back in.')
 param outcomesContainerName string
 
-@description('Identity of the app.')
+@description('Name of the app\'s identity.')
+param appIdentityName string
+
+@description('Principal id of the app\'s identity.')
 param appPrincipalId string
 
-@description('Identity of the system topic.')
+@description('Name of the system topic.')
+param topicName string
+
+@description('Principal id of the system topic.')
 param topicPrincipalId string
 
-@description('Customer Insights. Empty: no role.')
+@description('Principal id of Customer Insights. Empty: it gets no role.')
 param customerInsightsPrincipalId string
 
-@description('Who puts secrets in. Empty: no role.')
-param secretsOfficerPrincipalId string
+@description('Principal id of the person or group who sets the client secrets. Empty: no role.')
+param configWriterPrincipalId string
 
-@description('User, Group or ServicePrincipal.')
-param secretsOfficerPrincipalType string
+@description('Kind of that principal.')
+param configWriterPrincipalType 'User' | 'Group' | 'ServicePrincipal'
 
 var storageBlobDataOwner = 'b7e6dc6d-f1e8-4753-8033-0f276bb0955b'
 var storageBlobDataContributor = 'ba92f5b4-2d11-453d-a403-e96b0029c9fe'
@@ -58,28 +65,54 @@ var monitoringMetricsPublisher = '3913510d-42f4-4e42-8a64-420c390055eb'
 var keyVaultSecretsOfficer = 'b86a8fe4-44ce-4948-aee5-eccb2c155cd7'
 var keyVaultSecretsUser = '4633458b-17de-408a-b874-0445c86b69e6'
 
-var table = [
-  // the app: its own account whole (leases, host keys, package, poison queues, diagnostic table), and no more than that
-  { on: 'state', who: appPrincipalId, type: 'ServicePrincipal', role: storageBlobDataOwner }
-  { on: 'state', who: appPrincipalId, type: 'ServicePrincipal', role: storageQueueDataContributor }
-  { on: 'state', who: appPrincipalId, type: 'ServicePrincipal', role: storageTableDataContributor }
-  { on: 'segments', who: appPrincipalId, type: 'ServicePrincipal', role: storageBlobDataReader }
-  { on: 'outcomes', who: appPrincipalId, type: 'ServicePrincipal', role: storageBlobDataContributor }
-  { on: 'insights', who: appPrincipalId, type: 'ServicePrincipal', role: monitoringMetricsPublisher }
-  { on: 'tokens', who: appPrincipalId, type: 'ServicePrincipal', role: keyVaultSecretsOfficer }
-  { on: 'config', who: appPrincipalId, type: 'ServicePrincipal', role: keyVaultSecretsUser }
-  // Event Grid: one queue, one container
-  { on: 'events', who: topicPrincipalId, type: 'ServicePrincipal', role: storageQueueDataMessageSender }
-  { on: 'deadLetters', who: topicPrincipalId, type: 'ServicePrincipal', role: storageBlobDataContributor }
-  // Customer Insights: writes its container, reads the outcomes; the delegator role is what its documentation
-  // asks for on the account when the data role is on the container only
-  { on: 'segments', who: customerInsightsPrincipalId, type: 'ServicePrincipal', role: storageBlobDataContributor }
-  { on: 'outcomes', who: customerInsightsPrincipalId, type: 'ServicePrincipal', role: storageBlobDataReader }
-  { on: 'landing', who: customerInsightsPrincipalId, type: 'ServicePrincipal', role: storageBlobDelegator }
-  // a person or group, only where named
-  { on: 'config', who: secretsOfficerPrincipalId, type: secretsOfficerPrincipalType, role: keyVaultSecretsOfficer }
-]
-var given = filter(table, row => !empty(row.who))
+// Keys go into the assignments' names and are known before the deployment; ids may be known only during it.
+var keys = {
+  app: appIdentityName
+  topic: topicName
+  customerInsights: customerInsightsPrincipalId
+  configWriter: configWriterPrincipalId
+}
+var ids = {
+  app: appPrincipalId
+  topic: topicPrincipalId
+  customerInsights: customerInsightsPrincipalId
+  configWriter: configWriterPrincipalId
+}
+var types = {
+  app: 'ServicePrincipal'
+  topic: 'ServicePrincipal'
+  customerInsights: 'ServicePrincipal'
+  configWriter: configWriterPrincipalType
+}
+var involved = concat(
+  ['app', 'topic'],
+  empty(customerInsightsPrincipalId) ? [] : ['customerInsights'],
+  empty(configWriterPrincipalId) ? [] : ['configWriter']
+)
+
+var table = filter(
+  [
+    // The app: all of its own account (leases, host keys, package, poison queues, diagnostic table), and elsewhere only what it needs.
+    { on: 'state', who: 'app', role: storageBlobDataOwner }
+    { on: 'state', who: 'app', role: storageQueueDataContributor }
+    { on: 'state', who: 'app', role: storageTableDataContributor }
+    { on: 'segments', who: 'app', role: storageBlobDataReader }
+    { on: 'outcomes', who: 'app', role: storageBlobDataContributor }
+    { on: 'insights', who: 'app', role: monitoringMetricsPublisher }
+    { on: 'tokens', who: 'app', role: keyVaultSecretsOfficer }
+    { on: 'config', who: 'app', role: keyVaultSecretsUser }
+    // Event Grid: one queue, one container.
+    { on: 'events', who: 'topic', role: storageQueueDataMessageSender }
+    { on: 'deadLetters', who: 'topic', role: storageBlobDataContributor }
+    // Customer Insights: writes its container and reads the outcomes. Its documentation asks for the delegator role on the
+    // account when the data role is on the container only.
+    { on: 'segments', who: 'customerInsights', role: storageBlobDataContributor }
+    { on: 'outcomes', who: 'customerInsights', role: storageBlobDataReader }
+    { on: 'landing', who: 'customerInsights', role: storageBlobDelegator }
+    { on: 'config', who: 'configWriter', role: keyVaultSecretsOfficer }
+  ],
+  row => contains(involved, row.who)
+)
 
 resource state 'Microsoft.Storage/storageAccounts@2025-06-01' existing = {
   name: stateAccountName
@@ -101,11 +134,11 @@ resource state 'Microsoft.Storage/storageAccounts@2025-06-01' existing = {
   }
 }
 
-resource tokenVault 'Microsoft.KeyVault/vaults@2024-11-01' existing = {
+resource tokenVault 'Microsoft.KeyVault/vaults@2026-02-01' existing = {
   name: tokenVaultName
 }
 
-resource configVault 'Microsoft.KeyVault/vaults@2024-11-01' existing = {
+resource configVault 'Microsoft.KeyVault/vaults@2026-02-01' existing = {
   name: configVaultName
 }
 
@@ -113,75 +146,75 @@ resource insights 'Microsoft.Insights/components@2020-02-02' existing = {
   name: insightsName
 }
 
-resource onState 'Microsoft.Authorization/roleAssignments@2022-04-01' = [for row in filter(given, row => row.on == 'state'): {
-  name: guid(state.id, row.who, row.role)
+resource onState 'Microsoft.Authorization/roleAssignments@2022-04-01' = [for row in filter(table, row => row.on == 'state'): {
+  name: guid(state.id, keys[row.who], row.role)
   scope: state
   properties: {
-    principalId: row.who
-    principalType: row.type
+    principalId: ids[row.who]
+    principalType: types[row.who]
     roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', row.role)
   }
 }]
 
-resource onEvents 'Microsoft.Authorization/roleAssignments@2022-04-01' = [for row in filter(given, row => row.on == 'events'): {
-  name: guid(state::queueService::events.id, row.who, row.role)
+resource onEvents 'Microsoft.Authorization/roleAssignments@2022-04-01' = [for row in filter(table, row => row.on == 'events'): {
+  name: guid(state::queueService::events.id, keys[row.who], row.role)
   scope: state::queueService::events
   properties: {
-    principalId: row.who
-    principalType: row.type
+    principalId: ids[row.who]
+    principalType: types[row.who]
     roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', row.role)
   }
 }]
 
-resource onDeadLetters 'Microsoft.Authorization/roleAssignments@2022-04-01' = [for row in filter(given, row => row.on == 'deadLetters'): {
-  name: guid(state::blobService::deadLetters.id, row.who, row.role)
+resource onDeadLetters 'Microsoft.Authorization/roleAssignments@2022-04-01' = [for row in filter(table, row => row.on == 'deadLetters'): {
+  name: guid(state::blobService::deadLetters.id, keys[row.who], row.role)
   scope: state::blobService::deadLetters
   properties: {
-    principalId: row.who
-    principalType: row.type
+    principalId: ids[row.who]
+    principalType: types[row.who]
     roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', row.role)
   }
 }]
 
-resource onTokens 'Microsoft.Authorization/roleAssignments@2022-04-01' = [for row in filter(given, row => row.on == 'tokens'): {
-  name: guid(tokenVault.id, row.who, row.role)
+resource onTokens 'Microsoft.Authorization/roleAssignments@2022-04-01' = [for row in filter(table, row => row.on == 'tokens'): {
+  name: guid(tokenVault.id, keys[row.who], row.role)
   scope: tokenVault
   properties: {
-    principalId: row.who
-    principalType: row.type
+    principalId: ids[row.who]
+    principalType: types[row.who]
     roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', row.role)
   }
 }]
 
-resource onConfig 'Microsoft.Authorization/roleAssignments@2022-04-01' = [for row in filter(given, row => row.on == 'config'): {
-  name: guid(configVault.id, row.who, row.role)
+resource onConfig 'Microsoft.Authorization/roleAssignments@2022-04-01' = [for row in filter(table, row => row.on == 'config'): {
+  name: guid(configVault.id, keys[row.who], row.role)
   scope: configVault
   properties: {
-    principalId: row.who
-    principalType: row.type
+    principalId: ids[row.who]
+    principalType: types[row.who]
     roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', row.role)
   }
 }]
 
-resource onInsights 'Microsoft.Authorization/roleAssignments@2022-04-01' = [for row in filter(given, row => row.on == 'insights'): {
-  name: guid(insights.id, row.who, row.role)
+resource onInsights 'Microsoft.Authorization/roleAssignments@2022-04-01' = [for row in filter(table, row => row.on == 'insights'): {
+  name: guid(insights.id, keys[row.who], row.role)
   scope: insights
   properties: {
-    principalId: row.who
-    principalType: row.type
+    principalId: ids[row.who]
+    principalType: types[row.who]
     roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', row.role)
   }
 }]
 
 module onLanding 'landingRoles.bicep' = {
-  name: 'landing-roles'
   scope: resourceGroup(landingResourceGroup)
   params: {
     accountName: landingAccountName
     segmentsContainerName: segmentsContainerName
     outcomesContainerName: outcomesContainerName
-    onAccount: filter(given, row => row.on == 'landing')
-    onSegments: filter(given, row => row.on == 'segments')
-    onOutcomes: filter(given, row => row.on == 'outcomes')
+    table: filter(table, row => contains(['landing', 'segments', 'outcomes'], row.on))
+    keys: keys
+    ids: ids
+    types: types
   }
 }

@@ -1,5 +1,5 @@
-// Two storage accounts with two owners: `state` is the app's own, `segments` is where Customer Insights writes.
-// No shared keys, no public blobs. Every container, queue and table is declared here, once; the code makes none.
+// Two storage accounts: `state` is the app's own, `segments` is where Customer Insights writes.
+// No shared keys, no public blobs. Every container, queue and table of the app is declared here, once; the code creates none.
 // https://learn.microsoft.com/azure/storage/common/shared-key-authorization-prevent
 
 @description('Name of the account for queues, tables, plans, ledgers and the deployment package.')
@@ -8,8 +8,14 @@ param stateAccountName string
 @description('Name of the landing account. Empty: the customer has one already.')
 param segmentsAccountName string
 
-@description('Container that Customer Insights writes to.')
-param segmentsContainerName string
+@description('Queue for events.')
+param eventQueueName string
+
+@description('Container for undelivered events.')
+param deadLetterContainerName string
+
+@description('Container of the deployment package.')
+param deploymentContainerName string
 
 @description('Hierarchical namespace on the landing account.')
 param hierarchicalNamespace bool
@@ -18,7 +24,7 @@ param hierarchicalNamespace bool
 param location string
 
 @description('Tags.')
-param tags object
+param tags { *: string }
 
 @description('Copies in three zones instead of one.')
 param zoneRedundant bool
@@ -26,11 +32,11 @@ param zoneRedundant bool
 @description('Refuse callers from outside the network on the state account.')
 param privateNetworking bool
 
-@description('Days that plans, chunks, outcomes and old segment files are kept.')
-param retentionDays int
+@description('Public addresses that may still come in.')
+param allowedIpRanges string[]
 
-@description('Days that a ledger lives after it was last written.')
-param ledgerRetentionDays int
+@description('Days that the app keeps plans, chunks and outcomes.')
+param retentionDays int
 
 @description('Days that deleted state blobs can be brought back.')
 param softDeleteDays int
@@ -39,12 +45,9 @@ param softDeleteDays int
 param workspaceId string
 
 var sku = zoneRedundant ? 'Standard_ZRS' : 'Standard_LRS'
-var deploymentContainer = 'deployment'
-var deadLetterContainer = 'dead-letters'
-var eventQueue = 'blob-events'
-var workQueues = ['plan-runs', 'send-lanes', eventQueue]
+var workQueues = ['plan-runs', 'send-lanes', eventQueueName]
 var poisonQueues = map(workQueues, queue => '${queue}-poison')
-var stateContainers = ['state', 'leases', deploymentContainer, deadLetterContainer]
+var stateContainers = ['state', 'leases', deploymentContainerName, deadLetterContainerName]
 var stateTables = [
   'activeruns'
   'audit'
@@ -88,6 +91,7 @@ resource state 'Microsoft.Storage/storageAccounts@2025-06-01' = {
       // Event Grid delivers to the queue from outside the network: the bypass lets only Azure's own services past.
       bypass: 'AzureServices'
       defaultAction: privateNetworking ? 'Deny' : 'Allow'
+      ipRules: [for range in allowedIpRanges: { value: range, action: 'Allow' }]
     }
   }
 }
@@ -133,23 +137,16 @@ resource stateLifecycle 'Microsoft.Storage/storageAccounts/managementPolicies@20
   dependsOn: [containers]
   properties: {
     policy: {
+      // A second line of defence behind the app's own retention, a week later. It never reaches ledgers and audiences, which
+      // are current for as long as their export exists; the app deletes them with it.
       rules: [
         {
-          name: 'forget-runs'
+          name: 'delete-old-runs'
           enabled: true
           type: 'Lifecycle'
           definition: {
-            filters: { blobTypes: ['blockBlob'], prefixMatch: ['state/runs/', '${deadLetterContainer}/'] }
-            actions: { baseBlob: { delete: { daysAfterModificationGreaterThan: retentionDays } } }
-          }
-        }
-        {
-          name: 'forget-ledgers-of-dead-exports'
-          enabled: true
-          type: 'Lifecycle'
-          definition: {
-            filters: { blobTypes: ['blockBlob'], prefixMatch: ['state/ledgers/', 'state/audiences/'] }
-            actions: { baseBlob: { delete: { daysAfterModificationGreaterThan: ledgerRetentionDays } } }
+            filters: { blobTypes: ['blockBlob'], prefixMatch: ['state/runs/', '${deadLetterContainerName}/'] }
+            actions: { baseBlob: { delete: { daysAfterModificationGreaterThan: retentionDays + 7 } } }
           }
         }
       ]
@@ -157,6 +154,9 @@ resource stateLifecycle 'Microsoft.Storage/storageAccounts/managementPolicies@20
   }
 }
 
+// Soft delete stays off: exports of Customer Insights fail on an account that has it (docs/decisions/0033).
+// No lifecycle rule: it could not tell current files from superseded ones and would delete the segments of an export
+// that is not refreshed for a while.
 resource segments 'Microsoft.Storage/storageAccounts@2025-06-01' = if (ownLanding) {
   name: ownLanding ? segmentsAccountName : 'unused'
   location: location
@@ -172,44 +172,24 @@ resource segments 'Microsoft.Storage/storageAccounts@2025-06-01' = if (ownLandin
     isHnsEnabled: hierarchicalNamespace
     minimumTlsVersion: 'TLS1_2'
     supportsHttpsTrafficOnly: true
-    // Customer Insights writes from Microsoft's network, not from the customer's: the door is identity, not address.
+    // Customer Insights writes from Microsoft's network, not from the customer's: identity protects it, not the address.
     publicNetworkAccess: 'Enabled'
     networkAcls: { bypass: 'AzureServices', defaultAction: 'Allow' }
   }
 }
 
-// Soft delete stays off here: Customer Insights' exports fail on an account that has it (docs/decisions/0033).
-resource segmentsLifecycle 'Microsoft.Storage/storageAccounts/managementPolicies@2025-06-01' = if (ownLanding) {
-  parent: segments
-  name: 'default'
-  properties: {
-    policy: {
-      rules: [
-        {
-          name: 'forget-segment-files'
-          enabled: true
-          type: 'Lifecycle'
-          definition: {
-            filters: { blobTypes: ['blockBlob'], prefixMatch: ['${segmentsContainerName}/', 'outcomes/'] }
-            actions: { baseBlob: { delete: { daysAfterModificationGreaterThan: retentionDays } } }
-          }
-        }
-      ]
-    }
-  }
-}
-
+// The stable version, of 2016, knows no destination tables; every newer client uses this one.
+#disable-next-line use-recent-api-versions
 resource stateDiagnostics 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = {
   name: 'to-workspace'
   scope: stateBlobs
   properties: {
     workspaceId: workspaceId
-    logs: [{ category: 'StorageDelete', enabled: true }]
+    logs: [
+      { category: 'StorageRead', enabled: true }
+      { category: 'StorageDelete', enabled: true }
+    ]
   }
 }
 
 output stateAccountId string = state.id
-output stateAccountName string = state.name
-output deploymentContainerName string = deploymentContainer
-output deadLetterContainerName string = deadLetterContainer
-output eventQueueName string = eventQueue

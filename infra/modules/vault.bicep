@@ -2,14 +2,16 @@
 // No secret value passes through this template: a person puts the client secrets in afterwards (docs/deploy.md).
 // https://learn.microsoft.com/azure/key-vault/general/rbac-guide
 
-@description('Makes names unique within Azure.')
-param token string
+@description('Names: of the vault for grants, then of the one for client secrets.')
+@minLength(2)
+@maxLength(2)
+param names string[]
 
 @description('Region.')
 param location string
 
 @description('Tags.')
-param tags object
+param tags { *: string }
 
 @description('Days that a deleted secret can be brought back.')
 param softDeleteDays int
@@ -17,12 +19,13 @@ param softDeleteDays int
 @description('Refuse callers from outside the network.')
 param privateNetworking bool
 
+@description('Public addresses that may still come in.')
+param allowedIpRanges string[]
+
 @description('Where diagnostics go.')
 param workspaceId string
 
-var names = ['tokens-${token}', 'config-${token}']
-
-resource vaults 'Microsoft.KeyVault/vaults@2024-11-01' = [for name in names: {
+resource vaults 'Microsoft.KeyVault/vaults@2026-02-01' = [for name in names: {
   name: name
   location: location
   tags: tags
@@ -40,10 +43,13 @@ resource vaults 'Microsoft.KeyVault/vaults@2024-11-01' = [for name in names: {
     networkAcls: {
       bypass: 'AzureServices'
       defaultAction: privateNetworking ? 'Deny' : 'Allow'
+      ipRules: [for range in allowedIpRanges: { value: range }]
     }
   }
 }]
 
+// The stable version, of 2016, knows no destination tables; every newer client uses this one.
+#disable-next-line use-recent-api-versions
 resource diagnostics 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = [for (name, i) in names: {
   name: 'to-workspace'
   scope: vaults[i]
@@ -52,10 +58,3 @@ resource diagnostics 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' 
     logs: [{ category: 'AuditEvent', enabled: true }]
   }
 }]
-
-output tokenVaultId string = vaults[0].id
-output tokenVaultName string = vaults[0].name
-output tokenVaultUri string = vaults[0].properties.vaultUri
-output configVaultId string = vaults[1].id
-output configVaultName string = vaults[1].name
-output configVaultUri string = vaults[1].properties.vaultUri

@@ -1,102 +1,183 @@
-"""The Bicep files as they are have no fault that can be seen without Azure."""
+"""The templates compile without a warning, what is committed is current, and no rule is broken."""
 
 from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from infra.check import names, project, properties, roles, rules
-from infra.check.known import KNOWN
-from infra.check.template import Object, Template
+from infra.check import project
+from infra.check.__main__ import EXAMPLE, main
+from infra.check.compiler import Compiler, find
+from infra.check.deployment import Deployment
+from infra.check.expressions import resolved
 
-ROOT = Path(__file__).parents[2]
-FILES = project.read_files(ROOT)
-TEMPLATES = project.templates_of(FILES)
-
-
-@pytest.mark.parametrize("template", TEMPLATES.values(), ids=TEMPLATES)
-def test_every_file_parses(template: Template) -> None:
-    assert template.syntax == []
+PARAMETERS = (project.INFRA / "main.bicepparam").read_text("utf-8")
 
 
-@pytest.mark.parametrize("template", TEMPLATES.values(), ids=TEMPLATES)
-def test_every_property_is_one_of_microsofts(template: Template) -> None:
-    assert properties.check(template) == []
+def test_the_templates_and_what_is_committed_have_no_fault(
+    compiler: Compiler, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Build, lint, parameters, `snapshot --mode validate`, main.json and every rule."""
+    assert main([]) == 0, capsys.readouterr().out
+    assert f"{len(project.CONFIGURATIONS)} configurations, 0 faults" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("template", TEMPLATES.values(), ids=TEMPLATES)
-def test_every_resource_keeps_the_rules(template: Template) -> None:
-    assert rules.check(template) == []
+@pytest.mark.parametrize("configuration", project.CONFIGURATIONS)
+def test_a_committed_snapshot_breaks_no_rule(
+    deployments: dict[str, Deployment], configuration: str
+) -> None:
+    assert project.rules(deployments[configuration]) == []
 
 
-def test_every_name_exists_and_is_used_and_modules_fit() -> None:
-    assert names.check(TEMPLATES) == []
+@pytest.mark.parametrize("configuration", project.CONFIGURATIONS)
+def test_a_snapshot_shows_every_resource(
+    deployments: dict[str, Deployment], configuration: str
+) -> None:
+    deployment = deployments[configuration]
+    assert deployment.diagnostics == ()
+    assert len(deployment.of("Microsoft.Authorization/roleAssignments")) >= 10
+    assert len(deployment.resources) > 70
 
 
-def test_only_listed_roles_are_given_on_listed_scopes() -> None:
-    assert roles.check(TEMPLATES) == []
+def test_the_parameters_of_a_configuration_are_read_as_the_compiler_reads_them(
+    compiler: Compiler,
+) -> None:
+    for name in project.CONFIGURATIONS:
+        path = project.INFRA / f"snapshots/{name}.bicepparam"
+        said, given = compiler.parameters(path)
+        assert said == []
+        assert given == project.given_in(path.read_text("utf-8"))
 
 
-def test_every_role_on_the_list_is_really_given() -> None:
-    table = TEMPLATES["infra/modules/roles.bicep"].variables["table"]
-    assert isinstance(table, list)
-    given = {
-        (row.get("on"), getattr(row.get("who"), "text", ""), getattr(row.get("role"), "text", ""))
-        for row in table
-        if isinstance(row, Object)
-    }
-    allowed = {(on, who, name) for name, rights in roles.ALLOWED.values() for on, who in rights}
-    assert given == allowed
+def test_every_optional_parameter_is_set_in_one_configuration(template: dict[str, Any]) -> None:
+    path = project.INFRA / "snapshots/everything.bicepparam"
+    given = project.given_in(path.read_text("utf-8"))
+    own_account = {"location", "existingSegmentsAccountName", "existingSegmentsResourceGroup"}
+    assert given.keys() | own_account == template["parameters"].keys()
+    for name, value in given.items():
+        default = template["parameters"][name].get("defaultValue", object())
+        assert value != default, f"{name} is set to its default"
 
 
-def test_the_project_as_a_whole_has_no_fault() -> None:
-    assert project.check(FILES) == []
+def test_the_parameter_file_compiles_and_sets_what_dev_and_prod_need(
+    compiler: Compiler, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    executable = find()
+    for kind in ("dev", "prod"):
+        for name, value in {**EXAMPLE, "ENVIRONMENT_KIND": kind}.items():
+            monkeypatch.setenv(name, value)
+        command = [executable, "build-params", project.INFRA / "main.bicepparam", "--stdout"]
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+        assert done.stderr == ""
+        content = json.loads(json.loads(done.stdout)["parametersJson"])["parameters"]
+        given = project.given_in(
+            (project.INFRA / f"snapshots/{kind}.bicepparam").read_text("utf-8")
+        )
+        shared = ("maximumInstanceCount", "softDeleteDays", "logRetentionDays", "logDailyCapGb")
+        assert {name: content[name]["value"] for name in shared} == {
+            name: given[name] for name in shared
+        }
 
 
-def test_all_the_resource_types_that_are_known_are_used() -> None:
-    used = {resource.type for one in TEMPLATES.values() for resource in one.resources.values()}
-    assert {kind.partition(":")[0] for kind in KNOWN} == used
+def test_the_check_says_in_one_line_that_there_is_no_compiler(tmp_path: Path) -> None:
+    environment = {"PATH": "/nonexistent", "HOME": str(tmp_path), "BICEP": str(tmp_path / "none")}
+    done = subprocess.run(
+        [sys.executable, "-c", WITHOUT_COMPILER],
+        cwd=project.ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("infra: not checked: no Bicep compiler")
+    assert done.stdout.count("\n") == 1
 
 
-def test_sizes_and_choices_have_bounds() -> None:
-    main = TEMPLATES[project.MAIN]
-    for parameter in main.parameters.values():
-        if parameter.type == "int":
-            bounded = {"minValue", "allowed"} & set(parameter.decorators)
-            assert bounded, f"{parameter.name} may be any number"
+WITHOUT_COMPILER = """
+import pathlib, sys
+from infra.check import compiler
+compiler.ROOT = pathlib.Path("/nonexistent/project")
+from infra.check.__main__ import main
+sys.exit(main([]))
+"""
+
+
+def test_a_compiler_is_found_by_its_variable_first(tmp_path: Path) -> None:
+    named, on_path = tmp_path / "named", tmp_path / "bin/bicep"
+    on_path.parent.mkdir()
+    for one in (named, on_path):
+        one.write_text("#!/bin/sh\n")
+        one.chmod(0o755)
+    assert find({"PATH": str(on_path.parent), "BICEP": str(named)}) == named
+    assert find({"PATH": str(on_path.parent)}) == on_path
+
+
+@pytest.mark.parametrize(
+    ("expression", "value"),
+    [
+        ("plain", "plain"),
+        ("[format('{0}-{1}', 'a', 'it''s')]", "a-it's"),
+        ("[environment().suffixes.storage]", "core.windows.net"),
+        ("[reference('/x/y/id-1', '2024').clientId]", "<id-1.clientId>"),
+        (
+            "[reference(resourceId('s', 'g', 'Microsoft.Resources/deployments', "
+            "format('app-{0}', uniqueString('app', deployment().name))), '2').outputs.name.value]",
+            "<app.outputs.name>",
+        ),
+        (
+            "[resourceId('s', 'g', 'A.B/c', 'd')]",
+            "/subscriptions/s/resourceGroups/g/providers/A.B/c/d",
+        ),
+        ("[[literal]", "[[literal]"),
+        ("[if(empty('x'), null(), 'y')]", "<if()>"),
+    ],
+)
+def test_expressions_are_resolved(expression: str, value: str) -> None:
+    assert resolved({"a": [expression]}) == {"a": [value]}
+
+
+def test_sizes_and_choices_have_bounds(template: dict[str, Any]) -> None:
+    for name, parameter in template["parameters"].items():
+        assert parameter.get("metadata", {}).get("description"), f"{name} has no description"
+        if parameter["type"] == "int":
+            bounded = {"maxValue", "allowedValues"} & parameter.keys()
+            assert bounded, f"{name} may be any number"
+
+
+def test_the_most_people_of_a_run_fit_on_the_disk(template: dict[str, Any]) -> None:
+    """Planning and finishing need 0.5 GB for a million people (docs/decisions/0031)."""
+    disk_gb, gb_per_million, share = 0.8, 0.5, 0.95
+    most = template["parameters"]["maxProfiles"]["maxValue"] / 1_000_000
+    assert most * gb_per_million <= disk_gb * share
+    assert template["parameters"]["maxProfiles"]["defaultValue"] <= most * 1_000_000
 
 
 def test_the_parameter_file_reads_no_secret() -> None:
-    text = FILES[project.PARAMETERS]
-    read = re.findall(r"readEnvironmentVariable\('(\w+)'", text)
+    read = re.findall(r"readEnvironmentVariable\('(\w+)'", PARAMETERS)
     assert read
-    assert [name for name in read if re.search("SECRET$|KEY$|PASSWORD", name)] == []
+    said = {"CUSTOMER_INSIGHTS_NEEDS_SUBSCRIPTION_KEY"}  # whether there is one, not the key
+    assert [name for name in read if re.search("SECRET|KEY|PASSWORD|TOKEN", name)] == sorted(said)
 
 
 def test_dev_and_prod_differ_in_the_same_things() -> None:
-    kinds = re.search(r"var kinds = \{(.*?)\n\}", FILES[project.PARAMETERS], re.DOTALL)
-    assert kinds is not None
-    blocks = re.findall(r"^  (\w+): \{\n(.*?)^  \}", kinds[1], re.DOTALL | re.MULTILINE)
+    table = (project.INFRA / "environments.bicep").read_text("utf-8")
+    blocks = re.findall(r"^  (\w+): \{\n(.*?)^  \}", table, re.DOTALL | re.MULTILINE)
     assert [name for name, _ in blocks] == ["dev", "prod"]
     dev, prod = (re.findall(r"^ +(\w+):", block, re.MULTILINE) for _, block in blocks)
     assert dev == prod
 
 
-def test_the_workbook_is_json_and_asks_for_events_like_the_alerts_do() -> None:
-    workbook = json.loads((ROOT / "infra/workbook.json").read_text(encoding="utf-8"))
+def test_the_workbook_asks_for_events_like_the_alerts_do() -> None:
+    workbook = json.loads((project.INFRA / "workbook.json").read_text("utf-8"))
     asked = [item["content"].get("query", "") for item in workbook["items"]]
-    start = TEMPLATES["infra/modules/alerts.bicep"].variables["events"]
-    head = str(start).split(" | where isnotempty")[0]
-    assert any(query.startswith(head) for query in asked)
-
-
-def test_the_subscription_comes_after_the_right_to_deliver() -> None:
-    events = TEMPLATES[project.MAIN].modules["events"]
-    app = TEMPLATES[project.MAIN].modules["app"]
-    for call in (events, app):
-        waits = call.body.get("dependsOn")
-        assert isinstance(waits, list)
-        assert [getattr(one, "text", "") for one in waits] == ["roles"]
+    alerts = (project.INFRA / "modules/alerts.bicep").read_text("utf-8")
+    start = re.search(r"^var events = '(.*?) \| where isnotempty", alerts, re.MULTILINE)
+    assert start is not None
+    assert any(query.startswith(start[1]) for query in asked)

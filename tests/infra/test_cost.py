@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
+from typing import Any
 
-from infra.check import project
+from infra.check.deployment import Deployment
+from infra.check.project import ROOT
 
-ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs/cost.md").read_text(encoding="utf-8")
-TEMPLATES = project.templates_of(project.read_files(ROOT))
 
 
 def rows(title: str) -> list[list[str]]:
@@ -63,17 +62,17 @@ def test_the_options_and_bounds_are_right() -> None:
     assert f"{(30 - 5) * 2.30:.2f} dollars" in PAGE
 
 
-def test_what_is_counted_is_what_is_deployed() -> None:
-    network = TEMPLATES["infra/modules/network.bicep"]
-    zones, endpoints = network.variables["zones"], network.variables["endpoints"]
-    assert isinstance(zones, list)
-    assert isinstance(endpoints, list)
+def test_what_is_counted_is_what_is_deployed(
+    deployments: dict[str, Deployment], template: dict[str, Any]
+) -> None:
+    private = deployments["private"]
+    endpoints = private.of("Microsoft.Network/privateEndpoints")
+    zones = private.of("Microsoft.Network/privateDnsZones")
     assert f"{len(endpoints)} endpoints x 7.30 + {len(zones)} zones x 0.50" in PAGE
-    alerts = TEMPLATES["infra/modules/alerts.bicep"].variables["rows"]
-    assert isinstance(alerts, list)
+    alerts = private.of("Microsoft.Insights/scheduledQueryRules")
     assert {number(cell) for cell in rows("The bill")[7][1:4]} == {len(alerts)}
-    main = TEMPLATES[project.MAIN].parameters
-    assert main["instanceMemoryMB"].default == 2048
-    assert main["alwaysReadyHttpInstances"].default == 0
+    parameters = template["parameters"]
+    assert parameters["instanceMemoryMB"]["defaultValue"] == 2048
+    assert parameters["alwaysReadyHttpInstances"]["defaultValue"] == 0
     assert re.search(r"one in five minutes", PAGE)
-    assert main["tickSchedule"].default == "0 */5 * * * *"
+    assert parameters["tickSchedule"]["defaultValue"] == "0 */5 * * * *"

@@ -1,0 +1,178 @@
+"""Where data is: containers, queues, tables, deletion, events on their way, logs of access."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from infra.check.code import Code
+from infra.check.deployment import Deployment, Resource
+
+__all__ = ["check"]
+
+_ACCOUNT = "Microsoft.Storage/storageAccounts"
+_DIAGNOSTICS = "Microsoft.Insights/diagnosticSettings"
+WRITTEN_WHOLE = {"PutBlob", "PutBlockList", "CopyBlob", "FlushWithClose"}
+"""Storage calls after which a file is complete; CreateFile is an empty file."""
+
+
+def check(deployment: Deployment, code: Code) -> Iterator[str]:
+    """Faults of one configuration."""
+    state = deployment.named(_ACCOUNT, "state")
+    if state is None:
+        yield "there is no state account"
+        return
+    yield from _names(deployment, state, code)
+    yield from _deletion(deployment, state)
+    yield from _landing(deployment, code)
+    yield from _events(deployment, state)
+    yield from _logs(deployment)
+
+
+def _names(deployment: Deployment, state: Resource, code: Code) -> Iterator[str]:
+    """What the code uses exists, and nothing else does."""
+    queues = {one.name for one in deployment.children(state, f"{_ACCOUNT}/queueServices/queues")}
+    tables = {one.name for one in deployment.children(state, f"{_ACCOUNT}/tableServices/tables")}
+    containers = {
+        one.name for one in deployment.children(state, f"{_ACCOUNT}/blobServices/containers")
+    }
+    work = {one for one in queues if not one.endswith("-poison")}
+    expected = {
+        "queue": (queues, code.queues),
+        "poison queue": (queues - work, {f"{one}-poison" for one in work}),
+        "table": (tables, set(code.tables)),
+        "container": (
+            containers,
+            {*code.containers - {"outcomes"}, "deployment", "dead-letters"},
+        ),
+    }
+    for kind, (there, wanted) in expected.items():
+        yield from (f"{kind} {one} is used and not declared" for one in sorted(wanted - there))
+        yield from (f"{kind} {one} is declared and not used" for one in sorted(there - wanted))
+
+
+def _deletion(deployment: Deployment, state: Resource) -> Iterator[str]:
+    """Lifecycle rules never reach ledgers, audiences or current files; what is deleted by mistake
+    can be restored."""
+    policies = deployment.of(f"{_ACCOUNT}/managementPolicies")
+    keep = deployment.given.get("retentionDays", 30)
+    for policy in policies:
+        if not policy.id.startswith(f"{state.id}/"):
+            yield "no lifecycle rule on the landing account: it cannot know which files are current"
+            continue
+        for rule in policy.get("properties", "policy", "rules"):
+            prefixes = rule["definition"].get("filters", {}).get("prefixMatch") or [""]
+            wrong = [one for one in prefixes if one not in ("state/runs/", "dead-letters/")]
+            if wrong:
+                yield f"lifecycle rule {rule['name']} must not reach {wrong}"
+            days = rule["definition"]["actions"]["baseBlob"]["delete"]
+            if days.get("daysAfterModificationGreaterThan", 0) <= keep:
+                yield f"lifecycle rule {rule['name']} must leave the app's own retention time"
+    ruled = [policy for policy in policies if policy.id.startswith(f"{state.id}/")]
+    if not ruled:
+        yield "old runs must be deleted even when the app is stopped"
+    soft = deployment.given.get("softDeleteDays", 7)
+    for service in deployment.of(f"{_ACCOUNT}/blobServices"):
+        on_state = service.id.startswith(f"{state.id}/")
+        for name in ("deleteRetentionPolicy", "containerDeleteRetentionPolicy"):
+            kept = service.get("properties", name) or {}
+            if on_state and (not kept.get("enabled") or kept.get("days") != soft):
+                yield f"{name} of the state account must keep {soft} days"
+            if not on_state and kept.get("enabled"):
+                yield "soft delete on the landing account makes Customer Insights' exports fail"
+
+
+def _landing(deployment: Deployment, code: Code) -> Iterator[str]:
+    group = deployment.given.get("existingSegmentsResourceGroup", "rg-example")
+    account = deployment.given.get("existingSegmentsAccountName", "")
+    accounts = [one.name for one in deployment.of(_ACCOUNT)]
+    if deployment.own_landing != any(one.startswith("seg") for one in accounts):
+        yield "the landing account must be created exactly when none is given"
+    segments = deployment.given.get("segmentsContainerName", "segments")
+    containers = [
+        one
+        for one in deployment.of(f"{_ACCOUNT}/blobServices/containers")
+        if f"/storageAccounts/{account or 'seg'}" in one.id
+    ]
+    expected = {segments, *(code.containers & {"outcomes"})}
+    if {one.name for one in containers} != expected or {one.group for one in containers} != {group}:
+        yield f"the landing account must have the containers {sorted(expected)}, in {group}"
+
+
+def _events(deployment: Deployment, state: Resource) -> Iterator[str]:
+    topics = deployment.of("Microsoft.EventGrid/systemTopics")
+    found = deployment.of("Microsoft.EventGrid/systemTopics/eventSubscriptions")
+    if len(topics) != 1 or len(found) != 1:
+        yield "there must be one topic with one event subscription"
+        return
+    [topic], [subscription] = topics, found
+    source = str(topic.get("properties", "source"))
+    account = deployment.given.get("existingSegmentsAccountName") or "seg"
+    delivery = subscription.get("properties", "deliveryWithResourceIdentity") or {}
+    destination = delivery.get("destination") or {}
+    target = destination.get("properties") or {}
+    dead = subscription.get("properties", "deadLetterWithResourceIdentity") or {}
+    letters = (dead.get("deadLetterDestination") or {}).get("properties") or {}
+    about = subscription.get("properties", "filter") or {}
+    container = deployment.given.get("segmentsContainerName", "segments")
+    root = deployment.given.get("segmentsRoot", "")
+    begins = f"/blobServices/default/containers/{container}/blobs/{root}"
+    api = [one for one in about.get("advancedFilters") or () if one.get("key") == "data.api"]
+    demands = {
+        "the topic must be of the landing account": f"/storageAccounts/{account}" in source,
+        "the topic's identity must be system-assigned": topic.get("identity", "type")
+        == "SystemAssigned",
+        "events must be in the Event Grid schema": subscription.get(
+            "properties", "eventDeliverySchema"
+        )
+        == "EventGridSchema",
+        "events go to the queue blob-events of the state account": destination.get("endpointType")
+        == "StorageQueue"
+        and target.get("queueName") == "blob-events"
+        and target.get("resourceId") in (state.id, "<storage.outputs.stateAccountId>"),
+        "the topic delivers by its own identity": (delivery.get("identity") or {}).get("type")
+        == (dead.get("identity") or {}).get("type")
+        == "SystemAssigned",
+        "undelivered events go to the container dead-letters": letters.get("blobContainerName")
+        == "dead-letters"
+        and letters.get("resourceId") in (state.id, "<storage.outputs.stateAccountId>"),
+        "only created blobs count": about.get("includedEventTypes")
+        == ["Microsoft.Storage.BlobCreated"],
+        f"only blobs below {begins} count": about.get("subjectBeginsWith") == begins,
+        "only model.json counts": about.get("subjectEndsWith") == "model.json",
+        "only files that are written completely count": len(api) == 1
+        and set(api[0].get("values") or ()) == WRITTEN_WHOLE
+        and api[0].get("operatorType") == "StringIn",
+        "delivery is tried for a day": subscription.get(
+            "properties", "retryPolicy", "eventTimeToLiveInMinutes"
+        )
+        == 1440,
+    }
+    yield from (said for said, held in demands.items() if not held)
+
+
+def _logs(deployment: Deployment) -> Iterator[str]:
+    """Who reads personal data and secrets is recorded; nothing is recorded twice."""
+    logged: dict[str, set[str]] = {}
+    for one in deployment.of(_DIAGNOSTICS):
+        categories = {
+            log["category"] for log in one.get("properties", "logs") or () if log["enabled"]
+        }
+        logged[one.scope.rpartition("/providers/")[2]] = categories
+        if one.get("properties", "workspaceId") != "<observability.outputs.workspaceId>":
+            yield f"diagnostics of {one.scope.rpartition('/')[2]} must go to the workspace"
+    expected = {
+        "storageAccounts/state": {"StorageRead", "StorageDelete"},
+        f"storageAccounts/{deployment.given.get('existingSegmentsAccountName') or 'seg'}": {
+            "StorageRead",
+            "StorageWrite",
+            "StorageDelete",
+        },
+        "vaults/tokens-": {"AuditEvent"},
+        "vaults/config-": {"AuditEvent"},
+        "systemTopics/": {"DeliveryFailures"},
+        "sites/": set(),
+    }
+    for part, categories in expected.items():
+        found = [kinds for scope, kinds in logged.items() if part in scope]
+        if found != [categories]:
+            yield f"the logs of {part} must be {sorted(categories)}, not {[*map(sorted, found)]}"
