@@ -4,7 +4,7 @@ SHELL := /bin/sh
 PY := .venv/bin/python
 CODE := $(wildcard function_app.py shared devhost sandbox bench infra audit)
 
-.PHONY: help setup demo start sandbox test check types audit notices bench faults fuzz infra lock format
+.PHONY: help setup demo start sandbox test check types audit notices bench faults fuzz infra rehearse lock format
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -46,8 +46,12 @@ audit: setup ## no secret in files and history, no package with a known vulnerab
 notices: .venv/.ready ## renew THIRD_PARTY_NOTICES.md after make lock
 	@$(PY) -m audit.notices
 
-infra: .venv/.ready ## only the checks of the Bicep files
+infra: setup ## compile and check the templates, and the tests of the infrastructure
+	@$(PY) -m infra.check
 	@$(PY) -m tests tests/infra
+
+rehearse: setup ## build the deployment package and start it with Microsoft's worker library
+	@$(PY) -m infra.rehearse
 
 bench: setup ## measure, and write the results to bench/
 	@$(PY) -m bench

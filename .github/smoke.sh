@@ -1,21 +1,37 @@
 #!/bin/sh
-# Is the app up, and is the door closed? Usage: smoke.sh https://address
-# 1. /api/health answers 200 within ten minutes of a deployment. 2. Nothing else does without signing in.
+# Is the app up, and is it closed to callers who are not signed in? Usage: smoke.sh https://address
+# 1. /api/health answers within ten minutes of a deployment: 200, or 503 with the type notConfigured while secrets are missing.
+# 2. Nothing else answers without signing in.
+# Exit code 0: up and closed. 3: closed, but not configured yet: continue with docs/deploy.md, step 3. 1: anything else.
 set -eu
 url=${1:?the address of the app}
+url=${url%/}
+pause=${SMOKE_PAUSE:-30}
+answer=$(mktemp)
+trap 'rm -f "$answer"' EXIT
 
 tries=0
-until [ "$(curl -s -o /dev/null -m 60 -w '%{http_code}' "$url/api/health")" = 200 ]; do
+while :; do
+  status=$(curl -s -o "$answer" -m 60 -w '%{http_code}' "$url/api/health" || true)
+  if [ "$status" = 200 ]; then
+    result=0
+    echo "up: $url/api/health"
+    break
+  fi
+  if [ "$status" = 503 ] && grep -q 'urn:problem-type:notConfigured' "$answer"; then
+    result=3
+    echo "up, but not configured yet: the app's log names the settings (docs/deploy.md, step 3)"
+    break
+  fi
   tries=$((tries + 1))
   if [ "$tries" -ge 20 ]; then
-    echo "$url/api/health does not answer 200" >&2
+    echo "$url/api/health answers $status" >&2
     exit 1
   fi
-  sleep 30
+  sleep "$pause"
 done
-echo "up: $url/api/health"
 
-# A forged identity must help nobody: the platform removes this header and the app would not trust it.
+# A forged identity must not help: the platform removes this header, and the app would not trust it.
 for path in / /api/connections /api/exports /api/runs; do
   for header in "X-Nothing: x" "X-MS-CLIENT-PRINCIPAL: e30="; do
     status=$(curl -s -o /dev/null -m 60 -w '%{http_code}' -H "$header" "$url$path")
@@ -29,3 +45,4 @@ for path in / /api/connections /api/exports /api/runs; do
   done
 done
 echo "closed: nothing answers without signing in"
+exit "$result"

@@ -108,8 +108,8 @@ def _variants(seed: int) -> str:
         ("1 instance a function", replace(usual, hosting=replace(hosting, most_instances=1))),
         ("100 million in 1,000 accounts, everybody", many),
         (
-            "with 200 instances a function",
-            replace(many, hosting=replace(many.hosting, most_instances=200)),
+            "with 120 instances a function",
+            replace(many, hosting=replace(many.hosting, most_instances=120)),
         ),
         ("30 million in one account, 2 in a hundred", crowded),
         (

@@ -6,7 +6,7 @@ A thin hand on the HTTP interface, nothing more: bodies go in and come out as th
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, MutableMapping
 from typing import Any
 
 import requests
@@ -36,6 +36,11 @@ class Portal:
         self.url = url.rstrip("/")
         self._http = requests.Session()
         self._http.headers["Accept-Language"] = language
+
+    @property
+    def headers(self) -> MutableMapping[str, str | bytes]:
+        """Headers of every request, such as those by which the platform names a caller."""
+        return self._http.headers
 
     def call(self, method: str, path: str, body: Any = None, **more: Any) -> requests.Response:
         """Any request; raises PortalError unless the answer is good."""

@@ -244,4 +244,4 @@ class _Found:
 
 
 def _unsettled() -> Changed:
-    return Changed("recordContended")
+    return Changed("The record was changed again and again by others.")

@@ -17,14 +17,14 @@ from typing import Any
 import pytest
 import yaml
 
-from infra.check import project
-from infra.check.template import Object
+from infra.check.deployment import Deployment
+from infra.check.project import INFRA
 
 ROOT = Path(__file__).parents[2]
 WORKFLOWS = sorted((ROOT / ".github/workflows").glob("*.yml"))
+DEPLOYMENT = ROOT / ".github/workflows/deploy.yml"
 DEPLOY = (ROOT / ".github/workflows/deploy.yml").read_text(encoding="utf-8")
-PARAMETERS = (ROOT / project.PARAMETERS).read_text(encoding="utf-8")
-TEMPLATES = project.templates_of(project.read_files(ROOT))
+PARAMETERS = (INFRA / "main.bicepparam").read_text(encoding="utf-8")
 
 
 def steps(workflow: Path) -> Iterator[dict[str, Any]]:
@@ -55,47 +55,83 @@ def test_every_parameter_from_the_environment_is_handed_over() -> None:
         assert given - {"AZURE_RESOURCE_GROUP"} == read
 
 
-def test_the_outputs_that_the_workflow_reads_exist() -> None:
-    read = set(re.findall(r"jq -r \.(\w+)\.value", DEPLOY))
+def test_the_outputs_that_the_workflow_reads_exist(template: dict[str, Any]) -> None:
+    read = set(re.findall(r"jq -er \.(\w+)\.value", DEPLOY))
     assert read
-    assert read <= TEMPLATES[project.MAIN].outputs.keys()
+    assert read <= template["outputs"].keys()
 
 
-def test_python_is_the_one_that_runs_in_azure() -> None:
-    version = TEMPLATES["infra/modules/app.bicep"].variables["pythonVersion"]
+def test_python_is_the_one_that_runs_in_azure(deployments: dict[str, Deployment]) -> None:
+    [site] = deployments["dev"].of("Microsoft.Web/sites")
     used = {
         str(step["with"]["python-version"])
         for workflow in WORKFLOWS
         for step in steps(workflow)
         if "setup-python" in step.get("uses", "")
     }
-    assert used == {version}
+    assert used == {site.get("properties", "functionAppConfig", "runtime", "version")}
 
 
-def test_azd_finds_the_service_by_its_tag() -> None:
-    services = yaml.safe_load((ROOT / "azure.yaml").read_text(encoding="utf-8"))["services"]
-    site = TEMPLATES["infra/modules/app.bicep"].resources["site"]
-    (name,) = services
-    assert f"'azd-service-name': '{name}'" in str(site.body.get("tags"))
-    assert isinstance(site.body, Object)
-    assert services[name] == {"project": ".", "language": "python", "host": "function"}
+def test_a_pipe_in_a_workflow_fails_when_its_first_command_fails() -> None:
+    for workflow in WORKFLOWS:
+        for step in steps(workflow):
+            run = step.get("run", "")
+            if re.search(r"[^|]\|\s*tee\b", run):
+                assert step.get("shell") == "bash", f"{step['name']}: only bash has pipefail"
 
 
-class _Door(BaseHTTPRequestHandler):
-    statuses: dict[str, int]
+def test_what_may_fail_at_first_is_tried_again() -> None:
+    runs = [step.get("run", "").replace("\\\n", " ") for step in steps(DEPLOYMENT)]
+    for command in ("az deployment group create", "az functionapp deployment source config-zip"):
+        [run] = [one for one in runs if command in one]
+        assert re.search(rf"sh \.github/retry\.sh \d+ \d+ {command}", " ".join(run.split()))
+
+
+def test_the_package_is_built_before_anything_is_deployed() -> None:
+    runs = [step.get("run", "") for step in yaml.safe_load(DEPLOY)["jobs"]["deploy"]["steps"]]
+    order = [
+        next(i for i, run in enumerate(runs) if part in run)
+        for part in ("infra/package.py", "deployment group create", "config-zip", "smoke.sh")
+    ]
+    assert order == sorted(order)
+    assert "--build-remote false" in DEPLOY
+
+
+@pytest.mark.parametrize(("fails", "code"), [(0, 0), (2, 0), (3, 7)])
+def test_a_command_is_tried_three_times(tmp_path: Path, fails: int, code: int) -> None:
+    command = tmp_path / "flaky.sh"
+    count = tmp_path / "count"
+    count.write_text("")
+    command.write_text(
+        f'printf x >> "{count}"\n[ "$(wc -c < "{count}")" -gt {fails} ] || exit 7\necho done\n'
+    )
+    done = subprocess.run(
+        ["sh", ".github/retry.sh", "3", "0", "sh", str(command), "a"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == code
+    assert len(count.read_text()) == min(fails + 1, 3)
+
+
+class _Site(BaseHTTPRequestHandler):
+    answers: dict[str, tuple[int, str]]
 
     def do_GET(self) -> None:
-        self.send_response(self.statuses.get(self.path, 401))
+        status, body = self.answers.get(self.path, (401, "{}"))
+        self.send_response(status)
         self.end_headers()
-        self.wfile.write(json.dumps({}).encode())
+        self.wfile.write(body.encode())
 
     def log_message(self, format: str, *args: object) -> None:
         return
 
 
 @contextmanager
-def door(statuses: dict[str, int]) -> Iterator[str]:
-    kind = type("Door", (_Door,), {"statuses": statuses})
+def site(answers: dict[str, tuple[int, str]]) -> Iterator[str]:
+    kind = type("Site", (_Site,), {"answers": answers})
     server = ThreadingHTTPServer(("127.0.0.1", 0), kind)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
@@ -112,7 +148,7 @@ def smoke(url: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         ["sh", ".github/smoke.sh", url],
         cwd=ROOT,
-        env=plain,
+        env={**plain, "SMOKE_PAUSE": "0"},
         capture_output=True,
         text=True,
         timeout=60,
@@ -123,17 +159,109 @@ def smoke(url: str) -> subprocess.CompletedProcess[str]:
 needs_curl = pytest.mark.skipif(
     shutil.which("curl") is None, reason="curl is not installed on this machine"
 )
+UP = (200, '{"status": "ok"}')
 
 
 @needs_curl
 def test_the_smoke_test_passes_where_the_app_is_up_and_closed() -> None:
-    with door({"/api/health": 200, "/": 302}) as url:
+    with site({"/api/health": UP, "/": (302, "")}) as url:
         assert smoke(url).returncode == 0
 
 
 @needs_curl
 def test_the_smoke_test_fails_where_the_api_is_open() -> None:
-    with door({"/api/health": 200, "/api/exports": 200}) as url:
+    with site({"/api/health": UP, "/api/exports": (200, "[]")}) as url:
         result = smoke(url)
     assert result.returncode == 1
     assert "/api/exports answered 200" in result.stderr
+
+
+@needs_curl
+def test_the_smoke_test_tells_an_app_that_is_not_configured_from_a_broken_one() -> None:
+    problem = '{"type": "urn:problem-type:notConfigured", "status": 503}'
+    with site({"/api/health": (503, problem)}) as url:
+        assert smoke(url).returncode == 3
+    with site({"/api/health": (503, "The service is unavailable.")}) as url:
+        result = smoke(url)
+    assert result.returncode == 1
+    assert "answers 503" in result.stderr
+
+
+def test_the_scripts_call_az_and_azd_as_the_guide_says(tmp_path: Path) -> None:
+    """The scripts run to their end against programs that answer like the Azure CLI and azd."""
+    log = tmp_path / "calls"
+    (tmp_path / "az").write_text(
+        f"""#!/bin/sh
+printf 'az %s\\n' "$*" >> "{log}"
+case "$*" in
+  "ad app create"*) echo 11111111-2222-3333-4444-555555555555 ;;
+  *"--query id --output tsv"*) echo an-id ;;
+  *"credential reset"*) echo the-secret ;;
+  *"keyvault secret set"*) test "$(cat "$9")" = the-secret ;;
+esac
+"""
+    )
+    (tmp_path / "azd").write_text(
+        f"""#!/bin/sh
+printf 'azd %s\\n' "$*" >> "{log}"
+[ "$*" = "env get-values" ] || exit 0
+echo 'PUBLIC_URL="https://func.example"'
+echo 'CONFIG_VAULT_NAME="config-x"'
+echo 'AZURE_RESOURCE_GROUP="rg"'
+echo 'AZURE_FUNCTION_APP_NAME="func-x"'
+echo 'ENTRA_CLIENT_ID="11111111-2222-3333-4444-555555555555"'
+echo 'OTHER="$(exit 9)"'
+"""
+    )
+    (tmp_path / "curl").write_text("#!/bin/sh\nprintf 200\n")
+    for name in ("az", "azd", "curl"):
+        (tmp_path / name).chmod(0o755)
+    environment = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    environment.pop("ENTRA_CLIENT_ID", None)
+    for script in (["prepare.sh", "koreacentral", "rg"], ["configure.sh"]):
+        done = subprocess.run(
+            ["sh", f"infra/scripts/{script[0]}", *script[1:]],
+            cwd=ROOT,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        # The stand-in answers 200 everywhere, so that the smoke test must find the API open.
+        assert done.returncode == (0 if script[0] == "prepare.sh" else 1), done.stderr
+    calls = log.read_text()
+    assert calls.count("az provider register --namespace Microsoft.") == 9
+    for part in (
+        "--requested-access-token-version 2",
+        "az ad sp update --id 11111111-2222-3333-4444-555555555555 --set appRoleAssignmentRequired=true",
+        "azd env set ENTRA_CLIENT_ID 11111111-2222-3333-4444-555555555555",
+        "--name entra-client-secret",
+        "https://func.example/.auth/login/aad/callback https://func.example/api/oauth/entra/callback",
+        "configreferences/appsettings/refresh",
+    ):
+        assert part in calls
+    assert "answered 200 without anyone signed in" in done.stderr
+    assert "the-secret" not in calls
+
+
+def test_azd_finds_the_service_by_its_tag(deployments: dict[str, Deployment]) -> None:
+    content = yaml.safe_load((ROOT / "azure.yaml").read_text(encoding="utf-8"))
+    (name,) = content["services"]
+    [azure_site] = deployments["dev"].of("Microsoft.Web/sites")
+    assert azure_site.get("tags", "azd-service-name") == name
+    assert content["services"][name] == {"project": ".", "language": "python", "host": "function"}
+    assert all(
+        one.get("tags", "azd-env-name") == "dev"
+        for one in deployments["dev"].resources
+        if one.get("tags")
+    )
+    for hook in content["hooks"]["postdeploy"].values():
+        assert ".github/smoke.sh" in hook["run"]
+
+
+def test_the_container_for_development_has_the_tools_of_the_guide() -> None:
+    text = (ROOT / ".devcontainer/devcontainer.json").read_text("utf-8")
+    content = json.loads(text)
+    assert "make setup" in content["postCreateCommand"]
+    for tool in ("azure-cli", "azd", "node"):
+        assert any(f"/{tool}:" in feature for feature in content["features"])
