@@ -81,15 +81,16 @@ class Converter:
     ) -> None:
         missing = missing_choices(mapping, merge_fields)
         if missing:
-            tags = ", ".join(choice.tag for choice in missing)
-            message = f"The audience has no merge field {tags}."
             faults = [
-                Fault("mapping", message, code="mergeFieldMissing", values={"tag": choice.tag})
+                Fault(
+                    "mapping",
+                    code="mergeFieldMissing",
+                    values={"tag": choice.tag, "attribute": choice.attribute},
+                )
                 for choice in missing
             ]
-            raise ConfigError(
-                message, code="mergeFieldMissing", faults=faults, values={"tags": tags}
-            )
+            tags = ", ".join(choice.tag for choice in missing)
+            raise ConfigError("mergeFieldsMissing", faults=faults, tags=tags)
         types = {attribute.name: attribute.data_type for attribute in attributes}
         chosen = chosen_fields(mapping)
         self.columns: tuple[str, ...] = tuple(choice.attribute for choice in chosen)

@@ -57,12 +57,7 @@ class Eraser:
         if busy is not None:
             raise busy
         if unreached:
-            names = ", ".join(unreached)
-            message = (
-                "The person is removed here and is not exported any more, but could not be "
-                f"deleted in the audience of: {names}. Connect these exports and ask again."
-            )
-            raise Conflict(message, code="notDeletedInMailchimp", values={"exports": names})
+            raise Conflict("notDeletedInMailchimp", exports=", ".join(unreached))
         return receipt
 
     def complete(self) -> int:
@@ -141,8 +136,7 @@ class Eraser:
 
     def _account_of(self, export: Export) -> str:
         if not export.connection_id:
-            message = "The export has no connection."
-            raise NotFound(message, code="noConnection")
+            raise NotFound("noConnection")
         return self.account_of(export.connection_id)
 
     def _sign(self, key: str, purged: Purged, deleted: int) -> Erasure:

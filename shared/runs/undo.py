@@ -35,15 +35,12 @@ class Undo:
         """The run that undoes a run. Conflict says why it cannot be undone."""
         stored = self.runs.read(run_id)
         if stored is None:
-            message = "There is no such run."
-            raise NotFound(message, code="runNotFound")
+            raise NotFound("runNotFound")
         run = stored.value
         if run.is_active or run.status is RunStatus.AWAITING_CONFIRMATION:
-            message = "The run is still going. Cancel it first."
-            raise Conflict(message, code="undoGoing")
+            raise Conflict("undoGoing")
         if run.undo_of is not None:
-            message = "The run is an undo itself. Run the export to send everything again."
-            raise Conflict(message, code="undoOfUndo")
+            raise Conflict("undoOfUndo")
         pointer = self.ledgers.read(run.export_id)
         undoable(run_id, pointer.value if pointer else None, self.files)
         try:
@@ -60,19 +57,14 @@ class Undo:
             undone_at=run.finished_at,
         )
         if (started.undo_of, started.archive_created) != (run_id, archive_created):
-            message = "Another run of the export is going. Wait for its end or cancel it."
-            raise Conflict(message, code="otherRunGoing")
+            raise Conflict("otherRunGoing")
         return started
 
 
 def undoable(run_id: str, pointer: LedgerPointer | None, files: Files) -> LedgerPointer:
     """The ledger that an undo starts from. Conflict when the run cannot be undone (any more)."""
     if pointer is None or pointer.sent_by != run_id:
-        message = (
-            "Only the newest run that sent something can be undone. This one sent nothing, or a "
-            "newer one has sent something since."
-        )
-        raise Conflict(message, code="undoNotNewest")
+        raise Conflict("undoNotNewest")
     needed = [pointer.blob, outcomes_table(run_id), *([pointer.before] if pointer.before else [])]
     if any(next(iter(files.names(blob)), None) != blob for blob in needed):
         raise _too_old()
@@ -80,5 +72,4 @@ def undoable(run_id: str, pointer: LedgerPointer | None, files: Files) -> Ledger
 
 
 def _too_old() -> Conflict:
-    message = "What the run did is not kept any more, so it cannot be undone."
-    return Conflict(message, code="undoTooOld")
+    return Conflict("undoTooOld")
