@@ -1,4 +1,4 @@
-"""What may not go unseen: secrets in the files, packages with a known vulnerability.
+"""Searches for secrets in the files and for packages with a known vulnerability.
 
-Development only, never deployed. docs/decisions/0046-audit.md says why it is as it is.
+Development only, never deployed. docs/decisions/0046-audit.md gives the reasons.
 """

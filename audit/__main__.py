@@ -25,9 +25,11 @@ __all__ = ["main"]
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Returns 0 when all is well."""
+    """Returns 1 when something was found, else 0."""
     parser = argparse.ArgumentParser(prog="python -m audit", description=__doc__)
-    parser.add_argument("--strict", action="store_true", help="what cannot be audited counts too")
+    parser.add_argument(
+        "--strict", action="store_true", help="fail as well when something could not be audited"
+    )
     strict = parser.parse_args(arguments).strict
     allowed = read_allowed()
     problems = _secrets(allowed, strict)
@@ -63,7 +65,7 @@ def _vulnerable(audited: Audited, allowed: set[str]) -> list[str]:
         if known.counted:
             problems.append(str(known))
         else:
-            print(f"audit: for a look: {known}")
+            print(f"audit: not counted: {known}")
     return problems
 
 

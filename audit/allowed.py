@@ -1,7 +1,7 @@
-"""What the audit lets pass, each with its reason: allowed.yml.
+"""The findings that the audit accepts, each with its reason: allowed.yml.
 
-A secret is named by its SHA-256, so that the list holds none; an advisory by its id, and until a
-day, so that nobody forgets it.
+A secret is listed by its SHA-256, so that the list contains no secret; an advisory by its id, with a
+day after which it counts again.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ FILE = Path(__file__).with_name("allowed.yml")
 
 @dataclass(frozen=True)
 class AllowedSecret:
-    """Something that looks like a secret and is none."""
+    """Something that looks like a secret but is not one."""
 
     sha256: str
     what: str
@@ -30,7 +30,7 @@ class AllowedSecret:
 
 @dataclass(frozen=True)
 class AllowedAdvisory:
-    """A known vulnerability that does not reach us, until it is looked at again."""
+    """A known vulnerability that does not affect this app, until a day."""
 
     id: str
     why: str

@@ -1,7 +1,7 @@
 """Asks for known vulnerabilities of all that is locked: pip-audit for Python, npm for Node.js.
 
 A source that does not answer, or does not know a package at that version, is no proof of anything:
-it is counted as not audited and said in one line. What is found counts, wherever it is found.
+it is counted and reported as not audited. A finding counts, wherever it is.
 https://pypi.org/project/pip-audit/  https://docs.npmjs.com/cli/commands/npm-audit
 """
 
@@ -22,28 +22,28 @@ __all__ = ["Audited", "Known", "audit_npm", "audit_python"]
 ROOT = Path(__file__).resolve().parent.parent
 LOCKS = ("requirements.txt", "requirements-dev.txt", "requirements-node.txt")
 _PATIENCE = 300.0
-# npm's tools are never deployed, and see our own tests only: what is milder is told, not counted.
+# npm's tools are never deployed and process only our own tests: milder findings are reported, not counted.
 _COUNTED = ("high", "critical")
 Run = Callable[[Sequence[str]], str]
 
 
 @dataclass(frozen=True)
 class Known:
-    """A known vulnerability. `ids` are all its names; `counted`: somebody must do something."""
+    """A known vulnerability. `ids` are all its names; `counted`: the audit fails."""
 
     package: str
     ids: tuple[str, ...]
-    mended_in: str
+    fixed_in: str
     counted: bool = True
 
     def __str__(self) -> str:
-        mended = f"mended in {self.mended_in}" if self.mended_in else "not mended yet"
-        return f"{self.package}: {', '.join(self.ids)} ({mended})"
+        fix = f"fixed in {self.fixed_in}" if self.fixed_in else "not fixed yet"
+        return f"{self.package}: {', '.join(self.ids)} ({fix})"
 
 
 @dataclass(frozen=True)
 class Audited:
-    """What one source said: of `asked` packages it did not know `unknown`."""
+    """The result of one source: of `asked` packages it did not know `unknown`."""
 
     source: str
     asked: int
@@ -53,8 +53,8 @@ class Audited:
     def __str__(self) -> str:
         if self.unknown == self.asked:
             return f"{self.source}: not audited, the registry gave no data on vulnerabilities"
-        told = f"{self.source}: {self.asked - self.unknown} packages audited"
-        return f"{told}, {self.unknown} not (no data)" if self.unknown else told
+        audited = f"{self.source}: {self.asked - self.unknown} packages audited"
+        return f"{audited}, {self.unknown} not (no data)" if self.unknown else audited
 
 
 def run(command: Sequence[str]) -> str:
@@ -75,8 +75,8 @@ def audit_python(run: Run = run, locks: Sequence[str] = LOCKS) -> Audited:
     command += ["--cache-dir", str(ROOT / ".cache/pip-audit")]
     for lock in locks:
         command += ["--requirement", lock]
-    told = _json(run(command)).get("dependencies")
-    if not told:
+    report = _json(run(command)).get("dependencies")
+    if not report:
         return Audited("pip-audit", 1, 1)
     known = tuple(
         Known(
@@ -84,16 +84,16 @@ def audit_python(run: Run = run, locks: Sequence[str] = LOCKS) -> Audited:
             (found["id"], *found.get("aliases", ())),
             ", ".join(found.get("fix_versions", ())),
         )
-        for one in told
+        for one in report
         for found in one.get("vulns", ())
     )
-    return Audited("pip-audit", len(told), sum("skip_reason" in one for one in told), known)
+    return Audited("pip-audit", len(report), sum("skip_reason" in one for one in report), known)
 
 
 def audit_npm(run: Run = run) -> Audited:
     """All packages of package-lock.json."""
-    told = _json(run([*_npm(), "audit", "--json"]))
-    if "vulnerabilities" not in told:
+    report = _json(run([*_npm(), "audit", "--json"]))
+    if "vulnerabilities" not in report:
         return Audited("npm audit", 1, 1)
     known = tuple(
         Known(
@@ -102,19 +102,19 @@ def audit_npm(run: Run = run) -> Audited:
             "a newer version" if one.get("fixAvailable") else "",
             found["severity"] in _COUNTED,
         )
-        for name, one in sorted(told["vulnerabilities"].items())
+        for name, one in sorted(report["vulnerabilities"].items())
         for found in one["via"]
         if isinstance(found, dict)  # a text names another package of the list
     )
-    return Audited("npm audit", told["metadata"]["dependencies"]["total"], 0, known)
+    return Audited("npm audit", report["metadata"]["dependencies"]["total"], 0, known)
 
 
 def _json(text: str) -> dict[str, Any]:
     try:
-        told = json.loads(text)
+        report = json.loads(text)
     except ValueError:
         return {}
-    return told if isinstance(told, dict) else {}
+    return report if isinstance(report, dict) else {}
 
 
 def _npm() -> list[str]:

@@ -1,7 +1,7 @@
 """Looks for secrets with Kingfisher: its own rules, and ours (secret-rules.yml).
 
-Nothing is sent anywhere: findings are not tried out, and no update is looked for. A finding is told
-by place, rule and SHA-256, never by what was found; a comment in a file cannot silence it.
+Nothing is sent anywhere: findings are not tried at their services, and there is no search for updates. A finding is
+reported by place, rule and SHA-256, without its text; a comment in a file cannot suppress it.
 https://github.com/mongodb/kingfisher
 """
 
@@ -128,7 +128,7 @@ def _git(folder: Path, *arguments: str) -> str:
         ["git", *arguments], cwd=folder, capture_output=True, text=True, check=False
     )
     if done.returncode:
-        message = "This folder is no git checkout, so nobody knows which files are the project's."
+        message = "This folder is not a git checkout, so the files of the project are unknown."
         raise ScanError(message)
     return done.stdout
 

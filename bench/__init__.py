@@ -1,1 +1,1 @@
-"""Benchmarks: how fast, in how much memory, with how many calls, beside Mailchimp's own client."""
+"""Benchmarks: speed, memory and calls, compared with Mailchimp's own client."""

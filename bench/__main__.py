@@ -1,8 +1,8 @@
 """`make bench`: profiles a second, memory and calls, for 50,000 and 1,000,000 profiles.
 
 The sandbox takes 100 ms a call and 5 ms a member, so that ten connections allow
-500 x 10 / 2.6 s = 1,923 profiles a second: the bound. SIZES chooses other sizes. Results go to
-`bench/results.md`; they are whole runs, with planning, checks, comparison, outcomes and report.
+500 x 10 / 2.6 s = 1,923 profiles a second: the bound. SIZES sets other sizes. The results, in
+`bench/results.md`, are of whole runs: planning, checks, comparison, outcomes and report.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from bench.house import House, house, peak_memory_mb
+from bench.environment import Environment, environment, peak_memory_mb
 from bench.official import send_all
 from devhost.portal import Portal
 from sandbox import samples, upload
@@ -55,7 +55,7 @@ def main() -> int:
 
 def _measure(size: int, folder: Path) -> list[Row]:
     options = (*MAILCHIMP, "--audience", "Export", "--audience", "Official client")
-    with house(folder, options) as here:
+    with environment(folder, options) as here:
         sample = samples.Sample(size, (samples.Segment("Everybody", 1.0),), seed=7)
         _put(sample, folder / "first", here, datetime.now(UTC))
         connection = here.portal.connect(here.box["apiKey"])
@@ -97,14 +97,14 @@ def _measure(size: int, folder: Path) -> list[Row]:
         return rows
 
 
-def _put(sample: samples.Sample, folder: Path, here: House, when: datetime) -> None:
+def _put(sample: samples.Sample, folder: Path, here: Environment, when: datetime) -> None:
     started = time.monotonic()
     samples.write(sample, folder, when, partitions=4)
     upload.upload(folder, here.azurite.connection_string, "segments")
     _say(f"{sample.people:,} people written in {time.monotonic() - started:.1f} s")
 
 
-def _run(what: str, here: House, export_id: str) -> Row:
+def _run(what: str, here: Environment, export_id: str) -> Row:
     run = _to_the_end(here.portal, export_id)
     queued, finished = (datetime.fromisoformat(run[key]) for key in ("queuedAt", "finishedAt"))
     sent = run["progress"]["profilesDone"]

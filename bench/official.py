@@ -1,4 +1,4 @@
-"""What a short script on Mailchimp's own client does with the same people: 500 a call, 10 threads."""
+"""A short script with Mailchimp's own client for comparison: 500 members a call, 10 threads."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["send_all"]
 
 
 def send_all(url: str, api_key: str, audience_id: str, sample: Sample) -> float:
-    """Send everybody of a sample to an audience; seconds from the first call to the last."""
+    """Send a sample to an audience; returns the seconds from the first call to the last."""
     people: list[dict[str, Any]] = [
         {
             "email_address": one.address,

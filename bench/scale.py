@@ -1,8 +1,8 @@
 """`python -m bench.scale`: from 10,000 people to 100 million, from one Mailchimp account to 1,000.
 
-A simulation, not a measurement: the app's steps and numbers on the platform's rules for queues and
+A simulation, not a measurement: the app's steps with their measured times, and the platform's rules for queues and
 instances, in simulated time. Without options it prints the tables of docs/scale.md (one to four
-minutes), with `--write` it puts them there; with `--people` and `--accounts` one case of your own.
+minutes), with `--write` it writes them there; with `--people` and `--accounts` it simulates one case.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _HEAD = (
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Simulate, print, and write when asked to."""
+    """Simulate, print, and write with --write; returns 0."""
     options = _options(arguments)
     if options.people:
         _say(_table(_HEAD, [_row(case, simulate(case)) for case in [_case(options)]]))
@@ -46,13 +46,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def put(page: str, tables: dict[str, str]) -> str:
-    """The page with tables between their marks. ValueError when a mark is missing."""
+    """The page with the tables between their markers. ValueError when a marker is missing."""
     for name, table in tables.items():
         begin, end = f"<!-- {name} -->\n", f"<!-- end of {name} -->"
         before, found, rest = page.partition(begin)
         _, ended, after = rest.partition(end)
         if not (found and ended):
-            message = f"the page has no place for the table {name}"
+            message = f"the page has no markers for the table {name}"
             raise ValueError(message)
         page = f"{before}{begin}\n{table}\n\n{end}{after}"
     return page
@@ -65,7 +65,7 @@ def daily(case: Scenario) -> list[str]:
 
 
 def storage() -> str:
-    """What is kept for so many people, and what that costs a month."""
+    """The storage for numbers of people, and its cost for a month."""
     rows = []
     for people in PEOPLE:
         items = {k: v for k, v in month(Scenario(people, 1), NOTHING).items() if "storage" in k}
@@ -162,7 +162,7 @@ def _time(seconds: float) -> str:
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     def lines() -> Iterator[str]:
         yield f"| {' | '.join(head)} |"
-        yield f"| {' | '.join('---:' if place else '---' for place in range(len(head)))} |"
+        yield f"| {' | '.join('---:' if index else '---' for index in range(len(head)))} |"
         for row in rows:
             yield f"| {' | '.join(row)} |"
 

@@ -1,6 +1,7 @@
 """Runs the app where Azure Functions Core Tools are not installed; development only, never deployed.
 
-It keeps the host's rules for HTTP, queues and timers. It does not do: function keys, functionTimeout,
-retry policies, singletons and the timer's memory (past_due), daylight saving, scale-out, HTTP
-streaming, and triggers other than HTTP, queue and timer. Start reading at `host`, then `engine`.
+It follows the rules of the Functions host for HTTP, queues and timers; tests/devhost/test_real_host.py
+compares both. It has no function keys, functionTimeout, retry policies, singletons, schedule monitor
+(past_due), daylight saving, scale-out, HTTP streaming, and no triggers but HTTP, queue and timer.
+Read `host` first, then `engine`.
 """

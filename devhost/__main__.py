@@ -22,14 +22,14 @@ LOG = logging.getLogger("devhost")
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Returns 0 after an orderly end, 1 when the app could not start."""
+    """Returns 0 after SIGTERM or Ctrl-C, 1 when the app could not start."""
     options = _options(arguments)
     app_dir = Path(options.app).resolve()
     logging.basicConfig(
         format="%(asctime)s %(levelname)-7s %(message)s", datefmt="%H:%M:%S", level=logging.INFO
     )
-    for chatty in ("azure.core", "azure.identity", "azure.functions"):
-        logging.getLogger(chatty).setLevel(logging.WARNING)
+    for library in ("azure.core", "azure.identity", "azure.functions"):
+        logging.getLogger(library).setLevel(logging.WARNING)
     end = threading.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
         signal.signal(name, lambda *_: os._exit(1) if end.is_set() else end.set())
@@ -40,7 +40,7 @@ def main(arguments: list[str] | None = None) -> int:
         engine = load_engine(app_dir, options.engine)
         address = Address(options.host, options.port)
         host = Host(engine, host_options, os.environ, address, options.queue_lease)
-        # The app reads its settings at first use; only now is it known where it can be reached.
+        # The app reads its settings at first use, and its address is known only now.
         os.environ["PUBLIC_URL"] = os.environ.get("PUBLIC_URL") or host.url.rstrip("/")
         events = BlobEvents.from_settings(os.environ) if options.blob_events else None
     except StartError as error:
@@ -58,13 +58,12 @@ def main(arguments: list[str] | None = None) -> int:
     end.wait()
     if events:
         events.stop()
-    quiet = host.stop(options.grace)
-    if not quiet:
-        LOG.warning("some functions were still running; their messages come again")
+    if not host.stop(options.grace):
+        LOG.warning("some functions were still running; their messages are delivered again")
     logging.shutdown()
     with contextlib.suppress(OSError):
         sys.stdout.flush()
-    os._exit(0)  # threads of functions that did not end must not hold the process
+    os._exit(0)  # do not wait for threads of functions that still run
 
 
 def _options(arguments: list[str] | None) -> argparse.Namespace:
@@ -75,16 +74,21 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
     add("--port", type=int, default=7071, help="0 takes a free one")
     add("--engine", choices=KINDS, default="auto")
     add("--queue-lease", type=float, default=LEASE_SECONDS, metavar="SECONDS", help="600 in Azure")
-    add("--settings", choices=SETTINGS_FILES, default="local", help="files behind the environment")
-    add("--blob-events", action="store_true", help="tell the app about new model.json files")
+    add(
+        "--settings",
+        choices=SETTINGS_FILES,
+        default="local",
+        help="settings files that the environment overrides",
+    )
+    add("--blob-events", action="store_true", help="send the app an event for each new model.json")
     add(
         "--grace",
         type=float,
         default=5.0,
         metavar="SECONDS",
-        help="for running functions, at the end",
+        help="time for running functions at the end",
     )
-    add("--ready-file", metavar="FILE", help="gets the address when the app is ready")
+    add("--ready-file", metavar="FILE", help="file that contains the address when the app is ready")
     return parser.parse_args(arguments)
 
 

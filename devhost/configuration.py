@@ -1,7 +1,7 @@
 """The two files that configure a local app: host.json and local.settings.json.
 
-A setting comes from the environment first, then from local.settings.json, then (where asked for)
-from local.settings.sample.json; nothing that is already set is changed.
+A setting comes from the environment, then from local.settings.json, then (with --settings sample)
+from local.settings.sample.json. Settings of the environment are not changed.
 https://learn.microsoft.com/azure/azure-functions/functions-host-json
 """
 
@@ -38,14 +38,14 @@ class QueueOptions:
 
 @dataclass(frozen=True)
 class HostOptions:
-    """What of host.json matters here."""
+    """The options of host.json that this host uses."""
 
     route_prefix: str
     queues: QueueOptions
 
 
 def read_host_json(app_dir: Path) -> HostOptions:
-    """The options of an app; the host's defaults where the file is silent.
+    """The options of an app, with the defaults of the host.
 
     Raises:
         StartError: no readable host.json, or a value out of its range.

@@ -1,8 +1,8 @@
-"""`make demo`: the main job before your eyes, on this machine alone.
+"""`make demo`: exports sample segments to a sandbox Mailchimp, on this machine alone.
 
 Starts Azurite, a sandbox Mailchimp and the app, puts the sample segments into Blob Storage, exports
-them over HTTP with a progress bar, says what happened, and runs once more to show that nothing is
-sent twice. Ends everything it started, whatever happens. What it leaves is in `.demo/`.
+them over HTTP with a progress bar, prints the result, and runs once more to show that nothing is
+sent twice. It ends everything that it started; its files are in `.demo/`.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ from devhost.processes import (
 from sandbox import samples, upload
 
 FOLDER = ROOT / ".demo"
-# A 500-member call takes 0.1 s and 1 ms a member here: enough to watch, quicker than Mailchimp.
+# A call takes 0.1 s and 1 ms a member: slow enough to watch, faster than Mailchimp.
 MAILCHIMP = ("--seed", "demo", "--call-ms", "100", "--member-ms", "1", "--read-ms", "20")
 P = TypeVar("P", bound=Process)
 
 
 def main() -> int:
-    """Returns 0 when all went as it should, 1 with one sentence when it did not."""
+    """Returns 0 after success, 1 after an error, 130 after Ctrl-C."""
     for name in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(name, _interrupt)
     try:
@@ -56,7 +56,7 @@ def main() -> int:
 def _show(stack: contextlib.ExitStack) -> None:
     shutil.rmtree(FOLDER, ignore_errors=True)
     FOLDER.mkdir()
-    _say("Starting Azurite, a sandbox Mailchimp and the app ...")
+    _print("Starting Azurite, a sandbox Mailchimp and the app ...")
     azurite = stack.enter_context(_ended(start_azurite(FOLDER / "azurite")))
     mailchimp, box = start_mailchimp(FOLDER, MAILCHIMP)
     stack.enter_context(_ended(mailchimp))
@@ -73,11 +73,11 @@ def _show(stack: contextlib.ExitStack) -> None:
     stack.enter_context(_ended(app))
     portal = Portal(app.url)
 
-    _say("Writing the sample segments as Customer Insights writes them ...")
+    _print("Writing the sample segments as Customer Insights writes them ...")
     samples.write(samples.DEMO, FOLDER / "segments", datetime.now(UTC))
     upload.upload(FOLDER / "segments", azurite.connection_string, "segments")
     for segment in portal.get("/api/segments")["value"]:
-        _say(f"  {segment['name']:<22}{segment['memberCount']:>9,} members")
+        _print(f"  {segment['name']:<22}{segment['memberCount']:>9,} members")
 
     connection = portal.connect(box["apiKey"], "Sandbox Mailchimp")
     export = portal.define(
@@ -87,26 +87,26 @@ def _show(stack: contextlib.ExitStack) -> None:
         mapping={"email": "EMail", "firstName": "FirstName", "lastName": "LastName"},
         segments=[{"name": segment.name} for segment in samples.DEMO.segments],
     )
-    _say("\nFirst run: everybody in the segments goes to the audience.")
+    _print("\nFirst run: all members of the segments are sent to the audience.")
     _report(portal, _run(portal, export["id"]))
-    _say("\nSecond run: nothing has changed, so nothing is sent.")
+    _print("\nSecond run: nothing has changed, so nothing is sent.")
     again = _run(portal, export["id"])
     _report(portal, again)
     (FOLDER / "outcomes.csv").write_text(portal.outcomes(again["id"]), encoding="utf-8")
     with requests.get(f"{box['url']}/sandbox/calls", timeout=10) as answer:
         peak = answer.json().get("peakInFlight", "?")
-    _say(f"\nMailchimp saw {peak} connections at once at most (allowed: 10).")
-    _say(f"Every row's outcome:   {FOLDER.name}/outcomes.csv")
-    _say(f"The app's log:         {FOLDER.name}/app.log")
+    _print(f"\nMailchimp saw {peak} connections at once at most (allowed: 10).")
+    _print(f"Every row's outcome:   {FOLDER.name}/outcomes.csv")
+    _print(f"The app's log:         {FOLDER.name}/app.log")
     if sys.stdin.isatty() and sys.stdout.isatty():
-        _say("\nOpen these pages, then press Enter to end everything:")
-        _say(f"  {app.url}exports/{export['id']}  the export, its two runs and their outcomes")
-        _say(f"  {box['url']}/sandbox/  the contacts and tags that Mailchimp has now")
+        _print("\nOpen these pages, then press Enter to end everything:")
+        _print(f"  {app.url}exports/{export['id']}  the export, its two runs and their outcomes")
+        _print(f"  {box['url']}/sandbox/  the contacts and tags that Mailchimp has now")
         with contextlib.suppress(EOFError):
             input()
-    _say("\nTry it in the browser:  make sandbox")
+    _print("\nTry it in the browser:  make sandbox")
     if again["calls"]["write"] != 0:
-        message = f"the second run made {again['calls']['write']} write calls instead of none"
+        message = f"the second run made {again['calls']['write']} write calls instead of 0"
         raise ProcessError(message)
 
 
@@ -122,7 +122,7 @@ def _run(portal: Portal, export_id: str) -> dict[str, Any]:
 
 
 def _bar(run: dict[str, Any]) -> None:
-    """One line that grows where the output is a terminal."""
+    """Print the progress on one line, if the output is a terminal."""
     if not sys.stdout.isatty():
         return
     progress = run["progress"]
@@ -141,37 +141,37 @@ def _bar(run: dict[str, Any]) -> None:
 
 def _report(portal: Portal, run: dict[str, Any]) -> None:
     counts, calls, proof = run["counts"], run["calls"], run["consentProof"]
-    _say(
+    _print(
         f"  {run['status']} in {run['seconds']:.1f} s"
         + (f": {run['reason']['message']}" if run["reason"] else "")
     )
-    _say(
+    _print(
         f"  rows read {counts['sourceRows']:,}, people {counts['distinct']:,} "
         f"(addresses shared by two profiles: {counts['sharedAddress']:,})"
     )
-    _say(
+    _print(
         f"  created {counts['created']:,}, updated {counts['updated']:,}, "
         f"unchanged {counts['unchanged']:,}, kept {counts['kept']:,}, "
         f"rejected {counts['rejected']:,}, removed {counts['removed']:,}, "
         f"not sent {counts['notSent']:,}"
     )
-    _say(
-        f"  consent: {proof['kept']:,} people kept as they are (unsubscribed, cleaned, pending ...), "
+    _print(
+        f"  consent: {proof['kept']:,} people left as they are (unsubscribed, cleaned, pending ...), "
         f"{proof['statusesChanged']} statuses changed"
     )
-    _say(f"  calls: {calls['write']} write, {calls['read']} read, {calls['throttled']} throttled")
+    _print(f"  calls: {calls['write']} write, {calls['read']} read, {calls['throttled']} throttled")
     for segment in run["segments"]:
-        _say(
+        _print(
             f"  tag {segment['tag']:<22}{segment['members']:>9,} in the segment, "
             f"{segment['inMailchimp'] or 0:>9,} subscribers in Mailchimp"
         )
     for finding in run["findings"]:
-        _say(f"  {finding['severity']}: {finding['message']}")
+        _print(f"  {finding['severity']}: {finding['message']}")
 
 
 @contextlib.contextmanager
 def _ended(process: P) -> Iterator[P]:
-    """The process, asked to end at the end, without a second interrupt getting in between."""
+    """The process, ended after the block; Ctrl-C does not interrupt its end."""
     try:
         yield process
     finally:
@@ -197,7 +197,7 @@ def _interrupt(*_: object) -> None:
     raise KeyboardInterrupt
 
 
-def _say(text: str) -> None:
+def _print(text: str) -> None:
     print(text, flush=True)
 
 

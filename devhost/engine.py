@@ -1,4 +1,4 @@
-"""Which engine runs the app: Azure's own where this Python can have it, else the SDK's converters."""
+"""Chooses the engine that runs the app: Azure's worker library where this Python supports it, else the SDK."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def load_engine(app_dir: Path, kind: str = "auto") -> Engine:
     """Load the app of a folder; synchronous functions share PYTHON_THREADPOOL_THREAD_COUNT threads.
 
     Raises:
-        StartError: the app cannot be imported or indexed, or this engine cannot be had here.
+        StartError: the app cannot be imported or indexed, or this engine is not installed.
     """
     threads = int(os.environ.setdefault(THREADS, DEFAULT_THREADS))
     has_runtime = importlib.util.find_spec("azure_functions_runtime") is not None

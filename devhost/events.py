@@ -1,8 +1,8 @@
-"""Blob events on this machine: what Event Grid does in Azure, Azurite does not.
+"""Blob events on this machine, because Azurite does not send what Event Grid sends in Azure.
 
-Looks at a container every second and puts one BlobCreated event on the `blob-events` queue for each
+Lists a container every second and puts one BlobCreated event on the `blob-events` queue for each
 `model.json` that is new or has a new ETag, in the form in which Event Grid fills a Storage queue:
-one event of the Event Grid schema per message, base64. What is there at the start is not announced.
+one event of the Event Grid schema per message, base64. There is no event for blobs that exist at the start.
 https://learn.microsoft.com/azure/event-grid/event-schema-blob-storage
 """
 
@@ -34,7 +34,7 @@ ACCOUNT_ID = (
 
 @dataclass(frozen=True)
 class Watch:
-    """What is watched, and where its events go; `prefix` narrows the listing."""
+    """The container to list, and the queue of its events; only blobs below `prefix` are listed."""
 
     segments_connection: str
     container: str
@@ -44,7 +44,7 @@ class Watch:
 
 
 class BlobEvents:
-    """Announces new `model.json` blobs until it is told to stop."""
+    """Sends events for new `model.json` blobs until `stop`."""
 
     def __init__(self, watch: Watch, every: float = 1.0) -> None:
         self._watch = watch
@@ -54,7 +54,9 @@ class BlobEvents:
         )
         self._seen: dict[str, str] | None = None
         self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._look_again, name="blob events", daemon=True)
+        self._thread = threading.Thread(
+            target=self._list_repeatedly, name="blob events", daemon=True
+        )
 
     @classmethod
     def from_settings(cls, settings: Mapping[str, str]) -> BlobEvents:
@@ -71,16 +73,16 @@ class BlobEvents:
         )
 
     def start(self) -> None:
-        """Take note of what is there, then begin to look."""
+        """Remember the blobs that exist, then begin to list."""
         self._seen = self._list()
         self._thread.start()
 
     def stop(self) -> None:
-        """Stop looking."""
+        """Send no further event."""
         self._stopping.set()
 
     def look(self) -> int:
-        """Look once and announce what is new; returns how many events were sent."""
+        """List once and send events for new blobs; returns the number of events."""
         try:
             found = {blob.name: blob for blob in self._blobs()}
         except AzureError as error:
@@ -93,7 +95,7 @@ class BlobEvents:
         texts = [json.dumps(self.event(blob)) for blob in changed]
         try:
             put(self._watch.queue_connection, self._watch.queue, texts, encode=True)
-        except AzureError as error:  # the same ones are found again next time
+        except AzureError as error:  # the next listing finds them again
             LOG.warning("queue %s cannot be written: %s", self._watch.queue, type(error).__name__)
             return 0
         self._seen = {name: str(blob.etag) for name, blob in found.items()}
@@ -125,7 +127,7 @@ class BlobEvents:
             "eventTime": blob.last_modified.astimezone(UTC).isoformat().replace("+00:00", "Z"),
         }
 
-    def _look_again(self) -> None:
+    def _list_repeatedly(self) -> None:
         while not self._stopping.wait(self._every):
             self.look()
 

@@ -1,4 +1,4 @@
-"""A function app as the host sees it: functions with their bindings, and something that runs them.
+"""A function app as the host uses it: functions with their bindings, and an engine that runs them.
 
 Two engines give this view of the same `function_app.py`: `runtime_engine` (Microsoft's own worker
 library) and `sdk_engine` (the SDK's converters). The host above them is the same.
@@ -21,7 +21,7 @@ class StartError(Exception):
 
 
 class InvocationFailed(Exception):
-    """The function raised, or answered with something its binding cannot carry."""
+    """The function raised, or returned something that its binding cannot carry."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class Function:
         """The one binding that starts it.
 
         Raises:
-            StartError: there is none, or more than one.
+            StartError: it has no trigger, or more than one.
         """
         triggers = [one for one in self.bindings if one.type.lower().endswith("trigger")]
         if len(triggers) != 1:
@@ -57,13 +57,13 @@ class Function:
 
     @property
     def outputs(self) -> tuple[Binding, ...]:
-        """The bindings that carry something out."""
+        """Its output bindings."""
         return tuple(one for one in self.bindings if one.is_output)
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What one invocation gave: the returned value, and the values of the `Out` parameters."""
+    """The result of one invocation: the returned value, and the values of the `Out` parameters."""
 
     returned: Datum | None
     outputs: Mapping[str, Datum]
@@ -89,7 +89,7 @@ class Engine(Protocol):
 
         Args:
             function: one of `functions`.
-            invocation_id: what the function's Context and the log call this run.
+            invocation_id: the id of this run in the function's Context and in the log.
             data: what the trigger delivers.
             metadata: the trigger's fields (of a queue message: Id, DequeueCount, ...).
 

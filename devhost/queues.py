@@ -50,7 +50,7 @@ class _Running:
 
 
 class QueueListener:
-    """Feeds the messages of one queue to one function until it is told to stop."""
+    """Feeds the messages of one queue to one function until `stop`."""
 
     def __init__(
         self,
@@ -63,7 +63,7 @@ class QueueListener:
         self.queue = queue
         self._is_poison = queue.endswith("-poison")
         self._connection = connection
-        # The listener asks again anyway: the SDK's own long pauses would only keep it from it.
+        # The listener polls again anyway, so the long pauses of the SDK's retries are not needed.
         self._client = QueueClient.from_connection_string(
             connection, queue, retry_policy=LinearRetry(backoff=1, retry_total=2), read_timeout=30
         )
@@ -87,7 +87,7 @@ class QueueListener:
             thread.start()
 
     def stop(self) -> None:
-        """Take no further message; those that run go on."""
+        """Receive no further message; running functions go on."""
         self._stopping.set()
         self.wake()
 
@@ -96,7 +96,7 @@ class QueueListener:
         return len(self._running)
 
     def wake(self) -> None:
-        """Look into the queue now: something has just been put there."""
+        """Receive now: a message has just been sent."""
         with self._change:
             self._change.notify_all()
 
@@ -144,8 +144,8 @@ class QueueListener:
     def _run(self, running: _Running) -> None:
         try:
             self._process(running)
-        except AzureError as error:  # its lease ends by itself, and it comes again
-            LOG.warning("message of queue %s is left: %s", self.queue, type(error).__name__)
+        except AzureError as error:  # its lease ends, and it is delivered again
+            LOG.warning("a message of queue %s stays leased: %s", self.queue, type(error).__name__)
         except Exception:
             LOG.exception("a fault of the local host with queue %s", self.queue)
         finally:
@@ -246,7 +246,7 @@ def put(connection: str, queue: str, texts: list[str], *, encode: bool) -> None:
                 try:
                     client.create_queue()
                 except ResourceExistsError:  # Azurite gives it status 204
-                    LOG.debug("queue %s was made meanwhile", queue)
+                    LOG.debug("queue %s was created meanwhile", queue)
                 client.send_message(content)
 
 

@@ -1,9 +1,9 @@
 """Which function answers a method and a path.
 
 Templates as in ASP.NET: `{id}`, `{id?}`, `{id:int}`, `{*rest}`; matching ignores case and a slash at
-the end. Another method than the declared ones is 404 there, and HEAD is not answered by a GET route:
-so it is here. Older hosts try functions in the order of their names, newer ones the more specific
-route first; `ambiguous` names the pairs for which that makes a difference.
+the end. As in the real host, another method than the declared ones is 404, and a GET route does not
+answer HEAD. Older hosts try functions in the order of their names, newer ones the more specific
+route first; `ambiguous` names the pairs for which the order matters.
 https://learn.microsoft.com/azure/azure-functions/functions-bindings-http-webhook-trigger
 """
 
@@ -66,7 +66,7 @@ class Routes:
         return None
 
     def ambiguous(self) -> Iterator[tuple[Route, Route]]:
-        """Pairs that older hosts would decide differently: (the more specific, the hiding one)."""
+        """Pairs that older hosts route differently: (the more specific route, the route that hides it)."""
         for first, second in itertools.combinations(self.all, 2):
             by_name = second.function.name.lower() < first.function.name.lower()
             meet = not first.methods or not second.methods or first.methods & second.methods

@@ -1,7 +1,7 @@
 """Runs an app with `azure-functions-runtime`, the library with which Azure itself runs it.
 
-Indexing, type checks, conversion, Context, outputs and threads are then the cloud's own. It exists
-for Python 3.13 and later. `native_invocation` is no documented interface, so the version is pinned
+Indexing, type checks, conversion, Context, outputs and threads are then those of Azure. It exists
+for Python 3.13 and later. `native_invocation` is not documented, so the version is pinned
 in requirements.in and a contract test runs the same app on both engines.
 https://github.com/Azure/azure-functions-python-worker
 """
@@ -25,7 +25,7 @@ SUCCESS = 1
 
 
 class _Messages:
-    """Stands in for the worker's protobuf module: every message is a plain namespace."""
+    """Replaces the worker's protobuf module: every message is a plain namespace."""
 
     BindingInfo = type("BindingInfo", (SimpleNamespace,), {"inout": 2, "out": 1, "undefined": None})
     StatusResult = type("StatusResult", (SimpleNamespace,), {"Success": 1, "Failure": 0})

@@ -1,7 +1,7 @@
 """Runs an app with the converters of the `azure-functions` SDK: for Python 3.11 and 3.12.
 
-What the cloud's worker does around the converters (indexing, Context, `Out`, threads) is done here,
-and `signatures` refuses at the start what the cloud would refuse.
+It does what the worker in Azure does around the converters (indexing, Context, `Out`, threads), and
+`signatures` refuses at the start what Azure would refuse.
 https://learn.microsoft.com/azure/azure-functions/functions-reference-python
 """
 
@@ -32,7 +32,7 @@ _local = threading.local()
 
 
 class _Context(func.Context):
-    """What the cloud passes as `context`; tracing and retry fields are empty here."""
+    """The `context` of a function; tracing and retry fields are empty here."""
 
     def __init__(self, name: str, directory: str, invocation_id: str) -> None:
         self._name, self._directory, self._invocation_id = name, directory, invocation_id

@@ -1,7 +1,7 @@
-"""Does a Python function fit its bindings? Asked at the start, as the cloud asks it.
+"""Checks at the start whether a Python function fits its bindings, as Azure does.
 
-A wrong parameter name or annotation stops the app there instead of failing its first call.
-The checks are those of the worker's indexing; the judge of types is the SDK's converter.
+A wrong parameter name or annotation stops the app instead of failing its first call. The checks are
+those of the worker's indexing; the SDK's converters decide about types.
 https://learn.microsoft.com/azure/azure-functions/functions-reference-python
 """
 
@@ -23,7 +23,7 @@ PLAIN = (str, bytes)
 
 @dataclass(frozen=True)
 class Signature:
-    """A checked function, with what its converters need to know about its annotations."""
+    """A checked function, with what its converters need of its annotations."""
 
     call: Callable[..., Any]
     name: str

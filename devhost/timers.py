@@ -1,7 +1,7 @@
 """Timer triggers: NCRONTAB with seconds, in UTC, one run at a time.
 
-NCRONTAB wants day of month AND day of week; the common cron rule is OR. The host's memory of the
-last run (`useMonitor`) is not kept here, so a run missed while the host was down stays missed.
+NCRONTAB combines day of month and day of week by AND; other cron programs use OR. This host does not
+store the last run (`useMonitor`), so a run that was due while it was down does not happen.
 https://learn.microsoft.com/azure/azure-functions/functions-bindings-timer
 """
 
@@ -23,7 +23,7 @@ LOG = logging.getLogger("devhost.timers")
 
 
 class Timer:
-    """Runs one function when its schedule says so, until it is told to stop."""
+    """Runs one function on its schedule until `stop`."""
 
     def __init__(
         self,
@@ -79,7 +79,7 @@ class Timer:
             self._run()
         due = self.next_after(datetime.now(UTC))
         while not self._stopping.wait(max(0.0, (due - datetime.now(UTC)).total_seconds())):
-            if datetime.now(UTC) < due:  # woken a hair early
+            if datetime.now(UTC) < due:  # woken too early
                 continue
             self._run()
             due = self.next_after(max(due, datetime.now(UTC)))

@@ -1,1 +1,1 @@
-"""A Mailchimp and sample segments to try everything against; development only, never deployed."""
+"""A sandbox Mailchimp and sample segments, for development; never deployed."""

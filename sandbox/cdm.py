@@ -1,4 +1,4 @@
-"""Writing CDM folders as Customer Insights does: a new timestamped folder per refresh, one model.json that is replaced.
+"""Writes CDM folders as Customer Insights does: a new timestamped folder per refresh, and one model.json that is replaced.
 
 `<root>/<Entity>/yyyy/MM/dd/HHMM/<Entity>_<n>.csv` and `<root>/model.json`.
 https://learn.microsoft.com/common-data-model/model-json
@@ -25,7 +25,7 @@ SANDBOX_BASE = "https://sandbox.blob.core.windows.net/segments"
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """How partitions are written; every combination is one a reader may meet."""
+    """How partitions are written; a reader may meet every combination."""
 
     kind: Literal["csv", "gzip", "parquet"] = "csv"
     header: bool = True
@@ -54,7 +54,7 @@ class Entity:
 
 
 class PartitionWriter:
-    """One partition file; `row` takes values, `line` takes a raw line for what no CSV writer would write."""
+    """One partition file; `row` takes values, `line` a raw line that a CSV writer would not write."""
 
     def __init__(self, path: Path, columns: Sequence[str], how: Format) -> None:
         """Open the file and write the header if there is one."""
@@ -83,7 +83,7 @@ class PartitionWriter:
         self._text.write(text + self._how.newline)
 
     def close(self) -> None:
-        """Finish the file; Parquet is made from the rows now."""
+        """Finish the file; Parquet is made from the rows here."""
         self._text.close()
         if self._how.kind != "parquet":
             return
@@ -108,7 +108,7 @@ def entity_writers(
     how: Format,
     partitions: int,
 ) -> Iterator[tuple[Entity, list[PartitionWriter]]]:
-    """The partitions of one entity, open for writing, and what model.json will say of them."""
+    """The partitions of one entity, open for writing, and their description for model.json."""
     folder = f"{name}/{when:%Y/%m/%d/%H%M}"
     paths = tuple(f"{folder}/{name}_{n}{how.suffix}" for n in range(1, partitions + 1))
     entity = Entity(name, columns, paths, when, how)

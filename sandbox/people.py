@@ -3,7 +3,7 @@
 python -m sandbox.people data --demo
 python -m sandbox.people data --people 1000000 --segment Everybody --partitions 8 --truth truth.jsonl
 python -m sandbox.people data --demo --refreshes 1 --changed 0.01 --arriving 50 --leaving 50
-python -m sandbox.people data --demo --upload "UseDevelopmentStorage=true" --container segments
+python -m sandbox.people data --demo --upload
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from pathlib import Path
 
 import orjson
 
+from devhost.processes import emulator_connection
 from sandbox import samples, wrap
 from sandbox.cdm import Format
 from sandbox.samples import DEMO, Flaws, Sample, Segment
@@ -57,13 +58,15 @@ def parsed(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--when", type=datetime.fromisoformat, help="time of the refresh, with zone"
     )
-    parser.add_argument("--truth", type=Path, help="write who must arrive, one JSON per line")
+    parser.add_argument(
+        "--truth", type=Path, help="write the expected contacts, one JSON object per line"
+    )
     parser.add_argument(
         "--upload",
         nargs="?",
         const="",
         metavar="CONNECTION",
-        help="upload; without a value the connection string of AZURE_STORAGE_CONNECTION_STRING",
+        help="upload, by default with AZURE_STORAGE_CONNECTION_STRING or to Azurite on its usual port",
     )
     parser.add_argument("--container", default="segments")
     parser.add_argument("--folder", default="CustomerInsights_sandbox/SegmentExport")
@@ -72,7 +75,7 @@ def parsed(arguments: list[str] | None) -> argparse.Namespace:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Write, count, and upload if asked to."""
+    """Write the sample, print its size, and upload it with --upload; returns 0."""
     given = parsed(arguments)
     how = Format(
         kind=given.kind,
@@ -92,7 +95,8 @@ def main(arguments: list[str] | None = None) -> int:
             _write_truth(sample, given.truth)
         sys.stdout.write(f"{len(sample.numbers)} people, {len(sample.segments)} segments\n")
     if given.upload is not None:
-        connection = given.upload or os.environ["AZURE_STORAGE_CONNECTION_STRING"]
+        connection = given.upload or os.environ.get("AZURE_STORAGE_CONNECTION_STRING")
+        connection = connection or emulator_connection()
         names = upload(given.root, connection, given.container, given.folder, model=given.model)
         sys.stdout.write(f"{len(names)} blobs uploaded to {given.container}/{given.folder}\n")
     return 0
@@ -119,7 +123,7 @@ def _sample(given: argparse.Namespace) -> Sample:
 
 def _write_csv(given: argparse.Namespace, how: Format, when: datetime) -> None:
     table = wrap.read(given.csv)
-    for turn in range(given.refreshes):
+    for refresh in range(given.refreshes):
         table = wrap.later(
             table,
             email=given.email,
@@ -127,7 +131,7 @@ def _write_csv(given: argparse.Namespace, how: Format, when: datetime) -> None:
             changed=given.changed,
             arriving=given.arriving,
             leaving=given.leaving,
-            seed=turn + 1,
+            seed=refresh + 1,
         )
     names = given.segment or [given.csv.stem.replace(" ", "_")]
     wrap.write(dict.fromkeys(names, table), given.root, when, how=how, partitions=given.partitions)

@@ -1,6 +1,6 @@
-"""Made-up people: person number n is the same in every run with the same seed, and lives on a reserved domain.
+"""Made-up people: person n is the same in every run with the same seed, with an address on a reserved domain.
 
-Reserved names can never belong to anybody: https://www.rfc-editor.org/rfc/rfc2606
+Reserved domains belong to no one: https://www.rfc-editor.org/rfc/rfc2606
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import NamedTuple
 DEMO_SEED = 2020
 _MASK = (1 << 64) - 1
 
-# As written, and as it stands in an address.
+# As written, and as in an address.
 _FIRST = (
     ("Anna", "anna"), ("Ben", "ben"), ("Clara", "clara"), ("David", "david"), ("Eva", "eva"),
     ("Jürgen", "juergen"), ("Zoë", "zoe"), ("José", "jose"), ("Søren", "soeren"), ("Łucja", "lucja"),
@@ -81,7 +81,7 @@ COLUMNS: tuple[tuple[str, str], ...] = (
 
 
 def mixed(*numbers: int) -> int:
-    """64 well-mixed bits of these numbers (splitmix64), the same on every machine."""
+    """64 pseudo-random bits from these numbers (splitmix64), the same on every machine."""
     state = 0
     for number in numbers:
         state += number + 0x9E3779B97F4A7C15

@@ -1,7 +1,7 @@
-"""Sample segments of any size, and the truth about them: who must be in Mailchimp afterwards, with what.
+"""Sample segments of any size, and the contacts that must be in Mailchimp after an export of them.
 
-A sample is a value: the same sample always gives the same rows, and its truth is computed from the same value,
-never from the files, so that a reader can be judged by it.
+A sample is a value: equal samples give equal rows. The expected contacts are computed from the same value and not from
+the files, so that they can check a reader.
 """
 
 from __future__ import annotations
@@ -104,30 +104,30 @@ class Sample:
         return range(gone, self.people + sum(step.arriving for step in self.steps))
 
     def member_of(self, number: int) -> tuple[str, ...]:
-        """The names of the segments somebody is in now."""
+        """The names of the segments that a person is in now."""
         return tuple(
             segment.name
-            for place, segment in enumerate(self.segments)
-            if self._is_in(number, place, segment)
+            for index, segment in enumerate(self.segments)
+            if self._is_in(number, index, segment)
         )
 
-    def _is_in(self, number: int, place: int, segment: Segment) -> bool:
-        inside = segment.share >= 1 or _draw(self.seed, number, 100 + place) < segment.share
-        for turn, step in enumerate(self.steps):
-            if step.moving and _draw(self.seed, number, 1000 * (turn + 1) + place) < step.moving:
-                inside = not inside
-        return inside
+    def _is_in(self, number: int, index: int, segment: Segment) -> bool:
+        member = segment.share >= 1 or _draw(self.seed, number, 100 + index) < segment.share
+        for refresh, step in enumerate(self.steps):
+            if step.moving and _draw(self.seed, number, 1000 * (refresh + 1) + index) < step.moving:
+                member = not member
+        return member
 
     def version(self, number: int) -> int:
-        """The last refresh that changed somebody; 0 for none."""
-        for turn in range(len(self.steps), 0, -1):
-            share = self.steps[turn - 1].changed
-            if share and _draw(self.seed, number, 1000 * turn + 999) < share:
-                return turn
+        """The last refresh that changed a person; 0 without one."""
+        for refresh in range(len(self.steps), 0, -1):
+            share = self.steps[refresh - 1].changed
+            if share and _draw(self.seed, number, 1000 * refresh + 999) < share:
+                return refresh
         return 0
 
     def flaw(self, number: int) -> str:
-        """What is wrong with somebody's row: GOOD and so on."""
+        """The flaw of a person's row: GOOD and so on."""
         if self.flaws == _CLEAN:
             return GOOD
         draw = _draw(self.seed, number, 1)
@@ -148,12 +148,12 @@ class Sample:
         return who
 
     def _shares(self, number: int) -> bool:
-        # Only odd numbers share, with the even one before: so the truth needs to look at two people at once, not more.
+        # Only odd numbers share an address, with the even number before: so two people are enough to compute the result.
         shared = self.flaws.shared
         return bool(shared and number % 2 and _draw(self.seed, number, 2) < shared)
 
     def row(self, number: int) -> tuple[str, Person]:
-        """Somebody's row as written, and what is wrong with it."""
+        """A person's row as written, and its flaw."""
         who, flaw = self._profile(number), self.flaw(number)
         if flaw == MISSING:
             return flaw, who._replace(email="")
@@ -178,7 +178,7 @@ class Expected:
 
 
 def truth(sample: Sample) -> Iterator[Expected]:
-    """Everybody who must arrive, in order of their numbers."""
+    """The expected contacts, in the order of their numbers."""
     numbers = sample.numbers
     number = numbers.start
     while number < numbers.stop:
@@ -195,7 +195,7 @@ def truth(sample: Sample) -> Iterator[Expected]:
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """The truth in numbers. `rows` and `rejected` count rows per segment (and flaw), `people` addresses per segment."""
+    """The numbers of a sample. `rows` and `rejected` count rows per segment (and flaw), `people` addresses per segment."""
 
     distinct: int
     shared: int
@@ -205,7 +205,7 @@ class Totals:
 
 
 def totals(sample: Sample) -> Totals:
-    """Count the truth of a sample."""
+    """Count the rows and the expected contacts of a sample."""
     distinct = shared = 0
     people: Counter[str] = Counter()
     for expected in truth(sample):
@@ -240,11 +240,11 @@ def write(
             entity, writers[segment.name] = stack.enter_context(opened)
             entities.append(entity)
         numbers = sample.numbers
-        for place, number in enumerate(numbers):
+        for index, number in enumerate(numbers):
             names = sample.member_of(number)
             if names:
                 flaw, who = sample.row(number)
-                partition = place * partitions // len(numbers)
+                partition = index * partitions // len(numbers)
                 for name in names:
                     _write_row(writers[name][partition], flaw, who, how)
     cdm.write_model(root, entities, when, base)

@@ -1,6 +1,6 @@
-"""Putting a CDM folder into Blob Storage as Customer Insights does: folders stay, model.json is replaced.
+"""Uploads a CDM folder to Blob Storage as Customer Insights does: folders stay, model.json is replaced.
 
-Nothing says whether model.json comes first or last, so both can be had.
+It is not documented whether model.json comes first or last, so both are possible.
 https://learn.microsoft.com/azure/storage/blobs/storage-blob-upload-python
 """
 
@@ -26,9 +26,9 @@ def upload(
     *,
     model: ModelAt = "last",
 ) -> list[str]:
-    """Upload what `<root>/model.json` lists and that file itself; the blob names, in the order written.
+    """Upload `<root>/model.json` and the files it lists; returns the blob names in the order of writing.
 
-    Locations in model.json are rewritten to where the blobs are now. The container is made if it is not there.
+    Locations in model.json are rewritten to where the blobs are now. The container is created if it does not exist.
     """
     client = ContainerClient.from_connection_string(connection_string, container)
     with client:

@@ -1,6 +1,6 @@
-"""Any CSV file as a segment of Customer Insights, now and at later refreshes.
+"""Turns any CSV file into a segment of Customer Insights, with later refreshes.
 
-At each refresh a share of the rows changes, the first rows leave and new ones come; nothing is left to chance.
+At each refresh a share of the rows changes, the first rows leave and new ones come; the result depends on the seed alone.
 """
 
 from __future__ import annotations
@@ -51,9 +51,9 @@ def later(
     at_email, at_change = table.columns.index(email), table.columns.index(change)
     at_key = table.columns.index(key or table.columns[0])
     rows = [list(row) for row in table.rows[leaving:]]
-    order = sorted(range(len(rows)), key=lambda place: mixed(seed, place))
-    for place in order[: round(changed * len(rows))]:
-        rows[place][at_change] = _another(rows[place][at_change])
+    order = sorted(range(len(rows)), key=lambda index: mixed(seed, index))
+    for index in order[: round(changed * len(rows))]:
+        rows[index][at_change] = _another(rows[index][at_change])
     for number in range(arriving):
         row = list(table.rows[number % len(table.rows)])
         row[at_email] = f"new.{seed}.{number}@example.com"
@@ -89,6 +89,6 @@ def _write_one(
     columns = tuple((column, "string") for column in table.columns)
     with cdm.entity_writers(root, name, columns, when, how, partitions) as (entity, writers):
         rows: Sequence[tuple[str, ...]] = table.rows
-        for place, row in enumerate(rows):
-            writers[place * partitions // len(rows)].row(row)
+        for index, row in enumerate(rows):
+            writers[index * partitions // len(rows)].row(row)
     return entity

@@ -24,7 +24,7 @@ _BEGINNING = datetime(2026, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True)
 class Mailchimp:
-    """How long calls take, in seconds, and how many in a hundred are told to slow down."""
+    """How long calls take, in seconds, and the share of calls that Mailchimp throttles."""
 
     write_seconds: float = 5.0
     spread: float = 0.25
@@ -34,7 +34,7 @@ class Mailchimp:
 
 @dataclass(eq=False)
 class Slot:
-    """A held slot; `ends` is when its lease runs out, never while its holder lives."""
+    """A leased slot; `ends` is when its lease ends, infinite while its holder is alive."""
 
     index: int
     ends: float = float("inf")
@@ -89,8 +89,8 @@ class Account:
         count = min(limit or len(self._slots), len(self._slots))
         for step in range(count):
             index = (prefer + step) % count
-            held = self._slots[index]
-            if held is None or held.ends <= self._clock.now:
+            slot = self._slots[index]
+            if slot is None or slot.ends <= self._clock.now:
                 slot = Slot(index)
                 self._slots[index] = slot
                 return slot

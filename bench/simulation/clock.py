@@ -72,7 +72,7 @@ class Gate:
         self._waiting: deque[Process] = deque()
 
     def enter(self, process: Process) -> None:
-        """Come in, now or when it is one's turn."""
+        """Enter, now or when all earlier ones have left."""
         if self._inside:
             self._waiting.append(process)
         else:

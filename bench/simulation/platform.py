@@ -138,8 +138,8 @@ class Function:
     def _show(self, message: Message) -> None:
         self._shown.append(message)
         if self._hungry:
-            place = self._rng.randrange(len(self._hungry))
-            instance = self._hungry.pop(place)
+            index = self._rng.randrange(len(self._hungry))
+            instance = self._hungry.pop(index)
             # Polling backs off towards its longest interval while a queue is empty.
             self._clock.after(
                 self._rng.uniform(0, self._hosting.polling), lambda: self._fetch(instance)

@@ -12,7 +12,7 @@ __all__ = ["Costs", "Run", "State"]
 
 
 class State(Enum):
-    """Where a run stands."""
+    """The state of a run."""
 
     PLANNING = "planning"
     SENDING = "sending"

@@ -46,13 +46,13 @@ class Scenario:
 
     @property
     def exports(self) -> int:
-        """How many exports there are: at least one an account, none above the limit of people."""
+        """The number of exports: at least one for each account, and none above the limit of people."""
         return self.accounts * max(1, -(-self.people // (self.accounts * most_profiles())))
 
 
 @dataclass(frozen=True)
 class Day:
-    """What became of all runs. Times in seconds; `wait` is the longest that a message was due."""
+    """The result of all runs. Times are in seconds; `wait` is the longest time that a message was due."""
 
     runs: int
     failed: int

@@ -1,8 +1,7 @@
 """Runs in simulated time: planners, lanes, finishers and the tick, with the app's own numbers.
 
-Modelled step by step after planning/plan.py, sending/lane.py, finishing/finish.py and runs/watchdog.py: who holds which
-slot, who waits for how long, what is sent again. Not modelled: what is in a chunk, failing storage,
-the pages. A step that storage takes part in costs `processor` seconds of its instance.
+Modeled step by step after planning/plan.py, sending/lane.py, finishing/finish.py and runs/watchdog.py: slots, waiting
+times and repeated sends. Not modeled: the content of chunks, failing storage, the pages. A step that uses storage costs `processor` seconds of its instance.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ from bench.simulation.account import Account, Mailchimp, Slot
 from bench.simulation.clock import Clock, Gate, Steps
 from bench.simulation.platform import Call, Function, Hosting
 from bench.simulation.run import Costs, Run, State
-from shared.capacity import on_demand as guest
+from shared.capacity import on_demand
 from shared.model.chunk import CHUNK_SIZE
 from shared.runs.watchdog import STANDING_STILL
 from shared.sending import lane
@@ -29,7 +28,7 @@ _TICK = 300.0
 
 
 class World:
-    """Every account, run and function; `begin()` queues the runs."""
+    """All accounts, runs and functions; `add` queues a run."""
 
     def __init__(self, hosting: Hosting, mailchimp: Mailchimp, costs: Costs, seed: int = 1) -> None:
         self.clock = Clock()
@@ -49,7 +48,7 @@ class World:
         return made
 
     def add(self, account: Account, people: int, changed: int) -> Run:
-        """A run over so many people of whom so many are to be sent, queued now."""
+        """Queue a run over `people`, of whom `changed` must be sent."""
         run = Run(len(self.runs), account, people, changed, moved=self.clock.now)
         self.runs.append(run)
         self.open += 1
@@ -57,7 +56,7 @@ class World:
         return run
 
     def go(self, longest: float = float("inf")) -> bool:
-        """Let time pass until every run is over; whether all were within so many seconds."""
+        """Simulate until every run is over; False if that takes more than `longest` seconds."""
         self.clock.after(_TICK, self._tick)
         return self.clock.run(lambda: self.open == 0, longest)
 
@@ -68,7 +67,7 @@ class World:
         if run.is_over:
             return
         if run.state is not State.PLANNING:
-            self._tell_lanes(run, run.account.mailchimp.connections)
+            self._start_lanes(run, run.account.mailchimp.connections)
             return
         if run.planner is not None:
             self.plans.send(run, _SEEN_BEING_PLANNED)
@@ -76,7 +75,7 @@ class World:
         run.planner = call
         call.killed = lambda: self._lose(run, None)
         yield call.instance.room
-        slot = yield from self._as_guest(call, run, _PATIENCE_FOR_A_SLOT)
+        slot = yield from self._on_demand_slot(call, run, _PATIENCE_FOR_A_SLOT)
         if slot is None:
             run.planner, call.failed = None, True
             call.instance.room.leave()
@@ -100,9 +99,9 @@ class World:
             run.account.pace.join(
                 run.account.name, str(run.number), lambda other: not self.runs[int(other)].is_over
             )
-        self._tell_lanes(run, min(run.account.mailchimp.connections, max(1, run.waiting)))
+        self._start_lanes(run, min(run.account.mailchimp.connections, max(1, run.waiting)))
 
-    def _tell_lanes(self, run: Run, count: int) -> None:
+    def _start_lanes(self, run: Run, count: int) -> None:
         for number in range(count):
             self.lanes.send((run, number))
 
@@ -127,7 +126,7 @@ class World:
             self.lanes.send((run, number), lane.turned_away(allowed))
             return
         call.killed = lambda: account.abandon(slot)
-        again, finish = yield from self._turn(call, run, number, slot)
+        again, finish = yield from self._work(call, run, number, slot)
         account.release(slot)
         call.killed = None
         if finish:
@@ -135,10 +134,10 @@ class World:
         elif again is not None:
             self.lanes.send((run, number), again)
 
-    def _turn(
+    def _work(
         self, call: Call, run: Run, number: int, slot: Slot
     ) -> Generator[float | Gate, None, tuple[float | None, bool]]:
-        """Chunk after chunk; in how many seconds to come again, and whether to finish."""
+        """Send chunk after chunk; returns the seconds until the next message, and whether to finish."""
         account = run.account
         until = self.clock.now + lane.SLICE_SECONDS
         while True:
@@ -181,7 +180,7 @@ class World:
             run.doubled += 1
 
     def _processor(self, call: Call) -> float:
-        """One processor an instance: what others there are busy with comes first."""
+        """The seconds until the one processor of the instance has done this work and the work before it."""
         instance = call.instance
         begins = max(self.clock.now, instance.processor_free)
         instance.processor_free = begins + self.costs.processor
@@ -226,9 +225,9 @@ class World:
             run.state, run.ended = state, self.clock.now
             self.open -= 1
 
-    # --- everybody -------------------------------------------------------------------------
+    # --- all of them -------------------------------------------------------------------------
 
-    def _as_guest(
+    def _on_demand_slot(
         self, call: Call, run: Run, patience: float
     ) -> Generator[float | Gate, None, Slot | None]:
         until = self.clock.now + patience
@@ -236,11 +235,11 @@ class World:
             if self.clock.now >= until:
                 return None
             run.account.pace.guest(run.account.name)
-            yield guest._LOOK_EVERY
+            yield on_demand._LOOK_EVERY
         return slot
 
     def _lose(self, run: Run, slot: Slot | None) -> None:
-        """A planner or finisher was killed: its lease runs out like a lane's."""
+        """Free what a killed planner or finisher held, as soon as its lease ends."""
         if slot is not None:
             run.account.abandon(slot)
 
@@ -256,6 +255,6 @@ class World:
             if run.state is State.PLANNING:
                 self.plans.send(run)
             else:
-                self._tell_lanes(run, run.account.mailchimp.connections)
+                self._start_lanes(run, run.account.mailchimp.connections)
         if self.open:
             self.clock.after(_TICK, self._tick)

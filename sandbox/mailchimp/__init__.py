@@ -1,4 +1,4 @@
-"""A Mailchimp Marketing API on this machine: strict where Mailchimp is strict, and breakable on request.
+"""A Mailchimp Marketing API on this machine: as strict as the real one, with faults that can be injected.
 
     from sandbox.mailchimp import Fault, Options, Sandbox
 

@@ -1,4 +1,4 @@
-"""`python -m sandbox.mailchimp`: run the sandbox until it is told to stop.
+"""`python -m sandbox.mailchimp`: run the sandbox until SIGTERM or Ctrl-C.
 
 Every switch of options.py is an option, such as `--member-ms 5 --call-ms 100 --language de`.
 """
@@ -25,14 +25,16 @@ def parsed(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m sandbox.mailchimp", description=__doc__)
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=0, help="0 takes a free port")
-    parser.add_argument("--url", default="", help="the address to show in answers, if not this one")
+    parser.add_argument("--url", default="", help="the address in responses, if not this one")
     parser.add_argument("--api-key", help="<32 hex>-us1; made up when absent")
     parser.add_argument("--redirect-uri", help="register an app for sign-in with this address")
     parser.add_argument("--client-id", help="the app's id, with --redirect-uri")
     parser.add_argument("--client-secret", help="the app's secret, with --redirect-uri")
     parser.add_argument("--seed", choices=sorted(SEEDS), help="an audience with people in it")
     parser.add_argument("--audience", action="append", default=[], help="name of an empty audience")
-    parser.add_argument("--state", type=Path, help="keep everything in this file over restarts")
+    parser.add_argument(
+        "--state", type=Path, help="read this file at the start and write it at the end"
+    )
     parser.add_argument("--ready-file", type=Path, help="write where it listens and with what key")
     for name, hint in names().items():
         flag = "--" + name.replace("_", "-")
@@ -48,14 +50,14 @@ def parsed(arguments: list[str] | None) -> argparse.Namespace:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run; the first line on standard output says where."""
+    """Run; the first line of output contains the address. Returns the exit code."""
     given = parsed(arguments)
     try:
         options = Options().changed(given.switches)
     except ValueError as error:
         sys.stderr.write(f"{error}\n")
         return 2
-    told = _told_to_stop()  # before anybody can know that we are here
+    stop = _stop_signal()  # before the ready file exists
     box = Sandbox(options, host=given.host, port=given.port)
     box.world.url = given.url
     if given.state and given.state.exists():
@@ -75,9 +77,9 @@ def main(arguments: list[str] | None = None) -> int:
         }
         if given.ready_file:
             given.ready_file.write_bytes(orjson.dumps(ready))
-        sys.stdout.write(f"Sandbox Mailchimp is listening on {box.url} (look inside: /sandbox/)\n")
+        sys.stdout.write(f"Sandbox Mailchimp is listening on {box.url} (pages: /sandbox/)\n")
         sys.stdout.flush()
-        told.wait()
+        stop.wait()
     if given.state:
         box.save(given.state)
     return 0
@@ -94,12 +96,12 @@ def _begun(box: Sandbox, given: argparse.Namespace) -> list[AudienceView]:
     return audiences
 
 
-def _told_to_stop() -> threading.Event:
-    """Set when somebody presses Ctrl-C or ends the process."""
-    told = threading.Event()
+def _stop_signal() -> threading.Event:
+    """An event that SIGINT and SIGTERM set."""
+    stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: told.set())
-    return told
+        signal.signal(number, lambda *_: stop.set())
+    return stop
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""An answer before it is put on the wire, and how the wire may break."""
+"""A response before it is sent, and how its connection may break."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ HTML = "text/html; charset=utf-8"
 
 @dataclass(slots=True)
 class Answer:
-    """Status, body and headers; `wire` is "", "reset" (no answer at all) or "truncated" (half of it)."""
+    """Status, body and headers; `wire` is "", "reset" (no response at all) or "truncated" (half of it)."""
 
     status: int
     body: bytes = b""

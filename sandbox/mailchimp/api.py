@@ -1,7 +1,7 @@
 # ruff: noqa: TRY301 - what is raised are keys of texts.py, and refusals end the call right there
-"""One call to the Marketing API, from the key to the answer: who asks, may they, does it break, what is said.
+"""One call to the Marketing API, from the API key to the response.
 
-Order as at Mailchimp: the edge (throttling, faults) before the routes, the key before the resource.
+In the order of Mailchimp: first throttling and faults, then the key, then the route.
 https://mailchimp.com/developer/marketing/docs/fundamentals/
 """
 
@@ -15,10 +15,10 @@ from collections.abc import Callable
 
 from sandbox.mailchimp import audiences, members, merge_fields, segments
 from sandbox.mailchimp.answer import HTML, JSON, PROBLEM, Answer
-from sandbox.mailchimp.asking import Asked
 from sandbox.mailchimp.calls import Call
 from sandbox.mailchimp.faults import Fault
 from sandbox.mailchimp.problems import Problem
+from sandbox.mailchimp.request import ApiRequest
 from sandbox.mailchimp.state import Account
 from sandbox.mailchimp.world import World
 
@@ -79,7 +79,7 @@ def call(
     started = time.perf_counter()
     template, groups = _matched(path)
     instance = world.hex(32)
-    asked: Asked | None = None
+    request: ApiRequest | None = None
     fault = ""
     account: Account | None = None
     try:
@@ -91,10 +91,10 @@ def call(
                 world.calls.throttle()
                 answer = _throttled(world, instance)
             else:
-                asked = Asked(world, account, method, path, query, raw)
+                request = ApiRequest(world, account, method, path, query, raw)
                 struck = world.faults.strike(method, path)
                 fault = struck.kind if struck else ""
-                answer = _faulty(world, asked, template, groups, struck, instance)
+                answer = _faulty(world, request, template, groups, struck, instance)
         finally:
             with world.lock:
                 account.in_flight -= 1
@@ -102,17 +102,17 @@ def call(
         answer = _problem(world, problem, instance)
     answer.headers.setdefault("X-Request-Id", instance)
     answer.headers.setdefault("Link", _LINK)
-    keep = world.options.keep_bodies and asked is not None
+    keep = world.options.keep_bodies and request is not None
     world.calls.record(
         Call(
             method,
             template or "(unknown)",
             query,
             answer.status,
-            asked.members if asked else 0,
+            request.members if request else 0,
             (time.perf_counter() - started) * 1000,
             fault,
-            asked.parsed if keep and asked else None,
+            request.parsed if keep and request else None,
         )
     )
     return answer
@@ -169,14 +169,14 @@ def _throttled(world: World, instance: str) -> Answer:
 
 def _faulty(
     world: World,
-    asked: Asked,
+    request: ApiRequest,
     template: str,
     groups: tuple[str, ...],
     fault: Fault | None,
     instance: str,
 ) -> Answer:
     if fault is None:
-        return _routed(world, asked, template, groups, instance)
+        return _routed(world, request, template, groups, instance)
     limit = world.options.connection_limit
     match fault.kind:
         case "429":
@@ -195,8 +195,8 @@ def _faulty(
             return Answer(0, wire="reset")
         case "hang":
             world.sleep(fault.seconds)
-            return _routed(world, asked, template, groups, instance)
-    answer = _routed(world, asked, template, groups, instance)
+            return _routed(world, request, template, groups, instance)
+    answer = _routed(world, request, template, groups, instance)
     match fault.kind:
         case "504-applied":
             return Answer(504, _TIMEOUT, HTML)
@@ -209,35 +209,35 @@ def _faulty(
 
 
 def _routed(
-    world: World, asked: Asked, template: str, groups: tuple[str, ...], instance: str
+    world: World, request: ApiRequest, template: str, groups: tuple[str, ...], instance: str
 ) -> Answer:
     try:
         if not template:
             raise Problem("ResourceNotFound", "missing")
-        route = ROUTES[template].get(asked.method)
+        route = ROUTES[template].get(request.method)
         if route is None:
             answer = _problem(world, Problem("MethodNotAllowed", "method"), instance)
             answer.headers["Allow"] = ", ".join(sorted(ROUTES[template]))
             return answer
         poison = world.options.poison_addresses
-        if poison and asked.method != "GET":
-            lowered = asked.raw.lower()
+        if poison and request.method != "GET":
+            lowered = request.raw.lower()
             if any(b'"' + address.encode() + b'"' in lowered for address in poison):
                 raise Problem("InternalServerError", "broken")
-        body = route(asked, *groups)
+        body = route(request, *groups)
     except Problem as problem:
         return _problem(world, problem, instance)
     finally:
-        _take_time(world, asked)
+        _take_time(world, request)
     return Answer(204, b"", "") if body is None else Answer(200, body, JSON)
 
 
-def _take_time(world: World, asked: Asked) -> None:
+def _take_time(world: World, request: ApiRequest) -> None:
     options = world.options
-    if asked.method == "GET":
-        wait = options.read_ms + options.read_member_ms * asked.members
+    if request.method == "GET":
+        wait = options.read_ms + options.read_member_ms * request.members
     else:
-        wait = options.call_ms + options.member_ms * asked.members
+        wait = options.call_ms + options.member_ms * request.members
     if wait:
         world.sleep(wait / 1000)
 

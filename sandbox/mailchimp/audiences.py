@@ -11,36 +11,36 @@ from typing import Any
 import orjson
 
 from sandbox.mailchimp import render, subscribe, values
-from sandbox.mailchimp.asking import Asked, Shape
 from sandbox.mailchimp.problems import Problem, invalid
+from sandbox.mailchimp.request import ApiRequest, Shape
 from sandbox.mailchimp.state import WRITABLE, Audience, Member, digest
 
 MOST_MEMBERS = 500
 
 
-def root(asked: Asked) -> bytes:
+def root(request: ApiRequest) -> bytes:
     """GET /: the account."""
-    answer = render.account(asked.world, asked.account)
-    return asked.cut(answer)
+    answer = render.account(request.world, request.account)
+    return request.cut(answer)
 
 
-def ping(asked: Asked) -> bytes:
+def ping(request: ApiRequest) -> bytes:
     """GET /ping."""
     return orjson.dumps({"health_status": "Everything's Chimpy!"})
 
 
-def listing(asked: Asked) -> bytes:
+def listing(request: ApiRequest) -> bytes:
     """GET /lists."""
-    count, offset = asked.page()
-    total = asked.flag("include_total_contacts")
-    found = sorted(asked.account.audiences.values(), key=lambda a: (a.created, a.web_id))
-    if email := asked.query.get("email"):
+    count, offset = request.page()
+    total = request.flag("include_total_contacts")
+    found = sorted(request.account.audiences.values(), key=lambda a: (a.created, a.web_id))
+    if email := request.query.get("email"):
         found = [audience for audience in found if digest(email) in audience.members]
-    if asked.choice("sort_dir", ("ASC", "DESC")) == "DESC":
+    if request.choice("sort_dir", ("ASC", "DESC")) == "DESC":
         found.reverse()
     answer = {
         "lists": [
-            render.audience(asked.world, audience, total_contacts=total)
+            render.audience(request.world, audience, total_contacts=total)
             for audience in found[offset : offset + count]
         ],
         "total_items": len(found),
@@ -49,29 +49,31 @@ def listing(asked: Asked) -> bytes:
             "max_instances": 5,
             "current_total_instances": len(found),
         },
-        "_links": [render.link("self", f"{asked.world.url}/3.0/lists")],
+        "_links": [render.link("self", f"{request.world.url}/3.0/lists")],
     }
-    return asked.cut(answer)
+    return request.cut(answer)
 
 
-def one(asked: Asked, audience_id: str) -> bytes:
+def one(request: ApiRequest, audience_id: str) -> bytes:
     """GET /lists/{list_id}."""
-    audience = asked.audience(audience_id)
-    total = asked.flag("include_total_contacts")
-    return asked.cut(render.audience(asked.world, audience, total_contacts=total))
+    audience = request.audience(audience_id)
+    total = request.flag("include_total_contacts")
+    return request.cut(render.audience(request.world, audience, total_contacts=total))
 
 
-def batch(asked: Asked, audience_id: str) -> bytes:
-    """POST /lists/{list_id}: up to 500 members; 200 even when every one of them is refused."""
-    audience = asked.audience(audience_id)
-    skip_required = asked.flag("skip_merge_validation")
-    skip_duplicates = asked.flag("skip_duplicate_check")
-    body = asked.body()
+def batch(request: ApiRequest, audience_id: str) -> bytes:
+    """POST /lists/{list_id}: up to 500 members; 200 even when all of them are refused."""
+    audience = request.audience(audience_id)
+    skip_required = request.flag("skip_merge_validation")
+    skip_duplicates = request.flag("skip_duplicate_check")
+    body = request.body()
     entries = _checked(body)
-    asked.members = len(entries)
+    request.members = len(entries)
     if body.get("sync_tags"):
-        asked.world.calls.synced_tags()
-    done = _Batch(asked, audience, body.get("update_existing", False), body.get("sync_tags", False))
+        request.world.calls.synced_tags()
+    done = _Batch(
+        request, audience, body.get("update_existing", False), body.get("sync_tags", False)
+    )
     with audience.lock:
         done.refuse_whole_call(entries)
         seen: set[bytes] = set()
@@ -90,10 +92,12 @@ def batch(asked: Asked, audience_id: str) -> bytes:
 
 
 class _Batch:
-    """One batch call while it is worked through."""
+    """The state of one batch call."""
 
-    def __init__(self, asked: Asked, audience: Audience, update: bool, sync_tags: bool) -> None:
-        self.world = asked.world
+    def __init__(
+        self, request: ApiRequest, audience: Audience, update: bool, sync_tags: bool
+    ) -> None:
+        self.world = request.world
         self.audience = audience
         self.update = update
         self.sync_tags = sync_tags
@@ -102,7 +106,7 @@ class _Batch:
         self.errors: list[dict[str, Any]] = []
 
     def refuse_whole_call(self, entries: list[dict[str, Any]]) -> None:
-        """What spoils the call before anything is written."""
+        """The checks that refuse the whole call before anything is written."""
         options = self.world.options
         if options.plan_limit is not None and options.plan_limit_answer == "call":
             keys = {digest(entry["email_address"]) for entry in entries}

@@ -1,4 +1,4 @@
-"""The sandbox from Python: start it, fill it, break it, look inside, stop it."""
+"""The sandbox from Python: start it, add contacts, inject faults, inspect it, stop it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from sandbox.mailchimp import keeping
+from sandbox.mailchimp import state_file
 from sandbox.mailchimp.calls import Calls
 from sandbox.mailchimp.faults import Fault
 from sandbox.mailchimp.options import Options
@@ -21,7 +21,7 @@ from sandbox.mailchimp.world import OAuthApp, World
 class Sandbox:
     """A running Mailchimp. Use it as a context manager, or `start` and `close`.
 
-    `now` gives seconds since 1970 and `sleep` waits, so that tests own the time.
+    `now` gives seconds since 1970 and `sleep` waits, so that tests control the time.
     """
 
     def __init__(
@@ -34,7 +34,7 @@ class Sandbox:
         now: Callable[[], float] = time.time,
         sleep: Callable[[float], object] = time.sleep,
     ) -> None:
-        """Make it with one account; it listens after `start`. Port 0 takes a free one."""
+        """Create it with one account; it listens after `start`. Port 0 takes a free one."""
         self.world = World(options or Options(), now, sleep, seed=seed)
         self.account: Account = self.world.add_account()
         self._address = (host, port)
@@ -82,7 +82,7 @@ class Sandbox:
 
     @property
     def calls(self) -> Calls:
-        """What was asked so far."""
+        """The calls so far."""
         return self.world.calls
 
     def audience(
@@ -94,7 +94,7 @@ class Sandbox:
         return AudienceView(self.world, made)
 
     def members(self, audience_id: str) -> dict[str, MemberView]:
-        """Everybody in an audience, by lower-cased address; KeyError when there is no such audience."""
+        """All contacts of an audience by lower-cased address; KeyError without such an audience."""
         found = self.world.audience(audience_id)
         if found is None:
             raise KeyError(audience_id)
@@ -107,16 +107,16 @@ class Sandbox:
                 yield AudienceView(self.world, audience)
 
     def save(self, path: Path) -> None:
-        """Keep everything in a file; do it when nobody writes."""
-        keeping.save(self.world, path)
+        """Write everything to a file; call it while no call is in flight."""
+        state_file.save(self.world, path)
 
     def load(self, path: Path) -> None:
-        """Go on from a file that `save` wrote."""
-        keeping.load(self.world, path)
+        """Replace everything by a file that `save` wrote."""
+        state_file.load(self.world, path)
         self.account = next(iter(self.world.accounts.values()))
 
     def set(self, **switches: Any) -> None:
-        """Turn switches of `Options` while it runs."""
+        """Change `Options` while it runs."""
         self.world.options = self.world.options.changed(switches)
 
     def arm(self, fault: Fault) -> Fault:
@@ -124,7 +124,7 @@ class Sandbox:
         return self.world.faults.arm(fault)
 
     def disarm(self) -> None:
-        """Take all faults away."""
+        """Remove all faults."""
         self.world.faults.clear()
 
     def app(self, redirect_uri: str) -> OAuthApp:
@@ -132,7 +132,7 @@ class Sandbox:
         return self.world.add_app(redirect_uri)
 
     def token(self, app: OAuthApp) -> str:
-        """A token for an app, as if somebody had allowed it."""
+        """A token for an app, as if its owner had allowed it."""
         return self.world.token_for(app.client_id, self.account)
 
     def revoke(self) -> None:

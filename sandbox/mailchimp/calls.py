@@ -1,6 +1,6 @@
-"""What the sandbox was asked: counts, peaks and proofs, without anything personal.
+"""The record of calls: counts, peaks and changed statuses, without personal data.
 
-Paths are kept as route templates, so that no subscriber hash is remembered.
+Paths are stored as route templates, without subscriber hashes.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ class Calls:
             self.throttled += 1
 
     def status_sent(self, before: str, wanted: str, after: str) -> None:
-        """Note that a call carried `wanted` for somebody who was `before` and is `after` now."""
+        """Note that a call sent the status `wanted` for a contact whose status was `before` and is now `after`."""
         with self._lock:
             if wanted != before:
                 self.statuses_contradicted += 1
@@ -78,7 +78,7 @@ class Calls:
                 self.statuses_changed[(before, after)] += 1
 
     def synced_tags(self) -> None:
-        """Note a call with `sync_tags: true`, which wipes other people's tags."""
+        """Note a call with `sync_tags: true`, which removes all other tags."""
         with self._lock:
             self.sync_tags += 1
 

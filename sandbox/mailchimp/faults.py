@@ -1,7 +1,7 @@
-"""Breaking on request: which call fails, and how.
+"""Injected faults: which call fails, and how.
 
-A fault waits for calls that fit its method and path; it strikes the next `times` of them, or each one with a
-probability drawn from its own seed, so that the same run breaks at the same places.
+A fault matches calls by method and path. It affects the next `times` of them, or each one with a probability drawn
+from its own seed, so that a repeated run fails at the same calls.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ KINDS = {
     "reset-applied": "connection reset after the call was applied",
     "truncated": "applied, but the answer breaks off in the middle",
     "not-json": "applied, 200, but the answer is HTML",
-    "hang": "waits `seconds`, then answers as always",
+    "hang": "waits `seconds`, then answers as usual",
 }
 
 
@@ -56,7 +56,7 @@ class Fault:
         self._random = random.Random(self.seed)
 
     def strikes(self, method: str, path: str) -> bool:
-        """Whether this call is hit; counts it when it is."""
+        """Whether this call is affected; counts it if so."""
         if self.times is not None and self.struck >= self.times:
             return False
         if self.method not in (None, method) or not re.search(self.path, path):
@@ -71,7 +71,7 @@ class Fault:
 
 
 class Faults:
-    """All armed faults, first come first struck."""
+    """All armed faults; the first that matches is used."""
 
     def __init__(self) -> None:
         """Nothing armed."""
@@ -85,12 +85,12 @@ class Faults:
         return fault
 
     def clear(self) -> None:
-        """Take all faults away."""
+        """Remove all faults."""
         with self._lock:
             self._armed.clear()
 
     def strike(self, method: str, path: str) -> Fault | None:
-        """The fault that hits this call, if any."""
+        """The fault that affects this call, if any."""
         with self._lock:
             return next((fault for fault in self._armed if fault.strikes(method, path)), None)
 

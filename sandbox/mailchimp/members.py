@@ -10,21 +10,21 @@ from typing import Any
 import orjson
 
 from sandbox.mailchimp import render, subscribe
-from sandbox.mailchimp.asking import Asked, Shape
 from sandbox.mailchimp.audiences import check_member
 from sandbox.mailchimp.problems import Problem
+from sandbox.mailchimp.request import ApiRequest, Shape
 from sandbox.mailchimp.segments import find, included
 from sandbox.mailchimp.state import STATUSES, Audience, Member, digest
 
 
-def listing(asked: Asked, audience_id: str) -> bytes:
-    """GET /lists/{list_id}/members: everybody but the archived, or one status."""
-    audience = asked.audience(audience_id)
-    count, offset = asked.page()
-    status = asked.choice("status", STATUSES)
-    order = asked.choice("sort_field", ("timestamp_opt", "timestamp_signup", "last_changed"))
-    down = asked.choice("sort_dir", ("ASC", "DESC")) == "DESC"
-    since, before = asked.time("since_last_changed"), asked.time("before_last_changed")
+def listing(request: ApiRequest, audience_id: str) -> bytes:
+    """GET /lists/{list_id}/members: all contacts but archived ones, or those of one status."""
+    audience = request.audience(audience_id)
+    count, offset = request.page()
+    status = request.choice("status", STATUSES)
+    order = request.choice("sort_field", ("timestamp_opt", "timestamp_signup", "last_changed"))
+    down = request.choice("sort_dir", ("ASC", "DESC")) == "DESC"
+    since, before = request.time("since_last_changed"), request.time("before_last_changed")
 
     def wanted(member: Member) -> bool:
         return (
@@ -38,59 +38,59 @@ def listing(asked: Asked, audience_id: str) -> bytes:
         if order or down:
             key = "changed" if order == "last_changed" else "since"
             found = sorted(found, key=lambda member: getattr(member, key), reverse=down)
-        return _page(asked, audience, found, count, offset, "members")
+        return _page(request, audience, found, count, offset, "members")
 
 
-def segment_members(asked: Asked, audience_id: str, segment_id: str) -> bytes:
-    """GET /lists/{list_id}/segments/{segment_id}/members: active subscribers, and who is asked for."""
-    audience = asked.audience(audience_id)
-    count, offset = asked.page()
+def segment_members(request: ApiRequest, audience_id: str, segment_id: str) -> bytes:
+    """GET /lists/{list_id}/segments/{segment_id}/members: active subscribers, and the statuses of `include_*`."""
+    audience = request.audience(audience_id)
+    count, offset = request.page()
     found = find(audience, segment_id)
-    include = included(asked)
+    include = included(request)
     number = found.id
     with audience.lock:
         people = audience.select(
             ("segment", number, tuple(sorted(include))),
             lambda member: number in member.tags and member.status in include,
         )
-        return _page(asked, audience, people, count, offset, f"segments/{number}/members")
+        return _page(request, audience, people, count, offset, f"segments/{number}/members")
 
 
 def _page(
-    asked: Asked, audience: Audience, found: list[Member], count: int, offset: int, path: str
+    request: ApiRequest, audience: Audience, found: list[Member], count: int, offset: int, path: str
 ) -> bytes:
     page = found[offset : offset + count]
-    asked.members = len(page)
+    request.members = len(page)
     rest: dict[str, Any] = {
         "list_id": audience.id,
         "total_items": len(found),
         "_links": [
-            render.link("self", f"{asked.world.url}/3.0/lists/{audience.id}/{path}"),
-            render.link("parent", f"{asked.world.url}/3.0/lists/{audience.id}"),
+            render.link("self", f"{request.world.url}/3.0/lists/{audience.id}/{path}"),
+            render.link("parent", f"{request.world.url}/3.0/lists/{audience.id}"),
         ],
     }
-    fields, exclude = asked.query.get("fields"), asked.query.get("exclude_fields")
+    fields, exclude = request.query.get("fields"), request.query.get("exclude_fields")
     if not fields and not exclude:
-        people = render.array(render.member_json(asked.world, audience, m) for m in page)
+        people = render.array(render.member_json(request.world, audience, m) for m in page)
         return b'{"members":' + people + b"," + orjson.dumps(rest)[1:]
     if fields and "_links" not in fields:  # the usual cut, and half a member's cost is its links
-        shown = [render.member_facts(asked.world, audience, member) for member in page]
+        shown = [render.member_facts(request.world, audience, member) for member in page]
     else:
-        shown = [orjson.loads(render.member_json(asked.world, audience, m)) for m in page]
-    return asked.cut({"members": shown, **rest})
+        shown = [orjson.loads(render.member_json(request.world, audience, m)) for m in page]
+    return request.cut({"members": shown, **rest})
 
 
-def one(asked: Asked, audience_id: str, key: str) -> bytes:
+def one(request: ApiRequest, audience_id: str, key: str) -> bytes:
     """GET /lists/{list_id}/members/{subscriber_hash}."""
-    audience = asked.audience(audience_id)
+    audience = request.audience(audience_id)
     with audience.lock:
-        return _shown(asked, audience, _find(audience, key))
+        return _shown(request, audience, _find(audience, key))
 
 
-def create(asked: Asked, audience_id: str) -> bytes:
+def create(request: ApiRequest, audience_id: str) -> bytes:
     """POST /lists/{list_id}/members."""
-    audience = asked.audience(audience_id)
-    body = asked.body()
+    audience = request.audience(audience_id)
+    body = request.body()
     shape = Shape()
     shape.need(body, "email_address", "string")
     shape.need(body, "status", "string")
@@ -100,19 +100,19 @@ def create(asked: Asked, audience_id: str) -> bytes:
         known = audience.members.get(digest(body["email_address"]))
         if known is not None and known.status != "archived":
             raise Problem("MemberExists", "member.exists_single", email=body["email_address"])
-        member = _write(asked, audience, body["email_address"], body["status"], body)
+        member = _write(request, audience, body["email_address"], body["status"], body)
         tags = {
-            audience.tag(tag, asked.world.segment_id, asked.world.seconds())
+            audience.tag(tag, request.world.segment_id, request.world.seconds())
             for tag in body.get("tags", [])
         }
-        audience.set_tags(member, set(member.tags) | tags, asked.world.seconds())
-        return _shown(asked, audience, member)
+        audience.set_tags(member, set(member.tags) | tags, request.world.seconds())
+        return _shown(request, audience, member)
 
 
-def upsert(asked: Asked, audience_id: str, key: str) -> bytes:
+def upsert(request: ApiRequest, audience_id: str, key: str) -> bytes:
     """PUT /lists/{list_id}/members/{subscriber_hash}; `tags` are ignored, as Mailchimp does."""
-    audience = asked.audience(audience_id)
-    body = asked.body()
+    audience = request.audience(audience_id)
+    body = request.body()
     shape = Shape()
     shape.need(body, "email_address", "string")
     shape.need(body, "status_if_new", "string")
@@ -123,44 +123,44 @@ def upsert(asked: Asked, audience_id: str, key: str) -> bytes:
         address = known.address if known else body["email_address"]
         new = known is None or known.status == "archived"
         wanted = body.get("status") or (body["status_if_new"] if new else None)
-        return _shown(asked, audience, _write(asked, audience, address, wanted, body))
+        return _shown(request, audience, _write(request, audience, address, wanted, body))
 
 
-def patch(asked: Asked, audience_id: str, key: str) -> bytes:
+def patch(request: ApiRequest, audience_id: str, key: str) -> bytes:
     """PATCH /lists/{list_id}/members/{subscriber_hash}."""
-    audience = asked.audience(audience_id)
-    body = asked.body()
+    audience = request.audience(audience_id)
+    body = request.body()
     shape = Shape()
     check_member(shape, body)
     shape.check()
     with audience.lock:
         member = _find(audience, key)
-        member = _write(asked, audience, member.address, body.get("status"), body)
-        return _shown(asked, audience, member)
+        member = _write(request, audience, member.address, body.get("status"), body)
+        return _shown(request, audience, member)
 
 
-def archive(asked: Asked, audience_id: str, key: str) -> None:
-    """DELETE /lists/{list_id}/members/{subscriber_hash}: 204, or 405 for whom that is not possible."""
-    audience = asked.audience(audience_id)
+def archive(request: ApiRequest, audience_id: str, key: str) -> None:
+    """DELETE /lists/{list_id}/members/{subscriber_hash}: 204, or 405 where it is not possible."""
+    audience = request.audience(audience_id)
     with audience.lock:
         member = _find(audience, key)
         if member.status in ("cleaned", "pending", "archived"):
             raise Problem("MethodNotAllowed", "archive")
-        asked.world.calls.status_sent(member.status, "archived", "archived")
-        audience.set_status(member, "archived", member.cause, asked.world.seconds())
+        request.world.calls.status_sent(member.status, "archived", "archived")
+        audience.set_status(member, "archived", member.cause, request.world.seconds())
 
 
-def delete_permanently(asked: Asked, audience_id: str, key: str) -> None:
+def delete_permanently(request: ApiRequest, audience_id: str, key: str) -> None:
     """POST .../actions/delete-permanent: 204; the person can never be imported again."""
-    audience = asked.audience(audience_id)
+    audience = request.audience(audience_id)
     with audience.lock:
-        audience.remove(_find(audience, key), asked.world.seconds())
+        audience.remove(_find(audience, key), request.world.seconds())
 
 
-def tags(asked: Asked, audience_id: str, key: str) -> bytes:
+def tags(request: ApiRequest, audience_id: str, key: str) -> bytes:
     """GET .../members/{subscriber_hash}/tags."""
-    audience = asked.audience(audience_id)
-    count, offset = asked.page()
+    audience = request.audience(audience_id)
+    count, offset = request.page()
     with audience.lock:
         member = _find(audience, key)
         page = member.tags[offset : offset + count]
@@ -179,10 +179,10 @@ def tags(asked: Asked, audience_id: str, key: str) -> bytes:
         return orjson.dumps(answer)
 
 
-def change_tags(asked: Asked, audience_id: str, key: str) -> None:
-    """POST .../members/{subscriber_hash}/tags: 204; unknown tags are made."""
-    audience = asked.audience(audience_id)
-    body = asked.body()
+def change_tags(request: ApiRequest, audience_id: str, key: str) -> None:
+    """POST .../members/{subscriber_hash}/tags: 204; unknown tags are created."""
+    audience = request.audience(audience_id)
+    body = request.body()
     shape = Shape()
     shape.need(body, "tags", "array")
     shape.may(body, "is_syncing", "boolean")
@@ -196,13 +196,13 @@ def change_tags(asked: Asked, audience_id: str, key: str) -> None:
         shape.need(tag, "status", "string", at=f"{at}.")
         shape.word(tag, "status", ("active", "inactive"), f"{at}.")
     shape.check()
-    now = asked.world.seconds()
+    now = request.world.seconds()
     with audience.lock:
         member = _find(audience, key)
         ids = set(member.tags)
         for tag in body["tags"]:
             if tag["status"] == "active":
-                ids.add(audience.tag(tag["name"], asked.world.segment_id, now))
+                ids.add(audience.tag(tag["name"], request.world.segment_id, now))
             else:
                 ids.discard(audience.names.get(tag["name"].strip().casefold(), -1))
         audience.set_tags(member, ids, now)
@@ -216,26 +216,26 @@ def _find(audience: Audience, key: str) -> Member:
 
 
 def _write(
-    asked: Asked, audience: Audience, address: str, wanted: str | None, body: dict[str, Any]
+    request: ApiRequest, audience: Audience, address: str, wanted: str | None, body: dict[str, Any]
 ) -> Member:
-    asked.members = 1
+    request.members = 1
     try:
         member, _ = subscribe.write(
-            asked.world,
+            request.world,
             audience,
             address,
-            subscribe.checked_address(asked.world, audience, address),
+            subscribe.checked_address(request.world, audience, address),
             wanted=wanted,
             merge_fields=body.get("merge_fields", {}),
-            skip_required=asked.flag("skip_merge_validation"),
+            skip_required=request.flag("skip_merge_validation"),
         )
     except subscribe.RefusedMember as refused:
         raise refused.problem() from None
     return member
 
 
-def _shown(asked: Asked, audience: Audience, member: Member) -> bytes:
-    whole = render.member_json(asked.world, audience, member)
-    if not asked.query.get("fields") and not asked.query.get("exclude_fields"):
+def _shown(request: ApiRequest, audience: Audience, member: Member) -> bytes:
+    whole = render.member_json(request.world, audience, member)
+    if not request.query.get("fields") and not request.query.get("exclude_fields"):
         return whole
-    return asked.cut(orjson.loads(whole))
+    return request.cut(orjson.loads(whole))

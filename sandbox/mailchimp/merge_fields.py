@@ -11,8 +11,8 @@ from typing import Any
 import orjson
 
 from sandbox.mailchimp import render
-from sandbox.mailchimp.asking import Asked, Shape
 from sandbox.mailchimp.problems import Problem, invalid
+from sandbox.mailchimp.request import ApiRequest, Shape
 from sandbox.mailchimp.state import Audience, MergeField
 
 TYPES = (
@@ -37,45 +37,45 @@ _OPTIONS: dict[str, dict[str, Any]] = {
 }
 
 
-def listing(asked: Asked, audience_id: str) -> bytes:
+def listing(request: ApiRequest, audience_id: str) -> bytes:
     """GET /lists/{list_id}/merge-fields."""
-    audience = asked.audience(audience_id)
-    count, offset = asked.page()
-    kind = asked.query.get("type")
+    audience = request.audience(audience_id)
+    count, offset = request.page()
+    kind = request.query.get("type")
     with audience.lock:
         found = [field for field in audience.merge_fields.values() if kind in (None, field.type)]
-        if "required" in asked.query:
-            required = asked.flag("required")
+        if "required" in request.query:
+            required = request.flag("required")
             found = [field for field in found if field.required == required]
         answer = {
             "merge_fields": [
-                render.merge_field(asked.world, audience, field)
+                render.merge_field(request.world, audience, field)
                 for field in found[offset : offset + count]
             ],
             "list_id": audience.id,
             "total_items": len(found),
             "_links": [],
         }
-    return asked.cut(answer)
+    return request.cut(answer)
 
 
-def one(asked: Asked, audience_id: str, merge_id: str) -> bytes:
+def one(request: ApiRequest, audience_id: str, merge_id: str) -> bytes:
     """GET /lists/{list_id}/merge-fields/{merge_id}."""
-    audience = asked.audience(audience_id)
-    return orjson.dumps(render.merge_field(asked.world, audience, _find(audience, merge_id)))
+    audience = request.audience(audience_id)
+    return orjson.dumps(render.merge_field(request.world, audience, _find(audience, merge_id)))
 
 
-def create(asked: Asked, audience_id: str) -> bytes:
-    """POST /lists/{list_id}/merge-fields; a tag is made up when none is given."""
-    audience = asked.audience(audience_id)
-    body = asked.body()
+def create(request: ApiRequest, audience_id: str) -> bytes:
+    """POST /lists/{list_id}/merge-fields; a tag is generated when it is missing."""
+    audience = request.audience(audience_id)
+    body = request.body()
     shape = _checked(body)
     shape.need(body, "name", "string")
     shape.need(body, "type", "string")
     shape.word(body, "type", TYPES)
     shape.check()
     with audience.lock:
-        if len(audience.merge_fields) >= asked.world.options.merge_field_limit:
+        if len(audience.merge_fields) >= request.world.options.merge_field_limit:
             raise Problem("BadRequest", "field.limit")
         tag = _tag(audience, body["tag"]) if body.get("tag") else _made_up(audience)
         kind = body["type"]
@@ -97,40 +97,40 @@ def create(asked: Asked, audience_id: str) -> bytes:
             options=options,
         )
         audience.merge_fields[number] = field
-        return orjson.dumps(render.merge_field(asked.world, audience, field))
+        return orjson.dumps(render.merge_field(request.world, audience, field))
 
 
-def patch(asked: Asked, audience_id: str, merge_id: str) -> bytes:
-    """PATCH: everything but the type, which stays."""
-    audience = asked.audience(audience_id)
-    body = asked.body()
+def patch(request: ApiRequest, audience_id: str, merge_id: str) -> bytes:
+    """PATCH: everything but the type."""
+    audience = request.audience(audience_id)
+    body = request.body()
     _checked(body).check()
     with audience.lock:
         field = _find(audience, merge_id)
         if body.get("tag") and body["tag"] != field.tag:
             old, field.tag = field.tag, _tag(audience, body["tag"])
             for member in audience.members.values():
-                kept = orjson.loads(member.merge)
-                if old in kept:
-                    kept[field.tag] = kept.pop(old)
-                    member.merge = orjson.dumps(kept)
+                values = orjson.loads(member.merge)
+                if old in values:
+                    values[field.tag] = values.pop(old)
+                    member.merge = orjson.dumps(values)
         for name in ("name", "required", "default_value", "public", "display_order", "help_text"):
             if name in body:
                 setattr(field, name, body[name])
         field.options.update(body.get("options", {}))
-        return orjson.dumps(render.merge_field(asked.world, audience, field))
+        return orjson.dumps(render.merge_field(request.world, audience, field))
 
 
-def delete(asked: Asked, audience_id: str, merge_id: str) -> None:
+def delete(request: ApiRequest, audience_id: str, merge_id: str) -> None:
     """DELETE: 204; the values of the field go with it."""
-    audience = asked.audience(audience_id)
+    audience = request.audience(audience_id)
     with audience.lock:
         field = _find(audience, merge_id)
         del audience.merge_fields[field.merge_id]
         for member in audience.members.values():
-            kept = orjson.loads(member.merge)
-            if kept.pop(field.tag, None) is not None:
-                member.merge = orjson.dumps(kept)
+            values = orjson.loads(member.merge)
+            if values.pop(field.tag, None) is not None:
+                member.merge = orjson.dumps(values)
 
 
 def _find(audience: Audience, merge_id: str) -> MergeField:
@@ -154,7 +154,7 @@ def _checked(body: dict[str, Any]) -> Shape:
 
 
 def _tag(audience: Audience, wanted: str) -> str:
-    """The tag as Mailchimp keeps it: upper case, 1-10 of A-Z 0-9 _, and nobody else's."""
+    """The tag as Mailchimp stores it: upper case, 1-10 of A-Z 0-9 _, and unique."""
     tag = wanted.upper()
     if not re.fullmatch(r"[A-Z0-9_]{1,10}", tag):
         raise invalid("tag", "field.tag")

@@ -1,6 +1,6 @@
-"""Every switch of the sandbox, in one frozen value that can be replaced while it runs.
+"""The options of the sandbox, in one frozen value that can be replaced while it runs.
 
-Where nobody outside Mailchimp knows what Mailchimp does, there is a switch, and both answers are tried.
+Where the behavior of Mailchimp is not documented, an option selects it, so that tests can try both.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ CallOrMember = OneOf["call", "member"]
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What this Mailchimp does where it has a choice. Times in milliseconds or seconds as named."""
+    """The behavior of the sandbox. Times are in milliseconds or seconds, as named."""
 
     language: Language = "en"
     """Language of all texts meant for people, as Mailchimp follows the account's."""
@@ -38,7 +38,7 @@ class Options:
     wrong_kind: CallOrMember = "member"
     """A merge value of the wrong JSON kind costs the member, or the whole call (400)."""
     compliance_in_batch: OneOf["error", "silent"] = "error"
-    """Subscribing somebody who left by themselves: an error, or an untouched member in the answer."""
+    """Subscribing a person who unsubscribed: an error, or an unchanged member in the response."""
     double_optin_forces_pending: bool = False
     """In a double opt-in audience `subscribed` makes a new person `pending`."""
     ignored_segment_members: OneOf["silent", "report"] = "silent"
@@ -60,10 +60,10 @@ class Options:
     """A call that contains one of these is answered 500 as a whole."""
     max_body_bytes: int = 50_000_000
     keep_bodies: bool = False
-    """Keep the JSON bodies of the last calls for tests; never on by itself, bodies are personal."""
+    """Store the JSON bodies of the last calls, for tests; off by default, because bodies are personal data."""
 
     def changed(self, values: dict[str, Any]) -> Options:
-        """A copy with these switches set, or ValueError naming the switch that is wrong."""
+        """A copy with these options; ValueError names an option that is wrong."""
         return dataclasses.replace(self, **{k: _checked(k, v) for k, v in values.items()})
 
 
@@ -89,7 +89,7 @@ def _checked(name: str, value: Any) -> Any:
     if value is None and type(None) in get_args(hint):
         return None
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise ValueError(message)  # noqa: TRY004 - one kind of error for all switches
+        raise ValueError(message)  # noqa: TRY004 - one kind of error for all options
     return float(value) if hint is float else int(value)
 
 

@@ -1,6 +1,6 @@
-"""Mailchimp's refusals, as `application/problem+json`.
+"""Mailchimp's errors, as `application/problem+json`.
 
-Titles and statuses are Mailchimp's own and are not translated: https://mailchimp.com/developer/marketing/docs/errors/
+Titles and statuses are those of Mailchimp, which does not translate them: https://mailchimp.com/developer/marketing/docs/errors/
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ TITLES = {
 
 
 class Problem(Exception):
-    """A refusal on its way to the caller: a name of TITLES, a text key with its facts, and field errors.
+    """An error response: a name of TITLES, a text key with its facts, and field errors.
 
     `errors` are pairs of a field and a text key (or a pair of text key and facts).
     """
@@ -44,7 +44,7 @@ class Problem(Exception):
         errors: list[tuple[str, str, dict[str, object]]] | None = None,
         **facts: object,
     ) -> None:
-        """Name the refusal and what it says."""
+        """Create it from its name, text key and facts."""
         super().__init__(name)
         self.name = name
         self.key = key

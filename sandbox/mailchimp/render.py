@@ -1,4 +1,4 @@
-"""What the API shows of an audience, a member, a segment, a merge field: the published shapes.
+"""The JSON of audiences, members, segments and merge fields, in the published shapes.
 
 A member takes about 4 kB, most of it links; the links are one text per audience with the subscriber hash filled in,
 so that answers with 500 members cost milliseconds. Members are `bytes` of JSON here, everything else is a dict.
@@ -68,8 +68,8 @@ def _member_links(url: str, audience_id: str) -> bytes:
 
 def merge_values(audience: Audience, member: Member) -> dict[str, Any]:
     """All merge fields of the audience; "" where nothing is set."""
-    kept = orjson.loads(member.merge)
-    return {field.tag: kept.get(field.tag, "") for field in audience.merge_fields.values()}
+    values = orjson.loads(member.merge)
+    return {field.tag: values.get(field.tag, "") for field in audience.merge_fields.values()}
 
 
 def member_facts(world: World, audience: Audience, member: Member) -> dict[str, Any]:
@@ -183,7 +183,7 @@ def merge_field(world: World, audience: Audience, found: MergeField) -> dict[str
 
 
 def stats(world: World, audience: Audience) -> dict[str, Any]:
-    """An audience's numbers, as old as Mailchimp shows them (at least five minutes)."""
+    """The numbers of an audience, cached for as long as Mailchimp caches them."""
     now = world.now()
     shown = audience.stats_shown
     if shown is not None and now - shown[0] < world.options.stats_cache_seconds:

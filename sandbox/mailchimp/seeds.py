@@ -1,6 +1,6 @@
-"""Audiences to begin with: some people are there already, and some of them do not want mail.
+"""Audiences to begin with, with contacts of every status.
 
-The people are those of the demo segments (persons.py), so that an export meets every kind of them.
+The people are those of the demo segments (persons.py), so that an export meets every status.
 """
 
 from __future__ import annotations

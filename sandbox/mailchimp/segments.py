@@ -1,4 +1,4 @@
-"""Calls about tags, which are static segments: one thing with two names.
+"""Calls about tags, which are static segments.
 
 https://mailchimp.com/developer/marketing/api/list-segments/
 """
@@ -10,18 +10,18 @@ from typing import Any
 import orjson
 
 from sandbox.mailchimp import render
-from sandbox.mailchimp.asking import Asked, Shape
 from sandbox.mailchimp.problems import Problem, invalid
+from sandbox.mailchimp.request import ApiRequest, Shape
 from sandbox.mailchimp.state import Audience, Member, Segment, digest
 
 MOST_MEMBERS = 500
 _INCLUDE = ("cleaned", "transactional", "unsubscribed")
 
 
-def included(asked: Asked) -> set[str]:
+def included(request: ApiRequest) -> set[str]:
     """The statuses that count: active subscribers, and those of the `include_*` flags."""
-    found = {status for status in _INCLUDE if asked.flag(f"include_{status}")}
-    if asked.world.options.pending_in_segments:
+    found = {status for status in _INCLUDE if request.flag(f"include_{status}")}
+    if request.world.options.pending_in_segments:
         found.add("pending")
     return found | {"subscribed"}
 
@@ -35,13 +35,13 @@ def find(audience: Audience, segment_id: str) -> Segment:
     return found
 
 
-def listing(asked: Asked, audience_id: str) -> bytes:
+def listing(request: ApiRequest, audience_id: str) -> bytes:
     """GET /lists/{list_id}/segments."""
-    audience = asked.audience(audience_id)
-    count, offset = asked.page()
-    include = included(asked)
-    kind = asked.choice("type", ("saved", "static", "fuzzy"))
-    since = asked.time("since_updated_at")
+    audience = request.audience(audience_id)
+    count, offset = request.page()
+    include = included(request)
+    kind = request.choice("type", ("saved", "static", "fuzzy"))
+    since = request.time("since_updated_at")
     with audience.lock:
         found = [
             segment
@@ -50,34 +50,36 @@ def listing(asked: Asked, audience_id: str) -> bytes:
         ]
         answer = {
             "segments": [
-                render.segment(asked.world, audience, segment, include)
+                render.segment(request.world, audience, segment, include)
                 for segment in found[offset : offset + count]
             ],
             "list_id": audience.id,
             "total_items": len(found),
             "_links": [],
         }
-    return asked.cut(answer)
+    return request.cut(answer)
 
 
-def one(asked: Asked, audience_id: str, segment_id: str) -> bytes:
+def one(request: ApiRequest, audience_id: str, segment_id: str) -> bytes:
     """GET /lists/{list_id}/segments/{segment_id}."""
-    audience = asked.audience(audience_id)
-    include = included(asked)
+    audience = request.audience(audience_id)
+    include = included(request)
     with audience.lock:
-        return asked.cut(render.segment(asked.world, audience, find(audience, segment_id), include))
+        return request.cut(
+            render.segment(request.world, audience, find(audience, segment_id), include)
+        )
 
 
-def create(asked: Asked, audience_id: str) -> bytes:
+def create(request: ApiRequest, audience_id: str) -> bytes:
     """POST /lists/{list_id}/segments: a tag from `static_segment`, or a saved segment from `options`."""
-    audience = asked.audience(audience_id)
-    body = asked.body()
+    audience = request.audience(audience_id)
+    body = request.body()
     shape = _checked(body)
     shape.need(body, "name", "string")
     shape.check()
     if "static_segment" not in body and "options" not in body:
         raise Problem("InvalidResource", "segment.kind")
-    world = asked.world
+    world = request.world
     now = world.seconds()
     name = body["name"].strip()
     _check_name(name)
@@ -87,26 +89,26 @@ def create(asked: Asked, audience_id: str) -> bytes:
         if "static_segment" in body:
             segment = audience.segments[audience.tag(name, world.segment_id, now)]
             _add(audience, segment, body["static_segment"], now)
-            asked.members = len(body["static_segment"])
+            request.members = len(body["static_segment"])
         else:
             segment = Segment(
                 world.segment_id(), name, "saved", now, now, conditions=body["options"]
             )
             audience.segments[segment.id] = segment
             audience.names[name.casefold()] = segment.id
-        return orjson.dumps(render.segment(world, audience, segment, included(asked)))
+        return orjson.dumps(render.segment(world, audience, segment, included(request)))
 
 
-def patch(asked: Asked, audience_id: str, segment_id: str) -> bytes:
+def patch(request: ApiRequest, audience_id: str, segment_id: str) -> bytes:
     """PATCH: rename; `static_segment` [] empties it, anything else adds and does not replace."""
-    audience = asked.audience(audience_id)
-    body = asked.body()
+    audience = request.audience(audience_id)
+    body = request.body()
     shape = _checked(body)
     shape.need(body, "name", "string")
     shape.check()
     name = body["name"].strip()
     _check_name(name)
-    now = asked.world.seconds()
+    now = request.world.seconds()
     with audience.lock:
         segment = find(audience, segment_id)
         other = audience.names.get(name.casefold())
@@ -120,24 +122,24 @@ def patch(asked: Asked, audience_id: str, segment_id: str) -> bytes:
             _need_static(segment)
             if body["static_segment"]:
                 _add(audience, segment, body["static_segment"], now)
-                asked.members = len(body["static_segment"])
+                request.members = len(body["static_segment"])
             else:
                 audience.empty_segment(segment, now)
         audience.version += 1
-        return orjson.dumps(render.segment(asked.world, audience, segment, included(asked)))
+        return orjson.dumps(render.segment(request.world, audience, segment, included(request)))
 
 
-def delete(asked: Asked, audience_id: str, segment_id: str) -> None:
+def delete(request: ApiRequest, audience_id: str, segment_id: str) -> None:
     """DELETE: 204."""
-    audience = asked.audience(audience_id)
+    audience = request.audience(audience_id)
     with audience.lock:
-        audience.drop_segment(find(audience, segment_id), asked.world.seconds())
+        audience.drop_segment(find(audience, segment_id), request.world.seconds())
 
 
-def change_members(asked: Asked, audience_id: str, segment_id: str) -> bytes:
+def change_members(request: ApiRequest, audience_id: str, segment_id: str) -> bytes:
     """POST /lists/{list_id}/segments/{segment_id}: add and remove, at most 500 each."""
-    audience = asked.audience(audience_id)
-    body = asked.body()
+    audience = request.audience(audience_id)
+    body = request.body()
     shape = Shape()
     shape.texts(body, "members_to_add")
     shape.texts(body, "members_to_remove")
@@ -145,19 +147,19 @@ def change_members(asked: Asked, audience_id: str, segment_id: str) -> bytes:
     add, remove = body.get("members_to_add", []), body.get("members_to_remove", [])
     if len(add) > MOST_MEMBERS or len(remove) > MOST_MEMBERS:
         raise Problem("InvalidResource", "segment.many")
-    asked.members = len(add) + len(remove)
-    now = asked.world.seconds()
+    request.members = len(add) + len(remove)
+    now = request.world.seconds()
     with audience.lock:
         segment = find(audience, segment_id)
         _need_static(segment)
         added, outside = _add(audience, segment, add, now)
         removed, not_there = _remove(audience, segment, remove, now)
         errors = []
-        if (outside or not_there) and asked.world.options.ignored_segment_members == "report":
-            text = asked.world.say("segment.outside")
+        if (outside or not_there) and request.world.options.ignored_segment_members == "report":
+            text = request.world.say("segment.outside")
             errors.append({"email_addresses": outside + not_there, "error": text})
         show = [
-            render.array(render.member_json(asked.world, audience, m) for m in people)
+            render.array(render.member_json(request.world, audience, m) for m in people)
             for people in (added, removed)
         ]
         rest = orjson.dumps(
@@ -172,38 +174,38 @@ def change_members(asked: Asked, audience_id: str, segment_id: str) -> bytes:
     return b'{"members_added":' + show[0] + b',"members_removed":' + show[1] + b"," + rest[1:]
 
 
-def add_member(asked: Asked, audience_id: str, segment_id: str) -> bytes:
+def add_member(request: ApiRequest, audience_id: str, segment_id: str) -> bytes:
     """POST .../segments/{segment_id}/members: one person, who must be in the audience."""
-    audience = asked.audience(audience_id)
-    body = asked.body()
+    audience = request.audience(audience_id)
+    body = request.body()
     shape = Shape()
     shape.need(body, "email_address", "string")
     shape.check()
     with audience.lock:
         segment = find(audience, segment_id)
         _need_static(segment)
-        added, _ = _add(audience, segment, [body["email_address"]], asked.world.seconds())
+        added, _ = _add(audience, segment, [body["email_address"]], request.world.seconds())
         member = audience.members.get(digest(body["email_address"]))
         if member is None or (not added and segment.id not in member.tags):
             raise invalid("email_address", "segment.outside")
-        return render.member_json(asked.world, audience, member)
+        return render.member_json(request.world, audience, member)
 
 
-def remove_member(asked: Asked, audience_id: str, segment_id: str, key: str) -> None:
+def remove_member(request: ApiRequest, audience_id: str, segment_id: str, key: str) -> None:
     """DELETE .../segments/{segment_id}/members/{subscriber_hash}: 204."""
-    audience = asked.audience(audience_id)
+    audience = request.audience(audience_id)
     with audience.lock:
         segment = find(audience, segment_id)
         member = audience.find(key)
         if member is None or segment.id not in member.tags:
             raise Problem("ResourceNotFound", "missing")
-        audience.set_tags(member, set(member.tags) - {segment.id}, asked.world.seconds())
+        audience.set_tags(member, set(member.tags) - {segment.id}, request.world.seconds())
 
 
-def tag_search(asked: Asked, audience_id: str) -> bytes:
+def tag_search(request: ApiRequest, audience_id: str) -> bytes:
     """GET /lists/{list_id}/tag-search: tags whose name begins with `name`; all without it."""
-    audience = asked.audience(audience_id)
-    prefix = asked.query.get("name", "").strip().casefold()
+    audience = request.audience(audience_id)
+    prefix = request.query.get("name", "").strip().casefold()
     with audience.lock:
         found = [
             {"id": segment.id, "name": segment.name}

@@ -1,6 +1,6 @@
-"""The sandbox on the wire: HTTP/1.1 with keep-alive and gzip, one thread per connection, three doors.
+"""The HTTP server of the sandbox: HTTP/1.1 with keep-alive and gzip, one thread per connection.
 
-`/3.0/...` is the Marketing API, `/oauth2/...` Mailchimp's sign-in, `/sandbox/...` the look inside.
+`/3.0/...` is the Marketing API, `/oauth2/...` Mailchimp's sign-in, `/sandbox/...` the control API.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
-from sandbox.mailchimp import api, inside, sign_in
+from sandbox.mailchimp import api, control_api, sign_in
 from sandbox.mailchimp.answer import PROBLEM, Answer
 from sandbox.mailchimp.problems import Problem
 from sandbox.mailchimp.world import World
@@ -36,7 +36,7 @@ class Server(ThreadingHTTPServer):
     request_queue_size = 128
 
     def __init__(self, world: World, host: str = "127.0.0.1", port: int = 0) -> None:
-        """Bind; port 0 takes a free one. `world.url` is set to where we are."""
+        """Bind; port 0 takes a free one. Sets `world.url`."""
         self.world = world
         self._open: set[socket.socket] = set()
         self._open_lock = threading.Lock()
@@ -45,7 +45,7 @@ class Server(ThreadingHTTPServer):
         world.url = world.url or f"http://{host}:{self.port}"
 
     def close(self) -> None:
-        """Stop listening and hang up."""
+        """Stop listening and close the open connections."""
         self.shutdown()
         self.server_close()
         with self._open_lock:
@@ -57,19 +57,19 @@ class Server(ThreadingHTTPServer):
                 continue
 
     def process_request(self, request: Any, client_address: Any) -> None:
-        """Remember the connection, then serve it on its own thread."""
+        """Register the connection, then serve it on its own thread."""
         with self._open_lock:
             self._open.add(request)
         super().process_request(request, client_address)
 
     def shutdown_request(self, request: Any) -> None:
-        """Forget the connection and close it."""
+        """Remove the connection and close it."""
         with self._open_lock:
             self._open.discard(request)
         super().shutdown_request(request)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Clients that hang up are daily life here; anything else is shown."""
+        """Print the error, unless the client closed the connection."""
         if not isinstance(sys.exception(), ConnectionError | TimeoutError):
             super().handle_error(request, client_address)
 
@@ -88,7 +88,7 @@ class _Connection(BaseHTTPRequestHandler):
     do_POST = do_PUT = do_PATCH = do_DELETE = do_GET
 
     def log_message(self, format: str, *args: Any) -> None:
-        """Nothing: addresses and hashes are in the paths."""
+        """Log nothing: paths contain subscriber hashes."""
 
     def _serve(self) -> None:
         split = urlsplit(self.path)
@@ -109,7 +109,7 @@ class _Connection(BaseHTTPRequestHandler):
                 world, self.command, split.path, query, self.headers.get("Authorization", ""), raw
             )
         else:
-            answer = inside.call(world, self.command, split.path, query, raw)
+            answer = control_api.call(world, self.command, split.path, query, raw)
         self._send(answer)
 
     def _body(self, most: int) -> bytes:
@@ -170,7 +170,7 @@ class _Connection(BaseHTTPRequestHandler):
         self.wfile.write(b"0\r\n\r\n")
 
     def _reset(self) -> None:
-        """Hang up as a broken network does: RST, and not one byte of an answer."""
+        """Close the connection with RST and without a response, as a broken network does."""
         self.close_connection = True
         self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         os.close(self.connection.detach())

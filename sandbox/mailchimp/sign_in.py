@@ -1,6 +1,6 @@
 """Mailchimp's sign-in: a page with Allow and Deny, codes that work once, tokens that never expire.
 
-Two people who authorise the same app for the same account get the same token.
+Two people who authorize the same app for the same account get the same token.
 https://mailchimp.com/developer/marketing/guides/access-user-data-oauth-2/
 """
 
@@ -130,7 +130,7 @@ def _metadata(world: World, authorization: str) -> Answer:
 
 
 def metadata(world: World, account: Account) -> dict[str, object]:
-    """What Mailchimp tells about the owner of a token."""
+    """What Mailchimp says about the owner of a token."""
     return {
         "dc": account.dc,
         "role": "owner",

@@ -1,7 +1,7 @@
-"""What a Mailchimp account holds: audiences with their members, tags and merge fields.
+"""The state of a Mailchimp account: audiences with their members, tags and merge fields.
 
 Compact, because a run has a million members: one dict keyed by the MD5 of the lower-cased address, merge values as
-one JSON text, tag sets shared between members. Counts are kept as things change and never counted again.
+one JSON text, tag sets shared between members. Counts are updated with every change.
 Every change of an audience happens under its `lock`.
 """
 
@@ -26,7 +26,7 @@ def digest(address: str) -> bytes:
 class Member:
     """One person in one audience.
 
-    `cause` says why somebody is unsubscribed or cleaned: "self", "admin", "bounce", "review" or "".
+    `cause` is why a person is unsubscribed or cleaned: "self", "admin", "bounce", "review" or "".
     `merge` is a JSON object of the values that are set. `tags` are segment ids in ascending order.
     `changed` and `since` are seconds since 1970.
     """
@@ -34,7 +34,7 @@ class Member:
     __slots__ = ("address", "cause", "changed", "merge", "number", "since", "status", "tags")
 
     def __init__(self, address: str, number: int, now: int) -> None:
-        """A person who is not in the audience's counts yet."""
+        """Create a person who is not in the counts of the audience yet."""
         self.address = address
         self.number = number
         self.status = ""
@@ -76,7 +76,7 @@ class Segment:
 
 @dataclass(slots=True, eq=False)
 class Audience:
-    """One audience. Use the methods to change members: they keep the counts right."""
+    """One audience. Use its methods to change members: they update the counts."""
 
     id: str
     web_id: int
@@ -100,7 +100,7 @@ class Audience:
     _selections: dict[Any, tuple[int, list[Member]]] = field(default_factory=dict)
 
     def add(self, member: Member, status: str, cause: str = "") -> None:
-        """Take in a new person."""
+        """Add a new person."""
         self.members[digest(member.address)] = member
         member.status = status
         member.cause = cause
@@ -109,7 +109,7 @@ class Audience:
         self._mark(status, member.since)
 
     def set_status(self, member: Member, status: str, cause: str, now: int) -> None:
-        """Give a member another status, and say why."""
+        """Set the status of a member, with its cause."""
         before = member.status
         member.cause = cause
         member.changed = now
@@ -137,7 +137,7 @@ class Audience:
         self.version += 1
 
     def remove(self, member: Member, now: int) -> None:
-        """Forget a member for good; the address can never be imported again."""
+        """Delete a member permanently; the address can never be imported again."""
         self.set_tags(member, set(), now)
         key = digest(member.address)
         del self.members[key]
@@ -160,7 +160,7 @@ class Audience:
         return self.members.get(raw) or self.members.get(raw[8:] + raw[:8])
 
     def tag(self, name: str, segment_id: Callable[[], int], now: int) -> int:
-        """The id of the tag with this name (without regard to case), made if it is new."""
+        """The id of the tag with this name (without regard to case), created if it is new."""
         folded = name.strip().casefold()
         found = self.names.get(folded)
         if found is None:
@@ -176,30 +176,30 @@ class Audience:
         del self.names[segment.name.casefold()]
 
     def empty_segment(self, segment: Segment, now: int) -> None:
-        """Take a tag from everybody."""
+        """Remove a tag from all members."""
         for member in self.members.values():
             if segment.id in member.tags:
                 self.set_tags(member, set(member.tags) - {segment.id}, now)
 
     def clear(self) -> None:
-        """Start again with nobody and no tags; merge fields stay."""
-        for held in (self.members, self.segments, self.names, self.forgotten, self.counts):
-            held.clear()
+        """Remove all members and tags; merge fields stay."""
+        for collection in (self.members, self.segments, self.names, self.forgotten, self.counts):
+            collection.clear()
         self.stats_shown = None
         self._shared_tags = {}
         self._selections = {}
         self.version += 1
 
     def select(self, key: Any, wanted: Callable[[Member], bool]) -> list[Member]:
-        """All members that fit, in the order they came; kept until the audience changes.
+        """All members that fit, in the order of their arrival; cached until the audience changes.
 
         `key` names the question: the same key must mean the same `wanted`. Do not change the list.
         """
-        kept = self._selections.get(key)
-        if kept is not None and kept[0] == self.version:
-            return kept[1]
+        cached = self._selections.get(key)
+        if cached is not None and cached[0] == self.version:
+            return cached[1]
         found = [member for member in self.members.values() if wanted(member)]
-        if len(self._selections) > 20 or kept is None:
+        if len(self._selections) > 20 or cached is None:
             self._selections = {k: v for k, v in self._selections.items() if v[0] == self.version}
         self._selections[key] = (self.version, found)
         return found

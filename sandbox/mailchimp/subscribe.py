@@ -1,6 +1,6 @@
-"""Writing one member: what Mailchimp accepts, what it refuses, and what becomes of the status.
+"""Writes one member: what Mailchimp accepts and refuses, and which status results.
 
-The rules about people who left are the point of this file: https://mailchimp.com/developer/marketing/api/list-members/
+The rules about people who unsubscribed: https://mailchimp.com/developer/marketing/api/list-members/
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from sandbox.mailchimp.world import World
 
 
 class RefusedMember(Exception):
-    """One member is not taken. `key` and `facts` make the text; `field` and `field_key` the merge field's part."""
+    """A member is refused. `key` and `facts` make the text; `field` and `field_key` the merge field's part."""
 
     def __init__(
         self,
@@ -27,7 +27,7 @@ class RefusedMember(Exception):
         field_key: str = "",
         **facts: object,
     ) -> None:
-        """Name the text and what it is about."""
+        """Create it from a text key and its facts."""
         super().__init__(key)
         self.key = key
         self.code = code
@@ -50,7 +50,7 @@ class RefusedMember(Exception):
 
 
 def checked_address(world: World, audience: Audience, address: str) -> bytes:
-    """The key of an address Mailchimp takes, or RefusedMember."""
+    """The key of an address that Mailchimp accepts; raises RefusedMember."""
     options = world.options
     folded = address.lower()
     if not values.address_is_valid(address):
@@ -103,7 +103,7 @@ def merged_values(
     skip_required: bool,
 ) -> bytes:
     """The member's merge values after this write as JSON, or RefusedMember."""
-    kept: dict[str, Any] = orjson.loads(member.merge) if member else {}
+    values: dict[str, Any] = orjson.loads(member.merge) if member else {}
     fields = {field.tag: field for field in audience.merge_fields.values()}
     for tag, value in given.items():
         field = fields.get(tag)
@@ -113,15 +113,15 @@ def merged_values(
             continue
         value = _value(world, field, value)
         if value == "":
-            kept.pop(tag, None)
+            values.pop(tag, None)
         else:
-            kept[tag] = value
+            values[tag] = value
     if not skip_required:
         for field in fields.values():
-            if field.required and field.tag not in kept and not field.default_value:
+            if field.required and field.tag not in values and not field.default_value:
                 raise RefusedMember("merge.invalid", field=field.tag, field_key="merge.required")
     # A copy of the right size: what orjson returns sits in a kilobyte, and a million of those would be one gigabyte.
-    return orjson.dumps(kept)[:-1] + b"}"
+    return orjson.dumps(values)[:-1] + b"}"
 
 
 def _value(world: World, field: MergeField, value: Any) -> Any:

@@ -1,6 +1,6 @@
-"""What Mailchimp says to people, in the language of the account.
+"""The texts of Mailchimp, in the language of the account.
 
-Mailchimp translates these texts, so nobody may decide anything by them; the second language is here to hold us to that.
+Mailchimp translates these texts, so a client must not depend on them; the second language tests that.
 https://mailchimp.com/developer/marketing/docs/errors/
 """
 

@@ -1,4 +1,4 @@
-"""Which values Mailchimp takes: addresses and merge fields, by type.
+"""Which values Mailchimp accepts: addresses, and merge fields by type.
 
 A value is refused with the reason Mailchimp would give; a value of the wrong JSON kind is another matter (WrongKind).
 https://mailchimp.com/developer/marketing/docs/merge-fields/
@@ -13,7 +13,7 @@ from typing import Any
 
 from sandbox.mailchimp.state import MergeField
 
-# Wider than RFC 5321 in nothing, narrower in what Mailchimp does not take (quotes, comments, non-ASCII local parts).
+# Like RFC 5321, without what Mailchimp does not accept (quotes, comments, non-ASCII local parts).
 _ADDRESS = re.compile(
     r"(?!\.)(?!.*\.\.)[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}(?<!\.)"
     r"@(?:[^\W_](?:[\w-]{0,61}[^\W_])?\.)+[^\W\d_][\w-]{0,61}[^\W_]"
@@ -37,12 +37,12 @@ class WrongValue(Exception):
 
 
 def address_is_valid(address: str) -> bool:
-    """Whether Mailchimp takes this as an e-mail address at all."""
+    """Whether Mailchimp accepts this as an email address."""
     return len(address) <= 254 and _ADDRESS.fullmatch(address) is not None
 
 
 def accepted(field: MergeField, value: Any, *, truncate: bool = False) -> Any:
-    """The value as it is kept; "" clears a field of any type. Raises WrongKind or WrongValue."""
+    """The value as Mailchimp stores it; "" clears a field of any type. Raises WrongKind or WrongValue."""
     if value == "" and isinstance(value, str):
         return ""
     if isinstance(value, bool) or not isinstance(value, str | int | float | dict):

@@ -1,4 +1,4 @@
-"""An audience from outside the API: for filling it before a test, and for judging what it holds after one."""
+"""An audience without the API: to fill it before a test, and to check its content afterwards."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class MemberView:
 
 
 class AudienceView:
-    """One audience, for filling and for looking into; nothing here counts as a call."""
+    """One audience, to fill and to inspect; nothing here counts as a call."""
 
     def __init__(self, world: World, audience: Audience) -> None:
         """Wrap an audience of this world."""
@@ -42,7 +42,7 @@ class AudienceView:
         merge_fields: dict[str, Any] | None = None,
         tags: Iterable[str] = (),
     ) -> None:
-        """Put somebody in, or change them. `cause`: "self", "admin", "bounce", "review" or ""."""
+        """Add or change a contact. `cause`: "self", "admin", "bounce", "review" or ""."""
         if status not in STATUSES:
             message = f"unknown status {status}"
             raise ValueError(message)
@@ -55,27 +55,27 @@ class AudienceView:
             else:
                 self.state.set_status(member, status, cause, now)
             if merge_fields is not None:
-                kept = orjson.loads(member.merge) | merge_fields
-                member.merge = orjson.dumps({k: v for k, v in kept.items() if v != ""})
+                values = orjson.loads(member.merge) | merge_fields
+                member.merge = orjson.dumps({k: v for k, v in values.items() if v != ""})
             ids = {self.state.tag(tag, self._world.segment_id, now) for tag in tags}
             if ids:
                 self.state.set_tags(member, ids | set(member.tags), now)
 
     def unsubscribe(self, address: str, *, by: str = "self") -> None:
-        """Somebody leaves: by themselves ("self"), or taken off by an admin ("admin")."""
+        """Unsubscribe a contact: `cause` is "self" or "admin"."""
         self.add(address, status="unsubscribed", cause=by)
 
     def forget(self, address: str) -> None:
-        """Delete somebody for good, as delete-permanent does."""
+        """Delete a contact permanently, as delete-permanent does."""
         with self.state.lock:
             self.state.remove(self.state.members[digest(address)], self._world.seconds())
 
     def members(self) -> dict[str, MemberView]:
-        """Everybody, archived people too, by lower-cased address."""
+        """All contacts with archived ones, by lower-cased address."""
         return {view.email_address.lower(): view for view in self.each()}
 
     def each(self) -> Iterator[MemberView]:
-        """Everybody, one at a time, as it was when asked."""
+        """All contacts, one at a time, as of the call."""
         with self.state.lock:
             people = list(self.state.members.values())
         for member in people:
@@ -91,17 +91,17 @@ class AudienceView:
         )
 
     def member(self, address: str) -> MemberView | None:
-        """One person, or None."""
+        """One contact, or None."""
         with self.state.lock:
             found = self.state.members.get(digest(address))
             return None if found is None else self._view(found)
 
     def statuses(self) -> dict[str, int]:
-        """How many people of each status."""
+        """The number of contacts by status."""
         return {status: n for status, n in self.state.counts.items() if n}
 
     def tags(self) -> dict[str, int]:
-        """Tag name -> how many people carry it, whatever their status."""
+        """Tag name -> number of contacts of any status."""
         with self.state.lock:
             return {s.name: s.counts.total() for s in self.state.segments.values()}
 

@@ -1,4 +1,4 @@
-"""Everything this Mailchimp knows, in one place: accounts, switches, faults, calls, sign-in, clock."""
+"""The whole state of the sandbox: accounts, options, faults, calls, sign-in, clock."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class OAuthApp:
 
 @dataclass(slots=True)
 class Grant:
-    """An authorisation code, waiting to be exchanged once."""
+    """An authorization code, waiting to be exchanged once."""
 
     client_id: str
     redirect_uri: str
@@ -44,7 +44,7 @@ class Grant:
 
 @dataclass
 class World:
-    """The state behind the doors. `now` gives seconds since 1970, `sleep` waits (seconds)."""
+    """The state of the sandbox. `now` gives seconds since 1970, `sleep` waits (seconds)."""
 
     options: Options
     now: Callable[[], float]
@@ -67,17 +67,17 @@ class World:
         self.start_numbers(1001, 200_001, 500_001)
 
     def start_numbers(self, others: int, segments: int, members: int) -> None:
-        """Give out ids from here on."""
+        """Set the next ids."""
         self._numbers = itertools.count(others)
         self._segment_ids = itertools.count(segments)
         self._member_ids = itertools.count(members)
 
     def reseed(self, seed: int) -> None:
-        """Draw made-up ids from here on."""
+        """Set the seed of generated ids."""
         self._random = random.Random(seed)
 
     def hex(self, digits: int) -> str:
-        """A made-up id."""
+        """A generated id."""
         with self.lock:
             return f"{self._random.getrandbits(4 * digits):0{digits}x}"
 
@@ -149,7 +149,7 @@ class World:
         client_id: str | None = None,
         client_secret: str | None = None,
     ) -> OAuthApp:
-        """Register an app for sign-in; id and secret are made up when absent."""
+        """Register an app for sign-in; id and secret are generated when absent."""
         app = OAuthApp(
             client_id or str(int(self.hex(10), 16)),
             client_secret or self.hex(50),
@@ -160,7 +160,7 @@ class World:
         return app
 
     def token_for(self, client_id: str, account: Account) -> str:
-        """The one token this app has for this account, whoever signed in."""
+        """The token of an app for an account; the same for all people who sign in."""
         with self.lock:
             token = self.token_of.get((client_id, account.id))
             if token is None:
@@ -170,7 +170,7 @@ class World:
             return token
 
     def revoke_tokens(self, account: Account) -> int:
-        """Take back every token of an account, as its owner can; how many there were."""
+        """Revoke all tokens of an account, as its owner can; returns their number."""
         with self.lock:
             gone = [token for token, owner in self.tokens.items() if owner is account]
             for token in gone:

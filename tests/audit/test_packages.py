@@ -31,7 +31,7 @@ def test_a_vulnerable_package_is_named_with_what_mends_it() -> None:
     audited = audit_python(says(SOUND, VULNERABLE))
 
     (known,) = audited.known
-    assert str(known) == ("requests 2.0.0: PYSEC-2018-28, CVE-2018-18074 (mended in 2.20.0)")
+    assert str(known) == ("requests 2.0.0: PYSEC-2018-28, CVE-2018-18074 (fixed in 2.20.0)")
     assert (audited.asked, audited.unknown) == (2, 0)
 
 

@@ -202,5 +202,5 @@ def test_tables_are_put_between_their_marks() -> None:
     assert scale.put(page, {"daily": "new"}) == (
         "a\n<!-- daily -->\n\nnew\n\n<!-- end of daily -->\nz\n"
     )
-    with pytest.raises(ValueError, match="no place"):
+    with pytest.raises(ValueError, match="no markers"):
         scale.put(page, {"first": "new"})

@@ -48,7 +48,7 @@ def until_attempts(notes: Path, count: int) -> list[dict]:
 def until_it_is_told(log: Path) -> None:
     deadline = time.monotonic() + 20
     while time.monotonic() < deadline:
-        if "nothing more is taken, 1 functions are running" in log.read_text():
+        if "no new message is received, 1 functions are running" in log.read_text():
             return
         time.sleep(0.05)
     raise AssertionError("the host was not told to end")

@@ -62,7 +62,7 @@ def app_folder(folder: Path, *programs: str) -> Path:
 def lanes_at_work_when_told(app: App) -> int:
     """How many functions an app was running when it was told to end."""
     assert app.log is not None
-    told = re.search(r"taken, (\d+) functions are running", app.log.read_text("utf-8"))
+    told = re.search(r"received, (\d+) functions are running", app.log.read_text("utf-8"))
     return int(told[1]) if told else 0
 
 

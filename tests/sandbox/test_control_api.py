@@ -1,4 +1,4 @@
-"""The look inside, the levers, and the command line."""
+"""The control API, its pages, and the command line."""
 
 import json
 import signal
@@ -14,7 +14,7 @@ from sandbox.mailchimp import AudienceView, Sandbox
 from tests.sandbox.conftest import Call, person
 
 
-def inside(box: Sandbox, method: str, path: str, body: Any = None) -> requests.Response:
+def control(box: Sandbox, method: str, path: str, body: Any = None) -> requests.Response:
     return requests.request(method, f"{box.url}/sandbox{path}", json=body, timeout=30)
 
 
@@ -25,8 +25,8 @@ def test_the_pages_show_what_is_held_and_escape_it(
     nasty.add("ada@example.com", merge_fields={"FNAME": "<b>"}, tags=["<i>"])
     call("POST", "LIST", {"members": [person("bob@example.com")]})
 
-    overview = inside(box, "GET", "/").text
-    page = inside(box, "GET", f"/audiences/{nasty.id}").text
+    overview = control(box, "GET", "/").text
+    page = control(box, "GET", f"/audiences/{nasty.id}").text
 
     assert "Newsletter" in overview
     assert "POST /lists/{list_id}" in overview
@@ -41,7 +41,7 @@ def test_everything_in_an_audience_can_be_streamed(box: Sandbox, audience: Audie
     for number in range(2500):
         audience.add(f"p{number}@example.com", merge_fields={"FNAME": "Ada"}, tags=["VIP"])
 
-    lines = inside(box, "GET", f"/audiences/{audience.id}/members").text.splitlines()
+    lines = control(box, "GET", f"/audiences/{audience.id}/members").text.splitlines()
 
     assert len(lines) == 2500
     assert json.loads(lines[7]) == {
@@ -54,15 +54,15 @@ def test_everything_in_an_audience_can_be_streamed(box: Sandbox, audience: Audie
 
 
 def test_people_and_audiences_are_made_from_outside(box: Sandbox) -> None:
-    account = inside(box, "POST", "/accounts", {"name": "Second"}).json()
-    made = inside(
+    account = control(box, "POST", "/accounts", {"name": "Second"}).json()
+    made = control(
         box, "POST", "/audiences", {"name": "New", "account": account["id"], "doubleOptIn": True}
     ).json()
     gone = {"email_address": "gone@example.com", "status": "unsubscribed", "cause": "self"}
     people = {"members": [gone, {"email_address": "here@example.com", "tags": ["VIP"]}]}
 
-    written = inside(box, "POST", f"/audiences/{made['id']}/members", people)
-    shown = inside(box, "GET", "/audiences").json()["value"]
+    written = control(box, "POST", f"/audiences/{made['id']}/members", people)
+    shown = control(box, "GET", "/audiences").json()["value"]
 
     assert written.json() == {"written": 2}
     assert [a["statuses"] for a in shown] == [{"unsubscribed": 1, "subscribed": 1}]
@@ -74,8 +74,8 @@ def test_calls_are_counted_and_can_be_forgotten(box: Sandbox, call: Call) -> Non
     call("POST", "LIST", {"members": [person("a@example.com"), person("b@example.com")]})
     call("GET", "LIST/members/a@example.com")
 
-    counted = inside(box, "GET", "/calls").json()
-    last = inside(box, "GET", "/calls/last").text
+    counted = control(box, "GET", "/calls").json()
+    last = control(box, "GET", "/calls/last").text
 
     assert counted["byRoute"] == {
         "GET /lists/{list_id}/members/{subscriber_hash}": 1,
@@ -83,29 +83,31 @@ def test_calls_are_counted_and_can_be_forgotten(box: Sandbox, call: Call) -> Non
     }
     assert (counted["membersCarried"], counted["peakInFlight"]) == (2, 1)
     assert "example.com" not in last
-    assert inside(box, "DELETE", "/calls").json()["total"] == 0
+    assert control(box, "DELETE", "/calls").json()["total"] == 0
 
 
 def test_switches_and_faults_from_outside(box: Sandbox, call: Call) -> None:
-    assert inside(box, "PATCH", "/options", {"language": "de"}).json()["language"] == "de"
-    assert inside(box, "PATCH", "/options", {"language": "xx"}).status_code == 400
-    assert inside(box, "PATCH", "/options", {"nonsense": 1}).status_code == 400
-    assert inside(box, "POST", "/faults", {"kind": "500", "times": 1}).status_code == 200
-    assert inside(box, "POST", "/faults", {"kind": "volcano"}).status_code == 400
+    assert control(box, "PATCH", "/options", {"language": "de"}).json()["language"] == "de"
+    assert control(box, "PATCH", "/options", {"language": "xx"}).status_code == 400
+    assert control(box, "PATCH", "/options", {"nonsense": 1}).status_code == 400
+    assert control(box, "POST", "/faults", {"kind": "500", "times": 1}).status_code == 200
+    assert control(box, "POST", "/faults", {"kind": "volcano"}).status_code == 400
 
     assert [call("GET", "/ping").status_code for _ in range(2)] == [500, 200]
-    assert inside(box, "GET", "/faults").json()["value"][0]["struck"] == 1
-    assert inside(box, "DELETE", "/faults").json() == {"value": []}
+    assert control(box, "GET", "/faults").json()["value"][0]["struck"] == 1
+    assert control(box, "DELETE", "/faults").json() == {"value": []}
 
 
 def test_accounts_are_disabled_and_tokens_revoked_from_outside(box: Sandbox, call: Call) -> None:
     token = box.token(box.app("http://127.0.0.1/back"))
     headers = {"Authorization": f"Bearer {token}"}
 
-    inside(box, "POST", f"/accounts/{box.account.id}/disable")
+    control(box, "POST", f"/accounts/{box.account.id}/disable")
     assert call("GET", "/ping").status_code == 403
-    inside(box, "POST", f"/accounts/{box.account.id}/disable", {"disabled": False})
-    assert inside(box, "POST", f"/accounts/{box.account.id}/revoke-tokens").json() == {"revoked": 1}
+    control(box, "POST", f"/accounts/{box.account.id}/disable", {"disabled": False})
+    assert control(box, "POST", f"/accounts/{box.account.id}/revoke-tokens").json() == {
+        "revoked": 1
+    }
     assert requests.get(f"{box.api_url}/ping", headers=headers, timeout=30).status_code == 401
     assert call("GET", "/ping").status_code == 200
 
@@ -116,7 +118,7 @@ def test_reset_empties_and_keeps_the_doors_open(
     audience.add("ada@example.com", tags=["VIP"])
     call("POST", "LIST/members/ada@example.com/actions/delete-permanent")
 
-    inside(box, "POST", "/reset")
+    control(box, "POST", "/reset")
 
     body = {"members": [person("ada@example.com", tags=["VIP"])]}
     assert call("POST", "LIST", body).json()["total_created"] == 1
@@ -124,8 +126,8 @@ def test_reset_empties_and_keeps_the_doors_open(
 
 
 def test_what_is_not_there_is_404(box: Sandbox) -> None:
-    assert inside(box, "GET", "/nowhere").status_code == 404
-    assert inside(box, "GET", "/audiences/none/members").status_code == 404
+    assert control(box, "GET", "/nowhere").status_code == 404
+    assert control(box, "GET", "/audiences/none/members").status_code == 404
 
 
 @pytest.mark.parametrize("stop", [signal.SIGTERM, signal.SIGINT])

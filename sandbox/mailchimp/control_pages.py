@@ -1,4 +1,4 @@
-"""Pages for people: what this Mailchimp holds and what it was asked. Everything shown is escaped."""
+"""The HTML pages of the control API; all values are escaped."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ code{font-size:.9em}.scroll{overflow-x:auto}
 
 def overview(world: World) -> bytes:
     """Accounts, audiences, calls, faults."""
-    parts = ["<p>A stand-in for Mailchimp on this machine. Nothing here is sent to anybody.</p>"]
+    parts = ["<p>A stand-in for Mailchimp on this machine. It sends no mail.</p>"]
     for account in world.accounts.values():
         state = "disabled" if account.disabled else "active"
         parts.append(f"<h2>Account {escape(account.name)} ({state})</h2>")
@@ -55,7 +55,7 @@ def overview(world: World) -> bytes:
         ("Largest call", "largestCall"),
         ("Most calls in flight at once", "peakInFlight"),
         ("Throttled", "throttled"),
-        ("Calls that carried another status for somebody", "statusesContradicted"),
+        ("Calls that sent another status than the contact had", "statusesContradicted"),
         ("Statuses changed by calls", "statusesChanged"),
         ("Calls with sync_tags", "syncTags"),
     )
@@ -103,7 +103,7 @@ def audience(world: World, shown: Audience) -> bytes:
 
 
 class _Raw(str):
-    """HTML that is escaped already."""
+    """HTML that is already escaped."""
 
 
 def _table(heads: tuple[str, ...], rows: Sequence[tuple[object, ...]]) -> str:

@@ -1,6 +1,6 @@
-"""A request as the routes see it, and the checks they share: paging, booleans, body shape, `fields`.
+"""A request as the routes receive it, and the checks that they share: paging, booleans, body, `fields`.
 
-Wrong requests are refused as Mailchimp does: 400 with every field at fault.
+A wrong request is answered as by Mailchimp: 400 with all fields that are wrong.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ _GOT = {str: "string", list: "array", dict: "object", bool: "boolean", type(None
 
 
 @dataclass(slots=True)
-class Asked:
-    """One authenticated call. `members` is set by the route to how many people the call was about."""
+class ApiRequest:
+    """One authenticated call. The route sets `members` to the number of contacts of the call."""
 
     world: World
     account: Account
@@ -86,7 +86,7 @@ class Asked:
         return value
 
     def cut(self, answer: dict[str, Any]) -> bytes:
-        """The answer as JSON, cut down to `fields` and without `exclude_fields` of the query."""
+        """The response as JSON, reduced to `fields` and without `exclude_fields` of the query."""
         return orjson.dumps(
             projected(answer, self.query.get("fields"), self.query.get("exclude_fields"))
         )
@@ -105,21 +105,21 @@ def _got(value: Any) -> str:
 
 
 class Shape:
-    """Collects what is wrong with a body, so that all of it is answered at once."""
+    """Collects the errors of a body, so that one response contains all of them."""
 
     def __init__(self) -> None:
-        """Nothing wrong yet."""
+        """Create it without errors."""
         self.errors: list[tuple[str, str, dict[str, object]]] = []
 
     def need(self, where: dict[str, Any], name: str, kind: str, *, at: str = "") -> None:
-        """`name` must be there and of this JSON kind."""
+        """`name` is required, and of this JSON kind."""
         if where.get(name) is None or (kind == "string" and where[name] == ""):
             self.errors.append((at + name, "schema.blank", {}))
         else:
             self.may(where, name, kind, at=at)
 
     def may(self, where: dict[str, Any], name: str, kind: str, *, at: str = "") -> None:
-        """`name` may be absent, but if there it must be of this JSON kind."""
+        """`name` is optional, and must be of this JSON kind."""
         if name in where and not isinstance(where[name], _KINDS[kind]):
             self.wrong(at + name, kind, where[name])
 
@@ -128,7 +128,7 @@ class Shape:
         self.errors.append((name, "schema.type", {"want": kind, "got": _got(value)}))
 
     def texts(self, where: dict[str, Any], name: str, *, at: str = "") -> None:
-        """`name` may be absent, but if there it must be an array of strings."""
+        """`name` is optional, and must be an array of strings."""
         self.may(where, name, "array", at=at)
         if isinstance(where.get(name), list):
             for number, item in enumerate(where[name]):
@@ -138,7 +138,7 @@ class Shape:
     def word(
         self, where: dict[str, Any], name: str, allowed: tuple[str, ...], at: str = ""
     ) -> None:
-        """`name` may be absent, but if there it must be one of these words."""
+        """`name` is optional, and must be one of these words."""
         if name in where and where[name] not in allowed:
             self.errors.append((at + name, "schema.enum", {"values": ", ".join(allowed)}))
 
@@ -149,7 +149,7 @@ class Shape:
 
 
 def projected(value: dict[str, Any], fields: str | None, exclude: str | None) -> dict[str, Any]:
-    """An answer cut down to `fields` and without `exclude_fields` (comma-separated dotted paths)."""
+    """A response reduced to `fields` and without `exclude_fields` (comma-separated dotted paths)."""
     if fields:
         value = _only(value, _tree(fields))
     if exclude:

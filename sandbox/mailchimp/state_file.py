@@ -1,6 +1,6 @@
-"""Keeping a sandbox over a restart: one file of JSON lines, written when it stops and read when it starts.
+"""The state of a sandbox in one file of JSON lines, written at its end and read at its start.
 
-Accounts, keys, apps, tokens and audiences with everybody in them are kept; calls, faults and switches are not.
+It contains accounts, keys, apps, tokens and audiences with all members; no calls, faults and options.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def _lines(world: World) -> Iterator[dict[str, Any]]:
 
 
 def load(world: World, path: Path) -> None:
-    """Take in what `save` wrote, in place of what the world holds now; ValueError for another file."""
+    """Replace the state of the world by what `save` wrote; ValueError for another file."""
     with path.open("rb") as lines:
         head = orjson.loads(next(lines, b"{}"))
         if head.get("version") != _VERSION:
@@ -69,9 +69,9 @@ def load(world: World, path: Path) -> None:
         audience: Audience | None = None
         for line in map(orjson.loads, lines):
             if "m" in line and audience is not None:
-                _take_member(audience, line["m"])
+                _read_member(audience, line["m"])
             elif "audience" in line and account is not None:
-                audience = _taken_audience(line)
+                audience = _read_audience(line)
                 account.audiences[audience.id] = audience
             else:
                 keys = line["account"].pop("keys")
@@ -84,10 +84,10 @@ def load(world: World, path: Path) -> None:
     for client_id, account_id, token in head["tokens"]:
         world.token_of[(client_id, account_id)] = token
         world.tokens[token] = world.accounts[account_id]
-    _count_on(world)
+    _continue_ids(world)
 
 
-def _taken_audience(line: dict[str, Any]) -> Audience:
+def _read_audience(line: dict[str, Any]) -> Audience:
     audience = Audience(**line["audience"])
     audience.merge_fields = {f["merge_id"]: MergeField(**f) for f in line["fields"]}
     for facts in line["segments"]:
@@ -98,7 +98,7 @@ def _taken_audience(line: dict[str, Any]) -> Audience:
     return audience
 
 
-def _take_member(audience: Audience, facts: list[Any]) -> None:
+def _read_member(audience: Audience, facts: list[Any]) -> None:
     address, number, status, cause, merge, tags, changed, since = facts
     member = Member(address, number, since)
     member.merge = orjson.dumps(merge)[:-1] + b"}"
@@ -110,8 +110,8 @@ def _take_member(audience: Audience, facts: list[Any]) -> None:
     member.changed = changed
 
 
-def _count_on(world: World) -> None:
-    """Go on giving out ids after the largest that are taken."""
+def _continue_ids(world: World) -> None:
+    """Continue ids after the largest that are used."""
     audiences = [a for account in world.accounts.values() for a in account.audiences.values()]
     others = [account.number for account in world.accounts.values()]
     others += [audience.web_id for audience in audiences]

@@ -1,4 +1,4 @@
-"""A house to measure: Azurite, a sandbox Mailchimp and the app, each a process of its own."""
+"""What is measured: Azurite, a sandbox Mailchimp and the app, each in its own process."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from devhost.mailchimp import start_mailchimp
 from devhost.portal import Portal
 from devhost.processes import App, Azurite, Process, ProcessError, start_app, start_azurite
 
-__all__ = ["House", "house", "peak_memory_mb"]
+__all__ = ["Environment", "environment", "peak_memory_mb"]
 
 
 @dataclass(frozen=True)
-class House:
-    """What is running. `box` says where the sandbox is, with which key and which audiences."""
+class Environment:
+    """The running processes. `box` holds the address, the API key and the audiences of the sandbox."""
 
     azurite: Azurite
     app: App
@@ -29,14 +29,14 @@ class House:
     portal: Portal
 
     def calls(self) -> dict[str, Any]:
-        """The sandbox's own count of calls."""
+        """The calls, as the sandbox counts them."""
         answer: dict[str, Any] = requests.get(f"{self.box['url']}/sandbox/calls", timeout=30).json()
         return answer
 
 
 @contextlib.contextmanager
-def house(folder: Path, mailchimp: Sequence[str]) -> Iterator[House]:
-    """A house in a folder; `mailchimp` are options of `python -m sandbox.mailchimp`."""
+def environment(folder: Path, mailchimp: Sequence[str]) -> Iterator[Environment]:
+    """Start everything in a folder; `mailchimp` are options of `python -m sandbox.mailchimp`."""
     with contextlib.ExitStack() as stack:
         azurite = start_azurite(folder / "azurite")
         stack.callback(azurite.stop)
@@ -48,11 +48,11 @@ def house(folder: Path, mailchimp: Sequence[str]) -> Iterator[House]:
         }
         app = start_app(settings, log=folder / "app.log", options=("--settings", "sample"))
         stack.callback(app.stop)
-        yield House(azurite, app, process, box, Portal(app.url))
+        yield Environment(azurite, app, process, box, Portal(app.url))
 
 
 def peak_memory_mb(pid: int) -> float:
-    """The most memory a process ever held, in MB (Linux)."""
+    """The peak memory of a process in MB (Linux only)."""
     for line in Path(f"/proc/{pid}/status").read_text().splitlines():
         if line.startswith("VmHWM:"):
             return int(line.split()[1]) / 1024

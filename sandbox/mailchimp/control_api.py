@@ -1,7 +1,7 @@
 # ruff: noqa: TRY301 - what is raised are keys of texts.py, and refusals end the call right there
-"""The look inside, and the levers: JSON below /sandbox/, and pages for people.
+"""The control API: JSON below /sandbox/ to inspect and change the sandbox, and HTML pages.
 
-Outside the API that is imitated, and without sign-in: the sandbox listens on this machine only and holds made-up people.
+It is not part of Mailchimp, and needs no sign-in: the sandbox listens on this machine only and contains made-up people.
 """
 
 from __future__ import annotations
@@ -12,46 +12,46 @@ from typing import Any
 
 import orjson
 
-from sandbox.mailchimp import inside_pages
+from sandbox.mailchimp import control_pages
 from sandbox.mailchimp.answer import HTML, JSON, PROBLEM, Answer
 from sandbox.mailchimp.faults import Fault
 from sandbox.mailchimp.state import STATUSES, Account, Audience, digest
 from sandbox.mailchimp.view import AudienceView
 from sandbox.mailchimp.world import World
 
-Door = Callable[..., Any]
+Endpoint = Callable[..., Any]
 _STREAM_PIECE = 1000
 
 
 class Wrong(Exception):
-    """The request to the look inside makes no sense; says why."""
+    """A request to the control API is wrong; the message gives the reason."""
 
     def __init__(self, status: int, detail: str) -> None:
-        """HTTP status and a sentence."""
+        """Create it with an HTTP status and a sentence."""
         super().__init__(detail)
         self.status = status
 
 
 def call(world: World, method: str, path: str, query: dict[str, str], raw: bytes) -> Answer:
-    """Answer one call below /sandbox/ (and / itself, which leads there)."""
+    """Answer one call below /sandbox/; / redirects there."""
     if path in ("", "/", "/sandbox"):
         return Answer(302, b"", HTML, {"Location": "/sandbox/"})
     if method == "GET" and path == "/sandbox/":
-        return Answer(200, inside_pages.overview(world), HTML)
+        return Answer(200, control_pages.overview(world), HTML)
     if method == "GET" and (page := re.fullmatch(r"/sandbox/audiences/(\w+)/?", path)):
         audience = world.audience(page[1])
         if audience is not None:
-            return Answer(200, inside_pages.audience(world, audience), HTML)
+            return Answer(200, control_pages.audience(world, audience), HTML)
     try:
-        for verb, pattern, door in _DOORS:
+        for verb, pattern, endpoint in _ENDPOINTS:
             found = re.fullmatch(f"/sandbox{pattern}", path)
             if found and verb == method:
                 body = orjson.loads(raw) if raw else {}
-                result = door(world, body, *found.groups())
+                result = endpoint(world, body, *found.groups())
                 if isinstance(result, Answer):
                     return result
                 return Answer(200, orjson.dumps(result), JSON)
-        raise Wrong(404, "no such door")
+        raise Wrong(404, "no such endpoint")
     except Wrong as wrong:
         return _wrong(wrong.status, str(wrong))
     except (orjson.JSONDecodeError, ValueError, TypeError, KeyError, AttributeError) as error:
@@ -129,7 +129,7 @@ def _audiences(world: World, body: dict[str, Any]) -> Any:
 
 
 def audience_view(audience: Audience) -> dict[str, Any]:
-    """An audience in numbers: people by status, tags with all their people and the subscribed ones."""
+    """The numbers of an audience: contacts by status, and by tag all and subscribed ones."""
     with audience.lock:
         return {
             "id": audience.id,
@@ -269,7 +269,7 @@ def _set_options(world: World, body: dict[str, Any]) -> Any:
 
 
 def _reset(world: World, body: dict[str, Any]) -> Any:
-    """Empty every audience, forget calls and faults; accounts, keys, audiences and switches stay."""
+    """Empty every audience and remove calls and faults; accounts, keys, audiences and options stay."""
     with world.lock:
         for account in world.accounts.values():
             for audience in account.audiences.values():
@@ -280,7 +280,7 @@ def _reset(world: World, body: dict[str, Any]) -> Any:
     return _audiences(world, {})
 
 
-_DOORS: list[tuple[str, str, Door]] = [
+_ENDPOINTS: list[tuple[str, str, Endpoint]] = [
     ("GET", "/accounts", _accounts),
     ("POST", "/accounts", _new_account),
     ("POST", r"/accounts/(\w+)/disable", _disable),
