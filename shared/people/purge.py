@@ -244,4 +244,4 @@ class _Found:
 
 
 def _unsettled() -> Changed:
-    return Changed("The record was changed again and again by others.")
+    return Changed("recordContended")

@@ -61,16 +61,8 @@ class OutcomeFile:
         try:
             self.files.upload(local, _csv(plan.export_id, plan.run_id))
             self.files.write(_model(plan.export_id), self._describe(plan))
-        except ConnectorError as error:
-            return [
-                Finding(
-                    Severity.INFO,
-                    "outcomesNotHandedBack",
-                    "The outcomes could not be written to the container from which Customer "
-                    "Insights takes them. The next run writes its own.",
-                    {"error": error.code},
-                )
-            ]
+        except ConnectorError:
+            return [Finding(Severity.INFO, "outcomesNotHandedBack")]
         return []
 
     def forget(self, export_id: str, run_id: str, customers: Collection[str]) -> int:

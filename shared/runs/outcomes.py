@@ -41,16 +41,14 @@ class OutcomeReader:
         try:
             plan = plan_from_json(self.files.read(plan_blob(run_id)))
         except NotFound as missing:
-            msg = "The run has no outcomes."
-            raise NotFound(msg, code="noOutcomes") from missing
+            raise NotFound("noOutcomes") from missing
         names = [tag.segment for tag in plan.tags]
         with workspace() as (db, folder):
             local = folder / "outcomes.parquet"
             try:
                 self.files.download(outcomes_table(run_id), local)
             except NotFound as missing:
-                msg = "The run has no outcomes yet."
-                raise NotFound(msg, code="noOutcomes") from missing
+                raise NotFound("noOutcomes") from missing
             found = db.execute(
                 "SELECT customer_id, email, segs, outcome, code, field, file, line "
                 "FROM read_parquet($1) WHERE $2 IS NULL OR outcome = $2 "

@@ -34,21 +34,14 @@ def catalogue(language: str) -> Mapping[str, str]:
     return texts
 
 
-class _Given(dict[str, str]):
-    """Values for a text; a name that nobody gave stays visible instead of failing the answer."""
-
-    def __missing__(self, name: str) -> str:
-        return "{" + name + "}"
-
-
 def has(key: str) -> bool:
     """Whether there is a text under this key."""
     return key in catalogue("en")
 
 
 def text(language: str, key: str, values: Mapping[str, str] | None = None) -> str:
-    """The text under a key, with its names filled in. KeyError for a key that nobody wrote."""
-    return catalogue(language)[key].format_map(_Given(values or {}))
+    """The text under a key, with its values. KeyError for an unknown key."""
+    return messages.render(catalogue(language)[key], language, values or {})
 
 
 def said(language: str, code: str, values: Mapping[str, str], own_words: str) -> str:
