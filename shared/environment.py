@@ -1,7 +1,7 @@
-"""The rules by which a setting is read from the environment.
+"""Reads and validates single settings.
 
-Rule: whatever is wrong is noted by name and told together at the end; a value is never repeated,
-for it may be a secret that stands in the wrong place.
+Faults are collected and reported together, by the name of the setting. A value is never repeated: it
+may be a secret in the wrong setting.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _UNRESOLVED = "@Microsoft.KeyVault("
 
 
 class Environment:
-    """Reads settings one by one and collects what is wrong with them."""
+    """Reads settings one by one and collects their faults."""
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         self._environ = environ
@@ -27,35 +27,35 @@ class Environment:
         self.in_azure = bool(self.text("WEBSITE_INSTANCE_ID") or self.text("WEBSITE_SITE_NAME"))
 
     def wrong(self, name: str, code: str, **values: str | int) -> None:
-        """Note what is wrong with a setting; the first fault of a setting counts."""
+        """Add a fault of a setting, unless it has one already."""
         if all(fault.field != name for fault in self._faults):
             written = {key: str(value) for key, value in values.items()}
             self._faults.append(Fault(name, code=code, values=written))
 
     def finish(self) -> None:
-        """Raise ConfigError with every fault that was noted, if there is any."""
+        """Raise ConfigError with all collected faults, if there are any."""
         if self._faults:
             names = ", ".join(fault.field for fault in self._faults)
             raise ConfigError("settings", faults=self._faults, settings=names)
 
     def text(self, name: str, default: str = "") -> str:
-        """The setting without blanks around it, or the default when it is not set."""
+        """Read a setting without surrounding whitespace, or its default."""
         value = self._environ.get(name, "").strip() or default
         if value.startswith(_UNRESOLVED):
-            # The platform hands the reference itself over when it cannot read the vault.
+            # The platform passes the reference itself when it cannot read the vault.
             self.wrong(name, "settingUnresolved")
             return default
         return value
 
     def matching(self, name: str, pattern: re.Pattern[str], code: str, default: str = "") -> str:
-        """The setting, which must match the pattern unless it is empty."""
+        """Read a setting that must match a pattern unless it is empty."""
         value = self.text(name, default)
         if value and not pattern.fullmatch(value):
             self.wrong(name, code)
         return value
 
     def number(self, name: str, default: int, highest: int | None = None) -> int:
-        """A whole number from 1 to `highest`."""
+        """Read an integer from 1 to `highest`."""
         value = self.text(name, str(default))
         number = int(value) if re.fullmatch(r"[0-9]{1,9}", value) else 0
         if number < 1 or (highest and number > highest):
@@ -67,14 +67,14 @@ class Environment:
         return number
 
     def together(self, *names: str) -> None:
-        """Settings that make sense only together."""
+        """Check that either all of these settings are set, or none."""
         given = [name for name in names if self.text(name)]
         for name in names:
             if given and name not in given:
                 self.wrong(name, "settingRequiredWith", other=given[0])
 
     def address(self, name: str, default: str, *, always_https: bool = False) -> str:
-        """An address without a trailing slash: https, or loopback outside Azure."""
+        """Read a URL without a trailing slash: https, or loopback outside Azure."""
         value = self.text(name, default).rstrip("/")
         if not value:
             return ""
@@ -92,7 +92,7 @@ class Environment:
 
 
 def split_address(value: str) -> SplitResult | None:
-    """The parts of a plain http(s) address, or None when it is anything else."""
+    """Split an http(s) URL without query, fragment and credentials; None for any other."""
     try:
         url = urlsplit(value)
         port = url.port
@@ -106,7 +106,7 @@ def split_address(value: str) -> SplitResult | None:
 
 
 def is_loopback(url: SplitResult) -> bool:
-    """Whether an address stays on this machine."""
+    """Whether a URL refers to this machine."""
     host = url.hostname or ""
     if host == "localhost":
         return True

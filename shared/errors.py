@@ -1,19 +1,19 @@
-"""What can go wrong, named after what to do about it.
+"""Exceptions, by what the caller must do about them.
 
     ConnectorError
     ├── ConfigError        a person must change a setting or a definition; names it
-    │   ├── NotFound       what was asked for does not exist (HTTP 404)
-    │   └── Conflict       it contradicts what is there; says with what (HTTP 409)
+    │   ├── NotFound       the resource does not exist (HTTP 404)
+    │   └── Conflict       the request contradicts existing data; names it (HTTP 409)
     ├── Forbidden          the caller may not do this (HTTP 403)
-    ├── Changed            someone else wrote first: read again and decide again
-    ├── InputError         this row or this file is unusable; says where and why
-    ├── Unavailable        Mailchimp or Azure is busy or broken for now: try again later
-    └── Refused            Mailchimp said no for good; code and field, never the body
-        └── Disconnected   the grant is gone: the connection must be connected again
+    ├── Changed            the record was changed since it was read: read and decide again
+    ├── InputError         this row or file is unusable; with its position and the reason
+    ├── Unavailable        Mailchimp or Azure is temporarily unavailable: retry later
+    └── Refused            Mailchimp refused permanently; code and field, never the body
+        └── Disconnected   the grant is invalid: the connection must be connected again
 
-An error has a code and values; its text is in `messages/<locale>.json`. An error never carries an
-address, a name, a row's content or a vendor's answer: its text goes into logs, run reports and HTTP
-answers.
+An error has a code and values; its text is in `messages/<locale>.json`. An error never contains an
+address, a name, the content of a row or a vendor's response, because its text appears in logs, run
+reports and HTTP responses.
 
     raise ConfigError("tagNameRefused", tag=name)
 """
@@ -43,7 +43,7 @@ __all__ = [
 
 @dataclass(frozen=True)
 class Fault:
-    """One thing wrong with one field, as the HTTP interface reports it."""
+    """A fault of one field, as the HTTP API reports it."""
 
     field: str
     message: str = ""
@@ -56,7 +56,7 @@ class Fault:
 
 
 class ConnectorError(Exception):
-    """The root of everything this project raises on purpose.
+    """The base class of all exceptions of the app.
 
     `code` names the text, the keywords are the values of its placeholders.
     """
@@ -85,9 +85,9 @@ class ConnectorError(Exception):
 
 
 class ConfigError(ConnectorError):
-    """A person must change a setting or a definition; the message names it.
+    """A person must change a setting or a definition, which the message names.
 
-    `faults` lists every field that is wrong, not just the first.
+    `faults` lists all invalid fields.
     """
 
     def __init__(self, code: str, /, *, faults: Sequence[Fault] = (), **values: object) -> None:
@@ -101,11 +101,11 @@ class ConfigError(ConnectorError):
 
 
 class NotFound(ConfigError):
-    """What was asked for does not exist (any more)."""
+    """The resource does not exist."""
 
 
 class Conflict(ConfigError):
-    """The request contradicts what is there; the message says with what."""
+    """The request contradicts existing data, which the message names."""
 
 
 class Forbidden(ConnectorError):
@@ -113,11 +113,11 @@ class Forbidden(ConnectorError):
 
 
 class Changed(ConnectorError):
-    """A conditional write lost: read again and decide again."""
+    """A conditional write failed: read the record and decide again."""
 
 
 class InputError(ConnectorError):
-    """This row or this file is unusable; `where` names the file (and line), never its content."""
+    """A row or file is unusable; `where` names the file and line, never the content."""
 
     def __init__(self, code: str, /, *, where: str = "", **values: object) -> None:
         super().__init__(code, where=where, **values)
@@ -125,11 +125,11 @@ class InputError(ConnectorError):
 
 
 class Unavailable(ConnectorError):
-    """Mailchimp or Azure is busy or broken for now.
+    """Mailchimp or Azure is temporarily unavailable.
 
-    `retry_after` is in seconds, when the other side said so. `maybe_applied` is true when the
-    request may have taken effect although no usable answer came back. `throttled` is true when
-    the other side asked to slow down.
+    `retry_after` is the delay in seconds that the service asked for, if any. `maybe_applied` is true
+    when the request may have taken effect although its response was lost. `throttled` is true when
+    the service asked to slow down.
     """
 
     def __init__(
@@ -149,7 +149,7 @@ class Unavailable(ConnectorError):
 
 
 class Refused(ConnectorError):
-    """Mailchimp said no for good: `code` says which no, `field` which field, when one is named."""
+    """Mailchimp refused permanently: `code` is the reason, `field` the field it named, if any."""
 
     def __init__(
         self, code: str, /, *, field: str = "", status: int | None = None, **values: object
@@ -161,4 +161,4 @@ class Refused(ConnectorError):
 
 
 class Disconnected(Refused):
-    """The grant is gone (revoked, account disabled): someone must connect again."""
+    """The grant is invalid (revoked, account disabled): someone must connect again."""

@@ -27,11 +27,11 @@ def _new_id() -> str:
 
 @dataclass(frozen=True)
 class Runtime:
-    """The sources of everything that differs from one call to the next.
+    """The clock and the random sources of the app.
 
     `now` returns aware UTC times. `monotonic` counts seconds from an arbitrary point. `sleep`
-    takes seconds. `random` returns 0 to 1, `randrange(n)` an integer below n. `token` returns 16
-    hexadecimal digits that were never returned before, `new_id` an id for a new record.
+    takes seconds. `random` returns a number from 0 to 1, `randrange(n)` an integer below n. `token`
+    returns 16 random hexadecimal digits, `new_id` an id for a new record.
     """
 
     now: Callable[[], datetime] = _now

@@ -1,7 +1,7 @@
-"""The environment, read once into one frozen Settings.
+"""The app's settings, read once from the environment.
 
-This is the only reader of os.environ. All faults are reported at once, by name; no value is ever
-repeated in a message, and secrets do not show in a repr. A blank setting counts as not set.
+Only this module reads os.environ. All faults are reported together by name, without values, and
+secrets are excluded from repr. A blank setting counts as not set.
 https://learn.microsoft.com/azure/azure-functions/functions-app-settings
 """
 
@@ -51,7 +51,7 @@ NAMES = (
     "RETENTION_DAYS",
     "DEVELOPER_IDENTITY",
 )
-"""Every setting of the app, as the README explains them and the sample lists them.
+"""All settings of the app; docs/settings.md explains them and local.settings.sample.json lists them.
 
 Besides these, the two storage settings have an identity form (`<name>__accountName`,
 `__blobServiceUri`, `__queueServiceUri`, `__tableServiceUri`, `__credential`, `__clientId`).
@@ -68,10 +68,10 @@ _SCHEDULE_FIELD = re.compile(r"[A-Za-z0-9*,/-]+")
 
 @dataclass(frozen=True)
 class StorageAccount:
-    """How to reach one storage account: a connection string, or addresses and an identity.
+    """Access to a storage account: a connection string, or URLs and an identity.
 
-    `client_id` names a user-assigned identity; empty means the app's own. `managed` is true when
-    only a managed identity may be used (always in Azure).
+    `client_id` names a user-assigned identity; empty is the system-assigned one. `managed` is true
+    when only a managed identity may be used (always in Azure).
     """
 
     connection_string: str = field(default="", repr=False)
@@ -84,7 +84,7 @@ class StorageAccount:
 
 @dataclass(frozen=True)
 class SegmentsSettings:
-    """Where Customer Insights writes: `root` is the prefix that holds `model.json`, or empty."""
+    """Where Customer Insights exports to; `root` is the prefix of `model.json`, or empty."""
 
     storage: StorageAccount
     container: str
@@ -93,7 +93,7 @@ class SegmentsSettings:
 
 @dataclass(frozen=True)
 class MailchimpSettings:
-    """Mailchimp: `api_url` may hold `{dc}`, the place of the account's data centre."""
+    """Access to Mailchimp; `{dc}` in `api_url` is replaced by the account's data centre."""
 
     client_id: str
     client_secret: str = field(repr=False)
@@ -104,7 +104,7 @@ class MailchimpSettings:
 
 @dataclass(frozen=True)
 class EntraSettings:
-    """The app registration that export users sign in to; empty when there is none."""
+    """The app registration for the sign-in of export users; empty when not configured."""
 
     tenant_id: str
     client_id: str
@@ -114,7 +114,7 @@ class EntraSettings:
 
 @dataclass(frozen=True)
 class CustomerInsightsSettings:
-    """The Customer Insights REST API; empty when segments are found by files alone."""
+    """Access to the Customer Insights REST API; empty when not configured."""
 
     instance_id: str
     api_url: str
@@ -123,7 +123,7 @@ class CustomerInsightsSettings:
 
 @dataclass(frozen=True)
 class DeveloperIdentity:
-    """Who calls while the app runs on a developer's machine; `roles` as in the cloud."""
+    """The identity of all requests while the app runs on a developer's machine."""
 
     name: str
     id: str
@@ -132,7 +132,7 @@ class DeveloperIdentity:
 
 @dataclass(frozen=True)
 class Settings:
-    """Everything that the environment says. `auth_enabled`: App Service Authentication is on."""
+    """All settings. `auth_enabled` is true when App Service Authentication is on."""
 
     storage: StorageAccount
     segments: SegmentsSettings
@@ -150,12 +150,12 @@ class Settings:
 
 
 def authentication_is_on(environ: Mapping[str, str] = os.environ) -> bool:
-    """Whether App Service Authentication guards every request; also known before `load` succeeds."""
+    """Whether App Service Authentication is on; works even if `load` fails."""
     return Environment(environ).text("WEBSITE_AUTH_ENABLED").lower() == "true"
 
 
 def load(environ: Mapping[str, str] = os.environ) -> Settings:
-    """Read the settings. ConfigError lists everything that is wrong, by name."""
+    """Read the settings. ConfigError lists all faults by name."""
     env = Environment(environ)
     storage = _account(env, "AzureWebJobsStorage", ("blob", "queue", "table"))
     if storage is None:
@@ -226,7 +226,7 @@ def _schedule(env: Environment, name: str, default: str) -> str:
 
 
 def _developer(env: Environment, name: str) -> DeveloperIdentity | None:
-    """`Display Name <id>; Role` or `...; Role, Role`; local only."""
+    """Parse `Display Name <id>; Role` or `...; Role, Role`. Not allowed in Azure."""
     value = env.text(name)
     if not value:
         return None
@@ -245,7 +245,7 @@ def _developer(env: Environment, name: str) -> DeveloperIdentity | None:
 
 
 def _mailchimp_api_url(env: Environment) -> str:
-    """https with `{dc}` or on a host of Mailchimp's; anything on loopback outside Azure."""
+    """Read a URL: https with `{dc}` or on a host of Mailchimp, or loopback outside Azure."""
     name = "MAILCHIMP_API_URL"
     value = env.text(name, "https://{dc}.api.mailchimp.com/3.0").rstrip("/")
     plain = value.replace("{dc}", "dc", 1)
@@ -263,7 +263,7 @@ def _mailchimp_api_url(env: Environment) -> str:
 
 
 def _public_url(env: Environment) -> str:
-    """Where browsers find the app; Azure's own host name when nothing else is said."""
+    """Read the public URL of the app; by default its host name in Azure."""
     host = env.text("WEBSITE_HOSTNAME") if env.in_azure else ""
     default = f"https://{host}" if host else "" if env.in_azure else "http://127.0.0.1:7071"
     value = env.address("PUBLIC_URL", default)
@@ -275,7 +275,7 @@ def _public_url(env: Environment) -> str:
 
 
 def _account(env: Environment, name: str, services: tuple[str, ...]) -> StorageAccount | None:
-    """A storage account, by connection string or by identity; None when nothing is said.
+    """Read a storage account by connection string or identity; None when it is not set.
 
     https://learn.microsoft.com/azure/azure-functions/functions-reference#connections
     """

@@ -1,8 +1,9 @@
-"""What the heart knows of Mailchimp: audiences, merge fields, tags, members and answers, as values.
+"""Values of the Mailchimp API: accounts, audiences, merge fields, tags, members and results.
 
-A tag and a static segment are the same object with the same id
-(https://mailchimp.com/developer/marketing/api/list-segments/). Addresses here are in normal form
-(see contact.py); answers are matched by it, because Mailchimp may quote or re-case an address.
+A tag is a static segment with the same id
+(https://mailchimp.com/developer/marketing/api/list-segments/). Addresses are normalized
+(fields/contact.py). Results are matched by the normalized address, because Mailchimp may change its
+case or quote it.
 """
 
 from __future__ import annotations
@@ -27,14 +28,14 @@ __all__ = [
     "TagAnswer",
 ]
 
-# The statuses of people who must never be asked to subscribe again. `archived` is not a status
-# that can be written; it is how Mailchimp lists people who were taken out of the audience.
+# The statuses of people who must never be subscribed again. `archived` cannot be written; Mailchimp
+# reports it for people who were removed from the audience.
 NOT_SUBSCRIBED = ("unsubscribed", "cleaned", "pending", "transactional", "archived")
 
 
 @dataclass(frozen=True)
 class Account:
-    """A Mailchimp account: connections of the same `id` share their 10 connections."""
+    """A Mailchimp account. All grants for one `id` share its 10 connections."""
 
     id: str
     name: str
@@ -42,7 +43,7 @@ class Account:
 
 @dataclass(frozen=True)
 class Audience:
-    """An audience (a "list" in the API). `member_count` may be minutes old: for display only."""
+    """An audience (`list` in the API). `member_count` may be minutes old: for display only."""
 
     id: str
     name: str
@@ -52,7 +53,7 @@ class Audience:
 
 @dataclass(frozen=True)
 class MergeField:
-    """A merge field of an audience; `options` holds choices, date format or phone format."""
+    """A merge field; `options` contains choices, date format or phone format."""
 
     id: int
     tag: str
@@ -73,7 +74,7 @@ class Tag:
 
 @dataclass(frozen=True)
 class Member:
-    """A person to send. `status` None leaves an existing member's status alone."""
+    """A person to write. With `status` None, an existing member keeps their status."""
 
     address: str
     merge_fields: Mapping[str, object]
@@ -83,7 +84,7 @@ class Member:
 
 @dataclass(frozen=True)
 class Refusal:
-    """Why one member of a call was refused: our code, Mailchimp's field when it named one."""
+    """Why one member of a call was refused: our code, and the merge field if there is one."""
 
     code: str
     field: str = ""
@@ -91,10 +92,10 @@ class Refusal:
 
 @dataclass(frozen=True)
 class BatchAnswer:
-    """What Mailchimp did with one batch call: address -> status held now, or the refusal.
+    """The result of a batch call: the current status or the refusal, by address.
 
-    `opted_in` gives, for updated members, the time (ISO 8601) at which they opted in or signed
-    up, where the answer had it: it tells a person whom an earlier, lost answer had created.
+    `opted_in` is, for updated members, the time (ISO 8601) at which they opted in or signed up, if
+    the response has it. It identifies members that an earlier call with a lost response created.
     """
 
     created: Mapping[str, str]
@@ -105,7 +106,7 @@ class BatchAnswer:
 
 @dataclass(frozen=True)
 class TagAnswer:
-    """How many addresses gained or lost a tag in one call."""
+    """How many members a call added to a tag or removed from it."""
 
     added: int
     removed: int
@@ -113,7 +114,7 @@ class TagAnswer:
 
 @dataclass(frozen=True)
 class ContactStatus:
-    """A person the audience holds, and in which status."""
+    """A person in an audience, and their status."""
 
     address: str
     status: str
@@ -121,10 +122,10 @@ class ContactStatus:
 
 @dataclass(frozen=True)
 class Contact:
-    """A person as the audience has them now.
+    """A person in an audience, with values and tags.
 
-    `tags` are ids, at most 50 of them; `tag_count` is how many there are. `changed` is when
-    anything about the person changed last, in ISO 8601, or empty.
+    `tags` are at most 50 ids; `tag_count` is the total. `changed` is the time of the last change in
+    ISO 8601, or empty.
     """
 
     address: str
@@ -144,7 +145,7 @@ class NotSubscribedPointer:
 
 @dataclass
 class CallCounts:
-    """The calls a session has made; counts only, added to by the session."""
+    """The number of calls that a session has made."""
 
     write: int = 0
     read: int = 0
@@ -152,7 +153,7 @@ class CallCounts:
     retried: int = 0
 
     def add(self, more: CallCounts) -> None:
-        """Count what another session has made as well."""
+        """Add the calls of another session."""
         self.write += more.write
         self.read += more.read
         self.throttled += more.throttled

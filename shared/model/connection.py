@@ -1,8 +1,8 @@
-"""What a connection is: consent that someone gave, and a grant to one Mailchimp account.
+"""A connection: a person's consent, and a grant for one Mailchimp account.
 
-The grant itself (token or API key) lives in the secret store under `secret_name`; everything
-here may be shown. Connections of one Mailchimp account share its 10 simultaneous calls, so the
-account's id is kept as soon as it is known
+The secret of the grant (token or API key) is in the secret store under `secret_name`; this record
+contains none. Connections to one Mailchimp account share its 10 simultaneous calls, so the account id
+is stored
 (https://mailchimp.com/developer/marketing/docs/fundamentals/#throttling).
 """
 
@@ -16,7 +16,7 @@ __all__ = ["Connection", "ConnectionStatus", "Consent", "ExportUser", "Grant", "
 
 
 class ConnectionStatus(StrEnum):
-    """notConnected: no grant yet. connected. reconnect: the grant is gone, connect again."""
+    """notConnected: no grant. connected: usable. reconnect: Mailchimp refuses the grant."""
 
     NOT_CONNECTED = "notConnected"
     CONNECTED = "connected"
@@ -24,7 +24,7 @@ class ConnectionStatus(StrEnum):
 
 
 class GrantKind(StrEnum):
-    """How Mailchimp was authorised."""
+    """How access to Mailchimp was granted."""
 
     OAUTH = "oauth"
     API_KEY = "apiKey"
@@ -32,7 +32,7 @@ class GrantKind(StrEnum):
 
 @dataclass(frozen=True)
 class Consent:
-    """Who agreed that data leaves Customer Insights for Mailchimp, when, to which text."""
+    """Who consented to sending data to Mailchimp, when, and to which text."""
 
     agreed_by: str
     agreed_at: datetime
@@ -42,7 +42,7 @@ class Consent:
 
 @dataclass(frozen=True)
 class Grant:
-    """The Mailchimp account behind a connection. `data_centre` is checked: two letters, digits."""
+    """The Mailchimp account of a connection. `data_centre` is validated, such as `us21`."""
 
     kind: GrantKind
     data_centre: str
@@ -54,7 +54,7 @@ class Grant:
 
 @dataclass(frozen=True)
 class ExportUser:
-    """The person as whom Customer Insights metadata is read."""
+    """The user on whose behalf Customer Insights metadata is read."""
 
     name: str
     object_id: str
@@ -81,10 +81,10 @@ class Connection:
 
     @property
     def secret_name(self) -> str:
-        """Where the grant lies in the secret store."""
+        """The name of the grant in the secret store."""
         return f"mailchimp-{self.id}"
 
     @property
     def export_user_secret_name(self) -> str:
-        """Where the export user's grant lies in the secret store."""
+        """The name of the export user's token cache in the secret store."""
         return f"entra-{self.id}"

@@ -1,7 +1,6 @@
-"""What an export is: which segments go to which audience, with which fields, and when.
+"""An export definition: segments, audience, mapping of fields, and schedule.
 
-Plain values; the checks that need nothing but the value stand here too. Attribute names are the
-customer's own and compared as they are written in `model.json`; merge tags are Mailchimp's.
+Attribute names are compared exactly as in `model.json`; merge tags are Mailchimp's.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ __all__ = [
 
 
 class NewContactStatus(StrEnum):
-    """Which status people get whom the audience does not hold yet."""
+    """The status of people who are new to the audience."""
 
     AUDIENCE_DEFAULT = "audienceDefault"
     SUBSCRIBED = "subscribed"
@@ -34,14 +33,14 @@ class NewContactStatus(StrEnum):
 
 
 class Leavers(StrEnum):
-    """What happens to the tag of people who left a segment."""
+    """What happens to the tag of people who leave a segment."""
 
     REMOVE_TAG = "removeTag"
     KEEP_TAG = "keepTag"
 
 
 class Repeat(StrEnum):
-    """When an export runs by itself."""
+    """How often an export runs automatically."""
 
     EVERY_REFRESH = "everyRefresh"
     DAILY = "daily"
@@ -50,7 +49,7 @@ class Repeat(StrEnum):
 
 @dataclass(frozen=True)
 class FieldToCreate:
-    """A merge field that the first run creates in the audience when it is missing."""
+    """A merge field that the first run creates if the audience does not have it."""
 
     name: str
     type: str = "text"
@@ -58,7 +57,7 @@ class FieldToCreate:
 
 @dataclass(frozen=True)
 class AttributeMapping:
-    """One attribute of the unified profile and the merge field (by its tag) that takes it."""
+    """An attribute of the unified profile and the tag of its merge field."""
 
     attribute: str
     merge_field: str
@@ -67,7 +66,7 @@ class AttributeMapping:
 
 @dataclass(frozen=True)
 class Mapping:
-    """Which attribute is what. `email` identifies a person in Mailchimp."""
+    """The attributes to send. `email` identifies a person in Mailchimp."""
 
     email: str
     first_name: str | None = None
@@ -77,22 +76,22 @@ class Mapping:
 
 @dataclass(frozen=True)
 class SegmentChoice:
-    """A segment (its entity name in `model.json`) and its tag: the segment's name by default."""
+    """A segment (its entity name in `model.json`) and its tag, by default the same name."""
 
     name: str
     tag: str | None = None
 
     @property
     def tag_name(self) -> str:
-        """The tag's name in Mailchimp."""
+        """The name of the tag in Mailchimp."""
         return self.tag or self.name
 
 
 @dataclass(frozen=True)
 class NewContacts:
-    """How people become members whom the audience does not hold yet.
+    """How people who are new to the audience are added.
 
-    With `consent_attribute`, only people whose attribute says yes are added as new.
+    With `consent_attribute`, only people with a true value in that attribute are added.
     """
 
     status: NewContactStatus = NewContactStatus.AUDIENCE_DEFAULT
@@ -101,7 +100,7 @@ class NewContacts:
 
 @dataclass(frozen=True)
 class Schedule:
-    """When an export (or the refresh) runs by itself; times are local times `HH:MM`."""
+    """When an export or the refresh runs automatically; `times` are local times `HH:MM`."""
 
     enabled: bool = True
     repeat: Repeat = Repeat.EVERY_REFRESH
@@ -112,7 +111,7 @@ class Schedule:
 
 @dataclass(frozen=True)
 class Export:
-    """One export definition. `connection_id` is empty while it is detached."""
+    """An export definition. `connection_id` is None for a detached export."""
 
     id: str
     display_name: str

@@ -1,8 +1,8 @@
-"""What the heart needs of the world, as small protocols; storage/, segments/, mailchimp/ keep them.
+"""Protocols for everything outside the process; storage/, segments/ and mailchimp/ implement them.
 
-Everything here may be called twice. State moves by conditional writes only: `create` happens
-once, `replace` needs the ETag that was read. Edges translate their SDK's errors into errors.py
-(Unavailable for what may pass, NotFound, Conflict, Changed), and never let an SDK's error through.
+Every call may be made twice. State changes by conditional writes only: `create` succeeds once, and
+`replace` needs the ETag that was read. Adapters translate the errors of their SDKs into those of
+errors.py (Unavailable, NotFound, Conflict, Changed, ...).
 """
 
 from __future__ import annotations
@@ -48,13 +48,13 @@ __all__ = [
 
 T = TypeVar("T")
 
-# The code of a record that a newer version of the app wrote, and that this one cannot read.
+# The error code of a record that only a newer version of the app can read.
 RECORD_NEWER = "recordNewer"
 
 
 @dataclass(frozen=True)
 class Stored(Generic[T]):
-    """A value as it was read, with the ETag that a conditional write needs."""
+    """A value with the ETag that a conditional write needs."""
 
     key: str
     value: T
@@ -62,33 +62,33 @@ class Stored(Generic[T]):
 
 
 class Records(Protocol[T]):
-    """One kind of record (connections, exports, runs, chunks ...).
+    """Records of one kind (connections, exports, runs, chunks ...).
 
-    A key is one or two parts, `row` or `partition/row`; parts are ids of [A-Za-z0-9_-] only.
+    A key is `row` or `partition/row`. Its parts are ids with the characters [A-Za-z0-9_-].
     """
 
     def create(self, key: str, value: T) -> Stored[T]:
-        """Write a new record. Conflict when the key is taken."""
+        """Write a new record. Conflict when the key exists."""
 
     def create_many(self, items: Sequence[tuple[str, T]]) -> None:
-        """Write many records of one partition; those that are there already stay as they are."""
+        """Write many records of one partition; existing ones stay unchanged."""
 
     def read(self, key: str) -> Stored[T] | None:
-        """The record, or None."""
+        """Read a record, or None."""
 
     def replace(self, key: str, value: T, etag: str) -> Stored[T]:
-        """Write over what was read. Changed when someone else wrote or deleted meanwhile."""
+        """Replace a record. Changed when it was written or deleted after it was read."""
 
     def delete(self, key: str, etag: str | None = None) -> None:
-        """Delete; gone already is fine. Changed when `etag` is given and no longer true."""
+        """Delete a record, if it exists. Changed when `etag` is given and no longer matches."""
 
     def all(
         self, partition: str | None = None, where: Mapping[str, str] | None = None
     ) -> Iterator[Stored[T]]:
-        """Records in key order, optionally of one partition, optionally with equal columns.
+        """Read records in key order, optionally of one partition or with equal columns.
 
-        ConnectorError after the last one when there was one that cannot be read (with the code
-        NEWER when a newer version of the app wrote it): whoever needs all of them must not go on.
+        ConnectorError after the last one if one could not be read (with the code RECORD_NEWER if
+        a newer version of the app wrote it). A caller that needs all records must stop then.
         """
 
 
@@ -113,56 +113,56 @@ class Files(Protocol):
     """Blobs of the state container, by name."""
 
     def write(self, name: str, data: bytes, *, once: bool = False) -> None:
-        """Write a blob. With `once`, Conflict when it is there already."""
+        """Write a blob. With `once`, Conflict when it exists."""
 
     def read(self, name: str, start: int = 0, length: int | None = None) -> bytes:
-        """The blob, or `length` bytes of it from `start`. NotFound when it is not there."""
+        """Read a blob, or `length` bytes from `start`. NotFound when it does not exist."""
 
     def upload(self, path: Path, name: str) -> None:
-        """Write a local file as a blob, in blocks, without holding it in memory."""
+        """Upload a local file in blocks."""
 
     def download(self, name: str, path: Path) -> None:
-        """Write a blob into a local file, in blocks. NotFound when it is not there."""
+        """Download a blob to a local file in blocks. NotFound when it does not exist."""
 
     def names(self, prefix: str) -> Iterator[str]:
-        """Names of the blobs below a prefix, in order."""
+        """List the names of the blobs with a prefix, in order."""
 
     def delete(self, name: str) -> None:
-        """Delete a blob; gone already is fine."""
+        """Delete a blob; does nothing when it does not exist."""
 
 
 class Queue(Protocol):
-    """Sends messages; ids only, under 1 KB."""
+    """Sends messages, which contain ids only (under 1 KB)."""
 
     def send(self, queue: str, message: Mapping[str, object], delay: float = 0) -> None:
-        """Put a message on a queue, to be seen after `delay` seconds."""
+        """Send a message that becomes visible after `delay` seconds."""
 
 
 class Lease(Protocol):
-    """A lease that is held."""
+    """An acquired lease."""
 
     def renew(self) -> None:
-        """Keep it for another term. Changed when it was lost."""
+        """Extend the lease by its duration. Changed when it was lost."""
 
     def release(self) -> None:
-        """Let go; lost already is fine."""
+        """Release the lease, unless it was lost."""
 
 
 class Leases(Protocol):
-    """Named leases: at most one holder each, over all processes."""
+    """Named leases: at most one holder each, among all processes."""
 
     def acquire(self, name: str, seconds: int) -> Lease | None:
-        """Hold the lease for 15-60 seconds, or None while someone else does."""
+        """Acquire a lease for 15-60 seconds; None while another process holds it."""
 
 
 class SegmentSource(Protocol):
-    """What Customer Insights wrote."""
+    """The segments that Customer Insights exported."""
 
     def snapshot(self, segments: Sequence[str]) -> Snapshot:
-        """Freeze the newest complete state of the named segments.
+        """Pin the newest complete state of the named segments.
 
-        ConfigError names a segment that does not exist; Unavailable when a partition that
-        `model.json` lists is not there yet.
+        ConfigError names a segment that does not exist. Unavailable when `model.json` lists a
+        partition that does not exist yet.
         """
 
     def load(
@@ -173,62 +173,60 @@ class SegmentSource(Protocol):
         table: str,
         scratch: Path,
     ) -> list[UnreadableRow]:
-        """Append a segment's rows to `table`, all as text, in file order.
+        """Append the rows of a segment to `table`, in file order. Returns unreadable rows.
 
-        `table` has the columns (file VARCHAR, line BIGINT, c0 VARCHAR, c1 VARCHAR ...), where
-        ci is `columns[i]`; `line` is the 1-based line of the file at which the row begins (the
-        row number where the format has no lines). Empty fields are NULL. `scratch` is a folder
-        for temporary files. Rows that cannot be read come back, the rest is loaded. Of a very
-        long value the beginning is enough (1,000 characters). InputError names a file that cannot
-        be read at all; Changed a file that is no longer the frozen one. ConfigError names a column
-        that the segment does not have.
+        `table` has the columns (file VARCHAR, line BIGINT, c0 VARCHAR, c1 VARCHAR ...), where ci
+        is `columns[i]` as text; empty fields are NULL, and long values may be truncated to 1,000
+        characters. `line` is the line where the row begins, from 1 (the row number in formats
+        without lines). `scratch` is a folder for temporary files. InputError names an unreadable
+        file; Changed a file that changed since the snapshot; ConfigError a column that the
+        segment does not have.
         """
 
 
 class MailchimpSession(Protocol):
-    """Calls to one Mailchimp account, one at a time over one kept-alive connection.
+    """Calls to one Mailchimp account, one at a time over one persistent connection.
 
-    Unavailable (with `maybe_applied`) after the client's own short retries, Refused,
-    Disconnected. `calls` counts what was asked; `on_throttled` is called at every request to
-    slow down.
+    Raises Unavailable (with `maybe_applied`) after the client's retries, Refused or Disconnected.
+    `calls` counts the calls; `on_throttled` is called when Mailchimp throttles one.
     """
 
     calls: CallCounts
 
     def ping(self) -> None:
-        """Ask whether Mailchimp answers at all."""
+        """Check that Mailchimp answers and the grant works."""
 
     def account(self) -> Account:
-        """Whose account it is."""
+        """Read the account."""
 
     def audiences(self) -> list[Audience]:
-        """Every audience of the account."""
+        """Read all audiences of the account."""
 
     def audience(self, audience_id: str) -> Audience:
-        """One audience. ConfigError when there is no such audience."""
+        """Read an audience. NotFound when it does not exist."""
 
     def merge_fields(self, audience_id: str) -> list[MergeField]:
-        """Every merge field of the audience."""
+        """Read all merge fields of an audience."""
 
     def create_merge_field(
         self, audience_id: str, tag: str, name: str, field_type: str
     ) -> MergeField:
-        """Create a merge field. ConfigError when the audience has as many as it may."""
+        """Create a merge field. ConfigError when the audience has the maximum."""
 
     def tags(self, audience_id: str) -> list[Tag]:
-        """Every static segment of the audience."""
+        """Read all tags (static segments) of an audience."""
 
     def tag(self, audience_id: str, tag_id: int) -> Tag | None:
-        """One static segment as it is now, or None when it is gone."""
+        """Read a tag; None when it does not exist."""
 
     def saved_segments(self, audience_id: str) -> list[str]:
         """The names of the saved segments, which share their names with the static ones."""
 
     def create_tag(self, audience_id: str, name: str) -> Tag:
-        """Create an empty static segment. Conflict when the name is taken."""
+        """Create an empty tag. Conflict when the name is taken."""
 
     def rename_tag(self, audience_id: str, tag_id: int, name: str) -> Tag:
-        """Give a static segment another name. Conflict when the name is taken."""
+        """Rename a tag. Conflict when the name is taken."""
 
     def subscribe(
         self,
@@ -248,24 +246,24 @@ class MailchimpSession(Protocol):
         """Take a tag away from at most 500 members; unknown addresses are ignored."""
 
     def retag(self, audience_id: str, tag_id: int, addresses: Sequence[str]) -> TagAnswer:
-        """Give a tag to at most 500 existing members; unknown addresses are ignored."""
+        """Add a tag to at most 500 existing members; unknown addresses are ignored."""
 
     def count(self, audience_id: str, status: str) -> int:
-        """How many members the audience holds in a status, exactly and now."""
+        """Count the members in a status."""
 
     def held(
         self, audience_id: str, status: str, changed_since: str | None = None
     ) -> Iterator[list[ContactStatus]]:
-        """Members in a status, page by page (1,000), optionally changed since a time."""
+        """Read the members in a status in pages of 1,000, optionally changed since a time."""
 
     def contacts(self, audience_id: str, changed_since: str) -> Iterator[list[Contact]]:
-        """Subscribers who changed since a time, with values and tags, page by page (1,000)."""
+        """Read subscribers changed since a time in pages of 1,000, with values and tags."""
 
     def tagged(self, audience_id: str, tag_id: int) -> Iterator[list[ContactStatus]]:
-        """Members with a tag in every status, page by page (1,000)."""
+        """Read the members with a tag, in any status, in pages of 1,000."""
 
     def status_of(self, audience_id: str, address: str) -> str | None:
-        """The status of one person, now; None when the audience does not know them."""
+        """Read the status of a person; None when the audience does not contain them."""
 
     def archive(self, audience_id: str, address: str) -> bool:
         """Archive one person; False when they are not there, Refused when it is not possible."""
@@ -274,22 +272,22 @@ class MailchimpSession(Protocol):
         """Delete one person so that no import brings them back; False when they are not there."""
 
     def close(self) -> None:
-        """End the connection."""
+        """Close the connection."""
 
 
 class Mailchimp(Protocol):
-    """Opens sessions to the account behind a connection."""
+    """Opens sessions with the account of a connection."""
 
     def open(
         self, connection_id: str, on_throttled: Callable[[], None] | None = None
     ) -> MailchimpSession:
-        """A session with the connection's own grant. Disconnected when there is none."""
+        """Open a session. Disconnected when the connection has no valid grant."""
 
 
 def readable(records: Iterable[T]) -> Iterator[T]:
-    """The records that this version can read: for lists, and for work on each of them alone.
+    """Yield the records that this version can read, and ignore those of a newer version.
 
-    What a newer version wrote is left to it.
+    For lists, and for work on each record independently.
     """
     try:
         yield from records
@@ -301,10 +299,10 @@ def readable(records: Iterable[T]) -> Iterator[T]:
 def update(
     records: Records[T], key: str, change: Callable[[T], T | None], tries: int = 20
 ) -> Stored[T]:
-    """Read, change, write conditionally, and again when someone else wrote first.
+    """Read a record, change it and write it conditionally; repeat if it was changed meanwhile.
 
-    `change` may run several times; returning None leaves the record as it is. NotFound when
-    there is no such record, Changed when it could not be written in `tries` attempts.
+    `change` may run several times; None keeps the record unchanged. NotFound when the record does
+    not exist, Changed after `tries` attempts.
     """
     for _ in range(tries):
         stored = records.read(key)

@@ -1,8 +1,7 @@
-"""What a run reads: segments frozen as blob names with their ETags, so that nothing moves under it.
+"""The source of a run: segments as blob names pinned to their ETags.
 
-Customer Insights joins the membership of a segment with the unified profile, so one segment file
-holds everything about its members (customer-insights: "the output table automatically contains
-all attributes of customer profiles that match").
+Customer Insights joins the membership of a segment with the unified profile, so the files of one
+segment contain all attributes of its members.
 """
 
 from __future__ import annotations
@@ -27,10 +26,9 @@ MONTH_FIRST = "monthFirst"
 
 @dataclass(frozen=True)
 class Attribute:
-    """A column: its name, CDM data type, and semantic type or annotation where one is given.
+    """A column: its name, CDM data type, and semantic type or annotation if it has one.
 
-    `date_order` says whether dates such as 05/06/1980 have the day or the month first; empty where
-    nothing says it.
+    `date_order` is DAY_FIRST or MONTH_FIRST for dates such as 05/06/1980; empty when unknown.
     """
 
     name: str
@@ -41,7 +39,7 @@ class Attribute:
 
 @dataclass(frozen=True)
 class CsvFormat:
-    """How a CSV partition is written. `header` None = unknown: compare row 1 with the names."""
+    """The format of a CSV partition. With `header` None, row 1 is compared with the names."""
 
     header: bool | None = None
     delimiter: str = ","
@@ -51,7 +49,7 @@ class CsvFormat:
 
 @dataclass(frozen=True)
 class Partition:
-    """One file of a segment: blob name inside the segments container, pinned to its ETag."""
+    """One file of a segment: a blob of the segments container, pinned to its ETag."""
 
     blob: str
     etag: str
@@ -61,10 +59,10 @@ class Partition:
 
 @dataclass(frozen=True)
 class SegmentSnapshot:
-    """One segment as it was when the run began; partitions in numeric order.
+    """A segment as it was when the run began, with partitions in numeric order.
 
-    `primary_key` names the column that identifies a profile (`CustomerId`, else the entity's
-    annotated key), or is None. With no `model.json` the attributes come from the header.
+    `primary_key` is the column that identifies a profile (`CustomerId`, else the annotated key of the
+    entity), or None. Without `model.json` the attributes come from the header.
     """
 
     name: str
@@ -77,19 +75,19 @@ class SegmentSnapshot:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """All segments of one run, in the order of the export."""
+    """The segments of one run, in the order of the export."""
 
     segments: tuple[SegmentSnapshot, ...]
 
     @property
     def etags(self) -> dict[str, str]:
-        """Blob name -> ETag of everything this run reads: equal means nothing new."""
+        """The ETag of every blob that the run reads, by name. Equal ETags mean no new data."""
         return {p.blob: p.etag for s in self.segments for p in s.partitions}
 
 
 @dataclass(frozen=True)
 class UnreadableRow:
-    """A row that the file format does not allow: where it stands and why it cannot be read."""
+    """A row that cannot be read: its position and the code of the reason."""
 
     segment: str
     file: str
