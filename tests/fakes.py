@@ -134,8 +134,7 @@ class Wire:
             return self._lost()
 
     def _lost(self) -> NoReturn:
-        message = "Azure gave no usable answer."
-        raise Unavailable(message, maybe_applied=True)
+        raise Unavailable("storageNoAnswer", resource="fake", error="Lost", maybe_applied=True)
 
     def _alive(self) -> None:
         if self.dead:
@@ -159,8 +158,7 @@ class MemoryRecords(Generic[T]):
     def create(self, key: str, value: T) -> Stored[T]:
         def do() -> Stored[T]:
             if key in self._table:
-                message = "It is there already."
-                raise Conflict(message)
+                raise Conflict("recordExists", record=key)
             return self._put(key, value)
 
         return self._wire.write(do)
@@ -188,8 +186,7 @@ class MemoryRecords(Generic[T]):
         def do() -> Stored[T]:
             found = self._table.get(key)
             if found is None or found[1] != etag:
-                message = "It was changed meanwhile."
-                raise Changed(message)
+                raise Changed("recordChanged", record=key)
             return self._put(key, value)
 
         return self._wire.write(do)
@@ -198,8 +195,7 @@ class MemoryRecords(Generic[T]):
         def do() -> None:
             found = self._table.get(key)
             if found is not None and etag is not None and found[1] != etag:
-                message = "It was changed meanwhile."
-                raise Changed(message)
+                raise Changed("recordChanged", record=key)
             self._table.pop(key, None)
 
         self._wire.write(do)
@@ -233,8 +229,7 @@ class MemoryFiles:
     def write(self, name: str, data: bytes, *, once: bool = False) -> None:
         def do() -> None:
             if once and name in self._blobs:
-                message = "It is there already."
-                raise Conflict(message)
+                raise Conflict("fileExists", container="fake")
             self._blobs[name] = bytes(data)
 
         self._wire.write(do)
@@ -242,8 +237,7 @@ class MemoryFiles:
     def read(self, name: str, start: int = 0, length: int | None = None) -> bytes:
         def do() -> bytes:
             if name not in self._blobs:
-                message = "It is not there."
-                raise NotFound(message)
+                raise NotFound("storageNotFound", resource="fake", answer="404")
             end = None if length is None else start + length
             return self._blobs[name][start:end]
 
@@ -286,14 +280,12 @@ class MemoryLease:
 
     def renew(self) -> None:
         if self._wire.dead:  # the thread that renews has died with its process
-            message = "The lease was lost."
-            raise Changed(message)
+            raise Changed("leaseLost", lease=self._name)
 
         def do() -> None:
             holder, _ = self._wire.store.leases.get(self._name, (None, 0.0))
             if holder is not self._holder:
-                message = "The lease was lost."
-                raise Changed(message)
+                raise Changed("leaseLost", lease=self._name)
             until = self._wire.store.clock.seconds() + self._seconds
             self._wire.store.leases[self._name] = (self._holder, until)
 

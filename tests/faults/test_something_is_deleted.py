@@ -125,8 +125,7 @@ def test_a_run_that_does_not_move_for_an_hour_is_ended_and_the_next_one_heals(
 
     def never(name: str, path: Path) -> None:
         if name.endswith("changes.parquet"):
-            message = "Storage does not answer."
-            raise Unavailable(message)
+            raise Unavailable("storageNoAnswer", resource="state", error="Lost")
         download(name, path)
 
     mill.house.files.download = never

@@ -18,7 +18,7 @@ class Api:
     def segments(self) -> list[ApiSegment]:
         self.asked += 1
         if self.down:
-            raise Unavailable("Customer Insights is down.")
+            raise Unavailable("customerInsightsUnavailable")
         return [ApiSegment("Gold", "Gold members", "active", self.asked, None, "")]
 
     def attributes(self, entity: str = "Customer") -> list[Attribute]:

@@ -263,7 +263,7 @@ class Blobs:
 
     def attributes(self, segment: str | None = None) -> list[AttributeInfo]:
         if segment not in {None, "Gold", "Plain"}:
-            raise NotFound("no such segment")
+            raise NotFound("segmentNotFound", segment=segment or "")
         return [
             AttributeInfo("EMail", "string", None, "email"),
             AttributeInfo("Contact", "string", None, None),
