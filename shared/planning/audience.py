@@ -46,36 +46,18 @@ def read_audience(
     findings = []
     for choice in missing_choices(export.mapping, fields):
         if choice.create is None:
-            msg = (
-                f"The audience has no merge field {choice.tag} for the attribute "
-                f"“{choice.attribute}”. Choose another field, or let the export create it."
-            )
-            raise ConfigError(
-                msg,
-                code="mergeFieldMissing",
-                values={"tag": choice.tag, "attribute": choice.attribute},
-            )
+            raise ConfigError("mergeFieldMissing", tag=choice.tag, attribute=choice.attribute)
         findings.append(
             Finding(
                 Severity.INFO,
                 "mergeFieldToCreate",
-                f"The merge field {choice.tag} ({choice.create.name}) is not in the audience; "
-                "the run creates it.",
-                {"tag": choice.tag, "name": choice.create.name},
+                values={"tag": choice.tag, "name": choice.create.name},
             )
         )
     unmapped = required_without_attribute(export.mapping, fields)
     if unmapped:
         names = ", ".join(f"{f.name} ({f.tag})" for f in unmapped)
-        msg = (
-            f"The audience requires fields that nothing is mapped to: {names}. Map an attribute "
-            "to each, or make them optional in Mailchimp."
-        )
-        raise ConfigError(
-            msg,
-            code="requiredFieldsUnmapped",
-            values={"fields": names},
-        )
+        raise ConfigError("requiredFieldsUnmapped", fields=names)
     tags = prepare_tags(
         session,
         owners,
