@@ -255,7 +255,8 @@ class App:
     @cached_property
     def source(self) -> SegmentSource:
         """Reads segments from files that are pinned to their ETags."""
-        return BlobSegments(self.landing, self.settings.segments.root)
+        where = self.settings.segments
+        return BlobSegments(self.landing, where.root, where.null_markers)
 
     @cached_property
     def catalogue(self) -> Catalogue | DescribedCatalogue:

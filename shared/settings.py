@@ -16,6 +16,7 @@ from shared.environment import Environment, is_loopback, split_address
 
 __all__ = [
     "NAMES",
+    "NULL_MARKERS",
     "CustomerInsightsSettings",
     "DeveloperIdentity",
     "EntraSettings",
@@ -32,6 +33,7 @@ NAMES = (
     "SEGMENTS_STORAGE",
     "SEGMENTS_CONTAINER",
     "SEGMENTS_ROOT",
+    "SEGMENTS_NULL_MARKERS",
     "PUBLIC_URL",
     "MAILCHIMP_CLIENT_ID",
     "MAILCHIMP_CLIENT_SECRET",
@@ -57,12 +59,17 @@ Besides these, the two storage settings have an identity form (`<name>__accountN
 `__blobServiceUri`, `__queueServiceUri`, `__tableServiceUri`, `__credential`, `__clientId`).
 """
 
+# What databases, pandas and Spark write where there is no value. A person can be called Null or
+# Nan, so only spellings that no one has.
+NULL_MARKERS = ("NULL", "null", "\\N", "N/A", "n/a", "#N/A", "NaN", "<null>", "(null)")
+
 ROLES = ("Administrator", "Contributor", "Viewer")
 
 _IDENTITY = re.compile(r"([^<>;]+?)\s*<([^<>;\s]+)>\s*;\s*([A-Za-z]+(?:\s*,\s*[A-Za-z]+)*)")
 _CONTAINER = re.compile(r"(?!.*--)(?!outcomes$)[a-z0-9][a-z0-9-]{1,61}[a-z0-9]")
 _ACCOUNT_NAME = re.compile(r"[a-z0-9]{3,24}")
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]*")
+_LONGEST_MARKER = 40
 _SCHEDULE_FIELD = re.compile(r"[A-Za-z0-9*,/-]+")
 
 
@@ -84,11 +91,15 @@ class StorageAccount:
 
 @dataclass(frozen=True)
 class SegmentsSettings:
-    """Where Customer Insights exports to; `root` is the prefix of `model.json`, or empty."""
+    """Where Customer Insights exports to; `root` is the prefix of `model.json`, or empty.
+
+    A cell that contains one of `null_markers` and nothing else has no value.
+    """
 
     storage: StorageAccount
     container: str
     root: str
+    null_markers: tuple[str, ...] = NULL_MARKERS
 
 
 @dataclass(frozen=True)
@@ -169,6 +180,7 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
                 "SEGMENTS_CONTAINER", _CONTAINER, "settingContainer", "segments"
             ),
             root=_folder(env, "SEGMENTS_ROOT"),
+            null_markers=_markers(env, "SEGMENTS_NULL_MARKERS"),
         ),
         public_url=_public_url(env),
         mailchimp=MailchimpSettings(
@@ -207,6 +219,18 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
         env.wrong("KEY_VAULT_URL", "settingKeyVaultRequired")
     env.finish()
     return settings
+
+
+def _markers(env: Environment, name: str) -> tuple[str, ...]:
+    """Texts separated by commas; `off` for none."""
+    given = env.text(name)
+    if given.casefold() == "off":
+        return ()
+    listed = tuple(each for part in given.split(",") if (each := part.strip()))
+    if any(len(each) > _LONGEST_MARKER for each in listed):
+        env.wrong(name, "must be texts of at most 40 characters, separated by commas")
+        return NULL_MARKERS
+    return listed or NULL_MARKERS
 
 
 def _folder(env: Environment, name: str) -> str:

@@ -54,7 +54,7 @@ PACKAGES = {
     "function_app": {"azure.functions"},
     "web": {"babel", "jinja2", "markupsafe", "orjson", "pydantic", "pydantic_core", "werkzeug"},
     "connections": {"msal", "orjson", "pydantic", "requests"},
-    "fields": {"orjson"},
+    "fields": {"babel", "idna", "orjson", "phonenumbers"},
     "finishing": {"duckdb", "orjson"},
     "sending": {"orjson"},
     "planning": {"duckdb", "orjson", "pydantic"},

@@ -204,6 +204,7 @@ resource settings 'Microsoft.Web/sites/config@2025-03-01' = {
     SEGMENTS_STORAGE__clientId: identity.properties.clientId
     SEGMENTS_CONTAINER: segmentsContainerName
     SEGMENTS_ROOT: segmentsRoot
+    SEGMENTS_NULL_MARKERS: '' // the usual ones
     // who, and where the secrets are
     PUBLIC_URL: 'https://${site.properties.defaultHostName}'
     KEY_VAULT_URL: 'https://${tokenVaultName}${vaultSuffix}/'

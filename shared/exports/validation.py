@@ -58,27 +58,36 @@ def _audience_faults(audience: str) -> Iterator[Fault]:
 
 
 def _mapping_faults(mapping: Mapping) -> Iterator[Fault]:
-    taken = {_EMAIL_FIELD: "mapping.email"}
+    # By tag and part: several attributes may make up one address.
+    taken = {(_EMAIL_FIELD, ""): "mapping.email"}
     if mapping.first_name:
-        taken[FIRST_NAME_FIELD] = "mapping.firstName"
+        taken[FIRST_NAME_FIELD, ""] = "mapping.firstName"
     if mapping.last_name:
-        taken[LAST_NAME_FIELD] = "mapping.lastName"
+        taken[LAST_NAME_FIELD, ""] = "mapping.lastName"
     for index, attribute in enumerate(mapping.attributes):
         field = f"mapping.attributes[{index}].mergeField"
         yield from _merge_field_faults(attribute, field, taken)
-        taken.setdefault(attribute.merge_field, field)
+        taken.setdefault((attribute.merge_field, attribute.part or ""), field)
 
 
 def _merge_field_faults(
-    attribute: AttributeMapping, field: str, taken: dict[str, str]
+    attribute: AttributeMapping, field: str, taken: dict[tuple[str, str], str]
 ) -> Iterator[Fault]:
-    tag = attribute.merge_field
+    tag, part = attribute.merge_field, attribute.part or ""
+    other = next(
+        (
+            where
+            for (used, used_part), where in taken.items()
+            if used == tag and (used_part == part or not used_part or not part)
+        ),
+        None,
+    )
     if not _MERGE_TAG.fullmatch(tag):
         yield Fault(field, code="mergeFieldMalformed")
     elif tag == _EMAIL_FIELD:
         yield Fault(field, code="mergeFieldIsEmail")
-    elif tag in taken:
-        yield Fault(field, code="mergeFieldTwice", values={"tag": tag, "other": taken[tag]})
+    elif other is not None:
+        yield Fault(field, code="mergeFieldTwice", values={"tag": tag, "other": other})
 
 
 def _segment_faults(segments: tuple[SegmentChoice, ...]) -> Iterator[Fault]:

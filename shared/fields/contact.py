@@ -6,12 +6,12 @@ matters, by the attribute's own data type.
 https://mailchimp.com/developer/marketing/docs/merge-fields/
 https://mailchimp.com/help/international-characters-in-mailchimp/ (no such characters before the @)
 
-An address is malformed unless, after trimming blanks and invisible marks from its edges, it is
-plain ASCII, at most 254 characters, with exactly one @; before it at most 64 letters, digits and
+A domain in another script (`info@müller.de`) is taken in the form that mail has for it
+(`info@xn--mller-kva.de`, RFC 5891). An address is malformed unless, after that and after trimming
+blanks and invisible marks from its edges, it is plain ASCII, at most 254 characters, with exactly one @; before it at most 64 letters, digits and
 ``!#$%&'*+/=?^_`{|}~-`` with single dots between; after it at least two labels of at most 63
 letters, digits and inner hyphens with single dots between, the last one beginning with a letter
-and at least two long. Look-alike letters are not ASCII and so never pass; a domain in another
-script must be given in its `xn--` form. The plan applies the same rule in SQL.
+and at least two long. The plan applies the same rule in SQL.
 """
 
 from __future__ import annotations
@@ -20,15 +20,25 @@ import re
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
+import idna
+
 from shared.errors import ConfigError, Fault
 from shared.fields.merge_fields import chosen_fields, find_field, missing_choices
+from shared.fields.postal import whole_address
 from shared.fields.values import Unusable, conversion
 from shared.model.audience import MergeField
 from shared.model.export import Mapping
 from shared.model.outcome import Code
 from shared.model.source import Attribute
 
-__all__ = ["BLANKS", "Converter", "Dropped", "address_fault", "normal_address"]
+__all__ = [
+    "BLANKS",
+    "Converter",
+    "Dropped",
+    "address_fault",
+    "mail_form",
+    "normal_address",
+]
 
 # What people paste around an address: blanks of all kinds and invisible marks.
 BLANKS = "".join(
@@ -36,6 +46,7 @@ BLANKS = "".join(
 ) + "".join(map(chr, [0x2028, 0x2029, 0x202F, 0x205F, 0x2060, 0x3000, 0xFEFF]))
 # No part of what anybody wrote, nor can they be shown; Mailchimp may refuse a whole call for one.
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+_LONGEST_DOMAIN = 254
 _ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 _LAST = r"[A-Za-z](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])"
@@ -51,7 +62,7 @@ class Dropped(NamedTuple):
 
 def address_fault(text: str | None) -> Code | None:
     """What is wrong with an address as the source has it, or None."""
-    given = (text or "").strip(BLANKS)
+    given = mail_form((text or "").strip(BLANKS))
     if not given:
         return Code.ADDRESS_MISSING
     fits = len(given) <= 254 and given.find("@") <= 64 and _ADDRESS.fullmatch(given)
@@ -63,7 +74,30 @@ def normal_address(text: str | None) -> str | None:
 
     Plus signs and dots before the @ stay: they are different people to Mailchimp.
     """
-    return None if address_fault(text) else (text or "").strip(BLANKS).lower()
+    return None if address_fault(text) else mail_form((text or "").strip(BLANKS)).lower()
+
+
+def mail_form(address: str) -> str:
+    """The address with its domain as mail has it (`xn--`), or as it is when there is no such form.
+
+    Letters in full width and a dot of another script become plain ones (UTS 46).
+    """
+    local, _, domain = address.rpartition("@")
+    if domain.isascii() or not local.isascii() or len(domain) > _LONGEST_DOMAIN:
+        return address
+    try:
+        return f"{local}@{idna.encode(domain, uts46=True).decode()}"
+    except (idna.IDNAError, UnicodeError):
+        return address
+
+
+class _Step(NamedTuple):
+    """What becomes of one value: its field, its conversion, and which part of an address it is."""
+
+    tag: str
+    convert: Callable[[str], object]
+    may_clear: bool
+    part: str
 
 
 class Converter:
@@ -91,15 +125,17 @@ class Converter:
             ]
             tags = ", ".join(choice.tag for choice in missing)
             raise ConfigError("mergeFieldsMissing", faults=faults, tags=tags)
-        types = {attribute.name: attribute.data_type for attribute in attributes}
+        known = {attribute.name: attribute for attribute in attributes}
         chosen = chosen_fields(mapping)
         self.columns: tuple[str, ...] = tuple(choice.attribute for choice in chosen)
-        steps: list[tuple[str, Callable[[str], object], bool]] = []
+        steps: list[_Step] = []
         for choice in chosen:
             field = find_field(merge_fields, choice.tag, choice.name)
             if field is not None:
-                convert = conversion(field, types.get(choice.attribute, "string"))
-                steps.append((field.tag, convert, not field.required))
+                attribute = known.get(choice.attribute) or Attribute(choice.attribute)
+                order = choice.date_order or attribute.date_order
+                convert = conversion(field, attribute.data_type, order)
+                steps.append(_Step(field.tag, convert, not field.required, choice.part))
         self._steps = tuple(steps)
 
     def convert(
@@ -114,11 +150,18 @@ class Converter:
         """
         fields: dict[str, object] = {}
         dropped: list[Dropped] = []
-        for (tag, convert, may_clear), value in zip(self._steps, values, strict=True):
+        parts: dict[str, dict[str, str]] = {}
+        for (tag, convert, may_clear, part), value in zip(self._steps, values, strict=True):
             text = value or ""
             if not text.isprintable():
                 text = _CONTROL.sub("", text)
             text = text.strip(BLANKS)
+            if part and text:
+                parts.setdefault(tag, {})[part] = text
+                fields.pop(tag, None)
+                continue
+            if not text and tag in parts:
+                continue
             if not text:
                 if clear and may_clear:
                     fields[tag] = ""
@@ -129,4 +172,10 @@ class Converter:
                 dropped.append(Dropped(tag, why.reason))
                 if why.instead:
                     fields[tag] = why.instead
+        for tag, given in parts.items():
+            address = whole_address(given)
+            if address is None:
+                dropped.append(Dropped(tag, "notACompleteAddress"))
+            else:
+                fields[tag] = address
         return fields, dropped

@@ -1,17 +1,21 @@
-"""Dates as people write them: ISO, American, German, East Asian, with or without a time.
+"""Dates as people write them: ISO, with slashes, dots, names of months, East Asian, with a time.
 
-The day is taken as it is written; a time zone never moves it, because nobody's birthday changes
-with the server's. 8/1/1974 is 1 August, as Americans write, unless only day first is possible;
-08-01-1974, which half the world reads one way and half the other, is no date unless only one
-reading is possible. Two digits for the year are not enough.
+The day is taken as it is written; a time zone never moves it, because no birthday changes with the
+server's. 05/06/1980 is 5 June or 6 May: `order` says which, for a whole column (planning finds it
+out from the column itself, the model's culture or the export), and a date that does not fit the
+order is no date. Without an order only what can be read in one way is read. Two digits for the year
+are not enough.
 """
 
 from __future__ import annotations
 
 import datetime
 import re
+from functools import cache
 
-__all__ = ["day_of", "month_and_day_of"]
+from shared.model.source import DAY_FIRST, MONTH_FIRST
+
+__all__ = ["AmbiguousDateError", "day_of", "month_and_day_of"]
 
 _TIME = r"(?:(?:T|,? {1,9})\d{1,2}:\d{2}(?::\d{2}(?:[.,]\d{1,9})?)?(?: ?[APap]\.?[Mm]\.?)?(?: ?(?:Z|UTC|GMT|[+-]\d{2}:?(?:\d{2})?))?)?"
 _YEAR_FIRST = re.compile(r"(\d{4})([-/.])(\d{1,2})\2(\d{1,2})" + _TIME, re.ASCII)
@@ -21,37 +25,90 @@ _DOTS = re.compile(r"(\d{1,2})\. ?(\d{1,2})\. ?(\d{4})" + _TIME, re.ASCII)
 _EAST = re.compile(
     r"(\d{4})(?:\. ?|[년年] ?)(\d{1,2})(?:\. ?|[월月] ?)(\d{1,2})(?:\.?|[일日]?)", re.ASCII
 )
-_NO_YEAR = re.compile(r"(?:--)?(\d{1,2})[-/](\d{1,2})", re.ASCII)
+_NAME = r"([^\W\d_]{3,12})\.?"
+_DAY = r"([0-9]{1,2})(?:st|nd|rd|th|\.)?"
+_DAY_NAME = re.compile(rf"{_DAY}[ -](?:de )?{_NAME}(?:,? (?:de )?|-)([0-9]{{4}})" + _TIME)
+_NAME_DAY = re.compile(rf"{_NAME} {_DAY},? ([0-9]{{4}})" + _TIME)
+_YEAR_NAME = re.compile(rf"([0-9]{{4}})[ -]{_NAME}[ -]([0-9]{{1,2}})" + _TIME)
+_NO_YEAR = re.compile(r"(\d{1,2})[-/](\d{1,2})", re.ASCII)
+_NO_YEAR_ISO = re.compile(r"--(\d{1,2})-?(\d{1,2})", re.ASCII)
 _NO_YEAR_DOTS = re.compile(r"(\d{1,2})\. ?(\d{1,2})\.", re.ASCII)
+_NO_YEAR_DAY_NAME = re.compile(rf"{_DAY}[ -](?:de )?{_NAME}")
+_NO_YEAR_NAME_DAY = re.compile(rf"{_NAME} {_DAY}")
+# Languages whose names of months are known.
+_LANGUAGES = ("en", "de", "fr", "es", "it", "pt", "nl")
+# A leap year, because 29 February is a birthday too.
+_ANY_YEAR = "2000"
 
 
-def day_of(text: str) -> datetime.date | None:
-    """The day a text names, or None."""
+class AmbiguousDateError(Exception):
+    """A date that is one day with the day first and another with the month first."""
+
+
+def day_of(text: str, order: str = "") -> datetime.date | None:
+    """The day a text names, or None. AmbiguousDateError when `order` is needed and empty."""
     if found := _YEAR_FIRST.fullmatch(text):
         return _date(found[1], found[3], found[4])
     if found := _SLASHES.fullmatch(text):
-        month_first = _date(found[4], found[1], found[3])
-        day_first = _date(found[4], found[3], found[1])
-        if found[2] == "-" and month_first and day_first and month_first != day_first:
-            return None
-        return month_first or day_first
+        return _ordered(found[4], found[1], found[3], order)
     if found := _DOTS.fullmatch(text):
         return _date(found[3], found[2], found[1])
     if found := (_COMPACT.fullmatch(text) or _EAST.fullmatch(text)):
         return _date(found[1], found[2], found[3])
+    if found := _DAY_NAME.fullmatch(text):
+        return _date(found[3], _month(found[2]), found[1])
+    if found := _NAME_DAY.fullmatch(text):
+        return _date(found[3], _month(found[1]), found[2])
+    if found := _YEAR_NAME.fullmatch(text):
+        return _date(found[1], _month(found[2]), found[3])
     return None
 
 
-def month_and_day_of(text: str) -> tuple[int, int] | None:
-    """The month and day of a birthday, with or without its year, or None."""
-    day = day_of(text)
+def month_and_day_of(text: str, order: str = "") -> tuple[int, int] | None:
+    """The month and day of a birthday, with or without its year, or None. Errors as above."""
+    day = day_of(text, order)
     if day is None:
-        # A leap year, because 29 February is a birthday too.
         if found := _NO_YEAR.fullmatch(text):
-            day = _date("2000", found[1], found[2]) or _date("2000", found[2], found[1])
+            day = _ordered(_ANY_YEAR, found[1], found[2], order)
+        elif found := _NO_YEAR_ISO.fullmatch(text):
+            day = _date(_ANY_YEAR, found[1], found[2])
         elif found := _NO_YEAR_DOTS.fullmatch(text):
-            day = _date("2000", found[2], found[1])
+            day = _date(_ANY_YEAR, found[2], found[1])
+        elif found := _NO_YEAR_DAY_NAME.fullmatch(text):
+            day = _date(_ANY_YEAR, _month(found[2]), found[1])
+        elif found := _NO_YEAR_NAME_DAY.fullmatch(text):
+            day = _date(_ANY_YEAR, _month(found[1]), found[2])
     return (day.month, day.day) if day else None
+
+
+def _ordered(year: str, first: str, second: str, order: str) -> datetime.date | None:
+    month_first = _date(year, first, second)
+    day_first = _date(year, second, first)
+    if order == MONTH_FIRST:
+        return month_first
+    if order == DAY_FIRST:
+        return day_first
+    if month_first and day_first and month_first != day_first:
+        raise AmbiguousDateError
+    return month_first or day_first
+
+
+def _month(name: str) -> str:
+    return str(_months().get(name.casefold(), 0))
+
+
+@cache
+def _months() -> dict[str, int]:
+    """Months by name in small letters; a name that means two months is left out."""
+    from babel import Locale
+
+    found: dict[str, set[int]] = {}
+    for language in _LANGUAGES:
+        for width in ("wide", "abbreviated"):
+            for month, name in Locale(language).months["format"][width].items():
+                found.setdefault(name.rstrip(".").casefold(), set()).add(month)
+    found.setdefault("sept", set()).add(9)
+    return {name: months.pop() for name, months in found.items() if len(months) == 1}
 
 
 def _date(year: str, month: str, day: str) -> datetime.date | None:

@@ -18,10 +18,13 @@ from shared.model.export import FieldToCreate, Mapping
 __all__ = [
     "FieldChoice",
     "chosen_fields",
+    "date_orders",
     "find_field",
     "missing_choices",
+    "parts_without_address",
     "proper_tag",
     "required_without_attribute",
+    "takes_dates",
 ]
 
 LONGEST_TAG = 10
@@ -29,12 +32,18 @@ LONGEST_TAG = 10
 
 @dataclass(frozen=True)
 class FieldChoice:
-    """An attribute and the merge field it goes to: by tag or name, or to be created."""
+    """An attribute and the merge field it goes to: by tag or name, or to be created.
+
+    `part` is the part of an address that it is (postal.PARTS), `date_order` how its dates are
+    written; empty where nothing is chosen.
+    """
 
     attribute: str
     tag: str
     name: str = ""
     create: FieldToCreate | None = None
+    part: str = ""
+    date_order: str = ""
 
 
 def proper_tag(text: str, taken: Collection[str] = ()) -> str:
@@ -66,13 +75,41 @@ def chosen_fields(mapping: Mapping) -> tuple[FieldChoice, ...]:
     chosen = [FieldChoice(attribute, tag, name) for attribute, tag, name in names if attribute]
     for more in mapping.attributes:
         name = more.create.name if more.create else ""
-        chosen.append(FieldChoice(more.attribute, more.merge_field, name, more.create))
+        chosen.append(
+            FieldChoice(
+                more.attribute,
+                more.merge_field,
+                name,
+                more.create,
+                more.part or "",
+                more.date_order or "",
+            )
+        )
     return tuple(chosen)
 
 
 def missing_choices(mapping: Mapping, fields: Sequence[MergeField]) -> tuple[FieldChoice, ...]:
     """What the audience has no field for: to be created, or to be refused before the first write."""
     return tuple(c for c in chosen_fields(mapping) if not find_field(fields, c.tag, c.name))
+
+
+def takes_dates(field: MergeField) -> bool:
+    """Whether a field takes a date or a birthday."""
+    return field.type.lower() in {"date", "birthday"}
+
+
+def date_orders(mapping: Mapping, fields: Sequence[MergeField]) -> dict[str, str]:
+    """The attributes that go to a field with dates, with the order that the export chooses."""
+    found = ((c, find_field(fields, c.tag, c.name)) for c in chosen_fields(mapping))
+    return {c.attribute: c.date_order for c, field in found if field and takes_dates(field)}
+
+
+def parts_without_address(
+    mapping: Mapping, fields: Sequence[MergeField]
+) -> tuple[FieldChoice, ...]:
+    """Parts of an address that go to a field which takes none."""
+    found = ((c, find_field(fields, c.tag, c.name)) for c in chosen_fields(mapping) if c.part)
+    return tuple(c for c, field in found if field is not None and field.type.lower() != "address")
 
 
 def required_without_attribute(

@@ -1,17 +1,22 @@
-"""A postal address out of one text: a JSON object, or the American "street, city, state zip".
+"""A postal address: out of parts, a JSON object, or the one line "street, city, state zip".
 
 Mailchimp takes an address only whole: street, city, state and zip
 (https://mailchimp.com/developer/marketing/docs/merge-fields/). What has no such parts is no
-address here; nothing is made up.
+address here, and nothing is made up: a line is taken apart only where its end is a state of the
+USA, of Canada or of Australia with a code as that country has them. All other countries have their
+parts in another order, or none of them; their parts are mapped from an attribute each.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
 import orjson
 
-__all__ = ["postal_address"]
+__all__ = ["PARTS", "postal_address", "whole_address"]
+
+PARTS = ("addr1", "addr2", "city", "state", "zip", "country")
 
 _NAMES = {
     "addr1": "addr1",
@@ -43,16 +48,51 @@ _NAMES = {
 }
 _LONGEST = 255
 _NEEDED = ("addr1", "city", "state", "zip")
-# No blank where the state ends: with one, a text of blanks would take quadratic time.
-_STATE_AND_ZIP = re.compile(r"(.*[^\d\s])\s+(\d[\w -]{2,9})")
+_AMERICAN = (
+    "AL AK AZ AR CA CO CT DE FL GA HI ID IL IN IA KS KY LA ME MD MA MI MN MS MO MT NE NV NH NJ NM "
+    "NY NC ND OH OK OR PA RI SC SD TN TX UT VT VA WA WV WI WY DC PR VI GU AS MP AA AE AP "
+    "Alabama Alaska Arizona Arkansas California Colorado Connecticut Delaware Florida Georgia "
+    "Hawaii Idaho Illinois Indiana Iowa Kansas Kentucky Louisiana Maine Maryland Massachusetts "
+    "Michigan Minnesota Mississippi Missouri Montana Nebraska Nevada New-Hampshire New-Jersey "
+    "New-Mexico New-York North-Carolina North-Dakota Ohio Oklahoma Oregon Pennsylvania "
+    "Rhode-Island South-Carolina South-Dakota Tennessee Texas Utah Vermont Virginia Washington "
+    "West-Virginia Wisconsin Wyoming District-of-Columbia Puerto-Rico Guam"
+)
+_CANADIAN = (
+    "AB BC MB NB NL NS NT NU ON PE QC SK YT Alberta British-Columbia Manitoba New-Brunswick "
+    "Newfoundland-and-Labrador Nova-Scotia Northwest-Territories Nunavut Ontario "
+    "Prince-Edward-Island Quebec Québec Saskatchewan Yukon"
+)
+_AUSTRALIAN = (
+    "NSW VIC QLD SA WA TAS ACT NT New-South-Wales Victoria Queensland South-Australia "
+    "Western-Australia Tasmania Australian-Capital-Territory Northern-Territory"
+)
+
+
+def _states(names: str) -> frozenset[str]:
+    return frozenset(name.replace("-", " ").casefold() for name in names.split())
+
+
+# What a state and its code look like, by country.
+_COUNTRIES = (
+    (_states(_AMERICAN), re.compile(r"[0-9]{5}(?:-[0-9]{4})?")),
+    (_states(_CANADIAN), re.compile(r"[A-Z][0-9][A-Z][ -]?[0-9][A-Z][0-9]", re.IGNORECASE)),
+    (_states(_AUSTRALIAN), re.compile(r"[0-9]{4}")),
+)
+# A code that is a part of its own; the part before it is then the state.
+_CODE = re.compile(r"[0-9][\w -]{2,9}")
 
 
 def postal_address(text: str) -> dict[str, str] | None:
     """The parts of an address, or None when it is not whole."""
-    parts = _from_json(text) if text.startswith("{") else _from_lines(text)
-    parts = {name: part for name, part in parts.items() if part}
-    whole = all(name in parts for name in _NEEDED)
-    return parts if whole and all(len(part) <= _LONGEST for part in parts.values()) else None
+    return whole_address(_from_json(text) if text.startswith("{") else _from_lines(text))
+
+
+def whole_address(parts: Mapping[str, str]) -> dict[str, str] | None:
+    """The parts without empty ones, or None when one that Mailchimp needs is not there."""
+    filled = {name: part for name, part in parts.items() if part}
+    whole = all(name in filled for name in _NEEDED)
+    return filled if whole and all(len(part) <= _LONGEST for part in filled.values()) else None
 
 
 def _from_json(text: str) -> dict[str, str]:
@@ -71,17 +111,28 @@ def _from_json(text: str) -> dict[str, str]:
 def _from_lines(text: str) -> dict[str, str]:
     lines = [line.strip() for line in re.split(r"[,;\n]", text) if line.strip()]
     for at in range(2, len(lines)):
-        found = _STATE_AND_ZIP.fullmatch(lines[at])
+        found = _state_and_code(lines[at])
         if found and len(lines) - at <= 2:
             return {
                 "addr1": lines[0],
                 "addr2": ", ".join(lines[1 : at - 1]),
                 "city": lines[at - 1],
-                "state": found[1].strip(),
-                "zip": found[2],
+                "state": found[0],
+                "zip": found[1],
                 "country": lines[at + 1] if len(lines) > at + 1 else "",
             }
-    if len(lines) in (4, 5) and re.fullmatch(r"\d[\w -]{2,9}", lines[3]):
+    if len(lines) in (4, 5) and _CODE.fullmatch(lines[3]):
         names = ("addr1", "city", "state", "zip", "country")
         return dict(zip(names, lines, strict=False))
     return {}
+
+
+def _state_and_code(text: str) -> tuple[str, str] | None:
+    """`ON K1M 1M4` as (`ON`, `K1M 1M4`), where state and code belong to one country."""
+    words = text.split()
+    for count in (1, 2):
+        state, code = " ".join(words[:-count]), " ".join(words[-count:])
+        for states, shape in _COUNTRIES:
+            if state.casefold() in states and shape.fullmatch(code):
+                return state, code
+    return None

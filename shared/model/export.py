@@ -57,11 +57,18 @@ class FieldToCreate:
 
 @dataclass(frozen=True)
 class AttributeMapping:
-    """An attribute of the unified profile and the tag of its merge field."""
+    """An attribute of the unified profile and the tag of its merge field.
+
+    `part` is set where several attributes make up one address: addr1, addr2, city, state, zip or
+    country. `date_order` (dayFirst, monthFirst) is how the attribute writes dates; without it the
+    data and the model's culture decide.
+    """
 
     attribute: str
     merge_field: str
     create: FieldToCreate | None = None
+    part: str | None = None
+    date_order: str | None = None
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ from shared.model.audience import (
     Tag,
     TagAnswer,
 )
-from shared.model.source import SegmentSnapshot, Snapshot, UnreadableRow
+from shared.model.source import LoadedSegment, SegmentSnapshot, Snapshot
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -172,15 +172,15 @@ class SegmentSource(Protocol):
         columns: Sequence[str],
         table: str,
         scratch: Path,
-    ) -> list[UnreadableRow]:
-        """Append the rows of a segment to `table`, in file order. Returns unreadable rows.
+    ) -> LoadedSegment:
+        """Append the rows of a segment to `table`, in file order.
 
         `table` has the columns (file VARCHAR, line BIGINT, c0 VARCHAR, c1 VARCHAR ...), where ci
-        is `columns[i]` as text; empty fields are NULL, and long values may be truncated to 1,000
-        characters. `line` is the line where the row begins, from 1 (the row number in formats
-        without lines). `scratch` is a folder for temporary files. InputError names an unreadable
-        file; Changed a file that changed since the snapshot; ConfigError a column that the
-        segment does not have.
+        is `columns[i]` as text; empty fields and markers of no value are NULL, and long values may
+        be truncated to 1,000 characters. `line` is the line where the row begins, from 1 (the row
+        number in formats without lines). `scratch` is a folder for temporary files. InputError
+        names an unreadable file; Changed a file that changed since the snapshot; ConfigError a
+        column that the segment does not have.
         """
 
 

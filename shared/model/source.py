@@ -6,7 +6,8 @@ segment contain all attributes of its members.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 
 __all__ = [
@@ -14,6 +15,7 @@ __all__ = [
     "MONTH_FIRST",
     "Attribute",
     "CsvFormat",
+    "LoadedSegment",
     "Partition",
     "SegmentSnapshot",
     "Snapshot",
@@ -83,6 +85,18 @@ class Snapshot:
     def etags(self) -> dict[str, str]:
         """The ETag of every blob that the run reads, by name. Equal ETags mean no new data."""
         return {p.blob: p.etag for s in self.segments for p in s.partitions}
+
+
+@dataclass(frozen=True)
+class LoadedSegment:
+    """What came of loading a segment: the rows that cannot be read, and markers of "no value".
+
+    `null_markers` counts by attribute the cells that were read as empty because they hold a marker
+    such as `NULL`.
+    """
+
+    unreadable: tuple[UnreadableRow, ...] = ()
+    null_markers: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from shared.errors import ConfigError
-from shared.fields.merge_fields import find_field, missing_choices, required_without_attribute
+from shared.fields.merge_fields import (
+    find_field,
+    missing_choices,
+    parts_without_address,
+    required_without_attribute,
+)
 from shared.model.audience import Audience, MergeField
 from shared.model.export import Export, NewContactStatus
 from shared.model.ports import MailchimpSession, Records
@@ -54,6 +59,9 @@ def read_audience(
                 values={"tag": choice.tag, "name": choice.create.name},
             )
         )
+    misplaced = parts_without_address(export.mapping, fields)
+    if misplaced:
+        raise ConfigError("partNeedsAddress", tag=misplaced[0].tag, part=misplaced[0].part)
     unmapped = required_without_attribute(export.mapping, fields)
     if unmapped:
         names = ", ".join(f"{f.name} ({f.tag})" for f in unmapped)

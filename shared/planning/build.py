@@ -14,7 +14,7 @@ from pathlib import Path
 from duckdb import DuckDBPyConnection
 
 from shared.errors import Conflict, NotFound
-from shared.fields.merge_fields import chosen_fields
+from shared.fields.merge_fields import chosen_fields, date_orders
 from shared.model.audience import CallCounts
 from shared.model.export import Export, Leavers
 from shared.model.ledger import LedgerPointer
@@ -55,6 +55,7 @@ from shared.planning.preparation import AudiencePreparation
 from shared.planning.removal_guard import stopped_by_guard
 from shared.planning.request import PlanRequest
 from shared.planning.retry import load_failed, not_retried
+from shared.planning.source_values import SourceValues
 from shared.planning.tags import TAG_EXISTS
 from shared.planning.undo_plan import plan_undo
 from shared.runs.plan_store import PlanStore
@@ -135,8 +136,14 @@ class PlanBuilder:
         run, export = order.run, order.export
         fields = [choice.attribute for choice in chosen_fields(export.mapping)]
         calls = CallCounts()
-        rows, found = self._read(order, snapshot, fields, db, scratch, calls)
-        findings = [*found.findings, *within_limit(rows, self.max_profiles)]
+        values = SourceValues()
+        rows, found = self._read(order, snapshot, fields, values, db, scratch, calls)
+        attributes = values.attributes(_attributes(snapshot, fields))
+        findings = [
+            *found.findings,
+            *within_limit(rows, self.max_profiles),
+            *values.findings(attributes, date_orders(export.mapping, found.merge_fields)),
+        ]
         if ledger is not None and not ledger.speaks_of(order.account_id, export.audience_id):
             findings.append(_audience_moved())
             ledger = None
@@ -154,7 +161,7 @@ class PlanBuilder:
             db,
             Rules(
                 tag_ids=[tag.id for tag in found.tags.tags],
-                config=mapping_fingerprint(export.mapping, found.merge_fields),
+                config=mapping_fingerprint(export.mapping, found.merge_fields, attributes),
                 everything=order.everything,
                 again=order.everything or run.retry_of is not None,
                 remove=export.leavers is Leavers.REMOVE_TAG,
@@ -180,7 +187,7 @@ class PlanBuilder:
             folder=plan_folder(run.id, self.preparation.token()),
             status=status_for_new(export, found.audience),
             mapping=export.mapping,
-            attributes=_attributes(snapshot, fields),
+            attributes=attributes,
             merge_fields=found.merge_fields,
             tags=tuple(
                 PlannedTag(choice.name, choice.tag_name, tag.id, *per_segment.get(index, (0, 0)))
@@ -208,6 +215,7 @@ class PlanBuilder:
         order: PlanRequest,
         snapshot: Snapshot,
         fields: list[str],
+        values: SourceValues,
         db: DuckDBPyConnection,
         scratch: Path,
         calls: CallCounts,
@@ -224,6 +232,7 @@ class PlanBuilder:
                 fields,
                 export.new_contacts.consent_attribute,
                 scratch,
+                values,
             )
             return rows, looking.result()
 

@@ -10,27 +10,48 @@ import hashlib
 import json
 from collections.abc import Sequence
 
-from shared.fields.merge_fields import chosen_fields, find_field
+from shared.fields.merge_fields import FieldChoice, chosen_fields, find_field, takes_dates
 from shared.model.audience import MergeField
 from shared.model.export import Export, Mapping
-from shared.model.source import Snapshot
+from shared.model.source import Attribute, Snapshot
 
 __all__ = ["mapping_fingerprint", "source_fingerprint"]
 
 
-def mapping_fingerprint(mapping: Mapping, merge_fields: Sequence[MergeField] = ()) -> str:
+def mapping_fingerprint(
+    mapping: Mapping,
+    merge_fields: Sequence[MergeField] = (),
+    attributes: Sequence[Attribute] = (),
+) -> str:
     """A fingerprint of the mapping: where it changes, every row is sent again.
 
     With the merge fields of the audience: a field that was deleted and made again is another one,
-    and empty, so everybody's value is sent again.
+    and empty, so everybody's value is sent again. With the attributes: dates whose order became
+    known are sent again.
     """
+    orders = {each.name: each.date_order for each in attributes}
     chosen = chosen_fields(mapping)
     found = (find_field(merge_fields, choice.tag, choice.name) for choice in chosen)
     fields = [
-        (choice.attribute, choice.tag.upper(), field.id if field else None)
+        (
+            choice.attribute,
+            choice.tag.upper(),
+            field.id if field else None,
+            *_chosen(choice, field, orders),
+        )
         for choice, field in zip(chosen, found, strict=True)
     ]
     return hashlib.sha256(json.dumps(fields).encode()).hexdigest()
+
+
+def _chosen(
+    choice: FieldChoice, field: MergeField | None, orders: dict[str, str]
+) -> tuple[str, ...]:
+    """What is chosen beside the field; nothing for a mapping of an earlier version."""
+    order = choice.date_order
+    if not order and field is not None and takes_dates(field):
+        order = orders.get(choice.attribute, "")
+    return (choice.part, order) if choice.part or order else ()
 
 
 def source_fingerprint(export: Export, snapshot: Snapshot) -> str:

@@ -27,6 +27,7 @@ from shared.fields.contact import BLANKS
 from shared.model.outcome import Code
 from shared.model.ports import SegmentSource
 from shared.model.source import Snapshot, UnreadableRow
+from shared.planning.source_values import SourceValues
 
 __all__ = ["ADDRESS_PATTERN", "MAX_SEGMENTS", "RowCounts", "gather"]
 
@@ -66,6 +67,7 @@ def gather(
     fields: Sequence[str],
     consent: str | None,
     scratch: Path,
+    values: SourceValues | None = None,
 ) -> RowCounts:
     """Read all segments and make the tables above.
 
@@ -75,6 +77,7 @@ def gather(
     if len(snapshot.segments) > MAX_SEGMENTS:
         msg = f"An export can hold {MAX_SEGMENTS} segments at most."
         raise ConfigError(msg, code="tooManySegments")
+    values = values or SourceValues()
     unreadable: list[tuple[int, UnreadableRow]] = []
     for index, segment in enumerate(snapshot.segments):
         # A profile's id may be missing (a plain CSV): then the address stands for the profile.
@@ -83,8 +86,9 @@ def gather(
         listed = ", ".join(f"c{i} VARCHAR" for i in range(len(columns)))
         table = f"seg_{index}"
         db.execute(f"CREATE OR REPLACE TABLE {table} (file VARCHAR, line BIGINT, {listed})")
-        found = source.load(db, segment, columns, table, scratch)
-        unreadable.extend((index, row) for row in found)
+        loaded = source.load(db, segment, columns, table, scratch)
+        values.add(db, table, fields, loaded, scratch)
+        unreadable.extend((index, row) for row in loaded.unreadable)
     with_key = [segment.primary_key is not None for segment in snapshot.segments]
     _addresses(db, with_key)
     _people(db, len(fields), bool(consent), with_key)

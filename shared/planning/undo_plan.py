@@ -59,7 +59,7 @@ def plan_undo(
         calls: CallCounts = session.calls
     tags = _tags(db, undone, there)
     ours = [tag.tag_id for tag in tags]
-    config = mapping_fingerprint(undone.mapping, undone.merge_fields)
+    config = mapping_fingerprint(undone.mapping, undone.merge_fields, undone.attributes)
     compare_for_undo(db, UndoRules(config, list(there), ours, run.archive_created))
     cut_files, chunks = write_chunks(db, scratch, hold_removals=False, restore=True)
     findings = not_taken_back(db, run.archive_created)

@@ -19,14 +19,17 @@ import orjson
 
 from shared.errors import ConfigError, InputError, Unavailable
 from shared.model.outcome import Code
-from shared.model.source import Partition, SegmentSnapshot, UnreadableRow
+from shared.model.source import LoadedSegment, Partition, SegmentSnapshot, UnreadableRow
 from shared.segments.fast import literal, load_plain, quoted
 from shared.segments.layout import Layout, find_name, lay_out
 from shared.segments.parquet import load_parquet
 from shared.segments.rows import LONGEST_CELL, Row, read_rows
 from shared.segments.unpack import Parquet, Text, unpack
+from shared.settings import NULL_MARKERS
 
 __all__ = ["Pieces", "load_segment"]
+
+_BLANKS = 4
 
 # A file with more unreadable rows than this is no CSV file of this shape.
 _MAX_UNREADABLE = 100_000
@@ -47,7 +50,8 @@ def load_segment(
     columns: Sequence[str],
     table: str,
     scratch: Path,
-) -> list[UnreadableRow]:
+    null_markers: Sequence[str] = NULL_MARKERS,
+) -> LoadedSegment:
     """As `SegmentSource.load` (shared/model/ports.py); `connection` is in no transaction.
 
     `line` counts from 1 and includes the header; of a Parquet file it is the row's number.
@@ -77,7 +81,33 @@ def load_segment(
             raise Unavailable("diskFull") from error
         finally:
             file.unlink(missing_ok=True)
-    return unreadable
+    return LoadedSegment(tuple(unreadable), _empty(connection, table, columns, null_markers))
+
+
+def _empty(
+    connection: duckdb.DuckDBPyConnection,
+    table: str,
+    columns: Sequence[str],
+    markers: Sequence[str],
+) -> dict[str, int]:
+    """Make cells NULL that hold nothing but a marker of "no value"; how many, by column."""
+    if not markers or not columns:
+        return {}
+    longest = max(len(marker.encode()) for marker in markers)
+    listed = ", ".join(literal(marker) for marker in markers)
+    # Blanks beside a marker are as little a value; most cells are longer than any of them.
+    tests = [
+        f"strlen(c{place}) <= {longest + _BLANKS} AND trim(c{place}) IN ({listed})"
+        for place in range(len(columns))
+    ]
+    counts = ", ".join(f"count(*) FILTER ({test})" for test in tests)
+    found = connection.execute(f"SELECT {counts} FROM {quoted(table)}").fetchone() or ()  # noqa: S608
+    for place, count in enumerate(found):
+        if count:
+            connection.execute(
+                f"UPDATE {quoted(table)} SET c{place} = NULL WHERE {tests[place]}"  # noqa: S608
+            )
+    return {column: int(count) for column, count in zip(columns, found, strict=False) if count}
 
 
 def _as_listed(columns: Sequence[str], segment: SegmentSnapshot) -> list[str]:

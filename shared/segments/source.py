@@ -13,12 +13,13 @@ from typing import Any
 import duckdb
 
 from shared.errors import ConfigError, Unavailable
-from shared.model.source import Attribute, Partition, SegmentSnapshot, Snapshot, UnreadableRow
+from shared.model.source import Attribute, LoadedSegment, Partition, SegmentSnapshot, Snapshot
 from shared.segments.cache import WeightedCache
 from shared.segments.container import LandingContainer
 from shared.segments.header import described_by_header
 from shared.segments.reader import load_segment
 from shared.segments.survey import Found, Survey, Surveyor
+from shared.settings import NULL_MARKERS
 
 __all__ = ["BlobSegments", "Freezer"]
 
@@ -32,8 +33,14 @@ _Described = tuple[tuple[Attribute, ...], tuple[Partition, ...]]
 class BlobSegments:
     """The segments in the landing container below `root`; keeps `SegmentSource`."""
 
-    def __init__(self, container: LandingContainer, root: str = "") -> None:
+    def __init__(
+        self,
+        container: LandingContainer,
+        root: str = "",
+        null_markers: Sequence[str] = NULL_MARKERS,
+    ) -> None:
         self._container = container
+        self._null_markers = null_markers
         self._surveyor = Surveyor(container, root)
         self._freezer = Freezer(container)
 
@@ -59,9 +66,11 @@ class BlobSegments:
         columns: Sequence[str],
         table: str,
         scratch: Path,
-    ) -> list[UnreadableRow]:
+    ) -> LoadedSegment:
         """Append a segment's rows to `table` (see load_segment)."""
-        return load_segment(self._container, connection, segment, columns, table, scratch)
+        return load_segment(
+            self._container, connection, segment, columns, table, scratch, self._null_markers
+        )
 
 
 class Freezer:

@@ -38,7 +38,7 @@ from shared.model.export import (
 )
 from shared.model.names import PLAN_RUNS, outcomes_table
 from shared.model.run import Run, RunStatus
-from shared.model.source import Attribute, SegmentSnapshot, Snapshot, UnreadableRow
+from shared.model.source import Attribute, LoadedSegment, SegmentSnapshot, Snapshot, UnreadableRow
 from shared.planning import chunking as cut
 from shared.runs.outcome_file import OutcomeFile
 from shared.runtime import Runtime
@@ -89,7 +89,7 @@ class SampleSource:
         columns: Sequence[str],
         table: str,
         scratch: Path,
-    ) -> list[UnreadableRow]:
+    ) -> LoadedSegment:
         places = [[name for name, _ in COLUMNS].index(column) for column in columns]
         rows, unreadable = [], []
         for number in self.sample.numbers:
@@ -104,7 +104,7 @@ class SampleSource:
         if rows:
             marks = ", ".join("?" for _ in rows[0])
             connection.executemany(f"INSERT INTO {table} VALUES ({marks})", rows)
-        return unreadable
+        return LoadedSegment(tuple(unreadable))
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import duckdb
 
-from shared.model.source import SegmentSnapshot, Snapshot
+from shared.model.source import LoadedSegment, SegmentSnapshot, Snapshot
 from shared.planning import chunking as cutting
 from shared.planning.compare import (
     Rules,
@@ -72,7 +72,7 @@ class _Table:
         if given:
             marks = ", ".join("?" for _ in given[0])
             connection.executemany(f"INSERT INTO {table} VALUES ({marks})", given)
-        return []
+        return LoadedSegment()
 
     def _consent(self, row: Row) -> list[str | None]:
         return [row.consent] if self.asks else []

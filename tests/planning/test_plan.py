@@ -17,7 +17,7 @@ from shared.fields.contact import normal_address
 from shared.model.audience import ContactStatus, NotSubscribedPointer
 from shared.model.chunk import ChunkKind, ChunkState
 from shared.model.outcome import Code
-from shared.model.source import SegmentSnapshot, Snapshot, UnreadableRow
+from shared.model.source import LoadedSegment, SegmentSnapshot, Snapshot, UnreadableRow
 from shared.planning import chunking as cutting
 from shared.planning.chunking import write_chunks
 from shared.planning.compare import (
@@ -59,7 +59,7 @@ class Table:
         columns: Sequence[str],
         table: str,
         scratch: Path,
-    ) -> list[UnreadableRow]:
+    ) -> LoadedSegment:
         rows = self.segments[segment.name]
         columned = [[row[place] for row in rows] for place in range(len(columns))]
         texts = "".join(", unnest(?::VARCHAR[])" for _ in columns)
@@ -67,7 +67,7 @@ class Table:
             f"INSERT INTO {table} SELECT 'one.csv', unnest(?::BIGINT[]){texts}",
             [[*range(2, len(rows) + 2)], *columned],
         )
-        return [bad for bad in self.unreadable if bad.segment == segment.name]
+        return LoadedSegment(tuple(bad for bad in self.unreadable if bad.segment == segment.name))
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import duckdb
 import pytest
 
 from shared.errors import InputError
-from shared.model.source import Attribute
+from shared.model.source import Attribute, LoadedSegment
 from tests.segments.landing import ROOT, Landing
 from tests.segments.written import csv_bytes
 
@@ -74,7 +74,10 @@ def test_a_manifest_names_the_columns_of_a_file_without_header(
     assert gold.primary_key == "CustomerId"
     with duckdb.connect() as connection:
         connection.execute("CREATE TABLE t (file VARCHAR, line BIGINT, c0 VARCHAR, c1 VARCHAR)")
-        assert described.segments().load(connection, gold, ["EMail", "Born"], "t", tmp_path) == []
+        assert (
+            described.segments().load(connection, gold, ["EMail", "Born"], "t", tmp_path)
+            == LoadedSegment()
+        )
         found = connection.execute("SELECT line, c0, c1 FROM t").fetchall()
     assert found == [(1, "a@example.com", "Ann"), (2, "b@example.com", "Bob")]
 

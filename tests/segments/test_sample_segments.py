@@ -46,7 +46,7 @@ def test_every_sample_row_is_read_or_refused_for_its_own_flaw(
         columns = ["EMail", "CustomerId"]
         with duckdb.connect() as connection:
             connection.execute("CREATE TABLE t (file VARCHAR, line BIGINT, c0 VARCHAR, c1 VARCHAR)")
-            unreadable = segments.load(connection, segment, columns, "t", tmp_path)
+            unreadable = list(segments.load(connection, segment, columns, "t", tmp_path).unreadable)
             loaded, people, missing, lines = connection.execute(
                 "SELECT count(*), count(DISTINCT c1), count(*) FILTER (c0 IS NULL), "
                 "count(DISTINCT (file, line)) FROM t"

@@ -10,7 +10,7 @@ import pytest
 from azure.storage.blob import BlobServiceClient, ContainerClient
 
 from shared.errors import Changed, ConfigError, InputError, Unavailable
-from shared.model.source import Attribute
+from shared.model.source import Attribute, LoadedSegment
 from shared.segments.container import LandingContainer
 from shared.segments.source import BlobSegments
 from tests.segments.landing import ROOT, Landing
@@ -42,7 +42,7 @@ def test_a_frozen_segment_is_read_back(landing: Landing, tmp_path: Path) -> None
     (gold,) = segments.snapshot(["Gold"]).segments
     with duckdb.connect() as connection:
         connection.execute("CREATE TABLE t (file VARCHAR, line BIGINT, c0 VARCHAR)")
-        assert segments.load(connection, gold, ["EMail"], "t", tmp_path) == []
+        assert segments.load(connection, gold, ["EMail"], "t", tmp_path) == LoadedSegment()
         assert connection.execute("SELECT * FROM t").fetchall() == [
             (f"{ROOT}/Gold_1.csv.gz", 2, "a@example.com")
         ]
@@ -415,7 +415,7 @@ def test_an_empty_file_is_an_empty_segment(landing: Landing, tmp_path: Path) -> 
     with duckdb.connect() as connection:
         connection.execute("CREATE TABLE t (file VARCHAR, line BIGINT, c0 VARCHAR)")
         for segment in (nobody, gold):
-            assert segments.load(connection, segment, ["EMail"], "t", tmp_path) == []
+            assert segments.load(connection, segment, ["EMail"], "t", tmp_path) == LoadedSegment()
         assert connection.execute("SELECT count(*) FROM t").fetchone() == (0,)
 
 

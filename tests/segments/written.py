@@ -72,8 +72,8 @@ def load(segment: SegmentSnapshot, shelf: Shelf, columns: Sequence[str], scratch
     cells = "".join(f", c{place} VARCHAR" for place in range(len(columns)))
     connection = _duckdb()
     connection.execute(f"CREATE OR REPLACE TABLE rows_of (file VARCHAR, line BIGINT{cells})")
-    unreadable = load_segment(shelf, connection, segment, columns, "rows_of", scratch)
-    return connection.execute("SELECT * FROM rows_of").fetchall(), unreadable
+    loaded = load_segment(shelf, connection, segment, columns, "rows_of", scratch)
+    return connection.execute("SELECT * FROM rows_of").fetchall(), list(loaded.unreadable)
 
 
 @cache

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field
 
@@ -26,6 +26,10 @@ __all__ = ["ExportBody", "ExportParts", "ExportView", "export_draft", "export_vi
 
 # Types that Mailchimp makes from a name alone; address, radio and dropdown need more.
 FieldType = Literal["text", "number", "phone", "date", "url", "imageurl", "birthday", "zip"]
+# Parts of a field that takes an address; several attributes may make up one.
+AddressPart = Literal["addr1", "addr2", "city", "state", "zip", "country"]
+# How an attribute writes dates such as 05/06/1980.
+DateOrder = Literal["dayFirst", "monthFirst"]
 _MOST_ATTRIBUTES = 100
 _MOST_SEGMENTS = 200
 
@@ -43,11 +47,13 @@ class AttributeBody(Body):
     attribute: Label
     merge_field: str
     create: FieldToCreateBody | None = None
+    part: AddressPart | None = None
+    date_order: DateOrder | None = None
 
     def value(self) -> AttributeMapping:
         """The plain value."""
         made = FieldToCreate(self.create.name, self.create.type) if self.create else None
-        return AttributeMapping(self.attribute, self.merge_field, made)
+        return AttributeMapping(self.attribute, self.merge_field, made, self.part, self.date_order)
 
 
 class MappingBody(Body):
@@ -145,6 +151,8 @@ class AttributeView(View):
     attribute: str
     merge_field: str
     create: FieldToCreateView | None
+    part: str | None = None
+    date_order: str | None = None
 
 
 class MappingView(View):
@@ -195,6 +203,15 @@ class ExportView(View):
     created_by: str
     updated_at: Time | None
     updated_by: str
+
+    def shown(self) -> dict[str, object]:
+        """The JSON form; what an attribute does not choose is left out, as people write it."""
+        shown: dict[str, Any] = super().shown()
+        for attribute in shown["mapping"]["attributes"]:
+            for name in ("part", "dateOrder"):
+                if attribute[name] is None:
+                    del attribute[name]
+        return shown
 
 
 def export_view(

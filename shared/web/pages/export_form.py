@@ -118,7 +118,13 @@ def _attributes(form: Form) -> Iterable[Body]:
         create = None
         if form.has(f"create-{number}"):
             create = {"name": attribute, "type": form.get(f"type-{number}") or "text"}
-        yield {"attribute": attribute, "mergeField": tag, "create": create}
+        yield {
+            "attribute": attribute,
+            "mergeField": tag,
+            "create": create,
+            "part": form.get(f"part-{number}") or None,
+            "dateOrder": form.get(f"dateOrder-{number}") or None,
+        }
 
 
 def _choices(call: Call, body: Body) -> Choices:
@@ -243,7 +249,9 @@ def _save(call: Call, export_id: str | None) -> Response:
     form = form_of(call)
     body, action = body_from(form), form.get("do")
     if action == "addAttribute":
-        body["mapping"]["attributes"].append({"attribute": "", "mergeField": "", "create": None})
+        body["mapping"]["attributes"].append(
+            {"attribute": "", "mergeField": "", "create": None, "part": None, "dateOrder": None}
+        )
     if action not in ("save", "saveAndRun"):
         return _form(call, body, export_id)
     answer = ask(call, interface.change if export_id else interface.create, body)

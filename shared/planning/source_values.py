@@ -1,0 +1,151 @@
+"""What a whole column says that no single value can: markers of "no value", the order of dates.
+
+Also the one change that values need before they are compared: a domain in another script becomes
+the form that mail has for it.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import orjson
+from duckdb import DuckDBPyConnection
+
+from shared.fields.contact import BLANKS, mail_form
+from shared.model.run import Finding, Severity
+from shared.model.source import DAY_FIRST, MONTH_FIRST, Attribute, LoadedSegment
+
+__all__ = ["SourceValues"]
+
+# One order must explain so many times as many dates as the other, or nothing is clear.
+_CLEAR = 20
+_FIRST = r"^(\d{1,2})[/-]\d{1,2}(?:[/-]\d{4}\b.*)?$"
+_SECOND = r"^\d{1,2}[/-](\d{1,2})(?:[/-]\d{4}\b.*)?$"
+_BATCH = 10_000
+
+
+@dataclass
+class _Dates:
+    """How many dates of a column have a day that no month has, and how many leave it open."""
+
+    day_first: int = 0
+    month_first: int = 0
+    open: int = 0
+
+    def order(self, given: str) -> str:
+        """The order that the dates show, else the one that the model gives."""
+        if self.day_first > _CLEAR * self.month_first:
+            return DAY_FIRST
+        if self.month_first > _CLEAR * self.day_first:
+            return MONTH_FIRST
+        return given
+
+
+@dataclass
+class SourceValues:
+    """What the columns of all segments of a run say. `add` once a segment, after it is loaded."""
+
+    markers: Counter[str] = field(default_factory=Counter)
+    dates: dict[str, _Dates] = field(default_factory=dict)
+
+    def add(
+        self,
+        db: DuckDBPyConnection,
+        table: str,
+        fields: Sequence[str],
+        loaded: LoadedSegment,
+        scratch: Path,
+    ) -> None:
+        """Look at the rows of a segment: c0 is the address, the fields begin at c2."""
+        self.markers.update(loaded.null_markers)
+        _use_mail_form(db, table, scratch)
+        for place, name in enumerate(fields, start=2):
+            self._add_dates(db, table, f"c{place}", name)
+
+    def attributes(self, attributes: Sequence[Attribute]) -> tuple[Attribute, ...]:
+        """The attributes, each with the order of its dates."""
+        return tuple(
+            Attribute(
+                each.name,
+                each.data_type,
+                each.semantic_type,
+                self.dates.get(each.name, _Dates()).order(each.date_order),
+            )
+            for each in attributes
+        )
+
+    def findings(
+        self, attributes: Sequence[Attribute], date_orders: Mapping[str, str]
+    ) -> list[Finding]:
+        """What a person should know. `date_orders`: attributes with dates, and a choice for each."""
+        found = []
+        if self.markers:
+            found.append(
+                Finding(
+                    Severity.INFO,
+                    "nullMarkers",
+                    values={
+                        "cells": str(self.markers.total()),
+                        "attributes": ", ".join(sorted(self.markers)),
+                    },
+                )
+            )
+        for each in attributes:
+            unclear = self.dates.get(each.name, _Dates()).open
+            if unclear and not (each.date_order or date_orders.get(each.name, "-")):
+                found.append(
+                    Finding(
+                        Severity.WARNING,
+                        "dateOrderUnknown",
+                        values={"attribute": each.name, "dates": str(unclear)},
+                    )
+                )
+        return found
+
+    def _add_dates(self, db: DuckDBPyConnection, table: str, cell: str, name: str) -> None:
+        # Most values have no slash or hyphen there and never reach the expressions.
+        row = db.execute(
+            "SELECT count(*) FILTER (a > 12 AND b <= 12), count(*) FILTER (b > 12 AND a <= 12), "
+            "count(*) FILTER (a <= 12 AND b <= 12 AND a <> b) FROM (SELECT "
+            "try_cast(nullif(regexp_extract(v, $1, 1), '') AS INTEGER) AS a, "
+            "try_cast(nullif(regexp_extract(v, $2, 1), '') AS INTEGER) AS b "
+            f"FROM (SELECT trim({cell}) AS v FROM {table} WHERE strlen({cell}) BETWEEN 3 AND 40) "
+            "WHERE v[2] IN ('/', '-') OR v[3] IN ('/', '-'))",
+            [_FIRST, _SECOND],
+        ).fetchone()
+        day_first, month_first, unclear = row or (0, 0, 0)
+        if day_first or month_first or unclear:
+            dates = self.dates.setdefault(name, _Dates())
+            dates.day_first += day_first
+            dates.month_first += month_first
+            dates.open += unclear
+
+
+def _use_mail_form(db: DuckDBPyConnection, table: str, scratch: Path) -> None:
+    """Put addresses with a domain in another script into the form that mail has (`xn--`)."""
+    # As a cursor of its own: a second query on a connection ends the first.
+    rows = db.cursor().execute(
+        f"SELECT DISTINCT c0 FROM {table} WHERE regexp_matches(c0, '@.*[^\\x00-\\x7F]')"
+    )
+    path, changed = scratch / "domains.jsonl", 0
+    with path.open("wb") as file:
+        while batch := rows.fetchmany(_BATCH):
+            for (given,) in batch:
+                plain = given.strip(BLANKS)
+                mail = mail_form(plain)
+                if mail != plain:
+                    file.write(orjson.dumps({"given": given, "mail": mail}) + b"\n")
+                    changed += 1
+    try:
+        if changed:
+            db.execute(
+                f"UPDATE {table} SET c0 = domains.mail FROM read_json($1, format = "
+                "'newline_delimited', columns = {'given': 'VARCHAR', 'mail': 'VARCHAR'}) domains "
+                "WHERE c0 = domains.given",
+                [str(path)],
+            )
+    finally:
+        path.unlink()
