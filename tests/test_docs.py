@@ -56,6 +56,18 @@ def test_make_targets_exist(page: Path) -> None:
     assert {one or two for one, two in code} <= targets
 
 
+@pytest.mark.parametrize("page", ["reliability.md", "mailchimp-traps.md"])
+def test_tests_and_modules_that_a_page_names_exist(page: str) -> None:
+    text = read(DOCS / page)
+    sources = "".join(read(path) for path in (ROOT / "tests").rglob("*.py"))
+    defined = set(re.findall(r"def (test_\w+)", sources))
+    named = set(re.findall(r"`(test_\w+)`", text))
+    assert len(named) > 20
+    assert sorted(named - defined) == []
+    files = set(re.findall(r"`((?:tests|shared)/[\w/.-]+)`", text))
+    assert sorted(one for one in files if not (ROOT / one).exists()) == []
+
+
 def test_both_guides_show_the_same_pages_in_their_language() -> None:
     sections = {
         language: len(re.findall("^## ", read(guide), re.M)) for language, guide in GUIDES.items()
