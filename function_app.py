@@ -7,7 +7,8 @@ https://learn.microsoft.com/azure/azure-functions/functions-reference-python
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 
 import azure.functions as func
 
@@ -15,9 +16,11 @@ from shared.app import app as connector
 from shared.errors import ConfigError
 from shared.messaging.messages import lane_of, run_of, turn_of
 from shared.settings import authentication_is_on
+from shared.shutdown import PROCESS
 from shared.web.http import Request
 from shared.web.unconfigured import unconfigured
 
+PROCESS.install()
 app = func.FunctionApp(http_auth_level=func.AuthLevel.ANONYMOUS)
 
 _METHODS = [
@@ -50,13 +53,15 @@ def _answer(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
     )
 
 
-def _working(
-    msg: func.QueueMessage, context: func.Context, run_id: str = ""
-) -> AbstractContextManager[None]:
-    """Work on a message, in the trace that it belongs to."""
-    return connector().working(
-        context.function_name, msg.get_body(), run_id, _platform_trace(context)
-    )
+@contextmanager
+def _working(msg: func.QueueMessage, context: func.Context, run_id: str = "") -> Iterator[None]:
+    """Process a message, in the trace that it belongs to."""
+    platform_trace = _platform_trace(context)
+    with (
+        PROCESS.working(),
+        connector().working(context.function_name, msg.get_body(), run_id, platform_trace),
+    ):
+        yield
 
 
 def _given_up(msg: func.QueueMessage, context: func.Context) -> AbstractContextManager[str | None]:

@@ -48,13 +48,14 @@ class RuntimeEngine:
         self.label = f"azure-functions-runtime {VERSION}"
         self._native = native_invocation
         self._loop = asyncio.new_event_loop()
-        threading.Thread(target=self._loop.run_forever, name="async functions", daemon=True).start()
         sys.path.insert(0, str(app_dir))
         os.chdir(app_dir)
         start_threadpool_executor()
-        self.functions = self._load(handle_event, app_dir)
+        # On the main thread, as in the cloud: only there can an app listen for signals.
+        self.functions = self._loop.run_until_complete(self._load(handle_event, app_dir))
+        threading.Thread(target=self._loop.run_forever, name="async functions", daemon=True).start()
 
-    def _load(self, events: Any, app_dir: Path) -> tuple[Function, ...]:
+    async def _load(self, events: Any, app_dir: Path) -> tuple[Function, ...]:
         request = SimpleNamespace(
             request=SimpleNamespace(
                 worker_init_request=SimpleNamespace(
@@ -63,12 +64,12 @@ class RuntimeEngine:
             ),
             properties={"host": "127.0.0.1", "protos": _Messages()},
         )
-        answer = self._wait(events.worker_init_request(request))
+        answer = await events.worker_init_request(request)
         if answer.result.status != SUCCESS:
             problem = answer.result.exception
             msg = f"The app cannot be loaded: {problem.message}\n{problem.stack_trace}"
             raise StartError(msg)
-        found = self._wait(events.functions_metadata_request(SimpleNamespace()))
+        found = await events.functions_metadata_request(SimpleNamespace())
         return tuple(
             function_from_raw(one.name, one.function_id, one.raw_bindings)
             for one in found.function_metadata_results or ()

@@ -468,6 +468,7 @@ class App:
             now=self.runtime.now,
             clock=self.runtime.monotonic,
             randrange=self.runtime.randrange,
+            stopping=self.runtime.stopping,
             meter=self.telemetry,
         )
 

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from random import random, randrange
 
+from shared.shutdown import PROCESS
+
 __all__ = ["Runtime"]
 
 
@@ -31,7 +33,8 @@ class Runtime:
 
     `now` returns aware UTC times. `monotonic` counts seconds from an arbitrary point. `sleep`
     takes seconds. `random` returns a number from 0 to 1, `randrange(n)` an integer below n. `token`
-    returns 16 random hexadecimal digits, `new_id` an id for a new record.
+    returns 16 random hexadecimal digits, `new_id` an id for a new record. `stopping` is true
+    as soon as the platform has asked this process to end.
     """
 
     now: Callable[[], datetime] = _now
@@ -41,3 +44,4 @@ class Runtime:
     randrange: Callable[[int], int] = randrange
     token: Callable[[], str] = _token
     new_id: Callable[[], str] = _new_id
+    stopping: Callable[[], bool] = PROCESS.requested

@@ -19,6 +19,7 @@ SHARED = ROOT / "shared"
 LAYERS = (
     "app",
     "runtime",
+    "shutdown",
     "web",
     "connections",
     "exports",

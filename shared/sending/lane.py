@@ -1,10 +1,10 @@
 """A lane: one connection to Mailchimp that takes a chunk, sends it, and takes the next one.
 
 A run has as many lane messages as connections are allowed. A lane holds a slot while it works,
-looks before every call whether it may go on (canceled? slower? another run's turn?), hands itself
-on as a new message before the function's time is up (of copies of a message one does: messaging/sequence.py), and
-finishes the run when it finds that nothing is left. A message that comes twice finds its sequence passed
-on, no slot, no chunk, or a run that is over.
+looks before every call whether it may go on (canceled? slower? another run's turn? is the process
+asked to end?), hands itself on as a new message before the function's time is up (of copies of a
+message one does: messaging/sequence.py), and finishes the run when it finds that nothing is left. A
+message that comes twice finds its sequence passed on, no slot, no chunk, or a run that is over.
 """
 
 from __future__ import annotations
@@ -93,6 +93,7 @@ class Lanes:
         clock: Callable[[], float],
         randrange: Callable[[int], int],
         slice_seconds: float = SLICE_SECONDS,
+        stopping: Callable[[], bool] = lambda: False,
         meter: Meter = NO_METER,
     ) -> None:
         self._runs = runs
@@ -112,6 +113,7 @@ class Lanes:
         self._clock = clock
         self._randrange = randrange
         self._slice = slice_seconds
+        self._stopping = stopping
         self._meter = meter
         self._boards: dict[str, ChunkQueue] = {}
         self._lock = threading.Lock()
@@ -147,6 +149,9 @@ class Lanes:
         if run.cancel_requested:
             self._transitions.stop_sending(run.id, None)
             return _Next(again=False, finish=True)
+        if self._stopping():
+            # The delay keeps this process from taking the message again before it ends.
+            return _Next(again=True, delay=_WAIT_FOR_SLOT)
         allowed = self._pace.allowance(plan.account_id)
         slot = None
         if lane < allowed.lanes:
@@ -220,7 +225,7 @@ class Lanes:
         if run.cancel_requested:
             self._transitions.stop_sending(run_id, None)
             return _Next(again=False, finish=True)
-        if self._clock() >= until or slot.lost:
+        if self._clock() >= until or slot.lost or self._stopping():
             return _Next(again=True)
         allowed = self._pace.allowance(plan.account_id)
         if slot.index >= allowed.slots or lane >= allowed.lanes:
