@@ -228,7 +228,7 @@ def _markers(env: Environment, name: str) -> tuple[str, ...]:
         return ()
     listed = tuple(each for part in given.split(",") if (each := part.strip()))
     if any(len(each) > _LONGEST_MARKER for each in listed):
-        env.wrong(name, "must be texts of at most 40 characters, separated by commas")
+        env.wrong(name, "settingTexts", most=_LONGEST_MARKER)
         return NULL_MARKERS
     return listed or NULL_MARKERS
 
