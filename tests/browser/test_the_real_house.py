@@ -123,7 +123,7 @@ def test_from_setting_up_to_removing(
     page.set_default_timeout(20_000)
     page.on("console", lambda said: complaints.append(f"{said.location['url']} {said.text}"))
     page.on("pageerror", lambda error: complaints.append(f"{page.url} {error}"))
-    url = house.app.url
+    url = house.app.url.rstrip("/")
 
     page.goto(f"{url}/setup/connection")
     page.get_by_label(words["name"]).fill(f"Browsed {language}")
