@@ -1,36 +1,85 @@
-"""The database in which a plan or a finish is worked out: a DuckDB file in a temporary folder.
+"""Temporary DuckDB databases in which runs are planned and finished, and the SQL files they execute.
 
-Memory is bounded: what does not fit goes to disk beside it, and a process has one such room, so that
-several plans at once wait instead of filling the instance. All of it is gone afterwards.
+Memory is bounded: DuckDB spills to disk, and a process opens one large database at a time. Database
+and folder are deleted afterwards. docs/tables.md describes every table.
 https://duckdb.org/docs/stable/guides/performance/how_to_tune_workloads
 """
 
 from __future__ import annotations
 
+import re
 import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import Any
 
 import duckdb
 
 from shared.errors import InputError
 
-__all__ = ["MEMORY_LIMIT", "READING_LIMIT", "small_workspace", "workspace"]
+__all__ = ["MEMORY_LIMIT", "READING_LIMIT", "SqlFile", "small_workspace", "workspace"]
 
-# One instance of 2,048 MB holds the Python worker, ten lanes and one of these.
+# An instance of 2,048 MB holds the Python worker, ten lanes and one large database.
 MEMORY_LIMIT = "288MB"
-# Looking into a file streams it; two of these at once fit beside all that.
+# Searching one file streams it; two small databases fit beside the large one.
 READING_LIMIT = "96MB"
 _ONE_AT_A_TIME = threading.BoundedSemaphore(1)
 
 
+_NAME = re.compile(r"^-- name: (\w+)$", re.MULTILINE)
+
+
+class SqlFile:
+    """The named groups of statements of an .sql file; `-- name: <group>` begins a group.
+
+    Statements take their values as named parameters (`$name`). `SqlFile.of(__file__)` reads
+    `sql/<module>.sql` beside a module.
+    """
+
+    def __init__(self, path: Path) -> None:
+        _, *parts = _NAME.split(path.read_text("utf-8"))
+        self._groups = dict(zip(parts[::2], parts[1::2], strict=True))
+
+    @classmethod
+    def of(cls, module: str) -> SqlFile:
+        """The SQL file of a Python module, by the module's `__file__`."""
+        path = Path(module)
+        return cls(path.parent / "sql" / f"{path.stem}.sql")
+
+    def run(
+        self, db: duckdb.DuckDBPyConnection, group: str, **parameters: object
+    ) -> duckdb.DuckDBPyConnection:
+        """Execute a group's statements in order; each takes the parameters that it names."""
+        for statement in db.extract_statements(self._groups[group]):
+            named = {name: parameters[name] for name in statement.named_parameters}
+            db.execute(statement, named)
+        return db
+
+    def rows(
+        self, db: duckdb.DuckDBPyConnection, group: str, **parameters: object
+    ) -> list[tuple[Any, ...]]:
+        """All rows of a group's last statement."""
+        return self.run(db, group, **parameters).fetchall()
+
+    def row(
+        self, db: duckdb.DuckDBPyConnection, group: str, **parameters: object
+    ) -> tuple[Any, ...]:
+        """The only row of a group's last statement."""
+        (row,) = self.rows(db, group, **parameters)
+        return row
+
+    def number(self, db: duckdb.DuckDBPyConnection, group: str, **parameters: object) -> int:
+        """The only number of a group's last statement."""
+        return int(self.row(db, group, **parameters)[0])
+
+
 @contextmanager
 def workspace() -> Iterator[tuple[duckdb.DuckDBPyConnection, Path]]:
-    """A new database, and the folder around it for local files. One at a time in a process.
+    """Open a large database and a folder for local files; one at a time in a process.
 
-    InputError when what is worked on does not fit into its memory: it would not the next time.
+    InputError when the work does not fit into memory, because another attempt would not fit either.
     """
     with (
         _ONE_AT_A_TIME,
@@ -46,7 +95,7 @@ def workspace() -> Iterator[tuple[duckdb.DuckDBPyConnection, Path]]:
 
 @contextmanager
 def small_workspace() -> Iterator[tuple[duckdb.DuckDBPyConnection, Path]]:
-    """A small database and a folder, to look into single files beside a plan that is going on."""
+    """Open a small database and a folder, to search single files while a run is being planned."""
     with (
         tempfile.TemporaryDirectory(prefix="read-") as folder,
         closing(_open(":memory:", Path(folder), READING_LIMIT, "1")) as db,

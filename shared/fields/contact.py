@@ -144,9 +144,9 @@ class Converter:
         """The merge fields of one row, and what had to be dropped.
 
         `values` in the order of `columns`, all as text; control characters in them are left out,
-        tabs and line breaks are not. With `clear`, a value that is empty is
-        sent as "", which empties the field; without, it is left out. A required field is never
-        emptied: Mailchimp would refuse the person.
+        tabs and line breaks are not. With `clear`, an empty text ("") is sent, which empties the
+        field; None and blanks are left out, and so is "" without `clear`. A required field is
+        never emptied: Mailchimp would refuse the person.
         """
         fields: dict[str, object] = {}
         dropped: list[Dropped] = []
@@ -163,7 +163,7 @@ class Converter:
             if not text and tag in parts:
                 continue
             if not text:
-                if clear and may_clear:
+                if clear and may_clear and value == "":
                     fields[tag] = ""
                 continue
             try:

@@ -29,20 +29,27 @@ from shared.errors import (
     Refused,
     Unavailable,
 )
-from shared.finishing.fold import fold_ledger, fold_outcomes
+from shared.finishing.fold import (
+    fold_ledger,
+    fold_outcomes,
+    sent_anything,
+    write_ledger,
+    write_outcomes,
+)
 from shared.finishing.gather import gather_outcomes
 from shared.finishing.verdict import final_counts, proof, verdict
 from shared.finishing.verify import Checked, verify_tags
 from shared.model.chunk import Chunk, ChunkState
 from shared.model.ledger import LedgerPointer
 from shared.model.names import ledger_blob, outcomes_table
-from shared.model.outcome import Code, Outcome
+from shared.model.outcome import Code
 from shared.model.plan import Plan, PlanGone
 from shared.model.ports import Files, Leases, Mailchimp, Records
 from shared.model.run import CallTotals, Finding, Mode, Reason, Run, RunSegment, RunStatus, Severity
 from shared.people.erasures import Erasures
 from shared.people.suppression import suppress_erased_in_results
-from shared.planning.compare import forget_tags, load_ledger
+from shared.planning.fields_to_send import merge_tags
+from shared.planning.ledger import forget_tags, load_ledger
 from shared.runs.abandon import Abandon
 from shared.runs.outcome_file import OutcomeFile
 from shared.runs.progress import with_progress
@@ -121,22 +128,22 @@ class Finisher:
         with workspace() as (db, scratch):
             gather_outcomes(db, plan, chunks, self.files, scratch, _unsent_code(run))
             load_ledger(db, self._ledger_before(plan, scratch))
-            forget_tags(db, plan.gone_tags)
-            fold_ledger(db, run.id)
+            forget_tags(db, plan.deleted_tags)
+            fold_ledger(db, run.id, merge_tags(plan.mapping))
             fold_outcomes(db)
             suppress_erased_in_results(db, self.erasures.everybody())
             checked, reads, writes = self._verify(db, run, plan)
-            self._keep_ledger(db, run, plan, scratch, _is_settled(run, chunks))
+            self._store_ledger(db, run, plan, scratch, _is_complete(run, chunks))
             table = scratch / "table.parquet"
-            db.execute(_copy("outcomes", table))
+            write_outcomes(db, table)
             self.files.upload(table, outcomes_table(run.id))
-            findings = (*checked.findings, *self.outcome_file.give(db, plan, scratch))
+            findings = (*checked.findings, *self.outcome_file.write(db, plan, scratch))
             checked = replace(checked, findings=findings)
             # Before closing: a run that died in between would keep its share of the slots.
             self.pace.leave(plan.account_id, run.id)
             self._close(db, run, plan, chunks, checked, reads, writes)
 
-    def _ledger_before(self, plan: Plan, scratch: Path) -> str | None:
+    def _ledger_before(self, plan: Plan, scratch: Path) -> Path | None:
         """The ledger that the plan was made with, as a local file."""
         local = scratch / "ledger.parquet"
         if plan.ledger is None:
@@ -146,7 +153,7 @@ class Finisher:
         except NotFound:
             # Someone deleted it: only this run's people are known then, the next sends the rest.
             return None
-        return str(local)
+        return local
 
     def _verify(self, db: DuckDBPyConnection, run: Run, plan: Plan) -> tuple[Checked, int, int]:
         """Check the tags; a run that was stopped, or meets a closed door, says it did not."""
@@ -187,26 +194,24 @@ class Finisher:
         )
         return Checked(segments, (finding,))
 
-    def _keep_ledger(
-        self, db: DuckDBPyConnection, run: Run, plan: Plan, scratch: Path, settled: bool
+    def _store_ledger(
+        self, db: DuckDBPyConnection, run: Run, plan: Plan, scratch: Path, complete: bool
     ) -> None:
         local = scratch / "next.parquet"
-        db.execute(_copy("(SELECT * FROM next ORDER BY address)", local))
+        people = write_ledger(db, local)
         blob = ledger_blob(plan.export_id, f"{run.id}-{self.token()}")
         self.files.upload(local, blob)
-        row = db.execute("SELECT count(*) FROM next").fetchone()
-        people = int(row[0]) if row else 0
-        sent = _has_sent(db)
+        sent = sent_anything(db)
         while True:
             stored = self.ledgers.read(plan.export_id)
             sent_by, before = run.id, plan.ledger or ""
             # An undo that was stopped leaves the run undoable: asked again, it takes back the rest.
-            if not sent or (run.undo_of is not None and not settled):
+            if not sent or (run.undo_of is not None and not complete):
                 sent_by = stored.value.sent_by if stored else ""
                 before = stored.value.before if stored else ""
-            mark = plan.settled if settled else ""
+            fingerprint = plan.source_fingerprint if complete else ""
             audience = f"{plan.account_id}/{plan.audience_id}"
-            pointer = LedgerPointer(blob, run.id, people, mark, sent_by, before, audience)
+            pointer = LedgerPointer(blob, run.id, people, fingerprint, sent_by, before, audience)
             try:
                 if stored is None:
                     self.ledgers.create(plan.export_id, pointer)
@@ -259,17 +264,7 @@ class Finisher:
         self._transitions.finish(run.id, result)
 
 
-def _has_sent(db: DuckDBPyConnection) -> bool:
-    """Whether anything of this run has reached Mailchimp."""
-    row = db.execute(
-        "SELECT (SELECT count(*) FROM results "
-        f"WHERE outcome IN ('{Outcome.CREATED}', '{Outcome.UPDATED}')) "
-        "+ (SELECT count(*) FROM losses WHERE removed)"
-    ).fetchone()
-    return bool(row and row[0])
-
-
-def _is_settled(run: Run, chunks: list[Chunk]) -> bool:
+def _is_complete(run: Run, chunks: list[Chunk]) -> bool:
     if run.reason is not None or run.cancel_requested:
         return False
     return all(chunk.state is ChunkState.DONE and not chunk.gave_up for chunk in chunks)
@@ -279,8 +274,3 @@ def _unsent_code(run: Run) -> str:
     if run.reason is not None and run.reason.code == "disconnected":
         return Code.DISCONNECTED
     return Code.CANCELED if run.cancel_requested else Code.CALL_FAILED
-
-
-def _copy(what: str, path: Path) -> str:
-    quoted = str(path).replace("'", "''")
-    return f"COPY {what} TO '{quoted}' (FORMAT parquet, COMPRESSION zstd)"

@@ -1,12 +1,10 @@
-"""The verdict: a run's last counts, its consent proof, and the state it ends in."""
+"""Work out the final counts of a run, its consent proof, and the status in which it ends."""
 
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
-from duckdb import DuckDBPyConnection
-
-from shared.model.outcome import Code
 from shared.model.plan import Plan
 from shared.model.run import (
     REMOVAL_GUARD,
@@ -19,19 +17,19 @@ from shared.model.run import (
     Severity,
 )
 from shared.planning.retry import NOT_RETRIED
+from shared.workspace import SqlFile
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
 
 __all__ = ["final_counts", "proof", "verdict"]
 
+_SQL = SqlFile.of(__file__)
+
 
 def final_counts(db: DuckDBPyConnection, planned: Counts) -> Counts:
-    """The plan's counts with what became of everyone, from `outcomes`, `results`, `losses`."""
-    rows = db.execute(
-        "SELECT outcome, count(*) FROM outcomes "
-        f"WHERE code IS DISTINCT FROM '{Code.SHARED_ADDRESS}' AND segs IS NOT NULL "
-        "GROUP BY outcome"
-    ).fetchall()
-    by_outcome = {str(outcome): int(number) for outcome, number in rows}
-    removed = db.execute("SELECT count(DISTINCT address) FROM losses WHERE removed").fetchone()
+    """The plan's counts with the outcomes, from `outcomes` and `removals`."""
+    by_outcome = dict(_SQL.rows(db, "counts"))
     return replace(
         planned,
         created=by_outcome.get("created", 0),
@@ -40,17 +38,14 @@ def final_counts(db: DuckDBPyConnection, planned: Counts) -> Counts:
         kept=by_outcome.get("kept", 0),
         rejected=by_outcome.get("rejected", 0),
         not_sent=by_outcome.get("notSent", 0),
-        removed=int(removed[0]) if removed else 0,
+        removed=_SQL.number(db, "removed"),
     )
 
 
 def proof(db: DuckDBPyConnection) -> ConsentProof:
-    """People left as they were because they are not subscribed; statuses that we changed."""
-    kept = db.execute(
-        f"SELECT count(*) FROM changes WHERE kind = 'kept' AND code <> '{Code.NO_CONSENT}'"
-    ).fetchone()
-    asked = db.execute("SELECT coalesce(sum(asked), 0)::BIGINT FROM results").fetchone()
-    return ConsentProof(int(kept[0]) if kept else 0, int(asked[0]) if asked else 0)
+    """Count the people left alone because they are not subscribed, and statuses that we changed."""
+    kept, changed = _SQL.row(db, "consent_proof")
+    return ConsentProof(kept, changed)
 
 
 def _not_retried(plan: Plan) -> int:

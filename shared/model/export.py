@@ -10,7 +10,9 @@ from datetime import datetime
 from enum import StrEnum
 
 __all__ = [
+    "MAX_SEGMENTS",
     "AttributeMapping",
+    "ConsentMeaning",
     "Export",
     "FieldToCreate",
     "Leavers",
@@ -22,6 +24,9 @@ __all__ = [
     "SegmentChoice",
 ]
 
+# A person's segments are the bits of one number of 127 bits (planning/sql/people.sql).
+MAX_SEGMENTS = 100
+
 
 class NewContactStatus(StrEnum):
     """The status of people who are new to the audience."""
@@ -30,6 +35,13 @@ class NewContactStatus(StrEnum):
     SUBSCRIBED = "subscribed"
     PENDING = "pending"
     TRANSACTIONAL = "transactional"
+
+
+class ConsentMeaning(StrEnum):
+    """What a yes in the consent attribute means."""
+
+    YES_MAY_BE_MAILED = "yesMayBeMailed"
+    YES_MUST_NOT_BE_MAILED = "yesMustNotBeMailed"
 
 
 class Leavers(StrEnum):
@@ -96,13 +108,15 @@ class SegmentChoice:
 
 @dataclass(frozen=True)
 class NewContacts:
-    """How people who are new to the audience are added.
+    """The status of people whom the audience does not have yet, and whose consent is needed.
 
-    With `consent_attribute`, only people with a true value in that attribute are added.
+    With `consent_attribute`, only people who gave consent by it are sent, and a withdrawal removes
+    the tags that the export gave. `consent_meaning` is the direction of the attribute.
     """
 
     status: NewContactStatus = NewContactStatus.AUDIENCE_DEFAULT
     consent_attribute: str | None = None
+    consent_meaning: ConsentMeaning = ConsentMeaning.YES_MAY_BE_MAILED
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,7 @@
-"""What became of a row: seven outcomes, and the codes that say why.
+"""The outcome of a row: seven outcomes, and the codes of the reasons.
 
-Every person of a run has exactly one outcome. A code is a stable name for a reason; the words
-for it (what happened, what to do) are translated where people read them (web/locales).
-`Lasting` says whether the next run asks Mailchimp again.
+Every person of a run has exactly one outcome. A code is the stable name of a reason; its texts are
+translated. `Lasting` says whether the next run sends the row again.
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ __all__ = ["CODES", "Code", "Lasting", "Outcome"]
 
 
 class Outcome(StrEnum):
-    """What became of a person in one run."""
+    """The outcome of a person in one run."""
 
     CREATED = "created"
     UPDATED = "updated"
@@ -27,8 +26,8 @@ class Outcome(StrEnum):
 class Lasting(StrEnum):
     """How long a reason lasts.
 
-    A reason that may pass, or that Mailchimp did not name, is asked about again by a few runs
-    (ledger.MAX_TRIES) and not for ever.
+    A row with a reason that may pass, or that Mailchimp did not name, is sent again by a few runs
+    (ledger.MAX_TRIES).
     """
 
     UNTIL_ROW_CHANGES = "untilRowChanges"
@@ -50,6 +49,7 @@ class Code(StrEnum):
     ROW_TOO_LONG = "rowTooLong"
     ROW_BAD_ENCODING = "rowBadEncoding"
     SHARED_ADDRESS = "sharedAddress"
+    SHARED_ADDRESS_NOT_SENT = "sharedAddressNotSent"
     VALUE_DROPPED = "valueDropped"
     # Consent
     UNSUBSCRIBED = "unsubscribed"
@@ -58,8 +58,9 @@ class Code(StrEnum):
     TRANSACTIONAL = "transactional"
     ARCHIVED = "archived"
     NO_CONSENT = "noConsent"
+    CONSENT_WITHDRAWN = "consentWithdrawn"
     ERASED = "erased"
-    # No outcome at all: what a search says of people whom no run has met
+    # Of a search only, for people who are in no run
     NOT_IN_SEGMENT = "notInSegment"
     NOT_RUN = "notRun"
     # Mailchimp's answer about one member
@@ -91,6 +92,7 @@ CODES: dict[Code, Lasting] = {
     Code.ROW_TOO_LONG: Lasting.UNTIL_ROW_CHANGES,
     Code.ROW_BAD_ENCODING: Lasting.UNTIL_ROW_CHANGES,
     Code.SHARED_ADDRESS: Lasting.NOT_A_FAULT,
+    Code.SHARED_ADDRESS_NOT_SENT: Lasting.NOT_A_FAULT,
     Code.VALUE_DROPPED: Lasting.NOT_A_FAULT,
     Code.UNSUBSCRIBED: Lasting.NOT_A_FAULT,
     Code.CLEANED: Lasting.NOT_A_FAULT,
@@ -98,6 +100,7 @@ CODES: dict[Code, Lasting] = {
     Code.TRANSACTIONAL: Lasting.NOT_A_FAULT,
     Code.ARCHIVED: Lasting.NOT_A_FAULT,
     Code.NO_CONSENT: Lasting.NOT_A_FAULT,
+    Code.CONSENT_WITHDRAWN: Lasting.NOT_A_FAULT,
     Code.ERASED: Lasting.NOT_A_FAULT,
     Code.NOT_IN_SEGMENT: Lasting.NOT_A_FAULT,
     Code.NOT_RUN: Lasting.NOT_A_FAULT,

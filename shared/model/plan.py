@@ -1,8 +1,9 @@
-"""What a plan is: all that sending and finishing need to know, written once and never changed.
+"""The plan of a run: all that sending and finishing need to know, written once and never changed.
 
-The people stand in two files of the plan's folder: `changes.parquet` (everyone of the run and the
-ledger who matters, with what is to happen and why) and `lines.jsonl` (those to send, in the order
-of the chunks, one JSON array a line: `[address, tagset, [field values]]`; leavers are `"address"`).
+People are in two files of the plan's folder: `changes.parquet` (everyone of the run, and everyone of
+the ledger who loses a tag) and `lines.jsonl` (those to send, in the order of the chunks, one JSON
+array a line: `[address, tagset, [values]]`; a removal is `"address"`). A value of null leaves its
+field alone, "" empties it.
 """
 
 from __future__ import annotations
@@ -28,8 +29,8 @@ __all__ = [
     "plan_to_json",
 ]
 
-# Counted up when an older program would send something else by a plan than what it says, or would
-# not understand its files. A new field that may be left out is no reason.
+# Increased when an older version of the app would carry out such a plan wrongly, or could not read its
+# files. An optional new field is no reason.
 PLAN_FORM = 1
 
 
@@ -42,22 +43,24 @@ class PlanGone(NotFound):
 
 @dataclass(frozen=True)
 class PlannedTag:
-    """A segment and its tag. `held` counts members who are in the segment but not subscribed."""
+    """A segment and its tag, with the people in it and those of them who are not subscribed."""
 
     segment: str
     tag: str
     tag_id: int
     members: int = 0
-    held: int = 0
+    not_subscribed: int = 0
 
 
 @dataclass(frozen=True)
 class Plan:
-    """A run's plan: the definition as it was, so that an edit meanwhile changes nothing.
+    """The plan of a run, with the export as it was, so that later edits change nothing.
 
-    `status` is what new people get; `gone_tags` are tags of the ledger that somebody deleted;
-    `tagsets[i]` are the tag names of set i; `settled` is the fingerprint of source and mapping
-    that the ledger stands for when all of this is sent. `form` says which programs may carry it out.
+    `status` is what new contacts get. `tagsets[i]` are the tag names of set i. `deleted_tags` are
+    tags of the ledger that the audience does not have any more. `ledger` is the ledger that the run
+    was compared with, `ledger_run` the run of the pointer at that time. `source_fingerprint` goes
+    into the next pointer when everything was sent. `form` says which versions of the app can carry
+    the plan out.
     """
 
     run_id: str
@@ -78,15 +81,16 @@ class Plan:
     removals_held: bool = False
     chunks: int = 0
     ledger: str | None = None
-    gone_tags: tuple[int, ...] = ()
-    settled: str = ""
+    ledger_run: str = ""
+    deleted_tags: tuple[int, ...] = ()
+    source_fingerprint: str = ""
     findings: tuple[Finding, ...] = ()
     calls: CallTotals = field(default_factory=CallTotals)
     form: int = PLAN_FORM
 
     @property
     def changes(self) -> str:
-        """The blob of everyone who matters to the run."""
+        """The blob of everyone of the run, and everyone who loses a tag."""
         return f"{self.folder}changes.parquet"
 
     @property
@@ -96,7 +100,7 @@ class Plan:
 
     @property
     def chunk_list(self) -> str:
-        """The blob of the chunks, as they were cut."""
+        """The blob of the list of chunks."""
         return f"{self.folder}chunks.json"
 
     @property
@@ -124,15 +128,15 @@ _FORM = TypeAdapter(_Form)
 
 
 def plan_to_json(plan: Plan) -> bytes:
-    """A plan as it is kept."""
+    """A plan as stored JSON."""
     return _CODEC.dump_json(plan)
 
 
 def plan_from_json(data: bytes) -> Plan:
-    """A plan as it was kept. PlanGone when it is damaged.
+    """A plan from stored JSON. PlanGone when it is damaged.
 
-    ConnectorError when a newer version of the app made it in a form of its own: then nothing of it
-    is sent, and the message comes back, for a newer process to take it.
+    ConnectorError when a newer version of the app made it in a newer form: nothing of it is sent,
+    and the message returns to the queue for a newer process.
     """
     try:
         if _FORM.validate_json(data).form > PLAN_FORM:

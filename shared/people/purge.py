@@ -187,7 +187,7 @@ class Purge:
             count = found.rows
             # First: afterwards the profiles are not known any more.
             count += self.outcome_file.forget(run.export_id, run.id, found.values("customer_id"))
-            self.files.upload(found.blanked(("email", "customer_id")), blob)
+            self.files.upload(found.blanked(("email", "customer_id", "shared_with")), blob)
             return count
 
     @contextmanager

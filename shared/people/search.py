@@ -122,31 +122,31 @@ class Search:
             except NotFound:
                 return None
             row = db.execute(
-                "SELECT segs, outcome, code FROM read_parquet($file) "
+                "SELECT segments, outcome, code FROM read_parquet($file) "
                 f"WHERE {is_address('email')} "
-                f"ORDER BY code IS NOT DISTINCT FROM '{Code.SHARED_ADDRESS}', line NULLS FIRST "
+                "ORDER BY shared_with IS NOT NULL, line NULLS FIRST "
                 "LIMIT 1",
                 {"file": str(local), "address": address},
             ).fetchone()
         if row is None:
             return None
-        segs, outcome, code = row
+        segments, outcome, code = row
         return replace(
             nothing,
-            segments=self._segments(run, segs or ()),
+            segments=self._segments(run, segments or ()),
             outcome=outcome,
             code=code or "",
             at=run.finished_at or run.moved_at,
         )
 
-    def _segments(self, run: Run, segs: list[int] | tuple[()]) -> tuple[str, ...]:
-        if not segs:
+    def _segments(self, run: Run, segments: list[int] | tuple[()]) -> tuple[str, ...]:
+        if not segments:
             return ()
         try:
             plan = plan_from_json(self.files.read(plan_blob(run.id)))
         except NotFound:
             return ()
-        return tuple(plan.tags[seg].segment for seg in segs)
+        return tuple(plan.tags[number].segment for number in segments)
 
     def _in_ledger(self, export: Export, nothing: Found, address: str) -> Found | None:
         stored = self.ledgers.read(export.id)

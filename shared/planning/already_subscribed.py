@@ -1,55 +1,42 @@
-"""Which of the people who are not in the ledger does the audience hold as subscribers already?
+"""Find which of the new people the audience has as subscribers already.
 
-Nothing goes wrong without knowing: they would be refused as new people (`contactExists`) and
-written in a second call (sending/write.py). Reading 1,000 subscribers a call is only worth it while it
-takes fewer calls than it can save; and it is needed where people without consent are among them,
-because only those who are there already may be updated.
+Nothing goes wrong without this: they would be refused as new people (`contactExists`) and written
+in a second call (sending/write.py). Reading 1,000 subscribers a call is only worth it while it takes
+fewer calls than it can save.
 """
 
 from __future__ import annotations
 
-from duckdb import DuckDBPyConnection
+from typing import TYPE_CHECKING
 
 from shared.model.chunk import CHUNK_SIZE
-from shared.model.outcome import Code
-from shared.model.ports import MailchimpSession
+from shared.workspace import SqlFile
 
-__all__ = ["find_already_subscribed", "is_worth_asking"]
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+    from shared.model.ports import MailchimpSession
+
+__all__ = ["find_already_subscribed", "may_save_calls"]
 
 _PAGE = 1_000
+_SQL = SqlFile.of(__file__)
 
 
-def is_worth_asking(db: DuckDBPyConnection) -> bool:
-    """Whether anybody of `changes` needs it, or more than one call could be saved."""
-    new, doubtful = _unknown(db)
-    return doubtful > 0 or new > CHUNK_SIZE
+def may_save_calls(db: DuckDBPyConnection) -> bool:
+    """Whether finding them could save more than one call."""
+    return _SQL.number(db, "new_people") > CHUNK_SIZE
 
 
 def find_already_subscribed(
     db: DuckDBPyConnection, session: MailchimpSession, audience_id: str
 ) -> None:
-    """Turn people of `changes` who are subscribed already from additions into updates."""
-    new, doubtful = _unknown(db)
+    """Turn additions in `changes` into updates for people who are subscribed already."""
     subscribed = session.count(audience_id, "subscribed")
-    saves = -(-new // CHUNK_SIZE)
-    if not subscribed or (not doubtful and subscribed > saves * _PAGE):
+    saves = -(-_SQL.number(db, "new_people") // CHUNK_SIZE)
+    if not subscribed or subscribed > saves * _PAGE:
         return
-    db.execute("CREATE OR REPLACE TABLE present (address VARCHAR)")
+    _SQL.run(db, "create")
     for page in session.held(audience_id, "subscribed"):
-        if page:
-            db.execute(
-                "INSERT INTO present SELECT unnest(?::VARCHAR[])", [[one.address for one in page]]
-            )
-    db.execute(
-        "UPDATE changes SET kind = 'update', code = NULL WHERE "
-        f"(kind = 'add' OR (kind = 'kept' AND code = '{Code.NO_CONSENT}')) "
-        "AND address IN (SELECT address FROM present)"
-    )
-
-
-def _unknown(db: DuckDBPyConnection) -> tuple[int, int]:
-    row = db.execute(
-        "SELECT count(*) FILTER (kind = 'add'), "
-        f"count(*) FILTER (kind = 'kept' AND code = '{Code.NO_CONSENT}') FROM changes"
-    ).fetchone()
-    return (int(row[0]), int(row[1])) if row else (0, 0)
+        _SQL.run(db, "add", addresses=[contact.address for contact in page])
+    _SQL.run(db, "apply")

@@ -1,7 +1,7 @@
-"""Fingerprints that tell whether anything is left to be sent.
+"""Fingerprints of a mapping and of the source of a run.
 
-Two runs with the same fingerprint read the same files with the same mapping for the same audience,
-so the second has nothing to do unless the first left something undone.
+Two runs with the same source fingerprint read the same files with the same mapping for the same
+audience, so the second has nothing to do unless the first left something undone.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def _chosen(
 
 
 def source_fingerprint(export: Export, snapshot: Snapshot) -> str:
-    """A fingerprint of all that decides what a run sends."""
+    """A fingerprint of everything that decides what a run sends."""
     parts = [
         mapping_fingerprint(export.mapping),
         export.mapping.email,
@@ -63,6 +63,7 @@ def source_fingerprint(export: Export, snapshot: Snapshot) -> str:
         export.connection_id,
         export.new_contacts.status.value,
         export.new_contacts.consent_attribute,
+        export.new_contacts.consent_meaning,
         export.leavers.value,
         [(choice.name, choice.tag_name) for choice in export.segments],
         sorted(snapshot.etags.items()),

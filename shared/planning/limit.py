@@ -1,4 +1,4 @@
-"""The limit of people a run may have: looked at before the first write."""
+"""Check the number of people of a run against the limit, before the first write."""
 
 from __future__ import annotations
 
@@ -10,31 +10,21 @@ __all__ = ["within_limit"]
 
 
 def within_limit(rows: RowCounts, limit: int) -> list[Finding]:
-    """What to say of a run within the limit; Ended (skipped, with the real number) beyond it.
+    """Findings about the number of people; PlanningEnded (skipped) when it exceeds the limit.
 
-    A person in several segments is one person: a sum over segments above the limit is a warning.
+    A person in several segments counts once; memberships above the limit are a warning.
     """
+    if rows.people > limit:
+        raise PlanningEnded(
+            RunStatus.SKIPPED,
+            Reason("tooManyProfiles", values={"people": str(rows.people), "limit": str(limit)}),
+            Counts(source_rows=rows.source_rows, distinct=rows.people),
+        )
+    if rows.memberships <= limit:
+        return []
     values = {
         "people": str(rows.people),
         "memberships": str(rows.memberships),
         "limit": str(limit),
     }
-    if rows.people > limit:
-        raise PlanningEnded(
-            RunStatus.SKIPPED,
-            Reason(
-                "tooManyProfiles",
-                f"The segments hold {rows.people:,} people, more than the limit of {limit:,} a "
-                "run. Nothing was sent. Choose fewer or smaller segments, or spread them over "
-                "several exports.",
-                values,
-            ),
-            Counts(source_rows=rows.source_rows, distinct=rows.people),
-        )
-    if rows.memberships <= limit:
-        return []
-    message = (
-        f"The segments add up to {rows.memberships:,} members, more than the limit of {limit:,}; "
-        f"counted once each they are {rows.people:,} people."
-    )
-    return [Finding(Severity.WARNING, "nearLimit", message, values)]
+    return [Finding(Severity.WARNING, "nearLimit", values=values)]

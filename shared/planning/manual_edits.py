@@ -1,90 +1,90 @@
-"""What others have done since a run to the people whom it wrote, so that an undo does not undo that too.
+"""Find what others did since a run to the people whom it wrote, so that an undo keeps it.
 
 Mailchimp is asked for the subscribers who changed since the run began, 1,000 a call: no more calls
-than the run itself has made. Table made here, from `ledger`:
-
-    seen    address, others (carries a tag that is not this export's), edited (a mapped value is
-            no longer what the export sent, and the person changed after the run had ended)
+than the run itself made.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-
-from duckdb import DuckDBPyConnection
+from typing import TYPE_CHECKING
 
 from shared.fields.contact import Converter
 from shared.model.audience import Contact
-from shared.model.ports import MailchimpSession
+from shared.planning.fields_to_send import define_fields_to_send
+from shared.workspace import SqlFile
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+    from shared.model.ports import MailchimpSession
 
 __all__ = ["EditWindow", "find_manual_edits"]
 
 # Mailchimp's clock and ours may differ.
 _OVERLAP = timedelta(minutes=15)
+_SQL = SqlFile.of(__file__)
 
 
 @dataclass(frozen=True)
 class EditWindow:
-    """When a run was started and had ended (None: not known), and what turns its rows into fields."""
+    """When a run began and ended (None: not known), its converter and its merge fields."""
 
     began: datetime
     ended: datetime | None
     convert: Converter
+    merge_tags: tuple[str, ...]
 
 
 def find_manual_edits(
-    db: DuckDBPyConnection, session: MailchimpSession, audience_id: str, since: EditWindow
+    db: DuckDBPyConnection, session: MailchimpSession, audience_id: str, window: EditWindow
 ) -> None:
-    """Make `seen`."""
-    db.execute("CREATE OR REPLACE TABLE seen (address VARCHAR, others BOOLEAN, edited BOOLEAN)")
-    ours = {
-        tag for (tag,) in db.execute("SELECT DISTINCT unnest(tags) AS tag FROM ledger").fetchall()
-    }
-    began = (since.began - _OVERLAP).isoformat(timespec="seconds")
+    """Fill `manual_edits` from Mailchimp, `ledger` and `before`.
+
+    A person is edited when a value is no longer what the export sent and the person changed after
+    the run had ended.
+    """
+    define_fields_to_send(db)
+    _SQL.run(db, "create")
+    own_tags = {tag for (tag,) in _SQL.rows(db, "own_tags")}
+    began = (window.began - _OVERLAP).isoformat(timespec="seconds")
     for page in session.contacts(audience_id, began):
-        sent = _sent(db, [contact.address for contact in page])
-        rows = [
+        addresses = [contact.address for contact in page]
+        sent: dict[str, str] = dict(
+            _SQL.rows(db, "sent", merge_tags=list(window.merge_tags), addresses=addresses)
+        )
+        found = [
             (
                 contact.address,
-                contact.tag_count > len(contact.tags) or not ours.issuperset(contact.tags),
-                _is_edited(contact, sent.get(contact.address), since),
+                contact.tag_count > len(contact.tags) or not own_tags.issuperset(contact.tags),
+                _is_edited(contact, sent.get(contact.address), window),
             )
             for contact in page
         ]
-        told = [row for row in rows if row[1] or row[2]]
-        if told:
-            db.execute(
-                "INSERT INTO seen SELECT unnest(?::VARCHAR[]), unnest(?::BOOLEAN[]), "
-                "unnest(?::BOOLEAN[])",
-                [list(column) for column in zip(*told, strict=True)],
-            )
+        edits = [edit for edit in found if edit[1] or edit[2]]
+        _SQL.run(
+            db,
+            "add",
+            addresses=[address for address, _, _ in edits],
+            others=[others for _, others, _ in edits],
+            edited=[edited for _, _, edited in edits],
+        )
 
 
-def _sent(db: DuckDBPyConnection, addresses: Sequence[str]) -> dict[str, str]:
-    return dict(
-        db.execute(
-            "SELECT address, fields FROM ledger WHERE fields IS NOT NULL "
-            "AND address IN (SELECT unnest(?::VARCHAR[]))",
-            [list(addresses)],
-        ).fetchall()
+def _is_edited(contact: Contact, sent: str | None, window: EditWindow) -> bool:
+    if sent is None or window.ended is None or not _is_after(contact.changed, window.ended):
+        return False
+    fields, _ = window.convert.convert(json.loads(sent), clear=True)
+    return any(
+        _comparable(contact.fields.get(tag)) != _comparable(value) for tag, value in fields.items()
     )
 
 
-def _is_edited(contact: Contact, sent: str | None, since: EditWindow) -> bool:
-    if sent is None or since.ended is None or not _is_after(contact.changed, since.ended):
-        return False
-    values = json.loads(sent)
-    if len(values) != len(since.convert.columns):
-        return False  # sent under another mapping: the earlier values are not known anyway
-    fields, _ = since.convert.convert(values, clear=True)
-    return any(_plain(contact.fields.get(tag)) != _plain(value) for tag, value in fields.items())
-
-
 def _is_after(changed: str, ended: datetime) -> bool:
-    """Whether something changed after a moment; Mailchimp tells whole seconds."""
+    """Whether a contact changed after a moment; Mailchimp gives whole seconds."""
     try:
         moment = datetime.fromisoformat(changed)
     except ValueError:
@@ -94,10 +94,10 @@ def _is_after(changed: str, ended: datetime) -> bool:
     return moment >= ended.replace(microsecond=0)
 
 
-def _plain(value: object) -> object:
-    """A value as Mailchimp may give it back: numbers as text or number, empty parts left out."""
+def _comparable(value: object) -> object:
+    """A value as Mailchimp may return it: numbers as text or number, without empty parts."""
     if isinstance(value, Mapping):
-        return {key: _plain(part) for key, part in value.items() if part not in (None, "")}
+        return {key: _comparable(part) for key, part in value.items() if part not in (None, "")}
     text = "" if value is None else str(value).strip()
     try:
         return float(text)

@@ -18,9 +18,9 @@ from shared.model.audience import CallCounts, NotSubscribedPointer
 from shared.model.export import Export
 from shared.model.ports import Files, MailchimpSession, Records
 from shared.model.tag import TagOwner, same_name
-from shared.planning.already_subscribed import find_already_subscribed, is_worth_asking
+from shared.planning.already_subscribed import find_already_subscribed, may_save_calls
 from shared.planning.audience import PreparedAudience, create_fields, read_audience
-from shared.planning.not_subscribed import read_not_subscribed
+from shared.planning.not_subscribed import NotSubscribedList
 from shared.planning.request import PlanRequest
 from shared.planning.tags import prepare_tags
 
@@ -42,7 +42,7 @@ class AudiencePreparation:
     def look(
         self, order: PlanRequest, db: DuckDBPyConnection, scratch: Path, calls: CallCounts
     ) -> PreparedAudience:
-        """Look at the audience, and read whom it holds without a subscription (table `held`)."""
+        """Read the audience, and its contacts that are not subscribed (`not_subscribed`)."""
         export = order.export
         with self.sessions.session(order.connection_id, order.account_id) as session:
             found = read_audience(
@@ -50,7 +50,7 @@ class AudiencePreparation:
                 self.owners,
                 export,
                 order.account_id,
-                order.takes_over,
+                order.takes_over_tags,
                 self._still_uses(export.audience_id),
             )
             self.read_not_subscribed(order, export.audience_id, session, db, scratch)
@@ -65,19 +65,16 @@ class AudiencePreparation:
         db: DuckDBPyConnection,
         scratch: Path,
     ) -> None:
-        """Read whom an audience holds without a subscription (table `held`)."""
-        read_not_subscribed(
-            db,
-            session,
+        """Fill `not_subscribed` with the contacts of an audience that are not subscribed."""
+        stored = NotSubscribedList(
             self.not_subscribed,
             self.files,
             order.account_id,
             audience_id,
             f"{order.run.id}-{self.token()}",
             self.now(),
-            scratch,
-            anew=order.everything,
         )
+        stored.read(db, session, scratch, whole=order.is_full)
 
     def make_ready(
         self, order: PlanRequest, found: PreparedAudience, calls: CallCounts
@@ -96,7 +93,7 @@ class AudiencePreparation:
                 export,
                 order.account_id,
                 make=True,
-                take_over=order.takes_over,
+                take_over=order.takes_over_tags,
                 still_uses=self._still_uses(export.audience_id),
             )
             calls.add(session.calls)
@@ -105,8 +102,8 @@ class AudiencePreparation:
     def find_already_subscribed(
         self, order: PlanRequest, db: DuckDBPyConnection, calls: CallCounts
     ) -> None:
-        """Ask who of the new people is subscribed already, where that is worth the calls."""
-        if is_worth_asking(db):
+        """Find the new people who are subscribed already, where that can save calls."""
+        if may_save_calls(db):
             with self.sessions.session(order.connection_id, order.account_id) as session:
                 find_already_subscribed(db, session, order.export.audience_id)
                 calls.add(session.calls)

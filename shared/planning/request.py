@@ -1,4 +1,4 @@
-"""What a plan is made for: a run, its export as it is now, and the Mailchimp account behind it."""
+"""The input of a plan: a run, its export as it is now, and the Mailchimp account behind it."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from shared.model.export import Export
 from shared.model.run import Mode, Run
+from shared.planning.consent import ADD_ARCHIVED
 from shared.planning.tags import TAG_EXISTS
 
 __all__ = ["PlanRequest"]
@@ -13,7 +14,7 @@ __all__ = ["PlanRequest"]
 
 @dataclass(frozen=True)
 class PlanRequest:
-    """A plan that is to be made."""
+    """A plan to make."""
 
     run: Run
     export: Export
@@ -21,16 +22,21 @@ class PlanRequest:
     account_id: str
 
     @property
-    def only_looks(self) -> bool:
+    def is_preview(self) -> bool:
         """Whether nothing may be changed in Mailchimp."""
         return self.run.mode is Mode.PREVIEW
 
     @property
-    def everything(self) -> bool:
-        """Whether people are sent although nothing changed, and all is read anew."""
+    def is_full(self) -> bool:
+        """Whether people are sent although nothing changed, and everything is read again."""
         return self.run.mode is Mode.FULL
 
     @property
-    def takes_over(self) -> bool:
+    def takes_over_tags(self) -> bool:
         """Whether a person agreed to take over tags that were made outside the export."""
         return TAG_EXISTS in self.run.confirmed
+
+    @property
+    def adds_archived(self) -> bool:
+        """Whether a person agreed to add contacts again that an undo archived."""
+        return ADD_ARCHIVED in self.run.confirmed

@@ -1,13 +1,12 @@
-"""The plan of an undo: read what the run left, look at the audience, rewind, cut.
+"""Make the plan of an undo: read what the run left behind, read the audience, compare, write chunks.
 
-Nothing is read from Customer Insights, and nobody is ever added to the audience.
+Nothing is read from Customer Insights, and no one is added to the audience.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
-
-from duckdb import DuckDBPyConnection
+from typing import TYPE_CHECKING
 
 from shared.errors import Conflict
 from shared.fields.contact import Converter
@@ -20,113 +19,107 @@ from shared.model.ports import Files
 from shared.model.run import CallTotals, Finding, Run, Severity
 from shared.model.tag import owned_by_others
 from shared.planning.chunking import write_chunks
-from shared.planning.compare import load_ledger
-from shared.planning.fingerprint import mapping_fingerprint
+from shared.planning.fields_to_send import merge_tags
 from shared.planning.manual_edits import EditWindow, find_manual_edits
 from shared.planning.preparation import AudiencePreparation
 from shared.planning.request import PlanRequest
-from shared.planning.undo_changes import UndoRules, compare_for_undo, not_taken_back, undo_counts
+from shared.planning.undo_changes import (
+    UndoFiles,
+    UndoRules,
+    compare_for_undo,
+    load_for_undo,
+    not_undone,
+    tags_before,
+    undo_counts,
+    undo_tagsets,
+)
 from shared.runs.start import moment_of
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
 
 __all__ = ["plan_undo"]
 
 
 def plan_undo(
-    order: PlanRequest,
+    request: PlanRequest,
     undone: Plan,
     pointer: LedgerPointer,
-    ready: AudiencePreparation,
+    preparation: AudiencePreparation,
     db: DuckDBPyConnection,
     scratch: Path,
 ) -> tuple[Plan, PlanFiles, list[Chunk]]:
     """The plan that undoes the run of the plan `undone`, with its files and chunks.
 
-    `pointer` is the ledger as it is (runs/undo.py has checked it).
+    `pointer` is the current ledger (runs/undo.py has checked it).
     """
-    run, export = order.run, order.export
-    if order.account_id != undone.account_id:
-        message = "The export uses another Mailchimp account since the run that is to be undone."
-        raise Conflict(message, code="undoOtherAccount")
-    _load(db, run, pointer, ready.files, scratch)
+    run, export = request.run, request.export
+    if request.account_id != undone.account_id:
+        raise Conflict("undoOtherAccount")
+    load_for_undo(db, _download(run, pointer, preparation.files, scratch))
     convert = Converter(undone.mapping, undone.attributes, undone.merge_fields)
-    with ready.sessions.session(order.connection_id, order.account_id) as session:
-        session.audience(undone.audience_id)  # says so when it is gone
-        others = owned_by_others(ready.owners, export.id, order.account_id, undone.audience_id)
-        there = {t.id: t for t in session.tags(undone.audience_id) if t.id not in others}
-        ready.read_not_subscribed(order, undone.audience_id, session, db, scratch)
-        since = EditWindow(moment_of(undone.run_id), run.undone_at, convert)
-        find_manual_edits(db, session, undone.audience_id, since)
+    columns = merge_tags(undone.mapping)
+    with preparation.sessions.session(request.connection_id, request.account_id) as session:
+        session.audience(undone.audience_id)  # ConfigError when it was deleted
+        others = owned_by_others(
+            preparation.owners, export.id, request.account_id, undone.audience_id
+        )
+        existing = {t.id: t for t in session.tags(undone.audience_id) if t.id not in others}
+        preparation.read_not_subscribed(request, undone.audience_id, session, db, scratch)
+        window = EditWindow(moment_of(undone.run_id), run.undone_at, convert, tuple(columns))
+        find_manual_edits(db, session, undone.audience_id, window)
         calls: CallCounts = session.calls
-    tags = _tags(db, undone, there)
-    ours = [tag.tag_id for tag in tags]
-    config = mapping_fingerprint(undone.mapping, undone.merge_fields, undone.attributes)
-    compare_for_undo(db, UndoRules(config, list(there), ours, run.archive_created))
-    cut_files, chunks = write_chunks(db, scratch, hold_removals=False, restore=True)
-    findings = not_taken_back(db, run.archive_created)
+    carried = tags_before(db)
+    tags = tuple(
+        PlannedTag(tag.segment, existing[tag.tag_id].name, tag.tag_id, carried.get(tag.tag_id, 0))
+        for tag in undone.tags
+        if tag.tag_id in existing
+    )
+    rules = UndoRules(list(existing), [tag.tag_id for tag in tags], columns, run.archive_created)
+    compare_for_undo(db, rules)
+    files, chunks = write_chunks(db, scratch, columns, restore=True)
+    findings = not_undone(db, run.archive_created)
     if not chunks:
-        message = (
-            "There was nothing to take back: everybody has the tags and values of before the run, "
-            "as far as this app knows them."
-        )
-        findings.append(Finding(Severity.INFO, "undoNothing", message))
+        findings.append(Finding(Severity.INFO, "undoNothing"))
     if export.schedule.enabled:
-        message = (
-            "The export runs by itself and sends everything again. Change its segments or switch "
-            "its schedule off first."
-        )
-        findings.append(Finding(Severity.WARNING, "undoRunsAgain", message))
+        findings.append(Finding(Severity.WARNING, "undoRunsAgain"))
     plan = Plan(
         run_id=run.id,
         export_id=export.id,
-        connection_id=order.connection_id,
-        account_id=order.account_id,
+        connection_id=request.connection_id,
+        account_id=request.account_id,
         audience_id=undone.audience_id,
-        folder=plan_folder(run.id, ready.token()),
+        folder=plan_folder(run.id, preparation.token()),
         status=undone.status,
         mapping=undone.mapping,
         attributes=undone.attributes,
         merge_fields=undone.merge_fields,
         tags=tags,
-        tagsets=_tagsets(db, there),
+        tagsets=_names(undo_tagsets(db), existing),
         counts=undo_counts(db),
         people_to_send=sum(c.people for c in chunks if c.tag_id is None),
         removals=sum(c.people for c in chunks if c.tag_id is not None),
         chunks=len(chunks),
         ledger=pointer.blob,
+        ledger_run=pointer.run_id,
         findings=tuple(findings),
         calls=CallTotals(calls.write, calls.read, calls.throttled, calls.retried),
     )
-    return plan, cut_files, chunks
+    return plan, files, chunks
 
 
-def _load(
-    db: DuckDBPyConnection, run: Run, pointer: LedgerPointer, files: Files, scratch: Path
-) -> None:
-    """Tables `ledger`, `before` and `outcomes`."""
-    local = scratch / "loaded.parquet"
-    files.download(pointer.blob, local)
-    load_ledger(db, str(local))
-    if pointer.before:
-        files.download(pointer.before, local)
-    load_ledger(db, str(local) if pointer.before else None, "before")
-    files.download(outcomes_table(run.undo_of or ""), local)
-    db.execute("CREATE OR REPLACE TABLE outcomes AS SELECT * FROM read_parquet(?)", [str(local)])
-
-
-def _tags(db: DuckDBPyConnection, undone: Plan, there: dict[int, Tag]) -> tuple[PlannedTag, ...]:
-    """The run's tags that are still there, with how many people carried them before."""
-    carried = dict(
-        db.execute(
-            "SELECT tag, count(*) FROM (SELECT unnest(tags) AS tag FROM before) GROUP BY tag"
-        ).fetchall()
+def _download(run: Run, pointer: LedgerPointer, files: Files, scratch: Path) -> UndoFiles:
+    local = UndoFiles(
+        scratch / "ledger.parquet",
+        scratch / "before.parquet" if pointer.before else None,
+        scratch / "outcomes.parquet",
     )
-    return tuple(
-        PlannedTag(tag.segment, there[tag.tag_id].name, tag.tag_id, carried.get(tag.tag_id, 0))
-        for tag in undone.tags
-        if tag.tag_id in there
-    )
+    files.download(pointer.blob, local.ledger)
+    if local.before is not None:
+        files.download(pointer.before, local.before)
+    files.download(outcomes_table(run.undo_of or ""), local.outcomes)
+    return local
 
 
-def _tagsets(db: DuckDBPyConnection, there: dict[int, Tag]) -> tuple[tuple[str, ...], ...]:
-    rows = db.execute("SELECT tags FROM tagsets ORDER BY tagset").fetchall()
-    return tuple(tuple(there[tag].name for tag in tags) for (tags,) in rows)
+def _names(tagsets: list[list[int]], existing: dict[int, Tag]) -> tuple[tuple[str, ...], ...]:
+    return tuple(tuple(existing[tag].name for tag in tags) for tags in tagsets)

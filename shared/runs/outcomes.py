@@ -1,4 +1,4 @@
-"""The outcomes of a run, row by row, for a download. They are personal data: they go nowhere else."""
+"""Read the outcomes of a run, row by row, for a download. They are personal data."""
 
 from __future__ import annotations
 
@@ -9,16 +9,21 @@ from shared.errors import NotFound
 from shared.model.names import outcomes_table, plan_blob
 from shared.model.plan import plan_from_json
 from shared.model.ports import Files
-from shared.workspace import workspace
+from shared.workspace import SqlFile, workspace
 
 __all__ = ["OutcomeReader", "OutcomeRow"]
 
 _BATCH = 5_000
+_SQL = SqlFile.of(__file__)
 
 
 @dataclass(frozen=True)
 class OutcomeRow:
-    """One profile (or one unreadable row, named by file and line) and what became of it."""
+    """The outcome of one profile, or of one unreadable row, named by file and line.
+
+    `shared_with` marks a profile that shares its address: the CustomerId of the profile whose
+    outcome this is, empty when that one has no id.
+    """
 
     customer_id: str
     email: str
@@ -28,11 +33,12 @@ class OutcomeRow:
     field: str
     file: str = ""
     line: int = 0
+    shared_with: str | None = None
 
 
 @dataclass(frozen=True)
 class OutcomeReader:
-    """Reads outcomes."""
+    """Reads the outcomes of runs."""
 
     files: Files
 
@@ -49,21 +55,17 @@ class OutcomeReader:
                 self.files.download(outcomes_table(run_id), local)
             except NotFound as missing:
                 raise NotFound("noOutcomes") from missing
-            found = db.execute(
-                "SELECT customer_id, email, segs, outcome, code, field, file, line "
-                "FROM read_parquet($1) WHERE $2 IS NULL OR outcome = $2 "
-                "ORDER BY file NULLS FIRST, line, email, customer_id",
-                [str(local), only],
-            )
+            found = _SQL.run(db, "rows", file=str(local), only=only)
             while batch := found.fetchmany(_BATCH):
-                for customer_id, email, segs, outcome, code, field, file, line in batch:
+                for customer_id, email, segments, outcome, code, field, file, line, shared in batch:
                     yield OutcomeRow(
                         customer_id or "",
                         email or "",
-                        tuple(names[seg] for seg in segs or ()),
+                        tuple(names[number] for number in segments or ()),
                         outcome,
                         code or "",
                         field or "",
                         file or "",
                         line or 0,
+                        shared,
                     )

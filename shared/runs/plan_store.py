@@ -68,7 +68,7 @@ class PlanStore:
     def source_fingerprint(self, run_id: str) -> str | None:
         """The fingerprint of what a run has read; None before it has a plan."""
         try:
-            return self.get(run_id).settled
+            return self.get(run_id).source_fingerprint
         except PlanGone:
             return None
 

@@ -216,7 +216,7 @@ class Refreshes:
                 return True
             if planned is None and newest.status is RunStatus.AWAITING_CONFIRMATION:
                 return True  # it asks before it plans, and reads anew after the yes
-        if pointer is None or pointer.value.settled != mark:
+        if pointer is None or pointer.value.source_fingerprint != mark:
             return False
         return self._run_since(pointer.value.run_id, watch) is not None
 

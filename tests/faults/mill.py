@@ -320,7 +320,7 @@ class Mill:
     def _outcomes(self, run: Run) -> Counter[tuple[Any, ...]]:
         rows = self._table(
             self.store.blobs[outcomes_table(run.id)],
-            "customer_id, email, segs, outcome, code, field, file, line",
+            "customer_id, email, segments, outcome, code, field, file, line",
         )
         return Counter((*row[:2], tuple(row[2] or ()), *row[3:]) for row in rows)
 

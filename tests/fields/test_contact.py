@@ -23,7 +23,7 @@ from shared.model.audience import MergeField
 from shared.model.export import AttributeMapping, FieldToCreate, Mapping
 from shared.model.outcome import Code
 from shared.model.source import Attribute, LoadedSegment, SegmentSnapshot, Snapshot
-from shared.planning.people import gather
+from shared.planning.people import SourceColumns, read_people
 
 LABEL_63 = "a" * 63
 
@@ -149,7 +149,7 @@ def planned(addresses, tmp_path):
     attributes = (Attribute("Email"), Attribute("Id"))
     segment = SegmentSnapshot("s", "S", attributes, (), "Id")
     with duckdb.connect() as db:
-        gather(db, Snapshot((segment,)), Rows(addresses), "Email", [], None, tmp_path)
+        read_people(db, Snapshot((segment,)), Rows(addresses), SourceColumns("Email"), tmp_path)
         rejected = dict(db.execute("SELECT line, code FROM rejects").fetchall())
         people = {row[0] for row in db.execute("SELECT address FROM people").fetchall()}
     return rejected, people
@@ -479,11 +479,13 @@ def test_a_text_that_is_too_long_is_cut_between_letters_and_named(letter):
 
 
 def test_an_empty_value_clears_its_field_only_when_asked_and_never_a_required_one():
+    assert convert("text", "", clear=True) == ("", [])
+    assert convert("address", "", clear=True) == ("", [])
     for empty in ("", "  ", "\u00a0", None):
-        assert convert("text", empty, clear=True) == ("", [])
-        assert convert("address", empty, clear=True) == ("", [])
         assert convert("text", empty, clear=False) == (None, [])
         assert convert("text", empty, clear=True, required=True) == (None, [])
+    for left_alone in ("  ", "\u00a0", None):
+        assert convert("text", left_alone, clear=True) == (None, [])
 
 
 SANDBOX_TYPES = {
@@ -606,7 +608,7 @@ def test_control_characters_in_a_value_are_left_out_and_line_breaks_kept():
     assert convert("text", "A\0d\x07a\x1b[31m\x7f\tLove\nlace") == ("Ada[31m\tLove\nlace", [])
     assert convert("date", "1974-08-0\x001") == ("1974-08-01", [])
     assert convert("text", "\0\x01") == (None, [])
-    assert convert("text", "\0", clear=True) == ("", [])
+    assert convert("text", "\0", clear=True) == (None, [])
 
 
 @pytest.mark.parametrize("kind", sorted(SANDBOX_TYPES))

@@ -10,25 +10,20 @@ import hashlib
 import json
 import tempfile
 from collections import Counter
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 
 import duckdb
 
 from shared.model.source import LoadedSegment, SegmentSnapshot, Snapshot
-from shared.planning import chunking as cutting
-from shared.planning.compare import (
-    Rules,
-    compare,
-    count,
-    forget_tags,
-    gone_tags,
-    load_ledger,
-    members_by_segment,
-)
-from shared.planning.people import gather
+from shared.planning import chunking
+from shared.planning.compare import Rules, SegmentMembers, compare, count, members_by_segment
+from shared.planning.consent import find_do_not_send
+from shared.planning.ledger import deleted_tags, forget_tags, load_ledger
+from shared.planning.people import SourceColumns, read_people
 from tests.fuzz.dice import Dice
-from tests.fuzz.plan_rules import Change, Known, People, Row, change, people_of, tags_of
+from tests.fuzz.plan_rules import Change, Known, People, Row, World, people_of, tags_of
 
 TOKENS = (b"\0" * 8, b"\1" * 8, bytes(range(16)), bytes(range(255, 239, -1)))
 _ADDRESSES = (
@@ -63,7 +58,7 @@ class _Table:
         columns: object,
         table: str,
         scratch: object,
-    ) -> list[object]:
+    ) -> LoadedSegment:
         mine = [row for row in self.rows if str(row.seg) == segment.name]
         given = [
             [segment.name, row.line, row.email or None, row.id, *row.fields, *self._consent(row)]
@@ -114,7 +109,8 @@ def run(data: bytes) -> object:
     )
     names = [f"F{n}" for n in range(fields)]
     consent = "Consent" if table.asks else None
-    counts = gather(db, snapshot, table, "EMail", names, consent, Path())  # type: ignore[arg-type]
+    columns = SourceColumns("EMail", tuple(names), consent)
+    counts = read_people(db, snapshot, table, columns, Path())  # type: ignore[arg-type]
     assert counts.source_rows == len(table.rows)
     assert counts.people == len(people.winners)
     assert counts.memberships == sum(mask.bit_count() for mask in people.masks.values())
@@ -124,11 +120,12 @@ def run(data: bytes) -> object:
     load_ledger(db, None)
     for each in known.values():
         db.execute(
-            "INSERT INTO ledger VALUES (?, ?, ?, NULL, ?::BIGINT[], ?, ?, ?, 'r0')",
+            "INSERT INTO ledger (address, customer_id, fingerprint, tags, refused, refused_code, "
+            "tries) VALUES (?, ?, ?, ?::BIGINT[], ?, ?, ?)",
             [each.address, each.customer_id, each.fingerprint, list(each.tags), each.refused,
              each.refused_code, each.tries],
         )  # fmt: skip
-    gone = gone_tags(db, existing)
+    gone = deleted_tags(db, existing)
     carried = {tag for each in known.values() for tag in each.tags}
     assert set(gone) == carried - set(existing)
     forget_tags(db, gone)
@@ -136,23 +133,28 @@ def run(data: bytes) -> object:
         address: Known(**{**vars(each), "tags": tuple(t for t in each.tags if t not in gone)})
         for address, each in known.items()
     }
-    db.execute("CREATE OR REPLACE TABLE held (address VARCHAR PRIMARY KEY, status VARCHAR)")
+    db.execute("CREATE OR REPLACE TABLE not_subscribed (address VARCHAR, status VARCHAR)")
     for address, status in held.items():
-        db.execute("INSERT INTO held VALUES (?, ?)", [address, status])
+        db.execute("INSERT INTO not_subscribed VALUES (?, ?)", [address, status])
+    new_status = dice.pick(("subscribed", "pending", "transactional"))
+    find_do_not_send(db, new_status, add_archived=False)
     compare(db, rules)
+    world = World(
+        table.rows, known, held, tag_ids, new_status, table.asks, rules.everything,
+        rules.ask_again, rules.remove_tags,
+    )  # fmt: skip
     wanted = {}
     for address in people.winners.keys() | known.keys():
-        expected = change(
+        expected = world.change(
             people.winners.get(address), people.masks.get(address, 0), prints.get(address, ""),
-            known.get(address), held.get(address), tag_ids, consent=table.asks,
-            everything=rules.everything, again=rules.again, remove=rules.remove,
+            address,
         )  # fmt: skip
         if expected:
             wanted[address] = expected
     assert _changes(db) == wanted
-    _check_counts(db, people, wanted, len(table.rows), segments)
-    kinds = _check_cut(db, people, wanted, hold=hold, restore=restore)
-    codes = {(each.kind, each.code, bool(each.lost)) for each in wanted.values()}
+    _check_counts(db, people, wanted, len(table.rows), segments, held)
+    kinds = _check_cut(db, people, wanted, names, hold=hold, restore=restore)
+    codes = {(each.kind, each.code, bool(each.removed)) for each in wanted.values()}
     return tuple(sorted(map(str, codes))), kinds, len(people.shared) > 0, len(people.rejects) > 0
 
 
@@ -165,7 +167,7 @@ def _ledger(dice: Dice) -> dict[str, Known]:
         sent = dice.pick(("same", None, "other"))
         found[address] = Known(
             address, dice.pick(_IDS[:8]), sent, tags, dice.pick((None, "same", "other")),
-            dice.pick(("refused", "'")), dice.number(8),
+            dice.pick(("refused", "'", "forgotten", "complianceState")), dice.number(8),
         )  # fmt: skip
     return found
 
@@ -196,7 +198,7 @@ def _compare_people(db: duckdb.DuckDBPyConnection, people: People, asks: bool) -
         prints[address] = hashlib.md5((_CONFIG + fields).encode()).hexdigest()
     shared = db.execute("SELECT address, customer_id, mask FROM shared").fetchall()
     assert Counter(shared) == people.shared
-    rejects = db.execute("SELECT seg, customer_id, email, line, code FROM rejects").fetchall()
+    rejects = db.execute("SELECT segment, customer_id, email, line, code FROM rejects").fetchall()
     seen = Counter((seg, who, shown, line, code) for seg, who, shown, line, code in rejects)
     # An empty cell is NULL, as the reader gives it.
     assert seen == Counter(
@@ -207,7 +209,9 @@ def _compare_people(db: duckdb.DuckDBPyConnection, people: People, asks: bool) -
 
 
 def _changes(db: duckdb.DuckDBPyConnection) -> dict[str, Change]:
-    rows = db.execute("SELECT address, kind, code, customer_id, tags, lost FROM changes").fetchall()
+    rows = db.execute(
+        "SELECT address, kind, code, customer_id, tags, tags_to_remove FROM changes"
+    ).fetchall()
     assert len({row[0] for row in rows}) == len(rows)
     return {
         address: Change(
@@ -223,6 +227,7 @@ def _check_counts(
     wanted: dict[str, Change],
     rows: int,
     segments: int,
+    statuses: Mapping[str, str],
 ) -> None:
     kinds = Counter(each.kind for each in wanted.values())
     found = count(db, rows)
@@ -231,32 +236,39 @@ def _check_counts(
     )  # fmt: skip
     assert found.kept == kinds["kept"]
     assert found.rejected == kinds["rejected"] + sum(people.rejects.values())
-    assert found.left == sum(1 for each in wanted.values() if each.lost)
+    assert found.left == sum(1 for each in wanted.values() if each.removed)
     assert found.distinct == len(people.winners)
     assert found.shared_address == sum(people.shared.values())
     members = members_by_segment(db)
     for seg in range(segments):
         here = [address for address, mask in people.masks.items() if mask >> seg & 1]
-        held = sum(1 for address in here if wanted[address].kind == "kept")
-        assert members.get(seg, (0, 0)) == (len(here), held)
+        own = [address for address in here if wanted[address].kind != "kept"]
+        status = [address for address in own if address in statuses]
+        reached = [address for address in own if wanted[address].kind != "rejected"]
+        assert members.get(seg, SegmentMembers()) == SegmentMembers(
+            len(here), len(here) - len(own) + len(status), len(reached)
+        )
 
 
 def _check_cut(
     db: duckdb.DuckDBPyConnection,
     people: People,
     wanted: dict[str, Change],
+    names: list[str],
     *,
     hold: bool,
     restore: bool,
 ) -> object:
     """Everybody who is to be sent stands in exactly one chunk, and every loss in one of its tag."""
-    size, cutting.CHUNK_SIZE = cutting.CHUNK_SIZE, 3
+    size, chunking.CHUNK_SIZE = chunking.CHUNK_SIZE, 3
     try:
         with tempfile.TemporaryDirectory() as folder:
-            files, chunks = cutting.write_chunks(db, Path(folder), hold, restore=restore)
+            files, chunks = chunking.write_chunks(
+                db, Path(folder), names, hold_removals=hold, restore=restore
+            )
             text = files.lines.read_bytes()
     finally:
-        cutting.CHUNK_SIZE = size
+        chunking.CHUNK_SIZE = size
     tagsets = dict(db.execute("SELECT tagset, tags FROM tagsets").fetchall())
     sent: dict[str, str] = {}
     lost: Counter[tuple[int, str]] = Counter()
@@ -274,10 +286,12 @@ def _check_cut(
             assert values == list(people.winners[address].fields)
             assert tuple(tagsets[tagset]) == wanted[address].tags
             sent[address] = "update" if chunk.kind.value == "restore" else chunk.kind.value
-        assert (chunk.state.value == "held") == (hold and chunk.tag_id is not None)
+        if chunk.state.value == "held":
+            assert hold
+            assert chunk.tag_id is not None
         first, start = first + chunk.people, start + chunk.length
     assert start == len(text)
-    assert lost == Counter((tag, a) for a, each in wanted.items() for tag in each.lost)
+    assert lost == Counter((tag, a) for a, each in wanted.items() for tag in each.removed)
     expected = {a: each.kind for a, each in wanted.items() if each.kind in ("add", "update")}
     if restore:
         expected = dict.fromkeys(expected, "update")

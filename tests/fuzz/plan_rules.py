@@ -1,19 +1,20 @@
 """The plan's rules once more, in plain Python and row by row: what the SQL is compared with.
 
-Written from the docstrings of shared/exports/plan, not from its SQL.
+Written from docs/tables.md and the comments of the rules, not from the SQL.
 """
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from shared.fields.contact import address_fault, normal_address
+from shared.fields.contact import BLANKS, address_fault, normal_address
 from shared.model.ledger import MAX_TRIES
 
 YES = {"yes", "y", "true", "t", "1", "on", "ja", "oui", "si", "sí", "예", "네", "동의"}
 _LONGEST_ID = 500
+MALFORMED = "addressMalformed"
 
 
 @dataclass(frozen=True)
@@ -104,51 +105,119 @@ def tags_of(mask: int, tag_ids: Sequence[int]) -> list[int]:
 
 @dataclass(frozen=True)
 class Change:
-    """What is to happen with a person."""
+    """What happens to a person."""
 
     kind: str
     code: str | None
     customer_id: str | None
     tags: tuple[int, ...] | None
-    lost: tuple[int, ...]
+    removed: tuple[int, ...]
 
 
-def change(
-    person: Row | None,
-    mask: int,
-    print_: str,
-    known: Known | None,
-    held: str | None,
-    tag_ids: Sequence[int],
-    *,
-    consent: bool,
-    everything: bool,
-    again: bool,
-    remove: bool,
-) -> Change | None:
-    """What is to happen with one address; None for somebody who does not matter."""
-    tags = tags_of(mask, tag_ids) if person else None
-    had = list(known.tags) if known else []
-    lost = [tag for tag in had if tag not in (tags or [])] if remove else []
-    if person is None:
-        if not lost or known is None:
-            return None
-        return Change("left", None, known.customer_id, None, tuple(lost))
-    agreed = not consent or (person.consent or "").strip(" ").lower() in YES
-    code = None
-    kind = "update"
-    sent = known.fingerprint if known else None
-    if held:
-        kind, code = "kept", held
-    elif (
-        known
-        and not again
-        and known.refused == print_
-        and (known.tries == 0 or known.tries >= MAX_TRIES)
-    ):
-        kind, code = "rejected", known.refused_code
-    elif sent is None:
-        kind, code = ("add", None) if agreed else ("kept", "noConsent")
-    elif not everything and sent == print_ and had and set(tags or []) <= set(had):
-        kind = "unchanged"
-    return Change(kind, code, person.profile, tuple(tags or []), tuple(lost))
+@dataclass(frozen=True)
+class World:
+    """Everything that decides about people: rows, ledger, statuses, settings of the run."""
+
+    rows: Sequence[Row]
+    known: Mapping[str, Known]
+    statuses: Mapping[str, str]
+    tag_ids: Sequence[int]
+    new_status: str
+    with_consent: bool
+    everything: bool
+    ask_again: bool
+    remove_tags: bool
+
+    def _addresses_of(self, profile: str) -> set[str]:
+        found = {a for a, each in self.known.items() if each.customer_id == profile}
+        rows = (row for row in self.rows if row.profile == profile)
+        return found | {a for row in rows if (a := normal_address(row.email))}
+
+    def _profiles_of(self, address: str) -> set[str]:
+        rows = (row for row in self.rows if normal_address(row.email) == address)
+        return {row.profile for row in rows if row.profile is not None}
+
+    def _decision(self, address: str) -> str | None:
+        """What a person decided under an address."""
+        status = self.statuses.get(address)
+        known = self.known.get(address)
+        found = []
+        if status == "unsubscribed" or (status == "pending" and self.new_status != "pending"):
+            found.append(status)
+        if known and known.refused_code in ("complianceState", "forgotten"):
+            found.append(known.refused_code)
+        return min(found, default=None)
+
+    def _says_no(self, row: Row) -> bool:
+        return self.with_consent and (row.consent or "").strip(BLANKS).lower() not in YES
+
+    def withdrawn(self, address: str) -> bool:
+        """Whether the consent attribute says no for an address or for a person of it."""
+        profiles = self._profiles_of(address)
+        known = self.known.get(address)
+        if known and known.customer_id is not None:
+            profiles.add(known.customer_id)
+        return any(
+            self._says_no(row) and (normal_address(row.email) == address or row.profile in profiles)
+            for row in self.rows
+        )
+
+    def do_not_send(self, address: str) -> str | None:
+        """Why an address gets nothing, if so."""
+        status, known = self.statuses.get(address), self.known.get(address)
+        sent = bool(known and known.fingerprint is not None)
+        if status and not (status == "transactional" and sent):
+            return status
+        decisions = [
+            decision
+            for profile in self._profiles_of(address)
+            for other in self._addresses_of(profile)
+            if (decision := self._decision(other))
+        ]
+        if decisions:
+            return min(decisions)
+        if self.withdrawn(address):
+            return "consentWithdrawn" if sent else "noConsent"
+        return None
+
+    def change(
+        self, person: Row | None, mask: int, fingerprint: str, address: str
+    ) -> Change | None:
+        """What happens to one address; None for someone who does not matter."""
+        known = self.known.get(address)
+        tags = tags_of(mask, self.tag_ids) if person else None
+        carried = list(known.tags) if known else []
+        keep = set(tags or [])
+        if known and known.customer_id is not None:
+            for row in self.rows:
+                if row.profile == known.customer_id and address_fault(row.email) == MALFORMED:
+                    keep.add(self.tag_ids[row.seg])
+        removed = [tag for tag in carried if tag not in keep] if self.remove_tags else []
+        if self.withdrawn(address):
+            removed = carried
+        if person is None:
+            if not removed or known is None:
+                return None
+            return Change("left", None, known.customer_id, None, tuple(removed))
+        code = self.do_not_send(address)
+        sent = known.fingerprint if known else None
+        kind = "update"
+        if code:
+            kind = "kept"
+        elif (
+            known
+            and not self.ask_again
+            and known.refused == fingerprint
+            and (known.tries == 0 or known.tries >= MAX_TRIES)
+        ):
+            kind, code = "rejected", known.refused_code
+        elif sent is None:
+            kind = "add"
+        elif (
+            not self.everything
+            and sent == fingerprint
+            and carried
+            and set(tags or []) <= set(carried)
+        ):
+            kind = "unchanged"
+        return Change(kind, code, person.profile, tuple(tags or []), tuple(removed))

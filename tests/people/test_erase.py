@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from shared.errors import Unavailable
 from shared.model.audience import NotSubscribedPointer
 from shared.model.export import Export, Mapping
-from shared.model.ledger import LEDGER_COLUMNS, LedgerPointer
+from shared.model.ledger import LedgerPointer
 from shared.model.run import Mode, Run, RunStatus, Trigger
 from shared.people.erase import Eraser
 from shared.people.erasures import Erasure, Erasures, address_key
@@ -23,6 +23,7 @@ from shared.people.purge import Purge
 from shared.people.suppression import suppress_erased
 from shared.runs.outcome_file import OutcomeFile
 from tests.fakes import Killed, MemoryFiles, MemoryRecords, Store, Wire
+from tests.ledgers import LEDGER_COLUMNS
 
 # `make faults SEEDS=50` kills at every write.
 STEP = 1 if int(os.environ.get("FAULT_SEEDS") or 4) >= 50 else 3
@@ -103,10 +104,19 @@ class House:
         return "\n".join(found)
 
 
+LEDGER = ", ".join(f"{name} {kind}" for name, kind in LEDGER_COLUMNS.items())
 OUTCOMES = (
-    "customer_id VARCHAR, email VARCHAR, segs BIGINT[], outcome VARCHAR, code VARCHAR, "
-    "field VARCHAR, file VARCHAR, line BIGINT"
+    "customer_id VARCHAR, email VARCHAR, segments BIGINT[], outcome VARCHAR, code VARCHAR, "
+    "field VARCHAR, file VARCHAR, line BIGINT, shared_with VARCHAR"
 )
+
+
+def ledger_row(address: str, customer_id: str, run_id: str) -> tuple[object, ...]:
+    row = {
+        "address": address, "customer_id": customer_id, "fingerprint": "print", "fields": "[]",
+        "merge_tags": [], "tags": [7], "tries": 0, "run_id": run_id,
+    }  # fmt: skip
+    return tuple(row.get(name) for name in LEDGER_COLUMNS)
 
 
 BOTH = ("1", "2")
@@ -123,11 +133,9 @@ def lived_in(folder: Path, numbers: tuple[str, ...] = BOTH) -> Store:
         house.exports.create(
             export_id, Export(export_id, f"Export {number}", "c1", audience, mapping, ())
         )
-        ledger = [
-            (who, f"c-{who}", "print", "[]", [7], None, None, 0, f"r{number}") for who in (ADA, BOB)
-        ]
+        ledger = [ledger_row(who, f"c-{who}", f"r{number}") for who in (ADA, BOB)]
         for version in ("old", "new"):
-            house.parquet(folder, f"ledgers/{export_id}/{version}.parquet", LEDGER_COLUMNS, ledger)
+            house.parquet(folder, f"ledgers/{export_id}/{version}.parquet", LEDGER, ledger)
         house.ledgers.create(
             export_id, LedgerPointer(f"ledgers/{export_id}/new.parquet", f"r{number}", 2)
         )
@@ -137,17 +145,17 @@ def lived_in(folder: Path, numbers: tuple[str, ...] = BOTH) -> Store:
         )  # fmt: skip
         house.runs.create(run.id, run)
         rows = [
-            ("c1", "Ada@Example.org " if number == "2" else ADA, [0], "created") + (None,) * 4,
-            ("c2", BOB, [0], "created") + (None,) * 4,
+            ("c1", "Ada@Example.org " if number == "2" else ADA, [0], "created") + (None,) * 5,
+            ("c2", BOB, [0], "created") + (None,) * 5,
         ]
         house.parquet(folder, f"runs/{run.id}/outcomes.parquet", OUTCOMES, rows)
         house.files.write(f"runs/{run.id}/plan-x/lines.jsonl", f'"{ADA}"\n'.encode())
         house.files.write(f"runs/{run.id}/plan.json", b"{}")
         house.files.write(
             f"{export_id}/MailchimpOutcomes/{run.id}/MailchimpOutcomes_1.csv",
-            b'"CustomerId","segment","outcome","reason","at"\n'
-            b'"c1","S","created","","2026-11-01T08:00:00Z"\n'
-            b'"c2","S","created","","2026-11-01T08:00:00Z"\n',
+            b'"CustomerId","segment","outcome","reason","at","sharedWith"\n'
+            b'"c1","S","created","","2026-11-01T08:00:00Z",""\n'
+            b'"c2","S","created","","2026-11-01T08:00:00Z",""\n',
         )
     held = [(ADA, "unsubscribed"), (BOB, "cleaned")]
     house.parquet(folder, "audiences/acc/a1/1.parquet", "address VARCHAR, status VARCHAR", held)
@@ -278,8 +286,8 @@ def test_what_a_going_run_needs_is_left_until_it_is_over(tmp_path: Path) -> None
     house.parquet(
         tmp_path,
         "ledgers/e1/newest.parquet",
-        LEDGER_COLUMNS,
-        [(ADA, "c1", "p", "[]", [7], None, None, 0, "r3")],
+        LEDGER,
+        [ledger_row(ADA, "c1", "r3")],
     )
     pointer = house.ledgers.read("e1")
     assert pointer is not None
@@ -320,21 +328,22 @@ def test_erased_people_keep_an_outcome_and_nothing_else_in_a_plan() -> None:
         db.execute("CREATE TABLE shared (address VARCHAR, customer_id VARCHAR, mask HUGEINT)")
         db.execute("CREATE TABLE ledger (address VARCHAR)")
         db.execute(
-            "CREATE TABLE rejects (seg UTINYINT, customer_id VARCHAR, email VARCHAR, "
+            "CREATE TABLE rejects (segment UTINYINT, customer_id VARCHAR, email VARCHAR, "
             "file VARCHAR, line BIGINT, code VARCHAR)"
         )
         db.execute(f"INSERT INTO people VALUES ('{ADA}', 'c1', 6), ('{BOB}', 'c2', 1)")
         db.execute(f"INSERT INTO shared VALUES ('{ADA}', 'c3', 4)")
         db.execute(f"INSERT INTO ledger VALUES ('{ADA}'), ('{BOB}')")
-        assert suppress_erased(db, erased.everybody()) == 0  # nobody was ever erased
+        suppress_erased(db, erased.everybody())  # no one was ever erased
+        assert db.execute("SELECT count(*) FROM people").fetchone() == (2,)
 
         erased.records.create(erased.token(ADA), Erasure("x", wire.store.clock.now()))
-        assert suppress_erased(db, erased.everybody()) == 2
+        suppress_erased(db, erased.everybody())
 
         assert db.execute("SELECT address FROM people").fetchall() == [(BOB,)]
         assert db.execute("SELECT address FROM ledger").fetchall() == [(BOB,)]
         assert db.execute("SELECT * FROM shared").fetchall() == []
-        assert db.execute("SELECT * FROM rejects ORDER BY seg").fetchall() == [
+        assert db.execute("SELECT * FROM rejects ORDER BY segment").fetchall() == [
             (1, None, None, None, None, "erased"),
             (2, None, None, None, None, "erased"),
         ]

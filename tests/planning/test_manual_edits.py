@@ -9,8 +9,8 @@ import pytest
 from shared.fields.contact import Converter
 from shared.model.audience import Contact, MergeField
 from shared.model.export import AttributeMapping, Mapping
-from shared.model.ledger import LEDGER_COLUMNS
 from shared.model.source import Attribute
+from shared.planning.ledger import load_ledger
 from shared.planning.manual_edits import EditWindow, find_manual_edits
 from shared.runs.start import moment_of, run_id_at
 
@@ -37,19 +37,24 @@ class Session:
         return [self.found[:1], [], self.found[1:]]
 
 
-def seen(contacts: list[Contact], ended: datetime | None = ENDED) -> dict[str, tuple[bool, bool]]:
+def edits(
+    contacts: list[Contact], ended: datetime | None = ENDED, city_before: str | None = None
+) -> dict[str, tuple[bool, bool]]:
     convert = Converter(MAPPING, [Attribute("Points", "int64")], FIELDS)
+    tags = ["FNAME", "POINTS", "CITY"]
     session = Session(contacts)
     with duckdb.connect() as db:
-        db.execute(f"CREATE TABLE ledger ({LEDGER_COLUMNS})")
-        sent = json.dumps(["Ada", "5", None])
-        for contact in contacts:
-            db.execute(
-                "INSERT INTO ledger (address, fields, tags) VALUES (?, ?, ?)",
-                [contact.address, sent, [OURS]],
-            )
-        find_manual_edits(db, session, "a1", EditWindow(BEGAN, ended, convert))  # type: ignore[arg-type]
-        rows = db.execute("SELECT address, others, edited FROM seen").fetchall()
+        load_ledger(db, None)
+        db.execute("CREATE TABLE before AS FROM ledger")
+        for table, city in (("ledger", None), ("before", city_before)):
+            for contact in contacts:
+                db.execute(
+                    f"INSERT INTO {table} (address, fields, merge_tags, tags) VALUES (?, ?, ?, ?)",
+                    [contact.address, json.dumps(["Ada", "5", city]), tags, [OURS]],
+                )
+        window = EditWindow(BEGAN, ended, convert, tuple(tags))
+        find_manual_edits(db, session, "a1", window)  # type: ignore[arg-type]
+        rows = db.execute("SELECT address, others, edited FROM manual_edits").fetchall()
     assert datetime.fromisoformat(session.since) < BEGAN
     return {address: (others, edited) for address, others, edited in rows}
 
@@ -62,20 +67,22 @@ LATER = "2026-11-01T09:00:31+00:00"
 
 
 @pytest.mark.parametrize(
-    ("fields", "edited"),
+    ("fields", "city_before", "edited"),
     [
-        ({"FNAME": "Ada", "POINTS": 5, "CITY": ""}, False),
-        ({"FNAME": " Ada ", "POINTS": "5.0"}, False),
-        ({"FNAME": "Ada", "POINTS": 5, "CITY": None, "PHONE": "by hand"}, False),
-        ({"FNAME": "Ada", "POINTS": 6, "CITY": ""}, True),
-        ({"FNAME": "Ada", "POINTS": 5, "CITY": "By hand"}, True),
-        ({"POINTS": 5}, True),
+        ({"FNAME": "Ada", "POINTS": 5, "CITY": ""}, None, False),
+        ({"FNAME": " Ada ", "POINTS": "5.0"}, "Ulm", False),
+        ({"FNAME": "Ada", "POINTS": 5, "CITY": None, "PHONE": "by hand"}, "Ulm", False),
+        ({"FNAME": "Ada", "POINTS": 6, "CITY": ""}, None, True),
+        # The run emptied the city, and someone filled it since; or the export never wrote it.
+        ({"FNAME": "Ada", "POINTS": 5, "CITY": "By hand"}, "Ulm", True),
+        ({"FNAME": "Ada", "POINTS": 5, "CITY": "By hand"}, None, False),
+        ({"POINTS": 5}, None, True),
     ],
 )
 def test_a_mapped_value_that_differs_is_an_edit_and_another_form_of_it_is_none(
-    fields: dict[str, object], edited: bool
+    fields: dict[str, object], city_before: str | None, edited: bool
 ) -> None:
-    assert bool(seen([contact(LATER, **fields)])) is edited
+    assert bool(edits([contact(LATER, **fields)], city_before=city_before)) is edited
 
 
 @pytest.mark.parametrize(
@@ -93,7 +100,7 @@ def test_a_mapped_value_that_differs_is_an_edit_and_another_form_of_it_is_none(
 def test_only_a_change_after_the_run_is_an_edit(
     changed: str, ended: datetime | None, edited: bool
 ) -> None:
-    assert bool(seen([contact(changed, FNAME="Eve", POINTS=5)], ended)) is edited
+    assert bool(edits([contact(changed, FNAME="Eve", POINTS=5)], ended)) is edited
 
 
 @pytest.mark.parametrize(
@@ -102,7 +109,7 @@ def test_only_a_change_after_the_run_is_an_edit(
 def test_a_tag_that_is_not_ours_is_seen_also_when_mailchimp_does_not_list_it(
     tags: tuple[int, ...], count: int, others: bool
 ) -> None:
-    found = seen([contact("", tags, count, FNAME="Ada", POINTS=5)])
+    found = edits([contact("", tags, count, FNAME="Ada", POINTS=5)])
     assert found.get("a@x.org", (False, False)) == (others, False)
 
 

@@ -16,22 +16,17 @@ from shared.errors import ConfigError, InputError
 from shared.fields.contact import normal_address
 from shared.model.audience import ContactStatus, NotSubscribedPointer
 from shared.model.chunk import ChunkKind, ChunkState
+from shared.model.export import MAX_SEGMENTS
 from shared.model.outcome import Code
 from shared.model.source import LoadedSegment, SegmentSnapshot, Snapshot, UnreadableRow
-from shared.planning import chunking as cutting
+from shared.planning import chunking
 from shared.planning.chunking import write_chunks
-from shared.planning.compare import (
-    Rules,
-    compare,
-    count,
-    forget_tags,
-    gone_tags,
-    load_ledger,
-    members_by_segment,
-)
-from shared.planning.not_subscribed import read_not_subscribed
-from shared.planning.people import MAX_SEGMENTS, RowCounts, gather
-from shared.planning.removal_guard import stopped_by_guard
+from shared.planning.compare import Rules, SegmentMembers, compare, count, members_by_segment
+from shared.planning.consent import find_do_not_send
+from shared.planning.ledger import deleted_tags, forget_tags, load_ledger
+from shared.planning.not_subscribed import NotSubscribedList
+from shared.planning.people import RowCounts, SourceColumns, read_people
+from shared.planning.removal_guard import exceeds_removal_share
 from shared.segments.reader import load_segment
 from shared.workspace import workspace
 from tests.fakes import MemoryFiles, MemoryRecords, Store, Wire
@@ -90,7 +85,13 @@ def read(db: DuckDBPyConnection, table: Table, **more: object) -> RowCounts:
     keyed = bool(more.pop("keyed", True))
     consent = more.pop("consent", None)
     snapshot = table.snapshot(list(table.segments), keyed)
-    return gather(db, snapshot, table, "EMail", ["FirstName"], consent, Path())  # type: ignore[arg-type]
+    columns = SourceColumns("EMail", ("FirstName",), consent)  # type: ignore[arg-type]
+    return read_people(db, snapshot, table, columns, Path())  # type: ignore[arg-type]
+
+
+def judge(db: DuckDBPyConnection, rules: Rules) -> None:
+    find_do_not_send(db, "subscribed", add_archived=False)
+    compare(db, rules)
 
 
 def people(db: DuckDBPyConnection) -> dict[str, tuple[str, int, list[str | None]]]:
@@ -175,14 +176,14 @@ def test_a_hundred_segments_make_a_hundred_bits(db: DuckDBPyConnection) -> None:
     assert people(db)["all@example.com"][1] == (1 << MAX_SEGMENTS) - 1
     assert people(db)["last@example.com"][1] == 1 << (MAX_SEGMENTS - 1)
     load_ledger(db, None)
-    nobody_is_held(db)
-    compare(db, Rules(tag_ids=range(1000, 1000 + MAX_SEGMENTS), config=""))
+    no_one_unsubscribed(db)
+    judge(db, Rules(tag_ids=range(1000, 1000 + MAX_SEGMENTS), mapping=""))
     tags = dict(db.execute("SELECT address, tags FROM changes").fetchall())
     assert tags == {
         "all@example.com": list(range(1000, 1000 + MAX_SEGMENTS)),
         "last@example.com": [1000 + MAX_SEGMENTS - 1],
     }
-    assert members_by_segment(db)[MAX_SEGMENTS - 1] == (2, 0)
+    assert members_by_segment(db)[MAX_SEGMENTS - 1] == SegmentMembers(2, 0, 2)
     with pytest.raises(ConfigError, match="at most"):
         read(db, Table({**segments, "one more": last}))
 
@@ -221,15 +222,16 @@ def test_the_address_rule_is_the_same_in_sql(given_texts: list[str]) -> None:
 
 
 @pytest.mark.parametrize(
-    "nasty", ["'; DROP TABLE people; --", '"); DELETE FROM seg_0; --', "$$", "\x01", "\\", "a\r\nb"]
+    "nasty",
+    ["'; DROP TABLE people; --", '"); DELETE FROM source_rows; --', "$$", "\x01", "\\", "a\r\nb"],
 )
 def test_values_are_values_and_never_sql(db: DuckDBPyConnection, scratch: Path, nasty: str) -> None:
     read(db, Table({nasty: [["a@example.com", nasty, nasty], ["b@example.com", "2", nasty]]}))
     load_ledger(db, None)
-    nobody_is_held(db)
-    compare(db, Rules(tag_ids=[7], config=nasty))
+    no_one_unsubscribed(db)
+    judge(db, Rules(tag_ids=[7], mapping=nasty))
 
-    files, chunks = write_chunks(db, scratch, hold_removals=False)
+    files, chunks = write_chunks(db, scratch, ["FNAME"])
 
     assert {who for who, _, _ in people(db).values()} == {nasty, "2"}
     lines = files.lines.read_bytes().splitlines()
@@ -243,30 +245,34 @@ def test_values_are_values_and_never_sql(db: DuckDBPyConnection, scratch: Path, 
 # --- people against the ledger -------------------------------------------------------------
 
 
-def nobody_is_held(db: DuckDBPyConnection) -> None:
-    db.execute("CREATE OR REPLACE TABLE held (address VARCHAR PRIMARY KEY, status VARCHAR)")
+def no_one_unsubscribed(db: DuckDBPyConnection) -> None:
+    db.execute("CREATE OR REPLACE TABLE not_subscribed (address VARCHAR, status VARCHAR)")
 
 
-def hold(db: DuckDBPyConnection, **statuses: str) -> None:
-    nobody_is_held(db)
+def unsubscribed(db: DuckDBPyConnection, **statuses: str) -> None:
+    no_one_unsubscribed(db)
     for name, status in statuses.items():
-        db.execute("INSERT INTO held VALUES (?, ?)", [f"{name}@example.com", status])
+        db.execute("INSERT INTO not_subscribed VALUES (?, ?)", [f"{name}@example.com", status])
 
 
-def seen(db: DuckDBPyConnection, *entries: tuple[str, str | None, list[int], str | None]) -> None:
+def ledger_of(
+    db: DuckDBPyConnection, *entries: tuple[str, str | None, list[int], str | None]
+) -> None:
     """A ledger: name, first name as sent, tags, and the code of a refusal for good."""
     load_ledger(db, None)
     for name, first, tags, refused in entries:
         sent = json.dumps([first], separators=(",", ":")) if first is not None else None
         db.execute(
-            "INSERT INTO ledger VALUES (?, 'id', md5(? || ''), NULL, ?, "
-            "CASE WHEN ?::VARCHAR IS NULL THEN NULL ELSE md5('[\"x\"]') END, ?, 0, 'r')",
+            "INSERT INTO ledger BY NAME SELECT ? AS address, 'id' AS customer_id, "
+            "md5(? || '') AS fingerprint, ?::BIGINT[] AS tags, "
+            "CASE WHEN ?::VARCHAR IS NOT NULL THEN md5('[\"x\"]') END AS refused, "
+            "? AS refused_code, 0 AS tries, 'r' AS run_id",
             [f"{name}@example.com", sent, tags, refused, refused],
         )
 
 
 def kinds(db: DuckDBPyConnection) -> dict[str, tuple[str, str | None, list[int] | None]]:
-    rows = db.execute("SELECT address, kind, code, lost FROM changes").fetchall()
+    rows = db.execute("SELECT address, kind, code, tags_to_remove FROM changes").fetchall()
     return {address.split("@")[0]: (kind, code, lost) for address, kind, code, lost in rows}
 
 
@@ -282,8 +288,8 @@ def table(**segments: str) -> Table:
 
 def test_every_kind_of_change_is_told_apart(db: DuckDBPyConnection) -> None:
     read(db, table(A="new same changed tagless kept refused moved", B="same keptandmoved"))
-    hold(db, kept="unsubscribed", keptandmoved="pending", gone="cleaned")
-    seen(
+    unsubscribed(db, kept="unsubscribed", keptandmoved="pending", gone="cleaned")
+    ledger_of(
         db,
         ("same", "x", [1, 2], None),
         ("changed", "y", [1], None),
@@ -295,7 +301,7 @@ def test_every_kind_of_change_is_told_apart(db: DuckDBPyConnection) -> None:
         ("longgone", "x", [], None),
     )
 
-    compare(db, Rules(tag_ids=[1, 2], config=""))
+    judge(db, Rules(tag_ids=[1, 2], mapping=""))
 
     assert kinds(db) == {
         "new": ("add", None, None),
@@ -315,27 +321,29 @@ def test_every_kind_of_change_is_told_apart(db: DuckDBPyConnection) -> None:
 
 def test_rules_change_what_is_sent(db: DuckDBPyConnection) -> None:
     read(db, table(A="same refused"))
-    nobody_is_held(db)
-    seen(db, ("same", "x", [1], None), ("refused", None, [], "refused"), ("gone", "x", [1], None))
+    no_one_unsubscribed(db)
+    ledger_of(
+        db, ("same", "x", [1], None), ("refused", None, [], "refused"), ("gone", "x", [1], None)
+    )
 
-    compare(db, Rules(tag_ids=[1], config="", everything=True, again=True, remove=False))
+    judge(db, Rules(tag_ids=[1], mapping="", everything=True, ask_again=True, remove_tags=False))
     assert kinds(db) == {"same": ("update", None, None), "refused": ("add", None, None)}
 
-    compare(db, Rules(tag_ids=[1], config="another mapping"))
+    judge(db, Rules(tag_ids=[1], mapping="another mapping"))
     assert kinds(db)["same"] == ("update", None, None)
     assert kinds(db)["gone"] == ("left", None, [1])
 
 
 def test_a_deleted_tag_is_lost_by_nobody(db: DuckDBPyConnection) -> None:
     read(db, table(A="ann"))
-    nobody_is_held(db)
-    seen(db, ("ann", "x", [1, 2], None), ("bob", "x", [1], None))
+    no_one_unsubscribed(db)
+    ledger_of(db, ("ann", "x", [1, 2], None), ("bob", "x", [1], None))
 
-    gone = gone_tags(db, {2, 3})
-    forget_tags(db, gone)
-    compare(db, Rules(tag_ids=[3], config=""))
+    deleted = deleted_tags(db, {2, 3})
+    forget_tags(db, deleted)
+    judge(db, Rules(tag_ids=[3], mapping=""))
 
-    assert gone == (1,)
+    assert deleted == (1,)
     assert kinds(db) == {"ann": ("update", None, [2])}
 
 
@@ -344,24 +352,24 @@ def test_the_guard_looks_at_each_tag_by_itself(
     db: DuckDBPyConnection, share: float, stopped: bool
 ) -> None:
     read(db, table(A="a b c d e f", B="a"))
-    nobody_is_held(db)
+    no_one_unsubscribed(db)
     everybody = [(name, "x", [1], None) for name in "cdef"]
-    seen(db, ("a", "x", [1, 2], None), ("b", "x", [1, 2], None), *everybody)
-    compare(db, Rules(tag_ids=[1, 2], config=""))
+    ledger_of(db, ("a", "x", [1, 2], None), ("b", "x", [1, 2], None), *everybody)
+    judge(db, Rules(tag_ids=[1, 2], mapping=""))
 
-    assert stopped_by_guard(db, share) is stopped
+    assert exceeds_removal_share(db, share) is stopped
 
 
 def test_chunks_point_at_their_own_lines(
     db: DuckDBPyConnection, scratch: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cutting, "CHUNK_SIZE", 2)
+    monkeypatch.setattr(chunking, "CHUNK_SIZE", 2)
     read(db, table(A="a b c", B="d e"))
-    nobody_is_held(db)
-    seen(db, ("d", "y", [], None), *((name, "x", [1, 2], None) for name in "xyz"))
-    compare(db, Rules(tag_ids=[1, 2], config=""))
+    no_one_unsubscribed(db)
+    ledger_of(db, ("d", "y", [], None), *((name, "x", [1, 2], None) for name in "xyz"))
+    judge(db, Rules(tag_ids=[1, 2], mapping=""))
 
-    files, chunks = write_chunks(db, scratch, hold_removals=True)
+    files, chunks = write_chunks(db, scratch, ["FNAME"], hold_removals=True)
 
     data = files.lines.read_bytes()
     found = [
@@ -421,12 +429,11 @@ def test_whom_an_audience_holds_is_read_once_and_then_only_what_changed(
     files = MemoryFiles(Wire(store))
     members = Members(ann="unsubscribed", bob="unsubscribed", cem="cleaned", dee="subscribed")
 
-    def look(version: str, anew: bool = False) -> dict[str, str]:
+    def look(version: str, whole: bool = False) -> dict[str, str]:
         members.whole.clear()
-        read_not_subscribed(
-            db, members, pointers, files, "acc", "aud", version, store.clock.now(), scratch, anew
-        )  # type: ignore[arg-type]
-        rows = db.execute("SELECT address, status FROM held").fetchall()
+        stored = NotSubscribedList(pointers, files, "acc", "aud", version, store.clock.now())
+        stored.read(db, members, scratch, whole=whole)  # type: ignore[arg-type]
+        rows = db.execute("SELECT address, status FROM not_subscribed").fetchall()
         return {address.split("@")[0]: status for address, status in rows}
 
     assert look("v1") == {"ann": "unsubscribed", "bob": "unsubscribed", "cem": "cleaned"}
@@ -449,7 +456,7 @@ def test_whom_an_audience_holds_is_read_once_and_then_only_what_changed(
     files.delete("audiences/acc/aud/v3.parquet")
     assert len(look("v4")) == 3
     assert len(members.whole) == 5
-    look("v5", anew=True)
+    look("v5", whole=True)
     assert len(members.whole) == 5
 
 
@@ -479,10 +486,10 @@ def test_control_characters_reach_the_lines_of_a_chunk_whole(
     nasty = "a\0b\x01c\r\nd\x0b\x1c\x85\u2028\"'\\{}\x7f\u202e" + "".join(map(chr, range(32)))
     read(db, Table({"A": [["a@b.de", nasty, nasty], ["c@d.de", "\0", "\0"]]}))
     load_ledger(db, None)
-    nobody_is_held(db)
-    compare(db, Rules(tag_ids=[7], config=""))
+    no_one_unsubscribed(db)
+    judge(db, Rules(tag_ids=[7], mapping=""))
 
-    files, (chunk,) = write_chunks(db, scratch, hold_removals=False)
+    files, (chunk,) = write_chunks(db, scratch, ["FNAME"])
 
     lines = files.lines.read_bytes()[chunk.start : chunk.start + chunk.length].splitlines()
     assert [json.loads(line) for line in lines] == [["a@b.de", 0, [nasty]], ["c@d.de", 0, ["\0"]]]
@@ -513,5 +520,6 @@ def test_rows_of_a_megabyte_each_are_planned_within_the_memory_of_an_instance(
             return load_segment(shelf, connection, segment, columns, table, scratch)
 
     keyed = Snapshot((replace(segment, primary_key="Id"),))
-    counts = gather(db, keyed, Source({}), "EMail", ["FirstName"], None, scratch)
+    columns = SourceColumns("EMail", ("FirstName",))
+    counts = read_people(db, keyed, Source({}), columns, scratch)
     assert (counts.source_rows, counts.people) == (300, 300)

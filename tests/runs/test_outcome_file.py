@@ -41,7 +41,7 @@ IDS = [
     "\\N",
 ]
 SEGMENT = '=Gold\u202e\'; "x"'
-COLUMNS = ["CustomerId", "segment", "outcome", "reason", "at"]
+COLUMNS = ["CustomerId", "segment", "outcome", "reason", "at", "sharedWith"]
 NOW = datetime(2026, 11, 1, 8, tzinfo=UTC)
 PLAN = Plan(
     run_id="r1",
@@ -72,15 +72,16 @@ def given(room: tuple[DuckDBPyConnection, Path]) -> tuple[OutcomeFile, MemoryFil
     db, scratch = room
     db.execute(
         "CREATE TABLE outcomes AS SELECT unnest(?::VARCHAR[]) AS customer_id, 'a@b.de' AS email, "
-        "[0::BIGINT] AS segs, 'created' AS outcome, NULL AS code, NULL::VARCHAR AS file",
+        "[0::BIGINT] AS segments, 'created' AS outcome, NULL AS code, NULL::VARCHAR AS file, "
+        "NULL::VARCHAR AS shared_with",
         [IDS],
     )
     db.execute(
-        "CREATE TABLE losses (tag_id BIGINT, address VARCHAR, removed BOOLEAN, code VARCHAR)"
+        "CREATE TABLE removals (tag_id BIGINT, address VARCHAR, removed BOOLEAN, code VARCHAR)"
     )
     files = MemoryFiles(Wire(Store()), "outcomes")
     handback = OutcomeFile(files, "https://x.blob.core.windows.net/outcomes", lambda: NOW)
-    assert handback.give(db, PLAN, scratch) == []
+    assert handback.write(db, PLAN, scratch) == []
     (name,) = [name for name in files.names("") if name.endswith(".csv")]
     return handback, files, name
 

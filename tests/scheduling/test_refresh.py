@@ -175,7 +175,11 @@ class World:
 
         def planned(current: Run) -> Run:
             pointer = self.ledgers.read(export.id)
-            if pointer and pointer.value.settled == mark and run.trigger is Trigger.REFRESH:
+            if (
+                pointer
+                and pointer.value.source_fingerprint == mark
+                and run.trigger is Trigger.REFRESH
+            ):
                 return replace(
                     current,
                     status=RunStatus.SKIPPED,
@@ -574,7 +578,7 @@ def test_disorder_duplicates_and_late_files_never_lose_or_double_a_refresh(
         world.wait(3000)  # the next refresh comes much later
 
     assert world.outcomes() == ["successful"] * refreshes
-    settled = world.ledgers.kept["e1"].value.settled
+    settled = world.ledgers.kept["e1"].value.source_fingerprint
     export = world.exports.kept["e1"].value
     assert settled == source_fingerprint(export, world.snapshot(["A"]))
 
@@ -598,7 +602,7 @@ def test_files_written_over_in_place_are_never_missed(seed: int, run_seconds: fl
             world.wait(dice.choice([0, 3, 15, 45, 200]))
         world.wait(9000)
         export = world.exports.kept["e1"].value
-        assert world.ledgers.kept["e1"].value.settled == source_fingerprint(
+        assert world.ledgers.kept["e1"].value.source_fingerprint == source_fingerprint(
             export, world.snapshot(["A"])
         )
     assert world.queue == []

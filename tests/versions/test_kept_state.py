@@ -10,10 +10,10 @@ from pydantic import TypeAdapter
 
 from devhost.processes import Azurite
 from shared.messaging.messages import lane_of, look_of, run_of, stamps_of
-from shared.model.ledger import LEDGER_COLUMNS
 from shared.model.plan import plan_from_json, plan_to_json
 from shared.sending.outcome_lines import OUTCOME_COLUMNS
 from shared.storage.record_entity import EntityForm
+from tests.ledgers import LEDGER_COLUMNS
 from tests.versions.going_on import everything_else_goes_on, half_sent_run_ends_right, opened
 from tests.versions.kept import VERSIONS, KeptState, entity_of
 from tests.versions.kinds import kinds, lost
@@ -81,14 +81,13 @@ def test_every_kept_message_is_read(kept: KeptState) -> None:
 
 @pytest.mark.parametrize("kept", VERSIONS, ids=lambda kept: kept.version)
 def test_kept_ledgers_and_outcomes_have_the_columns_that_are_read(kept: KeptState) -> None:
-    expected = {pair.split()[0]: pair.split()[1] for pair in LEDGER_COLUMNS.split(", ")}
     ledgers = [name for _, name in kept.blobs() if name.startswith("ledgers/")]
     assert ledgers
     with duckdb.connect() as db:
         for name in ledgers:
             file = str(kept.folder / "blobs/state" / name)
             described = db.execute("DESCRIBE SELECT * FROM read_parquet(?)", [file]).fetchall()
-            assert {row[0]: row[1] for row in described}.items() <= expected.items(), told(
+            assert {row[0]: row[1] for row in described}.items() <= LEDGER_COLUMNS.items(), told(
                 kept, "a ledger"
             )
     lines = [

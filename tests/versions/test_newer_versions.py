@@ -14,15 +14,15 @@ from devhost.portal import PortalError
 from devhost.processes import Azurite
 from shared.errors import ConnectorError, InputError
 from shared.messaging.messages import lane_of, look_of, run_of
-from shared.model.ledger import LEDGER_COLUMNS
 from shared.model.plan import PLAN_FORM, plan_from_json, plan_to_json
 from shared.model.ports import readable
-from shared.planning.compare import load_ledger
+from shared.planning.ledger import load_ledger
 from shared.runs.outcomes import OutcomeRow
 from shared.storage.record_entity import EntityForm
 from shared.storage.records import TableRecords
 from shared.web.outcomes_csv import outcomes_csv
 from tests.e2e.state import house_of
+from tests.ledgers import LEDGER_COLUMNS
 from tests.versions.going_on import everything_else_goes_on, half_sent_run_ends_right, opened, tick
 from tests.versions.kept import VERSIONS, entity_of
 from tests.versions.kinds import kinds, lost
@@ -198,15 +198,16 @@ def test_a_ledger_of_another_version_is_read_by_the_names_of_its_columns(
     kept, other = NEWEST.folder / "blobs/state" / name, tmp_path / "other.parquet"
     with duckdb.connect() as db:
         db.execute(f"COPY (SELECT {columns} FROM '{kept}') TO '{other}' (FORMAT parquet)")
-        load_ledger(db, str(kept), "before")
-        load_ledger(db, str(other))
+        load_ledger(db, kept)
+        db.execute("CREATE TABLE before AS FROM ledger")
+        load_ledger(db, other)
 
         without = "* EXCLUDE (tries)" if "EXCLUDE" in columns else "*"
         difference = f"SELECT {without} FROM before EXCEPT SELECT {without} FROM ledger"
         assert db.execute(difference).fetchall() == []
         assert db.execute("SELECT count(*) > 0 FROM ledger").fetchone() == (True,)
         described = db.execute("DESCRIBE ledger").fetchall()
-        assert len(described) == len(LEDGER_COLUMNS.split(", "))
+        assert len(described) == len(LEDGER_COLUMNS)
 
 
 def test_a_state_full_of_fields_of_tomorrow_goes_on_and_comes_to_its_right_end(

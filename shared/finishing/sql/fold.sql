@@ -1,0 +1,145 @@
+-- name: judge
+-- What each result means for the ledger: accepted, refused (for good, or for a few
+-- runs while passing), or absent (the audience does not have the person, so none of our tags).
+CREATE OR REPLACE TABLE judged AS
+SELECT
+    r.address, r.code,
+    r.outcome IN ('created', 'updated') AS was_sent,
+    r.outcome = 'rejected' AND list_contains($a_few_runs::VARCHAR[], r.code) AS was_passing,
+    r.outcome = 'rejected'
+        AND list_contains(list_concat($until_row_changes, $a_few_runs)::VARCHAR[], r.code) AS was_refused,
+    r.outcome = 'rejected' AND r.code IN ('forgotten', 'notInAudience') AS was_absent,
+    CASE WHEN r.code IN ('valueDropped', 'valueCut') THEN r.field END AS dropped
+FROM results r;
+
+-- name: next
+-- The ledger after this run, always from the ledger that the plan was made with: folding the same
+-- outcomes twice gives the same.
+CREATE OR REPLACE TABLE next AS
+WITH lost AS (
+    SELECT address, list(tag_id) AS tags, bool_or(tag_id = $archive_tag) AS archived
+    FROM removals
+    WHERE removed
+    GROUP BY address
+)
+SELECT * EXCLUDE (sent, refused_now, passing, forget)
+FROM (SELECT
+    coalesce(j.was_sent, false) AS sent,
+    coalesce(j.was_refused, false) AS refused_now,
+    coalesce(j.was_passing, false) AS passing,
+    coalesce(j.was_absent, false) OR coalesce(r.archived, false) AS forget,
+    coalesce(c.address, l.address) AS address,
+    CASE WHEN sent THEN c.customer_id ELSE coalesce(l.customer_id, c.customer_id) END AS customer_id,
+    CASE WHEN sent THEN c.fingerprint WHEN forget THEN NULL ELSE l.fingerprint END AS fingerprint,
+    CASE
+        WHEN forget THEN NULL
+        WHEN NOT sent THEN l.fields
+        WHEN j.dropped IS NULL THEN c.fields
+        -- A value that was not sent left the earlier one in Mailchimp.
+        ELSE to_json(list_transform(
+            from_json(c.fields, '["VARCHAR"]'),
+            lambda value, place: CASE
+                WHEN list_contains(
+                    string_split(j.dropped, ' '), split_part(($merge_tags::VARCHAR[])[place], '.', 1)
+                )
+                    THEN from_json(l.fields, '["VARCHAR"]')[
+                        list_position(l.merge_tags, ($merge_tags::VARCHAR[])[place])
+                    ]
+                ELSE value
+            END
+        ))::VARCHAR
+    END AS fields,
+    CASE WHEN sent THEN $merge_tags::VARCHAR[] WHEN forget THEN NULL ELSE l.merge_tags END
+        AS merge_tags,
+    CASE WHEN sent THEN j.dropped WHEN forget THEN NULL ELSE l.dropped END AS dropped,
+    list_sort(list_filter(
+        CASE
+            WHEN sent THEN list_distinct(list_concat(coalesce(l.tags, []), c.tags))
+            WHEN forget THEN []
+            ELSE coalesce(l.tags, [])
+        END,
+        lambda t: NOT list_contains(coalesce(r.tags, []), t)
+    )) AS tags,
+    CASE WHEN sent THEN NULL WHEN refused_now THEN c.fingerprint ELSE l.refused END AS refused,
+    CASE WHEN sent THEN NULL WHEN refused_now THEN j.code ELSE l.refused_code END AS refused_code,
+    CASE
+        WHEN passing
+            THEN CASE WHEN l.refused = c.fingerprint THEN coalesce(l.tries, 0) ELSE 0 END + 1
+        WHEN sent OR refused_now THEN 0
+        ELSE coalesce(l.tries, 0)
+    END AS tries,
+    CASE WHEN sent THEN NULL WHEN r.archived THEN $run ELSE l.archived_by END AS archived_by,
+    CASE
+        WHEN sent OR refused_now OR r.tags IS NOT NULL OR l.address IS NULL THEN $run
+        ELSE l.run_id
+    END AS run_id
+FROM ledger l
+FULL JOIN changes c ON c.address = l.address
+LEFT JOIN lost r ON r.address = coalesce(c.address, l.address)
+LEFT JOIN judged j ON j.address = c.address
+-- People who are kept are remembered as well: a decision under one address holds for the person.
+WHERE l.address IS NOT NULL OR sent OR refused_now
+   OR (c.kind = 'kept' AND c.customer_id IS NOT NULL));
+
+-- name: outcomes
+-- One row a profile and a rejected source row. `shared_with` marks a profile that shares its address
+-- with another one, by whose outcome it goes: the CustomerId of that profile, empty without one.
+CREATE OR REPLACE TABLE outcomes AS
+WITH people AS (
+    SELECT
+        c.address, c.customer_id, c.segments, c.kind,
+        CASE
+            WHEN c.kind IN ('unchanged', 'kept', 'rejected') THEN c.kind
+            WHEN c.kind = 'not_retried' THEN 'notSent'
+            WHEN c.kind = 'left' THEN CASE WHEN r.removed THEN 'removed' ELSE 'notSent' END
+            ELSE j.outcome
+        END AS outcome,
+        CASE
+            WHEN c.kind IN ('unchanged', 'kept', 'rejected') THEN c.code
+            WHEN c.kind = 'not_retried' THEN 'notRetried'
+            WHEN c.kind = 'left' AND r.removed
+                THEN CASE WHEN c.withdrawn THEN 'consentWithdrawn' END
+            WHEN c.kind = 'left' THEN r.code
+            ELSE j.code
+        END AS code,
+        CASE WHEN c.kind = 'unchanged' THEN c.field ELSE j.field END AS field
+    FROM changes c
+    LEFT JOIN results j ON j.address = c.address
+    LEFT JOIN (
+        SELECT address, bool_or(removed) AS removed, min(code) AS code FROM removals GROUP BY address
+    ) r ON r.address = c.address
+)
+SELECT
+    customer_id, address AS email, segments, outcome, code, field,
+    NULL::VARCHAR AS file, NULL::BIGINT AS line, NULL::VARCHAR AS shared_with
+FROM people
+UNION ALL
+SELECT
+    o.customer_id, o.email, o.segments, p.outcome,
+    CASE
+        WHEN p.outcome IN ('created', 'updated', 'unchanged') THEN 'sharedAddress'
+        ELSE coalesce(p.code, 'sharedAddressNotSent')
+    END,
+    p.field, NULL, NULL, coalesce(p.customer_id, '')
+FROM other_rows o JOIN people p ON p.address = o.email
+WHERE o.what = 'shared'
+UNION ALL
+SELECT
+    customer_id, email, segments, CASE WHEN code = 'erased' THEN 'kept' ELSE 'rejected' END,
+    code, NULL, file, line, NULL
+FROM other_rows
+WHERE what = 'rejected';
+
+-- name: count
+SELECT count(*) FROM next;
+
+-- name: write_next
+COPY (SELECT * FROM next ORDER BY address) TO $file (FORMAT parquet, COMPRESSION zstd);
+
+-- name: write_outcomes
+COPY outcomes TO $file (FORMAT parquet, COMPRESSION zstd);
+
+-- name: sent_anything
+SELECT
+    (SELECT count(*) FROM results WHERE outcome IN ('created', 'updated'))
+    + (SELECT count(*) FROM removals WHERE removed);

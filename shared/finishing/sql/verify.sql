@@ -1,0 +1,41 @@
+-- name: prepare
+-- Everyone with a tag; Mailchimp counts subscribers only, so `counted` leaves out everyone else.
+CREATE OR REPLACE TABLE tagged AS
+WITH not_counted AS (
+    SELECT address FROM changes WHERE contact_status IS NOT NULL
+    UNION
+    SELECT address FROM results WHERE coalesce(status, '') NOT IN ('', 'subscribed')
+)
+SELECT n.address, n.tags, c.address IS NULL AS counted
+FROM next n LEFT JOIN not_counted c ON c.address = n.address
+WHERE len(n.tags) > 0;
+
+-- name: expected
+SELECT count(*) FROM tagged WHERE counted AND list_contains(tags, $tag_id);
+
+-- name: create_carriers
+-- Everyone who carries a tag in Mailchimp, in every status.
+CREATE OR REPLACE TABLE carriers (address VARCHAR);
+
+-- name: add_carriers
+INSERT INTO carriers SELECT unnest($addresses::VARCHAR[]);
+
+-- name: missing
+SELECT address FROM tagged
+WHERE counted AND list_contains(tags, $tag_id) AND address NOT IN (SELECT address FROM carriers)
+ORDER BY address;
+
+-- name: extra
+SELECT DISTINCT address FROM carriers
+WHERE address NOT IN (SELECT address FROM tagged WHERE list_contains(tags, $tag_id))
+  AND address NOT IN (
+      SELECT address FROM changes WHERE kind <> 'left' AND NOT withdrawn
+          AND list_contains(segments, $segment)
+  )
+ORDER BY address;
+
+-- name: forget_missing
+UPDATE next
+SET fingerprint = NULL, fields = NULL, merge_tags = NULL,
+    tags = list_filter(tags, lambda t: t <> $tag_id)
+WHERE address IN (SELECT unnest($addresses::VARCHAR[]));

@@ -1,0 +1,26 @@
+"""Find everyone who must not be sent, by the consent rules in sql/consent.sql."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from shared.workspace import SqlFile
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+__all__ = ["ADD_ARCHIVED", "find_do_not_send"]
+
+# A confirmation of a run: contacts that an undo archived are added again.
+ADD_ARCHIVED = "addArchived"
+
+_SQL = SqlFile.of(__file__)
+
+
+def find_do_not_send(db: DuckDBPyConnection, new_status: str, *, add_archived: bool) -> None:
+    """Fill `do_not_send` from `source_rows`, `ledger` and `not_subscribed`.
+
+    `new_status` is what new contacts get. `add_archived` is a person's yes to adding contacts again
+    that an undo archived.
+    """
+    _SQL.run(db, "do_not_send", new_status=new_status, add_archived=add_archived)

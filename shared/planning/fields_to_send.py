@@ -1,0 +1,33 @@
+"""Define which values an update carries: sql/fields_to_send.sql holds the rule, as a macro."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from shared.fields.contact import BLANKS
+from shared.fields.merge_fields import chosen_fields
+from shared.workspace import SqlFile
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+    from shared.model.export import Mapping
+
+__all__ = ["define_fields_to_send", "merge_tags"]
+
+_SQL = SqlFile.of(__file__)
+# A value of control characters alone is sent as nothing, too (fields/contact.py).
+_CONTROL = "".join(map(chr, [*range(0x09), 0x0E, *range(0x0F, 0x20), 0x7F]))
+
+
+def define_fields_to_send(db: DuckDBPyConnection) -> None:
+    """Create the macro `fields_to_send` in a database."""
+    _SQL.run(db, "create", blanks=BLANKS + _CONTROL)
+
+
+def merge_tags(mapping: Mapping) -> list[str]:
+    """The merge fields that the values of a row go to, in their order; `ADDRESS.city` for a part."""
+    return [
+        ".".join(filter(None, (choice.tag.upper(), choice.part)))
+        for choice in chosen_fields(mapping)
+    ]

@@ -1,0 +1,42 @@
+-- name: order
+-- Chunks point at lines by number, so both tables keep their order. finishing/sql/gather.sql numbers
+-- the rows of `changes` in the same order again.
+SET preserve_insertion_order = true;
+CREATE OR REPLACE TABLE sends AS
+SELECT
+    c.address, c.kind, c.tagset,
+    CASE
+        WHEN c.kind = 'add' THEN c.fields
+        ELSE fields_to_send(c.fields, $merge_tags::VARCHAR[], l.fields, l.merge_tags)
+    END AS fields
+FROM changes c LEFT JOIN ledger l ON l.address = c.address
+WHERE c.kind IN ('add', 'update')
+ORDER BY c.kind, c.address;
+
+CREATE OR REPLACE TABLE removals AS
+SELECT withdrawn, unnest(tags_to_remove) AS tag_id, address
+FROM changes
+WHERE tags_to_remove IS NOT NULL
+ORDER BY NOT withdrawn, tag_id, address;
+
+-- name: write
+COPY (SELECT '[' || to_json(address)::VARCHAR || ',' || tagset || ',' || fields || ']' FROM sends)
+TO $lines (FORMAT csv, HEADER false, QUOTE '', ESCAPE '', DELIMITER E'\x01');
+COPY (SELECT to_json(address)::VARCHAR FROM removals)
+TO $removals (FORMAT csv, HEADER false, QUOTE '', ESCAPE '', DELIMITER E'\x01');
+COPY changes TO $changes (FORMAT parquet, COMPRESSION zstd);
+COPY (
+    SELECT 'rejected' AS what, [segment::BIGINT] AS segments, customer_id, email, file, line, code
+    FROM rejects
+    UNION ALL
+    SELECT 'shared', t.segments, s.customer_id, s.address, NULL, NULL, NULL
+    FROM shared s JOIN tagsets t USING (mask)
+) TO $rows (FORMAT parquet, COMPRESSION zstd);
+
+-- name: send_groups
+SELECT kind, count(*) FROM sends GROUP BY kind ORDER BY kind;
+
+-- name: removal_groups
+SELECT withdrawn, tag_id, count(*) FROM removals
+GROUP BY withdrawn, tag_id
+ORDER BY NOT withdrawn, tag_id;

@@ -1,0 +1,139 @@
+-- name: tagsets
+CREATE TABLE IF NOT EXISTS failed (address VARCHAR, customer_id VARCHAR);
+
+CREATE OR REPLACE TABLE segment_tags AS
+SELECT unnest(range(len($tag_ids::BIGINT[])))::INTEGER AS segment, unnest($tag_ids::BIGINT[]) AS tag_id;
+
+CREATE OR REPLACE TABLE tagsets AS
+SELECT
+    row_number() OVER (ORDER BY mask) - 1 AS tagset,
+    mask,
+    list_sort(list(DISTINCT t.tag_id)) AS tags,
+    list(t.segment::BIGINT ORDER BY t.segment) AS segments
+FROM (SELECT DISTINCT mask FROM people UNION SELECT DISTINCT mask FROM shared) m
+JOIN segment_tags t ON (m.mask >> t.segment) & 1 = 1
+GROUP BY mask;
+
+-- name: changes
+-- The diff rules: what happens to every person of the run, and to every person of the ledger who
+-- still carries a tag.
+--
+--     left         in no segment any more
+--     kept         must not be sent (consent.sql says why)
+--     rejected     Mailchimp refused the same row before: for good (tries = 0) or too often
+--     not_retried  a retry sends only what failed; this person is new or changed, but did not fail
+--     add          never accepted by Mailchimp: subscribe, unless the audience has the contact
+--     unchanged    values and tags are those that were sent last
+--     update       values or tags differ, or the run sends everything
+--
+-- `tags_to_remove` is independent of the kind: a person who left one segment and is in another is
+-- unchanged or updated, and loses the tag of the former.
+CREATE OR REPLACE TABLE changes AS
+WITH
+-- A row whose address is malformed still names its person, who is in the segment therefore.
+protected AS (
+    SELECT r.customer_id, list(DISTINCT t.tag_id) AS tags
+    FROM rejects r JOIN segment_tags t USING (segment)
+    WHERE r.customer_id IS NOT NULL AND r.code = 'addressMalformed'
+    GROUP BY r.customer_id
+),
+-- An unreadable row may be anyone of its segment: nobody loses the tag of that segment.
+uncertain AS (
+    SELECT coalesce(list(DISTINCT t.tag_id), []) AS tags
+    FROM rejects r JOIN segment_tags t USING (segment)
+    WHERE starts_with(r.code, 'row')
+),
+joined AS (
+    SELECT
+        coalesce(p.address, l.address) AS address,
+        p.address IS NOT NULL AS in_segment,
+        CASE WHEN p.address IS NULL THEN l.customer_id ELSE p.customer_id END AS customer_id,
+        p.mask, p.fields, md5($mapping || p.fields) AS fingerprint,
+        s.tagset, s.tags, s.segments,
+        l.fingerprint AS sent, l.refused, l.refused_code, l.tries, l.dropped,
+        CASE WHEN len(l.tags) > 0 THEN l.tags END AS carried,
+        d.code AS do_not_send,
+        coalesce(d.withdrawn, false) AS withdrawn,
+        n.status AS contact_status,
+        list_concat(coalesce(s.tags, []), coalesce(k.tags, []), u.tags) AS tags_to_keep,
+        NOT $retry OR coalesce(p.address, l.address) IN
+            (SELECT address FROM failed WHERE address IS NOT NULL)
+            OR coalesce(p.customer_id IN
+                (SELECT customer_id FROM failed WHERE customer_id IS NOT NULL), false) AS to_send
+    FROM people p
+    FULL JOIN ledger l ON l.address = p.address
+    LEFT JOIN tagsets s ON s.mask = p.mask
+    LEFT JOIN do_not_send d ON d.address = coalesce(p.address, l.address)
+    LEFT JOIN not_subscribed n ON n.address = coalesce(p.address, l.address)
+    LEFT JOIN protected k ON k.customer_id = l.customer_id
+    CROSS JOIN uncertain u
+),
+judged AS (
+    SELECT
+        *,
+        coalesce(sent = fingerprint AND list_has_all(carried, tags), false)
+            AND NOT $everything AS is_current,
+        CASE
+            WHEN carried IS NULL THEN NULL
+            WHEN withdrawn THEN carried
+            WHEN NOT $remove_tags OR NOT to_send THEN NULL
+            ELSE list_filter(carried, lambda t: NOT list_contains(tags_to_keep, t))
+        END AS to_remove
+    FROM joined
+)
+SELECT
+    address, customer_id, mask, tagset, segments, fields, fingerprint, contact_status, withdrawn,
+    CASE
+        WHEN NOT in_segment THEN 'left'
+        WHEN do_not_send IS NOT NULL THEN 'kept'
+        WHEN NOT $ask_again AND refused = fingerprint AND (tries = 0 OR tries >= $max_tries)
+            THEN 'rejected'
+        WHEN NOT to_send AND NOT is_current THEN 'not_retried'
+        WHEN sent IS NULL THEN 'add'
+        -- Who failed is sent although nothing changed: a full run may have failed with them.
+        WHEN is_current AND NOT ($retry AND to_send) THEN 'unchanged'
+        ELSE 'update'
+    END AS kind,
+    CASE kind
+        WHEN 'kept' THEN do_not_send
+        WHEN 'rejected' THEN refused_code
+        WHEN 'unchanged' THEN CASE WHEN dropped IS NOT NULL THEN 'valueDropped' END
+    END AS code,
+    CASE WHEN kind = 'unchanged' THEN dropped END AS field,
+    tags,
+    CASE WHEN len(to_remove) > 0 THEN to_remove END AS tags_to_remove
+FROM judged
+WHERE in_segment OR len(to_remove) > 0;
+
+-- name: counts
+SELECT
+    count(*) FILTER (kind <> 'left'),
+    count(*) FILTER (kind = 'add'),
+    count(*) FILTER (kind = 'update'),
+    count(*) FILTER (kind = 'unchanged'),
+    count(*) FILTER (tags_to_remove IS NOT NULL),
+    count(*) FILTER (kind = 'kept'),
+    count(*) FILTER (kind = 'rejected'),
+    (SELECT count(*) FROM rejects WHERE code = 'erased'),
+    (SELECT count(*) FROM rejects WHERE code <> 'erased'),
+    (SELECT count(*) FROM shared)
+FROM changes;
+
+-- name: members
+-- People of each segment, those of them who are not subscribed, and those who are reached.
+SELECT
+    segment, sum(people)::BIGINT, sum(not_subscribed)::BIGINT, sum(reached)::BIGINT
+FROM (
+    SELECT
+        unnest(segments) AS segment,
+        count(*) AS people,
+        count(*) FILTER (kind = 'kept' OR contact_status IS NOT NULL) AS not_subscribed,
+        count(*) FILTER (kind IN ('add', 'update', 'unchanged', 'not_retried')) AS reached
+    FROM changes
+    WHERE kind <> 'left'
+    GROUP BY segments
+)
+GROUP BY segment;
+
+-- name: tagset_segments
+SELECT segments FROM tagsets ORDER BY tagset;

@@ -1,0 +1,65 @@
+-- name: do_not_send
+-- The consent rules: everyone who gets no data and no tag, with the reason. Consent belongs to an
+-- address and to a person (CustomerId); the stricter of the two wins.
+CREATE OR REPLACE TABLE do_not_send AS
+WITH
+-- 1. Addresses whose contact the audience holds without a subscription. A transactional contact
+--    that this export wrote before is its own: it is updated, and its status is left alone. A
+--    contact that an undo archived may be added again after an explicit yes.
+address_status AS (
+    SELECT n.address, n.status AS code
+    FROM not_subscribed n LEFT JOIN ledger l ON l.address = n.address
+    WHERE NOT (n.status = 'transactional' AND l.fingerprint IS NOT NULL)
+      AND NOT ($add_archived AND n.status = 'archived' AND l.archived_by IS NOT NULL)
+),
+-- 2. What a person decided under one address holds for every other address of theirs, in this run
+--    or the ledger. Bounced (cleaned) and archived addresses are no decision: they may be replaced.
+--    Pending is one, unless the new address is asked for an opt-in as well.
+decisions AS (
+    SELECT address, status AS code FROM not_subscribed
+    WHERE status = 'unsubscribed' OR (status = 'pending' AND $new_status <> 'pending')
+    UNION ALL
+    SELECT address, refused_code FROM ledger WHERE refused_code IN ('complianceState', 'forgotten')
+),
+person_decisions AS (
+    SELECT customer_id, min(code) AS code FROM (
+        SELECT r.customer_id, d.code FROM source_rows r JOIN decisions d ON d.address = r.address
+        UNION ALL
+        SELECT l.customer_id, d.code FROM ledger l JOIN decisions d ON d.address = l.address
+    )
+    WHERE customer_id IS NOT NULL
+    GROUP BY customer_id
+),
+decided AS (
+    SELECT r.address, min(p.code) AS code
+    FROM source_rows r JOIN person_decisions p ON p.customer_id = r.customer_id
+    WHERE r.address IS NOT NULL
+    GROUP BY r.address
+),
+-- 3. The consent attribute. A no in any row of a person is a no for all addresses of theirs, and a
+--    no of any profile of an address is a no for the address.
+people_without_consent AS (
+    SELECT DISTINCT customer_id FROM source_rows WHERE NOT consent AND customer_id IS NOT NULL
+),
+without_consent AS (
+    SELECT address FROM source_rows WHERE NOT consent
+    UNION
+    SELECT r.address FROM source_rows r JOIN people_without_consent p USING (customer_id)
+    UNION
+    SELECT l.address FROM ledger l JOIN people_without_consent p USING (customer_id)
+)
+SELECT
+    address,
+    coalesce(
+        any_value(s.code),
+        any_value(d.code),
+        CASE WHEN bool_or(l.fingerprint IS NOT NULL) THEN 'consentWithdrawn' ELSE 'noConsent' END
+    ) AS code,
+    -- Withdrawn consent also takes away the tags that the export gave.
+    bool_or(w.address IS NOT NULL) AS withdrawn
+FROM address_status s
+FULL JOIN decided d USING (address)
+FULL JOIN without_consent w USING (address)
+LEFT JOIN ledger l USING (address)
+WHERE address IS NOT NULL
+GROUP BY address;

@@ -1,0 +1,18 @@
+-- name: create
+CREATE OR REPLACE TABLE not_subscribed (address VARCHAR PRIMARY KEY, status VARCHAR);
+
+-- name: load
+INSERT INTO not_subscribed SELECT address, status FROM read_parquet($file);
+
+-- name: add
+INSERT OR REPLACE INTO not_subscribed
+SELECT unnest($addresses::VARCHAR[]), unnest($statuses::VARCHAR[]);
+
+-- name: count
+SELECT count(*) FROM not_subscribed WHERE status = $status;
+
+-- name: delete
+DELETE FROM not_subscribed WHERE status = $status;
+
+-- name: save
+COPY not_subscribed TO $file (FORMAT parquet, COMPRESSION zstd);

@@ -1,0 +1,111 @@
+-- name: create
+CREATE OR REPLACE TABLE source_rows (
+    segment UTINYINT, file VARCHAR, line BIGINT, customer_id VARCHAR, address VARCHAR,
+    consent BOOLEAN, fields VARCHAR, code VARCHAR, email VARCHAR
+);
+
+-- name: add_segment
+-- From `segment_rows`, as the reader appends a segment (file, line, c0, c1 ...): c0 is the address,
+-- c1 the profile id (the address again where the segment has none), then come the mapped attributes,
+-- and last the consent attribute where the export names one. Empty cells are NULL.
+--
+-- The address rule is that of fields/contact.py (a test compares them): plain ASCII, one @, at most
+-- 64 characters before it and 254 in all, no dot at an edge or twice in a row, labels of letters,
+-- digits and inner hyphens, a last label that begins with a letter.
+-- Only the beginning of a long cell is read, so a profile id of more than 500 bytes is ignored: two
+-- of them could look the same.
+INSERT INTO source_rows
+SELECT
+    $segment, file, line,
+    CASE WHEN $has_key AND strlen(customer_id) <= 500 THEN customer_id END,
+    CASE WHEN usable THEN lower(given) END,
+    consent,
+    fields,
+    CASE WHEN given = '' THEN 'addressMissing' WHEN NOT usable THEN 'addressMalformed' END,
+    CASE WHEN NOT usable THEN left(email, 300) END
+FROM (
+    SELECT
+        *,
+        length(given) BETWEEN 1 AND 254
+        AND strpos(given, '@') <= 65
+        AND regexp_full_match(
+            given,
+            '[A-Za-z0-9!#$%&''*+/=?^_`{|}~-]+(?:\.[A-Za-z0-9!#$%&''*+/=?^_`{|}~-]+)*'
+            '@(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)+'
+            '[A-Za-z](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])'
+        ) AS usable
+    FROM (
+        SELECT
+            file, line, c0 AS email, c1 AS customer_id,
+            -- Trimming is slow, and most addresses have nothing to trim.
+            CASE WHEN regexp_full_match(c0, '[!-~]+') THEN c0 ELSE trim(coalesce(c0, ''), $blanks) END
+                AS given,
+            CASE $consent
+                -- Only a plain yes is consent.
+                WHEN 'yesMayBeMailed' THEN coalesce(list_contains($yes::VARCHAR[], answer), false)
+                -- Only a plain no, or no answer at all, is not an objection.
+                WHEN 'yesMustNotBeMailed' THEN coalesce(list_contains($no::VARCHAR[], answer), true)
+                ELSE true
+            END AS consent,
+            to_json(cells[3:$fields + 2])::VARCHAR AS fields
+        FROM (
+            SELECT
+                *, list_value(*COLUMNS('^c[0-9]+$')) AS cells,
+                nullif(lower(trim(cells[-1], $blanks)), '') AS answer
+            FROM segment_rows
+        )
+    )
+);
+
+-- name: people
+-- One person an address. The profile with the lowest id wins it (so that the choice stays the same
+-- in every run), then the segment that the export lists first, then the first row of its file.
+CREATE OR REPLACE TABLE addresses AS
+SELECT
+    address,
+    bit_or(1::HUGEINT << segment) AS mask,
+    arg_min(rowid, (coalesce(customer_id, ''), segment, file, line)) AS winner,
+    count(*) AS row_count,
+    min(customer_id) AS lowest_id,
+    max(customer_id) AS highest_id
+FROM source_rows
+WHERE address IS NOT NULL
+GROUP BY address;
+
+CREATE OR REPLACE TABLE people AS
+SELECT a.address, r.customer_id, a.mask, r.fields, r.consent
+FROM addresses a JOIN source_rows r ON r.rowid = a.winner;
+
+-- Profiles whose address went to another profile, once each.
+CREATE OR REPLACE TABLE shared AS
+WITH suspects AS (
+    SELECT address, winner FROM addresses
+    WHERE lowest_id <> highest_id OR row_count > bit_count(mask)
+),
+profiles AS (
+    SELECT
+        r.address, r.customer_id, 1::HUGEINT << r.segment AS mask, r.rowid = s.winner AS is_winner,
+        -- Rows without an id are one profile each.
+        coalesce('id ' || r.customer_id, 'row ' || row_number() OVER (
+            PARTITION BY r.address, r.segment, r.customer_id ORDER BY r.file, r.line
+        )) AS profile
+    FROM source_rows r JOIN suspects s USING (address)
+)
+SELECT address, any_value(customer_id) AS customer_id, bit_or(mask) AS mask
+FROM profiles
+GROUP BY address, profile
+HAVING NOT bool_or(is_winner);
+
+CREATE OR REPLACE TABLE rejects AS
+SELECT segment, customer_id, email, file, line, code FROM source_rows WHERE code IS NOT NULL;
+
+-- name: add_unreadable
+INSERT INTO rejects
+SELECT unnest($segments::UTINYINT[]), NULL, NULL, unnest($files::VARCHAR[]),
+    unnest($lines::BIGINT[]), unnest($codes::VARCHAR[]);
+
+-- name: counts
+SELECT
+    (SELECT count(*) FROM source_rows) AS source_rows,
+    (SELECT count(*) FROM people) AS people,
+    (SELECT coalesce(sum(bit_count(mask)), 0)::BIGINT FROM addresses) AS memberships;

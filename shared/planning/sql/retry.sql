@@ -1,0 +1,12 @@
+-- name: failed
+-- People and profiles that an earlier run rejected or did not send, without those that a newer run
+-- has sent. Ids of runs sort the newest first.
+CREATE OR REPLACE TABLE failed AS
+SELECT o.email AS address, o.customer_id
+FROM read_parquet($file) o LEFT JOIN ledger l ON l.address = o.email
+WHERE o.outcome IN ('rejected', 'notSent')
+  AND o.shared_with IS NULL
+  AND NOT coalesce(l.run_id < $run AND l.fingerprint IS NOT NULL AND l.refused IS NULL, false);
+
+-- name: not_retried
+SELECT count(*) FROM changes WHERE kind = 'not_retried';

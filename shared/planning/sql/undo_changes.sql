@@ -1,0 +1,127 @@
+-- name: people
+-- Every person of the ledger, with what the run changed about them. `known`: the values from before
+-- the run are in the ledger, for the same merge fields.
+CREATE OR REPLACE TABLE undo_people AS
+WITH
+created AS (
+    SELECT DISTINCT email AS address FROM outcomes
+    WHERE outcome = 'created' AND shared_with IS NULL
+),
+withdrawn AS (SELECT DISTINCT email AS address FROM outcomes WHERE code = 'consentWithdrawn'),
+joined AS (
+    SELECT
+        l.address, l.customer_id, l.fingerprint,
+        b.fields AS fields_before, b.fingerprint AS fingerprint_before,
+        coalesce(l.tags, []) AS tags, coalesce(b.tags, []) AS tags_before,
+        c.address IS NOT NULL AS created,
+        w.address IS NOT NULL AS withdrawn,
+        n.address IS NOT NULL AS not_subscribed,
+        coalesce(b.fields IS NOT NULL AND b.merge_tags = $merge_tags::VARCHAR[], false) AS known,
+        coalesce(e.others, false) AS others,
+        coalesce(e.edited, false) AS edited
+    FROM ledger l
+    LEFT JOIN before b ON b.address = l.address
+    LEFT JOIN created c ON c.address = l.address
+    LEFT JOIN withdrawn w ON w.address = l.address
+    -- Transactional contacts of the ledger are the export's own (consent.sql).
+    LEFT JOIN not_subscribed n ON n.address = l.address AND n.status <> 'transactional'
+    LEFT JOIN manual_edits e ON e.address = l.address
+)
+SELECT
+    *,
+    fingerprint IS DISTINCT FROM fingerprint_before AS was_sent,
+    list_filter(tags, lambda t: NOT list_contains(tags_before, t)
+        AND list_contains($existing::BIGINT[], t)) AS tags_added,
+    list_filter(tags_before, lambda t: NOT list_contains(tags, t)
+        AND list_contains($existing::BIGINT[], t)) AS tags_removed
+FROM joined;
+
+-- name: changes
+-- The undo rules. Tags that the run gave are removed and tags that it removed are given back; values
+-- that it changed get their earlier value. Tags are given back together with values, in one call, so
+-- only a person can be restored who
+--   - was in the ledger before the run, with known values,
+--   - is subscribed and was not edited in Mailchimp since,
+--   - did not withdraw consent in the run.
+-- People whom the run created lose all tags of the export. They are archived where that was asked
+-- and no one else gave them a tag; `$archive_tag` stands for archiving in a list of tags.
+CREATE OR REPLACE TABLE changes AS
+WITH
+judged AS (
+    SELECT
+        *,
+        NOT created AND NOT not_subscribed AND known AND NOT edited AND NOT withdrawn
+            AND (was_sent OR len(tags_removed) > 0) AS restored,
+        list_concat(
+            CASE
+                WHEN created THEN list_filter(tags, lambda t: list_contains($existing::BIGINT[], t))
+                ELSE tags_added
+            END,
+            CASE
+                WHEN $archive AND created AND NOT not_subscribed AND NOT others
+                    THEN [$archive_tag::BIGINT]
+                ELSE []
+            END
+        ) AS to_remove
+    FROM undo_people
+),
+sets AS (
+    SELECT tags_removed, row_number() OVER (ORDER BY tags_removed) - 1 AS tagset
+    FROM (SELECT DISTINCT tags_removed FROM judged WHERE restored)
+)
+SELECT
+    j.address, j.customer_id, NULL::HUGEINT AS mask, s.tagset,
+    CASE
+        WHEN restored THEN list_filter(range(len($run_tags::BIGINT[])),
+            lambda i: list_contains(j.tags_before, ($run_tags::BIGINT[])[i + 1]))
+    END AS segments,
+    j.fields_before AS fields, j.fingerprint_before AS fingerprint,
+    NULL::VARCHAR AS contact_status, false AS withdrawn,
+    CASE WHEN restored THEN 'update' ELSE 'left' END AS kind,
+    NULL::VARCHAR AS code, NULL::VARCHAR AS field,
+    j.tags_removed AS tags,
+    CASE WHEN len(to_remove) > 0 THEN to_remove END AS tags_to_remove
+FROM judged j LEFT JOIN sets s ON restored AND s.tags_removed = j.tags_removed
+WHERE restored OR len(to_remove) > 0;
+
+CREATE OR REPLACE TABLE tagsets AS
+SELECT DISTINCT tagset, NULL::HUGEINT AS mask, tags, []::BIGINT[] AS segments
+FROM changes
+WHERE tagset IS NOT NULL
+ORDER BY tagset;
+
+CREATE OR REPLACE TABLE rejects (
+    segment UTINYINT, customer_id VARCHAR, email VARCHAR, file VARCHAR, line BIGINT, code VARCHAR
+);
+CREATE OR REPLACE TABLE shared (address VARCHAR, customer_id VARCHAR, mask HUGEINT);
+
+-- name: counts
+SELECT count(*) FILTER (kind = 'update'), count(*) FILTER (tags_to_remove IS NOT NULL) FROM changes;
+
+-- name: not_undone
+-- What the undo leaves as it is, in people.
+SELECT
+    count(*) FILTER (created AND (not_subscribed OR NOT $archive)),
+    count(*) FILTER (
+        NOT created AND was_sent AND fingerprint IS NOT NULL AND NOT known AND NOT not_subscribed
+    ),
+    count(*) FILTER (NOT created AND not_subscribed AND (was_sent OR len(tags_removed) > 0)),
+    count(*) FILTER (
+        NOT created AND NOT not_subscribed AND (edited OR NOT known) AND len(tags_removed) > 0
+    ),
+    count(*) FILTER (NOT created AND NOT not_subscribed AND known AND edited AND was_sent),
+    count(*) FILTER ($archive AND created AND NOT not_subscribed AND others),
+    count(*) FILTER (withdrawn)
+FROM undo_people;
+
+-- name: tags_before
+SELECT tag, count(*) FROM (SELECT unnest(tags) AS tag FROM before) GROUP BY tag;
+
+-- name: keep_before
+CREATE OR REPLACE TABLE before AS FROM ledger;
+
+-- name: load_outcomes
+CREATE OR REPLACE TABLE outcomes AS SELECT * FROM read_parquet($file);
+
+-- name: tagset_tags
+SELECT tags FROM tagsets ORDER BY tagset;
