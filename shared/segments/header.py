@@ -1,7 +1,7 @@
 """What the beginning of a file tells: attributes that no `model.json` describes, sample values.
 
-Only the beginning of a file is read. The delimiter is the usual one that the header holds most
-often outside of quotes; Parquet names its columns itself. A file that begins with a person has no
+Only the beginning of a file is read. The delimiter is the usual one that gives the rows one width;
+Parquet names its columns itself. A file that begins with a person has no
 header, and where no file of a segment has one, nothing says what the columns are: that is an error
 and never a guess, because the first person's address would become the name of a column.
 """
@@ -30,6 +30,8 @@ __all__ = ["described_by_header", "sample_values"]
 
 _ENOUGH = 256 * 1024
 _SAMPLED = 200
+# Rows by which delimiters are compared.
+_COMPARED = 20
 _USUAL = ",;\t|"
 # Files of one segment in which a header is looked for.
 _MOST_FILES = 20
@@ -93,7 +95,7 @@ def sample_values(source: Pieces, segment: SegmentSnapshot) -> dict[str, list[st
 
 def _header_of(text: str, form: CsvFormat) -> _Header | None:
     """The first row as a header, or None when it is a row of data."""
-    form = replace(form, header=True, delimiter=_delimiter(text, form.delimiter))
+    form = replace(form, header=True, delimiter=_delimiter(text, form))
     rows = first_rows(text.encode(), form, _SAMPLED)
     if not rows or not any(cell.strip() for cell in rows[0]):
         return None
@@ -137,10 +139,24 @@ def _beginning(source: Pieces, partition: Partition) -> str | None:
     return head.decode(errors="replace").lstrip("\r\n")
 
 
-def _delimiter(text: str, default: str) -> str:
+def _delimiter(text: str, form: CsvFormat) -> str:
+    """The usual delimiter that gives most rows the width of the first one, and it several columns.
+
+    The name of a column may hold another delimiter more often than the file has columns.
+    """
     first = re.split(r"[\r\n]", re.sub(r'"(?:[^"]|"")*"', "", text), maxsplit=1)[0]
-    best = max(_USUAL, key=first.count)
-    return best if best in first else default
+    head = text.encode()
+    best, score = form.delimiter, (0.0, 0)
+    for delimiter in _USUAL:
+        if delimiter not in first:
+            continue
+        rows = first_rows(head, replace(form, delimiter=delimiter), _COMPARED)
+        widths = [len(row) for row in rows]
+        if widths and widths[0] > 1:
+            found = (widths.count(widths[0]) / len(widths), widths[0])
+            if found > score:
+                best, score = delimiter, found
+    return best
 
 
 def _parquet_attributes(source: Pieces, partition: Partition) -> tuple[Attribute, ...]:

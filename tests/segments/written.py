@@ -70,14 +70,14 @@ Loaded = tuple[list[tuple[object, ...]], list[UnreadableRow]]
 def load(segment: SegmentSnapshot, shelf: Shelf, columns: Sequence[str], scratch: Path) -> Loaded:
     """What `load_segment` puts into a table, in file order, and what it gives back."""
     cells = "".join(f", c{place} VARCHAR" for place in range(len(columns)))
-    connection = _duckdb()
+    connection = database()
     connection.execute(f"CREATE OR REPLACE TABLE rows_of (file VARCHAR, line BIGINT{cells})")
     loaded = load_segment(shelf, connection, segment, columns, "rows_of", scratch)
     return connection.execute("SELECT * FROM rows_of").fetchall(), list(loaded.unreadable)
 
 
 @cache
-def _duckdb() -> duckdb.DuckDBPyConnection:
+def database() -> duckdb.DuckDBPyConnection:
     """One connection for all tests: making one takes longer than most of them."""
     return duckdb.connect(config={"threads": 2, "memory_limit": "300MB"})
 
@@ -92,9 +92,9 @@ def load_bytes(
 
 
 def close_duckdb() -> None:
-    if _duckdb.cache_info().currsize:
-        _duckdb().close()
-        _duckdb.cache_clear()
+    if database.cache_info().currsize:
+        database().close()
+        database.cache_clear()
 
 
 def model_json(*entities: dict[str, object], **more: object) -> bytes:

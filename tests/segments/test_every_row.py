@@ -1,0 +1,184 @@
+"""Every source row is accounted for, whatever the files and what describes them look like.
+
+Files are made in every form, and read a second time by Python's csv module, which is told what the
+app must find out: which files have a header, and in which order their columns are.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import cast
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from shared.errors import InputError
+from shared.segments.container import BlobEntry, LandingContainer
+from shared.segments.source import BlobSegments
+from tests.segments.written import database
+
+URL = "https://landing.blob.core.windows.net/segments"
+THEN = datetime(2026, 11, 1, tzinfo=UTC)
+ODD_NAMES = [
+    "Full Name", "full name", "FULL NAME", 'The "best"', "a,b", "a;b;c;d;e", "Größe", "이름", "Name\nof two",
+    "null", "column1", " padded ", "=1+1", "EMail2", "Customer ID", "customerid", "x|y|z", "Tab\there",
+]  # fmt: skip
+texts = st.text(
+    st.one_of(
+        st.sampled_from(list("\"',;|\t \n\\éü한\U0001f600abcXYZ0")),
+        st.characters(
+            min_codepoint=32, max_codepoint=0x2FFF, exclude_categories=["Cs", "Cc", "Co"]
+        ),
+    ),
+    max_size=10,
+)
+
+
+class Container:
+    """A landing container in memory."""
+
+    url = URL
+
+    def __init__(self, files: dict[str, bytes]) -> None:
+        self.files = files
+
+    def entries(self, prefix: str = "") -> Iterator[BlobEntry]:
+        for name, data in sorted(self.files.items()):
+            if name.startswith(prefix):
+                yield BlobEntry(name, f"e{len(data)}", len(data), THEN)
+
+    def read(self, entry: BlobEntry, limit: int) -> bytes:
+        return self.files[entry.name]
+
+    def pieces(self, name: str, etag: str, length: int | None = None) -> Iterator[bytes]:
+        yield self.files[name][:length]
+
+
+@dataclass(frozen=True)
+class Export:
+    """Files of one segment: what is in them, and what is said of them."""
+
+    names: tuple[str, ...]
+    files: tuple[tuple[tuple[str, ...], bool, bytes], ...]
+    description: str
+    flag: bool | None
+    delimiter: str
+
+    def container(self) -> LandingContainer:
+        files = {f"in/Gold/Gold_{n}.csv": data for n, (_, _, data) in enumerate(self.files, 1)}
+        locations = [f"Gold/Gold_{n}.csv" for n in range(1, len(self.files) + 1)]
+        settings = {"delimiter": self.delimiter, "columnHeaders": self.flag}
+        if self.flag is None:
+            del settings["columnHeaders"]
+        if self.description in {"model", "nameless model"}:
+            names = self.names if self.description == "model" else ()
+            entity = {
+                "name": "Gold",
+                "attributes": [{"name": name, "dataType": "string"} for name in names],
+                "partitions": [{"location": place} for place in locations],
+                "fileFormatSettings": settings,
+            }
+            files["in/model.json"] = json.dumps({"entities": [entity]}).encode()
+        elif self.description == "manifest":
+            listed = [{"name": key, "value": str(value)} for key, value in settings.items()]
+            trait = {"traitReference": "is.partition.format.CSV", "arguments": listed}
+            entity = {
+                "type": "LocalEntity",
+                "entityName": "Gold",
+                "entityPath": "Gold.cdm.json/Gold",
+                "dataPartitions": [
+                    {"location": place, "exhibitsTraits": [trait]} for place in locations
+                ],
+            }
+            definition = {
+                "entityName": "Gold",
+                "hasAttributes": [{"name": name, "dataFormat": "String"} for name in self.names],
+            }
+            files["in/default.manifest.cdm.json"] = json.dumps({"entities": [entity]}).encode()
+            files["in/Gold.cdm.json"] = json.dumps({"definitions": [definition]}).encode()
+        return cast("LandingContainer", Container(files))
+
+    def plain_reading(self) -> list[dict[str, str]]:
+        """Every row by name, read by Python's csv module with all that the app must find out."""
+        rows = []
+        for order, header, data in self.files:
+            reader = csv.reader(io.StringIO(data.decode(), newline=""), delimiter=self.delimiter)
+            cells = [row for row in reader if row]
+            rows += [dict(zip(order, row, strict=True)) for row in cells[1 if header else 0 :]]
+        return rows
+
+
+@st.composite
+def exports(draw: st.DrawFn) -> Export:
+    odd = draw(st.lists(st.sampled_from(ODD_NAMES), max_size=4, unique=True))
+    names = tuple(draw(st.permutations(["CustomerId", "EMail", *odd])))
+    delimiter = draw(st.sampled_from(",;\t|"))
+    newline = draw(st.sampled_from(["\n", "\r\n"]))
+    quoting = draw(st.sampled_from([csv.QUOTE_MINIMAL, csv.QUOTE_ALL]))
+    description = draw(st.sampled_from(["model", "manifest", "nameless model", "nothing"]))
+    number = 0
+    files = []
+    headers = draw(st.lists(st.booleans(), min_size=1, max_size=3))
+    # Where nothing but a header names the columns, files without one have its order.
+    turned = description in {"model", "manifest"} or all(headers)
+    for header in headers:
+        order = tuple(draw(st.permutations(names))) if header and turned else names
+        rows = []
+        for place in range(draw(st.integers(0, 4))):
+            number += 1
+            # As Customer Insights writes it, or another system; the first row always shows that
+            # it is a person.
+            known = (
+                draw(st.sampled_from(["id", "address", "both"]))
+                if place == 0
+                else draw(st.sampled_from(["id", "address", "both", "neither"]))
+            )
+            cells = {name: draw(texts) for name in odd}
+            cells["CustomerId"] = f"{number:032x}" if known in {"id", "both"} else f"c-{number}"
+            cells["EMail"] = (
+                f"p{number}@example.com"
+                if known in {"address", "both"}
+                else draw(st.sampled_from(["", "nothing", f"p{number}(at)example.com"]))
+            )
+            rows.append([cells[name] for name in order])
+        text = io.StringIO(newline="")
+        writer = csv.writer(text, delimiter=delimiter, lineterminator=newline, quoting=quoting)
+        writer.writerows([order, *rows] if header else rows)
+        files.append((order, header, text.getvalue().encode()))
+    flag = draw(st.sampled_from([True, False, None]))
+    return Export(names, tuple(files), description, flag, delimiter)
+
+
+@given(exports())
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_every_row_of_every_file_is_read_once_and_by_name(tmp_path: Path, export: Export) -> None:
+    expected = export.plain_reading()
+    named = export.description in {"model", "manifest"}
+    segments = BlobSegments(export.container(), null_markers=())
+    if not named and not any(header for _, header, data in export.files if data):
+        if not any(data for _, _, data in export.files):
+            return
+        with pytest.raises(InputError) as caught:
+            segments.snapshot(["Gold"])
+        assert caught.value.code == "columnsUnknown"
+        return
+    (gold,) = segments.snapshot(["Gold"]).segments
+    columns = [name if named else name.strip() for name in export.names]
+    cells = "".join(f", c{place} VARCHAR" for place in range(len(columns)))
+    connection = database()
+    connection.execute(f"CREATE OR REPLACE TABLE every_row (file VARCHAR, line BIGINT{cells})")
+    loaded = segments.load(connection, gold, columns, "every_row", tmp_path)
+    found = connection.execute("SELECT * FROM every_row ORDER BY file, line").fetchall()
+    assert loaded.unreadable == ()
+    assert [row[2:] for row in found] == [
+        tuple(row[name] or None for name in export.names) for row in expected
+    ]
+    places = [row[:2] for row in found]
+    assert len(set(places)) == len(places)
