@@ -7,8 +7,9 @@ https://learn.microsoft.com/azure/azure-functions/functions-reference-python
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 
 import azure.functions as func
 
@@ -17,7 +18,7 @@ from shared.errors import ConfigError
 from shared.messaging.messages import lane_of, run_of, turn_of
 from shared.settings import authentication_is_on
 from shared.shutdown import PROCESS
-from shared.web.http import Request
+from shared.web.asgi import ASGIApp, answer
 from shared.web.unconfigured import unconfigured
 
 PROCESS.install()
@@ -38,19 +39,20 @@ def _platform_trace(context: func.Context) -> str | None:
     return getattr(trace, "trace_parent", None) or getattr(trace, "Traceparent", None)
 
 
-def _answer(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
-    request = Request.of(req.method, req.url, dict(req.headers), req.get_body())
-    traces = (_platform_trace(context), request.header("traceparent"))
-    try:
-        built = connector()
-    except ConfigError as error:
-        response = unconfigured(request, error, authentication_on=authentication_is_on())
-    else:
-        with built.telemetry.request(context.function_name, *traces):
-            response = built.site.answer(request)
-    return func.HttpResponse(
-        response.body, status_code=response.status, headers=dict(response.headers)
-    )
+async def _answer(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
+    traces = (_platform_trace(context), req.headers.get("traceparent"))
+    with ExitStack() as stack:
+        try:
+            # The first request builds the app, which is too much work for the event loop.
+            web: ASGIApp = await asyncio.to_thread(lambda: connector().web)
+            stack.enter_context(connector().telemetry.request(context.function_name, *traces))
+        except ConfigError as error:
+            web = unconfigured(error, authentication_on=authentication_is_on())
+        answered = await answer(web, req.method, req.url, req.headers, req.get_body())
+    response = func.HttpResponse(answered.body, status_code=answered.status)
+    for name, value in answered.headers:
+        response.headers.add(name, value)
+    return response
 
 
 @contextmanager
@@ -71,16 +73,16 @@ def _given_up(msg: func.QueueMessage, context: func.Context) -> AbstractContextM
 
 @app.function_name("http_api")
 @app.route("api/{*path}", methods=_METHODS)
-def http_api(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
-    """The JSON interface; who may do what stands in its route table."""
-    return _answer(req, context)
+async def http_api(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
+    """The JSON API."""
+    return await _answer(req, context)
 
 
 @app.function_name("pages")
 @app.route("{*path}", methods=_METHODS)
-def pages(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
+async def pages(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
     """The admin pages."""
-    return _answer(req, context)
+    return await _answer(req, context)
 
 
 @app.function_name("tick")

@@ -87,13 +87,11 @@ from shared.storage.queues import StorageQueue
 from shared.storage.records import TableRecords
 from shared.storage.vault import VaultSecrets
 from shared.telemetry import Telemetry
-from shared.web.api import routes_for
-from shared.web.api.refresh_schedule import KEY as REFRESH_SCHEDULE
-from shared.web.audit import AuditEntry
-from shared.web.needs import Desk
-from shared.web.pages import pages_for
-from shared.web.principal import Doorkeeper, Principal, highest
-from shared.web.site import Site
+from shared.web.app import WebApp, create_app
+from shared.web.application.schedule import KEY as REFRESH_SCHEDULE
+from shared.web.audit_entry import AuditEntry
+from shared.web.authentication import Authenticator, Principal, highest
+from shared.web.services import Services
 
 __all__ = ["App", "app", "build"]
 
@@ -684,45 +682,49 @@ class App:
     # --- HTTP --------------------------------------------------------------------------------
 
     @cached_property
-    def site(self) -> Site:
-        """Answers HTTP requests."""
-        desk = Desk(
-            doorkeeper=self._doorkeeper(),
-            connections=self.connections,
-            exports=self.exports,
-            audit=self.table("audit", AuditEntry),
-            schedule=self.schedules,
-            secrets=self.secrets,
-            mailchimp=self.sessions,
-            catalogue=self.catalogue,
-            key_door=self.api_keys,
-            clock=self.runtime.now,
-            new_id=self.runtime.new_id,
-            start=self.starter.start,
-            run_all=self.starter.start_all,
-            run=self.commands.read,
-            runs=lambda export_id, status, top: list(self.commands.newest(export_id, status, top)),
-            cancel=lambda run_id, _by: self.commands.cancel(run_id),
-            confirm=lambda run_id, _by: self.commands.confirm(run_id),
-            retry=self.commands.retry,
-            outcomes=self.outcomes.rows,
-            export_removed=self.leftovers.clear,
-            disconnected=self.commands.disconnected,
-            undo=self.undo.start,
-            search=self.search.find,
-            erase=self.eraser.erase,
-            sign_in_states=self._signed_states() if self.mailchimp_sign_in or self.entra else None,
-            mailchimp_door=self.mailchimp_sign_in,
-            entra_door=self.entra,
-            refresh_jobs=self.customer_insights.jobs if self.customer_insights else None,
-            public_url=self.settings.public_url,
-            max_profiles=self.settings.max_profiles,
+    def web(self) -> WebApp:
+        """The JSON API and the admin pages."""
+        return create_app(
+            Services(
+                authenticator=self._authenticator(),
+                connection_records=self.connections,
+                export_records=self.exports,
+                audit_records=self.table("audit", AuditEntry),
+                schedule_records=self.schedules,
+                secrets=self.secrets,
+                mailchimp=self.sessions,
+                catalogue=self.catalogue,
+                api_keys=self.api_keys,
+                clock=self.runtime.now,
+                new_id=self.runtime.new_id,
+                start=self.starter.start,
+                run=self.commands.read,
+                runs=lambda export_id, status, top: list(
+                    self.commands.newest(export_id, status, top)
+                ),
+                cancel=lambda run_id, _by: self.commands.cancel(run_id),
+                confirm=lambda run_id, _by: self.commands.confirm(run_id),
+                retry=self.commands.retry,
+                undo=self.undo.start,
+                outcomes=self.outcomes.rows,
+                search=self.search.find,
+                erase=self.eraser.erase,
+                export_removed=self.leftovers.clear,
+                disconnected=self.commands.disconnected,
+                sign_in_states=self._signed_states()
+                if self.mailchimp_sign_in or self.entra
+                else None,
+                mailchimp_sign_in=self.mailchimp_sign_in,
+                entra_sign_in=self.entra,
+                refresh_jobs=self.customer_insights.jobs if self.customer_insights else None,
+                public_url=self.settings.public_url,
+                max_profiles=self.settings.max_profiles,
+            )
         )
-        return Site(desk, (*routes_for(desk), *pages_for(desk)))
 
-    def _doorkeeper(self) -> Doorkeeper:
+    def _authenticator(self) -> Authenticator:
         developer = self.settings.developer
-        return Doorkeeper(
+        return Authenticator(
             authentication_on=self.settings.auth_enabled,
             in_azure=self.settings.in_azure,
             developer=Principal(developer.id, developer.name, highest(developer.roles))

@@ -13,7 +13,7 @@ from shared.model.export import Schedule
 from shared.runs.leftovers import Leftovers
 from shared.scheduling.timetable import Due
 from shared.settings import load
-from tests.web.desk import MemoryRecords
+from tests.web.world import MemoryRecords
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
 

@@ -53,7 +53,10 @@ BELOW_ADAPTERS = {"errors", "fields", "model", "settings", "version", "workspace
 # Package -> external packages that it may use, by the beginning of their names.
 PACKAGES = {
     "function_app": {"azure.functions"},
-    "web": {"babel", "jinja2", "markupsafe", "orjson", "pydantic", "pydantic_core", "werkzeug"},
+    "web": {
+        "babel", "fastapi", "jinja2", "markupsafe", "orjson", "pydantic", "pydantic_core",
+        "starlette", "werkzeug",
+    },
     "connections": {"msal", "orjson", "pydantic", "requests"},
     "fields": {"babel", "idna", "orjson", "phonenumbers"},
     "finishing": {"duckdb", "orjson"},

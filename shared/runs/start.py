@@ -8,7 +8,6 @@ and carries all that is needed to complete a start that died half-way.
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -17,7 +16,7 @@ from shared.messaging.messages import plan_message
 from shared.messaging.trace import current, following
 from shared.model.export import Export
 from shared.model.names import PLAN_RUNS
-from shared.model.ports import Queue, Records, Stored, readable
+from shared.model.ports import Queue, Records, Stored
 from shared.model.run import Mode, Reason, Run, RunStatus, Trigger
 from shared.runs.transitions import Transitions
 
@@ -122,17 +121,6 @@ class Starter:
             except (Conflict, Changed):
                 continue  # someone else started in the same moment: theirs is the run
             return self._record(run)
-
-    def start_all(self, requested_by: str) -> list[Run]:
-        """Start every export that has a connection and whose schedule is on."""
-        started = []
-        for stored in readable(self._exports.all()):
-            if not (stored.value.schedule.enabled and stored.value.connection_id):
-                continue
-            # An export that is removed or detached at this moment does not stop the others.
-            with suppress(NotFound, Conflict):
-                started.append(self.start(stored.key, requested_by=requested_by))
-        return started
 
     def _still_going(self, taken: Stored[ActiveRun]) -> Run | None:
         """The active run while it is going; a start that died before its record is completed."""

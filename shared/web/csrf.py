@@ -1,37 +1,63 @@
-"""A browser may change things only from our own pages.
+"""Changes are accepted from the app's own pages and from programs, not from other sites.
 
-A signed-in browser sends its cookie wherever a request to us comes from, so a request that
-changes something must say where it comes from: `Sec-Fetch-Site`, else `Origin`. A caller that
-sends neither is no browser of today; it passes as long as it brings no cookie. A portal on
-another origin authenticates with `Authorization`, which no foreign form can send, and without
-cookies. https://cheatsheetseries.owasp.org/cheatsheets/Cross-Site_Request_Forgery_Prevention_Cheat_Sheet.html
+A signed-in browser sends its cookies wherever a request comes from. A request that changes something
+must therefore name its origin: `Sec-Fetch-Site`, else `Origin`. A caller that sends neither is not a
+current browser; it passes unless it sends a cookie. A portal on another origin authenticates with
+`Authorization`, which a form of another site cannot send, and without cookies. Forms carry a token as
+well, the same value in a field and in a cookie, for browsers too old to send either header.
+https://cheatsheetseries.owasp.org/cheatsheets/Cross-Site_Request_Forgery_Prevention_Cheat_Sheet.html
 """
 
 from __future__ import annotations
 
-from shared.web.http import Request
-from shared.web.principal import origin_of
-from shared.web.problem import HttpProblem
+import hmac
+import re
+from collections.abc import Callable
 
-__all__ = ["SAFE_METHODS", "refuse_foreign"]
+from starlette.requests import Request
 
-SAFE_METHODS = frozenset({"GET", "HEAD"})
+from shared.web.authentication import origin_of
+from shared.web.cookies import Cookie
+from shared.web.problems import HttpProblem
+
+__all__ = ["FIELD", "check_token", "new_token", "refuse_other_sites"]
+
+FIELD = "csrf"
+_SAFE_METHODS = frozenset({"GET", "HEAD"})
+_TOKEN = re.compile(r"[A-Za-z0-9_-]{8,100}")
 
 
-def refuse_foreign(request: Request, public_url: str = "") -> None:
-    """Raise a 403 for a change that does not come from our own pages or a machine."""
-    if request.method in SAFE_METHODS:
+def refuse_other_sites(request: Request, public_url: str = "") -> None:
+    """Raise a 403 for a change that comes from another site."""
+    if request.method in _SAFE_METHODS:
         return
-    if request.header("authorization") and not request.header("cookie"):
+    headers = request.headers
+    if headers.get("authorization") and not headers.get("cookie"):
         return
-    origin = request.header("origin")
-    site = request.header("sec-fetch-site")
-    own = {origin_of(request.url), origin_of(public_url)} - {""}
-    if origin is not None and origin not in own:
+    origin, site = headers.get("origin"), headers.get("sec-fetch-site")
+    if origin is not None and origin not in {_own_origin(request), origin_of(public_url)} - {""}:
         raise HttpProblem(403, "crossOrigin")
     if site is not None:
         if site != "same-origin":
             raise HttpProblem(403, "crossOrigin")
         return
-    if origin is None and request.header("cookie"):
+    if origin is None and headers.get("cookie"):
+        raise HttpProblem(403, "crossOrigin")
+
+
+def _own_origin(request: Request) -> str:
+    """The origin of the URL that the platform reports; a forged `Host` header does not count."""
+    host, port = request.scope["server"]
+    name = f"[{host}]" if ":" in host else host
+    return origin_of(f"{request.scope['scheme']}://{name}:{port}")
+
+
+def new_token(cookie: Cookie, new_id: Callable[[], str]) -> str:
+    """The token for the forms of a page: the browser's own, or a new one."""
+    return cookie.value if _TOKEN.fullmatch(cookie.value) else f"{new_id()}{new_id()}-token"
+
+
+def check_token(cookie: Cookie, sent: str) -> None:
+    """Raise a 403 unless the form carries the browser's own token."""
+    if not cookie.value or not hmac.compare_digest(cookie.value.encode(), sent.encode()):
         raise HttpProblem(403, "crossOrigin")

@@ -1,117 +1,133 @@
-"""The description of the JSON interface, made from the route table and the models.
-
-Nothing is described by hand that the code could say itself, so the two cannot drift apart.
-https://spec.openapis.org/oas/v3.1.1
-"""
+"""The OpenAPI document: what FastAPI finds in the routes and models, and what all operations share."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
-from pydantic import BaseModel
-from pydantic.json_schema import JsonSchemaMode, models_json_schema
+from fastapi import APIRouter, FastAPI
+from fastapi.openapi.utils import get_openapi
+from fastapi.routing import APIRoute
+from starlette.responses import JSONResponse
 
-from shared.version import VERSION
-from shared.web.call import Call
-from shared.web.http import JSON, Response, reply
-from shared.web.problem import PROBLEM_JSON
-from shared.web.routes import Route
+from shared.web.access import Access, AccessRoute, Subject, public
+from shared.web.problems import PROBLEM_JSON
 
-__all__ = ["PATH", "describe", "describing"]
+__all__ = ["PATH", "add_document", "operation_id"]
 
 PATH = "/api/openapi.json"
 
-_ID = {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$"}
 _PROBLEM = {
     "type": "object",
     "description": "A problem (RFC 9457), in the language of Accept-Language (en, ko).",
     "required": ["type", "title", "status", "detail", "traceId"],
     "properties": {
-        "type": {"type": "string"},
+        "type": {"type": "string", "format": "uri"},
         "title": {"type": "string"},
         "status": {"type": "integer"},
         "detail": {"type": "string"},
         "code": {"type": "string", "description": "A stable name for the reason"},
         "errors": {
             "type": "array",
+            "description": "The first 100 faults of the request, by field",
             "items": {
                 "type": "object",
                 "required": ["field", "message"],
                 "properties": {"field": {"type": "string"}, "message": {"type": "string"}},
             },
         },
-        "traceId": {"type": "string"},
+        "traceId": {"type": "string", "description": "Joins the response with the logs"},
     },
+    "examples": [
+        {
+            "type": "urn:problem-type:badRequest",
+            "title": "The request has faults",
+            "status": 400,
+            "detail": "The export has faults.",
+            "code": "exportFaults",
+            "errors": [{"field": "displayName", "message": "This field is required."}],
+            "traceId": "0af7651916cd43dd8448eb211c80319c",
+        }
+    ],
 }
 _PROBLEMS = {
     "400": "The request has faults, listed by field",
     "401": "Not signed in",
-    "403": "The caller's role does not suffice",
-    "404": "There is no such thing",
-    "409": "It contradicts what is there",
-    "412": "It is not as If-Match says",
+    "403": "The caller's role is not sufficient, or the connection is not shared with the caller",
+    "404": "Not found",
+    "409": "The request contradicts the current state",
+    "411": "The body has no Content-Length",
+    "412": "The ETag of If-Match is out of date",
     "413": "The body is larger than 1 MB",
     "415": "The body is not application/json",
-    "502": "Mailchimp refused, or a file of Customer Insights cannot be read",
-    "503": "Unavailable for now; Retry-After says when to come back",
+    "502": "Mailchimp refused the request, or a file of Customer Insights cannot be read",
+    "503": "Temporarily unavailable; Retry-After says when to try again",
+}
+_TAGS = {
+    "health": "Whether the app is up",
+    "connections": "Mailchimp accounts, the consent to send data to them, and export users",
+    "segments": "What Customer Insights has exported",
+    "exports": "Which segments go to which audience, and how",
+    "runs": "Exports in progress and their outcomes",
+    "people": "Search for a person, erase a person",
+    "schedule": "The refresh schedule",
+    "audit": "Who changed what",
 }
 
 
-def describing(routes: Sequence[Route]) -> Route:
-    """The route that hands out the description of these routes and of itself."""
+def add_document(app: FastAPI, public_url: str) -> None:
+    """Serve the document of the routes that the application has, this one included."""
 
     @cache
-    def description() -> dict[str, Any]:
-        return describe([*routes, route])
+    def document() -> dict[str, Any]:
+        return _document(app, public_url)
 
-    def hand_out(_call: Call) -> Response:
-        return reply(description())
+    router = APIRouter(route_class=AccessRoute, tags=["health"])
 
-    route = Route("GET", PATH, None, hand_out, "This description")
-    return route
+    @router.get(PATH, summary="This document", generate_unique_id_function=operation_id)
+    @public
+    def openapi() -> JSONResponse:
+        """The OpenAPI document."""
+        return JSONResponse(document())
+
+    app.router.routes += router.routes
 
 
-def describe(routes: Sequence[Route]) -> dict[str, Any]:
-    """The OpenAPI description of routes."""
-    schemas = _schemas(routes)
-    paths: dict[str, dict[str, Any]] = {}
-    for route in routes:
-        paths.setdefault(route.template, {})[route.method.lower()] = _operation(route)
-    return {
-        "openapi": "3.1.0",
-        "info": {
-            "title": "Customer Insights to Mailchimp export",
-            "version": VERSION,
-            "description": "Keeps Mailchimp audiences in step with Customer Insights segments.",
-        },
-        "paths": paths,
-        "components": {
-            "schemas": {**schemas, "Problem": _PROBLEM},
-            "responses": {status: _problem(about) for status, about in _PROBLEMS.items()},
-            "securitySchemes": {
-                "entra": {
-                    "type": "http",
-                    "scheme": "bearer",
-                    "description": "Microsoft Entra ID, checked by App Service Authentication",
-                }
-            },
-        },
+def operation_id(route: APIRoute) -> str:
+    """`getExportsId` for `GET /api/exports/{id}`."""
+    words = re.findall(r"[A-Za-z]+", route.path_format.removeprefix("/api"))
+    method = next(iter(route.methods or {""}))
+    return method.lower() + "".join(word[0].upper() + word[1:] for word in words)
+
+
+def _document(app: FastAPI, public_url: str) -> dict[str, Any]:
+    document = get_openapi(
+        title=app.title,
+        version=app.version,
+        description=app.description,
+        contact={"name": "The maintainers of this project"},
+        license_info={"name": "MIT", "identifier": "MIT"},
+        routes=app.routes,
+        servers=[{"url": public_url or "/"}],
+        tags=[{"name": name, "description": text} for name, text in _TAGS.items()],
+    )
+    for route in app.routes:
+        if isinstance(route, AccessRoute) and route.include_in_schema:
+            _complete(document["paths"][route.path_format][route.method.lower()], route)
+    components = document["components"]
+    for unused in ("HTTPValidationError", "ValidationError"):
+        components["schemas"].pop(unused, None)
+    components["schemas"]["Problem"] = _PROBLEM
+    components["responses"] = {status: _problem(about) for status, about in _PROBLEMS.items()}
+    components["securitySchemes"] = {
+        "entra": {
+            "type": "http",
+            "scheme": "bearer",
+            "description": "Microsoft Entra ID, checked by App Service Authentication",
+        }
     }
-
-
-def _schemas(routes: Sequence[Route]) -> dict[str, Any]:
-    models: dict[tuple[type[BaseModel], JsonSchemaMode], None] = {}
-    for route in routes:
-        if route.takes:
-            models[(route.takes, "validation")] = None
-        if route.gives:
-            models[(route.gives, "serialization")] = None
-    _, schema = models_json_schema(list(models), ref_template="#/components/schemas/{model}")
-    found: dict[str, Any] = schema.get("$defs", {})
-    return found
+    return document
 
 
 def _problem(about: str) -> dict[str, Any]:
@@ -119,112 +135,70 @@ def _problem(about: str) -> dict[str, Any]:
     return {"description": about, "content": {PROBLEM_JSON: {"schema": schema}}}
 
 
-def _operation(route: Route) -> dict[str, Any]:
-    operation: dict[str, Any] = {
-        "operationId": _operation_id(route),
-        "summary": route.about,
-        "tags": [route.template.split("/")[2].partition(".")[0]],
-        "responses": {str(route.status): _answer(route), **_problems(route)},
-        "security": [] if route.role is None else [{"entra": []}],
+def _complete(operation: dict[str, Any], route: AccessRoute) -> None:
+    """Add who may call the operation, the headers of its response, and its problems."""
+    role = route.access.role
+    operation["security"] = [] if role is None else [{"entra": []}]
+    if role is not None:
+        operation["x-role"] = role.label
+        operation["description"] += f"\n\n{_who(route.access)}"
+    responses = operation["responses"]
+    responses.pop("422", None)
+    success = responses[str(route.status_code or 200)]
+    success["description"] = operation["summary"]
+    etag = {"description": "For If-Match", "schema": {"type": "string"}}
+    location = {
+        "description": "Where to read it",
+        "schema": {"type": "string", "format": "uri-reference"},
     }
-    if route.role is not None:
-        operation["x-role"] = route.role.label
-        operation["description"] = f"Needs the role {route.role.label} or a higher one."
-    parameters = _parameters(route)
-    if parameters:
-        operation["parameters"] = parameters
-    if route.takes:
-        operation["requestBody"] = {
-            "required": not route.takes_optional,
-            "content": {JSON: {"schema": _reference(route.takes)}},
-        }
-    return operation
-
-
-def _operation_id(route: Route) -> str:
-    words = re.findall(r"[A-Za-z]+", route.template.removeprefix("/api"))
-    return route.method.lower() + "".join(word[0].upper() + word[1:] for word in words)
-
-
-def _reference(model: type[BaseModel]) -> dict[str, str]:
-    return {"$ref": f"#/components/schemas/{model.__name__}"}
-
-
-def _answer(route: Route) -> dict[str, Any]:
-    answer: dict[str, Any] = {"description": route.about}
-    if route.gives and route.gives_list:
-        listed = {
-            "type": "object",
-            "required": ["value"],
-            "properties": {
-                "value": {"type": "array", "items": _reference(route.gives)},
-                "nextLink": {"type": "string"},
-            },
-        }
-        answer["content"] = {JSON: {"schema": listed}}
-    elif route.gives:
-        answer["content"] = {JSON: {"schema": _reference(route.gives)}}
-    elif route.media:
-        answer["content"] = {route.media: {"schema": {"type": "string"}}}
-    elif route.status != 204:
-        answer["content"] = {JSON: {"schema": {"type": "object"}}}
+    one = any(parameter["name"] == "If-Match" for parameter in operation.get("parameters", ()))
     headers = {}
-    if route.etag and route.gives:
-        headers["ETag"] = {"schema": {"type": "string"}}
-    if route.status == 201 or (route.status == 202 and not route.gives_list):
-        headers["Location"] = {"schema": {"type": "string"}}
+    if route.status_code == 201 or ((one or route.method == "GET") and _has_etag(route)):
+        headers["ETag"] = etag
+    if route.status_code == 201 or (route.status_code == 202 and "{" in route.path_format):
+        headers["Location"] = location
     if headers:
-        answer["headers"] = headers
-    return answer
+        success["headers"] = headers
+    for status in sorted(_statuses(route, operation)):
+        responses.setdefault(status, {"$ref": f"#/components/responses/{status}"})
+    if PROBLEM_JSON not in str(success) and "text/html" in success.get("content", {}):
+        # The way back of a sign-in shows on a page what went wrong.
+        page = {"text/html": {"schema": {"type": "string"}}}
+        responses["400"] = {"description": "The sign-in did not succeed", "content": page}
 
 
-def _problems(route: Route) -> dict[str, Any]:
-    """Which problems an operation may answer with."""
+def _has_etag(route: AccessRoute) -> bool:
+    return getattr(route.response_model, "__name__", "") in (
+        "ConnectionView",
+        "ExportView",
+        "ScheduleView",
+    )
+
+
+def _who(access: Access) -> str:
+    role = f"Needs the role {access.role.label} or a higher one." if access.role else ""
+    if access.shared is None:
+        return role
+    whose = {
+        Subject.CONNECTION: "The connection",
+        Subject.EXPORT: "The connection of the export",
+        Subject.RUN: "The connection of the run's export",
+    }[access.shared]
+    return f"{role} {whose} must be shared with contributors unless the caller is an administrator."
+
+
+def _statuses(route: AccessRoute, operation: dict[str, Any]) -> set[str]:
+    """The problems that an operation may answer with."""
+    has_parameters = bool(operation.get("parameters"))
     statuses = {"503"}
-    if route.role is not None:
+    if route.access.role is not None:
         statuses |= {"401", "403", "502"}
-    if route.takes or route.params:
-        statuses |= {"400"}
-    if route.takes:
-        statuses |= {"413", "415"}
-    if "{" in route.template or route.params:
-        statuses |= {"404"}
-    if route.method != "GET" or "{" in route.template:
+    if has_parameters:
+        statuses |= {"400", "404"}
+    if route.body_field is not None:
+        statuses |= {"400", "415"}
+    if route.method != "GET" or "{" in route.path_format:
         statuses |= {"409"}
     if route.method != "GET":
-        statuses |= {"400", "403", "412", "413"}
-    known: dict[str, Any] = {s: {"$ref": f"#/components/responses/{s}"} for s in sorted(statuses)}
-    if route.media == "text/html":
-        # The way back of a sign-in says on a page what went wrong.
-        page = {"text/html": {"schema": {"type": "string"}}}
-        known["400"] = {"description": "The sign-in did not work", "content": page}
-    return known
-
-
-def _parameters(route: Route) -> list[dict[str, Any]]:
-    parameters: list[dict[str, Any]] = [
-        {"name": name, "in": "path", "required": True, "schema": _ID}
-        for name in re.findall(r"{(\w+)}", route.template)
-    ]
-    parameters += [
-        {
-            "name": param.name,
-            "in": "query",
-            "required": param.required,
-            "description": param.about,
-            "schema": dict(param.schema),
-        }
-        for param in route.params
-    ]
-    if route.etag and route.method in ("PUT", "DELETE"):
-        about = "The ETag that was read: 412 when it is no longer true"
-        parameters.append(
-            {
-                "name": "If-Match",
-                "in": "header",
-                "required": False,
-                "description": about,
-                "schema": {"type": "string"},
-            }
-        )
-    return parameters
+        statuses |= {"400", "403", "411", "412", "413"}
+    return statuses

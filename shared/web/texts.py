@@ -17,9 +17,12 @@ from werkzeug.http import parse_accept_header
 
 from shared.messages import catalogue as messages
 
-__all__ = ["LANGUAGES", "catalogue", "has", "language_of", "said", "text"]
+__all__ = ["LANGUAGES", "LANGUAGE_COOKIE", "catalogue", "has", "language_of", "said", "text"]
 
 LANGUAGES = ("en", "ko")
+
+# The language that a person chose for the pages.
+LANGUAGE_COOKIE = "language"
 
 
 @cache

@@ -9,14 +9,16 @@ never a value.
 from __future__ import annotations
 
 import logging
-from dataclasses import replace
 from uuid import uuid4
 
+from starlette.requests import Request
+from starlette.types import ASGIApp, Receive, Scope, Send
+
 from shared.errors import ConfigError
-from shared.web.http import Request, Response
-from shared.web.principal import Doorkeeper, Role
-from shared.web.problem import HttpProblem, answer
-from shared.web.site import SECURITY_HEADERS
+from shared.web import problems
+from shared.web.authentication import Authenticator, Role
+from shared.web.gateway import Outgoing
+from shared.web.problems import HttpProblem
 from shared.web.texts import language_of
 
 __all__ = ["unconfigured"]
@@ -26,26 +28,29 @@ RETRY_AFTER_SECONDS = 60
 _LOG = logging.getLogger(__name__)
 
 
-def unconfigured(request: Request, error: ConfigError, *, authentication_on: bool) -> Response:
-    """The answer to any request while `error` (from `shared.settings.load`) lasts: 503.
+def unconfigured(error: ConfigError, *, authentication_on: bool) -> ASGIApp:
+    """The application that answers any request with 503, because of `error` from `shared.settings.load`.
 
     `authentication_on` as for the authenticator: App Service Authentication guards every request.
     """
-    trace_id = uuid4().hex
-    _LOG.error("The app is not configured (%s): %s", trace_id, error)
     # Outside Azure the caller is the developer at this machine, who reads the log.
-    authenticator = Doorkeeper(authentication_on=authentication_on, in_azure=True)
-    principal = authenticator.principal(request)
-    shown = principal is not None and principal.may(Role.ADMINISTRATOR)
-    problem = HttpProblem(
-        503,
-        "notConfigured",
-        faults=error.faults if shown else (),
-        headers={"Retry-After": str(RETRY_AFTER_SECONDS)},
-    )
-    language = language_of(request.header("accept-language"))
-    response = answer(problem, language, trace_id).with_headers(SECURITY_HEADERS)
-    if request.method == "HEAD":
-        length = str(len(response.body))
-        return replace(response.with_headers({"Content-Length": length}), body=b"")
-    return response
+    authenticator = Authenticator(authentication_on=authentication_on, in_azure=True)
+
+    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+        request = Request(scope, receive)
+        trace_id = uuid4().hex
+        _LOG.error("The app is not configured (%s): %s", trace_id, error)
+        header = request.headers.get("x-ms-client-principal")
+        principal = authenticator.principal(header, scope["server"][0])
+        shown = principal is not None and principal.may(Role.ADMINISTRATOR)
+        problem = HttpProblem(
+            503,
+            "notConfigured",
+            faults=error.faults if shown else (),
+            headers={"Retry-After": str(RETRY_AFTER_SECONDS)},
+        )
+        request.state.language = language = language_of(request.headers.get("accept-language"))
+        response = problems.response(problem, language, trace_id)
+        await response(scope, receive, Outgoing(request, send))
+
+    return answer

@@ -5,16 +5,14 @@ from __future__ import annotations
 import shutil
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from http import HTTPStatus
 from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 from werkzeug.serving import WSGIRequestHandler, make_server
-from werkzeug.wrappers import Request as WsgiRequest
 
-from shared.web.http import Request
-from tests.web.desk import World
+from tests.web.client import wsgi
+from tests.web.world import World
 
 CHROMIUM = next(
     (
@@ -41,12 +39,7 @@ class Place:
     def application(
         self, environ: dict[str, Any], start: Callable[[str, list[tuple[str, str]]], object]
     ) -> Iterable[bytes]:
-        sent = WsgiRequest(environ)
-        answer = self.world.site.answer(
-            Request.of(sent.method, sent.url, dict(sent.headers), sent.get_data())
-        )
-        start(f"{answer.status} {HTTPStatus(answer.status).phrase}", list(answer.headers.items()))
-        return [answer.body]
+        return wsgi(self.world)(environ, start)
 
 
 @pytest.fixture(scope="session")

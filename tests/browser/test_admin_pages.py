@@ -25,10 +25,9 @@ from shared.model.run import (
     Trigger,
 )
 from shared.runs.outcomes import OutcomeRow
-from shared.web.needs import Desk
 from tests.browser.conftest import Place
 from tests.web.client import new_connection, new_export
-from tests.web.desk import KEY, NOW, SegmentInfo, World
+from tests.web.world import KEY, NOW, SegmentInfo, World
 
 pytestmark = pytest.mark.browser
 
@@ -319,8 +318,7 @@ def test_a_script_of_somebody_else_does_not_run(
 
 def test_leaving_for_mailchimp_shows_where_to(place: Place, open_page: Open) -> None:
     world = place.world
-    desk: Desk = replace(world.desk, public_url=place.url)
-    world.sit_at(desk)
+    world.serve(replace(world.services, public_url=place.url))
     connection = new_connection(world)
     page = open_page()
     page.goto(f"/connections/{connection}")

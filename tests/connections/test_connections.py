@@ -8,14 +8,14 @@ from shared.model.audience import Account
 from shared.model.connection import ConnectionStatus, GrantKind
 from shared.model.sign_in import CheckedGrant
 from tests.web.client import new_export
-from tests.web.desk import KEY, World
+from tests.web.world import KEY, World
 
 GRANT = CheckedGrant("us21", Account("acc-1", "Contoso"), KEY)
 
 
 def room() -> tuple[World, Connections, str]:
     world = World()
-    kept = world.desk.connections_kept
+    kept = world.services.connections
     connection = kept.create("Main", True, "en", (), "Ada").value.id
     return world, kept, connection
 
@@ -26,7 +26,7 @@ def test_a_grant_does_not_show_its_secret() -> None:
 
 def test_consent_is_a_hard_gate() -> None:
     with pytest.raises(ConfigError) as refused:
-        World().desk.connections_kept.create("Main", False, "en", (), "Ada")
+        World().services.connections.create("Main", False, "en", (), "Ada")
     assert [fault.field for fault in refused.value.faults] == ["consent.agreed"]
 
 

@@ -14,7 +14,7 @@ from shared.connections.export_users import ExportUsers
 from shared.errors import ConfigError, ConnectorError, Disconnected, Refused, Unavailable
 from shared.model.connection import Connection, Consent
 from tests.connections.oidc import CLIENT_ID, CLIENT_SECRET, REDIRECT, TENANT, Provider, provider
-from tests.web.desk import MemoryRecords
+from tests.web.world import MemoryRecords
 
 NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
 STATE = "state-of-this-sign-in"

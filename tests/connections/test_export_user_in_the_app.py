@@ -20,8 +20,8 @@ from shared.app import App, build
 from shared.connections.sign_in import ENTRA_CALLBACK
 from shared.runtime import Runtime
 from shared.settings import load
-from shared.web.http import Request
 from tests.connections.oidc import CLIENT_ID, CLIENT_SECRET, TENANT, Provider, provider
+from tests.web.client import request
 
 HERE = "http://127.0.0.1:7071"
 INSTANCE = "5e6b6b2c-0b2c-4d1c-9a55-0123456789ab"
@@ -149,7 +149,7 @@ def app(
 def call(app: App, method: str, path: str, body: object = None, **headers: str) -> Any:
     given = {"Content-Type": "application/json"} if body is not None else {}
     data = json.dumps(body).encode() if body is not None else b""
-    return app.site.answer(Request.of(method, HERE + path, {**given, **headers}, data))
+    return request(app.web, method, HERE + path, {**given, **headers}, data)
 
 
 def segments(app: App) -> dict[str, Any]:

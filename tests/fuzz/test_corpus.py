@@ -15,7 +15,7 @@ import pytest
 from shared.mailchimp import members
 from shared.messaging import messages
 from shared.segments import rows, survey
-from shared.web import site
+from shared.web.application import audit
 from tests.fuzz import plan
 from tests.fuzz.mutate import mutated
 from tests.fuzz.targets import TARGETS, Target
@@ -85,7 +85,7 @@ _PLANTED: dict[str, tuple[str, Any, str, Callable[..., Any]]] = {
     "somebody kept is added": ("plan", plan, "compare", _kept_forgotten),
     "a run is not checked": ("messages", messages, "_run", lambda real: lambda f: f.get("run")),
     "strangers are believed": ("answers", members, "_key", lambda real: lambda _: "same"),
-    "an error is none of ours": ("requests", site, "RouteMap", lambda real: None),
+    "an error is none of ours": ("requests", audit, "record", lambda real: None),
 }
 
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import importlib
 import json
-import pkgutil
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,12 +10,11 @@ from typing import Any
 
 import pytest
 
-import shared.web.api
 from infra.check.deployment import Deployment
 from infra.check.project import INFRA
 from infra.check.settings import PLATFORM
 from shared.settings import NAMES, ROLES
-from shared.web.openapi import PATH
+from tests.web.world import World
 
 ROOT = Path(__file__).parents[2]
 GUIDES = sorted(
@@ -59,15 +56,7 @@ def haystack() -> str:
 TEXT = haystack()
 
 
-def routes() -> set[str]:
-    modules = [
-        importlib.import_module(f"shared.web.api.{one.name}")
-        for one in pkgutil.iter_modules(shared.web.api.__path__)
-    ]
-    return {route.template for one in modules for route in getattr(one, "ROUTES", ())} | {PATH}
-
-
-ROUTES = routes()
+ROUTES = {route.path_format for route in World().web.routes if route.include_in_schema}
 
 
 def prose(page: str) -> str:

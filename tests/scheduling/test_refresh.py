@@ -28,7 +28,7 @@ from shared.planning.fingerprint import source_fingerprint
 from shared.runs.start import ActiveRun, Starter
 from shared.scheduling.refresh import Refreshes
 from shared.scheduling.refresh_progress import Patience, RefreshProgress
-from tests.web.desk import MemoryRecords
+from tests.web.world import MemoryRecords
 
 START = datetime(2026, 11, 23, 6, 0, tzinfo=UTC)
 MODEL = "export/model.json"

@@ -24,7 +24,7 @@ from shared.scheduling.timetable import Due, Tick, Timetable
 from shared.settings import StorageAccount
 from shared.storage.clients import StorageClients
 from shared.storage.records import TableRecords
-from tests.web.desk import MemoryRecords
+from tests.web.world import MemoryRecords
 
 START = datetime(2026, 11, 23, 0, 0, tzinfo=UTC)  # a Monday
 DAILY = Schedule(repeat=Repeat.DAILY, times=("06:00",))

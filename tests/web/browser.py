@@ -6,9 +6,8 @@ from collections.abc import Mapping
 from html.parser import HTMLParser
 from urllib.parse import urlencode, urljoin, urlsplit
 
-from shared.web.http import Request, Response
-from tests.web.client import ORIGIN
-from tests.web.desk import World
+from tests.web.client import ORIGIN, Response, request
+from tests.web.world import World
 
 
 class _Forms(HTMLParser):
@@ -51,7 +50,7 @@ class Browser:
         self.cookies: dict[str, str] = {}
         self.headers = {"Accept-Language": language}
         self.path = "/"
-        self.answer = Response()
+        self.answer = Response(0, (), b"")
         self._read = _Forms()
 
     @property
@@ -94,11 +93,9 @@ class Browser:
     def _go(self, method: str, path: str, body: bytes, headers: Mapping[str, str]) -> Browser:
         cookies = {"Cookie": "; ".join(f"{n}={v}" for n, v in self.cookies.items())}
         sent = {**self.headers, **(cookies if self.cookies else {}), **headers}
-        self.answer = self.world.site.answer(Request.of(method, ORIGIN + path, sent, body))
+        self.answer = request(self.world.web, method, ORIGIN + path, sent, body)
         self.path = path
-        if set_cookie := self.answer.headers.get("Set-Cookie"):
-            name, _, value = set_cookie.partition(";")[0].partition("=")
-            self.cookies[name] = value
+        self.cookies |= self.answer.cookies
         if self.answer.status == 303:
             return self.open(self.answer.headers["Location"])
         self._read = _Forms()

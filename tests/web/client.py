@@ -1,15 +1,96 @@
-"""Calls a site in the process with real request values."""
+"""Sends requests to the web application as the triggers of function_app.py do."""
 
 from __future__ import annotations
 
+import asyncio
 import json
-from collections.abc import Mapping
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from functools import cache, cached_property
+from http import HTTPStatus
+from http.cookies import SimpleCookie
 from typing import Any
 
-from shared.web.http import Request, Response
-from tests.web.desk import KEY, World
+from starlette.types import ASGIApp
+from werkzeug.wrappers import Request as WsgiRequest
+
+from shared.web.asgi import answer
+from tests.web.world import KEY, World
 
 ORIGIN = "http://localhost:7071"
+
+
+@dataclass(frozen=True)
+class Response:
+    """What a caller receives. Names of headers in any case."""
+
+    status: int
+    raw_headers: tuple[tuple[str, str], ...]
+    body: bytes
+
+    @cached_property
+    def headers(self) -> Headers:
+        return Headers(self.raw_headers)
+
+    @property
+    def cookies(self) -> dict[str, str]:
+        jar = SimpleCookie()
+        for name, value in self.raw_headers:
+            if name.lower() == "set-cookie":
+                jar.load(value)
+        return {name: morsel.value for name, morsel in jar.items()}
+
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+
+class Headers(dict[str, str]):
+    """Of a header that occurs twice the last one counts."""
+
+    def __init__(self, raw: tuple[tuple[str, str], ...]) -> None:
+        super().__init__({name.lower(): value for name, value in raw})
+
+    def __getitem__(self, name: str) -> str:
+        return super().__getitem__(name.lower())
+
+    def __contains__(self, name: object) -> bool:
+        return super().__contains__(str(name).lower())
+
+    def get(self, name: str, default: Any = None) -> Any:
+        return super().get(name.lower(), default)
+
+
+@cache
+def _loop() -> asyncio.AbstractEventLoop:
+    """A loop in a thread of its own, as in the platform's worker; Playwright has one in this thread."""
+    loop = asyncio.new_event_loop()
+    threading.Thread(target=loop.run_forever, name="requests", daemon=True).start()
+    return loop
+
+
+def request(
+    app: ASGIApp, method: str, url: str, headers: Mapping[str, str] | None = None, body: bytes = b""
+) -> Response:
+    """One request to an application, with an absolute URL."""
+    work = answer(app, method, url, headers or {}, body)
+    got = asyncio.run_coroutine_threadsafe(work, _loop()).result()
+    return Response(got.status, got.headers, got.body)
+
+
+Start = Callable[[str, list[tuple[str, str]]], object]
+
+
+def wsgi(world: World) -> Callable[[dict[str, Any], Start], Iterable[bytes]]:
+    """A world behind WSGI, for servers and tools that speak it."""
+
+    def application(environ: dict[str, Any], start: Start) -> Iterable[bytes]:
+        sent = WsgiRequest(environ)
+        got = request(world.web, sent.method, sent.url, dict(sent.headers), sent.get_data())
+        start(f"{got.status} {HTTPStatus(got.status).phrase}", list(got.raw_headers))
+        return [got.body]
+
+    return application
 
 
 def call(
@@ -25,7 +106,7 @@ def call(
     sent = json.dumps(body).encode() if body is not None else b""
     given = {"Content-Type": "application/json"} if body is not None or raw is not None else {}
     data = raw if raw is not None else sent
-    return world.site.answer(Request.of(method, ORIGIN + path, {**given, **(headers or {})}, data))
+    return request(world.web, method, ORIGIN + path, {**given, **(headers or {})}, data)
 
 
 def get(world: World, path: str, status: int = 200, **headers: str) -> Any:

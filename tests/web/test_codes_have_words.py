@@ -37,5 +37,5 @@ def test_every_code_has_words(language: str) -> None:
     for file in (ROOT / "web" / "locales" / language).glob("*.json"):
         known |= set(json.loads(file.read_text(encoding="utf-8")))
     codes = said_codes()
-    assert len(codes) > 80
+    assert len(codes) > 50
     assert sorted(codes - known) == []

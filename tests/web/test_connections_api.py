@@ -6,7 +6,7 @@ import pytest
 
 from shared.connections.connections import CONSENT_TEXT_VERSION
 from shared.model.connection import ConnectionStatus
-from shared.web.principal import Role
+from shared.web.authentication import Role
 from tests.web.client import (
     call,
     export_body,
@@ -16,7 +16,7 @@ from tests.web.client import (
     new_export,
     send,
 )
-from tests.web.desk import KEY, OTHER_KEY, World
+from tests.web.world import KEY, OTHER_KEY, World
 
 
 def test_who_agreed_when_and_to_what_is_kept() -> None:

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.web.client import ORIGIN, call
-from tests.web.desk import World
+from tests.web.world import World
 
 SCHEDULE = {"enabled": True, "repeat": "daily", "times": ["06:00"], "timeZone": "UTC"}
 COOKIE = {"Cookie": "AppServiceAuthSession=abc"}

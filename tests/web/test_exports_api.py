@@ -7,7 +7,7 @@ import pytest
 
 from shared.model.export import SegmentChoice
 from shared.model.run import Mode, RunStatus, Trigger
-from shared.web.principal import Role
+from shared.web.authentication import Role
 from tests.web.client import (
     call,
     export_body,
@@ -17,7 +17,7 @@ from tests.web.client import (
     new_export,
     send,
 )
-from tests.web.desk import World
+from tests.web.world import World
 
 
 def test_what_is_not_said_has_the_safe_default() -> None:
@@ -72,7 +72,8 @@ def test_a_whole_definition_comes_back_as_it_went_in() -> None:
 
 def test_what_was_read_can_be_sent_back_changed() -> None:
     world = World()
-    path = f"/api/exports/{new_export(world)}"
+    connection = new_connection(world, sharedWith=["Contributor"])
+    path = f"/api/exports/{new_export(world, connection)}"
     read = call(world, "GET", path)
     body: Any = read.json()
     world.pass_time(60)
@@ -129,9 +130,10 @@ def test_a_definition_needs_a_connection_to_begin_with_but_may_lose_it() -> None
     assert send(world, "POST", f"/api/exports/{export}/runs", status=409)["code"] == "noConnection"
 
 
-def test_a_contributor_keeps_a_connection_that_is_not_shared_any_more() -> None:
+def test_a_contributor_moves_an_export_to_shared_connections_only() -> None:
     world = World()
-    export = new_export(world)
+    shared = new_connection(world, "Shared", sharedWith=["Contributor"])
+    export = new_export(world, shared)
     bob = world.seen_by(Role.CONTRIBUTOR)
     body = get(bob, f"/api/exports/{export}")
     send(bob, "PUT", f"/api/exports/{export}", {**body, "displayName": "By Bob"})

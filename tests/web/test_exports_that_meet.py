@@ -4,7 +4,7 @@ import pytest
 
 from tests.web.browser import Browser
 from tests.web.client import call, export_body, get, new_connection, new_export, send
-from tests.web.desk import World
+from tests.web.world import World
 
 SHARED = [{"name": "Segment_Vip", "tag": "Another tag"}]
 

@@ -6,10 +6,6 @@ https://schemathesis.readthedocs.io/
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from http import HTTPStatus
-from typing import Any
-
 import schemathesis
 from hypothesis import HealthCheck, settings
 from schemathesis.checks import not_a_server_error
@@ -18,31 +14,15 @@ from schemathesis.specs.openapi.checks import (
     response_schema_conformance,
     status_code_conformance,
 )
-from werkzeug.wrappers import Request as WsgiRequest
 
-from shared.web.http import Request
-from tests.web.client import new_connection, new_export, send
-from tests.web.desk import World
+from tests.web.client import new_connection, new_export, send, wsgi
+from tests.web.world import World
 
 WORLD = World()
 CONNECTION = new_connection(WORLD)
 EXPORT = new_export(WORLD, CONNECTION)
 RUN = send(WORLD, "POST", f"/api/exports/{EXPORT}/runs", status=202)["id"]
-Start = Callable[[str, list[tuple[str, str]]], object]
-
-
-def application(environ: dict[str, Any], start: Start) -> Iterable[bytes]:
-    """The site behind WSGI."""
-    sent = WsgiRequest(environ)
-    answer = WORLD.site.answer(
-        Request.of(sent.method, sent.url, dict(sent.headers), sent.get_data())
-    )
-    status = f"{answer.status} {HTTPStatus(answer.status).phrase}"
-    start(status, list(answer.headers.items()))
-    return [answer.body]
-
-
-schema = schemathesis.openapi.from_wsgi("/api/openapi.json", application)
+schema = schemathesis.openapi.from_wsgi("/api/openapi.json", wsgi(WORLD))
 
 
 @schema.parametrize()

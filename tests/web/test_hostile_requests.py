@@ -2,9 +2,17 @@
 
 import pytest
 
-from shared.web.http import Request, Response
-from tests.web.client import call, export_body, faults, new_connection, new_export, send
-from tests.web.desk import World
+from tests.web.client import (
+    Response,
+    call,
+    export_body,
+    faults,
+    new_connection,
+    new_export,
+    request,
+    send,
+)
+from tests.web.world import World
 
 INJECTED = "x\r\nSet-Cookie: stolen=1\r\n\r\n<script>alert(1)</script>"
 HEADERS = [
@@ -27,11 +35,18 @@ HIDING = {
     "separator": "Gold\u2028Silver",
     "override": "Gold\u202egnp",
     "isolate": "\u2066Gold\u2069",
+    "byte order mark": "\ufeff",
+    "no width": "\u200b\u200d",
+    "soft hyphen": "\u00ad",
+    "filler": "\u3164\uffa0",
+    "selector": "\ufe0f",
+    "tag characters": "\U000e0041",
+    "braille": "\u2800",
 }
 
 
 def is_clean(answer: Response) -> bool:
-    texts = [text for pair in answer.headers.items() for text in pair]
+    texts = [text for pair in answer.raw_headers for text in pair]
     return all(text.isprintable() and text.isascii() for text in texts)
 
 
@@ -110,7 +125,7 @@ def test_an_audience_id_is_letters_and_digits(audience: str) -> None:
     ["http://[", "http://[::1/api/health", "http://a]b/", "http://\uff0f@x/", "//[x", "http:///"],
 )
 def test_an_address_that_is_none_is_nowhere(url: str) -> None:
-    answer = World().site.answer(Request.of("GET", url, {}))
+    answer = request(World().web, "GET", url)
     assert answer.status in (401, 404)
     assert is_clean(answer)
 

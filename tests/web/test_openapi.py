@@ -5,9 +5,8 @@ from typing import Any
 import jsonschema
 import pytest
 
-from shared.web.api import routes_for
 from tests.web.client import call, get, new_connection, new_export, send
-from tests.web.desk import World
+from tests.web.world import World
 
 
 def described() -> dict[str, Any]:
@@ -18,12 +17,12 @@ def test_every_route_is_described_and_every_description_is_a_route() -> None:
     world = World()
     paths = get(world, "/api/openapi.json")["paths"]
     told = {(method.upper(), path) for path, methods in paths.items() for method in methods}
-    assert told == {(route.method, route.template) for route in routes_for(world.desk)}
+    assert told == {(r.method, r.path_format) for r in world.web.routes if r.include_in_schema}
 
 
 def test_what_is_not_served_is_not_described() -> None:
-    world = World(undo=None)
-    assert "/api/runs/{id}/undo" not in get(world, "/api/openapi.json")["paths"]
+    world = World(refresh_jobs=None)
+    assert "/api/refresh-jobs" not in get(world, "/api/openapi.json")["paths"]
 
 
 def test_every_operation_says_its_role_and_has_a_name_of_its_own() -> None:

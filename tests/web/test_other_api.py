@@ -7,9 +7,9 @@ import pytest
 
 from shared.errors import Conflict, Unavailable
 from shared.model.export import Schedule
-from shared.web.principal import Role
+from shared.web.authentication import Role
 from tests.web.client import call, faults, get, new_connection, new_export, send
-from tests.web.desk import NOW, Sighting, World
+from tests.web.world import NOW, Sighting, World
 
 SCHEDULE = {
     "enabled": True,
@@ -154,7 +154,7 @@ def test_an_address_looks_like_one(email: object) -> None:
 
 def test_every_change_leaves_an_entry_with_before_and_after() -> None:
     world = World()
-    connection = new_connection(world)
+    connection = new_connection(world, sharedWith=["Contributor"])
     export = new_export(world, connection)
     world.pass_time(1)
     body = get(world, f"/api/exports/{export}")
@@ -221,9 +221,11 @@ def test_the_trail_is_read_newest_first_in_pages() -> None:
 
 def test_an_application_is_told_from_a_person() -> None:
     world = World()
-    machine = world.desk.doorkeeper.developer
+    machine = world.services.authenticator.developer
     assert machine is not None
-    keeper = replace(world.desk.doorkeeper, developer=replace(machine, is_application=True))
-    world.sit_at(replace(world.desk, doorkeeper=keeper))
+    authenticator = replace(
+        world.services.authenticator, developer=replace(machine, is_application=True)
+    )
+    world.serve(replace(world.services, authenticator=authenticator))
     send(world, "PUT", "/api/schedule", SCHEDULE)
     assert get(world, "/api/audit")["value"][0]["isApplication"] is True

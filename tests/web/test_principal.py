@@ -5,9 +5,9 @@ import json
 
 import pytest
 
-from shared.web.http import Request
-from shared.web.principal import Doorkeeper, Principal, Role, highest
+from shared.web.authentication import Authenticator, Principal, Role, highest
 
+HOST = "app.example.com"
 DEVELOPER = Principal("dev", "Ada", Role.ADMINISTRATOR)
 ROLE_CLAIM = "http://schemas.microsoft.com/ws/2008/06/identity/claims/role"
 
@@ -23,24 +23,19 @@ def header(claims: list[tuple[str, str]], **content: object) -> str:
     return base64.b64encode(json.dumps(body).encode()).decode()
 
 
-def request(principal: str | None, url: str = "https://app.example.com/api/exports") -> Request:
-    headers = {"X-MS-CLIENT-PRINCIPAL": principal} if principal is not None else {}
-    return Request.of("GET", url, headers)
-
-
-IN_AZURE = Doorkeeper(authentication_on=True, in_azure=True)
+IN_AZURE = Authenticator(authentication_on=True, in_azure=True)
 
 
 @pytest.mark.parametrize("claim", ["roles", ROLE_CLAIM])
 @pytest.mark.parametrize("role", list(Role))
 def test_an_app_role_is_read_from_either_claim(claim: str, role: Role) -> None:
     sent = header([("oid", "o-1"), ("name", "Ada"), (claim, role.label)])
-    assert IN_AZURE.principal(request(sent)) == Principal("o-1", "Ada", role)
+    assert IN_AZURE.principal(sent, HOST) == Principal("o-1", "Ada", role)
 
 
 def test_of_several_roles_the_highest_counts() -> None:
     sent = header([("oid", "o-1"), ("roles", "Viewer"), ("roles", "Contributor"), ("roles", "X")])
-    found = IN_AZURE.principal(request(sent))
+    found = IN_AZURE.principal(sent, HOST)
     assert found is not None
     assert found.role is Role.CONTRIBUTOR
     assert found.may(Role.VIEWER)
@@ -49,7 +44,7 @@ def test_of_several_roles_the_highest_counts() -> None:
 
 def test_the_user_name_is_what_records_show() -> None:
     sent = header([("oid", "o-1"), ("name", "Ada"), ("preferred_username", "ada@contoso.example")])
-    found = IN_AZURE.principal(request(sent))
+    found = IN_AZURE.principal(sent, HOST)
     assert found is not None
     assert found.name == "ada@contoso.example"
     assert not found.is_application
@@ -57,11 +52,11 @@ def test_the_user_name_is_what_records_show() -> None:
 
 def test_a_machine_with_an_app_role_is_known_by_its_application_id() -> None:
     sent = header([("oid", "o-2"), ("azp", "app-7"), ("idtyp", "app"), ("roles", "Contributor")])
-    assert IN_AZURE.principal(request(sent)) == Principal("o-2", "app-7", Role.CONTRIBUTOR, True)
+    assert IN_AZURE.principal(sent, HOST) == Principal("o-2", "app-7", Role.CONTRIBUTOR, True)
 
 
 def test_a_signed_in_caller_without_a_role_may_nothing() -> None:
-    found = IN_AZURE.principal(request(header([("oid", "o-1"), ("roles", "administrator")])))
+    found = IN_AZURE.principal(header([("oid", "o-1"), ("roles", "administrator")]), HOST)
     assert found is not None
     assert not any(found.may(role) for role in Role)
 
@@ -82,30 +77,30 @@ def test_a_signed_in_caller_without_a_role_may_nothing() -> None:
     ],
 )
 def test_a_header_that_is_absent_or_malformed_is_nobody(sent: str | None) -> None:
-    assert IN_AZURE.principal(request(sent)) is None
+    assert IN_AZURE.principal(sent, HOST) is None
 
 
 @pytest.mark.parametrize("in_azure", [True, False])
 def test_a_forged_header_counts_for_nothing_where_authentication_is_off(in_azure: bool) -> None:
     sent = header([("oid", "o-1"), ("roles", "Administrator")])
-    assert Doorkeeper(False, in_azure).principal(request(sent)) is None
+    assert Authenticator(False, in_azure).principal(sent, HOST) is None
 
 
 def test_the_developer_stands_in_on_this_machine_only() -> None:
-    keeper = Doorkeeper(False, False, DEVELOPER, "http://dev.contoso.example:7071")
-    for host in ("localhost", "127.0.0.1", "[::1]", "dev.contoso.example"):
-        assert keeper.principal(request(None, f"http://{host}:7071/")) == DEVELOPER
-    assert keeper.principal(request(None, "http://rebound.example.org:7071/")) is None
+    authenticator = Authenticator(False, False, DEVELOPER, "http://dev.contoso.example:7071")
+    for host in ("localhost", "127.0.0.1", "::1", "dev.contoso.example"):
+        assert authenticator.principal(None, host) == DEVELOPER
+    assert authenticator.principal(None, "rebound.example.org") is None
 
 
 def test_the_developer_does_not_exist_in_azure() -> None:
-    keeper = Doorkeeper(False, True, DEVELOPER)
-    assert keeper.principal(request(None, "http://localhost:7071/")) is None
+    authenticator = Authenticator(False, True, DEVELOPER)
+    assert authenticator.principal(None, "localhost") is None
 
 
 def test_the_developer_does_not_stand_in_for_a_caller_who_is_not_signed_in() -> None:
-    keeper = Doorkeeper(True, False, DEVELOPER)
-    assert keeper.principal(request(None, "http://localhost:7071/")) is None
+    authenticator = Authenticator(True, False, DEVELOPER)
+    assert authenticator.principal(None, "localhost") is None
 
 
 def test_unknown_roles_are_no_role() -> None:
@@ -116,4 +111,4 @@ def test_a_claim_of_another_type_grants_no_role_whatever_the_header_calls_it() -
     sent = header(
         [("oid", "o-1"), ("name", "Ada"), ("department", "Administrator")], role_typ="department"
     )
-    assert IN_AZURE.principal(request(sent)) == Principal("o-1", "Ada", None)
+    assert IN_AZURE.principal(sent, HOST) == Principal("o-1", "Ada", None)

@@ -18,7 +18,7 @@ from shared.errors import (
     Unavailable,
 )
 from tests.web.client import call, export_body, faults, get, new_connection
-from tests.web.desk import World
+from tests.web.world import World
 
 
 def failing(error: Exception) -> World:

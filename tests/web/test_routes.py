@@ -2,11 +2,10 @@
 
 import pytest
 
-from shared.web.api import ROUTES, routes_for
-from shared.web.principal import Role
-from shared.web.routes import Route
+from shared.web.access import AccessRoute
+from shared.web.authentication import Role
 from tests.web.client import call
-from tests.web.desk import World
+from tests.web.world import World
 
 OPEN, VIEWER = None, Role.VIEWER
 CONTRIBUTOR, ADMINISTRATOR = Role.CONTRIBUTOR, Role.ADMINISTRATOR
@@ -54,35 +53,36 @@ INTERFACE = {
     ("PUT", "/api/schedule"): ADMINISTRATOR,
     ("GET", "/api/audit"): ADMINISTRATOR,
 }
-SERVED = routes_for(World().desk)
+ROUTES = World().web.routes
+SERVED = [route for route in ROUTES if route.include_in_schema]
 
 
-def sample(route: Route) -> str:
-    return route.template.replace("{id}", "some-id").replace("{audienceId}", "a1b2c3d4e5")
+def sample(route: AccessRoute) -> str:
+    return route.path_format.replace("{id}", "some-id").replace("{audienceId}", "a1b2c3d4e5")
 
 
 def test_the_table_is_the_interface_with_its_roles() -> None:
-    assert {(route.method, route.template): route.role for route in SERVED} == INTERFACE
+    assert {(route.method, route.path_format): route.access.role for route in SERVED} == INTERFACE
 
 
-@pytest.mark.parametrize("route", SERVED, ids=lambda route: f"{route.method} {route.template}")
-def test_every_route_asks_who_calls_and_what_they_may(route: Route) -> None:
-    if route.role is None:
+@pytest.mark.parametrize("route", SERVED, ids=lambda route: f"{route.method} {route.path_format}")
+def test_every_route_asks_who_calls_and_what_they_may(route: AccessRoute) -> None:
+    if route.access.role is None:
         nobody = World().seen_by(None)
         assert call(nobody, route.method, sample(route)).status == 200
         return
     world = World()
-    world.sit_at(world.desk.__class__(**{**vars(world.desk), "doorkeeper": NOBODY}))
+    world.serve(world.services.__class__(**{**vars(world.services), "authenticator": NOBODY}))
     assert call(world, route.method, sample(route)).status == 401
-    below = [None, *(role for role in Role if role < route.role)]
+    below = [None, *(role for role in Role if role < route.access.role)]
     for role in below:
         assert call(World().seen_by(role), route.method, sample(route)).status == 403
-    for role in (role for role in Role if role >= route.role):
+    for role in (role for role in Role if role >= route.access.role):
         assert call(World().seen_by(role), route.method, sample(route)).status not in (401, 403)
 
 
 class Nobody:
-    def principal(self, request: object) -> None:
+    def principal(self, header: object, host: object) -> None:
         return None
 
 
@@ -120,17 +120,14 @@ def test_head_answers_as_get_without_the_body() -> None:
 
 def test_a_use_case_that_is_not_there_has_no_route() -> None:
     world = World(
-        undo=None,
-        search=None,
-        erase=None,
         sign_in_states=None,
-        entra_door=None,
+        entra_sign_in=None,
         refresh_jobs=None,
     )
-    missing = {(r.method, r.template) for r in ROUTES} - {
-        (r.method, r.template) for r in world.site.routes
+    missing = {(r.method, r.path_format) for r in SERVED} - {
+        (r.method, r.path_format) for r in world.web.routes
     }
-    assert len(missing) == 9
+    assert len(missing) == 6
     for method, template in missing:
         path = template.replace("{id}", "some-id")
         assert call(world, method, path).status in (404, 405)

@@ -18,9 +18,9 @@ from shared.model.run import (
     Trigger,
 )
 from shared.runs.outcomes import OutcomeRow
-from shared.web.principal import Role
+from shared.web.authentication import Role
 from tests.web.client import call, faults, get, new_connection, new_export, send
-from tests.web.desk import World
+from tests.web.world import World
 
 
 @pytest.mark.parametrize("body", [None, {}, {"mode": "export"}])

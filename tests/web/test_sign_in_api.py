@@ -6,9 +6,8 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from shared.web.http import Request, Response
-from tests.web.client import ORIGIN, call, get, new_connection, new_export, send
-from tests.web.desk import KEY, OTHER_KEY, World
+from tests.web.client import ORIGIN, Response, call, get, new_connection, new_export, send
+from tests.web.world import KEY, OTHER_KEY, World
 
 
 def leave(world: World, connection: str, way: str = "mailchimp") -> tuple[str, str]:
@@ -74,7 +73,7 @@ def test_a_way_back_belongs_to_the_browser_and_the_person_that_left() -> None:
     state, cookie = leave(world, connection)
     assert come_back(world, state, "signin=other").status == 400
     assert come_back(world, state, "").status == 400
-    somebody_else = world.seen_by(world.desk.doorkeeper.developer.role)
+    somebody_else = world.seen_by(world.services.authenticator.developer.role)
     assert come_back(somebody_else, state, cookie).status == 400
     assert not world.secrets.kept
     assert come_back(world, state, cookie).status == 200
@@ -132,7 +131,7 @@ def test_another_account_is_refused_while_exports_use_this_one() -> None:
 
 def test_over_https_the_cookie_is_bound_to_the_host() -> None:
     world = World()
-    world.sit_at(replace(world.desk, public_url="https://app.example.com"))
+    world.serve(replace(world.services, public_url="https://app.example.com"))
     connection = new_connection(world, connected=False)
     answer = call(world, "POST", f"/api/connections/{connection}/mailchimp/authorize")
     cookie = answer.headers["Set-Cookie"]
@@ -143,7 +142,7 @@ def test_over_https_the_cookie_is_bound_to_the_host() -> None:
 
 
 def test_without_a_client_of_mailchimps_the_way_out_says_what_is_missing() -> None:
-    world = World(mailchimp_door=None)
+    world = World(mailchimp_sign_in=None)
     connection = new_connection(world, connected=False)
     path = f"/api/connections/{connection}/mailchimp/authorize"
     problem = send(world, "POST", path, status=400)
@@ -172,4 +171,5 @@ def test_leaving_needs_a_connection() -> None:
 
 
 def test_cookies_that_cannot_be_read_are_none() -> None:
-    assert Request.of("GET", ORIGIN, {"Cookie": "\x00=;;=,"}).cookies == {}
+    headers = {"Cookie": "\x00=;;=,"}
+    assert call(World(), "GET", "/api/exports", headers=headers).status == 200

@@ -5,7 +5,7 @@ import pytest
 from shared.model.run import Mode, Trigger
 from tests.web.browser import Browser
 from tests.web.client import call, get, new_connection, new_export
-from tests.web.desk import World
+from tests.web.world import World
 
 
 @pytest.mark.parametrize(

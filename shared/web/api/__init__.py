@@ -1,38 +1,37 @@
-"""The JSON interface: one file per subject, each with its rows of the route table."""
+"""The JSON API: one module per subject, each with its router."""
 
 from __future__ import annotations
 
+from fastapi import APIRouter
+
 from shared.web.api import (
-    audits,
+    audit,
     connections,
     exports,
-    open_to_all,
+    health,
     people,
-    refresh_schedule,
     runs,
+    schedule,
     segments,
     sign_in,
 )
-from shared.web.needs import Desk
-from shared.web.openapi import describing
-from shared.web.routes import Route
+from shared.web.services import Services
 
-__all__ = ["ROUTES", "routes_for"]
-
-ROUTES: tuple[Route, ...] = (
-    *open_to_all.ROUTES,
-    *connections.ROUTES,
-    *sign_in.ROUTES,
-    *segments.ROUTES,
-    *exports.ROUTES,
-    *runs.ROUTES,
-    *people.ROUTES,
-    *refresh_schedule.ROUTES,
-    *audits.ROUTES,
-)
+__all__ = ["routers"]
 
 
-def routes_for(desk: Desk) -> tuple[Route, ...]:
-    """What is served at a desk: the routes whose use cases are there, and their description."""
-    served = [route for route in ROUTES if route.there(desk)]
-    return (*served, describing(served))
+def routers(services: Services) -> tuple[APIRouter, ...]:
+    """The routers of what is configured."""
+    return (
+        health.router,
+        connections.router,
+        *([sign_in.mailchimp_router] if services.has_mailchimp_sign_in else []),
+        *([sign_in.entra_router] if services.has_entra_sign_in else []),
+        segments.router,
+        *([segments.refresh_jobs_router] if services.refresh_jobs else []),
+        exports.router,
+        runs.router,
+        people.router,
+        schedule.router,
+        audit.router,
+    )

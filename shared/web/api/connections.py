@@ -1,273 +1,168 @@
-"""Connections over HTTP: who may send data where, and what is in the account behind it."""
+"""Connections over HTTP: who may send data where, and the Mailchimp account behind it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from typing import Annotated, Literal
 
-from shared.connections.connections import mark_reconnect
-from shared.errors import Disconnected, Refused
-from shared.model.connection import Connection, GrantKind
-from shared.model.ports import MailchimpSession, Stored, readable
-from shared.web.api.answers import listed, shown
-from shared.web.call import Call
-from shared.web.http import Response
+from fastapi import APIRouter, Query
+from starlette.responses import Response
+
+from shared.model.connection import Connection
+from shared.model.ports import Stored
+from shared.web.access import AccessRoute, Subject, requires
+from shared.web.application import connections
+from shared.web.application.etags import etag_of
+from shared.web.authentication import Role
+from shared.web.caller import Caller
+from shared.web.dependencies import (
+    AppServices,
+    AudienceId,
+    CurrentCaller,
+    Id,
+    IfMatch,
+    Optional,
+)
 from shared.web.models.connections import (
     ApiKeyBody,
-    AudienceView,
+    AudienceList,
     ConnectionBody,
+    ConnectionList,
     ConnectionView,
-    MergeFieldView,
+    MergeFieldList,
     NewConnectionBody,
     audience_view,
     connection_view,
     merge_field_view,
 )
-from shared.web.principal import Role
-from shared.web.problem import HttpProblem
-from shared.web.routes import Param, Route
 
-__all__ = ["ROUTES", "may_use", "usable"]
+__all__ = ["router", "shown"]
 
+router = APIRouter(prefix="/api/connections", route_class=AccessRoute, tags=["connections"])
 
-def may_use(call: Call, connection: Connection) -> bool:
-    """Administrators may use every connection, contributors those shared with them."""
-    return call.principal.may(Role.ADMINISTRATOR) or (
-        call.principal.may(Role.CONTRIBUTOR) and Role.CONTRIBUTOR.label in connection.shared_with
-    )
+_ONE = "/{id:id}"
 
 
-def usable(call: Call) -> set[str]:
-    """The ids of the connections that the caller may use."""
-    return {
-        stored.value.id
-        for stored in readable(call.desk.connections.all())
-        if may_use(call, stored.value)
-    }
+def shown(stored: Stored[Connection], caller: Caller, response: Response) -> ConnectionView:
+    """A connection as the caller may see it, with its ETag."""
+    response.headers["ETag"] = etag_of(stored.etag)
+    return connection_view(stored.value, caller.may(Role.ADMINISTRATOR))
 
 
-def _view(call: Call, connection: Connection) -> ConnectionView:
-    return connection_view(connection, call.principal.may(Role.ADMINISTRATOR))
-
-
-def _shown(call: Call, stored: Stored[Connection], status: int = 200) -> Response:
-    location = {"Location": f"/api/connections/{stored.value.id}"} if status == 201 else {}
-    return shown(_view(call, stored.value), call, stored.etag, status=status, headers=location)
-
-
-def audited(connection: Connection) -> dict[str, object]:
-    """What the audit trail says of a connection: no names of people, no secret."""
-    grant = connection.grant
-    return {
-        "displayName": connection.display_name,
-        "sharedWith": connection.shared_with,
-        "status": connection.status,
-        "mailchimpAccount": grant.account_id if grant else None,
-        "exportUser": connection.export_user is not None,
-        "consentText": connection.consent.text_version,
-    }
-
-
-def list_all(call: Call) -> Response:
+@router.get("", summary="List connections")
+@requires(Role.VIEWER)
+def list_all(services: AppServices, caller: CurrentCaller) -> ConnectionList:
     """Every connection, by name."""
-    return listed((_view(call, s.value) for s in call.desk.connections_kept.all()), call)
+    administrator = caller.may(Role.ADMINISTRATOR)
+    found = services.connections.all()
+    return ConnectionList(value=tuple(connection_view(s.value, administrator) for s in found))
 
 
-def create(call: Call) -> Response:
-    """Make a connection; it is not connected to Mailchimp yet."""
-    body = call.body(NewConnectionBody)
-    stored = call.desk.connections_kept.create(
-        body.display_name,
-        body.consent.agreed,
-        body.consent.locale,
-        body.shared_with,
-        call.principal.name,
+@router.post("", summary="Create a connection", status_code=201)
+@requires(Role.ADMINISTRATOR)
+def create(
+    body: NewConnectionBody, services: AppServices, caller: CurrentCaller, response: Response
+) -> ConnectionView:
+    """Requires consent to send data to Mailchimp. The connection is not connected to an account yet."""
+    consent = body.consent
+    stored = connections.create(
+        services, caller, body.display_name, consent.agreed, consent.locale, body.shared_with
     )
-    call.audit(
-        "connection.create", stored.key, stored.value.display_name, None, audited(stored.value)
+    response.headers["Location"] = f"/api/connections/{stored.value.id}"
+    return shown(stored, caller, response)
+
+
+@router.get(_ONE, summary="Read a connection")
+@requires(Role.VIEWER)
+def read(
+    connection_id: Id, services: AppServices, caller: CurrentCaller, response: Response
+) -> ConnectionView:
+    """Who agreed and whose account it is are shown to administrators only."""
+    return shown(connections.read(services, connection_id), caller, response)
+
+
+@router.put(_ONE, summary="Rename or share a connection")
+@requires(Role.ADMINISTRATOR)
+def change(
+    connection_id: Id,
+    body: ConnectionBody,
+    services: AppServices,
+    caller: CurrentCaller,
+    response: Response,
+    if_match: IfMatch = None,
+) -> ConnectionView:
+    """A connection that is shared with contributors can be used in their exports."""
+    stored = connections.change(
+        services, caller, connection_id, body.display_name, body.shared_with, if_match
     )
-    return _shown(call, stored, 201)
+    return shown(stored, caller, response)
 
 
-def read(call: Call) -> Response:
-    """One connection."""
-    return _shown(call, call.desk.connections_kept.read(call.id))
+@router.delete(_ONE, summary="Delete a connection", status_code=204)
+@requires(Role.ADMINISTRATOR)
+def delete(
+    connection_id: Id,
+    services: AppServices,
+    caller: CurrentCaller,
+    detach_exports: Annotated[
+        Optional[Literal["true", "false"]],
+        Query(
+            alias="detachExports",
+            description="Whether to detach the exports that use the connection first",
+            examples=["true"],
+        ),
+    ] = None,
+    if_match: IfMatch = None,
+) -> None:
+    """A connection in use is a conflict that names its exports, unless they are detached first."""
+    detach = detach_exports == "true"
+    connections.delete(services, caller, connection_id, detach_exports=detach, if_match=if_match)
 
 
-def change(call: Call) -> Response:
-    """Rename or share."""
-    body = call.body(ConnectionBody)
-    before = call.desk.connections_kept.read(call.id)
-    stored = call.desk.connections_kept.change(
-        call.id,
-        body.display_name,
-        body.shared_with,
-        call.principal.name,
-        call.matched(before.etag),
-    )
-    after = stored.value
-    call.audit(
-        "connection.update", call.id, after.display_name, audited(before.value), audited(after)
-    )
-    return _shown(call, stored)
+@router.put(f"{_ONE}/mailchimp/api-key", summary="Connect with an API key")
+@requires(Role.ADMINISTRATOR)
+def put_api_key(
+    connection_id: Id,
+    body: ApiKeyBody,
+    services: AppServices,
+    caller: CurrentCaller,
+    response: Response,
+    if_match: IfMatch = None,
+) -> ConnectionView:
+    """Mailchimp has to accept the key before it is stored."""
+    stored = connections.connect_with_key(services, caller, connection_id, body.api_key, if_match)
+    return shown(stored, caller, response)
 
 
-def remove(call: Call) -> Response:
-    """Remove, detaching the exports first when asked to."""
-    before = call.desk.connections_kept.read(call.id)
-    detach = call.choice("detachExports", {"true": True, "false": False}) or False
-    connection, detached = call.desk.connections_kept.remove(
-        call.id, call.principal.name, detach_exports=detach, etag=call.matched(before.etag)
-    )
-    for export_id in detached:
-        call.audit("export.detach", export_id, "", {"connectionId": call.id}, {})
-    call.audit("connection.delete", call.id, connection.display_name, audited(connection), None)
-    return Response(204)
+@router.delete(f"{_ONE}/mailchimp", summary="Disconnect from Mailchimp")
+@requires(Role.ADMINISTRATOR)
+def disconnect(
+    connection_id: Id,
+    services: AppServices,
+    caller: CurrentCaller,
+    response: Response,
+    if_match: IfMatch = None,
+) -> ConnectionView:
+    """Forgets the grant. The exports that use the connection stop."""
+    stored = connections.disconnect(services, caller, connection_id, if_match)
+    return shown(stored, caller, response)
 
 
-def put_api_key(call: Call) -> Response:
-    """Connect with an API key that Mailchimp has just accepted."""
-    before = call.desk.connections_kept.read(call.id)
-    call.matched(before.etag)
-    key = call.body(ApiKeyBody).api_key
-    checked = call.desk.key_door.check(key)
-    stored = call.desk.connections_kept.connect(
-        call.id, checked, GrantKind.API_KEY, call.principal.name
-    )
-    return _connected(call, "connection.connect", before.value, stored)
+@router.get(f"{_ONE}/audiences", summary="List the audiences of the account")
+@requires(Role.CONTRIBUTOR, shared=Subject.CONNECTION)
+def audiences(connection_id: Id, services: AppServices, caller: CurrentCaller) -> AudienceList:
+    """Reads them from Mailchimp; `memberCount` may be minutes old."""
+    found = connections.audiences(services, caller, connection_id)
+    return AudienceList(value=tuple(audience_view(audience) for audience in found))
 
 
-def disconnect(call: Call) -> Response:
-    """Forget the grant, and stop what is being sent with it."""
-    before = call.desk.connections_kept.read(call.id)
-    call.matched(before.etag)
-    stored = call.desk.connections_kept.disconnect(call.id, call.principal.name)
-    # A lane that is at work has its session already.
-    call.desk.disconnected([export.id for export in call.desk.definitions.using(call.id)])
-    return _connected(call, "connection.disconnect", before.value, stored)
-
-
-def _connected(call: Call, action: str, before: Connection, stored: Stored[Connection]) -> Response:
-    after = stored.value
-    call.audit(action, call.id, after.display_name, audited(before), audited(after))
-    return _shown(call, stored)
-
-
-@contextmanager
-def _session(call: Call) -> Iterator[MailchimpSession]:
-    """A session with the account of the connection, for those who may use it."""
-    if not may_use(call, call.desk.connections_kept.read(call.id).value):
-        raise HttpProblem(403, "forbidden", code="connectionNotShared")
-    try:
-        with call.desk.mailchimp.for_request(call.id) as session:
-            yield session
-    except Disconnected:
-        mark_reconnect(call.desk.connections, call.id)
-        raise
-
-
-def audiences(call: Call) -> Response:
-    """The audiences of the account, asked of Mailchimp now."""
-    with _session(call) as session:
-        return listed([audience_view(a) for a in session.audiences()], call)
-
-
-def merge_fields(call: Call) -> Response:
-    """The merge fields of an audience, asked of Mailchimp now."""
-    with _session(call) as session:
-        try:
-            fields = session.merge_fields(call.params["audienceId"])
-        except Refused as refused:
-            if refused.status == 404:
-                raise HttpProblem(404, "notFound", code="audienceNotFound") from refused
-            raise
-        return listed([merge_field_view(f) for f in fields], call)
-
-
-_ALL, _ONE = "/api/connections", "/api/connections/{id}"
-_DETACH = Param(
-    "detachExports",
-    "Detach the exports that use the connection first",
-    {"type": "string", "enum": ["true", "false"]},
+@router.get(
+    f"{_ONE}/audiences/{{audienceId:id}}/merge-fields",
+    summary="List the merge fields of an audience",
 )
-
-ROUTES = (
-    Route(
-        "GET",
-        _ALL,
-        Role.VIEWER,
-        list_all,
-        "List connections",
-        gives=ConnectionView,
-        gives_list=True,
-    ),
-    Route(
-        "POST",
-        _ALL,
-        Role.ADMINISTRATOR,
-        create,
-        "Make a connection",
-        takes=NewConnectionBody,
-        gives=ConnectionView,
-        status=201,
-        etag=True,
-    ),
-    Route("GET", _ONE, Role.VIEWER, read, "Read a connection", gives=ConnectionView, etag=True),
-    Route(
-        "PUT",
-        _ONE,
-        Role.ADMINISTRATOR,
-        change,
-        "Rename or share a connection",
-        takes=ConnectionBody,
-        gives=ConnectionView,
-        etag=True,
-    ),
-    Route(
-        "DELETE",
-        _ONE,
-        Role.ADMINISTRATOR,
-        remove,
-        "Remove a connection",
-        params=(_DETACH,),
-        status=204,
-        etag=True,
-    ),
-    Route(
-        "PUT",
-        f"{_ONE}/mailchimp/api-key",
-        Role.ADMINISTRATOR,
-        put_api_key,
-        "Connect with an API key; Mailchimp is asked before it is kept",
-        takes=ApiKeyBody,
-        gives=ConnectionView,
-        etag=True,
-    ),
-    Route(
-        "DELETE",
-        f"{_ONE}/mailchimp",
-        Role.ADMINISTRATOR,
-        disconnect,
-        "Forget the grant; the exports that use it stop",
-        gives=ConnectionView,
-        etag=True,
-    ),
-    Route(
-        "GET",
-        f"{_ONE}/audiences",
-        Role.CONTRIBUTOR,
-        audiences,
-        "List the audiences of the account",
-        gives=AudienceView,
-        gives_list=True,
-    ),
-    Route(
-        "GET",
-        f"{_ONE}/audiences/{{audienceId}}/merge-fields",
-        Role.CONTRIBUTOR,
-        merge_fields,
-        "List the merge fields of an audience",
-        gives=MergeFieldView,
-        gives_list=True,
-    ),
-)
+@requires(Role.CONTRIBUTOR, shared=Subject.CONNECTION)
+def merge_fields(
+    connection_id: Id, audience_id: AudienceId, services: AppServices, caller: CurrentCaller
+) -> MergeFieldList:
+    """Reads them from Mailchimp."""
+    found = connections.merge_fields(services, caller, connection_id, audience_id)
+    return MergeFieldList(value=tuple(merge_field_view(merge_field) for merge_field in found))

@@ -2,177 +2,107 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from fastapi import APIRouter
+from starlette.responses import Response
 
-from shared.errors import Fault
-from shared.exports.definitions import meetings
-from shared.model.export import Export
-from shared.model.ports import Stored, readable
-from shared.web.api.answers import listed, shown
-from shared.web.api.connections import usable
-from shared.web.call import Call
-from shared.web.http import Response
-from shared.web.models.exports import (
-    ExportBody,
-    ExportParts,
-    ExportView,
-    export_draft,
-    export_view,
+from shared.web.access import AccessRoute, Subject, requires
+from shared.web.application import exports
+from shared.web.application.exports import ExportDetails
+from shared.web.authentication import Role
+from shared.web.caller import Caller
+from shared.web.dependencies import AppServices, CurrentCaller, Id, IfMatch
+from shared.web.models.exports import ExportBody, ExportList, ExportView, export_view
+
+__all__ = ["router"]
+
+router = APIRouter(prefix="/api/exports", route_class=AccessRoute, tags=["exports"])
+
+_ONE = "/{id:id}"
+
+
+def _view(details: ExportDetails, caller: Caller) -> ExportView:
+    return export_view(details.export, details.last_run, caller.language, details.findings)
+
+
+def _shown(details: ExportDetails, caller: Caller, response: Response) -> ExportView:
+    response.headers["ETag"] = details.etag
+    return _view(details, caller)
+
+
+def _created(details: ExportDetails, caller: Caller, response: Response) -> ExportView:
+    response.headers["Location"] = f"/api/exports/{details.export.id}"
+    return _shown(details, caller, response)
+
+
+@router.get("", summary="List exports")
+@requires(Role.VIEWER)
+def list_all(services: AppServices, caller: CurrentCaller) -> ExportList:
+    """Every export, by name, with its newest run."""
+    return ExportList(value=tuple(_view(one, caller) for one in exports.list_all(services)))
+
+
+@router.post("", summary="Create an export", status_code=201)
+@requires(Role.CONTRIBUTOR)
+def create(
+    body: ExportBody, services: AppServices, caller: CurrentCaller, response: Response
+) -> ExportView:
+    """The export does not run by being created. A tag belongs to one export of an audience."""
+    return _created(exports.create(services, caller, body), caller, response)
+
+
+@router.get(_ONE, summary="Read an export")
+@requires(Role.VIEWER)
+def read(
+    export_id: Id, services: AppServices, caller: CurrentCaller, response: Response
+) -> ExportView:
+    """The definition, its newest run, and findings such as a segment that another export sends, too."""
+    return _shown(exports.read(services, export_id), caller, response)
+
+
+@router.put(_ONE, summary="Change an export")
+@requires(Role.CONTRIBUTOR, shared=Subject.EXPORT)
+def change(
+    export_id: Id,
+    body: ExportBody,
+    services: AppServices,
+    caller: CurrentCaller,
+    response: Response,
+    if_match: IfMatch = None,
+) -> ExportView:
+    """Replaces the definition. What a GET returned can be sent back changed."""
+    return _shown(exports.change(services, caller, export_id, body, if_match), caller, response)
+
+
+@router.delete(
+    _ONE,
+    summary="Remove an export and its record of who was sent; Mailchimp keeps people and tags",
+    status_code=204,
 )
-from shared.web.principal import Role
-from shared.web.routes import Route
-from shared.web.texts import text
-
-__all__ = ["ROUTES"]
-
-# What the app adds to a definition: not a change that somebody makes.
-_OURS = frozenset({"id", "findings", "lastRun", "createdAt", "createdBy", "updatedAt", "updatedBy"})
+@requires(Role.CONTRIBUTOR, shared=Subject.EXPORT)
+def delete(
+    export_id: Id, services: AppServices, caller: CurrentCaller, if_match: IfMatch = None
+) -> None:
+    """An export that is running is a conflict: cancel the run first."""
+    exports.delete(services, caller, export_id, if_match)
 
 
-def _view(call: Call, export: Export, exports: Iterable[Export]) -> ExportView:
-    last = call.desk.last_run(export.id)
-    return export_view(export, last, call.language, meetings(export, exports))
+@router.post(f"{_ONE}/duplicate", summary="Copy an export", status_code=201)
+@requires(Role.CONTRIBUTOR, shared=Subject.EXPORT)
+def duplicate(
+    export_id: Id, services: AppServices, caller: CurrentCaller, response: Response
+) -> ExportView:
+    """The schedule of the copy is off, and its tags have names of their own."""
+    return _created(exports.duplicate(services, caller, export_id), caller, response)
 
 
-def _shown(call: Call, stored: Stored[Export], status: int = 200) -> Response:
-    location = {"Location": f"/api/exports/{stored.value.id}"} if status == 201 else {}
-    exports = (other.value for other in call.desk.exports.all())
-    view = _view(call, stored.value, exports)
-    return shown(view, call, stored.etag, status=status, headers=location)
-
-
-def _audited(call: Call, export: Export) -> dict[str, object]:
-    """A definition holds no person's data; who wrote it is the entry's own business."""
-    content = export_view(export, None, call.language).shown()
-    return {name: value for name, value in content.items() if name not in _OURS}
-
-
-def list_all(call: Call) -> Response:
-    """Every export, by name."""
-    exports = sorted(
-        (stored.value for stored in readable(call.desk.exports.all())),
-        key=lambda export: (export.display_name.casefold(), export.id),
-    )
-    return listed([_view(call, export, exports) for export in exports], call)
-
-
-def create(call: Call) -> Response:
-    """Keep a new export. It does not run by being kept."""
-    body, found, unread = call.parts(ExportParts, ExportBody)
-    if body.connection_id is None and "connectionId" not in unread:
-        found.append(Fault("connectionId", "Choose a connection.", "connectionRequired"))
-    stored = call.desk.definitions.create(
-        export_draft(body), call.principal.name, usable(call), unread, found
-    )
-    after = _audited(call, stored.value)
-    call.audit("export.create", stored.value.id, stored.value.display_name, None, after)
-    return _shown(call, stored, 201)
-
-
-def read(call: Call) -> Response:
-    """One export."""
-    return _shown(call, call.desk.definitions.read(call.id))
-
-
-def change(call: Call) -> Response:
-    """Replace what people write of an export."""
-    before = call.desk.definitions.read(call.id)
-    etag = call.matched(before.etag)
-    body, found, unread = call.parts(ExportParts, ExportBody)
-    stored = call.desk.definitions.change(
-        call.id, export_draft(body), call.principal.name, usable(call), unread, found, etag
-    )
-    return _changed(call, "export.update", before, stored)
-
-
-def remove(call: Call) -> Response:
-    """Remove an export; what it put into Mailchimp stays there."""
-    before = call.desk.definitions.read(call.id)
-    export = call.desk.definitions.remove(call.id, call.matched(before.etag))
-    call.audit("export.delete", call.id, export.display_name, _audited(call, export), None)
-    return Response(204)
-
-
-def duplicate(call: Call) -> Response:
-    """A copy that does not run by itself yet."""
-    suffix = text(call.language, "api.copy")
-    stored = call.desk.definitions.duplicate(call.id, call.principal.name, suffix)
-    after = {**_audited(call, stored.value), "copyOf": call.id}
-    call.audit("export.create", stored.value.id, stored.value.display_name, None, after)
-    return _shown(call, stored, 201)
-
-
-def detach(call: Call) -> Response:
-    """Take the connection away; the export stops until it gets another."""
-    before = call.desk.definitions.read(call.id)
-    etag = call.matched(before.etag)
-    stored = call.desk.definitions.detach(call.id, call.principal.name, etag)
-    return _changed(call, "export.detach", before, stored)
-
-
-def _changed(call: Call, action: str, before: Stored[Export], stored: Stored[Export]) -> Response:
-    call.audit(
-        action,
-        stored.value.id,
-        stored.value.display_name,
-        _audited(call, before.value),
-        _audited(call, stored.value),
-    )
-    return _shown(call, stored)
-
-
-_ALL, _ONE = "/api/exports", "/api/exports/{id}"
-
-ROUTES = (
-    Route("GET", _ALL, Role.VIEWER, list_all, "List exports", gives=ExportView, gives_list=True),
-    Route(
-        "POST",
-        _ALL,
-        Role.CONTRIBUTOR,
-        create,
-        "Make an export",
-        takes=ExportBody,
-        gives=ExportView,
-        status=201,
-        etag=True,
-    ),
-    Route("GET", _ONE, Role.VIEWER, read, "Read an export", gives=ExportView, etag=True),
-    Route(
-        "PUT",
-        _ONE,
-        Role.CONTRIBUTOR,
-        change,
-        "Change an export",
-        takes=ExportBody,
-        gives=ExportView,
-        etag=True,
-    ),
-    Route(
-        "DELETE",
-        _ONE,
-        Role.CONTRIBUTOR,
-        remove,
-        "Remove an export and its record of who was sent; Mailchimp keeps people and tags",
-        status=204,
-        etag=True,
-    ),
-    Route(
-        "POST",
-        f"{_ONE}/duplicate",
-        Role.CONTRIBUTOR,
-        duplicate,
-        "Copy an export",
-        gives=ExportView,
-        status=201,
-        etag=True,
-    ),
-    Route(
-        "POST",
-        f"{_ONE}/detach-connection",
-        Role.CONTRIBUTOR,
-        detach,
-        "Take the connection away from an export",
-        gives=ExportView,
-        etag=True,
-    ),
-)
+@router.post(f"{_ONE}/detach-connection", summary="Detach the connection of an export")
+@requires(Role.CONTRIBUTOR, shared=Subject.EXPORT)
+def detach(
+    export_id: Id,
+    services: AppServices,
+    caller: CurrentCaller,
+    response: Response,
+    if_match: IfMatch = None,
+) -> ExportView:
+    """The export does not run until it gets another connection."""
+    return _shown(exports.detach(services, caller, export_id, if_match), caller, response)

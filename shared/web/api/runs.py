@@ -1,191 +1,146 @@
-"""Runs over HTTP: start, look, stop, confirm, retry, undo, and what became of every row."""
+"""Runs over HTTP: start, read, cancel, confirm, retry, undo, and the outcome of every row."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from typing import Annotated
+
+from fastapi import APIRouter, Body, Query
+from starlette.requests import Request
+from starlette.responses import Response
 
 from shared.model.outcome import Outcome
-from shared.model.run import Run, RunStatus, Trigger
-from shared.web.api.answers import listed, page_of, shown
-from shared.web.call import Call
-from shared.web.http import Response
-from shared.web.models.runs import RunView, StartBody, UndoBody, run_view
-from shared.web.needs import Desk
+from shared.model.run import Run, RunStatus
+from shared.web.access import AccessRoute, Subject, requires
+from shared.web.api.paging import next_link
+from shared.web.application import runs
+from shared.web.authentication import Role
+from shared.web.caller import Caller
+from shared.web.dependencies import AppServices, CurrentCaller, Id, Optional, Skip, Top
+from shared.web.models.runs import RunList, RunView, StartBody, UndoBody, run_view
 from shared.web.outcomes_csv import outcomes_csv
-from shared.web.principal import Role
-from shared.web.problem import HttpProblem
-from shared.web.routes import Param, Route
 
-__all__ = ["ROUTES"]
+__all__ = ["router"]
 
-_TOP = 50
-_MOST_TOP = 200
-_MOST_SKIP = 10_000
-_STATUSES = {status.value: status for status in RunStatus}
-_OUTCOMES = {outcome.value: outcome.value for outcome in Outcome}
+router = APIRouter(route_class=AccessRoute, tags=["runs"])
+
+_ONE = "/api/runs/{id:id}"
 
 
-def _accepted(call: Call, run: Run) -> Response:
-    location = {"Location": f"/api/runs/{run.id}"}
-    return shown(run_view(run, call.language), call, status=202, headers=location)
+def _accepted(run: Run, caller: Caller, response: Response) -> RunView:
+    response.headers["Location"] = f"/api/runs/{run.id}"
+    return run_view(run, caller.language)
 
 
-def start(call: Call) -> Response:
-    """Run an export; while a run is active, that run."""
-    mode = call.body_or(StartBody()).mode
-    run = call.desk.start(call.id, Trigger.ON_DEMAND, mode, call.principal.name)
-    call.audit("run.start", run.id, "", None, {"exportId": call.id, "mode": mode})
-    return _accepted(call, run)
+@router.post("/api/exports/{id:id}/runs", summary="Run an export", status_code=202)
+@requires(Role.CONTRIBUTOR, shared=Subject.EXPORT)
+def start(
+    export_id: Id,
+    services: AppServices,
+    caller: CurrentCaller,
+    response: Response,
+    body: Annotated[StartBody, Body()] = StartBody(),  # noqa: B008 - frozen
+) -> RunView:
+    """While a run of the export is active, returns that run and does not start another one."""
+    return _accepted(runs.start(services, caller, export_id, body.mode), caller, response)
 
 
-def start_all(call: Call) -> Response:
-    """Run every export whose schedule is on."""
-    runs = call.desk.run_all(call.principal.name)
-    for run in runs:
-        call.audit("run.start", run.id, "", None, {"exportId": run.export_id, "mode": run.mode})
-    return listed([run_view(run, call.language) for run in runs], call, status=202)
+@router.post("/api/runs", summary="Run all exports whose schedule is on", status_code=202)
+@requires(Role.CONTRIBUTOR)
+def start_all(services: AppServices, caller: CurrentCaller) -> RunList:
+    """For contributors, the exports whose connection is shared with them."""
+    started = runs.start_all(services, caller)
+    return RunList(value=tuple(run_view(run, caller.language) for run in started))
 
 
-def list_all(call: Call) -> Response:
-    """Runs, newest first, page by page."""
-    status = call.choice("status", _STATUSES)
-    top = call.number("top", _TOP, _MOST_TOP)
-    skip = call.number("skip", 0, _MOST_SKIP, least=0)
-    export_id = call.request.query.get("exportId") or None
-    found = call.desk.runs(export_id, status, skip + top + 1)[skip:]
-    views = [run_view(run, call.language) for run in found[:top]]
-    return listed(views, call, page_of(call, skip, top) if len(found) > top else None)
-
-
-def read(call: Call) -> Response:
-    """One run with its progress as it is now."""
-    return shown(run_view(call.desk.run(call.id), call.language), call)
-
-
-def _act(call: Call, action: str, act: Callable[[str, str], Run]) -> Response:
-    before = call.desk.run(call.id)
-    run = act(call.id, call.principal.name)
-    call.audit(
-        action, call.id, "", {"status": before.status}, {"status": run.status, "runId": run.id}
-    )
-    return _accepted(call, run)
-
-
-def cancel(call: Call) -> Response:
-    """Stop a run after the calls that are on their way."""
-    return _act(call, "run.cancel", call.desk.cancel)
-
-
-def confirm(call: Call) -> Response:
-    """Go on although the removal guard stopped the run."""
-    return _act(call, "run.confirm", call.desk.confirm)
-
-
-def retry(call: Call) -> Response:
-    """A new run of the rows that failed."""
-    return _act(call, "run.retry", call.desk.retry)
-
-
-def undo(call: Call) -> Response:
-    """Take back what a run did."""
-    if call.desk.undo is None:
-        raise HttpProblem(404, "notFound")
-    archive = call.body_or(UndoBody()).archive_created
-    take_back = call.desk.undo
-    return _act(call, "run.undo", lambda run_id, by: take_back(run_id, by, archive))
-
-
-def _has_undo(desk: Desk) -> bool:
-    return desk.undo is not None
-
-
-def outcomes(call: Call) -> Response:
-    """What became of every row, as a file. Reading it is recorded: it is personal data."""
-    only = call.choice("only", _OUTCOMES)
-    run = call.desk.run(call.id)
-    body = outcomes_csv(call.desk.outcomes(run.id, only), call.language)
-    call.audit("run.download", run.id, "", None, {"only": only or "all"})
-    headers = {
-        "Content-Type": "text/csv; charset=utf-8",
-        "Content-Language": call.language,
-        "Content-Disposition": f'attachment; filename="outcomes-{run.id}.csv"',
-    }
-    return Response(200, headers, body)
-
-
-_ONE = "/api/runs/{id}"
-
-
-def _action(name: str, endpoint: Callable[[Call], Response], about: str) -> Route:
-    return Route(
-        "POST", f"{_ONE}/{name}", Role.CONTRIBUTOR, endpoint, about, gives=RunView, status=202
-    )
-
-
-ROUTES = (
-    Route(
-        "POST",
-        "/api/exports/{id}/runs",
-        Role.CONTRIBUTOR,
-        start,
-        "Run an export, or get the run that is active",
-        takes=StartBody,
-        takes_optional=True,
-        gives=RunView,
-        status=202,
-    ),
-    Route(
-        "POST",
-        "/api/runs",
-        Role.CONTRIBUTOR,
-        start_all,
-        "Run all exports whose schedule is on",
-        gives=RunView,
-        gives_list=True,
-        status=202,
-    ),
-    Route(
-        "GET",
-        "/api/runs",
-        Role.VIEWER,
-        list_all,
-        "List runs, newest first",
-        gives=RunView,
-        gives_list=True,
-        params=(
-            Param("exportId", "Only the runs of this export"),
-            Param("status", "Only runs in this status", {"type": "string", "enum": [*_STATUSES]}),
-            Param("top", "How many", {"type": "integer", "minimum": 1, "maximum": _MOST_TOP}),
-            Param(
-                "skip",
-                "How many to leave out first",
-                {"type": "integer", "minimum": 0, "maximum": _MOST_SKIP},
-            ),
+@router.get("/api/runs", summary="List runs, newest first")
+@requires(Role.VIEWER)
+def list_all(
+    request: Request,
+    services: AppServices,
+    caller: CurrentCaller,
+    export_id: Annotated[
+        Optional[str],
+        Query(
+            alias="exportId", description="Only runs of this export", examples=["5d1f0c2b8e7a4936"]
         ),
-    ),
-    Route("GET", _ONE, Role.VIEWER, read, "Read a run", gives=RunView),
-    _action("cancel", cancel, "Stop a run"),
-    _action("confirm", confirm, "Go on although the removal guard stopped the run"),
-    _action("retry", retry, "Run the rows that failed again"),
-    Route(
-        "POST",
-        f"{_ONE}/undo",
-        Role.CONTRIBUTOR,
-        undo,
-        "Take back what a run did",
-        takes=UndoBody,
-        takes_optional=True,
-        gives=RunView,
-        status=202,
-        there=_has_undo,
-    ),
-    Route(
-        "GET",
-        f"{_ONE}/outcomes.csv",
-        Role.CONTRIBUTOR,
-        outcomes,
-        "Download what became of every row",
-        params=(Param("only", "Only this outcome", {"type": "string", "enum": [*_OUTCOMES]}),),
-        media="text/csv",
-    ),
+    ] = None,
+    status: Annotated[
+        Optional[RunStatus], Query(description="Only runs in this status", examples=["failed"])
+    ] = None,
+    top: Top = 50,
+    skip: Skip = 0,
+) -> RunList:
+    """The runs of all exports, or of one."""
+    found = runs.newest(services, export_id, status, skip, top + 1)
+    views = tuple(run_view(run, caller.language) for run in found[:top])
+    return RunList(value=views, next_link=next_link(request, skip, top, len(found) > top))
+
+
+@router.get(_ONE, summary="Read a run")
+@requires(Role.VIEWER)
+def read(run_id: Id, services: AppServices, caller: CurrentCaller) -> RunView:
+    """Status, progress, counts, and what a person should know about the run."""
+    return run_view(runs.read(services, run_id), caller.language)
+
+
+@router.post(f"{_ONE}/cancel", summary="Cancel a run", status_code=202)
+@requires(Role.CONTRIBUTOR)
+def cancel(run_id: Id, services: AppServices, caller: CurrentCaller, response: Response) -> RunView:
+    """The calls that are on their way to Mailchimp are completed."""
+    return _accepted(runs.cancel(services, caller, run_id), caller, response)
+
+
+@router.post(f"{_ONE}/confirm", summary="Confirm the removals of a run", status_code=202)
+@requires(Role.CONTRIBUTOR, shared=Subject.RUN)
+def confirm(
+    run_id: Id, services: AppServices, caller: CurrentCaller, response: Response
+) -> RunView:
+    """Continues a run that the removal guard stopped."""
+    return _accepted(runs.confirm(services, caller, run_id), caller, response)
+
+
+@router.post(f"{_ONE}/retry", summary="Retry the rows that failed", status_code=202)
+@requires(Role.CONTRIBUTOR, shared=Subject.RUN)
+def retry(run_id: Id, services: AppServices, caller: CurrentCaller, response: Response) -> RunView:
+    """Starts a new run of these rows."""
+    return _accepted(runs.retry(services, caller, run_id), caller, response)
+
+
+@router.post(f"{_ONE}/undo", summary="Undo a run", status_code=202)
+@requires(Role.CONTRIBUTOR, shared=Subject.RUN)
+def undo(
+    run_id: Id,
+    services: AppServices,
+    caller: CurrentCaller,
+    response: Response,
+    body: Annotated[UndoBody, Body()] = UndoBody(),  # noqa: B008 - frozen
+) -> RunView:
+    """Starts a new run that reverts tags and values. No one is subscribed or unsubscribed."""
+    run = runs.undo(services, caller, run_id, body.archive_created)
+    return _accepted(run, caller, response)
+
+
+class CsvResponse(Response):
+    """A CSV file."""
+
+    media_type = "text/csv"
+
+
+@router.get(
+    f"{_ONE}/outcomes.csv",
+    summary="Download the outcome of every row",
+    response_class=CsvResponse,
 )
+@requires(Role.CONTRIBUTOR)
+def outcomes(
+    run_id: Id,
+    services: AppServices,
+    caller: CurrentCaller,
+    only: Annotated[
+        Optional[Outcome], Query(description="Only rows with this outcome", examples=["rejected"])
+    ] = None,
+) -> Response:
+    """One line per source row, with the reason and what to do. Cells that look like formulas are text."""
+    rows = runs.outcomes(services, caller, run_id, only.value if only else None)
+    headers = {"Content-Disposition": f'attachment; filename="outcomes-{run_id}.csv"'}
+    return CsvResponse(outcomes_csv(rows, caller.language), headers=headers)

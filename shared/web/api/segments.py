@@ -2,77 +2,59 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+
 from shared.model.run import Finding, Severity
-from shared.web.api.answers import listed
-from shared.web.call import Call
-from shared.web.http import Response
+from shared.web.access import AccessRoute, requires
+from shared.web.authentication import Role
+from shared.web.dependencies import AppServices, CurrentCaller, Optional
 from shared.web.models.catalogue import (
-    AttributeInfoView,
+    AttributeList,
+    AttributeView,
+    RefreshJobList,
     RefreshJobView,
-    SegmentInfoView,
+    SegmentList,
     segment_view,
 )
 from shared.web.models.runs import finding_views
-from shared.web.needs import Desk
-from shared.web.principal import Role
-from shared.web.routes import Param, Route
 
-__all__ = ["ROUTES"]
+__all__ = ["refresh_jobs_router", "router"]
+
+router = APIRouter(route_class=AccessRoute, tags=["segments"])
+refresh_jobs_router = APIRouter(route_class=AccessRoute, tags=["segments"])
 
 
-def segments(call: Call) -> Response:
-    """Every segment that Customer Insights has written."""
-    found = call.desk.catalogue.listing()
-    views = [segment_view(each, call.language) for each in found.segments]
+@router.get("/api/segments", summary="List segments")
+@requires(Role.VIEWER)
+def segments(services: AppServices, caller: CurrentCaller) -> SegmentList:
+    """Every segment that Customer Insights has exported, and what could not be read."""
+    found = services.catalogue.listing()
     faults = [Finding(Severity.WARNING, f.code, f.message, f.values) for f in found.faults]
-    return listed(views, call, findings=finding_views(faults, call.language))
+    return SegmentList(
+        value=tuple(segment_view(segment, caller.language) for segment in found.segments),
+        findings=finding_views(faults, caller.language),
+    )
 
 
-def attributes(call: Call) -> Response:
-    """The attributes of one segment's people, or of everybody's."""
-    found = call.desk.catalogue.attributes(call.request.query.get("segment") or None)
-    return listed([AttributeInfoView.model_validate(a) for a in found], call)
+@router.get("/api/attributes", summary="List attributes")
+@requires(Role.VIEWER)
+def attributes(
+    services: AppServices,
+    segment: Annotated[
+        Optional[str],
+        Query(description="Only the attributes of this segment, by name", examples=["Segment_Vip"]),
+    ] = None,
+) -> AttributeList:
+    """The attributes of the people of one segment, or of all."""
+    found = services.catalogue.attributes(segment)
+    return AttributeList(value=tuple(AttributeView.model_validate(info) for info in found))
 
 
-def refresh_jobs(call: Call) -> Response:
-    """The refreshes that Customer Insights remembers, newest first as it lists them."""
-    asked = call.desk.refresh_jobs
-    found = asked() if asked is not None else ()
-    return listed([RefreshJobView.model_validate(job) for job in found], call)
-
-
-def _has_jobs(desk: Desk) -> bool:
-    return desk.refresh_jobs is not None
-
-
-ROUTES = (
-    Route(
-        "GET",
-        "/api/refresh-jobs",
-        Role.VIEWER,
-        refresh_jobs,
-        "List the refreshes of Customer Insights",
-        gives=RefreshJobView,
-        gives_list=True,
-        there=_has_jobs,
-    ),
-    Route(
-        "GET",
-        "/api/segments",
-        Role.VIEWER,
-        segments,
-        "List segments",
-        gives=SegmentInfoView,
-        gives_list=True,
-    ),
-    Route(
-        "GET",
-        "/api/attributes",
-        Role.VIEWER,
-        attributes,
-        "List attributes",
-        gives=AttributeInfoView,
-        gives_list=True,
-        params=(Param("segment", "Only the attributes of this segment, by its name"),),
-    ),
-)
+@refresh_jobs_router.get("/api/refresh-jobs", summary="List the refreshes of Customer Insights")
+@requires(Role.VIEWER)
+def refresh_jobs(services: AppServices) -> RefreshJobList:
+    """The refreshes that Customer Insights remembers, newest first."""
+    found = services.refresh_jobs() if services.refresh_jobs else ()
+    return RefreshJobList(value=tuple(RefreshJobView.model_validate(job) for job in found))

@@ -1,17 +1,17 @@
-"""JSON at the door: what comes in is checked whole, what goes out has a described shape.
+"""What the JSON bodies and responses have in common.
 
-Names are camelCase. A field that nobody knows is a fault, not something to ignore. Every fault of
-a body is reported at once, by the path of its field (`mapping.attributes[0].mergeField`), and
-named so that it can be said in the reader's language (locales/*/faults.json).
+Names are camelCase. An unknown field is a fault. Every fault of a body is reported at once, by the path of
+its field (`mapping.attributes[0].mergeField`), with a code that names its text (locales/*/faults.json).
 """
 
 from __future__ import annotations
 
 import re
+import unicodedata
+from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Generic, Protocol, TypeVar
 
-import orjson
 from pydantic import (
     AfterValidator,
     BaseModel,
@@ -19,25 +19,43 @@ from pydantic import (
     Field,
     PlainSerializer,
     StringConstraints,
-    ValidationError,
+    WithJsonSchema,
 )
 from pydantic.alias_generators import to_camel
-from pydantic_core import ErrorDetails, PydanticCustomError
+from pydantic_core import PydanticCustomError
 
 from shared.errors import Fault
 
-__all__ = ["Body", "Label", "ReadOnly", "Time", "View", "faults_of", "parse_parts"]
+__all__ = [
+    "Body",
+    "Choice",
+    "Items",
+    "Label",
+    "ListView",
+    "ReadOnly",
+    "Time",
+    "View",
+    "faults_of",
+    "is_none",
+]
 
+T = TypeVar("T")
 
 # Besides control characters: ends of lines and paragraphs, and what turns the direction of reading,
 # so that a name cannot look like another one. https://www.unicode.org/reports/tr36/#Bidirectional_Text_Spoofing
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufff9-\ufffb]")
+# Letters and symbols without a picture: fillers of Hangul and the empty Braille cell.
+_BLANK = frozenset("\u115f\u1160\u2800\u3164\uffa0")
 
 
 def _printable(value: str) -> str:
     if _CONTROL.search(value):
         code = "control_characters"
         raise PydanticCustomError(code, "Control characters are not allowed.")
+    # Letters, numbers, punctuation and symbols; not spaces, format characters or lone marks.
+    if not any(unicodedata.category(c)[0] in "LNPS" and c not in _BLANK for c in value):
+        code = "invisible_characters"
+        raise PydanticCustomError(code, "Needs at least one visible character.")
     return value
 
 
@@ -53,9 +71,21 @@ def _in_utc(value: datetime) -> str:
     return value.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-Time = Annotated[datetime, PlainSerializer(_in_utc, return_type=str)]
+# A time in UTC, to the millisecond.
+Time = Annotated[
+    datetime,
+    PlainSerializer(_in_utc, return_type=str),
+    WithJsonSchema(
+        {"type": "string", "format": "date-time", "examples": ["2026-11-23T09:00:00.000Z"]},
+        mode="serialization",
+    ),
+]
 
-# A field that answers carry: a body may bring it back unchanged from a GET, and it is ignored.
+# A value of an enumeration or a list, as JSON spells it. Bodies are strict otherwise.
+Choice = Annotated[T, Field(strict=False)]
+Items = Annotated[tuple[T, ...], Field(strict=False)]
+
+# A field of responses: a body may bring it back unchanged from a GET, and it is ignored.
 ReadOnly = Annotated[Any, Field(default=None, exclude=True, json_schema_extra={"readOnly": True})]
 
 
@@ -73,45 +103,62 @@ class Body(BaseModel):
 
 
 class View(BaseModel):
-    """A part of an answer."""
+    """A response, or a part of one."""
 
     model_config = ConfigDict(
         alias_generator=to_camel, populate_by_name=True, from_attributes=True, frozen=True
     )
 
     def shown(self) -> dict[str, object]:
-        """The JSON form, camelCase."""
+        """The values of the JSON form, camelCase."""
         return self.model_dump(mode="json", by_alias=True)
 
 
-B = TypeVar("B", bound=Body)
+V = TypeVar("V", bound=View)
 
 
-def parse_parts(model: type[B], whole: type[B], raw: bytes) -> tuple[B, list[Fault]]:
-    """What of a JSON object can be read, and every fault of the rest.
-
-    `whole` says what is required; `model` is the same with every field optional, so that a fault
-    in one part does not hide what is wrong with the others.
-    """
-    try:
-        return whole.model_validate_json(raw), []
-    except ValidationError as invalid:
-        details = invalid.errors(include_url=False, include_input=False)
-    wrong = {str(detail["loc"][0]) for detail in details if detail["loc"]}
-    content = orjson.loads(raw)
-    rest = {name: value for name, value in content.items() if name not in wrong}
-    return model.model_validate_json(orjson.dumps(rest)), [fault_of(d) for d in details]
+def is_none(value: object) -> bool:
+    """Whether to leave a field out of the JSON form."""
+    return value is None
 
 
-def faults_of(invalid: ValidationError) -> list[Fault]:
-    """The faults of a body that does not fit its model."""
-    return [fault_of(d) for d in invalid.errors(include_url=False, include_input=False)]
+class ListView(View, Generic[V]):
+    """A list; `nextLink` leads to its next page, if there is one."""
+
+    value: tuple[V, ...]
+    next_link: Annotated[
+        str | None,
+        Field(
+            exclude_if=is_none,
+            description="The path and query of the next page; absent on the last page",
+            examples=["/api/runs?top=50&skip=50"],
+        ),
+    ] = None
 
 
-def fault_of(detail: ErrorDetails) -> Fault:
-    """One of pydantic's findings with our field path and the name of its text."""
+class _Invalid(Protocol):
+    """pydantic's or FastAPI's error for values that do not fit their model."""
+
+    def errors(self) -> Sequence[Any]:
+        """One dictionary per fault."""
+
+
+def faults_of(invalid: _Invalid, most: int | None = None) -> list[Fault]:
+    """The faults of values that do not fit their model, the first ones only if there are more."""
+    return [_fault_of(detail) for detail in invalid.errors()[:most]]
+
+
+# FastAPI begins the location with the part of the request.
+_PARTS = ("body", "query", "path", "header")
+
+
+def _fault_of(detail: Any) -> Fault:
+    """One of pydantic's errors with our field path and the code of its text."""
+    location = list(detail["loc"])
+    if location and location[0] in _PARTS:
+        location = location[1:]
     path = ""
-    for part in detail["loc"]:
+    for part in location:
         path += f"[{part}]" if isinstance(part, int) else f".{part}" if path else str(part)
     values = {name: str(value) for name, value in (detail.get("ctx") or {}).items()}
     if "expected" in values:

@@ -2,14 +2,30 @@
 
 from __future__ import annotations
 
-from shared.web.models.base import Time, View
-from shared.web.models.runs import ReasonView, reason_view
-from shared.web.needs import SegmentInfo
+from typing import Annotated
 
-__all__ = ["AttributeInfoView", "RefreshJobView", "SegmentInfoView", "segment_view"]
+from pydantic import Field
+
+from shared.web.models.base import ListView, Time, View
+from shared.web.models.runs import FindingView, ReasonView, reason_view
+from shared.web.services import SegmentInfo
+
+__all__ = [
+    "AttributeList",
+    "AttributeView",
+    "RefreshJobList",
+    "RefreshJobView",
+    "SegmentList",
+    "SegmentView",
+    "segment_view",
+]
 
 
-class SegmentInfoView(View):
+def _is_empty(value: tuple[object, ...]) -> bool:
+    return not value
+
+
+class SegmentView(View):
     """A segment that can be exported.
 
     `complete` is false while its files are being written or cannot be used; `reason` says why.
@@ -23,9 +39,9 @@ class SegmentInfoView(View):
     reason: ReasonView | None
 
 
-def segment_view(info: SegmentInfo, language: str) -> SegmentInfoView:
+def segment_view(info: SegmentInfo, language: str) -> SegmentView:
     """The JSON form of a segment, in the caller's language."""
-    return SegmentInfoView(
+    return SegmentView(
         name=info.name,
         display_name=info.display_name,
         member_count=info.member_count,
@@ -36,7 +52,7 @@ def segment_view(info: SegmentInfo, language: str) -> SegmentInfoView:
 
 
 class RefreshJobView(View):
-    """A refresh that Customer Insights has made or is making; words as its REST API has them."""
+    """A refresh that Customer Insights has made or is making; `status` and `kind` are those of its REST API."""
 
     id: str
     operation: str
@@ -45,10 +61,24 @@ class RefreshJobView(View):
     ended_at: Time | None
 
 
-class AttributeInfoView(View):
+class AttributeView(View):
     """An attribute of the unified profile."""
 
     name: str
     data_type: str
     semantic_type: str | None
     suggested_for: str | None
+
+
+class SegmentList(ListView[SegmentView]):
+    """Segments, by name; `findings` name what is missing and why, if something is."""
+
+    findings: Annotated[tuple[FindingView, ...], Field(exclude_if=_is_empty)] = ()
+
+
+class AttributeList(ListView[AttributeView]):
+    """Attributes of the unified profile."""
+
+
+class RefreshJobList(ListView[RefreshJobView]):
+    """Refreshes of Customer Insights, newest first."""

@@ -1,4 +1,4 @@
-"""A connection as JSON. Who agreed and whose account it is, administrators see alone."""
+"""A connection as JSON. Only administrators see who agreed and whose account it is."""
 
 from __future__ import annotations
 
@@ -8,14 +8,17 @@ from pydantic import Field, StringConstraints
 
 from shared.model.audience import Audience, MergeField
 from shared.model.connection import Connection, ConnectionStatus, GrantKind
-from shared.web.models.base import Body, Label, ReadOnly, Time, View
+from shared.web.models.base import Body, Items, Label, ListView, ReadOnly, Time, View
 
 __all__ = [
     "ApiKeyBody",
+    "AudienceList",
     "AudienceView",
     "AuthorizeView",
     "ConnectionBody",
+    "ConnectionList",
     "ConnectionView",
+    "MergeFieldList",
     "MergeFieldView",
     "NewConnectionBody",
     "connection_view",
@@ -27,25 +30,26 @@ SharedWith = Literal["Contributor"]
 
 
 class ConsentBody(Body):
-    """That someone agrees to send data to Mailchimp, and in which language they read it."""
+    """Consent to send data to Mailchimp, and the language in which its text was read."""
 
-    agreed: bool
+    # Connections check the value, with a text of its own.
+    agreed: bool = Field(json_schema_extra={"const": True})
     locale: Literal["en", "ko"]
 
 
 class NewConnectionBody(Body):
-    """A connection to be made."""
+    """A connection to create."""
 
-    display_name: Label
+    display_name: Annotated[Label, Field(examples=["Contoso newsletter"])]
     consent: ConsentBody
-    shared_with: tuple[SharedWith, ...] = Field(default=(), max_length=1)
+    shared_with: Items[SharedWith] = Field(default=(), max_length=1)
 
 
 class ConnectionBody(Body):
     """What can be changed of a connection."""
 
-    display_name: Label
-    shared_with: tuple[SharedWith, ...] = Field(default=(), max_length=1)
+    display_name: Annotated[Label, Field(examples=["Contoso newsletter"])]
+    shared_with: Items[SharedWith] = Field(default=(), max_length=1)
 
     id: ReadOnly
     status: ReadOnly
@@ -62,13 +66,17 @@ class ConnectionBody(Body):
 class ApiKeyBody(Body):
     """A Mailchimp API key, `<key>-<dc>`."""
 
-    api_key: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
+    api_key: Annotated[
+        str,
+        StringConstraints(strip_whitespace=True, min_length=1, max_length=200),
+        Field(examples=["0123456789abcdef0123456789abcdef-us21"]),
+    ]
 
 
 class AuthorizeView(View):
     """Where to send the browser."""
 
-    authorize_url: str
+    authorize_url: str = Field(json_schema_extra={"format": "uri"})
 
 
 class ConsentView(View):
@@ -92,7 +100,7 @@ class GrantView(View):
 
 
 class ExportUserView(View):
-    """The person as whom Customer Insights is read."""
+    """The person in whose name Customer Insights is read."""
 
     name: str
     object_id: str
@@ -102,7 +110,7 @@ class ExportUserView(View):
 
 
 class ConnectionView(View):
-    """A connection; the last three and the names of people only for administrators."""
+    """A connection; `consent`, `mailchimp`, `exportUser` and the names of people for administrators only."""
 
     id: str
     display_name: str
@@ -174,3 +182,15 @@ def merge_field_view(merge_field: MergeField) -> MergeFieldView:
         required=merge_field.required,
         options=dict(merge_field.options),
     )
+
+
+class ConnectionList(ListView[ConnectionView]):
+    """Connections, by name."""
+
+
+class AudienceList(ListView[AudienceView]):
+    """The audiences of an account."""
+
+
+class MergeFieldList(ListView[MergeFieldView]):
+    """The merge fields of an audience."""

@@ -1,12 +1,21 @@
-"""An export as JSON: what people write, and what the app adds to it."""
+"""An export as JSON: the definition that people write, and what the app adds to it."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import (
+    ConfigDict,
+    Field,
+    ModelWrapValidatorHandler,
+    PrivateAttr,
+    ValidationError,
+    model_validator,
+)
 
+from shared.errors import Fault
 from shared.model.export import (
     AttributeMapping,
     Export,
@@ -18,11 +27,22 @@ from shared.model.export import (
     SegmentChoice,
 )
 from shared.model.run import Finding, Run
-from shared.web.models.base import Body, Label, ReadOnly, Time, View
+from shared.web.models.base import (
+    Body,
+    Choice,
+    Items,
+    Label,
+    ListView,
+    ReadOnly,
+    Time,
+    View,
+    faults_of,
+    is_none,
+)
 from shared.web.models.runs import FindingView, RunView, finding_views, run_view
 from shared.web.models.schedules import ScheduleBody, ScheduleView, schedule_view
 
-__all__ = ["ExportBody", "ExportParts", "ExportView", "export_draft", "export_view"]
+__all__ = ["ExportBody", "ExportList", "ExportView", "export_view", "recorded_export"]
 
 # Types that Mailchimp makes from a name alone; address, radio and dropdown need more.
 FieldType = Literal["text", "number", "phone", "date", "url", "imageurl", "birthday", "zip"]
@@ -34,35 +54,73 @@ _MOST_ATTRIBUTES = 100
 _MOST_SEGMENTS = 200
 
 
+EXAMPLE: dict[str, Any] = {
+    "displayName": "Weekly news",
+    "connectionId": "0b7c2f6e9a514d38",
+    "audienceId": "a1b2c3d4e5",
+    "mapping": {
+        "email": "EMail",
+        "firstName": "FirstName",
+        "lastName": "LastName",
+        "attributes": [
+            {"attribute": "City", "mergeField": "CITY", "create": {"name": "City", "type": "text"}}
+        ],
+    },
+    "segments": [{"name": "Segment_Vip", "tag": "VIP"}],
+    "newContacts": {"status": "audienceDefault", "consentAttribute": None},
+    "leavers": "removeTag",
+    "removalGuard": {"maxShare": 0.3},
+    "schedule": {
+        "enabled": True,
+        "repeat": "everyRefresh",
+        "days": [],
+        "times": [],
+        "timeZone": "Asia/Seoul",
+    },
+}
+EXAMPLE_VIEW: dict[str, Any] = {
+    "id": "5d1f0c2b8e7a4936",
+    **EXAMPLE,
+    "findings": [],
+    "lastRun": None,
+    "createdAt": "2026-11-23T09:00:00.000Z",
+    "createdBy": "ada@contoso.example",
+    "updatedAt": "2026-11-23T09:00:00.000Z",
+    "updatedBy": "ada@contoso.example",
+}
+
+
 class FieldToCreateBody(Body):
     """A merge field that the first run creates."""
 
-    name: Label
+    name: Annotated[Label, Field(examples=["City"])]
     type: FieldType = "text"
 
 
 class AttributeBody(Body):
     """An attribute and the merge field that takes it."""
 
-    attribute: Label
-    merge_field: str
+    attribute: Annotated[Label, Field(examples=["City"])]
+    merge_field: Annotated[str, Field(description="Its tag in Mailchimp", examples=["CITY"])]
     create: FieldToCreateBody | None = None
     part: AddressPart | None = None
     date_order: DateOrder | None = None
 
     def value(self) -> AttributeMapping:
         """The plain value."""
-        made = FieldToCreate(self.create.name, self.create.type) if self.create else None
-        return AttributeMapping(self.attribute, self.merge_field, made, self.part, self.date_order)
+        created = FieldToCreate(self.create.name, self.create.type) if self.create else None
+        return AttributeMapping(
+            self.attribute, self.merge_field, created, self.part, self.date_order
+        )
 
 
 class MappingBody(Body):
-    """Which attribute is what."""
+    """Which attribute holds the email address, the names, and the values of merge fields."""
 
-    email: Label
-    first_name: Label | None = None
-    last_name: Label | None = None
-    attributes: tuple[AttributeBody, ...] = Field(default=(), max_length=_MOST_ATTRIBUTES)
+    email: Annotated[Label, Field(examples=["EMail"])]
+    first_name: Annotated[Label | None, Field(examples=["FirstName"])] = None
+    last_name: Annotated[Label | None, Field(examples=["LastName"])] = None
+    attributes: Items[AttributeBody] = Field(default=(), max_length=_MOST_ATTRIBUTES)
 
     def value(self) -> Mapping:
         """The plain value."""
@@ -71,35 +129,35 @@ class MappingBody(Body):
 
 
 class SegmentBody(Body):
-    """A segment and its tag; the tag is the segment's name where none is given."""
+    """A segment and its tag; the tag is the segment's name if none is given."""
 
-    name: Label
-    tag: Label | None = None
+    name: Annotated[Label, Field(examples=["Segment_Vip"])]
+    tag: Annotated[Label | None, Field(examples=["VIP"])] = None
 
 
 class NewContactsBody(Body):
-    """How people become members whom the audience does not hold yet."""
+    """The status of people who are not in the audience yet."""
 
-    status: NewContactStatus = NewContactStatus.AUDIENCE_DEFAULT
-    consent_attribute: Label | None = None
+    status: Choice[NewContactStatus] = NewContactStatus.AUDIENCE_DEFAULT
+    consent_attribute: Annotated[Label | None, Field(examples=["AgreedToMail"])] = None
 
 
 class RemovalGuardBody(Body):
-    """The largest share of a tag's people that a run may take it away from unasked."""
+    """The largest share of a tag's people that may lose it in one run without a confirmation."""
 
     max_share: float = Field(default=0.3, json_schema_extra={"minimum": 0, "maximum": 1})
 
 
-class ExportParts(Body):
+class _ExportParts(Body):
     """Any part of an export; the parts that are missing hold placeholders."""
 
-    display_name: Label = "-"
-    connection_id: str | None = None
-    audience_id: str = ""
+    display_name: Annotated[Label, Field(examples=["Weekly news"])] = "-"
+    connection_id: Annotated[str | None, Field(examples=["0b7c2f6e9a514d38"])] = None
+    audience_id: Annotated[str, Field(examples=["a1b2c3d4e5"])] = ""
     mapping: MappingBody = MappingBody.model_construct(email="-")
-    segments: tuple[SegmentBody, ...] = Field(default=(), max_length=_MOST_SEGMENTS)
+    segments: Items[SegmentBody] = Field(default=(), max_length=_MOST_SEGMENTS)
     new_contacts: NewContactsBody = NewContactsBody()
-    leavers: Leavers = Leavers.REMOVE_TAG
+    leavers: Choice[Leavers] = Leavers.REMOVE_TAG
     removal_guard: RemovalGuardBody = RemovalGuardBody()
     schedule: ScheduleBody = ScheduleBody()
 
@@ -111,31 +169,63 @@ class ExportParts(Body):
     updated_at: ReadOnly
     updated_by: ReadOnly
 
+    _faults: tuple[Fault, ...] = PrivateAttr(default=())
 
-class ExportBody(ExportParts):
-    """An export as people write it."""
+    @property
+    def faults(self) -> tuple[Fault, ...]:
+        """What is wrong with the parts that could not be read."""
+        return self._faults
 
-    display_name: Label
-    connection_id: str | None
-    audience_id: str
+    @property
+    def unread(self) -> set[str]:
+        """The names of the parts that could not be read and hold placeholders."""
+        return {re.split(r"[.[]", fault.field)[0] for fault in self._faults}
+
+    def draft(self) -> Export:
+        """The plain value; its id and times come later."""
+        return Export(
+            id="",
+            display_name=self.display_name,
+            connection_id=self.connection_id,
+            audience_id=self.audience_id,
+            mapping=self.mapping.value(),
+            segments=tuple(SegmentChoice(s.name, s.tag) for s in self.segments),
+            new_contacts=NewContacts(self.new_contacts.status, self.new_contacts.consent_attribute),
+            leavers=self.leavers,
+            max_removal_share=self.removal_guard.max_share,
+            schedule=self.schedule.value(),
+        )
+
+
+class ExportBody(_ExportParts):
+    """An export as people write it.
+
+    A body with faults is read as far as possible: a fault in one part must not hide the faults that the rules
+    of exports find in the others. `faults` and `unread` name what could not be read.
+    """
+
+    model_config = ConfigDict(json_schema_extra={"examples": [EXAMPLE]})
+
+    display_name: Annotated[Label, Field(examples=["Weekly news"])]
+    connection_id: Annotated[str | None, Field(examples=["0b7c2f6e9a514d38"])]
+    audience_id: Annotated[str, Field(examples=["a1b2c3d4e5"])]
     mapping: MappingBody
-    segments: tuple[SegmentBody, ...] = Field(max_length=_MOST_SEGMENTS)
+    segments: Items[SegmentBody] = Field(max_length=_MOST_SEGMENTS)
 
-
-def export_draft(body: ExportParts) -> Export:
-    """The plain value of a body; its id and times come later."""
-    return Export(
-        id="",
-        display_name=body.display_name,
-        connection_id=body.connection_id,
-        audience_id=body.audience_id,
-        mapping=body.mapping.value(),
-        segments=tuple(SegmentChoice(s.name, s.tag) for s in body.segments),
-        new_contacts=NewContacts(body.new_contacts.status, body.new_contacts.consent_attribute),
-        leavers=body.leavers,
-        max_removal_share=body.removal_guard.max_share,
-        schedule=body.schedule.value(),
-    )
+    @model_validator(mode="wrap")
+    @classmethod
+    def _as_far_as_possible(cls, data: Any, handler: ModelWrapValidatorHandler[Any]) -> Any:
+        try:
+            return handler(data)
+        except ValidationError as invalid:
+            if not isinstance(data, dict):
+                raise
+            wrong = {detail["loc"][0] for detail in invalid.errors()}
+            parts = _ExportParts.model_validate(
+                {name: value for name, value in data.items() if name not in wrong}
+            )
+            parts._faults = tuple(faults_of(invalid))
+            return parts
 
 
 class FieldToCreateView(View):
@@ -145,14 +235,15 @@ class FieldToCreateView(View):
     type: str
 
 
-class AttributeView(View):
+class MappedAttributeView(View):
     """An attribute and the merge field that takes it."""
 
     attribute: str
     merge_field: str
     create: FieldToCreateView | None
-    part: str | None = None
-    date_order: str | None = None
+    # What an attribute does not choose is left out, as people write it.
+    part: Annotated[str | None, Field(exclude_if=is_none)] = None
+    date_order: Annotated[str | None, Field(exclude_if=is_none)] = None
 
 
 class MappingView(View):
@@ -161,7 +252,7 @@ class MappingView(View):
     email: str
     first_name: str | None
     last_name: str | None
-    attributes: tuple[AttributeView, ...]
+    attributes: tuple[MappedAttributeView, ...]
 
 
 class SegmentChoiceView(View):
@@ -185,7 +276,9 @@ class RemovalGuardView(View):
 
 
 class ExportView(View):
-    """An export."""
+    """An export: its definition, its newest run, and what a person should know about it."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [EXAMPLE_VIEW]})
 
     id: str
     display_name: str
@@ -203,15 +296,6 @@ class ExportView(View):
     created_by: str
     updated_at: Time | None
     updated_by: str
-
-    def shown(self) -> dict[str, object]:
-        """The JSON form; what an attribute does not choose is left out, as people write it."""
-        shown: dict[str, Any] = super().shown()
-        for attribute in shown["mapping"]["attributes"]:
-            for name in ("part", "dateOrder"):
-                if attribute[name] is None:
-                    del attribute[name]
-        return shown
 
 
 def export_view(
@@ -236,3 +320,19 @@ def export_view(
         updated_at=export.updated_at,
         updated_by=export.updated_by,
     )
+
+
+# What the app adds to a definition: not a change that a person makes.
+_ADDED = frozenset(
+    {"id", "findings", "lastRun", "createdAt", "createdBy", "updatedAt", "updatedBy"}
+)
+
+
+def recorded_export(export: Export) -> dict[str, object]:
+    """What the audit trail records of an export: its definition, which holds no person's data."""
+    content = export_view(export, None, "en").shown()
+    return {name: value for name, value in content.items() if name not in _ADDED}
+
+
+class ExportList(ListView[ExportView]):
+    """Exports, by name."""

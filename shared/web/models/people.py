@@ -1,35 +1,60 @@
-"""Looking for a person over all exports, and removing one, as JSON."""
+"""Searching for a person over all exports, and erasing one, as JSON."""
 
 from __future__ import annotations
 
+import re
 from typing import Annotated
 
-from pydantic import StringConstraints
+from pydantic import AfterValidator, Field, StringConstraints
+from pydantic_core import PydanticCustomError
 
-from shared.web.models.base import Body, Time, View
+from shared.web.models.base import Body, ListView, Time, View
+from shared.web.outcomes_csv import action_text, reason_text
+from shared.web.services import Sighting
 
-__all__ = ["EraseBody", "ReceiptView", "SearchBody", "SightingView"]
+__all__ = [
+    "EraseBody",
+    "ReceiptView",
+    "SearchBody",
+    "SightingList",
+    "SightingView",
+    "sighting_view",
+]
+
+
+def _address(value: str) -> str:
+    """Refuse what cannot be an address: exactly one @ between two parts that are not empty."""
+    if not _FORM.fullmatch(value):
+        code = "addressMalformed"
+        raise PydanticCustomError(code, "This is not an email address.")
+    return value
+
+
+_FORM = re.compile(r"[^@\s\x00-\x1f\x7f]+@[^@\s\x00-\x1f\x7f.]+(\.[^@\s\x00-\x1f\x7f.]+)*")
 
 Address = Annotated[
-    str, StringConstraints(strip_whitespace=True, min_length=3, max_length=320, pattern="@")
+    str,
+    StringConstraints(strip_whitespace=True, max_length=320),
+    AfterValidator(_address),
+    Field(examples=["ada@contoso.example"], json_schema_extra={"format": "email"}),
 ]
 
 
 class SearchBody(Body):
-    """Whom to look for."""
+    """The address to search for."""
 
     email: Address
 
 
 class EraseBody(Body):
-    """Whom to remove, and whether Mailchimp shall delete the person for good too."""
+    """The person to erase, and whether to delete the contact in Mailchimp permanently, too."""
 
     email: Address
     delete_in_mailchimp: bool
 
 
 class SightingView(View):
-    """What one export knows of the person."""
+    """What one export knows of the address."""
 
     export_id: str
     export_name: str
@@ -43,7 +68,7 @@ class SightingView(View):
 
 
 class ReceiptView(View):
-    """What was removed; `waits_for` are runs that still hold the person until they are over."""
+    """What was erased; `waitsFor` are runs that hold the person until they are over."""
 
     id: str
     at: Time
@@ -51,3 +76,22 @@ class ReceiptView(View):
     records: int
     deleted_in_mailchimp: int
     waits_for: tuple[str, ...]
+
+
+class SightingList(ListView[SightingView]):
+    """What every export knows of an address."""
+
+
+def sighting_view(sighting: Sighting, language: str) -> SightingView:
+    """The JSON form of what one export knows, with the reason in words."""
+    return SightingView(
+        export_id=sighting.export_id,
+        export_name=sighting.export_name,
+        segments=tuple(sighting.segments),
+        in_audience=sighting.in_audience,
+        outcome=sighting.outcome,
+        code=sighting.code,
+        reason=reason_text(sighting.code, language),
+        action=action_text(sighting.code, language),
+        at=sighting.at,
+    )

@@ -1,26 +1,39 @@
-"""A run as JSON. Reasons and findings are said in the caller's language where there is a text."""
+"""A run as JSON. Reasons and findings are in the caller's language."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Annotated
+
+from pydantic import Field
 
 from shared.model.run import Finding, Mode, Reason, Run, RunStatus, Severity, Trigger
-from shared.web.models.base import Body, Time, View
+from shared.web.models.base import Body, Choice, ListView, Time, View
 from shared.web.texts import said
 
-__all__ = ["FindingView", "RunView", "StartBody", "UndoBody", "finding_views", "run_view"]
+__all__ = [
+    "FindingView",
+    "RunList",
+    "RunView",
+    "StartBody",
+    "UndoBody",
+    "finding_views",
+    "run_view",
+]
 
 
 class StartBody(Body):
     """How to run an export."""
 
-    mode: Mode = Mode.EXPORT
+    mode: Annotated[Choice[Mode], Field(examples=["preview"])] = Mode.EXPORT
 
 
 class UndoBody(Body):
-    """How to take a run back: whether the people whom it created shall be archived."""
+    """How to undo a run."""
 
-    archive_created: bool = False
+    archive_created: bool = Field(
+        default=False, description="Whether to archive the contacts that the run created"
+    )
 
 
 class ReasonView(View):
@@ -139,3 +152,7 @@ def run_view(run: Run, language: str) -> RunView:
         reason = ReasonView(code=run.reason.code, message=_words(run.reason, language))
     findings = finding_views(run.findings, language)
     return view.model_copy(update={"reason": reason, "findings": findings})
+
+
+class RunList(ListView[RunView]):
+    """Runs, newest first."""

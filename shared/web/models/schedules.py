@@ -1,27 +1,29 @@
-"""When something runs by itself, as JSON."""
+"""Schedules as JSON."""
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from shared.model.export import Repeat, Schedule
-from shared.web.models.base import Body, Label, View
+from shared.web.models.base import Body, Choice, Items, Label, View
 
 __all__ = ["Day", "RefreshScheduleBody", "ScheduleBody", "ScheduleView", "schedule_view"]
 
 Day = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
+
+_Clock = Annotated[Label, Field(description="HH:MM", examples=["06:00"])]
 
 
 class ScheduleBody(Body):
     """The schedule of an export; times are local to `timeZone`, `HH:MM`."""
 
     enabled: bool = True
-    repeat: Repeat = Repeat.EVERY_REFRESH
-    days: tuple[Day, ...] = Field(default=(), max_length=7)
-    times: tuple[Label, ...] = Field(default=(), max_length=4)
-    time_zone: Label = "UTC"
+    repeat: Choice[Repeat] = Repeat.EVERY_REFRESH
+    days: Items[Day] = Field(default=(), max_length=7)
+    times: Items[_Clock] = Field(default=(), max_length=4)
+    time_zone: Annotated[Label, Field(examples=["Asia/Seoul"])] = "UTC"
 
     def value(self) -> Schedule:
         """The plain value."""
@@ -29,13 +31,13 @@ class ScheduleBody(Body):
 
 
 class RefreshScheduleBody(Body):
-    """The schedule of the refresh: all exports that run with every refresh."""
+    """The refresh schedule: when all exports run that run with every refresh."""
 
     enabled: bool
     repeat: Literal["daily", "weekly"]
-    days: tuple[Day, ...] = Field(default=(), max_length=7)
-    times: tuple[Label, ...] = Field(min_length=1, max_length=4)
-    time_zone: Label
+    days: Items[Day] = Field(default=(), max_length=7)
+    times: Items[_Clock] = Field(min_length=1, max_length=4)
+    time_zone: Annotated[Label, Field(examples=["Asia/Seoul"])]
 
     def value(self) -> Schedule:
         """The plain value."""
@@ -43,7 +45,7 @@ class RefreshScheduleBody(Body):
 
 
 class ScheduleView(View):
-    """A schedule as it is answered."""
+    """A schedule in a response."""
 
     enabled: bool
     repeat: Repeat

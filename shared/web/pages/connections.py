@@ -2,184 +2,262 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Mapping
 
-from shared.web.api import connections as interface
-from shared.web.api import sign_in
-from shared.web.call import Call
-from shared.web.http import Response, redirect
-from shared.web.pages.forms import Answer, ask, form_of
-from shared.web.pages.render import page
-from shared.web.principal import Role
-from shared.web.routes import Route
+from fastapi import APIRouter
+from starlette.responses import Response
 
-__all__ = ["ROUTES"]
+from shared.connections.sign_in import Departure
+from shared.web.access import AccessRoute, requires
+from shared.web.application import connections
+from shared.web.application.etags import etag_of
+from shared.web.authentication import Role
+from shared.web.cookies import departure_cookie
+from shared.web.dependencies import Id
+from shared.web.models.connections import ApiKeyBody, ConnectionBody, NewConnectionBody
+from shared.web.pages.conflicts import differences
+from shared.web.pages.forms import NO_REFUSAL, Form, Refusal, SentForm, attempt
+from shared.web.pages.render import CurrentPage, Page, redirect
+
+__all__ = ["router"]
+
+router = APIRouter(route_class=AccessRoute, include_in_schema=False)
+
+_ONE = "/connections/{id:id}"
 
 
-def list_all(call: Call) -> Response:
-    """Every connection and how many exports use it."""
+@router.get("/connections")
+@requires(Role.VIEWER)
+def list_all(page: CurrentPage) -> Response:
+    """Every connection and the exports that use it."""
     rows = [
-        {"connection": s.value, "exports": call.desk.definitions.using(s.value.id)}
-        for s in call.desk.connections_kept.all()
+        {
+            "connection": stored.value,
+            "exports": connections.exports_using(page.services, stored.value.id),
+        }
+        for stored in page.services.connections.all()
     ]
-    return page(call, "connections.html", rows=rows)
+    return page.render("connections.html", rows=rows)
 
 
-def show_new(call: Call) -> Response:
+@router.get("/setup/connection")
+@requires(Role.ADMINISTRATOR)
+def show_new(page: CurrentPage) -> Response:
     """The first step of setting up."""
-    return _new(call, {"displayName": "", "agreed": False, "shared": True}, Answer())
+    return _new(page, {"displayName": "", "agreed": False, "shared": True})
 
 
-def _new(call: Call, form: dict[str, Any], answer: Answer) -> Response:
-    return page(
-        call,
+def _new(page: Page, form: Mapping[str, object], refusal: Refusal = NO_REFUSAL) -> Response:
+    return page.render(
         "connection_new.html",
-        status=400 if answer.message else 200,
+        status=refusal.status,
         form=form,
-        message=answer.message,
-        faults=dict(answer.faults),
+        message=refusal.message,
+        faults=refusal.faults,
     )
 
 
-def create(call: Call) -> Response:
-    """Keep a new connection, and go on with signing in."""
-    form = form_of(call)
-    shared = form.has("shared")
-    body = {
-        "displayName": form.get("displayName"),
-        "consent": {"agreed": form.has("agreed"), "locale": call.language},
-        "sharedWith": ["Contributor"] if shared else [],
-    }
-    answer = ask(call, interface.create, body)
-    if answer.response is None:
-        again = {"displayName": body["displayName"], "agreed": form.has("agreed"), "shared": shared}
-        return _new(call, again, answer)
-    made: Any = answer.response.json()
-    return redirect(f"/connections/{made['id']}")
+def _shared_with(form: Form) -> list[str]:
+    return [Role.CONTRIBUTOR.label] if form.has("shared") else []
 
 
-def show(call: Call) -> Response:
+@router.post("/setup/connection")
+@requires(Role.ADMINISTRATOR)
+def create(page: CurrentPage, form: SentForm) -> Response:
+    """Create a connection, and continue with signing in."""
+
+    def created() -> str:
+        sent = {
+            "displayName": form.get("displayName"),
+            "consent": {"agreed": form.has("agreed"), "locale": page.language},
+            "sharedWith": _shared_with(form),
+        }
+        body = NewConnectionBody.model_validate(sent)
+        consent = body.consent
+        stored = connections.create(
+            page.services,
+            page.caller,
+            body.display_name,
+            consent.agreed,
+            consent.locale,
+            body.shared_with,
+        )
+        return stored.value.id
+
+    connection_id = attempt(page.language, created)
+    if isinstance(connection_id, Refusal):
+        again = {name: form.has(name) for name in ("agreed", "shared")}
+        return _new(page, {"displayName": form.get("displayName"), **again}, connection_id)
+    return redirect(f"/connections/{connection_id}")
+
+
+@router.get(_ONE)
+@requires(Role.ADMINISTRATOR)
+def show(connection_id: Id, page: CurrentPage) -> Response:
     """One connection."""
-    return _show(call)
+    return _show(page, connection_id)
 
 
-def _show(call: Call, answer: Answer | None = None) -> Response:
-    connection = call.desk.connections_kept.read(call.id).value
-    return page(
-        call,
+def _show(
+    page: Page,
+    connection_id: str,
+    refusal: Refusal = NO_REFUSAL,
+    sent: Mapping[str, object] | None = None,
+) -> Response:
+    """A connection; with what was `sent` in place of the saved name and sharing, if it was refused."""
+    stored = connections.read(page.services, connection_id)
+    connection = stored.value
+    saved = {"displayName": connection.display_name, "sharedWith": list(connection.shared_with)}
+    conflict = differences(saved, sent, page.language) if refusal.is_outdated and sent else None
+    return page.render(
         "connection.html",
-        status=400 if answer and answer.message else 200,
+        status=refusal.status,
         connection=connection,
-        exports=call.desk.definitions.using(call.id),
-        has_sign_in=call.desk.sign_in_states is not None and call.desk.mailchimp_door is not None,
-        has_entra=call.desk.sign_in_states is not None and call.desk.entra_door is not None,
-        message=answer.message if answer else "",
-        faults=dict(answer.faults) if answer else {},
+        form=sent or saved,
+        conflict=conflict,
+        etag=etag_of(stored.etag),
+        exports=connections.exports_using(page.services, connection_id),
+        has_sign_in=page.services.has_mailchimp_sign_in
+        and page.services.mailchimp_sign_in is not None,
+        has_entra=page.services.has_entra_sign_in,
+        message=refusal.message,
+        faults=refusal.faults,
     )
 
 
-def _done(call: Call, answer: Answer, done: str) -> Response:
-    if answer.response is None:
-        return _show(call, answer)
-    return redirect(f"/connections/{call.id}?done={done}")
+def _done(page: Page, connection_id: str, action: Callable[[], object], done: str) -> Response:
+    result = attempt(page.language, action)
+    if isinstance(result, Refusal):
+        return _show(page, connection_id, result)
+    return redirect(f"/connections/{connection_id}?done={done}")
 
 
-def change(call: Call) -> Response:
+@router.post(_ONE)
+@requires(Role.ADMINISTRATOR)
+def change(connection_id: Id, page: CurrentPage, form: SentForm) -> Response:
     """Rename or share."""
-    form = form_of(call)
-    body = {
-        "displayName": form.get("displayName"),
-        "sharedWith": ["Contributor"] if form.has("shared") else [],
-    }
-    return _done(call, ask(call, interface.change, body), "saved")
+    sent = {"displayName": form.get("displayName"), "sharedWith": _shared_with(form)}
+
+    def changed() -> object:
+        body = ConnectionBody.model_validate(sent)
+        return connections.change(
+            page.services,
+            page.caller,
+            connection_id,
+            body.display_name,
+            body.shared_with,
+            form.etag,
+        )
+
+    result = attempt(page.language, changed)
+    if isinstance(result, Refusal):
+        return _show(page, connection_id, result, sent)
+    return redirect(f"/connections/{connection_id}?done=saved")
 
 
-def put_key(call: Call) -> Response:
+@router.post(f"{_ONE}/api-key")
+@requires(Role.ADMINISTRATOR)
+def put_key(connection_id: Id, page: CurrentPage, form: SentForm) -> Response:
     """Connect with an API key."""
-    answer = ask(call, interface.put_api_key, {"apiKey": form_of(call).get("apiKey")})
-    return _done(call, answer, "connected")
+
+    def connect() -> object:
+        body = ApiKeyBody.model_validate({"apiKey": form.get("apiKey")})
+        return connections.connect_with_key(page.services, page.caller, connection_id, body.api_key)
+
+    return _done(page, connection_id, connect, "connected")
 
 
-def disconnect(call: Call) -> Response:
+@router.post(f"{_ONE}/disconnect")
+@requires(Role.ADMINISTRATOR)
+def disconnect(connection_id: Id, page: CurrentPage, _form: SentForm) -> Response:
     """Forget the grant."""
-    form_of(call)
-    return _done(call, ask(call, interface.disconnect), "disconnected")
+
+    def act() -> object:
+        return connections.disconnect(page.services, page.caller, connection_id)
+
+    return _done(page, connection_id, act, "disconnected")
 
 
-def _leave(call: Call, endpoint: Callable[[Call], Response]) -> Response:
-    """Show the way to a sign-in page.
+def _leave(page: Page, connection_id: str, leave: Callable[[], Departure]) -> Response:
+    """Show the link to a sign-in page.
 
-    A page and not a redirect: `form-action 'self'` would keep a form from leading elsewhere.
+    A page and not a redirect: `form-action 'self'` keeps a form from leading to another site.
     """
-    form_of(call)
-    answer = ask(call, endpoint)
-    if answer.response is None:
-        return _show(call, answer)
-    way: Any = answer.response.json()
-    cookie = {"Set-Cookie": answer.response.headers["Set-Cookie"]}
-    return page(call, "leaving.html", headers=cookie, url=way["authorizeUrl"])
+    departure = attempt(page.language, leave)
+    if isinstance(departure, Refusal):
+        return _show(page, connection_id, departure)
+    cookie = departure_cookie(page.request, page.services.public_url, departure.cookie)
+    return page.render("leaving.html", cookie=cookie, url=departure.url)
 
 
-def authenticate(call: Call) -> Response:
+@router.post(f"{_ONE}/authenticate")
+@requires(Role.ADMINISTRATOR)
+def authenticate(connection_id: Id, page: CurrentPage, _form: SentForm) -> Response:
     """Out to Mailchimp's sign-in page."""
-    return _leave(call, sign_in.authorize_mailchimp)
+
+    def leave() -> Departure:
+        return connections.sign_in(page.services, page.caller, connection_id)
+
+    return _leave(page, connection_id, leave)
 
 
-def add_export_user(call: Call) -> Response:
+@router.post(f"{_ONE}/export-user")
+@requires(Role.ADMINISTRATOR)
+def add_export_user(connection_id: Id, page: CurrentPage, _form: SentForm) -> Response:
     """Out to Entra's sign-in page."""
-    return _leave(call, sign_in.authorize_entra)
+
+    def leave() -> Departure:
+        return connections.add_export_user(page.services, page.caller, connection_id)
+
+    return _leave(page, connection_id, leave)
 
 
-def drop_export_user(call: Call) -> Response:
-    """Forget the export user."""
-    form_of(call)
-    return _done(call, ask(call, sign_in.drop_export_user), "saved")
+@router.post(f"{_ONE}/export-user/drop")
+@requires(Role.ADMINISTRATOR)
+def drop_export_user(connection_id: Id, page: CurrentPage, _form: SentForm) -> Response:
+    """Remove the export user."""
+
+    def act() -> object:
+        return connections.drop_export_user(page.services, page.caller, connection_id)
+
+    return _done(page, connection_id, act, "saved")
 
 
-def ask_removal(call: Call) -> Response:
-    """Say what removing will and will not do, and what uses the connection."""
-    return _removal(call)
+@router.get(f"{_ONE}/remove")
+@requires(Role.ADMINISTRATOR)
+def ask_removal(connection_id: Id, page: CurrentPage) -> Response:
+    """What removing will and will not do, and what uses the connection."""
+    return _removal(page, connection_id)
 
 
-def _removal(call: Call, message: str = "") -> Response:
-    return page(
-        call,
+def _removal(page: Page, connection_id: str, refusal: Refusal = NO_REFUSAL) -> Response:
+    stored = connections.read(page.services, connection_id)
+    return page.render(
         "remove_connection.html",
-        status=409 if message else 200,
-        connection=call.desk.connections_kept.read(call.id).value,
-        exports=call.desk.definitions.using(call.id),
-        message=message,
+        status=refusal.status,
+        connection=stored.value,
+        etag=etag_of(stored.etag),
+        exports=connections.exports_using(page.services, connection_id),
+        message=refusal.message,
     )
 
 
-def remove(call: Call) -> Response:
-    """Remove, detaching the exports first when that was ticked."""
-    query = {"detachExports": "true"} if form_of(call).has("detach") else {}
-    answer = ask(call, interface.remove, query=query)
-    if answer.response is None:
-        return _removal(call, answer.message)
+@router.post(f"{_ONE}/remove")
+@requires(Role.ADMINISTRATOR)
+def remove(connection_id: Id, page: CurrentPage, form: SentForm) -> Response:
+    """Remove a connection, detaching the exports first if that was ticked."""
+
+    def removed() -> bool:
+        connections.delete(
+            page.services,
+            page.caller,
+            connection_id,
+            detach_exports=form.has("detach"),
+            if_match=form.etag,
+        )
+        return True
+
+    result = attempt(page.language, removed)
+    if isinstance(result, Refusal):
+        return _removal(page, connection_id, result)
     return redirect("/connections?done=removed")
-
-
-_ONE = "/connections/{id}"
-
-
-def _page(method: str, path: str, role: Role, endpoint: Callable[[Call], Response]) -> Route:
-    return Route(method, path, role, endpoint, str(endpoint.__doc__), is_page=True)
-
-
-ROUTES = (
-    _page("GET", "/connections", Role.VIEWER, list_all),
-    _page("GET", "/setup/connection", Role.ADMINISTRATOR, show_new),
-    _page("POST", "/setup/connection", Role.ADMINISTRATOR, create),
-    _page("GET", _ONE, Role.ADMINISTRATOR, show),
-    _page("POST", _ONE, Role.ADMINISTRATOR, change),
-    _page("POST", f"{_ONE}/api-key", Role.ADMINISTRATOR, put_key),
-    _page("POST", f"{_ONE}/authenticate", Role.ADMINISTRATOR, authenticate),
-    _page("POST", f"{_ONE}/disconnect", Role.ADMINISTRATOR, disconnect),
-    _page("POST", f"{_ONE}/export-user", Role.ADMINISTRATOR, add_export_user),
-    _page("POST", f"{_ONE}/export-user/drop", Role.ADMINISTRATOR, drop_export_user),
-    _page("GET", f"{_ONE}/remove", Role.ADMINISTRATOR, ask_removal),
-    _page("POST", f"{_ONE}/remove", Role.ADMINISTRATOR, remove),
-)

@@ -1,54 +1,60 @@
 """Configure an export: the second step of setting up, and editing.
 
-What the form shows is the body that the interface takes. Buttons that only change the form (add
-or remove an attribute, look for audiences) send it and get it back, so it works without a script.
+The form shows a definition with the names of the JSON API. Buttons that only change the form (add or remove
+an attribute, look for audiences) send it and get it back, so it works without a script.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, TypeVar
+
+from fastapi import APIRouter, Query
+from starlette.responses import Response
 
 from shared.errors import ConnectorError
+from shared.model.audience import Audience, MergeField
 from shared.model.connection import Connection, ConnectionStatus
-from shared.model.export import Export
-from shared.web.api import connections as connection_interface
-from shared.web.api import exports as interface
-from shared.web.api import runs as run_interface
-from shared.web.call import Call
-from shared.web.http import Response, redirect
-from shared.web.models.exports import export_view
+from shared.model.run import Mode
+from shared.web.access import AccessRoute, Subject, requires
+from shared.web.application import connections, exports, runs
+from shared.web.application.exports import ExportDetails
+from shared.web.authentication import Role
+from shared.web.dependencies import Id
+from shared.web.models.exports import ExportBody, recorded_export
 from shared.web.models.runs import reason_view
-from shared.web.needs import AttributeInfo, SegmentInfo
-from shared.web.pages.forms import Answer, Form, ask, form_of
-from shared.web.pages.render import page
-from shared.web.pages.schedule_form import schedule_body
-from shared.web.principal import Role
-from shared.web.problem import HttpProblem
-from shared.web.routes import Route
+from shared.web.pages.conflicts import differences
+from shared.web.pages.forms import NO_REFUSAL, Form, Refusal, SentForm, attempt
+from shared.web.pages.render import CurrentPage, Page, redirect
+from shared.web.pages.schedule_form import schedule_fields
+from shared.web.problems import HttpProblem, detail_text, for_error
+from shared.web.services import AttributeInfo, SegmentInfo
 
-__all__ = ["ROUTES"]
+__all__ = ["router"]
 
-Body = dict[str, Any]
+router = APIRouter(route_class=AccessRoute, include_in_schema=False)
 
-# How many rows of attributes a form may say it has: one more than the interface takes.
+T = TypeVar("T")
+Definition = dict[str, Any]
+
+# How many rows of attributes a form may have: one more than a definition.
 _ROWS = frozenset(str(number) for number in range(102))
 
 
 @dataclass(frozen=True)
 class Choices:
-    """What a form offers; what cannot be asked now is empty, and `troubles` say why."""
+    """What a form offers; what cannot be read now is empty, and `troubles` say why."""
 
     connections: Sequence[Connection]
     segments: Sequence[SegmentInfo] = ()
     attributes: Sequence[AttributeInfo] = ()
-    audiences: Sequence[dict[str, Any]] = ()
-    fields: Sequence[dict[str, Any]] = ()
-    troubles: Sequence[str] = field(default_factory=tuple)
+    audiences: Sequence[Audience] = ()
+    fields: Sequence[MergeField] = ()
+    troubles: Sequence[str] = ()
 
 
-def _empty(connection: str | None) -> Body:
+def _empty(connection: str | None) -> Definition:
     return {
         "displayName": "",
         "connectionId": connection,
@@ -68,13 +74,8 @@ def _empty(connection: str | None) -> Body:
     }
 
 
-def _body_of(export: Export, language: str) -> Body:
-    shown: Body = export_view(export, None, language).shown()
-    return {name: shown[name] for name in _empty(None)}
-
-
-def body_from(form: Form) -> Body:
-    """The interface's body for what stands in the form."""
+def definition_from(form: Form) -> Definition:
+    """The definition that the form shows."""
     return {
         "displayName": form.get("displayName"),
         "connectionId": form.get("connectionId") or None,
@@ -94,20 +95,20 @@ def body_from(form: Form) -> Body:
         },
         "leavers": form.get("leavers") or "removeTag",
         "removalGuard": {"maxShare": _share(form.get("maxShare"))},
-        "schedule": schedule_body(form),
+        "schedule": schedule_fields(form),
     }
 
 
 def _share(percent: str) -> object:
-    """Percent as people write it, as a share; what is no number is left for the interface."""
+    """Percent as people write it, as a share; anything but a number is refused when it is saved."""
     try:
         return float(percent) / 100
     except ValueError:
         return percent
 
 
-def _attributes(form: Form) -> Iterable[Body]:
-    """The rows of further attributes, but the one that is to be removed."""
+def _attributes(form: Form) -> Iterable[Definition]:
+    """The rows of further attributes, except the one to remove."""
     sent = form.get("attributes")
     rows = int(sent) if sent in _ROWS else 0
     for number in range(rows):
@@ -127,150 +128,163 @@ def _attributes(form: Form) -> Iterable[Body]:
         }
 
 
-def _choices(call: Call, body: Body) -> Choices:
-    """What can be chosen now. What does not answer leaves a plain field to type into."""
-    troubles: list[str] = []
-    connections = [
+def _choices(page: Page, definition: Definition) -> Choices:
+    """What can be chosen now. What is not available leaves a plain field to type into."""
+    services, troubles = page.services, list[str]()
+    offered = [
         stored.value
-        for stored in call.desk.connections_kept.all()
-        if connection_interface.may_use(call, stored.value)
-        or stored.value.id == body["connectionId"]
+        for stored in services.connections.all()
+        if connections.may_use(page.caller, stored.value)
+        or stored.value.id == definition["connectionId"]
     ]
-    segments: Sequence[SegmentInfo] = ()
-    attributes: Sequence[AttributeInfo] = ()
-    try:
-        listing = call.desk.catalogue.listing()
-        segments = listing.segments
-        troubles += [reason_view(each, call.language).message for each in listing.faults]
-        attributes = call.desk.catalogue.attributes(None)
-    except ConnectorError as error:
-        troubles.append(str(error))
-    audiences: Sequence[dict[str, Any]] = ()
-    fields: Sequence[dict[str, Any]] = ()
-    chosen = next((c for c in connections if c.id == body["connectionId"]), None)
+    segments = _available(page, lambda: _segments(page, troubles), troubles)
+    attributes = _available(page, lambda: services.catalogue.attributes(None), troubles)
+    audiences: Sequence[Audience] = ()
+    fields: Sequence[MergeField] = ()
+    chosen = next((c for c in offered if c.id == definition["connectionId"]), None)
     if chosen and chosen.status is ConnectionStatus.CONNECTED:
-        audiences = _asked(call, chosen.id, "", troubles)
-        if body["audienceId"] in {audience["id"] for audience in audiences}:
-            fields = _asked(call, chosen.id, body["audienceId"], troubles)
-    return Choices(connections, segments, attributes, audiences, fields, troubles)
+        caller, audience_id = page.caller, definition["audienceId"]
+
+        def read_audiences() -> Sequence[Audience]:
+            return connections.audiences(services, caller, chosen.id)
+
+        def read_fields() -> Sequence[MergeField]:
+            return connections.merge_fields(services, caller, chosen.id, audience_id)
+
+        audiences = _available(page, read_audiences, troubles)
+        if audience_id in {audience.id for audience in audiences}:
+            fields = _available(page, read_fields, troubles)
+    return Choices(offered, segments, attributes, audiences, fields, tuple(dict.fromkeys(troubles)))
 
 
-def _asked(call: Call, connection: str, audience: str, troubles: list[str]) -> list[dict[str, Any]]:
-    """Audiences of the account, or the merge fields of one."""
+def _segments(page: Page, troubles: list[str]) -> Sequence[SegmentInfo]:
+    """Every segment; what could not be read becomes a trouble."""
+    listing = page.services.catalogue.listing()
+    troubles += [reason_view(fault, page.language).message for fault in listing.faults]
+    return listing.segments
 
-    params = {"id": connection, "audienceId": audience}
-    endpoint = connection_interface.merge_fields if audience else connection_interface.audiences
+
+def _available(page: Page, read: Callable[[], Sequence[T]], troubles: list[str]) -> Sequence[T]:
+    """What can be read; nothing, and one more trouble, when it is not available."""
     try:
-        answer = ask(replace(call, params=params), endpoint)
-    except HttpProblem as problem:
-        troubles.append(problem.detail or problem.kind)
-        return []
-    if answer.response is None:
-        troubles.append(answer.message)
-        return []
-    listed: Any = answer.response.json()
-    return list(listed["value"])
+        return read()
+    except (ConnectorError, HttpProblem) as error:
+        troubles.append(detail_text(for_error(error), page.language))
+        return ()
 
 
-def _suggested(body: Body, attributes: Sequence[AttributeInfo]) -> Body:
-    """A new export's mapping, filled with what the attributes seem to be good for."""
-    mapping = dict(body["mapping"])
+def _suggested(definition: Definition, attributes: Sequence[AttributeInfo]) -> Definition:
+    """The mapping of a new export, filled with the attributes that suit it."""
+    mapping = dict(definition["mapping"])
     for info in attributes:
         name = info.suggested_for
         if name in ("email", "firstName", "lastName") and not mapping[name]:
             mapping[name] = info.name
-    return {**body, "mapping": mapping}
+    return {**definition, "mapping": mapping}
 
 
 def _form(
-    call: Call,
-    body: Body,
-    export_id: str | None,
+    page: Page,
+    definition: Definition,
+    export_id: str | None = None,
     *,
-    answer: Answer | None = None,
-    suggest: bool = False,
     etag: str = "",
+    refusal: Refusal = NO_REFUSAL,
+    suggest: bool = False,
 ) -> Response:
-    choices = _choices(call, body)
+    choices = _choices(page, definition)
     if suggest:
-        body = _suggested(body, choices.attributes)
-    usable = [c for c in choices.connections if c.status is ConnectionStatus.CONNECTED]
-    if suggest and not body["connectionId"] and len(usable) == 1:
-        body = {**body, "connectionId": usable[0].id}
-        choices = _choices(call, body)
+        definition = _suggested(definition, choices.attributes)
+    connected = [c for c in choices.connections if c.status is ConnectionStatus.CONNECTED]
+    if suggest and not definition["connectionId"] and len(connected) == 1:
+        definition = {**definition, "connectionId": connected[0].id}
+        choices = _choices(page, definition)
+    conflict = None
+    if refusal.is_outdated and export_id:
+        saved = exports.read(page.services, export_id)
+        names = {connection.id: connection.display_name for connection in choices.connections}
+        conflict = differences(recorded_export(saved.export), definition, page.language, names)
+        etag = saved.etag
     members = {info.name: info.member_count or 0 for info in choices.segments}
-    chosen = {segment["name"]: segment for segment in body["segments"]}
+    chosen = {segment["name"]: segment for segment in definition["segments"]}
     known = [info.name for info in choices.segments]
-    return page(
-        call,
+    return page.render(
         "export_form.html",
-        status=400 if answer and answer.message else 200,
-        body=body,
+        status=refusal.status,
+        body=definition,
         choices=choices,
-        export_id=export_id,
-        chosen=chosen,
         reasons={
-            info.name: reason_view(info.reason, call.language).message
+            info.name: reason_view(info.reason, page.language).message
             for info in choices.segments
             if info.reason
         },
-        places={segment["name"]: place for place, segment in enumerate(body["segments"])},
-        strangers=[name for name in chosen if name not in known],
+        export_id=export_id,
+        chosen=chosen,
+        positions={segment["name"]: at for at, segment in enumerate(definition["segments"])},
+        unknown=[name for name in chosen if name not in known],
         total=sum(members.get(name, 0) for name in chosen),
-        limit=call.desk.max_profiles,
-        message=answer.message if answer else "",
-        faults=dict(answer.faults) if answer else {},
+        limit=page.services.max_profiles,
+        message=refusal.message,
+        faults=refusal.faults,
+        conflict=conflict,
         etag=etag,
     )
 
 
-def show_new(call: Call) -> Response:
+@router.get("/setup/export")
+@requires(Role.CONTRIBUTOR)
+def show_new(page: CurrentPage, connection: Annotated[str, Query()] = "") -> Response:
     """An empty form; what can be guessed is filled in."""
-    return _form(call, _empty(call.request.query.get("connection") or None), None, suggest=True)
+    return _form(page, _empty(connection or None), suggest=True)
 
 
-def show_edit(call: Call) -> Response:
+@router.get("/exports/{id:id}/edit")
+@requires(Role.CONTRIBUTOR, shared=Subject.EXPORT)
+def show_edit(export_id: Id, page: CurrentPage) -> Response:
     """The form of an export."""
-    export = call.desk.definitions.read(call.id).value
-    return _form(call, _body_of(export, call.language), call.id)
+    details = exports.read(page.services, export_id)
+    return _form(page, recorded_export(details.export), export_id, etag=details.etag)
 
 
-def save_new(call: Call) -> Response:
-    """Keep a new export."""
-    return _save(call, None)
+@router.post("/setup/export")
+@requires(Role.CONTRIBUTOR)
+def save_new(page: CurrentPage, form: SentForm) -> Response:
+    """Create an export."""
+    return _save(page, form, None)
 
 
-def save_edit(call: Call) -> Response:
+@router.post("/exports/{id:id}/edit")
+@requires(Role.CONTRIBUTOR, shared=Subject.EXPORT)
+def save_edit(export_id: Id, page: CurrentPage, form: SentForm) -> Response:
     """Change an export."""
-    return _save(call, call.id)
+    return _save(page, form, export_id)
 
 
-def _save(call: Call, export_id: str | None) -> Response:
-    form = form_of(call)
-    body, action = body_from(form), form.get("do")
+def _save(page: Page, form: Form, export_id: str | None) -> Response:
+    definition, action = definition_from(form), form.get("do")
     if action == "addAttribute":
-        body["mapping"]["attributes"].append(
-            {"attribute": "", "mergeField": "", "create": None, "part": None, "dateOrder": None}
+        definition["mapping"]["attributes"].append(
+            {"attribute": "", "mergeField": "", "create": None}
         )
     if action not in ("save", "saveAndRun"):
-        return _form(call, body, export_id)
-    answer = ask(call, interface.change if export_id else interface.create, body)
-    if answer.response is None:
-        return _form(call, body, export_id, answer=answer)
-    saved: Any = answer.response.json()
+        return _form(page, definition, export_id, etag=form.get("etag"))
+
+    def save() -> ExportDetails:
+        body = ExportBody.model_validate(definition)
+        if export_id is None:
+            return exports.create(page.services, page.caller, body)
+        return exports.change(page.services, page.caller, export_id, body, form.etag)
+
+    saved = attempt(page.language, save)
+    if isinstance(saved, Refusal):
+        return _form(page, definition, export_id, etag=form.get("etag"), refusal=saved)
+    saved_id = saved.export.id
     if action == "saveAndRun":
-        started = ask(replace(call, params={"id": saved["id"]}), run_interface.start)
-        # What is to be said about the export stands on its own page.
-        if started.response is not None and not saved["findings"]:
-            return redirect(f"/runs/{started.response.headers['Location'].rpartition('/')[2]}")
-    return redirect(f"/exports/{saved['id']}?done=saved")
-
-
-ROUTES = (
-    Route("GET", "/setup/export", Role.CONTRIBUTOR, show_new, "Set up an export", is_page=True),
-    Route("POST", "/setup/export", Role.CONTRIBUTOR, save_new, "Keep an export", is_page=True),
-    Route("GET", "/exports/{id}/edit", Role.CONTRIBUTOR, show_edit, "Edit an export", is_page=True),
-    Route(
-        "POST", "/exports/{id}/edit", Role.CONTRIBUTOR, save_edit, "Change an export", is_page=True
-    ),
-)
+        run = attempt(
+            page.language,
+            lambda: runs.start(page.services, page.caller, saved_id, Mode.EXPORT),
+        )
+        # The page of the export shows its findings.
+        if not isinstance(run, Refusal) and not saved.findings:
+            return redirect(f"/runs/{run.id}")
+    return redirect(f"/exports/{saved_id}?done=saved")

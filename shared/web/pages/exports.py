@@ -1,176 +1,205 @@
-"""The list of exports, what can be done with one, and its history."""
+"""The list of exports, the actions on one, and its history."""
 
 from __future__ import annotations
 
-from shared.exports.definitions import meetings
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from starlette.responses import Response
+
 from shared.model.export import Export
 from shared.model.ports import readable
-from shared.model.run import Run
+from shared.model.run import Mode, Run
 from shared.scheduling.schedule import next_run
-from shared.web.api import exports as interface
-from shared.web.api import runs as run_interface
-from shared.web.call import Call
-from shared.web.http import Response, redirect
-from shared.web.models.runs import finding_views
+from shared.web.access import AccessRoute, Subject, requires
+from shared.web.application import exports, runs
+from shared.web.application.connections import may_use_export, usable
+from shared.web.authentication import Role
+from shared.web.dependencies import Id
+from shared.web.models.runs import StartBody, finding_views
 from shared.web.pages.chart import history_chart
-from shared.web.pages.forms import ask, form_of
-from shared.web.pages.render import page
-from shared.web.principal import Role
-from shared.web.routes import Route
+from shared.web.pages.forms import NO_REFUSAL, Refusal, SentForm, attempt
+from shared.web.pages.render import CurrentPage, Page, redirect
 
-__all__ = ["ROUTES"]
+__all__ = ["router"]
 
+router = APIRouter(route_class=AccessRoute, include_in_schema=False)
+
+_ONE = "/exports/{id:id}"
 _HISTORY = 30
-_SORTS = ("name", "connection", "status", "last", "updated")
 
 
-def _row(call: Call, export: Export, connections: dict[str, str]) -> dict[str, object]:
-    run = call.desk.last_run(export.id)
-    return {
-        "export": export,
-        "connection": connections.get(export.connection_id or "", ""),
-        "run": run,
-        "next": next_run(export.schedule, call.desk.clock()) if export.connection_id else None,
-    }
+@dataclass(frozen=True)
+class Row:
+    """One export of the list. `may_use` is false for a connection that is not shared with the caller."""
+
+    export: Export
+    connection: str
+    run: Run | None
+    next: datetime | None
+    may_use: bool
+
+    @property
+    def name(self) -> str:
+        """What names are sorted by."""
+        return self.export.display_name.casefold()
 
 
-def _sorted(rows: list[dict[str, object]], by: str, descending: bool) -> list[dict[str, object]]:
-    def key(row: dict[str, object]) -> tuple[str, str]:
-        export, run = row["export"], row["run"]
-        name = export.display_name.casefold() if isinstance(export, Export) else ""
-        ran = run if isinstance(run, Run) else None
-        first = {
-            "connection": str(row["connection"]).casefold(),
-            "status": ran.status.value if ran else "",
-            "last": ran.queued_at.isoformat() if ran and ran.queued_at else "",
-            "updated": export.updated_at.isoformat()
-            if isinstance(export, Export) and export.updated_at
-            else "",
-        }.get(by, name)
-        return first, name
-
-    return sorted(rows, key=key, reverse=descending)
+_SORTS: dict[str, Callable[[Row], str]] = {
+    "name": lambda row: row.name,
+    "connection": lambda row: row.connection.casefold(),
+    "status": lambda row: row.run.status.value if row.run else "",
+    "last": lambda row: row.run.queued_at.isoformat() if row.run and row.run.queued_at else "",
+    "updated": lambda row: row.export.updated_at.isoformat() if row.export.updated_at else "",
+}
 
 
-def list_all(call: Call) -> Response:
-    """My export destinations, with search and sort."""
-    query = call.request.query
-    connections = {s.value.id: s.value.display_name for s in call.desk.connections_kept.all()}
-    rows = [_row(call, stored.value, connections) for stored in readable(call.desk.exports.all())]
-    has_any = bool(rows)
-    wanted = query.get("q", "").strip()
-    if wanted:
-        rows = [
-            row
-            for row in rows
-            if isinstance(row["export"], Export)
-            and wanted.casefold() in f"{row['export'].display_name} {row['connection']}".casefold()
-        ]
-    by = query.get("sort", "name") if query.get("sort") in _SORTS else "name"
-    descending = query.get("order") == "desc"
-    return page(
-        call,
+@router.get("/")
+@requires(Role.VIEWER)
+def list_all(
+    page: CurrentPage,
+    q: Annotated[str, Query()] = "",
+    sort: Annotated[str, Query()] = "name",
+    order: Annotated[str, Query()] = "",
+) -> Response:
+    """The exports, with search and sort."""
+    rows = list(_rows(page))
+    wanted = q.strip()
+    found = [r for r in rows if wanted.casefold() in f"{r.name} {r.connection.casefold()}"]
+    by = sort if sort in _SORTS else "name"
+    found.sort(key=lambda row: (_SORTS[by](row), row.name), reverse=order == "desc")
+    return page.render(
         "exports.html",
-        rows=_sorted(rows, by, descending),
+        rows=found,
         q=wanted,
         sort=by,
-        descending=descending,
-        has_any=has_any,
-        has_connection=bool(connections),
+        descending=order == "desc",
+        has_any=bool(rows),
+        has_connection=bool(page.services.connections.all()),
     )
 
 
-def show(call: Call) -> Response:
-    """One export with its history."""
-    return _show(call)
+def _rows(page: Page) -> list[Row]:
+    services = page.services
+    names = {s.value.id: s.value.display_name for s in services.connections.all()}
+    mine = usable(services, page.caller)
+    rows = []
+    for stored in readable(services.export_records.all()):
+        export = stored.value
+        rows.append(
+            Row(
+                export,
+                names.get(export.connection_id or "", ""),
+                next(iter(services.runs(export.id, None, 1)), None),
+                next_run(export.schedule, services.clock()) if export.connection_id else None,
+                export.connection_id not in names or export.connection_id in mine,
+            )
+        )
+    return rows
 
 
-def _show(call: Call, message: str = "") -> Response:
-    export = call.desk.definitions.read(call.id).value
-    runs = call.desk.runs(call.id, None, _HISTORY)
-    connection = call.desk.connections.read(export.connection_id) if export.connection_id else None
-    return page(
-        call,
-        "export.html",
-        status=409 if message else 200,
-        export=export,
-        findings=finding_views(
-            meetings(export, (stored.value for stored in call.desk.exports.all())), call.language
-        ),
-        connection=connection.value if connection else None,
-        runs=runs,
-        chart=history_chart(runs, call.language),
-        next=next_run(export.schedule, call.desk.clock()) if connection else None,
-        busy=any(run.is_active for run in runs),
-        message=message,
-    )
-
-
-def start(call: Call) -> Response:
-    """Run, or preview."""
-    form = form_of(call)
-    mode = form.get("mode") or "export"
-    answer = ask(call, run_interface.start, {"mode": mode})
-    if answer.response is None:
-        return _show(call, answer.message)
-    run = answer.response.headers["Location"].rpartition("/")[2]
-    return redirect(f"/runs/{run}")
-
-
-def start_all(call: Call) -> Response:
+@router.post("/run-all")
+@requires(Role.CONTRIBUTOR)
+def start_all(page: CurrentPage, _form: SentForm) -> Response:
     """Run all exports whose schedule is on."""
-    form_of(call)
-    ask(call, run_interface.start_all)
+    runs.start_all(page.services, page.caller)
     return redirect("/?done=startedAll")
 
 
-def duplicate(call: Call) -> Response:
-    """Copy, and go on with changing the copy."""
-    form_of(call)
-    answer = ask(call, interface.duplicate)
-    if answer.response is None:
-        return _show(call, answer.message)
-    copy = answer.response.headers["Location"].rpartition("/")[2]
-    return redirect(f"/exports/{copy}/edit?done=duplicated")
+@router.get(_ONE)
+@requires(Role.VIEWER)
+def show(export_id: Id, page: CurrentPage) -> Response:
+    """One export with its history."""
+    return _show(page, export_id)
 
 
-def detach(call: Call) -> Response:
-    """Take the connection away."""
-    form_of(call)
-    answer = ask(call, interface.detach)
-    if answer.response is None:
-        return _show(call, answer.message)
-    return redirect(f"/exports/{call.id}?done=detached")
-
-
-def ask_removal(call: Call) -> Response:
-    """Say what removing will and will not do."""
-    return _removal(call)
-
-
-def _removal(call: Call, message: str = "") -> Response:
-    export = call.desk.definitions.read(call.id).value
-    return page(
-        call, "remove_export.html", status=409 if message else 200, export=export, message=message
+def _show(page: Page, export_id: str, refusal: Refusal = NO_REFUSAL) -> Response:
+    services = page.services
+    details = exports.read(services, export_id)
+    export = details.export
+    history = services.runs(export_id, None, _HISTORY)
+    stored = services.connection_records.read(export.connection_id or "-")
+    return page.render(
+        "export.html",
+        status=refusal.status,
+        export=export,
+        may_use=may_use_export(services, page.caller, export_id),
+        findings=finding_views(details.findings, page.language),
+        connection=stored.value if stored else None,
+        runs=history,
+        chart=history_chart(history, page.language),
+        next=next_run(export.schedule, services.clock()) if stored else None,
+        message=refusal.message,
+        etag=details.etag,
     )
 
 
-def remove(call: Call) -> Response:
+@router.post(f"{_ONE}/run")
+@requires(Role.CONTRIBUTOR, shared=Subject.EXPORT)
+def start(export_id: Id, page: CurrentPage, form: SentForm) -> Response:
+    """Run, or preview."""
+
+    def started() -> Run:
+        mode = StartBody.model_validate({"mode": form.get("mode") or Mode.EXPORT}).mode
+        return runs.start(page.services, page.caller, export_id, mode)
+
+    run = attempt(page.language, started)
+    if isinstance(run, Refusal):
+        return _show(page, export_id, run)
+    return redirect(f"/runs/{run.id}")
+
+
+@router.post(f"{_ONE}/duplicate")
+@requires(Role.CONTRIBUTOR, shared=Subject.EXPORT)
+def duplicate(export_id: Id, page: CurrentPage, _form: SentForm) -> Response:
+    """Copy, and continue with changing the copy."""
+    copy = attempt(page.language, lambda: exports.duplicate(page.services, page.caller, export_id))
+    if isinstance(copy, Refusal):
+        return _show(page, export_id, copy)
+    return redirect(f"/exports/{copy.export.id}/edit?done=duplicated")
+
+
+@router.post(f"{_ONE}/detach")
+@requires(Role.CONTRIBUTOR, shared=Subject.EXPORT)
+def detach(export_id: Id, page: CurrentPage, _form: SentForm) -> Response:
+    """Detach the connection."""
+    detached = attempt(page.language, lambda: exports.detach(page.services, page.caller, export_id))
+    if isinstance(detached, Refusal):
+        return _show(page, export_id, detached)
+    return redirect(f"/exports/{export_id}?done=detached")
+
+
+@router.get(f"{_ONE}/remove")
+@requires(Role.CONTRIBUTOR, shared=Subject.EXPORT)
+def ask_removal(export_id: Id, page: CurrentPage) -> Response:
+    """What removing will and will not do."""
+    return _removal(page, export_id)
+
+
+def _removal(page: Page, export_id: str, refusal: Refusal = NO_REFUSAL) -> Response:
+    details = exports.read(page.services, export_id)
+    return page.render(
+        "remove_export.html",
+        status=refusal.status,
+        export=details.export,
+        etag=details.etag,
+        message=refusal.message,
+    )
+
+
+@router.post(f"{_ONE}/remove")
+@requires(Role.CONTRIBUTOR, shared=Subject.EXPORT)
+def remove(export_id: Id, page: CurrentPage, form: SentForm) -> Response:
     """Remove an export."""
-    form_of(call)
-    answer = ask(call, interface.remove)
-    return redirect("/?done=removed") if answer.is_good else _removal(call, answer.message)
 
+    def removed() -> bool:
+        exports.delete(page.services, page.caller, export_id, form.etag)
+        return True
 
-_ONE = "/exports/{id}"
-
-ROUTES = (
-    Route("GET", "/", Role.VIEWER, list_all, "The exports", is_page=True),
-    Route("POST", "/run-all", Role.CONTRIBUTOR, start_all, "Run all", is_page=True),
-    Route("GET", _ONE, Role.VIEWER, show, "An export and its history", is_page=True),
-    Route("POST", f"{_ONE}/run", Role.CONTRIBUTOR, start, "Run or preview", is_page=True),
-    Route("POST", f"{_ONE}/duplicate", Role.CONTRIBUTOR, duplicate, "Copy", is_page=True),
-    Route("POST", f"{_ONE}/detach", Role.CONTRIBUTOR, detach, "Detach", is_page=True),
-    Route("GET", f"{_ONE}/remove", Role.CONTRIBUTOR, ask_removal, "Ask to remove", is_page=True),
-    Route("POST", f"{_ONE}/remove", Role.CONTRIBUTOR, remove, "Remove", is_page=True),
-)
+    result = attempt(page.language, removed)
+    if isinstance(result, Refusal):
+        return _removal(page, export_id, result)
+    return redirect("/?done=removed")

@@ -1,24 +1,25 @@
-"""Forms: what a browser sends, and how a page asks the JSON interface inside the process.
-
-A page has no rules of its own. It makes of a form the body that the interface takes, calls the
-interface's own endpoint, and shows the form again with the faults that come back by field.
-"""
+"""Forms: the fields that a browser sends, and what a person can correct."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from typing import Annotated, TypeVar
 from urllib.parse import parse_qsl
 
-import orjson
+from fastapi import Depends
+from pydantic import ValidationError
+from starlette.requests import Request
 
 from shared.errors import ConnectorError
-from shared.web.call import Call
-from shared.web.http import JSON, Response
-from shared.web.pages.csrf_token import FIELD, check_csrf
-from shared.web.problem import HttpProblem, detail_text, fault_text, for_error
+from shared.web.cookies import Cookie
+from shared.web.csrf import FIELD, check_token
+from shared.web.dependencies import AppServices
+from shared.web.problems import HttpProblem, detail_text, fault_text, for_error
 
-__all__ = ["Answer", "Form", "ask", "form_of"]
+__all__ = ["NO_REFUSAL", "Form", "Refusal", "SentForm", "attempt"]
+
+T = TypeVar("T")
 
 _FORM = "application/x-www-form-urlencoded"
 _MOST_FIELDS = 2_000
@@ -31,8 +32,8 @@ class Form:
     fields: tuple[tuple[str, str], ...]
 
     def get(self, name: str) -> str:
-        """The last value of a field, without spaces around it; "" where there is none."""
-        found = [value for known, value in self.fields if known == name]
+        """The last value of a field, without spaces around it; "" if it was not sent."""
+        found = self.all(name)
         return found[-1].strip() if found else ""
 
     def all(self, name: str) -> list[str]:
@@ -43,59 +44,58 @@ class Form:
         """Whether the field was sent: a box that is ticked, a button that was pressed."""
         return any(known == name for known, _ in self.fields)
 
+    @property
+    def etag(self) -> str | None:
+        """The ETag of what the form showed."""
+        return self.get("etag") or None
 
-def form_of(call: Call) -> Form:
-    """The form of a request. 415 when it is none, 403 without our token."""
-    if call.request.content_type != _FORM:
+
+async def _form(request: Request, services: AppServices) -> Form:
+    """The form of a request. 415 for another type, 403 without the token of the page."""
+    content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if content_type != _FORM:
         raise HttpProblem(415, "unsupportedMediaType")
     try:
-        fields = parse_qsl(
-            call.request.body.decode(), keep_blank_values=True, max_num_fields=_MOST_FIELDS
-        )
+        body = (await request.body()).decode()
+        fields = parse_qsl(body, keep_blank_values=True, max_num_fields=_MOST_FIELDS)
     except ValueError:
         raise HttpProblem(400, "malformed") from None
     form = Form(tuple(fields))
-    check_csrf(call, form.get(FIELD))
+    check_token(Cookie("csrf", request, services.public_url), form.get(FIELD))
     return form
 
 
-@dataclass(frozen=True)
-class Answer:
-    """What the interface answered: a response, or what is wrong in the reader's language."""
+SentForm = Annotated[Form, Depends(_form)]
 
-    response: Response | None = None
+
+@dataclass(frozen=True)
+class Refusal:
+    """An action that failed, in words: what a person can correct, by field."""
+
+    status: int
     message: str = ""
     faults: Mapping[str, str] = field(default_factory=dict)
 
     @property
-    def is_good(self) -> bool:
-        """Whether it worked."""
-        return self.response is not None
+    def is_outdated(self) -> bool:
+        """Whether someone else has changed what the form showed."""
+        return self.status == 412
 
 
-def ask(
-    call: Call,
-    endpoint: Callable[[Call], Response],
-    body: object = None,
-    query: Mapping[str, str] | None = None,
-) -> Answer:
-    """Call an endpoint of the interface; errors that a person can mend come back as texts."""
-    request = replace(
-        call.request,
-        query=dict(query or {}),
-        headers={
-            "content-type": JSON,
-            **{k: v for k, v in call.request.headers.items() if k in ("cookie", "accept-language")},
-        },
-        body=orjson.dumps(body) if body is not None else b"",
-    )
+# A page that shows no refusal.
+NO_REFUSAL = Refusal(200)
+
+
+def attempt(language: str, action: Callable[[], T]) -> T | Refusal:
+    """The result of an action, or why it failed if a person can do something about it."""
     try:
-        return Answer(endpoint(replace(call, request=request)))
-    except (ConnectorError, HttpProblem) as error:
+        return action()
+    except (ConnectorError, HttpProblem, ValidationError) as error:
         problem = for_error(error)
-        if problem.status in (401, 403, 404):
+        if problem.status_code in (401, 403, 404, 500):
             raise
-        return Answer(
-            message=detail_text(problem, call.language),
-            faults={f.field: fault_text(f, call.language) for f in problem.faults},
+        return Refusal(
+            problem.status_code,
+            detail_text(problem, language),
+            {fault.field: fault_text(fault, language) for fault in problem.faults},
         )

@@ -1,77 +1,88 @@
-"""One person over all exports: why they are (not) in Mailchimp, and how to remove them.
+"""One person over all exports: why they are (not) in Mailchimp, and how to erase them.
 
-The address travels in forms only, and stands in no link, no title and no cookie.
+The address is sent in forms only: it is in no link, no title and no cookie.
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import Any
+from collections.abc import Sequence
 
-from shared.web.api import people as interface
-from shared.web.call import Call
-from shared.web.http import Response
-from shared.web.needs import Desk
-from shared.web.pages.forms import Answer, ask, form_of
-from shared.web.pages.render import page
-from shared.web.principal import Role
-from shared.web.routes import Route
+from fastapi import APIRouter
+from starlette.responses import Response
+
+from shared.web.access import AccessRoute, requires
+from shared.web.application import people
+from shared.web.authentication import Role
+from shared.web.models.people import EraseBody, SearchBody, SightingView, sighting_view
+from shared.web.pages.forms import NO_REFUSAL, Refusal, SentForm, attempt
+from shared.web.pages.render import CurrentPage, Page
+from shared.web.services import Receipt
 from shared.web.texts import text
 
-__all__ = ["ROUTES"]
+__all__ = ["router"]
+
+router = APIRouter(route_class=AccessRoute, include_in_schema=False)
 
 
-def show(call: Call) -> Response:
-    """Whom to look for."""
-    return _page(call, "", Answer())
+@router.get("/people")
+@requires(Role.ADMINISTRATOR)
+def show(page: CurrentPage) -> Response:
+    """The address to search for."""
+    return _people(page)
 
 
-def search(call: Call) -> Response:
+@router.post("/people")
+@requires(Role.ADMINISTRATOR)
+def search(page: CurrentPage, form: SentForm) -> Response:
     """What every export knows of the person."""
-    email = form_of(call).get("email")
-    return _page(call, email, ask(call, interface.search, {"email": email}), searched=True)
+    return _found(page, form.get("email"))
 
 
-def erase(call: Call) -> Response:
-    """Remove the person everywhere; the receipt."""
-    form = form_of(call)
+@router.post("/people/erase")
+@requires(Role.ADMINISTRATOR)
+def erase(page: CurrentPage, form: SentForm) -> Response:
+    """Erase the person everywhere; the receipt."""
+    email = form.get("email")
     if not form.has("sure"):
-        again = ask(call, interface.search, {"email": form.get("email")})
-        unsure = text(call.language, "pages.people.tick")
-        return _page(call, form.get("email"), replace(again, message=unsure), searched=True)
-    body = {"email": form.get("email"), "deleteInMailchimp": form.has("deleteInMailchimp")}
-    return _page(call, body["email"], ask(call, interface.erase, body), erased=True)
+        return _found(page, email, Refusal(400, text(page.language, "pages.people.tick")))
+
+    def erased() -> Receipt:
+        sent = {"email": email, "deleteInMailchimp": form.has("deleteInMailchimp")}
+        body = EraseBody.model_validate(sent)
+        return people.erase(page.services, page.caller, body.email, body.delete_in_mailchimp)
+
+    receipt = attempt(page.language, erased)
+    if isinstance(receipt, Refusal):
+        return _people(page, email, receipt)
+    return _people(page, email, receipt=receipt)
 
 
-def _page(
-    call: Call, email: object, answer: Answer, *, searched: bool = False, erased: bool = False
+def _found(page: Page, email: str, refusal: Refusal = NO_REFUSAL) -> Response:
+    def found() -> list[SightingView]:
+        body = SearchBody.model_validate({"email": email})
+        sightings = people.search(page.services, page.caller, body.email)
+        return [sighting_view(sighting, page.language) for sighting in sightings]
+
+    sightings = attempt(page.language, found)
+    if isinstance(sightings, Refusal):
+        return _people(page, email, sightings)
+    return _people(page, email, refusal, found=sightings)
+
+
+def _people(
+    page: Page,
+    email: str = "",
+    refusal: Refusal = NO_REFUSAL,
+    *,
+    found: Sequence[SightingView] | None = None,
+    receipt: Receipt | None = None,
 ) -> Response:
-    found: Any = answer.response.json() if answer.response else None
-    return page(
-        call,
+    return page.render(
         "people.html",
-        status=400 if answer.message else 200,
+        status=refusal.status,
         email=email,
-        found=found["value"] if searched and found else None,
-        receipt=found if erased else None,
-        has_erase=call.desk.erase is not None,
-        message=answer.message,
-        faults=dict(answer.faults),
+        found=found,
+        receipt=receipt,
+        message=refusal.message,
+        faults=refusal.faults,
     )
-
-
-def _has_search(desk: Desk) -> bool:
-    return desk.search is not None
-
-
-def _has_erase(desk: Desk) -> bool:
-    return desk.search is not None and desk.erase is not None
-
-
-_ADMINISTRATOR = Role.ADMINISTRATOR
-
-ROUTES = (
-    Route("GET", "/people", _ADMINISTRATOR, show, "Find", is_page=True, there=_has_search),
-    Route("POST", "/people", _ADMINISTRATOR, search, "Search", is_page=True, there=_has_search),
-    Route("POST", "/people/erase", _ADMINISTRATOR, erase, "Erase", is_page=True, there=_has_erase),
-)

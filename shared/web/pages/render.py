@@ -1,119 +1,158 @@
-"""A page from a template: in the reader's language, with what every page shows.
+"""Pages from templates, in the reader's language, with what every page shows.
 
 Templates escape everything. Times are shown in the time zone of the refresh schedule, numbers and
-dates as the language writes them. The policy allows our own style sheet and script and no others.
+dates as the language writes them. The policy allows only the app's own style sheet and script.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
+from typing import Annotated
 from zoneinfo import ZoneInfo
 
 from babel.dates import format_date, format_timedelta
 from babel.numbers import format_decimal, format_percent
+from fastapi import Depends
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup, escape
+from markupsafe import Markup
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
 
 from shared.errors import ConfigError
 from shared.scheduling.schedule import zone
-from shared.web.api.refresh_schedule import KEY
-from shared.web.call import Call
-from shared.web.http import Response
-from shared.web.pages.csrf_token import csrf_token
-from shared.web.principal import Principal, Role
-from shared.web.problem import HttpProblem, detail_text
+from shared.web.application import schedule
+from shared.web.authentication import Role
+from shared.web.caller import Caller
+from shared.web.cookies import Cookie
+from shared.web.csrf import new_token
+from shared.web.dependencies import AppServices, CurrentCaller
+from shared.web.pages.static import static_url
+from shared.web.problems import HttpProblem, detail_text
+from shared.web.services import Services
 from shared.web.texts import LANGUAGES, has, text
 
-__all__ = ["CSP", "error_page", "page"]
+__all__ = ["CSP", "CurrentPage", "Page", "error_page", "redirect", "sign_in_page"]
 
 CSP = (
     "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; "
     "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
+# With no-referrer a browser sends the app's own forms with "Origin: null".
+_REFERRER = "same-origin"
 
 
 @cache
 def _templates() -> Environment:
-    return Environment(
+    templates = Environment(
         loader=FileSystemLoader(Path(__file__).parent.parent / "templates"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    templates.globals["static"] = static_url
+    return templates
 
 
-def page(
-    call: Call,
-    template: str,
-    *,
-    status: int = 200,
-    headers: Mapping[str, str] | None = None,
-    **context: object,
-) -> Response:
-    """A page for the caller. `done` of the query names what has just been done."""
-    token, cookie = csrf_token(call)
-    done = f"pages.done.{call.request.query.get('done', '')}"
-    shown = {
-        "principal": call.principal,
-        "path": call.request.path,
-        "csrf": token,
-        "done": text(call.language, done) if has(done) else "",
-        **_words(call.language, _zone(call), call.desk.clock()),
-        **_may(call.principal),
-        "has_people": call.desk.search is not None,
-        **context,
-    }
-    body = _templates().get_template(template).render(shown)
-    all_headers = {**_headers(call.language), **(headers or {})}
-    return Response(status, {"Set-Cookie": cookie, **all_headers}, body.encode())
+@dataclass(frozen=True)
+class Page:
+    """Renders pages for one request."""
+
+    request: Request
+    services: Services
+    caller: Caller
+
+    @property
+    def language(self) -> str:
+        """The language of the reader."""
+        return self.caller.language
+
+    def render(
+        self, template: str, *, status: int = 200, cookie: str | None = None, **context: object
+    ) -> Response:
+        """A page. `done` of the query names what has just been done; `cookie` is one more Set-Cookie."""
+        csrf = Cookie("csrf", self.request, self.services.public_url)
+        token = new_token(csrf, self.services.new_id)
+        done = f"pages.done.{self.request.query_params.get('done', '')}"
+        shown = {
+            "principal": self.caller.principal,
+            "path": self.request.scope["path"],
+            "csrf": token,
+            "done": text(self.language, done) if has(done) else "",
+            **_formats(self.language, self._zone(), self.services.clock()),
+            "may_run": self.caller.may(Role.CONTRIBUTOR),
+            "may_administer": self.caller.may(Role.ADMINISTRATOR),
+            **context,
+        }
+        response = _html(template, shown, status)
+        for value in (csrf.header(token, "Strict"), *([cookie] if cookie else [])):
+            response.headers.append("Set-Cookie", value)
+        return response
+
+    def _zone(self) -> ZoneInfo:
+        """The time zone of the refresh schedule."""
+        try:
+            return zone(schedule.read(self.services).value.time_zone)
+        except ConfigError:
+            return ZoneInfo("UTC")
+
+
+async def _page(request: Request, services: AppServices, caller: CurrentCaller) -> Page:
+    return Page(request, services, caller)
+
+
+CurrentPage = Annotated[Page, Depends(_page)]
+
+
+def redirect(location: str) -> Response:
+    """See Other: the browser continues with GET. `location` is a path of this app, never an input."""
+    return Response(status_code=303, headers={"Location": location})
 
 
 def error_page(problem: HttpProblem, language: str, trace_id: str, now: datetime) -> Response:
-    """What went wrong, as a page; it needs nobody to be signed in."""
+    """A problem as a page; the reader need not be signed in."""
     shown = {
-        **_words(language, ZoneInfo("UTC"), now),
+        **_formats(language, ZoneInfo("UTC"), now),
         "title": text(language, f"problems.{problem.kind}.title"),
         "detail": detail_text(problem, language),
-        "status": problem.status,
+        "status": problem.status_code,
         "trace_id": trace_id,
     }
-    body = _templates().get_template("error.html").render(shown)
-    return Response(problem.status, {**_headers(language), **problem.headers}, body.encode())
+    response = _html("error.html", shown, problem.status_code)
+    response.headers.update(problem.headers or {})
+    return response
 
 
-def _headers(language: str) -> dict[str, str]:
-    return {
-        "Content-Type": "text/html; charset=utf-8",
-        "Content-Language": language,
-        "Content-Security-Policy": CSP,
-        # With no-referrer a browser sends our own forms with "Origin: null".
-        "Referrer-Policy": "same-origin",
+def sign_in_page(language: str, outcome: str, status: int) -> Response:
+    """The page at the end of a sign-in: fixed texts, nothing of the request.
+
+    It has no style sheet or script, because it answers a request that came from another site. An
+    outcome without a text reads "did not work".
+    """
+    key = f"signIn.{outcome}"
+    shown = {
+        "language": language,
+        "title": text(language, "signIn.doneTitle" if status == 200 else "signIn.failedTitle"),
+        "sentence": text(language, key if has(key) else "signIn.failed"),
+        "back": text(language, "signIn.back"),
     }
+    body = _templates().get_template("sign_in.html").render(shown)
+    return HTMLResponse(body, status)
 
 
-def _may(principal: Principal) -> dict[str, bool]:
-    return {
-        "may_run": principal.may(Role.CONTRIBUTOR),
-        "may_administer": principal.may(Role.ADMINISTRATOR),
-    }
+def _html(template: str, shown: Mapping[str, object], status: int) -> Response:
+    body = _templates().get_template(template).render(shown)
+    return HTMLResponse(
+        body, status, {"Content-Security-Policy": CSP, "Referrer-Policy": _REFERRER}
+    )
 
 
-def _zone(call: Call) -> ZoneInfo:
-    """The time zone of the refresh schedule: the one that the house lives by."""
-    stored = call.desk.schedule.read(KEY)
-    try:
-        return zone(stored.value.time_zone if stored else "UTC")
-    except ConfigError:
-        return ZoneInfo("UTC")
-
-
-def _words(language: str, where: ZoneInfo, now: datetime) -> dict[str, object]:
-    """How this reader is spoken to: texts, numbers, times."""
+def _formats(language: str, where: ZoneInfo, now: datetime) -> dict[str, object]:
+    """Texts, numbers and times as this reader writes them."""
 
     def t(key: str, **values: object) -> str:
         return text(language, f"pages.{key}", {name: str(v) for name, v in values.items()})
@@ -156,10 +195,4 @@ def _words(language: str, where: ZoneInfo, now: datetime) -> dict[str, object]:
         "span": span,
         "number": number,
         "percent": lambda share: format_percent(share, locale=language),
-        "as_json": _as_json,
     }
-
-
-def _as_json(value: object) -> Markup:
-    """JSON for a data attribute."""
-    return escape(json.dumps(value, ensure_ascii=False))

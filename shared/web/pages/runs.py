@@ -1,4 +1,4 @@
-"""One run: live progress, counts, consent proof, findings, rejected rows by reason, and actions."""
+"""One run: progress, counts, consent proof, findings, rejected rows by reason, and actions."""
 
 from __future__ import annotations
 
@@ -7,26 +7,31 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import islice
 
+from fastapi import APIRouter
+from starlette.responses import Response
+
 from shared.errors import ConnectorError
 from shared.model.outcome import Outcome
 from shared.model.run import Mode, Run, RunStatus
 from shared.runs.commands import can_retry
 from shared.runs.outcomes import OutcomeRow
-from shared.web.api import runs as interface
-from shared.web.call import Call
-from shared.web.http import Response, redirect
+from shared.web.access import AccessRoute, Subject, requires
+from shared.web.application import runs
+from shared.web.application.connections import may_use_export
+from shared.web.authentication import Role
+from shared.web.dependencies import Id
 from shared.web.models.runs import run_view
-from shared.web.needs import Desk
 from shared.web.outcomes_csv import action_text, reason_text
-from shared.web.pages.forms import ask, form_of
-from shared.web.pages.render import page
-from shared.web.principal import Role
-from shared.web.routes import Route
+from shared.web.pages.forms import NO_REFUSAL, Refusal, SentForm, attempt
+from shared.web.pages.render import CurrentPage, Page, redirect
 
-__all__ = ["ROUTES"]
+__all__ = ["router"]
 
-# Enough to see what is wrong; the download has them all.
-_LOOKED_AT = 5_000
+router = APIRouter(route_class=AccessRoute, include_in_schema=False)
+
+_ONE = "/runs/{id:id}"
+# Enough to see what is wrong; the download has all rows.
+_MOST_ROWS = 5_000
 _SAMPLES = 3
 _PER_CALL = 500
 
@@ -42,18 +47,19 @@ class Rejected:
     samples: list[OutcomeRow] = field(default_factory=list)
 
 
-def _rejected(call: Call, run: Run) -> tuple[list[Rejected], bool]:
+def _rejected(page: Page, run: Run) -> tuple[list[Rejected], bool]:
     """Reasons, most frequent first, with a few rows each; and whether there are more rows."""
-    if not run.counts.rejected or not call.principal.may(Role.CONTRIBUTOR):
+    if not run.counts.rejected or not page.caller.may(Role.CONTRIBUTOR):
         return [], False
     groups: dict[str, Rejected] = {}
-    looked = 0
+    read = 0
+    language = page.language
     try:
-        for row in islice(call.desk.outcomes(run.id, Outcome.REJECTED.value), _LOOKED_AT):
-            looked += 1
+        for row in islice(page.services.outcomes(run.id, Outcome.REJECTED.value), _MOST_ROWS):
+            read += 1
             code = str(row.code)
             if code not in groups:
-                reason, action = reason_text(code, call.language), action_text(code, call.language)
+                reason, action = reason_text(code, language), action_text(code, language)
                 groups[code] = Rejected(code, reason, action)
             groups[code].count += 1
             if len(groups[code].samples) < _SAMPLES:
@@ -61,26 +67,28 @@ def _rejected(call: Call, run: Run) -> tuple[list[Rejected], bool]:
     except ConnectorError:
         return [], False
     ordered = sorted(groups.values(), key=lambda group: (-group.count, group.code))
-    return ordered, looked == _LOOKED_AT
+    return ordered, read == _MOST_ROWS
 
 
-def show(call: Call) -> Response:
+@router.get(_ONE)
+@requires(Role.VIEWER)
+def show(run_id: Id, page: CurrentPage) -> Response:
     """A run."""
-    return _show(call)
+    return _show(page, run_id)
 
 
-def _show(call: Call, message: str = "") -> Response:
-    run = call.desk.run(call.id)
-    stored = call.desk.exports.read(run.export_id)
-    rejected, more = _rejected(call, run)
+def _show(page: Page, run_id: str, refusal: Refusal = NO_REFUSAL) -> Response:
+    run = runs.read(page.services, run_id)
+    stored = page.services.export_records.read(run.export_id)
+    rejected, more = _rejected(page, run)
     counts = run.counts
-    return page(
-        call,
+    return page.render(
         "run.html",
-        status=409 if message else 200,
+        status=refusal.status,
         run=run,
-        view=run_view(run, call.language),
+        view=run_view(run, page.language),
         export=stored.value if stored else None,
+        may_use=may_use_export(page.services, page.caller, run.export_id),
         rejected=rejected,
         more_rejected=more,
         is_preview=run.mode is Mode.PREVIEW,
@@ -91,87 +99,61 @@ def _show(call: Call, message: str = "") -> Response:
         seconds=(run.finished_at - run.started_at).total_seconds()
         if run.finished_at and run.started_at
         else None,
-        has_undo=call.desk.undo is not None,
-        message=message,
+        message=refusal.message,
     )
 
 
-def _act(call: Call, endpoint: Callable[[Call], Response]) -> Response:
-    form_of(call)
-    answer = ask(call, endpoint)
-    if answer.response is None:
-        return _show(call, answer.message)
-    return redirect(f"/runs/{answer.response.headers['Location'].rpartition('/')[2]}")
+def _act(page: Page, run_id: str, act: Callable[[], Run]) -> Response:
+    run = attempt(page.language, act)
+    return _show(page, run_id, run) if isinstance(run, Refusal) else redirect(f"/runs/{run.id}")
 
 
-def cancel(call: Call) -> Response:
-    """Stop a run."""
-    return _act(call, interface.cancel)
+@router.post(f"{_ONE}/cancel")
+@requires(Role.CONTRIBUTOR)
+def cancel(run_id: Id, page: CurrentPage, _form: SentForm) -> Response:
+    """Cancel a run."""
+    return _act(page, run_id, lambda: runs.cancel(page.services, page.caller, run_id))
 
 
-def confirm(call: Call) -> Response:
-    """Go on with a run that waits."""
-    return _act(call, interface.confirm)
+@router.post(f"{_ONE}/confirm")
+@requires(Role.CONTRIBUTOR, shared=Subject.RUN)
+def confirm(run_id: Id, page: CurrentPage, _form: SentForm) -> Response:
+    """Continue a run that waits."""
+    return _act(page, run_id, lambda: runs.confirm(page.services, page.caller, run_id))
 
 
-def retry(call: Call) -> Response:
+@router.post(f"{_ONE}/retry")
+@requires(Role.CONTRIBUTOR, shared=Subject.RUN)
+def retry(run_id: Id, page: CurrentPage, _form: SentForm) -> Response:
     """Run the rows that failed again."""
-    return _act(call, interface.retry)
+    return _act(page, run_id, lambda: runs.retry(page.services, page.caller, run_id))
 
 
-def ask_undo(call: Call) -> Response:
-    """Say what taking back will and will not do."""
-    return _undo(call)
+@router.get(f"{_ONE}/undo")
+@requires(Role.CONTRIBUTOR, shared=Subject.RUN)
+def ask_undo(run_id: Id, page: CurrentPage) -> Response:
+    """What undoing will and will not do."""
+    return _undo(page, run_id)
 
 
-def _undo(call: Call, message: str = "") -> Response:
-    run = call.desk.run(call.id)
-    stored = call.desk.exports.read(run.export_id)
-    return page(
-        call,
+def _undo(page: Page, run_id: str, refusal: Refusal = NO_REFUSAL) -> Response:
+    run = runs.read(page.services, run_id)
+    stored = page.services.export_records.read(run.export_id)
+    return page.render(
         "undo.html",
-        status=409 if message else 200,
+        status=refusal.status,
         run=run,
         export=stored.value if stored else None,
-        message=message,
+        message=refusal.message,
     )
 
 
-def undo(call: Call) -> Response:
-    """Take back what a run did."""
-    answer = ask(call, interface.undo, {"archiveCreated": form_of(call).has("archive")})
-    if answer.response is None:
-        return _undo(call, answer.message)
-    return redirect(f"/runs/{answer.response.headers['Location'].rpartition('/')[2]}")
-
-
-def _has_undo(desk: Desk) -> bool:
-    return desk.undo is not None
-
-
-_ONE = "/runs/{id}"
-
-ROUTES = (
-    Route("GET", _ONE, Role.VIEWER, show, "A run", is_page=True),
-    Route("POST", f"{_ONE}/cancel", Role.CONTRIBUTOR, cancel, "Stop a run", is_page=True),
-    Route("POST", f"{_ONE}/confirm", Role.CONTRIBUTOR, confirm, "Confirm", is_page=True),
-    Route("POST", f"{_ONE}/retry", Role.CONTRIBUTOR, retry, "Try again", is_page=True),
-    Route(
-        "GET",
-        f"{_ONE}/undo",
-        Role.CONTRIBUTOR,
-        ask_undo,
-        "Ask to take back",
-        is_page=True,
-        there=_has_undo,
-    ),
-    Route(
-        "POST",
-        f"{_ONE}/undo",
-        Role.CONTRIBUTOR,
-        undo,
-        "Take back",
-        is_page=True,
-        there=_has_undo,
-    ),
-)
+@router.post(f"{_ONE}/undo")
+@requires(Role.CONTRIBUTOR, shared=Subject.RUN)
+def undo(run_id: Id, page: CurrentPage, form: SentForm) -> Response:
+    """Undo a run."""
+    run = attempt(
+        page.language,
+        lambda: runs.undo(page.services, page.caller, run_id, form.has("archive")),
+    )
+    return _undo(page, run_id, run) if isinstance(run, Refusal) else redirect(f"/runs/{run.id}")

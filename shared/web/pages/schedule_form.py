@@ -6,13 +6,13 @@ from typing import Any
 
 from shared.web.pages.forms import Form
 
-__all__ = ["schedule_body"]
+__all__ = ["schedule_fields"]
 
 _MOST_TIMES = 4
 
 
-def schedule_body(form: Form) -> dict[str, Any]:
-    """The interface's schedule for what stands in the form; empty times are left out."""
+def schedule_fields(form: Form) -> dict[str, Any]:
+    """The fields of a schedule as the JSON API names them; empty times are left out."""
     times = [form.get(f"time-{number}") for number in range(_MOST_TIMES)]
     return {
         "enabled": form.has("scheduleOn"),

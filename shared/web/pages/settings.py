@@ -3,87 +3,97 @@
 from __future__ import annotations
 
 import re
-from itertools import islice
-from typing import Any
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Path, Query
+from starlette.responses import Response
 
 from shared.scheduling.schedule import next_run
-from shared.web.api import refresh_schedule as interface
-from shared.web.audit import PARTITION
-from shared.web.call import Call
-from shared.web.http import Response, redirect
-from shared.web.models.schedules import schedule_view
-from shared.web.pages.forms import Answer, ask, form_of
-from shared.web.pages.render import page
-from shared.web.pages.schedule_form import schedule_body
-from shared.web.principal import Role
-from shared.web.problem import HttpProblem
-from shared.web.routes import Route
-from shared.web.texts import LANGUAGES
+from shared.web.access import AccessRoute, requires
+from shared.web.application import audit, schedule
+from shared.web.application.etags import etag_of
+from shared.web.authentication import Role
+from shared.web.dependencies import Skip
+from shared.web.models.schedules import RefreshScheduleBody, schedule_view
+from shared.web.pages.conflicts import differences
+from shared.web.pages.forms import NO_REFUSAL, Refusal, SentForm, attempt
+from shared.web.pages.render import CurrentPage, Page, redirect
+from shared.web.pages.schedule_form import schedule_fields
+from shared.web.problems import HttpProblem
+from shared.web.texts import LANGUAGE_COOKIE, LANGUAGES
 
-__all__ = ["LANGUAGE_COOKIE", "ROUTES"]
+__all__ = ["router"]
 
-LANGUAGE_COOKIE = "language"
+router = APIRouter(route_class=AccessRoute, include_in_schema=False)
+
 _PATH = re.compile(r"(?:/[A-Za-z0-9_-]+)+", re.ASCII)
 
 _ENTRIES = 50
 
 
-def show_schedule(call: Call) -> Response:
+@router.get("/schedule")
+@requires(Role.VIEWER)
+def show_schedule(page: CurrentPage) -> Response:
     """The refresh schedule."""
-    stored = call.desk.schedule.read(interface.KEY)
-    schedule = stored.value if stored else interface.DEFAULT
-    return _schedule(call, schedule_view(schedule).shown(), Answer())
+    return _schedule(page)
 
 
-def _schedule(call: Call, body: dict[str, Any], answer: Answer) -> Response:
-    stored = call.desk.schedule.read(interface.KEY)
-    return page(
-        call,
+def _schedule(
+    page: Page, fields: dict[str, Any] | None = None, refusal: Refusal = NO_REFUSAL
+) -> Response:
+    """The form: as saved, or as sent and refused."""
+    stored = schedule.read(page.services)
+    saved = schedule_view(stored.value).shown()
+    conflict = None
+    if refusal.is_outdated and fields:
+        conflict = differences({"schedule": saved}, {"schedule": fields}, page.language)
+    return page.render(
         "schedule.html",
-        status=400 if answer.message else 200,
-        schedule=body,
-        next=next_run(stored.value, call.desk.clock()) if stored else None,
-        message=answer.message,
-        faults=dict(answer.faults),
+        status=refusal.status,
+        schedule=fields or saved,
+        next=next_run(stored.value, page.services.clock()),
+        message=refusal.message,
+        faults=refusal.faults,
+        conflict=conflict,
+        etag=etag_of(stored.etag),
     )
 
 
-def save_schedule(call: Call) -> Response:
+@router.post("/schedule")
+@requires(Role.ADMINISTRATOR)
+def save_schedule(page: CurrentPage, form: SentForm) -> Response:
     """Set the refresh schedule."""
-    body = schedule_body(form_of(call))
-    answer = ask(call, interface.change, body)
-    if answer.response is None:
-        return _schedule(call, body, answer)
+    fields = schedule_fields(form)
+
+    def save() -> object:
+        value = RefreshScheduleBody.model_validate(fields).value()
+        return schedule.change(page.services, page.caller, value, form.etag)
+
+    saved = attempt(page.language, save)
+    if isinstance(saved, Refusal):
+        return _schedule(page, fields, saved)
     return redirect("/schedule?done=saved")
 
 
-def show_audit(call: Call) -> Response:
+@router.get("/audit")
+@requires(Role.ADMINISTRATOR)
+def show_audit(page: CurrentPage, skip: Skip = 0) -> Response:
     """Who changed what, newest first."""
-    skip = call.number("skip", 0, 10_000, least=0)
-    entries = [
-        stored.value for stored in islice(call.desk.audit.all(PARTITION), skip, skip + _ENTRIES + 1)
-    ]
-    return page(
-        call,
-        "audit.html",
-        entries=entries[:_ENTRIES],
-        older=skip + _ENTRIES if len(entries) > _ENTRIES else None,
-    )
+    entries = audit.newest(page.services, skip, _ENTRIES + 1)
+    older = skip + _ENTRIES if len(entries) > _ENTRIES else None
+    return page.render("audit.html", entries=entries[:_ENTRIES], older=older)
 
 
-def choose_language(call: Call) -> Response:
-    """Remember the language and go back to a page of ours."""
-    if call.id not in LANGUAGES:
+@router.get("/language/{language}")
+@requires(Role.VIEWER)
+def choose_language(
+    language: Annotated[str, Path()], back: Annotated[str, Query()] = "/"
+) -> Response:
+    """Remember the language and go back to a page of the app."""
+    if language not in LANGUAGES:
         raise HttpProblem(404, "notFound")
-    back = call.request.query.get("back", "/")
-    where = back if _PATH.fullmatch(back) else "/"
-    cookie = f"{LANGUAGE_COOKIE}={call.id}; Path=/; Max-Age=31536000; HttpOnly; SameSite=Lax"
-    return redirect(where, {"Set-Cookie": cookie})
-
-
-ROUTES = (
-    Route("GET", "/language/{id}", Role.VIEWER, choose_language, "Language", is_page=True),
-    Route("GET", "/schedule", Role.VIEWER, show_schedule, "The refresh schedule", is_page=True),
-    Route("POST", "/schedule", Role.ADMINISTRATOR, save_schedule, "Set it", is_page=True),
-    Route("GET", "/audit", Role.ADMINISTRATOR, show_audit, "The audit trail", is_page=True),
-)
+    response = redirect(back if _PATH.fullmatch(back) else "/")
+    response.headers["Set-Cookie"] = (
+        f"{LANGUAGE_COOKIE}={language}; Path=/; Max-Age=31536000; HttpOnly; SameSite=Lax"
+    )
+    return response

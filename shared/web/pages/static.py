@@ -1,44 +1,56 @@
-"""The style sheet and the script: files of ours, by name, nothing else."""
+"""The style sheet, the script and the icon, under names that change with their content.
+
+Browsers keep them for a year; a new version of a file has a new name.
+"""
 
 from __future__ import annotations
 
 import hashlib
 from functools import cache
-from pathlib import Path
+from pathlib import Path as FilePath
+from typing import Annotated
 
-from shared.web.call import Call
-from shared.web.http import Response
-from shared.web.problem import HttpProblem
-from shared.web.routes import Route
+from fastapi import APIRouter, Path
+from starlette.responses import Response
 
-__all__ = ["ROUTES"]
+from shared.web.access import AccessRoute, public
+from shared.web.problems import HttpProblem
 
-_FOLDER = Path(__file__).parent.parent / "static"
+__all__ = ["router", "static_url"]
+
+router = APIRouter(route_class=AccessRoute, include_in_schema=False)
+
+_FOLDER = FilePath(__file__).parent.parent / "static"
 _TYPES = {
-    "app-css": ("app.css", "text/css; charset=utf-8"),
-    "app-js": ("app.js", "text/javascript; charset=utf-8"),
-    "icon-svg": ("icon.svg", "image/svg+xml"),
+    ".css": "text/css; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".svg": "image/svg+xml",
 }
+_FOR_A_YEAR = "public, max-age=31536000, immutable"
 
 
 @cache
-def _file(name: str) -> tuple[bytes, str]:
-    body = (_FOLDER / name).read_bytes()
-    return body, f'"{hashlib.sha256(body).hexdigest()[:16]}"'
+def _files() -> dict[str, tuple[str, bytes, str]]:
+    """Content and type of every file, by the name under which it is served."""
+    found = {}
+    for file in sorted(_FOLDER.iterdir()):
+        body = file.read_bytes()
+        name = f"{file.stem}-{hashlib.sha256(body).hexdigest()[:16]}{file.suffix}"
+        found[name] = (file.name, body, _TYPES[file.suffix])
+    return found
 
 
-def static(call: Call) -> Response:
-    """One of our files; a browser may keep it and asks whether it is still the same."""
-    known = _TYPES.get(call.id)
-    if known is None:
+@cache
+def static_url(file: str) -> str:
+    """The URL of a file in the folder `static`."""
+    return next(f"/static/{name}" for name, (known, _, _) in _files().items() if known == file)
+
+
+@router.get("/static/{name}")
+@public
+def static(name: Annotated[str, Path()]) -> Response:
+    """A file of ours."""
+    if name not in _files():
         raise HttpProblem(404, "notFound")
-    body, etag = _file(known[0])
-    headers = {"Content-Type": known[1], "Cache-Control": "no-cache", "ETag": etag}
-    if call.request.header("if-none-match") == etag:
-        return Response(304, headers)
-    return Response(200, headers, body)
-
-
-ROUTES = (
-    Route("GET", "/static/{id}", None, static, "The style sheet and the script", is_page=True),
-)
+    _, body, media_type = _files()[name]
+    return Response(body, media_type=media_type, headers={"Cache-Control": _FOR_A_YEAR})

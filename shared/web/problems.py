@@ -1,8 +1,8 @@
-"""What went wrong, as `application/problem+json` in the caller's language.
+"""Errors as `application/problem+json` in the caller's language.
 
-One table says which status each of our errors has; whatever is not ours is a 500 that says
-nothing but a trace id. The text of an error of ours is safe to show (errors.py); it is translated
-by its code where there is a text for it. https://www.rfc-editor.org/rfc/rfc9457
+One table maps the project's errors to statuses; any other error is a 500 that shows only a trace id.
+The text of a project error is safe to show (errors.py) and is translated by its code.
+https://www.rfc-editor.org/rfc/rfc9457
 """
 
 from __future__ import annotations
@@ -10,6 +10,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import orjson
+from fastapi.exceptions import RequestValidationError
+from pydantic import ValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
 
 from shared.errors import (
     Changed,
@@ -18,22 +22,24 @@ from shared.errors import (
     ConnectorError,
     Disconnected,
     Fault,
+    Forbidden,
     InputError,
     NotFound,
     Refused,
     Unavailable,
 )
-from shared.web.http import Response
+from shared.web.models.base import faults_of
 from shared.web.texts import has, said, text
 
-__all__ = ["PROBLEM_JSON", "HttpProblem", "answer", "fault_text", "for_error"]
+__all__ = ["PROBLEM_JSON", "HttpProblem", "detail_text", "fault_text", "for_error", "response"]
 
 PROBLEM_JSON = "application/problem+json"
 
-# Most particular first: the first that fits decides. Refused and InputError are answers of
-# others (Mailchimp, a file) that we cannot mend and the caller did not cause: 502.
+# The most specific class first. Refused and InputError come from others (Mailchimp, a file): neither the
+# app nor the caller can correct them, hence 502.
 STATUSES: tuple[tuple[type[ConnectorError], int, str], ...] = (
     (NotFound, 404, "notFound"),
+    (Forbidden, 403, "forbidden"),
     (Conflict, 409, "conflict"),
     (ConfigError, 400, "badRequest"),
     (Changed, 412, "changed"),
@@ -41,15 +47,19 @@ STATUSES: tuple[tuple[type[ConnectorError], int, str], ...] = (
     (Unavailable, 503, "unavailable"),
     (Disconnected, 409, "disconnected"),
     (Refused, 502, "refused"),
-    # A record that a newer version wrote, or a damaged one: nobody's fault who asks.
+    # A record that a newer version wrote, or a damaged one.
     (ConnectorError, 500, "internal"),
 )
 
+# What the framework raises by itself.
+_FRAMEWORK = {404: "notFound", 405: "methodNotAllowed", 413: "tooLarge"}
+
 _RETRY_AFTER_DEFAULT = 30
 _RETRY_AFTER_MOST = 3600
+_MOST_FAULTS = 100
 
 
-class HttpProblem(Exception):
+class HttpProblem(HTTPException):
     """A request that is answered with a problem. `kind` names its texts in `problems.json`."""
 
     def __init__(
@@ -57,26 +67,29 @@ class HttpProblem(Exception):
         status: int,
         kind: str,
         *,
-        detail: str | None = None,
+        detail: str = "",
         code: str = "",
         values: Mapping[str, str] | None = None,
         faults: Sequence[Fault] = (),
         headers: Mapping[str, str] | None = None,
     ) -> None:
-        super().__init__(kind)
-        self.status = status
+        super().__init__(status, detail, headers)
         self.kind = kind
-        self.detail = detail
         self.code = code
         self.values = dict(values or {})
-        self.faults = tuple(faults)
-        self.headers = dict(headers or {})
+        self.faults = tuple(faults)[:_MOST_FAULTS]
 
 
 def for_error(error: Exception) -> HttpProblem:
     """The problem that an error becomes."""
-    if isinstance(error, HttpProblem):
-        return error
+    match error:
+        case HttpProblem():
+            return error
+        case HTTPException(status_code=status):
+            kind = _FRAMEWORK.get(status, "malformed")
+            return HttpProblem(status, kind, headers=error.headers)
+        case ValidationError() | RequestValidationError():
+            return HttpProblem(400, "badRequest", faults=faults_of(error, _MOST_FAULTS))
     for kind_of_error, status, kind in STATUSES:
         if isinstance(error, kind_of_error):
             return HttpProblem(
@@ -92,7 +105,7 @@ def for_error(error: Exception) -> HttpProblem:
 
 
 def _retry_after(error: Exception) -> dict[str, str]:
-    """Unavailable says when to come back: in whole seconds, at least one, at most an hour."""
+    """`Retry-After` for Unavailable: whole seconds, at least one, at most an hour."""
     if not isinstance(error, Unavailable):
         return {}
     seconds = error.retry_after if error.retry_after is not None else _RETRY_AFTER_DEFAULT
@@ -100,23 +113,23 @@ def _retry_after(error: Exception) -> dict[str, str]:
 
 
 def detail_text(problem: HttpProblem, language: str) -> str:
-    """The sentence for a problem: what its code or its error says, else what its kind says."""
-    sentence = said(language, problem.code, problem.values, problem.detail or "")
+    """The sentence for a problem: the text of its code or its error, else the text of its kind."""
+    sentence = said(language, problem.code, problem.values, problem.detail)
     return sentence or text(language, f"problems.{problem.kind}.detail", problem.values)
 
 
 def fault_text(fault: Fault, language: str) -> str:
-    """The sentence for one field: by its code where there is a text, else as it stands."""
+    """The sentence for one field: the text of its code, else its own message."""
     key = f"faults.{fault.code}"
     return text(language, key, fault.values) if fault.code and has(key) else fault.message
 
 
-def answer(problem: HttpProblem, language: str, trace_id: str) -> Response:
-    """The problem as an HTTP answer."""
+def response(problem: HttpProblem, language: str, trace_id: str) -> Response:
+    """The problem as an HTTP response."""
     body: dict[str, object] = {
         "type": f"urn:problem-type:{problem.kind}",
         "title": text(language, f"problems.{problem.kind}.title"),
-        "status": problem.status,
+        "status": problem.status_code,
         "detail": detail_text(problem, language),
     }
     if problem.code:
@@ -127,10 +140,5 @@ def answer(problem: HttpProblem, language: str, trace_id: str) -> Response:
             for fault in problem.faults
         ]
     body["traceId"] = trace_id
-    headers = {
-        "Content-Type": PROBLEM_JSON,
-        "Content-Language": language,
-        "Cache-Control": "no-store",
-        **problem.headers,
-    }
-    return Response(problem.status, headers, orjson.dumps(body))
+    headers = {"Content-Type": PROBLEM_JSON, **(problem.headers or {})}
+    return Response(orjson.dumps(body), problem.status_code, headers)

@@ -1,8 +1,8 @@
-"""What the web needs of the house: app.py fills one `Desk` and hands it in.
+"""What the web interface works with: the composition root fills one `Services` and passes it in.
 
-Use cases that are not there are None; their routes are then neither served nor described.
+What is not configured is None; its routes are then neither served nor described.
 """
-# ruff: noqa: D102 - the properties of these values mean what they are called
+# ruff: noqa: D102 - the names of these properties say what they are
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ from shared.model.ports import MailchimpSession, Records
 from shared.model.run import ACTIVE, Mode, Reason, Run, RunStatus, Trigger
 from shared.model.sign_in import ApiKeyChecker, EntraSignIn, OAuthSignIn, Secrets
 from shared.runs.outcomes import OutcomeRow
-from shared.web.audit import AuditEntry
-from shared.web.principal import Doorkeeper
+from shared.web.audit_entry import AuditEntry
+from shared.web.authentication import Authenticator
 
 __all__ = [
     "AttributeInfo",
     "Catalogue",
-    "Desk",
     "Receipt",
     "RefreshJob",
     "SegmentInfo",
-    "SegmentList",
+    "SegmentListing",
+    "Services",
     "Sighting",
 ]
 
@@ -54,7 +54,7 @@ class SegmentInfo(Protocol):
     def reason(self) -> Reason | None: ...
 
 
-class SegmentList(Protocol):
+class SegmentListing(Protocol):
     """Every segment, and why others may be missing."""
 
     @property
@@ -76,15 +76,8 @@ class AttributeInfo(Protocol):
     def suggested_for(self) -> str | None: ...
 
 
-class MailchimpSessions(Protocol):
-    """Opens sessions with Mailchimp accounts for requests."""
-
-    def for_request(self, connection_id: str) -> AbstractContextManager[MailchimpSession]:
-        """A session while the context lasts. Unavailable when no connection becomes free."""
-
-
 class RefreshJob(Protocol):
-    """A refresh of Customer Insights itself, as its REST API tells."""
+    """A refresh of Customer Insights, from its REST API."""
 
     @property
     def id(self) -> str: ...
@@ -98,11 +91,18 @@ class RefreshJob(Protocol):
     def ended_at(self) -> datetime | None: ...
 
 
-class Catalogue(Protocol):
-    """What Customer Insights has written so far."""
+class MailchimpSessions(Protocol):
+    """Opens sessions with Mailchimp accounts for requests."""
 
-    def listing(self) -> SegmentList:
-        """Every segment, by name, and what could not be looked into. Unavailable, ConfigError."""
+    def for_request(self, connection_id: str) -> AbstractContextManager[MailchimpSession]:
+        """A session while the context lasts. Unavailable when no connection becomes free."""
+
+
+class Catalogue(Protocol):
+    """What Customer Insights has exported so far."""
+
+    def listing(self) -> SegmentListing:
+        """Every segment, by name, and what could not be read. Unavailable, ConfigError."""
 
     def attributes(self, segment: str | None) -> Sequence[AttributeInfo]:
         """The attributes of a segment, or of all. NotFound for a segment that is not there."""
@@ -128,7 +128,7 @@ class Sighting(Protocol):
 
 
 class Receipt(Protocol):
-    """What was removed of a person, by count."""
+    """What was erased of a person, by count."""
 
     @property
     def id(self) -> str: ...
@@ -145,42 +145,41 @@ class Receipt(Protocol):
 
 
 @dataclass(frozen=True)
-class Desk:
-    """Everything the web works with.
+class Services:
+    """Everything the web interface works with.
 
-    `run` gives live progress; `runs(export_id, status, top)` is newest first, None = any.
-    `start` gives the active run again while there is one. `disconnected` stops the runs of exports
-    whose connection was taken away. Use cases raise errors of errors.py.
+    `run` gives current progress; `runs(export_id, status, top)` is newest first, None means any.
+    `start` returns the active run while there is one. `disconnected` stops the runs of exports whose
+    connection was taken away. All raise the errors of errors.py.
     """
 
-    doorkeeper: Doorkeeper
-    connections: Records[Connection]
-    exports: Records[Export]
-    audit: Records[AuditEntry]
-    schedule: Records[Schedule]
+    authenticator: Authenticator
+    connection_records: Records[Connection]
+    export_records: Records[Export]
+    audit_records: Records[AuditEntry]
+    schedule_records: Records[Schedule]
     secrets: Secrets
     mailchimp: MailchimpSessions
     catalogue: Catalogue
-    key_door: ApiKeyChecker
+    api_keys: ApiKeyChecker
     clock: Callable[[], datetime]
     new_id: Callable[[], str]
     start: Callable[[str, Trigger, Mode, str], Run]
-    run_all: Callable[[str], list[Run]]
     run: Callable[[str], Run]
     runs: Callable[[str | None, RunStatus | None, int], list[Run]]
     cancel: Callable[[str, str], Run]
     confirm: Callable[[str, str], Run]
     retry: Callable[[str, str], Run]
+    undo: Callable[[str, str, bool], Run]
     outcomes: Callable[[str, str | None], Iterator[OutcomeRow]]
-    undo: Callable[[str, str, bool], Run] | None = None
+    search: Callable[[str], Sequence[Sighting]]
+    erase: Callable[[str, bool, str], Receipt]
     refresh_jobs: Callable[[], Sequence[RefreshJob]] | None = None
-    search: Callable[[str], Sequence[Sighting]] | None = None
-    erase: Callable[[str, bool, str], Receipt] | None = None
     export_removed: Callable[[str], object] = lambda _: None
     disconnected: Callable[[Collection[str]], object] = lambda _: None
     sign_in_states: SignInStates | None = None
-    mailchimp_door: OAuthSignIn | None = None
-    entra_door: EntraSignIn | None = None
+    mailchimp_sign_in: OAuthSignIn | None = None
+    entra_sign_in: EntraSignIn | None = None
     public_url: str = ""
     max_profiles: int = 1_000_000
 
@@ -188,32 +187,37 @@ class Desk:
     def definitions(self) -> Definitions:
         """The export definitions."""
         return Definitions(
-            self.exports, self._is_busy, self.clock, self.new_id, self.export_removed
+            self.export_records, self._is_busy, self.clock, self.new_id, self.export_removed
         )
 
     @property
-    def connections_kept(self) -> Connections:
+    def connections(self) -> Connections:
         """The connections."""
         return Connections(
-            self.connections, self.secrets, self.definitions, self.clock, self.new_id
+            self.connection_records, self.secrets, self.definitions, self.clock, self.new_id
         )
+
+    @property
+    def has_mailchimp_sign_in(self) -> bool:
+        """Whether browsers can be sent to sign-in pages and come back."""
+        return self.sign_in_states is not None
+
+    @property
+    def has_entra_sign_in(self) -> bool:
+        """Whether an export user can be added."""
+        return self.sign_in_states is not None and self.entra_sign_in is not None
 
     def sign_ins(self) -> SignIns:
-        """The ways out to the sign-in pages and back. NotFound where there are none."""
+        """The sign-ins of Mailchimp and Entra. NotFound when neither is configured."""
         if self.sign_in_states is None:
-            message = "There is no sign-in here."
-            raise NotFound(message, code="signInOff")
+            raise NotFound("signInOff")
         return SignIns(
-            self.connections_kept,
+            self.connections,
             self.sign_in_states,
             self.public_url,
-            self.mailchimp_door,
-            self.entra_door,
+            self.mailchimp_sign_in,
+            self.entra_sign_in,
         )
-
-    def last_run(self, export_id: str) -> Run | None:
-        """The newest run of an export, of any kind."""
-        return next(iter(self.runs(export_id, None, 1)), None)
 
     def _is_busy(self, export_id: str) -> bool:
         return any(run.status in ACTIVE for run in self.runs(export_id, None, 5))

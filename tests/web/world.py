@@ -1,9 +1,10 @@
-"""A desk in memory whose parts behave: records with ETags, an account behind each key, runs."""
+"""Services in memory that behave: records with ETags, an account behind each key, runs."""
 
 from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Generic, TypeVar
@@ -17,12 +18,10 @@ from shared.model.ports import Records, Stored
 from shared.model.run import Mode, Progress, Reason, Run, RunStatus, Trigger
 from shared.model.sign_in import CheckedGrant
 from shared.runs.outcomes import OutcomeRow
-from shared.web.api import routes_for
-from shared.web.audit import AuditEntry
-from shared.web.needs import Desk
-from shared.web.pages import pages_for
-from shared.web.principal import Doorkeeper, Principal, Role
-from shared.web.site import Site
+from shared.web.app import create_app
+from shared.web.audit_entry import AuditEntry
+from shared.web.authentication import Authenticator, Principal, Role
+from shared.web.services import Services
 
 T = TypeVar("T")
 
@@ -181,13 +180,17 @@ class FakeMailchimp:
         self._known, self._secrets, self._connections = known, secrets, connections
         self.sessions: list[FakeSession] = []
 
-    def open(self, connection_id, on_throttled=None):
+    @contextmanager
+    def for_request(self, connection_id: str) -> Iterator[FakeSession]:
         stored = self._connections.read(connection_id)
         if stored is None or stored.value.secret_name not in self._secrets.kept:
-            raise Disconnected("Not connected.", code="notConnected")
+            raise Disconnected("notConnected")
         session = FakeSession(self._known[self._secrets.kept[stored.value.secret_name]])
         self.sessions.append(session)
-        return session
+        try:
+            yield session
+        finally:
+            session.close()
 
 
 @dataclass(frozen=True)
@@ -284,13 +287,6 @@ class FakeRuns:
         self.kept[run.id] = run
         return run
 
-    def run_all(self, requested_by: str) -> list[Run]:
-        return [
-            self.start(s.value.id, Trigger.ON_DEMAND, Mode.EXPORT, requested_by)
-            for s in self.exports.all()
-            if s.value.schedule.enabled and s.value.connection_id
-        ]
-
     def run(self, run_id: str) -> Run:
         if run_id not in self.kept:
             raise NotFound("There is no such run.", code="runNotFound")
@@ -361,20 +357,19 @@ class World:
             now=lambda: self.now.timestamp(),
             random_text=lambda: next(chance),
         )
-        desk = Desk(
-            doorkeeper=Doorkeeper(False, False, Principal("dev-1", "Ada", role)),
-            connections=self.connections,
-            exports=self.exports,
-            audit=self.audit,
-            schedule=self.schedule,
+        services = Services(
+            authenticator=Authenticator(False, False, Principal("dev-1", "Ada", role)),
+            connection_records=self.connections,
+            export_records=self.exports,
+            audit_records=self.audit,
+            schedule_records=self.schedule,
             secrets=self.secrets,
             mailchimp=self.mailchimp,
             catalogue=self.catalogue,
-            key_door=self.doors,
+            api_keys=self.doors,
             clock=self.clock,
             new_id=lambda: next(ids),
             start=self.runs.start,
-            run_all=self.runs.run_all,
             run=self.runs.run,
             runs=self.runs.runs,
             cancel=self.runs.cancel,
@@ -385,23 +380,23 @@ class World:
             search=self.runs.search,
             erase=self.runs.erase,
             sign_in_states=states,
-            mailchimp_door=self.doors,
-            entra_door=FakeEntra(),
+            mailchimp_sign_in=self.doors,
+            entra_sign_in=FakeEntra(),
             refresh_jobs=lambda: [FakeJob("job-1", "all", "scheduled", "successful", NOW)],
             public_url="http://localhost:7071",
         )
-        self.sit_at(replace(desk, **changes))
+        self.serve(replace(services, **changes))
 
-    def sit_at(self, desk: Desk) -> None:
-        self.desk = desk
-        self.site = Site(desk, (*routes_for(desk), *pages_for(desk)))
+    def serve(self, services: Services) -> None:
+        self.services = services
+        self.web = create_app(services)
 
     def seen_by(self, role: Role | None, name: str = "Bob") -> World:
         """The same world as another caller sees it."""
         other = object.__new__(World)
         other.__dict__.update(self.__dict__)
-        keeper = Doorkeeper(False, False, Principal("dev-2", name, role))
-        other.sit_at(replace(self.desk, doorkeeper=keeper))
+        authenticator = Authenticator(False, False, Principal("dev-2", name, role))
+        other.serve(replace(self.services, authenticator=authenticator))
         return other
 
     def clock(self) -> datetime:

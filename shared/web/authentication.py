@@ -1,9 +1,9 @@
-"""Who calls, and what they may do; whatever is not certain is nobody.
+"""Who calls, and what they may do. In doubt, a caller is not signed in.
 
 In Azure, App Service Authentication puts the signed-in caller into `X-MS-CLIENT-PRINCIPAL`. The
 header can be forged wherever that authentication is off, so it counts only where it is on.
-Outside Azure, and only there, one configured developer stands in for it, and only on this
-machine's own address (a page of another site that resolves to 127.0.0.1 is not ours).
+Outside Azure, and only there, one configured developer replaces it, and only on this machine's own
+address (a page of another site that resolves to 127.0.0.1 is not ours).
 https://learn.microsoft.com/azure/app-service/configure-authentication-user-identities
 """
 
@@ -18,9 +18,7 @@ from urllib.parse import urlsplit
 
 import orjson
 
-from shared.web.http import Request
-
-__all__ = ["Doorkeeper", "Principal", "Role", "highest", "origin_of"]
+__all__ = ["Authenticator", "Principal", "Role", "highest", "origin_of"]
 
 _OBJECT_ID = ("http://schemas.microsoft.com/identity/claims/objectidentifier", "oid")
 _NAMES = ("preferred_username", "upn", "name")
@@ -34,7 +32,7 @@ _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
 class Role(IntEnum):
-    """Administrators control where data can go, contributors what and when, viewers look."""
+    """Administrators control where data can go, contributors what and when; viewers read."""
 
     VIEWER = 1
     CONTRIBUTOR = 2
@@ -67,8 +65,8 @@ class Principal:
 
 
 @dataclass(frozen=True)
-class Doorkeeper:
-    """Tells who calls.
+class Authenticator:
+    """Finds out who calls.
 
     `authentication_on` is true where App Service Authentication guards every request
     (`WEBSITE_AUTH_ENABLED`). `developer` counts only while `in_azure` is false.
@@ -79,13 +77,15 @@ class Doorkeeper:
     developer: Principal | None = None
     public_url: str = ""
 
-    def principal(self, request: Request) -> Principal | None:
-        """The caller, or None: nobody is signed in, or the header cannot be read."""
+    def principal(self, header: str | None, host: str) -> Principal | None:
+        """The caller; None if no one is signed in or the header cannot be read.
+
+        `header` is `X-MS-CLIENT-PRINCIPAL`, `host` the host name of the requested URL.
+        """
         if self.authentication_on:
-            return _from_header(request.header("x-ms-client-principal"))
+            return _from_header(header)
         if self.in_azure or self.developer is None:
             return None
-        host = urlsplit(request.url).hostname
         own = host in _LOOPBACK or (host and host == urlsplit(self.public_url).hostname)
         return self.developer if own else None
 

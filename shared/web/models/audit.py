@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from shared.web.models.base import Time, View
+from shared.web.models.base import ListView, Time, View
 
-__all__ = ["AuditEntryView"]
+__all__ = ["AuditEntryList", "AuditEntryView"]
 
 
 class ChangeView(View):
@@ -28,3 +28,7 @@ class AuditEntryView(View):
     subject_name: str
     changes: tuple[ChangeView, ...]
     trace_id: str
+
+
+class AuditEntryList(ListView[AuditEntryView]):
+    """Entries of the audit trail, newest first."""

@@ -1,0 +1,128 @@
+"""Who may call which route: one rule per route, written at its endpoint.
+
+`requires` names the lowest role and, where the path names an export, a run or a connection, whether a
+contributor needs the connection behind it to be shared with contributors. `AccessRoute` applies the rule
+before it reads the body; a route without a rule cannot be made.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, TypeVar
+
+from fastapi.routing import APIRoute
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response
+
+from shared.web.application import connections
+from shared.web.authentication import Role
+from shared.web.caller import ANONYMOUS, Caller
+from shared.web.csrf import refuse_other_sites
+from shared.web.json_body import JsonRequest
+from shared.web.problems import HttpProblem
+from shared.web.services import Services
+
+__all__ = ["Access", "AccessRoute", "Subject", "public", "requires"]
+
+E = TypeVar("E", bound=Callable[..., Any])
+
+JSON = "application/json"
+
+
+class Subject(StrEnum):
+    """What the `{id}` of a path names."""
+
+    CONNECTION = "connection"
+    EXPORT = "export"
+    RUN = "run"
+
+
+@dataclass(frozen=True)
+class Access:
+    """The rule of a route. `role` is None for a route that is open to all.
+
+    With `shared`, contributors need the connection behind the subject of the path to be shared with them.
+    """
+
+    role: Role | None
+    shared: Subject | None = None
+
+    def refuse(self, services: Services, caller: Caller, subject_id: str) -> None:
+        """Raise Forbidden when the connection is not shared with the caller."""
+        match self.shared:
+            case Subject.CONNECTION:
+                connections.refuse_not_shared(services, caller, subject_id)
+            case Subject.EXPORT:
+                connections.refuse_export(services, caller, subject_id)
+            case Subject.RUN:
+                connections.refuse_export(services, caller, services.run(subject_id).export_id)
+
+
+def requires(role: Role, shared: Subject | None = None) -> Callable[[E], E]:
+    """Let callers with this role, or a higher one, call an endpoint."""
+    return _with(Access(role, shared))
+
+
+def public(endpoint: E) -> E:
+    """Let everyone call an endpoint, signed in or not."""
+    return _with(Access(None))(endpoint)
+
+
+def _with(access: Access) -> Callable[[E], E]:
+    def mark(endpoint: E) -> E:
+        endpoint.access = access  # type: ignore[attr-defined]
+        return endpoint
+
+    return mark
+
+
+class AccessRoute(APIRoute):
+    """A route that admits callers by the rule of its endpoint."""
+
+    def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
+        self.access: Access = endpoint.access  # type: ignore[attr-defined]
+        super().__init__(path, endpoint, **options)
+        self.method = next(iter(self.methods or {""}))
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """The endpoint behind the rule."""
+        handle = super().get_route_handler()
+
+        async def admitted(request: Request) -> Response:
+            services: Services = request.app.state.services
+            request.state.caller = await self._admit(request, services)
+            refuse_other_sites(request, services.public_url)
+            if self.body_field is None:
+                return await handle(request)
+            return await handle(await self._json_request(request))
+
+        return admitted
+
+    async def _admit(self, request: Request, services: Services) -> Caller:
+        state = request.state
+        if self.access.role is None:
+            return Caller(ANONYMOUS, state.language, state.trace_id)
+        header = request.headers.get("x-ms-client-principal")
+        principal = services.authenticator.principal(header, request.scope["server"][0])
+        if principal is None:
+            raise HttpProblem(401, "unauthenticated")
+        if not principal.may(self.access.role):
+            raise HttpProblem(403, "forbidden", values={"role": self.access.role.label})
+        caller = Caller(principal, state.language, state.trace_id)
+        if self.access.shared and not principal.may(Role.ADMINISTRATOR):
+            subject_id = request.path_params["id"]
+            await run_in_threadpool(self.access.refuse, services, caller, subject_id)
+        return caller
+
+    async def _json_request(self, request: Request) -> Request:
+        """The request with a JSON body that is small enough to validate."""
+        body = await request.body()
+        if body or (self.body_field and self.body_field.field_info.is_required()):
+            if request.headers.get("content-type", "").partition(";")[0].strip().lower() != JSON:
+                raise HttpProblem(415, "unsupportedMediaType")
+            if not body:
+                raise HttpProblem(400, "malformed")
+        return JsonRequest(request.scope, request.receive)

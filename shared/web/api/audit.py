@@ -1,0 +1,29 @@
+"""The audit trail over HTTP."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+from starlette.requests import Request
+
+from shared.web.access import AccessRoute, requires
+from shared.web.api.paging import next_link
+from shared.web.application import audit
+from shared.web.authentication import Role
+from shared.web.dependencies import AppServices, Skip, Top
+from shared.web.models.audit import AuditEntryList, AuditEntryView
+
+__all__ = ["router"]
+
+router = APIRouter(route_class=AccessRoute, tags=["audit"])
+
+
+@router.get("/api/audit", summary="List who changed what, newest first")
+@requires(Role.ADMINISTRATOR)
+def list_entries(
+    request: Request, services: AppServices, top: Top = 50, skip: Skip = 0
+) -> AuditEntryList:
+    """Every change with who made it, when, and the fields before and after."""
+    entries = audit.newest(services, skip, top + 1)
+    views = tuple(AuditEntryView.model_validate(entry) for entry in entries[:top])
+    link = next_link(request, skip, top, len(entries) > top)
+    return AuditEntryList(value=views, next_link=link)

@@ -1,0 +1,44 @@
+"""The refresh schedule over HTTP."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+from starlette.responses import Response
+
+from shared.model.export import Schedule
+from shared.model.ports import Stored
+from shared.web.access import AccessRoute, requires
+from shared.web.application import schedule
+from shared.web.application.etags import etag_of
+from shared.web.authentication import Role
+from shared.web.dependencies import AppServices, CurrentCaller, IfMatch
+from shared.web.models.schedules import RefreshScheduleBody, ScheduleView, schedule_view
+
+__all__ = ["router"]
+
+router = APIRouter(prefix="/api/schedule", route_class=AccessRoute, tags=["schedule"])
+
+
+def _shown(stored: Stored[Schedule], response: Response) -> ScheduleView:
+    response.headers["ETag"] = etag_of(stored.etag)
+    return schedule_view(stored.value)
+
+
+@router.get("", summary="Read the refresh schedule")
+@requires(Role.VIEWER)
+def read(services: AppServices, response: Response) -> ScheduleView:
+    """When the exports run that run with every refresh."""
+    return _shown(schedule.read(services), response)
+
+
+@router.put("", summary="Set the refresh schedule")
+@requires(Role.ADMINISTRATOR)
+def change(
+    body: RefreshScheduleBody,
+    services: AppServices,
+    caller: CurrentCaller,
+    response: Response,
+    if_match: IfMatch = None,
+) -> ScheduleView:
+    """Times are local to the time zone."""
+    return _shown(schedule.change(services, caller, body.value(), if_match), response)

@@ -1,0 +1,151 @@
+"""Export definitions: create, change, duplicate, detach, delete."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from shared.errors import Fault
+from shared.exports.definitions import meetings
+from shared.model.export import Export
+from shared.model.ports import Stored, readable
+from shared.model.run import Finding, Run
+from shared.web.application import audit
+from shared.web.application.connections import usable
+from shared.web.application.etags import etag_of, refuse_changed
+from shared.web.caller import Caller
+from shared.web.models.exports import ExportBody, recorded_export
+from shared.web.services import Services
+from shared.web.texts import text
+
+__all__ = [
+    "ExportDetails",
+    "change",
+    "create",
+    "delete",
+    "detach",
+    "duplicate",
+    "list_all",
+    "read",
+]
+
+_CHANGED = "exportChanged"
+
+
+@dataclass(frozen=True)
+class ExportDetails:
+    """An export, its newest run of any kind, and what a person should know about it."""
+
+    export: Export
+    etag: str
+    last_run: Run | None
+    findings: tuple[Finding, ...]
+
+
+def list_all(services: Services) -> list[ExportDetails]:
+    """Every export, by name."""
+    found = sorted(
+        readable(services.export_records.all()),
+        key=lambda stored: (stored.value.display_name.casefold(), stored.value.id),
+    )
+    exports = [stored.value for stored in found]
+    return [_details(services, stored, exports) for stored in found]
+
+
+def read(services: Services, export_id: str) -> ExportDetails:
+    """One export. NotFound."""
+    return _with_others(services, services.definitions.read(export_id))
+
+
+def create(services: Services, caller: Caller, body: ExportBody) -> ExportDetails:
+    """Create an export; this does not run it. ConfigError with every fault, Conflict for a taken tag."""
+    faults = list(body.faults)
+    if body.connection_id is None and "connectionId" not in body.unread:
+        faults.append(Fault("connectionId", "Choose a connection.", "connectionRequired"))
+    stored = services.definitions.create(
+        body.draft(), caller.name, usable(services, caller), body.unread, faults
+    )
+    after = recorded_export(stored.value)
+    name = stored.value.display_name
+    audit.record(services, caller, "export.create", stored.value.id, name, None, after)
+    return _with_others(services, stored)
+
+
+def change(
+    services: Services,
+    caller: Caller,
+    export_id: str,
+    body: ExportBody,
+    if_match: str | None = None,
+) -> ExportDetails:
+    """Replace a definition. ConfigError with every fault, Conflict, Changed."""
+    before = services.definitions.read(export_id)
+    etag = refuse_changed(if_match, before.etag, _CHANGED)
+    stored = services.definitions.change(
+        export_id,
+        body.draft(),
+        caller.name,
+        usable(services, caller),
+        body.unread,
+        body.faults,
+        etag,
+    )
+    return _changed(services, caller, "export.update", before, stored)
+
+
+def delete(services: Services, caller: Caller, export_id: str, if_match: str | None = None) -> None:
+    """Delete an export and its record of who was sent; contacts and tags in Mailchimp stay."""
+    before = services.definitions.read(export_id)
+    etag = refuse_changed(if_match, before.etag, _CHANGED)
+    export = services.definitions.remove(export_id, etag)
+    recorded = recorded_export(export)
+    audit.record(services, caller, "export.delete", export_id, export.display_name, recorded, None)
+
+
+def duplicate(services: Services, caller: Caller, export_id: str) -> ExportDetails:
+    """A copy whose schedule is off."""
+    suffix = text(caller.language, "api.copy")
+    stored = services.definitions.duplicate(export_id, caller.name, suffix)
+    copy = stored.value
+    after = {**recorded_export(copy), "copyOf": export_id}
+    audit.record(services, caller, "export.create", copy.id, copy.display_name, None, after)
+    return _with_others(services, stored)
+
+
+def detach(
+    services: Services, caller: Caller, export_id: str, if_match: str | None = None
+) -> ExportDetails:
+    """Take the connection away; the export does not run until it gets another one."""
+    before = services.definitions.read(export_id)
+    etag = refuse_changed(if_match, before.etag, _CHANGED)
+    stored = services.definitions.detach(export_id, caller.name, etag)
+    return _changed(services, caller, "export.detach", before, stored)
+
+
+def _changed(
+    services: Services, caller: Caller, action: str, before: Stored[Export], stored: Stored[Export]
+) -> ExportDetails:
+    export = stored.value
+    audit.record(
+        services,
+        caller,
+        action,
+        export.id,
+        export.display_name,
+        recorded_export(before.value),
+        recorded_export(export),
+    )
+    return _with_others(services, stored)
+
+
+def _with_others(services: Services, stored: Stored[Export]) -> ExportDetails:
+    exports = (other.value for other in readable(services.export_records.all()))
+    return _details(services, stored, exports)
+
+
+def _details(
+    services: Services, stored: Stored[Export], exports: Iterable[Export]
+) -> ExportDetails:
+    export = stored.value
+    last_run = next(iter(services.runs(export.id, None, 1)), None)
+    return ExportDetails(export, etag_of(stored.etag), last_run, meetings(export, exports))

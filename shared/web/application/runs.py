@@ -1,0 +1,111 @@
+"""Runs: start, read, cancel, confirm, retry, undo, and the outcome of every row."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import suppress
+
+from shared.errors import Conflict, NotFound
+from shared.model.ports import readable
+from shared.model.run import Mode, Run, RunStatus, Trigger
+from shared.runs.outcomes import OutcomeRow
+from shared.web.application import audit
+from shared.web.application.connections import usable
+from shared.web.authentication import Role
+from shared.web.caller import Caller
+from shared.web.services import Services
+
+__all__ = [
+    "cancel",
+    "confirm",
+    "newest",
+    "outcomes",
+    "read",
+    "retry",
+    "start",
+    "start_all",
+    "undo",
+]
+
+
+def start(services: Services, caller: Caller, export_id: str, mode: Mode) -> Run:
+    """Start a run of an export; while a run is active, that run. NotFound, Conflict."""
+    run = services.start(export_id, Trigger.ON_DEMAND, mode, caller.name)
+    _record_start(services, caller, run, export_id, mode)
+    return run
+
+
+def start_all(services: Services, caller: Caller) -> list[Run]:
+    """Start every export whose schedule is on and whose connection the caller may use."""
+    mine = None if caller.may(Role.ADMINISTRATOR) else usable(services, caller)
+    started = []
+    for stored in readable(services.export_records.all()):
+        connection_id = stored.value.connection_id
+        if not (stored.value.schedule.enabled and connection_id):
+            continue
+        if mine is not None and connection_id not in mine:
+            continue
+        # An export that is removed or detached in this moment does not stop the others.
+        with suppress(NotFound, Conflict):
+            run = services.start(stored.key, Trigger.ON_DEMAND, Mode.EXPORT, caller.name)
+            _record_start(services, caller, run, run.export_id, run.mode)
+            started.append(run)
+    return started
+
+
+def _record_start(services: Services, caller: Caller, run: Run, export_id: str, mode: Mode) -> None:
+    after = {"exportId": export_id, "mode": mode}
+    audit.record(services, caller, "run.start", run.id, "", None, after)
+
+
+def newest(
+    services: Services, export_id: str | None, status: RunStatus | None, skip: int, top: int
+) -> list[Run]:
+    """Runs, newest first; None means any."""
+    return services.runs(export_id, status, skip + top)[skip:]
+
+
+def read(services: Services, run_id: str) -> Run:
+    """A run with its current progress. NotFound."""
+    return services.run(run_id)
+
+
+def cancel(services: Services, caller: Caller, run_id: str) -> Run:
+    """Stop a run after its current calls. Conflict when it is over."""
+    before = services.run(run_id)
+    return _acted(services, caller, "run.cancel", before, services.cancel(run_id, caller.name))
+
+
+def confirm(services: Services, caller: Caller, run_id: str) -> Run:
+    """Continue a run that the removal guard stopped. Conflict when it does not wait."""
+    before = services.run(run_id)
+    return _acted(services, caller, "run.confirm", before, services.confirm(run_id, caller.name))
+
+
+def retry(services: Services, caller: Caller, run_id: str) -> Run:
+    """A new run of the rows that failed. Conflict."""
+    before = services.run(run_id)
+    return _acted(services, caller, "run.retry", before, services.retry(run_id, caller.name))
+
+
+def undo(services: Services, caller: Caller, run_id: str, archive_created: bool) -> Run:
+    """A new run that reverts a run; on request it archives the contacts that the run created. Conflict."""
+    before = services.run(run_id)
+    run = services.undo(run_id, caller.name, archive_created)
+    return _acted(services, caller, "run.undo", before, run)
+
+
+def _acted(services: Services, caller: Caller, action: str, before: Run, run: Run) -> Run:
+    after = {"status": run.status, "runId": run.id}
+    audit.record(services, caller, action, before.id, "", {"status": before.status}, after)
+    return run
+
+
+def outcomes(
+    services: Services, caller: Caller, run_id: str, only: str | None
+) -> Iterator[OutcomeRow]:
+    """The outcome of every row. The read is recorded: it is personal data."""
+    run = services.run(run_id)
+    rows = services.outcomes(run.id, only)
+    audit.record(services, caller, "run.download", run.id, "", None, {"only": only or "all"})
+    return rows

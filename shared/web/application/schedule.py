@@ -1,0 +1,59 @@
+"""The refresh schedule: when the exports run that run with every refresh."""
+
+from __future__ import annotations
+
+from shared.errors import Changed, ConfigError
+from shared.model.export import Repeat, Schedule
+from shared.model.ports import Stored
+from shared.scheduling.schedule import validate
+from shared.web.application import audit
+from shared.web.application.etags import refuse_changed
+from shared.web.caller import Caller
+from shared.web.models.schedules import schedule_view
+from shared.web.services import Services
+
+__all__ = ["KEY", "change", "read"]
+
+KEY = "refresh"
+
+# The schedule before someone has set it: off, as in Customer Insights.
+_DEFAULT = Schedule(enabled=False, repeat=Repeat.DAILY, times=("06:00",), time_zone="UTC")
+_NEVER_SET = "never-set"
+_CHANGED = "scheduleChanged"
+
+
+def read(services: Services) -> Stored[Schedule]:
+    """The refresh schedule."""
+    return services.schedule_records.read(KEY) or Stored(KEY, _DEFAULT, _NEVER_SET)
+
+
+def change(
+    services: Services, caller: Caller, schedule: Schedule, if_match: str | None = None
+) -> Stored[Schedule]:
+    """Set the refresh schedule. ConfigError with every fault, Changed."""
+    faults = validate(schedule)
+    if faults:
+        raise ConfigError("scheduleFaults", faults=faults)
+    before = read(services)
+    etag = refuse_changed(if_match, before.etag, _CHANGED)
+    stored = _write(services, schedule, before, exactly=etag is not None)
+    old, new = schedule_view(before.value).shown(), schedule_view(schedule).shown()
+    audit.record(services, caller, "schedule.update", KEY, "", old, new)
+    return stored
+
+
+def _write(
+    services: Services, schedule: Schedule, before: Stored[Schedule], *, exactly: bool
+) -> Stored[Schedule]:
+    """Replace what was read; unless `exactly`, also what someone has written since."""
+    records = services.schedule_records
+    for _ in range(5):
+        try:
+            if before.etag == _NEVER_SET:
+                return records.create(KEY, schedule)
+            return records.replace(KEY, schedule, before.etag)
+        except (Changed, ConfigError):  # a Conflict when another caller created it first
+            if exactly:
+                break
+        before = read(services)
+    raise Changed(_CHANGED)

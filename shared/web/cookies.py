@@ -1,0 +1,45 @@
+"""Cookies that are bound to this host and out of reach of scripts."""
+
+from __future__ import annotations
+
+from starlette.requests import Request
+
+__all__ = ["Cookie", "departure_cookie", "returning_cookie"]
+
+# How long a sign-in may take.
+_SIGN_IN_SECONDS = 600
+_DEPARTURE = "signin"
+
+
+class Cookie:
+    """The cookie of this name; over HTTPS with the prefix `__Host-`, which binds it to this host.
+
+    https://developer.mozilla.org/docs/Web/HTTP/Reference/Headers/Set-Cookie#cookie_prefixes
+    """
+
+    def __init__(self, name: str, request: Request, public_url: str) -> None:
+        self._secure = public_url.startswith("https:") or request.scope["scheme"] == "https"
+        self._request = request
+        self.name = f"__Host-{name}" if self._secure else name
+
+    @property
+    def value(self) -> str:
+        """The value that the browser sent, "" if it sent none."""
+        return self._request.cookies.get(self.name, "")
+
+    def header(self, value: str, same_site: str, seconds: int | None = None) -> str:
+        """The `Set-Cookie` header that stores a value, for a session or for some seconds."""
+        age = f" Max-Age={seconds};" if seconds is not None else ""
+        secure = "; Secure" if self._secure else ""
+        return f"{self.name}={value}; Path=/;{age} HttpOnly; SameSite={same_site}{secure}"
+
+
+def departure_cookie(request: Request, public_url: str, value: str) -> str:
+    """The `Set-Cookie` header that binds the way back from a sign-in page to the browser that left."""
+    # Lax: the way back is a top-level GET that another site starts.
+    return Cookie(_DEPARTURE, request, public_url).header(value, "Lax", _SIGN_IN_SECONDS)
+
+
+def returning_cookie(request: Request, public_url: str) -> str:
+    """The value that the browser brings back from a sign-in page, "" if it has none."""
+    return Cookie(_DEPARTURE, request, public_url).value

@@ -1,0 +1,161 @@
+"""What every request passes first and every response last.
+
+Limits of the body, the language and the trace of the request, HEAD, the security headers, and the last
+resort for errors: an error that is not a project error is logged by its type alone and becomes a 500 with
+a trace id.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import MutableMapping
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from shared.messaging.trace import current, trace_of
+from shared.web import problems
+from shared.web.pages.render import error_page
+from shared.web.problems import HttpProblem, for_error
+from shared.web.services import Services
+from shared.web.texts import LANGUAGE_COOKIE, LANGUAGES, language_of
+
+__all__ = ["MOST_BODY_BYTES", "SECURITY_HEADERS", "Gateway", "Outgoing", "problem_response"]
+
+MOST_BODY_BYTES = 1024 * 1024
+
+_LOG = logging.getLogger(__name__)
+
+# https://cheatsheetseries.owasp.org/cheatsheets/HTTP_Headers_Cheat_Sheet.html
+SECURITY_HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; base-uri 'none'; frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=()",
+    "Cache-Control": "no-store",
+    "Vary": "Accept-Language",
+}
+_HSTS = "max-age=31536000"
+
+# RFC 9110, 5.1 and 5.5. The Functions host answers 500 without a body for anything else.
+_HEADER_NAME = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_HEADER_VALUE = re.compile(rb"[\x20-\x7e\t]*")
+
+
+class Gateway:
+    """Wraps the application. `services` gives the clock and ids."""
+
+    def __init__(self, app: ASGIApp, services: Services) -> None:
+        self._app = app
+        self._services = services
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one request; never raises."""
+        request = Request(scope, receive)
+        scope["state"].update(
+            language=_language(request), trace_id=_trace_id(request) or self._services.new_id()
+        )
+        outgoing = Outgoing(request, send)
+        if request.method == "HEAD":
+            scope["method"] = "GET"
+        try:
+            scope["path"] = _normal(scope["path"])
+            body = await request.body()
+            _refuse_body(request, body)
+            await self._app(scope, _replay(body), outgoing)
+        except Exception as error:  # noqa: BLE001 - the last resort: every request gets a response
+            if not outgoing.has_started:
+                answer = problem_response(request, error, self._services)
+                await answer(scope, receive, outgoing)
+
+
+def problem_response(request: Request, error: Exception, services: Services) -> Response:
+    """The response to an error: JSON for programs, a page for people."""
+    problem = for_error(error)
+    language, trace_id = request.state.language, request.state.trace_id
+    if problem.status_code == 500:
+        _LOG.error("Request %s failed: %s", trace_id, type(error).__name__)
+    if request.scope["path"].startswith("/api"):
+        return problems.response(problem, language, trace_id)
+    return error_page(problem, language, trace_id, services.clock())
+
+
+class Outgoing:
+    """Sends a response with the headers that every response has; a HEAD response without its body."""
+
+    def __init__(self, request: Request, send: Send) -> None:
+        self._send = send
+        self._is_head = request.method == "HEAD"
+        self._added = {
+            **SECURITY_HEADERS,
+            "Content-Language": request.state.language,
+            **({"Strict-Transport-Security": _HSTS} if request.scope["scheme"] == "https" else {}),
+        }
+        self.has_started = False
+
+    async def __call__(self, message: Message) -> None:
+        """Send one message of the response."""
+        if message["type"] == "http.response.start":
+            self._complete(message)
+            self.has_started = True
+        elif self._is_head:
+            message = {**message, "body": b""}
+        await self._send(message)
+
+    def _complete(self, message: MutableMapping[str, object]) -> None:
+        """Add what is missing, and refuse a header that could not be sent. ValueError."""
+        headers = list(message.get("headers") or ())  # type: ignore[call-overload]
+        known = {name.lower() for name, _ in headers}
+        headers += [
+            (name.encode(), value.encode())
+            for name, value in self._added.items()
+            if name.lower().encode() not in known
+        ]
+        for name, value in headers:
+            if not (_HEADER_NAME.fullmatch(name) and _HEADER_VALUE.fullmatch(value)):
+                raise ValueError("A response header cannot be sent.")
+        message["headers"] = headers
+
+
+def _refuse_body(request: Request, body: bytes) -> None:
+    if len(body) > MOST_BODY_BYTES:
+        raise HttpProblem(413, "tooLarge")
+    # The Functions host delivers a chunked body empty (azure-functions-host#4926).
+    if not body and "transfer-encoding" in request.headers:
+        raise HttpProblem(411, "lengthRequired")
+
+
+def _replay(body: bytes) -> Receive:
+    async def receive() -> Message:
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return receive
+
+
+def _normal(path: str) -> str:
+    """A path without the slash at its end. HttpProblem 404 for one with control characters."""
+    if not path.isprintable():
+        raise HttpProblem(404, "notFound")
+    return path[:-1] if len(path) > 1 and path.endswith("/") else path
+
+
+def _language(request: Request) -> str:
+    """People may choose a language for the pages; programs name theirs with every request."""
+    chosen = request.cookies.get(LANGUAGE_COOKIE, "")
+    if chosen in LANGUAGES and not request.scope["path"].startswith("/api"):
+        return chosen
+    return language_of(request.headers.get("accept-language"))
+
+
+def _trace_id(request: Request) -> str | None:
+    """The trace of this request, the caller's if it named one, so that logs can be joined.
+
+    https://www.w3.org/TR/trace-context/
+    """
+    trace = current() or trace_of(request.headers.get("traceparent"))
+    return trace.trace_id if trace else None

@@ -1,0 +1,86 @@
+"""Two versions of one thing, side by side: what is saved now, and what a form would save."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from shared.web.texts import has, text
+
+__all__ = ["Difference", "differences"]
+
+# The label of a field, and the texts of its values if it has a choice of them.
+_LABELS = {
+    "displayName": ("form.displayName", ""),
+    "sharedWith": ("connections.shared", "role"),
+    "connectionId": ("exports.connection", ""),
+    "audienceId": ("form.audience", ""),
+    "mapping.email": ("form.email", ""),
+    "mapping.firstName": ("form.firstName", ""),
+    "mapping.lastName": ("form.lastName", ""),
+    "mapping.attributes": ("form.attributes", ""),
+    "segments": ("form.segments", ""),
+    "newContacts.status": ("form.newContacts", "newStatus"),
+    "newContacts.consentAttribute": ("form.consentAttribute", ""),
+    "leavers": ("form.leavers", "leavers"),
+    "removalGuard.maxShare": ("form.guard", ""),
+    "schedule.enabled": ("schedule.on", "answer"),
+    "schedule.repeat": ("schedule.repeat", "repeat"),
+    "schedule.days": ("schedule.days", "day"),
+    "schedule.times": ("schedule.times", ""),
+    "schedule.timeZone": ("schedule.timeZone", ""),
+}
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One field that differs."""
+
+    label: str
+    saved: str
+    yours: str
+
+
+def differences(
+    saved: Mapping[str, object],
+    yours: Mapping[str, object],
+    language: str,
+    names: Mapping[str, str] | None = None,
+) -> list[Difference]:
+    """The fields that differ, in words; `names` are the display names of ids."""
+    old, new = _flat(saved), _flat(yours)
+    found = []
+    for field, (label, choices) in _LABELS.items():
+        before, after = (
+            _words(field, values.get(field), choices, language, names or {})
+            for values in (old, new)
+        )
+        if before != after:
+            found.append(Difference(text(language, f"pages.{label}"), before, after))
+    return found
+
+
+def _flat(values: Mapping[str, object], prefix: str = "") -> dict[str, object]:
+    found: dict[str, object] = {}
+    for name, value in values.items():
+        if isinstance(value, Mapping):
+            found |= _flat(value, f"{prefix}{name}.")
+        else:
+            found[prefix + name] = value
+    return found
+
+
+def _words(field: str, value: object, choices: str, language: str, names: Mapping[str, str]) -> str:
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return ", ".join(_words(field, one, choices, language, names) for one in value) or "–"
+    if isinstance(value, Mapping):
+        # A segment and its tag, or an attribute and its merge field.
+        first, second = value.get("name") or value.get("attribute"), value.get("tag")
+        second = second or value.get("mergeField")
+        return f"{first} → {second}" if second and second != first else str(first)
+    if field == "removalGuard.maxShare" and isinstance(value, float):
+        return f"{value * 100:g}"
+    key = f"pages.{choices}.{value}"
+    if choices and has(key):
+        return text(language, key)
+    return names.get(str(value), str(value)) if value not in (None, "") else "–"
