@@ -14,7 +14,8 @@ from infra.check.project import ROOT
 
 def test_the_package_holds_what_runs_and_nothing_else() -> None:
     roots = {name.partition("/")[0] for name in package.deployed()}
-    assert roots == {"function_app.py", "host.json", "requirements.txt", "shared"}
+    expected = {"function_app.py", "host.json", "pyproject.toml", "requirements.txt", "shared"}
+    assert roots == expected  # pyproject.toml: the version of the app
     listed = subprocess.run(
         ["git", "ls-files", "shared"], cwd=ROOT, capture_output=True, text=True, check=True
     )
