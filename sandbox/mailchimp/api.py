@@ -219,17 +219,25 @@ def _routed(
             answer = _problem(world, Problem("MethodNotAllowed", "method"), instance)
             answer.headers["Allow"] = ", ".join(sorted(ROUTES[template]))
             return answer
-        poison = world.options.poison_addresses
-        if poison and request.method != "GET":
-            lowered = request.raw.lower()
-            if any(b'"' + address.encode() + b'"' in lowered for address in poison):
-                raise Problem("InternalServerError", "broken")
+        poisoned = _is_poisoned(world, request)
+        if poisoned and world.options.poison_answer != "applied":
+            raise Problem(world.options.poison_answer, "broken")
         body = route(request, *groups)
+        if poisoned:
+            return Answer(504, _TIMEOUT, HTML)
     except Problem as problem:
         return _problem(world, problem, instance)
     finally:
         _take_time(world, request)
     return Answer(204, b"", "") if body is None else Answer(200, body, JSON)
+
+
+def _is_poisoned(world: World, request: ApiRequest) -> bool:
+    poison = world.options.poison_addresses
+    if not poison or request.method == "GET":
+        return False
+    lowered = request.raw.lower()
+    return any(b'"' + address.encode() + b'"' in lowered for address in poison)
 
 
 def _take_time(world: World, request: ApiRequest) -> None:

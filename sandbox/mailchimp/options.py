@@ -13,6 +13,9 @@ from typing import Literal as OneOf
 Language = OneOf["en", "de"]
 ThrottleAnswer = OneOf["json", "bare", "html-403"]
 CallOrMember = OneOf["call", "member"]
+PoisonAnswer = OneOf[
+    "InternalServerError", "BadRequest", "MethodNotAllowed", "RequestTooLarge", "applied"
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +60,9 @@ class Options:
     throttled_addresses: frozenset[str] = field(default_factory=frozenset)
     """Addresses that "signed up to a lot of lists very recently"."""
     poison_addresses: frozenset[str] = field(default_factory=frozenset)
-    """A call that contains one of these is answered 500 as a whole."""
+    """A call that writes one of these fails as a whole, as `poison_answer` says."""
+    poison_answer: PoisonAnswer = "InternalServerError"
+    """The problem (problems.py) of such a call; `applied`: 504, although the call was applied."""
     max_body_bytes: int = 50_000_000
     keep_bodies: bool = False
     """Store the JSON bodies of the last calls, for tests; off by default, because bodies are personal data."""
