@@ -15,7 +15,7 @@ import azure.functions as func
 
 from shared.app import app as connector
 from shared.errors import ConfigError
-from shared.messaging.messages import lane_of, run_of, turn_of
+from shared.messaging.messages import lane_of, number_of, run_of
 from shared.settings import authentication_is_on
 from shared.shutdown import PROCESS
 from shared.web.asgi import ASGIApp, answer
@@ -99,7 +99,7 @@ def plan_run(msg: func.QueueMessage, context: func.Context) -> None:
     """Plan a run."""
     run_id = run_of(msg.get_body())
     with _working(msg, context, run_id):
-        connector().planner.plan(run_id, turn_of(msg.get_body()))
+        connector().planner.plan(run_id, number_of(msg.get_body()))
 
 
 @app.function_name("plan_run_poison")
@@ -117,7 +117,7 @@ def send_lane(msg: func.QueueMessage, context: func.Context) -> None:
     """Work as a lane of a run."""
     run_id, lane = lane_of(msg.get_body())
     with _working(msg, context, run_id):
-        connector().lanes.run(run_id, lane, turn_of(msg.get_body()))
+        connector().lanes.run(run_id, lane, number_of(msg.get_body()))
 
 
 @app.function_name("send_lane_poison")
@@ -126,7 +126,7 @@ def send_lane_poison(msg: func.QueueMessage, context: func.Context) -> None:
     """A lane that failed again and again; the others go on, and the watch looks after the run."""
     with _given_up(msg, context) as run_id:
         if run_id:
-            connector().watchdog.lane_failed(run_id)
+            connector().watchdog.log_lane_given_up(run_id)
 
 
 @app.function_name("blob_event")

@@ -57,6 +57,7 @@ from shared.runs.outcome_file import OutcomeFile
 from shared.runs.outcomes import OutcomeReader
 from shared.runs.plan_store import PlanStore
 from shared.runs.start import ActiveRun, Starter
+from shared.runs.transitions import Transitions
 from shared.runs.undo import Undo
 from shared.runs.watchdog import Watchdog
 from shared.runtime import Runtime
@@ -71,6 +72,7 @@ from shared.segments.remembered import Remembered
 from shared.segments.rest import CustomerInsightsApi
 from shared.segments.source import BlobSegments
 from shared.sending.lane import Lanes
+from shared.sending.worker import Worker
 from shared.settings import Settings, load
 from shared.storage.clients import (
     StorageClients,
@@ -215,7 +217,7 @@ class App:
     @cached_property
     def sequence_states(self) -> Records[SequenceState]:
         """The newest number of each message sequence, by run."""
-        return self.table("turns", SequenceState)
+        return self.table("sequences", SequenceState)
 
     @cached_property
     def ledgers(self) -> Records[LedgerPointer]:
@@ -388,6 +390,11 @@ class App:
     # --- The steps of a run ------------------------------------------------------------------
 
     @cached_property
+    def transitions(self) -> Transitions:
+        """Changes the state of runs."""
+        return Transitions(self.runs, self.runtime.now)
+
+    @cached_property
     def starter(self) -> Starter:
         """Starts runs."""
         return Starter(
@@ -395,7 +402,7 @@ class App:
             self.runs,
             self.active_runs,
             self.queue,
-            self.runtime.now,
+            self.transitions,
             self.runtime.token,
         )
 
@@ -433,6 +440,7 @@ class App:
         )
         return Planner(
             runs=self.runs,
+            transitions=self.transitions,
             exports=self.exports,
             chunks=self.chunks,
             queue=self.queue,
@@ -444,28 +452,38 @@ class App:
             pace=self.pace,
             disconnected=self._lose_connection,
             connections=self.settings.mailchimp.connections,
-            now=self.runtime.now,
         )
 
     @cached_property
     def lanes(self) -> Lanes:
         """Sends chunks."""
-        return Lanes(
+        worker = Worker(
             runs=self.runs,
+            transitions=self.transitions,
             chunks=self.chunks,
             files=self.files,
-            queue=self.queue,
-            sequences=self.sequences,
             mailchimp=self.mailchimp,
             slots=self.slots,
             pace=self.pace,
-            plan_of=self.plans.get,
-            finish=self.finisher.finish,
-            abandon=self.abandon,
-            disconnected=self._lose_connection,
+            lost=self._lose_connection,
             now=self.runtime.now,
             clock=self.runtime.monotonic,
             randrange=self.runtime.randrange,
+            stopping=self.runtime.stopping,
+            meter=self.telemetry,
+        )
+        return Lanes(
+            runs=self.runs,
+            transitions=self.transitions,
+            queue=self.queue,
+            sequences=self.sequences,
+            slots=self.slots,
+            pace=self.pace,
+            plan_of=self.plans.get,
+            worker=worker,
+            finish=self.finisher.finish,
+            abandon=self.abandon,
+            now=self.runtime.now,
             stopping=self.runtime.stopping,
             meter=self.telemetry,
         )
@@ -475,6 +493,7 @@ class App:
         """Finishes runs."""
         return Finisher(
             runs=self.runs,
+            transitions=self.transitions,
             chunks=self.chunks,
             ledgers=self.ledgers,
             erasures=self.erasures,
@@ -506,7 +525,7 @@ class App:
     @cached_property
     def abandon(self) -> Abandon:
         """Ends runs that cannot continue."""
-        return Abandon(self.runs, self.chunks, self.pace, self.plans.get, self.runtime.now)
+        return Abandon(self.transitions, self.chunks, self.pace, self.plans.get)
 
     @cached_property
     def commands(self) -> RunCommands:
@@ -514,12 +533,12 @@ class App:
         return RunCommands(
             runs=self.runs,
             chunks=self.chunks,
+            transitions=self.transitions,
             queue=self.queue,
             starter=self.starter,
             pace=self.pace,
             plan_of=self.plans.get,
             connections=self.settings.mailchimp.connections,
-            now=self.runtime.now,
         )
 
     @cached_property
@@ -550,6 +569,7 @@ class App:
             exports=self.exports,
             watches=self.table("refreshes", RefreshProgress),
             runs=self.runs,
+            transitions=self.transitions,
             active=self.active_runs,
             ledgers=self.ledgers,
             starter=self.starter,
@@ -572,6 +592,7 @@ class App:
         return Watchdog(
             runs=self.runs,
             chunks=self.chunks,
+            transitions=self.transitions,
             queue=self.queue,
             abandon=self.abandon,
             connections=self.settings.mailchimp.connections,
@@ -588,7 +609,7 @@ class App:
             ledgers=self.ledgers,
             owners=self.tag_owners,
             files=self.files,
-            now=self.runtime.now,
+            transitions=self.transitions,
             others=(self.refreshes.watches, self.timetable.dues),
         )
 
@@ -597,6 +618,7 @@ class App:
         """Deletes what is older than the retention period."""
         return Retention(
             runs=self.runs,
+            transitions=self.transitions,
             chunks=self.chunks,
             sequences=self.sequence_states,
             exports=self.exports,
@@ -622,7 +644,7 @@ class App:
         for work in (
             self.timetable.start_due,
             self.refreshes.revive,
-            self.watchdog.look,
+            self.watchdog.resume_stalled,
             self.retention.clear,
             self.leftovers.sweep,
             self.eraser.complete,
@@ -657,6 +679,7 @@ class App:
         return Eraser(
             exports=self.exports,
             runs=self.runs,
+            transitions=self.transitions,
             erasures=self.erasures,
             purge=purge,
             sessions=self.sessions,

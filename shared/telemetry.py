@@ -1,9 +1,9 @@
-"""Telemetry: the metrics and spans of the house, handed to OpenTelemetry.
+"""Telemetry: the app's metrics and spans, through OpenTelemetry's API.
 
-Only OpenTelemetry's API is used: it does nothing until the host brings an SDK with exporters, so
-the house depends on no exporter and no exporter can see more than what is written here. Rule: names
-of functions, ids of accounts and of runs, and numbers; no URL, no body, no text of an error.
-Nothing is instrumented by itself: an instrumented `requests` would record Mailchimp's member URLs.
+The API does nothing until the host brings an SDK with exporters, so the app depends on no exporter,
+and an exporter sees only what is written here: names of functions, ids of accounts and runs, and
+numbers; no URL, no body, no text of an error. No library is instrumented: an instrumented
+`requests` would record Mailchimp's member URLs.
 https://opentelemetry.io/docs/specs/otel/overview/ ; docs/decisions/0041-telemetry.md
 """
 
@@ -38,7 +38,7 @@ __all__ = ["LATE", "Telemetry"]
 NAME = "customer-insights-mailchimp-export"
 
 LATE = 30.0
-"""Seconds after which a message that waited is an event of its own."""
+"""Seconds of waiting after which a message is logged as an event."""
 
 _COUNTERS = {
     Metric.PROFILES: ("{profile}", "People sent to Mailchimp"),
@@ -47,7 +47,7 @@ _COUNTERS = {
     Metric.READ_CALLS: ("{call}", "Calls that read, made by lanes"),
     Metric.THROTTLED: ("{call}", "Calls answered with a request to slow down"),
     Metric.RETRIED: ("{call}", "Calls made again by the client"),
-    Metric.TURNED_AWAY: ("{turn}", "Turns of lanes that found no free slot"),
+    Metric.WITHOUT_SLOT: ("{message}", "Messages of lanes that found no free slot"),
 }
 _HISTOGRAMS = {
     Metric.CHUNK_SECONDS: "How long Mailchimp took for a chunk",
@@ -56,10 +56,10 @@ _HISTOGRAMS = {
 
 
 class Telemetry:
-    """The heart's `Meter`, and the door through which every trigger comes in.
+    """The app's `Meter`, and a span around the work of every trigger.
 
-    `hexadecimal(n)` gives n random bytes as text, `now` aware UTC times. The providers are the
-    host's, unless others are given.
+    `hexadecimal(n)` gives n random bytes as text, `now` aware UTC times. Without providers, those
+    of the host are used.
     """
 
     def __init__(
@@ -89,7 +89,7 @@ class Telemetry:
         }
 
     def add(self, metric: Metric, amount: int, *, account: str) -> None:
-        """Count something, or let a level rise or fall, for a Mailchimp account."""
+        """Add to a counter or to a level, for a Mailchimp account."""
         labels = {"account": account}
         if metric is Metric.SLOTS_USED:
             self._used.add(amount, labels)
@@ -99,7 +99,7 @@ class Telemetry:
     def record(
         self, metric: Metric, value: float, *, account: str = "", function: str = ""
     ) -> None:
-        """Note one measurement, of a Mailchimp account or of a function."""
+        """Record one measurement, of a Mailchimp account or of a function."""
         labels = {
             name: text for name, text in (("account", account), ("function", function)) if text
         }
@@ -110,7 +110,7 @@ class Telemetry:
 
     @contextmanager
     def request(self, function: str, *given: str | None) -> Iterator[None]:
-        """Work for a request or the timer, in the first of the traces given that is one."""
+        """Work for a request or the timer, in the first valid trace of those given."""
         parent = next((found for text in given if (found := trace_of(text))), None)
         with self._span(function, SpanKind.SERVER, parent or self._new(), None):
             yield
@@ -119,10 +119,10 @@ class Telemetry:
     def message(
         self, function: str, stamps: Stamps, *given: str | None, run_id: str = ""
     ) -> Iterator[None]:
-        """Work on a message, in the trace that it is stamped with, or else in one that is given."""
+        """Work on a message, in its own trace or else in one of those given."""
         waited = None
         if stamps.due is not None:
-            # Two machines' clocks may differ by a little; nothing waits for less than no time.
+            # The clocks of two machines may differ: a negative time counts as 0.
             waited = round(max(0.0, self._now().timestamp() - stamps.due / 1000), 3)
             self.record(Metric.QUEUE_AGE, waited, function=function)
         parent = stamps.trace or next((f for text in given if (f := trace_of(text))), None)
@@ -142,7 +142,7 @@ class Telemetry:
         span = self._tracer.start_span(name, context, kind, attributes)
         try:
             with (
-                # An exception is noted by its type alone: its text is not ours to send.
+                # Only the type of an exception is recorded; its text may hold personal data.
                 trace.use_span(span, record_exception=False, set_status_on_exception=False),
                 following(_trace_of(span.get_span_context()) or parent, waited),
             ):

@@ -11,6 +11,7 @@ from shared.app import build
 from shared.errors import Unavailable
 from shared.model.export import Schedule
 from shared.runs.leftovers import Leftovers
+from shared.runs.transitions import Transitions
 from shared.scheduling.timetable import Due
 from shared.settings import load
 from tests.web.world import MemoryRecords
@@ -63,7 +64,7 @@ def test_a_removed_export_leaves_no_schedule_behind() -> None:
         ledgers=MemoryRecords(),
         owners=MemoryRecords(),
         files=NoFiles(),  # type: ignore[arg-type]
-        now=lambda: NOW,
+        transitions=Transitions(MemoryRecords(), lambda: NOW),
         others=[dues],
     )
     assert remains.clear("gone")

@@ -15,8 +15,8 @@ from bench.simulation.platform import Call, Function, Hosting
 from bench.simulation.run import Costs, Run, State
 from shared.capacity import on_demand
 from shared.model.chunk import CHUNK_SIZE
-from shared.runs.watchdog import STANDING_STILL
-from shared.sending import lane
+from shared.runs.watchdog import STALLED_AFTER
+from shared.sending import lane, worker
 
 __all__ = ["World"]
 
@@ -121,9 +121,9 @@ class World:
         allowed = account.pace.allowance(account.name)
         slot = account.take(allowed.slots, number) if number < allowed.lanes else None
         if slot is None:
-            if number == 0 and self.clock.now - run.moved >= lane._SAY_WAITING.total_seconds():
+            if number == 0 and self.clock.now - run.moved >= lane.MARK_WAITING.total_seconds():
                 run.moved = self.clock.now
-            self.lanes.send((run, number), lane.turned_away(allowed))
+            self.lanes.send((run, number), lane.pause_without_slot(allowed))
             return
         call.killed = lambda: account.abandon(slot)
         again, finish = yield from self._work(call, run, number, slot)
@@ -139,7 +139,7 @@ class World:
     ) -> Generator[float | Gate, None, tuple[float | None, bool]]:
         """Send chunk after chunk; returns the seconds until the next message, and whether to finish."""
         account = run.account
-        until = self.clock.now + lane.SLICE_SECONDS
+        until = self.clock.now + worker.SLICE_SECONDS
         while True:
             if run.is_over:
                 return None, False
@@ -149,9 +149,9 @@ class World:
                 return 0.0, False
             allowed = account.pace.allowance(account.name)
             if slot.index >= allowed.slots or number >= allowed.lanes:
-                return lane._WAIT_FOR_SLOT, False
+                return worker.WAIT_FOR_SLOT, False
             if not self._claim(run, slot):
-                return (lane._WAIT_FOR_OTHERS, False) if run.under_way else (None, True)
+                return (worker.WAIT_FOR_OTHERS, False) if run.under_way else (None, True)
             yield self._processor(call)
             yield account.call(account.mailchimp.write_seconds)
             if account.is_throttled():
@@ -208,7 +208,7 @@ class World:
         if slot is None:
             run.finisher = None
             call.instance.room.leave()
-            run.account.pace.guest(run.account.name)
+            run.account.pace.make_room(run.account.name)
             self.lanes.send((run, 0), _FINISH_SEEN)
             return
         call.killed = lambda: self._lose(run, slot)
@@ -234,7 +234,7 @@ class World:
         while (slot := run.account.take()) is None:
             if self.clock.now >= until:
                 return None
-            run.account.pace.guest(run.account.name)
+            run.account.pace.make_room(run.account.name)
             yield on_demand._LOOK_EVERY
         return slot
 
@@ -250,7 +250,7 @@ class World:
 
     def _tick(self) -> None:
         for run in self.runs:
-            if run.is_over or self.clock.now - run.moved < STANDING_STILL.total_seconds():
+            if run.is_over or self.clock.now - run.moved < STALLED_AFTER.total_seconds():
                 continue
             if run.state is State.PLANNING:
                 self.plans.send(run)

@@ -62,7 +62,7 @@ class OnDemandSessions:
             if self.clock() >= until:
                 message = "All connections to Mailchimp are in use. Try again in a moment."
                 raise Unavailable(message, code="noSlot", retry_after=15)
-            self.pace.guest(account_id)
+            self.pace.make_room(account_id)
             self.sleep(_LOOK_EVERY)
             slot = self.slots.take(account_id)
         return slot

@@ -1,8 +1,8 @@
-"""Pace: how many of an account's slots lanes may use just now.
+"""Pace: how many of an account's slots lanes may use at the moment.
 
-Mailchimp says "slow down" (429, or 403 without JSON) without saying how much, so the number is
-halved at once and grows back slowly. Someone who looks at audiences in the pages is a guest: one
-lane makes room for a guest who is waiting. Kept per account, so all runs and instances agree.
+Mailchimp asks to slow down (429, or 403 without JSON) without saying how much, so the number is
+halved at once and grows back slowly. While an on-demand session waits for a slot, lanes leave one
+free. The pace is stored per account, so all runs and instances use the same.
 """
 
 from __future__ import annotations
@@ -16,29 +16,29 @@ from shared.model.ports import Records, update
 
 __all__ = ["AccountPace", "Allowance", "Pace"]
 
-# Ten lanes that are refused in the same moment are one sign, not ten.
+# Ten lanes that are throttled at the same moment halve the pace once.
 _HALVE_APART = timedelta(seconds=5)
 _GROW_APART = timedelta(seconds=20)
-_GUEST = timedelta(seconds=15)
+_ROOM_KEPT = timedelta(seconds=15)
 
 
 @dataclass(frozen=True)
 class Pace:
     """The pace of one account.
 
-    `guest_until`: someone waits for a slot until then. `runs`: which runs are sending, so that
-    they share the slots.
+    `room_until`: lanes leave a slot free until then. `runs`: the runs that are sending and share
+    the slots.
     """
 
     limit: int
     changed_at: datetime
-    guest_until: datetime | None = None
+    room_until: datetime | None = None
     runs: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Allowance:
-    """What a lane may do: use slots below `slots`, as lane of its run below `lanes`.
+    """The slots and the lanes of a run, by number, that may work: those below `slots` and `lanes`.
 
     `runs` share the slots.
     """
@@ -49,7 +49,7 @@ class Allowance:
 
 
 class AccountPace:
-    """Reads and moves the pace of accounts."""
+    """Reads and changes the pace of accounts."""
 
     def __init__(self, paces: Records[Pace], connections: int, now: Callable[[], datetime]) -> None:
         self._paces = paces
@@ -57,7 +57,7 @@ class AccountPace:
         self._now = now
 
     def allowance(self, account_id: str) -> Allowance:
-        """What a lane may do now; grows by one when the last change is long enough ago."""
+        """What lanes may use now; grows by one when the last change is long enough ago."""
         stored = self._paces.read(account_id)
         if stored is None:
             return Allowance(self._connections, self._connections)
@@ -69,17 +69,17 @@ class AccountPace:
             try:
                 self._paces.replace(account_id, grown, stored.etag)
             except Changed:
-                pass  # another lane let it grow in the same moment
+                pass  # another lane increased it at the same moment
             else:
                 limit += 1
-        if pace.guest_until is not None and now < pace.guest_until:
+        if pace.room_until is not None and now < pace.room_until:
             limit = max(1, min(limit, self._connections - 1))
         # Rounded up: with three runs and ten slots, four lanes each try for ten slots.
         runs = max(1, len(pace.runs))
         return Allowance(limit, -(-limit // runs), runs)
 
     def join(self, account_id: str, run_id: str, is_active: Callable[[str], bool]) -> None:
-        """A run begins to send: from now on it shares the slots with those that still go on."""
+        """A run begins to send: it shares the slots with the runs that are still active."""
         self._ensure(account_id, self._now())
 
         def joined(pace: Pace) -> Pace:
@@ -89,7 +89,7 @@ class AccountPace:
         update(self._paces, account_id, joined)
 
     def leave(self, account_id: str, run_id: str) -> None:
-        """A run has ended; whether it ever joined does not matter."""
+        """A run has ended. It need not have joined."""
         if self._paces.read(account_id) is not None:
             update(
                 self._paces,
@@ -110,15 +110,15 @@ class AccountPace:
         self._ensure(account_id, now)
         update(self._paces, account_id, halve)
 
-    def guest(self, account_id: str) -> None:
-        """Ask one lane to make room for a guest."""
-        until = self._now() + _GUEST
+    def make_room(self, account_id: str) -> None:
+        """Make lanes leave one slot free for an on-demand session."""
+        until = self._now() + _ROOM_KEPT
         self._ensure(account_id, self._now())
-        update(self._paces, account_id, lambda pace: replace(pace, guest_until=until))
+        update(self._paces, account_id, lambda pace: replace(pace, room_until=until))
 
     def _ensure(self, account_id: str, now: datetime) -> None:
         if self._paces.read(account_id) is None:
             try:
                 self._paces.create(account_id, Pace(self._connections, now))
             except Conflict:
-                return  # there now
+                return  # another process created it

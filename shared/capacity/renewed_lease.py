@@ -1,4 +1,4 @@
-"""A lease that is kept for as long as the work takes, by a thread that renews it."""
+"""A lease that a thread renews for as long as the work takes."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from shared.model.ports import Lease, Leases
 
 __all__ = ["LEASE_SECONDS", "RenewedLease", "hold_lease"]
 
-# A killed worker's lease runs out after this; renewing has two more chances before.
+# The lease of a killed process ends after this. A renewal may fail twice before.
 LEASE_SECONDS = 30
 _RENEW_SECONDS = 10.0
 
 
 class RenewedLease:
-    """A held lease; a context that renews it and lets go at the end. `lost` tells it is gone."""
+    """A lease that is held; a context that releases it at the end. `lost`: it ended by itself."""
 
     def __init__(self, lease: Lease) -> None:
         self._lease = lease
@@ -35,7 +35,7 @@ class RenewedLease:
                 continue  # storage is away for a moment
 
     def release(self) -> None:
-        """Let go."""
+        """Release the lease."""
         self._end.set()
         self._renewing.join()
         self._lease.release()
@@ -43,11 +43,11 @@ class RenewedLease:
     def __enter__(self) -> RenewedLease:
         return self
 
-    def __exit__(self, *_gone: object) -> None:
+    def __exit__(self, *_error: object) -> None:
         self.release()
 
 
 def hold_lease(leases: Leases, name: str) -> RenewedLease | None:
-    """Hold a lease for as long as the context lasts, or None while someone else does."""
+    """Acquire a lease and renew it; None while another process holds it."""
     lease = leases.acquire(name, LEASE_SECONDS)
     return RenewedLease(lease) if lease is not None else None

@@ -1,10 +1,10 @@
 """Slots: one lease for each connection that a Mailchimp account allows at the same time.
 
 Mailchimp allows 10 simultaneous connections a user, over all apps, and holds a connection for up
-to 120 s (https://mailchimp.com/developer/marketing/docs/fundamentals/#throttling). Whoever wants
-to call Mailchimp holds a slot: so there are never more than allowed, however many instances the
-platform starts and however often a message is delivered. A holder renews its lease; when its
-process dies the lease runs out by itself, and what it had claimed is free again.
+to 120 s (https://mailchimp.com/developer/marketing/docs/fundamentals/#throttling). Every call to
+Mailchimp is made under a slot, so there are never more than allowed, however many instances the
+platform starts and however often a message is delivered. A holder renews its lease. When its
+process dies, the lease ends by itself and the chunks it had claimed are free again.
 """
 
 from __future__ import annotations
@@ -21,38 +21,38 @@ __all__ = ["Slot", "SlotHolder", "Slots"]
 
 @dataclass(frozen=True)
 class SlotHolder:
-    """Who holds a slot: a token that no one else has ever had."""
+    """The holder of a slot: a token that is never used again."""
 
     token: str
 
 
 class Slot:
-    """A held slot; a context that lets go at the end."""
+    """A slot that is held; a context that releases it at the end."""
 
-    def __init__(self, account_id: str, index: int, token: str, kept: RenewedLease) -> None:
+    def __init__(self, account_id: str, index: int, token: str, lease: RenewedLease) -> None:
         self.account_id = account_id
         self.index = index
         self.token = token
-        self._kept = kept
+        self._lease = lease
 
     @property
     def lost(self) -> bool:
-        """Whether the lease ran out although we live: someone else may hold the slot."""
-        return self._kept.lost
+        """Whether the lease ended during the work: another process may hold the slot."""
+        return self._lease.lost
 
     def release(self) -> None:
-        """Let go of the slot."""
-        self._kept.release()
+        """Release the slot."""
+        self._lease.release()
 
     def __enter__(self) -> Slot:
         return self
 
-    def __exit__(self, *_gone: object) -> None:
+    def __exit__(self, *_error: object) -> None:
         self.release()
 
 
 class Slots:
-    """Hands out slots. `token` gives a new random text at every call."""
+    """Gives out slots. `token` gives a new random text at every call."""
 
     def __init__(
         self,
@@ -76,19 +76,19 @@ class Slots:
         count = min(limit or self._connections, self._connections)
         for step in range(count):
             index = (prefer + step) % count
-            kept = hold_lease(self._leases, _name(account_id, index))
-            if kept is not None:
+            lease = hold_lease(self._leases, _name(account_id, index))
+            if lease is not None:
                 token = self._token()
                 try:
-                    self._sign(account_id, index, token)
+                    self._write_holder(account_id, index, token)
                 except ConnectorError:
-                    kept.release()
+                    lease.release()
                     raise
-                return Slot(account_id, index, token, kept)
+                return Slot(account_id, index, token, lease)
         return None
 
     def is_gone(self, account_id: str, index: int, token: str) -> bool:
-        """Whether the holder of a slot is dead or has let go: then its claims are free."""
+        """Whether a holder has died or released its slot: then its claims are free."""
         holder = self._holders.read(f"{account_id}/{index}")
         if holder is None or holder.value.token != token:
             return True
@@ -98,9 +98,9 @@ class Slots:
         lease.release()
         return True
 
-    def _sign(self, account_id: str, index: int, token: str) -> None:
-        # Only the holder of the lease signs, so there is nobody to race with but a holder that
-        # lost its lease without noticing; the newer signature wins.
+    def _write_holder(self, account_id: str, index: int, token: str) -> None:
+        # Only the holder of the lease writes here. A former holder that lost its lease without
+        # noticing may still write: the newer token wins.
         key = f"{account_id}/{index}"
         while True:
             stored = self._holders.read(key)

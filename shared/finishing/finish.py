@@ -68,6 +68,7 @@ class Finisher:
     """Finishes runs. `plan_of` reads a run's plan; `token` gives new random text."""
 
     runs: Records[Run]
+    transitions: Transitions
     chunks: Records[Chunk]
     ledgers: Records[LedgerPointer]
     erasures: Erasures
@@ -88,18 +89,17 @@ class Finisher:
 
         A number of seconds when it is not so far: come again then.
         """
-        run = self._transitions.begin_finishing(run_id)
+        run = self.transitions.begin_finishing(run_id)
         if run.status is not RunStatus.FINISHING:
             return None
         plan = self.plan_of(run_id)
-        board = ChunkQueue(run_id, plan.account_id, self.chunks, self.slots, lambda _: 0)
-        standing = board.standing()
+        totals = ChunkQueue(run, plan, self.chunks, self.slots, lambda _: 0).totals()
         stopped = run.cancel_requested or run.reason is not None
-        if standing.under_way or (standing.waiting and not stopped):
+        if totals.in_progress or (totals.waiting and not stopped):
             if not stopped:
                 # Chunks wait although a lane saw none: let lanes work again.
-                self._transitions.return_to_sending(run_id)
-            return 1.0 if standing.under_way else 0.0
+                self.transitions.return_to_sending(run_id)
+            return 1.0 if totals.in_progress else 0.0
         kept = hold_lease(self.leases, f"finish/{run_id}")
         if kept is None:
             return _COME_AGAIN
@@ -113,15 +113,11 @@ class Finisher:
                         raise
                     # Lanes of other runs hold every connection. Nothing has failed: come again
                     # when one of them has made room.
-                    self.pace.guest(plan.account_id)
+                    self.pace.make_room(plan.account_id)
                     return _COME_AGAIN
                 except PlanGone as gone:
                     self.abandon.end(run_id, Reason(gone.code, gone.message))
         return None
-
-    @property
-    def _transitions(self) -> Transitions:
-        return Transitions(self.runs, self.now)
 
     def _finish(self, run: Run, plan: Plan) -> None:
         chunks = [stored.value for stored in self.chunks.all(run.id)]
@@ -238,7 +234,7 @@ class Finisher:
         writes: int,
     ) -> None:
         counts = final_counts(db, plan.counts)
-        held = {c.number for c in chunks if c.state is ChunkState.HELD}
+        held = {c.number for c in chunks if c.state is ChunkState.UNCONFIRMED}
         held_back = sum(c.people for c in chunks if c.number in held)
         consent = proof(db)
         calls = CallTotals(
@@ -261,7 +257,7 @@ class Finisher:
                 findings=(*plan.findings, *checked.findings),
             )
 
-        self._transitions.finish(run.id, result)
+        self.transitions.finish(run.id, result)
 
 
 def _is_complete(run: Run, chunks: list[Chunk]) -> bool:

@@ -48,7 +48,7 @@ def gather_outcomes(
     outcomes = scratch / "outcomes.csv"
     _collect(chunks, files, outcomes)
     # A run that was stopped waits for no confirmation any more.
-    held = [c for c in chunks if c.state is ChunkState.HELD and unsent == Code.CALL_FAILED]
+    held = [c for c in chunks if c.state is ChunkState.UNCONFIRMED and unsent == Code.CALL_FAILED]
     _SQL.run(
         db,
         "results",
@@ -70,7 +70,8 @@ def _collect(chunks: Sequence[Chunk], files: Files, into: Path) -> None:
             # count as not sent and the next run sends them again.
             return b""
 
-    done = [c for c in chunks if c.state is ChunkState.DONE and c.outcomes]
+    # A chunk that is not done has outcomes, too, when the run was stopped in the middle of it.
+    done = [c for c in chunks if c.outcomes]
     with into.open("wb") as file, ThreadPoolExecutor(_READERS) as readers:
         for start in range(0, len(done), 256):
             for part in readers.map(read, done[start : start + 256]):

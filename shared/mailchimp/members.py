@@ -33,6 +33,7 @@ def subscribe(
     *,
     update_existing: bool,
     skip_merge_validation: bool = False,
+    resend: bool = True,
 ) -> BatchAnswer:
     """Write at most 500 members in one call (see MailchimpSession.subscribe)."""
     _check_number(members)
@@ -48,7 +49,8 @@ def subscribe(
         "skip_duplicate_check": "true",
     }
     answer = within(
-        audience_id, lambda path: transport.write("POST", path, body, query, about_members=True)
+        audience_id,
+        lambda path: transport.write("POST", path, body, query, about_members=True, resend=resend),
     )
     return _sorted(members, answer)
 
@@ -60,6 +62,7 @@ def change_tag(
     *,
     add: Sequence[str] = (),
     remove: Sequence[str] = (),
+    resend: bool = True,
 ) -> TagAnswer:
     """Add or remove a tag for at most 500 addresses. Unknown addresses are ignored."""
     _check_number([*add, *remove])
@@ -67,7 +70,7 @@ def change_tag(
     if not add and not remove:
         return TagAnswer(0, 0)
     path = f"/lists/{checked_id(audience_id)}/segments/{int(tag_id)}"
-    answer = transport.write("POST", path, body)
+    answer = transport.write("POST", path, body, resend=resend)
     added, removed = (whole_number_in(answer, f"total_{what}") for what in ("added", "removed"))
     return TagAnswer(added, removed)
 

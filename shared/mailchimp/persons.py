@@ -11,10 +11,11 @@ import hashlib
 
 from shared.errors import NotFound
 from shared.mailchimp.audiences import checked_id
-from shared.mailchimp.parts import status_in
+from shared.mailchimp.parts import objects_in, status_in, text_in
 from shared.mailchimp.transport import Transport
+from shared.model.audience import MemberState
 
-__all__ = ["archive", "delete_for_good", "status"]
+__all__ = ["archive", "delete_for_good", "member", "status"]
 
 
 def status(transport: Transport, audience_id: str, address: str) -> str | None:
@@ -24,6 +25,22 @@ def status(transport: Transport, audience_id: str, address: str) -> str | None:
     except NotFound:
         return None
     return status_in(answer) or None
+
+
+def member(transport: Transport, audience_id: str, address: str) -> MemberState | None:
+    """A person as the audience has them now; None when it does not."""
+    wanted = "status,merge_fields,tags,timestamp_opt,timestamp_signup"
+    try:
+        answer = transport.get(_path(audience_id, address), {"fields": wanted})
+    except NotFound:
+        return None
+    fields = answer.get("merge_fields")
+    return MemberState(
+        status_in(answer),
+        dict(fields) if isinstance(fields, dict) else {},
+        tuple(text_in(tag, "name") for tag in objects_in(answer.get("tags"))),
+        text_in(answer, "timestamp_opt") or text_in(answer, "timestamp_signup"),
+    )
 
 
 def archive(transport: Transport, audience_id: str, address: str) -> bool:

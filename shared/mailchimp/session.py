@@ -20,6 +20,7 @@ from shared.model.audience import (
     Contact,
     ContactStatus,
     Member,
+    MemberState,
     MergeField,
     Tag,
     TagAnswer,
@@ -88,6 +89,7 @@ class Session:
         *,
         update_existing: bool,
         skip_merge_validation: bool = False,
+        resend: bool = True,
     ) -> BatchAnswer:
         """One batch call of at most 500 members."""
         return batches.subscribe(
@@ -96,11 +98,16 @@ class Session:
             members,
             update_existing=update_existing,
             skip_merge_validation=skip_merge_validation,
+            resend=resend,
         )
 
-    def untag(self, audience_id: str, tag_id: int, addresses: Sequence[str]) -> TagAnswer:
+    def untag(
+        self, audience_id: str, tag_id: int, addresses: Sequence[str], *, resend: bool = True
+    ) -> TagAnswer:
         """Take a tag away from at most 500 members."""
-        return batches.change_tag(self._transport, audience_id, tag_id, remove=addresses)
+        return batches.change_tag(
+            self._transport, audience_id, tag_id, remove=addresses, resend=resend
+        )
 
     def retag(self, audience_id: str, tag_id: int, addresses: Sequence[str]) -> TagAnswer:
         """Give a tag to at most 500 existing members."""
@@ -127,6 +134,10 @@ class Session:
     def status_of(self, audience_id: str, address: str) -> str | None:
         """The status of one person, now; None when the audience does not know them."""
         return persons.status(self._transport, audience_id, address)
+
+    def member(self, audience_id: str, address: str) -> MemberState | None:
+        """One person as the audience has them now; None when it does not."""
+        return persons.member(self._transport, audience_id, address)
 
     def archive(self, audience_id: str, address: str) -> bool:
         """Archive one person; False when they are not there."""

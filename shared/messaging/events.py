@@ -1,8 +1,8 @@
-"""What the house tells whoever watches it: one log line an event, a JSON object of ids and counts.
+"""Events for monitoring: one log line each, a JSON object of ids and counts.
 
 The alerts and the workbook read these lines by their `event` (infra/modules/alerts.bicep), so a
-name or a field that changes here changes there as well. Nothing personal ever stands in one.
-Every event names its trace, by which all that belongs to a run is found (trace.py).
+name or a field that changes here changes there as well. No event carries personal data. Every event
+has its trace id, by which everything that belongs to a run is found (trace.py).
 """
 
 from __future__ import annotations
@@ -74,12 +74,12 @@ def log_run_waiting(run: Run) -> None:
 
 
 def log_connection_lost(connection_id: str) -> None:
-    """Mailchimp does not accept a connection's grant any more."""
+    """Mailchimp refused a connection's grant."""
     log_event("connection.lost", connectionId=connection_id)
 
 
 def log_message_late(function: str, seconds: float) -> None:
-    """A message had been due for long when its function began."""
+    """A message was due long before its function began."""
     log_event("message.late", function=function, waitedSeconds=round(seconds, 1))
 
 

@@ -1,7 +1,7 @@
-"""What is measured while the house works, by name; who keeps the numbers is not the heart's matter.
+"""The metrics of the app, by name.
 
-Rule: a number may be told apart by the ids in `Meter`'s signature and by nothing else, so that no
-metric can carry anything personal, and there are never more series than accounts.
+The only labels are the ids in `Meter`'s signature, so no metric can carry personal data and there
+are never more series than accounts.
 https://opentelemetry.io/docs/specs/otel/metrics/api/
 """
 
@@ -25,23 +25,23 @@ class Metric(StrEnum):
     CHUNK_SECONDS = "export.chunk.seconds"
     SLOTS_USED = "lanes.slots.used"
     SLOTS_ALLOWED = "lanes.slots.allowed"
-    TURNED_AWAY = "lanes.turned_away"
+    WITHOUT_SLOT = "lanes.without_slot"
     QUEUE_AGE = "queue.age"
 
 
 class Meter(Protocol):
-    """Takes numbers; never fails and never waits."""
+    """Takes measurements; never fails and never waits."""
 
     def add(self, metric: Metric, amount: int, *, account: str) -> None:
-        """Count something, or let a level rise or fall, for a Mailchimp account."""
+        """Add to a counter or to a level, for a Mailchimp account."""
 
     def record(
         self, metric: Metric, value: float, *, account: str = "", function: str = ""
     ) -> None:
-        """Note one measurement, of a Mailchimp account or of a function."""
+        """Record one measurement, of a Mailchimp account or of a function."""
 
 
-class _Nobody:
+class _NoMeter:
     def add(self, metric: Metric, amount: int, *, account: str) -> None:
         pass
 
@@ -51,5 +51,5 @@ class _Nobody:
         pass
 
 
-NO_METER: Meter = _Nobody()
-"""A meter that keeps nothing."""
+NO_METER: Meter = _NoMeter()
+"""A meter that records nothing."""

@@ -1,8 +1,7 @@
-"""Which trace a piece of work belongs to: the request, timer or event that began it.
+"""The trace of the current work: the request, timer or event that began it.
 
-A run is handed on by messages, and each message names the trace, so that everything from the start
-of a run to its end can be found by one id. Rule: a trace is two random numbers, read strictly; a
-text that is none is nobody's trace. https://www.w3.org/TR/trace-context/#traceparent-header
+Messages carry the trace, so everything from the start of a run to its end is found by one id. A
+trace is two random numbers, read strictly; other text is ignored. https://www.w3.org/TR/trace-context/#traceparent-header
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ class Trace:
 
     @property
     def parent(self) -> str:
-        """The text that a message or a header carries (`traceparent`, version 00)."""
+        """The `traceparent` of a message or a header, version 00."""
         return f"00-{self.trace_id}-{self.span_id}-{self.flags}"
 
 
@@ -37,7 +36,7 @@ _WAITED: ContextVar[float | None] = ContextVar("waited", default=None)
 
 
 def trace_of(text: object) -> Trace | None:
-    """The trace that a `traceparent` names; None when it is none."""
+    """The trace in a `traceparent`; None for other text."""
     found = _FORM.fullmatch(text) if isinstance(text, str) else None
     if found is None or not found[1].strip("0") or not found[2].strip("0"):
         return None
@@ -45,20 +44,20 @@ def trace_of(text: object) -> Trace | None:
 
 
 def current() -> Trace | None:
-    """The trace of the work that this thread does just now."""
+    """The trace of this thread's current work."""
     return _CURRENT.get()
 
 
 def waited() -> float | None:
-    """For how many seconds the message that is worked on had been due; None without a message."""
+    """For how many seconds the current message had been due; None without a message."""
     return _WAITED.get()
 
 
 @contextmanager
 def following(parent: str | Trace | None, after: float | None = None) -> Iterator[None]:
-    """Work as part of a trace while the context lasts; without one, the trace stays as it is.
+    """Work as part of a trace while the context lasts; None keeps the current trace.
 
-    `after`: for how many seconds the message that brought the work had been due.
+    `after`: for how many seconds the current message had been due.
     """
     trace = parent if isinstance(parent, Trace) else trace_of(parent)
     trace_before = _CURRENT.set(trace or _CURRENT.get())

@@ -136,6 +136,16 @@ class Contact:
 
 
 @dataclass(frozen=True)
+class MemberState:
+    """One contact as the audience has it now. `opted_in` is in ISO 8601, or empty."""
+
+    status: str
+    fields: Mapping[str, object]
+    tags: tuple[str, ...]
+    opted_in: str
+
+
+@dataclass(frozen=True)
 class NotSubscribedPointer:
     """The stored list of contacts of an audience who are not subscribed, and when it was read."""
 

@@ -1,8 +1,8 @@
-"""A chunk: up to 500 people who go to Mailchimp in one call, and how far that is.
+"""A chunk: up to 500 people who go to Mailchimp in one call, and its state.
 
-The people stand in the plan's file of lines, from byte `start` for `length` bytes, one JSON array
-a line, so that any instance reads just its own chunk. A claim names the slot and the token of the
-lane that took it (capacity/slots.py): when that lane is gone, the chunk is free again.
+The people are in the plan's file of lines, from byte `start` for `length` bytes, one JSON array a
+line, so any instance reads only its own chunk. A claim names the slot and the token of the lane
+that made it (capacity/slots.py); when that lane has ended, the chunk is free again.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ __all__ = [
 # (https://mailchimp.com/developer/marketing/api/lists/batch-subscribe-or-unsubscribe/).
 CHUNK_SIZE = 500
 
-# Archiving takes a call a person; in a plan it stands as the loss of a tag that cannot be, which
+# Archiving takes a call a person. In a plan it is the loss of a tag with this impossible id, which
 # sorts behind all tags.
 ARCHIVE_SIZE = 50
 ARCHIVE_TAG = 1 << 62
@@ -45,17 +45,22 @@ class ChunkKind(StrEnum):
 
 
 class ChunkState(StrEnum):
-    """pending -> claimed -> done; held waits for a person's confirmation."""
+    """pending -> claimed -> done. `unconfirmed` is pending once the run's removals are confirmed."""
 
     PENDING = "pending"
-    HELD = "held"
+    UNCONFIRMED = "unconfirmed"
     CLAIMED = "claimed"
     DONE = "done"
 
 
 @dataclass(frozen=True)
 class Chunk:
-    """One chunk of a run and its state. `first` is the number of its first line in the file."""
+    """One chunk of a run and its state.
+
+    `first` is the number of its first line in the file. `attempts` counts claims, `failures` those
+    in a row that Mailchimp did not answer. `outcomes` is the blob with the outcomes known so far,
+    which are all of them when the chunk is done; `accepted` is how many of them Mailchimp accepted.
+    """
 
     number: int
     kind: ChunkKind
@@ -68,8 +73,10 @@ class Chunk:
     slot: int | None = None
     token: str | None = None
     attempts: int = 0
+    failures: int = 0
     gave_up: bool = False
     outcomes: str | None = None
+    accepted: int = 0
     done_at: datetime | None = None
     writes: int = 0
     reads: int = 0

@@ -114,7 +114,7 @@ CODES: dict[Code, Lasting] = {
     Code.NOT_IN_AUDIENCE: Lasting.NEXT_RUN,
     Code.PLAN_LIMIT: Lasting.NEXT_RUN,
     Code.REFUSED: Lasting.A_FEW_RUNS,
-    Code.CALL_FAILED: Lasting.NEXT_RUN,
+    Code.CALL_FAILED: Lasting.A_FEW_RUNS,
     Code.DISCONNECTED: Lasting.NEXT_RUN,
     Code.CANCELED: Lasting.NEXT_RUN,
     Code.AWAITING_CONFIRMATION: Lasting.NEXT_RUN,

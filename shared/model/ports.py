@@ -21,6 +21,7 @@ from shared.model.audience import (
     Contact,
     ContactStatus,
     Member,
+    MemberState,
     MergeField,
     Tag,
     TagAnswer,
@@ -235,14 +236,19 @@ class MailchimpSession(Protocol):
         *,
         update_existing: bool,
         skip_merge_validation: bool = False,
+        resend: bool = True,
     ) -> BatchAnswer:
         """One batch call of at most 500 members.
+
+        With `resend`, a call whose answer is lost is sent once more before it fails.
 
         Members that exist while `update_existing` is false are refused with the code
         `contactExists` and left as they are.
         """
 
-    def untag(self, audience_id: str, tag_id: int, addresses: Sequence[str]) -> TagAnswer:
+    def untag(
+        self, audience_id: str, tag_id: int, addresses: Sequence[str], *, resend: bool = True
+    ) -> TagAnswer:
         """Take a tag away from at most 500 members; unknown addresses are ignored."""
 
     def retag(self, audience_id: str, tag_id: int, addresses: Sequence[str]) -> TagAnswer:
@@ -264,6 +270,9 @@ class MailchimpSession(Protocol):
 
     def status_of(self, audience_id: str, address: str) -> str | None:
         """Read the status of a person; None when the audience does not contain them."""
+
+    def member(self, audience_id: str, address: str) -> MemberState | None:
+        """One person as the audience has them now; None when it does not."""
 
     def archive(self, audience_id: str, address: str) -> bool:
         """Archive one person; False when they are not there, Refused when it is not possible."""

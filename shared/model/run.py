@@ -5,7 +5,8 @@
                  └─► skipped └─► failed | canceled
 
 Terminal states never change again. A preview ends after planning. `awaitingConfirmation` holds
-back removals only: what is sent by then is in the ledger, and a later run may take its place.
+back removals only: what was sent by then is in the ledger, and a later run may replace the run.
+runs/transitions.py makes all changes.
 """
 
 from __future__ import annotations
@@ -54,7 +55,7 @@ class Mode(StrEnum):
 
 
 class RunStatus(StrEnum):
-    """Where a run stands."""
+    """The state of a run."""
 
     QUEUED = "queued"
     PLANNING = "planning"
@@ -156,7 +157,7 @@ class Counts:
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a run is; `seconds_left` is None while nothing can be said."""
+    """How far a run is; `seconds_left` is None while it cannot be estimated."""
 
     profiles_done: int = 0
     profiles_total: int = 0
@@ -221,19 +222,24 @@ class Run:
     retry_of: str | None = None
     undo_of: str | None = None
     archive_created: bool = False
-    # When the run that an undo takes back had ended: what changed since was changed by others.
+    # When the run that an undo reverses had ended: what changed since was changed by others.
     undone_at: datetime | None = None
-    # The `traceparent` of what started it; every message about it continues this trace.
+    # The `traceparent` of its start; every message about the run continues this trace.
     trace: str = ""
-    # How often the watch has set it going since it last moved, and when it did so last.
-    set_going: int = 0
-    set_going_at: datetime | None = None
+    # How often the watchdog has resumed it since it last moved, and when it did so last.
+    resumed: int = 0
+    resumed_at: datetime | None = None
     # Its plan, chunks and outcomes are gone: the retention is over.
     cleared: bool = False
 
     @property
+    def removals_confirmed(self) -> bool:
+        """Whether a person has confirmed the removals that were held back."""
+        return REMOVAL_GUARD in self.confirmed
+
+    @property
     def is_active(self) -> bool:
-        """Whether the run is going."""
+        """Whether the app is working on the run, or is about to."""
         return self.status in ACTIVE
 
     @property

@@ -33,6 +33,7 @@ class Eraser:
 
     exports: Records[Export]
     runs: Records[Run]
+    transitions: Transitions
     erasures: Erasures
     purge: Purge
     sessions: OnDemandSessions
@@ -81,15 +82,10 @@ class Eraser:
     def _close_waiting(self, whom: MarkErased) -> None:
         """Close runs that hold the person and wait for a confirmation, which may take weeks."""
 
-        transitions = Transitions(self.runs, self.now)
-        reason = Reason(
-            "erasedMeanwhile",
-            "A person was removed while the run waited for a confirmation, so its plan was "
-            "deleted. Run the export again; it asks again.",
-        )
+        reason = Reason("erasedMeanwhile")
         for stored in list(self.runs.all(where={"status": RunStatus.AWAITING_CONFIRMATION.value})):
             if self.purge.holds(stored.value, whom):
-                transitions.close_waiting(stored.key, RunStatus.CANCELED, reason)
+                self.transitions.close_waiting(stored.key, RunStatus.CANCELED, reason)
 
     def _remember(self, address: str, by: str) -> str:
         key = self.erasures.token(address)

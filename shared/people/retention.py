@@ -43,6 +43,7 @@ class Retention:
     """Clears away what is older than `keep`."""
 
     runs: Records[Run]
+    transitions: Transitions
     chunks: Records[Chunk]
     sequences: Records[SequenceState]
     exports: Records[Export]
@@ -74,15 +75,9 @@ class Retention:
     def _expired(self, run: Run) -> Run:
         """A question that nobody answered; its plan holds people, so it cannot wait for ever."""
 
-        reason = Reason(
-            "confirmationExpired",
-            "Nobody confirmed the run while its plan was kept. A new run plans it again.",
+        return self.transitions.close_waiting(
+            run.id, RunStatus.CANCELED, Reason("confirmationExpired"), run.moved_at
         )
-        return self._transitions.close_waiting(run.id, RunStatus.CANCELED, reason, run.moved_at)
-
-    @property
-    def _transitions(self) -> Transitions:
-        return Transitions(self.runs, self.now)
 
     def _clear(self, run: Run) -> None:
         for name in list(self.files.names(run_folder(run.id))):
@@ -92,7 +87,7 @@ class Retention:
             self.chunks.delete(chunk.key)
         for sequence in list(self.sequences.all(run.id)):
             self.sequences.delete(sequence.key)
-        self._transitions.mark_cleared(run.id)
+        self.transitions.mark_cleared(run.id)
 
     def _held(self) -> None:
         used = {stored.value.audience_id for stored in self.exports.all()}

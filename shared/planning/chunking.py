@@ -95,7 +95,7 @@ def _chunks(lines: Path, groups: Sequence[_Group]) -> Iterator[Chunk]:
                     length=length,
                     people=size,
                     tag_id=group.tag_id,
-                    state=ChunkState.HELD if group.hold else ChunkState.PENDING,
+                    state=ChunkState.UNCONFIRMED if group.hold else ChunkState.PENDING,
                 )
                 number += 1
                 first += size

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
 
 from shared.capacity.pace import AccountPace
 from shared.capacity.renewed_lease import hold_lease
@@ -46,6 +45,7 @@ class Planner:
     """Plans runs."""
 
     runs: Records[Run]
+    transitions: Transitions
     exports: Records[Export]
     chunks: Records[Chunk]
     queue: Queue
@@ -57,12 +57,11 @@ class Planner:
     pace: AccountPace
     disconnected: Callable[[str], None]
     connections: int
-    now: Callable[[], datetime]
 
-    def plan(self, run_id: str, turn: int | None = None) -> None:
+    def plan(self, run_id: str, number: int | None = None) -> None:
         """Plan a run and let its lanes work. Safe to call again.
 
-        `turn` is the number of the message (messaging/sequence.py). Unavailable goes to the caller: the queue
+        `number` is the number of the message in its sequence. Unavailable goes to the caller: the queue
         brings the message again.
         """
         stored = self.runs.read(run_id)
@@ -75,16 +74,16 @@ class Planner:
         kept = hold_lease(self.leases, f"plan/{run_id}")
         if kept is None:
             # By someone who may be dead: one message goes on to look.
-            sequence = self.sequences.take(run_id, _LINE, turn)
+            sequence = self.sequences.take(run_id, _LINE, number)
             if sequence is not None:
-                sequence.pass_on(
+                sequence.send_next(
                     lambda number: self.queue.send(
                         PLAN_RUNS, plan_message(run_id, number), _SEEN_BEING_PLANNED
                     )
                 )
             return
         with kept:
-            run = self._transitions.begin_planning(run_id)
+            run = self.transitions.begin_planning(run_id)
             if run.status is not RunStatus.PLANNING:
                 return
             try:
@@ -128,7 +127,7 @@ class Planner:
             chunks = self.plans.chunks(plan)
             self.chunks.create_many([(chunk_key(run.id, c.number), c) for c in chunks])
             self.pace.join(plan.account_id, run.id, self._is_active)
-        after = self._transitions.planned(run.id, plan)
+        after = self.transitions.planned(run.id, plan)
         if after.status is RunStatus.SENDING:
             self._tell_lanes(run.id, min(self.connections, max(1, plan.chunks)))
         elif after.is_over:
@@ -139,11 +138,7 @@ class Planner:
             self.queue.send(SEND_LANES, lane_message(run_id, lane))
 
     def _end(self, run_id: str, end: PlanningEnded) -> None:
-        self._transitions.end_planning(run_id, end.status, end.reason, end.counts, end.findings)
-
-    @property
-    def _transitions(self) -> Transitions:
-        return Transitions(self.runs, self.now)
+        self.transitions.end_planning(run_id, end.status, end.reason, end.counts, end.findings)
 
     def _forget_connection(self, run: Run) -> None:
         export = self.exports.read(run.export_id)

@@ -1,8 +1,8 @@
-"""End a run that cannot go on at all; the next run does what it left.
+"""Ends a run that cannot continue; the next run does what it left.
 
-Nothing is folded: the ledger stays as the run's plan found it. So the next run meets people whom it
-does not know as sent, and writes them again without a status (sending/write.py); it takes a tag away
-once more; and Mailchimp's own counts tell it of whoever left in between.
+The ledger stays as the run's plan found it. So the next run sends people whom the ledger does not
+have as sent, without a status where they are in the audience (sending/write.py), removes a tag once
+more, and learns of leavers from Mailchimp's own counts.
 """
 
 from __future__ import annotations
@@ -10,14 +10,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
 
 from shared.capacity.pace import AccountPace
 from shared.errors import ConnectorError
 from shared.model.chunk import Chunk
 from shared.model.plan import Plan
 from shared.model.ports import Records
-from shared.model.run import Reason, Run
+from shared.model.run import Reason
 from shared.runs.progress import with_progress
 from shared.runs.transitions import Transitions
 
@@ -28,19 +27,16 @@ __all__ = ["Abandon"]
 class Abandon:
     """Ends runs as failed. `plan_of` reads a run's plan."""
 
-    runs: Records[Run]
+    transitions: Transitions
     chunks: Records[Chunk]
     pace: AccountPace
     plan_of: Callable[[str], Plan]
-    now: Callable[[], datetime]
 
     def end(self, run_id: str, reason: Reason) -> None:
-        """End a run for a reason; one that is over already stays as it is."""
-        # Without its plan (gone, or a newer version's), whoever joins the sharing of the account
-        # next leaves it out.
+        """End a run for a reason; one that is over stays as it is."""
+        # Without a plan that can be read, the next run of the account removes this one (pace.join).
         with suppress(ConnectorError):
             self.pace.leave(self.plan_of(run_id).account_id, run_id)
         chunks = [stored.value for stored in self.chunks.all(run_id)]
-        Transitions(self.runs, self.now).fail(
-            run_id, reason, lambda run: with_progress(run, chunks, self.now())
-        )
+        now = self.transitions.now
+        self.transitions.fail(run_id, reason, lambda run: with_progress(run, chunks, now()))

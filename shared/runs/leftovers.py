@@ -1,15 +1,14 @@
-"""What is left of an export that was removed: its tags become free, its ledger goes.
+"""Deletes what belonged to a removed export: its ledger, and its ownership of tags.
 
-Mailchimp keeps the people and their tags, and what became of every row stays readable until the
-retention is over. Every step may be repeated; what a removal that died has left, or a run that was
-started in the same moment writes afterwards, the sweep finds.
+Mailchimp keeps the people and their tags, and the outcomes of its runs stay readable until the
+retention period is over. Every step may be repeated. The sweep finds what a removal that was killed
+has left, and what a run that was started at the same moment writes afterwards.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from shared.model.export import Export
@@ -26,7 +25,7 @@ __all__ = ["Leftovers"]
 
 @dataclass(frozen=True)
 class Leftovers:
-    """Clears away what belonged to exports that are no more.
+    """Deletes what belonged to removed exports.
 
     `others` are kinds of records that have an export's id as their key.
     """
@@ -37,27 +36,26 @@ class Leftovers:
     ledgers: Records[LedgerPointer]
     owners: Records[TagOwner]
     files: Files
-    now: Callable[[], datetime]
+    transitions: Transitions
     others: Sequence[Records[Any]] = ()
 
     def clear(self, export_id: str) -> bool:
-        """Clear away one export's remains; False while it exists or a run of it is going."""
+        """Delete what belonged to an export; False while it exists or a run of it is active."""
         if self.exports.read(export_id) is not None:
             return False
-        transitions = Transitions(self.runs, self.now)
-        going = False
+        active = False
         for stored in list(self.runs.all(where={"export": export_id})):
             if stored.value.is_over:
                 continue
-            going |= transitions.cancel_for_removed_export(stored.key).is_active
-        if going:
+            active |= self.transitions.cancel_for_removed_export(stored.key).is_active
+        if active:
             return False
         for owner in list(self.owners.all()):
             if owner.value.export_id == export_id:
                 self.owners.delete(owner.key, owner.etag)
         for records in self.others:
             records.delete(export_id)
-        # The pointer goes last but one: while it is there, the sweep knows of the export.
+        # The pointer is deleted almost last: while it is there, the sweep finds the export.
         for name in list(self.files.names(ledger_folder(export_id))):
             self.files.delete(name)
         self.ledgers.delete(export_id)
@@ -65,7 +63,7 @@ class Leftovers:
         return True
 
     def sweep(self) -> int:
-        """Clear away the remains of every export that is gone; how many there were."""
+        """Delete what belonged to every removed export; how many there were."""
         known = {stored.key for stored in self.ledgers.all()}
         known |= {stored.key for stored in self.active.all()}
         known |= {stored.value.export_id for stored in self.owners.all()}

@@ -1,8 +1,7 @@
-"""How far a run is, worked out from its chunks whenever someone looks.
+"""The progress of a run, computed from its chunks when it is read.
 
-Nothing is counted up while sending, so nothing can be counted twice: a chunk that is done is done
-once. The time left follows the pace of the last minute, so that it stays honest when Mailchimp
-slows down.
+Nothing is counted up while sending, so nothing is counted twice: a chunk is done once. The time
+left follows the speed of the last minute, so it stays true when Mailchimp slows down.
 """
 
 from __future__ import annotations
@@ -21,7 +20,12 @@ _WINDOW = timedelta(seconds=60)
 
 def with_progress(run: Run, chunks: Sequence[Chunk], now: datetime) -> Run:
     """The run with its progress and calls as of now; `chunks` are all of the run's."""
-    total = sum(chunk.people for chunk in chunks if chunk.state is not ChunkState.HELD)
+    to_send = [
+        chunk
+        for chunk in chunks
+        if run.removals_confirmed or chunk.state is not ChunkState.UNCONFIRMED
+    ]
+    total = sum(chunk.people for chunk in to_send)
     done = [chunk for chunk in chunks if chunk.state is ChunkState.DONE]
     people = sum(chunk.people for chunk in done)
     over = run.is_over or run.status is RunStatus.AWAITING_CONFIRMATION
@@ -29,7 +33,7 @@ def with_progress(run: Run, chunks: Sequence[Chunk], now: datetime) -> Run:
         profiles_done=people,
         profiles_total=total,
         chunks_done=len(done),
-        chunks_total=sum(1 for chunk in chunks if chunk.state is not ChunkState.HELD),
+        chunks_total=len(to_send),
         percent=_percent(run, people, total),
         seconds_left=None if over else _seconds_left(run, done, total - people, now),
     )
@@ -49,7 +53,7 @@ def _percent(run: Run, done: int, total: int) -> int:
         return 100
     if total == 0:
         return 0
-    # 100 is for runs that are closed: the last counts and the ledger still take a moment.
+    # 100 is for runs that are over: the last counts and the ledger still take a moment.
     return min(99, 100 * done // total)
 
 

@@ -1,8 +1,8 @@
-"""Start a run: timer, HTTP and refresh event all do this one thing.
+"""Starts a run, for the timer, HTTP requests and refresh events alike.
 
-A run is recorded as queued and one message is put. Starting twice never makes two runs: the
-export's *active* record holds the id of the run that is going, is taken by a conditional write,
-and carries all that is needed to complete a start that died half-way.
+A run is recorded as queued and one message is sent. Two starts make one run: the export's active
+record is taken by a conditional write, and has everything that completes a start whose process was
+killed.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from shared.runs.transitions import Transitions
 
 __all__ = ["ActiveRun", "Starter", "export_of", "moment_of", "run_id_at"]
 
-# A queued run whose message may have been lost is put again by the next start or tick.
+# The message of a run that is queued for longer may be lost: the next start sends it again.
 QUEUE_PATIENCE = timedelta(seconds=60)
 _LAST_MOMENT = 0xFFFFFFFFFFF  # 11 hexadecimal digits of milliseconds: past the year 2500
 
@@ -35,13 +35,13 @@ class ActiveRun:
 
 
 def run_id_at(moment: datetime, entropy: str) -> str:
-    """An id that sorts newest first: what is left of all time in milliseconds, and chance."""
+    """An id that sorts newest first: the milliseconds up to a last moment, and random digits."""
     left = _LAST_MOMENT - int(moment.timestamp() * 1000)
     return f"{left:011x}{entropy[:9]}"
 
 
 def moment_of(run_id: str) -> datetime:
-    """When a run was started, by its id."""
+    """When a run was started, read from its id."""
     milliseconds = _LAST_MOMENT - int(run_id[:11], 16)
     return datetime.fromtimestamp(milliseconds / 1000, UTC)
 
@@ -50,13 +50,12 @@ def export_of(exports: Records[Export], export_id: str) -> Export:
     """The export with this id. NotFound when there is none."""
     stored = exports.read(export_id)
     if stored is None:
-        msg = "There is no such export."
-        raise NotFound(msg, code="exportNotFound")
+        raise NotFound("exportNotFound")
     return stored.value
 
 
 class Starter:
-    """Starts runs. `now` gives aware UTC times, `entropy` at least 9 hexadecimal digits."""
+    """Starts runs. `entropy` gives at least 9 random hexadecimal digits."""
 
     def __init__(
         self,
@@ -64,15 +63,15 @@ class Starter:
         runs: Records[Run],
         active: Records[ActiveRun],
         queue: Queue,
-        now: Callable[[], datetime],
+        transitions: Transitions,
         entropy: Callable[[], str],
     ) -> None:
         self._exports = exports
         self._runs = runs
-        self._transitions = Transitions(runs, now)
+        self._transitions = transitions
         self._active = active
         self._queue = queue
-        self._now = now
+        self._now = transitions.now
         self._entropy = entropy
 
     def start(
@@ -86,17 +85,16 @@ class Starter:
         archive_created: bool = False,
         undone_at: datetime | None = None,
     ) -> Run:
-        """The run that is going, or a new one. Conflict when the export has no connection."""
+        """The active run, or a new one. Conflict when the export has no connection."""
         export = export_of(self._exports, export_id)
         if not export.connection_id:
-            msg = "The export has no connection. Choose one before it can run."
-            raise Conflict(msg, code="noConnection")
+            raise Conflict("noConnection")
         while True:
             taken = self._active.read(export_id)
             if taken is not None:
-                going = self._still_going(taken)
-                if going is not None:
-                    return going
+                active = self._active_run(taken)
+                if active is not None:
+                    return active
             now = self._now()
             trace = current()
             run = Run(
@@ -119,11 +117,11 @@ class Starter:
                 else:
                     self._active.replace(export_id, ActiveRun(run), taken.etag)
             except (Conflict, Changed):
-                continue  # someone else started in the same moment: theirs is the run
+                continue  # another start at the same moment won: its run counts
             return self._record(run)
 
-    def _still_going(self, taken: Stored[ActiveRun]) -> Run | None:
-        """The active run while it is going; a start that died before its record is completed."""
+    def _active_run(self, taken: Stored[ActiveRun]) -> Run | None:
+        """The run of an active record while it is active; a start that was killed is completed."""
         stored = self._runs.read(taken.value.run.id)
         if stored is None:
             return self._record(taken.value.run)
@@ -142,7 +140,7 @@ class Starter:
         return run.queued_at is not None and abs(self._now() - run.queued_at) > QUEUE_PATIENCE
 
     def _record(self, run: Run) -> Run:
-        # Two starters may complete the same half-done start; the record is the same.
+        # Two starters may complete the same start; the record is the same.
         run = self._transitions.create(run)
         self._send(run)
         return run
@@ -152,9 +150,7 @@ class Starter:
             self._queue.send(PLAN_RUNS, plan_message(run.id))
 
     def _supersede(self, run: Run) -> None:
-        """Close a run that still waits for a yes: the new run plans these removals again."""
-        reason = Reason(
-            "superseded",
-            "A newer run was started before the removals were confirmed; it plans them again.",
+        """End a run that still waits for a confirmation: the new run plans its removals again."""
+        self._transitions.close_waiting(
+            run.id, RunStatus.COMPLETED_WITH_WARNINGS, Reason("superseded")
         )
-        self._transitions.close_waiting(run.id, RunStatus.COMPLETED_WITH_WARNINGS, reason)

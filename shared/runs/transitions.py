@@ -213,7 +213,7 @@ class Transitions:
         def change(run: Run) -> Run | None:
             if not run.is_active:
                 return None
-            return replace(run, set_going=times, set_going_at=self.now())
+            return replace(run, resumed=times, resumed_at=self.now())
 
         return self._change(run_id, change)
 
@@ -232,16 +232,11 @@ class Transitions:
                 if run.cancel_requested or run.reason is not None:
                     return None  # it was stopped before
                 if everything_sent():
-                    msg = (
-                        "Everything has been sent already; the run is only being closed. "
-                        "Undo takes it back."
-                    )
-                    raise Conflict(msg, code="runFinishing")
+                    raise Conflict("runFinishing")
             return replace(run, cancel_requested=True)
 
         def over() -> None:
-            msg = "The run is over already."
-            raise Conflict(msg, code="runOver")
+            raise Conflict("runOver")
 
         return self._change(run_id, change, over)
 
@@ -281,7 +276,7 @@ class Transitions:
 
         def change(run: Run) -> Run | None:
             if run.status in (RunStatus.QUEUED, RunStatus.AWAITING_CONFIRMATION):
-                reason = Reason("exportRemoved", "The export was removed.")
+                reason = Reason("exportRemoved")
                 return replace(
                     run, status=RunStatus.CANCELED, reason=reason, finished_at=self.now()
                 )
@@ -298,15 +293,12 @@ class Transitions:
     # --- how ---
 
     def _canceled(self, run: Run) -> Run:
-        if run.reason is not None and run.reason.code == REMOVAL_GUARD:
-            message = "The run was canceled; the removals were not made. The next run asks again."
-        else:
-            message = "The run was canceled before anything was sent."
+        guarded = run.reason is not None and run.reason.code == REMOVAL_GUARD
         now = self.now()
         return replace(
             run,
             status=RunStatus.CANCELED,
-            reason=Reason("canceled", message),
+            reason=Reason("canceledRemovals") if guarded else Reason("canceledBeforeSending"),
             moved_at=now,
             finished_at=now,
         )

@@ -1,8 +1,8 @@
-"""Take a run back: which run can be, and starting the run that does it.
+"""Starts an undo: which run can be undone, and the run that undoes it.
 
-An undo is a run of its own: it goes through the same plan, lanes and finish, so a crash, a busy
-Mailchimp or a cancel are what they are for any run. Only the newest run that sent something can be
-undone: what came before it has been overwritten since.
+An undo is a run of its own with the same steps, so crashes, throttling and cancels are handled as
+in every run. Only the newest run that sent something can be undone: the values before it were
+overwritten since.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ __all__ = ["Undo", "undoable"]
 
 @dataclass(frozen=True)
 class Undo:
-    """Takes runs back. `plan_of` reads a run's plan."""
+    """Starts undos. `plan_of` reads a run's plan."""
 
     runs: Records[Run]
     ledgers: Records[LedgerPointer]
@@ -32,7 +32,7 @@ class Undo:
     plan_of: Callable[[str], Plan]
 
     def start(self, run_id: str, by: str, archive_created: bool) -> Run:
-        """The run that undoes a run. Conflict says why it cannot be undone."""
+        """The run that undoes a run. Conflict has the reason why it cannot be undone."""
         stored = self.runs.read(run_id)
         if stored is None:
             raise NotFound("runNotFound")

@@ -18,7 +18,7 @@ from typing import Protocol
 
 from shared.errors import Changed, ConfigError, Conflict, InputError, NotFound, Unavailable
 from shared.messaging.events import log_event
-from shared.messaging.messages import look_of
+from shared.messaging.messages import refresh_message, refresh_of
 from shared.model.export import Export, Repeat
 from shared.model.ledger import LedgerPointer
 from shared.model.names import BLOB_EVENTS
@@ -77,6 +77,7 @@ class Refreshes:
     exports: Records[Export]
     watches: Records[RefreshProgress]
     runs: Records[Run]
+    transitions: Transitions
     active: Records[ActiveRun]
     ledgers: Records[LedgerPointer]
     starter: Starter
@@ -90,7 +91,7 @@ class Refreshes:
 
     def event(self, body: bytes) -> None:
         """A message of the queue: events, or our own reminder to look again."""
-        look = look_of(body)
+        look = refresh_of(body)
         if look is not None:
             self.look(*look)
             return
@@ -101,7 +102,7 @@ class Refreshes:
     def give_up(self, body: bytes) -> None:
         """A message that could not be used after all tries; an open watch is not lost by it."""
         try:
-            look = look_of(body)
+            look = refresh_of(body)
         except InputError:
             look = None
         log_event("refresh.messageGaveUp", exportId=look[0] if look else None)
@@ -308,13 +309,13 @@ class Refreshes:
             finished_at=now,
             moved_at=now,
         )
-        if Transitions(self.runs, self.now).create(run) == run:
+        if self.transitions.create(run) == run:
             log_event("refresh.notComplete", exportId=export.id, runId=run.id, minutes=minutes)
 
     # --- writing ---------------------------------------------------------------------------
 
     def _remind(self, export_id: str, turn: int, delay: float) -> None:
-        self.queue.send(BLOB_EVENTS, {"v": 1, "refresh": export_id, "turn": turn}, delay)
+        self.queue.send(BLOB_EVENTS, refresh_message(export_id, turn), delay)
 
     def _write(
         self, stored: Stored[RefreshProgress], watch: RefreshProgress

@@ -1,14 +1,13 @@
-"""A parcel: a claimed chunk with its people ready to be sent, and what is signed for afterwards.
+"""Reads the people of a claimed chunk and records their outcomes.
 
-Only the chunk's claim and the record of its outcomes touch storage; both can be done while the
-lane's connection is busy with another parcel. Whoever has lost the claim meanwhile signs nothing:
-the lane that took it over has the word.
+Both touch storage only, so they happen while the lane's connection is busy with another chunk. A
+lane that has lost its claim records nothing: the lane that took the chunk over does.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -21,19 +20,27 @@ from shared.model.names import outcome_blob
 from shared.model.outcome import Code, Outcome
 from shared.model.plan import Plan, PlanGone
 from shared.model.ports import Files, Records, Stored
-from shared.sending.outcome_lines import outcome_lines
+from shared.sending.outcome_lines import outcome_lines, read_outcome_lines
 from shared.sending.write import Person, Result
 
 __all__ = ["ChunkPayload", "ChunkPayloads"]
 
+_ACCEPTED = frozenset({Outcome.CREATED, Outcome.UPDATED, Outcome.REMOVED})
+
 
 @dataclass(frozen=True)
 class ChunkPayload:
-    """A claimed chunk: people to add or update, or addresses that lose a tag."""
+    """A claimed chunk with the people who are still to be sent.
+
+    `people` are to be added or updated, `addresses` to lose a tag or be archived. `lines` are the
+    line numbers of all of them, `known` the results of earlier attempts by line number.
+    """
 
     claimed: Stored[Chunk]
-    people: tuple[Person, ...] = ()
-    leavers: tuple[str, ...] = ()
+    people: tuple[Person, ...]
+    addresses: tuple[str, ...]
+    lines: Mapping[str, int]
+    known: Mapping[int, Result]
 
     @property
     def chunk(self) -> Chunk:
@@ -43,22 +50,114 @@ class ChunkPayload:
 
 @dataclass(frozen=True)
 class ChunkPayloads:
-    """Packs and signs for the parcels of one plan."""
+    """Reads and records the chunks of one plan."""
 
     plan: Plan
     chunks: Records[Chunk]
     files: Files
     now: Callable[[], datetime]
 
-    def pack(self, claimed: Stored[Chunk]) -> ChunkPayload:
-        """Read the people of a claimed chunk and convert their values. PlanGone."""
+    def read(self, claimed: Stored[Chunk]) -> ChunkPayload:
+        """The people of a claimed chunk whose result is not known. PlanGone."""
         chunk = claimed.value
-        lines = self._lines(chunk)
+        known = self._known(chunk)
+        lines = {
+            number: line
+            for number, line in enumerate(self._lines(chunk), start=chunk.first)
+            if number not in known
+        }
         if chunk.kind in (ChunkKind.UNTAG, ChunkKind.ARCHIVE):
-            return ChunkPayload(claimed, leavers=lines)
+            addresses = tuple(lines.values())
+            return ChunkPayload(
+                claimed, (), addresses, dict(zip(addresses, lines, strict=True)), known
+            )
         convert = Converter(self.plan.mapping, self.plan.attributes, self.plan.merge_fields)
         clear = chunk.kind in (ChunkKind.UPDATE, ChunkKind.RESTORE)
-        return ChunkPayload(claimed, tuple(self._person(line, convert, clear) for line in lines))
+        people = tuple(self._person(line, convert, clear) for line in lines.values())
+        numbers = {person.address: number for person, number in zip(people, lines, strict=True)}
+        return ChunkPayload(claimed, people, (), numbers, known)
+
+    def finish(
+        self, payload: ChunkPayload, results: Mapping[str, Result], calls: CallCounts
+    ) -> None:
+        """Record the results of all people; the chunk is done."""
+        self._record(payload, results, calls, state=ChunkState.DONE, done_at=self.now())
+
+    def give_up(
+        self, payload: ChunkPayload, results: Mapping[str, Result], calls: CallCounts
+    ) -> None:
+        """Record people without a result as not sent; the chunk is done, the next run sends them."""
+        unsent = Result(Outcome.NOT_SENT, Code.CALL_FAILED)
+        all_results = {address: results.get(address, unsent) for address in payload.lines}
+        self._record(
+            payload,
+            all_results,
+            calls,
+            state=ChunkState.DONE,
+            done_at=self.now(),
+            gave_up=True,
+        )
+
+    def release(
+        self,
+        payload: ChunkPayload,
+        results: Mapping[str, Result],
+        calls: CallCounts,
+        *,
+        failed: bool = False,
+    ) -> None:
+        """Keep the results there are and let another lane send the rest."""
+        chunk = payload.chunk
+        # Without a call nothing can have been applied: the attempt does not count.
+        attempts = chunk.attempts if calls.write else chunk.attempts - 1
+        failures = 0 if results else chunk.failures + failed
+        self._record(
+            payload,
+            results,
+            calls,
+            state=ChunkState.PENDING,
+            token=None,
+            attempts=attempts,
+            failures=failures,
+        )
+
+    def _record(
+        self,
+        payload: ChunkPayload,
+        results: Mapping[str, Result],
+        calls: CallCounts,
+        **changes: Any,
+    ) -> None:
+        chunk = payload.chunk
+        outcomes = chunk.outcomes
+        if results:
+            numbered = {payload.lines[address]: result for address, result in results.items()}
+            outcomes = outcome_blob(self.plan.run_id, chunk.number, chunk.token or "")
+            self.files.write(outcomes, outcome_lines({**payload.known, **numbered}))
+        recorded = replace(
+            chunk,
+            slot=None,
+            outcomes=outcomes,
+            accepted=chunk.accepted + sum(r.outcome in _ACCEPTED for r in results.values()),
+            writes=chunk.writes + calls.write,
+            reads=chunk.reads + calls.read,
+            throttled=chunk.throttled + calls.throttled,
+            retried=chunk.retried + calls.retried,
+            **changes,
+        )
+        try:
+            self.chunks.replace(payload.claimed.key, recorded, payload.claimed.etag)
+        except Changed:
+            # The slot was lost and another lane has claimed the chunk: it records the outcomes.
+            return
+
+    def _known(self, chunk: Chunk) -> dict[int, Result]:
+        if chunk.outcomes is None:
+            return {}
+        try:
+            return read_outcome_lines(self.files.read(chunk.outcomes))
+        except (NotFound, ValueError):
+            return {}  # deleted or damaged: these people are sent once more
 
     def _lines(self, chunk: Chunk) -> tuple[Any, ...]:
         try:
@@ -69,54 +168,6 @@ class ChunkPayloads:
         if len(lines) != chunk.people:
             raise PlanGone
         return lines
-
-    def sign(self, parcel: ChunkPayload, results: Sequence[Result], calls: CallCounts) -> None:
-        """Record what became of everyone, and that the chunk is done."""
-        self._done(parcel, results, calls, gave_up=False)
-
-    def give_up(self, parcel: ChunkPayload) -> None:
-        """Record that nobody of the chunk could be sent; the next run sends them."""
-        nobody = Result(Outcome.NOT_SENT, Code.CALL_FAILED)
-        self._done(parcel, [nobody] * parcel.chunk.people, CallCounts(), gave_up=True)
-
-    def put_back(self, parcel: ChunkPayload, *, untouched: bool = False) -> None:
-        """Let another lane have the chunk. `untouched`: it was never tried by this claim."""
-        chunk = parcel.chunk
-        free = replace(
-            chunk,
-            state=ChunkState.PENDING,
-            slot=None,
-            token=None,
-            attempts=chunk.attempts - 1 if untouched else chunk.attempts,
-        )
-        self._replace(parcel, free)
-
-    def _done(
-        self, parcel: ChunkPayload, results: Sequence[Result], calls: CallCounts, *, gave_up: bool
-    ) -> None:
-        chunk = parcel.chunk
-        blob = outcome_blob(self.plan.run_id, chunk.number, chunk.token or "")
-        self.files.write(blob, outcome_lines(chunk.first, results))
-        done = replace(
-            chunk,
-            state=ChunkState.DONE,
-            slot=None,
-            outcomes=blob,
-            gave_up=gave_up,
-            done_at=self.now(),
-            writes=chunk.writes + calls.write,
-            reads=chunk.reads + calls.read,
-            throttled=chunk.throttled + calls.throttled,
-            retried=chunk.retried + calls.retried,
-        )
-        self._replace(parcel, done)
-
-    def _replace(self, parcel: ChunkPayload, chunk: Chunk) -> None:
-        try:
-            self.chunks.replace(parcel.claimed.key, chunk, parcel.claimed.etag)
-        except Changed:
-            # The slot was lost on the way and another lane has taken the chunk: its word counts.
-            return
 
     def _person(self, line: tuple[Any, ...], convert: Converter, clear: bool) -> Person:
         address, tagset, values = line

@@ -1,8 +1,8 @@
-"""The board: which chunks of a run are still to be sent, and taking the next one.
+"""Which chunks of a run are still to be sent, and the claim of the next one.
 
-Shared by the lanes of one process, so that they read the chunks' records once and not once each.
-A claim is a conditional write: when two processes reach for one chunk, one gets it. A chunk whose
-holder is gone (its slot is held by someone else, or by no one) is free again.
+The lanes of one process share a queue, so the chunks' records are read once and not once each. A
+claim is a conditional write: of two processes that try, one gets the chunk. A claimed chunk is free
+again when the slot of its lane was released or is held by another lane.
 """
 
 from __future__ import annotations
@@ -15,48 +15,69 @@ from dataclasses import dataclass, replace
 from shared.capacity.slots import Slot, Slots
 from shared.errors import Changed
 from shared.model.chunk import Chunk, ChunkState
+from shared.model.plan import Plan
 from shared.model.ports import Records, Stored
+from shared.model.run import Run
 
 __all__ = ["ChunkQueue", "ChunkTotals"]
+
+# While Mailchimp is away, a chunk is tried this often, with growing pauses: about a quarter of an
+# hour. Then its people are reported as not sent, and the chunks after it are given less time.
+PATIENCE = 20
+_PATIENCE_AFTER_GIVING_UP = 2
 
 
 @dataclass(frozen=True)
 class ChunkTotals:
-    """How many chunks wait, are under way with a living lane, are held, and are done."""
+    """How many chunks wait, and how many are claimed by a lane that is alive."""
 
     waiting: int
-    under_way: int
-    held: int
-    done: int
+    in_progress: int
 
 
 class ChunkQueue:
-    """Chunks of one run, as this process knows them."""
+    """The chunks of one run, as this process knows them.
+
+    `randrange(n)` gives a number below n: the place where this process begins.
+    """
 
     def __init__(
         self,
-        run_id: str,
-        account_id: str,
+        run: Run,
+        plan: Plan,
         chunks: Records[Chunk],
         slots: Slots,
         randrange: Callable[[int], int],
     ) -> None:
-        """`randrange(n)` gives a number below n: where this process begins."""
-        self._randrange = randrange
-        self._run_id = run_id
-        self._account_id = account_id
+        self._run = run
+        self._account_id = plan.account_id
         self._chunks = chunks
         self._slots = slots
+        self._randrange = randrange
         self._lock = threading.Lock()
         self._known: deque[Stored[Chunk]] = deque()
+        self._gave_up = False
 
     @property
-    def plenty(self) -> bool:
-        """Whether so much waits that claiming ahead takes no work from another lane."""
+    def has_plenty(self) -> bool:
+        """Whether so many chunks wait that claiming ahead leaves enough for the other lanes."""
         return len(self._known) >= 2 * self._slots.connections
 
-    def take(self, slot: Slot) -> Stored[Chunk] | None:
-        """Claim the next chunk for a slot; None when nothing waits."""
+    def has_answers(self) -> bool:
+        """Whether Mailchimp has accepted anything of the run so far."""
+        return any(stored.value.accepted for stored in self._chunks.all(self._run.id))
+
+    def is_hopeless(self, chunk: Chunk) -> bool:
+        """Whether a chunk that failed once more is not tried again."""
+        patience = _PATIENCE_AFTER_GIVING_UP if self._gave_up else PATIENCE
+        return chunk.failures + 1 >= patience
+
+    def note(self, *, gave_up: bool) -> None:
+        """Note that a chunk was given up, or that one was sent."""
+        self._gave_up = gave_up
+
+    def claim(self, slot: Slot) -> Stored[Chunk] | None:
+        """Claim the next chunk for a slot; None when no chunk waits."""
         fresh = False
         while True:
             with self._lock:
@@ -78,42 +99,36 @@ class ChunkQueue:
             try:
                 return self._chunks.replace(stored.key, claimed, stored.etag)
             except Changed:
-                continue  # another process was quicker
+                continue  # another process was first
 
-    def standing(self) -> ChunkTotals:
-        """Where the run stands, read from storage."""
-        waiting = under_way = held = done = 0
+    def totals(self) -> ChunkTotals:
+        """The totals of now, read from storage."""
+        chunks = [stored.value for stored in self._chunks.all(self._run.id)]
         alive: dict[tuple[int, str], bool] = {}
-        for stored in self._chunks.all(self._run_id):
-            match stored.value.state:
-                case ChunkState.DONE:
-                    done += 1
-                case ChunkState.HELD:
-                    held += 1
-                case ChunkState.PENDING:
-                    waiting += 1
-                case ChunkState.CLAIMED:
-                    if self._is_free(stored.value, alive):
-                        waiting += 1
-                    else:
-                        under_way += 1
-        return ChunkTotals(waiting, under_way, held, done)
+        waiting = sum(self._is_free(chunk, alive) for chunk in chunks)
+        claimed = sum(chunk.state is ChunkState.CLAIMED for chunk in chunks)
+        free_claims = sum(
+            chunk.state is ChunkState.CLAIMED and self._is_free(chunk, alive) for chunk in chunks
+        )
+        return ChunkTotals(waiting, claimed - free_claims)
 
     def _free(self) -> list[Stored[Chunk]]:
         alive: dict[tuple[int, str], bool] = {}
-        free = [s for s in self._chunks.all(self._run_id) if self._is_free(s.value, alive)]
+        free = [s for s in self._chunks.all(self._run.id) if self._is_free(s.value, alive)]
         people = [s for s in free if s.value.tag_id is None]
         leavers = [s for s in free if s.value.tag_id is not None]
-        # Every process begins somewhere else, so that they rarely reach for the same chunk.
+        # Every process begins at another place, so that two rarely try for the same chunk.
         if people:
             start = self._randrange(len(people))
             people = people[start:] + people[:start]
         return people + leavers
 
     def _is_free(self, chunk: Chunk, alive: dict[tuple[int, str], bool]) -> bool:
-        if chunk.state is ChunkState.PENDING:
-            return True
-        if chunk.state is not ChunkState.CLAIMED or chunk.slot is None or chunk.token is None:
+        if chunk.state is ChunkState.UNCONFIRMED:
+            return self._run.removals_confirmed
+        if chunk.state is not ChunkState.CLAIMED:
+            return chunk.state is ChunkState.PENDING
+        if chunk.slot is None or chunk.token is None:
             return False
         holder = (chunk.slot, chunk.token)
         if holder not in alive:

@@ -1,7 +1,7 @@
-"""A shift: what a lane got done while it held its slot, told once at its end.
+"""What a lane did while it held its slot, logged once at the end.
 
-The numbers of a shift are for watching (how fast, how often slowed down, how many of the allowed
-slots are at work); what became of a run is counted from its outcomes alone.
+These numbers serve monitoring (speed, throttling, use of the allowed slots). The counts of a run
+come from its outcomes alone.
 """
 
 from __future__ import annotations
@@ -35,12 +35,12 @@ class LaneMetrics:
     calls: CallCounts = field(default_factory=CallCounts)
 
     def begin(self) -> None:
-        """The slot is held."""
+        """The lane holds its slot."""
         self.meter.add(Metric.SLOTS_USED, 1, account=self.account_id)
         self.meter.record(Metric.SLOTS_ALLOWED, self.allowed, account=self.account_id)
 
     def sent(self, results: Sequence[Result], seconds: float) -> None:
-        """A chunk has been sent, in so many seconds."""
+        """Count a chunk that was sent in so many seconds."""
         rejected = sum(1 for result in results if result.outcome is Outcome.REJECTED)
         self.chunks += 1
         self.profiles += len(results)
@@ -50,20 +50,15 @@ class LaneMetrics:
         self.meter.record(Metric.CHUNK_SECONDS, seconds, account=self.account_id)
 
     def called(self, calls: CallCounts) -> None:
-        """Mailchimp has been called, whatever came of it."""
-        self.calls = CallCounts(
-            self.calls.write + calls.write,
-            self.calls.read + calls.read,
-            self.calls.throttled + calls.throttled,
-            self.calls.retried + calls.retried,
-        )
+        """Count calls to Mailchimp, whatever their answers."""
+        self.calls.add(calls)
         self.meter.add(Metric.WRITE_CALLS, calls.write, account=self.account_id)
         self.meter.add(Metric.READ_CALLS, calls.read, account=self.account_id)
         self.meter.add(Metric.THROTTLED, calls.throttled, account=self.account_id)
         self.meter.add(Metric.RETRIED, calls.retried, account=self.account_id)
 
     def end(self, seconds: float) -> None:
-        """The slot is given back after so many seconds; a shift without work is not told."""
+        """The slot is released after so many seconds. A lane without work logs nothing."""
         self.meter.add(Metric.SLOTS_USED, -1, account=self.account_id)
         if self.chunks or self.calls != CallCounts():
             log_event(

@@ -1,7 +1,7 @@
-"""What a lane does with storage while its connection to Mailchimp is busy, on a thread beside it.
+"""Storage work of a lane on a second thread, while its connection to Mailchimp is busy.
 
-One thing after the other, in the order it was asked for. A failure comes out at the next question,
-so that nothing fails silently.
+Tasks run one after the other, in the order in which they were given. An error of a task is raised
+by the next call.
 """
 
 from __future__ import annotations
@@ -16,32 +16,32 @@ __all__ = ["Prefetch"]
 
 
 class Prefetch:
-    """A thread for one lane; a context that waits for what is under way."""
+    """A thread for one lane; a context that waits for running tasks."""
 
     def __init__(self) -> None:
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="aside")
-        self._ahead: Future[ChunkPayload | None] | None = None
-        self._done: Future[None] | None = None
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="prefetch")
+        self._next: Future[ChunkPayload | None] | None = None
+        self._task: Future[None] | None = None
 
-    def take(self, take: Callable[[], ChunkPayload | None]) -> None:
-        """Fetch the next parcel meanwhile."""
-        self._ahead = self._thread.submit(take)
+    def fetch(self, fetch: Callable[[], ChunkPayload | None]) -> None:
+        """Start to fetch the next payload."""
+        self._next = self._thread.submit(fetch)
 
-    def taken(self) -> ChunkPayload | None:
-        """The parcel that was fetched, once; None when none was asked for or there is none."""
-        ahead, self._ahead = self._ahead, None
-        return ahead.result() if ahead else None
+    def fetched(self) -> ChunkPayload | None:
+        """The payload that was fetched, once; None when no fetch was started or nothing is left."""
+        fetched, self._next = self._next, None
+        return fetched.result() if fetched else None
 
-    def do(self, work: Callable[[], None]) -> None:
-        """Do something meanwhile; what was asked for before has ended well by then."""
+    def run(self, task: Callable[[], None]) -> None:
+        """Start a task, after the task before has ended without an error."""
         self.wait()
-        self._done = self._thread.submit(work)
+        self._task = self._thread.submit(task)
 
     def wait(self) -> None:
-        """Wait until what was to be done is done."""
-        done, self._done = self._done, None
-        if done is not None:
-            done.result()
+        """Wait for the end of the task."""
+        task, self._task = self._task, None
+        if task is not None:
+            task.result()
 
     def __enter__(self) -> Prefetch:
         return self

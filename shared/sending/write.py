@@ -1,42 +1,33 @@
-"""One chunk to Mailchimp: the calls it takes, and the outcome of every person in it.
+"""Writes one chunk to Mailchimp and finds the outcome of every person in it.
 
-Consent is kept by the way of writing, not by care alone:
+The way people are written keeps consent:
 
-* People who are not in the ledger are sent with a status and `update_existing` off: Mailchimp
-  refuses whoever is there already (`contactExists`) and leaves that person as they are, so a
-  status can never reach someone whom the audience holds, whatever happened since the plan.
-* People who are there are sent without a status and with `update_existing` on.
+* People who are not in the ledger are sent with a status and `update_existing` off. Mailchimp
+  refuses those who are in the audience (`contactExists`) and leaves them as they are, so a status
+  never reaches a contact that the audience has, whatever happened since the plan.
+* People who are in the audience are sent without a status and with `update_existing` on.
 
-A call that fails as a whole is halved until the person who breaks it stands alone: a poison row
-costs one row. Whether Mailchimp answers at all is asked first, so that an outage costs no rows.
+A call that fails as a whole is taken apart until the rows that break it are alone (isolate.py).
 https://mailchimp.com/developer/marketing/api/lists/batch-subscribe-or-unsubscribe/
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import TypeVar
 
 from shared.errors import Disconnected, NotFound, Refused, Unavailable
-from shared.model.audience import Member
+from shared.model.audience import Member, MemberState
 from shared.model.chunk import ChunkKind
 from shared.model.outcome import Code, Outcome
 from shared.model.ports import MailchimpSession
+from shared.sending.isolate import Failure, Interrupted, Isolation
 
 __all__ = ["Person", "Result", "Writer"]
 
-T = TypeVar("T")
-
 # Mailchimp's clock and ours may differ by this much when we ask who opted in during the run.
 _CLOCKS = timedelta(minutes=5)
-
-# So many people refused one by one, with nobody accepted in between: it is not about them.
-_HOPELESS = 25
-
-# Answers to a whole call that can be about one of its members; anything else is about the call.
-_ABOUT_MEMBERS = frozenset({400, 413, 422})
 
 # Refusals of an update that a person who is not in the audience (any more) can meet.
 _PERHAPS_ABSENT = frozenset({Code.NOT_IN_AUDIENCE, Code.REFUSED})
@@ -57,9 +48,10 @@ class Person:
 
 @dataclass(frozen=True)
 class Result:
-    """What became of one person: the outcome, why, which field, the status held afterwards.
+    """The outcome of one person, why, which field, and the status they have afterwards.
 
-    `asked`: someone who was there was sent with a status (the consent proof counts these: 0).
+    `asked`: a person who was in the audience was sent with a status (the consent proof counts
+    these: 0).
     """
 
     outcome: Outcome
@@ -69,98 +61,122 @@ class Result:
     asked: bool = False
 
 
+@dataclass
 class Writer:
     """Writes people of one audience over one session.
 
-    `status` is what new people get; `since` is when the run began to send.
+    `status` is what new people get; `since` is when the run began to send. `results` holds the
+    final result of each address so far, also after an error: the rest is not known.
     """
 
-    def __init__(
-        self, session: MailchimpSession, audience_id: str, status: str, since: datetime
-    ) -> None:
-        self._session = session
-        self._audience = audience_id
-        self._status = status
-        self._since = since
-        self._refused_in_a_row = 0
+    session: MailchimpSession
+    audience_id: str
+    status: str
+    since: datetime
+    isolation: Isolation
+    may_continue: Callable[[], bool]
+    results: dict[str, Result] = field(default_factory=dict)
 
-    def write(self, kind: ChunkKind, people: Sequence[Person], doubt: bool) -> list[Result]:
-        """Send people and say, in their order, what became of each.
-
-        `doubt` tells that an earlier, unfinished try may have been applied. Unavailable,
-        Disconnected and Refused concern the whole chunk: nothing is known of its people.
-        """
+    def write(self, kind: ChunkKind, people: Sequence[Person], *, doubt: bool) -> None:
+        """Send people. `doubt`: an earlier, unfinished attempt may have been applied."""
         if kind is ChunkKind.ADD:
-            by_address = self._add(people, doubt)
+            self._add(people, doubt)
         else:
-            by_address = self._update(people, only=kind is ChunkKind.RESTORE)
-        return [_with_dropped(by_address[person.address], person) for person in people]
+            self._update(people, add_absent=kind is ChunkKind.UPDATE)
 
-    def untag(self, tag_id: int, addresses: Sequence[str]) -> list[Result]:
-        """Take a tag from leavers. A tag that is gone has been taken from everyone."""
+    def untag(self, tag_id: int, addresses: Sequence[str]) -> None:
+        """Take a tag from people. A tag that was deleted has been taken from all of them."""
 
-        def call(part: Sequence[str]) -> dict[str, Result]:
+        def call(part: Sequence[str], *, resend: bool) -> None:
             try:
-                self._session.untag(self._audience, tag_id, part)
+                self.session.untag(self.audience_id, tag_id, part, resend=resend)
             except NotFound:
-                self._session.audience(self._audience)  # NotFound again when that is what is gone
-            return {address: Result(Outcome.REMOVED) for address in part}
+                # NotFound again when the audience itself is gone.
+                self.session.audience(self.audience_id)
+            self.results.update((address, Result(Outcome.REMOVED)) for address in part)
 
-        done = self._halving(addresses, call, lambda address: address)
-        return [done[address] for address in addresses]
+        def reject(address: str, failure: Failure) -> None:
+            self.results[address] = _rejected(failure)
 
-    def archive(self, addresses: Sequence[str]) -> list[Result]:
-        """Archive people one by one. Whom Mailchimp does not let be archived stays."""
-        results = []
-        for address in addresses:
+        self.isolation.send(addresses, call, reject)
+
+    def archive(self, addresses: Sequence[str]) -> None:
+        """Archive people one by one. A person whom Mailchimp does not archive is rejected."""
+        for number, address in enumerate(addresses):
+            if number and not self.may_continue():
+                raise Interrupted
             try:
-                self._session.archive(self._audience, address)
+                self.session.archive(self.audience_id, address)
             except Disconnected:
                 raise
             except Refused as refused:
-                # An earlier try, whose answer or chunk was lost, may have done it.
-                if self._session.status_of(self._audience, address) == "archived":
-                    results.append(Result(Outcome.REMOVED))
+                # An earlier attempt, whose answer was lost, may have archived them.
+                if self.session.status_of(self.audience_id, address) != "archived":
+                    self.results[address] = _rejected(refused)
+                    continue
+            self.results[address] = Result(Outcome.REMOVED)
+
+    def _add(self, people: Sequence[Person], doubt: bool) -> None:
+        retried = self.session.calls.retried
+        present: list[Person] = []
+        # Parts of a call that failed may have been applied although they are sent again.
+        failed = False
+
+        def add(part: Sequence[Person], *, resend: bool) -> None:
+            nonlocal failed
+            try:
+                answer = self._call(part, self.status, update=False, resend=resend)
+            except Unavailable:
+                failed = True
+                raise
+            for person in part:
+                if answer[person.address].code == Code.CONTACT_EXISTS:
+                    present.append(person)
                 else:
-                    results.append(Result(Outcome.REJECTED, refused.code or Code.REFUSED))
-            else:
-                results.append(Result(Outcome.REMOVED))
-        return results
+                    self._keep(person, answer[person.address])
 
-    def _add(self, people: Sequence[Person], doubt: bool) -> dict[str, Result]:
-        retried = self._session.calls.retried
-        results = self._halving(
-            people, lambda part: self._call(part, self._status, update=False), _address
-        )
-        doubt = doubt or self._session.calls.retried > retried
-        there = [p for p in people if results[p.address].code == Code.CONTACT_EXISTS]
-        if there:
+        self.isolation.send(people, add, self._reject_added)
+        if not present:
+            return
+        doubt = doubt or failed or self.session.calls.retried > retried
+
+        def update(part: Sequence[Person], *, resend: bool) -> None:
             opted_in: dict[str, str] = {}
-            updated = self._halving(
-                there, lambda part: self._call(part, None, update=True, opted_in=opted_in), _address
-            )
-            for address, result in updated.items():
-                mine = doubt and self._is_since(opted_in.get(address))
-                if mine and result.outcome is Outcome.UPDATED:
+            answer = self._call(part, None, update=True, resend=resend, opted_in=opted_in)
+            for person in part:
+                result = answer[person.address]
+                ours = doubt and self._is_since(opted_in.get(person.address))
+                if ours and result.outcome is Outcome.UPDATED:
                     result = replace(result, outcome=Outcome.CREATED)
-                results[address] = result
-        return results
+                self._keep(person, result)
 
-    def _update(self, people: Sequence[Person], *, only: bool = False) -> dict[str, Result]:
-        """Write people who are there. With `only`, whoever is not there any more is not added."""
-        results = self._halving(people, lambda part: self._call(part, None, update=True), _address)
-        if only:
-            return results
-        absent = [p for p in people if results[p.address].code in _PERHAPS_ABSENT]
-        if absent:
-            # Deleted in Mailchimp since: they are new people again, or it says why they cannot be.
-            added = self._halving(
-                absent, lambda part: self._call(part, self._status, update=False), _address
-            )
-            for address, result in added.items():
-                if result.code != Code.CONTACT_EXISTS:
-                    results[address] = result
-        return results
+        self.isolation.send(present, update, self._reject_updated)
+
+    def _update(self, people: Sequence[Person], *, add_absent: bool) -> None:
+        """Write people who are in the audience; `add_absent`: add those who are not any more."""
+        absent: list[tuple[Person, Result]] = []
+
+        def update(part: Sequence[Person], *, resend: bool) -> None:
+            answer = self._call(part, None, update=True, resend=resend)
+            for person in part:
+                result = answer[person.address]
+                if add_absent and result.code in _PERHAPS_ABSENT:
+                    absent.append((person, result))
+                else:
+                    self._keep(person, result)
+
+        self.isolation.send(people, update, self._reject_updated)
+        refused = {person.address: result for person, result in absent}
+
+        def add(part: Sequence[Person], *, resend: bool) -> None:
+            # Deleted in Mailchimp since: new people again, or the refusal names the reason.
+            answer = self._call(part, self.status, update=False, resend=resend)
+            for person in part:
+                result = answer[person.address]
+                exists = result.code == Code.CONTACT_EXISTS
+                self._keep(person, refused[person.address] if exists else result)
+
+        self.isolation.send([person for person, _ in absent], add, self._reject_added)
 
     def _call(
         self,
@@ -168,10 +184,13 @@ class Writer:
         status: str | None,
         *,
         update: bool,
+        resend: bool,
         opted_in: dict[str, str] | None = None,
     ) -> dict[str, Result]:
         members = [Member(p.address, p.fields, p.tags, status) for p in people]
-        answer = self._session.subscribe(self._audience, members, update_existing=update)
+        answer = self.session.subscribe(
+            self.audience_id, members, update_existing=update, resend=resend
+        )
         if opted_in is not None:
             opted_in.update(answer.opted_in)
         results = {}
@@ -180,64 +199,40 @@ class Writer:
             if address in answer.created:
                 results[address] = Result(Outcome.CREATED, status=answer.created[address])
             elif address in answer.updated:
-                held = answer.updated[address]
-                results[address] = Result(Outcome.UPDATED, status=held, asked=status is not None)
+                now = answer.updated[address]
+                results[address] = Result(Outcome.UPDATED, status=now, asked=status is not None)
             elif address in answer.refused:
                 refusal = answer.refused[address]
                 results[address] = Result(Outcome.REJECTED, refusal.code, refusal.field)
             else:
-                # Neither taken nor refused: nothing can be claimed, so the next run asks again.
+                # Neither taken nor refused: nothing is known, so the next run sends them again.
                 results[address] = Result(Outcome.REJECTED, Code.CALL_FAILED)
         return results
 
-    def _halving(
-        self,
-        items: Sequence[T],
-        call: Callable[[Sequence[T]], dict[str, Result]],
-        address: Callable[[T], str],
-    ) -> dict[str, Result]:
-        try:
-            results = call(items)
-        except Disconnected:
-            raise
-        except Unavailable as failure:
-            if failure.throttled or not failure.maybe_applied or not self._answers():
-                raise
-            return self._split(items, call, address, failure, Code.CALL_FAILED, "")
-        except Refused as refused:
-            if refused.status not in _ABOUT_MEMBERS:
-                raise
-            return self._split(items, call, address, refused, refused.code, refused.field)
-        self._refused_in_a_row = 0
-        return results
+    def _reject_added(self, person: Person, failure: Failure) -> None:
+        self._reject(person, failure, added=True)
 
-    def _split(
-        self,
-        items: Sequence[T],
-        call: Callable[[Sequence[T]], dict[str, Result]],
-        address: Callable[[T], str],
-        failure: Unavailable | Refused,
-        code: str,
-        field: str,
-    ) -> dict[str, Result]:
-        if len(items) > 1:
-            middle = len(items) // 2
-            first = self._halving(items[:middle], call, address)
-            return first | self._halving(items[middle:], call, address)
-        self._refused_in_a_row += 1
-        if self._refused_in_a_row >= _HOPELESS:
-            raise failure
-        return {address(items[0]): Result(Outcome.REJECTED, code, field)}
+    def _reject_updated(self, person: Person, failure: Failure) -> None:
+        self._reject(person, failure, added=False)
 
-    def _answers(self) -> bool:
-        try:
-            self._session.ping()
-        except Unavailable:
-            return False
-        return True
+    def _reject(self, person: Person, failure: Failure, *, added: bool) -> None:
+        """Record a person whose own call fails, unless Mailchimp did what it asked for."""
+        result = _rejected(failure)
+        if isinstance(failure, Unavailable):
+            now = self.session.member(self.audience_id, person.address)
+            if now is not None and _is_applied(person, now):
+                created = added and self._is_since(now.opted_in)
+                outcome = Outcome.CREATED if created else Outcome.UPDATED
+                result = Result(outcome, status=now.status)
+        self._keep(person, result)
+
+    def _keep(self, person: Person, result: Result) -> None:
+        if person.dropped and result.outcome in (Outcome.CREATED, Outcome.UPDATED):
+            result = replace(result, code=Code.VALUE_DROPPED, field=" ".join(person.dropped))
+        self.results[person.address] = result
 
     def _is_since(self, opted_in: str | None) -> bool:
-        """Whether someone who is there was added by a try whose answer was lost."""
+        """Whether a contact was added by an earlier attempt of this run."""
         if not opted_in:
             return True
         try:
@@ -246,14 +241,27 @@ class Writer:
             return True
         if moment.tzinfo is None:
             return True
-        return moment >= self._since - _CLOCKS
+        return moment >= self.since - _CLOCKS
 
 
-def _address(person: Person) -> str:
-    return person.address
+def _rejected(failure: Failure) -> Result:
+    if isinstance(failure, Unavailable):
+        return Result(Outcome.REJECTED, Code.CALL_FAILED)
+    return Result(Outcome.REJECTED, failure.code or Code.REFUSED, failure.field)
 
 
-def _with_dropped(result: Result, person: Person) -> Result:
-    if person.dropped and result.outcome in (Outcome.CREATED, Outcome.UPDATED):
-        return replace(result, code=Code.VALUE_DROPPED, field=" ".join(person.dropped))
-    return result
+def _is_applied(person: Person, now: MemberState) -> bool:
+    """Whether a contact has all the values and tags that were sent."""
+    tags = {tag.casefold() for tag in now.tags}
+    return all(tag.casefold() in tags for tag in person.tags) and all(
+        _text(now.fields.get(name)) == _text(value) for name, value in person.fields.items()
+    )
+
+
+def _text(value: object) -> object:
+    """A value in the form in which Mailchimp returns it: 5, 5.0 and "5" are the same."""
+    if isinstance(value, dict):
+        return {name: part for name, part in value.items() if part}
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    return "" if value is None else str(value).strip()

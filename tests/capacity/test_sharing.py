@@ -1,4 +1,4 @@
-"""What processes share: slots, the pace, the chunks of a run, and what a message may say."""
+"""What processes share: slots, the pace, the chunks of a run; and the form of messages."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import itertools
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -18,7 +19,8 @@ from shared.capacity.slots import SlotHolder, Slots
 from shared.errors import Changed, Conflict, InputError, NotFound
 from shared.messaging.messages import lane_of, run_of
 from shared.model.chunk import Chunk, ChunkKind, ChunkState, chunk_key
-from shared.sending.chunk_queue import ChunkQueue
+from shared.model.run import REMOVAL_GUARD, Mode, Run, Trigger
+from shared.sending.chunk_queue import ChunkQueue, ChunkTotals
 from shared.settings import StorageAccount
 from shared.storage.clients import StorageClients
 from shared.storage.files import BlobFiles
@@ -152,7 +154,7 @@ def test_the_pace_halves_at_once_and_grows_back_slowly() -> None:
     pace = AccountPace(MemoryRecords(Wire(store), "paces"), 10, store.clock.now)
     assert pace.allowance("acc").slots == 10
 
-    for _ in range(10):  # ten lanes refused in one moment are one sign
+    for _ in range(10):  # ten lanes throttled at the same moment
         pace.throttled("acc")
     assert pace.allowance("acc").slots == 5
     store.clock.forward(6)
@@ -200,8 +202,10 @@ def chunks(store: Store, number: int) -> None:
         records.create(chunk_key(RUN, n), chunk)
 
 
-def board(wire: Wire, held: Slots) -> ChunkQueue:
-    return ChunkQueue(RUN, "acc", MemoryRecords(wire, "chunks"), held, lambda n: n // 2)
+def chunk_queue(wire: Wire, slots: Slots, *confirmed: str) -> ChunkQueue:
+    run = Run(RUN, "e1", Trigger.ON_DEMAND, Mode.EXPORT, confirmed=confirmed)
+    plan: Any = SimpleNamespace(account_id="acc")
+    return ChunkQueue(run, plan, MemoryRecords(wire, "chunks"), slots, lambda n: n // 2)
 
 
 def test_two_processes_reaching_for_the_same_chunks_get_different_ones() -> None:
@@ -209,34 +213,38 @@ def test_two_processes_reaching_for_the_same_chunks_get_different_ones() -> None
     chunks(store, 7)
     wires = Wire(store), Wire(store)
     both = [slots(wire) for wire in wires]
-    boards = [board(wire, held) for wire, held in zip(wires, both, strict=True)]
+    queues = [chunk_queue(wire, held) for wire, held in zip(wires, both, strict=True)]
     held = [one.take("acc") for one in both]
 
     taken = []
     while True:
-        found = [b.take(slot) for b, slot in zip(boards, held, strict=True)]
+        found = [queue.claim(slot) for queue, slot in zip(queues, held, strict=True)]
         taken += [stored.value.number for stored in found if stored]
         if not any(found):
             break
 
     assert sorted(taken) == list(range(7))
     assert 6 in taken[-2:]  # leavers come last
-    standing = boards[0].standing()
-    assert (standing.waiting, standing.under_way, standing.done) == (0, 7, 0)
+    assert queues[0].totals() == ChunkTotals(waiting=0, in_progress=7)
     for slot in held:
         slot.release()
-    assert boards[1].standing().waiting == 7
+    assert queues[1].totals() == ChunkTotals(waiting=7, in_progress=0)
 
 
-def test_chunks_that_wait_for_a_yes_are_not_taken() -> None:
+def test_chunks_are_not_claimed_before_the_removals_are_confirmed() -> None:
     store = Store()
     records: MemoryRecords[Chunk] = MemoryRecords(Wire(store), "chunks")
-    records.create(chunk_key(RUN, 0), Chunk(0, ChunkKind.UNTAG, 0, 0, 1, 1, 5, ChunkState.HELD))
+    records.create(
+        chunk_key(RUN, 0), Chunk(0, ChunkKind.UNTAG, 0, 0, 1, 1, 5, ChunkState.UNCONFIRMED)
+    )
     held = slots(Wire(store))
     slot = held.take("acc")
 
-    assert board(Wire(store), held).take(slot) is None
-    assert board(Wire(store), held).standing().held == 1
+    assert chunk_queue(Wire(store), held).claim(slot) is None
+    assert chunk_queue(Wire(store), held).totals() == ChunkTotals(waiting=0, in_progress=0)
+    confirmed = chunk_queue(Wire(store), held, REMOVAL_GUARD)
+    assert confirmed.totals() == ChunkTotals(waiting=1, in_progress=0)
+    assert confirmed.claim(slot) is not None
     slot.release()
 
 

@@ -26,7 +26,7 @@ from shared.app import build
 from shared.errors import ConnectorError
 from shared.mailchimp.gateway import MailchimpGateway
 from shared.mailchimp.transport import RetryPolicy
-from shared.messaging.messages import lane_of, run_of, turn_of
+from shared.messaging.messages import lane_of, number_of, run_of
 from shared.model.connection import Connection, ConnectionStatus, Consent, Grant, GrantKind
 from shared.model.export import (
     AttributeMapping,
@@ -257,7 +257,7 @@ class Mill:
                     looks += 1
                     assert looks < most_looks, f"the run hangs: {run.value if run else None}"
                     self.clock.forward(_WATCH_AFTER)
-                    self.house.watchdog.look()
+                    self.house.watchdog.resume_stalled()
             except Killed:
                 self._restart()
         message = "the run does not come to an end"
@@ -294,16 +294,16 @@ class Mill:
     @staticmethod
     def _handle(house: Any, message: Message) -> None:
         if message.queue == PLAN_RUNS:
-            house.planner.plan(run_of(message.body), turn_of(message.body))
+            house.planner.plan(run_of(message.body), number_of(message.body))
         else:
-            house.lanes.run(*lane_of(message.body), turn_of(message.body))
+            house.lanes.run(*lane_of(message.body), number_of(message.body))
 
     @staticmethod
     def _poison(house: Any, message: Message) -> None:
         if message.queue == PLAN_RUNS:
             house.planner.give_up(run_of(message.body))
         else:
-            house.watchdog.lane_failed(lane_of(message.body)[0])
+            house.watchdog.log_lane_given_up(lane_of(message.body)[0])
 
     def end_of(self, run: Run) -> End:
         """How a run ended."""

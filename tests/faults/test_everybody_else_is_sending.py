@@ -38,7 +38,7 @@ def test_it_asks_for_room_and_comes_again_without_failing(
     monkeypatch.setattr(slots, "take", taken)
     monkeypatch.setattr(pace, "guest", lambda account: (asked.append(1.0), guest(account)))
     monkeypatch.setattr(
-        type(mill.house.watchdog), "lane_failed", lambda _, run_id: lane_failed(run_id)
+        type(mill.house.watchdog), "log_lane_given_up", lambda _, run_id: lane_failed(run_id)
     )
 
     run = mill.run()

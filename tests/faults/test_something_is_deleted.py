@@ -9,7 +9,7 @@ import pytest
 
 from shared.errors import Unavailable
 from shared.model.run import RunStatus
-from shared.runs.watchdog import HOPELESS
+from shared.runs.watchdog import MOST_RESUMES
 from tests.fakes import Killed
 from tests.faults.mill import EXPORT, Mill
 from tests.faults.test_killed_at_every_write import SAMPLE
@@ -132,11 +132,11 @@ def test_a_run_that_does_not_move_for_an_hour_is_ended_and_the_next_one_heals(
     began = mill.clock.now()
     started = mill.house.starter.start(EXPORT)
 
-    run = mill.go_on(started.id, most_looks=HOPELESS + 2)
+    run = mill.go_on(started.id, most_looks=MOST_RESUMES + 2)
 
     assert run.status is RunStatus.FAILED
     assert run.reason is not None
-    assert run.reason.code == "stoodStill"
+    assert run.reason.code == "stalled"
     assert (mill.clock.now() - began).total_seconds() > 3600
     assert run.progress.chunks_done == run.progress.chunks_total > 0
     assert run.calls.write > 0

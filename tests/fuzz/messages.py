@@ -7,11 +7,11 @@ import re
 import orjson
 
 from shared.errors import InputError
-from shared.messaging.messages import LONGEST, lane_of, look_of, run_of, stamps_of
+from shared.messaging.messages import LONGEST, lane_of, refresh_of, run_of, stamps_of
 from shared.segments.events import read_events
 
 TOKENS = (
-    b'{"v":1,"run":"', b"0123456789abcdef0123", b'","lane":', b'"refresh":"', b'"turn":', b'"due":',
+    b'{"v":1,"run":"', b"0123456789abcdef0123", b'","lane":', b'"refresh":"', b'"number":', b'"due":',
     b'"traceparent":"00-', b"0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", b"true", b"-1",
     b"1e400", b"NaN", b"null", b"[", b"]", b"{}", b'"\\ud800"', b"\\u0000", b"9" * 30, b"../",
     b'"eventType":"Microsoft.Storage.BlobCreated"', b'"topic":"', b'"subject":"', b'"data":',
@@ -21,7 +21,7 @@ TOKENS = (
 )  # fmt: skip
 _RUN = re.compile(r"[0-9a-f]{20}")
 _EXPORT = re.compile(r"[A-Za-z0-9_-]{1,64}")
-_READERS = {"run": run_of, "lane": lane_of, "look": look_of, "stamps": stamps_of}
+_READERS = {"run": run_of, "lane": lane_of, "look": refresh_of, "stamps": stamps_of}
 
 
 def run(data: bytes) -> object:

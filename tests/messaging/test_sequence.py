@@ -25,7 +25,7 @@ class Line:
     def handle(self, number: int | None, batons: MessageSequences | None = None) -> None:
         baton = (batons or self.batons).take(*LINE, number)
         if baton is not None:
-            baton.pass_on(self.sent.append)
+            baton.send_next(self.sent.append)
 
 
 def test_a_line_goes_on_as_long_as_it_is_passed_on() -> None:
@@ -54,7 +54,7 @@ def test_of_copies_that_work_at_the_same_time_one_passes_on() -> None:
     batons = [line.batons.take(*LINE, None) for _ in range(10)]
     for baton in batons:
         assert baton is not None
-        baton.pass_on(line.sent.append)
+        baton.send_next(line.sent.append)
     assert line.sent == [1]
 
 
@@ -98,7 +98,7 @@ def test_a_queue_that_does_not_answer_breaks_no_line() -> None:
     baton = line.batons.take(*LINE, None)
     assert baton is not None
     with pytest.raises(Unavailable):
-        baton.pass_on(away)
+        baton.send_next(away)
 
     line.handle(0)
 
@@ -117,7 +117,7 @@ def test_whatever_comes_twice_late_or_in_disorder_a_line_neither_ends_nor_grows(
         before = len(line.sent)
         for baton in taken:
             if baton is not None:
-                baton.pass_on(line.sent.append)
+                baton.send_next(line.sent.append)
         waiting += line.sent[before:]
         if dice.random() < 0.1:
             waiting.append(dice.choice((None, message)))

@@ -22,6 +22,7 @@ from shared.people.erasures import Erasure, Erasures, address_key
 from shared.people.purge import Purge
 from shared.people.suppression import suppress_erased
 from shared.runs.outcome_file import OutcomeFile
+from shared.runs.transitions import Transitions
 from tests.fakes import Killed, MemoryFiles, MemoryRecords, Store, Wire
 from tests.ledgers import LEDGER_COLUMNS
 
@@ -71,6 +72,7 @@ class House:
         return Eraser(
             self.exports,
             self.runs,
+            Transitions(self.runs, self.clock.now),
             self.erased,
             purge,
             mailchimp,  # type: ignore[arg-type]

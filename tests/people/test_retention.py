@@ -12,6 +12,7 @@ from shared.model.export import Export, Mapping
 from shared.model.run import Mode, Run, RunStatus, Trigger
 from shared.people.retention import Retention
 from shared.runs.outcome_file import OutcomeFile
+from shared.runs.transitions import Transitions
 from tests.fakes import MemoryFiles, MemoryRecords, Store, Wire
 
 KEEP = timedelta(days=30)
@@ -37,6 +38,7 @@ class World:
         outcome_file = OutcomeFile(self.files, "https://landing/outcomes", self.clock.now)
         self.retention = Retention(
             self.runs,
+            Transitions(self.runs, self.clock.now),
             self.chunks,
             self.turns,
             self.exports,
@@ -63,7 +65,7 @@ class World:
         )
         self.runs.create(run_id, run)
         self.chunks.create(f"{run_id}/000000", Chunk(0, ChunkKind.ADD, 0, 0, 10, 1))
-        self.turns.create(f"{run_id}/0", SequenceState(3, told=True))
+        self.turns.create(f"{run_id}/0", SequenceState(3, sent=True))
         for name in ("plan.json", "plan-a/lines.jsonl", "outcomes.parquet", "outcomes/0-a.csv"):
             self.files.write(f"runs/{run_id}/{name}", b"x")
         return run

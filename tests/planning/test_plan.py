@@ -386,7 +386,9 @@ def test_chunks_point_at_their_own_lines(
         (ChunkKind.UNTAG, 2, 2),
         (ChunkKind.UNTAG, 2, 1),
     ]
-    assert [state for _, _, state, _ in found] == [ChunkState.PENDING] * 3 + [ChunkState.HELD] * 4
+    assert [state for _, _, state, _ in found] == [ChunkState.PENDING] * 3 + [
+        ChunkState.UNCONFIRMED
+    ] * 4
     assert [line[0] for _, _, _, lines in found[:3] for line in lines] == [
         f"{name}@example.com" for name in "abced"
     ]

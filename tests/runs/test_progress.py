@@ -62,7 +62,7 @@ def test_a_hundred_percent_is_for_runs_that_are_closed(
 
 
 def test_people_who_wait_for_a_yes_are_not_in_the_total() -> None:
-    held = Chunk(2, ChunkKind.UNTAG, 0, 0, 1, 300, 5, ChunkState.HELD)
+    held = Chunk(2, ChunkKind.UNTAG, 0, 0, 1, 300, 5, ChunkState.UNCONFIRMED)
 
     progress = with_progress(run(RunStatus.SENDING), [chunk(1, 10), held], NOW).progress
 

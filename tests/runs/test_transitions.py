@@ -37,7 +37,7 @@ def is_previewed(mill: Mill) -> Run:
 
 def is_canceled_in_the_queue(mill: Mill) -> Run:
     run = begin(mill)
-    mill.house.control.cancel(run.id)
+    mill.house.commands.cancel(run.id)
     return mill.go_on(run.id)
 
 
@@ -46,7 +46,7 @@ def is_canceled_while_planned(mill: Mill) -> Run:
 
     def call(ask: Callable[[], object]) -> object:
         if mill.house.runs.read(run.id).value.status is RunStatus.PLANNING:
-            mill.house.control.cancel(run.id)
+            mill.house.commands.cancel(run.id)
         return ask()
 
     mill.call = call
@@ -58,7 +58,7 @@ def is_canceled_while_sent(mill: Mill) -> Run:
 
     def call(ask: Callable[[], object]) -> object:
         if mill.house.runs.read(run.id).value.status is RunStatus.SENDING:
-            mill.house.control.cancel(run.id)
+            mill.house.commands.cancel(run.id)
         return ask()
 
     mill.call = call
@@ -88,7 +88,7 @@ def loses_its_connection(mill: Mill) -> Run:
 
     def call(ask: Callable[[], object]) -> object:
         if mill.house.runs.read(run.id).value.status is RunStatus.SENDING:
-            mill.house.control.disconnected([EXPORT])
+            mill.house.commands.disconnected([EXPORT])
         return ask()
 
     mill.call = call
@@ -114,7 +114,7 @@ def does_not_move(mill: Mill) -> Run:
     mill.store.messages.clear()
     for _ in range(80):
         mill.clock.forward(301)
-        mill.house.watch.look()
+        mill.house.watchdog.resume_stalled()
         mill.store.messages.clear()
     return mill.go_on(run.id)
 
@@ -130,12 +130,12 @@ def waits(mill: Mill) -> Run:
 
 def is_confirmed(mill: Mill) -> Run:
     run = waits(mill)
-    mill.house.control.confirm(run.id)
+    mill.house.commands.confirm(run.id)
     return mill.go_on(run.id)
 
 
 def is_canceled_while_it_waits(mill: Mill) -> Run:
-    run: Run = mill.house.control.cancel(waits(mill).id)
+    run: Run = mill.house.commands.cancel(waits(mill).id)
     return run
 
 
@@ -155,20 +155,20 @@ def is_not_confirmed_in_time(mill: Mill) -> Run:
 def waits_for_a_removed_export(mill: Mill) -> Run:
     run = waits(mill)
     mill.house.exports.delete(EXPORT)
-    mill.house.remains.clear(EXPORT)
+    mill.house.leftovers.clear(EXPORT)
     return mill.go_on(run.id)
 
 
 def is_queued_for_a_removed_export(mill: Mill) -> Run:
     run = begin(mill)
     mill.house.exports.delete(EXPORT)
-    mill.house.remains.clear(EXPORT)
+    mill.house.leftovers.clear(EXPORT)
     return mill.go_on(run.id)
 
 
 def holds_a_person_who_is_erased(mill: Mill) -> Run:
     run = waits(mill)
-    mill.house.__dict__["erased"] = Erasures(mill.house.erased.records, lambda: bytes(32))
+    mill.house.__dict__["erasures"] = Erasures(mill.house.erasures.records, lambda: bytes(32))
     mill.house.eraser.erase(next(iter(mill.audience.members())), in_mailchimp=False, by="")
     return mill.go_on(run.id)
 
@@ -176,16 +176,16 @@ def holds_a_person_who_is_erased(mill: Mill) -> Run:
 WAYS: dict[Callable[[Mill], Run], tuple[RunStatus, str]] = {
     is_sent: (RunStatus.SUCCESSFUL, ""),
     is_previewed: (RunStatus.SUCCESSFUL, ""),
-    is_canceled_in_the_queue: (RunStatus.CANCELED, "canceled"),
-    is_canceled_while_planned: (RunStatus.CANCELED, "canceled"),
+    is_canceled_in_the_queue: (RunStatus.CANCELED, "canceledBeforeSending"),
+    is_canceled_while_planned: (RunStatus.CANCELED, "canceledBeforeSending"),
     is_canceled_while_sent: (RunStatus.CANCELED, "canceled"),
     fails_in_its_plan: (RunStatus.FAILED, "segmentMissing"),
     is_given_up_by_the_queue: (RunStatus.FAILED, "planFailed"),
     loses_its_connection: (RunStatus.FAILED, "disconnected"),
     loses_its_plan: (RunStatus.FAILED, "planGone"),
-    does_not_move: (RunStatus.FAILED, "stoodStill"),
+    does_not_move: (RunStatus.FAILED, "stalled"),
     is_confirmed: (RunStatus.SUCCESSFUL, ""),
-    is_canceled_while_it_waits: (RunStatus.CANCELED, "canceled"),
+    is_canceled_while_it_waits: (RunStatus.CANCELED, "canceledRemovals"),
     is_superseded: (RunStatus.COMPLETED_WITH_WARNINGS, "superseded"),
     is_not_confirmed_in_time: (RunStatus.CANCELED, "confirmationExpired"),
     waits_for_a_removed_export: (RunStatus.CANCELED, "exportRemoved"),

@@ -1,4 +1,4 @@
-"""Runs that stand still are set going, and ended when that helps nothing for an hour."""
+"""Stalled runs are resumed, and ended when they do not move for an hour."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -11,12 +11,13 @@ from shared.model.chunk import Chunk, ChunkKind, ChunkState
 from shared.model.plan import PlanGone
 from shared.model.run import Mode, Run, RunStatus, Trigger
 from shared.runs.abandon import Abandon
-from shared.runs.watchdog import HOPELESS, STANDING_STILL, Watchdog
+from shared.runs.transitions import Transitions
+from shared.runs.watchdog import MOST_RESUMES, STALLED_AFTER, Watchdog
 from tests.fakes import MemoryQueue, MemoryRecords, Store, Wire
 
 
 class World:
-    """A run, its chunks, and the watch over it; the timer comes every minute."""
+    """A run, its chunks and the watchdog, which looks every minute."""
 
     def __init__(self, status: RunStatus) -> None:
         self.store = Store()
@@ -25,11 +26,16 @@ class World:
         self.runs: MemoryRecords[Run] = MemoryRecords(wire, "runs", lambda r: {"status": r.status})
         self.chunks: MemoryRecords[Chunk] = MemoryRecords(wire, "chunks")
         paces: MemoryRecords[Pace] = MemoryRecords(wire, "paces")
-        abandon = Abandon(
-            self.runs, self.chunks, AccountPace(paces, 10, self.clock.now), no_plan, self.clock.now
-        )
-        self.watch = Watchdog(
-            self.runs, self.chunks, MemoryQueue(wire), abandon, 10, self.clock.now
+        transitions = Transitions(self.runs, self.clock.now)
+        pace = AccountPace(paces, 10, self.clock.now)
+        self.watchdog = Watchdog(
+            self.runs,
+            self.chunks,
+            transitions,
+            MemoryQueue(wire),
+            Abandon(transitions, self.chunks, pace, no_plan),
+            10,
+            self.clock.now,
         )
         now = self.clock.now()
         self.runs.create(
@@ -40,7 +46,7 @@ class World:
     def minutes(self, number: int) -> None:
         for _ in range(number):
             self.clock.forward(60)
-            self.watch.look()
+            self.watchdog.resume_stalled()
 
     @property
     def run(self) -> Run:
@@ -59,11 +65,11 @@ def no_plan(_: str) -> Any:
     raise PlanGone
 
 
-GOING = [RunStatus.QUEUED, RunStatus.PLANNING, RunStatus.SENDING, RunStatus.FINISHING]
+ACTIVE = [RunStatus.QUEUED, RunStatus.PLANNING, RunStatus.SENDING, RunStatus.FINISHING]
 
 
-@pytest.mark.parametrize("status", GOING)
-def test_a_run_is_set_going_as_often_as_it_stands_still_and_not_at_every_tick(
+@pytest.mark.parametrize("status", ACTIVE)
+def test_a_run_is_resumed_whenever_it_has_stalled_and_not_at_every_tick(
     status: RunStatus,
 ) -> None:
     world = World(status)
@@ -75,10 +81,10 @@ def test_a_run_is_set_going_as_often_as_it_stands_still_and_not_at_every_tick(
     assert world.run.status is status
 
 
-@pytest.mark.parametrize("status", GOING)
-def test_after_an_hour_of_that_it_is_ended_and_says_why(status: RunStatus) -> None:
+@pytest.mark.parametrize("status", ACTIVE)
+def test_after_an_hour_of_resuming_it_is_ended_with_the_reason(status: RunStatus) -> None:
     world = World(status)
-    until = STANDING_STILL * (HOPELESS + 1)
+    until = STALLED_AFTER * (MOST_RESUMES + 1)
 
     world.minutes(int(until / timedelta(minutes=1)) - 1)
     assert world.run.status is status
@@ -86,11 +92,11 @@ def test_after_an_hour_of_that_it_is_ended_and_says_why(status: RunStatus) -> No
 
     assert world.run.status is RunStatus.FAILED
     assert world.run.reason is not None
-    assert world.run.reason.code == "stoodStill"
+    assert world.run.reason.code == "stalled"
     assert world.run.finished_at is not None
-    said = len(world.store.messages)
+    sent = len(world.store.messages)
     world.minutes(30)
-    assert len(world.store.messages) == said
+    assert len(world.store.messages) == sent
 
 
 def test_a_run_that_moves_now_and_then_is_never_ended() -> None:
@@ -106,7 +112,7 @@ def test_a_run_that_moves_now_and_then_is_never_ended() -> None:
     assert world.run.progress.chunks_done == 10
 
 
-def test_a_move_told_by_a_clock_that_is_hours_ahead_does_not_let_a_run_wait_for_hours() -> None:
+def test_a_move_written_by_a_clock_that_is_hours_ahead_does_not_delay_the_run_for_hours() -> None:
     world = World(RunStatus.FINISHING)
     stored = world.runs.read("r1")
     assert stored is not None

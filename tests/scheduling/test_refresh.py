@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.errors import ConfigError, InputError, Unavailable
-from shared.messaging.messages import look_of
+from shared.messaging.messages import refresh_of
 from shared.model.export import Export, Repeat, Schedule, SegmentChoice
 from shared.model.export import Mapping as FieldMapping
 from shared.model.ledger import LedgerPointer
@@ -26,6 +26,7 @@ from shared.model.run import Mode, Reason, Run, RunStatus, Trigger
 from shared.model.source import Partition, SegmentSnapshot, Snapshot
 from shared.planning.fingerprint import source_fingerprint
 from shared.runs.start import ActiveRun, Starter
+from shared.runs.transitions import Transitions
 from shared.scheduling.refresh import Refreshes
 from shared.scheduling.refresh_progress import Patience, RefreshProgress
 from tests.web.world import MemoryRecords
@@ -68,13 +69,15 @@ class World:
         self._numbers = itertools.count()
         self._announced: dict[bytes, Written] = {}
         self._planned: dict[str, str] = {}
+        transitions = Transitions(self.runs, self.clock)
         self.refreshes = Refreshes(
             exports=self.exports,
             watches=self.watches,
             runs=self.runs,
+            transitions=transitions,
             active=self.active,
             ledgers=self.ledgers,
-            starter=Starter(self.exports, self.runs, self.active, self, self.clock, self._entropy),
+            starter=Starter(self.exports, self.runs, self.active, self, transitions, self._entropy),
             source=self,  # type: ignore[arg-type]
             queue=self,
             planned=lambda run_id: self._planned.get(run_id),
@@ -530,12 +533,18 @@ def test_a_worker_that_dies_while_it_starts_makes_no_second_run(world: World) ->
 
 
 def test_messages_are_read_strictly() -> None:
-    assert look_of(b'{"v": 1, "refresh": "e1", "turn": 3}') == ("e1", 3)
-    assert look_of(b'{"eventType": "Microsoft.Storage.BlobCreated"}') is None
-    assert look_of(b"no JSON") is None
-    for wrong in ('"../e"', '"e1", "turn": -1', '"e1", "turn": true', "7", '"e1", "turn": "1"'):
+    assert refresh_of(b'{"v": 1, "refresh": "e1", "number": 3}') == ("e1", 3)
+    assert refresh_of(b'{"eventType": "Microsoft.Storage.BlobCreated"}') is None
+    assert refresh_of(b"no JSON") is None
+    for wrong in (
+        '"../e"',
+        '"e1", "number": -1',
+        '"e1", "number": true',
+        "7",
+        '"e1", "number": "1"',
+    ):
         with pytest.raises(InputError):
-            look_of(f'{{"v": 1, "refresh": {wrong}}}'.encode())
+            refresh_of(f'{{"v": 1, "refresh": {wrong}}}'.encode())
 
 
 def test_a_message_that_was_given_up_is_told_without_its_content(
@@ -543,7 +552,7 @@ def test_a_message_that_was_given_up_is_told_without_its_content(
 ) -> None:
     caplog.set_level("INFO", "shared.events")
     world.refreshes.give_up(b'{"subject": "kim@example.org"}')
-    world.refreshes.give_up(b'{"v": 1, "refresh": "e1", "turn": 1}')
+    world.refreshes.give_up(b'{"v": 1, "refresh": "e1", "number": 1}')
     assert [json.loads(record.message) for record in caplog.records] == [
         {"event": "refresh.messageGaveUp", "exportId": None},
         {"event": "refresh.messageGaveUp", "exportId": "e1"},

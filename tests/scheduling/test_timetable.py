@@ -20,6 +20,7 @@ from shared.model.export import Export, Repeat, Schedule, SegmentChoice
 from shared.model.export import Mapping as FieldMapping
 from shared.model.run import Mode, Reason, Run, RunStatus, Trigger
 from shared.runs.start import ActiveRun, Starter
+from shared.runs.transitions import Transitions
 from shared.scheduling.timetable import Due, Tick, Timetable
 from shared.settings import StorageAccount
 from shared.storage.clients import StorageClients
@@ -49,7 +50,7 @@ class Clockwork:
             self.runs,
             self.active,
             self,
-            lambda: self.now,
+            Transitions(self.runs, lambda: self.now),
             lambda: f"{next(self._numbers):09x}",
         )
         self.timetable = Timetable(

@@ -13,10 +13,12 @@ import pytest
 from shared.capacity.pace import AccountPace
 from shared.capacity.slots import Slots
 from shared.errors import Changed, Conflict
+from shared.messaging.metrics import NO_METER
 from shared.messaging.sequence import MessageSequences
 from shared.model.ports import Stored
 from shared.model.run import Mode, Run, RunStatus, Trigger
-from shared.runs.watchdog import STANDING_STILL, Watchdog
+from shared.runs.transitions import Transitions
+from shared.runs.watchdog import STALLED_AFTER, Watchdog
 from shared.sending.lane import Lanes
 
 T = TypeVar("T")
@@ -88,22 +90,20 @@ class Waiting:
         nothing: Callable[..., Any] = lambda *_: None  # noqa: E731
         slots = Slots(Busy(), Kept(), 10, lambda: "token")
         plan: Any = SimpleNamespace(account_id="a", connection_id="c")
+        self.transitions = Transitions(self.runs, self._now)
         self.lanes = Lanes(
             runs=self.runs,
-            chunks=Kept(),
-            files=SimpleNamespace(),  # type: ignore[arg-type]
+            transitions=self.transitions,
             queue=self.queue,
             sequences=MessageSequences(Kept()),
-            mailchimp=SimpleNamespace(),  # type: ignore[arg-type]
             slots=slots,
             pace=self.pace,
             plan_of=lambda _: plan,
+            worker=SimpleNamespace(),  # type: ignore[arg-type]
             finish=nothing,
             abandon=SimpleNamespace(),  # type: ignore[arg-type]
-            disconnected=nothing,
             now=self._now,
-            clock=lambda: self.now.timestamp(),
-            randrange=lambda _: 0,
+            meter=NO_METER,
         )
         run = Run(
             "r0",
@@ -132,7 +132,9 @@ class Waiting:
     def set_going(self) -> int:
         """How many messages the watch sends now."""
         self.queue.sent.clear()
-        Watchdog(self.runs, Kept(), self.queue, SimpleNamespace(), 10, self._now).look()  # type: ignore[arg-type]
+        Watchdog(
+            self.runs, Kept(), self.transitions, self.queue, SimpleNamespace(), 10, self._now
+        ).resume_stalled()  # type: ignore[arg-type]
         return len(self.queue.sent)
 
 
@@ -159,7 +161,7 @@ def test_lanes_whose_messages_all_come_twice_stay_as_many_as_they_are() -> None:
         waiting.now += timedelta(seconds=12)
         waiting.queue.messages = []
         for message in (*messages, *messages):
-            waiting.lanes.run("r0", message["lane"], message.get("turn"))
+            waiting.lanes.run("r0", message["lane"], message.get("number"))
         messages = waiting.queue.messages
 
     assert sorted(message["lane"] for message in messages) == list(range(10))
@@ -167,7 +169,7 @@ def test_lanes_whose_messages_all_come_twice_stay_as_many_as_they_are() -> None:
 
 def test_a_run_without_a_living_message_is_set_going() -> None:
     waiting = Waiting(others=99)
-    waiting.now += STANDING_STILL + timedelta(seconds=1)
+    waiting.now += STALLED_AFTER + timedelta(seconds=1)
     assert waiting.set_going() == 10
 
 

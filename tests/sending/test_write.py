@@ -1,7 +1,8 @@
-"""One chunk to Mailchimp: halving, poison, lost answers, and never a status for somebody there."""
+"""One chunk to Mailchimp: bad rows, lost answers, and never a status for a contact."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 
@@ -14,12 +15,14 @@ from shared.model.audience import (
     BatchAnswer,
     CallCounts,
     Member,
+    MemberState,
     Refusal,
     TagAnswer,
 )
 from shared.model.chunk import ChunkKind
 from shared.model.outcome import Code, Outcome
-from shared.sending.write import Person, Writer
+from shared.sending.isolate import Interrupted, Isolation
+from shared.sending.write import Person, Result, Writer
 
 SINCE = datetime(2026, 11, 1, 8, tzinfo=UTC)
 Fault = Callable[[Sequence[str]], Exception | None]
@@ -50,6 +53,7 @@ class Mailchimp:
         *,
         update_existing: bool,
         skip_merge_validation: bool = False,
+        resend: bool = True,
     ) -> BatchAnswer:
         addresses = [member.address for member in members]
         self.calls.write += 1
@@ -77,7 +81,17 @@ class Mailchimp:
         since = {address: self.opted_in[address].isoformat() for address in updated}
         return BatchAnswer(created, updated, refused, since)
 
-    def untag(self, audience_id: str, tag_id: int, addresses: Sequence[str]) -> TagAnswer:
+    def member(self, audience_id: str, address: str) -> MemberState | None:
+        status = self.statuses.get(address)
+        if status is None:
+            return None
+        sent = next(member for member in reversed(self.sent) if member.address == address)
+        opted_in = self.opted_in[address].isoformat()
+        return MemberState(status, sent.merge_fields, sent.tags, opted_in)
+
+    def untag(
+        self, audience_id: str, tag_id: int, addresses: Sequence[str], *, resend: bool = True
+    ) -> TagAnswer:
         if self.tag_gone or self.audience_gone:
             raise NotFound("gone")
         return TagAnswer(0, len(addresses))
@@ -96,8 +110,34 @@ class Mailchimp:
         self.account()
 
 
-def writer(session: Mailchimp, status: str = "subscribed") -> Writer:
-    return Writer(session, "aud", status, SINCE)  # type: ignore[arg-type]
+class writer:
+    """Writes one chunk; the results are in the order of the people."""
+
+    def __init__(
+        self,
+        session: Mailchimp,
+        status: str = "subscribed",
+        *,
+        may_continue: Callable[[], bool] = lambda: True,
+        answered_before: bool = False,
+    ) -> None:
+        def is_up() -> bool:
+            try:
+                session.ping()
+            except Unavailable:
+                return False
+            return True
+
+        isolation = Isolation(is_up, may_continue, lambda: answered_before)
+        self.writer = Writer(session, "aud", status, SINCE, isolation, may_continue)  # type: ignore[arg-type]
+
+    def write(self, kind: ChunkKind, people: Sequence[Person], doubt: bool) -> list[Result]:
+        self.writer.write(kind, people, doubt=doubt)
+        return [self.writer.results[person.address] for person in people]
+
+    def untag(self, tag_id: int, addresses: Sequence[str]) -> list[Result]:
+        self.writer.untag(tag_id, addresses)
+        return [self.writer.results[address] for address in addresses]
 
 
 def people(*names: str) -> list[Person]:
@@ -121,7 +161,7 @@ LOST = Unavailable("lost", maybe_applied=True)
 CREATED, UPDATED = (Outcome.CREATED, ""), (Outcome.UPDATED, "")
 
 
-def test_who_is_there_already_gets_fields_and_tags_but_no_status() -> None:
+def test_a_contact_gets_fields_and_tags_but_no_status() -> None:
     session = Mailchimp(ann="subscribed", bob="unsubscribed")
 
     results = writer(session, "pending").write(
@@ -149,7 +189,7 @@ def test_people_whom_a_lost_answer_had_created_count_as_created() -> None:
     assert outcomes(results) == [CREATED, UPDATED, CREATED]
 
 
-def test_a_poison_row_stands_alone_in_the_end() -> None:
+def test_a_bad_row_is_found_and_costs_no_other_row() -> None:
     session = Mailchimp()
     session.before = lambda sent: LOST if "p77@example.com" in sent else None
 
@@ -160,7 +200,80 @@ def test_a_poison_row_stands_alone_in_the_end() -> None:
     assert len(session.sizes) < 25
 
 
-def test_a_call_refused_as_a_whole_is_halved_too() -> None:
+BAD = {
+    "side by side": range(200, 240),
+    "spread": range(0, 500, 12),
+    "at both ends": (*range(20), *range(480, 500)),
+    "most of them": [number for number in range(500) if number % 10],
+}
+FINAL = Refused("no", code="refused", status=409)
+
+
+@pytest.mark.parametrize("where", BAD)
+@pytest.mark.parametrize("failure", [LOST, FINAL], ids=["no answer", "a final answer"])
+def test_many_bad_rows_cost_no_other_row_and_a_bounded_number_of_calls(
+    where: str, failure: Exception
+) -> None:
+    session = Mailchimp()
+    bad = {f"p{number}@example.com" for number in BAD[where]}
+    session.before = lambda sent: failure if bad & set(sent) else None
+
+    results = writer(session).write(ChunkKind.ADD, many(500), doubt=False)
+
+    accepted = {f"p{n}@example.com" for n, result in enumerate(results) if not result.code}
+    assert accepted == set(session.statuses)
+    assert len(accepted) == 500 - len(bad)
+    # Halving: at most two calls a bad row and level, and the first levels are shared.
+    levels = math.log2(500 / len(bad)) + 2
+    assert session.calls.write <= 2 * len(bad) * levels + 30
+
+
+def test_a_call_that_fails_although_it_is_applied_is_reported_as_applied() -> None:
+    session = Mailchimp()
+    session.after = lambda sent: LOST if "p3@example.com" in sent else None
+
+    results = writer(session).write(ChunkKind.ADD, many(8), doubt=False)
+
+    assert set(outcomes(results)) == {CREATED}
+    assert len(session.statuses) == 8
+
+
+def test_a_lane_that_has_to_stop_keeps_what_was_answered() -> None:
+    session = Mailchimp()
+    session.before = lambda sent: LOST if "p3@example.com" in sent else None
+    go_on = iter([True] * 5)
+    work = writer(session, may_continue=lambda: next(go_on, False))
+
+    with pytest.raises(Interrupted):
+        work.write(ChunkKind.ADD, many(64), doubt=False)
+
+    assert set(work.writer.results) == set(session.statuses)
+    assert 0 < len(session.statuses) < 64
+
+
+def test_an_outage_in_the_middle_keeps_what_was_answered() -> None:
+    session = Mailchimp()
+    session.before = lambda sent: LOST if "p3@example.com" in sent else None
+    work = writer(session)
+    session.after = lambda sent: setattr(session, "answers", False) if len(sent) == 16 else None
+
+    with pytest.raises(Unavailable):
+        work.write(ChunkKind.ADD, many(64), doubt=False)
+
+    assert set(work.writer.results) == set(session.statuses)
+
+
+def test_bad_rows_only_are_rejected_when_the_run_has_answers_for_others() -> None:
+    session = Mailchimp()
+    session.before = lambda _: LOST
+
+    results = writer(session, answered_before=True).write(ChunkKind.ADD, many(60), doubt=False)
+
+    assert set(outcomes(results)) == {(Outcome.REJECTED, Code.CALL_FAILED)}
+    assert session.calls.write <= 120
+
+
+def test_a_row_that_gets_the_whole_call_refused_is_found_too() -> None:
     session = Mailchimp()
     no = Refused("no", code="refused", field="FNAME", status=400)
     session.before = lambda sent: no if "p3@example.com" in sent else None
@@ -193,7 +306,7 @@ def test_an_outage_costs_no_rows() -> None:
         NotFound("no audience"),
     ],
 )
-def test_what_concerns_the_whole_call_is_not_halved(fault: Exception) -> None:
+def test_a_failure_of_the_account_or_the_connection_is_raised_at_once(fault: Exception) -> None:
     session = Mailchimp()
     session.before = lambda _: fault
 
@@ -203,7 +316,7 @@ def test_what_concerns_the_whole_call_is_not_halved(fault: Exception) -> None:
     assert session.sizes == [500]
 
 
-def test_everybody_refused_one_by_one_is_not_about_the_people() -> None:
+def test_when_single_rows_from_everywhere_are_refused_it_is_not_about_the_rows() -> None:
     session = Mailchimp()
     session.before = lambda _: Refused("no", code="refused", status=400)
 
@@ -213,7 +326,7 @@ def test_everybody_refused_one_by_one_is_not_about_the_people() -> None:
     assert len(session.sizes) < 100
 
 
-def test_somebody_deleted_in_mailchimp_is_added_again_with_the_status_for_new_people() -> None:
+def test_a_contact_deleted_in_mailchimp_is_added_again_with_the_status_for_new_people() -> None:
     session = Mailchimp(ann="subscribed")
     session.refusals["cem@example.com"] = Refusal(Code.FIELD_REFUSED, "FNAME")
 
@@ -223,7 +336,7 @@ def test_somebody_deleted_in_mailchimp_is_added_again_with_the_status_for_new_pe
     assert session.statuses["bob@example.com"] == "subscribed"
 
 
-def test_a_value_that_was_dropped_is_told_with_the_outcome() -> None:
+def test_a_value_that_was_dropped_is_named_in_the_outcome() -> None:
     person = Person("ann@example.com", (), {}, ("AGE", "PHONE"))
 
     (result,) = writer(Mailchimp()).write(ChunkKind.ADD, [person], doubt=False)

@@ -9,7 +9,7 @@ import pytest
 from pydantic import TypeAdapter
 
 from devhost.processes import Azurite
-from shared.messaging.messages import lane_of, look_of, run_of, stamps_of
+from shared.messaging.messages import lane_of, refresh_of, run_of, stamps_of
 from shared.model.plan import plan_from_json, plan_to_json
 from shared.sending.outcome_lines import OUTCOME_COLUMNS
 from shared.storage.record_entity import EntityForm
@@ -74,7 +74,7 @@ def test_every_kept_message_is_read(kept: KeptState) -> None:
         assert lane_of(body) == (message["run"], message["lane"])
         assert run_of(body) == message["run"]
         assert stamps_of(body).due == message["due"]
-    looks = [look_of(json.dumps(message).encode()) for message in queues["blob-events"]]
+    looks = [refresh_of(json.dumps(message).encode()) for message in queues["blob-events"]]
     assert kept.story["refreshing"] in [look[0] for look in looks if look]
     assert len(queues["send-lanes"]) >= 2
 

@@ -13,7 +13,7 @@ from pydantic import TypeAdapter
 from devhost.portal import PortalError
 from devhost.processes import Azurite
 from shared.errors import ConnectorError, InputError
-from shared.messaging.messages import lane_of, look_of, run_of
+from shared.messaging.messages import lane_of, refresh_of, run_of
 from shared.model.plan import PLAN_FORM, plan_from_json, plan_to_json
 from shared.model.ports import readable
 from shared.planning.ledger import load_ledger
@@ -105,10 +105,10 @@ def test_messages_with_fields_of_a_newer_version_are_read() -> None:
     lane, *_ = NEWEST.queues()["send-lanes"]
     look = next(one for one in NEWEST.queues()["blob-events"] if "refresh" in one)
     assert lane_of(body(lane)) == (lane["run"], lane["lane"])
-    assert look_of(body(look)) == (look["refresh"], look["turn"])
+    assert refresh_of(body(look)) == (look["refresh"], look["number"])
 
     # One in a form of tomorrow comes back until a newer process takes it.
-    for read, message in ((run_of, lane), (lane_of, lane), (look_of, look)):
+    for read, message in ((run_of, lane), (lane_of, lane), (refresh_of, look)):
         with pytest.raises(InputError) as refused:
             read(body(message, v=2))
         assert refused.value.code == "messageInvalid"

@@ -1,0 +1,127 @@
+"""Finds the rows that make a whole call fail, so that they cost no other row.
+
+A failing call is halved, level by level, until the rows that break it are alone: n bad rows among
+N take O(n log N) calls. When everything has failed so far, single rows from the whole call are
+tried: if these fail as well and nothing of the run was ever answered, the rows are not the cause
+and the failure is raised.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol, TypeVar
+
+from shared.errors import Disconnected, Refused, Unavailable
+from shared.model.outcome import Code
+
+__all__ = ["Interrupted", "Isolation"]
+
+T = TypeVar("T")
+T_contra = TypeVar("T_contra", contravariant=True)
+
+Failure = Unavailable | Refused
+
+# Refusals of a whole call that concern the account, whichever rows are in it.
+_ABOUT_ACCOUNT = frozenset({Code.PLAN_LIMIT, "forbidden", "methodDisabled", "redirected"})
+
+# The call, its halves and its quarters have failed: time to ask whether it is about the rows.
+_CALLS_BEFORE_SAMPLE = 7
+_SAMPLE = 25
+
+
+class Interrupted(Exception):
+    """The lane has to stop between two calls; what was answered is known."""
+
+
+class Call(Protocol[T_contra]):
+    """Makes one call for some rows and records their results.
+
+    With `resend` the client may send it a second time when the answer was lost.
+    """
+
+    def __call__(self, rows: Sequence[T_contra], /, *, resend: bool) -> None: ...
+
+
+@dataclass
+class Isolation:
+    """Sends rows in as few calls as their answers allow.
+
+    `is_up` asks whether Mailchimp answers at all. `may_continue` is asked between two calls.
+    `answered_before` says whether any call of the run was ever answered.
+    """
+
+    is_up: Callable[[], bool]
+    may_continue: Callable[[], bool]
+    answered_before: Callable[[], bool]
+    _answered: bool = False
+    _called: bool = False
+
+    def send(self, rows: Sequence[T], call: Call[T], reject: Callable[[T, Failure], None]) -> None:
+        """Call for all rows; `reject` gets each row that fails alone, with its failure.
+
+        Interrupted, Disconnected, and failures that are not about rows are raised.
+        """
+        parts: list[Sequence[T]] = [rows] if rows else []
+        failed = 0
+        while parts:
+            part = parts.pop(0)
+            failure = self._try(part, call, resend=not failed or len(part) == 1)
+            if failure is None:
+                continue
+            failed += 1
+            if (failed == 1 or len(part) == 1) and self._is_outage(failure):
+                raise failure
+            if len(part) == 1:
+                reject(part[0], failure)
+                continue
+            middle = len(part) // 2
+            parts += [part[:middle], part[middle:]]
+            if failed == _CALLS_BEFORE_SAMPLE and not self._answered:
+                parts = self._try_sample(parts, call, reject)
+
+    def _try_sample(
+        self, parts: list[Sequence[T]], call: Call[T], reject: Callable[[T, Failure], None]
+    ) -> list[Sequence[T]]:
+        """Try single rows from everywhere; the parts without them."""
+        step = sum(len(part) for part in parts) // _SAMPLE
+        if step < 2:
+            return parts
+        sample: list[T] = []
+        rest: list[Sequence[T]] = []
+        for part in parts:
+            sample += part[::step]
+            rest.append([row for place, row in enumerate(part) if place % step])
+        failures: list[tuple[T, Failure]] = []
+        for row in sample:
+            failure = self._try([row], call, resend=False)
+            if failure is not None:
+                failures.append((row, failure))
+        if not self._answered and not self.answered_before():
+            raise failures[0][1]
+        for row, failure in failures:
+            reject(row, failure)
+        return rest
+
+    def _try(self, rows: Sequence[T], call: Call[T], *, resend: bool) -> Failure | None:
+        """The failure of a call that may be about its rows; None when it was answered."""
+        if self._called and not self.may_continue():
+            raise Interrupted
+        self._called = True
+        try:
+            call(rows, resend=resend)
+        except Disconnected:
+            raise
+        except Unavailable as failure:
+            if failure.throttled or not failure.maybe_applied:
+                raise
+            return failure
+        except Refused as refused:
+            if refused.code in _ABOUT_ACCOUNT:
+                raise
+            return refused
+        self._answered = True
+        return None
+
+    def _is_outage(self, failure: Failure) -> bool:
+        return isinstance(failure, Unavailable) and not self.is_up()

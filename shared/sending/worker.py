@@ -1,0 +1,262 @@
+"""Sends chunk after chunk over one connection, while the lane holds its slot.
+
+Before every call the worker looks whether it may continue: the run may be canceled, Mailchimp may
+ask to slow down, another run may need the connection, the function's time may be up, or the process
+may be asked to end. What was
+answered by then is recorded, also in the middle of a chunk.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from shared.capacity.pace import AccountPace
+from shared.capacity.slots import Slot, Slots
+from shared.errors import ConfigError, ConnectorError, Disconnected, Refused, Unavailable
+from shared.messaging.metrics import Meter
+from shared.model.audience import CallCounts
+from shared.model.chunk import Chunk, ChunkKind
+from shared.model.plan import Plan
+from shared.model.ports import Files, Mailchimp, MailchimpSession, Records
+from shared.model.run import Reason, Run, RunStatus
+from shared.runs.transitions import Transitions
+from shared.sending.chunk_payload import ChunkPayload, ChunkPayloads
+from shared.sending.chunk_queue import ChunkQueue
+from shared.sending.isolate import Interrupted, Isolation
+from shared.sending.lane_metrics import LaneMetrics
+from shared.sending.next_step import FINISH, NOTHING, NextStep
+from shared.sending.prefetch import Prefetch
+from shared.sending.write import Writer
+
+__all__ = ["SLICE_SECONDS", "WAIT_FOR_OTHERS", "WAIT_FOR_SLOT", "Worker"]
+
+# A unit of work stays well under the function's time limit and under that of any platform.
+SLICE_SECONDS = 240.0
+WAIT_FOR_SLOT = 4.0
+WAIT_FOR_OTHERS = 10.0
+_LONGEST_PAUSE = 60.0
+_REMEMBERED_RUNS = 8
+
+
+@dataclass(frozen=True)
+class Worker:
+    """Works for lanes. `lost` is told of a connection whose grant Mailchimp does not accept.
+
+    `clock` counts seconds; `randrange(n)` gives a number below n; `stopping` returns whether the
+    process is asked to end.
+    """
+
+    runs: Records[Run]
+    transitions: Transitions
+    chunks: Records[Chunk]
+    files: Files
+    mailchimp: Mailchimp
+    slots: Slots
+    pace: AccountPace
+    lost: Callable[[str], None]
+    now: Callable[[], datetime]
+    clock: Callable[[], float]
+    randrange: Callable[[int], int]
+    meter: Meter
+    stopping: Callable[[], bool] = lambda: False
+    slice_seconds: float = SLICE_SECONDS
+    _queues: dict[tuple[str, bool], ChunkQueue] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def work(self, run: Run, plan: Plan, lane: int, slot: Slot, allowed: int) -> NextStep:
+        """Send chunks for a slice of time. `allowed`: slots that lanes may use, for the metrics."""
+        try:
+            session = self.mailchimp.open(
+                plan.connection_id, lambda: self.pace.throttled(plan.account_id)
+            )
+        except (Disconnected, ConfigError) as error:
+            return self._stop(run.id, plan, error)
+        except Unavailable:
+            return NextStep(delay=WAIT_FOR_SLOT)
+        metrics = LaneMetrics(run.id, run.export_id, plan.account_id, lane, allowed, self.meter)
+        began = self.clock()
+        metrics.begin()
+        try:
+            with closing(session), Prefetch() as prefetch:
+                until = began + self.slice_seconds
+                job = _Job(self, run, plan, lane, slot, session, prefetch, metrics, until)
+                try:
+                    return job.send_all()
+                except (Disconnected, Refused, ConfigError) as error:
+                    return self._stop(run.id, plan, error)
+                finally:
+                    job.release_fetched()
+        finally:
+            metrics.end(self.clock() - began)
+
+    def _stop(self, run_id: str, plan: Plan, error: ConnectorError) -> NextStep:
+        """Send nothing more of a run, and record the reason."""
+        if isinstance(error, Disconnected):
+            self.lost(plan.connection_id)
+            self.transitions.stop_sending(run_id, Reason("disconnected"))
+        else:
+            self.transitions.stop_sending(run_id, Reason.of(error))
+        return FINISH
+
+    def queue(self, run: Run, plan: Plan) -> ChunkQueue:
+        """The chunks of a run; the lanes of this process share it."""
+        key = (run.id, run.removals_confirmed)
+        with self._lock:
+            if key not in self._queues:
+                # A process lives long: only the queues of the newest few runs are kept.
+                while len(self._queues) >= _REMEMBERED_RUNS:
+                    del self._queues[next(iter(self._queues))]
+                self._queues[key] = ChunkQueue(run, plan, self.chunks, self.slots, self.randrange)
+            return self._queues[key]
+
+
+class _Job:
+    """One slice of work of one lane."""
+
+    def __init__(
+        self,
+        worker: Worker,
+        run: Run,
+        plan: Plan,
+        lane: int,
+        slot: Slot,
+        session: MailchimpSession,
+        prefetch: Prefetch,
+        metrics: LaneMetrics,
+        until: float,
+    ) -> None:
+        self._worker = worker
+        self._run = run
+        self._plan = plan
+        self._lane = lane
+        self._slot = slot
+        self._session = session
+        self._prefetch = prefetch
+        self._metrics = metrics
+        self._until = until
+        self._queue = worker.queue(run, plan)
+        self._payloads = ChunkPayloads(plan, worker.chunks, worker.files, worker.now)
+
+    def send_all(self) -> NextStep:
+        """Send chunks until none is left or the lane has to stop."""
+        while True:
+            stop = self._next_step()
+            if stop is not None:
+                return stop
+            payload = self._prefetch.fetched() or self._fetch()
+            if payload is None:
+                self._prefetch.wait()
+                return self._when_none_waits()
+            if self._queue.has_plenty:
+                # Claimed and read during the call; not at the end of a run, when another lane may
+                # be without work.
+                self._prefetch.fetch(self._fetch)
+            pause = self._send(payload)
+            if pause is not None:
+                return NextStep(delay=pause)
+
+    def release_fetched(self) -> None:
+        """Let another lane have a chunk that was claimed ahead."""
+        ahead = self._prefetch.fetched()
+        if ahead is not None:
+            self._payloads.release(ahead, {}, CallCounts())
+
+    def _fetch(self) -> ChunkPayload | None:
+        claimed = self._queue.claim(self._slot)
+        return self._payloads.read(claimed) if claimed else None
+
+    def _next_step(self) -> NextStep | None:
+        """What to do instead of going on; None to go on."""
+        worker = self._worker
+        stored = worker.runs.read(self._run.id)
+        if stored is None or stored.value.is_over:
+            return NOTHING
+        if stored.value.status is not RunStatus.SENDING:
+            return FINISH
+        if stored.value.cancel_requested:
+            worker.transitions.stop_sending(self._run.id, None)
+            return FINISH
+        if worker.clock() >= self._until or self._slot.lost or worker.stopping():
+            return NextStep(delay=0.0)
+        allowed = worker.pace.allowance(self._plan.account_id)
+        if self._slot.index >= allowed.slots or self._lane >= allowed.lanes:
+            return NextStep(delay=WAIT_FOR_SLOT)
+        return None
+
+    def _may_continue(self) -> bool:
+        return self._next_step() is None
+
+    def _when_none_waits(self) -> NextStep:
+        totals = self._queue.totals()
+        if totals.waiting:
+            return NextStep(delay=0.0)
+        if totals.in_progress:
+            # Its lane finishes the run; this one only watches that the lane lives.
+            return NextStep(delay=WAIT_FOR_OTHERS)
+        return FINISH
+
+    def _send(self, payload: ChunkPayload) -> float | None:
+        """Send one chunk. A number of seconds to pause when Mailchimp is away."""
+        before, began = replace(self._session.calls), self._worker.clock()
+        writer = Writer(
+            self._session,
+            self._plan.audience_id,
+            self._plan.status,
+            self._run.sending_at or self._worker.now(),
+            Isolation(self._is_up, self._may_continue, self._queue.has_answers),
+            self._may_continue,
+        )
+        pause = None
+        try:
+            self._write(writer, payload)
+        except Interrupted:
+            self._payloads.release(payload, writer.results, self._count(before))
+        except Unavailable as away:
+            calls = self._count(before)
+            if self._queue.is_hopeless(payload.chunk) and not writer.results:
+                self._payloads.give_up(payload, writer.results, calls)
+                self._queue.note(gave_up=True)
+            else:
+                self._payloads.release(payload, writer.results, calls, failed=True)
+                pause = min(_LONGEST_PAUSE, 2.0 ** min(payload.chunk.failures + 1, 10))
+                pause = max(pause, away.retry_after or 0.0)
+        except ConnectorError:
+            self._payloads.release(payload, writer.results, self._count(before))
+            raise
+        else:
+            calls = self._count(before)
+            self._metrics.sent(list(writer.results.values()), self._worker.clock() - began)
+            self._queue.note(gave_up=False)
+            self._prefetch.run(lambda: self._payloads.finish(payload, writer.results, calls))
+        return pause
+
+    def _count(self, before: CallCounts) -> CallCounts:
+        """The session's calls since `before`, which are counted for the metrics."""
+        calls = CallCounts(
+            self._session.calls.write - before.write,
+            self._session.calls.read - before.read,
+            self._session.calls.throttled - before.throttled,
+            self._session.calls.retried - before.retried,
+        )
+        self._metrics.called(calls)
+        return calls
+
+    def _write(self, writer: Writer, payload: ChunkPayload) -> None:
+        chunk = payload.chunk
+        if chunk.kind is ChunkKind.ARCHIVE:
+            writer.archive(payload.addresses)
+        elif chunk.tag_id is not None:
+            writer.untag(chunk.tag_id, payload.addresses)
+        else:
+            writer.write(chunk.kind, payload.people, doubt=chunk.attempts > 1)
+
+    def _is_up(self) -> bool:
+        try:
+            self._session.ping()
+        except Unavailable:
+            return False
+        return True

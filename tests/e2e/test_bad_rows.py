@@ -1,0 +1,106 @@
+"""Rows that make every call they are in fail: they are found, and cost no other row."""
+
+import time
+from collections.abc import Callable, Collection
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from sandbox import samples
+from tests.e2e.house import SUBSCRIBE, Place
+
+ANSWERS = ["InternalServerError", "BadRequest", "MethodNotAllowed", "RequestTooLarge"]
+PEOPLE = 480
+
+
+def with_bad_rows(place: Place, addresses: Collection[str], **options: Any) -> None:
+    world = place.house.box.world
+    world.options = replace(world.options, poison_addresses=frozenset(addresses), **options)
+
+
+def addresses_of(sample: samples.Sample) -> list[str]:
+    return sorted(expected.address for expected in samples.truth(sample))
+
+
+@pytest.mark.parametrize("answer", ANSWERS)
+def test_bad_rows_side_by_side_are_rejected_and_all_others_are_sent(
+    place: Place, answer: str
+) -> None:
+    sample = place.sample(PEOPLE)
+    place.refresh(sample)
+    place.define(sample)
+    bad = addresses_of(sample)[200:212]
+    with_bad_rows(place, bad, poison_answer=answer)
+
+    with place.calls() as calls:
+        run = place.run()
+
+    assert run["status"] == "completedWithWarnings"
+    assert {row["email"] for row in place.outcomes(run, "rejected")} == set(bad)
+    assert run["counts"]["created"] == PEOPLE - len(bad)
+    assert place.audience.members().keys() == set(addresses_of(sample)) - set(bad)
+    assert run["counts"]["notSent"] == 0
+    assert calls[SUBSCRIBE] < 110
+    assert run["calls"]["write"] >= calls[SUBSCRIBE]
+
+
+def test_rows_whose_calls_fail_although_they_are_applied_are_reported_as_created(
+    place: Place,
+) -> None:
+    sample = place.sample(60)
+    place.refresh(sample)
+    place.define(sample)
+    bad = addresses_of(sample)[20:23]
+    with_bad_rows(place, bad, poison_answer="applied")
+
+    run = place.run()
+
+    assert run["counts"]["created"] == 60
+    assert place.audience.members().keys() == set(addresses_of(sample))
+    assert run["status"] == "successful"
+
+
+def test_a_row_that_never_gets_an_answer_is_not_sent_in_every_run(place: Place) -> None:
+    sample = place.sample(30)
+    place.refresh(sample)
+    place.define(sample)
+    bad = addresses_of(sample)[:1]
+    with_bad_rows(place, bad)
+
+    writes = []
+    for _ in range(8):
+        with place.calls() as calls:
+            run = place.run()
+        writes.append(calls[SUBSCRIBE])
+        assert {row["email"] for row in place.outcomes(run, "rejected")} == set(bad)
+
+    assert writes[5] > 0
+    assert writes[-2:] == [0, 0]
+
+
+def test_a_run_with_many_bad_rows_does_not_keep_another_run_waiting(
+    new_place: Callable[..., Place],
+) -> None:
+    first, second = new_place(), new_place()
+    sample = first.sample(4_000)
+    first.refresh(sample)
+    first.define(sample)
+    one = second.sample(1)
+    second.refresh(one)
+    second.define(one)
+    with_bad_rows(first, addresses_of(sample)[::9], call_ms=120)
+    started = first.start()
+    while not first.audience.members():
+        time.sleep(0.05)
+
+    began = time.monotonic()
+    run = second.run()
+    took = time.monotonic() - began
+
+    assert run["counts"]["created"] == 1
+    assert took < 30
+    assert first.portal.get(f"/api/runs/{started['id']}")["status"] == "sending"
+    first.portal.post(f"/api/runs/{started['id']}/cancel")
+    canceled = first.wait(started)
+    assert canceled["counts"]["created"] == len(first.audience.members())
