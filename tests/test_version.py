@@ -5,13 +5,14 @@ import tomllib
 from pathlib import Path
 
 from shared.version import USER_AGENT, VERSION
-from shared.web.openapi import describe
+from tests.web.client import get
+from tests.web.world import World
 
 
 def test_the_api_description_shows_the_version_of_pyproject(project: Path):
     declared = tomllib.loads((project / "pyproject.toml").read_text())["project"]["version"]
     assert declared == VERSION
-    assert describe(())["info"]["version"] == declared
+    assert get(World(), "/api/openapi.json")["info"]["version"] == declared
     assert USER_AGENT.endswith(f"/{declared}")
 
 
