@@ -227,6 +227,21 @@ def _moments(path: Path) -> Iterator[str]:
                 yield name
 
 
+def test_one_module_opens_databases() -> None:
+    """With a limit of memory and without extensions."""
+    opening = {
+        found(path)
+        for path in modules()
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.Attribute)
+        and node.attr == "connect"
+        and isinstance(node.value, ast.Name)
+        and node.value.id == "duckdb"
+    }
+
+    assert opening == {"shared/workspace.py"}
+
+
 def test_development_programs_are_never_imported() -> None:
     wrong = [
         f"{found(path)} imports {name}"

@@ -30,7 +30,7 @@ from shared.segments.counting import count_rows
 from shared.segments.header import sample_values
 from shared.segments.source import Freezer
 from shared.segments.suggestions import Role, suggest
-from shared.segments.survey import Found, Surveyor
+from shared.segments.survey import Found, Survey, Surveyor
 
 __all__ = ["AttributeInfo", "Catalogue", "Counts", "SegmentInfo", "SegmentList"]
 
@@ -106,8 +106,15 @@ class Catalogue:
 
     def listing(self) -> SegmentList:
         """Every segment, and what could not be looked into. Unavailable, ConfigError (storage)."""
-        budget = _Budget(self._counted_per_call)
+        return self._listing(self._surveyor.survey())
+
+    def overview(self) -> tuple[SegmentList, list[AttributeInfo]]:
+        """The segments and the attributes of all of them, from one look into the container."""
         survey = self._surveyor.survey()
+        return self._listing(survey), self._attributes(survey, None)
+
+    def _listing(self, survey: Survey) -> SegmentList:
+        budget = _Budget(self._counted_per_call)
         segments = (each for each in survey.found.values() if _is_segment(each))
         return SegmentList(
             tuple(self._describe(each, budget) for each in segments),
@@ -119,7 +126,9 @@ class Catalogue:
 
         NotFound for a segment that is not there; InputError when its header cannot be read.
         """
-        survey = self._surveyor.survey()
+        return self._attributes(self._surveyor.survey(), segment)
+
+    def _attributes(self, survey: Survey, segment: str | None) -> list[AttributeInfo]:
         found = {name: each for name, each in survey.found.items() if _is_segment(each)}
         if segment is not None and segment not in found:
             raise NotFound("segmentNotFound", segment=segment)

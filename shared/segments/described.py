@@ -33,6 +33,9 @@ class Exported(Protocol):
     def attributes(self, segment: str | None = None) -> Sequence[AttributeInfo]:
         """The attributes of a segment, or of all."""
 
+    def overview(self) -> tuple[SegmentList, Sequence[AttributeInfo]]:
+        """The segments and the attributes of all of them."""
+
 
 class Descriptions(Protocol):
     """What the API knows (CustomerInsightsApi)."""
@@ -57,7 +60,14 @@ class DescribedCatalogue:
 
     def listing(self) -> SegmentList:
         """The same, and what could not be looked into."""
-        listing = self._exported.listing()
+        return self._listing(self._exported.listing())
+
+    def overview(self) -> tuple[SegmentList, list[AttributeInfo]]:
+        """The segments and the attributes of all of them, from one look into the container."""
+        listing, attributes = self._exported.overview()
+        return self._listing(listing), self._typed(list(attributes))
+
+    def _listing(self, listing: SegmentList) -> SegmentList:
         exported = {each.name: each for each in listing.segments}
         try:
             known = {each.name: each for each in self._api.segments()}
@@ -88,6 +98,9 @@ class DescribedCatalogue:
             if segment is None or segment not in self._known():
                 raise
             exported = []
+        return self._typed(exported)
+
+    def _typed(self, exported: list[AttributeInfo]) -> list[AttributeInfo]:
         try:
             profile = self._api.attributes()
         except ConnectorError as error:

@@ -104,6 +104,9 @@ class Catalogue(Protocol):
     def listing(self) -> SegmentListing:
         """Every segment, by name, and what could not be read. Unavailable, ConfigError."""
 
+    def overview(self) -> tuple[SegmentListing, Sequence[AttributeInfo]]:
+        """The segments and the attributes of all of them, from one look."""
+
     def attributes(self, segment: str | None) -> Sequence[AttributeInfo]:
         """The attributes of a segment, or of all. NotFound for a segment that is not there."""
 

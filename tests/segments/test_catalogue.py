@@ -1,7 +1,11 @@
 """What can be exported, as people see it."""
 
 import gzip
+import time
+from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
+from typing import cast
 
 import duckdb
 import pytest
@@ -10,11 +14,14 @@ from hypothesis import strategies as st
 
 from shared.errors import InputError, NotFound
 from shared.model.source import Attribute, CsvFormat, Partition
+from shared.segments.cache import WeightedCache
 from shared.segments.catalogue import Catalogue
+from shared.segments.cdm import read_model
+from shared.segments.container import BlobEntry, LandingContainer
 from shared.segments.counting import count_rows
 from shared.segments.suggestions import looks_like_addresses, suggest
 from tests.segments.landing import ROOT, Landing
-from tests.segments.written import Shelf, csv_bytes, entity, etag_of, load_bytes
+from tests.segments.written import Shelf, csv_bytes, entity, etag_of, load_bytes, model_json
 
 PEOPLE = [["CustomerId", "EMail"], *([f"{n}", f"p{n}@example.com"] for n in range(1, 8))]
 
@@ -57,6 +64,78 @@ def test_a_segment_that_is_being_written_is_shown_as_incomplete(landing: Landing
     landing.model(entity("Gold", PEOPLE[0], ["Gold_1.csv"]))
     (gold,) = catalogue(landing).segments()
     assert (gold.member_count, gold.complete) == (None, False)
+
+
+class Counted:
+    """A container that counts what is asked of it."""
+
+    def __init__(self, container: LandingContainer) -> None:
+        self._container = container
+        self.url = container.url
+        self.asked: Counter[str] = Counter()
+
+    def entries(self, prefix: str = "") -> Iterator[BlobEntry]:
+        self.asked["list"] += 1
+        return self._container.entries(prefix)
+
+    def read(self, entry: BlobEntry, limit: int) -> bytes:
+        self.asked["read"] += 1
+        return self._container.read(entry, limit)
+
+    def pieces(self, name: str, etag: str, length: int | None = None) -> Iterator[bytes]:
+        self.asked["pieces"] += 1
+        return self._container.pieces(name, etag, length)
+
+
+def test_three_hundred_segments_are_listed_from_one_look_when_nothing_changed(
+    landing: Landing,
+) -> None:
+    names = ["CustomerId", "EMail", *(f"Attribute{n}" for n in range(100))]
+    data = csv_bytes([names, ["1", "a@example.com", *["x"] * 100]])
+    for n in range(60):
+        landing.put(f"{ROOT}/Shared_{n}.csv", data)
+        landing.put(f"Plain{n % 5}/Plain{n % 5}_{n}.csv", data)
+    entities = [entity(f"S{n}", names, [f"Shared_{n % 60}.csv"]) for n in range(300)]
+    landing.model(*entities)
+    for n in range(65):
+        landing.model(entity(f"M{n}", names, []), folder=f"More/{n}")
+    counts = Remembered()
+    counted = Counted(landing.container)
+    found = Catalogue(cast("LandingContainer", counted), "", counts)
+    listing, attributes = found.overview()
+    assert (len(listing.segments), len(attributes)) == (370, 102)
+    counted.asked.clear()
+    counts.kept.clear()
+    before = time.process_time()
+    again, _ = found.overview()
+    spent = time.process_time() - before
+    assert again == listing
+    assert dict(counted.asked) == {"list": 1}
+    assert counts.puts == list(dict.fromkeys(counts.puts))
+    # Most of it is the SDK's: the XML of 190 blobs. A loaded machine takes a little longer.
+    assert spent < 0.6
+
+
+def test_a_cache_is_bounded_by_weight() -> None:
+    cache: WeightedCache[str] = WeightedCache(10)
+    for name in ("a", "b", "c"):
+        cache.put(name, name, 3)
+    assert cache.get("a") == "a"
+    cache.put("d", "d", 3)
+    assert [cache.get(name) for name in "abcd"] == ["a", None, "c", "d"]
+    cache.put("a", "huge", 11)
+    assert cache.get("a") is None
+    cache.put("e", "e", 10)
+    assert [cache.get(name) for name in "cde"] == [None, None, "e"]
+
+
+def test_a_large_model_takes_little_memory_because_its_attributes_are_shared() -> None:
+    names = [f"Attribute number {n} of the unified profile" for n in range(300)]
+    data = model_json(*(entity(f"S{n}", names, ["x.csv"]) for n in range(400)))
+    assert len(data) > 8_000_000
+    model = read_model(data, "m")
+    assert len({id(each.attributes) for each in model.entities}) == 1
+    assert model.weight < 1_000_000
 
 
 def test_the_profile_table_and_tables_without_people_are_no_segments(landing: Landing) -> None:

@@ -7,9 +7,11 @@ import pytest
 
 from shared.errors import Conflict, Unavailable
 from shared.model.export import Schedule
+from shared.model.run import Reason
 from shared.web.authentication import Role
+from tests.web.browser import Browser
 from tests.web.client import call, faults, get, new_connection, new_export, send
-from tests.web.world import NOW, Sighting, World
+from tests.web.world import NOW, SegmentInfo, Sighting, World
 
 SCHEDULE = {
     "enabled": True,
@@ -47,6 +49,38 @@ def test_segments_and_attributes_are_those_of_the_catalogue() -> None:
     assert get(world, "/api/attributes?segment=New")["value"][0]["suggestedFor"] == "email"
     assert get(world, "/api/attributes")["value"]
     assert get(world, "/api/attributes?segment=None", 404)["code"] == "segmentNotFound"
+
+
+def test_what_segments_lack_is_said_in_the_readers_language() -> None:
+    world = World()
+    world.catalogue.faults = [Reason("modelNotJson", values={"where": "a/model.json"})]
+    world.catalogue.segments = lambda: [  # type: ignore[method-assign]
+        SegmentInfo(
+            "Bad",
+            "Bad",
+            None,
+            None,
+            complete=False,
+            reason=Reason("tableFormatUnsupported", values={"folder": "in/Bad", "format": "Delta"}),
+        )
+    ]
+    found = get(world, "/api/segments")
+    assert found["findings"] == [
+        {
+            "severity": "warning",
+            "code": "modelNotJson",
+            "message": "a/model.json is not valid JSON.",
+        }
+    ]
+    assert found["value"][0]["reason"]["code"] == "tableFormatUnsupported"
+    assert "in/Bad is a Delta table" in found["value"][0]["reason"]["message"]
+    korean = get(world, "/api/segments", Accept_Language="ko")
+    assert "Delta 테이블" in korean["value"][0]["reason"]["message"]
+    assert "a/model.json" in korean["findings"][0]["message"]
+    page = Browser(world)
+    page.open("/setup/export")
+    assert "in/Bad is a Delta table" in page.text
+    assert "a/model.json is not valid JSON." in page.text
 
 
 def test_the_refresh_is_off_until_somebody_sets_it() -> None:

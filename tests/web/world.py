@@ -229,6 +229,9 @@ class FakeCatalogue:
     def listing(self) -> SegmentList:
         return SegmentList(tuple(self.segments()), tuple(self.faults))
 
+    def overview(self) -> tuple[SegmentList, list[AttributeInfo]]:
+        return self.listing(), self.attributes(None)
+
     def attributes(self, segment: str | None) -> list[AttributeInfo]:
         if segment not in (None, "Segment_Vip", "New"):
             raise NotFound("There is no such segment.", code="segmentNotFound")

@@ -137,8 +137,7 @@ def _choices(page: Page, definition: Definition) -> Choices:
         if connections.may_use(page.caller, stored.value)
         or stored.value.id == definition["connectionId"]
     ]
-    segments = _available(page, lambda: _segments(page, troubles), troubles)
-    attributes = _available(page, lambda: services.catalogue.attributes(None), troubles)
+    segments, attributes = _offered(page, troubles)
     audiences: Sequence[Audience] = ()
     fields: Sequence[MergeField] = ()
     chosen = next((c for c in offered if c.id == definition["connectionId"]), None)
@@ -157,11 +156,17 @@ def _choices(page: Page, definition: Definition) -> Choices:
     return Choices(offered, segments, attributes, audiences, fields, tuple(dict.fromkeys(troubles)))
 
 
-def _segments(page: Page, troubles: list[str]) -> Sequence[SegmentInfo]:
-    """Every segment; what could not be read becomes a trouble."""
-    listing = page.services.catalogue.listing()
+def _offered(
+    page: Page, troubles: list[str]
+) -> tuple[Sequence[SegmentInfo], Sequence[AttributeInfo]]:
+    """Every segment and attribute, read at once; what could not be read becomes a trouble."""
+    try:
+        listing, attributes = page.services.catalogue.overview()
+    except ConnectorError as error:
+        troubles.append(detail_text(for_error(error), page.language))
+        return (), ()
     troubles += [reason_view(fault, page.language).message for fault in listing.faults]
-    return listing.segments
+    return listing.segments, attributes
 
 
 def _available(page: Page, read: Callable[[], Sequence[T]], troubles: list[str]) -> Sequence[T]:
