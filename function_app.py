@@ -10,16 +10,20 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
+from typing import TYPE_CHECKING
 
 import azure.functions as func
 
-from shared.app import app as connector
 from shared.errors import ConfigError
 from shared.messaging.messages import lane_of, number_of, run_of
 from shared.settings import authentication_is_on
 from shared.shutdown import PROCESS
-from shared.web.asgi import ASGIApp, answer
-from shared.web.unconfigured import unconfigured
+from shared.web.asgi import answer
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp
+
+    from shared.app import App
 
 PROCESS.install()
 app = func.FunctionApp(http_auth_level=func.AuthLevel.ANONYMOUS)
@@ -31,6 +35,13 @@ _METHODS = [
     func.HttpMethod.PUT,
     func.HttpMethod.DELETE,
 ]
+
+
+def connector() -> App:
+    """The app of this process, imported by the first function that runs: indexing needs none of it."""
+    from shared.app import app
+
+    return app()
 
 
 def _platform_trace(context: func.Context) -> str | None:
@@ -47,6 +58,8 @@ async def _answer(req: func.HttpRequest, context: func.Context) -> func.HttpResp
             web: ASGIApp = await asyncio.to_thread(lambda: connector().web)
             stack.enter_context(connector().telemetry.request(context.function_name, *traces))
         except ConfigError as error:
+            from shared.web.unconfigured import unconfigured
+
             web = unconfigured(error, authentication_on=authentication_is_on())
         answered = await answer(web, req.method, req.url, req.headers, req.get_body())
     response = func.HttpResponse(answered.body, status_code=answered.status)

@@ -15,7 +15,7 @@ from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache, cached_property, partial
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from shared.capacity.on_demand import OnDemandSessions
 from shared.capacity.pace import AccountPace, Pace
@@ -63,6 +63,7 @@ from shared.runs.watchdog import Watchdog
 from shared.runtime import Runtime
 from shared.scheduling.refresh import Refreshes
 from shared.scheduling.refresh_progress import Patience, RefreshProgress
+from shared.scheduling.schedule import REFRESH_SCHEDULE
 from shared.scheduling.timetable import Due, Tick, Timetable
 from shared.segments.catalogue import Catalogue
 from shared.segments.container import LandingContainer
@@ -89,11 +90,11 @@ from shared.storage.queues import StorageQueue
 from shared.storage.records import TableRecords
 from shared.storage.vault import VaultSecrets
 from shared.telemetry import Telemetry
-from shared.web.app import WebApp, create_app
-from shared.web.application.schedule import KEY as REFRESH_SCHEDULE
 from shared.web.audit_entry import AuditEntry
 from shared.web.authentication import Authenticator, Principal, highest
-from shared.web.services import Services
+
+if TYPE_CHECKING:
+    from shared.web.app import WebApp
 
 __all__ = ["App", "app", "build"]
 
@@ -707,6 +708,10 @@ class App:
     @cached_property
     def web(self) -> WebApp:
         """The JSON API and the admin pages."""
+        # Imported with the first request: instances that process queues start without a web framework.
+        from shared.web.app import create_app
+        from shared.web.services import Services
+
         return create_app(
             Services(
                 authenticator=self._authenticator(),

@@ -268,8 +268,12 @@ def _developer(env: Environment, name: str) -> DeveloperIdentity | None:
     return DeveloperIdentity(name=found[1].strip(), id=found[2], roles=roles)
 
 
+# Keys are sent to this host; the data centre is part of it.
+_MAILCHIMP_HOST = re.compile(r"[a-z0-9]+\.api\.mailchimp\.com")
+
+
 def _mailchimp_api_url(env: Environment) -> str:
-    """Read a URL: https with `{dc}` or on a host of Mailchimp, or loopback outside Azure."""
+    """Read a URL: https on a host of Mailchimp, or loopback outside Azure."""
     name = "MAILCHIMP_API_URL"
     value = env.text(name, "https://{dc}.api.mailchimp.com/3.0").rstrip("/")
     plain = value.replace("{dc}", "dc", 1)
@@ -281,8 +285,8 @@ def _mailchimp_api_url(env: Environment) -> str:
             env.wrong(name, "settingLoopback")
     elif url.scheme != "https":
         env.wrong(name, "settingHttpsOrLoopback")
-    elif plain == value and not (url.hostname or "").endswith(".api.mailchimp.com"):
-        env.wrong(name, "settingMailchimpHost", placeholder="{dc}")
+    elif not _MAILCHIMP_HOST.fullmatch(url.netloc):
+        env.wrong(name, "settingMailchimpHost")
     return value
 
 

@@ -52,7 +52,7 @@ BELOW_ADAPTERS = {"errors", "fields", "model", "settings", "version", "workspace
 
 # Package -> external packages that it may use, by the beginning of their names.
 PACKAGES = {
-    "function_app": {"azure.functions"},
+    "function_app": {"azure.functions", "starlette.types"},
     "web": {
         "babel", "fastapi", "jinja2", "markupsafe", "orjson", "pydantic", "pydantic_core",
         "starlette", "werkzeug",

@@ -5,6 +5,8 @@ sign-in are stored in a record that can be used once; only the state passes thro
 user's MSAL token cache is stored as a secret. It renews access tokens until the user is deleted or
 consent is withdrawn.
 https://learn.microsoft.com/entra/identity-platform/v2-oauth2-auth-code-flow
+
+MSAL is imported where it is used: most processes start without it.
 """
 
 from __future__ import annotations
@@ -15,14 +17,15 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, NoReturn
-
-import msal
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from shared.connections.entra_http import EntraHttpClient
 from shared.errors import Changed, ConfigError, Conflict, Disconnected, Refused, Unavailable
 from shared.model.connection import ExportUser
 from shared.model.ports import Records
+
+if TYPE_CHECKING:
+    import msal
 
 __all__ = ["CUSTOMER_INSIGHTS", "AppRegistration", "Entra", "PendingSignIn", "Renewed"]
 
@@ -126,6 +129,8 @@ class Entra:
         flow = self._take(state)
         if flow.get("redirect_uri") != redirect_uri:
             raise _unknown()
+        import msal
+
         cache = msal.SerializableTokenCache()
         answer = {"code": code, "state": state}
         try:
@@ -141,6 +146,8 @@ class Entra:
 
         Disconnected when the user was deleted or consent was withdrawn; Unavailable.
         """
+        import msal
+
         cache = msal.SerializableTokenCache()
         try:
             cache.deserialize(secret)
@@ -168,6 +175,8 @@ class Entra:
     def _app(
         self, cache: msal.SerializableTokenCache | None = None
     ) -> msal.ConfidentialClientApplication:
+        import msal
+
         at = self._registration
         where = (
             {"authority": f"{at.authority}/{at.tenant_id}"}

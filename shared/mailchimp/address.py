@@ -31,15 +31,13 @@ def checked_data_centre(text: str) -> str:
 def api_base(template: str, data_centre: str) -> str:
     """Return the base URL of the API, without a trailing slash.
 
-    `template` is the setting MAILCHIMP_API_URL: https with `{dc}` or on a host of Mailchimp, or a
-    loopback URL. ConfigError for any other.
+    `template` is the setting MAILCHIMP_API_URL: https on a host of Mailchimp, or a loopback URL.
+    ConfigError for any other.
     """
     data_centre = checked_data_centre(data_centre)
     url = template.rstrip("/").replace("{dc}", data_centre)
     parts = _parts(url)
-    official = parts.scheme == "https" and (
-        "{dc}" in template or (parts.hostname or "").endswith(".api.mailchimp.com")
-    )
+    official = parts.scheme == "https" and (parts.hostname or "").endswith(".api.mailchimp.com")
     if not official and not _is_loopback(parts):
         raise ConfigError("mailchimpApiUrl")
     return url

@@ -19,7 +19,10 @@ from shared.errors import ConfigError, Fault
 from shared.model.export import Repeat, Schedule
 from shared.scheduling.windows_zones import WINDOWS_ZONES
 
-__all__ = ["DAYS", "MOST_TIMES", "check", "due", "next_run", "validate", "zone"]
+__all__ = ["DAYS", "MOST_TIMES", "REFRESH_SCHEDULE", "check", "due", "next_run", "validate", "zone"]
+
+# The key of the record of the refresh schedule.
+REFRESH_SCHEDULE = "refresh"
 
 DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 MOST_TIMES = 4

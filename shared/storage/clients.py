@@ -12,14 +12,12 @@ import logging
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import requests
 from azure.core.credentials import TokenCredential
 from azure.core.pipeline.transport import RequestsTransport
 from azure.data.tables import TableClient, TableServiceClient
-from azure.identity import DefaultAzureCredential, ManagedIdentityCredential
-from azure.keyvault.secrets import SecretClient
 from azure.storage.blob import BlobServiceClient, ContainerClient
 from azure.storage.blob import LinearRetry as BlobRetry
 from azure.storage.queue import LinearRetry as QueueRetry
@@ -30,6 +28,9 @@ from shared.errors import ConfigError
 from shared.settings import StorageAccount
 from shared.storage.failures import azure_errors
 from shared.version import USER_AGENT
+
+if TYPE_CHECKING:
+    from azure.keyvault.secrets import SecretClient
 
 __all__ = [
     "BLOCK",
@@ -198,6 +199,9 @@ def credential_for(account: StorageAccount) -> TokenCredential:
 
     https://learn.microsoft.com/python/api/azure-identity/azure.identity.managedidentitycredential
     """
+    # Imported where it is used: most processes start without it.
+    from azure.identity import DefaultAzureCredential, ManagedIdentityCredential
+
     _limit_sdk_logs()
     client_id = account.client_id or None
     if account.managed:
@@ -223,6 +227,9 @@ def secret_client(
 
     `verify_challenge` is false only for a test server outside vault.azure.net.
     """
+    # Imported where it is used: most processes start without it.
+    from azure.keyvault.secrets import SecretClient
+
     http = _options(_session(options), options, verify)
     return SecretClient(
         vault_url,

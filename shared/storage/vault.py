@@ -12,13 +12,16 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http import HTTPStatus
+from typing import TYPE_CHECKING
 
 from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
-from azure.keyvault.secrets import SecretClient
 
 from shared.errors import ConfigError, Unavailable
 from shared.storage.failures import azure_errors
 from shared.storage.secrets import secret_name, secret_value
+
+if TYPE_CHECKING:
+    from azure.keyvault.secrets import SecretClient
 
 __all__ = ["VaultSecrets"]
 

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
-from starlette.types import ASGIApp, Message, Scope
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Message, Scope
 
-__all__ = ["ASGIApp", "Answer", "answer"]
+__all__ = ["Answer", "answer"]
 
 _PORTS = {"http": 80, "https": 443}
 

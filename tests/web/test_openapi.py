@@ -1,5 +1,8 @@
 """The description and the code are one."""
 
+import json
+import subprocess
+from pathlib import Path
 from typing import Any
 
 import jsonschema
@@ -7,6 +10,9 @@ import pytest
 
 from tests.web.client import call, get, new_connection, new_export, send
 from tests.web.world import World
+
+PROJECT = Path(__file__).parents[2]
+SPECTRAL = PROJECT / "node_modules" / ".bin" / "spectral"
 
 
 def described() -> dict[str, Any]:
@@ -96,6 +102,39 @@ def test_read_only_fields_are_marked_and_what_is_required_is_said() -> None:
         "mapping",
         "segments",
     }
+
+
+def test_the_document_passes_a_linter(tmp_path: Path) -> None:
+    if not SPECTRAL.exists():
+        pytest.skip("Spectral is not installed: 'make setup' installs it")
+    file = tmp_path / "openapi.json"
+    file.write_text(json.dumps(described()), encoding="utf-8")
+    done = subprocess.run(
+        [SPECTRAL, "lint", file, "--ruleset", PROJECT / ".spectral.yaml", "--fail-severity=warn"],
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_formats_examples_and_constants_are_said() -> None:
+    document = described()
+    schemas = document["components"]["schemas"]
+    assert schemas["ConsentBody"]["properties"]["agreed"]["const"] is True
+    created = schemas["ExportView"]["properties"]["createdAt"]
+    assert "date-time" in str(created)
+    assert document["servers"]
+    assert schemas["ExportBody"]["examples"]
+    for path, methods in document["paths"].items():
+        for method, operation in methods.items():
+            assert operation["description"], (path, method)
+            for parameter in operation.get("parameters", ()):
+                assert parameter["description"], (path, parameter["name"])
+                assert "example" in str(parameter), (path, parameter["name"])
+    jsonschema.Draft202012Validator(
+        {"$ref": "#/components/schemas/ExportBody", "components": document["components"]}
+    ).validate(schemas["ExportBody"]["examples"][0])
 
 
 def test_everybody_may_read_the_description() -> None:

@@ -5,16 +5,14 @@ from __future__ import annotations
 from shared.errors import Changed, ConfigError
 from shared.model.export import Repeat, Schedule
 from shared.model.ports import Stored
-from shared.scheduling.schedule import validate
+from shared.scheduling.schedule import REFRESH_SCHEDULE, validate
 from shared.web.application import audit
 from shared.web.application.etags import refuse_changed
 from shared.web.caller import Caller
 from shared.web.models.schedules import schedule_view
 from shared.web.services import Services
 
-__all__ = ["KEY", "change", "read"]
-
-KEY = "refresh"
+__all__ = ["change", "read"]
 
 # The schedule before someone has set it: off, as in Customer Insights.
 _DEFAULT = Schedule(enabled=False, repeat=Repeat.DAILY, times=("06:00",), time_zone="UTC")
@@ -24,7 +22,9 @@ _CHANGED = "scheduleChanged"
 
 def read(services: Services) -> Stored[Schedule]:
     """The refresh schedule."""
-    return services.schedule_records.read(KEY) or Stored(KEY, _DEFAULT, _NEVER_SET)
+    return services.schedule_records.read(REFRESH_SCHEDULE) or Stored(
+        REFRESH_SCHEDULE, _DEFAULT, _NEVER_SET
+    )
 
 
 def change(
@@ -38,7 +38,7 @@ def change(
     etag = refuse_changed(if_match, before.etag, _CHANGED)
     stored = _write(services, schedule, before, exactly=etag is not None)
     old, new = schedule_view(before.value).shown(), schedule_view(schedule).shown()
-    audit.record(services, caller, "schedule.update", KEY, "", old, new)
+    audit.record(services, caller, "schedule.update", REFRESH_SCHEDULE, "", old, new)
     return stored
 
 
@@ -50,8 +50,8 @@ def _write(
     for _ in range(5):
         try:
             if before.etag == _NEVER_SET:
-                return records.create(KEY, schedule)
-            return records.replace(KEY, schedule, before.etag)
+                return records.create(REFRESH_SCHEDULE, schedule)
+            return records.replace(REFRESH_SCHEDULE, schedule, before.etag)
         except (Changed, ConfigError):  # a Conflict when another caller created it first
             if exactly:
                 break
