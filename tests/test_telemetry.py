@@ -230,7 +230,7 @@ def test_the_platforms_trace_is_found_however_its_worker_spells_it(
     trace_context: object, given: str | None
 ) -> None:
     context: Any = SimpleNamespace(function_name="tick", trace_context=trace_context)
-    assert function_app._given(context) == given
+    assert function_app._platform_trace(context) == given
 
 
 def test_nothing_is_instrumented_by_itself() -> None:
