@@ -158,8 +158,7 @@ class Finisher:
             return Checked(unchecked), 0, 0
         slot = self.slots.take(plan.account_id)
         if slot is None:
-            message = "All connections to Mailchimp are in use."
-            raise Unavailable(message, code=_NO_SLOT, retry_after=5)
+            raise Unavailable(_NO_SLOT, retry_after=5)
         with slot:
             # Opening reads the grant. Storage that is away for a moment is no reason to leave the
             # tags unchecked: it is raised, and the finish comes again.
@@ -181,14 +180,7 @@ class Finisher:
     ) -> Checked:
         if isinstance(error, Disconnected):
             self.disconnected(plan.connection_id)
-        finding = Finding(
-            Severity.WARNING,
-            "tagsNotChecked",
-            "The tags could not be compared with Mailchimp's own counts. The next run "
-            "compares them.",
-            {"error": error.code},
-        )
-        return Checked(segments, (finding,))
+        return Checked(segments, (Finding(Severity.WARNING, "tagsNotChecked"),))
 
     def _store_ledger(
         self, db: DuckDBPyConnection, run: Run, plan: Plan, scratch: Path, complete: bool

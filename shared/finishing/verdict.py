@@ -60,26 +60,15 @@ def verdict(
     if run.reason is not None and run.reason.code != REMOVAL_GUARD:
         return RunStatus.FAILED, run.reason
     if run.cancel_requested:
-        return RunStatus.CANCELED, Reason(
-            "canceled",
-            "The run was canceled. What was sent by then stays; the next run sends the rest.",
-        )
+        return RunStatus.CANCELED, Reason("canceled")
     if held_back:
-        return RunStatus.AWAITING_CONFIRMATION, Reason(
-            REMOVAL_GUARD,
-            f"{held_back} people would lose a tag, more than the export allows at once. Everything "
-            "else was sent. Look at the segment, then confirm the removals or leave them.",
-            {"people": str(held_back)},
-        )
+        reason = Reason(REMOVAL_GUARD, values={"people": str(held_back)})
+        return RunStatus.AWAITING_CONFIRMATION, reason
     sent = counts.created + counts.updated + counts.removed
     # Whoever was to lose a tag is no source row, so `not_sent` does not count them.
     unsent = counts.not_sent + max(0, counts.left - counts.removed) - _not_retried(plan)
     if unsent and not sent:
-        return RunStatus.FAILED, Reason(
-            "mailchimpUnavailable",
-            "Mailchimp did not answer for a long time. Nothing is lost: the next run sends what "
-            "is missing.",
-        )
+        return RunStatus.FAILED, Reason("mailchimpUnavailable")
     worrying = any(f.severity is not Severity.INFO for f in (*plan.findings, *findings))
     if unsent or counts.rejected or worrying:
         return RunStatus.COMPLETED_WITH_WARNINGS, None

@@ -72,8 +72,7 @@ def read_people(
     longer the one in the snapshot.
     """
     if len(snapshot.segments) > MAX_SEGMENTS:
-        msg = f"An export can hold {MAX_SEGMENTS} segments at most."
-        raise ConfigError(msg, code="tooManySegments")
+        raise ConfigError("tooManySegments", most=MAX_SEGMENTS)
     _SQL.run(db, "create")
     values = values or SourceValues()
     unreadable: list[tuple[int, UnreadableRow]] = []

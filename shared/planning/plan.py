@@ -93,19 +93,14 @@ class Planner:
             except (ConfigError, InputError, Refused) as error:
                 if isinstance(error, Disconnected):
                     self._forget_connection(run)
-                reason = Reason(error.code, error.message, getattr(error, "values", {}))
+                reason = Reason.of(error)
                 self._end(run_id, PlanningEnded(RunStatus.FAILED, reason))
             except Changed as moved:
-                message = "The segments were written anew while they were read."
-                raise Unavailable(message, code="sourceMoved", retry_after=10) from moved
+                raise Unavailable("sourceMoved", retry_after=10) from moved
 
     def give_up(self, run_id: str) -> None:
         """The queue has brought the message often enough: the run fails, nothing was sent."""
-        reason = self._missing_files(run_id) or Reason(
-            "planFailed",
-            "The run could not be planned because storage, Customer Insights or Mailchimp did "
-            "not answer. Nothing was sent; the next run does everything.",
-        )
+        reason = self._missing_files(run_id) or Reason("planFailed")
         self._end(run_id, PlanningEnded(RunStatus.FAILED, reason))
 
     def _missing_files(self, run_id: str) -> Reason | None:
@@ -116,7 +111,7 @@ class Planner:
             self.source.snapshot([choice.name for choice in export.segments] if export else [])
         except Unavailable as error:
             if error.code == "refreshIncomplete":
-                return Reason(error.code, error.message, error.values)
+                return Reason.of(error)
         except ConnectorError:
             pass
         return None

@@ -49,8 +49,6 @@ def not_retried(db: DuckDBPyConnection) -> list[Finding]:
         Finding(
             Severity.INFO,
             NOT_RETRIED,
-            f"{people} people are new or have changed since and were not sent: a retry sends only "
-            "what failed. Run the export to send them.",
-            {"people": str(people)},
+            values={"people": str(people)},
         )
     ]

@@ -1,8 +1,7 @@
-"""What people read, in their language: one JSON file per language and subject.
+"""The texts of the pages, in the reader's language: one JSON file per language and subject.
 
-A key is `<file>.<name>`, for example `outcomes.addressMissing.reason`; texts may hold `{names}`.
-English is complete, and a test holds that every other language has the same keys and names.
-Which language is asked for is decided here too (RFC 9110, 12.5.4).
+A key is `<file>.<name>`, for example `pages.nav.exports`, or a key of the messages, for example
+`outcomes.addressMissing.reason`. The language of a request is decided here (RFC 9110, 12.5.4).
 """
 
 from __future__ import annotations
@@ -39,11 +38,13 @@ def catalogue(language: str) -> Mapping[str, str]:
 
 def has(key: str) -> bool:
     """Whether there is a text under this key."""
-    return key in catalogue("en")
+    return messages.has(key) or key in catalogue("en")
 
 
 def text(language: str, key: str, values: Mapping[str, str] | None = None) -> str:
     """The text under a key, with its values. KeyError for an unknown key."""
+    if messages.has(key):
+        return messages.text(key, language, values or {})
     return messages.render(catalogue(language)[key], language, values or {})
 
 

@@ -45,7 +45,7 @@ def test_every_outcome_code_says_what_happened_and_what_to_do(code: str) -> None
 
 
 def test_no_outcome_is_told_that_does_not_exist() -> None:
-    told = {key.split(".")[1] for key in catalogue("en") if key.startswith("outcomes.")}
+    told = {key.split(".")[1] for key in messages.codes() if key.startswith("outcomes.")}
     assert told == {code.value for code in CODES}
 
 
