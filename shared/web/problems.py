@@ -28,8 +28,9 @@ from shared.errors import (
     Refused,
     Unavailable,
 )
+from shared.messages.catalogue import text as message_text
 from shared.web.models.base import faults_of
-from shared.web.texts import has, said, text
+from shared.web.texts import said, text
 
 __all__ = ["PROBLEM_JSON", "HttpProblem", "detail_text", "fault_text", "for_error", "response"]
 
@@ -60,7 +61,7 @@ _MOST_FAULTS = 100
 
 
 class HttpProblem(HTTPException):
-    """A request that is answered with a problem. `kind` names its texts in `problems.json`."""
+    """A request that is answered with a problem. `kind` names its texts, `problems.<kind>`."""
 
     def __init__(
         self,
@@ -119,9 +120,8 @@ def detail_text(problem: HttpProblem, language: str) -> str:
 
 
 def fault_text(fault: Fault, language: str) -> str:
-    """The sentence for one field: the text of its code, else its own message."""
-    key = f"faults.{fault.code}"
-    return text(language, key, fault.values) if fault.code and has(key) else fault.message
+    """The sentence for one field."""
+    return message_text(fault.code, language, fault.values)
 
 
 def response(problem: HttpProblem, language: str, trace_id: str) -> Response:

@@ -194,9 +194,7 @@ def busy_house(world: World) -> dict[str, str]:
                 Finding(
                     Severity.INFO,
                     "tagRepaired",
-                    "The tag “VIP” differed from the segment: 3 people were given it again and "
-                    "1 lost it.",
-                    {"tag": "VIP", "added": "3", "removed": "1"},
+                    values={"tag": "VIP", "added": "3", "removed": "1"},
                 ),
             ),
         )

@@ -34,7 +34,7 @@ def test_a_connection_says_connected_only_when_its_secret_is_there() -> None:
     world, kept, connection = room()
 
     def down(key: str) -> None:
-        raise Unavailable("The tables are away.")
+        raise Unavailable("storageNoAnswer", resource="connections", error="Lost")
 
     world.connections.before_write = down
     with pytest.raises(Unavailable):
@@ -81,7 +81,7 @@ def test_a_removal_that_died_half_way_can_be_done_again() -> None:
 
     def die_at_second(key: str) -> None:
         if key == second:
-            raise Unavailable("The tables are away.")
+            raise Unavailable("storageNoAnswer", resource="connections", error="Lost")
 
     world.exports.before_write = die_at_second
     with pytest.raises(Unavailable):

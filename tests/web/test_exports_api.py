@@ -279,4 +279,4 @@ def test_names_are_plain_text() -> None:
     world = World()
     body = export_body(new_connection(world), displayName="a\nb")
     answer = call(world, "POST", "/api/exports", body)
-    assert faults(answer) == {"displayName": "Control characters are not allowed."}
+    assert faults(answer) == {"displayName": "Must not contain control characters."}

@@ -162,8 +162,8 @@ def test_a_person_is_removed_with_a_receipt_and_named_nowhere() -> None:
 @pytest.mark.parametrize(
     ("error", "status"),
     [
-        (Conflict("Not there.", code="notDeletedInMailchimp", values={"exports": "Weekly"}), 409),
-        (Unavailable("Busy.", code="busy", retry_after=5), 503),
+        (Conflict("notDeletedInMailchimp", exports="Weekly"), 409),
+        (Unavailable("noAnswer", retry_after=5), 503),
     ],
 )
 def test_an_erasure_that_mailchimp_did_not_finish_is_recorded_too(
@@ -176,7 +176,7 @@ def test_an_erasure_that_mailchimp_did_not_finish_is_recorded_too(
     body = {"email": PERSON, "deleteInMailchimp": True}
     send(world, "POST", "/api/people/erase", body, status)
     entry = get(world, "/api/audit")["value"][0]
-    assert entry["changes"][0]["after"] in ('"notDeletedInMailchimp"', '"busy"')
+    assert entry["changes"][0]["after"] in x
 
 
 @pytest.mark.parametrize("email", ["", "nobody", None, 5, "@" * 400])

@@ -30,14 +30,14 @@ def failing(error: Exception) -> World:
 @pytest.mark.parametrize(
     ("error", "status"),
     [
-        (ConfigError("A setting."), 400),
-        (NotFound("Gone."), 404),
-        (Conflict("Taken."), 409),
-        (Changed("Lost."), 412),
-        (InputError("Unusable."), 502),
-        (Unavailable("Busy."), 503),
-        (Refused("No."), 502),
-        (Disconnected("No grant."), 409),
+        (ConfigError("exportFaults"), 400),
+        (NotFound("exportNotFound"), 404),
+        (Conflict("runOver"), 409),
+        (Changed("exportChanged"), 412),
+        (InputError("fileTooLarge", where="a.csv"), 502),
+        (Unavailable("noAnswer"), 503),
+        (Refused("refused", status=400), 502),
+        (Disconnected("keyInvalid"), 409),
     ],
 )
 def test_an_error_of_ours_has_its_status_and_says_itself(
@@ -56,7 +56,7 @@ def test_an_error_of_ours_has_its_status_and_says_itself(
     ("seconds", "header"), [(None, "30"), (0.2, "1"), (12.4, "12"), (1e9, "3600")]
 )
 def test_unavailable_says_when_to_come_back(seconds: float | None, header: str) -> None:
-    answer = call(failing(Unavailable("Busy.", retry_after=seconds)), "GET", "/api/segments")
+    answer = call(failing(Unavailable("noAnswer", retry_after=seconds)), "GET", "/api/segments")
     assert answer.headers["Retry-After"] == header
 
 
@@ -155,15 +155,18 @@ def test_problems_speak_the_callers_language() -> None:
     answer = call(world, "POST", "/api/connections", {"displayName": ""}, korean)
     problem: Any = answer.json()
     assert answer.headers["Content-Language"] == "ko"
-    assert problem["title"] == "요청에 오류가 있습니다"
+    assert problem["title"] == "일부 값이 올바르지 않습니다"
     assert faults(answer)["consent"] == "필수 필드입니다."
     for other in ("fr", "", "*", "x" * 10_000, "ko;q=0", ";;,,=="):
         told = call(world, "GET", "/api/nothing", headers={"Accept-Language": other})
         assert told.headers["Content-Language"] == "en"
 
 
-def test_a_fault_without_a_text_stands_as_it_is() -> None:
-    world = failing(ConfigError("Wrong.", faults=[Fault("x", "Said plainly.")]))
+def test_a_fault_is_in_the_language_of_the_reader() -> None:
+    fault = Fault("times", code="timesTooMany", values={"most": "4"})
+    world = failing(ConfigError("scheduleFaults", faults=[fault]))
+    korean = call(world, "GET", "/api/segments", headers={"Accept-Language": "ko"})
     assert get(world, "/api/segments", 400)["errors"] == [
-        {"field": "x", "message": "Said plainly."}
+        {"field": "times", "message": "Enter at most 4 times."}
     ]
+    assert faults(korean) == {"times": "시간은 최대 4개까지 입력할 수 있습니다."}

@@ -69,11 +69,11 @@ def test_a_run_says_everything() -> None:
     world.runs.move(
         run.id,
         status=RunStatus.COMPLETED_WITH_WARNINGS,
-        reason=Reason("overLimit", "Too many."),
+        reason=Reason("tooManyProfiles", values={"people": "12", "limit": "10"}),
         counts=Counts(source_rows=12, distinct=10, shared_address=2),
         consent_proof=ConsentProof(kept=3),
         segments=(RunSegment("Segment_Vip", "VIP", 10, 9),),
-        findings=(Finding(Severity.WARNING, "tagDiffers", "One is missing."),),
+        findings=(Finding(Severity.WARNING, "tagGone", values={"tag": "VIP"}),),
     )
     shown = get(world, f"/api/runs/{run.id}")
     assert shown["status"] == "completedWithWarnings"
@@ -83,7 +83,7 @@ def test_a_run_says_everything() -> None:
         {"name": "Segment_Vip", "tag": "VIP", "members": 10, "inMailchimp": 9}
     ]
     assert shown["findings"][0]["severity"] == "warning"
-    assert shown["reason"]["code"] == "overLimit"
+    assert shown["reason"]["code"] == "tooManyProfiles"
     assert set(shown["progress"]) == {
         "profilesDone",
         "profilesTotal",

@@ -125,7 +125,7 @@ def test_another_account_is_refused_while_exports_use_this_one() -> None:
     world.doors.codes["good"] = OTHER_KEY
     answer = come_back(world, state, cookie)
     assert answer.status == 400
-    assert b"another Mailchimp account" in answer.body
+    assert b"not the Mailchimp account" in answer.body
     assert list(world.secrets.kept.values()) == [KEY]
 
 

@@ -15,7 +15,7 @@ from shared.model.run import Mode, RunStatus, Severity, Trigger
 from shared.web.texts import LANGUAGES, catalogue, has, language_of, said, text
 
 SOURCE = Path(shared.__file__).parent
-NAMES = re.compile(r"{(\w+)}")
+NAMES = re.compile(r"{(\w+)[},]")
 
 
 def written(pattern: str, *folders: str) -> set[str]:
@@ -54,7 +54,7 @@ def test_every_kind_of_problem_has_its_texts() -> None:
     kinds |= written(r'\(\w+, \d{3}, "(\w+)"\)', "web")
     assert len(kinds) > 12
     for kind in kinds:
-        assert {f"problems.{kind}.title", f"problems.{kind}.detail"} <= set(catalogue("en"))
+        assert {f"problems.{kind}.title", f"problems.{kind}.detail"} <= messages.codes()
 
 
 def test_every_code_of_the_web_and_of_connections_has_its_text() -> None:

@@ -46,7 +46,7 @@ class MemoryRecords(Generic[T]):
     def create(self, key: str, value: T) -> Stored[T]:
         self.before_write(key)
         if key in self.kept:
-            raise Conflict("There is such a record already.")
+            raise Conflict("recordExists", record=key)
         return self.keep(key, value)
 
     def create_many(self, items: Sequence[tuple[str, T]]) -> None:
@@ -60,12 +60,12 @@ class MemoryRecords(Generic[T]):
     def replace(self, key: str, value: T, etag: str) -> Stored[T]:
         self.before_write(key)
         if key not in self.kept or self.kept[key].etag != etag:
-            raise Changed("Someone else wrote first.")
+            raise Changed("recordChanged", record=key)
         return self.keep(key, value)
 
     def delete(self, key: str, etag: str | None = None) -> None:
         if etag is not None and key in self.kept and self.kept[key].etag != etag:
-            raise Changed("Someone else wrote first.")
+            raise Changed("recordChanged", record=key)
         self.kept.pop(key, None)
 
     def all(
@@ -116,7 +116,7 @@ class FakeDoors:
     def check(self, api_key: str) -> CheckedGrant:
         if api_key not in self._known:
             code = "apiKeyRefused" if "-" in api_key else "apiKeyForm"
-            raise ConfigError("No key.", code=code, faults=[Fault("apiKey", "No key.", code)])
+            raise ConfigError(code, faults=[Fault("apiKey", code=code)])
         return CheckedGrant("us21", self._known[api_key].account, api_key)
 
     def authorize_url(self, state: str, redirect_uri: str) -> str:
@@ -124,7 +124,7 @@ class FakeDoors:
 
     def redeem(self, code: str, redirect_uri: str) -> CheckedGrant:
         if code not in self.codes:
-            raise Refused("Mailchimp does not take the code.", code="invalid_grant", status=400)
+            raise Refused("signInRefused", field="invalid_grant", status=400)
         key = self.codes.pop(code)
         return CheckedGrant("us21", self._known[key].account, key)
 
@@ -154,7 +154,7 @@ class FakeSession:
 
     def _check(self) -> None:
         if self._account.revoked:
-            raise Disconnected("The grant is gone.", code="apiKeyInvalid", status=401)
+            raise Disconnected("keyInvalid", status=401)
 
     def audiences(self) -> list[Audience]:
         self._check()
@@ -163,7 +163,7 @@ class FakeSession:
     def merge_fields(self, audience_id: str) -> list[MergeField]:
         self._check()
         if audience_id not in self._account.fields:
-            raise Refused("Mailchimp has no such thing.", code="notFound", status=404)
+            raise Refused("refused", status=404)
         return self._account.fields[audience_id]
 
     def close(self) -> None:
@@ -234,7 +234,7 @@ class FakeCatalogue:
 
     def attributes(self, segment: str | None) -> list[AttributeInfo]:
         if segment not in (None, "Segment_Vip", "New"):
-            raise NotFound("There is no such segment.", code="segmentNotFound")
+            raise NotFound("segmentNotFound", segment=segment)
         return [AttributeInfo("Email", "string", "IdentityServiceEmail", "email")]
 
 
@@ -272,9 +272,9 @@ class FakeRuns:
     def start(self, export_id: str, trigger: Trigger, mode: Mode, requested_by: str) -> Run:
         stored = self.exports.read(export_id)
         if stored is None:
-            raise NotFound("There is no such export.", code="exportNotFound")
+            raise NotFound("exportNotFound")
         if stored.value.connection_id is None:
-            raise Conflict("The export has no connection.", code="noConnection")
+            raise Conflict("noConnection")
         for run in self.kept.values():
             if run.export_id == export_id and run.is_active:
                 return run
@@ -292,7 +292,7 @@ class FakeRuns:
 
     def run(self, run_id: str) -> Run:
         if run_id not in self.kept:
-            raise NotFound("There is no such run.", code="runNotFound")
+            raise NotFound("runNotFound")
         return self.kept[run_id]
 
     def runs(self, export_id: str | None, status: RunStatus | None, top: int) -> list[Run]:
@@ -309,12 +309,12 @@ class FakeRuns:
 
     def cancel(self, run_id: str, by: str) -> Run:
         if self.run(run_id).is_over:
-            raise Conflict("The run is over.", code="runOver")
+            raise Conflict("runOver")
         return self.move(run_id, cancel_requested=True)
 
     def confirm(self, run_id: str, by: str) -> Run:
         if self.run(run_id).status is not RunStatus.AWAITING_CONFIRMATION:
-            raise Conflict("The run waits for nothing.", code="notAwaiting")
+            raise Conflict("notWaiting")
         return self.move(run_id, status=RunStatus.SENDING)
 
     def retry(self, run_id: str, by: str) -> Run:

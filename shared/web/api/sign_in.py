@@ -25,6 +25,7 @@ from shared.web.dependencies import AppServices, CurrentCaller, Id, IfMatch
 from shared.web.models.connections import AuthorizeView, ConnectionView
 from shared.web.pages.render import sign_in_page
 from shared.web.services import Services
+from shared.web.texts import has, text
 
 __all__ = ["entra_router", "mailchimp_router"]
 
@@ -59,15 +60,17 @@ def _return(
     """Finish a sign-in and show on a fixed page how it ended."""
     state, code, error = values
     if error:
-        return sign_in_page(caller.language, "signInDenied", 400)
+        return sign_in_page(caller.language, text(caller.language, "signInDenied"), 400)
     if not state or not code or len(state) > _LONGEST_VALUE or len(code) > _LONGEST_VALUE:
-        return sign_in_page(caller.language, "signInInvalid", 400)
+        return sign_in_page(caller.language, text(caller.language, "signInInvalid"), 400)
     try:
         cookie = returning_cookie(request, services.public_url)
         finish(services, caller, state, code, cookie)
     except ConnectorError as refused:
-        return sign_in_page(caller.language, refused.code, 400)
-    return sign_in_page(caller.language, "signedIn", 200)
+        known = has(refused.code)
+        key = refused.code if known else "signIn.failed"
+        return sign_in_page(caller.language, text(caller.language, key, refused.values), 400)
+    return sign_in_page(caller.language, text(caller.language, "signIn.signedIn"), 200)
 
 
 @mailchimp_router.post(f"{_ONE}/mailchimp/authorize", summary="Begin signing in to Mailchimp")

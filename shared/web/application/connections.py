@@ -244,7 +244,7 @@ def merge_fields(
         except Refused as refused:
             if refused.status != 404:
                 raise
-            raise NotFound("audienceNotFound") from refused
+            raise NotFound("audienceNotFound", audience=audience_id) from refused
 
 
 @contextmanager

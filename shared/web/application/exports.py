@@ -61,7 +61,7 @@ def create(services: Services, caller: Caller, body: ExportBody) -> ExportDetail
     """Create an export; this does not run it. ConfigError with every fault, Conflict for a taken tag."""
     faults = list(body.faults)
     if body.connection_id is None and "connectionId" not in body.unread:
-        faults.append(Fault("connectionId", "Choose a connection.", "connectionRequired"))
+        faults.append(Fault("connectionId", code="connectionRequired"))
     stored = services.definitions.create(
         body.draft(), caller.name, usable(services, caller), body.unread, faults
     )

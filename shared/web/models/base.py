@@ -1,7 +1,7 @@
 """What the JSON bodies and responses have in common.
 
 Names are camelCase. An unknown field is a fault. Every fault of a body is reported at once, by the path of
-its field (`mapping.attributes[0].mergeField`), with a code that names its text (locales/*/faults.json).
+its field (`mapping.attributes[0].mergeField`), with a code that names its text (shared/messages).
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from pydantic.alias_generators import to_camel
 from pydantic_core import PydanticCustomError
 
 from shared.errors import Fault
+from shared.messages.catalogue import has
 
 __all__ = [
     "Body",
@@ -163,4 +164,5 @@ def _fault_of(detail: Any) -> Fault:
     values = {name: str(value) for name, value in (detail.get("ctx") or {}).items()}
     if "expected" in values:
         values["expected"] = ", ".join(re.findall(r"'([^']*)'", values["expected"]))
-    return Fault(path, detail["msg"], detail["type"], values)
+    code = f"input.{detail['type']}"
+    return Fault(path, code=code if has(code) else "input.invalid", values=values)

@@ -127,17 +127,15 @@ def error_page(problem: HttpProblem, language: str, trace_id: str, now: datetime
     return response
 
 
-def sign_in_page(language: str, outcome: str, status: int) -> Response:
+def sign_in_page(language: str, sentence: str, status: int) -> Response:
     """The page at the end of a sign-in: fixed texts, nothing of the request.
 
-    It has no style sheet or script, because it answers a request that came from another site. An
-    outcome without a text reads "did not work".
+    It has no style sheet or script, because it answers a request that came from another site.
     """
-    key = f"signIn.{outcome}"
     shown = {
         "language": language,
         "title": text(language, "signIn.doneTitle" if status == 200 else "signIn.failedTitle"),
-        "sentence": text(language, key if has(key) else "signIn.failed"),
+        "sentence": sentence,
         "back": text(language, "signIn.back"),
     }
     body = _templates().get_template("sign_in.html").render(shown)
