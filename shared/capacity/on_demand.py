@@ -60,8 +60,7 @@ class OnDemandSessions:
         until = self.clock() + patience
         while slot is None:
             if self.clock() >= until:
-                message = "All connections to Mailchimp are in use. Try again in a moment."
-                raise Unavailable(message, code="noSlot", retry_after=15)
+                raise Unavailable("noSlot", retry_after=15)
             self.pace.make_room(account_id)
             self.sleep(_LOOK_EVERY)
             slot = self.slots.take(account_id)

@@ -116,7 +116,7 @@ class Finisher:
                     self.pace.make_room(plan.account_id)
                     return _COME_AGAIN
                 except PlanGone as gone:
-                    self.abandon.end(run_id, Reason(gone.code, gone.message))
+                    self.abandon.end(run_id, Reason.of(gone))
         return None
 
     def _finish(self, run: Run, plan: Plan) -> None:

@@ -176,7 +176,7 @@ def test_an_erasure_that_mailchimp_did_not_finish_is_recorded_too(
     body = {"email": PERSON, "deleteInMailchimp": True}
     send(world, "POST", "/api/people/erase", body, status)
     entry = get(world, "/api/audit")["value"][0]
-    assert entry["changes"][0]["after"] in x
+    assert entry["changes"][0]["after"] in ('"notDeletedInMailchimp"', '"noAnswer"')
 
 
 @pytest.mark.parametrize("email", ["", "nobody", None, 5, "@" * 400])
