@@ -183,6 +183,8 @@ def _faulty(
             return _problem(world, Problem("TooManyRequests", "throttle", limit=limit), instance)
         case "429-bare":
             return Answer(429, b"", "text/plain")
+        case "400-empty":
+            return Answer(400, b"", "text/plain")
         case "403-html":
             return Answer(403, _FORBIDDEN, HTML)
         case "500":

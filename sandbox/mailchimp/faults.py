@@ -15,6 +15,7 @@ from typing import Any
 KINDS = {
     "429": "429 as problem+json, nothing applied",
     "429-bare": "429 with an empty text body, nothing applied",
+    "400-empty": "400 without a body, nothing applied",
     "403-html": "403 HTML of the edge, which means throttling",
     "500": "500 as problem+json, nothing applied",
     "503-html": "503 HTML 'Request Blocked' of the edge",

@@ -38,10 +38,14 @@ class Kind(Enum):
 
 @dataclass(frozen=True)
 class Problem:
-    """A problem document (RFC 9457), reduced to its title and the fields it names."""
+    """A problem document (RFC 9457), reduced to its title, the fields it names and a cause.
+
+    `cause` is a code that only the text of the document gives; the text itself is not kept.
+    """
 
     title: str
     fields: tuple[str, ...] = ()
+    cause: str = ""
 
 
 @dataclass(frozen=True)
@@ -64,7 +68,8 @@ _TABLE: dict[tuple[int, str | None], tuple[Kind, str]] = {
     (400, "planlimitexceeded"): (Kind.REFUSED, Code.PLAN_LIMIT),
     (400, "jsonparseerror"): (Kind.REFUSED, "requestUnreadable"),
     (400, _ANY): (Kind.REFUSED, Code.REFUSED),
-    (400, None): (Kind.REFUSED, Code.REFUSED),
+    # Mailchimp's own refusals are problem documents: this one is of something on the way.
+    (400, None): (Kind.BROKEN, "notJson"),
     (401, _ANY): (Kind.DISCONNECTED, "keyInvalid"),
     (401, None): (Kind.DISCONNECTED, "keyInvalid"),
     (402, _ANY): (Kind.REFUSED, Code.PLAN_LIMIT),
@@ -110,6 +115,8 @@ _HINTS: tuple[tuple[str, Code], ...] = (
     ("previously removed from this", Code.FORGOTTEN),
     ("lot of lists", Code.ADDRESS_THROTTLED),
     ("not allowing more signups", Code.ADDRESS_THROTTLED),
+    ("recent signup", Code.ADDRESS_THROTTLED),
+    ("too many signup", Code.ADDRESS_THROTTLED),
     ("already a list member", Code.CONTACT_EXISTS),
     ("fake or invalid", Code.ADDRESS_REFUSED),
     ("domain portion of the email", Code.ADDRESS_REFUSED),
@@ -121,6 +128,9 @@ _HINTS: tuple[tuple[str, Code], ...] = (
     ("plan limit", Code.PLAN_LIMIT),
     ("upgrade your plan", Code.PLAN_LIMIT),
 )
+
+_WRONG_DATA_CENTRE = "wrongDataCentre"
+_DATA_CENTRE = re.compile(r"data ?cent(er|re)|\bdc\b")
 
 _LONGEST_TITLE = 200
 _LONGEST_MESSAGE = 2_000
@@ -138,7 +148,10 @@ def problem_in(body: bytes | bytearray) -> Problem | None:
         return None
     errors = document.get("errors")
     named = [_named(e.get("field")) for e in _list(errors) if isinstance(e, dict)]
-    return Problem(document["title"][:_LONGEST_TITLE], tuple(name for name in named if name))
+    detail = document.get("detail")
+    cause = _cause(detail[:_LONGEST_MESSAGE].casefold()) if isinstance(detail, str) else ""
+    title = document["title"][:_LONGEST_TITLE]
+    return Problem(title, tuple(name for name in named if name), cause)
 
 
 def verdict(status: int, problem: Problem | None, *, about_members: bool = False) -> Verdict:
@@ -150,7 +163,10 @@ def verdict(status: int, problem: Problem | None, *, about_members: bool = False
     rows = ((status, title), (status, _ANY if problem else None))
     found = next((_TABLE[row] for row in rows if row in _TABLE), None)
     kind, code = found or _REST.get(status // 100, _REST[5])
-    if about_members and code == "forbidden":
+    if problem is not None and code in (Code.REFUSED, "forbidden") and problem.cause:
+        code = problem.cause
+        kind = Kind.DISCONNECTED if code == _WRONG_DATA_CENTRE else kind
+    elif about_members and code == "forbidden":
         code = Code.PLAN_LIMIT
     return Verdict(kind, str(code), problem.fields[0] if problem and problem.fields else "")
 
@@ -176,6 +192,14 @@ def refusal(error: Mapping[str, object], sent: Mapping[str, object] | None) -> R
     message = error.get("error")
     text = message[:_LONGEST_MESSAGE].casefold() if isinstance(message, str) else ""
     return Refusal(next((code for hint, code in _HINTS if hint in text), Code.REFUSED))
+
+
+def _cause(detail: str) -> str:
+    """The cause that the English text of a whole call's refusal names; empty when it names none."""
+    if _DATA_CENTRE.search(detail):
+        return _WRONG_DATA_CENTRE
+    is_about_plan = any(hint in detail for hint, code in _HINTS if code is Code.PLAN_LIMIT)
+    return Code.PLAN_LIMIT if is_about_plan else ""
 
 
 def _letters(title: str) -> str:

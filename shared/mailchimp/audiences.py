@@ -37,6 +37,8 @@ __all__ = [
 T = TypeVar("T")
 
 PAGE = 1000
+# Of an audience; the largest plan allows 80.
+_FIELD_LIMIT = 30
 # More pages than any audience has fields or tags, or any account has audiences.
 _MOST_PAGES = 100
 _ID = re.compile(r"[A-Za-z0-9]{1,32}")
@@ -87,29 +89,30 @@ def create_merge_field(
     plan).
     """
     present = merge_fields(transport, audience_id)
-    found = _same(present, name, field_type)
-    if found:
-        return found
-    body = {
-        "tag": proper_tag(tag_text or name, [field.tag for field in present]),
-        "name": name,
-        "type": field_type,
-        "required": False,
-        "public": False,
-    }
+    while True:
+        found = _same(present, name, field_type)
+        if found:
+            return found
+        tag = proper_tag(tag_text or name, [field.tag for field in present])
+        body = {"tag": tag, "name": name, "type": field_type, "required": False, "public": False}
 
-    def create() -> MergeField:
-        path = f"/lists/{audience_id}/merge-fields"
-        return _merge_field(transport.write("POST", path, body, resend=False))
+        def create(body: Mapping[str, object] = body) -> MergeField:
+            path = f"/lists/{audience_id}/merge-fields"
+            return _merge_field(transport.write("POST", path, body, resend=False))
 
-    try:
-        return _created(
-            create, lambda: _same(merge_fields(transport, audience_id), name, field_type)
-        )
-    except Disconnected:
-        raise
-    except Refused as error:
-        raise ConfigError("mergeFieldNotCreated", tag=body["tag"], fields=len(present)) from error
+        try:
+            return _created(
+                create, lambda: _same(merge_fields(transport, audience_id), name, field_type)
+            )
+        except Disconnected:
+            raise
+        except Refused as error:
+            # Someone may have created it, or taken its tag, since the fields were read.
+            before, present = present, merge_fields(transport, audience_id)
+            if len(present) > len(before):
+                continue
+            code = "mergeFieldLimit" if len(present) >= _FIELD_LIMIT else "mergeFieldNotCreated"
+            raise ConfigError(code, tag=tag, fields=len(present)) from error
 
 
 def tags(transport: Transport, audience_id: str) -> list[Tag]:

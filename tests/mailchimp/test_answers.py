@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -95,3 +96,52 @@ def test_no_body_is_too_strange_to_be_looked_at(body):
 def test_a_member_s_refusal_is_understood_by_code_and_field_first(error, sent, code, field):
     found = refusal(error, sent)
     assert (found.code, found.field) == (code, field)
+
+
+@pytest.mark.parametrize(
+    ("status", "title", "detail", "kind", "code"),
+    [
+        (
+            403,
+            "Forbidden",
+            "The API key is for the data center us9, you tried us1.",
+            Kind.DISCONNECTED,
+            "wrongDataCentre",
+        ),
+        (
+            403,
+            "Forbidden",
+            "You have reached the contact limit of your plan.",
+            Kind.REFUSED,
+            Code.PLAN_LIMIT,
+        ),
+        (
+            400,
+            "Bad Request",
+            "Your plan does not allow more contacts.",
+            Kind.REFUSED,
+            Code.PLAN_LIMIT,
+        ),
+        (400, "Bad Request", "The resource submitted is not valid.", Kind.REFUSED, Code.REFUSED),
+    ],
+)
+def test_a_refused_call_has_the_cause_that_only_its_text_names(status, title, detail, kind, code):
+    body = orjson.dumps({"title": title, "status": status, "detail": detail})
+    found = verdict(status, problem_in(body))
+    assert (found.kind, found.code) == (kind, code)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a@b.de has signed up to a lot of lists very recently; we're not allowing more signups",
+        "This email address has too many recent signup requests",
+        "too many signup requests for this address",
+    ],
+)
+def test_an_address_that_signed_up_too_often_may_be_accepted_later(text):
+    assert refusal({"error_code": "ERROR_GENERIC", "error": text}, {}).code == "addressThrottled"
+
+
+def test_an_empty_400_is_not_an_answer_of_mailchimp():
+    assert verdict(400, problem_in(b"")).kind is Kind.BROKEN

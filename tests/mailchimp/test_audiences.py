@@ -7,6 +7,7 @@ import pytest
 from sandbox.mailchimp import Fault
 from shared.errors import ConfigError, Conflict, Disconnected, NotFound, Unavailable
 from shared.mailchimp.session import Session
+from shared.mailchimp.transport import ApiKey
 from tests.mailchimp.double import Double, json
 
 LOST = ["504-applied", "reset-applied", "truncated", "not-json"]
@@ -163,3 +164,33 @@ def test_a_grant_that_goes_while_creating_is_disconnected(box, session):
 def test_a_list_that_is_not_in_the_answer_is_no_empty_list(transport):
     with Double(json('{"total_items": 3}')) as server, pytest.raises(Unavailable):
         Session(transport(server.url)).tags("abc")
+
+
+@pytest.mark.parametrize(
+    ("their_name", "their_type", "tag"),
+    [("Colour", "text", "COLOUR"), ("Paint", "text", "COLOUR2"), ("Colour", "number", "COLOUR2")],
+)
+def test_a_merge_field_that_appears_while_it_is_created_is_used_or_avoided(
+    box, session, transport, monkeypatch, their_name, their_type, tag
+):
+    audience = box.audience("News")
+    theirs = Session(transport(box.api_url, ApiKey(box.api_key)))
+    write = session._transport.write
+
+    def write_later(*given, **more):
+        monkeypatch.setattr(session._transport, "write", write)
+        theirs.create_merge_field(audience.id, "COLOUR", their_name, their_type)
+        return write(*given, **more)
+
+    monkeypatch.setattr(session._transport, "write", write_later)
+
+    made = session.create_merge_field(audience.id, "COLOUR", "Colour", "text")
+
+    assert (made.tag, made.name, made.type) == (tag, "Colour", "text")
+
+
+def test_an_empty_400_on_a_read_is_tried_again(box, session):
+    audience = box.audience("News")
+    box.arm(Fault(kind="400-empty", method="GET"))
+    assert session.audience(audience.id).name == "News"
+    assert session.calls.retried == 1
