@@ -90,6 +90,7 @@ from shared.storage.queues import StorageQueue
 from shared.storage.records import TableRecords
 from shared.storage.vault import VaultSecrets
 from shared.telemetry import Telemetry
+from shared.temporary import delete_abandoned_folders
 from shared.web.audit_entry import AuditEntry
 from shared.web.authentication import Authenticator, Principal, highest
 
@@ -825,4 +826,5 @@ def build(settings: Settings, runtime: Runtime | None = None, **overrides: Any) 
 @cache
 def app() -> App:
     """The app of this process. ConfigError lists every setting that is wrong."""
+    delete_abandoned_folders()
     return build(load())

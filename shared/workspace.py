@@ -1,14 +1,16 @@
 """Temporary DuckDB databases in which runs are planned and finished, and the SQL files they execute.
 
-Memory is bounded: DuckDB spills to disk, and a process opens one large database at a time. Database
-and folder are deleted afterwards. docs/tables.md describes every table.
+Memory is bounded: DuckDB spills to disk, and one large database of a process has its full memory at a
+time. While it waits for the network it gives its memory up (`waiting_for_network`). Database and
+folder are deleted afterwards, also when the process is killed (temporary.py). docs/tables.md
+describes every table.
 https://duckdb.org/docs/stable/guides/performance/how_to_tune_workloads
 """
 
 from __future__ import annotations
 
+import errno
 import re
-import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -17,15 +19,26 @@ from typing import Any
 
 import duckdb
 
-from shared.errors import InputError
+from shared.errors import InputError, Unavailable
+from shared.temporary import temporary_folder
 
-__all__ = ["MEMORY_LIMIT", "READING_LIMIT", "SqlFile", "small_workspace", "workspace"]
+__all__ = [
+    "MEMORY_LIMIT",
+    "READING_LIMIT",
+    "SqlFile",
+    "small_workspace",
+    "waiting_for_network",
+    "workspace",
+]
 
 # An instance of 2,048 MB holds the Python worker, ten lanes and one large database.
 MEMORY_LIMIT = "288MB"
 # Searching one file streams it; two small databases fit beside the large one.
 READING_LIMIT = "96MB"
-_ONE_AT_A_TIME = threading.BoundedSemaphore(1)
+# A database that waits for the network only takes in what the network delivers.
+_WAITING_LIMIT = "64MB"
+_FULL_MEMORY = threading.BoundedSemaphore(1)
+_MOST_OPEN = threading.BoundedSemaphore(5)
 
 
 _NAME = re.compile(r"^-- name: (\w+)$", re.MULTILINE)
@@ -77,31 +90,63 @@ class SqlFile:
 
 @contextmanager
 def workspace() -> Iterator[tuple[duckdb.DuckDBPyConnection, Path]]:
-    """Open a large database and a folder for local files; one at a time in a process.
+    """Open a large database and a folder for local files; one at a time works in a process.
 
     InputError when the work does not fit into memory, because another attempt would not fit either.
+    Unavailable when the disk is full.
     """
     with (
-        _ONE_AT_A_TIME,
-        tempfile.TemporaryDirectory(prefix="work-") as folder,
-        closing(_open(str(Path(folder) / "work.duckdb"), Path(folder))) as db,
+        _MOST_OPEN,
+        _FULL_MEMORY,
+        temporary_folder("work-") as folder,
+        closing(_open(str(folder / "work.duckdb"), folder)) as db,
     ):
+        # DuckDB's messages may hold content, so its errors are not chained.
         try:
-            yield db, Path(folder)
-        except duckdb.OutOfMemoryException:
-            # Not chained: DuckDB's message may hold content.
+            yield db, folder
+        except duckdb.OutOfMemoryException as error:
+            if "temp_directory" in str(error) or "disk" in str(error).lower():
+                raise Unavailable("diskFull") from None
             raise InputError("tooMuchForMemory") from None
+        except duckdb.IOException as error:
+            if _is_disk_full(error):
+                raise Unavailable("diskFull") from None
+            raise
+        except OSError as error:
+            if error.errno == errno.ENOSPC:
+                raise Unavailable("diskFull") from None
+            raise
+
+
+@contextmanager
+def waiting_for_network(db: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    """Let another run use the memory of a large database during calls over the network.
+
+    The database can still be used, with little memory.
+    """
+    db.execute(f"SET memory_limit = '{_WAITING_LIMIT}'")
+    _FULL_MEMORY.release()
+    try:
+        yield
+    finally:
+        _FULL_MEMORY.acquire()
+        db.execute(f"SET memory_limit = '{MEMORY_LIMIT}'")
+
+
+def _is_disk_full(error: duckdb.IOException) -> bool:
+    text = str(error).lower()
+    return "no space left" in text or "disk full" in text or "enough disk space" in text
 
 
 @contextmanager
 def small_workspace() -> Iterator[tuple[duckdb.DuckDBPyConnection, Path]]:
     """Open a small database and a folder, to search single files while a run is being planned."""
     with (
-        tempfile.TemporaryDirectory(prefix="read-") as folder,
-        closing(_open(":memory:", Path(folder), READING_LIMIT, "1")) as db,
+        temporary_folder("read-") as folder,
+        closing(_open(":memory:", folder, READING_LIMIT, "1")) as db,
     ):
         db.execute("SET preserve_insertion_order = true")
-        yield db, Path(folder)
+        yield db, folder
 
 
 def _open(

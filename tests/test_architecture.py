@@ -39,6 +39,7 @@ LAYERS = (
     "fields",
     "model",
     "workspace",
+    "temporary",
     "settings",
     "environment",
     "version",
@@ -48,7 +49,7 @@ LAYERS = (
 ADAPTERS = ("segments", "mailchimp", "storage")
 
 # What an adapter may import besides itself.
-BELOW_ADAPTERS = {"errors", "fields", "model", "settings", "version", "workspace"}
+BELOW_ADAPTERS = {"errors", "fields", "model", "settings", "temporary", "version", "workspace"}
 
 # Package -> external packages that it may use, by the beginning of their names.
 PACKAGES = {

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from shared.model.chunk import CHUNK_SIZE
 from shared.model.plan import Plan, PlannedTag
 from shared.model.run import Finding, RunSegment, Severity
-from shared.workspace import SqlFile
+from shared.workspace import SqlFile, waiting_for_network
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -66,7 +66,8 @@ class _TagCheck:
     def run(self, read_back: bool) -> tuple[int | None, list[Finding]]:
         """Mailchimp's count in the end, and the findings."""
         name = self.tag.tag
-        in_mailchimp = self.session.tag(self.audience_id, self.tag.tag_id)
+        with waiting_for_network(self.db):
+            in_mailchimp = self.session.tag(self.audience_id, self.tag.tag_id)
         if in_mailchimp is None:
             return None, [Finding(Severity.WARNING, "tagGone", values={"tag": name})]
         expected = _SQL.number(self.db, "expected", tag_id=self.tag.tag_id)
@@ -75,11 +76,12 @@ class _TagCheck:
         self._read_carriers()
         missing = self._addresses("missing")
         extra = self._addresses("extra", segment=self.segment)
-        for part in _parts(missing):
-            self.session.retag(self.audience_id, self.tag.tag_id, part)
-        for part in _parts(extra):
-            self.session.untag(self.audience_id, self.tag.tag_id, part)
-        repaired = self.session.tag(self.audience_id, self.tag.tag_id)
+        with waiting_for_network(self.db):
+            for part in _parts(missing):
+                self.session.retag(self.audience_id, self.tag.tag_id, part)
+            for part in _parts(extra):
+                self.session.untag(self.audience_id, self.tag.tag_id, part)
+            repaired = self.session.tag(self.audience_id, self.tag.tag_id)
         counted = repaired.member_count if repaired else 0
         findings = []
         given = len(missing)
@@ -112,8 +114,9 @@ class _TagCheck:
 
     def _read_carriers(self) -> None:
         _SQL.run(self.db, "create_carriers")
-        for page in self.session.tagged(self.audience_id, self.tag.tag_id):
-            _SQL.run(self.db, "add_carriers", addresses=[contact.address for contact in page])
+        with waiting_for_network(self.db):
+            for page in self.session.tagged(self.audience_id, self.tag.tag_id):
+                _SQL.run(self.db, "add_carriers", addresses=[contact.address for contact in page])
 
     def _addresses(self, group: str, **parameters: object) -> list[str]:
         rows = _SQL.rows(self.db, group, tag_id=self.tag.tag_id, **parameters)

@@ -63,7 +63,7 @@ from shared.planning.undo_plan import plan_undo
 from shared.runs.plan_store import PlanStore
 from shared.runs.start import export_of
 from shared.runs.undo import undoable
-from shared.workspace import workspace
+from shared.workspace import waiting_for_network, workspace
 
 __all__ = ["PlanBuilder"]
 
@@ -164,7 +164,8 @@ class PlanBuilder:
         if found.tags.foreign:
             findings += _ask_about_tags(request, found, rows)
         if not request.is_preview:
-            found = self.preparation.make_ready(request, found, calls)
+            with waiting_for_network(db):
+                found = self.preparation.make_ready(request, found, calls)
         deleted = deleted_tags(db, found.tags.existing)
         forget_tags(db, deleted)
         files = self.plans.files
@@ -182,7 +183,8 @@ class PlanBuilder:
                 retry=retry,
             ),
         )
-        self.preparation.find_already_subscribed(request, db, calls)
+        with waiting_for_network(db):
+            self.preparation.find_already_subscribed(request, db, calls)
         if retry:
             findings += not_retried(db)
         hold_removals = REMOVAL_GUARD not in run.confirmed and exceeds_removal_share(
@@ -240,7 +242,8 @@ class PlanBuilder:
         with ThreadPoolExecutor(1) as executor, closing(db.cursor()) as cursor:
             audience = executor.submit(self.preparation.look, request, cursor, scratch, calls)
             rows = read_people(db, source.snapshot, self.source, source.columns, scratch, values)
-            return rows, audience.result()
+            with waiting_for_network(db):
+                return rows, audience.result()
 
     def _load_ledger(
         self,

@@ -37,6 +37,7 @@ from shared.runs.start import moment_of
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
+from shared.workspace import waiting_for_network
 
 __all__ = ["plan_undo"]
 
@@ -59,7 +60,10 @@ def plan_undo(
     load_for_undo(db, _download(run, pointer, preparation.files, scratch))
     convert = Converter(undone.mapping, undone.attributes, undone.merge_fields)
     columns = merge_tags(undone.mapping)
-    with preparation.sessions.session(request.connection_id, request.account_id) as session:
+    with (
+        waiting_for_network(db),
+        preparation.sessions.session(request.connection_id, request.account_id) as session,
+    ):
         session.audience(undone.audience_id)  # ConfigError when it was deleted
         others = owned_by_others(
             preparation.owners, export.id, request.account_id, undone.audience_id

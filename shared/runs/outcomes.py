@@ -9,7 +9,7 @@ from shared.errors import NotFound
 from shared.model.names import outcomes_table, plan_blob
 from shared.model.plan import plan_from_json
 from shared.model.ports import Files
-from shared.workspace import SqlFile, workspace
+from shared.workspace import SqlFile, small_workspace
 
 __all__ = ["OutcomeReader", "OutcomeRow"]
 
@@ -49,7 +49,7 @@ class OutcomeReader:
         except NotFound as missing:
             raise NotFound("noOutcomes") from missing
         names = [tag.segment for tag in plan.tags]
-        with workspace() as (db, folder):
+        with small_workspace() as (db, folder):
             local = folder / "outcomes.parquet"
             try:
                 self.files.download(outcomes_table(run_id), local)

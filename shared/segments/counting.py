@@ -9,9 +9,7 @@ from __future__ import annotations
 
 import csv
 import re
-import tempfile
 from collections.abc import Sequence
-from pathlib import Path
 
 from shared.model.source import Attribute, Partition
 from shared.segments.layout import lay_out
@@ -19,6 +17,7 @@ from shared.segments.parquet import claimed_rows
 from shared.segments.reader import Pieces
 from shared.segments.rows import MAX_ROW, read_rows, reader
 from shared.segments.unpack import Parquet, text_pieces, unpack
+from shared.temporary import temporary_folder
 from shared.workspace import small_workspace
 
 __all__ = ["count_rows"]
@@ -59,9 +58,9 @@ def count_rows(source: Pieces, partition: Partition, attributes: Sequence[Attrib
 
 def _count_exactly(source: Pieces, partition: Partition, attributes: Sequence[Attribute]) -> int:
     form, blob = partition.csv, partition.blob
-    with tempfile.TemporaryDirectory() as folder:
+    with temporary_folder("count-") as folder:
         pieces = source.pieces(blob, partition.etag)
-        text = unpack(pieces, form.encoding, Path(folder) / "file", blob)
+        text = unpack(pieces, form.encoding, folder / "file", blob)
         if isinstance(text, Parquet):
             return _parquet_rows(text, blob)
         rows = read_rows(text, form, len(attributes) or None)

@@ -1,0 +1,132 @@
+"""Large databases share memory, do not wait for one another's network, and leave nothing behind."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from shared.errors import InputError, Unavailable
+from shared.temporary import delete_abandoned_folders, temporary_folder
+from shared.workspace import small_workspace, waiting_for_network, workspace
+
+
+def in_thread(work: object) -> threading.Thread:
+    thread = threading.Thread(target=work, daemon=True)  # type: ignore[arg-type]
+    thread.start()
+    return thread
+
+
+def test_another_run_works_while_one_waits_for_the_network() -> None:
+    done = threading.Event()
+
+    def work() -> None:
+        with workspace() as (db, _):
+            db.execute("SELECT 1")
+        done.set()
+
+    with workspace() as (db, _):
+        thread = in_thread(work)
+        assert not done.wait(0.3), "two large databases work at once"
+        with waiting_for_network(db):
+            assert done.wait(20)
+            db.execute("CREATE TABLE page AS SELECT range AS n FROM range(1000)")
+        assert db.execute("SELECT count(*) FROM page").fetchone() == (1000,)
+    thread.join(20)
+
+
+def test_what_a_page_reads_does_not_wait_for_a_run() -> None:
+    read = threading.Event()
+
+    def look() -> None:
+        with small_workspace() as (db, _):
+            db.execute("SELECT 1")
+        read.set()
+
+    with workspace():
+        in_thread(look)
+        assert read.wait(20)
+
+
+def test_memory_is_given_up_before_another_database_takes_it() -> None:
+    with workspace() as (db, _):
+        db.execute(
+            "CREATE TABLE t AS SELECT hash(range) AS a, hash(range + 1) AS b FROM range(6000000)"
+        )
+        with waiting_for_network(db):
+            used = db.execute("SELECT sum(memory_usage_bytes) FROM duckdb_memory()").fetchone()
+            assert used is not None
+            assert used[0] <= 64 * 1000 * 1000
+        assert db.execute("SELECT count(*) FROM t").fetchone() == (6_000_000,)
+
+
+@pytest.mark.parametrize(
+    ("raised", "kind", "code"),
+    [
+        (
+            duckdb.OutOfMemoryException("Out of Memory Error: failed to allocate"),
+            InputError,
+            "tooMuchForMemory",
+        ),
+        (
+            duckdb.OutOfMemoryException("failed to offload data block: max_temp_directory_size"),
+            Unavailable,
+            "diskFull",
+        ),
+        (
+            duckdb.IOException("Could not write file: No space left on device"),
+            Unavailable,
+            "diskFull",
+        ),
+        (OSError(28, "No space left on device"), Unavailable, "diskFull"),
+    ],
+)
+def test_the_error_of_a_database_has_its_real_cause(
+    raised: Exception, kind: type[Exception], code: str
+) -> None:
+    with pytest.raises(kind) as caught, workspace():
+        raise raised
+    assert caught.value.code == code  # type: ignore[attr-defined]
+
+
+def test_a_full_disk_is_said_to_be_full(tmp_path: Path) -> None:
+    with pytest.raises(Unavailable) as caught, workspace() as (db, _):  # noqa: PT012
+        db.execute("SET max_temp_directory_size = '1MB'")
+        db.execute("SET memory_limit = '40MB'")
+        db.execute(
+            "SELECT a, count(*) FROM (SELECT hash(range)::VARCHAR || range AS a FROM range(3000000)) "
+            "GROUP BY a ORDER BY a"
+        ).fetchone()
+    assert caught.value.code == "diskFull"
+
+
+KILLED = """
+import os, signal, tempfile
+tempfile.tempdir = {folder!r}
+from shared.workspace import workspace
+with workspace() as (db, folder):
+    (folder / "people.csv").write_text("somebody@example.com")
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_the_folders_of_a_killed_process_are_deleted_at_the_next_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    root = Path(__file__).parents[1]
+    killed = subprocess.run(
+        [sys.executable, "-c", KILLED.format(folder=str(tmp_path))], cwd=root, check=False
+    )
+    assert killed.returncode == -9
+    assert list(tmp_path.rglob("people.csv"))
+
+    with temporary_folder("work-") as own:
+        (own / "mine.csv").write_text("x")
+        assert delete_abandoned_folders() == 1
+        assert list(tmp_path.rglob("people.csv")) == []
+        assert (own / "mine.csv").exists()
