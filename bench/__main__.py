@@ -19,7 +19,7 @@ from typing import Any
 
 from bench.environment import Environment, environment, peak_memory_mb
 from bench.official import send_all
-from devhost.portal import Portal
+from devhost.api_client import Portal
 from sandbox import samples, upload
 
 CALL_MS, MEMBER_MS, CONNECTIONS, CALL = 100.0, 5.0, 10, 500

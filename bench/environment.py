@@ -11,8 +11,8 @@ from typing import Any
 
 import requests
 
+from devhost.api_client import Portal
 from devhost.mailchimp import start_mailchimp
-from devhost.portal import Portal
 from devhost.processes import App, Azurite, Process, ProcessError, start_app, start_azurite
 
 __all__ = ["Environment", "environment", "peak_memory_mb"]

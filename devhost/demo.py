@@ -20,8 +20,8 @@ from typing import Any, TypeVar
 
 import requests
 
+from devhost.api_client import Portal, PortalError
 from devhost.mailchimp import start_mailchimp
-from devhost.portal import Portal, PortalError
 from devhost.processes import (
     ROOT,
     Process,

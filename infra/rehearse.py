@@ -29,8 +29,8 @@ from typing import Any
 
 import requests
 
+from devhost.api_client import Portal, PortalError
 from devhost.mailchimp import start_mailchimp
-from devhost.portal import Portal, PortalError
 from devhost.processes import Process, ProcessError, start_azurite
 from infra.check import code, project, settings
 from infra.package import PACKAGES, PackageError, build, site_python

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from devhost.portal import Portal
+from devhost.api_client import Portal
 from devhost.processes import ROOT
 
 SAMPLE = ROOT / "tests/devhost/sample"

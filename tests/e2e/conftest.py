@@ -7,7 +7,7 @@ import pytest
 
 from devhost.processes import Azurite, running, start_azurite
 from sandbox.mailchimp.box import Sandbox
-from tests.e2e.house import House, Place, open_house
+from tests.e2e.running_app import House, Place, open_house
 
 # More than any sample that is sent here, few enough to be gone beyond.
 MAX_PROFILES = 5_100

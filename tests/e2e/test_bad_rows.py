@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from sandbox import samples
-from tests.e2e.house import SUBSCRIBE, Place
+from tests.e2e.running_app import SUBSCRIBE, Place
 
 ANSWERS = ["InternalServerError", "BadRequest", "MethodNotAllowed", "RequestTooLarge"]
 PEOPLE = 480

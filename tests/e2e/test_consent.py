@@ -9,7 +9,7 @@ from sandbox import samples
 from sandbox.mailchimp.box import Sandbox
 from sandbox.mailchimp.faults import Fault
 from sandbox.samples import Sample
-from tests.e2e.house import (
+from tests.e2e.running_app import (
     SUBSCRIBE,
     Place,
     accounted_for,

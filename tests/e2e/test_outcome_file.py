@@ -14,8 +14,8 @@ import pytest
 
 from sandbox import samples, wrap
 from shared.model.source import Snapshot
-from tests.e2e.house import Place
-from tests.e2e.state import blobs, house_of
+from tests.e2e.running_app import Place
+from tests.e2e.stored_data import blobs, house_of
 
 SCHEMA = Path(__file__).resolve().parents[3] / "shared/samples/modeljsonschema.json"
 

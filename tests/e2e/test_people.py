@@ -5,11 +5,11 @@ from collections.abc import Callable
 
 import pytest
 
-from devhost.portal import PortalError
+from devhost.api_client import PortalError
 from sandbox import wrap
 from sandbox.mailchimp.faults import Fault
-from tests.e2e.house import House, Place, accounted_for, audience_as_is, audience_to_be
-from tests.e2e.state import blobs, house_of, parquet_rows
+from tests.e2e.running_app import House, Place, accounted_for, audience_as_is, audience_to_be
+from tests.e2e.stored_data import blobs, house_of, parquet_rows
 
 
 def rows_of(place: Place, *people: tuple[str, str]) -> dict[str, wrap.Table]:

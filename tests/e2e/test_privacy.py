@@ -16,13 +16,13 @@ import requests
 from azure.data.tables import TableServiceClient
 from azure.storage.queue import QueueServiceClient
 
-from devhost.portal import PortalError
+from devhost.api_client import PortalError
 from devhost.processes import Azurite, start_azurite
 from sandbox import wrap
 from sandbox.mailchimp.box import Sandbox
 from sandbox.mailchimp.faults import Fault
-from tests.e2e.house import House, Place, open_house
-from tests.e2e.state import blobs, house_of
+from tests.e2e.running_app import House, Place, open_house
+from tests.e2e.stored_data import blobs, house_of
 from tests.e2e.test_people import exported, rows_of, sighting, wherever
 from tests.e2e.test_undo import take_back
 

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from azure.storage.blob import ContainerClient
 
-from tests.e2e.house import SEGMENTS, Place, accounted_for
-from tests.segments.written import csv_bytes, entity
+from tests.e2e.running_app import SEGMENTS, Place, accounted_for
+from tests.segments.segment_files import csv_bytes, entity
 
 NAMES = ["CustomerId", "EMail", "FirstName", "Born"]
 MAPPING = {

@@ -16,7 +16,7 @@ from azure.storage.blob import ContainerClient
 from devhost.processes import ROOT, running, start_app, start_azurite
 from sandbox.mailchimp.box import Sandbox
 from sandbox.mailchimp.faults import Fault
-from tests.e2e.house import House, Place, impatient_app, settings_for
+from tests.e2e.running_app import House, Place, impatient_app, settings_for
 
 SEGMENTS = "segments"
 SECONDS = 90.0

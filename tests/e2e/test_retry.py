@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from devhost.portal import PortalError
+from devhost.api_client import PortalError
 from sandbox.mailchimp.faults import Fault
-from tests.e2e.house import Place, audience_as_is
+from tests.e2e.running_app import Place, audience_as_is
 
 
 def refused(place: Place, run: dict[str, Any], language: str = "en") -> str:

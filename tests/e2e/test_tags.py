@@ -4,11 +4,11 @@ from collections.abc import Callable
 
 import pytest
 
-from devhost.portal import PortalError
+from devhost.api_client import PortalError
 from sandbox import samples
 from sandbox.mailchimp.state import Segment
 from sandbox.samples import Sample
-from tests.e2e.house import (
+from tests.e2e.running_app import (
     CHANGE_TAG,
     SUBSCRIBE,
     House,

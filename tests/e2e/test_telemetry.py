@@ -26,7 +26,7 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-from devhost.portal import Portal, PortalError
+from devhost.api_client import Portal, PortalError
 from devhost.processes import ROOT, Azurite, start_azurite
 from sandbox import samples
 from sandbox.mailchimp.box import Sandbox
@@ -35,7 +35,7 @@ from shared.app import App, build
 from shared.messaging.messages import LONGEST
 from shared.settings import load
 from shared.telemetry import Telemetry
-from tests.e2e.house import MAPPING, settings_for
+from tests.e2e.running_app import MAPPING, settings_for
 
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 CALLER = f"00-{TRACE}-00f067aa0ba902b7-01"

@@ -4,10 +4,10 @@ import time
 
 import pytest
 
-from devhost.portal import PortalError
+from devhost.api_client import PortalError
 from sandbox.mailchimp.faults import Fault
-from tests.e2e.house import Held, Place, audience_as_is, audience_to_be, held, writes
-from tests.e2e.state import house_of
+from tests.e2e.running_app import Held, Place, audience_as_is, audience_to_be, held, writes
+from tests.e2e.stored_data import house_of
 
 
 def take_back(place: Place, run: dict, **body: bool) -> dict:

@@ -11,7 +11,7 @@ import requests
 from azure.core.exceptions import ResourceExistsError, ResourceNotFoundError
 from azure.storage.queue import QueueServiceClient
 
-from tests.e2e.house import Place, audience_as_is, audience_to_be
+from tests.e2e.running_app import Place, audience_as_is, audience_to_be
 
 NAMED = "zq-4711@example.org"
 UNUSABLE = [

@@ -7,7 +7,7 @@ import pytest
 from devhost.processes import Azurite, running, start_azurite
 from sandbox.mailchimp.box import Sandbox
 from tests.fakes import Clock
-from tests.faults.mill import Mill
+from tests.faults.simulated_deployment import Mill
 
 
 @pytest.fixture(scope="module")

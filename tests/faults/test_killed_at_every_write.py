@@ -13,7 +13,7 @@ import pytest
 
 from sandbox.samples import Flaws, Sample, Segment
 from tests.fakes import Killed
-from tests.faults.mill import End, Mill
+from tests.faults.simulated_deployment import End, Mill
 
 SEEDS = int(os.environ.get("FAULT_SEEDS") or 4)
 STEP = 1 if SEEDS >= 50 else 10

@@ -12,7 +12,7 @@ from devhost.processes import Azurite, running, start_app
 from sandbox import wrap
 from sandbox.mailchimp.box import Sandbox
 from sandbox.mailchimp.faults import KINDS, Fault
-from tests.e2e.house import (
+from tests.e2e.running_app import (
     SUBSCRIBE,
     House,
     Place,

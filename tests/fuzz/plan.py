@@ -22,7 +22,7 @@ from shared.planning.compare import Rules, SegmentMembers, compare, count, membe
 from shared.planning.consent import find_do_not_send
 from shared.planning.ledger import deleted_tags, forget_tags, load_ledger
 from shared.planning.people import SourceColumns, read_people
-from tests.fuzz.dice import Dice
+from tests.fuzz.decisions import Dice
 from tests.fuzz.plan_rules import Change, Known, People, Row, World, people_of, tags_of
 
 TOKENS = (b"\0" * 8, b"\1" * 8, bytes(range(16)), bytes(range(255, 239, -1)))

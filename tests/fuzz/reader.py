@@ -15,7 +15,7 @@ from shared.segments import reader
 from shared.segments.counting import count_rows
 from shared.segments.header import described_by_header
 from shared.segments.rows import LONGEST_CELL
-from tests.segments.written import Loaded, load, segment_of
+from tests.segments.segment_files import Loaded, load, segment_of
 
 TOKENS = (
     b'"', b'""', b",", b";", b"\t", b"\r\n", b"\n", b"\r", b"\0", b"\x1f", b"\xef\xbb\xbf",

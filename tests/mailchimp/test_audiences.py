@@ -8,7 +8,7 @@ from sandbox.mailchimp import Fault
 from shared.errors import ConfigError, Conflict, Disconnected, NotFound, Unavailable
 from shared.mailchimp.session import Session
 from shared.mailchimp.transport import ApiKey
-from tests.mailchimp.double import Double, json
+from tests.mailchimp.scripted_server import Double, json
 
 LOST = ["504-applied", "reset-applied", "truncated", "not-json"]
 

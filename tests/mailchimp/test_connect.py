@@ -17,7 +17,7 @@ from shared.mailchimp.gateway import MailchimpGateway
 from shared.model.connection import Connection, ConnectionStatus, Consent, Grant, GrantKind
 from shared.model.ports import Mailchimp, MailchimpSession
 from shared.model.sign_in import ApiKeyChecker, OAuthSignIn
-from tests.mailchimp.double import RESET, Answer, Double, html, json
+from tests.mailchimp.scripted_server import RESET, Answer, Double, html, json
 
 BACK = "http://127.0.0.1:7071/api/oauth/mailchimp/callback"
 NOW = datetime.datetime(2026, 11, 23, tzinfo=datetime.UTC)

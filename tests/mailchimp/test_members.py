@@ -11,7 +11,7 @@ from shared.mailchimp.session import Session
 from shared.mailchimp.transport import ApiKey
 from shared.model.audience import Member, Refusal
 from shared.model.outcome import Code
-from tests.mailchimp.double import Double, json
+from tests.mailchimp.scripted_server import Double, json
 
 LANGUAGES = pytest.mark.parametrize("language", ["en", "de"])
 

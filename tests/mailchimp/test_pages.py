@@ -10,7 +10,7 @@ import pytest
 from sandbox.mailchimp import Fault
 from shared.errors import NotFound, Unavailable
 from shared.mailchimp.session import Session
-from tests.mailchimp.double import Double, json
+from tests.mailchimp.scripted_server import Double, json
 
 
 def fill(audience, count, status="unsubscribed", start=0, **more):

@@ -10,7 +10,7 @@ import requests
 
 from shared.errors import Disconnected, NotFound, Refused, Unavailable
 from shared.mailchimp.transport import ApiKey, RetryPolicy, Token
-from tests.mailchimp.double import HANG, RESET, Answer, Double, html, json, problem, zipped
+from tests.mailchimp.scripted_server import HANG, RESET, Answer, Double, html, json, problem, zipped
 
 PERSON = "ada.lovelace@example.org"
 

@@ -30,7 +30,7 @@ from shared.planning.removal_guard import exceeds_removal_share
 from shared.segments.reader import load_segment
 from shared.workspace import workspace
 from tests.fakes import MemoryFiles, MemoryRecords, Store, Wire
-from tests.segments.written import csv_bytes, segment_of
+from tests.segments.segment_files import csv_bytes, segment_of
 
 # A row: address, id, first name.
 Rows = Sequence[Sequence[str | None]]

@@ -8,8 +8,8 @@ from sandbox.mailchimp.faults import Fault
 from sandbox.samples import Sample, Segment
 from shared.errors import Conflict, NotFound
 from shared.model.run import Run, RunStatus
-from tests.e2e.house import audience_as_is
-from tests.faults.mill import EXPORT, End, Mill
+from tests.e2e.running_app import audience_as_is
+from tests.faults.simulated_deployment import EXPORT, End, Mill
 
 NewMill = Callable[[], Mill]
 

@@ -16,7 +16,7 @@ from shared.model.source import CsvFormat
 from shared.runs.outcome_file import OutcomeFile
 from shared.workspace import workspace
 from tests.fakes import MemoryFiles, Store, Wire
-from tests.segments.written import load_bytes
+from tests.segments.segment_files import load_bytes
 
 IDS = [
     "=cmd|' /C calc'!A0",

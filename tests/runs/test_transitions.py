@@ -13,7 +13,7 @@ from sandbox.samples import Sample, Segment
 from shared.errors import ConfigError, Unavailable
 from shared.model.run import Mode, Run, RunStatus
 from shared.people.erasures import Erasures
-from tests.faults.mill import EXPORT, Mill
+from tests.faults.simulated_deployment import EXPORT, Mill
 
 NewMill = Callable[[], Mill]
 

@@ -7,7 +7,7 @@ import pytest
 from azure.storage.blob import BlobServiceClient
 
 from tests.segments.landing import Landing
-from tests.segments.written import close_duckdb
+from tests.segments.segment_files import close_duckdb
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -6,7 +6,7 @@ from shared.model.source import SegmentSnapshot
 from shared.segments.container import LandingContainer
 from shared.segments.source import BlobSegments
 from shared.segments.survey import Survey, Surveyor
-from tests.segments.written import model_json
+from tests.segments.segment_files import model_json
 
 ROOT = "CustomerInsights_1/Export"
 

@@ -21,7 +21,7 @@ from shared.segments.container import BlobEntry, LandingContainer
 from shared.segments.counting import count_rows
 from shared.segments.suggestions import looks_like_addresses, suggest
 from tests.segments.landing import ROOT, Landing
-from tests.segments.written import Shelf, csv_bytes, entity, etag_of, load_bytes, model_json
+from tests.segments.segment_files import Shelf, csv_bytes, entity, etag_of, load_bytes, model_json
 
 PEOPLE = [["CustomerId", "EMail"], *([f"{n}", f"p{n}@example.com"] for n in range(1, 8))]
 

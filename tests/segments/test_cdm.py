@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from shared.errors import InputError
 from shared.model.source import Attribute, CsvFormat
 from shared.segments.cdm import MAX_BYTES, Entity, read_model
-from tests.segments.written import entity, model_json
+from tests.segments.segment_files import entity, model_json
 
 
 def only(item: dict[str, object], key: str = "entities") -> Entity:

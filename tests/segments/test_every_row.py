@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 from shared.errors import InputError
 from shared.segments.container import BlobEntry, LandingContainer
 from shared.segments.source import BlobSegments
-from tests.segments.written import database
+from tests.segments.segment_files import database
 
 URL = "https://landing.blob.core.windows.net/segments"
 THEN = datetime(2026, 11, 1, tzinfo=UTC)

@@ -15,7 +15,7 @@ from shared.segments.counting import count_rows
 from shared.segments.header import described_by_header
 from shared.segments.reader import load_segment
 from shared.workspace import MEMORY_LIMIT
-from tests.segments.written import csv_bytes, entity, load_bytes, model_json, segment_of
+from tests.segments.segment_files import csv_bytes, entity, load_bytes, model_json, segment_of
 
 SQL_NAMES = [
     '"; DROP TABLE people; --',

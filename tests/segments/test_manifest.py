@@ -9,7 +9,7 @@ import pytest
 from shared.errors import InputError
 from shared.model.source import Attribute, LoadedSegment
 from tests.segments.landing import ROOT, Landing
-from tests.segments.written import csv_bytes
+from tests.segments.segment_files import csv_bytes
 
 PEOPLE = [["17", "a@example.com", "Ann"], ["18", "b@example.com", "Bob"]]
 

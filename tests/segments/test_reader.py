@@ -16,7 +16,7 @@ from shared.model.source import Attribute, CsvFormat, Partition, SegmentSnapshot
 from shared.segments import reader as reader_module
 from shared.segments.rows import read_rows
 from shared.segments.unpack import Text, unpack
-from tests.segments.written import (
+from tests.segments.segment_files import (
     Shelf,
     csv_bytes,
     etag_of,

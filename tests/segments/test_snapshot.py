@@ -14,7 +14,7 @@ from shared.model.source import Attribute, LoadedSegment
 from shared.segments.container import LandingContainer
 from shared.segments.source import BlobSegments
 from tests.segments.landing import ROOT, Landing
-from tests.segments.written import csv_bytes, entity
+from tests.segments.segment_files import csv_bytes, entity
 
 ROWS = csv_bytes([["CustomerId", "EMail"], ["1", "a@example.com"]])
 

@@ -16,8 +16,8 @@ import requests
 from azure.storage.blob import ContainerClient
 from azure.storage.queue import QueueClient
 
+from devhost.api_client import Portal
 from devhost.mailchimp import start_mailchimp
-from devhost.portal import Portal
 from devhost.processes import ROOT, App, Azurite, running, start_app, start_azurite
 from sandbox import samples, upload
 from tests.devhost.interpreters import ENGINES, interpreter_for

@@ -15,7 +15,7 @@ from shared.settings import StorageAccount
 from shared.storage.clients import ClientOptions, StorageClients, secret_client
 from shared.storage.local_secrets import KEY_FILE, LocalSecrets
 from shared.storage.vault import VaultSecrets
-from tests.storage.vault_stand_in import TOKEN, Vault, vault_stand_in
+from tests.storage.fake_key_vault import TOKEN, Vault, vault_stand_in
 
 QUICK = ClientOptions(retries=1, backoff=0.01)
 

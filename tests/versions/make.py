@@ -24,7 +24,7 @@ from sandbox.mailchimp.box import Sandbox
 from sandbox.samples import Sample
 from shared.app import UsedNonce
 from shared.connections.entra import PendingSignIn
-from tests.e2e.house import (
+from tests.e2e.running_app import (
     SEGMENTS,
     Held,
     House,
@@ -34,8 +34,8 @@ from tests.e2e.house import (
     impatient_app,
     settings_for,
 )
-from tests.e2e.state import house_of
-from tests.versions.kept import API_KEY, KeptState
+from tests.e2e.stored_data import house_of
+from tests.versions.stored_state import API_KEY, KeptState
 
 HERE = Path(__file__).parent
 MAX_PROFILES = 70

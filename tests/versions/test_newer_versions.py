@@ -10,7 +10,7 @@ import duckdb
 import pytest
 from pydantic import TypeAdapter
 
-from devhost.portal import PortalError
+from devhost.api_client import PortalError
 from devhost.processes import Azurite
 from shared.errors import ConnectorError, InputError
 from shared.messaging.messages import lane_of, refresh_of, run_of
@@ -21,11 +21,11 @@ from shared.runs.outcomes import OutcomeRow
 from shared.storage.record_entity import EntityForm
 from shared.storage.records import TableRecords
 from shared.web.outcomes_csv import outcomes_csv
-from tests.e2e.state import house_of
+from tests.e2e.stored_data import house_of
 from tests.ledgers import LEDGER_COLUMNS
-from tests.versions.going_on import everything_else_goes_on, half_sent_run_ends_right, opened, tick
-from tests.versions.kept import VERSIONS, entity_of
-from tests.versions.kinds import kinds, lost
+from tests.versions.checks import everything_else_goes_on, half_sent_run_ends_right, opened, tick
+from tests.versions.record_kinds import kinds, lost
+from tests.versions.stored_state import VERSIONS, entity_of
 
 NEWEST = VERSIONS[-1]
 NEW = "aFieldOfTomorrow"

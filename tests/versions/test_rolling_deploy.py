@@ -11,7 +11,7 @@ from azure.data.tables import TableClient
 
 from devhost.processes import App, Azurite, running, start_app
 from sandbox.mailchimp.box import Sandbox
-from tests.e2e.house import (
+from tests.e2e.running_app import (
     House,
     Place,
     audience_as_is,

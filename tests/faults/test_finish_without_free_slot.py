@@ -9,7 +9,7 @@ import pytest
 
 from sandbox.samples import Sample, Segment
 from shared.model.run import Mode, Run, RunStatus, Trigger
-from tests.faults.mill import Mill
+from tests.faults.simulated_deployment import Mill
 
 
 def test_it_asks_for_room_and_comes_again_without_failing(

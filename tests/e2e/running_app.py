@@ -19,7 +19,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from devhost.portal import Portal
+from devhost.api_client import Portal
 from devhost.processes import ROOT, App, running, start_app
 from sandbox import samples, wrap
 from sandbox.mailchimp.box import AudienceView, MemberView, Sandbox

@@ -7,7 +7,7 @@ import pytest
 
 from sandbox.samples import Sample, Segment
 from shared.model.run import Run, RunStatus
-from tests.faults.mill import End, Mill
+from tests.faults.simulated_deployment import End, Mill
 from tests.faults.test_killed_at_every_write import kill_at_call
 
 SEEDS = int(os.environ.get("FAULT_SEEDS") or 4)

@@ -7,7 +7,7 @@ import pytest
 
 from sandbox import samples, wrap
 from sandbox.samples import Flaws, Sample
-from tests.e2e.house import (
+from tests.e2e.running_app import (
     CHANGE_TAG,
     SUBSCRIBE,
     Held,

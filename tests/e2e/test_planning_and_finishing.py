@@ -6,8 +6,15 @@ from typing import Any
 
 from sandbox import wrap
 from sandbox.mailchimp.faults import Fault
-from tests.e2e.house import Place, audience_as_is, audience_to_be
-from tests.e2e.test_overlap import NewPlace, codes, delete, edit, in_the_middle, side_by_side
+from tests.e2e.running_app import Place, audience_as_is, audience_to_be
+from tests.e2e.test_overlapping_exports import (
+    NewPlace,
+    codes,
+    delete,
+    edit,
+    in_the_middle,
+    side_by_side,
+)
 from tests.e2e.test_undo import take_back
 
 

@@ -11,10 +11,10 @@ from typing import Any
 
 from devhost.processes import running, start_app
 from sandbox.mailchimp.box import Sandbox
-from tests.e2e.house import Held, House, audience_as_is, held
-from tests.e2e.state import house_of
-from tests.versions.kept import Change, KeptState, as_it_is
+from tests.e2e.running_app import Held, House, audience_as_is, held
+from tests.e2e.stored_data import house_of
 from tests.versions.make import settings, small_app, until
+from tests.versions.stored_state import Change, KeptState, as_it_is
 
 
 @contextmanager

@@ -5,9 +5,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from devhost.portal import PortalError
+from devhost.api_client import PortalError
 from sandbox.mailchimp.faults import Fault
-from tests.e2e.house import Place, audience_as_is, audience_to_be, held
+from tests.e2e.running_app import Place, audience_as_is, audience_to_be, held
 from tests.e2e.test_undo import codes, take_back
 
 

@@ -14,9 +14,9 @@ from shared.model.plan import plan_from_json, plan_to_json
 from shared.sending.outcome_lines import OUTCOME_COLUMNS
 from shared.storage.record_entity import EntityForm
 from tests.ledgers import LEDGER_COLUMNS
-from tests.versions.going_on import everything_else_goes_on, half_sent_run_ends_right, opened
-from tests.versions.kept import VERSIONS, KeptState, entity_of
-from tests.versions.kinds import kinds, lost
+from tests.versions.checks import everything_else_goes_on, half_sent_run_ends_right, opened
+from tests.versions.record_kinds import kinds, lost
+from tests.versions.stored_state import VERSIONS, KeptState, entity_of
 
 TABLES = [(kept, table) for kept in VERSIONS for table in kept.tables()]
 WHAT_TO_DO = (

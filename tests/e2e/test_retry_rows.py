@@ -5,8 +5,8 @@ from collections import Counter
 
 from sandbox import wrap
 from sandbox.mailchimp.faults import Fault
-from tests.e2e.house import Place, accounted_for, audience_as_is, audience_to_be, writes
-from tests.e2e.state import house_of
+from tests.e2e.running_app import Place, accounted_for, audience_as_is, audience_to_be, writes
+from tests.e2e.stored_data import house_of
 
 COLUMNS = ("CustomerId", "EMail", "FirstName")
 

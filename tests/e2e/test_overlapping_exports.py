@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from devhost.portal import Portal, PortalError
+from devhost.api_client import Portal, PortalError
 from sandbox.mailchimp.faults import Fault
 from sandbox.samples import Sample
-from tests.e2e.house import MAPPING, Place, audience_as_is, audience_to_be, held
+from tests.e2e.running_app import MAPPING, Place, audience_as_is, audience_to_be, held
 
 NewPlace = Callable[..., Place]
 

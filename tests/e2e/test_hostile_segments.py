@@ -4,8 +4,8 @@ import csv
 import io
 
 from sandbox import wrap
-from tests.e2e.house import Place, accounted_for
-from tests.e2e.state import blobs
+from tests.e2e.running_app import Place, accounted_for
+from tests.e2e.stored_data import blobs
 
 DROP = '"; DROP TABLE people; --'
 QUOTE = "a'b\"c);"

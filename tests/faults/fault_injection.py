@@ -18,7 +18,7 @@ from shared import workspace as workroom
 from shared.errors import ConnectorError
 from shared.runtime import Runtime
 from tests.fakes import Clock, Killed, Message, Strike, Wire
-from tests.faults.mill import Mill
+from tests.faults.simulated_deployment import Mill
 
 _MOST_DELIVERIES = 5
 _HIDDEN_SECONDS = 60.0

@@ -7,7 +7,7 @@ import pytest
 from sandbox.mailchimp.box import Sandbox
 from sandbox.mailchimp.faults import KINDS, Fault
 from shared.model.run import RunStatus
-from tests.faults.mill import Mill
+from tests.faults.simulated_deployment import Mill
 from tests.faults.test_killed_at_every_write import LATER, SAMPLE, SEEDS
 
 NewMill = Callable[[], Mill]

@@ -17,7 +17,7 @@ from sandbox.mailchimp.box import Sandbox
 from sandbox.mailchimp.world import OAuthApp
 from sandbox.samples import Flaws
 from tests.connections.oidc import CLIENT_ID, CLIENT_SECRET, TENANT, provider
-from tests.e2e.house import House, Place, impatient_app, settings_for
+from tests.e2e.running_app import House, Place, impatient_app, settings_for
 
 pytestmark = pytest.mark.browser
 

@@ -10,9 +10,9 @@ from sandbox.mailchimp.box import Sandbox
 from sandbox.mailchimp.faults import KINDS, Fault
 from shared.model.run import Run, RunStatus
 from tests.fakes import Clock
-from tests.faults.mill import End, Mill
+from tests.faults.fault_injection import Odds, RoughMill
+from tests.faults.simulated_deployment import End, Mill
 from tests.faults.test_killed_at_every_write import LATER, SAMPLE
-from tests.faults.weather import Odds, RoughMill
 
 SEEDS = int(os.environ.get("FAULT_SEEDS") or 8)
 NewMill = Callable[[], Mill]

@@ -11,7 +11,7 @@ from shared.errors import Unavailable
 from shared.model.run import RunStatus
 from shared.runs.watchdog import MOST_RESUMES
 from tests.fakes import Killed
-from tests.faults.mill import EXPORT, Mill
+from tests.faults.simulated_deployment import EXPORT, Mill
 from tests.faults.test_killed_at_every_write import SAMPLE
 
 NewMill = Callable[[], Mill]

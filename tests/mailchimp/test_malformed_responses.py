@@ -10,7 +10,7 @@ from shared.mailchimp.parts import objects_in, status_in, text_in, whole_number_
 from shared.mailchimp.session import Session
 from shared.model.audience import Member
 from shared.model.outcome import Code
-from tests.mailchimp import double
+from tests.mailchimp import scripted_server
 
 ADA = Member("ada@example.org", {"FNAME": "Ada"}, (), "subscribed")
 ODD = [

@@ -7,11 +7,11 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from devhost.portal import PortalError
+from devhost.api_client import PortalError
 from sandbox import samples
 from sandbox.mailchimp.faults import Fault
 from tests.e2e.conftest import MAX_PROFILES
-from tests.e2e.house import CHANGE_TAG, Place, audience_as_is, audience_to_be, held, writes
+from tests.e2e.running_app import CHANGE_TAG, Place, audience_as_is, audience_to_be, held, writes
 
 
 def test_many_starts_make_one_run(place: Place) -> None:

@@ -6,8 +6,8 @@ from collections.abc import Callable
 import pytest
 
 from sandbox.mailchimp.faults import Fault
-from tests.e2e.house import Place, audience_as_is, audience_to_be
-from tests.e2e.state import blobs, house_of
+from tests.e2e.running_app import Place, audience_as_is, audience_to_be
+from tests.e2e.stored_data import blobs, house_of
 
 
 def test_a_removed_export_leaves_no_ledger_and_its_tags_are_free(place: Place) -> None:

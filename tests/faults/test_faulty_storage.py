@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from devhost.portal import PortalError
+from devhost.api_client import PortalError
 from devhost.processes import Azurite, running, start_app
 from sandbox.mailchimp.box import Sandbox
-from tests.e2e.house import (
+from tests.e2e.running_app import (
     House,
     Place,
     audience_as_is,
@@ -18,7 +18,7 @@ from tests.e2e.house import (
     impatient_app,
     settings_for,
 )
-from tests.faults.rough_storage import KINDS, Trouble, rough_way
+from tests.faults.storage_proxy import KINDS, Trouble, rough_way
 
 SEEDS = max(1, int(os.environ.get("FAULT_SEEDS") or 1) // 25)
 pytestmark = pytest.mark.usefixtures("consent_is_kept")

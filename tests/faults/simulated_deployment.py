@@ -43,7 +43,7 @@ from shared.planning import chunking as cut
 from shared.runs.outcome_file import OutcomeFile
 from shared.runtime import Runtime
 from shared.settings import load
-from tests.e2e.house import Held, audience_as_is
+from tests.e2e.running_app import Held, audience_as_is
 from tests.fakes import (
     Clock,
     Killed,
