@@ -19,7 +19,7 @@ from typing import Any
 
 from bench.environment import Environment, environment, peak_memory_mb
 from bench.official import send_all
-from devhost.api_client import Portal
+from devhost.api_client import ApiClient
 from sandbox import samples, upload
 
 CALL_MS, MEMBER_MS, CONNECTIONS, CALL = 100.0, 5.0, 10, 500
@@ -58,8 +58,8 @@ def _measure(size: int, folder: Path) -> list[Row]:
     with environment(folder, options) as here:
         sample = samples.Sample(size, (samples.Segment("Everybody", 1.0),), seed=7)
         _put(sample, folder / "first", here, datetime.now(UTC))
-        connection = here.portal.connect(here.box["apiKey"])
-        export = here.portal.define(
+        connection = here.api.connect(here.box["apiKey"])
+        export = here.api.define(
             displayName="Bench",
             connectionId=connection["id"],
             audienceId=here.box["audiences"]["Export"],
@@ -105,7 +105,7 @@ def _put(sample: samples.Sample, folder: Path, here: Environment, when: datetime
 
 
 def _run(what: str, here: Environment, export_id: str) -> Row:
-    run = _to_the_end(here.portal, export_id)
+    run = _to_the_end(here.api, export_id)
     queued, finished = (datetime.fromisoformat(run[key]) for key in ("queuedAt", "finishedAt"))
     sent = run["progress"]["profilesDone"]
     if run["status"] not in ("successful", "completedWithWarnings"):
@@ -124,10 +124,10 @@ def _run(what: str, here: Environment, export_id: str) -> Row:
     return row
 
 
-def _to_the_end(portal: Portal, export_id: str) -> dict[str, Any]:
+def _to_the_end(api: ApiClient, export_id: str) -> dict[str, Any]:
     run: dict[str, Any] = {}
     last = 0.0
-    for run in portal.watch(portal.start(export_id)["id"], every=2.0):
+    for run in api.watch(api.start(export_id)["id"], every=2.0):
         if time.monotonic() - last > 15:
             last = time.monotonic()
             _say(f"  {run['status']} {run['progress']}")

@@ -11,7 +11,7 @@ from typing import Any
 
 import requests
 
-from devhost.api_client import Portal
+from devhost.api_client import ApiClient
 from devhost.mailchimp import start_mailchimp
 from devhost.processes import App, Azurite, Process, ProcessError, start_app, start_azurite
 
@@ -26,7 +26,7 @@ class Environment:
     app: App
     mailchimp: Process
     box: dict[str, Any]
-    portal: Portal
+    api: ApiClient
 
     def calls(self) -> dict[str, Any]:
         """The calls, as the sandbox counts them."""
@@ -48,7 +48,7 @@ def environment(folder: Path, mailchimp: Sequence[str]) -> Iterator[Environment]
         }
         app = start_app(settings, log=folder / "app.log", options=("--settings", "sample"))
         stack.callback(app.stop)
-        yield Environment(azurite, app, process, box, Portal(app.url))
+        yield Environment(azurite, app, process, box, ApiClient(app.url))
 
 
 def peak_memory_mb(pid: int) -> float:

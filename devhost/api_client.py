@@ -11,13 +11,13 @@ from typing import Any
 
 import requests
 
-__all__ = ["ACTIVE", "Portal", "PortalError"]
+__all__ = ["ACTIVE", "ApiClient", "ApiError"]
 
 ACTIVE = ("queued", "planning", "sending", "finishing")
 _TIMEOUT = 120.0
 
 
-class PortalError(Exception):
+class ApiError(Exception):
     """The app refused a request; the message contains its problem, without personal data."""
 
     def __init__(self, status: int, problem: dict[str, Any]) -> None:
@@ -29,7 +29,7 @@ class PortalError(Exception):
         self.problem = problem
 
 
-class Portal:
+class ApiClient:
     """The app at an address."""
 
     def __init__(self, url: str, language: str = "en") -> None:
@@ -52,7 +52,7 @@ class Portal:
                 problem = answer.json()
             except ValueError:
                 problem = {"title": answer.reason}
-            raise PortalError(answer.status_code, problem)
+            raise ApiError(answer.status_code, problem)
         return answer
 
     def get(self, path: str) -> Any:

@@ -20,7 +20,7 @@ from typing import Any, TypeVar
 
 import requests
 
-from devhost.api_client import Portal, PortalError
+from devhost.api_client import ApiClient, ApiError
 from devhost.mailchimp import start_mailchimp
 from devhost.processes import (
     ROOT,
@@ -44,7 +44,7 @@ def main() -> int:
     try:
         with contextlib.ExitStack() as stack:
             _show(stack)
-    except (ProcessError, PortalError, TimeoutError, requests.ConnectionError) as error:
+    except (ProcessError, ApiError, TimeoutError, requests.ConnectionError) as error:
         print(f"\nThe demo stopped: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
@@ -71,16 +71,16 @@ def _show(stack: contextlib.ExitStack) -> None:
         options=("--settings", "sample"),
     )
     stack.enter_context(_ended(app))
-    portal = Portal(app.url)
+    api = ApiClient(app.url)
 
     _print("Writing the sample segments as Customer Insights writes them ...")
     samples.write(samples.DEMO, FOLDER / "segments", datetime.now(UTC))
     upload.upload(FOLDER / "segments", azurite.connection_string, "segments")
-    for segment in portal.get("/api/segments")["value"]:
+    for segment in api.get("/api/segments")["value"]:
         _print(f"  {segment['name']:<22}{segment['memberCount']:>9,} members")
 
-    connection = portal.connect(box["apiKey"], "Sandbox Mailchimp")
-    export = portal.define(
+    connection = api.connect(box["apiKey"], "Sandbox Mailchimp")
+    export = api.define(
         displayName="Demo export",
         connectionId=connection["id"],
         audienceId=box["audiences"]["Newsletter"],
@@ -88,11 +88,11 @@ def _show(stack: contextlib.ExitStack) -> None:
         segments=[{"name": segment.name} for segment in samples.DEMO.segments],
     )
     _print("\nFirst run: all members of the segments are sent to the audience.")
-    _report(portal, _run(portal, export["id"]))
+    _report(api, _run(api, export["id"]))
     _print("\nSecond run: nothing has changed, so nothing is sent.")
-    again = _run(portal, export["id"])
-    _report(portal, again)
-    (FOLDER / "outcomes.csv").write_text(portal.outcomes(again["id"]), encoding="utf-8")
+    again = _run(api, export["id"])
+    _report(api, again)
+    (FOLDER / "outcomes.csv").write_text(api.outcomes(again["id"]), encoding="utf-8")
     with requests.get(f"{box['url']}/sandbox/calls", timeout=10) as answer:
         peak = answer.json().get("peakInFlight", "?")
     _print(f"\nMailchimp saw {peak} connections at once at most (allowed: 10).")
@@ -110,10 +110,10 @@ def _show(stack: contextlib.ExitStack) -> None:
         raise ProcessError(message)
 
 
-def _run(portal: Portal, export_id: str) -> dict[str, Any]:
+def _run(api: ApiClient, export_id: str) -> dict[str, Any]:
     started = time.monotonic()
     run: dict[str, Any] = {}
-    for run in portal.watch(portal.start(export_id)["id"]):
+    for run in api.watch(api.start(export_id)["id"]):
         _bar(run)
     run["seconds"] = time.monotonic() - started
     if sys.stdout.isatty():
@@ -139,7 +139,7 @@ def _bar(run: dict[str, Any]) -> None:
     )
 
 
-def _report(portal: Portal, run: dict[str, Any]) -> None:
+def _report(api: ApiClient, run: dict[str, Any]) -> None:
     counts, calls, proof = run["counts"], run["calls"], run["consentProof"]
     _print(
         f"  {run['status']} in {run['seconds']:.1f} s"

@@ -29,7 +29,7 @@ from typing import Any
 
 import requests
 
-from devhost.api_client import Portal, PortalError
+from devhost.api_client import ApiClient, ApiError
 from devhost.mailchimp import start_mailchimp
 from devhost.processes import Process, ProcessError, start_azurite
 from infra.check import code, project, settings
@@ -64,7 +64,7 @@ def main() -> int:
         with tempfile.TemporaryDirectory(prefix="rehearsal-") as folder:
             for line in rehearse(Path(folder), python):
                 print(f"rehearsal: {line} ({time.monotonic() - started:.0f} s)", flush=True)
-    except (PackageError, ProcessError, PortalError, requests.RequestException) as error:
+    except (PackageError, ProcessError, ApiError, requests.RequestException) as error:
         print(f"rehearsal: failed: {error}", file=sys.stderr)
         return 1
     return 0
@@ -111,7 +111,7 @@ def rehearse(folder: Path, python: str) -> Iterator[str]:
             anonymous = requests.get(f"{url}/api/exports", timeout=30).status_code
             _demand(anonymous == 401, f"the API answers {anonymous} to a caller who is unknown")
             yield "API without a caller: 401"
-            run = _export(Portal(url), folder, azurite.connection_string, box)
+            run = _export(ApiClient(url), folder, azurite.connection_string, box)
             yield f"export: {run['status']}, {run['counts']['created']:,} contacts created"
     yield f"done with {len(given)} app settings; replaced: {', '.join(sorted(REPLACED))}"
 
@@ -231,25 +231,25 @@ def _running(
 
 
 def _export(
-    portal: Portal, folder: Path, connection: str, box: Mapping[str, Any]
+    api: ApiClient, folder: Path, connection: str, box: Mapping[str, Any]
 ) -> dict[str, Any]:
     """One export of a sample segment, as an administrator; the run when it is over."""
     claims = [{"typ": "oid", "val": "rehearsal"}, {"typ": "roles", "val": "Administrator"}]
     principal = base64.b64encode(json.dumps({"claims": claims}).encode()).decode()
     sign_in = {"X-MS-CLIENT-PRINCIPAL": principal}
-    portal.headers.update(sign_in)
+    api.headers.update(sign_in)
     sample = samples.Sample(PEOPLE, (samples.Segment("Everybody", 1.0),), seed=1)
     samples.write(sample, folder / "segments", datetime.now(UTC))
     upload.upload(folder / "segments", connection, "segments")
-    made = portal.connect(box["apiKey"])
-    export = portal.define(
+    made = api.connect(box["apiKey"])
+    export = api.define(
         displayName="Rehearsal",
         connectionId=made["id"],
         audienceId=box["audiences"]["Newsletter"],
         mapping={"email": "EMail", "firstName": "FirstName", "lastName": "LastName"},
         segments=[{"name": "Everybody"}],
     )
-    run: dict[str, Any] = list(portal.watch(portal.start(export["id"])["id"], every=0.5))[-1]
+    run: dict[str, Any] = list(api.watch(api.start(export["id"])["id"], every=0.5))[-1]
     good = run["status"] in ("successful", "completedWithWarnings") and run["counts"]["created"] > 0
     _demand(good, f"the export ended as {run['status']}: {run['reason']}")
     return run

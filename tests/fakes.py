@@ -1,6 +1,6 @@
 """Storage in memory that keeps its word: ETags, create-once, leases that run out, delayed messages.
 
-`Store` is what Azure holds; a process reaches it through a `Wire`, which can be cut at any write:
+`MemoryStore` is what Azure holds; a process reaches it through a `StoreClient`, which can be cut at any write:
 from then on everything this process tries fails, as after a SIGKILL. A wire can also be rough: then
 storage does not answer now and then, with or without having done what it was asked.
 """
@@ -24,7 +24,7 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 
-class Killed(BaseException):
+class ProcessKilled(BaseException):
     """The process was killed here; nothing it catches or cleans up reaches storage any more."""
 
 
@@ -59,7 +59,7 @@ class Message:
 
 
 @dataclass
-class Store:
+class MemoryStore:
     """What outlives every process."""
 
     clock: Clock = field(default_factory=Clock)
@@ -80,7 +80,7 @@ class Store:
         return f'W/"{self.writes}"'
 
 
-class Strike(Enum):
+class StorageFault(Enum):
     """What can happen on the way to the store: nothing is done, or the answer is lost."""
 
     LOST_BEFORE = auto()
@@ -89,32 +89,32 @@ class Strike(Enum):
     KILLED_AFTER = auto()
 
 
-class Wire:
+class StoreClient:
     """One process's way to the store.
 
     The `kill_at`th write (from 1) kills the process: before it reaches the store, or with
-    `applied` right after. `strike` says what happens to a request that writes (or only reads).
+    `applied` right after. `fault` says what happens to a request that writes (or only reads).
     """
 
     def __init__(
         self,
-        store: Store,
+        store: MemoryStore,
         kill_at: int | None = None,
         *,
         applied: bool = False,
-        strike: Callable[[bool], Strike | None] = lambda _: None,
+        fault: Callable[[bool], StorageFault | None] = lambda _: None,
     ) -> None:
         self.store = store
         self.writes = 0
         self.dead = False
         self._kill_at = kill_at
-        self._at_kill = Strike.KILLED_AFTER if applied else Strike.KILLED_BEFORE
-        self._strike = strike
+        self._at_kill = StorageFault.KILLED_AFTER if applied else StorageFault.KILLED_BEFORE
+        self._next_fault = fault
 
     def read(self, do: Callable[[], R]) -> R:
         with self.store.lock:
             self._alive()
-            if self._strike(False) is not None:
+            if self._next_fault(False) is not None:
                 self._lost()
             return do()
 
@@ -122,15 +122,15 @@ class Wire:
         with self.store.lock:
             self._alive()
             self.writes += 1
-            strike = self._at_kill if self.writes == self._kill_at else self._strike(True)
-            if strike is None:
+            fault = self._at_kill if self.writes == self._kill_at else self._next_fault(True)
+            if fault is None:
                 return do()
-            killed = strike in (Strike.KILLED_BEFORE, Strike.KILLED_AFTER)
+            killed = fault in (StorageFault.KILLED_BEFORE, StorageFault.KILLED_AFTER)
             self.dead = killed
-            if strike in (Strike.LOST_AFTER, Strike.KILLED_AFTER):
+            if fault in (StorageFault.LOST_AFTER, StorageFault.KILLED_AFTER):
                 do()
             if killed:
-                raise Killed
+                raise ProcessKilled
             return self._lost()
 
     def _lost(self) -> NoReturn:
@@ -138,7 +138,7 @@ class Wire:
 
     def _alive(self) -> None:
         if self.dead:
-            raise Killed
+            raise ProcessKilled
 
 
 class MemoryRecords(Generic[T]):
@@ -146,13 +146,13 @@ class MemoryRecords(Generic[T]):
 
     def __init__(
         self,
-        wire: Wire,
+        client: StoreClient,
         kind: str,
         columns: Callable[[T], Mapping[str, str]] = lambda _: {},
     ) -> None:
-        self._wire = wire
-        self._store = wire.store
-        self._table: dict[str, tuple[T, str]] = wire.store.tables.setdefault(kind, {})
+        self._client = client
+        self._store = client.store
+        self._table: dict[str, tuple[T, str]] = client.store.tables.setdefault(kind, {})
         self._columns = columns
 
     def create(self, key: str, value: T) -> Stored[T]:
@@ -161,7 +161,7 @@ class MemoryRecords(Generic[T]):
                 raise Conflict("recordExists", record=key)
             return self._put(key, value)
 
-        return self._wire.write(do)
+        return self._client.write(do)
 
     def create_many(self, items: Sequence[tuple[str, T]]) -> None:
         # One transaction takes 100 entities: a process may die between two.
@@ -173,14 +173,14 @@ class MemoryRecords(Generic[T]):
                     if key not in self._table:
                         self._put(key, value)
 
-            self._wire.write(do)
+            self._client.write(do)
 
     def read(self, key: str) -> Stored[T] | None:
         def do() -> Stored[T] | None:
             found = self._table.get(key)
             return Stored(key, *found) if found else None
 
-        return self._wire.read(do)
+        return self._client.read(do)
 
     def replace(self, key: str, value: T, etag: str) -> Stored[T]:
         def do() -> Stored[T]:
@@ -189,7 +189,7 @@ class MemoryRecords(Generic[T]):
                 raise Changed("recordChanged", record=key)
             return self._put(key, value)
 
-        return self._wire.write(do)
+        return self._client.write(do)
 
     def delete(self, key: str, etag: str | None = None) -> None:
         def do() -> None:
@@ -198,7 +198,7 @@ class MemoryRecords(Generic[T]):
                 raise Changed("recordChanged", record=key)
             self._table.pop(key, None)
 
-        self._wire.write(do)
+        self._client.write(do)
 
     def all(
         self, partition: str | None = None, where: Mapping[str, str] | None = None
@@ -211,7 +211,7 @@ class MemoryRecords(Generic[T]):
                 if (where or {}).items() <= dict(self._columns(value)).items()
             ]
 
-        yield from self._wire.read(do)
+        yield from self._client.read(do)
 
     def _put(self, key: str, value: T) -> Stored[T]:
         etag = self._store.etag()
@@ -222,9 +222,9 @@ class MemoryRecords(Generic[T]):
 class MemoryFiles:
     """Blobs of one container."""
 
-    def __init__(self, wire: Wire, container: str = "state") -> None:
-        self._wire = wire
-        self._blobs = wire.store.containers.setdefault(container, {})
+    def __init__(self, client: StoreClient, container: str = "state") -> None:
+        self._client = client
+        self._blobs = client.store.containers.setdefault(container, {})
 
     def write(self, name: str, data: bytes, *, once: bool = False) -> None:
         def do() -> None:
@@ -232,7 +232,7 @@ class MemoryFiles:
                 raise Conflict("fileExists", container="fake")
             self._blobs[name] = bytes(data)
 
-        self._wire.write(do)
+        self._client.write(do)
 
     def read(self, name: str, start: int = 0, length: int | None = None) -> bytes:
         def do() -> bytes:
@@ -241,7 +241,7 @@ class MemoryFiles:
             end = None if length is None else start + length
             return self._blobs[name][start:end]
 
-        return self._wire.read(do)
+        return self._client.read(do)
 
     def upload(self, path: Path, name: str) -> None:
         self.write(name, path.read_bytes())
@@ -250,71 +250,71 @@ class MemoryFiles:
         path.write_bytes(self.read(name))
 
     def names(self, prefix: str) -> Iterator[str]:
-        yield from self._wire.read(lambda: sorted(n for n in self._blobs if n.startswith(prefix)))
+        yield from self._client.read(lambda: sorted(n for n in self._blobs if n.startswith(prefix)))
 
     def delete(self, name: str) -> None:
-        self._wire.write(lambda: self._blobs.pop(name, None))
+        self._client.write(lambda: self._blobs.pop(name, None))
 
 
 class MemoryQueue:
     """Sends messages."""
 
-    def __init__(self, wire: Wire) -> None:
-        self._wire = wire
+    def __init__(self, client: StoreClient) -> None:
+        self._client = client
 
     def send(self, queue: str, message: Mapping[str, object], delay: float = 0) -> None:
-        store = self._wire.store
+        store = self._client.store
         body = json.dumps(dict(message)).encode()
         at = store.clock.seconds() + delay
-        self._wire.write(lambda: store.messages.append(Message(queue, body, at)))
+        self._client.write(lambda: store.messages.append(Message(queue, body, at)))
 
 
 class MemoryLease:
     """A lease that is held."""
 
-    def __init__(self, wire: Wire, name: str, seconds: int, holder: object) -> None:
-        self._wire = wire
+    def __init__(self, client: StoreClient, name: str, seconds: int, holder: object) -> None:
+        self._client = client
         self._name = name
         self._seconds = seconds
         self._holder = holder
 
     def renew(self) -> None:
-        if self._wire.dead:  # the thread that renews has died with its process
+        if self._client.dead:  # the thread that renews has died with its process
             raise Changed("leaseLost", lease=self._name)
 
         def do() -> None:
-            holder, _ = self._wire.store.leases.get(self._name, (None, 0.0))
+            holder, _ = self._client.store.leases.get(self._name, (None, 0.0))
             if holder is not self._holder:
                 raise Changed("leaseLost", lease=self._name)
-            until = self._wire.store.clock.seconds() + self._seconds
-            self._wire.store.leases[self._name] = (self._holder, until)
+            until = self._client.store.clock.seconds() + self._seconds
+            self._client.store.leases[self._name] = (self._holder, until)
 
-        self._wire.read(do)
+        self._client.read(do)
 
     def release(self) -> None:
         def do() -> None:
-            holder, _ = self._wire.store.leases.get(self._name, (None, 0.0))
+            holder, _ = self._client.store.leases.get(self._name, (None, 0.0))
             if holder is self._holder:
-                del self._wire.store.leases[self._name]
+                del self._client.store.leases[self._name]
 
         with suppress(Unavailable):  # it runs out by itself
-            self._wire.read(do)
+            self._client.read(do)
 
 
 class MemoryLeases:
     """Named leases that run out by the store's clock."""
 
-    def __init__(self, wire: Wire) -> None:
-        self._wire = wire
+    def __init__(self, client: StoreClient) -> None:
+        self._client = client
 
     def acquire(self, name: str, seconds: int) -> MemoryLease | None:
         def do() -> MemoryLease | None:
-            store = self._wire.store
+            store = self._client.store
             _, until = store.leases.get(name, (None, 0.0))
             if until > store.clock.seconds():
                 return None
-            lease = MemoryLease(self._wire, name, seconds, object())
+            lease = MemoryLease(self._client, name, seconds, object())
             store.leases[name] = (lease._holder, store.clock.seconds() + seconds)
             return lease
 
-        return self._wire.write(do)
+        return self._client.write(do)

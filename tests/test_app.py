@@ -1,4 +1,4 @@
-"""The tick as the house puts it together, and what an export leaves behind in its records."""
+"""The tick as the app puts it together, and what an export leaves behind in its records."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Part:
         return work
 
 
-def test_a_part_of_the_tick_that_fails_keeps_no_other_from_being_done() -> None:
+def test_a_failing_part_of_the_tick_does_not_prevent_the_others() -> None:
     names = (
         "timetable", "refreshes", "watchdog", "retention", "leftovers", "eraser", "poison_queues",
     )  # fmt: skip
@@ -53,7 +53,7 @@ class NoFiles:
         return []
 
 
-def test_a_removed_export_leaves_no_schedule_behind() -> None:
+def test_removing_an_export_deletes_its_schedule() -> None:
     dues: MemoryRecords[Due] = MemoryRecords()
     for key in ("gone", "here"):
         dues.keep(key, Due(Schedule(), NOW, NOW))

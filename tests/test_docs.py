@@ -31,7 +31,7 @@ def links(page: Path) -> set[str]:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda path: path.relative_to(ROOT).as_posix())
-def test_links_lead_to_files(page: Path) -> None:
+def test_links_to_files_exist(page: Path) -> None:
     assert sorted(one for one in links(page) if not (page.parent / one).exists()) == []
 
 

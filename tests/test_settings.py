@@ -51,7 +51,7 @@ class Recorded(Mapping[str, str]):
         return len(self.values_)
 
 
-def test_a_machine_needs_nothing_but_its_storage() -> None:
+def test_local_settings_need_only_the_storage() -> None:
     settings = load(LOCAL)
     assert settings.storage.connection_string == "UseDevelopmentStorage=true"
     assert settings.segments.storage == settings.storage
@@ -69,7 +69,7 @@ def test_a_machine_needs_nothing_but_its_storage() -> None:
     assert not settings.auth_enabled
 
 
-def test_the_cloud_needs_an_identity_and_a_vault() -> None:
+def test_azure_requires_an_identity_and_a_vault() -> None:
     settings = load(AZURE)
     assert settings.in_azure
     assert settings.auth_enabled
@@ -82,11 +82,11 @@ def test_the_cloud_needs_an_identity_and_a_vault() -> None:
 
 
 @pytest.mark.parametrize("name", ["WEBSITE_SITE_NAME", "WEBSITE_INSTANCE_ID"])
-def test_either_name_means_azure(name: str) -> None:
+def test_either_variable_means_azure(name: str) -> None:
     assert load({**AZURE, "WEBSITE_SITE_NAME": "", "WEBSITE_INSTANCE_ID": "", name: "x"}).in_azure
 
 
-def test_all_faults_are_told_at_once() -> None:
+def test_all_faults_are_reported_together() -> None:
     wrong = {
         "SEGMENTS_CONTAINER": "Segments",
         "MAX_PROFILES": "many",
@@ -180,7 +180,7 @@ WRONG = [
 
 
 @pytest.mark.parametrize(("name", "value"), WRONG, ids=[f"{n}={v}" for n, v in WRONG])
-def test_a_wrong_value_is_told_by_name_and_not_repeated(name: str, value: str) -> None:
+def test_a_wrong_value_is_reported_by_name_and_not_repeated(name: str, value: str) -> None:
     with pytest.raises(ConfigError) as caught:
         load({**LOCAL, name: value})
     assert {fault.field for fault in caught.value.faults} == {name}
@@ -200,7 +200,7 @@ LOOPBACK = [
 
 
 @pytest.mark.parametrize(("name", "value"), LOOPBACK)
-def test_a_loopback_address_is_for_machines_and_never_for_azure(name: str, value: str) -> None:
+def test_a_loopback_url_is_allowed_only_outside_azure(name: str, value: str) -> None:
     assert faults({**LOCAL, name: value}) == set()
     assert faults({**AZURE, name: value}) == {name}
 
@@ -229,7 +229,7 @@ def test_storage_without_tls_is_refused_in_azure(value: str) -> None:
     assert faults({"AzureWebJobsStorage": value}) == set()
 
 
-def test_azure_without_a_vault_or_an_address_is_refused() -> None:
+def test_azure_without_a_vault_or_a_public_url_is_refused() -> None:
     without = {**AZURE, "KEY_VAULT_URL": "", "WEBSITE_HOSTNAME": ""}
     assert faults(without) == {"KEY_VAULT_URL", "PUBLIC_URL"}
 
@@ -252,12 +252,12 @@ def test_the_identity_form_names_every_service() -> None:
     assert faults(environ) == {"AzureWebJobsStorage__queueServiceUri"}
 
 
-def test_what_belongs_together_is_asked_for_together() -> None:
+def test_settings_that_belong_together_are_required_together() -> None:
     assert faults({**LOCAL, "MAILCHIMP_CLIENT_SECRET": "s"}) == {"MAILCHIMP_CLIENT_ID"}
     assert faults({**LOCAL, "ENTRA_CLIENT_ID": "c"}) == {"ENTRA_CLIENT_SECRET", "ENTRA_TENANT_ID"}
 
 
-def test_no_secret_shows() -> None:
+def test_no_secret_is_in_a_repr() -> None:
     settings = load(
         {
             "AzureWebJobsStorage": CONNECTION.replace("a2V5", "geheim"),
@@ -275,7 +275,7 @@ def test_no_secret_shows() -> None:
 
 
 @given(st.dictionaries(st.sampled_from(NAMES), st.text()))
-def test_nothing_but_a_config_error_comes_of_any_environment(environ: dict[str, str]) -> None:
+def test_any_environment_raises_only_config_errors(environ: dict[str, str]) -> None:
     faults(environ)
 
 
@@ -286,7 +286,7 @@ def sample(project: Path) -> dict[str, str]:
     return content["Values"]
 
 
-def test_the_sample_lists_what_is_read_and_nothing_else(sample: dict[str, str]) -> None:
+def test_the_sample_lists_exactly_the_settings_that_are_read(sample: dict[str, str]) -> None:
     environ = Recorded(sample)
     load(environ)
     own = {name for name in environ.asked if not name.startswith("WEBSITE_") and "__" not in name}
@@ -295,7 +295,7 @@ def test_the_sample_lists_what_is_read_and_nothing_else(sample: dict[str, str]) 
     assert all(isinstance(value, str) for value in sample.values())
 
 
-def test_the_sample_says_the_defaults_and_makes_the_developer_an_administrator(
+def test_the_sample_has_the_defaults_and_the_developer_is_an_administrator(
     sample: dict[str, str],
 ) -> None:
     settings = load(sample)

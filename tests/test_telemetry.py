@@ -81,7 +81,7 @@ def events(caplog: pytest.LogCaptureFixture) -> list[dict[str, object]]:
     return [json.loads(record.getMessage()) for record in caplog.records]
 
 
-def test_a_message_is_worked_on_in_its_own_trace(host: Host) -> None:
+def test_a_message_is_processed_in_its_own_trace(host: Host) -> None:
     with host.telemetry.message("send_lane", Stamps(TRACE, due(1.5)), run_id=RUN):
         inside = current()
         assert waited() == 1.5
@@ -106,13 +106,13 @@ def test_an_unstamped_message_continues_the_first_trace_that_is_given(host: Host
     assert "queue.age" not in host.metrics()
 
 
-def test_without_any_trace_a_new_one_begins(host: Host) -> None:
+def test_without_a_trace_a_new_one_is_started(host: Host) -> None:
     with host.telemetry.request("tick", None, ""):
         assert (found := current()) is not None
         assert found.trace_id == "ab" * 16
 
 
-def test_without_an_sdk_the_trace_goes_on_all_the_same() -> None:
+def test_without_an_sdk_the_trace_is_continued() -> None:
     telemetry = Telemetry(digits, lambda: NOW)
     with telemetry.message("send_lane", Stamps(TRACE, due(0))):
         assert current() == TRACE
@@ -137,12 +137,12 @@ def test_queue_age_is_measured_and_a_late_message_is_an_event(
     assert host.metrics()["queue.age"] == 2 * LATE - 1
 
 
-def test_a_clock_that_is_ahead_gives_no_negative_age(host: Host) -> None:
+def test_a_clock_that_is_ahead_does_not_give_a_negative_age(host: Host) -> None:
     with host.telemetry.message("plan_run", Stamps(None, due(-3))):
         assert waited() == 0
 
 
-def test_an_error_is_noted_by_its_type_alone(host: Host) -> None:
+def test_an_error_is_recorded_by_its_type_only(host: Host) -> None:
     failure = Unavailable("someone@example.com could not be written")
     with pytest.raises(Unavailable), host.telemetry.request("tick", TRACE.parent):
         raise failure
@@ -153,7 +153,7 @@ def test_an_error_is_noted_by_its_type_alone(host: Host) -> None:
     assert "example.com" not in span.to_json()
 
 
-def test_a_shift_is_told_in_one_event_and_in_metrics(
+def test_the_work_of_a_lane_is_logged_in_one_event_and_recorded_in_metrics(
     host: Host, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
@@ -198,7 +198,7 @@ def test_a_shift_is_told_in_one_event_and_in_metrics(
     }
 
 
-def test_a_shift_without_work_is_not_told(host: Host, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_lane_without_work_logs_nothing(host: Host, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     shift = LaneMetrics(RUN, "e1", "acc", lane=2, allowed=8, meter=host.telemetry)
     shift.begin()
@@ -226,14 +226,14 @@ def test_every_metric_has_its_instrument(host: Host, metric: Metric) -> None:
         (None, None),
     ],
 )
-def test_the_platforms_trace_is_found_however_its_worker_spells_it(
+def test_the_trace_of_the_platform_is_found_in_any_notation(
     trace_context: object, given: str | None
 ) -> None:
     context: Any = SimpleNamespace(function_name="tick", trace_context=trace_context)
     assert function_app._platform_trace(context) == given
 
 
-def test_nothing_is_instrumented_by_itself() -> None:
+def test_no_library_is_instrumented() -> None:
     """An instrumented `requests` would record URLs, and Mailchimp's name members."""
     locked = (Path(__file__).parents[1] / "requirements.txt").read_text(encoding="utf-8")
     assert "opentelemetry-api" in locked

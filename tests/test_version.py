@@ -24,7 +24,7 @@ def test_the_changelog_dates_the_version(project: Path):
     assert all(date for _, date in releases[1:])
 
 
-def test_the_version_is_written_nowhere_else(project: Path):
+def test_the_version_is_written_in_one_place(project: Path):
     for folder in ("shared", "infra", "devhost"):
         for path in (project / folder).rglob("*"):
             if path.suffix in (".py", ".bicep", ".json", ".sh"):
@@ -33,5 +33,5 @@ def test_the_version_is_written_nowhere_else(project: Path):
                 assert "mailchimp-export/" not in text or path.name == "version.py", path
 
 
-def test_the_deployed_package_holds_the_file_with_the_version(project: Path):
+def test_the_package_contains_the_file_with_the_version(project: Path):
     assert "pyproject.toml" not in (project / ".funcignore").read_text().split()

@@ -27,7 +27,7 @@ def says(*packages: object) -> Callable[[Sequence[str]], str]:
     return lambda _: json.dumps({"dependencies": packages})
 
 
-def test_a_vulnerable_package_is_named_with_what_mends_it() -> None:
+def test_a_vulnerable_package_is_reported_with_the_fixed_version() -> None:
     audited = audit_python(says(SOUND, VULNERABLE))
 
     (known,) = audited.known
@@ -35,7 +35,7 @@ def test_a_vulnerable_package_is_named_with_what_mends_it() -> None:
     assert (audited.asked, audited.unknown) == (2, 0)
 
 
-def test_a_package_that_the_registry_does_not_know_is_not_called_sound() -> None:
+def test_a_package_unknown_to_the_registry_is_not_reported_as_safe() -> None:
     audited = audit_python(says(SOUND, UNKNOWN))
 
     assert audited.unknown == 1
@@ -43,14 +43,14 @@ def test_a_package_that_the_registry_does_not_know_is_not_called_sound() -> None
 
 
 @pytest.mark.parametrize("answer", ["", "no JSON", "[]", '{"dependencies": []}'])
-def test_a_registry_that_does_not_answer_is_told_in_one_line(answer: str) -> None:
+def test_an_unreachable_registry_is_reported_in_one_line(answer: str) -> None:
     for audited in (audit_python(lambda _: answer), audit_npm(lambda _: answer)):
         assert "not audited" in str(audited)
         assert audited.unknown
         assert not audited.known
 
 
-def test_every_lock_with_its_hashes_is_asked_about() -> None:
+def test_every_lock_file_with_hashes_is_audited() -> None:
     asked: list[str] = []
 
     def note(command: Sequence[str]) -> str:
@@ -64,7 +64,7 @@ def test_every_lock_with_its_hashes_is_asked_about() -> None:
     assert {"--require-hashes", "--disable-pip"} <= set(asked)
 
 
-def test_npm_counts_what_is_high_and_tells_the_rest() -> None:
+def test_npm_advisories_of_high_severity_count_and_others_are_listed() -> None:
     def found(severity: str, number: int) -> dict[str, object]:
         url = f"https://github.com/advisories/GHSA-{number}"
         return {"via": ["other", {"url": url, "severity": severity}], "fixAvailable": True}
@@ -103,14 +103,14 @@ def main(monkeypatch: pytest.MonkeyPatch) -> Callable[..., int]:
 ONE = Known("requests 2.0.0", ("PYSEC-2018-28", "CVE-2018-18074"), "2.20.0")
 
 
-def test_what_is_found_ends_with_an_error_however_much_was_not_audited(
+def test_findings_fail_the_audit_even_if_it_is_incomplete(
     main: Callable[..., int], capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(ONE, unknown=8) == 1
     assert "FOUND requests 2.0.0" in capsys.readouterr().out
 
 
-def test_a_silent_registry_is_an_error_only_where_that_was_asked_for(
+def test_an_unreachable_registry_is_an_error_only_in_strict_mode(
     main: Callable[..., int],
 ) -> None:
     assert main(unknown=9) == 0
@@ -118,7 +118,7 @@ def test_a_silent_registry_is_an_error_only_where_that_was_asked_for(
     assert main(strict=True) == 0
 
 
-def test_an_allowed_advisory_passes_until_its_day(main: Callable[..., int]) -> None:
+def test_an_accepted_advisory_is_ignored_until_its_date(main: Callable[..., int]) -> None:
     def allowing(day: date) -> Allowed:
         return Allowed(advisories=(AllowedAdvisory("CVE-2018-18074", "it cannot reach us", day),))
 
@@ -130,7 +130,7 @@ def test_an_allowed_advisory_passes_until_its_day(main: Callable[..., int]) -> N
     assert not allowing(today).advisory_ids(today + timedelta(days=1))
 
 
-def test_a_secret_in_a_file_or_in_the_history_ends_the_audit_with_an_error(
+def test_a_secret_in_a_file_or_in_the_history_fails_the_audit(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     secret = [Finding("notes.txt", 1, "ours.mailchimp-api-key", "0" * 64)]
@@ -142,7 +142,7 @@ def test_a_secret_in_a_file_or_in_the_history_ends_the_audit_with_an_error(
         assert audit.main([]) == code
 
 
-def test_a_history_that_is_cut_off_is_an_error_only_where_that_was_asked_for(
+def test_an_incomplete_git_history_is_an_error_only_in_strict_mode(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def cut_off(_: object) -> list[Finding]:

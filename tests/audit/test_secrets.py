@@ -96,7 +96,7 @@ def scanned(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[str, li
 
 
 @pytest.mark.parametrize("planted", PLANTED)
-def test_a_planted_secret_is_found_and_not_repeated(
+def test_a_planted_secret_is_found_and_not_printed(
     scanned: dict[str, tuple[str, list[Finding]]], planted: str
 ) -> None:
     secret, found = scanned[planted]
@@ -106,14 +106,14 @@ def test_a_planted_secret_is_found_and_not_repeated(
     assert not any(word in told for word in secret.split() if len(word) > 19)
 
 
-def test_a_comment_cannot_silence_the_scan(tmp_path: Path) -> None:
+def test_a_comment_does_not_disable_the_scan(tmp_path: Path) -> None:
     line = f'key = "{hexadecimal(32)}-us21"  # kingfisher:ignore, gitleaks:allow, noqa'
     (tmp_path / "code.py").write_text(line, "utf-8")
 
     assert find_secrets(["code.py"], tmp_path)
 
 
-def test_checksums_and_words_are_no_secrets(tmp_path: Path) -> None:
+def test_checksums_and_words_are_not_secrets(tmp_path: Path) -> None:
     lines = (
         f'"integrity": "sha512-{account_key()}",',
         f"    --hash=sha256:{hexadecimal(64)}",
@@ -126,7 +126,7 @@ def test_checksums_and_words_are_no_secrets(tmp_path: Path) -> None:
     assert find_secrets(["harmless.txt"], tmp_path) == []
 
 
-def test_a_secret_that_was_deleted_again_is_found_in_the_history(tmp_path: Path) -> None:
+def test_a_secret_that_was_deleted_later_is_found_in_the_history(tmp_path: Path) -> None:
     def git(*arguments: str) -> None:
         names = ("-c", "user.name=Someone", "-c", "user.email=someone@example.com")
         subprocess.run(["git", *names, *arguments], cwd=tmp_path, check=True, capture_output=True)
@@ -145,7 +145,7 @@ def test_a_secret_that_was_deleted_again_is_found_in_the_history(tmp_path: Path)
     assert files_of(tmp_path) == []
 
 
-def test_a_new_file_is_looked_at_before_it_is_committed(tmp_path: Path) -> None:
+def test_a_new_file_is_scanned_before_it_is_committed(tmp_path: Path) -> None:
     subprocess.run(["git", "init"], cwd=tmp_path, check=True, capture_output=True)
     (tmp_path / ".gitignore").write_text("made\n", "utf-8")
     (tmp_path / "made").write_text("", "utf-8")
@@ -154,14 +154,14 @@ def test_a_new_file_is_looked_at_before_it_is_committed(tmp_path: Path) -> None:
     assert files_of(tmp_path) == [".gitignore", "new.txt"]
 
 
-def test_a_scan_that_did_not_work_says_so_instead_of_finding_nothing(tmp_path: Path) -> None:
+def test_a_failed_scan_is_reported_as_failed(tmp_path: Path) -> None:
     with pytest.raises(ScanError):
         find_secrets(["not-there.txt"], tmp_path)
     with pytest.raises(ScanError):
         files_of(tmp_path)
 
 
-def test_what_is_allowed_passes_and_nothing_else(tmp_path: Path) -> None:
+def test_only_allowed_requests_pass(tmp_path: Path) -> None:
     allowed, other = (f"{hexadecimal(32)}-us21" for _ in range(2))
     (tmp_path / "two.txt").write_text(f"{allowed}\n{other}\n", "utf-8")
 

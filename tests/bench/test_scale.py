@@ -46,7 +46,7 @@ class Bench:
             self.ended.append((call.message.body, self.clock.now))
 
 
-def test_work_waits_at_a_gate_in_the_order_in_which_it_came() -> None:
+def test_a_gate_admits_work_in_order_of_arrival() -> None:
     clock, order = Clock(), list[tuple[int, float]]()
     gate = Gate(clock)
 
@@ -62,7 +62,7 @@ def test_work_waits_at_a_gate_in_the_order_in_which_it_came() -> None:
     assert order == [(0, 2.0), (1, 4.0), (2, 6.0)]
 
 
-def test_an_instance_works_on_a_batch_and_the_threshold_and_no_more() -> None:
+def test_an_instance_handles_at_most_a_batch_and_the_threshold() -> None:
     bench = Bench(replace(HOSTING, most_instances=1), 60.0, lambda _: False)
     for number in range(200):
         bench.function.send(number)
@@ -70,7 +70,7 @@ def test_an_instance_works_on_a_batch_and_the_threshold_and_no_more() -> None:
     assert bench.most_at_once == HOSTING.batch + HOSTING.threshold == 26
 
 
-def test_a_function_scales_to_its_queue_and_not_beyond_its_limit() -> None:
+def test_a_function_scales_with_its_queue_up_to_its_limit() -> None:
     bench = Bench(replace(HOSTING, most_instances=4), 60.0, lambda _: False)
     for number in range(300):
         bench.function.send(number)
@@ -83,7 +83,7 @@ def test_a_function_scales_to_its_queue_and_not_beyond_its_limit() -> None:
     assert few.function.most_instances == 1
 
 
-def test_a_failing_message_comes_back_after_a_while_and_is_given_up_in_the_end() -> None:
+def test_a_failing_message_is_retried_and_finally_given_up() -> None:
     bench = Bench(HOSTING, 1.0, lambda _: True)
     bench.function.send("no")
     bench.clock.run(lambda: bool(bench.given_up))
@@ -92,7 +92,7 @@ def test_a_failing_message_comes_back_after_a_while_and_is_given_up_in_the_end()
     assert bench.clock.now > (HOSTING.most_tries - 1) * HOSTING.visibility
 
 
-def test_a_delayed_message_is_not_shown_before_its_time() -> None:
+def test_a_delayed_message_is_invisible_until_it_is_due() -> None:
     bench = Bench(HOSTING, 0.0, lambda _: False)
     bench.function.send("later", delay=100.0)
     bench.clock.run(lambda: bool(bench.ended))
@@ -101,7 +101,7 @@ def test_a_delayed_message_is_not_shown_before_its_time() -> None:
     assert bench.function.ages == [when - 100.0]
 
 
-def test_what_a_dead_instance_worked_on_comes_back_after_ten_minutes() -> None:
+def test_the_work_of_a_killed_instance_continues_after_ten_minutes() -> None:
     bench = Bench(replace(HOSTING, lifetime=300.0), 200.0, lambda _: False)
     bench.function.send("once more")
     bench.clock.run(lambda: bool(bench.ended))
@@ -109,7 +109,7 @@ def test_what_a_dead_instance_worked_on_comes_back_after_ten_minutes() -> None:
     assert bench.clock.now > HOSTING.lost_seconds
 
 
-def test_a_dead_lanes_slot_is_free_when_its_lease_runs_out() -> None:
+def test_the_slot_of_a_killed_lane_is_free_when_its_lease_expires() -> None:
     clock = Clock()
     account = Account("a", clock, Mailchimp(connections=1), random.Random(1))
     slot = account.take()
@@ -122,12 +122,12 @@ def test_a_dead_lanes_slot_is_free_when_its_lease_runs_out() -> None:
     assert account.take() is not None
 
 
-def test_the_same_seed_is_the_same_day_and_another_seed_another() -> None:
+def test_the_same_seed_gives_the_same_day_and_another_seed_another() -> None:
     case = Scenario(200_000, 3, 0.5)
     assert simulate(case) == simulate(case) != simulate(replace(case, seed=2))
 
 
-def test_sending_takes_as_long_as_the_connections_allow_and_little_longer() -> None:
+def test_the_duration_of_sending_is_close_to_the_limit_of_the_connections() -> None:
     day = simulate(Scenario(1_000_000, 1, 1.0))
     bound = 2_000 * 5.0 / 10
     assert bound < day.seconds < bound * 1.15
@@ -135,7 +135,7 @@ def test_sending_takes_as_long_as_the_connections_allow_and_little_longer() -> N
 
 
 @pytest.mark.parametrize("throttled", [0.0, 0.05])
-def test_whatever_dies_every_chunk_is_sent_and_the_limit_of_connections_holds(
+def test_every_chunk_is_sent_within_the_connection_limit_whatever_process_is_killed(
     throttled: float,
 ) -> None:
     case = Scenario(
@@ -148,7 +148,7 @@ def test_whatever_dies_every_chunk_is_sent_and_the_limit_of_connections_holds(
     assert day.connections <= 10
 
 
-def test_a_killed_lanes_longest_calls_may_outlive_its_lease() -> None:
+def test_the_longest_calls_of_a_killed_lane_may_outlive_its_lease() -> None:
     """What the page says of the guard's limit: true of the app, so true here."""
     slow = Mailchimp(write_seconds=60.0)
     day = simulate(Scenario(2_000_000, 2, 1.0, replace(HOSTING, lifetime=400.0), slow))
@@ -162,7 +162,7 @@ def test_many_runs_of_one_account_do_not_multiply_their_messages() -> None:
     assert day.executions < 50_000
 
 
-def test_the_numbers_are_the_apps_own(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_numbers_match_the_app(monkeypatch: pytest.MonkeyPatch) -> None:
     case = Scenario(1_000_000, 1, 1.0)
     usual = simulate(case).executions
     monkeypatch.setattr(lane, "SLICE_SECONDS", lane.SLICE_SECONDS / 10)
@@ -170,7 +170,7 @@ def test_the_numbers_are_the_apps_own(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize(("place", "people"), [(0, 10_000), (1, 100_000), (2, 1_000_000)])
-def test_a_simulated_month_costs_what_the_cost_page_says(place: int, people: int) -> None:
+def test_the_cost_of_a_simulated_month_matches_the_cost_page(place: int, people: int) -> None:
     sums = next(line for line in COST.splitlines() if line.startswith("| **Sum**"))
     said = float([cell for cell in sums.split("**") if cell.strip(" |")][1 + place])
     case = Scenario(people, 1)
@@ -179,13 +179,13 @@ def test_a_simulated_month_costs_what_the_cost_page_says(place: int, people: int
 
 @pytest.mark.parametrize("people", [10_000, 1_000_000])
 @pytest.mark.parametrize("accounts", [1, 10])
-def test_the_page_says_what_the_simulation_says(people: int, accounts: int) -> None:
+def test_the_scale_page_matches_the_simulation(people: int, accounts: int) -> None:
     """After a change of the app's numbers: `python -m bench.scale --write`."""
     row = scale.daily(Scenario(people, accounts))
     assert f"| {' | '.join(row)} |" in PAGE.splitlines()
 
 
-def test_storage_on_the_page_is_that_of_the_cost_page() -> None:
+def test_the_storage_of_the_scale_page_matches_the_cost_page() -> None:
     assert scale.storage() in PAGE
     assert "| 1,000,000 | 9.00 | 1.00 | 0.21 |" in scale.storage()
     assert "| Landing storage, GB | 0.09 | 0.9 | 9 |" in COST
@@ -197,7 +197,7 @@ def test_one_case_is_simulated_on_request(capsys: pytest.CaptureFixture[str]) ->
     assert "| 5,000 | 2 | 2 |" in capsys.readouterr().out
 
 
-def test_tables_are_put_between_their_marks() -> None:
+def test_tables_are_inserted_between_their_markers() -> None:
     page = "a\n<!-- daily -->\nold\n<!-- end of daily -->\nz\n"
     assert scale.put(page, {"daily": "new"}) == (
         "a\n<!-- daily -->\n\nnew\n\n<!-- end of daily -->\nz\n"

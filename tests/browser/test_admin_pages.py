@@ -69,7 +69,7 @@ WORDS = {
 
 
 @pytest.mark.parametrize("language", ["en", "ko"])
-def test_the_whole_story(
+def test_a_complete_workflow_succeeds(
     place: Place, open_page: Open, complaints: list[str], language: str
 ) -> None:
     page, words, world = open_page(language), WORDS[language], place.world
@@ -105,7 +105,7 @@ def test_the_whole_story(
     assert complaints == []
 
 
-def test_everything_works_without_a_script(place: Place, open_page: Open) -> None:
+def test_all_pages_work_without_scripts(place: Place, open_page: Open) -> None:
     page, words, world = open_page(script=False), WORDS["en"], place.world
     connection = new_connection(world)
     page.goto(f"/setup/export?connection={connection}")
@@ -121,7 +121,7 @@ def test_everything_works_without_a_script(place: Place, open_page: Open) -> Non
     assert world.runs.kept["run-1"].cancel_requested
 
 
-def test_a_page_can_be_walked_with_the_keyboard(place: Place, open_page: Open) -> None:
+def test_all_pages_can_be_used_with_the_keyboard(place: Place, open_page: Open) -> None:
     page = open_page()
     new_export(place.world)
     page.goto("/")
@@ -132,7 +132,7 @@ def test_a_page_can_be_walked_with_the_keyboard(place: Place, open_page: Open) -
 
 
 def busy_house(world: World) -> dict[str, str]:
-    """A house in which something has happened; the pages to look at, by name."""
+    """An app in which something has happened; the pages to look at, by name."""
     world.catalogue.segments = lambda: [  # type: ignore[method-assign]
         SegmentInfo("Segment_Vip", "VIP customers", 48210, NOW),
         SegmentInfo("Segment_Newsletter", "Newsletter readers", 612904, NOW),
@@ -298,7 +298,7 @@ def test_no_page_is_wider_than_the_screen(place: Place, open_page: Open, width: 
                 page.screenshot(path=PROJECT / "docs" / picture, full_page=True)
 
 
-def test_a_script_of_somebody_else_does_not_run(
+def test_an_injected_script_does_not_run(
     place: Place, open_page: Open, complaints: list[str]
 ) -> None:
     world = place.world
@@ -314,7 +314,7 @@ def test_a_script_of_somebody_else_does_not_run(
     assert any("Content Security Policy" in complaint for complaint in complaints)
 
 
-def test_leaving_for_mailchimp_shows_where_to(place: Place, open_page: Open) -> None:
+def test_leaving_for_mailchimp_shows_the_destination(place: Place, open_page: Open) -> None:
     world = place.world
     world.serve(replace(world.services, public_url=place.url))
     connection = new_connection(world)

@@ -17,7 +17,7 @@ from sandbox.mailchimp.box import Sandbox
 from sandbox.mailchimp.world import OAuthApp
 from sandbox.samples import Flaws
 from tests.connections.oidc import CLIENT_ID, CLIENT_SECRET, TENANT, provider
-from tests.e2e.running_app import House, Place, impatient_app, settings_for
+from tests.e2e.running_app import ExportScenario, RunningApp, fast_polling_app, settings_for
 
 pytestmark = pytest.mark.browser
 
@@ -68,8 +68,8 @@ WORDS = {
 
 
 @pytest.fixture(scope="module")
-def real_house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    """A house that knows its own address and is registered with Mailchimp.
+def running_app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningApp]:
+    """An app that knows its own address and is registered with Mailchimp.
 
     Its storage is its own: on shared storage another app would take its messages.
     """
@@ -100,20 +100,20 @@ def real_house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
             REQUESTS_CA_BUNDLE=str(entra.certificate),
         )
         app = start_app(
-            settings, app_dir=impatient_app(folder / "app"), port=port, log=folder / "app.log"
+            settings, app_dir=fast_polling_app(folder / "app"), port=port, log=folder / "app.log"
         )
         with running(app):
-            yield House(azurite.connection_string, app, box)
+            yield RunningApp(azurite.connection_string, app, box)
 
 
 @pytest.mark.parametrize("language", ["en", "ko"])
-def test_from_setting_up_to_removing(
-    chromium: Browser, real_house: House, tmp_path: Path, language: str
+def test_from_setup_to_removal(
+    chromium: Browser, running_app: RunningApp, tmp_path: Path, language: str
 ) -> None:
-    words, house = WORDS[language], real_house
-    place = Place(house, tmp_path)
-    sample = place.sample(60, 0.6, 0.5, flaws=Flaws(missing=0.1, malformed=0.1))
-    place.refresh(sample)
+    words, running_app = WORDS[language], running_app
+    scenario = ExportScenario(running_app, tmp_path)
+    sample = scenario.sample(60, 0.6, 0.5, flaws=Flaws(missing=0.1, malformed=0.1))
+    scenario.refresh(sample)
     complaints: list[str] = []
     # The provider's certificate is its own; the app trusts it by a setting, the browser cannot.
     context = chromium.new_context(
@@ -123,7 +123,7 @@ def test_from_setting_up_to_removing(
     page.set_default_timeout(20_000)
     page.on("console", lambda said: complaints.append(f"{said.location['url']} {said.text}"))
     page.on("pageerror", lambda error: complaints.append(f"{page.url} {error}"))
-    url = house.app.url.rstrip("/")
+    url = running_app.process.url.rstrip("/")
 
     page.goto(f"{url}/setup/connection")
     page.get_by_label(words["name"]).fill(f"Browsed {language}")
@@ -132,7 +132,7 @@ def test_from_setting_up_to_removing(
     connection = page.url
     page.get_by_role("button", name=words["authenticate"]).click()
     page.get_by_role("link", name=words["go"]).click()
-    page.get_by_label("Account").select_option(label=house.box.account.name)
+    page.get_by_label("Account").select_option(label=running_app.box.account.name)
     page.get_by_role("button", name="Allow").click()
     page.get_by_role("link", name=words["back"]).click()
     page.goto(connection)
@@ -149,7 +149,7 @@ def test_from_setting_up_to_removing(
     page.get_by_role("link", name=words["next"]).click()
 
     page.get_by_label(words["name"]).fill(f"News {language}")
-    page.get_by_label(words["audience"]).select_option(place.audience.id)
+    page.get_by_label(words["audience"]).select_option(scenario.audience.id)
     assert page.get_by_label(words["email"]).input_value() == "EMail"
     for segment in sample.segments:
         page.locator(f"input[name=segment][value='{segment.name}']").check()
@@ -159,14 +159,14 @@ def test_from_setting_up_to_removing(
     page.get_by_role("button", name=words["preview"]).click()
     done(page)
     expect(page.locator("main")).to_contain_text(words["nothing"])
-    assert not place.audience.members()
+    assert not scenario.audience.members()
 
     page.goto(export)
     page.get_by_role("button", name=words["run"], exact=True).click()
     done(page)
     expect(page.locator("#progress")).to_contain_text(words["successful"])
     expect(page.locator("main")).to_contain_text(words["rejected"])
-    assert place.audience.members()
+    assert scenario.audience.members()
 
     page.goto(export)
     page.get_by_role("button", name=words["run"], exact=True).click()
@@ -178,7 +178,7 @@ def test_from_setting_up_to_removing(
     page.goto(f"{export}/remove")
     page.get_by_role("button", name=words["remove"]).click()
     page.wait_for_url("**/?done=removed")
-    assert place.audience.members()
+    assert scenario.audience.members()
     # What the sign-in pages of others lack is not ours.
     assert [c for c in complaints if c.startswith((url, " "))] == []
     context.close()

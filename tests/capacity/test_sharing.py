@@ -28,12 +28,12 @@ from shared.storage.leases import BlobLeases
 from shared.storage.records import TableRecords
 from tests.fakes import (
     Clock,
-    Killed,
     MemoryFiles,
     MemoryLeases,
     MemoryRecords,
-    Store,
-    Wire,
+    MemoryStore,
+    ProcessKilled,
+    StoreClient,
 )
 
 RUN = "e5df66fac8ccf43da03b"
@@ -47,8 +47,8 @@ _tokens = itertools.count()
 def storage_room(request: pytest.FixtureRequest) -> Iterator[tuple[Any, Any, Any]]:
     """Records, files and leases: in memory, and on a real Azurite."""
     if request.param == "memory":
-        wire = Wire(Store())
-        yield MemoryRecords(wire, "paces"), MemoryFiles(wire), MemoryLeases(wire)
+        client = StoreClient(MemoryStore())
+        yield MemoryRecords(client, "paces"), MemoryFiles(client), MemoryLeases(client)
         return
     azurite: Azurite = request.getfixturevalue("azurite")
     name = f"t{uuid.uuid4().hex[:16]}"
@@ -57,7 +57,7 @@ def storage_room(request: pytest.FixtureRequest) -> Iterator[tuple[Any, Any, Any
     clients.close()
 
 
-def test_storage_keeps_its_word_in_memory_and_on_azurite(
+def test_in_memory_storage_and_azurite_behave_the_same(
     storage_room: tuple[Any, Any, Any], tmp_path: Path
 ) -> None:
     records, files, leases = storage_room
@@ -109,14 +109,14 @@ def test_storage_keeps_its_word_in_memory_and_on_azurite(
 # --- slots, pace, board --------------------------------------------------------------------
 
 
-def slots(wire: Wire, connections: int = 3) -> Slots:
-    holders: MemoryRecords[SlotHolder] = MemoryRecords(wire, "slots")
-    return Slots(MemoryLeases(wire), holders, connections, lambda: f"token{next(_tokens)}")
+def slots(client: StoreClient, connections: int = 3) -> Slots:
+    holders: MemoryRecords[SlotHolder] = MemoryRecords(client, "slots")
+    return Slots(MemoryLeases(client), holders, connections, lambda: f"token{next(_tokens)}")
 
 
-def test_two_processes_never_hold_more_slots_than_there_are() -> None:
-    store = Store()
-    here, there = slots(Wire(store)), slots(Wire(store))
+def test_two_processes_never_hold_more_slots_than_allowed() -> None:
+    store = MemoryStore()
+    here, there = slots(StoreClient(store)), slots(StoreClient(store))
 
     taken = [here.take("acc", prefer=1), there.take("acc"), here.take("acc")]
 
@@ -128,14 +128,14 @@ def test_two_processes_never_hold_more_slots_than_there_are() -> None:
     assert there.take("acc").index == held[0].index
 
 
-def test_a_dead_holders_slot_is_free_when_its_lease_runs_out() -> None:
-    store = Store()
-    dying = Wire(store)
+def test_the_slot_of_a_killed_holder_is_free_when_its_lease_expires() -> None:
+    store = MemoryStore()
+    dying = StoreClient(store)
     slot = slots(dying).take("acc")
-    alive = slots(Wire(store))
+    alive = slots(StoreClient(store))
     assert not alive.is_gone("acc", slot.index, slot.token)
     dying.dead = True
-    with pytest.raises(Killed):
+    with pytest.raises(ProcessKilled):
         slot.release()
     assert not alive.is_gone("acc", slot.index, slot.token)
 
@@ -149,9 +149,9 @@ def test_a_dead_holders_slot_is_free_when_its_lease_runs_out() -> None:
     fresh.release()
 
 
-def test_the_pace_halves_at_once_and_grows_back_slowly() -> None:
-    store = Store()
-    pace = AccountPace(MemoryRecords(Wire(store), "paces"), 10, store.clock.now)
+def test_the_pace_is_halved_at_once_and_grows_slowly() -> None:
+    store = MemoryStore()
+    pace = AccountPace(MemoryRecords(StoreClient(store), "paces"), 10, store.clock.now)
     assert pace.allowance("acc").slots == 10
 
     for _ in range(10):  # ten lanes throttled at the same moment
@@ -171,8 +171,8 @@ def test_the_pace_halves_at_once_and_grows_back_slowly() -> None:
 
 
 def test_runs_of_one_account_share_its_connections() -> None:
-    store = Store()
-    pace = AccountPace(MemoryRecords(Wire(store), "paces"), 10, store.clock.now)
+    store = MemoryStore()
+    pace = AccountPace(MemoryRecords(StoreClient(store), "paces"), 10, store.clock.now)
 
     def lanes() -> int:
         allowed = pace.allowance("acc")
@@ -192,8 +192,8 @@ def test_runs_of_one_account_share_its_connections() -> None:
     pace.leave("nobody", "r1")
 
 
-def chunks(store: Store, number: int) -> None:
-    records: MemoryRecords[Chunk] = MemoryRecords(Wire(store), "chunks")
+def chunks(store: MemoryStore, number: int) -> None:
+    records: MemoryRecords[Chunk] = MemoryRecords(StoreClient(store), "chunks")
     for n in range(number):
         last = n == number - 1
         chunk = Chunk(
@@ -202,18 +202,18 @@ def chunks(store: Store, number: int) -> None:
         records.create(chunk_key(RUN, n), chunk)
 
 
-def chunk_queue(wire: Wire, slots: Slots, *confirmed: str) -> ChunkQueue:
+def chunk_queue(client: StoreClient, slots: Slots, *confirmed: str) -> ChunkQueue:
     run = Run(RUN, "e1", Trigger.ON_DEMAND, Mode.EXPORT, confirmed=confirmed)
     plan: Any = SimpleNamespace(account_id="acc")
-    return ChunkQueue(run, plan, MemoryRecords(wire, "chunks"), slots, lambda n: n // 2)
+    return ChunkQueue(run, plan, MemoryRecords(client, "chunks"), slots, lambda n: n // 2)
 
 
-def test_two_processes_reaching_for_the_same_chunks_get_different_ones() -> None:
-    store = Store()
+def test_two_processes_claim_different_chunks() -> None:
+    store = MemoryStore()
     chunks(store, 7)
-    wires = Wire(store), Wire(store)
-    both = [slots(wire) for wire in wires]
-    queues = [chunk_queue(wire, held) for wire, held in zip(wires, both, strict=True)]
+    clients = StoreClient(store), StoreClient(store)
+    both = [slots(client) for client in clients]
+    queues = [chunk_queue(client, held) for client, held in zip(clients, both, strict=True)]
     held = [one.take("acc") for one in both]
 
     taken = []
@@ -232,17 +232,17 @@ def test_two_processes_reaching_for_the_same_chunks_get_different_ones() -> None
 
 
 def test_chunks_are_not_claimed_before_the_removals_are_confirmed() -> None:
-    store = Store()
-    records: MemoryRecords[Chunk] = MemoryRecords(Wire(store), "chunks")
+    store = MemoryStore()
+    records: MemoryRecords[Chunk] = MemoryRecords(StoreClient(store), "chunks")
     records.create(
         chunk_key(RUN, 0), Chunk(0, ChunkKind.UNTAG, 0, 0, 1, 1, 5, ChunkState.UNCONFIRMED)
     )
-    held = slots(Wire(store))
+    held = slots(StoreClient(store))
     slot = held.take("acc")
 
-    assert chunk_queue(Wire(store), held).claim(slot) is None
-    assert chunk_queue(Wire(store), held).totals() == ChunkTotals(waiting=0, in_progress=0)
-    confirmed = chunk_queue(Wire(store), held, REMOVAL_GUARD)
+    assert chunk_queue(StoreClient(store), held).claim(slot) is None
+    assert chunk_queue(StoreClient(store), held).totals() == ChunkTotals(waiting=0, in_progress=0)
+    confirmed = chunk_queue(StoreClient(store), held, REMOVAL_GUARD)
     assert confirmed.totals() == ChunkTotals(waiting=1, in_progress=0)
     assert confirmed.claim(slot) is not None
     slot.release()
@@ -251,7 +251,7 @@ def test_chunks_are_not_claimed_before_the_removals_are_confirmed() -> None:
 # --- messages ------------------------------------------------------------------------------
 
 
-def test_messages_name_a_run_and_a_lane() -> None:
+def test_messages_contain_a_run_and_a_lane() -> None:
     assert run_of(b'{"v": 1, "run": "%s"}' % RUN.encode()) == RUN
     assert lane_of(b'{"v": 1, "run": "%s", "lane": 9}' % RUN.encode()) == (RUN, 9)
 
@@ -273,7 +273,7 @@ def test_messages_name_a_run_and_a_lane() -> None:
         b"[" * 100_000,
     ],
 )
-def test_anything_else_is_refused_without_repeating_it(body: bytes) -> None:
+def test_any_other_value_is_refused_without_repeating_it(body: bytes) -> None:
     with pytest.raises(InputError) as refused:
         lane_of(body)
     assert "example" not in refused.value.message
@@ -281,7 +281,7 @@ def test_anything_else_is_refused_without_repeating_it(body: bytes) -> None:
 
 
 @given(st.binary(max_size=200))
-def test_no_bytes_get_through(body: bytes) -> None:
+def test_any_bytes_are_refused(body: bytes) -> None:
     readers: list[Callable[[bytes], object]] = [run_of, lane_of]
     for read in readers:
         with pytest.raises(InputError):

@@ -20,17 +20,17 @@ def room() -> tuple[World, Connections, str]:
     return world, kept, connection
 
 
-def test_a_grant_does_not_show_its_secret() -> None:
+def test_the_repr_of_a_grant_hides_its_secret() -> None:
     assert KEY not in repr(GRANT)
 
 
-def test_consent_is_a_hard_gate() -> None:
+def test_consent_is_required() -> None:
     with pytest.raises(ConfigError) as refused:
         World().services.connections.create("Main", False, "en", (), "Ada")
     assert [fault.field for fault in refused.value.faults] == ["consent.agreed"]
 
 
-def test_a_connection_says_connected_only_when_its_secret_is_there() -> None:
+def test_a_connection_has_the_status_connected_only_with_a_secret() -> None:
     world, kept, connection = room()
 
     def down(key: str) -> None:
@@ -46,7 +46,7 @@ def test_a_connection_says_connected_only_when_its_secret_is_there() -> None:
     assert world.secrets.kept[f"mailchimp-{connection}"] == KEY
 
 
-def test_disconnecting_twice_is_the_same_as_once() -> None:
+def test_disconnecting_is_idempotent() -> None:
     world, kept, connection = room()
     kept.connect(connection, GRANT, GrantKind.API_KEY, "Ada")
     first = kept.disconnect(connection, "Ada").value
@@ -63,7 +63,7 @@ def test_losing_a_grant_does_not_hide_a_disconnection() -> None:
     assert kept.read(connection).value.status is ConnectionStatus.RECONNECT
 
 
-def test_removing_a_connection_forgets_both_grants() -> None:
+def test_removing_a_connection_deletes_both_grants() -> None:
     world, kept, connection = room()
     kept.connect(connection, GRANT, GrantKind.API_KEY, "Ada")
     world.secrets.put(f"entra-{connection}", "token")
@@ -73,7 +73,7 @@ def test_removing_a_connection_forgets_both_grants() -> None:
         kept.read(connection)
 
 
-def test_a_removal_that_died_half_way_can_be_done_again() -> None:
+def test_an_interrupted_removal_can_be_repeated() -> None:
     world, kept, connection = room()
     kept.connect(connection, GRANT, GrantKind.API_KEY, "Ada")
     first = new_export(world, connection, displayName="A")

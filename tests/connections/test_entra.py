@@ -54,7 +54,7 @@ def signed_in(entra: Entra, server: Provider, name: str = "kim", state: str = ST
     return entra.redeem(state, back["code"], REDIRECT)[1]
 
 
-def test_a_person_signs_in_and_is_known_by_who_and_when(
+def test_a_sign_in_records_the_person_and_the_time(
     entra: Entra, entra_server: Provider, pending: MemoryRecords[PendingSignIn]
 ) -> None:
     url = entra.authorize_url(STATE, REDIRECT)
@@ -74,7 +74,7 @@ def test_a_person_signs_in_and_is_known_by_who_and_when(
     assert list(pending.all()) == []
 
 
-def test_without_the_api_there_is_nothing_to_ask_for_but_who_it_is(
+def test_without_the_api_only_the_identity_is_requested(
     registration: AppRegistration, entra_server: Provider
 ) -> None:
     plain = Entra(dataclasses.replace(registration, scopes=()), MemoryRecords(), lambda: NOW)
@@ -86,7 +86,7 @@ def test_without_the_api_there_is_nothing_to_ask_for_but_who_it_is(
     assert plain.renew(secret).token
 
 
-def test_a_code_is_taken_once_and_only_for_its_own_way_out(
+def test_a_code_is_redeemed_once_and_for_its_own_sign_in(
     entra: Entra, entra_server: Provider
 ) -> None:
     back = entra_server.sign_in(entra.authorize_url(STATE, REDIRECT))
@@ -102,7 +102,7 @@ def test_a_code_is_taken_once_and_only_for_its_own_way_out(
         entra.redeem("third", other["code"], REDIRECT)
 
 
-def test_a_sign_in_that_took_too_long_is_forgotten(
+def test_an_expired_sign_in_is_deleted(
     registration: AppRegistration,
     pending: MemoryRecords[PendingSignIn],
     entra_server: Provider,
@@ -116,7 +116,7 @@ def test_a_sign_in_that_took_too_long_is_forgotten(
     assert len(list(pending.all())) == 1
 
 
-def test_a_wrong_client_secret_is_named_by_its_setting(
+def test_a_wrong_client_secret_is_reported_by_its_setting(
     registration: AppRegistration, pending: MemoryRecords[PendingSignIn], entra_server: Provider
 ) -> None:
     wrong = Entra(dataclasses.replace(registration, client_secret="another"), pending, lambda: NOW)
@@ -125,7 +125,7 @@ def test_a_wrong_client_secret_is_named_by_its_setting(
         wrong.redeem(STATE, back["code"], REDIRECT)
 
 
-def test_a_token_is_renewed_without_asking_the_person(entra: Entra, entra_server: Provider) -> None:
+def test_a_token_is_renewed_without_interaction(entra: Entra, entra_server: Provider) -> None:
     secret = signed_in(entra, entra_server)
     first = entra.renew(secret)
     second = entra.renew(first.secret or secret)
@@ -135,7 +135,7 @@ def test_a_token_is_renewed_without_asking_the_person(entra: Entra, entra_server
 
 
 @pytest.mark.parametrize("what", ["gone", "withdraw"])
-def test_who_is_gone_or_has_withdrawn_must_be_added_again(
+def test_a_deleted_user_or_withdrawn_consent_requires_adding_the_user_again(
     entra: Entra, entra_server: Provider, what: str
 ) -> None:
     secret = signed_in(entra, entra_server)
@@ -146,13 +146,13 @@ def test_who_is_gone_or_has_withdrawn_must_be_added_again(
     assert "kim" not in str(lost.value)
 
 
-def test_a_secret_that_is_none_means_add_the_user_again(entra: Entra) -> None:
+def test_a_missing_token_cache_requires_adding_the_export_user_again(entra: Entra) -> None:
     for secret in ("", "{}", "no JSON", "[]"):
         with pytest.raises(Disconnected):
             entra.renew(secret)
 
 
-def test_an_entra_that_does_not_answer_is_unavailable(
+def test_an_unreachable_entra_is_unavailable(
     registration: AppRegistration,
     pending: MemoryRecords[PendingSignIn],
     entra: Entra,
@@ -164,7 +164,7 @@ def test_an_entra_that_does_not_answer_is_unavailable(
         Entra(nowhere, pending, lambda: NOW).renew(secret)
 
 
-def test_the_app_asks_as_itself_with_its_client_secret(entra: Entra) -> None:
+def test_the_app_gets_a_token_with_its_client_secret(entra: Entra) -> None:
     assert entra.app_token().token
 
 
@@ -213,7 +213,7 @@ def people(entra: Entra, entra_server: Provider) -> People:
     return People(entra, entra_server)
 
 
-def test_the_newest_export_user_is_asked_as_and_kept_renewed(people: People, entra: Entra) -> None:
+def test_the_newest_export_user_is_used_and_renewed(people: People, entra: Entra) -> None:
     old = people.add("c1", "kim", NOW)
     new = people.add("c2", "lee", NOW + timedelta(days=1))
     before = dict(people.store.kept)
@@ -224,7 +224,7 @@ def test_the_newest_export_user_is_asked_as_and_kept_renewed(people: People, ent
     assert people.store.kept[new.export_user_secret_name] != before[new.export_user_secret_name]
 
 
-def test_a_lost_export_user_is_marked_and_the_app_asks_as_itself(
+def test_a_lost_export_user_is_marked_and_the_app_uses_its_own_identity(
     people: People, entra: Entra, entra_server: Provider
 ) -> None:
     people.add("c1", "kim", NOW)
@@ -237,14 +237,16 @@ def test_a_lost_export_user_is_marked_and_the_app_asks_as_itself(
     assert not people.is_valid("c1")
 
 
-def test_without_anybody_it_says_to_add_the_export_user(people: People, entra: Entra) -> None:
+def test_without_an_export_user_the_error_asks_to_add_one(people: People, entra: Entra) -> None:
     users = ExportUsers(people.records, people.store, entra, None, lambda: NOW)
     with pytest.raises(ConnectorError) as missing:
         users.token()
     assert missing.value.code == "exportUserMissing"
 
 
-def test_whom_customer_insights_refuses_must_be_added_again(people: People, entra: Entra) -> None:
+def test_an_export_user_refused_by_customer_insights_must_be_added_again(
+    people: People, entra: Entra
+) -> None:
     people.add("c1", "kim", NOW)
     users = ExportUsers(people.records, people.store, entra, None, lambda: NOW)
     users.token()
@@ -252,7 +254,7 @@ def test_whom_customer_insights_refuses_must_be_added_again(people: People, entr
     assert not people.is_valid("c1")
 
 
-def test_a_busy_entra_marks_nobody(people: People, registration: AppRegistration) -> None:
+def test_a_busy_entra_marks_no_export_user(people: People, registration: AppRegistration) -> None:
     people.add("c1", "kim", NOW)
     nowhere = dataclasses.replace(registration, authority="https://localhost:1")
     away = Entra(nowhere, MemoryRecords(), lambda: NOW)

@@ -174,7 +174,7 @@ def add_export_user(app: App, entra: Provider) -> str:
     return str(made["id"])
 
 
-def test_an_export_user_is_added_asked_as_lost_and_added_again(
+def test_an_export_user_is_added_used_lost_and_added_again(
     app: App, entra: Provider, insights: CustomerInsights
 ) -> None:
     before = segments(app)  # nobody yet: the app asks as itself

@@ -30,7 +30,7 @@ def checked(text, **more):
     return check(text, **{**asked, **more})
 
 
-def test_a_state_comes_back_as_it_left():
+def test_a_state_is_read_back_unchanged():
     assert checked(sign(STATE, "b", KEY)) == STATE
 
 
@@ -51,7 +51,7 @@ def test_a_state_of_another_person_purpose_browser_or_app_is_refused(change):
     assert caught.value.code == "signInInvalid"
 
 
-def test_a_state_bound_to_no_browser_is_never_good():
+def test_a_state_without_a_browser_is_never_valid():
     with pytest.raises(ConfigError):
         checked(sign(STATE, "", KEY), browser="")
 
@@ -65,7 +65,7 @@ def test_a_state_bound_to_no_browser_is_never_good():
         (939, "signInExpired"),
     ],
 )
-def test_a_state_lives_ten_minutes(now, code):
+def test_a_state_expires_after_ten_minutes(now, code):
     text = sign(STATE, "b", KEY)
     if code is None:
         assert checked(text, now=now) == STATE
@@ -76,13 +76,13 @@ def test_a_state_lives_ten_minutes(now, code):
 
 
 @given(st.text())
-def test_no_text_is_taken_for_a_state(text):
+def test_no_arbitrary_text_is_a_valid_state(text):
     with pytest.raises(ConfigError):
         checked(text)
 
 
 @given(st.integers(min_value=0), st.characters())
-def test_a_state_changed_anywhere_is_refused(at, other):
+def test_a_modified_state_is_refused(at, other):
     text = sign(STATE, "b", KEY)
     at %= len(text)
     changed = text[:at] + other + text[at + 1 :]
@@ -91,7 +91,7 @@ def test_a_state_changed_anywhere_is_refused(at, other):
             checked(changed)
 
 
-def test_a_state_hides_nothing_and_shows_no_key():
+def test_a_state_is_readable_and_contains_no_key():
     text = sign(STATE, "browser-value", KEY)
     assert "browser-value" not in text
     assert set(text) <= set("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.")

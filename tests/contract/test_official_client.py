@@ -120,7 +120,7 @@ def test_the_client_writes_archives_and_deletes_single_members(
     assert audience.member("ada@example.com") is None
 
 
-def test_the_client_is_told_what_is_wrong(box: Sandbox, audience: AudienceView) -> None:
+def test_errors_name_what_is_wrong(box: Sandbox, audience: AudienceView) -> None:
     with pytest.raises(ApiClientError) as refused:
         official(box).lists.batch_list_members(audience.id, {"members": [{}] * 501})
     assert refused.value.status_code == 400

@@ -64,7 +64,7 @@ def call(judged: tuple[Sandbox, AudienceView, PrismProxy]) -> Iterator[Caller]:
         "LIST/merge-fields/1",
     ],
 )
-def test_reading_answers_as_described(call: Caller, path: str) -> None:
+def test_read_routes_match_the_description(call: Caller, path: str) -> None:
     before = len(call.proxy.violations)
 
     answer = call("GET", path)
@@ -73,7 +73,7 @@ def test_reading_answers_as_described(call: Caller, path: str) -> None:
     assert len(call.proxy.violations) == before
 
 
-def test_writing_answers_as_described(call: Caller) -> None:
+def test_write_routes_match_the_description(call: Caller) -> None:
     before = len(call.proxy.violations)
     people = [
         {
@@ -125,7 +125,7 @@ def test_writing_answers_as_described(call: Caller) -> None:
     assert len(call.proxy.violations) == before
 
 
-def test_refusals_are_the_described_problems(call: Caller) -> None:
+def test_refusals_match_the_described_problems(call: Caller) -> None:
     before = len(call.proxy.violations)
 
     refusals = [
@@ -141,7 +141,7 @@ def test_refusals_are_the_described_problems(call: Caller) -> None:
     assert len(call.proxy.violations) == before
 
 
-def test_the_judge_refuses_a_wrong_request_and_a_wrong_answer() -> None:
+def test_prism_refuses_an_invalid_request_and_response() -> None:
     with Sandbox() as box:
         audience = box.audience("Newsletter")
         audience.state.web_id = "not a number"  # type: ignore[assignment]

@@ -8,7 +8,7 @@ from devhost.configuration import connection_string, fill_settings, read_host_js
 from devhost.functions import StartError
 
 
-def test_the_environment_goes_before_local_settings_and_those_before_the_sample(tmp_path):
+def test_environment_variables_override_local_settings_and_the_sample(tmp_path):
     local = {"Values": {"A": "local", "B": "local"}}
     sample = {"Values": {"A": "sample", "B": "sample", "C": "sample", "N": 7}}
     (tmp_path / "local.settings.json").write_text(json.dumps(local))
@@ -18,7 +18,7 @@ def test_the_environment_goes_before_local_settings_and_those_before_the_sample(
     assert environment == {"A": "environment", "B": "local", "C": "sample", "N": "7"}
 
 
-def test_the_sample_is_left_alone_unless_asked_for(tmp_path):
+def test_the_sample_settings_are_unchanged_unless_requested(tmp_path):
     (tmp_path / "local.settings.sample.json").write_text('{"Values": {"A": "sample"}}')
     environment: dict[str, str] = {}
     fill_settings(environment, tmp_path, "local")
@@ -26,13 +26,13 @@ def test_the_sample_is_left_alone_unless_asked_for(tmp_path):
 
 
 @pytest.mark.parametrize("content", ["{", "[]", '{"IsEncrypted": true, "Values": {}}'])
-def test_a_settings_file_that_cannot_be_used_is_named(tmp_path, content):
+def test_an_unusable_settings_file_is_named(tmp_path, content):
     (tmp_path / "local.settings.json").write_text(content)
     with pytest.raises(StartError, match=r"local\.settings\.json"):
         fill_settings({}, tmp_path, "local")
 
 
-def test_host_json_fills_what_it_does_not_say(tmp_path):
+def test_host_json_gets_the_defaults_of_the_host(tmp_path):
     (tmp_path / "host.json").write_text('{"version": "2.0"}')
     options = read_host_json(tmp_path)
     assert options.route_prefix == "api"
@@ -40,7 +40,7 @@ def test_host_json_fills_what_it_does_not_say(tmp_path):
     assert options.queues.base64
 
 
-def test_the_projects_own_host_json_can_be_read(project):
+def test_the_projects_host_json_is_valid(project):
     options = read_host_json(project)
     assert options.route_prefix == ""
     assert options.queues.max_dequeue_count > 1
@@ -50,17 +50,17 @@ def test_the_projects_own_host_json_can_be_read(project):
     ("span", "expected"),
     [("00:02:30", 150), ("1.00:00:01", 86401), ("00:00:00.5", 0.5), (250, 0.25)],
 )
-def test_a_time_span_is_read_in_seconds(span, expected):
+def test_a_time_span_is_parsed_into_seconds(span, expected):
     assert seconds(span) == expected
 
 
-def test_a_missing_setting_is_named_with_its_place():
+def test_a_missing_setting_is_named():
     with pytest.raises(StartError, match=r"The setting QUEUE is missing; the trigger of work"):
         resolve("%QUEUE%", {}, "the trigger of work")
     assert resolve("a-%Q%-%R%", {"Q": "1", "R": "2"}, "") == "a-1-2"
 
 
-def test_a_storage_connection_in_identity_form_is_refused_with_the_reason():
+def test_an_invalid_identity_based_connection_is_refused_with_the_reason():
     with pytest.raises(StartError, match="identity form"):
         connection_string("Store", {"Store__queueServiceUri": "https://x"}, "it")
     assert connection_string("Store", {"AzureWebJobsStore": "x"}, "it") == "x"

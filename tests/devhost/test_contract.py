@@ -69,7 +69,7 @@ def sample(
         yield Sample(app, notes, azurite.connection_string, queue)
 
 
-def test_a_request_arrives_as_in_the_cloud(sample):
+def test_a_request_has_the_same_form_as_in_azure(sample):
     answer = requests.post(
         sample.url("API/Echo/a%20b%2Fc/?x=1&x=2&empty="),
         data="text",
@@ -108,11 +108,11 @@ def test_two_cookies_are_two_headers_with_encoded_values(sample):
         ("HEAD", "api/echo/1", 404),
     ],
 )
-def test_a_path_is_answered_with_the_clouds_status(sample, method, path, status):
+def test_a_path_returns_the_same_status_as_the_real_host(sample, method, path, status):
     assert requests.request(method, sample.url(path), timeout=10).status_code == status
 
 
-def test_an_ordered_message_is_worked_on_once_and_deleted(sample):
+def test_a_queued_message_is_processed_once_and_deleted(sample):
     text = f"order {uuid.uuid4()}"
     assert requests.post(sample.url("api/order"), data=text, timeout=10).status_code == 202
     until(lambda: any(one["text"] == text for one in sample.read("work")))
@@ -120,7 +120,7 @@ def test_an_ordered_message_is_worked_on_once_and_deleted(sample):
     assert [one["count"] for one in sample.read("work") if one["text"] == text] == [1]
 
 
-def test_a_failing_message_ends_in_the_poison_queue_after_its_attempts(sample):
+def test_a_failing_message_moves_to_the_poison_queue_after_its_attempts(sample):
     text = f"fail {uuid.uuid4()}"
     requests.post(sample.url("api/order"), data=text, timeout=10)
     poison = sample.client("-poison")
@@ -129,7 +129,7 @@ def test_a_failing_message_ends_in_the_poison_queue_after_its_attempts(sample):
     poison.clear_messages()
 
 
-def test_a_message_that_is_not_base64_ends_in_the_poison_queue_unrun(sample):
+def test_a_message_that_is_not_base64_moves_to_the_poison_queue_without_running(sample):
     requests.post(sample.url("api/order"), data="first", timeout=10)
     until(lambda: exists(sample.client()))
     before = len(sample.read("work"))
@@ -141,7 +141,7 @@ def test_a_message_that_is_not_base64_ends_in_the_poison_queue_unrun(sample):
     poison.clear_messages()
 
 
-def test_a_function_that_outlasts_the_lease_is_not_run_twice(sample):
+def test_a_function_that_runs_longer_than_the_lease_is_not_run_twice(sample):
     text = "slow 3"  # the lease is 2 seconds here
     requests.post(sample.url("api/order"), data=text, timeout=10)
     until(lambda: text in sample.read("slow"))
@@ -149,11 +149,11 @@ def test_a_function_that_outlasts_the_lease_is_not_run_twice(sample):
     assert len([one for one in sample.read("work") if one["text"] == text]) == 1
 
 
-def test_a_timer_runs_by_its_schedule(sample):
+def test_a_timer_follows_its_schedule(sample):
     until(lambda: len(sample.read("clock")) >= 2)
 
 
-def test_a_function_can_be_run_by_hand_from_this_machine_only(sample):
+def test_a_function_can_be_run_manually_from_this_machine_only(sample):
     url = sample.url("admin/functions/work")
     text = f"by hand {uuid.uuid4()}"
     assert requests.post(url, json={"input": text}, timeout=10).status_code == 202
@@ -164,12 +164,12 @@ def test_a_function_can_be_run_by_hand_from_this_machine_only(sample):
     assert requests.post(sample.url("admin/functions/echo"), json={}, timeout=10).status_code == 404
 
 
-def test_another_name_for_this_machine_is_not_answered(sample):
+def test_a_request_with_another_host_name_is_refused(sample):
     other = {"Host": "example.com"}
     assert requests.get(sample.url("api/soon"), headers=other, timeout=10).status_code == 421
 
 
-def test_a_connection_is_kept_open_after_answers_and_faults(sample):
+def test_a_connection_stays_open_after_responses_and_faults(sample):
     connection = HTTPConnection(sample.app.url.split("/")[2], timeout=10)
     with contextlib.closing(connection):
         connection.connect()
@@ -180,7 +180,7 @@ def test_a_connection_is_kept_open_after_answers_and_faults(sample):
             assert connection.sock is socket
 
 
-def test_many_callers_at_once_are_all_answered(sample):
+def test_many_simultaneous_callers_are_answered(sample):
     def call(number: int) -> str:
         return requests.get(sample.url(f"files/{number}"), timeout=30).text
 
@@ -188,7 +188,7 @@ def test_many_callers_at_once_are_all_answered(sample):
         assert list(pool.map(call, range(500))) == [str(one) for one in range(500)]
 
 
-def test_the_log_names_runs_and_holds_no_content(sample):
+def test_the_log_contains_run_ids_and_no_content(sample):
     secret = f"secret-{uuid.uuid4()}"
     requests.post(sample.url(f"api/echo/{secret}?q={secret}"), data=secret, timeout=10)
     requests.post(sample.url("api/order"), data=secret, timeout=10)
@@ -209,7 +209,7 @@ def test_the_log_names_runs_and_holds_no_content(sample):
         ("def f(req: func.Out[str]) -> func.HttpResponse: ...", "req"),
     ],
 )
-def test_an_app_that_the_cloud_would_not_load_does_not_start(engine, source, fault, tmp_path):
+def test_an_app_that_azure_would_not_load_does_not_start(engine, source, fault, tmp_path):
     (tmp_path / "host.json").write_text('{"version": "2.0"}')
     (tmp_path / "function_app.py").write_text(
         f'import azure.functions as func\napp = func.FunctionApp()\n@app.route("x")\n{source}\n'

@@ -62,7 +62,7 @@ def test_an_event_has_the_event_grid_form(watch, container):
     assert event["eventTime"].endswith("Z")
 
 
-def test_what_is_there_at_the_start_is_not_announced(watch, container):
+def test_blobs_that_exist_at_the_start_are_not_announced(watch, container):
     container.create_container()
     container.upload_blob("model.json", b"{}")
     events = BlobEvents(watch, every=3600)

@@ -127,7 +127,7 @@ def test_a_body_sent_in_chunks_arrives_empty_with_its_header(host):
     assert host.ask("/api/x", "POST", "Content-Length: 5\r\n", "hello").json()["body"] == "hello"
 
 
-def test_a_request_after_one_in_chunks_on_the_same_connection_is_answered(host):
+def test_a_request_after_a_chunked_one_on_the_same_connection_is_answered(host):
     name = f"{host.address[0]}:{host.address[1]}"
     first = f"POST /api/x HTTP/1.1\r\nHost: {name}\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n"
     second = f"GET /api/second HTTP/1.1\r\nHost: {name}\r\nConnection: close\r\n\r\n"
@@ -187,7 +187,7 @@ def test_a_transfer_encoding_set_by_the_app_empties_the_body(host):
     ["/admin/host/status", "/admin/host/x", "/ADMIN/Host/status", "/runtime/webhooks/blobs",
      "/runtime/webhooks/x?code=y", "/api/../admin/host/status", "/%61dmin/host/status"],
 )  # fmt: skip
-def test_paths_of_the_host_itself_never_reach_the_app(host, path):
+def test_reserved_paths_of_the_host_never_reach_the_app(host, path):
     answer = host.ask(path)
     assert answer.status == 401
     assert answer.rest == b""
@@ -217,7 +217,7 @@ def test_other_paths_below_admin_and_runtime_reach_the_app(host, path):
         ("/api/%E9", "/api/%E9"),
     ],
 )
-def test_the_url_of_a_request_is_its_resolved_path_encoded_anew(host, target, seen):
+def test_the_url_of_a_request_is_its_resolved_path_encoded_again(host, target, seen):
     assert host.path_seen(target) == seen
 
 
@@ -234,7 +234,7 @@ def test_the_url_of_a_request_is_its_resolved_path_encoded_anew(host, target, se
         ("/api/x?" + "q" * 200_000, 414),
     ],
 )
-def test_an_odd_request_target_is_refused_with_an_empty_answer(host, target, status):
+def test_an_unusual_request_target_is_refused_with_an_empty_response(host, target, status):
     answer = host.ask(target.replace("{host}", f"{host.address[0]}:{host.address[1]}"))
     assert answer.status == status
     assert answer.rest == b""
@@ -268,9 +268,7 @@ def test_cookies_are_written_as_the_real_host_writes_them(host):
 @pytest.mark.parametrize(
     "content", ["not base64!", base64.b64encode(b"\xff\xfe no UTF-8").decode()]
 )
-def test_a_message_that_cannot_be_decoded_fails_everywhere_and_stays_in_the_poison_queue(
-    host, content
-):
+def test_an_undecodable_message_fails_and_stays_in_the_poison_queue(host, content):
     log = host.notes / "app.log"
     before = failures(log)
     send(host.client(), content)
@@ -284,7 +282,7 @@ def test_a_message_that_cannot_be_decoded_fails_everywhere_and_stays_in_the_pois
     host.client("-poison").clear_messages()
 
 
-def test_a_message_whose_poison_function_fails_too_stays_in_the_poison_queue(host):
+def test_a_message_whose_poison_function_fails_stays_in_the_poison_queue(host):
     text = f"bad {uuid.uuid4()}"
     send(host.client(), base64.b64encode(text.encode()).decode())
     until(lambda: len([one for one in host.tries("work_poison") if one[0] == text]) == TRIES)

@@ -39,7 +39,7 @@ def found(routes: Routes, path: str, method: str = "GET") -> tuple | None:
         ("a.b/{name}.csv", "/aXb/x.csv", None),
     ],
 )
-def test_a_template_takes_the_paths_it_should(template, path, expected):
+def test_a_route_template_matches_the_expected_paths(template, path, expected):
     answer = found(Routes([function("one", template)], ""), path)
     assert answer == (None if expected is None else ("one", expected))
 
@@ -51,19 +51,19 @@ def test_the_more_specific_route_answers():
     assert [found(routes, path)[0] for path in paths] == ["c", "d", "b", "a"]
 
 
-def test_a_function_without_a_route_answers_under_its_name_and_the_prefix():
+def test_a_function_without_a_route_is_available_under_the_prefix_and_its_name():
     routes = Routes([function("Hello", None)], "api")
     assert found(routes, "/api/hello") == ("Hello", {})
 
 
-def test_methods_are_kept_apart():
+def test_methods_are_distinguished():
     routes = Routes([function("read", "x", "GET"), function("write", "x", "POST")], "")
     assert found(routes, "/x", "POST")[0] == "write"
     assert found(routes, "/x", "HEAD") is None
     assert found(routes, "/x", "get")[0] == "read"
 
 
-def test_routes_that_an_older_host_would_mix_up_are_named():
+def test_routes_that_an_older_host_confuses_are_named():
     routes = Routes([function("a", "api/{*all}"), function("b", "api/fixed")], "")
     assert [(one.function.name, two.function.name) for one, two in routes.ambiguous()] == [
         ("b", "a")
@@ -73,6 +73,6 @@ def test_routes_that_an_older_host_would_mix_up_are_named():
 
 
 @pytest.mark.parametrize("route", ["admin/x", "runtime/x", "api/{id:regex(a)}"])
-def test_a_route_that_the_host_cannot_serve_stops_the_start(route):
+def test_an_unsupported_route_stops_the_start(route):
     with pytest.raises(StartError):
         Routes([function("one", route)], "")

@@ -43,7 +43,7 @@ def test_a_slow_installation_shows_its_latest_line_every_ten_seconds(folder):
     assert re.search(r"^setup: 10 s: fetching azurite$", done.stdout, re.MULTILINE)
 
 
-def test_a_failed_installation_is_one_sentence_with_the_log(folder):
+def test_a_failed_installation_shows_one_sentence_and_the_log(folder):
     program(folder, "node", "exit 0")
     program(folder, "npm", 'echo "no route to host"; exit 1')
     done = set_up(folder)
@@ -54,7 +54,7 @@ def test_a_failed_installation_is_one_sentence_with_the_log(folder):
     assert "no route to host" in (folder / ".cache/setup.log").read_text()
 
 
-def test_the_minimum_of_node_is_the_one_that_azurite_declares(project):
+def test_the_minimum_node_version_is_the_one_that_azurite_declares(project):
     needed = json.loads((project / "package.json").read_text())["engines"]["node"]
     lock = json.loads((project / "package-lock.json").read_text())["packages"]
     assert needed == lock["node_modules/azurite"]["engines"]["node"]

@@ -54,7 +54,7 @@ def until_it_is_told(log: Path) -> None:
     raise AssertionError("the host was not told to end")
 
 
-def test_a_killed_hosts_message_comes_again_when_its_lease_ends(settings, tmp_path):
+def test_a_message_of_a_killed_host_is_delivered_again_after_its_lease(settings, tmp_path):
     with running(start(settings)) as app:
         requests.post(app.url + "api/order", data="slow 1.5", timeout=10)
         until_attempts(tmp_path, 1)
@@ -65,7 +65,7 @@ def test_a_killed_hosts_message_comes_again_when_its_lease_ends(settings, tmp_pa
     assert [one["count"] for one in attempts] == [1, 2]
 
 
-def test_a_running_function_is_given_a_moment_at_the_end(settings, tmp_path):
+def test_running_functions_have_time_to_finish_at_shutdown(settings, tmp_path):
     with running(start(settings)) as app:
         requests.post(app.url + "api/order", data="slow 1", timeout=10)
         until_attempts(tmp_path, 1)
@@ -76,7 +76,7 @@ def test_a_running_function_is_given_a_moment_at_the_end(settings, tmp_path):
     assert len(until_attempts(tmp_path, 1)) == 1
 
 
-def test_a_host_that_is_told_to_end_takes_no_further_message(settings, tmp_path, storage):
+def test_a_host_that_is_shutting_down_receives_no_message(settings, tmp_path, storage):
     with running(start(settings, "--grace", "15")) as app:
         requests.post(app.url + "api/order", data="slow 3", timeout=10)
         until_attempts(tmp_path, 1)
@@ -91,7 +91,7 @@ def test_a_host_that_is_told_to_end_takes_no_further_message(settings, tmp_path,
     assert "late" in [one["text"] for one in until_attempts(tmp_path, 2)]
 
 
-def test_a_function_that_does_not_end_does_not_hold_the_host(settings, tmp_path):
+def test_a_function_that_never_ends_does_not_block_shutdown(settings, tmp_path):
     with running(start(settings, "--grace", "0.5")) as app:
         requests.post(app.url + "api/order", data="slow 100", timeout=10)
         until_attempts(tmp_path, 1)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from devhost.api_client import Portal
+from devhost.api_client import ApiClient
 from devhost.processes import ROOT
 
 SAMPLE = ROOT / "tests/devhost/sample"
@@ -71,7 +71,7 @@ def children(pid: int) -> list[int]:
     return [int(one) for one in found.stdout.split()]
 
 
-def test_it_says_when_the_app_is_ready_and_ends_everything_on_sigterm(tmp_path):
+def test_start_reports_when_the_app_is_ready_and_stops_everything_on_sigterm(tmp_path):
     port, *azurite_ports = free_ports(4)
     process = launch(tmp_path, port, azurite_ports)
     try:
@@ -86,7 +86,7 @@ def test_it_says_when_the_app_is_ready_and_ends_everything_on_sigterm(tmp_path):
     assert not any(answers(one) for one in (port, *azurite_ports))
 
 
-def test_it_ends_azurite_when_the_app_dies(tmp_path):
+def test_azurite_is_stopped_when_the_app_dies(tmp_path):
     port, *azurite_ports = free_ports(4)
     process = launch(tmp_path, port, azurite_ports)
     try:
@@ -104,7 +104,7 @@ def test_it_ends_azurite_when_the_app_dies(tmp_path):
 @pytest.mark.parametrize(
     ("taken", "expected"), [(0, "make start PORT="), (1, "needed for Azurite")]
 )
-def test_a_taken_port_is_one_clear_sentence(tmp_path, taken, expected):
+def test_a_port_in_use_is_reported_in_one_sentence(tmp_path, taken, expected):
     ports = free_ports(4)
     with socket.create_server(("127.0.0.1", ports[taken])):
         process = launch(tmp_path, ports[0], ports[1:])
@@ -115,7 +115,7 @@ def test_a_taken_port_is_one_clear_sentence(tmp_path, taken, expected):
     assert len(output.splitlines()) == 1
 
 
-def test_an_azurite_that_already_runs_is_named(tmp_path, azurite):
+def test_a_running_azurite_on_the_port_is_reported(tmp_path, azurite):
     process = launch(tmp_path, free_ports(1)[0], list(azurite.ports))
     output, _ = process.communicate(timeout=30)
     assert process.returncode == 1
@@ -130,18 +130,18 @@ def test_the_sandbox_serves_segments_and_a_mailchimp_that_the_app_uses(tmp_path)
         process = launch(tmp_path, port, azurite_ports, ROOT, mailchimp_port)
         try:
             output = read_until(process, "API key")
-            portal = Portal(f"http://127.0.0.1:{port}")
-            segments = portal.get("/api/segments")["value"]
+            api = ApiClient(f"http://127.0.0.1:{port}")
+            segments = api.get("/api/segments")["value"]
             assert len(segments) == 3
             if start == "first":
-                connection = portal.connect(output.split()[-1], "Sandbox")
-            audiences = portal.get(f"/api/connections/{connection['id']}/audiences")["value"]
+                connection = api.connect(output.split()[-1], "Sandbox")
+            audiences = api.get(f"/api/connections/{connection['id']}/audiences")["value"]
             assert [one["name"] for one in audiences] == ["Newsletter"]
-            begin = portal.post(f"/api/connections/{connection['id']}/mailchimp/authorize")
+            begin = api.post(f"/api/connections/{connection['id']}/mailchimp/authorize")
             page = requests.get(begin["authorizeUrl"], timeout=10)
             assert begin["authorizeUrl"].startswith(f"http://127.0.0.1:{mailchimp_port}/")
             assert "Allow" in page.text
-            assert requests.get(f"{portal.url}/setup/connection", timeout=10).status_code == 200
+            assert requests.get(f"{api.url}/setup/connection", timeout=10).status_code == 200
             process.terminate()
             assert process.wait(30) == 0
         finally:

@@ -22,12 +22,12 @@ def timer(schedule: str) -> Timer:
         ("0 30 9 * * Mon-Fri", "2026-11-24T09:30:00"),
     ],
 )
-def test_the_next_time_is_the_clouds(schedule, due):
+def test_the_next_time_matches_azure(schedule, due):
     now = datetime(2026, 11, 23, 10, 1, 0, tzinfo=UTC)
     assert timer(schedule).next_after(now) == datetime.fromisoformat(due).replace(tzinfo=UTC)
 
 
 @pytest.mark.parametrize("schedule", ["", "* * *", "61 * * * * *", "every day", "00:05:00"])
-def test_what_is_no_schedule_stops_the_start_and_names_the_function(schedule):
+def test_an_invalid_schedule_stops_the_start_and_names_the_function(schedule):
     with pytest.raises(StartError, match="clock"):
         timer(schedule)

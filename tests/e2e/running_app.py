@@ -1,6 +1,6 @@
-"""A house to test in: Azurite, the app as a process, a Mailchimp, and a portal that uses the app.
+"""An app to test in: Azurite, the app as a process, a Mailchimp, and a portal that uses the app.
 
-One house serves many tests: each has a *place* of its own in it, with names nobody else uses.
+One app serves many tests: each has a *place* of its own in it, with names nobody else uses.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from devhost.api_client import Portal
+from devhost.api_client import ApiClient
 from devhost.processes import ROOT, App, running, start_app
 from sandbox import samples, wrap
 from sandbox.mailchimp.box import AudienceView, MemberView, Sandbox
@@ -33,7 +33,7 @@ SEGMENTS = "segments"
 DEVELOPER = "Dev <dev@localhost>; Administrator"
 _FIRST_REFRESH = datetime(2026, 11, 1, 6, 30, tzinfo=UTC)
 _numbers = itertools.count(1)
-_places: Counter[Path] = Counter()
+_scenarios: Counter[Path] = Counter()
 
 MAPPING = {
     "email": "EMail",
@@ -64,7 +64,7 @@ def fields_of(who: Person) -> dict[str, object]:
 
 
 @dataclass(frozen=True)
-class Held:
+class ContactState:
     """A person of an audience, as a test compares them."""
 
     status: str
@@ -72,16 +72,18 @@ class Held:
     tags: frozenset[str]
 
 
-def held(status: str, fields: Mapping[str, object], tags: Iterable[str]) -> Held:
-    return Held(status, tuple(sorted(fields.items())), frozenset(tags))
+def contact_state(status: str, fields: Mapping[str, object], tags: Iterable[str]) -> ContactState:
+    return ContactState(status, tuple(sorted(fields.items())), frozenset(tags))
 
 
-def audience_as_is(audience: AudienceView) -> dict[str, Held]:
+def actual_audience(audience: AudienceView) -> dict[str, ContactState]:
     """Everybody an audience holds, by address in lower case."""
-    return {a: held(m.status, m.merge_fields, m.tags) for a, m in audience.members().items()}
+    return {
+        a: contact_state(m.status, m.merge_fields, m.tags) for a, m in audience.members().items()
+    }
 
 
-def audience_to_be(sample: Sample, status: str = "subscribed") -> dict[str, Held]:
+def expected_audience(sample: Sample, status: str = "subscribed") -> dict[str, ContactState]:
     """Everybody the rows of a sample say, computed from the sample's own truth.
 
     Of profiles that share an address the one with the lowest id stands for it.
@@ -89,29 +91,29 @@ def audience_to_be(sample: Sample, status: str = "subscribed") -> dict[str, Held
     found = {}
     for expected in samples.truth(sample):
         winner = min(expected.profiles, key=lambda who: who.customer_id)
-        found[expected.address] = held(status, fields_of(winner), expected.segments)
+        found[expected.address] = contact_state(status, fields_of(winner), expected.segments)
     return found
 
 
-def as_held(member: MemberView) -> Held:
-    return held(member.status, member.merge_fields, member.tags)
+def state_of_member(member: MemberView) -> ContactState:
+    return contact_state(member.status, member.merge_fields, member.tags)
 
 
-class House:
+class RunningApp:
     """An app at work. `box` is Mailchimp; the app and the tests see the same storage."""
 
     def __init__(self, storage: str, app: App, box: Sandbox) -> None:
         self.storage = storage
         self.app = app
         self.box = box
-        self.portal = Portal(app.url)
+        self.api = ApiClient(app.url)
         self._connections: dict[str, str] = {}
 
     def connection(self, account: Account | None = None) -> str:
         """The connection of an account, made when it is first asked for."""
         owner = account or self.box.account
         if owner.id not in self._connections:
-            made = self.portal.connect(min(owner.keys), owner.name)
+            made = self.api.connect(min(owner.keys), owner.name)
             self._connections[owner.id] = made["id"]
         return self._connections[owner.id]
 
@@ -121,26 +123,26 @@ class House:
         return sum(n for (method, _), n in calls.by_route.items() if method != "GET")
 
 
-class Place:
-    """One test's corner of a house: an audience, segments and an export of its own."""
+class ExportScenario:
+    """One test's corner of an app: an audience, segments and an export of its own."""
 
     def __init__(
         self,
-        house: House,
+        running_app: RunningApp,
         folder: Path,
         *,
         double_optin: bool = False,
         account: Account | None = None,
     ) -> None:
-        self.house = house
-        self.portal = house.portal
+        self.running_app = running_app
+        self.api = running_app.api
         self.number = next(_numbers)
         # The same people whatever ran before: of the test's name, and of its places in turn.
         test = folder.name.rstrip("0123456789")
-        self.seed = zlib.crc32(f"{test}/{_places[folder]}".encode()) % 10_000
-        _places[folder] += 1
-        self.connection = house.connection(account)
-        self.audience = house.box.audience(
+        self.seed = zlib.crc32(f"{test}/{_scenarios[folder]}".encode()) % 10_000
+        _scenarios[folder] += 1
+        self.connection = running_app.connection(account)
+        self.audience = running_app.box.audience(
             f"Audience {self.number}", double_optin=double_optin, account=account
         )
         self.export: dict[str, Any] = {}
@@ -170,7 +172,9 @@ class Place:
     def _put(self, write: Any) -> None:
         self._refresh += timedelta(days=1)
         write(self._folder, self._refresh)
-        upload(self._folder, self.house.storage, SEGMENTS, f"export{self.number}/SegmentExport")
+        upload(
+            self._folder, self.running_app.storage, SEGMENTS, f"export{self.number}/SegmentExport"
+        )
 
     def define(
         self, segments: Iterable[str | dict[str, str]] | Sample, **more: Any
@@ -187,45 +191,45 @@ class Place:
             "schedule": {"enabled": False},
             **more,
         }
-        self.export = self.portal.define(**definition)
+        self.export = self.api.define(**definition)
         return self.export
 
     def run(self, mode: str = "export") -> dict[str, Any]:
         """Run the export to its end."""
-        return self.portal.run(self.export["id"], mode)
+        return self.api.run(self.export["id"], mode)
 
     def start(self, mode: str = "export") -> dict[str, Any]:
-        return self.portal.start(self.export["id"], mode)
+        return self.api.start(self.export["id"], mode)
 
-    def canceled_midway(self) -> dict[str, Any]:
+    def start_and_cancel(self) -> dict[str, Any]:
         """A run that is canceled as soon as somebody is there.
 
         Of more chunks than connections and two more, some are still to be sent then.
         """
         slow = Fault("hang", "POST", r"^/lists/\w+$", times=None, seconds=1.0, skip=2)
-        self.house.box.arm(slow)
+        self.running_app.box.arm(slow)
         started = self.start()
         while not self.audience.statuses():
             time.sleep(0.01)
-        self.portal.post(f"/api/runs/{started['id']}/cancel")
+        self.api.post(f"/api/runs/{started['id']}/cancel")
         run = self.wait(started)
-        self.house.box.disarm()
+        self.running_app.box.disarm()
         return run
 
     def wait(self, run: Mapping[str, Any]) -> dict[str, Any]:
         """A run's end."""
-        *_, last = self.portal.watch(run["id"], every=0.05)
+        *_, last = self.api.watch(run["id"], every=0.05)
         return last
 
     def outcomes(self, run: Mapping[str, Any], only: str = "") -> list[dict[str, str]]:
         """The rows of outcomes.csv."""
-        text = self.portal.outcomes(run["id"], only).removeprefix("\ufeff")
+        text = self.api.outcomes(run["id"], only).removeprefix("\ufeff")
         return list(csv.DictReader(io.StringIO(text, newline="")))
 
     @contextmanager
     def calls(self) -> Iterator[Counter[str]]:
         """What Mailchimp is asked inside the block, by method and route."""
-        calls = self.house.box.calls
+        calls = self.running_app.box.calls
         before = Counter(calls.by_route)
         counted: Counter[str] = Counter()
         yield counted
@@ -242,7 +246,7 @@ def writes(calls: Mapping[str, int]) -> dict[str, int]:
     return {call: number for call, number in calls.items() if not call.startswith("GET ")}
 
 
-def accounted_for(run: Mapping[str, Any], repeated: int) -> bool:
+def every_row_has_one_outcome(run: Mapping[str, Any], repeated: int) -> bool:
     """Whether every source row has one outcome. `repeated`: rows of people in several segments."""
     counts = run["counts"]
     named = ("created", "updated", "unchanged", "kept", "rejected", "notSent", "sharedAddress")
@@ -275,7 +279,7 @@ app = module.app
 """
 
 
-def impatient_app(
+def fast_polling_app(
     folder: Path,
     *,
     lease_seconds: int = 30,
@@ -310,7 +314,7 @@ def impatient_app(
 
 
 def settings_for(storage: str, box: Sandbox, **more: str) -> dict[str, str]:
-    """The app's settings in a house."""
+    """The app's settings in an app."""
     return {
         "AzureWebJobsStorage": storage,
         "MAILCHIMP_API_URL": box.api_url,
@@ -323,14 +327,14 @@ def settings_for(storage: str, box: Sandbox, **more: str) -> dict[str, str]:
 
 
 @contextmanager
-def open_house(
+def run_app(
     storage: str, box: Sandbox, folder: Path, *, debug: bool = False, **settings: str
-) -> Iterator[House]:
+) -> Iterator[RunningApp]:
     """The app as a process, for the length of a `with` block."""
     app = start_app(
         settings_for(storage, box, **settings),
-        app_dir=impatient_app(folder / "app", debug=debug),
+        app_dir=fast_polling_app(folder / "app", debug=debug),
         log=folder / "app.log",
     )
     with running(app):
-        yield House(storage, app, box)
+        yield RunningApp(storage, app, box)

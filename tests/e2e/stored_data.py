@@ -13,7 +13,7 @@ from shared.settings import load
 T = TypeVar("T")
 
 
-def house_of(storage: str) -> App:
+def app_on(storage: str) -> App:
     """The rooms of an app on this storage, in this process."""
     return build(load({"AzureWebJobsStorage": storage, "MAILCHIMP_API_URL": "http://127.0.0.1:9"}))
 

@@ -8,14 +8,14 @@ from typing import Any
 import pytest
 
 from sandbox import samples
-from tests.e2e.running_app import SUBSCRIBE, Place
+from tests.e2e.running_app import SUBSCRIBE, ExportScenario
 
 ANSWERS = ["InternalServerError", "BadRequest", "MethodNotAllowed", "RequestTooLarge"]
 PEOPLE = 480
 
 
-def with_bad_rows(place: Place, addresses: Collection[str], **options: Any) -> None:
-    world = place.house.box.world
+def with_bad_rows(scenario: ExportScenario, addresses: Collection[str], **options: Any) -> None:
+    world = scenario.running_app.box.world
     world.options = replace(world.options, poison_addresses=frozenset(addresses), **options)
 
 
@@ -25,64 +25,64 @@ def addresses_of(sample: samples.Sample) -> list[str]:
 
 @pytest.mark.parametrize("answer", ANSWERS)
 def test_bad_rows_side_by_side_are_rejected_and_all_others_are_sent(
-    place: Place, answer: str
+    scenario: ExportScenario, answer: str
 ) -> None:
-    sample = place.sample(PEOPLE)
-    place.refresh(sample)
-    place.define(sample)
+    sample = scenario.sample(PEOPLE)
+    scenario.refresh(sample)
+    scenario.define(sample)
     bad = addresses_of(sample)[200:212]
-    with_bad_rows(place, bad, poison_answer=answer)
+    with_bad_rows(scenario, bad, poison_answer=answer)
 
-    with place.calls() as calls:
-        run = place.run()
+    with scenario.calls() as calls:
+        run = scenario.run()
 
     assert run["status"] == "completedWithWarnings"
-    assert {row["email"] for row in place.outcomes(run, "rejected")} == set(bad)
+    assert {row["email"] for row in scenario.outcomes(run, "rejected")} == set(bad)
     assert run["counts"]["created"] == PEOPLE - len(bad)
-    assert place.audience.members().keys() == set(addresses_of(sample)) - set(bad)
+    assert scenario.audience.members().keys() == set(addresses_of(sample)) - set(bad)
     assert run["counts"]["notSent"] == 0
     assert calls[SUBSCRIBE] < 110
     assert run["calls"]["write"] >= calls[SUBSCRIBE]
 
 
 def test_rows_whose_calls_fail_although_they_are_applied_are_reported_as_created(
-    place: Place,
+    scenario: ExportScenario,
 ) -> None:
-    sample = place.sample(60)
-    place.refresh(sample)
-    place.define(sample)
+    sample = scenario.sample(60)
+    scenario.refresh(sample)
+    scenario.define(sample)
     bad = addresses_of(sample)[20:23]
-    with_bad_rows(place, bad, poison_answer="applied")
+    with_bad_rows(scenario, bad, poison_answer="applied")
 
-    run = place.run()
+    run = scenario.run()
 
     assert run["counts"]["created"] == 60
-    assert place.audience.members().keys() == set(addresses_of(sample))
+    assert scenario.audience.members().keys() == set(addresses_of(sample))
     assert run["status"] == "successful"
 
 
-def test_a_row_that_never_gets_an_answer_is_not_sent_in_every_run(place: Place) -> None:
-    sample = place.sample(30)
-    place.refresh(sample)
-    place.define(sample)
+def test_a_row_that_never_gets_an_answer_is_not_sent_in_every_run(scenario: ExportScenario) -> None:
+    sample = scenario.sample(30)
+    scenario.refresh(sample)
+    scenario.define(sample)
     bad = addresses_of(sample)[:1]
-    with_bad_rows(place, bad)
+    with_bad_rows(scenario, bad)
 
     writes = []
     for _ in range(8):
-        with place.calls() as calls:
-            run = place.run()
+        with scenario.calls() as calls:
+            run = scenario.run()
         writes.append(calls[SUBSCRIBE])
-        assert {row["email"] for row in place.outcomes(run, "rejected")} == set(bad)
+        assert {row["email"] for row in scenario.outcomes(run, "rejected")} == set(bad)
 
     assert writes[5] > 0
     assert writes[-2:] == [0, 0]
 
 
 def test_a_run_with_many_bad_rows_does_not_keep_another_run_waiting(
-    new_place: Callable[..., Place],
+    new_scenario: Callable[..., ExportScenario],
 ) -> None:
-    first, second = new_place(), new_place()
+    first, second = new_scenario(), new_scenario()
     sample = first.sample(4_000)
     first.refresh(sample)
     first.define(sample)
@@ -100,7 +100,7 @@ def test_a_run_with_many_bad_rows_does_not_keep_another_run_waiting(
 
     assert run["counts"]["created"] == 1
     assert took < 30
-    assert first.portal.get(f"/api/runs/{started['id']}")["status"] == "sending"
-    first.portal.post(f"/api/runs/{started['id']}/cancel")
+    assert first.api.get(f"/api/runs/{started['id']}")["status"] == "sending"
+    first.api.post(f"/api/runs/{started['id']}/cancel")
     canceled = first.wait(started)
     assert canceled["counts"]["created"] == len(first.audience.members())

@@ -11,11 +11,11 @@ from sandbox.mailchimp.faults import Fault
 from sandbox.samples import Sample
 from tests.e2e.running_app import (
     SUBSCRIBE,
-    Place,
-    accounted_for,
-    as_held,
-    audience_as_is,
-    audience_to_be,
+    ExportScenario,
+    actual_audience,
+    every_row_has_one_outcome,
+    expected_audience,
+    state_of_member,
     writes,
 )
 
@@ -43,28 +43,28 @@ def addresses(sample: Sample) -> list[str]:
 
 
 @pytest.mark.parametrize("compliance_in_batch", ["error", "silent"])
-def test_people_who_left_before_the_run_stay_as_they_are(
-    place: Place, compliance_in_batch: str
+def test_people_who_left_before_the_run_are_unchanged(
+    scenario: ExportScenario, compliance_in_batch: str
 ) -> None:
-    place.house.box.set(compliance_in_batch=compliance_in_batch)
-    sample = place.sample(700, 0.6, 0.6)
+    scenario.running_app.box.set(compliance_in_batch=compliance_in_batch)
+    sample = scenario.sample(700, 0.6, 0.6)
     people = addresses(sample)
     for number, address in enumerate(people[:120]):
         status, cause = LEFT[number % len(LEFT)]
         # Mailchimp shows addresses as people wrote them.
-        place.audience.add(
+        scenario.audience.add(
             address.title(), status=status, cause=cause, merge_fields={"FNAME": "Old"}
         )
     for address in people[120:160]:
-        place.audience.add(address, merge_fields={"FNAME": "Old"}, tags=["VIP"])
-    before = audience_as_is(place.audience)
-    place.refresh(sample)
-    place.define(sample)
+        scenario.audience.add(address, merge_fields={"FNAME": "Old"}, tags=["VIP"])
+    before = actual_audience(scenario.audience)
+    scenario.refresh(sample)
+    scenario.define(sample)
 
-    run = place.run()
+    run = scenario.run()
 
-    after = audience_as_is(place.audience)
-    expected = audience_to_be(sample)
+    after = actual_audience(scenario.audience)
+    expected = expected_audience(sample)
     for address in people[:120]:
         assert after[address] == before[address]
     for address in people[120:160]:
@@ -74,149 +74,151 @@ def test_people_who_left_before_the_run_stay_as_they_are(
     assert run["consentProof"] == {"kept": 120, "statusesChanged": 0}
     assert run["counts"]["kept"] == 120
     assert run["counts"]["updated"] == 40
-    kept = place.outcomes(run, "kept")
+    kept = scenario.outcomes(run, "kept")
     assert {row["code"] for row in kept} == {status for status, _ in LEFT}
     assert {row["email"] for row in kept} == set(people[:120])
-    assert accounted_for(run, run["counts"]["sourceRows"] - run["counts"]["distinct"])
+    assert every_row_has_one_outcome(run, run["counts"]["sourceRows"] - run["counts"]["distinct"])
     assert run["status"] == "successful"
 
-    with place.calls() as calls:
-        again = place.run("full")
+    with scenario.calls() as calls:
+        again = scenario.run("full")
     assert again["consentProof"] == {"kept": 120, "statusesChanged": 0}
-    assert audience_as_is(place.audience) == after
+    assert actual_audience(scenario.audience) == after
     assert calls[SUBSCRIBE] == 1
 
 
-def test_who_leaves_while_the_run_goes_stays_away(place: Place) -> None:
-    sample = place.sample(3000)
+def test_a_person_who_unsubscribes_during_the_run_stays_unsubscribed(
+    scenario: ExportScenario,
+) -> None:
+    sample = scenario.sample(3000)
     people = addresses(sample)
-    place.refresh(sample)
-    place.define(sample)
+    scenario.refresh(sample)
+    scenario.define(sample)
     # Two calls go through, the others take their time: people sent already, and people to come.
     slow = Fault("hang", "POST", r"^/lists/\w+$", times=None, seconds=1.5, skip=2)
-    place.house.box.arm(slow)
-    started = place.start()
-    while place.audience.statuses() != {"subscribed": 1000}:
+    scenario.running_app.box.arm(slow)
+    started = scenario.start()
+    while scenario.audience.statuses() != {"subscribed": 1000}:
         time.sleep(0.01)
-    there = place.audience.members().keys()
+    there = scenario.audience.members().keys()
     sent = [address for address in people if address in there]
     to_come = [address for address in people if address not in there]
     assert len(sent) >= 10 <= len(to_come)
     gone = {}
     for number, address in enumerate([*sent[:10], *to_come[-10:]]):
         by = "self" if number % 2 else "admin"
-        place.audience.unsubscribe(address, by=by)
+        scenario.audience.unsubscribe(address, by=by)
         gone[address] = by
 
-    run = place.wait(started)
+    run = scenario.wait(started)
 
-    members = place.audience.members()
+    members = scenario.audience.members()
     assert {members[address].status for address in gone} == {"unsubscribed"}
     assert {address: members[address].cause for address in gone} == gone
-    expected = audience_to_be(sample)
-    assert {a: as_held(m) for a, m in members.items() if a not in gone} == {
+    expected = expected_audience(sample)
+    assert {a: state_of_member(m) for a, m in members.items() if a not in gone} == {
         a: e for a, e in expected.items() if a not in gone
     }
     assert run["consentProof"]["statusesChanged"] == 0
     assert run["counts"]["created"] + run["counts"]["updated"] == len(people)
 
-    again = place.run("full")
+    again = scenario.run("full")
     assert again["counts"]["kept"] == len(gone)
-    assert place.audience.statuses() == {"subscribed": len(people) - 20, "unsubscribed": 20}
+    assert scenario.audience.statuses() == {"subscribed": len(people) - 20, "unsubscribed": 20}
 
 
-def test_new_people_of_a_double_opt_in_audience_are_asked_and_others_left_alone(
-    new_place: Callable[..., Place],
+def test_new_people_in_a_double_opt_in_audience_are_pending_and_others_unchanged(
+    new_scenario: Callable[..., ExportScenario],
 ) -> None:
-    place = new_place(double_optin=True)
-    sample = place.sample(300)
+    scenario = new_scenario(double_optin=True)
+    sample = scenario.sample(300)
     people = addresses(sample)
     for address in people[:50]:
-        place.audience.add(address)
+        scenario.audience.add(address)
     for address in people[50:60]:
-        place.audience.add(address, status="unsubscribed", cause="self")
-    place.refresh(sample)
-    place.define(sample)
+        scenario.audience.add(address, status="unsubscribed", cause="self")
+    scenario.refresh(sample)
+    scenario.define(sample)
 
-    run = place.run()
+    run = scenario.run()
 
-    assert place.audience.statuses() == {"subscribed": 50, "pending": 240, "unsubscribed": 10}
+    assert scenario.audience.statuses() == {"subscribed": 50, "pending": 240, "unsubscribed": 10}
     assert run["counts"]["created"] == 240
     assert run["counts"]["updated"] == 50
     assert run["counts"]["kept"] == 10
 
     # Some confirm; who has not is left alone, and nobody is asked twice.
     for address in people[60:100]:
-        place.audience.add(address, status="subscribed", cause="")
+        scenario.audience.add(address, status="subscribed", cause="")
     later = sample.later(changed=1.0)
-    place.refresh(later)
-    with place.calls() as calls:
-        second = place.run()
-    expected = audience_to_be(later)
-    now = audience_as_is(place.audience)
+    scenario.refresh(later)
+    with scenario.calls() as calls:
+        second = scenario.run()
+    expected = expected_audience(later)
+    now = actual_audience(scenario.audience)
     confirmed = [*people[:50], *people[60:100]]
     assert {a: now[a] for a in confirmed} == {a: expected[a] for a in confirmed}
-    assert place.audience.statuses() == {"subscribed": 90, "pending": 200, "unsubscribed": 10}
+    assert scenario.audience.statuses() == {"subscribed": 90, "pending": 200, "unsubscribed": 10}
     assert second["counts"]["updated"] == 90
     assert second["counts"]["kept"] == 210
     assert writes(calls) == {SUBSCRIBE: 1}
 
 
 @pytest.mark.parametrize("status", ["subscribed", "pending", "transactional"])
-def test_new_people_get_the_status_that_the_export_says(
-    new_place: Callable[..., Place], status: str
+def test_new_people_get_the_configured_status(
+    new_scenario: Callable[..., ExportScenario], status: str
 ) -> None:
-    place = new_place(double_optin=status == "subscribed")
-    sample = place.sample(60)
+    scenario = new_scenario(double_optin=status == "subscribed")
+    sample = scenario.sample(60)
     people = addresses(sample)
-    place.audience.add(people[0])
-    place.audience.add(people[1], status="archived")
-    place.refresh(sample)
-    place.define(sample, newContacts={"status": status})
+    scenario.audience.add(people[0])
+    scenario.audience.add(people[1], status="archived")
+    scenario.refresh(sample)
+    scenario.define(sample, newContacts={"status": status})
 
-    run = place.run()
+    run = scenario.run()
 
-    members = place.audience.members()
+    members = scenario.audience.members()
     assert members[people[0]].status == "subscribed"
     assert members[people[1]].status == "archived"
     assert {members[address].status for address in people[2:]} == {status}
     assert run["counts"]["created"] == 58
 
 
-def test_only_people_who_agreed_are_added_as_new(place: Place) -> None:
-    sample = place.sample(400)
+def test_only_people_who_consented_are_added(scenario: ExportScenario) -> None:
+    sample = scenario.sample(400)
     truth = {e.address: e.profiles[0] for e in samples.truth(sample)}
     agreed = {a for a, who in truth.items() if who.marketing_consent == "true"}
     declined = sorted(truth.keys() - agreed)
     assert declined
-    place.audience.add(declined[0])
-    place.refresh(sample)
-    place.define(sample, newContacts={"consentAttribute": "MarketingConsent"})
+    scenario.audience.add(declined[0])
+    scenario.refresh(sample)
+    scenario.define(sample, newContacts={"consentAttribute": "MarketingConsent"})
 
-    run = place.run()
+    run = scenario.run()
 
-    assert place.audience.members().keys() == agreed | {declined[0]}
+    assert scenario.audience.members().keys() == agreed | {declined[0]}
     assert run["counts"]["created"] == len(agreed)
-    assert {row["code"] for row in place.outcomes(run, "kept")} == {"noConsent"}
+    assert {row["code"] for row in scenario.outcomes(run, "kept")} == {"noConsent"}
     assert run["consentProof"]["kept"] == 0
 
 
-def test_who_comes_back_by_themselves_is_kept_in_step_again(place: Place) -> None:
-    sample = place.sample(50)
+def test_a_person_who_subscribes_again_is_synchronized_again(scenario: ExportScenario) -> None:
+    sample = scenario.sample(50)
     people = addresses(sample)
-    place.refresh(sample)
-    place.define(sample)
-    place.run()
-    place.audience.unsubscribe(people[0])
+    scenario.refresh(sample)
+    scenario.define(sample)
+    scenario.run()
+    scenario.audience.unsubscribe(people[0])
     later = sample.later(changed=1.0)
-    place.refresh(later)
-    away = place.run()
+    scenario.refresh(later)
+    away = scenario.run()
     assert away["counts"]["kept"] == 1
     assert away["counts"]["updated"] == 49
 
-    place.audience.add(people[0], status="subscribed")
-    back = place.run()
+    scenario.audience.add(people[0], status="subscribed")
+    back = scenario.run()
 
     assert back["counts"]["kept"] == 0
     assert back["counts"]["updated"] == 1
-    assert audience_as_is(place.audience) == audience_to_be(later)
+    assert actual_audience(scenario.audience) == expected_audience(later)

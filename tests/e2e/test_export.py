@@ -10,12 +10,12 @@ from sandbox.samples import Flaws, Sample
 from tests.e2e.running_app import (
     CHANGE_TAG,
     SUBSCRIBE,
-    Held,
-    Place,
-    accounted_for,
-    audience_as_is,
-    audience_to_be,
-    held,
+    ContactState,
+    ExportScenario,
+    actual_audience,
+    contact_state,
+    every_row_has_one_outcome,
+    expected_audience,
     writes,
 )
 
@@ -32,28 +32,28 @@ def repeated(sample: Sample) -> int:
     )
 
 
-def test_the_audience_is_exactly_what_the_rows_say(place: Place) -> None:
-    sample = place.sample(3000, 0.3, 0.6, 0.2, flaws=FLAWS)
-    place.refresh(sample)
-    place.define(sample)
+def test_the_audience_matches_the_rows_exactly(scenario: ExportScenario) -> None:
+    sample = scenario.sample(3000, 0.3, 0.6, 0.2, flaws=FLAWS)
+    scenario.refresh(sample)
+    scenario.define(sample)
 
-    first = place.run()
+    first = scenario.run()
 
     totals = samples.totals(sample)
     counts = first["counts"]
-    assert audience_as_is(place.audience) == audience_to_be(sample)
+    assert actual_audience(scenario.audience) == expected_audience(sample)
     assert first["status"] == "completedWithWarnings"  # some rows were rejected
     assert counts["sourceRows"] == totals.rows.total()
     assert counts["rejected"] == totals.rejected.total() > 0
     assert counts["distinct"] == counts["new"] == counts["created"] == totals.distinct
     assert counts["sharedAddress"] == totals.shared > 0
-    assert accounted_for(first, repeated(sample))
+    assert every_row_has_one_outcome(first, repeated(sample))
     assert first["consentProof"] == {"kept": 0, "statusesChanged": 0}
     assert {s["name"]: s["inMailchimp"] for s in first["segments"]} == totals.people
     assert {s["name"]: s["members"] for s in first["segments"]} == totals.people
     assert first["progress"]["percent"] == 100
 
-    rows = place.outcomes(first)
+    rows = scenario.outcomes(first)
     assert Counter(row["outcome"] for row in rows) == {
         "created": totals.distinct + totals.shared,
         "rejected": totals.rejected.total(),
@@ -62,23 +62,23 @@ def test_the_audience_is_exactly_what_the_rows_say(place: Place) -> None:
     assert len(winners) == len(set(winners)) == totals.distinct
     assert sum(row["code"] == "sharedAddress" for row in rows) == totals.shared
 
-    with place.calls() as calls:
-        second = place.run()
+    with scenario.calls() as calls:
+        second = scenario.run()
     assert writes(calls) == {}
     assert second["calls"]["write"] == 0
     assert second["counts"]["unchanged"] == totals.distinct
     assert second["counts"]["created"] == second["counts"]["updated"] == 0
-    assert accounted_for(second, repeated(sample))
-    assert audience_as_is(place.audience) == audience_to_be(sample)
+    assert every_row_has_one_outcome(second, repeated(sample))
+    assert actual_audience(scenario.audience) == expected_audience(sample)
 
 
-def test_a_refresh_sends_what_changed_and_nothing_else(place: Place) -> None:
-    sample = place.sample(1500, 0.5, 0.7)
-    place.refresh(sample)
-    place.define(sample)
-    place.run()
+def test_a_refresh_sends_only_what_changed(scenario: ExportScenario) -> None:
+    sample = scenario.sample(1500, 0.5, 0.7)
+    scenario.refresh(sample)
+    scenario.define(sample)
+    scenario.run()
     later = sample.later(changed=0.02, arriving=40, leaving=30, moving=0.01)
-    before, after = audience_to_be(sample), audience_to_be(later)
+    before, after = expected_audience(sample), expected_audience(later)
     gone = before.keys() - after.keys()
     new = after.keys() - before.keys()
     lost = {a: before[a].tags - (after[a].tags if a in after else frozenset()) for a in before}
@@ -89,13 +89,13 @@ def test_a_refresh_sends_what_changed_and_nothing_else(place: Place) -> None:
         or not after[address].tags <= before[address].tags
     }
 
-    place.refresh(later)
-    with place.calls() as calls:
-        run = place.run()
+    scenario.refresh(later)
+    with scenario.calls() as calls:
+        run = scenario.run()
 
     # Who is gone keeps everything but the tag.
-    stay = {a: held("subscribed", dict(before[a].fields), ()) for a in gone}
-    assert audience_as_is(place.audience) == after | stay
+    stay = {a: contact_state("subscribed", dict(before[a].fields), ()) for a in gone}
+    assert actual_audience(scenario.audience) == after | stay
     counts = run["counts"]
     assert counts["created"] == len(new)
     assert counts["updated"] == len(changed)
@@ -106,19 +106,19 @@ def test_a_refresh_sends_what_changed_and_nothing_else(place: Place) -> None:
     assert run["calls"]["write"] == 4
 
 
-def loyal(row: tuple[str, ...], tags: set[str]) -> Held:
+def loyal(row: tuple[str, ...], tags: set[str]) -> ContactState:
     """What Mailchimp must hold of a row of Customer-Loyalty.txt."""
     fields: dict[str, object] = {"FNAME": row[2], "LNAME": row[3], "POINTS": int(row[9])}
-    return held("subscribed", fields, tags)
+    return contact_state("subscribed", fields, tags)
 
 
 @pytest.mark.skipif(not LOYALTY.is_file(), reason="../shared/samples/Customer-Loyalty.txt missing")
-def test_microsofts_sample_is_exported_and_then_only_its_changes(place: Place) -> None:
-    name = place.named("Loyalty")
+def test_microsofts_sample_is_exported_and_then_only_its_changes(scenario: ExportScenario) -> None:
+    name = scenario.named("Loyalty")
     table = wrap.read(LOYALTY)
     at = table.columns.index("EMail")
-    place.refresh_table({name: table})
-    place.define(
+    scenario.refresh_table({name: table})
+    scenario.define(
         [name],
         mapping={
             "email": "EMail",
@@ -133,55 +133,57 @@ def test_microsofts_sample_is_exported_and_then_only_its_changes(place: Place) -
             ],
         },
     )
-    with place.calls() as calls:
-        first = place.run()
-    assert audience_as_is(place.audience) == {r[at].lower(): loyal(r, {name}) for r in table.rows}
+    with scenario.calls() as calls:
+        first = scenario.run()
+    assert actual_audience(scenario.audience) == {
+        r[at].lower(): loyal(r, {name}) for r in table.rows
+    }
     assert first["status"] == "successful"
     assert first["counts"]["sourceRows"] == first["counts"]["created"] == 5002
-    assert accounted_for(first, 0)
+    assert every_row_has_one_outcome(first, 0)
     assert calls[SUBSCRIBE] == 11  # 5,002 people, 500 a call
 
     later = wrap.later(table, email="EMail", change="RewardPoints", key="LoyaltyId")
-    place.refresh_table({name: later})
-    with place.calls() as calls:
-        second = place.run()
+    scenario.refresh_table({name: later})
+    with scenario.calls() as calls:
+        second = scenario.run()
 
     gone = {row[at].lower(): loyal(row, set()) for row in table.rows[:50]}
     there = {row[at].lower(): loyal(row, {name}) for row in later.rows}
-    assert audience_as_is(place.audience) == gone | there
+    assert actual_audience(scenario.audience) == gone | there
     counts = second["counts"]
     assert (counts["new"], counts["changed"], counts["left"]) == (50, 50, 50)
     assert (counts["created"], counts["updated"], counts["removed"]) == (50, 50, 50)
-    assert accounted_for(second, 0)
+    assert every_row_has_one_outcome(second, 0)
     assert writes(calls) == {SUBSCRIBE: 2, CHANGE_TAG: 1}
 
-    with place.calls() as calls:
-        third = place.run()
+    with scenario.calls() as calls:
+        third = scenario.run()
     assert writes(calls) == {}
     assert third["counts"]["unchanged"] == 5002
 
 
-def test_a_preview_counts_and_writes_nothing(place: Place) -> None:
-    sample = place.sample(300, 0.5, 0.5)
-    place.refresh(sample)
-    place.define(sample)
+def test_a_preview_counts_and_writes_nothing(scenario: ExportScenario) -> None:
+    sample = scenario.sample(300, 0.5, 0.5)
+    scenario.refresh(sample)
+    scenario.define(sample)
 
-    with place.calls() as calls:
-        run = place.run("preview")
+    with scenario.calls() as calls:
+        run = scenario.run("preview")
 
     assert writes(calls) == {}
-    assert place.audience.members() == {}
-    assert place.audience.tags() == {}
+    assert scenario.audience.members() == {}
+    assert scenario.audience.tags() == {}
     assert run["status"] == "successful"
     assert run["counts"]["new"] == samples.totals(sample).distinct
     assert run["counts"]["created"] == 0
 
-    after = place.run()
+    after = scenario.run()
     assert after["counts"]["created"] == run["counts"]["new"]
 
 
-def test_outcomes_name_the_reason_and_calm_down_formulas(place: Place) -> None:
-    name = place.named("Odd")
+def test_outcomes_contain_the_reason_and_neutralize_formulas(scenario: ExportScenario) -> None:
+    name = scenario.named("Odd")
     rows = (
         ("=1+1", "=cmd@example.com", "fine"),
         ("id-2", "", "no address"),
@@ -190,13 +192,13 @@ def test_outcomes_name_the_reason_and_calm_down_formulas(place: Place) -> None:
         ("id-5", "twin@example.com", "winner"),
         ("id-6", " TWIN@example.com ", "loser"),
     )
-    place.house.box.set(refused_addresses=["refused@example.com"])
-    place.refresh_table({name: wrap.Table(("CustomerId", "EMail", "FirstName"), rows)})
-    place.define([name], mapping={"email": "EMail", "firstName": "FirstName"})
+    scenario.running_app.box.set(refused_addresses=["refused@example.com"])
+    scenario.refresh_table({name: wrap.Table(("CustomerId", "EMail", "FirstName"), rows)})
+    scenario.define([name], mapping={"email": "EMail", "firstName": "FirstName"})
 
-    run = place.run()
+    run = scenario.run()
 
-    found = {row["customerId"]: row for row in place.outcomes(run)}
+    found = {row["customerId"]: row for row in scenario.outcomes(run)}
     assert {key: (row["outcome"], row["code"]) for key, row in found.items()} == {
         "'=1+1": ("created", ""),
         "id-2": ("rejected", "addressMissing"),
@@ -207,17 +209,17 @@ def test_outcomes_name_the_reason_and_calm_down_formulas(place: Place) -> None:
     }
     assert found["'=1+1"]["email"] == "'=cmd@example.com"
     assert all(row["reason"] and row["action"] for row in found.values() if row["code"])
-    rejected = place.outcomes(run, "rejected")
+    rejected = scenario.outcomes(run, "rejected")
     assert sorted(row["customerId"] for row in rejected) == ["id-2", "id-3", "id-4"]
-    assert place.audience.members().keys() == {"=cmd@example.com", "twin@example.com"}
-    assert place.audience.member("twin@example.com").merge_fields == {"FNAME": "winner"}
+    assert scenario.audience.members().keys() == {"=cmd@example.com", "twin@example.com"}
+    assert scenario.audience.member("twin@example.com").merge_fields == {"FNAME": "winner"}
 
     # Refused for good: remembered, and asked about again only by a retry.
-    with place.calls() as calls:
-        place.run()
+    with scenario.calls() as calls:
+        scenario.run()
     assert writes(calls) == {}
-    place.house.box.set(refused_addresses=[])
-    retried = place.wait(place.portal.post(f"/api/runs/{run['id']}/retry"))
+    scenario.running_app.box.set(refused_addresses=[])
+    retried = scenario.wait(scenario.api.post(f"/api/runs/{run['id']}/retry"))
     assert retried["trigger"] == "retry"
     assert retried["counts"]["created"] == 1
-    assert "refused@example.com" in place.audience.members()
+    assert "refused@example.com" in scenario.audience.members()

@@ -4,7 +4,7 @@ import csv
 import io
 
 from sandbox import wrap
-from tests.e2e.running_app import Place, accounted_for
+from tests.e2e.running_app import ExportScenario, every_row_has_one_outcome
 from tests.e2e.stored_data import blobs
 
 DROP = '"; DROP TABLE people; --'
@@ -30,30 +30,30 @@ ROWS = {
 SENT = {"1", "2", "3", "=4+4", "12", "9" * 2_000, "../../13"}
 
 
-def test_hostile_rows_reach_nobody_but_their_own_row(place: Place) -> None:
-    name = place.named("Hostile")
+def test_malicious_rows_affect_only_themselves(scenario: ExportScenario) -> None:
+    name = scenario.named("Hostile")
     wide = tuple(f"Attribute{number}" for number in range(9_996))
     columns = ("CustomerId", "EMail", "First", DROP, QUOTE, *wide)
     table = tuple((key, *row, *("",) * len(wide)) for key, row in ROWS.items())
-    place.refresh_table({name: wrap.Table(columns, table)})
+    scenario.refresh_table({name: wrap.Table(columns, table)})
     attributes = [
         {"attribute": column, "mergeField": tag, "create": {"name": tag, "type": "text"}}
         for column, tag in ((DROP, "SQL"), (QUOTE, "QUOTES"))
     ]
-    place.define(
-        [{"name": name, "tag": f"=tag{place.number}; -- ../x"}],
+    scenario.define(
+        [{"name": name, "tag": f"=tag{scenario.number}; -- ../x"}],
         mapping={"email": "EMail", "firstName": "First", "attributes": attributes},
         displayName="=Export <script>",
     )
 
-    run = place.run()
+    run = scenario.run()
 
     assert run["status"] == "completedWithWarnings"
-    assert accounted_for(run, repeated=0)
+    assert every_row_has_one_outcome(run, repeated=0)
     counts = run["counts"]
     assert (counts["sourceRows"], counts["created"], counts["rejected"]) == (14, 7, 7)
 
-    members = place.audience.members()
+    members = scenario.audience.members()
     assert members.keys() == {ROWS[key][0] for key in SENT}
     assert members["ada@example.com"].merge_fields == {
         "FNAME": "Ada",
@@ -63,10 +63,12 @@ def test_hostile_rows_reach_nobody_but_their_own_row(place: Place) -> None:
     assert members["bob@example.com"].merge_fields == {"FNAME": "Bob", "QUOTES": "line\nbreak"}
     assert members["cy@example.com"].merge_fields["FNAME"] == LONG[:255]
     assert members["dan@example.com"].merge_fields["FNAME"] == "=cmd|' /C calc'!A0"
-    assert {tag for one in members.values() for tag in one.tags} == {f"=tag{place.number}; -- ../x"}
+    assert {tag for one in members.values() for tag in one.tags} == {
+        f"=tag{scenario.number}; -- ../x"
+    }
 
     # For people: formulas are calmed down, nothing is endless, every rejected row has its reason.
-    rows = place.outcomes(run)
+    rows = scenario.outcomes(run)
     rejected = {row["customerId"]: row for row in rows if row["outcome"] == "rejected"}
     assert {row["code"] for row in rejected.values()} == {"addressMalformed"}
     assert rejected.keys() == {"'=cmd|' /C calc'!A0", "6", "7", "8", "9", "10", "11"}
@@ -77,11 +79,11 @@ def test_hostile_rows_reach_nobody_but_their_own_row(place: Place) -> None:
     assert all(row["reason"] and row["action"] for row in rejected.values())
 
     # For programs: ids exactly as they came; an id without end is none.
-    found = blobs(place.house.storage, "outcomes", f"{place.export['id']}/")
+    found = blobs(scenario.running_app.storage, "outcomes", f"{scenario.export['id']}/")
     (data,) = [data for blob, data in found.items() if blob.endswith(".csv")]
     handed = list(csv.DictReader(io.StringIO(data.decode(), newline="")))
     assert {row["CustomerId"] for row in handed} == ROWS.keys() - {"9" * 2_000}
 
     # And nothing is sent twice: what was kept of a row is the same the next time.
-    again = place.run()
+    again = scenario.run()
     assert (again["counts"]["unchanged"], again["counts"]["created"]) == (7, 0)

@@ -7,49 +7,55 @@ from typing import Any
 
 import pytest
 
-from devhost.api_client import Portal, PortalError
+from devhost.api_client import ApiClient, ApiError
 from sandbox.mailchimp.faults import Fault
 from sandbox.samples import Sample
-from tests.e2e.running_app import MAPPING, Place, audience_as_is, audience_to_be, held
+from tests.e2e.running_app import (
+    MAPPING,
+    ExportScenario,
+    actual_audience,
+    contact_state,
+    expected_audience,
+)
 
-NewPlace = Callable[..., Place]
+NewPlace = Callable[..., ExportScenario]
 
 
-def edit(place: Place, **changes: Any) -> dict[str, Any]:
-    export = place.portal.get(f"/api/exports/{place.export['id']}")
-    return place.portal.call("PUT", f"/api/exports/{export['id']}", export | changes).json()
+def edit(scenario: ExportScenario, **changes: Any) -> dict[str, Any]:
+    export = scenario.api.get(f"/api/exports/{scenario.export['id']}")
+    return scenario.api.call("PUT", f"/api/exports/{export['id']}", export | changes).json()
 
 
 def codes(run: dict[str, Any]) -> list[str]:
     return [finding["code"] for finding in run["findings"]]
 
 
-def side_by_side(new_place: NewPlace) -> tuple[Place, Place, Sample]:
+def side_by_side(new_scenario: NewPlace) -> tuple[ExportScenario, ExportScenario, Sample]:
     """Two places of one audience, and a sample with a segment for each."""
-    one, other = new_place(), new_place()
+    one, other = new_scenario(), new_scenario()
     other.audience = one.audience
     sample = one.sample(1200, 0.8, 0.7)
     one.refresh(sample)
     return one, other, sample
 
 
-def test_two_exports_at_one_time_give_everybody_both_tags_and_all_fields(
-    new_place: NewPlace,
+def test_two_simultaneous_exports_write_both_tags_and_all_fields(
+    new_scenario: NewPlace,
 ) -> None:
-    one, other, sample = side_by_side(new_place)
+    one, other, sample = side_by_side(new_scenario)
     first, second = (segment.name for segment in sample.segments)
     names = {key: MAPPING[key] for key in ("email", "firstName", "lastName")}
     others = {"email": "EMail", "attributes": MAPPING["attributes"]}
     one.define([first], mapping=names)
     other.define([second], mapping=others)
-    one.house.box.arm(Fault("hang", "POST", r"^/lists/\w+$", times=None, seconds=0.2))
+    one.running_app.box.arm(Fault("hang", "POST", r"^/lists/\w+$", times=None, seconds=0.2))
 
     runs = [one.start(), other.start()]
-    ended = [place.wait(run) for place, run in zip((one, other), runs, strict=True)]
+    ended = [scenario.wait(run) for scenario, run in zip((one, other), runs, strict=True)]
 
     assert [run["status"] for run in ended] == ["successful", "successful"]
     expected = {}
-    for address, person in audience_to_be(sample).items():
+    for address, person in expected_audience(sample).items():
         fields = {
             tag: value
             for tag, value in person.fields
@@ -57,16 +63,16 @@ def test_two_exports_at_one_time_give_everybody_both_tags_and_all_fields(
             or (tag not in ("FNAME", "LNAME") and second in person.tags)
         }
         if person.tags:
-            expected[address] = held(person.status, fields, person.tags)
-    assert audience_as_is(one.audience) == expected
+            expected[address] = contact_state(person.status, fields, person.tags)
+    assert actual_audience(one.audience) == expected
     assert sum(run["counts"]["created"] for run in ended) == len(expected)
     assert one.run()["calls"]["write"] == other.run()["calls"]["write"] == 0
 
 
-def test_a_tag_that_was_given_up_and_taken_over_stays_with_its_new_owner(
-    new_place: NewPlace,
+def test_a_released_tag_stays_with_its_new_owner(
+    new_scenario: NewPlace,
 ) -> None:
-    one, other, sample = side_by_side(new_place)
+    one, other, sample = side_by_side(new_scenario)
     first, second = (segment.name for segment in sample.segments)
     one.define([first, second], removalGuard={"maxShare": 1.0})
     one.run()
@@ -74,180 +80,188 @@ def test_a_tag_that_was_given_up_and_taken_over_stays_with_its_new_owner(
     other.define([second])
     waits = other.run()
     assert waits["reason"]["code"] == "tagExists"
-    other.wait(other.portal.post(f"/api/runs/{waits['id']}/confirm"))
+    other.wait(other.api.post(f"/api/runs/{waits['id']}/confirm"))
 
     run = one.run()
 
     assert run["status"] == "successful"
     assert run["counts"]["removed"] == 0
-    assert audience_as_is(one.audience) == audience_to_be(sample)
+    assert actual_audience(one.audience) == expected_audience(sample)
     assert other.run()["calls"]["write"] == 0
 
 
-def test_the_owner_of_a_tag_is_removed_and_another_export_gets_it_after_a_yes(
-    new_place: NewPlace,
+def test_removing_the_owner_of_a_tag_lets_another_export_take_it_after_confirmation(
+    new_scenario: NewPlace,
 ) -> None:
-    one, other, sample = side_by_side(new_place)
+    one, other, sample = side_by_side(new_scenario)
     first, second = (segment.name for segment in sample.segments)
     one.define([first])
     one.run()
-    with pytest.raises(PortalError) as refused:
+    with pytest.raises(ApiError) as refused:
         other.define([{"name": second, "tag": first}])
     assert refused.value.status == 409
     assert one.export["displayName"] in refused.value.problem["detail"]
-    one.portal.call("DELETE", f"/api/exports/{one.export['id']}")
+    one.api.call("DELETE", f"/api/exports/{one.export['id']}")
     other.define([{"name": second, "tag": first}])
 
     waits = other.run()
     assert waits["reason"]["code"] == "tagExists"
-    after = other.wait(other.portal.post(f"/api/runs/{waits['id']}/confirm"))
+    after = other.wait(other.api.post(f"/api/runs/{waits['id']}/confirm"))
 
     assert "tagTakenOver" in codes(after)
-    expected = audience_to_be(sample)
+    expected = expected_audience(sample)
     assert {a for a, m in other.audience.members().items() if first in m.tags} == {
         a for a, person in expected.items() if second in person.tags
     }
 
 
-def delete(place: Place, path: str) -> None:
+def delete(scenario: ExportScenario, path: str) -> None:
     """Somebody deletes something in Mailchimp, in the middle of a run."""
     import requests
 
-    box = place.house.box
+    box = scenario.running_app.box
     answer = requests.delete(f"{box.api_url}{path}", auth=("key", box.api_key), timeout=10)
     assert answer.status_code == 204, answer.text
 
 
-def in_the_middle(place: Place, sample: Sample, happens: Callable[[], object]) -> dict[str, Any]:
+def in_the_middle(
+    scenario: ExportScenario, sample: Sample, happens: Callable[[], object]
+) -> dict[str, Any]:
     """A run during which something happens, when some people are there and others are not."""
-    place.refresh(sample)
-    if not place.export:
-        place.define(sample)
-    place.house.box.arm(Fault("hang", "POST", r"^/lists/\w+$", times=None, seconds=0.7, skip=1))
-    started = place.start()
-    while not place.audience.statuses():
+    scenario.refresh(sample)
+    if not scenario.export:
+        scenario.define(sample)
+    scenario.running_app.box.arm(
+        Fault("hang", "POST", r"^/lists/\w+$", times=None, seconds=0.7, skip=1)
+    )
+    started = scenario.start()
+    while not scenario.audience.statuses():
         time.sleep(0.01)
     happens()
-    place.house.box.disarm()
-    return place.wait(started)
+    scenario.running_app.box.disarm()
+    return scenario.wait(started)
 
 
-def test_a_tag_deleted_during_a_run_is_said_and_made_again_by_the_next(place: Place) -> None:
-    sample = place.sample(3000)
+def test_a_tag_deleted_during_a_run_is_reported_and_created_by_the_next_run(
+    scenario: ExportScenario,
+) -> None:
+    sample = scenario.sample(3000)
 
     def happens() -> None:
-        (tag,) = place.audience.state.segments
-        delete(place, f"/lists/{place.audience.id}/segments/{tag}")
+        (tag,) = scenario.audience.state.segments
+        delete(scenario, f"/lists/{scenario.audience.id}/segments/{tag}")
 
-    run = in_the_middle(place, sample, happens)
+    run = in_the_middle(scenario, sample, happens)
 
     assert run["status"] == "completedWithWarnings"
     assert "tagGone" in codes(run)
     # People who were added after that have brought a tag of that name along: whose is it?
-    waits = place.run()
+    waits = scenario.run()
     assert waits["reason"]["code"] == "tagExists"
-    after = place.wait(place.portal.post(f"/api/runs/{waits['id']}/confirm"))
-    assert audience_as_is(place.audience) == audience_to_be(sample)
+    after = scenario.wait(scenario.api.post(f"/api/runs/{waits['id']}/confirm"))
+    assert actual_audience(scenario.audience) == expected_audience(sample)
     assert after["counts"]["created"] == 0
-    assert place.run()["calls"]["write"] == 0
+    assert scenario.run()["calls"]["write"] == 0
 
 
-def test_an_audience_deleted_during_a_run_ends_it_with_the_reason(new_place: NewPlace) -> None:
-    box = new_place().house.box
+def test_an_audience_deleted_during_a_run_ends_it_with_a_reason(new_scenario: NewPlace) -> None:
+    box = new_scenario().running_app.box
     account = box.world.add_account("Loses an audience")
-    place = new_place(account=account)
-    sample = place.sample(4000)
+    scenario = new_scenario(account=account)
+    sample = scenario.sample(4000)
 
-    run = in_the_middle(place, sample, lambda: account.audiences.pop(place.audience.id))
+    run = in_the_middle(scenario, sample, lambda: account.audiences.pop(scenario.audience.id))
 
     assert run["status"] == "failed"
     assert run["reason"]["code"] == "audienceNotFound"
     assert run["counts"]["created"] + run["counts"]["notSent"] == 4000
-    korean = place.portal.call(
+    korean = scenario.api.call(
         "GET", f"/api/runs/{run['id']}", headers={"Accept-Language": "ko"}
     ).json()
     assert korean["reason"]["message"] != run["reason"]["message"]
-    assert place.run()["reason"]["code"] == "audienceNotFound"
+    assert scenario.run()["reason"]["code"] == "audienceNotFound"
 
 
-def test_connection_and_audience_swapped_during_a_run_count_from_the_next(
-    new_place: NewPlace,
+def test_a_connection_or_audience_changed_during_a_run_is_used_from_the_next_run(
+    new_scenario: NewPlace,
 ) -> None:
-    place = new_place()
-    elsewhere = new_place(account=place.house.box.world.add_account("Swapped to"))
-    sample = place.sample(3000)
+    scenario = new_scenario()
+    elsewhere = new_scenario(account=scenario.running_app.box.world.add_account("Swapped to"))
+    sample = scenario.sample(3000)
     moved = {"connectionId": elsewhere.connection, "audienceId": elsewhere.audience.id}
 
-    run = in_the_middle(place, sample, lambda: edit(place, **moved))
+    run = in_the_middle(scenario, sample, lambda: edit(scenario, **moved))
 
     assert run["status"] == "successful"
-    assert audience_as_is(place.audience) == audience_to_be(sample)
+    assert actual_audience(scenario.audience) == expected_audience(sample)
     assert elsewhere.audience.members() == {}
-    place.run()
-    assert audience_as_is(elsewhere.audience) == audience_to_be(sample)
-    assert audience_as_is(place.audience) == audience_to_be(sample)
+    scenario.run()
+    assert actual_audience(elsewhere.audience) == expected_audience(sample)
+    assert actual_audience(scenario.audience) == expected_audience(sample)
 
 
-def test_a_disconnected_connection_during_a_run_stops_it_and_loses_nothing(
-    new_place: NewPlace,
+def test_a_lost_connection_stops_the_run_without_losing_changes(
+    new_scenario: NewPlace,
 ) -> None:
-    box = new_place().house.box
-    place = new_place(account=box.world.add_account("Disconnected by hand"))
-    sample = place.sample(4000)
+    box = new_scenario().running_app.box
+    scenario = new_scenario(account=box.world.add_account("Disconnected by hand"))
+    sample = scenario.sample(4000)
 
     run = in_the_middle(
-        place,
+        scenario,
         sample,
-        lambda: place.portal.call("DELETE", f"/api/connections/{place.connection}/mailchimp"),
+        lambda: scenario.api.call("DELETE", f"/api/connections/{scenario.connection}/mailchimp"),
     )
 
     # The key itself still works: it is the app that stops, with the calls that are on their way.
     assert run["status"] == "failed"
     assert run["reason"]["code"] == "disconnected"
-    there = place.audience.members()
+    there = scenario.audience.members()
     assert len(there) < 4000
     assert run["counts"]["created"] == len(there)
     assert run["counts"]["created"] + run["counts"]["notSent"] == 4000
-    assert {row["code"] for row in place.outcomes(run, "notSent")} == {"disconnected"}
-    assert place.run()["status"] == "failed"
-    assert len(place.audience.members()) == len(there)
+    assert {row["code"] for row in scenario.outcomes(run, "notSent")} == {"disconnected"}
+    assert scenario.run()["status"] == "failed"
+    assert len(scenario.audience.members()) == len(there)
 
 
-def test_an_export_in_its_run_is_not_removed_and_says_why(place: Place) -> None:
-    sample = place.sample(2000)
-    refused: list[PortalError] = []
+def test_an_export_with_an_active_run_cannot_be_removed(scenario: ExportScenario) -> None:
+    sample = scenario.sample(2000)
+    refused: list[ApiError] = []
 
     def happens() -> None:
-        with pytest.raises(PortalError) as no:
-            place.portal.call(
+        with pytest.raises(ApiError) as no:
+            scenario.api.call(
                 "DELETE",
-                f"/api/exports/{place.export['id']}",
+                f"/api/exports/{scenario.export['id']}",
                 headers={"Accept-Language": "ko"},
             )
         refused.append(no.value)
 
-    run = in_the_middle(place, sample, happens)
+    run = in_the_middle(scenario, sample, happens)
 
     assert refused[0].status == 409
     assert "취소" in refused[0].problem["detail"]
     assert run["status"] == "successful"
-    assert audience_as_is(place.audience) == audience_to_be(sample)
+    assert actual_audience(scenario.audience) == expected_audience(sample)
 
 
-def test_of_many_who_save_one_tag_at_one_moment_at_most_one_has_it(place: Place) -> None:
-    name = place.named("Wanted")
+def test_of_many_simultaneous_saves_with_one_tag_at_most_one_succeeds(
+    scenario: ExportScenario,
+) -> None:
+    name = scenario.named("Wanted")
 
     def save(number: int) -> int:
         try:
-            Portal(place.portal.url).define(
+            ApiClient(scenario.api.url).define(
                 displayName=f"Wants {number}",
-                connectionId=place.connection,
-                audienceId=place.audience.id,
+                connectionId=scenario.connection,
+                audienceId=scenario.audience.id,
                 mapping={"email": "EMail"},
                 segments=[{"name": f"S{number}", "tag": name.upper() if number % 2 else name}],
                 schedule={"enabled": False},
             )
-        except PortalError as refused:
+        except ApiError as refused:
             assert refused.problem["errors"][0]["field"] == "segments[0].tag"  # noqa: PT017
             return refused.status
         return 201
@@ -258,7 +272,7 @@ def test_of_many_who_save_one_tag_at_one_moment_at_most_one_has_it(place: Place)
     assert set(answers) <= {201, 409}
     owners = [
         export
-        for export in place.portal.get("/api/exports")["value"]
+        for export in scenario.api.get("/api/exports")["value"]
         if any((s["tag"] or "").casefold() == name.casefold() for s in export["segments"])
     ]
     assert len(owners) == answers.count(201) <= 1

@@ -5,44 +5,50 @@ from collections.abc import Callable
 
 import pytest
 
-from devhost.api_client import PortalError
+from devhost.api_client import ApiError
 from sandbox import wrap
 from sandbox.mailchimp.faults import Fault
-from tests.e2e.running_app import House, Place, accounted_for, audience_as_is, audience_to_be
-from tests.e2e.stored_data import blobs, house_of, parquet_rows
+from tests.e2e.running_app import (
+    ExportScenario,
+    RunningApp,
+    actual_audience,
+    every_row_has_one_outcome,
+    expected_audience,
+)
+from tests.e2e.stored_data import app_on, blobs, parquet_rows
 
 
-def rows_of(place: Place, *people: tuple[str, str]) -> dict[str, wrap.Table]:
+def rows_of(scenario: ExportScenario, *people: tuple[str, str]) -> dict[str, wrap.Table]:
     """A segment of (customer id, address)."""
     columns = ("CustomerId", "EMail", "FirstName", "LastName", "RewardPoints", "City", "Note")
     rows = [(customer, address, "Ada", "Park", "1", "Seoul", "") for customer, address in people]
-    return {place.named("A"): wrap.Table(columns, rows)}
+    return {scenario.named("A"): wrap.Table(columns, rows)}
 
 
-def exported(place: Place, *people: tuple[str, str]) -> dict:
-    place.refresh_table(rows_of(place, *people))
-    if not place.export:
-        place.define([place.named("A")])
-    return place.run()
+def exported(scenario: ExportScenario, *people: tuple[str, str]) -> dict:
+    scenario.refresh_table(rows_of(scenario, *people))
+    if not scenario.export:
+        scenario.define([scenario.named("A")])
+    return scenario.run()
 
 
-def sighting(place: Place, address: str) -> dict:
-    found = place.portal.post("/api/people/search", {"email": address})["value"]
-    return next(one for one in found if one["exportId"] == place.export["id"])
+def sighting(scenario: ExportScenario, address: str) -> dict:
+    found = scenario.api.post("/api/people/search", {"email": address})["value"]
+    return next(one for one in found if one["exportId"] == scenario.export["id"])
 
 
-def wherever(place: Place, text: str) -> list[str]:
+def wherever(scenario: ExportScenario, text: str) -> list[str]:
     """The app's own blobs that hold a text, decompressed where they are Parquet."""
     import io
 
     import duckdb
 
     found = []
-    for name, data in blobs(place.house.storage, "state").items():
+    for name, data in blobs(scenario.running_app.storage, "state").items():
         if name.endswith(".parquet"):
             with duckdb.connect() as db:
                 rows = db.execute(
-                    "SELECT * FROM read_parquet(?)", [_kept(place, name, data)]
+                    "SELECT * FROM read_parquet(?)", [_kept(scenario, name, data)]
                 ).fetchall()
             data = repr(rows).encode()
         if text.encode() in io.BytesIO(data).getvalue().lower():
@@ -50,193 +56,199 @@ def wherever(place: Place, text: str) -> list[str]:
     return found
 
 
-def _kept(place: Place, name: str, data: bytes) -> str:
-    path = place._folder.parent / "seen" / name.replace("/", "_")
+def _kept(scenario: ExportScenario, name: str, data: bytes) -> str:
+    path = scenario._folder.parent / "seen" / name.replace("/", "_")
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(data)
     return str(path)
 
 
 @pytest.fixture(scope="module")
-def house(house_alone: House) -> House:
+def running_app(separate_app: RunningApp) -> RunningApp:
     """Erasing asks every audience that any export has."""
-    return house_alone
+    return separate_app
 
 
 @pytest.fixture(autouse=True)
-def _all_reachable(house: House) -> None:
+def _all_reachable(running_app: RunningApp) -> None:
     """Exports that other tests have left without a connection would rightly be complained of."""
     good = {
         connection["id"]
-        for connection in house.portal.get("/api/connections")["value"]
+        for connection in running_app.api.get("/api/connections")["value"]
         if connection["status"] == "connected"
     }
-    for export in house.portal.get("/api/exports")["value"]:
+    for export in running_app.api.get("/api/exports")["value"]:
         if export["connectionId"] not in good:
-            house.portal.call("DELETE", f"/api/exports/{export['id']}")
+            running_app.api.call("DELETE", f"/api/exports/{export['id']}")
 
 
-def test_a_search_says_why_someone_is_or_is_not_in_mailchimp(place: Place) -> None:
-    n = place.number
-    place.audience.add(f"left{n}@example.org", status="unsubscribed", cause="self")
-    exported(place, ("c1", f"Ada{n}@Example.org"), ("c2", f"left{n}@example.org"), ("c3", "no@one"))
+def test_a_search_reports_why_a_person_is_or_is_not_in_mailchimp(scenario: ExportScenario) -> None:
+    n = scenario.number
+    scenario.audience.add(f"left{n}@example.org", status="unsubscribed", cause="self")
+    exported(
+        scenario, ("c1", f"Ada{n}@Example.org"), ("c2", f"left{n}@example.org"), ("c3", "no@one")
+    )
 
-    there = sighting(place, f" ADA{n}@example.ORG ")
+    there = sighting(scenario, f" ADA{n}@example.ORG ")
     assert there["inAudience"] == "subscribed"
     assert (there["outcome"], there["code"]) == ("created", "")
-    assert there["segments"] == [place.named("A")]
+    assert there["segments"] == [scenario.named("A")]
     assert there["at"] is not None
-    gone = sighting(place, f"left{n}@example.org")
+    gone = sighting(scenario, f"left{n}@example.org")
     assert (gone["inAudience"], gone["outcome"]) == ("unsubscribed", "kept")
     assert gone["code"] == "unsubscribed"
     assert gone["reason"]
-    bad = sighting(place, "no@one")
+    bad = sighting(scenario, "no@one")
     assert (bad["inAudience"], bad["outcome"], bad["code"]) == (
         "absent",
         "rejected",
         "addressMalformed",
     )
-    nobody = sighting(place, f"nobody{n}@example.org")
+    nobody = sighting(scenario, f"nobody{n}@example.org")
     assert (nobody["inAudience"], nobody["outcome"]) == ("absent", "")
     assert nobody["code"] == "notInSegment"
 
 
-def test_a_search_knows_people_by_the_ledger_when_no_outcome_is_left(place: Place) -> None:
-    n = place.number
-    place.refresh_table(rows_of(place, ("c1", f"ada{n}@example.org")))
-    place.define([place.named("A")])
-    assert sighting(place, f"ada{n}@example.org")["code"] == "notRun"
-    run = place.run()
-    house = house_of(place.house.storage)
-    house.files.delete(f"runs/{run['id']}/outcomes.parquet")  # the retention is over
+def test_a_search_uses_the_ledger_when_no_outcomes_are_left(scenario: ExportScenario) -> None:
+    n = scenario.number
+    scenario.refresh_table(rows_of(scenario, ("c1", f"ada{n}@example.org")))
+    scenario.define([scenario.named("A")])
+    assert sighting(scenario, f"ada{n}@example.org")["code"] == "notRun"
+    run = scenario.run()
+    running_app = app_on(scenario.running_app.storage)
+    running_app.files.delete(f"runs/{run['id']}/outcomes.parquet")  # the retention is over
 
-    found = sighting(place, f"ada{n}@example.org")
+    found = sighting(scenario, f"ada{n}@example.org")
 
-    assert found["segments"] == [place.named("A")]
+    assert found["segments"] == [scenario.named("A")]
     assert (found["outcome"], found["inAudience"]) == ("updated", "subscribed")
     assert found["at"] == run["finishedAt"]
 
 
-def test_an_unreachable_mailchimp_does_not_keep_a_search_from_answering(
-    new_place: Callable[..., Place],
+def test_an_unreachable_mailchimp_does_not_block_a_search(
+    new_scenario: Callable[..., ExportScenario],
 ) -> None:
-    box = new_place().house.box
+    box = new_scenario().running_app.box
     account = box.world.add_account("Closed")
-    place = new_place(account=account)
-    exported(place, ("c1", f"ada{place.number}@example.org"))
+    scenario = new_scenario(account=account)
+    exported(scenario, ("c1", f"ada{scenario.number}@example.org"))
     for key in list(account.keys):
         del box.world.keys[key]
         account.keys.discard(key)
 
-    found = sighting(place, f"ada{place.number}@example.org")
+    found = sighting(scenario, f"ada{scenario.number}@example.org")
 
     assert (found["inAudience"], found["outcome"]) == ("unknown", "created")
-    place.portal.call("DELETE", f"/api/exports/{place.export['id']}")
+    scenario.api.call("DELETE", f"/api/exports/{scenario.export['id']}")
 
 
-def test_an_erased_person_is_nowhere_and_is_not_exported_again(place: Place) -> None:
-    n = place.number
+def test_an_erased_person_is_stored_nowhere_and_not_exported_again(
+    scenario: ExportScenario,
+) -> None:
+    n = scenario.number
     ada, bob = f"ada{n}@example.org", f"bob{n}@example.org"
-    exported(place, ("c1", ada), ("c2", bob), ("c3", ada))
-    assert wherever(place, ada)
+    exported(scenario, ("c1", ada), ("c2", bob), ("c3", ada))
+    assert wherever(scenario, ada)
 
-    receipt = place.portal.post("/api/people/erase", {"email": ada, "deleteInMailchimp": True})
+    receipt = scenario.api.post("/api/people/erase", {"email": ada, "deleteInMailchimp": True})
 
     assert receipt["exports"] == 1
     assert receipt["records"] >= 2
     assert receipt["deletedInMailchimp"] == 1
-    assert wherever(place, ada) == []
-    assert wherever(place, bob)
-    assert set(place.audience.members()) == {bob}
-    assert sighting(place, ada)["code"] == "erased"
+    assert wherever(scenario, ada) == []
+    assert wherever(scenario, bob)
+    assert set(scenario.audience.members()) == {bob}
+    assert sighting(scenario, ada)["code"] == "erased"
 
-    run = exported(place, ("c1", ada), ("c2", bob), ("c3", ada), ("c4", f"new{n}@example.org"))
+    run = exported(scenario, ("c1", ada), ("c2", bob), ("c3", ada), ("c4", f"new{n}@example.org"))
 
-    assert set(place.audience.members()) == {bob, f"new{n}@example.org"}
+    assert set(scenario.audience.members()) == {bob, f"new{n}@example.org"}
     assert run["counts"]["kept"] == 2
     assert run["counts"]["rejected"] == 0
-    assert accounted_for(run, 0)
-    kept = place.outcomes(run, "kept")
+    assert every_row_has_one_outcome(run, 0)
+    kept = scenario.outcomes(run, "kept")
     assert [(row["email"], row["customerId"], row["code"]) for row in kept] == [
         ("", "", "erased")
     ] * 2
-    assert wherever(place, ada) == []
+    assert wherever(scenario, ada) == []
 
-    again = place.portal.post("/api/people/erase", {"email": ada, "deleteInMailchimp": True})
+    again = scenario.api.post("/api/people/erase", {"email": ada, "deleteInMailchimp": True})
     assert again == receipt
 
 
-def test_people_who_stay_in_mailchimp_are_only_left_alone(place: Place) -> None:
-    n = place.number
+def test_people_who_stay_subscribed_are_not_archived(scenario: ExportScenario) -> None:
+    n = scenario.number
     ada = f"ada{n}@example.org"
-    exported(place, ("c1", ada), ("c2", f"bob{n}@example.org"))
+    exported(scenario, ("c1", ada), ("c2", f"bob{n}@example.org"))
 
-    receipt = place.portal.post("/api/people/erase", {"email": ada, "deleteInMailchimp": False})
+    receipt = scenario.api.post("/api/people/erase", {"email": ada, "deleteInMailchimp": False})
 
     assert receipt["deletedInMailchimp"] == 0
-    assert ada in place.audience.members()
-    exported(place, ("c2", f"bob{n}@example.org"))
-    after = place.audience.members()[ada]
+    assert ada in scenario.audience.members()
+    exported(scenario, ("c2", f"bob{n}@example.org"))
+    after = scenario.audience.members()[ada]
     assert after.status == "subscribed"
     assert after.tags == frozenset()  # the tag follows the segment without them
-    assert wherever(place, ada) == []
+    assert wherever(scenario, ada) == []
 
 
-def test_erasing_goes_on_when_mailchimp_cannot_be_reached_and_says_so(
-    new_place: Callable[..., Place],
+def test_an_erasure_continues_and_reports_an_unreachable_mailchimp(
+    new_scenario: Callable[..., ExportScenario],
 ) -> None:
-    box = new_place().house.box
+    box = new_scenario().running_app.box
     account = box.world.add_account("Revoked for erasing")
-    place = new_place(account=account)
-    ada = f"ada{place.number}@example.org"
-    exported(place, ("c1", ada))
+    scenario = new_scenario(account=account)
+    ada = f"ada{scenario.number}@example.org"
+    exported(scenario, ("c1", ada))
     for key in list(account.keys):
         del box.world.keys[key]
         account.keys.discard(key)
 
-    with pytest.raises(PortalError) as refused:
-        place.portal.post("/api/people/erase", {"email": ada, "deleteInMailchimp": True})
+    with pytest.raises(ApiError) as refused:
+        scenario.api.post("/api/people/erase", {"email": ada, "deleteInMailchimp": True})
 
     assert refused.value.status == 409
-    assert place.export["displayName"] in refused.value.problem["detail"]
-    assert wherever(place, ada) == []
-    assert ada in place.audience.members()
+    assert scenario.export["displayName"] in refused.value.problem["detail"]
+    assert wherever(scenario, ada) == []
+    assert ada in scenario.audience.members()
 
     key = box.world.add_key(account)
-    place.portal.call(
-        "PUT", f"/api/connections/{place.connection}/mailchimp/api-key", {"apiKey": key}
+    scenario.api.call(
+        "PUT", f"/api/connections/{scenario.connection}/mailchimp/api-key", {"apiKey": key}
     )
-    receipt = place.portal.post("/api/people/erase", {"email": ada, "deleteInMailchimp": True})
+    receipt = scenario.api.post("/api/people/erase", {"email": ada, "deleteInMailchimp": True})
     assert receipt["deletedInMailchimp"] == 1
-    assert place.audience.members() == {}
+    assert scenario.audience.members() == {}
 
 
-def test_who_is_erased_during_a_run_is_gone_when_it_is_over(place: Place) -> None:
-    sample = place.sample(1500)
-    place.refresh(sample)
-    place.define(sample)
-    place.run()
+def test_a_person_erased_during_a_run_is_gone_when_it_ends(scenario: ExportScenario) -> None:
+    sample = scenario.sample(1500)
+    scenario.refresh(sample)
+    scenario.define(sample)
+    scenario.run()
     later = sample.later(changed=1.0)
-    place.refresh(later)
-    ada = sorted(audience_to_be(sample))[0]
-    place.house.box.arm(Fault("hang", "POST", r"^/lists/\w+$", times=None, seconds=1.0))
-    started = place.start()
-    while place.portal.get(f"/api/runs/{started['id']}")["status"] != "sending":
+    scenario.refresh(later)
+    ada = sorted(expected_audience(sample))[0]
+    scenario.running_app.box.arm(Fault("hang", "POST", r"^/lists/\w+$", times=None, seconds=1.0))
+    started = scenario.start()
+    while scenario.api.get(f"/api/runs/{started['id']}")["status"] != "sending":
         time.sleep(0.01)
 
-    place.portal.post("/api/people/erase", {"email": ada, "deleteInMailchimp": False})
-    place.house.box.disarm()
-    run = place.wait(started)
+    scenario.api.post("/api/people/erase", {"email": ada, "deleteInMailchimp": False})
+    scenario.running_app.box.disarm()
+    run = scenario.wait(started)
     assert run["counts"]["updated"] >= 1498
-    house = house_of(place.house.storage)
-    house.eraser.complete()
+    running_app = app_on(scenario.running_app.storage)
+    running_app.eraser.complete()
 
-    assert wherever(place, ada) == []
-    assert [e for e in house.erasures.records.all() if started["id"] in e.value.waits_for] == []
-    ledger = house.ledgers.read(place.export["id"])
+    assert wherever(scenario, ada) == []
+    assert [
+        e for e in running_app.erasures.records.all() if started["id"] in e.value.waits_for
+    ] == []
+    ledger = running_app.ledgers.read(scenario.export["id"])
     assert ledger is not None
     assert ledger.value.people == 1499
-    rest = audience_as_is(place.audience)
+    rest = actual_audience(scenario.audience)
     del rest[ada]
-    assert rest == {a: e for a, e in audience_to_be(later).items() if a != ada}
-    assert len(parquet_rows(house.files.read(ledger.value.blob), place._folder)) == 1499
+    assert rest == {a: e for a, e in expected_audience(later).items() if a != ada}
+    assert len(parquet_rows(running_app.files.read(ledger.value.blob), scenario._folder)) == 1499

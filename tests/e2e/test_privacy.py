@@ -16,13 +16,13 @@ import requests
 from azure.data.tables import TableServiceClient
 from azure.storage.queue import QueueServiceClient
 
-from devhost.api_client import PortalError
+from devhost.api_client import ApiError
 from devhost.processes import Azurite, start_azurite
 from sandbox import wrap
 from sandbox.mailchimp.box import Sandbox
 from sandbox.mailchimp.faults import Fault
-from tests.e2e.running_app import House, Place, open_house
-from tests.e2e.stored_data import blobs, house_of
+from tests.e2e.running_app import ExportScenario, RunningApp, run_app
+from tests.e2e.stored_data import app_on, blobs
 from tests.e2e.test_people import exported, rows_of, sighting, wherever
 from tests.e2e.test_undo import take_back
 
@@ -37,9 +37,9 @@ def own_azurite(tmp_path: Path) -> Iterator[Azurite]:
 
 
 @pytest.fixture(scope="module")
-def house(house_alone: House) -> House:
+def running_app(separate_app: RunningApp) -> RunningApp:
     """Erasing asks every audience that any export has."""
-    return house_alone
+    return separate_app
 
 
 def beside_blobs(storage: str) -> str:
@@ -58,7 +58,7 @@ def beside_blobs(storage: str) -> str:
     return "\n".join(found)
 
 
-def test_nobody_is_named_in_logs_tables_queues_and_names_whatever_is_asked(
+def test_logs_tables_queues_and_names_contain_no_personal_data(
     own_azurite: Azurite, mailchimp: Sandbox, tmp_path: Path
 ) -> None:
     secrets = ("zaphodine", "quuxington", "wumpusburg", "zq-4712-profile", "xyzzy-4712")
@@ -68,23 +68,23 @@ def test_nobody_is_named_in_logs_tables_queues_and_names_whatever_is_asked(
         for n, a in enumerate(addresses)
     ]
     storage = own_azurite.connection_string
-    with open_house(storage, mailchimp, tmp_path, debug=True) as house:
-        place = Place(house, tmp_path)
-        name = place.named("Private")
+    with run_app(storage, mailchimp, tmp_path, debug=True) as running_app:
+        scenario = ExportScenario(running_app, tmp_path)
+        name = scenario.named("Private")
         mailchimp.set(refused_addresses=[addresses[1]])
-        place.refresh_table({name: wrap.Table(COLUMNS, tuple(rows[:50]))})
-        place.define([name])
-        first = place.run()
+        scenario.refresh_table({name: wrap.Table(COLUMNS, tuple(rows[:50]))})
+        scenario.define([name])
+        first = scenario.run()
         assert first["counts"]["rejected"] == 1
-        place.wait(place.portal.post(f"/api/runs/{first['id']}/retry"))
+        scenario.wait(scenario.api.post(f"/api/runs/{first['id']}/retry"))
         changed = [(*row[:2], f"{row[2]}x", *row[3:]) for row in rows]
-        place.refresh_table({name: wrap.Table(COLUMNS, tuple(changed[5:]))})
-        run = place.run()
-        take_back(place, run, archiveCreated=True)
-        place.run("preview")
+        scenario.refresh_table({name: wrap.Table(COLUMNS, tuple(changed[5:]))})
+        run = scenario.run()
+        take_back(scenario, run, archiveCreated=True)
+        scenario.run("preview")
         shrunk = wrap.Table(COLUMNS, tuple(changed[40:]))
-        place.refresh_table({name: shrunk})
-        waiting = place.run()
+        scenario.refresh_table({name: shrunk})
+        waiting = scenario.run()
         assert waiting["status"] == "awaitingConfirmation"
         # Whoever asks in a wrong way is answered without an echo in the log.
         http = requests.Session()
@@ -97,25 +97,27 @@ def test_nobody_is_named_in_logs_tables_queues_and_names_whatever_is_asked(
             for path in ("search", "erase"):
                 data = body if isinstance(body, str) else json.dumps(body)
                 answer = http.post(
-                    f"{house.app.url}api/people/{path}",
+                    f"{running_app.process.url}api/people/{path}",
                     data=data,
                     headers={"Content-Type": "application/json"},
                     timeout=30,
                 )
                 assert answer.status_code == 400
-        http.post(f"{house.app.url}people", data=urlencode({"email": addresses[3]}), timeout=30)
+        http.post(
+            f"{running_app.process.url}people", data=urlencode({"email": addresses[3]}), timeout=30
+        )
         mailchimp.arm(Fault("503-html", "POST", r"/members/", times=None))
-        with pytest.raises(PortalError):
-            place.portal.post(
+        with pytest.raises(ApiError):
+            scenario.api.post(
                 "/api/people/erase", {"email": addresses[4], "deleteInMailchimp": True}
             )
         mailchimp.disarm()
-        place.portal.post("/api/people/erase", {"email": addresses[4], "deleteInMailchimp": True})
-        with contextlib.suppress(PortalError):
-            place.portal.post("/api/people/erase", {"email": "nobody", "deleteInMailchimp": True})
-        place.portal.call("DELETE", f"/api/exports/{place.export['id']}")
+        scenario.api.post("/api/people/erase", {"email": addresses[4], "deleteInMailchimp": True})
+        with contextlib.suppress(ApiError):
+            scenario.api.post("/api/people/erase", {"email": "nobody", "deleteInMailchimp": True})
+        scenario.api.call("DELETE", f"/api/exports/{scenario.export['id']}")
         beside = beside_blobs(storage).lower()
-        log = house.app.log
+        log = running_app.process.log
         assert log is not None
         written = log.read_text("utf-8", errors="replace").lower()
     mailchimp.set(refused_addresses=[])
@@ -128,58 +130,58 @@ def test_nobody_is_named_in_logs_tables_queues_and_names_whatever_is_asked(
         assert text not in beside
 
 
-def test_after_the_retention_nothing_of_a_run_is_left(place: Place) -> None:
-    n = place.number
-    exported(place, ("c1", f"ada{n}@example.org"), ("c2", f"bob{n}@example.org"))
-    place.audience.unsubscribe(f"bob{n}@example.org")
-    run = exported(place, ("c1", f"ada{n}@example.org"), ("c3", f"cid{n}@example.org"))
-    preview = place.run("preview")
-    undone = take_back(place, run)
-    house = house_of(place.house.storage)
-    storage = place.house.storage
-    assert blobs(storage, "outcomes", f"{place.export['id']}/")
+def test_nothing_of_a_run_remains_after_the_retention_period(scenario: ExportScenario) -> None:
+    n = scenario.number
+    exported(scenario, ("c1", f"ada{n}@example.org"), ("c2", f"bob{n}@example.org"))
+    scenario.audience.unsubscribe(f"bob{n}@example.org")
+    run = exported(scenario, ("c1", f"ada{n}@example.org"), ("c3", f"cid{n}@example.org"))
+    preview = scenario.run("preview")
+    undone = take_back(scenario, run)
+    running_app = app_on(scenario.running_app.storage)
+    storage = scenario.running_app.storage
+    assert blobs(storage, "outcomes", f"{scenario.export['id']}/")
     later = datetime.now(UTC) + timedelta(days=30, minutes=1)
 
-    replace(house.retention, now=lambda: later).clear()
+    replace(running_app.retention, now=lambda: later).clear()
 
     for one in (run, preview, undone):
         assert blobs(storage, "state", f"runs/{one['id']}/") == {}
-        assert list(house.chunks.all(one["id"])) == []
-        seen = place.portal.get(f"/api/runs/{one['id']}")
+        assert list(running_app.chunks.all(one["id"])) == []
+        seen = scenario.api.get(f"/api/runs/{one['id']}")
         assert seen["counts"] == one["counts"]
-    assert blobs(storage, "outcomes", f"{place.export['id']}/") == {}
-    with pytest.raises(PortalError) as gone:
-        place.portal.outcomes(run["id"])
+    assert blobs(storage, "outcomes", f"{scenario.export['id']}/") == {}
+    with pytest.raises(ApiError) as gone:
+        scenario.api.outcomes(run["id"])
     assert gone.value.status == 404
     # What is left of people is the ledger and whom the audience holds; they go with the export.
-    left = set(wherever(place, f"ada{n}@") + wherever(place, f"bob{n}@"))
+    left = set(wherever(scenario, f"ada{n}@") + wherever(scenario, f"bob{n}@"))
     assert {name.partition("/")[0] for name in left} == {"ledgers", "audiences"}
-    place.portal.call("DELETE", f"/api/exports/{place.export['id']}")
-    replace(house.retention, now=lambda: later + timedelta(days=1)).clear()
-    assert wherever(place, f"ada{n}@") + wherever(place, f"bob{n}@") == []
+    scenario.api.call("DELETE", f"/api/exports/{scenario.export['id']}")
+    replace(running_app.retention, now=lambda: later + timedelta(days=1)).clear()
+    assert wherever(scenario, f"ada{n}@") + wherever(scenario, f"bob{n}@") == []
 
 
-def test_an_erasure_finds_a_person_however_the_address_is_written_and_shared(
-    place: Place,
+def test_an_erasure_finds_a_person_by_any_spelling_and_shared_address(
+    scenario: ExportScenario,
 ) -> None:
-    n = place.number
+    n = scenario.number
     ada, bob = f"ada{n}@example.org", f"bob{n}@example.org"
-    exported(place, ("c1", f" ADA{n}@Example.ORG\u00a0"), ("c2", bob), ("c3", ada))
-    place.refresh_table(rows_of(place, ("c2", bob)))
-    place.run()  # the person has left: only the ledger knows of them, and the outcomes of runs
+    exported(scenario, ("c1", f" ADA{n}@Example.ORG\u00a0"), ("c2", bob), ("c3", ada))
+    scenario.refresh_table(rows_of(scenario, ("c2", bob)))
+    scenario.run()  # the person has left: only the ledger knows of them, and the outcomes of runs
 
-    place.portal.post(
+    scenario.api.post(
         "/api/people/erase", {"email": f"\u2003aDa{n}@EXAMPLE.org ", "deleteInMailchimp": False}
     )
 
-    assert wherever(place, ada) == []
-    back = handed_back(place)
+    assert wherever(scenario, ada) == []
+    back = handed_back(scenario)
     assert {row["CustomerId"] for row in back} == {"c2"}
 
 
-def handed_back(place: Place) -> list[dict[str, str]]:
+def handed_back(scenario: ExportScenario) -> list[dict[str, str]]:
     """The rows of every file that was handed back for a place's export."""
-    found = blobs(place.house.storage, "outcomes", f"{place.export['id']}/")
+    found = blobs(scenario.running_app.storage, "outcomes", f"{scenario.export['id']}/")
     return [
         row
         for name, data in found.items()
@@ -188,98 +190,102 @@ def handed_back(place: Place) -> list[dict[str, str]]:
     ]
 
 
-def test_who_is_only_on_the_list_of_the_unsubscribed_is_found_and_erased(place: Place) -> None:
-    n = place.number
+def test_a_person_only_on_the_list_of_unsubscribed_contacts_is_found_and_erased(
+    scenario: ExportScenario,
+) -> None:
+    n = scenario.number
     stranger = f"stranger{n}@example.org"
-    place.audience.unsubscribe(stranger)
-    exported(place, ("c1", f"ada{n}@example.org"))
-    assert [name.partition("/")[0] for name in wherever(place, stranger)] == ["audiences"]
-    assert sighting(place, stranger)["inAudience"] == "unsubscribed"
+    scenario.audience.unsubscribe(stranger)
+    exported(scenario, ("c1", f"ada{n}@example.org"))
+    assert [name.partition("/")[0] for name in wherever(scenario, stranger)] == ["audiences"]
+    assert sighting(scenario, stranger)["inAudience"] == "unsubscribed"
 
-    receipt = place.portal.post(
+    receipt = scenario.api.post(
         "/api/people/erase", {"email": stranger.upper(), "deleteInMailchimp": True}
     )
 
     assert (receipt["records"], receipt["deletedInMailchimp"]) == (1, 1)
-    assert wherever(place, stranger) == []
-    place.run()
-    assert wherever(place, stranger) == []
+    assert wherever(scenario, stranger) == []
+    scenario.run()
+    assert wherever(scenario, stranger) == []
 
 
-def test_a_run_that_waits_for_a_yes_does_not_keep_an_erased_person(place: Place) -> None:
-    sample = place.sample(60)
-    place.refresh(sample)
-    place.define(sample)
-    place.run()
+def test_a_run_awaiting_confirmation_does_not_keep_an_erased_person(
+    scenario: ExportScenario,
+) -> None:
+    sample = scenario.sample(60)
+    scenario.refresh(sample)
+    scenario.define(sample)
+    scenario.run()
     left = sample.later(leaving=40)
-    place.refresh(left)
-    waiting = place.run()
+    scenario.refresh(left)
+    waiting = scenario.run()
     assert waiting["status"] == "awaitingConfirmation"
-    leaver, other = (row["email"] for row in place.outcomes(waiting, "notSent")[:2])
+    leaver, other = (row["email"] for row in scenario.outcomes(waiting, "notSent")[:2])
 
-    receipt = place.portal.post("/api/people/erase", {"email": leaver, "deleteInMailchimp": False})
+    receipt = scenario.api.post("/api/people/erase", {"email": leaver, "deleteInMailchimp": False})
 
     assert receipt["waitsFor"] == []
-    assert wherever(place, leaver) == []
-    closed = place.portal.get(f"/api/runs/{waiting['id']}")
+    assert wherever(scenario, leaver) == []
+    closed = scenario.api.get(f"/api/runs/{waiting['id']}")
     assert (closed["status"], closed["reason"]["code"]) == ("canceled", "erasedMeanwhile")
     page = requests.post(
-        f"{place.portal.url}/api/people/search",
+        f"{scenario.api.url}/api/people/search",
         json={"email": leaver},
         headers={"Accept-Language": "ko"},
         timeout=30,
     ).json()["value"]
-    mine = next(one for one in page if one["exportId"] == place.export["id"])
+    mine = next(one for one in page if one["exportId"] == scenario.export["id"])
     assert (mine["code"], "제거된 사람" in mine["reason"]) == ("erased", True)
-    again = place.run()
+    again = scenario.run()
     assert again["status"] == "awaitingConfirmation"
     assert again["counts"]["left"] == 39
     # Whoever is not in it does not close it.
-    stranger = f"stranger{place.number}@example.org"
-    place.portal.post("/api/people/erase", {"email": stranger, "deleteInMailchimp": False})
-    after = place.wait(place.portal.post(f"/api/runs/{again['id']}/confirm"))
+    stranger = f"stranger{scenario.number}@example.org"
+    scenario.api.post("/api/people/erase", {"email": stranger, "deleteInMailchimp": False})
+    after = scenario.wait(scenario.api.post(f"/api/runs/{again['id']}/confirm"))
     assert after["status"] == "successful"
-    assert other in place.audience.members()
-    assert wherever(place, leaver) == []
+    assert other in scenario.audience.members()
+    assert wherever(scenario, leaver) == []
 
 
-def test_an_undo_does_not_bring_an_erased_person_back(place: Place) -> None:
-    n = place.number
+def test_an_undo_does_not_restore_an_erased_person(scenario: ExportScenario) -> None:
+    n = scenario.number
     ada, bob = f"ada{n}@example.org", f"bob{n}@example.org"
-    place.refresh_table(rows_of(place, ("c1", ada), ("c2", bob)))
-    place.define([place.named("A")])
-    place.run()
-    table = rows_of(place, ("c1", ada), ("c2", bob))[place.named("A")]
+    scenario.refresh_table(rows_of(scenario, ("c1", ada), ("c2", bob)))
+    scenario.define([scenario.named("A")])
+    scenario.run()
+    table = rows_of(scenario, ("c1", ada), ("c2", bob))[scenario.named("A")]
     rows = [(*row[:2], "Changed", *row[3:]) for row in table.rows]
-    place.refresh_table({place.named("A"): wrap.Table(table.columns, tuple(rows))})
-    run = place.run()
+    scenario.refresh_table({scenario.named("A"): wrap.Table(table.columns, tuple(rows))})
+    run = scenario.run()
     assert run["counts"]["updated"] == 2
-    place.portal.post("/api/people/erase", {"email": ada, "deleteInMailchimp": True})
+    scenario.api.post("/api/people/erase", {"email": ada, "deleteInMailchimp": True})
 
-    undone = take_back(place, run)
+    undone = take_back(scenario, run)
 
-    assert place.audience.members().keys() == {bob}
-    assert place.audience.member(bob).merge_fields["FNAME"] == "Ada"
-    assert wherever(place, ada) == []
-    assert [row["email"] for row in place.outcomes(undone)] == [bob]
-    with pytest.raises(PortalError):
-        place.portal.post(f"/api/runs/{undone['id']}/retry")
+    assert scenario.audience.members().keys() == {bob}
+    assert scenario.audience.member(bob).merge_fields["FNAME"] == "Ada"
+    assert wherever(scenario, ada) == []
+    assert [row["email"] for row in scenario.outcomes(undone)] == [bob]
+    with pytest.raises(ApiError):
+        scenario.api.post(f"/api/runs/{undone['id']}/retry")
 
 
-def test_a_person_who_is_erased_while_unreachable_elsewhere_is_gone_here(
-    new_place: Callable[..., Place],
+def test_an_erasure_completes_locally_while_mailchimp_is_unreachable(
+    new_scenario: Callable[..., ExportScenario],
 ) -> None:
-    one, other = new_place(), new_place()
+    one, other = new_scenario(), new_scenario()
     ada = f"ada{one.number}@example.org"
     exported(one, ("c1", ada))
     exported(other, ("c9", ada))
-    one.house.box.arm(Fault("503-html", "POST", r"delete-permanent", times=None))
+    one.running_app.box.arm(Fault("503-html", "POST", r"delete-permanent", times=None))
 
-    with pytest.raises(PortalError) as busy:
-        one.portal.post("/api/people/erase", {"email": ada, "deleteInMailchimp": True})
+    with pytest.raises(ApiError) as busy:
+        one.api.post("/api/people/erase", {"email": ada, "deleteInMailchimp": True})
 
     assert busy.value.status == 503
     assert wherever(one, ada) == []
-    one.house.box.disarm()
-    receipt = one.portal.post("/api/people/erase", {"email": ada, "deleteInMailchimp": True})
+    one.running_app.box.disarm()
+    receipt = one.api.post("/api/people/erase", {"email": ada, "deleteInMailchimp": True})
     assert receipt["deletedInMailchimp"] == 2

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from azure.storage.blob import ContainerClient
 
-from tests.e2e.running_app import SEGMENTS, Place, accounted_for
+from tests.e2e.running_app import SEGMENTS, ExportScenario, every_row_has_one_outcome
 from tests.segments.segment_files import csv_bytes, entity
 
 NAMES = ["CustomerId", "EMail", "FirstName", "Born"]
@@ -28,12 +28,12 @@ MAPPING = {
 class Files:
     """Puts blobs into a folder of the landing container that belongs to one place."""
 
-    def __init__(self, place: Place) -> None:
-        self.place = place
-        self.folder = f"odd{place.number}"
+    def __init__(self, scenario: ExportScenario) -> None:
+        self.scenario = scenario
+        self.folder = f"odd{scenario.number}"
 
     def put(self, name: str, data: bytes) -> None:
-        storage = self.place.house.storage
+        storage = self.scenario.running_app.storage
         with ContainerClient.from_connection_string(storage, SEGMENTS) as client:
             if not client.exists():
                 client.create_container()
@@ -45,16 +45,16 @@ class Files:
 
 
 @pytest.fixture
-def files(place: Place) -> Files:
-    return Files(place)
+def files(scenario: ExportScenario) -> Files:
+    return Files(scenario)
 
 
 def person(number: int, first: str = "Ann", born: str = "1980-02-29") -> list[str]:
     return [f"{number:032x}", f"p{number}@example.com", first, born]
 
 
-def listed(place: Place, name: str) -> dict[str, Any]:
-    found = place.portal.get("/api/segments")["value"]
+def listed(scenario: ExportScenario, name: str) -> dict[str, Any]:
+    found = scenario.api.get("/api/segments")["value"]
     return next(each for each in found if each["name"] == name)
 
 
@@ -62,8 +62,10 @@ def codes(run: dict[str, Any]) -> dict[str, str]:
     return {finding["code"]: finding["message"] for finding in run["findings"]}
 
 
-def test_every_row_has_an_outcome_whatever_the_headers_say(place: Place, files: Files) -> None:
-    headed, bare, mixed = (place.named(name) for name in ("Headed", "Bare", "Mixed"))
+def test_every_row_has_an_outcome_whatever_the_headers_say(
+    scenario: ExportScenario, files: Files
+) -> None:
+    headed, bare, mixed = (scenario.named(name) for name in ("Headed", "Bare", "Mixed"))
     files.put("a.csv", csv_bytes([NAMES, person(1), ["x", "nobody", "Al", ""]]))
     files.put("b.csv", csv_bytes([person(2), person(3)]))
     files.put("m_1.csv", csv_bytes([NAMES, person(4)]))
@@ -75,26 +77,28 @@ def test_every_row_has_an_outcome_whatever_the_headers_say(place: Place, files: 
         entity(bare, NAMES, ["b.csv"], **settings),
         entity(mixed, NAMES, ["m_1.csv", "m_2.csv", "m_3.csv"], **settings),
     )
-    place.define([headed, bare, mixed], mapping=MAPPING)
-    run = place.run()
+    scenario.define([headed, bare, mixed], mapping=MAPPING)
+    run = scenario.run()
     counts = run["counts"]
     assert (counts["sourceRows"], counts["created"], counts["rejected"]) == (8, 6, 2)
-    assert accounted_for(run, 0)
-    members = place.audience.members()
+    assert every_row_has_one_outcome(run, 0)
+    members = scenario.audience.members()
     assert set(members) == {f"p{n}@example.com" for n in range(1, 7)}
     assert all(m.merge_fields == {"FNAME": "Ann", "BORN": "1980-02-29"} for m in members.values())
-    assert [listed(place, name)["memberCount"] for name in (headed, bare, mixed)] == [2, 2, 4]
+    assert [listed(scenario, name)["memberCount"] for name in (headed, bare, mixed)] == [2, 2, 4]
 
 
-def test_what_a_column_means_is_found_out_from_the_whole_column(place: Place, files: Files) -> None:
-    british, unclear = place.named("British"), place.named("Unclear")
+def test_what_a_column_means_is_found_out_from_the_whole_column(
+    scenario: ExportScenario, files: Files
+) -> None:
+    british, unclear = scenario.named("British"), scenario.named("Unclear")
     rows = [person(1, "NULL", "05/06/1980"), person(2, "Bo", "25/06/1980")]
     rows.append([f"{3:032x}", "Info@Müller.de", "N/A", "29 Feb 1980"])
     files.put("b.csv", csv_bytes([NAMES, *rows]))
     files.model(entity(british, NAMES, ["b.csv"]))
-    place.define([british], mapping=MAPPING)
-    run = place.run()
-    assert {address: m.merge_fields for address, m in place.audience.members().items()} == {
+    scenario.define([british], mapping=MAPPING)
+    run = scenario.run()
+    assert {address: m.merge_fields for address, m in scenario.audience.members().items()} == {
         "p1@example.com": {"BORN": "1980-06-05"},
         "p2@example.com": {"FNAME": "Bo", "BORN": "1980-06-25"},
         "info@xn--mller-kva.de": {"BORN": "1980-02-29"},
@@ -105,50 +109,52 @@ def test_what_a_column_means_is_found_out_from_the_whole_column(place: Place, fi
     files.put("u.csv", csv_bytes([NAMES, person(4, "Di", "05/06/1980")]))
     files.model(entity(unclear, NAMES, ["u.csv"]), folder="unclear/", name="u")
     files.put("unclear/u.csv", csv_bytes([NAMES, person(4, "Di", "05/06/1980")]))
-    place.define([unclear], mapping=MAPPING)
-    run = place.run()
+    scenario.define([unclear], mapping=MAPPING)
+    run = scenario.run()
     assert "Born" in codes(run)["dateOrderUnknown"]
-    assert place.audience.members()["p4@example.com"].merge_fields == {"FNAME": "Di"}
+    assert scenario.audience.members()["p4@example.com"].merge_fields == {"FNAME": "Di"}
     attributes = [{**MAPPING["attributes"][0], "dateOrder": "monthFirst"}]
     changed = {**MAPPING, "attributes": attributes}
-    place.define([{"name": unclear, "tag": f"{unclear} again"}], mapping=changed)
-    run = place.run()
+    scenario.define([{"name": unclear, "tag": f"{unclear} again"}], mapping=changed)
+    run = scenario.run()
     assert "dateOrderUnknown" not in codes(run)
-    assert place.audience.members()["p4@example.com"].merge_fields["BORN"] == "1980-05-06"
+    assert scenario.audience.members()["p4@example.com"].merge_fields["BORN"] == "1980-05-06"
 
 
 def test_why_a_segment_cannot_be_read_is_said_wherever_it_is_missing(
-    place: Place, files: Files
+    scenario: ExportScenario, files: Files
 ) -> None:
-    good, bad, hidden = (place.named(name) for name in ("Good", "Bad", "Hidden"))
+    good, bad, hidden = (scenario.named(name) for name in ("Good", "Bad", "Hidden"))
     files.put("g.csv", csv_bytes([NAMES, person(1)]))
     files.model(
         entity(good, NAMES, ["g.csv"]),
         entity(bad, NAMES, ["g.csv"], fileFormatSettings={"delimiter": "||"}),
     )
-    assert listed(place, good)["complete"] is True
-    assert listed(place, bad)["reason"]["code"] == "delimiterUnusable"
-    assert "||" in listed(place, bad)["reason"]["message"]
-    assert listed(place, bad)["complete"] is False
-    place.define([bad], mapping=MAPPING)
-    run = place.run()
+    assert listed(scenario, good)["complete"] is True
+    assert listed(scenario, bad)["reason"]["code"] == "delimiterUnusable"
+    assert "||" in listed(scenario, bad)["reason"]["message"]
+    assert listed(scenario, bad)["complete"] is False
+    scenario.define([bad], mapping=MAPPING)
+    run = scenario.run()
     assert (run["status"], run["reason"]["code"]) == ("failed", "delimiterUnusable")
 
     files.put("broken/model.json", b'{"entities": [')
     try:
-        found = place.portal.get("/api/segments")
+        found = scenario.api.get("/api/segments")
         assert [(each["code"], each["severity"]) for each in found["findings"]] == [
             ("modelNotJson", "warning")
         ]
         assert f"{files.folder}/broken/model.json" in found["findings"][0]["message"]
-        place.define([hidden], mapping=MAPPING)
-        run = place.run()
+        scenario.define([hidden], mapping=MAPPING)
+        run = scenario.run()
         assert (run["status"], run["reason"]["code"]) == ("failed", "segmentMissingBeside")
         assert f"{files.folder}/broken/model.json is not valid JSON" in run["reason"]["message"]
-        korean = place.portal.call(
+        korean = scenario.api.call(
             "GET", f"/api/runs/{run['id']}", headers={"Accept-Language": "ko"}
         ).json()
         assert "올바른 JSON이 아닙니다" in korean["reason"]["message"]
     finally:
-        with ContainerClient.from_connection_string(place.house.storage, SEGMENTS) as client:
+        with ContainerClient.from_connection_string(
+            scenario.running_app.storage, SEGMENTS
+        ) as client:
             client.delete_blob(f"{files.folder}/broken/model.json")

@@ -16,7 +16,7 @@ from azure.storage.blob import ContainerClient
 from devhost.processes import ROOT, running, start_app, start_azurite
 from sandbox.mailchimp.box import Sandbox
 from sandbox.mailchimp.faults import Fault
-from tests.e2e.running_app import House, Place, impatient_app, settings_for
+from tests.e2e.running_app import ExportScenario, RunningApp, fast_polling_app, settings_for
 
 SEGMENTS = "segments"
 SECONDS = 90.0
@@ -37,8 +37,8 @@ app = module.app
 
 
 @pytest.fixture(scope="module")
-def refreshed(mailchimp: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    """A house with storage of its own, because the dev host watches all of it."""
+def refreshed(mailchimp: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningApp]:
+    """An app with storage of its own, because the dev host watches all of it."""
     folder = tmp_path_factory.mktemp("refreshed")
     (folder / "app").mkdir()
     (folder / "app" / "function_app.py").write_text(QUICK_APP, "utf-8")
@@ -48,26 +48,26 @@ def refreshed(mailchimp: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> I
         ).create_container()
         app = start_app(
             settings_for(azurite.connection_string, mailchimp),
-            app_dir=impatient_app(folder / "app"),
+            app_dir=fast_polling_app(folder / "app"),
             log=folder / "app.log",
             options=["--blob-events"],
         )
         with running(app):
-            yield House(azurite.connection_string, app, mailchimp)
+            yield RunningApp(azurite.connection_string, app, mailchimp)
 
 
 @dataclass
 class Folder:
     """A segment as Customer Insights writes it: two files in a dated folder, and model.json."""
 
-    house: House
+    running_app: RunningApp
     segment: str
     addresses: tuple[str, ...]
     hour: int = 6
     client: ContainerClient = field(init=False)
 
     def __post_init__(self) -> None:
-        self.client = ContainerClient.from_connection_string(self.house.storage, SEGMENTS)
+        self.client = ContainerClient.from_connection_string(self.running_app.storage, SEGMENTS)
 
     def part(self, number: int) -> None:
         """Write file 1 or 2: half of the people each."""
@@ -113,14 +113,14 @@ def people(count: int) -> tuple[str, ...]:
     return tuple(f"person{number}@example.org" for number in range(count))
 
 
-def an_export(place: Place, segment: str) -> None:
+def an_export(scenario: ExportScenario, segment: str) -> None:
     """An export that runs with every refresh, which is what exports do by themselves."""
-    place.define([segment], mapping={"email": "EMail"}, schedule={"enabled": True})
+    scenario.define([segment], mapping={"email": "EMail"}, schedule={"enabled": True})
 
 
-def runs(place: Place) -> list[dict[str, Any]]:
+def runs(scenario: ExportScenario) -> list[dict[str, Any]]:
     """The export's runs, oldest first."""
-    found: list[dict[str, Any]] = place.portal.get(f"/api/runs?exportId={place.export['id']}")[
+    found: list[dict[str, Any]] = scenario.api.get(f"/api/runs?exportId={scenario.export['id']}")[
         "value"
     ]
     return found[::-1]
@@ -137,18 +137,18 @@ def until(what: Callable[[], bool]) -> None:
         time.sleep(0.4)
 
 
-def ended(place: Place, count: int) -> list[dict[str, Any]]:
+def ended(scenario: ExportScenario, count: int) -> list[dict[str, Any]]:
     """Wait until so many runs are over; all there are."""
-    until(lambda: sum(run["finishedAt"] is not None for run in runs(place)) >= count)
-    return runs(place)
+    until(lambda: sum(run["finishedAt"] is not None for run in runs(scenario)) >= count)
+    return runs(scenario)
 
 
-def test_model_json_first_and_files_late_and_twice_make_one_run_after_the_last(
-    refreshed: House, tmp_path: Path
+def test_model_json_first_and_late_duplicated_files_start_one_run_after_the_last_file(
+    refreshed: RunningApp, tmp_path: Path
 ) -> None:
-    place = Place(refreshed, tmp_path)
-    segment = place.named("Late")
-    an_export(place, segment)
+    scenario = ExportScenario(refreshed, tmp_path)
+    segment = scenario.named("Late")
+    an_export(scenario, segment)
     folder = Folder(refreshed, segment, people(20))
 
     folder.model()
@@ -156,24 +156,24 @@ def test_model_json_first_and_files_late_and_twice_make_one_run_after_the_last(
     folder.part(1)
     folder.part(1)
     time.sleep(1.5 * QUIET)
-    assert runs(place) == []
+    assert runs(scenario) == []
     folder.part(2)
     folder.part(1)
     folder.part(2)
     written_last = time.time()
-    [run] = ended(place, 1)
+    [run] = ended(scenario, 1)
 
     assert run["trigger"] == "refresh"
     assert run["status"] == "successful"
     assert run["counts"]["created"] == 20
-    assert set(place.audience.members()) == set(people(20))
+    assert set(scenario.audience.members()) == set(people(20))
     assert started_at(run) > written_last
 
     # The same files once more: nothing is sent again.
-    with place.calls() as calls:
+    with scenario.calls() as calls:
         folder.all()
-        again = ended(place, 2)[1]
-    assert len(runs(place)) == 2
+        again = ended(scenario, 2)[1]
+    assert len(runs(scenario)) == 2
     assert again["counts"]["created"] == again["counts"]["updated"] == 0
     assert not [call for call in calls if call.startswith("POST /lists/{list_id}")]
 
@@ -181,14 +181,16 @@ def test_model_json_first_and_files_late_and_twice_make_one_run_after_the_last(
     # second in which the run before began, it would count as read by that run.)
     time.sleep(1.1)
     folder.model()
-    third = ended(place, 3)[2]
+    third = ended(scenario, 3)[2]
     assert (third["status"], third["reason"]["code"]) == ("skipped", "noNewData")
 
 
-def test_a_refresh_during_a_run_makes_exactly_one_more(refreshed: House, tmp_path: Path) -> None:
-    place = Place(refreshed, tmp_path)
-    segment = place.named("Busy")
-    an_export(place, segment)
+def test_a_refresh_during_a_run_starts_exactly_one_more(
+    refreshed: RunningApp, tmp_path: Path
+) -> None:
+    scenario = ExportScenario(refreshed, tmp_path)
+    segment = scenario.named("Busy")
+    an_export(scenario, segment)
     slow = refreshed.box.arm(Fault("hang", "POST", r"^/lists/\w+$", times=1, seconds=12.0))
     Folder(refreshed, segment, people(10)).all()
     until(lambda: slow.struck == 1)
@@ -197,25 +199,25 @@ def test_a_refresh_during_a_run_makes_exactly_one_more(refreshed: House, tmp_pat
     Folder(refreshed, segment, people(14), hour=8).all()
     time.sleep(2)
     Folder(refreshed, segment, people(16), hour=9).all()
-    first, second = ended(place, 2)
+    first, second = ended(scenario, 2)
 
     assert first["counts"]["distinct"] == 10
     assert second["counts"]["distinct"] == 16
     assert second["queuedAt"] >= first["finishedAt"]
-    assert len(place.audience.members()) == 16
+    assert len(scenario.audience.members()) == 16
 
 
-def test_a_run_by_hand_before_all_files_are_there_says_what_is_missing(
-    refreshed: House, tmp_path: Path
+def test_a_manual_run_before_all_files_exist_names_the_missing_ones(
+    refreshed: RunningApp, tmp_path: Path
 ) -> None:
-    place = Place(refreshed, tmp_path)
-    segment = place.named("Partly")
-    place.define([segment], mapping={"email": "EMail"})
+    scenario = ExportScenario(refreshed, tmp_path)
+    segment = scenario.named("Partly")
+    scenario.define([segment], mapping={"email": "EMail"})
     folder = Folder(refreshed, segment, people(4))
     folder.part(1)
     folder.model()
 
-    run = place.run()
+    run = scenario.run()
 
     assert (run["status"], run["reason"]["code"]) == ("failed", "refreshIncomplete")
-    assert place.audience.members() == {}
+    assert scenario.audience.members() == {}

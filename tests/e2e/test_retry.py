@@ -4,95 +4,97 @@ from typing import Any
 
 import pytest
 
-from devhost.api_client import PortalError
+from devhost.api_client import ApiError
 from sandbox.mailchimp.faults import Fault
-from tests.e2e.running_app import Place, audience_as_is
+from tests.e2e.running_app import ExportScenario, actual_audience
 
 
-def refused(place: Place, run: dict[str, Any], language: str = "en") -> str:
+def refused(scenario: ExportScenario, run: dict[str, Any], language: str = "en") -> str:
     """What the app says to a retry, and that it starts nothing."""
-    before = place.portal.get(f"/api/runs?exportId={place.export['id']}")["value"]
-    with pytest.raises(PortalError) as no:
-        place.portal.call(
+    before = scenario.api.get(f"/api/runs?exportId={scenario.export['id']}")["value"]
+    with pytest.raises(ApiError) as no:
+        scenario.api.call(
             "POST", f"/api/runs/{run['id']}/retry", {}, headers={"Accept-Language": language}
         )
     assert no.value.status == 409
-    after = place.portal.get(f"/api/runs?exportId={place.export['id']}")["value"]
+    after = scenario.api.get(f"/api/runs?exportId={scenario.export['id']}")["value"]
     assert [one["id"] for one in after] == [one["id"] for one in before]
     return str(no.value.problem["detail"])
 
 
-def test_a_preview_is_not_tried_again_as_a_run(place: Place) -> None:
-    sample = place.sample(20)
-    place.refresh(sample)
-    place.define(sample)
-    preview = place.run("preview")
+def test_a_preview_cannot_be_retried(scenario: ExportScenario) -> None:
+    sample = scenario.sample(20)
+    scenario.refresh(sample)
+    scenario.define(sample)
+    preview = scenario.run("preview")
 
-    assert "preview" in refused(place, preview).lower()
-    assert "미리 보기" in refused(place, preview, "ko")
-    assert place.audience.members() == {}
-
-
-def test_an_undo_is_not_tried_again_as_a_run_of_everything(place: Place) -> None:
-    sample = place.sample(20)
-    place.refresh(sample)
-    place.define(sample)
-    run = place.run()
-    place.audience.forget(sorted(place.audience.members())[0])
-    undone = place.wait(place.portal.post(f"/api/runs/{run['id']}/undo"))
-    there = audience_as_is(place.audience)
-
-    assert "Undo" in refused(place, undone)
-    assert "되돌리" in refused(place, undone, "ko")
-    assert audience_as_is(place.audience) == there
+    assert "preview" in refused(scenario, preview).lower()
+    assert "미리 보기" in refused(scenario, preview, "ko")
+    assert scenario.audience.members() == {}
 
 
-def test_a_run_without_failed_rows_is_not_tried_again(place: Place) -> None:
-    sample = place.sample(20)
-    place.refresh(sample)
-    place.define(sample)
-    run = place.run()
-    place.refresh(sample.later(arriving=5))
+def test_an_undo_cannot_be_retried(scenario: ExportScenario) -> None:
+    sample = scenario.sample(20)
+    scenario.refresh(sample)
+    scenario.define(sample)
+    run = scenario.run()
+    scenario.audience.forget(sorted(scenario.audience.members())[0])
+    undone = scenario.wait(scenario.api.post(f"/api/runs/{run['id']}/undo"))
+    there = actual_audience(scenario.audience)
 
-    assert "Nothing of the run failed" in refused(place, run)
-    assert "실패한 항목이 없습니다" in refused(place, run, "ko")
-    assert len(place.audience.members()) == 20
+    assert "Undo" in refused(scenario, undone)
+    assert "되돌리" in refused(scenario, undone, "ko")
+    assert actual_audience(scenario.audience) == there
 
 
-def test_a_run_that_waits_is_answered_before_it_is_tried_again(place: Place) -> None:
-    sample = place.sample(50)
-    place.refresh(sample)
-    place.define(sample)
-    place.run()
-    place.refresh(sample.later(leaving=40))
-    waiting = place.run()
+def test_a_run_without_failed_rows_cannot_be_retried(scenario: ExportScenario) -> None:
+    sample = scenario.sample(20)
+    scenario.refresh(sample)
+    scenario.define(sample)
+    run = scenario.run()
+    scenario.refresh(sample.later(arriving=5))
+
+    assert "Nothing of the run failed" in refused(scenario, run)
+    assert "실패한 항목이 없습니다" in refused(scenario, run, "ko")
+    assert len(scenario.audience.members()) == 20
+
+
+def test_a_run_awaiting_confirmation_must_be_answered_before_a_retry(
+    scenario: ExportScenario,
+) -> None:
+    sample = scenario.sample(50)
+    scenario.refresh(sample)
+    scenario.define(sample)
+    scenario.run()
+    scenario.refresh(sample.later(leaving=40))
+    waiting = scenario.run()
     assert waiting["status"] == "awaitingConfirmation"
 
-    assert "confirm it or cancel it" in refused(place, waiting)
-    assert "확인하거나 취소" in refused(place, waiting, "ko")
-    assert place.portal.get(f"/api/runs/{waiting['id']}")["status"] == "awaitingConfirmation"
+    assert "confirm it or cancel it" in refused(scenario, waiting)
+    assert "확인하거나 취소" in refused(scenario, waiting, "ko")
+    assert scenario.api.get(f"/api/runs/{waiting['id']}")["status"] == "awaitingConfirmation"
 
 
-def test_a_retry_during_another_run_is_refused_and_asked_twice_it_is_one(place: Place) -> None:
-    sample = place.sample(20)
-    place.refresh(sample)
-    place.define(sample)
-    place.run()
-    place.house.box.arm(Fault("503-html", "POST", r"^/lists/\w+$", times=None))
-    place.refresh(sample.later(arriving=5))
-    going = place.start()
-    place.portal.post(f"/api/runs/{going['id']}/cancel")
-    stopped = place.wait(going)
-    place.house.box.disarm()
+def test_a_retry_during_another_run_is_refused_and_is_idempotent(scenario: ExportScenario) -> None:
+    sample = scenario.sample(20)
+    scenario.refresh(sample)
+    scenario.define(sample)
+    scenario.run()
+    scenario.running_app.box.arm(Fault("503-html", "POST", r"^/lists/\w+$", times=None))
+    scenario.refresh(sample.later(arriving=5))
+    going = scenario.start()
+    scenario.api.post(f"/api/runs/{going['id']}/cancel")
+    stopped = scenario.wait(going)
+    scenario.running_app.box.disarm()
     assert stopped["status"] == "canceled"
 
-    place.house.box.arm(Fault("hang", "GET", r".*", times=None, seconds=0.5))
-    other = place.start("full")
-    assert "Another run" in refused(place, stopped)
-    place.house.box.disarm()
-    place.wait(other)
-    first = place.portal.post(f"/api/runs/{stopped['id']}/retry")
-    second = place.portal.post(f"/api/runs/{stopped['id']}/retry")
+    scenario.running_app.box.arm(Fault("hang", "GET", r".*", times=None, seconds=0.5))
+    other = scenario.start("full")
+    assert "Another run" in refused(scenario, stopped)
+    scenario.running_app.box.disarm()
+    scenario.wait(other)
+    first = scenario.api.post(f"/api/runs/{stopped['id']}/retry")
+    second = scenario.api.post(f"/api/runs/{stopped['id']}/retry")
     assert first["id"] == second["id"]
     assert first["retryOf"] == stopped["id"]
-    place.wait(first)
+    scenario.wait(first)

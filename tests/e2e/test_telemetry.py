@@ -26,7 +26,7 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-from devhost.api_client import Portal, PortalError
+from devhost.api_client import ApiClient, ApiError
 from devhost.processes import ROOT, Azurite, start_azurite
 from sandbox import samples
 from sandbox.mailchimp.box import Sandbox
@@ -52,7 +52,7 @@ class _Answer:
         return json.loads(self.text)
 
 
-class Inside(Portal):
+class Inside(ApiClient):
     """The functions of the app, called as the platform calls them."""
 
     def __init__(self, app: App, storage: str) -> None:
@@ -89,7 +89,7 @@ class Inside(Portal):
         )
         answer = _Answer(self._invoke("http_api", request))
         if answer.status_code >= 400:
-            raise PortalError(answer.status_code, answer.json())
+            raise ApiError(answer.status_code, answer.json())
         return answer
 
     def work(self) -> None:
@@ -111,7 +111,7 @@ def own_azurite(tmp_path: Path) -> Iterator[Azurite]:
     azurite.stop()
 
 
-def test_a_run_is_one_trace_and_names_nobody(
+def test_a_run_is_one_trace_without_personal_data(
     own_azurite: Azurite,
     mailchimp: Sandbox,
     tmp_path: Path,

@@ -4,76 +4,83 @@ import time
 
 import pytest
 
-from devhost.api_client import PortalError
+from devhost.api_client import ApiError
 from sandbox.mailchimp.faults import Fault
-from tests.e2e.running_app import Held, Place, audience_as_is, audience_to_be, held, writes
-from tests.e2e.stored_data import house_of
+from tests.e2e.running_app import (
+    ContactState,
+    ExportScenario,
+    actual_audience,
+    contact_state,
+    expected_audience,
+    writes,
+)
+from tests.e2e.stored_data import app_on
 
 
-def take_back(place: Place, run: dict, **body: bool) -> dict:
-    return place.wait(place.portal.post(f"/api/runs/{run['id']}/undo", body))
+def take_back(scenario: ExportScenario, run: dict, **body: bool) -> dict:
+    return scenario.wait(scenario.api.post(f"/api/runs/{run['id']}/undo", body))
 
 
-def without_tags(one: Held) -> Held:
-    return held(one.status, dict(one.fields), ())
+def without_tags(one: ContactState) -> ContactState:
+    return contact_state(one.status, dict(one.fields), ())
 
 
 def codes(run: dict) -> dict[str, str]:
     return {finding["code"]: finding["message"] for finding in run["findings"]}
 
 
-def test_tags_and_values_are_as_they_were_before_the_run(place: Place) -> None:
-    sample = place.sample(700, 0.8, 0.5)
-    place.refresh(sample)
-    place.define(sample)
-    place.run()
-    before = audience_as_is(place.audience)
+def test_an_undo_restores_tags_and_values(scenario: ExportScenario) -> None:
+    sample = scenario.sample(700, 0.8, 0.5)
+    scenario.refresh(sample)
+    scenario.define(sample)
+    scenario.run()
+    before = actual_audience(scenario.audience)
     later = sample.later(leaving=60, arriving=40, changed=0.2)
-    place.refresh(later)
-    run = place.run()
+    scenario.refresh(later)
+    run = scenario.run()
     assert run["counts"]["removed"] > 10
-    created = audience_as_is(place.audience).keys() - before.keys()
+    created = actual_audience(scenario.audience).keys() - before.keys()
     assert created
 
-    with place.calls() as calls:
-        undone = take_back(place, run)
+    with scenario.calls() as calls:
+        undone = take_back(scenario, run)
 
     assert undone["undoOf"] == run["id"]
     assert undone["status"] == "successful"
-    after = audience_as_is(place.audience)
+    after = actual_audience(scenario.audience)
     for address in created:
-        assert after.pop(address) == without_tags(audience_to_be(later)[address])
+        assert after.pop(address) == without_tags(expected_audience(later)[address])
     assert after == before
     assert codes(undone)["undoCreatedStay"].startswith(str(len(created)))
     assert undone["consentProof"]["statusesChanged"] == 0
     assert sum(writes(calls).values()) < 12
-    assert len(place.outcomes(undone, "updated")) == undone["counts"]["updated"]
+    assert len(scenario.outcomes(undone, "updated")) == undone["counts"]["updated"]
 
     # The ledger says the same: the next run sends exactly what the undone one had sent.
-    again = place.run()
-    assert audience_as_is(place.audience) == audience_to_be(later) | {
-        a: without_tags(before[a]) for a in before.keys() - audience_to_be(later).keys()
+    again = scenario.run()
+    assert actual_audience(scenario.audience) == expected_audience(later) | {
+        a: without_tags(before[a]) for a in before.keys() - expected_audience(later).keys()
     }
     assert again["counts"]["removed"] == run["counts"]["removed"]
     assert again["counts"]["updated"] == run["counts"]["updated"] + len(created)
     assert again["counts"]["created"] == 0
 
 
-def test_people_whom_the_run_created_are_archived_only_when_asked(place: Place) -> None:
-    sample = place.sample(120)
-    expected = audience_to_be(sample)
+def test_people_created_by_the_run_are_archived_only_if_requested(scenario: ExportScenario) -> None:
+    sample = scenario.sample(120)
+    expected = expected_audience(sample)
     known = sorted(expected)[:5]
     for address in known:
-        place.audience.add(address, merge_fields={"FNAME": "Before"})
-    place.refresh(sample)
-    place.define(sample)
-    run = place.run()
+        scenario.audience.add(address, merge_fields={"FNAME": "Before"})
+    scenario.refresh(sample)
+    scenario.define(sample)
+    run = scenario.run()
     assert (run["counts"]["created"], run["counts"]["updated"]) == (115, 5)
-    place.audience.unsubscribe(sorted(expected)[-1])
+    scenario.audience.unsubscribe(sorted(expected)[-1])
 
-    undone = take_back(place, run, archiveCreated=True)
+    undone = take_back(scenario, run, archiveCreated=True)
 
-    after = place.audience.members()
+    after = scenario.audience.members()
     assert {a for a, m in after.items() if m.status == "archived"} == set(sorted(expected)[5:-1])
     assert after[sorted(expected)[-1]].status == "unsubscribed"
     for address in known:  # they were there before us, and nobody knows with which values
@@ -85,75 +92,77 @@ def test_people_whom_the_run_created_are_archived_only_when_asked(place: Place) 
     assert undone["counts"]["removed"] == 120
 
 
-def test_only_the_newest_run_that_sent_something_can_be_undone(place: Place) -> None:
-    sample = place.sample(30)
-    place.refresh(sample)
-    place.define(sample)
-    first = place.run()
-    idle = place.run()
+def test_only_the_newest_run_that_sent_changes_can_be_undone(scenario: ExportScenario) -> None:
+    sample = scenario.sample(30)
+    scenario.refresh(sample)
+    scenario.define(sample)
+    first = scenario.run()
+    idle = scenario.run()
     assert idle["counts"]["unchanged"] == 30
 
     def refused(run: dict) -> str:
-        with pytest.raises(PortalError) as no:
-            place.portal.post(f"/api/runs/{run['id']}/undo")
+        with pytest.raises(ApiError) as no:
+            scenario.api.post(f"/api/runs/{run['id']}/undo")
         assert no.value.status == 409
         return no.value.problem["detail"]
 
     assert "sent nothing" in refused(idle)
-    preview = place.run("preview")
+    preview = scenario.run("preview")
     assert "sent nothing" in refused(preview)
 
-    undone = take_back(place, first)  # the idle run in between has changed nothing
+    undone = take_back(scenario, first)  # the idle run in between has changed nothing
 
     assert undone["status"] == "successful"
-    assert place.audience.tags() == {place.named("A"): 0}
+    assert scenario.audience.tags() == {scenario.named("A"): 0}
     assert "newer one" in refused(first)
     assert "undo itself" in refused(undone)
-    house = house_of(place.house.storage)
-    third = place.run()
-    house.files.delete(f"runs/{third['id']}/outcomes.parquet")
+    running_app = app_on(scenario.running_app.storage)
+    third = scenario.run()
+    running_app.files.delete(f"runs/{third['id']}/outcomes.parquet")
     assert "not kept" in refused(third)
 
 
-def test_an_undo_during_another_run_is_refused(place: Place) -> None:
-    sample = place.sample(30)
-    place.refresh(sample)
-    place.define(sample)
-    run = place.run()
-    place.house.box.arm(Fault("hang", "GET", r".*", times=None, seconds=0.5))
-    going = place.start("full")
+def test_an_undo_during_another_run_is_refused(scenario: ExportScenario) -> None:
+    sample = scenario.sample(30)
+    scenario.refresh(sample)
+    scenario.define(sample)
+    run = scenario.run()
+    scenario.running_app.box.arm(Fault("hang", "GET", r".*", times=None, seconds=0.5))
+    going = scenario.start("full")
 
-    with pytest.raises(PortalError) as no:
-        place.portal.post(f"/api/runs/{run['id']}/undo")
+    with pytest.raises(ApiError) as no:
+        scenario.api.post(f"/api/runs/{run['id']}/undo")
 
     assert no.value.status == 409
-    place.house.box.disarm()
-    place.wait(going)
+    scenario.running_app.box.disarm()
+    scenario.wait(going)
 
 
-def test_an_undo_can_be_canceled_and_says_truthfully_what_it_did(place: Place) -> None:
-    sample = place.sample(1500)
-    place.refresh(sample)
-    place.define(sample)
-    place.run()
-    before = audience_as_is(place.audience)
+def test_an_undo_can_be_canceled_and_reports_what_it_did(scenario: ExportScenario) -> None:
+    sample = scenario.sample(1500)
+    scenario.refresh(sample)
+    scenario.define(sample)
+    scenario.run()
+    before = actual_audience(scenario.audience)
     later = sample.later(changed=1.0)
-    place.refresh(later)
-    run = place.run()
-    changed = audience_as_is(place.audience)
+    scenario.refresh(later)
+    run = scenario.run()
+    changed = actual_audience(scenario.audience)
     assert changed != before
-    place.house.box.arm(Fault("hang", "POST", r"^/lists/\w+$", times=None, seconds=1.0, skip=1))
-    started = place.portal.post(f"/api/runs/{run['id']}/undo")
-    while audience_as_is(place.audience) == changed:
+    scenario.running_app.box.arm(
+        Fault("hang", "POST", r"^/lists/\w+$", times=None, seconds=1.0, skip=1)
+    )
+    started = scenario.api.post(f"/api/runs/{run['id']}/undo")
+    while actual_audience(scenario.audience) == changed:
         time.sleep(0.02)
 
-    place.portal.post(f"/api/runs/{started['id']}/cancel")
-    undone = place.wait(started)
-    place.house.box.disarm()
+    scenario.api.post(f"/api/runs/{started['id']}/cancel")
+    undone = scenario.wait(started)
+    scenario.running_app.box.disarm()
 
     assert undone["status"] == "canceled"
-    restored = {a for a, one in audience_as_is(place.audience).items() if one == before[a]}
+    restored = {a for a, one in actual_audience(scenario.audience).items() if one == before[a]}
     assert undone["counts"]["updated"] <= len(restored)
-    assert {row["email"] for row in place.outcomes(undone, "updated")} <= restored
-    place.run()
-    assert audience_as_is(place.audience) == audience_to_be(later)
+    assert {row["email"] for row in scenario.outcomes(undone, "updated")} <= restored
+    scenario.run()
+    assert actual_audience(scenario.audience) == expected_audience(later)

@@ -11,7 +11,7 @@ import requests
 from azure.core.exceptions import ResourceExistsError, ResourceNotFoundError
 from azure.storage.queue import QueueServiceClient
 
-from tests.e2e.running_app import Place, audience_as_is, audience_to_be
+from tests.e2e.running_app import ExportScenario, actual_audience, expected_audience
 
 NAMED = "zq-4711@example.org"
 UNUSABLE = [
@@ -43,35 +43,35 @@ def until(done: Callable[[], bool]) -> None:
 
 
 @pytest.mark.parametrize("queue", ["plan-runs", "send-lanes", "blob-events"])
-def test_an_unusable_message_is_told_without_its_content_and_dropped(
-    place: Place, queue: str
+def test_an_unusable_message_is_logged_without_its_content_and_dropped(
+    scenario: ExportScenario, queue: str
 ) -> None:
-    log = place.house.app.log
+    log = scenario.running_app.process.log
     assert log is not None
     before = log.read_text("utf-8", errors="replace")
-    with QueueServiceClient.from_connection_string(place.house.storage) as queues:
+    with QueueServiceClient.from_connection_string(scenario.running_app.storage) as queues:
         with suppress(ResourceExistsError):
             queues.create_queue(queue)
         for text in UNUSABLE:
             body = base64.b64encode(text.encode()).decode()
             queues.get_queue_client(queue).send_message(body)
-        sample = place.sample(30)
-        place.refresh(sample)
-        place.define(sample)
-        assert place.run()["status"] == "successful"  # nobody waits for them
+        sample = scenario.sample(30)
+        scenario.refresh(sample)
+        scenario.define(sample)
+        assert scenario.run()["status"] == "successful"  # nobody waits for them
         until(lambda: not waiting(queues, queue) and not waiting(queues, f"{queue}-poison"))
         assert waiting(queues, f"{queue}-poison-poison") == 0
 
     told = log.read_text("utf-8", errors="replace")[len(before) :]
     assert NAMED not in told
     assert "message.unusable" in told or queue == "blob-events"
-    assert audience_as_is(place.audience) == audience_to_be(sample)
+    assert actual_audience(scenario.audience) == expected_audience(sample)
 
 
-def test_a_message_that_the_host_cannot_decode_is_reported_by_every_tick_while_it_stays(
-    place: Place,
+def test_every_tick_reports_an_undecodable_message_while_it_exists(
+    scenario: ExportScenario,
 ) -> None:
-    log = place.house.app.log
+    log = scenario.running_app.process.log
     assert log is not None
     before = len(log.read_text("utf-8", errors="replace"))
 
@@ -82,11 +82,11 @@ def test_a_message_that_the_host_cannot_decode_is_reported_by_every_tick_while_i
 
     def tick() -> None:
         answer = requests.post(
-            f"{place.house.portal.url}/admin/functions/tick", json={}, timeout=30
+            f"{scenario.running_app.api.url}/admin/functions/tick", json={}, timeout=30
         )
         assert answer.status_code == 202
 
-    with QueueServiceClient.from_connection_string(place.house.storage) as queues:
+    with QueueServiceClient.from_connection_string(scenario.running_app.storage) as queues:
         poison = queues.get_queue_client("send-lanes-poison")
         with suppress(ResourceExistsError):
             poison.create_queue()

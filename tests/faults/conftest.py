@@ -1,4 +1,4 @@
-"""Mills to break, and what real processes to break need: a storage of their own, and a Mailchimp."""
+"""Simulated deployments to break, and what real processes to break need: a storage of their own, and a Mailchimp."""
 
 from collections.abc import Callable, Iterator
 
@@ -7,7 +7,7 @@ import pytest
 from devhost.processes import Azurite, running, start_azurite
 from sandbox.mailchimp.box import Sandbox
 from tests.fakes import Clock
-from tests.faults.simulated_deployment import Mill
+from tests.faults.simulated_deployment import SimulatedDeployment
 
 
 @pytest.fixture(scope="module")
@@ -17,7 +17,7 @@ def clock() -> Clock:
 
 @pytest.fixture(scope="module")
 def mailchimp(clock: Clock) -> Iterator[Sandbox]:
-    """A Mailchimp whose clock is the mills' own."""
+    """A Mailchimp whose clock is the deployments' own."""
     with Sandbox(now=clock.seconds) as box:
         yield box
 
@@ -47,7 +47,7 @@ def consent_is_kept(box: Sandbox) -> Iterator[None]:
 
 
 @pytest.fixture
-def new_mill(
+def new_deployment(
     mailchimp: Sandbox, clock: Clock, monkeypatch: pytest.MonkeyPatch
-) -> Callable[[], Mill]:
-    return lambda: Mill(mailchimp, monkeypatch, clock)
+) -> Callable[[], SimulatedDeployment]:
+    return lambda: SimulatedDeployment(mailchimp, monkeypatch, clock)

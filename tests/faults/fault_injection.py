@@ -17,16 +17,16 @@ from typing import Any
 from shared import workspace as workroom
 from shared.errors import ConnectorError
 from shared.runtime import Runtime
-from tests.fakes import Clock, Killed, Message, Strike, Wire
-from tests.faults.simulated_deployment import Mill
+from tests.fakes import Clock, Message, ProcessKilled, StorageFault, StoreClient
+from tests.faults.simulated_deployment import SimulatedDeployment
 
 _MOST_DELIVERIES = 5
 _HIDDEN_SECONDS = 60.0
-_DEEPEST = 2
+_MAX_DEPTH = 2
 
 
 @dataclass(frozen=True)
-class Odds:
+class FaultRates:
     """How often something strikes, of 1; `skew` is how far a clock may be off, in seconds."""
 
     lost: float = 0.0
@@ -43,9 +43,9 @@ class Odds:
         return self.skew <= 200
 
     @staticmethod
-    def drawn(dice: random.Random) -> Odds:
+    def choose(dice: random.Random) -> FaultRates:
         """Some weather: each thing rarely, often or not at all."""
-        return Odds(
+        return FaultRates(
             lost=dice.choice((0.0, 0.01, 0.04)),
             killed=dice.choice((0.0, 0.005, 0.02)),
             killed_in_call=dice.choice((0.0, 0.03, 0.1)),
@@ -57,57 +57,57 @@ class Odds:
 
 
 @dataclass
-class Worker:
+class Instance:
     """A process: its way to storage, the app in it, and by how many seconds its clock is off."""
 
-    wire: Wire
-    house: Any
+    client: StoreClient
+    app: Any
     skew: float
 
 
 @dataclass
-class RoughMill(Mill):
-    """A mill with two processes in bad weather; its own `house` watches and is never struck."""
+class FaultyDeployment(SimulatedDeployment):
+    """A simulated deployment with two processes in bad weather; its own `app` watches and is never struck."""
 
     dice: random.Random = field(default_factory=random.Random)
-    odds: Odds = Odds()
-    struck: int = 0
-    crew: list[Worker] = field(default_factory=list)
+    rates: FaultRates = FaultRates()
+    fault_count: int = 0
+    instances: list[Instance] = field(default_factory=list)
     _depth: int = 0
 
-    def begin(self, dice: random.Random, odds: Odds) -> None:
+    def start_faults(self, dice: random.Random, rates: FaultRates) -> None:
         """Let the weather begin."""
-        self.dice, self.odds = dice, odds
+        self.dice, self.rates = dice, rates
         # Here two processes are in one; each has a room of its own.
         self.monkeypatch.setattr(workroom, "_ONE_AT_A_TIME", threading.BoundedSemaphore(8))
-        self.crew = [self._worker(), self._worker()]
+        self.instances = [self._new_instance(), self._new_instance()]
 
-    def calm_down(self) -> None:
+    def stop_faults(self) -> None:
         """Let it end: from now on nothing goes wrong."""
-        self.odds = Odds()
-        self.crew = [self._worker()]
+        self.rates = FaultRates()
+        self.instances = [self._new_instance()]
 
-    def called(self, wire: Wire, ask: Callable[[], Any]) -> Any:
+    def called(self, client: StoreClient, ask: Callable[[], Any]) -> Any:
         if threading.current_thread() is not threading.main_thread():
             return ask()  # where others look on, nobody else can work meanwhile
-        if self._strikes(self.odds.killed_in_call):
-            wire.dead = True
+        if self._occurs(self.rates.killed_in_call):
+            client.dead = True
             if self.dice.random() < 0.5:
                 ask().close()
-            raise Killed
-        if self._strikes(self.odds.lease_lost):
+            raise ProcessKilled
+        if self._occurs(self.rates.lease_lost):
             self.store.leases.clear()
         before = self.dice.random() < 0.5
         if before:
-            self._meanwhile()
+            self._handle_another_message()
         answer = ask()
         if not before:
-            self._meanwhile()
+            self._handle_another_message()
         return answer
 
-    def _worker(self) -> Worker:
-        skew = self.dice.uniform(-self.odds.skew, self.odds.skew)
-        wire = Wire(self.store, strike=self._strike)
+    def _new_instance(self) -> Instance:
+        skew = self.dice.uniform(-self.rates.skew, self.rates.skew)
+        client = StoreClient(self.store, fault=self._next_fault)
         ahead = timedelta(seconds=skew)
         ticking = Clock()
 
@@ -122,27 +122,27 @@ class RoughMill(Mill):
             sleep=self.clock.forward,
             randrange=self.dice.randrange,
         )
-        return Worker(wire, self.build(wire, runtime), skew)
+        return Instance(client, self.build(client, runtime), skew)
 
-    def _strike(self, writes: bool) -> Strike | None:
-        if self._strikes(self.odds.lost):
-            return self.dice.choice((Strike.LOST_BEFORE, Strike.LOST_AFTER))
-        if writes and self._strikes(self.odds.killed):
-            return self.dice.choice((Strike.KILLED_BEFORE, Strike.KILLED_AFTER))
+    def _next_fault(self, writes: bool) -> StorageFault | None:
+        if self._occurs(self.rates.lost):
+            return self.dice.choice((StorageFault.LOST_BEFORE, StorageFault.LOST_AFTER))
+        if writes and self._occurs(self.rates.killed):
+            return self.dice.choice((StorageFault.KILLED_BEFORE, StorageFault.KILLED_AFTER))
         return None
 
-    def _strikes(self, odds: float) -> bool:
-        hit = self.dice.random() < odds
-        self.struck += hit
+    def _occurs(self, rates: float) -> bool:
+        hit = self.dice.random() < rates
+        self.fault_count += hit
         return hit
 
-    def _meanwhile(self) -> None:
+    def _handle_another_message(self) -> None:
         """While one process waits, another handles a message that is due."""
-        if self._depth >= _DEEPEST or not self._strikes(self.odds.meanwhile):
+        if self._depth >= _MAX_DEPTH or not self._occurs(self.rates.meanwhile):
             return
         due = self._due()
         if due:
-            self._hand_over(self.dice.choice(due))
+            self._deliver_to_an_instance(self.dice.choice(due))
 
     def _deliver(self) -> bool:
         if not self.store.messages:
@@ -152,41 +152,41 @@ class RoughMill(Mill):
             first = min(message.visible_at for message in self.store.messages)
             self.clock.forward(first - self.clock.seconds())
             due = self._due()
-        self._hand_over(self.dice.choice(due))
+        self._deliver_to_an_instance(self.dice.choice(due))
         return True
 
-    def _hand_over(self, message: Message) -> None:
+    def _deliver_to_an_instance(self, message: Message) -> None:
         """Let a process handle a message, as the platform does."""
-        place = self.dice.randrange(len(self.crew))
-        worker = self.crew[place]
+        place = self.dice.randrange(len(self.instances))
+        instance = self.instances[place]
         message.tries += 1
-        if not self._strikes(self.odds.again):  # else another process gets it at the same time
+        if not self._occurs(self.rates.again):  # else another process gets it at the same time
             message.visible_at = self.clock.seconds() + _HIDDEN_SECONDS
         self._depth += 1
         try:
-            self._handle(worker.house, message)
-        except Killed:
-            if worker is self.crew[place]:
-                self.crew[place] = self._worker()
-                self.lives += 1
+            self._handle(instance.app, message)
+        except ProcessKilled:
+            if instance is self.instances[place]:
+                self.instances[place] = self._new_instance()
+                self.process_count += 1
             return
         except ConnectorError:
-            if not self._is_given_up(worker, message):
+            if not self._is_given_up(instance, message):
                 return
         finally:
             self._depth -= 1
-        if self._strikes(self.odds.again):
+        if self._occurs(self.rates.again):
             return  # the host did not get to delete it: it comes again
         if message in self.store.messages:
             self.store.messages.remove(message)
 
-    def _is_given_up(self, worker: Worker, message: Message) -> bool:
+    def _is_given_up(self, instance: Instance, message: Message) -> bool:
         """Whether the queue gives up a message that failed; else it comes again."""
         message.visible_at = self.clock.seconds() + 1
         if message.tries < _MOST_DELIVERIES:
             return False
         try:
-            self._poison(worker.house, message)
-        except (ConnectorError, Killed):
+            self._poison(instance.app, message)
+        except (ConnectorError, ProcessKilled):
             return False  # the poison queue has tries of its own
         return True

@@ -43,25 +43,25 @@ from shared.planning import chunking as cut
 from shared.runs.outcome_file import OutcomeFile
 from shared.runtime import Runtime
 from shared.settings import load
-from tests.e2e.running_app import Held, audience_as_is
+from tests.e2e.running_app import ContactState, actual_audience
 from tests.fakes import (
     Clock,
-    Killed,
     MemoryFiles,
     MemoryLeases,
     MemoryQueue,
     MemoryRecords,
+    MemoryStore,
     Message,
-    Store,
-    Wire,
+    ProcessKilled,
+    StoreClient,
 )
 
 CONNECTION = "c1"
 EXPORT = "e1"
 CHUNK = 7
 _MOST_DELIVERIES = 5
-_LEASES_RUN_OUT = 61.0
-_WATCH_AFTER = 301.0
+_LEASE_EXPIRY = 61.0
+_WATCHDOG_INTERVAL = 301.0
 
 MAPPING = Mapping(
     "EMail",
@@ -108,10 +108,10 @@ class SampleSource:
 
 
 @dataclass(frozen=True)
-class End:
+class RunResult:
     """How a run ended, in what counts for people: compared between a quiet run and a rough one."""
 
-    audience: dict[str, Held]
+    audience: dict[str, ContactState]
     status: RunStatus
     counts: Any
     proof: Any
@@ -121,85 +121,85 @@ class End:
 
 
 @dataclass
-class Mill:
-    """A place to run an export. `lives` counts the processes that there were."""
+class SimulatedDeployment:
+    """A place to run an export. `process_count` counts the processes that there were."""
 
     box: Sandbox
     monkeypatch: pytest.MonkeyPatch
     clock: Clock
-    store: Store = field(init=False)
+    store: MemoryStore = field(init=False)
     audience: AudienceView = field(init=False)
     source: SampleSource = field(default_factory=SampleSource)
     deliver_twice: bool = False
-    lives: int = 0
+    process_count: int = 0
     call: Callable[[Callable[[], Any]], Any] | None = None
-    wire: Wire = field(init=False)
-    house: Any = field(init=False)
+    client: StoreClient = field(init=False)
+    app: Any = field(init=False)
 
     def __post_init__(self) -> None:
-        self.store = Store(self.clock)
-        self.audience = self.box.audience("Mill")
+        self.store = MemoryStore(self.clock)
+        self.audience = self.box.audience("SimulatedDeployment")
         # Chunks of a few people, so that a small sample has many.
         self.monkeypatch.setattr(cut, "CHUNK_SIZE", CHUNK)
-        self.be_born()
+        self.start_process()
         account = self.box.account
         grant = Grant(GrantKind.API_KEY, "us1", account.id, "Sandbox", self.clock.now(), "Dev")
         consent = Consent("Dev", self.clock.now(), "en", "1")
         connection = Connection(
             CONNECTION, "Mailchimp", consent, status=ConnectionStatus.CONNECTED, grant=grant
         )
-        self.house.connections.create(CONNECTION, connection)
+        self.app.connections.create(CONNECTION, connection)
 
-    def be_born(self, kill_at: int | None = None, *, applied: bool = False) -> None:
+    def start_process(self, kill_at: int | None = None, *, applied: bool = False) -> None:
         """A new process; the one before is gone."""
-        self.lives += 1
-        self.wire = Wire(self.store, kill_at, applied=applied)
-        self.house = self.build(self.wire, Runtime(now=self.clock.now))
+        self.process_count += 1
+        self.client = StoreClient(self.store, kill_at, applied=applied)
+        self.app = self.build(self.client, Runtime(now=self.clock.now))
 
-    def build(self, wire: Wire, runtime: Runtime) -> Any:
-        """An app of its own on the mill's storage and Mailchimp."""
+    def build(self, client: StoreClient, runtime: Runtime) -> Any:
+        """An app of its own on the deployment's storage and Mailchimp."""
         settings = load(
             {
                 "AzureWebJobsStorage": "UseDevelopmentStorage=true",
                 "MAILCHIMP_API_URL": self.box.api_url,
             }
         )
-        outcomes = MemoryFiles(wire, "outcomes")
+        outcomes = MemoryFiles(client, "outcomes")
         return build(
             settings,
             runtime,
-            table=lambda name, _type, *columns: MemoryRecords(wire, name, *columns),
-            files=MemoryFiles(wire),
+            table=lambda name, _type, *columns: MemoryRecords(client, name, *columns),
+            files=MemoryFiles(client),
             outcome_file=OutcomeFile(outcomes, "http://localhost", runtime.now),
-            queue=MemoryQueue(wire),
-            leases=MemoryLeases(wire),
-            mailchimp=self._mailchimp(wire),
+            queue=MemoryQueue(client),
+            leases=MemoryLeases(client),
+            mailchimp=self._mailchimp(client),
             source=self.source,
         )
 
-    def _mailchimp(self, wire: Wire) -> MailchimpGateway:
-        mill = self
-        connections: MemoryRecords[Connection] = MemoryRecords(wire, "connections")
+    def _mailchimp(self, client: StoreClient) -> MailchimpGateway:
+        deployment = self
+        connections: MemoryRecords[Connection] = MemoryRecords(client, "connections")
 
         def connection(key: str) -> Connection | None:
             stored = connections.read(key)
             return stored.value if stored else None
 
-        class Watched(MailchimpGateway):
+        class ObservedGateway(MailchimpGateway):
             def open_with(self, *args: Any) -> Any:
                 session = super().open_with(*args)
                 http = session._transport._http
                 request = http.request
 
                 def called(*given: Any, **more: Any) -> Any:
-                    if wire.dead:
-                        raise Killed
-                    return mill.called(wire, lambda: request(*given, **more))
+                    if client.dead:
+                        raise ProcessKilled
+                    return deployment.called(client, lambda: request(*given, **more))
 
                 http.request = called
                 return session
 
-        return Watched(
+        return ObservedGateway(
             connection,
             lambda _: self.box.api_key,
             clock=time.monotonic,
@@ -209,7 +209,7 @@ class Mill:
             retry_policy=RetryPolicy(read=0.4),
         )
 
-    def called(self, wire: Wire, ask: Callable[[], Any]) -> Any:
+    def called(self, client: StoreClient, ask: Callable[[], Any]) -> Any:
         """A call to Mailchimp by the process at the end of a wire."""
         return ask() if self.call is None else self.call(ask)
 
@@ -218,7 +218,7 @@ class Mill:
         self.source.sample = sample
         export = Export(
             id=EXPORT,
-            display_name="Mill",
+            display_name="SimulatedDeployment",
             connection_id=CONNECTION,
             audience_id=self.audience.id,
             mapping=MAPPING,
@@ -226,29 +226,29 @@ class Mill:
             schedule=Schedule(enabled=False),
             **more,
         )
-        if self.house.exports.read(EXPORT) is None:
-            self.house.exports.create(EXPORT, export)
+        if self.app.exports.read(EXPORT) is None:
+            self.app.exports.create(EXPORT, export)
 
     def run(self) -> Run:
         """Start a run and bring it to its end, through whatever comes."""
-        return self.go_on(self.started(lambda: self.house.starter.start(EXPORT)).id)
+        return self.run_to_end(self.started(lambda: self.app.starter.start(EXPORT)).id)
 
     def started(self, start: Callable[[], Run]) -> Run:
         """Start, and again as often as the process is killed at it."""
         while True:
             try:
                 return start()
-            except Killed:
+            except ProcessKilled:
                 self._restart()
 
-    def go_on(self, run_id: str, most_looks: int = 5) -> Run:
+    def run_to_end(self, run_id: str, most_looks: int = 5) -> Run:
         """Deliver messages until the run is over; the timer looks when nothing moves any more."""
         looks = 0
         for _ in range(5000):
             try:
-                run = self.house.runs.read(run_id)
+                run = self.app.runs.read(run_id)
                 if run is None:  # killed between two writes of the start
-                    self.house.starter.start(EXPORT)
+                    self.app.starter.start(EXPORT)
                 elif not run.value.is_active and not self._due():
                     return run.value
                 if not self._deliver():
@@ -256,16 +256,16 @@ class Mill:
                         return run.value
                     looks += 1
                     assert looks < most_looks, f"the run hangs: {run.value if run else None}"
-                    self.clock.forward(_WATCH_AFTER)
-                    self.house.watchdog.resume_stalled()
-            except Killed:
+                    self.clock.forward(_WATCHDOG_INTERVAL)
+                    self.app.watchdog.resume_stalled()
+            except ProcessKilled:
                 self._restart()
         message = "the run does not come to an end"
         raise AssertionError(message)
 
     def _restart(self) -> None:
-        self.be_born()
-        self.clock.forward(_LEASES_RUN_OUT)
+        self.start_process()
+        self.clock.forward(_LEASE_EXPIRY)
 
     def _due(self) -> list[Message]:
         return [m for m in self.store.messages if m.visible_at <= self.clock.seconds()]
@@ -280,35 +280,35 @@ class Mill:
         message.visible_at = self.clock.seconds() + 60
         for _ in range(1 + self.deliver_twice):
             try:
-                self._handle(self.house, message)
+                self._handle(self.app, message)
             except ConnectorError:
                 message.visible_at = self.clock.seconds() + 1
                 if message.tries < _MOST_DELIVERIES:
                     return True
-                self._poison(self.house, message)
+                self._poison(self.app, message)
                 break
         # A message is deleted by the host, which a killed process does not live to do.
-        self.wire.read(lambda: self.store.messages.remove(message))
+        self.client.read(lambda: self.store.messages.remove(message))
         return True
 
     @staticmethod
-    def _handle(house: Any, message: Message) -> None:
+    def _handle(app: Any, message: Message) -> None:
         if message.queue == PLAN_RUNS:
-            house.planner.plan(run_of(message.body), number_of(message.body))
+            app.planner.plan(run_of(message.body), number_of(message.body))
         else:
-            house.lanes.run(*lane_of(message.body), number_of(message.body))
+            app.lanes.run(*lane_of(message.body), number_of(message.body))
 
     @staticmethod
-    def _poison(house: Any, message: Message) -> None:
+    def _poison(app: Any, message: Message) -> None:
         if message.queue == PLAN_RUNS:
-            house.planner.give_up(run_of(message.body))
+            app.planner.give_up(run_of(message.body))
         else:
-            house.watchdog.log_lane_given_up(lane_of(message.body)[0])
+            app.watchdog.log_lane_given_up(lane_of(message.body)[0])
 
-    def end_of(self, run: Run) -> End:
+    def result_of(self, run: Run) -> RunResult:
         """How a run ended."""
-        return End(
-            audience=audience_as_is(self.audience),
+        return RunResult(
+            audience=actual_audience(self.audience),
             status=run.status,
             counts=run.counts,
             proof=run.consent_proof,
@@ -325,7 +325,7 @@ class Mill:
         return Counter((*row[:2], tuple(row[2] or ()), *row[3:]) for row in rows)
 
     def _ledger(self) -> list[tuple[Any, ...]]:
-        pointer = self.house.ledgers.read(EXPORT)
+        pointer = self.app.ledgers.read(EXPORT)
         rows = self._table(
             self.store.blobs[pointer.value.blob],
             "address, tags, customer_id, fingerprint, fields, refused, refused_code, tries",

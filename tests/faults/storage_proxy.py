@@ -28,7 +28,7 @@ _CODES = {"500": "InternalError", "503": "ServerBusy"}
 
 
 @dataclass
-class Trouble:
+class StorageFaults:
     """What goes wrong: the share of requests that are struck, and whether everything is."""
 
     seed: int = 0
@@ -39,7 +39,7 @@ class Trouble:
     kill: Callable[[], None] = lambda: None
     kill_applied: bool = False
     writes: int = 0
-    struck: Counter[str] = field(default_factory=Counter)
+    injected: Counter[str] = field(default_factory=Counter)
     passed: int = 0
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -67,7 +67,7 @@ class Trouble:
             elif self._dice.random() < self.share:
                 kind = self._dice.choice(KINDS)
             if kind:
-                self.struck[kind] += 1
+                self.injected[kind] += 1
             else:
                 self.passed += 1
             return kind
@@ -77,9 +77,9 @@ class _Proxy(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 128
 
-    def __init__(self, port: int, trouble: Trouble) -> None:
+    def __init__(self, port: int, storage_faults: StorageFaults) -> None:
         self.upstream = port
-        self.trouble = trouble
+        self.storage_faults = storage_faults
         super().__init__(("127.0.0.1", 0), _Handler)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
@@ -94,17 +94,17 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _answer(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        trouble = self.server.trouble
+        storage_faults = self.server.storage_faults
         # A queue is asked for messages by GET and told that they are done by DELETE.
         writes = self.command in ("PUT", "POST", "MERGE", "PATCH", "DELETE")
-        kind, _, applied = trouble.next(writes=writes).partition("-")
+        kind, _, applied = storage_faults.next(writes=writes).partition("-")
         answered = self._forward(body) if applied or not kind else None
         if kind == "killed":
-            trouble.kill()
+            storage_faults.kill()
             self.close_connection = True
             return
         if kind == "hang":
-            time.sleep(trouble.hang_seconds)
+            time.sleep(storage_faults.hang_seconds)
         if kind in ("hang", "cut"):
             self.close_connection = True
         elif kind in _CODES:
@@ -161,9 +161,9 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def rough_way(azurite: Azurite, trouble: Trouble) -> Iterator[str]:
+def faulty_storage(azurite: Azurite, storage_faults: StorageFaults) -> Iterator[str]:
     """The connection string of the rough way to an Azurite."""
-    proxies = [_Proxy(port, trouble) for port in azurite.ports]
+    proxies = [_Proxy(port, storage_faults) for port in azurite.ports]
     text = azurite.connection_string
     for proxy in proxies:
         threading.Thread(target=proxy.serve_forever, daemon=True).start()

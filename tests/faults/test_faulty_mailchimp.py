@@ -7,10 +7,10 @@ import pytest
 from sandbox.mailchimp.box import Sandbox
 from sandbox.mailchimp.faults import KINDS, Fault
 from shared.model.run import RunStatus
-from tests.faults.simulated_deployment import Mill
+from tests.faults.simulated_deployment import SimulatedDeployment
 from tests.faults.test_killed_at_every_write import LATER, SAMPLE, SEEDS
 
-NewMill = Callable[[], Mill]
+NewDeployment = Callable[[], SimulatedDeployment]
 
 
 @pytest.fixture(autouse=True)
@@ -27,16 +27,16 @@ def _calm_afterwards(mailchimp: Sandbox):
 
 
 @pytest.mark.parametrize("seed", range(SEEDS // 2))
-def test_a_storm_of_all_faults_leaves_the_audience_exactly_right(
-    new_mill: NewMill, mailchimp: Sandbox, seed: int
+def test_all_kinds_of_faults_together_leave_the_audience_correct(
+    new_deployment: NewDeployment, mailchimp: Sandbox, seed: int
 ) -> None:
-    calm = new_mill()
+    calm = new_deployment()
     calm.define(SAMPLE)
     calm.run()
     calm.define(LATER)
-    expected = calm.end_of(calm.run())
+    expected = calm.result_of(calm.run())
 
-    mill = new_mill()
+    deployment = new_deployment()
     faults = [
         Fault(kind, times=None, probability=0.03, seed=100 * seed + number, seconds=0.6)
         for number, kind in enumerate(KINDS)
@@ -45,56 +45,56 @@ def test_a_storm_of_all_faults_leaves_the_audience_exactly_right(
         mailchimp.arm(fault)
     runs = []
     for sample in (SAMPLE, LATER):
-        mill.define(sample)
+        deployment.define(sample)
         for _ in range(4):
-            runs.append(mill.run())
+            runs.append(deployment.run())
             # A call that broke for one person alone costs this person this run; the next one heals.
             if not runs[-1].counts.not_sent and runs[-1].status in (
                 RunStatus.SUCCESSFUL, RunStatus.COMPLETED_WITH_WARNINGS,
             ):  # fmt: skip
-                rejected = mill.end_of(runs[-1]).outcomes
+                rejected = deployment.result_of(runs[-1]).outcomes
                 untagged = runs[-1].counts.removed == runs[-1].counts.left
                 if untagged and not any(row[4] == "callFailed" for row in rejected):
                     break
 
-    assert mill.end_of(runs[-1]).audience == expected.audience
-    assert mill.end_of(runs[-1]).ledger == expected.ledger
+    assert deployment.result_of(runs[-1]).audience == expected.audience
+    assert deployment.result_of(runs[-1]).ledger == expected.ledger
     assert sum(fault.struck for fault in faults) > 5
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_each_fault_alone_costs_nobody_anything(
-    new_mill: NewMill, mailchimp: Sandbox, kind: str
+def test_no_single_fault_loses_a_person(
+    new_deployment: NewDeployment, mailchimp: Sandbox, kind: str
 ) -> None:
-    calm = new_mill()
+    calm = new_deployment()
     calm.define(SAMPLE)
-    expected = calm.end_of(calm.run())
+    expected = calm.result_of(calm.run())
 
-    mill = new_mill()
-    mill.define(SAMPLE)
+    deployment = new_deployment()
+    deployment.define(SAMPLE)
     # The first try of three chunks, and some reading.
     writing = [Fault(kind, "POST", r"^/lists/\w+$", skip=2 * n, seconds=0.6) for n in range(3)]
     reading = Fault(kind, "GET", times=3, skip=2, seconds=0.6)
     for fault in (*writing, reading):
         mailchimp.arm(fault)
 
-    assert mill.end_of(mill.run()) == expected
+    assert deployment.result_of(deployment.run()) == expected
     assert [fault.struck for fault in writing] == [1, 1, 1]
     assert reading.struck
 
 
-def test_a_poison_row_costs_one_row(new_mill: NewMill, mailchimp: Sandbox) -> None:
-    calm = new_mill()
+def test_a_poison_row_affects_one_row(new_deployment: NewDeployment, mailchimp: Sandbox) -> None:
+    calm = new_deployment()
     calm.define(SAMPLE)
-    expected = calm.end_of(calm.run())
+    expected = calm.result_of(calm.run())
     poison = sorted(expected.audience)[4]
     mailchimp.set(poison_addresses=[poison])
-    mill = new_mill()
-    mill.define(SAMPLE)
+    deployment = new_deployment()
+    deployment.define(SAMPLE)
 
-    run = mill.run()
+    run = deployment.run()
 
-    end = mill.end_of(run)
+    end = deployment.result_of(run)
     assert end.audience == {a: h for a, h in expected.audience.items() if a != poison}
     assert [row[1:5] for row in end.outcomes if row[4] == "callFailed"] == [
         (poison, *row[2:4], "callFailed")
@@ -104,27 +104,27 @@ def test_a_poison_row_costs_one_row(new_mill: NewMill, mailchimp: Sandbox) -> No
     assert run.counts.created == len(expected.audience) - 1
     assert run.counts.rejected == expected.counts.rejected + 1
     mailchimp.set(poison_addresses=[])
-    mill.run()
-    assert mill.end_of(run).audience == expected.audience
+    deployment.run()
+    assert deployment.result_of(run).audience == expected.audience
 
 
-def test_a_long_outage_ends_the_run_and_the_next_one_sends_everything(
-    new_mill: NewMill, mailchimp: Sandbox
+def test_a_long_outage_ends_the_run_and_the_next_run_sends_everything(
+    new_deployment: NewDeployment, mailchimp: Sandbox
 ) -> None:
-    calm = new_mill()
+    calm = new_deployment()
     calm.define(SAMPLE)
-    expected = calm.end_of(calm.run())
-    mill = new_mill()
-    mill.define(SAMPLE)
+    expected = calm.result_of(calm.run())
+    deployment = new_deployment()
+    deployment.define(SAMPLE)
     mailchimp.arm(Fault("503-html", "POST", r"^/lists/\w+$", times=None))
 
-    run = mill.run()
+    run = deployment.run()
 
     assert run.status is RunStatus.FAILED
     assert run.reason is not None
     assert run.reason.code == "mailchimpUnavailable"
     assert run.counts.not_sent == run.counts.distinct
-    assert not mill.audience.members()
+    assert not deployment.audience.members()
     mailchimp.disarm()
-    after = mill.run()
-    assert mill.end_of(after) == expected
+    after = deployment.run()
+    assert deployment.result_of(after) == expected

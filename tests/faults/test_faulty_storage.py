@@ -7,18 +7,18 @@ from pathlib import Path
 
 import pytest
 
-from devhost.api_client import PortalError
+from devhost.api_client import ApiError
 from devhost.processes import Azurite, running, start_app
 from sandbox.mailchimp.box import Sandbox
 from tests.e2e.running_app import (
-    House,
-    Place,
-    audience_as_is,
-    audience_to_be,
-    impatient_app,
+    ExportScenario,
+    RunningApp,
+    actual_audience,
+    expected_audience,
+    fast_polling_app,
     settings_for,
 )
-from tests.faults.storage_proxy import KINDS, Trouble, rough_way
+from tests.faults.storage_proxy import KINDS, StorageFaults, faulty_storage
 
 SEEDS = max(1, int(os.environ.get("FAULT_SEEDS") or 1) // 25)
 pytestmark = pytest.mark.usefixtures("consent_is_kept")
@@ -26,46 +26,49 @@ PEOPLE = 6_000
 
 
 @pytest.fixture(scope="module")
-def trouble() -> Trouble:
-    return Trouble(seed=1)
+def storage_faults() -> StorageFaults:
+    return StorageFaults(seed=1)
 
 
 @pytest.fixture(scope="module")
-def house(
-    emulator: Azurite, box: Sandbox, trouble: Trouble, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[House]:
+def running_app(
+    emulator: Azurite,
+    box: Sandbox,
+    storage_faults: StorageFaults,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[RunningApp]:
     """An app that reaches its storage by the rough way only."""
     folder = tmp_path_factory.mktemp("house")
     with (
-        rough_way(emulator, trouble) as storage,
+        faulty_storage(emulator, storage_faults) as storage,
         running(
             start_app(
                 settings_for(storage, box),
-                app_dir=impatient_app(folder / "app", lease_seconds=15, storage_seconds=2.0),
+                app_dir=fast_polling_app(folder / "app", lease_seconds=15, storage_seconds=2.0),
                 log=folder / "app.log",
                 options=["--queue-lease", "20"],
             )
         ) as app,
     ):
-        yield House(storage, app, box)  # model.json names the address by which it is read
+        yield RunningApp(storage, app, box)  # model.json names the address by which it is read
 
 
-def state_of(house: House, run_id: str) -> dict | None:
+def state_of(running_app: RunningApp, run_id: str) -> dict | None:
     """A run, or None while the app cannot read its storage and says so."""
     try:
-        return house.portal.get(f"/api/runs/{run_id}")
-    except PortalError as error:
+        return running_app.api.get(f"/api/runs/{run_id}")
+    except ApiError as error:
         if error.status != 503:
             raise
         return None
 
 
-def end_of(house: House, run_id: str) -> dict:
+def end_of(running_app: RunningApp, run_id: str) -> dict:
     """A run's end, asked for until the app can tell it; the timer comes when nothing moves."""
     deadline = time.monotonic() + 240
     while time.monotonic() < deadline:
         # Only storage that does not answer is an excuse; the portal fails on anything else.
-        run = state_of(house, run_id)
+        run = state_of(running_app, run_id)
         if run is not None and run["finishedAt"]:
             return run
         time.sleep(0.3)
@@ -74,54 +77,54 @@ def end_of(house: House, run_id: str) -> dict:
 
 
 @pytest.mark.parametrize("seed", range(SEEDS))
-def test_storage_that_fails_now_and_then_changes_nothing(
-    house: House, trouble: Trouble, tmp_path: Path, seed: int
+def test_random_storage_failures_change_nothing(
+    running_app: RunningApp, storage_faults: StorageFaults, tmp_path: Path, seed: int
 ) -> None:
-    place = Place(house, tmp_path)
-    before = place.sample(PEOPLE, 0.6, 0.6)
-    place.refresh(before)
-    place.define(before)
-    with trouble.of(seed, share=0.05):
-        first = end_of(house, place.start()["id"])
+    scenario = ExportScenario(running_app, tmp_path)
+    before = scenario.sample(PEOPLE, 0.6, 0.6)
+    scenario.refresh(before)
+    scenario.define(before)
+    with storage_faults.of(seed, share=0.05):
+        first = end_of(running_app, scenario.start()["id"])
     sample = before.later(changed=0.3, arriving=700, leaving=300, moving=0.05)
-    place.refresh(sample)
-    with trouble.of(seed + 1000, share=0.05):
-        second = end_of(house, place.start()["id"])
+    scenario.refresh(sample)
+    with storage_faults.of(seed + 1000, share=0.05):
+        second = end_of(running_app, scenario.start()["id"])
 
-    old, new = audience_to_be(before), audience_to_be(sample)
-    now = audience_as_is(place.audience)
-    assert len(trouble.struck) >= len(KINDS) - 2
+    old, new = expected_audience(before), expected_audience(sample)
+    now = actual_audience(scenario.audience)
+    assert len(storage_faults.injected) >= len(KINDS) - 2
     assert (first["status"], second["status"]) == ("successful", "successful"), (first, second)
     assert first["counts"]["created"] == len(old)
     assert second["counts"]["created"] == len(new.keys() - old.keys())
     assert {address: now[address] for address in new} == new
     assert not any(now[address].tags for address in old.keys() - new.keys())
-    assert place.run()["calls"]["write"] == 0
+    assert scenario.run()["calls"]["write"] == 0
 
 
-def test_an_outage_of_storage_is_waited_for(
-    house: House, box: Sandbox, trouble: Trouble, tmp_path: Path
+def test_an_outage_of_storage_is_waited_out(
+    running_app: RunningApp, box: Sandbox, storage_faults: StorageFaults, tmp_path: Path
 ) -> None:
-    place = Place(house, tmp_path)
-    sample = place.sample(PEOPLE, 0.6, 0.6)
-    place.refresh(sample)
-    place.define(sample)
+    scenario = ExportScenario(running_app, tmp_path)
+    sample = scenario.sample(PEOPLE, 0.6, 0.6)
+    scenario.refresh(sample)
+    scenario.define(sample)
     box.set(call_ms=500)
-    started = place.start()
-    while not place.audience.statuses():
+    started = scenario.start()
+    while not scenario.audience.statuses():
         time.sleep(0.01)
 
-    trouble.outage = True
+    storage_faults.outage = True
     time.sleep(8)
-    assert house.portal.get("/api/health") == {"status": "ok"}
-    with pytest.raises(PortalError) as refused:
-        house.portal.get(f"/api/runs/{started['id']}")
-    trouble.outage = False
-    run = end_of(house, started["id"])
+    assert running_app.api.get("/api/health") == {"status": "ok"}
+    with pytest.raises(ApiError) as refused:
+        running_app.api.get(f"/api/runs/{started['id']}")
+    storage_faults.outage = False
+    run = end_of(running_app, started["id"])
     box.set(call_ms=0)
 
     assert refused.value.status == 503
-    expected = audience_to_be(sample)
-    assert audience_as_is(place.audience) == expected
+    expected = expected_audience(sample)
+    assert actual_audience(scenario.audience) == expected
     assert run["status"] == "successful", run
     assert run["counts"]["created"] == len(expected)

@@ -9,15 +9,15 @@ import pytest
 
 from sandbox.samples import Sample, Segment
 from shared.model.run import Mode, Run, RunStatus, Trigger
-from tests.faults.simulated_deployment import Mill
+from tests.faults.simulated_deployment import SimulatedDeployment
 
 
-def test_it_asks_for_room_and_comes_again_without_failing(
-    new_mill: Callable[[], Mill], monkeypatch: pytest.MonkeyPatch
+def test_a_lane_without_a_slot_waits_and_retries_without_failing(
+    new_deployment: Callable[[], SimulatedDeployment], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    mill = new_mill()
-    mill.define(Sample(40, (Segment("Everybody", 1.0),), seed=5))
-    slots, pace = mill.house.slots, mill.house.pace
+    deployment = new_deployment()
+    deployment.define(Sample(40, (Segment("Everybody", 1.0),), seed=5))
+    slots, pace = deployment.app.slots, deployment.app.pace
     take, guest = slots.take, pace.guest
     asked: list[float] = []
     refused: list[float] = []
@@ -25,10 +25,12 @@ def test_it_asks_for_room_and_comes_again_without_failing(
     def taken(account_id: str, *more: Any, **most: Any) -> Any:
         """Nothing is free for two minutes, once a run is finishing."""
         finishing = [
-            stored for stored in mill.house.runs.all() if stored.value.status is RunStatus.FINISHING
+            stored
+            for stored in deployment.app.runs.all()
+            if stored.value.status is RunStatus.FINISHING
         ]
-        if finishing and (not refused or mill.clock.seconds() < refused[0] + 120):
-            refused.append(mill.clock.seconds())
+        if finishing and (not refused or deployment.clock.seconds() < refused[0] + 120):
+            refused.append(deployment.clock.seconds())
             return None
         return take(account_id, *more, **most)
 
@@ -38,35 +40,35 @@ def test_it_asks_for_room_and_comes_again_without_failing(
     monkeypatch.setattr(slots, "take", taken)
     monkeypatch.setattr(pace, "guest", lambda account: (asked.append(1.0), guest(account)))
     monkeypatch.setattr(
-        type(mill.house.watchdog), "log_lane_given_up", lambda _, run_id: lane_failed(run_id)
+        type(deployment.app.watchdog), "log_lane_given_up", lambda _, run_id: lane_failed(run_id)
     )
 
-    run = mill.run()
+    run = deployment.run()
 
     assert run.status is RunStatus.SUCCESSFUL
     assert len(refused) > 5  # more often than the queue brings a failing message
     assert len(asked) >= len(refused)
-    assert len(mill.audience.members()) == run.counts.created > 0
+    assert len(deployment.audience.members()) == run.counts.created > 0
 
 
-def test_a_run_that_goes_on_after_a_yes_shares_the_account_again(
-    new_mill: Callable[[], Mill],
+def test_a_confirmed_run_shares_the_account_again(
+    new_deployment: Callable[[], SimulatedDeployment],
 ) -> None:
-    mill = new_mill()
+    deployment = new_deployment()
     sample = Sample(40, (Segment("Everybody", 1.0),), seed=5)
-    mill.define(sample)
-    mill.run()
-    mill.define(sample.later(leaving=30))
-    waiting = mill.run()
+    deployment.define(sample)
+    deployment.run()
+    deployment.define(sample.later(leaving=30))
+    waiting = deployment.run()
     assert waiting.status is RunStatus.AWAITING_CONFIRMATION
-    account = mill.box.account.id
+    account = deployment.box.account.id
     another = Run("another", "e2", Trigger.SCHEDULE, Mode.EXPORT, RunStatus.SENDING)
-    mill.house.runs.create(another.id, another)
-    mill.house.pace.join(account, another.id, lambda _: True)
+    deployment.app.runs.create(another.id, another)
+    deployment.app.pace.join(account, another.id, lambda _: True)
 
-    mill.house.commands.confirm(waiting.id)
+    deployment.app.commands.confirm(waiting.id)
 
-    assert mill.house.pace.allowance(account).runs == 2
-    assert mill.house.pace.allowance(account).lanes == 5
-    assert mill.go_on(waiting.id).status is RunStatus.SUCCESSFUL
-    assert mill.house.pace.allowance(account).runs == 1
+    assert deployment.app.pace.allowance(account).runs == 2
+    assert deployment.app.pace.allowance(account).lanes == 5
+    assert deployment.run_to_end(waiting.id).status is RunStatus.SUCCESSFUL
+    assert deployment.app.pace.allowance(account).runs == 1

@@ -12,12 +12,12 @@ from typing import Any
 import pytest
 
 from sandbox.samples import Flaws, Sample, Segment
-from tests.fakes import Killed
-from tests.faults.simulated_deployment import End, Mill
+from tests.fakes import ProcessKilled
+from tests.faults.simulated_deployment import RunResult, SimulatedDeployment
 
 SEEDS = int(os.environ.get("FAULT_SEEDS") or 4)
 STEP = 1 if SEEDS >= 50 else 10
-NewMill = Callable[[], Mill]
+NewDeployment = Callable[[], SimulatedDeployment]
 
 SAMPLE = Sample(
     40,
@@ -28,18 +28,18 @@ SAMPLE = Sample(
 LATER = SAMPLE.later(changed=0.3, arriving=8, leaving=5, moving=0.15)
 
 
-def prepared(new_mill: NewMill, again: bool) -> Mill:
-    """A mill before its first run, or before a second one with changes, leavers and new people."""
-    mill = new_mill()
-    mill.audience.add("gone@example.com", status="unsubscribed", cause="self")
-    mill.define(SAMPLE)
+def prepared(new_deployment: NewDeployment, again: bool) -> SimulatedDeployment:
+    """A simulated deployment before its first run, or before a second one with changes, leavers and new people."""
+    deployment = new_deployment()
+    deployment.audience.add("gone@example.com", status="unsubscribed", cause="self")
+    deployment.define(SAMPLE)
     if again:
-        mill.run()
-        mill.define(LATER)
-    return mill
+        deployment.run()
+        deployment.define(LATER)
+    return deployment
 
 
-def kill_at_call(mill: Mill, at: int, applied: bool) -> None:
+def kill_at_call(deployment: SimulatedDeployment, at: int, applied: bool) -> None:
     """Kill the process at its call number `at`: before it is made, or before its answer is read."""
     calls = itertools.count(1)
 
@@ -48,94 +48,100 @@ def kill_at_call(mill: Mill, at: int, applied: bool) -> None:
             return ask()
         if applied:
             ask().close()
-        mill.wire.dead = True
-        raise Killed
+        deployment.client.dead = True
+        raise ProcessKilled
 
-    mill.call = call
+    deployment.call = call
 
 
 @pytest.fixture(scope="module", name="quiet")
-def _quiet() -> dict[bool, tuple[End, int]]:
+def _quiet() -> dict[bool, tuple[RunResult, int]]:
     return {}
 
 
 def undisturbed(
-    quiet: dict[bool, tuple[End, int]], new_mill: NewMill, again: bool
-) -> tuple[End, int]:
+    quiet: dict[bool, tuple[RunResult, int]], new_deployment: NewDeployment, again: bool
+) -> tuple[RunResult, int]:
     """The end of a quiet run, and how many writes it takes; worked out once."""
     if again not in quiet:
-        mill = prepared(new_mill, again)
-        mill.be_born()
-        run = mill.run()
-        quiet[again] = mill.end_of(run), mill.wire.writes
+        deployment = prepared(new_deployment, again)
+        deployment.start_process()
+        run = deployment.run()
+        quiet[again] = deployment.result_of(run), deployment.client.writes
     return quiet[again]
 
 
 @pytest.mark.parametrize("applied", [False, True], ids=["before", "after"])
 @pytest.mark.parametrize("again", [False, True], ids=["first-run", "second-run"])
-def test_killed_at_any_write_the_run_comes_to_the_same_end(
-    new_mill: NewMill, quiet: dict[bool, tuple[End, int]], again: bool, applied: bool
+def test_a_run_killed_at_any_write_has_the_same_result(
+    new_deployment: NewDeployment,
+    quiet: dict[bool, tuple[RunResult, int]],
+    again: bool,
+    applied: bool,
 ) -> None:
-    expected, writes = undisturbed(quiet, new_mill, again)
+    expected, writes = undisturbed(quiet, new_deployment, again)
     for at in range(1 + 2 * applied + again, writes + 1, STEP):
-        mill = prepared(new_mill, again)
-        mill.be_born(at, applied=applied)
+        deployment = prepared(new_deployment, again)
+        deployment.start_process(at, applied=applied)
 
-        end = mill.end_of(mill.run())
+        end = deployment.result_of(deployment.run())
 
         assert end == expected, f"killed at write {at} of {writes}"
-        assert mill.lives == 3
+        assert deployment.process_count == 3
 
 
 @pytest.mark.parametrize("applied", [False, True], ids=["before", "after"])
 @pytest.mark.parametrize("again", [False, True], ids=["first-run", "second-run"])
-def test_killed_at_any_call_the_run_comes_to_the_same_end(
-    new_mill: NewMill, quiet: dict[bool, tuple[End, int]], again: bool, applied: bool
+def test_a_run_killed_at_any_call_has_the_same_result(
+    new_deployment: NewDeployment,
+    quiet: dict[bool, tuple[RunResult, int]],
+    again: bool,
+    applied: bool,
 ) -> None:
-    expected, _ = undisturbed(quiet, new_mill, again)
+    expected, _ = undisturbed(quiet, new_deployment, again)
     at = 1 + 2 * applied + again
     while True:
-        mill = prepared(new_mill, again)
-        mill.be_born()
-        kill_at_call(mill, at, applied)
+        deployment = prepared(new_deployment, again)
+        deployment.start_process()
+        kill_at_call(deployment, at, applied)
 
-        end = mill.end_of(mill.run())
+        end = deployment.result_of(deployment.run())
 
         assert end == expected, f"killed at call {at}"
-        if mill.lives == 2:  # there were fewer calls: every place has had its turn
+        if deployment.process_count == 2:  # there were fewer calls: every place has had its turn
             return
         at += STEP
 
 
 @pytest.mark.parametrize("seed", range(SEEDS))
-def test_killed_again_and_again_the_run_comes_to_the_same_end(
-    new_mill: NewMill, quiet: dict[bool, tuple[End, int]], seed: int
+def test_a_run_killed_repeatedly_has_the_same_result(
+    new_deployment: NewDeployment, quiet: dict[bool, tuple[RunResult, int]], seed: int
 ) -> None:
     dice = random.Random(seed)
     again = bool(seed % 2)
-    expected, writes = undisturbed(quiet, new_mill, again)
-    mill = prepared(new_mill, again)
+    expected, writes = undisturbed(quiet, new_deployment, again)
+    deployment = prepared(new_deployment, again)
     kills = dice.randint(2, 5)
-    life = mill.be_born
+    life = deployment.start_process
 
-    def be_born(kill_at: int | None = None, *, applied: bool = False) -> None:
-        if mill.lives < kills + 2:
+    def start_process(kill_at: int | None = None, *, applied: bool = False) -> None:
+        if deployment.process_count < kills + 2:
             kill_at, applied = dice.randint(1, writes), dice.random() < 0.5
         life(kill_at, applied=applied)
 
-    mill.be_born = be_born  # type: ignore[method-assign]
-    mill.deliver_twice = dice.random() < 0.5
-    mill.be_born()
+    deployment.start_process = start_process  # type: ignore[method-assign]
+    deployment.deliver_twice = dice.random() < 0.5
+    deployment.start_process()
 
-    assert mill.end_of(mill.run()) == expected
+    assert deployment.result_of(deployment.run()) == expected
 
 
 def test_every_message_delivered_twice_changes_nothing(
-    new_mill: NewMill, quiet: dict[bool, tuple[End, int]]
+    new_deployment: NewDeployment, quiet: dict[bool, tuple[RunResult, int]]
 ) -> None:
     for again in (False, True):
-        expected, _ = undisturbed(quiet, new_mill, again)
-        mill = prepared(new_mill, again)
-        mill.deliver_twice = True
+        expected, _ = undisturbed(quiet, new_deployment, again)
+        deployment = prepared(new_deployment, again)
+        deployment.deliver_twice = True
 
-        assert mill.end_of(mill.run()) == expected
+        assert deployment.result_of(deployment.run()) == expected

@@ -11,25 +11,25 @@ import pytest
 from devhost.processes import App, Azurite, start_app
 from sandbox.mailchimp.box import Sandbox
 from tests.e2e.running_app import (
-    House,
-    Place,
-    audience_as_is,
-    audience_to_be,
-    impatient_app,
+    ExportScenario,
+    RunningApp,
+    actual_audience,
+    expected_audience,
+    fast_polling_app,
     settings_for,
 )
-from tests.faults.storage_proxy import Trouble, rough_way
+from tests.faults.storage_proxy import StorageFaults, faulty_storage
 
 SEEDS = max(1, int(os.environ.get("FAULT_SEEDS") or 1) // 25)
 pytestmark = pytest.mark.usefixtures("consent_is_kept")
 
 
-class Lives:
+class Processes:
     """An app that is followed by another one when it is killed."""
 
     def __init__(self, storage: str, box: Sandbox, folder: Path) -> None:
         self._storage, self._box, self._folder = storage, box, folder
-        self._program = impatient_app(folder / "app", lease_seconds=15)
+        self._program = fast_polling_app(folder / "app", lease_seconds=15)
         self.all: list[App] = []
         self.begin()
 
@@ -45,8 +45,8 @@ class Lives:
         return app
 
     @property
-    def house(self) -> House:
-        return House(self._storage, self.all[-1], self._box)
+    def running_app(self) -> RunningApp:
+        return RunningApp(self._storage, self.all[-1], self._box)
 
     def end(self) -> None:
         for app in self.all:
@@ -54,36 +54,36 @@ class Lives:
 
 
 @pytest.mark.parametrize("seed", range(SEEDS))
-def test_a_process_killed_at_a_write_is_followed_by_one_that_ends_the_run(
+def test_a_process_killed_at_a_write_is_replaced_and_the_run_ends(
     emulator: Azurite, box: Sandbox, tmp_path: Path, seed: int
 ) -> None:
     dice = random.Random(seed)
-    trouble = Trouble()
-    with rough_way(emulator, trouble) as storage:
-        lives = Lives(storage, box, tmp_path)
+    storage_faults = StorageFaults()
+    with faulty_storage(emulator, storage_faults) as storage:
+        processes = Processes(storage, box, tmp_path)
         try:
-            place = Place(lives.house, tmp_path)
-            before = place.sample(4_000, 0.6, 0.6)
-            place.refresh(before)
-            place.define(before)
-            assert place.run()["status"] == "successful"
+            scenario = ExportScenario(processes.running_app, tmp_path)
+            before = scenario.sample(4_000, 0.6, 0.6)
+            scenario.refresh(before)
+            scenario.define(before)
+            assert scenario.run()["status"] == "successful"
             sample = before.later(changed=0.4, arriving=800, leaving=200, moving=0.05)
-            place.refresh(sample)
-            started = place.start()
-            trouble.kill = lives.all[-1].kill
-            trouble.kill_applied = dice.random() < 0.5
-            trouble.kill_at = trouble.writes + dice.randint(1, 90)
-            lives.all[-1].popen.wait(60)
-            lives.begin()
-            place.portal = lives.house.portal
-            run = place.wait(started)
-            left = place.run()
+            scenario.refresh(sample)
+            started = scenario.start()
+            storage_faults.kill = processes.all[-1].kill
+            storage_faults.kill_applied = dice.random() < 0.5
+            storage_faults.kill_at = storage_faults.writes + dice.randint(1, 90)
+            processes.all[-1].popen.wait(60)
+            processes.begin()
+            scenario.api = processes.running_app.api
+            run = scenario.wait(started)
+            left = scenario.run()
         finally:
-            lives.end()
+            processes.end()
 
-    old, new = audience_to_be(before), audience_to_be(sample)
-    now = audience_as_is(place.audience)
-    assert len(lives.all) == 2
+    old, new = expected_audience(before), expected_audience(sample)
+    now = actual_audience(scenario.audience)
+    assert len(processes.all) == 2
     assert {address: now[address] for address in new} == new
     assert now.keys() == old.keys() | new.keys()
     assert not any(now[address].tags for address in old.keys() - new.keys())

@@ -14,12 +14,12 @@ from sandbox.mailchimp.box import Sandbox
 from sandbox.mailchimp.faults import KINDS, Fault
 from tests.e2e.running_app import (
     SUBSCRIBE,
-    House,
-    Place,
-    audience_as_is,
-    audience_to_be,
-    impatient_app,
-    open_house,
+    ExportScenario,
+    RunningApp,
+    actual_audience,
+    expected_audience,
+    fast_polling_app,
+    run_app,
     settings_for,
 )
 
@@ -27,37 +27,37 @@ SEEDS = max(1, int(os.environ.get("FAULT_SEEDS") or 1) // 50)
 pytestmark = pytest.mark.usefixtures("consent_is_kept")
 
 
-def test_two_apps_on_one_storage_send_everybody_once(
+def test_two_apps_on_one_storage_send_each_person_once(
     emulator: Azurite, box: Sandbox, tmp_path: Path
 ) -> None:
     with (
-        open_house(emulator.connection_string, box, tmp_path / "one") as house,
+        run_app(emulator.connection_string, box, tmp_path / "one") as running_app,
         running(
             start_app(
                 settings_for(emulator.connection_string, box),
-                app_dir=impatient_app(tmp_path / "two" / "app"),
+                app_dir=fast_polling_app(tmp_path / "two" / "app"),
                 log=tmp_path / "two" / "app.log",
             )
         ),
     ):
-        place = Place(house, tmp_path)
-        sample = place.sample(12_000, 0.6, 0.6)
-        place.refresh(sample)
-        place.define(sample)
+        scenario = ExportScenario(running_app, tmp_path)
+        sample = scenario.sample(12_000, 0.6, 0.6)
+        scenario.refresh(sample)
+        scenario.define(sample)
         box.set(call_ms=50)
 
-        with place.calls() as calls:
-            run = place.run()
+        with scenario.calls() as calls:
+            run = scenario.run()
 
-        expected = audience_to_be(sample)
-        assert audience_as_is(place.audience) == expected
+        expected = expected_audience(sample)
+        assert actual_audience(scenario.audience) == expected
         assert run["status"] == "successful"
         assert run["counts"]["created"] == len(expected)
         assert calls[SUBSCRIBE] == -(-len(expected) // 500)
         assert box.calls.throttled == 0
 
 
-def test_messages_that_all_come_twice_neither_send_anybody_twice_nor_multiply(
+def test_duplicated_messages_send_no_one_twice_and_do_not_multiply(
     emulator: Azurite, box: Sandbox, tmp_path: Path
 ) -> None:
     """Two runs share three connections, so lanes wait for their turn and come again and again."""
@@ -65,26 +65,26 @@ def test_messages_that_all_come_twice_neither_send_anybody_twice_nor_multiply(
     with running(
         start_app(
             settings_for(emulator.connection_string, box, MAILCHIMP_CONNECTIONS="3"),
-            app_dir=impatient_app(tmp_path / "app", twice=True),
+            app_dir=fast_polling_app(tmp_path / "app", twice=True),
             log=log,
         )
     ) as app:
-        house = House(emulator.connection_string, app, box)
-        places = [Place(house, tmp_path) for _ in range(2)]
-        samples = [place.sample(6_000, 0.6, 0.6) for place in places]
-        for place, sample in zip(places, samples, strict=True):
-            place.refresh(sample)
-            place.define(sample)
+        running_app = RunningApp(emulator.connection_string, app, box)
+        scenarios = [ExportScenario(running_app, tmp_path) for _ in range(2)]
+        samples = [scenario.sample(6_000, 0.6, 0.6) for scenario in scenarios]
+        for scenario, sample in zip(scenarios, samples, strict=True):
+            scenario.refresh(sample)
+            scenario.define(sample)
         box.set(call_ms=1500)
 
-        with places[0].calls() as calls:
-            started = [place.start() for place in places]
-            runs = [place.wait(run) for place, run in zip(places, started, strict=True)]
+        with scenarios[0].calls() as calls:
+            started = [scenario.start() for scenario in scenarios]
+            runs = [scenario.wait(run) for scenario, run in zip(scenarios, started, strict=True)]
         box.set(call_ms=0)
 
-    people = [audience_to_be(sample) for sample in samples]
-    for place, run, expected in zip(places, runs, people, strict=True):
-        assert audience_as_is(place.audience) == expected
+    people = [expected_audience(sample) for sample in samples]
+    for scenario, run, expected in zip(scenarios, runs, people, strict=True):
+        assert actual_audience(scenario.audience) == expected
         assert run["status"] == "successful"
         assert run["counts"]["created"] == len(expected)
     assert calls[SUBSCRIBE] == sum(-(-len(expected) // 500) for expected in people)
@@ -92,15 +92,15 @@ def test_messages_that_all_come_twice_neither_send_anybody_twice_nor_multiply(
     assert 6 <= worked < 150
 
 
-def test_ten_lanes_in_a_storm_leave_the_audience_exactly_right(
+def test_ten_lanes_with_random_faults_leave_the_audience_correct(
     emulator: Azurite, box: Sandbox, tmp_path: Path
 ) -> None:
     """All kinds but hanging, which needs the real read timeout of 125 s (test_storms.py has it)."""
-    with open_house(emulator.connection_string, box, tmp_path) as house:
-        place = Place(house, tmp_path)
-        sample = place.sample(12_000, 0.6, 0.6)
-        place.refresh(sample)
-        place.define(sample)
+    with run_app(emulator.connection_string, box, tmp_path) as running_app:
+        scenario = ExportScenario(running_app, tmp_path)
+        sample = scenario.sample(12_000, 0.6, 0.6)
+        scenario.refresh(sample)
+        scenario.define(sample)
         box.set(call_ms=50)
         kinds = [kind for kind in KINDS if kind != "hang"]
         faults = [Fault(kind, times=None, probability=0.03, seed=n) for n, kind in enumerate(kinds)]
@@ -108,49 +108,49 @@ def test_ten_lanes_in_a_storm_leave_the_audience_exactly_right(
             box.arm(fault)
 
         for _ in range(5):
-            run = place.run()
+            run = scenario.run()
             assert run["consentProof"]["statusesChanged"] == 0
             if not run["counts"]["notSent"] and not run["counts"]["rejected"]:
                 break
 
         assert sum(fault.struck for fault in faults) > 5
-        assert audience_as_is(place.audience) == audience_to_be(sample)
+        assert actual_audience(scenario.audience) == expected_audience(sample)
 
 
 @pytest.mark.parametrize("seed", range(SEEDS))
-def test_an_app_killed_at_any_moment_is_followed_by_one_that_ends_the_run(
+def test_an_app_killed_at_any_moment_is_replaced_and_the_run_ends(
     emulator: Azurite, box: Sandbox, tmp_path: Path, seed: int
 ) -> None:
     dice = random.Random(seed)
     settings = settings_for(emulator.connection_string, box)
-    folder = impatient_app(tmp_path / "app", lease_seconds=15)
+    folder = fast_polling_app(tmp_path / "app", lease_seconds=15)
 
-    def start() -> House:
+    def start() -> RunningApp:
         log = tmp_path / f"app{time.monotonic_ns()}.log"
         app = start_app(settings, app_dir=folder, log=log, options=["--queue-lease", "3"])
-        return House(emulator.connection_string, app, box)
+        return RunningApp(emulator.connection_string, app, box)
 
-    house = start()
+    running_app = start()
     try:
-        place = Place(house, tmp_path)
-        before = place.sample(6000, 0.6, 0.6)
-        place.refresh(before)
-        place.define(before)
-        assert place.run()["status"] == "successful"
+        scenario = ExportScenario(running_app, tmp_path)
+        before = scenario.sample(6000, 0.6, 0.6)
+        scenario.refresh(before)
+        scenario.define(before)
+        assert scenario.run()["status"] == "successful"
         sample = before.later(changed=0.4, arriving=1500, leaving=400, moving=0.05)
-        place.refresh(sample)
+        scenario.refresh(sample)
         box.set(call_ms=200)
-        run = place.start()
+        run = scenario.start()
         for _ in range(dice.randint(1, 2)):
             time.sleep(dice.uniform(0.0, 2.0))
-            house.app.kill()
-            house = start()
-        place.portal = house.portal
-        run = place.wait(run)
+            running_app.process.kill()
+            running_app = start()
+        scenario.api = running_app.api
+        run = scenario.wait(run)
         box.set(call_ms=0)
 
-        old, new = audience_to_be(before), audience_to_be(sample)
-        now = audience_as_is(place.audience)
+        old, new = expected_audience(before), expected_audience(sample)
+        now = actual_audience(scenario.audience)
         assert {address: now[address] for address in new} == new
         gone = old.keys() - new.keys()
         assert now.keys() == old.keys() | new.keys()
@@ -162,15 +162,17 @@ def test_an_app_killed_at_any_moment_is_followed_by_one_that_ends_the_run(
         assert counts["updated"] == counts["changed"]
         assert counts["removed"] == counts["left"]
         # What the ledger holds is what was sent: nothing is left to be done.
-        assert place.run()["calls"]["write"] == 0
+        assert scenario.run()["calls"]["write"] == 0
     finally:
-        house.app.stop()
+        running_app.process.stop()
 
 
 SECRETS = ("Zaphodine", "Quuxington", "Wumpusburg", "zq-4711-profile", "xyzzy-4711")
 
 
-def test_nobody_is_named_in_a_debug_log(emulator: Azurite, box: Sandbox, tmp_path: Path) -> None:
+def test_a_debug_log_contains_no_personal_data(
+    emulator: Azurite, box: Sandbox, tmp_path: Path
+) -> None:
     def row(number: int, address: str) -> tuple[str, ...]:
         who = f"zq-4711-profile-{number}"
         return (who, address, f"Zaphodine{number}", f"Quuxington{number}", f"Wumpusburg{number}")
@@ -192,21 +194,21 @@ def test_nobody_is_named_in_a_debug_log(emulator: Azurite, box: Sandbox, tmp_pat
         throttled_addresses=[addresses[11]],
         poison_addresses=[addresses[12]],
     )
-    with open_house(emulator.connection_string, box, tmp_path, debug=True) as house:
-        place = Place(house, tmp_path)
+    with run_app(emulator.connection_string, box, tmp_path, debug=True) as running_app:
+        scenario = ExportScenario(running_app, tmp_path)
         for number, status in enumerate(("unsubscribed", "cleaned", "archived", "subscribed")):
-            place.audience.add(addresses[20 + number], status=status)
-        name = place.named("Private")
-        place.refresh_table({name: wrap.Table(columns, tuple(rows))})
-        place.define([name], mapping=mapping)
+            scenario.audience.add(addresses[20 + number], status=status)
+        name = scenario.named("Private")
+        scenario.refresh_table({name: wrap.Table(columns, tuple(rows))})
+        scenario.define([name], mapping=mapping)
         for number, kind in enumerate(("429", "reset-applied", "truncated", "500")):
             box.arm(Fault(kind, skip=3 + 2 * number))
-        first = place.run()
-        place.refresh_table({name: wrap.Table(columns, tuple(rows[100:]))})
-        second = place.run("full")
-        place.outcomes(first)
-        place.portal.post("/api/people/search", {"email": addresses[30]})
-        log = house.app.log
+        first = scenario.run()
+        scenario.refresh_table({name: wrap.Table(columns, tuple(rows[100:]))})
+        second = scenario.run("full")
+        scenario.outcomes(first)
+        scenario.api.post("/api/people/search", {"email": addresses[30]})
+        log = running_app.process.log
         assert log is not None
     box.set(refused_addresses=[], throttled_addresses=[], poison_addresses=[])
 

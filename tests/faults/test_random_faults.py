@@ -10,12 +10,12 @@ from sandbox.mailchimp.box import Sandbox
 from sandbox.mailchimp.faults import KINDS, Fault
 from shared.model.run import Run, RunStatus
 from tests.fakes import Clock
-from tests.faults.fault_injection import Odds, RoughMill
-from tests.faults.simulated_deployment import End, Mill
+from tests.faults.fault_injection import FaultRates, FaultyDeployment
+from tests.faults.simulated_deployment import RunResult, SimulatedDeployment
 from tests.faults.test_killed_at_every_write import LATER, SAMPLE
 
 SEEDS = int(os.environ.get("FAULT_SEEDS") or 8)
-NewMill = Callable[[], Mill]
+NewDeployment = Callable[[], SimulatedDeployment]
 _ENDED_WELL = (RunStatus.SUCCESSFUL, RunStatus.COMPLETED_WITH_WARNINGS)
 
 
@@ -32,35 +32,35 @@ def _consent_is_kept(mailchimp: Sandbox) -> Iterator[None]:
 
 
 @pytest.fixture(scope="module", name="quiet")
-def _quiet() -> list[End]:
+def _quiet() -> list[RunResult]:
     return []
 
 
-def undisturbed(quiet: list[End], new_mill: NewMill) -> list[End]:
+def undisturbed(quiet: list[RunResult], new_deployment: NewDeployment) -> list[RunResult]:
     """How two runs end when nothing goes wrong; worked out once."""
     if not quiet:
-        mill = new_mill()
-        mill.audience.add("gone@example.com", status="unsubscribed", cause="self")
+        deployment = new_deployment()
+        deployment.audience.add("gone@example.com", status="unsubscribed", cause="self")
         for sample in (SAMPLE, LATER):
-            mill.define(sample)
-            quiet.append(mill.end_of(mill.run()))
+            deployment.define(sample)
+            quiet.append(deployment.result_of(deployment.run()))
     return quiet
 
 
-def is_settled(mill: RoughMill, run: Run) -> bool:
+def is_settled(deployment: FaultyDeployment, run: Run) -> bool:
     """Whether nothing is left for a next run: nobody unsent, and no call failed for one alone."""
     counts = run.counts
     if run.status not in _ENDED_WELL or counts.not_sent or counts.removed < counts.left:
         return False
-    return not any(row[4] == "callFailed" for row in mill.end_of(run).outcomes)
+    return not any(row[4] == "callFailed" for row in deployment.result_of(run).outcomes)
 
 
-def until_settled(mill: RoughMill) -> list[Run]:
+def until_settled(deployment: FaultyDeployment) -> list[Run]:
     """Run until nothing is left: what is away for long may fail a run, which says so."""
     runs = []
     for _ in range(15):
-        runs.append(mill.run())
-        if is_settled(mill, runs[-1]):
+        runs.append(deployment.run())
+        if is_settled(deployment, runs[-1]):
             return runs
         assert runs[-1].reason is None or runs[-1].reason.message
     message = f"no run ends well: {runs[-1]}"
@@ -69,57 +69,57 @@ def until_settled(mill: RoughMill) -> list[Run]:
 
 def begun(
     mailchimp: Sandbox, clock: Clock, monkeypatch: pytest.MonkeyPatch, seed: int
-) -> RoughMill:
+) -> FaultyDeployment:
     dice = random.Random(seed)
-    mill = RoughMill(mailchimp, monkeypatch, clock)
-    mill.audience.add("gone@example.com", status="unsubscribed", cause="self")
-    mill.begin(dice, Odds.drawn(dice))
-    return mill
+    deployment = FaultyDeployment(mailchimp, monkeypatch, clock)
+    deployment.audience.add("gone@example.com", status="unsubscribed", cause="self")
+    deployment.start_faults(dice, FaultRates.choose(dice))
+    return deployment
 
 
 @pytest.mark.parametrize("seed", range(SEEDS))
-def test_whatever_strikes_the_audience_the_outcomes_and_the_ledger_end_the_same(
+def test_random_faults_do_not_change_the_audience_the_outcomes_and_the_ledger(
     mailchimp: Sandbox,
     clock: Clock,
     monkeypatch: pytest.MonkeyPatch,
-    new_mill: NewMill,
-    quiet: list[End],
+    new_deployment: NewDeployment,
+    quiet: list[RunResult],
     seed: int,
 ) -> None:
-    expected = undisturbed(quiet, new_mill)
-    mill = begun(mailchimp, clock, monkeypatch, seed)
+    expected = undisturbed(quiet, new_deployment)
+    deployment = begun(mailchimp, clock, monkeypatch, seed)
 
     for sample, calm in zip((SAMPLE, LATER), expected, strict=True):
-        mill.define(sample)
-        runs = until_settled(mill)
-        end = mill.end_of(runs[-1])
-        assert end.audience == calm.audience, mill.odds
-        assert end.ledger == calm.ledger, mill.odds
-        if len(runs) == 1 and mill.odds.clocks_agree:
-            assert end == calm, mill.odds
-    mill.calm_down()
-    assert mill.run().calls.write == 0
+        deployment.define(sample)
+        runs = until_settled(deployment)
+        end = deployment.result_of(runs[-1])
+        assert end.audience == calm.audience, deployment.rates
+        assert end.ledger == calm.ledger, deployment.rates
+        if len(runs) == 1 and deployment.rates.clocks_agree:
+            assert end == calm, deployment.rates
+    deployment.stop_faults()
+    assert deployment.run().calls.write == 0
 
 
 @pytest.mark.parametrize("seed", range(SEEDS // 2))
-def test_with_a_storm_in_mailchimp_as_well_the_audience_and_the_ledger_end_the_same(
+def test_random_faults_with_a_faulty_mailchimp_do_not_change_the_audience_and_the_ledger(
     mailchimp: Sandbox,
     clock: Clock,
     monkeypatch: pytest.MonkeyPatch,
-    new_mill: NewMill,
-    quiet: list[End],
+    new_deployment: NewDeployment,
+    quiet: list[RunResult],
     seed: int,
 ) -> None:
-    expected = undisturbed(quiet, new_mill)
-    mill = begun(mailchimp, clock, monkeypatch, seed)
+    expected = undisturbed(quiet, new_deployment)
+    deployment = begun(mailchimp, clock, monkeypatch, seed)
     for number, kind in enumerate(kind for kind in KINDS if kind != "hang"):
         mailchimp.arm(Fault(kind, times=None, probability=0.02, seed=100 * seed + number))
 
     for sample, calm in zip((SAMPLE, LATER), expected, strict=True):
-        mill.define(sample)
-        end = mill.end_of(until_settled(mill)[-1])
-        assert end.audience == calm.audience, mill.odds
-        assert end.ledger == calm.ledger, mill.odds
+        deployment.define(sample)
+        end = deployment.result_of(until_settled(deployment)[-1])
+        assert end.audience == calm.audience, deployment.rates
+        assert end.ledger == calm.ledger, deployment.rates
     mailchimp.disarm()
-    mill.calm_down()
-    assert mill.run().calls.write == 0
+    deployment.stop_faults()
+    assert deployment.run().calls.write == 0

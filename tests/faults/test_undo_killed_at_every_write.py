@@ -7,82 +7,88 @@ import pytest
 
 from sandbox.samples import Sample, Segment
 from shared.model.run import Run, RunStatus
-from tests.faults.simulated_deployment import End, Mill
+from tests.faults.simulated_deployment import RunResult, SimulatedDeployment
 from tests.faults.test_killed_at_every_write import kill_at_call
 
 SEEDS = int(os.environ.get("FAULT_SEEDS") or 4)
 STEP = 1 if SEEDS >= 50 else 11
-NewMill = Callable[[], Mill]
+NewDeployment = Callable[[], SimulatedDeployment]
 
 SAMPLE = Sample(30, (Segment("A", 0.7), Segment("B", 0.5)), seed=7)
 LATER = SAMPLE.later(changed=0.4, arriving=9, leaving=4, moving=0.2)
 
 
-def twice_run(new_mill: NewMill) -> tuple[Mill, Run]:
-    """A mill after two runs, and the second of them."""
-    mill = new_mill()
-    mill.define(SAMPLE, max_removal_share=1.0)
-    mill.run()
-    mill.define(LATER)
-    run = mill.run()
+def twice_run(new_deployment: NewDeployment) -> tuple[SimulatedDeployment, Run]:
+    """A simulated deployment after two runs, and the second of them."""
+    deployment = new_deployment()
+    deployment.define(SAMPLE, max_removal_share=1.0)
+    deployment.run()
+    deployment.define(LATER)
+    run = deployment.run()
     assert run.counts.created
     assert run.counts.updated
-    return mill, run
+    return deployment, run
 
 
-def take_back(mill: Mill, run: Run) -> Run:
-    started = mill.started(lambda: mill.house.undo.start(run.id, "Dev", True))
-    return mill.go_on(started.id)
+def take_back(deployment: SimulatedDeployment, run: Run) -> Run:
+    started = deployment.started(lambda: deployment.app.undo.start(run.id, "Dev", True))
+    return deployment.run_to_end(started.id)
 
 
 @pytest.fixture(scope="module", name="quiet")
-def _quiet() -> list[tuple[End, int]]:
+def _quiet() -> list[tuple[RunResult, int]]:
     return []
 
 
-def undisturbed(quiet: list[tuple[End, int]], new_mill: NewMill) -> tuple[End, int]:
+def undisturbed(
+    quiet: list[tuple[RunResult, int]], new_deployment: NewDeployment
+) -> tuple[RunResult, int]:
     if not quiet:
-        mill, run = twice_run(new_mill)
-        mill.be_born()
-        undone = take_back(mill, run)
+        deployment, run = twice_run(new_deployment)
+        deployment.start_process()
+        undone = take_back(deployment, run)
         assert undone.status is RunStatus.SUCCESSFUL
         archived = [
-            one for one in mill.end_of(undone).audience.values() if one.status == "archived"
+            one
+            for one in deployment.result_of(undone).audience.values()
+            if one.status == "archived"
         ]
         assert len(archived) == run.counts.created
-        quiet.append((mill.end_of(undone), mill.wire.writes))
+        quiet.append((deployment.result_of(undone), deployment.client.writes))
     return quiet[0]
 
 
 @pytest.mark.parametrize("applied", [False, True], ids=["before", "after"])
-def test_killed_at_any_write_an_undo_comes_to_the_same_end(
-    new_mill: NewMill, quiet: list[tuple[End, int]], applied: bool
+def test_an_undo_killed_at_any_write_has_the_same_result(
+    new_deployment: NewDeployment, quiet: list[tuple[RunResult, int]], applied: bool
 ) -> None:
-    expected, writes = undisturbed(quiet, new_mill)
+    expected, writes = undisturbed(quiet, new_deployment)
     for at in range(1 + 3 * applied, writes + 1, STEP):
-        mill, run = twice_run(new_mill)
-        mill.be_born(at, applied=applied)
+        deployment, run = twice_run(new_deployment)
+        deployment.start_process(at, applied=applied)
 
-        undone = take_back(mill, run)
+        undone = take_back(deployment, run)
 
-        assert mill.end_of(undone) == expected, f"killed at write {at} of {writes}"
+        assert deployment.result_of(undone) == expected, f"killed at write {at} of {writes}"
 
 
 @pytest.mark.parametrize("applied", [False, True], ids=["before", "after"])
-def test_killed_at_any_call_an_undo_comes_to_the_same_end(
-    new_mill: NewMill, quiet: list[tuple[End, int]], applied: bool
+def test_an_undo_killed_at_any_call_has_the_same_result(
+    new_deployment: NewDeployment, quiet: list[tuple[RunResult, int]], applied: bool
 ) -> None:
-    expected, _ = undisturbed(quiet, new_mill)
+    expected, _ = undisturbed(quiet, new_deployment)
     at = 1 + 3 * applied
     while True:
-        mill, run = twice_run(new_mill)
-        lives = mill.lives
-        mill.be_born()
-        kill_at_call(mill, at, applied)
+        deployment, run = twice_run(new_deployment)
+        process_count = deployment.process_count
+        deployment.start_process()
+        kill_at_call(deployment, at, applied)
 
-        undone = take_back(mill, run)
+        undone = take_back(deployment, run)
 
-        assert mill.end_of(undone) == expected, f"killed at call {at}"
-        if mill.lives == lives + 1:  # there were fewer calls: every place has had its turn
+        assert deployment.result_of(undone) == expected, f"killed at call {at}"
+        if (
+            deployment.process_count == process_count + 1
+        ):  # there were fewer calls: every place has had its turn
             return
         at += STEP

@@ -34,17 +34,17 @@ def run(data: bytes) -> object:
     if delimiter in '"\r\n\0':
         delimiter = ","
     form = CsvFormat(_HEADERS.get(words[1]), delimiter, words[3] != "no", words[4] or "UTF-8")
-    segment, shelf = segment_of(names, ("a.csv", file), form=form)
+    segment, container = segment_of(names, ("a.csv", file), form=form)
     try:
         if not names:
-            attributes, partitions = described_by_header(shelf, segment.partitions)
+            attributes, partitions = described_by_header(container, segment.partitions)
             names = [attribute.name for attribute in attributes]
             form = partitions[0].csv
-            segment, shelf = segment_of(names, ("a.csv", file), form=form)
+            segment, container = segment_of(names, ("a.csv", file), form=form)
         with tempfile.TemporaryDirectory() as folder:
-            first = load(segment, shelf, names, Path(folder))
-            swapped = load(segment, shelf, names[::-1], Path(folder))
-            exact = _exactly(segment, shelf, names, Path(folder))
+            first = load(segment, container, names, Path(folder))
+            swapped = load(segment, container, names[::-1], Path(folder))
+            exact = _exactly(segment, container, names, Path(folder))
     except ConnectorError as error:
         assert len(str(error)) < 5_000
         return type(error).__name__, error.code
@@ -63,16 +63,16 @@ def run(data: bytes) -> object:
     if not file.startswith(b"PAR1"):
         assert sorted(rows, key=str) == sorted(exact[0], key=str), "the fast way differs"
         assert sorted(rows, key=str) == sorted(turned, key=str), "a column was taken for another"
-    counted = count_rows(shelf, segment.partitions[0], segment.attributes)
+    counted = count_rows(container, segment.partitions[0], segment.attributes)
     assert counted == len(lines), f"{counted} rows are counted and {len(lines)} read"
     return len(rows) > 0, tuple(sorted({bad.code for bad in unreadable}))
 
 
-def _exactly(segment: object, shelf: object, names: list[str], folder: Path) -> Loaded:
+def _exactly(segment: object, container: object, names: list[str], folder: Path) -> Loaded:
     """The same without DuckDB's own CSV reader."""
     fast = reader.load_plain  # type: ignore[attr-defined]
     reader.load_plain = lambda *_: False  # type: ignore[attr-defined]
     try:
-        return load(segment, shelf, names, folder)  # type: ignore[arg-type]
+        return load(segment, container, names, folder)  # type: ignore[arg-type]
     finally:
         reader.load_plain = fast  # type: ignore[attr-defined]

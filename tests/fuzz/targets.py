@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.fuzz import answers, messages, model, plan, reader, requests_in
+from tests.fuzz import answers, http_requests, messages, model, plan, reader
 
 CORPUS = Path(__file__).parent / "corpus"
 
@@ -32,6 +32,6 @@ TARGETS = {
         "plan": plan,
         "messages": messages,
         "answers": answers,
-        "requests": requests_in,
+        "requests": http_requests,
     }.items()
 }

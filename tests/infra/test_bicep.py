@@ -20,7 +20,7 @@ from infra.check.expressions import resolved
 PARAMETERS = (project.INFRA / "main.bicepparam").read_text("utf-8")
 
 
-def test_the_templates_and_what_is_committed_have_no_fault(
+def test_the_templates_and_the_committed_files_have_no_fault(
     compiler: Compiler, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Build, lint, parameters, `snapshot --mode validate`, main.json and every rule."""
@@ -85,7 +85,7 @@ def test_the_parameter_file_compiles_and_sets_what_dev_and_prod_need(
         }
 
 
-def test_the_check_says_in_one_line_that_there_is_no_compiler(tmp_path: Path) -> None:
+def test_the_check_reports_a_missing_compiler_in_one_line(tmp_path: Path) -> None:
     environment = {"PATH": "/nonexistent", "HOME": str(tmp_path), "BICEP": str(tmp_path / "none")}
     done = subprocess.run(
         [sys.executable, "-c", WITHOUT_COMPILER],
@@ -109,7 +109,7 @@ sys.exit(main([]))
 """
 
 
-def test_a_compiler_is_found_by_its_variable_first(tmp_path: Path) -> None:
+def test_the_compiler_named_by_the_variable_is_preferred(tmp_path: Path) -> None:
     named, on_path = tmp_path / "named", tmp_path / "bin/bicep"
     on_path.parent.mkdir()
     for one in (named, on_path):
@@ -143,7 +143,7 @@ def test_expressions_are_resolved(expression: str, value: str) -> None:
     assert resolved({"a": [expression]}) == {"a": [value]}
 
 
-def test_sizes_and_choices_have_bounds(template: dict[str, Any]) -> None:
+def test_sizes_and_options_have_limits(template: dict[str, Any]) -> None:
     for name, parameter in template["parameters"].items():
         assert parameter.get("metadata", {}).get("description"), f"{name} has no description"
         if parameter["type"] == "int":
@@ -151,7 +151,7 @@ def test_sizes_and_choices_have_bounds(template: dict[str, Any]) -> None:
             assert bounded, f"{name} may be any number"
 
 
-def test_the_most_people_of_a_run_fit_on_the_disk(template: dict[str, Any]) -> None:
+def test_the_largest_run_fits_on_the_disk(template: dict[str, Any]) -> None:
     """Planning and finishing need 0.5 GB for a million people (docs/decisions/0031)."""
     disk_gb, gb_per_million, share = 0.8, 0.5, 0.95
     most = template["parameters"]["maxProfiles"]["maxValue"] / 1_000_000
@@ -159,14 +159,14 @@ def test_the_most_people_of_a_run_fit_on_the_disk(template: dict[str, Any]) -> N
     assert template["parameters"]["maxProfiles"]["defaultValue"] <= most * 1_000_000
 
 
-def test_the_parameter_file_reads_no_secret() -> None:
+def test_the_parameter_file_contains_no_secret() -> None:
     read = re.findall(r"readEnvironmentVariable\('(\w+)'", PARAMETERS)
     assert read
     said = {"CUSTOMER_INSIGHTS_NEEDS_SUBSCRIPTION_KEY"}  # whether there is one, not the key
     assert [name for name in read if re.search("SECRET|KEY|PASSWORD|TOKEN", name)] == sorted(said)
 
 
-def test_dev_and_prod_differ_in_the_same_things() -> None:
+def test_dev_and_prod_differ_in_the_documented_ways() -> None:
     table = (project.INFRA / "environments.bicep").read_text("utf-8")
     blocks = re.findall(r"^  (\w+): \{\n(.*?)^  \}", table, re.DOTALL | re.MULTILINE)
     assert [name for name, _ in blocks] == ["dev", "prod"]
@@ -174,7 +174,7 @@ def test_dev_and_prod_differ_in_the_same_things() -> None:
     assert dev == prod
 
 
-def test_the_workbook_asks_for_events_like_the_alerts_do() -> None:
+def test_the_workbook_queries_the_same_events_as_the_alerts() -> None:
     workbook = json.loads((project.INFRA / "workbook.json").read_text("utf-8"))
     asked = [item["content"].get("query", "") for item in workbook["items"]]
     alerts = (project.INFRA / "modules/alerts.bicep").read_text("utf-8")

@@ -34,7 +34,7 @@ def test_every_product_and_the_sums_are_right() -> None:
     assert [round(one, 2) for one in sums] == [number(cell) for cell in total[-3:]]
 
 
-def test_the_compute_follows_from_the_seconds() -> None:
+def test_the_compute_time_follows_from_the_seconds() -> None:
     seconds = [row for row in rows("What is assumed") if "seconds per day" in row[0]]
     assert len(seconds) == 5
     for place in range(3):
@@ -42,7 +42,7 @@ def test_the_compute_follows_from_the_seconds() -> None:
         assert per_day * 2 * 30 == number(rows("The bill")[0][1 + place])
 
 
-def test_the_seconds_of_sending_follow_from_the_calls() -> None:
+def test_the_duration_of_sending_follows_from_the_calls() -> None:
     assumed = {row[0]: row for row in rows("What is assumed")}
     for place, people in enumerate((10_000, 100_000, 1_000_000), start=1):
         changed = number(assumed["people who changed, per day"][place])
@@ -52,7 +52,7 @@ def test_the_seconds_of_sending_follow_from_the_calls() -> None:
         assert number(assumed["sending, seconds per day"][place]) == -(-calls // 10) * 5
 
 
-def test_the_options_and_bounds_are_right() -> None:
+def test_the_options_and_limits_are_correct() -> None:
     assert [number(row[1]) for row in rows("Options")] == [
         5 * 7.30 + 4 * 0.50,
         round(2 * 2_628_000 * 0.000004, 2),
@@ -62,7 +62,7 @@ def test_the_options_and_bounds_are_right() -> None:
     assert f"{(30 - 5) * 2.30:.2f} dollars" in PAGE
 
 
-def test_what_is_counted_is_what_is_deployed(
+def test_counted_files_match_the_deployed_package(
     deployments: dict[str, Deployment], template: dict[str, Any]
 ) -> None:
     private = deployments["private"]

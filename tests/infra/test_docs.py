@@ -76,7 +76,7 @@ def route_pattern(template: str) -> str:
 
 
 @pytest.mark.parametrize("guide", GUIDES, ids=lambda path: path.name)
-def test_files_that_are_named_exist(guide: Path) -> None:
+def test_named_files_exist(guide: Path) -> None:
     page = guide.read_text(encoding="utf-8")
     named = {one for text in [*spans(page), *blocks(page)] for one in FILES.findall(text)}
     named |= set(re.findall(r"\]\((?!http)([^)#]+)", page))
@@ -92,7 +92,7 @@ def test_files_that_are_named_exist(guide: Path) -> None:
 
 
 @pytest.mark.parametrize("guide", GUIDES, ids=lambda path: path.name)
-def test_settings_and_variables_that_are_named_exist(guide: Path, template: dict[str, Any]) -> None:
+def test_named_settings_and_variables_exist(guide: Path, template: dict[str, Any]) -> None:
     page = guide.read_text(encoding="utf-8")
     parameters = (INFRA / "main.bicepparam").read_text(encoding="utf-8")
     deploy = (ROOT / ".github/workflows/deploy.yml").read_text(encoding="utf-8")
@@ -108,7 +108,7 @@ def test_settings_and_variables_that_are_named_exist(guide: Path, template: dict
 
 
 @pytest.mark.parametrize("guide", GUIDES, ids=lambda path: path.name)
-def test_every_single_name_in_code_font_is_in_the_project(guide: Path) -> None:
+def test_every_name_in_code_font_exists_in_the_project(guide: Path) -> None:
     names = [
         one
         for one in spans(guide.read_text(encoding="utf-8"))
@@ -119,7 +119,7 @@ def test_every_single_name_in_code_font_is_in_the_project(guide: Path) -> None:
 
 
 @pytest.mark.parametrize("guide", GUIDES, ids=lambda path: path.name)
-def test_routes_that_are_named_exist(guide: Path) -> None:
+def test_named_routes_exist(guide: Path) -> None:
     served = {route_pattern(one) for one in ROUTES}
     named = {
         route_pattern(one)
@@ -129,7 +129,7 @@ def test_routes_that_are_named_exist(guide: Path) -> None:
 
 
 @pytest.mark.parametrize("guide", GUIDES, ids=lambda path: path.name)
-def test_make_targets_that_are_named_exist(guide: Path) -> None:
+def test_named_make_targets_exist(guide: Path) -> None:
     targets = set(re.findall(r"^(\w+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     page = guide.read_text(encoding="utf-8")
     named = {
@@ -138,14 +138,14 @@ def test_make_targets_that_are_named_exist(guide: Path) -> None:
     assert named <= targets
 
 
-def test_every_alert_has_its_section(deployments: dict[str, Deployment]) -> None:
+def test_every_alert_has_a_section_in_the_guide(deployments: dict[str, Deployment]) -> None:
     operate = (ROOT / "docs/operate.md").read_text(encoding="utf-8")
     sections = set(re.findall(r"^### ([\w-]+)$", operate, re.MULTILINE))
     rules = deployments["dev"].of("Microsoft.Insights/scheduledQueryRules")
     assert sections == {one.name.rpartition("-")[0] for one in rules}
 
 
-def test_links_to_sections_lead_somewhere() -> None:
+def test_links_to_sections_exist() -> None:
     for guide in GUIDES:
         for page, anchor in re.findall(r"\]\(([\w.-]+\.md)#([\w-]+)\)", guide.read_text("utf-8")):
             headings = re.findall(
@@ -156,7 +156,7 @@ def test_links_to_sections_lead_somewhere() -> None:
             }
 
 
-def test_the_app_roles_are_those_of_the_code() -> None:
+def test_the_app_roles_match_the_code() -> None:
     roles = json.loads((ROOT / "infra/app-roles.json").read_text(encoding="utf-8"))
     assert [role["value"] for role in roles] == list(ROLES)
     assert len({role["id"] for role in roles}) == len(roles)
@@ -172,7 +172,7 @@ def commands(section: str) -> list[str]:
     ]
 
 
-def test_few_commands_lead_from_a_clone_to_the_preview() -> None:
+def test_few_commands_are_needed_from_a_clone_to_the_preview() -> None:
     page = (ROOT / "docs/deploy.md").read_text("utf-8")
     required = page[page.index("## 1. Prepare") : page.index("## Without azd")]
     # Step 4 and the subscription key are optional; one command of step 3 shows what a script does.

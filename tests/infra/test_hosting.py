@@ -29,7 +29,7 @@ def with_sampled(kinds: str) -> Callable[[dict[str, Any]], None]:
     )
 
 
-def test_the_numbers_agree(host: dict[str, Any], template: dict[str, Any]) -> None:
+def test_the_numbers_are_consistent(host: dict[str, Any], template: dict[str, Any]) -> None:
     assert list(hosting.check(host, template)) == []
 
 
@@ -65,7 +65,7 @@ def test_more_connections_than_mailchimp_allows_are_found(
     assert "mailchimpConnections is at most 10" in list(hosting.check(host, planted))
 
 
-def test_the_arithmetic_written_down_uses_the_real_numbers(
+def test_the_documented_arithmetic_uses_the_real_numbers(
     host: dict[str, Any], template: dict[str, Any]
 ) -> None:
     text = ARITHMETIC.read_text(encoding="utf-8")

@@ -12,7 +12,7 @@ from infra import package, rehearse
 from infra.check.project import ROOT
 
 
-def test_the_package_holds_what_runs_and_nothing_else() -> None:
+def test_the_package_contains_only_what_runs() -> None:
     roots = {name.partition("/")[0] for name in package.deployed()}
     expected = {"function_app.py", "host.json", "pyproject.toml", "requirements.txt", "shared"}
     assert roots == expected  # pyproject.toml: the version of the app

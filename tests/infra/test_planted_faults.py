@@ -197,7 +197,7 @@ def test_a_planted_fault_is_found(compiler: Compiler, copy_of_infra: Path, plant
     assert any(plant.said in fault for fault in faults), faults
 
 
-def test_there_are_enough_plants() -> None:
+def test_there_are_enough_planted_faults() -> None:
     assert len({plant.name for plant in [*COMPILER, *RULES, *TEMPLATE]}) == len(
         [*COMPILER, *RULES, *TEMPLATE]
     )

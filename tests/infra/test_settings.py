@@ -14,11 +14,11 @@ PAGE = (ROOT / "docs/settings.md").read_text("utf-8")
 GUIDE = (ROOT / "docs/deploy.md").read_text("utf-8")
 
 
-def test_the_sample_lists_what_the_app_reads_and_nothing_else() -> None:
+def test_the_sample_lists_exactly_the_settings_of_the_app() -> None:
     assert settings.differences(SAMPLE, {*NAMES, "FUNCTIONS_WORKER_RUNTIME"}) == []
 
 
-def test_the_page_of_settings_explains_what_the_app_reads_and_nothing_else() -> None:
+def test_the_settings_page_lists_exactly_the_settings_of_the_app() -> None:
     assert settings.differences(settings.names_in_tables(PAGE), NAMES) == []
 
 
@@ -26,7 +26,7 @@ def test_no_secret_is_in_the_sample() -> None:
     assert [name for name, value in SAMPLE.items() if settings.secret(name) and value] == []
 
 
-def test_defaults_are_the_same_in_azure_and_in_the_sample(
+def test_defaults_are_equal_in_azure_and_in_the_sample(
     deployments: dict[str, Deployment],
 ) -> None:
     written = settings.in_azure(deployments["dev"])

@@ -23,14 +23,14 @@ def test_every_queue_has_a_poison_trigger() -> None:
     assert queues == work | {f"{one}-poison" for one in work}
 
 
-def test_the_workflow_asks_for_every_function() -> None:
+def test_the_workflow_checks_every_function() -> None:
     deploy = (ROOT / ".github/workflows/deploy.yml").read_text(encoding="utf-8")
     listed = re.search(r"for name in (.*?); do", deploy, re.DOTALL)
     assert listed is not None
     assert set(re.findall(r"\w+", listed[1])) == code.read().functions.keys()
 
 
-def test_the_page_for_operators_names_events_that_are_logged() -> None:
+def test_the_operations_page_names_existing_events() -> None:
     page = (ROOT / "docs/operate.md").read_text(encoding="utf-8")
     named = set(re.findall(r"`((?:run|lane|message|connection|export|refresh)\.\w+)`", page))
     assert {"message.late"} <= named

@@ -39,7 +39,7 @@ def test_actions_are_pinned_to_a_commit(workflow: Path) -> None:
     assert [one for one in used if not re.fullmatch(r"[\w./-]+@[0-9a-f]{40}", one)] == []
 
 
-def test_signing_in_needs_no_stored_credential() -> None:
+def test_a_sign_in_needs_no_stored_credential() -> None:
     jobs = yaml.safe_load(DEPLOY)["jobs"]
     assert "secrets." not in DEPLOY
     for name in ("what-if", "deploy"):
@@ -47,7 +47,7 @@ def test_signing_in_needs_no_stored_credential() -> None:
     assert [jobs[name]["needs"] for name in ("what-if", "deploy")] == ["checks", "what-if"]
 
 
-def test_every_parameter_from_the_environment_is_handed_over() -> None:
+def test_every_parameter_from_the_environment_is_passed_on() -> None:
     read = set(re.findall(r"readEnvironmentVariable\('(\w+)'", PARAMETERS))
     workflow = yaml.safe_load(DEPLOY)
     for name in ("what-if", "deploy"):
@@ -55,7 +55,7 @@ def test_every_parameter_from_the_environment_is_handed_over() -> None:
         assert given - {"AZURE_RESOURCE_GROUP"} == read
 
 
-def test_the_outputs_that_the_workflow_reads_exist(template: dict[str, Any]) -> None:
+def test_the_outputs_used_by_the_workflow_exist(template: dict[str, Any]) -> None:
     read = set(re.findall(r"jq -er \.(\w+)\.value", DEPLOY))
     assert read
     assert read <= template["outputs"].keys()
@@ -80,7 +80,7 @@ def test_a_pipe_in_a_workflow_fails_when_its_first_command_fails() -> None:
                 assert step.get("shell") == "bash", f"{step['name']}: only bash has pipefail"
 
 
-def test_what_may_fail_at_first_is_tried_again() -> None:
+def test_a_step_that_may_fail_at_first_is_retried() -> None:
     runs = [step.get("run", "").replace("\\\n", " ") for step in steps(DEPLOYMENT)]
     for command in ("az deployment group create", "az functionapp deployment source config-zip"):
         [run] = [one for one in runs if command in one]
@@ -98,7 +98,7 @@ def test_the_package_is_built_before_anything_is_deployed() -> None:
 
 
 @pytest.mark.parametrize(("fails", "code"), [(0, 0), (2, 0), (3, 7)])
-def test_a_command_is_tried_three_times(tmp_path: Path, fails: int, code: int) -> None:
+def test_a_command_is_tried_up_to_three_times(tmp_path: Path, fails: int, code: int) -> None:
     command = tmp_path / "flaky.sh"
     count = tmp_path / "count"
     count.write_text("")
@@ -163,13 +163,13 @@ UP = (200, '{"status": "ok"}')
 
 
 @needs_curl
-def test_the_smoke_test_passes_where_the_app_is_up_and_closed() -> None:
+def test_the_smoke_test_passes_if_the_app_is_running_and_closed() -> None:
     with site({"/api/health": UP, "/": (302, "")}) as url:
         assert smoke(url).returncode == 0
 
 
 @needs_curl
-def test_the_smoke_test_fails_where_the_api_is_open() -> None:
+def test_the_smoke_test_fails_if_the_api_is_public() -> None:
     with site({"/api/health": UP, "/api/exports": (200, "[]")}) as url:
         result = smoke(url)
     assert result.returncode == 1
@@ -177,7 +177,7 @@ def test_the_smoke_test_fails_where_the_api_is_open() -> None:
 
 
 @needs_curl
-def test_the_smoke_test_tells_an_app_that_is_not_configured_from_a_broken_one() -> None:
+def test_the_smoke_test_distinguishes_an_app_without_configuration_from_a_broken_one() -> None:
     problem = '{"type": "urn:problem-type:notConfigured", "status": 503}'
     with site({"/api/health": (503, problem)}) as url:
         assert smoke(url).returncode == 3
@@ -187,7 +187,7 @@ def test_the_smoke_test_tells_an_app_that_is_not_configured_from_a_broken_one() 
     assert "answers 503" in result.stderr
 
 
-def test_the_scripts_call_az_and_azd_as_the_guide_says(tmp_path: Path) -> None:
+def test_the_scripts_call_az_and_azd_as_documented(tmp_path: Path) -> None:
     """The scripts run to their end against programs that answer like the Azure CLI and azd."""
     log = tmp_path / "calls"
     (tmp_path / "az").write_text(
@@ -259,7 +259,7 @@ def test_azd_finds_the_service_by_its_tag(deployments: dict[str, Deployment]) ->
         assert ".github/smoke.sh" in hook["run"]
 
 
-def test_the_container_for_development_has_the_tools_of_the_guide() -> None:
+def test_the_dev_container_has_the_documented_tools() -> None:
     text = (ROOT / ".devcontainer/devcontainer.json").read_text("utf-8")
     content = json.loads(text)
     assert "make setup" in content["postCreateCommand"]

@@ -12,7 +12,7 @@ from typing import Self
 
 
 @dataclass
-class Asked:
+class ReceivedRequest:
     """One request as it came in."""
 
     method: str
@@ -61,12 +61,12 @@ RESET = Answer(cut=0, end="reset")
 HANG = Answer(cut=0, end="hang")
 
 
-class Double:
+class ScriptedServer:
     """Answers its script in order, then the last answer for ever. `asked` and `connections` tell."""
 
-    def __init__(self, *script: Answer | Callable[[Asked], Answer]) -> None:
+    def __init__(self, *script: Answer | Callable[[ReceivedRequest], Answer]) -> None:
         self.script = list(script)
-        self.asked: list[Asked] = []
+        self.asked: list[ReceivedRequest] = []
         self.connections = 0
         self._released = threading.Event()
         self._lock = threading.Lock()
@@ -111,7 +111,7 @@ class Double:
             except OSError:
                 return
 
-    def _answer(self, connection: socket.socket, asked: Asked) -> bool:
+    def _answer(self, connection: socket.socket, asked: ReceivedRequest) -> bool:
         """Whether the connection stays."""
         with self._lock:
             self.asked.append(asked)
@@ -119,14 +119,14 @@ class Double:
         answer = step if isinstance(step, Answer) else step(asked)
         head = {"Content-Length": str(len(answer.body)), **answer.headers}
         lines = "".join(f"{name}: {value}\r\n" for name, value in head.items())
-        wire = f"HTTP/1.1 {answer.status} X\r\n{lines}\r\n".encode()
+        client = f"HTTP/1.1 {answer.status} X\r\n{lines}\r\n".encode()
         if answer.cut is None:
-            wire += answer.body
+            client += answer.body
         elif answer.cut:
-            wire += answer.body[: answer.cut]
+            client += answer.body[: answer.cut]
         else:
-            wire = b""
-        connection.sendall(wire)
+            client = b""
+        connection.sendall(client)
         if answer.end == "hang":
             self._released.wait(60)
         if answer.end == "reset":
@@ -135,7 +135,7 @@ class Double:
         return answer.end == "keep" and answer.cut is None
 
 
-def _read(reader) -> Asked | None:  # type: ignore[no-untyped-def]
+def _read(reader) -> ReceivedRequest | None:  # type: ignore[no-untyped-def]
     first = reader.readline().decode().split()
     if len(first) < 2:
         return None
@@ -143,4 +143,6 @@ def _read(reader) -> Asked | None:  # type: ignore[no-untyped-def]
     while line := reader.readline().decode().strip():
         name, _, value = line.partition(":")
         headers[name.lower()] = value.strip()
-    return Asked(first[0], first[1], headers, reader.read(int(headers.get("content-length", 0))))
+    return ReceivedRequest(
+        first[0], first[1], headers, reader.read(int(headers.get("content-length", 0)))
+    )

@@ -8,7 +8,7 @@ from sandbox.mailchimp import Fault
 from shared.errors import ConfigError, Conflict, Disconnected, NotFound, Unavailable
 from shared.mailchimp.session import Session
 from shared.mailchimp.transport import ApiKey
-from tests.mailchimp.scripted_server import Double, json
+from tests.mailchimp.scripted_server import ScriptedServer, json
 
 LOST = ["504-applied", "reset-applied", "truncated", "not-json"]
 
@@ -23,7 +23,7 @@ def test_audiences_and_the_account_are_shown(box, session):
     assert session.account().id == box.account.id
 
 
-def test_an_audience_that_is_not_there_is_named(box, session):
+def test_a_missing_audience_is_named(box, session):
     box.audience("News")
     for ask in (session.audience, session.merge_fields, session.tags):
         with pytest.raises(NotFound, match="0123456789"):
@@ -34,7 +34,7 @@ def test_an_audience_that_is_not_there_is_named(box, session):
 
 @pytest.mark.parametrize("bad", ["", "../x", "a/b", "a b", "ä", "a?fields=x", "a" * 33])
 def test_an_audience_id_never_changes_the_path(bad, transport):
-    with Double(json("{}")) as server:
+    with ScriptedServer(json("{}")) as server:
         session = Session(transport(server.url))
         for ask in (session.audience, session.tags, session.merge_fields):
             with pytest.raises(ConfigError):
@@ -54,7 +54,7 @@ def test_merge_fields_are_read_beyond_the_default_page_of_ten(box, session):
     assert [f.tag for f in session.merge_fields(audience.id)] == audience.merge_tags()
 
 
-def test_tags_are_read_beyond_one_page_and_saved_segments_are_no_tags(box, session):
+def test_tags_are_read_beyond_one_page_and_saved_segments_are_not_tags(box, session):
     audience = box.audience("News")
     audience.add("ada@example.org", tags=[f"Tag {n}" for n in range(1203)])
     box.account.audiences[audience.id].segments[200005].type = "saved"
@@ -65,14 +65,14 @@ def test_tags_are_read_beyond_one_page_and_saved_segments_are_no_tags(box, sessi
     assert session.tag(audience.id, 1) is None
 
 
-def test_a_tag_s_count_leaves_out_people_who_are_not_subscribed(box, session):
+def test_the_count_of_a_tag_excludes_people_who_are_not_subscribed(box, session):
     audience = box.audience("News")
     audience.add("ada@example.org", tags=["VIP"])
     audience.add("bob@example.org", tags=["VIP"], status="unsubscribed", cause="self")
     assert [tag.member_count for tag in session.tags(audience.id)] == [1]
 
 
-def test_a_tag_is_created_empty_although_another_begins_with_its_name(box, session):
+def test_a_tag_is_created_empty_although_another_starts_with_its_name(box, session):
     audience = box.audience("News")
     audience.add("ada@example.org", tags=["VIP Gold"])
     made = session.create_tag(audience.id, "VIP")
@@ -82,7 +82,9 @@ def test_a_tag_is_created_empty_although_another_begins_with_its_name(box, sessi
 
 @pytest.mark.parametrize("language", ["en", "de"])
 @pytest.mark.parametrize("name", ["VIP", "vip", "Vip"])
-def test_a_tag_of_that_name_in_any_case_is_a_conflict(box, session, language, name):
+def test_creating_a_tag_with_an_existing_name_in_any_case_is_a_conflict(
+    box, session, language, name
+):
     box.set(language=language)
     audience = box.audience("News")
     audience.add("ada@example.org", tags=["VIP"])
@@ -91,7 +93,7 @@ def test_a_tag_of_that_name_in_any_case_is_a_conflict(box, session, language, na
     assert audience.tags() == {"VIP": 1}
 
 
-def test_a_tag_gets_another_name_and_keeps_its_id_and_its_people(box, session):
+def test_renaming_a_tag_keeps_its_id_and_members(box, session):
     audience = box.audience("News")
     audience.add("ada@example.org", tags=["Old", "Other"])
     old = next(tag for tag in session.tags(audience.id) if tag.name == "Old")
@@ -115,7 +117,7 @@ def test_a_tag_that_mailchimp_refuses_is_a_config_error(box, session):
 
 
 @pytest.mark.parametrize("kind", [*LOST, "reset", "504", "500", "429"])
-def test_a_tag_is_created_once_although_the_answer_is_lost(box, session, kind):
+def test_a_tag_is_created_once_after_a_lost_response(box, session, kind):
     audience = box.audience("News")
     box.arm(Fault(kind=kind, method="POST"))
     made = session.create_tag(audience.id, "VIP")
@@ -124,7 +126,7 @@ def test_a_tag_is_created_once_although_the_answer_is_lost(box, session, kind):
 
 
 @pytest.mark.parametrize("kind", [*LOST, "reset", "504", "500", "429"])
-def test_a_merge_field_is_created_once_although_the_answer_is_lost(box, session, kind):
+def test_a_merge_field_is_created_once_after_a_lost_response(box, session, kind):
     audience = box.audience("News")
     box.arm(Fault(kind=kind, method="POST"))
     made = session.create_merge_field(audience.id, "COLOUR", "Colour", "text")
@@ -132,7 +134,7 @@ def test_a_merge_field_is_created_once_although_the_answer_is_lost(box, session,
     assert audience.merge_tags().count("COLOUR") == 1
 
 
-def test_creating_a_merge_field_again_gives_the_same_one(box, session):
+def test_creating_a_merge_field_again_returns_the_existing_one(box, session):
     audience = box.audience("News")
     first = session.create_merge_field(audience.id, "favourite colour", "Colour", "text")
     assert first.tag == "FAVOURITEC"
@@ -142,7 +144,7 @@ def test_creating_a_merge_field_again_gives_the_same_one(box, session):
 
 
 @pytest.mark.parametrize("language", ["en", "de"])
-def test_an_audience_without_room_for_a_field_says_so(box, session, language):
+def test_an_audience_with_the_maximum_of_merge_fields_is_reported(box, session, language):
     box.set(merge_field_limit=4, language=language)
     audience = box.audience("News")
     with pytest.raises(ConfigError, match="4 fields") as caught:
@@ -150,7 +152,7 @@ def test_an_audience_without_room_for_a_field_says_so(box, session, language):
     assert caught.value.code == "mergeFieldNotCreated"
 
 
-def test_a_grant_that_goes_while_creating_is_disconnected(box, session):
+def test_a_grant_revoked_while_creating_a_field_is_disconnected(box, session):
     audience = box.audience("News")
     box.disable()
     with pytest.raises(Disconnected):
@@ -161,8 +163,8 @@ def test_a_grant_that_goes_while_creating_is_disconnected(box, session):
         session.create_merge_field(audience.id, "COLOUR", "Colour", "text")
 
 
-def test_a_list_that_is_not_in_the_answer_is_no_empty_list(transport):
-    with Double(json('{"total_items": 3}')) as server, pytest.raises(Unavailable):
+def test_a_missing_list_is_not_an_empty_list(transport):
+    with ScriptedServer(json('{"total_items": 3}')) as server, pytest.raises(Unavailable):
         Session(transport(server.url)).tags("abc")
 
 

@@ -17,7 +17,7 @@ from shared.mailchimp.gateway import MailchimpGateway
 from shared.model.connection import Connection, ConnectionStatus, Consent, Grant, GrantKind
 from shared.model.ports import Mailchimp, MailchimpSession
 from shared.model.sign_in import ApiKeyChecker, OAuthSignIn
-from tests.mailchimp.scripted_server import RESET, Answer, Double, html, json
+from tests.mailchimp.scripted_server import RESET, Answer, ScriptedServer, html, json
 
 BACK = "http://127.0.0.1:7071/api/oauth/mailchimp/callback"
 NOW = datetime.datetime(2026, 11, 23, tzinfo=datetime.UTC)
@@ -71,7 +71,7 @@ def sign_in(box, app, time):
     return MailchimpSignIn(box.url, app.client_id, app.client_secret, gateway.open_with)
 
 
-def test_somebody_signs_in_and_the_account_is_known(box, sign_in):
+def test_a_sign_in_returns_the_account(box, sign_in):
     url = sign_in.authorize_url("st&te=1", BACK)
     back = Browser(box).decide(url)
     assert back["state"] == "st&te=1"
@@ -101,7 +101,7 @@ def test_a_code_works_once(box, sign_in):
     assert (caught.value.code, caught.value.field) == ("signInRefused", "invalid_grant")
 
 
-def test_a_wrong_secret_or_another_way_back_is_refused(box, app, sign_in, time):
+def test_a_wrong_secret_or_redirect_uri_is_refused(box, app, sign_in, time):
     code = Browser(box).decide(sign_in.authorize_url("s", BACK))["code"]
     with pytest.raises(Refused):
         sign_in.redeem(code, BACK + "/else")
@@ -113,7 +113,7 @@ def test_a_wrong_secret_or_another_way_back_is_refused(box, app, sign_in, time):
     assert caught.value.field == "invalid_client"
 
 
-def test_a_token_that_expires_in_0_never_expires(box, sign_in, time):
+def test_a_token_with_expires_in_0_never_expires(box, sign_in, time):
     code = Browser(box).decide(sign_in.authorize_url("s", BACK))["code"]
     grant = sign_in.redeem(code, BACK)
     time.now += 10 * 365 * 86400
@@ -147,23 +147,23 @@ def signing_in_at(server, time):
         7,
     ],
 )
-def test_only_a_checked_data_centre_is_believed(dc, time):
+def test_only_a_valid_data_centre_is_used(dc, time):
     metadata = json('{"dc":' + (f'"{dc}"' if isinstance(dc, str) else str(dc or "null")) + "}")
     if dc == "us1\n":
         metadata = json('{"dc":"us1\\n"}')
-    with Double(TOKEN, metadata) as server:
+    with ScriptedServer(TOKEN, metadata) as server:
         with pytest.raises(ConfigError):
             signing_in_at(server, time).redeem("code", BACK)
         assert [asked.target for asked in server.asked] == ["/oauth2/token", "/oauth2/metadata"]
 
 
 def test_api_endpoint_and_login_url_are_never_called(time):
-    with Double(json("{}")) as evil:
+    with ScriptedServer(json("{}")) as evil:
         metadata = json(
             f'{{"dc":"us1","api_endpoint":"{evil.url}","login_url":"{evil.url}","user_id":1}}'
         )
         account = json('{"account_id":"acc","account_name":"Acme"}')
-        with Double(TOKEN, metadata, json("{}"), account) as server:
+        with ScriptedServer(TOKEN, metadata, json("{}"), account) as server:
             grant = signing_in_at(server, time).redeem("code", BACK)
             targets = [asked.target.partition("?")[0] for asked in server.asked]
             assert targets == ["/oauth2/token", "/oauth2/metadata", "/3.0/ping", "/3.0/"]
@@ -173,8 +173,8 @@ def test_api_endpoint_and_login_url_are_never_called(time):
     assert grant.account.id == "acc"
 
 
-def test_the_secret_goes_in_the_body_and_never_into_an_address(time):
-    with Double(json('{"error":"invalid_grant"}')) as server:
+def test_the_secret_is_in_the_body_and_never_in_a_url(time):
+    with ScriptedServer(json('{"error":"invalid_grant"}')) as server:
         with pytest.raises(Refused):
             signing_in_at(server, time).redeem("c0de", BACK)
         asked = server.asked[0]
@@ -199,8 +199,8 @@ def test_the_secret_goes_in_the_body_and_never_into_an_address(time):
         json('{"error":{"x":1}}', 400),
     ],
 )
-def test_an_error_in_the_answer_counts_whatever_its_status(answer, time):
-    with Double(answer) as server:
+def test_an_error_in_the_body_counts_regardless_of_the_status(answer, time):
+    with ScriptedServer(answer) as server:
         with pytest.raises(Refused) as caught:
             signing_in_at(server, time).redeem("code", BACK)
         assert len(server.asked) == 1
@@ -224,18 +224,18 @@ def test_an_error_in_the_answer_counts_whatever_its_status(answer, time):
         json(b" " * 200_000 + b"{}"),
     ],
 )
-def test_a_broken_answer_is_unavailable_and_the_code_is_not_sent_again(answer, time):
-    with Double(answer) as server:
+def test_a_broken_response_is_unavailable_and_the_code_is_not_sent_again(answer, time):
+    with ScriptedServer(answer) as server:
         with pytest.raises(Unavailable) as caught:
             signing_in_at(server, time).redeem("c0de-here", BACK)
         assert len(server.asked) == 1
     assert "c0de-here" not in repr(caught.value) + repr(caught.value.__cause__)
 
 
-def test_a_metadata_page_that_hangs_is_given_up(time, monkeypatch):
+def test_a_metadata_request_that_hangs_times_out(time, monkeypatch):
     monkeypatch.setattr(oauth, "TIMEOUT", (5.0, 0.2))
     with (
-        Double(TOKEN, Answer(cut=0, end="hang")) as server,
+        ScriptedServer(TOKEN, Answer(cut=0, end="hang")) as server,
         pytest.raises(Unavailable),
     ):
         signing_in_at(server, time).redeem("code", BACK)
@@ -263,15 +263,15 @@ def test_an_api_key_is_checked_with_mailchimp(box, time):
         "über0123456789-us1",
     ],
 )
-def test_what_is_no_api_key_never_leaves(key, time):
-    with Double(json("{}")) as server:
+def test_a_malformed_api_key_is_never_sent(key, time):
+    with ScriptedServer(json("{}")) as server:
         with pytest.raises(ConfigError) as caught:
             MailchimpApiKeys(gateway_to(server.url, time).open_with).check(key)
         assert server.asked == []
     assert caught.value.faults[0].field == "apiKey"
 
 
-def test_a_key_that_mailchimp_does_not_know_is_a_fault_of_the_key(box, time):
+def test_a_key_refused_by_mailchimp_is_a_fault_of_the_api_key(box, time):
     door = MailchimpApiKeys(gateway_to(box.api_url, time).open_with)
     with pytest.raises(ConfigError) as caught:
         door.check("f" * 32 + "-us1")
@@ -309,7 +309,7 @@ def test_without_a_grant_there_is_no_session(stored, secret, code, time):
     assert caught.value.code == code
 
 
-def test_a_stored_data_centre_is_checked_again(time):
+def test_a_stored_data_centre_is_validated_again(time):
     with pytest.raises(ConfigError):
         gateway_to(API_URL, time, connection(data_centre="evil.com/"), "x").open("c1")
 
@@ -328,20 +328,20 @@ def test_a_revoked_token_and_a_disabled_account_are_disconnected(box, app, time)
     assert (disabled.value.code, revoked.value.code) == ("accountDisabled", "keyInvalid")
 
 
-def test_the_doors_keep_their_contracts(box, sign_in, time):
+def test_implementations_match_their_protocols(box, sign_in, time):
     oauth_door: OAuthSignIn = sign_in
     key_door: ApiKeyChecker = MailchimpApiKeys(gateway_to(box.api_url, time).open_with)
     assert oauth_door.authorize_url("s", BACK).startswith(f"{box.url}/oauth2/authorize?")
     assert key_door.check(box.api_key).data_centre == "us1"
 
 
-def test_the_sign_in_address_is_mailchimp_s_with_everything_escaped():
+def test_the_authorization_url_is_escaped():
     url = oauth.authorize_url(LOGIN_URL, "i&d", BACK, "s=t")
     query = {"response_type": "code", "client_id": "i&d", "redirect_uri": BACK, "state": "s=t"}
     assert url == f"https://login.mailchimp.com/oauth2/authorize?{urlencode(query)}"
 
 
-def test_the_api_address_is_built_from_the_data_centre():
+def test_the_api_url_is_built_from_the_data_centre():
     assert api_base(API_URL, "us21") == "https://us21.api.mailchimp.com/3.0"
     assert api_base("http://127.0.0.1:8055/3.0/", "us1") == "http://127.0.0.1:8055/3.0"
     assert api_base("http://[::1]:8055/3.0", "us1") == "http://[::1]:8055/3.0"
@@ -367,12 +367,12 @@ def test_the_api_address_is_built_from_the_data_centre():
         "http://[::1",
     ],
 )
-def test_the_api_is_nowhere_else(address):
+def test_the_api_host_is_never_another_one(address):
     with pytest.raises(ConfigError):
         api_base(address, "us1")
 
 
 @pytest.mark.parametrize("address", ["", "http://login.mailchimp.com", "http://10.0.0.1", "x:y"])
-def test_the_sign_in_page_is_never_plain_http_elsewhere(address):
+def test_the_sign_in_page_is_https_outside_this_machine(address):
     with pytest.raises(ConfigError):
         login_base(address)

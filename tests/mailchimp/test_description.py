@@ -49,7 +49,7 @@ def every_call(session, audience_id):
     list(session.tagged(audience_id, tag.id))
 
 
-def test_every_call_and_its_answer_are_as_mailchimp_describes_them(transport):
+def test_every_call_and_its_response_match_mailchimps_description(transport):
     description()
     prism_command()
     with Sandbox(Options()) as box, PrismProxy(box.url) as proxy:

@@ -44,23 +44,23 @@ from shared.model.outcome import Code
         (302, None, Kind.REFUSED, "redirected"),
     ],
 )
-def test_the_glossary_of_errors(status, title, kind, code):
+def test_error_responses_match_the_documented_glossary(status, title, kind, code):
     found = verdict(status, Problem(title) if title else None)
     assert (found.kind, found.code) == (kind, code)
 
 
-def test_forbidden_for_a_call_that_writes_members_is_the_limit_of_the_plan():
+def test_forbidden_for_a_call_that_writes_members_means_the_limit_of_the_plan():
     found = verdict(403, Problem("Forbidden"), about_members=True)
     assert (found.kind, found.code) == (Kind.REFUSED, Code.PLAN_LIMIT)
 
 
 @given(st.integers(min_value=100, max_value=999), st.none() | st.text())
-def test_every_answer_means_something(status, title):
+def test_every_response_has_a_meaning(status, title):
     assert isinstance(verdict(status, None if title is None else Problem(title)).kind, Kind)
 
 
 @given(st.binary() | st.from_regex(rb'\{"title": *"[a-z]*", "errors": .*\}', fullmatch=True))
-def test_no_body_is_too_strange_to_be_looked_at(body):
+def test_any_body_is_handled(body):
     found = problem_in(body)
     assert found is None or isinstance(found.title, str)
 
@@ -93,7 +93,7 @@ def test_no_body_is_too_strange_to_be_looked_at(body):
         ({}, None, Code.REFUSED, ""),
     ],
 )
-def test_a_member_s_refusal_is_understood_by_code_and_field_first(error, sent, code, field):
+def test_a_members_refusal_is_recognized_by_code_and_field_first(error, sent, code, field):
     found = refusal(error, sent)
     assert (found.code, found.field) == (code, field)
 

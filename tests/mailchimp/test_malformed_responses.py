@@ -51,7 +51,7 @@ CALLS = {
 
 @pytest.mark.parametrize("call", CALLS)
 @pytest.mark.parametrize("value", ODD, ids=range(len(ODD)))
-def test_a_part_of_another_type_is_an_error_of_ours_or_nothing(call, value, transport):
+def test_a_value_of_another_type_is_an_error_or_missing(call, value, transport):
     part, ask = CALLS[call]
     rest = {
         "new_members": [],
@@ -64,16 +64,16 @@ def test_a_part_of_another_type_is_an_error_of_ours_or_nothing(call, value, tran
     body = f'{{"{part}": {value}, "total_items": 0, {others}}}'
     if part == "total_items":
         body = f'{{"{part}": {value}, {others}}}'
-    with double.Double(double.json(body)) as server:
+    with scripted_server.ScriptedServer(scripted_server.json(body)) as server:
         session = Session(transport(server.url))
         with suppress(ConnectorError):
             ask(session)
 
 
 @pytest.mark.parametrize("total", ['"many"', "null", "[]", "-1", "1.5"])
-def test_a_list_whose_length_is_not_said_is_not_taken_for_whole(total, transport):
+def test_a_list_without_a_total_is_not_complete(total, transport):
     body = f'{{"members": [{{"email_address": "a@b.de"}}], "total_items": {total}}}'
-    with double.Double(double.json(body)) as server:
+    with scripted_server.ScriptedServer(scripted_server.json(body)) as server:
         session = Session(transport(server.url))
         with pytest.raises(Unavailable):
             list(session.held("a1", "unsubscribed"))
@@ -81,52 +81,55 @@ def test_a_list_whose_length_is_not_said_is_not_taken_for_whole(total, transport
             session.count("a1", "unsubscribed")
 
 
-def test_a_list_with_something_else_in_it_is_not_taken_for_whole(transport):
+def test_a_list_with_other_items_is_not_complete(transport):
     body = '{"members": [{"email_address": "a@b.de"}, "b@c.de"], "total_items": 2}'
-    with double.Double(double.json(body)) as server, pytest.raises(Unavailable):
+    with (
+        scripted_server.ScriptedServer(scripted_server.json(body)) as server,
+        pytest.raises(Unavailable),
+    ):
         list(Session(transport(server.url)).held("a1", "unsubscribed"))
 
 
 @pytest.mark.parametrize("size", [1, 1000])
-def test_a_list_without_end_ends(size, transport):
+def test_reading_an_endless_list_ends(size, transport):
     page = {"segments": [{"id": 5, "name": "x"}] * size, "total_items": 10**12}
-    with double.Double(double.json(json.dumps(page))) as server:
+    with scripted_server.ScriptedServer(scripted_server.json(json.dumps(page))) as server:
         with pytest.raises(Unavailable):
             Session(transport(server.url)).tags("a1")
         assert len(server.asked) == 100
 
 
-def test_members_that_were_never_sent_change_nothing(transport):
+def test_unknown_members_in_a_response_change_nothing(transport):
     stranger = {"email_address": "eve@example.org", "status": "subscribed"}
     answer = {
         "new_members": [stranger, {"email_address": "ada@example.org", "status": "subscribed"}],
         "updated_members": [stranger, {}, "ada@example.org", None],
         "errors": [{"email_address": "eve@example.org", "error_code": ["ERROR_CONTACT_EXISTS"]}, 7],
     }
-    with double.Double(double.json(json.dumps(answer))) as server:
+    with scripted_server.ScriptedServer(scripted_server.json(json.dumps(answer))) as server:
         found = Session(transport(server.url)).subscribe("a1", [ADA], update_existing=True)
     assert found.created == {"ada@example.org": "subscribed"}
     assert (found.updated, found.refused) == ({}, {})
 
 
-def test_nothing_of_an_answer_gets_long_into_an_outcome(transport):
+def test_no_long_value_of_a_response_gets_into_an_outcome(transport):
     person = {"email_address": "ada@example.org", "status": 'x"\n' * 1_000_000}
     answer = {"new_members": [], "updated_members": [person], "errors": []}
-    with double.Double(double.json(json.dumps(answer))) as server:
+    with scripted_server.ScriptedServer(scripted_server.json(json.dumps(answer))) as server:
         found = Session(transport(server.url)).subscribe("a1", [ADA], update_existing=True)
     assert found.updated == {"ada@example.org": ""}
     error = {"email_address": "ada@example.org", "field": "F" * 1_000_000, "error": "x" * 1_000_000}
     answer = {"new_members": [], "updated_members": [], "errors": [error]}
-    with double.Double(double.json(json.dumps(answer))) as server:
+    with scripted_server.ScriptedServer(scripted_server.json(json.dumps(answer))) as server:
         found = Session(transport(server.url)).subscribe("a1", [ADA], update_existing=True)
     assert found.refused["ada@example.org"].field == ""
     assert found.refused["ada@example.org"].code == Code.REFUSED
 
 
-def test_a_tag_without_an_id_was_perhaps_made_and_is_looked_up(transport):
-    made = double.json('{"name": "Gold"}')
-    there = double.json('{"segments": [{"id": 9, "name": "Gold"}], "total_items": 1}')
-    with double.Double(made, there) as server:
+def test_a_tag_without_an_id_is_looked_up(transport):
+    made = scripted_server.json('{"name": "Gold"}')
+    there = scripted_server.json('{"segments": [{"id": 9, "name": "Gold"}], "total_items": 1}')
+    with scripted_server.ScriptedServer(made, there) as server:
         assert Session(transport(server.url)).create_tag("a1", "Gold").id == 9
         assert [asked.method for asked in server.asked] == ["POST", "GET"]
 
@@ -134,16 +137,21 @@ def test_a_tag_without_an_id_was_perhaps_made_and_is_looked_up(transport):
 @pytest.mark.parametrize(
     "title", ["Forbidden" * 100_000, "\r\nSet-Cookie: a=b", "\0", "API Key Invalid"]
 )
-def test_a_problem_s_title_is_never_repeated(title, transport):
+def test_the_title_of_a_problem_is_never_repeated(title, transport):
     body = json.dumps({"title": title, "errors": [{"field": "a\r\nb"}, "x", None]})
-    answer = double.Answer(401, body.encode(), {"Content-Type": "application/problem+json"})
-    with double.Double(answer) as server, pytest.raises((Disconnected, Refused)) as caught:
+    answer = scripted_server.Answer(
+        401, body.encode(), {"Content-Type": "application/problem+json"}
+    )
+    with (
+        scripted_server.ScriptedServer(answer) as server,
+        pytest.raises((Disconnected, Refused)) as caught,
+    ):
         Session(transport(server.url)).ping()
     assert len(str(caught.value)) < 200
     assert not set(str(caught.value)) & {"\r", "\n", "\0"}
 
 
-def test_parts_are_what_they_are_called():
+def test_column_types_are_parsed_into_their_parts():
     odd = {"n": "12", "f": 3.0, "b": True, "t": "x" * 5000, "i": 7, "status": "Sub scribed"}
     assert [whole_number_in(odd, name) for name in "nfbtiz"] == [12, 3, 0, 0, 7, 0]
     assert [len(text_in(odd, name)) for name in "nfbtiz"] == [2, 0, 0, 1000, 1, 0]

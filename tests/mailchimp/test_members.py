@@ -11,7 +11,7 @@ from shared.mailchimp.session import Session
 from shared.mailchimp.transport import ApiKey
 from shared.model.audience import Member, Refusal
 from shared.model.outcome import Code
-from tests.mailchimp.scripted_server import Double, json
+from tests.mailchimp.scripted_server import ScriptedServer, json
 
 LANGUAGES = pytest.mark.parametrize("language", ["en", "de"])
 
@@ -20,7 +20,7 @@ def member(address, status="subscribed", tags=("VIP",), **fields):
     return Member(address, fields, tags, status)
 
 
-def test_new_and_existing_members_and_their_statuses_come_back(box, session):
+def test_a_batch_returns_new_and_existing_members_with_their_statuses(box, session):
     audience = box.audience("News")
     audience.add("old@example.org", merge_fields={"FNAME": "Old"})
     audience.add("gone@example.org", status="unsubscribed", cause="self")
@@ -43,7 +43,7 @@ def test_new_and_existing_members_and_their_statuses_come_back(box, session):
     assert box.calls.statuses_changed == {}
 
 
-def test_people_who_are_there_are_left_alone_without_update_existing(box, session):
+def test_existing_members_are_unchanged_without_update_existing(box, session):
     audience = box.audience("News")
     audience.add("gone@example.org", status="unsubscribed", cause="admin")
     answer = session.subscribe(audience.id, [member("gone@example.org")], update_existing=False)
@@ -53,7 +53,7 @@ def test_people_who_are_there_are_left_alone_without_update_existing(box, sessio
 
 
 @LANGUAGES
-def test_a_200_with_errors_says_who_was_refused(language, transport):
+def test_a_200_response_names_the_refused_members(language, transport):
     options = Options(language=language, unknown_merge_tags="refuse")
     with Sandbox(options) as box:
         audience = box.audience("News")
@@ -75,7 +75,7 @@ def test_a_200_with_errors_says_who_was_refused(language, transport):
 
 
 @LANGUAGES
-def test_a_required_field_that_was_not_sent_is_missing_not_wrong(box, session, language):
+def test_a_required_field_that_was_not_sent_is_reported_as_missing(box, session, language):
     box.set(language=language)
     audience = box.audience("News")
     audience.state.merge_fields[2].required = True
@@ -88,7 +88,7 @@ def test_a_required_field_that_was_not_sent_is_missing_not_wrong(box, session, l
     assert set(again.created) == {"a@example.org"}
 
 
-def test_reasons_without_a_field_are_read_in_english_only(box, session):
+def test_refusals_without_a_field_are_recognized_in_english_only(box, session):
     audience = box.audience("News")
     audience.add("left@example.org", status="unsubscribed", cause="self")
     audience.add("erased@example.org")
@@ -115,7 +115,7 @@ def test_reasons_without_a_field_are_read_in_english_only(box, session):
 
 
 @LANGUAGES
-def test_the_plan_s_limit_on_a_call_is_known_in_every_language(box, session, language):
+def test_the_plan_limit_of_a_call_is_recognized_in_every_language(box, session, language):
     box.set(language=language, plan_limit=1)
     audience = box.audience("News")
     with pytest.raises(Refused) as caught:
@@ -127,7 +127,7 @@ def test_the_plan_s_limit_on_a_call_is_known_in_every_language(box, session, lan
     assert caught.value.code == Code.PLAN_LIMIT
 
 
-def test_the_plan_s_limit_on_a_member_is_known(box, session):
+def test_the_plan_limit_of_a_member_is_recognized(box, session):
     box.set(plan_limit=1, plan_limit_answer="member")
     audience = box.audience("News")
     answer = session.subscribe(
@@ -136,7 +136,7 @@ def test_the_plan_s_limit_on_a_member_is_known(box, session):
     assert answer.refused == {"b@example.org": Refusal(Code.PLAN_LIMIT)}
 
 
-def test_a_value_of_the_wrong_kind_may_refuse_the_whole_call_and_names_the_field(box, session):
+def test_a_value_of_the_wrong_type_may_refuse_the_whole_call_and_names_the_field(box, session):
     box.set(wrong_kind="call")
     audience = box.audience("News")
     with pytest.raises(Refused) as caught:
@@ -147,7 +147,7 @@ def test_a_value_of_the_wrong_kind_may_refuse_the_whole_call_and_names_the_field
     assert caught.value.field.endswith("ADDRESS")
 
 
-def test_the_status_in_the_answer_counts_not_the_one_that_was_sent(box, session):
+def test_the_status_in_the_response_is_used_and_not_the_one_that_was_sent(box, session):
     box.set(double_optin_forces_pending=True)
     audience = box.audience("News", double_optin=True)
     answer = session.subscribe(audience.id, [member("a@example.org")], update_existing=False)
@@ -160,7 +160,7 @@ def answered(new=(), updated=(), errors=()):
     )
 
 
-def test_answers_are_matched_although_mailchimp_quotes_or_recases_addresses(transport):
+def test_results_are_matched_although_mailchimp_quotes_or_recases_addresses(transport):
     answer = answered(
         new=[{"email_address": "Ada@Example.ORG", "status": "subscribed"}],
         updated=[
@@ -176,7 +176,7 @@ def test_answers_are_matched_although_mailchimp_quotes_or_recases_addresses(tran
         ],
     )
     people = ["ada@example.org", "bob@example.org", "eve@example.org", "jo@xn--bcher-kva.example"]
-    with Double(answer) as server:
+    with ScriptedServer(answer) as server:
         found = Session(transport(server.url)).subscribe(
             "abc", [member(address) for address in people], update_existing=True
         )
@@ -189,7 +189,7 @@ def test_answers_are_matched_although_mailchimp_quotes_or_recases_addresses(tran
     }
 
 
-def test_somebody_the_answer_passes_over_is_refused_not_forgotten(transport):
+def test_a_person_missing_from_the_response_is_refused(transport):
     people = [member("ada@example.org"), member("bob@example.org")]
     silent = answered(new=[{"email_address": "ada@example.org", "status": "subscribed"}])
     nameless = answered(
@@ -197,19 +197,22 @@ def test_somebody_the_answer_passes_over_is_refused_not_forgotten(transport):
         errors=[{"email_address": "", "error": "Please provide a valid email address."}],
     )
     for answer, code in ((silent, Code.REFUSED), (nameless, Code.ADDRESS_REFUSED)):
-        with Double(answer) as server:
+        with ScriptedServer(answer) as server:
             found = Session(transport(server.url)).subscribe("abc", people, update_existing=True)
         assert found.refused == {"bob@example.org": Refusal(code)}
 
 
-def test_an_answer_without_its_lists_may_have_been_applied(transport):
-    with Double(json('{"total_created": 1}')) as server, pytest.raises(Unavailable) as caught:
+def test_a_response_without_its_lists_may_have_been_applied(transport):
+    with (
+        ScriptedServer(json('{"total_created": 1}')) as server,
+        pytest.raises(Unavailable) as caught,
+    ):
         Session(transport(server.url)).subscribe("abc", [member("a@b.org")], update_existing=True)
     assert caught.value.maybe_applied
 
 
-def test_a_call_carries_its_switches_and_never_syncs_tags(transport):
-    with Double(answered()) as server:
+def test_a_batch_call_sends_its_options_and_never_syncs_tags(transport):
+    with ScriptedServer(answered()) as server:
         session = Session(transport(server.url))
         session.subscribe(
             "abc",
@@ -242,7 +245,7 @@ def test_the_same_address_twice_in_a_call_is_one_member(box, session):
     assert (set(answer.created), answer.refused) == ({"a@example.org"}, {})
 
 
-def test_a_call_of_more_than_500_is_never_made(box, session):
+def test_a_call_has_at_most_500_members(box, session):
     audience = box.audience("News")
     addresses = [f"p{n}@example.org" for n in range(501)]
     for call in (
@@ -265,7 +268,7 @@ def test_500_members_go_in_one_call(box, session):
     assert (box.calls.count("POST"), session.calls.write) == (1, 1)
 
 
-def test_nobody_to_write_makes_no_call(box, session):
+def test_a_batch_without_members_makes_no_call(box, session):
     audience = box.audience("News")
     assert session.subscribe(audience.id, [], update_existing=True).created == {}
     assert session.untag(audience.id, 1, []).removed == 0
@@ -274,7 +277,7 @@ def test_nobody_to_write_makes_no_call(box, session):
 
 
 @pytest.mark.parametrize("report", ["silent", "report"])
-def test_addresses_outside_the_audience_are_not_counted_as_tagged(box, session, report):
+def test_addresses_outside_the_audience_do_not_count_as_tagged(box, session, report):
     box.set(ignored_segment_members=report)
     audience = box.audience("News")
     audience.add("ada@example.org", tags=["Mine"])
@@ -286,7 +289,7 @@ def test_addresses_outside_the_audience_are_not_counted_as_tagged(box, session, 
     assert audience.member("ada@example.org").tags == {"Mine"}
 
 
-def test_a_tag_that_is_gone_is_not_found(box, session):
+def test_a_deleted_tag_is_not_found(box, session):
     audience = box.audience("News")
     audience.add("ada@example.org")
     for call in (session.untag, session.retag):
@@ -295,7 +298,7 @@ def test_a_tag_that_is_gone_is_not_found(box, session):
 
 
 @pytest.mark.parametrize("status", ["subscribed", "unsubscribed", "archived", "cleaned"])
-def test_members_are_counted_now_although_the_audience_s_numbers_are_old(box, session, status):
+def test_members_are_counted_exactly_although_the_statistics_are_old(box, session, status):
     audience = box.audience("News")
     session.audience(audience.id)
     for number in range(3):
@@ -304,7 +307,7 @@ def test_members_are_counted_now_although_the_audience_s_numbers_are_old(box, se
 
 
 @pytest.mark.parametrize("kind", ["504-applied", "reset-applied", "truncated", "not-json"])
-def test_a_batch_whose_answer_was_lost_is_sent_again_and_changes_nothing_twice(box, session, kind):
+def test_a_batch_with_a_lost_response_is_repeated_without_further_changes(box, session, kind):
     audience = box.audience("News")
     box.arm(Fault(kind=kind, method="POST"))
     answer = session.subscribe(audience.id, [member("a@example.org")], update_existing=True)
@@ -313,7 +316,7 @@ def test_a_batch_whose_answer_was_lost_is_sent_again_and_changes_nothing_twice(b
     assert len(audience.members()) == 1
 
 
-def test_a_poison_row_ends_as_a_call_that_can_be_split(box, session):
+def test_a_poison_row_raises_an_error_that_allows_a_split(box, session):
     audience = box.audience("News")
     box.set(poison_addresses="b@example.org")
     people = [member("a@example.org"), member("b@example.org")]

@@ -10,7 +10,7 @@ import pytest
 from sandbox.mailchimp import Fault
 from shared.errors import NotFound, Unavailable
 from shared.mailchimp.session import Session
-from tests.mailchimp.scripted_server import Double, json
+from tests.mailchimp.scripted_server import ScriptedServer, json
 
 
 def fill(audience, count, status="unsubscribed", start=0, **more):
@@ -26,7 +26,7 @@ def counts(box):
     return [call.query["count"] for call in box.calls.last if call.method == "GET"]
 
 
-def test_everybody_in_a_status_is_read_in_pages_of_a_thousand(box, session):
+def test_members_in_a_status_are_read_in_pages_of_a_thousand(box, session):
     audience = box.audience("News")
     fill(audience, 2300)
     audience.add("Someone@Example.org", status="subscribed")
@@ -37,7 +37,7 @@ def test_everybody_in_a_status_is_read_in_pages_of_a_thousand(box, session):
     assert addresses(session.held(audience.id, "cleaned")) == []
 
 
-def test_only_what_is_needed_is_asked_for(box, session):
+def test_only_the_needed_fields_are_requested(box, session):
     audience = box.audience("News")
     fill(audience, 1)
     list(session.held(audience.id, "unsubscribed"))
@@ -52,7 +52,7 @@ def test_archived_people_are_found_by_their_status(box, session):
     assert len(addresses(session.held(audience.id, "archived"))) == 2
 
 
-def test_only_what_changed_since_is_read(box, session):
+def test_only_contacts_changed_since_a_time_are_read(box, session):
     audience = box.audience("News")
     fill(audience, 3)
     soon = datetime.datetime.now(datetime.UTC) + datetime.timedelta(hours=1)
@@ -63,9 +63,7 @@ def test_only_what_changed_since_is_read(box, session):
 
 @pytest.mark.parametrize("leavers", [1, 50, 1000])
 @pytest.mark.parametrize("joiners", [0, 1, 50])
-def test_nobody_is_missed_when_people_leave_the_list_while_it_is_read(
-    box, session, leavers, joiners
-):
+def test_no_member_is_missed_when_members_leave_during_the_read(box, session, leavers, joiners):
     audience = box.audience("News")
     fill(audience, 2500)
     pages = session.held(audience.id, "unsubscribed")
@@ -80,7 +78,7 @@ def test_nobody_is_missed_when_people_leave_the_list_while_it_is_read(
     assert len(addresses(seen)) == len(set(addresses(seen)))
 
 
-def test_nobody_is_missed_when_everybody_read_so_far_leaves(box, session):
+def test_no_member_is_missed_when_all_members_read_so_far_leave(box, session):
     audience = box.audience("News")
     fill(audience, 1500)
     pages = session.held(audience.id, "unsubscribed")
@@ -91,7 +89,7 @@ def test_nobody_is_missed_when_everybody_read_so_far_leaves(box, session):
     assert set(addresses(seen)) == {f"p{n}@example.org" for n in range(1500)}
 
 
-def test_a_list_that_empties_while_it_is_read_ends(box, session):
+def test_reading_a_list_that_becomes_empty_ends(box, session):
     audience = box.audience("News")
     fill(audience, 1500)
     pages = session.held(audience.id, "unsubscribed")
@@ -101,15 +99,15 @@ def test_a_list_that_empties_while_it_is_read_ends(box, session):
     assert addresses(pages) == []
 
 
-def test_a_total_that_never_fits_does_not_go_on_for_ever(transport):
+def test_reading_with_a_wrong_total_ends(transport):
     answer = {"members": [{"email_address": "a@b.org", "status": "pending"}], "total_items": 2}
-    with Double(json(orjson.dumps(answer))) as server:
+    with ScriptedServer(json(orjson.dumps(answer))) as server:
         found = addresses(Session(transport(server.url)).tagged("abc", 1))
         assert len(server.asked) == 2
     assert found == ["a@b.org"]
 
 
-def test_an_audience_that_never_stands_still_is_left_for_later(transport):
+def test_an_audience_that_changes_all_the_time_is_retried_later(transport):
     number = 0
 
     def page(asked):
@@ -120,12 +118,12 @@ def test_an_audience_that_never_stands_still_is_left_for_later(transport):
             people.append({"email_address": f"p{number}@b.org", "status": "pending"})
         return json(orjson.dumps({"members": people, "total_items": 1000}))
 
-    with Double(page) as server, pytest.raises(Unavailable) as caught:
+    with ScriptedServer(page) as server, pytest.raises(Unavailable) as caught:
         list(Session(transport(server.url)).held("abc", "pending"))
     assert caught.value.code == "audienceMoves"
 
 
-def test_pages_that_mailchimp_cannot_deliver_are_asked_for_smaller(box, session):
+def test_pages_that_mailchimp_cannot_deliver_are_requested_in_smaller_sizes(box, session):
     audience = box.audience("News")
     fill(audience, 1200)
     box.arm(Fault(kind="504", method="GET", times=4))
@@ -133,7 +131,7 @@ def test_pages_that_mailchimp_cannot_deliver_are_asked_for_smaller(box, session)
     assert counts(box) == ["1000"] * 2 + ["500"] * 2 + ["250"] * 5
 
 
-def test_throttling_and_no_connection_do_not_make_pages_smaller(box, session):
+def test_throttling_and_connection_failures_do_not_reduce_the_page_size(box, session):
     audience = box.audience("News")
     fill(audience, 5)
     box.arm(Fault(kind="429", method="GET", times=50))
@@ -143,12 +141,12 @@ def test_throttling_and_no_connection_do_not_make_pages_smaller(box, session):
     assert set(counts(box)) == {"1000"}
 
 
-def test_a_page_without_members_is_no_empty_page(transport):
-    with Double(json('{"total_items": 0}')) as server, pytest.raises(Unavailable):
+def test_a_page_without_members_is_not_an_empty_page(transport):
+    with ScriptedServer(json('{"total_items": 0}')) as server, pytest.raises(Unavailable):
         list(Session(transport(server.url)).held("abc", "pending"))
 
 
-def test_people_with_a_tag_are_read_whatever_their_status(box, session):
+def test_members_with_a_tag_are_read_in_any_status(box, session):
     audience = box.audience("News")
     for status in ("subscribed", "unsubscribed", "cleaned", "transactional"):
         audience.add(f"{status}@example.org", status=status, tags=["VIP"])
@@ -166,7 +164,7 @@ def test_people_with_a_tag_are_read_whatever_their_status(box, session):
     }
 
 
-def test_people_of_a_tag_that_is_gone_are_not_found(box, session):
+def test_members_of_a_deleted_tag_are_not_found(box, session):
     audience = box.audience("News")
     with pytest.raises(NotFound):
         list(session.tagged(audience.id, 77))

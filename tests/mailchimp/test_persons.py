@@ -11,7 +11,7 @@ from shared.errors import ConfigError, Refused
 ADA = "ada@example.org"
 
 
-def test_the_status_of_a_person_is_what_the_audience_has_now(box, session):
+def test_the_current_status_of_a_person_is_read(box, session):
     audience = box.audience("News")
     audience.add("Ada@Example.org", status="unsubscribed", cause="self")
 
@@ -19,7 +19,7 @@ def test_the_status_of_a_person_is_what_the_audience_has_now(box, session):
     assert session.status_of(audience.id, "nobody@example.org") is None
 
 
-def test_a_person_is_archived_and_knows_no_second_time(box, session):
+def test_a_person_is_archived_once(box, session):
     audience = box.audience("News")
     audience.add(ADA)
 
@@ -31,7 +31,7 @@ def test_a_person_is_archived_and_knows_no_second_time(box, session):
     assert session.archive(audience.id, "nobody@example.org") is False
 
 
-def test_whom_mailchimp_does_not_let_be_archived_stays(box, session):
+def test_a_person_that_mailchimp_cannot_archive_stays(box, session):
     audience = box.audience("News")
     audience.add(ADA, status="cleaned")
 
@@ -41,7 +41,7 @@ def test_whom_mailchimp_does_not_let_be_archived_stays(box, session):
     assert audience.member(ADA).status == "cleaned"
 
 
-def test_who_is_deleted_for_good_is_gone_and_cannot_be_imported(box, session):
+def test_a_permanently_deleted_person_cannot_be_imported(box, session):
     from shared.model.audience import Member
     from shared.model.outcome import Code
 
@@ -57,7 +57,7 @@ def test_who_is_deleted_for_good_is_gone_and_cannot_be_imported(box, session):
     assert answer.refused[ADA].code == Code.FORGOTTEN
 
 
-def test_no_error_names_the_person(box, session):
+def test_no_error_contains_personal_data(box, session):
     audience = box.audience("News")
     audience.add(ADA, status="cleaned")
     with pytest.raises(Refused) as refused:

@@ -10,13 +10,22 @@ import requests
 
 from shared.errors import Disconnected, NotFound, Refused, Unavailable
 from shared.mailchimp.transport import ApiKey, RetryPolicy, Token
-from tests.mailchimp.scripted_server import HANG, RESET, Answer, Double, html, json, problem, zipped
+from tests.mailchimp.scripted_server import (
+    HANG,
+    RESET,
+    Answer,
+    ScriptedServer,
+    html,
+    json,
+    problem,
+    zipped,
+)
 
 PERSON = "ada.lovelace@example.org"
 
 
-def test_calls_share_one_kept_alive_connection(transport):
-    with Double(json("{}")) as server:
+def test_calls_share_one_persistent_connection(transport):
+    with ScriptedServer(json("{}")) as server:
         calls = transport(server.url)
         for _ in range(3):
             calls.get("/ping")
@@ -26,8 +35,8 @@ def test_calls_share_one_kept_alive_connection(transport):
         assert (calls.calls.read, calls.calls.write, calls.calls.retried) == (3, 1, 0)
 
 
-def test_a_call_names_itself_and_asks_for_gzip(transport):
-    with Double(json("{}")) as server:
+def test_a_request_has_a_user_agent_and_accepts_gzip(transport):
+    with ScriptedServer(json("{}")) as server:
         transport(server.url).get("/ping")
         headers = server.asked[0].headers
         assert headers["user-agent"].startswith("customer-insights-mailchimp-export/")
@@ -41,30 +50,28 @@ def test_a_call_names_itself_and_asks_for_gzip(transport):
         (Token("t0ken"), "Bearer t0ken"),
     ],
 )
-def test_a_netrc_file_of_the_machine_never_replaces_the_grant(
-    auth, expected, transport, tmp_path, monkeypatch
-):
+def test_a_netrc_file_never_replaces_the_grant(auth, expected, transport, tmp_path, monkeypatch):
     netrc = tmp_path / "netrc"
     netrc.write_text("machine 127.0.0.1 login someone password else\n")
     netrc.chmod(0o600)
     monkeypatch.setenv("NETRC", str(netrc))
-    with Double(json("{}")) as server:
+    with ScriptedServer(json("{}")) as server:
         transport(server.url, auth).get("/ping")
         assert server.asked[0].headers["authorization"] == expected
     assert "abc-us1" not in repr(auth)
     assert "t0ken" not in repr(auth)
 
 
-def test_cookies_of_the_edge_are_not_sent_back(transport):
-    with Double(json("{}", Set_Cookie="ak_bmsc=1; Path=/")) as server:
+def test_cookies_set_by_a_proxy_are_not_sent_back(transport):
+    with ScriptedServer(json("{}", Set_Cookie="ak_bmsc=1; Path=/")) as server:
         calls = transport(server.url)
         calls.get("/ping")
         calls.get("/ping")
         assert "cookie" not in server.asked[1].headers
 
 
-def test_a_gzip_answer_is_read(transport):
-    with Double(zipped(b'{"total_items": 7}')) as server:
+def test_a_gzip_response_is_read(transport):
+    with ScriptedServer(zipped(b'{"total_items": 7}')) as server:
         assert transport(server.url).get("/lists") == {"total_items": 7}
 
 
@@ -87,8 +94,8 @@ def test_a_gzip_answer_is_read(transport):
         problem(408, "Request Timeout"),
     ],
 )
-def test_a_write_that_may_have_been_applied_is_sent_once_more_and_then_given_up(broken, transport):
-    with Double(broken) as server:
+def test_a_write_that_may_have_been_applied_is_repeated_once(broken, transport):
+    with ScriptedServer(broken) as server:
         calls = transport(server.url)
         with pytest.raises(Unavailable) as caught:
             calls.write("POST", "/lists/a", {"members": []})
@@ -99,15 +106,15 @@ def test_a_write_that_may_have_been_applied_is_sent_once_more_and_then_given_up(
 
 
 @pytest.mark.parametrize("broken", [RESET, html(504), json("{"), problem(500, "X")])
-def test_a_write_whose_second_sending_is_answered_is_done(broken, transport):
-    with Double(broken, json('{"total_created": 1}')) as server:
+def test_a_write_that_succeeds_on_the_second_try_is_done(broken, transport):
+    with ScriptedServer(broken, json('{"total_created": 1}')) as server:
         answer = transport(server.url).write("POST", "/lists/a", {"members": [{"x": 1}]})
         assert answer == {"total_created": 1}
         assert server.asked[0].body == server.asked[1].body
 
 
-def test_a_call_that_hangs_is_not_taken_for_done(transport):
-    with Double(HANG, HANG) as server:
+def test_a_call_that_times_out_may_have_been_applied(transport):
+    with ScriptedServer(HANG, HANG) as server:
         calls = transport(server.url, retry_policy=RetryPolicy(connect=5, read=0.2))
         with pytest.raises(Unavailable) as caught:
             calls.write("POST", "/lists/a", {})
@@ -115,17 +122,17 @@ def test_a_call_that_hangs_is_not_taken_for_done(transport):
         assert len(server.asked) == 2
 
 
-def test_an_answer_that_stops_in_the_middle_is_not_taken_for_done(transport):
+def test_a_truncated_response_does_not_count_as_applied(transport):
     half = Answer(200, b'{"new_members": []}', {}, cut=5, end="hang")
-    with Double(half, half) as server:
+    with ScriptedServer(half, half) as server:
         calls = transport(server.url, retry_policy=RetryPolicy(connect=5, read=0.2))
         with pytest.raises(Unavailable) as caught:
             calls.write("POST", "/lists/a", {})
         assert caught.value.maybe_applied
 
 
-def test_a_read_is_tried_again_more_often_and_never_maybe_applied(transport):
-    with Double(html(504)) as server:
+def test_a_read_is_retried_more_often_and_is_never_maybe_applied(transport):
+    with ScriptedServer(html(504)) as server:
         calls = transport(server.url)
         with pytest.raises(Unavailable) as caught:
             calls.get("/lists")
@@ -133,14 +140,14 @@ def test_a_read_is_tried_again_more_often_and_never_maybe_applied(transport):
         assert not caught.value.maybe_applied
 
 
-def test_without_resending_a_doubtful_write_is_given_up_at_once(transport):
-    with Double(html(504), json("{}")) as server:
+def test_without_resending_a_write_that_may_have_been_applied_fails_at_once(transport):
+    with ScriptedServer(html(504), json("{}")) as server:
         with pytest.raises(Unavailable):
             transport(server.url).write("POST", "/lists/a/segments", {}, resend=False)
         assert len(server.asked) == 1
 
 
-def test_nobody_listening_means_surely_not_applied(transport):
+def test_a_refused_connection_means_certainly_not_applied(transport):
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
     calls = transport(f"http://127.0.0.1:{port}")
@@ -161,9 +168,9 @@ def test_nobody_listening_means_surely_not_applied(transport):
         html(503),
     ],
 )
-def test_throttling_in_every_dress_slows_down_and_goes_on(throttled, transport):
+def test_throttling_in_any_form_slows_down_and_continues(throttled, transport):
     told = []
-    with Double(throttled, throttled, json('{"ok": 1}')) as server:
+    with ScriptedServer(throttled, throttled, json('{"ok": 1}')) as server:
         calls = transport(server.url, on_throttled=lambda: told.append(1))
         assert calls.write("POST", "/lists/a", {}) == {"ok": 1}
     assert len(told) == calls.calls.throttled == calls.calls.retried == 2
@@ -173,8 +180,8 @@ def test_throttling_in_every_dress_slows_down_and_goes_on(throttled, transport):
     ("answer", "maybe_applied"),
     [(problem(429, "Too Many Requests"), False), (html(403), False), (html(503), True)],
 )
-def test_throttling_without_end_is_left_to_the_queue(answer, maybe_applied, transport, time):
-    with Double(answer) as server:
+def test_endless_throttling_is_left_to_the_queue(answer, maybe_applied, transport, time):
+    with ScriptedServer(answer) as server:
         with pytest.raises(Unavailable) as caught:
             transport(server.url).write("POST", "/lists/a", {})
         assert len(server.asked) == RetryPolicy().tries
@@ -183,16 +190,16 @@ def test_throttling_without_end_is_left_to_the_queue(answer, maybe_applied, tran
     assert len(time.slept) == RetryPolicy().tries - 1
 
 
-def test_waiting_grows_with_full_jitter_up_to_a_limit(transport, time):
+def test_delays_grow_with_full_jitter_up_to_a_limit(transport, time):
     retry_policy = RetryPolicy(tries=8, first_wait=1, longest_wait=10, budget=1000)
-    with Double(html(403)) as server, pytest.raises(Unavailable):
+    with ScriptedServer(html(403)) as server, pytest.raises(Unavailable):
         transport(server.url, retry_policy=retry_policy, random=lambda: 1.0).get("/lists")
     assert time.slept == [1, 2, 4, 8, 10, 10, 10]
 
 
-def test_no_try_begins_after_the_budget(transport, time):
+def test_no_retry_begins_after_the_time_limit(transport, time):
     retry_policy = RetryPolicy(tries=100, first_wait=10, longest_wait=10, budget=35)
-    with Double(html(403)) as server:
+    with ScriptedServer(html(403)) as server:
         with pytest.raises(Unavailable):
             transport(server.url, retry_policy=retry_policy, random=lambda: 1.0).get("/lists")
         assert len(server.asked) == 4
@@ -216,14 +223,14 @@ def test_no_try_begins_after_the_budget(transport, time):
         ({"Retry_After": "Mon, 23 Nov 2026 10:00:09 GMT"}, 0.5),
     ],
 )
-def test_retry_after_is_honoured_in_both_forms(headers, waited, transport, time):
-    with Double(html(429, **headers), json("{}")) as server:
+def test_retry_after_is_honored_in_both_formats(headers, waited, transport, time):
+    with ScriptedServer(html(429, **headers), json("{}")) as server:
         transport(server.url).get("/lists")
     assert time.slept == [waited]
 
 
-def test_a_retry_after_beyond_the_budget_is_handed_to_the_queue_and_clamped(transport, time):
-    with Double(html(429, Retry_After="86400")) as server:
+def test_a_retry_after_beyond_the_limit_is_clamped_and_left_to_the_queue(transport, time):
+    with ScriptedServer(html(429, Retry_After="86400")) as server:
         with pytest.raises(Unavailable) as caught:
             transport(server.url).get("/lists")
         assert len(server.asked) == 1
@@ -232,18 +239,18 @@ def test_a_retry_after_beyond_the_budget_is_handed_to_the_queue_and_clamped(tran
 
 
 def test_a_redirect_is_not_followed(transport):
-    with Double(json("{}")) as elsewhere:
+    with ScriptedServer(json("{}")) as elsewhere:
         away = Answer(302, b"", {"Location": f"{elsewhere.url}/steal"})
-        with Double(away) as server, pytest.raises(Refused) as caught:
+        with ScriptedServer(away) as server, pytest.raises(Refused) as caught:
             transport(server.url).get("/lists")
         assert elsewhere.asked == []
     assert caught.value.code == "redirected"
 
 
 @pytest.mark.parametrize("packed", [True, False])
-def test_an_answer_of_any_size_does_not_fill_the_memory(packed, transport):
+def test_a_response_of_any_size_does_not_fill_the_memory(packed, transport):
     body = b'{"x": "' + b"a" * 3_000_000 + b'"}'
-    with Double(zipped(body) if packed else json(body)) as server:
+    with ScriptedServer(zipped(body) if packed else json(body)) as server:
         calls = transport(server.url, retry_policy=RetryPolicy(tries=1, longest_answer=1_000_000))
         with pytest.raises(Unavailable) as caught:
             calls.get("/lists")
@@ -261,22 +268,22 @@ def test_an_answer_of_any_size_does_not_fill_the_memory(packed, transport):
         (problem(403, "Wrong Datacenter"), "wrongDataCentre"),
     ],
 )
-def test_a_grant_that_is_gone_stops_at_once(answer, code, transport):
-    with Double(answer) as server:
+def test_a_revoked_grant_stops_the_run_at_once(answer, code, transport):
+    with ScriptedServer(answer) as server:
         with pytest.raises(Disconnected) as caught:
             transport(server.url).write("POST", "/lists/a", {})
         assert len(server.asked) == 1
     assert caught.value.code == code
 
 
-def test_only_a_problem_document_says_that_something_is_missing(transport):
-    with Double(problem(404, "Resource Not Found")) as server:
+def test_only_a_problem_document_means_missing(transport):
+    with ScriptedServer(problem(404, "Resource Not Found")) as server:
         with pytest.raises(NotFound):
             transport(server.url).get("/lists/a/segments/1")
         assert len(server.asked) == 1
 
 
-def test_errors_carry_codes_and_field_names_and_nothing_of_the_answer(transport):
+def test_errors_contain_codes_and_field_names_but_nothing_of_the_response(transport):
     answers = [
         problem(400, f"Oh {PERSON}", f"members.{PERSON}", f"{PERSON} is bad"),
         problem(400, "Invalid Resource", "members.item:3.merge_fields.BDAY", f"{PERSON} is bad"),
@@ -284,16 +291,16 @@ def test_errors_carry_codes_and_field_names_and_nothing_of_the_answer(transport)
         Answer(500, PERSON.encode()),
     ]
     for answer in answers:
-        with Double(answer) as server, pytest.raises(Exception, match=r"\.$") as caught:
+        with ScriptedServer(answer) as server, pytest.raises(Exception, match=r"\.$") as caught:
             transport(server.url).write("POST", "/lists/a", {"members": [PERSON]})
         seen = str(caught.value), repr(vars(caught.value)), repr(caught.value.__context__)
         assert PERSON not in "".join(seen)
-    with Double(answers[1]) as server, pytest.raises(Refused) as refused:
+    with ScriptedServer(answers[1]) as server, pytest.raises(Refused) as refused:
         transport(server.url).write("POST", "/lists/a", {})
     assert (refused.value.status, refused.value.field) == (400, "members.item:3.merge_fields.BDAY")
 
 
-def test_a_call_gets_more_time_than_mailchimp_takes_for_itself(transport, monkeypatch):
+def test_the_read_timeout_exceeds_mailchimps_own_limit(transport, monkeypatch):
     asked = []
 
     def send(self, request, **more):

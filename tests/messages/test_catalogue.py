@@ -25,7 +25,7 @@ def test_numbers_and_plurals_follow_the_language(people: str, english: str, kore
     assert render("{people, number}명이 나갑니다.", "ko", {"people": people}) == korean
 
 
-def test_a_value_is_written_as_it_is() -> None:
+def test_a_value_is_written_unchanged() -> None:
     values = {"tag": "{people, number} # '", "people": "1"}
     template = "{people, plural, one {The tag {tag}} other {# tags}} of {tag}"
 
@@ -37,7 +37,7 @@ def test_a_placeholder_without_a_value_stays_visible() -> None:
     assert render("{tag} {n, plural, one {#} other {# x}}", "en", {}) == "{tag} {n} x"
 
 
-def test_an_unknown_code_is_shown_as_it_is() -> None:
+def test_an_unknown_code_is_shown_unchanged() -> None:
     assert text("ofTomorrow", "ko", {}) == "ofTomorrow"
 
 
@@ -51,7 +51,7 @@ def test_the_texts_of_a_language_are_complete_and_sorted(locale: str) -> None:
         assert placeholders(code, locale) == placeholders(code, "en"), code
 
 
-def test_an_error_is_a_code_with_values_and_speaks_english_in_logs() -> None:
+def test_an_error_has_a_code_and_values_and_is_english_in_logs() -> None:
     error = ConfigError("tagNameRefused", tag="VIP")
 
     assert (error.code, error.values) == ("tagNameRefused", {"tag": "VIP"})
@@ -60,7 +60,7 @@ def test_an_error_is_a_code_with_values_and_speaks_english_in_logs() -> None:
     assert Disconnected("keyInvalid", status=401).status == 401
 
 
-def test_findings_and_reasons_speak_english_without_a_message_of_their_own() -> None:
+def test_findings_and_reasons_have_an_english_text() -> None:
     found = Finding(Severity.INFO, "tagRecreated", values={"tag": "VIP"})
 
     assert found.message.startswith("The tag VIP was deleted in Mailchimp.")

@@ -6,7 +6,7 @@ import pytest
 
 from shared.errors import Unavailable
 from shared.messaging.sequence import MessageSequences, SequenceState
-from tests.fakes import Killed, MemoryRecords, Store, Wire
+from tests.fakes import MemoryRecords, MemoryStore, ProcessKilled, StoreClient
 
 LINE = ("r1", "3")
 
@@ -15,12 +15,14 @@ class Line:
     """A line of messages: what was sent of it, and the batons of a process."""
 
     def __init__(self) -> None:
-        self.store = Store()
+        self.store = MemoryStore()
         self.sent: list[int] = []
         self.batons = self.process()
 
-    def process(self, wire: Wire | None = None) -> MessageSequences:
-        return MessageSequences(MemoryRecords[SequenceState](wire or Wire(self.store), "turns"))
+    def process(self, client: StoreClient | None = None) -> MessageSequences:
+        return MessageSequences(
+            MemoryRecords[SequenceState](client or StoreClient(self.store), "turns")
+        )
 
     def handle(self, number: int | None, batons: MessageSequences | None = None) -> None:
         baton = (batons or self.batons).take(*LINE, number)
@@ -28,7 +30,7 @@ class Line:
             baton.send_next(self.sent.append)
 
 
-def test_a_line_goes_on_as_long_as_it_is_passed_on() -> None:
+def test_a_message_sequence_continues_while_it_is_passed_on() -> None:
     line = Line()
     line.handle(None)
     for _ in range(5):
@@ -36,7 +38,7 @@ def test_a_line_goes_on_as_long_as_it_is_passed_on() -> None:
     assert line.sent == [1, 2, 3, 4, 5, 6]
 
 
-def test_messages_that_all_come_twice_stay_one_line() -> None:
+def test_duplicated_messages_stay_one_sequence() -> None:
     line = Line()
     messages: list[int | None] = [None]
     for _ in range(100):
@@ -49,7 +51,7 @@ def test_messages_that_all_come_twice_stay_one_line() -> None:
     assert line.sent == list(range(1, 101))
 
 
-def test_of_copies_that_work_at_the_same_time_one_passes_on() -> None:
+def test_of_simultaneous_copies_of_a_message_one_continues() -> None:
     line = Line()
     batons = [line.batons.take(*LINE, None) for _ in range(10)]
     for baton in batons:
@@ -58,7 +60,7 @@ def test_of_copies_that_work_at_the_same_time_one_passes_on() -> None:
     assert line.sent == [1]
 
 
-def test_a_message_from_elsewhere_takes_the_newest_place_and_the_line_stays_one() -> None:
+def test_a_message_without_a_number_continues_as_one_sequence() -> None:
     line = Line()
     for number in (None, 1, 2):
         line.handle(number)
@@ -71,13 +73,13 @@ def test_a_message_from_elsewhere_takes_the_newest_place_and_the_line_stays_one(
 
 @pytest.mark.parametrize("applied", [False, True])
 @pytest.mark.parametrize("at", [1, 2])
-def test_who_dies_on_the_way_is_followed_by_whoever_gets_the_message_again(
+def test_a_killed_process_is_replaced_by_the_next_delivery_of_the_message(
     at: int, applied: bool
 ) -> None:
     line = Line()
     line.handle(None)
-    with pytest.raises(Killed):
-        line.handle(1, line.process(Wire(line.store, at, applied=applied)))
+    with pytest.raises(ProcessKilled):
+        line.handle(1, line.process(StoreClient(line.store, at, applied=applied)))
 
     line.handle(1)
 
@@ -88,7 +90,7 @@ def test_who_dies_on_the_way_is_followed_by_whoever_gets_the_message_again(
     assert len(line.sent) <= 6  # at worst one message twice
 
 
-def test_a_queue_that_does_not_answer_breaks_no_line() -> None:
+def test_an_unavailable_queue_does_not_break_the_sequence() -> None:
     line = Line()
 
     def away(_: int) -> None:
@@ -106,7 +108,9 @@ def test_a_queue_that_does_not_answer_breaks_no_line() -> None:
 
 
 @pytest.mark.parametrize("seed", range(20))
-def test_whatever_comes_twice_late_or_in_disorder_a_line_neither_ends_nor_grows(seed: int) -> None:
+def test_duplicated_late_or_unordered_messages_neither_end_nor_multiply_a_sequence(
+    seed: int,
+) -> None:
     dice = random.Random(seed)
     line = Line()
     waiting: list[int | None] = [None]

@@ -36,7 +36,7 @@ def stamped() -> tuple[Box, StampedQueue]:
 
 
 @given(st.binary(min_size=16, max_size=16), st.binary(min_size=8, max_size=8))
-def test_a_trace_is_read_as_it_is_written(trace: bytes, span: bytes) -> None:
+def test_a_trace_is_parsed_and_formatted_unchanged(trace: bytes, span: bytes) -> None:
     written = Trace(trace.hex(), span.hex())
     valid = any(trace) and any(span)
     assert trace_of(written.parent) == (written if valid else None)
@@ -57,11 +57,11 @@ def test_a_trace_is_read_as_it_is_written(trace: bytes, span: bytes) -> None:
         "someone@example.com",
     ],
 )
-def test_what_is_no_trace_is_nobodys_trace(text: object) -> None:
+def test_a_malformed_trace_is_ignored(text: object) -> None:
     assert trace_of(text) is None
 
 
-def test_a_trace_is_followed_and_let_go_of_again() -> None:
+def test_a_trace_is_set_and_reset() -> None:
     assert current() is None
     with following(TRACE, after=2.5):
         assert (current(), waited()) == (TRACE, 2.5)
@@ -70,7 +70,7 @@ def test_a_trace_is_followed_and_let_go_of_again() -> None:
     assert (current(), waited()) == (None, None)
 
 
-def test_a_message_names_its_trace_and_when_it_is_due() -> None:
+def test_a_message_contains_its_trace_and_due_time() -> None:
     box, queue = stamped()
     with following(TRACE):
         queue.send("send-lanes", lane_message(RUN, 3), delay=4)
@@ -81,20 +81,20 @@ def test_a_message_names_its_trace_and_when_it_is_due() -> None:
     assert len(body) < LONGEST
 
 
-def test_without_a_trace_a_message_still_says_when_it_is_due() -> None:
+def test_a_message_without_a_trace_has_a_due_time() -> None:
     box, queue = stamped()
     queue.send("plan-runs", {"v": 1, "run": RUN})
     assert stamps_of(box.sent[0]) == Stamps(None, int(NOW.timestamp() * 1000))
 
 
-def test_a_message_from_before_there_were_stamps_is_as_good() -> None:
+def test_a_message_without_stamps_is_accepted() -> None:
     body = json.dumps(lane_message(RUN, 0)).encode()
     assert stamps_of(body) == Stamps()
     assert lane_of(body) == (RUN, 0)
 
 
 @pytest.mark.parametrize("body", [b"", b"[]", b"null", b'{"id": "an event"}', b"\xff"])
-def test_messages_of_others_have_no_stamps(body: bytes) -> None:
+def test_messages_of_other_senders_have_no_stamps(body: bytes) -> None:
     assert stamps_of(body) == Stamps()
 
 
@@ -112,13 +112,13 @@ def test_messages_of_others_have_no_stamps(body: bytes) -> None:
         {"due": 1 << 60},
     ],
 )
-def test_a_stamp_that_is_none_counts_as_none_and_stops_nothing(stamps: dict[str, object]) -> None:
+def test_an_invalid_stamp_is_ignored(stamps: dict[str, object]) -> None:
     body = json.dumps({"v": 1, "run": RUN, "lane": 3, **stamps}).encode()
     assert stamps_of(body) == Stamps()
     assert lane_of(body) == (RUN, 3)
 
 
-def test_a_message_longer_than_ids_need_is_refused() -> None:
+def test_a_message_longer_than_needed_for_ids_is_refused() -> None:
     body = json.dumps({"v": 1, "run": RUN, "more": "x" * LONGEST}).encode()
     with pytest.raises(InputError):
         run_of(body)

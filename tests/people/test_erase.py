@@ -23,7 +23,7 @@ from shared.people.purge import Purge
 from shared.people.suppression import suppress_erased
 from shared.runs.outcome_file import OutcomeFile
 from shared.runs.transitions import Transitions
-from tests.fakes import Killed, MemoryFiles, MemoryRecords, Store, Wire
+from tests.fakes import MemoryFiles, MemoryRecords, MemoryStore, ProcessKilled, StoreClient
 from tests.ledgers import LEDGER_COLUMNS
 
 # `make faults SEEDS=50` kills at every write.
@@ -48,21 +48,21 @@ class Mailchimp:
         return there
 
 
-class House:
-    def __init__(self, store: Store, kill_at: int | None = None) -> None:
-        self.wire = Wire(store, kill_at)
+class Process:
+    def __init__(self, store: MemoryStore, kill_at: int | None = None) -> None:
+        self.client = StoreClient(store, kill_at)
         self.clock = store.clock
-        self.files = MemoryFiles(self.wire)
-        self.exports: MemoryRecords[Export] = MemoryRecords(self.wire, "exports")
-        self.runs: MemoryRecords[Run] = MemoryRecords(self.wire, "runs")
-        self.ledgers: MemoryRecords[LedgerPointer] = MemoryRecords(self.wire, "ledgers")
-        self.held: MemoryRecords[NotSubscribedPointer] = MemoryRecords(self.wire, "held")
-        self.erasures: MemoryRecords[Erasure] = MemoryRecords(self.wire, "erasures")
+        self.files = MemoryFiles(self.client)
+        self.exports: MemoryRecords[Export] = MemoryRecords(self.client, "exports")
+        self.runs: MemoryRecords[Run] = MemoryRecords(self.client, "runs")
+        self.ledgers: MemoryRecords[LedgerPointer] = MemoryRecords(self.client, "ledgers")
+        self.held: MemoryRecords[NotSubscribedPointer] = MemoryRecords(self.client, "held")
+        self.erasures: MemoryRecords[Erasure] = MemoryRecords(self.client, "erasures")
         self.erased = Erasures(self.erasures, lambda: KEY)
 
     def eraser(self, mailchimp: Mailchimp) -> Eraser:
         numbers = iter(range(10_000))
-        mark = self.wire.writes
+        mark = self.client.writes
 
         def token() -> str:
             return f"t{mark}x{next(numbers)}x{id(self)}"
@@ -124,128 +124,128 @@ def ledger_row(address: str, customer_id: str, run_id: str) -> tuple[object, ...
 BOTH = ("1", "2")
 
 
-def lived_in(folder: Path, numbers: tuple[str, ...] = BOTH) -> Store:
+def used_storage(folder: Path, numbers: tuple[str, ...] = BOTH) -> MemoryStore:
     """Exports with ledgers old and new, runs that are over, and a list of the unsubscribed."""
-    store = Store()
-    house = House(store)
-    now = house.clock.now()
+    store = MemoryStore()
+    process = Process(store)
+    now = process.clock.now()
     for number in numbers:
         export_id, audience = f"e{number}", f"a{number}"
         mapping = Mapping(email="EMail")
-        house.exports.create(
+        process.exports.create(
             export_id, Export(export_id, f"Export {number}", "c1", audience, mapping, ())
         )
         ledger = [ledger_row(who, f"c-{who}", f"r{number}") for who in (ADA, BOB)]
         for version in ("old", "new"):
-            house.parquet(folder, f"ledgers/{export_id}/{version}.parquet", LEDGER, ledger)
-        house.ledgers.create(
+            process.parquet(folder, f"ledgers/{export_id}/{version}.parquet", LEDGER, ledger)
+        process.ledgers.create(
             export_id, LedgerPointer(f"ledgers/{export_id}/new.parquet", f"r{number}", 2)
         )
         run = Run(
             f"r{number}", export_id, Trigger.ON_DEMAND, Mode.EXPORT, RunStatus.SUCCESSFUL,
             queued_at=now, finished_at=now,
         )  # fmt: skip
-        house.runs.create(run.id, run)
+        process.runs.create(run.id, run)
         rows = [
             ("c1", "Ada@Example.org " if number == "2" else ADA, [0], "created") + (None,) * 5,
             ("c2", BOB, [0], "created") + (None,) * 5,
         ]
-        house.parquet(folder, f"runs/{run.id}/outcomes.parquet", OUTCOMES, rows)
-        house.files.write(f"runs/{run.id}/plan-x/lines.jsonl", f'"{ADA}"\n'.encode())
-        house.files.write(f"runs/{run.id}/plan.json", b"{}")
-        house.files.write(
+        process.parquet(folder, f"runs/{run.id}/outcomes.parquet", OUTCOMES, rows)
+        process.files.write(f"runs/{run.id}/plan-x/lines.jsonl", f'"{ADA}"\n'.encode())
+        process.files.write(f"runs/{run.id}/plan.json", b"{}")
+        process.files.write(
             f"{export_id}/MailchimpOutcomes/{run.id}/MailchimpOutcomes_1.csv",
             b'"CustomerId","segment","outcome","reason","at","sharedWith"\n'
             b'"c1","S","created","","2026-11-01T08:00:00Z",""\n'
             b'"c2","S","created","","2026-11-01T08:00:00Z",""\n',
         )
     held = [(ADA, "unsubscribed"), (BOB, "cleaned")]
-    house.parquet(folder, "audiences/acc/a1/1.parquet", "address VARCHAR, status VARCHAR", held)
-    house.held.create("acc/a1", NotSubscribedPointer("audiences/acc/a1/1.parquet", now))
+    process.parquet(folder, "audiences/acc/a1/1.parquet", "address VARCHAR, status VARCHAR", held)
+    process.held.create("acc/a1", NotSubscribedPointer("audiences/acc/a1/1.parquet", now))
     return store
 
 
-def assert_gone(house: House, folder: Path, numbers: tuple[str, ...] = BOTH) -> None:
-    text = house.text(folder)
+def assert_gone(process: Process, folder: Path, numbers: tuple[str, ...] = BOTH) -> None:
+    text = process.text(folder)
     assert "ada@" not in text.lower()
     assert '"c1"' not in text
     assert "'c1'" not in text
     assert "'c2'" in text
     for number in numbers:
-        pointer = house.ledgers.read(f"e{number}")
+        pointer = process.ledgers.read(f"e{number}")
         assert pointer is not None
-        assert [row[0] for row in house.table(folder, pointer.value.blob)] == [BOB]
+        assert [row[0] for row in process.table(folder, pointer.value.blob)] == [BOB]
         assert pointer.value.people == 1
-        outcomes = house.table(folder, f"runs/r{number}/outcomes.parquet")
+        outcomes = process.table(folder, f"runs/r{number}/outcomes.parquet")
         assert [row[:2] for row in outcomes] == [(None, None), ("c2", BOB)]
-        assert f"runs/r{number}/plan.json" in set(house.files.names("runs/"))
+        assert f"runs/r{number}/plan.json" in set(process.files.names("runs/"))
 
 
 def test_an_erased_person_is_in_no_file(tmp_path: Path) -> None:
-    house = House(lived_in(tmp_path))
+    process = Process(used_storage(tmp_path))
     mailchimp = Mailchimp()
 
-    receipt = house.eraser(mailchimp).erase(" ADA@example.org", True, "Kim")
+    receipt = process.eraser(mailchimp).erase(" ADA@example.org", True, "Kim")
 
-    assert_gone(house, tmp_path)
+    assert_gone(process, tmp_path)
     # Each export: two versions of the ledger, an outcome, a row handed back; and one in the list.
     assert (receipt.exports, receipt.records, receipt.deleted_in_mailchimp) == (2, 9, 2)
     assert mailchimp.audiences == {"a1": {BOB}, "a2": set()}
-    assert house.eraser(mailchimp).erase(ADA, True, "Kim") == receipt
-    assert ADA not in repr(house.wire.store.tables)
+    assert process.eraser(mailchimp).erase(ADA, True, "Kim") == receipt
+    assert ADA not in repr(process.client.store.tables)
 
 
-def test_an_erasure_that_dies_anywhere_can_be_asked_again(tmp_path: Path) -> None:
-    before = lived_in(tmp_path, ("1",))
+def test_an_interrupted_erasure_can_be_repeated(tmp_path: Path) -> None:
+    before = used_storage(tmp_path, ("1",))
     kill_at = 0
     while True:
         kill_at += STEP
-        store = Store(
+        store = MemoryStore(
             tables={kind: dict(table) for kind, table in before.tables.items()},
             containers={name: dict(kept) for name, kept in before.containers.items()},
             writes=before.writes,
         )
         mailchimp = Mailchimp()
-        dying = House(store, kill_at)
-        with suppress(Killed):
+        dying = Process(store, kill_at)
+        with suppress(ProcessKilled):
             dying.eraser(mailchimp).erase(ADA, True, "Kim")
-        house = House(store)
-        receipt = house.eraser(mailchimp).erase(ADA, True, "Kim")
+        process = Process(store)
+        receipt = process.eraser(mailchimp).erase(ADA, True, "Kim")
 
-        assert_gone(house, tmp_path, ("1",))
+        assert_gone(process, tmp_path, ("1",))
         assert mailchimp.audiences == {"a1": {BOB}, "a2": {ADA}}
-        assert [stored.value for stored in house.erasures.all()] == [receipt]
-        if not dying.wire.dead:
+        assert [stored.value for stored in process.erasures.all()] == [receipt]
+        if not dying.client.dead:
             break
     assert kill_at > 8
 
 
-def test_an_erasure_that_dies_anywhere_is_ended_by_the_tick(tmp_path: Path) -> None:
-    before = lived_in(tmp_path, ("1",))
+def test_an_interrupted_erasure_is_completed_by_the_tick(tmp_path: Path) -> None:
+    before = used_storage(tmp_path, ("1",))
     kill_at = 1
     while True:
         kill_at += STEP
-        store = Store(
+        store = MemoryStore(
             tables={kind: dict(table) for kind, table in before.tables.items()},
             containers={name: dict(kept) for name, kept in before.containers.items()},
             writes=before.writes,
         )
-        dying = House(store, kill_at)
-        with suppress(Killed):
+        dying = Process(store, kill_at)
+        with suppress(ProcessKilled):
             dying.eraser(Mailchimp()).erase(ADA, False, "Kim")
-        house = House(store)
-        house.eraser(Mailchimp()).complete()
+        process = Process(store)
+        process.eraser(Mailchimp()).complete()
 
-        assert_gone(house, tmp_path, ("1",))
-        (erasure,) = house.erasures.all()
+        assert_gone(process, tmp_path, ("1",))
+        (erasure,) = process.erasures.all()
         assert erasure.value.waits_for == ()
-        if not dying.wire.dead:
+        if not dying.client.dead:
             break
     assert kill_at > 8
 
 
-def test_a_busy_mailchimp_keeps_nobody_in_the_apps_own_files(tmp_path: Path) -> None:
-    house = House(lived_in(tmp_path))
+def test_an_erasure_completes_in_the_apps_own_files_while_mailchimp_is_busy(tmp_path: Path) -> None:
+    process = Process(used_storage(tmp_path))
     mailchimp = Mailchimp()
 
     def busy(audience_id: str, address: str) -> bool:
@@ -255,28 +255,28 @@ def test_a_busy_mailchimp_keeps_nobody_in_the_apps_own_files(tmp_path: Path) -> 
     delete = mailchimp.delete_for_good
     mailchimp.delete_for_good = busy
     with pytest.raises(Unavailable):
-        house.eraser(mailchimp).erase(ADA, True, "Kim")
+        process.eraser(mailchimp).erase(ADA, True, "Kim")
 
-    assert_gone(house, tmp_path)
+    assert_gone(process, tmp_path)
     mailchimp.delete_for_good = delete
-    receipt = house.eraser(mailchimp).erase(ADA, True, "Kim")
+    receipt = process.eraser(mailchimp).erase(ADA, True, "Kim")
     assert receipt.deleted_in_mailchimp == 2
 
 
-def test_what_a_going_run_needs_is_left_until_it_is_over(tmp_path: Path) -> None:
-    house = House(lived_in(tmp_path))
-    now = house.clock.now()
+def test_the_data_of_an_active_run_is_kept_until_it_ends(tmp_path: Path) -> None:
+    process = Process(used_storage(tmp_path))
+    now = process.clock.now()
     going = Run(
         "r3", "e1", Trigger.ON_DEMAND, Mode.EXPORT, RunStatus.SENDING, queued_at=now, moved_at=now
     )
-    house.runs.create("r3", going)
-    house.files.write("runs/r3/plan-x/lines.jsonl", f'"{ADA}"\n'.encode())
-    eraser = house.eraser(Mailchimp())
+    process.runs.create("r3", going)
+    process.files.write("runs/r3/plan-x/lines.jsonl", f'"{ADA}"\n'.encode())
+    eraser = process.eraser(Mailchimp())
 
     receipt = eraser.erase(ADA, False, "Kim")
 
     assert receipt.waits_for == ("r3",)
-    left = {line.partition(":")[0] for line in house.text(tmp_path).splitlines() if ADA in line}
+    left = {line.partition(":")[0] for line in process.text(tmp_path).splitlines() if ADA in line}
     assert left == {
         "runs/r3/plan-x/lines.jsonl",
         "ledgers/e1/old.parquet",
@@ -285,32 +285,32 @@ def test_what_a_going_run_needs_is_left_until_it_is_over(tmp_path: Path) -> None
     assert eraser.complete() == 0
 
     # The run folds its outcomes from the ledger it was planned with, and ends.
-    house.parquet(
+    process.parquet(
         tmp_path,
         "ledgers/e1/newest.parquet",
         LEDGER,
         [ledger_row(ADA, "c1", "r3")],
     )
-    pointer = house.ledgers.read("e1")
+    pointer = process.ledgers.read("e1")
     assert pointer is not None
-    house.ledgers.replace("e1", LedgerPointer("ledgers/e1/newest.parquet", "r3", 1), pointer.etag)
-    stored = house.runs.read("r3")
+    process.ledgers.replace("e1", LedgerPointer("ledgers/e1/newest.parquet", "r3", 1), pointer.etag)
+    stored = process.runs.read("r3")
     assert stored is not None
     over = Run(**{**stored.value.__dict__, "status": RunStatus.SUCCESSFUL, "finished_at": now})
-    house.runs.replace("r3", over, stored.etag)
+    process.runs.replace("r3", over, stored.etag)
 
     assert eraser.complete() == 1
 
-    assert ADA not in house.text(tmp_path)
-    assert [stored.value.waits_for for stored in house.erasures.all()] == [()]
+    assert ADA not in process.text(tmp_path)
+    assert [stored.value.waits_for for stored in process.erasures.all()] == [()]
     assert eraser.complete() == 0
 
 
 @settings(max_examples=25)
 @given(st.lists(st.emails() | st.text(min_size=1, max_size=30), min_size=1, max_size=5))
-def test_the_database_hashes_as_python_does(addresses: list[str]) -> None:
-    wire = Wire(Store())
-    erased = Erasures(MemoryRecords(wire, "erasures"), lambda: KEY)
+def test_duckdb_and_python_hash_addresses_equally(addresses: list[str]) -> None:
+    client = StoreClient(MemoryStore())
+    erased = Erasures(MemoryRecords(client, "erasures"), lambda: KEY)
     wanted = addresses[0]
     token = hmac.new(KEY, address_key(wanted).encode(), hashlib.sha256).hexdigest()
     assert erased.token(address_key(wanted)) == token
@@ -322,9 +322,9 @@ def test_the_database_hashes_as_python_does(addresses: list[str]) -> None:
     assert gone == {address_key(wanted)}
 
 
-def test_erased_people_keep_an_outcome_and_nothing_else_in_a_plan() -> None:
-    wire = Wire(Store())
-    erased = Erasures(MemoryRecords(wire, "erasures"), lambda: KEY)
+def test_erased_people_have_only_an_outcome_in_a_plan() -> None:
+    client = StoreClient(MemoryStore())
+    erased = Erasures(MemoryRecords(client, "erasures"), lambda: KEY)
     with duckdb.connect() as db:
         db.execute("CREATE TABLE people (address VARCHAR, customer_id VARCHAR, mask HUGEINT)")
         db.execute("CREATE TABLE shared (address VARCHAR, customer_id VARCHAR, mask HUGEINT)")
@@ -339,7 +339,7 @@ def test_erased_people_keep_an_outcome_and_nothing_else_in_a_plan() -> None:
         suppress_erased(db, erased.everybody())  # no one was ever erased
         assert db.execute("SELECT count(*) FROM people").fetchone() == (2,)
 
-        erased.records.create(erased.token(ADA), Erasure("x", wire.store.clock.now()))
+        erased.records.create(erased.token(ADA), Erasure("x", client.store.clock.now()))
         suppress_erased(db, erased.everybody())
 
         assert db.execute("SELECT address FROM people").fetchall() == [(BOB,)]

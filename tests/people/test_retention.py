@@ -13,7 +13,7 @@ from shared.model.run import Mode, Run, RunStatus, Trigger
 from shared.people.retention import Retention
 from shared.runs.outcome_file import OutcomeFile
 from shared.runs.transitions import Transitions
-from tests.fakes import MemoryFiles, MemoryRecords, Store, Wire
+from tests.fakes import MemoryFiles, MemoryRecords, MemoryStore, StoreClient
 
 KEEP = timedelta(days=30)
 
@@ -25,16 +25,16 @@ class Nonce:
 
 class World:
     def __init__(self) -> None:
-        self.store = Store()
-        wire = Wire(self.store)
+        self.store = MemoryStore()
+        client = StoreClient(self.store)
         self.clock = self.store.clock
-        self.files = MemoryFiles(wire)
-        self.runs: MemoryRecords[Run] = MemoryRecords(wire, "runs")
-        self.chunks: MemoryRecords[Chunk] = MemoryRecords(wire, "chunks")
-        self.turns: MemoryRecords[SequenceState] = MemoryRecords(wire, "turns")
-        self.exports: MemoryRecords[Export] = MemoryRecords(wire, "exports")
-        self.held: MemoryRecords[NotSubscribedPointer] = MemoryRecords(wire, "held")
-        self.nonces: MemoryRecords[Nonce] = MemoryRecords(wire, "nonces")
+        self.files = MemoryFiles(client)
+        self.runs: MemoryRecords[Run] = MemoryRecords(client, "runs")
+        self.chunks: MemoryRecords[Chunk] = MemoryRecords(client, "chunks")
+        self.turns: MemoryRecords[SequenceState] = MemoryRecords(client, "turns")
+        self.exports: MemoryRecords[Export] = MemoryRecords(client, "exports")
+        self.held: MemoryRecords[NotSubscribedPointer] = MemoryRecords(client, "held")
+        self.nonces: MemoryRecords[Nonce] = MemoryRecords(client, "nonces")
         outcome_file = OutcomeFile(self.files, "https://landing/outcomes", self.clock.now)
         self.retention = Retention(
             self.runs,
@@ -82,7 +82,9 @@ def world() -> World:
     return World()
 
 
-def test_a_runs_files_go_after_the_retention_and_the_run_stays(world: World) -> None:
+def test_the_files_of_a_run_are_deleted_after_the_retention_period_but_not_its_record(
+    world: World,
+) -> None:
     world.run("old", RunStatus.SUCCESSFUL)
     world.days(29.9)
     world.run("young", RunStatus.FAILED)
@@ -99,7 +101,7 @@ def test_a_runs_files_go_after_the_retention_and_the_run_stays(world: World) -> 
     assert world.retention.clear() == 0
 
 
-def test_a_run_that_goes_on_keeps_its_files_however_old(world: World) -> None:
+def test_the_files_of_an_active_run_are_kept_regardless_of_age(world: World) -> None:
     world.run("going", RunStatus.SENDING)
     world.days(99)
 
@@ -107,7 +109,7 @@ def test_a_run_that_goes_on_keeps_its_files_however_old(world: World) -> None:
     assert world.left("going") == 4
 
 
-def test_a_question_nobody_answers_is_closed_with_the_retention(world: World) -> None:
+def test_an_unanswered_confirmation_expires_with_the_retention_period(world: World) -> None:
     world.run("waits", RunStatus.AWAITING_CONFIRMATION)
     world.days(29)
     world.retention.clear()
@@ -126,7 +128,7 @@ def test_a_question_nobody_answers_is_closed_with_the_retention(world: World) ->
     assert world.left("waits") == 0
 
 
-def test_what_was_handed_back_goes_too_and_a_newer_description_stays(world: World) -> None:
+def test_an_erasure_deletes_outcome_files_and_keeps_a_newer_description(world: World) -> None:
     world.run("old", RunStatus.SUCCESSFUL)
     world.files.write("e1/MailchimpOutcomes/old/MailchimpOutcomes_1.csv", b"x")
     world.files.write("e1/MailchimpOutcomes/new/MailchimpOutcomes_1.csv", b"x")
@@ -145,7 +147,7 @@ def test_what_was_handed_back_goes_too_and_a_newer_description_stays(world: Worl
     assert list(world.files.names("e1/")) == []
 
 
-def test_lists_of_audiences_that_no_export_uses_go_after_a_day(world: World) -> None:
+def test_lists_of_unused_audiences_are_deleted_after_a_day(world: World) -> None:
     mapping = Mapping(email="EMail")
     world.exports.create("e1", Export("e1", "One", "c1", "used", mapping, ()))
     for audience in ("used", "unused"):
@@ -162,7 +164,7 @@ def test_lists_of_audiences_that_no_export_uses_go_after_a_day(world: World) -> 
     assert [stored.key for stored in world.held.all()] == ["acc/used"]
 
 
-def test_lists_that_a_dead_run_left_behind_go_although_the_audience_is_used(world: World) -> None:
+def test_lists_left_by_a_killed_run_are_deleted_although_the_audience_is_used(world: World) -> None:
     mapping = Mapping(email="EMail")
     world.exports.create("e1", Export("e1", "One", "c1", "used", mapping, ()))
     world.run("over", RunStatus.FAILED)
@@ -183,7 +185,7 @@ def test_lists_that_a_dead_run_left_behind_go_although_the_audience_is_used(worl
     ]
 
 
-def test_nonces_go_a_day_after_they_were_used(world: World) -> None:
+def test_nonces_are_deleted_a_day_after_use(world: World) -> None:
     world.nonces.create("first", Nonce(world.clock.now()))
     world.days(0.9)
     world.nonces.create("second", Nonce(world.clock.now()))
@@ -196,7 +198,7 @@ def test_nonces_go_a_day_after_they_were_used(world: World) -> None:
     assert [stored.key for stored in world.nonces.all()] == ["second"]
 
 
-def test_a_clearing_that_dies_anywhere_is_completed_by_the_next(world: World) -> None:
+def test_an_interrupted_deletion_is_completed_by_the_next(world: World) -> None:
     for run_id in ("a", "b"):
         world.run(run_id, RunStatus.SUCCESSFUL)
     world.days(31)
@@ -209,20 +211,20 @@ def test_a_clearing_that_dies_anywhere_is_completed_by_the_next(world: World) ->
         for kind, table in before[1].items():
             world.store.tables[kind].clear()
             world.store.tables[kind].update(table)
-        wire = Wire(world.store, kill_at)
+        client = StoreClient(world.store, kill_at)
         dying = replace(
             world.retention,
-            runs=MemoryRecords(wire, "runs"),
-            chunks=MemoryRecords(wire, "chunks"),
-            files=MemoryFiles(wire),
+            runs=MemoryRecords(client, "runs"),
+            chunks=MemoryRecords(client, "chunks"),
+            files=MemoryFiles(client),
         )
         try:
             dying.clear()
         except BaseException as killed:
-            assert type(killed).__name__ == "Killed"  # noqa: PT017
+            assert type(killed).__name__ == "ProcessKilled"  # noqa: PT017
         world.retention.clear()
         assert list(world.files.names("runs/")) == []
         assert all(stored.value.cleared for stored in world.runs.all())
-        if not wire.dead:
+        if not client.dead:
             break
     assert kill_at > 10

@@ -79,7 +79,7 @@ LATER = "2026-11-01T09:00:31+00:00"
         ({"POINTS": 5}, None, True),
     ],
 )
-def test_a_mapped_value_that_differs_is_an_edit_and_another_form_of_it_is_none(
+def test_a_changed_mapped_value_is_a_manual_edit_but_another_notation_is_not(
     fields: dict[str, object], city_before: str | None, edited: bool
 ) -> None:
     assert bool(edits([contact(LATER, **fields)], city_before=city_before)) is edited
@@ -106,13 +106,13 @@ def test_only_a_change_after_the_run_is_an_edit(
 @pytest.mark.parametrize(
     ("tags", "count", "others"), [((OURS,), 1, False), ((OURS, 8), 2, True), ((OURS,), 51, True)]
 )
-def test_a_tag_that_is_not_ours_is_seen_also_when_mailchimp_does_not_list_it(
+def test_a_foreign_tag_is_detected_even_if_mailchimp_does_not_list_it(
     tags: tuple[int, ...], count: int, others: bool
 ) -> None:
     found = edits([contact("", tags, count, FNAME="Ada", POINTS=5)])
     assert found.get("a@x.org", (False, False)) == (others, False)
 
 
-def test_a_runs_id_tells_when_it_was_started() -> None:
+def test_a_run_id_contains_the_start_time() -> None:
     for moment in (BEGAN, BEGAN + timedelta(days=9000, milliseconds=7)):
         assert moment_of(run_id_at(moment, "0123456789")) == moment

@@ -29,7 +29,7 @@ from shared.planning.people import RowCounts, SourceColumns, read_people
 from shared.planning.removal_guard import exceeds_removal_share
 from shared.segments.reader import load_segment
 from shared.workspace import workspace
-from tests.fakes import MemoryFiles, MemoryRecords, Store, Wire
+from tests.fakes import MemoryFiles, MemoryRecords, MemoryStore, StoreClient
 from tests.segments.segment_files import csv_bytes, segment_of
 
 # A row: address, id, first name.
@@ -114,7 +114,7 @@ def test_one_person_in_many_segments_is_one_person(db: DuckDBPyConnection) -> No
     assert db.execute("SELECT count(*) FROM shared").fetchone() == (0,)
 
 
-def test_the_lowest_id_wins_an_address_and_the_others_are_named(db: DuckDBPyConnection) -> None:
+def test_the_lowest_id_wins_an_address_and_the_others_are_reported(db: DuckDBPyConnection) -> None:
     read(
         db,
         Table(
@@ -130,7 +130,7 @@ def test_the_lowest_id_wins_an_address_and_the_others_are_named(db: DuckDBPyConn
     assert losers == [("5", 0b11), ("9", 0b01)]
 
 
-def test_without_ids_the_first_segment_and_its_first_row_win(db: DuckDBPyConnection) -> None:
+def test_without_ids_the_first_row_of_the_first_segment_wins(db: DuckDBPyConnection) -> None:
     read(
         db,
         Table(
@@ -145,7 +145,7 @@ def test_without_ids_the_first_segment_and_its_first_row_win(db: DuckDBPyConnect
     assert people(db) == {"x@example.com": (None, 0b11, ["first"])}
 
 
-def test_a_bad_row_keeps_its_line_and_its_reason(db: DuckDBPyConnection) -> None:
+def test_a_malformed_row_is_reported_with_its_line_and_reason(db: DuckDBPyConnection) -> None:
     counts = read(
         db,
         Table(
@@ -165,7 +165,7 @@ def test_a_bad_row_keeps_its_line_and_its_reason(db: DuckDBPyConnection) -> None
     assert people(db) == {}
 
 
-def test_a_hundred_segments_make_a_hundred_bits(db: DuckDBPyConnection) -> None:
+def test_a_hundred_segments_are_supported(db: DuckDBPyConnection) -> None:
     names = [f"S{n}" for n in range(MAX_SEGMENTS)]
     last = [["last@example.com", "2", "x"]]
     everywhere = ["all@example.com", "1", "x"]
@@ -190,7 +190,7 @@ def test_a_hundred_segments_make_a_hundred_bits(db: DuckDBPyConnection) -> None:
 
 @pytest.mark.parametrize("yes", ["true", "Yes", " 1 ", "Y", "예"])
 @pytest.mark.parametrize("no", ["false", "", None, "maybe", "0"])
-def test_only_a_plain_yes_is_consent(db: DuckDBPyConnection, yes: str, no: str | None) -> None:
+def test_only_an_explicit_yes_is_consent(db: DuckDBPyConnection, yes: str, no: str | None) -> None:
     rows = [["a@example.com", "1", "x", yes], ["b@example.com", "2", "x", no]]
     read(db, Table({"A": rows}), consent="Consent")
 
@@ -213,7 +213,7 @@ _DOMAINS = st.text(alphabet="abzAZ09.-_é \u3000", max_size=70)
         max_size=60,
     )
 )
-def test_the_address_rule_is_the_same_in_sql(given_texts: list[str]) -> None:
+def test_the_address_rule_in_sql_is_the_same(given_texts: list[str]) -> None:
     with workspace() as (db, _):
         read(db, Table({"A": [[text, str(n), "x"] for n, text in enumerate(given_texts)]}))
         in_sql = set(people(db))
@@ -225,7 +225,9 @@ def test_the_address_rule_is_the_same_in_sql(given_texts: list[str]) -> None:
     "nasty",
     ["'; DROP TABLE people; --", '"); DELETE FROM source_rows; --', "$$", "\x01", "\\", "a\r\nb"],
 )
-def test_values_are_values_and_never_sql(db: DuckDBPyConnection, scratch: Path, nasty: str) -> None:
+def test_values_are_never_executed_as_sql(
+    db: DuckDBPyConnection, scratch: Path, nasty: str
+) -> None:
     read(db, Table({nasty: [["a@example.com", nasty, nasty], ["b@example.com", "2", nasty]]}))
     load_ledger(db, None)
     no_one_unsubscribed(db)
@@ -286,7 +288,7 @@ def table(**segments: str) -> Table:
     )
 
 
-def test_every_kind_of_change_is_told_apart(db: DuckDBPyConnection) -> None:
+def test_every_kind_of_change_is_distinguished(db: DuckDBPyConnection) -> None:
     read(db, table(A="new same changed tagless kept refused moved", B="same keptandmoved"))
     unsubscribed(db, kept="unsubscribed", keptandmoved="pending", gone="cleaned")
     ledger_of(
@@ -319,7 +321,7 @@ def test_every_kind_of_change_is_told_apart(db: DuckDBPyConnection) -> None:
     assert (counts.left, counts.kept, counts.rejected) == (3, 2, 1)
 
 
-def test_rules_change_what_is_sent(db: DuckDBPyConnection) -> None:
+def test_rules_affect_what_is_sent(db: DuckDBPyConnection) -> None:
     read(db, table(A="same refused"))
     no_one_unsubscribed(db)
     ledger_of(
@@ -334,7 +336,7 @@ def test_rules_change_what_is_sent(db: DuckDBPyConnection) -> None:
     assert kinds(db)["gone"] == ("left", None, [1])
 
 
-def test_a_deleted_tag_is_lost_by_nobody(db: DuckDBPyConnection) -> None:
+def test_removing_from_a_deleted_tag_is_no_error(db: DuckDBPyConnection) -> None:
     read(db, table(A="ann"))
     no_one_unsubscribed(db)
     ledger_of(db, ("ann", "x", [1, 2], None), ("bob", "x", [1], None))
@@ -348,7 +350,7 @@ def test_a_deleted_tag_is_lost_by_nobody(db: DuckDBPyConnection) -> None:
 
 
 @pytest.mark.parametrize(("share", "stopped"), [(0.49, True), (0.5, False), (1.0, False)])
-def test_the_guard_looks_at_each_tag_by_itself(
+def test_the_removal_guard_checks_each_tag(
     db: DuckDBPyConnection, share: float, stopped: bool
 ) -> None:
     read(db, table(A="a b c d e f", B="a"))
@@ -360,7 +362,7 @@ def test_the_guard_looks_at_each_tag_by_itself(
     assert exceeds_removal_share(db, share) is stopped
 
 
-def test_chunks_point_at_their_own_lines(
+def test_chunks_refer_to_their_own_lines(
     db: DuckDBPyConnection, scratch: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(chunking, "CHUNK_SIZE", 2)
@@ -423,12 +425,12 @@ class Members:
         return list(self.people.values()).count(status)
 
 
-def test_whom_an_audience_holds_is_read_once_and_then_only_what_changed(
+def test_the_list_of_unsubscribed_contacts_is_read_once_and_then_incrementally(
     db: DuckDBPyConnection, scratch: Path
 ) -> None:
-    store = Store()
-    pointers: MemoryRecords[NotSubscribedPointer] = MemoryRecords(Wire(store), "held")
-    files = MemoryFiles(Wire(store))
+    store = MemoryStore()
+    pointers: MemoryRecords[NotSubscribedPointer] = MemoryRecords(StoreClient(store), "held")
+    files = MemoryFiles(StoreClient(store))
     members = Members(ann="unsubscribed", bob="unsubscribed", cem="cleaned", dee="subscribed")
 
     def look(version: str, whole: bool = False) -> dict[str, str]:
@@ -465,14 +467,14 @@ def test_whom_an_audience_holds_is_read_once_and_then_only_what_changed(
 # --- hostile cells -------------------------------------------------------------------------
 
 
-def test_what_is_no_address_is_kept_as_far_as_it_can_be_known_again(db: DuckDBPyConnection) -> None:
+def test_an_invalid_address_is_stored_so_that_it_can_be_recognized(db: DuckDBPyConnection) -> None:
     read(db, Table({"A": [["x" * 1_000_000, "1", "Ada"], ["no\0body\n", "2", "Bob"]]}))
 
     shown = dict(db.execute("SELECT customer_id, email FROM rejects").fetchall())
     assert shown == {"1": "x" * 300, "2": "no\0body\n"}
 
 
-def test_an_endless_id_is_none(db: DuckDBPyConnection) -> None:
+def test_an_endless_id_is_invalid(db: DuckDBPyConnection) -> None:
     endless = "9" * 501
     read(db, Table({"A": [["a@b.de", endless, "Ada"], ["c@d.de", "9" * 500, "Bob"]]}))
 
@@ -482,7 +484,7 @@ def test_an_endless_id_is_none(db: DuckDBPyConnection) -> None:
     }
 
 
-def test_control_characters_reach_the_lines_of_a_chunk_whole(
+def test_control_characters_are_preserved_in_the_lines_of_a_chunk(
     db: DuckDBPyConnection, scratch: Path
 ) -> None:
     nasty = "a\0b\x01c\r\nd\x0b\x1c\x85\u2028\"'\\{}\x7f\u202e" + "".join(map(chr, range(32)))
@@ -500,7 +502,7 @@ def test_control_characters_reach_the_lines_of_a_chunk_whole(
     assert kept == [(nasty,), ("\0",)]
 
 
-def test_what_does_not_fit_into_memory_is_said_and_nothing_of_it() -> None:
+def test_a_query_that_exceeds_the_memory_is_reported_without_its_content() -> None:
     too_much = "SELECT list(repeat('secret', 1000) || i) FROM range(1000000) t(i)"
     with pytest.raises(InputError, match="do not fit") as caught, workspace() as (db, _):
         db.execute(too_much)
@@ -514,12 +516,12 @@ def test_rows_of_a_megabyte_each_are_planned_within_the_memory_of_an_instance(
 ) -> None:
     cell = "x" * 1_000_000
     rows = [["EMail", "Id", "FirstName"], *([f"a{n}@b.de", f"{n}", cell] for n in range(300))]
-    segment, shelf = segment_of(rows[0], ("a.csv", csv_bytes(rows)))
-    shelf.piece = 1 << 20
+    segment, container = segment_of(rows[0], ("a.csv", csv_bytes(rows)))
+    container.piece = 1 << 20
 
     class Source(Table):
         def load(self, connection, segment, columns, table, scratch):  # type: ignore[no-untyped-def]
-            return load_segment(shelf, connection, segment, columns, table, scratch)
+            return load_segment(container, connection, segment, columns, table, scratch)
 
     keyed = Snapshot((replace(segment, primary_key="Id"),))
     columns = SourceColumns("EMail", ("FirstName",))

@@ -8,28 +8,28 @@ from sandbox.mailchimp.faults import Fault
 from sandbox.samples import Sample, Segment
 from shared.errors import Conflict, NotFound
 from shared.model.run import Run, RunStatus
-from tests.e2e.running_app import audience_as_is
-from tests.faults.simulated_deployment import EXPORT, End, Mill
+from tests.e2e.running_app import actual_audience
+from tests.faults.simulated_deployment import EXPORT, RunResult, SimulatedDeployment
 
-NewMill = Callable[[], Mill]
+NewDeployment = Callable[[], SimulatedDeployment]
 
 SAMPLE = Sample(36, (Segment("A", 0.7), Segment("B", 0.5)), seed=7)
 LATER = SAMPLE.later(changed=0.4, arriving=20, leaving=9, moving=0.2)
 
 
-def once_run(new_mill: NewMill) -> Mill:
-    mill = new_mill()
-    mill.define(SAMPLE, max_removal_share=1.0)
-    mill.run()
-    mill.define(LATER)
-    return mill
+def once_run(new_deployment: NewDeployment) -> SimulatedDeployment:
+    deployment = new_deployment()
+    deployment.define(SAMPLE, max_removal_share=1.0)
+    deployment.run()
+    deployment.define(LATER)
+    return deployment
 
 
-def going(mill: Mill) -> Run:
-    return mill.house.starter.start(EXPORT)
+def going(deployment: SimulatedDeployment) -> Run:
+    return deployment.app.starter.start(EXPORT)
 
 
-def canceled_at(mill: Mill, run: Run, call: int) -> tuple[Run, bool]:
+def canceled_at(deployment: SimulatedDeployment, run: Run, call: int) -> tuple[Run, bool]:
     """The run's end, canceled while its n-th call to Mailchimp is on its way; and if that was refused."""
     calls, refused = [0], []
 
@@ -37,69 +37,71 @@ def canceled_at(mill: Mill, run: Run, call: int) -> tuple[Run, bool]:
         calls[0] += 1
         if calls[0] == call:
             try:
-                mill.house.commands.cancel(run.id)
-                mill.house.commands.cancel(run.id)  # asked twice in one moment
+                deployment.app.commands.cancel(run.id)
+                deployment.app.commands.cancel(run.id)  # asked twice in one moment
             except Conflict as no:
                 assert no.code == "runFinishing"  # noqa: PT017
                 refused.append(no)
         return do()
 
-    mill.call = counted
-    ended = mill.go_on(run.id)
-    mill.call = None
+    deployment.call = counted
+    ended = deployment.run_to_end(run.id)
+    deployment.call = None
     return ended, bool(refused)
 
 
-def rows(mill: Mill, run: Run) -> list[tuple[str, str, str]]:
+def rows(deployment: SimulatedDeployment, run: Run) -> list[tuple[str, str, str]]:
     """(address, outcome, code) of everyone."""
-    return [(row.email, row.outcome, row.code) for row in mill.house.outcomes.rows(run.id)]
+    return [(row.email, row.outcome, row.code) for row in deployment.app.outcomes.rows(run.id)]
 
 
-def _rows_if_any(mill: Mill, run: Run) -> list[tuple[str, str, str]]:
+def _rows_if_any(deployment: SimulatedDeployment, run: Run) -> list[tuple[str, str, str]]:
     try:
-        return rows(mill, run)
+        return rows(deployment, run)
     except NotFound:  # canceled before there was a plan
         return []
 
 
 @pytest.fixture(scope="module", name="quiet")
-def _quiet() -> list[tuple[End, int]]:
+def _quiet() -> list[tuple[RunResult, int]]:
     return []
 
 
-def undisturbed(quiet: list[tuple[End, int]], new_mill: NewMill) -> tuple[End, int]:
+def undisturbed(
+    quiet: list[tuple[RunResult, int]], new_deployment: NewDeployment
+) -> tuple[RunResult, int]:
     if not quiet:
-        mill = once_run(new_mill)
+        deployment = once_run(new_deployment)
         calls = []
 
         def counted(do: Callable[[], object]) -> object:
             calls.append(1)
             return do()
 
-        mill.call = counted
-        run = mill.go_on(going(mill).id)
-        quiet.append((mill.end_of(run), len(calls)))
+        deployment.call = counted
+        run = deployment.run_to_end(going(deployment).id)
+        quiet.append((deployment.result_of(run), len(calls)))
     return quiet[0]
 
 
-def test_canceled_at_any_call_a_run_says_what_was_sent_and_the_next_one_sends_the_rest(
-    new_mill: NewMill, quiet: list[tuple[End, int]]
+def test_a_run_canceled_at_any_call_reports_what_was_sent_and_the_next_run_sends_the_rest(
+    new_deployment: NewDeployment, quiet: list[tuple[RunResult, int]]
 ) -> None:
-    expected, calls = undisturbed(quiet, new_mill)
+    expected, calls = undisturbed(quiet, new_deployment)
     seen = set()
     for at in range(1, calls + 1):
-        mill = once_run(new_mill)
-        before = audience_as_is(mill.audience)
-        run, refused = canceled_at(mill, going(mill), at)
+        deployment = once_run(new_deployment)
+        before = actual_audience(deployment.audience)
+        run, refused = canceled_at(deployment, going(deployment), at)
         where = f"canceled at call {at} of {calls}"
 
         if refused:
-            assert mill.end_of(run) == expected, where
+            assert deployment.result_of(run) == expected, where
             seen.add("finishing")
             continue
         assert run.status is RunStatus.CANCELED, where
-        after = audience_as_is(mill.audience)
-        told = _rows_if_any(mill, run)
+        after = actual_audience(deployment.audience)
+        told = _rows_if_any(deployment, run)
         seen.add("sending" if told else "planning")
         created = {address for address, outcome, _ in told if outcome == "created"}
         assert created == after.keys() - before.keys(), where
@@ -112,70 +114,72 @@ def test_canceled_at_any_call_a_run_says_what_was_sent_and_the_next_one_sends_th
                 assert code == "canceled", where
                 assert after.get(address) == before.get(address), where
 
-        following = mill.run()
+        following = deployment.run()
         assert following.status is RunStatus.SUCCESSFUL, where
-        assert audience_as_is(mill.audience) == expected.audience, where
-        assert mill._ledger() == expected.ledger, where
+        assert actual_audience(deployment.audience) == expected.audience, where
+        assert deployment._ledger() == expected.ledger, where
         assert following.counts.created + len(created) == expected.counts.created, where
     assert seen == {"planning", "sending", "finishing"}
 
 
-def test_a_queued_run_is_over_at_once_and_its_message_finds_nothing_to_do(
-    new_mill: NewMill,
+def test_canceling_a_queued_run_ends_it_at_once(
+    new_deployment: NewDeployment,
 ) -> None:
-    mill = once_run(new_mill)
-    before = audience_as_is(mill.audience)
-    run = going(mill)
+    deployment = once_run(new_deployment)
+    before = actual_audience(deployment.audience)
+    run = going(deployment)
 
-    canceled = mill.house.commands.cancel(run.id)
+    canceled = deployment.app.commands.cancel(run.id)
 
     assert canceled.status is RunStatus.CANCELED
     assert "before anything was sent" in canceled.reason.message
-    assert mill.go_on(run.id) == canceled
-    assert audience_as_is(mill.audience) == before
+    assert deployment.run_to_end(run.id) == canceled
+    assert actual_audience(deployment.audience) == before
     with pytest.raises(Conflict) as refused:
-        mill.house.commands.cancel(run.id)
+        deployment.app.commands.cancel(run.id)
     assert refused.value.code == "runOver"
-    assert mill.run().status is RunStatus.SUCCESSFUL
+    assert deployment.run().status is RunStatus.SUCCESSFUL
 
 
-def test_a_run_that_waits_keeps_what_was_sent_and_the_next_one_asks_again(
-    new_mill: NewMill,
+def test_a_run_awaiting_confirmation_keeps_what_was_sent_and_the_next_run_asks_again(
+    new_deployment: NewDeployment,
 ) -> None:
-    mill = new_mill()
-    mill.define(SAMPLE, max_removal_share=0.1)
-    mill.run()
-    mill.define(LATER)
-    waiting = mill.run()
+    deployment = new_deployment()
+    deployment.define(SAMPLE, max_removal_share=0.1)
+    deployment.run()
+    deployment.define(LATER)
+    waiting = deployment.run()
     assert waiting.status is RunStatus.AWAITING_CONFIRMATION
-    before = audience_as_is(mill.audience)
+    before = actual_audience(deployment.audience)
 
-    canceled = mill.house.commands.cancel(waiting.id)
+    canceled = deployment.app.commands.cancel(waiting.id)
 
     assert canceled.status is RunStatus.CANCELED
     assert "the removals were not made" in canceled.reason.message
     assert canceled.counts == waiting.counts
-    again = mill.run()
+    again = deployment.run()
     assert again.status is RunStatus.AWAITING_CONFIRMATION
     assert again.counts.left == waiting.counts.left
-    assert audience_as_is(mill.audience) == before
+    assert actual_audience(deployment.audience) == before
 
 
-def test_leavers_who_could_not_be_untagged_are_said_with_the_reason(new_mill: NewMill) -> None:
-    mill = new_mill()
-    mill.define(SAMPLE, max_removal_share=1.0)
-    mill.run()
-    mill.define(SAMPLE.later(leaving=9))
-    mill.box.arm(Fault("503-html", "POST", r"/segments/\d+$", times=None))
+def test_failed_tag_removals_are_reported_with_the_reason(new_deployment: NewDeployment) -> None:
+    deployment = new_deployment()
+    deployment.define(SAMPLE, max_removal_share=1.0)
+    deployment.run()
+    deployment.define(SAMPLE.later(leaving=9))
+    deployment.box.arm(Fault("503-html", "POST", r"/segments/\d+$", times=None))
 
-    ended = mill.run()
-    mill.box.disarm()
+    ended = deployment.run()
+    deployment.box.disarm()
 
     assert ended.status is RunStatus.FAILED
     assert ended.reason.code == "mailchimpUnavailable"
-    left = [(outcome, code) for _, outcome, code in rows(mill, ended) if outcome != "unchanged"]
+    left = [
+        (outcome, code) for _, outcome, code in rows(deployment, ended) if outcome != "unchanged"
+    ]
     assert left == [("notSent", "callFailed")] * ended.counts.left
     assert ended.counts.left > 0
-    following = mill.run()
+    following = deployment.run()
     assert following.status is RunStatus.SUCCESSFUL
     assert following.counts.removed == ended.counts.left

@@ -15,7 +15,7 @@ from shared.model.run import Counts
 from shared.model.source import CsvFormat
 from shared.runs.outcome_file import OutcomeFile
 from shared.workspace import workspace
-from tests.fakes import MemoryFiles, Store, Wire
+from tests.fakes import MemoryFiles, MemoryStore, StoreClient
 from tests.segments.segment_files import load_bytes
 
 IDS = [
@@ -79,7 +79,7 @@ def given(room: tuple[DuckDBPyConnection, Path]) -> tuple[OutcomeFile, MemoryFil
     db.execute(
         "CREATE TABLE removals (tag_id BIGINT, address VARCHAR, removed BOOLEAN, code VARCHAR)"
     )
-    files = MemoryFiles(Wire(Store()), "outcomes")
+    files = MemoryFiles(StoreClient(MemoryStore()), "outcomes")
     handback = OutcomeFile(files, "https://x.blob.core.windows.net/outcomes", lambda: NOW)
     assert handback.write(db, PLAN, scratch) == []
     (name,) = [name for name in files.names("") if name.endswith(".csv")]
@@ -92,7 +92,7 @@ def ids(data: bytes) -> list[str]:
     return sorted(row["CustomerId"] for row in rows)
 
 
-def test_ids_come_back_exactly_also_where_a_spreadsheet_would_calculate(
+def test_ids_are_exact_even_if_a_spreadsheet_would_evaluate_them(
     given: tuple[OutcomeFile, MemoryFiles, str], tmp_path: Path
 ) -> None:
     _, files, name = given
@@ -103,7 +103,7 @@ def test_ids_come_back_exactly_also_where_a_spreadsheet_would_calculate(
 
 
 @pytest.mark.parametrize("gone", IDS)
-def test_whoever_is_erased_is_taken_out_and_nobody_else(
+def test_only_erased_people_are_suppressed(
     given: tuple[OutcomeFile, MemoryFiles, str], gone: str
 ) -> None:
     handback, files, name = given

@@ -24,7 +24,7 @@ def chunk(number: int, done_ago: float | None = None, people: int = 500) -> Chun
     )
 
 
-def test_the_time_left_follows_the_last_minute() -> None:
+def test_the_remaining_time_follows_the_last_minute() -> None:
     # 100 chunks in the first minute, one in the last: Mailchimp has slowed down.
     chunks = [chunk(n, 90) for n in range(100)] + [chunk(100, 30)] + [chunk(101), chunk(102)]
 
@@ -36,7 +36,7 @@ def test_the_time_left_follows_the_last_minute() -> None:
     assert progress.percent == 98
 
 
-def test_nothing_is_promised_before_anything_is_known() -> None:
+def test_the_remaining_time_is_unknown_at_the_start() -> None:
     assert with_progress(run(RunStatus.SENDING), [chunk(1)], NOW).progress.seconds_left is None
     still = [chunk(1, 300), chunk(2)]
     assert with_progress(run(RunStatus.SENDING, 600), still, NOW).progress.seconds_left is None
@@ -53,7 +53,7 @@ def test_nothing_is_promised_before_anything_is_known() -> None:
         (RunStatus.AWAITING_CONFIRMATION, 99, None),
     ],
 )
-def test_a_hundred_percent_is_for_runs_that_are_closed(
+def test_progress_is_100_percent_only_for_finished_runs(
     status: RunStatus, percent: int, left: int | None
 ) -> None:
     progress = with_progress(run(status), [chunk(1, 10)], NOW).progress
@@ -61,7 +61,7 @@ def test_a_hundred_percent_is_for_runs_that_are_closed(
     assert (progress.percent, progress.seconds_left) == (percent, left)
 
 
-def test_people_who_wait_for_a_yes_are_not_in_the_total() -> None:
+def test_people_who_await_confirmation_are_not_in_the_total() -> None:
     held = Chunk(2, ChunkKind.UNTAG, 0, 0, 1, 300, 5, ChunkState.UNCONFIRMED)
 
     progress = with_progress(run(RunStatus.SENDING), [chunk(1, 10), held], NOW).progress

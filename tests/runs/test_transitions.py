@@ -13,167 +13,171 @@ from sandbox.samples import Sample, Segment
 from shared.errors import ConfigError, Unavailable
 from shared.model.run import Mode, Run, RunStatus
 from shared.people.erasures import Erasures
-from tests.faults.simulated_deployment import EXPORT, Mill
+from tests.faults.simulated_deployment import EXPORT, SimulatedDeployment
 
-NewMill = Callable[[], Mill]
+NewDeployment = Callable[[], SimulatedDeployment]
 
 SAMPLE = Sample(16, (Segment("A", 0.9),), seed=3)
 FEWER = SAMPLE.later(leaving=12)
 SHARED = Path(__file__).parents[2] / "shared"
 
 
-def begin(mill: Mill, mode: Mode = Mode.EXPORT) -> Run:
-    run: Run = mill.house.starter.start(EXPORT, mode=mode)
+def begin(deployment: SimulatedDeployment, mode: Mode = Mode.EXPORT) -> Run:
+    run: Run = deployment.app.starter.start(EXPORT, mode=mode)
     return run
 
 
-def is_sent(mill: Mill) -> Run:
-    return mill.run()
+def is_sent(deployment: SimulatedDeployment) -> Run:
+    return deployment.run()
 
 
-def is_previewed(mill: Mill) -> Run:
-    return mill.go_on(begin(mill, Mode.PREVIEW).id)
+def is_previewed(deployment: SimulatedDeployment) -> Run:
+    return deployment.run_to_end(begin(deployment, Mode.PREVIEW).id)
 
 
-def is_canceled_in_the_queue(mill: Mill) -> Run:
-    run = begin(mill)
-    mill.house.commands.cancel(run.id)
-    return mill.go_on(run.id)
+def is_canceled_in_the_queue(deployment: SimulatedDeployment) -> Run:
+    run = begin(deployment)
+    deployment.app.commands.cancel(run.id)
+    return deployment.run_to_end(run.id)
 
 
-def is_canceled_while_planned(mill: Mill) -> Run:
-    run = begin(mill)
-
-    def call(ask: Callable[[], object]) -> object:
-        if mill.house.runs.read(run.id).value.status is RunStatus.PLANNING:
-            mill.house.commands.cancel(run.id)
-        return ask()
-
-    mill.call = call
-    return mill.go_on(run.id)
-
-
-def is_canceled_while_sent(mill: Mill) -> Run:
-    run = begin(mill)
+def is_canceled_while_planned(deployment: SimulatedDeployment) -> Run:
+    run = begin(deployment)
 
     def call(ask: Callable[[], object]) -> object:
-        if mill.house.runs.read(run.id).value.status is RunStatus.SENDING:
-            mill.house.commands.cancel(run.id)
+        if deployment.app.runs.read(run.id).value.status is RunStatus.PLANNING:
+            deployment.app.commands.cancel(run.id)
         return ask()
 
-    mill.call = call
-    return mill.go_on(run.id)
+    deployment.call = call
+    return deployment.run_to_end(run.id)
 
 
-def fails_in_its_plan(mill: Mill) -> Run:
+def is_canceled_while_sent(deployment: SimulatedDeployment) -> Run:
+    run = begin(deployment)
+
+    def call(ask: Callable[[], object]) -> object:
+        if deployment.app.runs.read(run.id).value.status is RunStatus.SENDING:
+            deployment.app.commands.cancel(run.id)
+        return ask()
+
+    deployment.call = call
+    return deployment.run_to_end(run.id)
+
+
+def fails_in_its_plan(deployment: SimulatedDeployment) -> Run:
     def snapshot(_: object) -> object:
         message = "There is no such segment."
         raise ConfigError(message, code="segmentMissing")
 
-    mill.source.snapshot = snapshot  # type: ignore[assignment,method-assign]
-    return mill.run()
+    deployment.source.snapshot = snapshot  # type: ignore[assignment,method-assign]
+    return deployment.run()
 
 
-def is_given_up_by_the_queue(mill: Mill) -> Run:
+def is_given_up_by_the_queue(deployment: SimulatedDeployment) -> Run:
     def snapshot(_: object) -> object:
         message = "Storage is away."
         raise Unavailable(message)
 
-    mill.source.snapshot = snapshot  # type: ignore[assignment,method-assign]
-    return mill.run()
+    deployment.source.snapshot = snapshot  # type: ignore[assignment,method-assign]
+    return deployment.run()
 
 
-def loses_its_connection(mill: Mill) -> Run:
-    run = begin(mill)
-
-    def call(ask: Callable[[], object]) -> object:
-        if mill.house.runs.read(run.id).value.status is RunStatus.SENDING:
-            mill.house.commands.disconnected([EXPORT])
-        return ask()
-
-    mill.call = call
-    return mill.go_on(run.id)
-
-
-def loses_its_plan(mill: Mill) -> Run:
-    run = begin(mill)
+def loses_its_connection(deployment: SimulatedDeployment) -> Run:
+    run = begin(deployment)
 
     def call(ask: Callable[[], object]) -> object:
-        if mill.house.runs.read(run.id).value.status is RunStatus.SENDING:
-            for name in [name for name in mill.store.blobs if name.endswith("lines.jsonl")]:
-                del mill.store.blobs[name]
+        if deployment.app.runs.read(run.id).value.status is RunStatus.SENDING:
+            deployment.app.commands.disconnected([EXPORT])
         return ask()
 
-    mill.call = call
-    return mill.go_on(run.id)
+    deployment.call = call
+    return deployment.run_to_end(run.id)
 
 
-def does_not_move(mill: Mill) -> Run:
-    run = begin(mill)
-    mill.house.planner.plan(run.id)
-    mill.store.messages.clear()
+def loses_its_plan(deployment: SimulatedDeployment) -> Run:
+    run = begin(deployment)
+
+    def call(ask: Callable[[], object]) -> object:
+        if deployment.app.runs.read(run.id).value.status is RunStatus.SENDING:
+            for name in [name for name in deployment.store.blobs if name.endswith("lines.jsonl")]:
+                del deployment.store.blobs[name]
+        return ask()
+
+    deployment.call = call
+    return deployment.run_to_end(run.id)
+
+
+def does_not_move(deployment: SimulatedDeployment) -> Run:
+    run = begin(deployment)
+    deployment.app.planner.plan(run.id)
+    deployment.store.messages.clear()
     for _ in range(80):
-        mill.clock.forward(301)
-        mill.house.watchdog.resume_stalled()
-        mill.store.messages.clear()
-    return mill.go_on(run.id)
+        deployment.clock.forward(301)
+        deployment.app.watchdog.resume_stalled()
+        deployment.store.messages.clear()
+    return deployment.run_to_end(run.id)
 
 
-def waits(mill: Mill) -> Run:
+def waits(deployment: SimulatedDeployment) -> Run:
     """A run that waits for a confirmation of its removals."""
-    mill.run()
-    mill.define(FEWER)
-    run = mill.run()
+    deployment.run()
+    deployment.define(FEWER)
+    run = deployment.run()
     assert run.status is RunStatus.AWAITING_CONFIRMATION
     return run
 
 
-def is_confirmed(mill: Mill) -> Run:
-    run = waits(mill)
-    mill.house.commands.confirm(run.id)
-    return mill.go_on(run.id)
+def is_confirmed(deployment: SimulatedDeployment) -> Run:
+    run = waits(deployment)
+    deployment.app.commands.confirm(run.id)
+    return deployment.run_to_end(run.id)
 
 
-def is_canceled_while_it_waits(mill: Mill) -> Run:
-    run: Run = mill.house.commands.cancel(waits(mill).id)
+def is_canceled_while_it_waits(deployment: SimulatedDeployment) -> Run:
+    run: Run = deployment.app.commands.cancel(waits(deployment).id)
     return run
 
 
-def is_superseded(mill: Mill) -> Run:
-    run = waits(mill)
-    mill.run()
-    return mill.go_on(run.id)
+def is_superseded(deployment: SimulatedDeployment) -> Run:
+    run = waits(deployment)
+    deployment.run()
+    return deployment.run_to_end(run.id)
 
 
-def is_not_confirmed_in_time(mill: Mill) -> Run:
-    run = waits(mill)
-    mill.clock.forward(31 * 86_400)
-    mill.house.retention.clear()
-    return mill.go_on(run.id)
+def is_not_confirmed_in_time(deployment: SimulatedDeployment) -> Run:
+    run = waits(deployment)
+    deployment.clock.forward(31 * 86_400)
+    deployment.app.retention.clear()
+    return deployment.run_to_end(run.id)
 
 
-def waits_for_a_removed_export(mill: Mill) -> Run:
-    run = waits(mill)
-    mill.house.exports.delete(EXPORT)
-    mill.house.leftovers.clear(EXPORT)
-    return mill.go_on(run.id)
+def waits_for_a_removed_export(deployment: SimulatedDeployment) -> Run:
+    run = waits(deployment)
+    deployment.app.exports.delete(EXPORT)
+    deployment.app.leftovers.clear(EXPORT)
+    return deployment.run_to_end(run.id)
 
 
-def is_queued_for_a_removed_export(mill: Mill) -> Run:
-    run = begin(mill)
-    mill.house.exports.delete(EXPORT)
-    mill.house.leftovers.clear(EXPORT)
-    return mill.go_on(run.id)
+def is_queued_for_a_removed_export(deployment: SimulatedDeployment) -> Run:
+    run = begin(deployment)
+    deployment.app.exports.delete(EXPORT)
+    deployment.app.leftovers.clear(EXPORT)
+    return deployment.run_to_end(run.id)
 
 
-def holds_a_person_who_is_erased(mill: Mill) -> Run:
-    run = waits(mill)
-    mill.house.__dict__["erasures"] = Erasures(mill.house.erasures.records, lambda: bytes(32))
-    mill.house.eraser.erase(next(iter(mill.audience.members())), in_mailchimp=False, by="")
-    return mill.go_on(run.id)
+def holds_a_person_who_is_erased(deployment: SimulatedDeployment) -> Run:
+    run = waits(deployment)
+    deployment.app.__dict__["erasures"] = Erasures(
+        deployment.app.erasures.records, lambda: bytes(32)
+    )
+    deployment.app.eraser.erase(
+        next(iter(deployment.audience.members())), in_mailchimp=False, by=""
+    )
+    return deployment.run_to_end(run.id)
 
 
-WAYS: dict[Callable[[Mill], Run], tuple[RunStatus, str]] = {
+WAYS: dict[Callable[[SimulatedDeployment], Run], tuple[RunStatus, str]] = {
     is_sent: (RunStatus.SUCCESSFUL, ""),
     is_previewed: (RunStatus.SUCCESSFUL, ""),
     is_canceled_in_the_queue: (RunStatus.CANCELED, "canceledBeforeSending"),
@@ -205,28 +209,30 @@ def ends_logged(caplog: pytest.LogCaptureFixture, run: Run) -> list[str]:
 
 
 @pytest.mark.parametrize("way", WAYS, ids=lambda way: way.__name__)
-def test_an_end_is_logged_once(
-    new_mill: NewMill, caplog: pytest.LogCaptureFixture, way: Callable[[Mill], Run]
+def test_the_end_of_a_run_is_logged_once(
+    new_deployment: NewDeployment,
+    caplog: pytest.LogCaptureFixture,
+    way: Callable[[SimulatedDeployment], Run],
 ) -> None:
     caplog.set_level("INFO", "shared.events")
-    mill = new_mill()
-    mill.define(SAMPLE)
+    deployment = new_deployment()
+    deployment.define(SAMPLE)
 
-    run = mill.house.runs.read(way(mill).id).value
+    run = deployment.app.runs.read(way(deployment).id).value
 
     status, reason = WAYS[way]
     assert (run.status, run.reason.code if run.reason else "") == (status, reason)
     assert ends_logged(caplog, run) == [status.value]
 
 
-def test_a_run_that_waits_is_logged_as_waiting_and_not_as_finished(
-    new_mill: NewMill, caplog: pytest.LogCaptureFixture
+def test_a_run_awaiting_confirmation_is_logged_as_waiting_and_not_as_finished(
+    new_deployment: NewDeployment, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("INFO", "shared.events")
-    mill = new_mill()
-    mill.define(SAMPLE)
+    deployment = new_deployment()
+    deployment.define(SAMPLE)
 
-    run = waits(mill)
+    run = waits(deployment)
 
     assert ends_logged(caplog, run) == []
     waiting = [json.loads(r.message) for r in caplog.records if "run.waiting" in r.message]

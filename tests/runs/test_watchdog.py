@@ -13,26 +13,28 @@ from shared.model.run import Mode, Run, RunStatus, Trigger
 from shared.runs.abandon import Abandon
 from shared.runs.transitions import Transitions
 from shared.runs.watchdog import MOST_RESUMES, STALLED_AFTER, Watchdog
-from tests.fakes import MemoryQueue, MemoryRecords, Store, Wire
+from tests.fakes import MemoryQueue, MemoryRecords, MemoryStore, StoreClient
 
 
 class World:
     """A run, its chunks and the watchdog, which looks every minute."""
 
     def __init__(self, status: RunStatus) -> None:
-        self.store = Store()
-        wire = Wire(self.store)
+        self.store = MemoryStore()
+        client = StoreClient(self.store)
         self.clock = self.store.clock
-        self.runs: MemoryRecords[Run] = MemoryRecords(wire, "runs", lambda r: {"status": r.status})
-        self.chunks: MemoryRecords[Chunk] = MemoryRecords(wire, "chunks")
-        paces: MemoryRecords[Pace] = MemoryRecords(wire, "paces")
+        self.runs: MemoryRecords[Run] = MemoryRecords(
+            client, "runs", lambda r: {"status": r.status}
+        )
+        self.chunks: MemoryRecords[Chunk] = MemoryRecords(client, "chunks")
+        paces: MemoryRecords[Pace] = MemoryRecords(client, "paces")
         transitions = Transitions(self.runs, self.clock.now)
         pace = AccountPace(paces, 10, self.clock.now)
         self.watchdog = Watchdog(
             self.runs,
             self.chunks,
             transitions,
-            MemoryQueue(wire),
+            MemoryQueue(client),
             Abandon(transitions, self.chunks, pace, no_plan),
             10,
             self.clock.now,
@@ -99,7 +101,7 @@ def test_after_an_hour_of_resuming_it_is_ended_with_the_reason(status: RunStatus
     assert len(world.store.messages) == sent
 
 
-def test_a_run_that_moves_now_and_then_is_never_ended() -> None:
+def test_a_run_that_progresses_slowly_is_never_ended() -> None:
     world = World(RunStatus.SENDING)
 
     for number in range(10):

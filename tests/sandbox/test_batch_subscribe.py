@@ -11,7 +11,7 @@ from tests.sandbox.conftest import Call, person
 Subscribe = Callable[..., Any]
 
 
-def test_new_people_arrive_with_fields_and_tags(
+def test_new_people_are_added_with_fields_and_tags(
     subscribe: Subscribe, audience: AudienceView
 ) -> None:
     answer = subscribe(
@@ -27,7 +27,7 @@ def test_new_people_arrive_with_fields_and_tags(
     assert ada.tags == {"Loyal", "VIP"}
 
 
-def test_an_answer_shows_whole_members_of_about_four_kilobytes(
+def test_a_batch_response_contains_whole_members_of_about_four_kilobytes(
     subscribe: Subscribe, call: Call
 ) -> None:
     member = subscribe(person("ada@example.com", tags=["VIP"]))["new_members"][0]
@@ -74,14 +74,16 @@ def test_more_than_500_are_refused_as_a_whole(call: Call, audience: AudienceView
         ({"members": [], "update_existing": "yes"}, "update_existing"),
     ],
 )
-def test_a_body_of_the_wrong_shape_is_refused_as_a_whole(call: Call, body: Any, field: str) -> None:
+def test_a_body_of_the_wrong_shape_is_refused(call: Call, body: Any, field: str) -> None:
     answer = call("POST", "LIST", body)
 
     assert (answer.status_code, answer.json()["title"]) == (400, "Invalid Resource")
     assert field in [error["field"] for error in answer.json()["errors"]]
 
 
-def test_one_bad_address_costs_only_itself(subscribe: Subscribe, audience: AudienceView) -> None:
+def test_an_invalid_address_affects_only_itself(
+    subscribe: Subscribe, audience: AudienceView
+) -> None:
     answer = subscribe(person("ada@example.com"), person("nonsense"), person("bob@example.com"))
 
     assert (answer["total_created"], answer["error_count"]) == (2, 1)
@@ -110,7 +112,7 @@ def test_one_bad_address_costs_only_itself(subscribe: Subscribe, audience: Audie
         "a@example.com\nb@example.com",
     ],
 )
-def test_addresses_mailchimp_does_not_take(subscribe: Subscribe, address: str) -> None:
+def test_addresses_refused_by_mailchimp_are_rejected(subscribe: Subscribe, address: str) -> None:
     assert subscribe(person(address))["error_count"] == 1
 
 
@@ -118,11 +120,11 @@ def test_addresses_mailchimp_does_not_take(subscribe: Subscribe, address: str) -
     "address",
     ["a@example.com", "A.b+c@shop.example", "o'neill_1@post.example.org", "a@people.test"],
 )
-def test_addresses_mailchimp_takes(subscribe: Subscribe, address: str) -> None:
+def test_addresses_accepted_by_mailchimp_are_sent(subscribe: Subscribe, address: str) -> None:
     assert subscribe(person(address))["total_created"] == 1
 
 
-def test_without_update_existing_those_who_are_there_are_errors(
+def test_without_update_existing_existing_members_are_errors(
     subscribe: Subscribe, audience: AudienceView
 ) -> None:
     audience.add("ada@example.com", merge_fields={"FNAME": "Ada"})
@@ -150,7 +152,7 @@ def test_the_same_address_twice_in_one_call(subscribe: Subscribe, audience: Audi
     assert (checked["total_updated"], checked["error_count"]) == (1, 1)
 
 
-def test_sync_tags_wipes_the_tags_of_others(
+def test_sync_tags_removes_the_tags_of_others(
     subscribe: Subscribe, audience: AudienceView, box: Sandbox
 ) -> None:
     audience.add("ada@example.com", tags=["Theirs"])
@@ -163,9 +165,7 @@ def test_sync_tags_wipes_the_tags_of_others(
     assert box.calls.summary()["syncTags"] == 1
 
 
-def test_tag_names_are_one_whatever_their_case(
-    subscribe: Subscribe, audience: AudienceView
-) -> None:
+def test_tag_names_are_case_insensitive(subscribe: Subscribe, audience: AudienceView) -> None:
     subscribe(
         person("a@example.com", tags=["Gold Club"]), person("b@example.com", tags=["gold CLUB"])
     )
@@ -188,7 +188,7 @@ def test_the_texts_are_in_the_language_of_the_account(subscribe: Subscribe, box:
     assert english != german
 
 
-def test_refused_addresses_and_domains(subscribe: Subscribe, box: Sandbox) -> None:
+def test_refused_addresses_and_domains_are_reported(subscribe: Subscribe, box: Sandbox) -> None:
     box.set(
         refused_addresses=["fake@example.com"],
         refused_domains="bad.example,worse.example",
@@ -203,7 +203,7 @@ def test_refused_addresses_and_domains(subscribe: Subscribe, box: Sandbox) -> No
 
 
 @pytest.mark.parametrize("answers", ["call", "member"])
-def test_the_plan_has_a_limit(
+def test_the_plan_of_the_account_has_a_limit(
     call: Call, audience: AudienceView, box: Sandbox, answers: str
 ) -> None:
     audience.add("here@example.com")
@@ -220,7 +220,7 @@ def test_the_plan_has_a_limit(
         assert [e["email_address"] for e in answer.json()["errors"]] == ["more@example.com"]
 
 
-def test_a_value_of_the_wrong_kind_can_cost_the_whole_call(
+def test_a_value_of_the_wrong_type_can_fail_the_whole_call(
     call: Call, audience: AudienceView, box: Sandbox
 ) -> None:
     people = [person("a@example.com"), person("b@example.com", merge_fields={"ADDRESS": "text"})]
@@ -233,9 +233,7 @@ def test_a_value_of_the_wrong_kind_can_cost_the_whole_call(
     assert audience.members() == {}
 
 
-def test_a_poison_address_fails_the_call_it_is_in(
-    call: Call, audience: AudienceView, box: Sandbox
-) -> None:
+def test_a_poison_address_fails_its_call(call: Call, audience: AudienceView, box: Sandbox) -> None:
     box.set(poison_addresses=["poison@example.com"])
     good, bad = [person("a@example.com")], [person("b@example.com"), person("Poison@example.com")]
 

@@ -18,7 +18,7 @@ def control(box: Sandbox, method: str, path: str, body: Any = None) -> requests.
     return requests.request(method, f"{box.url}/sandbox{path}", json=body, timeout=30)
 
 
-def test_the_pages_show_what_is_held_and_escape_it(
+def test_pages_show_stored_data_and_escape_it(
     box: Sandbox, call: Call, audience: AudienceView
 ) -> None:
     nasty = box.audience("<script>alert(1)</script>")
@@ -37,7 +37,7 @@ def test_the_pages_show_what_is_held_and_escape_it(
     assert "&lt;i&gt;" in page
 
 
-def test_everything_in_an_audience_can_be_streamed(box: Sandbox, audience: AudienceView) -> None:
+def test_all_members_of_an_audience_can_be_read(box: Sandbox, audience: AudienceView) -> None:
     for number in range(2500):
         audience.add(f"p{number}@example.com", merge_fields={"FNAME": "Ada"}, tags=["VIP"])
 
@@ -53,7 +53,7 @@ def test_everything_in_an_audience_can_be_streamed(box: Sandbox, audience: Audie
     }
 
 
-def test_people_and_audiences_are_made_from_outside(box: Sandbox) -> None:
+def test_people_and_audiences_are_created_by_the_control_api(box: Sandbox) -> None:
     account = control(box, "POST", "/accounts", {"name": "Second"}).json()
     made = control(
         box, "POST", "/audiences", {"name": "New", "account": account["id"], "doubleOptIn": True}
@@ -70,7 +70,7 @@ def test_people_and_audiences_are_made_from_outside(box: Sandbox) -> None:
     assert box.calls.count() == 0
 
 
-def test_calls_are_counted_and_can_be_forgotten(box: Sandbox, call: Call) -> None:
+def test_calls_are_counted_and_the_counts_can_be_reset(box: Sandbox, call: Call) -> None:
     call("POST", "LIST", {"members": [person("a@example.com"), person("b@example.com")]})
     call("GET", "LIST/members/a@example.com")
 
@@ -86,7 +86,7 @@ def test_calls_are_counted_and_can_be_forgotten(box: Sandbox, call: Call) -> Non
     assert control(box, "DELETE", "/calls").json()["total"] == 0
 
 
-def test_switches_and_faults_from_outside(box: Sandbox, call: Call) -> None:
+def test_options_and_faults_are_set_by_the_control_api(box: Sandbox, call: Call) -> None:
     assert control(box, "PATCH", "/options", {"language": "de"}).json()["language"] == "de"
     assert control(box, "PATCH", "/options", {"language": "xx"}).status_code == 400
     assert control(box, "PATCH", "/options", {"nonsense": 1}).status_code == 400
@@ -98,7 +98,9 @@ def test_switches_and_faults_from_outside(box: Sandbox, call: Call) -> None:
     assert control(box, "DELETE", "/faults").json() == {"value": []}
 
 
-def test_accounts_are_disabled_and_tokens_revoked_from_outside(box: Sandbox, call: Call) -> None:
+def test_accounts_can_be_disabled_and_tokens_revoked_by_the_control_api(
+    box: Sandbox, call: Call
+) -> None:
     token = box.token(box.app("http://127.0.0.1/back"))
     headers = {"Authorization": f"Bearer {token}"}
 
@@ -112,7 +114,7 @@ def test_accounts_are_disabled_and_tokens_revoked_from_outside(box: Sandbox, cal
     assert call("GET", "/ping").status_code == 200
 
 
-def test_reset_empties_and_keeps_the_doors_open(
+def test_reset_deletes_all_data_and_keeps_the_server_running(
     box: Sandbox, call: Call, audience: AudienceView
 ) -> None:
     audience.add("ada@example.com", tags=["VIP"])
@@ -125,15 +127,13 @@ def test_reset_empties_and_keeps_the_doors_open(
     assert audience.tags() == {"VIP": 1}
 
 
-def test_what_is_not_there_is_404(box: Sandbox) -> None:
+def test_an_unknown_resource_is_404(box: Sandbox) -> None:
     assert control(box, "GET", "/nowhere").status_code == 404
     assert control(box, "GET", "/audiences/none/members").status_code == 404
 
 
 @pytest.mark.parametrize("stop", [signal.SIGTERM, signal.SIGINT])
-def test_the_command_line_runs_until_it_is_told_to_stop(
-    tmp_path: Path, stop: signal.Signals
-) -> None:
+def test_the_command_line_runs_until_it_is_stopped(tmp_path: Path, stop: signal.Signals) -> None:
     ready = tmp_path / "ready.json"
     key = "0123456789abcdef0123456789abcdef-us1"
     options = ["--api-key", key, "--seed", "demo", "--language", "de", "--plan-limit", "900"]
@@ -160,7 +160,7 @@ def test_the_command_line_runs_until_it_is_told_to_stop(
     assert (options_now["language"], options_now["plan_limit"]) == ("de", 900)
 
 
-def test_a_kept_state_is_the_same_mailchimp_after_a_restart(
+def test_a_saved_sandbox_is_unchanged_after_a_restart(
     tmp_path: Path, box: Sandbox, call: Call, audience: AudienceView
 ) -> None:
     token = box.token(box.app("http://127.0.0.1/back"))
@@ -193,14 +193,14 @@ def test_a_kept_state_is_the_same_mailchimp_after_a_restart(
         assert again.audience("Another").id != held.id
 
 
-def test_a_file_that_is_no_state_is_refused(tmp_path: Path, box: Sandbox) -> None:
+def test_a_file_that_is_not_a_saved_state_is_refused(tmp_path: Path, box: Sandbox) -> None:
     (tmp_path / "other").write_text("{}\n", encoding="utf-8")
 
     with pytest.raises(ValueError, match="not the state"):
         box.load(tmp_path / "other")
 
 
-def test_the_command_line_keeps_its_state(tmp_path: Path) -> None:
+def test_the_command_line_saves_its_state(tmp_path: Path) -> None:
     def run(*options: str) -> dict[str, Any]:
         ready = tmp_path / "ready.json"
         command = [sys.executable, "-m", "sandbox.mailchimp", "--state", str(tmp_path / "state")]

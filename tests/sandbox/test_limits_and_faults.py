@@ -17,7 +17,7 @@ def batch(*addresses: str) -> dict[str, Any]:
     return {"members": [person(address) for address in addresses], "update_existing": True}
 
 
-def test_keys_and_tokens_open_the_door_in_mailchimps_ways(box: Sandbox) -> None:
+def test_keys_and_tokens_are_accepted_like_at_mailchimp(box: Sandbox) -> None:
     token = box.token(box.app("http://127.0.0.1/back"))
 
     def status(auth: Any = None, header: str | None = None) -> tuple[int, str]:
@@ -36,7 +36,7 @@ def test_keys_and_tokens_open_the_door_in_mailchimps_ways(box: Sandbox) -> None:
     assert status(header="Basic nonsense") == invalid
 
 
-def test_a_revoked_grant_and_a_disabled_account(box: Sandbox, call: Call) -> None:
+def test_a_revoked_grant_and_a_disabled_account_are_reported(box: Sandbox, call: Call) -> None:
     box.disable()
     assert (call("GET", "/ping").status_code, call("GET", "/ping").json()["title"]) == (
         403,
@@ -48,7 +48,7 @@ def test_a_revoked_grant_and_a_disabled_account(box: Sandbox, call: Call) -> Non
     assert call("GET", "/ping").json()["title"] == "API Key Invalid"
 
 
-def test_accounts_do_not_see_each_other(box: Sandbox, call: Call) -> None:
+def test_accounts_are_isolated_from_each_other(box: Sandbox, call: Call) -> None:
     other = box.world.add_account("Other")
     theirs = box.audience("Theirs", account=other)
 
@@ -56,26 +56,26 @@ def test_accounts_do_not_see_each_other(box: Sandbox, call: Call) -> None:
     assert [found["name"] for found in call("GET", "/lists").json()["lists"]] == ["Newsletter"]
 
 
-def test_a_wrong_method_names_the_right_ones(call: Call) -> None:
+def test_a_wrong_method_returns_the_allowed_ones(call: Call) -> None:
     answer = call("DELETE", "LIST/tag-search")
 
     assert (answer.status_code, answer.headers["Allow"]) == (405, "GET")
 
 
-def test_a_body_that_is_not_json(call: Call) -> None:
+def test_a_body_that_is_not_json_is_refused(call: Call) -> None:
     answer = call("POST", "LIST", data=b"{members")
 
     assert (answer.status_code, answer.json()["title"]) == (400, "JSON Parse Error")
 
 
-def test_every_answer_has_a_request_id_that_its_problem_repeats(call: Call) -> None:
+def test_every_response_has_a_request_id_that_its_problem_repeats(call: Call) -> None:
     answer = call("GET", "/nowhere")
 
     assert answer.headers["X-Request-Id"] == answer.json()["instance"]
     assert set(answer.json()) == {"type", "title", "status", "detail", "instance"}
 
 
-def test_a_request_that_is_too_large(call: Call, box: Sandbox) -> None:
+def test_a_too_large_request_is_refused(call: Call, box: Sandbox) -> None:
     box.set(max_body_bytes=1000)
 
     assert call("POST", "LIST", batch(*[f"p{n}@example.com" for n in range(50)])).status_code == 413
@@ -145,7 +145,7 @@ def test_the_eleventh_call_in_flight_is_throttled(
     assert (slow.calls.throttled, slow.calls.peak_in_flight) == (1, 11)
 
 
-def test_a_call_takes_its_time_per_member(
+def test_the_duration_of_a_call_depends_on_its_members(
     box: Sandbox, clock: Clock, subscribe: Subscribe, call: Call
 ) -> None:
     box.set(call_ms=100, member_ms=5, read_ms=20, read_member_ms=1)
@@ -172,7 +172,7 @@ def test_a_call_takes_its_time_per_member(
         ("not-json", 200, False, True),
     ],
 )
-def test_answers_break_on_request(
+def test_responses_are_broken_on_request(
     box: Sandbox,
     call: Call,
     audience: AudienceView,
@@ -193,7 +193,7 @@ def test_answers_break_on_request(
 
 
 @pytest.mark.parametrize(("kind", "applied"), [("reset", False), ("reset-applied", True)])
-def test_the_line_is_cut_on_request(
+def test_the_connection_is_cut_on_request(
     box: Sandbox, call: Call, audience: AudienceView, kind: str, applied: bool
 ) -> None:
     box.arm(Fault(kind=kind))
@@ -205,7 +205,7 @@ def test_the_line_is_cut_on_request(
     assert call("GET", "/ping").status_code == 200
 
 
-def test_an_answer_breaks_off_in_the_middle(
+def test_a_response_is_truncated_on_request(
     box: Sandbox, call: Call, audience: AudienceView
 ) -> None:
     box.arm(Fault(kind="truncated"))
@@ -216,7 +216,7 @@ def test_an_answer_breaks_off_in_the_middle(
     assert set(audience.members()) == {"ada@example.com"}
 
 
-def test_a_call_hangs_as_long_as_asked(box: Sandbox, call: Call, clock: Clock) -> None:
+def test_a_call_hangs_for_the_requested_time(box: Sandbox, call: Call, clock: Clock) -> None:
     box.arm(Fault(kind="hang", seconds=90))
     start = clock.now
 
@@ -224,7 +224,7 @@ def test_a_call_hangs_as_long_as_asked(box: Sandbox, call: Call, clock: Clock) -
     assert clock.now - start == 90
 
 
-def test_faults_choose_their_calls(box: Sandbox, call: Call) -> None:
+def test_faults_match_selected_calls(box: Sandbox, call: Call) -> None:
     box.arm(Fault(kind="500", method="GET", path="/members$", times=2, skip=1))
 
     statuses = [
@@ -242,7 +242,7 @@ def test_faults_choose_their_calls(box: Sandbox, call: Call) -> None:
     assert statuses == [200, 200, 500, 200, 500, 200]
 
 
-def test_chance_strikes_at_the_same_places_again(box: Sandbox, call: Call) -> None:
+def test_random_faults_are_repeatable(box: Sandbox, call: Call) -> None:
     def run() -> list[int]:
         box.disarm()
         box.arm(Fault(kind="429", probability=0.3, seed=7, times=None))
@@ -254,14 +254,14 @@ def test_chance_strikes_at_the_same_places_again(box: Sandbox, call: Call) -> No
     assert 3 < first.count(429) < 25
 
 
-def test_an_unknown_fault_is_not_armed() -> None:
+def test_an_unknown_fault_is_refused() -> None:
     with pytest.raises(ValueError, match="unknown kind"):
         Fault(kind="volcano")
     with pytest.raises(ValueError, match="regular expression"):
         Fault(kind="500", path="(")
 
 
-def test_large_answers_are_packed_when_the_caller_can_unpack(
+def test_large_responses_are_compressed_if_the_caller_supports_it(
     call: Call, audience: AudienceView
 ) -> None:
     for number in range(100):
@@ -276,7 +276,7 @@ def test_large_answers_are_packed_when_the_caller_can_unpack(
     assert int(packed.headers["Content-Length"]) * 5 < len(plain.content)
 
 
-def test_a_chunked_request_is_understood(call: Call, audience: AudienceView) -> None:
+def test_a_chunked_request_is_accepted(call: Call, audience: AudienceView) -> None:
     def pieces() -> Iterator[bytes]:
         yield b'{"update_existing": true, "members": '
         yield b'[{"email_address": "ada@example.com", "status": "subscribed"}]}'

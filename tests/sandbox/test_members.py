@@ -12,7 +12,7 @@ from tests.sandbox.conftest import Call, Clock, person
 Subscribe = Callable[..., Any]
 
 
-def test_a_page_has_ten_people_unless_asked_for_more(call: Call, audience: AudienceView) -> None:
+def test_a_page_has_ten_members_by_default(call: Call, audience: AudienceView) -> None:
     for number in range(25):
         audience.add(f"p{number}@example.com")
 
@@ -26,13 +26,13 @@ def test_a_page_has_ten_people_unless_asked_for_more(call: Call, audience: Audie
 
 
 @pytest.mark.parametrize("query", ["count=1001", "count=-1", "count=ten", "offset=x", "status=x"])
-def test_pages_mailchimp_does_not_give(call: Call, query: str) -> None:
+def test_invalid_page_requests_are_refused(call: Call, query: str) -> None:
     answer = call("GET", f"LIST/members?{query}")
 
     assert (answer.status_code, answer.json()["title"]) == (400, "Invalid Resource")
 
 
-def test_the_archived_are_only_shown_when_asked_for(call: Call, audience: AudienceView) -> None:
+def test_archived_members_are_listed_only_on_request(call: Call, audience: AudienceView) -> None:
     audience.add("here@example.com")
     audience.add("gone@example.com", status="unsubscribed", cause="self")
     audience.add("old@example.com", status="archived")
@@ -46,7 +46,7 @@ def test_the_archived_are_only_shown_when_asked_for(call: Call, audience: Audien
     assert shown("?status=unsubscribed") == ["gone@example.com"]
 
 
-def test_only_what_changed_since(
+def test_only_contacts_changed_since_a_time_are_returned(
     call: Call, subscribe: Subscribe, clock: Clock, audience: AudienceView
 ) -> None:
     subscribe(person("a@example.com"), person("b@example.com"))
@@ -64,7 +64,7 @@ def test_only_what_changed_since(
     assert call("GET", "LIST/members?since_last_changed=yesterday").status_code == 400
 
 
-def test_an_answer_is_cut_to_the_fields_asked_for(call: Call, audience: AudienceView) -> None:
+def test_a_response_contains_only_the_requested_fields(call: Call, audience: AudienceView) -> None:
     audience.add("ada@example.com", merge_fields={"FNAME": "Ada"}, tags=["VIP"])
 
     cut = call(
@@ -93,7 +93,7 @@ def test_a_member_is_found_by_address_hash_or_contact_id(
     assert ada["id"] == hashlib.md5(b"ada@example.com").hexdigest()
 
 
-def test_put_creates_with_one_status_and_updates_without(
+def test_put_uses_one_status_for_new_members_and_another_for_existing_ones(
     call: Call, audience: AudienceView
 ) -> None:
     body: dict[str, Any] = {
@@ -113,7 +113,7 @@ def test_put_creates_with_one_status_and_updates_without(
     assert call("PUT", "LIST/members/x@example.com", {"status_if_new": "x"}).status_code == 400
 
 
-def test_posting_somebody_who_is_there_is_refused(call: Call, audience: AudienceView) -> None:
+def test_adding_an_existing_member_is_refused(call: Call, audience: AudienceView) -> None:
     body = {"email_address": "ada@example.com", "status": "subscribed", "tags": ["VIP"]}
 
     assert call("POST", "LIST/members", body).status_code == 200
@@ -124,13 +124,13 @@ def test_posting_somebody_who_is_there_is_refused(call: Call, audience: Audience
 
 
 @pytest.mark.parametrize("status", ["cleaned", "pending", "archived"])
-def test_some_cannot_be_archived(call: Call, audience: AudienceView, status: str) -> None:
+def test_some_members_cannot_be_archived(call: Call, audience: AudienceView, status: str) -> None:
     audience.add("ada@example.com", status=status)
 
     assert call("DELETE", "LIST/members/ada@example.com").status_code == 405
 
 
-def test_what_is_not_there_is_404(call: Call) -> None:
+def test_an_unknown_resource_is_404(call: Call) -> None:
     for method, path in (
         ("GET", "LIST/members/nobody@example.com"),
         ("DELETE", "LIST/members/nobody@example.com"),
@@ -144,7 +144,7 @@ def test_what_is_not_there_is_404(call: Call) -> None:
         assert answer.headers["Content-Type"].startswith("application/problem+json")
 
 
-def test_tags_of_one_member(call: Call, audience: AudienceView) -> None:
+def test_tags_of_one_member_can_be_changed(call: Call, audience: AudienceView) -> None:
     audience.add("ada@example.com", tags=["Old"])
     change = [{"name": "old", "status": "inactive"}, {"name": "New", "status": "active"}]
 

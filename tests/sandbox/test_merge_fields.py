@@ -15,7 +15,7 @@ def make(call: Call, name: str, kind: str = "text", **more: Any) -> Any:
     return call("POST", "LIST/merge-fields", {"name": name, "type": kind} | more)
 
 
-def test_an_audience_begins_with_mailchimps_four(call: Call) -> None:
+def test_a_new_audience_has_four_merge_fields(call: Call) -> None:
     fields = call("GET", "LIST/merge-fields").json()["merge_fields"]
 
     assert [(f["tag"], f["type"]) for f in fields] == [
@@ -38,13 +38,13 @@ def test_fields_come_in_pages_of_ten(call: Call) -> None:
 @pytest.mark.parametrize(
     "tag", ["ELEVENCHARS", "WITH SPACE", "ÄÖ", "A-B", "EMAIL", "FNAME", "fname"]
 )
-def test_tags_mailchimp_does_not_take(call: Call, tag: str) -> None:
+def test_invalid_tags_are_refused(call: Call, tag: str) -> None:
     answer = make(call, "Field", tag=tag)
 
     assert (answer.status_code, answer.json()["errors"][0]["field"]) == (400, "tag")
 
 
-def test_a_tag_is_upper_case_or_made_up(call: Call) -> None:
+def test_a_merge_tag_is_upper_case_or_generated(call: Call) -> None:
     assert make(call, "Tier", tag="tier_1").json()["tag"] == "TIER_1"
     assert make(call, "Something").json()["tag"] == "MMERGE6"
 
@@ -61,7 +61,7 @@ def test_a_choice_needs_choices_and_a_type_must_be_known(call: Call) -> None:
     assert make(call, "Tier", "int").status_code == 400
 
 
-def test_the_type_stays_whatever_is_patched(call: Call) -> None:
+def test_the_type_of_a_merge_field_never_changes(call: Call) -> None:
     made = make(call, "Points", "number").json()
 
     patched = call("PATCH", f"LIST/merge-fields/{made['merge_id']}", {"type": "text", "name": "P"})
@@ -69,7 +69,7 @@ def test_the_type_stays_whatever_is_patched(call: Call) -> None:
     assert (patched.json()["type"], patched.json()["name"]) == ("number", "P")
 
 
-def test_values_go_with_their_field(
+def test_values_belong_to_their_field(
     call: Call, subscribe: Subscribe, audience: AudienceView
 ) -> None:
     made = make(call, "Tier", tag="TIER").json()
@@ -106,7 +106,7 @@ OK_ADDRESS = {"addr1": "1 Street", "city": "Seoul", "state": "-", "zip": "04524"
         ("address", {}, [OK_ADDRESS], ["1 Street, Seoul", OK_ADDRESS | {"city": ""}]),
     ],
 )
-def test_each_type_takes_its_values_and_refuses_others(
+def test_each_type_accepts_its_values_and_refuses_others(
     call: Call, subscribe: Subscribe, kind: str, options: Any, taken: Any, refused: Any
 ) -> None:
     make(call, "Field", kind, tag="FIELD", options=options)
@@ -121,14 +121,14 @@ def test_each_type_takes_its_values_and_refuses_others(
     assert all(e["field_message"] for e in answer["errors"])
 
 
-def test_an_empty_text_clears_any_field(subscribe: Subscribe, audience: AudienceView) -> None:
+def test_an_empty_string_clears_any_field(subscribe: Subscribe, audience: AudienceView) -> None:
     subscribe(person("ada@example.com", merge_fields={"FNAME": "Ada", "ADDRESS": OK_ADDRESS}))
     subscribe(person("ada@example.com", merge_fields={"FNAME": "", "ADDRESS": ""}))
 
     assert audience.members()["ada@example.com"].merge_fields == {}
 
 
-def test_required_fields_are_asked_for_unless_skipped(call: Call, subscribe: Subscribe) -> None:
+def test_required_fields_are_checked_unless_skipped(call: Call, subscribe: Subscribe) -> None:
     make(call, "Tier", tag="TIER", required=True)
 
     refused = subscribe(person("ada@example.com"))
@@ -154,7 +154,7 @@ def test_unknown_merge_tags_are_ignored_or_refused(
     assert subscribe(ada)["errors"][0]["field"] == "NOPE"
 
 
-def test_long_text_can_be_cut_instead(
+def test_a_too_long_text_can_be_truncated(
     subscribe: Subscribe, box: Sandbox, audience: AudienceView
 ) -> None:
     box.set(long_text="truncate")

@@ -57,7 +57,7 @@ def arrived(root: Path, sample: Sample) -> dict[str, set[str]]:
         SMALL.later(arriving=5).later(moving=0.5, changed=0.5),
     ],
 )
-def test_the_truth_is_what_the_files_say(tmp_path: Path, sample: Sample) -> None:
+def test_the_expected_contacts_match_the_files(tmp_path: Path, sample: Sample) -> None:
     samples.write(sample, tmp_path, WHEN)
 
     expected = {e.address: set(e.segments) for e in samples.truth(sample)}
@@ -70,7 +70,7 @@ def test_the_truth_is_what_the_files_say(tmp_path: Path, sample: Sample) -> None
     assert totals.rows == {s.name: len(read(tmp_path, s.name)) for s in sample.segments}
 
 
-def test_profiles_are_as_written(tmp_path: Path) -> None:
+def test_profiles_are_read_as_written(tmp_path: Path) -> None:
     samples.write(SMALL, tmp_path, WHEN)
 
     written = {
@@ -82,7 +82,7 @@ def test_profiles_are_as_written(tmp_path: Path) -> None:
             assert (*row[:4], row[4].strip().lower(), *row[5:]) == tuple(profile)
 
 
-def test_the_flaws_are_there(tmp_path: Path) -> None:
+def test_the_sample_contains_the_requested_faults(tmp_path: Path) -> None:
     samples.write(SMALL, tmp_path, WHEN)
 
     totals = samples.totals(SMALL)
@@ -96,7 +96,7 @@ def test_the_flaws_are_there(tmp_path: Path) -> None:
     assert totals.shared > 0
 
 
-def test_a_broken_row_breaks_only_its_own_line(tmp_path: Path) -> None:
+def test_a_broken_row_affects_only_its_own_line(tmp_path: Path) -> None:
     sample = Sample(200, flaws=Flaws(broken=0.1))
     samples.write(sample, tmp_path, WHEN, partitions=1)
 
@@ -116,7 +116,7 @@ def test_the_same_sample_gives_the_same_files(tmp_path: Path) -> None:
         assert path.read_bytes() == twin.read_bytes()
 
 
-def test_a_refresh_changes_what_it_says() -> None:
+def test_a_refresh_updates_the_listing() -> None:
     clean = Sample(2000, (Segment("Gold", 0.5), Segment("News", 0.7)))
     before = {e.address: e for e in samples.truth(clean)}
     later = clean.later(changed=0.05, arriving=40, leaving=30)
@@ -144,7 +144,7 @@ def test_a_refresh_changes_what_it_says() -> None:
         Format(kind="parquet"),
     ],
 )
-def test_every_format_holds_the_same_rows(tmp_path: Path, how: Format) -> None:
+def test_every_format_gives_the_same_rows(tmp_path: Path, how: Format) -> None:
     sample = Sample(60, seed=3)
     samples.write(sample, tmp_path, WHEN, how=how, partitions=2)
 
@@ -183,7 +183,7 @@ def test_model_json_is_valid(tmp_path: Path, how: Format) -> None:
     assert settings.get("columnHeaders") == (True if how == Format() else None)
 
 
-def test_a_second_refresh_leaves_the_first_folder_alone(tmp_path: Path) -> None:
+def test_a_second_refresh_keeps_the_first_folder(tmp_path: Path) -> None:
     samples.write(SMALL, tmp_path, WHEN)
     first = {path: path.read_bytes() for path in tmp_path.rglob("*_*.csv")}
 
@@ -235,7 +235,7 @@ def test_microsofts_sample_becomes_a_segment(tmp_path: Path) -> None:
     assert rows == len(wrap.read(source).rows)
 
 
-def test_the_command_line_writes_segments_and_their_truth(
+def test_the_command_line_writes_segments_and_the_expected_contacts(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     truth = tmp_path / "truth.jsonl"

@@ -52,7 +52,7 @@ def metadata(box: Sandbox, authorization: str) -> requests.Response:
     return requests.get(f"{box.url}/oauth2/metadata", headers=headers, timeout=30)
 
 
-def test_the_page_shows_who_asks_and_escapes_it(box: Sandbox, app: OAuthApp) -> None:
+def test_the_page_shows_the_user_and_escapes_the_name(box: Sandbox, app: OAuthApp) -> None:
     query = {"response_type": "code", "client_id": app.client_id, "redirect_uri": BACK}
 
     page = requests.get(
@@ -69,7 +69,7 @@ def test_the_page_shows_who_asks_and_escapes_it(box: Sandbox, app: OAuthApp) -> 
     "wrong",
     [{"redirect_uri": "https://evil.example/"}, {"client_id": "0"}, {"response_type": "token"}],
 )
-def test_a_wrong_request_is_not_sent_anywhere(
+def test_an_invalid_request_is_not_forwarded(
     box: Sandbox, app: OAuthApp, wrong: dict[str, str]
 ) -> None:
     query = {"response_type": "code", "client_id": app.client_id, "redirect_uri": BACK} | wrong
@@ -82,7 +82,7 @@ def test_a_wrong_request_is_not_sent_anywhere(
     assert "Location" not in page.headers
 
 
-def test_allowing_gives_a_token_that_works_and_never_expires(box: Sandbox, app: OAuthApp) -> None:
+def test_consenting_returns_a_token_that_never_expires(box: Sandbox, app: OAuthApp) -> None:
     back = decide(box, app)
     status, token = exchange(box, app, back["code"])
     about = metadata(box, f"OAuth {token['access_token']}").json()
@@ -99,11 +99,11 @@ def test_allowing_gives_a_token_that_works_and_never_expires(box: Sandbox, app: 
     assert ping.status_code == 200
 
 
-def test_denying_gives_no_code(box: Sandbox, app: OAuthApp) -> None:
+def test_refusing_consent_returns_no_code(box: Sandbox, app: OAuthApp) -> None:
     assert decide(box, app, "deny") == {"error": "access_denied", "state": "s&<1>"}
 
 
-def test_a_code_works_once_for_the_same_address_and_in_time(
+def test_a_code_works_once_for_the_same_redirect_uri_and_before_it_expires(
     box: Sandbox, app: OAuthApp, clock: Clock
 ) -> None:
     code = decide(box, app)["code"]
@@ -118,7 +118,7 @@ def test_a_code_works_once_for_the_same_address_and_in_time(
     assert exchange(box, app, code) == (400, {"error": "invalid_grant"})
 
 
-def test_a_code_needs_the_apps_secret(box: Sandbox, app: OAuthApp) -> None:
+def test_redeeming_a_code_needs_the_client_secret(box: Sandbox, app: OAuthApp) -> None:
     code = decide(box, app)["code"]
 
     assert exchange(box, app, code, client_secret="guess") == (401, {"error": "invalid_client"})
@@ -135,7 +135,7 @@ def test_two_sign_ins_of_one_account_share_a_token(box: Sandbox, app: OAuthApp) 
     assert first == second != third
 
 
-def test_a_bad_token_is_named(box: Sandbox) -> None:
+def test_an_invalid_token_is_reported(box: Sandbox) -> None:
     answer = metadata(box, "OAuth nonsense")
 
     assert answer.json()["error"] == "invalid_token"

@@ -28,7 +28,7 @@ Subscribe = Callable[..., Any]
         ("archived", "self", "subscribed", "subscribed"),
     ],
 )
-def test_what_becomes_of_a_status(
+def test_a_status_is_written_by_its_rules(
     subscribe: Subscribe,
     audience: AudienceView,
     status: str,
@@ -51,7 +51,7 @@ def test_what_becomes_of_a_status(
     [("unsubscribed", "self"), ("unsubscribed", "review"), ("cleaned", "bounce")],
 )
 @pytest.mark.parametrize("wanted", ["subscribed", "transactional"])
-def test_whoever_left_by_themselves_cannot_be_subscribed(
+def test_a_person_who_unsubscribed_cannot_be_subscribed(
     subscribe: Subscribe,
     call: Call,
     audience: AudienceView,
@@ -72,7 +72,7 @@ def test_whoever_left_by_themselves_cannot_be_subscribed(
     assert box.calls.summary()["statusesChanged"] == 0
 
 
-def test_the_refusal_can_be_silent(
+def test_refusals_can_be_omitted_from_the_response(
     subscribe: Subscribe, audience: AudienceView, box: Sandbox
 ) -> None:
     audience.unsubscribe("ada@example.com")
@@ -85,7 +85,7 @@ def test_the_refusal_can_be_silent(
     assert audience.members()["ada@example.com"].cause == "self"
 
 
-def test_nobody_new_or_archived_comes_in_without_a_status(
+def test_no_new_or_archived_person_is_sent_without_a_status(
     subscribe: Subscribe, audience: AudienceView
 ) -> None:
     audience.add("old@example.com", status="archived")
@@ -96,7 +96,7 @@ def test_nobody_new_or_archived_comes_in_without_a_status(
     assert audience.statuses() == {"archived": 1}
 
 
-def test_the_forgotten_cannot_come_back(
+def test_permanently_deleted_people_cannot_be_added(
     subscribe: Subscribe, call: Call, audience: AudienceView
 ) -> None:
     audience.add("ada@example.com", tags=["Loyal"])
@@ -137,7 +137,7 @@ def test_statuses_changed_by_calls_are_counted(
     assert box.calls.summary()["statusesContradicted"] == 1
 
 
-def test_counts_stay_right_through_every_change(
+def test_counts_stay_correct_through_every_change(
     subscribe: Subscribe, call: Call, audience: AudienceView
 ) -> None:
     subscribe(*(person(f"p{n}@example.com", tags=["Loyal"]) for n in range(6)))
@@ -155,7 +155,7 @@ def test_counts_stay_right_through_every_change(
     assert audience.tags() == {"Loyal": 6}
 
 
-def test_numbers_of_an_audience_are_five_minutes_old(
+def test_the_statistics_of_an_audience_are_five_minutes_old(
     subscribe: Subscribe, call: Call, clock: Clock
 ) -> None:
     before = call("GET", "LIST").json()["stats"]["member_count"]

@@ -14,7 +14,7 @@ def make(call: Call, name: str, *addresses: str) -> Any:
     return answer.json()
 
 
-def test_a_segment_is_found_as_a_tag_and_the_reverse(call: Call, audience: AudienceView) -> None:
+def test_a_segment_is_available_as_a_tag_and_vice_versa(call: Call, audience: AudienceView) -> None:
     audience.add("ada@example.com", tags=["From the batch"])
     made = make(call, "From the API", "ada@example.com")
 
@@ -27,7 +27,7 @@ def test_a_segment_is_found_as_a_tag_and_the_reverse(call: Call, audience: Audie
     assert audience.members()["ada@example.com"].tags == {"From the batch", "From the API"}
 
 
-def test_search_is_by_prefix_without_case(call: Call) -> None:
+def test_search_matches_prefixes_case_insensitively(call: Call) -> None:
     for name in ("Gold", "GOLD CLUB", "Old Gold"):
         make(call, name)
 
@@ -36,7 +36,7 @@ def test_search_is_by_prefix_without_case(call: Call) -> None:
     assert names == ["Gold", "GOLD CLUB"]
 
 
-def test_names_are_taken_whatever_their_case_and_have_at_most_100_characters(call: Call) -> None:
+def test_names_are_unique_case_insensitively_and_have_at_most_100_characters(call: Call) -> None:
     make(call, "Gold")
     make(call, "x" * 100)
 
@@ -46,7 +46,7 @@ def test_names_are_taken_whatever_their_case_and_have_at_most_100_characters(cal
     assert (taken.status_code, long.status_code) == (400, 400)
 
 
-def test_a_segment_needs_a_kind(call: Call) -> None:
+def test_a_segment_must_have_a_kind(call: Call) -> None:
     answer = call("POST", "LIST/segments", {"name": "Gold"})
 
     assert (answer.status_code, answer.json()["title"]) == (400, "Invalid Resource")
@@ -82,7 +82,7 @@ def test_ignored_addresses_can_be_reported(
 
 
 @pytest.mark.parametrize("field", ["members_to_add", "members_to_remove"])
-def test_at_most_500_addresses_each(call: Call, field: str) -> None:
+def test_a_call_has_at_most_500_addresses(call: Call, field: str) -> None:
     made = make(call, "Gold")
     people = [f"p{n}@example.com" for n in range(501)]
 
@@ -92,7 +92,7 @@ def test_at_most_500_addresses_each(call: Call, field: str) -> None:
     assert (many.status_code, most.status_code) == (400, 200)
 
 
-def test_patching_with_addresses_adds_and_with_none_empties(
+def test_patching_with_addresses_adds_and_an_empty_list_removes_all(
     call: Call, audience: AudienceView
 ) -> None:
     for name in ("a", "b"):
@@ -109,7 +109,7 @@ def test_patching_with_addresses_adds_and_with_none_empties(
     assert call("GET", "LIST/tag-search?name=gold").json()["tags"] == []
 
 
-def test_deleting_a_segment_takes_the_tag_from_its_members(
+def test_deleting_a_segment_removes_the_tag_from_its_members(
     call: Call, audience: AudienceView
 ) -> None:
     audience.add("ada@example.com", tags=["Gold", "Silver"])
@@ -121,7 +121,7 @@ def test_deleting_a_segment_takes_the_tag_from_its_members(
     assert make(call, "gold")["id"] != gold
 
 
-def test_only_active_subscribers_count_unless_others_are_asked_for(
+def test_only_active_subscribers_are_counted_by_default(
     call: Call, audience: AudienceView, box: Sandbox
 ) -> None:
     for status in ("subscribed", "unsubscribed", "cleaned", "transactional", "pending", "archived"):
@@ -153,7 +153,7 @@ def test_segments_come_in_pages_of_ten(call: Call) -> None:
     assert len(call("GET", "LIST/segments?count=1000").json()["segments"]) == 12
 
 
-def test_a_saved_segment_takes_no_members(call: Call, audience: AudienceView) -> None:
+def test_a_saved_segment_accepts_no_members(call: Call, audience: AudienceView) -> None:
     audience.add("ada@example.com")
     options = {"match": "any", "conditions": []}
     made = call("POST", "LIST/segments", {"name": "Saved", "options": options}).json()

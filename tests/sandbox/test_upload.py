@@ -41,7 +41,7 @@ def test_later_refreshes_are_added_and_model_json_is_replaced(tmp_path: Path, st
 
 
 @pytest.mark.parametrize(("at", "places"), [("first", [0]), ("last", [2]), ("never", [])])
-def test_model_json_comes_first_last_or_never(
+def test_model_json_may_come_first_last_or_never(
     tmp_path: Path, storage: str, at: ModelAt, places: list[int]
 ) -> None:
     samples.write(Sample(10), tmp_path, WHEN, partitions=2)

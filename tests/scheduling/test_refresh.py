@@ -248,7 +248,7 @@ def world() -> World:
     return world
 
 
-def test_model_json_first_and_files_late_and_twice_make_one_run(world: World) -> None:
+def test_model_json_first_and_late_duplicated_files_start_one_run(world: World) -> None:
     files = [dated("A", number) for number in (1, 2, 3)]
     world.tell(world.write_model(A=files))
     world.wait(20)
@@ -266,7 +266,7 @@ def test_model_json_first_and_files_late_and_twice_make_one_run(world: World) ->
     assert last + timedelta(seconds=10) <= run.queued_at <= last + timedelta(seconds=30)
 
 
-def test_nothing_starts_before_the_files_are_quiet(world: World) -> None:
+def test_no_run_starts_while_files_are_being_written(world: World) -> None:
     world.tell(refresh(world))
     for _ in range(5):
         world.wait(9)
@@ -276,7 +276,7 @@ def test_nothing_starts_before_the_files_are_quiet(world: World) -> None:
     assert world.outcomes() == ["successful"]
 
 
-def test_rewrites_of_model_json_within_a_refresh_make_one_run(world: World) -> None:
+def test_several_writes_of_model_json_in_a_refresh_start_one_run(world: World) -> None:
     for _ in range(6):
         world.tell(refresh(world))
         world.wait(3)
@@ -284,7 +284,7 @@ def test_rewrites_of_model_json_within_a_refresh_make_one_run(world: World) -> N
     assert world.outcomes() == ["successful"]
 
 
-def test_an_event_that_comes_again_makes_nothing(world: World) -> None:
+def test_a_repeated_event_starts_nothing(world: World) -> None:
     written = refresh(world)
     for delay in (0, 0, 1, 30, 500):
         world.tell(written, delay)
@@ -292,7 +292,7 @@ def test_an_event_that_comes_again_makes_nothing(world: World) -> None:
     assert world.outcomes() == ["successful"]
 
 
-def test_an_old_event_that_comes_late_makes_nothing(world: World) -> None:
+def test_a_late_old_event_starts_nothing(world: World) -> None:
     old = refresh(world, 6)
     world.wait(1)
     world.tell(refresh(world, 7))
@@ -301,14 +301,14 @@ def test_an_old_event_that_comes_late_makes_nothing(world: World) -> None:
     assert world.outcomes() == ["successful"]
 
 
-def test_the_next_refresh_makes_the_next_run(world: World) -> None:
+def test_the_next_refresh_starts_the_next_run(world: World) -> None:
     for hour in (6, 12, 18):
         world.tell(refresh(world, hour))
         world.wait(3600)
     assert world.outcomes() == ["successful"] * 3
 
 
-def test_a_refresh_without_changes_says_so(world: World) -> None:
+def test_a_refresh_without_changes_is_reported(world: World) -> None:
     world.tell(refresh(world))
     world.wait(300)
     world.tell(world.write_model(A=world.listed["A"]))
@@ -334,7 +334,7 @@ def test_refreshes_during_a_run_make_exactly_one_more() -> None:
     assert world.outcomes() == ["successful"] * 2
 
 
-def test_a_run_that_is_only_queued_takes_the_refresh_along(world: World) -> None:
+def test_a_queued_run_consumes_the_refresh(world: World) -> None:
     world.tell(refresh(world))
     world.wait(11)
     started = world.refreshes.starter.start("e1", Trigger.ON_DEMAND)
@@ -342,7 +342,7 @@ def test_a_run_that_is_only_queued_takes_the_refresh_along(world: World) -> None
     assert [run.id for run in world.made()] == [started.id]
 
 
-def test_a_run_by_hand_after_the_refresh_leaves_nothing_to_do(world: World) -> None:
+def test_a_manual_run_after_the_refresh_has_nothing_to_do(world: World) -> None:
     world.tell(refresh(world))
     world.wait(1)
     world.refreshes.starter.start("e1", Trigger.ON_DEMAND)
@@ -350,7 +350,7 @@ def test_a_run_by_hand_after_the_refresh_leaves_nothing_to_do(world: World) -> N
     assert [run.trigger for run in world.made()] == [Trigger.ON_DEMAND]
 
 
-def test_a_run_that_waits_for_a_yes_is_not_replaced_by_the_refresh_it_has_read(
+def test_a_run_awaiting_confirmation_is_not_replaced_by_the_refresh_it_read(
     world: World,
 ) -> None:
     world.tell(refresh(world))
@@ -366,7 +366,7 @@ def test_a_run_that_waits_for_a_yes_is_not_replaced_by_the_refresh_it_has_read(
     assert world.outcomes() == ["superseded", "successful"]
 
 
-def test_a_run_that_was_canceled_is_not_started_again_by_the_same_refresh(world: World) -> None:
+def test_a_canceled_run_is_not_restarted_by_the_same_refresh(world: World) -> None:
     world.tell(refresh(world))
     world.wait(20)
     canceled = replace(world.made()[0], status=RunStatus.CANCELED, finished_at=world.now)
@@ -375,7 +375,7 @@ def test_a_run_that_was_canceled_is_not_started_again_by_the_same_refresh(world:
     assert world.outcomes() == ["canceled"]
 
 
-def test_a_preview_that_is_queued_takes_nothing_along(world: World) -> None:
+def test_a_queued_preview_does_not_consume_a_refresh(world: World) -> None:
     world.tell(refresh(world))
     world.wait(11)
     world.refreshes.starter.start("e1", Trigger.ON_DEMAND, Mode.PREVIEW)
@@ -383,7 +383,7 @@ def test_a_preview_that_is_queued_takes_nothing_along(world: World) -> None:
     assert [run.mode for run in world.made()] == [Mode.PREVIEW, Mode.EXPORT]
 
 
-def test_a_run_that_takes_another_back_takes_no_refresh_along(world: World) -> None:
+def test_an_undo_does_not_consume_a_refresh(world: World) -> None:
     world.tell(refresh(world))
     world.wait(300)
     world.tell(refresh(world, 7))
@@ -394,7 +394,7 @@ def test_a_run_that_takes_another_back_takes_no_refresh_along(world: World) -> N
     assert [run.undo_of for run in world.made()] == [None, undone, None]
 
 
-def test_a_file_that_never_comes_is_said_after_a_while(
+def test_a_missing_file_is_reported_after_a_while(
     world: World, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("INFO", "shared.events")
@@ -422,7 +422,7 @@ def test_a_file_that_never_comes_is_said_after_a_while(
     assert world.outcomes() == ["refreshNeverComplete", "successful"]
 
 
-def test_every_export_waits_for_its_own_segments_only() -> None:
+def test_every_export_waits_only_for_its_own_segments() -> None:
     world = World()
     world.export("e1", ["A"])
     world.export("e2", ["A", "B"])
@@ -438,7 +438,7 @@ def test_every_export_waits_for_its_own_segments_only() -> None:
     assert [len(world.made(key)) for key in ("e1", "e2", "e3", "e4")] == [1, 1, 0, 0]
 
 
-def test_a_refresh_from_before_an_export_was_made_does_not_run_it(world: World) -> None:
+def test_a_refresh_older_than_the_export_does_not_start_it(world: World) -> None:
     written = refresh(world)
     world.wait(2)
     world.export()
@@ -452,7 +452,7 @@ def test_a_refresh_from_before_an_export_was_made_does_not_run_it(world: World) 
     assert world.outcomes() == ["successful"]
 
 
-def test_a_model_json_of_others_makes_nothing(world: World) -> None:
+def test_a_model_json_elsewhere_does_not_start_an_export(world: World) -> None:
     world.tell(refresh(world))
     world.wait(300)
     world.put("other/model.json")
@@ -461,7 +461,7 @@ def test_a_model_json_of_others_makes_nothing(world: World) -> None:
     assert world.outcomes() == ["successful"]
 
 
-def test_files_that_are_rewritten_in_place_are_waited_for(world: World) -> None:
+def test_files_rewritten_in_place_are_waited_for(world: World) -> None:
     files = ["export/A/A_1.csv", "export/A/A_2.csv"]
     world.put(*files)
     world.tell(world.write_model(A=files))
@@ -477,7 +477,7 @@ def test_files_that_are_rewritten_in_place_are_waited_for(world: World) -> None:
     assert world.outcomes() == ["successful", "successful"]
 
 
-def test_files_rewritten_long_after_model_json_are_not_missed(world: World) -> None:
+def test_files_rewritten_long_after_model_json_are_detected(world: World) -> None:
     files = ["export/A/A_1.csv", "export/A/A_2.csv"]
     world.put(*files)
     world.tell(world.write_model(A=files))
@@ -491,7 +491,7 @@ def test_files_rewritten_long_after_model_json_are_not_missed(world: World) -> N
     assert world.queue == []
 
 
-def test_a_fault_that_a_person_must_mend_makes_a_run_that_says_it(world: World) -> None:
+def test_a_config_error_creates_a_run_that_reports_it(world: World) -> None:
     world.fault = ConfigError("There is no such segment.", code="segmentMissing")
     world.tell(refresh(world))
     world.wait(100)
@@ -503,7 +503,7 @@ def test_a_fault_that_a_person_must_mend_makes_a_run_that_says_it(world: World) 
     assert world.queue == []
 
 
-def test_a_lost_reminder_is_sent_again_by_the_tick(world: World) -> None:
+def test_a_lost_reminder_message_is_sent_again_by_the_tick(world: World) -> None:
     world.tell(refresh(world))
     world.wait(3)
     world.lost = True
@@ -516,7 +516,7 @@ def test_a_lost_reminder_is_sent_again_by_the_tick(world: World) -> None:
     assert world.refreshes.revive() == 0
 
 
-def test_a_worker_that_dies_while_it_starts_makes_no_second_run(world: World) -> None:
+def test_a_worker_killed_while_starting_does_not_start_a_second_run(world: World) -> None:
     world.tell(refresh(world))
     world.wait(11)
     dying = iter([True])
@@ -532,7 +532,7 @@ def test_a_worker_that_dies_while_it_starts_makes_no_second_run(world: World) ->
     assert next(dying, None) is None
 
 
-def test_messages_are_read_strictly() -> None:
+def test_messages_are_validated_strictly() -> None:
     assert refresh_of(b'{"v": 1, "refresh": "e1", "number": 3}') == ("e1", 3)
     assert refresh_of(b'{"eventType": "Microsoft.Storage.BlobCreated"}') is None
     assert refresh_of(b"no JSON") is None
@@ -547,7 +547,7 @@ def test_messages_are_read_strictly() -> None:
             refresh_of(f'{{"v": 1, "refresh": {wrong}}}'.encode())
 
 
-def test_a_message_that_was_given_up_is_told_without_its_content(
+def test_a_message_that_was_given_up_is_logged_without_its_content(
     world: World, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("INFO", "shared.events")
@@ -566,7 +566,7 @@ def test_a_message_that_was_given_up_is_told_without_its_content(
     duplicates=st.integers(1, 3),
     run_seconds=st.sampled_from([5.0, 40.0, 400.0]),
 )
-def test_disorder_duplicates_and_late_files_never_lose_or_double_a_refresh(
+def test_refresh_events_out_of_order_duplicated_or_late_start_exactly_one_run(
     seed: int, refreshes: int, duplicates: int, run_seconds: float
 ) -> None:
     dice = random.Random(seed)
@@ -594,7 +594,7 @@ def test_disorder_duplicates_and_late_files_never_lose_or_double_a_refresh(
 
 @settings(max_examples=60)
 @given(seed=st.integers(0, 10_000), run_seconds=st.sampled_from([5.0, 40.0, 400.0]))
-def test_files_written_over_in_place_are_never_missed(seed: int, run_seconds: float) -> None:
+def test_files_overwritten_in_place_are_never_missed(seed: int, run_seconds: float) -> None:
     """Without dated folders nothing tells an old file from a new one but its ETag."""
     dice = random.Random(seed)
     world = World(run_seconds=run_seconds)

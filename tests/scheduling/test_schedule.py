@@ -88,7 +88,7 @@ CHANGES = [
 
 
 @pytest.mark.parametrize(("where", "day", "time", "expected"), CHANGES)
-def test_every_night_of_a_clock_change_runs_once(
+def test_every_night_with_a_clock_change_runs_once(
     where: str, day: str, time: str, expected: list[str]
 ) -> None:
     start = datetime.fromisoformat(day).replace(tzinfo=ZoneInfo(where)).astimezone(UTC)
@@ -97,12 +97,12 @@ def test_every_night_of_a_clock_change_runs_once(
     assert runs(schedule, start.isoformat()[:16], end.isoformat()[:16]) == expected
 
 
-def test_two_times_that_a_clock_change_puts_together_run_once() -> None:
+def test_two_times_merged_by_a_clock_change_run_once() -> None:
     schedule = daily("02:30", "03:30", where="Europe/Berlin")
     assert runs(schedule, "2024-03-30T23:00", "2024-03-31T20:00") == ["03-31 03:30 +0200"]
 
 
-def test_a_day_that_a_zone_left_out_loses_and_doubles_nothing() -> None:
+def test_a_day_skipped_by_a_time_zone_causes_no_missed_or_double_run() -> None:
     assert runs(daily("06:00", where="Pacific/Apia"), "2011-12-29T00:00", "2012-01-02T00:00") == [
         "12-29 06:00 -1000",
         "12-31 06:00 +1400",
@@ -121,14 +121,14 @@ def test_a_weekly_schedule_runs_on_its_days() -> None:
     ]
 
 
-def test_a_late_tick_runs_once_for_all_that_was_missed() -> None:
+def test_a_late_tick_runs_once_for_all_missed_times() -> None:
     schedule = daily("06:00", "12:00", "18:00")
     last, now = utc("2024-05-01T06:02"), utc("2024-05-09T13:00")
     assert due(schedule, last, now) == utc("2024-05-09T12:00")
     assert due(schedule, now, now + TICK) is None
 
 
-def test_a_doubled_tick_finds_nothing_due() -> None:
+def test_a_repeated_tick_finds_nothing_due() -> None:
     schedule = daily("06:00")
     now = utc("2024-05-01T06:00")
     assert due(schedule, utc("2024-04-30T06:00"), now) == now
@@ -139,13 +139,13 @@ def test_nothing_is_due_for_moments_before_the_schedule_was_set() -> None:
     assert due(daily("06:00"), utc("2024-05-01T06:30"), utc("2024-05-01T07:00")) is None
 
 
-def test_what_is_off_or_follows_the_refresh_is_never_due_by_time() -> None:
+def test_an_export_without_times_is_never_due_by_time() -> None:
     for schedule in (Schedule(False, Repeat.DAILY, (), ("06:00",)), Schedule(times=("06:00",))):
         assert due(schedule, utc("2024-05-01T00:00"), utc("2024-05-03T00:00")) is None
         assert next_run(schedule, utc("2024-05-01T00:00")) is None
 
 
-def test_a_week_off_is_looked_back_over() -> None:
+def test_missed_times_of_the_last_week_are_considered() -> None:
     schedule = Schedule(True, Repeat.WEEKLY, ("monday",), ("00:00",), "Pacific/Kiritimati")
     now = utc("2024-05-12T09:59")  # a minute before the next one
     assert due(schedule, utc("2024-05-05T09:00"), now) == utc("2024-05-05T10:00")
@@ -167,7 +167,7 @@ moments = st.datetimes(datetime(2011, 12, 1), datetime(2026, 1, 1)).map(  # noqa
 
 
 @given(schedules, moments)
-def test_what_is_announced_as_next_becomes_due_then_and_not_before(
+def test_the_announced_next_time_becomes_due_and_not_before(
     schedule: Schedule, now: datetime
 ) -> None:
     coming = next_run(schedule, now)
@@ -179,7 +179,7 @@ def test_what_is_announced_as_next_becomes_due_then_and_not_before(
 
 
 @given(schedules, moments, st.lists(st.integers(0, 60 * 60 * 30), min_size=1, max_size=12))
-def test_whatever_the_ticks_every_moment_is_run_for_once_at_most_and_the_last_one_surely(
+def test_every_scheduled_time_runs_at_most_once_and_the_last_one_always(
     schedule: Schedule, start: datetime, gaps: list[int]
 ) -> None:
     now = last = start
@@ -202,7 +202,7 @@ def test_iana_and_windows_names_are_known() -> None:
     assert zone("UTC").utcoffset(None) in {None, timedelta(0)}
 
 
-def test_the_windows_names_are_those_of_the_cldr() -> None:
+def test_the_windows_time_zones_match_the_cldr() -> None:
     assert dict(WINDOWS_ZONES) == dict(get_global("windows_zone_mapping"))
     assert set(WINDOWS_ZONES.values()) <= available_timezones()
 
@@ -210,13 +210,13 @@ def test_the_windows_names_are_those_of_the_cldr() -> None:
 @pytest.mark.parametrize(
     "name", ["", "Nowhere", "Asia", "../etc/passwd", "/etc/localtime", "Asia/Seoul\0", "a" * 5000]
 )
-def test_a_zone_that_does_not_exist_is_said_so(name: str) -> None:
+def test_an_unknown_time_zone_is_reported(name: str) -> None:
     with pytest.raises(ConfigError) as caught:
         zone(name)
     assert caught.value.code == "timeZoneUnknown"
 
 
-def test_every_fault_is_found_at_once() -> None:
+def test_all_faults_are_found_together() -> None:
     schedule = Schedule(
         True,
         Repeat.WEEKLY,
@@ -242,6 +242,6 @@ def test_a_weekly_schedule_needs_a_day_and_a_time() -> None:
     assert [fault.field for fault in faults] == ["times", "days"]
 
 
-def test_following_the_refresh_needs_nothing() -> None:
+def test_following_the_refresh_needs_no_times() -> None:
     assert validate(Schedule()) == []
     check(daily("06:00", where="Korea Standard Time"))

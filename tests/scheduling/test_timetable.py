@@ -119,7 +119,7 @@ def clockwork() -> Clockwork:
     return Clockwork()
 
 
-def test_an_export_runs_when_its_time_has_come(clockwork: Clockwork) -> None:
+def test_an_export_runs_at_its_scheduled_time(clockwork: Clockwork) -> None:
     clockwork.export()
     clockwork.every(5, at(25, 12), clockwork.tick)
     assert clockwork.started() == ["23 06:00", "24 06:00", "25 06:00"]
@@ -127,7 +127,7 @@ def test_an_export_runs_when_its_time_has_come(clockwork: Clockwork) -> None:
     assert (run.trigger, run.mode) == (Trigger.SCHEDULE, Mode.EXPORT)
 
 
-def test_a_schedule_set_just_before_its_time_is_kept_by_the_first_tick(
+def test_a_schedule_set_just_before_its_time_runs_at_the_first_tick(
     clockwork: Clockwork,
 ) -> None:
     clockwork.now = at(23, 5, 58)
@@ -144,7 +144,7 @@ def test_a_schedule_set_just_after_its_time_waits_a_day(clockwork: Clockwork) ->
     assert clockwork.started() == []
 
 
-def test_a_changed_schedule_starts_nothing_of_the_past(clockwork: Clockwork) -> None:
+def test_a_changed_schedule_does_not_start_missed_runs(clockwork: Clockwork) -> None:
     clockwork.export()
     clockwork.every(5, at(23, 12), clockwork.tick)
     clockwork.export(schedule=replace(DAILY, times=("07:00",)))
@@ -152,7 +152,7 @@ def test_a_changed_schedule_starts_nothing_of_the_past(clockwork: Clockwork) -> 
     assert clockwork.started() == ["23 06:00", "24 07:00"]
 
 
-def test_a_time_added_while_another_is_due_costs_no_run(clockwork: Clockwork) -> None:
+def test_a_time_added_while_another_is_due_skips_no_run(clockwork: Clockwork) -> None:
     clockwork.export()
     clockwork.tick()
     clockwork.now = START.replace(hour=6, minute=2)
@@ -161,7 +161,7 @@ def test_a_time_added_while_another_is_due_costs_no_run(clockwork: Clockwork) ->
     assert clockwork.started() == ["23 06:07", "23 18:02", "24 05:02", "24 06:02"]
 
 
-def test_a_time_that_is_moved_while_it_is_due_runs_once(clockwork: Clockwork) -> None:
+def test_a_time_changed_while_it_is_due_runs_once(clockwork: Clockwork) -> None:
     clockwork.export()
     clockwork.tick()
     clockwork.now = START.replace(hour=6, minute=2)
@@ -171,7 +171,7 @@ def test_a_time_that_is_moved_while_it_is_due_runs_once(clockwork: Clockwork) ->
 
 
 @pytest.mark.parametrize("hour", [1, 7])
-def test_a_clock_that_is_ahead_for_one_tick_stops_nothing(clockwork: Clockwork, hour: int) -> None:
+def test_a_clock_that_is_ahead_for_one_tick_blocks_nothing(clockwork: Clockwork, hour: int) -> None:
     clockwork.export()
     clockwork.tick()
     now = START + timedelta(days=1, hours=hour)
@@ -187,7 +187,7 @@ def test_a_clock_that_is_ahead_for_one_tick_stops_nothing(clockwork: Clockwork, 
     assert tick.value.at == clockwork.now
 
 
-def test_another_name_loses_no_run(clockwork: Clockwork) -> None:
+def test_renaming_an_export_loses_no_run(clockwork: Clockwork) -> None:
     clockwork.export()
     clockwork.tick(at(23, 5, 55))
     clockwork.now = at(23, 6, 1)
@@ -196,7 +196,7 @@ def test_another_name_loses_no_run(clockwork: Clockwork) -> None:
     assert clockwork.started() == ["23 06:05"]
 
 
-def test_what_was_missed_runs_once(clockwork: Clockwork) -> None:
+def test_a_missed_time_runs_once(clockwork: Clockwork) -> None:
     clockwork.export()
     clockwork.tick(at(23, 6))
     clockwork.tick(at(27, 9))
@@ -204,7 +204,7 @@ def test_what_was_missed_runs_once(clockwork: Clockwork) -> None:
     assert clockwork.started() == ["23 06:00", "27 09:00"]
 
 
-def test_what_was_off_is_not_made_up_for(clockwork: Clockwork) -> None:
+def test_times_missed_while_switched_off_are_not_run(clockwork: Clockwork) -> None:
     clockwork.export()
     clockwork.tick(at(23, 6))
     clockwork.export(schedule=replace(DAILY, enabled=False))
@@ -216,7 +216,7 @@ def test_what_was_off_is_not_made_up_for(clockwork: Clockwork) -> None:
     assert clockwork.started() == ["23 06:00", "26 06:00"]
 
 
-def test_a_detached_export_waits_for_its_connection(clockwork: Clockwork) -> None:
+def test_a_detached_export_does_not_run_until_it_has_a_connection(clockwork: Clockwork) -> None:
     clockwork.export(connection_id=None)
     clockwork.every(60, at(24, 12), clockwork.tick)
     clockwork.export()
@@ -224,7 +224,7 @@ def test_a_detached_export_waits_for_its_connection(clockwork: Clockwork) -> Non
     assert clockwork.started() == ["25 06:00"]
 
 
-def test_exports_with_every_refresh_follow_the_refresh_schedule(clockwork: Clockwork) -> None:
+def test_exports_after_every_refresh_follow_the_refresh_schedule(clockwork: Clockwork) -> None:
     clockwork.export("every", Schedule(repeat=Repeat.EVERY_REFRESH))
     clockwork.export("own")
     clockwork.export("off", Schedule(enabled=False, repeat=Repeat.EVERY_REFRESH))
@@ -240,7 +240,7 @@ def test_exports_with_every_refresh_follow_the_refresh_schedule(clockwork: Clock
     assert clockwork.started("every") == ["23 03:00", "23 15:00"]
 
 
-def test_an_export_that_cannot_start_stops_no_other_and_is_tried_again(
+def test_an_export_that_cannot_start_blocks_no_other_and_is_retried(
     clockwork: Clockwork, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("INFO", "shared.events")
@@ -261,7 +261,7 @@ def test_an_export_that_cannot_start_stops_no_other_and_is_tried_again(
     assert [len(clockwork.started(key)) for key in ("e1", "e2", "e3")] == [1, 1, 1]
 
 
-def test_a_tick_that_dies_after_the_start_makes_no_second_run(clockwork: Clockwork) -> None:
+def test_a_tick_killed_after_the_start_does_not_start_a_second_run(clockwork: Clockwork) -> None:
     clockwork.export()
     dying = iter([True])
 
@@ -276,7 +276,7 @@ def test_a_tick_that_dies_after_the_start_makes_no_second_run(clockwork: Clockwo
     assert next(dying, None) is None
 
 
-def test_two_ticks_at_once_start_once(clockwork: Clockwork) -> None:
+def test_two_simultaneous_ticks_start_one_run(clockwork: Clockwork) -> None:
     clockwork.export()
     second = iter([True])
 
@@ -294,7 +294,7 @@ def test_two_ticks_at_once_start_once(clockwork: Clockwork) -> None:
 
 @settings(max_examples=60)
 @given(seed=st.integers(0, 10_000))
-def test_however_the_ticks_come_every_day_has_its_run(seed: int) -> None:
+def test_every_day_has_one_run_regardless_of_the_ticks(seed: int) -> None:
     dice = random.Random(seed)
     clockwork = Clockwork()
     clockwork.export()
@@ -312,7 +312,7 @@ def overdue(caplog: pytest.LogCaptureFixture) -> int:
     return sum(one["event"] == "export.overdue" for one in told)
 
 
-def test_two_periods_without_a_good_run_are_told_once_a_period(
+def test_an_export_without_a_successful_run_for_two_periods_is_reported_once_per_period(
     clockwork: Clockwork, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("INFO", "shared.events")
@@ -335,7 +335,7 @@ def test_two_periods_without_a_good_run_are_told_once_a_period(
     assert overdue(caplog) == 2
 
 
-def test_a_run_without_news_is_no_failure(
+def test_a_run_without_new_data_is_not_a_failure(
     clockwork: Clockwork, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("INFO", "shared.events")
@@ -350,7 +350,7 @@ def test_a_run_without_news_is_no_failure(
     assert overdue(caplog) == 0
 
 
-def test_it_reads_back_what_it_wrote_from_real_tables(clockwork: Clockwork, storage: str) -> None:
+def test_real_tables_are_read_back_unchanged(clockwork: Clockwork, storage: str) -> None:
     clients = StorageClients(StorageAccount(connection_string=storage))
     part = uuid.uuid4().hex[:12]
     clockwork.timetable = replace(

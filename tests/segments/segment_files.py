@@ -14,7 +14,7 @@ from shared.segments.reader import load_segment
 DEFAULT = CsvFormat()
 
 
-class Shelf:
+class MemoryContainer:
     """Files by name; each serves its bytes in small pieces while its ETag is the one asked for."""
 
     def __init__(self, files: dict[str, bytes] | None = None, piece: int = 1000) -> None:
@@ -57,22 +57,24 @@ def csv_bytes(
 
 def segment_of(
     names: Sequence[str], *files: tuple[str, bytes], form: CsvFormat = DEFAULT
-) -> tuple[SegmentSnapshot, Shelf]:
-    shelf = Shelf(dict(files))
+) -> tuple[SegmentSnapshot, MemoryContainer]:
+    container = MemoryContainer(dict(files))
     partitions = tuple(Partition(name, etag_of(data), len(data), form) for name, data in files)
     attributes = tuple(Attribute(name) for name in names)
-    return SegmentSnapshot("Gold", "Gold", attributes, partitions), shelf
+    return SegmentSnapshot("Gold", "Gold", attributes, partitions), container
 
 
 Loaded = tuple[list[tuple[object, ...]], list[UnreadableRow]]
 
 
-def load(segment: SegmentSnapshot, shelf: Shelf, columns: Sequence[str], scratch: Path) -> Loaded:
+def load(
+    segment: SegmentSnapshot, container: MemoryContainer, columns: Sequence[str], scratch: Path
+) -> Loaded:
     """What `load_segment` puts into a table, in file order, and what it gives back."""
     cells = "".join(f", c{place} VARCHAR" for place in range(len(columns)))
     connection = database()
     connection.execute(f"CREATE OR REPLACE TABLE rows_of (file VARCHAR, line BIGINT{cells})")
-    loaded = load_segment(shelf, connection, segment, columns, "rows_of", scratch)
+    loaded = load_segment(container, connection, segment, columns, "rows_of", scratch)
     return connection.execute("SELECT * FROM rows_of").fetchall(), list(loaded.unreadable)
 
 
@@ -86,8 +88,8 @@ def load_bytes(
     data: bytes, names: Sequence[str], scratch: Path, form: CsvFormat = DEFAULT
 ) -> tuple[list[tuple[object, ...]], list[tuple[int, str]]]:
     """(line, cells ...) of every row of one file, and (line, code) of those that were refused."""
-    segment, shelf = segment_of(names, ("a.csv", data), form=form)
-    rows, unreadable = load(segment, shelf, names, scratch)
+    segment, container = segment_of(names, ("a.csv", data), form=form)
+    rows, unreadable = load(segment, container, names, scratch)
     return [row[1:] for row in rows], [(each.line, each.code) for each in unreadable]
 
 

@@ -21,7 +21,14 @@ from shared.segments.container import BlobEntry, LandingContainer
 from shared.segments.counting import count_rows
 from shared.segments.suggestions import looks_like_addresses, suggest
 from tests.segments.landing import ROOT, Landing
-from tests.segments.segment_files import Shelf, csv_bytes, entity, etag_of, load_bytes, model_json
+from tests.segments.segment_files import (
+    MemoryContainer,
+    csv_bytes,
+    entity,
+    etag_of,
+    load_bytes,
+    model_json,
+)
 
 PEOPLE = [["CustomerId", "EMail"], *([f"{n}", f"p{n}@example.com"] for n in range(1, 8))]
 
@@ -138,7 +145,7 @@ def test_a_large_model_takes_little_memory_because_its_attributes_are_shared() -
     assert model.weight < 1_000_000
 
 
-def test_the_profile_table_and_tables_without_people_are_no_segments(landing: Landing) -> None:
+def test_the_profile_table_and_tables_without_people_are_not_segments(landing: Landing) -> None:
     landing.model(
         entity("Customer", ["CustomerId", "EMail"], []),
         entity("Measure", ["Region", "Sum"], []),
@@ -148,7 +155,7 @@ def test_the_profile_table_and_tables_without_people_are_no_segments(landing: La
     assert [each.name for each in catalogue(landing).segments()] == ["Keyed", "Mailing"]
 
 
-def test_rows_are_counted_once_as_long_as_the_file_is_the_same(landing: Landing) -> None:
+def test_rows_of_an_unchanged_file_are_counted_once(landing: Landing) -> None:
     counts = Remembered()
     landing.put("Gold.csv", csv_bytes(PEOPLE))
     assert catalogue(landing, counts).segments()[0].member_count == 7
@@ -158,7 +165,7 @@ def test_rows_are_counted_once_as_long_as_the_file_is_the_same(landing: Landing)
     assert catalogue(landing, counts).segments()[0].member_count == 2
 
 
-def test_only_so_much_is_counted_per_call(landing: Landing) -> None:
+def test_the_number_of_counted_files_per_call_is_limited(landing: Landing) -> None:
     counts = Remembered()
     for name in ("A", "B", "C"):
         landing.put(f"{name}.csv", csv_bytes(PEOPLE))
@@ -168,7 +175,7 @@ def test_only_so_much_is_counted_per_call(landing: Landing) -> None:
     assert [each.member_count for each in limited.segments()] == [7, 7, 7]
 
 
-def test_a_file_that_cannot_be_read_does_not_hide_the_others(landing: Landing) -> None:
+def test_an_unreadable_file_does_not_hide_the_others(landing: Landing) -> None:
     landing.put("Bad.csv", b"\x1f\x8bnot gzip")
     landing.put("Gold.csv", csv_bytes(PEOPLE))
     assert [(each.name, each.member_count) for each in catalogue(landing).segments()] == [
@@ -192,25 +199,25 @@ def test_attributes_have_types_and_suggestions(landing: Landing) -> None:
     ]
 
 
-def test_attributes_of_all_segments_are_shown_once(landing: Landing) -> None:
+def test_attributes_of_all_segments_are_listed_once(landing: Landing) -> None:
     landing.model(entity("A", ["CustomerId", "EMail"], []), entity("B", ["CustomerId", "City"], []))
     landing.put("Plain.csv", b"CustomerId,Shoe size\n1,43\n")
     names = [each.name for each in catalogue(landing).attributes()]
     assert names == ["CustomerId", "EMail", "City", "Shoe size"]
 
 
-def test_values_tell_the_address_where_names_do_not(landing: Landing) -> None:
+def test_values_identify_the_address_column_if_names_do_not(landing: Landing) -> None:
     landing.put("Gold.csv", csv_bytes([["Key", "Contact"], *PEOPLE[1:]]))
     assert [a.suggested_for for a in catalogue(landing).attributes("Gold")] == [None, "email"]
 
 
-def test_a_segment_that_is_not_there_is_not_found(landing: Landing) -> None:
+def test_an_unknown_segment_is_not_found(landing: Landing) -> None:
     landing.model(entity("Customer", ["CustomerId"], []))
     with pytest.raises(NotFound):
         catalogue(landing).attributes("Customer")
 
 
-def test_a_segment_without_header_is_said_to_have_none(landing: Landing) -> None:
+def test_a_segment_without_a_header_is_marked_so(landing: Landing) -> None:
     landing.put("Gold.csv", b",,\n1,2,3\n")
     with pytest.raises(InputError, match=r"Gold\.csv"):
         catalogue(landing).attributes("Gold")
@@ -227,25 +234,25 @@ def test_a_segment_without_header_is_said_to_have_none(landing: Landing) -> None
         (["EmailOptIn", "LastEmail", "City"], None),
     ],
 )
-def test_addresses_are_known_by_name(names: list[str], email: str | None) -> None:
+def test_address_columns_are_recognized_by_name(names: list[str], email: str | None) -> None:
     found = {role: name for name, role in suggest([Attribute(each) for each in names]).items()}
     assert found.get("email") == email
 
 
-def test_the_semantic_type_beats_the_name() -> None:
+def test_the_semantic_type_overrides_the_name() -> None:
     attributes = [Attribute("EMail"), Attribute("Contact", "string", "Identity.Service.Email")]
     assert suggest(attributes) == {"Contact": "email"}
 
 
-def test_a_flag_is_never_an_address() -> None:
+def test_a_boolean_is_never_an_address() -> None:
     assert suggest([Attribute("Email", "boolean")]) == {}
 
 
-def test_korean_names_are_known() -> None:
+def test_korean_column_names_are_recognized() -> None:
     assert suggest([Attribute("성"), Attribute("이름")]) == {"이름": "firstName", "성": "lastName"}
 
 
-def test_values_are_addresses_when_most_of_them_are() -> None:
+def test_a_column_with_mostly_addresses_is_suggested_as_address() -> None:
     assert looks_like_addresses(["a@example.com", "", "b@example.com", "x"])
     assert not looks_like_addresses(["a@example.com", "x", "y"])
     assert not looks_like_addresses([])
@@ -253,8 +260,8 @@ def test_values_are_addresses_when_most_of_them_are() -> None:
 
 def counted(data: bytes, names: list[str], form: CsvFormat, piece: int = 7) -> int:
     partition = Partition("a.csv", etag_of(data), len(data), form)
-    shelf = Shelf({"a.csv": data}, piece)
-    return count_rows(shelf, partition, [Attribute(name) for name in names])
+    container = MemoryContainer({"a.csv": data}, piece)
+    return count_rows(container, partition, [Attribute(name) for name in names])
 
 
 texts = st.lists(

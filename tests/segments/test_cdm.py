@@ -27,7 +27,7 @@ def with_settings(**more: object) -> CsvFormat:
 
 
 @pytest.mark.parametrize("key", ["entities", "tables"])
-def test_entities_and_tables_are_the_same(key: str) -> None:
+def test_entities_and_tables_match(key: str) -> None:
     assert only(entity("Gold", ["A"], []), key).name == "Gold"
 
 
@@ -46,7 +46,7 @@ def test_microsofts_own_sample_is_read(project) -> None:
     assert orders.partitions[0].csv == CsvFormat(header=None)
 
 
-def test_reference_entities_are_passed_over_even_without_a_type() -> None:
+def test_reference_entities_are_ignored_even_without_a_type() -> None:
     data = model_json(
         {"$type": "ReferenceEntity", "name": "R", "source": "S", "modelId": "x"},
         {"name": "R2", "source": "S", "modelId": "x"},
@@ -55,29 +55,29 @@ def test_reference_entities_are_passed_over_even_without_a_type() -> None:
     assert [each.name for each in read_model(data, "m").entities] == ["Gold"]
 
 
-def test_missing_version_type_and_unknown_extensions_do_no_harm() -> None:
+def test_missing_version_type_and_unknown_extensions_are_accepted() -> None:
     item = entity("Gold", ["A"], [], **{"pbi:refreshPolicy": {"$type": "X"}, "x:y": [1]})
     del item["$type"]
     data = json.dumps({"entities": [item], "pbi:mashup": {"document": "…"}}).encode("utf-8-sig")
     assert read_model(data, "m").entities[0].name == "Gold"
 
 
-def test_booleans_may_be_texts() -> None:
+def test_booleans_may_be_strings() -> None:
     assert with_settings(fileFormatSettings={"columnHeaders": "True"}).header is True
     assert with_settings(fileFormatSettings={"columnHeaders": "false"}).header is False
     assert with_settings(fileFormatSettings={"columnHeaders": "perhaps"}).header is None
 
 
-def test_a_header_that_nothing_is_said_of_stays_unknown() -> None:
+def test_a_header_flag_that_is_not_set_stays_unknown() -> None:
     assert with_settings().header is None
     assert with_settings(fileFormatSettings={"$type": "CsvFormatSettings"}).header is None
 
 
-def test_a_partitions_own_header_flag_counts() -> None:
+def test_the_header_flag_of_a_partition_is_used() -> None:
     assert with_settings(hasHeader=True, fileFormatSettings={"columnHeaders": False}).header is True
 
 
-def test_csv_settings_are_taken() -> None:
+def test_csv_options_are_used() -> None:
     settings = {
         "delimiter": "\\t",
         "encoding": "UTF-16",
@@ -88,7 +88,7 @@ def test_csv_settings_are_taken() -> None:
 
 
 @pytest.mark.parametrize("delimiter", ["", ",,", "||", '"', "\n", 7, [], {}])
-def test_a_delimiter_that_cannot_be_read_is_the_fault_of_its_entity(delimiter: object) -> None:
+def test_an_unreadable_delimiter_is_a_fault_of_its_entity(delimiter: object) -> None:
     bad = entity("Bad", ["A"], ["x.csv"], fileFormatSettings={"delimiter": delimiter})
     found = read_model(model_json(bad, entity("Gold", ["A"], ["y.csv"])), "m").entities
     assert [(each.name, each.fault and each.fault.code) for each in found] == [
@@ -98,11 +98,11 @@ def test_a_delimiter_that_cannot_be_read_is_the_fault_of_its_entity(delimiter: o
     assert "entity Bad" in found[0].fault.message
 
 
-def test_a_delimiter_of_null_is_the_usual_one() -> None:
+def test_a_null_delimiter_is_the_default() -> None:
     assert with_settings(fileFormatSettings={"delimiter": None}).delimiter == ","
 
 
-def test_comments_and_a_comma_too_many_do_no_harm() -> None:
+def test_comments_and_trailing_commas_are_accepted() -> None:
     data = b"""{
       // written by hand
       "entities": [ /* one */ {"name": "Gold // no comment", "attributes": [{"name": "A"},],},],
@@ -112,7 +112,7 @@ def test_comments_and_a_comma_too_many_do_no_harm() -> None:
     assert read_model(data, "m").entities[0].name == "한국"
 
 
-def test_what_is_wrong_with_one_entity_touches_no_other() -> None:
+def test_a_fault_of_one_entity_affects_no_other() -> None:
     bad = entity("Bad", ["A", "B"], [])
     bad["attributes"][1] = {"name": ""}
     data = model_json(bad, {"name": " "}, 7, entity("Gold", ["A"], []))
@@ -145,12 +145,12 @@ def test_what_is_wrong_with_one_entity_touches_no_other() -> None:
         (None, ""),
     ],
 )
-def test_the_culture_says_how_dates_are_written(culture: object, order: str) -> None:
+def test_the_culture_determines_the_date_format(culture: object, order: str) -> None:
     (gold,) = read_model(model_json(entity("Gold", ["A"], []), culture=culture), "m").entities
     assert gold.attributes[0].date_order == order
 
 
-def test_an_attributes_own_date_format_counts_more_than_the_culture() -> None:
+def test_the_date_format_of_an_attribute_overrides_the_culture() -> None:
     item = entity("Gold", ["A"], [])
     item["attributes"][0]["annotations"] = [{"name": "ci:CustomDateFormat", "value": "MM/dd/yyyy"}]
     (gold,) = read_model(model_json(item, culture="en-GB"), "m").entities
@@ -166,21 +166,19 @@ def test_an_attributes_own_date_format_counts_more_than_the_culture() -> None:
         ({"partitions": "x"}, "entityMalformed"),
     ],
 )
-def test_an_entity_that_cannot_be_understood_carries_its_fault(
-    item: dict[str, object], code: str
-) -> None:
+def test_an_invalid_entity_is_reported_with_its_fault(item: dict[str, object], code: str) -> None:
     data = json.dumps({"entities": [{"name": "G", **item}]}).encode()
     (found,) = read_model(data, "some/model.json").entities
     assert (found.fault.code, found.fault.where) == (code, "some/model.json")
 
 
-def test_of_two_entities_with_one_name_the_later_counts() -> None:
+def test_the_later_of_two_entities_with_one_name_is_used() -> None:
     data = model_json(entity("G", ["Old"], []), entity("G", ["New"], []))
     (found,) = read_model(data, "m").entities
     assert found.attributes == (Attribute("New"),)
 
 
-def test_odd_names_are_kept_as_they_are() -> None:
+def test_unusual_names_are_stored_unchanged() -> None:
     name = 'Ä "quoted"; DROP TABLE x --'
     assert only(entity(name, [name], [])).attributes[0].name == name
 
@@ -194,7 +192,7 @@ def test_odd_names_are_kept_as_they_are() -> None:
         {"traits": ["is.x", "means.Identity.Service.Email"]},
     ],
 )
-def test_semantic_types_are_found_wherever_they_stand(given_as: dict[str, object]) -> None:
+def test_semantic_types_are_found_in_all_notations(given_as: dict[str, object]) -> None:
     item = entity("G", [], [])
     item["attributes"] = [{"name": "Mail", "dataType": "string", **given_as}]
     assert only(item).attributes == (Attribute("Mail", "string", "Identity.Service.Email"),)
@@ -207,7 +205,7 @@ def test_the_key_is_customer_id_or_the_annotated_one() -> None:
     assert only(entity("G", ["Other"], [], **noted)).primary_key is None
 
 
-def test_the_profile_table_is_known_by_its_type_or_its_name() -> None:
+def test_the_profile_table_is_recognized_by_type_or_name() -> None:
     assert only(entity("Customer", ["A"], [])).is_profile
     assert only(entity("People", ["A"], [], entityType="profile")).is_profile
     assert not only(entity("Customer", ["A"], [], entityType="segment")).is_profile
@@ -233,7 +231,7 @@ def test_a_partition_without_location_is_schema_only() -> None:
     ],
     ids=range(7),
 )
-def test_what_is_no_model_is_refused_by_file_name(data: bytes) -> None:
+def test_an_invalid_model_is_refused_and_named(data: bytes) -> None:
     with pytest.raises(InputError) as caught:
         read_model(data, "some/model.json")
     assert caught.value.where.startswith("some/model.json")
@@ -271,6 +269,6 @@ json_values = st.recursive(
 
 
 @given(json_values)
-def test_any_json_is_either_read_or_refused(value: object) -> None:
+def test_any_json_is_read_or_refused(value: object) -> None:
     with suppress(InputError):
         read_model(json.dumps({"entities": [value]}).encode(), "m")

@@ -47,7 +47,7 @@ def read(event: object) -> BlobCreated | None:
 
 
 @pytest.mark.parametrize("event", [EVENT_GRID, CLOUD_EVENT], ids=["event grid", "cloud event"])
-def test_both_schemas_say_the_same(event: dict[str, object]) -> None:
+def test_both_schemas_are_equal(event: dict[str, object]) -> None:
     found = read(event)
     assert found == BlobCreated(
         "Export/model.json",
@@ -67,7 +67,7 @@ def test_two_messages_about_one_write_are_the_same_event() -> None:
     assert first.identity == second.identity != again.identity == ("Export/model.json", "0x9")
 
 
-def test_every_event_of_a_message_is_read() -> None:
+def test_every_event_in_a_message_is_read() -> None:
     other = {**EVENT_GRID, "subject": SUBJECT.replace("Export", "Other")}
     strange = {**EVENT_GRID, "topic": "/elsewhere"}
     message = json.dumps([EVENT_GRID, strange, 7, CLOUD_EVENT, other])
@@ -79,7 +79,7 @@ def test_every_event_of_a_message_is_read() -> None:
     ]
 
 
-def test_a_blob_that_gets_its_name_at_the_end_is_an_event() -> None:
+def test_a_blob_renamed_after_upload_raises_an_event() -> None:
     data = {
         "api": "RenameFile",
         "sequencer": "00000000000004420000000000028963",
@@ -112,7 +112,7 @@ def test_a_manifest_describes_an_export_as_a_model_does() -> None:
         "SftpCommit",
     ],
 )
-def test_every_way_of_writing_a_blob_counts(api: str) -> None:
+def test_every_way_of_writing_a_blob_raises_an_event(api: str) -> None:
     assert read({**EVENT_GRID, "data": {**DATA, "api": api}}) is not None
 
 
@@ -136,18 +136,18 @@ def test_every_way_of_writing_a_blob_counts(api: str) -> None:
         {"data": [1]},
     ],
 )
-def test_what_is_not_about_our_container_is_nothing(change: dict[str, object]) -> None:
+def test_events_of_other_containers_are_ignored(change: dict[str, object]) -> None:
     assert read({**copy.deepcopy(EVENT_GRID), **change}) is None
 
 
 @pytest.mark.parametrize(
     "message", ["", "{", "[]", "null", "5", '"x"', "[" * 50_000, "x" * 100_000]
 )
-def test_what_is_no_event_is_nothing(message: str) -> None:
+def test_a_malformed_event_is_ignored(message: str) -> None:
     assert read_events(message, "landing", "segments") == []
 
 
-def test_names_are_taken_as_they_stand() -> None:
+def test_names_are_used_unchanged() -> None:
     subject = "/blobServices/default/containers/segments/blobs/Gold people/한_1%20.csv"
     found = read({**EVENT_GRID, "subject": subject})
     assert found is not None
@@ -156,7 +156,7 @@ def test_names_are_taken_as_they_stand() -> None:
 
 
 @given(st.text(max_size=80), st.text(max_size=40))
-def test_no_message_names_a_blob_outside(name: str, container: str) -> None:
+def test_no_message_names_a_blob_outside_the_container(name: str, container: str) -> None:
     subject = f"/blobServices/default/containers/{container}/blobs/{name}"
     found = read({**EVENT_GRID, "subject": subject})
     if found is not None:

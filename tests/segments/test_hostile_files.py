@@ -51,22 +51,22 @@ def test_ten_thousand_columns_are_read_by_name(tmp_path: Path, described: bool) 
         model = read_model(model_json(entity("Gold", names, ["a.csv"])), "m")
         attributes = model.entities[0].attributes
     else:
-        segment, shelf = segment_of([], ("a.csv", data), form=CsvFormat(header=True))
-        attributes, _ = described_by_header(shelf, segment.partitions)
+        segment, container = segment_of([], ("a.csv", data), form=CsvFormat(header=True))
+        attributes, _ = described_by_header(container, segment.partitions)
     assert [each.name for each in attributes] == names
 
-    segment, shelf = segment_of(names, ("a.csv", data))
+    segment, container = segment_of(names, ("a.csv", data))
     with duckdb.connect(config={"memory_limit": MEMORY_LIMIT, "threads": 2}) as connection:
         connection.execute("CREATE TABLE t (file VARCHAR, line BIGINT, c0 VARCHAR, c1 VARCHAR)")
         columns = [names[-1], names[0]]
-        assert load_segment(shelf, connection, segment, columns, "t", tmp_path).unreadable == ()
+        assert load_segment(container, connection, segment, columns, "t", tmp_path).unreadable == ()
         rows = connection.execute("SELECT c0, c1 FROM t ORDER BY line").fetchall()
     assert rows == [(f"{row}.9999", f"{row}.0") for row in range(3)]
 
 
 @pytest.mark.parametrize("name", SQL_NAMES)
 @pytest.mark.parametrize("packed", ["csv", "parquet"])
-def test_a_column_name_is_only_a_name(tmp_path: Path, name: str, packed: str) -> None:
+def test_a_column_name_is_never_executed_as_sql(tmp_path: Path, name: str, packed: str) -> None:
     names = [name, "EMail"]
     if packed == "csv":
         data = csv_bytes([names, ["1", "a@b.de"]])
@@ -78,13 +78,13 @@ def test_a_column_name_is_only_a_name(tmp_path: Path, name: str, packed: str) ->
     assert unreadable == []
 
 
-def test_a_column_of_the_reader_s_own_name_is_refused_by_file_name(tmp_path: Path) -> None:
+def test_a_column_with_a_reserved_name_is_refused(tmp_path: Path) -> None:
     data = parquet_bytes(tmp_path, "SELECT 1 AS file_row_number, 'a@b.de' AS \"EMail\"")
     with pytest.raises(InputError, match=r"a\.csv"):
         load_bytes(data, ["EMail"], tmp_path)
 
 
-def test_lists_and_structures_are_no_values(tmp_path: Path) -> None:
+def test_lists_and_objects_are_not_values(tmp_path: Path) -> None:
     data = parquet_bytes(tmp_path, "SELECT [1, 2] AS l, {'a': 1} AS s, 1.5::DECIMAL(9, 2) AS d")
     for name in ("l", "s"):
         with pytest.raises(InputError, match="lists or structures"):
@@ -98,11 +98,11 @@ def test_lists_and_structures_are_no_values(tmp_path: Path) -> None:
 def test_a_gzip_file_of_a_million_members_is_read(tmp_path: Path) -> None:
     empty = gzip.compress(b"")
     data = gzip.compress(b"A\n1\n") + empty * 1_000_000 + gzip.compress(b"2\n")
-    segment, shelf = segment_of(["A"], ("a.csv.gz", data))
-    shelf.piece = len(data)
+    segment, container = segment_of(["A"], ("a.csv.gz", data))
+    container.piece = len(data)
     with duckdb.connect() as connection:
         connection.execute("CREATE TABLE t (file VARCHAR, line BIGINT, c0 VARCHAR)")
-        assert load_segment(shelf, connection, segment, ["A"], "t", tmp_path).unreadable == ()
+        assert load_segment(container, connection, segment, ["A"], "t", tmp_path).unreadable == ()
         assert connection.execute("SELECT line, c0 FROM t").fetchall() == [(2, "1"), (3, "2")]
 
 
@@ -116,23 +116,21 @@ def test_a_gzip_file_of_a_million_members_is_read(tmp_path: Path) -> None:
     ],
     ids=["rows", "nulls", "texts", "bytes"],
 )
-def test_a_small_parquet_file_that_unpacks_to_an_enormous_one_is_refused(
-    tmp_path: Path, bomb: str
-) -> None:
+def test_a_parquet_bomb_is_refused(tmp_path: Path, bomb: str) -> None:
     data = parquet_bytes(tmp_path, bomb)
     assert len(data) < 100_000
     with pytest.raises(InputError, match=r"a\.csv (claims|unpacks to) .* than its size allows"):
         load_bytes(data, ["EMail"], tmp_path)
 
 
-def test_a_claim_of_rows_is_not_shown_as_a_segment_s_size(tmp_path: Path) -> None:
+def test_a_row_count_from_metadata_is_not_shown_as_the_segments_size(tmp_path: Path) -> None:
     data = parquet_bytes(tmp_path, "SELECT 1 AS a FROM range(3000000)")
-    segment, shelf = segment_of(["a"], ("a.csv", data))
+    segment, container = segment_of(["a"], ("a.csv", data))
     with pytest.raises(InputError, match="claims more rows"):
-        count_rows(shelf, segment.partitions[0], segment.attributes)
+        count_rows(container, segment.partitions[0], segment.attributes)
 
 
-def test_a_parquet_row_that_is_too_long_costs_itself_only(tmp_path: Path) -> None:
+def test_a_too_long_parquet_row_affects_only_itself(tmp_path: Path) -> None:
     data = parquet_bytes(
         tmp_path,
         "SELECT i AS \"A\", CASE i WHEN 2 THEN repeat('x', 2000001) ELSE 'y' END AS \"B\" "
@@ -144,7 +142,7 @@ def test_a_parquet_row_that_is_too_long_costs_itself_only(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("written", ["plain", "quoted", "parquet"])
-def test_of_a_megabyte_in_a_cell_the_beginning_is_kept(tmp_path: Path, written: str) -> None:
+def test_a_cell_of_a_megabyte_is_truncated(tmp_path: Path, written: str) -> None:
     long = "한글 und viel " * 70_000
     rows = [["a@b.de", long, "last"], ["c@d.de", "short", long]]
     if written == "parquet":
@@ -160,7 +158,7 @@ def test_of_a_megabyte_in_a_cell_the_beginning_is_kept(tmp_path: Path, written: 
 # --- model.json ----------------------------------------------------------------------------
 
 
-def test_millions_of_partitions_are_refused_however_they_are_spread() -> None:
+def test_millions_of_partitions_are_refused_in_any_distribution() -> None:
     part = '{"location":"a"}'
     many = ",".join([part] * 60_000)
     entities = ",".join(
@@ -171,7 +169,7 @@ def test_millions_of_partitions_are_refused_however_they_are_spread() -> None:
 
 
 @pytest.mark.parametrize("deep", ["[" * 900 + "]" * 900, '{"a":' * 900 + "1" + "}" * 900])
-def test_depth_in_a_place_that_matters_is_refused_and_elsewhere_passed_over(deep: str) -> None:
+def test_deep_nesting_is_refused_where_it_matters_and_ignored_elsewhere(deep: str) -> None:
     model = json.loads(model_json(entity("Gold", ["A"], ["a.csv"])))
     text = json.dumps(model | {"extension": 0}).replace('"extension": 0', f'"extension": {deep}')
     assert read_model(text.encode(), "m").entities[0].name == "Gold"

@@ -38,7 +38,7 @@ def test_locations_of_our_container_become_blob_names(location: str, name: str) 
     assert name_of(location) == name
 
 
-def test_a_name_beside_a_model_at_the_root_stands_at_the_root() -> None:
+def test_a_name_next_to_a_model_at_the_root_is_at_the_root() -> None:
     assert name_of("Gold_1.csv", model="model.json") == "Gold_1.csv"
 
 
@@ -86,7 +86,7 @@ def test_the_local_emulator_has_its_account_in_the_path() -> None:
         "https://[::1/segments/a.csv",
     ],
 )
-def test_everything_else_is_refused_with_entity_and_partition(location: str) -> None:
+def test_any_other_location_is_refused_with_entity_and_partition(location: str) -> None:
     with pytest.raises(ConfigError, match="entity Gold, partition P1") as caught:
         name_of(location)
     assert caught.value.code == "locationRefused"
@@ -116,12 +116,12 @@ def test_a_refused_location_is_shown_without_its_secrets() -> None:
         (f"{OURS}/Gold%201.csv", ["Gold 1.csv", "Gold%201.csv"]),
     ],
 )
-def test_every_name_that_a_location_may_mean_is_given(location: str, names: list[str]) -> None:
+def test_all_possible_names_of_a_location_are_returned(location: str, names: list[str]) -> None:
     assert list(blob_names(location, OURS, MODEL, "here")) == names
 
 
 @given(st.text(max_size=60))
-def test_no_text_leaves_the_container(text: str) -> None:
+def test_no_location_leaves_the_container(text: str) -> None:
     for location in (text, f"{OURS}/{text}", f"https://{text}/segments/a.csv"):
         try:
             name = name_of(location)

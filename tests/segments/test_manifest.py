@@ -82,7 +82,7 @@ def test_a_manifest_names_the_columns_of_a_file_without_header(
     assert found == [(1, "a@example.com", "Ann"), (2, "b@example.com", "Bob")]
 
 
-def test_the_format_of_a_partition_is_taken(described: Landing) -> None:
+def test_the_format_of_a_partition_is_used(described: Landing) -> None:
     partition = {
         "location": "Gold/Gold_1.csv",
         "exhibitsTraits": csv_trait(columnHeaders="true", delimiter="|", encoding="UTF-16"),
@@ -100,7 +100,7 @@ def test_the_format_of_a_partition_is_taken(described: Landing) -> None:
         {"rootLocation": "Gold/", "regularExpression": r".+\.csv$"},
     ],
 )
-def test_a_pattern_of_partitions_means_the_files_that_fit(
+def test_a_partition_pattern_matches_existing_files(
     described: Landing, pattern: dict[str, str]
 ) -> None:
     described.put(f"{ROOT}/Gold/readme.txt", b"none")
@@ -113,7 +113,7 @@ def test_a_pattern_of_partitions_means_the_files_that_fit(
     assert names == [f"{ROOT}/Gold/{'2026/Gold_2' if deep else 'Gold_1'}.csv"]
 
 
-def test_an_expression_that_never_ends_elsewhere_ends_here(described: Landing) -> None:
+def test_a_regular_expression_with_exponential_cost_ends(described: Landing) -> None:
     described.put(f"{ROOT}/Gold/{'a' * 200}.csv", csv_bytes(PEOPLE))
     pattern = {"rootLocation": "Gold", "regularExpression": "(a+)+b"}
     put(
@@ -131,7 +131,7 @@ def test_an_expression_that_never_ends_elsewhere_ends_here(described: Landing) -
         [COLUMNS[0], {"attributeGroupReference": {"members": COLUMNS[1:]}}],
     ],
 )
-def test_attributes_in_groups_are_columns_in_their_order(
+def test_grouped_attributes_are_columns_in_their_order(
     described: Landing, attributes: list[object]
 ) -> None:
     put(described, "Gold.cdm.json", definition(*attributes))
@@ -139,7 +139,7 @@ def test_attributes_in_groups_are_columns_in_their_order(
     assert names == ["CustomerId", "EMail", "Born"]
 
 
-def test_the_attributes_of_the_entity_that_is_extended_come_first(described: Landing) -> None:
+def test_attributes_of_the_extended_entity_come_first(described: Landing) -> None:
     document = definition(*COLUMNS[1:], extendsEntity="Base")
     base = {"entityName": "Base", "extendsEntity": "CdmEntity", "hasAttributes": COLUMNS[:1]}
     document["definitions"].append(base)  # type: ignore[attr-defined]
@@ -170,7 +170,7 @@ def test_a_path_from_the_root_of_the_corpus_is_found(described: Landing, path: s
     ],
     ids=["gone", "empty", "other", "reference", "entity", "extends", "group"],
 )
-def test_where_the_columns_are_not_known_the_segment_says_why(
+def test_a_segment_with_unknown_columns_reports_the_reason(
     described: Landing, document: dict[str, object] | None
 ) -> None:
     if document is None:
@@ -182,7 +182,7 @@ def test_where_the_columns_are_not_known_the_segment_says_why(
     assert caught.value.code == "definitionUnusable"
 
 
-def test_a_manifest_beside_a_model_that_lists_the_same_files_adds_nothing(
+def test_a_manifest_for_files_of_a_model_adds_no_segments(
     described: Landing,
 ) -> None:
     model = {
@@ -194,6 +194,6 @@ def test_a_manifest_beside_a_model_that_lists_the_same_files_adds_nothing(
     assert [each.name for each in described.freeze("Gold").attributes] == ["CustomerId", "EMail"]
 
 
-def test_a_manifest_that_is_none_is_named(landing: Landing) -> None:
+def test_an_invalid_manifest_is_named(landing: Landing) -> None:
     landing.put(f"{ROOT}/default.manifest.cdm.json", b"{")
     assert [each.code for each in landing.survey().faults] == ["modelNotJson"]

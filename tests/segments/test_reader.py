@@ -17,7 +17,7 @@ from shared.segments import reader as reader_module
 from shared.segments.rows import read_rows
 from shared.segments.unpack import Text, unpack
 from tests.segments.segment_files import (
-    Shelf,
+    MemoryContainer,
     csv_bytes,
     etag_of,
     load,
@@ -65,7 +65,7 @@ def first_lines(rows: list[list[str]]) -> list[int]:
     packed=st.booleans(),
 )
 @quick
-def test_every_table_comes_back_exactly_in_every_dialect(
+def test_every_table_is_read_back_exactly_in_every_dialect(
     tmp_path: Path,
     table: tuple[list[str], list[list[str]]],
     delimiter: str,
@@ -158,7 +158,7 @@ soup = st.lists(
 @example("a,b,\nc,d\n", False, "\n")
 @example('a, "b"\nc,d\n', False, "\n")
 @settings(quick, max_examples=400)
-def test_the_fast_way_never_differs_from_the_exact_way(
+def test_the_fast_reader_gives_the_same_rows_as_the_exact_one(
     tmp_path: Path, text: str, quoted: bool, newline: str
 ) -> None:
     data = text.replace("\r\n", "\n").replace("\n", newline).encode()
@@ -171,7 +171,7 @@ def test_the_fast_way_never_differs_from_the_exact_way(
 
 @given(soup, st.sampled_from(["\n", "\r\n", "\r"]))
 @settings(quick, max_examples=300)
-def test_no_line_of_any_text_goes_unaccounted(tmp_path: Path, text: str, newline: str) -> None:
+def test_every_line_of_any_text_is_accounted_for(tmp_path: Path, text: str, newline: str) -> None:
     data = text.replace("\r\n", "\n").replace("\n", newline).encode()
     unpacked = unpack([data], "UTF-8", tmp_path / "t", "t")
     assert isinstance(unpacked, Text)
@@ -195,7 +195,7 @@ def reads(tmp_path: Path, data: bytes, width: int = 2, **form: object) -> object
     return load_bytes(data, names, tmp_path, CsvFormat(**{"header": False, **form}))
 
 
-def test_an_unclosed_quote_costs_one_row(tmp_path: Path) -> None:
+def test_an_unclosed_quote_affects_one_row(tmp_path: Path) -> None:
     data = b'1,a\n2,"b\n3,c\n4,d\n'
     assert reads(tmp_path, data) == (
         [(1, "1", "a"), (3, "3", "c"), (4, "4", "d")],
@@ -203,7 +203,7 @@ def test_an_unclosed_quote_costs_one_row(tmp_path: Path) -> None:
     )
 
 
-def test_an_unclosed_quote_among_quoted_rows_costs_one_row(tmp_path: Path) -> None:
+def test_an_unclosed_quote_among_quoted_rows_affects_one_row(tmp_path: Path) -> None:
     data = b'"1","a"\r\n"2","b\r\n"3","c"\r\n"4","d"\r\n'
     assert reads(tmp_path, data) == (
         [(1, "1", "a"), (3, "3", "c"), (4, "4", "d")],
@@ -211,12 +211,12 @@ def test_an_unclosed_quote_among_quoted_rows_costs_one_row(tmp_path: Path) -> No
     )
 
 
-def test_the_inside_of_a_broken_quoted_field_is_not_taken_for_a_row(tmp_path: Path) -> None:
+def test_the_content_of_a_broken_quoted_field_is_not_read_as_rows(tmp_path: Path) -> None:
     data = b'1,"x\nlast,line"z\n2,b\n'
     assert reads(tmp_path, data) == ([(3, "2", "b")], [(1, "rowBadQuoting"), (2, "rowBadQuoting")])
 
 
-def test_blanks_before_an_opening_quote_do_not_belong_to_the_field(tmp_path: Path) -> None:
+def test_blanks_before_an_opening_quote_are_not_part_of_the_field(tmp_path: Path) -> None:
     data = b'1, "b, ""c"""\n2, b\n3, "x\ny"\n4," ""d"""\n'
     assert reads(tmp_path, data) == (
         [(1, "1", 'b, "c"'), (2, "2", " b"), (3, "3", "x\ny"), (5, "4", ' "d"')],
@@ -247,7 +247,7 @@ def test_a_carriage_return_inside_an_unquoted_field_is_kept(tmp_path: Path) -> N
     assert reads(tmp_path, b"1,a\rb\n2,c\n") == ([(1, "1", "a\rb"), (2, "2", "c")], [])
 
 
-def test_lines_may_end_with_carriage_returns_alone(tmp_path: Path) -> None:
+def test_lines_may_end_with_carriage_returns(tmp_path: Path) -> None:
     assert reads(tmp_path, b"1,a\r2,b\r") == ([(1, "1", "a"), (2, "2", "b")], [])
 
 
@@ -258,16 +258,16 @@ def test_without_quoting_quotes_are_ordinary_characters(tmp_path: Path) -> None:
     )
 
 
-def test_empty_and_quoted_empty_are_both_null(tmp_path: Path) -> None:
+def test_empty_and_quoted_empty_fields_are_null(tmp_path: Path) -> None:
     assert reads(tmp_path, b',""\n') == ([(1, None, None)], [])
 
 
 @pytest.mark.parametrize("data", [b"", b"\n", b"\r\n\r\n", b"\xef\xbb\xbf", b"A,B\n", b"A,B"])
-def test_a_file_without_rows_is_empty(tmp_path: Path, data: bytes) -> None:
+def test_a_file_without_rows_is_an_empty_segment(tmp_path: Path, data: bytes) -> None:
     assert load_bytes(data, ["A", "B"], tmp_path) == ([], [])
 
 
-def test_a_row_that_is_too_long_costs_itself_only(tmp_path: Path) -> None:
+def test_a_too_long_row_affects_only_itself(tmp_path: Path) -> None:
     long = b"x" * 2_500_000
     assert reads(tmp_path, b"1,a\n2," + long + b"\n3,c\n") == (
         [(1, "1", "a"), (3, "3", "c")],
@@ -275,7 +275,7 @@ def test_a_row_that_is_too_long_costs_itself_only(tmp_path: Path) -> None:
     )
 
 
-def test_an_unclosed_quote_before_very_much_text_costs_itself_only(tmp_path: Path) -> None:
+def test_an_unclosed_quote_before_a_long_text_affects_only_itself(tmp_path: Path) -> None:
     rows = b"".join(b"%d,value\n" % number for number in range(2, 250_001))
     got, unreadable = load_bytes(b'1,"a\n' + rows, ["A", "B"], tmp_path, CsvFormat(header=False))
     assert unreadable == [(1, "rowBadQuoting")]
@@ -285,18 +285,18 @@ def test_an_unclosed_quote_before_very_much_text_costs_itself_only(tmp_path: Pat
 def test_three_hundred_columns_are_read_by_name(tmp_path: Path) -> None:
     names = [f'Col "{place}" ; DROP' for place in range(300)]
     rows = [[f"{row}-{place}" for place in range(300)] for row in range(50)]
-    segment, shelf = segment_of(names, ("a.csv", csv_bytes([names, *rows])))
-    got, unreadable = load(segment, shelf, [names[299], names[0]], tmp_path)
+    segment, container = segment_of(names, ("a.csv", csv_bytes([names, *rows])))
+    got, unreadable = load(segment, container, [names[299], names[0]], tmp_path)
     assert unreadable == []
     assert [row[2:] for row in got] == [(row[299], row[0]) for row in rows]
 
 
-def test_rows_stand_in_file_order_partition_by_partition(tmp_path: Path) -> None:
+def test_rows_are_in_file_order_partition_by_partition(tmp_path: Path) -> None:
     files = [
         (f"g_{n}.csv", csv_bytes([["A"], *[[f"{n}.{i}"] for i in range(2500)]])) for n in (1, 2, 10)
     ]
-    segment, shelf = segment_of(["A"], *files)
-    got, _ = load(segment, shelf, ["A"], tmp_path)
+    segment, container = segment_of(["A"], *files)
+    got, _ = load(segment, container, ["A"], tmp_path)
     assert got == [
         (name, i + 2, f"{n}.{i}")
         for (name, _), n in zip(files, (1, 2, 10), strict=True)
@@ -330,14 +330,14 @@ def test_other_encodings_are_read(tmp_path: Path, encoding: str) -> None:
         ("65001", "utf-8"),
     ],
 )
-def test_encodings_are_known_by_the_names_that_dotnet_gives_them(
+def test_encodings_are_recognized_by_their_dotnet_names(
     tmp_path: Path, name: str, codec: str
 ) -> None:
     data = csv_bytes([["1", "홍길동"]], encoding=codec)
     assert reads(tmp_path, data, encoding=name) == ([(1, "1", "홍길동")], [])
 
 
-def test_undecodable_bytes_cost_their_row_only_in_other_encodings_too(tmp_path: Path) -> None:
+def test_undecodable_bytes_affect_only_their_row_in_other_encodings(tmp_path: Path) -> None:
     data = "1,a\n2,".encode("utf-16-le") + b"\x00\xd8" + "x\n3,c\n".encode("utf-16-le")
     assert reads(tmp_path, data, encoding="utf-16-le") == (
         [(1, "1", "a"), (3, "3", "c")],
@@ -346,26 +346,24 @@ def test_undecodable_bytes_cost_their_row_only_in_other_encodings_too(tmp_path: 
 
 
 @pytest.mark.parametrize("encoding", ["rot13", "zlib", "no-such", "idna", "unicode_escape", "../x"])
-def test_an_encoding_that_is_no_character_set_is_refused_by_file_name(
-    tmp_path: Path, encoding: str
-) -> None:
+def test_an_unknown_encoding_is_refused_and_named(tmp_path: Path, encoding: str) -> None:
     with pytest.raises(InputError, match=r"a\.csv") as caught:
         reads(tmp_path, b"1,a\n", encoding=encoding)
     assert caught.value.code == "encodingUnknown"
 
 
-def test_gzip_of_several_members_is_read(tmp_path: Path) -> None:
+def test_gzip_files_with_several_members_are_read(tmp_path: Path) -> None:
     data = gzip.compress(b"1,a\n2,") + gzip.compress(b"b\n") + b"\0\0\0"
     assert reads(tmp_path, data) == ([(1, "1", "a"), (2, "2", "b")], [])
 
 
 @pytest.mark.parametrize("cut", [3, 12, 20])
-def test_a_gzip_file_that_ends_early_is_refused(tmp_path: Path, cut: int) -> None:
+def test_a_truncated_gzip_file_is_refused(tmp_path: Path, cut: int) -> None:
     with pytest.raises(InputError, match="gzip"):
         reads(tmp_path, gzip.compress(b"1,a\n2,b\n" * 10)[:cut])
 
 
-def test_a_small_file_that_unpacks_to_an_enormous_one_is_refused(tmp_path: Path) -> None:
+def test_a_gzip_bomb_is_refused(tmp_path: Path) -> None:
     packed = gzip.compress(b"\0" * 100_000_000)
     with pytest.raises(InputError, match="far more"):
         reads(tmp_path, packed)
@@ -391,7 +389,7 @@ def test_parquet_is_read_by_name_as_text(tmp_path: Path) -> None:
     assert got == [(i, None if i == 2 else f"x{i}", str(i)) for i in range(1, 5000)]
 
 
-def test_parquet_columns_are_found_in_another_case_and_told_apart_by_it(tmp_path: Path) -> None:
+def test_parquet_columns_are_matched_case_insensitively_unless_ambiguous(tmp_path: Path) -> None:
     data = parquet_bytes(tmp_path, "SELECT 'a@example.com' AS email, 1 AS \"CustomerId\"")
     got, _ = load_bytes(data, ["EMail", "CustomerId"], tmp_path)
     assert got == [(1, "a@example.com", "1")]
@@ -419,26 +417,26 @@ def test_parquet_text_without_its_annotation_is_text(tmp_path: Path) -> None:
     )
 
 
-def test_a_broken_parquet_file_is_refused_by_name(tmp_path: Path) -> None:
+def test_a_broken_parquet_file_is_refused_and_named(tmp_path: Path) -> None:
     data = parquet_bytes(tmp_path, 'SELECT 1 AS "A"')
     with pytest.raises(InputError, match=r"a\.csv"):
         load_bytes(data[:-20], ["A"], tmp_path)
 
 
-def test_a_file_that_was_replaced_is_not_read(tmp_path: Path) -> None:
-    segment, shelf = segment_of(["A"], ("a.csv", b"1\n"))
-    shelf.files["a.csv"] = b"2\n"
+def test_a_replaced_file_is_not_read(tmp_path: Path) -> None:
+    segment, container = segment_of(["A"], ("a.csv", b"1\n"))
+    container.files["a.csv"] = b"2\n"
     with pytest.raises(Changed):
-        load(segment, shelf, ["A"], tmp_path)
+        load(segment, container, ["A"], tmp_path)
 
 
-def test_a_column_that_the_segment_does_not_have_is_named(tmp_path: Path) -> None:
-    segment, shelf = segment_of(["A"], ("a.csv", b"1\n"))
+def test_an_unknown_column_is_named_in_the_error(tmp_path: Path) -> None:
+    segment, container = segment_of(["A"], ("a.csv", b"1\n"))
     with pytest.raises(ConfigError, match="Email"):
-        load(segment, shelf, ["Email"], tmp_path)
+        load(segment, container, ["Email"], tmp_path)
 
 
-def test_a_file_of_another_shape_is_refused_rather_than_row_by_row(tmp_path: Path) -> None:
+def test_a_file_with_different_columns_is_refused_as_a_whole(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"a\.csv"):
         reads(tmp_path, b"just text\n" * 10_000)
 
@@ -447,24 +445,24 @@ def header_of(data: bytes, names: list[str], tmp_path: Path, header: bool | None
     return load_bytes(data, names, tmp_path, CsvFormat(header=header))[0]
 
 
-def test_an_unknown_header_is_told_by_the_attribute_names(tmp_path: Path) -> None:
+def test_a_header_is_recognized_by_the_attribute_names(tmp_path: Path) -> None:
     assert header_of(b"a,B \n1,2\n", ["A", "B"], tmp_path, None) == [(2, "1", "2")]
     assert header_of(b"1,2\n3,4\n", ["A", "B"], tmp_path, None) == [(1, "1", "2"), (2, "3", "4")]
 
 
-def test_a_header_in_another_order_beats_the_model(tmp_path: Path) -> None:
+def test_a_header_in_another_order_overrides_the_model(tmp_path: Path) -> None:
     assert header_of(b"B,extra,A\n2,x,1\n", ["A", "B"], tmp_path, True) == [(2, "1", "2")]
 
 
-def test_a_header_that_is_denied_but_there_is_not_a_row(tmp_path: Path) -> None:
+def test_a_header_that_contradicts_its_flag_is_not_a_row(tmp_path: Path) -> None:
     assert header_of(b"A,B\n1,2\n", ["A", "B"], tmp_path, False) == [(2, "1", "2")]
 
 
-def test_friendly_names_in_the_header_are_taken_by_position(tmp_path: Path) -> None:
+def test_friendly_names_in_the_header_are_matched_by_position(tmp_path: Path) -> None:
     assert header_of(b"First,Second\n1,2\n", ["A", "B"], tmp_path, True) == [(2, "1", "2")]
 
 
-def test_a_header_of_another_width_without_the_names_is_refused(tmp_path: Path) -> None:
+def test_a_header_with_another_width_and_other_names_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="3 columns"):
         header_of(b"X,Y,Z\n1,2,3\n", ["A", "B"], tmp_path, True)
 
@@ -483,7 +481,7 @@ ID = "ce759201f786d590bf2134bff576c369"
         ["17", "not an address", "Ann"],
     ],
 )
-def test_a_first_row_that_is_a_person_is_read_whatever_the_flag_says(
+def test_a_first_row_with_data_is_read_regardless_of_the_header_flag(
     tmp_path: Path, person: list[str], header: bool | None
 ) -> None:
     names = ["CustomerId", "EMail", "FirstName"]
@@ -492,22 +490,22 @@ def test_a_first_row_that_is_a_person_is_read_whatever_the_flag_says(
     assert header_of(csv_bytes([names, person]), names, tmp_path, header) == [(2, *wanted)]
 
 
-def test_every_file_is_asked_for_its_own_header(tmp_path: Path) -> None:
+def test_the_header_of_every_file_is_detected_separately(tmp_path: Path) -> None:
     names = ["CustomerId", "EMail"]
     files = [
         ("g_1.csv", csv_bytes([names, ["1", "a@example.com"]])),
         ("g_2.csv", csv_bytes([["2", "b@example.com"]])),
         ("g_3.csv", csv_bytes([["EMail", "CustomerId"], ["c@example.com", "3"]])),
     ]
-    segment, shelf = segment_of(names, *files, form=CsvFormat(header=True))
-    got, unreadable = load(segment, shelf, names, tmp_path)
+    segment, container = segment_of(names, *files, form=CsvFormat(header=True))
+    got, unreadable = load(segment, container, names, tmp_path)
     assert (unreadable, [row[2:] for row in got]) == (
         [],
         [("1", "a@example.com"), ("2", "b@example.com"), ("3", "c@example.com")],
     )
 
 
-def test_names_that_differ_by_case_only_are_told_apart(tmp_path: Path) -> None:
+def test_names_that_differ_only_in_case_are_distinguished(tmp_path: Path) -> None:
     names = ["CustomerID", "CustomerId", "EMail"]
     data = csv_bytes([["EMail", "CustomerId", "CustomerID"], ["a@example.com", "id", "ID"]])
     assert header_of(data, names, tmp_path, True) == [(2, "ID", "id", "a@example.com")]
@@ -515,32 +513,32 @@ def test_names_that_differ_by_case_only_are_told_apart(tmp_path: Path) -> None:
     assert header_of(data, names, tmp_path, True) == [(2, "ID", "id", "a@example.com")]
 
 
-def test_a_header_with_some_of_the_names_elsewhere_is_read_by_name(tmp_path: Path) -> None:
+def test_a_header_with_some_known_names_is_matched_by_name(tmp_path: Path) -> None:
     names = ["CustomerId", "EMail", "FirstName", "LastName"]
     data = csv_bytes(
         [["CustomerId", "EMail", "LastName", "Vorname"], ["1", "a@example.com", "Lee", "Ann"]]
     )
-    segment, shelf = segment_of(names, ("a.csv", data), form=CsvFormat(header=True))
-    got, _ = load(segment, shelf, ["LastName", "EMail"], tmp_path)
+    segment, container = segment_of(names, ("a.csv", data), form=CsvFormat(header=True))
+    got, _ = load(segment, container, ["LastName", "EMail"], tmp_path)
     assert [row[2:] for row in got] == [("Lee", "a@example.com")]
     with pytest.raises(InputError, match="no column FirstName") as caught:
-        load(segment, shelf, ["FirstName"], tmp_path)
+        load(segment, container, ["FirstName"], tmp_path)
     assert caught.value.code == "columnMissing"
     assert caught.value.values == {"where": "a.csv", "attribute": "FirstName"}
 
 
-def test_other_names_at_the_end_of_a_header_are_taken_by_position(tmp_path: Path) -> None:
+def test_unknown_names_at_the_end_of_a_header_are_matched_by_position(tmp_path: Path) -> None:
     names = ["CustomerId", "EMail", "FirstName"]
     data = csv_bytes([["CustomerId", "EMail", "Vorname"], ["1", "a@example.com", "Ann"]])
     assert header_of(data, names, tmp_path, True) == [(2, "1", "a@example.com", "Ann")]
 
 
-def test_a_header_over_several_lines_is_one_row(tmp_path: Path) -> None:
+def test_a_multi_line_header_is_one_row(tmp_path: Path) -> None:
     names = ["A\nB", "C"]
     assert header_of(csv_bytes([names, ["1", "2"]]), names, tmp_path, True) == [(3, "1", "2")]
 
 
-def test_the_tutorial_data_is_read_to_the_last_row(tmp_path: Path, project: Path) -> None:
+def test_the_tutorial_data_is_read_completely(tmp_path: Path, project: Path) -> None:
     sample = project.parent / "shared" / "samples" / "Customer-Loyalty.txt"
     if not sample.exists():
         pytest.skip("Microsoft's tutorial data is not beside the project")
@@ -552,12 +550,12 @@ def test_the_tutorial_data_is_read_to_the_last_row(tmp_path: Path, project: Path
     assert len(got) == 5002
 
 
-def test_a_table_name_is_only_a_name(tmp_path: Path) -> None:
+def test_a_table_name_is_never_executed_as_sql(tmp_path: Path) -> None:
     data = b"1\n"
     segment = SegmentSnapshot("G", "G", (Attribute("A"),), (Partition("a", etag_of(data), 2),))
     with duckdb.connect() as connection:
         connection.execute('CREATE TABLE "odd "" name" (file VARCHAR, line BIGINT, c0 VARCHAR)')
         reader_module.load_segment(
-            Shelf({"a": data}), connection, segment, ["A"], 'odd " name', tmp_path
+            MemoryContainer({"a": data}), connection, segment, ["A"], 'odd " name', tmp_path
         )
         assert connection.execute('SELECT c0 FROM "odd "" name"').fetchall() == [("1",)]

@@ -25,7 +25,7 @@ class Api:
         return [Attribute(entity)]
 
 
-def test_an_answer_is_remembered_for_a_while() -> None:
+def test_a_response_is_cached_for_a_while() -> None:
     api, now = Api(), [0.0]
     remembered = Remembered(api, lambda: now[0], 60)
     counts = []
@@ -37,7 +37,7 @@ def test_an_answer_is_remembered_for_a_while() -> None:
     assert remembered.attributes("B") == [Attribute("B")]
 
 
-def test_that_it_cannot_be_asked_is_remembered_too() -> None:
+def test_a_failed_request_is_cached_too() -> None:
     api, now = Api(), [0.0]
     api.down = True
     remembered = Remembered(api, lambda: now[0], 60)

@@ -120,7 +120,7 @@ def environment() -> Iterator[tuple[Environment, str]]:
     server.server_close()
 
 
-def test_a_wrong_key_is_no_fault_of_the_person_who_asks(
+def test_a_wrong_subscription_key_does_not_invalidate_the_export_user(
     environment: tuple[Environment, str], slept: list[float]
 ) -> None:
     refused: list[bool] = []
@@ -181,7 +181,7 @@ def test_refresh_jobs_are_listed(api: CustomerInsightsApi) -> None:
     ]
 
 
-def test_an_entity_name_cannot_leave_its_place(
+def test_an_entity_name_cannot_leave_its_folder(
     api: CustomerInsightsApi, environment: tuple[Environment, str]
 ) -> None:
     with pytest.raises(NotFound):
@@ -202,7 +202,7 @@ def test_an_entity_name_cannot_leave_its_place(
         (503, Unavailable),
     ],
 )
-def test_every_documented_error_says_what_to_do_and_nothing_of_the_answer(
+def test_every_documented_error_is_mapped_without_repeating_the_response(
     api: CustomerInsightsApi,
     environment: tuple[Environment, str],
     status: int,
@@ -215,7 +215,7 @@ def test_every_documented_error_says_what_to_do_and_nothing_of_the_answer(
     assert type(caught.value) is error
 
 
-def test_a_short_fault_is_waited_out(
+def test_a_short_outage_is_waited_out(
     api: CustomerInsightsApi, environment: tuple[Environment, str], slept: list[float]
 ) -> None:
     environment[0].faults = [problem(503), problem(429, Retry_After="4")]
@@ -223,7 +223,7 @@ def test_a_short_fault_is_waited_out(
     assert slept == [1.0, 4.0]
 
 
-def test_a_long_wait_is_left_to_the_caller(
+def test_a_long_delay_is_left_to_the_caller(
     api: CustomerInsightsApi, environment: tuple[Environment, str], slept: list[float]
 ) -> None:
     environment[0].faults = [problem(429, Retry_After="120")]
@@ -233,7 +233,7 @@ def test_a_long_wait_is_left_to_the_caller(
 
 
 @pytest.mark.parametrize("body", [b"", b"<html>", b"5", b'{"value": 5}', b"x" * 17_000_000])
-def test_an_answer_that_is_no_list_is_unavailable(
+def test_a_response_that_is_not_a_list_is_unavailable(
     api: CustomerInsightsApi, environment: tuple[Environment, str], body: bytes
 ) -> None:
     environment[0].faults = [(200, {}, body)] * 3
@@ -241,13 +241,13 @@ def test_an_answer_that_is_no_list_is_unavailable(
         api.segments()
 
 
-def test_a_server_that_is_not_there_is_unavailable(slept: list[float]) -> None:
+def test_an_unreachable_server_is_unavailable(slept: list[float]) -> None:
     api = CustomerInsightsApi("http://127.0.0.1:1/v1", INSTANCE, KEY, lambda: TOKEN, slept.append)
     with pytest.raises(Unavailable):
         api.segments()
 
 
-def test_an_id_that_is_none_is_a_setting_to_change(slept: list[float]) -> None:
+def test_a_malformed_id_is_a_config_error(slept: list[float]) -> None:
     with pytest.raises(ConfigError, match="CUSTOMER_INSIGHTS_INSTANCE_ID"):
         CustomerInsightsApi("https://x/v1", "../x", KEY, lambda: TOKEN, slept.append)
 
@@ -270,7 +270,7 @@ class Blobs:
         ]
 
 
-def test_the_api_adds_names_sizes_and_what_is_not_exported_yet(api: CustomerInsightsApi) -> None:
+def test_the_api_adds_names_sizes_and_segments_not_exported_yet(api: CustomerInsightsApi) -> None:
     found = DescribedCatalogue(Blobs(), api).segments()
     assert [(s.name, s.display_name, s.member_count, s.complete) for s in found] == [
         ("Gold", "Gold members", 1234, True),
@@ -279,7 +279,7 @@ def test_the_api_adds_names_sizes_and_what_is_not_exported_yet(api: CustomerInsi
     ]
 
 
-def test_the_apis_semantic_type_decides_the_suggestion(api: CustomerInsightsApi) -> None:
+def test_the_semantic_type_of_the_api_determines_the_suggestion(api: CustomerInsightsApi) -> None:
     found = DescribedCatalogue(Blobs(), api).attributes("Gold")
     assert [(a.name, a.semantic_type, a.suggested_for) for a in found] == [
         ("EMail", None, None),
@@ -287,7 +287,7 @@ def test_the_apis_semantic_type_decides_the_suggestion(api: CustomerInsightsApi)
     ]
 
 
-def test_a_segment_that_is_not_exported_yet_shows_the_profiles_attributes(
+def test_a_segment_that_is_not_exported_yet_shows_the_attributes_of_the_profile(
     api: CustomerInsightsApi,
 ) -> None:
     found = DescribedCatalogue(Blobs(), api).attributes("Planned")
@@ -296,7 +296,7 @@ def test_a_segment_that_is_not_exported_yet_shows_the_profiles_attributes(
         DescribedCatalogue(Blobs(), api).attributes("Nowhere")
 
 
-def test_without_the_api_the_blobs_are_shown(
+def test_without_the_api_the_catalogue_shows_the_blobs(
     api: CustomerInsightsApi, environment: tuple[Environment, str]
 ) -> None:
     described = DescribedCatalogue(Blobs(), api)

@@ -30,7 +30,7 @@ FORMATS = [
 
 
 @pytest.mark.parametrize("how", FORMATS, ids=range(len(FORMATS)))
-def test_every_sample_row_is_read_or_refused_for_its_own_flaw(
+def test_every_sample_row_is_read_or_refused_for_its_own_fault(
     landing: Landing, tmp_path: Path, how: Format
 ) -> None:
     root = tmp_path / "root"

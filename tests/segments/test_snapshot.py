@@ -23,7 +23,7 @@ def at(time: str, name: str) -> str:
     return f"{ROOT}/{name}/{time}/{name}_1.csv"
 
 
-def test_a_segment_is_frozen_with_its_files_in_numeric_order(landing: Landing) -> None:
+def test_a_snapshot_of_a_segment_has_its_files_in_numeric_order(landing: Landing) -> None:
     names = [f"{ROOT}/Gold/2020/08/24/1433/Churn_{n}.csv" for n in (10, 2, 1)]
     for name in names:
         landing.put(name, ROWS)
@@ -35,7 +35,7 @@ def test_a_segment_is_frozen_with_its_files_in_numeric_order(landing: Landing) -
     assert gold.primary_key == "CustomerId"
 
 
-def test_a_frozen_segment_is_read_back(landing: Landing, tmp_path: Path) -> None:
+def test_a_pinned_segment_can_be_read(landing: Landing, tmp_path: Path) -> None:
     landing.put(f"{ROOT}/Gold_1.csv.gz", gzip.compress(ROWS))
     landing.model(entity("Gold", ["CustomerId", "EMail"], ["Gold_1.csv.gz"]))
     segments = landing.segments()
@@ -48,7 +48,7 @@ def test_a_frozen_segment_is_read_back(landing: Landing, tmp_path: Path) -> None
         ]
 
 
-def test_a_file_replaced_after_freezing_is_not_read(landing: Landing, tmp_path: Path) -> None:
+def test_a_file_replaced_after_the_snapshot_is_not_read(landing: Landing, tmp_path: Path) -> None:
     landing.put("Gold.csv", ROWS)
     segments = landing.segments()
     (gold,) = segments.snapshot(["Gold"]).segments
@@ -59,7 +59,7 @@ def test_a_file_replaced_after_freezing_is_not_read(landing: Landing, tmp_path: 
             segments.load(connection, gold, ["EMail"], "t", tmp_path)
 
 
-def test_files_that_are_not_there_yet_are_waited_for(landing: Landing) -> None:
+def test_missing_files_are_waited_for(landing: Landing) -> None:
     landing.put(f"{ROOT}/Gold_1.csv", ROWS)
     landing.model(entity("Gold", ["EMail"], ["Gold_1.csv", "Gold_2.csv", "Gold_3.csv"]))
     with pytest.raises(Unavailable, match="2 of 3 files of the segment Gold") as caught:
@@ -68,7 +68,7 @@ def test_files_that_are_not_there_yet_are_waited_for(landing: Landing) -> None:
     assert caught.value.values["files"] == f"{ROOT}/Gold_2.csv, {ROOT}/Gold_3.csv"
 
 
-def test_one_incomplete_segment_does_not_hold_up_another(landing: Landing) -> None:
+def test_an_incomplete_segment_does_not_block_another(landing: Landing) -> None:
     landing.put(f"{ROOT}/Gold_1.csv", ROWS)
     landing.model(
         entity("Late", ["EMail"], ["Late_1.csv"]), entity("Gold", ["EMail"], ["Gold_1.csv"])
@@ -86,14 +86,14 @@ def test_the_same_files_have_the_same_etags(landing: Landing) -> None:
     assert landing.segments().snapshot(["Gold"]).etags != before.etags
 
 
-def test_a_segment_that_does_not_exist_is_named(landing: Landing) -> None:
+def test_an_unknown_segment_is_named(landing: Landing) -> None:
     landing.model(entity("Gold", ["EMail"], []))
     with pytest.raises(ConfigError, match="Silver, Customer") as caught:
         landing.segments().snapshot(["Gold", "Silver", "Customer"])
     assert caught.value.code == "segmentMissing"
 
 
-def test_the_profile_table_is_no_segment(landing: Landing) -> None:
+def test_the_profile_table_is_not_a_segment(landing: Landing) -> None:
     landing.model(entity("Customer", ["EMail"], []))
     with pytest.raises(ConfigError, match="Customer"):
         landing.freeze("Customer")
@@ -104,7 +104,7 @@ def test_a_segment_without_files_is_empty(landing: Landing) -> None:
     assert landing.freeze("Gold").partitions == ()
 
 
-def test_a_location_elsewhere_is_refused_for_its_own_segment_only(landing: Landing) -> None:
+def test_a_location_in_another_account_is_refused_for_its_segment_only(landing: Landing) -> None:
     landing.put(f"{ROOT}/Gold_1.csv", ROWS)
     landing.model(
         entity("Bad", ["EMail"], ["https://evil.example/x.csv"]),
@@ -115,7 +115,7 @@ def test_a_location_elsewhere_is_refused_for_its_own_segment_only(landing: Landi
         landing.freeze("Bad")
 
 
-def test_only_what_is_below_the_root_is_seen(landing: Landing) -> None:
+def test_only_the_configured_root_is_read(landing: Landing) -> None:
     landing.put("Else/Gold_1.csv", ROWS)
     landing.model(entity("Gold", ["EMail"], [f"{landing.url}/Else/Gold_1.csv"]))
     landing.model(entity("Silver", ["EMail"], []), folder="Else")
@@ -125,7 +125,7 @@ def test_only_what_is_below_the_root_is_seen(landing: Landing) -> None:
         landing.freeze("Silver", root="CustomerInsights_1")
 
 
-def test_a_segment_in_two_destinations_is_a_fault_until_the_root_says_which(
+def test_a_segment_in_two_destinations_is_a_fault_unless_the_root_is_set(
     landing: Landing,
 ) -> None:
     for folder, time in (("A", "2024-05-02T00:00:00Z"), ("B", "9999-05-01T00:00:00Z")):
@@ -147,7 +147,7 @@ def test_a_segment_in_two_destinations_is_a_fault_until_the_root_says_which(
     assert gold.refreshed_at == datetime(2024, 5, 2, tzinfo=UTC)
 
 
-def test_a_folder_name_that_occurs_twice_is_a_fault_too(landing: Landing) -> None:
+def test_a_duplicate_folder_name_is_a_fault(landing: Landing) -> None:
     for folder in ("A", "B"):
         landing.put(f"{folder}/Gold/Gold_1.csv", ROWS)
     with pytest.raises(ConfigError, match="SEGMENTS_ROOT") as caught:
@@ -156,7 +156,7 @@ def test_a_folder_name_that_occurs_twice_is_a_fault_too(landing: Landing) -> Non
     assert landing.freeze("Gold", root="B").partitions[0].blob == "B/Gold/Gold_1.csv"
 
 
-def test_a_refresh_time_in_the_future_does_not_count(landing: Landing) -> None:
+def test_a_refresh_time_in_the_future_is_ignored(landing: Landing) -> None:
     landing.put(f"{ROOT}/Gold_1.csv", ROWS)
     item = entity("Gold", ["EMail"], ["Gold_1.csv"])
     item["partitions"][0]["refreshTime"] = "9999-05-01T00:00:00Z"
@@ -166,14 +166,16 @@ def test_a_refresh_time_in_the_future_does_not_count(landing: Landing) -> None:
     assert abs(datetime.now(UTC) - refreshed) < timedelta(hours=1)
 
 
-def test_a_broken_model_does_not_hide_a_good_one(landing: Landing) -> None:
+def test_a_broken_model_does_not_hide_a_valid_one(landing: Landing) -> None:
     landing.put("Broken/model.json", b"{")
     landing.model(entity("Gold", ["EMail"], []))
     assert landing.freeze("Gold").name == "Gold"
 
 
 @pytest.mark.parametrize("beside", [True, False])
-def test_a_broken_model_is_named_where_a_segment_is_missing(landing: Landing, beside: bool) -> None:
+def test_a_broken_model_is_named_in_the_error_for_a_missing_segment(
+    landing: Landing, beside: bool
+) -> None:
     landing.put("Broken/model.json", b"{")
     if beside:
         landing.model(entity("Silver", ["EMail"], []))
@@ -183,13 +185,13 @@ def test_a_broken_model_is_named_where_a_segment_is_missing(landing: Landing, be
     assert caught.value.values["causeCode"] == "modelNotJson"
 
 
-def test_a_model_that_is_too_large_is_named_where_a_segment_is_missing(landing: Landing) -> None:
+def test_a_too_large_model_is_named_in_the_error_for_a_missing_segment(landing: Landing) -> None:
     landing.put("Large/model.json", b" " * (16 * 1024 * 1024 + 1))
     with pytest.raises(ConfigError, match=r"Large/model\.json is larger than 16 MB"):
         landing.freeze("Gold")
 
 
-def test_the_fault_of_an_entity_is_that_of_its_segment_only(landing: Landing) -> None:
+def test_a_fault_of_an_entity_affects_its_segment_only(landing: Landing) -> None:
     landing.put(f"{ROOT}/Gold_1.csv", ROWS)
     bad = entity("Bad", ["EMail"], ["Gold_1.csv"], fileFormatSettings={"delimiter": "||"})
     landing.model(bad, entity("Gold", ["CustomerId", "EMail"], ["Gold_1.csv"]))
@@ -199,15 +201,15 @@ def test_the_fault_of_an_entity_is_that_of_its_segment_only(landing: Landing) ->
     assert caught.value.code == "delimiterUnusable"
 
 
-def test_a_location_that_is_not_quite_a_name_is_found(landing: Landing) -> None:
+def test_a_location_with_unusual_spelling_is_found(landing: Landing) -> None:
     for name in ("Gold #1.csv", "b//Gold.csv", "c.csv"):
         landing.put(f"{ROOT}/{name}", ROWS)
     landing.model(
         entity("Hash", ["EMail"], ["Gold #1.csv"]),
-        entity("Double", ["EMail"], [f"{landing.url}/{ROOT}/b//Gold.csv"]),
+        entity("ScriptedServer", ["EMail"], [f"{landing.url}/{ROOT}/b//Gold.csv"]),
         entity("Tidied", ["EMail"], ["./c.csv", "x//../c.csv"][:1]),
     )
-    found = landing.segments().snapshot(["Hash", "Double", "Tidied"]).segments
+    found = landing.segments().snapshot(["Hash", "ScriptedServer", "Tidied"]).segments
     assert [each.partitions[0].blob for each in found] == [
         f"{ROOT}/Gold #1.csv",
         f"{ROOT}/b//Gold.csv",
@@ -215,7 +217,7 @@ def test_a_location_that_is_not_quite_a_name_is_found(landing: Landing) -> None:
     ]
 
 
-def test_a_location_in_another_case_names_the_file_that_is_there(landing: Landing) -> None:
+def test_a_location_in_another_case_finds_the_existing_file(landing: Landing) -> None:
     landing.put(f"{ROOT}/Gold_1.csv", ROWS)
     landing.model(entity("Gold", ["EMail"], ["gold_1.CSV"]))
     with pytest.raises(ConfigError, match=rf"{ROOT}/gold_1\.CSV.*{ROOT}/Gold_1\.csv") as caught:
@@ -233,7 +235,7 @@ def test_a_location_in_another_case_names_the_file_that_is_there(landing: Landin
     ],
 )
 @pytest.mark.parametrize("file", ["part-0000.csv", "data/part-0000.csv", "country=DE/p.csv"])
-def test_a_table_with_a_log_is_refused_by_name(
+def test_a_delta_table_is_refused_and_named(
     landing: Landing, log: str, form: str, file: str
 ) -> None:
     landing.put(f"in/Gold/{file}", ROWS)
@@ -247,7 +249,7 @@ def test_a_table_with_a_log_is_refused_by_name(
     assert set(landing.survey().found) == {"Gold", "Listed"}
 
 
-def test_what_writers_need_for_themselves_is_no_segment(landing: Landing) -> None:
+def test_temporary_files_of_writers_are_not_segments(landing: Landing) -> None:
     landing.put("in/Gold/part-0000.csv", ROWS)
     landing.put("in/Gold/country=DE/part-0001.csv", ROWS)
     landing.put("in/Gold/_temporary/0/part-0000.csv", ROWS)
@@ -267,7 +269,7 @@ def test_what_writers_need_for_themselves_is_no_segment(landing: Landing) -> Non
     ]
 
 
-def test_of_exports_kept_over_time_the_newest_counts(landing: Landing) -> None:
+def test_the_newest_of_several_exports_is_used(landing: Landing) -> None:
     old, new = at("2020/08/24/1433", "Gold"), at("2020/08/25/0101", "Gold")
     landing.put(old, ROWS)
     landing.put(new, ROWS)
@@ -275,7 +277,7 @@ def test_of_exports_kept_over_time_the_newest_counts(landing: Landing) -> None:
     assert [each.blob for each in landing.freeze("Gold").partitions] == [new]
 
 
-def test_an_export_that_crossed_a_minute_is_one(landing: Landing) -> None:
+def test_the_files_of_an_export_across_a_minute_belong_together(landing: Landing) -> None:
     names = [f"{ROOT}/Gold/2020/08/24/{hm}/Gold_{n}.csv" for hm, n in (("1433", 1), ("1434", 2))]
     for name in names:
         landing.put(name, ROWS)
@@ -309,7 +311,7 @@ PEOPLE = [["17", "a@example.com", "Ann"], ["18", "", "Bob"], ["19", "c@example.c
 
 @pytest.mark.parametrize("first", [0, 1])
 @pytest.mark.parametrize("described", [True, False])
-def test_where_nothing_names_the_columns_the_segment_is_refused(
+def test_a_segment_without_column_names_is_refused(
     landing: Landing, first: int, described: bool
 ) -> None:
     name = f"{ROOT}/Gold.csv" if described else "Gold.csv"
@@ -321,7 +323,9 @@ def test_where_nothing_names_the_columns_the_segment_is_refused(
     assert (caught.value.code, caught.value.where) == ("columnsUnknown", name)
 
 
-def test_without_model_a_later_file_may_name_the_columns(landing: Landing, tmp_path: Path) -> None:
+def test_without_model_a_later_file_may_provide_the_columns(
+    landing: Landing, tmp_path: Path
+) -> None:
     names = ["CustomerId", "EMail", "2024"]
     landing.put("Gold/Gold_1.csv", csv_bytes(PEOPLE[:1]))
     landing.put("Gold/Gold_2.csv", csv_bytes([names, PEOPLE[1]]))
@@ -333,7 +337,7 @@ def test_without_model_a_later_file_may_name_the_columns(landing: Landing, tmp_p
         assert connection.execute("SELECT line, c0 FROM t").fetchall() == [(1, "17"), (2, "18")]
 
 
-def test_without_model_the_newest_complete_export_counts(landing: Landing) -> None:
+def test_without_model_the_newest_complete_export_is_used(landing: Landing) -> None:
     for time, numbers in (
         ("2020/08/23/0101", (1, 2)),
         ("2020/08/24/0101", (1, 2)),
@@ -345,7 +349,7 @@ def test_without_model_the_newest_complete_export_counts(landing: Landing) -> No
     assert names == [f"Gold/2020/08/24/0101/Gold_{n}.csv" for n in (1, 2)]
 
 
-def test_of_files_with_the_seconds_in_their_name_the_newest_counts(landing: Landing) -> None:
+def test_the_newest_of_files_with_seconds_in_their_names_is_used(landing: Landing) -> None:
     landing.put("CustomerInsights_1/Campaign_Gold_1600000000.csv", ROWS)
     landing.put("CustomerInsights_1/Campaign_Gold_1700000000.csv", ROWS)
     gold = landing.freeze("Campaign_Gold")
@@ -354,7 +358,7 @@ def test_of_files_with_the_seconds_in_their_name_the_newest_counts(landing: Land
     ]
 
 
-def test_without_model_a_gzip_or_parquet_file_tells_its_columns(
+def test_without_model_a_gzip_or_parquet_file_provides_its_columns(
     landing: Landing, tmp_path: Path
 ) -> None:
     wide = [[f"Column {n}" for n in range(300)], ["x" * 200] * 300, ["y" * 300] * 300]
@@ -366,16 +370,14 @@ def test_without_model_a_gzip_or_parquet_file_tells_its_columns(
     assert [a.name for a in landing.freeze("Columns").attributes] == ["CustomerId", "m"]
 
 
-def test_a_container_that_does_not_exist_is_a_setting_to_change(
-    landing: Landing, storage: str
-) -> None:
+def test_a_missing_container_is_a_config_error(landing: Landing, storage: str) -> None:
     client = ContainerClient.from_connection_string(storage, "not-there", retry_total=0)
     with pytest.raises(ConfigError) as caught:
         BlobSegments(LandingContainer(client)).snapshot(["Gold"])
     assert caught.value.code == "segmentsContainerMissing"
 
 
-def test_a_refused_key_is_a_setting_to_change(storage: str) -> None:
+def test_a_refused_storage_key_is_a_config_error(storage: str) -> None:
     service = BlobServiceClient.from_connection_string(storage)
     client = ContainerClient(
         service.url,
@@ -388,7 +390,7 @@ def test_a_refused_key_is_a_setting_to_change(storage: str) -> None:
     assert caught.value.code == "segmentsAccessRefused"
 
 
-def test_storage_that_does_not_answer_is_unavailable(free_port: int) -> None:
+def test_unreachable_storage_is_unavailable(free_port: int) -> None:
     client = ContainerClient(
         f"http://127.0.0.1:{free_port}/devstoreaccount1", "segments", retry_total=0
     )
@@ -419,7 +421,7 @@ def test_an_empty_file_is_an_empty_segment(landing: Landing, tmp_path: Path) -> 
         assert connection.execute("SELECT count(*) FROM t").fetchone() == (0,)
 
 
-def test_large_files_come_back_whole(landing: Landing, tmp_path: Path) -> None:
+def test_large_files_are_read_back_unchanged(landing: Landing, tmp_path: Path) -> None:
     rows = [["CustomerId", "EMail"], *([f"{n}", f"person{n}@example.com"] for n in range(400_000))]
     data = csv_bytes(rows)
     landing.put("Gold.csv", data)
@@ -432,7 +434,7 @@ def test_large_files_come_back_whole(landing: Landing, tmp_path: Path) -> None:
     assert got == [(n, *row) for n, row in enumerate(expected, start=1)][1:]
 
 
-def test_the_container_knows_its_names_and_the_etag_of_a_blob(landing: Landing) -> None:
+def test_the_container_lists_names_and_returns_etags(landing: Landing) -> None:
     container = landing.container
     assert (container.account, container.url) == ("devstoreaccount1", landing.url)
     assert container.name == landing.url.rpartition("/")[2]

@@ -16,7 +16,7 @@ import requests
 from azure.storage.blob import ContainerClient
 from azure.storage.queue import QueueClient
 
-from devhost.api_client import Portal
+from devhost.api_client import ApiClient
 from devhost.mailchimp import start_mailchimp
 from devhost.processes import ROOT, App, Azurite, running, start_app, start_azurite
 from sandbox import samples, upload
@@ -52,20 +52,20 @@ def start(azurite: Azurite, box: dict[str, Any], log: Path, engine: str) -> App:
 
 
 def begin(
-    portal: Portal, azurite: Azurite, box: dict[str, Any], folder: Path, audience: str
+    api: ApiClient, azurite: Azurite, box: dict[str, Any], folder: Path, audience: str
 ) -> str:
     sample = samples.Sample(PEOPLE, (samples.Segment("Everybody", 1.0),), seed=3)
     samples.write(sample, folder / "segments", datetime.now(UTC))
     upload.upload(folder / "segments", azurite.connection_string, "segments")
-    connection = portal.connect(box["apiKey"])
-    export = portal.define(
+    connection = api.connect(box["apiKey"])
+    export = api.define(
         displayName="Shutdown",
         connectionId=connection["id"],
         audienceId=box["audiences"][audience],
         mapping={"email": "EMail", "firstName": "FirstName", "lastName": "LastName"},
         segments=[{"name": "Everybody"}],
     )
-    for run in portal.watch(portal.start(export["id"])["id"]):
+    for run in api.watch(api.start(export["id"])["id"]):
         if run["progress"]["chunksDone"] >= 5:
             return str(run["id"])
     raise AssertionError("the run ended before it could be interrupted")
@@ -77,7 +77,7 @@ def test_lanes_finish_their_calls_and_release_what_they_claimed(
 ) -> None:
     with running(start_azurite(tmp_path / "azurite")) as azurite:
         with running(start(azurite, mailchimp, tmp_path / "first.log", engine)) as app:
-            run_id = begin(Portal(app.url), azurite, mailchimp, tmp_path, engine)
+            run_id = begin(ApiClient(app.url), azurite, mailchimp, tmp_path, engine)
             asked = time.monotonic()
             app.popen.terminate()
             assert app.popen.wait(25) == 0
@@ -99,8 +99,8 @@ def test_lanes_finish_their_calls_and_release_what_they_claimed(
         assert len(due) >= 10, "messages of lanes are hidden"
 
         with running(start(azurite, mailchimp, tmp_path / "second.log", engine)) as app:
-            portal = Portal(app.url)
-            runs = list(portal.watch(run_id, every=0.5))
+            api = ApiClient(app.url)
+            runs = list(api.watch(run_id, every=0.5))
         assert runs[-1]["status"] == "successful"
         assert runs[-1]["counts"]["created"] + runs[-1]["counts"]["rejected"] > 0.9 * PEOPLE
         assert calls(mailchimp)["peakInFlight"] <= 10

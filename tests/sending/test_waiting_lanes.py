@@ -139,14 +139,14 @@ class Waiting:
 
 
 @pytest.mark.parametrize(("others", "seconds"), [(0, 4), (4, 20), (9, 40), (99, 60)])
-def test_the_more_runs_share_an_account_the_rarer_a_waiting_lane_asks(
+def test_waiting_lanes_check_less_often_the_more_runs_share_an_account(
     others: int, seconds: float
 ) -> None:
     assert Waiting(others).comes_again(lane=0) == seconds
     assert Waiting(others).comes_again(lane=9) == seconds
 
 
-def test_a_run_that_waits_for_its_turn_is_not_set_going_again_and_again() -> None:
+def test_a_run_waiting_for_a_slot_is_not_resumed_repeatedly() -> None:
     waiting = Waiting(others=99)
     for _ in range(30):  # half an hour of being turned away
         waiting.now += timedelta(seconds=waiting.comes_again(lane=0))
@@ -154,7 +154,7 @@ def test_a_run_that_waits_for_its_turn_is_not_set_going_again_and_again() -> Non
         assert waiting.set_going() == 0
 
 
-def test_lanes_whose_messages_all_come_twice_stay_as_many_as_they_are() -> None:
+def test_duplicated_messages_do_not_multiply_lanes() -> None:
     waiting = Waiting(others=2)
     messages: list[Mapping[str, Any]] = [{"lane": lane} for lane in range(10)]
     for _ in range(30):
@@ -167,13 +167,13 @@ def test_lanes_whose_messages_all_come_twice_stay_as_many_as_they_are() -> None:
     assert sorted(message["lane"] for message in messages) == list(range(10))
 
 
-def test_a_run_without_a_living_message_is_set_going() -> None:
+def test_a_run_without_a_message_is_resumed() -> None:
     waiting = Waiting(others=99)
     waiting.now += STALLED_AFTER + timedelta(seconds=1)
     assert waiting.set_going() == 10
 
 
-def test_a_run_that_was_stopped_meanwhile_is_left_as_it_is() -> None:
+def test_a_run_that_ended_meanwhile_is_not_changed() -> None:
     waiting = Waiting(others=99)
     stored = waiting.runs.read("r0")
     assert stored is not None

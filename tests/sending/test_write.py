@@ -174,7 +174,7 @@ def test_a_contact_gets_fields_and_tags_but_no_status() -> None:
     assert not any(r.asked for r in results)
 
 
-def test_people_whom_a_lost_answer_had_created_count_as_created() -> None:
+def test_people_created_by_a_call_with_a_lost_response_count_as_created() -> None:
     session = Mailchimp(old="subscribed")
     session.after = once(LOST)
     with pytest.raises(Unavailable):
@@ -285,7 +285,7 @@ def test_a_row_that_gets_the_whole_call_refused_is_found_too() -> None:
     assert outcomes(results).count(CREATED) == 7
 
 
-def test_an_outage_costs_no_rows() -> None:
+def test_an_outage_loses_no_rows() -> None:
     session = Mailchimp()
     session.before = lambda _: LOST
     session.answers = False
@@ -348,7 +348,7 @@ def test_a_value_that_was_dropped_is_named_in_the_outcome() -> None:
     )
 
 
-def test_people_whom_the_answer_does_not_mention_are_not_taken_for_sent() -> None:
+def test_people_missing_from_the_response_do_not_count_as_sent() -> None:
     session = Mailchimp()
     session.subscribe = lambda *_, **__: BatchAnswer({}, {}, {})  # type: ignore[method-assign]
 
@@ -357,7 +357,7 @@ def test_people_whom_the_answer_does_not_mention_are_not_taken_for_sent() -> Non
     assert outcomes(results) == [(Outcome.REJECTED, Code.CALL_FAILED)]
 
 
-def test_a_tag_that_is_gone_was_taken_from_everyone() -> None:
+def test_a_deleted_tag_counts_as_removed_from_all_members() -> None:
     session = Mailchimp()
     session.tag_gone = True
 
@@ -366,7 +366,7 @@ def test_a_tag_that_is_gone_was_taken_from_everyone() -> None:
     assert {result.outcome for result in results} == {Outcome.REMOVED}
 
 
-def test_an_audience_that_is_gone_is_not_a_tag_that_is_gone() -> None:
+def test_a_missing_audience_is_distinguished_from_a_missing_tag() -> None:
     session = Mailchimp()
     session.audience_gone = True
 

@@ -78,7 +78,7 @@ def _error(code: str) -> dict[str, Any]:
 
 
 @contextmanager
-def vault_stand_in(folder: Path) -> Iterator[tuple[Vault, Path]]:
+def fake_key_vault(folder: Path) -> Iterator[tuple[Vault, Path]]:
     """A running vault and the certificate with which it can be reached."""
     certificate, key = make_certificate(folder)
     vault = Vault()

@@ -49,11 +49,11 @@ clients.container("state").get_blob_client("a")
 """
 
 
-def test_nothing_is_asked_of_anybody_before_the_first_use(project: Path) -> None:
+def test_no_request_is_made_before_the_first_use(project: Path) -> None:
     subprocess.run([sys.executable, "-c", NO_CONNECTIONS], cwd=project, check=True, timeout=60)
 
 
-def test_clients_are_made_once_for_all_threads(account: StorageAccount) -> None:
+def test_clients_are_created_once_for_all_threads(account: StorageAccount) -> None:
     clients = StorageClients(account)
     with ThreadPoolExecutor(16) as pool:
         made = list(pool.map(lambda _: (clients.blobs, clients.queues, clients.tables), range(64)))
@@ -61,7 +61,7 @@ def test_clients_are_made_once_for_all_threads(account: StorageAccount) -> None:
     clients.close()
 
 
-def test_closed_clients_open_again(account: StorageAccount, name: str) -> None:
+def test_closed_clients_can_be_used_again(account: StorageAccount, name: str) -> None:
     clients = StorageClients(account)
     BlobFiles(clients, name).write("a", b"x")
     clients.close()
@@ -69,13 +69,13 @@ def test_closed_clients_open_again(account: StorageAccount, name: str) -> None:
     clients.close()
 
 
-def test_another_account_gives_a_container(account: StorageAccount, name: str) -> None:
+def test_a_container_of_another_account_can_be_read(account: StorageAccount, name: str) -> None:
     container = container_client(account, name)
     container.create_container()
     assert list(container.list_blob_names()) == []
 
 
-def test_no_secret_shows(account: StorageAccount) -> None:
+def test_no_secret_is_in_a_repr(account: StorageAccount) -> None:
     clients = StorageClients(account)
     shown = repr(account) + repr(clients) + repr(clients.blobs) + repr(clients.tables)
     key = account.connection_string.split("AccountKey=")[1].split(";")[0]
@@ -84,7 +84,7 @@ def test_no_secret_shows(account: StorageAccount) -> None:
 
 
 @pytest.mark.parametrize("text", ["nonsense", "AccountName=a;AccountKey=b;x"])
-def test_a_connection_that_cannot_be_used_is_a_matter_of_settings(text: str) -> None:
+def test_an_invalid_storage_connection_is_a_config_error(text: str) -> None:
     clients = StorageClients(StorageAccount(connection_string=text))
     for use in (lambda: clients.blobs, lambda: clients.queues, lambda: clients.tables):
         with pytest.raises(ConfigError):
@@ -141,7 +141,7 @@ class Answers(BaseHTTPRequestHandler):
         (400, {"x-ms-error-code": "InvalidInput"}, ConnectorError),
     ],
 )
-def test_every_answer_is_told_in_our_words(
+def test_every_response_of_azure_is_translated(
     account: StorageAccount, status: int, headers: dict[str, str], error: type[ConnectorError]
 ) -> None:
     answers = type("Alike", (Answers,), {"status": status, "headers_": headers})
@@ -265,7 +265,7 @@ def listening(log: Path, azurite: subprocess.Popen[bytes]) -> dict[str, str]:
     pytest.fail(f"Azurite did not start: {log.read_text()[-500:]}")
 
 
-def test_a_managed_identity_reaches_everything(
+def test_a_managed_identity_can_access_everything(
     by_identity: tuple[StorageClients, type[IdentityEndpoint]], name: str
 ) -> None:
     clients, endpoint = by_identity

@@ -19,20 +19,20 @@ def files(clients: StorageClients, name: str) -> Files:
     return BlobFiles(clients, name)
 
 
-def test_a_file_comes_back_as_it_was_and_can_be_overwritten(files: Files) -> None:
+def test_a_file_can_be_written_read_and_overwritten(files: Files) -> None:
     files.write("a/b", b"one")
     files.write("a/b", b"two")
     assert files.read("a/b") == b"two"
 
 
-def test_a_file_written_once_stays(files: Files) -> None:
+def test_a_file_written_once_cannot_be_overwritten(files: Files) -> None:
     files.write("a", b"one", once=True)
     with pytest.raises(Conflict):
         files.write("a", b"two", once=True)
     assert files.read("a") == b"one"
 
 
-def test_of_many_who_write_a_file_once_one_succeeds(files: Files) -> None:
+def test_of_many_simultaneous_single_writes_one_succeeds(files: Files) -> None:
     def write(number: int) -> bool:
         try:
             files.write("a", bytes([number]), once=True)
@@ -58,14 +58,14 @@ def test_of_many_who_write_a_file_once_one_succeeds(files: Files) -> None:
         (2, 0, b""),
     ],
 )
-def test_a_range_ends_where_the_file_ends(
+def test_a_range_ends_at_the_end_of_the_file(
     files: Files, start: int, length: int | None, expected: bytes
 ) -> None:
     files.write("a", b"0123456789")
     assert files.read("a", start, length) == expected
 
 
-def test_an_empty_file_is_a_file(files: Files, tmp_path: Path) -> None:
+def test_an_empty_file_can_be_written(files: Files, tmp_path: Path) -> None:
     files.write("a", b"")
     assert files.read("a") == b""
     assert files.read("a", 0, 10) == b""
@@ -75,7 +75,7 @@ def test_an_empty_file_is_a_file(files: Files, tmp_path: Path) -> None:
     assert files.read("b") == b""
 
 
-def test_what_is_not_there_is_not_found(files: Files, tmp_path: Path) -> None:
+def test_an_unknown_resource_is_not_found(files: Files, tmp_path: Path) -> None:
     for _ in range(2):  # before the container is there, and after
         with pytest.raises(NotFound):
             files.read("a")
@@ -90,7 +90,7 @@ def test_what_is_not_there_is_not_found(files: Files, tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_large_file_goes_through_in_blocks(files: Files, tmp_path: Path) -> None:
+def test_a_large_file_is_transferred_in_blocks(files: Files, tmp_path: Path) -> None:
     size = 16 * BLOCK + 1
     source = tmp_path / "source"
     source.write_bytes(os.urandom(BLOCK) * 16 + b"x")
@@ -106,14 +106,14 @@ def test_a_large_file_goes_through_in_blocks(files: Files, tmp_path: Path) -> No
     assert files.read("large", size - 3, 10)[-1:] == b"x"
 
 
-def test_a_download_replaces_what_was_there(files: Files, tmp_path: Path) -> None:
+def test_a_download_replaces_an_existing_file(files: Files, tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(b"old and long")
     files.write("a", b"new")
     files.download("a", tmp_path / "a")
     assert [path.read_bytes() for path in tmp_path.iterdir()] == [b"new"]
 
 
-def test_names_come_in_order_below_their_prefix(files: Files) -> None:
+def test_names_are_listed_in_order_by_prefix(files: Files) -> None:
     for name in ("b/2", "a/10", "b/1", "a/9", "ab", "한글/이름 1?#%.csv", "it's/&=+"):
         files.write(name, name.encode())
     assert list(files.names("a/")) == ["a/10", "a/9"]
@@ -127,7 +127,7 @@ def test_names_come_in_order_below_their_prefix(files: Files) -> None:
 @pytest.mark.parametrize(
     "name", ["", "/a", "a/", "a//b", "../a", "a/./b", "a\\b", "a\n", "x" * 1025]
 )
-def test_what_is_no_relative_path_is_refused(files: Files, name: str) -> None:
+def test_a_path_that_is_not_relative_is_refused(files: Files, name: str) -> None:
     with pytest.raises(InputError):
         files.write(name, b"")
     with pytest.raises(InputError):
@@ -144,9 +144,7 @@ def test_32_threads_share_the_connections(files: Files, caplog: pytest.LogCaptur
     assert [record for record in caplog.records if "pool" in record.getMessage()] == []
 
 
-def test_nobody_at_the_other_end_means_unavailable(
-    unreachable: StorageClients, tmp_path: Path
-) -> None:
+def test_an_unreachable_service_is_unavailable(unreachable: StorageClients, tmp_path: Path) -> None:
     files = BlobFiles(unreachable)
     (tmp_path / "a").write_bytes(b"x")
     for call in (

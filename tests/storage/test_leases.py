@@ -59,7 +59,7 @@ def test_a_lease_whose_blob_was_deleted_is_lost(
     assert leases.acquire(SLOT, 15)
 
 
-def test_of_many_who_want_a_lease_one_gets_it(leases: BlobLeases) -> None:
+def test_of_many_simultaneous_lease_requests_one_succeeds(leases: BlobLeases) -> None:
     start = threading.Barrier(12)
 
     def acquire(_: int) -> Lease | None:
@@ -72,12 +72,12 @@ def test_of_many_who_want_a_lease_one_gets_it(leases: BlobLeases) -> None:
 
 
 @pytest.mark.parametrize("seconds", [0, 14, 61])
-def test_a_lease_lasts_as_long_as_azure_allows(leases: BlobLeases, seconds: int) -> None:
+def test_a_lease_has_the_duration_limits_of_azure(leases: BlobLeases, seconds: int) -> None:
     with pytest.raises(InputError):
         leases.acquire(SLOT, seconds)
 
 
-def test_nobody_at_the_other_end_means_unavailable_but_release_goes_on(
+def test_an_unreachable_service_is_unavailable_but_release_succeeds(
     leases: BlobLeases, unreachable: StorageClients, name: str
 ) -> None:
     with pytest.raises(Unavailable):

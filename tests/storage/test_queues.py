@@ -29,7 +29,7 @@ def test_a_message_is_json_in_base64(
     assert received(clients, name) == [{"run": "1", "attempt": 2, "name": "한글 🎉 <&>"}]
 
 
-def test_a_delayed_message_is_seen_later(
+def test_a_delayed_message_becomes_visible_later(
     queue: StorageQueue, clients: StorageClients, name: str
 ) -> None:
     queue.send(name, {"run": "later"}, delay=1.5)
@@ -43,7 +43,7 @@ def test_a_delayed_message_is_seen_later(
     assert seen == [{"run": "later"}]
 
 
-def test_a_delay_may_be_as_long_as_azure_allows(
+def test_a_delay_may_have_the_maximum_of_azure(
     queue: StorageQueue, clients: StorageClients, name: str
 ) -> None:
     queue.send(name, {"run": "1"}, delay=10**9)
@@ -58,13 +58,13 @@ def test_a_message_never_expires(queue: StorageQueue, clients: StorageClients, n
     assert message.expires_on.year > 2100
 
 
-def test_a_queue_is_created_by_whoever_comes_first(clients: StorageClients, name: str) -> None:
+def test_the_first_message_creates_the_queue(clients: StorageClients, name: str) -> None:
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda n: StorageQueue(clients).send(name, {"run": n}), range(8)))
     assert sorted(message["run"] for message in received(clients, name)) == list(range(8))
 
 
-def test_a_message_has_room_for_48_kb_and_no_more(
+def test_a_message_has_at_most_48_kb(
     queue: StorageQueue, clients: StorageClients, name: str
 ) -> None:
     room = 48 * 1024 - len('{"a":""}')
@@ -77,17 +77,17 @@ def test_a_message_has_room_for_48_kb_and_no_more(
 
 
 @pytest.mark.parametrize("value", [object(), "\ud800", {1: 2}])
-def test_what_json_cannot_say_is_refused(queue: StorageQueue, name: str, value: object) -> None:
+def test_invalid_json_values_are_refused(queue: StorageQueue, name: str, value: object) -> None:
     with pytest.raises(InputError):
         queue.send(name, {"a": value})
 
 
-def test_nobody_at_the_other_end_means_unavailable(unreachable: StorageClients) -> None:
+def test_an_unreachable_service_is_unavailable(unreachable: StorageClients) -> None:
     with pytest.raises(Unavailable):
         StorageQueue(unreachable).send("queue", {})
 
 
-def test_hidden_messages_count_and_a_missing_queue_holds_none(
+def test_invisible_messages_count_and_a_missing_queue_is_empty(
     queue: StorageQueue, clients: StorageClients, name: str
 ) -> None:
     assert queue.count(name) == 0

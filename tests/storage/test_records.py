@@ -47,14 +47,14 @@ def columns(thing: Thing) -> Mapping[str, str]:
     return {"colour": thing.colour, "text": thing.text[:100]}
 
 
-def test_a_record_comes_back_as_it_was(things: Records[Thing]) -> None:
+def test_a_record_is_read_back_unchanged(things: Records[Thing]) -> None:
     thing = Thing("hello", 7, Colour.BLUE, datetime(2026, 1, 2, 3, 4, 5, 6, UTC), (Part("a", 0.1),))
     created = things.create("one", thing)
     assert things.read("one") == created
     assert created.value == thing
 
 
-def test_nothing_is_there_before_the_first_write(things: Records[Thing]) -> None:
+def test_storage_is_empty_before_the_first_write(things: Records[Thing]) -> None:
     assert things.read("one") is None
     assert list(things.all()) == []
     assert list(things.all("part", {"colour": "red"})) == []
@@ -68,7 +68,7 @@ def test_a_record_is_created_once(things: Records[Thing]) -> None:
     assert things.read("one").value.text == "first"
 
 
-def test_of_many_who_create_one_record_one_succeeds(things: Records[Thing]) -> None:
+def test_of_many_simultaneous_creations_one_succeeds(things: Records[Thing]) -> None:
     start = threading.Barrier(16)
 
     def create(number: int) -> bool:
@@ -83,7 +83,7 @@ def test_of_many_who_create_one_record_one_succeeds(things: Records[Thing]) -> N
         assert sum(pool.map(create, range(16))) == 1
 
 
-def test_of_two_writers_with_one_etag_the_second_hears_that_it_changed(
+def test_the_second_of_two_writers_with_one_etag_gets_changed(
     things: Records[Thing],
 ) -> None:
     read = things.create("one", Thing())
@@ -97,7 +97,7 @@ def test_of_two_writers_with_one_etag_the_second_hears_that_it_changed(
     assert things.read("one") is None
 
 
-def test_replacing_what_was_deleted_hears_that_it_changed(things: Records[Thing]) -> None:
+def test_replacing_a_deleted_record_gets_changed(things: Records[Thing]) -> None:
     read = things.create("one", Thing())
     things.delete("one")
     things.delete("one")
@@ -105,7 +105,7 @@ def test_replacing_what_was_deleted_hears_that_it_changed(things: Records[Thing]
         things.replace("one", Thing(), read.etag)
 
 
-def test_no_update_is_lost_between_32_threads(
+def test_32_threads_lose_no_update(
     things: Records[Thing], caplog: pytest.LogCaptureFixture
 ) -> None:
     things.create("one", Thing())
@@ -129,7 +129,7 @@ def test_250_records_of_a_partition_are_created_and_listed_in_order(
     assert [stored.value.number for stored in things.all("run")] == list(range(250))
 
 
-def test_creating_many_leaves_those_alone_that_are_there(things: Records[Thing]) -> None:
+def test_creating_many_records_keeps_existing_ones(things: Records[Thing]) -> None:
     things.create_many([(f"run/{n:03}", Thing("old", n)) for n in range(40, 140)])
     things.create_many([(f"run/{n:03}", Thing("new", n)) for n in range(220)])
     things.create_many([(f"run/{n:03}", Thing("newer", n)) for n in range(220)])
@@ -150,7 +150,7 @@ def test_many_records_must_share_a_partition(things: Records[Thing]) -> None:
     things.create_many([])
 
 
-def test_a_long_list_is_read_page_by_page(things: Records[Thing]) -> None:
+def test_a_long_list_is_read_in_pages(things: Records[Thing]) -> None:
     things.create_many([(f"a/{n:04}", Thing(number=n)) for n in range(1_050)])
     things.create_many([(f"b/{n:04}", Thing(number=n)) for n in range(10)])
     keys = [stored.key for stored in things.all()]
@@ -175,7 +175,7 @@ def test_records_are_found_by_equal_columns(things: Records[Thing]) -> None:
     assert numbers("it's", None) == []
 
 
-def test_a_column_follows_its_value(things: Records[Thing]) -> None:
+def test_a_column_is_updated_with_its_value(things: Records[Thing]) -> None:
     read = things.create("one", Thing(colour=Colour.RED))
     things.replace("one", Thing(colour=Colour.BLUE), read.etag)
     assert list(things.all(where={"colour": "red"})) == []
@@ -192,7 +192,7 @@ def test_values_keep_their_text(things: Records[Thing], text: str) -> None:
     assert things.read("one").value.text == text
 
 
-def test_a_value_that_shrinks_leaves_nothing_behind(things: Records[Thing]) -> None:
+def test_a_shorter_value_leaves_no_old_pieces(things: Records[Thing]) -> None:
     read = things.create("one", Thing("x" * 100_000))
     things.replace("one", Thing("y"), read.etag)
     assert things.read("one").value.text == "y"
@@ -205,13 +205,13 @@ def test_a_value_too_large_for_a_record_is_refused(things: Records[Thing]) -> No
     assert "secret" not in str(caught.value)
 
 
-def test_text_that_is_no_text_is_refused(things: Records[Thing]) -> None:
+def test_invalid_unicode_is_refused(things: Records[Thing]) -> None:
     with pytest.raises(InputError):
         things.create("one", Thing("\ud800"))
 
 
 @pytest.mark.parametrize("key", ["", "/", "a/", "/a", "a/b/c", "a b", "é", "a'", "~", "~/a", "a.b"])
-def test_what_is_no_key_is_not_there(things: Records[Thing], key: str) -> None:
+def test_an_invalid_key_does_not_exist(things: Records[Thing], key: str) -> None:
     things.create("a", Thing())
     assert things.read(key) is None
     things.delete(key)
@@ -236,7 +236,7 @@ def spoil(clients: StorageClients, table: str, change: Callable[[dict[str, objec
     ],
     ids=["newer", "cut", "of another shape", "of another type", "empty"],
 )
-def test_a_record_that_cannot_be_read_is_named_but_not_shown(
+def test_an_unreadable_record_is_named_without_its_content(
     clients: StorageClients, name: str, change: Callable[[dict[str, object]], None], code: str
 ) -> None:
     things = TableRecords(clients, name, Thing)
@@ -251,14 +251,14 @@ def test_a_record_that_cannot_be_read_is_named_but_not_shown(
     assert caught.value.__cause__ is None
 
 
-def test_a_record_of_an_older_shape_takes_the_defaults(clients: StorageClients, name: str) -> None:
+def test_a_record_of_an_older_version_gets_the_defaults(clients: StorageClients, name: str) -> None:
     things = TableRecords(clients, name, Thing)
     things.create("one", Thing("kept"))
     spoil(clients, name, lambda entity: entity.update(json0='{"text": "kept", "gone": 1}'))
     assert things.read("one").value == Thing("kept")
 
 
-def test_nobody_at_the_other_end_means_unavailable(unreachable: StorageClients, name: str) -> None:
+def test_an_unreachable_service_is_unavailable(unreachable: StorageClients, name: str) -> None:
     things = TableRecords(unreachable, name, Thing)
     calls: list[Callable[[], object]] = [
         lambda: things.read("a"),
@@ -274,7 +274,7 @@ def test_nobody_at_the_other_end_means_unavailable(unreachable: StorageClients, 
         assert not caught.value.maybe_applied
 
 
-def test_a_wrong_key_is_a_matter_of_settings(account: StorageAccount, name: str) -> None:
+def test_a_wrong_storage_key_is_a_config_error(account: StorageAccount, name: str) -> None:
     wrong = account.connection_string.replace("AccountKey=", "AccountKey=AAAA")
     clients = StorageClients(StorageAccount(wrong))
     with pytest.raises(ConfigError) as caught:
@@ -315,7 +315,7 @@ class LosesAnswers(BaseHTTPRequestHandler):
         pass
 
 
-def test_a_write_whose_answer_was_lost_knows_itself_again(
+def test_a_write_with_a_lost_response_recognizes_its_own_result(
     account: StorageAccount, clients: StorageClients, name: str
 ) -> None:
     things = TableRecords(clients, name, Thing)

@@ -15,7 +15,7 @@ from shared.settings import StorageAccount
 from shared.storage.clients import ClientOptions, StorageClients, secret_client
 from shared.storage.local_secrets import KEY_FILE, LocalSecrets
 from shared.storage.vault import VaultSecrets
-from tests.storage.fake_key_vault import TOKEN, Vault, vault_stand_in
+from tests.storage.fake_key_vault import TOKEN, Vault, fake_key_vault
 
 QUICK = ClientOptions(retries=1, backoff=0.01)
 
@@ -29,7 +29,7 @@ class Identity:
 
 @pytest.fixture(scope="module")
 def running_vault(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Vault, Path]]:
-    with vault_stand_in(tmp_path_factory.mktemp("vault")) as running:
+    with fake_key_vault(tmp_path_factory.mktemp("vault")) as running:
         yield running
 
 
@@ -62,7 +62,7 @@ def secrets(request: pytest.FixtureRequest) -> Secrets:
     return request.getfixturevalue(request.param)
 
 
-def test_a_secret_is_kept_replaced_and_forgotten(secrets: Secrets) -> None:
+def test_a_secret_is_written_replaced_and_deleted(secrets: Secrets) -> None:
     assert secrets.get("mailchimp-1") is None
     secrets.delete("mailchimp-1")
     secrets.put("mailchimp-1", "first")
@@ -74,14 +74,14 @@ def test_a_secret_is_kept_replaced_and_forgotten(secrets: Secrets) -> None:
     secrets.delete("mailchimp-1")
 
 
-def test_a_deleted_secret_can_be_put_again(secrets: Secrets) -> None:
+def test_a_deleted_secret_can_be_written_again(secrets: Secrets) -> None:
     for value in ("one", "two", "three"):
         secrets.put("mailchimp-1", value)
         assert secrets.get("mailchimp-1") == value
         secrets.delete("mailchimp-1")
 
 
-def test_secrets_do_not_mix_and_case_does_not_tell_them_apart(secrets: Secrets) -> None:
+def test_secrets_are_separate_and_their_names_case_insensitive(secrets: Secrets) -> None:
     secrets.put("a-1", "one")
     secrets.put("a-2", "two")
     secrets.put("A-1", "three")
@@ -89,12 +89,12 @@ def test_secrets_do_not_mix_and_case_does_not_tell_them_apart(secrets: Secrets) 
 
 
 @pytest.mark.parametrize("value", ["", "한글 🎉 \"'\\\n", "x" * 25_000])
-def test_a_secret_is_any_text(secrets: Secrets, value: str) -> None:
+def test_a_secret_may_be_any_text(secrets: Secrets, value: str) -> None:
     secrets.put("mailchimp-1", value)
     assert secrets.get("mailchimp-1") == value
 
 
-def test_what_no_secret_can_be_is_refused(secrets: Secrets) -> None:
+def test_an_invalid_secret_is_refused(secrets: Secrets) -> None:
     for name in ("", "a_b", "a/b", "../a", "a b", "é", "x" * 128):
         with pytest.raises(InputError):
             secrets.get(name)
@@ -105,14 +105,12 @@ def test_what_no_secret_can_be_is_refused(secrets: Secrets) -> None:
     assert "geheim" not in str(caught.value)
 
 
-def test_a_secret_does_not_show_in_its_store(secrets: Secrets) -> None:
+def test_a_secret_is_not_readable_in_its_store(secrets: Secrets) -> None:
     secrets.put("mailchimp-1", "geheim")
     assert "geheim" not in repr(secrets) + str(vars(secrets))
 
 
-def test_a_vault_that_takes_its_time_is_waited_for(
-    vault: Vault, vault_secrets: VaultSecrets
-) -> None:
+def test_a_slow_vault_is_waited_for(vault: Vault, vault_secrets: VaultSecrets) -> None:
     vault.slowness = 3
     vault_secrets.put("a", "one")
     vault_secrets.delete("a")
@@ -121,9 +119,7 @@ def test_a_vault_that_takes_its_time_is_waited_for(
     assert vault.live["a"] == ["one", "two"]
 
 
-def test_a_vault_that_takes_too_long_is_unavailable(
-    vault: Vault, vault_secrets: VaultSecrets
-) -> None:
+def test_a_vault_that_is_too_slow_is_unavailable(vault: Vault, vault_secrets: VaultSecrets) -> None:
     vault.slowness = 1_000
     vault_secrets.put("a", "one")
     vault_secrets.delete("a")
@@ -135,7 +131,7 @@ def test_a_vault_that_takes_too_long_is_unavailable(
     ("status", "error"),
     [(403, ConfigError), (401, ConfigError), (500, Unavailable), (429, Unavailable)],
 )
-def test_a_vault_that_refuses_is_told_in_our_words(
+def test_errors_of_the_vault_are_translated(
     vault: Vault, vault_secrets: VaultSecrets, status: int, error: type[Exception]
 ) -> None:
     vault.fail_with = status
@@ -151,7 +147,7 @@ def test_a_vault_that_refuses_is_told_in_our_words(
         assert "geheim" not in str(caught.value)
 
 
-def test_a_vault_is_called_under_our_name(vault: Vault, vault_secrets: VaultSecrets) -> None:
+def test_vault_requests_have_our_user_agent(vault: Vault, vault_secrets: VaultSecrets) -> None:
     vault_secrets.get("a")
     assert all(agent.startswith("customer-insights-mailchimp-export") for agent in vault.agents)
 
@@ -176,7 +172,7 @@ def test_local_secrets_are_refused_in_azure(clients: StorageClients) -> None:
     assert "KEY_VAULT_URL" in str(caught.value)
 
 
-def test_a_local_secret_lies_encrypted_and_its_key_elsewhere(
+def test_a_local_secret_is_encrypted_and_its_key_is_stored_elsewhere(
     clients: StorageClients, local_secrets: LocalSecrets, name: str, tmp_path: Path
 ) -> None:
     local_secrets.put("a", "geheim")
@@ -187,7 +183,9 @@ def test_a_local_secret_lies_encrypted_and_its_key_elsewhere(
     assert [path.name for path in key_file.parent.iterdir()] == ["secrets.key"]
 
 
-def test_a_key_that_others_can_read_is_refused(local_secrets: LocalSecrets, tmp_path: Path) -> None:
+def test_a_key_file_readable_by_others_is_refused(
+    local_secrets: LocalSecrets, tmp_path: Path
+) -> None:
     local_secrets.put("a", "geheim")
     (tmp_path / "local" / "secrets.key").chmod(0o640)
     with pytest.raises(ConfigError, match="0600"):
@@ -195,7 +193,7 @@ def test_a_key_that_others_can_read_is_refused(local_secrets: LocalSecrets, tmp_
 
 
 @pytest.mark.parametrize("content", [None, b"no key"])
-def test_a_lost_key_says_what_to_do(
+def test_a_lost_key_error_explains_what_to_do(
     local_secrets: LocalSecrets, tmp_path: Path, content: bytes | None
 ) -> None:
     local_secrets.put("a", "geheim")
@@ -208,7 +206,7 @@ def test_a_lost_key_says_what_to_do(
         local_secrets.get("a")
 
 
-def test_programs_that_start_together_use_one_key(
+def test_programs_that_start_at_the_same_time_use_one_key(
     account: StorageAccount, name: str, tmp_path: Path
 ) -> None:
     def put(number: int) -> None:
@@ -226,7 +224,7 @@ def test_programs_that_start_together_use_one_key(
     clients.close()
 
 
-def test_the_key_is_neither_committed_nor_deployed(project: Path) -> None:
+def test_the_key_file_is_neither_committed_nor_deployed(project: Path) -> None:
     assert KEY_FILE.relative_to(project).parts == (".local", "secrets.key")
     assert ".local/" in (project / ".gitignore").read_text().split()
     assert ".local" in (project / ".funcignore").read_text().split()

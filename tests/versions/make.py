@@ -26,16 +26,16 @@ from shared.app import UsedNonce
 from shared.connections.entra import PendingSignIn
 from tests.e2e.running_app import (
     SEGMENTS,
-    Held,
-    House,
-    Place,
-    audience_to_be,
-    held,
-    impatient_app,
+    ContactState,
+    ExportScenario,
+    RunningApp,
+    contact_state,
+    expected_audience,
+    fast_polling_app,
     settings_for,
 )
-from tests.e2e.stored_data import house_of
-from tests.versions.stored_state import API_KEY, KeptState
+from tests.e2e.stored_data import app_on
+from tests.versions.stored_state import API_KEY, StoredState
 
 HERE = Path(__file__).parent
 MAX_PROFILES = 70
@@ -52,7 +52,7 @@ chunking.CHUNK_SIZE = {CHUNK}
 
 def small_app(folder: Path) -> Path:
     """The app with chunks of a few people."""
-    path = impatient_app(folder) / "function_app.py"
+    path = fast_polling_app(folder) / "function_app.py"
     path.write_text(PROGRAM + path.read_text("utf-8"), "utf-8")
     return folder
 
@@ -78,13 +78,13 @@ def until(what: Callable[[], Any], seconds: float = 60.0) -> Any:
 class Story:
     """What happens before the version is kept. `runs` are ids by how they ended."""
 
-    def __init__(self, house: House, folder: Path) -> None:
-        self._house = house
+    def __init__(self, running_app: RunningApp, folder: Path) -> None:
+        self._running_app = running_app
         self._folder = folder
         self.runs: dict[str, str] = {}
 
-    def place(self) -> Place:
-        return Place(self._house, self._folder)
+    def scenario(self) -> ExportScenario:
+        return ExportScenario(self._running_app, self._folder)
 
     def _ended(self, run: dict[str, Any], expected: str, name: str = "") -> dict[str, Any]:
         if run["status"] != expected:
@@ -93,14 +93,14 @@ class Story:
         self.runs[name or expected] = run["id"]
         return run
 
-    def _exported(self, place: Place, sample: Sample, **more: Any) -> None:
-        place.refresh(sample)
-        place.define(sample, **more)
+    def _exported(self, scenario: ExportScenario, sample: Sample, **more: Any) -> None:
+        scenario.refresh(sample)
+        scenario.define(sample, **more)
 
-    def tell(self) -> None:
+    def play(self) -> None:
         """Runs of every kind, a schedule, an erasure."""
-        box, portal = self._house.box, self._house.portal
-        calm = self.place()
+        box, api = self._running_app.box, self._running_app.api
+        calm = self.scenario()
         sample = calm.sample(20, 0.7, 0.5)
         daily = {"enabled": True, "repeat": "daily", "times": ["06:00"], "timeZone": "Asia/Seoul"}
         self._exported(calm, sample, schedule=daily)
@@ -109,101 +109,103 @@ class Story:
         self._ended(calm.run("preview"), "successful", "preview")
         self._ended(calm.run("full"), "successful", "full")
 
-        refused = self.place()
+        refused = self.scenario()
         sample = refused.sample(15)
         self._exported(refused, sample)
-        box.set(refused_addresses=[min(audience_to_be(sample))])
+        box.set(refused_addresses=[min(expected_audience(sample))])
         run = self._ended(refused.run(), "completedWithWarnings")
         box.set(refused_addresses=[])
-        retried = refused.wait(portal.post(f"/api/runs/{run['id']}/retry"))
+        retried = refused.wait(api.post(f"/api/runs/{run['id']}/retry"))
         self._ended(retried, "successful", "retry")
-        undone = refused.wait(portal.post(f"/api/runs/{retried['id']}/undo"))
+        undone = refused.wait(api.post(f"/api/runs/{retried['id']}/undo"))
         self.runs["undo"] = undone["id"]
 
-        many = self.place()
+        many = self.scenario()
         self._exported(many, many.sample(MAX_PROFILES + 5))
         self._ended(many.run(), "skipped")
 
-        nowhere = self.place()
+        nowhere = self.scenario()
         nowhere.define(["NoSuchSegment"])
         self._ended(nowhere.run(), "failed")
 
-        shrunk = self.place()
+        shrunk = self.scenario()
         sample = shrunk.sample(24)
         self._exported(shrunk, sample)
         shrunk.run()
         shrunk.refresh(sample.later(leaving=16))
         self._ended(shrunk.run(), "awaitingConfirmation")
 
-        stopped = self.place()
+        stopped = self.scenario()
         self._exported(stopped, stopped.sample(60))
         box.set(call_ms=400)
         run = stopped.start()
-        until(lambda: portal.get(f"/api/runs/{run['id']}")["progress"]["chunksDone"])
-        portal.post(f"/api/runs/{run['id']}/cancel")
+        until(lambda: api.get(f"/api/runs/{run['id']}")["progress"]["chunksDone"])
+        api.post(f"/api/runs/{run['id']}/cancel")
         self._ended(stopped.wait(run), "canceled")
         box.set(call_ms=0)
 
-        portal.post("/api/people/erase", {"email": ERASED, "deleteInMailchimp": False})
-        portal.call("PUT", "/api/schedule", {**daily, "times": ["05:30"]})
-        portal.get("/api/segments")
-        portal.call("POST", "/admin/functions/tick", {"input": ""})
+        api.post("/api/people/erase", {"email": ERASED, "deleteInMailchimp": False})
+        api.call("PUT", "/api/schedule", {**daily, "times": ["05:30"]})
+        api.get("/api/segments")
+        api.call("POST", "/admin/functions/tick", {"input": ""})
 
-    def expect_a_refresh(self) -> Place:
+    def expect_a_refresh(self) -> ExportScenario:
         """An export whose refresh was announced and has not been started yet."""
-        place = self.place()
-        place.define(place.sample(10), schedule={"enabled": True})
-        place.refresh(place.sample(10))
-        watches = house_of(self._house.storage).refreshes.watches
-        until(lambda: watches.read(place.export["id"]))
-        return place
+        scenario = self.scenario()
+        scenario.define(scenario.sample(10), schedule={"enabled": True})
+        scenario.refresh(scenario.sample(10))
+        watches = app_on(self._running_app.storage).refreshes.watches
+        until(lambda: watches.read(scenario.export["id"]))
+        return scenario
 
-    def half_send(self) -> tuple[Place, dict[str, Any], dict[str, Held]]:
+    def half_send(self) -> tuple[ExportScenario, dict[str, Any], dict[str, ContactState]]:
         """A second run, of changes, people who come and people who leave; until a part is sent."""
-        place = self.place()
-        before = place.sample(40, 0.6, 0.6)
-        self._exported(place, before, removalGuard={"maxShare": 1.0})
-        self._ended(place.run(), "successful", "before")
+        scenario = self.scenario()
+        before = scenario.sample(40, 0.6, 0.6)
+        self._exported(scenario, before, removalGuard={"maxShare": 1.0})
+        self._ended(scenario.run(), "successful", "before")
         sample = before.later(changed=0.4, arriving=25, leaving=6, moving=0.1)
-        place.refresh(sample)
-        self._house.box.set(call_ms=500)
-        run = place.start()
+        scenario.refresh(sample)
+        self._running_app.box.set(call_ms=500)
+        run = scenario.start()
 
         def partly() -> bool:
-            progress = self._house.portal.get(f"/api/runs/{run['id']}")["progress"]
+            progress = self._running_app.api.get(f"/api/runs/{run['id']}")["progress"]
             return bool(progress["chunksDone"] >= 2)
 
         until(partly)
-        self._house.app.kill()
-        self._house.box.set(call_ms=0)
-        old, new = audience_to_be(before), audience_to_be(sample)
-        left = {a: held("subscribed", dict(old[a].fields), ()) for a in old.keys() - new.keys()}
-        return place, run, new | left
+        self._running_app.process.kill()
+        self._running_app.box.set(call_ms=0)
+        old, new = expected_audience(before), expected_audience(sample)
+        left = {
+            a: contact_state("subscribed", dict(old[a].fields), ()) for a in old.keys() - new.keys()
+        }
+        return scenario, run, new | left
 
 
-def kept_rarely(storage: str) -> None:
+def store_sign_in_records(storage: str) -> None:
     """Records of sign-ins, which no run makes."""
-    house, now = house_of(storage), datetime.now(UTC)
-    house.used_nonces.create("a-nonce", UsedNonce(now))
+    running_app, now = app_on(storage), datetime.now(UTC)
+    running_app.used_nonces.create("a-nonce", UsedNonce(now))
     pending = PendingSignIn({"state": "a-state", "scope": ["openid"]}, now)
-    house.table("signins", PendingSignIn).create("a-state", pending)
+    running_app.table("signins", PendingSignIn).create("a-state", pending)
 
 
 def main() -> None:
     """Writes the folder of the version in pyproject.toml."""
     version = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["version"]
-    kept = KeptState(HERE / version)
-    shutil.rmtree(kept.folder, ignore_errors=True)
+    stored_state = StoredState(HERE / version)
+    shutil.rmtree(stored_state.folder, ignore_errors=True)
     with (
         tempfile.TemporaryDirectory() as scratch,
         running(start_azurite(Path(scratch) / "azurite")) as emulator,
         Sandbox() as box,
     ):
-        _play(kept, emulator, box, Path(scratch))
-    print(f"kept in {kept.folder.relative_to(ROOT)}")
+        _play(stored_state, emulator, box, Path(scratch))
+    print(f"kept in {stored_state.folder.relative_to(ROOT)}")
 
 
-def _play(kept: KeptState, emulator: Azurite, box: Sandbox, folder: Path) -> None:
+def _play(stored_state: StoredState, emulator: Azurite, box: Sandbox, folder: Path) -> None:
     storage = emulator.connection_string
     # The host tells of new files in containers that are there when it starts.
     with ContainerClient.from_connection_string(storage, SEGMENTS) as segments:
@@ -215,25 +217,25 @@ def _play(kept: KeptState, emulator: Azurite, box: Sandbox, folder: Path) -> Non
         options=["--queue-lease", str(LEASE), "--blob-events"],
     )
     with running(app):
-        story = Story(House(storage, app, box), folder)
-        story.tell()
-        kept_rarely(storage)
+        story = Story(RunningApp(storage, app, box), folder)
+        story.play()
+        store_sign_in_records(storage)
         expecting = story.expect_a_refresh()
-        place, run, people = story.half_send()
+        scenario, run, people = story.half_send()
     # The messages of the killed process show themselves again when their lease is over.
     with QueueClient.from_connection_string(storage, "send-lanes") as lanes:
         until(lambda: len(lanes.peek_messages(max_messages=32)) >= CONNECTIONS)
-    erased_key = house_of(storage).secrets.get("erased-people-key") or ""
-    secrets = {f"mailchimp-{place.connection}": API_KEY, "erased-people-key": erased_key}
-    states = {stored.value.state for stored in house_of(storage).chunks.all(run["id"])}
+    erased_key = app_on(storage).secrets.get("erased-people-key") or ""
+    secrets = {f"mailchimp-{scenario.connection}": API_KEY, "erased-people-key": erased_key}
+    states = {stored.value.state for stored in app_on(storage).chunks.all(run["id"])}
     if states != {"done", "claimed", "pending"}:
         message = f"the run was not met in its middle ({states}): run this again"
         raise AssertionError(message)
-    kept.take(storage, secrets, box)
+    stored_state.take(storage, secrets, box)
     told = {
         "run": run["id"],
-        "export": place.export["id"],
-        "audience": place.audience.id,
+        "export": scenario.export["id"],
+        "audience": scenario.audience.id,
         "refreshing": expecting.export["id"],
         "erased": ERASED,
         "runs": story.runs,
@@ -242,7 +244,9 @@ def _play(kept: KeptState, emulator: Azurite, box: Sandbox, folder: Path) -> Non
             for address, one in sorted(people.items())
         },
     }
-    (kept.folder / "story.json").write_text(json.dumps(told, indent=1, ensure_ascii=False) + "\n")
+    (stored_state.folder / "story.json").write_text(
+        json.dumps(told, indent=1, ensure_ascii=False) + "\n"
+    )
 
 
 if __name__ == "__main__":

@@ -39,13 +39,13 @@ _HERE = "{blobs}"
 Change = Callable[[str, Any], Any]
 
 
-def as_it_is(_kind: str, value: Any) -> Any:
+def unchanged(_kind: str, value: Any) -> Any:
     """No change."""
     return value
 
 
 @dataclass(frozen=True)
-class KeptState:
+class StoredState:
     """The folder of one version."""
 
     folder: Path
@@ -101,15 +101,15 @@ class KeptState:
         box.save(self.folder / "mailchimp.jsonl")
         self._write("mailchimp.jsonl", "".join(_without_keys(self.folder / "mailchimp.jsonl")))
 
-    def put(self, storage: str, house: App, box: Sandbox, change: Change = as_it_is) -> None:
-        """Fill an empty emulator and a sandbox; `house` keeps the secrets.
+    def put(self, storage: str, app: App, box: Sandbox, change: Change = unchanged) -> None:
+        """Fill an empty emulator and a sandbox; `app` keeps the secrets.
 
         `change` gets a kind (a table, a queue, plan.json or parquet) and a value, and gives what is put.
         """
         box.load(self.folder / "mailchimp.jsonl")
         key = box.world.add_key(box.account, f"{KEY}-{box.account.dc}")
         for name, secret in json.loads((self.folder / "secrets.json").read_text("utf-8")).items():
-            house.secrets.put(name, secret.replace(API_KEY, key))
+            app.secrets.put(name, secret.replace(API_KEY, key))
         with TableServiceClient.from_connection_string(storage) as tables:
             for table, records in self.tables().items():
                 client = tables.create_table_if_not_exists(table)
@@ -185,4 +185,4 @@ def _without_keys(file: Path) -> Iterator[str]:
         yield json.dumps(facts) + "\n"
 
 
-VERSIONS = [KeptState(folder) for folder in sorted(Path(__file__).parent.glob("[0-9]*.*.*"))]
+VERSIONS = [StoredState(folder) for folder in sorted(Path(__file__).parent.glob("[0-9]*.*.*"))]

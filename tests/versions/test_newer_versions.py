@@ -10,7 +10,7 @@ import duckdb
 import pytest
 from pydantic import TypeAdapter
 
-from devhost.api_client import PortalError
+from devhost.api_client import ApiError
 from devhost.processes import Azurite
 from shared.errors import ConnectorError, InputError
 from shared.messaging.messages import lane_of, refresh_of, run_of
@@ -21,9 +21,14 @@ from shared.runs.outcomes import OutcomeRow
 from shared.storage.record_entity import EntityForm
 from shared.storage.records import TableRecords
 from shared.web.outcomes_csv import outcomes_csv
-from tests.e2e.stored_data import house_of
+from tests.e2e.stored_data import app_on
 from tests.ledgers import LEDGER_COLUMNS
-from tests.versions.checks import everything_else_goes_on, half_sent_run_ends_right, opened, tick
+from tests.versions.checks import (
+    app_on_stored_state,
+    everything_else_continues,
+    half_sent_run_completes,
+    tick,
+)
 from tests.versions.record_kinds import kinds, lost
 from tests.versions.stored_state import VERSIONS, entity_of
 
@@ -55,7 +60,7 @@ def form_of(table: str) -> EntityForm[Any]:
 
 
 @pytest.mark.parametrize("table", NEWEST.tables())
-def test_fields_of_a_newer_version_do_not_disturb_a_record(table: str) -> None:
+def test_unknown_fields_of_a_newer_version_are_ignored(table: str) -> None:
     for record in NEWEST.tables()[table]:
         newer = entity_of({**record, "value": of_tomorrow(record["value"])})
         value = form_of(table).value("key", {**newer, "by_tomorrow": "a column of tomorrow"})
@@ -63,7 +68,7 @@ def test_fields_of_a_newer_version_do_not_disturb_a_record(table: str) -> None:
         assert lost(record["value"], read) == []
 
 
-def test_a_field_of_a_newer_version_is_left_out_when_the_record_is_written_again() -> None:
+def test_an_unknown_field_of_a_newer_version_is_dropped_when_the_record_is_rewritten() -> None:
     record = NEWEST.tables()["runs"][0]
     newer = entity_of({**record, "value": {**record["value"], NEW: 1}})
     form = form_of("runs")
@@ -74,15 +79,15 @@ def test_a_field_of_a_newer_version_is_left_out_when_the_record_is_written_again
     assert lost(record["value"], json.loads(again["json0"])) == []
 
 
-def test_a_plan_with_fields_of_a_newer_version_is_carried_out() -> None:
+def test_a_plan_with_fields_of_a_newer_version_is_executed() -> None:
     for container, name in NEWEST.blobs():
         if name.endswith("/plan.json"):
-            kept = json.loads(NEWEST.blob(container, name))
-            plan = plan_from_json(json.dumps(of_tomorrow(kept)).encode())
-            assert lost(kept, json.loads(plan_to_json(plan))) == []
+            stored_state = json.loads(NEWEST.blob(container, name))
+            plan = plan_from_json(json.dumps(of_tomorrow(stored_state)).encode())
+            assert lost(stored_state, json.loads(plan_to_json(plan))) == []
 
 
-def test_a_plan_of_a_newer_form_is_left_to_the_newer_version() -> None:
+def test_a_plan_in_a_newer_format_is_left_to_the_newer_version() -> None:
     name = next(name for _, name in NEWEST.blobs() if name.endswith("/plan.json"))
     plan = json.loads(NEWEST.blob("state", name))
 
@@ -136,7 +141,7 @@ def with_value(value: Any, path: list[Any], new: str) -> Any:
     return changed
 
 
-def test_a_value_that_this_version_has_no_name_for_is_left_to_the_newer_version() -> None:
+def test_a_record_with_an_unknown_value_is_left_to_the_newer_version() -> None:
     tried = set()
     for table, records in NEWEST.tables().items():
         codec = TypeAdapter(kinds()[table])
@@ -150,8 +155,8 @@ def test_a_value_that_this_version_has_no_name_for_is_left_to_the_newer_version(
     assert {("runs", "status"), ("chunks", "kind"), ("exports", "leavers")} <= tried
 
 
-def test_one_record_of_a_newer_version_keeps_nobody_from_the_others(storage: str) -> None:
-    clients = house_of(storage).clients
+def test_an_unreadable_record_does_not_hide_the_others(storage: str) -> None:
+    clients = app_on(storage).clients
     table = f"runs{uuid.uuid4().hex[:8]}"
     runs = TableRecords(clients, table, kinds()["runs"])
     records = NEWEST.tables()["runs"]
@@ -172,7 +177,7 @@ def test_one_record_of_a_newer_version_keeps_nobody_from_the_others(storage: str
     assert newer["value"]["requested_by"] not in str(caught.value)
 
 
-def test_a_damaged_record_is_not_passed_over() -> None:
+def test_a_damaged_record_is_reported() -> None:
     def records() -> Any:
         yield 1
         message = "runs: one is damaged and cannot be read."
@@ -182,7 +187,7 @@ def test_a_damaged_record_is_not_passed_over() -> None:
         list(readable(records()))
 
 
-def test_an_outcome_that_this_version_has_no_words_for_is_shown_by_its_code() -> None:
+def test_an_unknown_outcome_is_shown_by_its_code() -> None:
     row = OutcomeRow("c1", "ada@example.com", ("A",), "postponed", "ofTomorrow", "")
 
     written = outcomes_csv(iter([row]), "ko").decode("utf-8-sig").splitlines()[1]
@@ -191,14 +196,12 @@ def test_an_outcome_that_this_version_has_no_words_for_is_shown_by_its_code() ->
 
 
 @pytest.mark.parametrize("columns", ["*, 1 AS of_tomorrow", "* EXCLUDE (tries)"])
-def test_a_ledger_of_another_version_is_read_by_the_names_of_its_columns(
-    columns: str, tmp_path: Path
-) -> None:
+def test_a_ledger_of_another_version_is_read_by_column_names(columns: str, tmp_path: Path) -> None:
     name = next(name for _, name in NEWEST.blobs() if name.startswith("ledgers/"))
-    kept, other = NEWEST.folder / "blobs/state" / name, tmp_path / "other.parquet"
+    stored_state, other = NEWEST.folder / "blobs/state" / name, tmp_path / "other.parquet"
     with duckdb.connect() as db:
-        db.execute(f"COPY (SELECT {columns} FROM '{kept}') TO '{other}' (FORMAT parquet)")
-        load_ledger(db, kept)
+        db.execute(f"COPY (SELECT {columns} FROM '{stored_state}') TO '{other}' (FORMAT parquet)")
+        load_ledger(db, stored_state)
         db.execute("CREATE TABLE before AS FROM ledger")
         load_ledger(db, other)
 
@@ -210,18 +213,18 @@ def test_a_ledger_of_another_version_is_read_by_the_names_of_its_columns(
         assert len(described) == len(LEDGER_COLUMNS)
 
 
-def test_a_state_full_of_fields_of_tomorrow_goes_on_and_comes_to_its_right_end(
+def test_a_stored_state_with_fields_of_a_newer_version_continues_and_completes(
     emulator: Azurite, tmp_path: Path
 ) -> None:
     def change(kind: str, value: Any) -> Any:
         return wider(value, tmp_path) if kind == "parquet" else of_tomorrow(value)
 
-    with opened(NEWEST, emulator.connection_string, tmp_path, change) as house:
-        half_sent_run_ends_right(house, NEWEST)
-        everything_else_goes_on(house, NEWEST)
+    with app_on_stored_state(NEWEST, emulator.connection_string, tmp_path, change) as running_app:
+        half_sent_run_completes(running_app, NEWEST)
+        everything_else_continues(running_app, NEWEST)
 
 
-def test_after_a_rollback_what_only_the_newer_version_can_read_waits_and_the_rest_goes_on(
+def test_after_a_rollback_records_of_the_newer_version_wait_and_the_rest_continues(
     emulator: Azurite, tmp_path: Path
 ) -> None:
     unknown = NEWEST.story["runs"]["successful"]
@@ -233,17 +236,17 @@ def test_after_a_rollback_what_only_the_newer_version_can_read_waits_and_the_res
             return {**value, "leavers": "ofTomorrow"}
         return value
 
-    with opened(NEWEST, emulator.connection_string, tmp_path, change) as house:
-        half_sent_run_ends_right(house, NEWEST)
-        listed = {run["id"] for run in house.portal.get("/api/runs?top=100")["value"]}
+    with app_on_stored_state(NEWEST, emulator.connection_string, tmp_path, change) as running_app:
+        half_sent_run_completes(running_app, NEWEST)
+        listed = {run["id"] for run in running_app.api.get("/api/runs?top=100")["value"]}
         assert listed >= set(NEWEST.story["runs"].values()) - {unknown}
         assert unknown not in listed
-        with pytest.raises(PortalError) as refused:
-            house.portal.get(f"/api/runs/{unknown}")
+        with pytest.raises(ApiError) as refused:
+            running_app.api.get(f"/api/runs/{unknown}")
         assert "newer version" in str(refused.value)
-        exports = {one["id"] for one in house.portal.get("/api/exports")["value"]}
+        exports = {one["id"] for one in running_app.api.get("/api/exports")["value"]}
         assert NEWEST.story["export"] in exports
         assert NEWEST.story["refreshing"] not in exports
-        assert house.portal.call("GET", "/").status_code == 200
+        assert running_app.api.call("GET", "/").status_code == 200
         # Clearing away must know every export, so it waits, and the timer says so.
-        assert tick(house) == "Failed"
+        assert tick(running_app) == "Failed"

@@ -12,11 +12,11 @@ from azure.data.tables import TableClient
 from devhost.processes import App, Azurite, running, start_app
 from sandbox.mailchimp.box import Sandbox
 from tests.e2e.running_app import (
-    House,
-    Place,
-    audience_as_is,
-    audience_to_be,
-    impatient_app,
+    ExportScenario,
+    RunningApp,
+    actual_audience,
+    expected_audience,
+    fast_polling_app,
     settings_for,
 )
 from tests.versions.make import PROGRAM, until
@@ -51,7 +51,7 @@ def app_folder(folder: Path, *programs: str) -> Path:
 
     It takes half of the lanes at once, so that two of them share a run.
     """
-    path = impatient_app(folder, lease_seconds=LEASE) / "function_app.py"
+    path = fast_polling_app(folder, lease_seconds=LEASE) / "function_app.py"
     host = json.loads((folder / "host.json").read_text("utf-8"))
     host["extensions"]["queues"] |= {"batchSize": 5, "newBatchThreshold": 0}
     (folder / "host.json").write_text(json.dumps(host), "utf-8")
@@ -115,7 +115,7 @@ def deployment(emulator: Azurite, tmp_path: Path) -> Iterator[Deployment]:
         "a rollback, and the new one is killed",
     ],
 )
-def test_a_version_that_goes_while_the_next_one_is_at_work_costs_nobody_anything(
+def test_shutting_down_an_old_version_during_a_rolling_deployment_loses_nothing(
     deployment: Deployment,
     tmp_path: Path,
     leaving: str,
@@ -129,28 +129,28 @@ def test_a_version_that_goes_while_the_next_one_is_at_work_costs_nobody_anything
         running(deployment.start(leaving, grace=grace)) as old,
         running(deployment.start(coming)) as new,
     ):
-        place = Place(House(deployment.storage, new, box), tmp_path)
-        sample = place.sample(PEOPLE, 0.6, 0.6)
-        expected = audience_to_be(sample)
-        place.refresh(sample)
-        place.define(sample)
+        scenario = ExportScenario(RunningApp(deployment.storage, new, box), tmp_path)
+        sample = scenario.sample(PEOPLE, 0.6, 0.6)
+        expected = expected_audience(sample)
+        scenario.refresh(sample)
+        scenario.define(sample)
         box.set(call_ms=400)
-        run = place.start()
+        run = scenario.start()
 
         def done() -> int:
-            return int(place.portal.get(f"/api/runs/{run['id']}")["progress"]["chunksDone"])
+            return int(scenario.api.get(f"/api/runs/{run['id']}")["progress"]["chunksDone"])
 
         until(lambda: done() >= 12)
         assert old.stop(patience) == code
         assert lanes_at_work_when_told(old)
-        run = place.wait(run)
+        run = scenario.wait(run)
         box.set(call_ms=0)
 
-        assert audience_as_is(place.audience) == expected
+        assert actual_audience(scenario.audience) == expected
         assert run["status"] == "successful"
         counts = run["counts"]
         assert counts["created"] == counts["distinct"] == len(expected)
         assert counts["notSent"] == counts["rejected"] == 0
         # Both had a part in it, and each read what the other wrote.
         assert set(deployment.written_by_tomorrow("chunks", run["id"])) == {True, False}
-        assert place.run()["calls"]["write"] == 0
+        assert scenario.run()["calls"]["write"] == 0

@@ -19,7 +19,7 @@ from tests.web.client import (
 from tests.web.world import KEY, OTHER_KEY, World
 
 
-def test_who_agreed_when_and_to_what_is_kept() -> None:
+def test_consent_is_stored_with_person_time_and_text() -> None:
     world = World()
     connection = new_connection(world, connected=False)
     shown = get(world, f"/api/connections/{connection}")
@@ -33,7 +33,7 @@ def test_who_agreed_when_and_to_what_is_kept() -> None:
 
 
 @pytest.mark.parametrize("agreed", [False, None, "true", 1])
-def test_nothing_is_made_without_consent(agreed: object) -> None:
+def test_no_connection_is_created_without_consent(agreed: object) -> None:
     world = World()
     body = {"displayName": "Main", "consent": {"agreed": agreed, "locale": "ko"}}
     answer = call(world, "POST", "/api/connections", body)
@@ -42,7 +42,7 @@ def test_nothing_is_made_without_consent(agreed: object) -> None:
     assert not world.connections.kept
 
 
-def test_a_new_connection_is_told_with_its_address_and_etag() -> None:
+def test_creating_a_connection_returns_its_location_and_etag() -> None:
     world = World()
     body = {"displayName": " Main ", "consent": {"agreed": True, "locale": "ko"}}
     answer = call(world, "POST", "/api/connections", body)
@@ -53,7 +53,7 @@ def test_a_new_connection_is_told_with_its_address_and_etag() -> None:
     assert made["displayName"] == "Main"
 
 
-def test_an_api_key_is_kept_only_after_mailchimp_took_it() -> None:
+def test_an_api_key_is_stored_only_after_mailchimp_accepts_it() -> None:
     world = World()
     connection = new_connection(world, connected=False)
     path = f"/api/connections/{connection}/mailchimp/api-key"
@@ -66,7 +66,7 @@ def test_an_api_key_is_kept_only_after_mailchimp_took_it() -> None:
     assert list(world.secrets.kept.values()) == [KEY]
 
 
-def test_a_key_is_never_shown_or_recorded() -> None:
+def test_an_api_key_is_never_shown_or_recorded() -> None:
     world = World()
     connection = new_connection(world)
     new_export(world, connection)
@@ -74,7 +74,7 @@ def test_a_key_is_never_shown_or_recorded() -> None:
         assert KEY.encode() not in call(world, "GET", path).body
 
 
-def test_disconnecting_forgets_the_key() -> None:
+def test_disconnecting_deletes_the_key() -> None:
     world = World()
     connection = new_connection(world)
     shown = send(world, "DELETE", f"/api/connections/{connection}/mailchimp")
@@ -90,7 +90,7 @@ def test_an_account_may_have_several_connections() -> None:
     assert ids == {"acc-1"}
 
 
-def test_a_connection_in_use_does_not_change_its_account() -> None:
+def test_a_connection_in_use_cannot_change_its_account() -> None:
     world = World()
     connection = new_connection(world)
     path = f"/api/connections/{connection}/mailchimp/api-key"
@@ -102,7 +102,7 @@ def test_a_connection_in_use_does_not_change_its_account() -> None:
     assert list(world.secrets.kept.values()) == [OTHER_KEY]
 
 
-def test_a_connection_in_use_is_not_removed_and_says_by_what() -> None:
+def test_removing_a_connection_in_use_names_its_exports() -> None:
     world = World()
     connection = new_connection(world)
     export = new_export(world, connection, displayName="Weekly news")
@@ -115,7 +115,7 @@ def test_a_connection_in_use_is_not_removed_and_says_by_what() -> None:
     assert not world.secrets.kept
 
 
-def test_exports_are_not_detached_under_a_run() -> None:
+def test_exports_with_active_runs_are_not_detached() -> None:
     world = World()
     connection = new_connection(world)
     export = new_export(world, connection)
@@ -125,7 +125,7 @@ def test_exports_are_not_detached_under_a_run() -> None:
     assert get(world, f"/api/exports/{export}")["connectionId"] == connection
 
 
-def test_what_was_read_can_be_sent_back_changed() -> None:
+def test_a_response_can_be_changed_and_sent_back() -> None:
     world = World()
     connection = new_connection(world)
     path = f"/api/connections/{connection}"
@@ -142,7 +142,7 @@ def test_what_was_read_can_be_sent_back_changed() -> None:
     assert call(world, "DELETE", path, headers={"If-Match": "*"}).status == 204
 
 
-def test_a_contributor_sees_a_connection_but_not_its_people() -> None:
+def test_a_contributor_sees_a_connection_without_its_users() -> None:
     world = World()
     connection = new_connection(world, sharedWith=["Contributor"])
     for role in (Role.CONTRIBUTOR, Role.VIEWER):
@@ -152,7 +152,7 @@ def test_a_contributor_sees_a_connection_but_not_its_people() -> None:
         assert shown["mailchimp"] is shown["consent"] is None
 
 
-def test_a_contributor_looks_into_shared_accounts_only() -> None:
+def test_a_contributor_sees_shared_accounts_only() -> None:
     world = World()
     bob = world.seen_by(Role.CONTRIBUTOR)
     shared = new_connection(world, "Shared", sharedWith=["Contributor"])
@@ -164,7 +164,7 @@ def test_a_contributor_looks_into_shared_accounts_only() -> None:
     assert list(faults(answer)) == ["connectionId"]
 
 
-def test_audiences_and_merge_fields_are_asked_of_mailchimp() -> None:
+def test_audiences_and_merge_fields_are_read_from_mailchimp() -> None:
     world = World()
     connection = new_connection(world)
     path = f"/api/connections/{connection}/audiences"
@@ -186,7 +186,7 @@ def test_audiences_and_merge_fields_are_asked_of_mailchimp() -> None:
     assert all(session.closed for session in world.mailchimp.sessions)
 
 
-def test_a_grant_that_is_gone_asks_to_be_connected_again() -> None:
+def test_a_revoked_grant_asks_to_connect_again() -> None:
     world = World()
     connection = new_connection(world)
     world.accounts[KEY].revoked = True

@@ -20,7 +20,7 @@ from tests.web.client import (
 from tests.web.world import World
 
 
-def test_what_is_not_said_has_the_safe_default() -> None:
+def test_missing_settings_have_safe_defaults() -> None:
     world = World()
     export = get(world, f"/api/exports/{new_export(world)}")
     assert export["newContacts"] == {"status": "audienceDefault", "consentAttribute": None}
@@ -31,13 +31,13 @@ def test_what_is_not_said_has_the_safe_default() -> None:
     assert export["lastRun"] is None
 
 
-def test_saving_does_not_run_it() -> None:
+def test_saving_does_not_start_a_run() -> None:
     world = World()
     new_export(world)
     assert not world.runs.kept
 
 
-def test_a_whole_definition_comes_back_as_it_went_in() -> None:
+def test_a_complete_definition_is_returned_unchanged() -> None:
     world = World()
     body = export_body(
         new_connection(world),
@@ -70,7 +70,7 @@ def test_a_whole_definition_comes_back_as_it_went_in() -> None:
     assert {name: made[name] for name in body} == body
 
 
-def test_what_was_read_can_be_sent_back_changed() -> None:
+def test_a_response_can_be_changed_and_sent_back() -> None:
     world = World()
     connection = new_connection(world, sharedWith=["Contributor"])
     path = f"/api/exports/{new_export(world, connection)}"
@@ -87,7 +87,7 @@ def test_what_was_read_can_be_sent_back_changed() -> None:
     assert changed.headers["ETag"] != read.headers["ETag"]
 
 
-def test_two_people_do_not_overwrite_each_other() -> None:
+def test_two_users_do_not_overwrite_each_others_changes() -> None:
     world = World()
     path = f"/api/exports/{new_export(world)}"
     read = call(world, "GET", path)
@@ -100,7 +100,7 @@ def test_two_people_do_not_overwrite_each_other() -> None:
     assert call(world, "DELETE", path, headers=etag).status == 412
 
 
-def test_a_write_between_the_look_and_the_write_loses_to_if_match() -> None:
+def test_a_write_between_reading_and_writing_fails_with_if_match() -> None:
     world = World()
     export = new_export(world)
     read = call(world, "GET", f"/api/exports/{export}")
@@ -118,7 +118,7 @@ def test_a_write_between_the_look_and_the_write_loses_to_if_match() -> None:
     assert call(world, "PUT", f"/api/exports/{export}", body).status == 200
 
 
-def test_a_definition_needs_a_connection_to_begin_with_but_may_lose_it() -> None:
+def test_a_new_definition_needs_a_connection_but_may_lose_it_later() -> None:
     world = World()
     answer = call(world, "POST", "/api/exports", export_body(None))
     assert list(faults(answer)) == ["connectionId"]
@@ -161,7 +161,7 @@ def test_one_tag_has_one_owner() -> None:
     send(world, "PUT", f"/api/exports/{first}", own)
 
 
-def test_a_tag_taken_in_the_same_moment_has_one_owner_too() -> None:
+def test_a_tag_claimed_twice_at_the_same_moment_has_one_owner() -> None:
     world = World()
     first = new_export(world)
     other = replace(world.exports.kept[first].value, id="late", display_name="Late")
@@ -186,7 +186,7 @@ def test_a_tag_taken_in_the_same_moment_has_one_owner_too() -> None:
 
 
 @pytest.mark.parametrize(("language", "name"), [("en", "copy"), ("ko", "사본")])
-def test_a_copy_runs_only_when_asked_and_owns_its_tags(language: str, name: str) -> None:
+def test_a_copy_has_its_own_tags_and_no_schedule(language: str, name: str) -> None:
     world = World()
     export = new_export(world)
     path = f"/api/exports/{export}/duplicate"
@@ -201,7 +201,7 @@ def test_a_copy_runs_only_when_asked_and_owns_its_tags(language: str, name: str)
     assert again["segments"][0]["tag"] == f"VIP ({name} 2)"
 
 
-def test_a_copy_of_long_names_stays_within_the_limits() -> None:
+def test_a_copy_with_long_names_stays_within_the_limits() -> None:
     world = World()
     export = new_export(world, displayName="n" * 200, segments=[{"name": "A", "tag": "t" * 100}])
     copied = send(world, "POST", f"/api/exports/{export}/duplicate", status=201)
@@ -209,7 +209,7 @@ def test_a_copy_of_long_names_stays_within_the_limits() -> None:
     assert len(copied["segments"][0]["tag"]) == 100
 
 
-def test_a_running_export_is_neither_removed_nor_detached() -> None:
+def test_an_export_with_an_active_run_cannot_be_removed_or_detached() -> None:
     world = World()
     export = new_export(world)
     run = send(world, "POST", f"/api/exports/{export}/runs", status=202)
@@ -248,7 +248,9 @@ def test_the_last_run_is_the_newest_of_any_kind() -> None:
         ({"email": "E", "attributes": [{"attribute": "A", "mergeField": ""}]}, ["[0]"]),
     ],
 )
-def test_a_merge_field_takes_one_attribute(mapping: dict[str, Any], fields: list[str]) -> None:
+def test_a_merge_field_has_at_most_one_attribute(
+    mapping: dict[str, Any], fields: list[str]
+) -> None:
     world = World()
     body = export_body(new_connection(world), mapping=mapping)
     answer = call(world, "POST", "/api/exports", body)
@@ -257,14 +259,14 @@ def test_a_merge_field_takes_one_attribute(mapping: dict[str, Any], fields: list
 
 
 @pytest.mark.parametrize("share", [-0.1, 1.01, 1e300, "0.3", None, True])
-def test_a_share_is_between_nothing_and_all(share: object) -> None:
+def test_a_share_is_between_0_and_1(share: object) -> None:
     world = World()
     body = export_body(new_connection(world), removalGuard={"maxShare": share})
     answer = call(world, "POST", "/api/exports", body)
     assert (answer.status, list(faults(answer))) == (400, ["removalGuard.maxShare"])
 
 
-def test_a_schedule_that_cannot_be_kept_is_refused_by_field() -> None:
+def test_an_invalid_schedule_is_refused_by_field() -> None:
     world = World()
     schedule = {"repeat": "daily", "times": ["06:00", "25:00"], "timeZone": "UTC"}
     answer = call(

@@ -32,7 +32,7 @@ schema = schemathesis.openapi.from_wsgi("/api/openapi.json", wsgi(WORLD))
     deadline=None,
     suppress_health_check=list(HealthCheck),
 )
-def test_the_interface_answers_as_described(case: schemathesis.Case) -> None:
+def test_the_api_behaves_as_described(case: schemathesis.Case) -> None:
     known = {"connections": CONNECTION, "exports": EXPORT, "runs": RUN}
     subject = case.path.split("/")[2]
     if case.path_parameters and subject in known and len(case.path_parameters.get("id", "")) % 2:

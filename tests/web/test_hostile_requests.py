@@ -52,7 +52,7 @@ def is_clean(answer: Response) -> bool:
 
 @pytest.mark.parametrize("header", HEADERS)
 @pytest.mark.parametrize("path", ["/api/exports", "/", "/api/nothing", "/api/runs/none"])
-def test_no_header_carries_another_one(header: str, path: str) -> None:
+def test_no_header_value_can_inject_another_header(header: str, path: str) -> None:
     answer = call(World(), "GET", path, headers={header: INJECTED})
     assert answer.status < 500
     assert is_clean(answer)
@@ -61,7 +61,7 @@ def test_no_header_carries_another_one(header: str, path: str) -> None:
 
 
 @pytest.mark.parametrize("name", HIDING.values(), ids=HIDING)
-def test_a_name_that_hides_something_is_refused_at_its_field(name: str) -> None:
+def test_a_name_with_hidden_characters_is_refused_at_its_field(name: str) -> None:
     world = World()
     connection = new_connection(world)
     consent = {"agreed": True, "locale": "en"}
@@ -82,7 +82,7 @@ def test_a_name_that_hides_something_is_refused_at_its_field(name: str) -> None:
 @pytest.mark.parametrize(
     "name", ["../../etc/passwd", "Gold'; DROP TABLE x; --", "=cmd", "김철수", "‏ערב"]
 )
-def test_a_name_that_only_looks_odd_comes_back_as_it_went_in(name: str) -> None:
+def test_a_name_with_unusual_characters_is_stored_unchanged(name: str) -> None:
     world = World()
     export = new_export(world, displayName=name, segments=[{"name": name, "tag": name}])
     run = send(world, "POST", f"/api/exports/{export}/runs", status=202)
@@ -107,14 +107,14 @@ def test_a_name_that_only_looks_odd_comes_back_as_it_went_in(name: str) -> None:
         "/exports/{}/edit",
     ],
 )
-def test_an_id_is_an_id_or_nothing(path: str, bad: str) -> None:
+def test_a_malformed_id_is_refused(path: str, bad: str) -> None:
     answer = call(World(), "GET", path.format(bad))
     assert answer.status == 404
     assert is_clean(answer)
 
 
 @pytest.mark.parametrize("audience", ["../x", "a/b", "a%2fb", "a?b", "x" * 33, "a\r\nb", "é"])
-def test_an_audience_id_is_letters_and_digits(audience: str) -> None:
+def test_an_audience_id_consists_of_letters_and_digits(audience: str) -> None:
     world = World()
     body = export_body(new_connection(world), audienceId=audience)
     assert list(faults(call(world, "POST", "/api/exports", body))) == ["audienceId"]
@@ -124,7 +124,7 @@ def test_an_audience_id_is_letters_and_digits(audience: str) -> None:
     "url",
     ["http://[", "http://[::1/api/health", "http://a]b/", "http://\uff0f@x/", "//[x", "http:///"],
 )
-def test_an_address_that_is_none_is_nowhere(url: str) -> None:
+def test_an_invalid_url_is_refused(url: str) -> None:
     answer = request(World().web, "GET", url)
     assert answer.status in (401, 404)
     assert is_clean(answer)
@@ -133,7 +133,7 @@ def test_an_address_that_is_none_is_nowhere(url: str) -> None:
 @pytest.mark.parametrize(
     "done", ["../../x", "%0d%0aa:b", "<script>alert(1)</script>", "__class__", "{0}"]
 )
-def test_what_was_done_is_one_of_our_own_texts_or_nothing(done: str) -> None:
+def test_a_notice_is_one_of_our_own_texts(done: str) -> None:
     answer = call(World(), "GET", f"/?done={done}")
     assert answer.status == 200
     assert b"<script>alert" not in answer.body

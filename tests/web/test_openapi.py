@@ -19,19 +19,19 @@ def described() -> dict[str, Any]:
     return get(World(), "/api/openapi.json")
 
 
-def test_every_route_is_described_and_every_description_is_a_route() -> None:
+def test_every_route_is_described_and_every_description_has_a_route() -> None:
     world = World()
     paths = get(world, "/api/openapi.json")["paths"]
     told = {(method.upper(), path) for path, methods in paths.items() for method in methods}
     assert told == {(r.method, r.path_format) for r in world.web.routes if r.include_in_schema}
 
 
-def test_what_is_not_served_is_not_described() -> None:
+def test_routes_that_are_not_served_are_not_described() -> None:
     world = World(refresh_jobs=None)
     assert "/api/refresh-jobs" not in get(world, "/api/openapi.json")["paths"]
 
 
-def test_every_operation_says_its_role_and_has_a_name_of_its_own() -> None:
+def test_every_operation_has_a_role_and_a_unique_name() -> None:
     names = []
     for methods in described()["paths"].values():
         for operation in methods.values():
@@ -40,7 +40,7 @@ def test_every_operation_says_its_role_and_has_a_name_of_its_own() -> None:
     assert len(names) == len(set(names))
 
 
-def test_every_reference_leads_somewhere() -> None:
+def test_every_reference_has_a_target() -> None:
     document = described()
 
     def walk(node: object) -> None:
@@ -81,7 +81,7 @@ def schema_of(document: dict[str, Any], path: str, method: str, status: str) -> 
         "/api/audit",
     ],
 )
-def test_answers_are_as_described(path: str) -> None:
+def test_responses_match_the_description(path: str) -> None:
     world = World()
     connection = new_connection(world)
     export = new_export(world, connection)
@@ -91,7 +91,7 @@ def test_answers_are_as_described(path: str) -> None:
     jsonschema.validate(get(world, real), schema)
 
 
-def test_read_only_fields_are_marked_and_what_is_required_is_said() -> None:
+def test_read_only_and_required_fields_are_marked() -> None:
     body = described()["components"]["schemas"]["ExportBody"]
     assert body["additionalProperties"] is False
     assert body["properties"]["lastRun"]["readOnly"] is True
@@ -137,5 +137,5 @@ def test_formats_examples_and_constants_are_said() -> None:
     ).validate(schemas["ExportBody"]["examples"][0])
 
 
-def test_everybody_may_read_the_description() -> None:
+def test_the_api_description_is_public() -> None:
     assert call(World().seen_by(None), "GET", "/api/openapi.json").status == 200

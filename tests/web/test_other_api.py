@@ -23,7 +23,7 @@ SCHEDULE = {
 PERSON = "ada@contoso.example"
 
 
-def test_the_refreshes_of_customer_insights_are_those_its_api_tells() -> None:
+def test_the_refresh_jobs_of_customer_insights_are_listed() -> None:
     assert get(World(), "/api/refresh-jobs")["value"] == [
         {
             "id": "job-1",
@@ -35,7 +35,7 @@ def test_the_refreshes_of_customer_insights_are_those_its_api_tells() -> None:
     ]
 
 
-def test_segments_and_attributes_are_those_of_the_catalogue() -> None:
+def test_segments_and_attributes_match_the_catalogue() -> None:
     world = World()
     segment = get(world, "/api/segments")["value"][0]
     assert segment == {
@@ -83,14 +83,14 @@ def test_what_segments_lack_is_said_in_the_readers_language() -> None:
     assert "a/model.json is not valid JSON." in page.text
 
 
-def test_the_refresh_is_off_until_somebody_sets_it() -> None:
+def test_the_refresh_schedule_is_off_by_default() -> None:
     world = World()
     assert get(world, "/api/schedule")["enabled"] is False
     assert send(world, "PUT", "/api/schedule", SCHEDULE) == SCHEDULE
     assert get(world, "/api/schedule") == SCHEDULE
 
 
-def test_two_people_do_not_overwrite_each_others_schedule() -> None:
+def test_two_users_do_not_overwrite_each_others_schedule() -> None:
     world = World()
     etag = {"If-Match": call(world, "GET", "/api/schedule").headers["ETag"]}
     assert call(world, "PUT", "/api/schedule", SCHEDULE, etag).status == 200
@@ -98,7 +98,7 @@ def test_two_people_do_not_overwrite_each_others_schedule() -> None:
     assert call(world, "PUT", "/api/schedule", SCHEDULE).status == 200
 
 
-def test_a_schedule_written_in_the_same_moment_is_seen() -> None:
+def test_a_schedule_written_at_the_same_moment_is_used() -> None:
     world = World()
 
     def meanwhile(key: str) -> None:
@@ -124,7 +124,7 @@ def test_a_schedule_written_in_the_same_moment_is_seen() -> None:
         ({"enabled": "yes"}, "enabled"),
     ],
 )
-def test_a_schedule_has_its_faults_by_field(change: dict[str, Any], field: str) -> None:
+def test_faults_of_a_schedule_are_reported_by_field(change: dict[str, Any], field: str) -> None:
     answer = call(World(), "PUT", "/api/schedule", {**SCHEDULE, **change})
     assert (answer.status, list(faults(answer))) == (400, [field])
 
@@ -137,14 +137,14 @@ def sighted() -> World:
     return world
 
 
-def test_a_person_is_found_with_the_reason_in_words() -> None:
+def test_a_search_shows_the_reason_as_text() -> None:
     found = send(sighted(), "POST", "/api/people/search", {"email": PERSON.upper()})["value"]
     assert found[0]["reason"].startswith("The person has unsubscribed")
     assert found[0]["exportName"] == "Weekly"
     assert send(sighted(), "POST", "/api/people/search", {"email": "x@y.z"}) == {"value": []}
 
 
-def test_a_person_is_removed_with_a_receipt_and_named_nowhere() -> None:
+def test_a_removed_person_is_named_nowhere_and_the_removal_has_a_receipt() -> None:
     world = sighted()
     body = {"email": PERSON, "deleteInMailchimp": True}
     receipt = send(world, "POST", "/api/people/erase", body)
@@ -166,7 +166,7 @@ def test_a_person_is_removed_with_a_receipt_and_named_nowhere() -> None:
         (Unavailable("noAnswer", retry_after=5), 503),
     ],
 )
-def test_an_erasure_that_mailchimp_did_not_finish_is_recorded_too(
+def test_an_erasure_that_mailchimp_did_not_complete_is_recorded(
     error: Exception, status: int
 ) -> None:
     def erase(email: str, in_mailchimp: bool, by: str) -> None:
@@ -180,7 +180,7 @@ def test_an_erasure_that_mailchimp_did_not_finish_is_recorded_too(
 
 
 @pytest.mark.parametrize("email", ["", "nobody", None, 5, "@" * 400])
-def test_an_address_looks_like_one(email: object) -> None:
+def test_an_address_has_a_valid_form(email: object) -> None:
     answer = call(World(), "POST", "/api/people/search", {"email": email})
     assert (answer.status, list(faults(answer))) == (400, ["email"])
     assert str(email) not in str(faults(answer)) or not email
@@ -204,7 +204,7 @@ def test_every_change_leaves_an_entry_with_before_and_after() -> None:
     ]
 
 
-def test_every_changing_route_that_succeeds_is_recorded() -> None:
+def test_every_successful_change_is_recorded() -> None:
     world = World()
     connection = new_connection(world)
     export = new_export(world, connection)
@@ -235,14 +235,14 @@ def test_every_changing_route_that_succeeds_is_recorded() -> None:
     }
 
 
-def test_a_change_that_failed_leaves_no_entry() -> None:
+def test_a_failed_change_is_not_recorded() -> None:
     world = World()
     call(world, "POST", "/api/connections", {"displayName": "X"})
     call(world, "DELETE", "/api/exports/none")
     assert not world.audit.kept
 
 
-def test_the_trail_is_read_newest_first_in_pages() -> None:
+def test_the_audit_trail_is_listed_newest_first_in_pages() -> None:
     world = World()
     for second in range(5):
         world.now = NOW.replace(second=second)
@@ -253,7 +253,7 @@ def test_the_trail_is_read_newest_first_in_pages() -> None:
     assert len(get(world, page["nextLink"])["value"]) == 2
 
 
-def test_an_application_is_told_from_a_person() -> None:
+def test_an_application_is_distinguished_from_a_person() -> None:
     world = World()
     machine = world.services.authenticator.developer
     assert machine is not None

@@ -40,11 +40,11 @@ from shared.web.outcomes_csv import neutral, outcomes_csv
         ("\ud800", "\ufffd"),
     ],
 )
-def test_what_a_spreadsheet_would_calculate_or_hide_is_shown_as_text(cell: str, shown: str) -> None:
+def test_values_that_a_spreadsheet_would_evaluate_or_hide_are_text(cell: str, shown: str) -> None:
     assert neutral(cell) == shown
 
 
-def test_every_row_is_one_row_whatever_its_cells_hold() -> None:
+def test_every_row_is_one_row_regardless_of_its_cells() -> None:
     nasty = ['"', '","', "a\r\nb", "a\0b", "=1", ";=1", "\u2028", "\x1a", "x" * 300, "'"]
     rows = [OutcomeRow(cell, cell, (cell, cell), "rejected", "", "") for cell in nasty]
     data = outcomes_csv(iter(rows), "en")

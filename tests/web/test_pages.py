@@ -30,7 +30,7 @@ from tests.web.world import KEY, NOW, Sighting, World
 PAGES = [route for route in World().web.routes if not route.include_in_schema]
 
 
-def test_the_whole_way_from_nothing_to_a_run() -> None:
+def test_setup_to_first_run_succeeds() -> None:
     world = World()
     ada = Browser(world).open("/")
     assert "No export yet" in ada.text
@@ -59,7 +59,7 @@ def test_the_whole_way_from_nothing_to_a_run() -> None:
     assert world.runs.kept["run-1"].export_id == export.id
 
 
-def test_the_way_is_barred_without_consent() -> None:
+def test_sign_in_is_blocked_without_consent() -> None:
     world = World()
     ada = Browser(world).open("/setup/connection").send(fields={"displayName": "Main"})
     assert ada.answer.status == 400
@@ -68,7 +68,7 @@ def test_the_way_is_barred_without_consent() -> None:
     assert not world.connections.kept
 
 
-def test_faults_stand_at_their_fields_and_nothing_typed_is_lost() -> None:
+def test_faults_are_shown_at_their_fields_and_the_input_is_kept() -> None:
     world = World()
     connection = new_connection(world)
     ada = Browser(world).open(f"/setup/export?connection={connection}")
@@ -99,7 +99,7 @@ def test_faults_stand_at_their_fields_and_nothing_typed_is_lost() -> None:
     assert not world.exports.kept
 
 
-def test_editing_shows_what_is_and_keeps_it() -> None:
+def test_the_edit_form_shows_and_keeps_the_current_values() -> None:
     world = World()
     export = new_export(
         world,
@@ -180,7 +180,7 @@ def test_a_run_shows_counts_proof_findings_and_rejected_rows_by_reason() -> None
     assert "outcomes.csv" not in viewer.html
 
 
-def test_a_run_that_waits_is_confirmed() -> None:
+def test_a_run_awaiting_confirmation_can_be_confirmed() -> None:
     world = World()
     run = world.runs.start(new_export(world), Trigger.ON_DEMAND, Mode.EXPORT, "Ada")
     reason = Reason("removalGuard", values={"people": "9"})
@@ -193,7 +193,7 @@ def test_a_run_that_waits_is_confirmed() -> None:
     assert "is being canceled" in ada.text
 
 
-def test_a_run_is_taken_back_after_saying_what_that_does() -> None:
+def test_an_undo_explains_its_effects_before_it_starts() -> None:
     world = World()
     export = new_export(world)
     finished(world, export, 1)
@@ -207,7 +207,7 @@ def test_a_run_is_taken_back_after_saying_what_that_does() -> None:
     assert 'href="/runs/run-2/undo"' not in ada.html
 
 
-def test_a_preview_says_that_nothing_was_sent() -> None:
+def test_a_preview_reports_that_nothing_was_sent() -> None:
     world = World()
     export = new_export(world)
     ada = (
@@ -220,7 +220,7 @@ def test_a_preview_says_that_nothing_was_sent() -> None:
     assert world.runs.kept["run-1"].mode is Mode.PREVIEW
 
 
-def test_the_history_has_a_drawing_and_the_same_in_numbers() -> None:
+def test_the_history_has_a_chart_and_a_table_with_the_same_numbers() -> None:
     world = World()
     export = new_export(world)
     finished(world, export, 1)
@@ -231,7 +231,7 @@ def test_the_history_has_a_drawing_and_the_same_in_numbers() -> None:
     assert "the last 2 runs" in ada.html
 
 
-def test_an_export_is_copied_detached_and_removed() -> None:
+def test_an_export_can_be_copied_detached_and_removed() -> None:
     world = World()
     export = new_export(world)
     ada = Browser(world).open(f"/exports/{export}").send(f"/exports/{export}/duplicate")
@@ -268,7 +268,7 @@ def test_a_connection_is_shared_signed_in_again_and_removed() -> None:
     assert get(world, f"/api/exports/{export}")["connectionId"] is None
 
 
-def test_the_refresh_is_scheduled() -> None:
+def test_the_refresh_can_be_scheduled() -> None:
     world = World()
     ada = Browser(world).open("/schedule")
     ada.send(
@@ -289,7 +289,7 @@ def test_the_refresh_is_scheduled() -> None:
     assert "<fieldset disabled>" in viewer.html
 
 
-def test_the_audit_trail_has_its_page() -> None:
+def test_the_audit_trail_has_a_page() -> None:
     world = World()
     export = new_export(world)
     body = get(world, f"/api/exports/{export}")
@@ -319,7 +319,7 @@ def test_a_person_is_found_and_removed() -> None:
     assert Browser(world).open("/people").send(fields={"email": "x"}).answer.status == 400
 
 
-def test_a_page_speaks_the_language_that_was_chosen() -> None:
+def test_a_page_is_in_the_chosen_language() -> None:
     world = World()
     new_export(world)
     ada = Browser(world).open("/language/ko?back=/connections")
@@ -333,7 +333,7 @@ def test_a_page_speaks_the_language_that_was_chosen() -> None:
 
 
 @pytest.mark.parametrize("language", ["en", "ko"])
-def test_no_page_leaves_a_text_out(language: str) -> None:
+def test_every_page_uses_existing_texts(language: str) -> None:
     world = World()
     connection = new_connection(world)
     export = new_export(world, connection)
@@ -362,7 +362,7 @@ def test_no_page_leaves_a_text_out(language: str) -> None:
             assert word not in html, (path, word)
 
 
-def test_a_form_without_our_token_changes_nothing() -> None:
+def test_a_form_without_a_csrf_token_changes_nothing() -> None:
     world = World()
     export = new_export(world)
     ada = Browser(world).open(f"/exports/{export}")
@@ -375,7 +375,7 @@ def test_a_form_without_our_token_changes_nothing() -> None:
     assert not world.runs.kept
 
 
-def test_what_goes_wrong_is_said_on_a_page() -> None:
+def test_errors_are_shown_on_a_page() -> None:
     world = World()
     lost = Browser(world).open("/exports/none")
     assert lost.answer.status == 404
@@ -428,7 +428,7 @@ VALUES = st.one_of(
         VALUES,
     ),
 )
-def test_no_form_breaks_a_page(path: str, fields: dict[str, str]) -> None:
+def test_no_malformed_form_breaks_a_page(path: str, fields: dict[str, str]) -> None:
     world = World()
     new_connection(world)
     ada = Browser(world).open(path).send(fields=fields)
@@ -436,7 +436,7 @@ def test_no_form_breaks_a_page(path: str, fields: dict[str, str]) -> None:
 
 
 @pytest.mark.parametrize("route", PAGES, ids=lambda route: f"{route.method} {route.path_format}")
-def test_every_page_asks_who_calls_and_what_they_may(route: AccessRoute) -> None:
+def test_every_page_checks_the_caller_and_the_role(route: AccessRoute) -> None:
     path = route.path_format.replace("{id}", "some-id")
     if route.access.role is None:
         assert route.path_format == "/static/{name}"

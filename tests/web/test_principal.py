@@ -33,7 +33,7 @@ def test_an_app_role_is_read_from_either_claim(claim: str, role: Role) -> None:
     assert IN_AZURE.principal(sent, HOST) == Principal("o-1", "Ada", role)
 
 
-def test_of_several_roles_the_highest_counts() -> None:
+def test_the_highest_of_several_roles_is_used() -> None:
     sent = header([("oid", "o-1"), ("roles", "Viewer"), ("roles", "Contributor"), ("roles", "X")])
     found = IN_AZURE.principal(sent, HOST)
     assert found is not None
@@ -42,7 +42,7 @@ def test_of_several_roles_the_highest_counts() -> None:
     assert not found.may(Role.ADMINISTRATOR)
 
 
-def test_the_user_name_is_what_records_show() -> None:
+def test_records_show_the_user_name() -> None:
     sent = header([("oid", "o-1"), ("name", "Ada"), ("preferred_username", "ada@contoso.example")])
     found = IN_AZURE.principal(sent, HOST)
     assert found is not None
@@ -50,12 +50,12 @@ def test_the_user_name_is_what_records_show() -> None:
     assert not found.is_application
 
 
-def test_a_machine_with_an_app_role_is_known_by_its_application_id() -> None:
+def test_a_client_with_an_app_role_is_identified_by_its_application_id() -> None:
     sent = header([("oid", "o-2"), ("azp", "app-7"), ("idtyp", "app"), ("roles", "Contributor")])
     assert IN_AZURE.principal(sent, HOST) == Principal("o-2", "app-7", Role.CONTRIBUTOR, True)
 
 
-def test_a_signed_in_caller_without_a_role_may_nothing() -> None:
+def test_a_signed_in_caller_without_a_role_is_refused() -> None:
     found = IN_AZURE.principal(header([("oid", "o-1"), ("roles", "administrator")]), HOST)
     assert found is not None
     assert not any(found.may(role) for role in Role)
@@ -76,38 +76,38 @@ def test_a_signed_in_caller_without_a_role_may_nothing() -> None:
         header([("oid", "o-1")]) + "=" * 70_000,
     ],
 )
-def test_a_header_that_is_absent_or_malformed_is_nobody(sent: str | None) -> None:
+def test_an_absent_or_malformed_identity_header_is_anonymous(sent: str | None) -> None:
     assert IN_AZURE.principal(sent, HOST) is None
 
 
 @pytest.mark.parametrize("in_azure", [True, False])
-def test_a_forged_header_counts_for_nothing_where_authentication_is_off(in_azure: bool) -> None:
+def test_a_forged_identity_header_is_ignored_when_authentication_is_off(in_azure: bool) -> None:
     sent = header([("oid", "o-1"), ("roles", "Administrator")])
     assert Authenticator(False, in_azure).principal(sent, HOST) is None
 
 
-def test_the_developer_stands_in_on_this_machine_only() -> None:
+def test_the_developer_identity_is_used_on_this_machine_only() -> None:
     authenticator = Authenticator(False, False, DEVELOPER, "http://dev.contoso.example:7071")
     for host in ("localhost", "127.0.0.1", "::1", "dev.contoso.example"):
         assert authenticator.principal(None, host) == DEVELOPER
     assert authenticator.principal(None, "rebound.example.org") is None
 
 
-def test_the_developer_does_not_exist_in_azure() -> None:
+def test_the_developer_identity_is_not_used_in_azure() -> None:
     authenticator = Authenticator(False, True, DEVELOPER)
     assert authenticator.principal(None, "localhost") is None
 
 
-def test_the_developer_does_not_stand_in_for_a_caller_who_is_not_signed_in() -> None:
+def test_the_developer_identity_does_not_replace_a_missing_sign_in() -> None:
     authenticator = Authenticator(True, False, DEVELOPER)
     assert authenticator.principal(None, "localhost") is None
 
 
-def test_unknown_roles_are_no_role() -> None:
+def test_unknown_roles_are_ignored() -> None:
     assert highest(["Owner", ""]) is None
 
 
-def test_a_claim_of_another_type_grants_no_role_whatever_the_header_calls_it() -> None:
+def test_a_claim_of_another_type_grants_no_role() -> None:
     sent = header(
         [("oid", "o-1"), ("name", "Ada"), ("department", "Administrator")], role_typ="department"
     )

@@ -40,9 +40,7 @@ def failing(error: Exception) -> World:
         (Disconnected("keyInvalid"), 409),
     ],
 )
-def test_an_error_of_ours_has_its_status_and_says_itself(
-    error: ConnectorError, status: int
-) -> None:
+def test_our_own_errors_have_their_status_and_message(error: ConnectorError, status: int) -> None:
     answer = call(failing(error), "GET", "/api/segments")
     problem: Any = answer.json()
     assert (answer.status, problem["status"]) == (status, status)
@@ -55,12 +53,12 @@ def test_an_error_of_ours_has_its_status_and_says_itself(
 @pytest.mark.parametrize(
     ("seconds", "header"), [(None, "30"), (0.2, "1"), (12.4, "12"), (1e9, "3600")]
 )
-def test_unavailable_says_when_to_come_back(seconds: float | None, header: str) -> None:
+def test_unavailable_has_a_retry_after(seconds: float | None, header: str) -> None:
     answer = call(failing(Unavailable("noAnswer", retry_after=seconds)), "GET", "/api/segments")
     assert answer.headers["Retry-After"] == header
 
 
-def test_what_is_not_ours_is_told_by_its_type_alone(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_foreign_error_is_logged_by_its_type_only(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.DEBUG):
         answer = call(failing(ValueError("jane@contoso.example")), "GET", "/api/segments")
     assert answer.status == 500
@@ -70,7 +68,7 @@ def test_what_is_not_ours_is_told_by_its_type_alone(caplog: pytest.LogCaptureFix
     assert f"Request {problem['traceId']} failed: ValueError" in caplog.text
 
 
-def test_the_callers_trace_is_taken_over() -> None:
+def test_the_trace_of_the_caller_is_continued() -> None:
     trace = "0af7651916cd43dd8448eb211c80319c"
     given = {"traceparent": f"00-{trace}-b7ad6b7169203331-01"}
     assert call(World(), "GET", "/api/nothing", headers=given).json()["traceId"] == trace
@@ -96,12 +94,12 @@ def test_a_body_over_a_megabyte_is_too_large() -> None:
         b"[" * 100_000,
     ],
 )
-def test_a_body_that_is_no_json_is_a_bad_request(raw: bytes) -> None:
+def test_a_body_that_is_not_json_is_a_bad_request(raw: bytes) -> None:
     for path in ("/api/exports", "/api/connections"):
         assert call(World(), "POST", path, raw=raw).status == 400
 
 
-def test_deep_json_is_refused_without_harm() -> None:
+def test_deeply_nested_json_is_refused() -> None:
     deep = b'{"displayName":' + b"[" * 900 + b"]" * 900 + b"}"
     assert call(World(), "POST", "/api/exports", raw=deep).status == 400
 
@@ -111,7 +109,7 @@ def test_a_body_must_be_an_object(raw: bytes) -> None:
     assert call(World(), "POST", "/api/exports", raw=raw).status == 400
 
 
-def test_every_fault_of_a_body_is_reported_at_once_whatever_finds_it() -> None:
+def test_all_faults_of_a_body_are_reported_together() -> None:
     world = World()
     connection = new_connection(world)
     body = export_body(
@@ -149,7 +147,7 @@ def test_every_fault_of_a_body_is_reported_at_once_whatever_finds_it() -> None:
     assert not world.exports.kept
 
 
-def test_problems_speak_the_callers_language() -> None:
+def test_problems_are_in_the_callers_language() -> None:
     world = World()
     korean = {"Accept-Language": "fr;q=0.9, ko-KR;q=0.8, en;q=0.1"}
     answer = call(world, "POST", "/api/connections", {"displayName": ""}, korean)

@@ -15,7 +15,7 @@ from tests.web.world import World
         ("ko", "누구를 Mailchimp로 보냈는지에 대한 기록은 영구히 삭제", "그대로 유지"),
     ],
 )
-def test_removing_an_export_says_that_its_ledger_goes(language: str, goes: str, stays: str) -> None:
+def test_removing_an_export_warns_about_its_ledger(language: str, goes: str, stays: str) -> None:
     world = World()
     export = new_export(world)
 
@@ -30,7 +30,7 @@ def test_removing_an_export_says_that_its_ledger_goes(language: str, goes: str, 
 @pytest.mark.parametrize(
     ("language", "warning"), [("en", "switch its schedule off"), ("ko", "일정을 끄세요")]
 )
-def test_taking_back_a_run_of_a_scheduled_export_says_that_it_will_not_last(
+def test_an_undo_of_a_scheduled_export_warns_that_it_will_not_last(
     language: str, warning: str
 ) -> None:
     world = World()
@@ -48,7 +48,7 @@ def test_taking_back_a_run_of_a_scheduled_export_says_that_it_will_not_last(
     assert [warning in page for page in pages] == [False, True]
 
 
-def test_a_connection_is_removed_from_all_its_exports_or_from_none() -> None:
+def test_a_connection_is_removed_from_all_its_exports_or_none() -> None:
     world = World()
     connection = new_connection(world)
     first = new_export(world, connection, displayName="A first one")

@@ -61,12 +61,12 @@ def sample(route: AccessRoute) -> str:
     return route.path_format.replace("{id}", "some-id").replace("{audienceId}", "a1b2c3d4e5")
 
 
-def test_the_table_is_the_interface_with_its_roles() -> None:
+def test_the_route_table_is_the_documented_api_with_its_roles() -> None:
     assert {(route.method, route.path_format): route.access.role for route in SERVED} == INTERFACE
 
 
 @pytest.mark.parametrize("route", SERVED, ids=lambda route: f"{route.method} {route.path_format}")
-def test_every_route_asks_who_calls_and_what_they_may(route: AccessRoute) -> None:
+def test_every_route_checks_the_caller_and_the_role(route: AccessRoute) -> None:
     if route.access.role is None:
         nobody = World().seen_by(None)
         assert call(nobody, route.method, sample(route)).status == 200
@@ -98,18 +98,18 @@ def test_an_unknown_path_is_not_found(path: str) -> None:
 
 
 @pytest.mark.parametrize("bad", ["a%00b", "a%20b", "%ED%95%9C", "x" * 65, "a.b", "'", "%2e%2e"])
-def test_an_id_that_cannot_be_one_is_not_found(bad: str) -> None:
+def test_an_impossible_id_is_not_found(bad: str) -> None:
     assert call(World(), "GET", f"/api/exports/{bad}").status == 404
 
 
-def test_a_known_path_names_the_methods_it_answers() -> None:
+def test_a_wrong_method_returns_the_allowed_methods() -> None:
     answer = call(World(), "PATCH", "/api/exports/some-id")
     assert answer.status == 405
     assert answer.headers["Allow"] == "DELETE, GET, HEAD, PUT"
     assert call(World(), "OPTIONS", "/api/exports").status == 405
 
 
-def test_head_answers_as_get_without_the_body() -> None:
+def test_head_returns_the_headers_of_get() -> None:
     world = World()
     got = call(world, "GET", "/api/segments")
     head = call(world, "HEAD", "/api/segments")
@@ -118,7 +118,7 @@ def test_head_answers_as_get_without_the_body() -> None:
     assert head.headers["Content-Type"] == got.headers["Content-Type"]
 
 
-def test_a_use_case_that_is_not_there_has_no_route() -> None:
+def test_an_unavailable_feature_has_no_route() -> None:
     world = World(
         sign_in_states=None,
         entra_sign_in=None,
@@ -134,7 +134,7 @@ def test_a_use_case_that_is_not_there_has_no_route() -> None:
 
 
 @pytest.mark.parametrize("path", ["/api/health", "/api/exports", "/api/nothing"])
-def test_every_answer_carries_the_security_headers(path: str) -> None:
+def test_every_response_has_the_security_headers(path: str) -> None:
     headers = call(World(), "GET", path).headers
     assert "default-src 'none'" in headers["Content-Security-Policy"]
     assert headers["X-Content-Type-Options"] == "nosniff"

@@ -24,7 +24,7 @@ from tests.web.world import World
 
 
 @pytest.mark.parametrize("body", [None, {}, {"mode": "export"}])
-def test_a_run_is_accepted_and_says_where_to_look(body: object) -> None:
+def test_starting_a_run_returns_its_location(body: object) -> None:
     world = World()
     export = new_export(world)
     answer = call(world, "POST", f"/api/exports/{export}/runs", body)
@@ -35,7 +35,7 @@ def test_a_run_is_accepted_and_says_where_to_look(body: object) -> None:
     assert get(world, answer.headers["Location"]) == run
 
 
-def test_a_second_start_gives_the_run_that_is_active() -> None:
+def test_a_second_start_returns_the_active_run() -> None:
     world = World()
     export = new_export(world)
     first = send(world, "POST", f"/api/exports/{export}/runs", {"mode": "preview"}, 202)
@@ -44,17 +44,17 @@ def test_a_second_start_gives_the_run_that_is_active() -> None:
     assert len(world.runs.kept) == 1
 
 
-def test_an_unknown_mode_names_the_known_ones() -> None:
+def test_an_unknown_mode_returns_the_known_ones() -> None:
     world = World()
     answer = call(world, "POST", f"/api/exports/{new_export(world)}/runs", {"mode": "dry"})
     assert faults(answer) == {"mode": "Must be one of: export, preview, full."}
 
 
-def test_starting_what_is_not_there_is_not_found() -> None:
+def test_starting_an_unknown_export_is_not_found() -> None:
     assert send(World(), "POST", "/api/exports/none/runs", status=404)["code"] == "exportNotFound"
 
 
-def test_running_all_starts_the_exports_whose_schedule_is_on() -> None:
+def test_running_all_starts_exports_with_an_active_schedule() -> None:
     world = World()
     connection = new_connection(world)
     on = new_export(world, connection, displayName="On")
@@ -63,7 +63,7 @@ def test_running_all_starts_the_exports_whose_schedule_is_on() -> None:
     assert [run["exportId"] for run in answer["value"]] == [on]
 
 
-def test_a_run_says_everything() -> None:
+def test_the_run_page_shows_all_details() -> None:
     world = World()
     run = world.runs.start(new_export(world), Trigger.REFRESH, Mode.EXPORT, "")
     world.runs.move(
@@ -124,12 +124,12 @@ def test_runs_are_listed_newest_first_in_pages() -> None:
         ("status=done", "status"),
     ],
 )
-def test_a_query_that_cannot_be_is_refused_by_name(query: str, field: str) -> None:
+def test_an_invalid_query_parameter_is_named(query: str, field: str) -> None:
     answer = call(World(), "GET", f"/api/runs?{query}")
     assert (answer.status, list(faults(answer))) == (400, [field])
 
 
-def test_a_run_is_canceled_confirmed_and_tried_again() -> None:
+def test_a_run_can_be_canceled_confirmed_and_retried() -> None:
     world = World()
     run = send(world, "POST", f"/api/exports/{new_export(world)}/runs", status=202)
     path = f"/api/runs/{run['id']}"
@@ -165,7 +165,7 @@ def with_rows() -> tuple[World, str]:
     return world, f"/api/runs/{run.id}/outcomes.csv"
 
 
-def test_the_outcomes_are_a_file_that_calculates_nothing() -> None:
+def test_the_outcomes_csv_contains_no_formulas() -> None:
     world, path = with_rows()
     answer = call(world, "GET", path)
     assert answer.headers["Content-Type"] == "text/csv; charset=utf-8"
@@ -180,7 +180,7 @@ def test_the_outcomes_are_a_file_that_calculates_nothing() -> None:
         assert not any(cell.startswith(("=", "+", "-", "@", "\t", "\r")) for cell in row)
 
 
-def test_the_outcomes_speak_the_callers_language() -> None:
+def test_the_outcomes_are_in_the_callers_language() -> None:
     world, path = with_rows()
     english = table(call(world, "GET", path).body)
     korean = table(call(world, "GET", path, headers={"Accept-Language": "ko"}).body)
@@ -191,13 +191,13 @@ def test_the_outcomes_speak_the_callers_language() -> None:
     assert korean[5][1] == "김@contoso.example"
 
 
-def test_one_outcome_alone_can_be_asked_for() -> None:
+def test_one_outcome_can_be_selected() -> None:
     world, path = with_rows()
     assert len(table(call(world, "GET", f"{path}?only=rejected").body)) == 4
     assert list(faults(call(world, "GET", f"{path}?only=broken"))) == ["only"]
 
 
-def test_a_viewer_does_not_get_personal_data() -> None:
+def test_a_viewer_gets_no_personal_data() -> None:
     world, path = with_rows()
     assert call(world.seen_by(Role.VIEWER), "GET", path).status == 403
 
@@ -205,7 +205,7 @@ def test_a_viewer_does_not_get_personal_data() -> None:
 @pytest.mark.parametrize(
     ("body", "archives"), [(None, False), ({}, False), ({"archiveCreated": True}, True)]
 )
-def test_an_undo_archives_nobody_unless_it_is_asked(body: object, archives: bool) -> None:
+def test_an_undo_archives_contacts_only_if_requested(body: object, archives: bool) -> None:
     world = World()
     run_id = send(world, "POST", f"/api/exports/{new_export(world)}/runs", status=202)["id"]
     world.runs.move(run_id, status=RunStatus.SUCCESSFUL)
@@ -216,7 +216,7 @@ def test_an_undo_archives_nobody_unless_it_is_asked(body: object, archives: bool
     assert world.runs.kept[undo["id"]].archive_created is archives
 
 
-def test_an_undo_takes_nothing_but_a_yes_or_no() -> None:
+def test_an_undo_accepts_a_boolean_only() -> None:
     world = World()
     run_id = send(world, "POST", f"/api/exports/{new_export(world)}/runs", status=202)["id"]
     answer = call(world, "POST", f"/api/runs/{run_id}/undo", {"archiveCreated": "perhaps"})

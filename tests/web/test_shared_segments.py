@@ -13,7 +13,7 @@ def findings(answer: dict) -> list[tuple[str, str]]:
     return [(finding["code"], finding["severity"]) for finding in answer["findings"]]
 
 
-def test_a_segment_of_another_export_is_said_when_it_is_saved() -> None:
+def test_saving_an_export_reports_segments_of_other_exports() -> None:
     world = World()
     connection = new_connection(world)
     first = new_export(world, connection, displayName="First")
@@ -43,7 +43,7 @@ def test_a_segment_of_another_export_is_said_when_it_is_saved() -> None:
 @pytest.mark.parametrize(
     ("language", "words"), [("en", "tags and fields of both"), ("ko", "두 내보내기의 태그")]
 )
-def test_the_page_says_it_after_saving_in_the_callers_language(language: str, words: str) -> None:
+def test_a_saved_page_shows_the_finding_in_the_callers_language(language: str, words: str) -> None:
     world = World()
     connection = new_connection(world)
     new_export(world, connection, displayName="First")
@@ -61,7 +61,7 @@ def test_the_page_says_it_after_saving_in_the_callers_language(language: str, wo
         assert "First" in ada.text
 
 
-def test_a_tag_that_differs_in_blanks_and_case_only_has_one_owner_too() -> None:
+def test_tags_that_differ_only_in_blanks_and_case_have_one_owner() -> None:
     world = World()
     connection = new_connection(world)
     new_export(world, connection, displayName="First")

@@ -30,7 +30,7 @@ def come_back(
     return call(world, "GET", path, headers=headers)
 
 
-def test_signing_in_connects_the_connection() -> None:
+def test_a_sign_in_connects_the_connection() -> None:
     world = World()
     connection = new_connection(world, connected=False)
     state, cookie = leave(world, connection)
@@ -46,7 +46,7 @@ def test_signing_in_connects_the_connection() -> None:
     assert shown["mailchimp"]["kind"] == "oauth"
 
 
-def test_the_address_to_come_back_to_is_a_setting() -> None:
+def test_the_redirect_uri_is_a_setting() -> None:
     world = World()
     connection = new_connection(world, connected=False)
     forged = {"Host": "evil.example.org", "X-Forwarded-Host": "evil.example.org"}
@@ -56,7 +56,7 @@ def test_the_address_to_come_back_to_is_a_setting() -> None:
     assert f"redirect_uri={ORIGIN}/api/oauth/mailchimp/callback" in answer.json()["authorizeUrl"]
 
 
-def test_a_way_back_works_once() -> None:
+def test_a_callback_works_once() -> None:
     world = World()
     connection = new_connection(world, connected=False)
     state, cookie = leave(world, connection)
@@ -66,7 +66,7 @@ def test_a_way_back_works_once() -> None:
     assert list(world.secrets.kept.values()) == [KEY]
 
 
-def test_a_way_back_belongs_to_the_browser_and_the_person_that_left() -> None:
+def test_a_callback_must_come_from_the_browser_and_the_person_that_started() -> None:
     world = World()
     connection = new_connection(world, connected=False)
     world.doors.codes["good"] = KEY
@@ -79,7 +79,7 @@ def test_a_way_back_belongs_to_the_browser_and_the_person_that_left() -> None:
     assert come_back(world, state, cookie).status == 200
 
 
-def test_a_way_back_is_short_lived() -> None:
+def test_a_sign_in_expires_soon() -> None:
     world = World()
     connection = new_connection(world, connected=False)
     world.doors.codes["good"] = KEY
@@ -101,7 +101,7 @@ def test_a_way_back_is_short_lived() -> None:
         "?state=%ED%95%9C&code=%00",
     ],
 )
-def test_a_way_back_that_is_none_says_so_and_repeats_nothing(query: str) -> None:
+def test_an_invalid_callback_is_refused_without_repeating_its_parameters(query: str) -> None:
     answer = call(World(), "GET", f"/api/oauth/mailchimp/callback{query}")
     assert answer.status == 400
     assert b"script" not in answer.body
@@ -109,7 +109,7 @@ def test_a_way_back_that_is_none_says_so_and_repeats_nothing(query: str) -> None
     assert b"<h1>Not connected</h1>" in answer.body
 
 
-def test_a_code_that_mailchimp_refuses_changes_nothing() -> None:
+def test_a_code_refused_by_mailchimp_changes_nothing() -> None:
     world = World()
     connection = new_connection(world, connected=False)
     state, cookie = leave(world, connection)
@@ -117,7 +117,7 @@ def test_a_code_that_mailchimp_refuses_changes_nothing() -> None:
     assert get(world, f"/api/connections/{connection}")["status"] == "notConnected"
 
 
-def test_another_account_is_refused_while_exports_use_this_one() -> None:
+def test_changing_the_account_is_refused_while_exports_use_the_connection() -> None:
     world = World()
     connection = new_connection(world)
     new_export(world, connection)
@@ -129,7 +129,7 @@ def test_another_account_is_refused_while_exports_use_this_one() -> None:
     assert list(world.secrets.kept.values()) == [KEY]
 
 
-def test_over_https_the_cookie_is_bound_to_the_host() -> None:
+def test_over_https_the_cookie_has_the_host_prefix() -> None:
     world = World()
     world.serve(replace(world.services, public_url="https://app.example.com"))
     connection = new_connection(world, connected=False)
@@ -141,7 +141,7 @@ def test_over_https_the_cookie_is_bound_to_the_host() -> None:
     assert "Domain" not in cookie
 
 
-def test_without_a_client_of_mailchimps_the_way_out_says_what_is_missing() -> None:
+def test_a_sign_in_without_a_mailchimp_client_reports_what_is_missing() -> None:
     world = World(mailchimp_sign_in=None)
     connection = new_connection(world, connected=False)
     path = f"/api/connections/{connection}/mailchimp/authorize"
@@ -150,7 +150,7 @@ def test_without_a_client_of_mailchimps_the_way_out_says_what_is_missing() -> No
     assert call(world, "GET", "/api/oauth/mailchimp/callback?state=x&code=y").status == 400
 
 
-def test_an_export_user_is_added_and_dropped() -> None:
+def test_an_export_user_can_be_added_and_removed() -> None:
     world = World()
     connection = new_connection(world)
     state, cookie = leave(world, connection, "export-user")
@@ -166,10 +166,10 @@ def test_an_export_user_is_added_and_dropped() -> None:
     assert "contoso.example" not in str(world.audit.kept)
 
 
-def test_leaving_needs_a_connection() -> None:
+def test_a_sign_in_needs_a_connection() -> None:
     send(World(), "POST", "/api/connections/none/mailchimp/authorize", status=404)
 
 
-def test_cookies_that_cannot_be_read_are_none() -> None:
+def test_malformed_cookies_are_ignored() -> None:
     headers = {"Cookie": "\x00=;;=,"}
     assert call(World(), "GET", "/api/exports", headers=headers).status == 200

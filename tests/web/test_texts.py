@@ -38,13 +38,13 @@ def test_korean_texts_are_korean() -> None:
 
 
 @pytest.mark.parametrize("code", list(CODES))
-def test_every_outcome_code_says_what_happened_and_what_to_do(code: str) -> None:
+def test_every_outcome_code_explains_what_happened_and_what_to_do(code: str) -> None:
     for language in LANGUAGES:
         assert text(language, f"outcomes.{code}.reason")
         assert text(language, f"outcomes.{code}.action")
 
 
-def test_no_outcome_is_told_that_does_not_exist() -> None:
+def test_every_documented_outcome_exists() -> None:
     told = {key.split(".")[1] for key in messages.codes() if key.startswith("outcomes.")}
     assert told == {code.value for code in CODES}
 
@@ -57,7 +57,7 @@ def test_every_kind_of_problem_has_its_texts() -> None:
         assert {f"problems.{kind}.title", f"problems.{kind}.detail"} <= messages.codes()
 
 
-def test_every_code_of_the_web_and_of_connections_has_its_text() -> None:
+def test_every_code_of_web_and_connections_has_a_text() -> None:
     codes = written(r'code="(\w+)"', "web", "connections", "mailchimp/../web")
     codes |= {"exportFaults", "tagTaken", "exportRunning", "exportChanged", "exportNotFound"}
     texts = catalogue("en")
@@ -65,7 +65,7 @@ def test_every_code_of_the_web_and_of_connections_has_its_text() -> None:
     assert not missing
 
 
-def test_a_languages_best_match_is_found() -> None:
+def test_the_best_matching_language_is_chosen() -> None:
     assert language_of("ko") == "ko"
     assert language_of("ko-KR,ko;q=0.9,en-US;q=0.8") == "ko"
     assert language_of("en-GB,ko;q=0.9") == "en"
@@ -73,7 +73,7 @@ def test_a_languages_best_match_is_found() -> None:
     assert language_of(None) == "en"
 
 
-def test_a_text_that_lacks_a_value_gives_way_to_the_own_words() -> None:
+def test_a_text_without_its_value_falls_back_to_the_error_message() -> None:
     assert said("ko", "tagGone", {"tag": "VIP"}, "Own.").startswith("실행 중에")
     assert said("ko", "tagGone", {}, "Own.") == "Own."
     assert said("ko", "nobodyKnows", {}, "Own.") == "Own."
@@ -95,11 +95,11 @@ def test_a_text_that_lacks_a_value_gives_way_to_the_own_words() -> None:
         ("repeat", Repeat),
     ],
 )
-def test_every_choice_has_its_word(subject: str, values: type[StrEnum]) -> None:
+def test_every_option_has_a_text(subject: str, values: type[StrEnum]) -> None:
     assert not {value for value in values if not has(f"pages.{subject}.{value}")}
 
 
-def test_every_recorded_action_has_its_word() -> None:
+def test_every_recorded_action_has_a_text() -> None:
     actions = written(
         r'"((?:connection|export|run|person|schedule)\.[a-zA-Z]+)"', "web/application"
     )

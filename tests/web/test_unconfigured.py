@@ -37,7 +37,7 @@ def app(azurite, tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
         yield started
 
 
-def test_health_says_not_configured_and_no_more_to_a_stranger(app: App) -> None:
+def test_health_returns_only_not_configured_to_anonymous_callers(app: App) -> None:
     answer = requests.get(app.url + "api/health", timeout=30)
     assert answer.status_code == 503
     assert answer.headers["Retry-After"] == "60"
@@ -52,13 +52,13 @@ def test_health_says_not_configured_and_no_more_to_a_stranger(app: App) -> None:
 
 @pytest.mark.parametrize("path", ["", "api/exports", "api/nothing"])
 @pytest.mark.parametrize("role", ["Viewer", "Contributor"])
-def test_every_path_says_not_configured_without_details(app: App, path: str, role: str) -> None:
+def test_every_path_returns_not_configured_without_details(app: App, path: str, role: str) -> None:
     answer = requests.get(app.url + path, headers=principal(role), timeout=30)
     assert answer.status_code == 503
     assert "ENTRA_CLIENT_SECRET" not in answer.text
 
 
-def test_an_administrator_reads_which_settings_need_attention(app: App) -> None:
+def test_an_administrator_sees_which_settings_are_wrong(app: App) -> None:
     answer = requests.get(app.url + "api/health", headers=principal("Administrator"), timeout=30)
     assert answer.status_code == 503
     assert {one["field"] for one in answer.json()["errors"]} == {
@@ -69,7 +69,7 @@ def test_an_administrator_reads_which_settings_need_attention(app: App) -> None:
     assert "many" not in answer.text
 
 
-def test_the_log_names_the_settings(app: App) -> None:
+def test_the_log_contains_the_names_of_the_settings(app: App) -> None:
     requests.get(app.url + "api/health", timeout=30)
     assert app.log is not None
     text = Path(app.log).read_text()
@@ -77,7 +77,7 @@ def test_the_log_names_the_settings(app: App) -> None:
     assert REFERENCE not in text
 
 
-def test_the_answer_is_in_the_callers_language(app: App) -> None:
+def test_the_response_is_in_the_callers_language(app: App) -> None:
     answer = requests.get(app.url + "api/health", headers={"Accept-Language": "ko"}, timeout=30)
     assert answer.json()["title"] == "구성되지 않았습니다"
     assert answer.headers["Content-Language"] == "ko"
