@@ -1,8 +1,8 @@
-"""Storage in memory that keeps its word: ETags, create-once, leases that run out, delayed messages.
+"""In-memory storage with fault injection: ETags, create-once, leases that expire, delayed messages.
 
-`MemoryStore` is what Azure holds; a process reaches it through a `StoreClient`, which can be cut at any write:
-from then on everything this process tries fails, as after a SIGKILL. A wire can also be rough: then
-storage does not answer now and then, with or without having done what it was asked.
+All processes share a `MemoryStore`. Each uses its own `StoreClient`, which can be killed at any write:
+then all later requests of this process fail, as after SIGKILL. It can also lose responses: a request
+fails before or after it was applied.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ R = TypeVar("R")
 
 
 class ProcessKilled(BaseException):
-    """The process was killed here; nothing it catches or cleans up reaches storage any more."""
+    """The process was killed; none of its later requests reaches the store."""
 
 
 class Clock:
-    """A clock that moves a little whenever it is read, and as far as it is told."""
+    """A clock that advances 1 ms per reading, and by `forward`."""
 
     def __init__(self) -> None:
         self._now = datetime(2026, 11, 1, 8, tzinfo=UTC)
@@ -50,7 +50,7 @@ class Clock:
 
 @dataclass
 class Message:
-    """A message as it waits."""
+    """A queued message."""
 
     queue: str
     body: bytes
@@ -60,7 +60,7 @@ class Message:
 
 @dataclass
 class MemoryStore:
-    """What outlives every process."""
+    """The state that all processes share."""
 
     clock: Clock = field(default_factory=Clock)
     tables: dict[str, dict[str, tuple[Any, str]]] = field(default_factory=dict)
@@ -81,7 +81,7 @@ class MemoryStore:
 
 
 class StorageFault(Enum):
-    """What can happen on the way to the store: nothing is done, or the answer is lost."""
+    """A fault of a request: it fails before or after it was applied, or the process is killed."""
 
     LOST_BEFORE = auto()
     LOST_AFTER = auto()
@@ -90,10 +90,10 @@ class StorageFault(Enum):
 
 
 class StoreClient:
-    """One process's way to the store.
+    """The store as one process uses it.
 
-    The `kill_at`th write (from 1) kills the process: before it reaches the store, or with
-    `applied` right after. `fault` says what happens to a request that writes (or only reads).
+    The `kill_at`th write (from 1) kills the process before it is applied, or after it with
+    `applied`. `fault(writes)` returns the fault of a request, or None.
     """
 
     def __init__(
@@ -142,7 +142,7 @@ class StoreClient:
 
 
 class MemoryRecords(Generic[T]):
-    """Records of one kind."""
+    """Implements Records in memory."""
 
     def __init__(
         self,
@@ -164,7 +164,7 @@ class MemoryRecords(Generic[T]):
         return self._client.write(do)
 
     def create_many(self, items: Sequence[tuple[str, T]]) -> None:
-        # One transaction takes 100 entities: a process may die between two.
+        # A transaction has at most 100 entities; a process may be killed between two.
         for start in range(0, len(items), 100):
             part = items[start : start + 100]
 
@@ -220,7 +220,7 @@ class MemoryRecords(Generic[T]):
 
 
 class MemoryFiles:
-    """Blobs of one container."""
+    """Implements Files in memory."""
 
     def __init__(self, client: StoreClient, container: str = "state") -> None:
         self._client = client
@@ -257,7 +257,7 @@ class MemoryFiles:
 
 
 class MemoryQueue:
-    """Sends messages."""
+    """Implements Queue in memory."""
 
     def __init__(self, client: StoreClient) -> None:
         self._client = client
@@ -270,7 +270,7 @@ class MemoryQueue:
 
 
 class MemoryLease:
-    """A lease that is held."""
+    """Implements Lease in memory."""
 
     def __init__(self, client: StoreClient, name: str, seconds: int, holder: object) -> None:
         self._client = client
@@ -279,7 +279,7 @@ class MemoryLease:
         self._holder = holder
 
     def renew(self) -> None:
-        if self._client.dead:  # the thread that renews has died with its process
+        if self._client.dead:  # the renewing thread ended with its process
             raise Changed("leaseLost", lease=self._name)
 
         def do() -> None:
@@ -297,12 +297,12 @@ class MemoryLease:
             if holder is self._holder:
                 del self._client.store.leases[self._name]
 
-        with suppress(Unavailable):  # it runs out by itself
+        with suppress(Unavailable):  # it expires
             self._client.read(do)
 
 
 class MemoryLeases:
-    """Named leases that run out by the store's clock."""
+    """Implements Leases in memory; they expire by the clock of the store."""
 
     def __init__(self, client: StoreClient) -> None:
         self._client = client

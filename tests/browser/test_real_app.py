@@ -1,6 +1,5 @@
-"""The whole story in a real browser on the real app.
-
-Azurite lies below it, the sandbox is Mailchimp, and an OpenID provider on this machine is Entra.
+"""A complete workflow in a real browser with the real app, Azurite, the sandbox Mailchimp and a local
+OpenID provider in place of Entra.
 """
 
 from __future__ import annotations
@@ -69,9 +68,9 @@ WORDS = {
 
 @pytest.fixture(scope="module")
 def running_app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningApp]:
-    """An app that knows its own address and is registered with Mailchimp.
+    """An app with a public URL and a Mailchimp client, on separate storage.
 
-    Its storage is its own: on shared storage another app would take its messages.
+    On shared storage another app would receive its messages.
     """
     with socket.socket() as found:
         found.bind(("127.0.0.1", 0))
@@ -110,7 +109,7 @@ def running_app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningApp
 def test_from_setup_to_removal(
     chromium: Browser, running_app: RunningApp, tmp_path: Path, language: str
 ) -> None:
-    words, running_app = WORDS[language], running_app
+    words = WORDS[language]
     scenario = ExportScenario(running_app, tmp_path)
     sample = scenario.sample(60, 0.6, 0.5, flaws=Flaws(missing=0.1, malformed=0.1))
     scenario.refresh(sample)
@@ -185,6 +184,6 @@ def test_from_setup_to_removal(
 
 
 def done(page: Page) -> None:
-    """Wait for a run's end; the page's own script looks and loads anew."""
+    """Wait for the end of a run; the script of the page polls and reloads."""
     page.wait_for_url("**/runs/*")
     page.locator("#progress:not([data-run])").wait_for(timeout=60_000)

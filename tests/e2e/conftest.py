@@ -1,4 +1,4 @@
-"""One app for all end-to-end tests, and a place of its own in it for each."""
+"""One app for all end-to-end tests, and an ExportScenario for each test."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -9,9 +9,9 @@ from devhost.processes import Azurite, running, start_azurite
 from sandbox.mailchimp.box import Sandbox
 from tests.e2e.running_app import ExportScenario, RunningApp, run_app
 
-# More than any sample that is sent here, few enough to be gone beyond.
+# More than any sample has, except the one that tests the limit.
 MAX_PROFILES = 5_100
-# Fewer than a run of that size has chunks, so that lanes take several.
+# Fewer than the chunks of such a run, so that lanes take several.
 CONNECTIONS = 4
 
 
@@ -25,7 +25,7 @@ def mailchimp() -> Iterator[Sandbox]:
 def running_app(
     azurite: Azurite, mailchimp: Sandbox, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[RunningApp]:
-    folder = tmp_path_factory.mktemp("house")
+    folder = tmp_path_factory.mktemp("app")
     settings = {"MAX_PROFILES": str(MAX_PROFILES), "MAILCHIMP_CONNECTIONS": str(CONNECTIONS)}
     with run_app(azurite.connection_string, mailchimp, folder, **settings) as opened:
         yield opened
@@ -35,7 +35,7 @@ def running_app(
 def separate_app(
     mailchimp: Sandbox, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[RunningApp]:
-    """An app of its own, for tests that would meet the exports of all others."""
+    """A separate app, for tests that the exports of other tests would disturb."""
     folder = tmp_path_factory.mktemp("alone")
     settings = {"MAX_PROFILES": str(MAX_PROFILES), "MAILCHIMP_CONNECTIONS": str(CONNECTIONS)}
     with (
@@ -47,7 +47,7 @@ def separate_app(
 
 @pytest.fixture
 def new_scenario(running_app: RunningApp, tmp_path: Path) -> Callable[..., ExportScenario]:
-    """Makes places: `new_scenario(double_optin=True)`."""
+    """Creates scenarios: `new_scenario(double_optin=True)`."""
     return lambda **more: ExportScenario(running_app, tmp_path, **more)
 
 
@@ -58,7 +58,7 @@ def scenario(running_app: RunningApp, tmp_path: Path) -> ExportScenario:
 
 @pytest.fixture(autouse=True)
 def _reset_mailchimp(mailchimp: Sandbox) -> Iterator[None]:
-    """Whatever a test broke in Mailchimp is whole again for the next one."""
+    """Reset the faults and options of Mailchimp after each test."""
     before = mailchimp.world.options
     yield
     mailchimp.disarm()

@@ -1,6 +1,6 @@
-"""An app to test in: Azurite, the app as a process, a Mailchimp, and a portal that uses the app.
+"""A running app for end-to-end tests: the app as a process, Azurite, the sandbox Mailchimp and an API client.
 
-One app serves many tests: each has a *place* of its own in it, with names nobody else uses.
+Many tests share one app. Each test has its own ExportScenario, with names that no other test uses.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ MAPPING = {
 
 
 def fields_of(who: Person) -> dict[str, object]:
-    """What Mailchimp must hold of a profile under MAPPING, worked out apart from the app."""
+    """Return the expected merge fields of a profile under MAPPING, computed without the app."""
     wanted: dict[str, object] = {
         "FNAME": who.first_name,
         "LNAME": who.last_name,
@@ -65,7 +65,7 @@ def fields_of(who: Person) -> dict[str, object]:
 
 @dataclass(frozen=True)
 class ContactState:
-    """A person of an audience, as a test compares them."""
+    """The status, merge fields and tags of a contact, for comparison."""
 
     status: str
     fields: tuple[tuple[str, object], ...]
@@ -77,16 +77,16 @@ def contact_state(status: str, fields: Mapping[str, object], tags: Iterable[str]
 
 
 def actual_audience(audience: AudienceView) -> dict[str, ContactState]:
-    """Everybody an audience holds, by address in lower case."""
+    """Return all contacts of an audience, by address in lower case."""
     return {
         a: contact_state(m.status, m.merge_fields, m.tags) for a, m in audience.members().items()
     }
 
 
 def expected_audience(sample: Sample, status: str = "subscribed") -> dict[str, ContactState]:
-    """Everybody the rows of a sample say, computed from the sample's own truth.
+    """Return the contacts that result from a sample, computed without the app.
 
-    Of profiles that share an address the one with the lowest id stands for it.
+    Of profiles that share an address, the one with the lowest id is used.
     """
     found = {}
     for expected in samples.truth(sample):
@@ -100,17 +100,17 @@ def state_of_member(member: MemberView) -> ContactState:
 
 
 class RunningApp:
-    """An app at work. `box` is Mailchimp; the app and the tests see the same storage."""
+    """A running app. `box` is its Mailchimp, `process` the app itself, `storage` a connection string."""
 
     def __init__(self, storage: str, app: App, box: Sandbox) -> None:
         self.storage = storage
-        self.app = app
+        self.process = app
         self.box = box
         self.api = ApiClient(app.url)
         self._connections: dict[str, str] = {}
 
     def connection(self, account: Account | None = None) -> str:
-        """The connection of an account, made when it is first asked for."""
+        """Return the connection to an account; the first call creates it."""
         owner = account or self.box.account
         if owner.id not in self._connections:
             made = self.api.connect(min(owner.keys), owner.name)
@@ -118,13 +118,13 @@ class RunningApp:
         return self._connections[owner.id]
 
     def write_calls(self) -> int:
-        """How many calls that write Mailchimp has had so far."""
+        """Count the write calls that Mailchimp received."""
         calls = self.box.calls
         return sum(n for (method, _), n in calls.by_route.items() if method != "GET")
 
 
 class ExportScenario:
-    """One test's corner of an app: an audience, segments and an export of its own."""
+    """The data of one test: an audience, segments and an export."""
 
     def __init__(
         self,
@@ -137,7 +137,7 @@ class ExportScenario:
         self.running_app = running_app
         self.api = running_app.api
         self.number = next(_numbers)
-        # The same people whatever ran before: of the test's name, and of its places in turn.
+        # Derived from the test's name, so that a test has the same people in every order of tests.
         test = folder.name.rstrip("0123456789")
         self.seed = zlib.crc32(f"{test}/{_scenarios[folder]}".encode()) % 10_000
         _scenarios[folder] += 1
@@ -146,15 +146,15 @@ class ExportScenario:
             f"Audience {self.number}", double_optin=double_optin, account=account
         )
         self.export: dict[str, Any] = {}
-        self._folder = folder / f"place{self.number}"
+        self._folder = folder / f"scenario{self.number}"
         self._refresh = _FIRST_REFRESH
 
     def named(self, name: str) -> str:
-        """A segment name that only this place uses."""
+        """Return a segment name that is unique to this scenario."""
         return f"{name}{self.number}"
 
     def sample(self, people: int, *shares: float, **more: Any) -> Sample:
-        """A sample with a segment a share; one that everybody is in without shares."""
+        """Create a sample with one segment per share; without shares, one with all people."""
         segments = tuple(
             samples.Segment(self.named(letter), share)
             for letter, share in zip("ABCDEFGH", shares or (1.0,), strict=False)
@@ -162,11 +162,11 @@ class ExportScenario:
         return Sample(people, segments, seed=self.seed, **more)
 
     def refresh(self, sample: Sample) -> None:
-        """Customer Insights writes the sample."""
+        """Write the sample as Customer Insights does."""
         self._put(lambda root, when: samples.write(sample, root, when))
 
     def refresh_table(self, tables: dict[str, wrap.Table]) -> None:
-        """Customer Insights writes these tables."""
+        """Write tables as Customer Insights does."""
         self._put(lambda root, when: wrap.write(tables, root, when))
 
     def _put(self, write: Any) -> None:
@@ -179,7 +179,7 @@ class ExportScenario:
     def define(
         self, segments: Iterable[str | dict[str, str]] | Sample, **more: Any
     ) -> dict[str, Any]:
-        """An export of segments (or all of a sample) to this place's audience."""
+        """Create an export of segments (or of a sample) to the audience of this scenario."""
         if isinstance(segments, Sample):
             segments = [segment.name for segment in segments.segments]
         definition = {
@@ -195,16 +195,16 @@ class ExportScenario:
         return self.export
 
     def run(self, mode: str = "export") -> dict[str, Any]:
-        """Run the export to its end."""
+        """Run the export and wait for its end."""
         return self.api.run(self.export["id"], mode)
 
     def start(self, mode: str = "export") -> dict[str, Any]:
         return self.api.start(self.export["id"], mode)
 
     def start_and_cancel(self) -> dict[str, Any]:
-        """A run that is canceled as soon as somebody is there.
+        """Start a run, cancel it after the first contact arrived, and wait for its end.
 
-        Of more chunks than connections and two more, some are still to be sent then.
+        With more chunks than connections plus two, some chunks are never sent.
         """
         slow = Fault("hang", "POST", r"^/lists/\w+$", times=None, seconds=1.0, skip=2)
         self.running_app.box.arm(slow)
@@ -217,7 +217,7 @@ class ExportScenario:
         return run
 
     def wait(self, run: Mapping[str, Any]) -> dict[str, Any]:
-        """A run's end."""
+        """Wait for the end of a run."""
         *_, last = self.api.watch(run["id"], every=0.05)
         return last
 
@@ -228,7 +228,7 @@ class ExportScenario:
 
     @contextmanager
     def calls(self) -> Iterator[Counter[str]]:
-        """What Mailchimp is asked inside the block, by method and route."""
+        """Count the calls to Mailchimp inside the block, by method and route."""
         calls = self.running_app.box.calls
         before = Counter(calls.by_route)
         counted: Counter[str] = Counter()
@@ -242,7 +242,7 @@ CHANGE_TAG = "POST /lists/{list_id}/segments/{segment_id}"
 
 
 def writes(calls: Mapping[str, int]) -> dict[str, int]:
-    """The calls that write."""
+    """Return the write calls."""
     return {call: number for call, number in calls.items() if not call.startswith("GET ")}
 
 
@@ -263,8 +263,8 @@ from shared.storage.queues import StorageQueue
 renewed_lease.LEASE_SECONDS = {lease_seconds}
 renewed_lease._RENEW_SECONDS = {lease_seconds} / 3
 if {storage_seconds}:
-    calling = ClientOptions(backoff=0.2, read_timeout={storage_seconds})
-    StorageClients.__init__.__defaults__ = (calling, None)
+    options = ClientOptions(backoff=0.2, read_timeout={storage_seconds})
+    StorageClients.__init__.__defaults__ = (options, None)
 if {twice}:
     send = StorageQueue.send
     StorageQueue.send = lambda *given, **more: (send(*given, **more), send(*given, **more))[0]
@@ -287,12 +287,11 @@ def fast_polling_app(
     twice: bool = False,
     debug: bool = False,
 ) -> Path:
-    """The app with a host.json that looks into its queues more often and retries sooner.
+    """Write an app folder that polls its queues more often and retries sooner.
 
-    `lease_seconds`: how long the leases of a killed process live on (15 is Azure's least).
-    `storage_seconds`: how long it waits for storage (0: as long as ever).
-    `twice`: every message is put twice, and so delivered twice.
-    `debug`: everything that can be logged is logged.
+    `lease_seconds` is the duration of leases (Azure's minimum is 15), `storage_seconds` the read
+    timeout of storage (0 is the default). `twice` sends every message twice. `debug` logs
+    everything.
     """
     folder.mkdir(parents=True, exist_ok=True)
     host = json.loads((ROOT / "host.json").read_text("utf-8"))
@@ -314,12 +313,12 @@ def fast_polling_app(
 
 
 def settings_for(storage: str, box: Sandbox, **more: str) -> dict[str, str]:
-    """The app's settings in an app."""
+    """Return the settings of an app on this storage and Mailchimp."""
     return {
         "AzureWebJobsStorage": storage,
         "MAILCHIMP_API_URL": box.api_url,
         "DEVELOPER_IDENTITY": DEVELOPER,
-        # Far away: a test that needs the timer runs it by hand.
+        # Never during a test: tests call the timer function themselves.
         "TICK_SCHEDULE": "0 0 0 1 1 *",
         "FUNCTIONS_WORKER_RUNTIME": "python",
         **more,
@@ -330,7 +329,7 @@ def settings_for(storage: str, box: Sandbox, **more: str) -> dict[str, str]:
 def run_app(
     storage: str, box: Sandbox, folder: Path, *, debug: bool = False, **settings: str
 ) -> Iterator[RunningApp]:
-    """The app as a process, for the length of a `with` block."""
+    """Run the app as a process during a `with` block."""
     app = start_app(
         settings_for(storage, box, **settings),
         app_dir=fast_polling_app(folder / "app", debug=debug),

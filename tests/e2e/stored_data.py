@@ -1,4 +1,4 @@
-"""The app's own storage as a test looks into it, or disturbs it behind the app's back."""
+"""Access of tests to the app's own storage."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ T = TypeVar("T")
 
 
 def app_on(storage: str) -> App:
-    """The rooms of an app on this storage, in this process."""
+    """Build an app on this storage, in this process."""
     return build(load({"AzureWebJobsStorage": storage, "MAILCHIMP_API_URL": "http://127.0.0.1:9"}))
 
 
 def blobs(storage: str, container: str, prefix: str = "") -> dict[str, bytes]:
-    """Every blob below a prefix, with its content."""
+    """Return the content of all blobs with a prefix, by name."""
     with ContainerClient.from_connection_string(storage, container) as client:
         names = list(client.list_blob_names(name_starts_with=prefix))
         return {name: client.download_blob(name).readall() for name in names}
 
 
 def parquet_rows(data: bytes, folder: Path) -> list[tuple[object, ...]]:
-    """The rows of a Parquet file."""
+    """Return the rows of a Parquet file."""
     import duckdb
 
-    local = folder / "looked-at.parquet"
+    local = folder / "read.parquet"
     local.write_bytes(data)
     with duckdb.connect() as db:
         return db.execute("SELECT * FROM read_parquet(?)", [str(local)]).fetchall()

@@ -1,4 +1,4 @@
-"""Simulated deployments to break, and what real processes to break need: a storage of their own, and a Mailchimp."""
+"""Simulated deployments, and storage and a Mailchimp for real processes."""
 
 from collections.abc import Callable, Iterator
 
@@ -17,14 +17,14 @@ def clock() -> Clock:
 
 @pytest.fixture(scope="module")
 def mailchimp(clock: Clock) -> Iterator[Sandbox]:
-    """A Mailchimp whose clock is the deployments' own."""
+    """A Mailchimp with the clock of the simulated deployments."""
     with Sandbox(now=clock.seconds) as box:
         yield box
 
 
 @pytest.fixture(scope="module")
 def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Azurite]:
-    """A storage of its own: no other app may take messages from these queues."""
+    """Separate storage: no other app may receive messages from these queues."""
     with running(start_azurite(tmp_path_factory.mktemp("azurite"))) as found:
         yield found
 
@@ -37,7 +37,7 @@ def box() -> Iterator[Sandbox]:
 
 @pytest.fixture
 def consent_is_kept(box: Sandbox) -> Iterator[None]:
-    """Whatever breaks, no status changes, and no more than ten connections are open."""
+    """Check that no status changed and at most ten connections were open."""
     box.calls.clear()
     yield
     box.disarm()

@@ -1,8 +1,8 @@
-"""Bad weather: two processes with clocks of their own on one storage, and all that can befall them.
+"""Random fault injection into two processes with different clocks on one storage.
 
-Everything comes from one seed: messages come in any order and more than once; a process dies at a
-write or a call; storage does not answer, with or without having done what it was asked; leases are
-lost; and while one process waits for Mailchimp, the other one works.
+All faults derive from one seed: messages arrive in any order and repeatedly; a process is killed at a
+write or a call; a storage request fails before or after it was applied; leases are lost; and while one
+process waits for Mailchimp, the other one handles messages.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
-from shared import workspace as workroom
+from shared import workspace
 from shared.errors import ConnectorError
 from shared.runtime import Runtime
 from tests.fakes import Clock, Message, ProcessKilled, StorageFault, StoreClient
@@ -27,7 +27,7 @@ _MAX_DEPTH = 2
 
 @dataclass(frozen=True)
 class FaultRates:
-    """How often something strikes, of 1; `skew` is how far a clock may be off, in seconds."""
+    """The probability of each fault, from 0 to 1; `skew` is the maximum clock skew in seconds."""
 
     lost: float = 0.0
     killed: float = 0.0
@@ -39,12 +39,12 @@ class FaultRates:
 
     @property
     def clocks_agree(self) -> bool:
-        """Whether clocks are off by less than what is reckoned with (sending/write.py)."""
+        """Whether the clock skew is within the limit that sending/write.py assumes."""
         return self.skew <= 200
 
     @staticmethod
     def choose(dice: random.Random) -> FaultRates:
-        """Some weather: each thing rarely, often or not at all."""
+        """Choose rates at random: each fault occurs rarely, often or never."""
         return FaultRates(
             lost=dice.choice((0.0, 0.01, 0.04)),
             killed=dice.choice((0.0, 0.005, 0.02)),
@@ -58,7 +58,7 @@ class FaultRates:
 
 @dataclass
 class Instance:
-    """A process: its way to storage, the app in it, and by how many seconds its clock is off."""
+    """A process: its storage client, its app, and its clock skew in seconds."""
 
     client: StoreClient
     app: Any
@@ -67,7 +67,7 @@ class Instance:
 
 @dataclass
 class FaultyDeployment(SimulatedDeployment):
-    """A simulated deployment with two processes in bad weather; its own `app` watches and is never struck."""
+    """A deployment with two processes and random faults; its own `app` has no faults."""
 
     dice: random.Random = field(default_factory=random.Random)
     rates: FaultRates = FaultRates()
@@ -76,20 +76,20 @@ class FaultyDeployment(SimulatedDeployment):
     _depth: int = 0
 
     def start_faults(self, dice: random.Random, rates: FaultRates) -> None:
-        """Let the weather begin."""
+        """Start the injection of faults."""
         self.dice, self.rates = dice, rates
-        # Here two processes are in one; each has a room of its own.
-        self.monkeypatch.setattr(workroom, "_ONE_AT_A_TIME", threading.BoundedSemaphore(8))
+        # Both simulated processes need a workspace at the same time.
+        self.monkeypatch.setattr(workspace, "_ONE_AT_A_TIME", threading.BoundedSemaphore(8))
         self.instances = [self._new_instance(), self._new_instance()]
 
     def stop_faults(self) -> None:
-        """Let it end: from now on nothing goes wrong."""
+        """Stop the injection of faults."""
         self.rates = FaultRates()
         self.instances = [self._new_instance()]
 
     def called(self, client: StoreClient, ask: Callable[[], Any]) -> Any:
         if threading.current_thread() is not threading.main_thread():
-            return ask()  # where others look on, nobody else can work meanwhile
+            return ask()  # other threads cannot handle messages meanwhile
         if self._occurs(self.rates.killed_in_call):
             client.dead = True
             if self.dice.random() < 0.5:
@@ -112,7 +112,7 @@ class FaultyDeployment(SimulatedDeployment):
         ticking = Clock()
 
         def clock() -> float:
-            # A shift ends after a few parcels, so that lanes hand themselves on.
+            # Time passes quickly, so that a lane ends after a few chunks and sends its next message.
             ticking.forward(self.dice.uniform(1, 60))
             return ticking.seconds()
 
@@ -131,13 +131,13 @@ class FaultyDeployment(SimulatedDeployment):
             return self.dice.choice((StorageFault.KILLED_BEFORE, StorageFault.KILLED_AFTER))
         return None
 
-    def _occurs(self, rates: float) -> bool:
-        hit = self.dice.random() < rates
+    def _occurs(self, probability: float) -> bool:
+        hit = self.dice.random() < probability
         self.fault_count += hit
         return hit
 
     def _handle_another_message(self) -> None:
-        """While one process waits, another handles a message that is due."""
+        """Let the other process handle a due message while this one waits."""
         if self._depth >= _MAX_DEPTH or not self._occurs(self.rates.meanwhile):
             return
         due = self._due()
@@ -156,18 +156,18 @@ class FaultyDeployment(SimulatedDeployment):
         return True
 
     def _deliver_to_an_instance(self, message: Message) -> None:
-        """Let a process handle a message, as the platform does."""
-        place = self.dice.randrange(len(self.instances))
-        instance = self.instances[place]
+        """Deliver a message to a random process, as the platform does."""
+        index = self.dice.randrange(len(self.instances))
+        instance = self.instances[index]
         message.tries += 1
-        if not self._occurs(self.rates.again):  # else another process gets it at the same time
+        if not self._occurs(self.rates.again):  # else another process receives it at the same time
             message.visible_at = self.clock.seconds() + _HIDDEN_SECONDS
         self._depth += 1
         try:
             self._handle(instance.app, message)
         except ProcessKilled:
-            if instance is self.instances[place]:
-                self.instances[place] = self._new_instance()
+            if instance is self.instances[index]:
+                self.instances[index] = self._new_instance()
                 self.process_count += 1
             return
         except ConnectorError:
@@ -176,17 +176,17 @@ class FaultyDeployment(SimulatedDeployment):
         finally:
             self._depth -= 1
         if self._occurs(self.rates.again):
-            return  # the host did not get to delete it: it comes again
+            return  # the host did not delete it: it is delivered again
         if message in self.store.messages:
             self.store.messages.remove(message)
 
     def _is_given_up(self, instance: Instance, message: Message) -> bool:
-        """Whether the queue gives up a message that failed; else it comes again."""
+        """Whether a failed message has no attempts left; otherwise it is delivered again."""
         message.visible_at = self.clock.seconds() + 1
         if message.tries < _MOST_DELIVERIES:
             return False
         try:
             self._poison(instance.app, message)
         except (ConnectorError, ProcessKilled):
-            return False  # the poison queue has tries of its own
+            return False  # the poison queue has its own attempts
         return True

@@ -1,7 +1,7 @@
-"""The app's heart in one thread: real wiring, a Mailchimp over HTTP, storage that can be cut off.
+"""A deployment simulated in one thread: the real app, a sandbox Mailchimp over HTTP, in-memory storage.
 
-Messages are delivered one after the other; time moves only when nothing is due. A process that is
-killed is followed by a new one, which finds what storage holds, and its leases run out.
+Messages are delivered one after the other, and the clock advances when no message is due. A killed
+process is replaced by a new one on the same storage, and its leases expire.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ MAPPING = Mapping(
 
 
 class SampleSource:
-    """Segments straight from a sample, without files."""
+    """Reads segments from a sample instead of files."""
 
     sample: Sample
 
@@ -109,7 +109,7 @@ class SampleSource:
 
 @dataclass(frozen=True)
 class RunResult:
-    """How a run ended, in what counts for people: compared between a quiet run and a rough one."""
+    """The result of a run; equal with and without injected faults."""
 
     audience: dict[str, ContactState]
     status: RunStatus
@@ -122,7 +122,7 @@ class RunResult:
 
 @dataclass
 class SimulatedDeployment:
-    """A place to run an export. `process_count` counts the processes that there were."""
+    """An app with one export. `process_count` counts the processes started so far."""
 
     box: Sandbox
     monkeypatch: pytest.MonkeyPatch
@@ -138,7 +138,7 @@ class SimulatedDeployment:
 
     def __post_init__(self) -> None:
         self.store = MemoryStore(self.clock)
-        self.audience = self.box.audience("SimulatedDeployment")
+        self.audience = self.box.audience("Simulated deployment")
         # Chunks of a few people, so that a small sample has many.
         self.monkeypatch.setattr(cut, "CHUNK_SIZE", CHUNK)
         self.start_process()
@@ -151,13 +151,13 @@ class SimulatedDeployment:
         self.app.connections.create(CONNECTION, connection)
 
     def start_process(self, kill_at: int | None = None, *, applied: bool = False) -> None:
-        """A new process; the one before is gone."""
+        """Start a new process in place of the current one."""
         self.process_count += 1
         self.client = StoreClient(self.store, kill_at, applied=applied)
         self.app = self.build(self.client, Runtime(now=self.clock.now))
 
     def build(self, client: StoreClient, runtime: Runtime) -> Any:
-        """An app of its own on the deployment's storage and Mailchimp."""
+        """Build an app on the storage and Mailchimp of this deployment."""
         settings = load(
             {
                 "AzureWebJobsStorage": "UseDevelopmentStorage=true",
@@ -210,15 +210,15 @@ class SimulatedDeployment:
         )
 
     def called(self, client: StoreClient, ask: Callable[[], Any]) -> Any:
-        """A call to Mailchimp by the process at the end of a wire."""
+        """Make a call to Mailchimp for the process of a client; subclasses inject faults."""
         return ask() if self.call is None else self.call(ask)
 
     def define(self, sample: Sample, **more: Any) -> None:
-        """What Customer Insights has now; the export is made when it is not there yet."""
+        """Set the sample that Customer Insights exports; the first call creates the export."""
         self.source.sample = sample
         export = Export(
             id=EXPORT,
-            display_name="SimulatedDeployment",
+            display_name="Simulated export",
             connection_id=CONNECTION,
             audience_id=self.audience.id,
             mapping=MAPPING,
@@ -230,11 +230,11 @@ class SimulatedDeployment:
             self.app.exports.create(EXPORT, export)
 
     def run(self) -> Run:
-        """Start a run and bring it to its end, through whatever comes."""
+        """Start a run and process messages until it ends."""
         return self.run_to_end(self.started(lambda: self.app.starter.start(EXPORT)).id)
 
     def started(self, start: Callable[[], Run]) -> Run:
-        """Start, and again as often as the process is killed at it."""
+        """Call `start` until the process is not killed during the call."""
         while True:
             try:
                 return start()
@@ -242,7 +242,7 @@ class SimulatedDeployment:
                 self._restart()
 
     def run_to_end(self, run_id: str, most_looks: int = 5) -> Run:
-        """Deliver messages until the run is over; the timer looks when nothing moves any more."""
+        """Deliver messages until the run ends; call the watchdog when no message is left."""
         looks = 0
         for _ in range(5000):
             try:
@@ -271,7 +271,7 @@ class SimulatedDeployment:
         return [m for m in self.store.messages if m.visible_at <= self.clock.seconds()]
 
     def _deliver(self) -> bool:
-        """Deliver the message that is due first, moving time on to it; False when there is none."""
+        """Advance the clock to the next message and deliver it; False when there is none."""
         if not self.store.messages:
             return False
         message = min(self.store.messages, key=lambda m: m.visible_at)
@@ -287,7 +287,7 @@ class SimulatedDeployment:
                     return True
                 self._poison(self.app, message)
                 break
-        # A message is deleted by the host, which a killed process does not live to do.
+        # The host deletes a message after it was processed, unless the process was killed.
         self.client.read(lambda: self.store.messages.remove(message))
         return True
 
@@ -306,7 +306,7 @@ class SimulatedDeployment:
             app.watchdog.log_lane_given_up(lane_of(message.body)[0])
 
     def result_of(self, run: Run) -> RunResult:
-        """How a run ended."""
+        """Return the result of a run."""
         return RunResult(
             audience=actual_audience(self.audience),
             status=run.status,

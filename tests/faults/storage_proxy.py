@@ -1,9 +1,9 @@
-"""A way to Azurite that breaks: a proxy for its three services that answers 500 or 503, hangs or cuts.
+"""A fault-injecting proxy for Azurite: it returns 500 or 503, hangs or closes the connection.
 
-Each request is struck with a probability drawn from one seed, before Azurite has seen it or after it
-has done what was asked; during an outage every request is. The way can also be where a process is
-killed: at its n-th request that writes. Signatures stay valid: they are made of
-the account's path, not of the port (https://learn.microsoft.com/rest/api/storageservices/authorize-with-shared-key).
+Requests fail with a probability derived from one seed, before or after Azurite applied them; during an
+outage all requests fail. The proxy can also kill a process at its n-th write. Signatures stay valid,
+because they contain the account's path and not the port
+(https://learn.microsoft.com/rest/api/storageservices/authorize-with-shared-key).
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _CODES = {"500": "InternalError", "503": "ServerBusy"}
 
 @dataclass
 class StorageFaults:
-    """What goes wrong: the share of requests that are struck, and whether everything is."""
+    """The faults to inject: the share of failing requests, or a complete outage."""
 
     seed: int = 0
     share: float = 0.0
@@ -48,7 +48,7 @@ class StorageFaults:
 
     @contextmanager
     def of(self, seed: int, share: float) -> Iterator[None]:
-        """Trouble for the length of a `with` block."""
+        """Inject faults during a `with` block."""
         self._dice, self.share = random.Random(seed), share
         try:
             yield
@@ -56,7 +56,7 @@ class StorageFaults:
             self.share = 0.0
 
     def next(self, *, writes: bool) -> str:
-        """What happens to the next request: a kind, or nothing. `writes`: it changes something."""
+        """Return the fault of the next request, or an empty string. `writes`: it changes data."""
         with self._lock:
             kind = ""
             self.writes += writes
@@ -83,7 +83,7 @@ class _Proxy(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Handler)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that goes away in the middle is nothing to report here."""
+        """Ignore clients that close their connection."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -95,7 +95,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _answer(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         storage_faults = self.server.storage_faults
-        # A queue is asked for messages by GET and told that they are done by DELETE.
+        # Messages are received by GET and deleted by DELETE.
         writes = self.command in ("PUT", "POST", "MERGE", "PATCH", "DELETE")
         kind, _, applied = storage_faults.next(writes=writes).partition("-")
         answered = self._forward(body) if applied or not kind else None
@@ -157,12 +157,12 @@ class _Handler(BaseHTTPRequestHandler):
             self._azurite.close()
 
     def log_message(self, *_said: Any) -> None:
-        """Silent: the app's own log is what is looked at."""
+        """Log nothing: tests check the app's own log."""
 
 
 @contextmanager
 def faulty_storage(azurite: Azurite, storage_faults: StorageFaults) -> Iterator[str]:
-    """The connection string of the rough way to an Azurite."""
+    """Run the proxies during a `with` block. Yields their connection string."""
     proxies = [_Proxy(port, storage_faults) for port in azurite.ports]
     text = azurite.connection_string
     for proxy in proxies:

@@ -38,7 +38,7 @@ def running_app(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[RunningApp]:
     """An app that reaches its storage by the rough way only."""
-    folder = tmp_path_factory.mktemp("house")
+    folder = tmp_path_factory.mktemp("app")
     with (
         faulty_storage(emulator, storage_faults) as storage,
         running(

@@ -25,7 +25,7 @@ pytestmark = pytest.mark.usefixtures("consent_is_kept")
 
 
 class Processes:
-    """An app that is followed by another one when it is killed."""
+    """The processes of an app: a killed one can be replaced."""
 
     def __init__(self, storage: str, box: Sandbox, folder: Path) -> None:
         self._storage, self._box, self._folder = storage, box, folder

@@ -1,4 +1,4 @@
-"""A raw HTTP server that answers what it is told, byte by byte: for answers no honest server gives."""
+"""A raw HTTP server that sends scripted responses byte by byte, including malformed ones."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Self
 
 @dataclass
 class ReceivedRequest:
-    """One request as it came in."""
+    """A received request."""
 
     method: str
     target: str
@@ -23,7 +23,7 @@ class ReceivedRequest:
 
 @dataclass
 class Answer:
-    """What goes onto the wire. `cut` sends so many bytes only; `end`: keep, close, reset or hang."""
+    """A response. `cut` limits the bytes that are sent; `end` is keep, close, reset or hang."""
 
     status: int = 200
     body: bytes = b"{}"
@@ -62,7 +62,7 @@ HANG = Answer(cut=0, end="hang")
 
 
 class ScriptedServer:
-    """Answers its script in order, then the last answer for ever. `asked` and `connections` tell."""
+    """Sends the responses of its script in order, then repeats the last one. `asked` is the received requests."""
 
     def __init__(self, *script: Answer | Callable[[ReceivedRequest], Answer]) -> None:
         self.script = list(script)

@@ -1,4 +1,4 @@
-"""A kept state with the app at hand at work on it, and what must come of it."""
+"""Run the current app on a stored state and check the result."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.versions.stored_state import Change, StoredState, unchanged
 def app_on_stored_state(
     stored_state: StoredState, storage: str, folder: Path, change: Change = unchanged
 ) -> Iterator[RunningApp]:
-    """The app on what is kept, for a `with` block; Mailchimp's rules are kept as well."""
+    """Run the app on a stored state during a `with` block, and check Mailchimp's rules at its end."""
     with Sandbox() as box:
         stored_state.put(storage, app_on(storage), box, change)
         assert actual_audience(_audience(box, stored_state)) != _people(stored_state)
@@ -36,13 +36,13 @@ def app_on_stored_state(
 
 
 def finished(running_app: RunningApp, run_id: str) -> dict[str, Any]:
-    """A run at its end."""
+    """Wait for the end of a run."""
     *_, last = running_app.api.watch(run_id, every=0.05)
     return last
 
 
 def half_sent_run_completes(running_app: RunningApp, stored_state: StoredState) -> None:
-    """The audience is as the sample says, every row has its outcome, nothing is left to be sent."""
+    """Check the audience, the outcome of every row, and that nothing is left to send."""
     story = stored_state.story
     run = finished(running_app, story["run"])
 
@@ -63,7 +63,7 @@ def half_sent_run_completes(running_app: RunningApp, stored_state: StoredState) 
 
 
 def everything_else_continues(running_app: RunningApp, stored_state: StoredState) -> None:
-    """What is over shows itself, what waited for a yes goes on, an announced refresh is exported."""
+    """Check finished runs, a run awaiting confirmation, and an announced refresh."""
     api, story = running_app.api, stored_state.story
     runs = {run["id"]: run for run in api.get("/api/runs?top=100")["value"]}
     assert set(story["runs"].values()) <= runs.keys()
@@ -86,7 +86,7 @@ def everything_else_continues(running_app: RunningApp, stored_state: StoredState
 
 
 def tick(running_app: RunningApp) -> str:
-    """Let the timer look once; how that ended."""
+    """Run the timer function once and return its result."""
     log = Path(running_app.process.log or "")
     before = log.read_text("utf-8", "replace").count("Executed 'tick'")
     running_app.api.call("POST", "/admin/functions/tick", {"input": ""})
@@ -98,7 +98,7 @@ def tick(running_app: RunningApp) -> str:
 
 
 def _people(stored_state: StoredState) -> dict[str, ContactState]:
-    """Everybody of the half-sent run, as they are to be."""
+    """Return the expected contacts of the half-sent run."""
     return {
         address: contact_state(status, fields, tags)
         for address, (status, fields, tags) in stored_state.story["people"].items()

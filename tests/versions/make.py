@@ -1,4 +1,4 @@
-"""`python -m tests.versions.make`: plays a story with the app at hand and keeps what it leaves behind.
+"""`python -m tests.versions.make`: runs the current app and stores its state for compatibility tests.
 
 Run it once for every version that is released; what it writes is never changed afterwards. The story
 ends in the middle of a run: some chunks are sent, one is claimed by a process that was killed.
@@ -98,7 +98,7 @@ class Story:
         scenario.define(sample, **more)
 
     def play(self) -> None:
-        """Runs of every kind, a schedule, an erasure."""
+        """Create runs of every kind, a schedule and an erasure."""
         box, api = self._running_app.box, self._running_app.api
         calm = self.scenario()
         sample = calm.sample(20, 0.7, 0.5)
@@ -150,7 +150,7 @@ class Story:
         api.call("POST", "/admin/functions/tick", {"input": ""})
 
     def expect_a_refresh(self) -> ExportScenario:
-        """An export whose refresh was announced and has not been started yet."""
+        """Create an export with an announced refresh that has not started a run yet."""
         scenario = self.scenario()
         scenario.define(scenario.sample(10), schedule={"enabled": True})
         scenario.refresh(scenario.sample(10))
@@ -159,7 +159,7 @@ class Story:
         return scenario
 
     def half_send(self) -> tuple[ExportScenario, dict[str, Any], dict[str, ContactState]]:
-        """A second run, of changes, people who come and people who leave; until a part is sent."""
+        """Kill the app in the middle of a run with changed, new and leaving people."""
         scenario = self.scenario()
         before = scenario.sample(40, 0.6, 0.6)
         self._exported(scenario, before, removalGuard={"maxShare": 1.0})
@@ -184,15 +184,15 @@ class Story:
 
 
 def store_sign_in_records(storage: str) -> None:
-    """Records of sign-ins, which no run makes."""
-    running_app, now = app_on(storage), datetime.now(UTC)
-    running_app.used_nonces.create("a-nonce", UsedNonce(now))
+    """Store records of sign-ins, which no run creates."""
+    app, now = app_on(storage), datetime.now(UTC)
+    app.used_nonces.create("a-nonce", UsedNonce(now))
     pending = PendingSignIn({"state": "a-state", "scope": ["openid"]}, now)
-    running_app.table("signins", PendingSignIn).create("a-state", pending)
+    app.table("signins", PendingSignIn).create("a-state", pending)
 
 
 def main() -> None:
-    """Writes the folder of the version in pyproject.toml."""
+    """Write the folder of the version in pyproject.toml."""
     version = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["version"]
     stored_state = StoredState(HERE / version)
     shutil.rmtree(stored_state.folder, ignore_errors=True)
@@ -202,12 +202,12 @@ def main() -> None:
         Sandbox() as box,
     ):
         _play(stored_state, emulator, box, Path(scratch))
-    print(f"kept in {stored_state.folder.relative_to(ROOT)}")
+    print(f"stored in {stored_state.folder.relative_to(ROOT)}")
 
 
 def _play(stored_state: StoredState, emulator: Azurite, box: Sandbox, folder: Path) -> None:
     storage = emulator.connection_string
-    # The host tells of new files in containers that are there when it starts.
+    # The host reports new files only in containers that exist at its start.
     with ContainerClient.from_connection_string(storage, SEGMENTS) as segments:
         segments.create_container()
     app = start_app(
@@ -222,17 +222,17 @@ def _play(stored_state: StoredState, emulator: Azurite, box: Sandbox, folder: Pa
         store_sign_in_records(storage)
         expecting = story.expect_a_refresh()
         scenario, run, people = story.half_send()
-    # The messages of the killed process show themselves again when their lease is over.
+    # The messages of the killed process become visible again when their lease expires.
     with QueueClient.from_connection_string(storage, "send-lanes") as lanes:
         until(lambda: len(lanes.peek_messages(max_messages=32)) >= CONNECTIONS)
     erased_key = app_on(storage).secrets.get("erased-people-key") or ""
     secrets = {f"mailchimp-{scenario.connection}": API_KEY, "erased-people-key": erased_key}
     states = {stored.value.state for stored in app_on(storage).chunks.all(run["id"])}
     if states != {"done", "claimed", "pending"}:
-        message = f"the run was not met in its middle ({states}): run this again"
+        message = f"the app was not killed in the middle of the run ({states}): run this again"
         raise AssertionError(message)
     stored_state.take(storage, secrets, box)
-    told = {
+    story_data = {
         "run": run["id"],
         "export": scenario.export["id"],
         "audience": scenario.audience.id,
@@ -245,7 +245,7 @@ def _play(stored_state: StoredState, emulator: Azurite, box: Sandbox, folder: Pa
         },
     }
     (stored_state.folder / "story.json").write_text(
-        json.dumps(told, indent=1, ensure_ascii=False) + "\n"
+        json.dumps(story_data, indent=1, ensure_ascii=False) + "\n"
     )
 
 

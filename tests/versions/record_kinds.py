@@ -1,4 +1,4 @@
-"""Every kind of record that the app at hand knows, and what its values are."""
+"""All kinds of records of the current app, with the types of their values."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from shared.app import App, build
 from shared.settings import load
 from shared.storage.records import TableRecords
 
-# All that is optional is there, so that no kind of record is missed.
+# All optional settings, so that every kind of record is used.
 _SETTINGS = {
     "AzureWebJobsStorage": "UseDevelopmentStorage=true",
     "MAILCHIMP_API_URL": "http://127.0.0.1:9",
@@ -21,7 +21,7 @@ _SETTINGS = {
 
 
 def kinds() -> dict[str, type]:
-    """By table: the type of its values."""
+    """Return the type of the values of each table."""
     found: dict[str, type] = {}
 
     def table(name: str, value_type: type, columns: Any = lambda _: {}) -> Any:
@@ -36,7 +36,7 @@ def kinds() -> dict[str, type]:
 
 
 def lost(before: Any, after: Any, where: str = "") -> list[str]:
-    """What of a JSON value is missing or different in another one; more in it is fine."""
+    """Return the paths of JSON values that are missing or different in another value."""
     if isinstance(before, dict) and isinstance(after, dict):
         return [
             one

@@ -1,13 +1,13 @@
-"""What one version of the app leaves behind, as files: taken from an emulator, put into another.
+"""The stored state of one version of the app, as files that can be loaded into an emulator.
 
-    <version>/tables/<table>.jsonl     a record a line: keys, columns, and its JSON as `value`
+    <version>/tables/<table>.jsonl     one record per line: keys, columns, and its JSON as `value`
     <version>/blobs/<container>/...    blobs as they are
     <version>/queues.json              the messages of every queue
-    <version>/secrets.json             secrets by name; API_KEY stands for a key of the account
+    <version>/secrets.json             secrets by name; API_KEY is replaced by a key of the account
     <version>/mailchimp.jsonl          the sandbox, without its keys
-    <version>/story.json               what is in it, and what must come of it
+    <version>/story.json               the ids and the expected results
 
-Leases are left out: whoever held one is dead. The address of the emulator stands as `{blobs}`.
+Leases are not stored, because their holders ended. `{blobs}` replaces the URL of the emulator.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from sandbox.mailchimp.box import Sandbox
 from shared.app import App
 
 API_KEY = "{api key}"
-# A key that nobody can take for a real one.
+# Obviously not a real key.
 KEY = "0123456789abcdef" * 2
 _PIECE = 15_000
 _NOT_KEPT = ("leases", "secrets")
@@ -40,13 +40,13 @@ Change = Callable[[str, Any], Any]
 
 
 def unchanged(_kind: str, value: Any) -> Any:
-    """No change."""
+    """Return the value unchanged."""
     return value
 
 
 @dataclass(frozen=True)
 class StoredState:
-    """The folder of one version."""
+    """The state in the folder of one version."""
 
     folder: Path
 
@@ -59,29 +59,29 @@ class StoredState:
         return json.loads((self.folder / "story.json").read_text("utf-8"))
 
     def tables(self) -> dict[str, list[dict[str, Any]]]:
-        """Every table with its records."""
+        """Return the records of every table."""
         return {
             file.stem: [json.loads(line) for line in file.read_text("utf-8").splitlines()]
             for file in sorted((self.folder / "tables").glob("*.jsonl"))
         }
 
     def queues(self) -> dict[str, list[dict[str, Any]]]:
-        """Every queue with its messages."""
+        """Return the messages of every queue."""
         return json.loads((self.folder / "queues.json").read_text("utf-8"))
 
     def blob(self, container: str, name: str) -> bytes:
-        """One blob."""
+        """Return the content of a blob."""
         return (self.folder / "blobs" / container / name).read_bytes()
 
     def blobs(self) -> Iterator[tuple[str, str]]:
-        """Container and name of every blob."""
+        """Return the container and name of every blob."""
         root = self.folder / "blobs"
         for file in sorted(path for path in root.rglob("*") if path.is_file()):
             container, _, name = file.relative_to(root).as_posix().partition("/")
             yield container, name
 
     def take(self, storage: str, secrets: dict[str, str], box: Sandbox) -> None:
-        """Write down what an emulator and a sandbox hold; nobody may be at work."""
+        """Store the state of an emulator and a sandbox. No app may be running."""
         with TableServiceClient.from_connection_string(storage) as tables:
             for table in tables.list_tables():
                 entities = tables.get_table_client(table.name).list_entities()
@@ -102,9 +102,9 @@ class StoredState:
         self._write("mailchimp.jsonl", "".join(_without_keys(self.folder / "mailchimp.jsonl")))
 
     def put(self, storage: str, app: App, box: Sandbox, change: Change = unchanged) -> None:
-        """Fill an empty emulator and a sandbox; `app` keeps the secrets.
+        """Load the state into an empty emulator and a sandbox; secrets are written with `app`.
 
-        `change` gets a kind (a table, a queue, plan.json or parquet) and a value, and gives what is put.
+        `change(kind, value)` may replace values; the kind is a table, a queue, plan.json or parquet.
         """
         box.load(self.folder / "mailchimp.jsonl")
         key = box.world.add_key(box.account, f"{KEY}-{box.account.dc}")
@@ -144,12 +144,12 @@ class StoredState:
 
 
 def entity_of(record: dict[str, Any]) -> dict[str, Any]:
-    """A record as it lies in a table."""
+    """Convert a record to a table entity."""
     text = json.dumps(record["value"], ensure_ascii=False)
     pieces = range(0, len(text), _PIECE)
     return {
         **{name: value for name, value in record.items() if name != "value"},
-        **{f"json{place}": text[at : at + _PIECE] for place, at in enumerate(pieces)},
+        **{f"json{number}": text[at : at + _PIECE] for number, at in enumerate(pieces)},
     }
 
 
@@ -171,7 +171,7 @@ def _messages(storage: str) -> dict[str, list[dict[str, Any]]]:
 
 
 def _moved(name: str, data: bytes, before: str, after: str) -> bytes:
-    """A blob that names other blobs by their address names them where they are now."""
+    """Replace the URL of the emulator in JSON blobs."""
     return data.replace(before.encode(), after.encode()) if name.endswith(".json") else data
 
 
