@@ -11,8 +11,14 @@ __all__ = ["check"]
 
 _ACCOUNT = "Microsoft.Storage/storageAccounts"
 _DIAGNOSTICS = "Microsoft.Insights/diagnosticSettings"
-WRITTEN_WHOLE = {"PutBlob", "PutBlockList", "CopyBlob", "FlushWithClose"}
-"""Storage calls after which a file is complete; CreateFile is an empty file."""
+WRITTEN_WHOLE = {
+    "PutBlob", "PutBlobFromURL", "PutBlockList", "CopyBlob", "CopyBlobFromURL", "FlushWithClose",
+    "SftpCommit", "RenameFile", "SftpRename",
+}  # fmt: skip
+"""Storage calls after which a file is complete, or has its name; CreateFile is an empty file."""
+
+MANIFESTS = {"model.json", ".manifest.cdm.json"}
+"""Ends of the names of files that describe a refresh."""
 
 
 def check(deployment: Deployment, code: Code) -> Iterator[str]:
@@ -116,7 +122,10 @@ def _events(deployment: Deployment, state: Resource) -> Iterator[str]:
     container = deployment.given.get("segmentsContainerName", "segments")
     root = deployment.given.get("segmentsRoot", "")
     begins = f"/blobServices/default/containers/{container}/blobs/{root}"
-    api = [one for one in about.get("advancedFilters") or () if one.get("key") == "data.api"]
+    advanced = {
+        (one.get("key"), one.get("operatorType")): set(one.get("values") or ())
+        for one in about.get("advancedFilters") or ()
+    }
     demands = {
         "the topic must be of the landing account": f"/storageAccounts/{account}" in source,
         "the topic's identity must be system-assigned": topic.get("identity", "type")
@@ -135,13 +144,12 @@ def _events(deployment: Deployment, state: Resource) -> Iterator[str]:
         "undelivered events go to the container dead-letters": letters.get("blobContainerName")
         == "dead-letters"
         and letters.get("resourceId") in (state.id, "<storage.outputs.stateAccountId>"),
-        "only created blobs count": about.get("includedEventTypes")
-        == ["Microsoft.Storage.BlobCreated"],
+        "only created and renamed blobs count": set(about.get("includedEventTypes") or ())
+        == {"Microsoft.Storage.BlobCreated", "Microsoft.Storage.BlobRenamed"},
         f"only blobs below {begins} count": about.get("subjectBeginsWith") == begins,
-        "only model.json counts": about.get("subjectEndsWith") == "model.json",
-        "only files that are written completely count": len(api) == 1
-        and set(api[0].get("values") or ()) == WRITTEN_WHOLE
-        and api[0].get("operatorType") == "StringIn",
+        "only manifests count": advanced.get(("subject", "StringEndsWith")) == MANIFESTS,
+        "only files that are written completely count": advanced.get(("data.api", "StringIn"))
+        == WRITTEN_WHOLE,
         "delivery is tried for a day": subscription.get(
             "properties", "retryPolicy", "eventTimeToLiveInMinutes"
         )

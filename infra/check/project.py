@@ -25,6 +25,7 @@ __all__ = [
     "evaluate",
     "rules",
     "template_of",
+    "write",
 ]
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -75,6 +76,20 @@ def committed(configuration: str, folder: Path = INFRA) -> Deployment:
     source = folder / f"snapshots/{configuration}.bicepparam"
     text = source.with_suffix(".snapshot.json").read_text("utf-8")
     return parse(configuration, text, given_in(source.read_text("utf-8")), template_of(folder))
+
+
+def write(compiler: Compiler, folder: Path = INFRA) -> None:
+    """Renew main.json and the snapshots, as far as the templates compile."""
+    _, text = compiler.compile(folder / "main.bicep")
+    if not text:
+        return
+    (folder / "main.json").write_text(text, "utf-8")
+    for name in CONFIGURATIONS:
+        path = folder / f"snapshots/{name}.snapshot.json"
+        content = json.loads(compiler.snapshot(path.with_name(f"{name}.bicepparam")))
+        # The compiler writes outputs in another order every time.
+        content["outputs"] = dict(sorted(content["outputs"].items()))
+        path.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", "utf-8")
 
 
 def rules(deployment: Deployment) -> list[str]:

@@ -46,6 +46,17 @@ var rows = [
     threshold: 0
   }
   {
+    // Every tick logs the queue again: two ticks with messages mean that no function empties it. The alert fires once and stays
+    // active until the queue is empty.
+    name: 'message-stuck'
+    title: 'A message that no function can read stays in a poison queue'
+    severity: 2
+    query: '${events} | where e.event == "message.stuck" | summarize ticks = count() by queue = tostring(e.queue) | where ticks >= 2'
+    window: 'PT15M'
+    operator: 'GreaterThan'
+    threshold: 0
+  }
+  {
     name: 'connection-lost'
     title: 'A Mailchimp connection must be connected again'
     severity: 1

@@ -20,6 +20,7 @@ from infra.check.expressions import resolved
 PARAMETERS = (project.INFRA / "main.bicepparam").read_text("utf-8")
 
 
+@pytest.mark.timeout(900)
 def test_the_templates_and_the_committed_files_have_no_fault(
     compiler: Compiler, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -27,7 +27,7 @@ class Plant(NamedTuple):
 
 COMPILER = [
     Plant("missing brace", "vault", "resource diagnostics", "}\nresource diagnostics", "BCP"),
-    Plant("misspelled property", "app", "httpsOnly: true", "httpOnly: true", "BCP037"),
+    Plant("misspelled property", "app", "httpsOnly: true", "httpOnly: true", "BCP089"),
     Plant("misspelled nested property", "app", "instanceMemoryMB: i", "instanceMemoryMb: i", "BCP"),
     Plant("wrong choice", "storage", "accessTier: 'Hot'", "accessTier: 'Warm'", "BCP036"),
     Plant("wrong kind of value", "vault", "enableSoftDelete: true", "enableSoftDelete: 'true'", "BCP036"),
@@ -129,10 +129,10 @@ RULES = [
     Plant("app logs twice", "app", "    metrics: [{ category: 'AllMetrics', enabled: true }]", "    logs: [{ category: 'FunctionAppLogs', enabled: true }]\n    metrics: [{ category: 'AllMetrics', enabled: true }]", "the logs of sites/ must be []"),
     Plant("landing in the wrong group", "main", "module landing 'modules/landing.bicep' = {\n  scope: resourceGroup(landingResourceGroup)", "module landing 'modules/landing.bicep' = {\n  scope: resourceGroup()", "in rg-data", "landing"),
     # events
-    Plant("deleted blobs", "events", "'Microsoft.Storage.BlobCreated'", "'Microsoft.Storage.BlobDeleted'", "only created blobs count"),
-    Plant("files that are not complete", "events", "'PutBlob', ", "'CreateFile', 'PutBlob', ", "only files that are written completely"),
+    Plant("deleted blobs", "events", "'Microsoft.Storage.BlobCreated'", "'Microsoft.Storage.BlobDeleted'", "only created and renamed blobs count"),
+    Plant("files that are not complete", "events", "            'PutBlob'\n", "            'CreateFile'\n            'PutBlob'\n", "only files that are written completely"),
     Plant("the other container", "events", "containers/${segmentsContainerName}/blobs/", "containers/outcomes/blobs/${take(segmentsContainerName, 0)}", "only blobs below"),
-    Plant("every file", "events", "subjectEndsWith: 'model.json'", "subjectEndsWith: '.csv'", "only model.json counts"),
+    Plant("every file", "events", "values: ['model.json', '.manifest.cdm.json']", "values: ['.csv']", "only manifests count"),
     Plant("another schema", "events", "'EventGridSchema'", "'CloudEventSchemaV1_0'", "Event Grid schema"),
     Plant("the other queue", "main", "var eventQueueName = 'blob-events'", "var eventQueueName = 'blob-event'", "events go to the queue blob-events"),
     Plant("dead letters among the state", "events", "blobContainerName: deadLetterContainerName", "blobContainerName: take('state${deadLetterContainerName}', 5)", "container dead-letters"),
