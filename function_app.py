@@ -1,7 +1,7 @@
-"""Every trigger and binding, a few lines each; no rule lives here.
+"""Triggers and bindings, a few lines each, without business rules.
 
-A message carries ids only. A function that raises Unavailable (or anything unexpected) gets its
-message again after a while, and after five times the poison trigger says that it gave up.
+Messages contain ids only. When a function raises Unavailable or an unexpected error, its message is
+delivered again later. After five attempts it moves to the poison queue, whose trigger logs the failure.
 https://learn.microsoft.com/azure/azure-functions/functions-reference-python
 """
 
@@ -38,7 +38,7 @@ _METHODS = [
 
 
 def connector() -> App:
-    """The app of this process, imported by the first function that runs: indexing needs none of it."""
+    """The app of this process, imported by the first call: indexing does not need it."""
     from shared.app import app
 
     return app()
@@ -70,7 +70,7 @@ async def _answer(req: func.HttpRequest, context: func.Context) -> func.HttpResp
 
 @contextmanager
 def _working(msg: func.QueueMessage, context: func.Context, run_id: str = "") -> Iterator[None]:
-    """Process a message, in the trace that it belongs to."""
+    """Process a message in its trace."""
     platform_trace = _platform_trace(context)
     with (
         PROCESS.working(),
@@ -80,7 +80,7 @@ def _working(msg: func.QueueMessage, context: func.Context, run_id: str = "") ->
 
 
 def _given_up(msg: func.QueueMessage, context: func.Context) -> AbstractContextManager[str | None]:
-    """The last word on a message; None in place of a run's id when nobody can read it."""
+    """Process a message of a poison queue. Yields the run id, or None for an unreadable message."""
     return connector().given_up(context.function_name, msg.get_body(), _platform_trace(context))
 
 
@@ -101,7 +101,7 @@ async def pages(req: func.HttpRequest, context: func.Context) -> func.HttpRespon
 @app.function_name("tick")
 @app.timer_trigger("timer", schedule="%TICK_SCHEDULE%", run_on_startup=False, use_monitor=True)
 def tick(timer: func.TimerRequest, context: func.Context) -> None:
-    """Start what is due, set going what stands still, clear away what is old."""
+    """Start due exports, resume stalled runs, delete expired data."""
     with connector().telemetry.request(context.function_name, _platform_trace(context)):
         connector().tick()
 
@@ -118,7 +118,7 @@ def plan_run(msg: func.QueueMessage, context: func.Context) -> None:
 @app.function_name("plan_run_poison")
 @app.queue_trigger("msg", queue_name="plan-runs-poison", connection="AzureWebJobsStorage")
 def plan_run_poison(msg: func.QueueMessage, context: func.Context) -> None:
-    """A run that could not be planned after all tries."""
+    """End a run whose planning failed in every attempt."""
     with _given_up(msg, context) as run_id:
         if run_id:
             connector().planner.give_up(run_id)
@@ -127,7 +127,7 @@ def plan_run_poison(msg: func.QueueMessage, context: func.Context) -> None:
 @app.function_name("send_lane")
 @app.queue_trigger("msg", queue_name="send-lanes", connection="AzureWebJobsStorage")
 def send_lane(msg: func.QueueMessage, context: func.Context) -> None:
-    """Work as a lane of a run."""
+    """Send chunks of a run as one of its lanes."""
     run_id, lane = lane_of(msg.get_body())
     with _working(msg, context, run_id):
         connector().lanes.run(run_id, lane, number_of(msg.get_body()))
@@ -136,7 +136,7 @@ def send_lane(msg: func.QueueMessage, context: func.Context) -> None:
 @app.function_name("send_lane_poison")
 @app.queue_trigger("msg", queue_name="send-lanes-poison", connection="AzureWebJobsStorage")
 def send_lane_poison(msg: func.QueueMessage, context: func.Context) -> None:
-    """A lane that failed again and again; the others go on, and the watch looks after the run."""
+    """Log a lane that failed in every attempt; the other lanes and the watchdog continue the run."""
     with _given_up(msg, context) as run_id:
         if run_id:
             connector().watchdog.log_lane_given_up(run_id)
@@ -145,7 +145,7 @@ def send_lane_poison(msg: func.QueueMessage, context: func.Context) -> None:
 @app.function_name("blob_event")
 @app.queue_trigger("msg", queue_name="blob-events", connection="AzureWebJobsStorage")
 def blob_event(msg: func.QueueMessage, context: func.Context) -> None:
-    """A refresh may have arrived."""
+    """Check whether a refresh arrived."""
     with _working(msg, context):
         connector().refreshes.event(msg.get_body())
 

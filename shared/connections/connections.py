@@ -20,8 +20,8 @@ from shared.model.connection import (
     Grant,
     GrantKind,
 )
-from shared.model.ports import Records, Stored, readable, update
-from shared.model.sign_in import CheckedGrant, Secrets
+from shared.model.ports import Records, Secrets, Stored, readable, update
+from shared.model.sign_in import CheckedGrant
 
 __all__ = ["CONSENT_TEXT_VERSION", "Connections"]
 

@@ -8,15 +8,16 @@ https://www.rfc-editor.org/rfc/rfc9700#section-4.7
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Protocol
 
 from shared.connections.connections import Connections
+from shared.connections.entra import Entra
+from shared.connections.sign_in_state import SignedStates
 from shared.errors import ConfigError
 from shared.model.connection import Connection, GrantKind
 from shared.model.ports import Stored
-from shared.model.sign_in import EntraSignIn, OAuthSignIn
+from shared.model.sign_in import OAuthSignIn
 
-__all__ = ["Departure", "SignInStates", "SignIns"]
+__all__ = ["Departure", "SignIns"]
 
 MAILCHIMP_CALLBACK = "/api/oauth/mailchimp/callback"
 ENTRA_CALLBACK = "/api/oauth/entra/callback"
@@ -30,16 +31,6 @@ class Departure:
     cookie: str = field(repr=False)
 
 
-class SignInStates(Protocol):
-    """Signed, short-lived, single-use `state` parameters, bound to a browser."""
-
-    def issue(self, purpose: str, connection_id: str, principal_id: str) -> tuple[str, str]:
-        """Issue a state, and the cookie value that belongs to it."""
-
-    def redeem(self, state: str, purpose: str, principal_id: str, cookie: str) -> str:
-        """Return the connection id of a state, once. ConfigError when it is invalid or expired."""
-
-
 @dataclass(frozen=True)
 class SignIns:
     """Signs in with Mailchimp and Entra. `public_url` is the app's own URL without trailing slash.
@@ -48,10 +39,10 @@ class SignIns:
     """
 
     connections: Connections
-    states: SignInStates
+    states: SignedStates
     public_url: str
     mailchimp: OAuthSignIn | None = None
-    entra: EntraSignIn | None = None
+    entra: Entra | None = None
 
     def begin_mailchimp(self, connection_id: str, principal_id: str) -> Departure:
         """Begin a sign-in with Mailchimp."""
@@ -92,7 +83,7 @@ class SignIns:
             raise ConfigError("mailchimpClientMissing")
         return self.mailchimp
 
-    def _entra_sign_in(self) -> EntraSignIn:
+    def _entra_sign_in(self) -> Entra:
         if self.entra is None:
             raise ConfigError("entraClientMissing")
         return self.entra

@@ -76,7 +76,7 @@ def check(
 
 
 class SignedStates:
-    """Issues and redeems states (SignInStates in sign_in.py).
+    """Issues and redeems signed, single-use states, bound to a browser.
 
     `key` gives the signing key (32 bytes or more), `now` seconds since 1970, `random_text` a new
     unguessable text of letters and digits. `use_once` remembers a nonce for good as long as

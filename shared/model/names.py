@@ -1,6 +1,6 @@
-"""Where things are kept: names of queues and blobs, in one place.
+"""Names of queues and blobs.
 
-Names are made of ids and numbers only, so that no name can carry anything personal.
+Names consist of ids and numbers only, so that none contains personal data.
 """
 
 from __future__ import annotations
@@ -29,27 +29,27 @@ ALL_NOT_SUBSCRIBED = "audiences/"
 
 
 def run_folder(run_id: str) -> str:
-    """Everything of one run; deleted as a whole when it is older than the retention."""
+    """The folder of a run, deleted as a whole after the retention period."""
     return f"runs/{run_id}/"
 
 
 def plan_blob(run_id: str) -> str:
-    """The plan itself, written once: whoever writes it first has planned the run."""
+    """The plan of a run, written once: the first attempt to write it is the valid one."""
     return f"runs/{run_id}/plan.json"
 
 
 def plan_folder(run_id: str, attempt: str) -> str:
-    """The files of one attempt at planning; `plan.json` says which attempt counts."""
+    """The files of one attempt at planning; `plan.json` names the valid attempt."""
     return f"runs/{run_id}/plan-{attempt}/"
 
 
 def outcome_blob(run_id: str, chunk: int, attempt: str) -> str:
-    """The outcomes of one attempt at one chunk; the chunk's record says which counts."""
+    """The outcomes of one attempt at a chunk; the record of the chunk names the valid attempt."""
     return f"runs/{run_id}/outcomes/{chunk:06d}-{attempt}.csv"
 
 
 def outcomes_table(run_id: str) -> str:
-    """All outcomes of a run, as a table."""
+    """All outcomes of a run as a table."""
     return f"runs/{run_id}/outcomes.parquet"
 
 
@@ -59,7 +59,7 @@ def ledger_folder(export_id: str) -> str:
 
 
 def ledger_blob(export_id: str, version: str) -> str:
-    """One version of an export's ledger; the pointer record says which counts."""
+    """One version of an export's ledger; the pointer record names the current one."""
     return f"ledgers/{export_id}/{version}.parquet"
 
 
@@ -69,5 +69,5 @@ def not_subscribed_folder(account_id: str, audience_id: str) -> str:
 
 
 def not_subscribed_blob(account_id: str, audience_id: str, version: str) -> str:
-    """Whom an audience holds without a subscription, as it was read."""
+    """One version of that list."""
     return f"{ALL_NOT_SUBSCRIBED}{account_id}/{audience_id}/{version}.parquet"

@@ -1,4 +1,4 @@
-"""The plan of a run: all that sending and finishing need to know, written once and never changed.
+"""The plan of a run: everything that sending and finishing need, written once and never changed.
 
 People are in two files of the plan's folder: `changes.parquet` (everyone of the run, and everyone of
 the ledger who loses a tag) and `lines.jsonl` (those to send, in the order of the chunks, one JSON
@@ -35,7 +35,7 @@ PLAN_FORM = 1
 
 
 class PlanGone(NotFound):
-    """A file of a run's plan was deleted or damaged: the run cannot go on by this plan."""
+    """A file of a run's plan was deleted or damaged: the run cannot continue."""
 
     def __init__(self) -> None:
         super().__init__("planGone")

@@ -4,9 +4,9 @@
                  │           │            └─► awaitingConfirmation ─► sending (the removals)
                  └─► skipped └─► failed | canceled
 
-Terminal states never change again. A preview ends after planning. `awaitingConfirmation` holds
-back removals only: what was sent by then is in the ledger, and a later run may replace the run.
-runs/transitions.py makes all changes.
+Terminal states never change again. A preview ends after planning. In `awaitingConfirmation`
+only removals wait: everything else was sent and is in the ledger, and a later run may replace the
+run. runs/transitions.py makes all changes of the state.
 """
 
 from __future__ import annotations

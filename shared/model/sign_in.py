@@ -1,4 +1,4 @@
-"""Ports for signing in: API keys and OAuth at Mailchimp, export users at Entra.
+"""Ports for connecting to Mailchimp: API keys and OAuth sign-in.
 
 A secret is opaque here: the adapter that checks a grant writes it, and the adapter that opens
 sessions reads it.
@@ -10,10 +10,8 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from shared.model.audience import Account
-from shared.model.connection import ExportUser
-from shared.model.ports import Secrets
 
-__all__ = ["ApiKeyChecker", "CheckedGrant", "EntraSignIn", "OAuthSignIn", "Secrets"]
+__all__ = ["ApiKeyChecker", "CheckedGrant", "OAuthSignIn"]
 
 
 @dataclass(frozen=True)
@@ -43,16 +41,3 @@ class OAuthSignIn(Protocol):
 
     def redeem(self, code: str, redirect_uri: str) -> CheckedGrant:
         """Exchange an authorization code. Refused when Mailchimp refuses it; Unavailable."""
-
-
-class EntraSignIn(Protocol):
-    """Sign-in of export users with Entra."""
-
-    def authorize_url(self, state: str, redirect_uri: str) -> str:
-        """The URL of the sign-in page to redirect to."""
-
-    def redeem(self, state: str, code: str, redirect_uri: str) -> tuple[ExportUser, str]:
-        """Exchange an authorization code for the user and the secret to store.
-
-        `state` finds the PKCE verifier and the nonce of the sign-in. Refused; Unavailable.
-        """

@@ -13,14 +13,16 @@ from datetime import datetime
 from typing import Protocol
 
 from shared.connections.connections import Connections
-from shared.connections.sign_in import SignIns, SignInStates
+from shared.connections.entra import Entra
+from shared.connections.sign_in import SignIns
+from shared.connections.sign_in_state import SignedStates
 from shared.errors import NotFound
 from shared.exports.definitions import Definitions
 from shared.model.connection import Connection
 from shared.model.export import Export, Schedule
-from shared.model.ports import MailchimpSession, Records
+from shared.model.ports import MailchimpSession, Records, Secrets
 from shared.model.run import ACTIVE, Mode, Reason, Run, RunStatus, Trigger
-from shared.model.sign_in import ApiKeyChecker, EntraSignIn, OAuthSignIn, Secrets
+from shared.model.sign_in import ApiKeyChecker, OAuthSignIn
 from shared.runs.outcomes import OutcomeRow
 from shared.web.audit_entry import AuditEntry
 from shared.web.authentication import Authenticator
@@ -180,9 +182,9 @@ class Services:
     refresh_jobs: Callable[[], Sequence[RefreshJob]] | None = None
     export_removed: Callable[[str], object] = lambda _: None
     disconnected: Callable[[Collection[str]], object] = lambda _: None
-    sign_in_states: SignInStates | None = None
+    sign_in_states: SignedStates | None = None
     mailchimp_sign_in: OAuthSignIn | None = None
-    entra_sign_in: EntraSignIn | None = None
+    entra_sign_in: Entra | None = None
     public_url: str = ""
     max_profiles: int = 1_000_000
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given
@@ -17,9 +16,6 @@ from shared.connections.sign_in_state import (
     sign,
 )
 from shared.errors import ConfigError
-
-if TYPE_CHECKING:
-    from shared.connections.sign_in import SignInStates
 
 KEY = b"k" * 32
 STATE = SignInState("mailchimp", "c1", "ada", 1000, "n0nce")
@@ -107,7 +103,7 @@ def test_a_state_is_redeemed_once():
 
     numbers = itertools.count()
     clock = [1000.0]
-    states: SignInStates = SignedStates(
+    states = SignedStates(
         lambda: KEY, use_once, now=lambda: clock[0], random_text=lambda: f"r{next(numbers)}"
     )
     state, cookie = states.issue("mailchimp", "c1", "ada")

@@ -329,10 +329,10 @@ def test_a_revoked_token_and_a_disabled_account_are_disconnected(box, app, time)
 
 
 def test_implementations_match_their_protocols(box, sign_in, time):
-    oauth_door: OAuthSignIn = sign_in
-    key_door: ApiKeyChecker = MailchimpApiKeys(gateway_to(box.api_url, time).open_with)
-    assert oauth_door.authorize_url("s", BACK).startswith(f"{box.url}/oauth2/authorize?")
-    assert key_door.check(box.api_key).data_centre == "us1"
+    oauth_sign_in: OAuthSignIn = sign_in
+    api_keys: ApiKeyChecker = MailchimpApiKeys(gateway_to(box.api_url, time).open_with)
+    assert oauth_sign_in.authorize_url("s", BACK).startswith(f"{box.url}/oauth2/authorize?")
+    assert api_keys.check(box.api_key).data_centre == "us1"
 
 
 def test_the_authorization_url_is_escaped():
