@@ -448,7 +448,6 @@ class App:
             queue=self.queue,
             sequences=self.sequences,
             leases=self.leases,
-            source=self.source,
             builder=builder,
             plans=self.plans,
             pace=self.pace,

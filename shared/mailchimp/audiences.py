@@ -237,6 +237,8 @@ def _all(
         found += items
         if not items or len(found) >= total_in(answer):
             return found
+    if part == "segments":
+        raise ConfigError("tagsTooMany", most=_MOST_PAGES * PAGE)
     raise Unavailable("answerBroken")
 
 

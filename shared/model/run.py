@@ -229,6 +229,8 @@ class Run:
     # How often the watchdog has resumed it since it last moved, and when it did so last.
     resumed: int = 0
     resumed_at: datetime | None = None
+    # Since when planning waits for storage, Customer Insights or Mailchimp; `reason` is the cause.
+    waiting_since: datetime | None = None
     # Its plan, chunks and outcomes are gone: the retention is over.
     cleared: bool = False
 

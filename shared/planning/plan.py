@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 
 from shared.capacity.pace import AccountPace
 from shared.capacity.renewed_lease import hold_lease
 from shared.errors import (
     Changed,
     ConfigError,
-    ConnectorError,
     Disconnected,
     InputError,
     Refused,
@@ -26,18 +26,23 @@ from shared.model.chunk import Chunk, chunk_key
 from shared.model.export import Export
 from shared.model.names import PLAN_RUNS, SEND_LANES
 from shared.model.plan import Plan
-from shared.model.ports import Leases, Queue, Records, SegmentSource
+from shared.model.ports import Leases, Queue, Records
 from shared.model.run import Mode, Reason, Run, RunStatus
 from shared.planning.build import PlanBuilder
 from shared.planning.ended import PlanningEnded
 from shared.runs.plan_store import PlanStore
-from shared.runs.start import export_of
 from shared.runs.transitions import Transitions
 
-__all__ = ["Planner"]
+__all__ = ["PATIENCE", "Planner"]
 
-_SEEN_BEING_PLANNED = 10.0
-_LINE = "plan"
+PATIENCE = timedelta(hours=1)
+"""So long a run waits for services that are unavailable, as it does while it sends."""
+
+_FIRST_PAUSE = 2.0
+# Shorter than the time after which the watchdog resumes a run.
+_LONGEST_PAUSE = 120.0
+_LEASED_ELSEWHERE = 10.0
+_SEQUENCE = "plan"
 
 
 @dataclass(frozen=True)
@@ -51,7 +56,6 @@ class Planner:
     queue: Queue
     sequences: MessageSequences
     leases: Leases
-    source: SegmentSource
     builder: PlanBuilder
     plans: PlanStore
     pace: AccountPace
@@ -59,62 +63,69 @@ class Planner:
     connections: int
 
     def plan(self, run_id: str, number: int | None = None) -> None:
-        """Plan a run and let its lanes work. Safe to call again.
+        """Plan a run and send the messages of its lanes. Safe to call again.
 
-        `number` is the number of the message in its sequence. Unavailable goes to the caller: the queue
-        brings the message again.
+        `number` is the number of the message in its sequence. While storage, Customer Insights or
+        Mailchimp is unavailable, the run waits: it is planned again after growing pauses.
         """
         stored = self.runs.read(run_id)
         if stored is None or not stored.value.is_active:
             return
         if stored.value.status in (RunStatus.SENDING, RunStatus.FINISHING):
-            # Planned before; the planner may have died before it told the lanes.
-            self._tell_lanes(run_id, self.connections)
+            # Planned before; the process may have been killed before it sent the lanes' messages.
+            self._send_lanes(run_id, self.connections)
             return
-        kept = hold_lease(self.leases, f"plan/{run_id}")
-        if kept is None:
-            # By someone who may be dead: one message goes on to look.
-            sequence = self.sequences.take(run_id, _LINE, number)
-            if sequence is not None:
-                sequence.send_next(
-                    lambda number: self.queue.send(
-                        PLAN_RUNS, plan_message(run_id, number), _SEEN_BEING_PLANNED
-                    )
-                )
+        sequence = self.sequences.take(run_id, _SEQUENCE, number)
+        if sequence is None:
             return
-        with kept:
-            run = self.transitions.begin_planning(run_id)
-            if run.status is not RunStatus.PLANNING:
-                return
-            try:
-                self._commit(run, self.plans.read(run_id) or self.builder.build(run))
-            except PlanningEnded as end:
-                self._end(run_id, end)
-            except (ConfigError, InputError, Refused) as error:
-                if isinstance(error, Disconnected):
-                    self._forget_connection(run)
-                reason = Reason.of(error)
-                self._end(run_id, PlanningEnded(RunStatus.FAILED, reason))
-            except Changed as moved:
-                raise Unavailable("sourceMoved", retry_after=10) from moved
+        lease = hold_lease(self.leases, f"plan/{run_id}")
+        if lease is None:
+            # By a process that may be dead: one message looks again.
+            delay: float | None = _LEASED_ELSEWHERE
+        else:
+            with lease:
+                delay = self._plan(run_id)
+        if delay is not None:
+            sequence.send_next(
+                lambda number: self.queue.send(PLAN_RUNS, plan_message(run_id, number), delay)
+            )
+
+    def _plan(self, run_id: str) -> float | None:
+        """Plan a run. A number of seconds after which it is to be planned again."""
+        run = self.transitions.begin_planning(run_id)
+        if run.status is not RunStatus.PLANNING:
+            return None
+        try:
+            self._commit(run, self.plans.read(run_id) or self.builder.build(run))
+        except PlanningEnded as end:
+            self._end(run_id, end)
+        except (ConfigError, InputError, Refused) as error:
+            if isinstance(error, Disconnected):
+                self._forget_connection(run)
+            self._end(run_id, PlanningEnded(RunStatus.FAILED, Reason.of(error)))
+        except Unavailable as error:
+            return self._wait(run_id, Reason.of(error), error.retry_after or 0.0)
+        except Changed:
+            return self._wait(run_id, Reason("sourceMoved"), 0.0)
+        return None
+
+    def _wait(self, run_id: str, cause: Reason, least: float) -> float | None:
+        """Keep the cause on the run. The pause before the next attempt; None after an hour."""
+        run = self.transitions.wait_in_planning(run_id, cause)
+        if run.waiting_since is None:
+            return None
+        waited = self.transitions.now() - run.waiting_since
+        if waited >= PATIENCE:
+            self._end(run_id, PlanningEnded(RunStatus.FAILED, cause))
+            return None
+        pause = max(_FIRST_PAUSE, waited.total_seconds() / 2, least)
+        return min(pause, _LONGEST_PAUSE)
 
     def give_up(self, run_id: str) -> None:
-        """The queue has brought the message often enough: the run fails, nothing was sent."""
-        reason = self._missing_files(run_id) or Reason("planFailed")
-        self._end(run_id, PlanningEnded(RunStatus.FAILED, reason))
-
-    def _missing_files(self, run_id: str) -> Reason | None:
-        """Why nothing can be read, when Customer Insights has not written everything yet."""
-        run = self.runs.read(run_id)
-        try:
-            export = export_of(self.exports, run.value.export_id) if run else None
-            self.source.snapshot([choice.name for choice in export.segments] if export else [])
-        except Unavailable as error:
-            if error.code == "refreshIncomplete":
-                return Reason.of(error)
-        except ConnectorError:
-            pass
-        return None
+        """End a run whose message the queue gave up, with the last cause that is known."""
+        stored = self.runs.read(run_id)
+        cause = stored.value.reason if stored is not None else None
+        self._end(run_id, PlanningEnded(RunStatus.FAILED, cause or Reason("planFailed")))
 
     def _commit(self, run: Run, plan: Plan) -> None:
         preview = run.mode is Mode.PREVIEW
@@ -124,11 +135,11 @@ class Planner:
             self.pace.join(plan.account_id, run.id, self._is_active)
         after = self.transitions.planned(run.id, plan)
         if after.status is RunStatus.SENDING:
-            self._tell_lanes(run.id, min(self.connections, max(1, plan.chunks)))
+            self._send_lanes(run.id, min(self.connections, max(1, plan.chunks)))
         elif after.is_over:
             self.pace.leave(plan.account_id, run.id)
 
-    def _tell_lanes(self, run_id: str, lanes: int) -> None:
+    def _send_lanes(self, run_id: str, lanes: int) -> None:
         for lane in range(lanes):
             self.queue.send(SEND_LANES, lane_message(run_id, lane))
 

@@ -64,6 +64,9 @@ class RunCommands:
             # All lanes may be waiting: a message finishes the run at once.
             with following(run.trace):
                 self.queue.send(SEND_LANES, lane_message(run_id, 0))
+        elif run.status is RunStatus.PLANNING and run.waiting_since is not None:
+            with following(run.trace):
+                self.queue.send(PLAN_RUNS, plan_message(run_id))
         return run
 
     def confirm(self, run_id: str) -> Run:

@@ -82,6 +82,8 @@ class Transitions:
             now = self.now()
             planned = replace(
                 run,
+                reason=None,
+                waiting_since=None,
                 counts=plan.counts,
                 calls=plan.calls,
                 findings=plan.findings,
@@ -103,6 +105,17 @@ class Transitions:
                 progress=replace(planned.progress, percent=100),
                 finished_at=now,
             )
+
+        return self._change(run_id, change)
+
+    def wait_in_planning(self, run_id: str, cause: Reason) -> Run:
+        """Note the newest cause for which a run that is being planned has to wait."""
+
+        def change(run: Run) -> Run | None:
+            if run.status not in _BEFORE_PLAN:
+                return None
+            now = self.now()
+            return replace(run, reason=cause, waiting_since=run.waiting_since or now, moved_at=now)
 
         return self._change(run_id, change)
 

@@ -254,12 +254,15 @@ def every_row_has_one_outcome(run: Mapping[str, Any], repeated: int) -> bool:
 
 
 _APP = """import logging
+from datetime import timedelta
 from importlib.util import module_from_spec, spec_from_file_location
 
 from shared.capacity import renewed_lease
+from shared.planning import plan
 from shared.storage.clients import ClientOptions, StorageClients
 from shared.storage.queues import StorageQueue
 
+plan.PATIENCE = timedelta(seconds=20)
 renewed_lease.LEASE_SECONDS = {lease_seconds}
 renewed_lease._RENEW_SECONDS = {lease_seconds} / 3
 if {storage_seconds}:

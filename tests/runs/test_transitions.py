@@ -75,9 +75,14 @@ def fails_in_its_plan(deployment: SimulatedDeployment) -> Run:
 
 
 def is_given_up_by_the_queue(deployment: SimulatedDeployment) -> Run:
+    run = begin(deployment)
+    deployment.app.planner.give_up(run.id)
+    return deployment.run_to_end(run.id)
+
+
+def waits_in_vain(deployment: SimulatedDeployment) -> Run:
     def snapshot(_: object) -> object:
-        message = "Storage is away."
-        raise Unavailable(message)
+        raise Unavailable("noAnswer")
 
     deployment.source.snapshot = snapshot  # type: ignore[assignment,method-assign]
     return deployment.run()
@@ -185,6 +190,7 @@ WAYS: dict[Callable[[SimulatedDeployment], Run], tuple[RunStatus, str]] = {
     is_canceled_while_sent: (RunStatus.CANCELED, "canceled"),
     fails_in_its_plan: (RunStatus.FAILED, "segmentMissing"),
     is_given_up_by_the_queue: (RunStatus.FAILED, "planFailed"),
+    waits_in_vain: (RunStatus.FAILED, "noAnswer"),
     loses_its_connection: (RunStatus.FAILED, "disconnected"),
     loses_its_plan: (RunStatus.FAILED, "planGone"),
     does_not_move: (RunStatus.FAILED, "stalled"),
