@@ -10,8 +10,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from shared.errors import ConfigError, Disconnected, NotFound, Refused, Unavailable
+from shared.model.run import Reason
 from shared.model.source import Attribute
-from shared.segments.catalogue import AttributeInfo, SegmentInfo
+from shared.segments.catalogue import AttributeInfo, SegmentInfo, SegmentList
 from shared.segments.described import DescribedCatalogue
 from shared.segments.rest import ApiSegment, CustomerInsightsApi, RefreshJob
 from shared.version import USER_AGENT
@@ -255,11 +256,17 @@ def test_a_malformed_id_is_a_config_error(slept: list[float]) -> None:
 class Blobs:
     """What was exported: Gold (not counted yet) and Plain, which the API does not know."""
 
-    def segments(self) -> list[SegmentInfo]:
-        return [
-            SegmentInfo("Gold", "Gold", None, None, True),
-            SegmentInfo("Plain", "Plain", 3, None, True),
-        ]
+    def listing(self) -> SegmentList:
+        return SegmentList(
+            (
+                SegmentInfo("Gold", "Gold", None, None, True),
+                SegmentInfo("Plain", "Plain", 3, None, True),
+            ),
+            (Reason("modelNotJson", values={"where": "a/model.json"}),),
+        )
+
+    def overview(self) -> tuple[SegmentList, list[AttributeInfo]]:
+        return self.listing(), self.attributes()
 
     def attributes(self, segment: str | None = None) -> list[AttributeInfo]:
         if segment not in {None, "Gold", "Plain"}:
@@ -277,6 +284,10 @@ def test_the_api_adds_names_sizes_and_segments_not_exported_yet(api: CustomerIns
         ("Plain", "Plain", 3, True),
         ("Planned", "Planned", None, False),
     ]
+    assert [s.reason and s.reason.code for s in found] == [None, None, "segmentMissing"]
+    listing, attributes = DescribedCatalogue(Blobs(), api).overview()
+    assert (list(listing.segments), listing.faults) == (found, Blobs().listing().faults)
+    assert attributes == DescribedCatalogue(Blobs(), api).attributes()
 
 
 def test_the_semantic_type_of_the_api_determines_the_suggestion(api: CustomerInsightsApi) -> None:
@@ -301,7 +312,7 @@ def test_without_the_api_the_catalogue_shows_the_blobs(
 ) -> None:
     described = DescribedCatalogue(Blobs(), api)
     environment[0].faults = [problem(401)]
-    assert described.segments() == Blobs().segments()
+    assert described.listing() == Blobs().listing()
     environment[0].faults = [problem(503)] * 3
     assert described.attributes("Gold") == Blobs().attributes("Gold")
     assert environment[0].agents == {USER_AGENT}
