@@ -1,4 +1,4 @@
-"""What every test may rely on: its own Azurite, no way out to the network, repeatable examples."""
+"""Fixtures for all tests: one Azurite, no network access beyond this machine, repeatable examples."""
 
 import ipaddress
 import os

@@ -1,4 +1,4 @@
-"""The tick as the app puts it together, and what an export leaves behind in its records."""
+"""The tick of the composed app, and the records that an export leaves."""
 
 from __future__ import annotations
 

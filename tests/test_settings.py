@@ -1,4 +1,4 @@
-"""Settings: what is right is read, what is wrong is told at once and by name, nothing leaks."""
+"""Settings are read; faults are reported together and by name; no value is leaked."""
 
 import json
 from collections.abc import Iterator, Mapping

@@ -1,4 +1,4 @@
-"""Spans and metrics as an SDK of the host receives them; and nothing at all without one."""
+"""Spans and metrics as an SDK of the host receives them, and none without an SDK."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The audit of packages: what is found counts, and what could not be asked is said, never passed over."""
+"""The package audit reports vulnerabilities and every package that it could not check."""
 
 import json
 from collections.abc import Callable, Sequence

@@ -1,4 +1,4 @@
-"""The secret scan: whatever is planted is found, and the project's own files hold nothing."""
+"""The secret scan finds planted secrets, and the project contains none."""
 
 import base64
 import random

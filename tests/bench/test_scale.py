@@ -1,4 +1,4 @@
-"""The simulation keeps the app's and the platform's rules, and the page says what it says."""
+"""The simulation follows the rules of the app and the platform, and matches the scale page."""
 
 from __future__ import annotations
 

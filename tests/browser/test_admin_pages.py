@@ -1,4 +1,4 @@
-"""The admin pages in a real browser: the whole story, accessibility, and how they look."""
+"""The admin pages in a real browser: a complete workflow, accessibility and appearance."""
 
 from __future__ import annotations
 

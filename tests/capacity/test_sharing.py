@@ -1,4 +1,4 @@
-"""What processes share: slots, the pace, the chunks of a run; and the form of messages."""
+"""Processes share slots, pace and chunks, and messages contain ids only."""
 
 from __future__ import annotations
 

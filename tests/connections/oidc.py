@@ -1,4 +1,4 @@
-"""A real OpenID provider on this machine, and a person who signs in to it with a browser's steps."""
+"""A real OpenID provider on this machine, and a simulated person who signs in with a browser's requests."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Connections below HTTP: what must hold when something dies between two writes."""
+"""Connections below HTTP: consistency when a process is killed between two writes."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The export user signs in to a real OpenID provider, is renewed, and is lost."""
+"""Sign-in, renewal and loss of an export user with a real OpenID provider."""
 
 from __future__ import annotations
 

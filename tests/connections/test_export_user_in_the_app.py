@@ -1,4 +1,4 @@
-"""Adding yourself as export user, from the request to the catalogue, with a real OpenID provider.
+"""Adding an export user, from the request to the catalogue, with a real OpenID provider.
 
 The Customer Insights API is a stand-in made from its documentation.
 """

@@ -1,4 +1,4 @@
-"""A state comes back once, in time, to the same person in the same browser, or not at all."""
+"""A sign-in state can be redeemed once, before it expires, by the same person in the same browser."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Mailchimp's own description as the judge between a client and a server: Prism as a validating proxy.
+"""Prism as a validating proxy, with Mailchimp's own API description.
 
 A wrong request is answered 422 and goes no further, a wrong answer becomes 500; both carry what was wrong.
 Two things in the description are not as in reality, and a copy is mended: it knows Basic only although Bearer works,

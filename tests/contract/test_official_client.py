@@ -1,4 +1,4 @@
-"""Mailchimp's own Python client finds nothing missing in the sandbox."""
+"""Mailchimp's official Python client works against the sandbox."""
 
 import hashlib
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Every call an export may make, through Prism: requests and answers as Mailchimp describes them."""
+"""All calls of an export and their responses in the sandbox match Mailchimp's API description."""
 
 from collections.abc import Iterator
 from typing import Any

@@ -1,4 +1,4 @@
-"""The host ends in time, and a message outlives both an orderly end and a crash."""
+"""The host stops in time, and messages survive both a shutdown and a crash."""
 
 import json
 import time

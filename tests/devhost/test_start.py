@@ -1,4 +1,4 @@
-"""`make start` says when it is ready, ends what it started, and explains in one sentence what is wrong."""
+"""`make start` reports when it is ready, stops what it started, and explains errors in one sentence."""
 
 import os
 import signal

@@ -1,4 +1,4 @@
-"""Nobody who left is ever subscribed again: before the run, during it, in every kind of audience."""
+"""People who unsubscribed are never subscribed again, before and during a run, in every kind of audience."""
 
 import time
 from collections.abc import Callable

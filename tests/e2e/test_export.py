@@ -1,4 +1,4 @@
-"""Segments in, audience out: exactly what the rows say, every row accounted for, nothing twice."""
+"""The audience after an export matches the rows exactly, and every row has one outcome."""
 
 from collections import Counter
 from pathlib import Path

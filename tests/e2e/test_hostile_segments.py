@@ -1,4 +1,4 @@
-"""Segments that mean harm, from the file to Mailchimp, `outcomes.csv` and what is handed back."""
+"""Malicious segments from the file to Mailchimp, `outcomes.csv` and the outcome file."""
 
 import csv
 import io

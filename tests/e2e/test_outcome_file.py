@@ -1,4 +1,4 @@
-"""What Customer Insights can take back after a run: a CDM folder of outcomes, judged from outside."""
+"""The outcome file for Customer Insights is a valid CDM folder, read with independent code."""
 
 import csv
 import io

@@ -1,4 +1,4 @@
-"""Exports that meet: in one audience, over one segment, over one tag, at one moment."""
+"""Exports that share an audience, a segment, a tag or a moment."""
 
 import time
 from collections.abc import Callable

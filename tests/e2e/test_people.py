@@ -1,4 +1,4 @@
-"""One person over all exports: why they are (not) in Mailchimp, and how they are removed."""
+"""Search and erasure of one person across all exports."""
 
 import time
 from collections.abc import Callable

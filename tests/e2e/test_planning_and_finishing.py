@@ -1,4 +1,4 @@
-"""What only the planner and the finish can put right: undo after undo, another audience, a new field."""
+"""Cases that planning and finishing must solve: repeated undo, another audience, a new field."""
 
 import time
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""What the app keeps of people, and for how long: looked for in all blobs, tables and queues."""
+"""Personal data in storage: where the app stores it and when it is deleted."""
 
 import contextlib
 import csv

@@ -1,4 +1,4 @@
-"""A refresh written to the container starts the exports, once, as the dev host tells of it."""
+"""A refresh written to the container starts the exports once, through the events of the dev host."""
 
 from __future__ import annotations
 

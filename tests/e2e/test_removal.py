@@ -1,4 +1,4 @@
-"""What is left when an export or a connection is removed, in the middle of a run or between runs."""
+"""Removing an export or a connection, during a run or between runs."""
 
 import time
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""A retry that cannot be, is refused with words; it never sends what nobody asked for."""
+"""A retry that is not possible is refused with a reason, and never sends other rows."""
 
 from typing import Any
 

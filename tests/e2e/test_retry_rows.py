@@ -1,4 +1,4 @@
-"""Retry sends the rows that failed, and nothing else, whatever has changed meanwhile."""
+"""A retry sends exactly the failed rows, whatever changed meanwhile."""
 
 import time
 from collections import Counter

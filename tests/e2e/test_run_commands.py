@@ -1,4 +1,4 @@
-"""What people do with runs, and what stops one: guards, limits, cancel, a lost connection."""
+"""Commands and limits of runs: the removal guard, cancel, the limit of people, a lost connection."""
 
 import time
 from collections import Counter

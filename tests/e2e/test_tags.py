@@ -1,4 +1,4 @@
-"""Tags: given, taken, found renamed or gone, healed; only our own are ever touched."""
+"""Tags are added, removed, repaired after manual changes; tags of others are never changed."""
 
 from collections.abc import Callable
 

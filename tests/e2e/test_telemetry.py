@@ -1,4 +1,4 @@
-"""One run from the request to its end, every function called in this process, everything listened to.
+"""One run with all functions in this process, and everything that it logs and records.
 
 With DEBUG on and an SDK that records: all of it is one trace, and none of it names anybody.
 """

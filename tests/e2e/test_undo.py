@@ -1,4 +1,4 @@
-"""A run taken back: the audience and the ledger are as they were, as far as that can be known."""
+"""Undo restores the audience and the ledger as far as their earlier state is known."""
 
 import time
 

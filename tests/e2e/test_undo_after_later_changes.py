@@ -1,4 +1,4 @@
-"""An undo takes back what its run did, and nothing that others have done since."""
+"""An undo reverts what its run did, but not what others changed since."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor

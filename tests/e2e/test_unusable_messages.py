@@ -1,4 +1,4 @@
-"""Messages that are none of ours, in the app's own queues: told, dropped, and in nobody's way."""
+"""Unusable messages in the app's queues are logged and dropped, and block nothing."""
 
 import base64
 import json

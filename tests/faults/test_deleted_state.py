@@ -1,4 +1,4 @@
-"""Somebody deletes or damages what the app keeps: a ledger, a plan, the outcomes of a chunk."""
+"""Deleted or damaged state: a ledger, a plan, the outcomes of a chunk."""
 
 import itertools
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Mailchimp at its worst: every kind of fault at once, and still everybody is where they belong."""
+"""All kinds of faults of Mailchimp at once leave the audience correct."""
 
 from collections.abc import Callable
 

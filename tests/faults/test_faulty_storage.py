@@ -1,4 +1,4 @@
-"""Storage that answers 500 or 503 by itself, hangs or cuts, while the real app sends."""
+"""The real app with storage that returns 500 or 503, hangs or closes connections."""
 
 import os
 import time

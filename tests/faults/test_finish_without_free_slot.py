@@ -1,4 +1,4 @@
-"""A run that wants to finish while lanes of other runs hold every connection of the account."""
+"""A run that finishes while lanes of other runs use all connections of the account."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A process killed at any write, or any call: the run goes on to the same end as an undisturbed one.
+"""A run killed at any write or call has the same result as an undisturbed one.
 
 `FAULT_SEEDS=n` (make faults SEEDS=n) asks for more than CI does; from 50 on for every place.
 """

@@ -1,4 +1,4 @@
-"""Real processes: killed in the middle, two at once on one storage, and silent about people."""
+"""Real processes: killed during a run, two on one storage, and logs without personal data."""
 
 import hashlib
 import os

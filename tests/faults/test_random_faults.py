@@ -1,4 +1,4 @@
-"""Everything at once, from one seed: the audience and the ledger end as if nothing had happened."""
+"""Random faults of all kinds do not change the audience and the ledger."""
 
 import os
 import random

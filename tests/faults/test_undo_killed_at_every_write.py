@@ -1,4 +1,4 @@
-"""A process killed at any write or call of an undo: the audience ends as after an undisturbed one."""
+"""An undo killed at any write or call has the same result as an undisturbed one."""
 
 import os
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Rows become members: addresses in one form, values as their field takes them, people never lost."""
+"""Rows become members with normalized addresses and converted values, and no person is lost."""
 
 from __future__ import annotations
 

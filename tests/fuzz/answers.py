@@ -1,4 +1,4 @@
-"""Mailchimp's answers: whatever comes back, a value of the promised kind or an error of ours.
+"""Fuzz target: responses of Mailchimp give a value of the declared type or one of our errors.
 
 An input is a line `call status content-type`, then the body of the answer.
 """

@@ -1,4 +1,4 @@
-"""Bytes as decisions: the same bytes always decide the same, and where they end all decisions are 0."""
+"""Turns bytes into decisions: equal bytes decide equally, and missing bytes decide 0."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Requests to the HTTP interface: never a 500, never a header that somebody else wrote.
+"""Fuzz target: no HTTP request causes a 500 or injects a header.
 
 An input is `METHOD path`, lines of headers, an empty line, and the body. `{connection}`, `{export}`
 and `{run}` stand for ids that exist.

@@ -1,4 +1,4 @@
-"""The loop of one target: known inputs first, then changed ones for as long as there is time.
+"""The fuzzing loop of one target: known inputs first, then mutated ones until the time is over.
 
 Coverage is which steps from line to line of shared/ were taken (what DuckDB does inside shows in
 what a target says it has seen).

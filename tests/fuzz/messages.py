@@ -1,4 +1,4 @@
-"""Queue messages and Event Grid bodies: read strictly, or an InputError that repeats nothing."""
+"""Fuzz target: queue messages and Event Grid bodies are parsed, or raise an InputError without content."""
 
 from __future__ import annotations
 

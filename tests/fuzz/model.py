@@ -1,4 +1,4 @@
-"""`model.json`: whatever it says, nothing outside of the container is looked at.
+"""Fuzz target: no `model.json` makes the app read outside the container.
 
 An input is the file itself. The container beside it holds a few honest files.
 """

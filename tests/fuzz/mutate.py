@@ -1,4 +1,4 @@
-"""New inputs from known ones: bits, bytes, pieces, tokens, and halves of two."""
+"""Mutates known inputs: bits, bytes, pieces, tokens, and halves of two inputs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The plan's SQL against the same rules in plain Python, over random rows, ledgers and held lists.
+"""Fuzz target: the plan's SQL gives the same results as the same rules in plain Python.
 
 An input is a string of decisions (dice.py). What stands in the cells is as hostile as it gets; the
 rules in plan_rules.py know nothing of SQL.

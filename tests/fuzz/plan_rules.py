@@ -1,4 +1,4 @@
-"""The plan's rules once more, in plain Python and row by row: what the SQL is compared with.
+"""The rules of the plan in plain Python, row by row, for comparison with the SQL.
 
 Written from docs/tables.md and the comments of the rules, not from the SQL.
 """

@@ -1,4 +1,4 @@
-"""The segment reader: any file in any dialect, and every row of it accounted for.
+"""Fuzz target: the segment reader accounts for every row of any file.
 
 An input is a line that says how the file is described (`A,B;header;delimiter;quoted;encoding`, the
 delimiter as a number), then the file itself: text, gzip or Parquet.

@@ -1,4 +1,4 @@
-"""Everything that is fuzzed, by name. A target takes any bytes and raises where a promise is broken."""
+"""All fuzz targets by name. A target accepts any bytes and raises when a rule is broken."""
 
 from __future__ import annotations
 

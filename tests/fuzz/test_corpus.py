@@ -1,4 +1,4 @@
-"""Every kept input keeps its promise, and so do new ones made of them; and the targets do notice.
+"""All stored inputs and mutations of them pass, and the targets detect planted faults.
 
 The rest of the fuzzing is `make fuzz`. What the inputs are for: corpus/README.md.
 """

@@ -1,4 +1,4 @@
-"""The guides name only what exists: files, settings, parameters, functions, queues, routes, commands."""
+"""The guides name existing files, settings, parameters, functions, queues, routes and commands."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sessions against the sandbox and against the raw double, with time that does not pass by itself."""
+"""Sessions with the sandbox and the scripted server, with a controlled clock."""
 
 from __future__ import annotations
 

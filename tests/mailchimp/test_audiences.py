@@ -1,4 +1,4 @@
-"""Audiences, merge fields and tags: read whole, compared whole, created once."""
+"""Audiences, merge fields and tags are read completely, compared as a whole and created once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Getting a grant: through Mailchimp's sign-in page, or with an API key; and opening sessions."""
+"""Grants by OAuth sign-in and API key, and opening sessions."""
 
 from __future__ import annotations
 

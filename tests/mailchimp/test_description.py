@@ -1,4 +1,4 @@
-"""Every call a session makes, through Mailchimp's own description of its API."""
+"""Every call of a session and its response match Mailchimp's API description."""
 
 from __future__ import annotations
 

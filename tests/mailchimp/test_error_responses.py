@@ -1,4 +1,4 @@
-"""What answers mean, by status, title, error code and field; in every language the same."""
+"""The meaning of error responses by status, title, error code and field, in every language."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Answers that Mailchimp never gives: wrong types, floods, depths, members that nobody sent."""
+"""Malformed responses: wrong types, large and deep documents, unknown members."""
 
 import json
 from contextlib import suppress

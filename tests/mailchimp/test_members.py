@@ -1,4 +1,4 @@
-"""Batches of members: everyone of a call has an answer, in whatever language it comes."""
+"""Every member of a batch call gets a result, in every language of the response."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reading members: all of them, each once, however the audience moves."""
+"""All members are read exactly once while the audience changes."""
 
 from __future__ import annotations
 

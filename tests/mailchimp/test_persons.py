@@ -1,4 +1,4 @@
-"""One member: asked for, archived, deleted for good; the hash of the address goes nowhere else."""
+"""Single members are read, archived and deleted permanently, without leaking the subscriber hash."""
 
 from __future__ import annotations
 

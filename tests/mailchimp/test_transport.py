@@ -1,4 +1,4 @@
-"""One connection, short retries, and no trust in what comes back."""
+"""The transport retries briefly, over one connection, and does not trust responses."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The table of traps names files and tests that exist."""
+"""The table of Mailchimp's traps names existing files and tests."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A message has one text per language, and its values are written as that language does."""
+"""Each message has one text per language, with values in the format of that language."""
 
 import json
 from importlib.resources import files

@@ -1,4 +1,4 @@
-"""Of all copies of a message, one alone is followed by a next one; and a line never breaks off."""
+"""Of all copies of a message, exactly one is followed by the next, so a sequence neither ends nor multiplies."""
 
 import random
 

@@ -1,4 +1,4 @@
-"""Traces and stamps: read strictly, put on every message, followed and let go of again."""
+"""Traces and stamps are parsed strictly, added to every message, set and reset."""
 
 from __future__ import annotations
 

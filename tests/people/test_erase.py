@@ -1,4 +1,4 @@
-"""Erasing a person: wherever it dies it can be asked again, and the hash tells nothing by itself."""
+"""An erasure can be repeated after any failure, and the stored hash does not reveal the person."""
 
 import hashlib
 import hmac

@@ -1,4 +1,4 @@
-"""What is old goes when its time has come, and not before; what must stay stays."""
+"""Old data is deleted after the retention period, and current data is kept."""
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta

@@ -1,4 +1,4 @@
-"""Whether a person was edited since a run, whatever form Mailchimp gives values back in."""
+"""Manual edits since a run are detected, whatever notation Mailchimp returns."""
 
 import json
 from datetime import UTC, datetime, timedelta

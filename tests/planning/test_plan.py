@@ -1,4 +1,4 @@
-"""The plan's SQL, judged row by row: who wins an address, who is sent, who is left alone."""
+"""The plan's SQL, row by row: shared addresses, people to send, people to skip."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The deployments of tests/faults, for what people do with runs at a chosen moment."""
+"""The simulated deployments of tests/faults, for commands at a chosen moment."""
 
 from tests.faults.conftest import clock, mailchimp, new_deployment
 

@@ -1,4 +1,4 @@
-"""Cancel, at every moment of a run: what was sent is said truthfully, and the next run sends the rest."""
+"""A run canceled at any moment reports what was sent, and the next run sends the rest."""
 
 from collections.abc import Callable
 

@@ -1,4 +1,4 @@
-"""What is handed back to Customer Insights when ids and segment names mean harm."""
+"""The outcome file with malicious ids and segment names."""
 
 import csv
 import io

@@ -1,4 +1,4 @@
-"""How far a run is: counted from its chunks, honest about the time that is left."""
+"""The progress of a run and its remaining time, computed from its chunks."""
 
 from datetime import UTC, datetime, timedelta
 

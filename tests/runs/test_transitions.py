@@ -1,4 +1,4 @@
-"""Every way in which a run can end logs `run.finished` once, and a wait for a person is no end."""
+"""Every way to end a run logs `run.finished` once, and waiting for confirmation does not."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Stalled runs are resumed, and ended when they do not move for an hour."""
+"""The watchdog resumes stalled runs, and ends them after an hour without progress."""
 
 from dataclasses import replace
 from datetime import timedelta

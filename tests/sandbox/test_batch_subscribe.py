@@ -1,4 +1,4 @@
-"""POST /lists/{id}: up to 500 people in one call, each with an outcome of their own."""
+"""POST /lists/{id}: at most 500 members in one call, each with its own outcome."""
 
 from collections.abc import Callable
 from typing import Any

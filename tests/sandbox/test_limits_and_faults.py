@@ -1,4 +1,4 @@
-"""What goes wrong at Mailchimp: keys, the ten connections, the edge, broken lines."""
+"""Faults of Mailchimp: invalid keys, ten connections, proxies, broken connections."""
 
 import threading
 from collections.abc import Callable, Iterator

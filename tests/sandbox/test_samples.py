@@ -1,4 +1,4 @@
-"""Sample segments: repeatable, well-formed on the outside, flawed where asked, and true to their own truth."""
+"""Sample segments are repeatable and well-formed, have the requested flaws, and match their expected contacts."""
 
 import csv
 import gzip

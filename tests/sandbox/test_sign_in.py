@@ -1,4 +1,4 @@
-"""Mailchimp's sign-in, step by step."""
+"""The steps of Mailchimp's OAuth sign-in."""
 
 from typing import Any
 from urllib.parse import parse_qs, urlsplit

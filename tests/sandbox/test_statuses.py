@@ -1,4 +1,4 @@
-"""Who may be subscribed, and who stays as they are: the rules an export must not break."""
+"""Who can be subscribed and who stays unchanged: the rules that an export must follow."""
 
 from collections.abc import Callable
 from typing import Any

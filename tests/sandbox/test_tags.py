@@ -1,4 +1,4 @@
-"""Tags are static segments: made by name, filled by address, counted by active subscribers."""
+"""Tags are static segments: created by name, filled by address, with counts of active subscribers."""
 
 from typing import Any
 

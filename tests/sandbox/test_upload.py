@@ -1,4 +1,4 @@
-"""Sample segments in Blob Storage, as Customer Insights leaves them."""
+"""Sample segments in Blob Storage, as Customer Insights writes them."""
 
 import json
 import uuid

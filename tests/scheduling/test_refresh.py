@@ -1,4 +1,4 @@
-"""Refreshes with a controlled clock: one run each, whatever the messages do."""
+"""Each refresh starts one run, whatever the order of messages, with a controlled clock."""
 
 from __future__ import annotations
 

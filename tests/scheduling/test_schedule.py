@@ -1,4 +1,4 @@
-"""Nothing runs twice, nothing is lost: over clock changes and with ticks as bad as they get."""
+"""Schedules across clock changes and irregular ticks: no run is missed or doubled."""
 
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo, available_timezones

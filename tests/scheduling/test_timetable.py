@@ -1,4 +1,4 @@
-"""The tick with a controlled clock: nothing is lost, nothing is doubled."""
+"""The tick with a controlled clock: no run is missed or doubled."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Fixtures of the segments room."""
+"""Fixtures for the tests of segments."""
 
 import uuid
 from collections.abc import Iterator

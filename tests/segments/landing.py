@@ -1,4 +1,4 @@
-"""A landing container of its own on Azurite, filled by hand."""
+"""A separate landing container on Azurite, filled by tests."""
 
 from azure.storage.blob import ContainerClient
 

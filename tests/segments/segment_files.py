@@ -1,4 +1,4 @@
-"""Small segment files for tests, and a place that serves them like the landing container."""
+"""Small segment files for tests, and an in-memory container that serves them."""
 
 import json
 from collections.abc import Iterator, Sequence

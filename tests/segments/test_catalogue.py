@@ -1,4 +1,4 @@
-"""What can be exported, as people see it."""
+"""The catalogue of segments and attributes."""
 
 import gzip
 import time

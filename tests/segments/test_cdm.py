@@ -1,4 +1,4 @@
-"""model.json as others write it: read with tolerance, believed in nothing."""
+"""model.json of other tools: parsed with tolerance and without trust."""
 
 import json
 from contextlib import suppress

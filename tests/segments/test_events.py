@@ -1,4 +1,4 @@
-"""Messages about new blobs: ours are understood, all others are nothing."""
+"""Messages about new blobs: events of our container are recognized, others ignored."""
 
 import copy
 import json

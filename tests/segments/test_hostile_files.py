@@ -1,4 +1,4 @@
-"""Files that somebody wrote to do harm: bombs, ten thousand columns, names that are SQL."""
+"""Malicious files: bombs, ten thousand columns, names that are SQL."""
 
 import gzip
 import json

@@ -1,4 +1,4 @@
-"""A location names a blob of our own container, or it is refused."""
+"""A location names a blob of our container or is refused."""
 
 import pytest
 from hypothesis import given

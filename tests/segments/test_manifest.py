@@ -1,4 +1,4 @@
-"""A CDM manifest and the documents beside it name the columns, or the entity says why not."""
+"""A CDM manifest and its documents name the columns, or the entity reports why not."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The reader loses nothing and invents nothing, whatever the file looks like."""
+"""The reader neither loses nor invents rows, for any file."""
 
 import csv
 import gzip

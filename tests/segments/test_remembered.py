@@ -1,4 +1,4 @@
-"""The API is not asked at every page, and not waited for at every page when it is down."""
+"""Responses of the API are cached, failures too."""
 
 from __future__ import annotations
 

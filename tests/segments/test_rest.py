@@ -1,4 +1,4 @@
-"""The REST API against a stand-in that behaves as its documentation says."""
+"""The REST API client against a fake server that follows the documentation."""
 
 import json
 import threading

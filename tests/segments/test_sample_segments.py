@@ -1,4 +1,4 @@
-"""The sample generator and the reader agree: written by one, read by the other, counted by a third."""
+"""The sample generator, the reader and the row counter agree."""
 
 from collections import Counter
 from datetime import UTC, datetime

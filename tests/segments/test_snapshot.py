@@ -1,4 +1,4 @@
-"""Freezing segments in a real container: the newest complete state, pinned to its ETags."""
+"""Snapshots of segments in a real container: the newest complete state, pinned to ETags."""
 
 import csv
 import gzip

@@ -1,4 +1,4 @@
-"""Many runs of one account: lanes that wait for their turn ask rarely, and say that they wait."""
+"""Lanes that wait for a slot check rarely and report that they wait."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One chunk to Mailchimp: bad rows, lost answers, and never a status for a contact."""
+"""Writing one chunk: splitting, poison rows, lost responses, and no status for existing contacts."""
 
 from __future__ import annotations
 

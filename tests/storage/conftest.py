@@ -1,4 +1,4 @@
-"""Storage rooms of their own for every test, on the session's Azurite."""
+"""Separate storage for every test, on the session's Azurite."""
 
 import socket
 import uuid

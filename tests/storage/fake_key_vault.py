@@ -1,4 +1,4 @@
-"""A key vault on this machine: https, the challenge, soft delete that cannot be purged.
+"""A fake key vault on this machine: https, the challenge, soft delete with purge protection.
 
 It speaks as much of the protocol as azure-keyvault-secrets uses
 (https://learn.microsoft.com/rest/api/keyvault/secrets), and like the real one it takes a while to

@@ -1,4 +1,4 @@
-"""Connections: by connection string, by identity, quiet, shared, and made at first use."""
+"""The SDK clients: by connection string or identity, shared, quiet, created at first use."""
 
 import base64
 import json

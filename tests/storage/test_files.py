@@ -1,4 +1,4 @@
-"""Files behave as shared/model/ports.py says, on a real blob service."""
+"""BlobFiles implements Files of shared/model/ports.py on a real blob service."""
 
 import hashlib
 import os

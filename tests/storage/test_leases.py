@@ -1,4 +1,4 @@
-"""Leases behave as shared/model/ports.py says, on a real blob service."""
+"""BlobLeases implements Leases of shared/model/ports.py on a real blob service."""
 
 import threading
 from concurrent.futures import ThreadPoolExecutor

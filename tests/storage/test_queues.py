@@ -1,4 +1,4 @@
-"""Messages arrive as host.json expects them, on a real queue service."""
+"""Messages have the form that host.json expects, on a real queue service."""
 
 import base64
 import time

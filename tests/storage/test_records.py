@@ -1,4 +1,4 @@
-"""Records behave as shared/model/ports.py says, on a real table service."""
+"""TableRecords implements Records of shared/model/ports.py on a real table service."""
 
 import threading
 from collections.abc import Callable, Mapping

@@ -1,4 +1,4 @@
-"""Both stores of secrets keep one contract; then what is particular to each."""
+"""Both secret stores implement Secrets of shared/model/ports.py; then the details of each."""
 
 import stat
 import time

@@ -1,4 +1,4 @@
-"""An emulator of its own for every test that puts a kept state into it."""
+"""A separate emulator for every test that loads a stored state."""
 
 from collections.abc import Iterator
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""A newer version works on the same storage: what it writes is read, or left to it, and never misread."""
+"""Records and messages of a newer version are read or left to it, and never misread."""
 
 import json
 import uuid

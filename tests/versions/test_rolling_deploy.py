@@ -1,4 +1,4 @@
-"""Two versions at work on one storage, and one of them told to end in the middle of a run."""
+"""Two versions on one storage, one of them shut down during a run."""
 
 import json
 import re

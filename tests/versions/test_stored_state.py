@@ -1,4 +1,4 @@
-"""What every released version left behind is read, understood, and brought to its end by the app at hand."""
+"""The current app reads the stored state of every released version and completes its runs."""
 
 import json
 import tomllib

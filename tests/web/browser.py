@@ -1,4 +1,4 @@
-"""A browser without a screen: keeps cookies, follows links and sends the forms of a page."""
+"""A browser without a screen: it stores cookies, follows links and submits forms."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Connections as an administrator and a contributor meet them over HTTP."""
+"""Connections over HTTP, for administrators and contributors."""
 
 from typing import Any
 

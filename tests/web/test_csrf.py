@@ -1,4 +1,4 @@
-"""Where a change may come from."""
+"""The allowed origins of changes."""
 
 import pytest
 

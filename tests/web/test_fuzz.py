@@ -1,4 +1,4 @@
-"""Whatever is sent, the interface answers as described and never with 500.
+"""The API behaves as described for any request and never returns 500.
 
 Schemathesis makes requests from the description, good and bad ones, and sends them through WSGI.
 https://schemathesis.readthedocs.io/

@@ -1,4 +1,4 @@
-"""Requests that mean harm: headers that carry headers, names that hide, addresses that are none."""
+"""Malicious requests: header injection, hidden characters, invalid addresses."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The description and the code are one."""
+"""The OpenAPI document matches the code."""
 
 import json
 import subprocess

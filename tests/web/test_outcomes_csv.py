@@ -1,4 +1,4 @@
-"""The outcomes as people open them: nothing calculates, nothing hides, every row stands alone."""
+"""outcomes.csv in a spreadsheet: no formulas, no hidden text, one row per row."""
 
 import csv
 import io

@@ -1,4 +1,4 @@
-"""The admin pages, as a browser meets them without a script."""
+"""The admin pages in a browser without scripts."""
 
 import hashlib
 import re

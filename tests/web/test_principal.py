@@ -1,4 +1,4 @@
-"""Who is let in, and who is not."""
+"""Which callers are accepted, with which roles."""
 
 import base64
 import json

@@ -1,4 +1,4 @@
-"""Whatever goes wrong is a problem that says enough and not too much."""
+"""Every error is a problem document with enough information and no internal details."""
 
 import logging
 from typing import Any

@@ -1,4 +1,4 @@
-"""Before something is gone for good, it is said what goes and what stays; in both languages."""
+"""The pages for removals list what is deleted and what is kept, in both languages."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The table of routes: nothing is open by accident, nothing is missing."""
+"""The route table: no route is public by mistake, and none is missing."""
 
 import pytest
 

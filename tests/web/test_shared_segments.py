@@ -1,4 +1,4 @@
-"""Two exports with one segment in one audience: allowed, and said when it is saved."""
+"""Two exports with one segment in one audience are allowed, with a warning when saving."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Out to a sign-in page and back."""
+"""Sign-in through a provider's page and its callback."""
 
 from dataclasses import replace
 from typing import Any

@@ -1,4 +1,4 @@
-"""What people read is complete in every language, and the code asks for nothing else."""
+"""All texts exist in every language, and the code uses no others."""
 
 import re
 from enum import StrEnum

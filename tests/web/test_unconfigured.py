@@ -1,4 +1,4 @@
-"""An app whose settings cannot be used answers, and names what is missing only to administrators."""
+"""An app with unusable settings responds, and names them only to administrators."""
 
 import base64
 import json
