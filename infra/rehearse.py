@@ -33,7 +33,7 @@ from devhost.api_client import ApiClient, ApiError
 from devhost.mailchimp import start_mailchimp
 from devhost.processes import Process, ProcessError, start_azurite
 from infra.check import code, project, settings
-from infra.package import PACKAGES, PackageError, build, site_python
+from infra.package import PACKAGES, PackageError, build, deployed, site_python
 from sandbox import samples, upload
 
 __all__ = ["main", "rehearse"]
@@ -82,7 +82,7 @@ def rehearse(folder: Path, python: str) -> Iterator[str]:
     with zipfile.ZipFile(folder / "app.zip") as file:
         file.extractall(package)
     top = sorted(path.name for path in package.iterdir())
-    expected = [".python_packages", "function_app.py", "host.json", "requirements.txt", "shared"]
+    expected = sorted({".python_packages", *(name.partition("/")[0] for name in deployed())})
     _demand(top == expected, f"the package has {top} instead of {expected}")
     size = (folder / "app.zip").stat().st_size / 1_000_000
     yield f"package of {size:.0f} MB: {', '.join(top)}"

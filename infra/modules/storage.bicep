@@ -63,11 +63,11 @@ var stateTables = [
   'rowcounts'
   'runs'
   'schedules'
+  'sequences'
   'signins'
   'slots'
   'tagowners'
   'ticks'
-  'turns'
   'usednonces'
 ]
 var ownLanding = !empty(segmentsAccountName)
