@@ -46,13 +46,13 @@ class Fault:
     """A fault of one field, as the HTTP API reports it."""
 
     field: str
-    message: str = ""
-    code: str = ""
+    code: str
     values: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
-    def __post_init__(self) -> None:
-        if not self.message:
-            object.__setattr__(self, "message", text(self.code, "en", self.values))
+    @property
+    def message(self) -> str:
+        """The English text."""
+        return text(self.code, "en", self.values)
 
 
 class ConnectorError(Exception):
@@ -61,16 +61,7 @@ class ConnectorError(Exception):
     `code` names the text, the keywords are the values of its placeholders.
     """
 
-    # Until every call has a code first: `Error("A sentence.", code="x", values={...})` works, too.
-    def __init__(self, code: str, /, **values: object) -> None:
-        own = values.pop("code", None)
-        given = values.pop("values", None)
-        self._sentence = ""
-        if own is not None or not code.isidentifier():
-            self._sentence = code
-            code = str(own or type(self).__name__)
-        if isinstance(given, Mapping):
-            values.update(given)
+    def __init__(self, code: str, /, **values: str | int) -> None:
         super().__init__(code)
         self.code = code
         self.values = {name: str(value) for name, value in values.items()}
@@ -78,7 +69,7 @@ class ConnectorError(Exception):
     @property
     def message(self) -> str:
         """The English text."""
-        return self._sentence or text(self.code, "en", self.values)
+        return text(self.code, "en", self.values)
 
     def __str__(self) -> str:
         return self.message
@@ -90,7 +81,7 @@ class ConfigError(ConnectorError):
     `faults` lists all invalid fields.
     """
 
-    def __init__(self, code: str, /, *, faults: Sequence[Fault] = (), **values: object) -> None:
+    def __init__(self, code: str, /, *, faults: Sequence[Fault] = (), **values: str | int) -> None:
         super().__init__(code, **values)
         self.faults = tuple(faults)
 
@@ -119,7 +110,7 @@ class Changed(ConnectorError):
 class InputError(ConnectorError):
     """A row or file is unusable; `where` names the file and line, never the content."""
 
-    def __init__(self, code: str, /, *, where: str = "", **values: object) -> None:
+    def __init__(self, code: str, /, *, where: str = "", **values: str | int) -> None:
         super().__init__(code, where=where, **values)
         self.where = where
 
@@ -140,7 +131,7 @@ class Unavailable(ConnectorError):
         retry_after: float | None = None,
         maybe_applied: bool = False,
         throttled: bool = False,
-        **values: object,
+        **values: str | int,
     ) -> None:
         super().__init__(code, **values)
         self.retry_after = retry_after
@@ -152,7 +143,7 @@ class Refused(ConnectorError):
     """Mailchimp refused permanently: `code` is the reason, `field` the field it named, if any."""
 
     def __init__(
-        self, code: str, /, *, field: str = "", status: int | None = None, **values: object
+        self, code: str, /, *, field: str = "", status: int | None = None, **values: str | int
     ) -> None:
         named = {"field": field, "status": status}
         super().__init__(code, **{name: one for name, one in named.items() if one}, **values)

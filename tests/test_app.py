@@ -30,7 +30,7 @@ class Part:
         def work() -> None:
             self.done.append(name)
             if self._fails:
-                raise Unavailable("Storage does not answer.")
+                raise Unavailable("storageNoAnswer", resource="fake", error="Lost")
 
         return work
 

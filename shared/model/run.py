@@ -104,8 +104,8 @@ class Finding:
 
     severity: Severity
     code: str
-    message: str = ""
     values: dict[str, str] = field(default_factory=dict)
+    message: str = ""
 
     def __post_init__(self) -> None:
         if not self.message:
@@ -117,8 +117,8 @@ class Reason:
     """Why a run was skipped, failed, stopped or waits. The fields are those of Finding."""
 
     code: str
-    message: str = ""
     values: dict[str, str] = field(default_factory=dict)
+    message: str = ""
 
     def __post_init__(self) -> None:
         if not self.message:
@@ -127,7 +127,7 @@ class Reason:
     @classmethod
     def of(cls, error: ConnectorError) -> Reason:
         """The error as the reason of a run."""
-        return cls(error.code, error.message, error.values)
+        return cls(error.code, error.values)
 
 
 @dataclass(frozen=True)

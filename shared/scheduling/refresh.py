@@ -332,7 +332,7 @@ def _findings(view: View) -> tuple[Finding, ...]:
     if view.cause is None:
         return ()
     cause = view.cause
-    return (Finding(Severity.WARNING, cause.code, cause.message, cause.values),)
+    return (Finding(Severity.WARNING, cause.code, cause.values),)
 
 
 def _runs_with_refresh(export: Export) -> bool:

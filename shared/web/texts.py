@@ -48,15 +48,13 @@ def text(language: str, key: str, values: Mapping[str, str] | None = None) -> st
     return messages.render(catalogue(language)[key], language, values or {})
 
 
-def said(language: str, code: str, values: Mapping[str, str], own_words: str) -> str:
-    """An error's, reason's or finding's sentence: in English its own words, else by its code.
+def said(language: str, code: str, values: Mapping[str, str], message: str) -> str:
+    """The text of a message, or `message` where the code is unknown or a value is missing.
 
-    Its own words stand too where nobody has translated the code, or a value is missing.
+    Records of other versions have codes that this version does not know.
     """
-    if not messages.has(code) or (language == "en" and own_words):
-        return own_words
-    known = messages.placeholders(code, language) <= set(values)
-    return messages.text(code, language, values) if known else own_words
+    known = messages.has(code) and messages.placeholders(code, language) <= set(values)
+    return messages.text(code, language, values) if known else message
 
 
 def language_of(accept_language: str | None) -> str:

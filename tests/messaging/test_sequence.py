@@ -94,8 +94,7 @@ def test_an_unavailable_queue_does_not_break_the_sequence() -> None:
     line = Line()
 
     def away(_: int) -> None:
-        message = "Storage does not answer."
-        raise Unavailable(message)
+        raise Unavailable("storageNoAnswer", resource="fake", error="Lost")
 
     baton = line.batons.take(*LINE, None)
     assert baton is not None

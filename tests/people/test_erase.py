@@ -249,8 +249,7 @@ def test_an_erasure_completes_in_the_apps_own_files_while_mailchimp_is_busy(tmp_
     mailchimp = Mailchimp()
 
     def busy(audience_id: str, address: str) -> bool:
-        message = "Mailchimp is busy."
-        raise Unavailable(message, retry_after=5)
+        raise Unavailable("throttled", retry_after=5)
 
     delete = mailchimp.delete_for_good
     mailchimp.delete_for_good = busy

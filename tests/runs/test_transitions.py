@@ -67,8 +67,7 @@ def is_canceled_while_sent(deployment: SimulatedDeployment) -> Run:
 
 def fails_in_its_plan(deployment: SimulatedDeployment) -> Run:
     def snapshot(_: object) -> object:
-        message = "There is no such segment."
-        raise ConfigError(message, code="segmentMissing")
+        raise ConfigError("segmentMissing", segments="A")
 
     deployment.source.snapshot = snapshot  # type: ignore[assignment,method-assign]
     return deployment.run()

@@ -117,14 +117,17 @@ class World:
         found = []
         for name in segments:
             if name not in self.listed:
-                raise ConfigError(
-                    f"Customer Insights has not exported: {name}.", code="segmentMissing"
-                )
+                raise ConfigError("segmentMissing", segments=name)
             files = self.listed[name]
             missing = sum(file not in self.blobs for file in files)
             if missing:
-                message = f"{missing} of {len(files)} files of the segment {name} are missing."
-                raise Unavailable(message, code="refreshIncomplete")
+                raise Unavailable(
+                    "refreshIncomplete",
+                    segment=name,
+                    missing=missing,
+                    listed=len(files),
+                    files=", ".join(file for file in files if file not in self.blobs),
+                )
             parts = tuple(Partition(file, self.blobs[file], 1) for file in files)
             found.append(SegmentSnapshot(name, name, (), parts))
         return Snapshot(tuple(found))
@@ -186,7 +189,7 @@ class World:
                 return replace(
                     current,
                     status=RunStatus.SKIPPED,
-                    reason=Reason("noNewData", "Nothing new."),
+                    reason=Reason("noNewData"),
                     started_at=began,
                     finished_at=began,
                 )
@@ -492,7 +495,7 @@ def test_files_rewritten_long_after_model_json_are_detected(world: World) -> Non
 
 
 def test_a_config_error_creates_a_run_that_reports_it(world: World) -> None:
-    world.fault = ConfigError("There is no such segment.", code="segmentMissing")
+    world.fault = ConfigError("segmentMissing", segments="A")
     world.tell(refresh(world))
     world.wait(100)
     assert world.made() == []
@@ -524,7 +527,7 @@ def test_a_worker_killed_while_starting_does_not_start_a_second_run(world: World
     def die(key: str) -> None:
         stored = world.watches.read(key)
         if stored and stored.value.starting_at is not None and next(dying, False):
-            raise Unavailable("The worker died.")
+            raise Unavailable("noAnswer")
 
     world.watches.before_write = die
     world.wait(600)

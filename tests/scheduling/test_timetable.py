@@ -67,7 +67,7 @@ class Clockwork:
 
     def _maybe_fail(self, key: str) -> None:
         if key in self.broken:
-            raise Unavailable("Storage does not answer.")
+            raise Unavailable("storageNoAnswer", resource="fake", error="Lost")
 
     def send(self, queue: str, message: Mapping[str, object], delay: float = 0) -> None:
         """The messages to planners are not looked at here."""
@@ -94,7 +94,7 @@ class Clockwork:
     def end_runs(self, status: RunStatus = RunStatus.SUCCESSFUL, reason: str = "") -> None:
         for key, stored in list(self.runs.kept.items()):
             if stored.value.is_active:
-                told = Reason(reason, "") if reason else None
+                told = Reason(reason) if reason else None
                 over = replace(stored.value, status=status, reason=told, finished_at=self.now)
                 self.runs.keep(key, over)
 
@@ -267,7 +267,7 @@ def test_a_tick_killed_after_the_start_does_not_start_a_second_run(clockwork: Cl
 
     def die(key: str) -> None:
         if clockwork.started(key) and next(dying, False):
-            raise Unavailable("The worker died.")
+            raise Unavailable("noAnswer")
 
     clockwork.dues.before_write = die
     clockwork.tick(at(23, 6))

@@ -33,7 +33,7 @@ class Kept(Generic[T]):
 
     def create(self, key: str, value: T) -> Stored[T]:
         if key in self._held:
-            raise Conflict
+            raise Conflict("recordExists", record=key)
         self._held[key] = Stored(key, value, "1")
         return self._held[key]
 
@@ -46,7 +46,7 @@ class Kept(Generic[T]):
 
     def replace(self, key: str, value: T, etag: str) -> Stored[T]:
         if self._held[key].etag != etag:
-            raise Changed
+            raise Changed("recordChanged", record=key)
         self._held[key] = Stored(key, value, str(int(etag) + 1))
         return self._held[key]
 

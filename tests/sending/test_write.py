@@ -93,17 +93,17 @@ class Mailchimp:
         self, audience_id: str, tag_id: int, addresses: Sequence[str], *, resend: bool = True
     ) -> TagAnswer:
         if self.tag_gone or self.audience_gone:
-            raise NotFound("gone")
+            raise NotFound("missing")
         return TagAnswer(0, len(addresses))
 
     def audience(self, audience_id: str) -> Audience:
         if self.audience_gone:
-            raise NotFound("gone", code="audienceNotFound")
+            raise NotFound("audienceNotFound", audience=audience_id)
         return Audience(audience_id, "A", 0, False)
 
     def account(self) -> Account:
         if not self.answers:
-            raise Unavailable("away")
+            raise Unavailable("noAnswer")
         return Account("acc", "A")
 
     def ping(self) -> None:
@@ -157,7 +157,7 @@ def outcomes(results: Iterable[object]) -> list[tuple[str, str]]:
     return [(result.outcome, result.code) for result in results]  # type: ignore[attr-defined]
 
 
-LOST = Unavailable("lost", maybe_applied=True)
+LOST = Unavailable("noAnswer", maybe_applied=True)
 CREATED, UPDATED = (Outcome.CREATED, ""), (Outcome.UPDATED, "")
 
 
@@ -206,7 +206,7 @@ BAD = {
     "at both ends": (*range(20), *range(480, 500)),
     "most of them": [number for number in range(500) if number % 10],
 }
-FINAL = Refused("no", code="refused", status=409)
+FINAL = Refused("refused", status=409)
 
 
 @pytest.mark.parametrize("where", BAD)
@@ -275,7 +275,7 @@ def test_bad_rows_only_are_rejected_when_the_run_has_answers_for_others() -> Non
 
 def test_a_row_that_gets_the_whole_call_refused_is_found_too() -> None:
     session = Mailchimp()
-    no = Refused("no", code="refused", field="FNAME", status=400)
+    no = Refused("refused", field="FNAME", status=400)
     session.before = lambda sent: no if "p3@example.com" in sent else None
 
     results = writer(session).write(ChunkKind.ADD, many(8), doubt=False)
@@ -299,11 +299,11 @@ def test_an_outage_loses_no_rows() -> None:
 @pytest.mark.parametrize(
     "fault",
     [
-        Unavailable("slow", throttled=True, maybe_applied=True),
-        Unavailable("no connection"),
-        Disconnected("gone", status=401),
-        Refused("plan", code=Code.PLAN_LIMIT, status=403),
-        NotFound("no audience"),
+        Unavailable("throttled", throttled=True, maybe_applied=True),
+        Unavailable("unreachable"),
+        Disconnected("keyInvalid", status=401),
+        Refused(Code.PLAN_LIMIT, status=403),
+        NotFound("missing"),
     ],
 )
 def test_a_failure_of_the_account_or_the_connection_is_raised_at_once(fault: Exception) -> None:
@@ -318,7 +318,7 @@ def test_a_failure_of_the_account_or_the_connection_is_raised_at_once(fault: Exc
 
 def test_when_single_rows_from_everywhere_are_refused_it_is_not_about_the_rows() -> None:
     session = Mailchimp()
-    session.before = lambda _: Refused("no", code="refused", status=400)
+    session.before = lambda _: Refused("refused", status=400)
 
     with pytest.raises(Refused):
         writer(session).write(ChunkKind.ADD, many(500), doubt=False)

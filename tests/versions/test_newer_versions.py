@@ -180,8 +180,7 @@ def test_an_unreadable_record_does_not_hide_the_others(storage: str) -> None:
 def test_a_damaged_record_is_reported() -> None:
     def records() -> Any:
         yield 1
-        message = "runs: one is damaged and cannot be read."
-        raise ConnectorError(message, code="recordDamaged")
+        raise ConnectorError("recordDamaged", record="runs one")
 
     with pytest.raises(ConnectorError):
         list(readable(records()))

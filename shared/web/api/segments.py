@@ -31,7 +31,7 @@ refresh_jobs_router = APIRouter(route_class=AccessRoute, tags=["segments"])
 def segments(services: AppServices, caller: CurrentCaller) -> SegmentList:
     """Every segment that Customer Insights has exported, and what could not be read."""
     found = services.catalogue.listing()
-    faults = [Finding(Severity.WARNING, f.code, f.message, f.values) for f in found.faults]
+    faults = [Finding(Severity.WARNING, f.code, f.values) for f in found.faults]
     return SegmentList(
         value=tuple(segment_view(segment, caller.language) for segment in found.segments),
         findings=finding_views(faults, caller.language),
