@@ -134,11 +134,11 @@ def test_a_tag_with_the_name_of_a_saved_segment_is_refused(
 ) -> None:
     sample = scenario.sample(20)
     scenario.refresh(sample)
+    scenario.define(sample)
     name = sample.segments[0].name
     saved = Segment(9_000, name.upper(), "saved", 0, 0, conditions={})
     scenario.audience.state.segments[saved.id] = saved
     scenario.audience.state.names[name.casefold()] = saved.id
-    scenario.define(sample)
 
     run = scenario.run(mode=mode)
 

@@ -17,7 +17,7 @@ from tests.web.client import (
     new_export,
     send,
 )
-from tests.web.world import World
+from tests.web.world import KEY, World
 
 
 def test_missing_settings_have_safe_defaults() -> None:
@@ -159,6 +159,21 @@ def test_one_tag_has_one_owner() -> None:
     assert get(world, f"/api/exports/{elsewhere}")["audienceId"] == "ffff"
     own = get(world, f"/api/exports/{first}")
     send(world, "PUT", f"/api/exports/{first}", own)
+
+
+def test_a_tag_with_the_name_of_a_saved_segment_is_refused_at_save() -> None:
+    world = World()
+    connection = new_connection(world)
+    path = f"/api/connections/{connection}/mailchimp/api-key"
+    send(world, "PUT", path, {"apiKey": KEY})
+    world.accounts[KEY].saved_segments = ["vip", "Gold"]
+
+    refused = call(world, "POST", "/api/exports", export_body(connection))
+    world.accounts[KEY].revoked = True  # then no one knows, and a run checks it again
+    send(world, "POST", "/api/exports", export_body(connection), 201)
+
+    assert refused.status == 400
+    assert "saved segment" in faults(refused)["segments[0].tag"]
 
 
 def test_a_tag_claimed_twice_at_the_same_moment_has_one_owner() -> None:

@@ -95,6 +95,7 @@ class FakeAccount:
     audiences: list[Audience]
     fields: dict[str, list[MergeField]]
     revoked: bool = False
+    saved_segments: list[str] = field(default_factory=list)
 
 
 def fake_accounts() -> dict[str, FakeAccount]:
@@ -165,6 +166,10 @@ class FakeSession:
         if audience_id not in self._account.fields:
             raise Refused("refused", status=404)
         return self._account.fields[audience_id]
+
+    def saved_segments(self, audience_id: str) -> list[str]:
+        self._check()
+        return self._account.saved_segments
 
     def close(self) -> None:
         self.closed = True

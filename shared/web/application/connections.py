@@ -36,6 +36,7 @@ __all__ = [
     "read",
     "refuse_export",
     "refuse_not_shared",
+    "saved_segments",
     "sign_in",
     "usable",
 ]
@@ -232,6 +233,14 @@ def audiences(services: Services, caller: Caller, connection_id: str) -> list[Au
     """The audiences of the account, read from Mailchimp now."""
     with _session(services, caller, connection_id) as session:
         return list(session.audiences())
+
+
+def saved_segments(
+    services: Services, caller: Caller, connection_id: str, audience_id: str
+) -> list[str]:
+    """The names of the saved segments of an audience, read from Mailchimp now. NotFound."""
+    with _session(services, caller, connection_id) as session:
+        return list(session.saved_segments(audience_id))
 
 
 def merge_fields(

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from shared.errors import Fault
+from shared.errors import ConnectorError, Fault
 from shared.exports.definitions import meetings
 from shared.model.export import Export
 from shared.model.ports import Stored, readable
 from shared.model.run import Finding, Run
+from shared.model.tag import folded
 from shared.web.application import audit
-from shared.web.application.connections import usable
+from shared.web.application.connections import saved_segments, usable
 from shared.web.application.etags import etag_of, refuse_changed
 from shared.web.caller import Caller
 from shared.web.models.exports import ExportBody, recorded_export
@@ -59,7 +60,7 @@ def read(services: Services, export_id: str) -> ExportDetails:
 
 def create(services: Services, caller: Caller, body: ExportBody) -> ExportDetails:
     """Create an export; this does not run it. ConfigError with every fault, Conflict for a taken tag."""
-    faults = list(body.faults)
+    faults = [*body.faults, *_names_of_segments(services, caller, body)]
     if body.connection_id is None and "connectionId" not in body.unread:
         faults.append(Fault("connectionId", code="connectionRequired"))
     stored = services.definitions.create(
@@ -87,10 +88,30 @@ def change(
         caller.name,
         usable(services, caller),
         body.unread,
-        body.faults,
+        [*body.faults, *_names_of_segments(services, caller, body)],
         etag,
     )
     return _changed(services, caller, "export.update", before, stored)
+
+
+def _names_of_segments(services: Services, caller: Caller, body: ExportBody) -> list[Fault]:
+    """Tags that cannot be created, because saved segments of the audience have their names.
+
+    A run checks this again, so an export can be saved while Mailchimp does not answer.
+    """
+    draft = body.draft()
+    if body.unread or body.faults or draft.connection_id not in usable(services, caller):
+        return []
+    try:
+        saved = saved_segments(services, caller, draft.connection_id, draft.audience_id)
+    except ConnectorError:
+        return []
+    taken = {folded(name) for name in saved}
+    return [
+        Fault(f"segments[{index}].tag", code="tagNameOfSegment", values={"tag": segment.tag_name})
+        for index, segment in enumerate(draft.segments)
+        if folded(segment.tag_name) in taken
+    ]
 
 
 def delete(services: Services, caller: Caller, export_id: str, if_match: str | None = None) -> None:
