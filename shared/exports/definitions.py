@@ -12,6 +12,7 @@ from datetime import datetime
 
 from shared.errors import Changed, ConfigError, Conflict, Fault, NotFound
 from shared.exports.validation import LONGEST_TAG, faults
+from shared.fields.definition_findings import definition_findings
 from shared.model.export import Export
 from shared.model.ports import Records, Stored
 from shared.model.run import Finding, Severity
@@ -203,8 +204,9 @@ class Definitions:
 
 
 def meetings(export: Export, exports: Iterable[Export]) -> tuple[Finding, ...]:
-    """Return a warning for each segment that another export sends to the same audience."""
-    return tuple(
+    """Return a warning for each segment and field that another export sends to the same audience."""
+    exports = list(exports)
+    shared = (
         Finding(
             Severity.WARNING,
             "segmentShared",
@@ -215,6 +217,7 @@ def meetings(export: Export, exports: Iterable[Export]) -> tuple[Finding, ...]:
         for segment in export.segments
         if segment.name in {choice.name for choice in other.segments}
     )
+    return (*shared, *definition_findings(export, exports))
 
 
 def _tags(export: Export) -> set[str]:

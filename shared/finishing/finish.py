@@ -37,14 +37,14 @@ from shared.finishing.fold import (
     write_outcomes,
 )
 from shared.finishing.gather import gather_outcomes
-from shared.finishing.verdict import final_counts, proof, verdict
+from shared.finishing.verdict import final_counts, proof, refusals, value_findings, verdict
 from shared.finishing.verify import Checked, verify_tags
 from shared.model.chunk import Chunk, ChunkState
 from shared.model.ledger import LedgerPointer
-from shared.model.names import ledger_blob, outcomes_table
+from shared.model.names import ledger_blob, ledger_folder, outcomes_table
 from shared.model.outcome import Code
 from shared.model.plan import Plan, PlanGone
-from shared.model.ports import Files, Leases, Mailchimp, Records
+from shared.model.ports import Files, Leases, Mailchimp, Records, Stored
 from shared.model.run import CallTotals, Finding, Mode, Reason, Run, RunSegment, RunStatus, Severity
 from shared.people.erasures import Erasures
 from shared.people.suppression import suppress_erased_in_results
@@ -61,6 +61,10 @@ __all__ = ["Finisher"]
 
 _NO_SLOT = "noSlot"
 _COME_AGAIN = 5.0
+
+
+class _Superseded(Exception):
+    """A later run has written the ledger of the export."""
 
 
 @dataclass(frozen=True)
@@ -117,10 +121,13 @@ class Finisher:
                     return _COME_AGAIN
                 except PlanGone as gone:
                     self.abandon.end(run_id, Reason.of(gone))
+                except _Superseded:
+                    self.abandon.end(run_id, Reason("ledgerSuperseded"))
         return None
 
     def _finish(self, run: Run, plan: Plan) -> None:
         chunks = [stored.value for stored in self.chunks.all(run.id)]
+        self._current_ledger(run, plan)  # before the tags are compared with what this run knows
         with workspace() as (db, scratch):
             gather_outcomes(db, plan, chunks, self.files, scratch, _unsent_code(run))
             load_ledger(db, self._ledger_before(plan, scratch))
@@ -191,9 +198,9 @@ class Finisher:
         self.files.upload(local, blob)
         sent = sent_anything(db)
         while True:
-            stored = self.ledgers.read(plan.export_id)
+            stored = self._current_ledger(run, plan)
             sent_by, before = run.id, plan.ledger or ""
-            # An undo that was stopped leaves the run undoable: asked again, it takes back the rest.
+            # An undo that was stopped leaves the run undoable: another undo restores the rest.
             if not sent or (run.undo_of is not None and not complete):
                 sent_by = stored.value.sent_by if stored else ""
                 before = stored.value.before if stored else ""
@@ -208,12 +215,24 @@ class Finisher:
             except (Changed, Conflict):
                 continue
             break
-        # The plan's own ledger stays: a confirmation, or a crash here, folds from it once more.
-        for name in list(
-            self.files.names(ledger_blob(plan.export_id, "").removesuffix(".parquet"))
-        ):
-            if name not in (plan.ledger, blob, before):
+        # The plan's own ledger stays: a confirmation, or a crash here, folds from it once more. Only
+        # ledgers of earlier runs are deleted, because a later run may write its own at this moment.
+        # Ids of runs sort the newest first.
+        for name in list(self.files.names(ledger_folder(plan.export_id))):
+            written_by = name.rpartition("/")[2].partition("-")[0]
+            if written_by > run.id and name not in (plan.ledger, before):
                 self.files.delete(name)
+
+    def _current_ledger(self, run: Run, plan: Plan) -> Stored[LedgerPointer] | None:
+        """The pointer that this run may replace: the one it was planned with, or its own.
+
+        _Superseded when another run wrote it: this process was delayed for so long that others ended
+        the run and sent a later one, whose ledger must stay.
+        """
+        stored = self.ledgers.read(plan.export_id)
+        if stored is not None and stored.value.run_id not in (run.id, plan.ledger_run):
+            raise _Superseded
+        return stored
 
     def _close(
         self,
@@ -229,6 +248,8 @@ class Finisher:
         held = {c.number for c in chunks if c.state is ChunkState.UNCONFIRMED}
         held_back = sum(c.people for c in chunks if c.number in held)
         consent = proof(db)
+        refused = refusals(db)
+        findings = (*checked.findings, *value_findings(db, plan))
         calls = CallTotals(
             write=plan.calls.write + writes + sum(c.writes for c in chunks),
             read=plan.calls.read + reads + sum(c.reads for c in chunks),
@@ -237,7 +258,7 @@ class Finisher:
         )
 
         def result(current: Run) -> Run:
-            status, reason = verdict(current, plan, counts, checked.findings, held_back)
+            status, reason = verdict(current, plan, counts, findings, held_back, refused)
             ended = replace(current, status=status, reason=reason)
             return replace(
                 ended,
@@ -246,7 +267,7 @@ class Finisher:
                 consent_proof=consent,
                 calls=calls,
                 segments=checked.segments,
-                findings=(*plan.findings, *checked.findings),
+                findings=(*plan.findings, *findings),
             )
 
         self.transitions.finish(run.id, result)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from shared.model.plan import Plan
@@ -16,13 +17,15 @@ from shared.model.run import (
     RunStatus,
     Severity,
 )
+from shared.planning.fields_to_send import merge_tags
+from shared.planning.findings import DroppedValues
 from shared.planning.retry import NOT_RETRIED
 from shared.workspace import SqlFile
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-__all__ = ["final_counts", "proof", "verdict"]
+__all__ = ["Refusals", "final_counts", "proof", "refusals", "value_findings", "verdict"]
 
 _SQL = SqlFile.of(__file__)
 
@@ -48,28 +51,83 @@ def proof(db: DuckDBPyConnection) -> ConsentProof:
     return ConsentProof(kept, changed)
 
 
-def _not_retried(plan: Plan) -> int:
-    """People whom a retry was not to send: that they were not sent is no fault of the run."""
-    return sum(int(f.values["people"]) for f in plan.findings if f.code == NOT_RETRIED)
+@dataclass(frozen=True)
+class Refusals:
+    """Why Mailchimp refused people and removals: the most frequent code, and how many there are."""
+
+    people: int = 0
+    code: str = ""
+    removals: int = 0
+    removal_code: str = ""
+
+
+def refusals(db: DuckDBPyConnection) -> Refusals:
+    """Count the refusals of a run, from `outcomes` and `removals`."""
+    people = _SQL.rows(db, "refusals")
+    removals = _SQL.rows(db, "removal_refusals")
+    return Refusals(
+        sum(number for _, number in people),
+        people[0][0] if people else "",
+        sum(number for _, number in removals),
+        removals[0][0] if removals else "",
+    )
+
+
+def value_findings(db: DuckDBPyConnection, plan: Plan) -> list[Finding]:
+    """Findings about values that did not fit their merge field, in this run or an earlier one."""
+    dropped = {tag.upper(): number for tag, number in _SQL.rows(db, "dropped")}
+    if not dropped:
+        return []
+    found = DroppedValues(plan.merge_fields)
+    for place, name in enumerate(merge_tags(plan.mapping), 1):
+        tag = name.partition(".")[0]
+        if tag in dropped:
+            found.dropped[tag] = dropped[tag]
+            given = _SQL.number(db, "given", place=place)
+            found.given[tag] = max(given, found.given[tag])
+    return found.findings()
 
 
 def verdict(
-    run: Run, plan: Plan, counts: Counts, findings: tuple[Finding, ...], held_back: int
+    run: Run,
+    plan: Plan,
+    counts: Counts,
+    findings: Sequence[Finding],
+    held_back: int,
+    refused: Refusals,
 ) -> tuple[RunStatus, Reason | None]:
-    """The state in which a run ends, and why. `held_back` counts removals that wait for a yes."""
+    """The status in which a run ends, and why. `held_back` counts removals on hold.
+
+    A run that achieved nothing has failed: nothing was sent and no one was up to date before.
+    """
     if run.reason is not None and run.reason.code != REMOVAL_GUARD:
         return RunStatus.FAILED, run.reason
     if run.cancel_requested:
         return RunStatus.CANCELED, Reason("canceled")
     if held_back:
-        reason = Reason(REMOVAL_GUARD, values={"people": str(held_back)})
-        return RunStatus.AWAITING_CONFIRMATION, reason
+        return RunStatus.AWAITING_CONFIRMATION, Reason(
+            REMOVAL_GUARD, values={"people": str(held_back)}
+        )
+    if plan.reason is not None:
+        return RunStatus.FAILED, plan.reason
     sent = counts.created + counts.updated + counts.removed
-    # Whoever was to lose a tag is no source row, so `not_sent` does not count them.
+    # People who were to lose a tag are no source rows, so `not_sent` does not count them.
     unsent = counts.not_sent + max(0, counts.left - counts.removed) - _not_retried(plan)
-    if unsent and not sent:
-        return RunStatus.FAILED, Reason("mailchimpUnavailable")
+    if not sent:
+        if refused.people and not counts.unchanged:
+            values = {"people": str(refused.people), "code": refused.code}
+            return RunStatus.FAILED, Reason("allRefused", values=values)
+        if refused.removals and refused.removals >= unsent - counts.not_sent:
+            values = {"people": str(refused.removals), "code": refused.removal_code}
+            return RunStatus.FAILED, Reason("removalRefused", values=values)
+        if unsent:
+            return RunStatus.FAILED, Reason("mailchimpUnavailable")
     worrying = any(f.severity is not Severity.INFO for f in (*plan.findings, *findings))
-    if unsent or counts.rejected or worrying:
+    if unsent or worrying or counts.rejected > plan.rejected_before:
         return RunStatus.COMPLETED_WITH_WARNINGS, None
     return RunStatus.SUCCESSFUL, None
+
+
+def _not_retried(plan: Plan) -> int:
+    """People whom a retry was not to send; it did not fail because of them."""
+    return sum(int(f.values["people"]) for f in plan.findings if f.code == NOT_RETRIED)

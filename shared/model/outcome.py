@@ -51,6 +51,7 @@ class Code(StrEnum):
     SHARED_ADDRESS = "sharedAddress"
     SHARED_ADDRESS_NOT_SENT = "sharedAddressNotSent"
     VALUE_DROPPED = "valueDropped"
+    VALUE_CUT = "valueCut"
     # Consent
     UNSUBSCRIBED = "unsubscribed"
     CLEANED = "cleaned"
@@ -94,6 +95,7 @@ CODES: dict[Code, Lasting] = {
     Code.SHARED_ADDRESS: Lasting.NOT_A_FAULT,
     Code.SHARED_ADDRESS_NOT_SENT: Lasting.NOT_A_FAULT,
     Code.VALUE_DROPPED: Lasting.NOT_A_FAULT,
+    Code.VALUE_CUT: Lasting.NOT_A_FAULT,
     Code.UNSUBSCRIBED: Lasting.NOT_A_FAULT,
     Code.CLEANED: Lasting.NOT_A_FAULT,
     Code.PENDING: Lasting.NOT_A_FAULT,

@@ -16,7 +16,7 @@ from pydantic import TypeAdapter, ValidationError
 from shared.errors import ConnectorError, NotFound
 from shared.model.audience import MergeField
 from shared.model.export import Mapping
-from shared.model.run import CallTotals, Counts, Finding
+from shared.model.run import CallTotals, Counts, Finding, Reason
 from shared.model.source import Attribute
 
 __all__ = [
@@ -59,7 +59,8 @@ class Plan:
     `status` is what new contacts get. `tagsets[i]` are the tag names of set i. `deleted_tags` are
     tags of the ledger that the audience does not have any more. `ledger` is the ledger that the run
     was compared with, `ledger_run` the run of the pointer at that time. `source_fingerprint` goes
-    into the next pointer when everything was sent. `form` says which versions of the app can carry
+    into the next pointer when everything was sent. `reason` is why the run fails although all of it
+    was carried out. `rejected_before` counts rejected rows that the run before rejected, too. `form` says which versions of the app can carry
     the plan out.
     """
 
@@ -82,6 +83,8 @@ class Plan:
     chunks: int = 0
     ledger: str | None = None
     ledger_run: str = ""
+    reason: Reason | None = None
+    rejected_before: int = 0
     deleted_tags: tuple[int, ...] = ()
     source_fingerprint: str = ""
     findings: tuple[Finding, ...] = ()

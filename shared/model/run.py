@@ -20,6 +20,7 @@ from shared.messages.catalogue import text
 
 __all__ = [
     "ACTIVE",
+    "ADD_ARCHIVED",
     "REMOVAL_GUARD",
     "TERMINAL",
     "CallTotals",
@@ -80,6 +81,9 @@ TERMINAL = frozenset(
     }
 )
 
+
+# A confirmation that a run starts with: contacts that an undo archived are added again.
+ADD_ARCHIVED = "addArchived"
 
 # The reason of a run that waits because too many people would lose a tag at once.
 REMOVAL_GUARD = "removalGuard"

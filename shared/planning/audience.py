@@ -24,7 +24,13 @@ from shared.model.run import Finding, Severity
 from shared.model.tag import TagOwner
 from shared.planning.tags import FoundTags, prepare_tags
 
-__all__ = ["PreparedAudience", "create_fields", "read_audience", "status_for_new"]
+__all__ = [
+    "PreparedAudience",
+    "create_fields",
+    "read_audience",
+    "status_for_new",
+    "with_fields_to_create",
+]
 
 
 @dataclass(frozen=True)
@@ -91,6 +97,16 @@ def create_fields(
                 )
             )
     return tuple(made)
+
+
+def with_fields_to_create(export: Export, fields: tuple[MergeField, ...]) -> tuple[MergeField, ...]:
+    """The merge fields as they will be once the missing ones are created."""
+    created = [
+        MergeField(0, choice.tag, choice.create.name, choice.create.type, required=False)
+        for choice in missing_choices(export.mapping, fields)
+        if choice.create is not None
+    ]
+    return (*fields, *created)
 
 
 def status_for_new(export: Export, audience: Audience) -> str:

@@ -14,6 +14,8 @@ from pathlib import Path
 from duckdb import DuckDBPyConnection
 
 from shared.errors import Conflict, NotFound
+from shared.fields.contact import Converter
+from shared.fields.definition_findings import definition_findings
 from shared.fields.merge_fields import chosen_fields, date_orders
 from shared.model.audience import CallCounts, Tag
 from shared.model.export import Export, Leavers, SegmentChoice
@@ -36,7 +38,11 @@ from shared.model.run import (
 from shared.model.source import Attribute, Snapshot
 from shared.people.erasures import Erasures
 from shared.people.suppression import suppress_erased
-from shared.planning.audience import PreparedAudience, status_for_new
+from shared.planning.audience import (
+    PreparedAudience,
+    status_for_new,
+    with_fields_to_create,
+)
 from shared.planning.chunking import write_chunks
 from shared.planning.compare import (
     Rules,
@@ -49,6 +55,13 @@ from shared.planning.compare import (
 from shared.planning.consent import find_do_not_send
 from shared.planning.ended import PlanningEnded
 from shared.planning.fields_to_send import merge_tags
+from shared.planning.findings import (
+    DroppedValues,
+    no_usable_rows,
+    people_findings,
+    preview_values,
+    rejected_before,
+)
 from shared.planning.fingerprint import mapping_fingerprint, source_fingerprint
 from shared.planning.ledger import deleted_tags, forget_tags, load_ledger
 from shared.planning.limit import within_limit
@@ -172,6 +185,7 @@ class PlanBuilder:
         retry = run.retry_of is not None and load_failed(db, files, run.retry_of, scratch)
         status = status_for_new(export, found.audience)
         find_do_not_send(db, status, add_archived=request.adds_archived)
+        reason = no_usable_rows(db, export, rows.people)
         compare(
             db,
             Rules(
@@ -179,7 +193,7 @@ class PlanBuilder:
                 mapping=mapping_fingerprint(export.mapping, found.merge_fields, attributes),
                 everything=request.is_full,
                 ask_again=request.is_full or run.retry_of is not None,
-                remove_tags=export.leavers is Leavers.REMOVE_TAG,
+                remove_tags=export.leavers is Leavers.REMOVE_TAG and reason is None,
                 retry=retry,
             ),
         )
@@ -193,9 +207,24 @@ class PlanBuilder:
         plan_files, chunks = write_chunks(
             db, scratch, merge_tags(export.mapping), hold_removals=hold_removals
         )
+        members = members_by_segment(db)
+        findings += definition_findings(
+            export,
+            (stored.value for stored in self.preparation.exports.all()),
+            source.snapshot.segments,
+        )
+        findings += people_findings(db, export, status, members)
+        counts = count(db, rows.source_rows)
+        before = counts.refused_before + rejected_before(
+            db, files, source.pointer.run_id if source.pointer else "", scratch
+        )
+        if before:
+            findings.append(Finding(Severity.INFO, "rejectedBefore", values={"rows": str(before)}))
         if request.is_preview:
             findings.append(_expected(len(chunks), self.connections))
-        members = members_by_segment(db)
+            dropped = DroppedValues(with_fields_to_create(export, found.merge_fields))
+            preview_values(db, Converter(export.mapping, attributes, dropped.merge_fields), dropped)
+            findings += dropped.findings()
         plan = Plan(
             run_id=run.id,
             export_id=export.id,
@@ -214,13 +243,15 @@ class PlanBuilder:
                 )
             ),
             tagsets=_tagsets(db, export),
-            counts=count(db, rows.source_rows),
+            counts=counts.of_run,
             people_to_send=sum(c.people for c in chunks if c.tag_id is None),
             removals=sum(c.people for c in chunks if c.tag_id is not None),
             removals_held=hold_removals,
             chunks=len(chunks),
             ledger=ledger.blob if ledger else None,
             ledger_run=source.pointer.run_id if source.pointer else "",
+            reason=reason,
+            rejected_before=before,
             deleted_tags=deleted,
             # What a retry leaves out is still to be sent by the next refresh.
             source_fingerprint="" if retry else source.fingerprint,

@@ -16,7 +16,15 @@ from shared.workspace import SqlFile
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-__all__ = ["Rules", "SegmentMembers", "compare", "count", "members_by_segment", "tagset_segments"]
+__all__ = [
+    "PlannedCounts",
+    "Rules",
+    "SegmentMembers",
+    "compare",
+    "count",
+    "members_by_segment",
+    "tagset_segments",
+]
 
 _SQL = SqlFile.of(__file__)
 
@@ -63,12 +71,23 @@ def compare(db: DuckDBPyConnection, rules: Rules) -> None:
     )
 
 
-def count(db: DuckDBPyConnection, source_rows: int) -> Counts:
-    """The counts of a run that are known once it is planned."""
+@dataclass(frozen=True)
+class PlannedCounts:
+    """The counts of a run that are known once it is planned.
+
+    `refused_before` counts people whom Mailchimp refused earlier and who are not sent again.
+    """
+
+    of_run: Counts
+    refused_before: int
+
+
+def count(db: DuckDBPyConnection, source_rows: int) -> PlannedCounts:
+    """Count `changes`, `rejects` and `shared`."""
     distinct, new, changed, unchanged, left, kept, refused, erased, bad, shared = _SQL.row(
         db, "counts"
     )
-    return Counts(
+    counts = Counts(
         source_rows=source_rows,
         distinct=distinct + erased,
         new=new,
@@ -79,6 +98,7 @@ def count(db: DuckDBPyConnection, source_rows: int) -> Counts:
         rejected=refused + bad,
         shared_address=shared,
     )
+    return PlannedCounts(counts, refused)
 
 
 def members_by_segment(db: DuckDBPyConnection) -> dict[int, SegmentMembers]:

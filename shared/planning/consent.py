@@ -9,10 +9,7 @@ from shared.workspace import SqlFile
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-__all__ = ["ADD_ARCHIVED", "find_do_not_send"]
-
-# A confirmation of a run: contacts that an undo archived are added again.
-ADD_ARCHIVED = "addArchived"
+__all__ = ["find_do_not_send"]
 
 _SQL = SqlFile.of(__file__)
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from shared.model.export import Export
-from shared.model.run import Mode, Run
-from shared.planning.consent import ADD_ARCHIVED
+from shared.model.run import ADD_ARCHIVED, Mode, Run
 from shared.planning.tags import TAG_EXISTS
 
 __all__ = ["PlanRequest"]

@@ -84,6 +84,7 @@ class Starter:
         undo_of: str | None = None,
         archive_created: bool = False,
         undone_at: datetime | None = None,
+        confirmed: tuple[str, ...] = (),
     ) -> Run:
         """The active run, or a new one. Conflict when the export has no connection."""
         export = export_of(self._exports, export_id)
@@ -105,6 +106,7 @@ class Starter:
                 requested_by=requested_by,
                 queued_at=now,
                 moved_at=now,
+                confirmed=confirmed,
                 retry_of=retry_of,
                 undo_of=undo_of,
                 archive_created=archive_created,

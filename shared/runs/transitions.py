@@ -97,11 +97,16 @@ class Transitions:
             if run.mode is not Mode.PREVIEW:
                 return replace(planned, status=RunStatus.SENDING)
             warned = any(f.severity is not Severity.INFO for f in plan.findings)
+            if plan.reason is not None:
+                status = RunStatus.FAILED
+            elif warned or plan.counts.rejected > plan.rejected_before:
+                status = RunStatus.COMPLETED_WITH_WARNINGS
+            else:
+                status = RunStatus.SUCCESSFUL
             return replace(
                 planned,
-                status=RunStatus.COMPLETED_WITH_WARNINGS
-                if warned or plan.counts.rejected
-                else RunStatus.SUCCESSFUL,
+                status=status,
+                reason=plan.reason,
                 progress=replace(planned.progress, percent=100),
                 finished_at=now,
             )

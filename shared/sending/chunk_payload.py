@@ -173,5 +173,9 @@ class ChunkPayloads:
         address, tagset, values = line
         fields, dropped = convert.convert(values, clear=clear)
         return Person(
-            address, self.plan.tagsets[tagset], fields, tuple(one.field for one in dropped)
+            address,
+            self.plan.tagsets[tagset],
+            fields,
+            tuple(one.field for one in dropped if one.reason != "cut"),
+            tuple(one.field for one in dropped if one.reason == "cut"),
         )

@@ -44,6 +44,7 @@ class Person:
     tags: tuple[str, ...]
     fields: dict[str, object]
     dropped: tuple[str, ...] = ()
+    cut: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -227,8 +228,11 @@ class Writer:
         self._keep(person, result)
 
     def _keep(self, person: Person, result: Result) -> None:
-        if person.dropped and result.outcome in (Outcome.CREATED, Outcome.UPDATED):
-            result = replace(result, code=Code.VALUE_DROPPED, field=" ".join(person.dropped))
+        if result.outcome in (Outcome.CREATED, Outcome.UPDATED):
+            if person.dropped:
+                result = replace(result, code=Code.VALUE_DROPPED, field=" ".join(person.dropped))
+            elif person.cut:
+                result = replace(result, code=Code.VALUE_CUT, field=" ".join(person.cut))
         self.results[person.address] = result
 
     def _is_since(self, opted_in: str | None) -> bool:

@@ -57,6 +57,13 @@ def _place(row: OutcomeRow, language: str) -> str:
     return text(language, "api.place", {"file": row.file, "line": str(row.line)})
 
 
+def _other(row: OutcomeRow, language: str) -> str:
+    """The profile by whose outcome a profile with the same address goes."""
+    if not row.shared_with:
+        return ""
+    return text(language, "api.otherProfile", {"customer": row.shared_with})
+
+
 def outcomes_csv(rows: Iterator[OutcomeRow], language: str) -> bytes:
     """The whole file as bytes; rows are taken one by one and never held together."""
     target = io.BytesIO()
@@ -76,7 +83,7 @@ def outcomes_csv(rows: Iterator[OutcomeRow], language: str) -> bytes:
                 row.outcome,
                 code,
                 row.field,
-                f"{reason} {_place(row, language)}".strip(),
+                " ".join(filter(None, (reason, _place(row, language), _other(row, language)))),
                 action,
             )
             writer.writerow([neutral(str(cell or "")) for cell in cells])

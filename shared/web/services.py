@@ -21,7 +21,7 @@ from shared.exports.definitions import Definitions
 from shared.model.connection import Connection
 from shared.model.export import Export, Schedule
 from shared.model.ports import MailchimpSession, Records, Secrets
-from shared.model.run import ACTIVE, Mode, Reason, Run, RunStatus, Trigger
+from shared.model.run import ACTIVE, Reason, Run, RunStatus
 from shared.model.sign_in import ApiKeyChecker, OAuthSignIn
 from shared.runs.outcomes import OutcomeRow
 from shared.web.audit_entry import AuditEntry
@@ -169,7 +169,7 @@ class Services:
     api_keys: ApiKeyChecker
     clock: Callable[[], datetime]
     new_id: Callable[[], str]
-    start: Callable[[str, Trigger, Mode, str], Run]
+    start: Callable[..., Run]
     run: Callable[[str], Run]
     runs: Callable[[str | None, RunStatus | None, int], list[Run]]
     cancel: Callable[[str, str], Run]

@@ -30,7 +30,7 @@ def handed_back(scenario: ExportScenario) -> tuple[dict, list[dict[str, str]]]:
     text = found[name].decode("utf-8")
     names = [attribute["name"] for attribute in entity["attributes"]]
     rows = list(csv.DictReader(io.StringIO(text, newline="")))
-    assert names == ["CustomerId", "segment", "outcome", "reason", "at"]
+    assert names == ["CustomerId", "segment", "outcome", "reason", "at", "sharedWith"]
     assert "@" not in text
     return model, rows
 

@@ -288,7 +288,9 @@ class SimulatedDeployment:
                 self._poison(self.app, message)
                 break
         # The host deletes a message after it was processed, unless the process was killed.
-        self.client.read(lambda: self.store.messages.remove(message))
+        self.client.read(
+            lambda: message in self.store.messages and self.store.messages.remove(message)
+        )
         return True
 
     @staticmethod

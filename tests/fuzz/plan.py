@@ -230,7 +230,7 @@ def _check_counts(
     statuses: Mapping[str, str],
 ) -> None:
     kinds = Counter(each.kind for each in wanted.values())
-    found = count(db, rows)
+    found = count(db, rows).of_run
     assert (found.new, found.changed, found.unchanged) == (
         kinds["add"], kinds["update"], kinds["unchanged"],
     )  # fmt: skip

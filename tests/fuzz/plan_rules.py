@@ -171,7 +171,7 @@ class World:
         decisions = [
             decision
             for profile in self._profiles_of(address)
-            for other in self._addresses_of(profile)
+            for other in self._addresses_of(profile) - {address}
             if (decision := self._decision(other))
         ]
         if decisions:

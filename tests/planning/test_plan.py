@@ -316,7 +316,7 @@ def test_every_kind_of_change_is_distinguished(db: DuckDBPyConnection) -> None:
         "keptandmoved": ("kept", "pending", [1]),
         "gone": ("left", None, [2]),
     }
-    counts = count(db, 9)
+    counts = count(db, 9).of_run
     assert (counts.distinct, counts.new, counts.changed, counts.unchanged) == (8, 1, 2, 2)
     assert (counts.left, counts.kept, counts.rejected) == (3, 2, 1)
 

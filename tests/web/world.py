@@ -274,7 +274,14 @@ class FakeRuns:
     rows: list[OutcomeRow] = field(default_factory=list)
     people: dict[str, list[Sighting]] = field(default_factory=dict)
 
-    def start(self, export_id: str, trigger: Trigger, mode: Mode, requested_by: str) -> Run:
+    def start(
+        self,
+        export_id: str,
+        trigger: Trigger,
+        mode: Mode,
+        requested_by: str,
+        confirmed: tuple[str, ...] = (),
+    ) -> Run:
         stored = self.exports.read(export_id)
         if stored is None:
             raise NotFound("exportNotFound")

@@ -9,7 +9,7 @@ SELECT
     r.outcome = 'rejected'
         AND list_contains(list_concat($until_row_changes, $a_few_runs)::VARCHAR[], r.code) AS was_refused,
     r.outcome = 'rejected' AND r.code IN ('forgotten', 'notInAudience') AS was_absent,
-    CASE WHEN r.code IN ('valueDropped', 'valueCut') THEN r.field END AS dropped
+    CASE WHEN r.code = 'valueDropped' THEN r.field END AS dropped
 FROM results r;
 
 -- name: next

@@ -11,3 +11,33 @@ SELECT
     (SELECT count(*) FROM changes
      WHERE kind = 'kept' AND code NOT IN ('noConsent', 'consentWithdrawn')),
     (SELECT coalesce(sum(status_sent), 0)::BIGINT FROM results);
+
+-- name: refusals
+-- Why Mailchimp refused people, the most frequent reason first.
+SELECT code, count(*) AS people FROM outcomes
+WHERE outcome = 'rejected' AND file IS NULL AND shared_with IS NULL
+GROUP BY code
+ORDER BY people DESC, code;
+
+-- name: removal_refusals
+-- Why Mailchimp refused to remove a tag; calls that failed or were not made are no refusals.
+SELECT code, count(*) AS people FROM removals
+WHERE NOT removed
+  AND code NOT IN ('callFailed', 'canceled', 'disconnected', 'awaitingConfirmation')
+GROUP BY code
+ORDER BY people DESC, code;
+
+-- name: dropped
+-- Merge fields whose value did not fit, with the number of people, those of earlier runs included.
+SELECT tag, count(*) AS people
+FROM (
+    SELECT unnest(string_split(field, ' ')) AS tag FROM outcomes
+    WHERE code = 'valueDropped' AND shared_with IS NULL
+)
+GROUP BY tag;
+
+-- name: given
+-- People who have a value for the mapped attribute number $place, counted from 1.
+SELECT count(*) FROM changes
+WHERE kind IN ('add', 'update', 'unchanged')
+  AND from_json(fields, '["VARCHAR"]')[$place] IS NOT NULL;

@@ -22,18 +22,16 @@ decisions AS (
     SELECT address, refused_code FROM ledger WHERE refused_code IN ('complianceState', 'forgotten')
 ),
 person_decisions AS (
-    SELECT customer_id, min(code) AS code FROM (
-        SELECT r.customer_id, d.code FROM source_rows r JOIN decisions d ON d.address = r.address
-        UNION ALL
-        SELECT l.customer_id, d.code FROM ledger l JOIN decisions d ON d.address = l.address
-    )
-    WHERE customer_id IS NOT NULL
-    GROUP BY customer_id
+    SELECT r.customer_id, d.address, d.code
+    FROM source_rows r JOIN decisions d ON d.address = r.address
+    UNION
+    SELECT l.customer_id, d.address, d.code
+    FROM ledger l JOIN decisions d ON d.address = l.address
 ),
 decided AS (
     SELECT r.address, min(p.code) AS code
-    FROM source_rows r JOIN person_decisions p ON p.customer_id = r.customer_id
-    WHERE r.address IS NOT NULL
+    FROM source_rows r
+    JOIN person_decisions p ON p.customer_id = r.customer_id AND p.address <> r.address
     GROUP BY r.address
 ),
 -- 3. The consent attribute. A no in any row of a person is a no for all addresses of theirs, and a

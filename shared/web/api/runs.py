@@ -41,7 +41,8 @@ def start(
     body: Annotated[StartBody, Body()] = StartBody(),  # noqa: B008 - frozen
 ) -> RunView:
     """While a run of the export is active, returns that run and does not start another one."""
-    return _accepted(runs.start(services, caller, export_id, body.mode), caller, response)
+    run = runs.start(services, caller, export_id, body.mode, add_archived=body.add_archived)
+    return _accepted(run, caller, response)
 
 
 @router.post("/api/runs", summary="Run all exports whose schedule is on", status_code=202)

@@ -7,7 +7,7 @@ from contextlib import suppress
 
 from shared.errors import Conflict, NotFound
 from shared.model.ports import readable
-from shared.model.run import Mode, Run, RunStatus, Trigger
+from shared.model.run import ADD_ARCHIVED, Mode, Run, RunStatus, Trigger
 from shared.runs.outcomes import OutcomeRow
 from shared.web.application import audit
 from shared.web.application.connections import usable
@@ -28,9 +28,15 @@ __all__ = [
 ]
 
 
-def start(services: Services, caller: Caller, export_id: str, mode: Mode) -> Run:
-    """Start a run of an export; while a run is active, that run. NotFound, Conflict."""
-    run = services.start(export_id, Trigger.ON_DEMAND, mode, caller.name)
+def start(
+    services: Services, caller: Caller, export_id: str, mode: Mode, *, add_archived: bool = False
+) -> Run:
+    """Start a run of an export; while a run is active, that run. NotFound, Conflict.
+
+    `add_archived` is the caller's yes to adding contacts again that an undo archived.
+    """
+    confirmed = (ADD_ARCHIVED,) if add_archived else ()
+    run = services.start(export_id, Trigger.ON_DEMAND, mode, caller.name, confirmed=confirmed)
     _record_start(services, caller, run, export_id, mode)
     return run
 

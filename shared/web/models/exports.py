@@ -17,7 +17,9 @@ from pydantic import (
 
 from shared.errors import Fault
 from shared.model.export import (
+    MAX_SEGMENTS,
     AttributeMapping,
+    ConsentMeaning,
     Export,
     FieldToCreate,
     Leavers,
@@ -51,7 +53,6 @@ AddressPart = Literal["addr1", "addr2", "city", "state", "zip", "country"]
 # How an attribute writes dates such as 05/06/1980.
 DateOrder = Literal["dayFirst", "monthFirst"]
 _MOST_ATTRIBUTES = 100
-_MOST_SEGMENTS = 200
 
 
 EXAMPLE: dict[str, Any] = {
@@ -140,6 +141,9 @@ class NewContactsBody(Body):
 
     status: Choice[NewContactStatus] = NewContactStatus.AUDIENCE_DEFAULT
     consent_attribute: Annotated[Label | None, Field(examples=["AgreedToMail"])] = None
+    consent_meaning: Annotated[
+        Choice[ConsentMeaning], Field(description="What a yes in the consent attribute means")
+    ] = ConsentMeaning.YES_MAY_BE_MAILED
 
 
 class RemovalGuardBody(Body):
@@ -155,7 +159,7 @@ class _ExportParts(Body):
     connection_id: Annotated[str | None, Field(examples=["0b7c2f6e9a514d38"])] = None
     audience_id: Annotated[str, Field(examples=["a1b2c3d4e5"])] = ""
     mapping: MappingBody = MappingBody.model_construct(email="-")
-    segments: Items[SegmentBody] = Field(default=(), max_length=_MOST_SEGMENTS)
+    segments: Items[SegmentBody] = Field(default=(), max_length=MAX_SEGMENTS)
     new_contacts: NewContactsBody = NewContactsBody()
     leavers: Choice[Leavers] = Leavers.REMOVE_TAG
     removal_guard: RemovalGuardBody = RemovalGuardBody()
@@ -190,7 +194,11 @@ class _ExportParts(Body):
             audience_id=self.audience_id,
             mapping=self.mapping.value(),
             segments=tuple(SegmentChoice(s.name, s.tag) for s in self.segments),
-            new_contacts=NewContacts(self.new_contacts.status, self.new_contacts.consent_attribute),
+            new_contacts=NewContacts(
+                self.new_contacts.status,
+                self.new_contacts.consent_attribute,
+                self.new_contacts.consent_meaning,
+            ),
             leavers=self.leavers,
             max_removal_share=self.removal_guard.max_share,
             schedule=self.schedule.value(),
@@ -210,7 +218,7 @@ class ExportBody(_ExportParts):
     connection_id: Annotated[str | None, Field(examples=["0b7c2f6e9a514d38"])]
     audience_id: Annotated[str, Field(examples=["a1b2c3d4e5"])]
     mapping: MappingBody
-    segments: Items[SegmentBody] = Field(max_length=_MOST_SEGMENTS)
+    segments: Items[SegmentBody] = Field(max_length=MAX_SEGMENTS)
 
     @model_validator(mode="wrap")
     @classmethod
@@ -262,11 +270,17 @@ class SegmentChoiceView(View):
     tag: str | None
 
 
+def _is_usual(meaning: ConsentMeaning) -> bool:
+    return meaning is ConsentMeaning.YES_MAY_BE_MAILED
+
+
 class NewContactsView(View):
     """How people become members."""
 
     status: NewContactStatus
     consent_attribute: str | None
+    # The usual meaning is left out, as people write it.
+    consent_meaning: Annotated[ConsentMeaning, Field(exclude_if=_is_usual)]
 
 
 class RemovalGuardView(View):

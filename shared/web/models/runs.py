@@ -26,6 +26,9 @@ class StartBody(Body):
     """How to run an export."""
 
     mode: Annotated[Choice[Mode], Field(examples=["preview"])] = Mode.EXPORT
+    add_archived: bool = Field(
+        default=False, description="Whether to add contacts again that an undo archived"
+    )
 
 
 class UndoBody(Body):

@@ -22,6 +22,7 @@ _LABELS = {
     "segments": ("form.segments", ""),
     "newContacts.status": ("form.newContacts", "newStatus"),
     "newContacts.consentAttribute": ("form.consentAttribute", ""),
+    "newContacts.consentMeaning": ("form.consentMeaning", "consentMeaning"),
     "leavers": ("form.leavers", "leavers"),
     "removalGuard.maxShare": ("form.guard", ""),
     "schedule.enabled": ("schedule.on", "answer"),

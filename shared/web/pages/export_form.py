@@ -92,11 +92,17 @@ def definition_from(form: Form) -> Definition:
         "newContacts": {
             "status": form.get("newStatus") or "audienceDefault",
             "consentAttribute": form.get("consentAttribute") or None,
+            **_meaning(form.get("consentMeaning")),
         },
         "leavers": form.get("leavers") or "removeTag",
         "removalGuard": {"maxShare": _share(form.get("maxShare"))},
         "schedule": schedule_fields(form),
     }
+
+
+def _meaning(chosen: str | None) -> Definition:
+    """The meaning of the consent attribute; the usual one is left out, as in the JSON form."""
+    return {} if chosen in (None, "", "yesMayBeMailed") else {"consentMeaning": chosen}
 
 
 def _share(percent: str) -> object:

@@ -144,7 +144,8 @@ def start(export_id: Id, page: CurrentPage, form: SentForm) -> Response:
 
     def started() -> Run:
         mode = StartBody.model_validate({"mode": form.get("mode") or Mode.EXPORT}).mode
-        return runs.start(page.services, page.caller, export_id, mode)
+        again = bool(form.get("addArchived"))
+        return runs.start(page.services, page.caller, export_id, mode, add_archived=again)
 
     run = attempt(page.language, started)
     if isinstance(run, Refusal):

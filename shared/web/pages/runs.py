@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import islice
@@ -33,7 +32,6 @@ _ONE = "/runs/{id:id}"
 # Enough to see what is wrong; the download has all rows.
 _MOST_ROWS = 5_000
 _SAMPLES = 3
-_PER_CALL = 500
 
 
 @dataclass
@@ -81,7 +79,6 @@ def _show(page: Page, run_id: str, refusal: Refusal = NO_REFUSAL) -> Response:
     run = runs.read(page.services, run_id)
     stored = page.services.export_records.read(run.export_id)
     rejected, more = _rejected(page, run)
-    counts = run.counts
     return page.render(
         "run.html",
         status=refusal.status,
@@ -92,8 +89,10 @@ def _show(page: Page, run_id: str, refusal: Refusal = NO_REFUSAL) -> Response:
         rejected=rejected,
         more_rejected=more,
         is_preview=run.mode is Mode.PREVIEW,
-        calls_expected=math.ceil((counts.new + counts.changed) / _PER_CALL)
-        + math.ceil(counts.left / _PER_CALL),
+        calls_expected=next(
+            (int(f.values["calls"]) for f in run.findings if f.code == "expected"), 0
+        ),
+        can_add_archived=any(f.code == "archivedByUndo" for f in run.findings),
         waiting=run.status is RunStatus.AWAITING_CONFIRMATION,
         can_retry=can_retry(run),
         seconds=(run.finished_at - run.started_at).total_seconds()

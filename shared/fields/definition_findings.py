@@ -1,0 +1,49 @@
+"""Findings about the definition of an export, beside the other exports; at save and in every run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from shared.fields.consent import suggested_meaning
+from shared.fields.merge_fields import chosen_fields
+from shared.model.export import Export, Repeat
+from shared.model.run import Finding, Severity
+from shared.model.source import SegmentSnapshot
+
+__all__ = ["definition_findings"]
+
+
+def definition_findings(
+    export: Export, others: Iterable[Export], segments: Sequence[SegmentSnapshot] = ()
+) -> list[Finding]:
+    """Check the direction of consent, fields that other exports write, and refreshes of `segments`.
+
+    A segment without a time of refresh is a plain file, and nothing announces that it changed.
+    """
+    findings = []
+    consent = export.new_contacts
+    suggested = suggested_meaning(consent.consent_attribute or "")
+    if suggested is not None and suggested is not consent.consent_meaning:
+        values = {"attribute": consent.consent_attribute or ""}
+        findings.append(Finding(Severity.WARNING, "consentMeaningDoubtful", values=values))
+    ours = {
+        _place(choice.tag, choice.part): choice.attribute
+        for choice in chosen_fields(export.mapping)
+    }
+    for other in others:
+        if other.id == export.id or other.audience_id != export.audience_id:
+            continue
+        for choice in chosen_fields(other.mapping):
+            if ours.get(_place(choice.tag, choice.part), choice.attribute) != choice.attribute:
+                values = {"field": choice.tag.upper(), "export": other.display_name}
+                findings.append(Finding(Severity.WARNING, "fieldSharedWithExport", values=values))
+    if export.schedule.enabled and export.schedule.repeat is Repeat.EVERY_REFRESH:
+        for segment in segments:
+            if segment.refreshed_at is None:
+                values = {"segment": segment.display_name}
+                findings.append(Finding(Severity.INFO, "refreshNotAnnounced", values=values))
+    return findings
+
+
+def _place(tag: str, part: str) -> tuple[str, str]:
+    return tag.upper(), part

@@ -1,0 +1,132 @@
+"""Findings of a plan: what a person should know about consent, tags, rows and values of a run."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from shared.errors import NotFound
+from shared.fields.contact import Converter
+from shared.model.audience import MergeField
+from shared.model.export import Export
+from shared.model.names import outcomes_table
+from shared.model.run import Finding, Reason, Severity
+from shared.planning.compare import SegmentMembers
+from shared.workspace import SqlFile
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+    from shared.model.ports import Files
+
+__all__ = [
+    "DroppedValues",
+    "no_usable_rows",
+    "people_findings",
+    "preview_values",
+    "rejected_before",
+]
+
+_SQL = SqlFile.of(__file__)
+_BATCH = 5_000
+
+
+def people_findings(
+    db: DuckDBPyConnection,
+    export: Export,
+    new_status: str,
+    members: dict[int, SegmentMembers],
+) -> list[Finding]:
+    """Findings about the people of a plan, by `changes`, `ledger` and `rejects`."""
+    withdrawn, archived, transactional, moved = _SQL.row(db, "people")
+    info, warning = Severity.INFO, Severity.WARNING
+    findings = []
+    if withdrawn:
+        values = {"people": str(withdrawn)}
+        findings.append(Finding(info, "consentWithdrawn", values=values))
+    if archived:
+        values = {"people": str(archived)}
+        findings.append(Finding(warning, "archivedByUndo", values=values))
+    if transactional and new_status != "transactional":
+        values = {"people": str(transactional), "status": new_status}
+        findings.append(Finding(info, "statusNotReached", values=values))
+    if moved:
+        findings.append(Finding(info, "addressChanged", values={"people": str(moved)}))
+    for number, unreadable, people in _SQL.rows(db, "kept_tags"):
+        values = {
+            "segment": export.segments[number].name,
+            "rows": str(unreadable),
+            "people": str(people),
+        }
+        findings.append(Finding(warning, "tagsKeptForUnreadableRows", values=values))
+    for number, found in sorted(members.items()):
+        if found.people and not found.reached:
+            values = {"segment": export.segments[number].name, "people": str(found.people)}
+            findings.append(Finding(warning, "segmentReachesNoOne", values=values))
+    return findings
+
+
+def rejected_before(db: DuckDBPyConnection, files: Files, run_id: str, scratch: Path) -> int:
+    """How many rows of `rejects` the run before rejected as well; 0 without its outcomes."""
+    if not _SQL.row(db, "rejects")[0] or not run_id:
+        return 0
+    local = scratch / "rejected-before.parquet"
+    try:
+        files.download(outcomes_table(run_id), local)
+    except NotFound:
+        return 0
+    return _SQL.number(db, "rejected_before", file=str(local))
+
+
+def no_usable_rows(db: DuckDBPyConnection, export: Export, people: int) -> Reason | None:
+    """Why a run can achieve nothing: the segments have rows, but none is usable."""
+    rows, addresses = _SQL.row(db, "rejects")
+    if people or not rows:
+        return None
+    if addresses:
+        values = {"attribute": export.mapping.email, "rows": str(rows)}
+        return Reason("noAddresses", values=values)
+    return Reason("noReadableRows", values={"rows": str(rows)})
+
+
+@dataclass
+class DroppedValues:
+    """Values that do not fit their merge field, by field, beside the number of people with one."""
+
+    merge_fields: Sequence[MergeField]
+    dropped: Counter[str] = field(default_factory=Counter)
+    given: Counter[str] = field(default_factory=Counter)
+
+    def findings(self) -> list[Finding]:
+        """A finding per field: a warning when at least half of the values do not fit."""
+        types = {each.tag.upper(): each.type for each in self.merge_fields}
+        return [
+            Finding(
+                Severity.WARNING if 2 * number >= self.given[tag] else Severity.INFO,
+                "valuesDropped",
+                values={
+                    "field": tag,
+                    "type": types.get(tag.upper(), "text"),
+                    "dropped": str(number),
+                    "people": str(max(number, self.given[tag])),
+                },
+            )
+            for tag, number in sorted(self.dropped.items())
+        ]
+
+
+def preview_values(db: DuckDBPyConnection, convert: Converter, found: DroppedValues) -> None:
+    """Convert the values of everyone a preview would send; `sends` must be there."""
+    tags = [each.tag for each in found.merge_fields]
+    rows = _SQL.run(db, "values")
+    while batch := rows.fetchmany(_BATCH):
+        for kind, dropped, fields in batch:
+            values = json.loads(fields)
+            converted, faults = convert.convert(values, clear=False)
+            names = [fault.field for fault in faults if fault.reason != "cut"]
+            found.given.update(tag for tag in tags if tag in converted or tag in names)
+            found.dropped.update(dropped.split() if kind == "unchanged" and dropped else names)

@@ -1,0 +1,58 @@
+-- name: people
+-- People of a plan whom a person should know about; each is explained in findings.py.
+SELECT
+    count(*) FILTER (c.code = 'consentWithdrawn' OR (c.kind = 'left' AND c.withdrawn)),
+    count(*) FILTER (c.code = 'archived' AND l.archived_by IS NOT NULL),
+    count(*) FILTER (c.contact_status = 'transactional' AND c.kind IN ('update', 'unchanged')),
+    count(*) FILTER (
+        c.kind = 'left' AND c.customer_id IN (
+            SELECT customer_id FROM source_rows
+            WHERE customer_id IS NOT NULL AND address IS NOT NULL
+        )
+    )
+FROM changes c LEFT JOIN ledger l ON l.address = c.address;
+
+-- name: kept_tags
+-- People who would lose the tag of a segment if its unreadable rows were not any of them.
+WITH uncertain AS (
+    SELECT t.tag_id, any_value(t.segment) AS segment, count(*) AS unreadable
+    FROM rejects r JOIN segment_tags t USING (segment)
+    WHERE starts_with(r.code, 'row')
+    GROUP BY t.tag_id
+)
+SELECT u.segment, u.unreadable, count(*)
+FROM uncertain u
+JOIN ledger l ON list_contains(l.tags, u.tag_id)
+LEFT JOIN people p ON p.address = l.address
+LEFT JOIN tagsets s ON s.mask = p.mask
+WHERE NOT coalesce(list_contains(s.tags, u.tag_id), false)
+GROUP BY ALL
+ORDER BY ALL;
+
+-- name: rejected_before
+-- Rejected rows that the run before rejected as well, unchanged: the same segment, profile, address
+-- and reason. Line numbers move, so equal rows are counted.
+SELECT coalesce(sum(least(n.number, b.number)), 0)::BIGINT
+FROM (
+    SELECT segment::BIGINT AS segment, customer_id, email, code, count(*) AS number
+    FROM rejects
+    WHERE code <> 'erased'
+    GROUP BY ALL
+) n
+JOIN (
+    SELECT segments[1] AS segment, customer_id, email, code, count(*) AS number
+    FROM read_parquet($file)
+    WHERE outcome = 'rejected' AND file IS NOT NULL
+    GROUP BY ALL
+) b
+    ON n.segment = b.segment AND n.code = b.code
+    AND n.customer_id IS NOT DISTINCT FROM b.customer_id
+    AND n.email IS NOT DISTINCT FROM b.email;
+
+-- name: rejects
+SELECT count(*), count(*) FILTER (starts_with(code, 'address')) FROM rejects WHERE code <> 'erased';
+
+-- name: values
+SELECT c.kind, CASE WHEN c.kind = 'unchanged' THEN c.field END, coalesce(s.fields, c.fields)
+FROM changes c LEFT JOIN sends s ON s.address = c.address
+WHERE c.kind IN ('add', 'update', 'unchanged');

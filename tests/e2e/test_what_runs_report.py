@@ -1,0 +1,143 @@
+"""A run that achieved nothing has failed, known rejects are no news, and values that do not fit are counted."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sandbox import wrap
+from tests.e2e.running_app import ExportScenario
+
+COLUMNS = ("CustomerId", "EMail", "LastName", "Points", "Note")
+POINTS = {
+    "attribute": "Points",
+    "mergeField": "POINTS",
+    "create": {"name": "Points", "type": "number"},
+}
+NOTE = {"attribute": "Note", "mergeField": "NOTE", "create": {"name": "Note", "type": "text"}}
+
+
+def row(
+    number: int, email: str | None = None, points: str = "1", note: str = "n"
+) -> tuple[str, ...]:
+    address = f"w{number}@example.com" if email is None else email
+    return (str(number), address, f"Name{number}", points, note)
+
+
+def refreshed(scenario: ExportScenario, *rows: tuple[str, ...]) -> str:
+    name = scenario.named("Reported")
+    scenario.refresh_table({name: wrap.Table(COLUMNS, rows)})
+    return name
+
+
+def defined(scenario: ExportScenario, *rows: tuple[str, ...], **more: Any) -> None:
+    mapping = {"email": "EMail", "lastName": "LastName", "attributes": [POINTS, NOTE]}
+    scenario.define([refreshed(scenario, *rows)], **{"mapping": mapping, **more})
+
+
+def findings(run: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    return {finding["code"]: finding for finding in run["findings"]}
+
+
+def test_a_run_that_mailchimp_refuses_wholly_has_failed_and_says_why(
+    scenario: ExportScenario,
+) -> None:
+    people = [row(n) for n in range(10)]
+    defined(scenario, *people)
+    for _, email, *_ in people:
+        scenario.audience.add(email)
+        scenario.audience.forget(email)
+
+    for _ in range(2):  # also when the refusals are remembered and nothing is sent
+        run = scenario.run()
+        assert run["status"] == "failed"
+        assert run["reason"]["code"] == "allRefused"
+        assert "10 people" in run["reason"]["message"]
+        assert run["counts"]["rejected"] == 10
+        assert {line["code"] for line in scenario.outcomes(run)} == {"forgotten"}
+
+
+def test_an_attribute_without_addresses_fails_the_run_and_takes_no_tag(
+    scenario: ExportScenario,
+) -> None:
+    defined(scenario, row(1), row(2))
+    scenario.run()
+    mapping = {"email": "LastName"}
+    body = {key: scenario.export[key] for key in (
+        "displayName", "connectionId", "audienceId", "segments", "schedule",
+    )}  # fmt: skip
+    path = f"/api/exports/{scenario.export['id']}"
+    scenario.portal.call("PUT", path, {**body, "mapping": mapping, "removalGuard": {"maxShare": 1}})
+
+    for mode in ("preview", "export"):
+        run = scenario.run(mode)
+        assert run["status"] == "failed"
+        assert run["reason"]["code"] == "noAddresses"
+        assert "LastName" in run["reason"]["message"]
+    assert {line["code"] for line in scenario.outcomes(run)} == {"addressMalformed"}
+    assert scenario.audience.tags() == {scenario.named("Reported"): 2}
+
+
+def test_rows_that_were_bad_before_make_no_run_amber_and_new_ones_do(
+    scenario: ExportScenario,
+) -> None:
+    bad = [row(7, ""), row(8, "nobody"), row(8, "nobody")]
+    defined(scenario, row(1), *bad)
+    assert scenario.run()["status"] == "completedWithWarnings"
+
+    refreshed(scenario, *bad, row(1, points="2"))
+    same = scenario.run()
+    refreshed(scenario, *bad, row(8, "nobody"), row(1, points="3"))
+    more = scenario.run()
+
+    assert same["status"] == "successful"
+    assert same["counts"]["rejected"] == 3
+    assert findings(same)["rejectedBefore"]["message"].startswith("3 rows")
+    assert more["status"] == "completedWithWarnings"
+
+
+def test_a_field_whose_values_do_not_fit_is_a_warning_for_as_long_as_it_lasts(
+    scenario: ExportScenario,
+) -> None:
+    people = [row(n, points="many") for n in range(3)]
+    defined(scenario, *people, row(4, points="5"))
+
+    preview, first, second = scenario.run("preview"), scenario.run(), scenario.run()
+
+    for run in (preview, first, second):
+        found = findings(run)["valuesDropped"]
+        assert found["severity"] == "warning"
+        assert "3 of 4" in found["message"]
+        assert "POINTS" in found["message"]
+        assert run["status"] == "completedWithWarnings"
+    assert second["counts"]["unchanged"] == 4
+    lines = {
+        line["customerId"]: (line["code"], line["field"]) for line in scenario.outcomes(second)
+    }
+    assert lines == {str(n): ("valueDropped", "POINTS") for n in range(3)} | {"4": ("", "")}
+    refreshed(scenario, *[row(n) for n in range(3)], row(4, points="5"))
+    assert "valuesDropped" not in findings(scenario.run())
+
+
+def test_a_value_that_was_cut_was_sent(scenario: ExportScenario) -> None:
+    defined(scenario, row(1, note="x" * 300))
+
+    (line,) = scenario.outcomes(scenario.run())
+
+    assert (line["outcome"], line["code"], line["field"]) == ("created", "valueCut", "NOTE")
+    (member,) = scenario.audience.members().values()
+    assert member.merge_fields["NOTE"] == "x" * 255
+
+
+def test_two_exports_that_write_one_field_say_so(scenario: ExportScenario) -> None:
+    defined(scenario, row(1))
+    first = scenario.run()
+    other = {"email": "EMail", "lastName": "EMail", "attributes": [POINTS]}
+    scenario.define(
+        [{"name": scenario.named("Reported"), "tag": "Other"}], mapping=other, displayName="Second"
+    )
+
+    second = scenario.run()
+
+    assert "fieldSharedWithExport" not in findings(first)
+    assert "LNAME" in findings(second)["fieldSharedWithExport"]["message"]
+    assert "POINTS" not in findings(second)["fieldSharedWithExport"]["message"]
