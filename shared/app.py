@@ -39,7 +39,7 @@ from shared.model.connection import Connection
 from shared.model.export import Export, Schedule
 from shared.model.ledger import LedgerPointer
 from shared.model.ports import Files, Leases, Records, Secrets, SegmentSource
-from shared.model.run import Run
+from shared.model.run import Run, run_columns
 from shared.model.tag import TagOwner
 from shared.people.erase import Eraser
 from shared.people.erasures import Erasure, Erasures
@@ -204,7 +204,7 @@ class App:
     @cached_property
     def runs(self) -> Records[Run]:
         """Runs, newest first."""
-        return self.table("runs", Run, lambda run: {"export": run.export_id, "status": run.status})
+        return self.table("runs", Run, run_columns)
 
     @cached_property
     def active_runs(self) -> Records[ActiveRun]:

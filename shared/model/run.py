@@ -34,7 +34,9 @@ __all__ = [
     "RunSegment",
     "RunStatus",
     "Severity",
+    "Stage",
     "Trigger",
+    "run_columns",
 ]
 
 
@@ -87,6 +89,15 @@ ADD_ARCHIVED = "addArchived"
 
 # The reason of a run that waits because too many people would lose a tag at once.
 REMOVAL_GUARD = "removalGuard"
+
+
+class Stage(StrEnum):
+    """What is left to do with a run: what queries for work select by, whatever its status."""
+
+    ACTIVE = "active"
+    WAITING = "waiting"
+    STORED = "stored"
+    CLEARED = "cleared"
 
 
 class Severity(StrEnum):
@@ -239,6 +250,15 @@ class Run:
     cleared: bool = False
 
     @property
+    def stage(self) -> Stage:
+        """active or waiting; stored while its files are kept after its end; cleared after that."""
+        if self.is_active:
+            return Stage.ACTIVE
+        if not self.is_over:
+            return Stage.WAITING
+        return Stage.CLEARED if self.cleared else Stage.STORED
+
+    @property
     def removals_confirmed(self) -> bool:
         """Whether a person has confirmed the removals that were held back."""
         return REMOVAL_GUARD in self.confirmed
@@ -252,3 +272,8 @@ class Run:
     def is_over(self) -> bool:
         """Whether the run has ended for good."""
         return self.status in TERMINAL
+
+
+def run_columns(run: Run) -> dict[str, str]:
+    """The columns by which runs are queried."""
+    return {"export": run.export_id, "status": run.status, "stage": run.stage}

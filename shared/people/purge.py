@@ -34,7 +34,7 @@ from shared.model.names import (
     run_folder,
 )
 from shared.model.ports import Files, Records
-from shared.model.run import Run, RunStatus
+from shared.model.run import Run, RunStatus, Stage
 from shared.people.erasures import MarkErased
 from shared.runs.outcome_file import OutcomeFile
 from shared.workspace import small_workspace
@@ -67,7 +67,12 @@ class Purge:
 
     def everywhere(self, whom: MarkErased) -> Purged:
         """Remove people from everything that no run needs."""
-        runs = [stored.value for stored in self.runs.all()]
+        # The files of other runs are deleted.
+        runs = [
+            stored.value
+            for stage in (Stage.ACTIVE, Stage.WAITING, Stage.STORED)
+            for stored in self.runs.all(where={"stage": stage})
+        ]
         going = {run.export_id for run in runs if not run.is_over}
         exports = set()
         records = 0

@@ -18,7 +18,7 @@ from shared.model.chunk import Chunk
 from shared.model.export import Export
 from shared.model.names import ALL_NOT_SUBSCRIBED, not_subscribed_folder, run_folder
 from shared.model.ports import Files, Records, readable
-from shared.model.run import Reason, Run, RunStatus
+from shared.model.run import Reason, Run, RunStatus, Stage
 from shared.runs.outcome_file import OutcomeFile
 from shared.runs.transitions import Transitions
 
@@ -58,14 +58,13 @@ class Retention:
         """Clear away all that is old; how many runs lost their files."""
         self._nonces()
         count = 0
-        for stored in readable(self.runs.all()):
-            run = stored.value
-            if run.status is RunStatus.AWAITING_CONFIRMATION and self._is_old(run.moved_at):
-                run = self._expired(run)
-            if run.cleared or not run.is_over or not self._is_old(run.finished_at):
-                continue
-            self._clear(run)
-            count += 1
+        for stored in readable(self.runs.all(where={"stage": Stage.WAITING})):
+            if self._is_old(stored.value.moved_at):
+                self._expired(stored.value)
+        for stored in readable(self.runs.all(where={"stage": Stage.STORED})):
+            if self._is_old(stored.value.finished_at):
+                self._clear(stored.value)
+                count += 1
         self._held()
         return count
 

@@ -18,7 +18,7 @@ from shared.messaging.trace import following
 from shared.model.chunk import Chunk
 from shared.model.names import PLAN_RUNS, SEND_LANES
 from shared.model.ports import Queue, Records, readable
-from shared.model.run import Reason, Run, RunStatus
+from shared.model.run import Reason, Run, RunStatus, Stage
 from shared.runs.abandon import Abandon
 from shared.runs.transitions import Transitions
 
@@ -45,23 +45,17 @@ class Watchdog:
     def resume_stalled(self) -> int:
         """Resume the runs that stalled; how many there were."""
         count = 0
-        for status in (
-            RunStatus.QUEUED,
-            RunStatus.PLANNING,
-            RunStatus.SENDING,
-            RunStatus.FINISHING,
-        ):
-            for stored in readable(self.runs.all(where={"status": status.value})):
-                run = stored.value
-                moved = self._last_move(run)
-                last = max(moved, run.resumed_at or moved)
-                # A move far in the future was written by an instance whose clock is wrong. It does
-                # not count, and an extra message does no harm (messaging/sequence.py).
-                if abs(self.now() - last) < STALLED_AFTER:
-                    continue
-                count += 1
-                with following(run.trace):
-                    self._resume(run, moved)
+        for stored in readable(self.runs.all(where={"stage": Stage.ACTIVE})):
+            run = stored.value
+            moved = self._last_move(run)
+            last = max(moved, run.resumed_at or moved)
+            # A move far in the future was written by an instance whose clock is wrong. It does not
+            # count, and an extra message does no harm (messaging/sequence.py).
+            if abs(self.now() - last) < STALLED_AFTER:
+                continue
+            count += 1
+            with following(run.trace):
+                self._resume(run, moved)
         return count
 
     def _resume(self, run: Run, moved: datetime) -> None:

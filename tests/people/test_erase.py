@@ -16,7 +16,7 @@ from shared.errors import Unavailable
 from shared.model.audience import NotSubscribedPointer
 from shared.model.export import Export, Mapping
 from shared.model.ledger import LedgerPointer
-from shared.model.run import Mode, Run, RunStatus, Trigger
+from shared.model.run import Mode, Run, RunStatus, Trigger, run_columns
 from shared.people.erase import Eraser
 from shared.people.erasures import Erasure, Erasures, address_key
 from shared.people.purge import Purge
@@ -54,7 +54,7 @@ class Process:
         self.clock = store.clock
         self.files = MemoryFiles(self.client)
         self.exports: MemoryRecords[Export] = MemoryRecords(self.client, "exports")
-        self.runs: MemoryRecords[Run] = MemoryRecords(self.client, "runs")
+        self.runs: MemoryRecords[Run] = MemoryRecords(self.client, "runs", run_columns)
         self.ledgers: MemoryRecords[LedgerPointer] = MemoryRecords(self.client, "ledgers")
         self.held: MemoryRecords[NotSubscribedPointer] = MemoryRecords(self.client, "held")
         self.erasures: MemoryRecords[Erasure] = MemoryRecords(self.client, "erasures")

@@ -9,7 +9,7 @@ from shared.messaging.sequence import SequenceState
 from shared.model.audience import NotSubscribedPointer
 from shared.model.chunk import Chunk, ChunkKind
 from shared.model.export import Export, Mapping
-from shared.model.run import Mode, Run, RunStatus, Trigger
+from shared.model.run import Mode, Run, RunStatus, Trigger, run_columns
 from shared.people.retention import Retention
 from shared.runs.outcome_file import OutcomeFile
 from shared.runs.transitions import Transitions
@@ -29,7 +29,7 @@ class World:
         client = StoreClient(self.store)
         self.clock = self.store.clock
         self.files = MemoryFiles(client)
-        self.runs: MemoryRecords[Run] = MemoryRecords(client, "runs")
+        self.runs: MemoryRecords[Run] = MemoryRecords(client, "runs", run_columns)
         self.chunks: MemoryRecords[Chunk] = MemoryRecords(client, "chunks")
         self.turns: MemoryRecords[SequenceState] = MemoryRecords(client, "turns")
         self.exports: MemoryRecords[Export] = MemoryRecords(client, "exports")
@@ -214,7 +214,7 @@ def test_an_interrupted_deletion_is_completed_by_the_next(world: World) -> None:
         client = StoreClient(world.store, kill_at)
         dying = replace(
             world.retention,
-            runs=MemoryRecords(client, "runs"),
+            runs=MemoryRecords(client, "runs", run_columns),
             chunks=MemoryRecords(client, "chunks"),
             files=MemoryFiles(client),
         )

@@ -9,7 +9,7 @@ import pytest
 from shared.capacity.pace import AccountPace, Pace
 from shared.model.chunk import Chunk, ChunkKind, ChunkState
 from shared.model.plan import PlanGone
-from shared.model.run import Mode, Run, RunStatus, Trigger
+from shared.model.run import Mode, Run, RunStatus, Trigger, run_columns
 from shared.runs.abandon import Abandon
 from shared.runs.transitions import Transitions
 from shared.runs.watchdog import MOST_RESUMES, STALLED_AFTER, Watchdog
@@ -23,9 +23,7 @@ class World:
         self.store = MemoryStore()
         client = StoreClient(self.store)
         self.clock = self.store.clock
-        self.runs: MemoryRecords[Run] = MemoryRecords(
-            client, "runs", lambda r: {"status": r.status}
-        )
+        self.runs: MemoryRecords[Run] = MemoryRecords(client, "runs", run_columns)
         self.chunks: MemoryRecords[Chunk] = MemoryRecords(client, "chunks")
         paces: MemoryRecords[Pace] = MemoryRecords(client, "paces")
         transitions = Transitions(self.runs, self.clock.now)

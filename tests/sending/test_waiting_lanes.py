@@ -56,9 +56,9 @@ class Kept(Generic[T]):
     def all(
         self, partition: str | None = None, where: Mapping[str, str] | None = None
     ) -> Iterator[Stored[T]]:
-        wanted = (where or {}).get("status")
+        wanted = (where or {}).get("stage")
         for stored in list(self._held.values()):
-            if wanted is None or getattr(stored.value, "status", None) == wanted:
+            if wanted is None or getattr(stored.value, "stage", None) == wanted:
                 yield stored
 
 

@@ -1,0 +1,119 @@
+"""What the timer and an erasure read does not grow with the runs of the past."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from sandbox.samples import Sample, Segment
+from shared.model.run import REMOVAL_GUARD, RunStatus, run_columns
+from tests.fakes import MemoryFiles, MemoryRecords
+from tests.faults.simulated_deployment import SimulatedDeployment
+
+NewDeployment = Callable[[], SimulatedDeployment]
+SAMPLE = Sample(16, (Segment("A", 1.0),), seed=5)
+PAST = 10_000
+
+
+class Reads:
+    """Counts what is read: records, and calls for files."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.records = self.files = 0
+        query, read, download, names = (
+            MemoryRecords.all,
+            MemoryFiles.read,
+            MemoryFiles.download,
+            MemoryFiles.names,
+        )
+
+        def all_(records: Any, *given: Any, **more: Any) -> Iterator[Any]:
+            for stored in query(records, *given, **more):
+                self.records += 1
+                yield stored
+
+        def file(do: Callable[..., Any]) -> Callable[..., Any]:
+            def counted(*given: Any, **more: Any) -> Any:
+                self.files += 1
+                return do(*given, **more)
+
+            return counted
+
+        monkeypatch.setattr(MemoryRecords, "all", all_)
+        monkeypatch.setattr(MemoryFiles, "read", file(read))
+        monkeypatch.setattr(MemoryFiles, "download", file(download))
+        monkeypatch.setattr(MemoryFiles, "names", file(names))
+
+    def during(self, work: Callable[[], object]) -> tuple[int, int]:
+        before = self.records, self.files
+        work()
+        return self.records - before[0], self.files - before[1]
+
+
+def add_history(deployment: SimulatedDeployment) -> None:
+    """Runs of years, whose files are deleted."""
+    template = next(iter(deployment.app.runs.all())).value
+    long_ago = deployment.clock.now() - timedelta(days=400)
+    table = deployment.store.tables["runs"]
+    for number in range(PAST):
+        past = replace(
+            template, id=f"f{number:019x}", finished_at=long_ago, cleared=True, queued_at=long_ago
+        )
+        table[past.id] = (past, "1")
+
+
+def test_the_timer_and_an_erasure_read_no_runs_of_the_past(
+    new_deployment: NewDeployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deployment = new_deployment()
+    deployment.define(SAMPLE)
+    deployment.run()
+    deployment.run()
+    app = deployment.app
+    app.__dict__["erasures"] = type(app.erasures)(app.erasures.records, lambda: bytes(32))
+    first, second = list(deployment.audience.members())[:2]
+    reads = Reads(monkeypatch)
+
+    def tick() -> None:
+        app.watchdog.resume_stalled()
+        app.retention.clear()
+        app.leftovers.sweep()
+        app.timetable.start_due()
+        app.eraser.complete()
+
+    ticked = reads.during(tick)
+    erased = reads.during(lambda: app.eraser.erase(first, in_mailchimp=False, by=""))
+    add_history(deployment)
+
+    assert reads.during(tick) <= (ticked[0] + 5, ticked[1])
+    after = reads.during(lambda: app.eraser.erase(second, in_mailchimp=False, by=""))
+    assert after[0] <= erased[0] + 5
+    assert after[1] <= erased[1] + 5
+
+
+def test_a_confirmation_reads_and_writes_no_chunks(
+    new_deployment: NewDeployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deployment = new_deployment()
+    deployment.define(SAMPLE)
+    deployment.run()
+    deployment.define(SAMPLE.later(leaving=14))
+    waiting = deployment.run()
+    assert waiting.status is RunStatus.AWAITING_CONFIRMATION
+    chunks = deployment.store.tables["chunks"]
+    before = dict(chunks)
+    reads = Reads(monkeypatch)
+
+    records, _ = reads.during(lambda: deployment.app.commands.confirm(waiting.id))
+
+    assert records == 0
+    assert chunks == before
+    ended = deployment.run_to_end(waiting.id)
+    assert ended.status is RunStatus.SUCCESSFUL
+    assert ended.counts.removed == 14
+    assert REMOVAL_GUARD in ended.confirmed
+    assert run_columns(ended)["stage"] == "stored"
