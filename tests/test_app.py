@@ -20,7 +20,7 @@ NOW = datetime(2026, 11, 23, tzinfo=UTC)
 
 
 class Part:
-    """A part of the tick; whatever it is asked to do is counted, and may fail."""
+    """A part of the tick that counts its calls and may fail."""
 
     def __init__(self, *, fails: bool = False) -> None:
         self.done: list[str] = []

@@ -86,7 +86,7 @@ def test_npm_advisories_of_high_severity_count_and_others_are_listed() -> None:
 
 @pytest.fixture
 def main(monkeypatch: pytest.MonkeyPatch) -> Callable[..., int]:
-    """The program, without its secret scan; told what both sources say, and what is allowed."""
+    """Run the audit without its secret scan, with given advisories and exceptions."""
 
     def call(
         *known: Known, unknown: int = 0, allowed: Allowed = NOTHING, strict: bool = False

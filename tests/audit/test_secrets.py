@@ -52,7 +52,7 @@ def private_key() -> str:
     return key.private_bytes(*form).decode()
 
 
-# Made anew at every run, so that this file holds none of them.
+# Generated at every run, so that this file contains no secret.
 PLANTED: dict[str, Callable[[], str]] = {
     "a Mailchimp API key in code": lambda: f'key = "{hexadecimal(32)}-us21"',
     "a Mailchimp API key in a note": lambda: f"try {hexadecimal(32)}-us6, it works",

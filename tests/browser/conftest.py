@@ -1,4 +1,4 @@
-"""A real Chromium in front of a world in memory, on a free port of this machine."""
+"""A real Chromium, and the web interface on an in-memory app at a free port."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ CHROMIUM = next(
 
 class Quiet(WSGIRequestHandler):
     def log(self, type: str, message: str, *args: Any) -> None:
-        """Tests say nothing of every request."""
+        """Do not log requests."""
 
 
 class Place:
@@ -79,7 +79,7 @@ def complaints() -> list[str]:
 def open_page(
     chromium: Browser, place: Place, complaints: list[str]
 ) -> Iterator[Callable[..., Page]]:
-    """Opens a page as somebody with a language and a width would."""
+    """Open a page with a language and a window width."""
     contexts = []
 
     def opened(language: str = "en", width: int = 1280, script: bool = True) -> Page:

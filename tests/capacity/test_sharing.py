@@ -106,7 +106,7 @@ def test_in_memory_storage_and_azurite_behave_the_same(
     again.release()
 
 
-# --- slots, pace, board --------------------------------------------------------------------
+# --- slots, pace, chunks --------------------------------------------------------------------
 
 
 def slots(client: StoreClient, connections: int = 3) -> Slots:

@@ -1,6 +1,6 @@
 """Adding an export user, from the request to the catalogue, with a real OpenID provider.
 
-The Customer Insights API is a stand-in made from its documentation.
+The Customer Insights API is a fake that follows its documentation.
 """
 
 from __future__ import annotations
@@ -158,7 +158,7 @@ def segments(app: App) -> dict[str, Any]:
 
 
 def add_export_user(app: App, entra: Provider) -> str:
-    """Sign in as somebody does in a browser; the connection's id."""
+    """Sign in with the requests of a browser. Returns the connection id."""
     agreed = {"displayName": "Main", "consent": {"agreed": True, "locale": "en"}}
     made: Any = call(app, "POST", "/api/connections", agreed).json()
     path = f"/api/connections/{made['id']}"
@@ -177,7 +177,7 @@ def add_export_user(app: App, entra: Provider) -> str:
 def test_an_export_user_is_added_used_lost_and_added_again(
     app: App, entra: Provider, insights: CustomerInsights
 ) -> None:
-    before = segments(app)  # nobody yet: the app asks as itself
+    before = segments(app)  # no export user yet: the app uses its own identity
     assert before["Gold"]["displayName"] == "Gold members"
     as_itself = insights.tokens.copy()
 

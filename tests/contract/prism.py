@@ -1,8 +1,8 @@
 """Prism as a validating proxy, with Mailchimp's own API description.
 
-A wrong request is answered 422 and goes no further, a wrong answer becomes 500; both carry what was wrong.
-Two things in the description are not as in reality, and a copy is mended: it knows Basic only although Bearer works,
-and Prism ignores its base path, so that the copy carries /3.0 in its paths. Only what an export needs is in the copy.
+An invalid request gets 422 and is not forwarded; an invalid response becomes 500. Both list the faults. A
+copy of the description is corrected in two points: Bearer authentication is added, and /3.0 is part of the
+paths, because Prism ignores the base path. The copy contains only what an export needs.
 https://docs.stoplight.io/docs/prism
 """
 

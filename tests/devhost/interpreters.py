@@ -19,7 +19,7 @@ HOST_PACKAGES = ("croniter==", "h11==", "python-dateutil==")
 
 
 def interpreter_for(engine: str) -> Path:
-    """The interpreter for an engine; skips the test where there is none."""
+    """Return the interpreter for an engine; skip the test if it is missing."""
     if engine == "sdk" or sys.version_info >= (3, 13):
         return Path(sys.executable)
     found = _with_runtime()
@@ -30,7 +30,7 @@ def interpreter_for(engine: str) -> Path:
 
 @functools.cache
 def _with_runtime() -> Path | str:
-    """A Python 3.13 with the locked packages in .cache/, made once; or why there is none."""
+    """A Python 3.13 with the locked packages in .cache/, created once; or the reason why it is missing."""
     base = _python313()
     if base is None:
         return "Azure's worker library needs Python 3.13, and there is none on this machine"

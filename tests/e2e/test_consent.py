@@ -31,7 +31,7 @@ LEFT = (
 
 @pytest.fixture(autouse=True)
 def _no_status_is_ever_changed(mailchimp: Sandbox):
-    """No call of the app carries a status for somebody who is there."""
+    """No call of the app contains a status for an existing contact."""
     calls = mailchimp.calls
     before = calls.statuses_contradicted, dict(calls.statuses_changed)
     yield
@@ -147,7 +147,7 @@ def test_new_people_in_a_double_opt_in_audience_are_pending_and_others_unchanged
     assert run["counts"]["updated"] == 50
     assert run["counts"]["kept"] == 10
 
-    # Some confirm; who has not is left alone, and nobody is asked twice.
+    # Some confirm; the others stay pending, and no one gets a second email.
     for address in people[60:100]:
         scenario.audience.add(address, status="subscribed", cause="")
     later = sample.later(changed=1.0)

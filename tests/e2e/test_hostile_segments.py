@@ -78,7 +78,7 @@ def test_malicious_rows_affect_only_themselves(scenario: ExportScenario) -> None
     assert rejected["10"]["email"] == LONG[:300]
     assert all(row["reason"] and row["action"] for row in rejected.values())
 
-    # For programs: ids exactly as they came; an id without end is none.
+    # For programs: exact ids; an endless id is invalid.
     found = blobs(scenario.running_app.storage, "outcomes", f"{scenario.export['id']}/")
     (data,) = [data for blob, data in found.items() if blob.endswith(".csv")]
     handed = list(csv.DictReader(io.StringIO(data.decode(), newline="")))

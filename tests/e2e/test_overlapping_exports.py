@@ -116,7 +116,7 @@ def test_removing_the_owner_of_a_tag_lets_another_export_take_it_after_confirmat
 
 
 def delete(scenario: ExportScenario, path: str) -> None:
-    """Somebody deletes something in Mailchimp, in the middle of a run."""
+    """Delete an object in Mailchimp in the middle of a run."""
     import requests
 
     box = scenario.running_app.box

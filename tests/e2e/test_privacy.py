@@ -86,7 +86,7 @@ def test_logs_tables_queues_and_names_contain_no_personal_data(
         scenario.refresh_table({name: shrunk})
         waiting = scenario.run()
         assert waiting["status"] == "awaitingConfirmation"
-        # Whoever asks in a wrong way is answered without an echo in the log.
+        # Invalid requests are refused without repeating them in the log.
         http = requests.Session()
         for body in (
             {"email": addresses[2], "name": "Zaphodine"},
@@ -153,7 +153,7 @@ def test_nothing_of_a_run_remains_after_the_retention_period(scenario: ExportSce
     with pytest.raises(ApiError) as gone:
         scenario.api.outcomes(run["id"])
     assert gone.value.status == 404
-    # What is left of people is the ledger and whom the audience holds; they go with the export.
+    # Personal data remains in the ledger and the list of contacts, until the export is removed.
     left = set(wherever(scenario, f"ada{n}@") + wherever(scenario, f"bob{n}@"))
     assert {name.partition("/")[0] for name in left} == {"ledgers", "audiences"}
     scenario.api.call("DELETE", f"/api/exports/{scenario.export['id']}")
@@ -180,7 +180,7 @@ def test_an_erasure_finds_a_person_by_any_spelling_and_shared_address(
 
 
 def handed_back(scenario: ExportScenario) -> list[dict[str, str]]:
-    """The rows of every file that was handed back for a place's export."""
+    """Return the rows of all outcome files of a scenario."""
     found = blobs(scenario.running_app.storage, "outcomes", f"{scenario.export['id']}/")
     return [
         row
@@ -240,7 +240,7 @@ def test_a_run_awaiting_confirmation_does_not_keep_an_erased_person(
     again = scenario.run()
     assert again["status"] == "awaitingConfirmation"
     assert again["counts"]["left"] == 39
-    # Whoever is not in it does not close it.
+    # A person who is not in the run does not end it.
     stranger = f"stranger{scenario.number}@example.org"
     scenario.api.post("/api/people/erase", {"email": stranger, "deleteInMailchimp": False})
     after = scenario.wait(scenario.api.post(f"/api/runs/{again['id']}/confirm"))

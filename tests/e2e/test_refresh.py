@@ -177,7 +177,7 @@ def test_model_json_first_and_late_duplicated_files_start_one_run_after_the_last
     assert again["counts"]["created"] == again["counts"]["updated"] == 0
     assert not [call for call in calls if call.startswith("POST /lists/{list_id}")]
 
-    # model.json alone: the segment has not changed. (Storage tells whole seconds: written in the
+    # model.json alone: the segment has not changed. (Storage has a precision of seconds: written in the
     # second in which the run before began, it would count as read by that run.)
     time.sleep(1.1)
     folder.model()

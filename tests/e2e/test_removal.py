@@ -32,7 +32,7 @@ def test_removing_an_export_deletes_its_ledger_and_releases_its_tags(
 
     scenario.define(sample)
     waits = scenario.run()
-    assert waits["reason"]["code"] == "tagExists"  # whoever made the tag, it has members
+    assert waits["reason"]["code"] == "tagExists"  # a tag with members, of any origin
     after = scenario.wait(scenario.api.post(f"/api/runs/{waits['id']}/confirm"))
     assert after["status"] == "completedWithWarnings"
     assert after["counts"]["updated"] == 40

@@ -10,7 +10,7 @@ from tests.e2e.running_app import ExportScenario, actual_audience
 
 
 def refused(scenario: ExportScenario, run: dict[str, Any], language: str = "en") -> str:
-    """What the app says to a retry, and that it starts nothing."""
+    """Return the error of a retry, and check that no run started."""
     before = scenario.api.get(f"/api/runs?exportId={scenario.export['id']}")["value"]
     with pytest.raises(ApiError) as no:
         scenario.api.call(

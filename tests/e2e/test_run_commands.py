@@ -218,7 +218,7 @@ def test_a_connection_lost_after_the_last_call_is_detected(
     sample = scenario.sample(100, 1.0, 1.0)
     scenario.refresh(sample)
     scenario.define(sample)
-    # Everybody is sent; of the two tags that are checked then, the first one takes its time.
+    # All people are sent; of the two tags that are verified then, the first one is slow.
     checking = box.arm(Fault("hang", "GET", r"/segments/\d+$", seconds=1.0))
     started = scenario.start()
     while not checking.struck:

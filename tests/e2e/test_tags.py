@@ -38,7 +38,7 @@ def exported(scenario: ExportScenario, sample: Sample, **more: object) -> dict:
 
 
 def hand_of(scenario: ExportScenario, name: str) -> int:
-    """The id of a tag, as somebody at Mailchimp's own pages sees it."""
+    """Return the id of a tag, read from the sandbox."""
     return scenario.audience.state.names[name.casefold()]
 
 

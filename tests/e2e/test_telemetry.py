@@ -1,6 +1,6 @@
 """One run with all functions in this process, and everything that it logs and records.
 
-With DEBUG on and an SDK that records: all of it is one trace, and none of it names anybody.
+With the level DEBUG and a recording SDK: everything is one trace without personal data.
 """
 
 from __future__ import annotations
@@ -105,7 +105,7 @@ class Inside(ApiClient):
 
 @pytest.fixture
 def own_azurite(tmp_path: Path) -> Iterator[Azurite]:
-    """Storage of its own, so that nobody else's app takes the messages."""
+    """Separate storage, so that no other app receives the messages."""
     azurite = start_azurite(tmp_path / "azurite")
     yield azurite
     azurite.stop()
@@ -147,7 +147,7 @@ def test_a_run_is_one_trace_without_personal_data(
     caplog.clear()
 
     started = inside.start(export["id"])
-    inside.headers = {}  # whoever looks at the run is not part of its trace
+    inside.headers = {}  # requests that read the run are not part of its trace
     run = started
     for seen in inside.watch(started["id"], every=0.1):
         inside.work()
@@ -177,7 +177,7 @@ def test_a_run_is_one_trace_without_personal_data(
     assert data is not None
     measured = data.to_json()
     assert '"export.profiles"' in measured
-    # Nobody is named: not by address, name, hash or key.
+    # No personal data: no address, name, hash or key.
     heard = "\n".join(
         [caplog.text, measured, *(span.to_json() for span in spans.get_finished_spans())]
     )

@@ -56,7 +56,7 @@ def test_an_undo_restores_tags_and_values(scenario: ExportScenario) -> None:
     assert sum(writes(calls).values()) < 12
     assert len(scenario.outcomes(undone, "updated")) == undone["counts"]["updated"]
 
-    # The ledger says the same: the next run sends exactly what the undone one had sent.
+    # The ledger matches: the next run sends exactly what the undone run had sent.
     again = scenario.run()
     assert actual_audience(scenario.audience) == expected_audience(later) | {
         a: without_tags(before[a]) for a in before.keys() - expected_audience(later).keys()
@@ -83,7 +83,7 @@ def test_people_created_by_the_run_are_archived_only_if_requested(scenario: Expo
     after = scenario.audience.members()
     assert {a for a, m in after.items() if m.status == "archived"} == set(sorted(expected)[5:-1])
     assert after[sorted(expected)[-1]].status == "unsubscribed"
-    for address in known:  # they were there before us, and nobody knows with which values
+    for address in known:  # they existed before the export, with unknown values
         assert after[address].status == "subscribed"
         assert after[address].tags == frozenset()
     said = codes(undone)

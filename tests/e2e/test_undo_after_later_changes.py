@@ -22,7 +22,7 @@ def test_values_edited_since_the_run_are_kept_and_reported(scenario: ExportScena
     edited, untouched, *rest = sorted(before)
     scenario.audience.add(edited, merge_fields={"CITY": "By hand"})
     as_edited = actual_audience(scenario.audience)[edited]
-    # Looked at, but not edited: what Mailchimp says of the time alone keeps nothing from going back.
+    # Not edited: a newer time of change alone does not prevent the undo.
     scenario.audience.add(untouched)
 
     undone = take_back(scenario, run)
@@ -237,7 +237,7 @@ def test_two_simultaneous_undo_requests_undo_the_run_once(scenario: ExportScenar
         started = list(
             hands.map(lambda _: scenario.api.post(f"/api/runs/{run['id']}/undo"), range(4))
         )
-    # Whoever wants people archived does not get an undo that leaves them.
+    # A request to archive people does not get the undo that keeps them.
     with pytest.raises(ApiError) as refused:
         scenario.api.post(f"/api/runs/{run['id']}/undo", {"archiveCreated": True})
     scenario.running_app.box.disarm()

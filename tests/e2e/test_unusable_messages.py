@@ -58,7 +58,7 @@ def test_an_unusable_message_is_logged_without_its_content_and_dropped(
         sample = scenario.sample(30)
         scenario.refresh(sample)
         scenario.define(sample)
-        assert scenario.run()["status"] == "successful"  # nobody waits for them
+        assert scenario.run()["status"] == "successful"  # no run waits for them
         until(lambda: not waiting(queues, queue) and not waiting(queues, f"{queue}-poison"))
         assert waiting(queues, f"{queue}-poison-poison") == 0
 

@@ -85,7 +85,7 @@ def test_a_run_with_a_deleted_or_damaged_plan_ends_and_the_next_run_sends_the_re
     sent: list[bool] = []
 
     def call(ask: Callable[[], Any]) -> Any:
-        """The process dies after its third chunk, and the next one finds a file gone."""
+        """Kill the process after its third chunk and delete a file before the next one starts."""
         answer = ask()
         plan_is_there = any(name.endswith("plan.json") for name in deployment.store.blobs)
         if not sent and plan_is_there and next(writing) == 3:

@@ -54,7 +54,7 @@ def running_app(
 
 
 def state_of(running_app: RunningApp, run_id: str) -> dict | None:
-    """A run, or None while the app cannot read its storage and says so."""
+    """Read a run; None while the app reports that its storage is unavailable."""
     try:
         return running_app.api.get(f"/api/runs/{run_id}")
     except ApiError as error:
@@ -64,10 +64,10 @@ def state_of(running_app: RunningApp, run_id: str) -> dict | None:
 
 
 def end_of(running_app: RunningApp, run_id: str) -> dict:
-    """A run's end, asked for until the app can tell it; the timer comes when nothing moves."""
+    """Poll a run until it ends; call the timer when it makes no progress."""
     deadline = time.monotonic() + 240
     while time.monotonic() < deadline:
-        # Only storage that does not answer is an excuse; the portal fails on anything else.
+        # Only storage that does not answer is accepted; the client fails on any other error.
         run = state_of(running_app, run_id)
         if run is not None and run["finishedAt"]:
             return run

@@ -1,6 +1,6 @@
 """A run killed at any write or call has the same result as an undisturbed one.
 
-`FAULT_SEEDS=n` (make faults SEEDS=n) asks for more than CI does; from 50 on for every place.
+`FAULT_SEEDS=n` (make faults SEEDS=n) runs more cases than CI; from 50 on, one for every write and call.
 """
 
 import itertools

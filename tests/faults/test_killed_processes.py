@@ -1,5 +1,6 @@
-"""A real process, killed (SIGKILL) at a write to storage: what the simulation does everywhere
-(test_killed_at_every_write.py), seen with real leases, queues and tables at places that a seed draws.
+"""A real process killed (SIGKILL) at a random write to storage.
+
+test_killed_at_every_write.py simulates every write; here leases, queues and tables are real.
 """
 
 import os

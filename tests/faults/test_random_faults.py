@@ -37,7 +37,7 @@ def _quiet() -> list[RunResult]:
 
 
 def undisturbed(quiet: list[RunResult], new_deployment: NewDeployment) -> list[RunResult]:
-    """How two runs end when nothing goes wrong; worked out once."""
+    """Return the results of two runs without faults, computed once."""
     if not quiet:
         deployment = new_deployment()
         deployment.audience.add("gone@example.com", status="unsubscribed", cause="self")
@@ -48,7 +48,7 @@ def undisturbed(quiet: list[RunResult], new_deployment: NewDeployment) -> list[R
 
 
 def is_settled(deployment: FaultyDeployment, run: Run) -> bool:
-    """Whether nothing is left for a next run: nobody unsent, and no call failed for one alone."""
+    """Whether nothing is left for a next run: no unsent people and no failed single calls."""
     counts = run.counts
     if run.status not in _ENDED_WELL or counts.not_sent or counts.removed < counts.left:
         return False
@@ -56,7 +56,7 @@ def is_settled(deployment: FaultyDeployment, run: Run) -> bool:
 
 
 def until_settled(deployment: FaultyDeployment) -> list[Run]:
-    """Run until nothing is left: what is away for long may fail a run, which says so."""
+    """Run until nothing is left. A long outage may fail a run, which must have a reason."""
     runs = []
     for _ in range(15):
         runs.append(deployment.run())

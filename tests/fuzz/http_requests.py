@@ -1,7 +1,7 @@
 """Fuzz target: no HTTP request causes a 500 or injects a header.
 
 An input is `METHOD path`, lines of headers, an empty line, and the body. `{connection}`, `{export}`
-and `{run}` stand for ids that exist.
+and `{run}` are replaced by existing ids.
 """
 
 from __future__ import annotations

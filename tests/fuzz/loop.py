@@ -1,7 +1,7 @@
 """The fuzzing loop of one target: known inputs first, then mutated ones until the time is over.
 
 Coverage is which steps from line to line of shared/ were taken (what DuckDB does inside shows in
-what a target says it has seen).
+what a target reports).
 """
 
 from __future__ import annotations

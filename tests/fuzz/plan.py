@@ -1,7 +1,7 @@
 """Fuzz target: the plan's SQL gives the same results as the same rules in plain Python.
 
-An input is a string of decisions (dice.py). What stands in the cells is as hostile as it gets; the
-rules in plan_rules.py know nothing of SQL.
+An input is a string of decisions (decisions.py). The cells contain malicious values. The
+rules in plan_rules.py are independent of the SQL.
 """
 
 from __future__ import annotations
@@ -173,7 +173,7 @@ def _ledger(dice: Dice) -> dict[str, Known]:
 
 
 def _refuse_again(dice: Dice, known: dict[str, Known], prints: dict[str, str]) -> None:
-    """Where the ledger says "same", the fingerprint that the row has now."""
+    """Return the current fingerprint of a row that the ledger has unchanged."""
     for address, each in known.items():
         now = prints.get(address, "none")
         known[address] = Known(
@@ -259,7 +259,7 @@ def _check_cut(
     hold: bool,
     restore: bool,
 ) -> object:
-    """Everybody who is to be sent stands in exactly one chunk, and every loss in one of its tag."""
+    """Check that every person to send is in one chunk, and every removal in one of its tag."""
     size, chunking.CHUNK_SIZE = chunking.CHUNK_SIZE, 3
     try:
         with tempfile.TemporaryDirectory() as folder:

@@ -30,7 +30,7 @@ class Row:
 
     @property
     def profile(self) -> str | None:
-        """The id, unless it is none."""
+        """Return a valid id, or None."""
         return self.id if self.id is not None and len(self.id.encode()) <= _LONGEST_ID else None
 
 
@@ -49,7 +49,7 @@ class Known:
 
 @dataclass
 class People:
-    """Everybody who is in a segment, and what became of the other rows."""
+    """Return the people of a segment, and the outcomes of the other rows."""
 
     winners: dict[str, Row] = field(default_factory=dict)
     masks: dict[str, int] = field(default_factory=dict)
@@ -85,7 +85,7 @@ def _share(found: People, address: str, group: Sequence[Row]) -> None:
     winner = None
     for row in sorted(group, key=lambda r: r.line):
         if row.profile is None:
-            # Nothing tells them apart but their place: the n-th of each segment are one profile.
+            # Without ids, the n-th such rows of each segment are one profile.
             nameless[row.seg] += 1
             key: tuple[str, str | int] = ("row", nameless[row.seg])
         else:
@@ -99,7 +99,7 @@ def _share(found: People, address: str, group: Sequence[Row]) -> None:
 
 
 def tags_of(mask: int, tag_ids: Sequence[int]) -> list[int]:
-    """The tags of somebody who is in these segments."""
+    """Return the tags of a person in these segments."""
     return sorted({tag for seg, tag in enumerate(tag_ids) if mask >> seg & 1})
 
 
@@ -152,7 +152,7 @@ class World:
         return self.with_consent and (row.consent or "").strip(BLANKS).lower() not in YES
 
     def withdrawn(self, address: str) -> bool:
-        """Whether the consent attribute says no for an address or for a person of it."""
+        """Whether the consent attribute is false for an address or one of its people."""
         profiles = self._profiles_of(address)
         known = self.known.get(address)
         if known and known.customer_id is not None:

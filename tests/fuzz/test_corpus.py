@@ -1,6 +1,6 @@
 """All stored inputs and mutations of them pass, and the targets detect planted faults.
 
-The rest of the fuzzing is `make fuzz`. What the inputs are for: corpus/README.md.
+`make fuzz` runs longer. corpus/README.md describes the inputs.
 """
 
 from __future__ import annotations

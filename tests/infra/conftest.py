@@ -17,7 +17,7 @@ from infra.check.deployment import Deployment
 
 @pytest.fixture(scope="session")
 def compiler() -> Iterator[Compiler]:
-    """The Bicep compiler; tests that need it are skipped where there is none."""
+    """The Bicep compiler; tests that need it are skipped if it is missing."""
     try:
         with running() as started:
             yield started

@@ -227,7 +227,7 @@ echo 'OTHER="$(exit 9)"'
             text=True,
             check=False,
         )
-        # The stand-in answers 200 everywhere, so that the smoke test must find the API open.
+        # The fake returns 200 everywhere, so that the smoke test must find the API open.
         assert done.returncode == (0 if script[0] == "prepare.sh" else 1), done.stderr
     calls = log.read_text()
     assert calls.count("az provider register --namespace Microsoft.") == 9

@@ -41,7 +41,7 @@ def gateway_to(url, time, stored=None, secret=None):
 
 
 class Browser:
-    """Somebody at Mailchimp's sign-in page."""
+    """A person at Mailchimp's sign-in page."""
 
     def __init__(self, box: Sandbox) -> None:
         self.box = box

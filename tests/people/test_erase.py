@@ -33,7 +33,7 @@ ADA, BOB = "ada@example.org", "bob@example.org"
 
 
 class Mailchimp:
-    """Audiences as sets of addresses; a guest's session deletes from them."""
+    """Audiences as sets of addresses; an on-demand session deletes from them."""
 
     def __init__(self) -> None:
         self.audiences: dict[str, set[str]] = {"a1": {ADA, BOB}, "a2": {ADA}}
@@ -188,7 +188,7 @@ def test_an_erased_person_is_in_no_file(tmp_path: Path) -> None:
     receipt = process.eraser(mailchimp).erase(" ADA@example.org", True, "Kim")
 
     assert_gone(process, tmp_path)
-    # Each export: two versions of the ledger, an outcome, a row handed back; and one in the list.
+    # Per export: two versions of the ledger, an outcome, a row of the outcome file; and one in the list.
     assert (receipt.exports, receipt.records, receipt.deleted_in_mailchimp) == (2, 9, 2)
     assert mailchimp.audiences == {"a1": {BOB}, "a2": set()}
     assert process.eraser(mailchimp).erase(ADA, True, "Kim") == receipt

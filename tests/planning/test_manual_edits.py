@@ -89,7 +89,7 @@ def test_a_changed_mapped_value_is_a_manual_edit_but_another_notation_is_not(
     ("changed", "ended", "edited"),
     [
         ("2026-11-01T09:00:29+00:00", ENDED, False),
-        ("2026-11-01T09:00:30+00:00", ENDED, True),  # Mailchimp tells whole seconds
+        ("2026-11-01T09:00:30+00:00", ENDED, True),  # Mailchimp has a precision of seconds
         ("2026-11-01T18:00:31+09:00", ENDED, True),
         ("2026-11-01T09:00:31", ENDED, True),
         ("", ENDED, False),

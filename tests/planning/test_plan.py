@@ -398,7 +398,7 @@ def test_chunks_refer_to_their_own_lines(
     assert [chunk.first for chunk in chunks] == [0, 2, 4, 5, 7, 8, 10]
 
 
-# --- whom the audience holds ---------------------------------------------------------------
+# --- contacts of the audience --------------------------------------------------------------
 
 
 class Members:

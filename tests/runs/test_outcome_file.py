@@ -68,7 +68,7 @@ def room() -> Iterator[tuple[DuckDBPyConnection, Path]]:
 
 @pytest.fixture
 def given(room: tuple[DuckDBPyConnection, Path]) -> tuple[OutcomeFile, MemoryFiles, str]:
-    """A run of hostile ids, handed back: the door, the files, and the name of the file of rows."""
+    """Write the outcome file of a run with malicious ids. Returns it, the files and a file name."""
     db, scratch = room
     db.execute(
         "CREATE TABLE outcomes AS SELECT unnest(?::VARCHAR[]) AS customer_id, 'a@b.de' AS email, "

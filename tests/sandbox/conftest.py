@@ -12,7 +12,7 @@ Call = Callable[..., requests.Response]
 
 
 class Clock:
-    """Time that only moves when it is told to; sleeping moves it."""
+    """A controlled clock; sleeping advances it."""
 
     def __init__(self) -> None:
         self.now = 1_790_000_000.0
@@ -42,7 +42,7 @@ def audience(box: Sandbox) -> AudienceView:
 
 @pytest.fixture
 def call(box: Sandbox, audience: AudienceView) -> Iterator[Call]:
-    """`call("GET", "LIST/members", json)`: LIST stands for the audience's path."""
+    """`call("GET", "LIST/members", json)`: LIST is replaced by the path of the audience."""
     with requests.Session() as session:
         session.auth = ("anystring", box.api_key)
 

@@ -598,7 +598,7 @@ def test_refresh_events_out_of_order_duplicated_or_late_start_exactly_one_run(
 @settings(max_examples=60)
 @given(seed=st.integers(0, 10_000), run_seconds=st.sampled_from([5.0, 40.0, 400.0]))
 def test_files_overwritten_in_place_are_never_missed(seed: int, run_seconds: float) -> None:
-    """Without dated folders nothing tells an old file from a new one but its ETag."""
+    """Without dated folders, old and new files differ only in their ETags."""
     dice = random.Random(seed)
     world = World(run_seconds=run_seconds)
     world.export()

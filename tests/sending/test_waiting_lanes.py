@@ -63,7 +63,7 @@ class Kept(Generic[T]):
 
 
 class Busy:
-    """Leases that are all held by somebody else."""
+    """Leases that other processes hold."""
 
     def acquire(self, name: str, seconds: int) -> None:
         return None

@@ -34,7 +34,7 @@ def elsewhere(account: StorageAccount) -> Iterator[StorageClients]:
 
 @pytest.fixture
 def unreachable(storage: str, unused_port: int) -> Iterator[StorageClients]:
-    """An account at which nobody answers."""
+    """An unreachable account."""
     parts = dict(part.partition("=")[::2] for part in storage.split(";") if part)
     for kind in ("Blob", "Queue", "Table"):
         parts[f"{kind}Endpoint"] = f"http://127.0.0.1:{unused_port}/devstoreaccount1"
@@ -46,7 +46,7 @@ def unreachable(storage: str, unused_port: int) -> Iterator[StorageClients]:
 
 @pytest.fixture
 def unused_port() -> Iterator[int]:
-    """A port that refuses connections: bound, so that nobody else takes it, but not listening."""
+    """A port that refuses connections: bound, so that no other process takes it, but not listening."""
     with socket.socket() as holder:
         holder.bind(("127.0.0.1", 0))
         yield holder.getsockname()[1]

@@ -27,7 +27,7 @@ TOKEN = "token-of-the-identity"
 
 @dataclass
 class Vault:
-    """What the vault holds. `slowness` calls are refused while a deletion or recovery goes on."""
+    """The content of the vault. `slowness` calls are refused during a deletion or recovery."""
 
     url: str = ""
     slowness: int = 0

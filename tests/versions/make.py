@@ -1,7 +1,7 @@
 """`python -m tests.versions.make`: runs the current app and stores its state for compatibility tests.
 
-Run it once for every version that is released; what it writes is never changed afterwards. The story
-ends in the middle of a run: some chunks are sent, one is claimed by a process that was killed.
+Run it once per released version; its files are never changed afterwards. It ends in the middle of a
+run: some chunks are sent, and one is claimed by a killed process.
 """
 
 from __future__ import annotations

@@ -168,7 +168,7 @@ def test_an_unreadable_record_does_not_hide_the_others(storage: str) -> None:
 
     others = [record["RowKey"] for record in records if record is not newer]
     assert [stored.key for stored in readable(runs.all())] == others
-    # Whoever needs them all is told that there is one more.
+    # A caller that needs all records gets an error for the unreadable one.
     with pytest.raises(ConnectorError) as caught:
         list(runs.all())
     assert caught.value.code == "recordNewer"
@@ -247,5 +247,5 @@ def test_after_a_rollback_records_of_the_newer_version_wait_and_the_rest_continu
         assert NEWEST.story["export"] in exports
         assert NEWEST.story["refreshing"] not in exports
         assert running_app.api.call("GET", "/").status_code == 200
-        # Clearing away must know every export, so it waits, and the timer says so.
+        # The cleanup needs all exports, so it waits, and the timer reports it.
         assert tick(running_app) == "Failed"

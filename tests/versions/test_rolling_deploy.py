@@ -25,7 +25,7 @@ LEASE = 15
 NEW = "aFieldOfTomorrow"
 PEOPLE = 450
 
-# The app as it will be: whatever it writes has a field and a column that the app at hand does not know.
+# A future version: everything it writes has a field and a column that the current one does not know.
 OF_TOMORROW = f"""
 from shared.runs import plan_store
 from shared.messaging.stamped_queue import StampedQueue
@@ -60,7 +60,7 @@ def app_folder(folder: Path, *programs: str) -> Path:
 
 
 def lanes_at_work_when_told(app: App) -> int:
-    """How many functions an app was running when it was told to end."""
+    """Count the functions that an app was running when it received SIGTERM."""
     assert app.log is not None
     told = re.search(r"received, (\d+) functions are running", app.log.read_text("utf-8"))
     return int(told[1]) if told else 0

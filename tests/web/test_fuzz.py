@@ -1,6 +1,6 @@
 """The API behaves as described for any request and never returns 500.
 
-Schemathesis makes requests from the description, good and bad ones, and sends them through WSGI.
+Schemathesis generates valid and invalid requests from the description and sends them through WSGI.
 https://schemathesis.readthedocs.io/
 """
 

@@ -28,7 +28,7 @@ from shared.web.outcomes_csv import neutral, outcomes_csv
         ("a;-1;@b", "a;'-1;'@b"),
         ("a|=1", "a|'=1"),
         ("x\n=1", "x\n'=1"),
-        # What is none
+        # Not a formula
         ("", ""),
         ("a=1", "a=1"),
         ("a@b.de", "a@b.de"),
