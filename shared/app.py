@@ -794,7 +794,7 @@ class App:
         """Process a message that failed too often; the id of its run.
 
         None for an unreadable message, which is logged and dropped: failing again would only move
-        it to a place that is not monitored.
+        it to a queue that is not monitored.
         """
         try:
             run_id = run_of(body)

@@ -240,7 +240,7 @@ def _gone() -> Disconnected:
 
 
 def _refuse(result: Mapping[str, Any]) -> NoReturn:
-    """Raise the error of a response. Its description may name people and is left out."""
+    """Raise the error of a response. Its description is omitted, because it may name people."""
     code = str(result.get("error") or "")
     if code in ("temporarily_unavailable", "server_error", "service_unavailable"):
         raise Unavailable("entraUnavailable")

@@ -78,9 +78,9 @@ def check(
 class SignedStates:
     """Issues and redeems signed, single-use states, bound to a browser.
 
-    `key` gives the signing key (32 bytes or more), `now` seconds since 1970, `random_text` a new
-    unguessable text of letters and digits. `use_once` remembers a nonce for good as long as
-    states live, and says whether it was new: a record that can be created only once.
+    `key` returns the signing key (at least 32 bytes), `now` seconds since 1970, `random_text` a new
+    random text of letters and digits. `use_once` stores a nonce and returns whether it
+    is new: a record that can be created only once.
     """
 
     def __init__(

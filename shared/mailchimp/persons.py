@@ -46,7 +46,7 @@ def member(transport: Transport, audience_id: str, address: str) -> MemberState 
 def archive(transport: Transport, audience_id: str, address: str) -> bool:
     """Archive a person; False when the audience does not know them (any more).
 
-    Refused (status 405) for people whom Mailchimp does not let be archived.
+    Refused (status 405) for people that Mailchimp does not allow to archive.
     """
     try:
         transport.write("DELETE", _path(audience_id, address), None)

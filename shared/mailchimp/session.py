@@ -1,6 +1,6 @@
 """A session: everything the export asks of one Mailchimp account, over one connection.
 
-Keeps the contract of model/ports.py; the calls themselves stand in audiences.py, members.py,
+Implements MailchimpSession of model/ports.py; the calls are in audiences.py, members.py,
 pages.py and persons.py. A session belongs to one thread: a lane of an export, or one request of a page.
 https://mailchimp.com/developer/marketing/api/
 """

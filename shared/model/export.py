@@ -108,7 +108,7 @@ class SegmentChoice:
 
 @dataclass(frozen=True)
 class NewContacts:
-    """The status of people whom the audience does not have yet, and whose consent is needed.
+    """How people who are new to the audience are added.
 
     With `consent_attribute`, only people who gave consent by it are sent, and a withdrawal removes
     the tags that the export gave. `consent_meaning` is the direction of the attribute.

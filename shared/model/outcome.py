@@ -1,7 +1,7 @@
 """The outcome of a row: seven outcomes, and the codes of the reasons.
 
 Every person of a run has exactly one outcome. A code is the stable name of a reason; its texts are
-translated. `Lasting` says whether the next run sends the row again.
+translated. `Lasting` determines whether the next run sends the row again.
 """
 
 from __future__ import annotations

@@ -60,8 +60,8 @@ class Plan:
     tags of the ledger that the audience does not have any more. `ledger` is the ledger that the run
     was compared with, `ledger_run` the run of the pointer at that time. `source_fingerprint` goes
     into the next pointer when everything was sent. `reason` is why the run fails although all of it
-    was carried out. `rejected_before` counts rejected rows that the run before rejected, too. `form` says which versions of the app can carry
-    the plan out.
+    was carried out. `rejected_before` counts rejected rows that the run before rejected, too. `form`
+    determines which versions of the app can carry the plan out.
     """
 
     run_id: str

@@ -44,7 +44,7 @@ _tokens = itertools.count()
 
 
 @pytest.fixture(params=["memory", "azurite"])
-def storage_room(request: pytest.FixtureRequest) -> Iterator[tuple[Any, Any, Any]]:
+def memory_storage(request: pytest.FixtureRequest) -> Iterator[tuple[Any, Any, Any]]:
     """Records, files and leases: in memory, and on a real Azurite."""
     if request.param == "memory":
         client = StoreClient(MemoryStore())
@@ -58,9 +58,9 @@ def storage_room(request: pytest.FixtureRequest) -> Iterator[tuple[Any, Any, Any
 
 
 def test_in_memory_storage_and_azurite_behave_the_same(
-    storage_room: tuple[Any, Any, Any], tmp_path: Path
+    memory_storage: tuple[Any, Any, Any], tmp_path: Path
 ) -> None:
-    records, files, leases = storage_room
+    records, files, leases = memory_storage
     one, two = Pace(1, Clock().now()), Pace(2, Clock().now())
 
     assert records.read("a/1") is None

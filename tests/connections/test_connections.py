@@ -79,11 +79,11 @@ def test_an_interrupted_removal_can_be_repeated() -> None:
     first = new_export(world, connection, displayName="A")
     second = new_export(world, connection, displayName="B", audienceId="b2")
 
-    def die_at_second(key: str) -> None:
+    def fail_at_second_write(key: str) -> None:
         if key == second:
             raise Unavailable("storageNoAnswer", resource="connections", error="Lost")
 
-    world.exports.before_write = die_at_second
+    world.exports.before_write = fail_at_second_write
     with pytest.raises(Unavailable):
         kept.remove(connection, "Ada", detach_exports=True)
     world.exports.before_write = lambda key: None

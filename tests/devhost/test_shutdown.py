@@ -45,7 +45,7 @@ def until_attempts(notes: Path, count: int) -> list[dict]:
     raise AssertionError("the message was not worked on in time")
 
 
-def until_it_is_told(log: Path) -> None:
+def until_shutdown(log: Path) -> None:
     deadline = time.monotonic() + 20
     while time.monotonic() < deadline:
         if "no new message is received, 1 functions are running" in log.read_text():
@@ -81,7 +81,7 @@ def test_a_host_that_is_shutting_down_receives_no_message(settings, tmp_path, st
         requests.post(app.url + "api/order", data="slow 3", timeout=10)
         until_attempts(tmp_path, 1)
         app.popen.terminate()
-        until_it_is_told(tmp_path / "app.log")
+        until_shutdown(tmp_path / "app.log")
         put(storage, settings["ORDERS"], ["late"], encode=True)
         assert app.popen.wait(20) == 0
     assert (tmp_path / "slow").exists()

@@ -55,7 +55,7 @@ class Group:
             "displayName", "connectionId", "audienceId", "mapping", "segments", "newContacts",
             "schedule",
         )}  # fmt: skip
-        scenario.export = scenario.portal.call(
+        scenario.export = scenario.api.call(
             "PUT", f"/api/exports/{scenario.export['id']}", {**given, **more}
         ).json()
 
@@ -114,7 +114,7 @@ def test_what_a_person_decided_under_one_address_holds_for_the_next(
 
     run = group.run([*moved, row(3)])
     if run["status"] == "awaitingConfirmation":
-        run = scenario.wait(scenario.portal.post(f"/api/runs/{run['id']}/confirm"))
+        run = scenario.wait(scenario.api.post(f"/api/runs/{run['id']}/confirm"))
 
     found = group.outcomes(run)
     assert found["0"] == ("kept", "unsubscribed")
@@ -193,7 +193,7 @@ def test_people_whom_an_undo_archived_are_added_again_only_after_an_explicit_yes
     people = [row(1), row(2)]
     scenario.audience.add("p3@example.com", status="archived")
     created = group.run([*people, row(3)])
-    undo = scenario.portal.post(f"/api/runs/{created['id']}/undo", {"archiveCreated": True})
+    undo = scenario.api.post(f"/api/runs/{created['id']}/undo", {"archiveCreated": True})
     scenario.wait(undo)
     assert scenario.audience.statuses() == {"archived": 3}
 
@@ -202,9 +202,7 @@ def test_people_whom_an_undo_archived_are_added_again_only_after_an_explicit_yes
     assert again["status"] == "completedWithWarnings"
     assert {"archivedByUndo", "segmentReachesNoOne"} <= codes(again)
 
-    started = scenario.portal.post(
-        f"/api/exports/{scenario.export['id']}/runs", {"addArchived": True}
-    )
+    started = scenario.api.post(f"/api/exports/{scenario.export['id']}/runs", {"addArchived": True})
     run = scenario.wait(started)
     assert scenario.audience.statuses() == {"subscribed": 2, "archived": 1}
     assert run["counts"]["created"] == 2

@@ -15,7 +15,7 @@ from tests.e2e.test_overlapping_exports import (
     in_the_middle,
     side_by_side,
 )
-from tests.e2e.test_undo import take_back
+from tests.e2e.test_undo import start_undo
 
 
 def until(happened: Callable[[], Any]) -> None:
@@ -45,7 +45,7 @@ def test_a_canceled_undo_can_be_undone_again_for_the_rest(
     assert half["status"] == "canceled"
     assert 0 < half["counts"]["updated"] < 4000
 
-    rest = take_back(scenario, run)
+    rest = start_undo(scenario, run)
 
     assert rest["status"] == "successful"
     assert rest["counts"]["updated"] == run["counts"]["updated"] - half["counts"]["updated"]
@@ -99,7 +99,7 @@ def test_an_undo_keeps_a_tag_that_belongs_to_another_export_now(
     waits = other.run()
     other.wait(other.api.post(f"/api/runs/{waits['id']}/confirm"))
 
-    take_back(one, run)
+    start_undo(one, run)
 
     expected = expected_audience(sample)
     tags = {a: member.tags for a, member in one.audience.members().items()}

@@ -24,7 +24,7 @@ from sandbox.mailchimp.faults import Fault
 from tests.e2e.running_app import ExportScenario, RunningApp, run_app
 from tests.e2e.stored_data import app_on, blobs
 from tests.e2e.test_people import exported, rows_of, sighting, wherever
-from tests.e2e.test_undo import take_back
+from tests.e2e.test_undo import start_undo
 
 COLUMNS = ("CustomerId", "EMail", "FirstName", "LastName", "RewardPoints", "City", "Note")
 
@@ -80,7 +80,7 @@ def test_logs_tables_queues_and_names_contain_no_personal_data(
         changed = [(*row[:2], f"{row[2]}x", *row[3:]) for row in rows]
         scenario.refresh_table({name: wrap.Table(COLUMNS, tuple(changed[5:]))})
         run = scenario.run()
-        take_back(scenario, run, archiveCreated=True)
+        start_undo(scenario, run, archiveCreated=True)
         scenario.run("preview")
         shrunk = wrap.Table(COLUMNS, tuple(changed[40:]))
         scenario.refresh_table({name: shrunk})
@@ -136,7 +136,7 @@ def test_nothing_of_a_run_remains_after_the_retention_period(scenario: ExportSce
     scenario.audience.unsubscribe(f"bob{n}@example.org")
     run = exported(scenario, ("c1", f"ada{n}@example.org"), ("c3", f"cid{n}@example.org"))
     preview = scenario.run("preview")
-    undone = take_back(scenario, run)
+    undone = start_undo(scenario, run)
     running_app = app_on(scenario.running_app.storage)
     storage = scenario.running_app.storage
     assert blobs(storage, "outcomes", f"{scenario.export['id']}/")
@@ -262,7 +262,7 @@ def test_an_undo_does_not_restore_an_erased_person(scenario: ExportScenario) -> 
     assert run["counts"]["updated"] == 2
     scenario.api.post("/api/people/erase", {"email": ada, "deleteInMailchimp": True})
 
-    undone = take_back(scenario, run)
+    undone = start_undo(scenario, run)
 
     assert scenario.audience.members().keys() == {bob}
     assert scenario.audience.member(bob).merge_fields["FNAME"] == "Ada"

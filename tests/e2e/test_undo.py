@@ -17,7 +17,7 @@ from tests.e2e.running_app import (
 from tests.e2e.stored_data import app_on
 
 
-def take_back(scenario: ExportScenario, run: dict, **body: bool) -> dict:
+def start_undo(scenario: ExportScenario, run: dict, **body: bool) -> dict:
     return scenario.wait(scenario.api.post(f"/api/runs/{run['id']}/undo", body))
 
 
@@ -43,7 +43,7 @@ def test_an_undo_restores_tags_and_values(scenario: ExportScenario) -> None:
     assert created
 
     with scenario.calls() as calls:
-        undone = take_back(scenario, run)
+        undone = start_undo(scenario, run)
 
     assert undone["undoOf"] == run["id"]
     assert undone["status"] == "successful"
@@ -78,7 +78,7 @@ def test_people_created_by_the_run_are_archived_only_if_requested(scenario: Expo
     assert (run["counts"]["created"], run["counts"]["updated"]) == (115, 5)
     scenario.audience.unsubscribe(sorted(expected)[-1])
 
-    undone = take_back(scenario, run, archiveCreated=True)
+    undone = start_undo(scenario, run, archiveCreated=True)
 
     after = scenario.audience.members()
     assert {a for a, m in after.items() if m.status == "archived"} == set(sorted(expected)[5:-1])
@@ -110,7 +110,7 @@ def test_only_the_newest_run_that_sent_changes_can_be_undone(scenario: ExportSce
     preview = scenario.run("preview")
     assert "sent nothing" in refused(preview)
 
-    undone = take_back(scenario, first)  # the idle run in between has changed nothing
+    undone = start_undo(scenario, first)  # the idle run in between has changed nothing
 
     assert undone["status"] == "successful"
     assert scenario.audience.tags() == {scenario.named("A"): 0}

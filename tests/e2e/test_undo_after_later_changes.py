@@ -8,7 +8,7 @@ import pytest
 from devhost.api_client import ApiError
 from sandbox.mailchimp.faults import Fault
 from tests.e2e.running_app import ExportScenario, actual_audience, contact_state, expected_audience
-from tests.e2e.test_undo import codes, take_back
+from tests.e2e.test_undo import codes, start_undo
 
 
 def test_values_edited_since_the_run_are_kept_and_reported(scenario: ExportScenario) -> None:
@@ -25,7 +25,7 @@ def test_values_edited_since_the_run_are_kept_and_reported(scenario: ExportScena
     # Not edited: a newer time of change alone does not prevent the undo.
     scenario.audience.add(untouched)
 
-    undone = take_back(scenario, run)
+    undone = start_undo(scenario, run)
 
     after = actual_audience(scenario.audience)
     assert after[edited] == as_edited
@@ -51,7 +51,7 @@ def test_a_person_with_a_tag_of_another_export_is_not_archived(
     friend = sorted(expected.keys() - shared)[0]
     one.audience.add(friend, tags=["VIP"])
 
-    undone = take_back(one, run, archiveCreated=True)
+    undone = start_undo(one, run, archiveCreated=True)
 
     after = one.audience.members()
     alone = expected.keys() - shared - {friend}
@@ -72,7 +72,7 @@ def test_an_undo_of_a_canceled_run_reverts_what_was_sent(scenario: ExportScenari
     assert run["status"] == "canceled"
     assert 0 < run["counts"]["created"] < 4000
 
-    undone = take_back(scenario, run, archiveCreated=True)
+    undone = start_undo(scenario, run, archiveCreated=True)
 
     assert undone["status"] == "successful"
     assert scenario.audience.statuses() == {"archived": run["counts"]["created"]}
@@ -96,7 +96,7 @@ def test_an_undo_finds_a_tag_under_its_new_name(scenario: ExportScenario) -> Non
         tag.name = "Somebody's idea"
         state.names["somebody's idea"] = tag.id
 
-    take_back(scenario, run)
+    start_undo(scenario, run)
 
     after = actual_audience(scenario.audience)
     assert {a: one.tags for a, one in after.items() if a in before} == dict.fromkeys(
@@ -120,7 +120,7 @@ def test_a_person_who_unsubscribed_or_was_deleted_since_the_run_is_unchanged(
     scenario.audience.forget(deleted)
     as_left = actual_audience(scenario.audience)[gone]
 
-    undone = take_back(scenario, run)
+    undone = start_undo(scenario, run)
 
     after = actual_audience(scenario.audience)
     assert after[gone] == as_left
@@ -145,7 +145,7 @@ def test_an_undo_restores_the_values_of_the_mapping_of_the_run(
     edited["segments"] = [{"name": scenario.named("A"), "tag": "Another"}]
     scenario.api.call("PUT", f"/api/exports/{scenario.export['id']}", edited)
 
-    undone = take_back(scenario, run)
+    undone = start_undo(scenario, run)
 
     assert undone["status"] == "successful"
     assert actual_audience(scenario.audience) == before
@@ -166,7 +166,7 @@ def test_an_undo_with_another_account_is_refused_with_the_reason_in_both_languag
     moved["connectionId"] = scenario.running_app.connection(elsewhere)
     scenario.api.call("PUT", f"/api/exports/{scenario.export['id']}", moved)
 
-    undone = take_back(scenario, run)
+    undone = start_undo(scenario, run)
 
     assert undone["status"] == "failed"
     assert undone["reason"]["code"] == "undoOtherAccount"
@@ -187,7 +187,7 @@ def test_an_undo_of_a_full_run_reports_that_there_is_nothing_to_undo(
     run = scenario.run("full")
     there = actual_audience(scenario.audience)
 
-    undone = take_back(scenario, run)
+    undone = start_undo(scenario, run)
 
     assert actual_audience(scenario.audience) == there
     assert "undoNothing" in codes(undone)
@@ -201,7 +201,7 @@ def test_an_undo_of_a_scheduled_export_warns_that_the_next_run_reverts_it(
     scenario.define(sample, schedule={"enabled": True, "repeat": "everyRefresh"})
     run = scenario.run()
 
-    undone = take_back(scenario, run)
+    undone = start_undo(scenario, run)
 
     assert undone["status"] == "completedWithWarnings"
     assert "undoRunsAgain" in codes(undone)
@@ -219,7 +219,7 @@ def test_a_run_whose_removals_were_declined_can_be_undone(scenario: ExportScenar
     assert run["status"] == "awaitingConfirmation"
     run = scenario.api.post(f"/api/runs/{run['id']}/cancel")
 
-    undone = take_back(scenario, run)
+    undone = start_undo(scenario, run)
 
     assert undone["status"] == "successful"
     assert actual_audience(scenario.audience) == before

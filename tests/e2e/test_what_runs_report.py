@@ -66,7 +66,7 @@ def test_an_attribute_without_addresses_fails_the_run_and_takes_no_tag(
         "displayName", "connectionId", "audienceId", "segments", "schedule",
     )}  # fmt: skip
     path = f"/api/exports/{scenario.export['id']}"
-    scenario.portal.call("PUT", path, {**body, "mapping": mapping, "removalGuard": {"maxShare": 1}})
+    scenario.api.call("PUT", path, {**body, "mapping": mapping, "removalGuard": {"maxShare": 1}})
 
     for mode in ("preview", "export"):
         run = scenario.run(mode)

@@ -18,7 +18,7 @@ SAMPLE = Sample(30, (Segment("A", 0.7), Segment("B", 0.5)), seed=7)
 LATER = SAMPLE.later(changed=0.4, arriving=9, leaving=4, moving=0.2)
 
 
-def twice_run(new_deployment: NewDeployment) -> tuple[SimulatedDeployment, Run]:
+def duplicated_run(new_deployment: NewDeployment) -> tuple[SimulatedDeployment, Run]:
     """A simulated deployment after two runs, and the second of them."""
     deployment = new_deployment()
     deployment.define(SAMPLE, max_removal_share=1.0)
@@ -30,7 +30,7 @@ def twice_run(new_deployment: NewDeployment) -> tuple[SimulatedDeployment, Run]:
     return deployment, run
 
 
-def take_back(deployment: SimulatedDeployment, run: Run) -> Run:
+def start_undo(deployment: SimulatedDeployment, run: Run) -> Run:
     started = deployment.started(lambda: deployment.app.undo.start(run.id, "Dev", True))
     return deployment.run_to_end(started.id)
 
@@ -44,9 +44,9 @@ def undisturbed(
     quiet: list[tuple[RunResult, int]], new_deployment: NewDeployment
 ) -> tuple[RunResult, int]:
     if not quiet:
-        deployment, run = twice_run(new_deployment)
+        deployment, run = duplicated_run(new_deployment)
         deployment.start_process()
-        undone = take_back(deployment, run)
+        undone = start_undo(deployment, run)
         assert undone.status is RunStatus.SUCCESSFUL
         archived = [
             one
@@ -64,10 +64,10 @@ def test_an_undo_killed_at_any_write_has_the_same_result(
 ) -> None:
     expected, writes = undisturbed(quiet, new_deployment)
     for at in range(1 + 3 * applied, writes + 1, STEP):
-        deployment, run = twice_run(new_deployment)
+        deployment, run = duplicated_run(new_deployment)
         deployment.start_process(at, applied=applied)
 
-        undone = take_back(deployment, run)
+        undone = start_undo(deployment, run)
 
         assert deployment.result_of(undone) == expected, f"killed at write {at} of {writes}"
 
@@ -79,12 +79,12 @@ def test_an_undo_killed_at_any_call_has_the_same_result(
     expected, _ = undisturbed(quiet, new_deployment)
     at = 1 + 3 * applied
     while True:
-        deployment, run = twice_run(new_deployment)
+        deployment, run = duplicated_run(new_deployment)
         process_count = deployment.process_count
         deployment.start_process()
         kill_at_call(deployment, at, applied)
 
-        undone = take_back(deployment, run)
+        undone = start_undo(deployment, run)
 
         assert deployment.result_of(undone) == expected, f"killed at call {at}"
         if (

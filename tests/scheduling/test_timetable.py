@@ -32,7 +32,7 @@ DAILY = Schedule(repeat=Repeat.DAILY, times=("06:00",))
 REFRESH = Schedule(repeat=Repeat.DAILY, times=("03:00", "15:00"))
 
 
-class Clockwork:
+class TickSimulation:
     """Exports, their runs, and a timer that is turned by hand."""
 
     def __init__(self) -> None:
@@ -115,140 +115,146 @@ def at(day: int, hour: int, minute: int = 0, second: int = 0) -> datetime:
 
 
 @pytest.fixture
-def clockwork() -> Clockwork:
-    return Clockwork()
+def simulation() -> TickSimulation:
+    return TickSimulation()
 
 
-def test_an_export_runs_at_its_scheduled_time(clockwork: Clockwork) -> None:
-    clockwork.export()
-    clockwork.every(5, at(25, 12), clockwork.tick)
-    assert clockwork.started() == ["23 06:00", "24 06:00", "25 06:00"]
-    [run, *_] = [stored.value for stored in clockwork.runs.all()]
+def test_an_export_runs_at_its_scheduled_time(simulation: TickSimulation) -> None:
+    simulation.export()
+    simulation.every(5, at(25, 12), simulation.tick)
+    assert simulation.started() == ["23 06:00", "24 06:00", "25 06:00"]
+    [run, *_] = [stored.value for stored in simulation.runs.all()]
     assert (run.trigger, run.mode) == (Trigger.SCHEDULE, Mode.EXPORT)
 
 
 def test_a_schedule_set_just_before_its_time_runs_at_the_first_tick(
-    clockwork: Clockwork,
+    simulation: TickSimulation,
 ) -> None:
-    clockwork.now = at(23, 5, 58)
-    clockwork.export()
-    clockwork.tick(at(23, 6, 0, 1))
-    assert clockwork.started() == ["23 06:00"]
+    simulation.now = at(23, 5, 58)
+    simulation.export()
+    simulation.tick(at(23, 6, 0, 1))
+    assert simulation.started() == ["23 06:00"]
 
 
-def test_a_schedule_set_just_after_its_time_waits_a_day(clockwork: Clockwork) -> None:
-    clockwork.tick(at(23, 5, 55))
-    clockwork.now = at(23, 6, 1)
-    clockwork.export()
-    clockwork.every(5, at(24, 5, 50), clockwork.tick)
-    assert clockwork.started() == []
+def test_a_schedule_set_just_after_its_time_waits_a_day(simulation: TickSimulation) -> None:
+    simulation.tick(at(23, 5, 55))
+    simulation.now = at(23, 6, 1)
+    simulation.export()
+    simulation.every(5, at(24, 5, 50), simulation.tick)
+    assert simulation.started() == []
 
 
-def test_a_changed_schedule_does_not_start_missed_runs(clockwork: Clockwork) -> None:
-    clockwork.export()
-    clockwork.every(5, at(23, 12), clockwork.tick)
-    clockwork.export(schedule=replace(DAILY, times=("07:00",)))
-    clockwork.every(5, at(24, 12), clockwork.tick)
-    assert clockwork.started() == ["23 06:00", "24 07:00"]
+def test_a_changed_schedule_does_not_start_missed_runs(simulation: TickSimulation) -> None:
+    simulation.export()
+    simulation.every(5, at(23, 12), simulation.tick)
+    simulation.export(schedule=replace(DAILY, times=("07:00",)))
+    simulation.every(5, at(24, 12), simulation.tick)
+    assert simulation.started() == ["23 06:00", "24 07:00"]
 
 
-def test_a_time_added_while_another_is_due_skips_no_run(clockwork: Clockwork) -> None:
-    clockwork.export()
-    clockwork.tick()
-    clockwork.now = START.replace(hour=6, minute=2)
-    clockwork.export(schedule=replace(DAILY, times=("05:00", "06:00", "18:00")))
-    clockwork.every(5, START + timedelta(days=1, hours=7), clockwork.tick)
-    assert clockwork.started() == ["23 06:07", "23 18:02", "24 05:02", "24 06:02"]
+def test_a_time_added_while_another_is_due_skips_no_run(simulation: TickSimulation) -> None:
+    simulation.export()
+    simulation.tick()
+    simulation.now = START.replace(hour=6, minute=2)
+    simulation.export(schedule=replace(DAILY, times=("05:00", "06:00", "18:00")))
+    simulation.every(5, START + timedelta(days=1, hours=7), simulation.tick)
+    assert simulation.started() == ["23 06:07", "23 18:02", "24 05:02", "24 06:02"]
 
 
-def test_a_time_changed_while_it_is_due_runs_once(clockwork: Clockwork) -> None:
-    clockwork.export()
-    clockwork.tick()
-    clockwork.now = START.replace(hour=6, minute=2)
-    clockwork.export(schedule=replace(DAILY, times=("07:00",)))
-    clockwork.every(5, START + timedelta(hours=23), clockwork.tick)
-    assert clockwork.started() == ["23 07:02"]
+def test_a_time_changed_while_it_is_due_runs_once(simulation: TickSimulation) -> None:
+    simulation.export()
+    simulation.tick()
+    simulation.now = START.replace(hour=6, minute=2)
+    simulation.export(schedule=replace(DAILY, times=("07:00",)))
+    simulation.every(5, START + timedelta(hours=23), simulation.tick)
+    assert simulation.started() == ["23 07:02"]
 
 
 @pytest.mark.parametrize("hour", [1, 7])
-def test_a_clock_that_is_ahead_for_one_tick_blocks_nothing(clockwork: Clockwork, hour: int) -> None:
-    clockwork.export()
-    clockwork.tick()
+def test_a_clock_that_is_ahead_for_one_tick_blocks_nothing(
+    simulation: TickSimulation, hour: int
+) -> None:
+    simulation.export()
+    simulation.tick()
     now = START + timedelta(days=1, hours=hour)
-    clockwork.every(30, now, clockwork.tick)
-    before = clockwork.started()
-    clockwork.tick(now + timedelta(days=3))
-    clockwork.now = now
-    clockwork.every(30, now + timedelta(days=3), clockwork.tick)
-    days = [time for time in clockwork.started() if time not in before and time[:2] < "28"]
+    simulation.every(30, now, simulation.tick)
+    before = simulation.started()
+    simulation.tick(now + timedelta(days=3))
+    simulation.now = now
+    simulation.every(30, now + timedelta(days=3), simulation.tick)
+    days = [time for time in simulation.started() if time not in before and time[:2] < "28"]
     assert [time[3:] for time in days].count("06:00") >= 3
-    tick = clockwork.ticks.read("tick")
+    tick = simulation.ticks.read("tick")
     assert tick is not None
-    assert tick.value.at == clockwork.now
+    assert tick.value.at == simulation.now
 
 
-def test_renaming_an_export_loses_no_run(clockwork: Clockwork) -> None:
-    clockwork.export()
-    clockwork.tick(at(23, 5, 55))
-    clockwork.now = at(23, 6, 1)
-    clockwork.export(display_name="another")
-    clockwork.tick(at(23, 6, 5))
-    assert clockwork.started() == ["23 06:05"]
+def test_renaming_an_export_loses_no_run(simulation: TickSimulation) -> None:
+    simulation.export()
+    simulation.tick(at(23, 5, 55))
+    simulation.now = at(23, 6, 1)
+    simulation.export(display_name="another")
+    simulation.tick(at(23, 6, 5))
+    assert simulation.started() == ["23 06:05"]
 
 
-def test_a_missed_time_runs_once(clockwork: Clockwork) -> None:
-    clockwork.export()
-    clockwork.tick(at(23, 6))
-    clockwork.tick(at(27, 9))
-    clockwork.tick(at(27, 9, 5))
-    assert clockwork.started() == ["23 06:00", "27 09:00"]
+def test_a_missed_time_runs_once(simulation: TickSimulation) -> None:
+    simulation.export()
+    simulation.tick(at(23, 6))
+    simulation.tick(at(27, 9))
+    simulation.tick(at(27, 9, 5))
+    assert simulation.started() == ["23 06:00", "27 09:00"]
 
 
-def test_times_missed_while_switched_off_are_not_run(clockwork: Clockwork) -> None:
-    clockwork.export()
-    clockwork.tick(at(23, 6))
-    clockwork.export(schedule=replace(DAILY, enabled=False))
-    clockwork.tick(at(25, 12))
-    clockwork.export()
-    clockwork.tick(at(25, 12, 5))
-    assert clockwork.started() == ["23 06:00"]
-    clockwork.tick(at(26, 6))
-    assert clockwork.started() == ["23 06:00", "26 06:00"]
+def test_times_missed_while_switched_off_are_not_run(simulation: TickSimulation) -> None:
+    simulation.export()
+    simulation.tick(at(23, 6))
+    simulation.export(schedule=replace(DAILY, enabled=False))
+    simulation.tick(at(25, 12))
+    simulation.export()
+    simulation.tick(at(25, 12, 5))
+    assert simulation.started() == ["23 06:00"]
+    simulation.tick(at(26, 6))
+    assert simulation.started() == ["23 06:00", "26 06:00"]
 
 
-def test_a_detached_export_does_not_run_until_it_has_a_connection(clockwork: Clockwork) -> None:
-    clockwork.export(connection_id=None)
-    clockwork.every(60, at(24, 12), clockwork.tick)
-    clockwork.export()
-    clockwork.every(60, at(25, 12), clockwork.tick)
-    assert clockwork.started() == ["25 06:00"]
+def test_a_detached_export_does_not_run_until_it_has_a_connection(
+    simulation: TickSimulation,
+) -> None:
+    simulation.export(connection_id=None)
+    simulation.every(60, at(24, 12), simulation.tick)
+    simulation.export()
+    simulation.every(60, at(25, 12), simulation.tick)
+    assert simulation.started() == ["25 06:00"]
 
 
-def test_exports_after_every_refresh_follow_the_refresh_schedule(clockwork: Clockwork) -> None:
-    clockwork.export("every", Schedule(repeat=Repeat.EVERY_REFRESH))
-    clockwork.export("own")
-    clockwork.export("off", Schedule(enabled=False, repeat=Repeat.EVERY_REFRESH))
-    clockwork.every(5, at(23, 2), clockwork.tick)
-    clockwork.refresh = REFRESH
-    clockwork.every(5, at(24, 2), clockwork.tick)
-    assert clockwork.started("every") == ["23 03:00", "23 15:00"]
-    assert clockwork.started("own") == ["23 06:00"]
-    assert clockwork.started("off") == []
+def test_exports_after_every_refresh_follow_the_refresh_schedule(
+    simulation: TickSimulation,
+) -> None:
+    simulation.export("every", Schedule(repeat=Repeat.EVERY_REFRESH))
+    simulation.export("own")
+    simulation.export("off", Schedule(enabled=False, repeat=Repeat.EVERY_REFRESH))
+    simulation.every(5, at(23, 2), simulation.tick)
+    simulation.refresh = REFRESH
+    simulation.every(5, at(24, 2), simulation.tick)
+    assert simulation.started("every") == ["23 03:00", "23 15:00"]
+    assert simulation.started("own") == ["23 06:00"]
+    assert simulation.started("off") == []
 
-    clockwork.refresh = replace(REFRESH, enabled=False)
-    clockwork.every(5, at(25, 2), clockwork.tick)
-    assert clockwork.started("every") == ["23 03:00", "23 15:00"]
+    simulation.refresh = replace(REFRESH, enabled=False)
+    simulation.every(5, at(25, 2), simulation.tick)
+    assert simulation.started("every") == ["23 03:00", "23 15:00"]
 
 
 def test_an_export_that_cannot_start_blocks_no_other_and_is_retried(
-    clockwork: Clockwork, caplog: pytest.LogCaptureFixture
+    simulation: TickSimulation, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("INFO", "shared.events")
     for key in ("e1", "e2", "e3"):
-        clockwork.export(key)
-    clockwork.broken = {"e2"}
-    clockwork.tick(at(23, 6))
-    assert [clockwork.started(key) for key in ("e1", "e2", "e3")] == [
+        simulation.export(key)
+    simulation.broken = {"e2"}
+    simulation.tick(at(23, 6))
+    assert [simulation.started(key) for key in ("e1", "e2", "e3")] == [
         ["23 06:00"],
         [],
         ["23 06:00"],
@@ -256,52 +262,54 @@ def test_an_export_that_cannot_start_blocks_no_other_and_is_retried(
     [told] = [json.loads(record.message) for record in caplog.records]
     assert (told["event"], told["exportId"]) == ("export.notStarted", "e2")
 
-    clockwork.broken = set()
-    clockwork.every(5, at(23, 8), clockwork.tick)
-    assert [len(clockwork.started(key)) for key in ("e1", "e2", "e3")] == [1, 1, 1]
+    simulation.broken = set()
+    simulation.every(5, at(23, 8), simulation.tick)
+    assert [len(simulation.started(key)) for key in ("e1", "e2", "e3")] == [1, 1, 1]
 
 
-def test_a_tick_killed_after_the_start_does_not_start_a_second_run(clockwork: Clockwork) -> None:
-    clockwork.export()
+def test_a_tick_killed_after_the_start_does_not_start_a_second_run(
+    simulation: TickSimulation,
+) -> None:
+    simulation.export()
     dying = iter([True])
 
     def die(key: str) -> None:
-        if clockwork.started(key) and next(dying, False):
+        if simulation.started(key) and next(dying, False):
             raise Unavailable("noAnswer")
 
-    clockwork.dues.before_write = die
-    clockwork.tick(at(23, 6))
-    clockwork.every(5, at(23, 12), clockwork.tick)
-    assert clockwork.started() == ["23 06:00"]
+    simulation.dues.before_write = die
+    simulation.tick(at(23, 6))
+    simulation.every(5, at(23, 12), simulation.tick)
+    assert simulation.started() == ["23 06:00"]
     assert next(dying, None) is None
 
 
-def test_two_simultaneous_ticks_start_one_run(clockwork: Clockwork) -> None:
-    clockwork.export()
+def test_two_simultaneous_ticks_start_one_run(simulation: TickSimulation) -> None:
+    simulation.export()
     second = iter([True])
 
     def both(key: str) -> None:
         if next(second, False):
-            clockwork.timetable.start_due()
+            simulation.timetable.start_due()
 
-    clockwork.now = at(23, 5, 55)
-    clockwork.tick()
-    clockwork.dues.before_write = both
-    clockwork.tick(at(23, 6))
-    clockwork.every(5, at(23, 12), clockwork.tick)
-    assert clockwork.started() == ["23 06:00"]
+    simulation.now = at(23, 5, 55)
+    simulation.tick()
+    simulation.dues.before_write = both
+    simulation.tick(at(23, 6))
+    simulation.every(5, at(23, 12), simulation.tick)
+    assert simulation.started() == ["23 06:00"]
 
 
 @settings(max_examples=60)
 @given(seed=st.integers(0, 10_000))
 def test_every_day_has_one_run_regardless_of_the_ticks(seed: int) -> None:
     dice = random.Random(seed)
-    clockwork = Clockwork()
-    clockwork.export()
-    while clockwork.now < at(28, 0):
-        clockwork.now += timedelta(minutes=dice.choice([0, 0.5, 5, 5, 30, 200]))
-        clockwork.tick()
-    days = [one[:2] for one in clockwork.started()]
+    simulation = TickSimulation()
+    simulation.export()
+    while simulation.now < at(28, 0):
+        simulation.now += timedelta(minutes=dice.choice([0, 0.5, 5, 5, 30, 200]))
+        simulation.tick()
+    days = [one[:2] for one in simulation.started()]
     assert days == sorted(set(days))
     assert days == [f"{day}" for day in range(23, 23 + len(days))]
     assert len(days) >= 5
@@ -313,52 +321,52 @@ def overdue(caplog: pytest.LogCaptureFixture) -> int:
 
 
 def test_an_export_without_a_successful_run_for_two_periods_is_reported_once_per_period(
-    clockwork: Clockwork, caplog: pytest.LogCaptureFixture
+    simulation: TickSimulation, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("INFO", "shared.events")
-    clockwork.export()
+    simulation.export()
 
     def failing() -> None:
-        clockwork.end_runs(RunStatus.FAILED, "connectionLost")
-        clockwork.timetable.start_due()
+        simulation.end_runs(RunStatus.FAILED, "connectionLost")
+        simulation.timetable.start_due()
 
-    clockwork.every(5, at(23, 12), clockwork.tick)
-    clockwork.every(5, at(24, 12), failing)
+    simulation.every(5, at(23, 12), simulation.tick)
+    simulation.every(5, at(24, 12), failing)
     assert overdue(caplog) == 0
-    clockwork.every(5, at(25, 5), failing)
+    simulation.every(5, at(25, 5), failing)
     assert overdue(caplog) == 0
-    clockwork.every(5, at(25, 12), failing)
+    simulation.every(5, at(25, 12), failing)
     assert overdue(caplog) == 1
-    clockwork.every(5, at(26, 12), failing)
+    simulation.every(5, at(26, 12), failing)
     assert overdue(caplog) == 2
-    clockwork.every(5, at(28, 12), clockwork.tick)
+    simulation.every(5, at(28, 12), simulation.tick)
     assert overdue(caplog) == 2
 
 
 def test_a_run_without_new_data_is_not_a_failure(
-    clockwork: Clockwork, caplog: pytest.LogCaptureFixture
+    simulation: TickSimulation, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("INFO", "shared.events")
-    clockwork.export()
+    simulation.export()
 
     def nothing_new() -> None:
-        clockwork.end_runs(RunStatus.SKIPPED, "noNewData")
-        clockwork.timetable.start_due()
+        simulation.end_runs(RunStatus.SKIPPED, "noNewData")
+        simulation.timetable.start_due()
 
-    clockwork.every(5, at(27, 12), nothing_new)
-    assert len(clockwork.started()) == 5
+    simulation.every(5, at(27, 12), nothing_new)
+    assert len(simulation.started()) == 5
     assert overdue(caplog) == 0
 
 
-def test_real_tables_are_read_back_unchanged(clockwork: Clockwork, storage: str) -> None:
+def test_real_tables_are_read_back_unchanged(simulation: TickSimulation, storage: str) -> None:
     clients = StorageClients(StorageAccount(connection_string=storage))
     part = uuid.uuid4().hex[:12]
-    clockwork.timetable = replace(
-        clockwork.timetable,
+    simulation.timetable = replace(
+        simulation.timetable,
         dues=TableRecords(clients, f"dues{part}", Due),
         ticks=TableRecords(clients, f"ticks{part}", Tick),
     )
-    clockwork.export(
+    simulation.export(
         schedule=Schedule(
             repeat=Repeat.WEEKLY,
             days=("monday", "wednesday"),
@@ -366,7 +374,7 @@ def test_real_tables_are_read_back_unchanged(clockwork: Clockwork, storage: str)
             time_zone="Korea Standard Time",
         )
     )
-    clockwork.every(30, at(26, 0), clockwork.tick)
+    simulation.every(30, at(26, 0), simulation.tick)
     clients.close()
     # 06:00 and 18:30 in Seoul, 9 hours ahead of UTC.
-    assert clockwork.started() == ["23 09:30", "24 21:00", "25 09:30"]
+    assert simulation.started() == ["23 09:30", "24 21:00", "25 09:30"]

@@ -36,12 +36,15 @@ NEWEST = VERSIONS[-1]
 NEW = "aFieldOfTomorrow"
 
 
-def of_tomorrow(value: Any) -> Any:
+def with_future_fields(value: Any) -> Any:
     """A JSON value in which every object has one more field."""
     if isinstance(value, dict):
-        return {**{name: of_tomorrow(inner) for name, inner in value.items()}, NEW: "of tomorrow"}
+        return {
+            **{name: with_future_fields(inner) for name, inner in value.items()},
+            NEW: "of tomorrow",
+        }
     if isinstance(value, list):
-        return [of_tomorrow(inner) for inner in value]
+        return [with_future_fields(inner) for inner in value]
     return value
 
 
@@ -62,7 +65,7 @@ def form_of(table: str) -> EntityForm[Any]:
 @pytest.mark.parametrize("table", NEWEST.tables())
 def test_unknown_fields_of_a_newer_version_are_ignored(table: str) -> None:
     for record in NEWEST.tables()[table]:
-        newer = entity_of({**record, "value": of_tomorrow(record["value"])})
+        newer = entity_of({**record, "value": with_future_fields(record["value"])})
         value = form_of(table).value("key", {**newer, "by_tomorrow": "a column of tomorrow"})
         read = TypeAdapter(kinds()[table]).dump_python(value, mode="json")
         assert lost(record["value"], read) == []
@@ -83,7 +86,7 @@ def test_a_plan_with_fields_of_a_newer_version_is_executed() -> None:
     for container, name in NEWEST.blobs():
         if name.endswith("/plan.json"):
             stored_state = json.loads(NEWEST.blob(container, name))
-            plan = plan_from_json(json.dumps(of_tomorrow(stored_state)).encode())
+            plan = plan_from_json(json.dumps(with_future_fields(stored_state)).encode())
             assert lost(stored_state, json.loads(plan_to_json(plan))) == []
 
 
@@ -216,7 +219,7 @@ def test_a_stored_state_with_fields_of_a_newer_version_continues_and_completes(
     emulator: Azurite, tmp_path: Path
 ) -> None:
     def change(kind: str, value: Any) -> Any:
-        return wider(value, tmp_path) if kind == "parquet" else of_tomorrow(value)
+        return wider(value, tmp_path) if kind == "parquet" else with_future_fields(value)
 
     with app_on_stored_state(NEWEST, emulator.connection_string, tmp_path, change) as running_app:
         half_sent_run_completes(running_app, NEWEST)

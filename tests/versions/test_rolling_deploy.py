@@ -59,7 +59,7 @@ def app_folder(folder: Path, *programs: str) -> Path:
     return folder
 
 
-def lanes_at_work_when_told(app: App) -> int:
+def lanes_running_at_shutdown(app: App) -> int:
     """Count the functions that an app was running when it received SIGTERM."""
     assert app.log is not None
     told = re.search(r"received, (\d+) functions are running", app.log.read_text("utf-8"))
@@ -86,7 +86,7 @@ class Deployment:
             options=["--queue-lease", "3", "--grace", str(grace)],
         )
 
-    def written_by_tomorrow(self, table: str, key: str) -> list[bool]:
+    def written_by_future_version(self, table: str, key: str) -> list[bool]:
         """Of the records of a partition: whether the newer version wrote them last."""
         with TableClient.from_connection_string(self.storage, table) as client:
             found = client.query_entities(f"PartitionKey eq '{key}'")
@@ -142,7 +142,7 @@ def test_shutting_down_an_old_version_during_a_rolling_deployment_loses_nothing(
 
         until(lambda: done() >= 12)
         assert old.stop(patience) == code
-        assert lanes_at_work_when_told(old)
+        assert lanes_running_at_shutdown(old)
         run = scenario.wait(run)
         box.set(call_ms=0)
 
@@ -152,5 +152,5 @@ def test_shutting_down_an_old_version_during_a_rolling_deployment_loses_nothing(
         assert counts["created"] == counts["distinct"] == len(expected)
         assert counts["notSent"] == counts["rejected"] == 0
         # Both had a part in it, and each read what the other wrote.
-        assert set(deployment.written_by_tomorrow("chunks", run["id"])) == {True, False}
+        assert set(deployment.written_by_future_version("chunks", run["id"])) == {True, False}
         assert scenario.run()["calls"]["write"] == 0

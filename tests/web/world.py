@@ -107,7 +107,7 @@ def fake_accounts() -> dict[str, FakeAccount]:
     }
 
 
-class FakeDoors:
+class FakeSignIns:
     """Mailchimp's doors: a key or a code is good when an account stands behind it."""
 
     def __init__(self, known: dict[str, FakeAccount]) -> None:
@@ -359,7 +359,7 @@ class World:
         self.schedule: MemoryRecords[Schedule] = MemoryRecords()
         self.secrets = MemorySecrets()
         self.accounts = fake_accounts()
-        self.doors = FakeDoors(self.accounts)
+        self.doors = FakeSignIns(self.accounts)
         self.mailchimp = FakeMailchimp(self.accounts, self.secrets, self.connections)
         self.catalogue = FakeCatalogue()
         self.runs = FakeRuns(self.exports, self.clock)
