@@ -33,7 +33,7 @@ def away_for(deployment: SimulatedDeployment, time: timedelta, error: Exception)
     return attempts
 
 
-@pytest.mark.parametrize("error", [Unavailable("noAnswer"), Changed("moved", code="moved")])
+@pytest.mark.parametrize("error", [Unavailable("noAnswer"), Changed("sourceMoved")])
 @pytest.mark.parametrize("minutes", [4, 40])
 def test_a_run_waits_for_a_service_and_is_planned_then(
     new_deployment: NewDeployment, minutes: int, error: Exception
