@@ -67,7 +67,7 @@ def test_canceling_while_planning_ends_the_run(
     run = scenario.wait(started)
 
     assert run["status"] == "canceled"
-    assert run["reason"]["code"] == "canceled"
+    assert run["reason"]["code"] == "canceledBeforeSending"
 
 
 def test_a_tag_that_an_export_no_longer_uses_is_free_for_others(
