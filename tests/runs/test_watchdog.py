@@ -112,7 +112,7 @@ def test_a_run_that_progresses_slowly_is_never_ended() -> None:
     assert world.run.progress.chunks_done == 10
 
 
-def test_a_move_written_by_a_clock_that_is_hours_ahead_does_not_delay_the_run_for_hours() -> None:
+def test_a_clock_that_is_hours_ahead_does_not_delay_a_run_by_hours() -> None:
     world = World(RunStatus.FINISHING)
     stored = world.runs.read("r1")
     assert stored is not None
