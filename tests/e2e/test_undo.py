@@ -114,7 +114,7 @@ def test_only_the_newest_run_that_sent_changes_can_be_undone(scenario: ExportSce
 
     assert undone["status"] == "successful"
     assert scenario.audience.tags() == {scenario.named("A"): 0}
-    assert "newer one" in refused(first)
+    assert "newer run" in refused(first)
     assert "undo itself" in refused(undone)
     running_app = app_on(scenario.running_app.storage)
     third = scenario.run()
