@@ -237,7 +237,7 @@ def _all(
         found += items
         if not items or len(found) >= total_in(answer):
             return found
-    if part == "segments":
+    if part == "segments" and len(found) >= _MOST_PAGES * PAGE:
         raise ConfigError("tagsTooMany", most=_MOST_PAGES * PAGE)
     raise Unavailable("answerBroken")
 

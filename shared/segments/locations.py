@@ -92,7 +92,7 @@ def _meant(path: str, folder: str) -> tuple[str, ...]:
             raise ValueError
         if ".." in segments or name.endswith("/"):
             raise ValueError
-        names += [name, tidy]
+        names += [name.lstrip("/"), tidy]
     return tuple(dict.fromkeys(names))
 
 

@@ -16,6 +16,7 @@ from shared.model.source import Attribute, CsvFormat, Partition, SegmentSnapshot
 from shared.segments import reader as reader_module
 from shared.segments.rows import read_rows
 from shared.segments.unpack import Text, unpack
+from shared.settings import NULL_MARKERS
 from tests.segments.segment_files import (
     MemoryContainer,
     csv_bytes,
@@ -34,7 +35,7 @@ cell = st.text(
         st.characters(exclude_categories=["Cs"]),
     ),
     max_size=8,
-)
+).filter(lambda text: text not in NULL_MARKERS)
 
 
 @st.composite

@@ -11,7 +11,7 @@ from tests.web.world import World
 @pytest.mark.parametrize(
     ("language", "goes", "stays"),
     [
-        ("en", "record of who was sent are gone for good", "stay there as they are"),
+        ("en", "record of who was sent are deleted permanently", "stay as they are"),
         ("ko", "누구를 Mailchimp로 보냈는지에 대한 기록은 영구히 삭제", "그대로 유지"),
     ],
 )
@@ -28,7 +28,7 @@ def test_removing_an_export_warns_about_its_ledger(language: str, goes: str, sta
 
 
 @pytest.mark.parametrize(
-    ("language", "warning"), [("en", "switch its schedule off"), ("ko", "일정을 끄세요")]
+    ("language", "warning"), [("en", "turn off its schedule"), ("ko", "일정을 끄세요")]
 )
 def test_an_undo_of_a_scheduled_export_warns_that_it_will_not_last(
     language: str, warning: str
