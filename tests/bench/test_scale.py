@@ -14,7 +14,7 @@ from bench.simulation.clock import Clock, Gate, Process, Steps
 from bench.simulation.platform import Call, Function, Hosting
 from bench.simulation.scenario import Scenario, bill, month, simulate
 from shared.capacity.renewed_lease import LEASE_SECONDS
-from shared.sending import lane
+from shared.sending import worker
 
 HOSTING = Hosting.of_project()
 COST = (scale.ROOT / "docs/cost.md").read_text(encoding="utf-8")
@@ -165,7 +165,7 @@ def test_many_runs_of_one_account_do_not_multiply_their_messages() -> None:
 def test_the_numbers_match_the_app(monkeypatch: pytest.MonkeyPatch) -> None:
     case = Scenario(1_000_000, 1, 1.0)
     usual = simulate(case).executions
-    monkeypatch.setattr(lane, "SLICE_SECONDS", lane.SLICE_SECONDS / 10)
+    monkeypatch.setattr(worker, "SLICE_SECONDS", worker.SLICE_SECONDS / 10)
     assert simulate(case).executions > 3 * usual
 
 
