@@ -38,7 +38,7 @@ _METHODS = [
 
 
 def connector() -> App:
-    """The app of this process, imported by the first call: indexing does not need it."""
+    """The app of this process. The first call imports it, because indexing does not need it."""
     from shared.app import app
 
     return app()
@@ -153,6 +153,6 @@ def blob_event(msg: func.QueueMessage, context: func.Context) -> None:
 @app.function_name("blob_event_poison")
 @app.queue_trigger("msg", queue_name="blob-events-poison", connection="AzureWebJobsStorage")
 def blob_event_poison(msg: func.QueueMessage, context: func.Context) -> None:
-    """A refresh event that could not be used after all tries."""
+    """Log a refresh event that failed in every attempt."""
     with _working(msg, context):
         connector().refreshes.give_up(msg.get_body())

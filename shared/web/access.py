@@ -1,8 +1,8 @@
-"""Who may call which route: one rule per route, written at its endpoint.
+"""Authorization: one rule per route, declared at its endpoint.
 
-`requires` names the lowest role and, where the path names an export, a run or a connection, whether a
-contributor needs the connection behind it to be shared with contributors. `AccessRoute` applies the rule
-before it reads the body; a route without a rule cannot be made.
+`requires` sets the lowest role and, for a path with an export, a run or a connection, whether contributors
+may call the route only while that connection is shared with them. `AccessRoute` applies the rule before it
+reads the body; a route without a rule cannot be created.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ JSON = "application/json"
 
 
 class Subject(StrEnum):
-    """What the `{id}` of a path names."""
+    """The kind of resource that the `{id}` of a path identifies."""
 
     CONNECTION = "connection"
     EXPORT = "export"
@@ -44,7 +44,7 @@ class Subject(StrEnum):
 class Access:
     """The rule of a route. `role` is None for a route that is open to all.
 
-    With `shared`, contributors need the connection behind the subject of the path to be shared with them.
+    With `shared`, contributors may call it only while the subject's connection is shared with them.
     """
 
     role: Role | None
@@ -67,7 +67,7 @@ def requires(role: Role, shared: Subject | None = None) -> Callable[[E], E]:
 
 
 def public(endpoint: E) -> E:
-    """Let everyone call an endpoint, signed in or not."""
+    """Let all callers use an endpoint, signed in or not."""
     return _with(Access(None))(endpoint)
 
 
@@ -80,7 +80,7 @@ def _with(access: Access) -> Callable[[E], E]:
 
 
 class AccessRoute(APIRoute):
-    """A route that admits callers by the rule of its endpoint."""
+    """A route that checks the rule of its endpoint."""
 
     def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
         self.access: Access = endpoint.access  # type: ignore[attr-defined]
@@ -88,7 +88,7 @@ class AccessRoute(APIRoute):
         self.method = next(iter(self.methods or {""}))
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """The endpoint behind the rule."""
+        """Return a handler that checks the rule before it calls the endpoint."""
         handle = super().get_route_handler()
 
         async def admitted(request: Request) -> Response:

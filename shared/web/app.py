@@ -32,7 +32,7 @@ class WebApp(Gateway):
 
 
 def create_app(services: Services) -> WebApp:
-    """The application on these services. It keeps nothing between requests."""
+    """Create the application for these services. It keeps no state between requests."""
 
     async def problem(request: Request, error: Exception) -> Response:
         if isinstance(error, HTTPException) and error.status_code == 405:
@@ -58,7 +58,7 @@ def create_app(services: Services) -> WebApp:
 
 
 def _methods(app: FastAPI, request: Request) -> set[str]:
-    """The methods that the path of a request has; HEAD wherever there is GET."""
+    """The methods that the path of a request has, with HEAD if it has GET."""
     found: set[str] = set()
     for route in app.routes:
         if isinstance(route, AccessRoute) and route.matches(request.scope)[0] is not Match.NONE:

@@ -1,4 +1,4 @@
-"""Runs an ASGI application for one request that the platform has received whole.
+"""Runs an ASGI application for one request that the platform has received completely.
 
 `azure.functions.AsgiMiddleware` is not used: at DEBUG it logs every response with its body, which holds
 personal data, and it fails without a response for a URL that it cannot parse (docs/decisions/0049).

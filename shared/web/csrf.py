@@ -1,8 +1,8 @@
 """Changes are accepted from the app's own pages and from programs, not from other sites.
 
-A signed-in browser sends its cookies wherever a request comes from. A request that changes something
+A signed-in browser sends its cookies with requests from any site. A request that changes something
 must therefore name its origin: `Sec-Fetch-Site`, else `Origin`. A caller that sends neither is not a
-current browser; it passes unless it sends a cookie. A portal on another origin authenticates with
+current browser; it is accepted unless it sends a cookie. A portal on another origin authenticates with
 `Authorization`, which a form of another site cannot send, and without cookies. Forms carry a token as
 well, the same value in a field and in a cookie, for browsers too old to send either header.
 https://cheatsheetseries.owasp.org/cheatsheets/Cross-Site_Request_Forgery_Prevention_Cheat_Sheet.html

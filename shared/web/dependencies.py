@@ -1,4 +1,4 @@
-"""What endpoints ask the framework for, as annotations."""
+"""The parameters that the framework passes to endpoints, as annotated types."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ T = TypeVar("T")
 
 
 class _IdConvertor(Convertor[str]):
-    """An id of this app or of Mailchimp; nothing else matches a route."""
+    """An id of this app or of Mailchimp; other values match no route."""
 
     regex = "[A-Za-z0-9_-]{1,64}"
 

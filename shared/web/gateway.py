@@ -1,8 +1,8 @@
-"""What every request passes first and every response last.
+"""The outermost layer of the web application.
 
-Limits of the body, the language and the trace of the request, HEAD, the security headers, and the last
-resort for errors: an error that is not a project error is logged by its type alone and becomes a 500 with
-a trace id.
+It limits the body, sets the language and the trace of the request, answers HEAD, adds the security headers
+and catches unexpected errors: an error that is not a project error is logged by its type only and becomes a
+500 with a trace id.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ _HEADER_VALUE = re.compile(rb"[\x20-\x7e\t]*")
 
 
 class Gateway:
-    """Wraps the application. `services` gives the clock and ids."""
+    """Wraps the application. `services` provides the clock and the ids."""
 
     def __init__(self, app: ASGIApp, services: Services) -> None:
         self._app = app
@@ -108,7 +108,7 @@ class Outgoing:
         await self._send(message)
 
     def _complete(self, message: MutableMapping[str, object]) -> None:
-        """Add what is missing, and refuse a header that could not be sent. ValueError."""
+        """Add the missing headers. ValueError for a header that cannot be sent."""
         headers = list(message.get("headers") or ())  # type: ignore[call-overload]
         known = {name.lower() for name, _ in headers}
         headers += [
@@ -138,7 +138,7 @@ def _replay(body: bytes) -> Receive:
 
 
 def _normal(path: str) -> str:
-    """A path without the slash at its end. HttpProblem 404 for one with control characters."""
+    """Remove the slash at the end of a path. HttpProblem 404 for control characters."""
     if not path.isprintable():
         raise HttpProblem(404, "notFound")
     return path[:-1] if len(path) > 1 and path.endswith("/") else path
@@ -153,7 +153,7 @@ def _language(request: Request) -> str:
 
 
 def _trace_id(request: Request) -> str | None:
-    """The trace of this request, the caller's if it named one, so that logs can be joined.
+    """The trace of this request, the caller's if it sent one, so that logs can be joined.
 
     https://www.w3.org/TR/trace-context/
     """

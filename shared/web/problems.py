@@ -36,8 +36,8 @@ __all__ = ["PROBLEM_JSON", "HttpProblem", "detail_text", "fault_text", "for_erro
 
 PROBLEM_JSON = "application/problem+json"
 
-# The most specific class first. Refused and InputError come from others (Mailchimp, a file): neither the
-# app nor the caller can correct them, hence 502.
+# The most specific class first. Refused and InputError are caused by Mailchimp or by a file: neither the app
+# nor the caller can correct them, so the status is 502.
 STATUSES: tuple[tuple[type[ConnectorError], int, str], ...] = (
     (NotFound, 404, "notFound"),
     (Forbidden, 403, "forbidden"),
@@ -52,7 +52,7 @@ STATUSES: tuple[tuple[type[ConnectorError], int, str], ...] = (
     (ConnectorError, 500, "internal"),
 )
 
-# What the framework raises by itself.
+# Errors that the framework itself raises.
 _FRAMEWORK = {404: "notFound", 405: "methodNotAllowed", 413: "tooLarge"}
 
 _RETRY_AFTER_DEFAULT = 30

@@ -1,6 +1,7 @@
-"""What the web interface works with: the composition root fills one `Services` and passes it in.
+"""The parts of the app that the web interface uses.
 
-What is not configured is None; its routes are then neither served nor described.
+The composition root creates one `Services` and passes it in. A part that is not configured is None; its
+routes are then neither served nor described.
 """
 # ruff: noqa: D102 - the names of these properties say what they are
 
@@ -97,7 +98,7 @@ class MailchimpSessions(Protocol):
     """Opens sessions with Mailchimp accounts for requests."""
 
     def for_request(self, connection_id: str) -> AbstractContextManager[MailchimpSession]:
-        """A session while the context lasts. Unavailable when no connection becomes free."""
+        """A session for the duration of the context. Unavailable when no connection becomes free."""
 
 
 class Catalogue(Protocol):
@@ -110,11 +111,11 @@ class Catalogue(Protocol):
         """The segments and the attributes of all of them, from one look."""
 
     def attributes(self, segment: str | None) -> Sequence[AttributeInfo]:
-        """The attributes of a segment, or of all. NotFound for a segment that is not there."""
+        """The attributes of a segment, or of all. NotFound for a segment that does not exist."""
 
 
 class Sighting(Protocol):
-    """What one export knows of an address, and why the person is (not) in Mailchimp."""
+    """What one export has stored about an address, and why the person is (not) in Mailchimp."""
 
     @property
     def export_id(self) -> str: ...
@@ -155,7 +156,7 @@ class Services:
 
     `run` gives current progress; `runs(export_id, status, top)` is newest first, None means any.
     `start` returns the active run while there is one. `disconnected` stops the runs of exports whose
-    connection was taken away. All raise the errors of errors.py.
+    connection was disconnected. All raise the errors of errors.py.
     """
 
     authenticator: Authenticator

@@ -1,4 +1,4 @@
-"""Connections over HTTP: who may send data where, and the Mailchimp account behind it."""
+"""Connections over HTTP, and the Mailchimp accounts that they use."""
 
 from __future__ import annotations
 

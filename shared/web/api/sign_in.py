@@ -1,7 +1,7 @@
-"""Signing in to Mailchimp and Entra: out to their pages and back.
+"""Sign-in to Mailchimp and Entra: the URLs of their pages, and the callbacks.
 
-The way back ends on a fixed page with nothing of the request: no code, no state, no text of Mailchimp. It
-is never cached and sends no referrer.
+A callback ends on a fixed page that shows nothing of the request: no code, no state, no text of Mailchimp.
+It is never cached and sends no referrer.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def _return(
     finish: Finish,
     values: tuple[str, str, str],
 ) -> Response:
-    """Finish a sign-in and show on a fixed page how it ended."""
+    """Finish a sign-in and show its result on a fixed page."""
     state, code, error = values
     if error:
         return sign_in_page(caller.language, text(caller.language, "signInDenied"), 400)

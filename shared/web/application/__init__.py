@@ -1,5 +1,6 @@
-"""What people do with the app, for the JSON API and the pages alike.
+"""The operations of the app, called by the JSON API and by the pages.
 
 Plain functions: they take the services, the caller and typed values, and return values of the model. They
-raise the errors of errors.py and know nothing of HTTP but ETags. Changes are recorded in the audit trail.
+raise the errors of errors.py and do not depend on HTTP, except for ETags. Changes are recorded in the audit
+trail.
 """

@@ -1,8 +1,8 @@
-"""The audit trail: who changed what and when; never a person of a segment, never a secret.
+"""The audit trail: who changed what and when. It contains no person of a segment and no secret.
 
 An entry names the fields that changed, with their values before and after. It is written after its
-change: a change that failed leaves no entry. Keys begin with the time counted backwards, so the newest
-entries are read first and the rest never.
+change: a change that failed leaves no entry. Keys begin with a descending time, so that the newest entries
+can be read without the older ones.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ __all__ = ["newest", "record"]
 
 _PARTITION = "audit"
 
-# Beyond the year 5000 in milliseconds: subtracting from it turns the order around.
+# A time after the year 5000, in milliseconds: subtracting a time from it reverses the order.
 _FAR_FUTURE = 99_999_999_999_999
 _LONGEST_VALUE = 500
 
@@ -66,7 +66,7 @@ def _key_of(entry: AuditEntry) -> str:
 def _changes(
     before: Mapping[str, object] | None, after: Mapping[str, object] | None
 ) -> tuple[Change, ...]:
-    """What differs between two states of a thing, field by field; None is "not there"."""
+    """The fields that differ between two states of an object; None means that it does not exist."""
     old, new = dict(_flat(before or {})), dict(_flat(after or {}))
     names = [*old, *(name for name in new if name not in old)]
     return tuple(

@@ -1,4 +1,4 @@
-"""Connections: create, share, connect to Mailchimp, disconnect, delete; and the account behind one."""
+"""Connections: create, share, connect to Mailchimp, disconnect, delete; and read the account of one."""
 
 from __future__ import annotations
 
@@ -130,7 +130,7 @@ def delete(
     detach_exports: bool,
     if_match: str | None = None,
 ) -> None:
-    """Delete a connection, if asked after detaching it from its exports. Conflict names them."""
+    """Delete a connection, on request after detaching it from its exports. Conflict names them."""
     before = read(services, connection_id)
     etag = refuse_changed(if_match, before.etag, _CHANGED)
     connection, detached = services.connections.remove(
@@ -163,11 +163,11 @@ def connect_with_key(
 def disconnect(
     services: Services, caller: Caller, connection_id: str, if_match: str | None = None
 ) -> Stored[Connection]:
-    """Forget the grant, and stop the runs that use it."""
+    """Delete the grant, and stop the runs that use it."""
     before = read(services, connection_id)
     refuse_changed(if_match, before.etag, _CHANGED)
     stored = services.connections.disconnect(connection_id, caller.name)
-    # A lane at work holds an open session, which would go on.
+    # A lane that is sending has an open session, which would continue.
     services.disconnected([export.id for export in exports_using(services, connection_id)])
     _record(services, caller, "connection.disconnect", before.value, stored.value)
     return stored
@@ -179,12 +179,12 @@ def exports_using(services: Services, connection_id: str) -> list[Export]:
 
 
 def sign_in(services: Services, caller: Caller, connection_id: str) -> Departure:
-    """Where to send the browser so that Mailchimp asks its user."""
+    """The URL of Mailchimp's sign-in page, which asks the user for access."""
     return services.sign_ins().begin_mailchimp(connection_id, caller.principal.id)
 
 
 def add_export_user(services: Services, caller: Caller, connection_id: str) -> Departure:
-    """Where to send the browser so that Entra asks the export user."""
+    """The URL of Entra's sign-in page, which asks the export user for access."""
     return services.sign_ins().begin_entra(connection_id, caller.principal.id)
 
 
@@ -219,7 +219,7 @@ def _finish(
 def drop_export_user(
     services: Services, caller: Caller, connection_id: str, if_match: str | None = None
 ) -> Stored[Connection]:
-    """Forget the export user. NotFound if there is none."""
+    """Delete the export user. NotFound if there is no export user."""
     before = read(services, connection_id)
     refuse_changed(if_match, before.etag, _CHANGED)
     if before.value.export_user is None:

@@ -10,14 +10,14 @@ __all__ = ["etag_of", "refuse_changed"]
 
 
 def etag_of(storage_etag: str) -> str:
-    """The ETag that callers see: the storage's own reveals times and is not always quoted."""
+    """The ETag that callers see: the storage's own contains a time and is not always quoted."""
     return f'"{hashlib.sha256(storage_etag.encode()).hexdigest()[:24]}"'
 
 
 def refuse_changed(if_match: str | None, storage_etag: str, code: str) -> str | None:
-    """The storage ETag that a write must find; None when the caller does not care.
+    """The storage ETag that a write must find; None when the caller sets no condition.
 
-    Changed, with this code, when `if_match` names another state.
+    Changed, with this code, when `if_match` is the ETag of another state.
     """
     if if_match is None:
         return None

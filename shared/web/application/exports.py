@@ -35,7 +35,7 @@ _CHANGED = "exportChanged"
 
 @dataclass(frozen=True)
 class ExportDetails:
-    """An export, its newest run of any kind, and what a person should know about it."""
+    """An export, its newest run of any kind, and its findings."""
 
     export: Export
     etag: str
@@ -115,7 +115,7 @@ def _names_of_segments(services: Services, caller: Caller, body: ExportBody) -> 
 
 
 def delete(services: Services, caller: Caller, export_id: str, if_match: str | None = None) -> None:
-    """Delete an export and its record of who was sent; contacts and tags in Mailchimp stay."""
+    """Delete an export and its ledger; contacts and tags in Mailchimp stay."""
     before = services.definitions.read(export_id)
     etag = refuse_changed(if_match, before.etag, _CHANGED)
     export = services.definitions.remove(export_id, etag)
@@ -124,7 +124,7 @@ def delete(services: Services, caller: Caller, export_id: str, if_match: str | N
 
 
 def duplicate(services: Services, caller: Caller, export_id: str) -> ExportDetails:
-    """A copy whose schedule is off."""
+    """Copy an export; the schedule of the copy is off."""
     suffix = text(caller.language, "api.copy")
     stored = services.definitions.duplicate(export_id, caller.name, suffix)
     copy = stored.value
@@ -136,7 +136,7 @@ def duplicate(services: Services, caller: Caller, export_id: str) -> ExportDetai
 def detach(
     services: Services, caller: Caller, export_id: str, if_match: str | None = None
 ) -> ExportDetails:
-    """Take the connection away; the export does not run until it gets another one."""
+    """Remove the connection of an export, which then does not run until it gets another one."""
     before = services.definitions.read(export_id)
     etag = refuse_changed(if_match, before.etag, _CHANGED)
     stored = services.definitions.detach(export_id, caller.name, etag)

@@ -16,7 +16,7 @@ __all__ = ["erase", "search"]
 
 
 def search(services: Services, caller: Caller, email: str) -> Sequence[Sighting]:
-    """What every export knows of an address."""
+    """What every export has stored about an address."""
     found = services.search(email)
     audit.record(services, caller, "person.search", "-", "", None, {"found": len(found)})
     return found
@@ -27,7 +27,7 @@ def erase(services: Services, caller: Caller, email: str, delete_in_mailchimp: b
     try:
         receipt = services.erase(email, delete_in_mailchimp, caller.name)
     except (Conflict, Unavailable) as unfinished:
-        # Everything but Mailchimp is done by now: that is a change, too.
+        # Everything except Mailchimp is done at this point, which is a change, too.
         after = {"unfinished": unfinished.code}
         audit.record(services, caller, "person.erase", "-", "", None, after)
         raise

@@ -33,7 +33,7 @@ def start(
 ) -> Run:
     """Start a run of an export; while a run is active, that run. NotFound, Conflict.
 
-    `add_archived` is the caller's yes to adding contacts again that an undo archived.
+    `add_archived` allows adding contacts again that an undo archived.
     """
     confirmed = (ADD_ARCHIVED,) if add_archived else ()
     run = services.start(export_id, Trigger.ON_DEMAND, mode, caller.name, confirmed=confirmed)
@@ -51,7 +51,7 @@ def start_all(services: Services, caller: Caller) -> list[Run]:
             continue
         if mine is not None and connection_id not in mine:
             continue
-        # An export that is removed or detached in this moment does not stop the others.
+        # An export that is removed or detached at this moment does not stop the others.
         with suppress(NotFound, Conflict):
             run = services.start(stored.key, Trigger.ON_DEMAND, Mode.EXPORT, caller.name)
             _record_start(services, caller, run, run.export_id, run.mode)
@@ -77,13 +77,13 @@ def read(services: Services, run_id: str) -> Run:
 
 
 def cancel(services: Services, caller: Caller, run_id: str) -> Run:
-    """Stop a run after its current calls. Conflict when it is over."""
+    """Stop a run after its current calls. Conflict when it has ended."""
     before = services.run(run_id)
     return _acted(services, caller, "run.cancel", before, services.cancel(run_id, caller.name))
 
 
 def confirm(services: Services, caller: Caller, run_id: str) -> Run:
-    """Continue a run that the removal guard stopped. Conflict when it does not wait."""
+    """Continue a run that the removal guard stopped. Conflict when it is not waiting."""
     before = services.run(run_id)
     return _acted(services, caller, "run.confirm", before, services.confirm(run_id, caller.name))
 

@@ -1,4 +1,4 @@
-"""The refresh schedule: when the exports run that run with every refresh."""
+"""The refresh schedule: when to start the exports that run with every refresh."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def change(
 def _write(
     services: Services, schedule: Schedule, before: Stored[Schedule], *, exactly: bool
 ) -> Stored[Schedule]:
-    """Replace what was read; unless `exactly`, also what someone has written since."""
+    """Replace the schedule that was read; unless `exactly`, also one that was written since."""
     records = services.schedule_records
     for _ in range(5):
         try:

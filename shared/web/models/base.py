@@ -42,8 +42,9 @@ __all__ = [
 
 T = TypeVar("T")
 
-# Besides control characters: ends of lines and paragraphs, and what turns the direction of reading,
-# so that a name cannot look like another one. https://www.unicode.org/reports/tr36/#Bidirectional_Text_Spoofing
+# Besides control characters: ends of lines and paragraphs, and characters that change the direction of text,
+# so that a name cannot look like another one.
+# https://www.unicode.org/reports/tr36/#Bidirectional_Text_Spoofing
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufff9-\ufffb]")
 # Letters and symbols without a picture: fillers of Hangul and the empty Braille cell.
 _BLANK = frozenset("\u115f\u1160\u2800\u3164\uffa0")
@@ -119,7 +120,7 @@ V = TypeVar("V", bound=View)
 
 
 def is_none(value: object) -> bool:
-    """Whether to leave a field out of the JSON form."""
+    """Whether to omit a field from the JSON form."""
     return value is None
 
 

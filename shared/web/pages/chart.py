@@ -1,7 +1,7 @@
 """The history of an export as a small drawing: members, rejected rows and duration over time.
 
-Drawn on the server as inline SVG; colours come from the style sheet. The table beside it says the
-same in numbers, so the drawing has one sentence for those who do not see it.
+Drawn on the server as inline SVG; colours come from the style sheet. The table beside it has the same
+numbers, so the text alternative of the drawing is one sentence.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def _seconds(run: Run) -> float:
 
 
 def history_chart(runs: Sequence[Run], language: str) -> Markup:
-    """Bars for the last runs, oldest first; nothing while there are fewer than two."""
+    """Bars for the last runs, oldest first; empty for fewer than two runs."""
     shown = [r for r in reversed(runs) if r.status in _SHOWN and r.mode is not Mode.PREVIEW][-20:]
     if len(shown) < 2:
         return Markup("")

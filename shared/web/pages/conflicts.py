@@ -1,4 +1,4 @@
-"""Two versions of one thing, side by side: what is saved now, and what a form would save."""
+"""Two versions of an object, side by side: the saved one, and the one that a form would save."""
 
 from __future__ import annotations
 

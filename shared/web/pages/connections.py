@@ -104,7 +104,7 @@ def _show(
     refusal: Refusal = NO_REFUSAL,
     sent: Mapping[str, object] | None = None,
 ) -> Response:
-    """A connection; with what was `sent` in place of the saved name and sharing, if it was refused."""
+    """Show a connection, with the values that were `sent` instead of the saved ones if they were refused."""
     stored = connections.read(page.services, connection_id)
     connection = stored.value
     saved = {"displayName": connection.display_name, "sharedWith": list(connection.shared_with)}
@@ -170,7 +170,7 @@ def put_key(connection_id: Id, page: CurrentPage, form: SentForm) -> Response:
 @router.post(f"{_ONE}/disconnect")
 @requires(Role.ADMINISTRATOR)
 def disconnect(connection_id: Id, page: CurrentPage, _form: SentForm) -> Response:
-    """Forget the grant."""
+    """Delete the grant."""
 
     def act() -> object:
         return connections.disconnect(page.services, page.caller, connection_id)
@@ -193,7 +193,7 @@ def _leave(page: Page, connection_id: str, leave: Callable[[], Departure]) -> Re
 @router.post(f"{_ONE}/authenticate")
 @requires(Role.ADMINISTRATOR)
 def authenticate(connection_id: Id, page: CurrentPage, _form: SentForm) -> Response:
-    """Out to Mailchimp's sign-in page."""
+    """Continue at Mailchimp's sign-in page."""
 
     def leave() -> Departure:
         return connections.sign_in(page.services, page.caller, connection_id)
@@ -204,7 +204,7 @@ def authenticate(connection_id: Id, page: CurrentPage, _form: SentForm) -> Respo
 @router.post(f"{_ONE}/export-user")
 @requires(Role.ADMINISTRATOR)
 def add_export_user(connection_id: Id, page: CurrentPage, _form: SentForm) -> Response:
-    """Out to Entra's sign-in page."""
+    """Continue at Entra's sign-in page."""
 
     def leave() -> Departure:
         return connections.add_export_user(page.services, page.caller, connection_id)
@@ -226,7 +226,7 @@ def drop_export_user(connection_id: Id, page: CurrentPage, _form: SentForm) -> R
 @router.get(f"{_ONE}/remove")
 @requires(Role.ADMINISTRATOR)
 def ask_removal(connection_id: Id, page: CurrentPage) -> Response:
-    """What removing will and will not do, and what uses the connection."""
+    """Explain what removing does and does not do, and list the exports that use the connection."""
     return _removal(page, connection_id)
 
 

@@ -44,7 +44,7 @@ _ROWS = frozenset(str(number) for number in range(102))
 
 @dataclass(frozen=True)
 class Choices:
-    """What a form offers; what cannot be read now is empty, and `troubles` say why."""
+    """The choices of a form; a list that cannot be read is empty, and `troubles` has the reason."""
 
     connections: Sequence[Connection]
     segments: Sequence[SegmentInfo] = ()
@@ -101,7 +101,7 @@ def definition_from(form: Form) -> Definition:
 
 
 def _meaning(chosen: str | None) -> Definition:
-    """The meaning of the consent attribute; the usual one is left out, as in the JSON form."""
+    """The meaning of the consent attribute; the usual one is omitted, as in the JSON form."""
     return {} if chosen in (None, "", "yesMayBeMailed") else {"consentMeaning": chosen}
 
 
@@ -135,7 +135,7 @@ def _attributes(form: Form) -> Iterable[Definition]:
 
 
 def _choices(page: Page, definition: Definition) -> Choices:
-    """What can be chosen now. What is not available leaves a plain field to type into."""
+    """Read the available choices. A field without choices becomes a plain text field."""
     services, troubles = page.services, list[str]()
     offered = [
         stored.value
@@ -176,7 +176,7 @@ def _offered(
 
 
 def _available(page: Page, read: Callable[[], Sequence[T]], troubles: list[str]) -> Sequence[T]:
-    """What can be read; nothing, and one more trouble, when it is not available."""
+    """Read choices; when they are unavailable, return nothing and add the reason to the troubles."""
     try:
         return read()
     except (ConnectorError, HttpProblem) as error:
@@ -245,7 +245,7 @@ def _form(
 @router.get("/setup/export")
 @requires(Role.CONTRIBUTOR)
 def show_new(page: CurrentPage, connection: Annotated[str, Query()] = "") -> Response:
-    """An empty form; what can be guessed is filled in."""
+    """A form for a new export, filled with suggestions."""
     return _form(page, _empty(connection or None), suggest=True)
 
 

@@ -44,7 +44,7 @@ class Row:
 
     @property
     def name(self) -> str:
-        """What names are sorted by."""
+        """The key by which names are sorted."""
         return self.export.display_name.casefold()
 
 
@@ -176,7 +176,7 @@ def detach(export_id: Id, page: CurrentPage, _form: SentForm) -> Response:
 @router.get(f"{_ONE}/remove")
 @requires(Role.CONTRIBUTOR, shared=Subject.EXPORT)
 def ask_removal(export_id: Id, page: CurrentPage) -> Response:
-    """What removing will and will not do."""
+    """Explain what removing does and does not do."""
     return _removal(page, export_id)
 
 

@@ -87,7 +87,7 @@ NO_REFUSAL = Refusal(200)
 
 
 def attempt(language: str, action: Callable[[], T]) -> T | Refusal:
-    """The result of an action, or why it failed if a person can do something about it."""
+    """The result of an action, or a Refusal when a person can correct the cause of its failure."""
     try:
         return action()
     except (ConnectorError, HttpProblem, ValidationError) as error:

@@ -34,7 +34,7 @@ def show(page: CurrentPage) -> Response:
 @router.post("/people")
 @requires(Role.ADMINISTRATOR)
 def search(page: CurrentPage, form: SentForm) -> Response:
-    """What every export knows of the person."""
+    """What every export has stored about the person."""
     return _found(page, form.get("email"))
 
 

@@ -1,7 +1,7 @@
 """Pages from templates, in the reader's language, with what every page shows.
 
-Templates escape everything. Times are shown in the time zone of the refresh schedule, numbers and
-dates as the language writes them. The policy allows only the app's own style sheet and script.
+Templates escape everything. Times are shown in the time zone of the refresh schedule, numbers and dates in
+the format of the language. The policy allows only the app's own style sheet and script.
 """
 
 from __future__ import annotations
@@ -74,7 +74,8 @@ class Page:
     def render(
         self, template: str, *, status: int = 200, cookie: str | None = None, **context: object
     ) -> Response:
-        """A page. `done` of the query names what has just been done; `cookie` is one more Set-Cookie."""
+        """A page. The query parameter `done` names the action that was just completed; `cookie` is one more
+        Set-Cookie."""
         csrf = Cookie("csrf", self.request, self.services.public_url)
         token = new_token(csrf, self.services.new_id)
         done = f"pages.done.{self.request.query_params.get('done', '')}"

@@ -131,7 +131,7 @@ def retry(run_id: Id, page: CurrentPage, _form: SentForm) -> Response:
 @router.get(f"{_ONE}/undo")
 @requires(Role.CONTRIBUTOR, shared=Subject.RUN)
 def ask_undo(run_id: Id, page: CurrentPage) -> Response:
-    """What undoing will and will not do."""
+    """Explain what undoing does and does not do."""
     return _undo(page, run_id)
 
 

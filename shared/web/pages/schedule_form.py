@@ -12,7 +12,7 @@ _MOST_TIMES = 4
 
 
 def schedule_fields(form: Form) -> dict[str, Any]:
-    """The fields of a schedule as the JSON API names them; empty times are left out."""
+    """The fields of a schedule as the JSON API names them; empty times are omitted."""
     times = [form.get(f"time-{number}") for number in range(_MOST_TIMES)]
     return {
         "enabled": form.has("scheduleOn"),

@@ -49,7 +49,7 @@ def static_url(file: str) -> str:
 @router.get("/static/{name}")
 @public
 def static(name: Annotated[str, Path()]) -> Response:
-    """A file of ours."""
+    """Return a static file."""
     if name not in _files():
         raise HttpProblem(404, "notFound")
     _, body, media_type = _files()[name]
