@@ -1,7 +1,7 @@
 """A source row becomes a Mailchimp member: its address in normal form, its values by field type.
 
-A value that its field would refuse is dropped and named, never the person: one bad merge value
-would cost the whole member. Conversions are by the type of the audience's field and, where it
+A value that its field would refuse is dropped and reported, so that the person is still sent: Mailchimp
+refuses a member with one bad merge value. Conversions are by the type of the audience's field and, where it
 matters, by the attribute's own data type.
 https://mailchimp.com/developer/marketing/docs/merge-fields/
 https://mailchimp.com/help/international-characters-in-mailchimp/ (no such characters before the @)
@@ -40,11 +40,11 @@ __all__ = [
     "normal_address",
 ]
 
-# What people paste around an address: blanks of all kinds and invisible marks.
+# Characters that are pasted around an address by accident: blanks of all kinds and invisible marks.
 BLANKS = "".join(
     map(chr, [*range(0x09, 0x0E), 0x20, 0x85, 0xA0, 0x1680, *range(0x2000, 0x200E)])
 ) + "".join(map(chr, [0x2028, 0x2029, 0x202F, 0x205F, 0x2060, 0x3000, 0xFEFF]))
-# No part of what anybody wrote, nor can they be shown; Mailchimp may refuse a whole call for one.
+# No one types these characters and they cannot be shown; Mailchimp may refuse a whole call for one.
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _LONGEST_DOMAIN = 254
 _ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
@@ -92,7 +92,7 @@ def mail_form(address: str) -> str:
 
 
 class _Step(NamedTuple):
-    """What becomes of one value: its field, its conversion, and which part of an address it is."""
+    """The treatment of one value: its field, its conversion, and which part of an address it is."""
 
     tag: str
     convert: Callable[[str], object]
@@ -143,10 +143,10 @@ class Converter:
     ) -> tuple[dict[str, object], list[Dropped]]:
         """The merge fields of one row, and what had to be dropped.
 
-        `values` in the order of `columns`, all as text; control characters in them are left out,
-        tabs and line breaks are not. With `clear`, an empty text ("") is sent, which empties the
-        field; None and blanks are left out, and so is "" without `clear`. A required field is
-        never emptied: Mailchimp would refuse the person.
+        `values` in the order of `columns`, all as text; control characters are removed from them, except tabs
+        and line breaks. With `clear`, an empty text ("") is sent, which empties the field; None and blanks
+        are omitted, and so is "" without `clear`. A required field is never emptied: Mailchimp would refuse
+        the person.
         """
         fields: dict[str, object] = {}
         dropped: list[Dropped] = []

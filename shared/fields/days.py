@@ -1,10 +1,9 @@
 """Dates as people write them: ISO, with slashes, dots, names of months, East Asian, with a time.
 
-The day is taken as it is written; a time zone never moves it, because no birthday changes with the
-server's. 05/06/1980 is 5 June or 6 May: `order` says which, for a whole column (planning finds it
-out from the column itself, the model's culture or the export), and a date that does not fit the
-order is no date. Without an order only what can be read in one way is read. Two digits for the year
-are not enough.
+The day is taken as it is written; a time zone never moves it, because a birthday does not depend on the
+server's time zone. 05/06/1980 is 5 June or 6 May: `order` decides, for a whole column (planning finds it
+out from the column itself, the model's culture or the export), and a date that does not fit the order is no
+date. Without an order only what can be read in one way is read. Two digits for the year are not enough.
 """
 
 from __future__ import annotations
@@ -99,7 +98,7 @@ def _month(name: str) -> str:
 
 @cache
 def _months() -> dict[str, int]:
-    """Months by name in small letters; a name that means two months is left out."""
+    """Months by name in small letters; a name that means two months is omitted."""
     from babel import Locale
 
     found: dict[str, set[int]] = {}

@@ -1,4 +1,4 @@
-"""Findings about the definition of an export, beside the other exports; at save and in every run."""
+"""Findings about the definition of an export and its overlap with other exports, at save and in every run."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def definition_findings(
 ) -> list[Finding]:
     """Check the direction of consent, fields that other exports write, and refreshes of `segments`.
 
-    A segment without a time of refresh is a plain file, and nothing announces that it changed.
+    A segment without a time of refresh is a plain file, whose changes raise no event.
     """
     findings = []
     consent = export.new_contacts

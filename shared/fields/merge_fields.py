@@ -1,8 +1,8 @@
 """Which merge field of an audience takes which attribute.
 
-A field is found by its tag, then by its name, both without case: FNAME and LNAME are defaults
-that anybody may have renamed (https://mailchimp.com/developer/marketing/docs/merge-fields/).
-Merge tags have at most 10 of A-Z, 0-9 and _, so that two long ones can collide when cut.
+A field is found by its tag, then by its name, both without case: FNAME and LNAME are defaults that a user may
+have renamed (https://mailchimp.com/developer/marketing/docs/merge-fields/). Merge tags have at most 10 of
+A-Z, 0-9 and _, so that two long ones can collide when cut.
 """
 
 from __future__ import annotations
@@ -47,7 +47,8 @@ class FieldChoice:
 
 
 def proper_tag(text: str, taken: Collection[str] = ()) -> str:
-    """A merge tag made of `text` that is not among `taken`: the end is counted up if need be."""
+    """A merge tag made of `text` that is not among `taken`: a number at its end makes it unique if
+    necessary."""
     plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().upper()
     tag = re.sub(r"[^A-Z0-9_]+", "", plain)[:LONGEST_TAG] or "FIELD"
     used = {"EMAIL", *(other.upper() for other in taken)}
@@ -89,7 +90,7 @@ def chosen_fields(mapping: Mapping) -> tuple[FieldChoice, ...]:
 
 
 def missing_choices(mapping: Mapping, fields: Sequence[MergeField]) -> tuple[FieldChoice, ...]:
-    """What the audience has no field for: to be created, or to be refused before the first write."""
+    """The choices without a field in the audience: created, or refused before the first write."""
     return tuple(c for c in chosen_fields(mapping) if not find_field(fields, c.tag, c.name))
 
 

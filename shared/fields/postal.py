@@ -1,10 +1,10 @@
-"""A postal address: out of parts, a JSON object, or the one line "street, city, state zip".
+"""Postal addresses from parts, a JSON object, or one line "street, city, state zip".
 
-Mailchimp takes an address only whole: street, city, state and zip
-(https://mailchimp.com/developer/marketing/docs/merge-fields/). What has no such parts is no
-address here, and nothing is made up: a line is taken apart only where its end is a state of the
-USA, of Canada or of Australia with a code as that country has them. All other countries have their
-parts in another order, or none of them; their parts are mapped from an attribute each.
+Mailchimp accepts only complete addresses: street, city, state and zip
+(https://mailchimp.com/developer/marketing/docs/merge-fields/). A value without these parts is not an address,
+and parts are never invented: a line is split only if it ends with a state of the USA, of Canada or of
+Australia with a code as that country has them. Other countries have their parts in another order, or lack
+some; map each part from an attribute of its own.
 """
 
 from __future__ import annotations
@@ -84,12 +84,12 @@ _CODE = re.compile(r"[0-9][\w -]{2,9}")
 
 
 def postal_address(text: str) -> dict[str, str] | None:
-    """The parts of an address, or None when it is not whole."""
+    """The parts of an address, or None when it is incomplete."""
     return whole_address(_from_json(text) if text.startswith("{") else _from_lines(text))
 
 
 def whole_address(parts: Mapping[str, str]) -> dict[str, str] | None:
-    """The parts without empty ones, or None when one that Mailchimp needs is not there."""
+    """The parts without empty ones, or None when one that Mailchimp requires is missing."""
     filled = {name: part for name, part in parts.items() if part}
     whole = all(name in filled for name in _NEEDED)
     return filled if whole and all(len(part) <= _LONGEST for part in filled.values()) else None

@@ -1,9 +1,9 @@
-"""What one merge field takes, by its type, from the ways in which people write values.
+"""Converts values, as people write them, to the type of a merge field.
 
 Every conversion takes trimmed, not empty text and returns what is sent, or raises Unusable. A
-value that can be read in two ways is not guessed: a wrong number is worse than none. Text over
+value that can be read in two ways is not guessed: a wrong number is worse than no number. Text over
 255 bytes is cut, as Mailchimp's own import does (https://mailchimp.com/help/format-guidelines-for-your-import-file/),
-because one source says that the API refuses it and with it the person.
+because according to one source the API refuses it together with the person.
 """
 
 from __future__ import annotations

@@ -1,1 +1,1 @@
-"""Segments: what Customer Insights wrote - CDM folders, frozen snapshots, rows and the catalogue."""
+"""Segments that Customer Insights wrote: CDM folders, frozen snapshots, rows and the catalogue."""

@@ -1,4 +1,4 @@
-"""A cache that is bounded by what its values weigh, so that a few large ones do not fill the memory."""
+"""A cache bounded by the estimated size of its values, so that large values do not fill the memory."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ V = TypeVar("V")
 
 
 class WeightedCache(Generic[V]):
-    """Remembers values up to a total weight; those that were not used for longest go first.
+    """Remembers values up to a total weight; the least recently used ones are removed first.
 
     Safe to use from several threads. A value heavier than the whole limit is not remembered.
     """

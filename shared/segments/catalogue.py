@@ -1,9 +1,9 @@
 """What can be exported: segments with their size and age, attributes with suggestions.
 
 A segment here is every entity that Customer Insights exported and that has people in it: a
-`CustomerId`, another key, or an address. The table of all profiles (`Customer`) is none: the
-source product exports segments only. Rows are counted once per file and remembered by blob and
-ETag; of files never seen before only so many bytes are counted per call, the rest at the next.
+`CustomerId`, another key, or an address. The table of all profiles (`Customer`) is not a segment: the source
+product exports segments only. Rows are counted once per file and remembered by blob and ETag; of new files, a
+limited number of bytes is counted per call, and the rest in the next calls.
 """
 
 from __future__ import annotations
@@ -36,12 +36,12 @@ __all__ = ["AttributeInfo", "Catalogue", "Counts", "SegmentInfo", "SegmentList"]
 
 _COUNTED_PER_CALL = 256 * 1024 * 1024
 _SAMPLED = 3
-# Of all counts that are remembered, in bytes.
+# The limit for all remembered counts, in bytes.
 _REMEMBERED = 8 * 1024 * 1024
 
 
 class Counts(Protocol):
-    """Remembers row counts. Keys are letters and digits; forgetting one does no harm."""
+    """Remembers row counts. Keys are letters and digits; losing a count does no harm."""
 
     def get(self, key: str) -> int | None:
         """The count, or None."""
@@ -52,7 +52,7 @@ class Counts(Protocol):
 
 @dataclass(frozen=True)
 class SegmentInfo:
-    """A segment. `member_count` is None while it is not counted or not completely written.
+    """A segment. `member_count` is None while the rows are not counted or not completely written.
 
     `reason` says why it is not complete.
     """
@@ -75,7 +75,7 @@ class SegmentList:
 
 @dataclass(frozen=True)
 class AttributeInfo:
-    """An attribute of the profiles, and what it seems to be good for."""
+    """An attribute of the profiles, and its suggested use."""
 
     name: str
     data_type: str
@@ -84,7 +84,7 @@ class AttributeInfo:
 
 
 class Catalogue:
-    """Segments and attributes as the landing container shows them now."""
+    """The segments and attributes that are in the landing container now."""
 
     def __init__(
         self,
@@ -105,11 +105,11 @@ class Catalogue:
         return list(self.listing().segments)
 
     def listing(self) -> SegmentList:
-        """Every segment, and what could not be looked into. Unavailable, ConfigError (storage)."""
+        """Every segment, and what could not be read. Unavailable, ConfigError (storage)."""
         return self._listing(self._surveyor.survey())
 
     def overview(self) -> tuple[SegmentList, list[AttributeInfo]]:
-        """The segments and the attributes of all of them, from one look into the container."""
+        """The segments and the attributes of all of them, from one listing of the container."""
         survey = self._surveyor.survey()
         return self._listing(survey), self._attributes(survey, None)
 
@@ -153,7 +153,7 @@ class Catalogue:
         try:
             count = self._count(self._freezer.freeze(found), budget)
         except Changed:
-            pass  # it is being written anew; the next look sees it
+            pass  # it is being replaced; the next call reads it
         except ConnectorError as error:
             reason = _reason(error)
         return SegmentInfo(
@@ -186,7 +186,7 @@ class Catalogue:
         return count
 
     def _frozen(self, wanted: Iterable[Found], *, strict: bool) -> Iterator[SegmentSnapshot]:
-        """The segments with their attributes; of many, those that cannot be read are left out."""
+        """The segments with their attributes; of several, those that cannot be read are omitted."""
         for each in wanted:
             if each.attributes:
                 yield SegmentSnapshot(

@@ -1,9 +1,9 @@
 """`model.json` of a Common Data Model folder, read into plain values.
 
-The file is written by someone else: everything in it is data to be checked, nothing in it is
-followed. What the format allows but Customer Insights has no use for (extensions, relationships,
-reference entities) is passed over. An entity that cannot be understood carries its fault and does
-not touch the others; only a document that is no list of entities at all is an InputError.
+The file is untrusted: everything in it is checked, and no reference in it is followed. What the format allows
+but Customer Insights does not use (extensions, relationships, reference entities) is ignored. An entity that
+cannot be read has a fault and does not affect the others; only a document without a list of entities is an
+InputError.
 https://learn.microsoft.com/common-data-model/model-json
 """
 
@@ -37,7 +37,7 @@ __all__ = [
 MAX_BYTES = 16 * 1024 * 1024
 _MAX_ENTITIES = 10_000
 _MAX_ATTRIBUTES = 20_000
-# Of the whole model: every look at the container goes through all of them.
+# The limit for the whole model: every survey of the container iterates over all of them.
 _MAX_PARTITIONS = 100_000
 _MAX_NAME = 1_000
 
@@ -66,7 +66,7 @@ class ListedPartition:
 
 @dataclass(frozen=True, slots=True)
 class Entity:
-    """A table of the model; attributes stand in the order of the columns.
+    """A table of the model; attributes are in the order of the columns.
 
     `fault` is why it cannot be read. `has_people`: it has a key or an address.
     """
@@ -85,7 +85,7 @@ class Entity:
 class Model:
     """One `model.json` or manifest; entity names are unique (of two the later one counts).
 
-    `faults` are entities that have not even a name. `weight` estimates its memory in bytes.
+    `faults` are those of entities without a name. `weight` estimates its memory in bytes.
     """
 
     name: str
@@ -96,7 +96,7 @@ class Model:
 
 
 def read_model(data: bytes, where: str) -> Model:
-    """The model in `data`. InputError names `where` when it is no usable `model.json`."""
+    """The model in `data`. InputError names `where` when it is not a usable `model.json`."""
     root = load_document(data, where)
     listed = root.get("entities", root.get("tables"))
     if not isinstance(listed, list):
@@ -132,7 +132,7 @@ def read_model(data: bytes, where: str) -> Model:
 
 
 def load_document(data: bytes, where: str) -> dict[str, object]:
-    """A JSON object. InputError names `where` when it is none, or too large."""
+    """A JSON object. InputError names `where` when it is not an object, or too large."""
     if len(data) > MAX_BYTES:
         raise too_large(where)
     try:
@@ -145,12 +145,12 @@ def load_document(data: bytes, where: str) -> dict[str, object]:
 
 
 def too_large(where: str) -> InputError:
-    """The error of a document that is larger than this app reads."""
+    """The error for a document that exceeds the size limit."""
     return InputError("modelTooLarge", where=where, most=MAX_BYTES // (1024 * 1024))
 
 
 def weight_of(entities: Iterable[Entity]) -> int:
-    """About how many bytes entities take in memory; lists of attributes that they share once."""
+    """About how many bytes entities take in memory; shared lists of attributes count once."""
     seen: set[int] = set()
     total = 0
     for entity in entities:
@@ -211,7 +211,7 @@ def has_people(attributes: Sequence[Attribute], primary_key: str | None) -> bool
 
 
 def attribute_of(item: object, entity: str, number: int, where: str, order: str = "") -> Attribute:
-    """One attribute. InputError names its entity and place when it has no usable name."""
+    """One attribute. InputError names its entity and position when it has no usable name."""
     name = item.get("name") if isinstance(item, dict) else None
     if not isinstance(item, dict) or not _usable(name):
         raise InputError("attributeUnnamed", where=where, entity=entity, number=number)
@@ -228,7 +228,7 @@ def attribute_of(item: object, entity: str, number: int, where: str, order: str 
 def _partition(
     item: object, entity_csv: object, entity: str, number: int, where: str
 ) -> ListedPartition | None:
-    """One partition, or None when it has no location: then the model holds the schema only."""
+    """One partition, or None when it has no location: such a model contains only the schema."""
     location = item.get("location") if isinstance(item, dict) else 0
     if location is None or location == "":
         return None
@@ -247,8 +247,8 @@ def _partition(
 def csv_format(settings: object, entity: str, number: int, where: str) -> CsvFormat:
     """`fileFormatSettings` as a CsvFormat.
 
-    The format's default for `columnHeaders` is false. A writer that leaves it out may not have
-    thought about it, so it stays unknown here and the reader looks at the first row.
+    The format's default for `columnHeaders` is false. A missing value may be an oversight of the writer, so
+    it stays unknown here and the reader decides by the first row.
     """
     if not isinstance(settings, dict):
         return CsvFormat()
@@ -271,7 +271,7 @@ def csv_format(settings: object, entity: str, number: int, where: str) -> CsvFor
 
 
 def read_time(value: object) -> datetime | None:
-    """An ISO 8601 time in UTC, or None when there is none that can be read."""
+    """An ISO 8601 time in UTC, or None when it is missing or invalid."""
     if not isinstance(value, str):
         return None
     try:
@@ -283,7 +283,7 @@ def read_time(value: object) -> datetime | None:
 
 
 def _culture_order(culture: object) -> str:
-    """Whether a model's culture writes the day or the month first; empty where it does neither."""
+    """Whether a model's culture writes the day or the month first; empty if it does neither."""
     if not isinstance(culture, str) or not culture.strip() or len(culture) > _MAX_NAME:
         return ""
     from babel import Locale, UnknownLocaleError
@@ -296,7 +296,7 @@ def _culture_order(culture: object) -> str:
 
 
 def _format_order(pattern: str) -> str:
-    """The order in a format such as `dd/MM/yyyy`; empty where the year comes first."""
+    """The order in a format such as `dd/MM/yyyy`; empty if the year comes first."""
     places = {mark: pattern.find(mark) for mark in "dMy"}
     if min(places.values()) < 0 or places["y"] < max(places["d"], places["M"]):
         return ""
@@ -306,7 +306,7 @@ def _format_order(pattern: str) -> str:
 def _primary_key(
     attributes: tuple[Attribute, ...], item: Mapping[str, object], notes: Mapping[str, str]
 ) -> str | None:
-    """`CustomerId` where there is one, else the annotated key if it is an attribute."""
+    """`CustomerId` if it exists, else the annotated key if it is an attribute."""
     names = {each.name for each in attributes}
     if "CustomerId" in names:
         return "CustomerId"
@@ -318,7 +318,7 @@ def _primary_key(
 
 
 def _is_profile(item: Mapping[str, object], notes: Mapping[str, str]) -> bool:
-    """Whether this is the table of all unified profiles: said so, or named `Customer`.
+    """Whether this is the table of all unified profiles: it is marked as such, or named `Customer`.
 
     Customer Insights always names that table `Customer`, and no segment may have its name.
     """
@@ -339,7 +339,7 @@ def _trait(item: Mapping[str, object]) -> str:
 
 
 def _notes(item: Mapping[str, object]) -> dict[str, str]:
-    """Annotations by lower-case name; those that are not text are passed over."""
+    """Annotations by lower-case name; values that are not text are ignored."""
     listed = item.get("annotations")
     return {
         str(each["name"]).casefold(): each["value"].strip()
@@ -373,12 +373,12 @@ def _usable(name: object) -> bool:
 
 
 def text_of(value: object) -> str:
-    """Text without blanks around it, at most as long as a name; empty when it is none."""
+    """Text without blanks around it, at most as long as a name; empty when it is not text."""
     return value.strip()[:_MAX_NAME] if isinstance(value, str) else ""
 
 
 def _flag(value: object) -> bool | None:
-    """A boolean, also as the text that Microsoft's SDK writes; None when it is neither."""
+    """A boolean, also as the text that Microsoft's SDK writes; None for any other value."""
     if isinstance(value, str):
         return {"true": True, "false": False}.get(value.strip().casefold())
     return value if isinstance(value, bool) else None

@@ -1,7 +1,7 @@
-"""The landing container, read-only: what is in it, small blobs whole, large ones in pieces.
+"""Read-only access to the landing container: list blobs, read small ones whole and large ones in pieces.
 
-Reading is pinned to an ETag, so a file that is replaced while it is read is an error and never a
-mixture. The SDK's errors end here (see errors.py).
+Reading is pinned to an ETag, so a file that is replaced during the read is an error and never a mixture of
+both. SDK errors are translated here (see errors.py).
 https://learn.microsoft.com/rest/api/storageservices/get-blob
 """
 
@@ -32,7 +32,7 @@ _TIMEOUT = 60
 
 @dataclass(frozen=True)
 class BlobEntry:
-    """A blob as the listing shows it."""
+    """A blob in a listing."""
 
     name: str
     etag: str
@@ -62,7 +62,7 @@ class LandingContainer:
         return str(self._client.container_name)
 
     def etag(self, name: str) -> str | None:
-        """The ETag that a blob has now; None when it is not there."""
+        """The ETag that a blob has now; None when it does not exist."""
         try:
             with _translated(name):
                 blob = self._client.get_blob_client(name)
@@ -71,7 +71,7 @@ class LandingContainer:
             return None
 
     def entries(self, prefix: str = "") -> Iterator[BlobEntry]:
-        """All blobs below a prefix, in the order of their names; folders are left out."""
+        """All blobs below a prefix, in the order of their names; folders are omitted."""
         with _translated(prefix or "the landing container"):
             pages = self._client.list_blobs(
                 name_starts_with=prefix or None, include=["metadata"], timeout=_TIMEOUT
@@ -87,7 +87,7 @@ class LandingContainer:
                 )
 
     def read(self, entry: BlobEntry, limit: int) -> bytes:
-        """A small blob. InputError when it is larger than `limit`, Changed when it is another."""
+        """A small blob. InputError when it is larger than `limit`, Changed when its ETag differs."""
         if entry.size > limit:
             raise InputError("fileTooLarge", where=entry.name)
         return b"".join(self.pieces(entry.name, entry.etag))
@@ -108,7 +108,7 @@ class LandingContainer:
 
 @contextmanager
 def _translated(name: str) -> Iterator[None]:
-    """The SDK's errors as ours."""
+    """Translate errors of the SDK."""
     try:
         yield
     except ResourceNotFoundError as error:
@@ -128,7 +128,7 @@ def _translated(name: str) -> Iterator[None]:
 
 
 def _is_folder(metadata: Mapping[str, str]) -> bool:
-    """Whether a blob stands for a folder; names of metadata have no case (RFC 9110, 5.1)."""
+    """Whether a blob represents a folder; names of metadata ignore case (RFC 9110, 5.1)."""
     return any(
         name.casefold() == "hdi_isfolder" and str(value).casefold() == "true"
         for name, value in metadata.items()

@@ -1,8 +1,8 @@
-"""How many rows a file holds, without keeping them.
+"""Counts the rows of a file without storing them.
 
-Where no line break stands inside quotes, every line that is not empty is a row, and the lines are
-counted as the bytes fly by. Otherwise the rows are read as the reader reads them. Rows that
-cannot be read count too: they are in the file, and the run reports them.
+If no line break is inside quotes, every line that is not empty is a row, and lines are counted while the
+bytes are read. Otherwise the rows are read as the reader reads them. Rows that cannot be read count too: they
+are in the file, and the run reports them.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ def _parquet_rows(file: Parquet, blob: str) -> int:
 
 
 class _Tally:
-    """Counts lines that are not empty, as long as no line break stands inside quotes."""
+    """Counts lines that are not empty, as long as no line break is inside quotes."""
 
     def __init__(self, quoted: bool) -> None:
         self._quoted = quoted
@@ -86,7 +86,7 @@ class _Tally:
         self._rest = b""
 
     def add(self, piece: bytes) -> bool:
-        """Count on; False when lines are not rows here."""
+        """Continue counting; False when lines are not rows in this file."""
         text = self._rest + piece
         end = text.rfind(b"\n") + 1
         whole, self._rest = text[:end], text[end:]
@@ -98,7 +98,7 @@ class _Tally:
         return True
 
     def lines(self) -> int | None:
-        """The number of rows, or None when the text does not end as whole rows do."""
+        """The number of rows, or None when the text ends inside a row."""
         if b"\r" in self._rest or self._breaks_inside_quotes(self._rest):
             return None
         return self._lines + bool(self._rest)

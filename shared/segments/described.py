@@ -1,8 +1,8 @@
-"""The catalogue with what the Customer Insights API adds: names, sizes, segments not yet exported.
+"""The catalogue, extended by the Customer Insights API: names, sizes, segments not yet exported.
 
 The blobs decide what can be exported. The API adds display names, the count of the last
 evaluation where rows are not counted yet, and semantic types; a segment that exists there and has
-no file here is listed as incomplete. When the API cannot be asked, the blobs alone are shown.
+no file here is listed as incomplete. When the API is unavailable, only the data of the blobs is shown.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _LOG = logging.getLogger(__name__)
 
 
 class Exported(Protocol):
-    """What the blobs show (Catalogue)."""
+    """The data from the blobs (Catalogue)."""
 
     def listing(self) -> SegmentList:
         """Every segment, by name, and what could not be looked into."""
@@ -38,7 +38,7 @@ class Exported(Protocol):
 
 
 class Descriptions(Protocol):
-    """What the API knows (CustomerInsightsApi)."""
+    """The data from the API (CustomerInsightsApi)."""
 
     def segments(self) -> list[ApiSegment]:
         """Every segment of the environment."""
@@ -48,7 +48,7 @@ class Descriptions(Protocol):
 
 
 class DescribedCatalogue:
-    """Segments and attributes of both sources, put together."""
+    """Segments and attributes of both sources, combined."""
 
     def __init__(self, exported: Exported, api: Descriptions) -> None:
         self._exported = exported
@@ -63,7 +63,7 @@ class DescribedCatalogue:
         return self._listing(self._exported.listing())
 
     def overview(self) -> tuple[SegmentList, list[AttributeInfo]]:
-        """The segments and the attributes of all of them, from one look into the container."""
+        """The segments and the attributes of all of them, from one listing of the container."""
         listing, attributes = self._exported.overview()
         return self._listing(listing), self._typed(list(attributes))
 

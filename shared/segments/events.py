@@ -1,11 +1,11 @@
-"""A message about new blobs, checked; what is not about our container is no event for us.
+"""Parses messages about new blobs. Events of other containers are ignored.
 
 Event Grid puts `Microsoft.Storage.BlobCreated` into a queue, in its own schema or as a CloudEvent,
 one or several in a message. With a hierarchical namespace a file that gets its name at the end of
 writing is a `BlobRenamed` instead, whose subject is the new name.
 Account, container and blob name are taken from the topic and the subject and compared with the
-landing container; the URL in the event is never looked at. Messages come late, twice and out of
-order: `identity` tells two of the same write.
+landing container; the URL in the event is not used. Messages come late, twice and out of
+order: `identity` is equal for two messages about the same write.
 https://learn.microsoft.com/azure/event-grid/event-schema-blob-storage
 """
 
@@ -26,8 +26,8 @@ _CREATED = "Microsoft.Storage.BlobCreated"
 _RENAMED = "Microsoft.Storage.BlobRenamed"
 _MOST_BYTES = 64 * 1024
 _LONGEST_ETAG = 100
-# With a hierarchical namespace BlobCreated is also sent for CreateFile and SftpCreate, when nothing
-# is in it yet. Lower case: the documentation and the service do not agree on it.
+# With a hierarchical namespace BlobCreated is also sent for CreateFile and SftpCreate, when the file is still
+# empty. Lower case: the documentation and the service do not agree on it.
 _WRITTEN = frozenset(
     {
         "putblob",
@@ -77,7 +77,7 @@ def read_events(message: bytes | str, account: str, container: str) -> list[Blob
 
 
 def _event(event: dict[str, object], account: str, container: str) -> BlobCreated | None:
-    # Event Grid's own schema says topic and eventType, CloudEvents 1.0 says source and type.
+    # Event Grid's own schema has topic and eventType, CloudEvents 1.0 has source and type.
     topic = _TOPIC.fullmatch(_text(event, "topic") or _text(event, "source"))
     subject = _SUBJECT.fullmatch(_text(event, "subject"))
     data = event.get("data")
@@ -92,7 +92,7 @@ def _event(event: dict[str, object], account: str, container: str) -> BlobCreate
         or (kind == _CREATED and _text(data, "api").casefold() not in _WRITTEN)
     ):
         return None
-    # A renamed blob has no ETag in its event; the sequencer is another one for every event.
+    # A renamed blob has no ETag in its event; the sequencer differs for every event.
     etag = _text(data, "eTag") or (_text(data, "sequencer") if kind == _RENAMED else "")
     blob, etag = subject["blob"], etag.removeprefix("W/").strip('"')
     if not 0 < len(etag) <= _LONGEST_ETAG or _CONTROL.search(blob + etag):

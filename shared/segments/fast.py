@@ -1,9 +1,9 @@
-"""Text without surprises, read by DuckDB's own CSV reader, and only if it read it exactly.
+"""Reads plain text with DuckDB's own CSV reader, and checks that the result is exact.
 
 DuckDB drops an unclosed quote with all that follows, ignores extra empty columns and strips
 blanks beside quotes. So it may read only text that is `plain` (see unpack.py), two watched columns
-make a row of another width an error, the number of rows must be the number of lines, and the last
-line is looked at. In every other case nothing is kept and the exact reader (rows.py) does the work.
+make a row of another width an error, the number of rows must be the number of lines, and the last line is
+checked. In every other case the result is discarded and the exact reader (rows.py) reads the file.
 https://duckdb.org/docs/current/data/csv/overview
 """
 
@@ -23,8 +23,8 @@ from shared.segments.unpack import MARK, Text
 __all__ = ["cell_of", "literal", "load_plain", "quoted"]
 
 _DELIMITERS = frozenset(",;|\t~^:\x01")
-# DuckDB reads 2,048 rows of all columns at a time: with thousands of columns that takes more
-# memory than an instance has, and no less time than the exact reader.
+# DuckDB reads 2,048 rows of all columns at a time: with thousands of columns that takes more memory than an
+# instance has, and as much time as the exact reader.
 _WIDEST = 500
 
 
@@ -85,8 +85,8 @@ def _ends_whole(text: Text, form: CsvFormat, width: int) -> bool:
 
 
 def cell_of(text: str) -> str:
-    """An SQL expression of text as a cell: no text at all is NULL, and of much the beginning."""
-    # A comparison of lengths costs nothing, the cutting does.
+    """An SQL expression of text as a cell: empty text is NULL, and long text is truncated."""
+    # Comparing lengths is cheap, truncating is not.
     return (
         f"nullif(CASE WHEN strlen({text}) > {LONGEST_CELL} THEN left({text}, {LONGEST_CELL}) "
         f"ELSE {text} END, '')"

@@ -1,12 +1,11 @@
-"""What blob names tell: export times, the order of partitions, and segments without `model.json`.
+"""Information from blob names: export times, the order of partitions, and segments without `model.json`.
 
 Customer Insights writes `<destination>/<Entity>/<yyyy>/<MM>/<dd>/<HHMM>/<Entity>_<n>.csv`, a new
 folder at every export; older ones stay. The file's prefix may differ from the folder's name.
 Without `model.json` a folder of data files is a segment, and so is a single file at the root;
 `<name>_<unix seconds>.csv` is one export of the segment `<name>`. Folders and files that begin with
-`_` or `.` hold what writers need for themselves (`_temporary`, `_delta_log`, `.hoodie`) and are no
-data. A table that is kept with a log (Delta, Iceberg, Hudi) has files of rows that were removed, so
-that its files alone must not be read.
+`_` or `.` are internal to writers (`_temporary`, `_delta_log`, `.hoodie`) and contain no data. A table with a
+log (Delta, Iceberg, Hudi) has files with removed rows, so its files must not be read without the log.
 https://learn.microsoft.com/dynamics365/customer-insights/data/export-azure-blob-storage
 """
 
@@ -44,7 +43,7 @@ _NUMBERED = re.compile(r"(?P<name>.*?)_?(?P<number>\d+)")
 
 @dataclass(frozen=True)
 class PlainSegment:
-    """A segment of which nothing is known but its files, in numeric order.
+    """A segment of which only the files are known, in numeric order.
 
     `other` is another folder with files of a segment of the same name.
     """
@@ -64,8 +63,8 @@ def order(name: str) -> tuple[tuple[str, int], ...]:
 def newest_export(names: Iterable[str]) -> set[str]:
     """Of files that were exported at several times, those of the newest export.
 
-    The names count as exported at several times when a file of one name stands in several export
-    folders; a folder whose minute merely turned while it was written does not split them.
+    The names count as exported at several times when several export folders have a file of the same name. An
+    export that was written across a change of the minute is not split.
     """
     by_time: dict[str, set[str]] = {}
     for name in names:
@@ -126,7 +125,7 @@ def plain_segments(entries: Iterable[BlobEntry], root: str) -> list[PlainSegment
 
 
 def _placed(path: str) -> tuple[str, str, str] | None:
-    """Segment name, the place it is exported to, and the export's time as sortable text."""
+    """Segment name, the destination folder, and the export's time as sortable text."""
     folder, _, base = path.rpartition("/")
     data = _DATA.fullmatch(base)
     if data is None:

@@ -1,9 +1,9 @@
-"""What the beginning of a file tells: attributes that no `model.json` describes, sample values.
+"""Reads the beginning of a file: attributes that no `model.json` describes, and sample values.
 
 Only the beginning of a file is read. The delimiter is the usual one that gives the rows one width;
 Parquet names its columns itself. A file that begins with a person has no
-header, and where no file of a segment has one, nothing says what the columns are: that is an error
-and never a guess, because the first person's address would become the name of a column.
+header, and if no file of a segment has one, the columns are unknown: that is an error and never a guess,
+because the first person's address would become the name of a column.
 """
 
 from __future__ import annotations
@@ -115,7 +115,7 @@ def _is_data(first: Sequence[str], following: Sequence[Sequence[str]]) -> bool:
     for place, cell in enumerate(first):
         values = [row[place] for row in following if len(row) > place]
         if looks_like_addresses(values):
-            # A column of addresses has a name in a header, and nothing where someone has none.
+            # In a header, a column of addresses has a name; in a row, the cell may be empty.
             return not cell.strip()
     return looks_like_numbers(first)
 
@@ -133,7 +133,7 @@ def _beginning(source: Pieces, partition: Partition) -> str | None:
             if len(head) >= _ENOUGH:
                 break
     except InputError:
-        # Of a gzip file only the beginning was fetched, so its end is missing on purpose.
+        # Of a gzip file only the beginning was fetched, so its end is missing.
         if partition.size <= _ENOUGH:
             raise
     return head.decode(errors="replace").lstrip("\r\n")

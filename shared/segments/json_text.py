@@ -1,4 +1,4 @@
-"""JSON as people and programs write it: with comments, a byte order mark or a comma too many.
+"""JSON as people and programs write it: with comments, a byte order mark or a trailing comma.
 
 https://www.rfc-editor.org/rfc/rfc8259 allows none of them; Microsoft's own SDK reads them.
 """

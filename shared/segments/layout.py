@@ -1,10 +1,10 @@
 """Which column of a file is which attribute, and whether its first row is a header.
 
-`model.json` orders the columns. A header that holds the same names beats that order, because a
-value in the wrong column is worse than a refused file. Every file is decided for itself:
-`columnHeaders` is a hint, and what the first row holds decides. A row that repeats the names is a
-header even where `columnHeaders` says false (the format's default, and writers forget), and a row
-that holds an address or an id is a person even where it says true.
+`model.json` orders the columns. A header with the same names overrides that order, because a value in the
+wrong column is worse than a refused file. Each file is decided separately: `columnHeaders` is a hint, and the
+content of the first row decides. A row that repeats the names is a header even if `columnHeaders` is false
+(the format's default, which writers often leave unchanged), and a row that holds an address or an id is a
+person even if it is true.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from shared.model.source import Attribute
 
 __all__ = ["Layout", "find_name", "lay_out", "looks_like_data", "looks_like_numbers"]
 
-# What a person's row holds and no column is called: an address, an id of Customer Insights, a
+# Values that occur in a person's row and not as names of columns: an address, an id of Customer Insights, a
 # GUID, a date, a telephone number, a web address.
 _DATA = re.compile(
     r"[^@\s]{1,64}@[^@\s]+\.[^@\s.]{2,}"
@@ -44,7 +44,7 @@ class Layout:
         return len(self.names)
 
     def positions(self, columns: Sequence[str]) -> list[int | None]:
-        """Where each column stands (0-based), None where the file does not have it."""
+        """The position of each column (0-based), None if the file does not have it."""
         places: dict[str, int] = {}
         for place, name in enumerate(self.names):
             places.setdefault(name, place)
@@ -90,7 +90,8 @@ def find_name(wanted: str, names: Sequence[str]) -> str | None:
 
 
 def looks_like_data(row: Sequence[str]) -> bool:
-    """Whether a row holds what no column is called: an address, an id, a date, a number to call."""
+    """Whether a row contains values that are not names of columns: an address, an id, a date, a number to
+    call."""
     return any(_DATA.fullmatch(cell.strip()) for cell in row)
 
 
@@ -100,7 +101,7 @@ def looks_like_numbers(row: Sequence[str]) -> bool:
 
 
 def _places(names: Sequence[str], first: Sequence[str]) -> dict[str, int]:
-    """Where the row has each of the names: as they are written first, then without case."""
+    """The position of each name in the row: exact matches first, then without case."""
     places: dict[str, int] = {}
     free = dict(enumerate(first))
     for alike in (str.strip, _plain):
@@ -132,7 +133,7 @@ def _is_header(
         return matching >= 2 and matching * 2 >= min(distinct, len(first))
     if matching:
         return True
-    # Nothing of the row is a name of the model: a header with other names has no gaps and no
+    # No cell of the row is a name of the model: a header with other names has no gaps and no
     # numbers in it.
     return all(cell.strip() for cell in first) and not looks_like_numbers(first)
 

@@ -1,11 +1,11 @@
-"""From a partition's `location` to a blob of our own container, or to a refusal.
+"""Converts a partition's `location` to a blob name in our own container, or refuses it.
 
-A location is text from a file that others write. It is never requested: it is taken apart, the
+A location is untrusted text. It is never requested: it is parsed, the
 account and the container are compared with the landing container's own address, and only the blob
 name is used. Customer Insights may write the account's blob or dfs address, so both count as ours;
-an address without account (a relative name) is looked up beside its `model.json`. Where a name can
-be meant in several ways (`a//b.csv`, `./b.csv`, an unencoded `#` or `%`), all of them are given, and
-the one that is in the container counts.
+an address without account (a relative name) is looked up beside its `model.json`. If a location can mean
+several names (`a//b.csv`, `./b.csv`, an unencoded `#` or `%`), all of them are returned, and the one that
+exists in the container is used.
 https://learn.microsoft.com/common-data-model/model-json#partition
 """
 
@@ -101,13 +101,13 @@ def _decoded(path: str) -> str:
     if re.search(r"%(?:2f|5c|25(?:2f|5c|2e))", path, re.IGNORECASE):
         raise ValueError
     if re.search(r"%(?![0-9a-f]{2})", path, re.IGNORECASE):
-        # Written without encoding: a name with a plain percent sign is taken as it stands.
+        # Written without encoding: a name with a plain percent sign is used unchanged.
         return path.replace("%23", "#")
     return unquote(path, errors="strict")
 
 
 def _host(host: str) -> str:
-    """One name for an account's blob and dfs host; other hosts stand for themselves."""
+    """One name for an account's blob and dfs host; other hosts are unchanged."""
     host = host.casefold().rstrip(".")
     known = _STORAGE_HOST.fullmatch(host)
     if known is None:

@@ -1,9 +1,9 @@
 """A CDM manifest (`*.manifest.cdm.json`), read into the same plain values as `model.json`.
 
 The manifest lists entities and their files; the columns are in the entity's own document, which
-`entityPath` names. Both are written by someone else, so everything is checked and nothing is
-followed but documents beside the manifest. An entity whose columns cannot be found out carries its
-fault: without names of columns a person could land in the wrong field.
+`entityPath` names. Both are untrusted: everything is checked, and only documents beside the manifest are
+followed. An entity with unknown columns has a fault: without the names of columns, a value could be written
+to the wrong field.
 https://learn.microsoft.com/common-data-model/cdm-manifest
 """
 
@@ -48,9 +48,9 @@ def read_manifest(
     document: Callable[[str], bytes | None],
     names: Sequence[str],
 ) -> Model:
-    """The model that a manifest describes. InputError names `where` when it is no manifest.
+    """The model that a manifest describes. InputError names `where` when it is not a manifest.
 
-    `document` gives the content of a blob, None when it is not there; `names` are all blobs.
+    `document` gives the content of a blob, None when it does not exist; `names` are all blobs.
     """
     root = load_document(data, where)
     listed = root.get("entities")
@@ -146,7 +146,7 @@ class _Reader:
         path: str,
         depth: int,
     ) -> Iterator[Document]:
-        """The attributes of an entity or group in their order. InputError where they are unknown."""
+        """The attributes of an entity or group in their order. InputError when they are unknown."""
         base = _reference(owner.get("extendsEntity"), "entityReference").rpartition("/")[2]
         if depth > _DEEPEST:
             raise self._undefined(entity, path)
@@ -232,7 +232,7 @@ class _Reader:
         plain = path.partition(":")[2] if ":/" in path else path
         if not plain.startswith("/"):
             return plain
-        # The root of the corpus is not said: it is the folder from which the path exists.
+        # The manifest does not contain the root of the corpus: it is the folder from which the path exists.
         folder = self._folder
         while folder:
             if self._exists(f"{folder}{plain}"):

@@ -1,11 +1,10 @@
-"""Rows of a Parquet file, as text; a file that claims or unpacks to far more than it holds is refused.
+"""Rows of a Parquet file, as text; a file whose claimed or unpacked size is implausible is refused.
 
-Parquet can say "a thousand million times the same" in a few bytes, and a reader that believes it
-fills the disk. So what it claims is weighed against its size before anything is read, and what it
-unpacks to before anything is kept. Lists and structures are no values that a field could take.
-
-Columns are taken by their place: DuckDB does not tell names apart by case, and files do. Text
-without the UTF8 annotation, as old writers leave it, is decoded here.
+Parquet can encode a thousand million equal values in a few bytes, which would fill the disk. So the number of
+rows is compared with the size of the file before it is read, and the unpacked size before anything is stored.
+Lists and structures are not read, because no field accepts them. Columns are selected by position: DuckDB
+ignores the case of names, and files may not. Text without the UTF8 annotation, as old writers leave it, is
+decoded here.
 https://parquet.apache.org/docs/file-format/
 """
 
@@ -25,7 +24,7 @@ from shared.segments.unpack import Parquet, allowed_size
 
 __all__ = ["claimed_rows", "load_parquet", "parquet_columns"]
 
-# People differ at least in their addresses, so that every row takes some bytes; a small file may
+# People differ at least in their addresses, so every row takes some bytes; a small file may
 # hold more rows than bytes.
 _FREE_ROWS = 1_000_000
 # What a row takes besides its texts.
@@ -35,7 +34,7 @@ _NESTED = ("[", "(", "STRUCT", "MAP", "UNION", "LIST", "VARIANT")
 
 
 def claimed_rows(connection: duckdb.DuckDBPyConnection, file: Parquet, blob: str) -> int:
-    """How many rows the file says it has. InputError when that is none of its size."""
+    """The number of rows in the file's metadata. InputError when it is implausible for the file's size."""
     query = f"SELECT sum(num_rows) FROM parquet_file_metadata({literal(str(file.path))})"  # noqa: S608
     try:
         answer = connection.execute(query).fetchone()
@@ -78,9 +77,8 @@ def load_parquet(
     columns: Sequence[str],
     blob: str,
 ) -> list[tuple[int, Code]]:
-    """Append the rows to `table`; the numbers (from 1) of those that cannot be kept, and why.
-
-    InputError names `blob` when it cannot be read, or is not worth being read.
+    """Append the rows to `table`; returns the numbers (from 1) of those that cannot be used, and why.
+    InputError names `blob` when it cannot be read or is implausible.
     """
     try:
         return _load(connection, table, file, columns, blob)
@@ -143,7 +141,7 @@ def _load(
 
 
 def _after(schema: Sequence[tuple[str, int]], place: int) -> int:
-    """The place in a schema after an element and all that is inside it."""
+    """The position in a schema after an element and its children."""
     waiting = 1
     while waiting and place < len(schema):
         waiting += int(schema[place][1]) - 1

@@ -1,7 +1,7 @@
-"""Which files a partition pattern of a manifest means.
+"""Finds the files that match a partition pattern of a manifest.
 
-A pattern is text from a file that others write, and a regular expression can keep a backtracking
-matcher busy for hours. RE2 cannot be kept busy, and DuckDB has it.
+A pattern is untrusted, and a regular expression can occupy a backtracking matcher for hours. DuckDB uses RE2,
+which matches in linear time.
 https://learn.microsoft.com/common-data-model/sdk/data-partition-patterns
 """
 
@@ -20,10 +20,9 @@ _LONGEST = 1_000
 
 
 def matching(paths: Sequence[str], glob: str, expression: str) -> list[str]:
-    """The paths (relative to the pattern's root) that a glob, or else an expression, means.
-
-    The glob counts where both are given, as in Microsoft's own SDK. Without either, and for an
-    expression that is none, there are no files.
+    """The paths (relative to the pattern's root) that match a glob, or else an expression. The glob is used
+    if both are given, as in Microsoft's own SDK. Without either, and for an invalid expression, there are no
+    files.
     """
     pattern = _from_glob(glob) if glob else expression
     if not paths or not 0 < len(pattern) <= _LONGEST:

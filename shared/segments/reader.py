@@ -1,8 +1,8 @@
-"""A frozen segment's rows, appended to a DuckDB table as text; nothing lost, nothing invented.
+"""A frozen segment's rows, appended to a DuckDB table as text, exactly.
 
-Every file goes the same way: downloaded as it was frozen, unpacked to UTF-8, its columns laid
-out, then read - by DuckDB where that is provably exact (fast.py), else row by row (rows.py).
-Whether a row can be read never depends on the columns that are asked for.
+Every file is downloaded as it was frozen, unpacked to UTF-8, its columns laid out, then read: by DuckDB if
+that is provably exact (fast.py), else row by row (rows.py). Whether a row can be read does not depend on the
+requested columns.
 """
 
 from __future__ import annotations
@@ -90,12 +90,12 @@ def _empty(
     columns: Sequence[str],
     markers: Sequence[str],
 ) -> dict[str, int]:
-    """Make cells NULL that hold nothing but a marker of "no value"; how many, by column."""
+    """Set cells to NULL that contain only a marker of "no value"; returns how many, by column."""
     if not markers or not columns:
         return {}
     longest = max(len(marker.encode()) for marker in markers)
     listed = ", ".join(literal(marker) for marker in markers)
-    # Blanks beside a marker are as little a value; most cells are longer than any of them.
+    # Blanks beside a marker are ignored; most cells are longer than any marker.
     tests = [
         f"strlen(c{place}) <= {longest + _BLANKS} AND trim(c{place}) IN ({listed})"
         for place in range(len(columns))
@@ -115,7 +115,7 @@ def _as_listed(columns: Sequence[str], segment: SegmentSnapshot) -> list[str]:
     known = [attribute.name for attribute in segment.attributes]
     found = []
     for column in columns:
-        # Nothing is known only where every file is empty (see header.py).
+        # The columns are unknown only if every file is empty (see header.py).
         name = find_name(column, known) if known else column
         if name is None:
             raise ConfigError("attributeMissing", segment=segment.name, attribute=column)
@@ -162,7 +162,7 @@ def _load_text(
 def _readable(
     rows: Iterable[Row], layout: Layout, segment: str, blob: str, unreadable: list[UnreadableRow]
 ) -> Iterator[tuple[int, list[str]]]:
-    """The rows that have as many cells as there are columns; the others go to `unreadable`."""
+    """The rows that have as many cells as there are columns; the others are added to `unreadable`."""
     width, good = layout.width, 0
     for line, cells in rows:
         if isinstance(cells, list) and len(cells) == width:
@@ -182,7 +182,7 @@ def _readable(
 def _write_exact(
     rows: Iterator[tuple[int, list[str]]], positions: Sequence[int | None], path: Path
 ) -> int:
-    """Write `[line, cell ...]` of the wanted columns as lines of JSON; how many there are.
+    """Write `[line, cell ...]` of the wanted columns as lines of JSON; returns their number.
 
     JSON, because it carries every character that a cell may hold and DuckDB reads it exactly.
     """

@@ -1,7 +1,7 @@
-"""What the Customer Insights API said a moment ago, so that pages do not wait for it each time.
+"""Caches responses of the Customer Insights API, so that pages do not wait for it each time.
 
-An answer is remembered for a minute; so is that it could not be asked, because its patience is
-longer than a reader's.
+A response is cached for a minute. A failure is cached, too, because the timeout of the API is too long for a
+page.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class _Answer:
 
 
 class Remembered:
-    """Keeps Descriptions. `clock` gives seconds; one question is asked once at a time."""
+    """Keeps Descriptions. `clock` returns seconds; equal calls are made one at a time."""
 
     def __init__(
         self, api: Descriptions, clock: Callable[[], float], seconds: float = _SECONDS

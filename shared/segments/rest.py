@@ -1,8 +1,7 @@
-"""The Customer Insights REST API: what segments and attributes are called, how large, how fresh.
+"""The Customer Insights REST API: names, sizes and ages of segments and attributes.
 
-Metadata only; rows come from blobs. It answers a caller with a token of the export user or of the
-app itself (handed in as a callable) and the environment's subscription key. Nothing of an answer
-gets into an error but its status.
+Metadata only; rows come from blobs. Requests need a token of the export user or of the app itself (passed as
+a callable) and the environment's subscription key. Errors contain only the status of a response.
 https://learn.microsoft.com/dynamics365/customer-insights/data/apis
 """
 
@@ -35,7 +34,7 @@ _INSTANCE = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]{0,63}")
 
 @dataclass(frozen=True)
 class ApiSegment:
-    """A segment as Customer Insights knows it; `member_count` is of its last evaluation."""
+    """A segment in Customer Insights; `member_count` is of its last evaluation."""
 
     name: str
     display_name: str
@@ -62,9 +61,9 @@ class RefreshJob:
 
 
 class CustomerInsightsApi:
-    """Reads one environment. `token` gives a valid access token; `sleep` waits for seconds.
+    """Reads one environment. `token` returns a valid access token; `sleep` waits for seconds.
 
-    `refused` is told when Customer Insights does not accept that token.
+    `refused` is called when Customer Insights does not accept that token.
 
     Every call may raise Unavailable (busy, unreachable, after the short retries here),
     Disconnected (the token is not accepted: add the export user again), ConfigError (the caller
@@ -107,7 +106,7 @@ class CustomerInsightsApi:
         ]
 
     def jobs(self) -> list[RefreshJob]:
-        """The refreshes that the environment remembers."""
+        """The refreshes that the environment has stored."""
         return [_job(item) for item in self._list("/manage/workflows/main/jobs")]
 
     def _list(self, path: str) -> list[Mapping[str, object]]:
@@ -164,7 +163,7 @@ class CustomerInsightsApi:
 
 
 class _Bearer(AuthBase):
-    """An access token; an explicit `auth` also keeps a .netrc file from taking its place."""
+    """An access token; with an explicit `auth`, requests does not read a .netrc file."""
 
     def __init__(self, token: str) -> None:
         self._token = token
@@ -188,10 +187,10 @@ def _bounded(answer: requests.Response) -> list[bytes]:
 
 
 def _give_up(answer: requests.Response) -> NoReturn:
-    """The error that a status means; the body is not read."""
+    """Raise the error for a status; the body is not read."""
     status = answer.status_code
     if "AzureApiManagementKey" in answer.headers.get("WWW-Authenticate", ""):
-        # The gateway in front of the API: the person who asks is not to blame.
+        # From the gateway in front of the API: not the user's fault.
         raise ConfigError("customerInsightsKeyRefused")
     if status == requests.codes.unauthorized:
         raise Disconnected("exportUserDisconnected", status=status)

@@ -1,13 +1,13 @@
 """The rows of a CSV file, exactly: each with the line it begins at, and those that cannot be read.
 
 RFC 4180 with what is common beside it: any delimiter, LF, CRLF or CR, line breaks inside quotes,
-blanks as part of a field, a quote inside an unquoted field as it stands. Empty lines are no rows.
-When quoting breaks, the row's first line is given up and reading goes on with the very next line,
-so an unclosed quote costs one row and never its neighbours.
+blanks as part of a field, a quote inside an unquoted field unchanged. Empty lines are not rows.
+When quoting breaks, the row's first line is rejected and reading continues with the next line, so an unclosed
+quote costs one row and not the following ones.
 
-Two habits of other writers are read where RFC 4180 cannot be meant: blanks between a delimiter and
+Two other notations are read where RFC 4180 does not apply: blanks between a delimiter and
 an opening quote (`"a", "b"`), and quotes escaped with a backslash (`"a \\"b\\""`), which is what
-Spark writes. A row is read that way only when RFC 4180 leaves a quote where none may be.
+Spark writes. A row is read that way only when it has a quote that RFC 4180 does not allow.
 https://datatracker.ietf.org/doc/html/rfc4180
 https://spark.apache.org/docs/latest/sql-data-sources-csv.html
 """
@@ -28,8 +28,8 @@ from shared.segments.unpack import Text
 __all__ = ["LONGEST_CELL", "MAX_ROW", "Row", "first_rows", "read_rows", "reader"]
 
 MAX_ROW = 2_000_000
-# Of a longer cell the beginning is kept: nothing that is exported takes a tenth of it, and a table
-# of megabytes would not fit into memory. Characters.
+# Longer cells are truncated: no exported value needs a tenth of it, and cells of megabytes would not fit into
+# memory. In characters.
 LONGEST_CELL = 1_000
 _BLOCK = 1024 * 1024
 _ESCAPED = re.compile(r'(\\+)"')
@@ -52,7 +52,7 @@ def read_rows(text: Text, form: CsvFormat, width: int | None = None) -> Iterator
 
 
 def first_rows(head: bytes, form: CsvFormat, count: int) -> list[list[str]]:
-    """The first rows of a text of which only the beginning is known; a row cut off is left out."""
+    """The first rows of a text of which only the beginning is known; an incomplete row is omitted."""
     end = b"\n" if b"\n" in head or b"\r" not in head else b"\r"
     *whole, rest = head.split(end)
     lines = [line + end for line in whole] + ([rest] if rest else [])
@@ -140,7 +140,7 @@ class _Lines(Iterator[str]):
         return self.number - len(self.row) + 1 <= self._given_up_to
 
     def is_undecodable(self, start: int) -> bool:
-        """Whether a line of the row that begins at `start` holds bytes that are no text."""
+        """Whether a line of the row that begins at `start` has bytes that cannot be decoded."""
         return bool(self._undecodable) and any(
             number in self._undecodable for number in range(start, start + len(self.row))
         )
@@ -157,7 +157,7 @@ class _Lines(Iterator[str]):
     def reread(
         self, form: CsvFormat, cells: list[str] | None, width: int | None
     ) -> list[str] | None:
-        """The row as writers mean it that do not follow RFC 4180, or None.
+        """The row in a notation other than RFC 4180, or None.
 
         `cells` is the row as RFC 4180 has it, None where its quoting breaks.
         """
@@ -209,7 +209,7 @@ class _Lines(Iterator[str]):
         self.number = start
 
     def repaired(self, form: CsvFormat) -> list[str] | None:
-        """The row, if only a carriage return inside an unquoted field stood in the way."""
+        """The row, if only a carriage return inside an unquoted field made it unreadable."""
         whole = "".join(self.row)
         if self._end != b"\n" or self._size > MAX_ROW or not re.search(r"\r(?!\n?\Z)", whole):
             return None
@@ -253,7 +253,7 @@ def _unescaped(found: re.Match[str]) -> str:
 
 
 def _has_stray_quote(row: list[str], form: CsvFormat, *, blanks: bool = False) -> bool:
-    """Whether a quote stands where no field begins or ends; `blanks` may come before a field."""
+    """Whether a quote is where no field begins or ends; `blanks` may come before a field."""
     between = re.escape(form.delimiter)
     before = " *" if blanks else ""
     quoted = re.compile(rf'(?:(?<=\A)|(?<={between})){before}"(?:[^"]|"")*"(?={between}|[\r\n]*\Z)')

@@ -1,7 +1,7 @@
-"""What Customer Insights wrote, as a run sees it: freeze segments, load their rows.
+"""The segments of a run: freeze them, and load their rows.
 
 The contract is `SegmentSource` in shared/model/ports.py. Freezing writes nothing: a snapshot is
-blob names with ETags, and reading one later either gives exactly those bytes or says Changed.
+blob names with ETags, and reading one later either returns exactly those bytes or raises Changed.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from shared.settings import NULL_MARKERS
 __all__ = ["BlobSegments", "Freezer"]
 
 _MOST_NAMED = 5
-# Of all headers that are remembered, in bytes.
+# The limit for all remembered headers, in bytes.
 _REMEMBERED = 16 * 1024 * 1024
 
 _Described = tuple[tuple[Attribute, ...], tuple[Partition, ...]]
@@ -47,10 +47,9 @@ class BlobSegments:
     def snapshot(self, segments: Sequence[str]) -> Snapshot:
         """Freeze the newest state of the named segments, in this order.
 
-        ConfigError (`segmentMissing`) names those that do not exist; where a `model.json` cannot
-        be used that may list them, it says why. ConfigError (`locationRefused`) names a partition
-        outside of our container. Unavailable (`refreshIncomplete`) when files that `model.json`
-        lists are not there yet.
+        ConfigError (`segmentMissing`) names those that do not exist; if an unusable `model.json` may list
+        them, it has the reason. ConfigError (`locationRefused`) names a partition outside of our container.
+        Unavailable (`refreshIncomplete`) when files that `model.json` lists do not exist yet.
         """
         survey = self._surveyor.survey()
         found = survey.found

@@ -1,7 +1,7 @@
-"""Which attribute is the email address, the first name, the last name: a suggestion, no more.
+"""Which attribute is the email address, the first name, the last name: suggestions only.
 
-What Customer Insights says itself (the semantic type) comes first, then the attribute's name,
-then - for the address only - what its values look like. Every role is suggested once at most.
+The semantic type from Customer Insights comes first, then the attribute's name, then - for the address only -
+what its values look like. Every role is suggested once at most.
 https://learn.microsoft.com/dynamics365/customer-insights/data/semantic-mappings
 """
 
@@ -23,7 +23,7 @@ _SEMANTIC: Mapping[Role, frozenset[str]] = {
     "firstName": frozenset({"personfirstname", "firstname", "persongivenname", "givenname"}),
     "lastName": frozenset({"personlastname", "lastname", "personfamilyname", "familyname"}),
 }
-# Names without separators and case, the best first. A prefix (`Loyalty_EMail`) may stand before.
+# Names without separators and case, the best first. A prefix (`Loyalty_EMail`) is allowed.
 _NAMES: Mapping[Role, tuple[re.Pattern[str], ...]] = {
     "email": (
         re.compile(r"e?mail(?:address|adresse|addr)?1?"),
@@ -40,7 +40,7 @@ _NAMES: Mapping[Role, tuple[re.Pattern[str], ...]] = {
         re.compile(r".*(?:lastname|familyname|surname|nachname)"),
     ),
 }
-# Names that speak of addresses without being one.
+# Names that contain "email" or similar and are not addresses.
 _NO_ADDRESS = re.compile(r".*(?:donot|dont|bulk|no|not|last|opened|sent|optout|optin)e?mail\d*")
 _ADDRESS = re.compile(r"[^@\s]{1,64}@[^@\s]+\.[^@\s.]{2,}")
 _TEXT = frozenset({"string", "unclassified", "varchar", "json", ""})

@@ -1,10 +1,10 @@
-"""Everything the landing container offers: segments with their files, from one listing.
+"""Finds all segments in the landing container with their files, from one listing.
 
 Several export destinations may write to one container, each with its own `model.json` or manifest.
-Where no `model.json` lists a name, data files stand for themselves (folders.py). What is wrong with
-one segment is kept with it and does not touch the others; what is wrong with a whole `model.json`
-is a fault of the survey, because its segments cannot even be named. An entity that two of them list
-with different files is a fault: which of the two is meant, only a person can say (SEGMENTS_ROOT).
+Data files that no `model.json` lists are segments of their own (folders.py). A fault of one segment is stored
+with it and does not affect the others; a fault of a whole `model.json` is a fault of the survey, because the
+names of its segments are unknown. An entity that two of them list with different files is a fault: only a
+person can decide which of the two to use (SEGMENTS_ROOT).
 """
 
 from __future__ import annotations
@@ -33,16 +33,15 @@ from shared.segments.manifest import MANIFEST, read_manifest
 __all__ = ["Found", "Survey", "Surveyor", "is_model"]
 
 _MODEL = "model.json"
-# Of all models that are remembered, in bytes.
+# The limit for all remembered models, in bytes.
 _REMEMBERED = 64 * 1024 * 1024
 
 
 @dataclass(frozen=True)
 class Found:
-    """One entity and the files that hold it now; `missing` are listed and not there (yet).
-
-    With no `attributes` the header tells them. `fault` is why it cannot be read at all. `source`
-    is the `model.json` or manifest that lists it, empty where files stand for themselves.
+    """One entity and the files that hold it now; `missing` are listed but do not exist (yet). Without
+    `attributes`, they are read from the header. `fault` is why it cannot be read at all. `source` is the
+    `model.json` or manifest that lists it, empty for files that no model lists.
     """
 
     name: str
@@ -61,7 +60,7 @@ class Found:
 
 @dataclass(frozen=True)
 class Survey:
-    """What was found, by name and in the order of the names, and what could not be looked into."""
+    """The segments that were found, in the order of their names, and what could not be read."""
 
     found: Mapping[str, Found]
     faults: tuple[ConnectorError, ...] = ()
@@ -76,12 +75,12 @@ class Surveyor:
         self._models: WeightedCache[Model] = WeightedCache(_REMEMBERED)
 
     def survey(self) -> Survey:
-        """What the container offers now."""
+        """Survey the container as it is now."""
         return _Look(self._container, self._root, self._model).survey()
 
     def _model(self, entry: BlobEntry, entries: Mapping[str, BlobEntry]) -> Model:
         manifest = entry.name.endswith(MANIFEST)
-        # A manifest is told by its documents and its files, too.
+        # A manifest depends on its documents and its files, too.
         beside = (
             tuple(
                 (each.name, each.etag)
@@ -122,7 +121,7 @@ def is_model(blob: str) -> bool:
 
 
 class _Look:
-    """One look through the container."""
+    """One survey of the container."""
 
     def __init__(
         self,
@@ -208,7 +207,7 @@ class _Look:
         )
 
     def _blob(self, location: str, source: str, where: str) -> str:
-        """The blob that a location means; where it is not there, the one that is expected."""
+        """The blob that a location means; if it does not exist, the expected one."""
         names = blob_names(location, self._container.url, source, where)
         for name in names:
             if not name.startswith(self._root):
@@ -230,7 +229,7 @@ class _Look:
     def _logged(
         self, folder: str, form: str, chosen: dict[str, Found], faults: list[ConnectorError]
     ) -> None:
-        """Say of a table with a log that it cannot be read: as a segment where it has a name."""
+        """Report that a table with a log cannot be read: as a segment if it has a name."""
         error = _unsupported(folder, form)
         name = folder.removeprefix(self._root).rstrip("/").rpartition("/")[2]
         if not name:
@@ -244,7 +243,7 @@ class _Look:
 
 
 def _without_folders(entries: Iterator[BlobEntry]) -> dict[str, BlobEntry]:
-    """Blobs by name; an empty one with others below it stands for a folder."""
+    """Blobs by name; an empty one with others below it represents a folder."""
     found: dict[str, BlobEntry] = {}
     empty: BlobEntry | None = None
     for entry in entries:
@@ -258,7 +257,7 @@ def _without_folders(entries: Iterator[BlobEntry]) -> dict[str, BlobEntry]:
 def _choose(candidates: list[Found]) -> Found:
     """Of entities with one name: the one that has files, or a fault where two have others."""
     filled = [each for each in candidates if each.listed or each.fault] or candidates
-    # A model.json beside a manifest that describes the same files is more.
+    # Prefer a model.json to a manifest that describes the same files.
     filled.sort(key=lambda each: (each.source.endswith(MANIFEST), each.fault is not None))
     first = filled[0]
     files = {_files(each) for each in filled if each.fault is None}

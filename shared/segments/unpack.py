@@ -1,9 +1,9 @@
-"""A file as it comes from the container, made into UTF-8 text on the local disk, and measured.
+"""Converts a file from the container to UTF-8 text on the local disk, and measures it.
 
-Gzip and Parquet are told by their first bytes and a byte order mark beats the declared encoding,
-so a wrong name or setting does no harm. What cannot be decoded becomes the byte FF, which no
-UTF-8 text contains: the row that holds it is found later and only that row is lost. Line breaks
-stay as they are. A small file that unpacks to an enormous one is refused.
+Gzip and Parquet are recognized by their first bytes, and a byte order mark overrides the declared encoding,
+so a wrong name or setting does no harm. What cannot be decoded becomes the byte FF, which no UTF-8 text
+contains: the row that holds it is found later and only that row is lost. Line breaks stay as they are. A
+small file that unpacks to an enormous one is refused.
 https://datatracker.ietf.org/doc/html/rfc1952 (gzip)
 """
 
@@ -27,7 +27,7 @@ _MAX_RATIO = 200
 _PIECE = 1024 * 1024
 # DuckDB keeps the text of 2,048 lines in memory at a time.
 _LONGEST_LINE = 32 * 1024
-# Gzip is taken in small bites: after every member what is left of a bite is copied.
+# Gzip is read in small blocks: after every member the rest of a block is copied.
 _BITE = 16 * 1024
 
 # A byte that text does not contain; the fast reader needs one for itself (see fast.py).
@@ -40,7 +40,7 @@ _BOMS = (
     (codecs.BOM_UTF16_LE, "utf-16-le"),
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
-# Names that .NET, and with it the writers of Microsoft, has for character sets, and code pages.
+# Names of character sets in .NET, which Microsoft's writers use, and code pages.
 _DOTNET = {
     "": "utf-8",
     "utf-8-bom": "utf-8",
@@ -68,7 +68,7 @@ _DOTNET = {
     "54936": "gb18030",
 }
 _LONGEST_NAME = 60
-# Python knows codecs that are no character sets; only these kinds are text.
+# Some of Python's codecs are not character sets; only these kinds are text.
 _CHARACTER_SETS = re.compile(
     r"utf-(?:8|16|32)(?:-[lb]e)?|ascii|iso8859-\d+|cp\d+|mac-\w+|koi8-\w+|tis-620"
     r"|euc_\w+|shift_jis\w*|iso2022_\w+|johab|gb2312|gbk|gb18030|hz|big5\w*"
@@ -96,8 +96,8 @@ class Text:
     """A UTF-8 text file without byte order mark, and what was seen while it was written.
 
     `lines` counts line ends, and a last line without one. `plain` says that every line ends the
-    same way (LF or CRLF), that all is valid UTF-8, no line very long, and nothing
-    stands in it on which CSV readers disagree.
+    same way (LF or CRLF), that all is valid UTF-8, no line very long, and it contains nothing on which CSV
+    readers disagree.
     """
 
     path: Path
@@ -152,7 +152,7 @@ def _recoded(pieces: Iterator[bytes], codec: str, where: str) -> Iterator[bytes]
             yield decoder.decode(piece).encode("utf-8", "surrogateescape")
         yield decoder.decode(b"", final=True).encode("utf-8", "surrogateescape")
     except UnicodeError:
-        # A codec with states can lose its way for good.
+        # A stateful codec may not recover from an error.
         raise InputError("fileEncodingWrong", where=where) from None
 
 
@@ -217,7 +217,7 @@ def _without(count: int, pieces: Iterator[bytes]) -> Iterator[bytes]:
 
 
 class _Sight:
-    """What can be said of a text from its bytes alone."""
+    """Properties of a text that its bytes show."""
 
     def __init__(self) -> None:
         self._lf = self._cr = self._crlf = self._line = 0
@@ -246,7 +246,7 @@ class _Sight:
         self._last = piece[-1:]
 
     def _check(self, piece: bytes) -> None:
-        """Notice bytes that are no UTF-8."""
+        """Notice bytes that are not UTF-8."""
         if self._odd or (piece.isascii() and not self._decoder.getstate()[0]):
             return
         try:
