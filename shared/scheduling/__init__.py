@@ -1,1 +1,1 @@
-"""When exports start by themselves: schedules, time zones, due times, refresh events."""
+"""When exports start automatically: schedules, time zones, due times, refresh events."""

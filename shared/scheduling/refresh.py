@@ -1,10 +1,10 @@
 """A refresh of Customer Insights starts the exports that run with every refresh.
 
-An event announces that a `model.json` was written; whether the refresh is complete is then looked
-at, export by export, by messages that come back after a while (scheduling/refresh_progress.py). One refresh makes
-one run, however often it is announced; one that comes while a run is going makes exactly one more,
-because the watch stays open until that run is over. Events are hints only: what counts is what the
-container holds now, so late, doubled and disordered ones do no harm.
+An event announces that a `model.json` was written; delayed messages then check for each export whether the
+refresh is complete (scheduling/refresh_progress.py). One refresh makes one run, however often it is
+announced; one that arrives during a run makes exactly one more, because the watch stays open until that run
+has ended. Events are hints only: the content of the container decides, so late, repeated and reordered events
+do no harm.
 https://learn.microsoft.com/azure/event-grid/event-schema-blob-storage
 """
 
@@ -41,7 +41,7 @@ from shared.scheduling.refresh_progress import (
 __all__ = ["Announcement", "Refreshes"]
 
 _REMEMBERED = 32
-# A look that is late by so much has lost its message; the tick sends it again.
+# The message of a check that is later than this is lost; the tick sends it again.
 _LOST = timedelta(seconds=60)
 
 
@@ -54,7 +54,7 @@ class Announcement(Protocol):
 
     @property
     def etag(self) -> str:
-        """The ETag that this write gave it."""
+        """The ETag of this write."""
 
     @property
     def written_at(self) -> datetime | None:
@@ -69,9 +69,9 @@ class Announcement(Protocol):
 class Refreshes:
     """Starts exports when a refresh is complete.
 
-    `planned` gives the source's fingerprint in a run's plan (settled_mark), None without a plan;
-    `read_events` gives the events of a message that are about our container; `model_etag` the ETag
-    that a `model.json` has now, None when it is gone.
+    `planned` returns the source's fingerprint in a run's plan (settled_mark), None without a plan;
+    `read_events` returns the events of a message that are about our container; `model_etag` the ETag that a
+    `model.json` has now, None when it does not exist.
     """
 
     exports: Records[Export]
@@ -90,7 +90,7 @@ class Refreshes:
     patience: Patience
 
     def event(self, body: bytes) -> None:
-        """A message of the queue: events, or our own reminder to look again."""
+        """Process a message of the queue: events, or our own reminder to check again."""
         look = refresh_of(body)
         if look is not None:
             self.look(*look)
@@ -100,7 +100,8 @@ class Refreshes:
                 self.announce(announced)
 
     def give_up(self, body: bytes) -> None:
-        """A message that could not be used after all tries; an open watch is not lost by it."""
+        """Log a message that failed in every attempt. An open watch stays: the tick sends its reminder
+        again."""
         try:
             look = refresh_of(body)
         except InputError:
@@ -108,7 +109,7 @@ class Refreshes:
         log_event("refresh.messageGaveUp", exportId=look[0] if look else None)
 
     def announce(self, announced: Announcement) -> None:
-        """A `model.json` was written: begin to look, for every export it may concern."""
+        """Start a watch, after a `model.json` was written, for every export that may read it."""
         identity = _digest(announced.blob, announced.etag)
         for stored in self._every_refresh():
             if _is_older(announced, stored.value):
@@ -118,12 +119,12 @@ class Refreshes:
                 self._remind(stored.key, opened.turn, self.patience.first)
 
     def look(self, export_id: str, turn: int) -> None:
-        """Look whether an export's refresh is complete. Safe to call again."""
+        """Check whether an export's refresh is complete. Safe to call again."""
         stored = self.watches.read(export_id)
         if stored is None or not stored.value.open or turn < stored.value.turn:
             return
         if turn > stored.value.turn:
-            # The reminder was faster than the record that it belongs to.
+            # The reminder arrived before its record was written.
             raise Unavailable("refreshBusy", retry_after=1)
         kept = self.exports.read(export_id)
         if kept is None or not _runs_with_refresh(kept.value):
@@ -137,7 +138,7 @@ class Refreshes:
         self._act(kept.value, stored, view, decide(stored.value, view, self.now(), self.patience))
 
     def revive(self) -> int:
-        """Send the reminders again that got lost; how many there were."""
+        """Send lost reminders again; returns their number."""
         late = [
             stored
             for stored in self.watches.all()
@@ -148,7 +149,8 @@ class Refreshes:
         return len(late)
 
     def _is_lost(self, next_at: datetime | None) -> bool:
-        """Whether the reminder for a look is lost: it is late, or a clock ahead of ours set it."""
+        """Whether the reminder for a check is lost: it is late, or its time was set by a clock that is
+        ahead."""
         if next_at is None:
             return True
         late = self.now() - next_at
@@ -203,10 +205,10 @@ class Refreshes:
         return replace(view, exported=self._has_had_its_run(export, mark, watch))
 
     def _has_had_its_run(self, export: Export, mark: str, watch: RefreshProgress) -> bool:
-        """Whether a run that began after the announced write has read just this.
+        """Whether a run that began after the announced write has read exactly this state.
 
-        It does not matter how it ended: one that was canceled, or waits for a person's yes, must
-        not be replaced by the very refresh that it has read.
+        It does not matter how it ended: one that was canceled, or waits for a confirmation, must not be
+        replaced because of the refresh that it has read.
         """
         active = self.active.read(export.id)
         pointer = self.ledgers.read(export.id)
@@ -216,7 +218,7 @@ class Refreshes:
             if planned == mark:
                 return True
             if planned is None and newest.status is RunStatus.AWAITING_CONFIRMATION:
-                return True  # it asks before it plans, and reads anew after the yes
+                return True  # it waits for a confirmation before it plans, and then reads the source again
         if pointer is None or pointer.value.source_fingerprint != mark:
             return False
         return self._run_since(pointer.value.run_id, watch) is not None
@@ -241,7 +243,7 @@ class Refreshes:
             watch = replace(decision.watch, turn=decision.watch.turn + 1, next_at=next_at)
             decision = Decision(Step.WAIT, watch, delay)
         if decision.step is Step.WAIT:
-            # The reminder first: a watch without one would wait for the next tick.
+            # The reminder first: a watch without a reminder would wait for the next tick.
             self._remind(export.id, decision.watch.turn, decision.delay)
             self._write(stored, decision.watch)
         elif decision.step is Step.START:
@@ -252,14 +254,14 @@ class Refreshes:
             self._write(stored, _dealt_with(decision.watch, view))
 
     def _start(self, stored: Stored[RefreshProgress], watch: RefreshProgress, view: View) -> None:
-        """Start a run, exactly once: first it is written down that this is being done."""
+        """Start a run exactly once: the intent is stored first."""
         begun = replace(_dealt_with(watch, view), open=True, starting_at=self.now())
         written = self._write(stored, begun)
         if written is not None:
             self._complete_start(written)
 
     def _complete_start(self, stored: Stored[RefreshProgress]) -> Stored[RefreshProgress] | None:
-        """Make the run of a start that was written down; what is left to look at now, or None."""
+        """Start the run of a stored intent; returns what remains to be checked, or None."""
         watch, now = stored.value, self.now()
         active = self.active.read(stored.key)
         asked = active.value.run.queued_at if active else None
@@ -267,7 +269,7 @@ class Refreshes:
             try:
                 self.starter.start(stored.key, Trigger.REFRESH, Mode.EXPORT)
             except ConfigError as error:
-                # The export lost its connection, or is gone: there is nothing to run.
+                # The export has no connection or was deleted: there is nothing to run.
                 log_event("refresh.notStarted", exportId=stored.key, reason=error.code)
         started = replace(watch, starting_at=None)
         if watch.waiting:
@@ -283,9 +285,9 @@ class Refreshes:
         return None
 
     def _is_going(self, export_id: str) -> bool:
-        """Whether a run is going that does not, for certain, read what was just seen.
+        """Whether an active run may not read the state that was just seen.
 
-        One that is still queued will: it freezes its source later than our look.
+        A run that is still queued will read it, because it freezes its source later than this check.
         """
         active = self.active.read(export_id)
         run = self.runs.read(active.value.run.id) if active else None
@@ -320,7 +322,7 @@ class Refreshes:
     def _write(
         self, stored: Stored[RefreshProgress], watch: RefreshProgress
     ) -> Stored[RefreshProgress] | None:
-        """Write what was decided; None when an event came meanwhile, which has its own reminder."""
+        """Write a decision; None when an event arrived in the meantime, which has its own reminder."""
         try:
             return self.watches.replace(stored.key, watch, stored.etag)
         except Changed:
@@ -328,7 +330,7 @@ class Refreshes:
 
 
 def _findings(view: View) -> tuple[Finding, ...]:
-    """What the last look was waiting for."""
+    """What the last check was waiting for."""
     if view.cause is None:
         return ()
     cause = view.cause
@@ -343,16 +345,16 @@ def _runs_with_refresh(export: Export) -> bool:
 
 
 def _is_older(announced: Announcement, export: Export) -> bool:
-    """Whether it was written before the export was made: saving an export does not run it.
+    """Whether it was written before the export was created: saving an export does not run it.
 
-    Some clocks say when a blob was written to the second only.
+    Some times of writing are precise to the second only.
     """
     written, made = announced.written_at, export.created_at
     return written is not None and made is not None and written + timedelta(seconds=1) < made
 
 
 def _dealt_with(watch: RefreshProgress, view: View) -> RefreshProgress:
-    """The watch, closed: what was announced has been dealt with."""
+    """Close the watch: the announced writes are handled."""
     complete = view.kind in (Kind.NEW, Kind.MIXED, Kind.SAME)
     return replace(
         watch,

@@ -1,14 +1,14 @@
-"""Whether a refresh has been written to its end, judged from what can be seen of it.
+"""Decides whether a refresh has been written completely, from the state of the container.
 
-Nothing says which file Customer Insights writes last, and no event tells of the data files. So a
-refresh is looked at again and again, and it is complete when every listed file is there, is new,
-and nothing has changed for a while. The rules are pure: a view, what is remembered, and the time.
+The file that Customer Insights writes last is not known, and no event announces the data files. So a refresh
+is checked repeatedly, and it is complete when every listed file exists and is new, and nothing has changed
+for a while. The rules are pure: a view, what is remembered, and the time.
 
     new         listed files are there and differ from those that were exported last
     mixed       some differ, some may still be rewritten in place (their folder has no date)
-    same        nothing differs; `news` tells that `model.json` itself was written anew
-    incomplete  a listed file is not there
-    fault       a person must change something; the run will say what
+    same        nothing differs; `news` is set when `model.json` itself was rewritten
+    incomplete  a listed file does not exist
+    fault       a person must change something; the run reports what
     unknown     the storage account does not answer
 
 https://learn.microsoft.com/dynamics365/customer-insights/data/export-azure-blob-storage
@@ -28,12 +28,12 @@ from shared.model.source import Snapshot
 
 __all__ = ["Decision", "Kind", "Patience", "RefreshProgress", "Step", "View", "decide", "view_of"]
 
-# An export of Customer Insights into a folder of its minute is never written over.
+# An export of Customer Insights into a folder of its minute is never overwritten.
 _DATED = re.compile(r"(?:^|/)\d{4}/\d{2}/\d{2}/\d{4}/[^/]+")
 
 
 class Kind(StrEnum):
-    """What a look has seen (see the module)."""
+    """The result of a check (see the module)."""
 
     NEW = "new"
     MIXED = "mixed"
@@ -54,9 +54,9 @@ class Step(StrEnum):
 
 @dataclass(frozen=True)
 class Patience:
-    """How long is waited, in seconds.
+    """Waiting times in seconds.
 
-    `first` until the first look; `quiet` without a change means written; `doubtful` the same for
+    `first` until the first check; `quiet` without a change means written; `doubtful` the same for
     files that may still be rewritten; `fault` and `complete` since the refresh was announced.
     """
 
@@ -70,12 +70,12 @@ class Patience:
 
 @dataclass(frozen=True)
 class RefreshProgress:
-    """What is remembered of an export's refreshes. Times are in UTC.
+    """The stored state of an export's refreshes. Times are in UTC.
 
-    `turn` numbers the looks: a message with an older number is a duplicate. `seen` are the newest
-    announcements, `models` the ETags of the `model.json` that were dealt with, `waiting` those
+    `turn` numbers the checks: a message with an older number is a duplicate. `seen` are the newest
+    announcements, `models` the ETags of the `model.json` that were handled, `waiting` those
     announced since. `started` is the fingerprint of what was exported last, `marks` its files;
-    `starting_at` is set while a start is under way.
+    `starting_at` is set during a start.
     """
 
     open: bool = False
@@ -96,7 +96,7 @@ class RefreshProgress:
 
 @dataclass(frozen=True)
 class View:
-    """What a look has seen. `models` are the present ETags of the announced `model.json`.
+    """The state that a check has seen. `models` are the current ETags of the announced `model.json`.
 
     `cause` is why there is no complete snapshot.
     """
@@ -113,7 +113,7 @@ class View:
 
 @dataclass(frozen=True)
 class Decision:
-    """What to do, what to remember, and for `WAIT` the seconds until the next look."""
+    """What to do, what to store, and for `WAIT` the seconds until the next check."""
 
     step: Step
     watch: RefreshProgress
@@ -121,7 +121,7 @@ class Decision:
 
 
 def view_of(watch: RefreshProgress, snapshot: Snapshot, models: Mapping[str, str]) -> View:
-    """What a complete snapshot says, compared with what was exported last."""
+    """Compare a complete snapshot with what was exported last."""
     etags = snapshot.etags
     marks = tuple(sorted(_digest(blob, etag)[:12] for blob, etag in etags.items()))
     names = [segment.name for segment in snapshot.segments]
@@ -143,7 +143,7 @@ def view_of(watch: RefreshProgress, snapshot: Snapshot, models: Mapping[str, str
 
 
 def decide(watch: RefreshProgress, view: View, now: datetime, patience: Patience) -> Decision:
-    """What to do about a view."""
+    """Decide what to do about a view."""
     watch = _without_future(watch, now)
     if view.fingerprint != watch.view or watch.view_since is None:
         watch = replace(watch, view=view.fingerprint, view_since=now)
@@ -162,7 +162,7 @@ def decide(watch: RefreshProgress, view: View, now: datetime, patience: Patience
         return _wait(watch, now, _pace(age, patience), patience)
     if unchanged < wait:
         return _wait(watch, now, min(wait - unchanged, _pace(age, patience)), patience)
-    # Of files that are rewritten in place the rest may still come, and no event will tell.
+    # Further files may still be rewritten in place, and no event announces them.
     doubtful = view.kind is not Kind.NEW and view.rewritable
     linger_until = now + timedelta(seconds=patience.complete) if doubtful else None
     if view.exported or (view.kind is Kind.SAME and not view.news):
@@ -176,7 +176,7 @@ def decide(watch: RefreshProgress, view: View, now: datetime, patience: Patience
 
 
 def _without_future(watch: RefreshProgress, now: datetime) -> RefreshProgress:
-    """The same without times that only a clock ahead of ours can have written."""
+    """The same without times in the future, which a wrong clock has written."""
     return replace(
         watch,
         opened_at=min(watch.opened_at, now) if watch.opened_at else None,
@@ -191,7 +191,7 @@ def _wait(watch: RefreshProgress, now: datetime, delay: float, patience: Patienc
 
 
 def _pace(age: float, patience: Patience) -> float:
-    """Often at first, more rarely the longer it takes."""
+    """The interval grows with the time since the announcement."""
     return min(max(age / 10, patience.quiet / 4), patience.slowest)
 
 

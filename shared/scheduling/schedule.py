@@ -1,9 +1,8 @@
-"""When something runs by itself: which scheduled moments there are, and whether one is due.
+"""Schedules: which scheduled moments exist, and whether one is due.
 
-A schedule is asked "what is due?" with the last start that was stored, so ticks of the timer may
-come late, twice or not at all: what was missed runs once, at the next tick. Times are local. A
-time that the clock skips in spring runs once, as much later as the clock was put forward; a time
-that comes twice in autumn runs at its first coming only.
+What is due depends on the last stored start, so ticks of the timer may come late, twice or not at all: a
+missed moment runs once, at the next tick. Times are local. A time that is skipped in spring runs once, later
+by the length of the change; a time that occurs twice in autumn runs only the first time.
 https://learn.microsoft.com/dynamics365/customer-insights/data/schedule-refresh
 """
 
@@ -31,16 +30,16 @@ _TIME = re.compile(r"(?:[01][0-9]|2[0-3]):[0-5][0-9]", re.ASCII)
 _ZONE = re.compile(r"[A-Za-z][A-Za-z0-9_+\-]*(?:/[A-Za-z0-9_+\-]+){0,2}", re.ASCII)
 _WINDOWS = {name.casefold(): iana for name, iana in WINDOWS_ZONES.items()}
 
-# A weekly time comes again after 7 days; a day more on both sides covers every UTC offset, and
-# one more a calendar day that a zone left out.
+# A weekly time recurs after 7 days; one more day on both sides covers every UTC offset, and another one a
+# calendar day that a zone skipped.
 _WEEK = 9
 
 
 def due(schedule: Schedule, last_start: datetime, now: datetime) -> datetime | None:
     """The scheduled moment (UTC) to run for, or None.
 
-    It is the newest moment after `last_start` and not after `now`: of several that were missed
-    one run is made. `last_start` is when the schedule last started a run, or when it was set.
+    It is the newest moment after `last_start` and not after `now`: several missed moments make one run.
+    `last_start` is when the schedule last started a run, or when it was set.
     """
     if not _runs_by_time(schedule):
         return None
@@ -52,7 +51,7 @@ def due(schedule: Schedule, last_start: datetime, now: datetime) -> datetime | N
 
 
 def next_run(schedule: Schedule, now: datetime) -> datetime | None:
-    """The next scheduled moment (UTC) after `now`; None when nothing runs by time."""
+    """The next scheduled moment (UTC) after `now`; None when the schedule is off."""
     if not _runs_by_time(schedule):
         return None
     yesterday = now.astimezone(zone(schedule.time_zone)).date() - timedelta(days=1)
@@ -84,7 +83,7 @@ def check(schedule: Schedule) -> None:
 def zone(name: str) -> ZoneInfo:
     """The time zone of an IANA name (`Asia/Seoul`) or a Windows name (`Korea Standard Time`).
 
-    ConfigError (`timeZoneUnknown`) when there is none of this name.
+    ConfigError (`timeZoneUnknown`) for another name.
     """
     found = _zone(name.strip())
     if found is None:
@@ -99,7 +98,7 @@ def _known() -> dict[str, str]:
 
 def _zone(name: str) -> ZoneInfo | None:
     iana = _known().get(name.casefold(), name)
-    # The name becomes a file's name: nothing else may get there.
+    # The name becomes a file name, so other characters are refused.
     if not _ZONE.fullmatch(iana):
         return None
     try:

@@ -1,9 +1,9 @@
-"""What the timer starts: exports whose own time, or the time of the refresh schedule, has come.
+"""Starts exports whose own schedule, or the refresh schedule, is due.
 
 An export that runs with every refresh follows the refresh schedule; one with a daily or weekly
-schedule follows its own. What is due is asked of the stored last start, so ticks may come late,
-twice or not at all: a start is claimed by a conditional write before it is made, and a claim whose
-tick died is looked into by the next. Of several moments that were missed one run is made.
+schedule follows its own. What is due depends on the stored last start, so ticks may come late,
+twice or not at all: a start is claimed by a conditional write before it is made, and the next tick checks the
+claim of a tick that died. Several missed moments make one run.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ _OFF = Schedule(enabled=False)
 _TICK = "tick"
 _BEGINNING = datetime(2000, 1, 1, tzinfo=UTC)
 
-# A tick is done with one export in far less; after this its claim is looked into.
+# A tick needs far less for one export; after this time its claim is checked.
 _CLAIMED = timedelta(minutes=2)
-# A run that was started in time may take so long to be called late.
+# A run that was started in time is late after this time.
 _GRACE = timedelta(minutes=10)
 # The clocks of two instances differ by less. A time that is further ahead was written by a clock
-# that was wrong, and must not keep everything waiting until then.
+# that was wrong, and must not delay all exports until then.
 _AHEAD = timedelta(hours=1)
 _WELL = frozenset(
     {RunStatus.SUCCESSFUL, RunStatus.COMPLETED_WITH_WARNINGS, RunStatus.AWAITING_CONFIRMATION}
@@ -41,11 +41,11 @@ _WELL = frozenset(
 
 @dataclass(frozen=True)
 class Due:
-    """How far an export's schedule has been kept. Times are in UTC.
+    """The state of an export's schedule. Times are in UTC.
 
     `since` is the scheduled moment that was started last, or when the schedule was set
-    (`set_at`). `claimed` is the moment that is being started since `claimed_at`; `judged` the
-    moment at which it was last looked whether the export is overdue.
+    (`set_at`). `claimed` is the moment that is being started since `claimed_at`; `judged` the moment of the
+    last check whether the export is overdue.
     """
 
     schedule: Schedule
@@ -58,13 +58,13 @@ class Due:
 
 @dataclass(frozen=True)
 class Tick:
-    """When the timer looked last."""
+    """The time of the last tick."""
 
     at: datetime
 
 
 def effective(export: Export, refresh: Schedule | None) -> Schedule:
-    """The schedule that starts an export by time; one that is off where nothing does."""
+    """The schedule that starts an export by time; a schedule that is off if nothing starts it."""
     own = export.schedule
     if not own.enabled or not export.connection_id:
         return _OFF
@@ -75,7 +75,7 @@ def effective(export: Export, refresh: Schedule | None) -> Schedule:
 
 @dataclass(frozen=True)
 class Timetable:
-    """Starts what is due. `refresh_schedule` gives the refresh schedule, None when never set."""
+    """Starts what is due. `refresh_schedule` returns the refresh schedule, None when it was never set."""
 
     exports: Records[Export]
     dues: Records[Due]
@@ -87,7 +87,7 @@ class Timetable:
     now: Callable[[], datetime]
 
     def start_due(self) -> int:
-        """Start every export that is due; how many were. One that fails stops no other."""
+        """Start every export that is due; returns their number. A failure does not affect the others."""
         begun = self.now()
         before = self.ticks.read(_TICK)
         refresh = self.refresh_schedule()
@@ -104,7 +104,7 @@ class Timetable:
                 count += started
                 self._tell_overdue(export, kept)
             except Changed:
-                continue  # another tick is at it
+                continue  # another tick starts it
             except ConnectorError as error:
                 log_event("export.notStarted", exportId=export.id, reason=error.code)
         self._remember(before, begun)
@@ -113,13 +113,13 @@ class Timetable:
     def _kept(
         self, export: Export, schedule: Schedule, ticked_at: datetime | None
     ) -> Stored[Due] | None:
-        """The record of the schedule that holds now; None when nothing can be due."""
+        """The record of the current schedule; None when nothing can be due."""
         stored = self._current(export.id)
         if stored is not None and stored.value.schedule == schedule:
             return stored if schedule.enabled else None
         if stored is None and not schedule.enabled:
             return None
-        # The schedule is another than before: it counts from when it was set, at the earliest
+        # The schedule was changed: it counts from the time of the change, at the earliest
         # from the last tick, which still knew the old one.
         times = [t for t in (export.updated_at, export.created_at, ticked_at) if t is not None]
         since = min(max(times, default=self.now()), self.now())
@@ -133,7 +133,7 @@ class Timetable:
         return written if schedule.enabled else None
 
     def _current(self, export_id: str) -> Stored[Due] | None:
-        """The record as it is, without times that only a clock that was wrong can have written."""
+        """The record as it is, without times that only a wrong clock can have written."""
         stored = self.dues.read(export_id)
         if stored is None:
             return None
@@ -151,8 +151,7 @@ class Timetable:
     def _start_pending(self, export: Export, schedule: Schedule) -> int:
         """Start what was due when the schedule was changed and is still part of it.
 
-        Without this, a time that someone adds between a scheduled moment and its tick would cost
-        the run of that moment.
+        Without this, adding a time between a scheduled moment and its tick would lose the run of that moment.
         """
         stored = self._current(export.id)
         if stored is None or not schedule.enabled or stored.value.schedule == schedule:
@@ -194,7 +193,7 @@ class Timetable:
         return self.dues.replace(stored.key, done, stored.etag)
 
     def _tell_overdue(self, export: Export, stored: Stored[Due]) -> None:
-        """Say once a period that two periods have passed without a run that ended well."""
+        """Log once per period that two periods have passed without a successful run."""
         kept, now = stored.value, self.now()
         last = due(kept.schedule, _BEGINNING, now)
         if last is None or last == kept.judged or now - last < _GRACE:

@@ -1,6 +1,6 @@
 """SDK clients of a storage account, created at first use and shared by all threads.
 
-Blobs, queues and tables share one connection pool with a connection for every thread. Every call
+Blobs, queues and tables share one connection pool with one connection for each thread. Every call
 has a timeout and a few retries, and follows no redirects. The SDKs log URLs, so their loggers are
 limited to warnings.
 https://learn.microsoft.com/azure/storage/blobs/storage-retry-policy-python

@@ -1,4 +1,4 @@
-"""Keys that the app generates for itself, once for all its processes."""
+"""Keys that the app generates once for all its processes."""
 
 from __future__ import annotations
 

@@ -173,7 +173,7 @@ class TableRecords(Generic[T]):
         try:
             return write(table)
         except HttpResponseError as error:
-            # Only the table can be missing here; the error code does not always say so.
+            # Only the table can be missing here; the error code is not always specific.
             if error.status_code != HTTPStatus.NOT_FOUND:
                 raise
         try:
