@@ -45,7 +45,7 @@ def connector() -> App:
 
 
 def _platform_trace(context: func.Context) -> str | None:
-    """The platform's `traceparent`. Workers up to Python 3.12 spell the attribute differently."""
+    """Return the platform's `traceparent`. Workers up to Python 3.12 spell the attribute differently."""
     trace = context.trace_context
     return getattr(trace, "trace_parent", None) or getattr(trace, "Traceparent", None)
 

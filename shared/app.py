@@ -2,7 +2,7 @@
 
 `build` takes replacements for single parts by name, so tests, the benchmark and the simulation
 run the real wiring around their own storage, Mailchimp or clock. A part is made when it is first
-used: importing this module and building an app read and call nothing.
+used. Importing this module or building an app reads no storage and makes no call.
 """
 
 from __future__ import annotations
@@ -104,7 +104,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class RowCount:
-    """How many rows an unchangeable file has; the record's key is made of its name and ETag."""
+    """The number of rows of a file that does not change; the record's key is made of its name and ETag."""
 
     rows: int
 
@@ -291,7 +291,7 @@ class App:
         where = self.settings.entra
         if not (where.client_id and where.client_secret):
             return None
-        # Without the REST API the app only asks who the person is.
+        # Without the REST API, sign-in only identifies the person.
         scopes = (CUSTOMER_INSIGHTS,) if self.settings.customer_insights.instance_id else ()
         registration = AppRegistration(
             where.tenant_id, where.client_id, where.client_secret, where.authority, scopes
@@ -361,7 +361,7 @@ class App:
 
     @cached_property
     def sessions(self) -> OnDemandSessions:
-        """Short sessions beside the lanes, within the limit of connections."""
+        """Short sessions next to the lanes, within the limit of connections."""
         return OnDemandSessions(
             self.mailchimp,
             self.slots,
@@ -376,7 +376,7 @@ class App:
         connection = self._connection(connection_id)
         if connection is None:
             raise NotFound("connectionNotFound")
-        # Without a grant nothing is called; until then the connection's own id serves.
+        # A connection without a grant makes no calls, so its own id can be used until it has one.
         return connection.grant.account_id if connection.grant else connection.id
 
     def _connection(self, connection_id: str) -> Connection | None:
@@ -384,7 +384,7 @@ class App:
         return stored.value if stored else None
 
     def _lose_connection(self, connection_id: str) -> None:
-        """Mailchimp refuses the grant: someone has to connect again."""
+        """Record that Mailchimp refuses the grant, so a person has to connect the account again."""
         log_connection_lost(connection_id)
         with suppress(NotFound):  # the connection was removed while a run used it
             mark_reconnect(self.connections, connection_id)
@@ -410,7 +410,7 @@ class App:
 
     @cached_property
     def sequences(self) -> MessageSequences:
-        """Lets one of several copies of a message continue."""
+        """Selects one of several copies of a message to continue."""
         return MessageSequences(self.sequence_states)
 
     @cached_property
@@ -547,7 +547,7 @@ class App:
         """Starts undos."""
         return Undo(self.runs, self.ledgers, self.files, self.starter, self.plans.get)
 
-    # --- What the timer looks after ----------------------------------------------------------
+    # --- The work of the timer ----------------------------------------------------------------
 
     @cached_property
     def timetable(self) -> Timetable:
@@ -602,7 +602,7 @@ class App:
 
     @cached_property
     def leftovers(self) -> Leftovers:
-        """Deletes what belonged to removed exports."""
+        """Deletes the data of removed exports."""
         return Leftovers(
             exports=self.exports,
             runs=self.runs,
@@ -616,7 +616,7 @@ class App:
 
     @cached_property
     def retention(self) -> Retention:
-        """Deletes what is older than the retention period."""
+        """Deletes data that is older than the retention period."""
         return Retention(
             runs=self.runs,
             transitions=self.transitions,
@@ -636,10 +636,9 @@ class App:
         return stored.value if stored else None
 
     def tick(self) -> None:
-        """The work of the timer.
+        """Do the work of the timer.
 
-        A part that fails does not keep the others from being done. The first error is raised at
-        the end.
+        When one part fails, the others are still done. The first error is raised at the end.
         """
         errors: list[ConnectorError] = []
         for work in (
@@ -662,7 +661,7 @@ class App:
 
     @cached_property
     def erasures(self) -> Erasures:
-        """Who was erased."""
+        """The people who were erased."""
         key = partial(stored_key, self.secrets, self.leases, "erased-people-key")
         return Erasures(self.table("erasures", Erasure), key)
 
@@ -791,10 +790,10 @@ class App:
     def given_up(
         self, function: str, body: bytes, platform_trace: str | None
     ) -> Iterator[str | None]:
-        """Process a message that failed too often; the id of its run.
+        """Process a message that failed too often. Yields the id of its run.
 
-        None for an unreadable message, which is logged and dropped: failing again would only move
-        it to a queue that is not monitored.
+        Yields None for an unreadable message, which is logged and dropped: another failure would
+        only move it to a queue that is not monitored.
         """
         try:
             run_id = run_of(body)
@@ -808,10 +807,10 @@ class App:
 
 
 def build(settings: Settings, runtime: Runtime | None = None, **overrides: Any) -> App:
-    """An app with these settings. `overrides` replaces parts by the name of their property.
+    """Build an app with these settings. `overrides` replaces parts by the name of their property.
 
-    `table` may be replaced as well, by a callable with the same parameters. TypeError names a part
-    that does not exist.
+    `table` may be replaced as well, by a callable with the same parameters. Raises TypeError
+    with the name of a part that does not exist.
     """
     built = App(settings, runtime or Runtime())
     for name, part in overrides.items():

@@ -1,7 +1,7 @@
 """On-demand sessions: short calls to Mailchimp while lanes may hold every connection.
 
 Planning, finishing and HTTP requests use them. An on-demand session waits for a slot and asks the
-lanes to free one, so the limit of connections holds and the wait is short.
+lanes to free one, so the limit of connections is respected and the wait is short.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class OnDemandSessions:
     def session(
         self, connection_id: str, account_id: str, patience: float = 60.0
     ) -> Iterator[MailchimpSession]:
-        """A session while the context lasts. Unavailable when no connection became free."""
+        """Open a session for the duration of the context. Unavailable when no connection became free."""
         with self.slot(account_id, patience):
             session = self.mailchimp.open(connection_id, lambda: self.pace.throttled(account_id))
             try:
@@ -55,7 +55,7 @@ class OnDemandSessions:
             yield session
 
     def slot(self, account_id: str, patience: float) -> Slot:
-        """A slot of the account, waited for."""
+        """Wait for a slot of the account and take it."""
         slot = self.slots.take(account_id)
         until = self.clock() + patience
         while slot is None:

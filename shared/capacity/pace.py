@@ -1,8 +1,8 @@
 """Pace: how many of an account's slots lanes may use at the moment.
 
-Mailchimp asks to slow down (429, or 403 without JSON) without saying how much, so the number is
-halved at once and grows back slowly. While an on-demand session waits for a slot, lanes leave one
-free. The pace is stored per account, so all runs and instances use the same.
+Mailchimp asks to slow down (429, or 403 without JSON) but gives no rate, so the number is halved at
+once and grows back slowly. While an on-demand session waits for a slot, lanes leave one
+free. The pace is stored per account, so all runs and instances use the same pace.
 """
 
 from __future__ import annotations
@@ -38,9 +38,9 @@ class Pace:
 
 @dataclass(frozen=True)
 class Allowance:
-    """The slots and the lanes of a run, by number, that may work: those below `slots` and `lanes`.
+    """The slots and lanes of a run that may be used: those numbered below `slots` and `lanes`.
 
-    `runs` share the slots.
+    `runs` is the number of runs that share the slots.
     """
 
     slots: int
@@ -57,7 +57,7 @@ class AccountPace:
         self._now = now
 
     def allowance(self, account_id: str) -> Allowance:
-        """What lanes may use now; grows by one when the last change is long enough ago."""
+        """Return what lanes may use now. Grows by one when the last change is long enough ago."""
         stored = self._paces.read(account_id)
         if stored is None:
             return Allowance(self._connections, self._connections)
@@ -79,7 +79,7 @@ class AccountPace:
         return Allowance(limit, -(-limit // runs), runs)
 
     def join(self, account_id: str, run_id: str, is_active: Callable[[str], bool]) -> None:
-        """A run begins to send: it shares the slots with the runs that are still active."""
+        """Add a run that begins to send. It shares the slots with the runs that are still active."""
         self._ensure(account_id, self._now())
 
         def joined(pace: Pace) -> Pace:
@@ -89,7 +89,7 @@ class AccountPace:
         update(self._paces, account_id, joined)
 
     def leave(self, account_id: str, run_id: str) -> None:
-        """A run has ended. It need not have joined."""
+        """Remove a run that has ended, if it had joined."""
         if self._paces.read(account_id) is not None:
             update(
                 self._paces,
@@ -98,7 +98,7 @@ class AccountPace:
             )
 
     def throttled(self, account_id: str) -> None:
-        """Mailchimp asked to slow down: half as many lanes, at least one."""
+        """Halve the number of lanes (at least one stays), because Mailchimp asked to slow down."""
         now = self._now()
 
         def halve(pace: Pace) -> Pace | None:

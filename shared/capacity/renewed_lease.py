@@ -9,13 +9,13 @@ from shared.model.ports import Lease, Leases
 
 __all__ = ["LEASE_SECONDS", "RenewedLease", "hold_lease"]
 
-# The lease of a killed process ends after this. A renewal may fail twice before.
+# The lease of a killed process ends after this time, in which a renewal may fail twice.
 LEASE_SECONDS = 30
 _RENEW_SECONDS = 10.0
 
 
 class RenewedLease:
-    """A lease that is held; a context that releases it at the end. `lost`: it ended by itself."""
+    """A held lease, released when the context ends. `lost` is set when it ended by itself."""
 
     def __init__(self, lease: Lease) -> None:
         self._lease = lease
@@ -32,7 +32,7 @@ class RenewedLease:
                 self.lost = True
                 return
             except ConnectorError:
-                continue  # storage is away for a moment
+                continue  # storage is temporarily unavailable
 
     def release(self) -> None:
         """Release the lease."""

@@ -1,10 +1,10 @@
 """Slots: one lease for each connection that a Mailchimp account allows at the same time.
 
-Mailchimp allows 10 simultaneous connections a user, over all apps, and holds a connection for up
+Mailchimp allows 10 simultaneous connections per user over all apps, and holds a connection for up
 to 120 s (https://mailchimp.com/developer/marketing/docs/fundamentals/#throttling). Every call to
-Mailchimp is made under a slot, so there are never more than allowed, however many instances the
-platform starts and however often a message is delivered. A holder renews its lease. When its
-process dies, the lease ends by itself and the chunks it had claimed are free again.
+Mailchimp needs a slot, so the limit holds regardless of how many instances the platform starts and
+how often a message is delivered. The holder of a slot renews its lease. When the process dies, the
+lease ends by itself and the chunks that the holder had claimed are free again.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class SlotHolder:
 
 
 class Slot:
-    """A slot that is held; a context that releases it at the end."""
+    """A held slot, released when the context ends."""
 
     def __init__(self, account_id: str, index: int, token: str, lease: RenewedLease) -> None:
         self.account_id = account_id
@@ -52,7 +52,7 @@ class Slot:
 
 
 class Slots:
-    """Gives out slots. `token` gives a new random text at every call."""
+    """Takes and releases slots. `token` returns a new random text at every call."""
 
     def __init__(
         self,
@@ -72,7 +72,7 @@ class Slots:
         return self._connections
 
     def take(self, account_id: str, limit: int | None = None, prefer: int = 0) -> Slot | None:
-        """A free slot below `limit`, the preferred one first; None when all are held."""
+        """Take a free slot below `limit`, the preferred one first. None when all are held."""
         count = min(limit or self._connections, self._connections)
         for step in range(count):
             index = (prefer + step) % count

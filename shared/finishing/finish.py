@@ -1,9 +1,9 @@
-"""Finish a run: the order of things, each of them safe to do again.
+"""Finish a run, in steps that may all be repeated.
 
-Outcomes -> next ledger -> tags checked against it -> ledger swapped -> outcomes kept and handed
-back to Customer Insights -> run closed.
-The ledger is swapped before the run is closed: a crash in between folds the same outcomes once
-more, from the same earlier ledger, into the same result.
+Outcomes -> next ledger -> tags compared with it -> ledger replaced -> outcomes stored and written
+for Customer Insights -> run closed.
+The ledger is replaced before the run is closed. After a crash in between, the same outcomes are
+folded into the same earlier ledger again, with the same result.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ class _Superseded(Exception):
 
 @dataclass(frozen=True)
 class Finisher:
-    """Finishes runs. `plan_of` reads a run's plan; `token` gives new random text."""
+    """Finishes runs. `plan_of` reads a run's plan; `token` returns new random text."""
 
     runs: Records[Run]
     transitions: Transitions
@@ -91,7 +91,7 @@ class Finisher:
     def finish(self, run_id: str) -> float | None:
         """Finish a run that has nothing left to send.
 
-        A number of seconds when it is not so far: come again then.
+        Returns the seconds until the next attempt when the run cannot be finished yet.
         """
         run = self.transitions.begin_finishing(run_id)
         if run.status is not RunStatus.FINISHING:
@@ -101,7 +101,7 @@ class Finisher:
         stopped = run.cancel_requested or run.reason is not None
         if totals.in_progress or (totals.waiting and not stopped):
             if not stopped:
-                # Chunks wait although a lane saw none: let lanes work again.
+                # Chunks wait although a lane found none: start lanes again.
                 self.transitions.return_to_sending(run_id)
             return 1.0 if totals.in_progress else 0.0
         kept = hold_lease(self.leases, f"finish/{run_id}")
@@ -115,8 +115,8 @@ class Finisher:
                 except Unavailable as busy:
                     if busy.code != _NO_SLOT:
                         raise
-                    # Lanes of other runs hold every connection. Nothing has failed: come again
-                    # when one of them has made room.
+                    # Lanes of other runs hold every connection. This is not a failure: try again
+                    # when one of them has released its slot.
                     self.pace.make_room(plan.account_id)
                     return _COME_AGAIN
                 except PlanGone as gone:
@@ -127,7 +127,7 @@ class Finisher:
 
     def _finish(self, run: Run, plan: Plan) -> None:
         chunks = [stored.value for stored in self.chunks.all(run.id)]
-        self._current_ledger(run, plan)  # before the tags are compared with what this run knows
+        self._current_ledger(run, plan)  # before the tags are compared with the ledger of this run
         with workspace() as (db, scratch):
             gather_outcomes(db, plan, chunks, self.files, scratch, _unsent_code(run))
             load_ledger(db, self._ledger_before(plan, scratch))
@@ -142,7 +142,7 @@ class Finisher:
             self.files.upload(table, outcomes_table(run.id))
             findings = (*checked.findings, *self.outcome_file.write(db, plan, scratch))
             checked = replace(checked, findings=findings)
-            # Before closing: a run that died in between would keep its share of the slots.
+            # Before the run is closed: otherwise a crash in between would leave its share of slots in use.
             self.pace.leave(plan.account_id, run.id)
             self._close(db, run, plan, chunks, checked, reads, writes)
 
@@ -154,12 +154,13 @@ class Finisher:
         try:
             self.files.download(plan.ledger, local)
         except NotFound:
-            # Someone deleted it: only this run's people are known then, the next sends the rest.
+            # Someone deleted it: the next ledger has only this run's people, and the next run sends
+            # the rest.
             return None
         return local
 
     def _verify(self, db: DuckDBPyConnection, run: Run, plan: Plan) -> tuple[Checked, int, int]:
-        """Check the tags; a run that was stopped, or meets a closed door, says it did not."""
+        """Check the tags, or add a finding when they cannot be checked, for example in a stopped run."""
         unchecked = tuple(RunSegment(t.segment, t.tag, t.members) for t in plan.tags)
         if run.reason is not None or run.cancel_requested:
             return Checked(unchecked), 0, 0
@@ -167,8 +168,8 @@ class Finisher:
         if slot is None:
             raise Unavailable(_NO_SLOT, retry_after=5)
         with slot:
-            # Opening reads the grant. Storage that is away for a moment is no reason to leave the
-            # tags unchecked: it is raised, and the finish comes again.
+            # Opening a session reads the grant. When storage is temporarily unavailable, raise the error so
+            # that the finish is repeated and the tags are checked then.
             try:
                 session = self.mailchimp.open(
                     plan.connection_id, lambda: self.pace.throttled(plan.account_id)
@@ -215,19 +216,19 @@ class Finisher:
             except (Changed, Conflict):
                 continue
             break
-        # The plan's own ledger stays: a confirmation, or a crash here, folds from it once more. Only
-        # ledgers of earlier runs are deleted, because a later run may write its own at this moment.
-        # Ids of runs sort the newest first.
+        # The plan's own ledger is kept: after a confirmation, or a crash here, the outcomes are folded
+        # into it again. Only ledgers of earlier runs are deleted, because a later run may write its own
+        # at this moment. Run ids sort newest first.
         for name in list(self.files.names(ledger_folder(plan.export_id))):
             written_by = name.rpartition("/")[2].partition("-")[0]
             if written_by > run.id and name not in (plan.ledger, before):
                 self.files.delete(name)
 
     def _current_ledger(self, run: Run, plan: Plan) -> Stored[LedgerPointer] | None:
-        """The pointer that this run may replace: the one it was planned with, or its own.
+        """Return the pointer that this run may replace: the one it was planned with, or its own.
 
-        _Superseded when another run wrote it: this process was delayed for so long that others ended
-        the run and sent a later one, whose ledger must stay.
+        _Superseded when another run wrote it. Then this process was delayed for so long that the
+        run was ended and a later run was sent, whose ledger must be kept.
         """
         stored = self.ledgers.read(plan.export_id)
         if stored is not None and stored.value.run_id not in (run.id, plan.ledger_run):

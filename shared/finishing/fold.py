@@ -21,7 +21,7 @@ _SQL = SqlFile.of(__file__)
 def fold_ledger(db: DuckDBPyConnection, run_id: str, merge_tags: Sequence[str]) -> None:
     """Fill `next` from `ledger`, `changes`, `results` and `removals`.
 
-    `merge_tags` are the merge fields that the values of the run went to.
+    `merge_tags` are the merge fields of the values of the run.
     """
     _SQL.run(
         db,
@@ -38,7 +38,7 @@ def fold_outcomes(db: DuckDBPyConnection) -> None:
 
 
 def write_ledger(db: DuckDBPyConnection, file: Path) -> int:
-    """Write `next` into a local Parquet file; how many people it holds."""
+    """Write `next` into a local Parquet file. Returns the number of people in it."""
     _SQL.run(db, "write_next", file=str(file))
     return _SQL.number(db, "count")
 

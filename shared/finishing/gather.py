@@ -1,4 +1,4 @@
-"""Bring the plan's files and the outcomes of all chunks together in tables."""
+"""Load the plan's files and the outcomes of all chunks into tables."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def gather_outcomes(
         raise PlanGone from None
     outcomes = scratch / "outcomes.csv"
     _collect(chunks, files, outcomes)
-    # A run that was stopped waits for no confirmation any more.
+    # A stopped run no longer waits for a confirmation.
     held = [c for c in chunks if c.state is ChunkState.UNCONFIRMED and unsent == Code.CALL_FAILED]
     _SQL.run(
         db,
@@ -66,11 +66,11 @@ def _collect(chunks: Sequence[Chunk], files: Files, into: Path) -> None:
         try:
             return files.read(chunk.outcomes or "")
         except NotFound:
-            # Someone deleted it: these people were sent, but their results are not known, so they
-            # count as not sent and the next run sends them again.
+            # Someone deleted it: these people were sent, but their results are unknown, so they count as
+            # not sent and the next run sends them again.
             return b""
 
-    # A chunk that is not done has outcomes, too, when the run was stopped in the middle of it.
+    # A chunk that is not done also has outcomes if the run was stopped in the middle of it.
     done = [c for c in chunks if c.outcomes]
     with into.open("wb") as file, ThreadPoolExecutor(_READERS) as readers:
         for start in range(0, len(done), 256):

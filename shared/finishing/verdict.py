@@ -1,4 +1,4 @@
-"""Work out the final counts of a run, its consent proof, and the status in which it ends."""
+"""Compute the final counts of a run, its consent proof, and its final status."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def final_counts(db: DuckDBPyConnection, planned: Counts) -> Counts:
 
 
 def proof(db: DuckDBPyConnection) -> ConsentProof:
-    """Count the people left alone because they are not subscribed, and statuses that we changed."""
+    """Count the people who were not sent because they are not subscribed, and the statuses we changed."""
     kept, changed = _SQL.row(db, "consent_proof")
     return ConsentProof(kept, changed)
 
@@ -96,9 +96,9 @@ def verdict(
     held_back: int,
     refused: Refusals,
 ) -> tuple[RunStatus, Reason | None]:
-    """The status in which a run ends, and why. `held_back` counts removals on hold.
+    """Return the final status of a run, and its reason. `held_back` counts removals on hold.
 
-    A run that achieved nothing has failed: nothing was sent and no one was up to date before.
+    A run has failed when it sent nothing and no one was up to date before.
     """
     if run.reason is not None and run.reason.code != REMOVAL_GUARD:
         return RunStatus.FAILED, run.reason
@@ -111,7 +111,7 @@ def verdict(
     if plan.reason is not None:
         return RunStatus.FAILED, plan.reason
     sent = counts.created + counts.updated + counts.removed
-    # People who were to lose a tag are no source rows, so `not_sent` does not count them.
+    # People who only lose a tag are not source rows, so `not_sent` does not count them.
     unsent = counts.not_sent + max(0, counts.left - counts.removed) - _not_retried(plan)
     if not sent:
         if refused.people and not counts.unchanged:
@@ -129,5 +129,5 @@ def verdict(
 
 
 def _not_retried(plan: Plan) -> int:
-    """People whom a retry was not to send; it did not fail because of them."""
+    """Count the people that a retry omitted on purpose. They do not count as failures."""
     return sum(int(f.values["people"]) for f in plan.findings if f.code == NOT_RETRIED)

@@ -1,11 +1,11 @@
 """Compare the tags in Mailchimp with the ledger, and repair the differences.
 
 Mailchimp counts active subscribers only, and adding to a tag silently ignores addresses that are
-not in the audience. So the count is compared, and where it differs the members are read in every
-status. People who should have the tag get it; people who have it and are neither in the segment nor
-in the ledger lose it. People who still lack it are not in the audience any more: the ledger forgets
-that they were sent, so the next run adds them or learns that it may not. A difference that remains
-becomes a finding.
+not in the audience. So the counts are compared; when they differ, the members in all statuses are
+read. People who should have the tag get it; people who have it and are neither in the segment nor
+in the ledger lose it. People who still do not have it are no longer in the audience: they are
+removed from the ledger, so the next run adds them or gets the refusal. A remaining difference is
+reported as a finding.
 https://mailchimp.com/developer/marketing/api/list-segment-members/
 """
 
@@ -32,7 +32,7 @@ _SQL = SqlFile.of(__file__)
 
 @dataclass(frozen=True)
 class Checked:
-    """The segments with Mailchimp's own counts, and what a person should know of them."""
+    """The segments with Mailchimp's own counts, and findings about them."""
 
     segments: tuple[RunSegment, ...]
     findings: tuple[Finding, ...] = ()
@@ -64,7 +64,7 @@ class _TagCheck:
     tag: PlannedTag
 
     def run(self, read_back: bool) -> tuple[int | None, list[Finding]]:
-        """Mailchimp's count in the end, and the findings."""
+        """Check the tag. Returns Mailchimp's count afterwards, and the findings."""
         name = self.tag.tag
         with waiting_for_network(self.db):
             in_mailchimp = self.session.tag(self.audience_id, self.tag.tag_id)
@@ -106,7 +106,7 @@ class _TagCheck:
         return counted, findings
 
     def _forget_missing(self) -> int:
-        """Forget in `next` the people who could not be given the tag; how many they are."""
+        """Remove people who could not get the tag from `next`. Returns their number."""
         self._read_carriers()
         missing = self._addresses("missing")
         _SQL.run(self.db, "forget_missing", tag_id=self.tag.tag_id, addresses=missing)

@@ -1,8 +1,8 @@
 """Events for monitoring: one log line each, a JSON object of ids and counts.
 
 The alerts and the workbook read these lines by their `event` (infra/modules/alerts.bicep), so a
-name or a field that changes here changes there as well. No event carries personal data. Every event
-has its trace id, by which everything that belongs to a run is found (trace.py).
+changed name or field must be changed there as well. No event contains personal data. Every event
+has a trace id, by which all events of a run can be found (trace.py).
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def log_event(event: str, /, level: int = logging.INFO, **fields: str | int | fl
 
 
 def log_run_finished(run: Run) -> None:
-    """A run is over."""
+    """Log that a run is over."""
     counts, calls = run.counts, run.calls
     seconds = _between(run.queued_at, run.finished_at) or 0.0
     log_event(
@@ -64,7 +64,7 @@ def log_run_finished(run: Run) -> None:
 
 
 def log_run_waiting(run: Run) -> None:
-    """A run waits for a person to confirm it."""
+    """Log that a run waits for a person to confirm it."""
     log_event(
         "run.waiting",
         runId=run.id,
@@ -74,12 +74,12 @@ def log_run_waiting(run: Run) -> None:
 
 
 def log_connection_lost(connection_id: str) -> None:
-    """Mailchimp refused a connection's grant."""
+    """Log that Mailchimp refused a connection's grant."""
     log_event("connection.lost", connectionId=connection_id)
 
 
 def log_message_late(function: str, seconds: float) -> None:
-    """A message was due long before its function began."""
+    """Log that a message was due long before its function began."""
     log_event("message.late", function=function, waitedSeconds=round(seconds, 1))
 
 

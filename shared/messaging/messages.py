@@ -1,6 +1,6 @@
 """Queue messages: versioned JSON of ids and numbers, read strictly.
 
-Anything else is an InputError that does not repeat the message. A message may carry its trace and
+Anything else is an InputError, after which the message is not delivered again. A message may carry its trace and
 the time it was due (messaging/stamped_queue.py).
 """
 
@@ -45,7 +45,7 @@ class Stamps:
 def stamps_of(body: bytes) -> Stamps:
     """The stamps of a message. Without stamps, or in another app's message, both are None.
 
-    A stamp that cannot be read counts as absent: it serves monitoring and must not stop a run
+    A stamp that cannot be read counts as absent: stamps are for monitoring and must not stop a run
     (https://www.w3.org/TR/trace-context/#a-traceparent-is-received).
     """
     try:
@@ -70,7 +70,7 @@ def lane_message(run_id: str, lane: int, number: int | None = None) -> dict[str,
 
 
 def refresh_message(export_id: str, number: int) -> dict[str, object]:
-    """The message that looks at the refresh of an export once more."""
+    """Return the message that checks the refresh of an export again."""
     return {"v": 1, "refresh": export_id, "number": number}
 
 
@@ -97,9 +97,9 @@ def number_of(body: bytes) -> int | None:
 
 
 def refresh_of(body: bytes) -> tuple[str, int] | None:
-    """The export whose refresh is looked at, and the number of the message.
+    """Return the export whose refresh is checked, and the number of the message.
 
-    None for another message: Event Grid writes into the same queue.
+    None for other messages: Event Grid writes into the same queue.
     """
     try:
         fields = json.loads(body)

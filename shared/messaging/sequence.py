@@ -1,12 +1,12 @@
-"""Message sequences: of all copies of a message, only one is followed by a next message.
+"""Message sequences: only one of several copies of a message sends the next message.
 
 A queue may deliver a message twice, and the watchdog may resume a run whose message is still there.
-A step that wants to continue later sends the next message of its sequence; if every copy did, their
-number would double each time. So the number of the next message is claimed by a conditional write
+A step that continues later sends the next message of its sequence. If every copy did so, the number
+of messages would double each time. So the number of the next message is claimed by a conditional write
 before the message is sent. A later copy finds a higher number and ends.
 
 A process may die between claiming and sending. Its message is then delivered again and the next one
-is sent once more. A message without a number takes the place of the newest one.
+is sent once more. A message without a number counts as the newest one.
 """
 
 from __future__ import annotations
@@ -55,18 +55,18 @@ class MessageSequence:
 
 @dataclass(frozen=True)
 class MessageSequences:
-    """Finds the sequence of a message, by its run and by what its messages are for."""
+    """Finds the sequence of a message, by its run and the purpose of its messages."""
 
     states: Records[SequenceState]
 
     def take(self, run_id: str, name: str, number: int | None) -> MessageSequence | None:
-        """The sequence of a message; None when a copy of the message was followed by a next one."""
+        """Return the sequence of a message. None when a copy of it has already sent the next message."""
         key = f"{run_id}/{name}"
         stored = self.states.read(key)
         newest = stored.value if stored else SequenceState()
         if number is None:
             number = newest.number
-        # The number before is as good while it is not known whether the newest message was sent.
+        # The previous number is accepted until the newest message is known to have been sent.
         oldest = newest.number if newest.sent else newest.number - 1
         if number < oldest:
             return None

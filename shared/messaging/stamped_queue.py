@@ -1,8 +1,8 @@
 """Adds to every message the trace it belongs to and the time it is due.
 
 `due` is when the queue may first deliver the message (when it was sent, plus its delay), in
-milliseconds since 1970. So its age is the time that it waited for a worker, without the delay that
-was asked for.
+milliseconds since 1970. So the age of a message is the time that it waited for a worker, without
+the requested delay.
 """
 
 from __future__ import annotations

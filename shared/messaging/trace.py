@@ -1,7 +1,7 @@
 """The trace of the current work: the request, timer or event that began it.
 
-Messages carry the trace, so everything from the start of a run to its end is found by one id. A
-trace is two random numbers, read strictly; other text is ignored. https://www.w3.org/TR/trace-context/#traceparent-header
+Messages contain the trace, so everything from the start of a run to its end has one id. A trace
+consists of two random numbers. It is parsed strictly, and invalid text is ignored. https://www.w3.org/TR/trace-context/#traceparent-header
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _FORM = re.compile(r"00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})")
 
 @dataclass(frozen=True)
 class Trace:
-    """A place in a trace: 32 and 16 hexadecimal digits, and the flags (01: recorded)."""
+    """A position in a trace: 32 and 16 hexadecimal digits, and the flags (01: recorded)."""
 
     trace_id: str
     span_id: str
@@ -55,7 +55,7 @@ def waited() -> float | None:
 
 @contextmanager
 def following(parent: str | Trace | None, after: float | None = None) -> Iterator[None]:
-    """Work as part of a trace while the context lasts; None keeps the current trace.
+    """Continue a trace for the duration of the context. None keeps the current trace.
 
     `after`: for how many seconds the current message had been due.
     """

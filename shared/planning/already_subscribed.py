@@ -1,8 +1,8 @@
-"""Find which of the new people the audience has as subscribers already.
+"""Find new people who are already subscribers of the audience.
 
-Nothing goes wrong without this: they would be refused as new people (`contactExists`) and written
-in a second call (sending/write.py). Reading 1,000 subscribers a call is only worth it while it takes
-fewer calls than it can save.
+This is an optimization. Without it, Mailchimp refuses these people as new (`contactExists`) and they
+are written in a second call (sending/write.py). Reading 1,000 subscribers a call is done only when
+it takes fewer calls than it can save.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _SQL = SqlFile.of(__file__)
 
 
 def may_save_calls(db: DuckDBPyConnection) -> bool:
-    """Whether finding them could save more than one call."""
+    """Whether finding these people could save more than one call."""
     return _SQL.number(db, "new_people") > CHUNK_SIZE
 
 

@@ -1,8 +1,8 @@
 """What Mailchimp must have before the first write: the audience, its fields, the tags.
 
 Reading comes first and changes nothing (a preview stops there); `make` then creates the missing
-merge fields and tags. Everything that would make every row fail is found here, before any row is
-sent: an unknown audience, a missing field, a required field that nothing is mapped to.
+merge fields and tags. Every problem that would make all rows fail is found here, before any row
+is sent: an unknown audience, a missing field, a required field that nothing is mapped to.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def read_audience(
     take_over: bool,
     still_uses: Callable[[str, str], bool],
 ) -> PreparedAudience:
-    """Look at the audience without changing it. ConfigError for what a person must change."""
+    """Read the audience without changing it. ConfigError names what a person must change."""
     audience = session.audience(export.audience_id)
     fields = tuple(session.merge_fields(export.audience_id))
     findings = []
@@ -110,7 +110,7 @@ def with_fields_to_create(export: Export, fields: tuple[MergeField, ...]) -> tup
 
 
 def status_for_new(export: Export, audience: Audience) -> str:
-    """The status that new people get; the audience's own is `pending` with double opt-in."""
+    """Return the status of new people. The audience's default is `pending` with double opt-in."""
     status = export.new_contacts.status
     if status is NewContactStatus.AUDIENCE_DEFAULT:
         return "pending" if audience.double_opt_in else "subscribed"

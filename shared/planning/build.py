@@ -80,14 +80,14 @@ from shared.workspace import waiting_for_network, workspace
 
 __all__ = ["PlanBuilder"]
 
-# Mailchimp publishes no such number. Microsoft's connector takes up to three hours for a million
+# Mailchimp publishes no response times. Microsoft's connector takes up to three hours for a million
 # people, which is 5.4 s for 500 in sequence (docs/cost.md uses 5).
 _SECONDS_A_CALL = 5
 
 
 @dataclass(frozen=True)
 class _Source:
-    """What a run reads, and the ledger that it is compared with."""
+    """The source of a run, and the ledger that it is compared with."""
 
     snapshot: Snapshot
     columns: SourceColumns
@@ -109,10 +109,10 @@ class PlanBuilder:
     connections: int
 
     def build(self, run: Run) -> Plan:
-        """The plan of a run, stored. PlanningEnded when the run needs none, or must wait.
+        """Make and store the plan of a run. PlanningEnded when the run needs no plan or must wait.
 
-        ConfigError, InputError and Refused name what a person must change; Unavailable and Changed
-        (a segment was written while it was read) may pass.
+        ConfigError, InputError and Refused name what a person must change. Unavailable and Changed
+        (a segment was written while it was read) are temporary.
         """
         export = export_of(self.preparation.exports, run.export_id)
         if not export.connection_id:
@@ -253,7 +253,7 @@ class PlanBuilder:
             reason=reason,
             rejected_before=before,
             deleted_tags=deleted,
-            # What a retry leaves out is still to be sent by the next refresh.
+            # The next refresh must still send the rows that a retry omits.
             source_fingerprint="" if retry else source.fingerprint,
             findings=tuple(findings),
             calls=CallTotals(calls.write, calls.read, calls.throttled, calls.retried),
@@ -269,7 +269,7 @@ class PlanBuilder:
         scratch: Path,
         calls: CallCounts,
     ) -> tuple[RowCounts, PreparedAudience]:
-        """Read the segments and the audience, side by side because both take their time."""
+        """Read the segments and the audience in parallel, because both are slow."""
         with ThreadPoolExecutor(1) as executor, closing(db.cursor()) as cursor:
             audience = executor.submit(self.preparation.look, request, cursor, scratch, calls)
             rows = read_people(db, source.snapshot, self.source, source.columns, scratch, values)
@@ -298,7 +298,7 @@ class PlanBuilder:
 def _ask_about_tags(
     request: PlanRequest, found: PreparedAudience, rows: RowCounts
 ) -> list[Finding]:
-    """PlanningEnded (awaiting a confirmation) because of tags that others made; a preview goes on."""
+    """Raise PlanningEnded (awaiting a confirmation) for tags that others made. A preview continues."""
     values = {"tags": ", ".join(f"“{name}”" for name in found.tags.foreign)}
     if not request.is_preview:
         counts = Counts(source_rows=rows.source_rows, distinct=rows.people)
@@ -308,7 +308,7 @@ def _ask_about_tags(
 
 
 def _expected(calls: int, connections: int) -> Finding:
-    """The writing calls of a run, and the minutes at the usual pace of Mailchimp's answers."""
+    """Return a finding with the run's write calls and their minutes at Mailchimp's usual response time."""
     minutes = max(1, -(-calls * _SECONDS_A_CALL // (60 * connections)))
     return Finding(Severity.INFO, "expected", values={"calls": str(calls), "minutes": str(minutes)})
 

@@ -1,6 +1,6 @@
-"""Divide the changes of a run into chunks: one file of lines, and where in it each chunk begins.
+"""Divide the changes of a run into chunks: one file of lines, and the offset of each chunk in it.
 
-A chunk is one call to Mailchimp, so 500 people at most. People to add and people to update go in
+A chunk is one call to Mailchimp, so 500 people at most. People to add and people to update are in
 different chunks, because they are written in different ways (sending/write.py). Removals come last,
 one tag a chunk: an interrupted run leaves too many people in a tag rather than too few.
 """
@@ -27,7 +27,7 @@ _SQL = SqlFile.of(__file__)
 
 @dataclass(frozen=True)
 class _Group:
-    """People in a row of the file of lines who are written in the same way."""
+    """Consecutive people in the file of lines who are written in the same way."""
 
     kind: ChunkKind
     people: int
@@ -45,8 +45,8 @@ def write_chunks(
 ) -> tuple[PlanFiles, list[Chunk]]:
     """Write the files of a plan from `changes`, `rejects` and `shared`, and list its chunks.
 
-    With `hold_removals`, chunks of people who left wait for a person's confirmation; removals
-    because of withdrawn consent never wait. With `restore` (an undo), updates never add anyone.
+    With `hold_removals`, chunks of people who left a segment wait for a confirmation; removals
+    because of withdrawn consent never wait. With `restore` (an undo), updates never add people.
     """
     files = PlanFiles(folder / "changes.parquet", folder / "rows.parquet", folder / "lines.jsonl")
     removals = folder / "removals.jsonl"

@@ -1,4 +1,4 @@
-"""Compare the people of a run with the ledger: who is added, updated, left alone, loses a tag.
+"""Compare the people of a run with the ledger: who is added, updated, unchanged, or loses a tag.
 
 The rules are in sql/compare.sql; those about consent, which come first, in sql/consent.sql.
 """
@@ -33,9 +33,9 @@ _SQL = SqlFile.of(__file__)
 class Rules:
     """The settings of a run that decide who is sent.
 
-    `tag_ids[i]` is the tag of segment i. `mapping` is the fingerprint of the mapping: another one
-    makes every row a changed row. `everything` sends people although nothing changed; `ask_again`
-    sends rows that Mailchimp refused for good; `remove_tags` takes tags from people who left;
+    `tag_ids[i]` is the tag of segment i. `mapping` is the fingerprint of the mapping: when it
+    changes, every row counts as changed. `everything` sends people although nothing changed; `ask_again`
+    sends rows that Mailchimp refused permanently; `remove_tags` takes tags from people who left;
     `retry` sends only the people of the table `failed` (planning/retry.py).
     """
 
@@ -49,7 +49,7 @@ class Rules:
 
 @dataclass(frozen=True)
 class SegmentMembers:
-    """People of a segment, those of them who are not subscribed, and those the run reaches."""
+    """The people of a segment, how many are not subscribed, and how many the run reaches."""
 
     people: int = 0
     not_subscribed: int = 0
@@ -75,7 +75,7 @@ def compare(db: DuckDBPyConnection, rules: Rules) -> None:
 class PlannedCounts:
     """The counts of a run that are known once it is planned.
 
-    `refused_before` counts people whom Mailchimp refused earlier and who are not sent again.
+    `refused_before` counts people who are not sent because Mailchimp refused them in earlier runs.
     """
 
     of_run: Counts

@@ -1,4 +1,4 @@
-"""Find everyone who must not be sent, by the consent rules in sql/consent.sql."""
+"""Find all people who must not be sent, by the consent rules in sql/consent.sql."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _SQL = SqlFile.of(__file__)
 def find_do_not_send(db: DuckDBPyConnection, new_status: str, *, add_archived: bool) -> None:
     """Fill `do_not_send` from `source_rows`, `ledger` and `not_subscribed`.
 
-    `new_status` is what new contacts get. `add_archived` is a person's yes to adding contacts again
-    that an undo archived.
+    `new_status` is the status of new contacts. `add_archived`: a person has agreed to add contacts
+    again that an undo archived.
     """
     _SQL.run(db, "do_not_send", new_status=new_status, add_archived=add_archived)

@@ -1,4 +1,4 @@
-"""A run that ends, or waits, without a plan: in which state and why."""
+"""The exception for a run that ends or waits without a plan, with its state and reason."""
 
 from __future__ import annotations
 

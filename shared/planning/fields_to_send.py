@@ -1,4 +1,4 @@
-"""Define which values an update carries: sql/fields_to_send.sql holds the rule, as a macro."""
+"""Define which values an update contains. The rule is a macro in sql/fields_to_send.sql."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["define_fields_to_send", "merge_tags"]
 
 _SQL = SqlFile.of(__file__)
-# A value of control characters alone is sent as nothing, too (fields/contact.py).
+# A value that consists of control characters is sent as an empty value (fields/contact.py).
 _CONTROL = "".join(map(chr, [*range(0x09), 0x0E, *range(0x0F, 0x20), 0x7F]))
 
 
@@ -26,7 +26,7 @@ def define_fields_to_send(db: DuckDBPyConnection) -> None:
 
 
 def merge_tags(mapping: Mapping) -> list[str]:
-    """The merge fields that the values of a row go to, in their order; `ADDRESS.city` for a part."""
+    """Return the merge fields of the values of a row, in their order; `ADDRESS.city` for a part."""
     return [
         ".".join(filter(None, (choice.tag.upper(), choice.part)))
         for choice in chosen_fields(mapping)

@@ -41,7 +41,7 @@ def people_findings(
     new_status: str,
     members: dict[int, SegmentMembers],
 ) -> list[Finding]:
-    """Findings about the people of a plan, by `changes`, `ledger` and `rejects`."""
+    """Return findings about the people of a plan, from `changes`, `ledger` and `rejects`."""
     withdrawn, archived, transactional, moved = _SQL.row(db, "people")
     info, warning = Severity.INFO, Severity.WARNING
     findings = []
@@ -71,7 +71,7 @@ def people_findings(
 
 
 def rejected_before(db: DuckDBPyConnection, files: Files, run_id: str, scratch: Path) -> int:
-    """How many rows of `rejects` the run before rejected as well; 0 without its outcomes."""
+    """Count the rows of `rejects` that the previous run rejected as well; 0 without its outcomes."""
     if not _SQL.row(db, "rejects")[0] or not run_id:
         return 0
     local = scratch / "rejected-before.parquet"
@@ -83,7 +83,7 @@ def rejected_before(db: DuckDBPyConnection, files: Files, run_id: str, scratch: 
 
 
 def no_usable_rows(db: DuckDBPyConnection, export: Export, people: int) -> Reason | None:
-    """Why a run can achieve nothing: the segments have rows, but none is usable."""
+    """Return a reason when the segments have rows, but no row is usable."""
     rows, addresses = _SQL.row(db, "rejects")
     if people or not rows:
         return None
@@ -95,7 +95,7 @@ def no_usable_rows(db: DuckDBPyConnection, export: Export, people: int) -> Reaso
 
 @dataclass
 class DroppedValues:
-    """Values that do not fit their merge field, by field, beside the number of people with one."""
+    """Values that do not fit their merge field, by field, and the number of people with a value."""
 
     merge_fields: Sequence[MergeField]
     dropped: Counter[str] = field(default_factory=Counter)
@@ -120,7 +120,7 @@ class DroppedValues:
 
 
 def preview_values(db: DuckDBPyConnection, convert: Converter, found: DroppedValues) -> None:
-    """Convert the values of everyone a preview would send; `sends` must be there."""
+    """Convert the values of all people that a preview would send. The table `sends` must exist."""
     tags = [each.tag for each in found.merge_fields]
     rows = _SQL.run(db, "values")
     while batch := rows.fetchmany(_BATCH):

@@ -1,7 +1,7 @@
 """Fingerprints of a mapping and of the source of a run.
 
 Two runs with the same source fingerprint read the same files with the same mapping for the same
-audience, so the second has nothing to do unless the first left something undone.
+audience, so the second has nothing to do unless the first was incomplete.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ def mapping_fingerprint(
     merge_fields: Sequence[MergeField] = (),
     attributes: Sequence[Attribute] = (),
 ) -> str:
-    """A fingerprint of the mapping: where it changes, every row is sent again.
+    """Return a fingerprint of the mapping. When it changes, every row is sent again.
 
-    With the merge fields of the audience: a field that was deleted and made again is another one,
-    and empty, so everybody's value is sent again. With the attributes: dates whose order became
-    known are sent again.
+    It includes the ids of the audience's merge fields: a field that was deleted and created again
+    has a new id and no values, so all values are sent again. It includes the attributes: when the
+    order of a column's dates becomes known, the dates are sent again.
     """
     orders = {each.name: each.date_order for each in attributes}
     chosen = chosen_fields(mapping)
@@ -47,7 +47,7 @@ def mapping_fingerprint(
 def _chosen(
     choice: FieldChoice, field: MergeField | None, orders: dict[str, str]
 ) -> tuple[str, ...]:
-    """What is chosen beside the field; nothing for a mapping of an earlier version."""
+    """Return the options of a mapped field; empty for a mapping of an earlier version."""
     order = choice.date_order
     if not order and field is not None and takes_dates(field):
         order = orders.get(choice.attribute, "")
@@ -55,7 +55,7 @@ def _chosen(
 
 
 def source_fingerprint(export: Export, snapshot: Snapshot) -> str:
-    """A fingerprint of everything that decides what a run sends."""
+    """Return a fingerprint of everything that determines what a run sends."""
     parts = [
         mapping_fingerprint(export.mapping),
         export.mapping.email,

@@ -24,11 +24,11 @@ def load_ledger(db: DuckDBPyConnection, file: Path | None) -> None:
 
 
 def deleted_tags(db: DuckDBPyConnection, existing: Collection[int]) -> tuple[int, ...]:
-    """Tags of `ledger` that the audience does not have any more."""
+    """Return the tags of `ledger` that were deleted from the audience."""
     return tuple(tag for (tag,) in _SQL.rows(db, "tags") if tag not in existing)
 
 
 def forget_tags(db: DuckDBPyConnection, deleted: Sequence[int]) -> None:
-    """Remove deleted tags from everyone in `ledger`."""
+    """Remove deleted tags from all rows of `ledger`."""
     if deleted:
         _SQL.run(db, "forget_tags", tags=list(deleted))

@@ -10,7 +10,7 @@ __all__ = ["within_limit"]
 
 
 def within_limit(rows: RowCounts, limit: int) -> list[Finding]:
-    """Findings about the number of people; PlanningEnded (skipped) when it exceeds the limit.
+    """Return findings about the number of people. PlanningEnded (skipped) when it exceeds the limit.
 
     A person in several segments counts once; memberships above the limit are a warning.
     """

@@ -1,7 +1,7 @@
-"""Find what others did since a run to the people whom it wrote, so that an undo keeps it.
+"""Find the changes that others made to people after a run wrote them, so that an undo keeps them.
 
-Mailchimp is asked for the subscribers who changed since the run began, 1,000 a call: no more calls
-than the run itself made.
+The subscribers who changed since the run began are read from Mailchimp, 1,000 a call. This takes no
+more calls than the run itself.
 """
 
 from __future__ import annotations
@@ -44,8 +44,8 @@ def find_manual_edits(
 ) -> None:
     """Fill `manual_edits` from Mailchimp, `ledger` and `before`.
 
-    A person is edited when a value is no longer what the export sent and the person changed after
-    the run had ended.
+    A person counts as edited when a value differs from the one that the export sent and the contact
+    changed after the run ended.
     """
     define_fields_to_send(db)
     _SQL.run(db, "create")

@@ -1,9 +1,9 @@
 """Read the contacts of an audience that are not subscribed, before the first write of every run.
 
 They are sent nothing and never subscribed again. The list is stored per audience, so that later
-runs read only what changed. A contact that left a status (someone signed up again) does not show in
-"changed to this status"; the exact number of contacts in the status does: where it differs, that
-status is read again as a whole.
+runs read only the changes. These do not include a contact that left the status (someone signed up
+again). So the number of contacts in each status is compared as well; when it differs, all contacts
+of that status are read again.
 https://mailchimp.com/developer/marketing/api/list-members/list-members-info/
 """
 
@@ -33,7 +33,7 @@ _SQL = SqlFile.of(__file__)
 
 @dataclass(frozen=True)
 class NotSubscribedList:
-    """The stored list of one audience. `version` names the next blob, `now` is when it is read."""
+    """The stored list of one audience. `version` names the next blob, `now` is the time of reading."""
 
     pointers: Records[NotSubscribedPointer]
     files: Files
@@ -45,7 +45,7 @@ class NotSubscribedList:
     def read(
         self, db: DuckDBPyConnection, session: MailchimpSession, scratch: Path, *, whole: bool
     ) -> None:
-        """Fill `not_subscribed`, and store it for the next run. `whole` ignores the stored list."""
+        """Fill `not_subscribed` and store it for the next run. `whole` reads it without the stored list."""
         _SQL.run(db, "create")
         stored = self.pointers.read(self._key)
         since = None if whole or stored is None else self._load(db, stored.value, scratch)
@@ -66,7 +66,7 @@ class NotSubscribedList:
     def _load(
         self, db: DuckDBPyConnection, pointer: NotSubscribedPointer, scratch: Path
     ) -> str | None:
-        """Load the stored list; since when changes must be read, or None when it was deleted."""
+        """Load the stored list. Returns the time since which changes must be read; None without a list."""
         local = scratch / "not-subscribed-before.parquet"
         try:
             self.files.download(pointer.blob, local)
@@ -89,7 +89,7 @@ class NotSubscribedList:
             else:
                 self.pointers.replace(self._key, pointer, stored.etag)
         except (Conflict, Changed):
-            self.files.delete(blob)  # another run of this audience was faster; its list is as good
+            self.files.delete(blob)  # another run stored its list first; it is equally valid
             return
         if stored is not None and stored.value.blob != blob:
             self.files.delete(stored.value.blob)

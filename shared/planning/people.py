@@ -41,7 +41,7 @@ class SourceColumns:
     def of(self, segment: SegmentSnapshot) -> list[str]:
         """The columns to read of a segment, in the order that sql/people.sql expects.
 
-        A plain CSV file has no profile id; the address takes its place.
+        A plain CSV file has no profile id, so the address is used instead.
         """
         consent = [self.consent] if self.consent else []
         return [self.email, segment.primary_key or self.email, *self.fields, *consent]
@@ -49,7 +49,7 @@ class SourceColumns:
 
 @dataclass(frozen=True)
 class RowCounts:
-    """Source rows, distinct people, and memberships (people counted once a segment)."""
+    """The numbers of source rows, distinct people, and memberships (people counted once a segment)."""
 
     source_rows: int
     people: int
@@ -66,7 +66,7 @@ def read_people(
 ) -> RowCounts:
     """Fill `source_rows`, `people`, `shared` and `rejects` from all segments of a snapshot.
 
-    `values` collects what the columns show as a whole.
+    `values` collects facts about whole columns (source_values.py).
 
     ConfigError names a missing column, InputError an unusable file; Changed when a file is no
     longer the one in the snapshot.

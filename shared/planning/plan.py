@@ -1,7 +1,7 @@
-"""Plan a run: the states it goes through while it is planned, whatever may die on the way.
+"""Plan a run, and change its state before and after.
 
-A planner that died half-way is simply followed by the next; once a plan is written down (runs/plan_store.py),
-everything after follows it.
+When a planner is killed, the next one plans the run from the beginning. When a plan is stored
+(runs/plan_store.py), it is final and all later steps use it.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from shared.runs.transitions import Transitions
 __all__ = ["PATIENCE", "Planner"]
 
 PATIENCE = timedelta(hours=1)
-"""So long a run waits for services that are unavailable, as it does while it sends."""
+"""How long a run waits for unavailable services; the same time as while it sends."""
 
 _FIRST_PAUSE = 2.0
 # Shorter than the time after which the watchdog resumes a run.
@@ -80,7 +80,7 @@ class Planner:
             return
         lease = hold_lease(self.leases, f"plan/{run_id}")
         if lease is None:
-            # By a process that may be dead: one message looks again.
+            # Another process is planning it. It may have been killed, so one message checks again later.
             delay: float | None = _LEASED_ELSEWHERE
         else:
             with lease:
@@ -91,7 +91,7 @@ class Planner:
             )
 
     def _plan(self, run_id: str) -> float | None:
-        """Plan a run. A number of seconds after which it is to be planned again."""
+        """Plan a run. Returns the seconds until the next attempt when it has to wait."""
         run = self.transitions.begin_planning(run_id)
         if run.status is not RunStatus.PLANNING:
             return None
@@ -110,7 +110,7 @@ class Planner:
         return None
 
     def _wait(self, run_id: str, cause: Reason, least: float) -> float | None:
-        """Keep the cause on the run. The pause before the next attempt; None after an hour."""
+        """Record the cause in the run. Returns the pause before the next attempt; None after an hour."""
         run = self.transitions.wait_in_planning(run_id, cause)
         if run.waiting_since is None:
             return None
@@ -122,7 +122,7 @@ class Planner:
         return min(pause, _LONGEST_PAUSE)
 
     def give_up(self, run_id: str) -> None:
-        """End a run whose message the queue gave up, with the last cause that is known."""
+        """End a run whose message failed in every attempt, with the last known cause."""
         stored = self.runs.read(run_id)
         cause = stored.value.reason if stored is not None else None
         self._end(run_id, PlanningEnded(RunStatus.FAILED, cause or Reason("planFailed")))

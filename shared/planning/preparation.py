@@ -1,7 +1,7 @@
-"""The calls to Mailchimp that a plan needs: look at the audience, then make what is missing.
+"""The calls to Mailchimp for a plan: read the audience, then create what is missing.
 
-Looking changes nothing and goes side by side with reading the segments; making comes after every
-check that could stop the run.
+Reading changes nothing and runs in parallel with reading the segments. Merge fields and tags are
+created after every check that could stop the run.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ __all__ = ["AudiencePreparation"]
 
 @dataclass(frozen=True)
 class AudiencePreparation:
-    """Prepares an audience for a run. `calls` are added to as they are made."""
+    """Prepares an audience for a run. `calls` counts the calls that were made."""
 
     exports: Records[Export]
     owners: Records[TagOwner]
@@ -79,7 +79,7 @@ class AudiencePreparation:
     def make_ready(
         self, order: PlanRequest, found: PreparedAudience, calls: CallCounts
     ) -> PreparedAudience:
-        """Create what is missing: merge fields, tags. Nothing is called when nothing is."""
+        """Create missing merge fields and tags. Makes no call when nothing is missing."""
         export = order.export
         field_missing = any(f.code == "mergeFieldToCreate" for f in found.findings)
         tag_missing = any(tag.id <= 0 for tag in found.tags.tags)
@@ -102,14 +102,14 @@ class AudiencePreparation:
     def find_already_subscribed(
         self, order: PlanRequest, db: DuckDBPyConnection, calls: CallCounts
     ) -> None:
-        """Find the new people who are subscribed already, where that can save calls."""
+        """Find the new people who are already subscribed, when that can save calls."""
         if may_save_calls(db):
             with self.sessions.session(order.connection_id, order.account_id) as session:
                 find_already_subscribed(db, session, order.export.audience_id)
                 calls.add(session.calls)
 
     def _still_uses(self, audience_id: str) -> Callable[[str, str], bool]:
-        """Tells whether another export still sends a tag to this audience."""
+        """Return a function that checks whether an export still sends a tag to this audience."""
 
         def still_uses(export_id: str, tag_name: str) -> bool:
             stored = self.exports.read(export_id)

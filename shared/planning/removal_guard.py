@@ -1,7 +1,7 @@
 """The removal guard: stop when a segment comes back empty or far smaller than before.
 
-Removals are held for a confirmation when, of the people who carry a tag of the export, more than
-the allowed share would lose it. Everything else is sent.
+Removals wait for a confirmation when more than the allowed share of the people with a tag of the
+export would lose it. Everything else is sent.
 """
 
 from __future__ import annotations
@@ -19,5 +19,5 @@ _SQL = SqlFile.of(__file__)
 
 
 def exceeds_removal_share(db: DuckDBPyConnection, max_share: float) -> bool:
-    """Whether any tag would lose more than `max_share` (0-1) of the people who carry it."""
+    """Whether any tag would be removed from more than `max_share` (0-1) of the people who have it."""
     return any(losing > max_share * carrying for carrying, losing in _SQL.rows(db, "shares"))

@@ -1,8 +1,8 @@
-"""A retry sends the rows of an earlier run that failed, and nothing else.
+"""A retry sends only the rows that failed in an earlier run.
 
-Everyone who is new, changed or left since is not sent but counted (`notRetried`): a retry must not
-do what a run of its own would ask about. A row whose address was unusable is recognized by its
-profile id once it is corrected.
+People who are new, changed or left since are not sent but counted (`notRetried`), because an
+ordinary run might ask for a confirmation first. When an unusable address was corrected, its row is
+recognized by the profile id.
 """
 
 from __future__ import annotations

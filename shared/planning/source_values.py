@@ -1,7 +1,7 @@
-"""What a whole column says that no single value can: markers of "no value", the order of dates.
+"""Collects facts that only a whole column shows: markers of "no value", the order of dates.
 
-Also the one change that values need before they are compared: a domain in another script becomes
-the form that mail has for it.
+It also makes the only change to values before they are compared: an internationalized domain is
+replaced by its ASCII form, which mail uses.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from shared.model.source import DAY_FIRST, MONTH_FIRST, Attribute, LoadedSegment
 
 __all__ = ["SourceValues"]
 
-# One order must explain so many times as many dates as the other, or nothing is clear.
+# One order must fit this many times as many dates as the other; otherwise the order is unknown.
 _CLEAR = 20
 _FIRST = r"^(\d{1,2})[/-]\d{1,2}(?:[/-]\d{4}\b.*)?$"
 _SECOND = r"^\d{1,2}[/-](\d{1,2})(?:[/-]\d{4}\b.*)?$"
@@ -29,14 +29,14 @@ _BATCH = 10_000
 
 @dataclass
 class _Dates:
-    """How many dates of a column have a day that no month has, and how many leave it open."""
+    """How many dates of a column show their order (a number above 12), and how many do not."""
 
     day_first: int = 0
     month_first: int = 0
     open: int = 0
 
     def order(self, given: str) -> str:
-        """The order that the dates show, else the one that the model gives."""
+        """Return the order that the dates show, else the one in the model."""
         if self.day_first > _CLEAR * self.month_first:
             return DAY_FIRST
         if self.month_first > _CLEAR * self.day_first:
@@ -46,7 +46,7 @@ class _Dates:
 
 @dataclass
 class SourceValues:
-    """What the columns of all segments of a run say. `add` once a segment, after it is loaded."""
+    """Facts about the columns of all segments of a run. Call `add` once for each loaded segment."""
 
     markers: Counter[str] = field(default_factory=Counter)
     dates: dict[str, _Dates] = field(default_factory=dict)
@@ -59,7 +59,7 @@ class SourceValues:
         loaded: LoadedSegment,
         scratch: Path,
     ) -> None:
-        """Look at the rows of a segment: c0 is the address, the fields begin at c2."""
+        """Examine the rows of a segment: c0 is the address, the fields begin at c2."""
         self.markers.update(loaded.null_markers)
         _use_mail_form(db, table, scratch)
         for place, name in enumerate(fields, start=2):
@@ -106,7 +106,7 @@ class SourceValues:
         return found
 
     def _add_dates(self, db: DuckDBPyConnection, table: str, cell: str, name: str) -> None:
-        # Most values have no slash or hyphen there and never reach the expressions.
+        # Most values have no slash or hyphen at these positions, so the expressions are not evaluated.
         row = db.execute(
             "SELECT count(*) FILTER (a > 12 AND b <= 12), count(*) FILTER (b > 12 AND a <= 12), "
             "count(*) FILTER (a <= 12 AND b <= 12 AND a <> b) FROM (SELECT "
@@ -125,7 +125,7 @@ class SourceValues:
 
 
 def _use_mail_form(db: DuckDBPyConnection, table: str, scratch: Path) -> None:
-    """Put addresses with a domain in another script into the form that mail has (`xn--`)."""
+    """Convert internationalized domains of addresses into their ASCII form (`xn--`)."""
     # As a cursor of its own: a second query on a connection ends the first.
     rows = db.cursor().execute(
         f"SELECT DISTINCT c0 FROM {table} WHERE regexp_matches(c0, '@.*[^\\x00-\\x7F]')"

@@ -1,10 +1,10 @@
-"""The tags of an export: one a segment, made or found before the first write, each with one owner.
+"""The tags of an export: one a segment, created or found before the first write, each with one owner.
 
-Only our own tags are ever touched. A tag that someone else made, and that already has members, is
-never taken over silently: the run stops before its first write and asks. A tag that was renamed
-in Mailchimp gets its name back, one that was deleted is made again, and both are said.
+Only tags that the export owns are changed. A tag that someone else made and that already has members
+is never taken over silently: the run stops before its first write and asks. A tag that was renamed
+in Mailchimp gets its name back, a deleted tag is created again, and a finding reports both.
 
-Names compare without case, as Mailchimp compares them.
+Names are compared case-insensitively, as in Mailchimp.
 """
 
 from __future__ import annotations
@@ -33,10 +33,10 @@ TAG_EXISTS = "tagExists"
 class FoundTags:
     """The tags in the order of the export's segments.
 
-    `foreign` names tags that exist, have members and are not ours: nothing was made or taken.
-    Tags that do not exist yet have negative ids until they are made. `changes`: something is to
-    be made, renamed or recorded. `existing` are the ids of the tags that the audience had, without
-    those that belong to another export by now: what this one gave of them is the other's business.
+    `foreign` names tags that exist, have members and are not ours; when there are any, nothing was
+    created or taken over. Tags that do not exist yet have negative ids until they are created.
+    `changes`: a tag must be created, renamed or recorded. `existing` are the ids of the audience's
+    tags, without those that another export owns now: that export decides who has them.
     """
 
     tags: tuple[Tag, ...]
@@ -56,10 +56,10 @@ def prepare_tags(
     take_over: bool,
     still_uses: Callable[[str, str], bool],
 ) -> FoundTags:
-    """Find or make the tag of every segment.
+    """Find or create the tag of every segment.
 
-    With `make` false nothing is written. `take_over` is a person's yes to tags made by others.
-    `still_uses(export_id, tag_name)` tells whether another export still wants a tag it owns.
+    With `make` false nothing is written. `take_over`: a person agreed to take over tags of others.
+    `still_uses(export_id, tag_name)` returns whether another export still uses a tag it owns.
     ConfigError names a tag that belongs to another export, or whose name a saved segment has.
     """
     in_mailchimp = session.tags(export.audience_id)
@@ -96,7 +96,7 @@ class _Work:
         self._saved: set[str] | None = None
 
     def find(self, choice: SegmentChoice) -> Tag:
-        """The tag as it is or as it is to be made; notes it when it is someone else's."""
+        """Return the tag as it is or as it will be created. Records it when someone else made it."""
         name = choice.tag_name
         by_name = next((t for t in self.in_mailchimp if same_name(t.name, name)), None)
         owner = self.owners.read(self._key(name))
@@ -128,7 +128,7 @@ class _Work:
         return by_name
 
     def own(self, choice: SegmentChoice, tag: Tag) -> Tag:
-        """Make the tag when it is not there, and record that it is ours."""
+        """Create the tag when it does not exist, and record that the export owns it."""
         key = self._key(choice.tag_name)
         stored = self.owners.read(key)
         if (
@@ -136,13 +136,13 @@ class _Work:
             and stored.value.export_id != self.export.id
             and self.still_uses(stored.value.export_id, choice.tag_name)
         ):
-            raise _taken(choice)  # between our look and now
+            raise _taken(choice)  # taken since `find`
         if tag.id < 0:
             try:
                 tag = self.session.create_tag(self.export.audience_id, choice.tag_name)
             except Conflict:
-                # The lost answer of our own earlier try, or someone made it this very moment:
-                # it is empty, or the next look finds it foreign.
+                # Our own earlier attempt created it and its response was lost, or someone else
+                # created it just now. It is empty, or the next attempt reports it.
                 now = self.session.tags(self.export.audience_id)
                 there = next((t for t in now if same_name(t.name, choice.tag_name)), None)
                 if there is None or there.member_count > 0:
@@ -156,7 +156,7 @@ class _Work:
                 self.owners.replace(key, mine, stored.etag)
         except (Conflict, Changed) as taken:
             again = self.owners.read(key)
-            if again is None or again.value != mine:  # two planners of one run write the same
+            if again is None or again.value != mine:  # planners of one run write the same
                 raise _taken(choice) from taken
         return tag
 

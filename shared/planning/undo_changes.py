@@ -1,4 +1,4 @@
-"""Plan what an undo changes: from the ledger as it is back to the ledger from before a run.
+"""Plan the changes of an undo: from the current ledger back to the ledger from before a run.
 
 The undo rules are in sql/undo_changes.sql. The tables have the same columns as in every plan, so
 that the chunks of an undo are written, sent and finished like those of any run.
@@ -44,11 +44,11 @@ class UndoFiles:
 
 @dataclass(frozen=True)
 class UndoRules:
-    """What decides about an undo.
+    """The settings of an undo.
 
     `existing` are the tags that the audience still has, `run_tags` those of the run, in the order
     of its segments. `merge_tags` are the merge fields of the run. `archive` also archives the
-    people whom the run created.
+    people that the run created.
     """
 
     existing: Sequence[int]
@@ -66,7 +66,7 @@ def load_for_undo(db: DuckDBPyConnection, files: UndoFiles) -> None:
 
 
 def compare_for_undo(db: DuckDBPyConnection, rules: UndoRules) -> None:
-    """Fill `changes` and the tables beside it; `not_subscribed` and `manual_edits` must be there."""
+    """Fill `changes` and related tables. Reads `not_subscribed` and `manual_edits`, which must exist."""
     existing = list(rules.existing)
     _SQL.run(db, "people", merge_tags=list(rules.merge_tags), existing=existing)
     _SQL.run(
@@ -80,13 +80,13 @@ def compare_for_undo(db: DuckDBPyConnection, rules: UndoRules) -> None:
 
 
 def undo_counts(db: DuckDBPyConnection) -> Counts:
-    """Count the people who get values or tags back, and those who lose a tag again."""
+    """Count the people whose values or tags are restored, and the people who lose a tag again."""
     restored, losing = _SQL.row(db, "counts")
     return Counts(distinct=restored, changed=restored, left=losing)
 
 
 def tags_before(db: DuckDBPyConnection) -> dict[int, int]:
-    """How many people carried each tag before the run."""
+    """Return how many people had each tag before the run."""
     return dict(_SQL.rows(db, "tags_before"))
 
 
@@ -96,7 +96,7 @@ def undo_tagsets(db: DuckDBPyConnection) -> list[list[int]]:
 
 
 def not_undone(db: DuckDBPyConnection, archive: bool) -> list[Finding]:
-    """Findings about what the undo leaves as it is, each with its number of people."""
+    """Return findings about what the undo does not change, each with its number of people."""
     stay, unknown, not_subscribed, tags, edited, others, withdrawn = map(
         str, _SQL.row(db, "not_undone", archive=archive)
     )

@@ -1,4 +1,4 @@
-"""Make the plan of an undo: read what the run left behind, read the audience, compare, write chunks.
+"""Make the plan of an undo: read the files of the run and the audience, compare, write chunks.
 
 Nothing is read from Customer Insights, and no one is added to the audience.
 """
@@ -50,7 +50,7 @@ def plan_undo(
     db: DuckDBPyConnection,
     scratch: Path,
 ) -> tuple[Plan, PlanFiles, list[Chunk]]:
-    """The plan that undoes the run of the plan `undone`, with its files and chunks.
+    """Make the plan that undoes the run of the plan `undone`, with its files and chunks.
 
     `pointer` is the current ledger (runs/undo.py has checked it).
     """

@@ -1,8 +1,8 @@
-"""Ends a run that cannot continue; the next run does what it left.
+"""Ends a run that cannot continue; the next run does the remaining work.
 
-The ledger stays as the run's plan found it. So the next run sends people whom the ledger does not
-have as sent, without a status where they are in the audience (sending/write.py), removes a tag once
-more, and learns of leavers from Mailchimp's own counts.
+The ledger stays as it was when the run was planned. So the next run sends the people who are not in
+the ledger again (without a status if they are in the audience, see sending/write.py), removes tags
+again, and finds people who left a segment by comparing Mailchimp's own counts.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ class Abandon:
     plan_of: Callable[[str], Plan]
 
     def end(self, run_id: str, reason: Reason) -> None:
-        """End a run for a reason; one that is over stays as it is."""
-        # Without a plan that can be read, the next run of the account removes this one (pace.join).
+        """End a run for a reason. A run that is over stays as it is."""
+        # If the plan cannot be read, the next run of the account removes this run from the pace (pace.join).
         with suppress(ConnectorError):
             self.pace.leave(self.plan_of(run_id).account_id, run_id)
         chunks = [stored.value for stored in self.chunks.all(run_id)]

@@ -35,7 +35,7 @@ class RunCommands:
     connections: int
 
     def read(self, run_id: str) -> Run:
-        """A run with its progress as of now. NotFound when there is none."""
+        """Return a run with its current progress. NotFound when the run does not exist."""
         return self._as_of_now(self._stored(run_id))
 
     def newest(
@@ -54,7 +54,7 @@ class RunCommands:
             yield self._as_of_now(run) if run.is_active else run
 
     def cancel(self, run_id: str) -> Run:
-        """Stop a run within a call; outcomes and ledger keep what was sent.
+        """Stop a run after its current calls; outcomes and ledger contain what was sent.
 
         Conflict when the run is over, or has sent everything and is only being finished.
         """
@@ -70,7 +70,7 @@ class RunCommands:
         return run
 
     def confirm(self, run_id: str) -> Run:
-        """Continue a run that waits for a confirmation, however many removals it has."""
+        """Continue a run that waits for a confirmation, regardless of the number of removals."""
         run = self._stored(run_id)
         if run.status is not RunStatus.AWAITING_CONFIRMATION or run.reason is None:
             raise Conflict("notWaiting")
@@ -89,9 +89,9 @@ class RunCommands:
         return run
 
     def retry(self, run_id: str, by: str) -> Run:
-        """A new run of the rows that failed, also of those that were refused permanently.
+        """Start a run of the rows that failed, including those that were refused permanently.
 
-        Conflict has the reason why nothing can be tried again.
+        Conflict with the reason when nothing can be retried.
         """
         run = self.read(run_id)
         _refuse_retry(run)
@@ -103,9 +103,9 @@ class RunCommands:
         return started
 
     def disconnected(self, export_ids: Collection[str]) -> int:
-        """Stop sending for exports whose connection was removed; how many runs that stops.
+        """Stop sending for exports whose connection was removed. Returns the number of stopped runs.
 
-        A run that has not begun to send finds out by itself.
+        A run that is not sending yet notices the removal when it needs the connection.
         """
         count = 0
         for export_id in export_ids:
@@ -128,7 +128,7 @@ class RunCommands:
 
     def _as_of_now(self, run: Run) -> Run:
         if run.is_over:
-            return run  # as it was when it ended; its chunks may be deleted by now
+            return run  # stored when the run ended; its chunks may be deleted since
         chunks = [stored.value for stored in self.chunks.all(run.id)]
         return with_progress(run, chunks, self.transitions.now())
 
@@ -138,7 +138,7 @@ class RunCommands:
 
 
 def _refuse_retry(run: Run) -> None:
-    """Conflict when a run has no rows that failed, or they are not known (any more)."""
+    """Raise Conflict when a run has no failed rows, or when they are unknown or already deleted."""
     counts = run.counts
     failed = counts.rejected + counts.not_sent + max(0, counts.left - counts.removed)
     stopped = run.status in (RunStatus.FAILED, RunStatus.CANCELED)
@@ -157,7 +157,7 @@ def _refuse_retry(run: Run) -> None:
 
 
 def can_retry(run: Run) -> bool:
-    """Whether anything of a run can be tried again."""
+    """Whether a run has rows that can be retried."""
     try:
         _refuse_retry(run)
     except Conflict:

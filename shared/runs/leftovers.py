@@ -1,8 +1,8 @@
-"""Deletes what belonged to a removed export: its ledger, and its ownership of tags.
+"""Deletes the data of a removed export: its ledger and its ownership of tags.
 
 Mailchimp keeps the people and their tags, and the outcomes of its runs stay readable until the
-retention period is over. Every step may be repeated. The sweep finds what a removal that was killed
-has left, and what a run that was started at the same moment writes afterwards.
+retention period is over. Every step may be repeated. The sweep finds data that is left because a
+removal was killed, or because a run that started at the same moment wrote it afterwards.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ __all__ = ["Leftovers"]
 
 @dataclass(frozen=True)
 class Leftovers:
-    """Deletes what belonged to removed exports.
+    """Deletes the data of removed exports.
 
-    `others` are kinds of records that have an export's id as their key.
+    `others` are further tables whose records have an export's id as their key.
     """
 
     exports: Records[Export]
@@ -40,7 +40,7 @@ class Leftovers:
     others: Sequence[Records[Any]] = ()
 
     def clear(self, export_id: str) -> bool:
-        """Delete what belonged to an export; False while it exists or a run of it is active."""
+        """Delete the data of an export. False while the export exists or one of its runs is active."""
         if self.exports.read(export_id) is not None:
             return False
         active = False
@@ -55,7 +55,7 @@ class Leftovers:
                 self.owners.delete(owner.key, owner.etag)
         for records in self.others:
             records.delete(export_id)
-        # The pointer is deleted almost last: while it is there, the sweep finds the export.
+        # The pointer is deleted near the end: the sweep finds the export by its pointer.
         for name in list(self.files.names(ledger_folder(export_id))):
             self.files.delete(name)
         self.ledgers.delete(export_id)
@@ -63,7 +63,7 @@ class Leftovers:
         return True
 
     def sweep(self) -> int:
-        """Delete what belonged to every removed export; how many there were."""
+        """Delete the data of every removed export. Returns the number of exports."""
         known = {stored.key for stored in self.ledgers.all()}
         known |= {stored.key for stored in self.active.all()}
         known |= {stored.value.export_id for stored in self.owners.all()}

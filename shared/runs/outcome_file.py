@@ -1,11 +1,11 @@
 """Write the outcomes of a run for Customer Insights: a CDM folder an export, in its own container.
 
-`<export>/model.json` always describes the newest run; its file is in a folder of that run, and
-`model.json` is replaced after it, so a reader finds a whole file at any moment. The columns are in
-sql/outcome_file.sql; no address is among them.
+`<export>/model.json` always describes the newest run, whose file is in a folder of its own.
+`model.json` is replaced after that file is written, so a reader always finds a complete file. The
+columns are in sql/outcome_file.sql; there is no address.
 
-Cells are written as they are, also those that a spreadsheet would take for formulas: programs read
-this file, and an id with an apostrophe before it would match no profile. `outcomes.csv` for people
+Cells are written unchanged, even if a spreadsheet would read them as formulas: programs read this
+file, and an id with an apostrophe before it would not match any profile. `outcomes.csv` for people
 (web/outcomes_csv.py) neutralizes such cells.
 https://learn.microsoft.com/common-data-model/model-json
 https://learn.microsoft.com/dynamics365/customer-insights/data/connect-common-data-model
@@ -53,7 +53,7 @@ class OutcomeFile:
     now: Callable[[], datetime]
 
     def write(self, db: DuckDBPyConnection, plan: Plan, scratch: Path) -> list[Finding]:
-        """Write a run's outcomes from `outcomes` and `removals`; a finding when it was not possible.
+        """Write a run's outcomes from `outcomes` and `removals`. Returns a finding when that failed.
 
         An account that does not answer must not keep the run from ending.
         """
@@ -74,7 +74,7 @@ class OutcomeFile:
         return []
 
     def forget(self, export_id: str, run_id: str, customers: Collection[str]) -> int:
-        """Remove customers from the outcome file of a run; how many rows they had."""
+        """Remove customers from the outcome file of a run. Returns the number of removed rows."""
         if not customers:
             return 0
         blob = _csv(export_id, run_id)

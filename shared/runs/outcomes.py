@@ -21,8 +21,8 @@ _SQL = SqlFile.of(__file__)
 class OutcomeRow:
     """The outcome of one profile, or of one unreadable row, named by file and line.
 
-    `shared_with` marks a profile that shares its address: the CustomerId of the profile whose
-    outcome this is, empty when that one has no id.
+    `shared_with` marks a profile that shares its address with another one, whose outcome this
+    is: the CustomerId of that other profile, empty when it has no id.
     """
 
     customer_id: str
@@ -43,7 +43,7 @@ class OutcomeReader:
     files: Files
 
     def rows(self, run_id: str, only: str | None = None) -> Iterator[OutcomeRow]:
-        """Outcomes of a run, optionally of one kind. NotFound while (or if) there are none."""
+        """Yield the outcomes of a run, optionally of one kind. NotFound when they are not stored (yet)."""
         try:
             plan = plan_from_json(self.files.read(plan_blob(run_id)))
         except NotFound as missing:

@@ -1,7 +1,7 @@
-"""Plans as they are written down: once each, and then followed whatever happens.
+"""Stores plans. A plan is written once and never changes.
 
-Two planners of one run may work at once (a message delivered twice): each writes its files into a
-folder of its own, and the one whose `plan.json` is there first has planned the run.
+Two planners of one run may work at the same time (a message was delivered twice). Each writes its
+files into a separate folder; the first one that creates `plan.json` has planned the run.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class PlanStore:
         self._remembered: dict[str, Plan] = {}
 
     def write(self, plan: Plan, cut_files: PlanFiles, chunks: Sequence[Chunk]) -> Plan:
-        """Write a plan down; the one that counts, which another planner may have written."""
+        """Store a plan. Returns the stored plan, which another planner may have written first."""
         self.files.upload(cut_files.changes, plan.changes)
         self.files.upload(cut_files.rows, plan.shared_and_rejected)
         self.files.upload(cut_files.lines, plan.lines)
@@ -47,7 +47,7 @@ class PlanStore:
         return plan
 
     def read(self, run_id: str) -> Plan | None:
-        """The plan of a run, if it has one. PlanGone when it is damaged."""
+        """Return the plan of a run, or None without one. PlanGone when it is damaged."""
         try:
             return plan_from_json(self.files.read(plan_blob(run_id)))
         except PlanGone:
@@ -56,7 +56,7 @@ class PlanStore:
             return None
 
     def get(self, run_id: str) -> Plan:
-        """The plan of a run. PlanGone when it has none or it is damaged."""
+        """Return the plan of a run. PlanGone when it is missing or damaged."""
         plan = self._remembered.get(run_id) or self.read(run_id)
         if plan is None:
             raise PlanGone
@@ -66,14 +66,14 @@ class PlanStore:
         return plan
 
     def source_fingerprint(self, run_id: str) -> str | None:
-        """The fingerprint of what a run has read; None before it has a plan."""
+        """Return the fingerprint of the source of a run; None before the run has a plan."""
         try:
             return self.get(run_id).source_fingerprint
         except PlanGone:
             return None
 
     def chunks(self, plan: Plan) -> list[Chunk]:
-        """The chunks of a plan, as they were cut. PlanGone."""
+        """Return the chunks of a plan as they were before sending. PlanGone when they are missing."""
         try:
             return _CHUNKS.validate_json(self.files.read(plan.chunk_list))
         except (NotFound, ValidationError):

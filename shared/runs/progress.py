@@ -1,7 +1,7 @@
 """The progress of a run, computed from its chunks when it is read.
 
-Nothing is counted up while sending, so nothing is counted twice: a chunk is done once. The time
-left follows the speed of the last minute, so it stays true when Mailchimp slows down.
+No counter is incremented while sending, so nothing is counted twice: a chunk is done once. The
+time left is computed from the speed of the last minute, so it adapts when Mailchimp slows down.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _WINDOW = timedelta(seconds=60)
 
 
 def with_progress(run: Run, chunks: Sequence[Chunk], now: datetime) -> Run:
-    """The run with its progress and calls as of now; `chunks` are all of the run's."""
+    """The run with its progress and calls as of now; `chunks` are all chunks of the run."""
     to_send = [
         chunk
         for chunk in chunks
@@ -53,7 +53,7 @@ def _percent(run: Run, done: int, total: int) -> int:
         return 100
     if total == 0:
         return 0
-    # 100 is for runs that are over: the last counts and the ledger still take a moment.
+    # Only runs that are over show 100: after the last chunk, the counts and the ledger are still written.
     return min(99, 100 * done // total)
 
 

@@ -1,8 +1,8 @@
 """Starts a run, for the timer, HTTP requests and refresh events alike.
 
-A run is recorded as queued and one message is sent. Two starts make one run: the export's active
-record is taken by a conditional write, and has everything that completes a start whose process was
-killed.
+A run is recorded as queued and one message is sent. Two starts at the same time create one run: the
+export's active run record is written conditionally. It contains everything that is needed to
+complete a start whose process was killed.
 """
 
 from __future__ import annotations
@@ -22,20 +22,20 @@ from shared.runs.transitions import Transitions
 
 __all__ = ["ActiveRun", "Starter", "export_of", "moment_of", "run_id_at"]
 
-# The message of a run that is queued for longer may be lost: the next start sends it again.
+# When a run is queued for longer than this, its message may be lost: the next start sends it again.
 QUEUE_PATIENCE = timedelta(seconds=60)
 _LAST_MOMENT = 0xFFFFFFFFFFF  # 11 hexadecimal digits of milliseconds: past the year 2500
 
 
 @dataclass(frozen=True)
 class ActiveRun:
-    """The newest run of an export, as it was when it was started."""
+    """The newest run of an export, as it was at its start."""
 
     run: Run
 
 
 def run_id_at(moment: datetime, entropy: str) -> str:
-    """An id that sorts newest first: the milliseconds up to a last moment, and random digits."""
+    """Return an id that sorts newest first: the milliseconds left until a fixed end, and random digits."""
     left = _LAST_MOMENT - int(moment.timestamp() * 1000)
     return f"{left:011x}{entropy[:9]}"
 
@@ -47,7 +47,7 @@ def moment_of(run_id: str) -> datetime:
 
 
 def export_of(exports: Records[Export], export_id: str) -> Export:
-    """The export with this id. NotFound when there is none."""
+    """Return the export with this id. NotFound when it does not exist."""
     stored = exports.read(export_id)
     if stored is None:
         raise NotFound("exportNotFound")
@@ -86,7 +86,7 @@ class Starter:
         undone_at: datetime | None = None,
         confirmed: tuple[str, ...] = (),
     ) -> Run:
-        """The active run, or a new one. Conflict when the export has no connection."""
+        """Return the active run, or start a new one. Conflict when the export has no connection."""
         export = export_of(self._exports, export_id)
         if not export.connection_id:
             raise Conflict("noConnection")
@@ -119,11 +119,11 @@ class Starter:
                 else:
                     self._active.replace(export_id, ActiveRun(run), taken.etag)
             except (Conflict, Changed):
-                continue  # another start at the same moment won: its run counts
+                continue  # another start won at the same moment: return its run
             return self._record(run)
 
     def _active_run(self, taken: Stored[ActiveRun]) -> Run | None:
-        """The run of an active record while it is active; a start that was killed is completed."""
+        """Return the run of an active run record while it is active. Completes a start that was killed."""
         stored = self._runs.read(taken.value.run.id)
         if stored is None:
             return self._record(taken.value.run)
@@ -138,7 +138,7 @@ class Starter:
         return run
 
     def _is_late(self, run: Run) -> bool:
-        # In the future, too: then a clock that was wrong has queued it.
+        # A time in the future counts as late, too: the clock of the process that queued it was wrong.
         return run.queued_at is not None and abs(self._now() - run.queued_at) > QUEUE_PATIENCE
 
     def _record(self, run: Run) -> Run:
@@ -152,7 +152,7 @@ class Starter:
             self._queue.send(PLAN_RUNS, plan_message(run.id))
 
     def _supersede(self, run: Run) -> None:
-        """End a run that still waits for a confirmation: the new run plans its removals again."""
+        """End a run that waits for a confirmation: the new run plans the same removals again."""
         self._transitions.close_waiting(
             run.id, RunStatus.COMPLETED_WITH_WARNINGS, Reason("superseded")
         )

@@ -1,6 +1,6 @@
-"""Every change of a run's state: one conditional write each, and the event when a run has ended.
+"""Changes the state of runs, with one conditional write each, and logs when a run ends.
 
-A run that is over never changes again, except that its files are cleared. `run.finished` is logged
+A run that is over never changes again, except for a mark that its files were cleared. `run.finished` is logged
 by the process whose write ended the run, after that write, so several processes that end the same
 run log it once. A run that waits for a confirmation is not over: `run.waiting` is logged instead.
 """
@@ -37,8 +37,8 @@ _BEFORE_PLAN = (RunStatus.QUEUED, RunStatus.PLANNING)
 class Transitions:
     """Changes runs. Every method may be called twice and returns the run as it is afterwards.
 
-    A method leaves the run as it is when the run is not in a state that the change starts from.
-    NotFound when there is no such run.
+    A method does nothing when the run is in another state than the one that the change starts from.
+    NotFound when the run does not exist.
     """
 
     runs: Records[Run]
@@ -47,7 +47,7 @@ class Transitions:
     # --- start ---
 
     def create(self, run: Run) -> Run:
-        """Record a new run; the run that is recorded when another process was first."""
+        """Record a new run. Returns the stored run, which another process may have recorded first."""
         try:
             self.runs.create(run.id, run)
         except Conflict:
@@ -59,7 +59,7 @@ class Transitions:
     # --- planning ---
 
     def begin_planning(self, run_id: str) -> Run:
-        """queued -> planning, or -> canceled when that was requested."""
+        """queued -> planning, or -> canceled when a cancel was requested."""
 
         def change(run: Run) -> Run | None:
             if run.status not in _BEFORE_PLAN:
@@ -74,7 +74,7 @@ class Transitions:
         return self._change(run_id, change)
 
     def planned(self, run_id: str, plan: Plan) -> Run:
-        """planning -> sending with the plan's figures; a preview is over."""
+        """planning -> sending with the plan's figures. A preview ends here."""
 
         def change(run: Run) -> Run | None:
             if run.status is not RunStatus.PLANNING:
@@ -114,7 +114,7 @@ class Transitions:
         return self._change(run_id, change)
 
     def wait_in_planning(self, run_id: str, cause: Reason) -> Run:
-        """Note the newest cause for which a run that is being planned has to wait."""
+        """Record why a run that is being planned currently has to wait."""
 
         def change(run: Run) -> Run | None:
             if run.status not in _BEFORE_PLAN:
@@ -159,7 +159,7 @@ class Transitions:
         return self.stop_sending(run_id, None)
 
     def stop_sending(self, run_id: str, reason: Reason | None) -> Run:
-        """sending -> finishing; the first reason stays."""
+        """sending -> finishing. A reason that is already recorded is kept."""
 
         def change(run: Run) -> Run | None:
             if run.status is not RunStatus.SENDING:
@@ -174,7 +174,7 @@ class Transitions:
         return self._change(run_id, change)
 
     def return_to_sending(self, run_id: str) -> Run:
-        """finishing -> sending, because chunks wait after all."""
+        """finishing -> sending, because chunks are still waiting."""
 
         def change(run: Run) -> Run | None:
             if run.status is not RunStatus.FINISHING:
@@ -195,7 +195,7 @@ class Transitions:
         return self._change(run_id, change)
 
     def fail(self, run_id: str, reason: Reason, measured: Callable[[Run], Run]) -> Run:
-        """Any state but the last -> failed; `measured` adds the progress so far."""
+        """Any state except a final one -> failed. `measured` adds the progress so far."""
 
         def change(run: Run) -> Run | None:
             if not run.is_active:
@@ -216,7 +216,7 @@ class Transitions:
     # --- the watchdog's marks, which change no status ---
 
     def mark_waiting(self, run_id: str) -> Run:
-        """Note that a run that sends is waiting for its connections, so it is not stalled."""
+        """Record that a run is waiting for connections, so the watchdog does not treat it as stalled."""
 
         def change(run: Run) -> Run | None:
             if run.status is not RunStatus.SENDING:
@@ -226,7 +226,7 @@ class Transitions:
         return self._change(run_id, change)
 
     def mark_resumed(self, run_id: str, times: int) -> Run:
-        """Note how often the run was resumed since it last moved."""
+        """Record how often the run was resumed since its last progress."""
 
         def change(run: Run) -> Run | None:
             if not run.is_active:
@@ -238,7 +238,7 @@ class Transitions:
     # --- commands ---
 
     def cancel(self, run_id: str, everything_sent: Callable[[], bool]) -> Run:
-        """queued or awaitingConfirmation -> canceled; else request it of the steps.
+        """queued or awaitingConfirmation -> canceled. In other states, request a cancel from the steps.
 
         Conflict when the run is over, or has sent everything and is only being finished.
         """
@@ -248,7 +248,7 @@ class Transitions:
                 return self._canceled(run)
             if run.status is RunStatus.FINISHING:
                 if run.cancel_requested or run.reason is not None:
-                    return None  # it was stopped before
+                    return None  # already stopped
                 if everything_sent():
                     raise Conflict("runFinishing")
             return replace(run, cancel_requested=True)
@@ -259,7 +259,7 @@ class Transitions:
         return self._change(run_id, change, over)
 
     def confirm(self, run_id: str) -> Run:
-        """awaitingConfirmation -> sending the removals, or -> queued when nothing was planned."""
+        """awaitingConfirmation -> sending (of the removals), or -> queued when there is no plan yet."""
 
         def change(run: Run) -> Run | None:
             if run.status is not RunStatus.AWAITING_CONFIRMATION or run.reason is None:
@@ -280,7 +280,7 @@ class Transitions:
     def close_waiting(
         self, run_id: str, status: RunStatus, reason: Reason, at: datetime | None = None
     ) -> Run:
-        """awaitingConfirmation -> a last state, because the answer is not waited for any more."""
+        """awaitingConfirmation -> a final state, because the run no longer waits for an answer."""
 
         def change(run: Run) -> Run | None:
             if run.status is not RunStatus.AWAITING_CONFIRMATION:
@@ -290,7 +290,7 @@ class Transitions:
         return self._change(run_id, change)
 
     def cancel_for_removed_export(self, run_id: str) -> Run:
-        """queued or awaitingConfirmation -> canceled; else request it of the steps."""
+        """queued or awaitingConfirmation -> canceled. In other states, request a cancel from the steps."""
 
         def change(run: Run) -> Run | None:
             if run.status in (RunStatus.QUEUED, RunStatus.AWAITING_CONFIRMATION):
@@ -305,10 +305,10 @@ class Transitions:
     # --- afterwards ---
 
     def mark_cleared(self, run_id: str) -> None:
-        """Note that the plan, chunks and outcomes of a run that is over are deleted."""
+        """Record that the plan, chunks and outcomes of a run that is over are deleted."""
         update(self.runs, run_id, lambda run: replace(run, cleared=True) if run.is_over else None)
 
-    # --- how ---
+    # --- internals ---
 
     def _canceled(self, run: Run) -> Run:
         guarded = run.reason is not None and run.reason.code == REMOVAL_GUARD
@@ -327,7 +327,7 @@ class Transitions:
         change: Callable[[Run], Run | None],
         over: Callable[[], None] = lambda: None,
     ) -> Run:
-        """Apply a change until its write wins, and log what it led to. `over`: the run has ended."""
+        """Apply a change, retry after write conflicts, and log the result. `over` is called when the run is over."""
         before: RunStatus | None = None
 
         def guarded(run: Run) -> Run | None:

@@ -1,8 +1,8 @@
 """Starts an undo: which run can be undone, and the run that undoes it.
 
-An undo is a run of its own with the same steps, so crashes, throttling and cancels are handled as
-in every run. Only the newest run that sent something can be undone: the values before it were
-overwritten since.
+An undo is a separate run with the same steps, so crashes, throttling and cancels are handled as in
+every run. Only the newest run that sent something can be undone, because the values from before
+older runs are overwritten.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class Undo:
     plan_of: Callable[[str], Plan]
 
     def start(self, run_id: str, by: str, archive_created: bool) -> Run:
-        """The run that undoes a run. Conflict has the reason why it cannot be undone."""
+        """Start the run that undoes a run. Conflict with the reason when it cannot be undone."""
         stored = self.runs.read(run_id)
         if stored is None:
             raise NotFound("runNotFound")
@@ -62,7 +62,7 @@ class Undo:
 
 
 def undoable(run_id: str, pointer: LedgerPointer | None, files: Files) -> LedgerPointer:
-    """The ledger that an undo starts from. Conflict when the run cannot be undone (any more)."""
+    """Return the ledger that an undo starts from. Conflict when the run cannot be undone, or no longer."""
     if pointer is None or pointer.sent_by != run_id:
         raise Conflict("undoNotNewest")
     needed = [pointer.blob, outcomes_table(run_id), *([pointer.before] if pointer.before else [])]

@@ -1,8 +1,8 @@
 """Resumes runs that stalled, as a part of the timer's work.
 
-A message can be lost, and a process can be killed between two writes. The run's record still has the
-next step, so the watchdog sends the message again. A run that does not move although it was resumed
-for an hour is ended, so no run waits forever.
+A message can be lost, and a process can be killed between two writes. The run's record still shows
+the next step, so the watchdog sends the message again. A run that makes no progress although it was
+resumed for an hour is ended, so no run waits forever.
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ from shared.runs.transitions import Transitions
 
 __all__ = ["MOST_RESUMES", "STALLED_AFTER", "Watchdog"]
 
-# Longer than the longest single call to Mailchimp with its retry, and than a lane's pause.
+# Longer than the longest call to Mailchimp including its retry, and longer than a lane's pause.
 STALLED_AFTER = timedelta(minutes=5)
-# Resumed this often without moving, which takes an hour: the cause does not pass by itself.
+# Resuming this often without progress takes an hour. By then the cause is not temporary.
 MOST_RESUMES = 12
 
 
 @dataclass(frozen=True)
 class Watchdog:
-    """Looks after active runs."""
+    """Resumes or ends active runs that make no progress."""
 
     runs: Records[Run]
     chunks: Records[Chunk]
@@ -43,14 +43,14 @@ class Watchdog:
     now: Callable[[], datetime]
 
     def resume_stalled(self) -> int:
-        """Resume the runs that stalled; how many there were."""
+        """Resume the runs that stalled. Returns their number."""
         count = 0
         for stored in readable(self.runs.all(where={"stage": Stage.ACTIVE})):
             run = stored.value
             moved = self._last_move(run)
             last = max(moved, run.resumed_at or moved)
-            # A move far in the future was written by an instance whose clock is wrong. It does not
-            # count, and an extra message does no harm (messaging/sequence.py).
+            # Progress dated far in the future was written by an instance whose clock is wrong. It
+            # does not count, and an extra message does no harm (messaging/sequence.py).
             if abs(self.now() - last) < STALLED_AFTER:
                 continue
             count += 1
@@ -72,7 +72,7 @@ class Watchdog:
                 self.queue.send(SEND_LANES, lane_message(run.id, lane))
 
     def log_lane_given_up(self, run_id: str) -> None:
-        """Log that the queue gave up a lane's message, without its content.
+        """Log that the queue gave up on a lane's message, without its content.
 
         The run continues with its other lanes and with the next resume.
         """

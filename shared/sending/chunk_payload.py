@@ -1,7 +1,7 @@
 """Reads the people of a claimed chunk and records their outcomes.
 
-Both touch storage only, so they happen while the lane's connection is busy with another chunk. A
-lane that has lost its claim records nothing: the lane that took the chunk over does.
+Both use only storage, so they run while the lane's connection is busy with another chunk. A lane that
+has lost its claim records nothing; the lane that claimed the chunk afterwards does.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ _ACCEPTED = frozenset({Outcome.CREATED, Outcome.UPDATED, Outcome.REMOVED})
 class ChunkPayload:
     """A claimed chunk with the people who are still to be sent.
 
-    `people` are to be added or updated, `addresses` to lose a tag or be archived. `lines` are the
-    line numbers of all of them, `known` the results of earlier attempts by line number.
+    `people` are added or updated; `addresses` lose a tag or are archived. `lines` are the line
+    numbers of all of them, `known` the results of earlier attempts by line number.
     """
 
     claimed: Stored[Chunk]
@@ -58,7 +58,7 @@ class ChunkPayloads:
     now: Callable[[], datetime]
 
     def read(self, claimed: Stored[Chunk]) -> ChunkPayload:
-        """The people of a claimed chunk whose result is not known. PlanGone."""
+        """Read the people of a claimed chunk that have no result yet. PlanGone when the plan is missing."""
         chunk = claimed.value
         known = self._known(chunk)
         lines = {
@@ -80,13 +80,13 @@ class ChunkPayloads:
     def finish(
         self, payload: ChunkPayload, results: Mapping[str, Result], calls: CallCounts
     ) -> None:
-        """Record the results of all people; the chunk is done."""
+        """Record the results of all people, and mark the chunk as done."""
         self._record(payload, results, calls, state=ChunkState.DONE, done_at=self.now())
 
     def give_up(
         self, payload: ChunkPayload, results: Mapping[str, Result], calls: CallCounts
     ) -> None:
-        """Record people without a result as not sent; the chunk is done, the next run sends them."""
+        """Mark the chunk as done, and record people without a result as not sent. The next run sends them."""
         unsent = Result(Outcome.NOT_SENT, Code.CALL_FAILED)
         all_results = {address: results.get(address, unsent) for address in payload.lines}
         self._record(
@@ -106,9 +106,9 @@ class ChunkPayloads:
         *,
         failed: bool = False,
     ) -> None:
-        """Keep the results there are and let another lane send the rest."""
+        """Record the results so far and release the chunk, so that another lane sends the rest."""
         chunk = payload.chunk
-        # Without a call nothing can have been applied: the attempt does not count.
+        # Without a call, nothing can have been applied, so the attempt does not count.
         attempts = chunk.attempts if calls.write else chunk.attempts - 1
         failures = 0 if results else chunk.failures + failed
         self._record(
@@ -157,7 +157,7 @@ class ChunkPayloads:
         try:
             return read_outcome_lines(self.files.read(chunk.outcomes))
         except (NotFound, ValueError):
-            return {}  # deleted or damaged: these people are sent once more
+            return {}  # deleted or damaged: these people are sent again
 
     def _lines(self, chunk: Chunk) -> tuple[Any, ...]:
         try:

@@ -1,8 +1,8 @@
-"""Which chunks of a run are still to be sent, and the claim of the next one.
+"""Finds the chunks of a run that must still be sent, and claims them.
 
-The lanes of one process share a queue, so the chunks' records are read once and not once each. A
-claim is a conditional write: of two processes that try, one gets the chunk. A claimed chunk is free
-again when the slot of its lane was released or is held by another lane.
+The lanes of one process share a queue, so the chunks' records are read once and not once per lane. A
+claim is a conditional write: when two processes try, one gets the chunk. A claimed chunk becomes free
+again when its lane's slot is released or held by another lane.
 """
 
 from __future__ import annotations
@@ -21,24 +21,24 @@ from shared.model.run import Run
 
 __all__ = ["ChunkQueue", "ChunkTotals"]
 
-# While Mailchimp is away, a chunk is tried this often, with growing pauses: about a quarter of an
-# hour. Then its people are reported as not sent, and the chunks after it are given less time.
+# The number of attempts for a chunk while Mailchimp is unavailable. With growing pauses they take about
+# 15 minutes. Then its people are reported as not sent, and later chunks get fewer attempts.
 PATIENCE = 20
 _PATIENCE_AFTER_GIVING_UP = 2
 
 
 @dataclass(frozen=True)
 class ChunkTotals:
-    """How many chunks wait, and how many are claimed by a lane that is alive."""
+    """How many chunks wait, and how many are claimed by a lane that still holds its slot."""
 
     waiting: int
     in_progress: int
 
 
 class ChunkQueue:
-    """The chunks of one run, as this process knows them.
+    """The chunks of one run, as this process last read them.
 
-    `randrange(n)` gives a number below n: the place where this process begins.
+    `randrange(n)` returns a number below n: the chunk at which this process begins.
     """
 
     def __init__(
@@ -60,7 +60,7 @@ class ChunkQueue:
 
     @property
     def has_plenty(self) -> bool:
-        """Whether so many chunks wait that claiming ahead leaves enough for the other lanes."""
+        """Whether enough chunks wait that a lane may claim one ahead without idling other lanes."""
         return len(self._known) >= 2 * self._slots.connections
 
     def has_answers(self) -> bool:
@@ -68,7 +68,7 @@ class ChunkQueue:
         return any(stored.value.accepted for stored in self._chunks.all(self._run.id))
 
     def is_hopeless(self, chunk: Chunk) -> bool:
-        """Whether a chunk that failed once more is not tried again."""
+        """Whether a chunk that failed again should not be retried."""
         patience = _PATIENCE_AFTER_GIVING_UP if self._gave_up else PATIENCE
         return chunk.failures + 1 >= patience
 
@@ -102,7 +102,7 @@ class ChunkQueue:
                 continue  # another process was first
 
     def totals(self) -> ChunkTotals:
-        """The totals of now, read from storage."""
+        """Return the current totals, read from storage."""
         chunks = [stored.value for stored in self._chunks.all(self._run.id)]
         alive: dict[tuple[int, str], bool] = {}
         waiting = sum(self._is_free(chunk, alive) for chunk in chunks)
@@ -117,7 +117,7 @@ class ChunkQueue:
         free = [s for s in self._chunks.all(self._run.id) if self._is_free(s.value, alive)]
         people = [s for s in free if s.value.tag_id is None]
         leavers = [s for s in free if s.value.tag_id is not None]
-        # Every process begins at another place, so that two rarely try for the same chunk.
+        # Every process begins at a different chunk, so that two rarely claim the same one.
         if people:
             start = self._randrange(len(people))
             people = people[start:] + people[:start]

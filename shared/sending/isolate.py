@@ -1,9 +1,9 @@
-"""Finds the rows that make a whole call fail, so that they cost no other row.
+"""Finds the rows that make a whole call fail, so that the other rows can be sent.
 
-A failing call is halved, level by level, until the rows that break it are alone: n bad rows among
-N take O(n log N) calls. When everything has failed so far, single rows from the whole call are
-tried: if these fail as well and nothing of the run was ever answered, the rows are not the cause
-and the failure is raised.
+A failing call is halved repeatedly until each bad row is in a call of its own: n bad rows among N
+take O(n log N) calls. When all parts have failed so far, sample rows from the whole call are sent
+alone. If these fail as well and Mailchimp has not answered any call of the run, the rows are not the
+cause and the failure is raised.
 """
 
 from __future__ import annotations
@@ -22,22 +22,22 @@ T_contra = TypeVar("T_contra", contravariant=True)
 
 Failure = Unavailable | Refused
 
-# Refusals of a whole call that concern the account, whichever rows are in it.
+# Refusals of a whole call that concern the account and not the rows in it.
 _ABOUT_ACCOUNT = frozenset({Code.PLAN_LIMIT, "forbidden", "methodDisabled", "redirected"})
 
-# The call, its halves and its quarters have failed: time to ask whether it is about the rows.
+# After the call, its halves and its quarters have failed, check whether the rows are the cause.
 _CALLS_BEFORE_SAMPLE = 7
 _SAMPLE = 25
 
 
 class Interrupted(Exception):
-    """The lane has to stop between two calls; what was answered is known."""
+    """The lane has to stop between two calls; the results of answered calls are recorded."""
 
 
 class Call(Protocol[T_contra]):
     """Makes one call for some rows and records their results.
 
-    With `resend` the client may send it a second time when the answer was lost.
+    With `resend`, the client may send it a second time when the response was lost.
     """
 
     def __call__(self, rows: Sequence[T_contra], /, *, resend: bool) -> None: ...
@@ -45,10 +45,10 @@ class Call(Protocol[T_contra]):
 
 @dataclass
 class Isolation:
-    """Sends rows in as few calls as their answers allow.
+    """Sends rows in as few calls as possible.
 
-    `is_up` asks whether Mailchimp answers at all. `may_continue` is asked between two calls.
-    `answered_before` says whether any call of the run was ever answered.
+    `is_up` checks whether Mailchimp answers at all. `may_continue` is called between two calls.
+    `answered_before` is whether Mailchimp has answered any call of the run.
     """
 
     is_up: Callable[[], bool]
@@ -58,9 +58,9 @@ class Isolation:
     _called: bool = False
 
     def send(self, rows: Sequence[T], call: Call[T], reject: Callable[[T, Failure], None]) -> None:
-        """Call for all rows; `reject` gets each row that fails alone, with its failure.
+        """Send all rows. `reject` is called with each row that fails alone, and its failure.
 
-        Interrupted, Disconnected, and failures that are not about rows are raised.
+        Raises Interrupted, Disconnected, and failures that the rows did not cause.
         """
         parts: list[Sequence[T]] = [rows] if rows else []
         failed = 0
@@ -83,7 +83,7 @@ class Isolation:
     def _try_sample(
         self, parts: list[Sequence[T]], call: Call[T], reject: Callable[[T, Failure], None]
     ) -> list[Sequence[T]]:
-        """Try single rows from everywhere; the parts without them."""
+        """Send sample rows from all parts alone. Returns the parts without these rows."""
         step = sum(len(part) for part in parts) // _SAMPLE
         if step < 2:
             return parts
@@ -104,7 +104,7 @@ class Isolation:
         return rest
 
     def _try(self, rows: Sequence[T], call: Call[T], *, resend: bool) -> Failure | None:
-        """The failure of a call that may be about its rows; None when it was answered."""
+        """Make a call. Returns a failure that its rows may have caused; None when it was answered."""
         if self._called and not self.may_continue():
             raise Interrupted
         self._called = True

@@ -1,9 +1,9 @@
 """A lane of a run: one message that holds one of the account's connections while it works.
 
 A run has as many lanes as the account allows connections. A lane takes a slot, works for a slice
-of the function's time, and sends its next message. Copies of a message are harmless: only one is
-followed by a next message (messaging/sequence.py), and a slot, a chunk and a run's state are taken
-by conditional writes. The lane that finds no chunk left finishes the run.
+of the function's time, and sends its next message. Copies of a message are harmless: only one
+sends the next message (messaging/sequence.py), and slots, chunks and the run's state change by
+conditional writes. The lane that finds no chunk left finishes the run.
 """
 
 from __future__ import annotations
@@ -28,16 +28,16 @@ from shared.sending.worker import WAIT_FOR_SLOT, Worker
 
 __all__ = ["MARK_WAITING", "Lanes", "pause_without_slot"]
 
-# More often than the watchdog takes a run for stalled.
+# Shorter than the time after which the watchdog treats a run as stalled.
 MARK_WAITING = timedelta(minutes=2)
 _LONGEST_PAUSE = 60.0
 
 
 def pause_without_slot(allowed: Allowance) -> float:
-    """In how many seconds a lane that got no slot tries again.
+    """Return the seconds until a lane that got no slot tries again.
 
-    The more runs share an account, the longer: so all waiting lanes together try no more often,
-    and a slot that becomes free is still taken soon.
+    The pause grows with the number of runs that share an account. So the total rate of attempts
+    stays the same, and a free slot is still taken soon.
     """
     return min(_LONGEST_PAUSE, WAIT_FOR_SLOT * allowed.runs)
 
@@ -46,8 +46,8 @@ def pause_without_slot(allowed: Allowance) -> float:
 class Lanes:
     """Handles the messages of lanes.
 
-    `finish(run_id)` finishes a run that has nothing left to send, or returns in how many seconds to
-    try again. `stopping` returns whether the process is asked to end.
+    `finish(run_id)` finishes a run that has nothing left to send, or returns the seconds until the
+    next attempt. `stopping` returns whether the process is asked to end.
     """
 
     runs: Records[Run]

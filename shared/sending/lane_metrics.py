@@ -1,7 +1,7 @@
-"""What a lane did while it held its slot, logged once at the end.
+"""Measures what a lane does while it holds its slot, and logs it once at the end.
 
-These numbers serve monitoring (speed, throttling, use of the allowed slots). The counts of a run
-come from its outcomes alone.
+These numbers are for monitoring (speed, throttling, use of the allowed slots). The counts of a run
+are computed only from its outcomes.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ __all__ = ["LaneMetrics"]
 
 @dataclass
 class LaneMetrics:
-    """One lane at work. `allowed` is how many slots of the account lanes may use."""
+    """The metrics of one lane. `allowed` is the number of slots that lanes of the account may use."""
 
     run_id: str
     export_id: str
@@ -35,12 +35,12 @@ class LaneMetrics:
     calls: CallCounts = field(default_factory=CallCounts)
 
     def begin(self) -> None:
-        """The lane holds its slot."""
+        """Record that the lane holds its slot."""
         self.meter.add(Metric.SLOTS_USED, 1, account=self.account_id)
         self.meter.record(Metric.SLOTS_ALLOWED, self.allowed, account=self.account_id)
 
     def sent(self, results: Sequence[Result], seconds: float) -> None:
-        """Count a chunk that was sent in so many seconds."""
+        """Count a sent chunk, with the duration of sending in seconds."""
         rejected = sum(1 for result in results if result.outcome is Outcome.REJECTED)
         self.chunks += 1
         self.profiles += len(results)
@@ -50,7 +50,7 @@ class LaneMetrics:
         self.meter.record(Metric.CHUNK_SECONDS, seconds, account=self.account_id)
 
     def called(self, calls: CallCounts) -> None:
-        """Count calls to Mailchimp, whatever their answers."""
+        """Count calls to Mailchimp, including failed ones."""
         self.calls.add(calls)
         self.meter.add(Metric.WRITE_CALLS, calls.write, account=self.account_id)
         self.meter.add(Metric.READ_CALLS, calls.read, account=self.account_id)
@@ -58,7 +58,7 @@ class LaneMetrics:
         self.meter.add(Metric.RETRIED, calls.retried, account=self.account_id)
 
     def end(self, seconds: float) -> None:
-        """The slot is released after so many seconds. A lane without work logs nothing."""
+        """Log the metrics when the slot is released after `seconds`. A lane without work logs nothing."""
         self.meter.add(Metric.SLOTS_USED, -1, account=self.account_id)
         if self.chunks or self.calls != CallCounts():
             log_event(

@@ -1,4 +1,4 @@
-"""What a lane does after it has worked for a while."""
+"""What a lane does after its slice of time."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ __all__ = ["FINISH", "NOTHING", "NextStep"]
 
 @dataclass(frozen=True)
 class NextStep:
-    """Finish the run, or send the lane's next message after `delay` seconds, or neither."""
+    """The next step: finish the run, send the lane's next message after `delay` seconds, or neither."""
 
     finish: bool = False
     delay: float | None = None

@@ -1,6 +1,6 @@
 """The outcomes of a chunk's people, as lines of CSV.
 
-A line names a person by the number of their line in the plan's file of lines, never by address.
+A line identifies a person by a line number in the plan's file of lines, never by address.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from shared.sending.write import Result
 
 __all__ = ["OUTCOME_COLUMNS", "outcome_lines", "read_outcome_lines"]
 
-# `asked` is 1 for a person who was in the audience and was sent with a status: never, by the way
-# people are written (write.py), and counted so that the consent proof is a measurement.
+# `asked` is 1 for a person who was in the audience and was sent with a status. The way people are
+# written (write.py) excludes this; it is counted so that the consent proof is a measurement.
 OUTCOME_COLUMNS = {
     "line": "BIGINT",
     "outcome": "VARCHAR",

@@ -1,7 +1,7 @@
 """Storage work of a lane on a second thread, while its connection to Mailchimp is busy.
 
-Tasks run one after the other, in the order in which they were given. An error of a task is raised
-by the next call.
+Tasks run one after the other, in the order in which they were started. The next call raises the
+error of a failed task.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ __all__ = ["Prefetch"]
 
 
 class Prefetch:
-    """A thread for one lane; a context that waits for running tasks."""
+    """A second thread for one lane. Leaving the context waits for running tasks."""
 
     def __init__(self) -> None:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="prefetch")
@@ -28,12 +28,12 @@ class Prefetch:
         self._next = self._thread.submit(fetch)
 
     def fetched(self) -> ChunkPayload | None:
-        """The payload that was fetched, once; None when no fetch was started or nothing is left."""
+        """Return the fetched payload once. None when no fetch was started or no chunk is left."""
         fetched, self._next = self._next, None
         return fetched.result() if fetched else None
 
     def run(self, task: Callable[[], None]) -> None:
-        """Start a task, after the task before has ended without an error."""
+        """Start a task, after the previous task has ended without an error."""
         self.wait()
         self._task = self._thread.submit(task)
 

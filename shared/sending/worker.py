@@ -1,9 +1,8 @@
 """Sends chunk after chunk over one connection, while the lane holds its slot.
 
-Before every call the worker looks whether it may continue: the run may be canceled, Mailchimp may
-ask to slow down, another run may need the connection, the function's time may be up, or the process
-may be asked to end. What was
-answered by then is recorded, also in the middle of a chunk.
+Before every call the worker checks whether it may continue: the run may be canceled, Mailchimp may
+ask to slow down, another run may need the connection, the function's time may be over, or the process
+may be asked to end. The results of all answered calls are recorded, also in the middle of a chunk.
 """
 
 from __future__ import annotations
@@ -34,7 +33,7 @@ from shared.sending.write import Writer
 
 __all__ = ["SLICE_SECONDS", "WAIT_FOR_OTHERS", "WAIT_FOR_SLOT", "Worker"]
 
-# A unit of work stays well under the function's time limit and under that of any platform.
+# A slice of work is much shorter than the function's time limit on any hosting plan.
 SLICE_SECONDS = 240.0
 WAIT_FOR_SLOT = 4.0
 WAIT_FOR_OTHERS = 10.0
@@ -44,7 +43,7 @@ _REMEMBERED_RUNS = 8
 
 @dataclass(frozen=True)
 class Worker:
-    """Works for lanes. `lost` is told of a connection whose grant Mailchimp does not accept.
+    """Does the work of lanes. `lost` is called for a connection whose grant Mailchimp does not accept.
 
     `clock` counts seconds; `randrange(n)` gives a number below n; `stopping` returns whether the
     process is asked to end.
@@ -94,7 +93,7 @@ class Worker:
             metrics.end(self.clock() - began)
 
     def _stop(self, run_id: str, plan: Plan, error: ConnectorError) -> NextStep:
-        """Send nothing more of a run, and record the reason."""
+        """Stop sending for a run, and record the reason."""
         if isinstance(error, Disconnected):
             self.lost(plan.connection_id)
             self.transitions.stop_sending(run_id, Reason("disconnected"))
@@ -103,11 +102,11 @@ class Worker:
         return FINISH
 
     def queue(self, run: Run, plan: Plan) -> ChunkQueue:
-        """The chunks of a run; the lanes of this process share it."""
+        """Return the chunk queue of a run, which the lanes of this process share."""
         key = (run.id, run.removals_confirmed)
         with self._lock:
             if key not in self._queues:
-                # A process lives long: only the queues of the newest few runs are kept.
+                # Processes run for a long time, so only the queues of the newest few runs are kept.
                 while len(self._queues) >= _REMEMBERED_RUNS:
                     del self._queues[next(iter(self._queues))]
                 self._queues[key] = ChunkQueue(run, plan, self.chunks, self.slots, self.randrange)
@@ -152,15 +151,15 @@ class _Job:
                 self._prefetch.wait()
                 return self._when_none_waits()
             if self._queue.has_plenty:
-                # Claimed and read during the call; not at the end of a run, when another lane may
-                # be without work.
+                # The next chunk is claimed and read during the call, except at the end of a run,
+                # when another lane may have no work.
                 self._prefetch.fetch(self._fetch)
             pause = self._send(payload)
             if pause is not None:
                 return NextStep(delay=pause)
 
     def release_fetched(self) -> None:
-        """Let another lane have a chunk that was claimed ahead."""
+        """Release a chunk that was claimed ahead, so that another lane can claim it."""
         ahead = self._prefetch.fetched()
         if ahead is not None:
             self._payloads.release(ahead, {}, CallCounts())
@@ -170,7 +169,7 @@ class _Job:
         return self._payloads.read(claimed) if claimed else None
 
     def _next_step(self) -> NextStep | None:
-        """What to do instead of going on; None to go on."""
+        """Return what to do instead of continuing; None to continue."""
         worker = self._worker
         stored = worker.runs.read(self._run.id)
         if stored is None or stored.value.is_over:
@@ -195,12 +194,12 @@ class _Job:
         if totals.waiting:
             return NextStep(delay=0.0)
         if totals.in_progress:
-            # Its lane finishes the run; this one only watches that the lane lives.
+            # The lane that sends the last chunk finishes the run. This one only checks that it is alive.
             return NextStep(delay=WAIT_FOR_OTHERS)
         return FINISH
 
     def _send(self, payload: ChunkPayload) -> float | None:
-        """Send one chunk. A number of seconds to pause when Mailchimp is away."""
+        """Send one chunk. Returns the seconds to pause when Mailchimp is unavailable."""
         before, began = replace(self._session.calls), self._worker.clock()
         writer = Writer(
             self._session,
@@ -235,7 +234,7 @@ class _Job:
         return pause
 
     def _count(self, before: CallCounts) -> CallCounts:
-        """The session's calls since `before`, which are counted for the metrics."""
+        """Return the session's calls since `before`, and count them for the metrics."""
         calls = CallCounts(
             self._session.calls.write - before.write,
             self._session.calls.read - before.read,

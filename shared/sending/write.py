@@ -1,13 +1,13 @@
 """Writes one chunk to Mailchimp and finds the outcome of every person in it.
 
-The way people are written keeps consent:
+The way people are written protects consent:
 
 * People who are not in the ledger are sent with a status and `update_existing` off. Mailchimp
-  refuses those who are in the audience (`contactExists`) and leaves them as they are, so a status
-  never reaches a contact that the audience has, whatever happened since the plan.
+  refuses people who are in the audience (`contactExists`) and does not change them. So the status of
+  an existing contact never changes, even if the contact was added after planning.
 * People who are in the audience are sent without a status and with `update_existing` on.
 
-A call that fails as a whole is taken apart until the rows that break it are alone (isolate.py).
+A call that fails as a whole is divided until the bad rows are found (isolate.py).
 https://mailchimp.com/developer/marketing/api/lists/batch-subscribe-or-unsubscribe/
 """
 
@@ -26,10 +26,10 @@ from shared.sending.isolate import Failure, Interrupted, Isolation
 
 __all__ = ["Person", "Result", "Writer"]
 
-# Mailchimp's clock and ours may differ by this much when we ask who opted in during the run.
+# The tolerated clock difference to Mailchimp when checking whether someone opted in during the run.
 _CLOCKS = timedelta(minutes=5)
 
-# Refusals of an update that a person who is not in the audience (any more) can meet.
+# Refusals of an update that mean that the person may not be in the audience.
 _PERHAPS_ABSENT = frozenset({Code.NOT_IN_AUDIENCE, Code.REFUSED})
 
 
@@ -37,7 +37,7 @@ _PERHAPS_ABSENT = frozenset({Code.NOT_IN_AUDIENCE, Code.REFUSED})
 class Person:
     """A person to send, with merge fields as Mailchimp takes them.
 
-    `dropped` names merge fields whose value did not fit and was left out.
+    `dropped` names merge fields whose value did not fit and was omitted.
     """
 
     address: str
@@ -49,7 +49,7 @@ class Person:
 
 @dataclass(frozen=True)
 class Result:
-    """The outcome of one person, why, which field, and the status they have afterwards.
+    """The outcome of one person, its reason and field, and the contact's status afterwards.
 
     `asked`: a person who was in the audience was sent with a status (the consent proof counts
     these: 0).
@@ -66,8 +66,8 @@ class Result:
 class Writer:
     """Writes people of one audience over one session.
 
-    `status` is what new people get; `since` is when the run began to send. `results` holds the
-    final result of each address so far, also after an error: the rest is not known.
+    `status` is the status of new people; `since` is when the run began to send. `results` contains
+    the final results so far by address, also after an error. Other results are unknown.
     """
 
     session: MailchimpSession
@@ -86,13 +86,13 @@ class Writer:
             self._update(people, add_absent=kind is ChunkKind.UPDATE)
 
     def untag(self, tag_id: int, addresses: Sequence[str]) -> None:
-        """Take a tag from people. A tag that was deleted has been taken from all of them."""
+        """Remove a tag from people. When the tag was deleted in Mailchimp, no one has it any more."""
 
         def call(part: Sequence[str], *, resend: bool) -> None:
             try:
                 self.session.untag(self.audience_id, tag_id, part, resend=resend)
             except NotFound:
-                # NotFound again when the audience itself is gone.
+                # Raises NotFound when the audience itself was deleted.
                 self.session.audience(self.audience_id)
             self.results.update((address, Result(Outcome.REMOVED)) for address in part)
 
@@ -102,7 +102,7 @@ class Writer:
         self.isolation.send(addresses, call, reject)
 
     def archive(self, addresses: Sequence[str]) -> None:
-        """Archive people one by one. A person whom Mailchimp does not archive is rejected."""
+        """Archive people one by one. A person that Mailchimp refuses to archive is rejected."""
         for number, address in enumerate(addresses):
             if number and not self.may_continue():
                 raise Interrupted
@@ -111,7 +111,7 @@ class Writer:
             except Disconnected:
                 raise
             except Refused as refused:
-                # An earlier attempt, whose answer was lost, may have archived them.
+                # An earlier attempt whose response was lost may have archived them.
                 if self.session.status_of(self.audience_id, address) != "archived":
                     self.results[address] = _rejected(refused)
                     continue
@@ -120,7 +120,7 @@ class Writer:
     def _add(self, people: Sequence[Person], doubt: bool) -> None:
         retried = self.session.calls.retried
         present: list[Person] = []
-        # Parts of a call that failed may have been applied although they are sent again.
+        # A call that failed may have been applied in part, so its rows may exist already.
         failed = False
 
         def add(part: Sequence[Person], *, resend: bool) -> None:
@@ -154,7 +154,7 @@ class Writer:
         self.isolation.send(present, update, self._reject_updated)
 
     def _update(self, people: Sequence[Person], *, add_absent: bool) -> None:
-        """Write people who are in the audience; `add_absent`: add those who are not any more."""
+        """Update people who are in the audience. `add_absent` adds people who were deleted from it."""
         absent: list[tuple[Person, Result]] = []
 
         def update(part: Sequence[Person], *, resend: bool) -> None:
@@ -170,7 +170,7 @@ class Writer:
         refused = {person.address: result for person, result in absent}
 
         def add(part: Sequence[Person], *, resend: bool) -> None:
-            # Deleted in Mailchimp since: new people again, or the refusal names the reason.
+            # Deleted in Mailchimp since: add them as new people, or get the reason of the refusal.
             answer = self._call(part, self.status, update=False, resend=resend)
             for person in part:
                 result = answer[person.address]
@@ -206,7 +206,7 @@ class Writer:
                 refusal = answer.refused[address]
                 results[address] = Result(Outcome.REJECTED, refusal.code, refusal.field)
             else:
-                # Neither taken nor refused: nothing is known, so the next run sends them again.
+                # Neither accepted nor refused: the result is unknown, so the next run sends them again.
                 results[address] = Result(Outcome.REJECTED, Code.CALL_FAILED)
         return results
 
@@ -217,7 +217,7 @@ class Writer:
         self._reject(person, failure, added=False)
 
     def _reject(self, person: Person, failure: Failure, *, added: bool) -> None:
-        """Record a person whose own call fails, unless Mailchimp did what it asked for."""
+        """Record a person whose separate call failed, unless Mailchimp applied it anyway."""
         result = _rejected(failure)
         if isinstance(failure, Unavailable):
             now = self.session.member(self.audience_id, person.address)

@@ -1,6 +1,6 @@
 -- name: judge
--- What each result means for the ledger: accepted, refused (for good, or for a few
--- runs while passing), or absent (the audience does not have the person, so none of our tags).
+-- What each result means for the ledger: accepted, refused (permanently, or for a few runs if it may
+-- be temporary), or absent (the person is not in the audience, so has none of our tags).
 CREATE OR REPLACE TABLE judged AS
 SELECT
     r.address, r.code,
@@ -13,8 +13,8 @@ SELECT
 FROM results r;
 
 -- name: next
--- The ledger after this run, always from the ledger that the plan was made with: folding the same
--- outcomes twice gives the same.
+-- The ledger after this run, always computed from the ledger that the plan was made with, so folding
+-- the same outcomes twice gives the same result.
 CREATE OR REPLACE TABLE next AS
 WITH lost AS (
     SELECT address, list(tag_id) AS tags, bool_or(tag_id = $archive_tag) AS archived
@@ -35,7 +35,7 @@ FROM (SELECT
         WHEN forget THEN NULL
         WHEN NOT sent THEN l.fields
         WHEN j.dropped IS NULL THEN c.fields
-        -- A value that was not sent left the earlier one in Mailchimp.
+        -- When a value was not sent, Mailchimp still has the earlier one.
         ELSE to_json(list_transform(
             from_json(c.fields, '["VARCHAR"]'),
             lambda value, place: CASE
@@ -77,13 +77,13 @@ FROM ledger l
 FULL JOIN changes c ON c.address = l.address
 LEFT JOIN lost r ON r.address = coalesce(c.address, l.address)
 LEFT JOIN judged j ON j.address = c.address
--- People who are kept are remembered as well: a decision under one address holds for the person.
+-- People who are kept are stored as well, because a decision for one address applies to the person.
 WHERE l.address IS NOT NULL OR sent OR refused_now
    OR (c.kind = 'kept' AND c.customer_id IS NOT NULL));
 
 -- name: outcomes
--- One row a profile and a rejected source row. `shared_with` marks a profile that shares its address
--- with another one, by whose outcome it goes: the CustomerId of that profile, empty without one.
+-- One row for each profile and each rejected source row. `shared_with` marks a profile that shares its
+-- address with another one and has the same outcome: the CustomerId of the other, empty without one.
 CREATE OR REPLACE TABLE outcomes AS
 WITH people AS (
     SELECT

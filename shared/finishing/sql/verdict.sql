@@ -20,7 +20,7 @@ GROUP BY code
 ORDER BY people DESC, code;
 
 -- name: removal_refusals
--- Why Mailchimp refused to remove a tag; calls that failed or were not made are no refusals.
+-- Why Mailchimp refused to remove a tag. Calls that failed or were not made are not refusals.
 SELECT code, count(*) AS people FROM removals
 WHERE NOT removed
   AND code NOT IN ('callFailed', 'canceled', 'disconnected', 'awaitingConfirmation')
@@ -28,7 +28,7 @@ GROUP BY code
 ORDER BY people DESC, code;
 
 -- name: dropped
--- Merge fields whose value did not fit, with the number of people, those of earlier runs included.
+-- Merge fields whose value did not fit, with the number of people, including those of earlier runs.
 SELECT tag, count(*) AS people
 FROM (
     SELECT unnest(string_split(field, ' ')) AS tag FROM outcomes

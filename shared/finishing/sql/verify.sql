@@ -1,5 +1,5 @@
 -- name: prepare
--- Everyone with a tag; Mailchimp counts subscribers only, so `counted` leaves out everyone else.
+-- All people with a tag. Mailchimp counts only subscribers, so `counted` is false for all others.
 CREATE OR REPLACE TABLE tagged AS
 WITH not_counted AS (
     SELECT address FROM changes WHERE contact_status IS NOT NULL
@@ -14,7 +14,7 @@ WHERE len(n.tags) > 0;
 SELECT count(*) FROM tagged WHERE counted AND list_contains(tags, $tag_id);
 
 -- name: create_carriers
--- Everyone who carries a tag in Mailchimp, in every status.
+-- All contacts that have a tag in Mailchimp, in any status.
 CREATE OR REPLACE TABLE carriers (address VARCHAR);
 
 -- name: add_carriers

@@ -15,29 +15,28 @@ JOIN segment_tags t ON (m.mask >> t.segment) & 1 = 1
 GROUP BY mask;
 
 -- name: changes
--- The diff rules: what happens to every person of the run, and to every person of the ledger who
--- still carries a tag.
+-- The diff rules, for every person of the run and every person of the ledger who still has a tag.
 --
---     left         in no segment any more
---     kept         must not be sent (consent.sql says why)
---     rejected     Mailchimp refused the same row before: for good (tries = 0) or too often
+--     left         no longer in any segment
+--     kept         must not be sent (see consent.sql)
+--     rejected     Mailchimp refused the same row before: permanently (tries = 0) or too often
 --     not_retried  a retry sends only what failed; this person is new or changed, but did not fail
 --     add          never accepted by Mailchimp: subscribe, unless the audience has the contact
 --     unchanged    values and tags are those that were sent last
 --     update       values or tags differ, or the run sends everything
 --
 -- `tags_to_remove` is independent of the kind: a person who left one segment and is in another is
--- unchanged or updated, and loses the tag of the former.
+-- unchanged or updated, and loses the tag of the first.
 CREATE OR REPLACE TABLE changes AS
 WITH
--- A row whose address is malformed still names its person, who is in the segment therefore.
+-- A row with a malformed address still identifies its person by id, so the person is in the segment.
 protected AS (
     SELECT r.customer_id, list(DISTINCT t.tag_id) AS tags
     FROM rejects r JOIN segment_tags t USING (segment)
     WHERE r.customer_id IS NOT NULL AND r.code = 'addressMalformed'
     GROUP BY r.customer_id
 ),
--- An unreadable row may be anyone of its segment: nobody loses the tag of that segment.
+-- An unreadable row may be any person of its segment, so no one loses the tag of that segment.
 uncertain AS (
     SELECT coalesce(list(DISTINCT t.tag_id), []) AS tags
     FROM rejects r JOIN segment_tags t USING (segment)
@@ -90,7 +89,7 @@ SELECT
             THEN 'rejected'
         WHEN NOT to_send AND NOT is_current THEN 'not_retried'
         WHEN sent IS NULL THEN 'add'
-        -- Who failed is sent although nothing changed: a full run may have failed with them.
+        -- People who failed are sent although nothing changed: they may have failed in a full run.
         WHEN is_current AND NOT ($retry AND to_send) THEN 'unchanged'
         ELSE 'update'
     END AS kind,
@@ -120,7 +119,7 @@ SELECT
 FROM changes;
 
 -- name: members
--- People of each segment, those of them who are not subscribed, and those who are reached.
+-- The people of each segment, how many are not subscribed, and how many are reached.
 SELECT
     segment, sum(people)::BIGINT, sum(not_subscribed)::BIGINT, sum(reached)::BIGINT
 FROM (

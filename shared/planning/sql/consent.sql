@@ -1,9 +1,9 @@
 -- name: do_not_send
--- The consent rules: everyone who gets no data and no tag, with the reason. Consent belongs to an
+-- The consent rules: all people who get no data and no tag, with the reason. Consent belongs to an
 -- address and to a person (CustomerId); the stricter of the two wins.
 CREATE OR REPLACE TABLE do_not_send AS
 WITH
--- 1. Addresses whose contact the audience holds without a subscription. A transactional contact
+-- 1. Addresses whose contact in the audience is not subscribed. A transactional contact
 --    that this export wrote before is its own: it is updated, and its status is left alone. A
 --    contact that an undo archived may be added again after an explicit yes.
 address_status AS (
@@ -12,9 +12,9 @@ address_status AS (
     WHERE NOT (n.status = 'transactional' AND l.fingerprint IS NOT NULL)
       AND NOT ($add_archived AND n.status = 'archived' AND l.archived_by IS NOT NULL)
 ),
--- 2. What a person decided under one address holds for every other address of theirs, in this run
---    or the ledger. Bounced (cleaned) and archived addresses are no decision: they may be replaced.
---    Pending is one, unless the new address is asked for an opt-in as well.
+-- 2. A decision that a person made for one address applies to all their other addresses in this run
+--    or the ledger. A bounced (cleaned) or archived address is not a decision: it may be replaced.
+--    Pending is a decision, unless the new address is asked for an opt-in as well.
 decisions AS (
     SELECT address, status AS code FROM not_subscribed
     WHERE status = 'unsubscribed' OR (status = 'pending' AND $new_status <> 'pending')
@@ -34,8 +34,8 @@ decided AS (
     JOIN person_decisions p ON p.customer_id = r.customer_id AND p.address <> r.address
     GROUP BY r.address
 ),
--- 3. The consent attribute. A no in any row of a person is a no for all addresses of theirs, and a
---    no of any profile of an address is a no for the address.
+-- 3. The consent attribute. A "no" in any row of a person applies to all their addresses, and a "no"
+--    of any profile with an address applies to the address.
 people_without_consent AS (
     SELECT DISTINCT customer_id FROM source_rows WHERE NOT consent AND customer_id IS NOT NULL
 ),

@@ -1,6 +1,6 @@
 -- name: create
--- The values that an update carries. A value is emptied in Mailchimp ('') only where the value that
--- this export sent last was not empty; null leaves the field alone, because someone else may have
+-- The values of an update. A value is emptied in Mailchimp ('') only if the last value that this
+-- export sent was not empty. Otherwise null leaves the field unchanged, because someone else may have
 -- filled it. `sent_tags` names the merge fields of `sent_fields`: the mapping may have changed.
 SET VARIABLE blanks = $blanks;
 CREATE OR REPLACE MACRO has_text(value) AS

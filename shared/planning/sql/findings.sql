@@ -1,5 +1,5 @@
 -- name: people
--- People of a plan whom a person should know about; each is explained in findings.py.
+-- Numbers of people for the findings in findings.py.
 SELECT
     count(*) FILTER (c.code = 'consentWithdrawn' OR (c.kind = 'left' AND c.withdrawn)),
     count(*) FILTER (c.code = 'archived' AND l.archived_by IS NOT NULL),
@@ -13,7 +13,7 @@ SELECT
 FROM changes c LEFT JOIN ledger l ON l.address = c.address;
 
 -- name: kept_tags
--- People who would lose the tag of a segment if its unreadable rows were not any of them.
+-- People who keep the tag of a segment only because an unreadable row may be theirs.
 WITH uncertain AS (
     SELECT t.tag_id, any_value(t.segment) AS segment, count(*) AS unreadable
     FROM rejects r JOIN segment_tags t USING (segment)
@@ -30,8 +30,8 @@ GROUP BY ALL
 ORDER BY ALL;
 
 -- name: rejected_before
--- Rejected rows that the run before rejected as well, unchanged: the same segment, profile, address
--- and reason. Line numbers move, so equal rows are counted.
+-- Rejected rows that the previous run rejected as well, with the same segment, profile, address and
+-- reason. Line numbers may change, so equal rows are counted.
 SELECT coalesce(sum(least(n.number, b.number)), 0)::BIGINT
 FROM (
     SELECT segment::BIGINT AS segment, customer_id, email, code, count(*) AS number

@@ -8,8 +8,8 @@ CREATE OR REPLACE TABLE ledger (
 SELECT column_name FROM duckdb_columns() WHERE table_name = 'ledger';
 
 -- name: load
--- Another version of the app may have written the file: columns that it lacks are NULL, columns that
--- are unknown here are left out.
+-- Another version of the app may have written the file: missing columns become NULL, unknown columns
+-- are ignored.
 INSERT INTO ledger BY NAME
 SELECT COLUMNS(lambda c: list_contains($columns::VARCHAR[], c)) FROM read_parquet($file);
 
@@ -17,6 +17,6 @@ SELECT COLUMNS(lambda c: list_contains($columns::VARCHAR[], c)) FROM read_parque
 SELECT DISTINCT unnest(tags) AS tag FROM ledger ORDER BY tag;
 
 -- name: forget_tags
--- Deleting a tag in Mailchimp takes it from everyone.
+-- Deleting a tag in Mailchimp removes it from all contacts.
 UPDATE ledger SET tags = list_filter(tags, lambda t: NOT list_contains($tags::BIGINT[], t))
 WHERE list_has_any(tags, $tags::BIGINT[]);

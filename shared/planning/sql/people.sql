@@ -10,7 +10,7 @@ CREATE OR REPLACE TABLE source_rows (
 -- and last the consent attribute where the export names one. Empty cells are NULL.
 --
 -- The address rule is that of fields/contact.py (a test compares them): plain ASCII, one @, at most
--- 64 characters before it and 254 in all, no dot at an edge or twice in a row, labels of letters,
+-- 64 characters before it and 254 in total, no dot at an edge or twice in a row, labels of letters,
 -- digits and inner hyphens, a last label that begins with a letter.
 -- Only the beginning of a long cell is read, so a profile id of more than 500 bytes is ignored: two
 -- of them could look the same.
@@ -41,9 +41,9 @@ FROM (
             CASE WHEN regexp_full_match(c0, '[!-~]+') THEN c0 ELSE trim(coalesce(c0, ''), $blanks) END
                 AS given,
             CASE $consent
-                -- Only a plain yes is consent.
+                -- Only an explicit yes is consent.
                 WHEN 'yesMayBeMailed' THEN coalesce(list_contains($yes::VARCHAR[], answer), false)
-                -- Only a plain no, or no answer at all, is not an objection.
+                -- Only an explicit no, or an empty value, is not an objection.
                 WHEN 'yesMustNotBeMailed' THEN coalesce(list_contains($no::VARCHAR[], answer), true)
                 ELSE true
             END AS consent,
@@ -58,7 +58,7 @@ FROM (
 );
 
 -- name: people
--- One person an address. The profile with the lowest id wins it (so that the choice stays the same
+-- One person an address. The profile with the lowest id is chosen (so that the choice is the same
 -- in every run), then the segment that the export lists first, then the first row of its file.
 CREATE OR REPLACE TABLE addresses AS
 SELECT

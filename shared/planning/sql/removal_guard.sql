@@ -1,6 +1,6 @@
 -- name: shares
--- For each tag, the people who carry it and those of them who would lose it because they left.
--- Withdrawn consent is no mistake of the source: those removals are never held back.
+-- For each tag, the number of people who have it, and how many would lose it because they left the
+-- segment. Withdrawn consent is not a mistake in the source, so those removals never wait.
 SELECT c.carrying, r.losing
 FROM (
     SELECT tag_id, count(*) AS carrying

@@ -1,6 +1,6 @@
 -- name: failed
 -- People and profiles that an earlier run rejected or did not send, without those that a newer run
--- has sent. Ids of runs sort the newest first.
+-- has sent. Run ids sort newest first.
 CREATE OR REPLACE TABLE failed AS
 SELECT o.email AS address, o.customer_id
 FROM read_parquet($file) o LEFT JOIN ledger l ON l.address = o.email

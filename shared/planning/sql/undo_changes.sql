@@ -39,12 +39,12 @@ FROM joined;
 -- name: changes
 -- The undo rules. Tags that the run gave are removed and tags that it removed are given back; values
 -- that it changed get their earlier value. Tags are given back together with values, in one call, so
--- only a person can be restored who
+-- a person can be restored only if the person
 --   - was in the ledger before the run, with known values,
 --   - is subscribed and was not edited in Mailchimp since,
 --   - did not withdraw consent in the run.
--- People whom the run created lose all tags of the export. They are archived where that was asked
--- and no one else gave them a tag; `$archive_tag` stands for archiving in a list of tags.
+-- People that the run created lose all tags of the export. They are archived if that was requested
+-- and no one else gave them a tag; in a list of tags, `$archive_tag` means archiving.
 CREATE OR REPLACE TABLE changes AS
 WITH
 judged AS (
@@ -99,7 +99,7 @@ CREATE OR REPLACE TABLE shared (address VARCHAR, customer_id VARCHAR, mask HUGEI
 SELECT count(*) FILTER (kind = 'update'), count(*) FILTER (tags_to_remove IS NOT NULL) FROM changes;
 
 -- name: not_undone
--- What the undo leaves as it is, in people.
+-- The number of people for each kind of thing that the undo does not change.
 SELECT
     count(*) FILTER (created AND (not_subscribed OR NOT $archive)),
     count(*) FILTER (
