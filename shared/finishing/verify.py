@@ -3,8 +3,8 @@
 Mailchimp counts active subscribers only, and adding to a tag silently ignores addresses that are
 not in the audience. So the counts are compared; when they differ, the members in all statuses are
 read. People who should have the tag get it; people who have it and are neither in the segment nor
-in the ledger lose it. People who still do not have it are no longer in the audience: they are
-removed from the ledger, so the next run adds them or gets the refusal. A remaining difference is
+in the ledger lose it. People who still do not have it are no longer in the audience: the ledger
+records them as not sent, so the next run adds them or gets the refusal. A remaining difference is
 reported as a finding.
 https://mailchimp.com/developer/marketing/api/list-segment-members/
 """
@@ -106,7 +106,7 @@ class _TagCheck:
         return counted, findings
 
     def _forget_missing(self) -> int:
-        """Remove people who could not get the tag from `next`. Returns their number."""
+        """Mark people who could not get the tag as not sent in `next`. Returns their number."""
         self._read_carriers()
         missing = self._addresses("missing")
         _SQL.run(self.db, "forget_missing", tag_id=self.tag.tag_id, addresses=missing)

@@ -1,1 +1,1 @@
-"""One person: find, erase, suppress after an erasure; and retention of personal data."""
+"""Finds and erases a person, suppresses erased people, and limits the retention of personal data."""

@@ -1,9 +1,9 @@
-"""Remove a person everywhere, and remember only that they are not to be exported again.
+"""Erases a person everywhere, and stores only that the person must not be exported again.
 
-Remembered first, so that no run that starts from now on takes them along; then deleted in
-Mailchimp if that was asked; then taken out of all that the app keeps, whatever Mailchimp said. It
-may die anywhere and be asked again: the same receipt comes back, with what was found since. What it
-left undone here, and runs that were going, are looked after by the tick.
+The erasure is recorded first, so that runs that start afterwards omit the person. Then the person is
+deleted in Mailchimp if that was requested, and removed from all data of the app, even if Mailchimp
+failed. An erasure may be killed at any point and requested again: it returns the same receipt, with
+the updated counts. The timer completes unfinished erasures, also when runs were active.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from shared.runs.transitions import Transitions
 
 __all__ = ["Eraser"]
 
-# Stands among the runs that are waited for until the app's own files are done; no run has this id.
+# An entry in `waits_for` until the app's own files are done. It is not the id of a run.
 _UNFINISHED = "unfinished"
 
 
@@ -42,11 +42,11 @@ class Eraser:
     token: Callable[[], str]
 
     def erase(self, email: str, in_mailchimp: bool, by: str) -> Erasure:
-        """Erase a person; the receipt.
+        """Erase a person. Returns the receipt.
 
-        Conflict names exports whose audience could not be reached, when deleting in Mailchimp was
-        asked: all else is done then. Unavailable when it must be asked again because Mailchimp (all
-        else is done then, too) or storage is busy.
+        Conflict names exports whose audience could not be reached when deleting in Mailchimp was
+        requested; everything else is done. Unavailable when Mailchimp or storage is temporarily
+        unavailable and the request must be repeated; if it was Mailchimp, everything else is done.
         """
         address = address_key(email)
         key = self._remember(address, by)
@@ -62,7 +62,7 @@ class Eraser:
         return receipt
 
     def complete(self) -> int:
-        """Do it once more for runs that were going and are over now; how many erasures."""
+        """Complete erasures whose active runs are over now. Returns the number of erasures."""
         waiting = [stored for stored in self.erasures.records.all() if stored.value.waits_for]
         ready = [stored for stored in waiting if self._is_over(stored)]
         if not ready:
@@ -80,7 +80,7 @@ class Eraser:
         return len(ready)
 
     def _close_waiting(self, whom: MarkErased) -> None:
-        """Close runs that hold the person and wait for a confirmation, which may take weeks."""
+        """Close runs that contain the person and wait for a confirmation, which may take weeks."""
 
         reason = Reason("erasedMeanwhile")
         for stored in list(self.runs.all(where={"status": RunStatus.AWAITING_CONFIRMATION.value})):
@@ -94,18 +94,19 @@ class Eraser:
                 begun = Erasure(self.token(), self.now(), by, waits_for=(_UNFINISHED,))
                 self.erasures.records.create(key, begun)
             except Conflict:
-                return key  # asked twice in one moment: one receipt
+                return key  # requested twice at the same moment: one receipt
         return key
 
     def _delete(self, address: str) -> tuple[int, list[str], Unavailable | None]:
-        """Delete the person for good in every audience.
+        """Delete the person permanently in every audience.
 
-        In how many, exports that could not be reached, and the error where it may pass.
+        Returns the number of audiences, the exports that could not be reached, and the error if it
+        is temporary.
         """
         deleted = 0
         busy: Unavailable | None = None
         done: set[str] = set()
-        silent: set[str] = set()  # accounts; one that does not answer is asked once
+        silent: set[str] = set()  # accounts that do not answer, so that each is called once
         unreached: dict[str, str] = {}
         exports = [stored.value for stored in self.exports.all()]
         for export in sorted(exports, key=lambda one: (one.display_name.casefold(), one.id)):

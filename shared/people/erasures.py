@@ -1,8 +1,8 @@
-"""Who was erased, remembered without an address, so that nobody of them is exported again.
+"""Stores who was erased, without the address, so that erased people are never exported again.
 
-What stays is a keyed hash (HMAC-SHA256, https://www.rfc-editor.org/rfc/rfc2104): without the key,
-which is kept with the secrets, nobody can try addresses against it. The people of a run are hashed
-by the database itself, and only once somebody was erased at all: two seconds a million people.
+Only a keyed hash is stored (HMAC-SHA256, https://www.rfc-editor.org/rfc/rfc2104). Without the key,
+which is stored with the secrets, addresses cannot be tested against it. DuckDB hashes the people of
+a run, only if there are any erasures. That takes two seconds per million people.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ __all__ = ["Erasure", "Erasures", "MarkErased", "address_key", "by_address", "is
 
 _BLOCK = 64
 
-# Makes the table `gone` (address) of all values of a column, as they stand there, that are someone
-# who was erased.
+# Creates the table `gone` (address): all values of a column, unchanged, that belong to an erased
+# person.
 # The source is our own SQL: a table, or read_parquet of a local file.
 MarkErased = Callable[[DuckDBPyConnection, str, str], None]
 
@@ -32,8 +32,8 @@ MarkErased = Callable[[DuckDBPyConnection, str, str], None]
 class Erasure:
     """An erasure and its receipt: counts, never the address.
 
-    `waits_for` are runs that were going when it was done and may still write the person down; while
-    it is not empty, the tick looks after it.
+    `waits_for` are runs that were active during the erasure and may still store the person. While
+    it is not empty, the timer repeats the erasure.
     """
 
     id: str
@@ -47,13 +47,13 @@ class Erasure:
 
 @dataclass(frozen=True)
 class Erasures:
-    """Everybody who was erased. `key` gives the secret key, made when it is first asked for."""
+    """The erased people. `key` returns the secret key, which is created when it is first needed."""
 
     records: Records[Erasure]
     key: Callable[[], bytes]
 
     def token(self, address: str) -> str:
-        """What stands for an address (see `address_of`)."""
+        """Return the keyed hash of an address (see `address_key`)."""
         return hmac.new(self.key(), address.encode(), hashlib.sha256).hexdigest()
 
     def find(self, address: str) -> Erasure | None:
@@ -64,12 +64,12 @@ class Erasures:
         return stored.value if stored else None
 
     def everybody(self) -> MarkErased | None:
-        """All who were ever erased; None when nobody was."""
+        """Return a function that marks all erased people. None when no one was erased."""
         tokens = [stored.key for stored in self.records.all()]
         return self.among(tokens) if tokens else None
 
     def among(self, tokens: Collection[str]) -> MarkErased:
-        """Those whom these tokens stand for."""
+        """Return a function that marks the people with these tokens."""
         key = self.key()
         if len(key) > _BLOCK:
             key = hashlib.sha256(key).digest()
@@ -88,7 +88,7 @@ class Erasures:
                 "IN (SELECT token FROM tokens)",
                 [listed],
             )
-            # The key is nowhere longer than it is needed.
+            # The key is in the database only while it is needed.
             db.execute("RESET VARIABLE inner_pad")
             db.execute("RESET VARIABLE outer_pad")
 
@@ -96,23 +96,23 @@ class Erasures:
 
 
 def address_key(text: str) -> str:
-    """What a person is known by: the normal address, or the text itself where it is none."""
+    """Return what identifies a person: the normal address, or the text itself if it is not an address."""
     return normal_address(text) or text.strip(BLANKS).lower()
 
 
 def normal(column: str) -> str:
-    """SQL for `address_of` of a column, whatever rows it came from."""
+    """Return SQL for `address_key` of a column."""
     return f"lower(trim({column}, '{BLANKS}'))"
 
 
 def is_address(column: str) -> str:
-    """SQL that compares a column with `address_of`, given as $address."""
-    # Trimming is slow; few values hold the address at all.
+    """Return SQL that compares a column with the result of `address_key`, bound to $address."""
+    # Trimming is slow, and few values contain the address.
     return f"contains(lower({column}), $address) AND {normal(column)} = $address"
 
 
 def by_address(address: str) -> MarkErased:
-    """One person whose address is at hand."""
+    """Return a function that marks one person with a known address."""
 
     def mark(db: DuckDBPyConnection, source: str, column: str) -> None:
         db.execute(

@@ -1,14 +1,14 @@
-"""Take people out of everything that the app keeps, wherever their address rests.
+"""Removes people from all data of the app that contains their address.
 
-    ledgers          the current version gets a successor without them, by a conditional swap;
-                     older versions are written over
+    ledgers          a new version without them replaces the current one by a conditional write;
+                     older versions are overwritten
     runs/*           the outcomes keep their rows without address and profile; the files of a plan
-                     are deleted, nobody reads them once a run is over
-    audiences/*      the lists of people who are not subscribed get successors, too
-    handed back      the rows of their profiles are taken out
+                     are deleted, because they are not read after the run
+    audiences/*      new lists of people who are not subscribed replace the current ones
+    outcome files    the rows of their profiles are removed (runs/outcome_file.py)
 
-What a run still reads that is going is left to it, and named when they are in it: it may also write
-them down again, so the same is done once more when that run is over. Every step may be repeated.
+Files that an active run still reads are kept. If they contain these people, the result names the
+run; it may also store them again, so the purge is repeated when it is over. Every step may be repeated.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ _TRIES = 20
 
 @dataclass(frozen=True)
 class Purged:
-    """What was found and removed. `left` are runs that are going and hold these people."""
+    """What was found and removed. `left` are active runs whose files contain these people."""
 
     exports: frozenset[str]
     records: int
@@ -56,7 +56,7 @@ class Purged:
 
 @dataclass(frozen=True)
 class Purge:
-    """Removes people. `token` gives new random text."""
+    """Removes people. `token` returns new random text."""
 
     runs: Records[Run]
     ledgers: Records[LedgerPointer]
@@ -66,8 +66,8 @@ class Purge:
     outcome_file: OutcomeFile
 
     def everywhere(self, whom: MarkErased) -> Purged:
-        """Remove people from everything that no run needs."""
-        # The files of other runs are deleted.
+        """Remove people from all data that no active run needs."""
+        # Runs in other stages have no files.
         runs = [
             stored.value
             for stage in (Stage.ACTIVE, Stage.WAITING, Stage.STORED)
@@ -79,7 +79,7 @@ class Purge:
         for pointer in list(self.ledgers.all()):
             found = self._ledger(pointer.key, whom)
             if pointer.key not in going:
-                # The version that was current a moment ago says the same once more.
+                # The version that was current before has the same people: do not count them twice.
                 found = max(found, self._older_ledgers(pointer.key, whom))
             records += found
             if found:
@@ -98,9 +98,9 @@ class Purge:
         return Purged(frozenset(exports), records, left)
 
     def holds(self, run: Run, whom: MarkErased) -> bool:
-        """Whether a run that is not over has these people in its files, or may be reading them."""
+        """Whether an active run has these people in its files, or may be reading them."""
         if run.status is RunStatus.QUEUED:
-            return False  # whoever plans it leaves them out
+            return False  # its planner will omit them
         blob = plan_blob(run.id)
         if blob not in set(self.files.names(blob)):
             return run.is_active
@@ -131,13 +131,13 @@ class Purge:
                         export_id, replace(stored.value, blob=blob, people=people), stored.etag
                     )
                 except Changed:
-                    self.files.delete(blob)  # a run has finished in this moment: look again
+                    self.files.delete(blob)  # a run has finished at the same moment: read again
                     continue
                 return found.rows
         raise _unsettled()
 
     def _older_ledgers(self, export_id: str, whom: MarkErased) -> int:
-        """Versions that no run reads any more, but an undo may."""
+        """Purge versions that no run reads any more, but that an undo may read."""
         count = 0
         stored = self.ledgers.read(export_id)
         for name in list(self.files.names(ledger_folder(export_id))):
@@ -173,7 +173,7 @@ class Purge:
         raise _unsettled()
 
     def _older_lists(self, key: str, whom: MarkErased) -> None:
-        """Lists that nobody reads any more; a run that reads one in this moment reads it anew."""
+        """Delete outdated lists that contain these people. A run that is reading one reads again."""
         stored = self.not_subscribed.read(key)
         for name in list(self.files.names(not_subscribed_folder(*key.split("/")))):
             if stored is not None and name == stored.value.blob:
@@ -190,14 +190,14 @@ class Purge:
             if found is None:
                 return 0
             count = found.rows
-            # First: afterwards the profiles are not known any more.
+            # This comes first, because the profiles are unknown afterwards.
             count += self.outcome_file.forget(run.export_id, run.id, found.values("customer_id"))
             self.files.upload(found.blanked(("email", "customer_id", "shared_with")), blob)
             return count
 
     @contextmanager
     def _looked_into(self, blob: str, whom: MarkErased, column: str) -> Iterator[_Found | None]:
-        """A Parquet blob in which some of these people are; None when nobody is."""
+        """Open a Parquet blob that contains some of these people. Yields None when it contains no one."""
         with small_workspace() as (db, folder):
             local = folder / "found.parquet"
             try:
@@ -212,7 +212,7 @@ class Purge:
 
 
 class _Found:
-    """A local file with people in it who are to go; `gone` are their addresses."""
+    """A local file with people to remove. The table `gone` has their addresses."""
 
     def __init__(self, db: DuckDBPyConnection, local: Path, column: str) -> None:
         quoted = str(local).replace("'", "''")
@@ -223,22 +223,22 @@ class _Found:
         self.rows = 0
 
     def count(self) -> None:
-        """Count the rows that are to go."""
+        """Count the rows to remove."""
         query = f"SELECT count(*) FROM {self.source} WHERE {self._is_gone}"
         row = self._db.execute(query).fetchone()
         self.rows = int(row[0]) if row else 0
 
     def values(self, column: str) -> list[str]:
-        """What stands in a column of these rows."""
+        """Return the values of a column in these rows."""
         query = f"SELECT DISTINCT {column} FROM {self.source} WHERE {self._is_gone}"
         return [value for (value,) in self._db.execute(query).fetchall() if value]
 
     def without(self) -> Path:
-        """The file without these rows."""
+        """Write a copy of the file without these rows."""
         return self._copy(f"SELECT * FROM {self.source} WHERE NOT {self._is_gone}")
 
     def blanked(self, columns: Sequence[str]) -> Path:
-        """The file with these rows, and nothing in the columns that say who it is."""
+        """Write a copy of the file in which the identifying columns of these rows are empty."""
         blank = ", ".join(f"if({self._is_gone}, NULL, {name}) AS {name}" for name in columns)
         return self._copy(f"SELECT * REPLACE ({blank}) FROM {self.source}")
 

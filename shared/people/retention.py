@@ -1,8 +1,8 @@
-"""What is old goes: plans, chunks and outcomes of runs, lists of audiences nobody uses, used nonces.
+"""Deletes old data: plans, chunks and outcomes of runs, lists of unused audiences, used nonces.
 
-A run itself, with its counts, stays: it holds nothing personal. Receipts of erasures stay as well.
-Everything may be done again; a run whose files are gone is marked, so that it is not looked at
-every time.
+Runs with their counts are kept, because they contain no personal data, and so are receipts of
+erasures. Every step may be repeated. A run whose files were deleted is marked, so that it is not
+checked every time.
 """
 
 from __future__ import annotations
@@ -24,23 +24,23 @@ from shared.runs.transitions import Transitions
 
 __all__ = ["Dated", "Retention"]
 
-# A sign-in takes minutes; a state that old is refused for its age already.
+# A sign-in takes minutes. An older state is already refused because of its age.
 _NONCES = timedelta(days=1)
-# Time for an export that was just moved to another audience to be moved back without a full read.
+# During this time, an export can be moved back to an earlier audience without a full read.
 _HELD = timedelta(days=1)
 
 
 class Dated(Protocol):
-    """Something that happened at a time."""
+    """A record of something that happened at a time."""
 
     @property
     def at(self) -> datetime:
-        """When."""
+        """The time at which it happened."""
 
 
 @dataclass(frozen=True)
 class Retention:
-    """Clears away what is older than `keep`."""
+    """Deletes data that is older than `keep`."""
 
     runs: Records[Run]
     transitions: Transitions
@@ -55,7 +55,7 @@ class Retention:
     outcome_file: OutcomeFile
 
     def clear(self) -> int:
-        """Clear away all that is old; how many runs lost their files."""
+        """Delete old data. Returns the number of runs whose files were deleted."""
         self._nonces()
         count = 0
         for stored in readable(self.runs.all(where={"stage": Stage.WAITING})):
@@ -72,7 +72,7 @@ class Retention:
         return moment is not None and self.now() - moment >= self.keep
 
     def _expired(self, run: Run) -> Run:
-        """A question that nobody answered; its plan holds people, so it cannot wait for ever."""
+        """End a run that waited too long for a confirmation, because its plan contains personal data."""
 
         return self.transitions.close_waiting(
             run.id, RunStatus.CANCELED, Reason("confirmationExpired"), run.moved_at
@@ -104,7 +104,7 @@ class Retention:
                 self.files.delete(name)
 
     def _may_become_current(self, name: str) -> bool:
-        """Whether the run that wrote a list is going; one that died has left it behind."""
+        """Whether the run that wrote a list is active. A run that was killed left its list unused."""
         run = self.runs.read(name.rpartition("/")[2].partition("-")[0])
         return run is not None and not run.value.is_over
 

@@ -1,7 +1,7 @@
-"""Why someone is (not) in Mailchimp: what every export knows of them, and what Mailchimp says now.
+"""Finds out why a person is (not) in Mailchimp, from the data of each export and from Mailchimp.
 
-The newest run that has outcomes speaks for an export; where it does not know the person, the
-ledger does; and who is in neither is in no segment. Files are looked into two at a time.
+The result for an export comes from its newest run with outcomes. If the person is not in them, it
+comes from the ledger. A person who is in neither is in no segment. Two exports are searched at a time.
 """
 
 from __future__ import annotations
@@ -27,19 +27,19 @@ from shared.workspace import small_workspace
 
 __all__ = ["ABSENT", "UNKNOWN", "Found", "Search"]
 
-# Besides the statuses of Mailchimp: the audience does not hold the person; Mailchimp was not reached.
+# In addition to Mailchimp's statuses: not in the audience; Mailchimp was not reached.
 ABSENT = "absent"
 UNKNOWN = "unknown"
 
 _AT_ONCE = 2
 _PATIENCE = 5.0
-# Runs that were skipped have no outcomes: this many are looked at before the ledger has the word.
+# Skipped runs have no outcomes. This many runs are checked before the ledger is used.
 _RUNS = 50
 
 
 @dataclass(frozen=True)
 class Found:
-    """What one export knows of a person; `in_audience` is a status of Mailchimp or one of ours."""
+    """What one export has about a person. `in_audience` is a status of Mailchimp or one of ours."""
 
     export_id: str
     export_name: str
@@ -52,7 +52,7 @@ class Found:
 
 @dataclass(frozen=True)
 class Search:
-    """Looks for people. `account_of` gives the Mailchimp account behind a connection."""
+    """Searches for people. `account_of` returns the Mailchimp account of a connection."""
 
     exports: Records[Export]
     runs: Records[Run]
@@ -64,7 +64,7 @@ class Search:
     erasures: Erasures
 
     def find(self, email: str) -> list[Found]:
-        """One answer an export, by the export's name."""
+        """Return one result for each export, sorted by the export's name."""
         address = address_key(email)
         exports = sorted(
             (stored.value for stored in self.exports.all()),
@@ -87,7 +87,7 @@ class Search:
         return found
 
     def _status(self, connection_id: str | None, audience_id: str, address: str) -> str:
-        """What Mailchimp says, now; a door that is closed or busy keeps nobody waiting."""
+        """Return the current status in Mailchimp, without a long wait when Mailchimp is unavailable."""
         if not connection_id:
             return UNKNOWN
         try:

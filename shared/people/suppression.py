@@ -1,7 +1,7 @@
-"""Leave erased people out of a plan, and out of what a run that was already going writes.
+"""Remove erased people from a plan, and from the results of a run that was already active.
 
-Their rows keep an outcome (`kept`, code `erased`), so that every source row has one, but no address
-and no profile id: an erased person is not stored again.
+Their rows keep an outcome (`kept`, code `erased`), so that every source row has one, but have no
+address and no profile id: an erased person is not stored again.
 """
 
 from __future__ import annotations
