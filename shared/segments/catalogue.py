@@ -41,7 +41,7 @@ _REMEMBERED = 8 * 1024 * 1024
 
 
 class Counts(Protocol):
-    """Remembers row counts. Keys are letters and digits; losing a count does no harm."""
+    """Stores row counts. Keys are letters and digits; losing a count does no harm."""
 
     def get(self, key: str) -> int | None:
         """The count, or None."""

@@ -46,7 +46,7 @@ T = TypeVar("T")
 # so that a name cannot look like another one.
 # https://www.unicode.org/reports/tr36/#Bidirectional_Text_Spoofing
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufff9-\ufffb]")
-# Letters and symbols without a picture: fillers of Hangul and the empty Braille cell.
+# Letters and symbols without a glyph: fillers of Hangul and the empty Braille cell.
 _BLANK = frozenset("\u115f\u1160\u2800\u3164\uffa0")
 
 

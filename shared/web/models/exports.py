@@ -46,7 +46,7 @@ from shared.web.models.schedules import ScheduleBody, ScheduleView, schedule_vie
 
 __all__ = ["ExportBody", "ExportList", "ExportView", "export_view", "recorded_export"]
 
-# Types that Mailchimp makes from a name alone; address, radio and dropdown need more.
+# Types that Mailchimp creates from a name only; address, radio and dropdown need more.
 FieldType = Literal["text", "number", "phone", "date", "url", "imageurl", "birthday", "zip"]
 # Parts of a field that takes an address; several attributes may make up one.
 AddressPart = Literal["addr1", "addr2", "city", "state", "zip", "country"]
@@ -249,7 +249,7 @@ class MappedAttributeView(View):
     attribute: str
     merge_field: str
     create: FieldToCreateView | None
-    # What an attribute does not choose is left out, as people write it.
+    # Omitted if the attribute does not set it, as in the request.
     part: Annotated[str | None, Field(exclude_if=is_none)] = None
     date_order: Annotated[str | None, Field(exclude_if=is_none)] = None
 
@@ -279,7 +279,7 @@ class NewContactsView(View):
 
     status: NewContactStatus
     consent_attribute: str | None
-    # The usual meaning is left out, as people write it.
+    # The usual meaning is omitted, as in the request.
     consent_meaning: Annotated[ConsentMeaning, Field(exclude_if=_is_usual)]
 
 
