@@ -30,7 +30,7 @@ def test_values_edited_since_the_run_are_kept_and_reported(scenario: ExportScena
     after = actual_audience(scenario.audience)
     assert after[edited] == as_edited
     assert {a: after[a] for a in (untouched, *rest)} == {a: before[a] for a in (untouched, *rest)}
-    assert codes(undone)["undoEditedSince"].startswith("1 people")
+    assert codes(undone)["undoEditedSince"].startswith("1 person ")
     assert undone["status"] == "completedWithWarnings"
 
 
@@ -125,7 +125,7 @@ def test_a_person_who_unsubscribed_or_was_deleted_since_the_run_is_unchanged(
     after = actual_audience(scenario.audience)
     assert after[gone] == as_left
     assert deleted not in after
-    assert codes(undone)["undoNotSubscribed"].startswith("1 people")
+    assert codes(undone)["undoNotSubscribed"].startswith("1 person ")
     (row,) = scenario.outcomes(undone, "rejected")
     assert (row["email"], row["code"]) == (deleted, "forgotten")
 

@@ -79,7 +79,8 @@ class FaultyDeployment(SimulatedDeployment):
         """Start the injection of faults."""
         self.dice, self.rates = dice, rates
         # Both simulated processes need a workspace at the same time.
-        self.monkeypatch.setattr(workspace, "_ONE_AT_A_TIME", threading.BoundedSemaphore(8))
+        self.monkeypatch.setattr(workspace, "_FULL_MEMORY", threading.BoundedSemaphore(8))
+        self.monkeypatch.setattr(workspace, "_MOST_OPEN", threading.BoundedSemaphore(8))
         self.instances = [self._new_instance(), self._new_instance()]
 
     def stop_faults(self) -> None:
@@ -149,9 +150,10 @@ class FaultyDeployment(SimulatedDeployment):
             return False
         due = self._due()
         if not due:
-            first = min(message.visible_at for message in self.store.messages)
-            self.clock.forward(first - self.clock.seconds())
-            due = self._due()
+            first = min(self.store.messages, key=lambda message: message.visible_at)
+            self.clock.forward(first.visible_at - self.clock.seconds())
+            # The clock adds floating-point numbers, so it may stop a little before the time.
+            due = self._due() or [first]
         self._deliver_to_an_instance(self.dice.choice(due))
         return True
 

@@ -1,6 +1,7 @@
 """All kinds of faults of Mailchimp at once leave the audience correct."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
@@ -127,4 +128,6 @@ def test_a_long_outage_ends_the_run_and_the_next_run_sends_everything(
     assert not deployment.audience.members()
     mailchimp.disarm()
     after = deployment.run()
-    assert deployment.result_of(after) == expected
+    # The rejected rows were reported by the run that failed, so they do not warn again.
+    assert after.status is RunStatus.SUCCESSFUL
+    assert deployment.result_of(after) == replace(expected, status=RunStatus.SUCCESSFUL)

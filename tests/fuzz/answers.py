@@ -116,7 +116,7 @@ def _checked(found: object, body: bytes) -> object:
             for refusal in found.refused.values()
             for status in (*found.created.values(), *found.updated.values(), "")
         ]
-        lines = outcome_lines(0, results).decode()
+        lines = outcome_lines(dict(enumerate(results))).decode()
         assert len(list(csv.reader(lines.splitlines(), strict=True))) == len(results)
         assert all(len(line) < 300 for line in lines.splitlines())
         return tuple(len(part) for part in parts), tuple(
