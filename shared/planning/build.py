@@ -22,7 +22,7 @@ from shared.model.export import Export, Leavers, SegmentChoice
 from shared.model.ledger import LedgerPointer
 from shared.model.names import plan_folder
 from shared.model.plan import Plan, PlannedTag
-from shared.model.ports import Records, SegmentSource
+from shared.model.ports import Records, SegmentSource, readable
 from shared.model.run import (
     REMOVAL_GUARD,
     CallTotals,
@@ -210,7 +210,7 @@ class PlanBuilder:
         members = members_by_segment(db)
         findings += definition_findings(
             export,
-            (stored.value for stored in self.preparation.exports.all()),
+            (stored.value for stored in readable(self.preparation.exports.all())),
             source.snapshot.segments,
         )
         findings += people_findings(db, export, status, members)
