@@ -42,7 +42,7 @@ def test_an_undo_cannot_be_retried(scenario: ExportScenario) -> None:
     undone = scenario.wait(scenario.api.post(f"/api/runs/{run['id']}/undo"))
     there = actual_audience(scenario.audience)
 
-    assert "Undo" in refused(scenario, undone)
+    assert "an undo" in refused(scenario, undone)
     assert "되돌리" in refused(scenario, undone, "ko")
     assert actual_audience(scenario.audience) == there
 
@@ -54,7 +54,7 @@ def test_a_run_without_failed_rows_cannot_be_retried(scenario: ExportScenario) -
     run = scenario.run()
     scenario.refresh(sample.later(arriving=5))
 
-    assert "Nothing of the run failed" in refused(scenario, run)
+    assert "Nothing in this run failed" in refused(scenario, run)
     assert "실패한 항목이 없습니다" in refused(scenario, run, "ko")
     assert len(scenario.audience.members()) == 20
 
@@ -70,7 +70,7 @@ def test_a_run_awaiting_confirmation_must_be_answered_before_a_retry(
     waiting = scenario.run()
     assert waiting["status"] == "awaitingConfirmation"
 
-    assert "confirm it or cancel it" in refused(scenario, waiting)
+    assert "Confirm or cancel it first" in refused(scenario, waiting)
     assert "확인하거나 취소" in refused(scenario, waiting, "ko")
     assert scenario.api.get(f"/api/runs/{waiting['id']}")["status"] == "awaitingConfirmation"
 

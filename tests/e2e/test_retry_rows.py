@@ -176,7 +176,7 @@ def test_a_refresh_after_a_retry_starts_a_run(scenario: ExportScenario) -> None:
 
     ledger = app_on(scenario.running_app.storage).ledgers.read(scenario.export["id"])
     assert ledger is not None
-    assert ledger.value.settled == ""
+    assert ledger.value.source_fingerprint == ""
 
 
 def test_a_run_that_failed_before_reading_rows_is_retried_as_a_whole(

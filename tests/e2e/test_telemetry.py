@@ -5,9 +5,11 @@ With the level DEBUG and a recording SDK: everything is one trace without person
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import hashlib
 import importlib.util
+import inspect
 import json
 import logging
 from collections.abc import Callable, Iterator
@@ -70,19 +72,20 @@ class Inside(ApiClient):
         }
         self._queues = QueueServiceClient.from_connection_string(storage)
         self.messages: list[bytes] = []
-        self.headers = {"traceparent": CALLER}
+        self.trace = {"traceparent": CALLER}
 
     def _invoke(self, name: str, trigger: object) -> Any:
         context = SimpleNamespace(
             function_name=name, trace_context=SimpleNamespace(trace_parent="")
         )
-        return self._functions[name](trigger, context)
+        result = self._functions[name](trigger, context)
+        return asyncio.run(result) if inspect.iscoroutine(result) else result
 
     def call(self, method: str, path: str, body: Any = None, **more: Any) -> Any:
         request = func.HttpRequest(
             method,
             f"http://localhost{path}",
-            headers={"Content-Type": "application/json", **self.headers},
+            headers={"Content-Type": "application/json", **self.trace},
             params={},
             route_params={"path": urlsplit(path).path},
             body=json.dumps(body).encode() if body is not None else b"",
@@ -124,14 +127,14 @@ def test_a_run_is_one_trace_without_personal_data(
     sample = samples.Sample(1200, (samples.Segment("Traced", 1.0),), seed=77, flaws=flaws)
     samples.write(sample, tmp_path / "segments", WHEN)
     upload(tmp_path / "segments", storage, "segments", "SegmentExport")
-    app = build(load(settings_for(storage, mailchimp)))
     spans, reader = InMemorySpanExporter(), InMemoryMetricReader()
     tracers, meters = (
         TracerProvider(shutdown_on_exit=False),
         MeterProvider([reader], shutdown_on_exit=False),
     )
     tracers.add_span_processor(SimpleSpanProcessor(spans))
-    app.telemetry = Telemetry(lambda n: "ab" * n, lambda: datetime.now(UTC), meters, tracers)
+    telemetry = Telemetry(lambda n: "ab" * n, lambda: datetime.now(UTC), meters, tracers)
+    app = build(load(settings_for(storage, mailchimp)), telemetry=telemetry)
     inside = Inside(app, storage)
     audience = mailchimp.audience("Traced")
     connection = inside.connect(min(mailchimp.account.keys), "Mailchimp")
@@ -147,7 +150,7 @@ def test_a_run_is_one_trace_without_personal_data(
     caplog.clear()
 
     started = inside.start(export["id"])
-    inside.headers = {}  # requests that read the run are not part of its trace
+    inside.trace = {}  # requests that read the run are not part of its trace
     run = started
     for seen in inside.watch(started["id"], every=0.1):
         inside.work()

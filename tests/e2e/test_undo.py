@@ -115,11 +115,11 @@ def test_only_the_newest_run_that_sent_changes_can_be_undone(scenario: ExportSce
     assert undone["status"] == "successful"
     assert scenario.audience.tags() == {scenario.named("A"): 0}
     assert "newer run" in refused(first)
-    assert "undo itself" in refused(undone)
+    assert "is an undo" in refused(undone)
     running_app = app_on(scenario.running_app.storage)
     third = scenario.run()
     running_app.files.delete(f"runs/{third['id']}/outcomes.parquet")
-    assert "not kept" in refused(third)
+    assert "no longer keeps" in refused(third)
 
 
 def test_an_undo_during_another_run_is_refused(scenario: ExportScenario) -> None:
