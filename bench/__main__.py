@@ -58,11 +58,11 @@ def _measure(size: int, folder: Path) -> list[Row]:
     with environment(folder, options) as here:
         sample = samples.Sample(size, (samples.Segment("Everybody", 1.0),), seed=7)
         _put(sample, folder / "first", here, datetime.now(UTC))
-        connection = here.api.connect(here.box["apiKey"])
+        connection = here.api.connect(here.sandbox["apiKey"])
         export = here.api.define(
             displayName="Bench",
             connectionId=connection["id"],
-            audienceId=here.box["audiences"]["Export"],
+            audienceId=here.sandbox["audiences"]["Export"],
             mapping={
                 "email": "EMail",
                 "firstName": "FirstName",
@@ -84,9 +84,9 @@ def _measure(size: int, folder: Path) -> list[Row]:
         rows.append(_run("third run, 1 % changed", here, export["id"]))
         if size <= int(os.environ.get("OFFICIAL", "50000")):
             seconds = send_all(
-                here.box["url"],
-                here.box["apiKey"],
-                here.box["audiences"]["Official client"],
+                here.sandbox["url"],
+                here.sandbox["apiKey"],
+                here.sandbox["audiences"]["Official client"],
                 sample,
             )
             rows.append(

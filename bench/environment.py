@@ -20,17 +20,19 @@ __all__ = ["Environment", "environment", "peak_memory_mb"]
 
 @dataclass(frozen=True)
 class Environment:
-    """The running processes. `box` holds the address, the API key and the audiences of the sandbox."""
+    """The running processes. `sandbox` holds the address, the API key and the audiences of the sandbox."""
 
     azurite: Azurite
     app: App
     mailchimp: Process
-    box: dict[str, Any]
+    sandbox: dict[str, Any]
     api: ApiClient
 
     def calls(self) -> dict[str, Any]:
         """The calls, as the sandbox counts them."""
-        answer: dict[str, Any] = requests.get(f"{self.box['url']}/sandbox/calls", timeout=30).json()
+        answer: dict[str, Any] = requests.get(
+            f"{self.sandbox['url']}/sandbox/calls", timeout=30
+        ).json()
         return answer
 
 
@@ -40,15 +42,15 @@ def environment(folder: Path, mailchimp: Sequence[str]) -> Iterator[Environment]
     with contextlib.ExitStack() as stack:
         azurite = start_azurite(folder / "azurite")
         stack.callback(azurite.stop)
-        process, box = start_mailchimp(folder, mailchimp)
+        process, sandbox = start_mailchimp(folder, mailchimp)
         stack.callback(process.stop)
         settings = {
             "AzureWebJobsStorage": azurite.connection_string,
-            "MAILCHIMP_API_URL": f"{box['url']}/3.0",
+            "MAILCHIMP_API_URL": f"{sandbox['url']}/3.0",
         }
         app = start_app(settings, log=folder / "app.log", options=("--settings", "sample"))
         stack.callback(app.stop)
-        yield Environment(azurite, app, process, box, ApiClient(app.url))
+        yield Environment(azurite, app, process, sandbox, ApiClient(app.url))
 
 
 def peak_memory_mb(pid: int) -> float:

@@ -58,11 +58,11 @@ def _show(stack: contextlib.ExitStack) -> None:
     FOLDER.mkdir()
     _print("Starting Azurite, a sandbox Mailchimp and the app ...")
     azurite = stack.enter_context(_ended(start_azurite(FOLDER / "azurite")))
-    mailchimp, box = start_mailchimp(FOLDER, MAILCHIMP)
+    mailchimp, sandbox = start_mailchimp(FOLDER, MAILCHIMP)
     stack.enter_context(_ended(mailchimp))
     settings = {
         "AzureWebJobsStorage": azurite.connection_string,
-        "MAILCHIMP_API_URL": f"{box['url']}/3.0",
+        "MAILCHIMP_API_URL": f"{sandbox['url']}/3.0",
     }
     app = start_app(
         settings,
@@ -79,11 +79,11 @@ def _show(stack: contextlib.ExitStack) -> None:
     for segment in api.get("/api/segments")["value"]:
         _print(f"  {segment['name']:<22}{segment['memberCount']:>9,} members")
 
-    connection = api.connect(box["apiKey"], "Sandbox Mailchimp")
+    connection = api.connect(sandbox["apiKey"], "Sandbox Mailchimp")
     export = api.define(
         displayName="Demo export",
         connectionId=connection["id"],
-        audienceId=box["audiences"]["Newsletter"],
+        audienceId=sandbox["audiences"]["Newsletter"],
         mapping={"email": "EMail", "firstName": "FirstName", "lastName": "LastName"},
         segments=[{"name": segment.name} for segment in samples.DEMO.segments],
     )
@@ -93,7 +93,7 @@ def _show(stack: contextlib.ExitStack) -> None:
     again = _run(api, export["id"])
     _report(api, again)
     (FOLDER / "outcomes.csv").write_text(api.outcomes(again["id"]), encoding="utf-8")
-    with requests.get(f"{box['url']}/sandbox/calls", timeout=10) as answer:
+    with requests.get(f"{sandbox['url']}/sandbox/calls", timeout=10) as answer:
         peak = answer.json().get("peakInFlight", "?")
     _print(f"\nMailchimp saw {peak} connections at once at most (allowed: 10).")
     _print(f"Every row's outcome:   {FOLDER.name}/outcomes.csv")
@@ -101,7 +101,7 @@ def _show(stack: contextlib.ExitStack) -> None:
     if sys.stdin.isatty() and sys.stdout.isatty():
         _print("\nOpen these pages, then press Enter to end everything:")
         _print(f"  {app.url}exports/{export['id']}  the export, its two runs and their outcomes")
-        _print(f"  {box['url']}/sandbox/  the contacts and tags that Mailchimp has now")
+        _print(f"  {sandbox['url']}/sandbox/  the contacts and tags that Mailchimp has now")
         with contextlib.suppress(EOFError):
             input()
     _print("\nTry it in the browser:  make sandbox")

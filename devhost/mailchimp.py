@@ -42,8 +42,8 @@ def start_mailchimp(folder: Path, options: Sequence[str]) -> tuple[Process, dict
     deadline = time.monotonic() + READY_SECONDS
     while time.monotonic() < deadline and process.is_running():
         with contextlib.suppress(OSError, ValueError):
-            box: dict[str, Any] = json.loads(ready.read_text())
-            return process, box
+            sandbox: dict[str, Any] = json.loads(ready.read_text())
+            return process, sandbox
         time.sleep(0.05)
     process.stop()
     message = f"the sandbox Mailchimp did not start; see {log}"

@@ -93,9 +93,9 @@ def rehearse(folder: Path, python: str) -> Iterator[str]:
     with ExitStack() as stack:
         azurite = start_azurite(folder / "azurite")
         stack.callback(azurite.stop)
-        mailchimp, box = start_mailchimp(folder, ("--call-ms", "5", "--audience", "Newsletter"))
+        mailchimp, sandbox = start_mailchimp(folder, ("--call-ms", "5", "--audience", "Newsletter"))
         stack.callback(mailchimp.stop)
-        given = app_settings(azurite.connection_string, str(box["url"]))
+        given = app_settings(azurite.connection_string, str(sandbox["url"]))
         paths = [host, package / PACKAGES]
         environment = _environment(given, paths)
         unresolved = {**environment, **vault_references()}
@@ -111,7 +111,7 @@ def rehearse(folder: Path, python: str) -> Iterator[str]:
             anonymous = requests.get(f"{url}/api/exports", timeout=30).status_code
             _demand(anonymous == 401, f"the API answers {anonymous} to a caller who is unknown")
             yield "API without a caller: 401"
-            run = _export(ApiClient(url), folder, azurite.connection_string, box)
+            run = _export(ApiClient(url), folder, azurite.connection_string, sandbox)
             yield f"export: {run['status']}, {run['counts']['created']:,} contacts created"
     yield f"done with {len(given)} app settings; replaced: {', '.join(sorted(REPLACED))}"
 
@@ -231,7 +231,7 @@ def _running(
 
 
 def _export(
-    api: ApiClient, folder: Path, connection: str, box: Mapping[str, Any]
+    api: ApiClient, folder: Path, connection: str, sandbox: Mapping[str, Any]
 ) -> dict[str, Any]:
     """One export of a sample segment, as an administrator; the run when it is over."""
     claims = [{"typ": "oid", "val": "rehearsal"}, {"typ": "roles", "val": "Administrator"}]
@@ -241,11 +241,11 @@ def _export(
     sample = samples.Sample(PEOPLE, (samples.Segment("Everybody", 1.0),), seed=1)
     samples.write(sample, folder / "segments", datetime.now(UTC))
     upload.upload(folder / "segments", connection, "segments")
-    made = api.connect(box["apiKey"])
+    made = api.connect(sandbox["apiKey"])
     export = api.define(
         displayName="Rehearsal",
         connectionId=made["id"],
-        audienceId=box["audiences"]["Newsletter"],
+        audienceId=sandbox["audiences"]["Newsletter"],
         mapping={"email": "EMail", "firstName": "FirstName", "lastName": "LastName"},
         segments=[{"name": "Everybody"}],
     )

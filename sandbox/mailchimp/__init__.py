@@ -2,20 +2,20 @@
 
     from sandbox.mailchimp import Fault, Options, Sandbox
 
-    with Sandbox(Options(language="de")) as box:
-        audience = box.audience("Newsletter")
+    with Sandbox(Options(language="de")) as sandbox:
+        audience = sandbox.audience("Newsletter")
         audience.add("ada@example.com", status="unsubscribed", cause="self")
-        box.arm(Fault(kind="429", times=3))
-        ...                                   # talk to box.api_url with box.api_key
+        sandbox.arm(Fault(kind="429", times=3))
+        ...                                   # talk to sandbox.api_url with box.api_key
         audience.members()["ada@example.com"].status
-        box.calls.count("POST", "/lists/{list_id}")
+        sandbox.calls.count("POST", "/lists/{list_id}")
 
 From a shell: `python -m sandbox.mailchimp --port 8055 --seed demo`.
 """
 
-from sandbox.mailchimp.box import Sandbox
 from sandbox.mailchimp.faults import Fault
 from sandbox.mailchimp.options import Options
+from sandbox.mailchimp.sandbox import Sandbox
 from sandbox.mailchimp.view import AudienceView, MemberView
 
 __all__ = ["AudienceView", "Fault", "MemberView", "Options", "Sandbox"]

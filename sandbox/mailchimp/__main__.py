@@ -14,8 +14,8 @@ from typing import Any, get_args, get_origin
 
 import orjson
 
-from sandbox.mailchimp.box import Sandbox
 from sandbox.mailchimp.options import Options, names
+from sandbox.mailchimp.sandbox import Sandbox
 from sandbox.mailchimp.seeds import SEEDS
 from sandbox.mailchimp.view import AudienceView
 
@@ -58,41 +58,43 @@ def main(arguments: list[str] | None = None) -> int:
         sys.stderr.write(f"{error}\n")
         return 2
     stop = _stop_signal()  # before the ready file exists
-    box = Sandbox(options, host=given.host, port=given.port)
-    box.world.url = given.url
+    sandbox = Sandbox(options, host=given.host, port=given.port)
+    sandbox.world.url = given.url
     if given.state and given.state.exists():
-        box.load(given.state)
-        audiences = list(box.audiences())
+        sandbox.load(given.state)
+        audiences = list(sandbox.audiences())
     else:
-        audiences = _begun(box, given)
+        audiences = _begun(sandbox, given)
     ready: dict[str, Any] = {}
     if given.redirect_uri:
-        app = box.world.add_app(given.redirect_uri, "Export", given.client_id, given.client_secret)
+        app = sandbox.world.add_app(
+            given.redirect_uri, "Export", given.client_id, given.client_secret
+        )
         ready |= {"clientId": app.client_id, "clientSecret": app.client_secret}
-    with box:
+    with sandbox:
         ready |= {
-            "url": box.url,
-            "apiKey": box.api_key,
+            "url": sandbox.url,
+            "apiKey": sandbox.api_key,
             "audiences": {view.name: view.id for view in audiences},
         }
         if given.ready_file:
             given.ready_file.write_bytes(orjson.dumps(ready))
-        sys.stdout.write(f"Sandbox Mailchimp is listening on {box.url} (pages: /sandbox/)\n")
+        sys.stdout.write(f"Sandbox Mailchimp is listening on {sandbox.url} (pages: /sandbox/)\n")
         sys.stdout.flush()
         stop.wait()
     if given.state:
-        box.save(given.state)
+        sandbox.save(given.state)
     return 0
 
 
-def _begun(box: Sandbox, given: argparse.Namespace) -> list[AudienceView]:
+def _begun(sandbox: Sandbox, given: argparse.Namespace) -> list[AudienceView]:
     if given.api_key:
-        box.world.keys.pop(box.api_key)
-        box.account.keys.clear()
-        box.world.add_key(box.account, given.api_key)
-    audiences = [box.audience(name) for name in given.audience]
+        sandbox.world.keys.pop(sandbox.api_key)
+        sandbox.account.keys.clear()
+        sandbox.world.add_key(sandbox.account, given.api_key)
+    audiences = [sandbox.audience(name) for name in given.audience]
     if given.seed:
-        audiences.append(SEEDS[given.seed](box))
+        audiences.append(SEEDS[given.seed](sandbox))
     return audiences
 
 

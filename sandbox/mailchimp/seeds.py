@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from sandbox.mailchimp.box import Sandbox
+from sandbox.mailchimp.sandbox import Sandbox
 from sandbox.mailchimp.view import AudienceView
 from sandbox.persons import DEMO_SEED, person
 
@@ -22,9 +22,9 @@ _KINDS = (
 )
 
 
-def demo(box: Sandbox) -> AudienceView:
+def demo(sandbox: Sandbox) -> AudienceView:
     """An audience "Newsletter" with 700 people of the demo segments, a hundred of each kind."""
-    view = box.audience("Newsletter")
+    view = sandbox.audience("Newsletter")
     for number in range(700):
         status, cause = _KINDS[number % len(_KINDS)]
         who = person(DEMO_SEED, number)

@@ -12,7 +12,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from devhost.processes import running, start_app, start_azurite
-from sandbox.mailchimp.box import Sandbox
+from sandbox.mailchimp.sandbox import Sandbox
 from sandbox.mailchimp.world import OAuthApp
 from sandbox.samples import Flaws
 from tests.connections.oidc import CLIENT_ID, CLIENT_SECRET, TENANT, provider
@@ -79,17 +79,17 @@ def running_app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningApp
     folder = tmp_path_factory.mktemp("browsed")
     with (
         running(start_azurite(folder / "azurite")) as azurite,
-        Sandbox() as box,
+        Sandbox() as sandbox,
         provider(folder, f"{url}/api/oauth/entra/callback") as entra,
     ):
-        box.world.apps["browsed"] = OAuthApp(
+        sandbox.world.apps["browsed"] = OAuthApp(
             "browsed", "secret", f"{url}/api/oauth/mailchimp/callback", "Export"
         )
         settings = settings_for(
             azurite.connection_string,
-            box,
+            sandbox,
             PUBLIC_URL=url,
-            MAILCHIMP_LOGIN_URL=box.world.url,
+            MAILCHIMP_LOGIN_URL=sandbox.world.url,
             MAILCHIMP_CLIENT_ID="browsed",
             MAILCHIMP_CLIENT_SECRET="secret",
             ENTRA_TENANT_ID=TENANT,
@@ -102,7 +102,7 @@ def running_app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningApp
             settings, app_dir=fast_polling_app(folder / "app"), port=port, log=folder / "app.log"
         )
         with running(app):
-            yield RunningApp(azurite.connection_string, app, box)
+            yield RunningApp(azurite.connection_string, app, sandbox)
 
 
 @pytest.mark.parametrize("language", ["en", "ko"])
@@ -131,7 +131,7 @@ def test_from_setup_to_removal(
     connection = page.url
     page.get_by_role("button", name=words["authenticate"]).click()
     page.get_by_role("link", name=words["go"]).click()
-    page.get_by_label("Account").select_option(label=running_app.box.account.name)
+    page.get_by_label("Account").select_option(label=running_app.sandbox.account.name)
     page.get_by_role("button", name="Allow").click()
     page.get_by_role("link", name=words["back"]).click()
     page.goto(connection)

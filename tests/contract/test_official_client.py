@@ -13,20 +13,20 @@ from sandbox.mailchimp import AudienceView, Sandbox  # noqa: E402
 
 
 @pytest.fixture
-def box() -> Iterator[Sandbox]:
+def sandbox() -> Iterator[Sandbox]:
     with Sandbox() as running:
         yield running
 
 
 @pytest.fixture
-def audience(box: Sandbox) -> AudienceView:
-    return box.audience("Newsletter")
+def audience(sandbox: Sandbox) -> AudienceView:
+    return sandbox.audience("Newsletter")
 
 
-def official(box: Sandbox, **config: str) -> Any:
+def official(sandbox: Sandbox, **config: str) -> Any:
     client = mailchimp_marketing.Client()
-    client.set_config(config or {"api_key": box.api_key, "server": "us1"})
-    client.api_client.host = box.api_url
+    client.set_config(config or {"api_key": sandbox.api_key, "server": "us1"})
+    client.api_client.host = sandbox.api_url
     return client
 
 
@@ -34,18 +34,20 @@ def subscriber_hash(address: str) -> str:
     return hashlib.md5(address.lower().encode()).hexdigest()
 
 
-def test_the_client_signs_in_with_a_key_and_with_a_token(box: Sandbox) -> None:
-    token = box.token(box.app("http://127.0.0.1/callback"))
+def test_the_client_signs_in_with_a_key_and_with_a_token(sandbox: Sandbox) -> None:
+    token = sandbox.token(sandbox.app("http://127.0.0.1/callback"))
 
-    with_key = official(box).ping.get()
-    with_token = official(box, access_token=token, server="us1").root.get_root()
+    with_key = official(sandbox).ping.get()
+    with_token = official(sandbox, access_token=token, server="us1").root.get_root()
 
     assert with_key == {"health_status": "Everything's Chimpy!"}
-    assert with_token["account_id"] == box.account.id
+    assert with_token["account_id"] == sandbox.account.id
 
 
-def test_the_client_subscribes_in_bulk_and_reads_back(box: Sandbox, audience: AudienceView) -> None:
-    lists = official(box).lists
+def test_the_client_subscribes_in_bulk_and_reads_back(
+    sandbox: Sandbox, audience: AudienceView
+) -> None:
+    lists = official(sandbox).lists
     people = [
         {
             "email_address": f"p{number}@example.com",
@@ -67,8 +69,8 @@ def test_the_client_subscribes_in_bulk_and_reads_back(box: Sandbox, audience: Au
     assert [tag["name"] for tag in one["tags"]] == ["Loyal"]
 
 
-def test_the_client_manages_tags(box: Sandbox, audience: AudienceView) -> None:
-    lists = official(box).lists
+def test_the_client_manages_tags(sandbox: Sandbox, audience: AudienceView) -> None:
+    lists = official(sandbox).lists
     for address in ("a@example.com", "b@example.com"):
         audience.add(address)
 
@@ -86,8 +88,8 @@ def test_the_client_manages_tags(box: Sandbox, audience: AudienceView) -> None:
     assert [member["email_address"] for member in members["members"]] == ["b@example.com"]
 
 
-def test_the_client_manages_merge_fields(box: Sandbox, audience: AudienceView) -> None:
-    lists = official(box).lists
+def test_the_client_manages_merge_fields(sandbox: Sandbox, audience: AudienceView) -> None:
+    lists = official(sandbox).lists
 
     made = lists.add_list_merge_field(audience.id, {"name": "Points", "type": "number"})
     lists.update_list_merge_field(audience.id, made["merge_id"], {"name": "Reward points"})
@@ -99,9 +101,9 @@ def test_the_client_manages_merge_fields(box: Sandbox, audience: AudienceView) -
 
 
 def test_the_client_writes_archives_and_deletes_single_members(
-    box: Sandbox, audience: AudienceView
+    sandbox: Sandbox, audience: AudienceView
 ) -> None:
-    lists = official(box).lists
+    lists = official(sandbox).lists
     ada, bob = subscriber_hash("ada@example.com"), subscriber_hash("bob@example.com")
 
     lists.set_list_member(
@@ -120,11 +122,11 @@ def test_the_client_writes_archives_and_deletes_single_members(
     assert audience.member("ada@example.com") is None
 
 
-def test_errors_name_what_is_wrong(box: Sandbox, audience: AudienceView) -> None:
+def test_errors_name_what_is_wrong(sandbox: Sandbox, audience: AudienceView) -> None:
     with pytest.raises(ApiClientError) as refused:
-        official(box).lists.batch_list_members(audience.id, {"members": [{}] * 501})
+        official(sandbox).lists.batch_list_members(audience.id, {"members": [{}] * 501})
     assert refused.value.status_code == 400
 
     with pytest.raises(ApiClientError) as unknown:
-        official(box, api_key="0" * 32 + "-us1", server="us1").ping.get()
+        official(sandbox, api_key="0" * 32 + "-us1", server="us1").ping.get()
     assert unknown.value.status_code == 401

@@ -12,23 +12,23 @@ from tests.contract.prism import PrismProxy
 
 @pytest.fixture(scope="module")
 def judged() -> Iterator[tuple[Sandbox, AudienceView, PrismProxy]]:
-    with Sandbox(Options(ignored_segment_members="report")) as box:
-        audience = box.audience("Newsletter", double_optin=True)
+    with Sandbox(Options(ignored_segment_members="report")) as sandbox:
+        audience = sandbox.audience("Newsletter", double_optin=True)
         audience.add("gone@example.com", status="unsubscribed", cause="self", tags=["Old"])
         audience.add("bounced@example.com", status="cleaned", cause="bounce")
         audience.add("archived@example.com", status="archived", tags=["Old"])
         audience.add("here@example.com", merge_fields={"FNAME": "Here"}, tags=["Old"])
-        with PrismProxy(box.url) as proxy:
-            yield box, audience, proxy
+        with PrismProxy(sandbox.url) as proxy:
+            yield sandbox, audience, proxy
 
 
 class Caller:
     """Calls through the judge; `ids` are filled into paths."""
 
     def __init__(self, judged: tuple[Sandbox, AudienceView, PrismProxy]) -> None:
-        self.box, self.audience, self.proxy = judged
+        self.sandbox, self.audience, self.proxy = judged
         self.session = requests.Session()
-        self.session.auth = ("anystring", self.box.api_key)
+        self.session.auth = ("anystring", self.sandbox.api_key)
 
     def __call__(self, method: str, path: str, body: Any = None) -> requests.Response:
         url = f"{self.proxy.url}/3.0{path.replace('LIST', '/lists/' + self.audience.id)}"
@@ -142,14 +142,14 @@ def test_refusals_match_the_described_problems(call: Caller) -> None:
 
 
 def test_prism_refuses_an_invalid_request_and_response() -> None:
-    with Sandbox() as box:
-        audience = box.audience("Newsletter")
+    with Sandbox() as sandbox:
+        audience = sandbox.audience("Newsletter")
         audience.state.web_id = "not a number"  # type: ignore[assignment]
-        with PrismProxy(box.url) as proxy:
-            base, auth = f"{proxy.url}/3.0/lists/{audience.id}", ("x", box.api_key)
+        with PrismProxy(sandbox.url) as proxy:
+            base, auth = f"{proxy.url}/3.0/lists/{audience.id}", ("x", sandbox.api_key)
             wrong_answer = requests.get(base, auth=auth, timeout=30)
             wrong_request = requests.post(base, auth=auth, json={"members": "all"}, timeout=30)
 
             assert (wrong_answer.status_code, wrong_request.status_code) == (500, 422)
             assert len(proxy.violations) == 2
-        assert box.calls.count("POST") == 0
+        assert sandbox.calls.count("POST") == 0

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from devhost.processes import Azurite, running, start_azurite
-from sandbox.mailchimp.box import Sandbox
+from sandbox.mailchimp.sandbox import Sandbox
 from tests.e2e.running_app import ExportScenario, RunningApp, run_app
 
 # More than any sample has, except the one that tests the limit.
@@ -17,8 +17,8 @@ CONNECTIONS = 4
 
 @pytest.fixture(scope="session")
 def mailchimp() -> Iterator[Sandbox]:
-    with Sandbox() as box:
-        yield box
+    with Sandbox() as sandbox:
+        yield sandbox
 
 
 @pytest.fixture(scope="session")

@@ -22,8 +22,8 @@ from typing import Any
 from devhost.api_client import ApiClient
 from devhost.processes import ROOT, App, running, start_app
 from sandbox import samples, wrap
-from sandbox.mailchimp.box import AudienceView, MemberView, Sandbox
 from sandbox.mailchimp.faults import Fault
+from sandbox.mailchimp.sandbox import AudienceView, MemberView, Sandbox
 from sandbox.mailchimp.state import Account
 from sandbox.persons import Person
 from sandbox.samples import Sample
@@ -100,18 +100,18 @@ def state_of_member(member: MemberView) -> ContactState:
 
 
 class RunningApp:
-    """A running app. `box` is its Mailchimp, `process` the app itself, `storage` a connection string."""
+    """A running app. `sandbox` is its Mailchimp, `process` the app itself, `storage` a connection string."""
 
-    def __init__(self, storage: str, app: App, box: Sandbox) -> None:
+    def __init__(self, storage: str, app: App, sandbox: Sandbox) -> None:
         self.storage = storage
         self.process = app
-        self.box = box
+        self.sandbox = sandbox
         self.api = ApiClient(app.url)
         self._connections: dict[str, str] = {}
 
     def connection(self, account: Account | None = None) -> str:
         """Return the connection to an account; the first call creates it."""
-        owner = account or self.box.account
+        owner = account or self.sandbox.account
         if owner.id not in self._connections:
             made = self.api.connect(min(owner.keys), owner.name)
             self._connections[owner.id] = made["id"]
@@ -119,7 +119,7 @@ class RunningApp:
 
     def write_calls(self) -> int:
         """Count the write calls that Mailchimp received."""
-        calls = self.box.calls
+        calls = self.sandbox.calls
         return sum(n for (method, _), n in calls.by_route.items() if method != "GET")
 
 
@@ -142,7 +142,7 @@ class ExportScenario:
         self.seed = zlib.crc32(f"{test}/{_scenarios[folder]}".encode()) % 10_000
         _scenarios[folder] += 1
         self.connection = running_app.connection(account)
-        self.audience = running_app.box.audience(
+        self.audience = running_app.sandbox.audience(
             f"Audience {self.number}", double_optin=double_optin, account=account
         )
         self.export: dict[str, Any] = {}
@@ -207,13 +207,13 @@ class ExportScenario:
         With more chunks than connections plus two, some chunks are never sent.
         """
         slow = Fault("hang", "POST", r"^/lists/\w+$", times=None, seconds=1.0, skip=2)
-        self.running_app.box.arm(slow)
+        self.running_app.sandbox.arm(slow)
         started = self.start()
         while not self.audience.statuses():
             time.sleep(0.01)
         self.api.post(f"/api/runs/{started['id']}/cancel")
         run = self.wait(started)
-        self.running_app.box.disarm()
+        self.running_app.sandbox.disarm()
         return run
 
     def wait(self, run: Mapping[str, Any]) -> dict[str, Any]:
@@ -229,7 +229,7 @@ class ExportScenario:
     @contextmanager
     def calls(self) -> Iterator[Counter[str]]:
         """Count the calls to Mailchimp inside the block, by method and route."""
-        calls = self.running_app.box.calls
+        calls = self.running_app.sandbox.calls
         before = Counter(calls.by_route)
         counted: Counter[str] = Counter()
         yield counted
@@ -315,11 +315,11 @@ def fast_polling_app(
     return folder
 
 
-def settings_for(storage: str, box: Sandbox, **more: str) -> dict[str, str]:
+def settings_for(storage: str, sandbox: Sandbox, **more: str) -> dict[str, str]:
     """Return the settings of an app on this storage and Mailchimp."""
     return {
         "AzureWebJobsStorage": storage,
-        "MAILCHIMP_API_URL": box.api_url,
+        "MAILCHIMP_API_URL": sandbox.api_url,
         "DEVELOPER_IDENTITY": DEVELOPER,
         # Never during a test: tests call the timer function themselves.
         "TICK_SCHEDULE": "0 0 0 1 1 *",
@@ -330,13 +330,13 @@ def settings_for(storage: str, box: Sandbox, **more: str) -> dict[str, str]:
 
 @contextmanager
 def run_app(
-    storage: str, box: Sandbox, folder: Path, *, debug: bool = False, **settings: str
+    storage: str, sandbox: Sandbox, folder: Path, *, debug: bool = False, **settings: str
 ) -> Iterator[RunningApp]:
     """Run the app as a process during a `with` block."""
     app = start_app(
-        settings_for(storage, box, **settings),
+        settings_for(storage, sandbox, **settings),
         app_dir=fast_polling_app(folder / "app", debug=debug),
         log=folder / "app.log",
     )
     with running(app):
-        yield RunningApp(storage, app, box)
+        yield RunningApp(storage, app, sandbox)

@@ -15,7 +15,7 @@ PEOPLE = 480
 
 
 def with_bad_rows(scenario: ExportScenario, addresses: Collection[str], **options: Any) -> None:
-    world = scenario.running_app.box.world
+    world = scenario.running_app.sandbox.world
     world.options = replace(world.options, poison_addresses=frozenset(addresses), **options)
 
 

@@ -6,8 +6,8 @@ from collections.abc import Callable
 import pytest
 
 from sandbox import samples
-from sandbox.mailchimp.box import Sandbox
 from sandbox.mailchimp.faults import Fault
+from sandbox.mailchimp.sandbox import Sandbox
 from sandbox.samples import Sample
 from tests.e2e.running_app import (
     SUBSCRIBE,
@@ -46,7 +46,7 @@ def addresses(sample: Sample) -> list[str]:
 def test_people_who_left_before_the_run_are_unchanged(
     scenario: ExportScenario, compliance_in_batch: str
 ) -> None:
-    scenario.running_app.box.set(compliance_in_batch=compliance_in_batch)
+    scenario.running_app.sandbox.set(compliance_in_batch=compliance_in_batch)
     sample = scenario.sample(700, 0.6, 0.6)
     people = addresses(sample)
     for number, address in enumerate(people[:120]):
@@ -96,7 +96,7 @@ def test_a_person_who_unsubscribes_during_the_run_stays_unsubscribed(
     scenario.define(sample)
     # Two calls go through, the others take their time: people sent already, and people to come.
     slow = Fault("hang", "POST", r"^/lists/\w+$", times=None, seconds=1.5, skip=2)
-    scenario.running_app.box.arm(slow)
+    scenario.running_app.sandbox.arm(slow)
     started = scenario.start()
     while scenario.audience.statuses() != {"subscribed": 1000}:
         time.sleep(0.01)

@@ -192,7 +192,7 @@ def test_outcomes_contain_the_reason_and_neutralize_formulas(scenario: ExportSce
         ("id-5", "twin@example.com", "winner"),
         ("id-6", " TWIN@example.com ", "loser"),
     )
-    scenario.running_app.box.set(refused_addresses=["refused@example.com"])
+    scenario.running_app.sandbox.set(refused_addresses=["refused@example.com"])
     scenario.refresh_table({name: wrap.Table(("CustomerId", "EMail", "FirstName"), rows)})
     scenario.define([name], mapping={"email": "EMail", "firstName": "FirstName"})
 
@@ -218,7 +218,7 @@ def test_outcomes_contain_the_reason_and_neutralize_formulas(scenario: ExportSce
     with scenario.calls() as calls:
         scenario.run()
     assert writes(calls) == {}
-    scenario.running_app.box.set(refused_addresses=[])
+    scenario.running_app.sandbox.set(refused_addresses=[])
     retried = scenario.wait(scenario.api.post(f"/api/runs/{run['id']}/retry"))
     assert retried["trigger"] == "retry"
     assert retried["counts"]["created"] == 1

@@ -48,7 +48,7 @@ def test_two_simultaneous_exports_write_both_tags_and_all_fields(
     others = {"email": "EMail", "attributes": MAPPING["attributes"]}
     one.define([first], mapping=names)
     other.define([second], mapping=others)
-    one.running_app.box.arm(Fault("hang", "POST", r"^/lists/\w+$", times=None, seconds=0.2))
+    one.running_app.sandbox.arm(Fault("hang", "POST", r"^/lists/\w+$", times=None, seconds=0.2))
 
     runs = [one.start(), other.start()]
     ended = [scenario.wait(run) for scenario, run in zip((one, other), runs, strict=True)]
@@ -119,8 +119,8 @@ def delete(scenario: ExportScenario, path: str) -> None:
     """Delete an object in Mailchimp in the middle of a run."""
     import requests
 
-    box = scenario.running_app.box
-    answer = requests.delete(f"{box.api_url}{path}", auth=("key", box.api_key), timeout=10)
+    sandbox = scenario.running_app.sandbox
+    answer = requests.delete(f"{sandbox.api_url}{path}", auth=("key", sandbox.api_key), timeout=10)
     assert answer.status_code == 204, answer.text
 
 
@@ -131,14 +131,14 @@ def in_the_middle(
     scenario.refresh(sample)
     if not scenario.export:
         scenario.define(sample)
-    scenario.running_app.box.arm(
+    scenario.running_app.sandbox.arm(
         Fault("hang", "POST", r"^/lists/\w+$", times=None, seconds=0.7, skip=1)
     )
     started = scenario.start()
     while not scenario.audience.statuses():
         time.sleep(0.01)
     happens()
-    scenario.running_app.box.disarm()
+    scenario.running_app.sandbox.disarm()
     return scenario.wait(started)
 
 
@@ -165,8 +165,8 @@ def test_a_tag_deleted_during_a_run_is_reported_and_created_by_the_next_run(
 
 
 def test_an_audience_deleted_during_a_run_ends_it_with_a_reason(new_scenario: NewPlace) -> None:
-    box = new_scenario().running_app.box
-    account = box.world.add_account("Loses an audience")
+    sandbox = new_scenario().running_app.sandbox
+    account = sandbox.world.add_account("Loses an audience")
     scenario = new_scenario(account=account)
     sample = scenario.sample(4000)
 
@@ -186,7 +186,7 @@ def test_a_connection_or_audience_changed_during_a_run_is_used_from_the_next_run
     new_scenario: NewPlace,
 ) -> None:
     scenario = new_scenario()
-    elsewhere = new_scenario(account=scenario.running_app.box.world.add_account("Swapped to"))
+    elsewhere = new_scenario(account=scenario.running_app.sandbox.world.add_account("Swapped to"))
     sample = scenario.sample(3000)
     moved = {"connectionId": elsewhere.connection, "audienceId": elsewhere.audience.id}
 
@@ -203,8 +203,8 @@ def test_a_connection_or_audience_changed_during_a_run_is_used_from_the_next_run
 def test_a_lost_connection_stops_the_run_without_losing_changes(
     new_scenario: NewPlace,
 ) -> None:
-    box = new_scenario().running_app.box
-    scenario = new_scenario(account=box.world.add_account("Disconnected by hand"))
+    sandbox = new_scenario().running_app.sandbox
+    scenario = new_scenario(account=sandbox.world.add_account("Disconnected by hand"))
     sample = scenario.sample(4000)
 
     run = in_the_middle(

@@ -128,12 +128,12 @@ def test_a_search_uses_the_ledger_when_no_outcomes_are_left(scenario: ExportScen
 def test_an_unreachable_mailchimp_does_not_block_a_search(
     new_scenario: Callable[..., ExportScenario],
 ) -> None:
-    box = new_scenario().running_app.box
-    account = box.world.add_account("Closed")
+    sandbox = new_scenario().running_app.sandbox
+    account = sandbox.world.add_account("Closed")
     scenario = new_scenario(account=account)
     exported(scenario, ("c1", f"ada{scenario.number}@example.org"))
     for key in list(account.keys):
-        del box.world.keys[key]
+        del sandbox.world.keys[key]
         account.keys.discard(key)
 
     found = sighting(scenario, f"ada{scenario.number}@example.org")
@@ -195,13 +195,13 @@ def test_people_who_stay_subscribed_are_not_archived(scenario: ExportScenario) -
 def test_an_erasure_continues_and_reports_an_unreachable_mailchimp(
     new_scenario: Callable[..., ExportScenario],
 ) -> None:
-    box = new_scenario().running_app.box
-    account = box.world.add_account("Revoked for erasing")
+    sandbox = new_scenario().running_app.sandbox
+    account = sandbox.world.add_account("Revoked for erasing")
     scenario = new_scenario(account=account)
     ada = f"ada{scenario.number}@example.org"
     exported(scenario, ("c1", ada))
     for key in list(account.keys):
-        del box.world.keys[key]
+        del sandbox.world.keys[key]
         account.keys.discard(key)
 
     with pytest.raises(ApiError) as refused:
@@ -212,7 +212,7 @@ def test_an_erasure_continues_and_reports_an_unreachable_mailchimp(
     assert wherever(scenario, ada) == []
     assert ada in scenario.audience.members()
 
-    key = box.world.add_key(account)
+    key = sandbox.world.add_key(account)
     scenario.api.call(
         "PUT", f"/api/connections/{scenario.connection}/mailchimp/api-key", {"apiKey": key}
     )
@@ -229,13 +229,15 @@ def test_a_person_erased_during_a_run_is_gone_when_it_ends(scenario: ExportScena
     later = sample.later(changed=1.0)
     scenario.refresh(later)
     ada = sorted(expected_audience(sample))[0]
-    scenario.running_app.box.arm(Fault("hang", "POST", r"^/lists/\w+$", times=None, seconds=1.0))
+    scenario.running_app.sandbox.arm(
+        Fault("hang", "POST", r"^/lists/\w+$", times=None, seconds=1.0)
+    )
     started = scenario.start()
     while scenario.api.get(f"/api/runs/{started['id']}")["status"] != "sending":
         time.sleep(0.01)
 
     scenario.api.post("/api/people/erase", {"email": ada, "deleteInMailchimp": False})
-    scenario.running_app.box.disarm()
+    scenario.running_app.sandbox.disarm()
     run = scenario.wait(started)
     assert run["counts"]["updated"] >= 1498
     running_app = app_on(scenario.running_app.storage)

@@ -34,14 +34,14 @@ def test_a_canceled_undo_can_be_undone_again_for_the_rest(
     scenario.refresh(sample.later(changed=1.0))
     run = scenario.run()
     changed = actual_audience(scenario.audience)
-    scenario.running_app.box.arm(
+    scenario.running_app.sandbox.arm(
         Fault("hang", "POST", r"^/lists/\w+$", times=None, seconds=1.0, skip=1)
     )
     started = scenario.api.post(f"/api/runs/{run['id']}/undo")
     until(lambda: actual_audience(scenario.audience) != changed)
     scenario.api.post(f"/api/runs/{started['id']}/cancel")
     half = scenario.wait(started)
-    scenario.running_app.box.disarm()
+    scenario.running_app.sandbox.disarm()
     assert half["status"] == "canceled"
     assert 0 < half["counts"]["updated"] < 4000
 
@@ -59,7 +59,7 @@ def test_canceling_while_planning_ends_the_run(
     scenario.audience.add("friend@example.com", tags=[sample.segments[0].name])
     scenario.refresh(sample)
     scenario.define(sample)
-    scenario.running_app.box.arm(Fault("hang", "GET", r"/merge-fields", seconds=1.0))
+    scenario.running_app.sandbox.arm(Fault("hang", "GET", r"/merge-fields", seconds=1.0))
     started = scenario.start()
     until(lambda: scenario.api.get(f"/api/runs/{started['id']}")["status"] == "planning")
 

@@ -19,8 +19,8 @@ from azure.storage.queue import QueueServiceClient
 from devhost.api_client import ApiError
 from devhost.processes import Azurite, start_azurite
 from sandbox import wrap
-from sandbox.mailchimp.box import Sandbox
 from sandbox.mailchimp.faults import Fault
+from sandbox.mailchimp.sandbox import Sandbox
 from tests.e2e.running_app import ExportScenario, RunningApp, run_app
 from tests.e2e.stored_data import app_on, blobs
 from tests.e2e.test_people import exported, rows_of, sighting, wherever
@@ -279,13 +279,13 @@ def test_an_erasure_completes_locally_while_mailchimp_is_unreachable(
     ada = f"ada{one.number}@example.org"
     exported(one, ("c1", ada))
     exported(other, ("c9", ada))
-    one.running_app.box.arm(Fault("503-html", "POST", r"delete-permanent", times=None))
+    one.running_app.sandbox.arm(Fault("503-html", "POST", r"delete-permanent", times=None))
 
     with pytest.raises(ApiError) as busy:
         one.api.post("/api/people/erase", {"email": ada, "deleteInMailchimp": True})
 
     assert busy.value.status == 503
     assert wherever(one, ada) == []
-    one.running_app.box.disarm()
+    one.running_app.sandbox.disarm()
     receipt = one.api.post("/api/people/erase", {"email": ada, "deleteInMailchimp": True})
     assert receipt["deletedInMailchimp"] == 2

@@ -14,8 +14,8 @@ import pytest
 from azure.storage.blob import ContainerClient
 
 from devhost.processes import ROOT, running, start_app, start_azurite
-from sandbox.mailchimp.box import Sandbox
 from sandbox.mailchimp.faults import Fault
+from sandbox.mailchimp.sandbox import Sandbox
 from tests.e2e.running_app import ExportScenario, RunningApp, fast_polling_app, settings_for
 
 SEGMENTS = "segments"
@@ -191,7 +191,7 @@ def test_a_refresh_during_a_run_starts_exactly_one_more(
     scenario = ExportScenario(refreshed, tmp_path)
     segment = scenario.named("Busy")
     an_export(scenario, segment)
-    slow = refreshed.box.arm(Fault("hang", "POST", r"^/lists/\w+$", times=1, seconds=12.0))
+    slow = refreshed.sandbox.arm(Fault("hang", "POST", r"^/lists/\w+$", times=1, seconds=12.0))
     Folder(refreshed, segment, people(10)).all()
     until(lambda: slow.struck == 1)
 

@@ -47,7 +47,7 @@ def test_an_export_removed_during_its_run_ends_the_run_and_leaves_nothing(
     scenario.define(sample)
     running_app = app_on(scenario.running_app.storage)
     export_id = scenario.export["id"]
-    scenario.running_app.box.arm(
+    scenario.running_app.sandbox.arm(
         Fault("hang", "POST", r"^/lists/\w+$", times=None, seconds=1.0, skip=1)
     )
     started = scenario.start()
@@ -85,13 +85,13 @@ def test_a_run_awaiting_confirmation_ends_with_its_export(scenario: ExportScenar
 def test_removing_a_connection_during_a_run_ends_it_with_a_clear_reason(
     new_scenario: Callable[..., ExportScenario],
 ) -> None:
-    box = new_scenario().running_app.box
-    scenario = new_scenario(account=box.world.add_account("Vanished"))
+    sandbox = new_scenario().running_app.sandbox
+    scenario = new_scenario(account=sandbox.world.add_account("Vanished"))
     sample = scenario.sample(2000)
     scenario.refresh(sample)
     scenario.define(sample)
     running_app = app_on(scenario.running_app.storage)
-    box.arm(Fault("hang", "POST", r"^/lists/\w+$", times=None, seconds=0.7, skip=1))
+    sandbox.arm(Fault("hang", "POST", r"^/lists/\w+$", times=None, seconds=0.7, skip=1))
     started = scenario.start()
     while not scenario.audience.statuses():
         time.sleep(0.01)
@@ -117,8 +117,8 @@ def test_removing_a_connection_during_a_run_ends_it_with_a_clear_reason(
 def test_a_run_without_its_connection_reports_it(
     new_scenario: Callable[..., ExportScenario], mode: str
 ) -> None:
-    box = new_scenario().running_app.box
-    scenario = new_scenario(account=box.world.add_account(f"Gone {mode}"))
+    sandbox = new_scenario().running_app.sandbox
+    scenario = new_scenario(account=sandbox.world.add_account(f"Gone {mode}"))
     sample = scenario.sample(10)
     scenario.refresh(sample)
     scenario.define(sample)
@@ -138,7 +138,7 @@ def test_an_export_edited_during_its_run_applies_the_edit_to_the_next_run(
     scenario.refresh(sample)
     first, second = (segment.name for segment in sample.segments)
     scenario.define([first])
-    scenario.running_app.box.arm(
+    scenario.running_app.sandbox.arm(
         Fault("hang", "POST", r"^/lists/\w+$", times=None, seconds=0.7, skip=1)
     )
     started = scenario.start()
@@ -149,7 +149,7 @@ def test_an_export_edited_during_its_run_applies_the_edit_to_the_next_run(
     edited["segments"] = [{"name": first}, {"name": second}]
     edited["mapping"]["attributes"] = []
     scenario.api.call("PUT", f"/api/exports/{scenario.export['id']}", edited)
-    scenario.running_app.box.disarm()
+    scenario.running_app.sandbox.disarm()
     run = scenario.wait(started)
 
     expected = expected_audience(sample)

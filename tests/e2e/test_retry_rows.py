@@ -36,14 +36,14 @@ def define(scenario: ExportScenario) -> None:
 def test_a_retry_leaves_changed_rows_to_the_next_run(scenario: ExportScenario) -> None:
     n = scenario.number
     bad, good, leaver = (f"{name}{n}@example.com" for name in ("bad", "good", "leaver"))
-    scenario.running_app.box.set(refused_addresses=[bad])
+    scenario.running_app.sandbox.set(refused_addresses=[bad])
     scenario.refresh_table(
         table(scenario, ("1", bad, "B"), ("2", good, "G"), ("3", leaver, "L"), ("4", "no", "N"))
     )
     define(scenario)
     run = scenario.run()
     assert run["counts"]["rejected"] == 2
-    scenario.running_app.box.set(refused_addresses=[])
+    scenario.running_app.sandbox.set(refused_addresses=[])
     new, put_right = f"new{n}@example.com", f"right{n}@example.com"
     scenario.refresh_table(
         table(
@@ -84,7 +84,7 @@ def test_permanently_refused_rows_are_retried_once_and_reported_again(
     scenario: ExportScenario,
 ) -> None:
     bad = f"bad{scenario.number}@example.com"
-    scenario.running_app.box.set(refused_addresses=[bad])
+    scenario.running_app.sandbox.set(refused_addresses=[bad])
     scenario.refresh_table(
         table(scenario, ("1", bad, "B"), ("2", f"good{scenario.number}@x.com", "G"))
     )
@@ -111,13 +111,13 @@ def test_rows_that_failed_in_a_full_run_are_retried_although_nothing_changed(
     scenario.run()
     one = sorted(scenario.audience.members())[0]
     scenario.audience.add(one, merge_fields={"CITY": "By hand"})
-    scenario.running_app.box.arm(Fault("503-html", "POST", r"^/lists/\w+$", times=None))
+    scenario.running_app.sandbox.arm(Fault("503-html", "POST", r"^/lists/\w+$", times=None))
     going = scenario.start("full")
     while scenario.api.get(f"/api/runs/{going['id']}")["status"] != "sending":
         time.sleep(0.01)
     scenario.api.post(f"/api/runs/{going['id']}/cancel")
     run = scenario.wait(going)
-    scenario.running_app.box.disarm()
+    scenario.running_app.sandbox.disarm()
     assert (run["status"], run["counts"]["notSent"]) == ("canceled", 300)
 
     retried = retry(scenario, run)
@@ -145,11 +145,11 @@ def test_a_retry_of_a_canceled_run_sends_exactly_the_rest(scenario: ExportScenar
 
 def test_rows_sent_by_a_newer_run_are_not_sent_again(scenario: ExportScenario) -> None:
     bad = f"bad{scenario.number}@example.com"
-    scenario.running_app.box.set(refused_addresses=[bad])
+    scenario.running_app.sandbox.set(refused_addresses=[bad])
     scenario.refresh_table(table(scenario, ("1", bad, "B")))
     define(scenario)
     run = scenario.run()
-    scenario.running_app.box.set(refused_addresses=[])
+    scenario.running_app.sandbox.set(refused_addresses=[])
     scenario.refresh_table(table(scenario, ("1", bad, "Changed")))
     scenario.run()
     assert scenario.audience.members()[bad].merge_fields == {"FNAME": "Changed"}
@@ -163,11 +163,11 @@ def test_rows_sent_by_a_newer_run_are_not_sent_again(scenario: ExportScenario) -
 
 def test_a_refresh_after_a_retry_starts_a_run(scenario: ExportScenario) -> None:
     bad = f"bad{scenario.number}@example.com"
-    scenario.running_app.box.set(refused_addresses=[bad])
+    scenario.running_app.sandbox.set(refused_addresses=[bad])
     scenario.refresh_table(table(scenario, ("1", bad, "B")))
     define(scenario)
     run = scenario.run()
-    scenario.running_app.box.set(refused_addresses=[])
+    scenario.running_app.sandbox.set(refused_addresses=[])
     scenario.refresh_table(
         table(scenario, ("1", bad, "B"), ("2", f"new{scenario.number}@x.com", "N"))
     )

@@ -25,7 +25,9 @@ def test_many_simultaneous_starts_create_one_run(scenario: ExportScenario) -> No
     sample = scenario.sample(1200)
     scenario.refresh(sample)
     scenario.define(sample)
-    scenario.running_app.box.arm(Fault("hang", "POST", r"^/lists/\w+$", times=None, seconds=0.5))
+    scenario.running_app.sandbox.arm(
+        Fault("hang", "POST", r"^/lists/\w+$", times=None, seconds=0.5)
+    )
 
     with ThreadPoolExecutor(8) as starters:
         runs = list(starters.map(lambda _: scenario.start(), range(16)))
@@ -135,7 +137,7 @@ def test_a_canceled_run_reports_what_was_sent(scenario: ExportScenario) -> None:
     sample = scenario.sample(4000)
     scenario.refresh(sample)
     scenario.define(sample)
-    slow = scenario.running_app.box.arm(
+    slow = scenario.running_app.sandbox.arm(
         Fault("hang", "POST", r"^/lists/\w+$", times=None, seconds=1.0, skip=3)
     )
     started = scenario.start()
@@ -144,7 +146,7 @@ def test_a_canceled_run_reports_what_was_sent(scenario: ExportScenario) -> None:
 
     scenario.api.post(f"/api/runs/{started['id']}/cancel")
     run = scenario.wait(started)
-    scenario.running_app.box.disarm()
+    scenario.running_app.sandbox.disarm()
 
     there = actual_audience(scenario.audience)
     expected = expected_audience(sample)
@@ -169,19 +171,19 @@ def test_a_canceled_run_reports_what_was_sent(scenario: ExportScenario) -> None:
 def test_a_lost_connection_stops_the_run_and_loses_no_changes(
     new_scenario: Callable[..., ExportScenario],
 ) -> None:
-    box = new_scenario().running_app.box
-    account = box.world.add_account("Revoked")
+    sandbox = new_scenario().running_app.sandbox
+    account = sandbox.world.add_account("Revoked")
     scenario = new_scenario(account=account)
     sample = scenario.sample(4000)
     scenario.refresh(sample)
     scenario.define(sample)
-    box.arm(Fault("hang", "POST", r"^/lists/\w+$", times=None, seconds=1.0, skip=3))
+    sandbox.arm(Fault("hang", "POST", r"^/lists/\w+$", times=None, seconds=1.0, skip=3))
     started = scenario.start()
     while scenario.audience.statuses() != {"subscribed": 1500}:
         time.sleep(0.01)
 
     for key in list(account.keys):
-        del box.world.keys[key]
+        del sandbox.world.keys[key]
         account.keys.discard(key)
     run = scenario.wait(started)
 
@@ -196,8 +198,8 @@ def test_a_lost_connection_stops_the_run_and_loses_no_changes(
     assert again["status"] == "failed"
     assert scenario.audience.members() == there
 
-    box.disarm()
-    key = box.world.add_key(account)
+    sandbox.disarm()
+    key = sandbox.world.add_key(account)
     scenario.api.call(
         "PUT", f"/api/connections/{scenario.connection}/mailchimp/api-key", {"apiKey": key}
     )
@@ -212,20 +214,20 @@ def test_a_lost_connection_stops_the_run_and_loses_no_changes(
 def test_a_connection_lost_after_the_last_call_is_detected(
     new_scenario: Callable[..., ExportScenario],
 ) -> None:
-    box = new_scenario().running_app.box
-    account = box.world.add_account("Revoked late")
+    sandbox = new_scenario().running_app.sandbox
+    account = sandbox.world.add_account("Revoked late")
     scenario = new_scenario(account=account)
     sample = scenario.sample(100, 1.0, 1.0)
     scenario.refresh(sample)
     scenario.define(sample)
     # All people are sent; of the two tags that are verified then, the first one is slow.
-    checking = box.arm(Fault("hang", "GET", r"/segments/\d+$", seconds=1.0))
+    checking = sandbox.arm(Fault("hang", "GET", r"/segments/\d+$", seconds=1.0))
     started = scenario.start()
     while not checking.struck:
         time.sleep(0.01)
 
     for key in list(account.keys):
-        del box.world.keys[key]
+        del sandbox.world.keys[key]
     run = scenario.wait(started)
 
     assert run["status"] == "completedWithWarnings"

@@ -31,7 +31,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from devhost.api_client import ApiClient, ApiError
 from devhost.processes import ROOT, Azurite, start_azurite
 from sandbox import samples
-from sandbox.mailchimp.box import Sandbox
+from sandbox.mailchimp.sandbox import Sandbox
 from sandbox.upload import upload
 from shared.app import App, build
 from shared.messaging.messages import LONGEST

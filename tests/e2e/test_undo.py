@@ -127,14 +127,14 @@ def test_an_undo_during_another_run_is_refused(scenario: ExportScenario) -> None
     scenario.refresh(sample)
     scenario.define(sample)
     run = scenario.run()
-    scenario.running_app.box.arm(Fault("hang", "GET", r".*", times=None, seconds=0.5))
+    scenario.running_app.sandbox.arm(Fault("hang", "GET", r".*", times=None, seconds=0.5))
     going = scenario.start("full")
 
     with pytest.raises(ApiError) as no:
         scenario.api.post(f"/api/runs/{run['id']}/undo")
 
     assert no.value.status == 409
-    scenario.running_app.box.disarm()
+    scenario.running_app.sandbox.disarm()
     scenario.wait(going)
 
 
@@ -149,7 +149,7 @@ def test_an_undo_can_be_canceled_and_reports_what_it_did(scenario: ExportScenari
     run = scenario.run()
     changed = actual_audience(scenario.audience)
     assert changed != before
-    scenario.running_app.box.arm(
+    scenario.running_app.sandbox.arm(
         Fault("hang", "POST", r"^/lists/\w+$", times=None, seconds=1.0, skip=1)
     )
     started = scenario.api.post(f"/api/runs/{run['id']}/undo")
@@ -158,7 +158,7 @@ def test_an_undo_can_be_canceled_and_reports_what_it_did(scenario: ExportScenari
 
     scenario.api.post(f"/api/runs/{started['id']}/cancel")
     undone = scenario.wait(started)
-    scenario.running_app.box.disarm()
+    scenario.running_app.sandbox.disarm()
 
     assert undone["status"] == "canceled"
     restored = {a for a, one in actual_audience(scenario.audience).items() if one == before[a]}

@@ -154,14 +154,14 @@ def test_an_undo_restores_the_values_of_the_mapping_of_the_run(
 def test_an_undo_with_another_account_is_refused_with_the_reason_in_both_languages(
     new_scenario: Callable[..., ExportScenario],
 ) -> None:
-    box = new_scenario().running_app.box
+    sandbox = new_scenario().running_app.sandbox
     scenario = new_scenario()
     sample = scenario.sample(10)
     scenario.refresh(sample)
     scenario.define(sample)
     run = scenario.run()
     there = actual_audience(scenario.audience)
-    elsewhere = box.world.add_account("Elsewhere")
+    elsewhere = sandbox.world.add_account("Elsewhere")
     moved = scenario.api.get(f"/api/exports/{scenario.export['id']}")
     moved["connectionId"] = scenario.running_app.connection(elsewhere)
     scenario.api.call("PUT", f"/api/exports/{scenario.export['id']}", moved)
@@ -231,7 +231,7 @@ def test_two_simultaneous_undo_requests_undo_the_run_once(scenario: ExportScenar
     scenario.refresh(sample)
     scenario.define(sample)
     run = scenario.run()
-    scenario.running_app.box.arm(Fault("hang", "GET", r".*", times=None, seconds=0.5))
+    scenario.running_app.sandbox.arm(Fault("hang", "GET", r".*", times=None, seconds=0.5))
 
     with ThreadPoolExecutor(4) as hands:
         started = list(
@@ -240,7 +240,7 @@ def test_two_simultaneous_undo_requests_undo_the_run_once(scenario: ExportScenar
     # A request to archive people does not get the undo that keeps them.
     with pytest.raises(ApiError) as refused:
         scenario.api.post(f"/api/runs/{run['id']}/undo", {"archiveCreated": True})
-    scenario.running_app.box.disarm()
+    scenario.running_app.sandbox.disarm()
 
     assert len({one["id"] for one in started}) == 1
     assert refused.value.status == 409

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from devhost.processes import Azurite, running, start_azurite
-from sandbox.mailchimp.box import Sandbox
+from sandbox.mailchimp.sandbox import Sandbox
 from tests.fakes import Clock
 from tests.faults.simulated_deployment import SimulatedDeployment
 
@@ -18,8 +18,8 @@ def clock() -> Clock:
 @pytest.fixture(scope="module")
 def mailchimp(clock: Clock) -> Iterator[Sandbox]:
     """A Mailchimp with the clock of the simulated deployments."""
-    with Sandbox(now=clock.seconds) as box:
-        yield box
+    with Sandbox(now=clock.seconds) as sandbox:
+        yield sandbox
 
 
 @pytest.fixture(scope="module")
@@ -30,20 +30,20 @@ def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Azurite]:
 
 
 @pytest.fixture(scope="module")
-def box() -> Iterator[Sandbox]:
-    with Sandbox() as box:
-        yield box
+def sandbox() -> Iterator[Sandbox]:
+    with Sandbox() as sandbox:
+        yield sandbox
 
 
 @pytest.fixture
-def consent_is_kept(box: Sandbox) -> Iterator[None]:
+def consent_is_kept(sandbox: Sandbox) -> Iterator[None]:
     """Check that no status changed and at most ten connections were open."""
-    box.calls.clear()
+    sandbox.calls.clear()
     yield
-    box.disarm()
-    assert box.calls.statuses_contradicted == 0
-    assert not box.calls.statuses_changed
-    assert box.calls.peak_in_flight <= 10
+    sandbox.disarm()
+    assert sandbox.calls.statuses_contradicted == 0
+    assert not sandbox.calls.statuses_changed
+    assert sandbox.calls.peak_in_flight <= 10
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ import pytest
 from duckdb import DuckDBPyConnection
 
 from sandbox import samples
-from sandbox.mailchimp.box import AudienceView, Sandbox
+from sandbox.mailchimp.sandbox import AudienceView, Sandbox
 from sandbox.persons import COLUMNS
 from sandbox.samples import Sample
 from shared.app import build
@@ -124,7 +124,7 @@ class RunResult:
 class SimulatedDeployment:
     """An app with one export. `process_count` counts the processes started so far."""
 
-    box: Sandbox
+    sandbox: Sandbox
     monkeypatch: pytest.MonkeyPatch
     clock: Clock
     store: MemoryStore = field(init=False)
@@ -138,11 +138,11 @@ class SimulatedDeployment:
 
     def __post_init__(self) -> None:
         self.store = MemoryStore(self.clock)
-        self.audience = self.box.audience("Simulated deployment")
+        self.audience = self.sandbox.audience("Simulated deployment")
         # Chunks of a few people, so that a small sample has many.
         self.monkeypatch.setattr(cut, "CHUNK_SIZE", CHUNK)
         self.start_process()
-        account = self.box.account
+        account = self.sandbox.account
         grant = Grant(GrantKind.API_KEY, "us1", account.id, "Sandbox", self.clock.now(), "Dev")
         consent = Consent("Dev", self.clock.now(), "en", "1")
         connection = Connection(
@@ -161,7 +161,7 @@ class SimulatedDeployment:
         settings = load(
             {
                 "AzureWebJobsStorage": "UseDevelopmentStorage=true",
-                "MAILCHIMP_API_URL": self.box.api_url,
+                "MAILCHIMP_API_URL": self.sandbox.api_url,
             }
         )
         outcomes = MemoryFiles(client, "outcomes")
@@ -201,11 +201,11 @@ class SimulatedDeployment:
 
         return ObservedGateway(
             connection,
-            lambda _: self.box.api_key,
+            lambda _: self.sandbox.api_key,
             clock=time.monotonic,
             sleep=self.clock.forward,
             random=lambda: 0.5,
-            api_url=self.box.api_url,
+            api_url=self.sandbox.api_url,
             retry_policy=RetryPolicy(read=0.4),
         )
 

@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-from sandbox.mailchimp.box import Sandbox
 from sandbox.mailchimp.faults import KINDS, Fault
+from sandbox.mailchimp.sandbox import Sandbox
 from shared.model.run import RunStatus
 from tests.faults.simulated_deployment import SimulatedDeployment
 from tests.faults.test_killed_at_every_write import LATER, SAMPLE, SEEDS

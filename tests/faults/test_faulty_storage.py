@@ -9,7 +9,7 @@ import pytest
 
 from devhost.api_client import ApiError
 from devhost.processes import Azurite, running, start_app
-from sandbox.mailchimp.box import Sandbox
+from sandbox.mailchimp.sandbox import Sandbox
 from tests.e2e.running_app import (
     ExportScenario,
     RunningApp,
@@ -33,7 +33,7 @@ def storage_faults() -> StorageFaults:
 @pytest.fixture(scope="module")
 def running_app(
     emulator: Azurite,
-    box: Sandbox,
+    sandbox: Sandbox,
     storage_faults: StorageFaults,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[RunningApp]:
@@ -43,14 +43,14 @@ def running_app(
         faulty_storage(emulator, storage_faults) as storage,
         running(
             start_app(
-                settings_for(storage, box),
+                settings_for(storage, sandbox),
                 app_dir=fast_polling_app(folder / "app", lease_seconds=15, storage_seconds=2.0),
                 log=folder / "app.log",
                 options=["--queue-lease", "20"],
             )
         ) as app,
     ):
-        yield RunningApp(storage, app, box)  # model.json names the address by which it is read
+        yield RunningApp(storage, app, sandbox)  # model.json names the address by which it is read
 
 
 def state_of(running_app: RunningApp, run_id: str) -> dict | None:
@@ -103,13 +103,13 @@ def test_random_storage_failures_change_nothing(
 
 
 def test_an_outage_of_storage_is_waited_out(
-    running_app: RunningApp, box: Sandbox, storage_faults: StorageFaults, tmp_path: Path
+    running_app: RunningApp, sandbox: Sandbox, storage_faults: StorageFaults, tmp_path: Path
 ) -> None:
     scenario = ExportScenario(running_app, tmp_path)
     sample = scenario.sample(PEOPLE, 0.6, 0.6)
     scenario.refresh(sample)
     scenario.define(sample)
-    box.set(call_ms=500)
+    sandbox.set(call_ms=500)
     started = scenario.start()
     while not scenario.audience.statuses():
         time.sleep(0.01)
@@ -121,7 +121,7 @@ def test_an_outage_of_storage_is_waited_out(
         running_app.api.get(f"/api/runs/{started['id']}")
     storage_faults.outage = False
     run = end_of(running_app, started["id"])
-    box.set(call_ms=0)
+    sandbox.set(call_ms=0)
 
     assert refused.value.status == 503
     expected = expected_audience(sample)

@@ -61,7 +61,7 @@ def test_a_confirmed_run_shares_the_account_again(
     deployment.define(sample.later(leaving=30))
     waiting = deployment.run()
     assert waiting.status is RunStatus.AWAITING_CONFIRMATION
-    account = deployment.box.account.id
+    account = deployment.sandbox.account.id
     another = Run("another", "e2", Trigger.SCHEDULE, Mode.EXPORT, RunStatus.SENDING)
     deployment.app.runs.create(another.id, another)
     deployment.app.pace.join(account, another.id, lambda _: True)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from devhost.processes import App, Azurite, start_app
-from sandbox.mailchimp.box import Sandbox
+from sandbox.mailchimp.sandbox import Sandbox
 from tests.e2e.running_app import (
     ExportScenario,
     RunningApp,
@@ -28,8 +28,8 @@ pytestmark = pytest.mark.usefixtures("consent_is_kept")
 class Processes:
     """The processes of an app: a killed one can be replaced."""
 
-    def __init__(self, storage: str, box: Sandbox, folder: Path) -> None:
-        self._storage, self._box, self._folder = storage, box, folder
+    def __init__(self, storage: str, sandbox: Sandbox, folder: Path) -> None:
+        self._storage, self._box, self._folder = storage, sandbox, folder
         self._program = fast_polling_app(folder / "app", lease_seconds=15)
         self.all: list[App] = []
         self.begin()
@@ -56,12 +56,12 @@ class Processes:
 
 @pytest.mark.parametrize("seed", range(SEEDS))
 def test_a_process_killed_at_a_write_is_replaced_and_the_run_ends(
-    emulator: Azurite, box: Sandbox, tmp_path: Path, seed: int
+    emulator: Azurite, sandbox: Sandbox, tmp_path: Path, seed: int
 ) -> None:
     dice = random.Random(seed)
     storage_faults = StorageFaults()
     with faulty_storage(emulator, storage_faults) as storage:
-        processes = Processes(storage, box, tmp_path)
+        processes = Processes(storage, sandbox, tmp_path)
         try:
             scenario = ExportScenario(processes.running_app, tmp_path)
             before = scenario.sample(4_000, 0.6, 0.6)

@@ -10,8 +10,8 @@ import pytest
 
 from devhost.processes import Azurite, running, start_app
 from sandbox import wrap
-from sandbox.mailchimp.box import Sandbox
 from sandbox.mailchimp.faults import KINDS, Fault
+from sandbox.mailchimp.sandbox import Sandbox
 from tests.e2e.running_app import (
     SUBSCRIBE,
     ExportScenario,
@@ -28,13 +28,13 @@ pytestmark = pytest.mark.usefixtures("consent_is_kept")
 
 
 def test_two_apps_on_one_storage_send_each_person_once(
-    emulator: Azurite, box: Sandbox, tmp_path: Path
+    emulator: Azurite, sandbox: Sandbox, tmp_path: Path
 ) -> None:
     with (
-        run_app(emulator.connection_string, box, tmp_path / "one") as running_app,
+        run_app(emulator.connection_string, sandbox, tmp_path / "one") as running_app,
         running(
             start_app(
-                settings_for(emulator.connection_string, box),
+                settings_for(emulator.connection_string, sandbox),
                 app_dir=fast_polling_app(tmp_path / "two" / "app"),
                 log=tmp_path / "two" / "app.log",
             )
@@ -44,7 +44,7 @@ def test_two_apps_on_one_storage_send_each_person_once(
         sample = scenario.sample(12_000, 0.6, 0.6)
         scenario.refresh(sample)
         scenario.define(sample)
-        box.set(call_ms=50)
+        sandbox.set(call_ms=50)
 
         with scenario.calls() as calls:
             run = scenario.run()
@@ -54,33 +54,33 @@ def test_two_apps_on_one_storage_send_each_person_once(
         assert run["status"] == "successful"
         assert run["counts"]["created"] == len(expected)
         assert calls[SUBSCRIBE] == -(-len(expected) // 500)
-        assert box.calls.throttled == 0
+        assert sandbox.calls.throttled == 0
 
 
 def test_duplicated_messages_send_no_one_twice_and_do_not_multiply(
-    emulator: Azurite, box: Sandbox, tmp_path: Path
+    emulator: Azurite, sandbox: Sandbox, tmp_path: Path
 ) -> None:
     """Two runs share three connections, so lanes wait for their turn and come again and again."""
     log = tmp_path / "app.log"
     with running(
         start_app(
-            settings_for(emulator.connection_string, box, MAILCHIMP_CONNECTIONS="3"),
+            settings_for(emulator.connection_string, sandbox, MAILCHIMP_CONNECTIONS="3"),
             app_dir=fast_polling_app(tmp_path / "app", twice=True),
             log=log,
         )
     ) as app:
-        running_app = RunningApp(emulator.connection_string, app, box)
+        running_app = RunningApp(emulator.connection_string, app, sandbox)
         scenarios = [ExportScenario(running_app, tmp_path) for _ in range(2)]
         samples = [scenario.sample(6_000, 0.6, 0.6) for scenario in scenarios]
         for scenario, sample in zip(scenarios, samples, strict=True):
             scenario.refresh(sample)
             scenario.define(sample)
-        box.set(call_ms=1500)
+        sandbox.set(call_ms=1500)
 
         with scenarios[0].calls() as calls:
             started = [scenario.start() for scenario in scenarios]
             runs = [scenario.wait(run) for scenario, run in zip(scenarios, started, strict=True)]
-        box.set(call_ms=0)
+        sandbox.set(call_ms=0)
 
     people = [expected_audience(sample) for sample in samples]
     for scenario, run, expected in zip(scenarios, runs, people, strict=True):
@@ -93,19 +93,19 @@ def test_duplicated_messages_send_no_one_twice_and_do_not_multiply(
 
 
 def test_ten_lanes_with_random_faults_leave_the_audience_correct(
-    emulator: Azurite, box: Sandbox, tmp_path: Path
+    emulator: Azurite, sandbox: Sandbox, tmp_path: Path
 ) -> None:
     """All kinds but hanging, which needs the real read timeout of 125 s (test_storms.py has it)."""
-    with run_app(emulator.connection_string, box, tmp_path) as running_app:
+    with run_app(emulator.connection_string, sandbox, tmp_path) as running_app:
         scenario = ExportScenario(running_app, tmp_path)
         sample = scenario.sample(12_000, 0.6, 0.6)
         scenario.refresh(sample)
         scenario.define(sample)
-        box.set(call_ms=50)
+        sandbox.set(call_ms=50)
         kinds = [kind for kind in KINDS if kind != "hang"]
         faults = [Fault(kind, times=None, probability=0.03, seed=n) for n, kind in enumerate(kinds)]
         for fault in faults:
-            box.arm(fault)
+            sandbox.arm(fault)
 
         for _ in range(5):
             run = scenario.run()
@@ -119,16 +119,16 @@ def test_ten_lanes_with_random_faults_leave_the_audience_correct(
 
 @pytest.mark.parametrize("seed", range(SEEDS))
 def test_an_app_killed_at_any_moment_is_replaced_and_the_run_ends(
-    emulator: Azurite, box: Sandbox, tmp_path: Path, seed: int
+    emulator: Azurite, sandbox: Sandbox, tmp_path: Path, seed: int
 ) -> None:
     dice = random.Random(seed)
-    settings = settings_for(emulator.connection_string, box)
+    settings = settings_for(emulator.connection_string, sandbox)
     folder = fast_polling_app(tmp_path / "app", lease_seconds=15)
 
     def start() -> RunningApp:
         log = tmp_path / f"app{time.monotonic_ns()}.log"
         app = start_app(settings, app_dir=folder, log=log, options=["--queue-lease", "3"])
-        return RunningApp(emulator.connection_string, app, box)
+        return RunningApp(emulator.connection_string, app, sandbox)
 
     running_app = start()
     try:
@@ -139,7 +139,7 @@ def test_an_app_killed_at_any_moment_is_replaced_and_the_run_ends(
         assert scenario.run()["status"] == "successful"
         sample = before.later(changed=0.4, arriving=1500, leaving=400, moving=0.05)
         scenario.refresh(sample)
-        box.set(call_ms=200)
+        sandbox.set(call_ms=200)
         run = scenario.start()
         for _ in range(dice.randint(1, 2)):
             time.sleep(dice.uniform(0.0, 2.0))
@@ -147,7 +147,7 @@ def test_an_app_killed_at_any_moment_is_replaced_and_the_run_ends(
             running_app = start()
         scenario.api = running_app.api
         run = scenario.wait(run)
-        box.set(call_ms=0)
+        sandbox.set(call_ms=0)
 
         old, new = expected_audience(before), expected_audience(sample)
         now = actual_audience(scenario.audience)
@@ -171,7 +171,7 @@ SECRETS = ("Zaphodine", "Quuxington", "Wumpusburg", "zq-4711-profile", "xyzzy-47
 
 
 def test_a_debug_log_contains_no_personal_data(
-    emulator: Azurite, box: Sandbox, tmp_path: Path
+    emulator: Azurite, sandbox: Sandbox, tmp_path: Path
 ) -> None:
     def row(number: int, address: str) -> tuple[str, ...]:
         who = f"zq-4711-profile-{number}"
@@ -189,12 +189,12 @@ def test_a_debug_log_contains_no_personal_data(
             {"attribute": "City", "mergeField": "CITY", "create": {"name": "City", "type": "text"}}
         ],
     }
-    box.set(
+    sandbox.set(
         refused_addresses=[addresses[10]],
         throttled_addresses=[addresses[11]],
         poison_addresses=[addresses[12]],
     )
-    with run_app(emulator.connection_string, box, tmp_path, debug=True) as running_app:
+    with run_app(emulator.connection_string, sandbox, tmp_path, debug=True) as running_app:
         scenario = ExportScenario(running_app, tmp_path)
         for number, status in enumerate(("unsubscribed", "cleaned", "archived", "subscribed")):
             scenario.audience.add(addresses[20 + number], status=status)
@@ -202,7 +202,7 @@ def test_a_debug_log_contains_no_personal_data(
         scenario.refresh_table({name: wrap.Table(columns, tuple(rows))})
         scenario.define([name], mapping=mapping)
         for number, kind in enumerate(("429", "reset-applied", "truncated", "500")):
-            box.arm(Fault(kind, skip=3 + 2 * number))
+            sandbox.arm(Fault(kind, skip=3 + 2 * number))
         first = scenario.run()
         scenario.refresh_table({name: wrap.Table(columns, tuple(rows[100:]))})
         second = scenario.run("full")
@@ -210,7 +210,7 @@ def test_a_debug_log_contains_no_personal_data(
         scenario.api.post("/api/people/search", {"email": addresses[30]})
         log = running_app.process.log
         assert log is not None
-    box.set(refused_addresses=[], throttled_addresses=[], poison_addresses=[])
+    sandbox.set(refused_addresses=[], throttled_addresses=[], poison_addresses=[])
 
     assert first["counts"]["created"] == 693
     assert first["counts"]["rejected"] == 5

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from sandbox.mailchimp.box import Sandbox
 from sandbox.mailchimp.faults import KINDS, Fault
+from sandbox.mailchimp.sandbox import Sandbox
 from shared.model.run import Run, RunStatus
 from tests.fakes import Clock
 from tests.faults.fault_injection import FaultRates, FaultyDeployment

@@ -32,7 +32,7 @@ def time() -> Time:
 
 
 @pytest.fixture
-def box() -> Iterator[Sandbox]:
+def sandbox() -> Iterator[Sandbox]:
     with Sandbox() as running:
         yield running
 
@@ -54,5 +54,5 @@ def transport(time: Time) -> Iterator[Callable[..., Transport]]:
 
 
 @pytest.fixture
-def session(box: Sandbox, transport: Callable[..., Transport]) -> Session:
-    return Session(transport(box.api_url, ApiKey(box.api_key)))
+def session(sandbox: Sandbox, transport: Callable[..., Transport]) -> Session:
+    return Session(transport(sandbox.api_url, ApiKey(sandbox.api_key)))

@@ -13,18 +13,18 @@ from tests.mailchimp.scripted_server import ScriptedServer, json
 LOST = ["504-applied", "reset-applied", "truncated", "not-json"]
 
 
-def test_audiences_and_the_account_are_shown(box, session):
+def test_audiences_and_the_account_are_shown(sandbox, session):
     for number in range(12):
-        box.audience(f"List {number}", double_optin=number == 3)
+        sandbox.audience(f"List {number}", double_optin=number == 3)
     found = session.audiences()
     assert [audience.name for audience in found] == [f"List {n}" for n in range(12)]
     assert [audience.double_opt_in for audience in found].count(True) == 1
     assert session.audience(found[3].id) == found[3]
-    assert session.account().id == box.account.id
+    assert session.account().id == sandbox.account.id
 
 
-def test_a_missing_audience_is_named(box, session):
-    box.audience("News")
+def test_a_missing_audience_is_named(sandbox, session):
+    sandbox.audience("News")
     for ask in (session.audience, session.merge_fields, session.tags):
         with pytest.raises(NotFound, match="0123456789"):
             ask("0123456789")
@@ -46,18 +46,18 @@ def test_an_audience_id_never_changes_the_path(bad, transport):
         assert server.asked == []
 
 
-def test_merge_fields_are_read_beyond_the_default_page_of_ten(box, session):
-    audience = box.audience("News")
+def test_merge_fields_are_read_beyond_the_default_page_of_ten(sandbox, session):
+    audience = sandbox.audience("News")
     for number in range(14):
         session.create_merge_field(audience.id, f"F{number}", f"Field {number}", "text")
     assert len(session.merge_fields(audience.id)) == 18
     assert [f.tag for f in session.merge_fields(audience.id)] == audience.merge_tags()
 
 
-def test_tags_are_read_beyond_one_page_and_saved_segments_are_not_tags(box, session):
-    audience = box.audience("News")
+def test_tags_are_read_beyond_one_page_and_saved_segments_are_not_tags(sandbox, session):
+    audience = sandbox.audience("News")
     audience.add("ada@example.org", tags=[f"Tag {n}" for n in range(1203)])
-    box.account.audiences[audience.id].segments[200005].type = "saved"
+    sandbox.account.audiences[audience.id].segments[200005].type = "saved"
     found = session.tags(audience.id)
     assert len({tag.id for tag in found}) == 1202
     assert session.tag(audience.id, 200005) is None
@@ -65,15 +65,15 @@ def test_tags_are_read_beyond_one_page_and_saved_segments_are_not_tags(box, sess
     assert session.tag(audience.id, 1) is None
 
 
-def test_the_count_of_a_tag_excludes_people_who_are_not_subscribed(box, session):
-    audience = box.audience("News")
+def test_the_count_of_a_tag_excludes_people_who_are_not_subscribed(sandbox, session):
+    audience = sandbox.audience("News")
     audience.add("ada@example.org", tags=["VIP"])
     audience.add("bob@example.org", tags=["VIP"], status="unsubscribed", cause="self")
     assert [tag.member_count for tag in session.tags(audience.id)] == [1]
 
 
-def test_a_tag_is_created_empty_although_another_starts_with_its_name(box, session):
-    audience = box.audience("News")
+def test_a_tag_is_created_empty_although_another_starts_with_its_name(sandbox, session):
+    audience = sandbox.audience("News")
     audience.add("ada@example.org", tags=["VIP Gold"])
     made = session.create_tag(audience.id, "VIP")
     assert (made.name, made.member_count) == ("VIP", 0)
@@ -83,21 +83,21 @@ def test_a_tag_is_created_empty_although_another_starts_with_its_name(box, sessi
 @pytest.mark.parametrize("language", ["en", "de"])
 @pytest.mark.parametrize("name", ["VIP", "vip", "Vip"])
 def test_creating_a_tag_with_an_existing_name_in_any_case_is_a_conflict(
-    box, session, language, name
+    sandbox, session, language, name
 ):
-    box.set(language=language)
-    audience = box.audience("News")
+    sandbox.set(language=language)
+    audience = sandbox.audience("News")
     audience.add("ada@example.org", tags=["VIP"])
     with pytest.raises(Conflict):
         session.create_tag(audience.id, name)
     assert audience.tags() == {"VIP": 1}
 
 
-def test_renaming_a_tag_keeps_its_id_and_members(box, session):
-    audience = box.audience("News")
+def test_renaming_a_tag_keeps_its_id_and_members(sandbox, session):
+    audience = sandbox.audience("News")
     audience.add("ada@example.org", tags=["Old", "Other"])
     old = next(tag for tag in session.tags(audience.id) if tag.name == "Old")
-    box.arm(Fault(kind="504-applied", method="PATCH"))
+    sandbox.arm(Fault(kind="504-applied", method="PATCH"))
     renamed = session.rename_tag(audience.id, old.id, "New")
     assert (renamed.id, renamed.name, renamed.member_count) == (old.id, "New", 1)
     with pytest.raises(Conflict):
@@ -109,33 +109,33 @@ def test_renaming_a_tag_keeps_its_id_and_members(box, session):
         session.rename_tag(audience.id, 77, "Else")
 
 
-def test_a_tag_that_mailchimp_refuses_is_a_config_error(box, session):
-    audience = box.audience("News")
+def test_a_tag_that_mailchimp_refuses_is_a_config_error(sandbox, session):
+    audience = sandbox.audience("News")
     with pytest.raises(ConfigError) as caught:
         session.create_tag(audience.id, "x" * 101)
     assert not isinstance(caught.value, Conflict)
 
 
 @pytest.mark.parametrize("kind", [*LOST, "reset", "504", "500", "429"])
-def test_a_tag_is_created_once_after_a_lost_response(box, session, kind):
-    audience = box.audience("News")
-    box.arm(Fault(kind=kind, method="POST"))
+def test_a_tag_is_created_once_after_a_lost_response(sandbox, session, kind):
+    audience = sandbox.audience("News")
+    sandbox.arm(Fault(kind=kind, method="POST"))
     made = session.create_tag(audience.id, "VIP")
     assert audience.tags() == {"VIP": 0}
     assert made == session.tag(audience.id, made.id)
 
 
 @pytest.mark.parametrize("kind", [*LOST, "reset", "504", "500", "429"])
-def test_a_merge_field_is_created_once_after_a_lost_response(box, session, kind):
-    audience = box.audience("News")
-    box.arm(Fault(kind=kind, method="POST"))
+def test_a_merge_field_is_created_once_after_a_lost_response(sandbox, session, kind):
+    audience = sandbox.audience("News")
+    sandbox.arm(Fault(kind=kind, method="POST"))
     made = session.create_merge_field(audience.id, "COLOUR", "Colour", "text")
     assert made.tag == "COLOUR"
     assert audience.merge_tags().count("COLOUR") == 1
 
 
-def test_creating_a_merge_field_again_returns_the_existing_one(box, session):
-    audience = box.audience("News")
+def test_creating_a_merge_field_again_returns_the_existing_one(sandbox, session):
+    audience = sandbox.audience("News")
     first = session.create_merge_field(audience.id, "favourite colour", "Colour", "text")
     assert first.tag == "FAVOURITEC"
     assert session.create_merge_field(audience.id, "favourite colour", "colour", "text") == first
@@ -144,21 +144,21 @@ def test_creating_a_merge_field_again_returns_the_existing_one(box, session):
 
 
 @pytest.mark.parametrize("language", ["en", "de"])
-def test_an_audience_with_the_maximum_of_merge_fields_is_reported(box, session, language):
-    box.set(merge_field_limit=4, language=language)
-    audience = box.audience("News")
+def test_an_audience_with_the_maximum_of_merge_fields_is_reported(sandbox, session, language):
+    sandbox.set(merge_field_limit=4, language=language)
+    audience = sandbox.audience("News")
     with pytest.raises(ConfigError, match="4 fields") as caught:
         session.create_merge_field(audience.id, "COLOUR", "Colour", "text")
     assert caught.value.code == "mergeFieldNotCreated"
 
 
-def test_a_grant_revoked_while_creating_a_field_is_disconnected(box, session):
-    audience = box.audience("News")
-    box.disable()
+def test_a_grant_revoked_while_creating_a_field_is_disconnected(sandbox, session):
+    audience = sandbox.audience("News")
+    sandbox.disable()
     with pytest.raises(Disconnected):
         session.create_tag(audience.id, "VIP")
-    box.disable(False)
-    box.revoke()
+    sandbox.disable(False)
+    sandbox.revoke()
     with pytest.raises(Disconnected):
         session.create_merge_field(audience.id, "COLOUR", "Colour", "text")
 
@@ -173,10 +173,10 @@ def test_a_missing_list_is_not_an_empty_list(transport):
     [("Colour", "text", "COLOUR"), ("Paint", "text", "COLOUR2"), ("Colour", "number", "COLOUR2")],
 )
 def test_a_merge_field_that_appears_while_it_is_created_is_used_or_avoided(
-    box, session, transport, monkeypatch, their_name, their_type, tag
+    sandbox, session, transport, monkeypatch, their_name, their_type, tag
 ):
-    audience = box.audience("News")
-    theirs = Session(transport(box.api_url, ApiKey(box.api_key)))
+    audience = sandbox.audience("News")
+    theirs = Session(transport(sandbox.api_url, ApiKey(sandbox.api_key)))
     write = session._transport.write
 
     def write_later(*given, **more):
@@ -191,8 +191,8 @@ def test_a_merge_field_that_appears_while_it_is_created_is_used_or_avoided(
     assert (made.tag, made.name, made.type) == (tag, "Colour", "text")
 
 
-def test_an_empty_400_on_a_read_is_tried_again(box, session):
-    audience = box.audience("News")
-    box.arm(Fault(kind="400-empty", method="GET"))
+def test_an_empty_400_on_a_read_is_tried_again(sandbox, session):
+    audience = sandbox.audience("News")
+    sandbox.arm(Fault(kind="400-empty", method="GET"))
     assert session.audience(audience.id).name == "News"
     assert session.calls.retried == 1

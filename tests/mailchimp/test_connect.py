@@ -43,17 +43,17 @@ def gateway_to(url, time, stored=None, secret=None):
 class Browser:
     """A person at Mailchimp's sign-in page."""
 
-    def __init__(self, box: Sandbox) -> None:
-        self.box = box
+    def __init__(self, sandbox: Sandbox) -> None:
+        self.sandbox = sandbox
 
     def decide(self, url: str, decision: str = "allow") -> dict[str, str]:
         """What the callback is called with."""
         shown = requests.get(url, timeout=10)
         assert shown.status_code == 200, shown.text
         asked = {name: values[0] for name, values in parse_qs(urlsplit(url).query).items()}
-        form = {**asked, "account": self.box.account.id, "decision": decision}
+        form = {**asked, "account": self.sandbox.account.id, "decision": decision}
         answer = requests.post(
-            f"{self.box.url}/oauth2/authorize", data=form, timeout=10, allow_redirects=False
+            f"{self.sandbox.url}/oauth2/authorize", data=form, timeout=10, allow_redirects=False
         )
         back = urlsplit(answer.headers["Location"])
         assert f"{back.scheme}://{back.netloc}{back.path}" == BACK
@@ -61,31 +61,31 @@ class Browser:
 
 
 @pytest.fixture
-def app(box):
-    return box.app(BACK)
+def app(sandbox):
+    return sandbox.app(BACK)
 
 
 @pytest.fixture
-def sign_in(box, app, time):
-    gateway = gateway_to(box.api_url, time)
-    return MailchimpSignIn(box.url, app.client_id, app.client_secret, gateway.open_with)
+def sign_in(sandbox, app, time):
+    gateway = gateway_to(sandbox.api_url, time)
+    return MailchimpSignIn(sandbox.url, app.client_id, app.client_secret, gateway.open_with)
 
 
-def test_a_sign_in_returns_the_account(box, sign_in):
+def test_a_sign_in_returns_the_account(sandbox, sign_in):
     url = sign_in.authorize_url("st&te=1", BACK)
-    back = Browser(box).decide(url)
+    back = Browser(sandbox).decide(url)
     assert back["state"] == "st&te=1"
     grant = sign_in.redeem(back["code"], BACK)
-    assert grant.account.id == box.account.id
+    assert grant.account.id == sandbox.account.id
     assert grant.account.name == "Sandbox"
     assert grant.data_centre == "us1"
     assert grant.secret not in repr(grant)
 
 
-def test_two_connections_of_one_account_share_token_and_account(box, sign_in):
+def test_two_connections_of_one_account_share_token_and_account(sandbox, sign_in):
     grants = [
         sign_in.redeem(
-            Browser(box).decide(sign_in.authorize_url("s", BACK))["code"],
+            Browser(sandbox).decide(sign_in.authorize_url("s", BACK))["code"],
             BACK,
         )
         for _ in range(2)
@@ -93,32 +93,32 @@ def test_two_connections_of_one_account_share_token_and_account(box, sign_in):
     assert grants[0] == grants[1]
 
 
-def test_a_code_works_once(box, sign_in):
-    code = Browser(box).decide(sign_in.authorize_url("s", BACK))["code"]
+def test_a_code_works_once(sandbox, sign_in):
+    code = Browser(sandbox).decide(sign_in.authorize_url("s", BACK))["code"]
     sign_in.redeem(code, BACK)
     with pytest.raises(Refused) as caught:
         sign_in.redeem(code, BACK)
     assert (caught.value.code, caught.value.field) == ("signInRefused", "invalid_grant")
 
 
-def test_a_wrong_secret_or_redirect_uri_is_refused(box, app, sign_in, time):
-    code = Browser(box).decide(sign_in.authorize_url("s", BACK))["code"]
+def test_a_wrong_secret_or_redirect_uri_is_refused(sandbox, app, sign_in, time):
+    code = Browser(sandbox).decide(sign_in.authorize_url("s", BACK))["code"]
     with pytest.raises(Refused):
         sign_in.redeem(code, BACK + "/else")
     wrong = MailchimpSignIn(
-        box.url, app.client_id, "wrong", gateway_to(box.api_url, time).open_with
+        sandbox.url, app.client_id, "wrong", gateway_to(sandbox.api_url, time).open_with
     )
     with pytest.raises(Refused) as caught:
         wrong.redeem("abc", BACK)
     assert caught.value.field == "invalid_client"
 
 
-def test_a_token_with_expires_in_0_never_expires(box, sign_in, time):
-    code = Browser(box).decide(sign_in.authorize_url("s", BACK))["code"]
+def test_a_token_with_expires_in_0_never_expires(sandbox, sign_in, time):
+    code = Browser(sandbox).decide(sign_in.authorize_url("s", BACK))["code"]
     grant = sign_in.redeem(code, BACK)
     time.now += 10 * 365 * 86400
     stored = connection(GrantKind.OAUTH, grant.data_centre)
-    session = gateway_to(box.api_url, time, stored, grant.secret).open("c1")
+    session = gateway_to(sandbox.api_url, time, stored, grant.secret).open("c1")
     assert session.account() == grant.account
     session.close()
 
@@ -241,12 +241,12 @@ def test_a_metadata_request_that_hangs_times_out(time, monkeypatch):
         signing_in_at(server, time).redeem("code", BACK)
 
 
-def test_an_api_key_is_checked_with_mailchimp(box, time):
-    door = MailchimpApiKeys(gateway_to(box.api_url, time).open_with)
-    grant = door.check(f"  {box.api_key}\n")
-    assert grant.secret == box.api_key
-    assert grant.account.id == box.account.id
-    assert box.calls.count("GET", "/ping") == 1
+def test_an_api_key_is_checked_with_mailchimp(sandbox, time):
+    door = MailchimpApiKeys(gateway_to(sandbox.api_url, time).open_with)
+    grant = door.check(f"  {sandbox.api_key}\n")
+    assert grant.secret == sandbox.api_key
+    assert grant.account.id == sandbox.account.id
+    assert sandbox.calls.count("GET", "/ping") == 1
 
 
 @pytest.mark.parametrize(
@@ -271,25 +271,25 @@ def test_a_malformed_api_key_is_never_sent(key, time):
     assert caught.value.faults[0].field == "apiKey"
 
 
-def test_a_key_refused_by_mailchimp_is_a_fault_of_the_api_key(box, time):
-    door = MailchimpApiKeys(gateway_to(box.api_url, time).open_with)
+def test_a_key_refused_by_mailchimp_is_a_fault_of_the_api_key(sandbox, time):
+    door = MailchimpApiKeys(gateway_to(sandbox.api_url, time).open_with)
     with pytest.raises(ConfigError) as caught:
         door.check("f" * 32 + "-us1")
     assert caught.value.code == "apiKeyRefused"
-    box.disable()
+    sandbox.disable()
     with pytest.raises(ConfigError) as disabled:
-        door.check(box.api_key)
+        door.check(sandbox.api_key)
     assert disabled.value.code == "accountDisabled"
 
 
-def test_a_session_is_opened_with_the_stored_grant(box, app, time):
+def test_a_session_is_opened_with_the_stored_grant(sandbox, app, time):
     for kind, secret in (
-        (GrantKind.API_KEY, box.api_key),
-        (GrantKind.OAUTH, box.token(app)),
+        (GrantKind.API_KEY, sandbox.api_key),
+        (GrantKind.OAUTH, sandbox.token(app)),
     ):
-        gateway: Mailchimp = gateway_to(box.api_url, time, connection(kind), secret)
+        gateway: Mailchimp = gateway_to(sandbox.api_url, time, connection(kind), secret)
         session: MailchimpSession = gateway.open("c1")
-        assert session.account().id == box.account.id
+        assert session.account().id == sandbox.account.id
         session.close()
 
 
@@ -314,25 +314,25 @@ def test_a_stored_data_centre_is_validated_again(time):
         gateway_to(API_URL, time, connection(data_centre="evil.com/"), "x").open("c1")
 
 
-def test_a_revoked_token_and_a_disabled_account_are_disconnected(box, app, time):
-    gateway = gateway_to(box.api_url, time, connection(GrantKind.OAUTH), box.token(app))
+def test_a_revoked_token_and_a_disabled_account_are_disconnected(sandbox, app, time):
+    gateway = gateway_to(sandbox.api_url, time, connection(GrantKind.OAUTH), sandbox.token(app))
     session = gateway.open("c1")
-    box.disable()
+    sandbox.disable()
     with pytest.raises(Disconnected) as disabled:
         session.audiences()
-    box.disable(False)
-    box.revoke()
+    sandbox.disable(False)
+    sandbox.revoke()
     with pytest.raises(Disconnected) as revoked:
         session.audiences()
     session.close()
     assert (disabled.value.code, revoked.value.code) == ("accountDisabled", "keyInvalid")
 
 
-def test_implementations_match_their_protocols(box, sign_in, time):
+def test_implementations_match_their_protocols(sandbox, sign_in, time):
     oauth_sign_in: OAuthSignIn = sign_in
-    api_keys: ApiKeyChecker = MailchimpApiKeys(gateway_to(box.api_url, time).open_with)
-    assert oauth_sign_in.authorize_url("s", BACK).startswith(f"{box.url}/oauth2/authorize?")
-    assert api_keys.check(box.api_key).data_centre == "us1"
+    api_keys: ApiKeyChecker = MailchimpApiKeys(gateway_to(sandbox.api_url, time).open_with)
+    assert oauth_sign_in.authorize_url("s", BACK).startswith(f"{sandbox.url}/oauth2/authorize?")
+    assert api_keys.check(sandbox.api_key).data_centre == "us1"
 
 
 def test_the_authorization_url_is_escaped():

@@ -52,10 +52,10 @@ def every_call(session, audience_id):
 def test_every_call_and_its_response_match_mailchimps_description(transport):
     description()
     prism_command()
-    with Sandbox(Options()) as box, PrismProxy(box.url) as proxy:
-        token = Token(box.token(box.app("http://127.0.0.1:7071/back")))
-        for auth in (ApiKey(box.api_key), token):
-            audience = box.audience("News")
+    with Sandbox(Options()) as sandbox, PrismProxy(sandbox.url) as proxy:
+        token = Token(sandbox.token(sandbox.app("http://127.0.0.1:7071/back")))
+        for auth in (ApiKey(sandbox.api_key), token):
+            audience = sandbox.audience("News")
             every_call(Session(transport(f"{proxy.url}/3.0", auth)), audience.id)
         assert proxy.violations == []
-        assert box.calls.count("POST", "/lists/{list_id}") == 4
+        assert sandbox.calls.count("POST", "/lists/{list_id}") == 4

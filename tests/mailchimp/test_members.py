@@ -20,8 +20,8 @@ def member(address, status="subscribed", tags=("VIP",), **fields):
     return Member(address, fields, tags, status)
 
 
-def test_a_batch_returns_new_and_existing_members_with_their_statuses(box, session):
-    audience = box.audience("News")
+def test_a_batch_returns_new_and_existing_members_with_their_statuses(sandbox, session):
+    audience = sandbox.audience("News")
     audience.add("old@example.org", merge_fields={"FNAME": "Old"})
     audience.add("gone@example.org", status="unsubscribed", cause="self")
     answer = session.subscribe(
@@ -40,11 +40,11 @@ def test_a_batch_returns_new_and_existing_members_with_their_statuses(box, sessi
     assert set(answer.opted_in) <= set(answer.updated)
     assert audience.member("old@example.org").merge_fields == {"FNAME": "Newer"}
     assert audience.member("old@example.org").tags == {"VIP"}
-    assert box.calls.statuses_changed == {}
+    assert sandbox.calls.statuses_changed == {}
 
 
-def test_existing_members_are_unchanged_without_update_existing(box, session):
-    audience = box.audience("News")
+def test_existing_members_are_unchanged_without_update_existing(sandbox, session):
+    audience = sandbox.audience("News")
     audience.add("gone@example.org", status="unsubscribed", cause="admin")
     answer = session.subscribe(audience.id, [member("gone@example.org")], update_existing=False)
     assert answer.refused == {"gone@example.org": Refusal(Code.CONTACT_EXISTS)}
@@ -55,9 +55,9 @@ def test_existing_members_are_unchanged_without_update_existing(box, session):
 @LANGUAGES
 def test_a_200_response_names_the_refused_members(language, transport):
     options = Options(language=language, unknown_merge_tags="refuse")
-    with Sandbox(options) as box:
-        audience = box.audience("News")
-        session = Session(transport(box.api_url, ApiKey(box.api_key)))
+    with Sandbox(options) as sandbox:
+        audience = sandbox.audience("News")
+        session = Session(transport(sandbox.api_url, ApiKey(sandbox.api_key)))
         answer = session.subscribe(
             audience.id,
             [
@@ -75,9 +75,9 @@ def test_a_200_response_names_the_refused_members(language, transport):
 
 
 @LANGUAGES
-def test_a_required_field_that_was_not_sent_is_reported_as_missing(box, session, language):
-    box.set(language=language)
-    audience = box.audience("News")
+def test_a_required_field_that_was_not_sent_is_reported_as_missing(sandbox, session, language):
+    sandbox.set(language=language)
+    audience = sandbox.audience("News")
     audience.state.merge_fields[2].required = True
     people = [member("a@example.org", FNAME="A"), member("b@example.org", LNAME="B")]
     answer = session.subscribe(audience.id, people, update_existing=False)
@@ -88,12 +88,12 @@ def test_a_required_field_that_was_not_sent_is_reported_as_missing(box, session,
     assert set(again.created) == {"a@example.org"}
 
 
-def test_refusals_without_a_field_are_recognized_in_english_only(box, session):
-    audience = box.audience("News")
+def test_refusals_without_a_field_are_recognized_in_english_only(sandbox, session):
+    audience = sandbox.audience("News")
     audience.add("left@example.org", status="unsubscribed", cause="self")
     audience.add("erased@example.org")
     audience.forget("erased@example.org")
-    box.set(
+    sandbox.set(
         refused_addresses="fake@example.org",
         throttled_addresses="busy@example.org",
         refused_domains="nowhere.org",
@@ -108,16 +108,16 @@ def test_refusals_without_a_field_are_recognized_in_english_only(box, session):
         "busy": Code.ADDRESS_THROTTLED,
         "x": Code.ADDRESS_REFUSED,
     }
-    box.set(language="de")
+    sandbox.set(language="de")
     german = session.subscribe(audience.id, people, update_existing=True).refused
     assert german.keys() == english.keys()
     assert {reason.code for reason in german.values()} == {Code.REFUSED}
 
 
 @LANGUAGES
-def test_the_plan_limit_of_a_call_is_recognized_in_every_language(box, session, language):
-    box.set(language=language, plan_limit=1)
-    audience = box.audience("News")
+def test_the_plan_limit_of_a_call_is_recognized_in_every_language(sandbox, session, language):
+    sandbox.set(language=language, plan_limit=1)
+    audience = sandbox.audience("News")
     with pytest.raises(Refused) as caught:
         session.subscribe(
             audience.id,
@@ -127,18 +127,18 @@ def test_the_plan_limit_of_a_call_is_recognized_in_every_language(box, session, 
     assert caught.value.code == Code.PLAN_LIMIT
 
 
-def test_the_plan_limit_of_a_member_is_recognized(box, session):
-    box.set(plan_limit=1, plan_limit_answer="member")
-    audience = box.audience("News")
+def test_the_plan_limit_of_a_member_is_recognized(sandbox, session):
+    sandbox.set(plan_limit=1, plan_limit_answer="member")
+    audience = sandbox.audience("News")
     answer = session.subscribe(
         audience.id, [member("a@example.org"), member("b@example.org")], update_existing=False
     )
     assert answer.refused == {"b@example.org": Refusal(Code.PLAN_LIMIT)}
 
 
-def test_a_value_of_the_wrong_type_may_refuse_the_whole_call_and_names_the_field(box, session):
-    box.set(wrong_kind="call")
-    audience = box.audience("News")
+def test_a_value_of_the_wrong_type_may_refuse_the_whole_call_and_names_the_field(sandbox, session):
+    sandbox.set(wrong_kind="call")
+    audience = sandbox.audience("News")
     with pytest.raises(Refused) as caught:
         session.subscribe(
             audience.id, [member("a@example.org", ADDRESS="line")], update_existing=False
@@ -147,9 +147,9 @@ def test_a_value_of_the_wrong_type_may_refuse_the_whole_call_and_names_the_field
     assert caught.value.field.endswith("ADDRESS")
 
 
-def test_the_status_in_the_response_is_used_and_not_the_one_that_was_sent(box, session):
-    box.set(double_optin_forces_pending=True)
-    audience = box.audience("News", double_optin=True)
+def test_the_status_in_the_response_is_used_and_not_the_one_that_was_sent(sandbox, session):
+    sandbox.set(double_optin_forces_pending=True)
+    audience = sandbox.audience("News", double_optin=True)
     answer = session.subscribe(audience.id, [member("a@example.org")], update_existing=False)
     assert answer.created == {"a@example.org": "pending"}
 
@@ -237,16 +237,16 @@ def test_a_batch_call_sends_its_options_and_never_syncs_tags(transport):
     }
 
 
-def test_the_same_address_twice_in_a_call_is_one_member(box, session):
-    audience = box.audience("News")
+def test_the_same_address_twice_in_a_call_is_one_member(sandbox, session):
+    audience = sandbox.audience("News")
     answer = session.subscribe(
         audience.id, [member("a@example.org"), member("a@example.org")], update_existing=False
     )
     assert (set(answer.created), answer.refused) == ({"a@example.org"}, {})
 
 
-def test_a_call_has_at_most_500_members(box, session):
-    audience = box.audience("News")
+def test_a_call_has_at_most_500_members(sandbox, session):
+    audience = sandbox.audience("News")
     addresses = [f"p{n}@example.org" for n in range(501)]
     for call in (
         lambda: session.subscribe(
@@ -257,29 +257,29 @@ def test_a_call_has_at_most_500_members(box, session):
     ):
         with pytest.raises(ValueError, match="500"):
             call()
-    assert box.calls.count() == 0
+    assert sandbox.calls.count() == 0
 
 
-def test_500_members_go_in_one_call(box, session):
-    audience = box.audience("News")
+def test_500_members_go_in_one_call(sandbox, session):
+    audience = sandbox.audience("News")
     people = [member(f"p{n}@example.org", FNAME="Ü" * 50) for n in range(500)]
     answer = session.subscribe(audience.id, people, update_existing=False)
     assert len(answer.created) == 500
-    assert (box.calls.count("POST"), session.calls.write) == (1, 1)
+    assert (sandbox.calls.count("POST"), session.calls.write) == (1, 1)
 
 
-def test_a_batch_without_members_makes_no_call(box, session):
-    audience = box.audience("News")
+def test_a_batch_without_members_makes_no_call(sandbox, session):
+    audience = sandbox.audience("News")
     assert session.subscribe(audience.id, [], update_existing=True).created == {}
     assert session.untag(audience.id, 1, []).removed == 0
     assert session.retag(audience.id, 1, []).added == 0
-    assert box.calls.count() == 0
+    assert sandbox.calls.count() == 0
 
 
 @pytest.mark.parametrize("report", ["silent", "report"])
-def test_addresses_outside_the_audience_do_not_count_as_tagged(box, session, report):
-    box.set(ignored_segment_members=report)
-    audience = box.audience("News")
+def test_addresses_outside_the_audience_do_not_count_as_tagged(sandbox, session, report):
+    sandbox.set(ignored_segment_members=report)
+    audience = sandbox.audience("News")
     audience.add("ada@example.org", tags=["Mine"])
     tag = session.create_tag(audience.id, "VIP")
     people = ["ada@example.org", "nobody@example.org"]
@@ -289,8 +289,8 @@ def test_addresses_outside_the_audience_do_not_count_as_tagged(box, session, rep
     assert audience.member("ada@example.org").tags == {"Mine"}
 
 
-def test_a_deleted_tag_is_not_found(box, session):
-    audience = box.audience("News")
+def test_a_deleted_tag_is_not_found(sandbox, session):
+    audience = sandbox.audience("News")
     audience.add("ada@example.org")
     for call in (session.untag, session.retag):
         with pytest.raises(NotFound):
@@ -298,8 +298,8 @@ def test_a_deleted_tag_is_not_found(box, session):
 
 
 @pytest.mark.parametrize("status", ["subscribed", "unsubscribed", "archived", "cleaned"])
-def test_members_are_counted_exactly_although_the_statistics_are_old(box, session, status):
-    audience = box.audience("News")
+def test_members_are_counted_exactly_although_the_statistics_are_old(sandbox, session, status):
+    audience = sandbox.audience("News")
     session.audience(audience.id)
     for number in range(3):
         audience.add(f"p{number}@example.org", status=status)
@@ -307,20 +307,20 @@ def test_members_are_counted_exactly_although_the_statistics_are_old(box, sessio
 
 
 @pytest.mark.parametrize("kind", ["504-applied", "reset-applied", "truncated", "not-json"])
-def test_a_batch_with_a_lost_response_is_repeated_without_further_changes(box, session, kind):
-    audience = box.audience("News")
-    box.arm(Fault(kind=kind, method="POST"))
+def test_a_batch_with_a_lost_response_is_repeated_without_further_changes(sandbox, session, kind):
+    audience = sandbox.audience("News")
+    sandbox.arm(Fault(kind=kind, method="POST"))
     answer = session.subscribe(audience.id, [member("a@example.org")], update_existing=True)
     assert answer.updated == {"a@example.org": "subscribed"}
     assert "a@example.org" in answer.opted_in
     assert len(audience.members()) == 1
 
 
-def test_a_poison_row_raises_an_error_that_allows_a_split(box, session):
-    audience = box.audience("News")
-    box.set(poison_addresses="b@example.org")
+def test_a_poison_row_raises_an_error_that_allows_a_split(sandbox, session):
+    audience = sandbox.audience("News")
+    sandbox.set(poison_addresses="b@example.org")
     people = [member("a@example.org"), member("b@example.org")]
     with pytest.raises(Unavailable) as caught:
         session.subscribe(audience.id, people, update_existing=True)
     assert caught.value.maybe_applied
-    assert box.calls.count("POST") == 2
+    assert sandbox.calls.count("POST") == 2

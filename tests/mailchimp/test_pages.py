@@ -22,12 +22,12 @@ def addresses(pages):
     return [person.address for page in pages for person in page]
 
 
-def counts(box):
-    return [call.query["count"] for call in box.calls.last if call.method == "GET"]
+def counts(sandbox):
+    return [call.query["count"] for call in sandbox.calls.last if call.method == "GET"]
 
 
-def test_members_in_a_status_are_read_in_pages_of_a_thousand(box, session):
-    audience = box.audience("News")
+def test_members_in_a_status_are_read_in_pages_of_a_thousand(sandbox, session):
+    audience = sandbox.audience("News")
     fill(audience, 2300)
     audience.add("Someone@Example.org", status="subscribed")
     pages = list(session.held(audience.id, "unsubscribed"))
@@ -37,23 +37,23 @@ def test_members_in_a_status_are_read_in_pages_of_a_thousand(box, session):
     assert addresses(session.held(audience.id, "cleaned")) == []
 
 
-def test_only_the_needed_fields_are_requested(box, session):
-    audience = box.audience("News")
+def test_only_the_needed_fields_are_requested(sandbox, session):
+    audience = sandbox.audience("News")
     fill(audience, 1)
     list(session.held(audience.id, "unsubscribed"))
-    assert box.calls.last[-1].query["fields"] == (
+    assert sandbox.calls.last[-1].query["fields"] == (
         "members.email_address,members.status,total_items"
     )
 
 
-def test_archived_people_are_found_by_their_status(box, session):
-    audience = box.audience("News")
+def test_archived_people_are_found_by_their_status(sandbox, session):
+    audience = sandbox.audience("News")
     fill(audience, 2, status="archived")
     assert len(addresses(session.held(audience.id, "archived"))) == 2
 
 
-def test_only_contacts_changed_since_a_time_are_read(box, session):
-    audience = box.audience("News")
+def test_only_contacts_changed_since_a_time_are_read(sandbox, session):
+    audience = sandbox.audience("News")
     fill(audience, 3)
     soon = datetime.datetime.now(datetime.UTC) + datetime.timedelta(hours=1)
     assert addresses(session.held(audience.id, "unsubscribed", soon.isoformat())) == []
@@ -63,8 +63,8 @@ def test_only_contacts_changed_since_a_time_are_read(box, session):
 
 @pytest.mark.parametrize("leavers", [1, 50, 1000])
 @pytest.mark.parametrize("joiners", [0, 1, 50])
-def test_no_member_is_missed_when_members_leave_during_the_read(box, session, leavers, joiners):
-    audience = box.audience("News")
+def test_no_member_is_missed_when_members_leave_during_the_read(sandbox, session, leavers, joiners):
+    audience = sandbox.audience("News")
     fill(audience, 2500)
     pages = session.held(audience.id, "unsubscribed")
     seen = [next(pages)]
@@ -78,8 +78,8 @@ def test_no_member_is_missed_when_members_leave_during_the_read(box, session, le
     assert len(addresses(seen)) == len(set(addresses(seen)))
 
 
-def test_no_member_is_missed_when_all_members_read_so_far_leave(box, session):
-    audience = box.audience("News")
+def test_no_member_is_missed_when_all_members_read_so_far_leave(sandbox, session):
+    audience = sandbox.audience("News")
     fill(audience, 1500)
     pages = session.held(audience.id, "unsubscribed")
     seen = [next(pages)]
@@ -89,8 +89,8 @@ def test_no_member_is_missed_when_all_members_read_so_far_leave(box, session):
     assert set(addresses(seen)) == {f"p{n}@example.org" for n in range(1500)}
 
 
-def test_reading_a_list_that_becomes_empty_ends(box, session):
-    audience = box.audience("News")
+def test_reading_a_list_that_becomes_empty_ends(sandbox, session):
+    audience = sandbox.audience("News")
     fill(audience, 1500)
     pages = session.held(audience.id, "unsubscribed")
     next(pages)
@@ -123,22 +123,22 @@ def test_an_audience_that_changes_all_the_time_is_retried_later(transport):
     assert caught.value.code == "audienceMoves"
 
 
-def test_pages_that_mailchimp_cannot_deliver_are_requested_in_smaller_sizes(box, session):
-    audience = box.audience("News")
+def test_pages_that_mailchimp_cannot_deliver_are_requested_in_smaller_sizes(sandbox, session):
+    audience = sandbox.audience("News")
     fill(audience, 1200)
-    box.arm(Fault(kind="504", method="GET", times=4))
+    sandbox.arm(Fault(kind="504", method="GET", times=4))
     assert len(addresses(session.held(audience.id, "unsubscribed"))) == 1200
-    assert counts(box) == ["1000"] * 2 + ["500"] * 2 + ["250"] * 5
+    assert counts(sandbox) == ["1000"] * 2 + ["500"] * 2 + ["250"] * 5
 
 
-def test_throttling_and_connection_failures_do_not_reduce_the_page_size(box, session):
-    audience = box.audience("News")
+def test_throttling_and_connection_failures_do_not_reduce_the_page_size(sandbox, session):
+    audience = sandbox.audience("News")
     fill(audience, 5)
-    box.arm(Fault(kind="429", method="GET", times=50))
+    sandbox.arm(Fault(kind="429", method="GET", times=50))
     with pytest.raises(Unavailable) as caught:
         list(session.held(audience.id, "unsubscribed"))
     assert caught.value.throttled
-    assert set(counts(box)) == {"1000"}
+    assert set(counts(sandbox)) == {"1000"}
 
 
 def test_a_page_without_members_is_not_an_empty_page(transport):
@@ -146,8 +146,8 @@ def test_a_page_without_members_is_not_an_empty_page(transport):
         list(Session(transport(server.url)).held("abc", "pending"))
 
 
-def test_members_with_a_tag_are_read_in_any_status(box, session):
-    audience = box.audience("News")
+def test_members_with_a_tag_are_read_in_any_status(sandbox, session):
+    audience = sandbox.audience("News")
     for status in ("subscribed", "unsubscribed", "cleaned", "transactional"):
         audience.add(f"{status}@example.org", status=status, tags=["VIP"])
     audience.add("other@example.org")
@@ -164,7 +164,7 @@ def test_members_with_a_tag_are_read_in_any_status(box, session):
     }
 
 
-def test_members_of_a_deleted_tag_are_not_found(box, session):
-    audience = box.audience("News")
+def test_members_of_a_deleted_tag_are_not_found(sandbox, session):
+    audience = sandbox.audience("News")
     with pytest.raises(NotFound):
         list(session.tagged(audience.id, 77))

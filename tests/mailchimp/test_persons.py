@@ -11,16 +11,16 @@ from shared.errors import ConfigError, Refused
 ADA = "ada@example.org"
 
 
-def test_the_current_status_of_a_person_is_read(box, session):
-    audience = box.audience("News")
+def test_the_current_status_of_a_person_is_read(sandbox, session):
+    audience = sandbox.audience("News")
     audience.add("Ada@Example.org", status="unsubscribed", cause="self")
 
     assert session.status_of(audience.id, ADA) == "unsubscribed"
     assert session.status_of(audience.id, "nobody@example.org") is None
 
 
-def test_a_person_is_archived_once(box, session):
-    audience = box.audience("News")
+def test_a_person_is_archived_once(sandbox, session):
+    audience = sandbox.audience("News")
     audience.add(ADA)
 
     assert session.archive(audience.id, ADA) is True
@@ -31,8 +31,8 @@ def test_a_person_is_archived_once(box, session):
     assert session.archive(audience.id, "nobody@example.org") is False
 
 
-def test_a_person_that_mailchimp_cannot_archive_stays(box, session):
-    audience = box.audience("News")
+def test_a_person_that_mailchimp_cannot_archive_stays(sandbox, session):
+    audience = sandbox.audience("News")
     audience.add(ADA, status="cleaned")
 
     with pytest.raises(Refused):
@@ -41,11 +41,11 @@ def test_a_person_that_mailchimp_cannot_archive_stays(box, session):
     assert audience.member(ADA).status == "cleaned"
 
 
-def test_a_permanently_deleted_person_cannot_be_imported(box, session):
+def test_a_permanently_deleted_person_cannot_be_imported(sandbox, session):
     from shared.model.audience import Member
     from shared.model.outcome import Code
 
-    audience = box.audience("News")
+    audience = sandbox.audience("News")
     audience.add(ADA)
 
     assert session.delete_for_good(audience.id, ADA) is True
@@ -57,8 +57,8 @@ def test_a_permanently_deleted_person_cannot_be_imported(box, session):
     assert answer.refused[ADA].code == Code.FORGOTTEN
 
 
-def test_no_error_contains_personal_data(box, session):
-    audience = box.audience("News")
+def test_no_error_contains_personal_data(sandbox, session):
+    audience = sandbox.audience("News")
     audience.add(ADA, status="cleaned")
     with pytest.raises(Refused) as refused:
         session.archive(audience.id, ADA)

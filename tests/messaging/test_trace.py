@@ -20,7 +20,7 @@ TRACE = Trace("4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7")
 NOW = datetime(2026, 11, 1, 6, 0, tzinfo=UTC)
 
 
-class Box:
+class RecordingQueue:
     """Keeps what is sent, as the queue would show it."""
 
     def __init__(self) -> None:
@@ -30,9 +30,9 @@ class Box:
         self.sent.append(json.dumps(dict(message)).encode())
 
 
-def stamped() -> tuple[Box, StampedQueue]:
-    box = Box()
-    return box, StampedQueue(box, lambda: NOW)
+def stamped() -> tuple[RecordingQueue, StampedQueue]:
+    queue = RecordingQueue()
+    return queue, StampedQueue(queue, lambda: NOW)
 
 
 @given(st.binary(min_size=16, max_size=16), st.binary(min_size=8, max_size=8))
@@ -71,20 +71,20 @@ def test_a_trace_is_set_and_reset() -> None:
 
 
 def test_a_message_contains_its_trace_and_due_time() -> None:
-    box, queue = stamped()
+    queue, queue = stamped()
     with following(TRACE):
         queue.send("send-lanes", lane_message(RUN, 3), delay=4)
 
-    [body] = box.sent
+    [body] = queue.sent
     assert lane_of(body) == (RUN, 3)
     assert stamps_of(body) == Stamps(TRACE, int(NOW.timestamp() * 1000) + 4000)
     assert len(body) < LONGEST
 
 
 def test_a_message_without_a_trace_has_a_due_time() -> None:
-    box, queue = stamped()
+    queue, queue = stamped()
     queue.send("plan-runs", {"v": 1, "run": RUN})
-    assert stamps_of(box.sent[0]) == Stamps(None, int(NOW.timestamp() * 1000))
+    assert stamps_of(queue.sent[0]) == Stamps(None, int(NOW.timestamp() * 1000))
 
 
 def test_a_message_without_stamps_is_accepted() -> None:

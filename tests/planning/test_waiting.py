@@ -58,12 +58,12 @@ def test_an_outage_of_mailchimp_in_planning_is_waited_for(
 ) -> None:
     deployment = new_deployment()
     deployment.define(SAMPLE)
-    deployment.box.arm(Fault("503-html", "GET", "", times=None))
+    deployment.sandbox.arm(Fault("503-html", "GET", "", times=None))
     began = deployment.clock.seconds()
 
     def call(ask: Callable[[], object]) -> object:
         if deployment.clock.seconds() - began > 240:
-            deployment.box.disarm()
+            deployment.sandbox.disarm()
         return ask()
 
     deployment.call = call

@@ -168,10 +168,10 @@ def test_failed_tag_removals_are_reported_with_the_reason(new_deployment: NewDep
     deployment.define(SAMPLE, max_removal_share=1.0)
     deployment.run()
     deployment.define(SAMPLE.later(leaving=9))
-    deployment.box.arm(Fault("503-html", "POST", r"/segments/\d+$", times=None))
+    deployment.sandbox.arm(Fault("503-html", "POST", r"/segments/\d+$", times=None))
 
     ended = deployment.run()
-    deployment.box.disarm()
+    deployment.sandbox.disarm()
 
     assert ended.status is RunStatus.FAILED
     assert ended.reason.code == "mailchimpUnavailable"

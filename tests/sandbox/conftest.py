@@ -30,24 +30,24 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def box(clock: Clock) -> Iterator[Sandbox]:
+def sandbox(clock: Clock) -> Iterator[Sandbox]:
     with Sandbox(now=clock, sleep=clock.sleep) as running:
         yield running
 
 
 @pytest.fixture
-def audience(box: Sandbox) -> AudienceView:
-    return box.audience("Newsletter")
+def audience(sandbox: Sandbox) -> AudienceView:
+    return sandbox.audience("Newsletter")
 
 
 @pytest.fixture
-def call(box: Sandbox, audience: AudienceView) -> Iterator[Call]:
+def call(sandbox: Sandbox, audience: AudienceView) -> Iterator[Call]:
     """`call("GET", "LIST/members", json)`: LIST is replaced by the path of the audience."""
     with requests.Session() as session:
-        session.auth = ("anystring", box.api_key)
+        session.auth = ("anystring", sandbox.api_key)
 
         def send(method: str, path: str, body: Any = None, **more: Any) -> requests.Response:
-            url = box.api_url + path.replace("LIST", f"/lists/{audience.id}")
+            url = sandbox.api_url + path.replace("LIST", f"/lists/{audience.id}")
             return session.request(method, url, json=body, timeout=30, **more)
 
         yield send

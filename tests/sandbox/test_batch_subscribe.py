@@ -153,7 +153,7 @@ def test_the_same_address_twice_in_one_call(subscribe: Subscribe, audience: Audi
 
 
 def test_sync_tags_removes_the_tags_of_others(
-    subscribe: Subscribe, audience: AudienceView, box: Sandbox
+    subscribe: Subscribe, audience: AudienceView, sandbox: Sandbox
 ) -> None:
     audience.add("ada@example.com", tags=["Theirs"])
 
@@ -162,7 +162,7 @@ def test_sync_tags_removes_the_tags_of_others(
 
     subscribe(person("ada@example.com", tags=["Ours"]), sync_tags=True)
     assert audience.members()["ada@example.com"].tags == {"Ours"}
-    assert box.calls.summary()["syncTags"] == 1
+    assert sandbox.calls.summary()["syncTags"] == 1
 
 
 def test_tag_names_are_case_insensitive(subscribe: Subscribe, audience: AudienceView) -> None:
@@ -180,16 +180,18 @@ def test_a_refused_member_gets_no_tag(subscribe: Subscribe, audience: AudienceVi
     assert audience.members() == {}
 
 
-def test_the_texts_are_in_the_language_of_the_account(subscribe: Subscribe, box: Sandbox) -> None:
+def test_the_texts_are_in_the_language_of_the_account(
+    subscribe: Subscribe, sandbox: Sandbox
+) -> None:
     english = subscribe(person("nonsense"))["errors"][0]["error"]
-    box.set(language="de")
+    sandbox.set(language="de")
     german = subscribe(person("nonsense"))["errors"][0]["error"]
 
     assert english != german
 
 
-def test_refused_addresses_and_domains_are_reported(subscribe: Subscribe, box: Sandbox) -> None:
-    box.set(
+def test_refused_addresses_and_domains_are_reported(subscribe: Subscribe, sandbox: Sandbox) -> None:
+    sandbox.set(
         refused_addresses=["fake@example.com"],
         refused_domains="bad.example,worse.example",
         throttled_addresses=["busy@example.com"],
@@ -204,11 +206,11 @@ def test_refused_addresses_and_domains_are_reported(subscribe: Subscribe, box: S
 
 @pytest.mark.parametrize("answers", ["call", "member"])
 def test_the_plan_of_the_account_has_a_limit(
-    call: Call, audience: AudienceView, box: Sandbox, answers: str
+    call: Call, audience: AudienceView, sandbox: Sandbox, answers: str
 ) -> None:
     audience.add("here@example.com")
     audience.add("cleaned@example.com", status="cleaned")
-    box.set(plan_limit=2, plan_limit_answer=answers)
+    sandbox.set(plan_limit=2, plan_limit_answer=answers)
     people = [person(f"{name}@example.com") for name in ("here", "new", "more")]
 
     answer = call("POST", "LIST", {"members": people, "update_existing": True})
@@ -221,10 +223,10 @@ def test_the_plan_of_the_account_has_a_limit(
 
 
 def test_a_value_of_the_wrong_type_can_fail_the_whole_call(
-    call: Call, audience: AudienceView, box: Sandbox
+    call: Call, audience: AudienceView, sandbox: Sandbox
 ) -> None:
     people = [person("a@example.com"), person("b@example.com", merge_fields={"ADDRESS": "text"})]
-    box.set(wrong_kind="call")
+    sandbox.set(wrong_kind="call")
 
     answer = call("POST", "LIST", {"members": people, "update_existing": True})
 
@@ -233,8 +235,10 @@ def test_a_value_of_the_wrong_type_can_fail_the_whole_call(
     assert audience.members() == {}
 
 
-def test_a_poison_address_fails_its_call(call: Call, audience: AudienceView, box: Sandbox) -> None:
-    box.set(poison_addresses=["poison@example.com"])
+def test_a_poison_address_fails_its_call(
+    call: Call, audience: AudienceView, sandbox: Sandbox
+) -> None:
+    sandbox.set(poison_addresses=["poison@example.com"])
     good, bad = [person("a@example.com")], [person("b@example.com"), person("Poison@example.com")]
 
     assert call("POST", "LIST", {"members": bad}).status_code == 500

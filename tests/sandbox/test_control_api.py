@@ -14,19 +14,19 @@ from sandbox.mailchimp import AudienceView, Sandbox
 from tests.sandbox.conftest import Call, person
 
 
-def control(box: Sandbox, method: str, path: str, body: Any = None) -> requests.Response:
-    return requests.request(method, f"{box.url}/sandbox{path}", json=body, timeout=30)
+def control(sandbox: Sandbox, method: str, path: str, body: Any = None) -> requests.Response:
+    return requests.request(method, f"{sandbox.url}/sandbox{path}", json=body, timeout=30)
 
 
 def test_pages_show_stored_data_and_escape_it(
-    box: Sandbox, call: Call, audience: AudienceView
+    sandbox: Sandbox, call: Call, audience: AudienceView
 ) -> None:
-    nasty = box.audience("<script>alert(1)</script>")
+    nasty = sandbox.audience("<script>alert(1)</script>")
     nasty.add("ada@example.com", merge_fields={"FNAME": "<b>"}, tags=["<i>"])
     call("POST", "LIST", {"members": [person("bob@example.com")]})
 
-    overview = control(box, "GET", "/").text
-    page = control(box, "GET", f"/audiences/{nasty.id}").text
+    overview = control(sandbox, "GET", "/").text
+    page = control(sandbox, "GET", f"/audiences/{nasty.id}").text
 
     assert "Newsletter" in overview
     assert "POST /lists/{list_id}" in overview
@@ -37,11 +37,11 @@ def test_pages_show_stored_data_and_escape_it(
     assert "&lt;i&gt;" in page
 
 
-def test_all_members_of_an_audience_can_be_read(box: Sandbox, audience: AudienceView) -> None:
+def test_all_members_of_an_audience_can_be_read(sandbox: Sandbox, audience: AudienceView) -> None:
     for number in range(2500):
         audience.add(f"p{number}@example.com", merge_fields={"FNAME": "Ada"}, tags=["VIP"])
 
-    lines = control(box, "GET", f"/audiences/{audience.id}/members").text.splitlines()
+    lines = control(sandbox, "GET", f"/audiences/{audience.id}/members").text.splitlines()
 
     assert len(lines) == 2500
     assert json.loads(lines[7]) == {
@@ -53,29 +53,32 @@ def test_all_members_of_an_audience_can_be_read(box: Sandbox, audience: Audience
     }
 
 
-def test_people_and_audiences_are_created_by_the_control_api(box: Sandbox) -> None:
-    account = control(box, "POST", "/accounts", {"name": "Second"}).json()
+def test_people_and_audiences_are_created_by_the_control_api(sandbox: Sandbox) -> None:
+    account = control(sandbox, "POST", "/accounts", {"name": "Second"}).json()
     made = control(
-        box, "POST", "/audiences", {"name": "New", "account": account["id"], "doubleOptIn": True}
+        sandbox,
+        "POST",
+        "/audiences",
+        {"name": "New", "account": account["id"], "doubleOptIn": True},
     ).json()
     gone = {"email_address": "gone@example.com", "status": "unsubscribed", "cause": "self"}
     people = {"members": [gone, {"email_address": "here@example.com", "tags": ["VIP"]}]}
 
-    written = control(box, "POST", f"/audiences/{made['id']}/members", people)
-    shown = control(box, "GET", "/audiences").json()["value"]
+    written = control(sandbox, "POST", f"/audiences/{made['id']}/members", people)
+    shown = control(sandbox, "GET", "/audiences").json()["value"]
 
     assert written.json() == {"written": 2}
     assert [a["statuses"] for a in shown] == [{"unsubscribed": 1, "subscribed": 1}]
     assert shown[0]["tags"][0]["people"] == 1
-    assert box.calls.count() == 0
+    assert sandbox.calls.count() == 0
 
 
-def test_calls_are_counted_and_the_counts_can_be_reset(box: Sandbox, call: Call) -> None:
+def test_calls_are_counted_and_the_counts_can_be_reset(sandbox: Sandbox, call: Call) -> None:
     call("POST", "LIST", {"members": [person("a@example.com"), person("b@example.com")]})
     call("GET", "LIST/members/a@example.com")
 
-    counted = control(box, "GET", "/calls").json()
-    last = control(box, "GET", "/calls/last").text
+    counted = control(sandbox, "GET", "/calls").json()
+    last = control(sandbox, "GET", "/calls/last").text
 
     assert counted["byRoute"] == {
         "GET /lists/{list_id}/members/{subscriber_hash}": 1,
@@ -83,53 +86,53 @@ def test_calls_are_counted_and_the_counts_can_be_reset(box: Sandbox, call: Call)
     }
     assert (counted["membersCarried"], counted["peakInFlight"]) == (2, 1)
     assert "example.com" not in last
-    assert control(box, "DELETE", "/calls").json()["total"] == 0
+    assert control(sandbox, "DELETE", "/calls").json()["total"] == 0
 
 
-def test_options_and_faults_are_set_by_the_control_api(box: Sandbox, call: Call) -> None:
-    assert control(box, "PATCH", "/options", {"language": "de"}).json()["language"] == "de"
-    assert control(box, "PATCH", "/options", {"language": "xx"}).status_code == 400
-    assert control(box, "PATCH", "/options", {"nonsense": 1}).status_code == 400
-    assert control(box, "POST", "/faults", {"kind": "500", "times": 1}).status_code == 200
-    assert control(box, "POST", "/faults", {"kind": "volcano"}).status_code == 400
+def test_options_and_faults_are_set_by_the_control_api(sandbox: Sandbox, call: Call) -> None:
+    assert control(sandbox, "PATCH", "/options", {"language": "de"}).json()["language"] == "de"
+    assert control(sandbox, "PATCH", "/options", {"language": "xx"}).status_code == 400
+    assert control(sandbox, "PATCH", "/options", {"nonsense": 1}).status_code == 400
+    assert control(sandbox, "POST", "/faults", {"kind": "500", "times": 1}).status_code == 200
+    assert control(sandbox, "POST", "/faults", {"kind": "volcano"}).status_code == 400
 
     assert [call("GET", "/ping").status_code for _ in range(2)] == [500, 200]
-    assert control(box, "GET", "/faults").json()["value"][0]["struck"] == 1
-    assert control(box, "DELETE", "/faults").json() == {"value": []}
+    assert control(sandbox, "GET", "/faults").json()["value"][0]["struck"] == 1
+    assert control(sandbox, "DELETE", "/faults").json() == {"value": []}
 
 
 def test_accounts_can_be_disabled_and_tokens_revoked_by_the_control_api(
-    box: Sandbox, call: Call
+    sandbox: Sandbox, call: Call
 ) -> None:
-    token = box.token(box.app("http://127.0.0.1/back"))
+    token = sandbox.token(sandbox.app("http://127.0.0.1/back"))
     headers = {"Authorization": f"Bearer {token}"}
 
-    control(box, "POST", f"/accounts/{box.account.id}/disable")
+    control(sandbox, "POST", f"/accounts/{sandbox.account.id}/disable")
     assert call("GET", "/ping").status_code == 403
-    control(box, "POST", f"/accounts/{box.account.id}/disable", {"disabled": False})
-    assert control(box, "POST", f"/accounts/{box.account.id}/revoke-tokens").json() == {
+    control(sandbox, "POST", f"/accounts/{sandbox.account.id}/disable", {"disabled": False})
+    assert control(sandbox, "POST", f"/accounts/{sandbox.account.id}/revoke-tokens").json() == {
         "revoked": 1
     }
-    assert requests.get(f"{box.api_url}/ping", headers=headers, timeout=30).status_code == 401
+    assert requests.get(f"{sandbox.api_url}/ping", headers=headers, timeout=30).status_code == 401
     assert call("GET", "/ping").status_code == 200
 
 
 def test_reset_deletes_all_data_and_keeps_the_server_running(
-    box: Sandbox, call: Call, audience: AudienceView
+    sandbox: Sandbox, call: Call, audience: AudienceView
 ) -> None:
     audience.add("ada@example.com", tags=["VIP"])
     call("POST", "LIST/members/ada@example.com/actions/delete-permanent")
 
-    control(box, "POST", "/reset")
+    control(sandbox, "POST", "/reset")
 
     body = {"members": [person("ada@example.com", tags=["VIP"])]}
     assert call("POST", "LIST", body).json()["total_created"] == 1
     assert audience.tags() == {"VIP": 1}
 
 
-def test_an_unknown_resource_is_404(box: Sandbox) -> None:
-    assert control(box, "GET", "/nowhere").status_code == 404
-    assert control(box, "GET", "/audiences/none/members").status_code == 404
+def test_an_unknown_resource_is_404(sandbox: Sandbox) -> None:
+    assert control(sandbox, "GET", "/nowhere").status_code == 404
+    assert control(sandbox, "GET", "/audiences/none/members").status_code == 404
 
 
 @pytest.mark.parametrize("stop", [signal.SIGTERM, signal.SIGINT])
@@ -161,30 +164,30 @@ def test_the_command_line_runs_until_it_is_stopped(tmp_path: Path, stop: signal.
 
 
 def test_a_saved_sandbox_is_unchanged_after_a_restart(
-    tmp_path: Path, box: Sandbox, call: Call, audience: AudienceView
+    tmp_path: Path, sandbox: Sandbox, call: Call, audience: AudienceView
 ) -> None:
-    token = box.token(box.app("http://127.0.0.1/back"))
+    token = sandbox.token(sandbox.app("http://127.0.0.1/back"))
     audience.add("ada@example.com", merge_fields={"FNAME": "Ada"}, tags=["Gold", "VIP"])
     audience.add("gone@example.com", status="unsubscribed", cause="self", tags=["Gold"])
     audience.add("never@example.com")
     audience.forget("never@example.com")
     paths = ("LIST/members", "LIST/segments", "LIST/merge-fields", "/lists")
     before = [call("GET", path).text for path in paths]
-    box.save(tmp_path / "state.jsonl")
+    sandbox.save(tmp_path / "state.jsonl")
 
-    with Sandbox(now=box.world.now) as again:
+    with Sandbox(now=sandbox.world.now) as again:
         again.load(tmp_path / "state.jsonl")
         held = next(again.audiences())
 
         def read(path: str) -> str:
             url = again.api_url + path.replace("LIST", f"/lists/{audience.id}")
-            answer = requests.get(url, auth=("x", box.api_key), timeout=30)
-            return answer.text.replace(again.url, box.url)
+            answer = requests.get(url, auth=("x", sandbox.api_key), timeout=30)
+            return answer.text.replace(again.url, sandbox.url)
 
         assert [read(path) for path in paths] == before
         assert held.members() == audience.members()
         assert held.tags() == {"Gold": 2, "VIP": 1}
-        assert again.api_key == box.api_key
+        assert again.api_key == sandbox.api_key
         assert token in again.world.tokens
         body = {"members": [person("never@example.com")]}
         url = f"{again.api_url}/lists/{audience.id}"
@@ -193,11 +196,11 @@ def test_a_saved_sandbox_is_unchanged_after_a_restart(
         assert again.audience("Another").id != held.id
 
 
-def test_a_file_that_is_not_a_saved_state_is_refused(tmp_path: Path, box: Sandbox) -> None:
+def test_a_file_that_is_not_a_saved_state_is_refused(tmp_path: Path, sandbox: Sandbox) -> None:
     (tmp_path / "other").write_text("{}\n", encoding="utf-8")
 
     with pytest.raises(ValueError, match="not the state"):
-        box.load(tmp_path / "other")
+        sandbox.load(tmp_path / "other")
 
 
 def test_the_command_line_saves_its_state(tmp_path: Path) -> None:

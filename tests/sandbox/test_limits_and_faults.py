@@ -17,40 +17,40 @@ def batch(*addresses: str) -> dict[str, Any]:
     return {"members": [person(address) for address in addresses], "update_existing": True}
 
 
-def test_keys_and_tokens_are_accepted_like_at_mailchimp(box: Sandbox) -> None:
-    token = box.token(box.app("http://127.0.0.1/back"))
+def test_keys_and_tokens_are_accepted_like_at_mailchimp(sandbox: Sandbox) -> None:
+    token = sandbox.token(sandbox.app("http://127.0.0.1/back"))
 
     def status(auth: Any = None, header: str | None = None) -> tuple[int, str]:
         headers = {"Authorization": header} if header else {}
-        answer = requests.get(f"{box.api_url}/", auth=auth, headers=headers, timeout=30)
+        answer = requests.get(f"{sandbox.api_url}/", auth=auth, headers=headers, timeout=30)
         return answer.status_code, answer.json().get("title", "")
 
-    assert status(("anything", box.api_key)) == (200, "")
+    assert status(("anything", sandbox.api_key)) == (200, "")
     assert status(("anything", f"{token}-us1")) == (200, "")
     assert status(header=f"Bearer {token}") == (200, "")
     assert status() == (401, "API Key Missing")
     invalid = (401, "API Key Invalid")
-    assert status(("anything", box.api_key.replace("us1", "us2"))) == invalid
+    assert status(("anything", sandbox.api_key.replace("us1", "us2"))) == invalid
     assert status(("anything", f"{token}-us2")) == invalid
     assert status(header="Bearer nonsense") == invalid
     assert status(header="Basic nonsense") == invalid
 
 
-def test_a_revoked_grant_and_a_disabled_account_are_reported(box: Sandbox, call: Call) -> None:
-    box.disable()
+def test_a_revoked_grant_and_a_disabled_account_are_reported(sandbox: Sandbox, call: Call) -> None:
+    sandbox.disable()
     assert (call("GET", "/ping").status_code, call("GET", "/ping").json()["title"]) == (
         403,
         "User Disabled",
     )
-    box.disable(False)
+    sandbox.disable(False)
     assert call("GET", "/ping").status_code == 200
-    box.revoke()
+    sandbox.revoke()
     assert call("GET", "/ping").json()["title"] == "API Key Invalid"
 
 
-def test_accounts_are_isolated_from_each_other(box: Sandbox, call: Call) -> None:
-    other = box.world.add_account("Other")
-    theirs = box.audience("Theirs", account=other)
+def test_accounts_are_isolated_from_each_other(sandbox: Sandbox, call: Call) -> None:
+    other = sandbox.world.add_account("Other")
+    theirs = sandbox.audience("Theirs", account=other)
 
     assert call("GET", f"/lists/{theirs.id}").status_code == 404
     assert [found["name"] for found in call("GET", "/lists").json()["lists"]] == ["Newsletter"]
@@ -75,8 +75,8 @@ def test_every_response_has_a_request_id_that_its_problem_repeats(call: Call) ->
     assert set(answer.json()) == {"type", "title", "status", "detail", "instance"}
 
 
-def test_a_too_large_request_is_refused(call: Call, box: Sandbox) -> None:
-    box.set(max_body_bytes=1000)
+def test_a_too_large_request_is_refused(call: Call, sandbox: Sandbox) -> None:
+    sandbox.set(max_body_bytes=1000)
 
     assert call("POST", "LIST", batch(*[f"p{n}@example.com" for n in range(50)])).status_code == 413
 
@@ -100,8 +100,8 @@ def gate() -> Gate:
 
 @pytest.fixture
 def slow(gate: Gate) -> Iterator[Sandbox]:
-    with Sandbox(Options(call_ms=1), sleep=gate) as box:
-        yield box
+    with Sandbox(Options(call_ms=1), sleep=gate) as sandbox:
+        yield sandbox
         gate.opened.set()
 
 
@@ -146,9 +146,9 @@ def test_the_eleventh_call_in_flight_is_throttled(
 
 
 def test_the_duration_of_a_call_depends_on_its_members(
-    box: Sandbox, clock: Clock, subscribe: Subscribe, call: Call
+    sandbox: Sandbox, clock: Clock, subscribe: Subscribe, call: Call
 ) -> None:
-    box.set(call_ms=100, member_ms=5, read_ms=20, read_member_ms=1)
+    sandbox.set(call_ms=100, member_ms=5, read_ms=20, read_member_ms=1)
     start = clock.now
 
     subscribe(*(person(f"p{n}@example.com") for n in range(200)))
@@ -173,7 +173,7 @@ def test_the_duration_of_a_call_depends_on_its_members(
     ],
 )
 def test_responses_are_broken_on_request(
-    box: Sandbox,
+    sandbox: Sandbox,
     call: Call,
     audience: AudienceView,
     kind: str,
@@ -181,7 +181,7 @@ def test_responses_are_broken_on_request(
     is_json: bool,
     applied: bool,
 ) -> None:
-    fault = box.arm(Fault(kind=kind))
+    fault = sandbox.arm(Fault(kind=kind))
 
     struck = call("POST", "LIST", batch("ada@example.com"))
 
@@ -194,9 +194,9 @@ def test_responses_are_broken_on_request(
 
 @pytest.mark.parametrize(("kind", "applied"), [("reset", False), ("reset-applied", True)])
 def test_the_connection_is_cut_on_request(
-    box: Sandbox, call: Call, audience: AudienceView, kind: str, applied: bool
+    sandbox: Sandbox, call: Call, audience: AudienceView, kind: str, applied: bool
 ) -> None:
-    box.arm(Fault(kind=kind))
+    sandbox.arm(Fault(kind=kind))
 
     with pytest.raises(requests.ConnectionError):
         call("POST", "LIST", batch("ada@example.com"))
@@ -206,9 +206,9 @@ def test_the_connection_is_cut_on_request(
 
 
 def test_a_response_is_truncated_on_request(
-    box: Sandbox, call: Call, audience: AudienceView
+    sandbox: Sandbox, call: Call, audience: AudienceView
 ) -> None:
-    box.arm(Fault(kind="truncated"))
+    sandbox.arm(Fault(kind="truncated"))
 
     with pytest.raises((requests.ConnectionError, requests.exceptions.ChunkedEncodingError)):
         call("POST", "LIST", batch("ada@example.com"))
@@ -216,16 +216,16 @@ def test_a_response_is_truncated_on_request(
     assert set(audience.members()) == {"ada@example.com"}
 
 
-def test_a_call_hangs_for_the_requested_time(box: Sandbox, call: Call, clock: Clock) -> None:
-    box.arm(Fault(kind="hang", seconds=90))
+def test_a_call_hangs_for_the_requested_time(sandbox: Sandbox, call: Call, clock: Clock) -> None:
+    sandbox.arm(Fault(kind="hang", seconds=90))
     start = clock.now
 
     assert call("GET", "/ping").status_code == 200
     assert clock.now - start == 90
 
 
-def test_faults_match_selected_calls(box: Sandbox, call: Call) -> None:
-    box.arm(Fault(kind="500", method="GET", path="/members$", times=2, skip=1))
+def test_faults_match_selected_calls(sandbox: Sandbox, call: Call) -> None:
+    sandbox.arm(Fault(kind="500", method="GET", path="/members$", times=2, skip=1))
 
     statuses = [
         call(method, path, body).status_code
@@ -242,10 +242,10 @@ def test_faults_match_selected_calls(box: Sandbox, call: Call) -> None:
     assert statuses == [200, 200, 500, 200, 500, 200]
 
 
-def test_random_faults_are_repeatable(box: Sandbox, call: Call) -> None:
+def test_random_faults_are_repeatable(sandbox: Sandbox, call: Call) -> None:
     def run() -> list[int]:
-        box.disarm()
-        box.arm(Fault(kind="429", probability=0.3, seed=7, times=None))
+        sandbox.disarm()
+        sandbox.arm(Fault(kind="429", probability=0.3, seed=7, times=None))
         return [call("GET", "/ping").status_code for _ in range(40)]
 
     first = run()

@@ -49,8 +49,10 @@ def test_a_merge_tag_is_upper_case_or_generated(call: Call) -> None:
     assert make(call, "Something").json()["tag"] == "MMERGE6"
 
 
-def test_the_number_of_fields_is_limited(call: Call, box: Sandbox, audience: AudienceView) -> None:
-    box.set(merge_field_limit=5)
+def test_the_number_of_fields_is_limited(
+    call: Call, sandbox: Sandbox, audience: AudienceView
+) -> None:
+    sandbox.set(merge_field_limit=5)
 
     assert [make(call, name).status_code for name in ("fifth", "sixth")] == [200, 400]
     assert len(audience.merge_tags()) == 5
@@ -144,20 +146,20 @@ def test_required_fields_are_checked_unless_skipped(call: Call, subscribe: Subsc
 
 
 def test_unknown_merge_tags_are_ignored_or_refused(
-    subscribe: Subscribe, box: Sandbox, audience: AudienceView
+    subscribe: Subscribe, sandbox: Sandbox, audience: AudienceView
 ) -> None:
     ada = person("ada@example.com", merge_fields={"NOPE": "x", "FNAME": "Ada"})
 
     assert subscribe(ada)["error_count"] == 0
     assert audience.members()["ada@example.com"].merge_fields == {"FNAME": "Ada"}
-    box.set(unknown_merge_tags="refuse")
+    sandbox.set(unknown_merge_tags="refuse")
     assert subscribe(ada)["errors"][0]["field"] == "NOPE"
 
 
 def test_a_too_long_text_can_be_truncated(
-    subscribe: Subscribe, box: Sandbox, audience: AudienceView
+    subscribe: Subscribe, sandbox: Sandbox, audience: AudienceView
 ) -> None:
-    box.set(long_text="truncate")
+    sandbox.set(long_text="truncate")
 
     subscribe(person("ada@example.com", merge_fields={"FNAME": "김" * 100}))
 

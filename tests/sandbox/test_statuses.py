@@ -55,7 +55,7 @@ def test_a_person_who_unsubscribed_cannot_be_subscribed(
     subscribe: Subscribe,
     call: Call,
     audience: AudienceView,
-    box: Sandbox,
+    sandbox: Sandbox,
     status: str,
     cause: str,
     wanted: str,
@@ -68,15 +68,15 @@ def test_a_person_who_unsubscribed_cannot_be_subscribed(
     assert (answer["error_count"], answer["total_updated"]) == (1, 0)
     assert (single.status_code, single.json()["title"]) == (400, "Member In Compliance State")
     assert audience.statuses() == {status: 1}
-    assert box.calls.summary()["statusesContradicted"] == 2
-    assert box.calls.summary()["statusesChanged"] == 0
+    assert sandbox.calls.summary()["statusesContradicted"] == 2
+    assert sandbox.calls.summary()["statusesChanged"] == 0
 
 
 def test_refusals_can_be_omitted_from_the_response(
-    subscribe: Subscribe, audience: AudienceView, box: Sandbox
+    subscribe: Subscribe, audience: AudienceView, sandbox: Sandbox
 ) -> None:
     audience.unsubscribe("ada@example.com")
-    box.set(compliance_in_batch="silent")
+    sandbox.set(compliance_in_batch="silent")
 
     answer = subscribe(person("ada@example.com"))
 
@@ -115,10 +115,10 @@ def test_permanently_deleted_people_cannot_be_added(
 
 
 def test_double_opt_in_can_turn_subscribed_into_pending(
-    box: Sandbox, audience: AudienceView, subscribe: Subscribe
+    sandbox: Sandbox, audience: AudienceView, subscribe: Subscribe
 ) -> None:
     audience.state.double_optin = True
-    box.set(double_optin_forces_pending=True)
+    sandbox.set(double_optin_forces_pending=True)
 
     answer = subscribe(person("ada@example.com"))
 
@@ -126,15 +126,15 @@ def test_double_opt_in_can_turn_subscribed_into_pending(
 
 
 def test_statuses_changed_by_calls_are_counted(
-    subscribe: Subscribe, audience: AudienceView, box: Sandbox
+    subscribe: Subscribe, audience: AudienceView, sandbox: Sandbox
 ) -> None:
     audience.add("same@example.com")
     audience.add("back@example.com", status="unsubscribed", cause="admin")
 
     subscribe(person("same@example.com"), person("back@example.com"), person("new@example.com"))
 
-    assert box.calls.summary()["statusChanges"] == {"unsubscribed->subscribed": 1}
-    assert box.calls.summary()["statusesContradicted"] == 1
+    assert sandbox.calls.summary()["statusChanges"] == {"unsubscribed->subscribed": 1}
+    assert sandbox.calls.summary()["statusesContradicted"] == 1
 
 
 def test_counts_stay_correct_through_every_change(

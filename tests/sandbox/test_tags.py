@@ -71,9 +71,9 @@ def test_members_are_added_and_removed_in_one_call(call: Call, audience: Audienc
 
 
 def test_ignored_addresses_can_be_reported(
-    call: Call, audience: AudienceView, box: Sandbox
+    call: Call, audience: AudienceView, sandbox: Sandbox
 ) -> None:
-    box.set(ignored_segment_members="report")
+    sandbox.set(ignored_segment_members="report")
     made = make(call, "Gold")
 
     answer = call("POST", f"LIST/segments/{made['id']}", {"members_to_add": ["x@example.com"]})
@@ -122,7 +122,7 @@ def test_deleting_a_segment_removes_the_tag_from_its_members(
 
 
 def test_only_active_subscribers_are_counted_by_default(
-    call: Call, audience: AudienceView, box: Sandbox
+    call: Call, audience: AudienceView, sandbox: Sandbox
 ) -> None:
     for status in ("subscribed", "unsubscribed", "cleaned", "transactional", "pending", "archived"):
         audience.add(f"{status}@example.com", status=status, tags=["Gold"])
@@ -139,7 +139,7 @@ def test_only_active_subscribers_are_counted_by_default(
         4,
         {"subscribed", "unsubscribed", "cleaned", "transactional"},
     )
-    box.set(pending_in_segments=True)
+    sandbox.set(pending_in_segments=True)
     assert seen() == (2, {"subscribed", "pending"})
 
 

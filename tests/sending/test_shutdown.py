@@ -31,20 +31,20 @@ def mailchimp(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, An
     folder = tmp_path_factory.mktemp("mailchimp")
     options = ("--call-ms", str(CALL_MS), "--read-ms", "5")
     names = [option for engine in ENGINES for option in ("--audience", engine)]
-    process, box = start_mailchimp(folder, (*options, *names))
+    process, sandbox = start_mailchimp(folder, (*options, *names))
     with running(process):
-        yield box
+        yield sandbox
 
 
-def calls(box: dict[str, Any]) -> dict[str, Any]:
-    answer: dict[str, Any] = requests.get(f"{box['url']}/sandbox/calls", timeout=30).json()
+def calls(sandbox: dict[str, Any]) -> dict[str, Any]:
+    answer: dict[str, Any] = requests.get(f"{sandbox['url']}/sandbox/calls", timeout=30).json()
     return answer
 
 
-def start(azurite: Azurite, box: dict[str, Any], log: Path, engine: str) -> App:
+def start(azurite: Azurite, sandbox: dict[str, Any], log: Path, engine: str) -> App:
     settings = {
         "AzureWebJobsStorage": azurite.connection_string,
-        "MAILCHIMP_API_URL": f"{box['url']}/3.0",
+        "MAILCHIMP_API_URL": f"{sandbox['url']}/3.0",
     }
     # A message that stays hidden is hidden for longer than this test lasts.
     options = ("--settings", "sample", "--engine", engine, "--queue-lease", "600", "--grace", "20")
@@ -52,16 +52,16 @@ def start(azurite: Azurite, box: dict[str, Any], log: Path, engine: str) -> App:
 
 
 def begin(
-    api: ApiClient, azurite: Azurite, box: dict[str, Any], folder: Path, audience: str
+    api: ApiClient, azurite: Azurite, sandbox: dict[str, Any], folder: Path, audience: str
 ) -> str:
     sample = samples.Sample(PEOPLE, (samples.Segment("Everybody", 1.0),), seed=3)
     samples.write(sample, folder / "segments", datetime.now(UTC))
     upload.upload(folder / "segments", azurite.connection_string, "segments")
-    connection = api.connect(box["apiKey"])
+    connection = api.connect(sandbox["apiKey"])
     export = api.define(
         displayName="Shutdown",
         connectionId=connection["id"],
-        audienceId=box["audiences"][audience],
+        audienceId=sandbox["audiences"][audience],
         mapping={"email": "EMail", "firstName": "FirstName", "lastName": "LastName"},
         segments=[{"name": "Everybody"}],
     )

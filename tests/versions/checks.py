@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from devhost.processes import running, start_app
-from sandbox.mailchimp.box import Sandbox
+from sandbox.mailchimp.sandbox import Sandbox
 from tests.e2e.running_app import ContactState, RunningApp, actual_audience, contact_state
 from tests.e2e.stored_data import app_on
 from tests.versions.make import settings, small_app, until
@@ -22,17 +22,17 @@ def app_on_stored_state(
     stored_state: StoredState, storage: str, folder: Path, change: Change = unchanged
 ) -> Iterator[RunningApp]:
     """Run the app on a stored state during a `with` block, and check Mailchimp's rules at its end."""
-    with Sandbox() as box:
-        stored_state.put(storage, app_on(storage), box, change)
-        assert actual_audience(_audience(box, stored_state)) != _people(stored_state)
+    with Sandbox() as sandbox:
+        stored_state.put(storage, app_on(storage), sandbox, change)
+        assert actual_audience(_audience(sandbox, stored_state)) != _people(stored_state)
         app = start_app(
-            settings(storage, box), app_dir=small_app(folder / "app"), log=folder / "app.log"
+            settings(storage, sandbox), app_dir=small_app(folder / "app"), log=folder / "app.log"
         )
         with running(app):
-            yield RunningApp(storage, app, box)
-        assert box.calls.statuses_contradicted == 0
-        assert not box.calls.statuses_changed
-        assert box.calls.peak_in_flight <= 10
+            yield RunningApp(storage, app, sandbox)
+        assert sandbox.calls.statuses_contradicted == 0
+        assert not sandbox.calls.statuses_changed
+        assert sandbox.calls.peak_in_flight <= 10
 
 
 def finished(running_app: RunningApp, run_id: str) -> dict[str, Any]:
@@ -48,7 +48,7 @@ def half_sent_run_completes(running_app: RunningApp, stored_state: StoredState) 
 
     assert run["status"] == "successful"
     people = _people(stored_state)
-    assert actual_audience(_audience(running_app.box, stored_state)) == people
+    assert actual_audience(_audience(running_app.sandbox, stored_state)) == people
     counts = run["counts"]
     assert counts["created"] == counts["new"] > 0
     assert counts["updated"] == counts["changed"] > 0
@@ -105,5 +105,7 @@ def _people(stored_state: StoredState) -> dict[str, ContactState]:
     }
 
 
-def _audience(box: Sandbox, stored_state: StoredState) -> Any:
-    return next(one for one in box.audiences() if one.state.id == stored_state.story["audience"])
+def _audience(sandbox: Sandbox, stored_state: StoredState) -> Any:
+    return next(
+        one for one in sandbox.audiences() if one.state.id == stored_state.story["audience"]
+    )

@@ -20,7 +20,7 @@ from azure.storage.blob import ContainerClient
 from azure.storage.queue import QueueClient
 
 from devhost.processes import ROOT, Azurite, running, start_app, start_azurite
-from sandbox.mailchimp.box import Sandbox
+from sandbox.mailchimp.sandbox import Sandbox
 from sandbox.samples import Sample
 from shared.app import UsedNonce
 from shared.connections.entra import PendingSignIn
@@ -57,10 +57,10 @@ def small_app(folder: Path) -> Path:
     return folder
 
 
-def settings(storage: str, box: Sandbox) -> dict[str, str]:
+def settings(storage: str, sandbox: Sandbox) -> dict[str, str]:
     """Those of the story."""
     return settings_for(
-        storage, box, MAX_PROFILES=str(MAX_PROFILES), MAILCHIMP_CONNECTIONS=str(CONNECTIONS)
+        storage, sandbox, MAX_PROFILES=str(MAX_PROFILES), MAILCHIMP_CONNECTIONS=str(CONNECTIONS)
     )
 
 
@@ -99,7 +99,7 @@ class Story:
 
     def play(self) -> None:
         """Create runs of every kind, a schedule and an erasure."""
-        box, api = self._running_app.box, self._running_app.api
+        sandbox, api = self._running_app.sandbox, self._running_app.api
         calm = self.scenario()
         sample = calm.sample(20, 0.7, 0.5)
         daily = {"enabled": True, "repeat": "daily", "times": ["06:00"], "timeZone": "Asia/Seoul"}
@@ -112,9 +112,9 @@ class Story:
         refused = self.scenario()
         sample = refused.sample(15)
         self._exported(refused, sample)
-        box.set(refused_addresses=[min(expected_audience(sample))])
+        sandbox.set(refused_addresses=[min(expected_audience(sample))])
         run = self._ended(refused.run(), "completedWithWarnings")
-        box.set(refused_addresses=[])
+        sandbox.set(refused_addresses=[])
         retried = refused.wait(api.post(f"/api/runs/{run['id']}/retry"))
         self._ended(retried, "successful", "retry")
         undone = refused.wait(api.post(f"/api/runs/{retried['id']}/undo"))
@@ -137,12 +137,12 @@ class Story:
 
         stopped = self.scenario()
         self._exported(stopped, stopped.sample(60))
-        box.set(call_ms=400)
+        sandbox.set(call_ms=400)
         run = stopped.start()
         until(lambda: api.get(f"/api/runs/{run['id']}")["progress"]["chunksDone"])
         api.post(f"/api/runs/{run['id']}/cancel")
         self._ended(stopped.wait(run), "canceled")
-        box.set(call_ms=0)
+        sandbox.set(call_ms=0)
 
         api.post("/api/people/erase", {"email": ERASED, "deleteInMailchimp": False})
         api.call("PUT", "/api/schedule", {**daily, "times": ["05:30"]})
@@ -166,7 +166,7 @@ class Story:
         self._ended(scenario.run(), "successful", "before")
         sample = before.later(changed=0.4, arriving=25, leaving=6, moving=0.1)
         scenario.refresh(sample)
-        self._running_app.box.set(call_ms=500)
+        self._running_app.sandbox.set(call_ms=500)
         run = scenario.start()
 
         def partly() -> bool:
@@ -175,7 +175,7 @@ class Story:
 
         until(partly)
         self._running_app.process.kill()
-        self._running_app.box.set(call_ms=0)
+        self._running_app.sandbox.set(call_ms=0)
         old, new = expected_audience(before), expected_audience(sample)
         left = {
             a: contact_state("subscribed", dict(old[a].fields), ()) for a in old.keys() - new.keys()
@@ -199,25 +199,25 @@ def main() -> None:
     with (
         tempfile.TemporaryDirectory() as scratch,
         running(start_azurite(Path(scratch) / "azurite")) as emulator,
-        Sandbox() as box,
+        Sandbox() as sandbox,
     ):
-        _play(stored_state, emulator, box, Path(scratch))
+        _play(stored_state, emulator, sandbox, Path(scratch))
     print(f"stored in {stored_state.folder.relative_to(ROOT)}")
 
 
-def _play(stored_state: StoredState, emulator: Azurite, box: Sandbox, folder: Path) -> None:
+def _play(stored_state: StoredState, emulator: Azurite, sandbox: Sandbox, folder: Path) -> None:
     storage = emulator.connection_string
     # The host reports new files only in containers that exist at its start.
     with ContainerClient.from_connection_string(storage, SEGMENTS) as segments:
         segments.create_container()
     app = start_app(
-        settings(storage, box),
+        settings(storage, sandbox),
         app_dir=small_app(folder / "app"),
         log=folder / "app.log",
         options=["--queue-lease", str(LEASE), "--blob-events"],
     )
     with running(app):
-        story = Story(RunningApp(storage, app, box), folder)
+        story = Story(RunningApp(storage, app, sandbox), folder)
         story.play()
         store_sign_in_records(storage)
         expecting = story.expect_a_refresh()
@@ -231,7 +231,7 @@ def _play(stored_state: StoredState, emulator: Azurite, box: Sandbox, folder: Pa
     if states != {"done", "claimed", "pending"}:
         message = f"the app was not killed in the middle of the run ({states}): run this again"
         raise AssertionError(message)
-    stored_state.take(storage, secrets, box)
+    stored_state.take(storage, secrets, sandbox)
     story_data = {
         "run": run["id"],
         "export": scenario.export["id"],

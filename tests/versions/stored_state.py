@@ -25,7 +25,7 @@ from azure.data.tables import TableServiceClient
 from azure.storage.blob import BlobServiceClient
 from azure.storage.queue import QueueServiceClient
 
-from sandbox.mailchimp.box import Sandbox
+from sandbox.mailchimp.sandbox import Sandbox
 from shared.app import App
 
 API_KEY = "{api key}"
@@ -80,7 +80,7 @@ class StoredState:
             container, _, name = file.relative_to(root).as_posix().partition("/")
             yield container, name
 
-    def take(self, storage: str, secrets: dict[str, str], box: Sandbox) -> None:
+    def take(self, storage: str, secrets: dict[str, str], sandbox: Sandbox) -> None:
         """Store the state of an emulator and a sandbox. No app may be running."""
         with TableServiceClient.from_connection_string(storage) as tables:
             for table in tables.list_tables():
@@ -98,16 +98,16 @@ class StoredState:
                     self._write(f"blobs/{container.name}/{name}", _moved(name, data, here, _HERE))
         self._write("queues.json", json.dumps(_messages(storage), indent=1) + "\n")
         self._write("secrets.json", json.dumps(secrets, indent=1) + "\n")
-        box.save(self.folder / "mailchimp.jsonl")
+        sandbox.save(self.folder / "mailchimp.jsonl")
         self._write("mailchimp.jsonl", "".join(_without_keys(self.folder / "mailchimp.jsonl")))
 
-    def put(self, storage: str, app: App, box: Sandbox, change: Change = unchanged) -> None:
+    def put(self, storage: str, app: App, sandbox: Sandbox, change: Change = unchanged) -> None:
         """Load the state into an empty emulator and a sandbox; secrets are written with `app`.
 
         `change(kind, value)` may replace values; the kind is a table, a queue, plan.json or parquet.
         """
-        box.load(self.folder / "mailchimp.jsonl")
-        key = box.world.add_key(box.account, f"{KEY}-{box.account.dc}")
+        sandbox.load(self.folder / "mailchimp.jsonl")
+        key = sandbox.world.add_key(sandbox.account, f"{KEY}-{sandbox.account.dc}")
         for name, secret in json.loads((self.folder / "secrets.json").read_text("utf-8")).items():
             app.secrets.put(name, secret.replace(API_KEY, key))
         with TableServiceClient.from_connection_string(storage) as tables:

@@ -10,7 +10,7 @@ import pytest
 from azure.data.tables import TableClient
 
 from devhost.processes import App, Azurite, running, start_app
-from sandbox.mailchimp.box import Sandbox
+from sandbox.mailchimp.sandbox import Sandbox
 from tests.e2e.running_app import (
     ExportScenario,
     RunningApp,
@@ -69,9 +69,9 @@ def lanes_running_at_shutdown(app: App) -> int:
 class Deployment:
     """Storage and a Mailchimp, and versions of the app that come and go."""
 
-    def __init__(self, storage: str, box: Sandbox, folder: Path) -> None:
+    def __init__(self, storage: str, sandbox: Sandbox, folder: Path) -> None:
         self.storage = storage
-        self.box = box
+        self.sandbox = sandbox
         self._folder = folder
         self._count = 0
 
@@ -80,7 +80,7 @@ class Deployment:
         self._count += 1
         folder = self._folder / f"version{self._count}"
         return start_app(
-            settings_for(self.storage, self.box),
+            settings_for(self.storage, self.sandbox),
             app_dir=app_folder(folder / "app", *programs),
             log=folder / "app.log",
             options=["--queue-lease", "3", "--grace", str(grace)],
@@ -95,11 +95,11 @@ class Deployment:
 
 @pytest.fixture
 def deployment(emulator: Azurite, tmp_path: Path) -> Iterator[Deployment]:
-    with Sandbox() as box:
-        yield Deployment(emulator.connection_string, box, tmp_path)
-        assert box.calls.statuses_contradicted == 0
-        assert not box.calls.statuses_changed
-        assert box.calls.peak_in_flight <= 10
+    with Sandbox() as sandbox:
+        yield Deployment(emulator.connection_string, sandbox, tmp_path)
+        assert sandbox.calls.statuses_contradicted == 0
+        assert not sandbox.calls.statuses_changed
+        assert sandbox.calls.peak_in_flight <= 10
 
 
 @pytest.mark.parametrize(
@@ -124,17 +124,17 @@ def test_shutting_down_an_old_version_during_a_rolling_deployment_loses_nothing(
     patience: float,
     code: int,
 ) -> None:
-    box = deployment.box
+    sandbox = deployment.sandbox
     with (
         running(deployment.start(leaving, grace=grace)) as old,
         running(deployment.start(coming)) as new,
     ):
-        scenario = ExportScenario(RunningApp(deployment.storage, new, box), tmp_path)
+        scenario = ExportScenario(RunningApp(deployment.storage, new, sandbox), tmp_path)
         sample = scenario.sample(PEOPLE, 0.6, 0.6)
         expected = expected_audience(sample)
         scenario.refresh(sample)
         scenario.define(sample)
-        box.set(call_ms=400)
+        sandbox.set(call_ms=400)
         run = scenario.start()
 
         def done() -> int:
@@ -144,7 +144,7 @@ def test_shutting_down_an_old_version_during_a_rolling_deployment_loses_nothing(
         assert old.stop(patience) == code
         assert lanes_running_at_shutdown(old)
         run = scenario.wait(run)
-        box.set(call_ms=0)
+        sandbox.set(call_ms=0)
 
         assert actual_audience(scenario.audience) == expected
         assert run["status"] == "successful"
