@@ -6,7 +6,7 @@
         audience = sandbox.audience("Newsletter")
         audience.add("ada@example.com", status="unsubscribed", cause="self")
         sandbox.arm(Fault(kind="429", times=3))
-        ...                                   # talk to sandbox.api_url with box.api_key
+        ...                                   # talk to sandbox.api_url with sandbox.api_key
         audience.members()["ada@example.com"].status
         sandbox.calls.count("POST", "/lists/{list_id}")
 

@@ -115,7 +115,7 @@ class _TagCheck:
     def _read_carriers(self) -> None:
         _SQL.run(self.db, "create_carriers")
         with waiting_for_network(self.db):
-            for page in self.session.tagged(self.audience_id, self.tag.tag_id):
+            for page in self.session.members_with_tag(self.audience_id, self.tag.tag_id):
                 _SQL.run(self.db, "add_carriers", addresses=[contact.address for contact in page])
 
     def _addresses(self, group: str, **parameters: object) -> list[str]:

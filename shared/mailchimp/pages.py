@@ -26,7 +26,7 @@ from shared.mailchimp.parts import (
 from shared.mailchimp.transport import Transport
 from shared.model.audience import Contact, ContactStatus
 
-__all__ = ["contacts", "held", "tagged"]
+__all__ = ["contacts", "members_with_status", "members_with_tag"]
 
 T = TypeVar("T")
 
@@ -40,7 +40,7 @@ _CONTACT_FIELDS = (
 )
 
 
-def held(
+def members_with_status(
     transport: Transport, audience_id: str, status: str, changed_since: str | None = None
 ) -> Iterator[list[ContactStatus]]:
     """Read the members in a status, each once; `changed_since` is ISO 8601."""
@@ -57,7 +57,9 @@ def contacts(transport: Transport, audience_id: str, changed_since: str) -> Iter
     return _people(transport, f"/lists/{checked_id(audience_id)}/members", query, _contact)
 
 
-def tagged(transport: Transport, audience_id: str, tag_id: int) -> Iterator[list[ContactStatus]]:
+def members_with_tag(
+    transport: Transport, audience_id: str, tag_id: int
+) -> Iterator[list[ContactStatus]]:
     """Read the members with a tag in any status, each once. NotFound when the tag is gone."""
     query = {
         "include_cleaned": "true",

@@ -117,19 +117,19 @@ class Session:
         """How many members have a status, now."""
         return batches.count(self._transport, audience_id, status)
 
-    def held(
+    def members_with_status(
         self, audience_id: str, status: str, changed_since: str | None = None
     ) -> Iterator[list[ContactStatus]]:
         """Members in a status, page by page, each once."""
-        return pages.held(self._transport, audience_id, status, changed_since)
+        return pages.members_with_status(self._transport, audience_id, status, changed_since)
 
     def contacts(self, audience_id: str, changed_since: str) -> Iterator[list[Contact]]:
         """Subscribers who changed since a time, as they are now, page by page, each once."""
         return pages.contacts(self._transport, audience_id, changed_since)
 
-    def tagged(self, audience_id: str, tag_id: int) -> Iterator[list[ContactStatus]]:
+    def members_with_tag(self, audience_id: str, tag_id: int) -> Iterator[list[ContactStatus]]:
         """Members with a tag in every status, page by page, each once."""
-        return pages.tagged(self._transport, audience_id, tag_id)
+        return pages.members_with_tag(self._transport, audience_id, tag_id)
 
     def status_of(self, audience_id: str, address: str) -> str | None:
         """The status of one person, now; None when the audience does not know them."""

@@ -257,7 +257,7 @@ class MailchimpSession(Protocol):
     def count(self, audience_id: str, status: str) -> int:
         """Count the members in a status."""
 
-    def held(
+    def members_with_status(
         self, audience_id: str, status: str, changed_since: str | None = None
     ) -> Iterator[list[ContactStatus]]:
         """Read the members in a status in pages of 1,000, optionally changed since a time."""
@@ -265,7 +265,7 @@ class MailchimpSession(Protocol):
     def contacts(self, audience_id: str, changed_since: str) -> Iterator[list[Contact]]:
         """Read subscribers changed since a time in pages of 1,000, with values and tags."""
 
-    def tagged(self, audience_id: str, tag_id: int) -> Iterator[list[ContactStatus]]:
+    def members_with_tag(self, audience_id: str, tag_id: int) -> Iterator[list[ContactStatus]]:
         """Read the members with a tag, in any status, in pages of 1,000."""
 
     def status_of(self, audience_id: str, address: str) -> str | None:

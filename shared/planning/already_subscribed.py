@@ -37,6 +37,6 @@ def find_already_subscribed(
     if not subscribed or subscribed > saves * _PAGE:
         return
     _SQL.run(db, "create")
-    for page in session.held(audience_id, "subscribed"):
+    for page in session.members_with_status(audience_id, "subscribed"):
         _SQL.run(db, "add", addresses=[contact.address for contact in page])
     _SQL.run(db, "apply")

@@ -50,13 +50,13 @@ class NotSubscribedList:
         stored = self.pointers.read(self._key)
         since = None if whole or stored is None else self._load(db, stored.value, scratch)
         for status in NOT_SUBSCRIBED:
-            _add(db, session.held(self.audience_id, status, since))
+            _add(db, session.members_with_status(self.audience_id, status, since))
         if since is not None:
             for status in NOT_SUBSCRIBED:
                 counted = session.count(self.audience_id, status)
                 if counted != _SQL.number(db, "count", status=status):
                     _SQL.run(db, "delete", status=status)
-                    _add(db, session.held(self.audience_id, status, None))
+                    _add(db, session.members_with_status(self.audience_id, status, None))
         self._store(db, stored, scratch)
 
     @property

@@ -118,7 +118,11 @@ class _Work:
         if by_name is None:
             return self._new(name)
         if by_name.member_count > 0 or next(
-            (page for page in self.session.tagged(self.export.audience_id, by_name.id) if page),
+            (
+                page
+                for page in self.session.members_with_tag(self.export.audience_id, by_name.id)
+                if page
+            ),
             None,
         ):
             if not self.take_over:

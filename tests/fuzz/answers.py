@@ -23,7 +23,7 @@ from shared.sending.outcome_lines import outcome_lines
 from shared.sending.write import Result
 
 TOKENS = (
-    b"subscribe 200", b"held 200", b"tags 200", b"fields 200", b"audience 200", b"audiences 200",
+    b"subscribe 200", b"statuses 200", b"tags 200", b"fields 200", b"audience 200", b"audiences 200",
     b"count 200", b"untag 200", b"status 200", b"create_tag 200", b"create_field 200", b"ping 401",
     b"403", b"429", b"500", b"503", b"302", b"404", b"204", b"application/problem+json",
     b'"new_members":', b'"updated_members":', b'"errors":', b'"email_address":"ada@example.org"',
@@ -37,8 +37,10 @@ _MEMBERS = [
 ]
 _CALLS: dict[str, Callable[[Session], Any]] = {
     "subscribe": lambda s: s.subscribe("a1", _MEMBERS, update_existing=True),
-    "held": lambda s: [one for page in s.held("a1", "unsubscribed") for one in page],
-    "tagged": lambda s: [one for page in s.tagged("a1", 7) for one in page],
+    "statuses": lambda s: [
+        one for page in s.members_with_status("a1", "unsubscribed") for one in page
+    ],
+    "tagged": lambda s: [one for page in s.members_with_tag("a1", 7) for one in page],
     "tags": lambda s: s.tags("a1"),
     "tag": lambda s: s.tag("a1", 7),
     "fields": lambda s: s.merge_fields("a1"),

@@ -44,9 +44,9 @@ def every_call(session, audience_id):
     now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
     for status in ("subscribed", "unsubscribed", "cleaned", "pending", "transactional", "archived"):
         session.count(audience_id, status)
-        list(session.held(audience_id, status))
-        list(session.held(audience_id, status, now))
-    list(session.tagged(audience_id, tag.id))
+        list(session.members_with_status(audience_id, status))
+        list(session.members_with_status(audience_id, status, now))
+    list(session.members_with_tag(audience_id, tag.id))
 
 
 def test_every_call_and_its_response_match_mailchimps_description(transport):

@@ -41,7 +41,7 @@ CALLS = {
     "tag": ("id", lambda s: s.tag("a1", 7)),
     "created": ("id", lambda s: s.create_tag("a1", "Gold")),
     "count": ("total_items", lambda s: s.count("a1", "subscribed")),
-    "held": ("members", lambda s: list(s.held("a1", "unsubscribed"))),
+    "members_with_status": ("members", lambda s: list(s.members_with_status("a1", "unsubscribed"))),
     "written": ("new_members", lambda s: s.subscribe("a1", [ADA], update_existing=True)),
     "refused": ("errors", lambda s: s.subscribe("a1", [ADA], update_existing=True)),
     "untagged": ("total_removed", lambda s: s.untag("a1", 7, [ADA.address])),
@@ -76,7 +76,7 @@ def test_a_list_without_a_total_is_not_complete(total, transport):
     with scripted_server.ScriptedServer(scripted_server.json(body)) as server:
         session = Session(transport(server.url))
         with pytest.raises(Unavailable):
-            list(session.held("a1", "unsubscribed"))
+            list(session.members_with_status("a1", "unsubscribed"))
         with pytest.raises(Unavailable):
             session.count("a1", "unsubscribed")
 
@@ -87,7 +87,7 @@ def test_a_list_with_other_items_is_not_complete(transport):
         scripted_server.ScriptedServer(scripted_server.json(body)) as server,
         pytest.raises(Unavailable),
     ):
-        list(Session(transport(server.url)).held("a1", "unsubscribed"))
+        list(Session(transport(server.url)).members_with_status("a1", "unsubscribed"))
 
 
 @pytest.mark.parametrize(("size", "error"), [(1, Unavailable), (1000, ConfigError)])

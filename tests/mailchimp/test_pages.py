@@ -30,17 +30,19 @@ def test_members_in_a_status_are_read_in_pages_of_a_thousand(sandbox, session):
     audience = sandbox.audience("News")
     fill(audience, 2300)
     audience.add("Someone@Example.org", status="subscribed")
-    pages = list(session.held(audience.id, "unsubscribed"))
+    pages = list(session.members_with_status(audience.id, "unsubscribed"))
     assert [len(page) for page in pages] == [1000, 999, 301]
     assert set(addresses(pages)) == {f"p{n}@example.org" for n in range(2300)}
-    assert addresses(session.held(audience.id, "subscribed")) == ["someone@example.org"]
-    assert addresses(session.held(audience.id, "cleaned")) == []
+    assert addresses(session.members_with_status(audience.id, "subscribed")) == [
+        "someone@example.org"
+    ]
+    assert addresses(session.members_with_status(audience.id, "cleaned")) == []
 
 
 def test_only_the_needed_fields_are_requested(sandbox, session):
     audience = sandbox.audience("News")
     fill(audience, 1)
-    list(session.held(audience.id, "unsubscribed"))
+    list(session.members_with_status(audience.id, "unsubscribed"))
     assert sandbox.calls.last[-1].query["fields"] == (
         "members.email_address,members.status,total_items"
     )
@@ -49,16 +51,18 @@ def test_only_the_needed_fields_are_requested(sandbox, session):
 def test_archived_people_are_found_by_their_status(sandbox, session):
     audience = sandbox.audience("News")
     fill(audience, 2, status="archived")
-    assert len(addresses(session.held(audience.id, "archived"))) == 2
+    assert len(addresses(session.members_with_status(audience.id, "archived"))) == 2
 
 
 def test_only_contacts_changed_since_a_time_are_read(sandbox, session):
     audience = sandbox.audience("News")
     fill(audience, 3)
     soon = datetime.datetime.now(datetime.UTC) + datetime.timedelta(hours=1)
-    assert addresses(session.held(audience.id, "unsubscribed", soon.isoformat())) == []
+    assert (
+        addresses(session.members_with_status(audience.id, "unsubscribed", soon.isoformat())) == []
+    )
     ago = (soon - datetime.timedelta(hours=2)).isoformat()
-    assert len(addresses(session.held(audience.id, "unsubscribed", ago))) == 3
+    assert len(addresses(session.members_with_status(audience.id, "unsubscribed", ago))) == 3
 
 
 @pytest.mark.parametrize("leavers", [1, 50, 1000])
@@ -66,7 +70,7 @@ def test_only_contacts_changed_since_a_time_are_read(sandbox, session):
 def test_no_member_is_missed_when_members_leave_during_the_read(sandbox, session, leavers, joiners):
     audience = sandbox.audience("News")
     fill(audience, 2500)
-    pages = session.held(audience.id, "unsubscribed")
+    pages = session.members_with_status(audience.id, "unsubscribed")
     seen = [next(pages)]
     # Those who were read already come back: the rest moves up, past the next page.
     for number in range(leavers):
@@ -81,7 +85,7 @@ def test_no_member_is_missed_when_members_leave_during_the_read(sandbox, session
 def test_no_member_is_missed_when_all_members_read_so_far_leave(sandbox, session):
     audience = sandbox.audience("News")
     fill(audience, 1500)
-    pages = session.held(audience.id, "unsubscribed")
+    pages = session.members_with_status(audience.id, "unsubscribed")
     seen = [next(pages)]
     for number in range(1000):
         audience.add(f"p{number}@example.org", status="subscribed")
@@ -92,7 +96,7 @@ def test_no_member_is_missed_when_all_members_read_so_far_leave(sandbox, session
 def test_reading_a_list_that_becomes_empty_ends(sandbox, session):
     audience = sandbox.audience("News")
     fill(audience, 1500)
-    pages = session.held(audience.id, "unsubscribed")
+    pages = session.members_with_status(audience.id, "unsubscribed")
     next(pages)
     for number in range(1500):
         audience.add(f"p{number}@example.org", status="subscribed")
@@ -102,7 +106,7 @@ def test_reading_a_list_that_becomes_empty_ends(sandbox, session):
 def test_reading_with_a_wrong_total_ends(transport):
     answer = {"members": [{"email_address": "a@b.org", "status": "pending"}], "total_items": 2}
     with ScriptedServer(json(orjson.dumps(answer))) as server:
-        found = addresses(Session(transport(server.url)).tagged("abc", 1))
+        found = addresses(Session(transport(server.url)).members_with_tag("abc", 1))
         assert len(server.asked) == 2
     assert found == ["a@b.org"]
 
@@ -119,7 +123,7 @@ def test_an_audience_that_changes_all_the_time_is_retried_later(transport):
         return json(orjson.dumps({"members": people, "total_items": 1000}))
 
     with ScriptedServer(page) as server, pytest.raises(Unavailable) as caught:
-        list(Session(transport(server.url)).held("abc", "pending"))
+        list(Session(transport(server.url)).members_with_status("abc", "pending"))
     assert caught.value.code == "audienceMoves"
 
 
@@ -127,7 +131,7 @@ def test_pages_that_mailchimp_cannot_deliver_are_requested_in_smaller_sizes(sand
     audience = sandbox.audience("News")
     fill(audience, 1200)
     sandbox.arm(Fault(kind="504", method="GET", times=4))
-    assert len(addresses(session.held(audience.id, "unsubscribed"))) == 1200
+    assert len(addresses(session.members_with_status(audience.id, "unsubscribed"))) == 1200
     assert counts(sandbox) == ["1000"] * 2 + ["500"] * 2 + ["250"] * 5
 
 
@@ -136,14 +140,14 @@ def test_throttling_and_connection_failures_do_not_reduce_the_page_size(sandbox,
     fill(audience, 5)
     sandbox.arm(Fault(kind="429", method="GET", times=50))
     with pytest.raises(Unavailable) as caught:
-        list(session.held(audience.id, "unsubscribed"))
+        list(session.members_with_status(audience.id, "unsubscribed"))
     assert caught.value.throttled
     assert set(counts(sandbox)) == {"1000"}
 
 
 def test_a_page_without_members_is_not_an_empty_page(transport):
     with ScriptedServer(json('{"total_items": 0}')) as server, pytest.raises(Unavailable):
-        list(Session(transport(server.url)).held("abc", "pending"))
+        list(Session(transport(server.url)).members_with_status("abc", "pending"))
 
 
 def test_members_with_a_tag_are_read_in_any_status(sandbox, session):
@@ -155,7 +159,7 @@ def test_members_with_a_tag_are_read_in_any_status(sandbox, session):
     assert tag.member_count == 1
     found = {
         person.address: person.status
-        for page in session.tagged(audience.id, tag.id)
+        for page in session.members_with_tag(audience.id, tag.id)
         for person in page
     }
     assert found == {
@@ -167,4 +171,4 @@ def test_members_with_a_tag_are_read_in_any_status(sandbox, session):
 def test_members_of_a_deleted_tag_are_not_found(sandbox, session):
     audience = sandbox.audience("News")
     with pytest.raises(NotFound):
-        list(session.tagged(audience.id, 77))
+        list(session.members_with_tag(audience.id, 77))

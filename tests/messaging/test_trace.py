@@ -31,8 +31,8 @@ class RecordingQueue:
 
 
 def stamped() -> tuple[RecordingQueue, StampedQueue]:
-    queue = RecordingQueue()
-    return queue, StampedQueue(queue, lambda: NOW)
+    recording = RecordingQueue()
+    return recording, StampedQueue(recording, lambda: NOW)
 
 
 @given(st.binary(min_size=16, max_size=16), st.binary(min_size=8, max_size=8))
@@ -71,20 +71,20 @@ def test_a_trace_is_set_and_reset() -> None:
 
 
 def test_a_message_contains_its_trace_and_due_time() -> None:
-    queue, queue = stamped()
+    recording, queue = stamped()
     with following(TRACE):
         queue.send("send-lanes", lane_message(RUN, 3), delay=4)
 
-    [body] = queue.sent
+    [body] = recording.sent
     assert lane_of(body) == (RUN, 3)
     assert stamps_of(body) == Stamps(TRACE, int(NOW.timestamp() * 1000) + 4000)
     assert len(body) < LONGEST
 
 
 def test_a_message_without_a_trace_has_a_due_time() -> None:
-    queue, queue = stamped()
+    recording, queue = stamped()
     queue.send("plan-runs", {"v": 1, "run": RUN})
-    assert stamps_of(queue.sent[0]) == Stamps(None, int(NOW.timestamp() * 1000))
+    assert stamps_of(recording.sent[0]) == Stamps(None, int(NOW.timestamp() * 1000))
 
 
 def test_a_message_without_stamps_is_accepted() -> None:

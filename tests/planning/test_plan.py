@@ -409,15 +409,15 @@ class Members:
         self.fresh: set[str] = set()
         self.whole: list[str] = []
 
-    def held(
+    def members_with_status(
         self, audience_id: str, status: str, changed_since: str | None = None
     ) -> Iterator[list[ContactStatus]]:
         if changed_since is None:
             self.whole.append(status)
         found = [
-            ContactStatus(f"{name}@example.com", held)
-            for name, held in self.people.items()
-            if held == status and (changed_since is None or name in self.fresh)
+            ContactStatus(f"{name}@example.com", current)
+            for name, current in self.people.items()
+            if current == status and (changed_since is None or name in self.fresh)
         ]
         yield from ([one] for one in found)
 
