@@ -14,32 +14,32 @@ from shared.sending.write import Result
 
 __all__ = ["OUTCOME_COLUMNS", "outcome_lines", "read_outcome_lines"]
 
-# `asked` is 1 for a person who was in the audience and was sent with a status. The way people are
-# written (write.py) excludes this; it is counted so that the consent proof is a measurement.
+# `status_sent` is 1 for an existing contact that was sent with a status. write.py never does this; it is
+# counted so that the consent proof rests on the calls that were made.
 OUTCOME_COLUMNS = {
     "line": "BIGINT",
     "outcome": "VARCHAR",
     "code": "VARCHAR",
     "field": "VARCHAR",
     "status": "VARCHAR",
-    "asked": "INTEGER",
+    "status_sent": "INTEGER",
 }
 
 
 def outcome_lines(results: Mapping[int, Result]) -> bytes:
-    """Outcomes by line number, in order of the lines."""
+    """Format outcomes by line number, sorted."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     for line, result in sorted(results.items()):
         writer.writerow(
-            (line, result.outcome, result.code, result.field, result.status, int(result.asked))
+            (line, result.outcome, result.code, result.field, result.status, int(result.status_sent))
         )
     return text.getvalue().encode()
 
 
 def read_outcome_lines(data: bytes) -> dict[int, Result]:
-    """The outcomes that `outcome_lines` wrote."""
+    """Parse the outcomes that `outcome_lines` wrote."""
     return {
-        int(line): Result(Outcome(outcome), code, field, status, asked == "1")
-        for line, outcome, code, field, status, asked in csv.reader(io.StringIO(data.decode()))
+        int(line): Result(Outcome(outcome), code, field, status, status_sent == "1")
+        for line, outcome, code, field, status, status_sent in csv.reader(io.StringIO(data.decode()))
     }

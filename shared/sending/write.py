@@ -51,15 +51,15 @@ class Person:
 class Result:
     """The outcome of one person, its reason and field, and the contact's status afterwards.
 
-    `asked`: a person who was in the audience was sent with a status (the consent proof counts
-    these: 0).
+    `status_sent`: an existing contact was sent with a status. The consent proof counts these; the
+    number must be 0.
     """
 
     outcome: Outcome
     code: str = ""
     field: str = ""
     status: str = ""
-    asked: bool = False
+    status_sent: bool = False
 
 
 @dataclass
@@ -201,7 +201,7 @@ class Writer:
                 results[address] = Result(Outcome.CREATED, status=answer.created[address])
             elif address in answer.updated:
                 now = answer.updated[address]
-                results[address] = Result(Outcome.UPDATED, status=now, asked=status is not None)
+                results[address] = Result(Outcome.UPDATED, status=now, status_sent=status is not None)
             elif address in answer.refused:
                 refusal = answer.refused[address]
                 results[address] = Result(Outcome.REJECTED, refusal.code, refusal.field)

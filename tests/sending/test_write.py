@@ -171,7 +171,7 @@ def test_a_contact_gets_fields_and_tags_but_no_status() -> None:
     assert outcomes(results) == [UPDATED, UPDATED, CREATED]
     assert session.statuses["bob@example.com"] == "unsubscribed"
     assert [r.status for r in results] == ["subscribed", "unsubscribed", "pending"]
-    assert not any(r.asked for r in results)
+    assert not any(r.status_sent for r in results)
 
 
 def test_people_created_by_a_call_with_a_lost_response_count_as_created() -> None:
