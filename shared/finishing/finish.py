@@ -134,7 +134,7 @@ class Finisher:
             forget_tags(db, plan.deleted_tags)
             fold_ledger(db, run.id, merge_tags(plan.mapping))
             fold_outcomes(db)
-            suppress_erased_in_results(db, self.erasures.everybody())
+            suppress_erased_in_results(db, self.erasures.marker_for_all())
             checked, reads, writes = self._verify(db, run, plan)
             self._store_ledger(db, run, plan, scratch, _is_complete(run, chunks))
             table = scratch / "table.parquet"

@@ -1,6 +1,6 @@
-"""Erases a person everywhere, and stores only that the person must not be exported again.
+"""Erases a person from all stored data, and stores only that the person must not be exported again.
 
-The erasure is recorded first, so that runs that start afterwards omit the person. Then the person is
+The erasure is recorded first, so that later runs omit the person. Then the person is
 deleted in Mailchimp if that was requested, and removed from all data of the app, even if Mailchimp
 failed. An erasure may be killed at any point and requested again: it returns the same receipt, with
 the updated counts. The timer completes unfinished erasures, also when runs were active.
@@ -17,7 +17,7 @@ from shared.errors import ConfigError, Conflict, NotFound, Refused, Unavailable
 from shared.model.export import Export
 from shared.model.ports import Records, Stored, update
 from shared.model.run import Reason, Run, RunStatus
-from shared.people.erasures import Erasure, Erasures, MarkErased, address_key, by_address
+from shared.people.erasures import Erasure, Erasures, MarkErased, address_key, marker_for_address
 from shared.people.purge import Purge, Purged
 from shared.runs.transitions import Transitions
 
@@ -29,7 +29,7 @@ _UNFINISHED = "unfinished"
 
 @dataclass(frozen=True)
 class Eraser:
-    """Erases people. `account_of` gives the Mailchimp account behind a connection."""
+    """Erases people. `account_of` returns the Mailchimp account of a connection."""
 
     exports: Records[Export]
     runs: Records[Run]
@@ -49,14 +49,14 @@ class Eraser:
         unavailable and the request must be repeated; if it was Mailchimp, everything else is done.
         """
         address = address_key(email)
-        key = self._remember(address, by)
-        deleted, unreached, busy = self._delete(address) if in_mailchimp else (0, [], None)
-        whom = by_address(address)
-        self._close_waiting(whom)
-        purged = self.purge.everywhere(whom)
-        receipt = self._sign(key, purged, deleted)
-        if busy is not None:
-            raise busy
+        key = self._create_record(address, by)
+        deleted, unreached, unavailable = self._delete(address) if in_mailchimp else (0, [], None)
+        mark = marker_for_address(address)
+        self._close_waiting(mark)
+        purged = self.purge.everywhere(mark)
+        receipt = self._record_result(key, purged, deleted)
+        if unavailable is not None:
+            raise unavailable
         if unreached:
             raise Conflict("notDeletedInMailchimp", exports=", ".join(unreached))
         return receipt
@@ -74,20 +74,20 @@ class Eraser:
                 stored.key,
                 lambda erasure: replace(
                     erasure,
-                    waits_for=tuple(run for run in erasure.waits_for if run in purged.left),
+                    waits_for=tuple(run for run in erasure.waits_for if run in purged.active_runs),
                 ),
             )
         return len(ready)
 
-    def _close_waiting(self, whom: MarkErased) -> None:
+    def _close_waiting(self, mark: MarkErased) -> None:
         """Close runs that contain the person and wait for a confirmation, which may take weeks."""
 
         reason = Reason("erasedMeanwhile")
         for stored in list(self.runs.all(where={"status": RunStatus.AWAITING_CONFIRMATION.value})):
-            if self.purge.holds(stored.value, whom):
+            if self.purge.run_contains(stored.value, mark):
                 self.transitions.close_waiting(stored.key, RunStatus.CANCELED, reason)
 
-    def _remember(self, address: str, by: str) -> str:
+    def _create_record(self, address: str, by: str) -> str:
         key = self.erasures.token(address)
         if self.erasures.records.read(key) is None:
             try:
@@ -104,9 +104,9 @@ class Eraser:
         is temporary.
         """
         deleted = 0
-        busy: Unavailable | None = None
+        unavailable: Unavailable | None = None
         done: set[str] = set()
-        silent: set[str] = set()  # accounts that do not answer, so that each is called once
+        unavailable_accounts: set[str] = set()  # each is called only once
         unreached: dict[str, str] = {}
         exports = [stored.value for stored in self.exports.all()]
         for export in sorted(exports, key=lambda one: (one.display_name.casefold(), one.id)):
@@ -116,7 +116,7 @@ class Eraser:
             account_id = ""
             try:
                 account_id = self._account_of(export)
-                if account_id in silent:
+                if account_id in unavailable_accounts:
                     continue
                 with self.sessions.session(export.connection_id or "", account_id) as session:
                     deleted += session.delete_for_good(audience, address)
@@ -124,29 +124,29 @@ class Eraser:
                 unreached.setdefault(audience, export.display_name)
                 continue
             except Unavailable as error:
-                busy = error
-                silent.add(account_id)
+                unavailable = error
+                unavailable_accounts.add(account_id)
                 continue
             done.add(audience)
         missed = [name for audience, name in unreached.items() if audience not in done]
-        return deleted, missed, busy
+        return deleted, missed, unavailable
 
     def _account_of(self, export: Export) -> str:
         if not export.connection_id:
             raise NotFound("noConnection")
         return self.account_of(export.connection_id)
 
-    def _sign(self, key: str, purged: Purged, deleted: int) -> Erasure:
-        def sign(erasure: Erasure) -> Erasure:
+    def _record_result(self, key: str, purged: Purged, deleted: int) -> Erasure:
+        def add(erasure: Erasure) -> Erasure:
             return replace(
                 erasure,
                 exports=max(erasure.exports, len(purged.exports)),
                 records=erasure.records + purged.records,
                 deleted_in_mailchimp=erasure.deleted_in_mailchimp + deleted,
-                waits_for=tuple(sorted({*erasure.waits_for, *purged.left} - {_UNFINISHED})),
+                waits_for=tuple(sorted({*erasure.waits_for, *purged.active_runs} - {_UNFINISHED})),
             )
 
-        return update(self.erasures.records, key, sign).value
+        return update(self.erasures.records, key, add).value
 
     def _is_over(self, stored: Stored[Erasure]) -> bool:
         for run_id in stored.value.waits_for:

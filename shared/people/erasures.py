@@ -2,7 +2,7 @@
 
 Only a keyed hash is stored (HMAC-SHA256, https://www.rfc-editor.org/rfc/rfc2104). Without the key,
 which is stored with the secrets, addresses cannot be tested against it. DuckDB hashes the people of
-a run, only if there are any erasures. That takes two seconds per million people.
+a run only when there are erasures. This takes two seconds per million people.
 """
 
 from __future__ import annotations
@@ -18,13 +18,20 @@ from duckdb import DuckDBPyConnection
 from shared.fields.contact import BLANKS, normal_address
 from shared.model.ports import Records
 
-__all__ = ["Erasure", "Erasures", "MarkErased", "address_key", "by_address", "is_address", "normal"]
+__all__ = [
+    "Erasure",
+    "Erasures",
+    "MarkErased",
+    "address_key",
+    "is_address",
+    "marker_for_address",
+    "normal",
+]
 
 _BLOCK = 64
 
-# Creates the table `gone` (address): all values of a column, unchanged, that belong to an erased
-# person.
-# The source is our own SQL: a table, or read_parquet of a local file.
+# Creates the table `erased_addresses` (address): the unchanged values of a column that belong to erased
+# people. Arguments: the database, the source (SQL of ours: a table or read_parquet), the column.
 MarkErased = Callable[[DuckDBPyConnection, str, str], None]
 
 
@@ -57,18 +64,18 @@ class Erasures:
         return hmac.new(self.key(), address.encode(), hashlib.sha256).hexdigest()
 
     def find(self, address: str) -> Erasure | None:
-        """The erasure of an address, if there was one."""
+        """Return the erasure of an address, if there was one."""
         if next(iter(self.records.all()), None) is None:
             return None
         stored = self.records.read(self.token(address))
         return stored.value if stored else None
 
-    def everybody(self) -> MarkErased | None:
+    def marker_for_all(self) -> MarkErased | None:
         """Return a function that marks all erased people. None when no one was erased."""
         tokens = [stored.key for stored in self.records.all()]
-        return self.among(tokens) if tokens else None
+        return self.marker_for_tokens(tokens) if tokens else None
 
-    def among(self, tokens: Collection[str]) -> MarkErased:
+    def marker_for_tokens(self, tokens: Collection[str]) -> MarkErased:
         """Return a function that marks the people with these tokens."""
         key = self.key()
         if len(key) > _BLOCK:
@@ -80,7 +87,7 @@ class Erasures:
             db.execute("SET VARIABLE inner_pad = ?", [bytes(byte ^ 0x36 for byte in padded)])
             db.execute("SET VARIABLE outer_pad = ?", [bytes(byte ^ 0x5C for byte in padded)])
             db.execute(
-                "CREATE OR REPLACE TEMP TABLE gone AS WITH tokens AS "
+                "CREATE OR REPLACE TEMP TABLE erased_addresses AS WITH tokens AS "
                 "(SELECT unnest(?::VARCHAR[]) AS token) "
                 f"SELECT DISTINCT {column} AS address FROM {source} "
                 f"WHERE {column} IS NOT NULL AND sha256(getvariable('outer_pad') || "
@@ -111,12 +118,12 @@ def is_address(column: str) -> str:
     return f"contains(lower({column}), $address) AND {normal(column)} = $address"
 
 
-def by_address(address: str) -> MarkErased:
+def marker_for_address(address: str) -> MarkErased:
     """Return a function that marks one person with a known address."""
 
     def mark(db: DuckDBPyConnection, source: str, column: str) -> None:
         db.execute(
-            f"CREATE OR REPLACE TEMP TABLE gone AS SELECT DISTINCT {column} AS address "
+            f"CREATE OR REPLACE TEMP TABLE erased_addresses AS SELECT DISTINCT {column} AS address "
             f"FROM {source} WHERE {is_address(column)}",
             {"address": address},
         )

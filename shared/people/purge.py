@@ -47,16 +47,19 @@ _TRIES = 20
 
 @dataclass(frozen=True)
 class Purged:
-    """What was found and removed. `left` are active runs whose files contain these people."""
+    """What was found and removed. `active_runs` are the runs whose files still contain these people."""
 
     exports: frozenset[str]
     records: int
-    left: tuple[str, ...]
+    active_runs: tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class Purge:
-    """Removes people. `token` returns new random text."""
+    """Removes people. `token` returns new random text.
+
+    `mark` marks the people to remove (people/erasures.py).
+    """
 
     runs: Records[Run]
     ledgers: Records[LedgerPointer]
@@ -65,7 +68,7 @@ class Purge:
     token: Callable[[], str]
     outcome_file: OutcomeFile
 
-    def everywhere(self, whom: MarkErased) -> Purged:
+    def everywhere(self, mark: MarkErased) -> Purged:
         """Remove people from all data that no active run needs."""
         # Runs in other stages have no files.
         runs = [
@@ -73,34 +76,36 @@ class Purge:
             for stage in (Stage.ACTIVE, Stage.WAITING, Stage.STORED)
             for stored in self.runs.all(where={"stage": stage})
         ]
-        going = {run.export_id for run in runs if not run.is_over}
+        active_exports = {run.export_id for run in runs if not run.is_over}
         exports = set()
         records = 0
         for pointer in list(self.ledgers.all()):
-            found = self._ledger(pointer.key, whom)
-            if pointer.key not in going:
+            found = self._purge_ledger(pointer.key, mark)
+            if pointer.key not in active_exports:
                 # The version that was current before has the same people: do not count them twice.
-                found = max(found, self._older_ledgers(pointer.key, whom))
+                found = max(found, self._purge_older_ledgers(pointer.key, mark))
             records += found
             if found:
                 exports.add(pointer.key)
-        for held in list(self.not_subscribed.all()):
-            records += self._held(held.key, whom)
+        for pointer in list(self.not_subscribed.all()):
+            records += self._purge_not_subscribed(pointer.key, mark)
         over = [run for run in runs if run.is_over]
-        with ThreadPoolExecutor(_AT_ONCE) as hands:
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
             for run, found in zip(
-                over, hands.map(lambda run: self._run(run, whom), over), strict=True
+                over, pool.map(lambda run: self._purge_run(run, mark), over), strict=True
             ):
                 records += found
                 if found:
                     exports.add(run.export_id)
-        left = tuple(run.id for run in runs if not run.is_over and self.holds(run, whom))
-        return Purged(frozenset(exports), records, left)
+        active_runs = tuple(
+            run.id for run in runs if not run.is_over and self.run_contains(run, mark)
+        )
+        return Purged(frozenset(exports), records, active_runs)
 
-    def holds(self, run: Run, whom: MarkErased) -> bool:
-        """Whether an active run has these people in its files, or may be reading them."""
+    def run_contains(self, run: Run, mark: MarkErased) -> bool:
+        """Whether the files of an active run contain these people, or planning may be reading them."""
         if run.status is RunStatus.QUEUED:
-            return False  # its planner will omit them
+            return False  # planning will omit them
         blob = plan_blob(run.id)
         if blob not in set(self.files.names(blob)):
             return run.is_active
@@ -109,18 +114,18 @@ class Purge:
             if name.endswith(".parquet"):
                 column = "email" if name.endswith("/rows.parquet") else "address"
                 names.append((name, column))
-        return any(self._finds(name, column, whom) for name, column in names)
+        return any(self._contains(name, column, mark) for name, column in names)
 
-    def _finds(self, blob: str, column: str, whom: MarkErased) -> bool:
-        with self._looked_into(blob, whom, column) as found:
+    def _contains(self, blob: str, column: str, mark: MarkErased) -> bool:
+        with self._rows_of(blob, mark, column) as found:
             return found is not None
 
-    def _ledger(self, export_id: str, whom: MarkErased) -> int:
+    def _purge_ledger(self, export_id: str, mark: MarkErased) -> int:
         for _ in range(_TRIES):
             stored = self.ledgers.read(export_id)
             if stored is None:
                 return 0
-            with self._looked_into(stored.value.blob, whom, "address") as found:
+            with self._rows_of(stored.value.blob, mark, "address") as found:
                 if found is None:
                     return 0
                 blob = ledger_blob(export_id, f"{stored.value.run_id}-{self.token()}")
@@ -131,32 +136,32 @@ class Purge:
                         export_id, replace(stored.value, blob=blob, people=people), stored.etag
                     )
                 except Changed:
-                    self.files.delete(blob)  # a run has finished at the same moment: read again
+                    self.files.delete(blob)  # a run finished in the meantime: read again
                     continue
                 return found.rows
-        raise _unsettled()
+        raise _contended()
 
-    def _older_ledgers(self, export_id: str, whom: MarkErased) -> int:
-        """Purge versions that no run reads any more, but that an undo may read."""
+    def _purge_older_ledgers(self, export_id: str, mark: MarkErased) -> int:
+        """Purge earlier versions, which only an undo still reads."""
         count = 0
         stored = self.ledgers.read(export_id)
         for name in list(self.files.names(ledger_folder(export_id))):
             if stored is not None and name == stored.value.blob:
                 continue
-            with self._looked_into(name, whom, "address") as found:
+            with self._rows_of(name, mark, "address") as found:
                 if found is not None:
                     self.files.upload(found.without(), name)
                     count += found.rows
         return count
 
-    def _held(self, key: str, whom: MarkErased) -> int:
+    def _purge_not_subscribed(self, key: str, mark: MarkErased) -> int:
         account_id, _, audience_id = key.partition("/")
         for _ in range(_TRIES):
             stored = self.not_subscribed.read(key)
             if stored is None:
                 return 0
             count = 0
-            with self._looked_into(stored.value.blob, whom, "address") as found:
+            with self._rows_of(stored.value.blob, mark, "address") as found:
                 if found is not None:
                     blob = not_subscribed_blob(account_id, audience_id, f"erased-{self.token()}")
                     self.files.upload(found.without(), blob)
@@ -168,36 +173,36 @@ class Purge:
                         self.files.delete(blob)
                         continue
                     count = found.rows
-            self._older_lists(key, whom)
+            self._delete_older_lists(key, mark)
             return count
-        raise _unsettled()
+        raise _contended()
 
-    def _older_lists(self, key: str, whom: MarkErased) -> None:
-        """Delete outdated lists that contain these people. A run that is reading one reads again."""
+    def _delete_older_lists(self, key: str, mark: MarkErased) -> None:
+        """Delete outdated lists that contain these people. A run that is reading one retries."""
         stored = self.not_subscribed.read(key)
         for name in list(self.files.names(not_subscribed_folder(*key.split("/")))):
             if stored is not None and name == stored.value.blob:
                 continue
-            with self._looked_into(name, whom, "address") as found:
+            with self._rows_of(name, mark, "address") as found:
                 if found is not None:
                     self.files.delete(name)
 
-    def _run(self, run: Run, whom: MarkErased) -> int:
+    def _purge_run(self, run: Run, mark: MarkErased) -> int:
         for name in list(self.files.names(f"{run_folder(run.id)}plan-")):
             self.files.delete(name)
         blob = outcomes_table(run.id)
-        with self._looked_into(blob, whom, "email") as found:
+        with self._rows_of(blob, mark, "email") as found:
             if found is None:
                 return 0
             count = found.rows
-            # This comes first, because the profiles are unknown afterwards.
+            # The outcome file comes first, because afterwards the profile ids are unknown.
             count += self.outcome_file.forget(run.export_id, run.id, found.values("customer_id"))
             self.files.upload(found.blanked(("email", "customer_id", "shared_with")), blob)
             return count
 
     @contextmanager
-    def _looked_into(self, blob: str, whom: MarkErased, column: str) -> Iterator[_Found | None]:
-        """Open a Parquet blob that contains some of these people. Yields None when it contains no one."""
+    def _rows_of(self, blob: str, mark: MarkErased, column: str) -> Iterator[_ErasedRows | None]:
+        """Open the rows of these people in a Parquet blob. Yields None when it has no such rows."""
         with small_workspace() as (db, folder):
             local = folder / "found.parquet"
             try:
@@ -205,41 +210,41 @@ class Purge:
             except NotFound:
                 yield None
                 return
-            found = _Found(db, local, column)
-            whom(db, found.source, column)
+            found = _ErasedRows(db, local, column)
+            mark(db, found.source, column)
             found.count()
             yield found if found.rows else None
 
 
-class _Found:
-    """A local file with people to remove. The table `gone` has their addresses."""
+class _ErasedRows:
+    """The rows to remove in a local file. The table `erased_addresses` has their addresses."""
 
     def __init__(self, db: DuckDBPyConnection, local: Path, column: str) -> None:
         quoted = str(local).replace("'", "''")
         self._db = db
         self._target = local.with_name("without.parquet")
-        self._is_gone = f"coalesce({column} IN (SELECT address FROM gone), false)"
+        self._condition = f"coalesce({column} IN (SELECT address FROM erased_addresses), false)"
         self.source = f"read_parquet('{quoted}')"
         self.rows = 0
 
     def count(self) -> None:
         """Count the rows to remove."""
-        query = f"SELECT count(*) FROM {self.source} WHERE {self._is_gone}"
+        query = f"SELECT count(*) FROM {self.source} WHERE {self._condition}"
         row = self._db.execute(query).fetchone()
         self.rows = int(row[0]) if row else 0
 
     def values(self, column: str) -> list[str]:
         """Return the values of a column in these rows."""
-        query = f"SELECT DISTINCT {column} FROM {self.source} WHERE {self._is_gone}"
+        query = f"SELECT DISTINCT {column} FROM {self.source} WHERE {self._condition}"
         return [value for (value,) in self._db.execute(query).fetchall() if value]
 
     def without(self) -> Path:
         """Write a copy of the file without these rows."""
-        return self._copy(f"SELECT * FROM {self.source} WHERE NOT {self._is_gone}")
+        return self._copy(f"SELECT * FROM {self.source} WHERE NOT {self._condition}")
 
     def blanked(self, columns: Sequence[str]) -> Path:
         """Write a copy of the file in which the identifying columns of these rows are empty."""
-        blank = ", ".join(f"if({self._is_gone}, NULL, {name}) AS {name}" for name in columns)
+        blank = ", ".join(f"if({self._condition}, NULL, {name}) AS {name}" for name in columns)
         return self._copy(f"SELECT * REPLACE ({blank}) FROM {self.source}")
 
     def _copy(self, query: str) -> Path:
@@ -248,5 +253,5 @@ class _Found:
         return self._target
 
 
-def _unsettled() -> Changed:
+def _contended() -> Changed:
     return Changed("recordContended")

@@ -27,7 +27,7 @@ __all__ = ["Dated", "Retention"]
 # A sign-in takes minutes. An older state is already refused because of its age.
 _NONCES = timedelta(days=1)
 # During this time, an export can be moved back to an earlier audience without a full read.
-_HELD = timedelta(days=1)
+_KEEP_LISTS = timedelta(days=1)
 
 
 class Dated(Protocol):
@@ -65,7 +65,7 @@ class Retention:
             if self._is_old(stored.value.finished_at):
                 self._clear(stored.value)
                 count += 1
-        self._held()
+        self._delete_unused_lists()
         return count
 
     def _is_old(self, moment: datetime | None) -> bool:
@@ -88,12 +88,12 @@ class Retention:
             self.sequences.delete(sequence.key)
         self.transitions.mark_cleared(run.id)
 
-    def _held(self) -> None:
+    def _delete_unused_lists(self) -> None:
         used = {stored.value.audience_id for stored in self.exports.all()}
         current = set()
         for pointer in list(self.not_subscribed.all()):
             audience_id = pointer.key.partition("/")[2]
-            if audience_id in used or self.now() - pointer.value.read_at < _HELD:
+            if audience_id in used or self.now() - pointer.value.read_at < _KEEP_LISTS:
                 current.add(pointer.value.blob)
                 continue
             for name in list(self.files.names(not_subscribed_folder(*pointer.key.split("/")))):

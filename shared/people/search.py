@@ -1,7 +1,7 @@
 """Finds out why a person is (not) in Mailchimp, from the data of each export and from Mailchimp.
 
 The result for an export comes from its newest run with outcomes. If the person is not in them, it
-comes from the ledger. A person who is in neither is in no segment. Two exports are searched at a time.
+comes from the ledger. A person who is in neither is in no segment.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ class Search:
     erasures: Erasures
 
     def find(self, email: str) -> list[Found]:
-        """Return one result for each export, sorted by the export's name."""
+        """Return one result per export, sorted by the export's name."""
         address = address_key(email)
         exports = sorted(
             (stored.value for stored in self.exports.all()),
@@ -73,17 +73,19 @@ class Search:
         if not exports:
             return []
         erasure = self.erasures.find(address)
-        doors = {(export.connection_id, export.audience_id) for export in exports}
-        with ThreadPoolExecutor(_AT_ONCE) as hands:
-            asked = {door: hands.submit(self._status, *door, address) for door in doors}
-            known = list(hands.map(lambda export: self._known(export, address), exports))
-            held = {door: answer.result() for door, answer in asked.items()}
+        audiences = {(export.connection_id, export.audience_id) for export in exports}
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            requests = {
+                audience: pool.submit(self._status, *audience, address) for audience in audiences
+            }
+            known = list(pool.map(lambda export: self._known(export, address), exports))
+            statuses = {audience: answer.result() for audience, answer in requests.items()}
         found = []
-        for export, one in zip(exports, known, strict=True):
-            status = held[(export.connection_id, export.audience_id)]
+        for export, result in zip(exports, known, strict=True):
+            status = statuses[(export.connection_id, export.audience_id)]
             if erasure is not None:
-                one = replace(one, outcome=Outcome.KEPT, code=Code.ERASED, at=erasure.at)
-            found.append(replace(one, in_audience=status))
+                result = replace(result, outcome=Outcome.KEPT, code=Code.ERASED, at=erasure.at)
+            found.append(replace(result, in_audience=status))
         return found
 
     def _status(self, connection_id: str | None, audience_id: str, address: str) -> str:
@@ -98,13 +100,13 @@ class Search:
             return UNKNOWN
 
     def _known(self, export: Export, address: str) -> Found:
-        nothing = Found(export.id, export.display_name)
+        empty = Found(export.id, export.display_name)
         run = next((run for run in self._newest(export.id) if self._has_outcomes(run)), None)
-        found = self._in_outcomes(run, nothing, address) if run else None
-        found = found or self._in_ledger(export, nothing, address)
+        found = self._in_outcomes(run, empty, address) if run else None
+        found = found or self._in_ledger(export, empty, address)
         if found is not None:
             return found
-        return replace(nothing, code=Code.NOT_IN_SEGMENT if run else Code.NOT_RUN)
+        return replace(empty, code=Code.NOT_IN_SEGMENT if run else Code.NOT_RUN)
 
     def _newest(self, export_id: str) -> Iterator[Run]:
         runs = (stored.value for stored in self.runs.all(where={"export": export_id}))
@@ -114,7 +116,7 @@ class Search:
         blob = outcomes_table(run.id)
         return blob in set(self.files.names(blob))
 
-    def _in_outcomes(self, run: Run, nothing: Found, address: str) -> Found | None:
+    def _in_outcomes(self, run: Run, empty: Found, address: str) -> Found | None:
         with small_workspace() as (db, folder):
             local = folder / "outcomes.parquet"
             try:
@@ -132,7 +134,7 @@ class Search:
             return None
         segments, outcome, code = row
         return replace(
-            nothing,
+            empty,
             segments=self._segments(run, segments or ()),
             outcome=outcome,
             code=code or "",
@@ -148,7 +150,7 @@ class Search:
             return ()
         return tuple(plan.tags[number].segment for number in segments)
 
-    def _in_ledger(self, export: Export, nothing: Found, address: str) -> Found | None:
+    def _in_ledger(self, export: Export, empty: Found, address: str) -> Found | None:
         stored = self.ledgers.read(export.id)
         if stored is None:
             return None
@@ -169,11 +171,11 @@ class Search:
         run = self.runs.read(run_id or "none")
         at = run.value.finished_at if run else None
         if refused_code:
-            return replace(nothing, outcome=Outcome.REJECTED, code=refused_code, at=at)
+            return replace(empty, outcome=Outcome.REJECTED, code=refused_code, at=at)
         if not tags or not sent:
-            return replace(nothing, code=Code.NOT_IN_SEGMENT, at=at)
+            return replace(empty, code=Code.NOT_IN_SEGMENT, at=at)
         return replace(
-            nothing, segments=self._segments_of(export, tags), outcome=Outcome.UPDATED, at=at
+            empty, segments=self._segments_of(export, tags), outcome=Outcome.UPDATED, at=at
         )
 
     def _segments_of(self, export: Export, tags: list[int]) -> tuple[str, ...]:

@@ -173,7 +173,7 @@ class PlanBuilder:
             findings.append(Finding(Severity.INFO, "audienceMoved"))
             ledger = None
         ledger = self._load_ledger(db, ledger, scratch, findings)
-        suppress_erased(db, self.erasures.everybody())
+        suppress_erased(db, self.erasures.marker_for_all())
         if found.tags.foreign:
             findings += _ask_about_tags(request, found, rows)
         if not request.is_preview:

@@ -32,7 +32,14 @@ def outcome_lines(results: Mapping[int, Result]) -> bytes:
     writer = csv.writer(text, lineterminator="\n")
     for line, result in sorted(results.items()):
         writer.writerow(
-            (line, result.outcome, result.code, result.field, result.status, int(result.status_sent))
+            (
+                line,
+                result.outcome,
+                result.code,
+                result.field,
+                result.status,
+                int(result.status_sent),
+            )
         )
     return text.getvalue().encode()
 
@@ -41,5 +48,7 @@ def read_outcome_lines(data: bytes) -> dict[int, Result]:
     """Parse the outcomes that `outcome_lines` wrote."""
     return {
         int(line): Result(Outcome(outcome), code, field, status, status_sent == "1")
-        for line, outcome, code, field, status, status_sent in csv.reader(io.StringIO(data.decode()))
+        for line, outcome, code, field, status, status_sent in csv.reader(
+            io.StringIO(data.decode())
+        )
     }

@@ -201,7 +201,9 @@ class Writer:
                 results[address] = Result(Outcome.CREATED, status=answer.created[address])
             elif address in answer.updated:
                 now = answer.updated[address]
-                results[address] = Result(Outcome.UPDATED, status=now, status_sent=status is not None)
+                results[address] = Result(
+                    Outcome.UPDATED, status=now, status_sent=status is not None
+                )
             elif address in answer.refused:
                 refusal = answer.refused[address]
                 results[address] = Result(Outcome.REJECTED, refusal.code, refusal.field)

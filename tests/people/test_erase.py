@@ -56,7 +56,9 @@ class Process:
         self.exports: MemoryRecords[Export] = MemoryRecords(self.client, "exports")
         self.runs: MemoryRecords[Run] = MemoryRecords(self.client, "runs", run_columns)
         self.ledgers: MemoryRecords[LedgerPointer] = MemoryRecords(self.client, "ledgers")
-        self.held: MemoryRecords[NotSubscribedPointer] = MemoryRecords(self.client, "held")
+        self.not_subscribed: MemoryRecords[NotSubscribedPointer] = MemoryRecords(
+            self.client, "held"
+        )
         self.erasures: MemoryRecords[Erasure] = MemoryRecords(self.client, "erasures")
         self.erased = Erasures(self.erasures, lambda: KEY)
 
@@ -68,7 +70,7 @@ class Process:
             return f"t{mark}x{next(numbers)}x{id(self)}"
 
         outcome_file = OutcomeFile(self.files, "https://landing/outcomes", self.clock.now)
-        purge = Purge(self.runs, self.ledgers, self.held, self.files, token, outcome_file)
+        purge = Purge(self.runs, self.ledgers, self.not_subscribed, self.files, token, outcome_file)
         return Eraser(
             self.exports,
             self.runs,
@@ -159,9 +161,9 @@ def used_storage(folder: Path, numbers: tuple[str, ...] = BOTH) -> MemoryStore:
             b'"c1","S","created","","2026-11-01T08:00:00Z",""\n'
             b'"c2","S","created","","2026-11-01T08:00:00Z",""\n',
         )
-    held = [(ADA, "unsubscribed"), (BOB, "cleaned")]
-    process.parquet(folder, "audiences/acc/a1/1.parquet", "address VARCHAR, status VARCHAR", held)
-    process.held.create("acc/a1", NotSubscribedPointer("audiences/acc/a1/1.parquet", now))
+    rows = [(ADA, "unsubscribed"), (BOB, "cleaned")]
+    process.parquet(folder, "audiences/acc/a1/1.parquet", "address VARCHAR, status VARCHAR", rows)
+    process.not_subscribed.create("acc/a1", NotSubscribedPointer("audiences/acc/a1/1.parquet", now))
     return store
 
 
@@ -265,10 +267,10 @@ def test_an_erasure_completes_in_the_apps_own_files_while_mailchimp_is_busy(tmp_
 def test_the_data_of_an_active_run_is_kept_until_it_ends(tmp_path: Path) -> None:
     process = Process(used_storage(tmp_path))
     now = process.clock.now()
-    going = Run(
+    active = Run(
         "r3", "e1", Trigger.ON_DEMAND, Mode.EXPORT, RunStatus.SENDING, queued_at=now, moved_at=now
     )
-    process.runs.create("r3", going)
+    process.runs.create("r3", active)
     process.files.write("runs/r3/plan-x/lines.jsonl", f'"{ADA}"\n'.encode())
     eraser = process.eraser(Mailchimp())
 
@@ -316,9 +318,9 @@ def test_duckdb_and_python_hash_addresses_equally(addresses: list[str]) -> None:
     with duckdb.connect() as db:
         db.execute("CREATE TABLE t (address VARCHAR)")
         db.executemany("INSERT INTO t VALUES (?)", [[address_key(one)] for one in addresses])
-        erased.among([token])(db, "t", "address")
-        gone = {row[0] for row in db.execute("SELECT address FROM gone").fetchall()}
-    assert gone == {address_key(wanted)}
+        erased.marker_for_tokens([token])(db, "t", "address")
+        marked = {row[0] for row in db.execute("SELECT address FROM erased_addresses").fetchall()}
+    assert marked == {address_key(wanted)}
 
 
 def test_erased_people_have_only_an_outcome_in_a_plan() -> None:
@@ -335,11 +337,11 @@ def test_erased_people_have_only_an_outcome_in_a_plan() -> None:
         db.execute(f"INSERT INTO people VALUES ('{ADA}', 'c1', 6), ('{BOB}', 'c2', 1)")
         db.execute(f"INSERT INTO shared VALUES ('{ADA}', 'c3', 4)")
         db.execute(f"INSERT INTO ledger VALUES ('{ADA}'), ('{BOB}')")
-        suppress_erased(db, erased.everybody())  # no one was ever erased
+        suppress_erased(db, erased.marker_for_all())  # no one was ever erased
         assert db.execute("SELECT count(*) FROM people").fetchone() == (2,)
 
         erased.records.create(erased.token(ADA), Erasure("x", client.store.clock.now()))
-        suppress_erased(db, erased.everybody())
+        suppress_erased(db, erased.marker_for_all())
 
         assert db.execute("SELECT address FROM people").fetchall() == [(BOB,)]
         assert db.execute("SELECT address FROM ledger").fetchall() == [(BOB,)]

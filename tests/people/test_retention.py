@@ -33,7 +33,7 @@ class World:
         self.chunks: MemoryRecords[Chunk] = MemoryRecords(client, "chunks")
         self.turns: MemoryRecords[SequenceState] = MemoryRecords(client, "turns")
         self.exports: MemoryRecords[Export] = MemoryRecords(client, "exports")
-        self.held: MemoryRecords[NotSubscribedPointer] = MemoryRecords(client, "held")
+        self.not_subscribed: MemoryRecords[NotSubscribedPointer] = MemoryRecords(client, "held")
         self.nonces: MemoryRecords[Nonce] = MemoryRecords(client, "nonces")
         outcome_file = OutcomeFile(self.files, "https://landing/outcomes", self.clock.now)
         self.retention = Retention(
@@ -42,7 +42,7 @@ class World:
             self.chunks,
             self.turns,
             self.exports,
-            self.held,
+            self.not_subscribed,
             self.nonces,
             self.files,
             KEEP,
@@ -153,7 +153,9 @@ def test_lists_of_unused_audiences_are_deleted_after_a_day(world: World) -> None
     for audience in ("used", "unused"):
         blob = f"audiences/acc/{audience}/1.parquet"
         world.files.write(blob, b"x")
-        world.held.create(f"acc/{audience}", NotSubscribedPointer(blob, world.clock.now()))
+        world.not_subscribed.create(
+            f"acc/{audience}", NotSubscribedPointer(blob, world.clock.now())
+        )
     world.retention.clear()
     assert len(list(world.files.names("audiences/"))) == 2
 
@@ -161,7 +163,7 @@ def test_lists_of_unused_audiences_are_deleted_after_a_day(world: World) -> None
     world.retention.clear()
 
     assert list(world.files.names("audiences/")) == ["audiences/acc/used/1.parquet"]
-    assert [stored.key for stored in world.held.all()] == ["acc/used"]
+    assert [stored.key for stored in world.not_subscribed.all()] == ["acc/used"]
 
 
 def test_lists_left_by_a_killed_run_are_deleted_although_the_audience_is_used(world: World) -> None:
@@ -174,7 +176,7 @@ def test_lists_left_by_a_killed_run_are_deleted_although_the_audience_is_used(wo
                         for run in ("over", "going", "erased"))]  # fmt: skip
     for name in names:
         world.files.write(name, b"x")
-    world.held.create("acc/used", NotSubscribedPointer(current, world.clock.now()))
+    world.not_subscribed.create("acc/used", NotSubscribedPointer(current, world.clock.now()))
 
     world.retention.clear()
 

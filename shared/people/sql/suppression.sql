@@ -4,15 +4,15 @@
 INSERT INTO rejects (segment, code)
 SELECT list_min(list_filter(range(127), lambda i: (mask >> i::INTEGER) & 1 = 1)), 'erased'
 FROM (SELECT address, mask FROM people UNION ALL SELECT address, mask FROM shared)
-WHERE address IN (SELECT address FROM gone);
+WHERE address IN (SELECT address FROM erased_addresses);
 
-DELETE FROM people WHERE address IN (SELECT address FROM gone);
-DELETE FROM shared WHERE address IN (SELECT address FROM gone);
-DELETE FROM ledger WHERE address IN (SELECT address FROM gone);
+DELETE FROM people WHERE address IN (SELECT address FROM erased_addresses);
+DELETE FROM shared WHERE address IN (SELECT address FROM erased_addresses);
+DELETE FROM ledger WHERE address IN (SELECT address FROM erased_addresses);
 UPDATE rejects SET email = NULL, customer_id = NULL
-WHERE lower(trim(email, $blanks)) IN (SELECT address FROM gone);
+WHERE lower(trim(email, $blanks)) IN (SELECT address FROM erased_addresses);
 
 -- name: results
-DELETE FROM next WHERE address IN (SELECT address FROM gone);
+DELETE FROM next WHERE address IN (SELECT address FROM erased_addresses);
 UPDATE outcomes SET email = NULL, customer_id = NULL, shared_with = NULL
-WHERE email IN (SELECT address FROM gone);
+WHERE email IN (SELECT address FROM erased_addresses);
