@@ -29,6 +29,13 @@ from shared.errors import (
     Refused,
     Unavailable,
 )
+from shared.finishing.final_status import (
+    consent_proof,
+    count_refusals,
+    final_counts,
+    final_status,
+    value_findings,
+)
 from shared.finishing.fold import (
     fold_ledger,
     fold_outcomes,
@@ -37,7 +44,6 @@ from shared.finishing.fold import (
     write_outcomes,
 )
 from shared.finishing.gather import gather_outcomes
-from shared.finishing.verdict import final_counts, proof, refusals, value_findings, verdict
 from shared.finishing.verify import Checked, verify_tags
 from shared.model.chunk import Chunk, ChunkState
 from shared.model.ledger import LedgerPointer
@@ -174,8 +180,8 @@ class Finisher:
                 session = self.mailchimp.open(
                     plan.connection_id, lambda: self.pace.throttled(plan.account_id)
                 )
-            except (Refused, ConfigError) as gone:
-                return self._not_checked(plan, unchecked, gone), 0, 0
+            except (Refused, ConfigError) as error:
+                return self._not_checked(plan, unchecked, error), 0, 0
             with closing(session):
                 try:
                     checked = verify_tags(db, session, plan, read_back=run.mode is Mode.FULL)
@@ -248,8 +254,8 @@ class Finisher:
         counts = final_counts(db, plan.counts)
         held = {c.number for c in chunks if c.state is ChunkState.UNCONFIRMED}
         held_back = sum(c.people for c in chunks if c.number in held)
-        consent = proof(db)
-        refused = refusals(db)
+        proof = consent_proof(db)
+        refused = count_refusals(db)
         findings = (*checked.findings, *value_findings(db, plan))
         calls = CallTotals(
             write=plan.calls.write + writes + sum(c.writes for c in chunks),
@@ -259,13 +265,13 @@ class Finisher:
         )
 
         def result(current: Run) -> Run:
-            status, reason = verdict(current, plan, counts, findings, held_back, refused)
+            status, reason = final_status(current, plan, counts, findings, held_back, refused)
             ended = replace(current, status=status, reason=reason)
             return replace(
                 ended,
                 progress=with_progress(ended, chunks, self.now()).progress,
                 counts=counts,
-                consent_proof=consent,
+                consent_proof=proof,
                 calls=calls,
                 segments=checked.segments,
                 findings=(*plan.findings, *findings),

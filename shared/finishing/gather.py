@@ -48,14 +48,16 @@ def gather_outcomes(
     outcomes = scratch / "outcomes.csv"
     _collect(chunks, files, outcomes)
     # A stopped run no longer waits for a confirmation.
-    held = [c for c in chunks if c.state is ChunkState.UNCONFIRMED and unsent == Code.CALL_FAILED]
+    on_hold = [
+        c for c in chunks if c.state is ChunkState.UNCONFIRMED and unsent == Code.CALL_FAILED
+    ]
     _SQL.run(
         db,
         "results",
         outcomes=str(outcomes),
         unsent=str(unsent),
-        held_first=[chunk.first for chunk in held],
-        held_people=[chunk.people for chunk in held],
+        on_hold_first=[chunk.first for chunk in on_hold],
+        on_hold_people=[chunk.people for chunk in on_hold],
     )
 
 

@@ -22,7 +22,7 @@ import orjson
 from shared.model.audience import Refusal
 from shared.model.outcome import Code
 
-__all__ = ["CODES", "Kind", "Problem", "Verdict", "problem_in", "refusal", "verdict"]
+__all__ = ["CODES", "Classification", "Kind", "Problem", "classify", "problem_in", "refusal"]
 
 
 class Kind(Enum):
@@ -49,7 +49,7 @@ class Problem:
 
 
 @dataclass(frozen=True)
-class Verdict:
+class Classification:
     """What a response means. `code` is an outcome code for members, else one of our own."""
 
     kind: Kind
@@ -154,7 +154,9 @@ def problem_in(body: bytes | bytearray) -> Problem | None:
     return Problem(title, tuple(name for name in named if name), cause)
 
 
-def verdict(status: int, problem: Problem | None, *, about_members: bool = False) -> Verdict:
+def classify(
+    status: int, problem: Problem | None, *, about_members: bool = False
+) -> Classification:
     """Return the meaning of a response that is not a readable success.
 
     With `about_members`, the call writes members, and "forbidden" means the limit of the plan.
@@ -168,7 +170,7 @@ def verdict(status: int, problem: Problem | None, *, about_members: bool = False
         kind = Kind.DISCONNECTED if code == _WRONG_DATA_CENTRE else kind
     elif about_members and code == "forbidden":
         code = Code.PLAN_LIMIT
-    return Verdict(kind, str(code), problem.fields[0] if problem and problem.fields else "")
+    return Classification(kind, str(code), problem.fields[0] if problem and problem.fields else "")
 
 
 def refusal(error: Mapping[str, object], sent: Mapping[str, object] | None) -> Refusal:

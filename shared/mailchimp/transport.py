@@ -25,7 +25,7 @@ from requests.auth import AuthBase, HTTPBasicAuth
 from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
 
 from shared.errors import ConnectorError, Disconnected, NotFound, Refused, Unavailable
-from shared.mailchimp.answers import Kind, Verdict, problem_in, verdict
+from shared.mailchimp.answers import Classification, Kind, classify, problem_in
 from shared.model.audience import CallCounts
 from shared.version import USER_AGENT
 
@@ -246,7 +246,7 @@ class Transport:
             if isinstance(answer, dict):
                 return answer
             return _Failure("answerBroken", maybe_applied=True)
-        found = verdict(status, problem_in(content), about_members=about_members)
+        found = classify(status, problem_in(content), about_members=about_members)
         if found.kind in (Kind.THROTTLED, Kind.BLOCKED, Kind.BROKEN):
             return _Failure(
                 found.code,
@@ -309,7 +309,7 @@ def _give_up(failure: _Failure, *, maybe_applied: bool) -> NoReturn:
     )
 
 
-def _refused(status: int, found: Verdict) -> ConnectorError:
+def _refused(status: int, found: Classification) -> ConnectorError:
     if found.kind is Kind.DISCONNECTED:
         return Disconnected(found.code, status=status)
     if found.kind is Kind.MISSING:

@@ -67,7 +67,9 @@ class Eraser:
         ready = [stored for stored in waiting if self._is_over(stored)]
         if not ready:
             return 0
-        purged = self.purge.everywhere(self.erasures.among([stored.key for stored in ready]))
+        purged = self.purge.everywhere(
+            self.erasures.marker_for_tokens([stored.key for stored in ready])
+        )
         for stored in ready:
             update(
                 self.erasures.records,

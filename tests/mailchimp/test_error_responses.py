@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.mailchimp.answers import Kind, Problem, problem_in, refusal, verdict
+from shared.mailchimp.answers import Kind, Problem, classify, problem_in, refusal
 from shared.model.outcome import Code
 
 
@@ -45,18 +45,18 @@ from shared.model.outcome import Code
     ],
 )
 def test_error_responses_match_the_documented_glossary(status, title, kind, code):
-    found = verdict(status, Problem(title) if title else None)
+    found = classify(status, Problem(title) if title else None)
     assert (found.kind, found.code) == (kind, code)
 
 
 def test_forbidden_for_a_call_that_writes_members_means_the_limit_of_the_plan():
-    found = verdict(403, Problem("Forbidden"), about_members=True)
+    found = classify(403, Problem("Forbidden"), about_members=True)
     assert (found.kind, found.code) == (Kind.REFUSED, Code.PLAN_LIMIT)
 
 
 @given(st.integers(min_value=100, max_value=999), st.none() | st.text())
 def test_every_response_has_a_meaning(status, title):
-    assert isinstance(verdict(status, None if title is None else Problem(title)).kind, Kind)
+    assert isinstance(classify(status, None if title is None else Problem(title)).kind, Kind)
 
 
 @given(st.binary() | st.from_regex(rb'\{"title": *"[a-z]*", "errors": .*\}', fullmatch=True))
@@ -127,7 +127,7 @@ def test_a_members_refusal_is_recognized_by_code_and_field_first(error, sent, co
 )
 def test_a_refused_call_has_the_cause_that_only_its_text_names(status, title, detail, kind, code):
     body = orjson.dumps({"title": title, "status": status, "detail": detail})
-    found = verdict(status, problem_in(body))
+    found = classify(status, problem_in(body))
     assert (found.kind, found.code) == (kind, code)
 
 
@@ -144,4 +144,4 @@ def test_an_address_that_signed_up_too_often_may_be_accepted_later(text):
 
 
 def test_an_empty_400_is_not_an_answer_of_mailchimp():
-    assert verdict(400, problem_in(b"")).kind is Kind.BROKEN
+    assert classify(400, problem_in(b"")).kind is Kind.BROKEN

@@ -41,7 +41,7 @@ numbered AS (
             + (SELECT count(*) FROM results) AS line
     FROM tags
 ),
-held AS (SELECT unnest($held_first::BIGINT[]) AS first, unnest($held_people::BIGINT[]) AS people)
+on_hold AS (SELECT unnest($on_hold_first::BIGINT[]) AS first, unnest($on_hold_people::BIGINT[]) AS people)
 SELECT
     n.tag_id, n.address,
     coalesce(o.outcome = 'removed', false) AS removed,
@@ -53,4 +53,4 @@ SELECT
     END AS code
 FROM numbered n
 LEFT JOIN outcome_lines o ON o.line = n.line
-LEFT JOIN held h ON n.line >= h.first AND n.line < h.first + h.people;
+LEFT JOIN on_hold h ON n.line >= h.first AND n.line < h.first + h.people;

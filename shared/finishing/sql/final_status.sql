@@ -37,7 +37,7 @@ FROM (
 GROUP BY tag;
 
 -- name: given
--- People who have a value for the mapped attribute number $place, counted from 1.
+-- People who have a value for the mapped attribute number $position, counted from 1.
 SELECT count(*) FROM changes
 WHERE kind IN ('add', 'update', 'unchanged')
-  AND from_json(fields, '["VARCHAR"]')[$place] IS NOT NULL;
+  AND from_json(fields, '["VARCHAR"]')[$position] IS NOT NULL;

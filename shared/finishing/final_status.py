@@ -25,7 +25,14 @@ from shared.workspace import SqlFile
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-__all__ = ["Refusals", "final_counts", "proof", "refusals", "value_findings", "verdict"]
+__all__ = [
+    "Refusals",
+    "consent_proof",
+    "count_refusals",
+    "final_counts",
+    "final_status",
+    "value_findings",
+]
 
 _SQL = SqlFile.of(__file__)
 
@@ -45,7 +52,7 @@ def final_counts(db: DuckDBPyConnection, planned: Counts) -> Counts:
     )
 
 
-def proof(db: DuckDBPyConnection) -> ConsentProof:
+def consent_proof(db: DuckDBPyConnection) -> ConsentProof:
     """Count the people who were not sent because they are not subscribed, and the statuses we changed."""
     kept, changed = _SQL.row(db, "consent_proof")
     return ConsentProof(kept, changed)
@@ -61,7 +68,7 @@ class Refusals:
     removal_code: str = ""
 
 
-def refusals(db: DuckDBPyConnection) -> Refusals:
+def count_refusals(db: DuckDBPyConnection) -> Refusals:
     """Count the refusals of a run, from `outcomes` and `removals`."""
     people = _SQL.rows(db, "refusals")
     removals = _SQL.rows(db, "removal_refusals")
@@ -79,16 +86,16 @@ def value_findings(db: DuckDBPyConnection, plan: Plan) -> list[Finding]:
     if not dropped:
         return []
     found = DroppedValues(plan.merge_fields)
-    for place, name in enumerate(merge_tags(plan.mapping), 1):
+    for position, name in enumerate(merge_tags(plan.mapping), 1):
         tag = name.partition(".")[0]
         if tag in dropped:
             found.dropped[tag] = dropped[tag]
-            given = _SQL.number(db, "given", place=place)
+            given = _SQL.number(db, "given", position=position)
             found.given[tag] = max(given, found.given[tag])
     return found.findings()
 
 
-def verdict(
+def final_status(
     run: Run,
     plan: Plan,
     counts: Counts,
