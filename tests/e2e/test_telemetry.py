@@ -13,6 +13,7 @@ import inspect
 import json
 import logging
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
@@ -79,7 +80,11 @@ class Inside(ApiClient):
             function_name=name, trace_context=SimpleNamespace(trace_parent="")
         )
         result = self._functions[name](trigger, context)
-        return asyncio.run(result) if inspect.iscoroutine(result) else result
+        if not inspect.iscoroutine(result):
+            return result
+        # In its own thread, because a browser test in this process leaves an event loop running.
+        with ThreadPoolExecutor(1) as thread:
+            return thread.submit(asyncio.run, result).result()
 
     def call(self, method: str, path: str, body: Any = None, **more: Any) -> Any:
         request = func.HttpRequest(

@@ -1,7 +1,6 @@
 """The catalogue of segments and attributes."""
 
 import gzip
-import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -113,14 +112,10 @@ def test_three_hundred_segments_are_listed_from_one_look_when_nothing_changed(
     assert (len(listing.segments), len(attributes)) == (370, 102)
     counted.asked.clear()
     counts.kept.clear()
-    before = time.process_time()
     again, _ = found.overview()
-    spent = time.process_time() - before
     assert again == listing
     assert dict(counted.asked) == {"list": 1}
     assert counts.puts == list(dict.fromkeys(counts.puts))
-    # Most of it is the SDK's: the XML of 190 blobs. A loaded machine takes a little longer.
-    assert spent < 0.6
 
 
 def test_a_cache_is_bounded_by_weight() -> None:
