@@ -87,8 +87,8 @@ class Purge:
             records += found
             if found:
                 exports.add(pointer.key)
-        for pointer in list(self.not_subscribed.all()):
-            records += self._purge_not_subscribed(pointer.key, mark)
+        for stored in list(self.not_subscribed.all()):
+            records += self._purge_not_subscribed(stored.key, mark)
         over = [run for run in runs if run.is_over]
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             for run, found in zip(
