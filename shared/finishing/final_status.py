@@ -100,20 +100,21 @@ def final_status(
     plan: Plan,
     counts: Counts,
     findings: Sequence[Finding],
-    held_back: int,
+    removals_on_hold: int,
     refused: Refusals,
 ) -> tuple[RunStatus, Reason | None]:
-    """Return the final status of a run, and its reason. `held_back` counts removals on hold.
+    """Return the final status of a run, and its reason.
 
-    A run has failed when it sent nothing and no one was up to date before.
+    `removals_on_hold` counts the removals that wait for a confirmation. A run has failed when
+    it sent nothing and no one was up to date before.
     """
     if run.reason is not None and run.reason.code != REMOVAL_GUARD:
         return RunStatus.FAILED, run.reason
     if run.cancel_requested:
         return RunStatus.CANCELED, Reason("canceled")
-    if held_back:
+    if removals_on_hold:
         return RunStatus.AWAITING_CONFIRMATION, Reason(
-            REMOVAL_GUARD, values={"people": str(held_back)}
+            REMOVAL_GUARD, values={"people": str(removals_on_hold)}
         )
     if plan.reason is not None:
         return RunStatus.FAILED, plan.reason

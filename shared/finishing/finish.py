@@ -252,8 +252,7 @@ class Finisher:
         writes: int,
     ) -> None:
         counts = final_counts(db, plan.counts)
-        held = {c.number for c in chunks if c.state is ChunkState.UNCONFIRMED}
-        held_back = sum(c.people for c in chunks if c.number in held)
+        removals_on_hold = sum(c.people for c in chunks if c.state is ChunkState.UNCONFIRMED)
         proof = consent_proof(db)
         refused = count_refusals(db)
         findings = (*checked.findings, *value_findings(db, plan))
@@ -265,7 +264,9 @@ class Finisher:
         )
 
         def result(current: Run) -> Run:
-            status, reason = final_status(current, plan, counts, findings, held_back, refused)
+            status, reason = final_status(
+                current, plan, counts, findings, removals_on_hold, refused
+            )
             ended = replace(current, status=status, reason=reason)
             return replace(
                 ended,
