@@ -5,7 +5,6 @@ With the level DEBUG and a recording SDK: everything is one trace without person
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import hashlib
 import importlib.util
@@ -13,7 +12,6 @@ import inspect
 import json
 import logging
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
@@ -39,6 +37,7 @@ from shared.messaging.messages import LONGEST
 from shared.settings import load
 from shared.telemetry import Telemetry
 from tests.e2e.running_app import MAPPING, settings_for
+from tests.web.client import run_async
 
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 CALLER = f"00-{TRACE}-00f067aa0ba902b7-01"
@@ -80,11 +79,7 @@ class Inside(ApiClient):
             function_name=name, trace_context=SimpleNamespace(trace_parent="")
         )
         result = self._functions[name](trigger, context)
-        if not inspect.iscoroutine(result):
-            return result
-        # In its own thread, because a browser test in this process leaves an event loop running.
-        with ThreadPoolExecutor(1) as thread:
-            return thread.submit(asyncio.run, result).result()
+        return run_async(result) if inspect.iscoroutine(result) else result
 
     def call(self, method: str, path: str, body: Any = None, **more: Any) -> Any:
         request = func.HttpRequest(

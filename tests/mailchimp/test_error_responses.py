@@ -56,7 +56,9 @@ def test_forbidden_for_a_call_that_writes_members_means_the_limit_of_the_plan():
 
 @given(st.integers(min_value=100, max_value=999), st.none() | st.text())
 def test_every_response_has_a_meaning(status, title):
-    assert isinstance(classify(status, None if title is None else Problem(title)).kind, Kind)
+    problem = None if title is None else Problem(title)
+    classification = classify(status, problem)
+    assert isinstance(classification.kind, Kind)
 
 
 @given(st.binary() | st.from_regex(rb'\{"title": *"[a-z]*", "errors": .*\}', fullmatch=True))

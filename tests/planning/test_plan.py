@@ -402,24 +402,22 @@ def test_chunks_refer_to_their_own_lines(
 
 
 class Members:
-    """An audience's people by status, as a session reads them; remembers how it was read."""
+    """A Mailchimp session with the members of one audience; records which statuses are read in full."""
 
     def __init__(self, **people: str) -> None:
         self.people = dict(people)
-        self.fresh: set[str] = set()
-        self.whole: list[str] = []
+        self.recently_changed: set[str] = set()
+        self.full_reads: list[str] = []
 
     def members_with_status(
         self, audience_id: str, status: str, changed_since: str | None = None
     ) -> Iterator[list[ContactStatus]]:
         if changed_since is None:
-            self.whole.append(status)
-        found = [
-            ContactStatus(f"{name}@example.com", current)
-            for name, current in self.people.items()
-            if current == status and (changed_since is None or name in self.fresh)
-        ]
-        yield from ([one] for one in found)
+            self.full_reads.append(status)
+        for name, member_status in self.people.items():
+            selected = changed_since is None or name in self.recently_changed
+            if selected and member_status == status:
+                yield [ContactStatus(f"{name}@example.com", member_status)]
 
     def count(self, audience_id: str, status: str) -> int:
         return list(self.people.values()).count(status)
@@ -434,34 +432,34 @@ def test_the_list_of_unsubscribed_contacts_is_read_once_and_then_incrementally(
     members = Members(ann="unsubscribed", bob="unsubscribed", cem="cleaned", dee="subscribed")
 
     def look(version: str, whole: bool = False) -> dict[str, str]:
-        members.whole.clear()
+        members.full_reads.clear()
         stored = NotSubscribedList(pointers, files, "acc", "aud", version, store.clock.now())
         stored.read(db, members, scratch, whole=whole)  # type: ignore[arg-type]
         rows = db.execute("SELECT address, status FROM not_subscribed").fetchall()
         return {address.split("@")[0]: status for address, status in rows}
 
     assert look("v1") == {"ann": "unsubscribed", "bob": "unsubscribed", "cem": "cleaned"}
-    assert len(members.whole) == 5
+    assert len(members.full_reads) == 5
 
     members.people |= {"dee": "archived", "cem": "unsubscribed"}
-    members.fresh = {"dee", "cem"}
+    members.recently_changed = {"dee", "cem"}
     assert look("v2") == {
         "ann": "unsubscribed", "bob": "unsubscribed", "cem": "unsubscribed", "dee": "archived",
     }  # fmt: skip
-    assert members.whole == []  # nothing was read as a whole
+    assert members.full_reads == []  # nothing was read as a whole
 
     # Ann signed up again: that shows only in the numbers.
     members.people["ann"] = "subscribed"
-    members.fresh = {"ann"}
+    members.recently_changed = {"ann"}
     assert look("v3") == {"bob": "unsubscribed", "cem": "unsubscribed", "dee": "archived"}
-    assert members.whole == ["unsubscribed"]
+    assert members.full_reads == ["unsubscribed"]
     assert list(files.names("audiences/")) == ["audiences/acc/aud/v3.parquet"]
 
     files.delete("audiences/acc/aud/v3.parquet")
     assert len(look("v4")) == 3
-    assert len(members.whole) == 5
+    assert len(members.full_reads) == 5
     look("v5", whole=True)
-    assert len(members.whole) == 5
+    assert len(members.full_reads) == 5
 
 
 # --- hostile cells -------------------------------------------------------------------------

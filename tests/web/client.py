@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache, cached_property
 from http import HTTPStatus
 from http.cookies import SimpleCookie
-from typing import Any
+from typing import Any, TypeVar
 
 from starlette.types import ASGIApp
 from werkzeug.wrappers import Request as WsgiRequest
@@ -19,6 +19,7 @@ from shared.web.asgi import answer
 from tests.web.world import KEY, World
 
 ORIGIN = "http://localhost:7071"
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -69,12 +70,16 @@ def _loop() -> asyncio.AbstractEventLoop:
     return loop
 
 
+def run_async(work: Coroutine[Any, Any, T]) -> T:
+    """Run a coroutine in the loop of that thread, and return its result."""
+    return asyncio.run_coroutine_threadsafe(work, _loop()).result()
+
+
 def request(
     app: ASGIApp, method: str, url: str, headers: Mapping[str, str] | None = None, body: bytes = b""
 ) -> Response:
     """One request to an application, with an absolute URL."""
-    work = answer(app, method, url, headers or {}, body)
-    got = asyncio.run_coroutine_threadsafe(work, _loop()).result()
+    got = run_async(answer(app, method, url, headers or {}, body))
     return Response(got.status, got.headers, got.body)
 
 
