@@ -110,7 +110,8 @@ def run(data: bytes) -> object:
     names = [f"F{n}" for n in range(fields)]
     consent = "Consent" if table.asks else None
     columns = SourceColumns("EMail", tuple(names), consent)
-    counts = read_people(db, snapshot, table, columns, Path())  # type: ignore[arg-type]
+    with tempfile.TemporaryDirectory() as scratch:
+        counts = read_people(db, snapshot, table, columns, Path(scratch))  # type: ignore[arg-type]
     assert counts.source_rows == len(table.rows)
     assert counts.people == len(people.winners)
     assert counts.memberships == sum(mask.bit_count() for mask in people.masks.values())

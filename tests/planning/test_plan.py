@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from duckdb import DuckDBPyConnection
@@ -86,7 +87,8 @@ def read(db: DuckDBPyConnection, table: Table, **more: object) -> RowCounts:
     consent = more.pop("consent", None)
     snapshot = table.snapshot(list(table.segments), keyed)
     columns = SourceColumns("EMail", ("FirstName",), consent)  # type: ignore[arg-type]
-    return read_people(db, snapshot, table, columns, Path())  # type: ignore[arg-type]
+    with TemporaryDirectory() as scratch:
+        return read_people(db, snapshot, table, columns, Path(scratch))  # type: ignore[arg-type]
 
 
 def judge(db: DuckDBPyConnection, rules: Rules) -> None:
