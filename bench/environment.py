@@ -20,7 +20,7 @@ __all__ = ["Environment", "environment", "peak_memory_mb"]
 
 @dataclass(frozen=True)
 class Environment:
-    """The running processes. `sandbox` holds the address, the API key and the audiences of the sandbox."""
+    """The running processes. `sandbox`: address, API key and audiences of the sandbox Mailchimp."""
 
     azurite: Azurite
     app: App

@@ -53,14 +53,14 @@ def final_counts(db: DuckDBPyConnection, planned: Counts) -> Counts:
 
 
 def consent_proof(db: DuckDBPyConnection) -> ConsentProof:
-    """Count the people who were not sent because they are not subscribed, and the statuses we changed."""
-    kept, changed = _SQL.row(db, "consent_proof")
-    return ConsentProof(kept, changed)
+    """Count the people kept because they are not subscribed, and the contacts sent with a status."""
+    not_subscribed, statuses_sent = _SQL.row(db, "consent_proof")
+    return ConsentProof(not_subscribed, statuses_sent)
 
 
 @dataclass(frozen=True)
 class Refusals:
-    """Why Mailchimp refused people and removals: the most frequent code, and how many there are."""
+    """How many people and removals Mailchimp refused, and the most frequent code of each."""
 
     people: int = 0
     code: str = ""
@@ -101,7 +101,7 @@ def final_status(
     counts: Counts,
     findings: Sequence[Finding],
     removals_on_hold: int,
-    refused: Refusals,
+    refusals: Refusals,
 ) -> tuple[RunStatus, Reason | None]:
     """Return the final status of a run, and its reason.
 
@@ -122,11 +122,11 @@ def final_status(
     # People who only lose a tag are not source rows, so `not_sent` does not count them.
     unsent = counts.not_sent + max(0, counts.left - counts.removed) - _not_retried(plan)
     if not sent:
-        if refused.people and not counts.unchanged:
-            values = {"people": str(refused.people), "code": refused.code}
+        if refusals.people and not counts.unchanged:
+            values = {"people": str(refusals.people), "code": refusals.code}
             return RunStatus.FAILED, Reason("allRefused", values=values)
-        if refused.removals and refused.removals >= unsent - counts.not_sent:
-            values = {"people": str(refused.removals), "code": refused.removal_code}
+        if refusals.removals and refusals.removals >= unsent - counts.not_sent:
+            values = {"people": str(refusals.removals), "code": refusals.removal_code}
             return RunStatus.FAILED, Reason("removalRefused", values=values)
         if unsent:
             return RunStatus.FAILED, Reason("mailchimpUnavailable")

@@ -107,26 +107,26 @@ class Finisher:
         stopped = run.cancel_requested or run.reason is not None
         if totals.in_progress or (totals.waiting and not stopped):
             if not stopped:
-                # Chunks wait although a lane found none: start lanes again.
+                # Chunks are waiting, but no lane is sending them: start lanes again.
                 self.transitions.return_to_sending(run_id)
             return 1.0 if totals.in_progress else 0.0
-        kept = hold_lease(self.leases, f"finish/{run_id}")
-        if kept is None:
+        lease = hold_lease(self.leases, f"finish/{run_id}")
+        if lease is None:
             return _COME_AGAIN
-        with kept:
+        with lease:
             current = self.runs.read(run_id)
             if current is not None and current.value.status is RunStatus.FINISHING:
                 try:
                     self._finish(current.value, plan)
-                except Unavailable as busy:
-                    if busy.code != _NO_SLOT:
+                except Unavailable as error:
+                    if error.code != _NO_SLOT:
                         raise
                     # Lanes of other runs hold every connection. This is not a failure: try again
                     # when one of them has released its slot.
                     self.pace.make_room(plan.account_id)
                     return _COME_AGAIN
-                except PlanGone as gone:
-                    self.abandon.end(run_id, Reason.of(gone))
+                except PlanGone as error:
+                    self.abandon.end(run_id, Reason.of(error))
                 except _Superseded:
                     self.abandon.end(run_id, Reason("ledgerSuperseded"))
         return None
@@ -254,7 +254,7 @@ class Finisher:
         counts = final_counts(db, plan.counts)
         removals_on_hold = sum(c.people for c in chunks if c.state is ChunkState.UNCONFIRMED)
         proof = consent_proof(db)
-        refused = count_refusals(db)
+        refusals = count_refusals(db)
         findings = (*checked.findings, *value_findings(db, plan))
         calls = CallTotals(
             write=plan.calls.write + writes + sum(c.writes for c in chunks),
@@ -265,7 +265,7 @@ class Finisher:
 
         def result(current: Run) -> Run:
             status, reason = final_status(
-                current, plan, counts, findings, removals_on_hold, refused
+                current, plan, counts, findings, removals_on_hold, refusals
             )
             ended = replace(current, status=status, reason=reason)
             return replace(

@@ -62,7 +62,7 @@ def gather_outcomes(
 
 
 def _collect(chunks: Sequence[Chunk], files: Files, into: Path) -> None:
-    """Write the outcomes of all chunks that are done into one local file."""
+    """Write all stored outcomes into one local file."""
 
     def read(chunk: Chunk) -> bytes:
         try:
@@ -72,9 +72,9 @@ def _collect(chunks: Sequence[Chunk], files: Files, into: Path) -> None:
             # not sent and the next run sends them again.
             return b""
 
-    # A chunk that is not done also has outcomes if the run was stopped in the middle of it.
-    done = [c for c in chunks if c.outcomes]
+    # A chunk that was interrupted when the run was stopped has outcomes, too.
+    with_outcomes = [c for c in chunks if c.outcomes]
     with into.open("wb") as file, ThreadPoolExecutor(_READERS) as readers:
-        for start in range(0, len(done), 256):
-            for part in readers.map(read, done[start : start + 256]):
+        for start in range(0, len(with_outcomes), 256):
+            for part in readers.map(read, with_outcomes[start : start + 256]):
                 file.write(part)

@@ -31,7 +31,7 @@ class Kind(Enum):
     THROTTLED = "slow down; nothing was applied"
     BLOCKED = "slow down; it may have been applied"
     BROKEN = "try again; it may have been applied"
-    DISCONNECTED = "the grant is gone"
+    DISCONNECTED = "the authorization was revoked or is not valid"
     MISSING = "the resource does not exist"
     REFUSED = "refused permanently"
 
@@ -40,7 +40,7 @@ class Kind(Enum):
 class Problem:
     """A problem document (RFC 9457), reduced to its title, the fields it names and a cause.
 
-    `cause` is a code that only the text of the document gives; the text itself is not kept.
+    `cause` is a code found only in the text of the document; the text itself is not kept.
     """
 
     title: str
@@ -50,7 +50,7 @@ class Problem:
 
 @dataclass(frozen=True)
 class Classification:
-    """What a response means. `code` is an outcome code for members, else one of our own."""
+    """What a response means. `code` is an outcome code, or a code of the whole call from `CODES`."""
 
     kind: Kind
     code: str = Code.REFUSED
@@ -68,7 +68,7 @@ _TABLE: dict[tuple[int, str | None], tuple[Kind, str]] = {
     (400, "planlimitexceeded"): (Kind.REFUSED, Code.PLAN_LIMIT),
     (400, "jsonparseerror"): (Kind.REFUSED, "requestUnreadable"),
     (400, _ANY): (Kind.REFUSED, Code.REFUSED),
-    # Mailchimp's own refusals are problem documents: this one is of something on the way.
+    # Mailchimp's own refusals are problem documents, so this response comes from a proxy.
     (400, None): (Kind.BROKEN, "notJson"),
     (401, _ANY): (Kind.DISCONNECTED, "keyInvalid"),
     (401, None): (Kind.DISCONNECTED, "keyInvalid"),

@@ -44,9 +44,11 @@ class Eraser:
     def erase(self, email: str, in_mailchimp: bool, by: str) -> Erasure:
         """Erase a person. Returns the receipt.
 
-        Conflict names exports whose audience could not be reached when deleting in Mailchimp was
-        requested; everything else is done. Unavailable when Mailchimp or storage is temporarily
-        unavailable and the request must be repeated; if it was Mailchimp, everything else is done.
+        Raises:
+            Conflict: names the exports whose audience could not be reached to delete the person in
+                Mailchimp. The data of the app is purged.
+            Unavailable: Mailchimp or storage is temporarily unavailable; request the erasure again. If
+                it was Mailchimp, the data of the app is purged.
         """
         address = address_key(email)
         key = self._create_record(address, by)
@@ -62,9 +64,9 @@ class Eraser:
         return receipt
 
     def complete(self) -> int:
-        """Complete erasures whose active runs are over now. Returns the number of erasures."""
+        """Repeat the purge for erasures that wait for a run that has ended. Returns their number."""
         waiting = [stored for stored in self.erasures.records.all() if stored.value.waits_for]
-        ready = [stored for stored in waiting if self._is_over(stored)]
+        ready = [stored for stored in waiting if self._can_continue(stored)]
         if not ready:
             return 0
         purged = self.purge.everywhere(
@@ -150,7 +152,8 @@ class Eraser:
 
         return update(self.erasures.records, key, add).value
 
-    def _is_over(self, stored: Stored[Erasure]) -> bool:
+    def _can_continue(self, stored: Stored[Erasure]) -> bool:
+        """Whether a run that the erasure waits for has ended, or the erasure was interrupted."""
         for run_id in stored.value.waits_for:
             run = self.runs.read(run_id)
             if run is None or run.value.is_over:

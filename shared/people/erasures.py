@@ -30,8 +30,8 @@ __all__ = [
 
 _BLOCK = 64
 
-# Creates the table `erased_addresses` (address): the unchanged values of a column that belong to erased
-# people. Arguments: the database, the source (SQL of ours: a table or read_parquet), the column.
+# Creates the table `erased_addresses` (address): the values of a column, as stored, that belong to erased
+# people. Arguments: the database, the source (trusted SQL: a table or read_parquet), the column.
 MarkErased = Callable[[DuckDBPyConnection, str, str], None]
 
 
@@ -71,17 +71,17 @@ class Erasures:
         return stored.value if stored else None
 
     def marker_for_all(self) -> MarkErased | None:
-        """Return a function that marks all erased people. None when no one was erased."""
+        """Return a function that fills `erased_addresses` with all erased people. None when no one was erased."""
         tokens = [stored.key for stored in self.records.all()]
         return self.marker_for_tokens(tokens) if tokens else None
 
     def marker_for_tokens(self, tokens: Collection[str]) -> MarkErased:
-        """Return a function that marks the people with these tokens."""
+        """Return a function that fills `erased_addresses` with the people of these tokens."""
         key = self.key()
         if len(key) > _BLOCK:
             key = hashlib.sha256(key).digest()
         padded = key.ljust(_BLOCK, b"\0")
-        listed = list(tokens)
+        token_list = list(tokens)
 
         def mark(db: DuckDBPyConnection, source: str, column: str) -> None:
             db.execute("SET VARIABLE inner_pad = ?", [bytes(byte ^ 0x36 for byte in padded)])
@@ -93,7 +93,7 @@ class Erasures:
                 f"WHERE {column} IS NOT NULL AND sha256(getvariable('outer_pad') || "
                 f"unhex(sha256(getvariable('inner_pad') || encode({normal(column)})))) "
                 "IN (SELECT token FROM tokens)",
-                [listed],
+                [token_list],
             )
             # The key is in the database only while it is needed.
             db.execute("RESET VARIABLE inner_pad")
@@ -119,7 +119,7 @@ def is_address(column: str) -> str:
 
 
 def marker_for_address(address: str) -> MarkErased:
-    """Return a function that marks one person with a known address."""
+    """Return a function that fills `erased_addresses` with one person, by address."""
 
     def mark(db: DuckDBPyConnection, source: str, column: str) -> None:
         db.execute(

@@ -5,10 +5,11 @@
     runs/*           the outcomes keep their rows without address and profile; the files of a plan
                      are deleted, because they are not read after the run
     audiences/*      new lists of people who are not subscribed replace the current ones
-    outcome files    the rows of their profiles are removed (runs/outcome_file.py)
+    outcome files    the rows with their profile ids are removed (runs/outcome_file.py)
 
 Files that an active run still reads are kept. If they contain these people, the result names the
-run; it may also store them again, so the purge is repeated when it is over. Every step may be repeated.
+run. The run may store these people again, so the purge is repeated after the run has ended. Every step
+may be repeated.
 """
 
 from __future__ import annotations
@@ -58,7 +59,7 @@ class Purged:
 class Purge:
     """Removes people. `token` returns new random text.
 
-    `mark` marks the people to remove (people/erasures.py).
+    The argument `mark` fills the table `erased_addresses` with the people to remove (`MarkErased`).
     """
 
     runs: Records[Run]
@@ -80,22 +81,22 @@ class Purge:
         exports = set()
         records = 0
         for pointer in list(self.ledgers.all()):
-            found = self._purge_ledger(pointer.key, mark)
+            count = self._purge_ledger(pointer.key, mark)
             if pointer.key not in active_exports:
-                # The version that was current before has the same people: do not count them twice.
-                found = max(found, self._purge_older_ledgers(pointer.key, mark))
-            records += found
-            if found:
+                # An older version usually contains the same people; count them once.
+                count = max(count, self._purge_older_ledgers(pointer.key, mark))
+            records += count
+            if count:
                 exports.add(pointer.key)
         for stored in list(self.not_subscribed.all()):
             records += self._purge_not_subscribed(stored.key, mark)
         over = [run for run in runs if run.is_over]
         with ThreadPoolExecutor(_AT_ONCE) as pool:
-            for run, found in zip(
+            for run, count in zip(
                 over, pool.map(lambda run: self._purge_run(run, mark), over), strict=True
             ):
-                records += found
-                if found:
+                records += count
+                if count:
                     exports.add(run.export_id)
         active_runs = tuple(
             run.id for run in runs if not run.is_over and self.run_contains(run, mark)
@@ -117,7 +118,7 @@ class Purge:
         return any(self._contains(name, column, mark) for name, column in names)
 
     def _contains(self, blob: str, column: str, mark: MarkErased) -> bool:
-        with self._rows_of(blob, mark, column) as found:
+        with self._open_erased_rows(blob, mark, column) as found:
             return found is not None
 
     def _purge_ledger(self, export_id: str, mark: MarkErased) -> int:
@@ -125,12 +126,12 @@ class Purge:
             stored = self.ledgers.read(export_id)
             if stored is None:
                 return 0
-            with self._rows_of(stored.value.blob, mark, "address") as found:
+            with self._open_erased_rows(stored.value.blob, mark, "address") as found:
                 if found is None:
                     return 0
                 blob = ledger_blob(export_id, f"{stored.value.run_id}-{self.token()}")
-                self.files.upload(found.without(), blob)
-                people = stored.value.people - found.rows
+                self.files.upload(found.write_without(), blob)
+                people = stored.value.people - found.row_count
                 try:
                     self.ledgers.replace(
                         export_id, replace(stored.value, blob=blob, people=people), stored.etag
@@ -138,8 +139,8 @@ class Purge:
                 except Changed:
                     self.files.delete(blob)  # a run finished in the meantime: read again
                     continue
-                return found.rows
-        raise _contended()
+                return found.row_count
+        raise Changed("recordContended")
 
     def _purge_older_ledgers(self, export_id: str, mark: MarkErased) -> int:
         """Purge earlier versions, which only an undo still reads."""
@@ -148,10 +149,10 @@ class Purge:
         for name in list(self.files.names(ledger_folder(export_id))):
             if stored is not None and name == stored.value.blob:
                 continue
-            with self._rows_of(name, mark, "address") as found:
+            with self._open_erased_rows(name, mark, "address") as found:
                 if found is not None:
-                    self.files.upload(found.without(), name)
-                    count += found.rows
+                    self.files.upload(found.write_without(), name)
+                    count += found.row_count
         return count
 
     def _purge_not_subscribed(self, key: str, mark: MarkErased) -> int:
@@ -161,10 +162,10 @@ class Purge:
             if stored is None:
                 return 0
             count = 0
-            with self._rows_of(stored.value.blob, mark, "address") as found:
+            with self._open_erased_rows(stored.value.blob, mark, "address") as found:
                 if found is not None:
                     blob = not_subscribed_blob(account_id, audience_id, f"erased-{self.token()}")
-                    self.files.upload(found.without(), blob)
+                    self.files.upload(found.write_without(), blob)
                     try:
                         self.not_subscribed.replace(
                             key, replace(stored.value, blob=blob), stored.etag
@@ -172,10 +173,10 @@ class Purge:
                     except Changed:
                         self.files.delete(blob)
                         continue
-                    count = found.rows
+                    count = found.row_count
             self._delete_older_lists(key, mark)
             return count
-        raise _contended()
+        raise Changed("recordContended")
 
     def _delete_older_lists(self, key: str, mark: MarkErased) -> None:
         """Delete outdated lists that contain these people. A run that is reading one retries."""
@@ -183,7 +184,7 @@ class Purge:
         for name in list(self.files.names(not_subscribed_folder(*key.split("/")))):
             if stored is not None and name == stored.value.blob:
                 continue
-            with self._rows_of(name, mark, "address") as found:
+            with self._open_erased_rows(name, mark, "address") as found:
                 if found is not None:
                     self.files.delete(name)
 
@@ -191,18 +192,20 @@ class Purge:
         for name in list(self.files.names(f"{run_folder(run.id)}plan-")):
             self.files.delete(name)
         blob = outcomes_table(run.id)
-        with self._rows_of(blob, mark, "email") as found:
+        with self._open_erased_rows(blob, mark, "email") as found:
             if found is None:
                 return 0
-            count = found.rows
+            count = found.row_count
             # The outcome file comes first, because afterwards the profile ids are unknown.
             count += self.outcome_file.forget(run.export_id, run.id, found.values("customer_id"))
-            self.files.upload(found.blanked(("email", "customer_id", "shared_with")), blob)
+            self.files.upload(found.write_blanked(("email", "customer_id", "shared_with")), blob)
             return count
 
     @contextmanager
-    def _rows_of(self, blob: str, mark: MarkErased, column: str) -> Iterator[_ErasedRows | None]:
-        """Open the rows of these people in a Parquet blob. Yields None when it has no such rows."""
+    def _open_erased_rows(
+        self, blob: str, mark: MarkErased, column: str
+    ) -> Iterator[_ErasedRows | None]:
+        """Download a Parquet blob and yield the rows of these people, or None when it has none."""
         with small_workspace() as (db, folder):
             local = folder / "found.parquet"
             try:
@@ -212,8 +215,8 @@ class Purge:
                 return
             found = _ErasedRows(db, local, column)
             mark(db, found.source, column)
-            found.count()
-            yield found if found.rows else None
+            found.row_count = found.count()
+            yield found if found.row_count else None
 
 
 class _ErasedRows:
@@ -225,24 +228,24 @@ class _ErasedRows:
         self._target = local.with_name("without.parquet")
         self._condition = f"coalesce({column} IN (SELECT address FROM erased_addresses), false)"
         self.source = f"read_parquet('{quoted}')"
-        self.rows = 0
+        self.row_count = 0
 
-    def count(self) -> None:
+    def count(self) -> int:
         """Count the rows to remove."""
         query = f"SELECT count(*) FROM {self.source} WHERE {self._condition}"
         row = self._db.execute(query).fetchone()
-        self.rows = int(row[0]) if row else 0
+        return int(row[0]) if row else 0
 
     def values(self, column: str) -> list[str]:
         """Return the values of a column in these rows."""
         query = f"SELECT DISTINCT {column} FROM {self.source} WHERE {self._condition}"
         return [value for (value,) in self._db.execute(query).fetchall() if value]
 
-    def without(self) -> Path:
+    def write_without(self) -> Path:
         """Write a copy of the file without these rows."""
         return self._copy(f"SELECT * FROM {self.source} WHERE NOT {self._condition}")
 
-    def blanked(self, columns: Sequence[str]) -> Path:
+    def write_blanked(self, columns: Sequence[str]) -> Path:
         """Write a copy of the file in which the identifying columns of these rows are empty."""
         blank = ", ".join(f"if({self._condition}, NULL, {name}) AS {name}" for name in columns)
         return self._copy(f"SELECT * REPLACE ({blank}) FROM {self.source}")
@@ -251,7 +254,3 @@ class _ErasedRows:
         quoted = str(self._target).replace("'", "''")
         self._db.execute(f"COPY ({query}) TO '{quoted}' (FORMAT parquet, COMPRESSION zstd)")
         return self._target
-
-
-def _contended() -> Changed:
-    return Changed("recordContended")

@@ -27,7 +27,7 @@ __all__ = ["Dated", "Retention"]
 # A sign-in takes minutes. An older state is already refused because of its age.
 _NONCES = timedelta(days=1)
 # During this time, an export can be moved back to an earlier audience without a full read.
-_KEEP_LISTS = timedelta(days=1)
+_UNUSED_LIST_LIFETIME = timedelta(days=1)
 
 
 class Dated(Protocol):
@@ -90,21 +90,21 @@ class Retention:
 
     def _delete_unused_lists(self) -> None:
         used = {stored.value.audience_id for stored in self.exports.all()}
-        current = set()
+        kept_blobs = set()
         for pointer in list(self.not_subscribed.all()):
             audience_id = pointer.key.partition("/")[2]
-            if audience_id in used or self.now() - pointer.value.read_at < _KEEP_LISTS:
-                current.add(pointer.value.blob)
+            if audience_id in used or self.now() - pointer.value.read_at < _UNUSED_LIST_LIFETIME:
+                kept_blobs.add(pointer.value.blob)
                 continue
             for name in list(self.files.names(not_subscribed_folder(*pointer.key.split("/")))):
                 self.files.delete(name)
             self.not_subscribed.delete(pointer.key)
         for name in list(self.files.names(ALL_NOT_SUBSCRIBED)):
-            if name not in current and not self._may_become_current(name):
+            if name not in kept_blobs and not self._may_become_current(name):
                 self.files.delete(name)
 
     def _may_become_current(self, name: str) -> bool:
-        """Whether the run that wrote a list is active. A run that was killed left its list unused."""
+        """Whether the run that wrote a list has not ended, so that the list may still be used."""
         run = self.runs.read(name.rpartition("/")[2].partition("-")[0])
         return run is not None and not run.value.is_over
 

@@ -73,15 +73,13 @@ class Search:
         if not exports:
             return []
         erasure = self.erasures.find(address)
-        audiences = {(export.connection_id, export.audience_id) for export in exports}
+        targets = {(export.connection_id, export.audience_id) for export in exports}
         with ThreadPoolExecutor(_AT_ONCE) as pool:
-            requests = {
-                audience: pool.submit(self._status, *audience, address) for audience in audiences
-            }
-            known = list(pool.map(lambda export: self._known(export, address), exports))
-            statuses = {audience: answer.result() for audience, answer in requests.items()}
+            pending = {target: pool.submit(self._status, *target, address) for target in targets}
+            stored = list(pool.map(lambda export: self._in_storage(export, address), exports))
+            statuses = {target: future.result() for target, future in pending.items()}
         found = []
-        for export, result in zip(exports, known, strict=True):
+        for export, result in zip(exports, stored, strict=True):
             status = statuses[(export.connection_id, export.audience_id)]
             if erasure is not None:
                 result = replace(result, outcome=Outcome.KEPT, code=Code.ERASED, at=erasure.at)
@@ -99,14 +97,14 @@ class Search:
         except ConnectorError:
             return UNKNOWN
 
-    def _known(self, export: Export, address: str) -> Found:
-        empty = Found(export.id, export.display_name)
+    def _in_storage(self, export: Export, address: str) -> Found:
+        base = Found(export.id, export.display_name)
         run = next((run for run in self._newest(export.id) if self._has_outcomes(run)), None)
-        found = self._in_outcomes(run, empty, address) if run else None
-        found = found or self._in_ledger(export, empty, address)
+        found = self._in_outcomes(run, base, address) if run else None
+        found = found or self._in_ledger(export, base, address)
         if found is not None:
             return found
-        return replace(empty, code=Code.NOT_IN_SEGMENT if run else Code.NOT_RUN)
+        return replace(base, code=Code.NOT_IN_SEGMENT if run else Code.NOT_RUN)
 
     def _newest(self, export_id: str) -> Iterator[Run]:
         runs = (stored.value for stored in self.runs.all(where={"export": export_id}))
@@ -116,7 +114,7 @@ class Search:
         blob = outcomes_table(run.id)
         return blob in set(self.files.names(blob))
 
-    def _in_outcomes(self, run: Run, empty: Found, address: str) -> Found | None:
+    def _in_outcomes(self, run: Run, base: Found, address: str) -> Found | None:
         with small_workspace() as (db, folder):
             local = folder / "outcomes.parquet"
             try:
@@ -134,7 +132,7 @@ class Search:
             return None
         segments, outcome, code = row
         return replace(
-            empty,
+            base,
             segments=self._segments(run, segments or ()),
             outcome=outcome,
             code=code or "",
@@ -150,7 +148,7 @@ class Search:
             return ()
         return tuple(plan.tags[number].segment for number in segments)
 
-    def _in_ledger(self, export: Export, empty: Found, address: str) -> Found | None:
+    def _in_ledger(self, export: Export, base: Found, address: str) -> Found | None:
         stored = self.ledgers.read(export.id)
         if stored is None:
             return None
@@ -171,11 +169,11 @@ class Search:
         run = self.runs.read(run_id or "none")
         at = run.value.finished_at if run else None
         if refused_code:
-            return replace(empty, outcome=Outcome.REJECTED, code=refused_code, at=at)
+            return replace(base, outcome=Outcome.REJECTED, code=refused_code, at=at)
         if not tags or not sent:
-            return replace(empty, code=Code.NOT_IN_SEGMENT, at=at)
+            return replace(base, code=Code.NOT_IN_SEGMENT, at=at)
         return replace(
-            empty, segments=self._segments_of(export, tags), outcome=Outcome.UPDATED, at=at
+            base, segments=self._segments_of(export, tags), outcome=Outcome.UPDATED, at=at
         )
 
     def _segments_of(self, export: Export, tags: list[int]) -> tuple[str, ...]:

@@ -121,7 +121,7 @@ def _load(
         raise InputError("fileUnpacksTooLarge", where=blob)
     texts = {cell: f"try(decode({cell}))" for cell, kind in needed.items() if kind == "BLOB"}
     bad = " OR ".join(f"({cell} IS NOT NULL AND {text} IS NULL)" for cell, text in texts.items())
-    fault = (
+    row_error = (
         f"CASE WHEN {row_size} > {MAX_ROW} THEN '{Code.ROW_TOO_LONG}' "
         f"WHEN {bad or 'false'} THEN '{Code.ROW_BAD_ENCODING}' END"
     )
@@ -130,11 +130,11 @@ def _load(
     )
     connection.execute(
         f"INSERT INTO {quoted(table)} SELECT ?, {_NUMBER} + 1{cells} FROM {source} "  # noqa: S608
-        f"WHERE {fault} IS NULL ORDER BY {_NUMBER}",
+        f"WHERE {row_error} IS NULL ORDER BY {_NUMBER}",
         [blob],
     )
     refused = connection.execute(
-        f"SELECT {_NUMBER} + 1, {fault} AS code FROM {source} "  # noqa: S608
+        f"SELECT {_NUMBER} + 1, {row_error} AS code FROM {source} "  # noqa: S608
         "WHERE code IS NOT NULL ORDER BY 1"
     )
     return [(int(line), Code(code)) for line, code in refused.fetchall()]
