@@ -64,21 +64,24 @@ class Eraser:
         return receipt
 
     def complete(self) -> int:
-        """Repeat the purge for erasures that wait for a run that has ended. Returns their number."""
+        """Continue the erasures that can continue: a run has ended, or a process was killed.
+
+        Returns their number.
+        """
         waiting = [stored for stored in self.erasures.records.all() if stored.value.waits_for]
         ready = [stored for stored in waiting if self._can_continue(stored)]
         if not ready:
             return 0
-        purged = self.purge.everywhere(
-            self.erasures.marker_for_tokens([stored.key for stored in ready])
-        )
+        mark = self.erasures.marker_for_tokens([stored.key for stored in ready])
+        if any(_UNFINISHED in stored.value.waits_for for stored in ready):
+            self._close_waiting(mark)
+        purged = self.purge.everywhere(mark)
         for stored in ready:
             update(
                 self.erasures.records,
                 stored.key,
                 lambda erasure: replace(
-                    erasure,
-                    waits_for=tuple(run for run in erasure.waits_for if run in purged.active_runs),
+                    erasure, waits_for=_still_waits_for(erasure, purged.active_runs)
                 ),
             )
         return len(ready)
@@ -98,7 +101,16 @@ class Eraser:
                 begun = Erasure(self.token(), self.now(), by, waits_for=(_UNFINISHED,))
                 self.erasures.records.create(key, begun)
             except Conflict:
-                return key  # requested twice at the same moment: one receipt
+                pass  # requested twice at the same moment: one receipt
+            else:
+                return key
+        update(
+            self.erasures.records,
+            key,
+            lambda erasure: replace(
+                erasure, waits_for=tuple(sorted({*erasure.waits_for, _UNFINISHED}))
+            ),
+        )
         return key
 
     def _delete(self, address: str) -> tuple[int, list[str], Unavailable | None]:
@@ -159,3 +171,13 @@ class Eraser:
             if run is None or run.value.is_over:
                 return True
         return False
+
+
+def _still_waits_for(erasure: Erasure, active_runs: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the runs that an erasure waits for after a purge that found these active runs.
+
+    A killed process had not recorded its runs, so the erasure then waits for all of them.
+    """
+    if _UNFINISHED in erasure.waits_for:
+        return active_runs
+    return tuple(run for run in erasure.waits_for if run in active_runs)

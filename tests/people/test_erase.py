@@ -5,6 +5,7 @@ import hmac
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 
 import duckdb
@@ -16,7 +17,7 @@ from shared.errors import Unavailable
 from shared.model.audience import NotSubscribedPointer
 from shared.model.export import Export, Mapping
 from shared.model.ledger import LedgerPointer
-from shared.model.run import Mode, Run, RunStatus, Trigger, run_columns
+from shared.model.run import Mode, Reason, Run, RunStatus, Trigger, run_columns
 from shared.people.erase import Eraser
 from shared.people.erasures import Erasure, Erasures, address_key
 from shared.people.purge import Purge
@@ -305,6 +306,43 @@ def test_the_data_of_an_active_run_is_kept_until_it_ends(tmp_path: Path) -> None
     assert ADA not in process.text(tmp_path)
     assert [stored.value.waits_for for stored in process.erasures.all()] == [()]
     assert eraser.complete() == 0
+
+
+@pytest.mark.parametrize("status", [RunStatus.SENDING, RunStatus.AWAITING_CONFIRMATION])
+def test_an_erasure_killed_before_its_receipt_does_not_forget_the_runs_with_the_person(
+    tmp_path: Path, status: RunStatus
+) -> None:
+    process = Process(used_storage(tmp_path, ("1",)))
+    now = process.clock.now()
+    active = Run(
+        "r3", "e1", Trigger.ON_DEMAND, Mode.EXPORT, status, queued_at=now, moved_at=now
+    )  # fmt: skip
+    process.runs.create("r3", active)
+    process.files.write("runs/r3/plan.json", b"{}")
+    process.parquet(
+        tmp_path, "runs/r3/plan-x/rows.parquet", "email VARCHAR, line BIGINT", [(ADA, 1)]
+    )
+    dying = Process(process.client.store, kill_at=2)  # its first write is the record
+    with pytest.raises(ProcessKilled):
+        dying.eraser(Mailchimp()).erase(ADA, False, "Kim")
+
+    process = Process(process.client.store)
+    eraser = process.eraser(Mailchimp())
+    eraser.complete()
+
+    (erasure,) = process.erasures.all()
+    stored = process.runs.read("r3")
+    assert stored is not None
+    if status is RunStatus.AWAITING_CONFIRMATION:
+        assert stored.value.status is RunStatus.CANCELED
+        assert stored.value.reason == Reason("erasedMeanwhile")
+    else:
+        assert erasure.value.waits_for == ("r3",)
+        over = replace(stored.value, status=RunStatus.SUCCESSFUL, finished_at=now)
+        process.runs.replace("r3", over, stored.etag)
+        assert eraser.complete() == 1
+    assert ADA not in process.text(tmp_path)
+    assert [found.value.waits_for for found in process.erasures.all()] == [()]
 
 
 @settings(max_examples=25)
