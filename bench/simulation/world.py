@@ -208,7 +208,7 @@ class World:
         if slot is None:
             run.finisher = None
             call.instance.room.leave()
-            run.account.pace.make_room(run.account.name)
+            run.account.pace.reserve_slot(run.account.name)
             self.lanes.send((run, 0), _FINISH_SEEN)
             return
         call.killed = lambda: self._lose(run, slot)
@@ -234,7 +234,7 @@ class World:
         while (slot := run.account.take()) is None:
             if self.clock.now >= until:
                 return None
-            run.account.pace.make_room(run.account.name)
+            run.account.pace.reserve_slot(run.account.name)
             yield on_demand._LOOK_EVERY
         return slot
 

@@ -61,7 +61,7 @@ class OnDemandSessions:
         while slot is None:
             if self.clock() >= until:
                 raise Unavailable("noSlot", retry_after=15)
-            self.pace.make_room(account_id)
+            self.pace.reserve_slot(account_id)
             self.sleep(_LOOK_EVERY)
             slot = self.slots.take(account_id)
         return slot

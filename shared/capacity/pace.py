@@ -19,20 +19,20 @@ __all__ = ["AccountPace", "Allowance", "Pace"]
 # Ten lanes that are throttled at the same moment halve the pace once.
 _HALVE_APART = timedelta(seconds=5)
 _GROW_APART = timedelta(seconds=20)
-_ROOM_KEPT = timedelta(seconds=15)
+_RESERVED_FOR = timedelta(seconds=15)
 
 
 @dataclass(frozen=True)
 class Pace:
     """The pace of one account.
 
-    `room_until`: lanes leave a slot free until then. `runs`: the runs that are sending and share
+    `reserved_until`: lanes leave a slot free until then. `runs`: the runs that are sending and share
     the slots.
     """
 
     limit: int
     changed_at: datetime
-    room_until: datetime | None = None
+    reserved_until: datetime | None = None
     runs: tuple[str, ...] = ()
 
 
@@ -72,7 +72,7 @@ class AccountPace:
                 pass  # another lane increased it at the same moment
             else:
                 limit += 1
-        if pace.room_until is not None and now < pace.room_until:
+        if pace.reserved_until is not None and now < pace.reserved_until:
             limit = max(1, min(limit, self._connections - 1))
         # Rounded up: with three runs and ten slots, four lanes each try for ten slots.
         runs = max(1, len(pace.runs))
@@ -110,11 +110,11 @@ class AccountPace:
         self._ensure(account_id, now)
         update(self._paces, account_id, halve)
 
-    def make_room(self, account_id: str) -> None:
+    def reserve_slot(self, account_id: str) -> None:
         """Make lanes leave one slot free for an on-demand session."""
-        until = self._now() + _ROOM_KEPT
+        until = self._now() + _RESERVED_FOR
         self._ensure(account_id, self._now())
-        update(self._paces, account_id, lambda pace: replace(pace, room_until=until))
+        update(self._paces, account_id, lambda pace: replace(pace, reserved_until=until))
 
     def _ensure(self, account_id: str, now: datetime) -> None:
         if self._paces.read(account_id) is None:

@@ -66,7 +66,7 @@ from shared.workspace import workspace
 __all__ = ["Finisher"]
 
 _NO_SLOT = "noSlot"
-_COME_AGAIN = 5.0
+_RETRY_SECONDS = 5.0
 
 
 class _Superseded(Exception):
@@ -112,7 +112,7 @@ class Finisher:
             return 1.0 if totals.in_progress else 0.0
         lease = hold_lease(self.leases, f"finish/{run_id}")
         if lease is None:
-            return _COME_AGAIN
+            return _RETRY_SECONDS
         with lease:
             current = self.runs.read(run_id)
             if current is not None and current.value.status is RunStatus.FINISHING:
@@ -123,8 +123,8 @@ class Finisher:
                         raise
                     # Lanes of other runs hold every connection. This is not a failure: try again
                     # when one of them has released its slot.
-                    self.pace.make_room(plan.account_id)
-                    return _COME_AGAIN
+                    self.pace.reserve_slot(plan.account_id)
+                    return _RETRY_SECONDS
                 except PlanGone as error:
                     self.abandon.end(run_id, Reason.of(error))
                 except _Superseded:

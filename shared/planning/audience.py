@@ -1,6 +1,6 @@
 """What Mailchimp must have before the first write: the audience, its fields, the tags.
 
-Reading comes first and changes nothing (a preview stops there); `make` then creates the missing
+Reading comes first and changes nothing (a preview stops there); `create` then creates the missing
 merge fields and tags. Every problem that would make all rows fail is found here, before any row
 is sent: an unknown audience, a missing field, a required field that nothing is mapped to.
 """
@@ -77,7 +77,7 @@ def read_audience(
         owners,
         export,
         account_id,
-        make=False,
+        create=False,
         take_over=take_over,
         still_uses=still_uses,
     )

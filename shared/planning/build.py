@@ -178,7 +178,7 @@ class PlanBuilder:
             findings += _ask_about_tags(request, found, rows)
         if not request.is_preview:
             with waiting_for_network(db):
-                found = self.preparation.make_ready(request, found, calls)
+                found = self.preparation.create_missing(request, found, calls)
         deleted = deleted_tags(db, found.tags.existing)
         forget_tags(db, deleted)
         files = self.plans.files

@@ -76,7 +76,7 @@ class AudiencePreparation:
         )
         stored.read(db, session, scratch, whole=order.is_full)
 
-    def make_ready(
+    def create_missing(
         self, order: PlanRequest, found: PreparedAudience, calls: CallCounts
     ) -> PreparedAudience:
         """Create missing merge fields and tags. Makes no call when nothing is missing."""
@@ -92,7 +92,7 @@ class AudiencePreparation:
                 self.owners,
                 export,
                 order.account_id,
-                make=True,
+                create=True,
                 take_over=order.takes_over_tags,
                 still_uses=self._still_uses(export.audience_id),
             )

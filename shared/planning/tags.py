@@ -52,39 +52,41 @@ def prepare_tags(
     export: Export,
     account_id: str,
     *,
-    make: bool,
+    create: bool,
     take_over: bool,
     still_uses: Callable[[str, str], bool],
 ) -> FoundTags:
     """Find or create the tag of every segment.
 
-    With `make` false nothing is written. `take_over`: a person agreed to take over tags of others.
+    With `create` false nothing is written. `take_over`: a person agreed to take over tags of others.
     `still_uses(export_id, tag_name)` returns whether another export still uses a tag it owns.
     ConfigError names a tag that belongs to another export, or whose name a saved segment has.
     """
     in_mailchimp = session.tags(export.audience_id)
-    work = _Work(session, owners, export, account_id, in_mailchimp, make, take_over, still_uses)
-    tags = tuple(work.find(choice) for choice in export.segments)
-    if make and not work.foreign:
-        tags = tuple(work.own(c, t) for c, t in zip(export.segments, tags, strict=True))
+    preparation = _TagPreparation(
+        session, owners, export, account_id, in_mailchimp, create, take_over, still_uses
+    )
+    tags = tuple(preparation.find(choice) for choice in export.segments)
+    if create and not preparation.foreign:
+        tags = tuple(preparation.own(c, t) for c, t in zip(export.segments, tags, strict=True))
     return FoundTags(
         tags,
-        tuple(work.findings),
-        tuple(work.foreign),
-        work.changes,
+        tuple(preparation.findings),
+        tuple(preparation.foreign),
+        preparation.changes,
         frozenset(tag.id for tag in in_mailchimp)
         - owned_by_others(owners, export.id, account_id, export.audience_id),
     )
 
 
 @dataclass
-class _Work:
+class _TagPreparation:
     session: MailchimpSession
     owners: Records[TagOwner]
     export: Export
     account_id: str
     in_mailchimp: Sequence[Tag]
-    make: bool
+    create: bool
     take_over: bool
     still_uses: Callable[[str, str], bool]
 
@@ -112,7 +114,7 @@ class _Work:
             if ours is not None and by_name is None:
                 return self._rename(ours, name)
             if by_name is None:
-                self._say("tagRecreated", name)
+                self._warn("tagRecreated", name)
                 return self._new(name)
         self.changes = True
         if by_name is None:
@@ -128,7 +130,7 @@ class _Work:
             if not self.take_over:
                 self.foreign.append(name)
                 return by_name
-            self._say("tagTakenOver", name)
+            self._warn("tagTakenOver", name)
         return by_name
 
     def own(self, choice: SegmentChoice, tag: Tag) -> Tag:
@@ -171,8 +173,8 @@ class _Work:
 
     def _rename(self, tag: Tag, name: str) -> Tag:
         self._refuse_saved(name)
-        self._say("tagRenamedBack", name)
-        if not self.make:
+        self._warn("tagRenamedBack", name)
+        if not self.create:
             return tag
         return self.session.rename_tag(self.export.audience_id, tag.id, name)
 
@@ -185,7 +187,7 @@ class _Work:
         if folded(name) in self._saved:
             raise ConfigError("tagNameOfSegment", tag=name)
 
-    def _say(self, code: str, name: str) -> None:
+    def _warn(self, code: str, name: str) -> None:
         self.findings.append(Finding(Severity.WARNING, code, values={"tag": name}))
 
     def _key(self, name: str) -> str:

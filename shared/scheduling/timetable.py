@@ -44,7 +44,7 @@ class Due:
     """The state of an export's schedule. Times are in UTC.
 
     `since` is the scheduled moment that was started last, or when the schedule was set
-    (`set_at`). `claimed` is the moment that is being started since `claimed_at`; `judged` the moment of the
+    (`set_at`). `claimed` is the moment that is being started since `claimed_at`; `overdue_checked` the moment of the
     last check whether the export is overdue.
     """
 
@@ -53,7 +53,7 @@ class Due:
     set_at: datetime
     claimed: datetime | None = None
     claimed_at: datetime | None = None
-    judged: datetime | None = None
+    overdue_checked: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -102,7 +102,7 @@ class Timetable:
                     continue
                 kept, started = self._start(export, kept)
                 count += started
-                self._tell_overdue(export, kept)
+                self._log_overdue(export, kept)
             except Changed:
                 continue  # another tick starts it
             except ConnectorError as error:
@@ -165,7 +165,7 @@ class Timetable:
         return started
 
     def _start(self, export: Export, stored: Stored[Due]) -> tuple[Stored[Due], int]:
-        stored = self._look_into_claim(stored)
+        stored = self._recover_claim(stored)
         kept, now = stored.value, self.now()
         moment = due(kept.schedule, kept.since, now)
         if moment is None or kept.claimed is not None:
@@ -175,7 +175,7 @@ class Timetable:
         self.starter.start(export.id, Trigger.SCHEDULE, Mode.EXPORT)
         return self._done(stored), 1
 
-    def _look_into_claim(self, stored: Stored[Due]) -> Stored[Due]:
+    def _recover_claim(self, stored: Stored[Due]) -> Stored[Due]:
         """Finish, or free, the claim of a tick that died."""
         kept = stored.value
         if kept.claimed_at is None or self.now() - kept.claimed_at < _CLAIMED:
@@ -192,11 +192,11 @@ class Timetable:
         done = replace(kept, since=kept.claimed or kept.since, claimed=None, claimed_at=None)
         return self.dues.replace(stored.key, done, stored.etag)
 
-    def _tell_overdue(self, export: Export, stored: Stored[Due]) -> None:
+    def _log_overdue(self, export: Export, stored: Stored[Due]) -> None:
         """Log once per period that two periods have passed without a successful run."""
         kept, now = stored.value, self.now()
         last = due(kept.schedule, _BEGINNING, now)
-        if last is None or last == kept.judged or now - last < _GRACE:
+        if last is None or last == kept.overdue_checked or now - last < _GRACE:
             return
         before = due(kept.schedule, _BEGINNING, last - timedelta(seconds=1))
         if before is None or before < kept.set_at:
@@ -213,7 +213,7 @@ class Timetable:
                 repeat=kept.schedule.repeat,
                 hours=round((now - before).total_seconds() / 3600, 1),
             )
-        self.dues.replace(stored.key, replace(kept, judged=last), stored.etag)
+        self.dues.replace(stored.key, replace(kept, overdue_checked=last), stored.etag)
 
     def _runs_since(self, export_id: str, moment: datetime) -> list[Run]:
         found = []

@@ -76,7 +76,7 @@ class Surveyor:
 
     def survey(self) -> Survey:
         """Survey the container as it is now."""
-        return _Look(self._container, self._root, self._model).survey()
+        return _ContainerSurvey(self._container, self._root, self._model).survey()
 
     def _model(self, entry: BlobEntry, entries: Mapping[str, BlobEntry]) -> Model:
         manifest = entry.name.endswith(MANIFEST)
@@ -120,7 +120,7 @@ def is_model(blob: str) -> bool:
     return base == _MODEL or base.endswith(MANIFEST)
 
 
-class _Look:
+class _ContainerSurvey:
     """One survey of the container."""
 
     def __init__(

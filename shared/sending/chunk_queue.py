@@ -59,7 +59,7 @@ class ChunkQueue:
         self._gave_up = False
 
     @property
-    def has_plenty(self) -> bool:
+    def can_prefetch(self) -> bool:
         """Whether enough chunks wait that a lane may claim one ahead without idling other lanes."""
         return len(self._known) >= 2 * self._slots.connections
 
@@ -67,7 +67,7 @@ class ChunkQueue:
         """Whether Mailchimp has accepted anything of the run so far."""
         return any(stored.value.accepted for stored in self._chunks.all(self._run.id))
 
-    def is_hopeless(self, chunk: Chunk) -> bool:
+    def should_give_up(self, chunk: Chunk) -> bool:
         """Whether a chunk that failed again should not be retried."""
         patience = _PATIENCE_AFTER_GIVING_UP if self._gave_up else PATIENCE
         return chunk.failures + 1 >= patience

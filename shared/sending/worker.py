@@ -149,8 +149,8 @@ class _Job:
             payload = self._prefetch.fetched() or self._fetch()
             if payload is None:
                 self._prefetch.wait()
-                return self._when_none_waits()
-            if self._queue.has_plenty:
+                return self._after_last_chunk()
+            if self._queue.can_prefetch:
                 # The next chunk is claimed and read during the call, except at the end of a run,
                 # when another lane may have no work.
                 self._prefetch.fetch(self._fetch)
@@ -189,7 +189,7 @@ class _Job:
     def _may_continue(self) -> bool:
         return self._next_step() is None
 
-    def _when_none_waits(self) -> NextStep:
+    def _after_last_chunk(self) -> NextStep:
         totals = self._queue.totals()
         if totals.waiting:
             return NextStep(delay=0.0)
@@ -216,7 +216,7 @@ class _Job:
             self._payloads.release(payload, writer.results, self._count(before))
         except Unavailable as away:
             calls = self._count(before)
-            if self._queue.is_hopeless(payload.chunk) and not writer.results:
+            if self._queue.should_give_up(payload.chunk) and not writer.results:
                 self._payloads.give_up(payload, writer.results, calls)
                 self._queue.note(gave_up=True)
             else:

@@ -31,12 +31,12 @@ from shared.web.authentication import Authenticator
 __all__ = [
     "AttributeInfo",
     "Catalogue",
-    "Receipt",
+    "ErasureReceipt",
+    "PersonInExport",
     "RefreshJob",
     "SegmentInfo",
     "SegmentListing",
     "Services",
-    "Sighting",
 ]
 
 
@@ -114,7 +114,7 @@ class Catalogue(Protocol):
         """The attributes of a segment, or of all. NotFound for a segment that does not exist."""
 
 
-class Sighting(Protocol):
+class PersonInExport(Protocol):
     """What one export has stored about an address, and why the person is (not) in Mailchimp."""
 
     @property
@@ -133,7 +133,7 @@ class Sighting(Protocol):
     def at(self) -> datetime | None: ...
 
 
-class Receipt(Protocol):
+class ErasureReceipt(Protocol):
     """What was erased of a person, by count."""
 
     @property
@@ -178,8 +178,8 @@ class Services:
     retry: Callable[[str, str], Run]
     undo: Callable[[str, str, bool], Run]
     outcomes: Callable[[str, str | None], Iterator[OutcomeRow]]
-    search: Callable[[str], Sequence[Sighting]]
-    erase: Callable[[str, bool, str], Receipt]
+    search: Callable[[str], Sequence[PersonInExport]]
+    erase: Callable[[str, bool, str], ErasureReceipt]
     refresh_jobs: Callable[[], Sequence[RefreshJob]] | None = None
     export_removed: Callable[[str], object] = lambda _: None
     disconnected: Callable[[Collection[str]], object] = lambda _: None

@@ -32,7 +32,7 @@ def exported(scenario: ExportScenario, *people: tuple[str, str]) -> dict:
     return scenario.run()
 
 
-def sighting(scenario: ExportScenario, address: str) -> dict:
+def find_person(scenario: ExportScenario, address: str) -> dict:
     found = scenario.api.post("/api/people/search", {"email": address})["value"]
     return next(one for one in found if one["exportId"] == scenario.export["id"])
 
@@ -89,22 +89,22 @@ def test_a_search_reports_why_a_person_is_or_is_not_in_mailchimp(scenario: Expor
         scenario, ("c1", f"Ada{n}@Example.org"), ("c2", f"left{n}@example.org"), ("c3", "no@one")
     )
 
-    there = sighting(scenario, f" ADA{n}@example.ORG ")
+    there = find_person(scenario, f" ADA{n}@example.ORG ")
     assert there["inAudience"] == "subscribed"
     assert (there["outcome"], there["code"]) == ("created", "")
     assert there["segments"] == [scenario.named("A")]
     assert there["at"] is not None
-    gone = sighting(scenario, f"left{n}@example.org")
+    gone = find_person(scenario, f"left{n}@example.org")
     assert (gone["inAudience"], gone["outcome"]) == ("unsubscribed", "kept")
     assert gone["code"] == "unsubscribed"
     assert gone["reason"]
-    bad = sighting(scenario, "no@one")
+    bad = find_person(scenario, "no@one")
     assert (bad["inAudience"], bad["outcome"], bad["code"]) == (
         "absent",
         "rejected",
         "addressMalformed",
     )
-    nobody = sighting(scenario, f"nobody{n}@example.org")
+    nobody = find_person(scenario, f"nobody{n}@example.org")
     assert (nobody["inAudience"], nobody["outcome"]) == ("absent", "")
     assert nobody["code"] == "notInSegment"
 
@@ -113,12 +113,12 @@ def test_a_search_uses_the_ledger_when_no_outcomes_are_left(scenario: ExportScen
     n = scenario.number
     scenario.refresh_table(rows_of(scenario, ("c1", f"ada{n}@example.org")))
     scenario.define([scenario.named("A")])
-    assert sighting(scenario, f"ada{n}@example.org")["code"] == "notRun"
+    assert find_person(scenario, f"ada{n}@example.org")["code"] == "notRun"
     run = scenario.run()
     running_app = app_on(scenario.running_app.storage)
     running_app.files.delete(f"runs/{run['id']}/outcomes.parquet")  # the retention is over
 
-    found = sighting(scenario, f"ada{n}@example.org")
+    found = find_person(scenario, f"ada{n}@example.org")
 
     assert found["segments"] == [scenario.named("A")]
     assert (found["outcome"], found["inAudience"]) == ("updated", "subscribed")
@@ -136,7 +136,7 @@ def test_an_unreachable_mailchimp_does_not_block_a_search(
         del sandbox.world.keys[key]
         account.keys.discard(key)
 
-    found = sighting(scenario, f"ada{scenario.number}@example.org")
+    found = find_person(scenario, f"ada{scenario.number}@example.org")
 
     assert (found["inAudience"], found["outcome"]) == ("unknown", "created")
     scenario.api.call("DELETE", f"/api/exports/{scenario.export['id']}")
@@ -158,7 +158,7 @@ def test_an_erased_person_is_stored_nowhere_and_not_exported_again(
     assert wherever(scenario, ada) == []
     assert wherever(scenario, bob)
     assert set(scenario.audience.members()) == {bob}
-    assert sighting(scenario, ada)["code"] == "erased"
+    assert find_person(scenario, ada)["code"] == "erased"
 
     run = exported(scenario, ("c1", ada), ("c2", bob), ("c3", ada), ("c4", f"new{n}@example.org"))
 

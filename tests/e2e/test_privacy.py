@@ -23,7 +23,7 @@ from sandbox.mailchimp.faults import Fault
 from sandbox.mailchimp.sandbox import Sandbox
 from tests.e2e.running_app import ExportScenario, RunningApp, run_app
 from tests.e2e.stored_data import app_on, blobs
-from tests.e2e.test_people import exported, rows_of, sighting, wherever
+from tests.e2e.test_people import exported, find_person, rows_of, wherever
 from tests.e2e.test_undo import start_undo
 
 COLUMNS = ("CustomerId", "EMail", "FirstName", "LastName", "RewardPoints", "City", "Note")
@@ -198,7 +198,7 @@ def test_a_person_only_on_the_list_of_unsubscribed_contacts_is_found_and_erased(
     scenario.audience.unsubscribe(stranger)
     exported(scenario, ("c1", f"ada{n}@example.org"))
     assert [name.partition("/")[0] for name in wherever(scenario, stranger)] == ["audiences"]
-    assert sighting(scenario, stranger)["inAudience"] == "unsubscribed"
+    assert find_person(scenario, stranger)["inAudience"] == "unsubscribed"
 
     receipt = scenario.api.post(
         "/api/people/erase", {"email": stranger.upper(), "deleteInMailchimp": True}

@@ -18,7 +18,7 @@ def test_a_lane_without_a_slot_waits_and_retries_without_failing(
     deployment = new_deployment()
     deployment.define(Sample(40, (Segment("Everybody", 1.0),), seed=5))
     slots, pace = deployment.app.slots, deployment.app.pace
-    take, make_room = slots.take, pace.make_room
+    take, reserve_slot = slots.take, pace.reserve_slot
     asked: list[float] = []
     refused: list[float] = []
 
@@ -38,7 +38,9 @@ def test_a_lane_without_a_slot_waits_and_retries_without_failing(
         pytest.fail("a message was given up although nothing had failed")
 
     monkeypatch.setattr(slots, "take", taken)
-    monkeypatch.setattr(pace, "make_room", lambda account: (asked.append(1.0), make_room(account)))
+    monkeypatch.setattr(
+        pace, "reserve_slot", lambda account: (asked.append(1.0), reserve_slot(account))
+    )
     monkeypatch.setattr(
         type(deployment.app.watchdog), "log_lane_given_up", lambda _, run_id: lane_failed(run_id)
     )

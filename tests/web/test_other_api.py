@@ -11,7 +11,7 @@ from shared.model.run import Reason
 from shared.web.authentication import Role
 from tests.web.browser import Browser
 from tests.web.client import call, faults, get, new_connection, new_export, send
-from tests.web.world import NOW, SegmentInfo, Sighting, World
+from tests.web.world import NOW, PersonInExport, SegmentInfo, World
 
 SCHEDULE = {
     "enabled": True,
@@ -132,7 +132,7 @@ def test_faults_of_a_schedule_are_reported_by_field(change: dict[str, Any], fiel
 def sighted() -> World:
     world = World()
     world.runs.people[PERSON] = [
-        Sighting("e1", "Weekly", ("VIP",), "unsubscribed", "kept", "unsubscribed", NOW)
+        PersonInExport("e1", "Weekly", ("VIP",), "unsubscribed", "kept", "unsubscribed", NOW)
     ]
     return world
 

@@ -25,7 +25,7 @@ from shared.web.access import AccessRoute
 from shared.web.authentication import Role
 from tests.web.browser import Browser
 from tests.web.client import call, get, new_connection, new_export, send
-from tests.web.world import KEY, NOW, Sighting, World
+from tests.web.world import KEY, NOW, PersonInExport, World
 
 PAGES = [route for route in World().web.routes if not route.include_in_schema]
 
@@ -302,7 +302,7 @@ def test_the_audit_trail_has_a_page() -> None:
 def test_a_person_is_found_and_removed() -> None:
     world = World()
     world.runs.people["ada@contoso.example"] = [
-        Sighting("e1", "Weekly", ("VIP",), "unsubscribed", "kept", "unsubscribed", NOW)
+        PersonInExport("e1", "Weekly", ("VIP",), "unsubscribed", "kept", "unsubscribed", NOW)
     ]
     admin = Browser(world).open("/people").send(fields={"email": "ada@contoso.example"})
     assert "Weekly" in admin.text

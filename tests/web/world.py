@@ -244,7 +244,7 @@ class FakeCatalogue:
 
 
 @dataclass(frozen=True)
-class Sighting:
+class PersonInExport:
     export_id: str
     export_name: str
     segments: tuple[str, ...]
@@ -255,7 +255,7 @@ class Sighting:
 
 
 @dataclass(frozen=True)
-class Receipt:
+class ErasureReceipt:
     id: str
     at: datetime
     exports: int
@@ -272,7 +272,7 @@ class FakeRuns:
     clock: Callable[[], datetime]
     kept: dict[str, Run] = field(default_factory=dict)
     rows: list[OutcomeRow] = field(default_factory=list)
-    people: dict[str, list[Sighting]] = field(default_factory=dict)
+    people: dict[str, list[PersonInExport]] = field(default_factory=dict)
 
     def start(
         self,
@@ -340,12 +340,12 @@ class FakeRuns:
         run = self.start(self.run(run_id).export_id, Trigger.ON_DEMAND, Mode.EXPORT, by)
         return self.move(run.id, undo_of=run_id, archive_created=archive_created)
 
-    def search(self, email: str) -> list[Sighting]:
+    def search(self, email: str) -> list[PersonInExport]:
         return self.people.get(email.lower(), [])
 
-    def erase(self, email: str, in_mailchimp: bool, by: str) -> Receipt:
+    def erase(self, email: str, in_mailchimp: bool, by: str) -> ErasureReceipt:
         gone = self.people.pop(email.lower(), [])
-        return Receipt("receipt-1", self.clock(), len(gone), len(gone), int(in_mailchimp))
+        return ErasureReceipt("receipt-1", self.clock(), len(gone), len(gone), int(in_mailchimp))
 
 
 class World:

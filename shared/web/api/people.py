@@ -10,10 +10,10 @@ from shared.web.authentication import Role
 from shared.web.dependencies import AppServices, CurrentCaller
 from shared.web.models.people import (
     EraseBody,
+    PersonInExportList,
     ReceiptView,
     SearchBody,
-    SightingList,
-    sighting_view,
+    person_view,
 )
 
 __all__ = ["router"]
@@ -23,10 +23,10 @@ router = APIRouter(prefix="/api/people", route_class=AccessRoute, tags=["people"
 
 @router.post("/search", summary="Why someone is (not) in Mailchimp")
 @requires(Role.ADMINISTRATOR)
-def search(body: SearchBody, services: AppServices, caller: CurrentCaller) -> SightingList:
+def search(body: SearchBody, services: AppServices, caller: CurrentCaller) -> PersonInExportList:
     """What every export knows of an address."""
     found = people.search(services, caller, body.email)
-    return SightingList(value=tuple(sighting_view(one, caller.language) for one in found))
+    return PersonInExportList(value=tuple(person_view(one, caller.language) for one in found))
 
 
 @router.post("/erase", summary="Erase a person everywhere")

@@ -10,19 +10,21 @@ from collections.abc import Sequence
 from shared.errors import Conflict, Unavailable
 from shared.web.application import audit
 from shared.web.caller import Caller
-from shared.web.services import Receipt, Services, Sighting
+from shared.web.services import ErasureReceipt, PersonInExport, Services
 
 __all__ = ["erase", "search"]
 
 
-def search(services: Services, caller: Caller, email: str) -> Sequence[Sighting]:
+def search(services: Services, caller: Caller, email: str) -> Sequence[PersonInExport]:
     """What every export has stored about an address."""
     found = services.search(email)
     audit.record(services, caller, "person.search", "-", "", None, {"found": len(found)})
     return found
 
 
-def erase(services: Services, caller: Caller, email: str, delete_in_mailchimp: bool) -> Receipt:
+def erase(
+    services: Services, caller: Caller, email: str, delete_in_mailchimp: bool
+) -> ErasureReceipt:
     """Erase a person everywhere, with a receipt. Conflict or Unavailable if Mailchimp is not finished."""
     try:
         receipt = services.erase(email, delete_in_mailchimp, caller.name)

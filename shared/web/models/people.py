@@ -10,15 +10,15 @@ from pydantic_core import PydanticCustomError
 
 from shared.web.models.base import Body, ListView, Time, View
 from shared.web.outcomes_csv import action_text, reason_text
-from shared.web.services import Sighting
+from shared.web.services import PersonInExport
 
 __all__ = [
     "EraseBody",
+    "PersonInExportList",
+    "PersonInExportView",
     "ReceiptView",
     "SearchBody",
-    "SightingList",
-    "SightingView",
-    "sighting_view",
+    "person_view",
 ]
 
 
@@ -53,7 +53,7 @@ class EraseBody(Body):
     delete_in_mailchimp: bool
 
 
-class SightingView(View):
+class PersonInExportView(View):
     """What one export knows of the address."""
 
     export_id: str
@@ -78,20 +78,20 @@ class ReceiptView(View):
     waits_for: tuple[str, ...]
 
 
-class SightingList(ListView[SightingView]):
+class PersonInExportList(ListView[PersonInExportView]):
     """What every export knows of an address."""
 
 
-def sighting_view(sighting: Sighting, language: str) -> SightingView:
+def person_view(person: PersonInExport, language: str) -> PersonInExportView:
     """The JSON form of what one export knows, with the reason in words."""
-    return SightingView(
-        export_id=sighting.export_id,
-        export_name=sighting.export_name,
-        segments=tuple(sighting.segments),
-        in_audience=sighting.in_audience,
-        outcome=sighting.outcome,
-        code=sighting.code,
-        reason=reason_text(sighting.code, language),
-        action=action_text(sighting.code, language),
-        at=sighting.at,
+    return PersonInExportView(
+        export_id=person.export_id,
+        export_name=person.export_name,
+        segments=tuple(person.segments),
+        in_audience=person.in_audience,
+        outcome=person.outcome,
+        code=person.code,
+        reason=reason_text(person.code, language),
+        action=action_text(person.code, language),
+        at=person.at,
     )

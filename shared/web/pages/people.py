@@ -13,10 +13,10 @@ from starlette.responses import Response
 from shared.web.access import AccessRoute, requires
 from shared.web.application import people
 from shared.web.authentication import Role
-from shared.web.models.people import EraseBody, SearchBody, SightingView, sighting_view
+from shared.web.models.people import EraseBody, PersonInExportView, SearchBody, person_view
 from shared.web.pages.forms import NO_REFUSAL, Refusal, SentForm, attempt
 from shared.web.pages.render import CurrentPage, Page
-from shared.web.services import Receipt
+from shared.web.services import ErasureReceipt
 from shared.web.texts import text
 
 __all__ = ["router"]
@@ -46,7 +46,7 @@ def erase(page: CurrentPage, form: SentForm) -> Response:
     if not form.has("sure"):
         return _found(page, email, Refusal(400, text(page.language, "pages.people.tick")))
 
-    def erased() -> Receipt:
+    def erased() -> ErasureReceipt:
         sent = {"email": email, "deleteInMailchimp": form.has("deleteInMailchimp")}
         body = EraseBody.model_validate(sent)
         return people.erase(page.services, page.caller, body.email, body.delete_in_mailchimp)
@@ -58,15 +58,15 @@ def erase(page: CurrentPage, form: SentForm) -> Response:
 
 
 def _found(page: Page, email: str, refusal: Refusal = NO_REFUSAL) -> Response:
-    def found() -> list[SightingView]:
+    def found() -> list[PersonInExportView]:
         body = SearchBody.model_validate({"email": email})
-        sightings = people.search(page.services, page.caller, body.email)
-        return [sighting_view(sighting, page.language) for sighting in sightings]
+        found_people = people.search(page.services, page.caller, body.email)
+        return [person_view(person, page.language) for person in found_people]
 
-    sightings = attempt(page.language, found)
-    if isinstance(sightings, Refusal):
-        return _people(page, email, sightings)
-    return _people(page, email, refusal, found=sightings)
+    found_people = attempt(page.language, found)
+    if isinstance(found_people, Refusal):
+        return _people(page, email, found_people)
+    return _people(page, email, refusal, found=found_people)
 
 
 def _people(
@@ -74,8 +74,8 @@ def _people(
     email: str = "",
     refusal: Refusal = NO_REFUSAL,
     *,
-    found: Sequence[SightingView] | None = None,
-    receipt: Receipt | None = None,
+    found: Sequence[PersonInExportView] | None = None,
+    receipt: ErasureReceipt | None = None,
 ) -> Response:
     return page.render(
         "people.html",
