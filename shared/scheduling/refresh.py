@@ -126,16 +126,16 @@ class Refreshes:
         if turn > stored.value.turn:
             # The reminder arrived before its record was written.
             raise Unavailable("refreshBusy", retry_after=1)
-        kept = self.exports.read(export_id)
-        if kept is None or not _runs_with_refresh(kept.value):
+        export = self.exports.read(export_id)
+        if export is None or not _runs_with_refresh(export.value):
             self._write(stored, replace(stored.value, open=False, waiting=()))
             return
         if stored.value.starting_at is not None:
             stored = self._complete_start(stored)
             if stored is None:
                 return
-        view = self._view(kept.value, stored.value)
-        self._act(kept.value, stored, view, decide(stored.value, view, self.now(), self.patience))
+        view = self._view(export.value, stored.value)
+        self._act(export.value, stored, view, decide(stored.value, view, self.now(), self.patience))
 
     def revive(self) -> int:
         """Send lost reminders again; returns their number."""

@@ -97,12 +97,12 @@ class Timetable:
             schedule = effective(export, refresh)
             try:
                 count += self._start_pending(export, schedule)
-                kept = self._kept(export, schedule, before.value.at if before else None)
-                if kept is None:
+                record = self._record(export, schedule, before.value.at if before else None)
+                if record is None:
                     continue
-                kept, started = self._start(export, kept)
+                record, started = self._start(export, record)
                 count += started
-                self._log_overdue(export, kept)
+                self._log_overdue(export, record)
             except Changed:
                 continue  # another tick starts it
             except ConnectorError as error:
@@ -110,7 +110,7 @@ class Timetable:
         self._remember(before, begun)
         return count
 
-    def _kept(
+    def _record(
         self, export: Export, schedule: Schedule, ticked_at: datetime | None
     ) -> Stored[Due] | None:
         """The record of the current schedule; None when nothing can be due."""
@@ -137,16 +137,18 @@ class Timetable:
         stored = self.dues.read(export_id)
         if stored is None:
             return None
-        kept, now = stored.value, self.now()
+        state, now = stored.value, self.now()
         latest = now + _AHEAD
-        right = replace(
-            kept,
-            since=kept.since if kept.since <= latest else now,
-            set_at=kept.set_at if kept.set_at <= latest else now,
-            claimed_at=None if kept.claimed_at and kept.claimed_at > latest else kept.claimed_at,
-            claimed=None if kept.claimed_at and kept.claimed_at > latest else kept.claimed,
+        corrected = replace(
+            state,
+            since=state.since if state.since <= latest else now,
+            set_at=state.set_at if state.set_at <= latest else now,
+            claimed_at=None if state.claimed_at and state.claimed_at > latest else state.claimed_at,
+            claimed=None if state.claimed_at and state.claimed_at > latest else state.claimed,
         )
-        return stored if right == kept else self.dues.replace(export_id, right, stored.etag)
+        return (
+            stored if corrected == state else self.dues.replace(export_id, corrected, stored.etag)
+        )
 
     def _start_pending(self, export: Export, schedule: Schedule) -> int:
         """Start what was due when the schedule was changed and is still part of it.
@@ -156,9 +158,9 @@ class Timetable:
         stored = self._current(export.id)
         if stored is None or not schedule.enabled or stored.value.schedule == schedule:
             return 0
-        kept = stored.value
+        state = stored.value
         changed = min(export.updated_at or self.now(), self.now())
-        moment = due(kept.schedule, kept.since, changed)
+        moment = due(state.schedule, state.since, changed)
         if moment is None or due(schedule, moment - timedelta(seconds=1), moment) != moment:
             return 0
         _, started = self._start(export, stored)
@@ -166,40 +168,40 @@ class Timetable:
 
     def _start(self, export: Export, stored: Stored[Due]) -> tuple[Stored[Due], int]:
         stored = self._recover_claim(stored)
-        kept, now = stored.value, self.now()
-        moment = due(kept.schedule, kept.since, now)
-        if moment is None or kept.claimed is not None:
+        state, now = stored.value, self.now()
+        moment = due(state.schedule, state.since, now)
+        if moment is None or state.claimed is not None:
             return stored, 0
-        claimed = replace(kept, claimed=moment, claimed_at=now)
+        claimed = replace(state, claimed=moment, claimed_at=now)
         stored = self.dues.replace(export.id, claimed, stored.etag)
         self.starter.start(export.id, Trigger.SCHEDULE, Mode.EXPORT)
         return self._done(stored), 1
 
     def _recover_claim(self, stored: Stored[Due]) -> Stored[Due]:
         """Finish, or free, the claim of a tick that died."""
-        kept = stored.value
-        if kept.claimed_at is None or self.now() - kept.claimed_at < _CLAIMED:
+        state = stored.value
+        if state.claimed_at is None or self.now() - state.claimed_at < _CLAIMED:
             return stored
         active = self.active.read(stored.key)
         run = active.value.run if active else None
-        if run is not None and run.queued_at is not None and run.queued_at >= kept.claimed_at:
+        if run is not None and run.queued_at is not None and run.queued_at >= state.claimed_at:
             return self._done(stored)
-        free = replace(kept, claimed=None, claimed_at=None)
+        free = replace(state, claimed=None, claimed_at=None)
         return self.dues.replace(stored.key, free, stored.etag)
 
     def _done(self, stored: Stored[Due]) -> Stored[Due]:
-        kept = stored.value
-        done = replace(kept, since=kept.claimed or kept.since, claimed=None, claimed_at=None)
+        state = stored.value
+        done = replace(state, since=state.claimed or state.since, claimed=None, claimed_at=None)
         return self.dues.replace(stored.key, done, stored.etag)
 
     def _log_overdue(self, export: Export, stored: Stored[Due]) -> None:
         """Log once per period that two periods have passed without a successful run."""
-        kept, now = stored.value, self.now()
-        last = due(kept.schedule, _BEGINNING, now)
-        if last is None or last == kept.overdue_checked or now - last < _GRACE:
+        state, now = stored.value, self.now()
+        last = due(state.schedule, _BEGINNING, now)
+        if last is None or last == state.overdue_checked or now - last < _GRACE:
             return
-        before = due(kept.schedule, _BEGINNING, last - timedelta(seconds=1))
-        if before is None or before < kept.set_at:
+        before = due(state.schedule, _BEGINNING, last - timedelta(seconds=1))
+        if before is None or before < state.set_at:
             return
         for run in self._runs_since(export.id, before):
             if run.is_active:
@@ -210,10 +212,10 @@ class Timetable:
             log_event(
                 "export.overdue",
                 exportId=export.id,
-                repeat=kept.schedule.repeat,
+                repeat=state.schedule.repeat,
                 hours=round((now - before).total_seconds() / 3600, 1),
             )
-        self.dues.replace(stored.key, replace(kept, overdue_checked=last), stored.etag)
+        self.dues.replace(stored.key, replace(state, overdue_checked=last), stored.etag)
 
     def _runs_since(self, export_id: str, moment: datetime) -> list[Run]:
         found = []
