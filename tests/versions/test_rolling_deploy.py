@@ -1,9 +1,9 @@
 """Two versions on one storage, one of them shut down during a run."""
 
 import json
-import re
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -19,11 +19,13 @@ from tests.e2e.running_app import (
     fast_polling_app,
     settings_for,
 )
-from tests.versions.make import PROGRAM, until
+from tests.held_calls import HeldCalls, held_calls
+from tests.versions.make import PROGRAM
+from tests.waiting import until
 
 LEASE = 15
 NEW = "aFieldOfTomorrow"
-PEOPLE = 450
+PEOPLE = 200
 
 # A future version: everything it writes has a field and a column that the current one does not know.
 OF_TOMORROW = f"""
@@ -59,11 +61,12 @@ def app_folder(folder: Path, *programs: str) -> Path:
     return folder
 
 
-def lanes_running_at_shutdown(app: App) -> int:
-    """Count the functions that an app was running when it received SIGTERM."""
-    assert app.log is not None
-    told = re.search(r"received, (\d+) functions are running", app.log.read_text("utf-8"))
-    return int(told[1]) if told else 0
+@dataclass(frozen=True)
+class ChunkRecord:
+    """The state of a chunk, and whether the newer version wrote it last."""
+
+    state: str
+    is_newer: bool
 
 
 class Deployment:
@@ -86,11 +89,14 @@ class Deployment:
             options=["--queue-lease", "3", "--grace", str(grace)],
         )
 
-    def written_by_future_version(self, table: str, key: str) -> list[bool]:
-        """Of the records of a partition: whether the newer version wrote them last."""
-        with TableClient.from_connection_string(self.storage, table) as client:
-            found = client.query_entities(f"PartitionKey eq '{key}'")
-            return [NEW in entity["json0"] for entity in found]
+    def chunks(self, run_id: str) -> list[ChunkRecord]:
+        """Return the state of a run's chunks, and whether the newer version wrote them last."""
+        with TableClient.from_connection_string(self.storage, "chunks") as client:
+            records = [
+                json.loads(entity["json0"])
+                for entity in client.query_entities(f"PartitionKey eq '{run_id}'")
+            ]
+        return [ChunkRecord(record["state"], NEW in record) for record in records]
 
 
 @pytest.fixture
@@ -102,12 +108,36 @@ def deployment(emulator: Azurite, tmp_path: Path) -> Iterator[Deployment]:
         assert sandbox.calls.peak_in_flight <= 10
 
 
+def end_when_its_calls_are_answered(old: App, held: HeldCalls) -> int:
+    """Ask an app to end while its lanes wait for Mailchimp, then answer them."""
+    old.popen.terminate()
+    until(lambda: "no new message is received" in log_of(old))
+    held.release_all()
+    return old.popen.wait(100)
+
+
+def end_without_answers(old: App, _: HeldCalls) -> int:
+    """Ask an app to end; it gives up its lanes, whose calls are not answered."""
+    old.popen.terminate()
+    return old.popen.wait(100)
+
+
+def kill(old: App, _: HeldCalls) -> int:
+    old.kill()
+    return int(old.popen.returncode)
+
+
+def log_of(app: App) -> str:
+    assert app.log is not None
+    return app.log.read_text("utf-8", errors="replace")
+
+
 @pytest.mark.parametrize(
-    ("leaving", "coming", "grace", "patience", "code"),
+    ("leaving", "coming", "grace", "end", "code"),
     [
-        ("", OF_TOMORROW, 60.0, 90.0, 0),
-        ("", OF_TOMORROW, 0.5, 30.0, 0),
-        (OF_TOMORROW, "", 60.0, 0.5, -signal.SIGKILL),
+        ("", OF_TOMORROW, 100.0, end_when_its_calls_are_answered, 0),
+        ("", OF_TOMORROW, 0.5, end_without_answers, 0),
+        (OF_TOMORROW, "", 100.0, kill, -signal.SIGKILL),
     ],
     ids=[
         "an update, and the old one ends what it does",
@@ -121,7 +151,7 @@ def test_shutting_down_an_old_version_during_a_rolling_deployment_loses_nothing(
     leaving: str,
     coming: str,
     grace: float,
-    patience: float,
+    end: Callable[[App, HeldCalls], int],
     code: int,
 ) -> None:
     sandbox = deployment.sandbox
@@ -134,17 +164,26 @@ def test_shutting_down_an_old_version_during_a_rolling_deployment_loses_nothing(
         expected = expected_audience(sample)
         scenario.refresh(sample)
         scenario.define(sample)
-        sandbox.set(call_ms=400)
-        run = scenario.start()
+        with held_calls(sandbox) as held:
+            run = scenario.start()
+            held.until_waiting()
 
-        def done() -> int:
-            return int(scenario.api.get(f"/api/runs/{run['id']}")["progress"]["chunksDone"])
+            def has_chunks(state: str, *, of_old: bool) -> bool:
+                record = ChunkRecord(state, is_newer=bool(leaving) is of_old)
+                return record in deployment.chunks(run["id"])
 
-        until(lambda: done() >= 12)
-        assert old.stop(patience) == code
-        assert lanes_running_at_shutdown(old)
+            # Both versions have lanes, and the old one has sent a chunk and waits for the next.
+            until(
+                lambda: has_chunks("claimed", of_old=True) and has_chunks("claimed", of_old=False)
+            )
+
+            def old_has_sent() -> bool:
+                held.release()
+                return has_chunks("done", of_old=True) and has_chunks("claimed", of_old=True)
+
+            until(old_has_sent)
+            assert end(old, held) == code
         run = scenario.wait(run)
-        sandbox.set(call_ms=0)
 
         assert actual_audience(scenario.audience) == expected
         assert run["status"] == "successful"
@@ -152,5 +191,5 @@ def test_shutting_down_an_old_version_during_a_rolling_deployment_loses_nothing(
         assert counts["created"] == counts["distinct"] == len(expected)
         assert counts["notSent"] == counts["rejected"] == 0
         # Both had a part in it, and each read what the other wrote.
-        assert set(deployment.written_by_future_version("chunks", run["id"])) == {True, False}
+        assert {one.is_newer for one in deployment.chunks(run["id"])} == {True, False}
         assert scenario.run()["calls"]["write"] == 0
