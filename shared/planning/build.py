@@ -271,7 +271,7 @@ class PlanBuilder:
     ) -> tuple[RowCounts, PreparedAudience]:
         """Read the segments and the audience in parallel, because both are slow."""
         with ThreadPoolExecutor(1) as executor, closing(db.cursor()) as cursor:
-            audience = executor.submit(self.preparation.look, request, cursor, scratch, calls)
+            audience = executor.submit(self.preparation.inspect, request, cursor, scratch, calls)
             rows = read_people(db, source.snapshot, self.source, source.columns, scratch, values)
             with waiting_for_network(db):
                 return rows, audience.result()

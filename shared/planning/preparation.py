@@ -39,7 +39,7 @@ class AudiencePreparation:
     now: Callable[[], datetime]
     token: Callable[[], str]
 
-    def look(
+    def inspect(
         self, order: PlanRequest, db: DuckDBPyConnection, scratch: Path, calls: CallCounts
     ) -> PreparedAudience:
         """Read the audience, and its contacts that are not subscribed (`not_subscribed`)."""

@@ -91,9 +91,9 @@ class Refreshes:
 
     def event(self, body: bytes) -> None:
         """Process a message of the queue: events, or our own reminder to check again."""
-        look = refresh_of(body)
-        if look is not None:
-            self.look(*look)
+        check = refresh_of(body)
+        if check is not None:
+            self.check(*check)
             return
         for announced in self.read_events(body):
             if announced.is_model:
@@ -103,10 +103,10 @@ class Refreshes:
         """Log a message that failed in every attempt. An open watch stays: the tick sends its reminder
         again."""
         try:
-            look = refresh_of(body)
+            check = refresh_of(body)
         except InputError:
-            look = None
-        log_event("refresh.messageGaveUp", exportId=look[0] if look else None)
+            check = None
+        log_event("refresh.messageGaveUp", exportId=check[0] if check else None)
 
     def announce(self, announced: Announcement) -> None:
         """Start a watch, after a `model.json` was written, for every export that may read it."""
@@ -118,7 +118,7 @@ class Refreshes:
             if opened.open:
                 self._remind(stored.key, opened.turn, self.patience.first)
 
-    def look(self, export_id: str, turn: int) -> None:
+    def check(self, export_id: str, turn: int) -> None:
         """Check whether an export's refresh is complete. Safe to call again."""
         stored = self.watches.read(export_id)
         if stored is None or not stored.value.open or turn < stored.value.turn:
@@ -187,7 +187,7 @@ class Refreshes:
         except Conflict:
             return update(self.watches, export_id, opened).value
 
-    # --- looking ---------------------------------------------------------------------------
+    # --- checking ---------------------------------------------------------------------------
 
     def _view(self, export: Export, watch: RefreshProgress) -> View:
         try:

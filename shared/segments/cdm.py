@@ -178,18 +178,18 @@ def _entity(item: object, number: int, where: str, order: str) -> Entity | None:
     display = _first(item, ("friendlyName", "displayName"), notes, _DISPLAY_NOTES) or name
     try:
         attributes = tuple(
-            attribute_of(each, name, place, where, order)
-            for place, each in enumerate(
+            attribute_of(each, name, position, where, order)
+            for position, each in enumerate(
                 _list(item.get("attributes"), _MAX_ATTRIBUTES, name, where), 1
             )
         )
         entity_csv = item.get("fileFormatSettings")
         partitions = tuple(
             part
-            for place, each in enumerate(
+            for position, each in enumerate(
                 _list(item.get("partitions"), _MAX_PARTITIONS, name, where), 1
             )
-            if (part := _partition(each, entity_csv, name, place, where)) is not None
+            if (part := _partition(each, entity_csv, name, position, where)) is not None
         )
     except InputError as error:
         return Entity(name, display, is_profile=_is_profile(item, notes), fault=error)

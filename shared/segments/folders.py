@@ -106,10 +106,10 @@ def plain_segments(entries: Iterable[BlobEntry], root: str) -> list[PlainSegment
     exports: dict[tuple[str, str], dict[str, list[BlobEntry]]] = {}
     for entry in entries:
         path = entry.name.removeprefix(root)
-        placed = None if is_hidden(path) else _placed(path)
-        if placed is not None:
-            name, place, time = placed
-            exports.setdefault((name, place), {}).setdefault(time, []).append(entry)
+        parts = None if is_hidden(path) else _placed(path)
+        if parts is not None:
+            name, export_folder, time = parts
+            exports.setdefault((name, export_folder), {}).setdefault(time, []).append(entry)
     found: dict[str, PlainSegment] = {}
     for (name, _), by_time in exports.items():
         complete = [time for time in sorted(by_time) if _is_complete(by_time[time])]
@@ -139,9 +139,9 @@ def _placed(path: str) -> tuple[str, str, str] | None:
     if not folder:
         return data["stem"], base, ""
     exported = _EXPORT.fullmatch(folder)
-    place, time = (exported["folder"], exported["time"]) if exported else (folder, "")
-    name = place.rpartition("/")[2]
-    return (name, place, time) if name else None
+    export_folder, time = (exported["folder"], exported["time"]) if exported else (folder, "")
+    name = export_folder.rpartition("/")[2]
+    return (name, export_folder, time) if name else None
 
 
 def _is_complete(files: list[BlobEntry]) -> bool:

@@ -112,8 +112,8 @@ def _is_data(first: Sequence[str], following: Sequence[Sequence[str]]) -> bool:
     )
     if named:
         return False
-    for place, cell in enumerate(first):
-        values = [row[place] for row in following if len(row) > place]
+    for index, cell in enumerate(first):
+        values = [row[index] for row in following if len(row) > index]
         if looks_like_addresses(values):
             # In a header, a column of addresses has a name; in a row, the cell may be empty.
             return not cell.strip()

@@ -45,10 +45,10 @@ class Layout:
 
     def positions(self, columns: Sequence[str]) -> list[int | None]:
         """The position of each column (0-based), None if the file does not have it."""
-        places: dict[str, int] = {}
-        for place, name in enumerate(self.names):
-            places.setdefault(name, place)
-        return [places.get(column) for column in columns]
+        indexes: dict[str, int] = {}
+        for index, name in enumerate(self.names):
+            indexes.setdefault(name, index)
+        return [indexes.get(column) for column in columns]
 
 
 def lay_out(
@@ -66,18 +66,18 @@ def lay_out(
         return Layout(header is True, names)
     if not names:
         return Layout(True, tuple(cell.strip() for cell in first))
-    places = _places(names, first)
-    if not _is_header(names, header, first, len(places)):
+    indexes = _indexes_of(names, first)
+    if not _is_header(names, header, first, len(indexes)):
         return Layout(False, names)
-    in_place = all(place == names.index(name) for name, place in places.items())
+    in_place = all(index == names.index(name) for name, index in indexes.items())
     if len(first) == len(names) and in_place:
         # Other names, as friendly names are, are those of the columns that the model lists.
         return Layout(True, names)
-    if not places:
+    if not indexes:
         _differ(len(first), len(names), where)
     laid = [""] * len(first)
-    for name, place in places.items():
-        laid[place] = name
+    for name, index in indexes.items():
+        laid[index] = name
     return Layout(True, tuple(laid))
 
 
@@ -100,20 +100,20 @@ def looks_like_numbers(row: Sequence[str]) -> bool:
     return any(_NUMBER.fullmatch(cell.strip()) for cell in row)
 
 
-def _places(names: Sequence[str], first: Sequence[str]) -> dict[str, int]:
+def _indexes_of(names: Sequence[str], first: Sequence[str]) -> dict[str, int]:
     """The position of each name in the row: exact matches first, then without case."""
-    places: dict[str, int] = {}
+    indexes: dict[str, int] = {}
     free = dict(enumerate(first))
     for alike in (str.strip, _plain):
         cells: dict[str, list[int]] = {}
-        for place in sorted(free, reverse=True):
-            cells.setdefault(alike(free[place]), []).append(place)
+        for index in sorted(free, reverse=True):
+            cells.setdefault(alike(free[index]), []).append(index)
         for name in names:
-            found = cells.get(alike(name)) if name not in places else None
+            found = cells.get(alike(name)) if name not in indexes else None
             if found:
-                places[name] = found.pop()
-                del free[places[name]]
-    return places
+                indexes[name] = found.pop()
+                del free[indexes[name]]
+    return indexes
 
 
 def _is_header(

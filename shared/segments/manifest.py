@@ -128,8 +128,8 @@ class _Reader:
             raise self._undefined(name, path)
         items = list(self._items(found, definitions, name, path, 0))
         attributes = tuple(
-            attribute_of({**each, "dataType": _data_type(each)}, name, place, self._placed(blob))
-            for place, each in enumerate(items, start=1)
+            attribute_of({**each, "dataType": _data_type(each)}, name, position, self._placed(blob))
+            for position, each in enumerate(items, start=1)
         )
         if not attributes:
             raise self._undefined(name, path)
@@ -250,9 +250,9 @@ class _Reader:
     def _known(self) -> frozenset[str]:
         """All blobs and folders."""
         folders = {
-            name[: place + 1]
+            name[: index + 1]
             for name in self._names
-            for place, mark in enumerate(name)
+            for index, mark in enumerate(name)
             if mark == "/"
         }
         return frozenset({*self._names, *folders})

@@ -61,10 +61,10 @@ def parquet_columns(
     except duckdb.Error:
         _unreadable(blob)
     names: list[str] = []
-    place = 1
-    while place < len(schema):
-        names.append(str(schema[place][0]))
-        place = _after(schema, place)
+    index = 1
+    while index < len(schema):
+        names.append(str(schema[index][0]))
+        index = _after(schema, index)
     if len(names) != len(types):
         _unreadable(blob)
     return [(name, str(row[1])) for name, row in zip(names, types, strict=True)]
@@ -98,19 +98,19 @@ def _load(
     claimed_rows(connection, file, blob)
     found = parquet_columns(connection, file, blob)
     names = [name for name, _ in found]
-    listed = ", ".join([*(f"c{place}" for place in range(len(found))), _NUMBER])
+    listed = ", ".join([*(f"c{index}" for index in range(len(found))), _NUMBER])
     source = f"read_parquet({literal(str(file.path))}, file_row_number = true) AS parquet({listed})"
-    places = []
+    indexes = []
     for column in columns:
         name = find_name(column, names)
         if name is None:
             raise InputError("columnMissing", where=blob, attribute=column)
-        place = names.index(name)
-        kind = found[place][1]
+        index = names.index(name)
+        kind = found[index][1]
         if any(mark in kind for mark in _NESTED) and kind[:7] != "DECIMAL":
             raise InputError("columnNested", where=blob, attribute=column)
-        places.append(place)
-    needed = {f"c{place}": found[place][1] for place in places}
+        indexes.append(index)
+    needed = {f"c{index}": found[index][1] for index in indexes}
     row_size = " + ".join((str(_ROW), *(_size(cell, kind) for cell, kind in needed.items())))
     weighed = connection.execute(
         f"SELECT coalesce(sum(s) FILTER (s <= {MAX_ROW}), 0), count(*) FILTER (s > {MAX_ROW}) "  # noqa: S608
@@ -126,7 +126,7 @@ def _load(
         f"WHEN {bad or 'false'} THEN '{Code.ROW_BAD_ENCODING}' END"
     )
     cells = "".join(
-        f", {cell_of(texts.get(f'c{place}', f'c{place}::VARCHAR'))}" for place in places
+        f", {cell_of(texts.get(f'c{index}', f'c{index}::VARCHAR'))}" for index in indexes
     )
     connection.execute(
         f"INSERT INTO {quoted(table)} SELECT ?, {_NUMBER} + 1{cells} FROM {source} "  # noqa: S608
@@ -140,13 +140,13 @@ def _load(
     return [(int(line), Code(code)) for line, code in refused.fetchall()]
 
 
-def _after(schema: Sequence[tuple[str, int]], place: int) -> int:
+def _after(schema: Sequence[tuple[str, int]], index: int) -> int:
     """The position in a schema after an element and its children."""
     waiting = 1
-    while waiting and place < len(schema):
-        waiting += int(schema[place][1]) - 1
-        place += 1
-    return place
+    while waiting and index < len(schema):
+        waiting += int(schema[index][1]) - 1
+        index += 1
+    return index
 
 
 def _size(cell: str, kind: str) -> str:

@@ -38,12 +38,12 @@ FROM (SELECT
         -- When a value was not sent, Mailchimp still has the earlier one.
         ELSE to_json(list_transform(
             from_json(c.fields, '["VARCHAR"]'),
-            lambda value, place: CASE
+            lambda value, position: CASE
                 WHEN list_contains(
-                    string_split(j.dropped, ' '), split_part(($merge_tags::VARCHAR[])[place], '.', 1)
+                    string_split(j.dropped, ' '), split_part(($merge_tags::VARCHAR[])[position], '.', 1)
                 )
                     THEN from_json(l.fields, '["VARCHAR"]')[
-                        list_position(l.merge_tags, ($merge_tags::VARCHAR[])[place])
+                        list_position(l.merge_tags, ($merge_tags::VARCHAR[])[position])
                     ]
                 ELSE value
             END
