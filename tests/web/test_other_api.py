@@ -47,7 +47,15 @@ def test_segments_and_attributes_match_the_catalogue() -> None:
         "reason": None,
     }
     assert get(world, "/api/attributes?segment=New")["value"][0]["suggestedFor"] == "email"
-    assert get(world, "/api/attributes")["value"]
+    suggested = {
+        each["name"]: each.get("suggestedConsentMeaning")
+        for each in get(world, "/api/attributes")["value"]
+    }
+    assert suggested == {
+        "Email": None,
+        "MailingAgreed": "yesMayBeMailed",
+        "DoNotBulkEmail": "yesMustNotBeMailed",
+    }
     assert get(world, "/api/attributes?segment=None", 404)["code"] == "segmentNotFound"
 
 

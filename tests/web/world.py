@@ -240,7 +240,11 @@ class FakeCatalogue:
     def attributes(self, segment: str | None) -> list[AttributeInfo]:
         if segment not in (None, "Segment_Vip", "New"):
             raise NotFound("segmentNotFound", segment=segment)
-        return [AttributeInfo("Email", "string", "IdentityServiceEmail", "email")]
+        return [
+            AttributeInfo("Email", "string", "IdentityServiceEmail", "email"),
+            AttributeInfo("MailingAgreed", "boolean", None, None),
+            AttributeInfo("DoNotBulkEmail", "boolean", None, None),
+        ]
 
 
 @dataclass(frozen=True)

@@ -12,10 +12,10 @@ from shared.web.authentication import Role
 from shared.web.dependencies import AppServices, CurrentCaller, Optional
 from shared.web.models.catalogue import (
     AttributeList,
-    AttributeView,
     RefreshJobList,
     RefreshJobView,
     SegmentList,
+    attribute_view,
     segment_view,
 )
 from shared.web.models.runs import finding_views
@@ -49,7 +49,7 @@ def attributes(
 ) -> AttributeList:
     """The attributes of the people of one segment, or of all."""
     found = services.catalogue.attributes(segment)
-    return AttributeList(value=tuple(AttributeView.model_validate(info) for info in found))
+    return AttributeList(value=tuple(attribute_view(info) for info in found))
 
 
 @refresh_jobs_router.get("/api/refresh-jobs", summary="List the refreshes of Customer Insights")

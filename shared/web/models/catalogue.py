@@ -6,9 +6,11 @@ from typing import Annotated
 
 from pydantic import Field
 
-from shared.web.models.base import ListView, Time, View
+from shared.fields.consent import suggested_meaning
+from shared.model.export import ConsentMeaning
+from shared.web.models.base import ListView, Time, View, is_none
 from shared.web.models.runs import FindingView, ReasonView, reason_view
-from shared.web.services import SegmentInfo
+from shared.web.services import AttributeInfo, SegmentInfo
 
 __all__ = [
     "AttributeList",
@@ -17,6 +19,7 @@ __all__ = [
     "RefreshJobView",
     "SegmentList",
     "SegmentView",
+    "attribute_view",
     "segment_view",
 ]
 
@@ -68,6 +71,26 @@ class AttributeView(View):
     data_type: str
     semantic_type: str | None
     suggested_for: str | None
+    # Omitted if the name suggests neither meaning.
+    suggested_consent_meaning: Annotated[
+        ConsentMeaning | None,
+        Field(
+            exclude_if=is_none,
+            description="As a consent attribute: what a yes means, suggested by the name",
+            examples=["yesMustNotBeMailed"],
+        ),
+    ] = None
+
+
+def attribute_view(info: AttributeInfo) -> AttributeView:
+    """The JSON form of an attribute."""
+    return AttributeView(
+        name=info.name,
+        data_type=info.data_type,
+        semantic_type=info.semantic_type,
+        suggested_for=info.suggested_for,
+        suggested_consent_meaning=suggested_meaning(info.name),
+    )
 
 
 class SegmentList(ListView[SegmentView]):

@@ -25,6 +25,7 @@ from shared.web.dependencies import Id
 from shared.web.models.exports import ExportBody, recorded_export
 from shared.web.models.runs import reason_view
 from shared.web.pages.conflicts import differences
+from shared.web.pages.export_consent import consent_fields
 from shared.web.pages.forms import NO_REFUSAL, Form, Refusal, SentForm, attempt
 from shared.web.pages.render import CurrentPage, Page, redirect
 from shared.web.pages.schedule_form import schedule_fields
@@ -91,18 +92,12 @@ def definition_from(form: Form) -> Definition:
         ],
         "newContacts": {
             "status": form.get("newStatus") or "audienceDefault",
-            "consentAttribute": form.get("consentAttribute") or None,
-            **_meaning(form.get("consentMeaning")),
+            **consent_fields(form),
         },
         "leavers": form.get("leavers") or "removeTag",
         "removalGuard": {"maxShare": _share(form.get("maxShare"))},
         "schedule": schedule_fields(form),
     }
-
-
-def _meaning(chosen: str | None) -> Definition:
-    """The meaning of the consent attribute; the usual one is omitted, as in the JSON form."""
-    return {} if chosen in (None, "", "yesMayBeMailed") else {"consentMeaning": chosen}
 
 
 def _share(percent: str) -> object:

@@ -1,0 +1,28 @@
+"""The part of the export form about consent: which people may be mailed, and what ends it.
+
+`_export_consent.html` shows it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from shared.fields.consent import suggested_meaning
+from shared.model.export import ConsentMeaning
+from shared.web.pages.forms import Form
+
+__all__ = ["consent_fields"]
+
+
+def consent_fields(form: Form) -> dict[str, Any]:
+    """The fields of `newContacts` about consent.
+
+    Without a chosen meaning, the name of the attribute decides. The usual meaning is omitted, as in
+    the JSON form.
+    """
+    attribute = form.get("consentAttribute")
+    meaning = form.get("consentMeaning") or suggested_meaning(attribute)
+    fields: dict[str, Any] = {"consentAttribute": attribute or None}
+    if meaning not in (None, ConsentMeaning.YES_MAY_BE_MAILED):
+        fields["consentMeaning"] = meaning
+    return fields
