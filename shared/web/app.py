@@ -44,7 +44,7 @@ def create_app(services: Services) -> WebApp:
     app = FastAPI(
         title="Customer Insights to Mailchimp export",
         version=VERSION,
-        description="Keeps Mailchimp audiences in step with Customer Insights segments.",
+        description="Synchronizes Mailchimp audiences with Customer Insights segments.",
         openapi_url=None,
         redirect_slashes=False,
         exception_handlers=dict.fromkeys(errors, problem),

@@ -60,7 +60,7 @@ Id = Annotated[
     str,
     Path(
         alias="id",
-        description="The id, as a list shows it",
+        description="The id, as returned by the list",
         pattern="^[A-Za-z0-9_-]{1,64}$",
         examples=["0b7c2f6e9a514d38"],
     ),
@@ -78,7 +78,7 @@ IfMatch = Annotated[
     str | None,
     Header(
         alias="If-Match",
-        description="The ETag that was read; 412 when it is out of date",
+        description="The ETag of the version that was read; the response is 412 when it is out of date",
         examples=['"5f2b8c1d9e0a4f37b6c8d2e1"'],
     ),
 ]

@@ -27,7 +27,7 @@ _PROBLEM = {
         "title": {"type": "string"},
         "status": {"type": "integer"},
         "detail": {"type": "string"},
-        "code": {"type": "string", "description": "A stable name for the reason"},
+        "code": {"type": "string", "description": "A stable name of the problem"},
         "errors": {
             "type": "array",
             "description": "The first 100 faults of the request, by field",
@@ -37,7 +37,7 @@ _PROBLEM = {
                 "properties": {"field": {"type": "string"}, "message": {"type": "string"}},
             },
         },
-        "traceId": {"type": "string", "description": "Joins the response with the logs"},
+        "traceId": {"type": "string", "description": "The id to search for in the logs"},
     },
     "examples": [
         {
@@ -56,7 +56,7 @@ _PROBLEMS = {
     "401": "Not signed in",
     "403": "The caller's role is not sufficient, or the connection is not shared with the caller",
     "404": "Not found",
-    "409": "The request contradicts the current state",
+    "409": "The request conflicts with the current state",
     "411": "The body has no Content-Length",
     "412": "The ETag of If-Match is out of date",
     "413": "The body is larger than 1 MB",
@@ -65,14 +65,14 @@ _PROBLEMS = {
     "503": "Temporarily unavailable; Retry-After says when to try again",
 }
 _TAGS = {
-    "health": "Whether the app is up",
+    "health": "Check the health of the app",
     "connections": "Mailchimp accounts, the consent to send data to them, and export users",
-    "segments": "What Customer Insights has exported",
-    "exports": "Which segments go to which audience, and how",
+    "segments": "The segments and attributes that Customer Insights has exported",
+    "exports": "Definitions: the segments, the audience and the mapping",
     "runs": "Exports in progress and their outcomes",
     "people": "Search for a person, erase a person",
     "schedule": "The refresh schedule",
-    "audit": "Who changed what",
+    "audit": "The audit trail",
 }
 
 
@@ -85,7 +85,7 @@ def add_document(app: FastAPI, public_url: str) -> None:
 
     router = APIRouter(route_class=AccessRoute, tags=["health"])
 
-    @router.get(PATH, summary="This document", generate_unique_id_function=operation_id)
+    @router.get(PATH, summary="Read this document", generate_unique_id_function=operation_id)
     @public
     def openapi() -> JSONResponse:
         """The OpenAPI document."""
@@ -148,7 +148,7 @@ def _complete(operation: dict[str, Any], route: AccessRoute) -> None:
     success["description"] = operation["summary"]
     etag = {"description": "For If-Match", "schema": {"type": "string"}}
     location = {
-        "description": "Where to read it",
+        "description": "The path of the new resource",
         "schema": {"type": "string", "format": "uri-reference"},
     }
     one = any(parameter["name"] == "If-Match" for parameter in operation.get("parameters", ()))

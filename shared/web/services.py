@@ -102,7 +102,7 @@ class MailchimpSessions(Protocol):
 
 
 class Catalogue(Protocol):
-    """What Customer Insights has exported so far."""
+    """The segments and attributes that Customer Insights has exported so far."""
 
     def listing(self) -> SegmentListing:
         """Every segment, by name, and what could not be read. Unavailable, ConfigError."""

@@ -17,12 +17,12 @@ __all__ = ["router"]
 router = APIRouter(route_class=AccessRoute, tags=["audit"])
 
 
-@router.get("/api/audit", summary="List who changed what, newest first")
+@router.get("/api/audit", summary="List the audit trail, newest first")
 @requires(Role.ADMINISTRATOR)
 def list_entries(
     request: Request, services: AppServices, top: Top = 50, skip: Skip = 0
 ) -> AuditEntryList:
-    """Every change with who made it, when, and the fields before and after."""
+    """Returns the changes: who made them, when, and the fields before and after."""
     entries = audit.newest(services, skip, top + 1)
     views = tuple(AuditEntryView.model_validate(entry) for entry in entries[:top])
     link = next_link(request, skip, top, len(entries) > top)

@@ -51,7 +51,7 @@ def shown(stored: Stored[Connection], caller: Caller, response: Response) -> Con
 @router.get("", summary="List connections")
 @requires(Role.VIEWER)
 def list_all(services: AppServices, caller: CurrentCaller) -> ConnectionList:
-    """Every connection, by name."""
+    """Returns all connections, sorted by name."""
     administrator = caller.may(Role.ADMINISTRATOR)
     found = services.connections.all()
     return ConnectionList(value=tuple(connection_view(s.value, administrator) for s in found))
@@ -62,7 +62,7 @@ def list_all(services: AppServices, caller: CurrentCaller) -> ConnectionList:
 def create(
     body: NewConnectionBody, services: AppServices, caller: CurrentCaller, response: Response
 ) -> ConnectionView:
-    """Requires consent to send data to Mailchimp. The connection is not connected to an account yet."""
+    """Requires consent to send data to Mailchimp. A new connection is not yet connected to an account."""
     consent = body.consent
     stored = connections.create(
         services, caller, body.display_name, consent.agreed, consent.locale, body.shared_with
@@ -76,7 +76,7 @@ def create(
 def read(
     connection_id: Id, services: AppServices, caller: CurrentCaller, response: Response
 ) -> ConnectionView:
-    """Who agreed and whose account it is are shown to administrators only."""
+    """Only administrators see who gave the consent and which account is connected."""
     return shown(connections.read(services, connection_id), caller, response)
 
 
@@ -90,7 +90,7 @@ def change(
     response: Response,
     if_match: IfMatch = None,
 ) -> ConnectionView:
-    """A connection that is shared with contributors can be used in their exports."""
+    """Contributors can use a shared connection in their exports."""
     stored = connections.change(
         services, caller, connection_id, body.display_name, body.shared_with, if_match
     )
@@ -113,7 +113,7 @@ def delete(
     ] = None,
     if_match: IfMatch = None,
 ) -> None:
-    """A connection in use is a conflict that names its exports, unless they are detached first."""
+    """Returns 409 with the exports that use the connection, unless they are detached first."""
     detach = detach_exports == "true"
     connections.delete(services, caller, connection_id, detach_exports=detach, if_match=if_match)
 
@@ -128,7 +128,7 @@ def put_api_key(
     response: Response,
     if_match: IfMatch = None,
 ) -> ConnectionView:
-    """Mailchimp has to accept the key before it is stored."""
+    """Stores the key after Mailchimp has accepted it."""
     stored = connections.connect_with_key(services, caller, connection_id, body.api_key, if_match)
     return shown(stored, caller, response)
 
@@ -142,7 +142,7 @@ def disconnect(
     response: Response,
     if_match: IfMatch = None,
 ) -> ConnectionView:
-    """Forgets the grant. The exports that use the connection stop."""
+    """Deletes the grant. The exports that use the connection no longer run."""
     stored = connections.disconnect(services, caller, connection_id, if_match)
     return shown(stored, caller, response)
 
@@ -150,7 +150,7 @@ def disconnect(
 @router.get(f"{_ONE}/audiences", summary="List the audiences of the account")
 @requires(Role.CONTRIBUTOR, shared=Subject.CONNECTION)
 def audiences(connection_id: Id, services: AppServices, caller: CurrentCaller) -> AudienceList:
-    """Reads them from Mailchimp; `memberCount` may be minutes old."""
+    """Reads the audiences from Mailchimp. `memberCount` may be some minutes old."""
     found = connections.audiences(services, caller, connection_id)
     return AudienceList(value=tuple(audience_view(audience) for audience in found))
 
@@ -163,6 +163,6 @@ def audiences(connection_id: Id, services: AppServices, caller: CurrentCaller) -
 def merge_fields(
     connection_id: Id, audience_id: AudienceId, services: AppServices, caller: CurrentCaller
 ) -> MergeFieldList:
-    """Reads them from Mailchimp."""
+    """Reads the merge fields from Mailchimp."""
     found = connections.merge_fields(services, caller, connection_id, audience_id)
     return MergeFieldList(value=tuple(merge_field_view(merge_field) for merge_field in found))

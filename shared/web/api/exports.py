@@ -37,7 +37,7 @@ def _created(details: ExportDetails, caller: Caller, response: Response) -> Expo
 @router.get("", summary="List exports")
 @requires(Role.VIEWER)
 def list_all(services: AppServices, caller: CurrentCaller) -> ExportList:
-    """Every export, by name, with its newest run."""
+    """Returns all exports, sorted by name, each with its newest run."""
     return ExportList(value=tuple(_view(one, caller) for one in exports.list_all(services)))
 
 
@@ -46,7 +46,7 @@ def list_all(services: AppServices, caller: CurrentCaller) -> ExportList:
 def create(
     body: ExportBody, services: AppServices, caller: CurrentCaller, response: Response
 ) -> ExportView:
-    """The export does not run by being created. A tag belongs to one export of an audience."""
+    """Creating an export does not start a run. In an audience, a tag belongs to only one export."""
     return _created(exports.create(services, caller, body), caller, response)
 
 
@@ -55,7 +55,7 @@ def create(
 def read(
     export_id: Id, services: AppServices, caller: CurrentCaller, response: Response
 ) -> ExportView:
-    """The definition, its newest run, and findings such as a segment that another export sends, too."""
+    """Returns the definition, the newest run, and findings, such as a segment that another export also sends."""
     return _shown(exports.read(services, export_id), caller, response)
 
 
@@ -69,20 +69,20 @@ def change(
     response: Response,
     if_match: IfMatch = None,
 ) -> ExportView:
-    """Replaces the definition. What a GET returned can be sent back changed."""
+    """Replaces the definition. The body can be the changed response of a GET."""
     return _shown(exports.change(services, caller, export_id, body, if_match), caller, response)
 
 
 @router.delete(
     _ONE,
-    summary="Remove an export and its record of who was sent; Mailchimp keeps people and tags",
+    summary="Delete an export and its ledger; contacts and tags stay in Mailchimp",
     status_code=204,
 )
 @requires(Role.CONTRIBUTOR, shared=Subject.EXPORT)
 def delete(
     export_id: Id, services: AppServices, caller: CurrentCaller, if_match: IfMatch = None
 ) -> None:
-    """An export that is running is a conflict: cancel the run first."""
+    """Returns 409 while a run is active; cancel the run first."""
     exports.delete(services, caller, export_id, if_match)
 
 
@@ -91,7 +91,7 @@ def delete(
 def duplicate(
     export_id: Id, services: AppServices, caller: CurrentCaller, response: Response
 ) -> ExportView:
-    """The schedule of the copy is off, and its tags have names of their own."""
+    """The copy has its schedule turned off and different tag names."""
     return _created(exports.duplicate(services, caller, export_id), caller, response)
 
 
@@ -104,5 +104,5 @@ def detach(
     response: Response,
     if_match: IfMatch = None,
 ) -> ExportView:
-    """The export does not run until it gets another connection."""
+    """The export does not run until another connection is selected."""
     return _shown(exports.detach(services, caller, export_id, if_match), caller, response)

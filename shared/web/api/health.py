@@ -14,13 +14,13 @@ router = APIRouter(route_class=AccessRoute, tags=["health"])
 
 
 class HealthView(View):
-    """No detail: the response is public."""
+    """Contains no details, because the response is public."""
 
     status: str = Field(default="ok", examples=["ok"])
 
 
-@router.get("/api/health", summary="Whether the app is up")
+@router.get("/api/health", summary="Check the health of the app")
 @public
 async def health() -> HealthView:
-    """Answers while the app runs and its settings can be used."""
+    """Returns 200 while the app runs with usable settings, and 503 otherwise."""
     return HealthView()

@@ -21,10 +21,10 @@ __all__ = ["router"]
 router = APIRouter(prefix="/api/people", route_class=AccessRoute, tags=["people"])
 
 
-@router.post("/search", summary="Why someone is (not) in Mailchimp")
+@router.post("/search", summary="Find out why a person is or is not in Mailchimp")
 @requires(Role.ADMINISTRATOR)
 def search(body: SearchBody, services: AppServices, caller: CurrentCaller) -> PersonInExportList:
-    """What every export knows of an address."""
+    """What each export has stored about an address."""
     found = people.search(services, caller, body.email)
     return PersonInExportList(value=tuple(person_view(one, caller.language) for one in found))
 
@@ -32,6 +32,6 @@ def search(body: SearchBody, services: AppServices, caller: CurrentCaller) -> Pe
 @router.post("/erase", summary="Erase a person everywhere")
 @requires(Role.ADMINISTRATOR)
 def erase(body: EraseBody, services: AppServices, caller: CurrentCaller) -> ReceiptView:
-    """Removes the person from everything the app stores; the person is not exported again."""
+    """Removes the person from all stored data. The person is not exported again."""
     receipt = people.erase(services, caller, body.email, body.delete_in_mailchimp)
     return ReceiptView.model_validate(receipt)

@@ -40,7 +40,7 @@ def start(
     response: Response,
     body: Annotated[StartBody, Body()] = StartBody(),  # noqa: B008 - frozen
 ) -> RunView:
-    """While a run of the export is active, returns that run and does not start another one."""
+    """Returns the active run if there is one, and starts no other."""
     run = runs.start(services, caller, export_id, body.mode, add_archived=body.add_archived)
     return _accepted(run, caller, response)
 
@@ -48,7 +48,7 @@ def start(
 @router.post("/api/runs", summary="Run all exports whose schedule is on", status_code=202)
 @requires(Role.CONTRIBUTOR)
 def start_all(services: AppServices, caller: CurrentCaller) -> RunList:
-    """For contributors, the exports whose connection is shared with them."""
+    """Contributors start only the exports whose connection is shared with them."""
     started = runs.start_all(services, caller)
     return RunList(value=tuple(run_view(run, caller.language) for run in started))
 
@@ -71,7 +71,7 @@ def list_all(
     top: Top = 50,
     skip: Skip = 0,
 ) -> RunList:
-    """The runs of all exports, or of one."""
+    """Returns the runs of all exports, or of one export."""
     found = runs.newest(services, export_id, status, skip, top + 1)
     views = tuple(run_view(run, caller.language) for run in found[:top])
     return RunList(value=views, next_link=next_link(request, skip, top, len(found) > top))
@@ -80,30 +80,30 @@ def list_all(
 @router.get(_ONE, summary="Read a run")
 @requires(Role.VIEWER)
 def read(run_id: Id, services: AppServices, caller: CurrentCaller) -> RunView:
-    """Status, progress, counts, and what a person should know about the run."""
+    """Returns the status, progress, counts and findings of the run."""
     return run_view(runs.read(services, run_id), caller.language)
 
 
 @router.post(f"{_ONE}/cancel", summary="Cancel a run", status_code=202)
 @requires(Role.CONTRIBUTOR)
 def cancel(run_id: Id, services: AppServices, caller: CurrentCaller, response: Response) -> RunView:
-    """The calls that are on their way to Mailchimp are completed."""
+    """Calls to Mailchimp that have already started are completed."""
     return _accepted(runs.cancel(services, caller, run_id), caller, response)
 
 
-@router.post(f"{_ONE}/confirm", summary="Confirm the removals of a run", status_code=202)
+@router.post(f"{_ONE}/confirm", summary="Confirm a run that waits", status_code=202)
 @requires(Role.CONTRIBUTOR, shared=Subject.RUN)
 def confirm(
     run_id: Id, services: AppServices, caller: CurrentCaller, response: Response
 ) -> RunView:
-    """Continues a run that the removal guard stopped."""
+    """Continues a run that waits for a confirmation."""
     return _accepted(runs.confirm(services, caller, run_id), caller, response)
 
 
 @router.post(f"{_ONE}/retry", summary="Retry the rows that failed", status_code=202)
 @requires(Role.CONTRIBUTOR, shared=Subject.RUN)
 def retry(run_id: Id, services: AppServices, caller: CurrentCaller, response: Response) -> RunView:
-    """Starts a new run of these rows."""
+    """Starts a new run that sends only these rows."""
     return _accepted(runs.retry(services, caller, run_id), caller, response)
 
 
@@ -141,7 +141,7 @@ def outcomes(
         Optional[Outcome], Query(description="Only rows with this outcome", examples=["rejected"])
     ] = None,
 ) -> Response:
-    """One line per source row, with the reason and what to do. Cells that look like formulas are text."""
+    """One line per source row, with the reason and what to do. Cells that look like formulas are neutralized."""
     rows = runs.outcomes(services, caller, run_id, only.value if only else None)
     headers = {"Content-Disposition": f'attachment; filename="outcomes-{run_id}.csv"'}
     return CsvResponse(outcomes_csv(rows, caller.language), headers=headers)

@@ -27,7 +27,7 @@ def _shown(stored: Stored[Schedule], response: Response) -> ScheduleView:
 @router.get("", summary="Read the refresh schedule")
 @requires(Role.VIEWER)
 def read(services: AppServices, response: Response) -> ScheduleView:
-    """When the exports run that run with every refresh."""
+    """The schedule of the exports that run with every refresh."""
     return _shown(schedule.read(services), response)
 
 
@@ -40,5 +40,5 @@ def change(
     response: Response,
     if_match: IfMatch = None,
 ) -> ScheduleView:
-    """Times are local to the time zone."""
+    """Times are in the given time zone."""
     return _shown(schedule.change(services, caller, body.value(), if_match), response)

@@ -29,7 +29,7 @@ refresh_jobs_router = APIRouter(route_class=AccessRoute, tags=["segments"])
 @router.get("/api/segments", summary="List segments")
 @requires(Role.VIEWER)
 def segments(services: AppServices, caller: CurrentCaller) -> SegmentList:
-    """Every segment that Customer Insights has exported, and what could not be read."""
+    """Returns all segments that Customer Insights has exported, and findings about files that could not be read."""
     found = services.catalogue.listing()
     faults = [Finding(Severity.WARNING, f.code, f.values) for f in found.faults]
     return SegmentList(
@@ -47,7 +47,7 @@ def attributes(
         Query(description="Only the attributes of this segment, by name", examples=["Segment_Vip"]),
     ] = None,
 ) -> AttributeList:
-    """The attributes of the people of one segment, or of all."""
+    """Returns the attributes of one segment, or of all segments."""
     found = services.catalogue.attributes(segment)
     return AttributeList(value=tuple(attribute_view(info) for info in found))
 
@@ -55,6 +55,6 @@ def attributes(
 @refresh_jobs_router.get("/api/refresh-jobs", summary="List the refreshes of Customer Insights")
 @requires(Role.VIEWER)
 def refresh_jobs(services: AppServices) -> RefreshJobList:
-    """The refreshes that Customer Insights remembers, newest first."""
+    """Returns the refreshes that Customer Insights has on record, newest first."""
     found = services.refresh_jobs() if services.refresh_jobs else ()
     return RefreshJobList(value=tuple(RefreshJobView.model_validate(job) for job in found))

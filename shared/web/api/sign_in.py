@@ -35,9 +35,13 @@ entra_router = APIRouter(route_class=AccessRoute, tags=["connections"])
 _ONE = "/api/connections/{id:id}"
 _LONGEST_VALUE = 4096
 
-Code = Annotated[str, Query(description="Proves that the user agreed", examples=["abc"])]
-State = Annotated[str, Query(description="Proves who left for the sign-in page", examples=["abc"])]
-Error = Annotated[str, Query(description="Why there is no code", examples=["access_denied"])]
+Code = Annotated[str, Query(description="The authorization code", examples=["abc"])]
+State = Annotated[
+    str, Query(description="The state that the sign-in was started with", examples=["abc"])
+]
+Error = Annotated[
+    str, Query(description="The error, when there is no code", examples=["access_denied"])
+]
 Finish = Callable[[Services, Caller, str, str, str], None]
 
 
@@ -73,7 +77,7 @@ def _return(
     return sign_in_page(caller.language, text(caller.language, "signIn.signedIn"), 200)
 
 
-@mailchimp_router.post(f"{_ONE}/mailchimp/authorize", summary="Begin signing in to Mailchimp")
+@mailchimp_router.post(f"{_ONE}/mailchimp/authorize", summary="Start the sign-in to Mailchimp")
 @requires(Role.ADMINISTRATOR)
 def sign_in(
     connection_id: Id,
@@ -82,14 +86,14 @@ def sign_in(
     caller: CurrentCaller,
     response: Response,
 ) -> AuthorizeView:
-    """Returns the URL to send the browser to, and sets a cookie for the way back."""
+    """Returns the sign-in URL for the browser, and sets a cookie that the callback checks."""
     departure = connections.sign_in(services, caller, connection_id)
     return _leave(request, services, departure, response)
 
 
 @mailchimp_router.get(
     MAILCHIMP_CALLBACK,
-    summary="The way back from Mailchimp's sign-in page",
+    summary="Receive the result of the Mailchimp sign-in",
     response_class=HTMLResponse,
 )
 @requires(Role.ADMINISTRATOR)
@@ -101,12 +105,14 @@ def back_from_mailchimp(
     state: State = "",
     error: Error = "",
 ) -> Response:
-    """Mailchimp sends the browser here."""
+    """Mailchimp redirects the browser to this address."""
     values = (state, code, error)
     return _return(request, services, caller, connections.finish_sign_in, values)
 
 
-@entra_router.post(f"{_ONE}/export-user/authorize", summary="Begin adding yourself as export user")
+@entra_router.post(
+    f"{_ONE}/export-user/authorize", summary="Start to add yourself as the export user"
+)
 @requires(Role.ADMINISTRATOR)
 def add_export_user(
     connection_id: Id,
@@ -115,14 +121,14 @@ def add_export_user(
     caller: CurrentCaller,
     response: Response,
 ) -> AuthorizeView:
-    """Returns the URL to send the browser to, and sets a cookie for the way back."""
+    """Returns the sign-in URL for the browser, and sets a cookie that the callback checks."""
     departure = connections.add_export_user(services, caller, connection_id)
     return _leave(request, services, departure, response)
 
 
 @entra_router.get(
     ENTRA_CALLBACK,
-    summary="The way back from Entra's sign-in page",
+    summary="Receive the result of the Entra sign-in",
     response_class=HTMLResponse,
 )
 @requires(Role.ADMINISTRATOR)
@@ -134,7 +140,7 @@ def back_from_entra(
     state: State = "",
     error: Error = "",
 ) -> Response:
-    """Entra sends the browser here."""
+    """Entra redirects the browser to this address."""
     values = (state, code, error)
     return _return(request, services, caller, connections.finish_export_user, values)
 
@@ -148,6 +154,6 @@ def drop_export_user(
     response: Response,
     if_match: IfMatch = None,
 ) -> ConnectionView:
-    """Customer Insights is read as the app itself again."""
+    """The app then reads Customer Insights with its own identity."""
     stored = connections.drop_export_user(services, caller, connection_id, if_match)
     return shown(stored, caller, response)

@@ -55,7 +55,7 @@ def segment_view(info: SegmentInfo, language: str) -> SegmentView:
 
 
 class RefreshJobView(View):
-    """A refresh that Customer Insights has made or is making; `status` and `kind` are those of its REST API."""
+    """A refresh of Customer Insights, completed or in progress. `status` and `kind` are those of its REST API."""
 
     id: str
     operation: str
@@ -76,7 +76,7 @@ class AttributeView(View):
         ConsentMeaning | None,
         Field(
             exclude_if=is_none,
-            description="As a consent attribute: what a yes means, suggested by the name",
+            description="What a yes means if this is the consent attribute, suggested by its name",
             examples=["yesMustNotBeMailed"],
         ),
     ] = None
@@ -94,7 +94,7 @@ def attribute_view(info: AttributeInfo) -> AttributeView:
 
 
 class SegmentList(ListView[SegmentView]):
-    """Segments, by name; `findings` name what is missing and why, if something is."""
+    """Segments, sorted by name. `findings` name what is missing and why."""
 
     findings: Annotated[tuple[FindingView, ...], Field(exclude_if=_is_empty)] = ()
 

@@ -46,7 +46,7 @@ class NewConnectionBody(Body):
 
 
 class ConnectionBody(Body):
-    """What can be changed of a connection."""
+    """The parts of a connection that can be changed."""
 
     display_name: Annotated[Label, Field(examples=["Contoso newsletter"])]
     shared_with: Items[SharedWith] = Field(default=(), max_length=1)
@@ -74,7 +74,7 @@ class ApiKeyBody(Body):
 
 
 class AuthorizeView(View):
-    """Where to send the browser."""
+    """The sign-in page for the browser."""
 
     authorize_url: str = Field(json_schema_extra={"format": "uri"})
 
@@ -100,7 +100,7 @@ class GrantView(View):
 
 
 class ExportUserView(View):
-    """The person in whose name Customer Insights is read."""
+    """The user whose permissions are used to read Customer Insights."""
 
     name: str
     object_id: str

@@ -99,10 +99,10 @@ class FieldToCreateBody(Body):
 
 
 class AttributeBody(Body):
-    """An attribute and the merge field that takes it."""
+    """An attribute and the merge field that receives its value."""
 
     attribute: Annotated[Label, Field(examples=["City"])]
-    merge_field: Annotated[str, Field(description="Its tag in Mailchimp", examples=["CITY"])]
+    merge_field: Annotated[str, Field(description="The merge tag in Mailchimp", examples=["CITY"])]
     create: FieldToCreateBody | None = None
     part: AddressPart | None = None
     date_order: DateOrder | None = None
@@ -116,7 +116,7 @@ class AttributeBody(Body):
 
 
 class MappingBody(Body):
-    """Which attribute holds the email address, the names, and the values of merge fields."""
+    """The attributes that contain the email address, the names and the values of merge fields."""
 
     email: Annotated[Label, Field(examples=["EMail"])]
     first_name: Annotated[Label | None, Field(examples=["FirstName"])] = None
@@ -130,7 +130,7 @@ class MappingBody(Body):
 
 
 class SegmentBody(Body):
-    """A segment and its tag; the tag is the segment's name if none is given."""
+    """A segment and its tag. The default tag is the name of the segment."""
 
     name: Annotated[Label, Field(examples=["Segment_Vip"])]
     tag: Annotated[Label | None, Field(examples=["VIP"])] = None
@@ -206,7 +206,7 @@ class _ExportParts(Body):
 
 
 class ExportBody(_ExportParts):
-    """An export as people write it.
+    """An export as sent by a client.
 
     A body with faults is read as far as possible: a fault in one part must not hide the faults that the rules
     of exports find in the others. `faults` and `unread` name what could not be read.
@@ -244,7 +244,7 @@ class FieldToCreateView(View):
 
 
 class MappedAttributeView(View):
-    """An attribute and the merge field that takes it."""
+    """An attribute and the merge field that receives its value."""
 
     attribute: str
     merge_field: str
@@ -255,7 +255,7 @@ class MappedAttributeView(View):
 
 
 class MappingView(View):
-    """Which attribute is what."""
+    """The attributes and what each is used for."""
 
     email: str
     first_name: str | None
@@ -275,7 +275,7 @@ def _is_usual(meaning: ConsentMeaning) -> bool:
 
 
 class NewContactsView(View):
-    """How people become members."""
+    """How new contacts are added."""
 
     status: NewContactStatus
     consent_attribute: str | None
@@ -284,13 +284,13 @@ class NewContactsView(View):
 
 
 class RemovalGuardView(View):
-    """The largest share of a tag's people that a run may take it away from unasked."""
+    """The largest share of a tag's people that may lose it in one run without a confirmation."""
 
     max_share: float
 
 
 class ExportView(View):
-    """An export: its definition, its newest run, and what a person should know about it."""
+    """An export: its definition, its newest run and its findings."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [EXAMPLE_VIEW]})
 

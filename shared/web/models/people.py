@@ -54,7 +54,7 @@ class EraseBody(Body):
 
 
 class PersonInExportView(View):
-    """What one export knows of the address."""
+    """What one export has stored about the address."""
 
     export_id: str
     export_name: str
@@ -68,7 +68,7 @@ class PersonInExportView(View):
 
 
 class ReceiptView(View):
-    """What was erased; `waitsFor` are runs that hold the person until they are over."""
+    """What was erased. `waitsFor` are active runs whose files still contain the person."""
 
     id: str
     at: Time
@@ -79,7 +79,7 @@ class ReceiptView(View):
 
 
 class PersonInExportList(ListView[PersonInExportView]):
-    """What every export knows of an address."""
+    """What each export has stored about an address."""
 
 
 def person_view(person: PersonInExport, language: str) -> PersonInExportView:

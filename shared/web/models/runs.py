@@ -40,14 +40,14 @@ class UndoBody(Body):
 
 
 class ReasonView(View):
-    """Why a run was skipped, failed, stopped or waits."""
+    """Why a run was skipped, failed, stopped or is waiting."""
 
     code: str
     message: str
 
 
 class FindingView(View):
-    """Something a person should know about a run or an export."""
+    """A remark about a run or an export, with what to do."""
 
     severity: Severity
     code: str
@@ -55,7 +55,7 @@ class FindingView(View):
 
 
 class ProgressView(View):
-    """How far a run is."""
+    """The progress of a run."""
 
     profiles_done: int
     profiles_total: int
@@ -84,7 +84,7 @@ class CountsView(View):
 
 
 class ConsentProofView(View):
-    """How many were left unsubscribed, and how many statuses changed."""
+    """How many contacts stayed unsubscribed, and how many statuses changed."""
 
     kept: int
     statuses_changed: int

@@ -31,7 +31,7 @@ class ScheduleBody(Body):
 
 
 class RefreshScheduleBody(Body):
-    """The refresh schedule: when all exports run that run with every refresh."""
+    """The refresh schedule: when the exports run that run with every refresh."""
 
     enabled: bool
     repeat: Literal["daily", "weekly"]

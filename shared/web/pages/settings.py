@@ -78,7 +78,7 @@ def save_schedule(page: CurrentPage, form: SentForm) -> Response:
 @router.get("/audit")
 @requires(Role.ADMINISTRATOR)
 def show_audit(page: CurrentPage, skip: Skip = 0) -> Response:
-    """Who changed what, newest first."""
+    """The audit trail, newest first."""
     entries = audit.newest(page.services, skip, _ENTRIES + 1)
     older = skip + _ENTRIES if len(entries) > _ENTRIES else None
     return page.render("audit.html", entries=entries[:_ENTRIES], older=older)
