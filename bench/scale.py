@@ -92,7 +92,7 @@ def _variants(seed: int) -> str:
         ("calls of 2.6 s instead of 5", replace(usual, mailchimp=Mailchimp(write_seconds=2.6))),
         ("calls of 20 s", replace(usual, mailchimp=Mailchimp(write_seconds=20.0))),
         ("4 connections instead of 10", replace(usual, mailchimp=Mailchimp(connections=4))),
-        ("1 call in 50 told to slow down", replace(usual, mailchimp=Mailchimp(throttled=0.02))),
+        ("1 call in 50 throttled", replace(usual, mailchimp=Mailchimp(throttled=0.02))),
         (
             "every instance dies after 10 minutes on average",
             replace(usual, hosting=replace(hosting, lifetime=600.0)),
@@ -113,7 +113,7 @@ def _variants(seed: int) -> str:
         ),
         ("30 million in one account, 2 in a hundred", crowded),
         (
-            "told to slow down once in 50 calls",
+            "throttled once in 50 calls",
             replace(crowded, mailchimp=replace(mailchimp, throttled=0.02)),
         ),
     ]

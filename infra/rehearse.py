@@ -54,7 +54,7 @@ PEOPLE = 2_000
 
 
 def main() -> int:
-    """Returns 0 when everything worked, also where the site's Python is missing, which is said."""
+    """Returns 0 when everything worked, also where the site's Python is missing; that is printed then."""
     python = _site_interpreter()
     if python is None:
         print(f"rehearsal: not run: there is no Python {site_python()} on this machine")

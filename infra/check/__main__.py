@@ -66,12 +66,12 @@ def _said_something(command: list[str]) -> bool:
     done = subprocess.run(
         command, env=environment, cwd=ROOT, capture_output=True, text=True, check=False
     )
-    said = done.stderr.strip()
+    output = done.stderr.strip()
     if done.returncode and "snapshot" in command:
-        said += f"\n{command[2]}: differs from the committed snapshot: run `{WRITE}`"
-    if said:
-        print(said)
-    return bool(done.returncode or said)
+        output += f"\n{command[2]}: differs from the committed snapshot: run `{WRITE}`"
+    if output:
+        print(output)
+    return bool(done.returncode or output)
 
 
 if __name__ == "__main__":

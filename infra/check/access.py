@@ -189,7 +189,7 @@ def _sign_in(deployment: Deployment) -> Iterator[str]:
     tenant = deployment.given.get("entraTenantId", "00000000-0000-0000-0000-000000000002")
     audiences = set((provider.get("validation") or {}).get("allowedAudiences") or ())
     issuer = f"https://login.microsoftonline.com/{tenant}/v2.0"
-    demands = {
+    rules = {
         "sign-in must be on": auth.get("properties", "platform", "enabled") is True,
         "sign-in must be required": validation.get("requireAuthentication") is True,
         "callers who are not signed in must be redirected": validation.get(
@@ -214,7 +214,7 @@ def _sign_in(deployment: Deployment) -> Iterator[str]:
         is False,
         "https only": auth.get("properties", "httpSettings", "requireHttps") is True,
     }
-    yield from (said for said, held in demands.items() if not held)
+    yield from (fault for fault, is_met in rules.items() if not is_met)
     for site in deployment.of(_SITE):
         origins = site.get("properties", "siteConfig", "cors", "allowedOrigins") or []
         wrong = [one for one in origins if not re.fullmatch(r"https://[\w.-]+(:\d+)?", str(one))]

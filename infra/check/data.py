@@ -126,7 +126,7 @@ def _events(deployment: Deployment, state: Resource) -> Iterator[str]:
         (one.get("key"), one.get("operatorType")): set(one.get("values") or ())
         for one in about.get("advancedFilters") or ()
     }
-    demands = {
+    rules = {
         "the topic must be of the landing account": f"/storageAccounts/{account}" in source,
         "the topic's identity must be system-assigned": topic.get("identity", "type")
         == "SystemAssigned",
@@ -155,7 +155,7 @@ def _events(deployment: Deployment, state: Resource) -> Iterator[str]:
         )
         == 1440,
     }
-    yield from (said for said, held in demands.items() if not held)
+    yield from (fault for fault, is_met in rules.items() if not is_met)
 
 
 def _logs(deployment: Deployment) -> Iterator[str]:

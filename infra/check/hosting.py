@@ -38,7 +38,7 @@ def check(host: Mapping[str, Any], template: Mapping[str, Any]) -> Iterator[str]
     sampling = host["logging"]["applicationInsights"]["samplingSettings"]
     kept = str(sampling.get("excludedTypes", "")).split(";")
     execution = seconds(host["functionTimeout"])
-    demands = {
+    rules = {
         "mailchimpConnections is at most 10": connections["maxValue"] <= MAILCHIMP_LIMIT
         and connections["defaultValue"] <= MAILCHIMP_LIMIT,
         "one instance can use every connection": at_once >= connections["defaultValue"],
@@ -54,4 +54,4 @@ def check(host: Mapping[str, Any], template: Mapping[str, Any]) -> Iterator[str]
         <= set(kept)
         or not sampling["isEnabled"],
     }
-    yield from (said for said, held in demands.items() if not held)
+    yield from (fault for fault, is_met in rules.items() if not is_met)

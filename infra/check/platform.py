@@ -94,7 +94,7 @@ def _plan(deployment: Deployment, plan: Resource, site: Resource) -> Iterator[st
     package = (config.get("deployment") or {}).get("storage") or {}
     state = deployment.named("Microsoft.Storage/storageAccounts", "state")
     identity_id = identity.id if identity else ""
-    demands = {
+    rules = {
         "the plan must be FC1, FlexConsumption": plan.get("sku")
         == {"name": "FC1", "tier": "FlexConsumption"},
         "the plan must be for Linux": plan.get("properties", "reserved") is True
@@ -117,7 +117,7 @@ def _plan(deployment: Deployment, plan: Resource, site: Resource) -> Iterator[st
         == f"https://{state.name if state else ''}.blob.core.windows.net/deployment",
         "azd must find the site by its tag": site.get("tags", "azd-service-name") == "export",
     }
-    yield from (said for said, held in demands.items() if not held)
+    yield from (fault for fault, is_met in rules.items() if not is_met)
     refused = set(_names(site.get("properties"))) & REFUSED_SITE_PROPERTIES
     yield from (f"Flex Consumption refuses the site property {one}" for one in sorted(refused))
 

@@ -108,8 +108,8 @@ def rules(deployment: Deployment) -> list[str]:
 
 def check(compiler: Compiler, folder: Path = INFRA) -> Iterator[str]:
     """Every fault: of the compiler, of stale results, of the rules."""
-    said, text = compiler.compile(folder / "main.bicep")
-    yield from map(str, said)
+    warnings, text = compiler.compile(folder / "main.bicep")
+    yield from map(str, warnings)
     if not text:
         return
     template = json.loads(text)

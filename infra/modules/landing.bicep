@@ -1,4 +1,4 @@
-// What is put beside the segments, in the resource group of their account: containers, the topic that tells of new files, diagnostics.
+// What is put beside the segments, in the resource group of their account: containers, the topic that announces new files, diagnostics.
 // The account is ours (modules/storage.bicep) or the customer's own; from here on there is no difference.
 // https://learn.microsoft.com/azure/event-grid/system-topics
 

@@ -322,9 +322,9 @@ def _is_profile(item: Mapping[str, object], notes: Mapping[str, str]) -> bool:
 
     Customer Insights always names that table `Customer`, and no segment may have its name.
     """
-    said = _first(item, ("entityType",), notes, _TYPE_NOTES)
-    if said:
-        return said.casefold() in _PROFILE_TYPES
+    declared = _first(item, ("entityType",), notes, _TYPE_NOTES)
+    if declared:
+        return declared.casefold() in _PROFILE_TYPES
     return item.get("name") == "Customer"
 
 

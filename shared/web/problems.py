@@ -30,7 +30,7 @@ from shared.errors import (
 )
 from shared.messages.catalogue import text as message_text
 from shared.web.models.base import faults_of
-from shared.web.texts import said, text
+from shared.web.texts import text, text_or_own
 
 __all__ = ["PROBLEM_JSON", "HttpProblem", "detail_text", "fault_text", "for_error", "response"]
 
@@ -115,7 +115,7 @@ def _retry_after(error: Exception) -> dict[str, str]:
 
 def detail_text(problem: HttpProblem, language: str) -> str:
     """The sentence for a problem: the text of its code or its error, else the text of its kind."""
-    sentence = said(language, problem.code, problem.values, problem.detail)
+    sentence = text_or_own(language, problem.code, problem.values, problem.detail)
     return sentence or text(language, f"problems.{problem.kind}.detail", problem.values)
 
 

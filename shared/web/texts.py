@@ -16,7 +16,15 @@ from werkzeug.http import parse_accept_header
 
 from shared.messages import catalogue as messages
 
-__all__ = ["LANGUAGES", "LANGUAGE_COOKIE", "catalogue", "has", "language_of", "said", "text"]
+__all__ = [
+    "LANGUAGES",
+    "LANGUAGE_COOKIE",
+    "catalogue",
+    "has",
+    "language_of",
+    "text",
+    "text_or_own",
+]
 
 LANGUAGES = ("en", "ko")
 
@@ -48,7 +56,7 @@ def text(language: str, key: str, values: Mapping[str, str] | None = None) -> st
     return messages.render(catalogue(language)[key], language, values or {})
 
 
-def said(language: str, code: str, values: Mapping[str, str], message: str) -> str:
+def text_or_own(language: str, code: str, values: Mapping[str, str], message: str) -> str:
     """The text of a message, or `message` where the code is unknown or a value is missing.
 
     Records of other versions have codes that this version does not know.

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from shared.model.run import Finding, Mode, Reason, Run, RunStatus, Severity, Trigger
 from shared.web.models.base import Body, Choice, ListView, Time, View
-from shared.web.texts import said
+from shared.web.texts import text_or_own
 
 __all__ = [
     "FindingView",
@@ -137,7 +137,7 @@ def reason_view(reason: Reason, language: str) -> ReasonView:
 
 
 def _words(spoken: Reason | Finding, language: str) -> str:
-    return said(language, spoken.code, spoken.values, spoken.message)
+    return text_or_own(language, spoken.code, spoken.values, spoken.message)
 
 
 def finding_views(findings: Sequence[Finding], language: str) -> tuple[FindingView, ...]:
