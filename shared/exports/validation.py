@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Iterator
 from dataclasses import replace
 
 from shared.errors import Fault
-from shared.model.export import AttributeMapping, Export, Mapping, SegmentChoice
+from shared.model.export import AttributeMapping, Export, Mapping, OnWithdrawal, SegmentChoice
 from shared.scheduling.schedule import validate as validate_schedule
 
 __all__ = ["FIRST_NAME_FIELD", "LAST_NAME_FIELD", "LONGEST_TAG", "faults"]
@@ -40,6 +40,7 @@ def faults(
         "audienceId": lambda: _audience_faults(export.audience_id),
         "mapping": lambda: _mapping_faults(export.mapping),
         "segments": lambda: _segment_faults(export.segments),
+        "onWithdrawal": lambda: _withdrawal_faults(export),
         "removalGuard": lambda: _share_faults(export.max_removal_share),
         "schedule": lambda: iter(_schedule_faults(export)),
     }
@@ -108,6 +109,12 @@ def _segment_faults(segments: tuple[SegmentChoice, ...]) -> Iterator[Fault]:
             )
         names.add(segment.name)
         tags.add(segment.tag_name.casefold())
+
+
+def _withdrawal_faults(export: Export) -> Iterator[Fault]:
+    unsubscribes = export.on_withdrawal is OnWithdrawal.UNSUBSCRIBE
+    if unsubscribes and not export.new_contacts.consent_attribute:
+        yield Fault("onWithdrawal", code="withdrawalNeedsConsent")
 
 
 def _share_faults(share: float) -> Iterator[Fault]:

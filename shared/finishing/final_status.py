@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from shared.model.chunk import UNSUBSCRIBE_TAG
 from shared.model.plan import Plan
 from shared.model.run import (
     REMOVAL_GUARD,
@@ -31,6 +32,7 @@ __all__ = [
     "count_refusals",
     "final_counts",
     "final_status",
+    "unsubscribe_findings",
     "value_findings",
 ]
 
@@ -48,14 +50,24 @@ def final_counts(db: DuckDBPyConnection, planned: Counts) -> Counts:
         kept=by_outcome.get("kept", 0),
         rejected=by_outcome.get("rejected", 0),
         not_sent=by_outcome.get("notSent", 0),
-        removed=_SQL.number(db, "removed"),
+        removed=_SQL.number(db, "removed", unsubscribe_tag=UNSUBSCRIBE_TAG),
     )
 
 
 def consent_proof(db: DuckDBPyConnection) -> ConsentProof:
-    """Count the people kept because they are not subscribed, and the contacts sent with a status."""
-    not_subscribed, statuses_sent = _SQL.row(db, "consent_proof")
-    return ConsentProof(not_subscribed, statuses_sent)
+    """Count people kept because they are not subscribed, contacts sent with a status, and unsubscribes."""
+    not_subscribed, statuses_sent, unsubscribed = _SQL.row(
+        db, "consent_proof", unsubscribe_tag=UNSUBSCRIBE_TAG
+    )
+    return ConsentProof(not_subscribed, statuses_sent, unsubscribed)
+
+
+def unsubscribe_findings(db: DuckDBPyConnection) -> list[Finding]:
+    """A finding about people who withdrew consent and could not be unsubscribed."""
+    missed = _SQL.number(db, "unsubscribes_missed", unsubscribe_tag=UNSUBSCRIBE_TAG)
+    if not missed:
+        return []
+    return [Finding(Severity.WARNING, "unsubscribesMissed", values={"people": str(missed)})]
 
 
 @dataclass(frozen=True)
@@ -71,7 +83,7 @@ class Refusals:
 def count_refusals(db: DuckDBPyConnection) -> Refusals:
     """Count the refusals of a run, from `outcomes` and `removals`."""
     people = _SQL.rows(db, "refusals")
-    removals = _SQL.rows(db, "removal_refusals")
+    removals = _SQL.rows(db, "removal_refusals", unsubscribe_tag=UNSUBSCRIBE_TAG)
     return Refusals(
         sum(number for _, number in people),
         people[0][0] if people else "",

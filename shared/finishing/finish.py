@@ -34,6 +34,7 @@ from shared.finishing.final_status import (
     count_refusals,
     final_counts,
     final_status,
+    unsubscribe_findings,
     value_findings,
 )
 from shared.finishing.fold import (
@@ -255,7 +256,7 @@ class Finisher:
         removals_on_hold = sum(c.people for c in chunks if c.state is ChunkState.UNCONFIRMED)
         proof = consent_proof(db)
         refusals = count_refusals(db)
-        findings = (*checked.findings, *value_findings(db, plan))
+        findings = (*checked.findings, *value_findings(db, plan), *unsubscribe_findings(db))
         calls = CallTotals(
             write=plan.calls.write + writes + sum(c.writes for c in chunks),
             read=plan.calls.read + reads + sum(c.reads for c in chunks),

@@ -15,6 +15,7 @@ __all__ = [
     "ARCHIVE_SIZE",
     "ARCHIVE_TAG",
     "CHUNK_SIZE",
+    "UNSUBSCRIBE_TAG",
     "Chunk",
     "ChunkKind",
     "ChunkState",
@@ -30,16 +31,21 @@ CHUNK_SIZE = 500
 ARCHIVE_SIZE = 50
 ARCHIVE_TAG = 1 << 62
 
+# Setting `unsubscribed` after a withdrawal of consent is the loss of this impossible tag.
+UNSUBSCRIBE_TAG = 1 << 61
+
 
 class ChunkKind(StrEnum):
     """add: people not known to be in the audience. update: known ones. untag: leavers.
 
+    unsubscribe: people who withdrew consent.
     Of an undo only: restore (earlier values and tags, for people who are there) and archive.
     """
 
     ADD = "add"
     UPDATE = "update"
     UNTAG = "untag"
+    UNSUBSCRIBE = "unsubscribe"
     RESTORE = "restore"
     ARCHIVE = "archive"
 

@@ -19,6 +19,7 @@ __all__ = [
     "Mapping",
     "NewContactStatus",
     "NewContacts",
+    "OnWithdrawal",
     "Repeat",
     "Schedule",
     "SegmentChoice",
@@ -49,6 +50,13 @@ class Leavers(StrEnum):
 
     REMOVE_TAG = "removeTag"
     KEEP_TAG = "keepTag"
+
+
+class OnWithdrawal(StrEnum):
+    """What happens to the contact of a person who withdraws consent. The tags are always removed."""
+
+    REMOVE_TAGS = "removeTags"
+    UNSUBSCRIBE = "unsubscribe"
 
 
 class Repeat(StrEnum):
@@ -144,6 +152,7 @@ class Export:
     leavers: Leavers = Leavers.REMOVE_TAG
     max_removal_share: float = 0.3
     schedule: Schedule = Schedule()
+    on_withdrawal: OnWithdrawal = OnWithdrawal.REMOVE_TAGS
     created_at: datetime | None = None
     created_by: str = ""
     updated_at: datetime | None = None

@@ -60,6 +60,8 @@ class Code(StrEnum):
     ARCHIVED = "archived"
     NO_CONSENT = "noConsent"
     CONSENT_WITHDRAWN = "consentWithdrawn"
+    WITHDRAWN_UNSUBSCRIBED = "withdrawnUnsubscribed"
+    UNSUBSCRIBED_BY_EXPORT = "unsubscribedByExport"
     ERASED = "erased"
     # Of a search only, for people who are in no run
     NOT_IN_SEGMENT = "notInSegment"
@@ -103,6 +105,8 @@ CODES: dict[Code, Lasting] = {
     Code.ARCHIVED: Lasting.NOT_A_FAULT,
     Code.NO_CONSENT: Lasting.NOT_A_FAULT,
     Code.CONSENT_WITHDRAWN: Lasting.NOT_A_FAULT,
+    Code.WITHDRAWN_UNSUBSCRIBED: Lasting.NOT_A_FAULT,
+    Code.UNSUBSCRIBED_BY_EXPORT: Lasting.NOT_A_FAULT,
     Code.ERASED: Lasting.NOT_A_FAULT,
     Code.NOT_IN_SEGMENT: Lasting.NOT_A_FAULT,
     Code.NOT_RUN: Lasting.NOT_A_FAULT,

@@ -8,6 +8,7 @@ field alone, "" empties it.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from shared.errors import ConnectorError, NotFound
 from shared.model.audience import MergeField
+from shared.model.chunk import Chunk, ChunkKind
 from shared.model.export import Mapping
 from shared.model.run import CallTotals, Counts, Finding, Reason
 from shared.model.source import Attribute
@@ -25,13 +27,17 @@ __all__ = [
     "PlanFiles",
     "PlanGone",
     "PlannedTag",
+    "form_for",
     "plan_from_json",
     "plan_to_json",
 ]
 
 # Increased when an older version of the app would carry out such a plan wrongly, or could not read its
 # files. An optional new field is no reason.
-PLAN_FORM = 1
+PLAN_FORM = 2
+
+# The form of a plan without unsubscribe chunks, which version 1.0 can carry out as well.
+_FIRST_FORM = 1
 
 
 class PlanGone(NotFound):
@@ -89,7 +95,7 @@ class Plan:
     source_fingerprint: str = ""
     findings: tuple[Finding, ...] = ()
     calls: CallTotals = field(default_factory=CallTotals)
-    form: int = PLAN_FORM
+    form: int = _FIRST_FORM
 
     @property
     def changes(self) -> str:
@@ -123,11 +129,17 @@ class PlanFiles:
 
 @dataclass(frozen=True)
 class _Form:
-    form: int = PLAN_FORM
+    form: int = _FIRST_FORM
 
 
 _CODEC = TypeAdapter(Plan)
 _FORM = TypeAdapter(_Form)
+
+
+def form_for(chunks: Iterable[Chunk]) -> int:
+    """The oldest form in which a plan with these chunks can be carried out."""
+    new = any(chunk.kind is ChunkKind.UNSUBSCRIBE for chunk in chunks)
+    return PLAN_FORM if new else _FIRST_FORM
 
 
 def plan_to_json(plan: Plan) -> bytes:

@@ -184,10 +184,15 @@ class Progress:
 
 @dataclass(frozen=True)
 class ConsentProof:
-    """How many people were left unsubscribed, and how many statuses the run changed: 0."""
+    """How many people were left unsubscribed, and how many statuses the run changed: 0.
+
+    `unsubscribed` counts the people that the run unsubscribed because they withdrew consent, where
+    the export says so: the only status that is ever changed (record 71).
+    """
 
     kept: int = 0
     statuses_changed: int = 0
+    unsubscribed: int = 0
 
 
 @dataclass(frozen=True)

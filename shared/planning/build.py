@@ -21,7 +21,7 @@ from shared.model.audience import CallCounts, Tag
 from shared.model.export import Export, Leavers, SegmentChoice
 from shared.model.ledger import LedgerPointer
 from shared.model.names import plan_folder
-from shared.model.plan import Plan, PlannedTag
+from shared.model.plan import Plan, PlannedTag, form_for
 from shared.model.ports import Records, SegmentSource, readable
 from shared.model.run import (
     REMOVAL_GUARD,
@@ -73,6 +73,11 @@ from shared.planning.retry import load_failed, not_retried
 from shared.planning.source_values import SourceValues
 from shared.planning.tags import TAG_EXISTS
 from shared.planning.undo_plan import plan_undo
+from shared.planning.withdrawals import (
+    exceeds_unsubscribe_share,
+    plan_unsubscribes,
+    withdrawal_findings,
+)
 from shared.runs.plan_store import PlanStore
 from shared.runs.start import export_of
 from shared.runs.undo import undoable
@@ -201,11 +206,18 @@ class PlanBuilder:
             self.preparation.find_already_subscribed(request, db, calls)
         if retry:
             findings += not_retried(db)
-        hold_removals = REMOVAL_GUARD not in run.confirmed and exceeds_removal_share(
+        plan_unsubscribes(db, export)
+        confirmed = REMOVAL_GUARD in run.confirmed
+        hold_removals = not confirmed and exceeds_removal_share(db, export.max_removal_share)
+        hold_unsubscribes = not confirmed and exceeds_unsubscribe_share(
             db, export.max_removal_share
         )
         plan_files, chunks = write_chunks(
-            db, scratch, merge_tags(export.mapping), hold_removals=hold_removals
+            db,
+            scratch,
+            merge_tags(export.mapping),
+            hold_removals=hold_removals,
+            hold_unsubscribes=hold_unsubscribes,
         )
         members = members_by_segment(db)
         findings += definition_findings(
@@ -214,6 +226,7 @@ class PlanBuilder:
             source.snapshot.segments,
         )
         findings += people_findings(db, export, status, members)
+        findings += withdrawal_findings(db, held=hold_unsubscribes)
         counts = count(db, rows.source_rows)
         before = counts.refused_before + rejected_before(
             db, files, source.pointer.run_id if source.pointer else "", scratch
@@ -246,7 +259,7 @@ class PlanBuilder:
             counts=counts.of_run,
             people_to_send=sum(c.people for c in chunks if c.tag_id is None),
             removals=sum(c.people for c in chunks if c.tag_id is not None),
-            removals_held=hold_removals,
+            removals_held=hold_removals or hold_unsubscribes,
             chunks=len(chunks),
             ledger=ledger.blob if ledger else None,
             ledger_run=source.pointer.run_id if source.pointer else "",
@@ -257,6 +270,7 @@ class PlanBuilder:
             source_fingerprint="" if retry else source.fingerprint,
             findings=tuple(findings),
             calls=CallTotals(calls.write, calls.read, calls.throttled, calls.retried),
+            form=form_for(chunks),
         )
         return self.plans.write(plan, plan_files, chunks)
 

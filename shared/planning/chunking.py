@@ -12,7 +12,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from shared.model.chunk import ARCHIVE_SIZE, ARCHIVE_TAG, CHUNK_SIZE, Chunk, ChunkKind, ChunkState
+from shared.model.chunk import (
+    ARCHIVE_SIZE,
+    ARCHIVE_TAG,
+    CHUNK_SIZE,
+    UNSUBSCRIBE_TAG,
+    Chunk,
+    ChunkKind,
+    ChunkState,
+)
 from shared.model.plan import PlanFiles
 from shared.planning.fields_to_send import define_fields_to_send
 from shared.workspace import SqlFile
@@ -41,12 +49,13 @@ def write_chunks(
     merge_tags: Sequence[str],
     *,
     hold_removals: bool = False,
+    hold_unsubscribes: bool = False,
     restore: bool = False,
 ) -> tuple[PlanFiles, list[Chunk]]:
     """Write the files of a plan from `changes`, `rejects` and `shared`, and list its chunks.
 
     With `hold_removals`, chunks of people who left a segment wait for a confirmation; removals
-    because of withdrawn consent never wait. With `restore` (an undo), updates never add people.
+    because of withdrawn consent never wait, but with `hold_unsubscribes` unsubscribing does. With `restore` (an undo), updates never add people.
     """
     files = PlanFiles(folder / "changes.parquet", folder / "rows.parquet", folder / "lines.jsonl")
     removals = folder / "removals.jsonl"
@@ -65,9 +74,11 @@ def write_chunks(
         for kind, people in _SQL.rows(db, "send_groups")
     ]
     groups += [
-        _Group(ChunkKind.ARCHIVE, people, tag_id)
-        if tag_id == ARCHIVE_TAG
-        else _Group(ChunkKind.UNTAG, people, tag_id, hold_removals and not withdrawn)
+        _removal_group(
+            tag_id,
+            people,
+            hold_unsubscribes if tag_id == UNSUBSCRIBE_TAG else hold_removals and not withdrawn,
+        )
         for withdrawn, tag_id, people in _SQL.rows(db, "removal_groups")
     ]
     with files.lines.open("ab") as joined, removals.open("rb") as rest:
@@ -75,6 +86,15 @@ def write_chunks(
             joined.write(block)
     removals.unlink()
     return files, list(_chunks(files.lines, groups))
+
+
+def _removal_group(tag_id: int, people: int, hold: bool) -> _Group:
+    """A group of people who lose a tag, are archived or are unsubscribed."""
+    if tag_id == ARCHIVE_TAG:
+        return _Group(ChunkKind.ARCHIVE, people, tag_id)
+    if tag_id == UNSUBSCRIBE_TAG:
+        return _Group(ChunkKind.UNSUBSCRIBE, people, tag_id, hold)
+    return _Group(ChunkKind.UNTAG, people, tag_id, hold)
 
 
 def _chunks(lines: Path, groups: Sequence[_Group]) -> Iterator[Chunk]:

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 from shared.fields.merge_fields import FieldChoice, chosen_fields, find_field, takes_dates
 from shared.model.audience import MergeField
-from shared.model.export import Export, Mapping
+from shared.model.export import Export, Mapping, OnWithdrawal
 from shared.model.source import Attribute, Snapshot
 
 __all__ = ["mapping_fingerprint", "source_fingerprint"]
@@ -68,4 +68,7 @@ def source_fingerprint(export: Export, snapshot: Snapshot) -> str:
         [(choice.name, choice.tag_name) for choice in export.segments],
         sorted(snapshot.etags.items()),
     ]
+    # Added only where it differs from earlier versions, so that an update of the app sends nothing again.
+    if export.on_withdrawal is not OnWithdrawal.REMOVE_TAGS:
+        parts.append(export.on_withdrawal.value)
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()

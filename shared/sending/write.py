@@ -6,6 +6,8 @@ The way people are written protects consent:
   refuses people who are in the audience (`contactExists`) and does not change them. So the status of
   an existing contact never changes, even if the contact was added after planning.
 * People who are in the audience are sent without a status and with `update_existing` on.
+* People who withdrew consent are set to `unsubscribed` only where the export says so, and only if
+  they are subscribed directly before (record 71).
 
 A call that fails as a whole is divided until the bad rows are found (isolate.py).
 https://mailchimp.com/developer/marketing/api/lists/batch-subscribe-or-unsubscribe/
@@ -18,7 +20,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from shared.errors import Disconnected, NotFound, Refused, Unavailable
-from shared.model.audience import Member, MemberState
+from shared.model.audience import BatchAnswer, Member, MemberState, Refusal
 from shared.model.chunk import ChunkKind
 from shared.model.outcome import Code, Outcome
 from shared.model.ports import MailchimpSession
@@ -28,6 +30,8 @@ __all__ = ["Person", "Result", "Writer"]
 
 # The tolerated clock difference to Mailchimp when checking whether someone opted in during the run.
 _CLOCKS = timedelta(minutes=5)
+
+_SUBSCRIBED, _UNSUBSCRIBED = "subscribed", "unsubscribed"
 
 # Refusals of an update that mean that the person may not be in the audience.
 _PERHAPS_ABSENT = frozenset({Code.NOT_IN_AUDIENCE, Code.REFUSED})
@@ -100,6 +104,68 @@ class Writer:
             self.results[address] = _rejected(failure)
 
         self.isolation.send(addresses, call, reject)
+
+    def unsubscribe(self, addresses: Sequence[str], *, doubt: bool) -> None:
+        """Unsubscribe people who are subscribed; contacts in another status stay as they are.
+
+        The status in the plan is old by now. A call without a status changes no contact, creates
+        none, and its response has the present status of each. Only subscribers are then sent with
+        `unsubscribed`. `doubt`: an earlier, unfinished attempt may have been applied.
+        """
+        began = self.session.calls.retried
+        failed = False
+
+        def call(part: Sequence[str], *, resend: bool) -> None:
+            nonlocal failed
+            try:
+                before = self._send_status(part, None, resend=resend)
+                subscribed = [a for a in part if before.updated.get(a) == _SUBSCRIBED]
+                after = self._send_status(subscribed, _UNSUBSCRIBED, resend=resend)
+            except Unavailable:
+                failed = True
+                raise
+            perhaps_ours = doubt or failed or self.session.calls.retried > began
+            for address in part:
+                if address in after.created:
+                    # Archived or deleted between the two calls: it must not return as a contact.
+                    self.session.archive(self.audience_id, address)
+                    self.results[address] = Result(Outcome.KEPT, Code.ARCHIVED)
+                elif address in after.refused:
+                    refusal = after.refused[address]
+                    self.results[address] = Result(Outcome.REJECTED, refusal.code)
+                elif address in after.updated:
+                    self.results[address] = Result(Outcome.REMOVED, status=after.updated[address])
+                else:
+                    self.results[address] = self._not_subscribed(before, address, perhaps_ours)
+
+        def reject(address: str, failure: Failure) -> None:
+            self.results[address] = _rejected(failure)
+
+        self.isolation.send(addresses, call, reject)
+
+    def _not_subscribed(self, before: BatchAnswer, address: str, perhaps_ours: bool) -> Result:
+        """The result of a person who was not subscribed when they were to be unsubscribed."""
+        # A call without a status refuses archived and deleted contacts, and the reason is not clear.
+        status = before.updated.get(address) or self.session.status_of(self.audience_id, address)
+        if status == _UNSUBSCRIBED and perhaps_ours:
+            return Result(Outcome.REMOVED, status=status)
+        if status == _SUBSCRIBED:
+            refusal = before.refused.get(address) or Refusal(Code.CALL_FAILED)
+            return Result(Outcome.REJECTED, refusal.code, refusal.field)
+        return Result(Outcome.KEPT, status or Code.NOT_IN_AUDIENCE)
+
+    def _send_status(
+        self, addresses: Sequence[str], status: str | None, *, resend: bool
+    ) -> BatchAnswer:
+        # Required merge fields must not keep a person from being unsubscribed.
+        members = [Member(address, {}, (), status) for address in addresses]
+        return self.session.subscribe(
+            self.audience_id,
+            members,
+            update_existing=True,
+            skip_merge_validation=True,
+            resend=resend,
+        )
 
     def archive(self, addresses: Sequence[str]) -> None:
         """Archive people one by one. A person that Mailchimp refuses to archive is rejected."""

@@ -4,13 +4,24 @@ WHERE shared_with IS NULL AND segments IS NOT NULL
 GROUP BY outcome;
 
 -- name: removed
-SELECT count(DISTINCT address) FROM removals WHERE removed;
+SELECT count(DISTINCT address) FROM removals WHERE removed AND tag_id <> $unsubscribe_tag;
 
 -- name: consent_proof
 SELECT
     (SELECT count(*) FROM changes
      WHERE kind = 'kept' AND code NOT IN ('noConsent', 'consentWithdrawn')),
-    (SELECT coalesce(sum(status_sent), 0)::BIGINT FROM results);
+    (SELECT coalesce(sum(status_sent), 0)::BIGINT FROM results),
+    (SELECT count(*) FROM removals WHERE removed AND tag_id = $unsubscribe_tag);
+
+-- name: unsubscribes_missed
+-- People who withdrew consent and may still be subscribed. Those in another status need no change,
+-- and those that wait for a confirmation are counted elsewhere.
+SELECT count(*) FROM removals
+WHERE NOT removed AND tag_id = $unsubscribe_tag
+  AND code NOT IN (
+      'unsubscribed', 'cleaned', 'pending', 'transactional', 'archived', 'notInAudience',
+      'awaitingConfirmation'
+  );
 
 -- name: refusals
 -- Why Mailchimp refused people, the most frequent reason first.
@@ -22,7 +33,7 @@ ORDER BY people DESC, code;
 -- name: removal_refusals
 -- Why Mailchimp refused to remove a tag. Calls that failed or were not made are not refusals.
 SELECT code, count(*) AS people FROM removals
-WHERE NOT removed
+WHERE NOT removed AND tag_id <> $unsubscribe_tag
   AND code NOT IN ('callFailed', 'canceled', 'disconnected', 'awaitingConfirmation')
 GROUP BY code
 ORDER BY people DESC, code;

@@ -17,17 +17,19 @@ FROM results r;
 -- the same outcomes twice gives the same result.
 CREATE OR REPLACE TABLE next AS
 WITH lost AS (
-    SELECT address, list(tag_id) AS tags, bool_or(tag_id = $archive_tag) AS archived
+    SELECT address, list(tag_id) AS tags, bool_or(tag_id = $archive_tag) AS archived,
+        bool_or(tag_id = $unsubscribe_tag) AS unsubscribed
     FROM removals
     WHERE removed
     GROUP BY address
-)
+),
+absent AS (SELECT DISTINCT address FROM removals WHERE code = 'notInAudience')
 SELECT * EXCLUDE (sent, refused_now, passing, forget)
 FROM (SELECT
     coalesce(j.was_sent, false) AS sent,
     coalesce(j.was_refused, false) AS refused_now,
     coalesce(j.was_passing, false) AS passing,
-    coalesce(j.was_absent, false) OR coalesce(r.archived, false) AS forget,
+    coalesce(j.was_absent, false) OR coalesce(r.archived, false) OR a.address IS NOT NULL AS forget,
     coalesce(c.address, l.address) AS address,
     CASE WHEN sent THEN c.customer_id ELSE coalesce(l.customer_id, c.customer_id) END AS customer_id,
     CASE WHEN sent THEN c.fingerprint WHEN forget THEN NULL ELSE l.fingerprint END AS fingerprint,
@@ -72,10 +74,13 @@ FROM (SELECT
     CASE
         WHEN sent OR refused_now OR r.tags IS NOT NULL OR l.address IS NULL THEN $run
         ELSE l.run_id
-    END AS run_id
+    END AS run_id,
+    CASE WHEN sent THEN NULL WHEN r.unsubscribed THEN $run ELSE l.unsubscribed_by END
+        AS unsubscribed_by
 FROM ledger l
 FULL JOIN changes c ON c.address = l.address
 LEFT JOIN lost r ON r.address = coalesce(c.address, l.address)
+LEFT JOIN absent a ON a.address = coalesce(c.address, l.address)
 LEFT JOIN judged j ON j.address = c.address
 -- People who are kept are stored as well, because a decision for one address applies to the person.
 WHERE l.address IS NOT NULL OR sent OR refused_now
@@ -95,6 +100,7 @@ WITH people AS (
             ELSE j.outcome
         END AS outcome,
         CASE
+            WHEN r.unsubscribed THEN 'withdrawnUnsubscribed'
             WHEN c.kind IN ('unchanged', 'kept', 'rejected') THEN c.code
             WHEN c.kind = 'not_retried' THEN 'notRetried'
             WHEN c.kind = 'left' AND r.removed
@@ -106,7 +112,11 @@ WITH people AS (
     FROM changes c
     LEFT JOIN results j ON j.address = c.address
     LEFT JOIN (
-        SELECT address, bool_or(removed) AS removed, min(code) AS code FROM removals GROUP BY address
+        SELECT
+            address, bool_or(removed) AS removed, min(code) AS code,
+            bool_or(removed AND tag_id = $unsubscribe_tag) AS unsubscribed
+        FROM removals
+        GROUP BY address
     ) r ON r.address = c.address
 )
 SELECT

@@ -110,7 +110,8 @@ SELECT
     count(*) FILTER (kind = 'add'),
     count(*) FILTER (kind = 'update'),
     count(*) FILTER (kind = 'unchanged'),
-    count(*) FILTER (tags_to_remove IS NOT NULL),
+    -- Changes of the contact itself are not the loss of a tag.
+    count(*) FILTER (len(list_filter(tags_to_remove, lambda t: t <> $unsubscribe_tag)) > 0),
     count(*) FILTER (kind = 'kept'),
     count(*) FILTER (kind = 'rejected'),
     (SELECT count(*) FROM rejects WHERE code = 'erased'),

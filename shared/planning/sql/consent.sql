@@ -49,7 +49,13 @@ without_consent AS (
 SELECT
     address,
     coalesce(
-        any_value(s.code),
+        -- A yes after a withdrawal does not subscribe: only the person can, at Mailchimp.
+        CASE
+            WHEN any_value(s.code) = 'unsubscribed' AND bool_or(l.unsubscribed_by IS NOT NULL)
+                AND NOT bool_or(w.address IS NOT NULL)
+                THEN 'unsubscribedByExport'
+            ELSE any_value(s.code)
+        END,
         any_value(d.code),
         CASE WHEN bool_or(l.fingerprint IS NOT NULL) THEN 'consentWithdrawn' ELSE 'noConsent' END
     ) AS code,

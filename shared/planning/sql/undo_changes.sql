@@ -7,7 +7,10 @@ created AS (
     SELECT DISTINCT email AS address FROM outcomes
     WHERE outcome = 'created' AND shared_with IS NULL
 ),
-withdrawn AS (SELECT DISTINCT email AS address FROM outcomes WHERE code = 'consentWithdrawn'),
+withdrawn AS (
+    SELECT DISTINCT email AS address FROM outcomes
+    WHERE code IN ('consentWithdrawn', 'withdrawnUnsubscribed')
+),
 joined AS (
     SELECT
         l.address, l.customer_id, l.fingerprint,
@@ -105,7 +108,9 @@ SELECT
     count(*) FILTER (
         NOT created AND was_sent AND fingerprint IS NOT NULL AND NOT known AND NOT not_subscribed
     ),
-    count(*) FILTER (NOT created AND not_subscribed AND (was_sent OR len(tags_removed) > 0)),
+    count(*) FILTER (
+        NOT created AND not_subscribed AND NOT withdrawn AND (was_sent OR len(tags_removed) > 0)
+    ),
     count(*) FILTER (
         NOT created AND NOT not_subscribed AND (edited OR NOT known) AND len(tags_removed) > 0
     ),

@@ -26,6 +26,7 @@ from shared.model.export import (
     Mapping,
     NewContacts,
     NewContactStatus,
+    OnWithdrawal,
     SegmentChoice,
 )
 from shared.model.run import Finding, Run
@@ -70,6 +71,7 @@ EXAMPLE: dict[str, Any] = {
     "segments": [{"name": "Segment_Vip", "tag": "VIP"}],
     "newContacts": {"status": "audienceDefault", "consentAttribute": None},
     "leavers": "removeTag",
+    "onWithdrawal": "removeTags",
     "removalGuard": {"maxShare": 0.3},
     "schedule": {
         "enabled": True,
@@ -162,6 +164,14 @@ class _ExportParts(Body):
     segments: Items[SegmentBody] = Field(default=(), max_length=MAX_SEGMENTS)
     new_contacts: NewContactsBody = NewContactsBody()
     leavers: Choice[Leavers] = Leavers.REMOVE_TAG
+    on_withdrawal: Annotated[
+        Choice[OnWithdrawal],
+        Field(
+            description="What happens to people who withdraw consent: their tags are removed and no "
+            "data is sent; `unsubscribe` also sets the contact to unsubscribed",
+            examples=["unsubscribe"],
+        ),
+    ] = OnWithdrawal.REMOVE_TAGS
     removal_guard: RemovalGuardBody = RemovalGuardBody()
     schedule: ScheduleBody = ScheduleBody()
 
@@ -200,6 +210,7 @@ class _ExportParts(Body):
                 self.new_contacts.consent_meaning,
             ),
             leavers=self.leavers,
+            on_withdrawal=self.on_withdrawal,
             max_removal_share=self.removal_guard.max_share,
             schedule=self.schedule.value(),
         )
@@ -302,6 +313,7 @@ class ExportView(View):
     segments: tuple[SegmentChoiceView, ...]
     new_contacts: NewContactsView
     leavers: Leavers
+    on_withdrawal: OnWithdrawal
     removal_guard: RemovalGuardView
     schedule: ScheduleView
     findings: tuple[FindingView, ...]
@@ -325,6 +337,7 @@ def export_view(
         segments=tuple(SegmentChoiceView.model_validate(s) for s in export.segments),
         new_contacts=NewContactsView.model_validate(export.new_contacts),
         leavers=export.leavers,
+        on_withdrawal=export.on_withdrawal,
         removal_guard=RemovalGuardView(max_share=export.max_removal_share),
         schedule=schedule_view(export.schedule),
         findings=finding_views(findings, language),

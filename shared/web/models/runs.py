@@ -84,10 +84,16 @@ class CountsView(View):
 
 
 class ConsentProofView(View):
-    """How many contacts stayed unsubscribed, and how many statuses changed."""
+    """How many contacts stayed unsubscribed, how many statuses changed, and how many were unsubscribed."""
 
     kept: int
     statuses_changed: int
+    unsubscribed: Annotated[
+        int,
+        Field(
+            description="The number of people that the run unsubscribed because they withdrew consent"
+        ),
+    ]
 
 
 class CallsView(View):

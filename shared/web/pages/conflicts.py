@@ -24,6 +24,7 @@ _LABELS = {
     "newContacts.consentAttribute": ("form.consentAttribute", ""),
     "newContacts.consentMeaning": ("form.consentMeaning", "consentMeaning"),
     "leavers": ("form.leavers", "leavers"),
+    "onWithdrawal": ("form.onWithdrawal", "onWithdrawal"),
     "removalGuard.maxShare": ("form.guard", ""),
     "schedule.enabled": ("schedule.on", "answer"),
     "schedule.repeat": ("schedule.repeat", "repeat"),

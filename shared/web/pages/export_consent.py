@@ -11,7 +11,7 @@ from shared.fields.consent import suggested_meaning
 from shared.model.export import ConsentMeaning
 from shared.web.pages.forms import Form
 
-__all__ = ["consent_fields"]
+__all__ = ["consent_fields", "withdrawal_fields"]
 
 
 def consent_fields(form: Form) -> dict[str, Any]:
@@ -26,3 +26,8 @@ def consent_fields(form: Form) -> dict[str, Any]:
     if meaning not in (None, ConsentMeaning.YES_MAY_BE_MAILED):
         fields["consentMeaning"] = meaning
     return fields
+
+
+def withdrawal_fields(form: Form) -> dict[str, Any]:
+    """The fields about what ends the consent of a person."""
+    return {"onWithdrawal": form.get("onWithdrawal") or "removeTags"}

@@ -25,7 +25,7 @@ from shared.web.dependencies import Id
 from shared.web.models.exports import ExportBody, recorded_export
 from shared.web.models.runs import reason_view
 from shared.web.pages.conflicts import differences
-from shared.web.pages.export_consent import consent_fields
+from shared.web.pages.export_consent import consent_fields, withdrawal_fields
 from shared.web.pages.forms import NO_REFUSAL, Form, Refusal, SentForm, attempt
 from shared.web.pages.render import CurrentPage, Page, redirect
 from shared.web.pages.schedule_form import schedule_fields
@@ -64,6 +64,7 @@ def _empty(connection: str | None) -> Definition:
         "segments": [],
         "newContacts": {"status": "audienceDefault", "consentAttribute": None},
         "leavers": "removeTag",
+        "onWithdrawal": "removeTags",
         "removalGuard": {"maxShare": 0.3},
         "schedule": {
             "enabled": True,
@@ -95,6 +96,7 @@ def definition_from(form: Form) -> Definition:
             **consent_fields(form),
         },
         "leavers": form.get("leavers") or "removeTag",
+        **withdrawal_fields(form),
         "removalGuard": {"maxShare": _share(form.get("maxShare"))},
         "schedule": schedule_fields(form),
     }

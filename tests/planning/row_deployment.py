@@ -1,0 +1,125 @@
+"""A simulated deployment whose segments are lists of rows that a test writes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from duckdb import DuckDBPyConnection
+
+from shared.model.export import Export, Mapping, NewContacts, Schedule, SegmentChoice
+from shared.model.names import outcomes_table
+from shared.model.run import Run
+from shared.model.source import Attribute, LoadedSegment, SegmentSnapshot, Snapshot
+from tests.faults.simulated_deployment import CONNECTION, EXPORT, SimulatedDeployment
+
+Row = dict[str, str]
+
+
+@dataclass
+class RowSource:
+    """Reads segments from dictionaries; a column that a row does not have is empty."""
+
+    segments: dict[str, list[Row]] = field(default_factory=dict)
+    columns: tuple[str, ...] = ()
+
+    def snapshot(self, segments: Sequence[str]) -> Snapshot:
+        attributes = tuple(Attribute(name, "string") for name in self.columns)
+        return Snapshot(
+            tuple(SegmentSnapshot(s, s, attributes, (), "CustomerId") for s in segments)
+        )
+
+    def load(
+        self,
+        connection: DuckDBPyConnection,
+        segment: SegmentSnapshot,
+        columns: Sequence[str],
+        table: str,
+        scratch: Path,
+    ) -> LoadedSegment:
+        for line, row in enumerate(self.segments[segment.name], start=2):
+            values = [row.get(column) or None for column in columns]
+            marks = ", ".join("?" for _ in values)
+            connection.execute(
+                f"INSERT INTO {table} VALUES ('one.csv', ?, {marks})", [line, *values]
+            )
+        return LoadedSegment(())
+
+
+def person(number: int, consent: str = "yes", **values: str) -> Row:
+    """A row of person `number`."""
+    return {
+        "CustomerId": str(number),
+        "EMail": f"p{number}@example.com",
+        "FirstName": f"P{number}",
+        "Consent": consent,
+        **values,
+    }
+
+
+@dataclass
+class RowDeployment:
+    """A deployment with one export of the segment `People`, with a consent attribute."""
+
+    deployment: SimulatedDeployment
+    columns: tuple[str, ...] = ("CustomerId", "EMail", "FirstName", "Consent")
+
+    def __post_init__(self) -> None:
+        self.source = RowSource(columns=self.columns)
+        self.deployment.source = self.source  # type: ignore[assignment]
+        self.deployment.start_process()
+
+    def define(self, **more: Any) -> None:
+        """Create the export, or change it."""
+        base: dict[str, Any] = {
+            "mapping": Mapping("EMail", "FirstName"),
+            "segments": (SegmentChoice("People"),),
+            "new_contacts": NewContacts(consent_attribute="Consent"),
+            "max_removal_share": 1.0,
+        }
+        export = Export(
+            id=EXPORT,
+            display_name="Simulated export",
+            connection_id=CONNECTION,
+            audience_id=self.deployment.audience.id,
+            schedule=Schedule(enabled=False),
+            **{**base, **more},
+        )
+        exports = self.deployment.app.exports
+        stored = exports.read(EXPORT)
+        if stored is None:
+            exports.create(EXPORT, export)
+        else:
+            exports.replace(EXPORT, export, stored.etag)
+
+    def change(self, **more: Any) -> None:
+        """Change some fields of the export."""
+        exports = self.deployment.app.exports
+        stored = exports.read(EXPORT)
+        exports.replace(EXPORT, replace(stored.value, **more), stored.etag)
+
+    def run(self, *rows: Row, **segments: list[Row]) -> Run:
+        """Customer Insights writes the segment People and others, and the export runs."""
+        self.source.segments = {"People": list(rows), **segments}
+        return self.deployment.run()
+
+    def outcomes(self, run: Run) -> dict[str, tuple[str, str | None]]:
+        """Outcome and code of each address."""
+        rows = self.deployment._table(
+            self.deployment.store.blobs[outcomes_table(run.id)], "email, outcome, code"
+        )
+        return {address: (outcome, code) for address, outcome, code in rows}
+
+    def status(self, number: int) -> str:
+        """The status of a person in the audience."""
+        return self.deployment.audience.members()[f"p{number}@example.com"].status
+
+    def tags(self, number: int) -> frozenset[str]:
+        return self.deployment.audience.members()[f"p{number}@example.com"].tags
+
+
+def codes(run: Run) -> dict[str, dict[str, str]]:
+    """The findings of a run: code and values."""
+    return {finding.code: finding.values for finding in run.findings}

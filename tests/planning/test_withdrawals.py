@@ -1,0 +1,225 @@
+"""A withdrawal of consent reaches Mailchimp: who is unsubscribed, and who never is."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from sandbox.mailchimp.sandbox import AudienceView
+from shared.model.export import OnWithdrawal
+from shared.model.run import RunStatus
+from tests.fakes import ProcessKilled
+from tests.faults.simulated_deployment import SimulatedDeployment
+from tests.planning.row_deployment import RowDeployment, codes, person
+
+NewDeployment = Callable[[], SimulatedDeployment]
+
+
+@pytest.fixture
+def rows(new_deployment: NewDeployment) -> RowDeployment:
+    made = RowDeployment(new_deployment())
+    made.deployment.sandbox.calls.clear()
+    made.define(on_withdrawal=OnWithdrawal.UNSUBSCRIBE)
+    return made
+
+
+def delete(audience: AudienceView, address: str) -> None:
+    """Delete a contact in Mailchimp; unlike a permanent deletion, it may be imported again."""
+    audience.forget(address)
+    audience.state.forgotten.clear()
+
+
+def test_a_withdrawal_unsubscribes_the_contact_and_a_later_yes_does_not_subscribe_again(
+    rows: RowDeployment,
+) -> None:
+    rows.run(*(person(n) for n in range(4)))
+
+    run = rows.run(person(0, "no", FirstName="New"), *(person(n) for n in (1, 2, 3)))
+
+    assert run.status is RunStatus.SUCCESSFUL
+    assert (rows.status(0), rows.tags(0), rows.status(1)) == (
+        "unsubscribed",
+        frozenset(),
+        "subscribed",
+    )
+    assert rows.outcomes(run)["p0@example.com"] == ("kept", "withdrawnUnsubscribed")
+    assert run.consent_proof.unsubscribed == 1
+    assert run.consent_proof.statuses_changed == 0
+    assert codes(run)["unsubscribesPlanned"] == {"people": "1"}
+    changed = rows.deployment.sandbox.calls.statuses_changed
+    assert changed == {("subscribed", "unsubscribed"): 1}
+    member = rows.deployment.audience.members()["p0@example.com"]
+    assert member.merge_fields["FNAME"] == "P0"  # no data after the withdrawal
+
+    again = rows.run(*(person(n) for n in range(4)))
+
+    assert rows.status(0) == "unsubscribed"
+    assert rows.outcomes(again)["p0@example.com"] == ("kept", "unsubscribedByExport")
+    assert codes(again)["consentGivenAgain"] == {"people": "1"}
+    assert again.consent_proof.unsubscribed == 0
+    assert changed == {("subscribed", "unsubscribed"): 1}
+
+    # The person subscribes again at Mailchimp, so the export may write again.
+    rows.deployment.audience.add("p0@example.com", status="subscribed")
+    rows.run(*(person(n) for n in range(4)))
+    assert (rows.status(0), rows.tags(0)) == ("subscribed", frozenset({"People"}))
+
+
+def test_without_the_setting_a_withdrawal_changes_no_status(rows: RowDeployment) -> None:
+    rows.change(on_withdrawal=OnWithdrawal.REMOVE_TAGS)
+    rows.run(person(0), person(1))
+
+    run = rows.run(person(0, "no"), person(1))
+
+    assert (rows.status(0), rows.tags(0)) == ("subscribed", frozenset())
+    assert rows.outcomes(run)["p0@example.com"] == ("kept", "consentWithdrawn")
+    # The setting applies to earlier withdrawals as well, also of people who left the segment.
+    rows.change(on_withdrawal=OnWithdrawal.UNSUBSCRIBE)
+    later = rows.run(person(0, "no", EMail="new0@example.com"), person(1))
+    assert rows.status(0) == "unsubscribed"
+    assert rows.outcomes(later)["p0@example.com"] == ("removed", "withdrawnUnsubscribed")
+    assert later.counts.removed == later.counts.left == 0
+    assert "new0@example.com" not in rows.deployment.audience.members()
+
+
+def test_people_that_the_export_never_sent_are_not_unsubscribed(rows: RowDeployment) -> None:
+    rows.deployment.audience.add("p0@example.com", status="subscribed")
+    rows.run(person(0, "no"), person(1))
+
+    run = rows.run(person(0, "no"), person(1))
+
+    assert rows.status(0) == "subscribed"
+    assert rows.outcomes(run)["p0@example.com"] == ("kept", "noConsent")
+
+
+def test_a_contact_whose_status_changes_after_planning_keeps_it(rows: RowDeployment) -> None:
+    rows.run(*(person(n) for n in range(6)))
+    statuses = ["cleaned", "pending", "transactional", "archived"]
+    changed = []
+
+    def call(ask: Callable[[], Any]) -> Any:
+        run = next(stored.value for stored in rows.deployment.app.runs.all())
+        if run.status is RunStatus.SENDING and not changed:
+            for number, status in enumerate(statuses):
+                rows.deployment.audience.add(f"p{number}@example.com", status=status)
+                changed.append(status)
+        return ask()
+
+    rows.deployment.call = call
+    run = rows.run(*(person(n, "no") for n in range(5)), person(5))
+
+    assert changed
+    assert [rows.status(n) for n in range(5)] == [*statuses, "unsubscribed"]
+    assert run.status is RunStatus.SUCCESSFUL
+    assert run.consent_proof.unsubscribed == 1
+
+
+def test_a_contact_that_is_removed_between_the_two_calls_does_not_return(
+    rows: RowDeployment,
+) -> None:
+    rows.run(*(person(n) for n in range(4)))
+    audience, calls = rows.deployment.audience, rows.deployment.sandbox.calls
+    removed = []
+
+    def call(ask: Callable[[], Any]) -> Any:
+        before = calls.count("POST", "/lists/{list_id}")
+        answer = ask()
+        if calls.count("POST", "/lists/{list_id}") > before and not removed:
+            removed.append(True)
+            audience.add("p0@example.com", status="archived")
+            delete(audience, "p1@example.com")
+        return answer
+
+    rows.deployment.call = call
+    run = rows.run(*(person(n, "no") for n in range(3)), person(3))
+
+    assert removed
+    assert [rows.status(n) for n in range(3)] == ["archived", "archived", "unsubscribed"]
+    assert run.consent_proof.unsubscribed == 1
+
+
+def test_a_deleted_contact_is_not_created_and_not_tried_again(rows: RowDeployment) -> None:
+    rows.run(person(0), person(1))
+    audience = rows.deployment.audience
+    delete(audience, "p0@example.com")
+
+    run = rows.run(person(0, "no"), person(1))
+
+    assert "p0@example.com" not in audience.members()
+    assert run.consent_proof.unsubscribed == 0
+    assert "unsubscribesPlanned" not in codes(rows.run(person(0, "no"), person(1)))
+
+
+def test_an_unusual_number_of_withdrawals_waits_for_a_confirmation(rows: RowDeployment) -> None:
+    rows.change(max_removal_share=0.3)
+    rows.run(*(person(n) for n in range(4)))
+    refusing = [*(person(n, "no") for n in (0, 1)), person(2), person(3)]
+
+    run = rows.run(*refusing)
+
+    assert run.status is RunStatus.AWAITING_CONFIRMATION
+    assert codes(run)["unsubscribesHeld"] == {"people": "2"}
+    # Tags and data stop at once; only what cannot be taken back waits.
+    assert (rows.status(0), rows.tags(0)) == ("subscribed", frozenset())
+
+    rows.deployment.app.commands.confirm(run.id)
+    confirmed = rows.deployment.run_to_end(run.id)
+
+    assert confirmed.status is RunStatus.SUCCESSFUL
+    assert confirmed.consent_proof.unsubscribed == 2
+    assert [rows.status(n) for n in range(4)] == ["unsubscribed"] * 2 + ["subscribed"] * 2
+
+
+def test_an_undo_does_not_subscribe_again(rows: RowDeployment) -> None:
+    rows.run(person(0), person(1))
+    run = rows.run(person(0, "no"), person(1, FirstName="New"))
+    assert rows.status(0) == "unsubscribed"
+
+    undo = rows.deployment.app.undo.start(run.id, "Dev", False)
+    undone = rows.deployment.run_to_end(undo.id)
+
+    assert undone.status is RunStatus.SUCCESSFUL
+    assert (rows.status(0), rows.tags(0)) == ("unsubscribed", frozenset())
+    assert rows.deployment.audience.members()["p1@example.com"].merge_fields["FNAME"] == "P1"
+    assert codes(undone)["undoConsentWithdrawn"] == {"people": "1"}
+
+
+def test_a_run_killed_while_it_unsubscribes_has_the_same_result(rows: RowDeployment) -> None:
+    deployment = rows.deployment
+    everyone = {number: person(number) for number in range(8)}
+    rows.run(*everyone.values())
+    # Three calls: remove the tag, read the statuses, unsubscribe.
+    for number, (at, applied) in enumerate(itertools.product((1, 2, 3), (False, True))):
+        calls = itertools.count(1)
+        killed = []
+
+        def call(
+            ask: Callable[[], Any],
+            at: int = at,
+            applied: bool = applied,
+            calls: Iterator[int] = calls,
+            killed: list[int] = killed,
+        ) -> Any:
+            run = next(stored.value for stored in deployment.app.runs.all())
+            if run.status is not RunStatus.SENDING or next(calls) != at:
+                return ask()
+            killed.append(at)
+            if applied:
+                ask().close()
+            deployment.client.dead = True
+            raise ProcessKilled
+
+        deployment.call = call
+        everyone[number] = person(number, "no")
+        run = rows.run(*everyone.values())
+
+        assert killed
+        assert run.status is RunStatus.SUCCESSFUL
+        assert (rows.status(number), rows.tags(number)) == ("unsubscribed", frozenset())
+        assert rows.outcomes(run)[f"p{number}@example.com"] == ("kept", "withdrawnUnsubscribed")
+        assert run.consent_proof.unsubscribed == 1
+    changed = deployment.sandbox.calls.statuses_changed
+    assert changed == {("subscribed", "unsubscribed"): 6}
