@@ -178,9 +178,6 @@ class Host:
                 LOG.warning("queue %s cannot be written: %s", queue, type(error).__name__)
                 msg = f"output {output.name}"
                 raise InvocationFailed(msg) from error
-            for listener in self._listeners:
-                if listener.queue == queue:
-                    listener.wake()
 
     def _answer(self, request: Request) -> Response:
         if self._only_local and not request.local:

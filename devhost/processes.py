@@ -78,11 +78,12 @@ class Azurite(Process):
     """A running storage emulator."""
 
     ports: tuple[int, int, int] = DEVELOPMENT_PORTS
+    account: str = ACCOUNT
 
     @property
     def connection_string(self) -> str:
         """What `AzureWebJobsStorage` and the SDKs need."""
-        return emulator_connection(self.ports)
+        return emulator_connection(self.ports, self.account)
 
 
 @dataclass
@@ -92,19 +93,26 @@ class App(Process):
     url: str = ""
 
 
-def emulator_connection(ports: tuple[int, int, int] = DEVELOPMENT_PORTS) -> str:
+def emulator_connection(
+    ports: tuple[int, int, int] = DEVELOPMENT_PORTS, account: str = ACCOUNT
+) -> str:
     """The connection string of an Azurite on these ports."""
     endpoints = zip(("Blob", "Queue", "Table"), ports, strict=True)
-    account = f"DefaultEndpointsProtocol=http;AccountName={ACCOUNT};AccountKey={ACCOUNT_KEY};"
-    return account + "".join(
-        f"{kind}Endpoint=http://127.0.0.1:{port}/{ACCOUNT};" for kind, port in endpoints
+    identity = f"DefaultEndpointsProtocol=http;AccountName={account};AccountKey={ACCOUNT_KEY};"
+    return identity + "".join(
+        f"{kind}Endpoint=http://127.0.0.1:{port}/{account};" for kind, port in endpoints
     )
 
 
 def start_azurite(
-    location: Path, ports: Sequence[int] = FREE_PORTS, log: Path | None = None
+    location: Path,
+    ports: Sequence[int] = FREE_PORTS,
+    log: Path | None = None,
+    accounts: Sequence[str] = (ACCOUNT,),
 ) -> Azurite:
     """Start Azurite with its data in `location`, and wait until it answers.
+
+    It has these storage accounts, which share nothing; all have the published key.
 
     Raises:
         ProcessError: Node.js or Azurite is missing, a port is taken, or it did not get ready.
@@ -118,7 +126,8 @@ def start_azurite(
     command += ["--location", str(location)]
     for kind, port in zip(("blob", "queue", "table"), ports, strict=True):
         command += [f"--{kind}Port", str(port)]
-    process = _spawn("Azurite", command, log, os.environ)
+    keys = ";".join(f"{account}:{ACCOUNT_KEY}" for account in accounts)
+    process = _spawn("Azurite", command, log, {**os.environ, "AZURITE_ACCOUNTS": keys})
 
     def listening() -> tuple[int, int, int] | None:
         found = re.findall(

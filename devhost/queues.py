@@ -19,6 +19,7 @@ import json
 import logging
 import threading
 import time
+import weakref
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -35,6 +36,7 @@ from devhost.functions import InvocationFailed
 LOG = logging.getLogger("devhost.queues")
 LEASE_SECONDS = 600
 FIRST_PAUSE = 0.1
+_LISTENERS: weakref.WeakSet[QueueListener] = weakref.WeakSet()
 # Runs a function with a message and its fields; a message that cannot be decoded is None.
 Invoke = Callable[[Datum | None, dict[str, Datum]], None]
 
@@ -80,6 +82,7 @@ class QueueListener:
             threading.Thread(target=target, name=f"{queue} {name}", daemon=True)
             for target, name in ((self._listen, "listen"), (self._renew, "renew"))
         ]
+        _LISTENERS.add(self)
 
     def start(self) -> None:
         """Begin to listen."""
@@ -235,8 +238,15 @@ class QueueListener:
                 running.renew_at = time.monotonic() + self._lease / 8
 
 
+def wake(queue: str) -> None:
+    """Let the listeners of a queue receive now: this process has just sent a message to it."""
+    for listener in list(_LISTENERS):
+        if listener.queue == queue:
+            listener.wake()
+
+
 def put(connection: str, queue: str, texts: list[str], *, encode: bool) -> None:
-    """Put messages on a queue, creating it if need be; raises AzureError."""
+    """Put messages on a queue, creating it if need be, and wake its listeners; raises AzureError."""
     with QueueClient.from_connection_string(connection, queue) as client:
         for text in texts:
             content = base64.b64encode(text.encode()).decode() if encode else text
@@ -248,6 +258,7 @@ def put(connection: str, queue: str, texts: list[str], *, encode: bool) -> None:
                 except ResourceExistsError:  # Azurite gives it status 204
                     LOG.debug("queue %s was created meanwhile", queue)
                 client.send_message(content)
+    wake(queue)
 
 
 def output_texts(datum: Datum) -> list[str]:

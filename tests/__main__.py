@@ -10,6 +10,10 @@ import sys
 
 import pytest
 
+# Workers import the tests from bytecode as well.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
+
 code = pytest.main(sys.argv[1:])
 sys.stdout.flush()
 sys.stderr.flush()

@@ -3,13 +3,24 @@
 import ipaddress
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
-from devhost.processes import Azurite, running, start_azurite
+from devhost.processes import ACCOUNT, Azurite, running, start_azurite
+
+# A process of Azurite takes seconds to start, an account nothing.
+SEPARATE_ACCOUNTS = tuple(f"separate{number}" for number in range(200))
+
+# Child processes keep the bytecode of their imports, and requests reads no file for each call to
+# this machine (a .netrc, the certificates of the machine).
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+os.environ.pop("REQUESTS_CA_BUNDLE", None)
+os.environ.pop("CURL_CA_BUNDLE", None)
+os.environ["NETRC"] = ""
 
 settings.register_profile("local", deadline=None)
 settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True)
@@ -19,8 +30,16 @@ settings.load_profile("ci" if os.environ.get("CI") else "local")
 @pytest.fixture(scope="session")
 def azurite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Azurite]:
     """One Azurite for the whole run, on free ports; tests keep apart by the names they choose."""
-    with running(start_azurite(tmp_path_factory.mktemp("azurite"))) as emulator:
+    folder = tmp_path_factory.mktemp("azurite")
+    with running(start_azurite(folder, accounts=(ACCOUNT, *SEPARATE_ACCOUNTS))) as emulator:
         yield emulator
+
+
+@pytest.fixture(scope="session")
+def separate_storage(azurite: Azurite) -> Callable[[], Azurite]:
+    """Returns the same Azurite with an empty account, whose queues no other app listens to."""
+    unused = iter(SEPARATE_ACCOUNTS)
+    return lambda: replace(azurite, account=next(unused))
 
 
 @pytest.fixture

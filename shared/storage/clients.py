@@ -246,10 +246,16 @@ def _session(options: ClientOptions) -> requests.Session:
     """Create an HTTP session for many threads, without retries: the SDK retries."""
     _limit_sdk_logs()
     session = requests.Session()
+    # Without `auth`, requests looks for a .netrc file before every request, and uses it.
+    session.auth = _unchanged
     adapter = HTTPAdapter(pool_connections=8, pool_maxsize=options.connections, max_retries=0)
     session.mount("https://", adapter)
     session.mount("http://", adapter)
     return session
+
+
+def _unchanged(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    return request
 
 
 def _options(

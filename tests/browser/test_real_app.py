@@ -5,13 +5,13 @@ OpenID provider in place of Entra.
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from devhost.processes import running, start_app, start_azurite
+from devhost.processes import Azurite, running, start_app
 from sandbox.mailchimp.sandbox import Sandbox
 from sandbox.mailchimp.world import OAuthApp
 from sandbox.samples import Flaws
@@ -67,7 +67,9 @@ WORDS = {
 
 
 @pytest.fixture(scope="module")
-def running_app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningApp]:
+def running_app(
+    separate_storage: Callable[[], Azurite], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[RunningApp]:
     """An app with a public URL and a Mailchimp client, on separate storage.
 
     On shared storage another app would receive its messages.
@@ -77,8 +79,8 @@ def running_app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningApp
         port = found.getsockname()[1]
     url = f"http://127.0.0.1:{port}"
     folder = tmp_path_factory.mktemp("browsed")
+    storage = separate_storage().connection_string
     with (
-        running(start_azurite(folder / "azurite")) as azurite,
         Sandbox() as sandbox,
         provider(folder, f"{url}/api/oauth/entra/callback") as entra,
     ):
@@ -86,7 +88,7 @@ def running_app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningApp
             "browsed", "secret", f"{url}/api/oauth/mailchimp/callback", "Export"
         )
         settings = settings_for(
-            azurite.connection_string,
+            storage,
             sandbox,
             PUBLIC_URL=url,
             MAILCHIMP_LOGIN_URL=sandbox.world.url,
@@ -102,7 +104,7 @@ def running_app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningApp
             settings, app_dir=fast_polling_app(folder / "app"), port=port, log=folder / "app.log"
         )
         with running(app):
-            yield RunningApp(azurite.connection_string, app, sandbox)
+            yield RunningApp(storage, app, sandbox)
 
 
 @pytest.mark.parametrize("language", ["en", "ko"])

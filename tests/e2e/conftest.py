@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from devhost.processes import Azurite, running, start_azurite
+from devhost.processes import Azurite
 from sandbox.mailchimp.sandbox import Sandbox
 from tests.e2e.running_app import ExportScenario, RunningApp, run_app
 
@@ -33,15 +33,15 @@ def running_app(
 
 @pytest.fixture(scope="module")
 def separate_app(
-    mailchimp: Sandbox, tmp_path_factory: pytest.TempPathFactory
+    separate_storage: Callable[[], Azurite],
+    mailchimp: Sandbox,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[RunningApp]:
     """A separate app, for tests that the exports of other tests would disturb."""
     folder = tmp_path_factory.mktemp("alone")
     settings = {"MAX_PROFILES": str(MAX_PROFILES), "MAILCHIMP_CONNECTIONS": str(CONNECTIONS)}
-    with (
-        running(start_azurite(folder / "azurite")) as azurite,
-        run_app(azurite.connection_string, mailchimp, folder, **settings) as opened,
-    ):
+    storage = separate_storage().connection_string
+    with run_app(storage, mailchimp, folder, **settings) as opened:
         yield opened
 
 

@@ -5,7 +5,7 @@ import csv
 import hashlib
 import io
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -17,7 +17,7 @@ from azure.data.tables import TableServiceClient
 from azure.storage.queue import QueueServiceClient
 
 from devhost.api_client import ApiError
-from devhost.processes import Azurite, start_azurite
+from devhost.processes import Azurite
 from sandbox import wrap
 from sandbox.mailchimp.faults import Fault
 from sandbox.mailchimp.sandbox import Sandbox
@@ -30,10 +30,8 @@ COLUMNS = ("CustomerId", "EMail", "FirstName", "LastName", "RewardPoints", "City
 
 
 @pytest.fixture
-def own_azurite(tmp_path: Path) -> Iterator[Azurite]:
-    azurite = start_azurite(tmp_path / "azurite")
-    yield azurite
-    azurite.stop()
+def own_azurite(separate_storage: Callable[[], Azurite]) -> Azurite:
+    return separate_storage()
 
 
 @pytest.fixture(scope="module")

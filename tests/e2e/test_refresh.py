@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from azure.storage.blob import ContainerClient
 
-from devhost.processes import ROOT, running, start_app, start_azurite
+from devhost.processes import ROOT, Azurite, running, start_app
 from sandbox.mailchimp.faults import Fault
 from sandbox.mailchimp.sandbox import Sandbox
 from tests.e2e.running_app import ExportScenario, RunningApp, fast_polling_app, settings_for
@@ -37,23 +37,25 @@ app = module.app
 
 
 @pytest.fixture(scope="module")
-def refreshed(mailchimp: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningApp]:
+def refreshed(
+    separate_storage: Callable[[], Azurite],
+    mailchimp: Sandbox,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[RunningApp]:
     """An app with storage of its own, because the dev host watches all of it."""
     folder = tmp_path_factory.mktemp("refreshed")
     (folder / "app").mkdir()
     (folder / "app" / "function_app.py").write_text(QUICK_APP, "utf-8")
-    with running(start_azurite(folder / "azurite")) as azurite:
-        ContainerClient.from_connection_string(
-            azurite.connection_string, SEGMENTS
-        ).create_container()
-        app = start_app(
-            settings_for(azurite.connection_string, mailchimp),
-            app_dir=fast_polling_app(folder / "app"),
-            log=folder / "app.log",
-            options=["--blob-events"],
-        )
-        with running(app):
-            yield RunningApp(azurite.connection_string, app, mailchimp)
+    storage = separate_storage().connection_string
+    ContainerClient.from_connection_string(storage, SEGMENTS).create_container()
+    app = start_app(
+        settings_for(storage, mailchimp),
+        app_dir=fast_polling_app(folder / "app"),
+        log=folder / "app.log",
+        options=["--blob-events"],
+    )
+    with running(app):
+        yield RunningApp(storage, app, mailchimp)
 
 
 @dataclass

@@ -11,7 +11,7 @@ import importlib.util
 import inspect
 import json
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
@@ -28,7 +28,7 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from devhost.api_client import ApiClient, ApiError
-from devhost.processes import ROOT, Azurite, start_azurite
+from devhost.processes import ROOT, Azurite
 from sandbox import samples
 from sandbox.mailchimp.sandbox import Sandbox
 from sandbox.upload import upload
@@ -107,11 +107,9 @@ class Inside(ApiClient):
 
 
 @pytest.fixture
-def own_azurite(tmp_path: Path) -> Iterator[Azurite]:
+def own_azurite(separate_storage: Callable[[], Azurite]) -> Azurite:
     """Separate storage, so that no other app receives the messages."""
-    azurite = start_azurite(tmp_path / "azurite")
-    yield azurite
-    azurite.stop()
+    return separate_storage()
 
 
 def test_a_run_is_one_trace_without_personal_data(

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from devhost.processes import Azurite, running, start_azurite
+from devhost.processes import Azurite
 from sandbox.mailchimp.sandbox import Sandbox
 from tests.fakes import Clock
 from tests.faults.simulated_deployment import SimulatedDeployment
@@ -23,10 +23,9 @@ def mailchimp(clock: Clock) -> Iterator[Sandbox]:
 
 
 @pytest.fixture(scope="module")
-def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Azurite]:
+def emulator(separate_storage: Callable[[], Azurite]) -> Azurite:
     """Separate storage: no other app may receive messages from these queues."""
-    with running(start_azurite(tmp_path_factory.mktemp("azurite"))) as found:
-        yield found
+    return separate_storage()
 
 
 @pytest.fixture(scope="module")

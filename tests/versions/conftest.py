@@ -1,14 +1,12 @@
-"""A separate emulator for every test that loads a stored state."""
+"""Separate storage for every test that loads a stored state."""
 
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Callable
 
 import pytest
 
-from devhost.processes import Azurite, running, start_azurite
+from devhost.processes import Azurite
 
 
 @pytest.fixture
-def emulator(tmp_path: Path) -> Iterator[Azurite]:
-    with running(start_azurite(tmp_path / "azurite")) as found:
-        yield found
+def emulator(separate_storage: Callable[[], Azurite]) -> Azurite:
+    return separate_storage()
