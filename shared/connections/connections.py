@@ -155,7 +155,7 @@ class Connections:
             raise _changed()
         if not detach_exports and (exports := self._used_by(connection)):
             raise Conflict("connectionUsed", exports=exports)
-        using = self.definitions.using(connection_id)
+        using = self.definitions.using(connection_id, complete=True)
         for export in using:
             self.definitions.refuse_busy(export)  # before the first one is detached
         detached = []

@@ -14,7 +14,7 @@ from shared.errors import Changed, ConfigError, Conflict, Fault, NotFound
 from shared.exports.validation import LONGEST_TAG, faults
 from shared.fields.definition_findings import definition_findings
 from shared.model.export import Export
-from shared.model.ports import Records, Stored
+from shared.model.ports import Records, Stored, readable
 from shared.model.run import Finding, Severity
 from shared.model.tag import folded
 
@@ -148,9 +148,14 @@ class Definitions:
         self.removed(export_id)
         return stored.value
 
-    def using(self, connection_id: str) -> list[Export]:
-        """Return the exports that use a connection, sorted by name."""
-        found = [s.value for s in self.exports.all() if s.value.connection_id == connection_id]
+    def using(self, connection_id: str, *, complete: bool = False) -> list[Export]:
+        """Return the exports that use a connection, sorted by name.
+
+        With `complete`, an export that this version cannot read is an error. It is ignored
+        otherwise.
+        """
+        stored = self.exports.all() if complete else readable(self.exports.all())
+        found = [s.value for s in stored if s.value.connection_id == connection_id]
         return sorted(found, key=lambda export: (export.display_name.casefold(), export.id))
 
     def _refuse_faults(
@@ -171,7 +176,8 @@ class Definitions:
 
     def _others(self, export: Export, but: str) -> Iterator[Export]:
         """The other exports to the same audience."""
-        for stored in self.exports.all():
+        # A run checks the owner of each tag again, so an unreadable export loses none.
+        for stored in readable(self.exports.all()):
             other = stored.value
             if other.audience_id == export.audience_id and other.id != but:
                 yield other

@@ -44,6 +44,7 @@ __all__ = [
     "SegmentSource",
     "Stored",
     "readable",
+    "split_unreadable",
     "update",
 ]
 
@@ -303,6 +304,22 @@ def readable(records: Iterable[T]) -> Iterator[T]:
     except ConnectorError as error:
         if error.code != RECORD_NEWER:
             raise
+
+
+def split_unreadable(records: Iterable[T]) -> tuple[list[T], ConnectorError | None]:
+    """Return the records that this version can read, and the error if a newer version wrote others.
+
+    For work that is done for the readable records at once and reported as incomplete afterwards.
+    """
+    found: list[T] = []
+    try:
+        for record in records:
+            found.append(record)
+    except ConnectorError as error:
+        if error.code != RECORD_NEWER:
+            raise
+        return found, error
+    return found, None
 
 
 def update(

@@ -8,14 +8,14 @@ the updated counts. The timer completes unfinished erasures, also when runs were
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from shared.capacity.on_demand import OnDemandSessions
 from shared.errors import ConfigError, Conflict, NotFound, Refused, Unavailable
 from shared.model.export import Export
-from shared.model.ports import Records, Stored, update
+from shared.model.ports import Records, Stored, readable, split_unreadable, update
 from shared.model.run import Reason, Run, RunStatus
 from shared.people.erasures import Erasure, Erasures, MarkErased, address_key, marker_for_address
 from shared.people.purge import Purge, Purged
@@ -49,10 +49,13 @@ class Eraser:
                 Mailchimp. The data of the app is purged.
             Unavailable: Mailchimp or storage is temporarily unavailable; request the erasure again. If
                 it was Mailchimp, the data of the app is purged.
+            ConnectorError: a newer version of the app wrote a record. The person is removed from
+                everything else, and the timer repeats the purge until all records are readable.
         """
         address = address_key(email)
         key = self._create_record(address, by)
-        deleted, unreached, unavailable = self._delete(address) if in_mailchimp else (0, [], None)
+        exports, unreadable = split_unreadable(self.exports.all()) if in_mailchimp else ([], None)
+        deleted, unreached, unavailable = self._delete(address, exports)
         mark = marker_for_address(address)
         self._close_waiting(mark)
         purged = self.purge.everywhere(mark)
@@ -61,6 +64,8 @@ class Eraser:
             raise unavailable
         if unreached:
             raise Conflict("notDeletedInMailchimp", exports=", ".join(unreached))
+        if unreadable := unreadable or purged.unreadable:
+            raise unreadable
         return receipt
 
     def complete(self) -> int:
@@ -68,7 +73,8 @@ class Eraser:
 
         Returns their number.
         """
-        waiting = [stored for stored in self.erasures.records.all() if stored.value.waits_for]
+        erasures = readable(self.erasures.records.all())
+        waiting = [stored for stored in erasures if stored.value.waits_for]
         ready = [stored for stored in waiting if self._can_continue(stored)]
         if not ready:
             return 0
@@ -80,9 +86,7 @@ class Eraser:
             update(
                 self.erasures.records,
                 stored.key,
-                lambda erasure: replace(
-                    erasure, waits_for=_still_waits_for(erasure, purged.active_runs)
-                ),
+                lambda erasure: replace(erasure, waits_for=_still_waits_for(erasure, purged)),
             )
         return len(ready)
 
@@ -90,7 +94,8 @@ class Eraser:
         """Close runs that contain the person and wait for a confirmation, which may take weeks."""
 
         reason = Reason("erasedMeanwhile")
-        for stored in list(self.runs.all(where={"status": RunStatus.AWAITING_CONFIRMATION.value})):
+        waiting = self.runs.all(where={"status": RunStatus.AWAITING_CONFIRMATION.value})
+        for stored in list(readable(waiting)):
             if self.purge.run_contains(stored.value, mark):
                 self.transitions.close_waiting(stored.key, RunStatus.CANCELED, reason)
 
@@ -113,8 +118,10 @@ class Eraser:
         )
         return key
 
-    def _delete(self, address: str) -> tuple[int, list[str], Unavailable | None]:
-        """Delete the person permanently in every audience.
+    def _delete(
+        self, address: str, stored_exports: Sequence[Stored[Export]]
+    ) -> tuple[int, list[str], Unavailable | None]:
+        """Delete the person permanently in the audiences of these exports.
 
         Returns the number of audiences, the exports that could not be reached, and the error if it
         is temporary.
@@ -124,7 +131,7 @@ class Eraser:
         done: set[str] = set()
         unavailable_accounts: set[str] = set()  # each is called only once
         unreached: dict[str, str] = {}
-        exports = [stored.value for stored in self.exports.all()]
+        exports = [stored.value for stored in stored_exports]
         for export in sorted(exports, key=lambda one: (one.display_name.casefold(), one.id)):
             audience = export.audience_id
             if audience in done:
@@ -159,7 +166,7 @@ class Eraser:
                 exports=max(erasure.exports, len(purged.exports)),
                 records=erasure.records + purged.records,
                 deleted_in_mailchimp=erasure.deleted_in_mailchimp + deleted,
-                waits_for=tuple(sorted({*erasure.waits_for, *purged.active_runs} - {_UNFINISHED})),
+                waits_for=_remaining({*erasure.waits_for, *purged.active_runs}, purged),
             )
 
         return update(self.erasures.records, key, add).value
@@ -173,11 +180,17 @@ class Eraser:
         return False
 
 
-def _still_waits_for(erasure: Erasure, active_runs: tuple[str, ...]) -> tuple[str, ...]:
+def _still_waits_for(erasure: Erasure, purged: Purged) -> tuple[str, ...]:
     """Return the runs that an erasure waits for after a purge that found these active runs.
 
     A killed process had not recorded its runs, so the erasure then waits for all of them.
     """
     if _UNFINISHED in erasure.waits_for:
-        return active_runs
-    return tuple(run for run in erasure.waits_for if run in active_runs)
+        return _remaining(purged.active_runs, purged)
+    return _remaining(set(erasure.waits_for) & set(purged.active_runs), purged)
+
+
+def _remaining(runs: Iterable[str], purged: Purged) -> tuple[str, ...]:
+    """Return what an erasure waits for: runs, and records of a newer version that nothing could purge."""
+    unfinished = {_UNFINISHED} if purged.unreadable else set()
+    return tuple(sorted(set(runs) - {_UNFINISHED} | unfinished))

@@ -22,7 +22,7 @@ from pathlib import Path
 
 from duckdb import DuckDBPyConnection
 
-from shared.errors import Changed, NotFound
+from shared.errors import Changed, ConnectorError, NotFound
 from shared.model.audience import NotSubscribedPointer
 from shared.model.ledger import LedgerPointer
 from shared.model.names import (
@@ -34,7 +34,7 @@ from shared.model.names import (
     plan_blob,
     run_folder,
 )
-from shared.model.ports import Files, Records
+from shared.model.ports import Files, Records, split_unreadable
 from shared.model.run import Run, RunStatus, Stage
 from shared.people.erasures import MarkErased
 from shared.runs.outcome_file import OutcomeFile
@@ -48,11 +48,15 @@ _TRIES = 20
 
 @dataclass(frozen=True)
 class Purged:
-    """What was found and removed. `active_runs` are the runs whose files still contain these people."""
+    """What was found and removed. `active_runs` are the runs whose files still contain these people.
+
+    `unreadable` is the error if a newer version of the app wrote a record, which is not purged.
+    """
 
     exports: frozenset[str]
     records: int
     active_runs: tuple[str, ...]
+    unreadable: ConnectorError | None = None
 
 
 @dataclass(frozen=True)
@@ -72,23 +76,27 @@ class Purge:
     def everywhere(self, mark: MarkErased) -> Purged:
         """Remove people from all data that no active run needs."""
         # Runs in other stages have no files.
-        runs = [
-            stored.value
+        stages = [
+            split_unreadable(self.runs.all(where={"stage": stage}))
             for stage in (Stage.ACTIVE, Stage.WAITING, Stage.STORED)
-            for stored in self.runs.all(where={"stage": stage})
         ]
+        runs = [stored.value for readable_runs, _ in stages for stored in readable_runs]
+        ledgers, no_ledger = split_unreadable(self.ledgers.all())
+        lists, no_list = split_unreadable(self.not_subscribed.all())
+        unreadable_run = next((error for _, error in stages if error), None)
         active_exports = {run.export_id for run in runs if not run.is_over}
         exports = set()
         records = 0
-        for pointer in list(self.ledgers.all()):
+        for pointer in ledgers:
             count = self._purge_ledger(pointer.key, mark)
-            if pointer.key not in active_exports:
+            # An unreadable run may be active and read an older version.
+            if unreadable_run is None and pointer.key not in active_exports:
                 # An older version usually contains the same people; count them once.
                 count = max(count, self._purge_older_ledgers(pointer.key, mark))
             records += count
             if count:
                 exports.add(pointer.key)
-        for stored in list(self.not_subscribed.all()):
+        for stored in lists:
             records += self._purge_not_subscribed(stored.key, mark)
         over = [run for run in runs if run.is_over]
         with ThreadPoolExecutor(_AT_ONCE) as pool:
@@ -101,7 +109,8 @@ class Purge:
         active_runs = tuple(
             run.id for run in runs if not run.is_over and self.run_contains(run, mark)
         )
-        return Purged(frozenset(exports), records, active_runs)
+        unreadable = unreadable_run or no_ledger or no_list
+        return Purged(frozenset(exports), records, active_runs, unreadable)
 
     def run_contains(self, run: Run, mark: MarkErased) -> bool:
         """Whether the files of an active run contain these people, or planning may be reading them."""

@@ -110,6 +110,6 @@ class Retention:
 
     def _nonces(self) -> None:
         records: Records[Dated] = self.nonces
-        for nonce in list(records.all()):
+        for nonce in list(readable(records.all())):
             if self.now() - nonce.value.at > _NONCES:
                 records.delete(nonce.key)

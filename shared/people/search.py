@@ -19,7 +19,7 @@ from shared.model.ledger import LedgerPointer
 from shared.model.names import outcomes_table, plan_blob
 from shared.model.outcome import Code, Outcome
 from shared.model.plan import plan_from_json
-from shared.model.ports import Files, Records
+from shared.model.ports import Files, Records, readable
 from shared.model.run import Run
 from shared.model.tag import TagOwner
 from shared.people.erasures import Erasures, address_key, is_address
@@ -67,7 +67,7 @@ class Search:
         """Return one result per export, sorted by the export's name."""
         address = address_key(email)
         exports = sorted(
-            (stored.value for stored in self.exports.all()),
+            (stored.value for stored in readable(self.exports.all())),
             key=lambda export: (export.display_name.casefold(), export.id),
         )
         if not exports:
@@ -107,7 +107,8 @@ class Search:
         return replace(base, code=Code.NOT_IN_SEGMENT if run else Code.NOT_RUN)
 
     def _newest(self, export_id: str) -> Iterator[Run]:
-        runs = (stored.value for stored in self.runs.all(where={"export": export_id}))
+        stored_runs = readable(self.runs.all(where={"export": export_id}))
+        runs = (stored.value for stored in stored_runs)
         return islice((run for run in runs if not run.is_active), _RUNS)
 
     def _has_outcomes(self, run: Run) -> bool:
@@ -177,6 +178,6 @@ class Search:
         )
 
     def _segments_of(self, export: Export, tags: list[int]) -> tuple[str, ...]:
-        owned = {o.value.tag_id: o.value for o in self.owners.all()}
+        owned = {o.value.tag_id: o.value for o in readable(self.owners.all())}
         ours = [owned[tag] for tag in tags if tag in owned]
         return tuple(owner.segment for owner in ours if owner.export_id == export.id)

@@ -3,7 +3,7 @@
 import hashlib
 import hmac
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -13,10 +13,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.errors import Unavailable
+from shared.errors import ConnectorError, Unavailable
 from shared.model.audience import NotSubscribedPointer
-from shared.model.export import Export, Mapping
+from shared.model.export import Export
+from shared.model.export import Mapping as FieldMapping
 from shared.model.ledger import LedgerPointer
+from shared.model.ports import RECORD_NEWER, Stored
 from shared.model.run import Mode, Reason, Run, RunStatus, Trigger, run_columns
 from shared.people.erase import Eraser
 from shared.people.erasures import Erasure, Erasures, address_key
@@ -134,7 +136,7 @@ def used_storage(folder: Path, numbers: tuple[str, ...] = BOTH) -> MemoryStore:
     now = process.clock.now()
     for number in numbers:
         export_id, audience = f"e{number}", f"a{number}"
-        mapping = Mapping(email="EMail")
+        mapping = FieldMapping(email="EMail")
         process.exports.create(
             export_id, Export(export_id, f"Export {number}", "c1", audience, mapping, ())
         )
@@ -343,6 +345,50 @@ def test_an_erasure_killed_before_its_receipt_does_not_forget_the_runs_with_the_
         assert eraser.complete() == 1
     assert ADA not in process.text(tmp_path)
     assert [found.value.waits_for for found in process.erasures.all()] == [()]
+
+
+class RecordsOfANewerVersion(MemoryRecords):
+    """Records in which a newer version of the app wrote the key `newer`."""
+
+    newer = ""
+
+    def all(
+        self, partition: str | None = None, where: Mapping[str, str] | None = None
+    ) -> Iterator[Stored]:
+        found = list(super().all(partition, where))
+        yield from (stored for stored in found if stored.key != self.newer)
+        if any(stored.key == self.newer for stored in found):
+            raise ConnectorError(RECORD_NEWER, record=self.newer)
+
+
+def test_an_unreadable_record_does_not_keep_a_person_in_the_others(tmp_path: Path) -> None:
+    process = Process(used_storage(tmp_path))
+    mailchimp = Mailchimp()
+    newer_exports = RecordsOfANewerVersion(process.client, "exports")
+    newer_runs = RecordsOfANewerVersion(process.client, "runs", run_columns)
+    newer_exports.newer, newer_runs.newer = "e2", "r2"
+    process.exports, process.runs = newer_exports, newer_runs
+    eraser = process.eraser(mailchimp)
+
+    with pytest.raises(ConnectorError) as caught:
+        eraser.erase(ADA, True, "Kim")
+
+    assert caught.value.code == RECORD_NEWER
+    assert mailchimp.audiences == {"a1": {BOB}, "a2": {ADA}}
+    assert process.table(tmp_path, "runs/r1/outcomes.parquet")[0][:2] == (None, None)
+    assert process.table(tmp_path, "runs/r2/outcomes.parquet")[0][1] == "Ada@Example.org "
+    eraser.complete()
+    (erasure,) = process.erasures.all()
+    assert erasure.value.waits_for  # the timer repeats it
+
+    # The newer version is deployed again.
+    newer_exports.newer = newer_runs.newer = ""
+    eraser.complete()
+
+    assert_gone(process, tmp_path)
+    (erasure,) = process.erasures.all()
+    assert erasure.value.waits_for == ()
+    assert eraser.erase(ADA, True, "Kim").deleted_in_mailchimp == 2
 
 
 @settings(max_examples=25)

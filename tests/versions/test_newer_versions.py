@@ -250,5 +250,10 @@ def test_after_a_rollback_records_of_the_newer_version_wait_and_the_rest_continu
         assert NEWEST.story["export"] in exports
         assert NEWEST.story["refreshing"] not in exports
         assert running_app.api.call("GET", "/").status_code == 200
+        searched = running_app.api.post("/api/people/search", {"email": "ada@example.com"})
+        assert {one["exportId"] for one in searched["value"]} == exports
+        copied = running_app.api.post(f"/api/exports/{NEWEST.story['export']}/duplicate", {})
+        assert copied["id"] not in exports
+        running_app.api.call("DELETE", f"/api/exports/{copied['id']}")
         # The cleanup needs all exports, so it waits, and the timer reports it.
         assert tick(running_app) == "Failed"
