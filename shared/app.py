@@ -439,6 +439,7 @@ class App:
             account_of=self.account_of,
             max_profiles=self.settings.max_profiles,
             connections=self.settings.mailchimp.connections,
+            transitions=self.transitions,
         )
         return Planner(
             runs=self.runs,
@@ -733,7 +734,11 @@ class App:
                 confirm=lambda run_id, _by: self.commands.confirm(run_id),
                 retry=self.commands.retry,
                 undo=self.undo.start,
+                can_undo=self.undo.is_possible,
                 outcomes=self.outcomes.rows,
+                has_outcomes=self.outcomes.exist,
+                outcome_reasons=self.outcomes.reasons,
+                outcome_page=self.outcomes.page,
                 search=self.search.find,
                 erase=self.eraser.erase,
                 export_removed=self.leftovers.clear,

@@ -28,6 +28,8 @@ __all__ = [
     "Counts",
     "Finding",
     "Mode",
+    "Planning",
+    "PlanningStep",
     "Progress",
     "Reason",
     "Run",
@@ -170,9 +172,30 @@ class Counts:
     shared_address: int = 0
 
 
+class PlanningStep(StrEnum):
+    """What the planning of a run is doing: read the segments, then compare them with the audience."""
+
+    READING = "reading"
+    COMPARING = "comparing"
+
+
+@dataclass(frozen=True)
+class Planning:
+    """How far planning is. `segments_read` of `segments` were read, with `rows` rows."""
+
+    step: PlanningStep
+    segments_read: int = 0
+    segments: int = 0
+    rows: int = 0
+
+
 @dataclass(frozen=True)
 class Progress:
-    """How far a run is; `seconds_left` is None while it cannot be estimated."""
+    """How far a run is; `seconds_left` is None while it cannot be estimated.
+
+    `profiles_accepted` of `profiles_done` were accepted by Mailchimp. `profiles_per_second` is the
+    speed of the last minute, and None while nothing is being sent.
+    """
 
     profiles_done: int = 0
     profiles_total: int = 0
@@ -180,6 +203,8 @@ class Progress:
     chunks_total: int = 0
     percent: int = 0
     seconds_left: int | None = None
+    profiles_accepted: int = 0
+    profiles_per_second: float | None = None
 
 
 @dataclass(frozen=True)
@@ -249,6 +274,8 @@ class Run:
     # How often the watchdog has resumed it since it last moved, and when it did so last.
     resumed: int = 0
     resumed_at: datetime | None = None
+    # Recorded from time to time while the run is being planned.
+    planning: Planning | None = None
     # Since when planning waits for storage, Customer Insights or Mailchimp; `reason` is the cause.
     waiting_since: datetime | None = None
     # Its plan, chunks and outcomes are gone: the retention is over.

@@ -68,6 +68,7 @@ from shared.planning.limit import within_limit
 from shared.planning.people import RowCounts, SourceColumns, read_people
 from shared.planning.preparation import AudiencePreparation
 from shared.planning.removal_guard import exceeds_removal_share
+from shared.planning.report import PlanningReport, ReportedSource
 from shared.planning.request import PlanRequest
 from shared.planning.retry import load_failed, not_retried
 from shared.planning.source_values import SourceValues
@@ -80,6 +81,7 @@ from shared.planning.withdrawals import (
 )
 from shared.runs.plan_store import PlanStore
 from shared.runs.start import export_of
+from shared.runs.transitions import Transitions
 from shared.runs.undo import undoable
 from shared.workspace import waiting_for_network, workspace
 
@@ -112,6 +114,7 @@ class PlanBuilder:
     account_of: Callable[[str], str]
     max_profiles: int
     connections: int
+    transitions: Transitions
 
     def build(self, run: Run) -> Plan:
         """Make and store the plan of a run. PlanningEnded when the run needs no plan or must wait.
@@ -146,8 +149,9 @@ class PlanBuilder:
             and source.pointer.source_fingerprint == source.fingerprint
         ):
             raise PlanningEnded(RunStatus.SKIPPED, Reason("noNewData"))
+        report = PlanningReport(self.transitions, run.id, len(snapshot.segments))
         with workspace() as (db, scratch):
-            return self._make(request, source, db, scratch)
+            return self._make(request, source, report, db, scratch)
 
     def _make_undo(self, request: PlanRequest, undone: str) -> Plan:
         stored = self.ledgers.read(request.export.id)
@@ -161,12 +165,18 @@ class PlanBuilder:
             )
 
     def _make(
-        self, request: PlanRequest, source: _Source, db: DuckDBPyConnection, scratch: Path
+        self,
+        request: PlanRequest,
+        source: _Source,
+        report: PlanningReport,
+        db: DuckDBPyConnection,
+        scratch: Path,
     ) -> Plan:
         run, export = request.run, request.export
         calls = CallCounts()
         values = SourceValues()
-        rows, found = self._read(request, source, values, db, scratch, calls)
+        rows, found = self._read(request, source, report, values, db, scratch, calls)
+        report.comparing()
         attributes = values.attributes(_attributes(source.snapshot, source.columns.fields))
         findings = [
             *found.findings,
@@ -278,6 +288,7 @@ class PlanBuilder:
         self,
         request: PlanRequest,
         source: _Source,
+        report: PlanningReport,
         values: SourceValues,
         db: DuckDBPyConnection,
         scratch: Path,
@@ -286,7 +297,8 @@ class PlanBuilder:
         """Read the segments and the audience in parallel, because both are slow."""
         with ThreadPoolExecutor(1) as executor, closing(db.cursor()) as cursor:
             audience = executor.submit(self.preparation.inspect, request, cursor, scratch, calls)
-            rows = read_people(db, source.snapshot, self.source, source.columns, scratch, values)
+            segments = ReportedSource(self.source, report)
+            rows = read_people(db, source.snapshot, segments, source.columns, scratch, values)
             with waiting_for_network(db):
                 return rows, audience.result()
 

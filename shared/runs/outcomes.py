@@ -1,9 +1,11 @@
-"""Read the outcomes of a run, row by row, for a download. They are personal data."""
+"""Read the outcomes of a run: all rows for a download, or some for a page. They are personal data."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 from shared.errors import NotFound
 from shared.model.names import outcomes_table, plan_blob
@@ -11,7 +13,10 @@ from shared.model.plan import plan_from_json
 from shared.model.ports import Files
 from shared.workspace import SqlFile, small_workspace
 
-__all__ = ["OutcomeReader", "OutcomeRow"]
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+__all__ = ["OutcomePage", "OutcomeReader", "OutcomeReason", "OutcomeRow"]
 
 _BATCH = 5_000
 _SQL = SqlFile.of(__file__)
@@ -37,35 +42,100 @@ class OutcomeRow:
 
 
 @dataclass(frozen=True)
+class OutcomeReason:
+    """One reason of an outcome: its code, its number of rows, and a few of them."""
+
+    code: str
+    count: int
+    samples: tuple[OutcomeRow, ...] = ()
+
+
+@dataclass(frozen=True)
+class OutcomePage:
+    """Some rows, and how many there are on all pages."""
+
+    rows: tuple[OutcomeRow, ...]
+    total: int
+
+
+@dataclass(frozen=True)
 class OutcomeReader:
     """Reads the outcomes of runs."""
 
     files: Files
 
+    def exist(self, run_id: str) -> bool:
+        """Whether the outcomes of a run are stored."""
+        blob = outcomes_table(run_id)
+        return next(iter(self.files.names(blob)), None) == blob
+
     def rows(self, run_id: str, only: str | None = None) -> Iterator[OutcomeRow]:
         """Yield the outcomes of a run, optionally of one kind. NotFound when they are not stored (yet)."""
+        with self._opened(run_id) as (db, file, names):
+            found = _SQL.run(db, "rows", file=file, only=only)
+            while batch := found.fetchmany(_BATCH):
+                for row in batch:
+                    yield _row(row, names)
+
+    def reasons(self, run_id: str, outcome: str, samples: int) -> list[OutcomeReason]:
+        """The reasons of an outcome, the most frequent first. NotFound when nothing is stored."""
+        found: dict[str, OutcomeReason] = {}
+        with self._opened(run_id) as (db, file, names):
+            rows = _SQL.rows(db, "reasons", file=file, only=outcome, samples=samples)
+            for number, *columns in rows:
+                row = _row(columns, names)
+                reason = found.get(row.code, OutcomeReason(row.code, number))
+                found[row.code] = replace(reason, samples=(*reason.samples, row))
+        return list(found.values())
+
+    def page(
+        self, run_id: str, outcome: str, code: str, wanted: str, skip: int, top: int
+    ) -> OutcomePage:
+        """Some rows of an outcome. NotFound when nothing is stored.
+
+        `code` selects a reason and "" means all. `wanted` is part of an address, a CustomerId or
+        the name of a file.
+        """
+        with self._opened(run_id) as (db, file, names):
+            rows = _SQL.rows(
+                db,
+                "matches",
+                file=file,
+                only=outcome,
+                code=code,
+                wanted=wanted,
+                skip=skip,
+                top=top,
+            )
+        total = rows[0][0] if rows else 0
+        return OutcomePage(tuple(_row(columns, names) for _, *columns in rows), total)
+
+    @contextmanager
+    def _opened(self, run_id: str) -> Iterator[tuple[DuckDBPyConnection, str, list[str]]]:
+        """A small database, the local copy of the outcomes, and the names of the run's segments."""
         try:
             plan = plan_from_json(self.files.read(plan_blob(run_id)))
         except NotFound as missing:
             raise NotFound("noOutcomes") from missing
-        names = [tag.segment for tag in plan.tags]
         with small_workspace() as (db, folder):
             local = folder / "outcomes.parquet"
             try:
                 self.files.download(outcomes_table(run_id), local)
             except NotFound as missing:
                 raise NotFound("noOutcomes") from missing
-            found = _SQL.run(db, "rows", file=str(local), only=only)
-            while batch := found.fetchmany(_BATCH):
-                for customer_id, email, segments, outcome, code, field, file, line, shared in batch:
-                    yield OutcomeRow(
-                        customer_id or "",
-                        email or "",
-                        tuple(names[number] for number in segments or ()),
-                        outcome,
-                        code or "",
-                        field or "",
-                        file or "",
-                        line or 0,
-                        shared,
-                    )
+            yield db, str(local), [tag.segment for tag in plan.tags]
+
+
+def _row(columns: Sequence[Any], names: Sequence[str]) -> OutcomeRow:
+    customer_id, email, segments, outcome, code, field, file, line, shared = columns
+    return OutcomeRow(
+        customer_id or "",
+        email or "",
+        tuple(names[number] for number in segments or ()),
+        outcome,
+        code or "",
+        field or "",
+        file or "",
+        line or 0,
+        shared,
+    )

@@ -36,6 +36,8 @@ def with_progress(run: Run, chunks: Sequence[Chunk], now: datetime) -> Run:
         chunks_total=len(to_send),
         percent=_percent(run, people, total),
         seconds_left=None if over else _seconds_left(run, done, total - people, now),
+        profiles_accepted=sum(chunk.accepted for chunk in done),
+        profiles_per_second=None if over else _speed(run, done, now),
     )
     calls = run.calls
     if run.status in (RunStatus.SENDING, RunStatus.FINISHING):
@@ -60,11 +62,15 @@ def _percent(run: Run, done: int, total: int) -> int:
 def _seconds_left(run: Run, done: Sequence[Chunk], people_left: int, now: datetime) -> int | None:
     if run.status is RunStatus.FINISHING or (done and people_left == 0):
         return 1
-    if run.sending_at is None or not done:
+    speed = _speed(run, done, now)
+    return None if not speed else max(1, round(people_left / speed))
+
+
+def _speed(run: Run, done: Sequence[Chunk], now: datetime) -> float | None:
+    """People per second in the last minute; None when nothing was sent in it."""
+    if run.status is not RunStatus.SENDING or run.sending_at is None:
         return None
     since = max(run.sending_at, now - _WINDOW)
     recent = sum(c.people for c in done if c.done_at is not None and c.done_at >= since)
     seconds = (now - since).total_seconds()
-    if recent == 0 or seconds <= 0:
-        return None
-    return max(1, round(people_left * seconds / recent))
+    return recent / seconds if recent and seconds > 0 else None

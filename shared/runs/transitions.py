@@ -20,6 +20,7 @@ from shared.model.run import (
     Counts,
     Finding,
     Mode,
+    Planning,
     Progress,
     Reason,
     Run,
@@ -110,6 +111,16 @@ class Transitions:
                 progress=replace(planned.progress, percent=100),
                 finished_at=now,
             )
+
+        return self._change(run_id, change)
+
+    def mark_planning(self, run_id: str, planning: Planning) -> Run:
+        """Record how far planning is."""
+
+        def change(run: Run) -> Run | None:
+            if run.status is not RunStatus.PLANNING:
+                return None
+            return replace(run, planning=planning, moved_at=self.now())
 
         return self._change(run_id, change)
 

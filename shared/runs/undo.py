@@ -31,6 +31,17 @@ class Undo:
     starter: Starter
     plan_of: Callable[[str], Plan]
 
+    def is_possible(self, run: Run) -> bool:
+        """Whether a run has changed something that an undo could reverse now."""
+        if not run.is_over or run.undo_of is not None or run.cleared:
+            return False
+        pointer = self.ledgers.read(run.export_id)
+        try:
+            undoable(run.id, pointer.value if pointer else None, self.files)
+        except Conflict:
+            return False
+        return True
+
     def start(self, run_id: str, by: str, archive_created: bool) -> Run:
         """Start the run that undoes a run. Conflict with the reason when it cannot be undone."""
         stored = self.runs.read(run_id)

@@ -24,7 +24,7 @@ from shared.model.export import Export, Schedule
 from shared.model.ports import MailchimpSession, Records, Secrets
 from shared.model.run import ACTIVE, Reason, Run, RunStatus
 from shared.model.sign_in import ApiKeyChecker, OAuthSignIn
-from shared.runs.outcomes import OutcomeRow
+from shared.runs.outcomes import OutcomePage, OutcomeReason, OutcomeRow
 from shared.web.audit_entry import AuditEntry
 from shared.web.authentication import Authenticator
 
@@ -177,7 +177,11 @@ class Services:
     confirm: Callable[[str, str], Run]
     retry: Callable[[str, str], Run]
     undo: Callable[[str, str, bool], Run]
+    can_undo: Callable[[Run], bool]
     outcomes: Callable[[str, str | None], Iterator[OutcomeRow]]
+    has_outcomes: Callable[[str], bool]
+    outcome_reasons: Callable[[str, str, int], Sequence[OutcomeReason]]
+    outcome_page: Callable[[str, str, str, str, int, int], OutcomePage]
     search: Callable[[str], Sequence[PersonInExport]]
     erase: Callable[[str, bool, str], ErasureReceipt]
     refresh_jobs: Callable[[], Sequence[RefreshJob]] | None = None

@@ -215,7 +215,7 @@ def test_a_preview_reports_that_nothing_was_sent() -> None:
         .open(f"/exports/{export}")
         .send(f"/exports/{export}/run", {"mode": "preview"})
     )
-    assert "Nothing was sent" in ada.text
+    assert "A preview sends nothing" in ada.text
     assert "start journeys" in ada.text
     assert world.runs.kept["run-1"].mode is Mode.PREVIEW
 

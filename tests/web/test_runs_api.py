@@ -91,6 +91,8 @@ def test_the_run_page_shows_all_details() -> None:
         "chunksTotal",
         "percent",
         "secondsLeft",
+        "profilesAccepted",
+        "profilesPerSecond",
     }
     assert set(shown["calls"]) == {"write", "read", "throttled", "retried"}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -17,7 +18,7 @@ from shared.model.export import Export, Schedule
 from shared.model.ports import Records, Stored
 from shared.model.run import Mode, Progress, Reason, Run, RunStatus, Trigger
 from shared.model.sign_in import CheckedGrant
-from shared.runs.outcomes import OutcomeRow
+from shared.runs.outcomes import OutcomePage, OutcomeReason, OutcomeRow
 from shared.web.app import create_app
 from shared.web.audit_entry import AuditEntry
 from shared.web.authentication import Authenticator, Principal, Role
@@ -340,6 +341,39 @@ class FakeRuns:
         self.run(run_id)
         return (row for row in self.rows if only in (None, row.outcome))
 
+    def can_undo(self, run: Run) -> bool:
+        return run.is_over and run.undo_of is None and run.counts.created + run.counts.updated > 0
+
+    def has_outcomes(self, run_id: str) -> bool:
+        run = self.run(run_id)
+        counts = run.counts
+        return (
+            run.is_over
+            and run.mode is not Mode.PREVIEW
+            and bool(
+                counts.created + counts.updated + counts.removed + counts.rejected + counts.not_sent
+            )
+        )
+
+    def outcome_reasons(self, run_id: str, outcome: str, samples: int) -> list[OutcomeReason]:
+        rows = list(self.outcomes(run_id, outcome))
+        codes = Counter(row.code for row in rows)
+        return [
+            OutcomeReason(code, count, tuple(r for r in rows if r.code == code)[:samples])
+            for code, count in sorted(codes.items(), key=lambda one: (-one[1], one[0]))
+        ]
+
+    def outcome_page(
+        self, run_id: str, outcome: str, code: str, wanted: str, skip: int, top: int
+    ) -> OutcomePage:
+        rows = tuple(
+            row
+            for row in self.outcomes(run_id, outcome)
+            if code in ("", row.code)
+            and wanted.lower() in f"{row.email} {row.customer_id} {row.file}".lower()
+        )
+        return OutcomePage(rows[skip : skip + top], len(rows))
+
     def undo(self, run_id: str, by: str, archive_created: bool) -> Run:
         run = self.start(self.run(run_id).export_id, Trigger.ON_DEMAND, Mode.EXPORT, by)
         return self.move(run.id, undo_of=run_id, archive_created=archive_created)
@@ -394,7 +428,11 @@ class World:
             cancel=self.runs.cancel,
             confirm=self.runs.confirm,
             retry=self.runs.retry,
+            can_undo=self.runs.can_undo,
             outcomes=self.runs.outcomes,
+            has_outcomes=self.runs.has_outcomes,
+            outcome_reasons=self.runs.outcome_reasons,
+            outcome_page=self.runs.outcome_page,
             undo=self.runs.undo,
             search=self.runs.search,
             erase=self.runs.erase,

@@ -2,4 +2,33 @@
 SELECT customer_id, email, segments, outcome, code, field, file, line, shared_with
 FROM read_parquet($file)
 WHERE $only IS NULL OR outcome = $only
-ORDER BY file NULLS FIRST, line, email, customer_id;
+ORDER BY file NULLS FIRST, line, email, customer_id, segments;
+
+-- name: reasons
+-- Every reason of an outcome with its number of rows and the first $samples of them, the most
+-- frequent reason first.
+SELECT
+    count(*) OVER (PARTITION BY code) AS number,
+    customer_id, email, segments, outcome, code, field, file, line, shared_with
+FROM read_parquet($file)
+WHERE outcome = $only
+QUALIFY row_number() OVER (
+    PARTITION BY code ORDER BY file NULLS FIRST, line, email, customer_id, segments
+) <= $samples
+ORDER BY number DESC, code, file NULLS FIRST, line, email, customer_id, segments;
+
+-- name: matches
+-- One page of the rows of an outcome, with the number of rows on all pages.
+SELECT
+    count(*) OVER () AS number,
+    customer_id, email, segments, outcome, code, field, file, line, shared_with
+FROM read_parquet($file)
+WHERE outcome = $only
+  AND ($code = '' OR code = $code)
+  AND (
+      contains(lower(coalesce(email, '')), lower($wanted))
+      OR contains(lower(coalesce(customer_id, '')), lower($wanted))
+      OR contains(lower(coalesce(file, '')), lower($wanted))
+  )
+ORDER BY file NULLS FIRST, line, email, customer_id, segments
+LIMIT $top OFFSET $skip;

@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from contextlib import suppress
 
 from shared.errors import Conflict, NotFound
+from shared.model.outcome import Outcome
 from shared.model.ports import readable
 from shared.model.run import ADD_ARCHIVED, Mode, Run, RunStatus, Trigger
-from shared.runs.outcomes import OutcomeRow
+from shared.runs.outcomes import OutcomePage, OutcomeRow
 from shared.web.application import audit
 from shared.web.application.connections import usable
 from shared.web.authentication import Role
@@ -21,6 +22,7 @@ __all__ = [
     "newest",
     "outcomes",
     "read",
+    "rejected",
     "retry",
     "start",
     "start_all",
@@ -99,6 +101,15 @@ def undo(services: Services, caller: Caller, run_id: str, archive_created: bool)
     before = services.run(run_id)
     run = services.undo(run_id, caller.name, archive_created)
     return _acted(services, caller, "run.undo", before, run)
+
+
+def rejected(
+    services: Services, caller: Caller, run: Run, code: str, wanted: str, skip: int, top: int
+) -> OutcomePage:
+    """One page of the rejected rows. The read is recorded: it is personal data."""
+    found = services.outcome_page(run.id, Outcome.REJECTED.value, code, wanted, skip, top)
+    audit.record(services, caller, "run.readRejected", run.id, "", None, {"reason": code or "all"})
+    return found
 
 
 def _acted(services: Services, caller: Caller, action: str, before: Run, run: Run) -> Run:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from shared.model.run import Finding, Mode, Reason, Run, RunStatus, Severity, Trigger
+from shared.model.run import Finding, Mode, PlanningStep, Reason, Run, RunStatus, Severity, Trigger
 from shared.web.models.base import Body, Choice, ListView, Time, View
 from shared.web.texts import text_or_own
 
@@ -54,6 +54,15 @@ class FindingView(View):
     message: str
 
 
+class PlanningView(View):
+    """How far planning is: segments and rows read so far, then compared with the audience."""
+
+    step: Annotated[PlanningStep, Field(examples=["reading"])]
+    segments_read: Annotated[int, Field(examples=[2])]
+    segments: Annotated[int, Field(examples=[3])]
+    rows: Annotated[int, Field(examples=[128400])]
+
+
 class ProgressView(View):
     """The progress of a run."""
 
@@ -63,6 +72,20 @@ class ProgressView(View):
     chunks_total: int
     percent: int
     seconds_left: int | None
+    profiles_accepted: Annotated[
+        int,
+        Field(
+            description="Profiles that Mailchimp has accepted so far; counted while the run sends",
+            examples=[480],
+        ),
+    ] = 0
+    profiles_per_second: Annotated[
+        float | None,
+        Field(
+            description="The speed of the last minute; null while nothing is being sent",
+            examples=[41.5],
+        ),
+    ] = None
 
 
 class CountsView(View):
@@ -135,6 +158,10 @@ class RunView(View):
     retry_of: str | None
     undo_of: str | None
     findings: tuple[FindingView, ...]
+    planning: Annotated[
+        PlanningView | None,
+        Field(description="How far planning is; null before it, and for plans of a second or two"),
+    ] = None
 
 
 def reason_view(reason: Reason, language: str) -> ReasonView:

@@ -6,12 +6,12 @@ the format of the language. The policy allows only the app's own style sheet and
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, cast
 from zoneinfo import ZoneInfo
 
 from babel.dates import format_date, format_timedelta
@@ -93,6 +93,11 @@ class Page:
         for value in (csrf.header(token, "Strict"), *([cookie] if cookie else [])):
             response.headers.append("Set-Cookie", value)
         return response
+
+    def clock_time(self, moment: datetime) -> str:
+        """A time as the pages show it."""
+        formats = _formats(self.language, self._zone(), self.services.clock())
+        return str(cast("Callable[[datetime], str]", formats["clock_time"])(moment))
 
     def _zone(self) -> ZoneInfo:
         """The time zone of the refresh schedule."""

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from itertools import islice
+from dataclasses import asdict, dataclass
+from typing import Annotated
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Query
 from starlette.responses import Response
 
 from shared.errors import ConnectorError
+from shared.model.export import Export
 from shared.model.outcome import Outcome
 from shared.model.run import Mode, Run, RunStatus
 from shared.runs.commands import can_retry
 from shared.runs.outcomes import OutcomeRow
+from shared.scheduling.schedule import next_run
 from shared.web.access import AccessRoute, Subject, requires
 from shared.web.application import runs
 from shared.web.application.connections import may_use_export
@@ -23,49 +25,53 @@ from shared.web.models.runs import run_view
 from shared.web.outcomes_csv import action_text, reason_text
 from shared.web.pages.forms import NO_REFUSAL, Refusal, SentForm, attempt
 from shared.web.pages.render import CurrentPage, Page, redirect
+from shared.web.pages.run_summary import (
+    retry_changes_something,
+    rows_per_second,
+    seconds_of,
+    summary,
+)
+from shared.web.texts import text
 
 __all__ = ["router"]
 
 router = APIRouter(route_class=AccessRoute, include_in_schema=False)
 
 _ONE = "/runs/{id:id}"
-# Enough to see what is wrong; the download has all rows.
-_MOST_ROWS = 5_000
 _SAMPLES = 3
+_PAGE = 50
 
 
-@dataclass
+@dataclass(frozen=True)
 class Rejected:
-    """Rejected rows of one reason."""
+    """Rejected rows of one reason, with a few of them."""
 
     code: str
     reason: str
     action: str
-    count: int = 0
-    samples: list[OutcomeRow] = field(default_factory=list)
+    count: int
+    samples: tuple[OutcomeRow, ...]
 
 
-def _rejected(page: Page, run: Run) -> tuple[list[Rejected], bool]:
-    """Reasons, most frequent first, with a few rows each; and whether there are more rows."""
+def _rejected(page: Page, run: Run) -> list[Rejected]:
+    """The reasons of the rejected rows, most frequent first."""
     if not run.counts.rejected or not page.caller.may(Role.CONTRIBUTOR):
-        return [], False
-    groups: dict[str, Rejected] = {}
-    read = 0
-    language = page.language
+        return []
     try:
-        for row in islice(page.services.outcomes(run.id, Outcome.REJECTED.value), _MOST_ROWS):
-            read += 1
-            code = str(row.code)
-            if code not in groups:
-                reason, action = reason_text(code, language), action_text(code, language)
-                groups[code] = Rejected(code, reason, action)
-            groups[code].count += 1
-            if len(groups[code].samples) < _SAMPLES:
-                groups[code].samples.append(row)
+        reasons = page.services.outcome_reasons(run.id, Outcome.REJECTED.value, _SAMPLES)
     except ConnectorError:
-        return [], False
-    ordered = sorted(groups.values(), key=lambda group: (-group.count, group.code))
-    return ordered, read == _MOST_ROWS
+        return []
+    language = page.language
+    return [
+        Rejected(
+            found.code,
+            reason_text(found.code, language),
+            action_text(found.code, language),
+            found.count,
+            found.samples,
+        )
+        for found in reasons
+    ]
 
 
 @router.get(_ONE)
@@ -75,30 +81,143 @@ def show(run_id: Id, page: CurrentPage) -> Response:
     return _show(page, run_id)
 
 
-def _show(page: Page, run_id: str, refusal: Refusal = NO_REFUSAL) -> Response:
+@router.get(f"{_ONE}/progress")
+@requires(Role.VIEWER)
+def progress(run_id: Id, page: CurrentPage) -> Response:
+    """The part of the page of an active run that changes. 204 when the run is no longer active."""
     run = runs.read(page.services, run_id)
-    stored = page.services.export_records.read(run.export_id)
-    rejected, more = _rejected(page, run)
+    if not run.is_active:
+        return Response(status_code=204)
+    return page.render(
+        "progress.html",
+        run=run,
+        view=run_view(run, page.language),
+        is_preview=run.mode is Mode.PREVIEW,
+    )
+
+
+def _show(page: Page, run_id: str, refusal: Refusal = NO_REFUSAL) -> Response:
+    services = page.services
+    run = runs.read(services, run_id)
+    stored = services.export_records.read(run.export_id)
+    export = stored.value if stored else None
+    rejected = _rejected(page, run)
+    may_act = (
+        page.caller.may(Role.CONTRIBUTOR)
+        and export is not None
+        and may_use_export(services, page.caller, run.export_id)
+    )
+    is_preview = run.mode is Mode.PREVIEW
+    has_outcomes = not run.is_active and not is_preview and services.has_outcomes(run.id)
+    retries = (
+        may_act
+        and has_outcomes
+        and can_retry(run)
+        and retry_changes_something(run, [group.code for group in rejected])
+    )
+    stopped = run.status in (RunStatus.FAILED, RunStatus.CANCELED, RunStatus.SKIPPED)
+    over = may_act and run.is_over and not run.undo_of
     return page.render(
         "run.html",
         status=refusal.status,
         run=run,
         view=run_view(run, page.language),
-        export=stored.value if stored else None,
-        may_use=may_use_export(page.services, page.caller, run.export_id),
+        is_preview=is_preview,
+        export=export,
+        may_use=may_act,
+        summary=summary(run, page.language),
+        next_steps=_next_steps(page, run, export, retries=retries),
         rejected=rejected,
-        more_rejected=more,
-        is_preview=run.mode is Mode.PREVIEW,
+        has_outcomes=has_outcomes,
         calls_expected=next(
             (int(f.values["calls"]) for f in run.findings if f.code == "expected"), 0
         ),
         can_add_archived=any(f.code == "archivedByUndo" for f in run.findings),
         waiting=run.status is RunStatus.AWAITING_CONFIRMATION,
-        can_retry=can_retry(run),
-        seconds=(run.finished_at - run.started_at).total_seconds()
-        if run.finished_at and run.started_at
-        else None,
+        can_retry=retries,
+        can_run=over and (is_preview or stopped),
+        can_edit=over and run.status is RunStatus.FAILED,
+        can_undo=may_act and not is_preview and services.can_undo(run),
+        seconds=seconds_of(run),
+        rows_per_second=rows_per_second(run),
         message=refusal.message,
+    )
+
+
+def _next_steps(page: Page, run: Run, export: Export | None, *, retries: bool) -> list[str]:
+    """What a person can do about a run that is not active, in words."""
+
+    def say(name: str, **values: object) -> str:
+        shown = {key: str(value) for key, value in values.items()}
+        return text(page.language, f"pages.next.{name}", shown)
+
+    counts = run.counts
+    steps = []
+    if run.status is RunStatus.AWAITING_CONFIRMATION:
+        steps.append(say("confirm"))
+    elif run.status is RunStatus.FAILED:
+        steps.append(say("failedUndo" if run.undo_of else "failed"))
+    elif run.status is RunStatus.CANCELED:
+        steps.append(say("canceled"))
+    elif run.mode is Mode.PREVIEW:
+        steps.append(say("preview"))
+    if counts.rejected and run.status is not RunStatus.FAILED:
+        steps.append(say("rejected"))
+    if retries and counts.not_sent:
+        steps.append(say("retry"))
+    coming = next_run(export.schedule, page.services.clock()) if export else None
+    if coming is not None and export is not None and export.connection_id and not run.is_active:
+        steps.append(say("scheduled", when=page.clock_time(coming)))
+    return steps
+
+
+@router.get(f"{_ONE}/rejected")
+@requires(Role.CONTRIBUTOR)
+def show_rejected(
+    run_id: Id,
+    page: CurrentPage,
+    code: Annotated[str, Query(max_length=100)] = "",
+) -> Response:
+    """The rejected rows, of one reason or of all."""
+    return _show_rejected(page, run_id, code)
+
+
+@router.post(f"{_ONE}/rejected")
+@requires(Role.CONTRIBUTOR)
+def search_rejected(run_id: Id, page: CurrentPage, form: SentForm) -> Response:
+    """The rejected rows that match a search. An address is sent in a form only, never in a URL."""
+    skip = form.get("skip")
+    return _show_rejected(
+        page,
+        run_id,
+        form.get("code")[:100],
+        form.get("wanted")[:320],
+        int(skip) if skip.isascii() and skip.isdigit() and len(skip) < 8 else 0,
+    )
+
+
+def _show_rejected(page: Page, run_id: str, code: str, wanted: str = "", skip: int = 0) -> Response:
+    run = runs.read(page.services, run_id)
+    rows = runs.rejected(page.services, page.caller, run, code, wanted, skip, _PAGE)
+    stored = page.services.export_records.read(run.export_id)
+    language = page.language
+    return page.render(
+        "rejected.html",
+        run=run,
+        export=stored.value if stored else None,
+        reasons=_rejected(page, run),
+        rows=[
+            {
+                **asdict(row),
+                "reason": reason_text(row.code, language),
+            }
+            for row in rows.rows
+        ],
+        total=rows.total,
+        code=code,
+        wanted=wanted,
+        skip=skip,
+        page_size=_PAGE,
     )
 
 

@@ -1,0 +1,179 @@
+"""What a run did, for its page: one sentence, numbers that add up, and what to do next.
+
+Every person of a run has one outcome, so the outcomes add up to the people. Rows without a usable
+address are no people and are counted apart.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from babel.lists import format_list
+
+from shared.model.outcome import CODES, Code, Lasting
+from shared.model.run import REMOVAL_GUARD, Counts, Mode, Run, RunStatus
+from shared.web.texts import text
+
+__all__ = ["Summary", "Tile", "retry_changes_something", "rows_per_second", "seconds_of", "summary"]
+
+# A person can change the audience or the plan in Mailchimp, so that the same row is accepted.
+_MAILCHIMP_CAN_CHANGE = frozenset({Code.FIELD_REFUSED, Code.FIELD_REQUIRED})
+
+
+class _Say(Protocol):
+    def __call__(self, name: str, **values: object) -> str: ...
+
+
+@dataclass(frozen=True)
+class Tile:
+    """One number; `name` is the name of its text."""
+
+    name: str
+    count: int
+
+    @property
+    def is_bad(self) -> bool:
+        """Whether a person should look at it."""
+        return self.name in ("refused", "unusable", "notSent")
+
+
+@dataclass(frozen=True)
+class Summary:
+    """A run in short. `people` and `rows` leave out what is zero; `adds_up` is false for damaged records."""
+
+    sentence: str
+    people: tuple[Tile, ...]
+    tags: tuple[Tile, ...]
+    rows: tuple[Tile, ...]
+    adds_up: bool
+
+
+def seconds_of(run: Run) -> float | None:
+    """How long a run took; None before its end."""
+    if run.started_at is None or run.finished_at is None:
+        return None
+    return (run.finished_at - run.started_at).total_seconds()
+
+
+def rows_per_second(run: Run) -> float | None:
+    """Source rows per second from start to end; None for runs that are not over, or too short."""
+    seconds = seconds_of(run)
+    if not seconds or seconds < 1 or not run.counts.source_rows or run.mode is Mode.PREVIEW:
+        return None
+    rate = run.counts.source_rows / seconds
+    return round(rate) if rate >= 10 else round(rate, 1)
+
+
+def retry_changes_something(run: Run, codes: Sequence[str]) -> bool:
+    """Whether a retry could have another result; `codes` are the reasons of the rejected rows.
+
+    A row that is wrong in the source is wrong until the source changes, and then the next run sends it.
+    """
+    counts = run.counts
+    if counts.not_sent or counts.left > counts.removed:
+        return True
+    return any(_may_pass(code) for code in codes)
+
+
+def _may_pass(code: str) -> bool:
+    known = next((one for one in Code if one.value == code), None)
+    if known is None:
+        return False
+    return known in _MAILCHIMP_CAN_CHANGE or CODES[known] in (Lasting.NEXT_RUN, Lasting.A_FEW_RUNS)
+
+
+def summary(run: Run, language: str) -> Summary:
+    """The summary of a run that is over or waits for a confirmation."""
+    counts = run.counts
+    is_preview = run.mode is Mode.PREVIEW
+    sent = (
+        [Tile("new", counts.new), Tile("changed", counts.changed)]
+        if is_preview
+        else [Tile("created", counts.created), Tile("updated", counts.updated)]
+    )
+    sent += [Tile("unchanged", counts.unchanged), Tile("kept", counts.kept)]
+    if not is_preview:
+        sent.append(Tile("notSent", counts.not_sent))
+    refused = counts.distinct - sum(tile.count for tile in sent)
+    unusable = counts.rejected - refused
+    people = [*sent, Tile("refused", refused)]
+    tags = [Tile("left", counts.left)]
+    if not is_preview:
+        tags.append(Tile("removed", counts.removed))
+    rows = [
+        Tile("sourceRows", counts.source_rows),
+        Tile("unusable", unusable),
+        Tile("sharedAddress", counts.shared_address),
+    ]
+    return Summary(
+        _sentence(run, language),
+        _not_zero(people),
+        _not_zero(tags),
+        _not_zero(rows),
+        adds_up=refused >= 0 and unusable >= 0,
+    )
+
+
+def _not_zero(tiles: Sequence[Tile]) -> tuple[Tile, ...]:
+    return tuple(tile for tile in tiles if tile.count > 0)
+
+
+def _sentence(run: Run, language: str) -> str:
+    def say(name: str, **values: object) -> str:
+        return text(
+            language, f"pages.summary.{name}", {key: str(value) for key, value in values.items()}
+        )
+
+    if run.mode is Mode.PREVIEW:
+        return _of_preview(run, language, say)
+    parts = _parts(run.counts, language)
+    if run.status is RunStatus.SKIPPED:
+        return say("skipped")
+    if run.status is RunStatus.AWAITING_CONFIRMATION:
+        guarded = run.reason is not None and run.reason.code == REMOVAL_GUARD
+        if not guarded:
+            return say("waitsBefore")
+        return say("waits", parts=parts) if parts else say("waitsNothing")
+    stopped = {RunStatus.FAILED: "failed", RunStatus.CANCELED: "canceled"}.get(run.status)
+    if stopped:
+        if run.counts.created or run.counts.updated or run.counts.removed:
+            return say(f"{stopped}After", parts=parts)
+        progress = run.progress
+        if progress.profiles_done:
+            return say(
+                f"{stopped}Within", done=progress.profiles_done, total=progress.profiles_total
+            )
+        return say(f"{stopped}Before")
+    return say("done", parts=parts) if parts else say("nothingChanged")
+
+
+def _of_preview(run: Run, language: str, say: _Say) -> str:
+    if run.status is RunStatus.FAILED:
+        return say("previewFailed")
+    if run.status is RunStatus.CANCELED:
+        return say("previewCanceled")
+    counts = run.counts
+    named = (("wouldAdd", counts.new), ("wouldUpdate", counts.changed), ("wouldLose", counts.left))
+    parts = [say(name, people=number) for name, number in named if number]
+    if not parts:
+        return say("previewNothing")
+    return say("preview", parts=format_list(parts, locale=language))
+
+
+def _parts(counts: Counts, language: str) -> str:
+    """What happened, as a list in words; empty when nothing did."""
+    named = (
+        ("added", counts.created),
+        ("updated", counts.updated),
+        ("lostTag", counts.removed),
+        ("rejected", counts.rejected),
+        ("notSent", counts.not_sent),
+    )
+    parts = [
+        text(language, f"pages.summary.{name}", {"people": str(number)})
+        for name, number in named
+        if number
+    ]
+    return format_list(parts, locale=language) if parts else ""

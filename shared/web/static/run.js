@@ -1,0 +1,46 @@
+// Shows the progress of an active run. Without this file, the page has a link that loads it again.
+"use strict";
+
+(() => {
+  const section = document.getElementById("progress");
+  if (!section || !section.dataset.run) return;
+  const [ended, silent, announce] = ["session-ended", "no-answer", "announce"].map((id) => document.getElementById(id));
+  let failures = 0;
+
+  const show = (html) => {
+    section.innerHTML = html;
+    const shown = section.firstElementChild;
+    if (shown.dataset.status !== section.dataset.status) announce.textContent = shown.dataset.say;
+    section.dataset.status = shown.dataset.status;
+  };
+
+  // Returns whether to look again.
+  const look = async () => {
+    if (document.hidden) return true;
+    try {
+      const answer = await fetch(`/runs/${section.dataset.run}/progress`, { redirect: "manual" });
+      // Azure sends people whose session has ended to a sign-in page.
+      if (answer.type === "opaqueredirect" || answer.status === 401 || answer.status === 403) {
+        ended.hidden = false;
+        silent.hidden = true;
+        return false;
+      }
+      if (answer.status === 204) {
+        location.reload();
+        return false;
+      }
+      if (!answer.ok) throw new Error(String(answer.status));
+      show(await answer.text());
+      failures = 0;
+    } catch {
+      failures += 1;
+    }
+    silent.hidden = failures < 2;
+    return true;
+  };
+
+  const wait = (milliseconds) => setTimeout(async () => {
+    if (await look()) wait(2000);
+  }, milliseconds);
+  wait(1000);
+})();

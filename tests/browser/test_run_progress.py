@@ -1,0 +1,94 @@
+"""The page of an active run in a browser: it follows the run, and says so when it cannot."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from shared.model.run import (
+    CallTotals,
+    Counts,
+    Mode,
+    Planning,
+    PlanningStep,
+    Progress,
+    RunStatus,
+    Trigger,
+)
+from tests.browser.conftest import Place
+from tests.browser.test_admin_pages import violations
+from tests.web.client import new_export
+from tests.web.world import NOW, World
+
+pytestmark = pytest.mark.browser
+
+Open = Callable[..., Page]
+
+
+def queued(world: World) -> str:
+    return world.runs.start(new_export(world), Trigger.ON_DEMAND, Mode.EXPORT, "Ada").id
+
+
+def test_a_page_opened_before_sending_shows_each_step_until_the_end(
+    place: Place, open_page: Open, complaints: list[str]
+) -> None:
+    runs, page = place.world.runs, open_page()
+    run = queued(place.world)
+    page.goto(f"/runs/{run}")
+    expect(page.locator("#progress")).to_contain_text("The run starts in a moment")
+    runs.move(
+        run,
+        status=RunStatus.PLANNING,
+        planning=Planning(PlanningStep.READING, segments_read=2, segments=3, rows=128_400),
+    )
+    expect(page.locator("#progress")).to_contain_text("Segments read: 2 of 3 (128,400 rows).")
+    expect(page.locator("#bar")).to_have_js_property("value", 2)
+    runs.move(
+        run,
+        status=RunStatus.SENDING,
+        calls=CallTotals(throttled=3),
+        progress=Progress(500, 1200, 1, 3, 42, 90, 490, 41.6),
+    )
+    expect(page.locator("#announce")).to_have_text("Processing: sending")
+    for shown in ("2 minutes", "42", "3 times", "490"):
+        expect(page.locator("#progress")).to_contain_text(shown)
+    runs.move(run, progress=Progress(1000, 1200, 2, 3, 83, 20, 985, 40.0))
+    expect(page.locator("#done")).to_have_text("1,000")
+    expect(page.locator("#percent")).to_have_text("83")
+    assert violations(page) == []
+    runs.move(
+        run,
+        status=RunStatus.SUCCESSFUL,
+        started_at=NOW,
+        finished_at=NOW,
+        counts=Counts(source_rows=1200, distinct=1200, created=1200),
+    )
+    expect(page.locator("#progress")).to_contain_text("1,200 people added")
+    assert complaints == []
+
+
+def test_a_page_says_that_the_session_has_ended(place: Place, open_page: Open) -> None:
+    world, page = place.world, open_page("ko")
+    run = queued(world)
+    page.goto(f"/runs/{run}")
+    expect(page.locator("#session-ended")).to_be_hidden()
+    signed_out = replace(world.services.authenticator, developer=None)
+    world.serve(replace(world.services, authenticator=signed_out))
+    expect(page.locator("#session-ended")).to_be_visible()
+    expect(page.locator("#session-ended")).to_contain_text("세션이 끝나")
+    assert violations(page) == []
+
+
+def test_a_page_says_that_the_app_does_not_answer_and_recovers(
+    place: Place, open_page: Open
+) -> None:
+    page = open_page()
+    run = queued(place.world)
+    page.goto(f"/runs/{run}")
+    page.route("**/progress", lambda route: route.abort())
+    expect(page.locator("#no-answer")).to_be_visible()
+    page.unroute("**/progress")
+    expect(page.locator("#no-answer")).to_be_hidden()

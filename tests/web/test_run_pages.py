@@ -1,0 +1,249 @@
+"""The page of a run: what happened in one sentence, numbers that add up, and what to do next."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from shared.errors import NotFound
+from shared.model.run import (
+    CallTotals,
+    Counts,
+    Mode,
+    Planning,
+    PlanningStep,
+    Progress,
+    Reason,
+    RunStatus,
+    Trigger,
+)
+from shared.runs.outcomes import OutcomeRow
+from shared.web.authentication import Role
+from tests.web.browser import Browser
+from tests.web.client import call, get, new_export
+from tests.web.world import NOW, World
+
+FINISHED = Counts(
+    source_rows=120,
+    distinct=100,
+    new=60,
+    changed=20,
+    unchanged=10,
+    created=55,
+    updated=20,
+    kept=5,
+    rejected=12,
+    not_sent=0,
+    left=3,
+    removed=3,
+    shared_address=4,
+)
+
+
+def ended(world: World, status: RunStatus, mode: Mode = Mode.EXPORT, **changes: Any) -> str:
+    """A run of a new export in this state; its path."""
+    run = world.runs.start(new_export(world), Trigger.ON_DEMAND, mode, "Ada")
+    world.runs.move(run.id, status=status, started_at=NOW, finished_at=NOW, **changes)
+    return f"/runs/{run.id}"
+
+
+def actions(page: Browser) -> set[str]:
+    """The paths of the buttons and links for actions on a run."""
+    head = page.html.partition('<div class="actions">')[2].partition("</div>")[0]
+    return {path.rpartition("/")[2] for path in re.findall(r'(?:action|href)="([^"]+)"', head)}
+
+
+def test_the_numbers_of_a_run_add_up_and_zeros_are_hidden() -> None:
+    world = World()
+    path = ended(world, RunStatus.COMPLETED_WITH_WARNINGS, counts=FINISHED)
+    page = Browser(world).open(path)
+    assert "55 people added, 20 people updated, 3 people lost a tag, and 12 rows" in page.text
+    people = page.html.partition("People in the segments")[2].partition("</section>")[0]
+    total, *parts = (int(n) for n in re.findall(r"<(?:strong|dd)>(\d+)<", people))
+    assert total == sum(parts) == 100
+    assert "Rows without a usable address2" in page.text
+    assert "Not sent" not in page.text
+    korean = Browser(world, "ko").open(path)
+    assert "55명 추가, 20명 업데이트, 3명의 태그 제거 및 12행 거부." in korean.text
+
+
+@pytest.mark.parametrize(
+    ("counts", "sentence"),
+    [
+        (Counts(distinct=1, created=1), "1 person added."),
+        (Counts(distinct=1, unchanged=1), "Nothing has changed since the last run"),
+        (Counts(distinct=2, updated=1, not_sent=1), "1 person updated and 1 person not sent."),
+    ],
+)
+def test_the_sentence_of_a_run_uses_the_right_plural(counts: Counts, sentence: str) -> None:
+    world = World()
+    assert sentence in Browser(world).open(ended(world, RunStatus.SUCCESSFUL, counts=counts)).text
+
+
+def test_a_run_that_failed_before_sending_offers_only_what_can_work() -> None:
+    world = World()
+    path = ended(world, RunStatus.FAILED, reason=Reason("segmentMissing", {"segments": "VIP"}))
+    page = Browser(world).open(path)
+    assert "failed before anything was sent" in page.text
+    assert "Correct the cause" in page.text
+    assert actions(page) == {"run", "edit"}
+    assert "Statuses changed" not in page.text
+    viewer = Browser(world.seen_by(Role.VIEWER)).open(path)
+    assert "Run again" not in viewer.text
+
+
+def test_a_run_that_failed_while_it_sent_says_how_far_it_came() -> None:
+    world = World()
+    path = ended(
+        world,
+        RunStatus.FAILED,
+        counts=Counts(distinct=100, new=100),
+        progress=Progress(40, 100, 1, 2, 40),
+    )
+    assert "failed after 40 of 100 people were sent" in Browser(world).open(path).text
+    assert "100명 중 40명을 보낸 후" in Browser(world, "ko").open(path).text
+
+
+def test_a_failed_preview_does_not_say_what_a_run_would_do() -> None:
+    world = World()
+    path = ended(world, RunStatus.FAILED, Mode.PREVIEW, counts=Counts(distinct=7, new=7))
+    page = Browser(world).open(path)
+    assert "The preview failed. Nothing was sent." in page.text
+    assert "would" not in page.text
+    assert actions(page) == {"run", "edit"}
+    assert 'name="mode" value="preview"' in page.html
+
+
+def test_a_preview_says_what_a_run_would_do() -> None:
+    world = World()
+    counts = Counts(distinct=8, new=7, changed=1, left=2)
+    page = Browser(world).open(ended(world, RunStatus.SUCCESSFUL, Mode.PREVIEW, counts=counts))
+    assert "A run would add 7 people, update 1 person, and remove a tag from 2 people." in page.text
+    assert actions(page) == {"run"}
+
+
+@pytest.mark.parametrize(
+    ("code", "offered"),
+    [("addressMalformed", False), ("complianceState", False), ("refused", True)],
+)
+def test_a_retry_is_offered_only_when_it_can_change_something(code: str, offered: bool) -> None:
+    world = World()
+    world.runs.rows = [OutcomeRow("C1", "x", ("VIP",), "rejected", code, "")]
+    counts = Counts(source_rows=2, distinct=2, created=1, rejected=1)
+    page = Browser(world).open(ended(world, RunStatus.COMPLETED_WITH_WARNINGS, counts=counts))
+    assert ("retry" in actions(page)) is offered
+
+
+def test_a_retry_is_offered_when_people_were_not_sent() -> None:
+    world = World()
+    counts = Counts(source_rows=2, distinct=2, created=1, not_sent=1)
+    page = Browser(world).open(ended(world, RunStatus.COMPLETED_WITH_WARNINGS, counts=counts))
+    assert "retry" in actions(page)
+    assert "Retry to send what was not sent" in page.text
+
+
+def test_rejected_rows_are_searched_and_read_page_by_page() -> None:
+    world = World()
+    world.runs.rows = [
+        OutcomeRow(f"C{n:03}", f"p{n:03}@@x", ("VIP",), "rejected", "addressMalformed", "")
+        for n in range(120)
+    ] + [OutcomeRow("D1", "", ("VIP",), "rejected", "addressMissing", "")]
+    path = ended(world, RunStatus.COMPLETED_WITH_WARNINGS, counts=FINISHED)
+    page = Browser(world).open(path)
+    assert "Show all 120 rows" in page.text
+    page.open(f"{path}/rejected?code=addressMalformed")
+    assert "1–50 of 120" in page.text
+    assert "D1" not in page.text
+    page.send(f"{path}/rejected", {"skip": "100", "code": "addressMalformed"})
+    assert "101–120 of 120" in page.text
+    assert "C119" in page.text
+    page.send(f"{path}/rejected", {"wanted": "P007", "code": ""})
+    assert "1–1 of 1" in page.text
+    assert "P007" not in page.path
+    page.send(f"{path}/rejected", {"wanted": "unknown@example.com"})
+    assert "Nothing found" in page.text
+    recorded = str([stored.value for stored in world.audit.kept.values()])
+    assert "run.readRejected" in recorded
+    assert "P007" not in recorded
+    assert Browser(world.seen_by(Role.VIEWER)).open(f"{path}/rejected").answer.status == 403
+
+
+@pytest.mark.parametrize("skip", ["-1", "x", "9" * 30, "²"])
+def test_a_malformed_page_number_shows_the_first_page(skip: str) -> None:
+    world = World()
+    world.runs.rows = [OutcomeRow("C1", "x", ("VIP",), "rejected", "addressMalformed", "")]
+    path = ended(world, RunStatus.COMPLETED_WITH_WARNINGS, counts=FINISHED)
+    page = Browser(world).open(f"{path}/rejected")
+    page.send(f"{path}/rejected", {"skip": skip})
+    assert "1–1 of 1" in page.text
+
+
+def test_a_run_whose_outcomes_are_deleted_offers_no_rows_and_no_download() -> None:
+    world = World()
+    path = ended(world, RunStatus.COMPLETED_WITH_WARNINGS, counts=FINISHED, cleared=True)
+
+    def gone(*_: object) -> Any:
+        raise NotFound("noOutcomes")
+
+    world.serve(
+        replace(
+            world.services,
+            has_outcomes=lambda _: False,
+            outcome_reasons=gone,
+            outcome_page=gone,
+            can_undo=lambda _: False,
+        )
+    )
+    page = Browser(world).open(path)
+    assert page.answer.status == 200
+    assert "outcomes.csv" not in page.html
+    assert "/rejected" not in page.html
+    assert Browser(world).open(f"{path}/rejected").answer.status == 404
+
+
+def test_the_progress_of_each_step_is_shown() -> None:
+    world = World()
+    run = world.runs.start(new_export(world), Trigger.ON_DEMAND, Mode.EXPORT, "Ada")
+    path = f"/runs/{run.id}/progress"
+    assert "The run starts in a moment" in Browser(world).open(path).text
+    world.runs.move(
+        run.id,
+        status=RunStatus.PLANNING,
+        planning=Planning(PlanningStep.READING, segments_read=1, segments=3, rows=1200),
+    )
+    page = Browser(world).open(path)
+    assert "Segments read: 1 of 3 (1,200 rows)." in page.text
+    assert 'max="3" value="1"' in page.html
+    assert get(world, f"/api/runs/{run.id}")["planning"] == {
+        "step": "reading",
+        "segmentsRead": 1,
+        "segments": 3,
+        "rows": 1200,
+    }
+    world.runs.move(
+        run.id,
+        status=RunStatus.SENDING,
+        calls=CallTotals(write=4, throttled=1),
+        progress=Progress(
+            500,
+            1200,
+            1,
+            3,
+            42,
+            90,
+            profiles_accepted=490,
+            profiles_per_second=41.6,
+        ),
+    )
+    page = Browser(world).open(path)
+    for shown in ("500 / 1,200", "490", "2 minutes", "42 people per second", "1 time"):
+        assert shown in page.text
+    korean = Browser(world, "ko").open(path)
+    assert "42 명/초" in korean.text
+    world.runs.move(run.id, status=RunStatus.FINISHING)
+    assert "Everything is sent" in Browser(world).open(path).text
+    world.runs.move(run.id, status=RunStatus.SUCCESSFUL)
+    assert call(world, "GET", path).status == 204
