@@ -209,8 +209,13 @@ class Definitions:
         raise Changed("exportChanged")
 
 
-def meetings(export: Export, exports: Iterable[Export]) -> tuple[Finding, ...]:
-    """Return a warning for each segment and field that another export sends to the same audience."""
+def meetings(
+    export: Export, exports: Iterable[Export], plain: Iterable[str] = ()
+) -> tuple[Finding, ...]:
+    """Return findings about an export and the others: segments and fields that two of them send.
+
+    `plain` are the names of its segments that no `model.json` lists (see definition_findings).
+    """
     exports = list(exports)
     shared = (
         Finding(
@@ -223,7 +228,7 @@ def meetings(export: Export, exports: Iterable[Export]) -> tuple[Finding, ...]:
         for segment in export.segments
         if segment.name in {choice.name for choice in other.segments}
     )
-    return (*shared, *definition_findings(export, exports))
+    return (*shared, *definition_findings(export, exports, plain))
 
 
 def _tags(export: Export) -> set[str]:

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 from shared.fields.consent import suggested_meaning
 from shared.fields.merge_fields import chosen_fields
 from shared.model.export import Export, Repeat
 from shared.model.run import Finding, Severity
-from shared.model.source import SegmentSnapshot
 
 __all__ = ["definition_findings"]
 
 
 def definition_findings(
-    export: Export, others: Iterable[Export], segments: Sequence[SegmentSnapshot] = ()
+    export: Export, others: Iterable[Export], plain: Iterable[str] = ()
 ) -> list[Finding]:
-    """Check the direction of consent, fields that other exports write, and refreshes of `segments`.
+    """Check the direction of consent, fields that other exports write, and refreshes of segments.
 
-    A segment without a time of refresh is a plain file, whose changes raise no event.
+    `plain` are the names of its segments that no `model.json` lists, so that no event announces
+    their refresh.
     """
     findings = []
     consent = export.new_contacts
@@ -38,10 +38,9 @@ def definition_findings(
                 values = {"field": choice.tag.upper(), "export": other.display_name}
                 findings.append(Finding(Severity.WARNING, "fieldSharedWithExport", values=values))
     if export.schedule.enabled and export.schedule.repeat is Repeat.EVERY_REFRESH:
-        for segment in segments:
-            if segment.refreshed_at is None:
-                values = {"segment": segment.display_name}
-                findings.append(Finding(Severity.INFO, "refreshNotAnnounced", values=values))
+        for segment in plain:
+            values = {"segment": segment}
+            findings.append(Finding(Severity.INFO, "refreshNotAnnounced", values=values))
     return findings
 
 

@@ -64,7 +64,8 @@ class SegmentSnapshot:
     """A segment as it was when the run began, with partitions in numeric order.
 
     `primary_key` is the column that identifies a profile (`CustomerId`, else the annotated key of the
-    entity), or None. Without `model.json` the attributes come from the header.
+    entity), or None. Without `model.json` the attributes come from the header and `refreshed_at` is None,
+    because no event announces a refresh.
     """
 
     name: str

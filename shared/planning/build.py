@@ -233,7 +233,7 @@ class PlanBuilder:
         findings += definition_findings(
             export,
             (stored.value for stored in readable(self.preparation.exports.all())),
-            source.snapshot.segments,
+            [s.display_name for s in source.snapshot.segments if s.refreshed_at is None],
         )
         findings += people_findings(db, export, status, members)
         findings += withdrawal_findings(db, held=hold_unsubscribes)

@@ -113,6 +113,14 @@ class Catalogue:
         survey = self._surveyor.survey()
         return self._listing(survey), self._attributes(survey, None)
 
+    def plain(self) -> list[str]:
+        """The names of segments that no `model.json` lists. Unavailable, ConfigError (storage).
+
+        Reads the listing of the container only, no file.
+        """
+        survey = self._surveyor.survey()
+        return [each.name for each in survey.found.values() if not each.source]
+
     def _listing(self, survey: Survey) -> SegmentList:
         budget = _Budget(self._counted_per_call)
         segments = (each for each in survey.found.values() if _is_segment(each))

@@ -36,6 +36,9 @@ class Exported(Protocol):
     def overview(self) -> tuple[SegmentList, Sequence[AttributeInfo]]:
         """The segments and the attributes of all of them."""
 
+    def plain(self) -> list[str]:
+        """The names of segments that no `model.json` lists."""
+
 
 class Descriptions(Protocol):
     """The data from the API (CustomerInsightsApi)."""
@@ -66,6 +69,10 @@ class DescribedCatalogue:
         """The segments and the attributes of all of them, from one listing of the container."""
         listing, attributes = self._exported.overview()
         return self._listing(listing), self._typed(list(attributes))
+
+    def plain(self) -> list[str]:
+        """The names of segments that no `model.json` lists. Unavailable, ConfigError (storage)."""
+        return self._exported.plain()
 
     def _listing(self, listing: SegmentList) -> SegmentList:
         exported = {each.name: each for each in listing.segments}

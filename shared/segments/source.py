@@ -105,7 +105,7 @@ class Freezer:
             attributes=attributes,
             partitions=partitions,
             primary_key=primary_key,
-            refreshed_at=found.refreshed_at,
+            refreshed_at=found.refreshed_at if found.source else None,
         )
 
     def _described(self, partitions: tuple[Partition, ...]) -> _Described:

@@ -110,6 +110,9 @@ class Catalogue(Protocol):
     def overview(self) -> tuple[SegmentListing, Sequence[AttributeInfo]]:
         """The segments and the attributes of all of them, from one look."""
 
+    def plain(self) -> Sequence[str]:
+        """The names of segments that no `model.json` lists. Unavailable, ConfigError."""
+
     def attributes(self, segment: str | None) -> Sequence[AttributeInfo]:
         """The attributes of a segment, or of all. NotFound for a segment that does not exist."""
 

@@ -158,3 +158,25 @@ def test_why_a_segment_cannot_be_read_is_said_wherever_it_is_missing(
             scenario.running_app.storage, SEGMENTS
         ) as client:
             client.delete_blob(f"{files.folder}/broken/model.json")
+
+
+def test_a_plain_file_that_runs_with_every_refresh_is_noted_at_save_and_in_the_run(
+    scenario: ExportScenario, files: Files
+) -> None:
+    plain, described = scenario.named("Plain"), scenario.named("Described")
+    files.put(f"{plain}/1.csv", csv_bytes([NAMES, person(1)]))
+    files.put("with/d.csv", csv_bytes([NAMES, person(2)]))
+    files.model(entity(described, NAMES, ["d.csv"]), folder="with/")
+    schedule = {"enabled": True, "repeat": "everyRefresh"}
+    saved = scenario.define([plain, described], mapping=MAPPING, schedule=schedule)
+    path = f"/exports/{saved['id']}?done=saved"
+    try:
+        page = scenario.api.call("GET", path).text
+        run = scenario.run()
+    finally:
+        scenario.api.call("DELETE", f"/api/exports/{saved['id']}")
+
+    (said,) = (f["message"] for f in saved["findings"] if f["code"] == "refreshNotAnnounced")
+    assert plain in said
+    assert said in page
+    assert codes(run)["refreshNotAnnounced"] == said

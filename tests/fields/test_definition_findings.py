@@ -1,5 +1,6 @@
 """What a definition says about itself and beside other exports."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from shared.fields.definition_findings import definition_findings
@@ -12,8 +13,6 @@ from shared.model.export import (
     Schedule,
     SegmentChoice,
 )
-from shared.model.source import SegmentSnapshot
-from tests.fakes import Clock
 
 EXPORT = Export(
     "e1", "One", "c1", "a1", Mapping("EMail", attributes=(AttributeMapping("Points", "points"),)),
@@ -21,8 +20,8 @@ EXPORT = Export(
 )  # fmt: skip
 
 
-def codes(export: Export, *others: Export, segments: tuple[SegmentSnapshot, ...] = ()) -> list[str]:
-    return [finding.code for finding in definition_findings(export, others, segments)]
+def codes(export: Export, *others: Export, plain: Sequence[str] = ()) -> list[str]:
+    return [finding.code for finding in definition_findings(export, others, plain)]
 
 
 def test_another_attribute_in_the_same_field_of_the_same_audience_is_said() -> None:
@@ -54,8 +53,5 @@ def test_a_name_and_a_direction_that_disagree_are_said() -> None:
 
 
 def test_a_plain_file_never_announces_a_refresh() -> None:
-    plain = SegmentSnapshot("Gold", "Gold", (), ())
-    described = replace(plain, refreshed_at=Clock().now())
-
-    assert codes(EXPORT, segments=(plain, described)) == ["refreshNotAnnounced"]
-    assert codes(replace(EXPORT, schedule=Schedule(enabled=False)), segments=(plain,)) == []
+    assert codes(EXPORT, plain=["Gold"]) == ["refreshNotAnnounced"]
+    assert codes(replace(EXPORT, schedule=Schedule(enabled=False)), plain=["Gold"]) == []

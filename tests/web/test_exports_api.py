@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from shared.errors import Unavailable
 from shared.model.export import SegmentChoice
 from shared.model.run import Mode, RunStatus, Trigger
 from shared.web.authentication import Role
@@ -29,6 +30,20 @@ def test_missing_settings_have_safe_defaults() -> None:
     assert export["schedule"]["repeat"] == "everyRefresh"
     assert export["createdBy"] == export["updatedBy"] == "Ada"
     assert export["lastRun"] is None
+
+
+def test_a_save_names_the_segments_whose_refresh_is_not_announced() -> None:
+    world = World()
+    body = export_body(new_connection(world), segments=[{"name": "New"}, {"name": "Segment_Vip"}])
+    made = send(world, "POST", "/api/exports", body, 201)
+    assert [each["code"] for each in made["findings"]] == ["refreshNotAnnounced"]
+    assert "New" in made["findings"][0]["message"]
+    path = f"/api/exports/{made['id']}"
+    assert send(world, "PUT", path, made)["findings"] == made["findings"]
+    off = send(world, "PUT", path, {**made, "schedule": {**made["schedule"], "enabled": False}})
+    assert off["findings"] == []
+    world.catalogue.broken = Unavailable("segmentsUnavailable")
+    assert send(world, "PUT", path, made)["findings"] == []
 
 
 def test_saving_does_not_start_a_run() -> None:

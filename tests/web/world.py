@@ -238,6 +238,9 @@ class FakeCatalogue:
     def overview(self) -> tuple[SegmentList, list[AttributeInfo]]:
         return self.listing(), self.attributes(None)
 
+    def plain(self) -> list[str]:
+        return [each.name for each in self.segments() if each.name == "New"]
+
     def attributes(self, segment: str | None) -> list[AttributeInfo]:
         if segment not in (None, "Segment_Vip", "New"):
             raise NotFound("segmentNotFound", segment=segment)

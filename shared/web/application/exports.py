@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from shared.errors import ConnectorError, Fault
 from shared.exports.definitions import meetings
-from shared.model.export import Export
+from shared.model.export import Export, Repeat
 from shared.model.ports import Stored, readable
 from shared.model.run import Finding, Run
 from shared.model.tag import folded
@@ -53,9 +53,12 @@ def list_all(services: Services) -> list[ExportDetails]:
     return [_details(services, stored, exports) for stored in found]
 
 
-def read(services: Services, export_id: str) -> ExportDetails:
-    """One export. NotFound."""
-    return _with_others(services, services.definitions.read(export_id))
+def read(services: Services, export_id: str, *, saved: bool = False) -> ExportDetails:
+    """One export. NotFound.
+
+    With `saved`, the findings include those that need a listing of the landing container.
+    """
+    return _with_others(services, services.definitions.read(export_id), saved=saved)
 
 
 def create(services: Services, caller: Caller, body: ExportBody) -> ExportDetails:
@@ -69,7 +72,7 @@ def create(services: Services, caller: Caller, body: ExportBody) -> ExportDetail
     after = recorded_export(stored.value)
     name = stored.value.display_name
     audit.record(services, caller, "export.create", stored.value.id, name, None, after)
-    return _with_others(services, stored)
+    return _with_others(services, stored, saved=True)
 
 
 def change(
@@ -156,17 +159,31 @@ def _changed(
         recorded_export(before.value),
         recorded_export(export),
     )
-    return _with_others(services, stored)
+    return _with_others(services, stored, saved=True)
 
 
-def _with_others(services: Services, stored: Stored[Export]) -> ExportDetails:
+def _with_others(
+    services: Services, stored: Stored[Export], *, saved: bool = False
+) -> ExportDetails:
     exports = (other.value for other in readable(services.export_records.all()))
-    return _details(services, stored, exports)
+    plain = _plain_segments(services, stored.value) if saved else []
+    return _details(services, stored, exports, plain)
+
+
+def _plain_segments(services: Services, export: Export) -> list[str]:
+    """The segments of an export with every refresh that no event announces. A run checks this again."""
+    if not export.schedule.enabled or export.schedule.repeat is not Repeat.EVERY_REFRESH:
+        return []
+    try:
+        plain = set(services.catalogue.plain())
+    except ConnectorError:
+        return []
+    return [segment.name for segment in export.segments if segment.name in plain]
 
 
 def _details(
-    services: Services, stored: Stored[Export], exports: Iterable[Export]
+    services: Services, stored: Stored[Export], exports: Iterable[Export], plain: Iterable[str] = ()
 ) -> ExportDetails:
     export = stored.value
     last_run = next(iter(services.runs(export.id, None, 1)), None)
-    return ExportDetails(export, etag_of(stored.etag), last_run, meetings(export, exports))
+    return ExportDetails(export, etag_of(stored.etag), last_run, meetings(export, exports, plain))

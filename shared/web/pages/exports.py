@@ -111,14 +111,16 @@ def start_all(page: CurrentPage, _form: SentForm) -> Response:
 
 @router.get(_ONE)
 @requires(Role.VIEWER)
-def show(export_id: Id, page: CurrentPage) -> Response:
+def show(export_id: Id, page: CurrentPage, done: Annotated[str, Query()] = "") -> Response:
     """One export with its history."""
-    return _show(page, export_id)
+    return _show(page, export_id, saved=done == "saved")
 
 
-def _show(page: Page, export_id: str, refusal: Refusal = NO_REFUSAL) -> Response:
+def _show(
+    page: Page, export_id: str, refusal: Refusal = NO_REFUSAL, *, saved: bool = False
+) -> Response:
     services = page.services
-    details = exports.read(services, export_id)
+    details = exports.read(services, export_id, saved=saved)
     export = details.export
     history = services.runs(export_id, None, _HISTORY)
     stored = services.connection_records.read(export.connection_id or "-")
