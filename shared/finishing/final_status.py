@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from shared.model.chunk import UNSUBSCRIBE_TAG
+from shared.model.chunk import CONTACT_TAGS, FORMER_TAG, UNSUBSCRIBE_TAG
 from shared.model.plan import Plan
 from shared.model.run import (
     REMOVAL_GUARD,
@@ -50,16 +50,16 @@ def final_counts(db: DuckDBPyConnection, planned: Counts) -> Counts:
         kept=by_outcome.get("kept", 0),
         rejected=by_outcome.get("rejected", 0),
         not_sent=by_outcome.get("notSent", 0),
-        removed=_SQL.number(db, "removed", unsubscribe_tag=UNSUBSCRIBE_TAG),
+        removed=_SQL.number(db, "removed", contact_tags=list(CONTACT_TAGS)),
     )
 
 
 def consent_proof(db: DuckDBPyConnection) -> ConsentProof:
-    """Count people kept because they are not subscribed, contacts sent with a status, and unsubscribes."""
-    not_subscribed, statuses_sent, unsubscribed = _SQL.row(
-        db, "consent_proof", unsubscribe_tag=UNSUBSCRIBE_TAG
+    """Count people kept because they are not subscribed, and contacts whose status was sent or changed."""
+    not_subscribed, statuses_sent, unsubscribed, archived = _SQL.row(
+        db, "consent_proof", unsubscribe_tag=UNSUBSCRIBE_TAG, former_tag=FORMER_TAG
     )
-    return ConsentProof(not_subscribed, statuses_sent, unsubscribed)
+    return ConsentProof(not_subscribed, statuses_sent, unsubscribed, archived)
 
 
 def unsubscribe_findings(db: DuckDBPyConnection) -> list[Finding]:
@@ -83,7 +83,7 @@ class Refusals:
 def count_refusals(db: DuckDBPyConnection) -> Refusals:
     """Count the refusals of a run, from `outcomes` and `removals`."""
     people = _SQL.rows(db, "refusals")
-    removals = _SQL.rows(db, "removal_refusals", unsubscribe_tag=UNSUBSCRIBE_TAG)
+    removals = _SQL.rows(db, "removal_refusals", contact_tags=list(CONTACT_TAGS))
     return Refusals(
         sum(number for _, number in people),
         people[0][0] if people else "",

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from shared.model.chunk import ARCHIVE_TAG, UNSUBSCRIBE_TAG
+from shared.model.chunk import ARCHIVE_TAG, FORMER_TAG, UNSUBSCRIBE_TAG
 from shared.model.outcome import CODES, Lasting
 from shared.workspace import SqlFile
 
@@ -36,12 +36,13 @@ def fold_ledger(db: DuckDBPyConnection, run_id: str, merge_tags: Sequence[str]) 
         merge_tags=list(merge_tags),
         archive_tag=ARCHIVE_TAG,
         unsubscribe_tag=UNSUBSCRIBE_TAG,
+        former_tag=FORMER_TAG,
     )
 
 
 def fold_outcomes(db: DuckDBPyConnection) -> None:
     """Fill `outcomes` from `changes`, `results`, `removals` and `other_rows`."""
-    _SQL.run(db, "outcomes", unsubscribe_tag=UNSUBSCRIBE_TAG)
+    _SQL.run(db, "outcomes", unsubscribe_tag=UNSUBSCRIBE_TAG, former_tag=FORMER_TAG)
 
 
 def write_ledger(db: DuckDBPyConnection, file: Path) -> int:

@@ -15,6 +15,8 @@ __all__ = [
     "ARCHIVE_SIZE",
     "ARCHIVE_TAG",
     "CHUNK_SIZE",
+    "CONTACT_TAGS",
+    "FORMER_TAG",
     "UNSUBSCRIBE_TAG",
     "Chunk",
     "ChunkKind",
@@ -34,11 +36,17 @@ ARCHIVE_TAG = 1 << 62
 # Setting `unsubscribed` after a withdrawal of consent is the loss of this impossible tag.
 UNSUBSCRIBE_TAG = 1 << 61
 
+# Archiving the contact of a former address is the loss of this one.
+FORMER_TAG = UNSUBSCRIBE_TAG + 1
+
+# The tags whose loss changes the contact itself. People who lose only these lose no tag.
+CONTACT_TAGS = (UNSUBSCRIBE_TAG, FORMER_TAG)
+
 
 class ChunkKind(StrEnum):
     """add: people not known to be in the audience. update: known ones. untag: leavers.
 
-    unsubscribe: people who withdrew consent.
+    unsubscribe: people who withdrew consent. archiveFormer: contacts with a former address.
     Of an undo only: restore (earlier values and tags, for people who are there) and archive.
     """
 
@@ -46,6 +54,7 @@ class ChunkKind(StrEnum):
     UPDATE = "update"
     UNTAG = "untag"
     UNSUBSCRIBE = "unsubscribe"
+    ARCHIVE_FORMER = "archiveFormer"
     RESTORE = "restore"
     ARCHIVE = "archive"
 

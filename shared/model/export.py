@@ -19,6 +19,7 @@ __all__ = [
     "Mapping",
     "NewContactStatus",
     "NewContacts",
+    "OnAddressChange",
     "OnWithdrawal",
     "Repeat",
     "Schedule",
@@ -57,6 +58,13 @@ class OnWithdrawal(StrEnum):
 
     REMOVE_TAGS = "removeTags"
     UNSUBSCRIBE = "unsubscribe"
+
+
+class OnAddressChange(StrEnum):
+    """What happens to the contact with the former address of a person."""
+
+    KEEP = "keep"
+    ARCHIVE = "archive"
 
 
 class Repeat(StrEnum):
@@ -153,6 +161,7 @@ class Export:
     max_removal_share: float = 0.3
     schedule: Schedule = Schedule()
     on_withdrawal: OnWithdrawal = OnWithdrawal.REMOVE_TAGS
+    on_address_change: OnAddressChange = OnAddressChange.KEEP
     created_at: datetime | None = None
     created_by: str = ""
     updated_at: datetime | None = None

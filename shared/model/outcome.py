@@ -63,6 +63,10 @@ class Code(StrEnum):
     WITHDRAWN_UNSUBSCRIBED = "withdrawnUnsubscribed"
     UNSUBSCRIBED_BY_EXPORT = "unsubscribedByExport"
     ERASED = "erased"
+    # Former addresses
+    ADDRESS_CHANGED = "addressChanged"
+    FORMER_ARCHIVED = "formerArchived"
+    TAGGED_BY_OTHERS = "taggedByOthers"
     # Of a search only, for people who are in no run
     NOT_IN_SEGMENT = "notInSegment"
     NOT_RUN = "notRun"
@@ -108,6 +112,9 @@ CODES: dict[Code, Lasting] = {
     Code.WITHDRAWN_UNSUBSCRIBED: Lasting.NOT_A_FAULT,
     Code.UNSUBSCRIBED_BY_EXPORT: Lasting.NOT_A_FAULT,
     Code.ERASED: Lasting.NOT_A_FAULT,
+    Code.ADDRESS_CHANGED: Lasting.NOT_A_FAULT,
+    Code.FORMER_ARCHIVED: Lasting.NOT_A_FAULT,
+    Code.TAGGED_BY_OTHERS: Lasting.NOT_A_FAULT,
     Code.NOT_IN_SEGMENT: Lasting.NOT_A_FAULT,
     Code.NOT_RUN: Lasting.NOT_A_FAULT,
     Code.CONTACT_EXISTS: Lasting.NEXT_RUN,

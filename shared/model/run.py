@@ -212,12 +212,14 @@ class ConsentProof:
     """How many people were left unsubscribed, and how many statuses the run changed: 0.
 
     `unsubscribed` counts the people that the run unsubscribed because they withdrew consent, where
-    the export says so: the only status that is ever changed (record 71).
+    the export says so: the only status that is ever changed (record 71). `archived` counts the
+    archived contacts with a former address (record 72).
     """
 
     kept: int = 0
     statuses_changed: int = 0
     unsubscribed: int = 0
+    archived: int = 0
 
 
 @dataclass(frozen=True)

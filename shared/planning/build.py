@@ -63,6 +63,11 @@ from shared.planning.findings import (
     rejected_before,
 )
 from shared.planning.fingerprint import mapping_fingerprint, source_fingerprint
+from shared.planning.former_addresses import (
+    exceeds_archive_share,
+    former_findings,
+    plan_former_addresses,
+)
 from shared.planning.ledger import deleted_tags, forget_tags, load_ledger
 from shared.planning.limit import within_limit
 from shared.planning.people import RowCounts, SourceColumns, read_people
@@ -217,17 +222,20 @@ class PlanBuilder:
         if retry:
             findings += not_retried(db)
         plan_unsubscribes(db, export)
+        plan_former_addresses(db, export)
         confirmed = REMOVAL_GUARD in run.confirmed
         hold_removals = not confirmed and exceeds_removal_share(db, export.max_removal_share)
         hold_unsubscribes = not confirmed and exceeds_unsubscribe_share(
             db, export.max_removal_share
         )
+        hold_archiving = not confirmed and exceeds_archive_share(db, export.max_removal_share)
+        hold_contacts = hold_unsubscribes or hold_archiving
         plan_files, chunks = write_chunks(
             db,
             scratch,
             merge_tags(export.mapping),
             hold_removals=hold_removals,
-            hold_unsubscribes=hold_unsubscribes,
+            hold_contacts=hold_contacts,
         )
         members = members_by_segment(db)
         findings += definition_findings(
@@ -236,7 +244,8 @@ class PlanBuilder:
             [s.display_name for s in source.snapshot.segments if s.refreshed_at is None],
         )
         findings += people_findings(db, export, status, members)
-        findings += withdrawal_findings(db, held=hold_unsubscribes)
+        findings += withdrawal_findings(db, held=hold_contacts)
+        findings += former_findings(db, held=hold_contacts)
         counts = count(db, rows.source_rows)
         before = counts.refused_before + rejected_before(
             db, files, source.pointer.run_id if source.pointer else "", scratch
@@ -269,7 +278,7 @@ class PlanBuilder:
             counts=counts.of_run,
             people_to_send=sum(c.people for c in chunks if c.tag_id is None),
             removals=sum(c.people for c in chunks if c.tag_id is not None),
-            removals_held=hold_removals or hold_unsubscribes,
+            removals_held=hold_removals or hold_contacts,
             chunks=len(chunks),
             ledger=ledger.blob if ledger else None,
             ledger_run=source.pointer.run_id if source.pointer else "",

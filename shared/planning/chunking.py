@@ -16,6 +16,8 @@ from shared.model.chunk import (
     ARCHIVE_SIZE,
     ARCHIVE_TAG,
     CHUNK_SIZE,
+    CONTACT_TAGS,
+    FORMER_TAG,
     UNSUBSCRIBE_TAG,
     Chunk,
     ChunkKind,
@@ -49,13 +51,13 @@ def write_chunks(
     merge_tags: Sequence[str],
     *,
     hold_removals: bool = False,
-    hold_unsubscribes: bool = False,
+    hold_contacts: bool = False,
     restore: bool = False,
 ) -> tuple[PlanFiles, list[Chunk]]:
     """Write the files of a plan from `changes`, `rejects` and `shared`, and list its chunks.
 
     With `hold_removals`, chunks of people who left a segment wait for a confirmation; removals
-    because of withdrawn consent never wait, but with `hold_unsubscribes` unsubscribing does. With `restore` (an undo), updates never add people.
+    because of withdrawn consent never wait, but with `hold_contacts` changes of the contact itself do. With `restore` (an undo), updates never add people.
     """
     files = PlanFiles(folder / "changes.parquet", folder / "rows.parquet", folder / "lines.jsonl")
     removals = folder / "removals.jsonl"
@@ -77,7 +79,7 @@ def write_chunks(
         _removal_group(
             tag_id,
             people,
-            hold_unsubscribes if tag_id == UNSUBSCRIBE_TAG else hold_removals and not withdrawn,
+            hold_contacts if tag_id in CONTACT_TAGS else hold_removals and not withdrawn,
         )
         for withdrawn, tag_id, people in _SQL.rows(db, "removal_groups")
     ]
@@ -94,6 +96,8 @@ def _removal_group(tag_id: int, people: int, hold: bool) -> _Group:
         return _Group(ChunkKind.ARCHIVE, people, tag_id)
     if tag_id == UNSUBSCRIBE_TAG:
         return _Group(ChunkKind.UNSUBSCRIBE, people, tag_id, hold)
+    if tag_id == FORMER_TAG:
+        return _Group(ChunkKind.ARCHIVE_FORMER, people, tag_id, hold)
     return _Group(ChunkKind.UNTAG, people, tag_id, hold)
 
 
@@ -103,7 +107,8 @@ def _chunks(lines: Path, groups: Sequence[_Group]) -> Iterator[Chunk]:
     start = 0
     with lines.open("rb") as file:
         for group in groups:
-            most = ARCHIVE_SIZE if group.kind is ChunkKind.ARCHIVE else CHUNK_SIZE
+            archives = group.kind in (ChunkKind.ARCHIVE, ChunkKind.ARCHIVE_FORMER)
+            most = ARCHIVE_SIZE if archives else CHUNK_SIZE
             for done in range(0, group.people, most):
                 size = min(most, group.people - done)
                 length = sum(len(file.readline()) for _ in range(size))

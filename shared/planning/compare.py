@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from shared.model.chunk import UNSUBSCRIBE_TAG
+from shared.model.chunk import CONTACT_TAGS
 from shared.model.ledger import MAX_TRIES
 from shared.model.run import Counts
 from shared.workspace import SqlFile
@@ -86,7 +86,7 @@ class PlannedCounts:
 def count(db: DuckDBPyConnection, source_rows: int) -> PlannedCounts:
     """Count `changes`, `rejects` and `shared`."""
     distinct, new, changed, unchanged, left, kept, refused, erased, bad, shared = _SQL.row(
-        db, "counts", unsubscribe_tag=UNSUBSCRIBE_TAG
+        db, "counts", contact_tags=list(CONTACT_TAGS)
     )
     counts = Counts(
         source_rows=source_rows,

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 from shared.fields.merge_fields import FieldChoice, chosen_fields, find_field, takes_dates
 from shared.model.audience import MergeField
-from shared.model.export import Export, Mapping, OnWithdrawal
+from shared.model.export import Export, Mapping, OnAddressChange, OnWithdrawal
 from shared.model.source import Attribute, Snapshot
 
 __all__ = ["mapping_fingerprint", "source_fingerprint"]
@@ -71,4 +71,6 @@ def source_fingerprint(export: Export, snapshot: Snapshot) -> str:
     # Added only where it differs from earlier versions, so that an update of the app sends nothing again.
     if export.on_withdrawal is not OnWithdrawal.REMOVE_TAGS:
         parts.append(export.on_withdrawal.value)
+    if export.on_address_change is not OnAddressChange.KEEP:
+        parts.append(f"addressChange {export.on_address_change.value}")
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()

@@ -66,7 +66,7 @@ class ChunkPayloads:
             for number, line in enumerate(self._lines(chunk), start=chunk.first)
             if number not in known
         }
-        if chunk.kind in (ChunkKind.UNTAG, ChunkKind.ARCHIVE, ChunkKind.UNSUBSCRIBE):
+        if chunk.tag_id is not None:
             addresses = tuple(lines.values())
             return ChunkPayload(
                 claimed, (), addresses, dict(zip(addresses, lines, strict=True)), known

@@ -248,6 +248,8 @@ class _Job:
         chunk = payload.chunk
         if chunk.kind is ChunkKind.ARCHIVE:
             writer.archive(payload.addresses)
+        elif chunk.kind is ChunkKind.ARCHIVE_FORMER:
+            writer.archive_former(payload.addresses, [tag.tag for tag in self._plan.tags])
         elif chunk.kind is ChunkKind.UNSUBSCRIBE:
             writer.unsubscribe(payload.addresses, doubt=chunk.attempts > 1)
         elif chunk.tag_id is not None:

@@ -167,6 +167,28 @@ class Writer:
             resend=resend,
         )
 
+    def archive_former(self, addresses: Sequence[str], own_tags: Sequence[str]) -> None:
+        """Archive contacts with a former address that are subscribed and have only tags in `own_tags`.
+
+        Archiving loses the status, so a contact that is not subscribed is left alone: written again
+        with a status, it would be subscribed.
+        """
+        own = {tag.casefold() for tag in own_tags}
+        for number, address in enumerate(addresses):
+            if number and not self.may_continue():
+                raise Interrupted
+            now = self.session.member(self.audience_id, address)
+            if now is None:
+                self.results[address] = Result(Outcome.KEPT, Code.NOT_IN_AUDIENCE)
+            elif now.status == "archived":  # by an earlier attempt, or by someone else
+                self.results[address] = Result(Outcome.REMOVED)
+            elif now.status != _SUBSCRIBED:
+                self.results[address] = Result(Outcome.KEPT, now.status)
+            elif {tag.casefold() for tag in now.tags} - own:
+                self.results[address] = Result(Outcome.KEPT, Code.TAGGED_BY_OTHERS)
+            else:
+                self.archive([address])
+
     def archive(self, addresses: Sequence[str]) -> None:
         """Archive people one by one. A person that Mailchimp refuses to archive is rejected."""
         for number, address in enumerate(addresses):

@@ -71,7 +71,12 @@ def test_people_who_left_before_the_run_are_unchanged(
         assert after[address].fields == expected[address].fields
         assert after[address].tags == expected[address].tags | {"VIP"}
     assert {a: after[a] for a in people[160:]} == {a: expected[a] for a in people[160:]}
-    assert run["consentProof"] == {"kept": 120, "statusesChanged": 0, "unsubscribed": 0}
+    assert run["consentProof"] == {
+        "kept": 120,
+        "statusesChanged": 0,
+        "unsubscribed": 0,
+        "archived": 0,
+    }
     assert run["counts"]["kept"] == 120
     assert run["counts"]["updated"] == 40
     kept = scenario.outcomes(run, "kept")
@@ -82,7 +87,12 @@ def test_people_who_left_before_the_run_are_unchanged(
 
     with scenario.calls() as calls:
         again = scenario.run("full")
-    assert again["consentProof"] == {"kept": 120, "statusesChanged": 0, "unsubscribed": 0}
+    assert again["consentProof"] == {
+        "kept": 120,
+        "statusesChanged": 0,
+        "unsubscribed": 0,
+        "archived": 0,
+    }
     assert actual_audience(scenario.audience) == after
     assert calls[SUBSCRIBE] == 1
 

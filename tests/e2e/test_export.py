@@ -48,7 +48,12 @@ def test_the_audience_matches_the_rows_exactly(scenario: ExportScenario) -> None
     assert counts["distinct"] == counts["new"] == counts["created"] == totals.distinct
     assert counts["sharedAddress"] == totals.shared > 0
     assert every_row_has_one_outcome(first, repeated(sample))
-    assert first["consentProof"] == {"kept": 0, "statusesChanged": 0, "unsubscribed": 0}
+    assert first["consentProof"] == {
+        "kept": 0,
+        "statusesChanged": 0,
+        "unsubscribed": 0,
+        "archived": 0,
+    }
     assert {s["name"]: s["inMailchimp"] for s in first["segments"]} == totals.people
     assert {s["name"]: s["members"] for s in first["segments"]} == totals.people
     assert first["progress"]["percent"] == 100

@@ -186,7 +186,7 @@ def test_a_run_awaiting_confirmation_can_be_confirmed() -> None:
     reason = Reason("removalGuard", values={"people": "9"})
     world.runs.move(run.id, status=RunStatus.AWAITING_CONFIRMATION, reason=reason)
     ada = Browser(world).open(f"/runs/{run.id}")
-    assert "9 people would lose a tag or be unsubscribed" in ada.text
+    assert "9 people would lose a tag, be unsubscribed or be archived" in ada.text
     ada.send(f"/runs/{run.id}/confirm")
     assert world.runs.kept[run.id].status is RunStatus.SENDING
     ada.send(f"/runs/{run.id}/cancel")

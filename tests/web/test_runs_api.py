@@ -78,7 +78,12 @@ def test_the_run_page_shows_all_details() -> None:
     shown = get(world, f"/api/runs/{run.id}")
     assert shown["status"] == "completedWithWarnings"
     assert shown["counts"]["sharedAddress"] == 2
-    assert shown["consentProof"] == {"kept": 3, "statusesChanged": 0, "unsubscribed": 0}
+    assert shown["consentProof"] == {
+        "kept": 3,
+        "statusesChanged": 0,
+        "unsubscribed": 0,
+        "archived": 0,
+    }
     assert shown["segments"] == [
         {"name": "Segment_Vip", "tag": "VIP", "members": 10, "inMailchimp": 9}
     ]

@@ -4,14 +4,16 @@ WHERE shared_with IS NULL AND segments IS NOT NULL
 GROUP BY outcome;
 
 -- name: removed
-SELECT count(DISTINCT address) FROM removals WHERE removed AND tag_id <> $unsubscribe_tag;
+SELECT count(DISTINCT address) FROM removals
+WHERE removed AND NOT list_contains($contact_tags::BIGINT[], tag_id);
 
 -- name: consent_proof
 SELECT
     (SELECT count(*) FROM changes
      WHERE kind = 'kept' AND code NOT IN ('noConsent', 'consentWithdrawn')),
     (SELECT coalesce(sum(status_sent), 0)::BIGINT FROM results),
-    (SELECT count(*) FROM removals WHERE removed AND tag_id = $unsubscribe_tag);
+    (SELECT count(*) FROM removals WHERE removed AND tag_id = $unsubscribe_tag),
+    (SELECT count(*) FROM removals WHERE removed AND tag_id = $former_tag);
 
 -- name: unsubscribes_missed
 -- People who withdrew consent and may still be subscribed. Those in another status need no change,
@@ -33,7 +35,7 @@ ORDER BY people DESC, code;
 -- name: removal_refusals
 -- Why Mailchimp refused to remove a tag. Calls that failed or were not made are not refusals.
 SELECT code, count(*) AS people FROM removals
-WHERE NOT removed AND tag_id <> $unsubscribe_tag
+WHERE NOT removed AND NOT list_contains($contact_tags::BIGINT[], tag_id)
   AND code NOT IN ('callFailed', 'canceled', 'disconnected', 'awaitingConfirmation')
 GROUP BY code
 ORDER BY people DESC, code;

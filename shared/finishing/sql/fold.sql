@@ -5,6 +5,7 @@ CREATE OR REPLACE TABLE judged AS
 SELECT
     r.address, r.code,
     r.outcome IN ('created', 'updated') AS was_sent,
+    r.outcome = 'created' AS was_created,
     r.outcome = 'rejected' AND list_contains($a_few_runs::VARCHAR[], r.code) AS was_passing,
     r.outcome = 'rejected'
         AND list_contains(list_concat($until_row_changes, $a_few_runs)::VARCHAR[], r.code) AS was_refused,
@@ -17,16 +18,17 @@ FROM results r;
 -- the same outcomes twice gives the same result.
 CREATE OR REPLACE TABLE next AS
 WITH lost AS (
-    SELECT address, list(tag_id) AS tags, bool_or(tag_id = $archive_tag) AS archived,
+    SELECT address, list(tag_id) AS tags, bool_or(tag_id IN ($archive_tag, $former_tag)) AS archived,
         bool_or(tag_id = $unsubscribe_tag) AS unsubscribed
     FROM removals
     WHERE removed
     GROUP BY address
 ),
 absent AS (SELECT DISTINCT address FROM removals WHERE code = 'notInAudience')
-SELECT * EXCLUDE (sent, refused_now, passing, forget)
+SELECT * EXCLUDE (sent, created, refused_now, passing, forget)
 FROM (SELECT
     coalesce(j.was_sent, false) AS sent,
+    coalesce(j.was_created, false) AS created,
     coalesce(j.was_refused, false) AS refused_now,
     coalesce(j.was_passing, false) AS passing,
     coalesce(j.was_absent, false) OR coalesce(r.archived, false) OR a.address IS NOT NULL AS forget,
@@ -76,7 +78,8 @@ FROM (SELECT
         ELSE l.run_id
     END AS run_id,
     CASE WHEN sent THEN NULL WHEN r.unsubscribed THEN $run ELSE l.unsubscribed_by END
-        AS unsubscribed_by
+        AS unsubscribed_by,
+    CASE WHEN forget THEN NULL WHEN created THEN $run ELSE l.created_by END AS created_by
 FROM ledger l
 FULL JOIN changes c ON c.address = l.address
 LEFT JOIN lost r ON r.address = coalesce(c.address, l.address)
@@ -101,10 +104,11 @@ WITH people AS (
         END AS outcome,
         CASE
             WHEN r.unsubscribed THEN 'withdrawnUnsubscribed'
+            WHEN r.former_archived THEN 'formerArchived'
             WHEN c.kind IN ('unchanged', 'kept', 'rejected') THEN c.code
             WHEN c.kind = 'not_retried' THEN 'notRetried'
             WHEN c.kind = 'left' AND r.removed
-                THEN CASE WHEN c.withdrawn THEN 'consentWithdrawn' END
+                THEN CASE WHEN c.withdrawn THEN 'consentWithdrawn' ELSE c.code END
             WHEN c.kind = 'left' THEN r.code
             ELSE j.code
         END AS code,
@@ -114,7 +118,8 @@ WITH people AS (
     LEFT JOIN (
         SELECT
             address, bool_or(removed) AS removed, min(code) AS code,
-            bool_or(removed AND tag_id = $unsubscribe_tag) AS unsubscribed
+            bool_or(removed AND tag_id = $unsubscribe_tag) AS unsubscribed,
+            bool_or(removed AND tag_id = $former_tag) AS former_archived
         FROM removals
         GROUP BY address
     ) r ON r.address = c.address

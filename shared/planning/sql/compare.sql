@@ -111,7 +111,7 @@ SELECT
     count(*) FILTER (kind = 'update'),
     count(*) FILTER (kind = 'unchanged'),
     -- Changes of the contact itself are not the loss of a tag.
-    count(*) FILTER (len(list_filter(tags_to_remove, lambda t: t <> $unsubscribe_tag)) > 0),
+    count(*) FILTER (len(list_filter(tags_to_remove, lambda t: NOT list_contains($contact_tags::BIGINT[], t))) > 0),
     count(*) FILTER (kind = 'kept'),
     count(*) FILTER (kind = 'rejected'),
     (SELECT count(*) FROM rejects WHERE code = 'erased'),

@@ -4,7 +4,7 @@ CREATE OR REPLACE TABLE ledger (
     address VARCHAR, customer_id VARCHAR, fingerprint VARCHAR, fields VARCHAR,
     merge_tags VARCHAR[], dropped VARCHAR, tags BIGINT[], refused VARCHAR, refused_code VARCHAR,
     tries INTEGER, archived_by VARCHAR, run_id VARCHAR,
-    unsubscribed_by VARCHAR
+    unsubscribed_by VARCHAR, created_by VARCHAR
 );
 SELECT column_name FROM duckdb_columns() WHERE table_name = 'ledger';
 

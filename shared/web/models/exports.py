@@ -26,6 +26,7 @@ from shared.model.export import (
     Mapping,
     NewContacts,
     NewContactStatus,
+    OnAddressChange,
     OnWithdrawal,
     SegmentChoice,
 )
@@ -72,6 +73,7 @@ EXAMPLE: dict[str, Any] = {
     "newContacts": {"status": "audienceDefault", "consentAttribute": None},
     "leavers": "removeTag",
     "onWithdrawal": "removeTags",
+    "onAddressChange": "keep",
     "removalGuard": {"maxShare": 0.3},
     "schedule": {
         "enabled": True,
@@ -172,6 +174,14 @@ class _ExportParts(Body):
             examples=["unsubscribe"],
         ),
     ] = OnWithdrawal.REMOVE_TAGS
+    on_address_change: Annotated[
+        Choice[OnAddressChange],
+        Field(
+            description="What happens to the contact with a person's former address: it stays without "
+            "the tags, or is archived if this export created it and no one else gave it a tag",
+            examples=["archive"],
+        ),
+    ] = OnAddressChange.KEEP
     removal_guard: RemovalGuardBody = RemovalGuardBody()
     schedule: ScheduleBody = ScheduleBody()
 
@@ -211,6 +221,7 @@ class _ExportParts(Body):
             ),
             leavers=self.leavers,
             on_withdrawal=self.on_withdrawal,
+            on_address_change=self.on_address_change,
             max_removal_share=self.removal_guard.max_share,
             schedule=self.schedule.value(),
         )
@@ -314,6 +325,7 @@ class ExportView(View):
     new_contacts: NewContactsView
     leavers: Leavers
     on_withdrawal: OnWithdrawal
+    on_address_change: OnAddressChange
     removal_guard: RemovalGuardView
     schedule: ScheduleView
     findings: tuple[FindingView, ...]
@@ -338,6 +350,7 @@ def export_view(
         new_contacts=NewContactsView.model_validate(export.new_contacts),
         leavers=export.leavers,
         on_withdrawal=export.on_withdrawal,
+        on_address_change=export.on_address_change,
         removal_guard=RemovalGuardView(max_share=export.max_removal_share),
         schedule=schedule_view(export.schedule),
         findings=finding_views(findings, language),

@@ -117,6 +117,10 @@ class ConsentProofView(View):
             description="The number of people that the run unsubscribed because they withdrew consent"
         ),
     ]
+    archived: Annotated[
+        int,
+        Field(description="The number of contacts with a former address that the run archived"),
+    ]
 
 
 class CallsView(View):

@@ -29,5 +29,8 @@ def consent_fields(form: Form) -> dict[str, Any]:
 
 
 def withdrawal_fields(form: Form) -> dict[str, Any]:
-    """The fields about what ends the consent of a person."""
-    return {"onWithdrawal": form.get("onWithdrawal") or "removeTags"}
+    """The fields about people who withdraw consent or change their address."""
+    return {
+        "onWithdrawal": form.get("onWithdrawal") or "removeTags",
+        "onAddressChange": form.get("onAddressChange") or "keep",
+    }

@@ -65,6 +65,7 @@ def _empty(connection: str | None) -> Definition:
         "newContacts": {"status": "audienceDefault", "consentAttribute": None},
         "leavers": "removeTag",
         "onWithdrawal": "removeTags",
+        "onAddressChange": "keep",
         "removalGuard": {"maxShare": 0.3},
         "schedule": {
             "enabled": True,

@@ -1,0 +1,46 @@
+"""Contacts with a former address of a person: name them, and archive them if the export says so.
+
+A contact qualifies that this export created, whose person is sent under another address now. The
+new contact must be in the ledger already, so archiving comes one run after the change: a new address
+that Mailchimp refuses costs no one their contact (record 72).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from shared.model.chunk import FORMER_TAG
+from shared.model.export import Export, OnAddressChange
+from shared.model.run import Finding, Severity
+from shared.workspace import SqlFile
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+__all__ = ["exceeds_archive_share", "former_findings", "plan_former_addresses"]
+
+_SQL = SqlFile.of(__file__)
+
+
+def plan_former_addresses(db: DuckDBPyConnection, export: Export) -> None:
+    """Mark people of `changes` who left because their address changed, and add contacts to archive."""
+    _SQL.run(db, "mark")
+    if export.on_address_change is OnAddressChange.ARCHIVE:
+        _SQL.run(db, "archive", former_tag=FORMER_TAG)
+
+
+def exceeds_archive_share(db: DuckDBPyConnection, max_share: float) -> bool:
+    """Whether more than `max_share` (0-1) of the contacts of `ledger` would be archived."""
+    contacts, archiving = _SQL.row(db, "share", former_tag=FORMER_TAG)
+    return bool(archiving > max_share * contacts)
+
+
+def former_findings(db: DuckDBPyConnection, *, held: bool) -> list[Finding]:
+    """Return a finding about contacts with a former address to archive."""
+    _, archiving = _SQL.row(db, "share", former_tag=FORMER_TAG)
+    if not archiving:
+        return []
+    values = {"people": str(archiving)}
+    if held:
+        return [Finding(Severity.INFO, "formerHeld", values=values)]
+    return [Finding(Severity.INFO, "formerPlanned", values=values)]

@@ -1,0 +1,41 @@
+-- name: mark
+-- People who left under this address and are in a segment under another one.
+UPDATE changes SET code = 'addressChanged'
+WHERE kind = 'left' AND NOT withdrawn AND customer_id IN (
+    SELECT customer_id FROM source_rows WHERE customer_id IS NOT NULL AND address IS NOT NULL
+);
+
+-- name: archive
+-- Subscribed contacts that this export created, of people who are sent under another address and
+-- have been before. A person with several addresses in the segments has no former one.
+CREATE OR REPLACE TABLE former AS
+SELECT l.address, l.customer_id
+FROM ledger l
+LEFT JOIN people p ON p.address = l.address
+LEFT JOIN not_subscribed n ON n.address = l.address
+LEFT JOIN do_not_send d ON d.address = l.address
+WHERE l.created_by IS NOT NULL AND l.fingerprint IS NOT NULL
+  AND p.address IS NULL AND n.address IS NULL AND d.address IS NULL
+  AND l.address NOT IN (SELECT address FROM shared)
+  AND l.customer_id IN (
+      SELECT c.customer_id
+      FROM changes c JOIN ledger k ON k.address = c.address AND k.customer_id = c.customer_id
+      WHERE c.kind IN ('update', 'unchanged') AND k.fingerprint IS NOT NULL
+  );
+
+UPDATE changes
+SET tags_to_remove = list_append(coalesce(tags_to_remove, []), $former_tag::BIGINT)
+WHERE address IN (SELECT address FROM former);
+
+INSERT INTO changes BY NAME
+SELECT
+    address, customer_id, false AS withdrawn, 'left' AS kind, 'addressChanged' AS code,
+    [$former_tag::BIGINT] AS tags_to_remove
+FROM former
+WHERE address NOT IN (SELECT address FROM changes);
+
+-- name: share
+SELECT
+    (SELECT count(*) FROM ledger l LEFT JOIN not_subscribed n USING (address)
+     WHERE l.fingerprint IS NOT NULL AND n.address IS NULL),
+    (SELECT count(*) FROM changes WHERE list_contains(tags_to_remove, $former_tag));

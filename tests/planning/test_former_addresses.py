@@ -1,0 +1,117 @@
+"""A person's address changes: the former contact is named, and archived if the export says so."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from shared.model.export import OnAddressChange
+from shared.model.run import RunStatus
+from tests.fakes import ProcessKilled
+from tests.faults.simulated_deployment import SimulatedDeployment
+from tests.planning.row_deployment import RowDeployment, codes, person
+
+NewDeployment = Callable[[], SimulatedDeployment]
+
+
+@pytest.fixture
+def rows(new_deployment: NewDeployment) -> RowDeployment:
+    made = RowDeployment(new_deployment())
+    made.define(on_address_change=OnAddressChange.ARCHIVE)
+    return made
+
+
+def moved(number: int) -> dict[str, str]:
+    return person(number, EMail=f"new{number}@example.com")
+
+
+def test_the_former_contact_is_named_and_then_archived_if_only_this_export_uses_it(
+    rows: RowDeployment,
+) -> None:
+    audience = rows.deployment.audience
+    audience.add("p1@example.com", status="subscribed")  # not created by the export
+    rows.run(*(person(n) for n in range(5)))
+    audience.add("p2@example.com", tags=["Other"])
+    changed = [*(moved(n) for n in range(4)), person(4)]
+
+    first = rows.run(*changed)
+
+    assert [rows.outcomes(first)[f"p{n}@example.com"] for n in range(4)] == [
+        ("removed", "addressChanged")
+    ] * 4
+    assert codes(first)["addressChanged"] == {"people": "4"}
+    assert rows.status(0) == "subscribed"
+    audience.unsubscribe("p3@example.com")
+
+    second = rows.run(*changed)
+
+    assert [rows.status(n) for n in range(5)] == [
+        "archived",
+        "subscribed",
+        "subscribed",
+        "unsubscribed",
+        "subscribed",
+    ]
+    found = rows.outcomes(second)
+    assert found["p0@example.com"] == ("removed", "formerArchived")
+    assert found["p2@example.com"] == ("notSent", "taggedByOthers")
+    assert "p1@example.com" not in found
+    # The person who unsubscribed under the former address gets nothing under the new one.
+    assert found["new3@example.com"] == ("kept", "unsubscribed")
+    assert second.consent_proof.archived == 1
+    assert second.counts.removed == second.counts.left == 0
+    assert second.status is RunStatus.SUCCESSFUL
+
+    third = rows.run(*changed)
+
+    assert third.consent_proof.archived == 0
+    assert rows.deployment.audience.members()["new0@example.com"].status == "subscribed"
+
+
+def test_a_former_contact_stays_until_its_successor_was_accepted(rows: RowDeployment) -> None:
+    rows.deployment.sandbox.set(refused_domains=frozenset({"refused.example"}))
+    rows.run(person(0), person(1))
+    for _ in range(2):
+        run = rows.run(person(0, EMail="p0@refused.example"), person(1))
+        assert run.counts.rejected == 1
+    rows.deployment.sandbox.set(refused_domains=frozenset())
+
+    assert rows.status(0) == "subscribed"
+
+
+def test_an_unusual_number_of_new_addresses_is_archived_after_a_confirmation(
+    rows: RowDeployment,
+) -> None:
+    rows.run(*(person(n) for n in range(4)))
+    rows.run(*(moved(n) for n in range(4)))
+    rows.change(max_removal_share=0.3)
+
+    run = rows.run(*(moved(n) for n in range(4)))
+
+    assert run.status is RunStatus.AWAITING_CONFIRMATION
+    assert codes(run)["formerHeld"] == {"people": "4"}
+    assert rows.status(0) == "subscribed"
+    rows.deployment.app.commands.confirm(run.id)
+
+    # The process ends after the first contact was archived, before that is recorded.
+    killed = []
+
+    def call(ask: Callable[[], Any]) -> Any:
+        before = rows.deployment.audience.statuses().get("archived", 0)
+        answer = ask()
+        if rows.deployment.audience.statuses().get("archived", 0) > before and not killed:
+            killed.append(True)
+            answer.close()
+            rows.deployment.client.dead = True
+            raise ProcessKilled
+        return answer
+
+    rows.deployment.call = call
+    confirmed = rows.deployment.run_to_end(run.id)
+
+    assert killed
+    assert confirmed.status is RunStatus.SUCCESSFUL
+    assert confirmed.consent_proof.archived == 4
+    assert rows.deployment.audience.statuses() == {"archived": 4, "subscribed": 4}
