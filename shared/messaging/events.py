@@ -33,7 +33,10 @@ def log_event(event: str, /, level: int = logging.INFO, **fields: str | int | fl
 
 
 def log_run_finished(run: Run) -> None:
-    """Log that a run is over."""
+    """Log that a run is over.
+
+    A run is logged at least once: twice if a process was killed between the event and its mark.
+    """
     counts, calls = run.counts, run.calls
     seconds = _between(run.queued_at, run.finished_at) or 0.0
     log_event(

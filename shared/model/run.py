@@ -278,6 +278,8 @@ class Run:
     resumed_at: datetime | None = None
     # Recorded from time to time while the run is being planned.
     planning: Planning | None = None
+    # False from its end until `run.finished` was logged; the tick logs what a killed process did not.
+    end_logged: bool = True
     # Since when planning waits for storage, Customer Insights or Mailchimp; `reason` is the cause.
     waiting_since: datetime | None = None
     # Its plan, chunks and outcomes are gone: the retention is over.

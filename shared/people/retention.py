@@ -27,6 +27,8 @@ __all__ = ["Dated", "Retention"]
 # A sign-in takes minutes. An older state is already refused because of its age.
 _NONCES = timedelta(days=1)
 # During this time, an export can be moved back to an earlier audience without a full read.
+# A process logs the end of a run right after it.
+_LOGGED = timedelta(minutes=2)
 _UNUSED_LIST_LIFETIME = timedelta(days=1)
 
 
@@ -62,6 +64,8 @@ class Retention:
             if self._is_old(stored.value.moved_at):
                 self._expired(stored.value)
         for stored in readable(self.runs.all(where={"stage": Stage.STORED})):
+            if not stored.value.end_logged and self._is_missed(stored.value.finished_at):
+                self.transitions.log_end(stored.value)
             if self._is_old(stored.value.finished_at):
                 self._clear(stored.value)
                 count += 1
@@ -70,6 +74,10 @@ class Retention:
 
     def _is_old(self, moment: datetime | None) -> bool:
         return moment is not None and self.now() - moment >= self.keep
+
+    def _is_missed(self, ended_at: datetime | None) -> bool:
+        """Whether the process that ended a run was killed before it logged the end."""
+        return ended_at is not None and self.now() - ended_at > _LOGGED
 
     def _expired(self, run: Run) -> Run:
         """End a run that waited too long for a confirmation, because its plan contains personal data."""

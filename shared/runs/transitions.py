@@ -1,17 +1,20 @@
 """Changes the state of runs, with one conditional write each, and logs when a run ends.
 
-A run that is over never changes again, except for a mark that its files were cleared. `run.finished` is logged
-by the process whose write ended the run, after that write, so several processes that end the same
-run log it once. A run that waits for a confirmation is not over: `run.waiting` is logged instead.
+A run that is over never changes again, except for marks that its end was logged and its files were
+cleared. `run.finished` is logged by the process whose write ended the run, after that write, so
+several processes that end the same run log it once. If that process is killed before it has marked
+the run, the tick logs it: at least once. A run that waits for a confirmation is not over:
+`run.waiting` is logged instead, at most once.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from shared.errors import Conflict
+from shared.errors import Conflict, ConnectorError
 from shared.messaging.events import log_run_finished, log_run_waiting
 from shared.model.plan import Plan
 from shared.model.ports import Records, update
@@ -49,13 +52,13 @@ class Transitions:
 
     def create(self, run: Run) -> Run:
         """Record a new run. Returns the stored run, which another process may have recorded first."""
+        run = replace(run, end_logged=not run.is_over)
         try:
             self.runs.create(run.id, run)
         except Conflict:
             stored = self.runs.read(run.id)
             return stored.value if stored else run
-        self._log(run)
-        return run
+        return self._log(run)
 
     # --- planning ---
 
@@ -315,6 +318,13 @@ class Transitions:
 
     # --- afterwards ---
 
+    def log_end(self, run: Run) -> Run:
+        """Log `run.finished`, and mark the run. Without the mark, the tick logs it again."""
+        log_run_finished(run)
+        with suppress(ConnectorError):
+            return update(self.runs, run.id, lambda stored: replace(stored, end_logged=True)).value
+        return run
+
     def mark_cleared(self, run_id: str) -> None:
         """Record that the plan, chunks and outcomes of a run that is over are deleted."""
         update(self.runs, run_id, lambda run: replace(run, cleared=True) if run.is_over else None)
@@ -348,15 +358,15 @@ class Transitions:
                 over()
                 return None
             before = run.status
-            return change(run)
+            changed = change(run)
+            return replace(changed, end_logged=not changed.is_over) if changed else None
 
         run = update(self.runs, run_id, guarded).value
-        if run.status is not before:
-            self._log(run)
-        return run
+        return self._log(run) if run.status is not before else run
 
-    def _log(self, run: Run) -> None:
+    def _log(self, run: Run) -> Run:
         if run.is_over:
-            log_run_finished(run)
-        elif run.status is RunStatus.AWAITING_CONFIRMATION:
+            return self.log_end(run)
+        if run.status is RunStatus.AWAITING_CONFIRMATION:
             log_run_waiting(run)
+        return run

@@ -11,8 +11,10 @@ import pytest
 
 from sandbox.samples import Sample, Segment
 from shared.errors import ConfigError, Unavailable
-from shared.model.run import Mode, Run, RunStatus
+from shared.model.run import Mode, Run, RunStatus, run_columns
 from shared.people.erasures import Erasures
+from shared.runs.transitions import Transitions
+from tests.fakes import MemoryRecords, ProcessKilled, StoreClient
 from tests.faults.simulated_deployment import EXPORT, SimulatedDeployment
 
 NewDeployment = Callable[[], SimulatedDeployment]
@@ -228,6 +230,31 @@ def test_the_end_of_a_run_is_logged_once(
     status, reason = WAYS[way]
     assert (run.status, run.reason.code if run.reason else "") == (status, reason)
     assert ends_logged(caplog, run) == [status.value]
+
+
+@pytest.mark.parametrize("applied", [False, True], ids=["before the mark", "after the mark"])
+def test_the_tick_logs_the_end_of_a_run_whose_process_was_killed(
+    new_deployment: NewDeployment, caplog: pytest.LogCaptureFixture, applied: bool
+) -> None:
+    caplog.set_level("INFO", "shared.events")
+    deployment = new_deployment()
+    deployment.define(SAMPLE)
+    run = begin(deployment)
+    process = StoreClient(deployment.store, kill_at=2, applied=applied)  # the end, then the mark
+    runs: MemoryRecords[Run] = MemoryRecords(process, "runs", run_columns)
+    with pytest.raises(ProcessKilled):
+        Transitions(runs, deployment.clock.now).cancel(run.id, lambda: False)
+    caplog.clear()  # the killed process may have logged it to nowhere
+
+    deployment.app.retention.clear()
+    assert ends_logged(caplog, run) == []  # it may still be alive
+    for _ in range(2):
+        deployment.clock.forward(200)
+        deployment.app.retention.clear()
+
+    assert ends_logged(caplog, run) == ([] if applied else ["canceled"])
+    ended = deployment.app.runs.read(run.id).value
+    assert (ended.status, ended.end_logged) == (RunStatus.CANCELED, True)
 
 
 def test_a_run_awaiting_confirmation_is_logged_as_waiting_and_not_as_finished(
