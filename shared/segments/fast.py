@@ -1,9 +1,10 @@
-"""Reads plain text with DuckDB's own CSV reader, and checks that the result is exact.
+"""Reads plain text with DuckDB's own CSV reader, and proves that the result is exact.
 
-DuckDB drops an unclosed quote with all that follows, ignores extra empty columns and strips
-blanks beside quotes. So it may read only text that is `plain` (see unpack.py), two watched columns
-make a row of another width an error, the number of rows must be the number of lines, and the last line is
-checked. In every other case the result is discarded and the exact reader (rows.py) reads the file.
+DuckDB drops an unclosed quote with all that follows, ignores extra empty columns and empty lines, and strips
+blanks beside quotes. So it may read only text that is `plain` (see unpack.py), two watched columns make a
+row of another width an error, and the sums must be right: the bytes and lines of the file are those of
+the cells, the delimiters and the line ends. The last row is checked. In every other case the result is
+discarded and the exact reader (rows.py) reads the file (decision record 77).
 https://duckdb.org/docs/current/data/csv/overview
 """
 
@@ -11,7 +12,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Sequence
-from os import SEEK_END
+from dataclasses import dataclass
 
 import duckdb
 
@@ -26,6 +27,8 @@ _DELIMITERS = frozenset(",;|\t~^:\x01")
 # DuckDB reads 2,048 rows of all columns at a time: with thousands of columns that takes more memory than an
 # instance has, and as much time as the exact reader.
 _WIDEST = 500
+# The last row is read again when it is not longer.
+_TAIL = 256 * 1024
 
 
 def load_plain(
@@ -38,49 +41,140 @@ def load_plain(
     blob: str,
 ) -> bool:
     """Append the rows to `table`; False (and nothing appended) when DuckDB may have misread."""
-    width = layout.width
-    skipped = 1 if layout.header else 0
-    if not text.plain or form.delimiter not in _DELIMITERS or not 0 < width <= _WIDEST:
+    if not text.plain or form.delimiter not in _DELIMITERS or not 0 < layout.width <= _WIDEST:
         return False
-    cells = ", ".join("NULL" if place is None else cell_of(f"c{place}") for place in positions)
-    columns = ", ".join(f"'c{place}': 'VARCHAR'" for place in range(width + 1))
-    quote = '"' if form.quoted else ""
-    statement = f"""
-        INSERT INTO {quoted(table)}
-        SELECT ?, row_number() OVER () + {skipped}{", " if cells else ""}{cells}
-        FROM read_csv({literal(str(text.path))}, columns = {{{columns}}},
-            auto_detect = false, header = false, skip = {skipped}, delim = {literal(form.delimiter)},
-            quote = '{quote}', escape = '{quote}', nullstr = {literal(MARK.decode())},
-            null_padding = true, strict_mode = true, parallel = false,
-            max_line_size = {MAX_ROW}, buffer_size = {4 * MAX_ROW})
-        WHERE CASE WHEN c{width - 1} IS NULL OR c{width} IS NOT NULL
-            THEN error('width') ELSE true END
-    """  # noqa: S608 - names are quoted, the rest is ours
+    ends = _Ends.of(text, form, layout)
     connection.begin()
     try:
-        answer = connection.execute(statement, [blob]).fetchone()
-        count = int(answer[0]) if answer else 0
+        answer = connection.execute(
+            f"INSERT INTO {quoted(table)} {_rows(text, form, layout, positions, ends)}",
+            [blob],
+        ).fetchone()
+        exact = _is_whole(connection, table, text, form, layout, ends, answer[0] if answer else 0)
     except (duckdb.InvalidInputException, duckdb.ConversionException):
         connection.rollback()
         return False
     except BaseException:
         connection.rollback()
         raise
-    if count != text.lines - skipped or not _ends_whole(text, form, width):
+    if exact:
+        connection.commit()
+    else:
         connection.rollback()
-        return False
-    connection.commit()
-    return True
+    return exact
 
 
-def _ends_whole(text: Text, form: CsvFormat, width: int) -> bool:
-    """Whether the last line has all cells: DuckDB drops a quote that the file's end cuts off."""
-    with text.path.open("rb") as file:
-        file.seek(max(0, file.seek(0, SEEK_END) - 2 * MAX_ROW))
-        last = file.read().rstrip(b"\r\n").rpartition(b"\n")[2]
+@dataclass(frozen=True)
+class _Ends:
+    """The beginning and the end of a file.
+
+    `line_end` is the length of a line end. `expected` is what the rows must add up to: all bytes after the
+    header except quotes, and the last line end if it is missing.
+    """
+
+    tail: bytes
+    line_end: int
+    expected: int
+
+    @classmethod
+    def of(cls, text: Text, form: CsvFormat, layout: Layout) -> _Ends:
+        with text.path.open("rb") as file:
+            first = file.readline()
+            file.seek(max(0, text.size - _TAIL))
+            tail = file.read()
+        header = first if layout.header else b""
+        line_end = 2 if first.endswith(b"\r\n") else 1
+        missing = 0 if tail.endswith(b"\n") else line_end
+        quotes = text.quotes - header.count(b'"') if form.quoted else 0
+        return cls(tail, line_end, text.size - len(header) - quotes + missing)
+
+
+def _rows(
+    text: Text,
+    form: CsvFormat,
+    layout: Layout,
+    positions: Sequence[int | None],
+    ends: _Ends,
+) -> str:
+    """The query for the file, the line and the wanted cells of each row. It fails when sums differ."""
+    width, skipped = layout.width, 1 if layout.header else 0
+    wanted = [f"w{number}" for number in range(len(positions))]
+    cells = "".join(
+        f"{'NULL' if place is None else cell_of(f'c{place}')} AS {name}, "
+        for place, name in zip(positions, wanted, strict=True)
+    )
+    columns = ", ".join(f"'c{place}': 'VARCHAR'" for place in range(width + 1))
+    row = f"concat({', '.join(f'c{place}' for place in range(width))})"
+    quote = '"' if form.quoted else ""
+    # Only a quoted cell can have a line break, or a quote that is written twice.
+    quotes, breaks = "0", "0"
+    if text.quotes and form.quoted:
+        quotes, breaks = _count_of("'\"'"), _count_of("chr(10)")
+    so_far = "OVER (ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)"
+    return f"""
+        SELECT {", ".join(["?", f"{skipped} + lines - breaks", *wanted])}
+        FROM (
+            SELECT
+                *, (sum(breaks + 1) {so_far})::BIGINT AS lines, sum(bytes) {so_far} AS read,
+                lead(1) OVER () AS more
+            FROM (
+                SELECT
+                    * EXCLUDE (row), {breaks} AS breaks,
+                    strlen(row) - {quotes} + {width - 1 + ends.line_end} AS bytes
+                FROM (
+                    SELECT {cells}{row} AS row
+                    FROM read_csv({literal(str(text.path))}, columns = {{{columns}}},
+                        auto_detect = false, header = false, skip = {skipped},
+                        delim = {literal(form.delimiter)}, quote = '{quote}', escape = '{quote}',
+                        nullstr = {literal(MARK.decode())}, null_padding = true,
+                        strict_mode = true, parallel = false,
+                        max_line_size = {MAX_ROW}, buffer_size = {4 * MAX_ROW})
+                    WHERE CASE WHEN c{width - 1} IS NULL OR c{width} IS NOT NULL
+                        THEN error('width') ELSE true END
+                )
+            )
+        )
+        WHERE CASE
+            WHEN more IS NULL AND (read <> {ends.expected} OR lines <> {text.lines - skipped})
+                THEN error('sums')
+            ELSE true
+        END
+    """  # noqa: S608 - names are quoted, the rest is ours
+
+
+def _count_of(character: str) -> str:
+    """An SQL expression: how often an ASCII character is in `row`."""
+    # Most rows have none, and looking for it is cheap.
+    return (
+        f"CASE WHEN contains(row, {character}) "
+        f"THEN strlen(row) - strlen(replace(row, {character}, '')) ELSE 0 END"
+    )
+
+
+def _is_whole(
+    connection: duckdb.DuckDBPyConnection,
+    table: str,
+    text: Text,
+    form: CsvFormat,
+    layout: Layout,
+    ends: _Ends,
+    count: int,
+) -> bool:
+    """Whether the last row is one whole row: DuckDB drops a quote that the file's end cuts off."""
+    if count == 0:
+        return ends.expected == 0
+    row = connection.execute(f"SELECT line FROM {quoted(table)} ORDER BY rowid DESC LIMIT 1")  # noqa: S608
+    (last,) = row.fetchone() or (0,)
+    *before, unfinished = ends.tail.split(b"\n")
+    lines = [*before, unfinished] if unfinished else before
+    many = text.lines - last + 1
+    if many >= len(lines) and len(ends.tail) < text.size:
+        return False  # the row begins before the tail
+    lines = lines[-many:]
     try:
-        return [len(cells) for cells in reader([last.decode()], form)] in ([width], [])
-    except csv.Error:
+        found = reader([line.decode() + "\n" for line in lines], form)
+        return [len(cells) for cells in found] == [layout.width]
+    except (csv.Error, UnicodeDecodeError):
         return False
 
 

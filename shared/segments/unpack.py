@@ -30,6 +30,11 @@ _LONGEST_LINE = 32 * 1024
 # Gzip is read in small blocks: after every member the rest of a block is copied.
 _BITE = 16 * 1024
 
+# Readers disagree on blanks between a quote and the beginning or end of a cell.
+_BLANK_BEFORE_CELL = re.compile(rb' "(?<=[,;|\t~^:\x01\r\n" ] ")')
+_BLANK_AFTER_CELL = re.compile(rb'" +[,;|\t~^:\x01\r\n]')
+_BLANKS_AT_END = re.compile(rb'" +\Z')
+
 # A byte that text does not contain; the fast reader needs one for itself (see fast.py).
 MARK = b"\x1f"
 
@@ -95,15 +100,17 @@ class Parquet:
 class Text:
     """A UTF-8 text file without byte order mark, and what was seen while it was written.
 
-    `lines` counts line ends, and a last line without one. `plain` says that every line ends the
-    same way (LF or CRLF), that all is valid UTF-8, no line very long, and it contains nothing on which CSV
-    readers disagree.
+    `lines` counts line ends, and a last line without one; `size` counts bytes, and `quotes` the quotes
+    among them. `plain` means that every line break is the same (LF or CRLF), that all is valid UTF-8, no
+    line very long, and it contains nothing on which CSV readers disagree.
     """
 
     path: Path
     lines: int
     plain: bool
     ends_with_cr: bool
+    size: int
+    quotes: int
 
 
 def unpack(pieces: Iterable[bytes], encoding: str, path: Path, where: str) -> Text | Parquet:
@@ -118,7 +125,9 @@ def unpack(pieces: Iterable[bytes], encoding: str, path: Path, where: str) -> Te
         for piece in _utf8(rest, encoding, where):
             seen.add(piece)
             file.write(piece)
-    return Text(path, seen.lines(), seen.plain(), seen.ends_with_cr())
+    return Text(
+        path, seen.lines(), seen.plain(), seen.ends_with_cr(), path.stat().st_size, seen.quotes
+    )
 
 
 def allowed_size(packed: int) -> int:
@@ -223,6 +232,9 @@ class _Sight:
         self._lf = self._cr = self._crlf = self._line = 0
         self._odd = False
         self._last = b""
+        # A cell begins after these two bytes.
+        self._edge = b"\n\n"
+        self.quotes = 0
         self._decoder = codecs.getincrementaldecoder("utf-8")()
 
     def add(self, piece: bytes) -> None:
@@ -235,15 +247,26 @@ class _Sight:
         seam = self._last + piece[:1]
         self._crlf += seam == b"\r\n"
         self._measure(piece)
-        # Readers disagree on blanks beside quotes.
-        if (b'"' in piece or b'"' in seam) and any(
-            pair in text for pair in (b'" ', b' "') for text in (seam, piece)
-        ):
-            self._odd = True
+        self._look_at_quotes(piece)
         if MARK in piece:
             self._odd = True
         self._check(piece)
         self._last = piece[-1:]
+
+    def _look_at_quotes(self, piece: bytes) -> None:
+        """Count quotes, and notice blanks between a quote and the edge of a cell."""
+        if self._odd:
+            return
+        seam = self._edge + piece[:2]
+        self._odd = bool(
+            any(b' "' in text and _BLANK_BEFORE_CELL.search(text) for text in (seam, piece))
+            or (b'" ' in piece and _BLANK_AFTER_CELL.search(piece))
+            or (b'"' in self._edge and _BLANK_AFTER_CELL.search(self._edge + piece[:_BITE]))
+        )
+        self.quotes += piece.count(b'"')
+        end = self._edge + piece if len(piece) < _BITE else piece[-_BITE:]
+        # However many blanks follow the last quote, one is enough to remember.
+        self._edge = b'" ' if _BLANKS_AT_END.search(end) else end[-2:]
 
     def _check(self, piece: bytes) -> None:
         """Notice bytes that are not UTF-8."""
@@ -278,6 +301,8 @@ class _Sight:
         try:
             self._decoder.decode(b"", final=True)
         except UnicodeDecodeError:
+            return False
+        if self._edge == b'" ':
             return False
         same = self._cr == 0 or self._cr == self._crlf == self._lf
         return same and not self._odd

@@ -170,6 +170,23 @@ def test_the_fast_reader_gives_the_same_rows_as_the_exact_one(
         assert (data, fast) == (data, load_bytes(data, ["A", "B"], tmp_path, form))
 
 
+@pytest.mark.parametrize("last_newline", [True, False])
+@pytest.mark.parametrize("quote_all", [True, False])
+def test_the_fast_reader_reads_quotes_and_line_breaks_inside_cells(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, quote_all: bool, last_newline: bool
+) -> None:
+    notes = ["", 'Lee "Lucky" Kim', "line one\nline two\n", 'says "hello"', '\n" x', "a, b"]
+    rows = [[str(number), notes[number % len(notes)]] for number in range(5_000)]
+    data = csv_bytes(rows, newline="\n", quote_all=quote_all, last_newline=last_newline)
+    monkeypatch.setattr(reader_module, "_write_exact", None)
+    loaded, unreadable = load_bytes(data, ["A", "B"], tmp_path, CsvFormat(header=False))
+    assert unreadable == []
+    assert loaded == [
+        (line, first, note or None)
+        for line, (first, note) in zip(first_lines(rows), rows, strict=True)
+    ]
+
+
 @given(soup, st.sampled_from(["\n", "\r\n", "\r"]))
 @settings(quick, max_examples=300)
 def test_every_line_of_any_text_is_accounted_for(tmp_path: Path, text: str, newline: str) -> None:
