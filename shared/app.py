@@ -51,6 +51,7 @@ from shared.planning.plan import Planner
 from shared.planning.preparation import AudiencePreparation
 from shared.runs.abandon import Abandon
 from shared.runs.commands import RunCommands
+from shared.runs.history import History
 from shared.runs.leftovers import Leftovers
 from shared.runs.outcome_file import CONTAINER as OUTCOMES_CONTAINER
 from shared.runs.outcome_file import OutcomeFile
@@ -544,6 +545,11 @@ class App:
         )
 
     @cached_property
+    def history(self) -> History:
+        """Reads runs of the past."""
+        return History(self.runs, self.active_runs, self.commands.as_of_now)
+
+    @cached_property
     def undo(self) -> Undo:
         """Starts undos."""
         return Undo(self.runs, self.ledgers, self.files, self.starter, self.plans.get)
@@ -730,6 +736,9 @@ class App:
                 runs=lambda export_id, status, top: list(
                     self.commands.newest(export_id, status, top)
                 ),
+                history=self.history.newest,
+                last_run=self.history.last_run,
+                last_runs=self.history.last_runs,
                 cancel=lambda run_id, _by: self.commands.cancel(run_id),
                 confirm=lambda run_id, _by: self.commands.confirm(run_id),
                 retry=self.commands.retry,

@@ -201,13 +201,19 @@ class MemoryRecords(Generic[T]):
         self._client.write(do)
 
     def all(
-        self, partition: str | None = None, where: Mapping[str, str] | None = None
+        self,
+        partition: str | None = None,
+        where: Mapping[str, str] | None = None,
+        *,
+        after: str = "",
+        page: int | None = None,
     ) -> Iterator[Stored[T]]:
         def do() -> list[Stored[T]]:
             return [
                 Stored(key, value, etag)
                 for key, (value, etag) in sorted(self._table.items())
                 if partition is None or key.startswith(f"{partition}/")
+                if key > after
                 if (where or {}).items() <= dict(self._columns(value)).items()
             ]
 

@@ -64,7 +64,14 @@ class _Paces:
     def delete(self, key: str, etag: str | None = None) -> None:
         raise NotImplementedError
 
-    def all(self, partition: str | None = None, where: Mapping[str, str] | None = None) -> Any:
+    def all(
+        self,
+        partition: str | None = None,
+        where: Mapping[str, str] | None = None,
+        *,
+        after: str = "",
+        page: int | None = None,
+    ) -> Any:
         raise NotImplementedError
 
 

@@ -97,6 +97,7 @@ class Plan:
     findings: tuple[Finding, ...] = ()
     calls: CallTotals = field(default_factory=CallTotals)
     form: int = _FIRST_FORM
+    audience_name: str = ""
 
     @property
     def changes(self) -> str:

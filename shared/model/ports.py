@@ -85,9 +85,17 @@ class Records(Protocol[T]):
         """Delete a record, if it exists. Changed when `etag` is given and no longer matches."""
 
     def all(
-        self, partition: str | None = None, where: Mapping[str, str] | None = None
+        self,
+        partition: str | None = None,
+        where: Mapping[str, str] | None = None,
+        *,
+        after: str = "",
+        page: int | None = None,
     ) -> Iterator[Stored[T]]:
         """Read records in key order, optionally of one partition or with equal columns.
+
+        With `after`, only records with a greater key of one part. `page` is how many records are
+        requested at a time: callers that need only the first few say so.
 
         ConnectorError after the last one if one could not be read (with the code RECORD_NEWER if
         a newer version of the app wrote it). A caller that needs all records must stop then.

@@ -276,6 +276,8 @@ class Run:
     # How often the watchdog has resumed it since it last moved, and when it did so last.
     resumed: int = 0
     resumed_at: datetime | None = None
+    # The name of the audience at that time, for pages: they make no calls to Mailchimp.
+    audience_name: str = ""
     # Recorded from time to time while the run is being planned.
     planning: Planning | None = None
     # False from its end until `run.finished` was logged; the tick logs what a killed process did not.

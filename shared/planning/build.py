@@ -263,6 +263,7 @@ class PlanBuilder:
             connection_id=request.connection_id,
             account_id=request.account_id,
             audience_id=export.audience_id,
+            audience_name=found.audience.name,
             folder=plan_folder(run.id, self.preparation.token()),
             status=status,
             mapping=export.mapping,

@@ -36,7 +36,7 @@ class RunCommands:
 
     def read(self, run_id: str) -> Run:
         """Return a run with its current progress. NotFound when the run does not exist."""
-        return self._as_of_now(self._stored(run_id))
+        return self.as_of_now(self._stored(run_id))
 
     def newest(
         self, export_id: str | None = None, status: RunStatus | None = None, top: int = 50
@@ -47,11 +47,12 @@ class RunCommands:
             where["export"] = export_id
         if status is not None:
             where["status"] = status.value
-        for number, stored in enumerate(readable(self.runs.all(where=where or None))):
+        found = self.runs.all(where=where or None, page=min(top, 1_000))
+        for number, stored in enumerate(readable(found)):
             if number >= top:
                 return
             run = stored.value
-            yield self._as_of_now(run) if run.is_active else run
+            yield self.as_of_now(run) if run.is_active else run
 
     def cancel(self, run_id: str) -> Run:
         """Stop a run after its current calls; outcomes and ledger contain what was sent.
@@ -126,7 +127,8 @@ class RunCommands:
         stored = self.runs.read(run_id)
         return stored is not None and stored.value.is_active
 
-    def _as_of_now(self, run: Run) -> Run:
+    def as_of_now(self, run: Run) -> Run:
+        """The run with its current progress."""
         if run.is_over:
             return run  # stored when the run ended; its chunks may be deleted since
         chunks = [stored.value for stored in self.chunks.all(run.id)]

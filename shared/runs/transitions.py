@@ -93,6 +93,7 @@ class Transitions:
                 findings=plan.findings,
                 segments=tuple(RunSegment(t.segment, t.tag, t.members) for t in plan.tags),
                 progress=Progress(0, plan.people_to_send + plan.removals, 0, plan.chunks),
+                audience_name=plan.audience_name,
                 sending_at=now,
                 moved_at=now,
             )

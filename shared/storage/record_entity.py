@@ -24,7 +24,7 @@ from pydantic_core import PydanticSerializationError
 
 from shared.errors import ConnectorError, InputError
 
-__all__ = ["COLUMN", "WRITE", "EntityForm", "join_key", "split_key"]
+__all__ = ["ALONE", "COLUMN", "WRITE", "EntityForm", "join_key", "split_key"]
 
 T = TypeVar("T")
 
@@ -32,7 +32,7 @@ COLUMN = "by_"
 WRITE = "write"
 VERSION = 1
 
-_ALONE = "~"
+ALONE = "~"
 _PART = re.compile(r"[A-Za-z0-9_-]{1,200}")
 _PIECE = 15_000
 """Characters per property. With two UTF-16 units each, they stay below the limit of 32,768."""
@@ -45,12 +45,12 @@ def split_key(key: str) -> tuple[str, str] | None:
     parts = key.split("/")
     if len(parts) > 2 or not all(_PART.fullmatch(part) for part in parts):
         return None
-    return (parts[0], parts[1]) if len(parts) == 2 else (_ALONE, parts[0])
+    return (parts[0], parts[1]) if len(parts) == 2 else (ALONE, parts[0])
 
 
 def join_key(partition: str, row: str) -> str:
     """Return the key of an entity."""
-    return row if partition == _ALONE else f"{partition}/{row}"
+    return row if partition == ALONE else f"{partition}/{row}"
 
 
 class EntityForm(Generic[T]):

@@ -25,7 +25,7 @@ from shared.errors import Changed, Conflict, ConnectorError, InputError
 from shared.model.ports import Stored
 from shared.storage.clients import StorageClients
 from shared.storage.failures import azure_errors, error_code
-from shared.storage.record_entity import COLUMN, WRITE, EntityForm, join_key, split_key
+from shared.storage.record_entity import ALONE, COLUMN, WRITE, EntityForm, join_key, split_key
 
 __all__ = ["TableRecords"]
 
@@ -127,29 +127,40 @@ class TableRecords(Generic[T]):
                 return
 
     def all(
-        self, partition: str | None = None, where: Mapping[str, str] | None = None
+        self,
+        partition: str | None = None,
+        where: Mapping[str, str] | None = None,
+        *,
+        after: str = "",
+        page: int | None = None,
     ) -> Iterator[Stored[T]]:
         """Read records in key order, optionally of one partition or with equal columns.
 
-        An unreadable record is skipped, and its error raised after the last one.
+        With `after`, only records with a greater key of one part. An unreadable record is skipped,
+        and its error raised after the last one.
         """
         unreadable: ConnectorError | None = None
         asked = {f"{COLUMN}{name}": text for name, text in (where or {}).items()}
-        if partition is not None:
-            asked["PartitionKey"] = partition
-        condition = " and ".join(f"{name} eq @p{number}" for number, name in enumerate(asked))
+        if partition is not None or after:
+            asked["PartitionKey"] = ALONE if partition is None else partition
+        conditions = [f"{name} eq @p{number}" for number, name in enumerate(asked)]
         values = {f"p{number}": text for number, text in enumerate(asked.values())}
+        if after:
+            conditions.append("RowKey gt @after")
+            values["after"] = after
         with azure_errors(self._kind):
-            pages = self._table.query_entities(condition, parameters=values).by_page()
+            pages = self._table.query_entities(
+                " and ".join(conditions), parameters=values, results_per_page=page
+            ).by_page()
         while True:
             # Only the request is inside: an error in the caller's loop must not be translated.
             with azure_errors(self._kind):
                 try:
-                    page = next(pages, None)
-                    entities = [] if page is None else list(page)
+                    found = next(pages, None)
+                    entities = [] if found is None else list(found)
                 except ResourceNotFoundError:
                     return
-            if page is None:
+            if found is None:
                 break
             for entity in entities:
                 try:

@@ -7,7 +7,7 @@ routes are then neither served nor described.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -22,8 +22,9 @@ from shared.exports.definitions import Definitions
 from shared.model.connection import Connection
 from shared.model.export import Export, Schedule
 from shared.model.ports import MailchimpSession, Records, Secrets
-from shared.model.run import ACTIVE, Reason, Run, RunStatus
+from shared.model.run import Reason, Run, RunStatus
 from shared.model.sign_in import ApiKeyChecker, OAuthSignIn
+from shared.runs.history import RunFilter
 from shared.runs.outcomes import OutcomePage, OutcomeReason, OutcomeRow
 from shared.web.audit_entry import AuditEntry
 from shared.web.authentication import Authenticator
@@ -157,7 +158,8 @@ class ErasureReceipt(Protocol):
 class Services:
     """Everything the web interface works with.
 
-    `run` gives current progress; `runs(export_id, status, top)` is newest first, None means any.
+    `run` gives current progress; `runs(export_id, status, top)` is newest first, None means any;
+    `history` pages through them, and `last_runs` reads the newest run of each of these exports.
     `start` returns the active run while there is one. `disconnected` stops the runs of exports whose
     connection was disconnected. All raise the errors of errors.py.
     """
@@ -176,6 +178,9 @@ class Services:
     start: Callable[..., Run]
     run: Callable[[str], Run]
     runs: Callable[[str | None, RunStatus | None, int], list[Run]]
+    history: Callable[[RunFilter, int, str], list[Run]]
+    last_run: Callable[[str], Run | None]
+    last_runs: Callable[[Iterable[str]], Mapping[str, Run]]
     cancel: Callable[[str, str], Run]
     confirm: Callable[[str, str], Run]
     retry: Callable[[str, str], Run]
@@ -233,4 +238,5 @@ class Services:
         )
 
     def _is_busy(self, export_id: str) -> bool:
-        return any(run.status in ACTIVE for run in self.runs(export_id, None, 5))
+        run = self.last_run(export_id)
+        return run is not None and run.is_active

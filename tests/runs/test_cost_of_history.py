@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 
 from sandbox.samples import Sample, Segment
-from shared.model.run import REMOVAL_GUARD, RunStatus, run_columns
+from shared.model.run import REMOVAL_GUARD, RunStatus, Trigger, run_columns
+from shared.runs.history import RunFilter
 from tests.fakes import MemoryFiles, MemoryRecords
-from tests.faults.simulated_deployment import SimulatedDeployment
+from tests.faults.simulated_deployment import EXPORT, SimulatedDeployment
 
 NewDeployment = Callable[[], SimulatedDeployment]
 SAMPLE = Sample(16, (Segment("A", 1.0),), seed=5)
@@ -117,3 +118,50 @@ def test_a_confirmation_reads_and_writes_no_chunks(
     assert ended.counts.removed == 14
     assert REMOVAL_GUARD in ended.confirmed
     assert run_columns(ended)["stage"] == "stored"
+
+
+def test_lists_of_exports_and_runs_read_no_runs_of_the_past(
+    new_deployment: NewDeployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deployment = new_deployment()
+    deployment.define(SAMPLE)
+    newest = deployment.run()
+    app, export_id = deployment.app, newest.export_id
+    for number in range(2):
+        copy = replace(app.exports.read(export_id).value, id=f"copy-{number}")
+        app.exports.create(copy.id, copy)
+    add_history(deployment)
+    reads = Reads(monkeypatch)
+
+    def list_exports() -> None:
+        last = app.history.last_runs(stored.value.id for stored in app.exports.all())
+        assert {export: run.id for export, run in last.items()} == {export_id: newest.id}
+
+    exports_and_active_runs = len(list(app.exports.all())) + 1
+    assert reads.during(list_exports)[0] == exports_and_active_runs
+    assert reads.during(lambda: app.history.last_run(export_id))[0] == 0
+
+
+def test_runs_are_read_page_by_page_with_filters(new_deployment: NewDeployment) -> None:
+    deployment = new_deployment()
+    deployment.define(SAMPLE)
+    started = []
+    for trigger in (Trigger.SCHEDULE, Trigger.ON_DEMAND, Trigger.SCHEDULE, Trigger.REFRESH):
+        deployment.clock.forward(3600)
+        run = deployment.app.starter.start(EXPORT, trigger)
+        started.append(deployment.run_to_end(run.id))
+    newest_first = [run.id for run in reversed(started)]
+    newest = deployment.app.history.newest
+
+    def ids(wanted: RunFilter, top: int = 10, after: str = "") -> list[str]:
+        return [run.id for run in newest(wanted, top, after)]
+
+    assert ids(RunFilter()) == newest_first
+    assert ids(RunFilter(), 2) == newest_first[:2]
+    assert ids(RunFilter(), 2, newest_first[1]) == newest_first[2:]
+    assert ids(RunFilter(trigger=Trigger.SCHEDULE)) == [newest_first[1], newest_first[3]]
+    assert ids(RunFilter(export_id="other")) == []
+    assert ids(RunFilter(status=started[3].status, trigger=Trigger.REFRESH)) == newest_first[:1]
+    second = started[1].queued_at
+    assert ids(RunFilter(since=second)) == newest_first[:3]
+    assert ids(RunFilter(until=second)) == newest_first[3:]

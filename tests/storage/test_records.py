@@ -175,6 +175,14 @@ def test_records_are_found_by_equal_columns(things: Records[Thing]) -> None:
     assert numbers("it's", None) == []
 
 
+def test_records_after_a_key_are_read_in_pages(things: Records[Thing]) -> None:
+    things.create_many([(f"k{number}", Thing(number=number)) for number in range(7)])
+    things.create("p/k9", Thing(number=9))
+    found = [stored.key for stored in things.all(after="k2", page=2)]
+    assert found == ["k3", "k4", "k5", "k6"]
+    assert list(things.all(after="k6")) == []
+
+
 def test_a_column_is_updated_with_its_value(things: Records[Thing]) -> None:
     read = things.create("one", Thing(colour=Colour.RED))
     things.replace("one", Thing(colour=Colour.BLUE), read.etag)

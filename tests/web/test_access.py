@@ -2,7 +2,7 @@
 
 import pytest
 
-from shared.model.run import RunStatus
+from shared.model.run import Counts, RunStatus
 from shared.web.access import AccessRoute, Subject
 from shared.web.authentication import Role
 from tests.web.browser import Browser
@@ -26,6 +26,7 @@ SHARED = {
     ("POST", "/exports/{id}/edit"): Subject.EXPORT,
     ("POST", "/exports/{id}/run"): Subject.EXPORT,
     ("POST", "/exports/{id}/duplicate"): Subject.EXPORT,
+    ("GET", "/exports/{id}/detach"): Subject.EXPORT,
     ("POST", "/exports/{id}/detach"): Subject.EXPORT,
     ("GET", "/exports/{id}/remove"): Subject.EXPORT,
     ("POST", "/exports/{id}/remove"): Subject.EXPORT,
@@ -45,7 +46,7 @@ class Stage:
         connection = new_connection(self.world, sharedWith=["Contributor"] if shared else [])
         export = new_export(self.world, connection)
         run = send(self.world, "POST", f"/api/exports/{export}/runs", status=202)["id"]
-        self.world.runs.move(run, status=RunStatus.SUCCESSFUL)
+        self.world.runs.move(run, status=RunStatus.SUCCESSFUL, counts=Counts(created=1))
         self.ids = {Subject.CONNECTION: connection, Subject.EXPORT: export, Subject.RUN: run}
 
     def call(self, role: Role, route: AccessRoute, subject: Subject) -> Response:
@@ -59,7 +60,7 @@ def test_the_rule_of_every_route_is_this_table() -> None:
     assert rules == SHARED
 
 
-def test_every_route_that_changes_an_export_or_a_run_has_a_rule_or_only_stops_it() -> None:
+def test_every_route_that_changes_an_export_or_a_run_has_a_rule_or_only_stops_or_reads_it() -> None:
     changing = {
         (method, path)
         for method, path in ROUTES
@@ -68,6 +69,8 @@ def test_every_route_that_changes_an_export_or_a_run_has_a_rule_or_only_stops_it
     assert changing - set(SHARED) == {
         ("POST", "/api/runs/{id}/cancel"),
         ("POST", "/runs/{id}/cancel"),
+        # A search: the address that it contains must not be in a URL.
+        ("POST", "/runs/{id}/rejected"),
     }
 
 
@@ -106,7 +109,7 @@ def test_a_contributor_who_runs_all_runs_the_exports_on_shared_connections(page:
     export = new_export(world, shared, displayName="Shared", audienceId="b2")
     bob = world.seen_by(Role.CONTRIBUTOR)
     if page:
-        Browser(bob).open("/").send("/run-all")
+        Browser(bob).open("/run-all").send("/run-all")
     else:
         send(bob, "POST", "/api/runs", status=202)
     assert [run.export_id for run in world.runs.kept.values()] == [export]

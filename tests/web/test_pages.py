@@ -220,15 +220,58 @@ def test_a_preview_reports_that_nothing_was_sent() -> None:
     assert world.runs.kept["run-1"].mode is Mode.PREVIEW
 
 
-def test_the_history_has_a_chart_and_a_table_with_the_same_numbers() -> None:
+def test_the_history_has_charts_and_a_table_with_the_same_numbers() -> None:
     world = World()
     export = new_export(world)
     finished(world, export, 1)
-    assert "<svg class" not in Browser(world).open(f"/exports/{export}").html
+    assert "<svg" not in Browser(world).open(f"/exports/{export}").html
     finished(world, export, 2)
+    failed = world.runs.start(export, Trigger.SCHEDULE, Mode.EXPORT, "")
+    world.runs.move(failed.id, status=RunStatus.FAILED, reason=Reason("noNewData"))
     ada = Browser(world).open(f"/exports/{export}")
-    assert ada.html.count("<rect") == 6
-    assert "the last 2 runs" in ada.html
+    people, rejected = re.findall(r"<svg.*?</svg>", ada.html, re.DOTALL)
+    for chart in (people, rejected):
+        assert re.findall(r'href="(/runs/run-\d)"', chart) == [
+            "/runs/run-1",
+            "/runs/run-2",
+            "/runs/run-3",
+        ]
+        assert "Successful" not in chart
+        assert "Completed with warnings, 20 people, 2 rejected rows" in chart
+        assert chart.count('class="mark"') == 1
+        assert "Nov 23" in chart
+    assert re.findall(r'text-anchor="end">([^<]+)<', people) == ["0", "10", "20"]
+    assert re.findall(r'text-anchor="end">([^<]+)<', rejected) == ["0", "1", "2"]
+    assert "20명, 거부된 행 2개" in Browser(world, "ko").open(f"/exports/{export}").html
+
+
+def test_an_export_shows_its_mapping_guard_consent_audience_and_tags() -> None:
+    world = World()
+    export = new_export(
+        world,
+        mapping={
+            "email": "EMail",
+            "firstName": "First",
+            "attributes": [
+                {"attribute": "Town", "mergeField": "CITY", "create": {"name": "City"}},
+            ],
+        },
+        newContacts={"status": "pending", "consentAttribute": "OptIn"},
+        removalGuard={"maxShare": 0.125},
+    )
+    finished(world, export, 1)
+    world.runs.move("run-1", audience_name="Newsletter")
+    page = Browser(world).open(f"/exports/{export}")
+    for shown in (
+        "First name FNAME",
+        "Town CITY",
+        "created as City (Text) if missing",
+        "OptIn (a yes means: The person may be mailed)",
+        "Newsletter a1b2c3d4e5",
+        "12.5%",
+        "Segment_Vip VIP 10",
+    ):
+        assert shown.replace(" ", "") in page.text.replace(" ", ""), shown
 
 
 def test_an_export_can_be_copied_detached_and_removed() -> None:
@@ -237,7 +280,9 @@ def test_an_export_can_be_copied_detached_and_removed() -> None:
     ada = Browser(world).open(f"/exports/{export}").send(f"/exports/{export}/duplicate")
     assert "This is the copy" in ada.text
     assert len(world.exports.kept) == 2
-    ada.open(f"/exports/{export}").send(f"/exports/{export}/detach")
+    ada.open(f"/exports/{export}/detach")
+    assert "does not run until it gets another connection" in ada.text
+    ada.send(f"/exports/{export}/detach")
     assert "No connection" in ada.text
     ada.send(f"/exports/{export}/run", {"mode": "export"})
     assert ada.answer.status == 409
@@ -348,7 +393,13 @@ def test_every_page_uses_existing_texts(language: str) -> None:
         "/connections",
         f"/connections/{connection}",
         f"/connections/{connection}/remove",
+        f"/exports/{export}/detach",
+        f"/schedules?export={export}",
+        "/run-all",
+        "/runs",
         "/runs/run-1",
+        "/runs/run-1/rejected",
+        "/runs/run-1/undo",
         "/schedule",
         "/audit",
         "/people",

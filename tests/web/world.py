@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -18,6 +18,7 @@ from shared.model.export import Export, Schedule
 from shared.model.ports import Records, Stored
 from shared.model.run import Mode, Progress, Reason, Run, RunStatus, Trigger
 from shared.model.sign_in import CheckedGrant
+from shared.runs.history import RunFilter
 from shared.runs.outcomes import OutcomePage, OutcomeReason, OutcomeRow
 from shared.web.app import create_app
 from shared.web.audit_entry import AuditEntry
@@ -70,10 +71,15 @@ class MemoryRecords(Generic[T]):
         self.kept.pop(key, None)
 
     def all(
-        self, partition: str | None = None, where: Mapping[str, str] | None = None
+        self,
+        partition: str | None = None,
+        where: Mapping[str, str] | None = None,
+        *,
+        after: str = "",
+        page: int | None = None,
     ) -> Iterator[Stored[T]]:
         for key in sorted(self.kept):
-            if partition is None or key.startswith(f"{partition}/"):
+            if (partition is None or key.startswith(f"{partition}/")) and key > after:
                 yield self.kept[key]
 
 
@@ -323,6 +329,25 @@ class FakeRuns:
         ]
         return found[:top]
 
+    def history(self, wanted: RunFilter, top: int, after: str = "") -> list[Run]:
+        found = [
+            run
+            for run in self.runs(wanted.export_id, wanted.status, len(self.kept))
+            if wanted.trigger in (None, run.trigger)
+            and (run.queued_at is None or wanted.since is None or run.queued_at >= wanted.since)
+            and (run.queued_at is None or wanted.until is None or run.queued_at < wanted.until)
+        ]
+        ids = [run.id for run in found]
+        begin = ids.index(after) + 1 if after in ids else 0
+        return found[begin : begin + top]
+
+    def last_run(self, export_id: str) -> Run | None:
+        return next(iter(self.runs(export_id, None, 1)), None)
+
+    def last_runs(self, export_ids: Iterable[str]) -> dict[str, Run]:
+        found = {export_id: self.last_run(export_id) for export_id in export_ids}
+        return {export_id: run for export_id, run in found.items() if run is not None}
+
     def move(self, run_id: str, **changes: object) -> Run:
         self.kept[run_id] = replace(self.run(run_id), **changes)
         return self.kept[run_id]
@@ -428,6 +453,9 @@ class World:
             start=self.runs.start,
             run=self.runs.run,
             runs=self.runs.runs,
+            history=self.runs.history,
+            last_run=self.runs.last_run,
+            last_runs=self.runs.last_runs,
             cancel=self.runs.cancel,
             confirm=self.runs.confirm,
             retry=self.runs.retry,

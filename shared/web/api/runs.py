@@ -49,7 +49,7 @@ def start(
 @requires(Role.CONTRIBUTOR)
 def start_all(services: AppServices, caller: CurrentCaller) -> RunList:
     """Contributors start only the exports whose connection is shared with them."""
-    started = runs.start_all(services, caller)
+    started = runs.start_all(services, caller).runs
     return RunList(value=tuple(run_view(run, caller.language) for run in started))
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from shared.errors import ConnectorError, Fault
+from shared.errors import Changed, ConfigError, Conflict, ConnectorError, Fault
 from shared.exports.definitions import meetings
-from shared.model.export import Export, Repeat
+from shared.model.export import Export, Repeat, Schedule
 from shared.model.ports import Stored, readable
 from shared.model.run import Finding, Run
 from shared.model.tag import folded
@@ -28,6 +28,7 @@ __all__ = [
     "duplicate",
     "list_all",
     "read",
+    "set_schedules",
 ]
 
 _CHANGED = "exportChanged"
@@ -50,7 +51,8 @@ def list_all(services: Services) -> list[ExportDetails]:
         key=lambda stored: (stored.value.display_name.casefold(), stored.value.id),
     )
     exports = [stored.value for stored in found]
-    return [_details(services, stored, exports) for stored in found]
+    last_runs = services.last_runs(export.id for export in exports)
+    return [_details(stored, last_runs.get(stored.value.id), exports) for stored in found]
 
 
 def read(services: Services, export_id: str, *, saved: bool = False) -> ExportDetails:
@@ -146,9 +148,40 @@ def detach(
     return _changed(services, caller, "export.detach", before, stored)
 
 
+def set_schedules(
+    services: Services, caller: Caller, export_ids: Iterable[str], schedule: Schedule
+) -> list[tuple[Export, ConnectorError | None]]:
+    """Give several exports one schedule. Returns each with the error that kept it unchanged, if any."""
+    mine = usable(services, caller)
+    done: list[tuple[Export, ConnectorError | None]] = []
+    for export_id in dict.fromkeys(export_ids):
+        before = services.definitions.read(export_id)
+        export = before.value
+        if export.connection_id is not None and export.connection_id not in mine:
+            done.append((export, Conflict("connectionNotShared")))
+            continue
+        try:
+            stored = services.definitions.change(
+                export_id, replace(export, schedule=schedule), caller.name, mine, etag=before.etag
+            )
+        except (ConfigError, Conflict, Changed) as error:
+            done.append((export, error))
+            continue
+        _record_change(services, caller, "export.update", before, stored)
+        done.append((stored.value, None))
+    return done
+
+
 def _changed(
     services: Services, caller: Caller, action: str, before: Stored[Export], stored: Stored[Export]
 ) -> ExportDetails:
+    _record_change(services, caller, action, before, stored)
+    return _with_others(services, stored, saved=True)
+
+
+def _record_change(
+    services: Services, caller: Caller, action: str, before: Stored[Export], stored: Stored[Export]
+) -> None:
     export = stored.value
     audit.record(
         services,
@@ -159,7 +192,6 @@ def _changed(
         recorded_export(before.value),
         recorded_export(export),
     )
-    return _with_others(services, stored, saved=True)
 
 
 def _with_others(
@@ -167,7 +199,7 @@ def _with_others(
 ) -> ExportDetails:
     exports = (other.value for other in readable(services.export_records.all()))
     plain = _plain_segments(services, stored.value) if saved else []
-    return _details(services, stored, exports, plain)
+    return _details(stored, services.last_run(stored.value.id), exports, plain)
 
 
 def _plain_segments(services: Services, export: Export) -> list[str]:
@@ -182,8 +214,10 @@ def _plain_segments(services: Services, export: Export) -> list[str]:
 
 
 def _details(
-    services: Services, stored: Stored[Export], exports: Iterable[Export], plain: Iterable[str] = ()
+    stored: Stored[Export],
+    last_run: Run | None,
+    exports: Iterable[Export],
+    plain: Iterable[str] = (),
 ) -> ExportDetails:
     export = stored.value
-    last_run = next(iter(services.runs(export.id, None, 1)), None)
     return ExportDetails(export, etag_of(stored.etag), last_run, meetings(export, exports, plain))

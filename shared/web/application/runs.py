@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import suppress
+from dataclasses import dataclass
 
 from shared.errors import Conflict, NotFound
+from shared.model.export import Export
 from shared.model.outcome import Outcome
 from shared.model.ports import readable
 from shared.model.run import ADD_ARCHIVED, Mode, Run, RunStatus, Trigger
@@ -17,6 +18,7 @@ from shared.web.caller import Caller
 from shared.web.services import Services
 
 __all__ = [
+    "StartedAll",
     "cancel",
     "confirm",
     "newest",
@@ -27,6 +29,7 @@ __all__ = [
     "start",
     "start_all",
     "undo",
+    "would_start_all",
 ]
 
 
@@ -43,22 +46,65 @@ def start(
     return run
 
 
-def start_all(services: Services, caller: Caller) -> list[Run]:
-    """Start every export whose schedule is on and whose connection the caller may use."""
+@dataclass(frozen=True)
+class StartedAll:
+    """What "run all" does or did with every export, by name.
+
+    `omitted` has the exports that are not started, with the name of the reason: `off`,
+    `noConnection`, `notShared` or `failed`.
+    """
+
+    started: tuple[tuple[Export, Run | None], ...]
+    running: tuple[tuple[Export, Run], ...]
+    omitted: tuple[tuple[Export, str], ...]
+
+    @property
+    def runs(self) -> list[Run]:
+        """The runs that were started or were active before."""
+        return [run for _, run in (*self.started, *self.running) if run is not None]
+
+
+def would_start_all(services: Services, caller: Caller) -> StartedAll:
+    """What `start_all` would do: start every export whose schedule is on and whose connection the
+    caller may use."""
     mine = None if caller.may(Role.ADMINISTRATOR) else usable(services, caller)
-    started = []
-    for stored in readable(services.export_records.all()):
-        connection_id = stored.value.connection_id
-        if not (stored.value.schedule.enabled and connection_id):
+    exports = sorted(
+        (stored.value for stored in readable(services.export_records.all())),
+        key=lambda export: (export.display_name.casefold(), export.id),
+    )
+    last_runs = services.last_runs(export.id for export in exports)
+    started: list[tuple[Export, Run | None]] = []
+    running, omitted = [], []
+    for export in exports:
+        last = last_runs.get(export.id)
+        if not export.connection_id:
+            omitted.append((export, "noConnection"))
+        elif not export.schedule.enabled:
+            omitted.append((export, "off"))
+        elif mine is not None and export.connection_id not in mine:
+            omitted.append((export, "notShared"))
+        elif last is not None and last.is_active:
+            running.append((export, last))
+        else:
+            started.append((export, None))
+    return StartedAll(tuple(started), tuple(running), tuple(omitted))
+
+
+def start_all(services: Services, caller: Caller) -> StartedAll:
+    """Start every export whose schedule is on and whose connection the caller may use."""
+    planned = would_start_all(services, caller)
+    started: list[tuple[Export, Run | None]] = []
+    omitted = list(planned.omitted)
+    for export, _ in planned.started:
+        try:
+            run = services.start(export.id, Trigger.ON_DEMAND, Mode.EXPORT, caller.name)
+        except (NotFound, Conflict):
+            # An export that is removed or detached at this moment does not stop the others.
+            omitted.append((export, "failed"))
             continue
-        if mine is not None and connection_id not in mine:
-            continue
-        # An export that is removed or detached at this moment does not stop the others.
-        with suppress(NotFound, Conflict):
-            run = services.start(stored.key, Trigger.ON_DEMAND, Mode.EXPORT, caller.name)
-            _record_start(services, caller, run, run.export_id, run.mode)
-            started.append(run)
-    return started
+        _record_start(services, caller, run, run.export_id, run.mode)
+        started.append((export, run))
+    return StartedAll(tuple(started), planned.running, tuple(omitted))
 
 
 def _record_start(services: Services, caller: Caller, run: Run, export_id: str, mode: Mode) -> None:

@@ -4,14 +4,26 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from shared.web.pages import connections, export_form, exports, people, runs, settings, static
+from shared.web.pages import (
+    bulk,
+    connections,
+    export_form,
+    exports,
+    people,
+    run_list,
+    runs,
+    settings,
+    static,
+)
 
 __all__ = ["ROUTERS"]
 
 ROUTERS: tuple[APIRouter, ...] = (
     exports.router,
+    bulk.router,
     export_form.router,
     connections.router,
+    run_list.router,
     runs.router,
     people.router,
     settings.router,

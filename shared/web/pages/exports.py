@@ -8,21 +8,25 @@ from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Query
+from markupsafe import Markup
 from starlette.responses import Response
 
 from shared.model.export import Export
 from shared.model.ports import readable
-from shared.model.run import Mode, Run
+from shared.model.run import ACTIVE, Mode, Run, RunStatus
+from shared.runs.history import RunFilter
 from shared.scheduling.schedule import next_run
 from shared.web.access import AccessRoute, Subject, requires
 from shared.web.application import exports, runs
 from shared.web.application.connections import may_use_export, usable
 from shared.web.authentication import Role
 from shared.web.dependencies import Id
-from shared.web.models.runs import StartBody, finding_views
-from shared.web.pages.chart import history_chart
+from shared.web.models.runs import StartBody, finding_views, reason_view
+from shared.web.pages.chart import charted, draw
 from shared.web.pages.forms import NO_REFUSAL, Refusal, SentForm, attempt
 from shared.web.pages.render import CurrentPage, Page, redirect
+from shared.web.pages.run_list import run_rows
+from shared.web.texts import text
 
 __all__ = ["router"]
 
@@ -39,6 +43,7 @@ class Row:
     export: Export
     connection: str
     run: Run | None
+    reason: str
     next: datetime | None
     may_use: bool
 
@@ -47,13 +52,27 @@ class Row:
         """The key by which names are sorted."""
         return self.export.display_name.casefold()
 
+    def has_status(self, status: str) -> bool:
+        """Whether the export belongs to a choice of the status filter."""
+        if status == _NEVER:
+            return self.run is None
+        if status == _ACTIVE:
+            return self.run is not None and self.run.is_active
+        return not status or (self.run is not None and self.run.status == status)
+
+
+_NEVER, _ACTIVE = "never", "active"
+_STATUSES = (
+    _ACTIVE,
+    *(status.value for status in RunStatus if status not in ACTIVE),
+    _NEVER,
+)
 
 _SORTS: dict[str, Callable[[Row], str]] = {
     "name": lambda row: row.name,
     "connection": lambda row: row.connection.casefold(),
     "status": lambda row: row.run.status.value if row.run else "",
     "last": lambda row: row.run.queued_at.isoformat() if row.run and row.run.queued_at else "",
-    "updated": lambda row: row.export.updated_at.isoformat() if row.export.updated_at else "",
 }
 
 
@@ -62,51 +81,56 @@ _SORTS: dict[str, Callable[[Row], str]] = {
 def list_all(
     page: CurrentPage,
     q: Annotated[str, Query()] = "",
+    status: Annotated[str, Query()] = "",
     sort: Annotated[str, Query()] = "name",
     order: Annotated[str, Query()] = "",
 ) -> Response:
-    """The exports, with search and sort."""
-    rows = list(_rows(page))
+    """The exports, with search, filter and sort."""
+    rows = _rows(page)
     wanted = q.strip()
-    found = [r for r in rows if wanted.casefold() in f"{r.name} {r.connection.casefold()}"]
+    chosen = status if status in _STATUSES else ""
+    found = [
+        row
+        for row in rows
+        if wanted.casefold() in f"{row.name} {row.connection.casefold()}" and row.has_status(chosen)
+    ]
     by = sort if sort in _SORTS else "name"
     found.sort(key=lambda row: (_SORTS[by](row), row.name), reverse=order == "desc")
     return page.render(
         "exports.html",
         rows=found,
+        total=len(rows),
         q=wanted,
+        chosen=chosen,
+        statuses=_STATUSES,
         sort=by,
         descending=order == "desc",
-        has_any=bool(rows),
         has_connection=bool(page.services.connections.all()),
     )
 
 
 def _rows(page: Page) -> list[Row]:
+    """Every export with its newest run. Reads one run per export, whatever its history."""
     services = page.services
     names = {s.value.id: s.value.display_name for s in services.connections.all()}
     mine = usable(services, page.caller)
+    exports = [stored.value for stored in readable(services.export_records.all())]
+    runs_by_export = services.last_runs(export.id for export in exports)
     rows = []
-    for stored in readable(services.export_records.all()):
-        export = stored.value
+    for export in exports:
+        run = runs_by_export.get(export.id)
+        reason = reason_view(run.reason, page.language).message if run and run.reason else ""
         rows.append(
             Row(
                 export,
                 names.get(export.connection_id or "", ""),
-                next(iter(services.runs(export.id, None, 1)), None),
+                run,
+                reason,
                 next_run(export.schedule, services.clock()) if export.connection_id else None,
                 export.connection_id not in names or export.connection_id in mine,
             )
         )
     return rows
-
-
-@router.post("/run-all")
-@requires(Role.CONTRIBUTOR)
-def start_all(page: CurrentPage, _form: SentForm) -> Response:
-    """Run all exports whose schedule is on."""
-    runs.start_all(page.services, page.caller)
-    return redirect("/?done=startedAll")
 
 
 @router.get(_ONE)
@@ -122,7 +146,7 @@ def _show(
     services = page.services
     details = exports.read(services, export_id, saved=saved)
     export = details.export
-    history = services.runs(export_id, None, _HISTORY)
+    history = services.history(RunFilter(export_id=export_id), _HISTORY, "")
     stored = services.connection_records.read(export.connection_id or "-")
     return page.render(
         "export.html",
@@ -131,12 +155,52 @@ def _show(
         may_use=may_use_export(services, page.caller, export_id),
         findings=finding_views(details.findings, page.language),
         connection=stored.value if stored else None,
-        runs=history,
-        chart=history_chart(history, page.language),
+        rows=run_rows(page, history, {}),
+        more=len(history) == _HISTORY,
+        charts=_charts(page, history),
+        audience_name=next((run.audience_name for run in history if run.audience_name), ""),
+        members={
+            segment.name: segment.members
+            for run in reversed(history)
+            if run.mode is not Mode.PREVIEW
+            for segment in run.segments
+        },
         next=next_run(export.schedule, services.clock()) if stored else None,
         message=refusal.message,
         etag=details.etag,
     )
+
+
+def _charts(page: Page, history: list[Run]) -> list[tuple[str, Markup]]:
+    """The drawings of the history, each with its title; none for fewer than two runs."""
+    shown = charted(history)
+    if len(shown) < 2:
+        return []
+    formats = page.formats
+
+    def say(run: Run) -> str:
+        return text(
+            page.language,
+            "pages.chart.run",
+            {
+                "when": formats.clock_time(run.queued_at),
+                "status": text(page.language, f"pages.status.{run.status}"),
+                "people": str(run.counts.distinct),
+                "rejected": str(run.counts.rejected),
+            },
+        )
+
+    kinds: tuple[tuple[str, Callable[[Run], int]], ...] = (
+        ("people", lambda run: run.counts.distinct),
+        ("rejected", lambda run: run.counts.rejected),
+    )
+    return [
+        (
+            text(page.language, f"pages.chart.{name}", {"runs": str(len(shown))}),
+            draw(shown, name, value, say, formats.number, formats.day),
+        )
+        for name, value in kinds
+    ]
 
 
 @router.post(f"{_ONE}/run")
@@ -165,13 +229,33 @@ def duplicate(export_id: Id, page: CurrentPage, _form: SentForm) -> Response:
     return redirect(f"/exports/{copy.export.id}/edit?done=duplicated")
 
 
+@router.get(f"{_ONE}/detach")
+@requires(Role.CONTRIBUTOR, shared=Subject.EXPORT)
+def ask_detach(export_id: Id, page: CurrentPage) -> Response:
+    """Explain what detaching the connection does."""
+    return _detach(page, export_id)
+
+
+def _detach(page: Page, export_id: str, refusal: Refusal = NO_REFUSAL) -> Response:
+    details = exports.read(page.services, export_id)
+    connection = page.services.connection_records.read(details.export.connection_id or "-")
+    return page.render(
+        "detach.html",
+        status=refusal.status,
+        export=details.export,
+        connection=connection.value.display_name if connection else "",
+        running=details.last_run is not None and details.last_run.is_active,
+        message=refusal.message,
+    )
+
+
 @router.post(f"{_ONE}/detach")
 @requires(Role.CONTRIBUTOR, shared=Subject.EXPORT)
 def detach(export_id: Id, page: CurrentPage, _form: SentForm) -> Response:
     """Detach the connection."""
     detached = attempt(page.language, lambda: exports.detach(page.services, page.caller, export_id))
     if isinstance(detached, Refusal):
-        return _show(page, export_id, detached)
+        return _detach(page, export_id, detached)
     return redirect(f"/exports/{export_id}?done=detached")
 
 

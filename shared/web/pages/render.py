@@ -6,15 +6,15 @@ the format of the language. The policy allows only the app's own style sheet and
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
-from typing import Annotated, cast
+from typing import Annotated
 from zoneinfo import ZoneInfo
 
-from babel.dates import format_date, format_timedelta
+from babel.dates import format_date, format_skeleton, format_timedelta
 from babel.numbers import format_decimal, format_percent
 from fastapi import Depends
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -35,7 +35,7 @@ from shared.web.problems import HttpProblem, detail_text
 from shared.web.services import Services
 from shared.web.texts import LANGUAGES, has, text
 
-__all__ = ["CSP", "CurrentPage", "Page", "error_page", "redirect", "sign_in_page"]
+__all__ = ["CSP", "CurrentPage", "Formats", "Page", "error_page", "redirect", "sign_in_page"]
 
 CSP = (
     "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; "
@@ -56,6 +56,31 @@ def _templates() -> Environment:
     )
     templates.globals["static"] = static_url
     return templates
+
+
+@dataclass(frozen=True)
+class Formats:
+    """Numbers and times as one reader writes them."""
+
+    language: str
+    zone: ZoneInfo
+
+    def clock_time(self, moment: datetime | None) -> str:
+        """A date with its time."""
+        if moment is None:
+            return "–"
+        local = moment.astimezone(self.zone)
+        return f"{format_date(local.date(), 'medium', locale=self.language)} {local:%H:%M}"
+
+    def day(self, moment: datetime | None) -> str:
+        """A date without its year."""
+        if moment is None:
+            return "–"
+        return format_skeleton("MMMd", moment, self.zone, locale=self.language)
+
+    def number(self, value: float | None) -> str:
+        """A number."""
+        return "–" if value is None else format_decimal(value, locale=self.language)
 
 
 @dataclass(frozen=True)
@@ -84,7 +109,7 @@ class Page:
             "path": self.request.scope["path"],
             "csrf": token,
             "done": text(self.language, done) if has(done) else "",
-            **_formats(self.language, self._zone(), self.services.clock()),
+            **_formats(self.language, self.zone, self.services.clock()),
             "may_run": self.caller.may(Role.CONTRIBUTOR),
             "may_administer": self.caller.may(Role.ADMINISTRATOR),
             **context,
@@ -94,12 +119,13 @@ class Page:
             response.headers.append("Set-Cookie", value)
         return response
 
-    def clock_time(self, moment: datetime) -> str:
-        """A time as the pages show it."""
-        formats = _formats(self.language, self._zone(), self.services.clock())
-        return str(cast("Callable[[datetime], str]", formats["clock_time"])(moment))
+    @property
+    def formats(self) -> Formats:
+        """How this reader writes numbers and times."""
+        return Formats(self.language, self.zone)
 
-    def _zone(self) -> ZoneInfo:
+    @property
+    def zone(self) -> ZoneInfo:
         """The time zone of the refresh schedule."""
         try:
             return zone(schedule.read(self.services).value.time_zone)
@@ -158,6 +184,9 @@ def _html(template: str, shown: Mapping[str, object], status: int) -> Response:
 def _formats(language: str, where: ZoneInfo, now: datetime) -> dict[str, object]:
     """Texts, numbers and times as this reader writes them."""
 
+    formats = Formats(language, where)
+    clock_time = formats.clock_time
+
     def t(key: str, **values: object) -> str:
         return text(language, f"pages.{key}", {name: str(v) for name, v in values.items()})
 
@@ -173,20 +202,10 @@ def _formats(language: str, where: ZoneInfo, now: datetime) -> dict[str, object]
         iso = moment.astimezone(UTC).isoformat()
         return Markup('<time datetime="{}" title="{}">{}</time>').format(iso, shown, near)
 
-    def clock_time(moment: datetime | None) -> str:
-        if moment is None:
-            return "–"
-        local = moment.astimezone(where)
-        day = format_date(local.date(), "medium", locale=language)
-        return f"{day} {local:%H:%M}"
-
     def span(seconds: float | None) -> str:
         if seconds is None:
             return "–"
         return format_timedelta(timedelta(seconds=seconds), threshold=1.5, locale=language)
-
-    def number(value: float | None) -> str:
-        return "–" if value is None else format_decimal(value, locale=language)
 
     return {
         "language": language,
@@ -197,6 +216,6 @@ def _formats(language: str, where: ZoneInfo, now: datetime) -> dict[str, object]
         "time": time,
         "clock_time": clock_time,
         "span": span,
-        "number": number,
-        "percent": lambda share: format_percent(share, locale=language),
+        "number": formats.number,
+        "percent": lambda share: format_percent(share, "#,##0.#%", locale=language),
     }

@@ -167,7 +167,7 @@ def _next_steps(page: Page, run: Run, export: Export | None, *, retries: bool) -
         steps.append(say("retry"))
     coming = next_run(export.schedule, page.services.clock()) if export else None
     if coming is not None and export is not None and export.connection_id and not run.is_active:
-        steps.append(say("scheduled", when=page.clock_time(coming)))
+        steps.append(say("scheduled", when=page.formats.clock_time(coming)))
     return steps
 
 

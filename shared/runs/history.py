@@ -1,0 +1,87 @@
+"""Reads runs of the past: some of them, newest first, or the newest run of each export.
+
+The keys of runs sort newest first, so a page of runs costs what it shows. The newest run of an export is
+named by its active run record, so a list of exports reads one record per export, however many runs
+there were.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime
+
+from shared.model.ports import Records, readable
+from shared.model.run import Run, RunStatus, Trigger
+from shared.runs.start import ActiveRun, moment_of, run_id_at
+
+__all__ = ["History", "RunFilter"]
+
+# More than one page of records is read when few of them match a filter.
+_PAGE = 200
+_AT_ONCE = 8
+# Greater than the digits that follow the time in an id.
+_AFTER_ALL = "g"
+
+
+@dataclass(frozen=True)
+class RunFilter:
+    """Which runs to read; None means any. `since` is included, `until` is not."""
+
+    export_id: str | None = None
+    status: RunStatus | None = None
+    trigger: Trigger | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+
+@dataclass(frozen=True)
+class History:
+    """Reads runs. `as_of_now` adds the current progress to a run."""
+
+    runs: Records[Run]
+    active: Records[ActiveRun]
+    as_of_now: Callable[[Run], Run]
+
+    def newest(self, wanted: RunFilter, top: int, after: str = "") -> list[Run]:
+        """Runs that match, newest first. `after` is the id of the last run of the page before."""
+        found: list[Run] = []
+        for run in self._started(wanted, after, _PAGE if wanted.trigger else top):
+            if wanted.since is not None and moment_of(run.id) < wanted.since:
+                break
+            if wanted.trigger is None or run.trigger is wanted.trigger:
+                found.append(self.as_of_now(run) if run.is_active else run)
+            if len(found) == top:
+                break
+        return found
+
+    def _started(self, wanted: RunFilter, after: str, page: int) -> Iterator[Run]:
+        where = {}
+        if wanted.export_id is not None:
+            where["export"] = wanted.export_id
+        if wanted.status is not None:
+            where["status"] = wanted.status.value
+        if wanted.until is not None:
+            after = max(after, run_id_at(wanted.until, _AFTER_ALL))
+        stored = self.runs.all(where=where or None, after=after, page=min(page, 1_000))
+        return (one.value for one in readable(stored))
+
+    def last_run(self, export_id: str) -> Run | None:
+        """The newest run of an export, with its current progress."""
+        active = self.active.read(export_id)
+        return None if active is None else self._run(active.value)
+
+    def last_runs(self, export_ids: Iterable[str]) -> dict[str, Run]:
+        """The newest run of each export that has one, by the id of the export."""
+        wanted = set(export_ids)
+        active = [one for one in readable(self.active.all()) if one.key in wanted]
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            runs = pool.map(self._run, (one.value for one in active))
+            return {one.key: run for one, run in zip(active, runs, strict=True)}
+
+    def _run(self, active: ActiveRun) -> Run:
+        # The record is written before the run is: a start that was killed in between has no run yet.
+        stored = self.runs.read(active.run.id)
+        run = active.run if stored is None else stored.value
+        return self.as_of_now(run) if run.is_active else run

@@ -1,0 +1,107 @@
+"""Actions on several exports: run all, and one schedule for the exports that were chosen."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query
+from starlette.responses import Response
+
+from shared.errors import NotFound
+from shared.model.export import Export
+from shared.web.access import AccessRoute, requires
+from shared.web.application import exports, runs
+from shared.web.authentication import Role
+from shared.web.models.schedules import ScheduleBody, schedule_view
+from shared.web.pages.forms import NO_REFUSAL, Refusal, SentForm, attempt
+from shared.web.pages.render import CurrentPage, Page, redirect
+from shared.web.pages.schedule_form import schedule_fields
+from shared.web.problems import detail_text, for_error
+
+__all__ = ["router"]
+
+router = APIRouter(route_class=AccessRoute, include_in_schema=False)
+
+_MOST = 500
+
+
+@router.get("/run-all")
+@requires(Role.CONTRIBUTOR)
+def ask_start_all(page: CurrentPage) -> Response:
+    """Name the exports that would start, and those that would not."""
+    found = runs.would_start_all(page.services, page.caller)
+    return page.render("run_all.html", found=found, asks=True)
+
+
+@router.post("/run-all")
+@requires(Role.CONTRIBUTOR)
+def start_all(page: CurrentPage, _form: SentForm) -> Response:
+    """Run all exports whose schedule is on, and name what was started."""
+    found = runs.start_all(page.services, page.caller)
+    return page.render("run_all.html", found=found, asks=False)
+
+
+@router.get("/schedules")
+@requires(Role.CONTRIBUTOR)
+def ask_schedules(
+    page: CurrentPage, export: Annotated[list[str] | None, Query(max_length=_MOST)] = None
+) -> Response:
+    """The schedule for the chosen exports."""
+    chosen = _chosen(page, export or [])
+    return _schedules(page, chosen) if chosen else redirect("/")
+
+
+def _chosen(page: Page, ids: list[str]) -> list[Export]:
+    """The exports with these ids; those that were removed in the meantime are left out."""
+    found = []
+    for export_id in dict.fromkeys(ids[:_MOST]):
+        try:
+            found.append(page.services.definitions.read(export_id).value)
+        except NotFound:
+            continue
+    return sorted(found, key=lambda one: (one.display_name.casefold(), one.id))
+
+
+def _schedules(
+    page: Page,
+    chosen: list[Export],
+    fields: dict[str, Any] | None = None,
+    refusal: Refusal = NO_REFUSAL,
+    unchanged: list[tuple[Export, str]] | None = None,
+) -> Response:
+    return page.render(
+        "schedules.html",
+        status=refusal.status,
+        chosen=chosen,
+        schedule=fields or schedule_view(chosen[0].schedule).shown(),
+        message=refusal.message,
+        faults=refusal.faults,
+        unchanged=unchanged or [],
+    )
+
+
+@router.post("/schedules")
+@requires(Role.CONTRIBUTOR)
+def set_schedules(page: CurrentPage, form: SentForm) -> Response:
+    """Give the chosen exports one schedule."""
+    chosen = _chosen(page, form.all("export"))
+    if not chosen:
+        return redirect("/")
+    fields = schedule_fields(form)
+
+    def changed() -> list[tuple[Export, str]]:
+        schedule = ScheduleBody.model_validate(fields).value()
+        ids = [export.id for export in chosen]
+        done = exports.set_schedules(page.services, page.caller, ids, schedule)
+        return [
+            (export, detail_text(for_error(error), page.language))
+            for export, error in done
+            if error is not None
+        ]
+
+    unchanged = attempt(page.language, changed)
+    if isinstance(unchanged, Refusal):
+        return _schedules(page, chosen, fields, unchanged)
+    if unchanged:
+        return _schedules(page, [one for one, _ in unchanged], fields, NO_REFUSAL, unchanged)
+    return redirect("/?done=scheduled")

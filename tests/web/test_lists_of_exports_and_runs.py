@@ -1,0 +1,139 @@
+"""The lists of exports and runs: filters, reasons, paging, and actions on several exports."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+
+import pytest
+
+from shared.errors import Conflict
+from shared.model.run import Mode, Reason, Run, RunStatus, Trigger
+from shared.web.authentication import Role
+from tests.web.browser import Browser
+from tests.web.client import get, new_connection, new_export
+from tests.web.realistic_data import NAMES, fill
+from tests.web.world import NOW, World
+
+
+def names_in(page: Browser) -> list[str]:
+    return re.findall(r'class="name"><a href="/exports/[^"]+">([^<]+)<', page.html)
+
+
+def test_exports_are_filtered_by_the_status_of_their_newest_run() -> None:
+    world = World()
+    fill(world)
+    page = Browser(world).open("/")
+    assert len(names_in(page)) == len(NAMES)
+    assert "14 of 14 exports" in page.text
+    assert names_in(Browser(world).open("/?status=awaitingConfirmation")) == ["Birthday voucher"]
+    assert names_in(Browser(world).open("/?status=never")) == ["Press and analysts"]
+    assert len(names_in(Browser(world).open("/?status=active"))) == 4
+    assert len(names_in(Browser(world).open("/?status=%3Cscript%3E"))) == len(NAMES)
+
+
+def test_the_reason_of_a_status_is_in_the_list() -> None:
+    world = World()
+    fill(world)
+    page = Browser(world, "ko").open("/?status=awaitingConfirmation")
+    described = re.findall(r'aria-describedby="(why-[^"]+)"', page.html)
+    [text] = re.findall(rf'id="{described[0]}">([^<]+)<', page.html)
+    assert "18,402명" in text
+
+
+def test_run_all_asks_first_and_says_what_was_started_and_what_was_not() -> None:
+    world = World()
+    connection = new_connection(world)
+    new_export(world, connection, displayName="Starts", audienceId="a1")
+    new_export(world, connection, displayName="Off", audienceId="a2", schedule={"enabled": False})
+    busy = new_export(world, connection, displayName="Busy", audienceId="a3")
+    gone = new_export(world, connection, displayName="Vanishing", audienceId="a4")
+    active = world.runs.start(busy, Trigger.SCHEDULE, Mode.EXPORT, "")
+    page = Browser(world).open("/run-all")
+    assert "Run 2 exports?" in page.text
+    assert "Off The schedule is off." in page.text
+    assert list(world.runs.kept) == [active.id]
+    start = world.services.start
+
+    def start_unless_gone(export_id: str, *given: object) -> Run:
+        if export_id == gone:
+            raise Conflict("noConnection")
+        return start(export_id, *given)
+
+    object.__setattr__(world.services, "start", start_unless_gone)
+    page.send("/run-all")
+    assert "1 export was started." in page.text
+    assert "Busy was running already" in page.text
+    assert "Vanishing The export was removed or detached" in page.text
+    assert len(world.runs.kept) == 2
+    korean = Browser(world, "ko").open("/run-all").text
+    assert "일정이 꺼져 있습니다." in korean
+    viewer = Browser(world.seen_by(Role.VIEWER)).open("/run-all")
+    assert viewer.answer.status == 403
+
+
+def test_a_schedule_is_set_for_the_chosen_exports() -> None:
+    world = World()
+    connection = new_connection(world, sharedWith=["Contributor"])
+    hidden = new_connection(world, "Hidden")
+    first = new_export(world, connection, displayName="First", audienceId="a1")
+    second = new_export(world, connection, displayName="Second", audienceId="a2")
+    other = new_export(world, hidden, displayName="Other", audienceId="a3")
+    page = Browser(world.seen_by(Role.CONTRIBUTOR))
+    page.open(f"/schedules?export={first}&export={second}&export={other}&export=none")
+    assert "Schedule of 3 exports" in page.text
+    new = {"scheduleOn": "on", "repeat": "daily", "time-0": "05:30", "timeZone": "Asia/Seoul"}
+    page.send("/schedules", {**new, "time-0": "", "timeZone": "Mars/Olympus"})
+    assert page.answer.status in (200, 400)
+    assert get(world, f"/api/exports/{first}")["schedule"]["repeat"] == "everyRefresh"
+    page.open(f"/schedules?export={first}&export={second}&export={other}")
+    page.send("/schedules", new)
+    assert "Other: This connection is not shared with you." in page.text
+    for export_id, times in ((first, ["05:30"]), (second, ["05:30"]), (other, [])):
+        assert get(world, f"/api/exports/{export_id}")["schedule"]["times"] == times
+    page.open(f"/schedules?export={first}").send("/schedules", {**new, "time-0": "06:00"})
+    assert "The schedule of the selected exports is saved." in page.text
+    assert page.open("/schedules").path == "/"
+
+
+def test_runs_are_filtered_and_read_page_by_page() -> None:
+    world = World()
+    ids = fill(world)
+
+    def runs(query: str) -> list[str]:
+        return re.findall(r'class="when"><a href="/runs/([^"]+)"', Browser(world).open(query).html)
+
+    every = runs("/runs")
+    assert len(every) == 40 == len(set(every))
+    assert runs("/runs?status=failed") == [
+        run.id for run in reversed(world.runs.kept.values()) if run.status is RunStatus.FAILED
+    ]
+    assert set(runs(f"/runs?export={ids['Trial users, day 10']}")) < set(every)
+    assert all(
+        world.runs.kept[one].trigger is Trigger.REFRESH for one in runs("/runs?trigger=refresh")
+    )
+    day = (NOW - timedelta(days=3)).date().isoformat()
+    on_that_day = runs(f"/runs?since={day}&until={day}")
+    assert on_that_day
+    for one in on_that_day:
+        queued = world.runs.kept[one].queued_at
+        assert queued is not None
+        assert queued.date().isoformat() == day
+    assert runs("/runs?since=x&until=9999-12-31&status=odd&after=") == every
+    for number in range(45):
+        run = world.runs.start(ids["Press and analysts"], Trigger.RETRY, Mode.EXPORT, "")
+        world.runs.move(run.id, status=RunStatus.SKIPPED, reason=Reason("noNewData"))
+        assert number < 45
+    page = Browser(world).open("/runs?trigger=retry")
+    [older] = re.findall(r'href="(/runs\?[^"]*after=[^"]*)"', page.html)
+    rest = runs(older.replace("&amp;", "&"))
+    assert len(rest) == 5
+    assert not set(rest) & set(runs("/runs?trigger=retry"))
+    assert runs("/runs?export=none") == []
+
+
+@pytest.mark.parametrize(("language", "rate"), [("en", "3,369/s"), ("ko", "3,369/초")])
+def test_a_run_shows_its_rows_per_second(language: str, rate: str) -> None:
+    world = World()
+    fill(world)
+    assert rate in Browser(world, language).open("/runs").text
