@@ -43,6 +43,7 @@ from shared.model.run import Run, run_columns
 from shared.model.tag import TagOwner
 from shared.people.erase import Eraser
 from shared.people.erasures import Erasure, Erasures
+from shared.people.exclusion_lists import ExclusionLists
 from shared.people.purge import Purge
 from shared.people.retention import Retention
 from shared.people.search import Search
@@ -441,6 +442,7 @@ class App:
             max_profiles=self.settings.max_profiles,
             connections=self.settings.mailchimp.connections,
             transitions=self.transitions,
+            exclusions=self.exclusion_lists,
         )
         return Planner(
             runs=self.runs,
@@ -512,6 +514,11 @@ class App:
             token=self.runtime.token,
             outcome_file=self.outcome_file,
         )
+
+    @cached_property
+    def exclusion_lists(self) -> ExclusionLists:
+        """The lists of people that exports never send."""
+        return ExclusionLists(self.files)
 
     @cached_property
     def outcome_file(self) -> OutcomeFile:
@@ -592,6 +599,7 @@ class App:
             model_etag=self.landing.etag,
             now=self.runtime.now,
             patience=Patience(),
+            excluded=lambda export_id: self.exclusion_lists.read(export_id).fingerprint,
         )
 
     @cached_property
@@ -682,6 +690,7 @@ class App:
             self.files,
             self.runtime.token,
             self.outcome_file,
+            self.exclusion_lists,
         )
         return Eraser(
             exports=self.exports,
@@ -707,6 +716,7 @@ class App:
             sessions=self.sessions,
             account_of=self.account_of,
             erasures=self.erasures,
+            exclusions=self.exclusion_lists,
         )
 
     # --- HTTP --------------------------------------------------------------------------------
@@ -751,6 +761,7 @@ class App:
                 search=self.search.find,
                 erase=self.eraser.erase,
                 export_removed=self.leftovers.clear,
+                exclusions=self.exclusion_lists,
                 disconnected=self.commands.disconnected,
                 sign_in_states=self._signed_states()
                 if self.mailchimp_sign_in or self.entra

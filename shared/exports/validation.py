@@ -40,6 +40,7 @@ def faults(
         "audienceId": lambda: _audience_faults(export.audience_id),
         "mapping": lambda: _mapping_faults(export.mapping),
         "segments": lambda: _segment_faults(export.segments),
+        "exclusionSegments": lambda: _exclusion_faults(export),
         "onWithdrawal": lambda: _withdrawal_faults(export),
         "removalGuard": lambda: _share_faults(export.max_removal_share),
         "schedule": lambda: iter(_schedule_faults(export)),
@@ -109,6 +110,14 @@ def _segment_faults(segments: tuple[SegmentChoice, ...]) -> Iterator[Fault]:
             )
         names.add(segment.name)
         tags.add(segment.tag_name.casefold())
+
+
+def _exclusion_faults(export: Export) -> Iterator[Fault]:
+    sent = {segment.name for segment in export.segments}
+    for index, name in enumerate(export.exclusion_segments):
+        if name in sent or name in export.exclusion_segments[:index]:
+            # With an index, the form could not show the fault beside the segments.
+            yield Fault("exclusionSegments", code="exclusionSegmentTwice", values={"segment": name})
 
 
 def _withdrawal_faults(export: Export) -> Iterator[Fault]:

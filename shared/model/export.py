@@ -10,6 +10,7 @@ from datetime import datetime
 from enum import StrEnum
 
 __all__ = [
+    "MAX_EXCLUSION_SEGMENTS",
     "MAX_SEGMENTS",
     "AttributeMapping",
     "ConsentMeaning",
@@ -28,6 +29,7 @@ __all__ = [
 
 # A person's segments are the bits of one number of 127 bits (planning/sql/people.sql).
 MAX_SEGMENTS = 100
+MAX_EXCLUSION_SEGMENTS = 20
 
 
 class NewContactStatus(StrEnum):
@@ -148,7 +150,10 @@ class Schedule:
 
 @dataclass(frozen=True)
 class Export:
-    """An export definition. `connection_id` is None for a detached export."""
+    """An export definition. `connection_id` is None for a detached export.
+
+    The members of `exclusion_segments` are never sent.
+    """
 
     id: str
     display_name: str
@@ -162,7 +167,13 @@ class Export:
     schedule: Schedule = Schedule()
     on_withdrawal: OnWithdrawal = OnWithdrawal.REMOVE_TAGS
     on_address_change: OnAddressChange = OnAddressChange.KEEP
+    exclusion_segments: tuple[str, ...] = ()
     created_at: datetime | None = None
     created_by: str = ""
     updated_at: datetime | None = None
     updated_by: str = ""
+
+    @property
+    def segments_read(self) -> list[str]:
+        """The segments that a run reads: those to send, then those to exclude."""
+        return [*(choice.name for choice in self.segments), *self.exclusion_segments]

@@ -6,10 +6,12 @@ Names consist of ids and numbers only, so that none contains personal data.
 from __future__ import annotations
 
 __all__ = [
+    "ALL_EXCLUSIONS",
     "ALL_NOT_SUBSCRIBED",
     "BLOB_EVENTS",
     "PLAN_RUNS",
     "SEND_LANES",
+    "exclusions_blob",
     "ledger_blob",
     "ledger_folder",
     "not_subscribed_blob",
@@ -26,6 +28,7 @@ SEND_LANES = "send-lanes"
 BLOB_EVENTS = "blob-events"
 
 ALL_NOT_SUBSCRIBED = "audiences/"
+ALL_EXCLUSIONS = "exclusions/"
 
 
 def run_folder(run_id: str) -> str:
@@ -51,6 +54,11 @@ def outcome_blob(run_id: str, chunk: int, attempt: str) -> str:
 def outcomes_table(run_id: str) -> str:
     """All outcomes of a run as a table."""
     return f"runs/{run_id}/outcomes.parquet"
+
+
+def exclusions_blob(export_id: str) -> str:
+    """The list of people that an export never sends."""
+    return f"{ALL_EXCLUSIONS}{export_id}.json"
 
 
 def ledger_folder(export_id: str) -> str:

@@ -62,6 +62,7 @@ class Code(StrEnum):
     CONSENT_WITHDRAWN = "consentWithdrawn"
     WITHDRAWN_UNSUBSCRIBED = "withdrawnUnsubscribed"
     UNSUBSCRIBED_BY_EXPORT = "unsubscribedByExport"
+    EXCLUDED = "excluded"
     ERASED = "erased"
     # Former addresses
     ADDRESS_CHANGED = "addressChanged"
@@ -111,6 +112,7 @@ CODES: dict[Code, Lasting] = {
     Code.CONSENT_WITHDRAWN: Lasting.NOT_A_FAULT,
     Code.WITHDRAWN_UNSUBSCRIBED: Lasting.NOT_A_FAULT,
     Code.UNSUBSCRIBED_BY_EXPORT: Lasting.NOT_A_FAULT,
+    Code.EXCLUDED: Lasting.NOT_A_FAULT,
     Code.ERASED: Lasting.NOT_A_FAULT,
     Code.ADDRESS_CHANGED: Lasting.NOT_A_FAULT,
     Code.FORMER_ARCHIVED: Lasting.NOT_A_FAULT,

@@ -5,6 +5,7 @@
     runs/*           the outcomes keep their rows without address and profile; the files of a plan
                      are deleted, because they are not read after the run
     audiences/*      new lists of people who are not subscribed replace the current ones
+    exclusions/*     the lists of excluded people are rewritten without them
     outcome files    the rows with their profile ids are removed (runs/outcome_file.py)
 
 Files that an active run still reads are kept. If they contain these people, the result names the
@@ -37,6 +38,7 @@ from shared.model.names import (
 from shared.model.ports import Files, Records, split_unreadable
 from shared.model.run import Run, RunStatus, Stage
 from shared.people.erasures import MarkErased
+from shared.people.exclusion_lists import ExclusionLists
 from shared.runs.outcome_file import OutcomeFile
 from shared.workspace import small_workspace
 
@@ -72,6 +74,7 @@ class Purge:
     files: Files
     token: Callable[[], str]
     outcome_file: OutcomeFile
+    exclusions: ExclusionLists
 
     def everywhere(self, mark: MarkErased) -> Purged:
         """Remove people from all data that no active run needs."""
@@ -98,6 +101,9 @@ class Purge:
                 exports.add(pointer.key)
         for stored in lists:
             records += self._purge_not_subscribed(stored.key, mark)
+        for export_id, count in self.exclusions.purge(mark).items():
+            records += count
+            exports.add(export_id)
         over = [run for run in runs if run.is_over]
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             for run, count in zip(

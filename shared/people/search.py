@@ -23,6 +23,7 @@ from shared.model.ports import Files, Records, readable
 from shared.model.run import Run
 from shared.model.tag import TagOwner
 from shared.people.erasures import Erasures, address_key, is_address
+from shared.people.exclusion_lists import ExclusionLists
 from shared.workspace import small_workspace
 
 __all__ = ["ABSENT", "UNKNOWN", "Found", "Search"]
@@ -62,6 +63,7 @@ class Search:
     sessions: OnDemandSessions
     account_of: Callable[[str], str]
     erasures: Erasures
+    exclusions: ExclusionLists
 
     def find(self, email: str) -> list[Found]:
         """Return one result per export, sorted by the export's name."""
@@ -102,6 +104,8 @@ class Search:
         run = next((run for run in self._newest(export.id) if self._has_outcomes(run)), None)
         found = self._in_outcomes(run, base, address) if run else None
         found = found or self._in_ledger(export, base, address)
+        if address in self.exclusions.read(export.id).addresses:
+            return replace(found or base, outcome=Outcome.KEPT, code=Code.EXCLUDED)
         if found is not None:
             return found
         return replace(base, code=Code.NOT_IN_SEGMENT if run else Code.NOT_RUN)

@@ -37,6 +37,7 @@ from shared.model.run import (
 )
 from shared.model.source import Attribute, Snapshot
 from shared.people.erasures import Erasures
+from shared.people.exclusion_lists import ExclusionLists
 from shared.people.suppression import suppress_erased
 from shared.planning.audience import (
     PreparedAudience,
@@ -54,6 +55,7 @@ from shared.planning.compare import (
 )
 from shared.planning.consent import find_do_not_send
 from shared.planning.ended import PlanningEnded
+from shared.planning.exclusions import Exclusions
 from shared.planning.fields_to_send import merge_tags
 from shared.planning.findings import (
     DroppedValues,
@@ -105,6 +107,7 @@ class _Source:
     columns: SourceColumns
     fingerprint: str
     pointer: LedgerPointer | None
+    exclusions: Exclusions
 
 
 @dataclass(frozen=True)
@@ -120,6 +123,7 @@ class PlanBuilder:
     max_profiles: int
     connections: int
     transitions: Transitions
+    exclusions: ExclusionLists
 
     def build(self, run: Run) -> Plan:
         """Make and store the plan of a run. PlanningEnded when the run needs no plan or must wait.
@@ -134,7 +138,10 @@ class PlanBuilder:
         request = PlanRequest(run, export, export.connection_id, account_id)
         if run.undo_of is not None:
             return self._make_undo(request, run.undo_of)
-        snapshot = self.source.snapshot([choice.name for choice in export.segments])
+        pinned = self.source.snapshot(export.segments_read)
+        # The segments to exclude come last.
+        snapshot = Snapshot(pinned.segments[: len(export.segments)])
+        listed = self.exclusions.read(export.id)
         stored = self.ledgers.read(export.id)
         source = _Source(
             snapshot,
@@ -144,8 +151,9 @@ class PlanBuilder:
                 export.new_contacts.consent_attribute,
                 export.new_contacts.consent_meaning,
             ),
-            source_fingerprint(export, snapshot),
+            source_fingerprint(export, pinned, listed.fingerprint),
             stored.value if stored else None,
+            Exclusions(pinned.segments[len(export.segments) :], listed),
         )
         if (
             run.trigger is Trigger.REFRESH
@@ -154,7 +162,7 @@ class PlanBuilder:
             and source.pointer.source_fingerprint == source.fingerprint
         ):
             raise PlanningEnded(RunStatus.SKIPPED, Reason("noNewData"))
-        report = PlanningReport(self.transitions, run.id, len(snapshot.segments))
+        report = PlanningReport(self.transitions, run.id, len(pinned.segments))
         with workspace() as (db, scratch):
             return self._make(request, source, report, db, scratch)
 
@@ -180,11 +188,12 @@ class PlanBuilder:
         run, export = request.run, request.export
         calls = CallCounts()
         values = SourceValues()
-        rows, found = self._read(request, source, report, values, db, scratch, calls)
+        rows, found, excluded = self._read(request, source, report, values, db, scratch, calls)
         report.comparing()
         attributes = values.attributes(_attributes(source.snapshot, source.columns.fields))
         findings = [
             *found.findings,
+            *excluded,
             *within_limit(rows, self.max_profiles),
             *values.findings(attributes, date_orders(export.mapping, found.merge_fields)),
         ]
@@ -205,6 +214,7 @@ class PlanBuilder:
         retry = run.retry_of is not None and load_failed(db, files, run.retry_of, scratch)
         status = status_for_new(export, found.audience)
         find_do_not_send(db, status, add_archived=request.adds_archived)
+        source.exclusions.apply(db)
         reason = no_usable_rows(db, export, rows.people)
         compare(
             db,
@@ -223,6 +233,7 @@ class PlanBuilder:
             findings += not_retried(db)
         plan_unsubscribes(db, export)
         plan_former_addresses(db, export)
+        findings += source.exclusions.remove_tags(db)
         confirmed = REMOVAL_GUARD in run.confirmed
         hold_removals = not confirmed and exceeds_removal_share(db, export.max_removal_share)
         hold_unsubscribes = not confirmed and exceeds_unsubscribe_share(
@@ -303,14 +314,15 @@ class PlanBuilder:
         db: DuckDBPyConnection,
         scratch: Path,
         calls: CallCounts,
-    ) -> tuple[RowCounts, PreparedAudience]:
+    ) -> tuple[RowCounts, PreparedAudience, list[Finding]]:
         """Read the segments and the audience in parallel, because both are slow."""
         with ThreadPoolExecutor(1) as executor, closing(db.cursor()) as cursor:
             audience = executor.submit(self.preparation.inspect, request, cursor, scratch, calls)
             segments = ReportedSource(self.source, report)
+            excluded = source.exclusions.read(db, segments, source.columns.email, scratch)
             rows = read_people(db, source.snapshot, segments, source.columns, scratch, values)
             with waiting_for_network(db):
-                return rows, audience.result()
+                return rows, audience.result(), excluded
 
     def _load_ledger(
         self,

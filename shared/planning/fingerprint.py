@@ -54,9 +54,12 @@ def _chosen(
     return (choice.part, order) if choice.part or order else ()
 
 
-def source_fingerprint(export: Export, snapshot: Snapshot) -> str:
-    """Return a fingerprint of everything that determines what a run sends."""
-    parts = [
+def source_fingerprint(export: Export, snapshot: Snapshot, excluded: str = "") -> str:
+    """Return a fingerprint of everything that determines what a run sends.
+
+    `excluded` is the fingerprint of the list of excluded people.
+    """
+    parts: list[object] = [
         mapping_fingerprint(export.mapping),
         export.mapping.email,
         export.audience_id,
@@ -73,4 +76,6 @@ def source_fingerprint(export: Export, snapshot: Snapshot) -> str:
         parts.append(export.on_withdrawal.value)
     if export.on_address_change is not OnAddressChange.KEEP:
         parts.append(f"addressChange {export.on_address_change.value}")
+    if export.exclusion_segments or excluded:
+        parts.append(["exclude", *export.exclusion_segments, excluded])
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()

@@ -1,4 +1,4 @@
-"""Deletes the data of a removed export: its ledger and its ownership of tags.
+"""Deletes the data of a removed export: its ledger, its list of excluded people and its ownership of tags.
 
 Mailchimp keeps the people and their tags, and the outcomes of its runs stay readable until the
 retention period is over. Every step may be repeated. The sweep finds data that is left because a
@@ -13,7 +13,7 @@ from typing import Any
 
 from shared.model.export import Export
 from shared.model.ledger import LedgerPointer
-from shared.model.names import ledger_folder
+from shared.model.names import ALL_EXCLUSIONS, exclusions_blob, ledger_folder
 from shared.model.ports import Files, Records
 from shared.model.run import Run
 from shared.model.tag import TagOwner
@@ -56,8 +56,9 @@ class Leftovers:
         for records in self.others:
             records.delete(export_id)
         # The pointer is deleted near the end: the sweep finds the export by its pointer.
-        for name in list(self.files.names(ledger_folder(export_id))):
-            self.files.delete(name)
+        for prefix in (ledger_folder(export_id), exclusions_blob(export_id)):
+            for name in list(self.files.names(prefix)):
+                self.files.delete(name)
         self.ledgers.delete(export_id)
         self.active.delete(export_id)
         return True
@@ -67,5 +68,7 @@ class Leftovers:
         known = {stored.key for stored in self.ledgers.all()}
         known |= {stored.key for stored in self.active.all()}
         known |= {stored.value.export_id for stored in self.owners.all()}
+        lists = self.files.names(ALL_EXCLUSIONS)
+        known |= {n.removeprefix(ALL_EXCLUSIONS).removesuffix(".json") for n in lists}
         known -= {stored.key for stored in self.exports.all()}
         return sum(self.clear(export_id) for export_id in sorted(known))

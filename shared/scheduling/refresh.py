@@ -72,6 +72,7 @@ class Refreshes:
     `planned` returns the source's fingerprint in a run's plan (settled_mark), None without a plan;
     `read_events` returns the events of a message that are about our container; `model_etag` the ETag that a
     `model.json` has now, None when it does not exist.
+    `excluded` returns the fingerprint of an export's list of excluded people.
     """
 
     exports: Records[Export]
@@ -88,6 +89,7 @@ class Refreshes:
     model_etag: Callable[[str], str | None]
     now: Callable[[], datetime]
     patience: Patience
+    excluded: Callable[[str], str] = lambda _: ""
 
     def event(self, body: bytes) -> None:
         """Process a message of the queue: events, or our own reminder to check again."""
@@ -192,7 +194,7 @@ class Refreshes:
     def _view(self, export: Export, watch: RefreshProgress) -> View:
         try:
             models = {blob: self.model_etag(blob) or "" for blob in watch.waiting}
-            snapshot = self.source.snapshot([choice.name for choice in export.segments])
+            snapshot = self.source.snapshot(export.segments_read)
         except Unavailable as error:
             incomplete = error.code == "refreshIncomplete"
             return View(Kind.INCOMPLETE if incomplete else Kind.UNKNOWN, cause=Reason.of(error))
@@ -201,7 +203,7 @@ class Refreshes:
         except (ConfigError, InputError) as error:
             return View(Kind.FAULT, cause=Reason.of(error))
         view = view_of(watch, snapshot, models)
-        mark = source_fingerprint(export, snapshot)
+        mark = source_fingerprint(export, snapshot, self.excluded(export.id))
         return replace(view, exported=self._has_had_its_run(export, mark, watch))
 
     def _has_had_its_run(self, export: Export, mark: str, watch: RefreshProgress) -> bool:

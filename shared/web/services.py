@@ -24,6 +24,7 @@ from shared.model.export import Export, Schedule
 from shared.model.ports import MailchimpSession, Records, Secrets
 from shared.model.run import Reason, Run, RunStatus
 from shared.model.sign_in import ApiKeyChecker, OAuthSignIn
+from shared.people.exclusion_lists import ExclusionLists
 from shared.runs.history import RunFilter
 from shared.runs.outcomes import OutcomePage, OutcomeReason, OutcomeRow
 from shared.web.audit_entry import AuditEntry
@@ -192,6 +193,7 @@ class Services:
     outcome_page: Callable[[str, str, str, str, int, int], OutcomePage]
     search: Callable[[str], Sequence[PersonInExport]]
     erase: Callable[[str, bool, str], ErasureReceipt]
+    exclusions: ExclusionLists
     refresh_jobs: Callable[[], Sequence[RefreshJob]] | None = None
     export_removed: Callable[[str], object] = lambda _: None
     disconnected: Callable[[Collection[str]], object] = lambda _: None

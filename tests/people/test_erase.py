@@ -15,13 +15,15 @@ from hypothesis import strategies as st
 
 from shared.errors import ConnectorError, Unavailable
 from shared.model.audience import NotSubscribedPointer
+from shared.model.exclusions import ExclusionList
 from shared.model.export import Export
 from shared.model.export import Mapping as FieldMapping
 from shared.model.ledger import LedgerPointer
 from shared.model.ports import RECORD_NEWER, Stored
 from shared.model.run import Mode, Reason, Run, RunStatus, Trigger, run_columns
 from shared.people.erase import Eraser
-from shared.people.erasures import Erasure, Erasures, address_key
+from shared.people.erasures import Erasure, Erasures, address_key, marker_for_address
+from shared.people.exclusion_lists import ExclusionLists
 from shared.people.purge import Purge
 from shared.people.suppression import suppress_erased
 from shared.runs.outcome_file import OutcomeFile
@@ -73,7 +75,15 @@ class Process:
             return f"t{mark}x{next(numbers)}x{id(self)}"
 
         outcome_file = OutcomeFile(self.files, "https://landing/outcomes", self.clock.now)
-        purge = Purge(self.runs, self.ledgers, self.not_subscribed, self.files, token, outcome_file)
+        purge = Purge(
+            self.runs,
+            self.ledgers,
+            self.not_subscribed,
+            self.files,
+            token,
+            outcome_file,
+            ExclusionLists(self.files),
+        )
         return Eraser(
             self.exports,
             self.runs,
@@ -434,3 +444,14 @@ def test_erased_people_have_only_an_outcome_in_a_plan() -> None:
             (1, None, None, None, None, "erased"),
             (2, None, None, None, None, "erased"),
         ]
+
+
+def test_an_erased_person_is_removed_from_the_lists_of_excluded_people() -> None:
+    lists = ExclusionLists(MemoryFiles(StoreClient(MemoryStore())))
+    lists.write("e1", ExclusionList((ADA, BOB), ("4711",)))
+    lists.write("e2", ExclusionList((BOB,)))
+
+    assert lists.purge(marker_for_address(ADA)) == {"e1": 1}
+    assert lists.purge(marker_for_address(ADA)) == {}
+
+    assert lists.read("e1") == ExclusionList((BOB,), ("4711",))

@@ -18,12 +18,14 @@ from shared.model.export import Export, Schedule
 from shared.model.ports import Records, Stored
 from shared.model.run import Mode, Progress, Reason, Run, RunStatus, Trigger
 from shared.model.sign_in import CheckedGrant
+from shared.people.exclusion_lists import ExclusionLists
 from shared.runs.history import RunFilter
 from shared.runs.outcomes import OutcomePage, OutcomeReason, OutcomeRow
 from shared.web.app import create_app
 from shared.web.audit_entry import AuditEntry
 from shared.web.authentication import Authenticator, Principal, Role
 from shared.web.services import Services
+from tests.fakes import Clock, MemoryFiles, MemoryStore, StoreClient
 
 T = TypeVar("T")
 
@@ -467,6 +469,7 @@ class World:
             undo=self.runs.undo,
             search=self.runs.search,
             erase=self.runs.erase,
+            exclusions=ExclusionLists(MemoryFiles(StoreClient(MemoryStore(Clock())))),
             sign_in_states=states,
             mailchimp_sign_in=self.doors,
             entra_sign_in=FakeEntra(),

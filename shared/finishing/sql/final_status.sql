@@ -10,7 +10,7 @@ WHERE removed AND NOT list_contains($contact_tags::BIGINT[], tag_id);
 -- name: consent_proof
 SELECT
     (SELECT count(*) FROM changes
-     WHERE kind = 'kept' AND code NOT IN ('noConsent', 'consentWithdrawn')),
+     WHERE kind = 'kept' AND code NOT IN ('noConsent', 'consentWithdrawn', 'excluded')),
     (SELECT coalesce(sum(status_sent), 0)::BIGINT FROM results),
     (SELECT count(*) FROM removals WHERE removed AND tag_id = $unsubscribe_tag),
     (SELECT count(*) FROM removals WHERE removed AND tag_id = $former_tag);

@@ -7,6 +7,7 @@ from fastapi import APIRouter
 from shared.web.api import (
     audit,
     connections,
+    exclusions,
     exports,
     health,
     people,
@@ -30,6 +31,7 @@ def routers(services: Services) -> tuple[APIRouter, ...]:
         segments.router,
         *([segments.refresh_jobs_router] if services.refresh_jobs else []),
         exports.router,
+        exclusions.router,
         runs.router,
         people.router,
         schedule.router,

@@ -17,6 +17,7 @@ from pydantic import (
 
 from shared.errors import Fault
 from shared.model.export import (
+    MAX_EXCLUSION_SEGMENTS,
     MAX_SEGMENTS,
     AttributeMapping,
     ConsentMeaning,
@@ -74,6 +75,7 @@ EXAMPLE: dict[str, Any] = {
     "leavers": "removeTag",
     "onWithdrawal": "removeTags",
     "onAddressChange": "keep",
+    "exclusionSegments": [],
     "removalGuard": {"maxShare": 0.3},
     "schedule": {
         "enabled": True,
@@ -182,6 +184,14 @@ class _ExportParts(Body):
             examples=["archive"],
         ),
     ] = OnAddressChange.KEEP
+    exclusion_segments: Annotated[
+        Items[Label],
+        Field(
+            max_length=MAX_EXCLUSION_SEGMENTS,
+            description="Segments whose members are never sent and lose the tags of the export",
+            examples=[["Segment_Complaints"]],
+        ),
+    ] = ()
     removal_guard: RemovalGuardBody = RemovalGuardBody()
     schedule: ScheduleBody = ScheduleBody()
 
@@ -222,6 +232,7 @@ class _ExportParts(Body):
             leavers=self.leavers,
             on_withdrawal=self.on_withdrawal,
             on_address_change=self.on_address_change,
+            exclusion_segments=tuple(self.exclusion_segments),
             max_removal_share=self.removal_guard.max_share,
             schedule=self.schedule.value(),
         )
@@ -326,6 +337,7 @@ class ExportView(View):
     leavers: Leavers
     on_withdrawal: OnWithdrawal
     on_address_change: OnAddressChange
+    exclusion_segments: tuple[str, ...]
     removal_guard: RemovalGuardView
     schedule: ScheduleView
     findings: tuple[FindingView, ...]
@@ -351,6 +363,7 @@ def export_view(
         leavers=export.leavers,
         on_withdrawal=export.on_withdrawal,
         on_address_change=export.on_address_change,
+        exclusion_segments=export.exclusion_segments,
         removal_guard=RemovalGuardView(max_share=export.max_removal_share),
         schedule=schedule_view(export.schedule),
         findings=finding_views(findings, language),

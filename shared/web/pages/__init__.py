@@ -7,6 +7,7 @@ from fastapi import APIRouter
 from shared.web.pages import (
     bulk,
     connections,
+    exclusions,
     export_form,
     exports,
     people,
@@ -22,6 +23,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     exports.router,
     bulk.router,
     export_form.router,
+    exclusions.router,
     connections.router,
     run_list.router,
     runs.router,

@@ -25,6 +25,7 @@ _LABELS = {
     "newContacts.consentMeaning": ("form.consentMeaning", "consentMeaning"),
     "leavers": ("form.leavers", "leavers"),
     "onWithdrawal": ("form.onWithdrawal", "onWithdrawal"),
+    "exclusionSegments": ("form.exclusionSegments", ""),
     "onAddressChange": ("form.onAddressChange", "onAddressChange"),
     "removalGuard.maxShare": ("form.guard", ""),
     "schedule.enabled": ("schedule.on", "answer"),

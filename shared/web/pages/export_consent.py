@@ -29,8 +29,9 @@ def consent_fields(form: Form) -> dict[str, Any]:
 
 
 def withdrawal_fields(form: Form) -> dict[str, Any]:
-    """The fields about people who withdraw consent or change their address."""
+    """The fields about people who withdraw consent, change their address or are excluded."""
     return {
         "onWithdrawal": form.get("onWithdrawal") or "removeTags",
         "onAddressChange": form.get("onAddressChange") or "keep",
+        "exclusionSegments": form.all("exclusionSegment"),
     }

@@ -66,6 +66,7 @@ def _empty(connection: str | None) -> Definition:
         "leavers": "removeTag",
         "onWithdrawal": "removeTags",
         "onAddressChange": "keep",
+        "exclusionSegments": [],
         "removalGuard": {"maxShare": 0.3},
         "schedule": {
             "enabled": True,

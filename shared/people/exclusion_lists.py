@@ -1,0 +1,108 @@
+"""Stores the lists of excluded people, one blob an export, and removes erased people from them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from shared.errors import ConfigError, NotFound
+from shared.fields.contact import normal_address
+from shared.model.exclusions import ExclusionList, exclusions_from_json, exclusions_to_json
+from shared.model.names import ALL_EXCLUSIONS, exclusions_blob
+from shared.model.ports import Files
+from shared.people.erasures import MarkErased
+from shared.workspace import small_workspace
+
+__all__ = ["MOST_EXCLUDED", "ExclusionLists", "Parsed", "parse_exclusions"]
+
+MOST_EXCLUDED = 100_000
+_LONGEST_ID = 500
+_HEADERS = frozenset(
+    {"email", "emailaddress", "email_address", "e-mail", "customerid", "customer_id"}
+)
+
+
+@dataclass(frozen=True)
+class Parsed:
+    """A list as it was read, and the lines (from 1) with an address that is not valid."""
+
+    listed: ExclusionList
+    invalid: tuple[int, ...] = ()
+
+
+def parse_exclusions(cells: Iterable[tuple[int, str]]) -> Parsed:
+    """Read cells with their line numbers: an address, a CustomerId, or a header, which is ignored.
+
+    ConfigError when there are more than MOST_EXCLUDED.
+    """
+    addresses: set[str] = set()
+    customers: set[str] = set()
+    invalid: list[int] = []
+    for line, cell in cells:
+        text = cell.strip().strip("\ufeff")
+        if not text or text.casefold() in _HEADERS:
+            continue
+        if "@" in text:
+            address = normal_address(text)
+            if address is None:
+                invalid.append(line)
+            else:
+                addresses.add(address)
+        elif len(text.encode()) <= _LONGEST_ID:
+            customers.add(text)
+        else:
+            invalid.append(line)
+        if len(addresses) + len(customers) > MOST_EXCLUDED:
+            raise ConfigError("tooManyExcluded", most=MOST_EXCLUDED)
+    listed = ExclusionList(tuple(sorted(addresses)), tuple(sorted(customers)))
+    return Parsed(listed, tuple(invalid))
+
+
+@dataclass(frozen=True)
+class ExclusionLists:
+    """The lists by export. A list is replaced as a whole; the last write wins."""
+
+    files: Files
+
+    def read(self, export_id: str) -> ExclusionList:
+        """The list of an export; empty without one. ConfigError when the blob is damaged."""
+        try:
+            return exclusions_from_json(self.files.read(exclusions_blob(export_id)))
+        except NotFound:
+            return ExclusionList()
+        except ValueError:
+            # Sending people who must not be sent is worse than a run that fails.
+            raise ConfigError("exclusionsDamaged") from None
+
+    def write(self, export_id: str, listed: ExclusionList) -> None:
+        """Replace the list of an export."""
+        self.files.write(exclusions_blob(export_id), exclusions_to_json(listed))
+
+    def delete(self, export_id: str) -> None:
+        """Delete the list of an export, if it has one."""
+        self.files.delete(exclusions_blob(export_id))
+
+    def purge(self, mark: MarkErased) -> dict[str, int]:
+        """Remove erased people from all lists. Returns the number of removed entries by export.
+
+        The CustomerId of an erased person is not known here. It stays until the list is replaced.
+        """
+        removed: dict[str, int] = {}
+        for name in list(self.files.names(ALL_EXCLUSIONS)):
+            export_id = name.removeprefix(ALL_EXCLUSIONS).removesuffix(".json")
+            listed = self.read(export_id)
+            erased = _erased(listed.addresses, mark)
+            if erased:
+                kept = tuple(a for a in listed.addresses if a not in erased)
+                self.write(export_id, replace(listed, addresses=kept))
+                removed[export_id] = len(erased)
+        return removed
+
+
+def _erased(addresses: tuple[str, ...], mark: MarkErased) -> set[str]:
+    with small_workspace() as (db, _):
+        db.execute(
+            "CREATE TABLE listed AS SELECT unnest(?::VARCHAR[]) AS address", [list(addresses)]
+        )
+        mark(db, "listed", "address")
+        return {address for (address,) in db.execute("FROM erased_addresses").fetchall()}

@@ -1,0 +1,64 @@
+-- name: create
+CREATE OR REPLACE TABLE excluded (address VARCHAR, customer_id VARCHAR);
+
+-- name: add_segments
+-- A row with an unusable address still excludes its person by id.
+INSERT INTO excluded
+SELECT DISTINCT address, customer_id FROM source_rows
+WHERE address IS NOT NULL OR customer_id IS NOT NULL;
+
+-- name: unreadable
+SELECT segment, count(*) FROM rejects WHERE starts_with(code, 'row') GROUP BY segment ORDER BY segment;
+
+-- name: add_list
+INSERT INTO excluded SELECT unnest($addresses::VARCHAR[]), NULL;
+INSERT INTO excluded SELECT NULL, unnest($customers::VARCHAR[]);
+
+-- name: do_not_send
+-- Every address of an excluded person in this run or the ledger, and every excluded address.
+CREATE OR REPLACE TABLE excluded_addresses AS
+WITH
+customers AS (
+    SELECT customer_id FROM excluded WHERE customer_id IS NOT NULL
+    UNION
+    SELECT r.customer_id FROM source_rows r JOIN excluded e ON e.address = r.address
+    WHERE r.customer_id IS NOT NULL
+    UNION
+    SELECT l.customer_id FROM ledger l JOIN excluded e ON e.address = l.address
+    WHERE l.customer_id IS NOT NULL
+)
+SELECT p.address FROM people p JOIN excluded e ON e.address = p.address
+UNION
+SELECT l.address FROM ledger l JOIN excluded e ON e.address = l.address
+UNION
+SELECT r.address FROM source_rows r JOIN customers USING (customer_id) WHERE r.address IS NOT NULL
+UNION
+SELECT l.address FROM ledger l JOIN customers USING (customer_id);
+
+-- The reasons of consent come first: they also say what the person decided.
+INSERT INTO do_not_send BY NAME
+SELECT address, 'excluded' AS code, false AS withdrawn
+FROM excluded_addresses
+WHERE address NOT IN (SELECT address FROM do_not_send);
+
+-- name: remove_tags
+-- These removals count for the removal guard: an exclusion segment may come back too large.
+UPDATE changes
+SET
+    tags_to_remove = CASE WHEN len(l.tags) > 0 THEN l.tags END,
+    code = CASE WHEN kind = 'left' THEN 'excluded' ELSE code END
+FROM ledger l
+WHERE l.address = changes.address AND NOT withdrawn
+  AND changes.address IN (SELECT address FROM excluded_addresses);
+
+INSERT INTO changes BY NAME
+SELECT
+    address, customer_id, false AS withdrawn, 'left' AS kind, 'excluded' AS code,
+    tags AS tags_to_remove
+FROM ledger
+WHERE len(tags) > 0
+  AND address IN (SELECT address FROM excluded_addresses)
+  AND address NOT IN (SELECT address FROM changes);
+
+-- name: people
+SELECT count(*) FROM changes WHERE code = 'excluded';

@@ -1,0 +1,96 @@
+"""The list of people that an export never sends, over HTTP."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends
+from starlette.requests import Request
+from starlette.responses import Response
+
+from shared.web.access import AccessRoute, Subject, requires
+from shared.web.application import exclusions
+from shared.web.authentication import Role
+from shared.web.dependencies import AppServices, CurrentCaller, Id
+from shared.web.models.exclusions import ExclusionsView, exclusions_view
+from shared.web.outcomes_csv import neutral
+from shared.web.problems import HttpProblem
+
+__all__ = ["router"]
+
+router = APIRouter(route_class=AccessRoute, tags=["exports"])
+
+_ONE = "/api/exports/{id:id}/exclusions"
+_CSV = "text/csv"
+_BODY: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "description": "A CSV file in UTF-8 of at most 1 MB. Its first column has an email address or "
+        "a CustomerId per line; a header is ignored.",
+        "content": {
+            _CSV: {
+                "schema": {"type": "string"},
+                "example": "email\nada@contoso.example\n4711\n",
+            }
+        },
+    }
+}
+
+
+async def _csv(request: Request) -> bytes:
+    """The body of a request. 415 for another type than CSV."""
+    content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if content_type != _CSV:
+        raise HttpProblem(415, "unsupportedMediaType")
+    return await request.body()
+
+
+class CsvResponse(Response):
+    """A CSV file."""
+
+    media_type = "text/csv; charset=utf-8"
+
+
+@router.get(_ONE, summary="Read the size of the exclusion list")
+@requires(Role.VIEWER)
+def read(export_id: Id, services: AppServices) -> ExclusionsView:
+    """Returns how many people the list of the export excludes. `exclusions.csv` has the list."""
+    return exclusions_view(exclusions.read(services, export_id))
+
+
+@router.get(f"{_ONE}.csv", summary="Download the exclusion list", response_class=CsvResponse)
+@requires(Role.CONTRIBUTOR, shared=Subject.EXPORT)
+def download(export_id: Id, services: AppServices) -> Response:
+    """Returns one address or CustomerId per line. Cells that look like formulas are neutralized."""
+    listed = exclusions.read(services, export_id)
+    lines = "".join(
+        f"{_quoted(neutral(cell))}\r\n" for cell in (*listed.addresses, *listed.customers)
+    )
+    headers = {"Content-Disposition": f'attachment; filename="exclusions-{export_id}.csv"'}
+    return CsvResponse(f"excluded\r\n{lines}", headers=headers)
+
+
+@router.put(_ONE, summary="Replace the exclusion list", openapi_extra=_BODY)
+@requires(Role.CONTRIBUTOR, shared=Subject.EXPORT)
+def replace(
+    export_id: Id,
+    services: AppServices,
+    caller: CurrentCaller,
+    data: Annotated[bytes, Depends(_csv)],
+) -> ExclusionsView:
+    """People on the list are never sent, and the next run removes their tags.
+
+    A list with a malformed address is refused as a whole.
+    """
+    return exclusions_view(exclusions.put(services, caller, export_id, data))
+
+
+@router.delete(_ONE, summary="Delete the exclusion list", status_code=204)
+@requires(Role.CONTRIBUTOR, shared=Subject.EXPORT)
+def delete(export_id: Id, services: AppServices, caller: CurrentCaller) -> None:
+    """The next run sends these people again, unless another rule keeps them out."""
+    exclusions.delete(services, caller, export_id)
+
+
+def _quoted(cell: str) -> str:
+    return '"' + cell.replace('"', '""') + '"'

@@ -1,0 +1,72 @@
+"""The list of people that an export never sends: read, replace, delete."""
+
+from __future__ import annotations
+
+import csv
+import io
+from dataclasses import replace
+
+from shared.errors import ConfigError
+from shared.model.exclusions import ExclusionList
+from shared.people.exclusion_lists import parse_exclusions
+from shared.web.application import audit
+from shared.web.caller import Caller
+from shared.web.services import Services
+
+__all__ = ["delete", "put", "read"]
+
+_SHOWN_LINES = 20
+
+
+def read(services: Services, export_id: str) -> ExclusionList:
+    """The list of an export, which may be empty. NotFound without the export."""
+    services.definitions.read(export_id)
+    return services.exclusions.read(export_id)
+
+
+def put(services: Services, caller: Caller, export_id: str, data: bytes) -> ExclusionList:
+    """Replace the list by the first column of a CSV file.
+
+    ConfigError for a file that is not UTF-8 or has a malformed address: a list that is only partly
+    understood would let mail reach people who must not get any.
+    """
+    export = services.definitions.read(export_id).value
+    try:
+        text = data.decode("utf-8-sig")
+        rows = list(csv.reader(io.StringIO(text, newline="")))
+    except (UnicodeDecodeError, csv.Error):
+        raise ConfigError("exclusionsNotCsv") from None
+    parsed = parse_exclusions((line, row[0]) for line, row in enumerate(rows, start=1) if row)
+    if parsed.invalid:
+        shown = ", ".join(str(line) for line in parsed.invalid[:_SHOWN_LINES])
+        raise ConfigError("exclusionsInvalid", rows=len(parsed.invalid), lines=shown)
+    before = services.exclusions.read(export_id)
+    listed = replace(parsed.listed, updated_at=services.clock(), updated_by=caller.name)
+    services.exclusions.write(export_id, listed)
+    _record(services, caller, export_id, export.display_name, before, listed)
+    return listed
+
+
+def delete(services: Services, caller: Caller, export_id: str) -> None:
+    """Delete the list; people on it are sent again by the next run."""
+    export = services.definitions.read(export_id).value
+    before = services.exclusions.read(export_id)
+    services.exclusions.delete(export_id)
+    if before:
+        _record(services, caller, export_id, export.display_name, before, ExclusionList())
+
+
+def _record(
+    services: Services,
+    caller: Caller,
+    export_id: str,
+    name: str,
+    before: ExclusionList,
+    after: ExclusionList,
+) -> None:
+    """Record how many people are listed, but not who."""
+    old, new = (
+        {"addresses": len(listed.addresses), "customers": len(listed.customers)}
+        for listed in (before, after)
+    )
+    audit.record(services, caller, "export.exclusions", export_id, name, old, new)

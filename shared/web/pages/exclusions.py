@@ -1,0 +1,60 @@
+"""The page on which a person replaces or deletes the list of excluded people of an export."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+from starlette.responses import Response
+
+from shared.web.access import AccessRoute, Subject, requires
+from shared.web.application import exclusions, exports
+from shared.web.authentication import Role
+from shared.web.dependencies import Id
+from shared.web.pages.forms import NO_REFUSAL, Form, Refusal, SentForm, attempt
+from shared.web.pages.render import CurrentPage, Page, redirect
+
+__all__ = ["router"]
+
+router = APIRouter(route_class=AccessRoute, include_in_schema=False)
+
+_PAGE = "/exports/{id:id}/exclusions"
+
+
+def _shown(
+    page: Page, export_id: str, form: Form | None = None, refusal: Refusal = NO_REFUSAL
+) -> Response:
+    listed = exclusions.read(page.services, export_id)
+    entries = form.get("entries") if form else "\n".join((*listed.addresses, *listed.customers))
+    return page.render(
+        "exclusions.html",
+        status=refusal.status,
+        export=exports.read(page.services, export_id).export,
+        listed=listed,
+        entries=entries,
+        message=refusal.message,
+    )
+
+
+@router.get(_PAGE)
+@requires(Role.CONTRIBUTOR, shared=Subject.EXPORT)
+def show(export_id: Id, page: CurrentPage) -> Response:
+    """The list, one person a line."""
+    return _shown(page, export_id)
+
+
+@router.post(_PAGE)
+@requires(Role.CONTRIBUTOR, shared=Subject.EXPORT)
+def save(export_id: Id, page: CurrentPage, form: SentForm) -> Response:
+    """Replace the list, or delete it when no line is left."""
+
+    def saved() -> bool:
+        entries = form.get("entries")
+        if entries:
+            exclusions.put(page.services, page.caller, export_id, entries.encode())
+        else:
+            exclusions.delete(page.services, page.caller, export_id)
+        return True
+
+    result = attempt(page.language, saved)
+    if isinstance(result, Refusal):
+        return _shown(page, export_id, form, result)
+    return redirect(f"/exports/{export_id}?done=saved")

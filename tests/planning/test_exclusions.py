@@ -1,0 +1,96 @@
+"""People that an export excludes, by a segment or a list, are never sent."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from shared.model.exclusions import ExclusionList
+from shared.model.export import OnWithdrawal
+from shared.model.run import RunStatus, Trigger
+from tests.faults.simulated_deployment import EXPORT, SimulatedDeployment
+from tests.planning.row_deployment import RowDeployment, codes, person
+
+NewDeployment = Callable[[], SimulatedDeployment]
+EXCLUDED = ("kept", "excluded")
+
+
+@pytest.fixture
+def rows(new_deployment: NewDeployment) -> RowDeployment:
+    made = RowDeployment(new_deployment())
+    made.deployment.sandbox.calls.clear()
+    made.define(exclusion_segments=("Complaints",), on_withdrawal=OnWithdrawal.UNSUBSCRIBE)
+    return made
+
+
+def test_members_of_an_exclusion_segment_are_not_sent_and_lose_the_tags(
+    rows: RowDeployment,
+) -> None:
+    everyone = [person(n) for n in range(5)]
+    rows.run(*everyone, Complaints=[person(0)])
+    assert "p0@example.com" not in rows.deployment.audience.members()
+    changed = [
+        *(person(n, FirstName="New") for n in range(4)),
+        person(4, EMail="new4@example.com"),
+    ]
+
+    # Person 1 by address only, person 2 by id only, person 4 by id under another address.
+    run = rows.run(
+        *changed,
+        Complaints=[
+            person(9, EMail="P1@example.com"),
+            person(2, EMail="not an address"),
+            person(4, EMail="x@example.com"),
+        ],
+    )
+
+    found = rows.outcomes(run)
+    assert run.status is RunStatus.SUCCESSFUL
+    assert found["p0@example.com"][0] == "created"
+    assert [found[f"p{n}@example.com"] for n in (1, 2)] == [EXCLUDED] * 2
+    assert found["new4@example.com"] == EXCLUDED
+    assert found["p4@example.com"] == ("removed", "excluded")
+    assert [rows.tags(n) for n in (1, 2, 4)] == [frozenset()] * 3
+    members = rows.deployment.audience.members()
+    assert members["p1@example.com"].merge_fields["FNAME"] == "P1"
+    assert members["p3@example.com"].merge_fields["FNAME"] == "New"
+    assert codes(run)["peopleExcluded"] == {"people": "4"}
+    # An exclusion is no withdrawal: no one is unsubscribed.
+    assert not rows.deployment.sandbox.calls.statuses_changed
+
+
+def test_a_list_excludes_people_and_a_changed_list_makes_a_run_of_the_same_files(
+    rows: RowDeployment,
+) -> None:
+    rows.change(exclusion_segments=())
+    lists = rows.deployment.app.exclusion_lists
+    everyone = [person(n) for n in range(3)]
+    rows.run(*everyone)
+
+    def refreshed() -> RunStatus:
+        run = rows.deployment.app.starter.start(EXPORT, Trigger.REFRESH)
+        return rows.deployment.run_to_end(run.id).status
+
+    assert refreshed() is RunStatus.SKIPPED
+    lists.write(EXPORT, ExclusionList(("p0@example.com",), ("1",)))
+    assert refreshed() is RunStatus.SUCCESSFUL
+    assert [rows.tags(n) for n in range(3)] == [frozenset(), frozenset(), frozenset({"People"})]
+    assert refreshed() is RunStatus.SKIPPED
+
+    lists.delete(EXPORT)
+    assert refreshed() is RunStatus.SUCCESSFUL
+    assert [rows.tags(n) for n in range(3)] == [frozenset({"People"})] * 3
+
+
+def test_an_exclusion_of_unusually_many_people_waits_for_a_confirmation(
+    rows: RowDeployment,
+) -> None:
+    rows.change(max_removal_share=0.3)
+    everyone = [person(n) for n in range(3)]
+    rows.run(*everyone, Complaints=[])
+
+    run = rows.run(*everyone, Complaints=everyone[:2])
+
+    assert run.status is RunStatus.AWAITING_CONFIRMATION
+    assert rows.tags(0) == {"People"}

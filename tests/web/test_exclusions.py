@@ -1,0 +1,76 @@
+"""The list of excluded people: over HTTP, on its page, in a search and in an erasure."""
+
+from __future__ import annotations
+
+from tests.web.browser import Browser
+from tests.web.client import Response, call, faults, get, new_export
+from tests.web.world import World
+
+LIST = b'\xef\xbb\xbfEMail\r\n Ada@Contoso.example \r\n"=4711",x\r\nada@contoso.example\r\n\r\n'
+
+
+def put(world: World, export: str, body: bytes, kind: str = "text/csv") -> Response:
+    path = f"/api/exports/{export}/exclusions"
+    return call(world, "PUT", path, headers={"Content-Type": kind}, raw=body)
+
+
+def test_a_list_is_uploaded_read_downloaded_and_deleted() -> None:
+    world = World()
+    export = new_export(world)
+    path = f"/api/exports/{export}/exclusions"
+    empty = {"addresses": 0, "customers": 0, "updatedAt": None, "updatedBy": ""}
+    assert get(world, path) == empty
+
+    answer = put(world, export, LIST)
+
+    assert answer.status == 200
+    assert (answer.json()["addresses"], answer.json()["customers"]) == (1, 1)
+    assert get(world, path) == answer.json()
+    csv = call(world, "GET", f"{path}.csv").body.decode()
+    assert csv == 'excluded\r\n"ada@contoso.example"\r\n"\'=4711"\r\n'
+    trail = call(world, "GET", "/api/audit").body.decode()
+    assert "export.exclusions" in trail
+    assert "ada@contoso.example" not in trail
+
+    assert call(world, "DELETE", path).status == 204
+    assert get(world, path) == empty
+
+
+def test_a_list_that_is_not_understood_is_refused_as_a_whole() -> None:
+    world = World()
+    export = new_export(world)
+    put(world, export, LIST)
+    wrong = put(world, export, b"bob@contoso.example\nno@address\n@\n")
+
+    assert (wrong.status, wrong.json()["code"]) == (400, "exclusionsInvalid")
+    assert "2, 3" in wrong.json()["detail"]
+    assert put(world, export, b"\xff\xfe").json()["code"] == "exclusionsNotCsv"
+    assert put(world, export, LIST, "application/json").status == 415
+    assert put(world, "missing", LIST).status == 404
+    assert get(world, f"/api/exports/{export}/exclusions")["addresses"] == 1
+
+
+def test_a_person_edits_the_list_on_its_page() -> None:
+    world = World()
+    export = new_export(world)
+    ada = Browser(world).open(f"/exports/{export}/exclusions")
+    ada.send(fields={"entries": "bob@contoso.example\r\n4711\r\nwrong@"})
+    assert "(lines 3)" in ada.text
+    ada.send(fields={"entries": "bob@contoso.example\r\n4711"})
+    assert "Saved." in ada.text
+    assert "bob@contoso.example\n4711" in ada.open(f"/exports/{export}/exclusions").html
+    ada.send(fields={"entries": ""})
+    assert get(world, f"/api/exports/{export}/exclusions")["addresses"] == 0
+
+
+def test_an_exclusion_segment_cannot_also_be_sent() -> None:
+    world = World()
+    export = get(world, f"/api/exports/{new_export(world)}")
+    path = f"/api/exports/{export['id']}"
+
+    wrong = call(world, "PUT", path, {**export, "exclusionSegments": ["Segment_Vip"]})
+    assert "exclusionSegments" in faults(wrong)
+
+    form = Browser(world).open(f"/exports/{export['id']}/edit")
+    form.send(fields={"do": "save", "segment": ["Segment_Vip"], "exclusionSegment": ["New"]})
+    assert get(world, path)["exclusionSegments"] == ["New"]
