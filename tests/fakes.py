@@ -206,6 +206,7 @@ class MemoryRecords(Generic[T]):
         where: Mapping[str, str] | None = None,
         *,
         after: str = "",
+        last: str = "",
         page: int | None = None,
     ) -> Iterator[Stored[T]]:
         def do() -> list[Stored[T]]:
@@ -213,7 +214,7 @@ class MemoryRecords(Generic[T]):
                 Stored(key, value, etag)
                 for key, (value, etag) in sorted(self._table.items())
                 if partition is None or key.startswith(f"{partition}/")
-                if key > after
+                if key > after and (not last or key <= last)
                 if (where or {}).items() <= dict(self._columns(value)).items()
             ]
 

@@ -70,6 +70,7 @@ class _Paces:
         where: Mapping[str, str] | None = None,
         *,
         after: str = "",
+        last: str = "",
         page: int | None = None,
     ) -> Any:
         raise NotImplementedError

@@ -90,12 +90,14 @@ class Records(Protocol[T]):
         where: Mapping[str, str] | None = None,
         *,
         after: str = "",
+        last: str = "",
         page: int | None = None,
     ) -> Iterator[Stored[T]]:
         """Read records in key order, optionally of one partition or with equal columns.
 
-        With `after`, only records with a greater key of one part. `page` is how many records are
-        requested at a time: callers that need only the first few say so.
+        With `after` and `last`, only records with a greater key, and up to a key, of one part.
+        `page` is how many records are requested at a time: callers that need only the first few
+        say so.
 
         ConnectorError after the last one if one could not be read (with the code RECORD_NEWER if
         a newer version of the app wrote it). A caller that needs all records must stop then.

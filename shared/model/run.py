@@ -21,6 +21,7 @@ from shared.messages.catalogue import text
 __all__ = [
     "ACTIVE",
     "ADD_ARCHIVED",
+    "END_NOT_LOGGED",
     "REMOVAL_GUARD",
     "TERMINAL",
     "CallTotals",
@@ -91,6 +92,10 @@ ADD_ARCHIVED = "addArchived"
 
 # The reason of a run that waits because too many people would lose a tag at once.
 REMOVAL_GUARD = "removalGuard"
+
+
+END_NOT_LOGGED = "notLogged"
+"""The column `end` of a run that is over and has no `run.finished` yet."""
 
 
 class Stage(StrEnum):
@@ -314,4 +319,5 @@ class Run:
 
 def run_columns(run: Run) -> dict[str, str]:
     """The columns by which runs are queried."""
-    return {"export": run.export_id, "status": run.status, "stage": run.stage}
+    end = "" if run.end_logged else END_NOT_LOGGED
+    return {"export": run.export_id, "status": run.status, "stage": run.stage, "end": end}

@@ -18,8 +18,9 @@ from shared.model.chunk import Chunk
 from shared.model.export import Export
 from shared.model.names import ALL_NOT_SUBSCRIBED, not_subscribed_folder, run_folder
 from shared.model.ports import Files, Records, readable
-from shared.model.run import Reason, Run, RunStatus, Stage
+from shared.model.run import END_NOT_LOGGED, Reason, Run, RunStatus, Stage
 from shared.runs.outcome_file import OutcomeFile
+from shared.runs.start import run_id_at
 from shared.runs.transitions import Transitions
 
 __all__ = ["Dated", "Retention"]
@@ -63,9 +64,12 @@ class Retention:
         for stored in readable(self.runs.all(where={"stage": Stage.WAITING})):
             if self._is_old(stored.value.moved_at):
                 self._expired(stored.value)
-        for stored in readable(self.runs.all(where={"stage": Stage.STORED})):
-            if not stored.value.end_logged and self._is_missed(stored.value.finished_at):
+        for stored in readable(self.runs.all(where={"end": END_NOT_LOGGED})):
+            if self._is_missed(stored.value.finished_at):
                 self.transitions.log_end(stored.value)
+        # Runs are sorted newest first, and a run that ended long ago began before that.
+        oldest = run_id_at(self.now() - self.keep, "")
+        for stored in readable(self.runs.all(where={"stage": Stage.STORED}, after=oldest)):
             if self._is_old(stored.value.finished_at):
                 self._clear(stored.value)
                 count += 1

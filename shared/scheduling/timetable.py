@@ -18,7 +18,7 @@ from shared.messaging.events import log_event
 from shared.model.export import Export, Repeat, Schedule
 from shared.model.ports import Records, Stored, readable
 from shared.model.run import Mode, Run, RunStatus, Trigger
-from shared.runs.start import ActiveRun, Starter
+from shared.runs.start import ActiveRun, Starter, run_id_at
 from shared.scheduling.schedule import due
 
 __all__ = ["Due", "Tick", "Timetable", "effective"]
@@ -218,13 +218,15 @@ class Timetable:
         self.dues.replace(stored.key, replace(state, overdue_checked=last), stored.etag)
 
     def _runs_since(self, export_id: str, moment: datetime) -> list[Run]:
-        found = []
-        for stored in self.runs.all(where={"export": export_id}):  # newest first
-            run = stored.value
-            if run.queued_at is None or run.queued_at < moment:
-                break
-            found.append(run)
-        return found
+        """The runs of an export that were queued at or after a moment."""
+        where, oldest = {"export": export_id}, run_id_at(moment, "~")
+        runs = [stored.value for stored in readable(self.runs.all(where=where, last=oldest))]
+        # A run that was confirmed is queued again, so its id may be older.
+        active = self.active.read(export_id)
+        newest = self.runs.read(active.value.run.id) if active else None
+        if newest is not None and newest.value.queued_at and newest.value.queued_at >= moment:
+            runs.append(newest.value)
+        return runs
 
     def _remember(self, before: Stored[Tick] | None, at: datetime) -> None:
         with suppress(Changed, Conflict):

@@ -132,22 +132,26 @@ class TableRecords(Generic[T]):
         where: Mapping[str, str] | None = None,
         *,
         after: str = "",
+        last: str = "",
         page: int | None = None,
     ) -> Iterator[Stored[T]]:
         """Read records in key order, optionally of one partition or with equal columns.
 
-        With `after`, only records with a greater key of one part. An unreadable record is skipped,
-        and its error raised after the last one.
+        With `after` and `last`, only records with a greater key, and up to a key, of one part. An
+        unreadable record is skipped, and its error raised after the last one.
         """
         unreadable: ConnectorError | None = None
         asked = {f"{COLUMN}{name}": text for name, text in (where or {}).items()}
-        if partition is not None or after:
+        if partition is not None or after or last:
             asked["PartitionKey"] = ALONE if partition is None else partition
         conditions = [f"{name} eq @p{number}" for number, name in enumerate(asked)]
         values = {f"p{number}": text for number, text in enumerate(asked.values())}
         if after:
             conditions.append("RowKey gt @after")
             values["after"] = after
+        if last:
+            conditions.append("RowKey le @last")
+            values["last"] = last
         with azure_errors(self._kind):
             pages = self._table.query_entities(
                 " and ".join(conditions), parameters=values, results_per_page=page

@@ -363,9 +363,15 @@ class RecordsOfANewerVersion(MemoryRecords):
     newer = ""
 
     def all(
-        self, partition: str | None = None, where: Mapping[str, str] | None = None
+        self,
+        partition: str | None = None,
+        where: Mapping[str, str] | None = None,
+        *,
+        after: str = "",
+        last: str = "",
+        page: int | None = None,
     ) -> Iterator[Stored]:
-        found = list(super().all(partition, where))
+        found = list(super().all(partition, where, after=after, last=last, page=page))
         yield from (stored for stored in found if stored.key != self.newer)
         if any(stored.key == self.newer for stored in found):
             raise ConnectorError(RECORD_NEWER, record=self.newer)

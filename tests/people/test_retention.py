@@ -201,7 +201,7 @@ def test_nonces_are_deleted_a_day_after_use(world: World) -> None:
 
 
 def test_an_interrupted_deletion_is_completed_by_the_next(world: World) -> None:
-    for run_id in ("a", "b"):
+    for run_id in ("r1", "r2"):
         world.run(run_id, RunStatus.SUCCESSFUL)
     world.days(31)
     before = (dict(world.store.blobs), {k: dict(v) for k, v in world.store.tables.items()})

@@ -10,14 +10,17 @@ from typing import Any
 import pytest
 
 from sandbox.samples import Sample, Segment
+from shared.model.export import Repeat, Schedule
 from shared.model.run import REMOVAL_GUARD, RunStatus, Trigger, run_columns
 from shared.runs.history import RunFilter
+from shared.runs.start import run_id_at
 from tests.fakes import MemoryFiles, MemoryRecords
 from tests.faults.simulated_deployment import EXPORT, SimulatedDeployment
 
 NewDeployment = Callable[[], SimulatedDeployment]
 SAMPLE = Sample(16, (Segment("A", 1.0),), seed=5)
 PAST = 10_000
+EXPORTS = 20
 
 
 class Reads:
@@ -94,6 +97,40 @@ def test_the_timer_and_an_erasure_read_no_runs_of_the_past(
     after = reads.during(lambda: app.eraser.erase(second, in_mailchimp=False, by=""))
     assert after[0] <= erased[0] + 5
     assert after[1] <= erased[1] + 5
+
+
+def test_the_timer_reads_no_runs_whose_files_are_still_kept(
+    new_deployment: NewDeployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Many exports with many runs a day have tens of thousands of them."""
+    deployment = new_deployment()
+    deployment.define(SAMPLE)
+    run = deployment.run()
+    app, clock = deployment.app, deployment.clock
+    recent = clock.now() - timedelta(days=20)
+    table = deployment.store.tables["runs"]
+    for number in range(PAST):
+        past = replace(
+            run, id=run_id_at(recent, f"{number:09x}"), export_id=f"other{number % EXPORTS}"
+        )
+        table[past.id] = (replace(past, finished_at=recent), "1")
+    export = app.exports.read(run.export_id)
+    daily = Schedule(repeat=Repeat.DAILY, times=("06:00",))
+    for number in range(EXPORTS):
+        app.exports.create(
+            f"other{number}", replace(export.value, id=f"other{number}", schedule=daily)
+        )
+    reads = Reads(monkeypatch)
+
+    # Every export is started once, and is found overdue two days later.
+    started = reads.during(app.timetable.start_due)
+    clock.forward(3 * 86_400)
+    overdue = reads.during(app.timetable.start_due)
+    kept = reads.during(app.retention.clear)
+
+    assert started[0] < 2 * EXPORTS
+    assert overdue[0] < 5 * EXPORTS
+    assert kept[0] < EXPORTS + 10
 
 
 def test_a_confirmation_reads_and_writes_no_chunks(

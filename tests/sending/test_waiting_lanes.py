@@ -54,7 +54,13 @@ class Kept(Generic[T]):
         self._held.pop(key, None)
 
     def all(
-        self, partition: str | None = None, where: Mapping[str, str] | None = None
+        self,
+        partition: str | None = None,
+        where: Mapping[str, str] | None = None,
+        *,
+        after: str = "",
+        last: str = "",
+        page: int | None = None,
     ) -> Iterator[Stored[T]]:
         wanted = (where or {}).get("stage")
         for stored in list(self._held.values()):

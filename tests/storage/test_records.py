@@ -190,6 +190,16 @@ def test_a_column_is_updated_with_its_value(things: Records[Thing]) -> None:
     assert [stored.key for stored in things.all(where={"colour": "blue"})] == ["one"]
 
 
+def test_records_between_two_keys_are_read(things: Records[Thing]) -> None:
+    for key in ("a", "b", "c", "d", "parent/b"):
+        things.create(key, Thing(colour=Colour.BLUE if key == "c" else Colour.RED))
+
+    assert [stored.key for stored in things.all(after="a", last="c")] == ["b", "c"]
+    assert [stored.key for stored in things.all(after="b~")] == ["c", "d"]
+    assert [stored.key for stored in things.all(last="b~")] == ["a", "b"]
+    assert [stored.key for stored in things.all(where={"colour": "red"}, after="a")] == ["b", "d"]
+
+
 @pytest.mark.parametrize(
     "text",
     ["x" * 200_000, "한🎉'\"\\\n\t\x00\u2028" * 10_000, "🎉" * 15_001, "", " "],

@@ -78,10 +78,13 @@ class MemoryRecords(Generic[T]):
         where: Mapping[str, str] | None = None,
         *,
         after: str = "",
+        last: str = "",
         page: int | None = None,
     ) -> Iterator[Stored[T]]:
         for key in sorted(self.kept):
-            if (partition is None or key.startswith(f"{partition}/")) and key > after:
+            if key <= after or (last and key > last):
+                continue
+            if partition is None or key.startswith(f"{partition}/"):
                 yield self.kept[key]
 
 
