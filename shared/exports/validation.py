@@ -11,7 +11,15 @@ from collections.abc import Callable, Collection, Iterator
 from dataclasses import replace
 
 from shared.errors import Fault
-from shared.model.export import AttributeMapping, Export, Mapping, OnWithdrawal, SegmentChoice
+from shared.model.export import (
+    LARGEST_GROWTH,
+    AttributeMapping,
+    Export,
+    GrowthGuard,
+    Mapping,
+    OnWithdrawal,
+    SegmentChoice,
+)
 from shared.scheduling.schedule import validate as validate_schedule
 
 __all__ = ["FIRST_NAME_FIELD", "LAST_NAME_FIELD", "LONGEST_TAG", "faults"]
@@ -43,6 +51,7 @@ def faults(
         "exclusionSegments": lambda: _exclusion_faults(export),
         "onWithdrawal": lambda: _withdrawal_faults(export),
         "removalGuard": lambda: _share_faults(export.max_removal_share),
+        "growthGuard": lambda: _growth_faults(export.growth_guard),
         "schedule": lambda: iter(_schedule_faults(export)),
     }
     return [f for field, check in checks.items() if field not in unread for f in check()]
@@ -129,6 +138,14 @@ def _withdrawal_faults(export: Export) -> Iterator[Fault]:
 def _share_faults(share: float) -> Iterator[Fault]:
     if not 0 <= share <= 1:
         yield Fault("removalGuard.maxShare", code="shareOutOfRange")
+
+
+def _growth_faults(guard: GrowthGuard) -> Iterator[Fault]:
+    if not 0 <= guard.max_share <= LARGEST_GROWTH:
+        most = f"{LARGEST_GROWTH:.0f}"
+        yield Fault("growthGuard.maxShare", code="growthOutOfRange", values={"most": most})
+    if guard.max_contacts is not None and guard.max_contacts < 0:
+        yield Fault("growthGuard.maxContacts", code="contactsNegative")
 
 
 def _schedule_faults(export: Export) -> list[Fault]:

@@ -10,12 +10,14 @@ from datetime import datetime
 from enum import StrEnum
 
 __all__ = [
+    "LARGEST_GROWTH",
     "MAX_EXCLUSION_SEGMENTS",
     "MAX_SEGMENTS",
     "AttributeMapping",
     "ConsentMeaning",
     "Export",
     "FieldToCreate",
+    "GrowthGuard",
     "Leavers",
     "Mapping",
     "NewContactStatus",
@@ -30,6 +32,9 @@ __all__ = [
 # A person's segments are the bits of one number of 127 bits (planning/sql/people.sql).
 MAX_SEGMENTS = 100
 MAX_EXCLUSION_SEGMENTS = 20
+
+# The largest `GrowthGuard.max_share`: a hundred times the people that were sent before.
+LARGEST_GROWTH = 100.0
 
 
 class NewContactStatus(StrEnum):
@@ -149,6 +154,18 @@ class Schedule:
 
 
 @dataclass(frozen=True)
+class GrowthGuard:
+    """How many new contacts a run may add without a confirmation.
+
+    `max_share` is relative to the people that the export has sent before, so it does not apply to a
+    first run. `max_contacts` applies to every run; None is no limit.
+    """
+
+    max_share: float = 1.0
+    max_contacts: int | None = None
+
+
+@dataclass(frozen=True)
 class Export:
     """An export definition. `connection_id` is None for a detached export.
 
@@ -164,6 +181,7 @@ class Export:
     new_contacts: NewContacts = NewContacts()
     leavers: Leavers = Leavers.REMOVE_TAG
     max_removal_share: float = 0.3
+    growth_guard: GrowthGuard = GrowthGuard()
     schedule: Schedule = Schedule()
     on_withdrawal: OnWithdrawal = OnWithdrawal.REMOVE_TAGS
     on_address_change: OnAddressChange = OnAddressChange.KEEP

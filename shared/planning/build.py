@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from duckdb import DuckDBPyConnection
@@ -39,6 +40,7 @@ from shared.model.source import Attribute, Snapshot
 from shared.people.erasures import Erasures
 from shared.people.exclusion_lists import ExclusionLists
 from shared.people.suppression import suppress_erased
+from shared.planning.accidents import ask_about_accidents
 from shared.planning.audience import (
     PreparedAudience,
     status_for_new,
@@ -205,9 +207,6 @@ class PlanBuilder:
         suppress_erased(db, self.erasures.marker_for_all())
         if found.tags.foreign:
             findings += _ask_about_tags(request, found, rows)
-        if not request.is_preview:
-            with waiting_for_network(db):
-                found = self.preparation.create_missing(request, found, calls)
         deleted = deleted_tags(db, found.tags.existing)
         forget_tags(db, deleted)
         files = self.plans.files
@@ -216,6 +215,16 @@ class PlanBuilder:
         find_do_not_send(db, status, add_archived=request.adds_archived)
         source.exclusions.apply(db)
         reason = no_usable_rows(db, export, rows.people)
+        with waiting_for_network(db):
+            findings += ask_about_accidents(
+                db,
+                request,
+                rows,
+                found.tags.tags,
+                partial(self.preparation.shared_with_audience, request, db, calls),
+            )
+            if not request.is_preview:
+                found = self.preparation.create_missing(request, found, calls)
         compare(
             db,
             Rules(

@@ -18,6 +18,7 @@ from shared.model.audience import CallCounts, NotSubscribedPointer
 from shared.model.export import Export
 from shared.model.ports import Files, MailchimpSession, Records
 from shared.model.tag import TagOwner, same_name
+from shared.planning.accidents import shared_with_audience
 from shared.planning.already_subscribed import find_already_subscribed, may_save_calls
 from shared.planning.audience import PreparedAudience, create_fields, read_audience
 from shared.planning.not_subscribed import NotSubscribedList
@@ -98,6 +99,15 @@ class AudiencePreparation:
             )
             calls.add(session.calls)
         return replace(found, merge_fields=merge_fields, tags=tags)
+
+    def shared_with_audience(
+        self, order: PlanRequest, db: DuckDBPyConnection, calls: CallCounts
+    ) -> tuple[int, int]:
+        """Compare samples of the audience and the people of a run (see accidents.py)."""
+        with self.sessions.session(order.connection_id, order.account_id) as session:
+            found = shared_with_audience(db, session, order.export.audience_id)
+            calls.add(session.calls)
+        return found
 
     def find_already_subscribed(
         self, order: PlanRequest, db: DuckDBPyConnection, calls: CallCounts

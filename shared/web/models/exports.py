@@ -17,12 +17,14 @@ from pydantic import (
 
 from shared.errors import Fault
 from shared.model.export import (
+    LARGEST_GROWTH,
     MAX_EXCLUSION_SEGMENTS,
     MAX_SEGMENTS,
     AttributeMapping,
     ConsentMeaning,
     Export,
     FieldToCreate,
+    GrowthGuard,
     Leavers,
     Mapping,
     NewContacts,
@@ -77,6 +79,7 @@ EXAMPLE: dict[str, Any] = {
     "onAddressChange": "keep",
     "exclusionSegments": [],
     "removalGuard": {"maxShare": 0.3},
+    "growthGuard": {"maxShare": 1.0, "maxContacts": 20000},
     "schedule": {
         "enabled": True,
         "repeat": "everyRefresh",
@@ -158,6 +161,20 @@ class RemovalGuardBody(Body):
     max_share: float = Field(default=0.3, json_schema_extra={"minimum": 0, "maximum": 1})
 
 
+class GrowthGuardBody(Body):
+    """The largest number of new contacts that a run may add without a confirmation."""
+
+    max_share: float = Field(
+        default=1.0,
+        description="As a share of the people whom the export has sent before; a first run has none",
+        json_schema_extra={"minimum": 0, "maximum": LARGEST_GROWTH},
+    )
+    max_contacts: Annotated[
+        int | None,
+        Field(description="In every run; null is no limit", examples=[20000]),
+    ] = None
+
+
 class _ExportParts(Body):
     """Any part of an export; the parts that are missing hold placeholders."""
 
@@ -193,6 +210,7 @@ class _ExportParts(Body):
         ),
     ] = ()
     removal_guard: RemovalGuardBody = RemovalGuardBody()
+    growth_guard: GrowthGuardBody = GrowthGuardBody()
     schedule: ScheduleBody = ScheduleBody()
 
     id: ReadOnly
@@ -234,6 +252,7 @@ class _ExportParts(Body):
             on_address_change=self.on_address_change,
             exclusion_segments=tuple(self.exclusion_segments),
             max_removal_share=self.removal_guard.max_share,
+            growth_guard=GrowthGuard(self.growth_guard.max_share, self.growth_guard.max_contacts),
             schedule=self.schedule.value(),
         )
 
@@ -322,6 +341,13 @@ class RemovalGuardView(View):
     max_share: float
 
 
+class GrowthGuardView(View):
+    """The largest number of new contacts that a run may add without a confirmation."""
+
+    max_share: float
+    max_contacts: int | None
+
+
 class ExportView(View):
     """An export: its definition, its newest run and its findings."""
 
@@ -339,6 +365,7 @@ class ExportView(View):
     on_address_change: OnAddressChange
     exclusion_segments: tuple[str, ...]
     removal_guard: RemovalGuardView
+    growth_guard: GrowthGuardView
     schedule: ScheduleView
     findings: tuple[FindingView, ...]
     last_run: RunView | None
@@ -365,6 +392,7 @@ def export_view(
         on_address_change=export.on_address_change,
         exclusion_segments=export.exclusion_segments,
         removal_guard=RemovalGuardView(max_share=export.max_removal_share),
+        growth_guard=GrowthGuardView.model_validate(export.growth_guard),
         schedule=schedule_view(export.schedule),
         findings=finding_views(findings, language),
         last_run=run_view(last_run, language) if last_run else None,

@@ -1,0 +1,122 @@
+"""Recognize accidents before the first write: a wrong segment, column, audience or account.
+
+A run that looks like an accident waits for a confirmation, and has written nothing. A preview names
+the same reasons as warnings. Small runs never wait: up to `NEVER_ASKS` people.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from shared.model.run import Counts, Finding, Reason, RunStatus, Severity
+from shared.planning.ended import PlanningEnded
+from shared.planning.request import PlanRequest
+from shared.workspace import SqlFile
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+    from shared.model.audience import Tag
+    from shared.model.ports import MailchimpSession
+    from shared.planning.people import RowCounts
+
+__all__ = ["NEVER_ASKS", "ask_about_accidents", "shared_with_audience"]
+
+NEVER_ASKS = 100
+"""The number of people up to which no run waits."""
+
+_FEW_ADDRESSES = 0.5
+_TIMES_USUAL = 10
+_HARDLY_ANYONE = 0.01
+# One page of subscribers, and calls for single people only when none of the page is in the segments.
+_PEOPLE_ASKED = 50
+_SQL = SqlFile.of(__file__)
+
+# Returns how many contacts were compared with the audience, and how many of them both sides have.
+Overlap = Callable[[], tuple[int, int]]
+
+
+def ask_about_accidents(
+    db: DuckDBPyConnection,
+    request: PlanRequest,
+    rows: RowCounts,
+    tags: Sequence[Tag],
+    overlap: Overlap,
+) -> list[Finding]:
+    """Raise PlanningEnded (awaiting a confirmation) for what looks like an accident.
+
+    Needs `people`, `rejects`, `ledger` and `do_not_send`. `tags[i]` is the tag of segment i.
+    `overlap` is called only if the export has sent nothing to this audience. A preview returns the
+    reasons as findings.
+    """
+    if request.run.retry_of is not None:
+        return []  # only rows that an earlier run has sent
+    reasons = _reasons(db, request, tags, overlap)
+    if request.is_preview:
+        return [Finding(Severity.WARNING, each.code, values=each.values) for each in reasons]
+    confirmed = request.run.confirmed
+    for reason in reasons:
+        if reason.code not in confirmed:
+            counts = Counts(source_rows=rows.source_rows, distinct=rows.people)
+            raise PlanningEnded(RunStatus.AWAITING_CONFIRMATION, reason, counts)
+    return []
+
+
+def _reasons(
+    db: DuckDBPyConnection, request: PlanRequest, tags: Sequence[Tag], overlap: Overlap
+) -> Iterator[Reason]:
+    export = request.export
+    malformed, usable = _SQL.row(db, "addresses")
+    if malformed > NEVER_ASKS and usable < _FEW_ADDRESSES * (malformed + usable):
+        yield Reason(
+            "fewAddresses",
+            values={
+                "attribute": export.mapping.email,
+                "usable": str(usable),
+                "rows": str(malformed + usable),
+            },
+        )
+    tag_ids = [tag.id for tag in tags]
+    grown = _SQL.rows(db, "segments", tag_ids=tag_ids, times=_TIMES_USUAL, least=NEVER_ASKS)
+    for number, before, now in grown:
+        yield Reason(
+            "segmentGrew",
+            values={
+                "segment": export.segments[number].name,
+                "before": str(before),
+                "people": str(now),
+            },
+        )
+    new, sent_before = _SQL.row(db, "growth")
+    guard = export.growth_guard
+    allowed = max(NEVER_ASKS, int(guard.max_share * sent_before)) if sent_before else None
+    if guard.max_contacts is not None:
+        allowed = guard.max_contacts if allowed is None else min(allowed, guard.max_contacts)
+    if allowed is not None and new > allowed:
+        values = {"people": str(new), "allowed": str(allowed)}
+        yield Reason("growthGuard", values=values)
+    if not sent_before and new > NEVER_ASKS:
+        compared, both = overlap()
+        if compared > NEVER_ASKS and both < _HARDLY_ANYONE * compared:
+            values = {"people": str(new), "compared": str(compared), "both": str(both)}
+            yield Reason("strangeAudience", values=values)
+
+
+def shared_with_audience(
+    db: DuckDBPyConnection, session: MailchimpSession, audience_id: str
+) -> tuple[int, int]:
+    """Compare a sample of the audience's contacts with `people`, and a sample of `people` with it.
+
+    Returns the number of compared contacts and how many of them both sides have. Takes one call, and
+    more only if none of the first contacts is in `people`.
+    """
+    page = next(iter(session.members_with_status(audience_id, "subscribed")), [])
+    known = _SQL.number(db, "known", addresses=[contact.address for contact in page])
+    # People whom the audience has with another status are in `not_subscribed`.
+    known += _SQL.number(db, "known_not_subscribed")
+    if known or len(page) <= NEVER_ASKS:
+        return len(page), known
+    sample = [address for (address,) in _SQL.rows(db, "sample", people=_PEOPLE_ASKED)]
+    known = sum(session.status_of(audience_id, address) is not None for address in sample)
+    return len(page) + len(sample), known

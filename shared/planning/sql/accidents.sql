@@ -1,0 +1,41 @@
+-- name: addresses
+-- Rows with a value that is not an address, and rows with an address.
+SELECT
+    (SELECT count(*) FROM rejects WHERE code = 'addressMalformed'),
+    (SELECT count(*) FROM source_rows WHERE address IS NOT NULL);
+
+-- name: segments
+-- Segments with many times as many people as have their tag.
+WITH carrying AS (
+    SELECT tag_id, count(*) AS people FROM (SELECT unnest(tags) AS tag_id FROM ledger) GROUP BY tag_id
+),
+tag_of_segment AS (
+    SELECT unnest(range(len($tag_ids::BIGINT[])))::INTEGER AS segment, unnest($tag_ids::BIGINT[]) AS tag_id
+)
+SELECT t.segment, any_value(c.people), count(*)
+FROM tag_of_segment t
+JOIN carrying c USING (tag_id)
+JOIN people p ON (p.mask >> t.segment) & 1 = 1
+GROUP BY t.segment
+HAVING count(*) > any_value(c.people) * $times::INTEGER AND count(*) > any_value(c.people) + $least::INTEGER
+ORDER BY t.segment;
+
+-- name: growth
+-- People whom the export has never sent and may send now, and people whom it has sent before.
+SELECT
+    (
+        SELECT count(*) FROM people
+        WHERE address NOT IN (SELECT address FROM ledger)
+          AND address NOT IN (SELECT address FROM do_not_send)
+    ),
+    (SELECT count(*) FROM ledger WHERE fingerprint IS NOT NULL);
+
+-- name: known
+SELECT count(*) FROM people WHERE address IN (SELECT unnest($addresses::VARCHAR[]));
+
+-- name: known_not_subscribed
+SELECT count(*) FROM people WHERE address IN (SELECT address FROM not_subscribed);
+
+-- name: sample
+-- Spread over all people, and the same in every attempt.
+SELECT address FROM people ORDER BY hash(address) LIMIT $people::INTEGER;

@@ -1,0 +1,139 @@
+"""Runs that look like an accident wait for a confirmation before they write anything."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from shared.model.export import GrowthGuard, NewContacts, SegmentChoice
+from shared.model.run import Mode, Run, RunStatus, Trigger
+from shared.planning.accidents import NEVER_ASKS
+from tests.faults.simulated_deployment import EXPORT, SimulatedDeployment
+from tests.planning.row_deployment import RowDeployment, codes, person
+
+NewDeployment = Callable[[], SimulatedDeployment]
+PAST_THE_LIMIT = NEVER_ASKS + 1
+
+
+@pytest.fixture
+def rows(new_deployment: NewDeployment) -> RowDeployment:
+    made = RowDeployment(new_deployment())
+    made.define(new_contacts=NewContacts())
+    made.deployment.sandbox.calls.clear()
+    return made
+
+
+def people(first: int, count: int, **values: str) -> list[dict[str, str]]:
+    return [person(number, **values) for number in range(first, first + count)]
+
+
+def assert_waits(run: Run, code: str, **values: str) -> None:
+    assert run.status is RunStatus.AWAITING_CONFIRMATION
+    assert run.reason is not None
+    assert (run.reason.code, run.reason.values) == (code, values)
+    assert run.calls.write == 0
+
+
+def confirm(rows: RowDeployment, run: Run) -> Run:
+    commands = rows.deployment.app.commands
+    rows.deployment.started(lambda: commands.confirm(run.id))
+    return rows.deployment.run_to_end(run.id)
+
+
+def members(rows: RowDeployment) -> set[str]:
+    return set(rows.deployment.audience.members())
+
+
+def test_a_run_that_more_than_doubles_the_people_of_the_export_waits(rows: RowDeployment) -> None:
+    rows.run(*people(0, 60))
+
+    run = rows.run(*people(0, 60 + PAST_THE_LIMIT))
+
+    assert_waits(run, "growthGuard", people="101", allowed="100")
+    assert len(members(rows)) == 60
+    done = confirm(rows, run)
+    assert done.status is RunStatus.SUCCESSFUL
+    assert len(members(rows)) == 60 + PAST_THE_LIMIT
+
+
+def test_a_first_run_waits_only_above_a_number_that_the_export_names(rows: RowDeployment) -> None:
+    rows.change(growth_guard=GrowthGuard(max_contacts=5))
+
+    assert_waits(rows.run(*people(0, 6)), "growthGuard", people="6", allowed="5")
+    assert members(rows) == set()
+
+    assert rows.run(*people(0, 5)).status is RunStatus.SUCCESSFUL
+
+
+def test_people_who_may_not_be_sent_are_no_growth(rows: RowDeployment) -> None:
+    rows.change(
+        growth_guard=GrowthGuard(max_contacts=2),
+        new_contacts=NewContacts(consent_attribute="Consent"),
+    )
+
+    run = rows.run(*people(0, 2), *people(2, 5, consent="no"))
+
+    assert run.status is RunStatus.SUCCESSFUL
+    assert len(members(rows)) == 2
+
+
+def test_a_segment_with_ten_times_its_usual_people_waits(rows: RowDeployment) -> None:
+    rows.change(segments=(SegmentChoice("People"), SegmentChoice("VIP")))
+    everyone = people(0, 130)
+    rows.run(*everyone, VIP=everyone[:10])
+
+    run = rows.run(*everyone, VIP=everyone[:120])
+
+    assert_waits(run, "segmentGrew", segment="VIP", before="10", people="120")
+    assert confirm(rows, run).status is RunStatus.SUCCESSFUL
+    assert "VIP" in rows.tags(119)
+
+
+def test_an_email_attribute_with_few_addresses_waits(rows: RowDeployment) -> None:
+    wrong = people(0, PAST_THE_LIMIT)
+    for number, row in enumerate(wrong):
+        row["EMail"] = f"+82 10 {number:08}"
+
+    run = rows.run(*wrong, *people(1_000, 20))
+
+    assert_waits(run, "fewAddresses", attribute="EMail", usable="20", rows="121")
+    assert members(rows) == set()
+
+
+@pytest.mark.parametrize("subscribers", [NEVER_ASKS, 3 * NEVER_ASKS])
+def test_an_audience_of_other_people_waits(rows: RowDeployment, subscribers: int) -> None:
+    for number in range(subscribers):
+        rows.deployment.audience.add(f"other{number}@example.com", status="subscribed")
+
+    run = rows.run(*people(0, 150))
+
+    if subscribers <= NEVER_ASKS:
+        assert run.status is RunStatus.SUCCESSFUL
+    else:
+        assert_waits(run, "strangeAudience", people="150", compared="350", both="0")
+        assert confirm(rows, run).status is RunStatus.SUCCESSFUL
+
+
+def test_an_audience_that_has_some_of_the_people_does_not_wait(rows: RowDeployment) -> None:
+    for number in range(200):
+        rows.deployment.audience.add(f"other{number}@example.com", status="subscribed")
+    for number in range(5):
+        rows.deployment.audience.add(f"p{number}@example.com", status="unsubscribed")
+
+    assert rows.run(*people(0, 150)).status is RunStatus.SUCCESSFUL
+
+
+def test_a_preview_names_the_accident_and_does_not_wait(rows: RowDeployment) -> None:
+    rows.change(growth_guard=GrowthGuard(max_contacts=5))
+    rows.source.segments = {"People": people(0, 6)}
+
+    app = rows.deployment.app
+    started = rows.deployment.started(
+        lambda: app.starter.start(EXPORT, Trigger.ON_DEMAND, Mode.PREVIEW)
+    )
+    run = rows.deployment.run_to_end(started.id)
+
+    assert run.status is RunStatus.COMPLETED_WITH_WARNINGS
+    assert codes(run)["growthGuard"] == {"people": "6", "allowed": "5"}
+    assert members(rows) == set()
