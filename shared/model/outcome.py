@@ -71,6 +71,7 @@ class Code(StrEnum):
     # Of a search only, for people who are in no run
     NOT_IN_SEGMENT = "notInSegment"
     NOT_RUN = "notRun"
+    NOT_COMPLETED = "notCompleted"
     # Mailchimp's answer about one member
     CONTACT_EXISTS = "contactExists"
     COMPLIANCE_STATE = "complianceState"
@@ -119,6 +120,7 @@ CODES: dict[Code, Lasting] = {
     Code.TAGGED_BY_OTHERS: Lasting.NOT_A_FAULT,
     Code.NOT_IN_SEGMENT: Lasting.NOT_A_FAULT,
     Code.NOT_RUN: Lasting.NOT_A_FAULT,
+    Code.NOT_COMPLETED: Lasting.NOT_A_FAULT,
     Code.CONTACT_EXISTS: Lasting.NEXT_RUN,
     Code.COMPLIANCE_STATE: Lasting.UNTIL_ROW_CHANGES,
     Code.FORGOTTEN: Lasting.UNTIL_ROW_CHANGES,

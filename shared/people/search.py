@@ -6,7 +6,7 @@ comes from the ledger. A person who is in neither is in no segment.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -40,7 +40,11 @@ _RUNS = 50
 
 @dataclass(frozen=True)
 class Found:
-    """What one export has about a person. `in_audience` is a status of Mailchimp or one of ours."""
+    """What one export has about a person. `in_audience` is a status of Mailchimp or one of ours.
+
+    `outcome`, `code` and `at` come from the newest run with outcomes, `tags` and `values` (merge field
+    and value) from the ledger: what Mailchimp took last, at `sent_at`.
+    """
 
     export_id: str
     export_name: str
@@ -49,6 +53,33 @@ class Found:
     outcome: str = ""
     code: str = ""
     at: datetime | None = None
+    email: str = ""
+    customer_id: str = ""
+    tags: tuple[str, ...] = ()
+    values: tuple[tuple[str, str], ...] = ()
+    sent_at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class _Person:
+    """The person to search for: by the normal address, or by the CustomerId."""
+
+    address: str = ""
+    customer_id: str = ""
+
+    def is_in(self, address: str, customer_id: str) -> str:
+        """Return the SQL that selects the person: the condition on the address, or one on a column."""
+        return f"{customer_id} = $customer" if self.customer_id else address
+
+    @property
+    def parameter(self) -> str:
+        """The name of the parameter of that condition."""
+        return "customer" if self.customer_id else "address"
+
+    @property
+    def key(self) -> str:
+        """The value to bind."""
+        return self.customer_id or self.address
 
 
 @dataclass(frozen=True)
@@ -65,28 +96,38 @@ class Search:
     erasures: Erasures
     exclusions: ExclusionLists
 
-    def find(self, email: str) -> list[Found]:
-        """Return one result per export, sorted by the export's name."""
-        address = address_key(email)
+    def find(self, email: str = "", customer_id: str = "") -> list[Found]:
+        """Return one result per export, sorted by the export's name. Exports that hold the person come first.
+
+        With `customer_id`, the address is the one that the export has for this profile.
+        """
+        person = _Person(customer_id=customer_id) if customer_id else _Person(address_key(email))
         exports = sorted(
             (stored.value for stored in readable(self.exports.all())),
             key=lambda export: (export.display_name.casefold(), export.id),
         )
         if not exports:
             return []
-        erasure = self.erasures.find(address)
-        targets = {(export.connection_id, export.audience_id) for export in exports}
         with ThreadPoolExecutor(_AT_ONCE) as pool:
-            pending = {target: pool.submit(self._status, *target, address) for target in targets}
-            stored = list(pool.map(lambda export: self._in_storage(export, address), exports))
+            stored = list(pool.map(lambda export: self._in_storage(export, person), exports))
+            # An export that does not hold the profile has no address for it.
+            known = next((found.email for found in stored if found.email), "")
+            addresses = [person.address or address_key(found.email or known) for found in stored]
+            targets = {
+                (export.connection_id, export.audience_id, address)
+                for export, address in zip(exports, addresses, strict=True)
+                if address
+            }
+            pending = {target: pool.submit(self._status, *target) for target in targets}
             statuses = {target: future.result() for target, future in pending.items()}
         found = []
-        for export, result in zip(exports, stored, strict=True):
-            status = statuses[(export.connection_id, export.audience_id)]
+        for export, address, result in zip(exports, addresses, stored, strict=True):
+            status = statuses.get((export.connection_id, export.audience_id, address), UNKNOWN)
+            erasure = self.erasures.find(address) if address else None
             if erasure is not None:
                 result = replace(result, outcome=Outcome.KEPT, code=Code.ERASED, at=erasure.at)
             found.append(replace(result, in_audience=status))
-        return found
+        return sorted(found, key=lambda one: not (one.tags or one.segments or one.outcome))
 
     def _status(self, connection_id: str | None, audience_id: str, address: str) -> str:
         """Return the current status in Mailchimp, without a long wait when Mailchimp is unavailable."""
@@ -99,27 +140,44 @@ class Search:
         except ConnectorError:
             return UNKNOWN
 
-    def _in_storage(self, export: Export, address: str) -> Found:
-        base = Found(export.id, export.display_name)
-        run = next((run for run in self._newest(export.id) if self._has_outcomes(run)), None)
-        found = self._in_outcomes(run, base, address) if run else None
-        found = found or self._in_ledger(export, base, address)
-        if address in self.exclusions.read(export.id).addresses:
-            return replace(found or base, outcome=Outcome.KEPT, code=Code.EXCLUDED)
-        if found is not None:
-            return found
-        return replace(base, code=Code.NOT_IN_SEGMENT if run else Code.NOT_RUN)
+    def _in_storage(self, export: Export, person: _Person) -> Found:
+        found = self._in_export(export, person)
+        address = person.address or address_key(found.email)
+        if address and address in self.exclusions.read(export.id).addresses:
+            return replace(found, outcome=Outcome.KEPT, code=Code.EXCLUDED)
+        return found
 
-    def _newest(self, export_id: str) -> Iterator[Run]:
-        stored_runs = readable(self.runs.all(where={"export": export_id}))
-        runs = (stored.value for stored in stored_runs)
-        return islice((run for run in runs if not run.is_active), _RUNS)
+    def _in_export(self, export: Export, person: _Person) -> Found:
+        base = Found(export.id, export.display_name)
+        runs = [
+            stored.value
+            for stored in islice(
+                readable(self.runs.all(where={"export": export.id}, page=_RUNS)), _RUNS
+            )
+        ]
+        run = next((one for one in runs if not one.is_active and self._has_outcomes(one)), None)
+        sent = self._in_ledger(export, base, person)
+        found = self._in_outcomes(run, base, person) if run else None
+        if found is not None and sent is not None:
+            return replace(
+                found,
+                tags=sent.tags,
+                values=sent.values,
+                sent_at=sent.sent_at,
+                email=found.email or sent.email,
+                customer_id=found.customer_id or sent.customer_id,
+            )
+        if found is not None or sent is not None:
+            return found or sent or base
+        if run is not None or self.ledgers.read(export.id) is not None:
+            return replace(base, code=Code.NOT_IN_SEGMENT)
+        return replace(base, code=Code.NOT_COMPLETED if runs else Code.NOT_RUN)
 
     def _has_outcomes(self, run: Run) -> bool:
         blob = outcomes_table(run.id)
         return blob in set(self.files.names(blob))
 
-    def _in_outcomes(self, run: Run, base: Found, address: str) -> Found | None:
+    def _in_outcomes(self, run: Run, base: Found, person: _Person) -> Found | None:
         with small_workspace() as (db, folder):
             local = folder / "outcomes.parquet"
             try:
@@ -127,17 +185,19 @@ class Search:
             except NotFound:
                 return None
             row = db.execute(
-                "SELECT segments, outcome, code FROM read_parquet($file) "
-                f"WHERE {is_address('email')} "
+                "SELECT segments, outcome, code, email, customer_id FROM read_parquet($file) "
+                f"WHERE {person.is_in(is_address('email'), 'customer_id')} "
                 "ORDER BY shared_with IS NOT NULL, line NULLS FIRST "
                 "LIMIT 1",
-                {"file": str(local), "address": address},
+                {"file": str(local), person.parameter: person.key},
             ).fetchone()
         if row is None:
             return None
-        segments, outcome, code = row
+        segments, outcome, code, email, customer_id = row
         return replace(
             base,
+            email=email or "",
+            customer_id=customer_id or "",
             segments=self._segments(run, segments or ()),
             outcome=outcome,
             code=code or "",
@@ -153,7 +213,7 @@ class Search:
             return ()
         return tuple(plan.tags[number].segment for number in segments)
 
-    def _in_ledger(self, export: Export, base: Found, address: str) -> Found | None:
+    def _in_ledger(self, export: Export, base: Found, person: _Person) -> Found | None:
         stored = self.ledgers.read(export.id)
         if stored is None:
             return None
@@ -164,22 +224,35 @@ class Search:
             except NotFound:
                 return None
             row = db.execute(
-                "SELECT tags, fingerprint IS NOT NULL, refused_code, run_id "
-                "FROM read_parquet(?) WHERE address = ?",
-                [str(local), address],
+                "SELECT address, customer_id, tags, fingerprint IS NOT NULL, refused_code, run_id, "
+                "merge_tags, from_json(fields, '[\"VARCHAR\"]') FROM read_parquet($file) "
+                f"WHERE {person.is_in('address = $address', 'customer_id')} LIMIT 1",
+                {"file": str(local), person.parameter: person.key},
             ).fetchone()
         if row is None:
             return None
-        tags, sent, refused_code, run_id = row
+        address, customer_id, tags, sent, refused_code, run_id, names, values = row
         run = self.runs.read(run_id or "none")
         at = run.value.finished_at if run else None
+        held = replace(base, email=address, customer_id=customer_id or "", at=at)
+        segments = self._segments_of(export, tags or [])
+        if sent:
+            tag_of = {choice.name: choice.tag_name for choice in export.segments}
+            held = replace(
+                held,
+                tags=tuple(tag_of.get(segment, segment) for segment in segments),
+                values=tuple(
+                    (name, value)
+                    for name, value in zip(names or (), values or (), strict=False)
+                    if value
+                ),
+                sent_at=at,
+            )
         if refused_code:
-            return replace(base, outcome=Outcome.REJECTED, code=refused_code, at=at)
+            return replace(held, outcome=Outcome.REJECTED, code=refused_code)
         if not tags or not sent:
-            return replace(base, code=Code.NOT_IN_SEGMENT, at=at)
-        return replace(
-            base, segments=self._segments_of(export, tags), outcome=Outcome.UPDATED, at=at
-        )
+            return replace(held, code=Code.NOT_IN_SEGMENT)
+        return replace(held, segments=segments, outcome=Outcome.UPDATED)
 
     def _segments_of(self, export: Export, tags: list[int]) -> tuple[str, ...]:
         owned = {o.value.tag_id: o.value for o in readable(self.owners.all())}

@@ -136,6 +136,16 @@ class PersonInExport(Protocol):
     def code(self) -> str: ...
     @property
     def at(self) -> datetime | None: ...
+    @property
+    def email(self) -> str: ...
+    @property
+    def customer_id(self) -> str: ...
+    @property
+    def tags(self) -> Sequence[str]: ...
+    @property
+    def values(self) -> Sequence[tuple[str, str]]: ...
+    @property
+    def sent_at(self) -> datetime | None: ...
 
 
 class ErasureReceipt(Protocol):
@@ -191,7 +201,7 @@ class Services:
     has_outcomes: Callable[[str], bool]
     outcome_reasons: Callable[[str, str, int], Sequence[OutcomeReason]]
     outcome_page: Callable[[str, str, str, str, int, int], OutcomePage]
-    search: Callable[[str], Sequence[PersonInExport]]
+    search: Callable[[str, str], Sequence[PersonInExport]]
     erase: Callable[[str, bool, str], ErasureReceipt]
     exclusions: ExclusionLists
     refresh_jobs: Callable[[], Sequence[RefreshJob]] | None = None

@@ -272,7 +272,7 @@ def test_finding_and_removing_a_person_has_no_accessibility_fault(
     busy_house(place.world)
     page = open_page()
     page.goto("/people")
-    page.locator("input[name=email]").first.fill("mina.park@example.com")
+    page.locator("input[name=person]").first.fill("mina.park@example.com")
     page.locator("form.search button").click()
     expect(page.locator("table, main p").first).to_be_visible()
     found = violations(page)

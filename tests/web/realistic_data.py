@@ -114,7 +114,31 @@ def fill(world: World) -> dict[str, str]:
         for number in range(130 if code == "addressMalformed" else 9)
     ]
     world.runs.people["mina.park@example.com"] = [
-        PersonInExport(found[names[0]], names[0], ("VIP",), "subscribed", "updated", "", NOW),
+        PersonInExport(
+            found[names[0]],
+            names[0],
+            ("Segment_0", "Segment_12"),
+            "subscribed",
+            "updated",
+            "",
+            NOW - timedelta(days=1),
+            "mina.park@example.com",
+            "ce759201f786d590bf2134bff576c369",
+            ("VIP", "Newsletter readers"),
+            (("FNAME", "Mina"), ("LNAME", "Park"), ("CITY", "Seoul"), ("BIRTHDAY", "04/17")),
+            NOW - timedelta(days=1),
+        ),
+        PersonInExport(
+            found[names[2]],
+            names[2],
+            ("Segment_2",),
+            "unsubscribed",
+            "kept",
+            "unsubscribed",
+            NOW - timedelta(days=2),
+            "mina.park@example.com",
+            "ce759201f786d590bf2134bff576c369",
+        ),
         PersonInExport(found[names[1]], names[1], (), "subscribed", "", "notInSegment", None),
     ]
     return found

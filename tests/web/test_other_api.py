@@ -187,11 +187,37 @@ def test_an_erasure_that_mailchimp_did_not_complete_is_recorded(
     assert entry["changes"][0]["after"] in ('"notDeletedInMailchimp"', '"noAnswer"')
 
 
-@pytest.mark.parametrize("email", ["", "nobody", None, 5, "@" * 400])
+@pytest.mark.parametrize("email", ["", "nobody", 5, "@" * 400])
 def test_an_address_has_a_valid_form(email: object) -> None:
     answer = call(World(), "POST", "/api/people/search", {"email": email})
     assert (answer.status, list(faults(answer))) == (400, ["email"])
     assert str(email) not in str(faults(answer)) or not email
+
+
+@pytest.mark.parametrize("body", [{}, {"email": None}, {"email": PERSON, "customerId": "C-1"}])
+def test_a_search_names_either_an_address_or_a_profile(body: dict[str, object]) -> None:
+    answer = call(World(), "POST", "/api/people/search", body)
+    assert (answer.status, list(faults(answer).values())) == (
+        400,
+        ["Give either an email address or a CustomerId."],
+    )
+
+
+def test_a_search_by_profile_shows_what_was_sent() -> None:
+    world = World()
+    world.runs.people[PERSON] = [
+        PersonInExport(
+            *("e1", "Weekly", ("VIP",), "subscribed", "updated", "", NOW, PERSON, "C-1"),
+            tags=("VIP",),
+            values=(("CITY", "Seoul"),),
+            sent_at=NOW,
+        )
+    ]
+    [found] = send(world, "POST", "/api/people/search", {"customerId": "C-1"})["value"]
+    assert (found["email"], found["customerId"], found["tags"]) == (PERSON, "C-1", ["VIP"])
+    assert found["values"] == [{"field": "CITY", "value": "Seoul"}]
+    assert found["sentAt"] == found["at"]
+    assert PERSON not in str(world.audit.kept)
 
 
 def test_every_change_leaves_an_entry_with_before_and_after() -> None:

@@ -347,9 +347,32 @@ def test_the_audit_trail_has_a_page() -> None:
 def test_a_person_is_found_and_removed() -> None:
     world = World()
     world.runs.people["ada@contoso.example"] = [
-        PersonInExport("e1", "Weekly", ("VIP",), "unsubscribed", "kept", "unsubscribed", NOW)
+        PersonInExport(
+            "e1",
+            "Weekly",
+            ("VIP",),
+            "unsubscribed",
+            "kept",
+            "unsubscribed",
+            NOW,
+            "ada@contoso.example",
+            "C-100",
+            ("VIP tag",),
+            (("CITY", "Seoul"),),
+            NOW,
+        ),
+        PersonInExport("e2", "Win back", (), "unsubscribed", "", "notRun", None),
     ]
-    admin = Browser(world).open("/people").send(fields={"email": "ada@contoso.example"})
+    admin = Browser(world).open("/people").send(fields={"person": "C-100"})
+    assert "1 export holds this person" in admin.text
+    assert "1 other export" in admin.text
+    for shown in ("Weekly", "VIP tag", "CITY", "Seoul", "C-100", "Nov 23, 2026 09:00"):
+        assert shown in admin.text
+    assert "이 사람이 있는 내보내기 1개" in (
+        Browser(world, "ko").open("/people").send(fields={"person": "C-100"}).text
+    )
+    assert "The export has not run yet" in admin.text
+    admin.open("/people").send(fields={"person": "ada@contoso.example"})
     assert "Weekly" in admin.text
     assert "has unsubscribed from the audience" in admin.text
     admin.send("/people/erase")
@@ -361,7 +384,7 @@ def test_a_person_is_found_and_removed() -> None:
     assert not world.runs.people
     assert "contoso" not in admin.path
     assert "contoso" not in str(admin.cookies)
-    assert Browser(world).open("/people").send(fields={"email": "x"}).answer.status == 400
+    assert Browser(world).open("/people").send(fields={"person": "x@"}).answer.status == 400
 
 
 def test_a_page_is_in_the_chosen_language() -> None:

@@ -271,6 +271,11 @@ class PersonInExport:
     outcome: str
     code: str
     at: datetime | None
+    email: str = ""
+    customer_id: str = ""
+    tags: tuple[str, ...] = ()
+    values: tuple[tuple[str, str], ...] = ()
+    sent_at: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -411,8 +416,15 @@ class FakeRuns:
         run = self.start(self.run(run_id).export_id, Trigger.ON_DEMAND, Mode.EXPORT, by)
         return self.move(run.id, undo_of=run_id, archive_created=archive_created)
 
-    def search(self, email: str) -> list[PersonInExport]:
-        return self.people.get(email.lower(), [])
+    def search(self, email: str, customer_id: str) -> list[PersonInExport]:
+        if not customer_id:
+            return self.people.get(email.lower(), [])
+        has_it = (
+            found
+            for found in self.people.values()
+            if any(person.customer_id == customer_id for person in found)
+        )
+        return next(has_it, [])
 
     def erase(self, email: str, in_mailchimp: bool, by: str) -> ErasureReceipt:
         gone = self.people.pop(email.lower(), [])

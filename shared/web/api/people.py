@@ -24,8 +24,9 @@ router = APIRouter(prefix="/api/people", route_class=AccessRoute, tags=["people"
 @router.post("/search", summary="Find out why a person is or is not in Mailchimp")
 @requires(Role.ADMINISTRATOR)
 def search(body: SearchBody, services: AppServices, caller: CurrentCaller) -> PersonInExportList:
-    """What each export has stored about an address."""
-    found = people.search(services, caller, body.email)
+    """What each export has stored about an address, or about a profile. Exports that hold the person
+    come first."""
+    found = people.search(services, caller, body.email or "", body.customer_id or "")
     return PersonInExportList(value=tuple(person_view(one, caller.language) for one in found))
 
 

@@ -15,9 +15,11 @@ from shared.web.services import ErasureReceipt, PersonInExport, Services
 __all__ = ["erase", "search"]
 
 
-def search(services: Services, caller: Caller, email: str) -> Sequence[PersonInExport]:
-    """What every export has stored about an address."""
-    found = services.search(email)
+def search(
+    services: Services, caller: Caller, email: str, customer_id: str
+) -> Sequence[PersonInExport]:
+    """What every export has stored about an address, or about a profile."""
+    found = services.search(email, customer_id)
     audit.record(services, caller, "person.search", "-", "", None, {"found": len(found)})
     return found
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import AfterValidator, Field, StringConstraints
+from pydantic import AfterValidator, Field, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
 from shared.web.models.base import Body, ListView, Time, View
@@ -41,9 +41,24 @@ Address = Annotated[
 
 
 class SearchBody(Body):
-    """The address to search for."""
+    """The person to search for: an address, or the CustomerId of the profile."""
 
-    email: Address
+    email: Address | None = None
+    customer_id: Annotated[
+        str | None,
+        StringConstraints(strip_whitespace=True, min_length=1, max_length=200),
+        Field(
+            description="The id of the profile in Customer Insights, instead of `email`",
+            examples=["ce759201f786d590bf2134bff576c369"],
+        ),
+    ] = None
+
+    @model_validator(mode="after")
+    def _one(self) -> Self:
+        if (self.email is None) is (self.customer_id is None):
+            code = "personUnnamed"
+            raise PydanticCustomError(code, "Give either an email address or a CustomerId.")
+        return self
 
 
 class EraseBody(Body):
@@ -51,6 +66,13 @@ class EraseBody(Body):
 
     email: Address
     delete_in_mailchimp: bool
+
+
+class SentValueView(View):
+    """A merge field and the value that was sent."""
+
+    field: Annotated[str, Field(examples=["CITY"])]
+    value: Annotated[str, Field(examples=["Seoul"])]
 
 
 class PersonInExportView(View):
@@ -65,6 +87,25 @@ class PersonInExportView(View):
     reason: str
     action: str
     at: Time | None
+    email: Annotated[
+        str, Field(description="The address of the person", examples=["ada@contoso.example"])
+    ] = ""
+    customer_id: Annotated[
+        str,
+        Field(
+            description="The profile of the person", examples=["ce759201f786d590bf2134bff576c369"]
+        ),
+    ] = ""
+    tags: Annotated[
+        tuple[str, ...],
+        Field(description="Tags that this export gave the person", examples=[["VIP"]]),
+    ] = ()
+    values: Annotated[
+        tuple[SentValueView, ...], Field(description="The values that Mailchimp took last")
+    ] = ()
+    sent_at: Annotated[
+        Time | None, Field(description="When the export sent the person last; null if it never did")
+    ] = None
 
 
 class ReceiptView(View):
@@ -94,4 +135,9 @@ def person_view(person: PersonInExport, language: str) -> PersonInExportView:
         reason=reason_text(person.code, language),
         action=action_text(person.code, language),
         at=person.at,
+        email=person.email,
+        customer_id=person.customer_id,
+        tags=tuple(person.tags),
+        values=tuple(SentValueView(field=field, value=value) for field, value in person.values),
+        sent_at=person.sent_at,
     )

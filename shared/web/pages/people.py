@@ -35,7 +35,7 @@ def show(page: CurrentPage) -> Response:
 @requires(Role.ADMINISTRATOR)
 def search(page: CurrentPage, form: SentForm) -> Response:
     """What every export has stored about the person."""
-    return _found(page, form.get("email"))
+    return _found(page, form.get("person"))
 
 
 @router.post("/people/erase")
@@ -57,31 +57,42 @@ def erase(page: CurrentPage, form: SentForm) -> Response:
     return _people(page, email, receipt=receipt)
 
 
-def _found(page: Page, email: str, refusal: Refusal = NO_REFUSAL) -> Response:
-    def found() -> list[PersonInExportView]:
-        body = SearchBody.model_validate({"email": email})
-        found_people = people.search(page.services, page.caller, body.email)
-        return [person_view(person, page.language) for person in found_people]
+def _found(page: Page, person: str, refusal: Refusal = NO_REFUSAL) -> Response:
+    """The result of a search by address, or by CustomerId when there is no @ in it."""
 
-    found_people = attempt(page.language, found)
-    if isinstance(found_people, Refusal):
-        return _people(page, email, found_people)
-    return _people(page, email, refusal, found=found_people)
+    def found() -> list[PersonInExportView]:
+        sent = {"email": person} if "@" in person or not person else {"customerId": person}
+        body = SearchBody.model_validate(sent)
+        results = people.search(
+            page.services, page.caller, body.email or "", body.customer_id or ""
+        )
+        return [person_view(one, page.language) for one in results]
+
+    results = attempt(page.language, found)
+    if isinstance(results, Refusal):
+        return _people(page, person, results)
+    return _people(page, person, refusal, found=results)
 
 
 def _people(
     page: Page,
-    email: str = "",
+    person: str = "",
     refusal: Refusal = NO_REFUSAL,
     *,
     found: Sequence[PersonInExportView] | None = None,
     receipt: ErasureReceipt | None = None,
 ) -> Response:
+    holding = [one for one in found or () if one.outcome or one.tags or one.segments]
+    addresses = {one.email.lower() for one in found or () if one.email}
     return page.render(
         "people.html",
         status=refusal.status,
-        email=email,
+        person=person,
+        # A profile may have had several addresses; each is erased by itself.
+        email=person if "@" in person else next(iter(sorted(addresses)), ""),
         found=found,
+        holding=holding,
+        others=[one for one in found or () if one not in holding],
         receipt=receipt,
         message=refusal.message,
         faults=refusal.faults,

@@ -1,0 +1,52 @@
+"""A search by address or CustomerId finds what an export sent last, and why a person was not sent."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from sandbox.samples import Sample, Segment
+from shared.model.run import Reason, RunStatus
+from tests.faults.conftest import clock, mailchimp, new_deployment
+from tests.faults.simulated_deployment import EXPORT, SimulatedDeployment
+
+__all__ = ["clock", "mailchimp", "new_deployment"]
+
+SAMPLE = Sample(12, (Segment("A", 1.0), Segment("B", 0.5)), seed=5)
+
+
+def test_a_search_finds_tags_values_and_times_by_address_and_by_profile(
+    new_deployment: Callable[[], SimulatedDeployment],
+) -> None:
+    deployment = new_deployment()
+    deployment.define(SAMPLE)
+    run = deployment.run()
+    search = deployment.app.search
+    rows = list(deployment.app.outcomes.rows(run.id))
+    row = next(row for row in rows if len(row.segments) == 2)
+    [by_address] = search.find(row.email.upper())
+    [by_profile] = search.find(customer_id=row.customer_id)
+    assert by_profile == by_address
+    assert by_address.tags == row.segments
+    assert (by_address.email, by_address.customer_id) == (row.email, row.customer_id)
+    assert by_address.sent_at == by_address.at == run.finished_at
+    assert by_address.in_audience == "subscribed"
+    sent = dict(by_address.values)
+    contact = deployment.audience.members()[row.email]
+    assert sent["FNAME"] == contact.merge_fields["FNAME"]
+    [unknown] = search.find(customer_id="no-such-profile")
+    assert (unknown.code, unknown.in_audience, unknown.values) == ("notInSegment", "unknown", ())
+
+
+def test_an_export_whose_runs_were_not_completed_has_not_never_run(
+    new_deployment: Callable[[], SimulatedDeployment],
+) -> None:
+    deployment = new_deployment()
+    deployment.define(SAMPLE)
+    app = deployment.app
+    assert app.search.find("ada@example.org")[0].code == "notRun"
+    run = app.starter.start(EXPORT)
+    app.transitions.begin_planning(run.id)
+    app.transitions.end_planning(run.id, RunStatus.FAILED, Reason("noNewData"))
+    assert app.search.find("ada@example.org")[0].code == "notCompleted"
+    deployment.run()
+    assert app.search.find("nobody@example.org")[0].code == "notInSegment"
