@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from shared.model.chunk import CHUNK_SIZE
 from shared.model.plan import Plan, PlannedTag
-from shared.model.run import Finding, RunSegment, Severity
+from shared.model.run import Finding, RunSegment, Severity, StatusProof
 from shared.workspace import SqlFile, waiting_for_network
 
 if TYPE_CHECKING:
@@ -32,10 +32,11 @@ _SQL = SqlFile.of(__file__)
 
 @dataclass(frozen=True)
 class Checked:
-    """The segments with Mailchimp's own counts, and findings about them."""
+    """The segments with Mailchimp's own counts, findings about them, and the counts by status."""
 
     segments: tuple[RunSegment, ...]
     findings: tuple[Finding, ...] = ()
+    proof: tuple[StatusProof, ...] = ()
 
 
 def verify_tags(

@@ -97,6 +97,8 @@ class Plan:
     findings: tuple[Finding, ...] = ()
     calls: CallTotals = field(default_factory=CallTotals)
     form: int = _FIRST_FORM
+    # The number of contacts by status when the audience was read; empty in plans of version 1.0.
+    contacts_before: dict[str, int] = field(default_factory=dict)
     audience_name: str = ""
 
     @property

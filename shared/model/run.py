@@ -38,6 +38,7 @@ __all__ = [
     "RunStatus",
     "Severity",
     "Stage",
+    "StatusProof",
     "Trigger",
     "run_columns",
 ]
@@ -228,6 +229,24 @@ class ConsentProof:
 
 
 @dataclass(frozen=True)
+class StatusProof:
+    """How many contacts had a status before and after a run, and how the run itself changed the number.
+
+    `before` and `after` are Mailchimp's own counts; `by_run` follows from Mailchimp's responses.
+    """
+
+    status: str
+    before: int
+    after: int
+    by_run: int
+
+    @property
+    def by_others(self) -> int:
+        """What others changed meanwhile: people, other exports and other apps."""
+        return self.after - self.before - self.by_run
+
+
+@dataclass(frozen=True)
 class CallTotals:
     """Calls made to Mailchimp."""
 
@@ -260,6 +279,8 @@ class Run:
     progress: Progress = Progress()
     counts: Counts = Counts()
     consent_proof: ConsentProof = ConsentProof()
+    # Empty while the run is active, and after a run that sent nothing or was stopped.
+    proof: tuple[StatusProof, ...] = ()
     calls: CallTotals = CallTotals()
     segments: tuple[RunSegment, ...] = ()
     findings: tuple[Finding, ...] = ()

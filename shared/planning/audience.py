@@ -7,8 +7,8 @@ is sent: an unknown audience, a missing field, a required field that nothing is 
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 from shared.errors import ConfigError
 from shared.fields.merge_fields import (
@@ -35,12 +35,13 @@ __all__ = [
 
 @dataclass(frozen=True)
 class PreparedAudience:
-    """The audience as it was found."""
+    """The audience as it was found. `contacts` counts its contacts by status."""
 
     audience: Audience
     merge_fields: tuple[MergeField, ...]
     tags: FoundTags
     findings: tuple[Finding, ...] = ()
+    contacts: Mapping[str, int] = field(default_factory=dict)
 
 
 def read_audience(

@@ -311,6 +311,7 @@ class PlanBuilder:
             findings=tuple(findings),
             calls=CallTotals(calls.write, calls.read, calls.throttled, calls.retried),
             form=form_for(chunks),
+            contacts_before=dict(found.contacts),
         )
         return self.plans.write(plan, plan_files, chunks)
 

@@ -59,6 +59,12 @@ class NotSubscribedList:
                     _add(db, session.members_with_status(self.audience_id, status, None))
         self._store(db, stored, scratch)
 
+    def count(self, db: DuckDBPyConnection, session: MailchimpSession) -> dict[str, int]:
+        """Count the contacts of the audience by status, once `not_subscribed` is filled."""
+        counts = dict.fromkeys(NOT_SUBSCRIBED, 0)
+        counts.update(_SQL.rows(db, "counts"))
+        return {"subscribed": session.count(self.audience_id, "subscribed"), **counts}
+
     @property
     def _key(self) -> str:
         return f"{self.account_id}/{self.audience_id}"

@@ -54,9 +54,9 @@ class AudiencePreparation:
                 order.takes_over_tags,
                 self._still_uses(export.audience_id),
             )
-            self.read_not_subscribed(order, export.audience_id, session, db, scratch)
+            contacts = self.read_not_subscribed(order, export.audience_id, session, db, scratch)
             calls.add(session.calls)
-        return found
+        return replace(found, contacts=contacts)
 
     def read_not_subscribed(
         self,
@@ -65,8 +65,11 @@ class AudiencePreparation:
         session: MailchimpSession,
         db: DuckDBPyConnection,
         scratch: Path,
-    ) -> None:
-        """Fill `not_subscribed` with the contacts of an audience that are not subscribed."""
+    ) -> dict[str, int]:
+        """Fill `not_subscribed` with the contacts of an audience that are not subscribed.
+
+        Returns the number of contacts by status.
+        """
         stored = NotSubscribedList(
             self.not_subscribed,
             self.files,
@@ -76,6 +79,7 @@ class AudiencePreparation:
             self.now(),
         )
         stored.read(db, session, scratch, whole=order.is_full)
+        return stored.count(db, session)
 
     def create_missing(
         self, order: PlanRequest, found: PreparedAudience, calls: CallCounts

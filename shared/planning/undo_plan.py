@@ -69,7 +69,9 @@ def plan_undo(
             preparation.owners, export.id, request.account_id, undone.audience_id
         )
         existing = {t.id: t for t in session.tags(undone.audience_id) if t.id not in others}
-        preparation.read_not_subscribed(request, undone.audience_id, session, db, scratch)
+        contacts = preparation.read_not_subscribed(
+            request, undone.audience_id, session, db, scratch
+        )
         window = EditWindow(moment_of(undone.run_id), run.undone_at, convert, tuple(columns))
         find_manual_edits(db, session, undone.audience_id, window)
         calls: CallCounts = session.calls
@@ -108,6 +110,7 @@ def plan_undo(
         ledger_run=pointer.run_id,
         findings=tuple(findings),
         calls=CallTotals(calls.write, calls.read, calls.throttled, calls.retried),
+        contacts_before=contacts,
     )
     return plan, files, chunks
 

@@ -123,3 +123,12 @@ class RowDeployment:
 def codes(run: Run) -> dict[str, dict[str, str]]:
     """The findings of a run: code and values."""
     return {finding.code: finding.values for finding in run.findings}
+
+
+def proof(run: Run) -> dict[str, tuple[int, int, int, int]]:
+    """Before, after, by the run and by others, for each status with a contact."""
+    return {
+        one.status: (one.before, one.after, one.by_run, one.by_others)
+        for one in run.proof
+        if one.before or one.after
+    }

@@ -11,7 +11,7 @@ from shared.model.export import OnAddressChange
 from shared.model.run import RunStatus
 from tests.fakes import ProcessKilled
 from tests.faults.simulated_deployment import SimulatedDeployment
-from tests.planning.row_deployment import RowDeployment, codes, person
+from tests.planning.row_deployment import RowDeployment, codes, person, proof
 
 NewDeployment = Callable[[], SimulatedDeployment]
 
@@ -61,6 +61,8 @@ def test_the_former_contact_is_named_and_then_archived_if_only_this_export_uses_
     # The person who unsubscribed under the former address gets nothing under the new one.
     assert found["new3@example.com"] == ("kept", "unsubscribed")
     assert second.consent_proof.archived == 1
+    assert proof(second)["archived"] == (0, 1, 1, 0)
+    assert proof(second)["unsubscribed"] == (1, 1, 0, 0)
     assert second.counts.removed == second.counts.left == 0
     assert second.status is RunStatus.SUCCESSFUL
 

@@ -13,7 +13,7 @@ from shared.model.export import OnWithdrawal
 from shared.model.run import RunStatus
 from tests.fakes import ProcessKilled
 from tests.faults.simulated_deployment import SimulatedDeployment
-from tests.planning.row_deployment import RowDeployment, codes, person
+from tests.planning.row_deployment import RowDeployment, codes, person, proof
 
 NewDeployment = Callable[[], SimulatedDeployment]
 
@@ -35,7 +35,8 @@ def delete(audience: AudienceView, address: str) -> None:
 def test_a_withdrawal_unsubscribes_the_contact_and_a_later_yes_does_not_subscribe_again(
     rows: RowDeployment,
 ) -> None:
-    rows.run(*(person(n) for n in range(4)))
+    first = rows.run(*(person(n) for n in range(4)))
+    assert proof(first) == {"subscribed": (0, 4, 4, 0)}
 
     run = rows.run(person(0, "no", FirstName="New"), *(person(n) for n in (1, 2, 3)))
 
@@ -49,6 +50,7 @@ def test_a_withdrawal_unsubscribes_the_contact_and_a_later_yes_does_not_subscrib
     assert run.consent_proof.unsubscribed == 1
     assert run.consent_proof.statuses_changed == 0
     assert codes(run)["unsubscribesPlanned"] == {"people": "1"}
+    assert proof(run) == {"subscribed": (4, 3, -1, 0), "unsubscribed": (0, 1, 1, 0)}
     changed = rows.deployment.sandbox.calls.statuses_changed
     assert changed == {("subscribed", "unsubscribed"): 1}
     member = rows.deployment.audience.members()["p0@example.com"]
@@ -113,6 +115,11 @@ def test_a_contact_whose_status_changes_after_planning_keeps_it(rows: RowDeploym
 
     assert changed
     assert [rows.status(n) for n in range(5)] == [*statuses, "unsubscribed"]
+    assert proof(run) == {
+        "subscribed": (6, 1, -1, -4),
+        "unsubscribed": (0, 1, 1, 0),
+        **dict.fromkeys(statuses, (0, 1, 0, 1)),
+    }
     assert run.status is RunStatus.SUCCESSFUL
     assert run.consent_proof.unsubscribed == 1
 

@@ -18,6 +18,7 @@ from shared.model.run import (
     RunSegment,
     RunStatus,
     Severity,
+    StatusProof,
     Trigger,
 )
 from shared.runs.outcomes import OutcomeRow
@@ -153,7 +154,8 @@ def finished(world: World, export: str, number: int) -> None:
         started_at=NOW,
         finished_at=NOW + timedelta(seconds=30 * number),
         counts=Counts(source_rows=12, distinct=10 * number, created=7, rejected=2, kept=1),
-        consent_proof=ConsentProof(kept=1),
+        consent_proof=ConsentProof(kept=1, unsubscribed=2),
+        proof=(StatusProof("unsubscribed", 7, 12, 2),),
         segments=(RunSegment("Segment_Vip", "VIP", 10, 9),),
         findings=(Finding(Severity.WARNING, "tagGone", values={"tag": "VIP"}),),
     )
@@ -170,6 +172,8 @@ def test_a_run_shows_counts_proof_findings_and_rejected_rows_by_reason() -> None
     ]
     ada = Browser(world).open("/runs/run-1")
     assert "1 person who is not subscribed was left unchanged. Statuses changed: 0." in ada.text
+    assert "Unsubscribed in Mailchimp because they withdrew consent: 2." in ada.text
+    assert "Unsubscribed72312" in ada.text
     assert ada.html.index("address is not valid") < ada.html.index("has no email address")
     assert "&lt;b&gt;x@y" in ada.html
     assert "The tag VIP was deleted in Mailchimp during the run." in ada.text

@@ -15,6 +15,7 @@ from shared.model.run import (
     RunSegment,
     RunStatus,
     Severity,
+    StatusProof,
     Trigger,
 )
 from shared.runs.outcomes import OutcomeRow
@@ -72,6 +73,7 @@ def test_the_run_page_shows_all_details() -> None:
         reason=Reason("tooManyProfiles", values={"people": "12", "limit": "10"}),
         counts=Counts(source_rows=12, distinct=10, shared_address=2),
         consent_proof=ConsentProof(kept=3),
+        proof=(StatusProof("subscribed", 7, 5, 1),),
         segments=(RunSegment("Segment_Vip", "VIP", 10, 9),),
         findings=(Finding(Severity.WARNING, "tagGone", values={"tag": "VIP"}),),
     )
@@ -84,6 +86,9 @@ def test_the_run_page_shows_all_details() -> None:
         "unsubscribed": 0,
         "archived": 0,
     }
+    assert shown["proof"] == [
+        {"status": "subscribed", "before": 7, "after": 5, "byRun": 1, "byOthers": -3}
+    ]
     assert shown["segments"] == [
         {"name": "Segment_Vip", "tag": "VIP", "members": 10, "inMailchimp": 9}
     ]

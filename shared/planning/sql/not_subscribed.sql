@@ -11,6 +11,9 @@ SELECT unnest($addresses::VARCHAR[]), unnest($statuses::VARCHAR[]);
 -- name: count
 SELECT count(*) FROM not_subscribed WHERE status = $status;
 
+-- name: counts
+SELECT status, count(*) FROM not_subscribed GROUP BY status;
+
 -- name: delete
 DELETE FROM not_subscribed WHERE status = $status;
 

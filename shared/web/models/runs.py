@@ -123,6 +123,19 @@ class ConsentProofView(View):
     ]
 
 
+class StatusProofView(View):
+    """The number of contacts in one status, by Mailchimp's own count."""
+
+    status: Annotated[str, Field(examples=["subscribed"])]
+    before: Annotated[int, Field(description="Before the run")]
+    after: Annotated[int, Field(description="After the run")]
+    by_run: Annotated[int, Field(description="The change that the run made")]
+    by_others: Annotated[
+        int,
+        Field(description="The change that others made meanwhile, such as people who unsubscribed"),
+    ]
+
+
 class CallsView(View):
     """Calls made to Mailchimp."""
 
@@ -153,6 +166,12 @@ class RunView(View):
     progress: ProgressView
     counts: CountsView
     consent_proof: ConsentProofView
+    proof: Annotated[
+        tuple[StatusProofView, ...],
+        Field(
+            description="Empty until the run ends, and for a run that sent nothing or was stopped"
+        ),
+    ]
     calls: CallsView
     segments: tuple[RunSegmentView, ...]
     requested_by: str

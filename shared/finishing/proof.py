@@ -1,0 +1,51 @@
+"""The proof of a run: Mailchimp's own counts by status before and after it, beside what it did.
+
+A difference that the run did not cause was caused by others: people who unsubscribed meanwhile, other
+exports, other apps. Mailchimp caches the statistics of an audience for minutes, so each status is
+counted with a call of its own.
+https://mailchimp.com/developer/marketing/api/list-members/list-members-info/
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from shared.model.audience import NOT_SUBSCRIBED
+from shared.model.chunk import ARCHIVE_TAG, FORMER_TAG, UNSUBSCRIBE_TAG
+from shared.model.plan import Plan
+from shared.model.run import StatusProof
+from shared.workspace import SqlFile, waiting_for_network
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+    from shared.model.ports import MailchimpSession
+
+__all__ = ["prove"]
+
+_SQL = SqlFile.of(__file__)
+_STATUSES = ("subscribed", *NOT_SUBSCRIBED)
+
+
+def prove(db: DuckDBPyConnection, session: MailchimpSession, plan: Plan) -> tuple[StatusProof, ...]:
+    """Count the contacts by status and compare with the plan. Empty for a run without chunks."""
+    if not plan.chunks or not plan.contacts_before:
+        return ()
+    changed = dict(
+        _SQL.rows(
+            db,
+            "changed",
+            archive_tags=[ARCHIVE_TAG, FORMER_TAG],
+            unsubscribe_tag=UNSUBSCRIBE_TAG,
+            # An undo archives transactional contacts only if the run created them as such.
+            archived_from="transactional" if plan.status == "transactional" else "subscribed",
+        )
+    )
+    with waiting_for_network(db):
+        after = {status: session.count(plan.audience_id, status) for status in _STATUSES}
+    return tuple(
+        StatusProof(
+            status, plan.contacts_before.get(status, 0), after[status], changed.get(status, 0)
+        )
+        for status in _STATUSES
+    )
