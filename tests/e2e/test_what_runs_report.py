@@ -77,6 +77,24 @@ def test_an_attribute_without_addresses_fails_the_run_and_takes_no_tag(
     assert scenario.audience.tags() == {scenario.named("Reported"): 2}
 
 
+def test_a_segment_of_unreadable_rows_fails_the_run_and_takes_no_tag(
+    scenario: ExportScenario,
+) -> None:
+    defined(scenario, row(1), row(2), row(3))
+    scenario.run()
+    before = scenario.audience.tags()
+    refreshed(scenario, *[(*row(n), "one cell too many") for n in (1, 2, 3)])
+
+    for mode in ("preview", "export", "full"):
+        run = scenario.run(mode)
+        assert (run["status"], run["reason"]["code"]) == ("failed", "noReadableRows")
+        assert "3 rows" in run["reason"]["message"]
+        assert run["counts"]["rejected"] == 3
+        assert run["calls"]["write"] == 0
+    assert {line["code"] for line in scenario.outcomes(run)} == {"rowTooManyColumns"}
+    assert scenario.audience.tags() == before
+
+
 def test_rows_that_were_bad_before_make_no_run_amber_and_new_ones_do(
     scenario: ExportScenario,
 ) -> None:

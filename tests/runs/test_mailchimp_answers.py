@@ -1,0 +1,107 @@
+"""What a run does when Mailchimp answers in unusual ways, over the real client."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+import requests
+
+from sandbox.mailchimp.faults import Fault
+from shared.messages.catalogue import text
+from shared.model.export import AttributeMapping, FieldToCreate, Mapping, NewContacts
+from shared.model.run import RunStatus
+from tests.faults.simulated_deployment import SimulatedDeployment
+from tests.planning.row_deployment import RowDeployment, person
+
+PEOPLE = [person(n) for n in range(12)]
+
+
+@pytest.fixture
+def rows(new_deployment: Callable[[], SimulatedDeployment]) -> Iterator[RowDeployment]:
+    made = RowDeployment(new_deployment(), columns=("CustomerId", "EMail", "FirstName", "City"))
+    made.define(new_contacts=NewContacts())
+    sandbox = made.deployment.sandbox
+    before = sandbox.world.options
+    yield made
+    sandbox.disarm()
+    sandbox.world.options = before
+
+
+def test_an_empty_400_on_a_read_is_tried_again(rows: RowDeployment) -> None:
+    paths = (r"^/lists/\w+$", "/merge-fields", "/segments|/tag-search", "/members$")
+    faults = [rows.deployment.sandbox.arm(Fault("400-empty", "GET", path)) for path in paths]
+
+    run = rows.run(*PEOPLE)
+
+    assert [fault.struck for fault in faults] == [1, 1, 1, 1]
+    assert (run.status, run.counts.created) == (RunStatus.SUCCESSFUL, 12)
+
+
+@pytest.mark.parametrize("answer", ["call", "member"])
+def test_the_limit_of_the_plan_is_named_and_a_later_run_sends_the_rest(
+    rows: RowDeployment, answer: str
+) -> None:
+    rows.deployment.sandbox.set(plan_limit=4, plan_limit_answer=answer)
+
+    run = rows.run(*PEOPLE)
+
+    members = rows.deployment.audience.members()
+    assert run.counts.created == len(members) == (0 if answer == "call" else 4)
+    if answer == "call":
+        assert (run.status, run.counts.not_sent) == (RunStatus.FAILED, 12)
+        assert run.reason is not None
+        assert run.reason.code == "planLimit"
+        assert "Mailchimp 요금제" in text("planLimit", "ko", run.reason.values)
+    else:
+        assert (run.status, run.counts.rejected) == (RunStatus.COMPLETED_WITH_WARNINGS, 8)
+        codes = [code for _, code in rows.outcomes(run).values()]
+        assert codes.count("planLimit") == 8
+    # The plan was raised.
+    rows.deployment.sandbox.set(plan_limit=None)
+    assert rows.run(*PEOPLE).status is RunStatus.SUCCESSFUL
+    assert len(rows.deployment.audience.members()) == 12
+
+
+def test_an_address_that_signed_up_too_often_recently_is_sent_in_a_later_run(
+    rows: RowDeployment,
+) -> None:
+    rows.deployment.sandbox.set(throttled_addresses="p1@example.com")
+
+    run = rows.run(*PEOPLE)
+
+    assert (run.status, run.counts.created) == (RunStatus.COMPLETED_WITH_WARNINGS, 11)
+    assert rows.outcomes(run)["p1@example.com"] == ("rejected", "addressThrottled")
+    rows.deployment.sandbox.set(throttled_addresses="")
+    assert rows.outcomes(rows.run(*PEOPLE))["p1@example.com"] == ("created", None)
+
+
+def test_a_merge_field_that_another_app_creates_during_planning_is_used(
+    rows: RowDeployment,
+) -> None:
+    city = AttributeMapping("City", "CITY", FieldToCreate("City", "text"))
+    rows.change(mapping=Mapping("EMail", "FirstName", None, (city,)))
+    deployment, created = rows.deployment, []
+    sandbox = deployment.sandbox
+    sandbox.calls.clear()
+
+    def call(ask: Callable[[], Any]) -> Any:
+        answer = ask()
+        looked = any(m == "GET" and "merge-fields" in route for m, route in sandbox.calls.by_route)
+        if looked and not created:
+            made = requests.post(
+                f"{sandbox.api_url}/lists/{deployment.audience.id}/merge-fields",
+                json={"name": "City", "type": "text", "tag": "CITY"},
+                auth=("any", sandbox.api_key),
+                timeout=30,
+            )
+            created.append(made.status_code)
+        return answer
+
+    deployment.call = call
+    run = rows.run(person(1, City="Ulm"))
+
+    assert created == [200]
+    assert run.status is RunStatus.SUCCESSFUL
+    assert deployment.audience.members()["p1@example.com"].merge_fields["CITY"] == "Ulm"
