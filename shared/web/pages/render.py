@@ -43,6 +43,8 @@ CSP = (
 )
 # With no-referrer a browser sends the app's own forms with "Origin: null".
 _REFERRER = "same-origin"
+# Clocks differ, so a moment that is this near may be in the future.
+_JUST_NOW = timedelta(seconds=2)
 
 
 @cache
@@ -198,7 +200,12 @@ def _formats(language: str, where: ZoneInfo, now: datetime) -> dict[str, object]
         if moment is None:
             return Markup('<span class="quiet">–</span>')
         shown = clock_time(moment)
-        near = format_timedelta(moment - now, add_direction=True, locale=language)
+        distance = moment - now
+        near = (
+            t("justNow")
+            if abs(distance) < _JUST_NOW
+            else format_timedelta(distance, add_direction=True, locale=language)
+        )
         iso = moment.astimezone(UTC).isoformat()
         return Markup('<time datetime="{}" title="{}">{}</time>').format(iso, shown, near)
 
