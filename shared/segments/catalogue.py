@@ -32,10 +32,12 @@ from shared.segments.source import Freezer
 from shared.segments.suggestions import Role, suggest
 from shared.segments.survey import Found, Survey, Surveyor
 
-__all__ = ["AttributeInfo", "Catalogue", "Counts", "SegmentInfo", "SegmentList"]
+__all__ = ["AttributeInfo", "Catalogue", "Counts", "SegmentInfo", "SegmentList", "SegmentSample"]
 
 _COUNTED_PER_CALL = 256 * 1024 * 1024
 _SAMPLED = 3
+# Rows with which the form checks a mapping.
+_CHECKED_ROWS = 5_000
 # The limit for all remembered counts, in bytes.
 _REMEMBERED = 8 * 1024 * 1024
 
@@ -83,6 +85,14 @@ class AttributeInfo:
     suggested_for: Role | None
 
 
+@dataclass(frozen=True)
+class SegmentSample:
+    """Values from the beginning of a segment, by attribute. Personal data: for display only."""
+
+    segment: str
+    values: Mapping[str, Sequence[str]]
+
+
 class Catalogue:
     """The segments and attributes that are in the landing container now."""
 
@@ -120,6 +130,24 @@ class Catalogue:
         """
         survey = self._surveyor.survey()
         return [each.name for each in survey.found.values() if not each.source]
+
+    def sample(self, segments: Sequence[str]) -> SegmentSample | None:
+        """Values of the first of these segments that has any; of any segment if they have none.
+
+        Reads the beginning of one file. Unavailable, ConfigError (storage).
+        """
+        found = {n: each for n, each in self._surveyor.survey().found.items() if _is_segment(each)}
+        wanted = [found[name] for name in segments if name in found]
+        wanted += [each for each in found.values() if each.name not in segments]
+        for each in wanted[:_SAMPLED]:
+            try:
+                segment = self._freezer.freeze(each)
+                values = sample_values(self._container, segment, _CHECKED_ROWS)
+            except (InputError, Changed, NotFound, ConfigError, Unavailable):
+                continue
+            if any(values.values()):
+                return SegmentSample(each.display_name, values)
+        return None
 
     def _listing(self, survey: Survey) -> SegmentList:
         budget = _Budget(self._counted_per_call)

@@ -15,7 +15,7 @@ from typing import Protocol
 from shared.errors import ConnectorError, NotFound
 from shared.model.run import Reason
 from shared.model.source import Attribute
-from shared.segments.catalogue import AttributeInfo, SegmentInfo, SegmentList
+from shared.segments.catalogue import AttributeInfo, SegmentInfo, SegmentList, SegmentSample
 from shared.segments.rest import ApiSegment
 from shared.segments.suggestions import suggest
 
@@ -35,6 +35,9 @@ class Exported(Protocol):
 
     def overview(self) -> tuple[SegmentList, Sequence[AttributeInfo]]:
         """The segments and the attributes of all of them."""
+
+    def sample(self, segments: Sequence[str]) -> SegmentSample | None:
+        """Values of one of these segments."""
 
     def plain(self) -> list[str]:
         """The names of segments that no `model.json` lists."""
@@ -73,6 +76,10 @@ class DescribedCatalogue:
     def plain(self) -> list[str]:
         """The names of segments that no `model.json` lists. Unavailable, ConfigError (storage)."""
         return self._exported.plain()
+
+    def sample(self, segments: Sequence[str]) -> SegmentSample | None:
+        """Values of one of these segments, from its file."""
+        return self._exported.sample(segments)
 
     def _listing(self, listing: SegmentList) -> SegmentList:
         exported = {each.name: each for each in listing.segments}

@@ -26,10 +26,10 @@ from shared.segments.suggestions import looks_like_addresses, suggest
 from shared.segments.unpack import Parquet, text_pieces
 from shared.workspace import small_workspace
 
-__all__ = ["described_by_header", "sample_values"]
+__all__ = ["SAMPLED", "described_by_header", "sample_values"]
 
 _ENOUGH = 256 * 1024
-_SAMPLED = 200
+SAMPLED = 200
 # Rows by which delimiters are compared.
 _COMPARED = 20
 _USUAL = ",;\t|"
@@ -75,18 +75,27 @@ def described_by_header(
     return (), partitions
 
 
-def sample_values(source: Pieces, segment: SegmentSnapshot) -> dict[str, list[str]]:
-    """Some values of each attribute, from the beginning of the first file that has any."""
+def sample_values(
+    source: Pieces, segment: SegmentSnapshot, rows: int = SAMPLED
+) -> dict[str, list[str]]:
+    """Values of each attribute in the first `rows` rows of the first file that has any.
+
+    Only the beginning of the file is read, so there may be fewer rows.
+    """
     for partition in segment.partitions:
         text = _beginning(source, partition) if partition.size else ""
         if not text:
             continue
+        if partition.size > _ENOUGH and "\n" in text:
+            text = text[: text.rindex("\n") + 1]  # the last row is incomplete
         names = [attribute.name for attribute in segment.attributes]
         samples: dict[str, list[str]] = {name: [] for name in names}
-        rows = reader(StringIO(text, newline=""), partition.csv)
+        found = reader(StringIO(text, newline=""), partition.csv)
         # The sample ends where the fetched beginning ends, or where quoting breaks.
         with suppress(csv.Error):
-            for row in islice(rows, _SAMPLED):
+            for row in islice(found, rows):
+                if [cell.strip() for cell in row] == names:
+                    continue  # the header
                 for name, value in zip(names, row, strict=False):
                     samples[name].append(value)
         return samples
@@ -96,7 +105,7 @@ def sample_values(source: Pieces, segment: SegmentSnapshot) -> dict[str, list[st
 def _header_of(text: str, form: CsvFormat) -> _Header | None:
     """The first row as a header, or None when it is a row of data."""
     form = replace(form, header=True, delimiter=_delimiter(text, form))
-    rows = first_rows(text.encode(), form, _SAMPLED)
+    rows = first_rows(text.encode(), form, SAMPLED)
     if not rows or not any(cell.strip() for cell in rows[0]):
         return None
     first, following = rows[0], rows[1:]

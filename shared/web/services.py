@@ -38,6 +38,7 @@ __all__ = [
     "RefreshJob",
     "SegmentInfo",
     "SegmentListing",
+    "SegmentSample",
     "Services",
 ]
 
@@ -81,6 +82,15 @@ class AttributeInfo(Protocol):
     def suggested_for(self) -> str | None: ...
 
 
+class SegmentSample(Protocol):
+    """Values from the beginning of a segment, by attribute. Personal data: for display only."""
+
+    @property
+    def segment(self) -> str: ...
+    @property
+    def values(self) -> Mapping[str, Sequence[str]]: ...
+
+
 class RefreshJob(Protocol):
     """A refresh of Customer Insights, from its REST API."""
 
@@ -114,6 +124,9 @@ class Catalogue(Protocol):
 
     def plain(self) -> Sequence[str]:
         """The names of segments that no `model.json` lists. Unavailable, ConfigError."""
+
+    def sample(self, segments: Sequence[str]) -> SegmentSample | None:
+        """Values of the first of these segments that has any, or of any segment."""
 
     def attributes(self, segment: str | None) -> Sequence[AttributeInfo]:
         """The attributes of a segment, or of all. NotFound for a segment that does not exist."""

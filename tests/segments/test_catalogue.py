@@ -74,6 +74,28 @@ def test_a_segment_that_is_being_written_is_shown_as_incomplete(landing: Landing
     assert (gold.member_count, gold.complete) == (None, False)
 
 
+def test_a_sample_has_the_values_of_the_first_chosen_segment(landing: Landing) -> None:
+    for name, city in (("Gold", "Seoul"), ("Silver", "Busan")):
+        rows = [
+            ["CustomerId", "EMail", "City"],
+            *([str(n), "a@example.com", city] for n in range(300)),
+        ]
+        landing.put(f"{ROOT}/{name}.csv", csv_bytes(rows))
+    columns = ["CustomerId", "EMail", "City"]
+    landing.model(
+        entity("Empty", columns, []),
+        *(entity(name, columns, [f"{name}.csv"]) for name in ("Gold", "Silver")),
+    )
+    found = catalogue(landing)
+    sample = found.sample(["Empty", "Silver"])
+    assert sample is not None
+    assert sample.segment == "Silver"
+    assert sample.values["City"] == ["Busan"] * 300
+    other = found.sample(["Gone"])
+    assert other is not None
+    assert other.segment == "Gold"
+
+
 class Counted:
     """A container that counts what is asked of it."""
 

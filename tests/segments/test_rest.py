@@ -2,7 +2,7 @@
 
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -12,7 +12,7 @@ import pytest
 from shared.errors import ConfigError, Disconnected, NotFound, Refused, Unavailable
 from shared.model.run import Reason
 from shared.model.source import Attribute
-from shared.segments.catalogue import AttributeInfo, SegmentInfo, SegmentList
+from shared.segments.catalogue import AttributeInfo, SegmentInfo, SegmentList, SegmentSample
 from shared.segments.described import DescribedCatalogue
 from shared.segments.rest import ApiSegment, CustomerInsightsApi, RefreshJob
 from shared.version import USER_AGENT
@@ -264,6 +264,9 @@ class Blobs:
             ),
             (Reason("modelNotJson", values={"where": "a/model.json"}),),
         )
+
+    def sample(self, segments: Sequence[str]) -> SegmentSample | None:
+        return SegmentSample("Gold", {"EMail": ["ada@example.com"]})
 
     def overview(self) -> tuple[SegmentList, list[AttributeInfo]]:
         return self.listing(), self.attributes()

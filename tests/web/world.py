@@ -234,8 +234,19 @@ class AttributeInfo:
     suggested_for: str | None
 
 
+@dataclass(frozen=True)
+class SegmentSample:
+    segment: str
+    values: Mapping[str, Sequence[str]]
+
+
 class FakeCatalogue:
     broken: Exception | None = None
+    samples: SegmentSample | None = None
+
+    def sample(self, segments: Sequence[str]) -> SegmentSample | None:
+        return self.samples
+
     faults: Sequence[Reason] = ()
 
     def segments(self) -> list[SegmentInfo]:

@@ -6,6 +6,7 @@ an attribute, look for audiences) send it and get it back, so it works without a
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, TypeVar
@@ -14,6 +15,7 @@ from fastapi import APIRouter, Query
 from starlette.responses import Response
 
 from shared.errors import ConnectorError
+from shared.fields.merge_fields import proper_tag
 from shared.model.audience import Audience, MergeField
 from shared.model.connection import Connection, ConnectionStatus
 from shared.model.run import Mode
@@ -27,10 +29,11 @@ from shared.web.models.runs import reason_view
 from shared.web.pages.conflicts import differences
 from shared.web.pages.export_consent import consent_fields, withdrawal_fields
 from shared.web.pages.forms import NO_REFUSAL, Form, Refusal, SentForm, attempt
+from shared.web.pages.mapping_rows import mapping_rows
 from shared.web.pages.render import CurrentPage, Page, redirect
 from shared.web.pages.schedule_form import schedule_fields
 from shared.web.problems import HttpProblem, detail_text, for_error
-from shared.web.services import AttributeInfo, SegmentInfo
+from shared.web.services import AttributeInfo, SegmentInfo, SegmentSample
 
 __all__ = ["router"]
 
@@ -38,6 +41,16 @@ router = APIRouter(route_class=AccessRoute, include_in_schema=False)
 
 T = TypeVar("T")
 Definition = dict[str, Any]
+
+# The choice of a field that the audience does not have yet.
+NEW_FIELD = "+"
+
+_ATTRIBUTE = re.compile(r"mapping\.attributes\[(\d+)\](?:\.(.+))?")
+_ATTRIBUTE_FIELDS = {"attribute": "attribute", "create.name": "newField", "create.type": "type"}
+_SEGMENT = re.compile(r"segments\[(\d+)\](?:\..+)?")
+
+# With more attributes, an attribute is a text field with suggestions and not a list.
+_MOST_LISTED = 40
 
 # How many rows of attributes a form may have: one more than a definition.
 _ROWS = frozenset(str(number) for number in range(102))
@@ -121,8 +134,13 @@ def _attributes(form: Form) -> Iterable[Definition]:
             continue
         attribute = form.get(f"attribute-{number}")
         tag = form.get(f"field-{number}").upper()
+        is_new = tag == NEW_FIELD
+        if is_new:
+            tag = form.get(f"newField-{number}").upper() or proper_tag(attribute)
         create = None
-        if form.has(f"create-{number}"):
+        # A field that the export created keeps its definition, so that it is created again if it is deleted.
+        created = tag != "" and tag == form.get(f"created-{number}")
+        if is_new or created or form.has(f"create-{number}"):
             create = {"name": attribute, "type": form.get(f"type-{number}") or "text"}
         yield {
             "attribute": attribute,
@@ -183,6 +201,29 @@ def _available(page: Page, read: Callable[[], Sequence[T]], troubles: list[str])
         return ()
 
 
+def _sample(page: Page, segments: Sequence[str]) -> SegmentSample | None:
+    """Values of the chosen segments; the form works without them."""
+    try:
+        return page.services.catalogue.sample(segments)
+    except ConnectorError:
+        return None
+
+
+def field_id(path: str, chosen: Iterable[str], known: Sequence[str]) -> str:
+    """The id of the form field for a path of the definition."""
+    if row := _ATTRIBUTE.fullmatch(path):
+        return f"{_ATTRIBUTE_FIELDS.get(row[2] or '', 'field')}-{row[1]}"
+    if segment := _SEGMENT.fullmatch(path):
+        name = next((n for at, n in enumerate(chosen) if at == int(segment[1])), "")
+        return f"tag-{known.index(name) + 1}" if name in known else "segments"
+    if path.startswith("schedule."):
+        field = re.sub(r"\[\d+\]", "", path.removeprefix("schedule."))
+        return {"times": "time-0", "days": "day-monday", "timeZone": "timeZone"}.get(
+            field, "repeat"
+        )
+    return path.rpartition(".")[2]
+
+
 def _suggested(definition: Definition, attributes: Sequence[AttributeInfo]) -> Definition:
     """The mapping of a new export, filled with the attributes that suit it."""
     mapping = dict(definition["mapping"])
@@ -201,7 +242,9 @@ def _form(
     etag: str = "",
     refusal: Refusal = NO_REFUSAL,
     suggest: bool = False,
+    focus: str = "",
 ) -> Response:
+    """Show the form. `focus` is the id of the element that gets the focus."""
     choices = _choices(page, definition)
     if suggest:
         definition = _suggested(definition, choices.attributes)
@@ -218,9 +261,21 @@ def _form(
     members = {info.name: info.member_count or 0 for info in choices.segments}
     chosen = {segment["name"]: segment for segment in definition["segments"]}
     known = [info.name for info in choices.segments]
+    summary = [(field_id(path, chosen, known), words) for path, words in refusal.faults.items()]
     return page.render(
         "export_form.html",
         status=refusal.status,
+        focus="errors" if refusal.message and conflict is None else focus,
+        summary=summary,
+        mapped=mapping_rows(
+            definition["mapping"],
+            choices.attributes,
+            choices.fields,
+            _sample(page, list(chosen)) if choices.attributes else None,
+            page.language,
+        ),
+        new_field=NEW_FIELD,
+        is_listed=len(choices.attributes) <= _MOST_LISTED,
         body=definition,
         choices=choices,
         reasons={
@@ -270,14 +325,28 @@ def save_edit(export_id: Id, page: CurrentPage, form: SentForm) -> Response:
     return _save(page, form, export_id)
 
 
+def _all_segments(page: Page, form: Form, action: str) -> list[Definition]:
+    """Every segment that can be exported, with the tags of the form, or no segment."""
+    if action == "selectNone":
+        return []
+    return [
+        {"name": info.name, "tag": form.get(f"tag:{info.name}") or None}
+        for info in page.services.catalogue.listing().segments
+    ]
+
+
 def _save(page: Page, form: Form, export_id: str | None) -> Response:
     definition, action = definition_from(form), form.get("do")
+    focus = "audienceId" if action == "look" else "addAttribute"
     if action == "addAttribute":
+        focus = f"attribute-{len(definition['mapping']['attributes'])}"
         definition["mapping"]["attributes"].append(
             {"attribute": "", "mergeField": "", "create": None}
         )
+    if action in ("selectAll", "selectNone"):
+        definition["segments"], focus = _all_segments(page, form, action), "selectAll"
     if action not in ("save", "saveAndRun"):
-        return _form(page, definition, export_id, etag=form.get("etag"))
+        return _form(page, definition, export_id, etag=form.get("etag"), focus=focus)
 
     def save() -> ExportDetails:
         body = ExportBody.model_validate(definition)

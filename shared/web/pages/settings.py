@@ -84,6 +84,13 @@ def show_audit(page: CurrentPage, skip: Skip = 0) -> Response:
     return page.render("audit.html", entries=entries[:_ENTRIES], older=older)
 
 
+@router.get("/session")
+@requires(Role.VIEWER)
+def check_session() -> Response:
+    """Answers without content, so that a page learns that its session has ended before it sends a form."""
+    return Response(status_code=204)
+
+
 @router.get("/language/{language}")
 @requires(Role.VIEWER)
 def choose_language(

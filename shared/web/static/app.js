@@ -10,16 +10,16 @@
     if (element) element.textContent = value;
   };
 
-  const segments = document.getElementById("segments");
-  const sum = document.getElementById("sum");
-  if (segments && sum) {
-    segments.addEventListener("change", () => {
-      const chosen = segments.querySelectorAll("input[name=segment]:checked");
-      const total = [...chosen].reduce((all, box) => all + Number(box.dataset.members || 0), 0);
-      set("total", number.format(total));
-      const over = total > Number(sum.dataset.limit);
-      sum.classList.toggle("warn", over);
-      document.getElementById("over").hidden = !over;
-    });
-  }
+  // The form replaces its parts, so the elements are looked up again.
+  document.addEventListener("change", (event) => {
+    const segments = event.target.closest?.("#segments");
+    const sum = document.getElementById("sum");
+    if (!segments || !sum) return;
+    const chosen = segments.querySelectorAll("input[name=segment]:checked");
+    const total = [...chosen].reduce((all, box) => all + Number(box.dataset.members || 0), 0);
+    set("total", number.format(total));
+    const over = total > Number(sum.dataset.limit);
+    sum.classList.toggle("warn", over);
+    document.getElementById("over").hidden = !over;
+  });
 })();

@@ -1,0 +1,133 @@
+"""The mapping of an export as rows: each attribute with sample values, its merge field, and a check of both.
+
+The samples are from the beginning of one segment. They are personal data, so they are on the page of a
+contributor only and stored nowhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from shared.fields.contact import address_fault
+from shared.fields.merge_fields import find_field
+from shared.fields.values import Unusable, conversion
+from shared.model.audience import MergeField
+from shared.web.services import AttributeInfo, SegmentSample
+from shared.web.texts import text
+
+__all__ = ["MappingRow", "mapping_rows"]
+
+_SHOWN = 3
+_LONGEST_SHOWN = 32
+_NAMES = {"firstName": "FNAME", "lastName": "LNAME"}
+_BY_KIND = {"radio": "choice", "dropdown": "choice", "imageurl": "url"}
+_GOOD, _WARNING, _BAD = "good", "warning", "bad"
+
+
+@dataclass(frozen=True)
+class MappingRow:
+    """One attribute of a mapping. `check` is a sentence, `level` is good, warning, bad or empty."""
+
+    path: str
+    attribute: str
+    data_type: str
+    samples: Sequence[str]
+    field: MergeField | None
+    check: str = ""
+    level: str = ""
+
+
+def mapping_rows(
+    mapping: Mapping[str, Any],
+    attributes: Sequence[AttributeInfo],
+    fields: Sequence[MergeField],
+    sample: SegmentSample | None,
+    language: str,
+) -> dict[str, MappingRow]:
+    """The rows by their path in the definition: email, first name, last name, and the others."""
+    known = {info.name: info for info in attributes}
+    found = {}
+    for path, attribute, field, entry in _parts(mapping, fields):
+        info = known.get(attribute)
+        values = (
+            [v.strip() for v in sample.values.get(attribute, ()) if v.strip()] if sample else []
+        )
+        row = MappingRow(
+            path,
+            attribute,
+            info.data_type if info else "",
+            [_short(value) for value in dict.fromkeys(values)][:_SHOWN],
+            field,
+        )
+        check = "", ""
+        if attribute and known and not info:
+            check = text(language, "pages.check.unknownAttribute"), _BAD
+        elif entry and entry["mergeField"] and fields and not field:
+            check = text(language, "pages.check.unknownField"), _BAD
+        elif attribute and sample and not values:
+            check = text(language, "pages.check.noValue", {"segment": sample.segment}), _WARNING
+        elif path == "mapping.email" and values:
+            fit = sum(address_fault(value) is None for value in values)
+            check = _counted("email", fit, len(values), language)
+        elif field and values and not (entry or {}).get("part"):
+            check = _converted(
+                field, row.data_type, (entry or {}).get("dateOrder"), values, language
+            )
+        found[path] = MappingRow(
+            path, attribute, row.data_type, row.samples, field, check[0], check[1]
+        )
+    return found
+
+
+def _parts(
+    mapping: Mapping[str, Any], fields: Sequence[MergeField]
+) -> Iterable[tuple[str, str, MergeField | None, Mapping[str, Any] | None]]:
+    """Path, attribute, field and entry of each part of a mapping."""
+    yield "mapping.email", mapping["email"] or "", None, None
+    for name, tag in _NAMES.items():
+        named = find_field(fields, tag) or MergeField(0, tag, tag, "text", required=False)
+        yield f"mapping.{name}", mapping[name] or "", named, None
+    for number, entry in enumerate(mapping["attributes"]):
+        field = find_field(fields, entry["mergeField"])
+        create = entry.get("create")
+        if field is None and create and entry["mergeField"]:
+            field = MergeField(0, entry["mergeField"], create["name"], create["type"], False)
+        yield f"mapping.attributes[{number}]", entry["attribute"] or "", field, entry
+
+
+def _converted(
+    field: MergeField, data_type: str, order: str | None, values: Sequence[str], language: str
+) -> tuple[str, str]:
+    """How many values can be sent to the field."""
+    convert = conversion(field, data_type, order or "")
+    fit = cut = 0
+    for value in values:
+        try:
+            convert(value)
+        except Unusable as unusable:
+            cut += bool(unusable.instead)
+        else:
+            fit += 1
+    if cut:
+        shown = {"cut": str(cut), "total": str(len(values))}
+        return text(language, "pages.check.cut", shown), _WARNING
+    kind = field.type.lower()
+    return _counted(_BY_KIND.get(kind, kind), fit, len(values), language)
+
+
+def _counted(kind: str, fit: int, total: int, language: str) -> tuple[str, str]:
+    level = _GOOD if fit == total else _WARNING if fit else _BAD
+    known = kind if kind in _KINDS else "text"
+    shown = {"fit": str(fit), "total": str(total)}
+    return text(language, f"pages.check.{known}", shown), level
+
+
+_KINDS = frozenset(
+    ("email", "text", "number", "date", "birthday", "phone", "zip", "url", "choice", "address")
+)
+
+
+def _short(value: str) -> str:
+    return value if len(value) <= _LONGEST_SHOWN else f"{value[: _LONGEST_SHOWN - 1]}…"

@@ -1,0 +1,93 @@
+"""The export form in a real browser: mapping, segments, errors, and a session that ends."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from shared.model.audience import MergeField
+from tests.browser.conftest import Place
+from tests.browser.test_admin_pages import AXE, violations
+from tests.web.client import new_connection
+from tests.web.world import KEY, NOW, AttributeInfo, SegmentInfo, SegmentSample, World
+
+pytestmark = pytest.mark.browser
+
+Open = Callable[..., Page]
+AUDIENCE = "a1b2c3d4e5"
+
+
+def fill(world: World, segments: int = 300) -> str:
+    """300 segments, samples with a date that is not one, and an audience with fields. Returns a connection."""
+    names = [
+        "VIP customers",
+        "Newsletter readers",
+        "No purchase in 12 months",
+        "Loyalty: gold and platinum",
+    ]
+    world.catalogue.segments = lambda: [  # type: ignore[method-assign]
+        SegmentInfo(f"Segment_{n:03}", f"{names[n % 4]} {n:03}", 1200 + 37 * n, NOW)
+        for n in range(segments)
+    ]
+    kinds = {"Email": "string", "FirstName": "string", "BirthDate": "date", "Points": "int64"}
+    world.catalogue.attributes = lambda segment: [  # type: ignore[method-assign]
+        AttributeInfo(name, kind, None, "email" if name == "Email" else None)
+        for name, kind in kinds.items()
+    ]
+    world.catalogue.samples = SegmentSample(
+        "VIP customers 000",
+        {
+            "Email": ["mina.park@example.com", "j.doe@example.org", "ada@example.net"] * 1600,
+            "FirstName": ["Mina", "John", "Ada"] * 1600,
+            "BirthDate": ["1980-05-06", "1991-12-31", "2000-02-29"] * 1604 + ["unknown"] * 190,
+            "Points": ["120", "88", "1"] * 1600,
+        },
+    )
+    world.accounts[KEY].fields[AUDIENCE] = [
+        MergeField(1, "FNAME", "First Name", "text", False, {"size": 25}),
+        MergeField(2, "CITY", "City", "text", False),
+        MergeField(3, "BIRTHDATE", "Date of birth", "date", False),
+    ]
+    return new_connection(world, "Contoso Mailchimp")
+
+
+@pytest.mark.parametrize("language", ["en", "ko"])
+def test_the_mapping_is_checked_against_samples_without_reloading(
+    place: Place, open_page: Open, complaints: list[str], language: str
+) -> None:
+    connection = fill(place.world)
+    page = open_page(language)
+    page.goto(f"/setup/export?connection={connection}")
+    page.evaluate("window.sameDocument = true")
+    page.locator("#displayName").fill("Weekly news")
+    # The audience is a list, because the connection is known; its fields follow the choice.
+    page.locator("#audienceId").select_option(AUDIENCE)
+    page.locator("#addAttribute").click()
+    expect(page.locator("#attribute-0")).to_be_focused()
+    page.locator("#attribute-0").select_option("BirthDate")
+    expect(page.locator(".mapping tr", has=page.locator("#attribute-0"))).to_contain_text(
+        "1991-12-31"
+    )
+    page.locator("#field-0").focus()
+    page.locator("#field-0").select_option("BIRTHDATE")
+    row = page.locator(".mapping tr", has=page.locator("#field-0"))
+    expected = {"en": "4,812 of 5,002 are dates", "ko": "5,002개 중 4,812개가 날짜입니다"}
+    expect(row).to_contain_text(expected[language])
+    expect(page.locator("#field-0")).to_be_focused()
+    page.locator("#addAttribute").click()
+    page.locator("#attribute-1").select_option("FirstName")
+    page.locator("#field-1").select_option("+")
+    expect(page.locator("#newField-1")).to_be_visible()
+    page.locator("#type-1").select_option("number")
+    row = page.locator(".mapping tr", has=page.locator("#field-1"))
+    expect(row.locator(".check-bad")).to_contain_text("4,800")
+    if AXE.exists():
+        assert violations(page) == []
+    page.locator("#remove-0").click()
+    expect(page.locator("#attribute-1")).to_have_count(0)
+    expect(page.locator("#addAttribute")).to_be_focused()
+    expect(page.locator("#displayName")).to_have_value("Weekly news")
+    assert page.evaluate("window.sameDocument")
+    assert complaints == []
