@@ -5,6 +5,7 @@ import time
 import orjson
 import pytest
 
+from shared.model.export import MAX_SEGMENTS
 from tests.web.client import call, export_body, faults, new_connection, new_export
 from tests.web.world import World
 
@@ -48,6 +49,17 @@ def test_the_largest_definition_is_not_too_large() -> None:
         segments=[{"name": f"Segment {n}", "tag": "ㄱ" * 90 + str(n)} for n in range(100)],
     )
     assert call(world, "POST", "/api/exports", body).status == 201
+
+
+def test_more_segments_than_a_run_can_tag_are_refused_at_save() -> None:
+    world = World()
+    segments = [{"name": f"Segment {n}"} for n in range(MAX_SEGMENTS + 1)]
+    body = export_body(new_connection(world), segments=segments)
+    refused = call(world, "POST", "/api/exports", body)
+    assert refused.status == 400
+    assert "100" in faults(refused)["segments"]
+    made = call(world, "POST", "/api/exports", {**body, "segments": segments[:MAX_SEGMENTS]})
+    assert made.status == 201
 
 
 def test_a_form_has_a_bounded_number_of_fields() -> None:
