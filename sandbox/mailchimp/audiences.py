@@ -6,6 +6,8 @@ https://mailchimp.com/developer/marketing/api/lists/batch-subscribe-or-unsubscri
 
 from __future__ import annotations
 
+from datetime import datetime
+from ipaddress import ip_address
 from typing import Any
 
 import orjson
@@ -137,6 +139,7 @@ class _Batch:
                 )
             if any(len(tag.strip()) > 100 or not tag.strip() for tag in tags):
                 raise subscribe.RefusedMember("member.tag")
+            evidence = check_evidence(entry)
             member, new = subscribe.write(
                 self.world,
                 self.audience,
@@ -150,6 +153,8 @@ class _Batch:
         except subscribe.RefusedMember as refused:
             self.refuse(entry, refused)
             return
+        if evidence:
+            self.audience.evidence.setdefault(key, {}).update(evidence)
         if tags or self.sync_tags:
             now = self.world.seconds()
             ids = {self.audience.tag(tag, self.world.segment_id, now) for tag in tags}
@@ -210,6 +215,22 @@ def _checked(body: dict[str, Any]) -> list[dict[str, Any]]:
     return entries
 
 
+EVIDENCE = ("ip_signup", "timestamp_signup", "ip_opt", "timestamp_opt")
+
+
+def check_evidence(entry: dict[str, Any]) -> dict[str, str]:
+    """The evidence of consent of a member; RefusedMember for a value that is not a time or an IP address."""
+    given = {name: entry[name] for name in EVIDENCE if entry.get(name)}
+    for name, value in given.items():
+        try:
+            ip_address(value) if name.startswith("ip") else datetime.fromisoformat(value)
+        except ValueError:
+            raise subscribe.RefusedMember(
+                "merge.invalid", field=name, field_key="schema.anyof"
+            ) from None
+    return given
+
+
 def check_member(shape: Shape, entry: dict[str, Any], at: str = "") -> None:
     """The JSON kinds of a member in any writing call."""
     shape.may(entry, "email_address", "string", at=at)
@@ -217,6 +238,8 @@ def check_member(shape: Shape, entry: dict[str, Any], at: str = "") -> None:
     shape.may(entry, "interests", "object", at=at)
     shape.may(entry, "vip", "boolean", at=at)
     shape.may(entry, "language", "string", at=at)
+    for name in EVIDENCE:
+        shape.may(entry, name, "string", at=at)
     shape.texts(entry, "tags", at=at)
     shape.word(entry, "status", WRITABLE, at)
     shape.word(entry, "status_if_new", WRITABLE, at)

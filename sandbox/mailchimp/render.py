@@ -77,6 +77,7 @@ def member_facts(world: World, audience: Audience, member: Member) -> dict[str, 
     key = digest(member.address)
     merge = merge_values(audience, member)
     names = (merge.get("FNAME", ""), merge.get("LNAME", ""))
+    evidence = audience.evidence.get(key, {})
     facts = {
         "id": key.hex(),
         "email_address": member.address,
@@ -93,10 +94,10 @@ def member_facts(world: World, audience: Audience, member: Member) -> dict[str, 
         "merge_fields": merge,
         "interests": {},
         "stats": {"avg_open_rate": 0, "avg_click_rate": 0},
-        "ip_signup": "",
-        "timestamp_signup": moment(member.since),
-        "ip_opt": "127.0.0.1",
-        "timestamp_opt": moment(member.since),
+        "ip_signup": evidence.get("ip_signup", ""),
+        "timestamp_signup": evidence.get("timestamp_signup", moment(member.since)),
+        "ip_opt": evidence.get("ip_opt", "127.0.0.1"),
+        "timestamp_opt": evidence.get("timestamp_opt", moment(member.since)),
         "member_rating": 2,
         "last_changed": moment(member.changed),
         "language": "",

@@ -93,6 +93,7 @@ class Audience:
     last_sub: int = 0
     last_unsub: int = 0
     next_merge_id: int = 1
+    evidence: dict[bytes, dict[str, str]] = field(default_factory=dict)
     stats_shown: tuple[float, dict[str, Any]] | None = None
     lock: threading.RLock = field(default_factory=threading.RLock)
     version: int = 0

@@ -23,6 +23,7 @@ from typing import NamedTuple
 import idna
 
 from shared.errors import ConfigError, Fault
+from shared.fields.evidence import converter, is_evidence
 from shared.fields.merge_fields import chosen_fields, find_field, missing_choices
 from shared.fields.postal import whole_address
 from shared.fields.values import Unusable, conversion
@@ -130,6 +131,9 @@ class Converter:
         self.columns: tuple[str, ...] = tuple(choice.attribute for choice in chosen)
         steps: list[_Step] = []
         for choice in chosen:
+            if is_evidence(choice.tag):
+                steps.append(_Step(choice.tag, converter(choice.tag), False, ""))
+                continue
             field = find_field(merge_fields, choice.tag, choice.name)
             if field is not None:
                 attribute = known.get(choice.attribute) or Attribute(choice.attribute)

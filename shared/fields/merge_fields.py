@@ -12,6 +12,7 @@ import unicodedata
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
+from shared.fields.evidence import attribute_tags, is_evidence
 from shared.model.audience import MergeField
 from shared.model.export import FieldToCreate, Mapping
 
@@ -68,7 +69,7 @@ def find_field(fields: Sequence[MergeField], tag: str, name: str = "") -> MergeF
 
 
 def chosen_fields(mapping: Mapping) -> tuple[FieldChoice, ...]:
-    """Every attribute that goes to a merge field: first name, last name, then the others."""
+    """Every attribute to send: first name, last name, the others, and last the evidence of consent."""
     names = (
         (mapping.first_name, "FNAME", "First Name"),
         (mapping.last_name, "LNAME", "Last Name"),
@@ -86,12 +87,17 @@ def chosen_fields(mapping: Mapping) -> tuple[FieldChoice, ...]:
                 more.date_order or "",
             )
         )
+    chosen += [FieldChoice(*pair) for pair in attribute_tags(mapping.evidence)]
     return tuple(chosen)
 
 
 def missing_choices(mapping: Mapping, fields: Sequence[MergeField]) -> tuple[FieldChoice, ...]:
     """The choices without a field in the audience: created, or refused before the first write."""
-    return tuple(c for c in chosen_fields(mapping) if not find_field(fields, c.tag, c.name))
+    return tuple(
+        c
+        for c in chosen_fields(mapping)
+        if not is_evidence(c.tag) and not find_field(fields, c.tag, c.name)
+    )
 
 
 def takes_dates(field: MergeField) -> bool:

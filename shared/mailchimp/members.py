@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from shared.errors import Unavailable
+from shared.fields.evidence import EVIDENCE, without_evidence
 from shared.mailchimp.answers import refusal
 from shared.mailchimp.audiences import checked_id, within
 from shared.mailchimp.parts import objects_in, status_in, text_in, total_in, whole_number_in
@@ -91,7 +92,8 @@ def _check_number(members: Sequence[object]) -> None:
 def _body(member: Member) -> dict[str, object]:
     body: dict[str, object] = {
         "email_address": member.address,
-        "merge_fields": dict(member.merge_fields),
+        "merge_fields": without_evidence(member.merge_fields),
+        **{EVIDENCE[tag]: value for tag, value in member.merge_fields.items() if tag in EVIDENCE},
     }
     if member.tags:
         body["tags"] = list(member.tags)

@@ -74,7 +74,10 @@ class Tag:
 
 @dataclass(frozen=True)
 class Member:
-    """A person to write. With `status` None, an existing member keeps their status."""
+    """A person to write. With `status` None, an existing member keeps their status.
+
+    `merge_fields` also has the evidence of consent (fields/evidence.py).
+    """
 
     address: str
     merge_fields: Mapping[str, object]

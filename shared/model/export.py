@@ -15,6 +15,7 @@ __all__ = [
     "MAX_SEGMENTS",
     "AttributeMapping",
     "ConsentMeaning",
+    "Evidence",
     "Export",
     "FieldToCreate",
     "GrowthGuard",
@@ -107,6 +108,16 @@ class AttributeMapping:
 
 
 @dataclass(frozen=True)
+class Evidence:
+    """The attributes that say when and from which IP address a person signed up and opted in."""
+
+    timestamp_signup: str | None = None
+    ip_signup: str | None = None
+    timestamp_opt: str | None = None
+    ip_opt: str | None = None
+
+
+@dataclass(frozen=True)
 class Mapping:
     """The attributes to send. `email` identifies a person in Mailchimp."""
 
@@ -114,6 +125,7 @@ class Mapping:
     first_name: str | None = None
     last_name: str | None = None
     attributes: tuple[AttributeMapping, ...] = ()
+    evidence: Evidence | None = None
 
 
 @dataclass(frozen=True)

@@ -36,7 +36,7 @@ __all__ = [
 # files. An optional new field is no reason.
 PLAN_FORM = 2
 
-# The form of a plan without chunks of a new kind, which version 1.0 can carry out as well.
+# The form of a plan without chunks of a new kind and without evidence, which version 1.0 can carry out as well.
 _FIRST_FORM = 1
 _NEW_KINDS = (ChunkKind.UNSUBSCRIBE, ChunkKind.ARCHIVE_FORMER)
 
@@ -140,9 +140,9 @@ _CODEC = TypeAdapter(Plan)
 _FORM = TypeAdapter(_Form)
 
 
-def form_for(chunks: Iterable[Chunk]) -> int:
-    """The oldest form in which a plan with these chunks can be carried out."""
-    new = any(chunk.kind in _NEW_KINDS for chunk in chunks)
+def form_for(chunks: Iterable[Chunk], mapping: Mapping) -> int:
+    """The oldest form in which a plan with these chunks and this mapping can be carried out."""
+    new = mapping.evidence is not None or any(chunk.kind in _NEW_KINDS for chunk in chunks)
     return PLAN_FORM if new else _FIRST_FORM
 
 

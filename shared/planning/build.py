@@ -310,7 +310,7 @@ class PlanBuilder:
             source_fingerprint="" if retry else source.fingerprint,
             findings=tuple(findings),
             calls=CallTotals(calls.write, calls.read, calls.throttled, calls.retried),
-            form=form_for(chunks),
+            form=form_for(chunks, export.mapping),
             contacts_before=dict(found.contacts),
         )
         return self.plans.write(plan, plan_files, chunks)

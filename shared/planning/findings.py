@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from shared.errors import NotFound
 from shared.fields.contact import Converter
+from shared.fields.evidence import EVIDENCE
 from shared.model.audience import MergeField
 from shared.model.export import Export
 from shared.model.names import outcomes_table
@@ -109,7 +110,7 @@ class DroppedValues:
                 Severity.WARNING if 2 * number >= self.given[tag] else Severity.INFO,
                 "valuesDropped",
                 values={
-                    "field": tag,
+                    "field": EVIDENCE.get(tag, tag),
                     "type": types.get(tag.upper(), "text"),
                     "dropped": str(number),
                     "people": str(max(number, self.given[tag])),
@@ -121,7 +122,7 @@ class DroppedValues:
 
 def preview_values(db: DuckDBPyConnection, convert: Converter, found: DroppedValues) -> None:
     """Convert the values of all people that a preview would send. The table `sends` must exist."""
-    tags = [each.tag for each in found.merge_fields]
+    tags = [*(each.tag for each in found.merge_fields), *EVIDENCE]
     rows = _SQL.run(db, "values")
     while batch := rows.fetchmany(_BATCH):
         for kind, dropped, fields in batch:

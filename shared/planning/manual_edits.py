@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from shared.fields.contact import Converter
+from shared.fields.evidence import without_evidence
 from shared.model.audience import Contact
 from shared.planning.fields_to_send import define_fields_to_send
 from shared.workspace import SqlFile
@@ -77,7 +78,8 @@ def find_manual_edits(
 def _is_edited(contact: Contact, sent: str | None, window: EditWindow) -> bool:
     if sent is None or window.ended is None or not _is_after(contact.changed, window.ended):
         return False
-    fields, _ = window.convert.convert(json.loads(sent), clear=True)
+    converted, _ = window.convert.convert(json.loads(sent), clear=True)
+    fields = without_evidence(converted)
     return any(
         _comparable(contact.fields.get(tag)) != _comparable(value) for tag, value in fields.items()
     )

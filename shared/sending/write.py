@@ -20,6 +20,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from shared.errors import Disconnected, NotFound, Refused, Unavailable
+from shared.fields.evidence import without_evidence
 from shared.model.audience import BatchAnswer, Member, MemberState, Refusal
 from shared.model.chunk import ChunkKind
 from shared.model.outcome import Code, Outcome
@@ -348,7 +349,8 @@ def _is_applied(person: Person, now: MemberState) -> bool:
     """Whether a contact has all the values and tags that were sent."""
     tags = {tag.casefold() for tag in now.tags}
     return all(tag.casefold() in tags for tag in person.tags) and all(
-        _text(now.fields.get(name)) == _text(value) for name, value in person.fields.items()
+        _text(now.fields.get(name)) == _text(value)
+        for name, value in without_evidence(person.fields).items()
     )
 
 

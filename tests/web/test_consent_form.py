@@ -47,3 +47,29 @@ def test_the_form_shows_the_meaning_that_the_name_suggests() -> None:
     form.send(fields={"do": "look", "consentAttribute": "DoNotBulkEmail"})
 
     assert '<option value="yesMustNotBeMailed" selected>' in form.html
+
+
+def test_the_form_keeps_withdrawal_evidence_and_former_addresses() -> None:
+    export = saved(
+        consentAttribute="MailingAgreed",
+        onWithdrawal="unsubscribe",
+        onAddressChange="archive",
+        timestampOpt="ConsentedAt",
+        ipOpt="ConsentedFrom",
+    )
+
+    assert (export["onWithdrawal"], export["onAddressChange"]) == ("unsubscribe", "archive")
+    assert export["mapping"]["evidence"] == {
+        "timestampSignup": None,
+        "ipSignup": None,
+        "timestampOpt": "ConsentedAt",
+        "ipOpt": "ConsentedFrom",
+    }
+
+
+def test_unsubscribing_needs_a_consent_attribute() -> None:
+    world = World()
+    form = Browser(world).open(f"/exports/{new_export(world)}/edit")
+    form.send(fields={"do": "save", "segment": ["Segment_Vip"], "onWithdrawal": "unsubscribe"})
+
+    assert "choose the consent attribute" in form.text

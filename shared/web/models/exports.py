@@ -22,6 +22,7 @@ from shared.model.export import (
     MAX_SEGMENTS,
     AttributeMapping,
     ConsentMeaning,
+    Evidence,
     Export,
     FieldToCreate,
     GrowthGuard,
@@ -124,6 +125,23 @@ class AttributeBody(Body):
         )
 
 
+class EvidenceBody(Body):
+    """The attributes that say when and from which IP address a person signed up and opted in.
+
+    Times are in ISO 8601, and UTC without an offset. A value that is not valid is not sent.
+    """
+
+    timestamp_signup: Annotated[Label | None, Field(examples=["SignedUpAt"])] = None
+    ip_signup: Annotated[Label | None, Field(examples=["SignedUpFrom"])] = None
+    timestamp_opt: Annotated[Label | None, Field(examples=["ConsentedAt"])] = None
+    ip_opt: Annotated[Label | None, Field(examples=["ConsentedFrom"])] = None
+
+    def value(self) -> Evidence | None:
+        """The plain value; None without any attribute."""
+        evidence = Evidence(self.timestamp_signup, self.ip_signup, self.timestamp_opt, self.ip_opt)
+        return None if evidence == Evidence() else evidence
+
+
 class MappingBody(Body):
     """The attributes that contain the email address, the names and the values of merge fields."""
 
@@ -131,11 +149,13 @@ class MappingBody(Body):
     first_name: Annotated[Label | None, Field(examples=["FirstName"])] = None
     last_name: Annotated[Label | None, Field(examples=["LastName"])] = None
     attributes: Items[AttributeBody] = Field(default=(), max_length=_MOST_ATTRIBUTES)
+    evidence: EvidenceBody | None = None
 
     def value(self) -> Mapping:
         """The plain value."""
         attributes = tuple(attribute.value() for attribute in self.attributes)
-        return Mapping(self.email, self.first_name, self.last_name, attributes)
+        evidence = self.evidence.value() if self.evidence else None
+        return Mapping(self.email, self.first_name, self.last_name, attributes, evidence)
 
 
 class SegmentBody(Body):
@@ -306,6 +326,15 @@ class MappedAttributeView(View):
     date_order: Annotated[str | None, Field(exclude_if=is_none)] = None
 
 
+class EvidenceView(View):
+    """The attributes that are evidence of consent."""
+
+    timestamp_signup: str | None
+    ip_signup: str | None
+    timestamp_opt: str | None
+    ip_opt: str | None
+
+
 class MappingView(View):
     """The attributes and what each is used for."""
 
@@ -313,6 +342,8 @@ class MappingView(View):
     first_name: str | None
     last_name: str | None
     attributes: tuple[MappedAttributeView, ...]
+    # Omitted if there is none, as in the request.
+    evidence: Annotated[EvidenceView | None, Field(exclude_if=is_none)] = None
 
 
 class SegmentChoiceView(View):

@@ -11,7 +11,9 @@ from shared.fields.consent import suggested_meaning
 from shared.model.export import ConsentMeaning
 from shared.web.pages.forms import Form
 
-__all__ = ["consent_fields", "withdrawal_fields"]
+__all__ = ["consent_fields", "evidence_fields", "withdrawal_fields"]
+
+_EVIDENCE = ("timestampSignup", "ipSignup", "timestampOpt", "ipOpt")
 
 
 def consent_fields(form: Form) -> dict[str, Any]:
@@ -35,3 +37,9 @@ def withdrawal_fields(form: Form) -> dict[str, Any]:
         "onAddressChange": form.get("onAddressChange") or "keep",
         "exclusionSegments": form.all("exclusionSegment"),
     }
+
+
+def evidence_fields(form: Form) -> dict[str, Any]:
+    """The field of `mapping` about the evidence of consent; omitted without any attribute."""
+    chosen = {name: form.get(name) or None for name in _EVIDENCE}
+    return {"evidence": chosen} if any(chosen.values()) else {}

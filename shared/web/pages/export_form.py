@@ -27,7 +27,7 @@ from shared.web.dependencies import Id
 from shared.web.models.exports import ExportBody, recorded_export
 from shared.web.models.runs import reason_view
 from shared.web.pages.conflicts import differences
-from shared.web.pages.export_consent import consent_fields, withdrawal_fields
+from shared.web.pages.export_consent import consent_fields, evidence_fields, withdrawal_fields
 from shared.web.pages.forms import NO_REFUSAL, Form, Refusal, SentForm, attempt
 from shared.web.pages.mapping_rows import mapping_rows
 from shared.web.pages.render import CurrentPage, Page, redirect
@@ -102,6 +102,7 @@ def definition_from(form: Form) -> Definition:
             "firstName": form.get("firstName") or None,
             "lastName": form.get("lastName") or None,
             "attributes": list(_attributes(form)),
+            **evidence_fields(form),
         },
         "segments": [
             {"name": name, "tag": form.get(f"tag:{name}") or None} for name in form.all("segment")

@@ -1,0 +1,76 @@
+"""Evidence of consent: when and from which IP address a person signed up and opted in.
+
+The batch call takes these values beside the merge fields. In the app they are values of a row like
+any other, under a tag that no merge field can have (`$IP_OPT`).
+https://mailchimp.com/developer/marketing/api/lists/batch-subscribe-or-unsubscribe/
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime
+
+from shared.fields.values import Unusable
+from shared.model.export import Evidence
+
+__all__ = ["EVIDENCE", "attribute_tags", "converter", "is_evidence", "without_evidence"]
+
+_MARK = "$"
+_EARLIEST = datetime(1990, 1, 1, tzinfo=UTC)
+_LATEST = datetime(2100, 1, 1, tzinfo=UTC)
+
+
+def _time(text: str) -> str:
+    """A time in ISO 8601 as UTC; without an offset it is UTC already."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise Unusable("notATime") from None
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    # Both ends of the calendar overflow when they are moved to UTC.
+    if not _EARLIEST.year <= moment.year < _LATEST.year:
+        raise Unusable("notATime")
+    return moment.astimezone(UTC).isoformat(timespec="seconds")
+
+
+def _ip(text: str) -> str:
+    """An IPv4 or IPv6 address in its usual form, without a zone."""
+    try:
+        address = ipaddress.ip_address(text)
+    except ValueError:
+        raise Unusable("notAnIpAddress") from None
+    if "%" in text:
+        raise Unusable("notAnIpAddress")
+    return str(address)
+
+
+# Names of the API by tag.
+EVIDENCE: Mapping[str, str] = {
+    f"{_MARK}{name.upper()}": name
+    for name in ("timestamp_signup", "ip_signup", "timestamp_opt", "ip_opt")
+}
+
+
+def is_evidence(tag: str) -> bool:
+    """Whether a tag is one of evidence and not of a merge field."""
+    return tag in EVIDENCE
+
+
+def attribute_tags(evidence: Evidence | None) -> Iterator[tuple[str, str]]:
+    """The mapped attributes with their tags, always in the same order."""
+    for tag, name in EVIDENCE.items():
+        attribute = getattr(evidence, name, None)
+        if attribute:
+            yield attribute, tag
+
+
+def converter(tag: str) -> Callable[[str], object]:
+    """How text becomes the value of a tag of evidence; raises Unusable."""
+    return _ip if EVIDENCE[tag].startswith("ip") else _time
+
+
+def without_evidence(fields: Mapping[str, object]) -> dict[str, object]:
+    """The merge fields among the values of a person."""
+    return {tag: value for tag, value in fields.items() if tag not in EVIDENCE}
