@@ -214,7 +214,7 @@ class MemoryRecords(Generic[T]):
                 Stored(key, value, etag)
                 for key, (value, etag) in sorted(self._table.items())
                 if partition is None or key.startswith(f"{partition}/")
-                if key > after and (not last or key <= last)
+                if _row(key) > after and (not last or _row(key) <= last)
                 if (where or {}).items() <= dict(self._columns(value)).items()
             ]
 
@@ -224,6 +224,11 @@ class MemoryRecords(Generic[T]):
         etag = self._store.etag()
         self._table[key] = (value, etag)
         return Stored(key, value, etag)
+
+
+def _row(key: str) -> str:
+    """The part of a key by which records are sorted in their partition."""
+    return key.rpartition("/")[2]
 
 
 class MemoryFiles:

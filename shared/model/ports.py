@@ -95,7 +95,8 @@ class Records(Protocol[T]):
     ) -> Iterator[Stored[T]]:
         """Read records in key order, optionally of one partition or with equal columns.
 
-        With `after` and `last`, only records with a greater key, and up to a key, of one part.
+        With `after` and `last`, only records with a greater key, and up to a key, of one
+        part; these are rows of the partition if there is one.
         `page` is how many records are requested at a time: callers that need only the first few
         say so.
 

@@ -80,20 +80,20 @@ def test_a_schedule_is_set_for_the_chosen_exports() -> None:
     second = new_export(world, connection, displayName="Second", audienceId="a2")
     other = new_export(world, hidden, displayName="Other", audienceId="a3")
     page = Browser(world.seen_by(Role.CONTRIBUTOR))
-    page.open(f"/schedules?export={first}&export={second}&export={other}&export=none")
+    page.open(f"/exports-schedule?export={first}&export={second}&export={other}&export=none")
     assert "Schedule of 3 exports" in page.text
     new = {"scheduleOn": "on", "repeat": "daily", "time-0": "05:30", "timeZone": "Asia/Seoul"}
-    page.send("/schedules", {**new, "time-0": "", "timeZone": "Mars/Olympus"})
+    page.send("/exports-schedule", {**new, "time-0": "", "timeZone": "Mars/Olympus"})
     assert page.answer.status in (200, 400)
     assert get(world, f"/api/exports/{first}")["schedule"]["repeat"] == "everyRefresh"
-    page.open(f"/schedules?export={first}&export={second}&export={other}")
-    page.send("/schedules", new)
+    page.open(f"/exports-schedule?export={first}&export={second}&export={other}")
+    page.send("/exports-schedule", new)
     assert "Other: This connection is not shared with you." in page.text
     for export_id, times in ((first, ["05:30"]), (second, ["05:30"]), (other, [])):
         assert get(world, f"/api/exports/{export_id}")["schedule"]["times"] == times
-    page.open(f"/schedules?export={first}").send("/schedules", {**new, "time-0": "06:00"})
+    page.open(f"/exports-schedule?export={first}").send("/exports-schedule", {**new, "time-0": "06:00"})
     assert "The schedule of the selected exports is saved." in page.text
-    assert page.open("/schedules").path == "/"
+    assert page.open("/exports-schedule").path == "/"
 
 
 def test_runs_are_filtered_and_read_page_by_page() -> None:

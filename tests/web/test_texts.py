@@ -104,4 +104,4 @@ def test_every_recorded_action_has_a_text() -> None:
         r'"((?:connection|export|run|person|schedule)\.[a-zA-Z]+)"', "web/application"
     )
     assert len(actions) > 15
-    assert not {action for action in actions if not has(f"pages.action.{action}")}
+    assert not {action for action in actions if not has(f"pages.audited.{action}")}

@@ -82,7 +82,8 @@ class MemoryRecords(Generic[T]):
         page: int | None = None,
     ) -> Iterator[Stored[T]]:
         for key in sorted(self.kept):
-            if key <= after or (last and key > last):
+            row = key.rpartition("/")[2]
+            if row <= after or (last and row > last):
                 continue
             if partition is None or key.startswith(f"{partition}/"):
                 yield self.kept[key]

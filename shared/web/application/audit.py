@@ -8,6 +8,8 @@ can be read without the older ones.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
 from itertools import islice
 
 import orjson
@@ -16,13 +18,15 @@ from shared.web.audit_entry import AuditEntry, Change
 from shared.web.caller import Caller
 from shared.web.services import Services
 
-__all__ = ["newest", "record"]
+__all__ = ["AuditFilter", "AuditPage", "newest", "page", "record"]
 
 _PARTITION = "audit"
 
 # A time after the year 5000, in milliseconds: subtracting a time from it reverses the order.
 _FAR_FUTURE = 99_999_999_999_999
 _LONGEST_VALUE = 500
+_AT_ONCE = 200
+_MOST_READ = 5_000
 
 
 def record(
@@ -57,9 +61,68 @@ def newest(services: Services, skip: int, top: int) -> list[AuditEntry]:
     return [stored.value for stored in islice(entries, skip, skip + top)]
 
 
+@dataclass(frozen=True)
+class AuditFilter:
+    """Which entries to read; None and "" mean any. `since` is included, `until` is not.
+
+    `kind` is the subject of an action (export, run, ...), `subject_id` and `actor_id` are ids.
+    """
+
+    kind: str = ""
+    subject_id: str = ""
+    actor_id: str = ""
+    since: datetime | None = None
+    until: datetime | None = None
+
+    def includes(self, entry: AuditEntry) -> bool:
+        """Whether an entry belongs to the choice, apart from its time."""
+        return (
+            entry.action.startswith(f"{self.kind}." if self.kind else "")
+            and self.subject_id in ("", entry.subject_id, _export_of(entry))
+            and self.actor_id in ("", entry.actor_id)
+        )
+
+
+@dataclass(frozen=True)
+class AuditPage:
+    """Some entries, newest first; `after` continues the list, and is empty at its end."""
+
+    entries: tuple[AuditEntry, ...]
+    after: str
+
+
+def page(services: Services, wanted: AuditFilter, after: str, top: int) -> AuditPage:
+    """Entries that match. At most 5,000 are read at once, so a page may have fewer than `top`."""
+    if wanted.until is not None:
+        after = max(after, f"{_FAR_FUTURE - _milliseconds(wanted.until):014d}-~")
+    found: list[AuditEntry] = []
+    row = ""
+    stored_entries = services.audit_records.all(_PARTITION, after=after, page=_AT_ONCE)
+    for number, stored in enumerate(stored_entries):
+        if len(found) == top or number == _MOST_READ:
+            return AuditPage(tuple(found), row)
+        if wanted.since is not None and stored.value.at < wanted.since:
+            break
+        row = stored.key.rpartition("/")[2]
+        if wanted.includes(stored.value):
+            found.append(stored.value)
+    return AuditPage(tuple(found), "")
+
+
+def _export_of(entry: AuditEntry) -> str:
+    """The id of the export that was run; "" for other actions."""
+    return next(
+        (change.after.strip('"') for change in entry.changes if change.field == "exportId"), "-"
+    )
+
+
+def _milliseconds(moment: datetime) -> int:
+    return int(moment.timestamp() * 1000)
+
+
 def _key_of(entry: AuditEntry) -> str:
     """Newest first in key order; the id makes it unique."""
-    backwards = _FAR_FUTURE - int(entry.at.timestamp() * 1000)
+    backwards = _FAR_FUTURE - _milliseconds(entry.at)
     return f"{_PARTITION}/{backwards:014d}-{entry.id}"
 
 

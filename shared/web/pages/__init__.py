@@ -5,6 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter
 
 from shared.web.pages import (
+    audit_trail,
     bulk,
     connections,
     exclusions,
@@ -28,6 +29,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     run_list.router,
     runs.router,
     people.router,
+    audit_trail.router,
     settings.router,
     static.router,
 )

@@ -41,7 +41,7 @@ def start_all(page: CurrentPage, _form: SentForm) -> Response:
     return page.render("run_all.html", found=found, asks=False)
 
 
-@router.get("/schedules")
+@router.get("/exports-schedule")
 @requires(Role.CONTRIBUTOR)
 def ask_schedules(
     page: CurrentPage, export: Annotated[list[str] | None, Query(max_length=_MOST)] = None
@@ -80,7 +80,7 @@ def _schedules(
     )
 
 
-@router.post("/schedules")
+@router.post("/exports-schedule")
 @requires(Role.CONTRIBUTOR)
 def set_schedules(page: CurrentPage, form: SentForm) -> Response:
     """Give the chosen exports one schedule."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from shared.web.texts import has, text
 
-__all__ = ["Difference", "differences"]
+__all__ = ["Difference", "differences", "field_label", "value_words"]
 
 # The label of a field, and the texts of its values if it has a choice of them.
 _LABELS = {
@@ -37,6 +37,15 @@ _LABELS = {
     "schedule.days": ("schedule.days", "day"),
     "schedule.times": ("schedule.times", ""),
     "schedule.timeZone": ("schedule.timeZone", ""),
+}
+
+
+# Choices of fields that only the audit trail has.
+_CHOICES = {
+    "mode": "mode",
+    "status": "status",
+    "connectionStatus": "connectionStatus",
+    "only": "outcome",
 }
 
 
@@ -76,6 +85,21 @@ def _flat(values: Mapping[str, object], prefix: str = "") -> dict[str, object]:
         else:
             found[prefix + name] = value
     return found
+
+
+def field_label(field: str, language: str) -> str:
+    """The label of a field, by its path in the JSON form; the path itself without a label."""
+    label, _ = _LABELS.get(field, ("", ""))
+    key = f"pages.{label}" if label else f"pages.field.{field}"
+    return text(language, key) if has(key) else field
+
+
+def value_words(field: str, value: object, language: str, names: Mapping[str, str]) -> str:
+    """A value of a field in words; `names` are the display names of ids."""
+    _, choices = _LABELS.get(field, ("", ""))
+    if isinstance(value, bool):
+        choices = "answer"
+    return _words(field, value, choices or _CHOICES.get(field, ""), language, names)
 
 
 def _words(field: str, value: object, choices: str, language: str, names: Mapping[str, str]) -> str:

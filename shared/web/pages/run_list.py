@@ -20,7 +20,7 @@ from shared.web.models.runs import reason_view
 from shared.web.pages.render import CurrentPage, Page
 from shared.web.pages.run_summary import rows_per_second, seconds_of
 
-__all__ = ["RunRow", "router", "run_rows"]
+__all__ = ["RunRow", "day_start", "router", "run_rows"]
 
 router = APIRouter(route_class=AccessRoute, include_in_schema=False)
 
@@ -58,7 +58,7 @@ def _choice(kind: type[E], value: str) -> E | None:
     return next((one for one in kind if one.value == value), None)
 
 
-def _day(value: str, where: ZoneInfo) -> datetime | None:
+def day_start(value: str, where: ZoneInfo) -> datetime | None:
     """The beginning of a day; None for an empty or invalid date."""
     try:
         return datetime.combine(date.fromisoformat(value), time(), where)
@@ -83,7 +83,7 @@ def list_all(
         key=lambda one: (one.display_name.casefold(), one.id),
     )
     names = {one.id: one.display_name for one in exports}
-    first, last = _day(since, page.zone), _day(until, page.zone)
+    first, last = day_start(since, page.zone), day_start(until, page.zone)
     wanted = RunFilter(
         export or None,
         _choice(RunStatus, status),

@@ -1,4 +1,4 @@
-"""The refresh schedule, the audit trail, and the language of the pages."""
+"""The refresh schedule, and the language of the pages."""
 
 from __future__ import annotations
 
@@ -10,10 +10,9 @@ from starlette.responses import Response
 
 from shared.scheduling.schedule import next_run
 from shared.web.access import AccessRoute, requires
-from shared.web.application import audit, schedule
+from shared.web.application import schedule
 from shared.web.application.etags import etag_of
 from shared.web.authentication import Role
-from shared.web.dependencies import Skip
 from shared.web.models.schedules import RefreshScheduleBody, schedule_view
 from shared.web.pages.conflicts import differences
 from shared.web.pages.forms import NO_REFUSAL, Refusal, SentForm, attempt
@@ -27,8 +26,6 @@ __all__ = ["router"]
 router = APIRouter(route_class=AccessRoute, include_in_schema=False)
 
 _PATH = re.compile(r"(?:/[A-Za-z0-9_-]+)+", re.ASCII)
-
-_ENTRIES = 50
 
 
 @router.get("/schedule")
@@ -73,15 +70,6 @@ def save_schedule(page: CurrentPage, form: SentForm) -> Response:
     if isinstance(saved, Refusal):
         return _schedule(page, fields, saved)
     return redirect("/schedule?done=saved")
-
-
-@router.get("/audit")
-@requires(Role.ADMINISTRATOR)
-def show_audit(page: CurrentPage, skip: Skip = 0) -> Response:
-    """The audit trail, newest first."""
-    entries = audit.newest(page.services, skip, _ENTRIES + 1)
-    older = skip + _ENTRIES if len(entries) > _ENTRIES else None
-    return page.render("audit.html", entries=entries[:_ENTRIES], older=older)
 
 
 @router.get("/session")

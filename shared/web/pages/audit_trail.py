@@ -1,0 +1,195 @@
+"""The audit trail: who did what to which export, run or connection, in sentences with links."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Annotated
+from urllib.parse import urlencode
+
+import orjson
+from fastapi import APIRouter, Query
+from markupsafe import Markup, escape
+from starlette.responses import Response
+
+from shared.errors import ConnectorError
+from shared.model.ports import readable
+from shared.web.access import AccessRoute, requires
+from shared.web.application import audit
+from shared.web.audit_entry import AuditEntry, Change
+from shared.web.authentication import Role
+from shared.web.pages.conflicts import field_label, value_words
+from shared.web.pages.render import CurrentPage, Page
+from shared.web.pages.run_list import day_start
+from shared.web.texts import has, text
+
+__all__ = ["router"]
+
+router = APIRouter(route_class=AccessRoute, include_in_schema=False)
+
+_ENTRIES = 50
+_KINDS = ("export", "run", "connection", "person", "schedule")
+# Placeholders for links: characters that no text and no name contains.
+_WHO, _WHAT = "\x01", "\x02"
+# The ids of runs say nothing to a reader; the sentence has the link.
+_HIDDEN = frozenset({"runId", "exportId", "copyOf"})
+Word = Annotated[str, Query(max_length=100)]
+
+
+@dataclass(frozen=True)
+class ShownChange:
+    """One field that changed, in words."""
+
+    label: str
+    before: str
+    after: str
+
+
+@dataclass(frozen=True)
+class ShownEntry:
+    """One entry in words."""
+
+    entry: AuditEntry
+    sentence: Markup
+    changes: tuple[ShownChange, ...]
+
+
+@dataclass(frozen=True)
+class _Names:
+    """The names of what exists now; an entry about something removed has only the name of its time."""
+
+    page: Page
+    exports: Mapping[str, str]
+    connections: Mapping[str, str]
+
+    @property
+    def by_id(self) -> dict[str, str]:
+        """Every name by its id."""
+        return {**self.exports, **self.connections}
+
+    def link(self, entry: AuditEntry) -> Markup:
+        """The subject of an entry, as a link where it still exists."""
+        kind, _, _ = entry.action.partition(".")
+        subject, name = entry.subject_id, entry.subject_name
+        if kind == "export":
+            return _linked("/exports/", subject, self.exports.get(subject), name)
+        if kind == "connection":
+            return _linked("/connections/", subject, self.connections.get(subject), name)
+        if kind == "run":
+            return self._run(subject)
+        return Markup("")
+
+    def _run(self, run_id: str) -> Markup:
+        language = self.page.language
+        try:
+            run = self.page.services.run(run_id)
+        except ConnectorError:
+            return escape(text(language, "pages.audited.someRun"))
+        export = self.exports.get(run.export_id) or text(language, "pages.run.removedExport")
+        when = self.page.formats.clock_time(run.queued_at)
+        return Markup('<a href="/runs/{}">{}, {}</a>').format(run.id, export, when)
+
+
+def _linked(path: str, subject: str, current: str | None, name: str) -> Markup:
+    if current is None:
+        return escape(f"“{name or subject}”")
+    return Markup('<a href="{}{}">{}</a>').format(path, subject, name or current)
+
+
+@router.get("/audit")
+@requires(Role.ADMINISTRATOR)
+def show_audit(
+    page: CurrentPage,
+    kind: Word = "",
+    subject: Word = "",
+    who: Word = "",
+    since: Word = "",
+    until: Word = "",
+    after: Word = "",
+) -> Response:
+    """Who changed what, newest first."""
+    services = page.services
+    exports = sorted(
+        (stored.value for stored in readable(services.export_records.all())),
+        key=lambda one: (one.display_name.casefold(), one.id),
+    )
+    names = _Names(
+        page,
+        {one.id: one.display_name for one in exports},
+        {stored.key: stored.value.display_name for stored in services.connections.all()},
+    )
+    first, last = day_start(since, page.zone), day_start(until, page.zone)
+    wanted = audit.AuditFilter(
+        kind if kind in _KINDS else "",
+        subject,
+        who,
+        first,
+        last + timedelta(days=1) if last and last.date() < date.max else None,
+    )
+    found = audit.page(services, wanted, after, _ENTRIES)
+    filters = {
+        "kind": wanted.kind,
+        "subject": subject,
+        "who": who,
+        "since": since if first else "",
+        "until": until if last else "",
+    }
+    chosen = {name: value for name, value in filters.items() if value}
+    return page.render(
+        "audit.html",
+        entries=[_shown(page, names, entry, chosen) for entry in found.entries],
+        exports=exports,
+        kinds=_KINDS,
+        filters=filters,
+        chosen=chosen,
+        who=next((one.actor_name for one in found.entries if who), who),
+        paged=bool(after),
+        older={**chosen, "after": found.after} if found.after else None,
+    )
+
+
+def _shown(page: Page, names: _Names, entry: AuditEntry, chosen: Mapping[str, str]) -> ShownEntry:
+    language = page.language
+    key = f"pages.audited.{entry.action}"
+    if not has(key):
+        # A version that knows more actions wrote it.
+        key = "pages.audited.other"
+    words = text(language, key, {"who": _WHO, "what": _WHAT, "action": entry.action})
+    actor = entry.actor_name
+    if entry.is_application:
+        actor = f"{actor} {text(language, 'pages.audit.application')}"
+    query = urlencode({**chosen, "who": entry.actor_id})
+    link = Markup('<a href="/audit?{}"><strong>{}</strong></a>').format(query, actor)
+    sentence = escape(words).replace(_WHO, link)
+    sentence = sentence.replace(_WHAT, names.link(entry))
+    changes = (_in_words(entry, change, language, names.by_id) for change in entry.changes)
+    return ShownEntry(
+        entry,
+        Markup(sentence),  # noqa: S704 - every part is escaped above
+        tuple(change for change in changes if change is not None),
+    )
+
+
+def _in_words(
+    entry: AuditEntry, change: Change, language: str, names: Mapping[str, str]
+) -> ShownChange | None:
+    if change.field in _HIDDEN:
+        return None
+    kind, _, _ = entry.action.partition(".")
+    field = f"schedule.{change.field}" if kind == "schedule" else change.field
+    if kind == "connection" and field == "status":
+        field = "connectionStatus"
+    before, after = (
+        value_words(field, _value(written), language, names) if written else ""
+        for written in (change.before, change.after)
+    )
+    return ShownChange(field_label(field, language), before, after)
+
+
+def _value(written: str) -> object:
+    """A recorded value; long ones were cut and are shown as they are."""
+    try:
+        return orjson.loads(written)
+    except orjson.JSONDecodeError:
+        return written
