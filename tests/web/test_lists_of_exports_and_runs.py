@@ -91,7 +91,9 @@ def test_a_schedule_is_set_for_the_chosen_exports() -> None:
     assert "Other: This connection is not shared with you." in page.text
     for export_id, times in ((first, ["05:30"]), (second, ["05:30"]), (other, [])):
         assert get(world, f"/api/exports/{export_id}")["schedule"]["times"] == times
-    page.open(f"/exports-schedule?export={first}").send("/exports-schedule", {**new, "time-0": "06:00"})
+    page.open(f"/exports-schedule?export={first}").send(
+        "/exports-schedule", {**new, "time-0": "06:00"}
+    )
     assert "The schedule of the selected exports is saved." in page.text
     assert page.open("/exports-schedule").path == "/"
 
