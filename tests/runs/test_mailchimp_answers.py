@@ -105,3 +105,25 @@ def test_a_merge_field_that_another_app_creates_during_planning_is_used(
     assert created == [200]
     assert run.status is RunStatus.SUCCESSFUL
     assert deployment.audience.members()["p1@example.com"].merge_fields["CITY"] == "Ulm"
+
+
+@pytest.mark.parametrize("answer", ["BadRequest", "MethodNotAllowed"])
+def test_a_refused_removal_is_not_reported_as_an_outage(rows: RowDeployment, answer: str) -> None:
+    rows.run(*PEOPLE)
+    rows.deployment.sandbox.set(poison_addresses="p0@example.com", poison_answer=answer)
+
+    run = rows.run(*PEOPLE[1:])
+
+    assert run.status is RunStatus.FAILED
+    assert run.reason is not None
+    assert (run.reason.code, run.reason.values["people"]) == ("removalRefused", "1")
+    assert run.counts.removed == 0
+    assert rows.tags(0) == {"People"}
+    # Others who leave with the person lose their tag.
+    both = rows.run(*PEOPLE[2:])
+    assert both.status is RunStatus.COMPLETED_WITH_WARNINGS
+    assert both.counts.removed == 1
+    assert (rows.tags(0), rows.tags(1)) == ({"People"}, frozenset())
+    rows.deployment.sandbox.set(poison_addresses="")
+    assert rows.run(*PEOPLE[2:]).counts.removed == 1
+    assert rows.tags(0) == frozenset()
