@@ -52,6 +52,7 @@ def faults(
         "onWithdrawal": lambda: _withdrawal_faults(export),
         "removalGuard": lambda: _share_faults(export.max_removal_share),
         "growthGuard": lambda: _growth_faults(export.growth_guard),
+        "contactBudget": lambda: _budget_faults(export.contact_budget),
         "schedule": lambda: iter(_schedule_faults(export)),
     }
     return [f for field, check in checks.items() if field not in unread for f in check()]
@@ -146,6 +147,11 @@ def _growth_faults(guard: GrowthGuard) -> Iterator[Fault]:
         yield Fault("growthGuard.maxShare", code="growthOutOfRange", values={"most": most})
     if guard.max_contacts is not None and guard.max_contacts < 0:
         yield Fault("growthGuard.maxContacts", code="contactsNegative")
+
+
+def _budget_faults(budget: int | None) -> Iterator[Fault]:
+    if budget is not None and budget < 0:
+        yield Fault("contactBudget", code="contactsNegative")
 
 
 def _schedule_faults(export: Export) -> list[Fault]:

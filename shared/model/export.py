@@ -181,6 +181,8 @@ class GrowthGuard:
 class Export:
     """An export definition. `connection_id` is None for a detached export.
 
+    `contact_budget` is the number of billed contacts that the audience may have; no run passes it.
+
     The members of `exclusion_segments` are never sent.
     """
 
@@ -194,6 +196,7 @@ class Export:
     leavers: Leavers = Leavers.REMOVE_TAG
     max_removal_share: float = 0.3
     growth_guard: GrowthGuard = GrowthGuard()
+    contact_budget: int | None = None
     schedule: Schedule = Schedule()
     on_withdrawal: OnWithdrawal = OnWithdrawal.REMOVE_TAGS
     on_address_change: OnAddressChange = OnAddressChange.KEEP

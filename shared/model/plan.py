@@ -18,7 +18,7 @@ from shared.errors import ConnectorError, NotFound
 from shared.model.audience import MergeField
 from shared.model.chunk import Chunk, ChunkKind
 from shared.model.export import Mapping
-from shared.model.run import CallTotals, Counts, Finding, Reason
+from shared.model.run import AudienceSize, CallTotals, Counts, Finding, Reason
 from shared.model.source import Attribute
 
 __all__ = [
@@ -99,6 +99,7 @@ class Plan:
     form: int = _FIRST_FORM
     # The number of contacts by status when the audience was read; empty in plans of version 1.0.
     contacts_before: dict[str, int] = field(default_factory=dict)
+    audience_size: AudienceSize | None = None
     audience_name: str = ""
 
     @property

@@ -19,11 +19,13 @@ from shared.errors import ConnectorError
 from shared.messages.catalogue import text
 
 __all__ = [
+    "ACCIDENTS",
     "ACTIVE",
     "ADD_ARCHIVED",
     "END_NOT_LOGGED",
     "REMOVAL_GUARD",
     "TERMINAL",
+    "AudienceSize",
     "CallTotals",
     "ConsentProof",
     "Counts",
@@ -93,6 +95,9 @@ ADD_ARCHIVED = "addArchived"
 
 # The reason of a run that waits because too many people would lose a tag at once.
 REMOVAL_GUARD = "removalGuard"
+
+# The reasons of a run that waits before its first write, because it looks like an accident.
+ACCIDENTS = frozenset({"fewAddresses", "growthGuard", "segmentGrew", "strangeAudience"})
 
 
 END_NOT_LOGGED = "notLogged"
@@ -247,6 +252,32 @@ class StatusProof:
 
 
 @dataclass(frozen=True)
+class AudienceSize:
+    """The contacts of an audience that Mailchimp bills: before a run, and after it as planned.
+
+    Mailchimp bills contacts that are subscribed, unsubscribed, pending or transactional. `added` are
+    the contacts that the run would create, `archived` those that it would archive. With `exact` false,
+    some of `added` may be in the audience already. `budget` is the most that the audience may have.
+    """
+
+    before: int
+    added: int
+    archived: int = 0
+    budget: int | None = None
+    exact: bool = True
+
+    @property
+    def after(self) -> int:
+        """The contacts after the run, except people whom Mailchimp refuses."""
+        return self.before + self.added - self.archived
+
+    @property
+    def is_over_budget(self) -> bool:
+        """Whether the run would pass the budget, or go further beyond it."""
+        return self.budget is not None and self.added > 0 and self.after > self.budget
+
+
+@dataclass(frozen=True)
 class CallTotals:
     """Calls made to Mailchimp."""
 
@@ -292,6 +323,10 @@ class Run:
     moved_at: datetime | None = None
     cancel_requested: bool = False
     confirmed: tuple[str, ...] = ()
+    # How many new contacts the run would have added when a person confirmed it.
+    confirmed_new: int = 0
+    # What the plan does to the number of contacts; None while unknown, and when it adds no contact.
+    audience_size: AudienceSize | None = None
     retry_of: str | None = None
     undo_of: str | None = None
     archive_created: bool = False

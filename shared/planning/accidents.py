@@ -52,14 +52,17 @@ def ask_about_accidents(
     """
     if request.run.retry_of is not None:
         return []  # only rows that an earlier run has sent
-    reasons = _reasons(db, request, tags, overlap)
+    reasons = list(_reasons(db, request, tags, overlap))
+    findings = [Finding(Severity.WARNING, each.code, values=each.values) for each in reasons]
     if request.is_preview:
-        return [Finding(Severity.WARNING, each.code, values=each.values) for each in reasons]
-    confirmed = request.run.confirmed
+        return findings
+    new, _ = _SQL.row(db, "growth")
+    # A confirmation applies to the number of new people that it was given for, and to fewer.
+    confirmed = request.run.confirmed if new <= request.run.confirmed_new else ()
     for reason in reasons:
         if reason.code not in confirmed:
-            counts = Counts(source_rows=rows.source_rows, distinct=rows.people)
-            raise PlanningEnded(RunStatus.AWAITING_CONFIRMATION, reason, counts)
+            counts = Counts(source_rows=rows.source_rows, distinct=rows.people, new=new)
+            raise PlanningEnded(RunStatus.AWAITING_CONFIRMATION, reason, counts, tuple(findings))
     return []
 
 

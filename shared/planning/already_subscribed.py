@@ -7,6 +7,7 @@ it takes fewer calls than it can save.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from shared.model.chunk import CHUNK_SIZE
@@ -17,7 +18,13 @@ if TYPE_CHECKING:
 
     from shared.model.ports import MailchimpSession
 
-__all__ = ["find_already_subscribed", "may_save_calls"]
+__all__ = [
+    "add_subscribed",
+    "apply_already_subscribed",
+    "find_already_subscribed",
+    "may_save_calls",
+    "start_already_subscribed",
+]
 
 _PAGE = 1_000
 _SQL = SqlFile.of(__file__)
@@ -30,13 +37,32 @@ def may_save_calls(db: DuckDBPyConnection) -> bool:
 
 def find_already_subscribed(
     db: DuckDBPyConnection, session: MailchimpSession, audience_id: str
-) -> None:
-    """Turn additions in `changes` into updates for people who are subscribed already."""
+) -> bool:
+    """Turn additions in `changes` into updates for people who are subscribed already.
+
+    Returns whether all subscribed people were read.
+    """
     subscribed = session.count(audience_id, "subscribed")
     saves = -(-_SQL.number(db, "new_people") // CHUNK_SIZE)
     if not subscribed or subscribed > saves * _PAGE:
-        return
-    _SQL.run(db, "create")
+        return not subscribed
+    start_already_subscribed(db)
     for page in session.members_with_status(audience_id, "subscribed"):
-        _SQL.run(db, "add", addresses=[contact.address for contact in page])
+        add_subscribed(db, [contact.address for contact in page])
+    apply_already_subscribed(db)
+    return True
+
+
+def start_already_subscribed(db: DuckDBPyConnection) -> None:
+    """Create the empty table `already_subscribed`."""
+    _SQL.run(db, "create")
+
+
+def add_subscribed(db: DuckDBPyConnection, addresses: Sequence[str]) -> None:
+    """Add subscribed people to `already_subscribed`."""
+    _SQL.run(db, "add", addresses=list(addresses))
+
+
+def apply_already_subscribed(db: DuckDBPyConnection) -> None:
+    """Turn additions in `changes` into updates for the people of `already_subscribed`."""
     _SQL.run(db, "apply")

@@ -26,6 +26,7 @@ from shared.model.plan import Plan, PlannedTag, form_for
 from shared.model.ports import Records, SegmentSource, readable
 from shared.model.run import (
     REMOVAL_GUARD,
+    AudienceSize,
     CallTotals,
     Counts,
     Finding,
@@ -46,6 +47,7 @@ from shared.planning.audience import (
     status_for_new,
     with_fields_to_create,
 )
+from shared.planning.audience_size import new_people, predicted_size
 from shared.planning.chunking import write_chunks
 from shared.planning.compare import (
     Rules,
@@ -73,7 +75,7 @@ from shared.planning.former_addresses import (
     plan_former_addresses,
 )
 from shared.planning.ledger import deleted_tags, forget_tags, load_ledger
-from shared.planning.limit import within_limit
+from shared.planning.limit import within_budget, within_limit
 from shared.planning.people import RowCounts, SourceColumns, read_people
 from shared.planning.preparation import AudiencePreparation
 from shared.planning.removal_guard import exceeds_removal_share
@@ -237,11 +239,14 @@ class PlanBuilder:
             ),
         )
         with waiting_for_network(db):
-            self.preparation.find_already_subscribed(request, db, calls)
+            complete = self.preparation.find_already_subscribed(request, db, calls)
         if retry:
             findings += not_retried(db)
         plan_unsubscribes(db, export)
         plan_former_addresses(db, export)
+        with waiting_for_network(db):
+            size = self._audience_size(request, found, db, calls, complete=complete)
+        findings += within_budget(size, rows, is_preview=request.is_preview)
         findings += source.exclusions.remove_tags(db)
         confirmed = REMOVAL_GUARD in run.confirmed
         hold_removals = not confirmed and exceeds_removal_share(db, export.max_removal_share)
@@ -312,8 +317,34 @@ class PlanBuilder:
             calls=CallTotals(calls.write, calls.read, calls.throttled, calls.retried),
             form=form_for(chunks, export.mapping),
             contacts_before=dict(found.contacts),
+            audience_size=size,
         )
         return self.plans.write(plan, plan_files, chunks)
+
+    def _audience_size(
+        self,
+        request: PlanRequest,
+        found: PreparedAudience,
+        db: DuckDBPyConnection,
+        calls: CallCounts,
+        *,
+        complete: bool,
+    ) -> AudienceSize | None:
+        """Predict the size of the audience after the run; None for a run that adds no one.
+
+        `complete`: all new people who are subscribed already are known. Exact in a preview, and where
+        the contact budget depends on it.
+        """
+        if not new_people(db) and not request.is_preview:
+            return None
+        contacts = found.contacts
+        budget = self.preparation.contact_budget(request.export.audience_id)
+        size = predicted_size(db, contacts, budget, complete=complete)
+        if not size.exact and (request.is_preview or size.is_over_budget):
+            subscribed = contacts.get("subscribed", 0)
+            self.preparation.find_all_subscribed(request, db, subscribed, calls)
+            size = predicted_size(db, contacts, budget, complete=True)
+        return size
 
     def _read(
         self,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from shared.model.run import Counts, Finding, Reason, RunStatus
+from shared.model.run import AudienceSize, Counts, Finding, Reason, RunStatus
 
 __all__ = ["PlanningEnded"]
 
@@ -16,9 +16,11 @@ class PlanningEnded(Exception):
         reason: Reason,
         counts: Counts | None = None,
         findings: tuple[Finding, ...] = (),
+        audience_size: AudienceSize | None = None,
     ) -> None:
         super().__init__(reason.code)
         self.status = status
         self.reason = reason
         self.counts = counts or Counts()
         self.findings = findings
+        self.audience_size = audience_size

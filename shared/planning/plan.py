@@ -144,7 +144,9 @@ class Planner:
             self.queue.send(SEND_LANES, lane_message(run_id, lane))
 
     def _end(self, run_id: str, end: PlanningEnded) -> None:
-        self.transitions.end_planning(run_id, end.status, end.reason, end.counts, end.findings)
+        self.transitions.end_planning(
+            run_id, end.status, end.reason, end.counts, end.findings, end.audience_size
+        )
 
     def _forget_connection(self, run: Run) -> None:
         export = self.exports.read(run.export_id)

@@ -16,11 +16,16 @@ from duckdb import DuckDBPyConnection
 from shared.capacity.on_demand import OnDemandSessions
 from shared.model.audience import CallCounts, NotSubscribedPointer
 from shared.model.export import Export
-from shared.model.ports import Files, MailchimpSession, Records
+from shared.model.ports import Files, MailchimpSession, Records, readable
 from shared.model.tag import TagOwner, same_name
 from shared.planning.accidents import shared_with_audience
-from shared.planning.already_subscribed import find_already_subscribed, may_save_calls
+from shared.planning.already_subscribed import (
+    find_already_subscribed,
+    may_save_calls,
+    start_already_subscribed,
+)
 from shared.planning.audience import PreparedAudience, create_fields, read_audience
+from shared.planning.audience_size import find_all_subscribed
 from shared.planning.not_subscribed import NotSubscribedList
 from shared.planning.request import PlanRequest
 from shared.planning.tags import prepare_tags
@@ -115,12 +120,35 @@ class AudiencePreparation:
 
     def find_already_subscribed(
         self, order: PlanRequest, db: DuckDBPyConnection, calls: CallCounts
+    ) -> bool:
+        """Find the new people who are already subscribed, when that can save calls.
+
+        Returns whether all of them are known now.
+        """
+        start_already_subscribed(db)
+        if not may_save_calls(db):
+            return False
+        with self.sessions.session(order.connection_id, order.account_id) as session:
+            complete = find_already_subscribed(db, session, order.export.audience_id)
+            calls.add(session.calls)
+        return complete
+
+    def find_all_subscribed(
+        self, order: PlanRequest, db: DuckDBPyConnection, subscribed: int, calls: CallCounts
     ) -> None:
-        """Find the new people who are already subscribed, when that can save calls."""
-        if may_save_calls(db):
-            with self.sessions.session(order.connection_id, order.account_id) as session:
-                find_already_subscribed(db, session, order.export.audience_id)
-                calls.add(session.calls)
+        """Find all new people who are already subscribed; the audience has `subscribed` subscribers."""
+        with self.sessions.session(order.connection_id, order.account_id) as session:
+            find_all_subscribed(db, session, order.export.audience_id, subscribed)
+            calls.add(session.calls)
+
+    def contact_budget(self, audience_id: str) -> int | None:
+        """The smallest contact budget that an export sets for an audience."""
+        budgets = [
+            stored.value.contact_budget
+            for stored in readable(self.exports.all())
+            if stored.value.audience_id == audience_id and stored.value.contact_budget is not None
+        ]
+        return min(budgets, default=None)
 
     def _still_uses(self, audience_id: str) -> Callable[[str, str], bool]:
         """Return a function that checks whether an export still sends a tag to this audience."""

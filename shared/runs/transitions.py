@@ -19,7 +19,9 @@ from shared.messaging.events import log_run_finished, log_run_waiting
 from shared.model.plan import Plan
 from shared.model.ports import Records, update
 from shared.model.run import (
+    ACCIDENTS,
     REMOVAL_GUARD,
+    AudienceSize,
     Counts,
     Finding,
     Mode,
@@ -92,6 +94,7 @@ class Transitions:
                 calls=plan.calls,
                 findings=plan.findings,
                 segments=tuple(RunSegment(t.segment, t.tag, t.members) for t in plan.tags),
+                audience_size=plan.audience_size,
                 progress=Progress(0, plan.people_to_send + plan.removals, 0, plan.chunks),
                 audience_name=plan.audience_name,
                 sending_at=now,
@@ -146,6 +149,7 @@ class Transitions:
         reason: Reason,
         counts: Counts | None = None,
         findings: tuple[Finding, ...] = (),
+        audience_size: AudienceSize | None = None,
     ) -> Run:
         """planning -> skipped, failed or awaitingConfirmation, without a plan."""
 
@@ -161,6 +165,7 @@ class Transitions:
                 reason=reason,
                 counts=counts or Counts(),
                 findings=findings,
+                audience_size=audience_size,
                 moved_at=now,
                 finished_at=None if status is RunStatus.AWAITING_CONFIRMATION else now,
             )
@@ -280,11 +285,14 @@ class Transitions:
             if run.status is not RunStatus.AWAITING_CONFIRMATION or run.reason is None:
                 return None
             code, now = run.reason.code, self.now()
+            # A person who confirms has seen every reason that the run lists.
+            others = {f.code for f in run.findings} & ACCIDENTS - {code}
             return replace(
                 run,
                 status=RunStatus.SENDING if code == REMOVAL_GUARD else RunStatus.QUEUED,
                 reason=None,
-                confirmed=(*run.confirmed, code),
+                confirmed=(*run.confirmed, code, *sorted(others)),
+                confirmed_new=max(run.confirmed_new, run.counts.new),
                 finished_at=None,
                 queued_at=now,
                 moved_at=now,

@@ -81,6 +81,7 @@ EXAMPLE: dict[str, Any] = {
     "exclusionSegments": [],
     "removalGuard": {"maxShare": 0.3},
     "growthGuard": {"maxShare": 1.0, "maxContacts": 20000},
+    "contactBudget": 100000,
     "schedule": {
         "enabled": True,
         "repeat": "everyRefresh",
@@ -231,6 +232,15 @@ class _ExportParts(Body):
     ] = ()
     removal_guard: RemovalGuardBody = RemovalGuardBody()
     growth_guard: GrowthGuardBody = GrowthGuardBody()
+    contact_budget: Annotated[
+        int | None,
+        Field(
+            description="The largest number of contacts that Mailchimp may bill for the audience. A run that would "
+            "pass it is skipped; the smallest budget of all exports to the audience applies",
+            examples=[100000],
+            json_schema_extra={"minimum": 0},
+        ),
+    ] = None
     schedule: ScheduleBody = ScheduleBody()
 
     id: ReadOnly
@@ -273,6 +283,7 @@ class _ExportParts(Body):
             exclusion_segments=tuple(self.exclusion_segments),
             max_removal_share=self.removal_guard.max_share,
             growth_guard=GrowthGuard(self.growth_guard.max_share, self.growth_guard.max_contacts),
+            contact_budget=self.contact_budget,
             schedule=self.schedule.value(),
         )
 
@@ -397,6 +408,7 @@ class ExportView(View):
     exclusion_segments: tuple[str, ...]
     removal_guard: RemovalGuardView
     growth_guard: GrowthGuardView
+    contact_budget: int | None
     schedule: ScheduleView
     findings: tuple[FindingView, ...]
     last_run: RunView | None
@@ -424,6 +436,7 @@ def export_view(
         exclusion_segments=export.exclusion_segments,
         removal_guard=RemovalGuardView(max_share=export.max_removal_share),
         growth_guard=GrowthGuardView.model_validate(export.growth_guard),
+        contact_budget=export.contact_budget,
         schedule=schedule_view(export.schedule),
         findings=finding_views(findings, language),
         last_run=run_view(last_run, language) if last_run else None,

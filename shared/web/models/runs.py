@@ -136,6 +136,30 @@ class StatusProofView(View):
     ]
 
 
+class AudienceSizeView(View):
+    """The contacts of the audience that Mailchimp bills, before the run and after it as planned."""
+
+    before: Annotated[int, Field(examples=[8200])]
+    added: Annotated[int, Field(description="Contacts that the run creates", examples=[640])]
+    archived: Annotated[int, Field(description="Contacts that the run archives", examples=[3])]
+    after: Annotated[
+        int,
+        Field(
+            description="Contacts after the run; people whom Mailchimp refuses are not foreseeable",
+            examples=[8837],
+        ),
+    ]
+    budget: Annotated[
+        int | None, Field(description="The contact budget of the audience", examples=[10000])
+    ]
+    exact: Annotated[
+        bool,
+        Field(
+            description="False if some of `added` may be in the audience already; a preview is exact"
+        ),
+    ]
+
+
 class CallsView(View):
     """Calls made to Mailchimp."""
 
@@ -184,6 +208,12 @@ class RunView(View):
     planning: Annotated[
         PlanningView | None,
         Field(description="How far planning is; null before it, and for plans of a second or two"),
+    ] = None
+    audience_size: Annotated[
+        AudienceSizeView | None,
+        Field(
+            description="The predicted size of the audience; null while it is unknown, and for a run that adds no one"
+        ),
     ] = None
 
 

@@ -32,6 +32,9 @@ _LABELS = {
     "exclusionSegments": ("form.exclusionSegments", ""),
     "onAddressChange": ("form.onAddressChange", "onAddressChange"),
     "removalGuard.maxShare": ("form.guard", ""),
+    "growthGuard.maxShare": ("form.growthShare", ""),
+    "growthGuard.maxContacts": ("form.growthContacts", ""),
+    "contactBudget": ("form.contactBudget", ""),
     "schedule.enabled": ("schedule.on", "answer"),
     "schedule.repeat": ("schedule.repeat", "repeat"),
     "schedule.days": ("schedule.days", "day"),
@@ -110,7 +113,7 @@ def _words(field: str, value: object, choices: str, language: str, names: Mappin
         first, second = value.get("name") or value.get("attribute"), value.get("tag")
         second = second or value.get("mergeField")
         return f"{first} → {second}" if second and second != first else str(first)
-    if field == "removalGuard.maxShare" and isinstance(value, float):
+    if field in ("removalGuard.maxShare", "growthGuard.maxShare") and isinstance(value, float):
         return f"{value * 100:g}"
     key = f"pages.{choices}.{value}"
     if choices and has(key):

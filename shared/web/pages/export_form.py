@@ -28,6 +28,7 @@ from shared.web.models.exports import ExportBody, recorded_export
 from shared.web.models.runs import reason_view
 from shared.web.pages.conflicts import differences
 from shared.web.pages.export_consent import consent_fields, evidence_fields, withdrawal_fields
+from shared.web.pages.export_guards import guard_fields
 from shared.web.pages.forms import NO_REFUSAL, Form, Refusal, SentForm, attempt
 from shared.web.pages.mapping_rows import mapping_rows
 from shared.web.pages.render import CurrentPage, Page, redirect
@@ -81,6 +82,8 @@ def _empty(connection: str | None) -> Definition:
         "onAddressChange": "keep",
         "exclusionSegments": [],
         "removalGuard": {"maxShare": 0.3},
+        "growthGuard": {"maxShare": 1.0, "maxContacts": None},
+        "contactBudget": None,
         "schedule": {
             "enabled": True,
             "repeat": "everyRefresh",
@@ -114,6 +117,7 @@ def definition_from(form: Form) -> Definition:
         "leavers": form.get("leavers") or "removeTag",
         **withdrawal_fields(form),
         "removalGuard": {"maxShare": _share(form.get("maxShare"))},
+        **guard_fields(form),
         "schedule": schedule_fields(form),
     }
 

@@ -1,0 +1,70 @@
+"""Predict how many billed contacts the audience has after a run.
+
+Mailchimp's counts by status are exact and current, unlike the `stats` of an audience. People who are
+new to the export may be in the audience already. Who is subscribed is read when the prediction must be
+exact; otherwise it is an upper bound. Mailchimp's refusals cannot be predicted.
+https://mailchimp.com/developer/marketing/api/list-members/list-members-info/
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from shared.model.chunk import FORMER_TAG
+from shared.model.run import AudienceSize
+from shared.planning.already_subscribed import (
+    add_subscribed,
+    apply_already_subscribed,
+    start_already_subscribed,
+)
+from shared.workspace import SqlFile
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+    from shared.model.ports import MailchimpSession
+
+__all__ = ["find_all_subscribed", "new_people", "predicted_size"]
+
+_PAGE = 1_000
+# Archived and cleaned contacts are not billed.
+_BILLED = ("subscribed", "unsubscribed", "pending", "transactional")
+_SQL = SqlFile.of(__file__)
+
+
+def new_people(db: DuckDBPyConnection) -> int:
+    """Count the people that `changes` adds; some may be in the audience already."""
+    return int(_SQL.row(db, "planned", former_tag=FORMER_TAG)[0])
+
+
+def predicted_size(
+    db: DuckDBPyConnection, contacts: Mapping[str, int], budget: int | None, *, complete: bool
+) -> AudienceSize:
+    """Return the size that `changes` leads to. `contacts` counts the contacts by status.
+
+    `complete`: all people of `changes` who are subscribed already are known.
+    """
+    added, archived = _SQL.row(db, "planned", former_tag=FORMER_TAG)
+    return AudienceSize(
+        before=sum(contacts.get(status, 0) for status in _BILLED),
+        added=added,
+        archived=archived,
+        budget=budget,
+        exact=complete or not contacts.get("subscribed") or not added,
+    )
+
+
+def find_all_subscribed(
+    db: DuckDBPyConnection, session: MailchimpSession, audience_id: str, subscribed: int
+) -> None:
+    """Turn additions in `changes` into updates for everyone who is subscribed already."""
+    start_already_subscribed(db)
+    if new_people(db) <= -(-subscribed // _PAGE):
+        for (address,) in _SQL.rows(db, "addresses"):
+            if session.status_of(audience_id, address) == "subscribed":
+                add_subscribed(db, [address])
+    else:
+        for page in session.members_with_status(audience_id, "subscribed"):
+            add_subscribed(db, [contact.address for contact in page])
+    apply_already_subscribed(db)
