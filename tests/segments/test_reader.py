@@ -242,6 +242,14 @@ def test_blanks_before_an_opening_quote_are_not_part_of_the_field(tmp_path: Path
     )
 
 
+def test_text_between_a_closing_quote_and_the_delimiter_affects_one_row(tmp_path: Path) -> None:
+    data = b'"1" ,"a"\n"2","b"\n"3","c" \n"4"x,"d"\n'
+    assert reads(tmp_path, data) == (
+        [(2, "2", "b")],
+        [(1, "rowBadQuoting"), (3, "rowBadQuoting"), (4, "rowBadQuoting")],
+    )
+
+
 def test_quotes_escaped_with_a_backslash_are_read(tmp_path: Path) -> None:
     data = rb"""1,"He said \"hi\", twice"
 2,"ends with \""
