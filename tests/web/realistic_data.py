@@ -61,7 +61,7 @@ _ENDS = (
     RunStatus.CANCELED,
 )
 _REASONS = {
-    RunStatus.FAILED: Reason("attributeMissing", {"attributes": "“Loyalty tier”"}),
+    RunStatus.FAILED: Reason("attributeMissing", {"segment": "Gold", "attribute": "LoyaltyTier"}),
     RunStatus.SKIPPED: Reason("noNewData"),
     RunStatus.CANCELED: Reason("canceledBeforeSending"),
     RunStatus.AWAITING_CONFIRMATION: Reason("removalGuard", {"people": "18402"}),

@@ -1,0 +1,79 @@
+"""The list of exports in a browser: one line each, reasons, menus, and one schedule for several."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import Place
+from tests.browser.test_admin_pages import violations
+from tests.web.realistic_data import NAMES, fill
+
+pytestmark = pytest.mark.browser
+
+Open = Callable[..., Page]
+
+
+def test_each_export_has_one_line_with_its_reason_and_a_menu(
+    place: Place, open_page: Open, complaints: list[str]
+) -> None:
+    fill(place.world)
+    page = open_page()
+    page.goto("/")
+    rows = page.locator("table.list tbody tr")
+    expect(rows).to_have_count(len(NAMES))
+    heights = rows.evaluate_all("rows => rows.map(row => row.getBoundingClientRect().height)")
+    assert max(heights) < 60, heights
+    row = rows.filter(has_text="Event: Contoso Connect")
+    reason = row.get_by_role("tooltip", include_hidden=True)
+    expect(reason).to_be_hidden()
+    row.locator(".tip a").hover()
+    expect(reason).to_be_visible()
+    page.mouse.move(0, 0)
+    expect(reason).to_be_hidden()
+    row.locator(".tip a").focus()
+    expect(reason).to_be_visible()
+    assert violations(page) == []
+    page.keyboard.press("Escape")
+    expect(reason).to_be_hidden()
+    menu = row.locator("details.menu")
+    menu.locator("summary").focus()
+    page.keyboard.press("Enter")
+    expect(menu.get_by_role("link", name="Edit")).to_be_visible()
+    assert violations(page) == []
+    page.keyboard.press("Escape")
+    expect(menu.get_by_role("link", name="Edit")).to_be_hidden()
+    expect(menu.locator("summary")).to_be_focused()
+    assert complaints == []
+
+
+def test_a_phone_shows_exports_as_cards_and_works_without_scripts(
+    place: Place, open_page: Open
+) -> None:
+    fill(place.world)
+    page = open_page("ko", 390, script=False)
+    page.goto("/")
+    for name in ("Weekly newsletter", "Birthday voucher"):
+        page.get_by_label(name, exact=False).and_(page.locator("input")).check()
+    page.locator("details.menu summary").first.click()
+    expect(page.get_by_role("link", name="편집").first).to_be_visible()
+    page.locator("form#chosen button").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("내보내기 2개의 일정")
+    page.locator("main form button.primary").click()
+    expect(page.get_by_role("status")).to_contain_text("일정을 저장했습니다")
+
+
+def test_a_phone_shows_the_export_of_each_run(place: Place, open_page: Open) -> None:
+    fill(place.world)
+    page = open_page("en", 390)
+    page.goto("/runs")
+    name = page.locator("table.list tbody td.name a").first
+    expect(name).to_be_visible()
+    seen = name.evaluate(
+        "one => document.elementFromPoint(...(r => [r.x + 5, r.y + 5])(one.getBoundingClientRect()))"
+        " === one"
+    )
+    assert seen
+    assert page.evaluate("document.documentElement.scrollWidth") == 390
