@@ -20,8 +20,8 @@ start: setup ## run Azurite and the app (PORT, default 7071) until Ctrl-C
 sandbox: setup ## the same with a sandbox Mailchimp (port 8055) and sample segments
 	@exec $(PY) -m devhost.start --sandbox
 
-test: setup browser check ## formatting, lint, types and all tests
-	@$(PY) -m tests -n 2 --dist loadfile
+test: setup browser check ## formatting, lint, types and tests, except those that run for minutes
+	@$(PY) -m tests -n 2 --dist loadfile --no-loadscope-reorder
 
 check: .venv/.ready ## formatting, lint and types only
 	@$(PY) -m ruff format --check --quiet . || { echo "run 'make format'"; exit 1; }
@@ -34,8 +34,9 @@ types: .venv/.ready ## types only
 format: .venv/.ready ## put the code into its format and mend what ruff can
 	@$(PY) -m ruff check --quiet --fix . ; $(PY) -m ruff format --quiet .
 
-faults: setup ## only the fault tests (SEEDS=n for more than CI runs)
-	@FAULT_SEEDS=$(SEEDS) $(PY) -m tests tests/faults --timeout=7200 -n 2 --dist worksteal
+faults: setup ## all fault tests, with real processes too (SEEDS=n for more cases)
+	@LONG_TESTS=1 FAULT_SEEDS=$(SEEDS) $(PY) -m tests tests/faults tests/runs/test_cancel.py \
+		--timeout=7200 -n 2 --dist worksteal
 
 fuzz: setup ## fuzz on from the corpus in tests/fuzz (SECONDS a target, default 60; TARGET=one)
 	@$(PY) -m tests.fuzz $(or $(SECONDS),60) $(TARGET)
@@ -48,7 +49,7 @@ notices: .venv/.ready ## renew THIRD_PARTY_NOTICES.md after make lock
 
 infra: setup ## compile and check the templates, and the tests of the infrastructure
 	@$(PY) -m infra.check
-	@$(PY) -m tests tests/infra
+	@LONG_TESTS=1 $(PY) -m tests tests/infra
 
 rehearse: setup ## build the deployment package and start it with Microsoft's worker library
 	@$(PY) -m infra.rehearse

@@ -15,6 +15,9 @@ from devhost.processes import ACCOUNT, Azurite, running, start_azurite
 # A process of Azurite takes seconds to start, an account nothing.
 SEPARATE_ACCOUNTS = tuple(f"separate{number}" for number in range(200))
 
+# Their files take longest. They run first, so that no worker ends with a long file while others idle.
+SLOW_FOLDERS = ("versions", "faults", "e2e", "browser", "sending", "devhost", "runs", "infra")
+
 # Child processes keep the bytecode of their imports, and requests reads no file for each call to
 # this machine (a .netrc, the certificates of the machine).
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
@@ -46,6 +49,21 @@ def separate_storage(azurite: Azurite) -> Callable[[], Azurite]:
 def storage(azurite: Azurite) -> str:
     """The connection string of the session's Azurite."""
     return azurite.connection_string
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out tests that run for minutes, unless LONG_TESTS is set; run slow folders first."""
+    long = [item for item in items if item.get_closest_marker("long")]
+    if long and not os.environ.get("LONG_TESTS"):
+        config.hook.pytest_deselected(items=long)
+        items[:] = [item for item in items if not item.get_closest_marker("long")]
+    tests = Path(__file__).parent
+
+    def rank(item: pytest.Item) -> int:
+        folder = item.path.relative_to(tests).parts[0]
+        return SLOW_FOLDERS.index(folder) if folder in SLOW_FOLDERS else len(SLOW_FOLDERS)
+
+    items.sort(key=rank)
 
 
 class OutsideNetwork(RuntimeError):

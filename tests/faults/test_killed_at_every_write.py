@@ -1,6 +1,6 @@
 """A run killed at any write or call has the same result as an undisturbed one.
 
-`FAULT_SEEDS=n` (make faults SEEDS=n) runs more cases than CI; from 50 on, one for every write and call.
+`make faults` runs more cases than `make test`; with SEEDS=50 or more, one for every write and call.
 """
 
 import itertools
@@ -15,8 +15,9 @@ from sandbox.samples import Flaws, Sample, Segment
 from tests.fakes import ProcessKilled
 from tests.faults.simulated_deployment import RunResult, SimulatedDeployment
 
-SEEDS = int(os.environ.get("FAULT_SEEDS") or 4)
-STEP = 1 if SEEDS >= 50 else 10
+LONG = bool(os.environ.get("LONG_TESTS"))
+SEEDS = int(os.environ.get("FAULT_SEEDS") or (4 if LONG else 2))
+STEP = 1 if SEEDS >= 50 else 10 if LONG else 23
 NewDeployment = Callable[[], SimulatedDeployment]
 
 SAMPLE = Sample(

@@ -24,7 +24,7 @@ from tests.e2e.running_app import (
 )
 
 SEEDS = max(1, int(os.environ.get("FAULT_SEEDS") or 1) // 50)
-pytestmark = pytest.mark.usefixtures("consent_is_kept")
+pytestmark = [pytest.mark.long, pytest.mark.usefixtures("consent_is_kept")]
 
 
 def test_two_apps_on_one_storage_send_each_person_once(

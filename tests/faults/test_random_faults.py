@@ -14,7 +14,7 @@ from tests.faults.fault_injection import FaultRates, FaultyDeployment
 from tests.faults.simulated_deployment import RunResult, SimulatedDeployment
 from tests.faults.test_killed_at_every_write import LATER, SAMPLE
 
-SEEDS = int(os.environ.get("FAULT_SEEDS") or 8)
+SEEDS = int(os.environ.get("FAULT_SEEDS") or (8 if os.environ.get("LONG_TESTS") else 3))
 NewDeployment = Callable[[], SimulatedDeployment]
 _ENDED_WELL = (RunStatus.SUCCESSFUL, RunStatus.COMPLETED_WITH_WARNINGS)
 

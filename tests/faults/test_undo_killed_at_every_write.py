@@ -11,7 +11,7 @@ from tests.faults.simulated_deployment import RunResult, SimulatedDeployment
 from tests.faults.test_killed_at_every_write import kill_at_call
 
 SEEDS = int(os.environ.get("FAULT_SEEDS") or 4)
-STEP = 1 if SEEDS >= 50 else 11
+STEP = 1 if SEEDS >= 50 else 11 if os.environ.get("LONG_TESTS") else 37
 NewDeployment = Callable[[], SimulatedDeployment]
 
 SAMPLE = Sample(30, (Segment("A", 0.7), Segment("B", 0.5)), seed=7)

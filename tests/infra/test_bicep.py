@@ -21,11 +21,12 @@ PARAMETERS = (project.INFRA / "main.bicepparam").read_text("utf-8")
 
 
 @pytest.mark.timeout(900)
+@pytest.mark.parametrize("arguments", [["--quick"], pytest.param([], marks=pytest.mark.long)])
 def test_the_templates_and_the_committed_files_have_no_fault(
-    compiler: Compiler, capsys: pytest.CaptureFixture[str]
+    compiler: Compiler, capsys: pytest.CaptureFixture[str], arguments: list[str]
 ) -> None:
     """Build, lint, parameters, `snapshot --mode validate`, main.json and every rule."""
-    assert main([]) == 0, capsys.readouterr().out
+    assert main(arguments) == 0, capsys.readouterr().out
     assert f"{len(project.CONFIGURATIONS)} configurations, 0 faults" in capsys.readouterr().out
 
 
@@ -66,24 +67,21 @@ def test_every_optional_parameter_is_set_in_one_configuration(template: dict[str
         assert value != default, f"{name} is set to its default"
 
 
+@pytest.mark.parametrize("kind", [pytest.param("dev", marks=pytest.mark.long), "prod"])
 def test_the_parameter_file_compiles_and_sets_what_dev_and_prod_need(
-    compiler: Compiler, monkeypatch: pytest.MonkeyPatch
+    compiler: Compiler, monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
-    executable = find()
-    for kind in ("dev", "prod"):
-        for name, value in {**EXAMPLE, "ENVIRONMENT_KIND": kind}.items():
-            monkeypatch.setenv(name, value)
-        command = [executable, "build-params", project.INFRA / "main.bicepparam", "--stdout"]
-        done = subprocess.run(command, capture_output=True, text=True, check=True)
-        assert done.stderr == ""
-        content = json.loads(json.loads(done.stdout)["parametersJson"])["parameters"]
-        given = project.given_in(
-            (project.INFRA / f"snapshots/{kind}.bicepparam").read_text("utf-8")
-        )
-        shared = ("maximumInstanceCount", "softDeleteDays", "logRetentionDays", "logDailyCapGb")
-        assert {name: content[name]["value"] for name in shared} == {
-            name: given[name] for name in shared
-        }
+    for name, value in {**EXAMPLE, "ENVIRONMENT_KIND": kind}.items():
+        monkeypatch.setenv(name, value)
+    command = [find(), "build-params", project.INFRA / "main.bicepparam", "--stdout"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stderr == ""
+    content = json.loads(json.loads(done.stdout)["parametersJson"])["parameters"]
+    given = project.given_in((project.INFRA / f"snapshots/{kind}.bicepparam").read_text("utf-8"))
+    shared = ("maximumInstanceCount", "softDeleteDays", "logRetentionDays", "logDailyCapGb")
+    assert {name: content[name]["value"] for name in shared} == {
+        name: given[name] for name in shared
+    }
 
 
 def test_the_check_reports_a_missing_compiler_in_one_line(tmp_path: Path) -> None:

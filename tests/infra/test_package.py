@@ -45,6 +45,7 @@ def test_a_package_is_built_only_with_the_python_of_the_site(tmp_path: Path) -> 
         package.build(tmp_path / "app.zip", tmp_path / "built")
 
 
+@pytest.mark.long
 @pytest.mark.timeout(600)
 def test_the_rehearsal_of_the_deployment_succeeds(capfd: pytest.CaptureFixture[str]) -> None:
     assert rehearse.main() == 0, capfd.readouterr().err

@@ -191,7 +191,15 @@ def found(compiler: Compiler, folder: Path, plant: Plant) -> list[str]:
         path.write_text(before, "utf-8")
 
 
-@pytest.mark.parametrize("plant", [*COMPILER, *RULES, *TEMPLATE], ids=lambda plant: plant.name)
+# `make infra` plants all of them, `make test` every tenth, which includes each kind.
+PLANTS = [
+    pytest.param(plant, id=plant.name, marks=[pytest.mark.long] if number % 10 else [])
+    for plants in (COMPILER, RULES, TEMPLATE)
+    for number, plant in enumerate(plants)
+]
+
+
+@pytest.mark.parametrize("plant", PLANTS)
 def test_a_planted_fault_is_found(compiler: Compiler, copy_of_infra: Path, plant: Plant) -> None:
     faults = found(compiler, copy_of_infra, plant)
     assert any(plant.said in fault for fault in faults), faults
