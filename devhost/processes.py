@@ -31,7 +31,7 @@ ACCOUNT = "devstoreaccount1"
 ACCOUNT_KEY = (
     "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
 )
-READY_SECONDS = 60.0
+READY_SECONDS = 120.0
 P = TypeVar("P", bound="Process")
 T = TypeVar("T")
 

@@ -6,10 +6,16 @@ have ended what they started.
 """
 
 import os
+import shutil
 import sys
+from pathlib import Path
 
 import pytest
 
+# In memory where there is room: Azurite and DuckDB wait for the disk at every write.
+MEMORY_DISK = Path("/dev/shm")
+if MEMORY_DISK.is_dir() and shutil.disk_usage(MEMORY_DISK).free > 4_000_000_000:
+    os.environ.setdefault("TMPDIR", str(MEMORY_DISK))
 # Workers import the tests from bytecode as well.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False

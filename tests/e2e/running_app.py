@@ -9,7 +9,6 @@ import csv
 import io
 import itertools
 import json
-import time
 import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
@@ -22,12 +21,13 @@ from typing import Any
 from devhost.api_client import ApiClient
 from devhost.processes import ROOT, App, running, start_app
 from sandbox import samples, wrap
-from sandbox.mailchimp.faults import Fault
 from sandbox.mailchimp.sandbox import AudienceView, MemberView, Sandbox
 from sandbox.mailchimp.state import Account
 from sandbox.persons import Person
 from sandbox.samples import Sample
 from sandbox.upload import upload
+from tests.held_calls import held_calls
+from tests.waiting import until
 
 SEGMENTS = "segments"
 DEVELOPER = "Dev <dev@localhost>; Administrator"
@@ -206,19 +206,17 @@ class ExportScenario:
 
         With more chunks than connections plus two, some chunks are never sent.
         """
-        slow = Fault("hang", "POST", r"^/lists/\w+$", times=None, seconds=1.0, skip=2)
-        self.running_app.sandbox.arm(slow)
-        started = self.start()
-        while not self.audience.statuses():
-            time.sleep(0.01)
-        self.api.post(f"/api/runs/{started['id']}/cancel")
-        run = self.wait(started)
-        self.running_app.sandbox.disarm()
-        return run
+        with held_calls(self.running_app.sandbox, skip=2) as held:
+            started = self.start()
+            until(self.audience.statuses)
+            held.until_waiting()
+            self.api.post(f"/api/runs/{started['id']}/cancel")
+            held.release_all()
+            return self.wait(started)
 
     def wait(self, run: Mapping[str, Any]) -> dict[str, Any]:
         """Wait for the end of a run."""
-        *_, last = self.api.watch(run["id"], every=0.05)
+        *_, last = self.api.watch(run["id"], every=0.15)
         return last
 
     def outcomes(self, run: Mapping[str, Any], only: str = "") -> list[dict[str, str]]:
@@ -257,6 +255,10 @@ _APP = """import logging
 import threading
 from datetime import timedelta
 from importlib.util import module_from_spec, spec_from_file_location
+
+from shared.model import chunk
+
+chunk.CHUNK_SIZE = {chunk_size}
 
 from devhost import queues
 from shared.capacity import renewed_lease
@@ -300,6 +302,7 @@ app = module.app
 def fast_polling_app(
     folder: Path,
     *,
+    chunk_size: int = 500,
     lease_seconds: int = 30,
     storage_seconds: float = 0,
     twice: bool = False,
@@ -307,7 +310,7 @@ def fast_polling_app(
 ) -> Path:
     """Write an app folder that receives its own messages at once and retries sooner.
 
-    `lease_seconds` is the duration of leases (Azure's minimum is 15), `storage_seconds` the read
+    `chunk_size` is the number of people of a call, `lease_seconds` is the duration of leases (Azure's minimum is 15), `storage_seconds` the read
     timeout of storage (0 is the default). `twice` sends every message twice. `debug` logs
     everything.
     """
@@ -320,6 +323,7 @@ def fast_polling_app(
     (folder / "host.json").write_text(json.dumps(host), "utf-8")
     path = str(ROOT / "function_app.py")
     program = _APP.format(
+        chunk_size=chunk_size,
         lease_seconds=lease_seconds,
         storage_seconds=storage_seconds,
         twice=twice,
@@ -345,12 +349,18 @@ def settings_for(storage: str, sandbox: Sandbox, **more: str) -> dict[str, str]:
 
 @contextmanager
 def run_app(
-    storage: str, sandbox: Sandbox, folder: Path, *, debug: bool = False, **settings: str
+    storage: str,
+    sandbox: Sandbox,
+    folder: Path,
+    *,
+    debug: bool = False,
+    chunk_size: int = 500,
+    **settings: str,
 ) -> Iterator[RunningApp]:
     """Run the app as a process during a `with` block."""
     app = start_app(
         settings_for(storage, sandbox, **settings),
-        app_dir=fast_polling_app(folder / "app", debug=debug),
+        app_dir=fast_polling_app(folder / "app", debug=debug, chunk_size=chunk_size),
         log=folder / "app.log",
     )
     with running(app):

@@ -1,16 +1,18 @@
 """Deleted or damaged state: a ledger, a plan, the outcomes of a chunk."""
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from shared.errors import Unavailable
+from shared.finishing import finish
 from shared.model.run import RunStatus
 from shared.runs.watchdog import MOST_RESUMES
+from shared.workspace import workspace
 from tests.fakes import ProcessKilled
 from tests.faults.simulated_deployment import EXPORT, SimulatedDeployment
 from tests.faults.test_killed_at_every_write import SAMPLE
@@ -117,21 +119,20 @@ def test_a_run_with_a_deleted_or_damaged_plan_ends_and_the_next_run_sends_the_re
 
 
 def test_a_run_stalled_for_an_hour_is_ended_and_the_next_run_corrects_it(
-    new_deployment: NewDeployment,
+    new_deployment: NewDeployment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     calm = new_deployment()
     calm.define(SAMPLE)
     expected = calm.result_of(calm.run())
     deployment = new_deployment()
     deployment.define(SAMPLE)
-    download = deployment.app.files.download
 
-    def never(name: str, path: Path) -> None:
-        if name.endswith("changes.parquet"):
-            raise Unavailable("storageNoAnswer", resource="state", error="Lost")
-        download(name, path)
+    @contextmanager
+    def full_disk() -> Iterator[None]:
+        raise Unavailable("diskFull")
+        yield
 
-    deployment.app.files.download = never
+    monkeypatch.setattr(finish, "workspace", full_disk)
     began = deployment.clock.now()
     started = deployment.app.starter.start(EXPORT)
 
@@ -143,7 +144,7 @@ def test_a_run_stalled_for_an_hour_is_ended_and_the_next_run_corrects_it(
     assert (deployment.clock.now() - began).total_seconds() > 3600
     assert run.progress.chunks_done == run.progress.chunks_total > 0
     assert run.calls.write > 0
-    deployment.app.files.download = download
+    monkeypatch.setattr(finish, "workspace", workspace)
     after = deployment.run()
     assert deployment.result_of(after).audience == expected.audience
     assert deployment.result_of(after).ledger == expected.ledger

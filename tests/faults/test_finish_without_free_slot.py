@@ -23,13 +23,13 @@ def test_a_lane_without_a_slot_waits_and_retries_without_failing(
     refused: list[float] = []
 
     def taken(account_id: str, *more: Any, **most: Any) -> Any:
-        """Nothing is free for two minutes, once a run is finishing."""
+        """Nothing is free for 20 seconds, once a run is finishing."""
         finishing = [
             stored
             for stored in deployment.app.runs.all()
             if stored.value.status is RunStatus.FINISHING
         ]
-        if finishing and (not refused or deployment.clock.seconds() < refused[0] + 120):
+        if finishing and (not refused or deployment.clock.seconds() < refused[0] + 20):
             refused.append(deployment.clock.seconds())
             return None
         return take(account_id, *more, **most)

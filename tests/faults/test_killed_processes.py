@@ -30,7 +30,7 @@ class Processes:
 
     def __init__(self, storage: str, sandbox: Sandbox, folder: Path) -> None:
         self._storage, self._box, self._folder = storage, sandbox, folder
-        self._program = fast_polling_app(folder / "app", lease_seconds=15)
+        self._program = fast_polling_app(folder / "app", lease_seconds=15, chunk_size=50)
         self.all: list[App] = []
         self.begin()
 
@@ -64,17 +64,17 @@ def test_a_process_killed_at_a_write_is_replaced_and_the_run_ends(
         processes = Processes(storage, sandbox, tmp_path)
         try:
             scenario = ExportScenario(processes.running_app, tmp_path)
-            before = scenario.sample(4_000, 0.6, 0.6)
+            before = scenario.sample(400, 0.6, 0.6)
             scenario.refresh(before)
             scenario.define(before)
             assert scenario.run()["status"] == "successful"
-            sample = before.later(changed=0.4, arriving=800, leaving=200, moving=0.05)
+            sample = before.later(changed=0.4, arriving=80, leaving=20, moving=0.05)
             scenario.refresh(sample)
             started = scenario.start()
             storage_faults.kill = processes.all[-1].kill
             storage_faults.kill_applied = dice.random() < 0.5
             storage_faults.kill_at = storage_faults.writes + dice.randint(1, 90)
-            processes.all[-1].popen.wait(60)
+            processes.all[-1].popen.wait(100)
             processes.begin()
             scenario.api = processes.running_app.api
             run = scenario.wait(started)

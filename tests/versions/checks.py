@@ -37,7 +37,7 @@ def app_on_stored_state(
 
 def finished(running_app: RunningApp, run_id: str) -> dict[str, Any]:
     """Wait for the end of a run."""
-    *_, last = running_app.api.watch(run_id, every=0.05)
+    *_, last = running_app.api.watch(run_id, every=0.15)
     return last
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any
 
 from shared.app import App, build
@@ -20,6 +20,7 @@ _SETTINGS = {
 }
 
 
+@cache
 def kinds() -> dict[str, type]:
     """Return the type of the values of each table."""
     found: dict[str, type] = {}

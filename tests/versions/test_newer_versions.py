@@ -3,6 +3,7 @@
 import json
 import uuid
 from enum import StrEnum
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +59,7 @@ def wider(parquet: bytes, folder: Path) -> bytes:
     return after.read_bytes()
 
 
+@cache
 def form_of(table: str) -> EntityForm[Any]:
     return EntityForm(table, kinds()[table], lambda _: {})
 
