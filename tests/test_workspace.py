@@ -33,7 +33,7 @@ def test_another_run_works_while_one_waits_for_the_network() -> None:
         thread = in_thread(work)
         assert not done.wait(0.3), "two large databases work at once"
         with waiting_for_network(db):
-            assert done.wait(20)
+            assert done.wait(100)
             db.execute("CREATE TABLE page AS SELECT range AS n FROM range(1000)")
         assert db.execute("SELECT count(*) FROM page").fetchone() == (1000,)
     thread.join(20)
@@ -49,7 +49,7 @@ def test_what_a_page_reads_does_not_wait_for_a_run() -> None:
 
     with workspace():
         in_thread(look)
-        assert read.wait(20)
+        assert read.wait(100)
 
 
 def test_memory_is_given_up_before_another_database_takes_it() -> None:

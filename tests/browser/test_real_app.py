@@ -121,7 +121,7 @@ def test_from_setup_to_removal(
         locale={"en": "en-US", "ko": "ko-KR"}[language], ignore_https_errors=True
     )
     page = context.new_page()
-    page.set_default_timeout(20_000)
+    page.set_default_timeout(60_000)
     page.on("console", lambda said: complaints.append(f"{said.location['url']} {said.text}"))
     page.on("pageerror", lambda error: complaints.append(f"{page.url} {error}"))
     url = running_app.process.url.rstrip("/")

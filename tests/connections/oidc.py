@@ -49,7 +49,7 @@ class Provider:
             browser.verify = str(self.certificate)
             at = url
             for _ in range(12):
-                answer = browser.get(at, allow_redirects=False, timeout=10)
+                answer = browser.get(at, allow_redirects=False, timeout=100)
                 while answer.status_code == 200:
                     answer = self._fill_in(browser, at, answer.text, name)
                 assert answer.is_redirect, answer.text
@@ -66,7 +66,7 @@ class Provider:
         assert action, page
         assert prompt, page
         form = {"prompt": prompt[1], "login": name, "password": "any"}
-        return browser.post(urljoin(at, action[1]), data=form, allow_redirects=False, timeout=10)
+        return browser.post(urljoin(at, action[1]), data=form, allow_redirects=False, timeout=100)
 
 
 @contextmanager
@@ -87,7 +87,7 @@ def provider(folder: Path, redirect: str = REDIRECT) -> Iterator[Provider]:
             yield Provider(f"https://localhost:{port}", certificate, redirect, process)
         finally:
             process.stdin.close()
-            process.wait(10)
+            process.wait(100)
             process.stdout.close()
 
 

@@ -116,7 +116,7 @@ class PrismProxy:
         if self._process is not None:
             self._process.terminate()
             try:
-                self._process.wait(10)
+                self._process.wait(100)
             except subprocess.TimeoutExpired:
                 self._process.kill()
                 self._process.wait()
@@ -131,7 +131,7 @@ class PrismProxy:
         self._marks += 1
         mark = f"/3.0/{_MARK}-{self._marks}"
         with contextlib.suppress(urllib.error.HTTPError):
-            urllib.request.urlopen(self.url + mark, timeout=30).close()
+            urllib.request.urlopen(self.url + mark, timeout=100).close()
         until = time.monotonic() + _START_SECONDS
         while not (wrong := self._wrong_lines()) or f"{mark} " not in wrong[-1]:
             assert time.monotonic() < until, "Prism does not write its log"

@@ -32,7 +32,7 @@ class Caller:
 
     def __call__(self, method: str, path: str, body: Any = None) -> requests.Response:
         url = f"{self.proxy.url}/3.0{path.replace('LIST', '/lists/' + self.audience.id)}"
-        return self.session.request(method, url, json=body, timeout=30)
+        return self.session.request(method, url, json=body, timeout=100)
 
 
 @pytest.fixture
@@ -147,8 +147,8 @@ def test_prism_refuses_an_invalid_request_and_response() -> None:
         audience.state.web_id = "not a number"  # type: ignore[assignment]
         with PrismProxy(sandbox.url) as proxy:
             base, auth = f"{proxy.url}/3.0/lists/{audience.id}", ("x", sandbox.api_key)
-            wrong_answer = requests.get(base, auth=auth, timeout=30)
-            wrong_request = requests.post(base, auth=auth, json={"members": "all"}, timeout=30)
+            wrong_answer = requests.get(base, auth=auth, timeout=100)
+            wrong_request = requests.post(base, auth=auth, json={"members": "all"}, timeout=100)
 
             assert (wrong_answer.status_code, wrong_request.status_code) == (500, 422)
             assert len(proxy.violations) == 2

@@ -1,5 +1,6 @@
 """The Python that can run each engine: this one for the SDK, a 3.13 for Azure's worker library."""
 
+import fcntl
 import functools
 import hashlib
 import os
@@ -39,6 +40,14 @@ def _with_runtime() -> Path | str:
     entries = re.split(r"^(?=\w)", development, flags=re.MULTILINE)
     locks = app + "".join(one for one in entries if one.startswith(HOST_PACKAGES))
     home = ROOT / ".cache" / f"python313-{hashlib.sha256(locks.encode()).hexdigest()[:12]}"
+    home.parent.mkdir(exist_ok=True)
+    # Of several workers, one installs and the others wait.
+    with home.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        return _installed(base, home, locks)
+
+
+def _installed(base: Path, home: Path, locks: str) -> Path | str:
     python, ready = home / "bin/python", home / ".ready"
     if ready.exists():
         return python

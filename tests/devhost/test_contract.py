@@ -3,9 +3,8 @@
 import contextlib
 import json
 import subprocess
-import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from http.client import HTTPConnection
@@ -17,6 +16,7 @@ from azure.storage.queue import QueueClient, TextBase64EncodePolicy
 
 from devhost.processes import ROOT, App, Azurite, running, start_app
 from tests.devhost.interpreters import ENGINES, interpreter_for
+from tests.waiting import until
 
 SAMPLE = ROOT / "tests/devhost/sample"
 
@@ -40,13 +40,6 @@ class Sample:
     def client(self, suffix: str = "", *, encode: bool = True) -> QueueClient:
         policy = {"message_encode_policy": TextBase64EncodePolicy()} if encode else {}
         return QueueClient.from_connection_string(self.connection, self.queue + suffix, **policy)
-
-
-def until(seen: Callable[[], bool], seconds: float = 20.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not seen():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.05)
 
 
 @pytest.fixture(scope="module", params=ENGINES)
@@ -74,7 +67,7 @@ def test_a_request_has_the_same_form_as_in_azure(sample):
         sample.url("API/Echo/a%20b%2Fc/?x=1&x=2&empty="),
         data="text",
         headers={"X-Thing": "seen"},
-        timeout=10,
+        timeout=100,
     )
     content = answer.json()
     assert answer.status_code == 201
@@ -87,7 +80,7 @@ def test_a_request_has_the_same_form_as_in_azure(sample):
 
 
 def test_two_cookies_are_two_headers_with_encoded_values(sample):
-    answer = requests.get(sample.url("api/echo/1"), timeout=10)
+    answer = requests.get(sample.url("api/echo/1"), timeout=100)
     cookies = answer.raw.headers.getlist("Set-Cookie")
     assert [cookie.split(";")[0] for cookie in cookies] == ["a=1", "b=x%2By%3D"]
     assert "; httponly" in cookies[0]
@@ -109,12 +102,12 @@ def test_two_cookies_are_two_headers_with_encoded_values(sample):
     ],
 )
 def test_a_path_returns_the_same_status_as_the_real_host(sample, method, path, status):
-    assert requests.request(method, sample.url(path), timeout=10).status_code == status
+    assert requests.request(method, sample.url(path), timeout=100).status_code == status
 
 
 def test_a_queued_message_is_processed_once_and_deleted(sample):
     text = f"order {uuid.uuid4()}"
-    assert requests.post(sample.url("api/order"), data=text, timeout=10).status_code == 202
+    assert requests.post(sample.url("api/order"), data=text, timeout=100).status_code == 202
     until(lambda: any(one["text"] == text for one in sample.read("work")))
     until(lambda: sample.client().get_queue_properties().approximate_message_count == 0)
     assert [one["count"] for one in sample.read("work") if one["text"] == text] == [1]
@@ -122,7 +115,7 @@ def test_a_queued_message_is_processed_once_and_deleted(sample):
 
 def test_a_failing_message_moves_to_the_poison_queue_after_its_attempts(sample):
     text = f"fail {uuid.uuid4()}"
-    requests.post(sample.url("api/order"), data=text, timeout=10)
+    requests.post(sample.url("api/order"), data=text, timeout=100)
     poison = sample.client("-poison")
     until(lambda: exists(poison) and poison.get_queue_properties().approximate_message_count > 0)
     assert [one["count"] for one in sample.read("work") if one["text"] == text] == [1, 2, 3]
@@ -130,7 +123,7 @@ def test_a_failing_message_moves_to_the_poison_queue_after_its_attempts(sample):
 
 
 def test_a_message_that_is_not_base64_moves_to_the_poison_queue_without_running(sample):
-    requests.post(sample.url("api/order"), data="first", timeout=10)
+    requests.post(sample.url("api/order"), data="first", timeout=100)
     until(lambda: exists(sample.client()))
     before = len(sample.read("work"))
     poison = sample.client("-poison", encode=False)
@@ -143,7 +136,7 @@ def test_a_message_that_is_not_base64_moves_to_the_poison_queue_without_running(
 
 def test_a_function_that_runs_longer_than_the_lease_is_not_run_twice(sample):
     text = "slow 3"  # the lease is 2 seconds here
-    requests.post(sample.url("api/order"), data=text, timeout=10)
+    requests.post(sample.url("api/order"), data=text, timeout=100)
     until(lambda: text in sample.read("slow"))
     until(lambda: sample.client().get_queue_properties().approximate_message_count == 0)
     assert len([one for one in sample.read("work") if one["text"] == text]) == 1
@@ -156,21 +149,23 @@ def test_a_timer_follows_its_schedule(sample):
 def test_a_function_can_be_run_manually_from_this_machine_only(sample):
     url = sample.url("admin/functions/work")
     text = f"by hand {uuid.uuid4()}"
-    assert requests.post(url, json={"input": text}, timeout=10).status_code == 202
+    assert requests.post(url, json={"input": text}, timeout=100).status_code == 202
     until(lambda: any(one["text"] == text for one in sample.read("work")))
-    assert requests.post(url, data="{}", timeout=10).status_code == 403
+    assert requests.post(url, data="{}", timeout=100).status_code == 403
     page = {"Origin": "https://example.com"}
-    assert requests.post(url, json={}, headers=page, timeout=10).status_code == 403
-    assert requests.post(sample.url("admin/functions/echo"), json={}, timeout=10).status_code == 404
+    assert requests.post(url, json={}, headers=page, timeout=100).status_code == 403
+    assert (
+        requests.post(sample.url("admin/functions/echo"), json={}, timeout=100).status_code == 404
+    )
 
 
 def test_a_request_with_another_host_name_is_refused(sample):
     other = {"Host": "example.com"}
-    assert requests.get(sample.url("api/soon"), headers=other, timeout=10).status_code == 421
+    assert requests.get(sample.url("api/soon"), headers=other, timeout=100).status_code == 421
 
 
 def test_a_connection_stays_open_after_responses_and_faults(sample):
-    connection = HTTPConnection(sample.app.url.split("/")[2], timeout=10)
+    connection = HTTPConnection(sample.app.url.split("/")[2], timeout=100)
     with contextlib.closing(connection):
         connection.connect()
         socket = connection.sock
@@ -182,7 +177,7 @@ def test_a_connection_stays_open_after_responses_and_faults(sample):
 
 def test_many_simultaneous_callers_are_answered(sample):
     def call(number: int) -> str:
-        return requests.get(sample.url(f"files/{number}"), timeout=30).text
+        return requests.get(sample.url(f"files/{number}"), timeout=100).text
 
     with ThreadPoolExecutor(50) as pool:
         assert list(pool.map(call, range(500))) == [str(one) for one in range(500)]
@@ -190,8 +185,8 @@ def test_many_simultaneous_callers_are_answered(sample):
 
 def test_the_log_contains_run_ids_and_no_content(sample):
     secret = f"secret-{uuid.uuid4()}"
-    requests.post(sample.url(f"api/echo/{secret}?q={secret}"), data=secret, timeout=10)
-    requests.post(sample.url("api/order"), data=secret, timeout=10)
+    requests.post(sample.url(f"api/echo/{secret}?q={secret}"), data=secret, timeout=100)
+    requests.post(sample.url("api/order"), data=secret, timeout=100)
     until(lambda: any(one["text"] == secret for one in sample.read("work")))
     log = (sample.notes / "app.log").read_text()
     assert "Executed 'echo' (Succeeded, Id=" in log
@@ -234,7 +229,7 @@ def test_the_real_app_loads(engine, azurite, tmp_path):
     settings = {**sample, "AzureWebJobsStorage": azurite.connection_string}
     log = tmp_path / "app.log"
     with running(start_app(settings, log=log, options=("--engine", engine), python=python)) as app:
-        assert requests.get(app.url + "api/health", timeout=30).json() == {"status": "ok"}
+        assert requests.get(app.url + "api/health", timeout=100).json() == {"status": "ok"}
     assert app.popen.returncode == 0
     assert "overlap" not in log.read_text(), "routes must not depend on the host's version"
 

@@ -7,7 +7,7 @@ import re
 import socket
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote, urlsplit
@@ -18,6 +18,7 @@ from azure.storage.queue import QueueClient
 
 from devhost.processes import ROOT, Azurite, running, start_app
 from tests.devhost.interpreters import ENGINES, interpreter_for
+from tests.waiting import until
 
 APP = ROOT / "tests/devhost/catch_all"
 TRIES = 5
@@ -65,7 +66,7 @@ class Running:
     queue: str
 
     def raw(self, data: bytes) -> Answer:
-        with socket.create_connection(self.address, timeout=20) as connection:
+        with socket.create_connection(self.address, timeout=60) as connection:
             connection.sendall(data)
             received = b""
             while part := connection.recv(65536):
@@ -314,10 +315,3 @@ def waiting(queue: QueueClient) -> int:
         return queue.get_queue_properties().approximate_message_count or 0
     except ResourceNotFoundError:
         return 0
-
-
-def until(seen: Callable[[], bool], seconds: float = 60.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not seen():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.1)

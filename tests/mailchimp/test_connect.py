@@ -48,12 +48,12 @@ class Browser:
 
     def decide(self, url: str, decision: str = "allow") -> dict[str, str]:
         """What the callback is called with."""
-        shown = requests.get(url, timeout=10)
+        shown = requests.get(url, timeout=100)
         assert shown.status_code == 200, shown.text
         asked = {name: values[0] for name, values in parse_qs(urlsplit(url).query).items()}
         form = {**asked, "account": self.sandbox.account.id, "decision": decision}
         answer = requests.post(
-            f"{self.sandbox.url}/oauth2/authorize", data=form, timeout=10, allow_redirects=False
+            f"{self.sandbox.url}/oauth2/authorize", data=form, timeout=100, allow_redirects=False
         )
         back = urlsplit(answer.headers["Location"])
         assert f"{back.scheme}://{back.netloc}{back.path}" == BACK

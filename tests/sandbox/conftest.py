@@ -48,7 +48,7 @@ def call(sandbox: Sandbox, audience: AudienceView) -> Iterator[Call]:
 
         def send(method: str, path: str, body: Any = None, **more: Any) -> requests.Response:
             url = sandbox.api_url + path.replace("LIST", f"/lists/{audience.id}")
-            return session.request(method, url, json=body, timeout=30, **more)
+            return session.request(method, url, json=body, timeout=100, **more)
 
         yield send
 

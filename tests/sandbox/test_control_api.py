@@ -15,7 +15,7 @@ from tests.sandbox.conftest import Call, person
 
 
 def control(sandbox: Sandbox, method: str, path: str, body: Any = None) -> requests.Response:
-    return requests.request(method, f"{sandbox.url}/sandbox{path}", json=body, timeout=30)
+    return requests.request(method, f"{sandbox.url}/sandbox{path}", json=body, timeout=100)
 
 
 def test_pages_show_stored_data_and_escape_it(
@@ -113,7 +113,7 @@ def test_accounts_can_be_disabled_and_tokens_revoked_by_the_control_api(
     assert control(sandbox, "POST", f"/accounts/{sandbox.account.id}/revoke-tokens").json() == {
         "revoked": 1
     }
-    assert requests.get(f"{sandbox.api_url}/ping", headers=headers, timeout=30).status_code == 401
+    assert requests.get(f"{sandbox.api_url}/ping", headers=headers, timeout=100).status_code == 401
     assert call("GET", "/ping").status_code == 200
 
 
@@ -151,11 +151,11 @@ def test_the_command_line_runs_until_it_is_stopped(tmp_path: Path, stop: signal.
             assert process.stdout is not None
             assert "listening" in process.stdout.readline()
             told = json.loads(ready.read_bytes())
-            lists = requests.get(f"{told['url']}/3.0/lists", auth=("x", key), timeout=30).json()
-            options_now = requests.get(f"{told['url']}/sandbox/options", timeout=30).json()
+            lists = requests.get(f"{told['url']}/3.0/lists", auth=("x", key), timeout=100).json()
+            options_now = requests.get(f"{told['url']}/sandbox/options", timeout=100).json()
         finally:
             process.send_signal(stop)
-        assert process.wait(30) == 0
+        assert process.wait(100) == 0
 
     assert (told["apiKey"], told["clientId"], told["clientSecret"]) == (key, "7", "s")
     assert lists["lists"][0]["id"] == told["audiences"]["Newsletter"]
@@ -181,7 +181,7 @@ def test_a_saved_sandbox_is_unchanged_after_a_restart(
 
         def read(path: str) -> str:
             url = again.api_url + path.replace("LIST", f"/lists/{audience.id}")
-            answer = requests.get(url, auth=("x", sandbox.api_key), timeout=30)
+            answer = requests.get(url, auth=("x", sandbox.api_key), timeout=100)
             return answer.text.replace(again.url, sandbox.url)
 
         assert [read(path) for path in paths] == before
@@ -191,7 +191,7 @@ def test_a_saved_sandbox_is_unchanged_after_a_restart(
         assert token in again.world.tokens
         body = {"members": [person("never@example.com")]}
         url = f"{again.api_url}/lists/{audience.id}"
-        refused = requests.post(url, json=body, auth=("x", again.api_key), timeout=30).json()
+        refused = requests.post(url, json=body, auth=("x", again.api_key), timeout=100).json()
         assert refused["error_count"] == 1
         assert again.audience("Another").id != held.id
 
@@ -217,7 +217,7 @@ def test_the_command_line_saves_its_state(tmp_path: Path) -> None:
             process.stdout.readline()
             told: dict[str, Any] = json.loads(ready.read_bytes())
             process.terminate()
-            assert process.wait(30) == 0
+            assert process.wait(100) == 0
         return told
 
     first = run("--audience", "Kept")

@@ -22,7 +22,7 @@ def test_keys_and_tokens_are_accepted_like_at_mailchimp(sandbox: Sandbox) -> Non
 
     def status(auth: Any = None, header: str | None = None) -> tuple[int, str]:
         headers = {"Authorization": header} if header else {}
-        answer = requests.get(f"{sandbox.api_url}/", auth=auth, headers=headers, timeout=30)
+        answer = requests.get(f"{sandbox.api_url}/", auth=auth, headers=headers, timeout=100)
         return answer.status_code, answer.json().get("title", "")
 
     assert status(("anything", sandbox.api_key)) == (200, "")
@@ -90,7 +90,7 @@ class Gate:
 
     def __call__(self, seconds: float) -> None:
         self.waiting.release()
-        assert self.opened.wait(30)
+        assert self.opened.wait(100)
 
 
 @pytest.fixture
@@ -129,15 +129,15 @@ def test_the_eleventh_call_in_flight_is_throttled(
     for thread in threads:
         thread.start()
     for _ in threads:
-        assert gate.waiting.acquire(timeout=30)
+        assert gate.waiting.acquire(timeout=100)
 
-    over = requests.get(f"{slow.api_url}/ping", auth=auth, timeout=30)
+    over = requests.get(f"{slow.api_url}/ping", auth=auth, timeout=100)
     other = slow.world.add_account("Other")
-    theirs = requests.get(f"{slow.api_url}/ping", auth=("x", min(other.keys)), timeout=30)
+    theirs = requests.get(f"{slow.api_url}/ping", auth=("x", min(other.keys)), timeout=100)
     gate.opened.set()
     for thread in threads:
         thread.join(30)
-    after = requests.get(f"{slow.api_url}/ping", auth=auth, timeout=30)
+    after = requests.get(f"{slow.api_url}/ping", auth=auth, timeout=100)
 
     assert (over.status_code, over.headers["Content-Type"]) == (status, kind)
     assert (theirs.status_code, after.status_code) == (200, 200)

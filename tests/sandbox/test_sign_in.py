@@ -28,7 +28,7 @@ def decide(sandbox: Sandbox, app: OAuthApp, decision: str = "allow", **more: str
         "decision": decision,
     }
     url = f"{sandbox.url}/oauth2/authorize"
-    answer = requests.post(url, data=form | more, allow_redirects=False, timeout=30)
+    answer = requests.post(url, data=form | more, allow_redirects=False, timeout=100)
     assert answer.status_code == 302
     assert answer.headers["Location"].startswith(f"{BACK}?")
     query = parse_qs(urlsplit(answer.headers["Location"]).query)
@@ -43,20 +43,20 @@ def exchange(sandbox: Sandbox, app: OAuthApp, code: str, **more: str) -> tuple[i
         "redirect_uri": BACK,
         "code": code,
     }
-    answer = requests.post(f"{sandbox.url}/oauth2/token", data=form | more, timeout=30)
+    answer = requests.post(f"{sandbox.url}/oauth2/token", data=form | more, timeout=100)
     return answer.status_code, answer.json()
 
 
 def metadata(sandbox: Sandbox, authorization: str) -> requests.Response:
     headers = {"Authorization": authorization}
-    return requests.get(f"{sandbox.url}/oauth2/metadata", headers=headers, timeout=30)
+    return requests.get(f"{sandbox.url}/oauth2/metadata", headers=headers, timeout=100)
 
 
 def test_the_page_shows_the_user_and_escapes_the_name(sandbox: Sandbox, app: OAuthApp) -> None:
     query = {"response_type": "code", "client_id": app.client_id, "redirect_uri": BACK}
 
     page = requests.get(
-        f"{sandbox.url}/oauth2/authorize", params=query | {"state": '"><script>'}, timeout=30
+        f"{sandbox.url}/oauth2/authorize", params=query | {"state": '"><script>'}, timeout=100
     )
 
     assert page.status_code == 200
@@ -75,7 +75,7 @@ def test_an_invalid_request_is_not_forwarded(
     query = {"response_type": "code", "client_id": app.client_id, "redirect_uri": BACK} | wrong
 
     page = requests.get(
-        f"{sandbox.url}/oauth2/authorize", params=query, allow_redirects=False, timeout=30
+        f"{sandbox.url}/oauth2/authorize", params=query, allow_redirects=False, timeout=100
     )
 
     assert page.status_code == 400
@@ -89,7 +89,7 @@ def test_consenting_returns_a_token_that_never_expires(sandbox: Sandbox, app: OA
     ping = requests.get(
         f"{about['api_endpoint']}/3.0/ping",
         headers={"Authorization": f"Bearer {token['access_token']}"},
-        timeout=30,
+        timeout=100,
     )
 
     assert back["state"] == "s&<1>"

@@ -256,7 +256,7 @@ def by_identity(
 
 
 def listening(log: Path, azurite: subprocess.Popen[bytes]) -> dict[str, str]:
-    until = time.monotonic() + 60
+    until = time.monotonic() + 120
     while time.monotonic() < until and azurite.poll() is None:
         lines = [line for line in log.read_text().splitlines() if "successfully listening" in line]
         if len(lines) == 3:

@@ -313,7 +313,7 @@ class LosesAnswers(BaseHTTPRequestHandler):
         headers = dict(self.headers.items())
         # The signature covers the path, not the host.
         answer = requests.request(
-            self.command, self.behind + self.path, headers=headers, data=body, timeout=10
+            self.command, self.behind + self.path, headers=headers, data=body, timeout=100
         )
         if self.command in ("POST", "PUT") and "/Tables" not in self.path and type(self).lose > 0:
             type(self).lose -= 1

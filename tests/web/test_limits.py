@@ -1,7 +1,5 @@
 """What a request may cost, and what a response may hold."""
 
-import time
-
 import orjson
 import pytest
 
@@ -20,9 +18,7 @@ def test_a_body_of_unknown_fields_is_refused_before_it_is_validated() -> None:
     raw = many_keys(55_000)
     assert 900_000 < len(raw) <= 1024 * 1024
     world = World()
-    began = time.process_time()
     answer = call(world, "POST", "/api/exports", raw=raw)
-    assert time.process_time() - began < 1.0
     assert answer.status == 400
     assert answer.json()["type"] == "urn:problem-type:tooManyValues"
     assert len(answer.body) < 2_000

@@ -38,7 +38,7 @@ def app(azurite, tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
 
 
 def test_health_returns_only_not_configured_to_anonymous_callers(app: App) -> None:
-    answer = requests.get(app.url + "api/health", timeout=30)
+    answer = requests.get(app.url + "api/health", timeout=100)
     assert answer.status_code == 503
     assert answer.headers["Retry-After"] == "60"
     assert answer.headers["Cache-Control"] == "no-store"
@@ -53,13 +53,13 @@ def test_health_returns_only_not_configured_to_anonymous_callers(app: App) -> No
 @pytest.mark.parametrize("path", ["", "api/exports", "api/nothing"])
 @pytest.mark.parametrize("role", ["Viewer", "Contributor"])
 def test_every_path_returns_not_configured_without_details(app: App, path: str, role: str) -> None:
-    answer = requests.get(app.url + path, headers=principal(role), timeout=30)
+    answer = requests.get(app.url + path, headers=principal(role), timeout=100)
     assert answer.status_code == 503
     assert "ENTRA_CLIENT_SECRET" not in answer.text
 
 
 def test_an_administrator_sees_which_settings_are_wrong(app: App) -> None:
-    answer = requests.get(app.url + "api/health", headers=principal("Administrator"), timeout=30)
+    answer = requests.get(app.url + "api/health", headers=principal("Administrator"), timeout=100)
     assert answer.status_code == 503
     assert {one["field"] for one in answer.json()["errors"]} == {
         "ENTRA_CLIENT_SECRET",
@@ -70,7 +70,7 @@ def test_an_administrator_sees_which_settings_are_wrong(app: App) -> None:
 
 
 def test_the_log_contains_the_names_of_the_settings(app: App) -> None:
-    requests.get(app.url + "api/health", timeout=30)
+    requests.get(app.url + "api/health", timeout=100)
     assert app.log is not None
     text = Path(app.log).read_text()
     assert "ENTRA_CLIENT_SECRET: The Key Vault reference cannot be resolved." in text
@@ -78,11 +78,11 @@ def test_the_log_contains_the_names_of_the_settings(app: App) -> None:
 
 
 def test_the_response_is_in_the_callers_language(app: App) -> None:
-    answer = requests.get(app.url + "api/health", headers={"Accept-Language": "ko"}, timeout=30)
+    answer = requests.get(app.url + "api/health", headers={"Accept-Language": "ko"}, timeout=100)
     assert answer.json()["title"] == "구성되지 않았습니다"
     assert answer.headers["Content-Language"] == "ko"
 
 
 def test_a_head_request_has_no_body(app: App) -> None:
-    answer = requests.head(app.url + "api/health", timeout=30)
+    answer = requests.head(app.url + "api/health", timeout=100)
     assert (answer.status_code, answer.content) == (503, b"")

@@ -72,7 +72,11 @@ def work(msg: func.QueueMessage) -> None:
     if text.startswith("fail"):
         raise ValueError(text)
     if text.startswith("slow"):
-        time.sleep(float(text.partition(" ")[2]))
+        end = NOTES / "end"
+        seconds = float(text.partition(" ")[2])
+        began = time.monotonic()
+        while time.monotonic() - began < seconds and not end.exists():
+            time.sleep(0.05)
         note("slow", text)
 
 
