@@ -261,6 +261,7 @@ def _undo(page: Page, run_id: str, refusal: Refusal = NO_REFUSAL) -> Response:
         "undo.html",
         status=refusal.status,
         run=run,
+        audience=run.audience_name,
         export=stored.value if stored else None,
         message=refusal.message,
     )
