@@ -60,6 +60,10 @@ FROM (
 -- name: people
 -- One person an address. The profile with the lowest id is chosen (so that the choice is the same
 -- in every run), then the segment that the export lists first, then the first row of its file.
+-- Most addresses have one row, and need no choice.
+CREATE OR REPLACE TABLE repeated AS
+SELECT address FROM source_rows WHERE address IS NOT NULL GROUP BY address HAVING count(*) > 1;
+
 CREATE OR REPLACE TABLE addresses AS
 SELECT
     address,
@@ -68,11 +72,14 @@ SELECT
     count(*) AS row_count,
     min(customer_id) AS lowest_id,
     max(customer_id) AS highest_id
-FROM source_rows
-WHERE address IS NOT NULL
+FROM source_rows SEMI JOIN repeated USING (address)
 GROUP BY address;
 
 CREATE OR REPLACE TABLE people AS
+SELECT address, customer_id, 1::HUGEINT << segment AS mask, fields, consent
+FROM source_rows ANTI JOIN repeated USING (address)
+WHERE address IS NOT NULL
+UNION ALL
 SELECT a.address, r.customer_id, a.mask, r.fields, r.consent
 FROM addresses a JOIN source_rows r ON r.rowid = a.winner;
 
@@ -108,4 +115,4 @@ SELECT unnest($segments::UTINYINT[]), NULL, NULL, unnest($files::VARCHAR[]),
 SELECT
     (SELECT count(*) FROM source_rows) AS source_rows,
     (SELECT count(*) FROM people) AS people,
-    (SELECT coalesce(sum(bit_count(mask)), 0)::BIGINT FROM addresses) AS memberships;
+    (SELECT coalesce(sum(bit_count(mask)), 0)::BIGINT FROM people) AS memberships;
