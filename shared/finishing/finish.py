@@ -40,6 +40,8 @@ from shared.finishing.final_status import (
 from shared.finishing.fold import (
     fold_ledger,
     fold_outcomes,
+    keep_ledger,
+    ledger_size,
     sent_anything,
     write_ledger,
     write_outcomes,
@@ -138,13 +140,22 @@ class Finisher:
         self._current_ledger(run, plan)  # before the tags are compared with the ledger of this run
         with workspace() as (db, scratch):
             gather_outcomes(db, plan, chunks, self.files, scratch, _unsent_code(run))
-            load_ledger(db, self._ledger_before(plan, scratch))
+            before = self._ledger_before(plan, scratch)
+            load_ledger(db, before)
             forget_tags(db, plan.deleted_tags)
-            fold_ledger(db, run.id, merge_tags(plan.mapping))
+            kept = None
+            if before is not None and not plan.deleted_tags and keep_ledger(db):
+                kept = ledger_size(db)
+            else:
+                fold_ledger(db, run.id, merge_tags(plan.mapping))
             fold_outcomes(db)
             suppress_erased_in_results(db, self.erasures.marker_for_all())
             checked, reads, writes = self._verify(db, run, plan)
-            self._store_ledger(db, run, plan, scratch, _is_complete(run, chunks))
+            # Erased people and missing tags may have changed it.
+            unchanged = kept is not None and kept == ledger_size(db)
+            self._store_ledger(
+                db, run, plan, scratch, complete=_is_complete(run, chunks), unchanged=unchanged
+            )
             table = scratch / "table.parquet"
             write_outcomes(db, table)
             self.files.upload(table, outcomes_table(run.id))
@@ -203,15 +214,26 @@ class Finisher:
         return Checked(segments, (Finding(Severity.WARNING, "tagsNotChecked"),))
 
     def _store_ledger(
-        self, db: DuckDBPyConnection, run: Run, plan: Plan, scratch: Path, complete: bool
+        self,
+        db: DuckDBPyConnection,
+        run: Run,
+        plan: Plan,
+        scratch: Path,
+        *,
+        complete: bool,
+        unchanged: bool,
     ) -> None:
-        local = scratch / "next.parquet"
-        people = write_ledger(db, local)
-        blob = ledger_blob(plan.export_id, f"{run.id}-{self.token()}")
-        self.files.upload(local, blob)
+        """Make `next` the ledger of the export. If it is `unchanged`, the plan's own file is kept."""
+        blob, people = "", 0
         sent = sent_anything(db)
         while True:
             stored = self._current_ledger(run, plan)
+            if unchanged and stored is not None and stored.value.blob == plan.ledger:
+                blob, people = stored.value.blob, stored.value.people
+            elif not blob or blob == plan.ledger:
+                blob = ledger_blob(plan.export_id, f"{run.id}-{self.token()}")
+                people = write_ledger(db, scratch / "next.parquet")
+                self.files.upload(scratch / "next.parquet", blob)
             sent_by, before = run.id, plan.ledger or ""
             # An undo that was stopped leaves the run undoable: another undo restores the rest.
             if not sent or (run.undo_of is not None and not complete):

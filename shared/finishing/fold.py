@@ -13,9 +13,35 @@ from shared.workspace import SqlFile
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-__all__ = ["fold_ledger", "fold_outcomes", "sent_anything", "write_ledger", "write_outcomes"]
+__all__ = [
+    "LedgerSize",
+    "fold_ledger",
+    "fold_outcomes",
+    "keep_ledger",
+    "ledger_size",
+    "sent_anything",
+    "write_ledger",
+    "write_outcomes",
+]
 
 _SQL = SqlFile.of(__file__)
+
+LedgerSize = tuple[int, int]
+"""The people of a ledger and their tags. Every later change of `next` makes one of the two smaller."""
+
+
+def keep_ledger(db: DuckDBPyConnection) -> bool:
+    """Use `ledger` as `next` if the run changes nothing in it. Returns whether it does so."""
+    if not _SQL.row(db, "changes_nothing")[0]:
+        return False
+    _SQL.run(db, "keep")
+    return True
+
+
+def ledger_size(db: DuckDBPyConnection) -> LedgerSize:
+    """Count the people of `next` and their tags."""
+    people, tags = _SQL.row(db, "size")
+    return people, tags
 
 
 def fold_ledger(db: DuckDBPyConnection, run_id: str, merge_tags: Sequence[str]) -> None:

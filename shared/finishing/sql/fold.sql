@@ -89,6 +89,29 @@ LEFT JOIN judged j ON j.address = c.address
 WHERE l.address IS NOT NULL OR sent OR refused_now
    OR (c.kind = 'kept' AND c.customer_id IS NOT NULL));
 
+-- name: changes_nothing
+-- Whether `next` would be equal to `ledger`: nothing was to be sent or removed, no one who is kept is
+-- new in the ledger, and no profile id became known.
+WITH kept AS (
+    SELECT address FROM changes WHERE kind = 'kept' AND customer_id IS NOT NULL
+)
+SELECT
+    NOT EXISTS (SELECT 1 FROM results)
+    AND NOT EXISTS (SELECT 1 FROM removals)
+    AND (SELECT count(*) FROM kept)
+        = (SELECT count(*) FROM ledger WHERE address IN (SELECT address FROM kept))
+    AND NOT EXISTS (
+        SELECT 1 FROM changes
+        WHERE customer_id IS NOT NULL
+          AND address IN (SELECT address FROM ledger WHERE customer_id IS NULL)
+    );
+
+-- name: keep
+ALTER TABLE ledger RENAME TO next;
+
+-- name: size
+SELECT count(*), coalesce(sum(len(tags)), 0)::BIGINT FROM next;
+
 -- name: outcomes
 -- One row for each profile and each rejected source row. `shared_with` marks a profile that shares its
 -- address with another one and has the same outcome: the CustomerId of the other, empty without one.
