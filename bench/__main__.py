@@ -1,8 +1,9 @@
-"""`make bench`: profiles a second, memory and calls, for 50,000 and 1,000,000 profiles.
+"""`make bench`: time, processor time and memory of whole runs, beside a bare script.
 
-The sandbox takes 100 ms a call and 5 ms a member, so that ten connections allow
-500 x 10 / 2.6 s = 1,923 profiles a second: the bound. SIZES sets other sizes. The results, in
-`bench/results.md`, are of whole runs: planning, checks, comparison, outcomes and report.
+`BENCH_N` sets the number of people (50,000 by default; 1000000 is the large measurement). The sandbox
+takes 100 ms a call and 5 ms a member, so that ten connections allow 500 x 10 / 2.6 s = 1,923 profiles a
+second: the bound. The results, in `bench/results.md`, are of whole runs: planning, checks, comparison,
+outcomes and report. Processor time and memory are those of the app's process alone.
 """
 
 from __future__ import annotations
@@ -17,7 +18,13 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from bench.environment import Environment, environment, peak_memory_mb
+from bench.environment import (
+    Environment,
+    cpu_seconds,
+    environment,
+    forget_peak,
+    peak_memory_mb,
+)
 from bench.official import send_all
 from devhost.api_client import ApiClient
 from sandbox import samples, upload
@@ -25,138 +32,162 @@ from sandbox import samples, upload
 CALL_MS, MEMBER_MS, CONNECTIONS, CALL = 100.0, 5.0, 10, 500
 MAILCHIMP = ("--call-ms", str(CALL_MS), "--member-ms", str(MEMBER_MS), "--read-ms", "100")
 BOUND = CALL * CONNECTIONS / ((CALL_MS + MEMBER_MS * CALL) / 1000)
+FEW = 1_000
+SCRIPT = "bare script, Mailchimp's client, 10 threads"
 RESULTS = Path(__file__).parent / "results.md"
 
 
 @dataclass(frozen=True)
 class Row:
-    """One measured run."""
+    """One measured run. `cpu` and `peak_mb` are of the app; 0 where another program ran."""
 
     what: str
     people: int
     seconds: float
-    sending: float
     writes: int
     reads: int
-    peak_mb: float
+    cpu: float = 0.0
+    peak_mb: float = 0.0
 
 
 def main() -> int:
     """Measure and write the results."""
-    sizes = [int(size) for size in os.environ.get("SIZES", "50000,1000000").split(",")]
-    rows: list[Row] = []
-    for size in sizes:
-        with tempfile.TemporaryDirectory(prefix="bench-") as folder:
-            rows += _measure(size, Path(folder))
-        _write(rows)
+    size = int(os.environ.get("BENCH_N", "50000"))
+    with tempfile.TemporaryDirectory(prefix="bench-") as folder:
+        RESULTS.write_text(_page(size, _measure(size, Path(folder))), encoding="utf-8")
     print(RESULTS.read_text())
     return 0
 
 
 def _measure(size: int, folder: Path) -> list[Row]:
-    options = (*MAILCHIMP, "--audience", "Export", "--audience", "Official client")
+    names = ("Export", "Official client", "Few alone", "Few beside")
+    options = (*MAILCHIMP, *(part for name in names for part in ("--audience", name)))
     with environment(folder, options) as here:
-        sample = samples.Sample(size, (samples.Segment("Everybody", 1.0),), seed=7)
+        segments = (samples.Segment("All", 1.0), samples.Segment("Few", min(1.0, FEW / size)))
+        sample = samples.Sample(size, segments, seed=7)
         _put(sample, folder / "first", here, datetime.now(UTC))
-        connection = here.api.connect(here.sandbox["apiKey"])
-        export = here.api.define(
-            displayName="Bench",
-            connectionId=connection["id"],
-            audienceId=here.sandbox["audiences"]["Export"],
-            mapping={
-                "email": "EMail",
-                "firstName": "FirstName",
-                "lastName": "LastName",
-                "attributes": [
-                    {
-                        "attribute": "RewardPoints",
-                        "mergeField": "POINTS",
-                        "create": {"name": "Reward points", "type": "number"},
-                    }
-                ],
-            },
-            segments=[{"name": "Everybody"}],
+        connection = here.api.connect(here.sandbox["apiKey"])["id"]
+        export = _define(here, connection, "Export", "All")
+        rows = [_run(f"first run, {size:,} people", here, export)]
+        seconds = send_all(
+            here.sandbox["url"],
+            here.sandbox["apiKey"],
+            here.sandbox["audiences"]["Official client"],
+            sample,
         )
-        rows = [_run(f"first run, {size:,} people", here, export["id"])]
-        rows.append(_run("second run, nothing changed", here, export["id"]))
-        changed = sample.later(changed=0.01)
-        _put(changed, folder / "later", here, datetime.now(UTC) + timedelta(hours=1))
-        rows.append(_run("third run, 1 % changed", here, export["id"]))
-        if size <= int(os.environ.get("OFFICIAL", "50000")):
-            seconds = send_all(
-                here.sandbox["url"],
-                here.sandbox["apiKey"],
-                here.sandbox["audiences"]["Official client"],
-                sample,
-            )
-            rows.append(
-                Row(
-                    "Mailchimp's client, 10 threads", size, seconds, seconds, -(-size // CALL), 0, 0
-                )
-            )
+        rows.append(Row(SCRIPT, size, seconds, -(-size // CALL), 0))
+        rows.append(_run("unchanged", here, export))
+        later = sample.later(changed=0.01, leaving=size // 100)
+        _put(later, folder / "later", here, datetime.now(UTC) + timedelta(hours=1))
+        rows.append(_run("1 % changed, 1 % gone", here, export))
+        rows.append(
+            _run("a few people, alone", here, _define(here, connection, "Few alone", "Few"))
+        )
+        few = _define(here, connection, "Few beside", "Few")
+        large = here.api.start(export, mode="full")["id"]
+        for run in here.api.watch(large, every=1.0):
+            if run["status"] == "sending":
+                break
+        rows.append(_run(f"a few people, beside a run of {size:,}", here, few))
+        rows.append(_ended("that run of all people", here, large, cpu_seconds(here.app.pid)))
         return rows
+
+
+def _define(here: Environment, connection: str, audience: str, segment: str) -> str:
+    """Create an export of a segment to an audience; returns its id."""
+    points = {
+        "attribute": "RewardPoints",
+        "mergeField": "POINTS",
+        "create": {"name": "Reward points", "type": "number"},
+    }
+    made = here.api.define(
+        displayName=audience,
+        connectionId=connection,
+        audienceId=here.sandbox["audiences"][audience],
+        mapping={
+            "email": "EMail",
+            "firstName": "FirstName",
+            "lastName": "LastName",
+            "attributes": [points],
+        },
+        segments=[{"name": segment}],
+    )
+    return str(made["id"])
 
 
 def _put(sample: samples.Sample, folder: Path, here: Environment, when: datetime) -> None:
     started = time.monotonic()
-    samples.write(sample, folder, when, partitions=4)
+    samples.write(sample, folder, when, partitions=10)
     upload.upload(folder, here.azurite.connection_string, "segments")
     _say(f"{sample.people:,} people written in {time.monotonic() - started:.1f} s")
 
 
 def _run(what: str, here: Environment, export_id: str) -> Row:
-    run = _to_the_end(here.api, export_id)
+    before = cpu_seconds(here.app.pid)
+    forget_peak(here.app.pid)
+    return _ended(what, here, here.api.start(export_id)["id"], before)
+
+
+def _ended(what: str, here: Environment, run_id: str, cpu_before: float) -> Row:
+    run = _to_the_end(here.api, run_id)
     queued, finished = (datetime.fromisoformat(run[key]) for key in ("queuedAt", "finishedAt"))
-    sent = run["progress"]["profilesDone"]
     if run["status"] not in ("successful", "completedWithWarnings"):
         message = f"{what}: {run['status']} {run['reason']}"
         raise RuntimeError(message)
     row = Row(
         what,
-        sent,
+        run["progress"]["profilesDone"],
         (finished - queued).total_seconds(),
-        0.0,
         run["calls"]["write"],
         run["calls"]["read"],
+        cpu_seconds(here.app.pid) - cpu_before,
         peak_memory_mb(here.app.pid),
     )
     _say(f"{row}")
     return row
 
 
-def _to_the_end(api: ApiClient, export_id: str) -> dict[str, Any]:
+def _to_the_end(api: ApiClient, run_id: str) -> dict[str, Any]:
     run: dict[str, Any] = {}
     last = 0.0
-    for run in api.watch(api.start(export_id)["id"], every=2.0):
+    for run in api.watch(run_id, every=2.0):
         if time.monotonic() - last > 15:
             last = time.monotonic()
             _say(f"  {run['status']} {run['progress']}")
     return run
 
 
-def _write(rows: list[Row]) -> None:
+def _page(size: int, rows: list[Row]) -> str:
+    script = next(row.seconds for row in rows if row.what == SCRIPT)
+    load = os.getloadavg()[1]
     lines = [
         "# Results",
         "",
-        f"Measured on {datetime.now(UTC):%Y-%m-%d} with `make bench`: {os.cpu_count()} cores, "
-        f"{platform.python_implementation()} {platform.python_version()}, everything (Azurite, "
-        "sandbox Mailchimp, app) on one machine.",
-        f"The sandbox takes {CALL_MS:.0f} ms a call + {MEMBER_MS:.0f} ms a member, 10 connections: "
-        f"the bound is {BOUND:,.0f} profiles/s. Time is from the request to the closed run.",
+        f"Measured on {datetime.now(UTC):%Y-%m-%d %H:%M} UTC with `BENCH_N={size} make bench`: "
+        f"{os.cpu_count()} cores, {platform.python_implementation()} {platform.python_version()}, "
+        "everything (Azurite, sandbox Mailchimp, app) on one machine, whose load at the end was "
+        f"{load:.1f}: above {os.cpu_count()}, other programs shared it, and all times are too long.",
         "",
-        "| run | profiles sent | seconds | profiles/s | of the bound | write calls | read calls "
-        "| peak memory of the app |",
-        "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
+        f"The sandbox takes {CALL_MS:.0f} ms a call + {MEMBER_MS:.0f} ms a member, 10 connections: "
+        f"the bound is {BOUND:,.0f} profiles/s. Time is from the request to the closed run. "
+        "Processor time and peak memory are those of the app alone.",
+        "",
+        "| run | sent | seconds | of the bound | x the script | CPU s | CPU us a person "
+        "| writes | reads | peak memory |",
+        "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
     ]
     for row in rows:
-        rate = row.people / row.seconds
-        many = row.people >= 20 * CALL
+        many = row.people >= size // 2
+        share = f"{row.people / row.seconds / BOUND:.1%}" if many else ""
+        ratio = f"{script / row.seconds:.2f}" if many else ""
+        cpu = f"{row.cpu:,.1f}" if row.cpu else ""
+        each = f"{row.cpu / row.people * 1e6:,.0f}" if row.cpu and many else ""
+        memory = f"{row.peak_mb:,.0f} MB" if row.peak_mb else ""
         lines.append(
-            f"| {row.what} | {row.people:,} | {row.seconds:,.1f} | "
-            f"{f'{rate:,.0f}' if many else ''} | {f'{rate / BOUND:.1%}' if many else ''} | "
-            f"{row.writes:,} | {row.reads:,} | {f'{row.peak_mb:,.0f} MB' if row.peak_mb else ''} |"
+            f"| {row.what} | {row.people:,} | {row.seconds:,.1f} | {share} | {ratio} | {cpu} | {each} "
+            f"| {row.writes:,} | {row.reads:,} | {memory} |"
         )
-    RESULTS.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return "\n".join(lines) + "\n"
 
 
 def _say(text: str) -> None:

@@ -15,7 +15,7 @@ from devhost.api_client import ApiClient
 from devhost.mailchimp import start_mailchimp
 from devhost.processes import App, Azurite, Process, ProcessError, start_app, start_azurite
 
-__all__ = ["Environment", "environment", "peak_memory_mb"]
+__all__ = ["Environment", "cpu_seconds", "environment", "forget_peak", "peak_memory_mb"]
 
 
 @dataclass(frozen=True)
@@ -51,6 +51,19 @@ def environment(folder: Path, mailchimp: Sequence[str]) -> Iterator[Environment]
         app = start_app(settings, log=folder / "app.log", options=("--settings", "sample"))
         stack.callback(app.stop)
         yield Environment(azurite, app, process, sandbox, ApiClient(app.url))
+
+
+def cpu_seconds(pid: int) -> float:
+    """The processor time of a process so far, user and system, in seconds (Linux only)."""
+    # The second field is the name in parentheses, which may contain blanks.
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def forget_peak(pid: int) -> None:
+    """Let the peak memory of a process begin at its current memory, where that is allowed."""
+    with contextlib.suppress(OSError):
+        Path(f"/proc/{pid}/clear_refs").write_text("5")
 
 
 def peak_memory_mb(pid: int) -> float:
