@@ -54,13 +54,16 @@ def check(
 ) -> SignInState:
     """Verify a state: its signature, browser, person, purpose and age.
 
-    ConfigError `signInInvalid` or `signInExpired`, without further detail.
+    ConfigError: `signInIncomplete` without the browser's cookie, `signInForeign` for another person,
+    `signInExpired`, else `signInInvalid`.
     """
+    if not browser:
+        raise ConfigError("signInIncomplete")
     if not (text.isascii() and browser.isascii()):
         raise _invalid()
     payload, _, signature = text[:_LONGEST].partition(".")
     expected = _encode(_signature(payload, browser, key))
-    if not browser or not hmac.compare_digest(signature.encode(), expected.encode()):
+    if not hmac.compare_digest(signature.encode(), expected.encode()):
         raise _invalid()
     try:
         version, *values = orjson.loads(_decode(payload))
@@ -68,8 +71,10 @@ def check(
     except (ValueError, TypeError, binascii.Error):
         raise _invalid() from None
     same_person = hmac.compare_digest(state.principal_id.encode(), principal_id.encode())
-    if version != _VERSION or state.purpose != purpose or not same_person:
+    if version != _VERSION or state.purpose != purpose:
         raise _invalid()
+    if not same_person:
+        raise ConfigError("signInForeign")
     if not -_AHEAD_SECONDS <= now - state.issued_at <= LIFE_SECONDS:
         raise ConfigError("signInExpired")
     return state

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from shared.model.audience import MergeField
 from tests.browser.conftest import Place
@@ -91,3 +91,43 @@ def test_the_mapping_is_checked_against_samples_without_reloading(
     expect(page.locator("#displayName")).to_have_value("Weekly news")
     assert page.evaluate("window.sameDocument")
     assert complaints == []
+
+
+def test_a_failed_save_leads_to_its_fields_and_an_ended_session_loses_nothing(
+    place: Place, open_page: Open
+) -> None:
+    connection = fill(place.world)
+    page = open_page()
+    page.goto(f"/setup/export?connection={connection}")
+    page.locator("#find-segment").fill("VIP customers 00")
+    expect(page.locator("#segments tbody tr:visible")).to_have_count(3)
+    page.get_by_role("button", name="Select all").click()
+    expect(page.locator("#total")).to_have_text("4,044")
+    page.locator("#repeat").select_option("weekly")
+    expect(page.locator("#timeZone")).not_to_have_value("")
+    page.locator("#day-tuesday").check()
+    page.locator("#time-0").fill("06:00")
+    page.locator("#time-0").blur()
+    expect(page.locator("#next-runs li")).to_have_count(3)
+    expect(page.locator("#next-runs")).to_contain_text("Tuesday, November 24, 2026, 06:00")
+    page.get_by_role("button", name="Save", exact=True).click()
+    expect(page.locator("#errors")).to_be_focused()
+    expect(page.locator("input[name=segment]:checked")).to_have_count(3)
+    if AXE.exists():
+        assert violations(page) == []
+    page.locator("#errors a[href='#audienceId']").click()
+    expect(page.locator("#audienceId")).to_be_focused()
+
+    # As Azure answers when the session has ended.
+    def sign_in(route: Route) -> None:
+        route.fulfill(status=302, headers={"Location": "https://login.example.com/"})
+
+    page.locator("#displayName").fill("Weekly news")
+    page.route("**/session", sign_in)
+    page.get_by_role("button", name="Save", exact=True).click()
+    expect(page.locator("#session-ended")).to_be_focused()
+    expect(page.locator("#displayName")).to_have_value("Weekly news")
+    page.unroute("**/session")
+    page.locator("#audienceId").select_option(AUDIENCE)
+    page.get_by_role("button", name="Save", exact=True).click()
+    page.wait_for_url("**/exports/*?done=saved**")

@@ -24,7 +24,7 @@ def test_removing_an_export_warns_about_its_ledger(language: str, goes: str, sta
     assert goes in page.text
     assert stays in page.text
     described = get(world, "/api/openapi.json")["paths"]["/api/exports/{id}"]["delete"]
-    assert "record of who was sent" in described["summary"]
+    assert "ledger" in described["summary"]
 
 
 @pytest.mark.parametrize(

@@ -36,8 +36,8 @@ def test_a_sign_in_connects_the_connection() -> None:
     state, cookie = leave(world, connection)
     world.doors.codes["good"] = KEY
     answer = come_back(world, state, cookie)
-    assert answer.status == 200
-    assert answer.headers["Content-Type"] == "text/html; charset=utf-8"
+    assert answer.status == 303
+    assert answer.headers["Location"] == f"/connections/{connection}?done=connected"
     assert answer.headers["Cache-Control"] == "no-store"
     assert answer.headers["Referrer-Policy"] == "no-referrer"
     assert state.encode() not in answer.body
@@ -61,7 +61,7 @@ def test_a_callback_works_once() -> None:
     connection = new_connection(world, connected=False)
     state, cookie = leave(world, connection)
     world.doors.codes |= {"good": KEY, "other": OTHER_KEY}
-    assert come_back(world, state, cookie).status == 200
+    assert come_back(world, state, cookie).status == 303
     assert come_back(world, state, cookie, "other").status == 400
     assert list(world.secrets.kept.values()) == [KEY]
 
@@ -72,11 +72,11 @@ def test_a_callback_must_come_from_the_browser_and_the_person_that_started() -> 
     world.doors.codes["good"] = KEY
     state, cookie = leave(world, connection)
     assert come_back(world, state, "signin=other").status == 400
-    assert come_back(world, state, "").status == 400
+    assert b"The sign-in is incomplete" in come_back(world, state, "").body
     somebody_else = world.seen_by(world.services.authenticator.developer.role)
-    assert come_back(somebody_else, state, cookie).status == 400
+    assert b"Another person started" in come_back(somebody_else, state, cookie).body
     assert not world.secrets.kept
-    assert come_back(world, state, cookie).status == 200
+    assert come_back(world, state, cookie).status == 303
 
 
 def test_a_sign_in_expires_soon() -> None:
@@ -155,7 +155,7 @@ def test_an_export_user_can_be_added_and_removed() -> None:
     connection = new_connection(world)
     state, cookie = leave(world, connection, "export-user")
     assert come_back(world, state, cookie, way="mailchimp").status == 400
-    assert come_back(world, state, cookie, way="entra").status == 200
+    assert come_back(world, state, cookie, way="entra").status == 303
     shown = get(world, f"/api/connections/{connection}")
     assert shown["exportUser"]["name"] == "export.user@contoso.example"
     assert "token-good" in world.secrets.kept.values()

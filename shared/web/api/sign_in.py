@@ -1,7 +1,7 @@
 """Sign-in to Mailchimp and Entra: the URLs of their pages, and the callbacks.
 
-A callback ends on a fixed page that shows nothing of the request: no code, no state, no text of Mailchimp.
-It is never cached and sends no referrer.
+A callback redirects to the page of the connection. If the sign-in failed, it ends on a page with the cause and
+nothing of the request: no code, no state, no text of Mailchimp. It is never cached and sends no referrer.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from shared.web.caller import Caller
 from shared.web.cookies import departure_cookie, returning_cookie
 from shared.web.dependencies import AppServices, CurrentCaller, Id, IfMatch
 from shared.web.models.connections import AuthorizeView, ConnectionView
-from shared.web.pages.render import sign_in_page
+from shared.web.pages.render import redirect, sign_in_page
 from shared.web.services import Services
 from shared.web.texts import has, text
 
@@ -42,7 +42,7 @@ State = Annotated[
 Error = Annotated[
     str, Query(description="The error, when there is no code", examples=["access_denied"])
 ]
-Finish = Callable[[Services, Caller, str, str, str], None]
+Finish = Callable[[Services, Caller, str, str, str], str]
 
 
 def _leave(
@@ -60,21 +60,27 @@ def _return(
     caller: Caller,
     finish: Finish,
     values: tuple[str, str, str],
+    done: str,
 ) -> Response:
-    """Finish a sign-in and show its result on a fixed page."""
+    """Finish a sign-in and continue at the connection; a failure is shown on a page of its own."""
     state, code, error = values
     if error:
-        return sign_in_page(caller.language, text(caller.language, "signInDenied"), 400)
+        was_denied = error == "access_denied"
+        denied = text(caller.language, "signInDenied")
+        words = denied if was_denied else text(caller.language, "signInUnfinished")
+        return sign_in_page(caller.language, words, services.clock())
     if not state or not code or len(state) > _LONGEST_VALUE or len(code) > _LONGEST_VALUE:
-        return sign_in_page(caller.language, text(caller.language, "signInInvalid"), 400)
+        words = text(caller.language, "signInInvalid")
+        return sign_in_page(caller.language, words, services.clock())
     try:
         cookie = returning_cookie(request, services.public_url)
-        finish(services, caller, state, code, cookie)
+        connection_id = finish(services, caller, state, code, cookie)
     except ConnectorError as refused:
         known = has(refused.code)
         key = refused.code if known else "signIn.failed"
-        return sign_in_page(caller.language, text(caller.language, key, refused.values), 400)
-    return sign_in_page(caller.language, text(caller.language, "signIn.signedIn"), 200)
+        words = text(caller.language, key, refused.values)
+        return sign_in_page(caller.language, words, services.clock())
+    return redirect(f"/connections/{connection_id}?done={done}")
 
 
 @mailchimp_router.post(f"{_ONE}/mailchimp/authorize", summary="Start the sign-in to Mailchimp")
@@ -105,9 +111,9 @@ def back_from_mailchimp(
     state: State = "",
     error: Error = "",
 ) -> Response:
-    """Mailchimp redirects the browser to this address."""
+    """Mailchimp redirects the browser to this address, which redirects to the page of the connection."""
     values = (state, code, error)
-    return _return(request, services, caller, connections.finish_sign_in, values)
+    return _return(request, services, caller, connections.finish_sign_in, values, "connected")
 
 
 @entra_router.post(
@@ -140,9 +146,10 @@ def back_from_entra(
     state: State = "",
     error: Error = "",
 ) -> Response:
-    """Entra redirects the browser to this address."""
+    """Entra redirects the browser to this address, which redirects to the page of the connection."""
     values = (state, code, error)
-    return _return(request, services, caller, connections.finish_export_user, values)
+    finish = connections.finish_export_user
+    return _return(request, services, caller, finish, values, "exportUserAdded")
 
 
 @entra_router.delete(f"{_ONE}/export-user", summary="Remove the export user")

@@ -188,18 +188,24 @@ def add_export_user(services: Services, caller: Caller, connection_id: str) -> D
     return services.sign_ins().begin_entra(connection_id, caller.principal.id)
 
 
-def finish_sign_in(services: Services, caller: Caller, state: str, code: str, cookie: str) -> None:
-    """Store the grant that Mailchimp's sign-in page gave. ConfigError for an unusable state."""
+def finish_sign_in(services: Services, caller: Caller, state: str, code: str, cookie: str) -> str:
+    """Store the grant that Mailchimp's sign-in page gave; returns the id of the connection.
+
+    ConfigError for an unusable state.
+    """
     finish = services.sign_ins().finish_mailchimp
-    _finish(services, caller, "connection.connect", finish, state, code, cookie)
+    return _finish(services, caller, "connection.connect", finish, state, code, cookie)
 
 
 def finish_export_user(
     services: Services, caller: Caller, state: str, code: str, cookie: str
-) -> None:
-    """Store the export user who signed in to Entra. ConfigError for an unusable state."""
+) -> str:
+    """Store the export user who signed in to Entra; returns the id of the connection.
+
+    ConfigError for an unusable state.
+    """
     finish = services.sign_ins().finish_entra
-    _finish(services, caller, "connection.addExportUser", finish, state, code, cookie)
+    return _finish(services, caller, "connection.addExportUser", finish, state, code, cookie)
 
 
 def _finish(
@@ -210,10 +216,11 @@ def _finish(
     state: str,
     code: str,
     cookie: str,
-) -> None:
+) -> str:
     connection = finish(state, code, cookie, caller.principal.id, caller.name).value
     name, after = connection.display_name, _recorded(connection)
     audit.record(services, caller, action, connection.id, name, None, after)
+    return connection.id
 
 
 def drop_export_user(

@@ -12,7 +12,7 @@ from shared.web.caller import Caller
 from shared.web.models.schedules import schedule_view
 from shared.web.services import Services
 
-__all__ = ["change", "read"]
+__all__ = ["change", "is_set", "read"]
 
 # The schedule before someone has set it: off, as in Customer Insights.
 _DEFAULT = Schedule(enabled=False, repeat=Repeat.DAILY, times=("06:00",), time_zone="UTC")
@@ -25,6 +25,11 @@ def read(services: Services) -> Stored[Schedule]:
     return services.schedule_records.read(REFRESH_SCHEDULE) or Stored(
         REFRESH_SCHEDULE, _DEFAULT, _NEVER_SET
     )
+
+
+def is_set(services: Services) -> bool:
+    """Whether someone has set the refresh schedule."""
+    return services.schedule_records.read(REFRESH_SCHEDULE) is not None
 
 
 def change(

@@ -167,6 +167,17 @@ def put_key(connection_id: Id, page: CurrentPage, form: SentForm) -> Response:
     return _done(page, connection_id, connect, "connected")
 
 
+@router.get(f"{_ONE}/disconnect")
+@requires(Role.ADMINISTRATOR)
+def ask_disconnection(connection_id: Id, page: CurrentPage) -> Response:
+    """Explain what disconnecting does, and list the exports that use the connection."""
+    return page.render(
+        "disconnect.html",
+        connection=connections.read(page.services, connection_id).value,
+        exports=connections.exports_using(page.services, connection_id),
+    )
+
+
 @router.post(f"{_ONE}/disconnect")
 @requires(Role.ADMINISTRATOR)
 def disconnect(connection_id: Id, page: CurrentPage, _form: SentForm) -> Response:
@@ -176,6 +187,16 @@ def disconnect(connection_id: Id, page: CurrentPage, _form: SentForm) -> Respons
         return connections.disconnect(page.services, page.caller, connection_id)
 
     return _done(page, connection_id, act, "disconnected")
+
+
+@router.get(f"{_ONE}/api-key")
+@router.get(f"{_ONE}/authenticate")
+@router.get(f"{_ONE}/export-user")
+@router.get(f"{_ONE}/export-user/drop")
+@requires(Role.ADMINISTRATOR)
+def show_again(connection_id: Id) -> Response:
+    """Return to the connection: a refused form has the address of its action, and reloading asks for it."""
+    return redirect(f"/connections/{connection_id}")
 
 
 def _leave(page: Page, connection_id: str, leave: Callable[[], Departure]) -> Response:

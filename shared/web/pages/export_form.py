@@ -32,7 +32,7 @@ from shared.web.pages.export_guards import guard_fields
 from shared.web.pages.forms import NO_REFUSAL, Form, Refusal, SentForm, attempt
 from shared.web.pages.mapping_rows import mapping_rows
 from shared.web.pages.render import CurrentPage, Page, redirect
-from shared.web.pages.schedule_form import schedule_fields
+from shared.web.pages.schedule_form import coming_runs, schedule_fields, schedule_of
 from shared.web.problems import HttpProblem, detail_text, for_error
 from shared.web.services import AttributeInfo, SegmentInfo, SegmentSample
 
@@ -263,6 +263,7 @@ def _form(
         names = {connection.id: connection.display_name for connection in choices.connections}
         conflict = differences(recorded_export(saved.export), definition, page.language, names)
         etag = saved.etag
+    schedule = definition["schedule"]
     members = {info.name: info.member_count or 0 for info in choices.segments}
     chosen = {segment["name"]: segment for segment in definition["segments"]}
     known = [info.name for info in choices.segments]
@@ -280,6 +281,9 @@ def _form(
             page.language,
         ),
         new_field=NEW_FIELD,
+        zone_of_browser=suggest,
+        coming=coming_runs(schedule_of(schedule), page.services.clock(), page.language),
+        with_refresh=schedule["enabled"] and schedule["repeat"] == "everyRefresh",
         is_listed=len(choices.attributes) <= _MOST_LISTED,
         body=definition,
         choices=choices,

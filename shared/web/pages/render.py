@@ -30,6 +30,7 @@ from shared.web.caller import Caller
 from shared.web.cookies import Cookie
 from shared.web.csrf import new_token
 from shared.web.dependencies import AppServices, CurrentCaller
+from shared.web.pages.schedule_form import time_zones
 from shared.web.pages.static import static_url
 from shared.web.problems import HttpProblem, detail_text
 from shared.web.services import Services
@@ -57,6 +58,7 @@ def _templates() -> Environment:
         lstrip_blocks=True,
     )
     templates.globals["static"] = static_url
+    templates.globals["time_zones"] = time_zones
     return templates
 
 
@@ -161,19 +163,13 @@ def error_page(problem: HttpProblem, language: str, trace_id: str, now: datetime
     return response
 
 
-def sign_in_page(language: str, sentence: str, status: int) -> Response:
-    """The page at the end of a sign-in: fixed texts, nothing of the request.
-
-    It has no style sheet or script, because it answers a request that came from another site.
-    """
-    shown = {
-        "language": language,
-        "title": text(language, "signIn.doneTitle" if status == 200 else "signIn.failedTitle"),
-        "sentence": sentence,
-        "back": text(language, "signIn.back"),
-    }
-    body = _templates().get_template("sign_in.html").render(shown)
-    return HTMLResponse(body, status)
+def sign_in_page(language: str, sentence: str, now: datetime) -> Response:
+    """The page of a sign-in that failed: fixed texts, nothing of the request."""
+    shown = {**_formats(language, ZoneInfo("UTC"), now), "sentence": sentence}
+    response = _html("sign_in.html", shown, 400)
+    # The address of the page has a code and a state.
+    response.headers["Referrer-Policy"] = "no-referrer"
+    return response
 
 
 def _html(template: str, shown: Mapping[str, object], status: int) -> Response:

@@ -2,13 +2,37 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from datetime import datetime
+from functools import cache
 from typing import Any
+from zoneinfo import available_timezones
 
+from babel.dates import format_date
+from pydantic import ValidationError
+
+from shared.errors import ConfigError
+from shared.model.export import Schedule
+from shared.scheduling.schedule import next_run, zone
+from shared.web.models.schedules import ScheduleBody
 from shared.web.pages.forms import Form
 
-__all__ = ["schedule_fields"]
+__all__ = ["coming_runs", "schedule_fields", "schedule_of", "time_zones"]
 
 _MOST_TIMES = 4
+_SHOWN_RUNS = 3
+# Names that are not places, or that exist for old systems only.
+_NO_PLACES = (
+    "Etc/",
+    "SystemV/",
+    "US/",
+    "Brazil/",
+    "Canada/",
+    "Chile/",
+    "Mexico/",
+    "posix/",
+    "right/",
+)
 
 
 def schedule_fields(form: Form) -> dict[str, Any]:
@@ -21,3 +45,34 @@ def schedule_fields(form: Form) -> dict[str, Any]:
         "times": [time for time in times if time],
         "timeZone": form.get("timeZone") or "UTC",
     }
+
+
+@cache
+def time_zones() -> Sequence[str]:
+    """The names of the time zones of places, and UTC."""
+    places = (name for name in available_timezones() if "/" in name)
+    return ("UTC", *sorted(name for name in places if not name.startswith(_NO_PLACES)))
+
+
+def schedule_of(fields: dict[str, Any]) -> Schedule | None:
+    """The schedule of a form, or None while it is not valid."""
+    try:
+        return ScheduleBody.model_validate(fields).value()
+    except ValidationError:
+        return None
+
+
+def coming_runs(schedule: Schedule | None, now: datetime, language: str) -> list[str]:
+    """The next three runs of a schedule with times, in words and in its own time zone."""
+    found: list[str] = []
+    moment: datetime | None = now
+    while schedule and moment and len(found) < _SHOWN_RUNS:
+        try:
+            moment = next_run(schedule, moment)
+        except ConfigError:
+            return []
+        if moment:
+            local = moment.astimezone(zone(schedule.time_zone))
+            day = format_date(local.date(), "full", locale=language)
+            found.append(f"{day}, {local:%H:%M}")
+    return found

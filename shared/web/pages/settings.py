@@ -8,7 +8,6 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Query
 from starlette.responses import Response
 
-from shared.scheduling.schedule import next_run
 from shared.web.access import AccessRoute, requires
 from shared.web.application import schedule
 from shared.web.application.etags import etag_of
@@ -17,7 +16,7 @@ from shared.web.models.schedules import RefreshScheduleBody, schedule_view
 from shared.web.pages.conflicts import differences
 from shared.web.pages.forms import NO_REFUSAL, Refusal, SentForm, attempt
 from shared.web.pages.render import CurrentPage, Page, redirect
-from shared.web.pages.schedule_form import schedule_fields
+from shared.web.pages.schedule_form import coming_runs, schedule_fields
 from shared.web.problems import HttpProblem
 from shared.web.texts import LANGUAGE_COOKIE, LANGUAGES
 
@@ -48,7 +47,8 @@ def _schedule(
         "schedule.html",
         status=refusal.status,
         schedule=fields or saved,
-        next=next_run(stored.value, page.services.clock()),
+        coming=coming_runs(stored.value, page.services.clock(), page.language),
+        is_new=not fields and not schedule.is_set(page.services),
         message=refusal.message,
         faults=refusal.faults,
         conflict=conflict,

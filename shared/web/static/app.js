@@ -1,7 +1,12 @@
-// The sum of the chosen segments. Everything works without this file.
+// The time zone of the browser, and the sum of the chosen segments. Everything works without this file.
 "use strict";
 
 (() => {
+  // A schedule that no one has set yet begins with the time zone of the browser.
+  const zone = document.querySelector("input[data-zone-of-browser]");
+  const here = Intl.DateTimeFormat().resolvedOptions().timeZone;
+  if (zone && here) zone.value = here;
+
   const language = document.documentElement.lang;
   const number = new Intl.NumberFormat(language);
 

@@ -115,7 +115,7 @@
     if (event.target.id === "find-segment" && event.key === "Enter") event.preventDefault();
   });
   form.addEventListener("change", (event) => {
-    if (event.target.matches("[data-look], #matching select, #matching input")) update("look", false);
+    if (event.target.matches("[data-look], #matching select, #matching input, .schedule *")) update("look", false);
   });
 
   // Look again when the person comes back to the page.
