@@ -26,6 +26,7 @@ from shared.connections.export_users import ExportUsers
 from shared.connections.sign_in_state import SignedStates
 from shared.errors import ConfigError, Conflict, ConnectorError, InputError, NotFound
 from shared.finishing.finish import Finisher
+from shared.finishing.preview_outcomes import PreviewOutcomes
 from shared.mailchimp.connect import MailchimpApiKeys, MailchimpSignIn
 from shared.mailchimp.gateway import MailchimpGateway
 from shared.messaging.events import log_connection_lost, log_event
@@ -457,6 +458,9 @@ class App:
             pace=self.pace,
             disconnected=self._lose_connection,
             connections=self.settings.mailchimp.connections,
+            preview_outcomes=PreviewOutcomes(
+                self.chunks, self.files, self.erasures, self.runtime.now
+            ).write,
         )
 
     @cached_property

@@ -19,7 +19,7 @@ from shared.workspace import SqlFile
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-__all__ = ["gather_outcomes"]
+__all__ = ["gather_outcomes", "load_outcomes"]
 
 _READERS = 8
 _SQL = SqlFile.of(__file__)
@@ -33,11 +33,26 @@ def gather_outcomes(
     scratch: Path,
     unsent: str,
 ) -> None:
-    """Fill `changes`, `other_rows`, `results` and `removals`.
+    """Fill `changes`, `other_rows`, `results` and `removals` from the stored outcomes of the chunks.
 
     `unsent` is the code of people whose chunk was not sent. PlanGone when a file of the plan is
     missing or damaged.
     """
+    outcomes = scratch / "outcomes.csv"
+    _collect(chunks, files, outcomes)
+    load_outcomes(db, plan, chunks, files, scratch, unsent, outcomes)
+
+
+def load_outcomes(
+    db: DuckDBPyConnection,
+    plan: Plan,
+    chunks: Sequence[Chunk],
+    files: Files,
+    scratch: Path,
+    unsent: str,
+    outcomes: Path,
+) -> None:
+    """Fill the tables of `gather_outcomes` from a local file of outcome lines."""
     local = {name: scratch / f"{name}.parquet" for name in ("changes", "rows")}
     try:
         files.download(plan.changes, local["changes"])
@@ -45,8 +60,6 @@ def gather_outcomes(
         _SQL.run(db, "load", **{name: str(path) for name, path in local.items()})
     except (NotFound, duckdb.InvalidInputException, duckdb.IOException):
         raise PlanGone from None
-    outcomes = scratch / "outcomes.csv"
-    _collect(chunks, files, outcomes)
     # A stopped run no longer waits for a confirmation.
     on_hold = [
         c for c in chunks if c.state is ChunkState.UNCONFIRMED and unsent == Code.CALL_FAILED

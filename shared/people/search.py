@@ -20,7 +20,7 @@ from shared.model.names import outcomes_table, plan_blob
 from shared.model.outcome import Code, Outcome
 from shared.model.plan import plan_from_json
 from shared.model.ports import Files, Records, readable
-from shared.model.run import Run
+from shared.model.run import Mode, Run
 from shared.model.tag import TagOwner
 from shared.people.erasures import Erasures, address_key, is_address
 from shared.people.exclusion_lists import ExclusionLists
@@ -155,7 +155,14 @@ class Search:
                 readable(self.runs.all(where={"export": export.id}, page=_RUNS)), _RUNS
             )
         ]
-        run = next((one for one in runs if not one.is_active and self._has_outcomes(one)), None)
+        run = next(
+            (
+                one
+                for one in runs
+                if not one.is_active and one.mode is not Mode.PREVIEW and self._has_outcomes(one)
+            ),
+            None,
+        )
         sent = self._in_ledger(export, base, person)
         found = self._in_outcomes(run, base, person) if run else None
         if found is not None and sent is not None:

@@ -293,7 +293,8 @@ class PlanBuilder:
             status=status,
             mapping=export.mapping,
             attributes=attributes,
-            merge_fields=found.merge_fields,
+            # A preview converts values for fields that the run creates as well.
+            merge_fields=with_fields_to_create(export, found.merge_fields),
             tags=tuple(
                 _planned_tag(choice, tag, members.get(number, SegmentMembers()))
                 for number, (choice, tag) in enumerate(

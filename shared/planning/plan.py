@@ -6,7 +6,7 @@ When a planner is killed, the next one plans the run from the beginning. When a 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -61,6 +61,7 @@ class Planner:
     pace: AccountPace
     disconnected: Callable[[str], None]
     connections: int
+    preview_outcomes: Callable[[Plan, Sequence[Chunk]], None]
 
     def plan(self, run_id: str, number: int | None = None) -> None:
         """Plan a run and send the messages of its lanes. Safe to call again.
@@ -129,7 +130,9 @@ class Planner:
 
     def _commit(self, run: Run, plan: Plan) -> None:
         preview = run.mode is Mode.PREVIEW
-        if not preview and plan.chunks:
+        if preview:
+            self.preview_outcomes(plan, self.plans.chunks(plan))
+        elif plan.chunks:
             chunks = self.plans.chunks(plan)
             self.chunks.create_many([(chunk_key(run.id, c.number), c) for c in chunks])
             self.pace.join(plan.account_id, run.id, self._is_active)

@@ -27,7 +27,7 @@ from shared.model.outcome import Code, Outcome
 from shared.model.ports import MailchimpSession
 from shared.sending.isolate import Failure, Interrupted, Isolation
 
-__all__ = ["Person", "Result", "Writer"]
+__all__ = ["Person", "Result", "Writer", "with_values"]
 
 # The tolerated clock difference to Mailchimp when checking whether someone opted in during the run.
 _CLOCKS = timedelta(minutes=5)
@@ -319,12 +319,7 @@ class Writer:
         self._keep(person, result)
 
     def _keep(self, person: Person, result: Result) -> None:
-        if result.outcome in (Outcome.CREATED, Outcome.UPDATED):
-            if person.dropped:
-                result = replace(result, code=Code.VALUE_DROPPED, field=" ".join(person.dropped))
-            elif person.cut:
-                result = replace(result, code=Code.VALUE_CUT, field=" ".join(person.cut))
-        self.results[person.address] = result
+        self.results[person.address] = with_values(person, result)
 
     def _is_since(self, opted_in: str | None) -> bool:
         """Whether a contact was added by an earlier attempt of this run."""
@@ -337,6 +332,17 @@ class Writer:
         if moment.tzinfo is None:
             return True
         return moment >= self.since - _CLOCKS
+
+
+def with_values(person: Person, result: Result) -> Result:
+    """The result, with the fields whose values were not sent, or not sent whole."""
+    if result.outcome not in (Outcome.CREATED, Outcome.UPDATED):
+        return result
+    if person.dropped:
+        return replace(result, code=Code.VALUE_DROPPED, field=" ".join(person.dropped))
+    if person.cut:
+        return replace(result, code=Code.VALUE_CUT, field=" ".join(person.cut))
+    return result
 
 
 def _rejected(failure: Failure) -> Result:

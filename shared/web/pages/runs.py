@@ -108,7 +108,7 @@ def _show(page: Page, run_id: str, refusal: Refusal = NO_REFUSAL) -> Response:
         and may_use_export(services, page.caller, run.export_id)
     )
     is_preview = run.mode is Mode.PREVIEW
-    has_outcomes = not run.is_active and not is_preview and services.has_outcomes(run.id)
+    has_outcomes = not run.is_active and services.has_outcomes(run.id)
     retries = (
         may_act
         and has_outcomes

@@ -1,0 +1,73 @@
+"""The outcomes that a run would have, for a preview: every row is converted as the run converts it.
+
+Everyone who would be sent counts as accepted. Mailchimp's own refusals are not foreseeable. The table of
+outcomes has the same form as that of a run, so the same pages and downloads show it, and the
+retention and the erasure of people apply to it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from shared.finishing.fold import fold_outcomes, write_outcomes
+from shared.finishing.gather import load_outcomes
+from shared.model.chunk import Chunk, ChunkKind, ChunkState, chunk_key
+from shared.model.names import outcomes_table
+from shared.model.outcome import Code, Outcome
+from shared.model.plan import Plan
+from shared.model.ports import Files, Records, Stored
+from shared.people.erasures import Erasures
+from shared.people.suppression import suppress_erased_in_results
+from shared.sending.chunk_payload import ChunkPayload, ChunkPayloads
+from shared.sending.outcome_lines import outcome_lines
+from shared.sending.write import Result, with_values
+from shared.workspace import workspace
+
+__all__ = ["PreviewOutcomes"]
+
+
+@dataclass(frozen=True)
+class PreviewOutcomes:
+    """Writes the outcomes of previews."""
+
+    chunks: Records[Chunk]
+    files: Files
+    erasures: Erasures
+    now: Callable[[], datetime]
+
+    def write(self, plan: Plan, chunks: Sequence[Chunk]) -> None:
+        """Write the outcomes that the run of a plan would have."""
+        payloads = ChunkPayloads(plan, self.chunks, self.files, self.now)
+        with workspace() as (db, scratch):
+            accepted = scratch / "outcomes.csv"
+            self._accept(payloads, chunks, accepted)
+            load_outcomes(db, plan, chunks, self.files, scratch, Code.CALL_FAILED, accepted)
+            fold_outcomes(db)
+            suppress_erased_in_results(db, self.erasures.marker_for_all())
+            table = scratch / "table.parquet"
+            write_outcomes(db, table)
+            self.files.upload(table, outcomes_table(plan.run_id))
+
+    def _accept(self, payloads: ChunkPayloads, chunks: Iterable[Chunk], into: Path) -> None:
+        """Write the results of all chunks as if Mailchimp accepted everyone."""
+        with into.open("wb") as file:
+            for chunk in chunks:
+                if chunk.state is ChunkState.UNCONFIRMED:
+                    continue
+                payload = payloads.read(
+                    Stored(chunk_key(payloads.plan.run_id, chunk.number), chunk, "")
+                )
+                file.write(outcome_lines(_accepted(payload)))
+
+
+def _accepted(payload: ChunkPayload) -> dict[int, Result]:
+    if payload.chunk.tag_id is not None:
+        return dict.fromkeys(payload.lines.values(), Result(Outcome.REMOVED))
+    outcome = Outcome.CREATED if payload.chunk.kind is ChunkKind.ADD else Outcome.UPDATED
+    return {
+        payload.lines[person.address]: with_values(person, Result(outcome))
+        for person in payload.people
+    }

@@ -1,0 +1,93 @@
+"""A preview has the outcomes of the run: by outcome, code and field, except Mailchimp's own refusals."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Callable
+
+import pytest
+
+from shared.model.export import AttributeMapping, FieldToCreate, Mapping
+from shared.model.names import outcomes_table
+from shared.model.run import Mode, Run
+from tests.faults.simulated_deployment import EXPORT, SimulatedDeployment
+from tests.planning.row_deployment import Row, RowDeployment
+from tests.planning.test_audience_size import SEEDS
+
+NewDeployment = Callable[[], SimulatedDeployment]
+
+ADDRESSES = ("", "n/a", "a@", "two@@example.com", "한글@example.com", "x" * 70 + "@example.com")
+VALUES = {
+    "Score": ("1", "2.5", "many", "", "1e999", "１２"),
+    "Born": ("1980-05-06", "06/05/1980", "never", "", "2023-02-30"),
+    "Phone": ("+82 2 123 4567", "no phone", ""),
+    "City": ("Seoul", "=1+1", "x" * 400, "", "\x00\x07", "🙂" * 90),
+}
+
+
+@pytest.fixture
+def rows(new_deployment: NewDeployment) -> RowDeployment:
+    made = RowDeployment(new_deployment(), ("CustomerId", "EMail", "FirstName", "Consent", *VALUES))
+    types = (("Score", "number"), ("Born", "date"), ("City", "text"))
+    made.define(
+        mapping=Mapping(
+            "EMail",
+            "FirstName",
+            attributes=(
+                *(
+                    AttributeMapping(name, name.upper(), FieldToCreate(name, t))
+                    for name, t in types
+                ),
+                AttributeMapping("Phone", "PHONE"),
+            ),
+        )
+    )
+    return made
+
+
+def hostile(dice: random.Random) -> list[Row]:
+    """People with unusable addresses and values, shared addresses, and no consent."""
+    found = []
+    for number in range(40):
+        address = f"p{dice.randrange(60)}@example.com"
+        if dice.random() < 0.2:
+            address = dice.choice(ADDRESSES)
+        values = {name: dice.choice(choices) for name, choices in VALUES.items()}
+        found.append(
+            {
+                "CustomerId": str(number),
+                "EMail": address,
+                "FirstName": dice.choice(["Ada", "", "x" * 300]),
+                "Consent": dice.choice(["yes", "yes", "no", ""]),
+                **values,
+            }
+        )
+    return found
+
+
+def outcomes(rows: RowDeployment, run: Run) -> Counter[tuple[object, ...]]:
+    table = rows.deployment.store.blobs[outcomes_table(run.id)]
+    return Counter(rows.deployment._table(table, "outcome, code, field"))
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_preview_has_the_outcomes_of_the_run(rows: RowDeployment, seed: int) -> None:
+    dice = random.Random(seed)
+    audience = rows.deployment.audience
+    for number in range(10):
+        status = dice.choice(["unsubscribed", "cleaned", "archived", "subscribed"])
+        audience.add(f"p{number}@example.com", status=status)
+    calls = rows.deployment.sandbox.calls
+    for _ in range(2):
+        segment = hostile(dice)
+        rows.source.segments = {"People": segment}
+        writes = calls.count("POST")
+        started = rows.deployment.app.starter.start(EXPORT, mode=Mode.PREVIEW)
+        preview = rows.deployment.run_to_end(started.id)
+        assert calls.count("POST") == writes
+
+        run = rows.run(*segment)
+
+        assert run.counts.created + run.counts.updated
+        assert outcomes(rows, preview) == outcomes(rows, run)
