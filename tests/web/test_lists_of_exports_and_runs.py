@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -139,3 +140,16 @@ def test_a_run_shows_its_rows_per_second(language: str, rate: str) -> None:
     world = World()
     fill(world)
     assert rate in Browser(world, language).open("/runs").text
+
+
+def test_lists_of_exports_read_no_runs_of_the_past() -> None:
+    world = World()
+    fill(world)
+
+    def unexpected(*_: object) -> list[Run]:
+        raise AssertionError
+
+    world.serve(replace(world.services, runs=unexpected, history=unexpected))
+    assert len(names_in(Browser(world).open("/"))) == len(NAMES)
+    assert len(get(world, "/api/exports")["value"]) == len(NAMES)
+    assert Browser(world).open("/run-all").answer.status == 200

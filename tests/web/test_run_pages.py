@@ -247,3 +247,16 @@ def test_the_progress_of_each_step_is_shown() -> None:
     assert "Everything is sent" in Browser(world).open(path).text
     world.runs.move(run.id, status=RunStatus.SUCCESSFUL)
     assert call(world, "GET", path).status == 204
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/runs/{run}/retry", "/runs/{run}/confirm", "/runs/{run}/cancel", "/exports/{export}/run"],
+)
+def test_a_refused_action_can_be_reloaded_and_read_in_the_other_language(path: str) -> None:
+    world = World()
+    run_path = ended(world, RunStatus.SUCCESSFUL, counts=Counts(distinct=1, created=1))
+    [export] = world.exports.kept
+    page = Browser(world).open(path.format(run=run_path.rpartition("/")[2], export=export))
+    assert page.answer.status == 200
+    assert page.path in (run_path, f"/exports/{export}")

@@ -203,6 +203,14 @@ def _charts(page: Page, history: list[Run]) -> list[tuple[str, Markup]]:
     ]
 
 
+@router.get(f"{_ONE}/run")
+@router.get(f"{_ONE}/duplicate")
+@requires(Role.VIEWER)
+def show_after_action(export_id: Id) -> Response:
+    """The export: a refused action leaves the browser at its address, where people reload or switch the language."""
+    return redirect(f"/exports/{export_id}")
+
+
 @router.post(f"{_ONE}/run")
 @requires(Role.CONTRIBUTOR, shared=Subject.EXPORT)
 def start(export_id: Id, page: CurrentPage, form: SentForm) -> Response:

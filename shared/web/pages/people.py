@@ -15,7 +15,7 @@ from shared.web.application import people
 from shared.web.authentication import Role
 from shared.web.models.people import EraseBody, PersonInExportView, SearchBody, person_view
 from shared.web.pages.forms import NO_REFUSAL, Refusal, SentForm, attempt
-from shared.web.pages.render import CurrentPage, Page
+from shared.web.pages.render import CurrentPage, Page, redirect
 from shared.web.services import ErasureReceipt
 from shared.web.texts import text
 
@@ -36,6 +36,13 @@ def show(page: CurrentPage) -> Response:
 def search(page: CurrentPage, form: SentForm) -> Response:
     """What every export has stored about the person."""
     return _found(page, form.get("person"))
+
+
+@router.get("/people/erase")
+@requires(Role.ADMINISTRATOR)
+def show_after_erasing() -> Response:
+    """The search: the browser stays at this address after an erasure, and people reload or switch the language."""
+    return redirect("/people")
 
 
 @router.post("/people/erase")

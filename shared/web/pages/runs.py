@@ -226,6 +226,15 @@ def _act(page: Page, run_id: str, act: Callable[[], Run]) -> Response:
     return _show(page, run_id, run) if isinstance(run, Refusal) else redirect(f"/runs/{run.id}")
 
 
+@router.get(f"{_ONE}/cancel")
+@router.get(f"{_ONE}/confirm")
+@router.get(f"{_ONE}/retry")
+@requires(Role.VIEWER)
+def show_after_action(run_id: Id) -> Response:
+    """The run: a refused action leaves the browser at its address, where people reload or switch the language."""
+    return redirect(f"/runs/{run_id}")
+
+
 @router.post(f"{_ONE}/cancel")
 @requires(Role.CONTRIBUTOR)
 def cancel(run_id: Id, page: CurrentPage, _form: SentForm) -> Response:
