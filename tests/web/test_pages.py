@@ -60,6 +60,24 @@ def test_setup_to_first_run_succeeds() -> None:
     assert world.runs.kept["run-1"].export_id == export.id
 
 
+def test_the_first_visit_shows_what_is_next_and_what_is_missing() -> None:
+    world = World()
+    ada = Browser(world).open("/")
+    assert 'href="/setup/connection">Set up</a>' in ada.html
+    assert "Connect Mailchimp (next)" in ada.text
+    assert "Met: 2 of 2 segments can be exported" in ada.text
+    assert "Met: The attribute Email holds email addresses" in ada.text
+    connection = new_connection(world)
+    ada.open("/")
+    assert "Connect Mailchimp (done)" in ada.text
+    assert f'href="/setup/export?connection={connection}">Set up</a>' in ada.html
+    world.catalogue.attributes = lambda segment: []  # type: ignore[method-assign]
+    assert "Not met: No attribute seems to hold email addresses" in ada.open("/").text
+    world.catalogue.segments = list  # type: ignore[method-assign]
+    assert "Not met: There are no segments in the storage" in ada.open("/").text
+    assert "Set up" not in Browser(world.seen_by(Role.VIEWER)).open("/").text
+
+
 def test_sign_in_is_blocked_without_consent() -> None:
     world = World()
     ada = Browser(world).open("/setup/connection").send(fields={"displayName": "Main"})

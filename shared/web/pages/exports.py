@@ -23,6 +23,7 @@ from shared.web.authentication import Role
 from shared.web.dependencies import Id
 from shared.web.models.runs import StartBody, finding_views, reason_view
 from shared.web.pages.chart import charted, draw
+from shared.web.pages.first_visit import first_visit
 from shared.web.pages.forms import NO_REFUSAL, Refusal, SentForm, attempt
 from shared.web.pages.render import CurrentPage, Page, redirect
 from shared.web.pages.run_list import run_rows
@@ -106,6 +107,7 @@ def list_all(
         sort=by,
         descending=order == "desc",
         has_connection=bool(page.services.connections.all()),
+        first=None if rows else first_visit(page),
     )
 
 

@@ -1,0 +1,63 @@
+"""The start of an app without exports: guided steps, and prerequisites that are met or not.
+
+`_first_visit.html` shows it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from shared.errors import ConnectorError
+from shared.model.connection import ConnectionStatus
+from shared.web.application import connections
+from shared.web.authentication import Role
+from shared.web.pages.render import Page
+from shared.web.problems import detail_text, for_error
+from shared.web.texts import text
+
+__all__ = ["FirstVisit", "first_visit"]
+
+
+@dataclass(frozen=True)
+class FirstVisit:
+    """Whether Mailchimp is connected, where the next step is, and every prerequisite with its state."""
+
+    connected: bool
+    action: str
+    needs: Sequence[tuple[str, bool]]
+
+
+def first_visit(page: Page) -> FirstVisit:
+    """The steps and prerequisites, read now. Of several connections, the first connected one counts."""
+    mine = [
+        stored.value
+        for stored in page.services.connections.all()
+        if connections.may_use(page.caller, stored.value)
+    ]
+    connected = [c for c in mine if c.status is ConnectionStatus.CONNECTED]
+    action = ""
+    if connected and page.caller.may(Role.CONTRIBUTOR):
+        action = f"/setup/export?connection={connected[0].id}"
+    elif page.caller.may(Role.ADMINISTRATOR):
+        action = f"/connections/{mine[0].id}" if mine else "/setup/connection"
+    return FirstVisit(bool(connected), action, _needs(page))
+
+
+def _needs(page: Page) -> Sequence[tuple[str, bool]]:
+    """The prerequisites on the side of Customer Insights: segments, and an attribute with addresses."""
+    language = page.language
+    try:
+        listing, attributes = page.services.catalogue.overview()
+    except ConnectorError as error:
+        return [(detail_text(for_error(error), language), False)]
+    complete = sum(info.complete for info in listing.segments)
+    if not listing.segments:
+        return [(text(language, "pages.first.noSegments"), False)]
+    counts = {"complete": str(complete), "all": str(len(listing.segments))}
+    address = next((info.name for info in attributes if info.suggested_for == "email"), "")
+    key = "pages.first.address" if address else "pages.first.noAddress"
+    return [
+        (text(language, "pages.first.segments", counts), complete > 0),
+        (text(language, key, {"attribute": address} if address else {}), bool(address)),
+    ]
