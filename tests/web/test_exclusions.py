@@ -74,3 +74,22 @@ def test_an_exclusion_segment_cannot_also_be_sent() -> None:
     form = Browser(world).open(f"/exports/{export['id']}/edit")
     form.send(fields={"do": "save", "segment": ["Segment_Vip"], "exclusionSegment": ["New"]})
     assert get(world, path)["exclusionSegments"] == ["New"]
+
+
+def test_a_file_is_uploaded_on_the_page() -> None:
+    world = World()
+    export = new_export(world)
+    path = f"/exports/{export}/exclusions"
+    ada = Browser(world).open(path)
+
+    ada.upload(f"{path}/file", b"email\r\nbob@contoso.example\r\nwrong@\r\n")
+    assert "(lines 3)" in ada.text
+    ada.upload(f"{path}/file", LIST)
+    assert "Saved." in ada.text
+    assert get(world, f"/api{path}")["addresses"] == 1
+
+    # Without the token of the page, and as another type.
+    headers = {"Content-Type": "multipart/form-data; boundary=x", "Cookie": "csrf=x"}
+    assert call(world, "POST", f"{path}/file", headers=headers, raw=b"--x--\r\n").status == 403
+    assert call(world, "POST", f"{path}/file", raw=b"{}").status == 415
+    assert get(world, f"/api{path}")["addresses"] == 1

@@ -9,7 +9,7 @@ from shared.web.access import AccessRoute, Subject, requires
 from shared.web.application import exclusions, exports
 from shared.web.authentication import Role
 from shared.web.dependencies import Id
-from shared.web.pages.forms import NO_REFUSAL, Form, Refusal, SentForm, attempt
+from shared.web.pages.forms import NO_REFUSAL, Form, Refusal, SentForm, Upload, attempt
 from shared.web.pages.render import CurrentPage, Page, redirect
 
 __all__ = ["router"]
@@ -46,10 +46,20 @@ def show(export_id: Id, page: CurrentPage) -> Response:
 def save(export_id: Id, page: CurrentPage, form: SentForm) -> Response:
     """Replace the list, or delete it when no line is left."""
 
+    return _save(page, export_id, form.get("entries").encode(), form)
+
+
+@router.post(f"{_PAGE}/file")
+@requires(Role.CONTRIBUTOR, shared=Subject.EXPORT)
+def upload(export_id: Id, page: CurrentPage, data: Upload) -> Response:
+    """Replace the list by a CSV file."""
+    return _save(page, export_id, data)
+
+
+def _save(page: Page, export_id: str, data: bytes, form: Form | None = None) -> Response:
     def saved() -> bool:
-        entries = form.get("entries")
-        if entries:
-            exclusions.put(page.services, page.caller, export_id, entries.encode())
+        if data.strip():
+            exclusions.put(page.services, page.caller, export_id, data)
         else:
             exclusions.delete(page.services, page.caller, export_id)
         return True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, TypeVar
@@ -10,6 +11,9 @@ from urllib.parse import parse_qsl
 from fastapi import Depends
 from pydantic import ValidationError
 from starlette.requests import Request
+from werkzeug.exceptions import RequestEntityTooLarge
+from werkzeug.formparser import FormDataParser
+from werkzeug.http import parse_options_header
 
 from shared.errors import ConnectorError
 from shared.web.cookies import Cookie
@@ -17,12 +21,14 @@ from shared.web.csrf import FIELD, check_token
 from shared.web.dependencies import AppServices
 from shared.web.problems import HttpProblem, detail_text, fault_text, for_error
 
-__all__ = ["NO_REFUSAL", "Form", "Refusal", "SentForm", "attempt"]
+__all__ = ["NO_REFUSAL", "Form", "Refusal", "SentForm", "Upload", "attempt"]
 
 T = TypeVar("T")
 
 _FORM = "application/x-www-form-urlencoded"
+_UPLOAD = "multipart/form-data"
 _MOST_FIELDS = 2_000
+_MOST_PARTS = 10
 
 
 @dataclass(frozen=True)
@@ -66,6 +72,38 @@ async def _form(request: Request, services: AppServices) -> Form:
 
 
 SentForm = Annotated[Form, Depends(_form)]
+
+
+def _in_memory(
+    total_content_length: int | None,
+    content_type: str | None,
+    filename: str | None,
+    content_length: int | None = None,
+) -> io.BytesIO:
+    """Hold a part in memory, as its request: a temporary file could be left behind."""
+    return io.BytesIO()
+
+
+async def _upload(request: Request, services: AppServices) -> bytes:
+    """The file of a form. 415 for another type, 400 without a file, 403 without the token of the page."""
+    content_type = request.headers.get("content-type", "")
+    mimetype, options = parse_options_header(content_type)
+    if mimetype != _UPLOAD:
+        raise HttpProblem(415, "unsupportedMediaType")
+    body = await request.body()
+    try:
+        parser = FormDataParser(_in_memory, silent=False, max_form_parts=_MOST_PARTS)
+        _, fields, files = parser.parse(io.BytesIO(body), mimetype, len(body), options)
+    except (ValueError, RequestEntityTooLarge):
+        raise HttpProblem(400, "malformed") from None
+    check_token(Cookie("csrf", request, services.public_url), fields.get(FIELD, ""))
+    file = files.get("file")
+    if file is None:
+        raise HttpProblem(400, "malformed")
+    return bytes(file.read())
+
+
+Upload = Annotated[bytes, Depends(_upload)]
 
 
 @dataclass(frozen=True)
