@@ -13,7 +13,7 @@ import re
 import time
 from collections.abc import Callable
 
-from sandbox.mailchimp import audiences, members, merge_fields, segments
+from sandbox.mailchimp import audiences, members, merge_fields, segments, webhooks
 from sandbox.mailchimp.answer import HTML, JSON, PROBLEM, Answer
 from sandbox.mailchimp.calls import Call
 from sandbox.mailchimp.faults import Fault
@@ -27,6 +27,7 @@ Route = Callable[..., bytes | None]
 _LIST = "/lists/{list_id}"
 _MEMBER = _LIST + "/members/{subscriber_hash}"
 _SEGMENT = _LIST + "/segments/{segment_id}"
+_WEBHOOK = _LIST + "/webhooks/{webhook_id}"
 _FIELD = _LIST + "/merge-fields/{merge_id}"
 
 ROUTES: dict[str, dict[str, Route]] = {
@@ -52,6 +53,8 @@ ROUTES: dict[str, dict[str, Route]] = {
     },
     _SEGMENT + "/members": {"GET": members.segment_members, "POST": segments.add_member},
     _SEGMENT + "/members/{subscriber_hash}": {"DELETE": segments.remove_member},
+    _LIST + "/webhooks": {"GET": webhooks.listing, "POST": webhooks.create},
+    _WEBHOOK: {"GET": webhooks.one, "PATCH": webhooks.patch, "DELETE": webhooks.delete},
     _LIST + "/tag-search": {"GET": segments.tag_search},
     _LIST + "/merge-fields": {"GET": merge_fields.listing, "POST": merge_fields.create},
     _FIELD: {

@@ -243,6 +243,15 @@ def _clear_calls(world: World, body: dict[str, Any]) -> Any:
     return world.calls.summary()
 
 
+def _webhooks(world: World, body: dict[str, Any]) -> Any:
+    return {**world.webhooks.counts, "pending": len(world.webhooks.pending)}
+
+
+def _deliver(world: World, body: dict[str, Any]) -> Any:
+    world.webhooks.deliver(world)
+    return _webhooks(world, {})
+
+
 def _faults(world: World, body: dict[str, Any]) -> Any:
     return {"value": world.faults.listing()}
 
@@ -294,6 +303,8 @@ _ENDPOINTS: list[tuple[str, str, Endpoint]] = [
     ("GET", "/calls", _calls),
     ("GET", "/calls/last", _last_calls),
     ("DELETE", "/calls", _clear_calls),
+    ("GET", "/webhooks", _webhooks),
+    ("POST", "/webhooks", _deliver),
     ("GET", "/faults", _faults),
     ("POST", "/faults", _arm),
     ("DELETE", "/faults", _disarm),

@@ -9,7 +9,7 @@ from typing import Any
 
 import orjson
 
-from sandbox.mailchimp import render, subscribe
+from sandbox.mailchimp import render, subscribe, webhooks
 from sandbox.mailchimp.audiences import check_member
 from sandbox.mailchimp.problems import Problem
 from sandbox.mailchimp.request import ApiRequest, Shape
@@ -147,7 +147,9 @@ def archive(request: ApiRequest, audience_id: str, key: str) -> None:
         if member.status in ("cleaned", "pending", "archived"):
             raise Problem("MethodNotAllowed", "archive")
         request.world.calls.status_sent(member.status, "archived", "archived")
+        before = member.status
         audience.set_status(member, "archived", member.cause, request.world.seconds())
+        webhooks.changed(request.world, audience, member, before, "api")
 
 
 def delete_permanently(request: ApiRequest, audience_id: str, key: str) -> None:

@@ -53,6 +53,17 @@ class Options:
     plan_limit: int | None = None
     """Contacts (without archived and cleaned) the plan allows; None for no limit."""
     plan_limit_answer: CallOrMember = "call"
+    webhook_loss: float = 0.0
+    """The share of events that no webhook receives."""
+    webhook_doubled: float = 0.0
+    """The share of events that a webhook receives twice."""
+    webhook_disorder: bool = False
+    """Post pending events in any order."""
+    webhook_delay_ms: float = 0.0
+    hold_webhooks: bool = False
+    """Keep events until `Sandbox.deliver_webhooks`, or until a POST to /sandbox/webhooks."""
+    sign_webhooks: bool = False
+    """Sign events with X-Mailchimp-Signature; a new webhook then has a `signing_secret`."""
     refused_addresses: frozenset[str] = field(default_factory=frozenset)
     """Lower-cased addresses answered with "looks fake or invalid"."""
     refused_domains: frozenset[str] = field(default_factory=frozenset)

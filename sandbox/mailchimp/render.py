@@ -10,12 +10,14 @@ from __future__ import annotations
 import datetime
 from collections.abc import Iterable
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
 from sandbox.mailchimp.state import Account, Audience, Member, MergeField, Segment, digest
-from sandbox.mailchimp.world import World
+
+if TYPE_CHECKING:
+    from sandbox.mailchimp.world import World
 
 _DOC = "https://us1.api.mailchimp.com/schema/3.0"
 _HASH = b"0123456789abcdef-HASH"

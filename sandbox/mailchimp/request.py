@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import datetime
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
 from sandbox.mailchimp.problems import Problem, invalid
 from sandbox.mailchimp.state import Account, Audience
-from sandbox.mailchimp.world import World
+
+if TYPE_CHECKING:
+    from sandbox.mailchimp.world import World
 
 _KINDS = {"string": str, "array": list, "object": dict, "boolean": bool}
 _GOT = {str: "string", list: "array", dict: "object", bool: "boolean", type(None): "NULL"}

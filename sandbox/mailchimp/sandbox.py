@@ -123,6 +123,10 @@ class Sandbox:
         """Arm a fault; `fault.struck` counts."""
         return self.world.faults.arm(fault)
 
+    def deliver_webhooks(self) -> int:
+        """Post the events that wait because of the option `hold_webhooks`. Returns their number."""
+        return self.world.webhooks.deliver(self.world)
+
     def disarm(self) -> None:
         """Remove all faults."""
         self.world.faults.clear()

@@ -16,6 +16,8 @@ from typing import Any
 
 STATUSES = ("subscribed", "unsubscribed", "cleaned", "pending", "transactional", "archived")
 WRITABLE = ("subscribed", "unsubscribed", "cleaned", "pending", "transactional")
+EVENTS = ("subscribe", "unsubscribe", "profile", "cleaned", "upemail", "campaign")
+SOURCES = ("user", "admin", "api")
 
 
 def digest(address: str) -> bytes:
@@ -28,10 +30,12 @@ class Member:
 
     `cause` is why a person is unsubscribed or cleaned: "self", "admin", "bounce", "review" or "".
     `merge` is a JSON object of the values that are set. `tags` are segment ids in ascending order.
-    `changed` and `since` are seconds since 1970.
+    `changed` and `since` are seconds since 1970. `campaign` is the campaign that led to the status, or "".
     """
 
-    __slots__ = ("address", "cause", "changed", "merge", "number", "since", "status", "tags")
+    __slots__ = (
+        "address", "campaign", "cause", "changed", "merge", "number", "since", "status", "tags",
+    )  # fmt: skip
 
     def __init__(self, address: str, number: int, now: int) -> None:
         """Create a person who is not in the counts of the audience yet."""
@@ -39,6 +43,7 @@ class Member:
         self.number = number
         self.status = ""
         self.cause = ""
+        self.campaign = ""
         self.merge = b"{}"
         self.tags: tuple[int, ...] = ()
         self.changed = now
@@ -74,6 +79,17 @@ class Segment:
     counts: Counter[str] = field(default_factory=Counter)
 
 
+@dataclass(slots=True)
+class Webhook:
+    """A webhook: which events from which sources are posted to `url`; `secret` signs them, or is ""."""
+
+    id: str
+    url: str
+    events: dict[str, bool]
+    sources: dict[str, bool]
+    secret: str = ""
+
+
 @dataclass(slots=True, eq=False)
 class Audience:
     """One audience. Use its methods to change members: they update the counts."""
@@ -94,6 +110,9 @@ class Audience:
     last_unsub: int = 0
     next_merge_id: int = 1
     evidence: dict[bytes, dict[str, str]] = field(default_factory=dict)
+    webhooks: dict[str, Webhook] = field(default_factory=dict)
+    history: dict[bytes, list[tuple[int, str, str]]] = field(default_factory=dict)
+    """The changes of status by member: time, status and cause."""
     stats_shown: tuple[float, dict[str, Any]] | None = None
     lock: threading.RLock = field(default_factory=threading.RLock)
     version: int = 0
@@ -116,6 +135,7 @@ class Audience:
         member.changed = now
         if before != status:
             member.status = status
+            self.history.setdefault(digest(member.address), []).append((now, status, cause))
             self.counts[before] -= 1
             self.counts[status] += 1
             for tag in member.tags:
@@ -142,6 +162,7 @@ class Audience:
         self.set_tags(member, set(), now)
         key = digest(member.address)
         del self.members[key]
+        self.history.pop(key, None)
         self.forgotten.add(key)
         self.counts[member.status] -= 1
         self.version += 1
@@ -186,6 +207,7 @@ class Audience:
         """Remove all members and tags; merge fields stay."""
         for collection in (self.members, self.segments, self.names, self.forgotten, self.counts):
             collection.clear()
+        self.history.clear()
         self.stats_shown = None
         self._shared_tags = {}
         self._selections = {}

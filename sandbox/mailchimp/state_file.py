@@ -13,7 +13,7 @@ from typing import Any
 
 import orjson
 
-from sandbox.mailchimp.state import Account, Audience, Member, MergeField, Segment
+from sandbox.mailchimp.state import Account, Audience, Member, MergeField, Segment, Webhook
 from sandbox.mailchimp.world import OAuthApp, World
 
 _VERSION = 1
@@ -49,6 +49,7 @@ def _lines(world: World) -> Iterator[dict[str, Any]]:
                     for s in audience.segments.values()
                 ],
                 "forgotten": [key.hex() for key in audience.forgotten],
+                "webhooks": [dataclasses.asdict(w) for w in audience.webhooks.values()],
             }
             for m in audience.members.values():
                 merge = orjson.Fragment(m.merge)
@@ -95,6 +96,7 @@ def _read_audience(line: dict[str, Any]) -> Audience:
         audience.segments[segment.id] = segment
         audience.names[segment.name.casefold()] = segment.id
     audience.forgotten = {bytes.fromhex(key) for key in line["forgotten"]}
+    audience.webhooks = {w["id"]: Webhook(**w) for w in line.get("webhooks", ())}
     return audience
 
 

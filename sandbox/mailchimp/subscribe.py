@@ -9,7 +9,7 @@ from typing import Any
 
 import orjson
 
-from sandbox.mailchimp import values
+from sandbox.mailchimp import values, webhooks
 from sandbox.mailchimp.problems import Problem
 from sandbox.mailchimp.state import Audience, Member, MergeField, digest
 from sandbox.mailchimp.world import World
@@ -176,6 +176,7 @@ def write(
         member = Member(address, world.member_number(), now)
         member.merge = merge
         audience.add(member, status, cause)
+        webhooks.changed(world, audience, member, "", "api")
         return member, True
     before = member.status
     if wanted is not None:
@@ -183,4 +184,5 @@ def write(
     member.merge = merge
     same = untouched or status == before
     audience.set_status(member, status, member.cause if same else cause, now)
+    webhooks.changed(world, audience, member, before, "api")
     return member, before == "archived"

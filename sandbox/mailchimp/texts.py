@@ -54,6 +54,9 @@ _EN = {
     "field.taken": 'A Merge Field with the tag "{tag}" already exists for this list.',
     "field.limit": "Your audience has reached its limit of merge fields.",
     "field.choices": "Choices are required for this type of field.",
+    "webhook.twice": "Sorry, you can't set up multiple WebHooks for one URL.",
+    "webhook.url": "Please provide a valid URL.",
+    "webhook.silent": "The URL did not answer our request with the status 200.",
     "archive": "This list member cannot be removed. Can not archive a contact that is bounced, pending or archived",
     "missing": "The requested resource could not be found.",
     "method": "The requested method and resource are not compatible. See the Allow header for this "

@@ -8,6 +8,7 @@ from typing import Any
 
 import orjson
 
+from sandbox.mailchimp import webhooks
 from sandbox.mailchimp.state import STATUSES, Audience, Member, digest
 from sandbox.mailchimp.world import World
 
@@ -41,29 +42,57 @@ class AudienceView:
         cause: str = "",
         merge_fields: dict[str, Any] | None = None,
         tags: Iterable[str] = (),
+        campaign: str = "",
     ) -> None:
-        """Add or change a contact. `cause`: "self", "admin", "bounce", "review" or ""."""
+        """Add or change a contact. `cause`: "self", "admin", "bounce", "review" or "".
+
+        `campaign` is the id of the campaign that led to the status.
+        """
         if status not in STATUSES:
             message = f"unknown status {status}"
             raise ValueError(message)
         now = self._world.seconds()
         with self.state.lock:
             member = self.state.members.get(digest(address))
+            before = ""
             if member is None:
                 member = Member(address, self._world.member_number(), now)
                 self.state.add(member, status, cause)
             else:
+                before = member.status
                 self.state.set_status(member, status, cause, now)
+            member.campaign = campaign
             if merge_fields is not None:
                 values = orjson.loads(member.merge) | merge_fields
                 member.merge = orjson.dumps({k: v for k, v in values.items() if v != ""})
             ids = {self.state.tag(tag, self._world.segment_id, now) for tag in tags}
             if ids:
                 self.state.set_tags(member, ids | set(member.tags), now)
+            source = "admin" if cause == "admin" else "user"
+            webhooks.changed(self._world, self.state, member, before, source)
 
     def unsubscribe(self, address: str, *, by: str = "self") -> None:
         """Unsubscribe a contact: `cause` is "self" or "admin"."""
         self.add(address, status="unsubscribed", cause=by)
+
+    def change_address(self, old: str, new: str) -> None:
+        """Give a contact another address, as a person can in their profile."""
+        now = self._world.seconds()
+        with self.state.lock:
+            member = self.state.members.pop(digest(old))
+            for kept in (self.state.history, self.state.evidence):
+                if digest(old) in kept:
+                    kept[digest(new)] = kept.pop(digest(old))  # type: ignore[assignment]
+            member.address = new
+            member.changed = now
+            self.state.members[digest(new)] = member
+            self.state.version += 1
+            webhooks.moved(self._world, self.state, member, old, "user")
+
+    def history(self, address: str) -> list[tuple[int, str, str]]:
+        """The changes of a contact's status since it was added: time, status and cause."""
+        with self.state.lock:
+            return list(self.state.history.get(digest(address), ()))
 
     def forget(self, address: str) -> None:
         """Delete a contact permanently, as delete-permanent does."""

@@ -13,6 +13,7 @@ from sandbox.mailchimp.calls import Calls
 from sandbox.mailchimp.faults import Faults
 from sandbox.mailchimp.options import Options
 from sandbox.mailchimp.state import Account, Audience, MergeField
+from sandbox.mailchimp.webhooks import Deliveries
 
 DEFAULT_FIELDS = (
     ("FNAME", "First Name", "text", {"size": 25}),
@@ -58,6 +59,7 @@ class World:
     grants: dict[str, Grant] = field(default_factory=dict)
     calls: Calls = field(default_factory=Calls)
     faults: Faults = field(default_factory=Faults)
+    webhooks: Deliveries = field(default_factory=Deliveries)
     lock: threading.RLock = field(default_factory=threading.RLock)
     url: str = ""
 

@@ -62,6 +62,7 @@ def call(judged: tuple[Sandbox, AudienceView, PrismProxy]) -> Iterator[Caller]:
         "LIST/tag-search?name=ol",
         "LIST/merge-fields?count=1000",
         "LIST/merge-fields/1",
+        "LIST/webhooks",
     ],
 )
 def test_read_routes_match_the_description(call: Caller, path: str) -> None:
