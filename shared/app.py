@@ -459,7 +459,7 @@ class App:
             disconnected=self._lose_connection,
             connections=self.settings.mailchimp.connections,
             preview_outcomes=PreviewOutcomes(
-                self.chunks, self.files, self.erasures, self.runtime.now
+                self.chunks, self.files, self.erasures, self.sessions, self.runtime.now
             ).write,
         )
 
@@ -760,6 +760,8 @@ class App:
                 can_undo=self.undo.is_possible,
                 outcomes=self.outcomes.rows,
                 has_outcomes=self.outcomes.exist,
+                outcome_totals=self.outcomes.totals,
+                samples=self.outcomes.samples,
                 outcome_reasons=self.outcomes.reasons,
                 outcome_page=self.outcomes.page,
                 search=self.search.find,

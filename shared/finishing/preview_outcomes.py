@@ -12,13 +12,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from shared.capacity.on_demand import OnDemandSessions
 from shared.finishing.fold import fold_outcomes, write_outcomes
 from shared.finishing.gather import load_outcomes
+from shared.finishing.samples import Samples
 from shared.model.chunk import Chunk, ChunkKind, ChunkState, chunk_key
 from shared.model.names import outcomes_table
 from shared.model.outcome import Code, Outcome
 from shared.model.plan import Plan
 from shared.model.ports import Files, Records, Stored
+from shared.model.preview import samples_to_json
 from shared.people.erasures import Erasures
 from shared.people.suppression import suppress_erased_in_results
 from shared.sending.chunk_payload import ChunkPayload, ChunkPayloads
@@ -36,6 +39,7 @@ class PreviewOutcomes:
     chunks: Records[Chunk]
     files: Files
     erasures: Erasures
+    sessions: OnDemandSessions
     now: Callable[[], datetime]
 
     def write(self, plan: Plan, chunks: Sequence[Chunk]) -> None:
@@ -43,15 +47,21 @@ class PreviewOutcomes:
         payloads = ChunkPayloads(plan, self.chunks, self.files, self.now)
         with workspace() as (db, scratch):
             accepted = scratch / "outcomes.csv"
-            self._accept(payloads, chunks, accepted)
+            samples = Samples(plan)
+            self._accept(payloads, chunks, accepted, samples)
             load_outcomes(db, plan, chunks, self.files, scratch, Code.CALL_FAILED, accepted)
             fold_outcomes(db)
             suppress_erased_in_results(db, self.erasures.marker_for_all())
             table = scratch / "table.parquet"
             write_outcomes(db, table)
             self.files.upload(table, outcomes_table(plan.run_id))
+        with self.sessions.session(plan.connection_id, plan.account_id) as session:
+            people = samples.compare(session)
+        self.files.write(plan.samples, samples_to_json(people))
 
-    def _accept(self, payloads: ChunkPayloads, chunks: Iterable[Chunk], into: Path) -> None:
+    def _accept(
+        self, payloads: ChunkPayloads, chunks: Iterable[Chunk], into: Path, samples: Samples
+    ) -> None:
         """Write the results of all chunks as if Mailchimp accepted everyone."""
         with into.open("wb") as file:
             for chunk in chunks:
@@ -60,6 +70,7 @@ class PreviewOutcomes:
                 payload = payloads.read(
                     Stored(chunk_key(payloads.plan.run_id, chunk.number), chunk, "")
                 )
+                samples.add(payload)
                 file.write(outcome_lines(_accepted(payload)))
 
 

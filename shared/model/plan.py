@@ -118,6 +118,11 @@ class Plan:
         return f"{self.folder}chunks.json"
 
     @property
+    def samples(self) -> str:
+        """The blob of the sample people of a preview."""
+        return f"{self.folder}samples.json"
+
+    @property
     def shared_and_rejected(self) -> str:
         """The blob of rows that were rejected and profiles that lost their address."""
         return f"{self.folder}rows.parquet"

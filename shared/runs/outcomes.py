@@ -11,6 +11,7 @@ from shared.errors import NotFound
 from shared.model.names import outcomes_table, plan_blob
 from shared.model.plan import plan_from_json
 from shared.model.ports import Files
+from shared.model.preview import SamplePerson, samples_from_json
 from shared.workspace import SqlFile, small_workspace
 
 if TYPE_CHECKING:
@@ -64,6 +65,14 @@ class OutcomeReader:
 
     files: Files
 
+    def samples(self, run_id: str) -> list[SamplePerson]:
+        """Return the sample people of a preview. NotFound when they are not stored (any more)."""
+        try:
+            plan = plan_from_json(self.files.read(plan_blob(run_id)))
+            return samples_from_json(self.files.read(plan.samples))
+        except (NotFound, ValueError):
+            raise NotFound("previewGone") from None
+
     def exist(self, run_id: str) -> bool:
         """Whether the outcomes of a run are stored."""
         blob = outcomes_table(run_id)
@@ -109,6 +118,14 @@ class OutcomeReader:
             )
         total = rows[0][0] if rows else 0
         return OutcomePage(tuple(_row(columns, names) for _, *columns in rows), total)
+
+    def totals(self, run_id: str) -> list[tuple[str, str, str, int]]:
+        """Count the rows by outcome, code and field. NotFound when the outcomes are not stored."""
+        with self._opened(run_id) as (db, file, _):
+            return [
+                (outcome, code or "", field or "", count)
+                for outcome, code, field, count in _SQL.rows(db, "totals", file=file)
+            ]
 
     @contextmanager
     def _opened(self, run_id: str) -> Iterator[tuple[DuckDBPyConnection, str, list[str]]]:

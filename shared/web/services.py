@@ -22,6 +22,7 @@ from shared.exports.definitions import Definitions
 from shared.model.connection import Connection
 from shared.model.export import Export, Schedule
 from shared.model.ports import MailchimpSession, Records, Secrets
+from shared.model.preview import SamplePerson
 from shared.model.run import Reason, Run, RunStatus
 from shared.model.sign_in import ApiKeyChecker, OAuthSignIn
 from shared.people.exclusion_lists import ExclusionLists
@@ -212,6 +213,8 @@ class Services:
     can_undo: Callable[[Run], bool]
     outcomes: Callable[[str, str | None], Iterator[OutcomeRow]]
     has_outcomes: Callable[[str], bool]
+    outcome_totals: Callable[[str], Sequence[tuple[str, str, str, int]]]
+    samples: Callable[[str], Sequence[SamplePerson]]
     outcome_reasons: Callable[[str, str, int], Sequence[OutcomeReason]]
     outcome_page: Callable[[str, str, str, str, int, int], OutcomePage]
     search: Callable[[str, str], Sequence[PersonInExport]]

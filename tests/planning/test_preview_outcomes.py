@@ -12,7 +12,7 @@ from shared.model.export import AttributeMapping, FieldToCreate, Mapping
 from shared.model.names import outcomes_table
 from shared.model.run import Mode, Run
 from tests.faults.simulated_deployment import EXPORT, SimulatedDeployment
-from tests.planning.row_deployment import Row, RowDeployment
+from tests.planning.row_deployment import Row, RowDeployment, person
 from tests.planning.test_audience_size import SEEDS
 
 NewDeployment = Callable[[], SimulatedDeployment]
@@ -91,3 +91,30 @@ def test_a_preview_has_the_outcomes_of_the_run(rows: RowDeployment, seed: int) -
 
         assert run.counts.created + run.counts.updated
         assert outcomes(rows, preview) == outcomes(rows, run)
+
+
+def test_sample_people_of_a_preview_are_as_the_run_leaves_them(rows: RowDeployment) -> None:
+    def people(count: int, **values: str) -> list[Row]:
+        return [person(n, **values) for n in range(count)]
+
+    app, audience = rows.deployment.app, rows.deployment.audience
+    rows.run(*people(12, City="Seoul"))
+    audience.add("p3@example.com", tags=["By hand"], merge_fields={"LNAME": "Kept"})
+    segment = [person(n, City="Busan" if n < 8 else "Seoul") for n in range(3, 30)]
+    rows.source.segments = {"People": segment}
+    preview = rows.deployment.run_to_end(app.starter.start(EXPORT, mode=Mode.PREVIEW).id)
+
+    samples = app.outcomes.samples(preview.id)
+    rows.run(*segment)
+
+    assert Counter(sample.kind for sample in samples).keys() == {"new", "changed", "leaving"}
+    assert len(samples) == 20
+    members = audience.members()
+    for sample in samples:
+        member = members[sample.address]
+        assert set(sample.tags_after) == member.tags
+        assert sample.status_after == member.status
+        after = {field.tag: field.after for field in sample.fields if field.after}
+        assert after == member.merge_fields
+        assert (sample.status == "") == (sample.kind == "new")
+    assert next(s for s in samples if s.address == "p0@example.com").tags_after == ()

@@ -51,6 +51,7 @@ INTERFACE = {
     ("POST", "/api/runs/{id}/retry"): CONTRIBUTOR,
     ("POST", "/api/runs/{id}/undo"): CONTRIBUTOR,
     ("GET", "/api/runs/{id}/outcomes.csv"): CONTRIBUTOR,
+    ("GET", "/api/runs/{id}/preview"): CONTRIBUTOR,
     ("POST", "/api/people/search"): ADMINISTRATOR,
     ("POST", "/api/people/erase"): ADMINISTRATOR,
     ("GET", "/api/schedule"): VIEWER,

@@ -16,6 +16,7 @@ from shared.model.audience import Account, Audience, CallCounts, MergeField
 from shared.model.connection import Connection, ExportUser
 from shared.model.export import Export, Schedule
 from shared.model.ports import Records, Stored
+from shared.model.preview import SamplePerson
 from shared.model.run import Mode, Progress, Reason, Run, RunStatus, Trigger
 from shared.model.sign_in import CheckedGrant
 from shared.people.exclusion_lists import ExclusionLists
@@ -308,6 +309,7 @@ class FakeRuns:
     clock: Callable[[], datetime]
     kept: dict[str, Run] = field(default_factory=dict)
     rows: list[OutcomeRow] = field(default_factory=list)
+    people: list[SamplePerson] = field(default_factory=list)
     people: dict[str, list[PersonInExport]] = field(default_factory=dict)
 
     def start(
@@ -405,6 +407,13 @@ class FakeRuns:
             )
         )
 
+    def outcome_totals(self, run_id: str) -> list[tuple[str, str, str, int]]:
+        found = Counter((r.outcome, r.code, r.field) for r in self.outcomes(run_id, None))
+        return [(*key, count) for key, count in found.items()]
+
+    def samples(self, run_id: str) -> list[SamplePerson]:
+        return self.people
+
     def outcome_reasons(self, run_id: str, outcome: str, samples: int) -> list[OutcomeReason]:
         rows = list(self.outcomes(run_id, outcome))
         codes = Counter(row.code for row in rows)
@@ -491,6 +500,8 @@ class World:
             can_undo=self.runs.can_undo,
             outcomes=self.runs.outcomes,
             has_outcomes=self.runs.has_outcomes,
+            outcome_totals=self.runs.outcome_totals,
+            samples=self.runs.samples,
             outcome_reasons=self.runs.outcome_reasons,
             outcome_page=self.runs.outcome_page,
             undo=self.runs.undo,

@@ -32,3 +32,8 @@ WHERE outcome = $only
   )
 ORDER BY file NULLS FIRST, line, email, customer_id, segments
 LIMIT $top OFFSET $skip;
+
+-- name: totals
+SELECT outcome, code, field, count(*) FROM read_parquet($file)
+GROUP BY ALL
+ORDER BY count(*) DESC, outcome, code, field;

@@ -16,6 +16,7 @@ from shared.web.application import runs
 from shared.web.authentication import Role
 from shared.web.caller import Caller
 from shared.web.dependencies import AppServices, CurrentCaller, Id, Optional, Skip, Top
+from shared.web.models.previews import PreviewView, preview_view
 from shared.web.models.runs import RunList, RunView, StartBody, UndoBody, run_view
 from shared.web.outcomes_csv import outcomes_csv
 
@@ -119,6 +120,14 @@ def undo(
     """Starts a new run that reverts tags and values. No one is subscribed or unsubscribed."""
     run = runs.undo(services, caller, run_id, body.archive_created)
     return _accepted(run, caller, response)
+
+
+@router.get(f"{_ONE}/preview", summary="Read what a preview found")
+@requires(Role.CONTRIBUTOR)
+def preview(run_id: Id, services: AppServices, caller: CurrentCaller) -> PreviewView:
+    """Returns the rows by outcome, code and field, and up to 20 people with their values in Mailchimp now and
+    after the run. Refusals by Mailchimp are not foreseeable."""
+    return preview_view(runs.preview(services, caller, run_id), caller.language)
 
 
 class CsvResponse(Response):

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from shared.errors import Conflict, NotFound
 from shared.model.export import Export
 from shared.model.outcome import Outcome
 from shared.model.ports import readable
+from shared.model.preview import SamplePerson
 from shared.model.run import ADD_ARCHIVED, Mode, Run, RunStatus, Trigger
 from shared.runs.outcomes import OutcomePage, OutcomeRow
 from shared.web.application import audit
@@ -23,6 +24,7 @@ __all__ = [
     "confirm",
     "newest",
     "outcomes",
+    "preview",
     "read",
     "rejected",
     "retry",
@@ -155,6 +157,24 @@ def rejected(
     """One page of the rejected rows. The read is recorded: it is personal data."""
     found = services.outcome_page(run.id, Outcome.REJECTED.value, code, wanted, skip, top)
     audit.record(services, caller, "run.readRejected", run.id, "", None, {"reason": code or "all"})
+    return found
+
+
+@dataclass(frozen=True)
+class Preview:
+    """What a preview found: the number of rows by outcome, code and field, and sample people."""
+
+    totals: Sequence[tuple[str, str, str, int]]
+    people: Sequence[SamplePerson]
+
+
+def preview(services: Services, caller: Caller, run_id: str) -> Preview:
+    """What a preview found. The read is recorded: it is personal data. NotFound for other runs."""
+    run = services.run(run_id)
+    if run.mode is not Mode.PREVIEW:
+        raise NotFound("previewGone")
+    found = Preview(services.outcome_totals(run.id), services.samples(run.id))
+    audit.record(services, caller, "run.readPreview", run.id, "", None, {})
     return found
 
 

@@ -21,6 +21,7 @@ from shared.web.application import runs
 from shared.web.application.connections import may_use_export
 from shared.web.authentication import Role
 from shared.web.dependencies import Id
+from shared.web.models.previews import PreviewView, preview_view
 from shared.web.models.runs import run_view
 from shared.web.outcomes_csv import action_text, reason_text
 from shared.web.pages.forms import NO_REFUSAL, Refusal, SentForm, attempt
@@ -129,6 +130,7 @@ def _show(page: Page, run_id: str, refusal: Refusal = NO_REFUSAL) -> Response:
         next_steps=_next_steps(page, run, export, retries=retries),
         rejected=rejected,
         has_outcomes=has_outcomes,
+        preview=_preview(page, run) if is_preview and has_outcomes else None,
         calls_expected=next(
             (int(f.values["calls"]) for f in run.findings if f.code == "expected"), 0
         ),
@@ -142,6 +144,17 @@ def _show(page: Page, run_id: str, refusal: Refusal = NO_REFUSAL) -> Response:
         rows_per_second=rows_per_second(run),
         message=refusal.message,
     )
+
+
+def _preview(page: Page, run: Run) -> PreviewView | None:
+    """What a preview found; None for people who may not see it, and when it was deleted."""
+    if not page.caller.may(Role.CONTRIBUTOR):
+        return None
+    try:
+        found = runs.preview(page.services, page.caller, run.id)
+    except ConnectorError:
+        return None
+    return preview_view(found, page.language)
 
 
 def _next_steps(page: Page, run: Run, export: Export | None, *, retries: bool) -> list[str]:

@@ -1,0 +1,57 @@
+"""Some people of a preview, with their values before and after the run.
+
+Stored in the folder of the plan, so that retention and the erasure of people delete it. It contains
+personal data.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from pydantic import TypeAdapter
+
+__all__ = ["SampleField", "SampleKind", "SamplePerson", "samples_from_json", "samples_to_json"]
+
+
+class SampleKind(StrEnum):
+    """What the run would do with a person."""
+
+    NEW = "new"
+    CHANGED = "changed"
+    LEAVING = "leaving"
+
+
+@dataclass(frozen=True)
+class SampleField:
+    """A merge field as Mailchimp has it (empty for a new contact), and as the run would leave it."""
+
+    tag: str
+    now: str
+    after: str
+
+
+@dataclass(frozen=True)
+class SamplePerson:
+    """A person before and after the run. `status` is empty while the audience does not have them."""
+
+    kind: SampleKind
+    address: str
+    status: str
+    status_after: str
+    fields: tuple[SampleField, ...]
+    tags: tuple[str, ...]
+    tags_after: tuple[str, ...]
+
+
+_CODEC = TypeAdapter(list[SamplePerson])
+
+
+def samples_to_json(people: list[SamplePerson]) -> bytes:
+    """Samples as stored JSON."""
+    return _CODEC.dump_json(people)
+
+
+def samples_from_json(data: bytes) -> list[SamplePerson]:
+    """Samples from stored JSON. ValueError when it is damaged."""
+    return _CODEC.validate_json(data)
