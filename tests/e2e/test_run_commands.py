@@ -237,17 +237,11 @@ def test_a_connection_lost_after_the_last_call_is_detected(
     assert connection["status"] == "reconnect"
 
 
-def test_an_unknown_audience_fails_before_the_first_call(scenario: ExportScenario) -> None:
-    sample = scenario.sample(10)
-    scenario.refresh(sample)
-    scenario.define(sample, audienceId="0badc0ffee")
-
-    with scenario.calls() as calls:
-        run = scenario.run()
-
-    assert run["status"] == "failed"
-    assert run["reason"]["code"] == "audienceNotFound"
-    assert writes(calls) == {}
+def test_an_unknown_audience_is_refused_at_save(scenario: ExportScenario) -> None:
+    with pytest.raises(ApiError) as refused:
+        scenario.define([scenario.named("A")], audienceId="0badc0ffee")
+    assert refused.value.status == 400
+    assert "0badc0ffee" in str(refused.value)
 
 
 def test_a_segment_that_was_never_exported_is_named(scenario: ExportScenario) -> None:

@@ -191,6 +191,18 @@ def test_a_tag_with_the_name_of_a_saved_segment_is_refused_at_save() -> None:
     assert "saved segment" in faults(refused)["segments[0].tag"]
 
 
+def test_an_audience_that_does_not_exist_is_refused_at_save() -> None:
+    world = World()
+    connection = new_connection(world)
+    export = new_export(world, connection)
+    world.accounts[KEY].deleted.add("0badc0ffee")
+    body = export_body(connection, displayName="B", audienceId="0badc0ffee")
+    for method, path in (("POST", "/api/exports"), ("PUT", f"/api/exports/{export}")):
+        answer = call(world, method, path, body)
+        assert answer.status == 400
+        assert list(faults(answer)) == ["audienceId"]
+
+
 def test_a_tag_claimed_twice_at_the_same_moment_has_one_owner() -> None:
     world = World()
     first = new_export(world)

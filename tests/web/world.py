@@ -110,6 +110,7 @@ class FakeAccount:
     fields: dict[str, list[MergeField]]
     revoked: bool = False
     saved_segments: list[str] = field(default_factory=list)
+    deleted: set[str] = field(default_factory=set)
 
 
 def fake_accounts() -> dict[str, FakeAccount]:
@@ -183,6 +184,8 @@ class FakeSession:
 
     def saved_segments(self, audience_id: str) -> list[str]:
         self._check()
+        if audience_id in self._account.deleted:
+            raise NotFound("audienceNotFound", audience=audience_id)
         return self._account.saved_segments
 
     def close(self) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from shared.errors import Changed, ConfigError, Conflict, ConnectorError, Fault
+from shared.errors import Changed, ConfigError, Conflict, ConnectorError, Fault, NotFound
 from shared.exports.definitions import meetings
 from shared.model.export import Export, Repeat, Schedule
 from shared.model.ports import Stored, readable
@@ -65,7 +65,7 @@ def read(services: Services, export_id: str, *, saved: bool = False) -> ExportDe
 
 def create(services: Services, caller: Caller, body: ExportBody) -> ExportDetails:
     """Create an export; this does not run it. ConfigError with every fault, Conflict for a taken tag."""
-    faults = [*body.faults, *_names_of_segments(services, caller, body)]
+    faults = [*body.faults, *_audience_faults(services, caller, body)]
     if body.connection_id is None and "connectionId" not in body.unread:
         faults.append(Fault("connectionId", code="connectionRequired"))
     stored = services.definitions.create(
@@ -93,14 +93,14 @@ def change(
         caller.name,
         usable(services, caller),
         body.unread,
-        [*body.faults, *_names_of_segments(services, caller, body)],
+        [*body.faults, *_audience_faults(services, caller, body)],
         etag,
     )
     return _changed(services, caller, "export.update", before, stored)
 
 
-def _names_of_segments(services: Services, caller: Caller, body: ExportBody) -> list[Fault]:
-    """Tags that cannot be created, because saved segments of the audience have their names.
+def _audience_faults(services: Services, caller: Caller, body: ExportBody) -> list[Fault]:
+    """An audience that does not exist, and tags that saved segments of the audience have as names.
 
     A run checks this again, so an export can be saved while Mailchimp does not answer.
     """
@@ -109,6 +109,10 @@ def _names_of_segments(services: Services, caller: Caller, body: ExportBody) -> 
         return []
     try:
         saved = saved_segments(services, caller, draft.connection_id, draft.audience_id)
+    except NotFound:
+        return [
+            Fault("audienceId", code="audienceNotFound", values={"audience": draft.audience_id})
+        ]
     except ConnectorError:
         return []
     taken = {folded(name) for name in saved}
