@@ -6,11 +6,12 @@ has lost its claim records nothing; the lane that claimed the chunk afterwards d
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
+
+import orjson
 
 from shared.errors import Changed, NotFound
 from shared.fields.contact import Converter
@@ -162,7 +163,7 @@ class ChunkPayloads:
     def _lines(self, chunk: Chunk) -> tuple[Any, ...]:
         try:
             data = self.files.read(self.plan.lines, chunk.start, chunk.length)
-            lines = tuple(json.loads(line) for line in data.splitlines())
+            lines = tuple(orjson.loads(line) for line in data.splitlines())
         except (NotFound, ValueError):
             raise PlanGone from None
         if len(lines) != chunk.people:

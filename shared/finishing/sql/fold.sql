@@ -89,6 +89,10 @@ LEFT JOIN judged j ON j.address = c.address
 WHERE l.address IS NOT NULL OR sent OR refused_now
    OR (c.kind = 'kept' AND c.customer_id IS NOT NULL));
 
+-- Temporary disk is small in the cloud.
+DROP TABLE ledger;
+DROP TABLE judged;
+
 -- name: changes_nothing
 -- Whether `next` would be equal to `ledger`: nothing was to be sent or removed, no one who is kept is
 -- new in the ledger, and no profile id became known.
@@ -172,10 +176,10 @@ WHERE what = 'rejected';
 SELECT count(*) FROM next;
 
 -- name: write_next
-COPY (SELECT * FROM next ORDER BY address) TO $file (FORMAT parquet, COMPRESSION zstd);
+COPY (SELECT * FROM next ORDER BY address) TO $file (FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1);
 
 -- name: write_outcomes
-COPY outcomes TO $file (FORMAT parquet, COMPRESSION zstd);
+COPY outcomes TO $file (FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1);
 
 -- name: sent_anything
 SELECT

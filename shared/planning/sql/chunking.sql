@@ -24,14 +24,14 @@ COPY (SELECT '[' || to_json(address)::VARCHAR || ',' || tagset || ',' || fields 
 TO $lines (FORMAT csv, HEADER false, QUOTE '', ESCAPE '', DELIMITER E'\x01');
 COPY (SELECT to_json(address)::VARCHAR FROM removals)
 TO $removals (FORMAT csv, HEADER false, QUOTE '', ESCAPE '', DELIMITER E'\x01');
-COPY changes TO $changes (FORMAT parquet, COMPRESSION zstd);
+COPY changes TO $changes (FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1);
 COPY (
     SELECT 'rejected' AS what, [segment::BIGINT] AS segments, customer_id, email, file, line, code
     FROM rejects
     UNION ALL
     SELECT 'shared', t.segments, s.customer_id, s.address, NULL, NULL, NULL
     FROM shared s JOIN tagsets t USING (mask)
-) TO $rows (FORMAT parquet, COMPRESSION zstd);
+) TO $rows (FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1);
 
 -- name: send_groups
 SELECT kind, count(*) FROM sends GROUP BY kind ORDER BY kind;

@@ -18,4 +18,4 @@ SELECT status, count(*) FROM not_subscribed GROUP BY status;
 DELETE FROM not_subscribed WHERE status = $status;
 
 -- name: save
-COPY not_subscribed TO $file (FORMAT parquet, COMPRESSION zstd);
+COPY not_subscribed TO $file (FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1);
