@@ -267,5 +267,7 @@ class _ErasedRows:
 
     def _copy(self, query: str) -> Path:
         quoted = str(self._target).replace("'", "''")
-        self._db.execute(f"COPY ({query}) TO '{quoted}' (FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1)")
+        self._db.execute(
+            f"COPY ({query}) TO '{quoted}' (FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1)"
+        )
         return self._target
