@@ -88,7 +88,8 @@ def _measure(size: int, folder: Path) -> list[Row]:
         for run in here.api.watch(large, every=1.0):
             if run["status"] == "sending":
                 break
-        rows.append(_run(f"a few people, beside a run of {size:,}", here, few))
+        beside = here.api.start(few)["id"]
+        rows.append(_ended(f"a few people, beside a run of {size:,}", here, beside, None))
         rows.append(_ended("that run of all people", here, large, None))
         return rows
 
