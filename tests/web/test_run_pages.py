@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from shared.errors import NotFound
+from shared.model.preview import SampleField, SampleKind, SamplePerson
 from shared.model.run import (
     CallTotals,
     Counts,
@@ -115,6 +116,36 @@ def test_a_failed_preview_does_not_say_what_a_run_would_do() -> None:
     assert "would" not in page.text
     assert actions(page) == {"run", "edit"}
     assert 'name="mode" value="preview"' in page.html
+
+
+@pytest.mark.parametrize("language", ["en", "ko"])
+def test_a_preview_shows_people_before_and_after(language: str) -> None:
+    world = World()
+    world.runs.rows = [OutcomeRow("C1", "a@@x", ("VIP",), "rejected", "addressMalformed", "")]
+    world.runs.people = [
+        SamplePerson(
+            SampleKind.CHANGED,
+            "ada@contoso.example",
+            "subscribed",
+            "subscribed",
+            (SampleField("FNAME", "<b>Ada", "Adah"),),
+            ("VIP",),
+            ("News", "VIP"),
+        )
+    ]
+    path = ended(world, RunStatus.SUCCESSFUL, Mode.PREVIEW, counts=Counts(distinct=1, changed=1))
+
+    page = Browser(world, language).open(path)
+    answer = get(world, f"/api{path}/preview")
+
+    for shown in ("ada@contoso.example", "&lt;b&gt;Ada", "Adah", "News, VIP"):
+        assert shown in page.html
+    assert "preview." not in page.text
+    assert [one["code"] for one in answer["totals"]] == ["addressMalformed"]
+    assert answer["people"][0]["fields"] == [{"tag": "FNAME", "now": "<b>Ada", "after": "Adah"}]
+    viewer = world.seen_by(Role.VIEWER)
+    assert "ada@contoso.example" not in Browser(viewer).open(path).html
+    get(viewer, f"/api{path}/preview", 403)
 
 
 def test_a_preview_says_what_a_run_would_do() -> None:

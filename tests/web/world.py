@@ -408,7 +408,7 @@ class FakeRuns:
             and bool(
                 counts.created + counts.updated + counts.removed + counts.rejected + counts.not_sent
             )
-        )
+        ) or (run.mode is Mode.PREVIEW and bool(self.people))
 
     def outcome_totals(self, run_id: str) -> list[tuple[str, str, str, int]]:
         found = Counter((r.outcome, r.code, r.field) for r in self.outcomes(run_id, None))
