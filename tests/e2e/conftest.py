@@ -10,7 +10,9 @@ from sandbox.mailchimp.sandbox import Sandbox
 from tests.e2e.running_app import ExportScenario, RunningApp, run_app
 
 # More than any sample has, except the one that tests the limit.
-MAX_PROFILES = 5_100
+MAX_PROFILES = 1_100
+# So that few people make several calls.
+CHUNK_SIZE = 100
 # Fewer than the chunks of such a run, so that lanes take several.
 CONNECTIONS = 4
 
@@ -27,7 +29,9 @@ def running_app(
 ) -> Iterator[RunningApp]:
     folder = tmp_path_factory.mktemp("app")
     settings = {"MAX_PROFILES": str(MAX_PROFILES), "MAILCHIMP_CONNECTIONS": str(CONNECTIONS)}
-    with run_app(azurite.connection_string, mailchimp, folder, **settings) as opened:
+    with run_app(
+        azurite.connection_string, mailchimp, folder, chunk_size=CHUNK_SIZE, **settings
+    ) as opened:
         yield opened
 
 
@@ -41,7 +45,7 @@ def separate_app(
     folder = tmp_path_factory.mktemp("alone")
     settings = {"MAX_PROFILES": str(MAX_PROFILES), "MAILCHIMP_CONNECTIONS": str(CONNECTIONS)}
     storage = separate_storage().connection_string
-    with run_app(storage, mailchimp, folder, **settings) as opened:
+    with run_app(storage, mailchimp, folder, chunk_size=CHUNK_SIZE, **settings) as opened:
         yield opened
 
 

@@ -38,7 +38,7 @@ def handed_back(scenario: ExportScenario) -> tuple[dict, list[dict[str, str]]]:
 def test_the_outcome_file_has_every_person_once_per_segment_with_the_outcome(
     scenario: ExportScenario,
 ) -> None:
-    sample = scenario.sample(200, 0.7, 0.6)
+    sample = scenario.sample(120, 0.7, 0.6)
     scenario.refresh(sample)
     scenario.define(sample)
     scenario.run()
@@ -52,12 +52,12 @@ def test_the_outcome_file_has_every_person_once_per_segment_with_the_outcome(
     )
     assert created == expected
 
-    scenario.refresh(sample.later(leaving=20, arriving=5))
+    scenario.refresh(sample.later(leaving=8, arriving=5))
     run = scenario.run()
     model, rows = handed_back(scenario)
 
     removed = {row["CustomerId"] for row in rows if row["outcome"] == "removed"}
-    assert len(removed) == run["counts"]["removed"] > 10
+    assert len(removed) == run["counts"]["removed"] > 3
     assert model["entities"][0]["partitions"][0]["location"].count(run["id"]) == 1
     assert len({row["at"] for row in rows}) == 1
     assert rows[0]["at"].endswith("Z")
@@ -141,7 +141,7 @@ def test_a_preview_writes_no_outcome_file(scenario: ExportScenario) -> None:
 def test_the_outcome_file_of_a_canceled_run_lists_people_who_were_not_sent(
     scenario: ExportScenario,
 ) -> None:
-    sample = scenario.sample(5000)
+    sample = scenario.sample(800)
     scenario.refresh(sample)
     scenario.define(sample)
     run = scenario.start_and_cancel()
@@ -153,13 +153,13 @@ def test_the_outcome_file_of_a_canceled_run_lists_people_who_were_not_sent(
         ("created", ""): run["counts"]["created"],
         ("notSent", "canceled"): run["counts"]["notSent"],
     }
-    assert len({(row["CustomerId"], row["segment"]) for row in rows}) == 5000
+    assert len({(row["CustomerId"], row["segment"]) for row in rows}) == 800
 
 
 def test_the_outcome_file_of_an_undo_lists_the_current_state_of_all_people(
     scenario: ExportScenario,
 ) -> None:
-    sample = scenario.sample(200, 0.7, 0.6)
+    sample = scenario.sample(80, 0.7, 0.6)
     scenario.refresh(sample)
     scenario.define(sample, removalGuard={"maxShare": 1.0})
     scenario.run()
@@ -205,7 +205,7 @@ def test_unusual_ids_and_names_are_returned_unchanged(scenario: ExportScenario) 
 def test_readers_find_a_complete_file_while_a_newer_run_writes_its_own(
     scenario: ExportScenario,
 ) -> None:
-    sample = scenario.sample(300)
+    sample = scenario.sample(60)
     scenario.refresh(sample)
     scenario.define(sample)
     scenario.run()
@@ -221,6 +221,7 @@ def test_readers_find_a_complete_file_while_a_newer_run_writes_its_own(
             name = urlsplit(partition["location"]).path.partition("/outcomes/")[2]
             text = blobs(scenario.running_app.storage, "outcomes", name)[name].decode()
             seen.append(len(list(csv.DictReader(io.StringIO(text, newline="")))))
+            done.wait(0.05)
 
     with ThreadPoolExecutor(1) as reader:
         reading = reader.submit(read)
@@ -230,5 +231,5 @@ def test_readers_find_a_complete_file_while_a_newer_run_writes_its_own(
         done.set()
         reading.result()
 
-    assert set(seen) <= {300, 310, 320, 330}
+    assert set(seen) <= {60, 70, 80, 90}
     assert len(seen) > 3

@@ -1,6 +1,5 @@
 """Exports that share an audience, a segment, a tag or a moment."""
 
-import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -8,7 +7,6 @@ from typing import Any
 import pytest
 
 from devhost.api_client import ApiClient, ApiError
-from sandbox.mailchimp.faults import Fault
 from sandbox.samples import Sample
 from tests.e2e.running_app import (
     MAPPING,
@@ -17,7 +15,11 @@ from tests.e2e.running_app import (
     contact_state,
     expected_audience,
 )
+from tests.held_calls import held_calls
+from tests.waiting import until
 
+# More calls than connections.
+PEOPLE = 900
 NewPlace = Callable[..., ExportScenario]
 
 
@@ -34,7 +36,7 @@ def side_by_side(new_scenario: NewPlace) -> tuple[ExportScenario, ExportScenario
     """Two places of one audience, and a sample with a segment for each."""
     one, other = new_scenario(), new_scenario()
     other.audience = one.audience
-    sample = one.sample(1200, 0.8, 0.7)
+    sample = one.sample(240, 0.8, 0.7)
     one.refresh(sample)
     return one, other, sample
 
@@ -48,9 +50,13 @@ def test_two_simultaneous_exports_write_both_tags_and_all_fields(
     others = {"email": "EMail", "attributes": MAPPING["attributes"]}
     one.define([first], mapping=names)
     other.define([second], mapping=others)
-    one.running_app.sandbox.arm(Fault("hang", "POST", r"^/lists/\w+$", times=None, seconds=0.2))
 
-    runs = [one.start(), other.start()]
+    # Each has a call under way before the first one is answered.
+    with held_calls(one.running_app.sandbox) as held:
+        runs = [one.start()]
+        held.until_waiting()
+        runs.append(other.start())
+        until(lambda: other.api.get(f"/api/runs/{runs[1]['id']}")["status"] == "sending")
     ended = [scenario.wait(run) for scenario, run in zip((one, other), runs, strict=True)]
 
     assert [run["status"] for run in ended] == ["successful", "successful"]
@@ -120,7 +126,7 @@ def delete(scenario: ExportScenario, path: str) -> None:
     import requests
 
     sandbox = scenario.running_app.sandbox
-    answer = requests.delete(f"{sandbox.api_url}{path}", auth=("key", sandbox.api_key), timeout=10)
+    answer = requests.delete(f"{sandbox.api_url}{path}", auth=("key", sandbox.api_key), timeout=100)
     assert answer.status_code == 204, answer.text
 
 
@@ -131,21 +137,18 @@ def in_the_middle(
     scenario.refresh(sample)
     if not scenario.export:
         scenario.define(sample)
-    scenario.running_app.sandbox.arm(
-        Fault("hang", "POST", r"^/lists/\w+$", times=None, seconds=0.7, skip=1)
-    )
-    started = scenario.start()
-    while not scenario.audience.statuses():
-        time.sleep(0.01)
-    happens()
-    scenario.running_app.sandbox.disarm()
+    with held_calls(scenario.running_app.sandbox, skip=1) as held:
+        started = scenario.start()
+        until(scenario.audience.statuses)
+        held.until_waiting()
+        happens()
     return scenario.wait(started)
 
 
 def test_a_tag_deleted_during_a_run_is_reported_and_created_by_the_next_run(
     scenario: ExportScenario,
 ) -> None:
-    sample = scenario.sample(3000)
+    sample = scenario.sample(600)
 
     def happens() -> None:
         (tag,) = scenario.audience.state.segments
@@ -168,13 +171,13 @@ def test_an_audience_deleted_during_a_run_ends_it_with_a_reason(new_scenario: Ne
     sandbox = new_scenario().running_app.sandbox
     account = sandbox.world.add_account("Loses an audience")
     scenario = new_scenario(account=account)
-    sample = scenario.sample(4000)
+    sample = scenario.sample(PEOPLE)
 
     run = in_the_middle(scenario, sample, lambda: account.audiences.pop(scenario.audience.id))
 
     assert run["status"] == "failed"
     assert run["reason"]["code"] == "audienceNotFound"
-    assert run["counts"]["created"] + run["counts"]["notSent"] == 4000
+    assert run["counts"]["created"] + run["counts"]["notSent"] == PEOPLE
     korean = scenario.api.call(
         "GET", f"/api/runs/{run['id']}", headers={"Accept-Language": "ko"}
     ).json()
@@ -187,7 +190,7 @@ def test_a_connection_or_audience_changed_during_a_run_is_used_from_the_next_run
 ) -> None:
     scenario = new_scenario()
     elsewhere = new_scenario(account=scenario.running_app.sandbox.world.add_account("Swapped to"))
-    sample = scenario.sample(3000)
+    sample = scenario.sample(600)
     moved = {"connectionId": elsewhere.connection, "audienceId": elsewhere.audience.id}
 
     run = in_the_middle(scenario, sample, lambda: edit(scenario, **moved))
@@ -205,7 +208,7 @@ def test_a_lost_connection_stops_the_run_without_losing_changes(
 ) -> None:
     sandbox = new_scenario().running_app.sandbox
     scenario = new_scenario(account=sandbox.world.add_account("Disconnected by hand"))
-    sample = scenario.sample(4000)
+    sample = scenario.sample(PEOPLE)
 
     run = in_the_middle(
         scenario,
@@ -217,16 +220,16 @@ def test_a_lost_connection_stops_the_run_without_losing_changes(
     assert run["status"] == "failed"
     assert run["reason"]["code"] == "disconnected"
     there = scenario.audience.members()
-    assert len(there) < 4000
+    assert len(there) < PEOPLE
     assert run["counts"]["created"] == len(there)
-    assert run["counts"]["created"] + run["counts"]["notSent"] == 4000
+    assert run["counts"]["created"] + run["counts"]["notSent"] == PEOPLE
     assert {row["code"] for row in scenario.outcomes(run, "notSent")} == {"disconnected"}
     assert scenario.run()["status"] == "failed"
     assert len(scenario.audience.members()) == len(there)
 
 
 def test_an_export_with_an_active_run_cannot_be_removed(scenario: ExportScenario) -> None:
-    sample = scenario.sample(2000)
+    sample = scenario.sample(300)
     refused: list[ApiError] = []
 
     def happens() -> None:

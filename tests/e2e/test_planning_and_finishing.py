@@ -1,13 +1,9 @@
 """Cases that planning and finishing must solve: repeated undo, another audience, a new field."""
 
-import time
-from collections.abc import Callable
-from typing import Any
-
 from sandbox import wrap
-from sandbox.mailchimp.faults import Fault
 from tests.e2e.running_app import ExportScenario, actual_audience, expected_audience
 from tests.e2e.test_overlapping_exports import (
+    PEOPLE,
     NewPlace,
     codes,
     delete,
@@ -16,17 +12,14 @@ from tests.e2e.test_overlapping_exports import (
     side_by_side,
 )
 from tests.e2e.test_undo import start_undo
-
-
-def until(happened: Callable[[], Any]) -> None:
-    while not happened():
-        time.sleep(0.01)
+from tests.held_calls import held_calls
+from tests.waiting import until
 
 
 def test_a_canceled_undo_can_be_undone_again_for_the_rest(
     scenario: ExportScenario,
 ) -> None:
-    sample = scenario.sample(4000)
+    sample = scenario.sample(PEOPLE)
     scenario.refresh(sample)
     scenario.define(sample)
     scenario.run()
@@ -34,16 +27,14 @@ def test_a_canceled_undo_can_be_undone_again_for_the_rest(
     scenario.refresh(sample.later(changed=1.0))
     run = scenario.run()
     changed = actual_audience(scenario.audience)
-    scenario.running_app.sandbox.arm(
-        Fault("hang", "POST", r"^/lists/\w+$", times=None, seconds=1.0, skip=1)
-    )
-    started = scenario.api.post(f"/api/runs/{run['id']}/undo")
-    until(lambda: actual_audience(scenario.audience) != changed)
-    scenario.api.post(f"/api/runs/{started['id']}/cancel")
+    with held_calls(scenario.running_app.sandbox, skip=1) as held:
+        started = scenario.api.post(f"/api/runs/{run['id']}/undo")
+        until(lambda: actual_audience(scenario.audience) != changed)
+        held.until_waiting()
+        scenario.api.post(f"/api/runs/{started['id']}/cancel")
     half = scenario.wait(started)
-    scenario.running_app.sandbox.disarm()
     assert half["status"] == "canceled"
-    assert 0 < half["counts"]["updated"] < 4000
+    assert 0 < half["counts"]["updated"] < PEOPLE
 
     rest = start_undo(scenario, run)
 
@@ -59,11 +50,11 @@ def test_canceling_while_planning_ends_the_run(
     scenario.audience.add("friend@example.com", tags=[sample.segments[0].name])
     scenario.refresh(sample)
     scenario.define(sample)
-    scenario.running_app.sandbox.arm(Fault("hang", "GET", r"/merge-fields", seconds=1.0))
-    started = scenario.start()
-    until(lambda: scenario.api.get(f"/api/runs/{started['id']}")["status"] == "planning")
-
-    scenario.api.post(f"/api/runs/{started['id']}/cancel")
+    with held_calls(scenario.running_app.sandbox, "GET", r"/merge-fields") as held:
+        started = scenario.start()
+        held.until_waiting()
+        assert scenario.api.get(f"/api/runs/{started['id']}")["status"] == "planning"
+        scenario.api.post(f"/api/runs/{started['id']}/cancel")
     run = scenario.wait(started)
 
     assert run["status"] == "canceled"
@@ -152,7 +143,7 @@ def test_a_person_refused_by_one_audience_is_sent_to_another(new_scenario: NewPl
 def test_a_merge_field_deleted_during_a_run_is_created_again_and_filled(
     scenario: ExportScenario,
 ) -> None:
-    sample = scenario.sample(3000)
+    sample = scenario.sample(600)
 
     def happens() -> None:
         fields = scenario.audience.state.merge_fields.items()

@@ -98,11 +98,11 @@ def test_logs_tables_queues_and_names_contain_no_personal_data(
                     f"{running_app.process.url}api/people/{path}",
                     data=data,
                     headers={"Content-Type": "application/json"},
-                    timeout=30,
+                    timeout=100,
                 )
                 assert answer.status_code == 400
         http.post(
-            f"{running_app.process.url}people", data=urlencode({"email": addresses[3]}), timeout=30
+            f"{running_app.process.url}people", data=urlencode({"email": addresses[3]}), timeout=100
         )
         mailchimp.arm(Fault("503-html", "POST", r"/members/", times=None))
         with pytest.raises(ApiError):
@@ -231,7 +231,7 @@ def test_a_run_awaiting_confirmation_does_not_keep_an_erased_person(
         f"{scenario.api.url}/api/people/search",
         json={"email": leaver},
         headers={"Accept-Language": "ko"},
-        timeout=30,
+        timeout=100,
     ).json()["value"]
     mine = next(one for one in page if one["exportId"] == scenario.export["id"])
     assert (mine["code"], "제거된 사람" in mine["reason"]) == ("erased", True)

@@ -1,13 +1,13 @@
 """Removing an export or a connection, during a run or between runs."""
 
-import time
 from collections.abc import Callable
 
 import pytest
 
-from sandbox.mailchimp.faults import Fault
 from tests.e2e.running_app import ExportScenario, actual_audience, expected_audience
 from tests.e2e.stored_data import app_on, blobs
+from tests.held_calls import held_calls
+from tests.waiting import until
 
 
 def test_removing_an_export_deletes_its_ledger_and_releases_its_tags(
@@ -42,20 +42,16 @@ def test_removing_an_export_deletes_its_ledger_and_releases_its_tags(
 def test_an_export_removed_during_its_run_ends_the_run_and_leaves_nothing(
     scenario: ExportScenario,
 ) -> None:
-    sample = scenario.sample(1200)
+    sample = scenario.sample(600)
     scenario.refresh(sample)
     scenario.define(sample)
     running_app = app_on(scenario.running_app.storage)
     export_id = scenario.export["id"]
-    scenario.running_app.sandbox.arm(
-        Fault("hang", "POST", r"^/lists/\w+$", times=None, seconds=1.0, skip=1)
-    )
-    started = scenario.start()
-    while not scenario.audience.statuses():
-        time.sleep(0.01)
-
-    running_app.exports.delete(export_id)  # a removal that did not see the run start
-    assert running_app.leftovers.clear(export_id) is False
+    with held_calls(scenario.running_app.sandbox, skip=1):
+        started = scenario.start()
+        until(scenario.audience.statuses)
+        running_app.exports.delete(export_id)  # a removal that did not see the run start
+        assert running_app.leftovers.clear(export_id) is False
     run = scenario.wait(started)
     running_app.leftovers.sweep()
 
@@ -67,11 +63,11 @@ def test_an_export_removed_during_its_run_ends_the_run_and_leaves_nothing(
 
 
 def test_a_run_awaiting_confirmation_ends_with_its_export(scenario: ExportScenario) -> None:
-    sample = scenario.sample(300)
+    sample = scenario.sample(60)
     scenario.refresh(sample)
     scenario.define(sample)
     scenario.run()
-    scenario.refresh(sample.later(leaving=200))
+    scenario.refresh(sample.later(leaving=40))
     waiting = scenario.run()
     assert waiting["status"] == "awaitingConfirmation"
 
@@ -87,25 +83,23 @@ def test_removing_a_connection_during_a_run_ends_it_with_a_clear_reason(
 ) -> None:
     sandbox = new_scenario().running_app.sandbox
     scenario = new_scenario(account=sandbox.world.add_account("Vanished"))
-    sample = scenario.sample(2000)
+    sample = scenario.sample(600)
     scenario.refresh(sample)
     scenario.define(sample)
     running_app = app_on(scenario.running_app.storage)
-    sandbox.arm(Fault("hang", "POST", r"^/lists/\w+$", times=None, seconds=0.7, skip=1))
-    started = scenario.start()
-    while not scenario.audience.statuses():
-        time.sleep(0.01)
-
-    stored = running_app.connections.read(scenario.connection)
-    assert stored is not None
-    scenario.api.call("DELETE", f"/api/connections/{scenario.connection}/mailchimp")
-    running_app.connections.delete(scenario.connection)
+    with held_calls(sandbox, skip=1):
+        started = scenario.start()
+        until(scenario.audience.statuses)
+        stored = running_app.connections.read(scenario.connection)
+        assert stored is not None
+        scenario.api.call("DELETE", f"/api/connections/{scenario.connection}/mailchimp")
+        running_app.connections.delete(scenario.connection)
     run = scenario.wait(started)
 
     assert run["status"] in ("failed", "completedWithWarnings")
     there = scenario.audience.members()
     assert run["counts"]["created"] == len(there)
-    assert run["counts"]["created"] + run["counts"]["notSent"] == 2000
+    assert run["counts"]["created"] + run["counts"]["notSent"] == 600
     if run["status"] == "failed":
         assert run["reason"]["code"] == "disconnected"
     ledger = running_app.ledgers.read(scenario.export["id"])
@@ -134,22 +128,17 @@ def test_a_run_without_its_connection_reports_it(
 def test_an_export_edited_during_its_run_applies_the_edit_to_the_next_run(
     scenario: ExportScenario,
 ) -> None:
-    sample = scenario.sample(1200, 0.6, 0.6)
+    sample = scenario.sample(300, 0.6, 0.6)
     scenario.refresh(sample)
     first, second = (segment.name for segment in sample.segments)
     scenario.define([first])
-    scenario.running_app.sandbox.arm(
-        Fault("hang", "POST", r"^/lists/\w+$", times=None, seconds=0.7, skip=1)
-    )
-    started = scenario.start()
-    while not scenario.audience.statuses():
-        time.sleep(0.01)
-
-    edited = scenario.api.get(f"/api/exports/{scenario.export['id']}")
-    edited["segments"] = [{"name": first}, {"name": second}]
-    edited["mapping"]["attributes"] = []
-    scenario.api.call("PUT", f"/api/exports/{scenario.export['id']}", edited)
-    scenario.running_app.sandbox.disarm()
+    with held_calls(scenario.running_app.sandbox, skip=1):
+        started = scenario.start()
+        until(scenario.audience.statuses)
+        edited = scenario.api.get(f"/api/exports/{scenario.export['id']}")
+        edited["segments"] = [{"name": first}, {"name": second}]
+        edited["mapping"]["attributes"] = []
+        scenario.api.call("PUT", f"/api/exports/{scenario.export['id']}", edited)
     run = scenario.wait(started)
 
     expected = expected_audience(sample)

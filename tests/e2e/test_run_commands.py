@@ -1,6 +1,5 @@
 """Commands and limits of runs: the removal guard, cancel, the limit of people, a lost connection."""
 
-import time
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -9,8 +8,7 @@ import pytest
 
 from devhost.api_client import ApiError
 from sandbox import samples
-from sandbox.mailchimp.faults import Fault
-from tests.e2e.conftest import MAX_PROFILES
+from tests.e2e.conftest import CHUNK_SIZE, CONNECTIONS, MAX_PROFILES
 from tests.e2e.running_app import (
     CHANGE_TAG,
     ExportScenario,
@@ -19,29 +17,31 @@ from tests.e2e.running_app import (
     expected_audience,
     writes,
 )
+from tests.held_calls import held_calls
+from tests.waiting import until
+
+# More calls than connections, after the first three.
+PEOPLE = 10 * CHUNK_SIZE
 
 
 def test_many_simultaneous_starts_create_one_run(scenario: ExportScenario) -> None:
-    sample = scenario.sample(1200)
+    sample = scenario.sample(200)
     scenario.refresh(sample)
     scenario.define(sample)
-    scenario.running_app.sandbox.arm(
-        Fault("hang", "POST", r"^/lists/\w+$", times=None, seconds=0.5)
-    )
 
-    with ThreadPoolExecutor(8) as starters:
+    with held_calls(scenario.running_app.sandbox), ThreadPoolExecutor(8) as starters:
         runs = list(starters.map(lambda _: scenario.start(), range(16)))
 
     assert len({run["id"] for run in runs}) == 1
     run = scenario.wait(runs[0])
-    assert run["counts"]["created"] == 1200
+    assert run["counts"]["created"] == 200
     listed = scenario.api.get(f"/api/runs?exportId={scenario.export['id']}")["value"]
     assert [one["id"] for one in listed] == [run["id"]]
     assert scenario.start()["id"] != run["id"]
 
 
 def test_too_many_people_are_skipped_before_the_first_write(scenario: ExportScenario) -> None:
-    sample = scenario.sample(MAX_PROFILES + 100)
+    sample = scenario.sample(MAX_PROFILES + 50)
     scenario.refresh(sample)
     scenario.define(sample)
 
@@ -50,8 +50,8 @@ def test_too_many_people_are_skipped_before_the_first_write(scenario: ExportScen
 
     assert run["status"] == "skipped"
     assert run["reason"]["code"] == "tooManyProfiles"
-    assert f"{MAX_PROFILES + 100:,}" in run["reason"]["message"]
-    assert run["counts"]["distinct"] == MAX_PROFILES + 100
+    assert f"{MAX_PROFILES + 50:,}" in run["reason"]["message"]
+    assert run["counts"]["distinct"] == MAX_PROFILES + 50
     assert writes(calls) == {}
 
 
@@ -68,11 +68,11 @@ def test_a_sum_of_members_over_the_limit_is_a_warning(scenario: ExportScenario) 
 
 def shrunk(scenario: ExportScenario) -> tuple[samples.Sample, dict]:
     """An exported segment that comes back with less than half of its people, and some new ones."""
-    sample = scenario.sample(1000)
+    sample = scenario.sample(170)
     scenario.refresh(sample)
     scenario.define(sample)
     scenario.run()
-    later = sample.later(leaving=600, arriving=20, changed=0.1)
+    later = sample.later(leaving=110, arriving=20, changed=0.1)
     scenario.refresh(later)
     return later, expected_audience(sample)
 
@@ -88,7 +88,7 @@ def test_a_shrunken_segment_needs_confirmation_before_tags_are_removed(
 
     assert run["status"] == "awaitingConfirmation"
     assert run["reason"]["code"] == "removalGuard"
-    assert run["counts"]["left"] == 600
+    assert run["counts"]["left"] == 110
     assert run["counts"]["removed"] == 0
     assert run["counts"]["created"] == 20  # everything else is sent
     assert actual_audience(scenario.audience) == expected | {a: before[a] for a in gone}
@@ -99,13 +99,13 @@ def test_a_shrunken_segment_needs_confirmation_before_tags_are_removed(
 
     assert after["id"] == run["id"]
     assert after["status"] == "successful"
-    assert after["counts"]["removed"] == 600
+    assert after["counts"]["removed"] == 110
     assert after["counts"]["created"] == 20
     assert writes(calls) == {CHANGE_TAG: 2}
     assert actual_audience(scenario.audience) == expected | {
         a: contact_state("subscribed", dict(before[a].fields), ()) for a in gone
     }
-    assert Counter(row["outcome"] for row in scenario.outcomes(after))["removed"] == 600
+    assert Counter(row["outcome"] for row in scenario.outcomes(after))["removed"] == 110
     with pytest.raises(ApiError) as refused:
         scenario.api.post(f"/api/runs/{run['id']}/confirm")
     assert refused.value.status == 409
@@ -116,7 +116,7 @@ def test_a_newer_run_replaces_one_that_waits(scenario: ExportScenario) -> None:
     waiting = scenario.run()
     assert waiting["status"] == "awaitingConfirmation"
 
-    back = later.later(arriving=300)
+    back = later.later(arriving=60)
     scenario.refresh(back)
     newer = scenario.run()
 
@@ -124,37 +124,34 @@ def test_a_newer_run_replaces_one_that_waits(scenario: ExportScenario) -> None:
     assert old["status"] == "completedWithWarnings"
     assert old["reason"]["code"] == "superseded"
     assert newer["status"] == "awaitingConfirmation"
-    assert newer["counts"]["created"] == 300
+    assert newer["counts"]["created"] == 60
     with pytest.raises(ApiError) as refused:
         scenario.api.post(f"/api/runs/{waiting['id']}/confirm")
     assert refused.value.status == 409
     canceled = scenario.api.post(f"/api/runs/{newer['id']}/cancel")
     assert canceled["status"] == "canceled"
-    assert scenario.audience.tags() == {back.segments[0].name: 1320}
+    assert scenario.audience.tags() == {back.segments[0].name: 250}
 
 
 def test_a_canceled_run_reports_what_was_sent(scenario: ExportScenario) -> None:
-    sample = scenario.sample(4000)
+    sample = scenario.sample(PEOPLE)
     scenario.refresh(sample)
     scenario.define(sample)
-    slow = scenario.running_app.sandbox.arm(
-        Fault("hang", "POST", r"^/lists/\w+$", times=None, seconds=1.0, skip=3)
-    )
-    started = scenario.start()
-    while scenario.audience.statuses() != {"subscribed": 1500}:
-        time.sleep(0.01)
-
-    scenario.api.post(f"/api/runs/{started['id']}/cancel")
+    with held_calls(scenario.running_app.sandbox, skip=3) as held:
+        started = scenario.start()
+        until(lambda: scenario.audience.statuses() == {"subscribed": 3 * CHUNK_SIZE})
+        # One call of each connection is under way.
+        held.until_waiting(CONNECTIONS)
+        scenario.api.post(f"/api/runs/{started['id']}/cancel")
     run = scenario.wait(started)
-    scenario.running_app.sandbox.disarm()
 
     there = actual_audience(scenario.audience)
     expected = expected_audience(sample)
-    assert slow.struck <= 5
+    assert len(there) == (3 + CONNECTIONS) * CHUNK_SIZE
     assert run["status"] == "canceled"
     assert there == {a: e for a, e in expected.items() if a in there}
     assert run["counts"]["created"] == len(there)
-    assert run["counts"]["notSent"] == 4000 - len(there)
+    assert run["counts"]["notSent"] == PEOPLE - len(there)
     unsent = scenario.outcomes(run, "notSent")
     assert {row["email"] for row in unsent} == expected.keys() - there.keys()
     assert {row["code"] for row in unsent} <= {"canceled"}
@@ -164,7 +161,7 @@ def test_a_canceled_run_reports_what_was_sent(scenario: ExportScenario) -> None:
 
     after = scenario.run()
     assert after["counts"]["unchanged"] == len(there)
-    assert after["counts"]["created"] == 4000 - len(there)
+    assert after["counts"]["created"] == PEOPLE - len(there)
     assert actual_audience(scenario.audience) == expected
 
 
@@ -174,17 +171,15 @@ def test_a_lost_connection_stops_the_run_and_loses_no_changes(
     sandbox = new_scenario().running_app.sandbox
     account = sandbox.world.add_account("Revoked")
     scenario = new_scenario(account=account)
-    sample = scenario.sample(4000)
+    sample = scenario.sample(PEOPLE)
     scenario.refresh(sample)
     scenario.define(sample)
-    sandbox.arm(Fault("hang", "POST", r"^/lists/\w+$", times=None, seconds=1.0, skip=3))
-    started = scenario.start()
-    while scenario.audience.statuses() != {"subscribed": 1500}:
-        time.sleep(0.01)
-
-    for key in list(account.keys):
-        del sandbox.world.keys[key]
-        account.keys.discard(key)
+    with held_calls(sandbox, skip=3):
+        started = scenario.start()
+        until(lambda: scenario.audience.statuses() == {"subscribed": 3 * CHUNK_SIZE})
+        for key in list(account.keys):
+            del sandbox.world.keys[key]
+            account.keys.discard(key)
     run = scenario.wait(started)
 
     assert run["status"] == "failed"
@@ -198,7 +193,6 @@ def test_a_lost_connection_stops_the_run_and_loses_no_changes(
     assert again["status"] == "failed"
     assert scenario.audience.members() == there
 
-    sandbox.disarm()
     key = sandbox.world.add_key(account)
     scenario.api.call(
         "PUT", f"/api/connections/{scenario.connection}/mailchimp/api-key", {"apiKey": key}
@@ -207,7 +201,7 @@ def test_a_lost_connection_stops_the_run_and_loses_no_changes(
 
     assert after["status"] == "successful"
     assert after["counts"]["unchanged"] == len(there)
-    assert after["counts"]["created"] == 4000 - len(there)
+    assert after["counts"]["created"] == PEOPLE - len(there)
     assert actual_audience(scenario.audience) == expected_audience(sample)
 
 
@@ -220,14 +214,12 @@ def test_a_connection_lost_after_the_last_call_is_detected(
     sample = scenario.sample(100, 1.0, 1.0)
     scenario.refresh(sample)
     scenario.define(sample)
-    # All people are sent; of the two tags that are verified then, the first one is slow.
-    checking = sandbox.arm(Fault("hang", "GET", r"/segments/\d+$", seconds=1.0))
-    started = scenario.start()
-    while not checking.struck:
-        time.sleep(0.01)
-
-    for key in list(account.keys):
-        del sandbox.world.keys[key]
+    # All people are sent; of the two tags that are verified then, the first one has to wait.
+    with held_calls(sandbox, "GET", r"/segments/\d+$") as held:
+        started = scenario.start()
+        held.until_waiting()
+        for key in list(account.keys):
+            del sandbox.world.keys[key]
     run = scenario.wait(started)
 
     assert run["status"] == "completedWithWarnings"

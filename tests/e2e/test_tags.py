@@ -43,7 +43,7 @@ def hand_of(scenario: ExportScenario, name: str) -> int:
 
 
 def test_leavers_lose_the_tag_and_nothing_else(scenario: ExportScenario) -> None:
-    sample = scenario.sample(200)
+    sample = scenario.sample(80)
     exported(scenario, sample)
     leaver, unsubscribed = addresses(sample)[:2]
     scenario.audience.add(leaver, tags=["VIP"], merge_fields={"PHONE": "1"})
@@ -166,7 +166,7 @@ def test_a_renamed_tag_is_renamed_back(scenario: ExportScenario) -> None:
 
 
 def test_a_deleted_tag_is_created_again_and_added_to_all_members(scenario: ExportScenario) -> None:
-    sample = scenario.sample(700, 1.0, 0.5)
+    sample = scenario.sample(140, 1.0, 0.5)
     exported(scenario, sample)
     name = sample.segments[0].name
     tag = scenario.audience.state.segments[hand_of(scenario, name)]
@@ -184,11 +184,11 @@ def test_a_deleted_tag_is_created_again_and_added_to_all_members(scenario: Expor
     again = scenario.run()
     assert codes(again) == []
     assert again["calls"]["write"] == 0
-    assert again["counts"]["unchanged"] == 700
+    assert again["counts"]["unchanged"] == 140
 
 
 def test_a_manually_removed_tag_is_added_again(scenario: ExportScenario) -> None:
-    sample = scenario.sample(300)
+    sample = scenario.sample(80)
     exported(scenario, sample)
     state = scenario.audience.state
     for address in addresses(sample)[:5]:
@@ -208,7 +208,7 @@ def test_a_manually_removed_tag_is_added_again(scenario: ExportScenario) -> None
 
 
 def test_a_full_run_corrects_manual_changes(scenario: ExportScenario) -> None:
-    sample = scenario.sample(120)
+    sample = scenario.sample(60)
     exported(scenario, sample)
     changed, archived, forgotten, untagged = addresses(sample)[:4]
     scenario.audience.add(changed, merge_fields={"FNAME": "Wrong", "CITY": "", "POINTS": 1})

@@ -82,7 +82,7 @@ def test_every_tick_reports_an_undecodable_message_while_it_exists(
 
     def tick() -> None:
         answer = requests.post(
-            f"{scenario.running_app.api.url}/admin/functions/tick", json={}, timeout=30
+            f"{scenario.running_app.api.url}/admin/functions/tick", json={}, timeout=100
         )
         assert answer.status_code == 202
 
