@@ -101,8 +101,6 @@ def workspace() -> Iterator[tuple[duckdb.DuckDBPyConnection, Path]]:
         temporary_folder("work-") as folder,
         closing(_open(folder)) as db,
     ):
-        # The file is deleted, so that its content need not be made durable.
-        db.execute("PRAGMA disable_checkpoint_on_shutdown")
         # DuckDB's messages may hold content, so its errors are not chained.
         try:
             yield db, folder
