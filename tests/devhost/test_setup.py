@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+SLEEP = shutil.which("sleep")
+
 
 @pytest.fixture
 def folder(tmp_path: Path, project: Path) -> Path:
@@ -36,8 +38,13 @@ def set_up(folder: Path) -> subprocess.CompletedProcess:
 
 
 def test_a_slow_installation_shows_its_latest_line_every_ten_seconds(folder):
+    slept = folder / "slept"
+    slept.touch()
+    program(folder, "sleep", f"echo >>'{slept}'; exec {SLEEP} 0.01")
     program(folder, "node", "exit 0")
-    program(folder, "npm", 'echo "fetching azurite"; sleep 12')
+    # Ends when the script has waited for the eleventh second.
+    eleven = f"""while [ "$(wc -l <'{slept}')" -lt 11 ]; do {SLEEP} 0.01; done"""
+    program(folder, "npm", f'echo "fetching azurite"; {eleven}')
     done = set_up(folder)
     assert done.returncode == 0
     assert re.search(r"^setup: 10 s: fetching azurite$", done.stdout, re.MULTILINE)

@@ -13,8 +13,9 @@ from devhost.processes import running, start_app
 from sandbox.mailchimp.sandbox import Sandbox
 from tests.e2e.running_app import ContactState, RunningApp, actual_audience, contact_state
 from tests.e2e.stored_data import app_on
-from tests.versions.make import settings, small_app, until
+from tests.versions.make import settings, small_app
 from tests.versions.stored_state import Change, StoredState, unchanged
+from tests.waiting import until
 
 
 @contextmanager

@@ -9,9 +9,7 @@ from __future__ import annotations
 import json
 import shutil
 import tempfile
-import time
 import tomllib
-from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -36,6 +34,7 @@ from tests.e2e.running_app import (
 )
 from tests.e2e.stored_data import app_on
 from tests.versions.stored_state import API_KEY, StoredState
+from tests.waiting import until
 
 HERE = Path(__file__).parent
 MAX_PROFILES = 70
@@ -62,17 +61,6 @@ def settings(storage: str, sandbox: Sandbox) -> dict[str, str]:
     return settings_for(
         storage, sandbox, MAX_PROFILES=str(MAX_PROFILES), MAILCHIMP_CONNECTIONS=str(CONNECTIONS)
     )
-
-
-def until(what: Callable[[], Any], seconds: float = 60.0) -> Any:
-    """What a question answers as soon as it is true."""
-    deadline = time.monotonic() + seconds
-    while not (found := what()):
-        if time.monotonic() > deadline:
-            message = "the story did not go on"
-            raise TimeoutError(message)
-        time.sleep(0.05)
-    return found
 
 
 class Story:
