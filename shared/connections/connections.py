@@ -106,6 +106,7 @@ class Connections:
             data_centre=checked.data_centre,
             account_id=checked.account.id,
             account_name=checked.account.name,
+            role=checked.account.role,
             granted_at=self.now(),
             granted_by=by,
         )

@@ -58,8 +58,10 @@ def ping(transport: Transport) -> None:
 
 def account(transport: Transport) -> Account:
     """Read the account of the grant."""
-    answer = transport.get("/", {"fields": "account_id,account_name"})
-    return Account(text_in(answer, "account_id"), text_in(answer, "account_name"))
+    answer = transport.get("/", {"fields": "account_id,account_name,role"})
+    return Account(
+        text_in(answer, "account_id"), text_in(answer, "account_name"), text_in(answer, "role")
+    )
 
 
 def audiences(transport: Transport) -> list[Audience]:

@@ -35,10 +35,14 @@ NOT_SUBSCRIBED = ("unsubscribed", "cleaned", "pending", "transactional", "archiv
 
 @dataclass(frozen=True)
 class Account:
-    """A Mailchimp account. All grants for one `id` share its 10 connections."""
+    """A Mailchimp account. All grants for one `id` share its 10 connections.
+
+    `role` is the role of the user who granted access, such as `owner`; empty when unknown.
+    """
 
     id: str
     name: str
+    role: str = ""
 
 
 @dataclass(frozen=True)

@@ -40,9 +40,17 @@ class Consent:
     text_version: str
 
 
+# Roles that cannot change contacts.
+_READ_ONLY = frozenset({"viewer", "author"})
+
+
 @dataclass(frozen=True)
 class Grant:
-    """The Mailchimp account of a connection. `data_centre` is validated, such as `us21`."""
+    """The Mailchimp account of a connection. `data_centre` is validated, such as `us21`.
+
+    `role` is that of the user in Mailchimp; empty when unknown. Mailchimp reports `owner` for every
+    sign-in, because such a grant belongs to the account.
+    """
 
     kind: GrantKind
     data_centre: str
@@ -50,6 +58,15 @@ class Grant:
     account_name: str
     granted_at: datetime
     granted_by: str
+    role: str = ""
+
+    @property
+    def may_manage_audiences(self) -> bool:
+        """Whether the role allows changes of contacts, fields and tags; also if it is unknown.
+
+        https://mailchimp.com/help/manage-user-levels-in-your-account/
+        """
+        return self.role.lower() not in _READ_ONLY
 
 
 @dataclass(frozen=True)

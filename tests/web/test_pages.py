@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from shared.model.audience import Account
 from shared.model.run import (
     ConsentProof,
     Counts,
@@ -58,6 +59,22 @@ def test_setup_to_first_run_succeeds() -> None:
     assert export.connection_id == connection
     assert export.segments[0].tag == "VIP"
     assert world.runs.kept["run-1"].export_id == export.id
+
+
+@pytest.mark.parametrize(("role", "met"), [("owner", True), ("", True), ("viewer", False)])
+def test_the_first_visit_shows_whether_the_mailchimp_user_may_manage_audiences(
+    role: str, met: bool
+) -> None:
+    world = World()
+    world.accounts[KEY].account = Account("acc-1", "Contoso", role)
+    connection = new_connection(world)
+
+    page = Browser(world).open("/")
+
+    assert ("Met: The Mailchimp user may manage audiences" in page.text) is met
+    assert (f"has the role {role} and may not" in page.text) is not met
+    shown = Browser(world).open(f"/connections/{connection}")
+    assert (f"has the role {role} and may not" in shown.text) is not met
 
 
 def test_the_first_visit_shows_what_is_next_and_what_is_missing() -> None:

@@ -95,6 +95,7 @@ class GrantView(View):
     data_centre: str
     account_id: str
     account_name: str
+    role: str
     granted_at: Time
     granted_by: str
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from shared.errors import ConnectorError
-from shared.model.connection import ConnectionStatus
+from shared.model.connection import ConnectionStatus, Grant
 from shared.web.application import connections
 from shared.web.authentication import Role
 from shared.web.pages.render import Page
@@ -36,15 +36,24 @@ def first_visit(page: Page) -> FirstVisit:
         if connections.may_use(page.caller, stored.value)
     ]
     connected = [c for c in mine if c.status is ConnectionStatus.CONNECTED]
+    grant = connected[0].grant if connected else None
+    needs = [*(_of_mailchimp(page, grant) if grant else ()), *_of_customer_insights(page)]
     action = ""
     if connected and page.caller.may(Role.CONTRIBUTOR):
         action = f"/setup/export?connection={connected[0].id}"
     elif page.caller.may(Role.ADMINISTRATOR):
         action = f"/connections/{mine[0].id}" if mine else "/setup/connection"
-    return FirstVisit(bool(connected), action, _needs(page))
+    return FirstVisit(bool(connected), action, needs)
 
 
-def _needs(page: Page) -> Sequence[tuple[str, bool]]:
+def _of_mailchimp(page: Page, grant: Grant) -> Sequence[tuple[str, bool]]:
+    """The prerequisite on the side of Mailchimp: a user who may manage audiences."""
+    may = grant.may_manage_audiences
+    key = "pages.first.mayManage" if may else "pages.first.mayNotManage"
+    return [(text(page.language, key, {} if may else {"role": grant.role}), may)]
+
+
+def _of_customer_insights(page: Page) -> Sequence[tuple[str, bool]]:
     """The prerequisites on the side of Customer Insights: segments, and an attribute with addresses."""
     language = page.language
     try:
