@@ -168,7 +168,8 @@ def add_export_user(app: App, entra: Provider) -> str:
     back = entra.sign_in(away.json()["authorizeUrl"])
     query = "&".join(f"{name}={back[name]}" for name in ("code", "state"))
     page = call(app, "GET", f"{ENTRA_CALLBACK}?{query}", Cookie=cookie)
-    assert page.status == 200, page.body
+    assert page.status == 303, page.body
+    assert page.headers["Location"] == f"/connections/{made['id']}?done=exportUserAdded"
     again = call(app, "GET", f"{ENTRA_CALLBACK}?{query}", Cookie=cookie)
     assert again.status == 400
     return str(made["id"])
