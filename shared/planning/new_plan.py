@@ -1,0 +1,426 @@
+"""Make a plan, step by step: read, check, compare, hold back, write.
+
+Nothing is written to Mailchimp before the limit, the audience, the tags and possible accidents have
+been checked. docs/tables.md describes the tables that pass from step to step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from duckdb import DuckDBPyConnection
+
+from shared.errors import NotFound
+from shared.fields.contact import Converter
+from shared.fields.definition_findings import definition_findings
+from shared.fields.merge_fields import date_orders
+from shared.model.audience import CallCounts, Tag
+from shared.model.chunk import Chunk
+from shared.model.export import Export, Leavers, SegmentChoice
+from shared.model.ledger import LedgerPointer
+from shared.model.names import plan_folder
+from shared.model.plan import Plan, PlanFiles, PlannedTag, form_for
+from shared.model.ports import SegmentSource, readable
+from shared.model.run import (
+    REMOVAL_GUARD,
+    AudienceSize,
+    CallTotals,
+    Counts,
+    Finding,
+    Reason,
+    RunStatus,
+    Severity,
+)
+from shared.model.source import Attribute, Snapshot
+from shared.people.erasures import Erasures
+from shared.people.suppression import suppress_erased
+from shared.planning.accidents import ask_about_accidents
+from shared.planning.audience import PreparedAudience, status_for_new, with_fields_to_create
+from shared.planning.audience_size import new_people, predicted_size
+from shared.planning.chunking import write_chunks
+from shared.planning.compare import (
+    Rules,
+    SegmentMembers,
+    compare,
+    count,
+    members_by_segment,
+    tagset_segments,
+)
+from shared.planning.consent import find_do_not_send
+from shared.planning.ended import PlanningEnded
+from shared.planning.exclusions import Exclusions
+from shared.planning.fields_to_send import merge_tags
+from shared.planning.findings import (
+    DroppedValues,
+    no_usable_rows,
+    people_findings,
+    preview_values,
+    rejected_before,
+)
+from shared.planning.fingerprint import mapping_fingerprint
+from shared.planning.former_addresses import (
+    exceeds_archive_share,
+    former_findings,
+    plan_former_addresses,
+)
+from shared.planning.ledger import deleted_tags, forget_tags, load_ledger
+from shared.planning.limit import within_budget, within_limit
+from shared.planning.people import RowCounts, SourceColumns, read_people
+from shared.planning.preparation import AudiencePreparation
+from shared.planning.removal_guard import exceeds_removal_share
+from shared.planning.report import PlanningReport, ReportedSource
+from shared.planning.request import PlanRequest
+from shared.planning.retry import load_failed, not_retried
+from shared.planning.source_values import SourceValues
+from shared.planning.tags import TAG_EXISTS
+from shared.planning.withdrawals import (
+    exceeds_unsubscribe_share,
+    plan_unsubscribes,
+    withdrawal_findings,
+)
+from shared.runs.plan_store import PlanStore
+from shared.workspace import waiting_for_network
+
+__all__ = ["NewPlan", "PlanSource"]
+
+# Mailchimp publishes no response times. Microsoft's connector takes up to three hours for a million
+# people, which is 5.4 s for 500 in sequence (docs/cost.md uses 5).
+_SECONDS_A_CALL = 5
+
+
+@dataclass(frozen=True)
+class PlanSource:
+    """The source of a run, and the ledger that it is compared with."""
+
+    snapshot: Snapshot
+    columns: SourceColumns
+    fingerprint: str
+    pointer: LedgerPointer | None
+    exclusions: Exclusions
+
+
+@dataclass(frozen=True)
+class _Read:
+    """What was read: rows, the audience, the attributes with what their values show."""
+
+    rows: RowCounts
+    audience: PreparedAudience
+    attributes: tuple[Attribute, ...]
+
+
+@dataclass(frozen=True)
+class _Held:
+    """What waits for a confirmation: tag removals, or changes of contacts (unsubscribe, archive)."""
+
+    removals: bool
+    contacts: bool
+
+
+class NewPlan:
+    """One plan in the making. `findings` and `calls` grow with every step."""
+
+    def __init__(
+        self,
+        request: PlanRequest,
+        source: PlanSource,
+        preparation: AudiencePreparation,
+        plans: PlanStore,
+        db: DuckDBPyConnection,
+        scratch: Path,
+    ) -> None:
+        self.findings: list[Finding] = []
+        self.calls = CallCounts()
+        self._request = request
+        self._run = request.run
+        self._export = request.export
+        self._source = source
+        self._preparation = preparation
+        self._plans = plans
+        self._db = db
+        self._scratch = scratch
+
+    def make(
+        self,
+        segments: SegmentSource,
+        report: PlanningReport,
+        erasures: Erasures,
+        max_profiles: int,
+        connections: int,
+    ) -> Plan:
+        """Make and store the plan. PlanningEnded when the run ends, or waits, without one."""
+        read = self._read(ReportedSource(segments, report), max_profiles)
+        report.comparing()
+        ledger = self._load_ledger()
+        suppress_erased(self._db, erasures.marker_for_all())
+        deleted = deleted_tags(self._db, read.audience.tags.existing)
+        forget_tags(self._db, deleted)
+        status = status_for_new(self._export, read.audience.audience)
+        audience = self._check_and_create(read, status)
+        reason = no_usable_rows(self._db, self._export, read.rows.people)
+        retry, size = self._compare(read, audience, removes_tags=reason is None)
+        held = self._hold()
+        files, chunks = write_chunks(
+            self._db,
+            self._scratch,
+            merge_tags(self._export.mapping),
+            hold_removals=held.removals,
+            hold_contacts=held.contacts,
+        )
+        members = members_by_segment(self._db)
+        counts, before = self._count(read.rows, members, status, held)
+        if self._request.is_preview:
+            self._preview(read.attributes, audience, len(chunks), connections)
+        return self._write(
+            files,
+            chunks,
+            Plan(
+                run_id=self._run.id,
+                export_id=self._export.id,
+                connection_id=self._request.connection_id,
+                account_id=self._request.account_id,
+                audience_id=self._export.audience_id,
+                audience_name=audience.audience.name,
+                folder=plan_folder(self._run.id, self._preparation.token()),
+                status=status,
+                mapping=self._export.mapping,
+                attributes=read.attributes,
+                # A preview converts values for fields that the run creates as well.
+                merge_fields=with_fields_to_create(self._export, audience.merge_fields),
+                tags=_planned_tags(self._export, audience.tags.tags, members),
+                tagsets=_tagsets(self._db, self._export),
+                counts=counts,
+                removals_held=held.removals or held.contacts,
+                ledger=ledger.blob if ledger else None,
+                ledger_run=self._ledger_run,
+                reason=reason,
+                rejected_before=before,
+                deleted_tags=deleted,
+                # The next refresh must still send the rows that a retry omits.
+                source_fingerprint="" if retry else self._source.fingerprint,
+                findings=tuple(self.findings),
+                calls=CallTotals(
+                    self.calls.write, self.calls.read, self.calls.throttled, self.calls.retried
+                ),
+                contacts_before=dict(audience.contacts),
+                audience_size=size,
+            ),
+        )
+
+    @property
+    def _ledger_run(self) -> str:
+        return self._source.pointer.run_id if self._source.pointer else ""
+
+    def _read(self, segments: SegmentSource, max_profiles: int) -> _Read:
+        """Read the segments and the audience in parallel, because both are slow."""
+        source, values, db = self._source, SourceValues(), self._db
+        with ThreadPoolExecutor(1) as executor, closing(db.cursor()) as cursor:
+            audience = executor.submit(
+                self._preparation.inspect, self._request, cursor, self._scratch, self.calls
+            )
+            excluded = source.exclusions.read(db, segments, source.columns.email, self._scratch)
+            rows = read_people(db, source.snapshot, segments, source.columns, self._scratch, values)
+            with waiting_for_network(db):
+                found = audience.result()
+        attributes = values.attributes(_attributes(source.snapshot, source.columns.fields))
+        orders = date_orders(self._export.mapping, found.merge_fields)
+        self.findings += [
+            *found.findings,
+            *excluded,
+            *within_limit(rows, max_profiles),
+            *values.findings(attributes, orders),
+        ]
+        return _Read(rows, found, attributes)
+
+    def _load_ledger(self) -> LedgerPointer | None:
+        """Load the ledger of this audience; when its file was deleted, compare without it."""
+        pointer = self._source.pointer
+        if pointer is not None and not pointer.is_of(
+            self._request.account_id, self._export.audience_id
+        ):
+            self.findings.append(Finding(Severity.INFO, "audienceMoved"))
+            pointer = None
+        local = self._scratch / "ledger.parquet"
+        if pointer is not None:
+            try:
+                self._plans.files.download(pointer.blob, local)
+            except NotFound:
+                self.findings.append(Finding(Severity.WARNING, "ledgerMissing"))
+                pointer = None
+        load_ledger(self._db, local if pointer else None)
+        return pointer
+
+    def _check_and_create(self, read: _Read, status: str) -> PreparedAudience:
+        """Find who must not be sent, ask about accidents, then create missing fields and tags."""
+        request, found, db = self._request, read.audience, self._db
+        if found.tags.foreign:
+            self.findings += _ask_about_tags(request, found, read.rows)
+        find_do_not_send(db, status, add_archived=request.adds_archived)
+        self._source.exclusions.apply(db)
+
+        def overlap() -> tuple[int, int]:
+            with waiting_for_network(db):
+                return self._preparation.shared_with_audience(request, db, self.calls)
+
+        self.findings += ask_about_accidents(db, request, read.rows, found.tags.tags, overlap)
+        if request.is_preview:
+            return found
+        with waiting_for_network(db):
+            return self._preparation.create_missing(request, found, self.calls)
+
+    def _compare(
+        self, read: _Read, audience: PreparedAudience, *, removes_tags: bool
+    ) -> tuple[bool, AudienceSize | None]:
+        """Compare people with the ledger, and plan what happens to contacts beyond their tags.
+
+        Returns whether only the failed rows of an earlier run are sent, and the predicted size of
+        the audience.
+        """
+        run, export, db = self._run, self._export, self._db
+        retry = run.retry_of is not None and load_failed(
+            db, self._plans.files, run.retry_of, self._scratch
+        )
+        compare(
+            db,
+            Rules(
+                tag_ids=[tag.id for tag in audience.tags.tags],
+                mapping=mapping_fingerprint(export.mapping, audience.merge_fields, read.attributes),
+                everything=self._request.is_full,
+                ask_again=self._request.is_full or run.retry_of is not None,
+                remove_tags=export.leavers is Leavers.REMOVE_TAG and removes_tags,
+                retry=retry,
+            ),
+        )
+        with waiting_for_network(db):
+            complete = self._preparation.find_already_subscribed(self._request, db, self.calls)
+        if retry:
+            self.findings += not_retried(db)
+        plan_unsubscribes(db, export)
+        plan_former_addresses(db, export)
+        with waiting_for_network(db):
+            size = self._audience_size(audience.contacts, complete=complete)
+        self.findings += within_budget(size, read.rows, is_preview=self._request.is_preview)
+        self.findings += self._source.exclusions.remove_tags(db)
+        return retry, size
+
+    def _audience_size(self, contacts: Mapping[str, int], *, complete: bool) -> AudienceSize | None:
+        """Predict the size of the audience after the run; None for a run that adds no one.
+
+        `complete`: all new people who are subscribed already are known. Exact in a preview, and where
+        the contact budget depends on it.
+        """
+        if not new_people(self._db) and not self._request.is_preview:
+            return None
+        budget = self._preparation.contact_budget(self._export.audience_id)
+        size = predicted_size(self._db, contacts, budget, complete=complete)
+        if not size.exact and (self._request.is_preview or size.is_over_budget):
+            subscribed = contacts.get("subscribed", 0)
+            self._preparation.find_all_subscribed(self._request, self._db, subscribed, self.calls)
+            size = predicted_size(self._db, contacts, budget, complete=True)
+        return size
+
+    def _hold(self) -> _Held:
+        """Decide what waits for a confirmation, because it concerns unusually many people."""
+        if REMOVAL_GUARD in self._run.confirmed:
+            return _Held(removals=False, contacts=False)
+        share = self._export.max_removal_share
+        return _Held(
+            removals=exceeds_removal_share(self._db, share),
+            contacts=exceeds_unsubscribe_share(self._db, share)
+            or exceeds_archive_share(self._db, share),
+        )
+
+    def _count(
+        self, rows: RowCounts, members: dict[int, SegmentMembers], status: str, held: _Held
+    ) -> tuple[Counts, int]:
+        """Count the changes and add the findings about them.
+
+        Returns the counts, and how many of the rejected rows the run before rejected as well.
+        """
+        self.findings += definition_findings(
+            self._export,
+            (stored.value for stored in readable(self._preparation.exports.all())),
+            [s.display_name for s in self._source.snapshot.segments if s.refreshed_at is None],
+        )
+        self.findings += people_findings(self._db, self._export, status, members)
+        self.findings += withdrawal_findings(self._db, held=held.contacts)
+        self.findings += former_findings(self._db, held=held.contacts)
+        counts = count(self._db, rows.source_rows)
+        before = counts.refused_before + rejected_before(
+            self._db, self._plans.files, self._ledger_run, self._scratch
+        )
+        if before:
+            values = {"rows": str(before)}
+            self.findings.append(Finding(Severity.INFO, "rejectedBefore", values=values))
+        return counts.of_run, before
+
+    def _preview(
+        self,
+        attributes: tuple[Attribute, ...],
+        audience: PreparedAudience,
+        chunks: int,
+        connections: int,
+    ) -> None:
+        """Add what a preview says about calls and values."""
+        self.findings.append(_expected(chunks, connections))
+        dropped = DroppedValues(with_fields_to_create(self._export, audience.merge_fields))
+        converter = Converter(self._export.mapping, attributes, dropped.merge_fields)
+        preview_values(self._db, converter, dropped)
+        self.findings += dropped.findings()
+
+    def _write(self, files: PlanFiles, chunks: Sequence[Chunk], plan: Plan) -> Plan:
+        return self._plans.write(
+            replace(
+                plan,
+                people_to_send=sum(c.people for c in chunks if c.tag_id is None),
+                removals=sum(c.people for c in chunks if c.tag_id is not None),
+                chunks=len(chunks),
+                form=form_for(chunks, plan.mapping),
+            ),
+            files,
+            chunks,
+        )
+
+
+def _ask_about_tags(
+    request: PlanRequest, found: PreparedAudience, rows: RowCounts
+) -> list[Finding]:
+    """Raise PlanningEnded (awaiting a confirmation) for tags that others made. A preview continues."""
+    values = {"tags": ", ".join(f"“{name}”" for name in found.tags.foreign)}
+    if not request.is_preview:
+        counts = Counts(source_rows=rows.source_rows, distinct=rows.people)
+        reason = Reason(TAG_EXISTS, values=values)
+        raise PlanningEnded(RunStatus.AWAITING_CONFIRMATION, reason, counts)
+    return [Finding(Severity.WARNING, TAG_EXISTS, values=values)]
+
+
+def _expected(calls: int, connections: int) -> Finding:
+    """Return a finding with the run's write calls and their minutes at Mailchimp's usual response time."""
+    minutes = max(1, -(-calls * _SECONDS_A_CALL // (60 * connections)))
+    return Finding(Severity.INFO, "expected", values={"calls": str(calls), "minutes": str(minutes)})
+
+
+def _planned_tags(
+    export: Export, tags: Sequence[Tag], members: dict[int, SegmentMembers]
+) -> tuple[PlannedTag, ...]:
+    return tuple(
+        _planned_tag(choice, tag, members.get(number, SegmentMembers()))
+        for number, (choice, tag) in enumerate(zip(export.segments, tags, strict=True))
+    )
+
+
+def _planned_tag(choice: SegmentChoice, tag: Tag, members: SegmentMembers) -> PlannedTag:
+    return PlannedTag(choice.name, choice.tag_name, tag.id, members.people, members.not_subscribed)
+
+
+def _attributes(snapshot: Snapshot, fields: Sequence[str]) -> tuple[Attribute, ...]:
+    known = {a.name: a for segment in reversed(snapshot.segments) for a in segment.attributes}
+    return tuple(known[name] for name in dict.fromkeys(fields) if name in known)
+
+
+def _tagsets(db: DuckDBPyConnection, export: Export) -> tuple[tuple[str, ...], ...]:
+    names = [choice.tag_name for choice in export.segments]
+    return tuple(tuple(names[number] for number in segments) for segments in tagset_segments(db))
