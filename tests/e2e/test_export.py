@@ -149,7 +149,9 @@ def test_microsofts_sample_is_exported_and_then_only_its_changes(scenario: Expor
     assert every_row_has_one_outcome(first, 0)
     assert calls[SUBSCRIBE] == 11  # 1,002 people, 100 a call
 
-    later = wrap.later(table, email="EMail", change="RewardPoints", key="LoyaltyId")
+    later = wrap.later(
+        table, email="EMail", change="RewardPoints", key="LoyaltyId", changed=50 / (1002 - 50)
+    )
     scenario.refresh_table({name: later})
     with scenario.calls() as calls:
         second = scenario.run()
