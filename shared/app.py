@@ -441,7 +441,7 @@ class App:
             source=self.source,
             account_of=self.account_of,
             max_profiles=self.settings.max_profiles,
-            connections=self.settings.mailchimp.connections,
+            pace=self.pace,
             transitions=self.transitions,
             exclusions=self.exclusion_lists,
         )

@@ -27,13 +27,14 @@ class Pace:
     """The pace of one account.
 
     `reserved_until`: lanes leave a slot free until then. `runs`: the runs that are sending and share
-    the slots.
+    the slots. `people_per_second` is the speed of the last run that was large enough to measure it.
     """
 
     limit: int
     changed_at: datetime
     reserved_until: datetime | None = None
     runs: tuple[str, ...] = ()
+    people_per_second: float | None = None
 
 
 @dataclass(frozen=True)
@@ -88,14 +89,23 @@ class AccountPace:
 
         update(self._paces, account_id, joined)
 
-    def leave(self, account_id: str, run_id: str) -> None:
-        """Remove a run that has ended, if it had joined."""
-        if self._paces.read(account_id) is not None:
-            update(
-                self._paces,
-                account_id,
-                lambda pace: replace(pace, runs=tuple(r for r in pace.runs if r != run_id)),
+    def leave(self, account_id: str, run_id: str, measured: float | None = None) -> None:
+        """Remove a run that has ended, if it had joined. `measured`: the people it sent per second."""
+
+        def left(pace: Pace) -> Pace:
+            return replace(
+                pace,
+                runs=tuple(other for other in pace.runs if other != run_id),
+                people_per_second=measured or pace.people_per_second,
             )
+
+        if self._paces.read(account_id) is not None:
+            update(self._paces, account_id, left)
+
+    def people_per_second(self, account_id: str) -> float | None:
+        """Return the measured speed of an account; None before its first large run."""
+        stored = self._paces.read(account_id)
+        return stored.value.people_per_second if stored else None
 
     def throttled(self, account_id: str) -> None:
         """Halve the number of lanes (at least one stays), because Mailchimp asked to slow down."""

@@ -8,7 +8,7 @@ folded into the same earlier ledger again, with the same result.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -71,6 +71,8 @@ __all__ = ["Finisher"]
 
 _NO_SLOT = "noSlot"
 _RETRY_SECONDS = 5.0
+# With fewer people, starting and ending the lanes takes most of the time.
+_LEAST_MEASURED = 1_000
 
 
 class _Superseded(Exception):
@@ -162,7 +164,7 @@ class Finisher:
             findings = (*checked.findings, *self.outcome_file.write(db, plan, scratch))
             checked = replace(checked, findings=findings)
             # Before the run is closed: otherwise a crash in between would leave its share of slots in use.
-            self.pace.leave(plan.account_id, run.id)
+            self.pace.leave(plan.account_id, run.id, _people_per_second(run, chunks))
             self._close(db, run, plan, chunks, checked, reads, writes)
 
     def _ledger_before(self, plan: Plan, scratch: Path) -> Path | None:
@@ -308,6 +310,17 @@ class Finisher:
             )
 
         self.transitions.finish(run.id, result)
+
+
+def _people_per_second(run: Run, chunks: Sequence[Chunk]) -> float | None:
+    """Measure the speed of a run; None for a run that is too small or too short to measure."""
+    if run.sending_at is None or run.moved_at is None:
+        return None
+    people = sum(chunk.people for chunk in chunks if chunk.state is ChunkState.DONE)
+    seconds = float((run.moved_at - run.sending_at).total_seconds())
+    if people < _LEAST_MEASURED or seconds < 1:
+        return None
+    return round(people / seconds, 1)
 
 
 def _is_complete(run: Run, chunks: list[Chunk]) -> bool:

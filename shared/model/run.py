@@ -273,8 +273,11 @@ class AudienceSize:
 
     @property
     def is_over_budget(self) -> bool:
-        """Whether the run would pass the budget, or go further beyond it."""
-        return self.budget is not None and self.added > 0 and self.after > self.budget
+        """Whether the run would pass the budget, or go further beyond it.
+
+        Planned archivings do not count: they come last, and some contacts may be kept.
+        """
+        return self.budget is not None and self.added > 0 and self.before + self.added > self.budget
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,8 @@
 """Recognize accidents before the first write: a wrong segment, column, audience or account.
 
 A run that looks like an accident waits for a confirmation, and has written nothing. A preview names
-the same reasons as warnings. Small runs never wait: up to `NEVER_ASKS` people.
+the same reasons as warnings. Up to `NEVER_ASKS` people are no accident, unless the export itself names
+a smaller number of new people. New people are new to the export; the audience may have them already.
 """
 
 from __future__ import annotations
@@ -24,12 +25,12 @@ if TYPE_CHECKING:
 __all__ = ["NEVER_ASKS", "ask_about_accidents", "shared_with_audience"]
 
 NEVER_ASKS = 100
-"""The number of people up to which no run waits."""
+"""The number of people up to which nothing looks like an accident."""
 
 _FEW_ADDRESSES = 0.5
 _TIMES_USUAL = 10
 _HARDLY_ANYONE = 0.01
-# One page of subscribers, and calls for single people only when none of the page is in the segments.
+# One page of subscribers, and calls for single people only when few of the page are in the segments.
 _PEOPLE_ASKED = 50
 _SQL = SqlFile.of(__file__)
 
@@ -43,15 +44,18 @@ def ask_about_accidents(
     rows: RowCounts,
     tags: Sequence[Tag],
     overlap: Overlap,
+    *,
+    retry: bool,
 ) -> list[Finding]:
     """Raise PlanningEnded (awaiting a confirmation) for what looks like an accident.
 
     Needs `people`, `rejects`, `ledger` and `do_not_send`. `tags[i]` is the tag of segment i.
     `overlap` is called only if the export has sent nothing to this audience. A preview returns the
-    reasons as findings.
+    reasons as findings. `retry`: only rows that failed in an earlier run are sent, so nothing is asked.
+    A retry of a run that sent nothing sends everyone.
     """
-    if request.run.retry_of is not None:
-        return []  # only rows that an earlier run has sent
+    if retry:
+        return []
     reasons = list(_reasons(db, request, tags, overlap))
     findings = [Finding(Severity.WARNING, each.code, values=each.values) for each in reasons]
     if request.is_preview:
@@ -111,15 +115,18 @@ def shared_with_audience(
 ) -> tuple[int, int]:
     """Compare a sample of the audience's contacts with `people`, and a sample of `people` with it.
 
-    Returns the number of compared contacts and how many of them both sides have. Takes one call, and
-    more only if none of the first contacts is in `people`.
+    Returns the number of compared contacts and how many of them both sides have: of the page, or of
+    both samples if few of the page are in `people`. A small segment of a large audience matches in the
+    second sample, a small audience of a large segment in the first.
     """
     page = next(iter(session.members_with_status(audience_id, "subscribed")), [])
     known = _SQL.number(db, "known", addresses=[contact.address for contact in page])
-    # People whom the audience has with another status are in `not_subscribed`.
-    known += _SQL.number(db, "known_not_subscribed")
-    if known or len(page) <= NEVER_ASKS:
+    if len(page) <= NEVER_ASKS or known >= _HARDLY_ANYONE * len(page):
         return len(page), known
+    # People whom the audience has with another status are in `not_subscribed`.
+    others, people = _SQL.row(db, "known_not_subscribed")
+    if others >= _HARDLY_ANYONE * people:
+        return people, others
     sample = [address for (address,) in _SQL.rows(db, "sample", people=_PEOPLE_ASKED)]
-    known = sum(session.status_of(audience_id, address) is not None for address in sample)
-    return len(page) + len(sample), known
+    found = sum(session.status_of(audience_id, address) is not None for address in sample)
+    return (len(sample), found) if found else (len(page) + len(sample), known)

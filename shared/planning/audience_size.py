@@ -51,7 +51,7 @@ def predicted_size(
         added=added,
         archived=archived,
         budget=budget,
-        exact=complete or not contacts.get("subscribed") or not added,
+        exact=not archived and (complete or not contacts.get("subscribed") or not added),
     )
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from shared.capacity.pace import AccountPace
 from shared.errors import Conflict
 from shared.fields.merge_fields import chosen_fields
 from shared.model.ledger import LedgerPointer
@@ -52,7 +53,7 @@ class PlanBuilder:
     source: SegmentSource
     account_of: Callable[[str], str]
     max_profiles: int
-    connections: int
+    pace: AccountPace
     transitions: Transitions
     exclusions: ExclusionLists
 
@@ -96,7 +97,11 @@ class PlanBuilder:
         report = PlanningReport(self.transitions, run.id, len(pinned.segments))
         with workspace() as (db, scratch):
             return NewPlan(request, source, self.preparation, self.plans, db, scratch).make(
-                self.source, report, self.erasures, self.max_profiles, self.connections
+                self.source,
+                report,
+                self.erasures,
+                self.max_profiles,
+                self.pace.people_per_second(account_id),
             )
 
     def _make_undo(self, request: PlanRequest, undone: str) -> Plan:

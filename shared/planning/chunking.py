@@ -16,7 +16,6 @@ from shared.model.chunk import (
     ARCHIVE_SIZE,
     ARCHIVE_TAG,
     CHUNK_SIZE,
-    CONTACT_TAGS,
     FORMER_TAG,
     UNSUBSCRIBE_TAG,
     Chunk,
@@ -51,14 +50,17 @@ def write_chunks(
     merge_tags: Sequence[str],
     *,
     hold_removals: bool = False,
-    hold_contacts: bool = False,
+    hold_unsubscribes: bool = False,
+    hold_archiving: bool = False,
     restore: bool = False,
 ) -> tuple[PlanFiles, list[Chunk]]:
     """Write the files of a plan from `changes`, `rejects` and `shared`, and list its chunks.
 
     With `hold_removals`, chunks of people who left a segment wait for a confirmation; removals
-    because of withdrawn consent never wait, but with `hold_contacts` changes of the contact itself do. With `restore` (an undo), updates never add people.
+    because of withdrawn consent never wait. `hold_unsubscribes` and `hold_archiving` do the same for
+    changes of the contact itself. With `restore` (an undo), updates never add people.
     """
+    held = {UNSUBSCRIBE_TAG: hold_unsubscribes, FORMER_TAG: hold_archiving}
     files = PlanFiles(folder / "changes.parquet", folder / "rows.parquet", folder / "lines.jsonl")
     removals = folder / "removals.jsonl"
     define_fields_to_send(db)
@@ -79,7 +81,7 @@ def write_chunks(
         _removal_group(
             tag_id,
             people,
-            hold_contacts if tag_id in CONTACT_TAGS else hold_removals and not withdrawn,
+            held.get(tag_id, hold_removals and not withdrawn),
         )
         for withdrawn, tag_id, people in _SQL.rows(db, "removal_groups")
     ]

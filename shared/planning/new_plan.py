@@ -1,11 +1,13 @@
 """Make a plan, step by step: read, check, compare, hold back, write.
 
 Nothing is written to Mailchimp before the limit, the audience, the tags and possible accidents have
-been checked. docs/tables.md describes the tables that pass from step to step.
+been checked. Missing merge fields and tags are created before the contact budget is checked, which
+needs the comparison. docs/tables.md describes the tables that pass from step to step.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -87,10 +89,6 @@ from shared.workspace import waiting_for_network
 
 __all__ = ["NewPlan", "PlanSource"]
 
-# Mailchimp publishes no response times. Microsoft's connector takes up to three hours for a million
-# people, which is 5.4 s for 500 in sequence (docs/cost.md uses 5).
-_SECONDS_A_CALL = 5
-
 
 @dataclass(frozen=True)
 class PlanSource:
@@ -114,10 +112,11 @@ class _Read:
 
 @dataclass(frozen=True)
 class _Held:
-    """What waits for a confirmation: tag removals, or changes of contacts (unsubscribe, archive)."""
+    """What waits for a confirmation: tag removals, unsubscribing, archiving of former addresses."""
 
-    removals: bool
-    contacts: bool
+    removals: bool = False
+    unsubscribes: bool = False
+    archiving: bool = False
 
 
 class NewPlan:
@@ -149,9 +148,12 @@ class NewPlan:
         report: PlanningReport,
         erasures: Erasures,
         max_profiles: int,
-        connections: int,
+        people_per_second: float | None,
     ) -> Plan:
-        """Make and store the plan. PlanningEnded when the run ends, or waits, without one."""
+        """Make and store the plan. PlanningEnded when the run ends, or waits, without one.
+
+        `people_per_second` is the measured speed of the account, for the forecast of a preview.
+        """
         read = self._read(ReportedSource(segments, report), max_profiles)
         report.comparing()
         ledger = self._load_ledger()
@@ -159,21 +161,24 @@ class NewPlan:
         deleted = deleted_tags(self._db, read.audience.tags.existing)
         forget_tags(self._db, deleted)
         status = status_for_new(self._export, read.audience.audience)
-        audience = self._check_and_create(read, status)
+        retry = self._loads_failed()
+        audience = self._check_and_create(read, status, retry=retry)
         reason = no_usable_rows(self._db, self._export, read.rows.people)
-        retry, size = self._compare(read, audience, removes_tags=reason is None)
+        size = self._compare(read, audience, retry=retry, removes_tags=reason is None)
         held = self._hold()
         files, chunks = write_chunks(
             self._db,
             self._scratch,
             merge_tags(self._export.mapping),
             hold_removals=held.removals,
-            hold_contacts=held.contacts,
+            hold_unsubscribes=held.unsubscribes,
+            hold_archiving=held.archiving,
         )
         members = members_by_segment(self._db)
         counts, before = self._count(read.rows, members, status, held)
         if self._request.is_preview:
-            self._preview(read.attributes, audience, len(chunks), connections)
+            self.findings.append(_expected(chunks, people_per_second))
+            self._convert_values(read.attributes, audience)
         return self._write(
             files,
             chunks,
@@ -193,7 +198,7 @@ class NewPlan:
                 tags=_planned_tags(self._export, audience.tags.tags, members),
                 tagsets=_tagsets(self._db, self._export),
                 counts=counts,
-                removals_held=held.removals or held.contacts,
+                removals_held=held.removals or held.unsubscribes or held.archiving,
                 ledger=ledger.blob if ledger else None,
                 ledger_run=self._ledger_run,
                 reason=reason,
@@ -253,7 +258,14 @@ class NewPlan:
         load_ledger(self._db, local if pointer else None)
         return pointer
 
-    def _check_and_create(self, read: _Read, status: str) -> PreparedAudience:
+    def _loads_failed(self) -> bool:
+        """Whether only the people of `failed` are sent: those that failed in the run to retry."""
+        retried = self._run.retry_of
+        return retried is not None and load_failed(
+            self._db, self._plans.files, retried, self._scratch
+        )
+
+    def _check_and_create(self, read: _Read, status: str, *, retry: bool) -> PreparedAudience:
         """Find who must not be sent, ask about accidents, then create missing fields and tags."""
         request, found, db = self._request, read.audience, self._db
         if found.tags.foreign:
@@ -265,24 +277,22 @@ class NewPlan:
             with waiting_for_network(db):
                 return self._preparation.shared_with_audience(request, db, self.calls)
 
-        self.findings += ask_about_accidents(db, request, read.rows, found.tags.tags, overlap)
+        self.findings += ask_about_accidents(
+            db, request, read.rows, found.tags.tags, overlap, retry=retry
+        )
         if request.is_preview:
             return found
         with waiting_for_network(db):
             return self._preparation.create_missing(request, found, self.calls)
 
     def _compare(
-        self, read: _Read, audience: PreparedAudience, *, removes_tags: bool
-    ) -> tuple[bool, AudienceSize | None]:
+        self, read: _Read, audience: PreparedAudience, *, retry: bool, removes_tags: bool
+    ) -> AudienceSize | None:
         """Compare people with the ledger, and plan what happens to contacts beyond their tags.
 
-        Returns whether only the failed rows of an earlier run are sent, and the predicted size of
-        the audience.
+        Returns the predicted size of the audience.
         """
         run, export, db = self._run, self._export, self._db
-        retry = run.retry_of is not None and load_failed(
-            db, self._plans.files, run.retry_of, self._scratch
-        )
         compare(
             db,
             Rules(
@@ -304,7 +314,7 @@ class NewPlan:
             size = self._audience_size(audience.contacts, complete=complete)
         self.findings += within_budget(size, read.rows, is_preview=self._request.is_preview)
         self.findings += self._source.exclusions.remove_tags(db)
-        return retry, size
+        return size
 
     def _audience_size(self, contacts: Mapping[str, int], *, complete: bool) -> AudienceSize | None:
         """Predict the size of the audience after the run; None for a run that adds no one.
@@ -325,12 +335,12 @@ class NewPlan:
     def _hold(self) -> _Held:
         """Decide what waits for a confirmation, because it concerns unusually many people."""
         if REMOVAL_GUARD in self._run.confirmed:
-            return _Held(removals=False, contacts=False)
+            return _Held()
         share = self._export.max_removal_share
         return _Held(
             removals=exceeds_removal_share(self._db, share),
-            contacts=exceeds_unsubscribe_share(self._db, share)
-            or exceeds_archive_share(self._db, share),
+            unsubscribes=exceeds_unsubscribe_share(self._db, share),
+            archiving=exceeds_archive_share(self._db, share),
         )
 
     def _count(
@@ -346,8 +356,8 @@ class NewPlan:
             [s.display_name for s in self._source.snapshot.segments if s.refreshed_at is None],
         )
         self.findings += people_findings(self._db, self._export, status, members)
-        self.findings += withdrawal_findings(self._db, held=held.contacts)
-        self.findings += former_findings(self._db, held=held.contacts)
+        self.findings += withdrawal_findings(self._db, held=held.unsubscribes)
+        self.findings += former_findings(self._db, held=held.archiving)
         counts = count(self._db, rows.source_rows)
         before = counts.refused_before + rejected_before(
             self._db, self._plans.files, self._ledger_run, self._scratch
@@ -357,15 +367,10 @@ class NewPlan:
             self.findings.append(Finding(Severity.INFO, "rejectedBefore", values=values))
         return counts.of_run, before
 
-    def _preview(
-        self,
-        attributes: tuple[Attribute, ...],
-        audience: PreparedAudience,
-        chunks: int,
-        connections: int,
+    def _convert_values(
+        self, attributes: tuple[Attribute, ...], audience: PreparedAudience
     ) -> None:
-        """Add what a preview says about calls and values."""
-        self.findings.append(_expected(chunks, connections))
+        """Add findings about values that do not fit their merge field."""
         dropped = DroppedValues(with_fields_to_create(self._export, audience.merge_fields))
         converter = Converter(self._export.mapping, attributes, dropped.merge_fields)
         preview_values(self._db, converter, dropped)
@@ -397,10 +402,18 @@ def _ask_about_tags(
     return [Finding(Severity.WARNING, TAG_EXISTS, values=values)]
 
 
-def _expected(calls: int, connections: int) -> Finding:
-    """Return a finding with the run's write calls and their minutes at Mailchimp's usual response time."""
-    minutes = max(1, -(-calls * _SECONDS_A_CALL // (60 * connections)))
-    return Finding(Severity.INFO, "expected", values={"calls": str(calls), "minutes": str(minutes)})
+def _expected(chunks: Sequence[Chunk], people_per_second: float | None) -> Finding:
+    """Return a finding with the calls of a run, and with its minutes if the speed was measured."""
+    calls = str(len(chunks))
+    if not people_per_second:
+        return Finding(Severity.INFO, "expectedCalls", values={"calls": calls})
+    seconds = sum(chunk.people for chunk in chunks) / people_per_second
+    values = {
+        "calls": calls,
+        "minutes": str(max(1, math.ceil(seconds / 60))),
+        "speed": str(round(people_per_second)),
+    }
+    return Finding(Severity.INFO, "expected", values=values)
 
 
 def _planned_tags(

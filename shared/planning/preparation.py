@@ -1,7 +1,7 @@
 """The calls to Mailchimp for a plan: read the audience, then create what is missing.
 
 Reading changes nothing and runs in parallel with reading the segments. Merge fields and tags are
-created after every check that could stop the run.
+created after every check that could stop the run, except the contact budget.
 """
 
 from __future__ import annotations

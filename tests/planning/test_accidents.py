@@ -115,6 +115,30 @@ def test_an_audience_of_other_people_waits(rows: RowDeployment, subscribers: int
         assert confirm(rows, run).status is RunStatus.SUCCESSFUL
 
 
+def test_a_small_segment_of_a_large_audience_does_not_wait(rows: RowDeployment) -> None:
+    for number in range(1_500):
+        rows.deployment.audience.add(f"a{number:04}@example.com", status="subscribed")
+    for number in range(150):
+        rows.deployment.audience.add(f"p{number}@example.com", status="subscribed")
+
+    assert rows.run(*people(0, 150)).status is RunStatus.SUCCESSFUL
+
+
+def test_a_retry_of_a_run_that_was_canceled_while_it_waited_waits_as_well(
+    rows: RowDeployment,
+) -> None:
+    rows.change(growth_guard=GrowthGuard(max_contacts=5))
+    waiting = rows.run(*people(0, 6))
+    commands = rows.deployment.app.commands
+    commands.cancel(waiting.id)
+
+    started = rows.deployment.started(lambda: commands.retry(waiting.id, "Kim"))
+    run = rows.deployment.run_to_end(started.id)
+
+    assert_waits(run, "growthGuard", people="6", allowed="5")
+    assert members(rows) == set()
+
+
 def test_an_audience_that_has_some_of_the_people_does_not_wait(rows: RowDeployment) -> None:
     for number in range(200):
         rows.deployment.audience.add(f"other{number}@example.com", status="subscribed")

@@ -1,6 +1,6 @@
 """The predicted size of the audience is exact, and no run passes the contact budget.
 
-ACCIDENT_SEEDS sets the number of seeds of the seeded tests; `bench/results.md` has the results of 50.
+ACCIDENT_SEEDS sets the number of seeds of the seeded tests.
 """
 
 from __future__ import annotations

@@ -34,8 +34,8 @@ SELECT
 SELECT count(*) FROM people WHERE address IN (SELECT unnest($addresses::VARCHAR[]));
 
 -- name: known_not_subscribed
-SELECT count(*) FROM people WHERE address IN (SELECT address FROM not_subscribed);
+SELECT count(*) FILTER (address IN (SELECT address FROM not_subscribed)), count(*) FROM people;
 
 -- name: sample
 -- Spread over all people, and the same in every attempt.
-SELECT address FROM people ORDER BY hash(address) LIMIT $people::INTEGER;
+SELECT address FROM people WHERE address NOT IN (SELECT address FROM not_subscribed) ORDER BY hash(address) LIMIT $people::INTEGER;

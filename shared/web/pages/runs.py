@@ -132,7 +132,12 @@ def _show(page: Page, run_id: str, refusal: Refusal = NO_REFUSAL) -> Response:
         has_outcomes=has_outcomes,
         preview=_preview(page, run) if is_preview and has_outcomes else None,
         calls_expected=next(
-            (int(f.values["calls"]) for f in run.findings if f.code == "expected"), 0
+            (
+                int(f.values["calls"])
+                for f in run.findings
+                if f.code in ("expected", "expectedCalls")
+            ),
+            0,
         ),
         can_add_archived=any(f.code == "archivedByUndo" for f in run.findings),
         waiting=run.status is RunStatus.AWAITING_CONFIRMATION,
