@@ -174,9 +174,11 @@ def test_a_lost_connection_stops_the_run_and_loses_no_changes(
     sample = scenario.sample(PEOPLE)
     scenario.refresh(sample)
     scenario.define(sample)
-    with held_calls(sandbox, skip=3):
+    with held_calls(sandbox, skip=3) as held:
         started = scenario.start()
         until(lambda: scenario.audience.statuses() == {"subscribed": 3 * CHUNK_SIZE})
+        # One call of each connection is under way.
+        held.until_waiting(CONNECTIONS)
         for key in list(account.keys):
             del sandbox.world.keys[key]
             account.keys.discard(key)
