@@ -161,9 +161,9 @@ def test_an_undo_with_another_account_is_refused_with_the_reason_in_both_languag
     scenario.define(sample)
     run = scenario.run()
     there = actual_audience(scenario.audience)
-    elsewhere = sandbox.world.add_account("Elsewhere")
+    elsewhere = new_scenario(account=sandbox.world.add_account("Elsewhere"))
     moved = scenario.api.get(f"/api/exports/{scenario.export['id']}")
-    moved["connectionId"] = scenario.running_app.connection(elsewhere)
+    moved |= {"connectionId": elsewhere.connection, "audienceId": elsewhere.audience.id}
     scenario.api.call("PUT", f"/api/exports/{scenario.export['id']}", moved)
 
     undone = start_undo(scenario, run)
