@@ -476,9 +476,14 @@ def test_a_page_is_in_the_chosen_language() -> None:
     assert ada.path == "/connections"
     assert '<html lang="ko">' in ada.html
     assert "연결 추가" in ada.text
-    for back in ("//evil.example.org", "https://evil.example.org", "/\\evil", "/a?x=1"):
+    for back in ("//evil.example.org", "https://evil.example.org", "/\\evil", "/a?x=//evil"):
         answer = call(world, "GET", f"/language/ko?back={back}")
         assert answer.headers["Location"] == "/"
+    ada.open("/runs?status=failed&done=saved")
+    assert ada.html.count("/language/en?back=/runs%3Fstatus%3Dfailed") == 1
+    assert call(world, "GET", "/language/en?back=%2Fruns%3Fstatus%3Dfailed").headers[
+        "Location"
+    ] == ("/runs?status=failed")
     assert Browser(world, "ko").open("/").html.count("내보내기 대상") >= 2
 
 

@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
 from typing import Annotated
+from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
 from babel.dates import format_date, format_skeleton, format_timedelta
@@ -111,6 +112,7 @@ class Page:
         shown = {
             "principal": self.caller.principal,
             "path": self.request.scope["path"],
+            "address": self._address,
             "csrf": token,
             "done": text(self.language, done) if has(done) else "",
             **_formats(self.language, self.zone, self.services.clock()),
@@ -122,6 +124,13 @@ class Page:
         for value in (csrf.header(token, "Strict"), *([cookie] if cookie else [])):
             response.headers.append("Set-Cookie", value)
         return response
+
+    @property
+    def _address(self) -> str:
+        """Path and query of this page, without the confirmation of the last action."""
+        query = [pair for pair in self.request.query_params.multi_items() if pair[0] != "done"]
+        path = str(self.request.scope["path"])
+        return f"{path}?{urlencode(query)}" if query else path
 
     @property
     def formats(self) -> Formats:

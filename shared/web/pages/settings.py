@@ -24,7 +24,8 @@ __all__ = ["router"]
 
 router = APIRouter(route_class=AccessRoute, include_in_schema=False)
 
-_PATH = re.compile(r"(?:/[A-Za-z0-9_-]+)+", re.ASCII)
+# A path of the app, with the filters of a list.
+_PATH = re.compile(r"/(?:[\w-]+(?:/[\w-]+)*)?(?:\?[\w.~%&=+:-]*)?", re.ASCII)
 
 
 @router.get("/schedule")
