@@ -268,6 +268,27 @@ class MemoryFiles:
         self._client.write(lambda: self._blobs.pop(name, None))
 
 
+class MemorySecrets:
+    """Secrets in a store."""
+
+    def __init__(self, client: StoreClient) -> None:
+        self._client = client
+
+    @property
+    def _secrets(self) -> dict[str, bytes]:
+        return self._client.store.containers.setdefault("secrets", {})
+
+    def get(self, name: str) -> str | None:
+        value = self._client.read(lambda: self._secrets.get(name))
+        return None if value is None else value.decode()
+
+    def put(self, name: str, value: str) -> None:
+        self._client.write(lambda: self._secrets.__setitem__(name, value.encode()))
+
+    def delete(self, name: str) -> None:
+        self._client.write(lambda: self._secrets.pop(name, None))
+
+
 class MemoryQueue:
     """Implements Queue in memory."""
 

@@ -23,7 +23,7 @@ from shared.model.plan import Plan
 from shared.model.ports import Files, Records, Stored
 from shared.model.preview import samples_to_json
 from shared.people.erasures import Erasures
-from shared.people.suppression import suppress_erased_in_results
+from shared.people.suppression import suppress_erased_in_outcomes
 from shared.sending.chunk_payload import ChunkPayload, ChunkPayloads
 from shared.sending.outcome_lines import outcome_lines
 from shared.sending.write import Result, with_values
@@ -51,7 +51,7 @@ class PreviewOutcomes:
             self._accept(payloads, chunks, accepted, samples)
             load_outcomes(db, plan, chunks, self.files, scratch, Code.CALL_FAILED, accepted)
             fold_outcomes(db)
-            suppress_erased_in_results(db, self.erasures.marker_for_all())
+            suppress_erased_in_outcomes(db, self.erasures.marker_for_all())
             table = scratch / "table.parquet"
             write_outcomes(db, table)
             self.files.upload(table, outcomes_table(plan.run_id))

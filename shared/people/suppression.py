@@ -15,7 +15,7 @@ from shared.workspace import SqlFile
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-__all__ = ["suppress_erased", "suppress_erased_in_results"]
+__all__ = ["suppress_erased", "suppress_erased_in_outcomes", "suppress_erased_in_results"]
 
 _SQL = SqlFile.of(__file__)
 
@@ -38,4 +38,13 @@ def suppress_erased_in_results(db: DuckDBPyConnection, mark: MarkErased | None) 
     if mark is None:
         return
     mark(db, "(SELECT address FROM next UNION ALL SELECT email FROM outcomes)", "address")
-    _SQL.run(db, "results")
+    _SQL.run(db, "next")
+    _SQL.run(db, "outcomes")
+
+
+def suppress_erased_in_outcomes(db: DuckDBPyConnection, mark: MarkErased | None) -> None:
+    """Remove people who were erased during their preview from `outcomes`."""
+    if mark is None:
+        return
+    mark(db, "outcomes", "email")
+    _SQL.run(db, "outcomes")

@@ -46,17 +46,19 @@ def ask_about_accidents(
     overlap: Overlap,
     *,
     retry: bool,
+    comparable: bool,
 ) -> list[Finding]:
     """Raise PlanningEnded (awaiting a confirmation) for what looks like an accident.
 
     Needs `people`, `rejects`, `ledger` and `do_not_send`. `tags[i]` is the tag of segment i.
     `overlap` is called only if the export has sent nothing to this audience. A preview returns the
     reasons as findings. `retry`: only rows that failed in an earlier run are sent, so nothing is asked.
-    A retry of a run that sent nothing sends everyone.
+    A retry of a run that sent nothing sends everyone. `comparable`: the run before sent everything, so
+    the ledger shows how large the export is. After an interrupted run it does not.
     """
     if retry:
         return []
-    reasons = list(_reasons(db, request, tags, overlap))
+    reasons = list(_reasons(db, request, tags, overlap, comparable))
     findings = [Finding(Severity.WARNING, each.code, values=each.values) for each in reasons]
     if request.is_preview:
         return findings
@@ -71,7 +73,11 @@ def ask_about_accidents(
 
 
 def _reasons(
-    db: DuckDBPyConnection, request: PlanRequest, tags: Sequence[Tag], overlap: Overlap
+    db: DuckDBPyConnection,
+    request: PlanRequest,
+    tags: Sequence[Tag],
+    overlap: Overlap,
+    comparable: bool,
 ) -> Iterator[Reason]:
     export = request.export
     malformed, usable = _SQL.row(db, "addresses")
@@ -86,7 +92,7 @@ def _reasons(
         )
     tag_ids = [tag.id for tag in tags]
     grown = _SQL.rows(db, "segments", tag_ids=tag_ids, times=_TIMES_USUAL, least=NEVER_ASKS)
-    for number, before, now in grown:
+    for number, before, now in grown if comparable else ():
         yield Reason(
             "segmentGrew",
             values={
@@ -97,7 +103,9 @@ def _reasons(
         )
     new, sent_before = _SQL.row(db, "growth")
     guard = export.growth_guard
-    allowed = max(NEVER_ASKS, int(guard.max_share * sent_before)) if sent_before else None
+    allowed = None
+    if sent_before and comparable:
+        allowed = max(NEVER_ASKS, int(guard.max_share * sent_before))
     if guard.max_contacts is not None:
         allowed = guard.max_contacts if allowed is None else min(allowed, guard.max_contacts)
     if allowed is not None and new > allowed:

@@ -219,6 +219,11 @@ class NewPlan:
     def _ledger_run(self) -> str:
         return self._source.pointer.run_id if self._source.pointer else ""
 
+    @property
+    def _is_comparable(self) -> bool:
+        """Whether the run before sent everything: an interrupted run leaves no source fingerprint."""
+        return self._source.pointer is not None and self._source.pointer.source_fingerprint != ""
+
     def _read(self, segments: SegmentSource, max_profiles: int) -> _Read:
         """Read the segments and the audience in parallel, because both are slow."""
         source, values, db = self._source, SourceValues(), self._db
@@ -278,7 +283,13 @@ class NewPlan:
                 return self._preparation.shared_with_audience(request, db, self.calls)
 
         self.findings += ask_about_accidents(
-            db, request, read.rows, found.tags.tags, overlap, retry=retry
+            db,
+            request,
+            read.rows,
+            found.tags.tags,
+            overlap,
+            retry=retry,
+            comparable=self._is_comparable,
         )
         if request.is_preview:
             return found

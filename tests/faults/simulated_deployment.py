@@ -51,6 +51,7 @@ from tests.fakes import (
     MemoryLeases,
     MemoryQueue,
     MemoryRecords,
+    MemorySecrets,
     MemoryStore,
     Message,
     ProcessKilled,
@@ -176,6 +177,7 @@ class SimulatedDeployment:
             outcome_file=OutcomeFile(outcomes, "http://localhost", runtime.now),
             queue=MemoryQueue(client),
             leases=MemoryLeases(client),
+            secrets=MemorySecrets(client),
             mailchimp=self._mailchimp(client),
             source=self.source,
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -55,6 +56,30 @@ def test_a_run_that_more_than_doubles_the_people_of_the_export_waits(rows: RowDe
     done = confirm(rows, run)
     assert done.status is RunStatus.SUCCESSFUL
     assert len(members(rows)) == 60 + PAST_THE_LIMIT
+
+
+def test_the_run_after_an_interrupted_one_sends_the_rest_without_waiting(
+    rows: RowDeployment,
+) -> None:
+    commands = rows.deployment.app.commands
+    app_runs = rows.deployment.app.runs
+    calls = []
+
+    def call(ask: Callable[[], Any]) -> Any:
+        calls.append(ask)
+        run = next(stored.value for stored in app_runs.all())
+        if run.status is RunStatus.SENDING and not run.cancel_requested:
+            commands.cancel(run.id)
+        return ask()
+
+    rows.deployment.call = call  # type: ignore[method-assign]
+    stopped = rows.run(*people(0, 300))
+    assert stopped.status is RunStatus.CANCELED
+    assert 0 < len(members(rows)) < 150
+    del rows.deployment.call
+
+    assert rows.run(*people(0, 300)).status is RunStatus.SUCCESSFUL
+    assert len(members(rows)) == 300
 
 
 def test_a_first_run_waits_only_above_a_number_that_the_export_names(rows: RowDeployment) -> None:

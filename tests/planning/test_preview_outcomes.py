@@ -118,3 +118,16 @@ def test_sample_people_of_a_preview_are_as_the_run_leaves_them(rows: RowDeployme
         assert after == member.merge_fields
         assert (sample.status == "") == (sample.kind == "new")
     assert next(s for s in samples if s.address == "p0@example.com").tags_after == ()
+
+
+def test_a_preview_works_while_there_are_erased_people(rows: RowDeployment) -> None:
+    app = rows.deployment.app
+    app.eraser.erase("p1@example.com", False, "Kim")
+    rows.source.segments = {"People": [person(0), person(1)]}
+
+    started = rows.deployment.started(lambda: app.starter.start(EXPORT, mode=Mode.PREVIEW))
+    run = rows.deployment.run_to_end(started.id)
+
+    assert run.reason is None
+    assert run.counts.new == 1
+    assert rows.outcomes(run) == {"p0@example.com": ("created", None), None: ("kept", "erased")}

@@ -12,7 +12,9 @@ DELETE FROM ledger WHERE address IN (SELECT address FROM erased_addresses);
 UPDATE rejects SET email = NULL, customer_id = NULL
 WHERE lower(trim(email, $blanks)) IN (SELECT address FROM erased_addresses);
 
--- name: results
+-- name: next
 DELETE FROM next WHERE address IN (SELECT address FROM erased_addresses);
+
+-- name: outcomes
 UPDATE outcomes SET email = NULL, customer_id = NULL, shared_with = NULL
 WHERE email IN (SELECT address FROM erased_addresses);
