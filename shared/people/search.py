@@ -163,8 +163,8 @@ class Search:
             ),
             None,
         )
-        sent = self._in_ledger(export, base, person)
         found = self._in_outcomes(run, base, person) if run else None
+        sent = self._in_ledger(export, base, person, found.email if found else "")
         if found is not None and sent is not None:
             return replace(
                 found,
@@ -194,8 +194,9 @@ class Search:
             row = db.execute(
                 "SELECT segments, outcome, code, email, customer_id FROM read_parquet($file) "
                 f"WHERE {person.is_in(is_address('email'), 'customer_id')} "
-                "ORDER BY shared_with IS NOT NULL, line NULLS FIRST "
-                "LIMIT 1",
+                # A profile with a new address also has a row for its former one, without segments.
+                "ORDER BY shared_with IS NOT NULL, line NULLS FIRST, "
+                "coalesce(len(segments), 0) DESC, email LIMIT 1",
                 {"file": str(local), person.parameter: person.key},
             ).fetchone()
         if row is None:
@@ -220,7 +221,13 @@ class Search:
             return ()
         return tuple(plan.tags[number].segment for number in segments)
 
-    def _in_ledger(self, export: Export, base: Found, person: _Person) -> Found | None:
+    def _in_ledger(
+        self, export: Export, base: Found, person: _Person, email: str
+    ) -> Found | None:
+        """Return what the ledger has about a person; with `email`, about this contact only.
+
+        After a change of address, the ledger has two contacts with the same CustomerId.
+        """
         stored = self.ledgers.read(export.id)
         if stored is None:
             return None
@@ -233,8 +240,15 @@ class Search:
             row = db.execute(
                 "SELECT address, customer_id, tags, fingerprint IS NOT NULL, refused_code, run_id, "
                 "merge_tags, from_json(fields, '[\"VARCHAR\"]') FROM read_parquet($file) "
-                f"WHERE {person.is_in('address = $address', 'customer_id')} LIMIT 1",
-                {"file": str(local), person.parameter: person.key},
+                f"WHERE {person.is_in('address = $address', 'customer_id')} "
+                "AND ($email = '' OR address = $email) "
+                "ORDER BY fingerprint IS NOT NULL DESC, coalesce(len(tags), 0) DESC, "
+                "run_id DESC NULLS LAST, address LIMIT 1",
+                {
+                    "file": str(local),
+                    "email": address_key(email) if person.customer_id else "",
+                    person.parameter: person.key,
+                },
             ).fetchone()
         if row is None:
             return None

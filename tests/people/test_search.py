@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
+
+import duckdb
+import pytest
 
 from sandbox.samples import Sample, Segment
+from shared.model.names import outcomes_table
 from shared.model.run import Reason, RunStatus
 from tests.faults.conftest import clock, mailchimp, new_deployment
 from tests.faults.simulated_deployment import EXPORT, SimulatedDeployment
@@ -50,3 +55,37 @@ def test_an_export_whose_runs_were_not_completed_has_not_never_run(
     assert app.search.find("ada@example.org")[0].code == "notCompleted"
     deployment.run()
     assert app.search.find("nobody@example.org")[0].code == "notInSegment"
+
+
+@pytest.mark.parametrize("in_outcomes", [True, False])
+def test_a_search_by_profile_reports_one_contact_after_a_change_of_address(
+    new_deployment: Callable[[], SimulatedDeployment], tmp_path: Path, in_outcomes: bool
+) -> None:
+    deployment = new_deployment()
+    deployment.define(SAMPLE)
+    run = deployment.run()
+    search = deployment.app.search
+    row = next(row for row in deployment.app.outcomes.rows(run.id) if len(row.segments) == 2)
+    [expected] = search.find(row.email)
+    pointer = search.ledgers.read(EXPORT)
+    assert pointer is not None
+    before, after = tmp_path / "before.parquet", tmp_path / "after.parquet"
+    search.files.download(pointer.value.blob, before)
+    with duckdb.connect() as db:
+        former = db.read_parquet(str(before)).filter(f"address = '{row.email}'")
+        former = former.project(
+            "* REPLACE ('a-former@example.org' AS address, NULL AS fingerprint, [] AS tags)"
+        )
+        former.union(db.read_parquet(str(before))).write_parquet(str(after))
+    search.files.upload(after, pointer.value.blob)
+    if not in_outcomes:
+        search.files.delete(outcomes_table(run.id))
+
+    [found] = search.find(customer_id=row.customer_id)
+
+    assert (found.email, found.tags, found.values, found.sent_at) == (
+        row.email,
+        expected.tags,
+        expected.values,
+        expected.sent_at,
+    )
