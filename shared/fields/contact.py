@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from typing import NamedTuple
 
 import idna
@@ -104,8 +105,9 @@ class _Step(NamedTuple):
 class Converter:
     """Turns the values of a row into merge fields; built once per run.
 
-    `columns` names the attributes in the order in which `convert` takes their values. ConfigError
-    names every merge field that the audience does not have.
+    `columns` names the attributes in the order in which `convert` takes their values. Evidence of
+    consent with a time after `now` is dropped. ConfigError names every merge
+    field that the audience does not have.
     """
 
     def __init__(
@@ -113,6 +115,7 @@ class Converter:
         mapping: Mapping,
         attributes: Sequence[Attribute],
         merge_fields: Sequence[MergeField],
+        now: datetime | None = None,
     ) -> None:
         missing = missing_choices(mapping, merge_fields)
         if missing:
@@ -132,7 +135,7 @@ class Converter:
         steps: list[_Step] = []
         for choice in chosen:
             if is_evidence(choice.tag):
-                steps.append(_Step(choice.tag, converter(choice.tag), False, ""))
+                steps.append(_Step(choice.tag, converter(choice.tag, now), False, ""))
                 continue
             field = find_field(merge_fields, choice.tag, choice.name)
             if field is not None:

@@ -9,20 +9,30 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Callable, Iterator, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from functools import partial
 
 from shared.fields.values import Unusable
 from shared.model.export import Evidence
 
-__all__ = ["EVIDENCE", "attribute_tags", "converter", "is_evidence", "without_evidence"]
+__all__ = [
+    "EVIDENCE",
+    "attribute_tags",
+    "converter",
+    "is_evidence",
+    "sends_times",
+    "without_evidence",
+]
 
 _MARK = "$"
 _EARLIEST = datetime(1990, 1, 1, tzinfo=UTC)
 _LATEST = datetime(2100, 1, 1, tzinfo=UTC)
+# The tolerated difference between the clocks of the source and of the app.
+_CLOCKS = timedelta(minutes=5)
 
 
-def _time(text: str) -> str:
-    """A time in ISO 8601 as UTC; without an offset it is UTC already."""
+def _time(text: str, now: datetime | None = None) -> str:
+    """A time in ISO 8601 as UTC, at most `now`; without an offset it is UTC already."""
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
@@ -32,7 +42,11 @@ def _time(text: str) -> str:
     # Both ends of the calendar overflow when they are moved to UTC.
     if not _EARLIEST.year <= moment.year < _LATEST.year:
         raise Unusable("notATime")
-    return moment.astimezone(UTC).isoformat(timespec="seconds")
+    moment = moment.astimezone(UTC)
+    # A consent that is still to come is no evidence, and Mailchimp would store it.
+    if now is not None and moment > now + _CLOCKS:
+        raise Unusable("notATime")
+    return moment.isoformat(timespec="seconds")
 
 
 def _ip(text: str) -> str:
@@ -66,11 +80,16 @@ def attribute_tags(evidence: Evidence | None) -> Iterator[tuple[str, str]]:
             yield attribute, tag
 
 
-def converter(tag: str) -> Callable[[str], object]:
-    """How text becomes the value of a tag of evidence; raises Unusable."""
-    return _ip if EVIDENCE[tag].startswith("ip") else _time
+def converter(tag: str, now: datetime | None = None) -> Callable[[str], object]:
+    """How text becomes the value of a tag of evidence; raises Unusable, also for times after `now`."""
+    return _ip if EVIDENCE[tag].startswith("ip") else partial(_time, now=now)
 
 
 def without_evidence(fields: Mapping[str, object]) -> dict[str, object]:
     """The merge fields among the values of a person."""
     return {tag: value for tag, value in fields.items() if tag not in EVIDENCE}
+
+
+def sends_times(fields: Mapping[str, object]) -> bool:
+    """Whether the values of a person include a time of evidence."""
+    return any(EVIDENCE.get(tag, "").startswith("timestamp") for tag in fields)

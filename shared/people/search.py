@@ -221,9 +221,7 @@ class Search:
             return ()
         return tuple(plan.tags[number].segment for number in segments)
 
-    def _in_ledger(
-        self, export: Export, base: Found, person: _Person, email: str
-    ) -> Found | None:
+    def _in_ledger(self, export: Export, base: Found, person: _Person, email: str) -> Found | None:
         """Return what the ledger has about a person; with `email`, about this contact only.
 
         After a change of address, the ledger has two contacts with the same CustomerId.

@@ -383,7 +383,9 @@ class NewPlan:
     ) -> None:
         """Add findings about values that do not fit their merge field."""
         dropped = DroppedValues(with_fields_to_create(self._export, audience.merge_fields))
-        converter = Converter(self._export.mapping, attributes, dropped.merge_fields)
+        converter = Converter(
+            self._export.mapping, attributes, dropped.merge_fields, self._preparation.now()
+        )
         preview_values(self._db, converter, dropped)
         self.findings += dropped.findings()
 

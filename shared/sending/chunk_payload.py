@@ -72,7 +72,8 @@ class ChunkPayloads:
             return ChunkPayload(
                 claimed, (), addresses, dict(zip(addresses, lines, strict=True)), known
             )
-        convert = Converter(self.plan.mapping, self.plan.attributes, self.plan.merge_fields)
+        plan = self.plan
+        convert = Converter(plan.mapping, plan.attributes, plan.merge_fields, self.now())
         clear = chunk.kind in (ChunkKind.UPDATE, ChunkKind.RESTORE)
         people = tuple(self._person(line, convert, clear) for line in lines.values())
         numbers = {person.address: number for person, number in zip(people, lines, strict=True)}

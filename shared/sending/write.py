@@ -20,7 +20,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from shared.errors import Disconnected, NotFound, Refused, Unavailable
-from shared.fields.evidence import without_evidence
+from shared.fields.evidence import sends_times, without_evidence
 from shared.model.audience import BatchAnswer, Member, MemberState, Refusal
 from shared.model.chunk import ChunkKind
 from shared.model.outcome import Code, Outcome
@@ -235,7 +235,7 @@ class Writer:
             answer = self._call(part, None, update=True, resend=resend, opted_in=opted_in)
             for person in part:
                 result = answer[person.address]
-                ours = doubt and self._is_since(opted_in.get(person.address))
+                ours = doubt and self._is_ours(person, opted_in.get(person.address))
                 if ours and result.outcome is Outcome.UPDATED:
                     result = replace(result, outcome=Outcome.CREATED)
                 self._keep(person, result)
@@ -313,7 +313,7 @@ class Writer:
         if isinstance(failure, Unavailable):
             now = self.session.member(self.audience_id, person.address)
             if now is not None and _is_applied(person, now):
-                created = added and self._is_since(now.opted_in)
+                created = added and self._is_ours(person, now.opted_in)
                 outcome = Outcome.CREATED if created else Outcome.UPDATED
                 result = Result(outcome, status=now.status)
         self._keep(person, result)
@@ -321,8 +321,15 @@ class Writer:
     def _keep(self, person: Person, result: Result) -> None:
         self.results[person.address] = with_values(person, result)
 
-    def _is_since(self, opted_in: str | None) -> bool:
-        """Whether a contact was added by an earlier attempt of this run."""
+    def _is_ours(self, person: Person, opted_in: str | None) -> bool:
+        """Whether a contact was added by an earlier attempt of this run.
+
+        An update also sets the times of the evidence, so with them the time in Mailchimp may be from
+        the run although the contact is older. Undo archives contacts that the run added, so such a
+        contact does not count as added.
+        """
+        if sends_times(person.fields):
+            return False
         if not opted_in:
             return True
         try:

@@ -37,7 +37,7 @@ def test_times_and_addresses_are_sent_as_mailchimp_takes_them(rows: RowDeploymen
         person(0, **with_offset),
         person(1, At="2026-03-01", From="2001:DB8:0:0:0:0:0:1", SignedUp="2026-02-28 23:00:00"),
         person(2, At="yesterday", From="203.0.113.999", SignedUp="2026-01-01T00:00:00Z"),
-        person(3),
+        person(3, SignedUp="2098-01-01T00:00:00Z"),
     )
 
     assert stored(rows, 0) == {
@@ -57,6 +57,7 @@ def test_times_and_addresses_are_sent_as_mailchimp_takes_them(rows: RowDeploymen
     assert [(f["field"], f["dropped"]) for f in dropped] == [
         ("ip_opt", "1"),
         ("timestamp_opt", "1"),
+        ("timestamp_signup", "1"),
     ]
     assert "$" not in orjson.dumps([f.message for f in first.findings]).decode()
 

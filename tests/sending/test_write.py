@@ -189,6 +189,17 @@ def test_people_created_by_a_call_with_a_lost_response_count_as_created() -> Non
     assert outcomes(results) == [CREATED, UPDATED, CREATED]
 
 
+def test_a_contact_whose_time_of_opt_in_the_update_sets_does_not_count_as_created() -> None:
+    session = Mailchimp(old="subscribed", older="subscribed")
+    session.opted_in["old@example.com"] = SINCE + timedelta(minutes=1)
+    moment = {"$TIMESTAMP_OPT": (SINCE + timedelta(minutes=1)).isoformat()}
+    sent = [Person("old@example.com", (), moment), Person("older@example.com", (), {})]
+
+    results = writer(session).write(ChunkKind.ADD, sent, doubt=True)
+
+    assert outcomes(results) == [UPDATED, UPDATED]
+
+
 def test_a_bad_row_is_found_and_costs_no_other_row() -> None:
     session = Mailchimp()
     session.before = lambda sent: LOST if "p77@example.com" in sent else None
