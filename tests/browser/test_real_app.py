@@ -152,6 +152,7 @@ def test_from_setup_to_removal(
         page.locator(f"input[name=segment][value='{segment.name}']").check()
     page.get_by_role("button", name=words["save"], exact=True).click()
 
+    page.wait_for_url("**/exports/*?done=*")
     export = page.url.partition("?")[0]
     page.get_by_role("button", name=words["preview"]).click()
     done(page)
