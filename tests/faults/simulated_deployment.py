@@ -166,6 +166,7 @@ class SimulatedDeployment:
             {
                 "AzureWebJobsStorage": "UseDevelopmentStorage=true",
                 "MAILCHIMP_API_URL": self.sandbox.api_url,
+                "DEVELOPER_IDENTITY": "Dev <dev@localhost>; Administrator",
             }
         )
         outcomes = MemoryFiles(client, "outcomes")

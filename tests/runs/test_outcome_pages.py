@@ -9,7 +9,9 @@ import pytest
 
 from sandbox.samples import Flaws, Sample, Segment
 from shared.errors import NotFound
+from shared.workspace import workspace
 from tests.faults.simulated_deployment import SimulatedDeployment
+from tests.web.client import request
 
 NewDeployment = Callable[[], SimulatedDeployment]
 SAMPLE = Sample(
@@ -73,3 +75,18 @@ def test_an_undo_is_possible_for_the_newest_run_that_sent_something(
     reversed_ = deployment.run_to_end(undo.start(first.id, "Ada", False).id)
     assert not undo.is_possible(reversed_)
     assert not undo.is_possible(deployment.app.commands.read(first.id))
+
+
+def test_pages_and_downloads_do_not_wait_for_a_run_that_is_being_planned(
+    new_deployment: NewDeployment,
+) -> None:
+    deployment = new_deployment()
+    deployment.define(SAMPLE)
+    run = deployment.run()
+    web = deployment.app.web
+    paths = (f"/runs/{run.id}", f"/api/runs/{run.id}/outcomes.csv", f"/api/runs/{run.id}", "/runs")
+
+    with workspace():  # as long as a run is being planned or finished
+        responses = [request(web, "GET", f"http://localhost{path}") for path in paths]
+
+    assert [response.status for response in responses] == [200] * len(paths)
