@@ -110,7 +110,8 @@ class PlanBuilder:
         plan = self.plans.read(undone)
         if plan is None:
             raise Conflict("undoTooOld")
+        listed = self.exclusions.read(request.export.id)
         with workspace() as (db, scratch):
             return self.plans.write(
-                *plan_undo(request, plan, pointer, self.preparation, db, scratch)
+                *plan_undo(request, plan, pointer, self.preparation, listed, db, scratch)
             )

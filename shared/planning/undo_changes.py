@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from shared.model.chunk import ARCHIVE_TAG
+from shared.model.exclusions import ExclusionList
 from shared.model.run import Counts, Finding, Severity
 from shared.planning.ledger import load_ledger
 from shared.workspace import SqlFile
@@ -48,12 +49,13 @@ class UndoRules:
 
     `existing` are the tags that the audience still has, `run_tags` those of the run, in the order
     of its segments. `merge_tags` are the merge fields of the run. `archive` also archives the
-    people that the run created.
+    people that the run created. People on the list `excluded` get nothing back.
     """
 
     existing: Sequence[int]
     run_tags: Sequence[int]
     merge_tags: Sequence[str]
+    excluded: ExclusionList
     archive: bool = False
 
 
@@ -68,7 +70,14 @@ def load_for_undo(db: DuckDBPyConnection, files: UndoFiles) -> None:
 def compare_for_undo(db: DuckDBPyConnection, rules: UndoRules) -> None:
     """Fill `changes` and related tables. Reads `not_subscribed` and `manual_edits`, which must exist."""
     existing = list(rules.existing)
-    _SQL.run(db, "people", merge_tags=list(rules.merge_tags), existing=existing)
+    _SQL.run(
+        db,
+        "people",
+        merge_tags=list(rules.merge_tags),
+        existing=existing,
+        excluded_addresses=list(rules.excluded.addresses),
+        excluded_customers=list(rules.excluded.customers),
+    )
     _SQL.run(
         db,
         "changes",
@@ -97,7 +106,7 @@ def undo_tagsets(db: DuckDBPyConnection) -> list[list[int]]:
 
 def not_undone(db: DuckDBPyConnection, archive: bool) -> list[Finding]:
     """Return findings about what the undo does not change, each with its number of people."""
-    stay, unknown, not_subscribed, tags, edited, others, withdrawn = map(
+    stay, unknown, not_subscribed, tags, edited, others, withdrawn, excluded = map(
         str, _SQL.row(db, "not_undone", archive=archive)
     )
     info, warning = Severity.INFO, Severity.WARNING
@@ -109,5 +118,6 @@ def not_undone(db: DuckDBPyConnection, archive: bool) -> list[Finding]:
         Finding(warning, "undoEditedSince", values={"people": edited}),
         Finding(info, "undoOthersToo", values={"people": others}),
         Finding(info, "undoConsentWithdrawn", values={"people": withdrawn}),
+        Finding(info, "undoExcluded", values={"people": excluded}),
     ]
     return [finding for finding in findings if finding.values["people"] != "0"]

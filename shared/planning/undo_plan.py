@@ -12,6 +12,7 @@ from shared.errors import Conflict
 from shared.fields.contact import Converter
 from shared.model.audience import CallCounts, Tag
 from shared.model.chunk import Chunk
+from shared.model.exclusions import ExclusionList
 from shared.model.ledger import LedgerPointer
 from shared.model.names import outcomes_table, plan_folder
 from shared.model.plan import Plan, PlanFiles, PlannedTag, form_for
@@ -47,12 +48,14 @@ def plan_undo(
     undone: Plan,
     pointer: LedgerPointer,
     preparation: AudiencePreparation,
+    excluded: ExclusionList,
     db: DuckDBPyConnection,
     scratch: Path,
 ) -> tuple[Plan, PlanFiles, list[Chunk]]:
     """Make the plan that undoes the run of the plan `undone`, with its files and chunks.
 
-    `pointer` is the current ledger (runs/undo.py has checked it).
+    `pointer` is the current ledger (runs/undo.py has checked it). People on the current list
+    `excluded` get no data and no tag back.
     """
     run, export = request.run, request.export
     if request.account_id != undone.account_id:
@@ -81,7 +84,9 @@ def plan_undo(
         for tag in undone.tags
         if tag.tag_id in existing
     )
-    rules = UndoRules(list(existing), [tag.tag_id for tag in tags], columns, run.archive_created)
+    rules = UndoRules(
+        list(existing), [tag.tag_id for tag in tags], columns, excluded, run.archive_created
+    )
     compare_for_undo(db, rules)
     files, chunks = write_chunks(db, scratch, columns, restore=True)
     findings = not_undone(db, run.archive_created)

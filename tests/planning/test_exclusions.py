@@ -83,6 +83,28 @@ def test_a_list_excludes_people_and_a_changed_list_makes_a_run_of_the_same_files
     assert [rows.tags(n) for n in range(3)] == [frozenset({"People"})] * 3
 
 
+def test_an_undo_gives_nothing_back_to_excluded_people(rows: RowDeployment) -> None:
+    everyone = [person(n) for n in range(5)]
+    rows.run(*everyone, Complaints=[])
+    run = rows.run(
+        *(person(n, FirstName="New") for n in range(5)),
+        Complaints=[person(0)],
+    )
+    assert rows.tags(0) == frozenset()
+    listed = ExclusionList(("p1@example.com",), ("2",))
+    rows.deployment.app.exclusion_lists.write(EXPORT, listed)
+
+    undo = rows.deployment.app.undo.start(run.id, "Dev", False)
+    undone = rows.deployment.run_to_end(undo.id)
+
+    assert undone.status is RunStatus.SUCCESSFUL
+    assert rows.tags(0) == frozenset()
+    members = rows.deployment.audience.members()
+    names = [members[f"p{n}@example.com"].merge_fields["FNAME"] for n in range(5)]
+    assert names == ["P0", "New", "New", "P3", "P4"]
+    assert codes(undone)["undoExcluded"] == {"people": "3"}
+
+
 def test_an_exclusion_of_unusually_many_people_waits_for_a_confirmation(
     rows: RowDeployment,
 ) -> None:

@@ -11,6 +11,21 @@ withdrawn AS (
     SELECT DISTINCT email AS address FROM outcomes
     WHERE code IN ('consentWithdrawn', 'withdrawnUnsubscribed')
 ),
+-- People that the run excluded, and people on the current list. An address on the list also
+-- excludes the other addresses of its person.
+excluded_customers AS (
+    SELECT unnest($excluded_customers::VARCHAR[]) AS customer_id
+    UNION
+    SELECT customer_id FROM ledger
+    WHERE customer_id IS NOT NULL AND address IN (SELECT unnest($excluded_addresses::VARCHAR[]))
+),
+excluded AS (
+    SELECT email AS address FROM outcomes WHERE code = 'excluded'
+    UNION
+    SELECT unnest($excluded_addresses::VARCHAR[])
+    UNION
+    SELECT address FROM ledger JOIN excluded_customers USING (customer_id)
+),
 joined AS (
     SELECT
         l.address, l.customer_id, l.fingerprint,
@@ -18,6 +33,7 @@ joined AS (
         coalesce(l.tags, []) AS tags, coalesce(b.tags, []) AS tags_before,
         c.address IS NOT NULL AS created,
         w.address IS NOT NULL AS withdrawn,
+        x.address IS NOT NULL AS excluded,
         n.address IS NOT NULL AS not_subscribed,
         coalesce(b.fields IS NOT NULL AND b.merge_tags = $merge_tags::VARCHAR[], false) AS known,
         coalesce(e.others, false) AS others,
@@ -26,6 +42,7 @@ joined AS (
     LEFT JOIN before b ON b.address = l.address
     LEFT JOIN created c ON c.address = l.address
     LEFT JOIN withdrawn w ON w.address = l.address
+    LEFT JOIN excluded x ON x.address = l.address
     -- Transactional contacts of the ledger are the export's own (consent.sql).
     LEFT JOIN not_subscribed n ON n.address = l.address AND n.status <> 'transactional'
     LEFT JOIN manual_edits e ON e.address = l.address
@@ -45,7 +62,8 @@ FROM joined;
 -- a person can be restored only if the person
 --   - was in the ledger before the run, with known values,
 --   - is subscribed and was not edited in Mailchimp since,
---   - did not withdraw consent in the run.
+--   - did not withdraw consent in the run,
+--   - was not excluded by the run and is not on the current list.
 -- People that the run created lose all tags of the export. They are archived if that was requested
 -- and no one else gave them a tag; in a list of tags, `$archive_tag` means archiving.
 CREATE OR REPLACE TABLE changes AS
@@ -54,7 +72,7 @@ judged AS (
     SELECT
         *,
         NOT created AND NOT not_subscribed AND known AND NOT edited AND NOT withdrawn
-            AND (was_sent OR len(tags_removed) > 0) AS restored,
+            AND NOT excluded AND (was_sent OR len(tags_removed) > 0) AS restored,
         list_concat(
             CASE
                 WHEN created THEN list_filter(tags, lambda t: list_contains($existing::BIGINT[], t))
@@ -116,7 +134,11 @@ SELECT
     ),
     count(*) FILTER (NOT created AND NOT not_subscribed AND known AND edited AND was_sent),
     count(*) FILTER ($archive AND created AND NOT not_subscribed AND others),
-    count(*) FILTER (withdrawn)
+    count(*) FILTER (withdrawn),
+    count(*) FILTER (
+        NOT created AND NOT not_subscribed AND NOT withdrawn AND excluded
+            AND (was_sent OR len(tags_removed) > 0)
+    )
 FROM undo_people;
 
 -- name: tags_before
