@@ -73,3 +73,9 @@ def test_unsubscribing_needs_a_consent_attribute() -> None:
     form.send(fields={"do": "save", "segment": ["Segment_Vip"], "onWithdrawal": "unsubscribe"})
 
     assert "choose the consent attribute" in form.text
+
+
+def test_an_empty_growth_share_is_the_default() -> None:
+    export = saved(growthShare="", growthContacts="")
+
+    assert export["growthGuard"]["maxShare"] == 1.0

@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
 from shared.errors import Conflict
+from shared.exports.definitions import Definitions
 from shared.model.run import Mode, Reason, Run, RunStatus, Trigger
 from shared.web.authentication import Role
 from tests.web.browser import Browser
@@ -97,6 +99,31 @@ def test_a_schedule_is_set_for_the_chosen_exports() -> None:
     )
     assert "The schedule of the selected exports is saved." in page.text
     assert page.open("/exports-schedule").path == "/"
+
+
+def test_an_export_deleted_while_schedules_are_set_is_named_and_the_others_change(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    world = World()
+    connection = new_connection(world)
+    names = ("First", "Second", "Third")
+    ids = [new_export(world, connection, displayName=n, audienceId=n) for n in names]
+    page = Browser(world).open("/exports-schedule?" + "&".join(f"export={one}" for one in ids))
+    change = Definitions.change
+
+    def change_and_delete(self: Definitions, export_id: str, *given: Any, **more: Any) -> Any:
+        if export_id == ids[0]:
+            world.services.export_records.delete(ids[1])
+        return change(self, export_id, *given, **more)
+
+    monkeypatch.setattr(Definitions, "change", change_and_delete)
+    new = {"scheduleOn": "on", "repeat": "daily", "time-0": "05:30", "timeZone": "Asia/Seoul"}
+    page.send("/exports-schedule", new)
+
+    assert "Second: " in page.text
+    assert "First: " not in page.text
+    for one in (ids[0], ids[2]):
+        assert get(world, f"/api/exports/{one}")["schedule"]["times"] == ["05:30"]
 
 
 def test_runs_are_filtered_and_read_page_by_page() -> None:

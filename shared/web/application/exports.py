@@ -153,22 +153,23 @@ def detach(
 
 
 def set_schedules(
-    services: Services, caller: Caller, export_ids: Iterable[str], schedule: Schedule
+    services: Services, caller: Caller, chosen: Iterable[Export], schedule: Schedule
 ) -> list[tuple[Export, ConnectorError | None]]:
     """Give several exports one schedule. Returns each with the error that kept it unchanged, if any."""
     mine = usable(services, caller)
     done: list[tuple[Export, ConnectorError | None]] = []
-    for export_id in dict.fromkeys(export_ids):
-        before = services.definitions.read(export_id)
-        export = before.value
-        if export.connection_id is not None and export.connection_id not in mine:
-            done.append((export, Conflict("connectionNotShared")))
-            continue
+    for export_id, export in {export.id: export for export in chosen}.items():
         try:
+            before = services.definitions.read(export_id)
+            export = before.value
+            if export.connection_id is not None and export.connection_id not in mine:
+                done.append((export, Conflict("connectionNotShared")))
+                continue
             stored = services.definitions.change(
                 export_id, replace(export, schedule=schedule), caller.name, mine, etag=before.etag
             )
-        except (ConfigError, Conflict, Changed) as error:
+        except (ConfigError, Conflict, Changed, NotFound) as error:
+            # NotFound: someone deleted the export meanwhile.
             done.append((export, error))
             continue
         _record_change(services, caller, "export.update", before, stored)

@@ -91,8 +91,7 @@ def set_schedules(page: CurrentPage, form: SentForm) -> Response:
 
     def changed() -> list[tuple[Export, str]]:
         schedule = ScheduleBody.model_validate(fields).value()
-        ids = [export.id for export in chosen]
-        done = exports.set_schedules(page.services, page.caller, ids, schedule)
+        done = exports.set_schedules(page.services, page.caller, chosen, schedule)
         return [
             (export, detail_text(for_error(error), page.language))
             for export, error in done
