@@ -93,3 +93,8 @@ def without_evidence(fields: Mapping[str, object]) -> dict[str, object]:
 def sends_times(fields: Mapping[str, object]) -> bool:
     """Whether the values of a person include a time of evidence."""
     return any(EVIDENCE.get(tag, "").startswith("timestamp") for tag in fields)
+
+
+def plain_tags(tags: str) -> str:
+    """Tags separated by blanks, with those of evidence as names that people can read (`ip_opt`)."""
+    return " ".join(EVIDENCE.get(tag, tag) for tag in tags.split(" "))

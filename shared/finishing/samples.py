@@ -8,9 +8,10 @@ from __future__ import annotations
 import hashlib
 import heapq
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from shared.fields.evidence import EVIDENCE, attribute_tags
 from shared.model.audience import MemberState
 from shared.model.chunk import CONTACT_TAGS, ChunkKind
 from shared.model.plan import Plan
@@ -33,31 +34,37 @@ class Samples:
     plan: Plan
     chosen: dict[SampleKind, list[_Ranked]] = field(default_factory=dict)
     removed: dict[str, set[str]] = field(default_factory=dict)
+    # What happens to the contacts themselves: unsubscribe or archiveFormer.
+    contacts: dict[str, ChunkKind] = field(default_factory=dict)
+    # Everyone who is sent, as 64-bit hashes: a million take about 70 MB.
+    sent: set[int] = field(default_factory=set)
 
     def add(self, payload: ChunkPayload) -> None:
         """Consider the people of a chunk."""
         tag_id = payload.chunk.tag_id
         if tag_id is None:
             kind = _KINDS.get(payload.chunk.kind, SampleKind.CHANGED)
-            self._keep(kind, [(_rank(p.address), p.address, p) for p in payload.people])
-        elif tag_id not in CONTACT_TAGS:
-            self._remove(tag_id, payload.addresses)
-
-    def _remove(self, tag_id: int, addresses: Iterable[str]) -> None:
-        name = next((t.tag for t in self.plan.tags if t.tag_id == tag_id), "")
-        sent = {
-            address for people in self.chosen.values() for _, address, person in people if person
-        }
-        leaving: list[_Ranked] = []
-        for address in addresses:
-            if address in sent:
-                self.removed.setdefault(address, set()).add(name)
-            else:
-                leaving.append((_rank(address), address, None))
+            ranked: list[_Ranked] = [(_rank(p.address), p.address, p) for p in payload.people]
+            self.sent.update(_short(rank) for rank, _, _ in ranked)
+            self._keep(kind, ranked)
+            return
+        ranks = {address: _rank(address) for address in payload.addresses}
+        leaving: list[_Ranked] = [
+            (r, address, None) for address, r in ranks.items() if _short(r) not in self.sent
+        ]
         self._keep(SampleKind.LEAVING, leaving)
-        for _, address, _ in self.chosen.get(SampleKind.LEAVING, ()):
-            if address in addresses:
-                self.removed.setdefault(address, set()).add(name)
+        shown = [
+            address
+            for people in self.chosen.values()
+            for _, address, _ in people
+            if address in ranks
+        ]
+        if tag_id in CONTACT_TAGS:
+            self.contacts.update(dict.fromkeys(shown, payload.chunk.kind))
+            return
+        name = next((t.tag for t in self.plan.tags if t.tag_id == tag_id), "")
+        for address in shown:
+            self.removed.setdefault(address, set()).add(name)
 
     def _keep(self, kind: SampleKind, people: list[_Ranked]) -> None:
         known = self.chosen.get(kind, [])
@@ -87,7 +94,10 @@ class Samples:
     def _compared(
         self, kind: SampleKind, person: Person, state: MemberState | None
     ) -> SamplePerson:
-        before: Mapping[str, object] = state.fields if state else {}
+        before: dict[str, object] = dict(state.fields) if state else {}
+        if state:
+            mapped = {tag for _, tag in attribute_tags(self.plan.mapping.evidence)}
+            before |= {tag: value for tag, value in state.evidence.items() if tag in mapped}
         tags = state.tags if state else ()
         lost = {name.casefold() for name in self.removed.get(person.address, ())}
         have = {name.casefold() for name in tags}
@@ -98,10 +108,12 @@ class Samples:
             kind=kind,
             address=person.address,
             status=state.status if state else "",
-            status_after=state.status if state else self.plan.status,
+            status_after=self._status_after(kind, person.address, state),
             fields=tuple(
                 SampleField(
-                    tag, _text(before.get(tag)), _text(person.fields.get(tag, before.get(tag)))
+                    EVIDENCE.get(tag, tag),
+                    _text(before.get(tag)),
+                    _text(person.fields.get(tag, before.get(tag))),
                 )
                 for tag in shown
             ),
@@ -109,9 +121,26 @@ class Samples:
             tags_after=tuple(sorted(after)),
         )
 
+    def _status_after(self, kind: SampleKind, address: str, state: MemberState | None) -> str:
+        """The status after the run, which unsubscribes and archives subscribers only."""
+        if state is None:
+            return "" if kind is SampleKind.LEAVING else self.plan.status
+        change = self.contacts.get(address)
+        if change is None or state.status != "subscribed":
+            return state.status
+        if change is ChunkKind.UNSUBSCRIBE:
+            return "unsubscribed"
+        own = {tag.tag.casefold() for tag in self.plan.tags}
+        by_others = {name.casefold() for name in state.tags} - own
+        return state.status if by_others else "archived"
+
 
 def _rank(address: str) -> str:
     return hashlib.sha256(address.encode()).hexdigest()
+
+
+def _short(rank: str) -> int:
+    return int(rank[:16], 16)
 
 
 def _text(value: object) -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 
 from shared.errors import NotFound
+from shared.fields.evidence import EVIDENCE
 from shared.mailchimp.audiences import checked_id
 from shared.mailchimp.parts import objects_in, status_in, text_in
 from shared.mailchimp.transport import Transport
@@ -29,7 +30,7 @@ def status(transport: Transport, audience_id: str, address: str) -> str | None:
 
 def member(transport: Transport, audience_id: str, address: str) -> MemberState | None:
     """A person as the audience has them now; None when it does not."""
-    wanted = "status,merge_fields,tags,timestamp_opt,timestamp_signup"
+    wanted = ",".join(("status", "merge_fields", "tags", *EVIDENCE.values()))
     try:
         answer = transport.get(_path(audience_id, address), {"fields": wanted})
     except NotFound:
@@ -40,6 +41,7 @@ def member(transport: Transport, audience_id: str, address: str) -> MemberState 
         dict(fields) if isinstance(fields, dict) else {},
         tuple(text_in(tag, "name") for tag in objects_in(answer.get("tags"))),
         text_in(answer, "timestamp_opt") or text_in(answer, "timestamp_signup"),
+        {tag: text_in(answer, name) for tag, name in EVIDENCE.items()},
     )
 
 

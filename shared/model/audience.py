@@ -144,12 +144,16 @@ class Contact:
 
 @dataclass(frozen=True)
 class MemberState:
-    """One contact as the audience has it now. `opted_in` is in ISO 8601, or empty."""
+    """One contact as the audience has it now. `opted_in` is in ISO 8601, or empty.
+
+    `evidence` has the evidence of consent by tag (fields/evidence.py).
+    """
 
     status: str
     fields: Mapping[str, object]
     tags: tuple[str, ...]
     opted_in: str
+    evidence: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,10 @@ class SampleKind(StrEnum):
 
 @dataclass(frozen=True)
 class SampleField:
-    """A merge field as Mailchimp has it (empty for a new contact), and as the run would leave it."""
+    """A value as Mailchimp has it (empty for a new contact), and as the run would leave it.
+
+    `tag` is a merge tag, or the name of a value of evidence (`ip_opt`).
+    """
 
     tag: str
     now: str
@@ -33,7 +36,10 @@ class SampleField:
 
 @dataclass(frozen=True)
 class SamplePerson:
-    """A person before and after the run. `status` is empty while the audience does not have them."""
+    """A person before and after the run. Both statuses are empty for someone who is not there.
+
+    `status` is also empty for a new contact.
+    """
 
     kind: SampleKind
     address: str

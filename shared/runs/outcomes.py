@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from shared.errors import NotFound
+from shared.fields.evidence import plain_tags
 from shared.model.names import outcomes_table, plan_blob
 from shared.model.plan import plan_from_json
 from shared.model.ports import Files
@@ -116,14 +117,15 @@ class OutcomeReader:
                 skip=skip,
                 top=top,
             )
-        total = rows[0][0] if rows else 0
-        return OutcomePage(tuple(_row(columns, names) for _, *columns in rows), total)
+        # The number of all rows is in each row. An offset past the end leaves one without columns.
+        found = tuple(_row(columns, names) for _, is_row, *columns in rows if is_row)
+        return OutcomePage(found, rows[0][0])
 
     def totals(self, run_id: str) -> list[tuple[str, str, str, int]]:
         """Count the rows by outcome, code and field. NotFound when the outcomes are not stored."""
         with self._opened(run_id) as (db, file, _):
             return [
-                (outcome, code or "", field or "", count)
+                (outcome, code or "", plain_tags(field or ""), count)
                 for outcome, code, field, count in _SQL.rows(db, "totals", file=file)
             ]
 
@@ -151,7 +153,7 @@ def _row(columns: Sequence[Any], names: Sequence[str]) -> OutcomeRow:
         tuple(names[number] for number in segments or ()),
         outcome,
         code or "",
-        field or "",
+        plain_tags(field or ""),
         file or "",
         line or 0,
         shared,

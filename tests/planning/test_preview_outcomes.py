@@ -8,9 +8,18 @@ from collections.abc import Callable
 
 import pytest
 
-from shared.model.export import AttributeMapping, FieldToCreate, Mapping
+from shared.model.export import (
+    AttributeMapping,
+    Evidence,
+    FieldToCreate,
+    Mapping,
+    OnAddressChange,
+    OnWithdrawal,
+    SegmentChoice,
+)
 from shared.model.names import outcomes_table
 from shared.model.run import Mode, Run
+from shared.runs.outcomes import OutcomePage
 from tests.faults.simulated_deployment import EXPORT, SimulatedDeployment
 from tests.planning.row_deployment import Row, RowDeployment, person
 from tests.planning.test_audience_size import SEEDS
@@ -131,3 +140,55 @@ def test_a_preview_works_while_there_are_erased_people(rows: RowDeployment) -> N
     assert run.reason is None
     assert run.counts.new == 1
     assert rows.outcomes(run) == {"p0@example.com": ("created", None), None: ("kept", "erased")}
+
+
+def test_sample_people_whose_contact_changes_have_their_status_and_evidence_after_the_run(
+    new_deployment: NewDeployment,
+) -> None:
+    rows = RowDeployment(new_deployment(), ("CustomerId", "EMail", "FirstName", "Consent", "From"))
+    rows.define(
+        mapping=Mapping("EMail", "FirstName", evidence=Evidence(ip_opt="From")),
+        on_withdrawal=OnWithdrawal.UNSUBSCRIBE,
+        on_address_change=OnAddressChange.ARCHIVE,
+    )
+    first = {"From": "203.0.113.1"}
+    rows.run(*(person(n, **first) for n in range(8)))
+    moved = person(0, EMail="new0@example.com", **first)
+    rows.run(moved, *(person(n, **first) for n in range(1, 8)))
+    segment = [moved, person(1, "no"), person(2, From="203.0.113.2")]
+    segment += [person(n, **first) for n in range(3, 8)]
+    rows.source.segments = {"People": segment}
+    app = rows.deployment.app
+    preview = rows.deployment.run_to_end(app.starter.start(EXPORT, mode=Mode.PREVIEW).id)
+
+    samples = {sample.address: sample for sample in app.outcomes.samples(preview.id)}
+    rows.run(*segment)
+
+    assert samples.keys() == {f"p{n}@example.com" for n in (0, 1, 2)}
+    assert [samples[f"p{n}@example.com"].status_after for n in range(3)] == [
+        "archived",
+        "unsubscribed",
+        "subscribed",
+    ]
+    assert [rows.status(n) for n in range(3)] == ["archived", "unsubscribed", "subscribed"]
+    changed = {f.tag: (f.now, f.after) for f in samples["p2@example.com"].fields}
+    assert changed["ip_opt"] == ("203.0.113.1", "203.0.113.2")
+
+
+def test_people_who_are_sent_and_lose_a_tag_are_not_shown_as_leaving(rows: RowDeployment) -> None:
+    rows.define(segments=(SegmentChoice("People"), SegmentChoice("Vip")))
+    people = [person(n) for n in range(60)]
+    rows.run(*people, Vip=people)
+    changed = [person(n, FirstName="New") for n in range(60)]
+    rows.source.segments = {"People": changed, "Vip": []}
+    app = rows.deployment.app
+    preview = rows.deployment.run_to_end(app.starter.start(EXPORT, mode=Mode.PREVIEW).id)
+
+    samples = app.outcomes.samples(preview.id)
+
+    assert {sample.kind for sample in samples} == {"changed"}
+    assert {sample.tags_after for sample in samples} == {("People",)}
+    page = app.outcomes.page(preview.id, "updated", "", "", 50, 20)
+    assert (len(page.rows), page.total) == (10, 60)
+    assert app.outcomes.page(preview.id, "updated", "", "", 100, 20) == OutcomePage((), 60)
+    assert app.outcomes.page(preview.id, "rejected", "", "", 0, 20) == OutcomePage((), 0)

@@ -18,20 +18,29 @@ QUALIFY row_number() OVER (
 ORDER BY number DESC, code, file NULLS FIRST, line, email, customer_id, segments;
 
 -- name: matches
--- One page of the rows of an outcome, with the number of rows on all pages.
-SELECT
-    count(*) OVER () AS number,
-    customer_id, email, segments, outcome, code, field, file, line, shared_with
-FROM read_parquet($file)
-WHERE outcome = $only
-  AND ($code = '' OR code = $code)
-  AND (
-      contains(lower(coalesce(email, '')), lower($wanted))
-      OR contains(lower(coalesce(customer_id, '')), lower($wanted))
-      OR contains(lower(coalesce(file, '')), lower($wanted))
-  )
-ORDER BY file NULLS FIRST, line, email, customer_id, segments
-LIMIT $top OFFSET $skip;
+-- One page of the rows of an outcome, with the number of rows on all pages. `is_row` is NULL in the
+-- only row of an empty page.
+WITH matching AS (
+    SELECT
+        true AS is_row,
+        customer_id, email, segments, outcome, code, field, file, line, shared_with
+    FROM read_parquet($file)
+    WHERE outcome = $only
+      AND ($code = '' OR code = $code)
+      AND (
+          contains(lower(coalesce(email, '')), lower($wanted))
+          OR contains(lower(coalesce(customer_id, '')), lower($wanted))
+          OR contains(lower(coalesce(file, '')), lower($wanted))
+      )
+)
+SELECT number, page.*
+FROM (SELECT count(*) AS number FROM matching)
+LEFT JOIN (
+    FROM matching
+    ORDER BY file NULLS FIRST, line, email, customer_id, segments
+    LIMIT $top OFFSET $skip
+) AS page ON true
+ORDER BY file NULLS FIRST, line, email, customer_id, segments;
 
 -- name: totals
 SELECT outcome, code, field, count(*) FROM read_parquet($file)
