@@ -763,6 +763,7 @@ class App:
                 outcome_totals=self.outcomes.totals,
                 samples=self.outcomes.samples,
                 outcome_reasons=self.outcomes.reasons,
+                outcome_totals_and_reasons=self.outcomes.totals_and_reasons,
                 outcome_page=self.outcomes.page,
                 search=self.search.find,
                 erase=self.eraser.erase,

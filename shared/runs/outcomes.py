@@ -89,14 +89,15 @@ class OutcomeReader:
 
     def reasons(self, run_id: str, outcome: str, samples: int) -> list[OutcomeReason]:
         """The reasons of an outcome, the most frequent first. NotFound when nothing is stored."""
-        found: dict[str, OutcomeReason] = {}
         with self._opened(run_id) as (db, file, names):
-            rows = _SQL.rows(db, "reasons", file=file, only=outcome, samples=samples)
-            for number, *columns in rows:
-                row = _row(columns, names)
-                reason = found.get(row.code, OutcomeReason(row.code, number))
-                found[row.code] = replace(reason, samples=(*reason.samples, row))
-        return list(found.values())
+            return _reasons(db, file, names, outcome, samples)
+
+    def totals_and_reasons(
+        self, run_id: str, outcome: str, samples: int
+    ) -> tuple[list[tuple[str, str, str, int]], list[OutcomeReason]]:
+        """What `totals` and `reasons` return, with one download."""
+        with self._opened(run_id) as (db, file, names):
+            return _totals(db, file), _reasons(db, file, names, outcome, samples)
 
     def page(
         self, run_id: str, outcome: str, code: str, wanted: str, skip: int, top: int
@@ -124,10 +125,7 @@ class OutcomeReader:
     def totals(self, run_id: str) -> list[tuple[str, str, str, int]]:
         """Count the rows by outcome, code and field. NotFound when the outcomes are not stored."""
         with self._opened(run_id) as (db, file, _):
-            return [
-                (outcome, code or "", plain_tags(field or ""), count)
-                for outcome, code, field, count in _SQL.rows(db, "totals", file=file)
-            ]
+            return _totals(db, file)
 
     @contextmanager
     def _opened(self, run_id: str) -> Iterator[tuple[DuckDBPyConnection, str, list[str]]]:
@@ -143,6 +141,24 @@ class OutcomeReader:
             except NotFound as missing:
                 raise NotFound("noOutcomes") from missing
             yield db, str(local), [tag.segment for tag in plan.tags]
+
+
+def _totals(db: DuckDBPyConnection, file: str) -> list[tuple[str, str, str, int]]:
+    return [
+        (outcome, code or "", plain_tags(field or ""), count)
+        for outcome, code, field, count in _SQL.rows(db, "totals", file=file)
+    ]
+
+
+def _reasons(
+    db: DuckDBPyConnection, file: str, names: Sequence[str], outcome: str, samples: int
+) -> list[OutcomeReason]:
+    found: dict[str, OutcomeReason] = {}
+    for number, *columns in _SQL.rows(db, "reasons", file=file, only=outcome, samples=samples):
+        row = _row(columns, names)
+        reason = found.get(row.code, OutcomeReason(row.code, number))
+        found[row.code] = replace(reason, samples=(*reason.samples, row))
+    return list(found.values())
 
 
 def _row(columns: Sequence[Any], names: Sequence[str]) -> OutcomeRow:

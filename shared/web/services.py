@@ -216,6 +216,9 @@ class Services:
     outcome_totals: Callable[[str], Sequence[tuple[str, str, str, int]]]
     samples: Callable[[str], Sequence[SamplePerson]]
     outcome_reasons: Callable[[str, str, int], Sequence[OutcomeReason]]
+    outcome_totals_and_reasons: Callable[
+        [str, str, int], tuple[Sequence[tuple[str, str, str, int]], Sequence[OutcomeReason]]
+    ]
     outcome_page: Callable[[str, str, str, str, int, int], OutcomePage]
     search: Callable[[str, str], Sequence[PersonInExport]]
     erase: Callable[[str, bool, str], ErasureReceipt]

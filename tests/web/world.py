@@ -425,6 +425,11 @@ class FakeRuns:
             for code, count in sorted(codes.items(), key=lambda one: (-one[1], one[0]))
         ]
 
+    def outcome_totals_and_reasons(
+        self, run_id: str, outcome: str, samples: int
+    ) -> tuple[list[tuple[str, str, str, int]], list[OutcomeReason]]:
+        return self.outcome_totals(run_id), self.outcome_reasons(run_id, outcome, samples)
+
     def outcome_page(
         self, run_id: str, outcome: str, code: str, wanted: str, skip: int, top: int
     ) -> OutcomePage:
@@ -506,6 +511,7 @@ class World:
             outcome_totals=self.runs.outcome_totals,
             samples=self.runs.samples,
             outcome_reasons=self.runs.outcome_reasons,
+            outcome_totals_and_reasons=self.runs.outcome_totals_and_reasons,
             outcome_page=self.runs.outcome_page,
             undo=self.runs.undo,
             search=self.runs.search,

@@ -168,12 +168,22 @@ class Preview:
     people: Sequence[SamplePerson]
 
 
-def preview(services: Services, caller: Caller, run_id: str) -> Preview:
-    """What a preview found. The read is recorded: it is personal data. NotFound for other runs."""
+def preview(
+    services: Services,
+    caller: Caller,
+    run_id: str,
+    totals: Sequence[tuple[str, str, str, int]] | None = None,
+) -> Preview:
+    """What a preview found. The read is recorded: it is personal data. NotFound for other runs.
+
+    `totals` are those of the outcomes, if they are known already.
+    """
     run = services.run(run_id)
     if run.mode is not Mode.PREVIEW:
         raise NotFound("previewGone")
-    found = Preview(services.outcome_totals(run.id), services.samples(run.id))
+    if totals is None:
+        totals = services.outcome_totals(run.id)
+    found = Preview(totals, services.samples(run.id))
     audit.record(services, caller, "run.readPreview", run.id, "", None, {})
     return found
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from typing import Annotated
 
@@ -14,7 +14,7 @@ from shared.model.export import Export
 from shared.model.outcome import Outcome
 from shared.model.run import Mode, Run, RunStatus
 from shared.runs.commands import can_retry
-from shared.runs.outcomes import OutcomeRow
+from shared.runs.outcomes import OutcomeReason, OutcomeRow
 from shared.scheduling.schedule import next_run
 from shared.web.access import AccessRoute, Subject, requires
 from shared.web.application import runs
@@ -62,6 +62,10 @@ def _rejected(page: Page, run: Run) -> list[Rejected]:
         reasons = page.services.outcome_reasons(run.id, Outcome.REJECTED.value, _SAMPLES)
     except ConnectorError:
         return []
+    return _groups(page, reasons)
+
+
+def _groups(page: Page, reasons: Iterable[OutcomeReason]) -> list[Rejected]:
     language = page.language
     return [
         Rejected(
@@ -102,14 +106,18 @@ def _show(page: Page, run_id: str, refusal: Refusal = NO_REFUSAL) -> Response:
     run = runs.read(services, run_id)
     stored = services.export_records.read(run.export_id)
     export = stored.value if stored else None
-    rejected = _rejected(page, run)
+    is_preview = run.mode is Mode.PREVIEW
+    has_outcomes = not run.is_active and services.has_outcomes(run.id)
+    preview = None
+    if is_preview and has_outcomes:
+        preview, rejected = _preview(page, run)
+    else:
+        rejected = _rejected(page, run)
     may_act = (
         page.caller.may(Role.CONTRIBUTOR)
         and export is not None
         and may_use_export(services, page.caller, run.export_id)
     )
-    is_preview = run.mode is Mode.PREVIEW
-    has_outcomes = not run.is_active and services.has_outcomes(run.id)
     retries = (
         may_act
         and has_outcomes
@@ -130,7 +138,7 @@ def _show(page: Page, run_id: str, refusal: Refusal = NO_REFUSAL) -> Response:
         next_steps=_next_steps(page, run, export, retries=retries),
         rejected=rejected,
         has_outcomes=has_outcomes,
-        preview=_preview(page, run) if is_preview and has_outcomes else None,
+        preview=preview,
         calls_expected=next(
             (
                 int(f.values["calls"])
@@ -151,15 +159,26 @@ def _show(page: Page, run_id: str, refusal: Refusal = NO_REFUSAL) -> Response:
     )
 
 
-def _preview(page: Page, run: Run) -> PreviewView | None:
-    """What a preview found; None for people who may not see it, and when it was deleted."""
+def _preview(page: Page, run: Run) -> tuple[PreviewView | None, list[Rejected]]:
+    """What a preview found, and its rejected rows; nothing for people who may not see it.
+
+    Both come from one download of the outcomes. What was deleted is missing.
+    """
     if not page.caller.may(Role.CONTRIBUTOR):
-        return None
+        return None, []
+    services = page.services
     try:
-        found = runs.preview(page.services, page.caller, run.id)
+        totals, reasons = services.outcome_totals_and_reasons(
+            run.id, Outcome.REJECTED.value, _SAMPLES
+        )
     except ConnectorError:
-        return None
-    return preview_view(found, page.language)
+        return None, []
+    rejected = _groups(page, reasons)
+    try:
+        found = runs.preview(services, page.caller, run.id, totals)
+    except ConnectorError:
+        return None, rejected
+    return preview_view(found, page.language), rejected
 
 
 def _next_steps(page: Page, run: Run, export: Export | None, *, retries: bool) -> list[str]:
