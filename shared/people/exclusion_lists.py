@@ -13,7 +13,7 @@ from shared.model.ports import Files
 from shared.people.erasures import MarkErased
 from shared.workspace import small_workspace
 
-__all__ = ["MOST_EXCLUDED", "ExclusionLists", "Parsed", "parse_exclusions"]
+__all__ = ["MOST_EXCLUDED", "ExclusionLists", "Parsed", "PurgedLists", "parse_exclusions"]
 
 MOST_EXCLUDED = 100_000
 _LONGEST_ID = 500
@@ -59,6 +59,14 @@ def parse_exclusions(cells: Iterable[tuple[int, str]]) -> Parsed:
 
 
 @dataclass(frozen=True)
+class PurgedLists:
+    """The number of removed entries by export, and the error if a list is damaged."""
+
+    removed: dict[str, int]
+    damaged: ConfigError | None = None
+
+
+@dataclass(frozen=True)
 class ExclusionLists:
     """The lists by export. A list is replaced as a whole; the last write wins."""
 
@@ -82,21 +90,26 @@ class ExclusionLists:
         """Delete the list of an export, if it has one."""
         self.files.delete(exclusions_blob(export_id))
 
-    def purge(self, mark: MarkErased) -> dict[str, int]:
-        """Remove erased people from all lists. Returns the number of removed entries by export.
+    def purge(self, mark: MarkErased) -> PurgedLists:
+        """Remove erased people from all lists that can be read.
 
         The CustomerId of an erased person is not known here. It stays until the list is replaced.
         """
         removed: dict[str, int] = {}
+        damaged: ConfigError | None = None
         for name in list(self.files.names(ALL_EXCLUSIONS)):
             export_id = name.removeprefix(ALL_EXCLUSIONS).removesuffix(".json")
-            listed = self.read(export_id)
+            try:
+                listed = self.read(export_id)
+            except ConfigError as error:
+                damaged = error
+                continue
             erased = _erased(listed.addresses, mark)
             if erased:
                 kept = tuple(a for a in listed.addresses if a not in erased)
                 self.write(export_id, replace(listed, addresses=kept))
                 removed[export_id] = len(erased)
-        return removed
+        return PurgedLists(removed, damaged)
 
 
 def _erased(addresses: tuple[str, ...], mark: MarkErased) -> set[str]:

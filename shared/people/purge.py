@@ -52,7 +52,8 @@ _TRIES = 20
 class Purged:
     """What was found and removed. `active_runs` are the runs whose files still contain these people.
 
-    `unreadable` is the error if a newer version of the app wrote a record, which is not purged.
+    `unreadable` is the error if a newer version of the app wrote a record, or a list of excluded people
+    is damaged; these are not purged.
     """
 
     exports: frozenset[str]
@@ -101,7 +102,8 @@ class Purge:
                 exports.add(pointer.key)
         for stored in lists:
             records += self._purge_not_subscribed(stored.key, mark)
-        for export_id, count in self.exclusions.purge(mark).items():
+        excluded = self.exclusions.purge(mark)
+        for export_id, count in excluded.removed.items():
             records += count
             exports.add(export_id)
         over = [run for run in runs if run.is_over]
@@ -115,7 +117,7 @@ class Purge:
         active_runs = tuple(
             run.id for run in runs if not run.is_over and self.run_contains(run, mark)
         )
-        unreadable = unreadable_run or no_ledger or no_list
+        unreadable = unreadable_run or no_ledger or no_list or excluded.damaged
         return Purged(frozenset(exports), records, active_runs, unreadable)
 
     def run_contains(self, run: Run, mark: MarkErased) -> bool:

@@ -13,7 +13,7 @@ from datetime import datetime
 from itertools import islice
 
 from shared.capacity.on_demand import OnDemandSessions
-from shared.errors import ConnectorError, NotFound
+from shared.errors import ConfigError, ConnectorError, NotFound
 from shared.model.export import Export
 from shared.model.ledger import LedgerPointer
 from shared.model.names import outcomes_table, plan_blob
@@ -143,7 +143,12 @@ class Search:
     def _in_storage(self, export: Export, person: _Person) -> Found:
         found = self._in_export(export, person)
         address = person.address or address_key(found.email)
-        if address and address in self.exclusions.read(export.id).addresses:
+        customer = person.customer_id or found.customer_id
+        try:
+            listed = self.exclusions.read(export.id)
+        except ConfigError:
+            return found  # the other data of the person is still useful
+        if (address and address in listed.addresses) or (customer and customer in listed.customers):
             return replace(found, outcome=Outcome.KEPT, code=Code.EXCLUDED)
         return found
 

@@ -195,6 +195,7 @@ class Refreshes:
         try:
             models = {blob: self.model_etag(blob) or "" for blob in watch.waiting}
             snapshot = self.source.snapshot(export.segments_read)
+            excluded = self.excluded(export.id)
         except Unavailable as error:
             incomplete = error.code == "refreshIncomplete"
             return View(Kind.INCOMPLETE if incomplete else Kind.UNKNOWN, cause=Reason.of(error))
@@ -203,7 +204,7 @@ class Refreshes:
         except (ConfigError, InputError) as error:
             return View(Kind.FAULT, cause=Reason.of(error))
         view = view_of(watch, snapshot, models)
-        mark = source_fingerprint(export, snapshot, self.excluded(export.id))
+        mark = source_fingerprint(export, snapshot, excluded)
         return replace(view, exported=self._has_had_its_run(export, mark, watch))
 
     def _has_had_its_run(self, export: Export, mark: str, watch: RefreshProgress) -> bool:

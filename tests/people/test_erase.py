@@ -19,11 +19,12 @@ from shared.model.exclusions import ExclusionList
 from shared.model.export import Export
 from shared.model.export import Mapping as FieldMapping
 from shared.model.ledger import LedgerPointer
+from shared.model.names import exclusions_blob
 from shared.model.ports import RECORD_NEWER, Stored
 from shared.model.run import Mode, Reason, Run, RunStatus, Trigger, run_columns
 from shared.people.erase import Eraser
 from shared.people.erasures import Erasure, Erasures, address_key, marker_for_address
-from shared.people.exclusion_lists import ExclusionLists
+from shared.people.exclusion_lists import ExclusionLists, PurgedLists
 from shared.people.purge import Purge
 from shared.people.suppression import suppress_erased
 from shared.runs.outcome_file import OutcomeFile
@@ -457,7 +458,11 @@ def test_an_erased_person_is_removed_from_the_lists_of_excluded_people() -> None
     lists.write("e1", ExclusionList((ADA, BOB), ("4711",)))
     lists.write("e2", ExclusionList((BOB,)))
 
-    assert lists.purge(marker_for_address(ADA)) == {"e1": 1}
-    assert lists.purge(marker_for_address(ADA)) == {}
+    lists.files.write(exclusions_blob("e0"), b"{")
+    purged = lists.purge(marker_for_address(ADA))
+    assert purged.removed == {"e1": 1}
+    assert purged.damaged is not None
+    lists.delete("e0")
+    assert lists.purge(marker_for_address(ADA)) == PurgedLists({})
 
     assert lists.read("e1") == ExclusionList((BOB,), ("4711",))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from shared.model.names import exclusions_blob
 from tests.web.browser import Browser
 from tests.web.client import Response, call, faults, get, new_export
 from tests.web.world import World
@@ -48,6 +49,20 @@ def test_a_list_that_is_not_understood_is_refused_as_a_whole() -> None:
     assert put(world, export, LIST, "application/json").status == 415
     assert put(world, "missing", LIST).status == 404
     assert get(world, f"/api/exports/{export}/exclusions")["addresses"] == 1
+
+
+def test_a_damaged_list_is_replaced_or_deleted() -> None:
+    world = World()
+    export = new_export(world)
+    path = f"/api/exports/{export}/exclusions"
+    blob = exclusions_blob(export)
+    lists = world.services.exclusions
+    lists.files.write(blob, b"{")
+    assert "cannot be read" in Browser(world).open(f"/exports/{export}/exclusions").text
+    assert put(world, export, LIST).status == 200
+    lists.files.write(blob, b"{")
+    assert call(world, "DELETE", path).status == 204
+    assert get(world, path)["addresses"] == 0
 
 
 def test_a_person_edits_the_list_on_its_page() -> None:

@@ -40,7 +40,7 @@ def put(services: Services, caller: Caller, export_id: str, data: bytes) -> Excl
     if parsed.invalid:
         shown = ", ".join(str(line) for line in parsed.invalid[:_SHOWN_LINES])
         raise ConfigError("exclusionsInvalid", rows=len(parsed.invalid), lines=shown)
-    before = services.exclusions.read(export_id)
+    before = _stored(services, export_id)
     listed = replace(parsed.listed, updated_at=services.clock(), updated_by=caller.name)
     services.exclusions.write(export_id, listed)
     _record(services, caller, export_id, export.display_name, before, listed)
@@ -50,10 +50,18 @@ def put(services: Services, caller: Caller, export_id: str, data: bytes) -> Excl
 def delete(services: Services, caller: Caller, export_id: str) -> None:
     """Delete the list; people on it are sent again by the next run."""
     export = services.definitions.read(export_id).value
-    before = services.exclusions.read(export_id)
+    before = _stored(services, export_id)
     services.exclusions.delete(export_id)
-    if before:
+    if before is None or before:
         _record(services, caller, export_id, export.display_name, before, ExclusionList())
+
+
+def _stored(services: Services, export_id: str) -> ExclusionList | None:
+    """The list before a change; None when it is damaged, because a change must repair it."""
+    try:
+        return services.exclusions.read(export_id)
+    except ConfigError:
+        return None
 
 
 def _record(
@@ -61,12 +69,12 @@ def _record(
     caller: Caller,
     export_id: str,
     name: str,
-    before: ExclusionList,
+    before: ExclusionList | None,
     after: ExclusionList,
 ) -> None:
     """Record how many people are listed, but not who."""
     old, new = (
         {"addresses": len(listed.addresses), "customers": len(listed.customers)}
-        for listed in (before, after)
+        for listed in (before or ExclusionList(), after)
     )
     audit.record(services, caller, "export.exclusions", export_id, name, old, new)

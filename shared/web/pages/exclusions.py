@@ -5,6 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter
 from starlette.responses import Response
 
+from shared.model.exclusions import ExclusionList
 from shared.web.access import AccessRoute, Subject, requires
 from shared.web.application import exclusions, exports
 from shared.web.authentication import Role
@@ -22,7 +23,12 @@ _PAGE = "/exports/{id:id}/exclusions"
 def _shown(
     page: Page, export_id: str, form: Form | None = None, refusal: Refusal = NO_REFUSAL
 ) -> Response:
-    listed = exclusions.read(page.services, export_id)
+    read = attempt(page.language, lambda: exclusions.read(page.services, export_id))
+    if isinstance(read, Refusal):
+        # The page repairs a damaged list.
+        listed, refusal = ExclusionList(), refusal if refusal.message else read
+    else:
+        listed = read
     entries = form.get("entries") if form else "\n".join((*listed.addresses, *listed.customers))
     return page.render(
         "exclusions.html",
