@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
@@ -17,14 +18,28 @@ __all__ = ["MOST_EXCLUDED", "ExclusionLists", "Parsed", "PurgedLists", "parse_ex
 
 MOST_EXCLUDED = 100_000
 _LONGEST_ID = 500
+# A CustomerId with these characters is a row that was not split.
+_NO_ID = re.compile(r"[,;|\s]")
+# The apostrophe that a download puts before a cell that looks like a formula.
+_NEUTRALIZED = re.compile(r"^'(?=\s*[=+\-@])")
 _HEADERS = frozenset(
-    {"email", "emailaddress", "email_address", "e-mail", "customerid", "customer_id"}
+    {
+        "address",
+        "customer_id",
+        "customerid",
+        "e-mail",
+        "email",
+        "email address",
+        "email_address",
+        "emailaddress",
+        "excluded",
+    }
 )
 
 
 @dataclass(frozen=True)
 class Parsed:
-    """A list as it was read, and the lines (from 1) with an address that is not valid."""
+    """A list as it was read, and the lines (from 1) with an entry that is not valid."""
 
     listed: ExclusionList
     invalid: tuple[int, ...] = ()
@@ -39,7 +54,7 @@ def parse_exclusions(cells: Iterable[tuple[int, str]]) -> Parsed:
     customers: set[str] = set()
     invalid: list[int] = []
     for line, cell in cells:
-        text = cell.strip().strip("\ufeff")
+        text = _NEUTRALIZED.sub("", cell.strip().strip("\ufeff"))
         if not text or text.casefold() in _HEADERS:
             continue
         if "@" in text:
@@ -48,7 +63,7 @@ def parse_exclusions(cells: Iterable[tuple[int, str]]) -> Parsed:
                 invalid.append(line)
             else:
                 addresses.add(address)
-        elif len(text.encode()) <= _LONGEST_ID:
+        elif len(text.encode()) <= _LONGEST_ID and not _NO_ID.search(text):
             customers.add(text)
         else:
             invalid.append(line)

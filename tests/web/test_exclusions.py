@@ -51,6 +51,31 @@ def test_a_list_that_is_not_understood_is_refused_as_a_whole() -> None:
     assert get(world, f"/api/exports/{export}/exclusions")["addresses"] == 1
 
 
+def test_no_person_of_a_file_or_line_is_ignored() -> None:
+    world = World()
+    export = new_export(world)
+    path = f"/api/exports/{export}/exclusions"
+    for wrong in (
+        b"Ada,ada@contoso.example\n",
+        b"Ada;ada@contoso.example\n",
+        b"email,id\n,4711\n",
+        b"47 11\n",
+        b"4711|x\n",
+    ):
+        assert put(world, export, wrong).json()["code"] == "exclusionsInvalid"
+    assert put(world, export, b"email;id\r\nada@contoso.example;1\r\n").status == 200
+    put(world, export, b'"=4711"\r\n+bob@contoso.example\r\n')
+    uploaded = call(world, "GET", f"{path}.csv").body
+    assert b"'=4711" in uploaded
+    put(world, export, uploaded)
+    assert call(world, "GET", f"{path}.csv").body == uploaded
+
+    page = Browser(world).open(f"/exports/{export}/exclusions")
+    page.send(fields={"entries": "a@contoso.example, b@contoso.example; 4711\tc@contoso.example"})
+    answer = get(world, path)
+    assert (answer["addresses"], answer["customers"]) == (3, 1)
+
+
 def test_a_damaged_list_is_replaced_or_deleted() -> None:
     world = World()
     export = new_export(world)

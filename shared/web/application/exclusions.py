@@ -16,6 +16,7 @@ from shared.web.services import Services
 __all__ = ["delete", "put", "read"]
 
 _SHOWN_LINES = 20
+_DELIMITERS = ",;\t"
 
 
 def read(services: Services, export_id: str) -> ExclusionList:
@@ -25,21 +26,31 @@ def read(services: Services, export_id: str) -> ExclusionList:
 
 
 def put(services: Services, caller: Caller, export_id: str, data: bytes) -> ExclusionList:
-    """Replace the list by the first column of a CSV file.
+    """Replace the list by the first column of a CSV file with commas, semicolons or tabs.
 
-    ConfigError for a file that is not UTF-8 or has a malformed address: a list that is only partly
+    ConfigError for a file that is not UTF-8 or has a malformed entry or
+    an address in another column: a list that is only partly
     understood would let mail reach people who must not get any.
     """
     export = services.definitions.read(export_id).value
     try:
         text = data.decode("utf-8-sig")
-        rows = list(csv.reader(io.StringIO(text, newline="")))
+        delimiter = max(_DELIMITERS, key=text.count)
+        rows = list(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter))
     except (UnicodeDecodeError, csv.Error):
         raise ConfigError("exclusionsNotCsv") from None
+    # An address outside the first column would be ignored; an empty first cell hides its person.
+    ignored = {
+        line
+        for line, row in enumerate(rows, start=1)
+        if any("@" in cell for cell in row[1:])
+        or (row and not row[0].strip() and any(cell.strip() for cell in row[1:]))
+    }
     parsed = parse_exclusions((line, row[0]) for line, row in enumerate(rows, start=1) if row)
-    if parsed.invalid:
-        shown = ", ".join(str(line) for line in parsed.invalid[:_SHOWN_LINES])
-        raise ConfigError("exclusionsInvalid", rows=len(parsed.invalid), lines=shown)
+    invalid = sorted(ignored | set(parsed.invalid))
+    if invalid:
+        shown = ", ".join(str(line) for line in invalid[:_SHOWN_LINES])
+        raise ConfigError("exclusionsInvalid", rows=len(invalid), lines=shown)
     before = _stored(services, export_id)
     listed = replace(parsed.listed, updated_at=services.clock(), updated_by=caller.name)
     services.exclusions.write(export_id, listed)

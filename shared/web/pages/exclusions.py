@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from fastapi import APIRouter
 from starlette.responses import Response
 
@@ -52,7 +54,9 @@ def show(export_id: Id, page: CurrentPage) -> Response:
 def save(export_id: Id, page: CurrentPage, form: SentForm) -> Response:
     """Replace the list, or delete it when no line is left."""
 
-    return _save(page, export_id, form.get("entries").encode(), form)
+    # Several entries may be on a line.
+    entries = re.sub(r"[,;\t]", "\n", form.get("entries"))
+    return _save(page, export_id, entries.encode(), form)
 
 
 @router.post(f"{_PAGE}/file")
