@@ -76,6 +76,15 @@ def test_no_person_of_a_file_or_line_is_ignored() -> None:
     assert (answer["addresses"], answer["customers"]) == (3, 1)
 
 
+def test_a_copy_of_an_export_excludes_the_same_people() -> None:
+    world = World()
+    export = new_export(world)
+    put(world, export, LIST)
+    copy = call(world, "POST", f"/api/exports/{export}/duplicate").json()["id"]
+    answer = get(world, f"/api/exports/{copy}/exclusions")
+    assert (answer["addresses"], answer["customers"]) == (1, 1)
+
+
 def test_a_damaged_list_is_replaced_or_deleted() -> None:
     world = World()
     export = new_export(world)

@@ -133,10 +133,13 @@ def delete(services: Services, caller: Caller, export_id: str, if_match: str | N
 
 
 def duplicate(services: Services, caller: Caller, export_id: str) -> ExportDetails:
-    """Copy an export; the schedule of the copy is off."""
+    """Copy an export with its list of excluded people; the schedule of the copy is off."""
+    excluded = services.exclusions.read(export_id)  # a damaged list makes no copy without it
     suffix = text(caller.language, "api.copy")
     stored = services.definitions.duplicate(export_id, caller.name, suffix)
     copy = stored.value
+    if excluded:
+        services.exclusions.write(copy.id, excluded)
     after = {**recorded_export(copy), "copyOf": export_id}
     audit.record(services, caller, "export.create", copy.id, copy.display_name, None, after)
     return _with_others(services, stored)
