@@ -29,6 +29,7 @@ SHARED = {
     ("DELETE", "/api/exports/{id}/exclusions"): Subject.EXPORT,
     ("GET", "/exports/{id}/exclusions"): Subject.EXPORT,
     ("POST", "/exports/{id}/exclusions"): Subject.EXPORT,
+    ("POST", "/exports/{id}/exclusions/file"): Subject.EXPORT,
     ("POST", "/exports/{id}/run"): Subject.EXPORT,
     ("POST", "/exports/{id}/duplicate"): Subject.EXPORT,
     ("GET", "/exports/{id}/detach"): Subject.EXPORT,
