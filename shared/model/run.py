@@ -268,7 +268,7 @@ class AudienceSize:
 
     @property
     def after(self) -> int:
-        """The contacts after the run, except people whom Mailchimp refuses."""
+        """The contacts after the run, except people that Mailchimp refuses."""
         return self.before + self.added - self.archived
 
     @property

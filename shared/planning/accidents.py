@@ -131,7 +131,7 @@ def shared_with_audience(
     known = _SQL.number(db, "known", addresses=[contact.address for contact in page])
     if len(page) <= NEVER_ASKS or known >= _HARDLY_ANYONE * len(page):
         return len(page), known
-    # People whom the audience has with another status are in `not_subscribed`.
+    # People that the audience has with another status are in `not_subscribed`.
     others, people = _SQL.row(db, "known_not_subscribed")
     if others >= _HARDLY_ANYONE * people:
         return people, others

@@ -21,7 +21,7 @@ HAVING count(*) > any_value(c.people) * $times::INTEGER AND count(*) > any_value
 ORDER BY t.segment;
 
 -- name: growth
--- People whom the export has never sent and may send now, and people whom it has sent before.
+-- People that the export has never sent and may send now, and people that it has sent before.
 SELECT
     (
         SELECT count(*) FROM people

@@ -187,7 +187,7 @@ class GrowthGuardBody(Body):
 
     max_share: float = Field(
         default=1.0,
-        description="As a share of the people whom the export has sent before; a first run has none",
+        description="As a share of the people that the export has sent before; a first run has none",
         json_schema_extra={"minimum": 0, "maximum": LARGEST_GROWTH},
     )
     max_contacts: Annotated[

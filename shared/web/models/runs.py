@@ -145,7 +145,7 @@ class AudienceSizeView(View):
     after: Annotated[
         int,
         Field(
-            description="Contacts after the run; people whom Mailchimp refuses are not foreseeable",
+            description="Contacts after the run; people that Mailchimp refuses are not foreseeable",
             examples=[8837],
         ),
     ]
