@@ -84,7 +84,7 @@ class ChunkQueue:
                 if not self._known:
                     if fresh:
                         return None
-                    self._known.extend(self._free())
+                    self._known.extend(self._free(slot))
                     fresh = True
                     if not self._known:
                         return None
@@ -112,8 +112,10 @@ class ChunkQueue:
         )
         return ChunkTotals(waiting, claimed - free_claims)
 
-    def _free(self) -> list[Stored[Chunk]]:
-        alive: dict[tuple[int, str], bool] = {}
+    def _free(self, slot: Slot) -> list[Stored[Chunk]]:
+        # The lane may still be recording a chunk that it has sent. Only a later holder of the slot may
+        # claim it again, also when the lease has just ended.
+        alive = {(slot.index, slot.token): True}
         free = [s for s in self._chunks.all(self._run.id) if self._is_free(s.value, alive)]
         people = [s for s in free if s.value.tag_id is None]
         leavers = [s for s in free if s.value.tag_id is not None]

@@ -126,7 +126,11 @@ class RunResult:
 
 @dataclass
 class SimulatedDeployment:
-    """An app with one export. `process_count` counts the processes started so far."""
+    """An app with one export. `process_count` counts the processes started so far.
+
+    `read_timeout` is in seconds of real time: a test shortens it only if Mailchimp hangs in it, because
+    a timeout moves the simulated clock.
+    """
 
     sandbox: Sandbox
     monkeypatch: pytest.MonkeyPatch
@@ -136,6 +140,7 @@ class SimulatedDeployment:
     source: SampleSource = field(default_factory=SampleSource)
     deliver_twice: bool = False
     process_count: int = 0
+    read_timeout: float = 60.0
     call: Callable[[Callable[[], Any]], Any] | None = None
     client: StoreClient = field(init=False)
     app: Any = field(init=False)
@@ -212,7 +217,7 @@ class SimulatedDeployment:
             sleep=self.clock.forward,
             random=lambda: 0.5,
             api_url=self.sandbox.api_url,
-            retry_policy=RetryPolicy(read=0.4),
+            retry_policy=RetryPolicy(read=self.read_timeout),
         )
 
     def called(self, client: StoreClient, ask: Callable[[], Any]) -> Any:

@@ -38,6 +38,8 @@ def test_all_kinds_of_faults_together_leave_the_audience_correct(
     expected = calm.result_of(calm.run())
 
     deployment = new_deployment()
+    deployment.read_timeout = 0.4
+    deployment.start_process()
     faults = [
         Fault(kind, times=None, probability=0.03, seed=100 * seed + number, seconds=0.6)
         for number, kind in enumerate(KINDS)
@@ -72,6 +74,8 @@ def test_no_single_fault_loses_a_person(
     expected = calm.result_of(calm.run())
 
     deployment = new_deployment()
+    deployment.read_timeout = 0.4
+    deployment.start_process()
     deployment.define(SAMPLE)
     # The first try of three chunks, and some reading.
     writing = [Fault(kind, "POST", r"^/lists/\w+$", skip=2 * n, seconds=0.6) for n in range(3)]
