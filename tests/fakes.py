@@ -255,6 +255,22 @@ class MemoryFiles:
 
         return self._client.read(do)
 
+    def update(self, name: str, change: Callable[[bytes], bytes | None]) -> None:
+        while True:
+            before = self.read(name)
+            after = change(before)
+            if after is None:
+                return
+
+            def do(before: bytes = before, after: bytes = after) -> bool:
+                if self._blobs.get(name) != before:
+                    return False
+                self._blobs[name] = after
+                return True
+
+            if self._client.write(do):
+                return
+
     def upload(self, path: Path, name: str) -> None:
         self.write(name, path.read_bytes())
 

@@ -131,6 +131,13 @@ class Files(Protocol):
     def read(self, name: str, start: int = 0, length: int | None = None) -> bytes:
         """Read a blob, or `length` bytes from `start`. NotFound when it does not exist."""
 
+    def update(self, name: str, change: Callable[[bytes], bytes | None]) -> None:
+        """Replace a small blob by `change` of its content; None leaves it unchanged.
+
+        `change` is called again when another process wrote the blob in between. NotFound when it does
+        not exist.
+        """
+
     def upload(self, path: Path, name: str) -> None:
         """Upload a local file in blocks."""
 

@@ -114,17 +114,35 @@ class ExclusionLists:
         damaged: ConfigError | None = None
         for name in list(self.files.names(ALL_EXCLUSIONS)):
             export_id = name.removeprefix(ALL_EXCLUSIONS).removesuffix(".json")
+            without = _Without(mark)
             try:
-                listed = self.read(export_id)
-            except ConfigError as error:
-                damaged = error
+                # A list that is uploaded at the same time must not be replaced by the old one.
+                self.files.update(name, without)
+            except NotFound:
+                continue  # deleted since it was listed
+            except ValueError:
+                damaged = ConfigError("exclusionsDamaged")
                 continue
-            erased = _erased(listed.addresses, mark)
-            if erased:
-                kept = tuple(a for a in listed.addresses if a not in erased)
-                self.write(export_id, replace(listed, addresses=kept))
-                removed[export_id] = len(erased)
+            if without.count:
+                removed[export_id] = without.count
         return PurgedLists(removed, damaged)
+
+
+class _Without:
+    """Removes erased people from the JSON of a list. `count` is the number of the last call."""
+
+    def __init__(self, mark: MarkErased) -> None:
+        self.count = 0
+        self._mark = mark
+
+    def __call__(self, data: bytes) -> bytes | None:
+        listed = exclusions_from_json(data)
+        erased = _erased(listed.addresses, self._mark)
+        self.count = len(erased)
+        if not erased:
+            return None
+        kept = tuple(a for a in listed.addresses if a not in erased)
+        return exclusions_to_json(replace(listed, addresses=kept))
 
 
 def _erased(addresses: tuple[str, ...], mark: MarkErased) -> set[str]:

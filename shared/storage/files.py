@@ -13,16 +13,23 @@ from collections.abc import Callable, Iterator
 from http import HTTPStatus
 from pathlib import Path
 
-from azure.core.exceptions import HttpResponseError, ResourceExistsError, ResourceNotFoundError
+from azure.core import MatchConditions
+from azure.core.exceptions import (
+    HttpResponseError,
+    ResourceExistsError,
+    ResourceModifiedError,
+    ResourceNotFoundError,
+)
 from azure.storage.blob import BlobClient, ContainerClient
 
-from shared.errors import Conflict, InputError
+from shared.errors import Changed, Conflict, InputError
 from shared.storage.clients import StorageClients
 from shared.storage.failures import azure_errors, error_code
 
 __all__ = ["BlobFiles", "with_container"]
 
 _WRITE = "write"
+_UPDATE_TRIES = 20
 _NAME = re.compile(r"[^\x00-\x1f\x7f\\]{1,1024}")
 
 
@@ -77,6 +84,32 @@ class BlobFiles:
                 if error.status_code != HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
                     raise
                 return b""
+
+    def update(self, name: str, change: Callable[[bytes], bytes | None]) -> None:
+        """Replace a small blob by `change` of its content; None leaves it unchanged.
+
+        `change` is called again when another process wrote the blob in between. NotFound when it does
+        not exist.
+        """
+        blob = self._blob(name)
+        for _ in range(_UPDATE_TRIES):
+            with azure_errors(self._name):
+                stored = blob.download_blob()
+                etag = stored.properties.etag
+                data = change(stored.readall())
+                if data is None:
+                    return
+                try:
+                    blob.upload_blob(
+                        data,
+                        overwrite=True,
+                        etag=etag,
+                        match_condition=MatchConditions.IfNotModified,
+                    )
+                except ResourceModifiedError:
+                    continue
+                return
+        raise Changed("storageChanged", resource=self._name)
 
     def upload(self, path: Path, name: str) -> None:
         """Upload a local file in blocks."""

@@ -466,3 +466,17 @@ def test_an_erased_person_is_removed_from_the_lists_of_excluded_people() -> None
     assert lists.purge(marker_for_address(ADA)) == PurgedLists({})
 
     assert lists.read("e1") == ExclusionList((BOB,), ("4711",))
+
+
+def test_a_list_that_is_uploaded_during_an_erasure_is_kept() -> None:
+    lists = ExclusionLists(MemoryFiles(StoreClient(MemoryStore())))
+    lists.write("e1", ExclusionList((ADA, BOB)))
+    uploads = iter([ExclusionList((ADA, BOB, "new@contoso.example"))])
+
+    def mark_and_upload(db: duckdb.DuckDBPyConnection, table: str, column: str) -> None:
+        marker_for_address(ADA)(db, table, column)
+        for listed in uploads:
+            lists.write("e1", listed)
+
+    assert lists.purge(mark_and_upload).removed == {"e1": 1}
+    assert lists.read("e1").addresses == (BOB, "new@contoso.example")

@@ -162,3 +162,26 @@ def test_an_unreachable_service_is_unavailable(unreachable: StorageClients, tmp_
 def _digest(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def test_an_update_is_repeated_when_the_file_was_written_in_between(files: Files) -> None:
+    files.write("a", b"1")
+    read: list[bytes] = []
+
+    def change(data: bytes) -> bytes:
+        read.append(data)
+        if data == b"1":
+            files.write("a", b"2")
+        return data + b"!"
+
+    files.update("a", change)
+    assert files.read("a") == b"2!"
+    assert read == [b"1", b"2"]
+
+
+def test_an_update_may_leave_a_file_unchanged_and_needs_one(files: Files) -> None:
+    files.write("a", b"1")
+    files.update("a", lambda _: None)
+    assert files.read("a") == b"1"
+    with pytest.raises(NotFound):
+        files.update("b", lambda data: data)
