@@ -243,7 +243,14 @@ class Finisher:
                 before = stored.value.before if stored else ""
             fingerprint = plan.source_fingerprint if complete else ""
             audience = f"{plan.account_id}/{plan.audience_id}"
-            pointer = LedgerPointer(blob, run.id, people, fingerprint, sent_by, before, audience)
+            whole = fingerprint != "" or (
+                stored is not None
+                and stored.value.is_of(plan.account_id, plan.audience_id)
+                and stored.value.is_whole
+            )
+            pointer = LedgerPointer(
+                blob, run.id, people, fingerprint, sent_by, before, audience, whole=whole
+            )
             try:
                 if stored is None:
                     self.ledgers.create(plan.export_id, pointer)

@@ -23,6 +23,8 @@ class LedgerPointer:
     `source_fingerprint` is that of the files and the mapping when everything of them was sent, else
     empty. `sent_by` is the newest run that sent something, and `before` the version from before that
     run (empty when there was none): an undo goes back to it. `audience` is `<account>/<audience>`.
+    `whole` is whether some run has sent everyone, so that the ledger shows how large the export is; None
+    in records of version 1.0.
     """
 
     blob: str
@@ -32,6 +34,12 @@ class LedgerPointer:
     sent_by: str = ""
     before: str = ""
     audience: str = ""
+    whole: bool | None = None
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether the ledger shows how large the export is."""
+        return self.source_fingerprint != "" if self.whole is None else self.whole
 
     def is_of(self, account_id: str, audience_id: str) -> bool:
         """Whether the ledger is of this audience; it knows nothing about any other."""

@@ -53,8 +53,8 @@ def ask_about_accidents(
     Needs `people`, `rejects`, `ledger` and `do_not_send`. `tags[i]` is the tag of segment i.
     `overlap` is called only if the export has sent nothing to this audience. A preview returns the
     reasons as findings. `retry`: only rows that failed in an earlier run are sent, so nothing is asked.
-    A retry of a run that sent nothing sends everyone. `comparable`: the run before sent everything, so
-    the ledger shows how large the export is. After an interrupted run it does not.
+    A retry of a run that sent nothing sends everyone. `comparable`: the ledger shows how large the
+    export is. While the first run has not sent everyone, it does not.
     """
     if retry:
         return []

@@ -221,8 +221,8 @@ class NewPlan:
 
     @property
     def _is_comparable(self) -> bool:
-        """Whether the run before sent everything: an interrupted run leaves no source fingerprint."""
-        return self._source.pointer is not None and self._source.pointer.source_fingerprint != ""
+        """Whether the ledger shows how large the export is."""
+        return self._source.pointer is not None and self._source.pointer.is_whole
 
     def _read(self, segments: SegmentSource, max_profiles: int) -> _Read:
         """Read the segments and the audience in parallel, because both are slow."""

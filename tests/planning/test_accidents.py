@@ -46,6 +46,22 @@ def members(rows: RowDeployment) -> set[str]:
     return set(rows.deployment.audience.members())
 
 
+def interrupt(rows: RowDeployment, *segment: dict[str, str]) -> None:
+    """Cancel a run of these people while it sends."""
+    commands = rows.deployment.app.commands
+    app_runs = rows.deployment.app.runs
+
+    def call(ask: Callable[[], Any]) -> Any:
+        run = next(stored.value for stored in app_runs.all())
+        if run.status is RunStatus.SENDING and not run.cancel_requested:
+            commands.cancel(run.id)
+        return ask()
+
+    rows.deployment.call = call  # type: ignore[method-assign]
+    assert rows.run(*segment).status is RunStatus.CANCELED
+    del rows.deployment.call
+
+
 def test_a_run_that_more_than_doubles_the_people_of_the_export_waits(rows: RowDeployment) -> None:
     rows.run(*people(0, 60))
 
@@ -61,25 +77,23 @@ def test_a_run_that_more_than_doubles_the_people_of_the_export_waits(rows: RowDe
 def test_the_run_after_an_interrupted_one_sends_the_rest_without_waiting(
     rows: RowDeployment,
 ) -> None:
-    commands = rows.deployment.app.commands
-    app_runs = rows.deployment.app.runs
-    calls = []
-
-    def call(ask: Callable[[], Any]) -> Any:
-        calls.append(ask)
-        run = next(stored.value for stored in app_runs.all())
-        if run.status is RunStatus.SENDING and not run.cancel_requested:
-            commands.cancel(run.id)
-        return ask()
-
-    rows.deployment.call = call  # type: ignore[method-assign]
-    stopped = rows.run(*people(0, 300))
-    assert stopped.status is RunStatus.CANCELED
+    interrupt(rows, *people(0, 300))
     assert 0 < len(members(rows)) < 150
-    del rows.deployment.call
 
     assert rows.run(*people(0, 300)).status is RunStatus.SUCCESSFUL
     assert len(members(rows)) == 300
+
+
+def test_a_run_after_an_interrupted_update_still_waits_for_a_large_growth(
+    rows: RowDeployment,
+) -> None:
+    rows.run(*people(0, 60))
+    interrupt(rows, *people(0, 60, FirstName="New"))
+
+    run = rows.run(*people(0, 60 + PAST_THE_LIMIT))
+
+    assert_waits(run, "growthGuard", people="101", allowed="100")
+    assert len(members(rows)) == 60
 
 
 def test_a_first_run_waits_only_above_a_number_that_the_export_names(rows: RowDeployment) -> None:
