@@ -124,6 +124,8 @@ def final_status(
         return RunStatus.FAILED, run.reason
     if run.cancel_requested:
         return RunStatus.CANCELED, Reason("canceled")
+    if plan.reason is not None and plan.ends_as is not RunStatus.FAILED:
+        return plan.ends_as, plan.reason
     if removals_on_hold:
         return RunStatus.AWAITING_CONFIRMATION, Reason(
             REMOVAL_GUARD, values={"people": str(removals_on_hold)}

@@ -89,6 +89,7 @@ class Code(StrEnum):
     CANCELED = "canceled"
     AWAITING_CONFIRMATION = "awaitingConfirmation"
     NOT_RETRIED = "notRetried"
+    WITHDRAWALS_ONLY = "withdrawalsOnly"
 
 
 CODES: dict[Code, Lasting] = {
@@ -136,4 +137,5 @@ CODES: dict[Code, Lasting] = {
     Code.CANCELED: Lasting.NEXT_RUN,
     Code.AWAITING_CONFIRMATION: Lasting.NEXT_RUN,
     Code.NOT_RETRIED: Lasting.NEXT_RUN,
+    Code.WITHDRAWALS_ONLY: Lasting.NEXT_RUN,
 }

@@ -18,7 +18,7 @@ from shared.errors import ConnectorError, NotFound
 from shared.model.audience import MergeField
 from shared.model.chunk import Chunk, ChunkKind
 from shared.model.export import Mapping
-from shared.model.run import AudienceSize, CallTotals, Counts, Finding, Reason
+from shared.model.run import AudienceSize, CallTotals, Counts, Finding, Reason, RunStatus
 from shared.model.source import Attribute
 
 __all__ = [
@@ -66,8 +66,8 @@ class Plan:
     `status` is what new contacts get. `tagsets[i]` are the tag names of set i. `deleted_tags` are
     tags of the ledger that the audience does not have any more. `ledger` is the ledger that the run
     was compared with, `ledger_run` the run of the pointer at that time. `source_fingerprint` goes
-    into the next pointer when everything was sent. `reason` is why the run fails although all of it
-    was carried out. `rejected_before` counts rejected rows that the run before rejected, too. `form`
+    into the next pointer when everything was sent. `reason` is why the run ends as `ends_as` although
+    all of the plan was carried out. `rejected_before` counts rejected rows that the run before rejected, too. `form`
     determines which versions of the app can carry the plan out.
     """
 
@@ -101,6 +101,7 @@ class Plan:
     contacts_before: dict[str, int] = field(default_factory=dict)
     audience_size: AudienceSize | None = None
     audience_name: str = ""
+    ends_as: RunStatus = RunStatus.FAILED
 
     @property
     def changes(self) -> str:

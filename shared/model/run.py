@@ -361,6 +361,15 @@ class Run:
         return Stage.CLEARED if self.cleared else Stage.STORED
 
     @property
+    def waits_to_send(self) -> bool:
+        """Whether the run waits for a confirmation, and plans again after it."""
+        return (
+            self.status is RunStatus.AWAITING_CONFIRMATION
+            and self.reason is not None
+            and self.reason.code != REMOVAL_GUARD
+        )
+
+    @property
     def removals_confirmed(self) -> bool:
         """Whether a person has confirmed the removals that were held back."""
         return REMOVAL_GUARD in self.confirmed

@@ -80,8 +80,11 @@ from shared.planning.retry import load_failed, not_retried
 from shared.planning.source_values import SourceValues
 from shared.planning.tags import TAG_EXISTS
 from shared.planning.withdrawals import (
+    any_withdrawals,
     exceeds_unsubscribe_share,
+    keep_only_withdrawals,
     plan_unsubscribes,
+    send_no_one,
     withdrawal_findings,
 )
 from shared.runs.plan_store import PlanStore
@@ -162,9 +165,18 @@ class NewPlan:
         forget_tags(self._db, deleted)
         status = status_for_new(self._export, read.audience.audience)
         retry = self._loads_failed()
-        audience = self._check_and_create(read, status, retry=retry)
         reason = no_usable_rows(self._db, self._export, read.rows.people)
-        size = self._compare(read, audience, retry=retry, removes_tags=reason is None)
+        find_do_not_send(self._db, status, add_archived=self._request.adds_archived)
+        self._source.exclusions.apply(self._db)
+        ended = None
+        try:
+            audience = self._check_and_create(read, retry=retry)
+            size = self._compare(read, audience, retry=retry, removes_tags=reason is None)
+        except PlanningEnded as end:
+            if not any_withdrawals(self._db):
+                raise
+            ended, audience, size = end, read.audience, end.audience_size
+            self._compare_withdrawals(read, end)
         held = self._hold()
         files, chunks = write_chunks(
             self._db,
@@ -175,7 +187,11 @@ class NewPlan:
             hold_archiving=held.archiving,
         )
         members = members_by_segment(self._db)
+        if ended is None:
+            self.findings += former_findings(self._db, held=held.archiving)
         counts, before = self._count(read.rows, members, status, held)
+        if ended is not None:
+            reason, counts = ended.reason, replace(counts, new=ended.counts.new)
         if self._request.is_preview:
             self.findings.append(_expected(chunks, people_per_second))
             self._convert_values(read.attributes, audience)
@@ -205,13 +221,14 @@ class NewPlan:
                 rejected_before=before,
                 deleted_tags=deleted,
                 # The next refresh must still send the rows that a retry omits.
-                source_fingerprint="" if retry else self._source.fingerprint,
+                source_fingerprint="" if retry or ended else self._source.fingerprint,
                 findings=tuple(self.findings),
                 calls=CallTotals(
                     self.calls.write, self.calls.read, self.calls.throttled, self.calls.retried
                 ),
                 contacts_before=dict(audience.contacts),
                 audience_size=size,
+                ends_as=ended.status if ended else RunStatus.FAILED,
             ),
         )
 
@@ -270,13 +287,11 @@ class NewPlan:
             self._db, self._plans.files, retried, self._scratch
         )
 
-    def _check_and_create(self, read: _Read, status: str, *, retry: bool) -> PreparedAudience:
-        """Find who must not be sent, ask about accidents, then create missing fields and tags."""
+    def _check_and_create(self, read: _Read, *, retry: bool) -> PreparedAudience:
+        """Ask about accidents, then create missing fields and tags."""
         request, found, db = self._request, read.audience, self._db
         if found.tags.foreign:
             self.findings += _ask_about_tags(request, found, read.rows)
-        find_do_not_send(db, status, add_archived=request.adds_archived)
-        self._source.exclusions.apply(db)
 
         def overlap() -> tuple[int, int]:
             with waiting_for_network(db):
@@ -296,6 +311,14 @@ class NewPlan:
         with waiting_for_network(db):
             return self._preparation.create_missing(request, found, self.calls)
 
+    def _compare_withdrawals(self, read: _Read, ended: PlanningEnded) -> None:
+        """Plan only what withdrawals of consent change, for a run that waits or sends nothing."""
+        send_no_one(self._db)
+        self._find_changes(read, read.audience, only_failed=True, removes_tags=False)
+        keep_only_withdrawals(self._db)
+        plan_unsubscribes(self._db, self._export)
+        self.findings += [*ended.findings, Finding(Severity.INFO, "withdrawalsOnly")]
+
     def _compare(
         self, read: _Read, audience: PreparedAudience, *, retry: bool, removes_tags: bool
     ) -> AudienceSize | None:
@@ -303,18 +326,9 @@ class NewPlan:
 
         Returns the predicted size of the audience.
         """
-        run, export, db = self._run, self._export, self._db
-        compare(
-            db,
-            Rules(
-                tag_ids=[tag.id for tag in audience.tags.tags],
-                mapping=mapping_fingerprint(export.mapping, audience.merge_fields, read.attributes),
-                everything=self._request.is_full,
-                ask_again=self._request.is_full or run.retry_of is not None,
-                remove_tags=export.leavers is Leavers.REMOVE_TAG and removes_tags,
-                retry=retry,
-            ),
-        )
+        export, db = self._export, self._db
+        removes_tags = removes_tags and export.leavers is Leavers.REMOVE_TAG
+        self._find_changes(read, audience, only_failed=retry, removes_tags=removes_tags)
         with waiting_for_network(db):
             complete = self._preparation.find_already_subscribed(self._request, db, self.calls)
         if retry:
@@ -326,6 +340,23 @@ class NewPlan:
         self.findings += within_budget(size, read.rows, is_preview=self._request.is_preview)
         self.findings += self._source.exclusions.remove_tags(db)
         return size
+
+    def _find_changes(
+        self, read: _Read, audience: PreparedAudience, *, only_failed: bool, removes_tags: bool
+    ) -> None:
+        """Compare people with the ledger."""
+        mapping, full = self._export.mapping, self._request.is_full
+        compare(
+            self._db,
+            Rules(
+                tag_ids=[tag.id for tag in audience.tags.tags],
+                mapping=mapping_fingerprint(mapping, audience.merge_fields, read.attributes),
+                everything=full,
+                ask_again=full or self._run.retry_of is not None,
+                remove_tags=removes_tags,
+                retry=only_failed,
+            ),
+        )
 
     def _audience_size(self, contacts: Mapping[str, int], *, complete: bool) -> AudienceSize | None:
         """Predict the size of the audience after the run; None for a run that adds no one.
@@ -368,7 +399,6 @@ class NewPlan:
         )
         self.findings += people_findings(self._db, self._export, status, members)
         self.findings += withdrawal_findings(self._db, held=held.unsubscribes)
-        self.findings += former_findings(self._db, held=held.archiving)
         counts = count(self._db, rows.source_rows)
         before = counts.refused_before + rejected_before(
             self._db, self._plans.files, self._ledger_run, self._scratch

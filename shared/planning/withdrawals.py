@@ -1,4 +1,7 @@
-"""Unsubscribe people who withdrew consent, if the export says so (record 71).
+"""Carry out withdrawals of consent: at once, and unsubscribe people if the export says so (record 71).
+
+A withdrawal does not wait with a run that waits for a confirmation, or that would pass the contact
+budget: such a run sends nothing, but removes the tags of people who withdrew consent.
 
 A person qualifies who is in the ledger, says no now, and whose contact was subscribed when the
 audience was read. Unlike the removal of tags, this cannot be undone by a later yes, so an unusual
@@ -17,9 +20,31 @@ from shared.workspace import SqlFile
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-__all__ = ["exceeds_unsubscribe_share", "plan_unsubscribes", "withdrawal_findings"]
+__all__ = [
+    "any_withdrawals",
+    "exceeds_unsubscribe_share",
+    "keep_only_withdrawals",
+    "plan_unsubscribes",
+    "send_no_one",
+    "withdrawal_findings",
+]
 
 _SQL = SqlFile.of(__file__)
+
+
+def any_withdrawals(db: DuckDBPyConnection) -> bool:
+    """Whether anyone of `ledger` withdrew consent and still has a tag of the export."""
+    return _SQL.number(db, "any") > 0
+
+
+def send_no_one(db: DuckDBPyConnection) -> None:
+    """Let the next comparison with `Rules.retry` send no one; withdrawals do not depend on it."""
+    _SQL.run(db, "send_no_one")
+
+
+def keep_only_withdrawals(db: DuckDBPyConnection) -> None:
+    """Record in `changes` why everyone else is not sent, after a comparison that sends no one."""
+    _SQL.run(db, "keep_only")
 
 
 def plan_unsubscribes(db: DuckDBPyConnection, export: Export) -> None:

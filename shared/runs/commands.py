@@ -13,10 +13,10 @@ from shared.model.chunk import CHUNK_SIZE, Chunk, ChunkState
 from shared.model.names import PLAN_RUNS, SEND_LANES
 from shared.model.plan import Plan
 from shared.model.ports import Queue, Records, readable
-from shared.model.run import REMOVAL_GUARD, Mode, Reason, Run, RunStatus, Trigger
+from shared.model.run import Mode, Reason, Run, RunStatus, Trigger
 from shared.runs.progress import with_progress
 from shared.runs.start import Starter
-from shared.runs.transitions import Transitions
+from shared.runs.transitions import Transitions, confirmed_reasons
 
 __all__ = ["RunCommands", "can_retry"]
 
@@ -71,11 +71,24 @@ class RunCommands:
         return run
 
     def confirm(self, run_id: str) -> Run:
-        """Continue a run that waits for a confirmation, regardless of the number of removals."""
+        """Continue a run that waits for a confirmation.
+
+        A run that has carried out withdrawals of consent meanwhile has its plan; a new run replaces it.
+        """
         run = self._stored(run_id)
         if run.status is not RunStatus.AWAITING_CONFIRMATION or run.reason is None:
             raise Conflict("notWaiting")
-        if run.reason.code != REMOVAL_GUARD:
+        if run.waits_to_send and run.sending_at is not None:
+            return self.starter.start(
+                run.export_id,
+                run.trigger,
+                run.mode,
+                requested_by=run.requested_by,
+                retry_of=run.retry_of,
+                confirmed=confirmed_reasons(run),
+                confirmed_new=max(run.confirmed_new, run.counts.new),
+            )
+        if run.waits_to_send:
             run = self.transitions.confirm(run_id)
             with following(run.trace):
                 self.queue.send(PLAN_RUNS, plan_message(run_id))

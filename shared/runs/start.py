@@ -85,6 +85,7 @@ class Starter:
         archive_created: bool = False,
         undone_at: datetime | None = None,
         confirmed: tuple[str, ...] = (),
+        confirmed_new: int = 0,
     ) -> Run:
         """Return the active run, or start a new one. Conflict when the export has no connection."""
         export = export_of(self._exports, export_id)
@@ -107,6 +108,7 @@ class Starter:
                 queued_at=now,
                 moved_at=now,
                 confirmed=confirmed,
+                confirmed_new=confirmed_new,
                 retry_of=retry_of,
                 undo_of=undo_of,
                 archive_created=archive_created,

@@ -39,6 +39,13 @@ __all__ = ["Transitions"]
 _BEFORE_PLAN = (RunStatus.QUEUED, RunStatus.PLANNING)
 
 
+def confirmed_reasons(run: Run) -> tuple[str, ...]:
+    """The codes that are confirmed when a person confirms a waiting run, who has seen all that it lists."""
+    code = run.reason.code if run.reason else ""
+    others = {f.code for f in run.findings} & ACCIDENTS - {code}
+    return (*run.confirmed, code, *sorted(others))
+
+
 @dataclass(frozen=True)
 class Transitions:
     """Changes runs. Every method may be called twice and returns the run as it is afterwards.
@@ -284,14 +291,12 @@ class Transitions:
         def change(run: Run) -> Run | None:
             if run.status is not RunStatus.AWAITING_CONFIRMATION or run.reason is None:
                 return None
-            code, now = run.reason.code, self.now()
-            # A person who confirms has seen every reason that the run lists.
-            others = {f.code for f in run.findings} & ACCIDENTS - {code}
+            now = self.now()
             return replace(
                 run,
-                status=RunStatus.SENDING if code == REMOVAL_GUARD else RunStatus.QUEUED,
+                status=RunStatus.QUEUED if run.waits_to_send else RunStatus.SENDING,
                 reason=None,
-                confirmed=(*run.confirmed, code, *sorted(others)),
+                confirmed=confirmed_reasons(run),
                 confirmed_new=max(run.confirmed_new, run.counts.new),
                 finished_at=None,
                 queued_at=now,

@@ -220,8 +220,8 @@ class Refreshes:
             planned = self.planned(newest.id)
             if planned == mark:
                 return True
-            if planned is None and newest.status is RunStatus.AWAITING_CONFIRMATION:
-                return True  # it waits for a confirmation before it plans, and then reads the source again
+            if newest.waits_to_send:
+                return True  # after the confirmation, the source is read again
         if pointer is None or pointer.value.source_fingerprint != mark:
             return False
         return self._run_since(pointer.value.run_id, watch) is not None

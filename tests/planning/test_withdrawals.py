@@ -26,6 +26,11 @@ def rows(new_deployment: NewDeployment) -> RowDeployment:
     return made
 
 
+def first_name(rows: RowDeployment, number: int) -> object:
+    """The first name of a person in the audience."""
+    return rows.deployment.audience.members()[f"p{number}@example.com"].merge_fields["FNAME"]
+
+
 def delete(audience: AudienceView, address: str) -> None:
     """Delete a contact in Mailchimp; unlike a permanent deletion, it may be imported again."""
     audience.forget(address)
@@ -230,3 +235,61 @@ def test_a_run_killed_while_it_unsubscribes_has_the_same_result(rows: RowDeploym
         assert run.consent_proof.unsubscribed == 1
     changed = deployment.sandbox.calls.statuses_changed
     assert changed == {("subscribed", "unsubscribed"): 6}
+
+
+@pytest.mark.parametrize("unsubscribe", [False, True])
+def test_a_withdrawal_does_not_wait_with_a_run_that_waits(
+    new_deployment: NewDeployment, unsubscribe: bool
+) -> None:
+    rows = RowDeployment(new_deployment())
+    rows.define(on_withdrawal=OnWithdrawal.UNSUBSCRIBE if unsubscribe else OnWithdrawal.REMOVE_TAGS)
+    rows.run(*(person(number) for number in range(30)))
+    later = [
+        person(0, consent="no"),
+        *(person(number, FirstName="New") for number in range(1, 200)),
+    ]
+
+    waiting = rows.run(*later)
+
+    assert waiting.status is RunStatus.AWAITING_CONFIRMATION
+    assert waiting.reason is not None
+    assert waiting.reason.code == "growthGuard"
+    assert {"growthGuard", "withdrawalsOnly"} <= set(codes(waiting))
+    assert (waiting.counts.removed, waiting.counts.not_sent) == (1, 199)
+    assert rows.tags(0) == frozenset()
+    assert rows.tags(1) == {"People"}
+    assert rows.status(0) == ("unsubscribed" if unsubscribe else "subscribed")
+    assert first_name(rows, 1) == "P1"
+    assert len(rows.deployment.audience.members()) == 30
+    assert rows.outcomes(waiting)["p1@example.com"] == ("notSent", "withdrawalsOnly")
+
+    app = rows.deployment.app
+    confirmed = rows.deployment.started(lambda: app.commands.confirm(waiting.id))
+    run = rows.deployment.run_to_end(confirmed.id)
+
+    assert run.status is RunStatus.SUCCESSFUL
+    assert rows.tags(0) == frozenset()
+    assert first_name(rows, 1) == "New"
+    assert len(rows.deployment.audience.members()) == 200
+    before = app.runs.read(waiting.id).value
+    assert (before.status, before.reason.code) == (
+        RunStatus.COMPLETED_WITH_WARNINGS,
+        "superseded",
+    )
+
+
+def test_a_withdrawal_does_not_wait_for_a_larger_contact_budget(
+    new_deployment: NewDeployment,
+) -> None:
+    rows = RowDeployment(new_deployment())
+    rows.define()
+    rows.run(*(person(number) for number in range(10)))
+    rows.change(contact_budget=12)
+
+    run = rows.run(person(0, consent="no"), *(person(number) for number in range(1, 20)))
+
+    assert run.status is RunStatus.SKIPPED
+    assert run.reason is not None
+    assert run.reason.code == "contactBudget"
+    assert rows.tags(0) == frozenset()
+    assert len(rows.deployment.audience.members()) == 10

@@ -125,7 +125,7 @@ WITH people AS (
         c.address, c.customer_id, c.segments, c.kind,
         CASE
             WHEN c.kind IN ('unchanged', 'kept', 'rejected') THEN c.kind
-            WHEN c.kind = 'not_retried' THEN 'notSent'
+            WHEN c.kind IN ('not_retried', 'waiting') THEN 'notSent'
             WHEN c.kind = 'left' THEN CASE WHEN r.removed THEN 'removed' ELSE 'notSent' END
             ELSE j.outcome
         END AS outcome,
@@ -134,6 +134,7 @@ WITH people AS (
             WHEN r.former_archived THEN 'formerArchived'
             WHEN c.kind IN ('unchanged', 'kept', 'rejected') THEN c.code
             WHEN c.kind = 'not_retried' THEN 'notRetried'
+            WHEN c.kind = 'waiting' THEN 'withdrawalsOnly'
             WHEN c.kind = 'left' AND r.removed
                 THEN CASE WHEN c.withdrawn THEN 'consentWithdrawn' ELSE c.code END
             WHEN c.kind = 'left' THEN r.code

@@ -21,6 +21,7 @@ GROUP BY mask;
 --     kept         must not be sent (see consent.sql)
 --     rejected     Mailchimp refused the same row before: permanently (tries = 0) or too often
 --     not_retried  a retry sends only what failed; this person is new or changed, but did not fail
+--     waiting      the run only carries out withdrawals of consent (see withdrawals.sql)
 --     add          never accepted by Mailchimp: subscribe, unless the audience has the contact
 --     unchanged    values and tags are those that were sent last
 --     update       values or tags differ, or the run sends everything
@@ -128,7 +129,7 @@ FROM (
         unnest(segments) AS segment,
         count(*) AS people,
         count(*) FILTER (kind = 'kept' OR contact_status IS NOT NULL) AS not_subscribed,
-        count(*) FILTER (kind IN ('add', 'update', 'unchanged', 'not_retried')) AS reached
+        count(*) FILTER (kind IN ('add', 'update', 'unchanged', 'not_retried', 'waiting')) AS reached
     FROM changes
     WHERE kind <> 'left'
     GROUP BY segments

@@ -1,3 +1,13 @@
+-- name: any
+-- Whether a person withdrew consent and has a tag of the export.
+SELECT count(*) FROM ledger JOIN do_not_send USING (address) WHERE withdrawn AND len(tags) > 0;
+
+-- name: send_no_one
+CREATE OR REPLACE TABLE failed (address VARCHAR, customer_id VARCHAR);
+
+-- name: keep_only
+UPDATE changes SET kind = 'waiting' WHERE kind = 'not_retried';
+
 -- name: unsubscribe
 -- People who withdrew consent and whose contact is subscribed. `withdrawn` and the contact's status
 -- come from consent.sql and Mailchimp, so a repeated run finds no one to unsubscribe again.
