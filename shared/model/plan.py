@@ -67,8 +67,9 @@ class Plan:
     tags of the ledger that the audience does not have any more. `ledger` is the ledger that the run
     was compared with, `ledger_run` the run of the pointer at that time. `source_fingerprint` goes
     into the next pointer when everything was sent. `reason` is why the run ends as `ends_as` although
-    all of the plan was carried out. `rejected_before` counts rejected rows that the run before rejected, too. `form`
-    determines which versions of the app can carry the plan out.
+    all of the plan was carried out. `rejected_before` counts rejected rows that the run before
+    rejected, too. `definition` is a fingerprint of the export. `form` determines which versions of the
+    app can carry the plan out.
     """
 
     run_id: str
@@ -102,6 +103,7 @@ class Plan:
     audience_size: AudienceSize | None = None
     audience_name: str = ""
     ends_as: RunStatus = RunStatus.FAILED
+    definition: str = ""
 
     @property
     def changes(self) -> str:

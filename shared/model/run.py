@@ -328,6 +328,8 @@ class Run:
     confirmed: tuple[str, ...] = ()
     # How many new contacts the run would have added when a person confirmed it.
     confirmed_new: int = 0
+    # A fingerprint of the export when the run was planned last: a confirmation applies only to it.
+    definition: str = ""
     # What the plan does to the number of contacts; None while unknown, and when it adds no contact.
     audience_size: AudienceSize | None = None
     retry_of: str | None = None

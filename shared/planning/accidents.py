@@ -63,12 +63,19 @@ def ask_about_accidents(
     if request.is_preview:
         return findings
     new, _ = _SQL.row(db, "growth")
-    # A confirmation applies to the number of new people that it was given for, and to fewer.
-    confirmed = request.run.confirmed if new <= request.run.confirmed_new else ()
+    # A confirmation applies to the number of new people that it was given for, and to fewer; and to the
+    # export as it was then.
+    confirmed = request.confirmed if new <= request.run.confirmed_new else ()
     for reason in reasons:
         if reason.code not in confirmed:
             counts = Counts(source_rows=rows.source_rows, distinct=rows.people, new=new)
-            raise PlanningEnded(RunStatus.AWAITING_CONFIRMATION, reason, counts, tuple(findings))
+            raise PlanningEnded(
+                RunStatus.AWAITING_CONFIRMATION,
+                reason,
+                counts,
+                tuple(findings),
+                definition=request.definition,
+            )
     return []
 
 

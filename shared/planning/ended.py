@@ -17,6 +17,7 @@ class PlanningEnded(Exception):
         counts: Counts | None = None,
         findings: tuple[Finding, ...] = (),
         audience_size: AudienceSize | None = None,
+        definition: str = "",
     ) -> None:
         super().__init__(reason.code)
         self.status = status
@@ -24,3 +25,4 @@ class PlanningEnded(Exception):
         self.counts = counts or Counts()
         self.findings = findings
         self.audience_size = audience_size
+        self.definition = definition

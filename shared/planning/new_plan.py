@@ -228,6 +228,7 @@ class NewPlan:
                 ),
                 contacts_before=dict(audience.contacts),
                 audience_size=size,
+                definition=self._request.definition,
                 ends_as=ended.status if ended else RunStatus.FAILED,
             ),
         )
@@ -441,7 +442,9 @@ def _ask_about_tags(
     if not request.is_preview:
         counts = Counts(source_rows=rows.source_rows, distinct=rows.people)
         reason = Reason(TAG_EXISTS, values=values)
-        raise PlanningEnded(RunStatus.AWAITING_CONFIRMATION, reason, counts)
+        raise PlanningEnded(
+            RunStatus.AWAITING_CONFIRMATION, reason, counts, definition=request.definition
+        )
     return [Finding(Severity.WARNING, TAG_EXISTS, values=values)]
 
 

@@ -148,7 +148,13 @@ class Planner:
 
     def _end(self, run_id: str, end: PlanningEnded) -> None:
         self.transitions.end_planning(
-            run_id, end.status, end.reason, end.counts, end.findings, end.audience_size
+            run_id,
+            end.status,
+            end.reason,
+            end.counts,
+            end.findings,
+            end.audience_size,
+            end.definition,
         )
 
     def _forget_connection(self, run: Run) -> None:

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from shared.model.export import Export
 from shared.model.run import ADD_ARCHIVED, Mode, Run
+from shared.model.source import Snapshot
+from shared.planning.fingerprint import source_fingerprint
 from shared.planning.tags import TAG_EXISTS
 
 __all__ = ["PlanRequest"]
@@ -31,11 +33,21 @@ class PlanRequest:
         return self.run.mode is Mode.FULL
 
     @property
+    def definition(self) -> str:
+        """A fingerprint of what the export sends to which audience, whatever the segments contain."""
+        return source_fingerprint(self.export, Snapshot(()))
+
+    @property
+    def confirmed(self) -> tuple[str, ...]:
+        """The codes that a person confirmed for the export as it is now; none if it was edited since."""
+        return self.run.confirmed if self.run.definition in ("", self.definition) else ()
+
+    @property
     def takes_over_tags(self) -> bool:
         """Whether a person agreed to take over tags that were made outside the export."""
-        return TAG_EXISTS in self.run.confirmed
+        return TAG_EXISTS in self.confirmed
 
     @property
     def adds_archived(self) -> bool:
         """Whether a person agreed to add contacts again that an undo archived."""
-        return ADD_ARCHIVED in self.run.confirmed
+        return ADD_ARCHIVED in self.confirmed

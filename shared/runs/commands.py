@@ -87,6 +87,7 @@ class RunCommands:
                 retry_of=run.retry_of,
                 confirmed=confirmed_reasons(run),
                 confirmed_new=max(run.confirmed_new, run.counts.new),
+                definition=run.definition,
             )
         if run.waits_to_send:
             run = self.transitions.confirm(run_id)

@@ -86,6 +86,7 @@ class Starter:
         undone_at: datetime | None = None,
         confirmed: tuple[str, ...] = (),
         confirmed_new: int = 0,
+        definition: str = "",
     ) -> Run:
         """Return the active run, or start a new one. Conflict when the export has no connection."""
         export = export_of(self._exports, export_id)
@@ -109,6 +110,7 @@ class Starter:
                 moved_at=now,
                 confirmed=confirmed,
                 confirmed_new=confirmed_new,
+                definition=definition,
                 retry_of=retry_of,
                 undo_of=undo_of,
                 archive_created=archive_created,

@@ -102,6 +102,7 @@ class Transitions:
                 findings=plan.findings,
                 segments=tuple(RunSegment(t.segment, t.tag, t.members) for t in plan.tags),
                 audience_size=plan.audience_size,
+                definition=plan.definition,
                 progress=Progress(0, plan.people_to_send + plan.removals, 0, plan.chunks),
                 audience_name=plan.audience_name,
                 sending_at=now,
@@ -157,6 +158,7 @@ class Transitions:
         counts: Counts | None = None,
         findings: tuple[Finding, ...] = (),
         audience_size: AudienceSize | None = None,
+        definition: str = "",
     ) -> Run:
         """planning -> skipped, failed or awaitingConfirmation, without a plan."""
 
@@ -173,6 +175,7 @@ class Transitions:
                 counts=counts or Counts(),
                 findings=findings,
                 audience_size=audience_size,
+                definition=definition,
                 moved_at=now,
                 finished_at=None if status is RunStatus.AWAITING_CONFIRMATION else now,
             )

@@ -200,3 +200,20 @@ def test_a_preview_names_the_accident_and_does_not_wait(rows: RowDeployment) -> 
     assert run.status is RunStatus.COMPLETED_WITH_WARNINGS
     assert codes(run)["growthGuard"] == {"people": "6", "allowed": "5"}
     assert members(rows) == set()
+
+
+def test_a_confirmation_does_not_apply_to_an_export_that_was_edited_since(
+    rows: RowDeployment,
+) -> None:
+    for number in range(3 * NEVER_ASKS):
+        rows.deployment.audience.add(f"other{number}@example.com", status="subscribed")
+    waiting = rows.run(*people(0, 150))
+    assert_waits(waiting, "strangeAudience", people="150", compared="350", both="0")
+    rows.change(segments=(SegmentChoice("VIP"),))
+    rows.source.segments = {"VIP": people(1_000, 150)}
+
+    run = confirm(rows, waiting)
+
+    assert_waits(run, "strangeAudience", people="150", compared="350", both="0")
+    assert len(members(rows)) == 3 * NEVER_ASKS
+    assert confirm(rows, run).status is RunStatus.SUCCESSFUL
