@@ -27,14 +27,16 @@ _SQL = SqlFile.of(__file__)
 
 
 def load_failed(db: DuckDBPyConnection, files: Files, run_id: str, scratch: Path) -> bool:
-    """Fill `failed` from the outcomes of a run and `ledger`. False when the run has no outcomes.
+    """Fill `failed` from the outcomes of a run and `ledger`. False when the run sent no one.
 
-    Such a run was stopped before it sent anything, so all of it failed.
+    Such a run was stopped, or waited, before it sent anything, so all of it failed.
     """
     local = scratch / "retried.parquet"
     try:
         files.download(outcomes_table(run_id), local)
     except NotFound:
+        return False
+    if _SQL.number(db, "withdrawals_only", file=str(local)):
         return False
     _SQL.run(db, "failed", file=str(local), run=run_id)
     return True

@@ -293,3 +293,23 @@ def test_a_withdrawal_does_not_wait_for_a_larger_contact_budget(
     assert run.reason.code == "contactBudget"
     assert rows.tags(0) == frozenset()
     assert len(rows.deployment.audience.members()) == 10
+
+
+def test_a_retry_of_a_run_that_only_carried_out_withdrawals_waits_as_well(
+    new_deployment: NewDeployment,
+) -> None:
+    rows = RowDeployment(new_deployment())
+    rows.define()
+    rows.run(*(person(number) for number in range(30)))
+    waiting = rows.run(person(0, consent="no"), *(person(number) for number in range(1, 200)))
+    commands = rows.deployment.app.commands
+    commands.cancel(waiting.id)
+
+    started = rows.deployment.started(lambda: commands.retry(waiting.id, "Kim"))
+    run = rows.deployment.run_to_end(started.id)
+
+    assert run.status is RunStatus.AWAITING_CONFIRMATION
+    assert len(rows.deployment.audience.members()) == 30
+    done = rows.deployment.started(lambda: commands.confirm(run.id))
+    assert rows.deployment.run_to_end(done.id).status is RunStatus.SUCCESSFUL
+    assert len(rows.deployment.audience.members()) == 200

@@ -1,3 +1,6 @@
+-- name: withdrawals_only
+SELECT count(*) FROM read_parquet($file) WHERE code = 'withdrawalsOnly';
+
 -- name: failed
 -- People and profiles that an earlier run rejected or did not send, without those that a newer run
 -- has sent. Run ids sort newest first.
