@@ -55,6 +55,7 @@ from shared.runs.abandon import Abandon
 from shared.runs.commands import RunCommands
 from shared.runs.history import History
 from shared.runs.leftovers import Leftovers
+from shared.runs.one_person import OnePerson
 from shared.runs.outcome_file import CONTAINER as OUTCOMES_CONTAINER
 from shared.runs.outcome_file import OutcomeFile
 from shared.runs.outcomes import OutcomeReader
@@ -565,6 +566,11 @@ class App:
         """Starts undos."""
         return Undo(self.runs, self.ledgers, self.files, self.starter, self.plans.get)
 
+    @cached_property
+    def one_person(self) -> OnePerson:
+        """Sends one person of an export."""
+        return OnePerson(self.starter, self.files)
+
     # --- The work of the timer ----------------------------------------------------------------
 
     @cached_property
@@ -762,6 +768,8 @@ class App:
                 has_outcomes=self.outcomes.exist,
                 outcome_totals=self.outcomes.totals,
                 samples=self.outcomes.samples,
+                send_person=self.one_person.start,
+                sent_person=self.one_person.sent,
                 outcome_reasons=self.outcomes.reasons,
                 outcome_totals_and_reasons=self.outcomes.totals_and_reasons,
                 outcome_page=self.outcomes.page,

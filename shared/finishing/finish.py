@@ -48,13 +48,15 @@ from shared.finishing.fold import (
 )
 from shared.finishing.gather import gather_outcomes
 from shared.finishing.proof import prove
+from shared.finishing.read_back import read_back
 from shared.finishing.verify import Checked, verify_tags
 from shared.model.chunk import Chunk, ChunkState
 from shared.model.ledger import LedgerPointer
 from shared.model.names import ledger_blob, ledger_folder, outcomes_table
+from shared.model.one_person import sent_to_json
 from shared.model.outcome import Code
 from shared.model.plan import Plan, PlanGone
-from shared.model.ports import Files, Leases, Mailchimp, Records, Stored
+from shared.model.ports import Files, Leases, Mailchimp, MailchimpSession, Records, Stored
 from shared.model.run import CallTotals, Finding, Mode, Reason, Run, RunSegment, RunStatus, Severity
 from shared.people.erasures import Erasures
 from shared.people.suppression import suppress_erased_in_results
@@ -64,6 +66,7 @@ from shared.runs.abandon import Abandon
 from shared.runs.outcome_file import OutcomeFile
 from shared.runs.progress import with_progress
 from shared.runs.transitions import Transitions
+from shared.sending.chunk_payload import ChunkPayloads
 from shared.sending.chunk_queue import ChunkQueue
 from shared.workspace import workspace
 
@@ -152,7 +155,7 @@ class Finisher:
                 fold_ledger(db, run.id, merge_tags(plan.mapping))
             fold_outcomes(db)
             suppress_erased_in_results(db, self.erasures.marker_for_all())
-            checked, reads, writes = self._verify(db, run, plan)
+            checked, reads, writes = self._verify(db, run, plan, chunks)
             # Erased people and missing tags may have changed it.
             unchanged = kept is not None and kept == ledger_size(db)
             self._store_ledger(
@@ -161,8 +164,10 @@ class Finisher:
             table = scratch / "table.parquet"
             write_outcomes(db, table)
             self.files.upload(table, outcomes_table(run.id))
-            findings = (*checked.findings, *self.outcome_file.write(db, plan, scratch))
-            checked = replace(checked, findings=findings)
+            if run.mode is not Mode.ONE_PERSON:
+                # The file always describes the newest run with all rows.
+                findings = (*checked.findings, *self.outcome_file.write(db, plan, scratch))
+                checked = replace(checked, findings=findings)
             # Before the run is closed: otherwise a crash in between would leave its share of slots in use.
             self.pace.leave(plan.account_id, run.id, _people_per_second(run, chunks))
             self._close(db, run, plan, chunks, checked, reads, writes)
@@ -180,7 +185,9 @@ class Finisher:
             return None
         return local
 
-    def _verify(self, db: DuckDBPyConnection, run: Run, plan: Plan) -> tuple[Checked, int, int]:
+    def _verify(
+        self, db: DuckDBPyConnection, run: Run, plan: Plan, chunks: Sequence[Chunk]
+    ) -> tuple[Checked, int, int]:
         """Check the tags, or add a finding when they cannot be checked, for example in a stopped run."""
         unchecked = tuple(RunSegment(t.segment, t.tag, t.members) for t in plan.tags)
         if run.reason is not None or run.cancel_requested:
@@ -196,24 +203,43 @@ class Finisher:
                     plan.connection_id, lambda: self.pace.throttled(plan.account_id)
                 )
             except (Refused, ConfigError) as error:
-                return self._not_checked(plan, unchecked, error), 0, 0
+                return self._not_checked(run, plan, unchecked, error), 0, 0
             with closing(session):
                 try:
+                    if run.mode is Mode.ONE_PERSON:
+                        # The tags of everyone else are checked by the runs that send everyone.
+                        self._read_back(db, session, plan, chunks)
+                        return Checked(unchecked), session.calls.read, session.calls.write
                     checked = verify_tags(db, session, plan, read_back=run.mode is Mode.FULL)
                 except ConnectorError as error:
-                    checked = self._not_checked(plan, unchecked, error)
+                    checked = self._not_checked(run, plan, unchecked, error)
                 else:
                     # Without Mailchimp's counts the run is not proved, but it is correct.
                     with suppress(ConnectorError):
                         checked = replace(checked, proof=prove(db, session, plan))
                 return checked, session.calls.read, session.calls.write
 
+    def _read_back(
+        self,
+        db: DuckDBPyConnection,
+        session: MailchimpSession,
+        plan: Plan,
+        chunks: Sequence[Chunk],
+    ) -> None:
+        """Store what was sent of one person, beside what Mailchimp has now."""
+        payloads = ChunkPayloads(plan, self.chunks, self.files, self.now)
+        contacts = read_back(db, session, plan, payloads, chunks)
+        self.files.write(plan.sent_person, sent_to_json(contacts))
+
     def _not_checked(
-        self, plan: Plan, segments: tuple[RunSegment, ...], error: ConnectorError
+        self, run: Run, plan: Plan, segments: tuple[RunSegment, ...], error: ConnectorError
     ) -> Checked:
         if isinstance(error, Disconnected):
             self.disconnected(plan.connection_id)
-        return Checked(segments, (Finding(Severity.WARNING, "tagsNotChecked"),))
+        finding = Finding(Severity.WARNING, "tagsNotChecked")
+        if run.mode is Mode.ONE_PERSON:
+            finding = Finding(Severity.WARNING, "personNotReadBack")
+        return Checked(segments, (finding,))
 
     def _store_ledger(
         self,
@@ -236,12 +262,14 @@ class Finisher:
                 blob = ledger_blob(plan.export_id, f"{run.id}-{self.token()}")
                 people = write_ledger(db, scratch / "next.parquet")
                 self.files.upload(scratch / "next.parquet", blob)
+            one_person = run.mode is Mode.ONE_PERSON
             sent_by, before = run.id, plan.ledger or ""
             # An undo that was stopped leaves the run undoable: another undo restores the rest.
-            if not sent or (run.undo_of is not None and not complete):
+            # One person does not take the undo of the run before away.
+            if not sent or one_person or (run.undo_of is not None and not complete):
                 sent_by = stored.value.sent_by if stored else ""
                 before = stored.value.before if stored else ""
-            fingerprint = plan.source_fingerprint if complete else ""
+            fingerprint = plan.source_fingerprint if complete or one_person else ""
             audience = f"{plan.account_id}/{plan.audience_id}"
             whole = fingerprint != "" or (
                 stored is not None
@@ -251,6 +279,8 @@ class Finisher:
             pointer = LedgerPointer(
                 blob, run.id, people, fingerprint, sent_by, before, audience, whole=whole
             )
+            if one_person and stored is not None:
+                pointer = _after_one_person(pointer, stored.value, plan)
             try:
                 if stored is None:
                     self.ledgers.create(plan.export_id, pointer)
@@ -317,6 +347,15 @@ class Finisher:
             )
 
         self.transitions.finish(run.id, result)
+
+
+def _after_one_person(pointer: LedgerPointer, before: LedgerPointer, plan: Plan) -> LedgerPointer:
+    """The pointer after a run of one person, which has no outcomes of the other rows."""
+    rows_of = before.rows_of or (before.run_id if before.run_id != pointer.run_id else "")
+    if not before.is_of(plan.account_id, plan.audience_id):
+        # The undo of a run belongs to the audience of that run.
+        return replace(pointer, rows_of=rows_of, sent_by="", before="")
+    return replace(pointer, rows_of=rows_of)
 
 
 def _people_per_second(run: Run, chunks: Sequence[Chunk]) -> float | None:

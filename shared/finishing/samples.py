@@ -20,7 +20,7 @@ from shared.model.preview import SampleField, SampleKind, SamplePerson
 from shared.sending.chunk_payload import ChunkPayload
 from shared.sending.write import Person
 
-__all__ = ["MOST_SAMPLES", "Samples"]
+__all__ = ["MOST_SAMPLES", "Samples", "shown_values", "value_text"]
 
 MOST_SAMPLES = 20
 _KINDS = {ChunkKind.ADD: SampleKind.NEW, ChunkKind.UPDATE: SampleKind.CHANGED}
@@ -94,10 +94,7 @@ class Samples:
     def _compared(
         self, kind: SampleKind, person: Person, state: MemberState | None
     ) -> SamplePerson:
-        before: dict[str, object] = dict(state.fields) if state else {}
-        if state:
-            mapped = {tag for _, tag in attribute_tags(self.plan.mapping.evidence)}
-            before |= {tag: value for tag, value in state.evidence.items() if tag in mapped}
+        before = shown_values(self.plan, state)
         tags = state.tags if state else ()
         lost = {name.casefold() for name in self.removed.get(person.address, ())}
         have = {name.casefold() for name in tags}
@@ -112,8 +109,8 @@ class Samples:
             fields=tuple(
                 SampleField(
                     EVIDENCE.get(tag, tag),
-                    _text(before.get(tag)),
-                    _text(person.fields.get(tag, before.get(tag))),
+                    value_text(before.get(tag)),
+                    value_text(person.fields.get(tag, before.get(tag))),
                 )
                 for tag in shown
             ),
@@ -143,7 +140,19 @@ def _short(rank: str) -> int:
     return int(rank[:16], 16)
 
 
-def _text(value: object) -> str:
+def shown_values(plan: Plan, state: MemberState | None) -> dict[str, object]:
+    """The values of a contact: all merge fields, and the evidence that the plan sends."""
+    if state is None:
+        return {}
+    mapped = {tag for _, tag in attribute_tags(plan.mapping.evidence)}
+    return {
+        **state.fields,
+        **{tag: value for tag, value in state.evidence.items() if tag in mapped},
+    }
+
+
+def value_text(value: object) -> str:
+    """A value as text; the parts of a postal address are joined."""
     if value is None:
         return ""
     if isinstance(value, Mapping):

@@ -24,7 +24,8 @@ class LedgerPointer:
     empty. `sent_by` is the newest run that sent something, and `before` the version from before that
     run (empty when there was none): an undo goes back to it. `audience` is `<account>/<audience>`.
     `whole` is whether some run has sent everyone, so that the ledger shows how large the export is; None
-    in records of version 1.0.
+    in records of version 1.0. `rows_of` is the newest run with outcomes of all rows, if `run_id` sent
+    one person only.
     """
 
     blob: str
@@ -35,6 +36,7 @@ class LedgerPointer:
     before: str = ""
     audience: str = ""
     whole: bool | None = None
+    rows_of: str = ""
 
     @property
     def is_whole(self) -> bool:

@@ -18,6 +18,7 @@ __all__ = [
     "not_subscribed_folder",
     "outcome_blob",
     "outcomes_table",
+    "person_blob",
     "plan_blob",
     "plan_folder",
     "run_folder",
@@ -44,6 +45,11 @@ def plan_blob(run_id: str) -> str:
 def plan_folder(run_id: str, attempt: str) -> str:
     """The files of one attempt at planning; `plan.json` names the valid attempt."""
     return f"runs/{run_id}/plan-{attempt}/"
+
+
+def person_blob(run_id: str) -> str:
+    """The person that a run sends, if it sends one person only."""
+    return f"runs/{run_id}/person.json"
 
 
 def outcome_blob(run_id: str, chunk: int, attempt: str) -> str:

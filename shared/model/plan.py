@@ -126,6 +126,11 @@ class Plan:
         return f"{self.folder}samples.json"
 
     @property
+    def sent_person(self) -> str:
+        """The blob of what was sent of one person, and what Mailchimp has of them."""
+        return f"{self.folder}sent.json"
+
+    @property
     def shared_and_rejected(self) -> str:
         """The blob of rows that were rejected and profiles that lost their address."""
         return f"{self.folder}rows.parquet"

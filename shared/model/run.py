@@ -56,11 +56,15 @@ class Trigger(StrEnum):
 
 
 class Mode(StrEnum):
-    """export: send what changed. preview: plan only. full: send everything and read back."""
+    """export: send what changed. preview: plan only. full: send everything and read back.
+
+    onePerson: send one person of the export, whether or not anything changed (record 85).
+    """
 
     EXPORT = "export"
     PREVIEW = "preview"
     FULL = "full"
+    ONE_PERSON = "onePerson"
 
 
 class RunStatus(StrEnum):
@@ -385,6 +389,11 @@ class Run:
     def is_over(self) -> bool:
         """Whether the run has ended for good."""
         return self.status in TERMINAL
+
+    @property
+    def covers_export(self) -> bool:
+        """Whether the run sends what is new to everyone: no preview, no undo, not one person only."""
+        return self.mode in (Mode.EXPORT, Mode.FULL) and self.undo_of is None
 
 
 def run_columns(run: Run) -> dict[str, str]:

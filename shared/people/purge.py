@@ -3,7 +3,8 @@
     ledgers          a new version without them replaces the current one by a conditional write;
                      older versions are overwritten
     runs/*           the outcomes keep their rows without address and profile; the files of a plan
-                     are deleted, because they are not read after the run
+                     are deleted, because they are not read after the run; so is the name of the
+                     person that a run of one person sends
     audiences/*      new lists of people who are not subscribed replace the current ones
     exclusions/*     the lists of excluded people are rewritten without them
     outcome files    the rows with their profile ids are removed (runs/outcome_file.py)
@@ -32,11 +33,12 @@ from shared.model.names import (
     not_subscribed_blob,
     not_subscribed_folder,
     outcomes_table,
+    person_blob,
     plan_blob,
     run_folder,
 )
 from shared.model.ports import Files, Records, split_unreadable
-from shared.model.run import Run, RunStatus, Stage
+from shared.model.run import Mode, Run, RunStatus, Stage
 from shared.people.erasures import MarkErased
 from shared.people.exclusion_lists import ExclusionLists
 from shared.runs.outcome_file import OutcomeFile
@@ -106,6 +108,10 @@ class Purge:
         for export_id, count in excluded.removed.items():
             records += count
             exports.add(export_id)
+        for run in runs:
+            if run.mode is Mode.ONE_PERSON:
+                # It may be one of these people. A run that has not read it yet sends no one.
+                self.files.delete(person_blob(run.id))
         over = [run for run in runs if run.is_over]
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             for run, count in zip(

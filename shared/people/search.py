@@ -160,15 +160,16 @@ class Search:
                 readable(self.runs.all(where={"export": export.id}, page=_RUNS)), _RUNS
             )
         ]
-        run = next(
-            (
-                one
-                for one in runs
-                if not one.is_active and one.mode is not Mode.PREVIEW and self._has_outcomes(one)
-            ),
-            None,
-        )
-        found = self._in_outcomes(run, base, person) if run else None
+        run, found = None, None
+        for run in runs:
+            if run.is_active or run.mode is Mode.PREVIEW or not self._has_outcomes(run):
+                continue
+            found = self._in_outcomes(run, base, person)
+            # A run of one person has no outcomes of the others.
+            if found is not None or run.mode is not Mode.ONE_PERSON:
+                break
+        else:
+            run = None
         sent = self._in_ledger(export, base, person, found.email if found else "")
         if found is not None and sent is not None:
             return replace(

@@ -45,18 +45,18 @@ def ask_about_accidents(
     tags: Sequence[Tag],
     overlap: Overlap,
     *,
-    retry: bool,
+    partial: bool,
     comparable: bool,
 ) -> list[Finding]:
     """Raise PlanningEnded (awaiting a confirmation) for what looks like an accident.
 
     Needs `people`, `rejects`, `ledger` and `do_not_send`. `tags[i]` is the tag of segment i.
     `overlap` is called only if the export has sent nothing to this audience. A preview returns the
-    reasons as findings. `retry`: only rows that failed in an earlier run are sent, so nothing is asked.
-    A retry of a run that sent nothing sends everyone. `comparable`: the ledger shows how large the
+    reasons as findings. `partial`: only one person, or rows that failed in an earlier run, are sent, so
+    nothing is asked. A retry of a run that sent nothing sends everyone. `comparable`: the ledger shows how large the
     export is. While the first run has not sent everyone, it does not.
     """
-    if retry:
+    if partial:
         return []
     reasons = list(_reasons(db, request, tags, overlap, comparable))
     findings = [Finding(Severity.WARNING, each.code, values=each.values) for each in reasons]
@@ -118,7 +118,9 @@ def _reasons(
     if allowed is not None and new > allowed:
         values = {"people": str(new), "allowed": str(allowed)}
         yield Reason("growthGuard", values=values)
-    if not sent_before and new > NEVER_ASKS:
+    # A few people may have been sent one by one, to try the export.
+    tried = not comparable and sent_before <= NEVER_ASKS
+    if (tried or not sent_before) and new > NEVER_ASKS:
         compared, both = overlap()
         if compared > NEVER_ASKS and both < _HARDLY_ANYONE * compared:
             values = {"people": str(new), "compared": str(compared), "both": str(both)}

@@ -33,6 +33,7 @@ from shared.planning.preparation import AudiencePreparation
 from shared.planning.report import PlanningReport
 from shared.planning.request import PlanRequest
 from shared.planning.undo_plan import plan_undo
+from shared.runs.one_person import chosen_person
 from shared.runs.plan_store import PlanStore
 from shared.runs.start import export_of
 from shared.runs.transitions import Transitions
@@ -67,7 +68,8 @@ class PlanBuilder:
         if not export.connection_id:
             raise Conflict("noConnection")
         account_id = self.account_of(export.connection_id)
-        request = PlanRequest(run, export, export.connection_id, account_id)
+        person = chosen_person(self.plans.files, run.id) if run.mode is Mode.ONE_PERSON else None
+        request = PlanRequest(run, export, export.connection_id, account_id, person)
         if run.undo_of is not None:
             return self._make_undo(request, run.undo_of)
         pinned = self.source.snapshot(export.segments_read)

@@ -71,6 +71,7 @@ from shared.planning.former_addresses import (
 )
 from shared.planning.ledger import deleted_tags, forget_tags, load_ledger
 from shared.planning.limit import within_budget, within_limit
+from shared.planning.one_person import find_person, keep_only_person, rows_of_person
 from shared.planning.people import RowCounts, SourceColumns, read_people
 from shared.planning.preparation import AudiencePreparation
 from shared.planning.removal_guard import exceeds_removal_share
@@ -160,6 +161,8 @@ class NewPlan:
         read = self._read(ReportedSource(segments, report), max_profiles)
         report.comparing()
         ledger = self._load_ledger()
+        if self._request.person is not None:
+            find_person(self._db, self._request.person, erasures)
         suppress_erased(self._db, erasures.marker_for_all())
         deleted = deleted_tags(self._db, read.audience.tags.existing)
         forget_tags(self._db, deleted)
@@ -173,7 +176,7 @@ class NewPlan:
             audience = self._check_and_create(read, retry=retry)
             size = self._compare(read, audience, retry=retry, removes_tags=reason is None)
         except PlanningEnded as end:
-            if not any_withdrawals(self._db):
+            if self._request.person is not None or not any_withdrawals(self._db):
                 raise
             ended, audience, size = end, read.audience, end.audience_size
             self._compare_withdrawals(read, end)
@@ -189,7 +192,10 @@ class NewPlan:
         members = members_by_segment(self._db)
         if ended is None:
             self.findings += former_findings(self._db, held=held.archiving)
-        counts, before = self._count(read.rows, members, status, held)
+        rows = read.rows
+        if self._request.person is not None:
+            rows = replace(rows, source_rows=rows_of_person(self._db, self._request.person))
+        counts, before = self._count(rows, members, status, held)
         if ended is not None:
             reason, counts = ended.reason, replace(counts, new=ended.counts.new)
         if self._request.is_preview:
@@ -220,8 +226,7 @@ class NewPlan:
                 reason=reason,
                 rejected_before=before,
                 deleted_tags=deleted,
-                # The next refresh must still send the rows that a retry omits.
-                source_fingerprint="" if retry or ended else self._source.fingerprint,
+                source_fingerprint=self._fingerprint_for_next(ledger, all_sent=not (retry or ended)),
                 findings=tuple(self.findings),
                 calls=CallTotals(
                     self.calls.write, self.calls.read, self.calls.throttled, self.calls.retried
@@ -236,6 +241,19 @@ class NewPlan:
     @property
     def _ledger_run(self) -> str:
         return self._source.pointer.run_id if self._source.pointer else ""
+
+    @property
+    def _run_before(self) -> str:
+        """The newest run with outcomes of all rows."""
+        pointer = self._source.pointer
+        return (pointer.rows_of or pointer.run_id) if pointer else ""
+
+    def _fingerprint_for_next(self, ledger: LedgerPointer | None, *, all_sent: bool) -> str:
+        """The fingerprint of the source that was sent completely once this run has ended."""
+        if self._request.person is not None:
+            return ledger.source_fingerprint if ledger else ""
+        # The next refresh must still send the rows that a retry omits.
+        return self._source.fingerprint if all_sent else ""
 
     @property
     def _is_comparable(self) -> bool:
@@ -304,7 +322,7 @@ class NewPlan:
             read.rows,
             found.tags.tags,
             overlap,
-            retry=retry,
+            partial=retry or request.person is not None,
             comparable=self._is_comparable,
         )
         if request.is_preview:
@@ -330,30 +348,31 @@ class NewPlan:
         export, db = self._export, self._db
         removes_tags = removes_tags and export.leavers is Leavers.REMOVE_TAG
         self._find_changes(read, audience, only_failed=retry, removes_tags=removes_tags)
-        with waiting_for_network(db):
-            complete = self._preparation.find_already_subscribed(self._request, db, self.calls)
         if retry:
             self.findings += not_retried(db)
         plan_unsubscribes(db, export)
         plan_former_addresses(db, export)
+        self.findings += self._source.exclusions.remove_tags(db)
+        if self._request.person is not None:
+            keep_only_person(db, self._request.person)
         with waiting_for_network(db):
+            complete = self._preparation.find_already_subscribed(self._request, db, self.calls)
             size = self._audience_size(audience.contacts, complete=complete)
         self.findings += within_budget(size, read.rows, is_preview=self._request.is_preview)
-        self.findings += self._source.exclusions.remove_tags(db)
         return size
 
     def _find_changes(
         self, read: _Read, audience: PreparedAudience, *, only_failed: bool, removes_tags: bool
     ) -> None:
         """Compare people with the ledger."""
-        mapping, full = self._export.mapping, self._request.is_full
+        mapping, everything = self._export.mapping, self._request.sends_unchanged
         compare(
             self._db,
             Rules(
                 tag_ids=[tag.id for tag in audience.tags.tags],
                 mapping=mapping_fingerprint(mapping, audience.merge_fields, read.attributes),
-                everything=full,
-                ask_again=full or self._run.retry_of is not None,
+                everything=everything,
+                ask_again=everything or self._run.retry_of is not None,
                 remove_tags=removes_tags,
                 retry=only_failed,
             ),
@@ -377,7 +396,7 @@ class NewPlan:
 
     def _hold(self) -> _Held:
         """Decide what waits for a confirmation, because it concerns unusually many people."""
-        if REMOVAL_GUARD in self._run.confirmed:
+        if REMOVAL_GUARD in self._run.confirmed or self._request.person is not None:
             return _Held()
         share = self._export.max_removal_share
         return _Held(
@@ -393,6 +412,8 @@ class NewPlan:
 
         Returns the counts, and how many of the rejected rows the run before rejected as well.
         """
+        if self._request.person is not None:
+            return count(self._db, rows.source_rows).of_run, 0
         self.findings += definition_findings(
             self._export,
             (stored.value for stored in readable(self._preparation.exports.all())),
@@ -402,7 +423,7 @@ class NewPlan:
         self.findings += withdrawal_findings(self._db, held=held.unsubscribes)
         counts = count(self._db, rows.source_rows)
         before = counts.refused_before + rejected_before(
-            self._db, self._plans.files, self._ledger_run, self._scratch
+            self._db, self._plans.files, self._run_before, self._scratch
         )
         if before:
             values = {"rows": str(before)}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from shared.model.export import Export
+from shared.model.one_person import ChosenPerson
 from shared.model.run import ADD_ARCHIVED, Mode, Run
 from shared.model.source import Snapshot
 from shared.planning.fingerprint import source_fingerprint
@@ -21,6 +22,8 @@ class PlanRequest:
     export: Export
     connection_id: str
     account_id: str
+    # The only person to send, in a run of one person.
+    person: ChosenPerson | None = None
 
     @property
     def is_preview(self) -> bool:
@@ -41,6 +44,11 @@ class PlanRequest:
     def confirmed(self) -> tuple[str, ...]:
         """The codes that a person confirmed for the export as it is now; none if it was edited since."""
         return self.run.confirmed if self.run.definition in ("", self.definition) else ()
+
+    @property
+    def sends_unchanged(self) -> bool:
+        """Whether people are sent although nothing changed, or Mailchimp refused them before."""
+        return self.is_full or self.person is not None
 
     @property
     def takes_over_tags(self) -> bool:

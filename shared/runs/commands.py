@@ -164,6 +164,8 @@ def _refuse_retry(run: Run) -> None:
         raise Conflict("retryWaiting")
     if run.mode is Mode.PREVIEW:
         raise Conflict("retryPreview")
+    if run.mode is Mode.ONE_PERSON:
+        raise Conflict("retryOnePerson")
     if run.undo_of is not None:
         raise Conflict("retryUndo")
     if not failed and not stopped:

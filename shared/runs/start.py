@@ -87,15 +87,20 @@ class Starter:
         confirmed: tuple[str, ...] = (),
         confirmed_new: int = 0,
         definition: str = "",
+        before_planning: Callable[[Run], None] | None = None,
     ) -> Run:
-        """Return the active run, or start a new one. Conflict when the export has no connection."""
+        """Return the active run, or start a new one. Conflict when the export has no connection.
+
+        `before_planning` is called for a new run, before its first message is sent. A new run replaces
+        one that waits for a confirmation, unless it sends one person only: then that run is returned.
+        """
         export = export_of(self._exports, export_id)
         if not export.connection_id:
             raise Conflict("noConnection")
         while True:
             taken = self._active.read(export_id)
             if taken is not None:
-                active = self._active_run(taken)
+                active = self._active_run(taken, replaces=mode is not Mode.ONE_PERSON)
                 if active is not None:
                     return active
             now = self._now()
@@ -124,15 +129,17 @@ class Starter:
                     self._active.replace(export_id, ActiveRun(run), taken.etag)
             except (Conflict, Changed):
                 continue  # another start won at the same moment: return its run
-            return self._record(run)
+            return self._record(run, before_planning)
 
-    def _active_run(self, taken: Stored[ActiveRun]) -> Run | None:
+    def _active_run(self, taken: Stored[ActiveRun], *, replaces: bool) -> Run | None:
         """Return the run of an active run record while it is active. Completes a start that was killed."""
         stored = self._runs.read(taken.value.run.id)
         if stored is None:
             return self._record(taken.value.run)
         run = stored.value
         if run.status is RunStatus.AWAITING_CONFIRMATION:
+            if not replaces:
+                return run
             self._supersede(run)
             return None
         if not run.is_active:
@@ -145,9 +152,11 @@ class Starter:
         # A time in the future counts as late, too: the clock of the process that queued it was wrong.
         return run.queued_at is not None and abs(self._now() - run.queued_at) > QUEUE_PATIENCE
 
-    def _record(self, run: Run) -> Run:
+    def _record(self, run: Run, before_planning: Callable[[Run], None] | None = None) -> Run:
         # Two starters may complete the same start; the record is the same.
         run = self._transitions.create(run)
+        if before_planning is not None:
+            before_planning(run)
         self._send(run)
         return run
 

@@ -21,6 +21,7 @@ from shared.errors import NotFound
 from shared.exports.definitions import Definitions
 from shared.model.connection import Connection
 from shared.model.export import Export, Schedule
+from shared.model.one_person import ChosenPerson, SentPerson
 from shared.model.ports import MailchimpSession, Records, Secrets
 from shared.model.preview import SamplePerson
 from shared.model.run import Reason, Run, RunStatus
@@ -215,6 +216,8 @@ class Services:
     has_outcomes: Callable[[str], bool]
     outcome_totals: Callable[[str], Sequence[tuple[str, str, str, int]]]
     samples: Callable[[str], Sequence[SamplePerson]]
+    send_person: Callable[[str, str, ChosenPerson], Run]
+    sent_person: Callable[[str], Sequence[SentPerson]]
     outcome_reasons: Callable[[str, str, int], Sequence[OutcomeReason]]
     outcome_totals_and_reasons: Callable[
         [str, str, int], tuple[Sequence[tuple[str, str, str, int]], Sequence[OutcomeReason]]

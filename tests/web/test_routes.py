@@ -52,6 +52,8 @@ INTERFACE = {
     ("POST", "/api/runs/{id}/undo"): CONTRIBUTOR,
     ("GET", "/api/runs/{id}/outcomes.csv"): CONTRIBUTOR,
     ("GET", "/api/runs/{id}/preview"): CONTRIBUTOR,
+    ("POST", "/api/exports/{id}/send-person"): CONTRIBUTOR,
+    ("GET", "/api/runs/{id}/sent-person"): CONTRIBUTOR,
     ("POST", "/api/people/search"): ADMINISTRATOR,
     ("POST", "/api/people/erase"): ADMINISTRATOR,
     ("GET", "/api/schedule"): VIEWER,

@@ -15,6 +15,7 @@ from shared.errors import Changed, ConfigError, Conflict, Disconnected, Fault, N
 from shared.model.audience import Account, Audience, CallCounts, MergeField
 from shared.model.connection import Connection, ExportUser
 from shared.model.export import Export, Schedule
+from shared.model.one_person import ChosenPerson, SentPerson
 from shared.model.ports import Records, Stored
 from shared.model.preview import SamplePerson
 from shared.model.run import Mode, Progress, Reason, Run, RunStatus, Trigger
@@ -314,6 +315,8 @@ class FakeRuns:
     rows: list[OutcomeRow] = field(default_factory=list)
     people: list[SamplePerson] = field(default_factory=list)
     people: dict[str, list[PersonInExport]] = field(default_factory=dict)
+    chosen: dict[str, ChosenPerson] = field(default_factory=dict)
+    sent: dict[str, list[SentPerson]] = field(default_factory=dict)
 
     def start(
         self,
@@ -414,6 +417,18 @@ class FakeRuns:
         found = Counter((r.outcome, r.code, r.field) for r in self.outcomes(run_id, None))
         return [(*key, count) for key, count in found.items()]
 
+    def send_person(self, export_id: str, by: str, person: ChosenPerson) -> Run:
+        run = self.start(export_id, Trigger.ON_DEMAND, Mode.ONE_PERSON, by)
+        if run.mode is not Mode.ONE_PERSON:
+            raise Conflict("otherRunGoing")
+        self.chosen[run.id] = person
+        return run
+
+    def sent_person(self, run_id: str) -> list[SentPerson]:
+        if run_id not in self.sent:
+            raise NotFound("sentPersonGone")
+        return self.sent[run_id]
+
     def samples(self, run_id: str) -> list[SamplePerson]:
         return self.people
 
@@ -510,6 +525,8 @@ class World:
             has_outcomes=self.runs.has_outcomes,
             outcome_totals=self.runs.outcome_totals,
             samples=self.runs.samples,
+            send_person=self.runs.send_person,
+            sent_person=self.runs.sent_person,
             outcome_reasons=self.runs.outcome_reasons,
             outcome_totals_and_reasons=self.runs.outcome_totals_and_reasons,
             outcome_page=self.runs.outcome_page,

@@ -9,13 +9,15 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from shared.model.outcome import Outcome
-from shared.model.run import Run, RunStatus
+from shared.model.run import Mode, Run, RunStatus
 from shared.web.access import AccessRoute, Subject, requires
 from shared.web.api.paging import next_link
-from shared.web.application import runs
+from shared.web.application import people, runs
 from shared.web.authentication import Role
 from shared.web.caller import Caller
 from shared.web.dependencies import AppServices, CurrentCaller, Id, Optional, Skip, Top
+from shared.web.models.one_person import SentPersonList, sent_person_view
+from shared.web.models.people import SearchBody
 from shared.web.models.previews import PreviewView, preview_view
 from shared.web.models.runs import RunList, RunView, StartBody, UndoBody, run_view
 from shared.web.outcomes_csv import outcomes_csv
@@ -42,7 +44,7 @@ def start(
     body: Annotated[StartBody, Body()] = StartBody(),  # noqa: B008 - frozen
 ) -> RunView:
     """Returns the active run if there is one, and starts no other."""
-    run = runs.start(services, caller, export_id, body.mode, add_archived=body.add_archived)
+    run = runs.start(services, caller, export_id, Mode(body.mode), add_archived=body.add_archived)
     return _accepted(run, caller, response)
 
 
@@ -120,6 +122,32 @@ def undo(
     """Starts a new run that reverts tags and values. No one is subscribed or unsubscribed."""
     run = runs.undo(services, caller, run_id, body.archive_created)
     return _accepted(run, caller, response)
+
+
+@router.post(
+    "/api/exports/{id:id}/send-person", summary="Send one person of an export", status_code=202
+)
+@requires(Role.CONTRIBUTOR, shared=Subject.EXPORT)
+def send_person(
+    export_id: Id,
+    body: SearchBody,
+    services: AppServices,
+    caller: CurrentCaller,
+    response: Response,
+) -> RunView:
+    """Starts a run that reads the segments and sends only this person, by the rules of the export, even if
+    nothing changed. No other person is sent, and no other run is active meanwhile."""
+    run = people.send(services, caller, export_id, body.email or "", body.customer_id or "")
+    return _accepted(run, caller, response)
+
+
+@router.get(f"{_ONE}/sent-person", summary="Read what was sent of one person")
+@requires(Role.CONTRIBUTOR)
+def sent_person(run_id: Id, services: AppServices, caller: CurrentCaller) -> SentPersonList:
+    """Returns each contact of the person with the values that were sent, the values, tags and status that
+    Mailchimp has after the run, and why something was not sent."""
+    found = people.sent(services, caller, run_id)
+    return SentPersonList(value=tuple(sent_person_view(one, caller.language) for one in found))
 
 
 @router.get(f"{_ONE}/preview", summary="Read what a preview found")

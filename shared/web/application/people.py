@@ -1,4 +1,4 @@
-"""One person over all exports: why they are (not) in Mailchimp, and how to erase them.
+"""One person: why they are (not) in Mailchimp, how to send them now, and how to erase them.
 
 The address is never recorded: not in a URL, a log or the audit trail.
 """
@@ -7,12 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from shared.errors import Conflict, Unavailable
+from shared.errors import Conflict, NotFound, Unavailable
+from shared.model.one_person import ChosenPerson, SentPerson
+from shared.model.run import Mode, Run
+from shared.people.erasures import address_key
 from shared.web.application import audit
 from shared.web.caller import Caller
 from shared.web.services import ErasureReceipt, PersonInExport, Services
 
-__all__ = ["erase", "search"]
+__all__ = ["erase", "search", "send", "sent"]
 
 
 def search(
@@ -21,6 +24,24 @@ def search(
     """What every export has stored about an address, or about a profile."""
     found = services.search(email, customer_id)
     audit.record(services, caller, "person.search", "-", "", None, {"found": len(found)})
+    return found
+
+
+def send(services: Services, caller: Caller, export_id: str, email: str, customer_id: str) -> Run:
+    """Start a run that sends one person of an export. NotFound, Conflict while another run is active."""
+    person = ChosenPerson("" if customer_id else address_key(email), customer_id)
+    run = services.send_person(export_id, caller.name, person)
+    audit.record(services, caller, "run.sendPerson", run.id, "", None, {"exportId": export_id})
+    return run
+
+
+def sent(services: Services, caller: Caller, run_id: str) -> Sequence[SentPerson]:
+    """What a run sent of one person, beside what Mailchimp has. The read is recorded. NotFound."""
+    run = services.run(run_id)
+    if run.mode is not Mode.ONE_PERSON:
+        raise NotFound("sentPersonGone")
+    found = services.sent_person(run.id)
+    audit.record(services, caller, "run.readPerson", run.id, "", None, {})
     return found
 
 

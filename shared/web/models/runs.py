@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from enum import StrEnum
 from typing import Annotated
 
 from pydantic import Field
@@ -22,10 +23,18 @@ __all__ = [
 ]
 
 
+class StartMode(StrEnum):
+    """The modes that a start chooses; one person is sent in another way."""
+
+    EXPORT = Mode.EXPORT
+    PREVIEW = Mode.PREVIEW
+    FULL = Mode.FULL
+
+
 class StartBody(Body):
     """How to run an export."""
 
-    mode: Annotated[Choice[Mode], Field(examples=["preview"])] = Mode.EXPORT
+    mode: Annotated[Choice[StartMode], Field(examples=["preview"])] = StartMode.EXPORT
     add_archived: bool = Field(
         default=False, description="Whether to add contacts again that an undo archived"
     )

@@ -26,7 +26,9 @@ Chart = tuple[str, Callable[[Run], int]]
 
 def charted(runs: Sequence[Run]) -> list[Run]:
     """The runs to draw, oldest first: those that are over or wait, without previews."""
-    shown = [run for run in runs if not run.is_active and run.mode is not Mode.PREVIEW]
+    shown = [
+        run for run in runs if not run.is_active and run.mode not in (Mode.PREVIEW, Mode.ONE_PERSON)
+    ]
     return list(reversed(shown[:_MOST]))
 
 

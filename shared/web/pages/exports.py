@@ -164,7 +164,7 @@ def _show(
         members={
             segment.name: segment.members
             for run in reversed(history)
-            if run.mode is not Mode.PREVIEW
+            if run.mode not in (Mode.PREVIEW, Mode.ONE_PERSON)
             for segment in run.segments
         },
         next=next_run(export.schedule, services.clock()) if stored else None,
@@ -219,7 +219,7 @@ def start(export_id: Id, page: CurrentPage, form: SentForm) -> Response:
     """Run, or preview."""
 
     def started() -> Run:
-        mode = StartBody.model_validate({"mode": form.get("mode") or Mode.EXPORT}).mode
+        mode = Mode(StartBody.model_validate({"mode": form.get("mode") or Mode.EXPORT}).mode)
         again = bool(form.get("addArchived"))
         return runs.start(page.services, page.caller, export_id, mode, add_archived=again)
 

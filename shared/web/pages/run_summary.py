@@ -60,10 +60,15 @@ def seconds_of(run: Run) -> float | None:
 def rows_per_second(run: Run) -> float | None:
     """Source rows per second from start to end; None for runs that are not over, or too short."""
     seconds = seconds_of(run)
-    if not seconds or seconds < 1 or not run.counts.source_rows or run.mode is Mode.PREVIEW:
+    if not seconds or seconds < 1 or not run.counts.source_rows or not _reads_for_all(run):
         return None
     rate = run.counts.source_rows / seconds
     return round(rate) if rate >= 10 else round(rate, 1)
+
+
+def _reads_for_all(run: Run) -> bool:
+    """Whether the time of a run is that of its rows."""
+    return run.mode not in (Mode.PREVIEW, Mode.ONE_PERSON)
 
 
 def retry_changes_something(run: Run, codes: Sequence[str]) -> bool:

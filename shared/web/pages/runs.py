@@ -17,10 +17,11 @@ from shared.runs.commands import can_retry
 from shared.runs.outcomes import OutcomeReason, OutcomeRow
 from shared.scheduling.schedule import next_run
 from shared.web.access import AccessRoute, Subject, requires
-from shared.web.application import runs
+from shared.web.application import people, runs
 from shared.web.application.connections import may_use_export
 from shared.web.authentication import Role
 from shared.web.dependencies import Id
+from shared.web.models.one_person import SentPersonView, sent_person_view
 from shared.web.models.previews import PreviewView, preview_view
 from shared.web.models.runs import run_view
 from shared.web.outcomes_csv import action_text, reason_text
@@ -109,6 +110,7 @@ def _show(page: Page, run_id: str, refusal: Refusal = NO_REFUSAL) -> Response:
     is_preview = run.mode is Mode.PREVIEW
     has_outcomes = not run.is_active and services.has_outcomes(run.id)
     preview = None
+    is_person = run.mode is Mode.ONE_PERSON
     if is_preview and has_outcomes:
         preview, rejected = _preview(page, run)
     else:
@@ -139,6 +141,7 @@ def _show(page: Page, run_id: str, refusal: Refusal = NO_REFUSAL) -> Response:
         rejected=rejected,
         has_outcomes=has_outcomes,
         preview=preview,
+        sent_people=_sent(page, run) if is_person and has_outcomes else None,
         calls_expected=next(
             (
                 int(f.values["calls"])
@@ -150,7 +153,8 @@ def _show(page: Page, run_id: str, refusal: Refusal = NO_REFUSAL) -> Response:
         can_add_archived=any(f.code == "archivedByUndo" for f in run.findings),
         waiting=run.status is RunStatus.AWAITING_CONFIRMATION,
         can_retry=retries,
-        can_run=over and (is_preview or stopped),
+        can_run=over and (is_preview or (stopped and not is_person)),
+        can_send_again=over and is_person,
         can_edit=over and run.status is RunStatus.FAILED,
         can_undo=may_act and not is_preview and services.can_undo(run),
         seconds=seconds_of(run),
@@ -179,6 +183,17 @@ def _preview(page: Page, run: Run) -> tuple[PreviewView | None, list[Rejected]]:
     except ConnectorError:
         return None, rejected
     return preview_view(found, page.language), rejected
+
+
+def _sent(page: Page, run: Run) -> list[SentPersonView] | None:
+    """What was sent of one person; nothing for people who may not see it, or when it was deleted."""
+    if not page.caller.may(Role.CONTRIBUTOR):
+        return None
+    try:
+        found = people.sent(page.services, page.caller, run.id)
+    except ConnectorError:
+        return None
+    return [sent_person_view(one, page.language) for one in found]
 
 
 def _next_steps(page: Page, run: Run, export: Export | None, *, retries: bool) -> list[str]:

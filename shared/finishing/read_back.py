@@ -1,0 +1,88 @@
+"""What a run of one person sent, beside what Mailchimp has now.
+
+Mailchimp changes some values when it stores them (dates, numbers, addresses), so both sides are shown
+as they are, and no difference is reported as a fault.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from shared.fields.evidence import EVIDENCE, plain_tags
+from shared.finishing.samples import shown_values, value_text
+from shared.model.chunk import Chunk, chunk_key
+from shared.model.one_person import SentField, SentPerson
+from shared.model.plan import Plan
+from shared.model.ports import MailchimpSession, Stored
+from shared.sending.chunk_payload import ChunkPayloads
+from shared.sending.write import Person
+from shared.workspace import SqlFile, waiting_for_network
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+__all__ = ["MOST_CONTACTS", "read_back"]
+
+MOST_CONTACTS = 20
+"""How many contacts of one person are read; a profile has hardly more addresses."""
+
+_SQL = SqlFile.of(__file__)
+
+
+def read_back(
+    db: DuckDBPyConnection,
+    session: MailchimpSession,
+    plan: Plan,
+    payloads: ChunkPayloads,
+    chunks: Sequence[Chunk],
+) -> list[SentPerson]:
+    """Read the contacts of `outcomes` from the audience. Needs `removals` as well."""
+    sent = _sent(plan, payloads, chunks)
+    names = {tag.tag_id: tag.tag for tag in plan.tags}
+    contacts = []
+    for address, customer_id, outcome, code, field, is_contact, removed in _SQL.rows(
+        db, "contacts", most=MOST_CONTACTS
+    ):
+        state = None
+        if is_contact:
+            with waiting_for_network(db):
+                state = session.member(plan.audience_id, address)
+        held = shown_values(plan, state)
+        person = sent.get(address) if is_contact else None
+        fields = person.fields if person else {}
+        contacts.append(
+            SentPerson(
+                address=address,
+                customer_id=customer_id or "",
+                outcome=outcome,
+                code=code or "",
+                field=plain_tags(field or ""),
+                fields=tuple(
+                    SentField(
+                        EVIDENCE.get(tag, tag),
+                        value_text(fields[tag]) if tag in fields else None,
+                        value_text(held.get(tag)),
+                    )
+                    for tag in sorted({*held, *fields})
+                ),
+                tags_sent=person.tags if person else (),
+                tags_removed=tuple(names[tag] for tag in removed or () if tag in names),
+                status=state.status if state else "",
+                tags=tuple(sorted(state.tags)) if state else (),
+            )
+        )
+    return contacts
+
+
+def _sent(plan: Plan, payloads: ChunkPayloads, chunks: Sequence[Chunk]) -> dict[str, Person]:
+    """The people of a plan with their converted values, by address."""
+    people: dict[str, Person] = {}
+    for chunk in chunks:
+        if chunk.tag_id is None:
+            # With its outcomes, only people without a result would be read.
+            whole = replace(chunk, outcomes=None)
+            payload = payloads.read(Stored(chunk_key(plan.run_id, chunk.number), whole, ""))
+            people.update((person.address, person) for person in payload.people)
+    return people

@@ -1,0 +1,85 @@
+"""The person that a run of one person sends, and what was sent beside what Mailchimp has afterwards.
+
+Both are files of the run, so that retention and the erasure of people delete them. They contain
+personal data.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pydantic import TypeAdapter
+
+__all__ = [
+    "ChosenPerson",
+    "SentField",
+    "SentPerson",
+    "person_from_json",
+    "person_to_json",
+    "sent_from_json",
+    "sent_to_json",
+]
+
+
+@dataclass(frozen=True)
+class ChosenPerson:
+    """The person to send: by the normal address, or by the CustomerId."""
+
+    address: str = ""
+    customer_id: str = ""
+
+
+@dataclass(frozen=True)
+class SentField:
+    """A value that was sent, None if none was, and the value that Mailchimp has now.
+
+    `tag` is a merge tag, or the name of a value of evidence (`ip_opt`).
+    """
+
+    tag: str
+    sent: str | None
+    held: str
+
+
+@dataclass(frozen=True)
+class SentPerson:
+    """One contact of the person: its outcome, what was sent, and what Mailchimp has now.
+
+    `status` is empty if the audience does not have the contact. `field` names merge fields whose value
+    was dropped or cut.
+    """
+
+    address: str
+    customer_id: str
+    outcome: str
+    code: str
+    field: str
+    fields: tuple[SentField, ...]
+    tags_sent: tuple[str, ...]
+    tags_removed: tuple[str, ...]
+    status: str
+    tags: tuple[str, ...]
+
+
+_PERSON = TypeAdapter(ChosenPerson)
+_SENT = TypeAdapter(list[SentPerson])
+
+
+def person_to_json(person: ChosenPerson) -> bytes:
+    """A person as stored JSON."""
+    return _PERSON.dump_json(person)
+
+
+def person_from_json(data: bytes) -> ChosenPerson:
+    """A person from stored JSON. ValueError when it is damaged."""
+    return _PERSON.validate_json(data)
+
+
+def sent_to_json(contacts: list[SentPerson]) -> bytes:
+    """Contacts as stored JSON."""
+    return _SENT.dump_json(contacts)
+
+
+def sent_from_json(data: bytes) -> list[SentPerson]:
+    """Contacts from stored JSON. ValueError when it is damaged."""
+    return _SENT.validate_json(data)

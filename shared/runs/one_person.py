@@ -1,0 +1,65 @@
+"""Sends one person of an export: starts the run, and reads what came of it.
+
+The person is stored in a file of the run, which exists before the run's first message is sent. A run
+without that file (its start was killed, or the person was erased) sends no one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from shared.errors import Conflict, NotFound
+from shared.model.names import person_blob, plan_blob
+from shared.model.one_person import (
+    ChosenPerson,
+    SentPerson,
+    person_from_json,
+    person_to_json,
+    sent_from_json,
+)
+from shared.model.plan import plan_from_json
+from shared.model.ports import Files
+from shared.model.run import Mode, Run, RunStatus, Trigger
+from shared.runs.start import Starter
+
+__all__ = ["OnePerson", "chosen_person"]
+
+
+@dataclass(frozen=True)
+class OnePerson:
+    """Starts runs of one person and reads their results."""
+
+    starter: Starter
+    files: Files
+
+    def start(self, export_id: str, by: str, person: ChosenPerson) -> Run:
+        """Start a run that sends one person. Conflict while another run is active or waits."""
+        own: list[str] = []
+
+        def store(run: Run) -> None:
+            self.files.write(person_blob(run.id), person_to_json(person))
+            own.append(run.id)
+
+        run = self.starter.start(
+            export_id, Trigger.ON_DEMAND, Mode.ONE_PERSON, requested_by=by, before_planning=store
+        )
+        if run.id in own:
+            return run
+        waits = run.status is RunStatus.AWAITING_CONFIRMATION
+        raise Conflict("otherRunWaits") if waits else Conflict("otherRunGoing")
+
+    def sent(self, run_id: str) -> list[SentPerson]:
+        """What was sent, beside what Mailchimp has. NotFound when it is not stored (yet, or any more)."""
+        try:
+            plan = plan_from_json(self.files.read(plan_blob(run_id)))
+            return sent_from_json(self.files.read(plan.sent_person))
+        except (NotFound, ValueError):
+            raise NotFound("sentPersonGone") from None
+
+
+def chosen_person(files: Files, run_id: str) -> ChosenPerson:
+    """The person that a run sends. NotFound when the file is missing or damaged."""
+    try:
+        return person_from_json(files.read(person_blob(run_id)))
+    except (NotFound, ValueError):
+        raise NotFound("personGone") from None

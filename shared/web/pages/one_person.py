@@ -1,0 +1,61 @@
+"""The form that sends one person of an export. The run's page shows what was sent.
+
+The address is sent in a form only: it is in no link and no title.
+"""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+from starlette.responses import Response
+
+from shared.model.run import Run
+from shared.web.access import AccessRoute, Subject, requires
+from shared.web.application import exports, people
+from shared.web.authentication import Role
+from shared.web.dependencies import Id
+from shared.web.models.people import SearchBody
+from shared.web.pages.forms import NO_REFUSAL, Refusal, SentForm, attempt
+from shared.web.pages.render import CurrentPage, Page, redirect
+
+__all__ = ["router"]
+
+router = APIRouter(route_class=AccessRoute, include_in_schema=False)
+
+_PAGE = "/exports/{id:id}/person"
+
+
+def _shown(page: Page, export_id: str, person: str = "", refusal: Refusal = NO_REFUSAL) -> Response:
+    return page.render(
+        "one_person.html",
+        status=refusal.status,
+        export=exports.read(page.services, export_id).export,
+        person=person,
+        message=refusal.message,
+        faults=refusal.faults,
+    )
+
+
+@router.get(_PAGE)
+@requires(Role.CONTRIBUTOR, shared=Subject.EXPORT)
+def show(export_id: Id, page: CurrentPage) -> Response:
+    """Choose the person."""
+    return _shown(page, export_id)
+
+
+@router.post(_PAGE)
+@requires(Role.CONTRIBUTOR, shared=Subject.EXPORT)
+def send(export_id: Id, page: CurrentPage, form: SentForm) -> Response:
+    """Send the person."""
+    person = form.get("person")
+
+    def started() -> Run:
+        sent = {"email": person} if "@" in person or not person else {"customerId": person}
+        body = SearchBody.model_validate(sent)
+        return people.send(
+            page.services, page.caller, export_id, body.email or "", body.customer_id or ""
+        )
+
+    run = attempt(page.language, started)
+    if isinstance(run, Refusal):
+        return _shown(page, export_id, person, run)
+    return redirect(f"/runs/{run.id}")

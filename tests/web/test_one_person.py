@@ -1,0 +1,83 @@
+"""Sending one person over HTTP and on the pages: the address is in a body only."""
+
+from __future__ import annotations
+
+import pytest
+
+from shared.model.one_person import ChosenPerson, SentField, SentPerson
+from shared.model.run import Counts, RunStatus
+from shared.web.authentication import Role
+from tests.web.browser import Browser
+from tests.web.client import call, get, new_export
+from tests.web.world import World
+
+ADA = "ada@contoso.example"
+SENT = SentPerson(
+    ADA,
+    "4711",
+    "updated",
+    "valueDropped",
+    "BIRTHDAY",
+    (SentField("FNAME", "<b>Ada", "<b>Ada"), SentField("BIRTHDAY", None, "05/06")),
+    ("VIP",),
+    ("News",),
+    "subscribed",
+    ("VIP",),
+)
+
+
+@pytest.mark.parametrize("language", ["en", "ko"])
+def test_a_person_is_sent_from_the_page_of_the_export(language: str) -> None:
+    world = World()
+    export = new_export(world)
+    page = Browser(world, language).open(f"/exports/{export}/person")
+
+    shown = page.send("", {"person": f" {ADA.upper()} "})
+
+    assert ADA not in page.path
+    (run_id,) = world.runs.chosen
+    assert world.runs.chosen[run_id] == ChosenPerson(ADA, "")
+    world.runs.sent[run_id] = [SENT]
+    world.runs.move(run_id, status=RunStatus.SUCCESSFUL, counts=Counts(distinct=1, updated=1))
+    shown = Browser(world, language).open(f"/runs/{run_id}")
+    for text in (ADA, "&lt;b&gt;Ada", "05/06", "BIRTHDAY", "News"):
+        assert text in shown.html
+    assert f'href="/exports/{export}/person"' in shown.html
+    assert "person." not in shown.text
+    viewer = Browser(world.seen_by(Role.VIEWER), language).open(f"/runs/{run_id}")
+    assert ADA not in viewer.html
+    trail = call(world, "GET", "/api/audit").body.decode()
+    assert {"run.sendPerson", "run.readPerson"} <= {
+        word.strip('"') for word in trail.replace(",", ":").split(":")
+    }
+    assert ADA not in trail.lower()
+
+
+def test_a_person_is_sent_over_http() -> None:
+    world = World()
+    export = new_export(world)
+    path = f"/api/exports/{export}/send-person"
+
+    started = call(world, "POST", path, {"customerId": "4711"})
+
+    assert (started.status, started.json()["mode"]) == (202, "onePerson")
+    run = started.json()["id"]
+    assert started.headers["Location"] == f"/api/runs/{run}"
+    assert call(world, "GET", f"/api/runs/{run}/sent-person").status == 404
+    world.runs.sent[run] = [SENT]
+    [contact] = get(world, f"/api/runs/{run}/sent-person")["value"]
+    assert (contact["status"], contact["tagsSent"], contact["code"]) == (
+        "subscribed",
+        ["VIP"],
+        "valueDropped",
+    )
+    assert contact["fields"][1] == {"tag": "BIRTHDAY", "sent": None, "held": "05/06"}
+    assert contact["reason"]
+    assert contact["action"]
+    going = call(world, "POST", f"/api/exports/{export}/runs", {})
+    assert going.json()["id"] == run
+    assert call(world, "POST", path, {"email": "no address"}).status == 400
+    both = call(world, "POST", path, {"email": ADA, "customerId": "4711"})
+    assert both.status == 400
+    wrong = call(world, "POST", f"/api/exports/{export}/runs", {"mode": "onePerson"})
+    assert wrong.status == 400
