@@ -226,7 +226,9 @@ class NewPlan:
                 reason=reason,
                 rejected_before=before,
                 deleted_tags=deleted,
-                source_fingerprint=self._fingerprint_for_next(ledger, all_sent=not (retry or ended)),
+                source_fingerprint=self._fingerprint_for_next(
+                    ledger, all_sent=not (retry or ended)
+                ),
                 findings=tuple(self.findings),
                 calls=CallTotals(
                     self.calls.write, self.calls.read, self.calls.throttled, self.calls.retried

@@ -216,7 +216,7 @@ class Refreshes:
         active = self.active.read(export.id)
         pointer = self.ledgers.read(export.id)
         newest = self._run_since(active.value.run.id, watch) if active else None
-        if newest is not None and newest.mode is not Mode.PREVIEW and not newest.is_active:
+        if newest is not None and newest.covers_export and not newest.is_active:
             planned = self.planned(newest.id)
             if planned == mark:
                 return True
@@ -296,8 +296,7 @@ class Refreshes:
         run = self.runs.read(active.value.run.id) if active else None
         if run is None or not run.value.is_active:
             return False
-        exports = run.value.mode is not Mode.PREVIEW and run.value.undo_of is None
-        return run.value.status is not RunStatus.QUEUED or not exports
+        return run.value.status is not RunStatus.QUEUED or not run.value.covers_export
 
     def _say_missing(self, export: Export, watch: RefreshProgress, view: View) -> None:
         now, begun = self.now(), watch.opened_at or self.now()

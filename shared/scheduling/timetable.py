@@ -170,12 +170,18 @@ class Timetable:
         stored = self._recover_claim(stored)
         state, now = stored.value, self.now()
         moment = due(state.schedule, state.since, now)
-        if moment is None or state.claimed is not None:
+        if moment is None or state.claimed is not None or self._has_to_wait(export.id):
             return stored, 0
         claimed = replace(state, claimed=moment, claimed_at=now)
         stored = self.dues.replace(export.id, claimed, stored.etag)
         self.starter.start(export.id, Trigger.SCHEDULE, Mode.EXPORT)
         return self._done(stored), 1
+
+    def _has_to_wait(self, export_id: str) -> bool:
+        """Whether a preview, an undo or a run of one person is active: a start would only return it."""
+        active = self.active.read(export_id)
+        run = self.runs.read(active.value.run.id) if active else None
+        return run is not None and run.value.is_active and not run.value.covers_export
 
     def _recover_claim(self, stored: Stored[Due]) -> Stored[Due]:
         """Finish, or free, the claim of a tick that died."""
@@ -184,7 +190,8 @@ class Timetable:
             return stored
         active = self.active.read(stored.key)
         run = active.value.run if active else None
-        if run is not None and run.queued_at is not None and run.queued_at >= state.claimed_at:
+        began = run.queued_at if run is not None and run.covers_export else None
+        if began is not None and began >= state.claimed_at:
             return self._done(stored)
         free = replace(state, claimed=None, claimed_at=None)
         return self.dues.replace(stored.key, free, stored.etag)
@@ -237,7 +244,7 @@ class Timetable:
 
 
 def _ended_well(run: Run) -> bool:
-    if run.mode is Mode.PREVIEW:
+    if not run.covers_export:
         return False
     nothing_new = run.reason is not None and run.reason.code == "noNewData"
     return run.status in _WELL or (run.status is RunStatus.SKIPPED and nothing_new)
