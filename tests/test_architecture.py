@@ -27,6 +27,7 @@ LAYERS = (
     "finishing",
     "sending",
     "planning",
+    "consent_updates",
     "people",
     "runs",
     "capacity",
@@ -64,6 +65,7 @@ PACKAGES = {
     "sending": {"orjson"},
     "planning": {"duckdb", "orjson", "pydantic"},
     "people": {"duckdb"},
+    "consent_updates": {"duckdb"},
     "runs": {"duckdb", "pydantic"},
     "model": {"duckdb", "pydantic"},
     "workspace": {"duckdb"},
@@ -87,7 +89,7 @@ ACROSS_PACKAGES = {
 
 # Packages that get time, randomness and everything outside the process passed in.
 PURE = (
-    "connections", "exports", "scheduling", "finishing", "sending", "planning", "people", "runs",
+    "connections", "exports", "scheduling", "finishing", "sending", "planning", "consent_updates", "people", "runs",
     "capacity", "messaging", "fields", "model",
 )  # fmt: skip
 

@@ -76,9 +76,14 @@ def change_tag(
     return TagAnswer(added, removed)
 
 
-def count(transport: Transport, audience_id: str, status: str) -> int:
-    """Count the members with a status. The statistics of the audience may be minutes old."""
-    query = {"status": status, "count": "1", "fields": "total_items"}
+def count(transport: Transport, audience_id: str, status: str | None) -> int:
+    """Count the members with a status; None for all but the archived ones.
+
+    The statistics of the audience may be minutes old.
+    """
+    query = {"count": "1", "fields": "total_items"}
+    if status:
+        query["status"] = status
     answer = transport.get(f"/lists/{checked_id(audience_id)}/members", query)
     return total_in(answer)
 

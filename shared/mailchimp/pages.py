@@ -24,9 +24,9 @@ from shared.mailchimp.parts import (
     whole_number_in,
 )
 from shared.mailchimp.transport import Transport
-from shared.model.audience import Contact, ContactStatus
+from shared.model.audience import Contact, ContactStatus, StatusChange
 
-__all__ = ["contacts", "members_with_status", "members_with_tag"]
+__all__ = ["contacts", "members_with_status", "members_with_tag", "status_changes"]
 
 T = TypeVar("T")
 
@@ -38,6 +38,26 @@ _CONTACT_FIELDS = (
     "members.email_address,members.merge_fields,members.tags,members.tags_count,"
     "members.last_changed,total_items"
 )
+
+_CHANGE_FIELDS = (
+    "members.email_address,members.status,members.last_changed,members.timestamp_opt,"
+    "members.timestamp_signup,members.unsubscribe_reason,total_items"
+)
+
+
+def status_changes(
+    transport: Transport, audience_id: str, since: str, status: str | None = None
+) -> Iterator[list[StatusChange]]:
+    """Read the members that changed since a time (ISO 8601; empty: all), the longest unchanged first.
+
+    Archived members are read only with the status `archived`.
+    """
+    query = {"sort_field": "last_changed", "sort_dir": "ASC", "fields": _CHANGE_FIELDS}
+    if since:
+        query["since_last_changed"] = since
+    if status:
+        query["status"] = status
+    return _people(transport, f"/lists/{checked_id(audience_id)}/members", query, _status_change)
 
 
 def members_with_status(
@@ -154,6 +174,16 @@ def _address(item: Mapping[str, Any]) -> str:
 
 def _contact_status(item: Mapping[str, Any]) -> ContactStatus:
     return ContactStatus(_address(item), status_in(item))
+
+
+def _status_change(item: Mapping[str, Any]) -> StatusChange:
+    return StatusChange(
+        _address(item),
+        status_in(item),
+        text_in(item, "last_changed"),
+        text_in(item, "timestamp_opt") or text_in(item, "timestamp_signup"),
+        text_in(item, "unsubscribe_reason"),
+    )
 
 
 def _contact(item: Mapping[str, Any]) -> Contact:

@@ -22,6 +22,7 @@ from shared.model.audience import (
     Member,
     MemberState,
     MergeField,
+    StatusChange,
     Tag,
     TagAnswer,
 )
@@ -113,8 +114,8 @@ class Session:
         """Give a tag to at most 500 existing members."""
         return batches.change_tag(self._transport, audience_id, tag_id, add=addresses)
 
-    def count(self, audience_id: str, status: str) -> int:
-        """How many members have a status, now."""
+    def count(self, audience_id: str, status: str | None) -> int:
+        """How many members have a status, now; None for all but the archived ones."""
         return batches.count(self._transport, audience_id, status)
 
     def members_with_status(
@@ -122,6 +123,12 @@ class Session:
     ) -> Iterator[list[ContactStatus]]:
         """Members in a status, page by page, each once."""
         return pages.members_with_status(self._transport, audience_id, status, changed_since)
+
+    def status_changes(
+        self, audience_id: str, since: str, status: str | None = None
+    ) -> Iterator[list[StatusChange]]:
+        """Members that changed since a time, the longest unchanged first, page by page, each once."""
+        return pages.status_changes(self._transport, audience_id, since, status)
 
     def contacts(self, audience_id: str, changed_since: str) -> Iterator[list[Contact]]:
         """Subscribers who changed since a time, as they are now, page by page, each once."""

@@ -24,6 +24,7 @@ __all__ = [
     "MergeField",
     "NotSubscribedPointer",
     "Refusal",
+    "StatusChange",
     "Tag",
     "TagAnswer",
 ]
@@ -125,6 +126,20 @@ class ContactStatus:
 
     address: str
     status: str
+
+
+@dataclass(frozen=True)
+class StatusChange:
+    """A contact that changed, with the status it has now. Times are in ISO 8601, or empty.
+
+    `reason` is what the person gave, or Mailchimp's text; empty unless they unsubscribed.
+    """
+
+    address: str
+    status: str
+    changed: str
+    opted_in: str
+    reason: str
 
 
 @dataclass(frozen=True)

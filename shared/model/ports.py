@@ -23,6 +23,7 @@ from shared.model.audience import (
     Member,
     MemberState,
     MergeField,
+    StatusChange,
     Tag,
     TagAnswer,
 )
@@ -273,8 +274,8 @@ class MailchimpSession(Protocol):
     def retag(self, audience_id: str, tag_id: int, addresses: Sequence[str]) -> TagAnswer:
         """Add a tag to at most 500 existing members; unknown addresses are ignored."""
 
-    def count(self, audience_id: str, status: str) -> int:
-        """Count the members in a status."""
+    def count(self, audience_id: str, status: str | None) -> int:
+        """Count the members in a status; None for all but the archived ones."""
 
     def members_with_status(
         self, audience_id: str, status: str, changed_since: str | None = None
@@ -286,6 +287,14 @@ class MailchimpSession(Protocol):
 
     def members_with_tag(self, audience_id: str, tag_id: int) -> Iterator[list[ContactStatus]]:
         """Read the members with a tag, in any status, in pages of 1,000."""
+
+    def status_changes(
+        self, audience_id: str, since: str, status: str | None = None
+    ) -> Iterator[list[StatusChange]]:
+        """Read the members that changed since a time, the longest unchanged first, each once.
+
+        Archived members are read only with the status `archived`.
+        """
 
     def status_of(self, audience_id: str, address: str) -> str | None:
         """Read the status of a person; None when the audience does not contain them."""

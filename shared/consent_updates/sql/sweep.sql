@@ -1,0 +1,64 @@
+-- name: create
+-- What Mailchimp decided, one row a contact. `since` is when the contact got the status, in ISO 8601.
+CREATE OR REPLACE TABLE decisions (
+    address VARCHAR, status VARCHAR, since VARCHAR, reason VARCHAR, generation INTEGER
+);
+
+-- name: load
+INSERT INTO decisions BY NAME
+SELECT address, status, since, reason, generation FROM read_parquet($file);
+
+-- name: changes
+-- A contact that is read twice, as active and as archived, has the later of the two.
+CREATE OR REPLACE TABLE changes AS
+SELECT address, status, changed, opted_in, reason
+FROM (
+    SELECT
+        unnest($addresses::VARCHAR[]) AS address, unnest($statuses::VARCHAR[]) AS status,
+        unnest($changed::VARCHAR[]) AS changed, unnest($opted_in::VARCHAR[]) AS opted_in,
+        unnest($reasons::VARCHAR[]) AS reason
+)
+QUALIFY row_number() OVER (PARTITION BY address ORDER BY changed DESC, status) = 1;
+
+-- name: addresses
+CREATE OR REPLACE TEMP VIEW addresses AS
+SELECT address FROM changes UNION SELECT address FROM decisions;
+
+-- name: erased
+SELECT count(*) FROM decisions WHERE address IN (SELECT address FROM erased_addresses);
+
+-- name: forget
+DELETE FROM changes WHERE address IN (SELECT address FROM erased_addresses);
+DELETE FROM decisions WHERE address IN (SELECT address FROM erased_addresses);
+
+-- name: count
+-- `last_changed` also moves with values and tags, so only another status or reason counts.
+SELECT count(*)
+FROM changes c LEFT JOIN decisions d USING (address)
+WHERE d.status IS DISTINCT FROM c.status OR d.reason IS DISTINCT FROM c.reason;
+
+-- name: merge
+-- A contact that is seen for the first time and is subscribed has been so since the opt-in.
+CREATE OR REPLACE TABLE merged AS
+SELECT
+    address,
+    coalesce(c.status, d.status) AS status,
+    CASE
+        WHEN c.status IS NULL OR c.status = d.status THEN d.since
+        WHEN c.status = 'subscribed' AND d.status IS NULL AND c.opted_in <> '' THEN c.opted_in
+        ELSE c.changed
+    END AS since,
+    coalesce(c.reason, d.reason) AS reason,
+    CASE WHEN c.status IS NULL THEN d.generation ELSE $generation END::INTEGER AS generation
+FROM decisions d FULL JOIN changes c USING (address);
+DROP TABLE decisions;
+
+-- name: drop_missing
+-- All contacts were read again; the others are no longer in the audience.
+DELETE FROM merged WHERE generation <> $generation;
+
+-- name: save
+COPY (FROM merged ORDER BY address) TO $file (FORMAT parquet, COMPRESSION zstd);
+
+-- name: sizes
+SELECT count(*) FILTER (status <> 'archived'), count(*) FILTER (status = 'archived') FROM merged;

@@ -1,0 +1,208 @@
+"""Reads which contacts of an audience changed since the last sweep, and stores their statuses.
+
+The blob of an audience has one row a contact; a record names the current blob and the time from which the next sweep
+reads. Pages come in the order of the last change, so a sweep may stop after any page and continue from there. A sweep
+that is killed before the record is written is repeated; reading a change twice has no effect. After a complete sweep the
+next one begins `OVERLAP` before it, because changes may become visible late and the clocks of Mailchimp and the app may
+differ.
+
+A contact that was deleted permanently, or got another address, is on no list of changes. So the contacts are counted
+as well: when two sweeps find the same difference, all contacts are read again, at most once a day, and those that were
+not found are removed.
+https://mailchimp.com/developer/marketing/api/list-members/list-members-info/
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from duckdb import DuckDBPyConnection
+
+from shared.errors import Changed, Conflict, NotFound
+from shared.model.audience import StatusChange
+from shared.model.ports import Files, MailchimpSession, Records
+from shared.people.erasures import MarkErased
+from shared.workspace import SqlFile, small_workspace
+
+__all__ = ["MOST_PAGES", "OVERLAP", "ConsentSweep", "Sweep", "consent_folder", "consent_key"]
+
+OVERLAP = timedelta(minutes=15)
+# Of one sweep: a larger change is continued by the next one.
+MOST_PAGES = 100
+REREAD_EVERY = timedelta(days=1)
+_SECOND = timedelta(seconds=1)
+_SQL = SqlFile.of(__file__)
+
+
+@dataclass(frozen=True)
+class ConsentSweep:
+    """The state of an audience's sweep; the key is `<account>/<audience>`.
+
+    `since` and `archived_since` are where the next sweep begins (ISO 8601; empty: at the beginning). `complete` is
+    false while a sweep waits to be continued. `changes` counts the changes of status that were seen.
+
+    `stored` and `stored_archived` are the numbers of contacts in the blob, `surplus` how many more they were than those of
+    Mailchimp. While all contacts are read again, `rereading` is true, and rows with another `generation` were not found yet.
+    """
+
+    blob: str = ""
+    since: str = ""
+    archived_since: str = ""
+    swept_at: datetime | None = None
+    complete: bool = False
+    changes: int = 0
+    stored: int = 0
+    stored_archived: int = 0
+    surplus: int = 0
+    generation: int = 0
+    rereading: bool = False
+    reread_at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """Sweeps audiences. `erased` marks erased people, who are not stored; None when no one was erased."""
+
+    records: Records[ConsentSweep]
+    files: Files
+    erased: Callable[[], MarkErased | None]
+    now: Callable[[], datetime]
+    token: Callable[[], str]
+
+    def sweep(self, session: MailchimpSession, account_id: str, audience_id: str) -> ConsentSweep:
+        """Read the changes of an audience and store them. Changed when another process stored its own first."""
+        key = consent_key(account_id, audience_id)
+        stored = self.records.read(key)
+        before = stored.value if stored else ConsentSweep()
+        started = self.now()
+        found, since, all_read = _read(session, audience_id, None, before.since, started)
+        archived, archived_since, all_archived = _read(
+            session, audience_id, "archived", before.archived_since, started
+        )
+        after = replace(
+            before,
+            since=since,
+            archived_since=archived_since,
+            swept_at=started,
+            complete=all_read and all_archived,
+        )
+        if found or archived or (after.complete and before.rereading):
+            after = self._merge(key, after, [*found, *archived])
+        if after.complete:
+            after = self._compare(session, audience_id, after)
+        try:
+            if stored:
+                self.records.replace(key, after, stored.etag)
+            else:
+                self.records.create(key, after)
+        except (Changed, Conflict):
+            if after.blob != before.blob:
+                self.files.delete(after.blob)
+            raise Changed("recordContended") from None
+        if before.blob and after.blob != before.blob:
+            self.files.delete(before.blob)
+        return after
+
+    def _compare(
+        self, session: MailchimpSession, audience_id: str, state: ConsentSweep
+    ) -> ConsentSweep:
+        """Count the contacts, and begin to read all of them again when the blob has others."""
+        surplus = state.stored - session.count(audience_id, None)
+        surplus += state.stored_archived - session.count(audience_id, "archived")
+        recently = state.reread_at is not None and self.now() - state.reread_at < REREAD_EVERY
+        # A single difference may be a change between the pages and the count.
+        if not surplus or surplus != state.surplus or recently:
+            return replace(state, surplus=surplus, rereading=False)
+        return replace(
+            state,
+            since="",
+            archived_since="",
+            complete=False,
+            surplus=surplus,
+            generation=state.generation + 1,
+            rereading=True,
+            reread_at=self.now(),
+        )
+
+    def _merge(self, key: str, state: ConsentSweep, found: list[StatusChange]) -> ConsentSweep:
+        with small_workspace() as (db, folder):
+            self._load(db, folder, state.blob)
+            _SQL.run(
+                db,
+                "changes",
+                addresses=[one.address for one in found],
+                statuses=[one.status for one in found],
+                changed=[one.changed for one in found],
+                opted_in=[one.opted_in for one in found],
+                reasons=[one.reason for one in found],
+            )
+            forgotten = 0
+            if mark := self.erased():
+                # Also of the stored contacts: an erasure may have ended while they were being written.
+                _SQL.run(db, "addresses")
+                mark(db, "addresses", "address")
+                forgotten = _SQL.number(db, "erased")
+                _SQL.run(db, "forget")
+            count = _SQL.number(db, "count")
+            if not (count or forgotten or state.rereading):
+                return state
+            _SQL.run(db, "merge", generation=state.generation)
+            if state.complete and state.rereading:
+                _SQL.run(db, "drop_missing", generation=state.generation)
+            _SQL.run(db, "save", file=str(folder / "merged.parquet"))
+            active, archived = _SQL.row(db, "sizes")
+            blob = f"{consent_folder(key)}{self.token()}.parquet"
+            self.files.upload(folder / "merged.parquet", blob)
+            return replace(
+                state,
+                blob=blob,
+                changes=state.changes + count,
+                stored=int(active),
+                stored_archived=int(archived),
+            )
+
+    def _load(self, db: DuckDBPyConnection, folder: Path, blob: str) -> None:
+        _SQL.run(db, "create")
+        if not blob:
+            return
+        try:
+            self.files.download(blob, folder / "before.parquet")
+        except NotFound:
+            return
+        _SQL.run(db, "load", file=str(folder / "before.parquet"))
+
+
+def consent_key(account_id: str, audience_id: str) -> str:
+    """The key of an audience's record."""
+    return f"{account_id}/{audience_id}"
+
+
+def consent_folder(key: str) -> str:
+    """The folder of an audience's blob."""
+    return f"consent/{key}/"
+
+
+def _read(
+    session: MailchimpSession, audience_id: str, status: str | None, since: str, started: datetime
+) -> tuple[list[StatusChange], str, bool]:
+    """The changes, where the next sweep begins, and whether all were read."""
+    found: list[StatusChange] = []
+    for number, page in enumerate(session.status_changes(audience_id, since, status), start=1):
+        found += page
+        # More contacts than fit into the pages may have changed in one second.
+        reached = _moved(page[-1].changed, -_SECOND)
+        if number >= MOST_PAGES and reached > since:
+            return found, reached, False
+    settled = (started - OVERLAP).astimezone(UTC).isoformat(timespec="seconds")
+    return found, max(since, settled), True
+
+
+def _moved(text: str, by: timedelta) -> str:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return ""
+    return (moment + by).astimezone(UTC).isoformat(timespec="seconds")
