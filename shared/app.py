@@ -25,6 +25,7 @@ from shared.connections.entra import CUSTOMER_INSIGHTS, AppRegistration, Entra, 
 from shared.connections.export_users import ExportUsers
 from shared.connections.sign_in_state import SignedStates
 from shared.errors import ConfigError, Conflict, ConnectorError, InputError, NotFound
+from shared.finishing.differences import Differences
 from shared.finishing.finish import Finisher
 from shared.finishing.preview_outcomes import PreviewOutcomes
 from shared.mailchimp.connect import MailchimpApiKeys, MailchimpSignIn
@@ -567,6 +568,11 @@ class App:
         return Undo(self.runs, self.ledgers, self.files, self.starter, self.plans.get)
 
     @cached_property
+    def differences(self) -> Differences:
+        """Reads the differences of previews, person by person."""
+        return Differences(self.plans, self.chunks, self.files, self.runtime.now)
+
+    @cached_property
     def one_person(self) -> OnePerson:
         """Sends one person of an export."""
         return OnePerson(self.starter, self.files)
@@ -768,6 +774,7 @@ class App:
                 has_outcomes=self.outcomes.exist,
                 outcome_totals=self.outcomes.totals,
                 samples=self.outcomes.samples,
+                differences=self.differences.read,
                 send_person=self.one_person.start,
                 sent_person=self.one_person.sent,
                 outcome_reasons=self.outcomes.reasons,

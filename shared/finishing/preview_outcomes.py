@@ -13,6 +13,8 @@ from datetime import datetime
 from pathlib import Path
 
 from shared.capacity.on_demand import OnDemandSessions
+from shared.finishing.differences import store_values_before
+from shared.finishing.final_status import value_findings
 from shared.finishing.fold import fold_outcomes, write_outcomes
 from shared.finishing.gather import load_outcomes
 from shared.finishing.samples import Samples
@@ -22,6 +24,7 @@ from shared.model.outcome import Code, Outcome
 from shared.model.plan import Plan
 from shared.model.ports import Files, Records, Stored
 from shared.model.preview import samples_to_json
+from shared.model.run import Finding
 from shared.people.erasures import Erasures
 from shared.people.suppression import suppress_erased_in_outcomes
 from shared.sending.chunk_payload import ChunkPayload, ChunkPayloads
@@ -42,8 +45,8 @@ class PreviewOutcomes:
     sessions: OnDemandSessions
     now: Callable[[], datetime]
 
-    def write(self, plan: Plan, chunks: Sequence[Chunk]) -> None:
-        """Write the outcomes that the run of a plan would have."""
+    def write(self, plan: Plan, chunks: Sequence[Chunk]) -> list[Finding]:
+        """Write the outcomes that the run of a plan would have. Returns findings about their values."""
         payloads = ChunkPayloads(plan, self.chunks, self.files, self.now)
         with workspace() as (db, scratch):
             accepted = scratch / "outcomes.csv"
@@ -51,6 +54,8 @@ class PreviewOutcomes:
             self._accept(payloads, chunks, accepted, samples)
             load_outcomes(db, plan, chunks, self.files, scratch, Code.CALL_FAILED, accepted)
             fold_outcomes(db)
+            findings = value_findings(db, plan)
+            store_values_before(db, plan, self.files, scratch)
             suppress_erased_in_outcomes(db, self.erasures.marker_for_all())
             table = scratch / "table.parquet"
             write_outcomes(db, table)
@@ -58,6 +63,7 @@ class PreviewOutcomes:
         with self.sessions.session(plan.connection_id, plan.account_id) as session:
             people = samples.compare(session)
         self.files.write(plan.samples, samples_to_json(people))
+        return findings
 
     def _accept(
         self, payloads: ChunkPayloads, chunks: Iterable[Chunk], into: Path, samples: Samples

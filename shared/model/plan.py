@@ -126,6 +126,11 @@ class Plan:
         return f"{self.folder}samples.json"
 
     @property
+    def values_before(self) -> str:
+        """The blob of what the ledger has of the people of a preview."""
+        return f"{self.folder}before.parquet"
+
+    @property
     def sent_person(self) -> str:
         """The blob of what was sent of one person, and what Mailchimp has of them."""
         return f"{self.folder}sent.json"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -10,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from shared.errors import NotFound
-from shared.fields.contact import Converter
 from shared.fields.evidence import EVIDENCE
 from shared.model.audience import MergeField
 from shared.model.export import Export
@@ -28,12 +26,10 @@ __all__ = [
     "DroppedValues",
     "no_usable_rows",
     "people_findings",
-    "preview_values",
     "rejected_before",
 ]
 
 _SQL = SqlFile.of(__file__)
-_BATCH = 5_000
 
 
 def people_findings(
@@ -118,16 +114,3 @@ class DroppedValues:
             )
             for tag, number in sorted(self.dropped.items())
         ]
-
-
-def preview_values(db: DuckDBPyConnection, convert: Converter, found: DroppedValues) -> None:
-    """Convert the values of all people that a preview would send. The table `sends` must exist."""
-    tags = [*(each.tag for each in found.merge_fields), *EVIDENCE]
-    rows = _SQL.run(db, "values")
-    while batch := rows.fetchmany(_BATCH):
-        for kind, dropped, fields in batch:
-            values = json.loads(fields)
-            converted, faults = convert.convert(values, clear=False)
-            names = [fault.field for fault in faults if fault.reason != "cut"]
-            found.given.update(tag for tag in tags if tag in converted or tag in names)
-            found.dropped.update(dropped.split() if kind == "unchanged" and dropped else names)

@@ -17,7 +17,6 @@ from pathlib import Path
 from duckdb import DuckDBPyConnection
 
 from shared.errors import NotFound
-from shared.fields.contact import Converter
 from shared.fields.definition_findings import definition_findings
 from shared.fields.merge_fields import date_orders
 from shared.model.audience import CallCounts, Tag
@@ -57,10 +56,8 @@ from shared.planning.ended import PlanningEnded
 from shared.planning.exclusions import Exclusions
 from shared.planning.fields_to_send import merge_tags
 from shared.planning.findings import (
-    DroppedValues,
     no_usable_rows,
     people_findings,
-    preview_values,
     rejected_before,
 )
 from shared.planning.fingerprint import mapping_fingerprint
@@ -200,7 +197,6 @@ class NewPlan:
             reason, counts = ended.reason, replace(counts, new=ended.counts.new)
         if self._request.is_preview:
             self.findings.append(_expected(chunks, people_per_second))
-            self._convert_values(read.attributes, audience)
         return self._write(
             files,
             chunks,
@@ -431,17 +427,6 @@ class NewPlan:
             values = {"rows": str(before)}
             self.findings.append(Finding(Severity.INFO, "rejectedBefore", values=values))
         return counts.of_run, before
-
-    def _convert_values(
-        self, attributes: tuple[Attribute, ...], audience: PreparedAudience
-    ) -> None:
-        """Add findings about values that do not fit their merge field."""
-        dropped = DroppedValues(with_fields_to_create(self._export, audience.merge_fields))
-        converter = Converter(
-            self._export.mapping, attributes, dropped.merge_fields, self._preparation.now()
-        )
-        preview_values(self._db, converter, dropped)
-        self.findings += dropped.findings()
 
     def _write(self, files: PlanFiles, chunks: Sequence[Chunk], plan: Plan) -> Plan:
         return self._plans.write(

@@ -19,6 +19,7 @@ from shared.connections.sign_in import SignIns
 from shared.connections.sign_in_state import SignedStates
 from shared.errors import NotFound
 from shared.exports.definitions import Definitions
+from shared.finishing.differences import Difference
 from shared.model.connection import Connection
 from shared.model.export import Export, Schedule
 from shared.model.one_person import ChosenPerson, SentPerson
@@ -216,6 +217,7 @@ class Services:
     has_outcomes: Callable[[str], bool]
     outcome_totals: Callable[[str], Sequence[tuple[str, str, str, int]]]
     samples: Callable[[str], Sequence[SamplePerson]]
+    differences: Callable[[str], tuple[Sequence[str], Iterator[Difference]]]
     send_person: Callable[[str, str, ChosenPerson], Run]
     sent_person: Callable[[str], Sequence[SentPerson]]
     outcome_reasons: Callable[[str, str, int], Sequence[OutcomeReason]]

@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 import pytest
 
+from shared.errors import NotFound
 from shared.model.export import (
     AttributeMapping,
     Evidence,
@@ -18,7 +19,7 @@ from shared.model.export import (
     SegmentChoice,
 )
 from shared.model.names import outcomes_table
-from shared.model.run import Mode, Run
+from shared.model.run import Finding, Mode, Run
 from shared.runs.outcomes import OutcomePage
 from tests.faults.simulated_deployment import EXPORT, SimulatedDeployment
 from tests.planning.row_deployment import Row, RowDeployment, person
@@ -80,6 +81,10 @@ def outcomes(rows: RowDeployment, run: Run) -> Counter[tuple[object, ...]]:
     return Counter(rows.deployment._table(table, "outcome, code, field"))
 
 
+def dropped(run: Run) -> list[Finding]:
+    return [finding for finding in run.findings if finding.code == "valuesDropped"]
+
+
 @pytest.mark.parametrize("seed", SEEDS)
 def test_a_preview_has_the_outcomes_of_the_run(rows: RowDeployment, seed: int) -> None:
     dice = random.Random(seed)
@@ -100,6 +105,7 @@ def test_a_preview_has_the_outcomes_of_the_run(rows: RowDeployment, seed: int) -
 
         assert run.counts.created + run.counts.updated
         assert outcomes(rows, preview) == outcomes(rows, run)
+        assert dropped(preview) == dropped(run)
 
 
 def test_sample_people_of_a_preview_are_as_the_run_leaves_them(rows: RowDeployment) -> None:
@@ -127,6 +133,45 @@ def test_sample_people_of_a_preview_are_as_the_run_leaves_them(rows: RowDeployme
         assert after == member.merge_fields
         assert (sample.status == "") == (sample.kind == "new")
     assert next(s for s in samples if s.address == "p0@example.com").tags_after == ()
+
+
+def test_the_difference_of_a_preview_has_old_and_new_values_of_everyone_who_changes(
+    rows: RowDeployment,
+) -> None:
+    app, audience = rows.deployment.app, rows.deployment.audience
+    rows.run(*(person(n, City="Seoul", Score="1") for n in range(4)))
+    segment = [person(0), person(2, City="Busan", Score="many"), person(3, City="Seoul", Score="1")]
+    segment.append(person(9, City="=1+1"))
+    rows.source.segments = {"People": segment}
+    preview = rows.deployment.run_to_end(app.starter.start(EXPORT, mode=Mode.PREVIEW).id)
+
+    fields, found = app.differences.read(preview.id)
+    people = {one.email.partition("@")[0]: one for one in found}
+    values = {name: dict(zip(fields, one.fields, strict=True)) for name, one in people.items()}
+    run = rows.run(*segment)
+
+    assert run.counts.unchanged == 1
+    assert {name: one.kind for name, one in people.items()} == {
+        "p0": "changed",
+        "p1": "leaving",
+        "p2": "changed",
+        "p9": "new",
+    }
+    assert values["p0"]["CITY"] == ("Seoul", "")
+    assert values["p2"]["CITY"] == ("Seoul", "Busan")
+    assert values["p2"]["SCORE"] == ("1", "1"), "a value that does not fit leaves the field alone"
+    assert values["p9"]["CITY"] == ("", "=1+1")
+    assert (people["p1"].tags_before, people["p1"].tags_after) == (("People",), ())
+    assert (people["p9"].tags_before, people["p9"].tags_after) == ((), ("People",))
+    for address, contact in audience.members().items():
+        name = address.partition("@")[0]
+        if name in people:
+            assert set(people[name].tags_after) == contact.tags
+            after = {tag: new for tag, (_, new) in values[name].items() if new}
+            assert after == {tag: str(value) for tag, value in contact.merge_fields.items()}
+    app.eraser.erase("p2@example.com", False, "Kim")
+    with pytest.raises(NotFound):
+        app.differences.read(preview.id)
 
 
 def test_a_preview_works_while_there_are_erased_people(rows: RowDeployment) -> None:

@@ -52,6 +52,7 @@ INTERFACE = {
     ("POST", "/api/runs/{id}/undo"): CONTRIBUTOR,
     ("GET", "/api/runs/{id}/outcomes.csv"): CONTRIBUTOR,
     ("GET", "/api/runs/{id}/preview"): CONTRIBUTOR,
+    ("GET", "/api/runs/{id}/differences.csv"): CONTRIBUTOR,
     ("POST", "/api/exports/{id}/send-person"): CONTRIBUTOR,
     ("GET", "/api/runs/{id}/sent-person"): CONTRIBUTOR,
     ("POST", "/api/people/search"): ADMINISTRATOR,

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from shared.errors import NotFound
+from shared.finishing.differences import Difference
 from shared.model.preview import SampleField, SampleKind, SamplePerson
 from shared.model.run import (
     CallTotals,
@@ -137,10 +138,20 @@ def test_a_preview_shows_people_before_and_after(language: str) -> None:
 
     page = Browser(world, language).open(path)
     answer = get(world, f"/api{path}/preview")
+    world.runs.changes = [
+        Difference(SampleKind.NEW, "C1", "x@y.example", ("VIP",), "", (), ("VIP",), (("", "=1"),))
+    ]
+    csv = call(world, "GET", f"/api{path}/differences.csv")
 
     for shown in ("ada@contoso.example", "&lt;b&gt;Ada", "Adah", "News, VIP"):
         assert shown in page.html
     assert "preview." not in page.text
+    assert csv.body.decode("utf-8-sig").splitlines() == [
+        "change,customerId,email,segments,contact,tags.sentLast,tags.afterRun,"
+        "FNAME.sentLast,FNAME.afterRun",
+        "new,C1,x@y.example,VIP,,,VIP,,'=1",
+    ]
+    assert f'href="/api{path}/differences.csv"' in page.html
     assert [one["code"] for one in answer["totals"]] == ["addressMalformed"]
     assert answer["people"][0]["fields"] == [{"tag": "FNAME", "now": "<b>Ada", "after": "Adah"}]
     viewer = world.seen_by(Role.VIEWER)

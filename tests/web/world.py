@@ -12,6 +12,7 @@ from typing import Generic, TypeVar
 
 from shared.connections.sign_in_state import SignedStates
 from shared.errors import Changed, ConfigError, Conflict, Disconnected, Fault, NotFound, Refused
+from shared.finishing.differences import Difference
 from shared.model.audience import Account, Audience, CallCounts, MergeField
 from shared.model.connection import Connection, ExportUser
 from shared.model.export import Export, Schedule
@@ -315,6 +316,7 @@ class FakeRuns:
     rows: list[OutcomeRow] = field(default_factory=list)
     people: list[SamplePerson] = field(default_factory=list)
     people: dict[str, list[PersonInExport]] = field(default_factory=dict)
+    changes: list[Difference] = field(default_factory=list)
     chosen: dict[str, ChosenPerson] = field(default_factory=dict)
     sent: dict[str, list[SentPerson]] = field(default_factory=dict)
 
@@ -429,6 +431,9 @@ class FakeRuns:
             raise NotFound("sentPersonGone")
         return self.sent[run_id]
 
+    def differences(self, run_id: str) -> tuple[list[str], Iterator[Difference]]:
+        return ["FNAME"], iter(self.changes)
+
     def samples(self, run_id: str) -> list[SamplePerson]:
         return self.people
 
@@ -525,6 +530,7 @@ class World:
             has_outcomes=self.runs.has_outcomes,
             outcome_totals=self.runs.outcome_totals,
             samples=self.runs.samples,
+            differences=self.runs.differences,
             send_person=self.runs.send_person,
             sent_person=self.runs.sent_person,
             outcome_reasons=self.runs.outcome_reasons,

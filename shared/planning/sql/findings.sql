@@ -51,8 +51,3 @@ JOIN (
 
 -- name: rejects
 SELECT count(*), count(*) FILTER (starts_with(code, 'address')) FROM rejects WHERE code <> 'erased';
-
--- name: values
-SELECT c.kind, CASE WHEN c.kind = 'unchanged' THEN c.field END, coalesce(s.fields, c.fields)
-FROM changes c LEFT JOIN sends s ON s.address = c.address
-WHERE c.kind IN ('add', 'update', 'unchanged');

@@ -16,6 +16,7 @@ from shared.web.application import people, runs
 from shared.web.authentication import Role
 from shared.web.caller import Caller
 from shared.web.dependencies import AppServices, CurrentCaller, Id, Optional, Skip, Top
+from shared.web.differences_csv import differences_csv
 from shared.web.models.one_person import SentPersonList, sent_person_view
 from shared.web.models.people import SearchBody
 from shared.web.models.previews import PreviewView, preview_view
@@ -162,6 +163,20 @@ class CsvResponse(Response):
     """A CSV file."""
 
     media_type = "text/csv"
+
+
+@router.get(
+    f"{_ONE}/differences.csv",
+    summary="Download the whole difference of a preview",
+    response_class=CsvResponse,
+)
+@requires(Role.CONTRIBUTOR)
+def differences(run_id: Id, services: AppServices, caller: CurrentCaller) -> Response:
+    """One line per person that the run would change: new, changed or leaving. `sentLast` columns have what this
+    export sent last, which may differ from Mailchimp; they are empty for people that it has never sent."""
+    fields, rows = runs.differences(services, caller, run_id)
+    headers = {"Content-Disposition": f'attachment; filename="differences-{run_id}.csv"'}
+    return CsvResponse(differences_csv(fields, rows), headers=headers)
 
 
 @router.get(

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from shared.errors import Conflict, NotFound
+from shared.finishing.differences import Difference
 from shared.model.export import Export
 from shared.model.outcome import Outcome
 from shared.model.ports import readable
@@ -22,6 +23,7 @@ __all__ = [
     "StartedAll",
     "cancel",
     "confirm",
+    "differences",
     "newest",
     "outcomes",
     "preview",
@@ -185,6 +187,18 @@ def preview(
         totals = services.outcome_totals(run.id)
     found = Preview(totals, services.samples(run.id))
     audit.record(services, caller, "run.readPreview", run.id, "", None, {})
+    return found
+
+
+def differences(
+    services: Services, caller: Caller, run_id: str
+) -> tuple[Sequence[str], Iterator[Difference]]:
+    """The merge fields of a preview, and every person that the run would change. The read is recorded."""
+    run = services.run(run_id)
+    if run.mode is not Mode.PREVIEW:
+        raise NotFound("previewGone")
+    found = services.differences(run.id)
+    audit.record(services, caller, "run.downloadDifferences", run.id, "", None, {})
     return found
 
 

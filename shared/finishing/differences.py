@@ -1,0 +1,152 @@
+"""The whole difference of a preview: every person that the run would change, with old and new values.
+
+Old values are those that the export sent last, from the ledger: reading a million contacts from Mailchimp
+would take as long as the run. The preview stores the ledger's rows of these people beside its plan;
+values are converted when the difference is read.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from shared.errors import NotFound
+from shared.fields.contact import Converter
+from shared.fields.evidence import EVIDENCE
+from shared.finishing.samples import value_text
+from shared.model.chunk import FORMER_TAG, UNSUBSCRIBE_TAG, Chunk, chunk_key
+from shared.model.plan import Plan
+from shared.model.ports import Files, Records, Stored
+from shared.model.preview import SampleKind
+from shared.planning.fields_to_send import merge_tags
+from shared.runs.plan_store import PlanStore
+from shared.sending.chunk_payload import ChunkPayloads
+from shared.sending.write import Person
+from shared.workspace import SqlFile, small_workspace
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+__all__ = ["Difference", "Differences", "store_values_before"]
+
+_SQL = SqlFile.of(__file__)
+_BATCH = 500
+_KINDS = {"add": SampleKind.NEW, "update": SampleKind.CHANGED, "left": SampleKind.LEAVING}
+_CONTACT = {UNSUBSCRIBE_TAG: "unsubscribe", FORMER_TAG: "archive"}
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One person that the run would change.
+
+    `contact` is unsubscribe, archive or empty. `fields` has the value that was sent last and the value
+    after the run, for each merge field of the export.
+    """
+
+    kind: SampleKind
+    customer_id: str
+    email: str
+    segments: tuple[str, ...]
+    contact: str
+    tags_before: tuple[str, ...]
+    tags_after: tuple[str, ...]
+    fields: tuple[tuple[str, str], ...]
+
+
+def store_values_before(db: DuckDBPyConnection, plan: Plan, files: Files, scratch: Path) -> None:
+    """Store the ledger's rows of the people of a preview. Needs `changes`."""
+    ledger, found = scratch / "ledger.parquet", scratch / "before.parquet"
+    _SQL.run(db, "no_before", file=str(found))
+    if plan.ledger is not None:
+        with suppress(NotFound):  # someone deleted it
+            files.download(plan.ledger, ledger)
+            _SQL.run(db, "before", ledger=str(ledger), file=str(found))
+    files.upload(found, plan.values_before)
+
+
+@dataclass(frozen=True)
+class Differences:
+    """Reads the differences of previews."""
+
+    plans: PlanStore
+    chunks: Records[Chunk]
+    files: Files
+    now: Callable[[], datetime]
+
+    def read(self, run_id: str) -> tuple[list[str], Iterator[Difference]]:
+        """The merge fields of a preview, and its difference. NotFound when it is not stored (any more)."""
+        try:
+            plan = self.plans.get(run_id)
+            chunks = self.plans.chunks(plan)
+            self.files.read(plan.values_before, 0, 1)  # before the first byte of a response is sent
+        except NotFound:
+            raise NotFound("previewGone") from None
+        fields = _fields(plan)
+        return [EVIDENCE.get(tag, tag) for tag in fields], self._rows(plan, chunks, fields)
+
+    def _rows(
+        self, plan: Plan, chunks: Sequence[Chunk], fields: Sequence[str]
+    ) -> Iterator[Difference]:
+        payloads = ChunkPayloads(plan, self.chunks, self.files, self.now)
+        people = (
+            person
+            for chunk in chunks
+            if chunk.tag_id is None
+            for person in payloads.read(
+                Stored(chunk_key(plan.run_id, chunk.number), chunk, "")
+            ).people
+        )
+        convert = Converter(plan.mapping, plan.attributes, plan.merge_fields)
+        with self._opened(plan) as (db, files):
+            found = _SQL.run(db, "rows", merge_tags=merge_tags(plan.mapping), **files)
+            while batch := found.fetchmany(_BATCH):
+                for kind, *columns in batch:
+                    person = None if kind == "left" else next(people)
+                    yield _difference(plan, fields, convert, kind, columns, person)
+
+    @contextmanager
+    def _opened(self, plan: Plan) -> Iterator[tuple[DuckDBPyConnection, dict[str, str]]]:
+        with small_workspace() as (db, folder):
+            local = {"changes": folder / "changes.parquet", "before": folder / "before.parquet"}
+            self.files.download(plan.changes, local["changes"])
+            self.files.download(plan.values_before, local["before"])
+            yield db, {name: str(path) for name, path in local.items()}
+
+
+def _fields(plan: Plan) -> list[str]:
+    """The merge fields of the export, each once although several attributes may make it up."""
+    return list(dict.fromkeys(tag.partition(".")[0] for tag in merge_tags(plan.mapping)))
+
+
+def _difference(
+    plan: Plan,
+    fields: Sequence[str],
+    convert: Converter,
+    kind: str,
+    columns: Sequence[Any],
+    person: Person | None,
+) -> Difference:
+    customer_id, address, segments, sent_last, tags, removed = columns
+    before: Mapping[str, object] = {}
+    if sent_last is not None:
+        before, _ = convert.convert(json.loads(sent_last), clear=False)
+    after = {**before, **(person.fields if person else {})}
+    names = {tag.tag_id: tag.tag for tag in plan.tags}
+    had = [names[tag] for tag in tags or () if tag in names]
+    lost = {names[tag] for tag in removed or () if tag in names}
+    given = person.tags if person else ()
+    return Difference(
+        kind=_KINDS[kind],
+        customer_id=customer_id or "",
+        email=address,
+        segments=tuple(plan.tags[number].segment for number in segments or ()),
+        contact=next((_CONTACT[tag] for tag in removed or () if tag in _CONTACT), ""),
+        tags_before=tuple(sorted(had)),
+        tags_after=tuple(sorted({*had, *given} - lost)),
+        fields=tuple((value_text(before.get(tag)), value_text(after.get(tag))) for tag in fields),
+    )
