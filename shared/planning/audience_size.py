@@ -2,7 +2,7 @@
 
 Mailchimp's counts by status are exact and current, unlike the `stats` of an audience. People who are
 new to the export may be in the audience already. Who is subscribed is read when the prediction must be
-exact; otherwise it is an upper bound. Mailchimp's refusals cannot be predicted.
+exact, and for a preview if that takes few calls; otherwise it is an upper bound. Mailchimp's refusals cannot be predicted.
 https://mailchimp.com/developer/marketing/api/list-members/list-members-info/
 """
 
@@ -25,7 +25,16 @@ if TYPE_CHECKING:
 
     from shared.model.ports import MailchimpSession
 
-__all__ = ["find_all_subscribed", "new_people", "predicted_size"]
+__all__ = [
+    "MOST_CALLS_OF_PREVIEW",
+    "calls_to_be_exact",
+    "find_all_subscribed",
+    "new_people",
+    "predicted_size",
+]
+
+# More calls would keep a preview waiting for minutes.
+MOST_CALLS_OF_PREVIEW = 100
 
 _PAGE = 1_000
 # Archived and cleaned contacts are not billed.
@@ -55,12 +64,17 @@ def predicted_size(
     )
 
 
+def calls_to_be_exact(db: DuckDBPyConnection, subscribed: int) -> int:
+    """The number of calls of `find_all_subscribed`."""
+    return int(min(new_people(db), -(-subscribed // _PAGE)))
+
+
 def find_all_subscribed(
     db: DuckDBPyConnection, session: MailchimpSession, audience_id: str, subscribed: int
 ) -> None:
     """Turn additions in `changes` into updates for everyone who is subscribed already."""
     start_already_subscribed(db)
-    if new_people(db) <= -(-subscribed // _PAGE):
+    if calls_to_be_exact(db, subscribed) == new_people(db):
         for (address,) in _SQL.rows(db, "addresses"):
             if session.status_of(audience_id, address) == "subscribed":
                 add_subscribed(db, [address])

@@ -41,7 +41,12 @@ from shared.people.erasures import Erasures
 from shared.people.suppression import suppress_erased
 from shared.planning.accidents import ask_about_accidents
 from shared.planning.audience import PreparedAudience, status_for_new, with_fields_to_create
-from shared.planning.audience_size import new_people, predicted_size
+from shared.planning.audience_size import (
+    MOST_CALLS_OF_PREVIEW,
+    calls_to_be_exact,
+    new_people,
+    predicted_size,
+)
 from shared.planning.chunking import write_chunks
 from shared.planning.compare import (
     Rules,
@@ -379,17 +384,23 @@ class NewPlan:
     def _audience_size(self, contacts: Mapping[str, int], *, complete: bool) -> AudienceSize | None:
         """Predict the size of the audience after the run; None for a run that adds no one.
 
-        `complete`: all new people who are subscribed already are known. Exact in a preview, and where
-        the contact budget depends on it.
+        `complete`: all new people who are subscribed already are known. Exact where the contact budget
+        depends on it, and in a preview unless that takes many calls.
         """
         if not new_people(self._db) and not self._request.is_preview:
             return None
         budget = self._preparation.contact_budget(self._export.audience_id)
         size = predicted_size(self._db, contacts, budget, complete=complete)
-        if not size.exact and (self._request.is_preview or size.is_over_budget):
-            subscribed = contacts.get("subscribed", 0)
+        if size.exact:
+            return size
+        subscribed = contacts.get("subscribed", 0)
+        few = calls_to_be_exact(self._db, subscribed) <= MOST_CALLS_OF_PREVIEW
+        if size.is_over_budget or (self._request.is_preview and few):
             self._preparation.find_all_subscribed(self._request, self._db, subscribed, self.calls)
-            size = predicted_size(self._db, contacts, budget, complete=True)
+            return predicted_size(self._db, contacts, budget, complete=True)
+        if self._request.is_preview and not complete:
+            values = {"people": str(size.added)}
+            self.findings.append(Finding(Severity.INFO, "newMayBeThere", values=values))
         return size
 
     def _hold(self) -> _Held:

@@ -12,6 +12,7 @@ from collections.abc import Callable
 import pytest
 
 from shared.model.run import AudienceSize, Mode, Run, RunStatus
+from shared.planning import new_plan
 from tests.faults.simulated_deployment import EXPORT, SimulatedDeployment
 from tests.planning.row_deployment import Row, RowDeployment, codes, person
 
@@ -137,3 +138,20 @@ def test_people_in_the_audience_already_do_not_count_as_added(rows: RowDeploymen
         rows.deployment.audience.add(f"p{number}@example.com")
 
     assert preview(rows, *people(0, 9)).audience_size == AudienceSize(7, 2)
+
+
+def test_a_preview_of_a_large_audience_is_not_exact_and_says_so(
+    rows: RowDeployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(new_plan, "MOST_CALLS_OF_PREVIEW", 0)
+    rows.deployment.audience.add("p1@example.com")
+
+    seen = preview(rows, *people(0, 3))
+
+    assert seen.audience_size == AudienceSize(1, 3, exact=False)
+    assert codes(seen)["newMayBeThere"] == {"people": "3"}
+    rows.change(contact_budget=3)
+    fits = preview(rows, *people(0, 3))
+    assert fits.audience_size == AudienceSize(1, 2, budget=3), (
+        "exact where the budget depends on it"
+    )

@@ -12,6 +12,7 @@ from shared.errors import NotFound
 from shared.finishing.differences import Difference
 from shared.model.preview import SampleField, SampleKind, SamplePerson
 from shared.model.run import (
+    AudienceSize,
     CallTotals,
     Counts,
     Mode,
@@ -302,3 +303,19 @@ def test_a_refused_action_can_be_reloaded_and_read_in_the_other_language(path: s
     page = Browser(world).open(path.format(run=run_path.rpartition("/")[2], export=export))
     assert page.answer.status == 200
     assert page.path in (run_path, f"/exports/{export}")
+
+
+@pytest.mark.parametrize(("exact", "after"), [(True, "After1,203"), (False, "Afterat most 1,203")])
+def test_a_run_shows_the_contacts_that_are_billed_afterwards(exact: bool, after: str) -> None:
+    world = World()
+    size = AudienceSize(1_200, 4, 1, 2_000, exact)
+    path = ended(
+        world,
+        RunStatus.SUCCESSFUL,
+        Mode.PREVIEW,
+        counts=Counts(distinct=4, new=4),
+        audience_size=size,
+    )
+    page = Browser(world).open(path)
+    assert after in page.text.replace("After ", "After")
+    assert "2,000" in page.text

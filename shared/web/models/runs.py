@@ -163,9 +163,7 @@ class AudienceSizeView(View):
     ]
     exact: Annotated[
         bool,
-        Field(
-            description="False if some of `added` may be in the audience already; a preview is exact"
-        ),
+        Field(description="False if some of `added` may be in the audience already"),
     ]
 
 
