@@ -9,30 +9,16 @@ https://mailchimp.com/developer/marketing/api/list-segments/
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from shared.errors import ConfigError, Conflict, Disconnected, NotFound, Refused, Unavailable
 from shared.fields.merge_fields import proper_tag
+from shared.mailchimp.calls import Calls, audience_path, within
 from shared.mailchimp.parts import list_in, text_in, total_in, whole_number_in
-from shared.mailchimp.transport import Transport
 from shared.model.audience import Account, Audience, MergeField, Tag
 
-__all__ = [
-    "account",
-    "audience",
-    "audiences",
-    "checked_id",
-    "create_merge_field",
-    "create_tag",
-    "merge_fields",
-    "ping",
-    "rename_tag",
-    "tag",
-    "tags",
-    "within",
-]
+__all__ = ["AudienceCalls"]
 
 T = TypeVar("T")
 
@@ -41,149 +27,160 @@ PAGE = 1000
 _FIELD_LIMIT = 30
 # More pages than any audience has fields or tags, or any account has audiences.
 _MOST_PAGES = 100
-_ID = re.compile(r"[A-Za-z0-9]{1,32}")
 
 
-def checked_id(audience_id: str) -> str:
-    """Return an audience ID that is safe in a path. ConfigError for any other."""
-    if not _ID.fullmatch(audience_id):
-        raise ConfigError("audienceMalformed")
-    return audience_id
+class AudienceCalls(Calls):
+    """Calls about the account, its audiences, their merge fields and tags."""
 
+    def ping(self) -> None:
+        """Check that the grant works. Disconnected when it does not."""
+        self._transport.get("/ping")
 
-def ping(transport: Transport) -> None:
-    """Check that the grant works. Disconnected when it does not."""
-    transport.get("/ping")
+    def account(self) -> Account:
+        """Read the account of the grant."""
+        answer = self._transport.get("/", {"fields": "account_id,account_name,role"})
+        return Account(
+            text_in(answer, "account_id"), text_in(answer, "account_name"), text_in(answer, "role")
+        )
 
+    def audiences(self) -> list[Audience]:
+        """Read all audiences of the account."""
+        wanted = "lists.id,lists.name,lists.double_optin,lists.stats.member_count,total_items"
+        return [_audience(item) for item in self._all("/lists", "lists", {"fields": wanted})]
 
-def account(transport: Transport) -> Account:
-    """Read the account of the grant."""
-    answer = transport.get("/", {"fields": "account_id,account_name,role"})
-    return Account(
-        text_in(answer, "account_id"), text_in(answer, "account_name"), text_in(answer, "role")
-    )
+    def audience(self, audience_id: str) -> Audience:
+        """Read an audience. NotFound when it does not exist."""
+        query = {"fields": "id,name,double_optin,stats.member_count"}
+        return within(audience_id, lambda path: _audience(self._transport.get(path, query)))
 
+    def merge_fields(self, audience_id: str) -> list[MergeField]:
+        """Read all merge fields of an audience, except the address."""
+        return within(audience_id, self._merge_fields)
 
-def audiences(transport: Transport) -> list[Audience]:
-    """Read all audiences of the account."""
-    wanted = "lists.id,lists.name,lists.double_optin,lists.stats.member_count,total_items"
-    return [_audience(item) for item in _all(transport, "/lists", "lists", {"fields": wanted})]
+    def create_merge_field(
+        self, audience_id: str, tag: str, name: str, field_type: str
+    ) -> MergeField:
+        """Create a merge field, or return the existing one with that name and type.
 
+        The tag is normalized: at most 10 characters of A-Z, 0-9 and _, and unique. ConfigError when
+        Mailchimp refuses the field, usually because the audience has the maximum of 30 (80 on the largest
+        plan).
+        """
+        present = self.merge_fields(audience_id)
+        while True:
+            found = _same(present, name, field_type)
+            if found:
+                return found
+            free_tag = proper_tag(tag or name, [field.tag for field in present])
+            described = {"tag": free_tag, "name": name, "type": field_type}
+            body = {**described, "required": False, "public": False}
 
-def audience(transport: Transport, audience_id: str) -> Audience:
-    """Read an audience. NotFound when it does not exist."""
-    query = {"fields": "id,name,double_optin,stats.member_count"}
-    return within(audience_id, lambda path: _audience(transport.get(path, query)))
+            def create(body: Mapping[str, object] = body) -> MergeField:
+                path = f"{audience_path(audience_id)}/merge-fields"
+                return _merge_field(self._transport.write("POST", path, body, resend=False))
 
+            try:
+                return _created(
+                    create, lambda: _same(self.merge_fields(audience_id), name, field_type)
+                )
+            except Disconnected:
+                raise
+            except Refused as error:
+                # Someone may have created it, or taken its tag, since the fields were read.
+                before, present = present, self.merge_fields(audience_id)
+                if len(present) > len(before):
+                    continue
+                code = "mergeFieldLimit" if len(present) >= _FIELD_LIMIT else "mergeFieldNotCreated"
+                raise ConfigError(code, tag=free_tag, fields=len(present)) from error
 
-def merge_fields(transport: Transport, audience_id: str) -> list[MergeField]:
-    """Read all merge fields of an audience, except the address."""
-    return within(audience_id, lambda path: _merge_fields(transport, path))
+    def tags(self, audience_id: str) -> list[Tag]:
+        """Read all tags (static segments) of an audience."""
+        return within(audience_id, self._tags)
 
+    def tag(self, audience_id: str, tag_id: int) -> Tag | None:
+        """Read a tag; None when it does not exist."""
+        query = {"fields": "id,name,member_count,type"}
+        path = f"{audience_path(audience_id)}/segments/{int(tag_id)}"
+        try:
+            answer = self._transport.get(path, query)
+        except NotFound:
+            return None
+        return _tag(answer) if answer.get("type", "static") == "static" else None
 
-def create_merge_field(
-    transport: Transport, audience_id: str, tag_text: str, name: str, field_type: str
-) -> MergeField:
-    """Create a merge field, or return the existing one with that name and type.
+    def saved_segments(self, audience_id: str) -> list[str]:
+        """Read the names of saved segments. A tag cannot have the name of one."""
+        query = {"type": "saved", "fields": "segments.name,total_items"}
+        found = within(audience_id, lambda path: self._all(f"{path}/segments", "segments", query))
+        return [text_in(item, "name") for item in found]
 
-    The tag is normalized: at most 10 characters of A-Z, 0-9 and _, and unique. ConfigError when
-    Mailchimp refuses the field, usually because the audience has the maximum of 30 (80 on the largest
-    plan).
-    """
-    present = merge_fields(transport, audience_id)
-    while True:
-        found = _same(present, name, field_type)
-        if found:
-            return found
-        tag = proper_tag(tag_text or name, [field.tag for field in present])
-        body = {"tag": tag, "name": name, "type": field_type, "required": False, "public": False}
+    def create_tag(self, audience_id: str, name: str) -> Tag:
+        """Create an empty tag. Conflict when the name is taken, in any case."""
+        body = {"name": name, "static_segment": []}
 
-        def create(body: Mapping[str, object] = body) -> MergeField:
-            path = f"/lists/{audience_id}/merge-fields"
-            return _merge_field(transport.write("POST", path, body, resend=False))
+        def create(path: str) -> Tag:
+            return _tag(self._transport.write("POST", f"{path}/segments", body, resend=False))
+
+        def create_once(path: str) -> Tag:
+            return _created(lambda: create(path), lambda: self._tag_named(audience_id, name))
 
         try:
-            return _created(
-                create, lambda: _same(merge_fields(transport, audience_id), name, field_type)
-            )
+            return within(audience_id, create_once)
         except Disconnected:
             raise
         except Refused as error:
-            # Someone may have created it, or taken its tag, since the fields were read.
-            before, present = present, merge_fields(transport, audience_id)
-            if len(present) > len(before):
-                continue
-            code = "mergeFieldLimit" if len(present) >= _FIELD_LIMIT else "mergeFieldNotCreated"
-            raise ConfigError(code, tag=tag, fields=len(present)) from error
+            raise self._name_refused(audience_id, name) from error
 
+    def rename_tag(self, audience_id: str, tag_id: int, name: str) -> Tag:
+        """Rename a tag; its id stays. Conflict when the name is taken.
 
-def tags(transport: Transport, audience_id: str) -> list[Tag]:
-    """Read all tags (static segments) of an audience."""
-    return within(audience_id, lambda path: _tags(transport, path))
+        A PATCH without `static_segment` keeps the members. NotFound when the tag does not exist.
+        """
+        path = f"{audience_path(audience_id)}/segments/{int(tag_id)}"
+        try:
+            return _tag(self._transport.write("PATCH", path, {"name": name}))
+        except Disconnected:
+            raise
+        except Refused as error:
+            raise self._name_refused(audience_id, name) from error
 
+    def _tag_named(self, audience_id: str, name: str) -> Tag | None:
+        return next((t for t in self.tags(audience_id) if _equal(t.name, name)), None)
 
-def tag(transport: Transport, audience_id: str, tag_id: int) -> Tag | None:
-    """Read a tag; None when it does not exist."""
-    query = {"fields": "id,name,member_count,type"}
-    path = f"/lists/{checked_id(audience_id)}/segments/{int(tag_id)}"
-    try:
-        answer = transport.get(path, query)
-    except NotFound:
-        return None
-    return _tag(answer) if answer.get("type", "static") == "static" else None
+    def _name_refused(self, audience_id: str, name: str) -> ConfigError:
+        """Return why a name was refused. Mailchimp gives the reason as text only, so look it up."""
+        if self._tag_named(audience_id, name):
+            return Conflict("tagNameTaken", tag=name)
+        if any(_equal(saved, name) for saved in self.saved_segments(audience_id)):
+            return ConfigError("tagNameOfSegment", tag=name)
+        return ConfigError("tagNameRefused", tag=name)
 
+    def _tags(self, path: str) -> list[Tag]:
+        query = {
+            "type": "static",
+            "fields": "segments.id,segments.name,segments.member_count,total_items",
+        }
+        return [_tag(item) for item in self._all(f"{path}/segments", "segments", query)]
 
-def saved_segments(transport: Transport, audience_id: str) -> list[str]:
-    """Read the names of saved segments. A tag cannot have the name of one."""
-    query = {"type": "saved", "fields": "segments.name,total_items"}
-    found = within(audience_id, lambda path: _all(transport, f"{path}/segments", "segments", query))
-    return [text_in(item, "name") for item in found]
+    def _merge_fields(self, path: str) -> list[MergeField]:
+        wanted = ("merge_id", "tag", "name", "type", "required", "options")
+        fields = ",".join(f"merge_fields.{name}" for name in wanted) + ",total_items"
+        found = self._all(f"{path}/merge-fields", "merge_fields", {"fields": fields})
+        return [_merge_field(item) for item in found]
 
-
-def create_tag(transport: Transport, audience_id: str, name: str) -> Tag:
-    """Create an empty tag. Conflict when the name is taken, in any case."""
-
-    def create() -> Tag:
-        path = f"/lists/{audience_id}/segments"
-        body = {"name": name, "static_segment": []}
-        return _tag(transport.write("POST", path, body, resend=False))
-
-    checked_id(audience_id)
-    try:
-        return _created(create, lambda: _named(transport, audience_id, name))
-    except Disconnected:
-        raise
-    except NotFound as error:
-        raise _unknown(audience_id) from error
-    except Refused as error:
-        raise _name_refused(transport, audience_id, name) from error
-
-
-def rename_tag(transport: Transport, audience_id: str, tag_id: int, name: str) -> Tag:
-    """Rename a tag; its id stays. Conflict when the name is taken.
-
-    A PATCH without `static_segment` keeps the members. NotFound when the tag does not exist.
-    """
-    path = f"/lists/{checked_id(audience_id)}/segments/{int(tag_id)}"
-    try:
-        return _tag(transport.write("PATCH", path, {"name": name}))
-    except Disconnected:
-        raise
-    except Refused as error:
-        raise _name_refused(transport, audience_id, name) from error
-
-
-def _named(transport: Transport, audience_id: str, name: str) -> Tag | None:
-    return next((t for t in tags(transport, audience_id) if _equal(t.name, name)), None)
-
-
-def _name_refused(transport: Transport, audience_id: str, name: str) -> ConfigError:
-    """Return why a name was refused. Mailchimp gives the reason as text only, so look it up."""
-    if _named(transport, audience_id, name):
-        return Conflict("tagNameTaken", tag=name)
-    if any(_equal(saved, name) for saved in saved_segments(transport, audience_id)):
-        return ConfigError("tagNameOfSegment", tag=name)
-    return ConfigError("tagNameRefused", tag=name)
+    def _all(self, path: str, part: str, query: Mapping[str, str]) -> list[dict[str, Any]]:
+        """Read all pages of a list."""
+        found: list[dict[str, Any]] = []
+        for _ in range(_MOST_PAGES):
+            answer = self._transport.get(
+                path, {**query, "count": str(PAGE), "offset": str(len(found))}
+            )
+            items = list_in(answer, part)
+            found += items
+            if not items or len(found) >= total_in(answer):
+                return found
+        if part == "segments" and len(found) >= _MOST_PAGES * PAGE:
+            raise ConfigError("tagsTooMany", most=_MOST_PAGES * PAGE)
+        raise Unavailable("answerBroken")
 
 
 def _created(create: Callable[[], T], find: Callable[[], T | None]) -> T:
@@ -198,50 +195,6 @@ def _created(create: Callable[[], T], find: Callable[[], T | None]) -> T:
 
 def _same(fields: list[MergeField], name: str, field_type: str) -> MergeField | None:
     return next((f for f in fields if _equal(f.name, name) and f.type == field_type), None)
-
-
-def within(audience_id: str, ask: Callable[[str], T]) -> T:
-    """Call with the path of an audience. NotFound with its ID when it does not exist."""
-    path = f"/lists/{checked_id(audience_id)}"
-    try:
-        return ask(path)
-    except NotFound as error:
-        raise _unknown(audience_id) from error
-
-
-def _unknown(audience_id: str) -> NotFound:
-    return NotFound("audienceNotFound", audience=audience_id)
-
-
-def _tags(transport: Transport, path: str) -> list[Tag]:
-    query = {
-        "type": "static",
-        "fields": "segments.id,segments.name,segments.member_count,total_items",
-    }
-    return [_tag(item) for item in _all(transport, f"{path}/segments", "segments", query)]
-
-
-def _merge_fields(transport: Transport, path: str) -> list[MergeField]:
-    wanted = ("merge_id", "tag", "name", "type", "required", "options")
-    fields = ",".join(f"merge_fields.{name}" for name in wanted) + ",total_items"
-    found = _all(transport, f"{path}/merge-fields", "merge_fields", {"fields": fields})
-    return [_merge_field(item) for item in found]
-
-
-def _all(
-    transport: Transport, path: str, part: str, query: Mapping[str, str]
-) -> list[dict[str, Any]]:
-    """Read all pages of a list."""
-    found: list[dict[str, Any]] = []
-    for _ in range(_MOST_PAGES):
-        answer = transport.get(path, {**query, "count": str(PAGE), "offset": str(len(found))})
-        items = list_in(answer, part)
-        found += items
-        if not items or len(found) >= total_in(answer):
-            return found
-    if part == "segments" and len(found) >= _MOST_PAGES * PAGE:
-        raise ConfigError("tagsTooMany", most=_MOST_PAGES * PAGE)
-    raise Unavailable("answerBroken")
 
 
 def _audience(item: Mapping[str, Any]) -> Audience:

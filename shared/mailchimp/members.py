@@ -15,77 +15,86 @@ from typing import Any
 from shared.errors import Unavailable
 from shared.fields.evidence import EVIDENCE, without_evidence
 from shared.mailchimp.answers import refusal
-from shared.mailchimp.audiences import checked_id, within
+from shared.mailchimp.calls import Calls, audience_path, within
 from shared.mailchimp.parts import objects_in, status_in, text_in, total_in, whole_number_in
-from shared.mailchimp.transport import Transport
 from shared.model.audience import BatchAnswer, Member, Refusal, TagAnswer
 from shared.model.outcome import Code
 
-__all__ = ["MOST_MEMBERS", "change_tag", "count", "subscribe"]
+__all__ = ["BatchCalls"]
 
 MOST_MEMBERS = 500
 _LONGEST_ADDRESS = 500
 
 
-def subscribe(
-    transport: Transport,
-    audience_id: str,
-    members: Sequence[Member],
-    *,
-    update_existing: bool,
-    skip_merge_validation: bool = False,
-    resend: bool = True,
-) -> BatchAnswer:
-    """Write at most 500 members in one call (see MailchimpSession.subscribe)."""
-    _check_number(members)
-    if not members:
-        return BatchAnswer({}, {}, {})
-    body = {
-        "members": [_body(member) for member in members],
-        "update_existing": update_existing,
-        "sync_tags": False,
-    }
-    query = {
-        "skip_merge_validation": "true" if skip_merge_validation else "false",
-        "skip_duplicate_check": "true",
-    }
-    answer = within(
-        audience_id,
-        lambda path: transport.write("POST", path, body, query, about_members=True, resend=resend),
-    )
-    return _sorted(members, answer)
+class BatchCalls(Calls):
+    """Calls that write or count many members."""
 
+    def subscribe(
+        self,
+        audience_id: str,
+        members: Sequence[Member],
+        *,
+        update_existing: bool,
+        skip_merge_validation: bool = False,
+        resend: bool = True,
+    ) -> BatchAnswer:
+        """Write at most 500 members in one call (see MailchimpSession.subscribe)."""
+        _check_number(members)
+        if not members:
+            return BatchAnswer({}, {}, {})
+        body = {
+            "members": [_body(member) for member in members],
+            "update_existing": update_existing,
+            "sync_tags": False,
+        }
+        query = {
+            "skip_merge_validation": "true" if skip_merge_validation else "false",
+            "skip_duplicate_check": "true",
+        }
+        answer = within(
+            audience_id,
+            lambda path: self._transport.write(
+                "POST", path, body, query, about_members=True, resend=resend
+            ),
+        )
+        return _sorted(members, answer)
 
-def change_tag(
-    transport: Transport,
-    audience_id: str,
-    tag_id: int,
-    *,
-    add: Sequence[str] = (),
-    remove: Sequence[str] = (),
-    resend: bool = True,
-) -> TagAnswer:
-    """Add or remove a tag for at most 500 addresses. Unknown addresses are ignored."""
-    _check_number([*add, *remove])
-    body = {"members_to_add": list(add)} if add else {"members_to_remove": list(remove)}
-    if not add and not remove:
-        return TagAnswer(0, 0)
-    path = f"/lists/{checked_id(audience_id)}/segments/{int(tag_id)}"
-    answer = transport.write("POST", path, body, resend=resend)
-    added, removed = (whole_number_in(answer, f"total_{what}") for what in ("added", "removed"))
-    return TagAnswer(added, removed)
+    def untag(
+        self, audience_id: str, tag_id: int, addresses: Sequence[str], *, resend: bool = True
+    ) -> TagAnswer:
+        """Remove a tag from at most 500 members. Unknown addresses are ignored."""
+        return self._change_tag(audience_id, tag_id, "members_to_remove", addresses, resend)
 
+    def retag(self, audience_id: str, tag_id: int, addresses: Sequence[str]) -> TagAnswer:
+        """Add a tag to at most 500 existing members. Unknown addresses are ignored."""
+        return self._change_tag(audience_id, tag_id, "members_to_add", addresses)
 
-def count(transport: Transport, audience_id: str, status: str | None) -> int:
-    """Count the members with a status; None for all but the archived ones.
+    def _change_tag(
+        self,
+        audience_id: str,
+        tag_id: int,
+        change: str,
+        addresses: Sequence[str],
+        resend: bool = True,
+    ) -> TagAnswer:
+        _check_number(addresses)
+        if not addresses:
+            return TagAnswer(0, 0)
+        path = f"{audience_path(audience_id)}/segments/{int(tag_id)}"
+        answer = self._transport.write("POST", path, {change: list(addresses)}, resend=resend)
+        added, removed = (whole_number_in(answer, f"total_{what}") for what in ("added", "removed"))
+        return TagAnswer(added, removed)
 
-    The statistics of the audience may be minutes old.
-    """
-    query = {"count": "1", "fields": "total_items"}
-    if status:
-        query["status"] = status
-    answer = transport.get(f"/lists/{checked_id(audience_id)}/members", query)
-    return total_in(answer)
+    def count(self, audience_id: str, status: str | None) -> int:
+        """Count the members with a status; None for all but the archived ones.
+
+        The statistics of the audience may be minutes old.
+        """
+        query = {"count": "1", "fields": "total_items"}
+        if status:
+            query["status"] = status
+        answer = self._transport.get(f"{audience_path(audience_id)}/members", query)
+        return total_in(answer)
 
 
 def _check_number(members: Sequence[object]) -> None:

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeVar
 
 from shared.errors import Unavailable
-from shared.mailchimp.audiences import checked_id
+from shared.mailchimp.calls import Calls, audience_path
 from shared.mailchimp.parts import (
     list_in,
     objects_in,
@@ -26,7 +26,7 @@ from shared.mailchimp.parts import (
 from shared.mailchimp.transport import Transport
 from shared.model.audience import Contact, ContactStatus, StatusChange
 
-__all__ = ["contacts", "members_with_status", "members_with_tag", "status_changes"]
+__all__ = ["MemberListCalls"]
 
 T = TypeVar("T")
 
@@ -45,78 +45,79 @@ _CHANGE_FIELDS = (
 )
 
 
-def status_changes(
-    transport: Transport, audience_id: str, since: str, status: str | None = None
-) -> Iterator[list[StatusChange]]:
-    """Read the members that changed since a time (ISO 8601; empty: all), the longest unchanged first.
+class MemberListCalls(Calls):
+    """Calls that read lists of members in pages of up to 1,000."""
 
-    Archived members are read only with the status `archived`.
-    """
-    query = {"sort_field": "last_changed", "sort_dir": "ASC", "fields": _CHANGE_FIELDS}
-    if since:
-        query["since_last_changed"] = since
-    if status:
-        query["status"] = status
-    return _people(transport, f"/lists/{checked_id(audience_id)}/members", query, _status_change)
+    def status_changes(
+        self, audience_id: str, since: str, status: str | None = None
+    ) -> Iterator[list[StatusChange]]:
+        """Read the members that changed since a time (ISO 8601; empty: all), the longest unchanged first.
 
+        Archived members are read only with the status `archived`.
+        """
+        query = {"sort_field": "last_changed", "sort_dir": "ASC", "fields": _CHANGE_FIELDS}
+        if since:
+            query["since_last_changed"] = since
+        if status:
+            query["status"] = status
+        return self._people(f"{audience_path(audience_id)}/members", query, _status_change)
 
-def members_with_status(
-    transport: Transport, audience_id: str, status: str, changed_since: str | None = None
-) -> Iterator[list[ContactStatus]]:
-    """Read the members in a status, each once; `changed_since` is ISO 8601."""
-    query = {"status": status}
-    if changed_since:
-        query["since_last_changed"] = changed_since
-    path = f"/lists/{checked_id(audience_id)}/members"
-    return _people(transport, path, {**query, "fields": _STATUS_FIELDS}, _contact_status)
+    def members_with_status(
+        self, audience_id: str, status: str, changed_since: str | None = None
+    ) -> Iterator[list[ContactStatus]]:
+        """Read the members in a status, each once; `changed_since` is ISO 8601."""
+        query = {"status": status}
+        if changed_since:
+            query["since_last_changed"] = changed_since
+        path = f"{audience_path(audience_id)}/members"
+        return self._people(path, {**query, "fields": _STATUS_FIELDS}, _contact_status)
 
+    def contacts(self, audience_id: str, changed_since: str) -> Iterator[list[Contact]]:
+        """Read subscribers changed since a time (ISO 8601), each once, with values and tags."""
+        query = {
+            "status": "subscribed",
+            "since_last_changed": changed_since,
+            "fields": _CONTACT_FIELDS,
+        }
+        return self._people(f"{audience_path(audience_id)}/members", query, _contact)
 
-def contacts(transport: Transport, audience_id: str, changed_since: str) -> Iterator[list[Contact]]:
-    """Read subscribers changed since a time (ISO 8601), each once, with values and tags."""
-    query = {"status": "subscribed", "since_last_changed": changed_since, "fields": _CONTACT_FIELDS}
-    return _people(transport, f"/lists/{checked_id(audience_id)}/members", query, _contact)
+    def members_with_tag(self, audience_id: str, tag_id: int) -> Iterator[list[ContactStatus]]:
+        """Read the members with a tag in any status, each once. NotFound when the tag is gone."""
+        query = {
+            "include_cleaned": "true",
+            "include_transactional": "true",
+            "include_unsubscribed": "true",
+            "fields": _STATUS_FIELDS,
+        }
+        path = f"{audience_path(audience_id)}/segments/{int(tag_id)}/members"
+        return self._people(path, query, _contact_status)
 
-
-def members_with_tag(
-    transport: Transport, audience_id: str, tag_id: int
-) -> Iterator[list[ContactStatus]]:
-    """Read the members with a tag in any status, each once. NotFound when the tag is gone."""
-    query = {
-        "include_cleaned": "true",
-        "include_transactional": "true",
-        "include_unsubscribed": "true",
-        "fields": _STATUS_FIELDS,
-    }
-    path = f"/lists/{checked_id(audience_id)}/segments/{int(tag_id)}/members"
-    return _people(transport, path, query, _contact_status)
-
-
-def _people(
-    transport: Transport,
-    path: str,
-    query: Mapping[str, str],
-    make: Callable[[Mapping[str, Any]], T],
-) -> Iterator[list[T]]:
-    pages = _Pages(transport, path, query)
-    offset, back, steps_back = 0, 1, 0
-    while True:
-        items, total = pages.page(offset)
-        if offset and not (items and pages.knows(items[0])):
-            steps_back += 1
-            if steps_back > MOST_STEPS_BACK:
-                raise Unavailable("audienceMoves")
-            back *= 32
-            offset = max(0, offset - back)
-            continue
-        back = 1
-        people = [make(item) for item in items if pages.is_new(item)]
-        if people:
-            yield people
-        reached = offset + len(items)
-        # The total may count members that are not listed: a page without new ones is the last, too.
-        if not items or reached >= total or not (people or len(items) >= pages.size):
-            return
-        offset = reached - 1
+    def _people(
+        self,
+        path: str,
+        query: Mapping[str, str],
+        make: Callable[[Mapping[str, Any]], T],
+    ) -> Iterator[list[T]]:
+        pages = _Pages(self._transport, path, query)
+        offset, back, steps_back = 0, 1, 0
+        while True:
+            items, total = pages.page(offset)
+            if offset and not (items and pages.knows(items[0])):
+                steps_back += 1
+                if steps_back > MOST_STEPS_BACK:
+                    raise Unavailable("audienceMoves")
+                back *= 32
+                offset = max(0, offset - back)
+                continue
+            back = 1
+            people = [make(item) for item in items if pages.is_new(item)]
+            if people:
+                yield people
+            reached = offset + len(items)
+            # The total may count members that are not listed: a page without new ones is the last, too.
+            if not items or reached >= total or not (people or len(items) >= pages.size):
+                return
+            offset = reached - 1
 
 
 class _Pages:

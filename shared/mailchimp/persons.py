@@ -11,61 +11,62 @@ import hashlib
 
 from shared.errors import NotFound
 from shared.fields.evidence import EVIDENCE
-from shared.mailchimp.audiences import checked_id
+from shared.mailchimp.calls import Calls, audience_path
 from shared.mailchimp.parts import objects_in, status_in, text_in
-from shared.mailchimp.transport import Transport
 from shared.model.audience import MemberState
 
-__all__ = ["archive", "delete_for_good", "member", "status"]
+__all__ = ["PersonCalls"]
 
 
-def status(transport: Transport, audience_id: str, address: str) -> str | None:
-    """Read the status of a person; None when the audience does not contain them."""
-    try:
-        answer = transport.get(_path(audience_id, address), {"fields": "status"})
-    except NotFound:
-        return None
-    return status_in(answer) or None
+class PersonCalls(Calls):
+    """Calls for one member."""
 
+    def status_of(self, audience_id: str, address: str) -> str | None:
+        """Read the status of a person; None when the audience does not contain them."""
+        try:
+            answer = self._transport.get(_path(audience_id, address), {"fields": "status"})
+        except NotFound:
+            return None
+        return status_in(answer) or None
 
-def member(transport: Transport, audience_id: str, address: str) -> MemberState | None:
-    """A person as the audience has them now; None when it does not."""
-    wanted = ",".join(("status", "merge_fields", "tags", *EVIDENCE.values()))
-    try:
-        answer = transport.get(_path(audience_id, address), {"fields": wanted})
-    except NotFound:
-        return None
-    fields = answer.get("merge_fields")
-    return MemberState(
-        status_in(answer),
-        dict(fields) if isinstance(fields, dict) else {},
-        tuple(text_in(tag, "name") for tag in objects_in(answer.get("tags"))),
-        text_in(answer, "timestamp_opt") or text_in(answer, "timestamp_signup"),
-        {tag: text_in(answer, name) for tag, name in EVIDENCE.items()},
-    )
+    def member(self, audience_id: str, address: str) -> MemberState | None:
+        """A person as the audience has them now; None when it does not."""
+        wanted = ",".join(("status", "merge_fields", "tags", *EVIDENCE.values()))
+        try:
+            answer = self._transport.get(_path(audience_id, address), {"fields": wanted})
+        except NotFound:
+            return None
+        fields = answer.get("merge_fields")
+        return MemberState(
+            status_in(answer),
+            dict(fields) if isinstance(fields, dict) else {},
+            tuple(text_in(tag, "name") for tag in objects_in(answer.get("tags"))),
+            text_in(answer, "timestamp_opt") or text_in(answer, "timestamp_signup"),
+            {tag: text_in(answer, name) for tag, name in EVIDENCE.items()},
+        )
 
+    def archive(self, audience_id: str, address: str) -> bool:
+        """Archive a person; False when the audience does not know them (any more).
 
-def archive(transport: Transport, audience_id: str, address: str) -> bool:
-    """Archive a person; False when the audience does not know them (any more).
+        Refused (status 405) for people that Mailchimp does not allow to archive.
+        """
+        try:
+            self._transport.write("DELETE", _path(audience_id, address), None)
+        except NotFound:
+            return False
+        return True
 
-    Refused (status 405) for people that Mailchimp does not allow to archive.
-    """
-    try:
-        transport.write("DELETE", _path(audience_id, address), None)
-    except NotFound:
-        return False
-    return True
-
-
-def delete_for_good(transport: Transport, audience_id: str, address: str) -> bool:
-    """Delete a person so that no import brings them back; False when they are not there."""
-    try:
-        transport.write("POST", f"{_path(audience_id, address)}/actions/delete-permanent", None)
-    except NotFound:
-        return False
-    return True
+    def delete_for_good(self, audience_id: str, address: str) -> bool:
+        """Delete a person so that no import brings them back; False when they are not there."""
+        try:
+            self._transport.write(
+                "POST", f"{_path(audience_id, address)}/actions/delete-permanent", None
+            )
+        except NotFound:
+            return False
+        return True
 
 
 def _path(audience_id: str, address: str) -> str:
     digest = hashlib.md5(address.lower().encode(), usedforsecurity=False).hexdigest()
-    return f"/lists/{checked_id(audience_id)}/members/{digest}"
+    return f"{audience_path(audience_id)}/members/{digest}"

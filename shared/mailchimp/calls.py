@@ -1,0 +1,40 @@
+"""What all calls to Mailchimp share: the connection, and the path of an audience."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import TypeVar
+
+from shared.errors import ConfigError, NotFound
+from shared.mailchimp.transport import Transport
+
+__all__ = ["Calls", "audience_path", "within"]
+
+T = TypeVar("T")
+
+_ID = re.compile(r"[A-Za-z0-9]{1,32}")
+
+
+class Calls:
+    """Calls over one connection; `calls` counts them."""
+
+    def __init__(self, transport: Transport) -> None:
+        self.calls = transport.calls
+        self._transport = transport
+
+
+def audience_path(audience_id: str) -> str:
+    """Return the path of an audience. ConfigError when the ID is malformed."""
+    if not _ID.fullmatch(audience_id):
+        raise ConfigError("audienceMalformed")
+    return f"/lists/{audience_id}"
+
+
+def within(audience_id: str, ask: Callable[[str], T]) -> T:
+    """Call with the path of an audience. NotFound with its ID when it does not exist."""
+    path = audience_path(audience_id)
+    try:
+        return ask(path)
+    except NotFound as error:
+        raise NotFound("audienceNotFound", audience=audience_id) from error
