@@ -32,9 +32,11 @@ class ApiError(Exception):
 class ApiClient:
     """The app at an address."""
 
-    def __init__(self, url: str, language: str = "en") -> None:
+    def __init__(
+        self, url: str, language: str = "en", session: requests.Session | None = None
+    ) -> None:
         self.url = url.rstrip("/")
-        self._http = requests.Session()
+        self._http = session or requests.Session()
         self._http.headers["Accept-Language"] = language
 
     @property

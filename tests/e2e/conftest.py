@@ -1,13 +1,18 @@
-"""One app for all end-to-end tests, and an ExportScenario for each test."""
+"""One app for each module of end-to-end tests, one app as a process, an ExportScenario for each test."""
 
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from devhost.processes import Azurite
 from sandbox.mailchimp.sandbox import Sandbox
-from tests.e2e.running_app import ExportScenario, RunningApp, run_app
+from shared.finishing import verify
+from shared.planning import already_subscribed, chunking, plan
+from shared.runs import commands
+from tests.e2e.app_in_process import AppInProcess, app_in_process
+from tests.e2e.running_app import ExportScenario, RunningApp, TestedApp, run_app
 
 # More than any sample has, except the one that tests the limit.
 MAX_PROFILES = 1_100
@@ -15,6 +20,7 @@ MAX_PROFILES = 1_100
 CHUNK_SIZE = 100
 # Fewer than the chunks of such a run, so that lanes take several.
 CONNECTIONS = 4
+SETTINGS = {"MAX_PROFILES": str(MAX_PROFILES), "MAILCHIMP_CONNECTIONS": str(CONNECTIONS)}
 
 
 @pytest.fixture(scope="session")
@@ -24,40 +30,51 @@ def mailchimp() -> Iterator[Sandbox]:
 
 
 @pytest.fixture(scope="session")
-def running_app(
+def hosted_app(
     azurite: Azurite, mailchimp: Sandbox, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[RunningApp]:
+    """The app as a process, for the tests marked `hosted`."""
     folder = tmp_path_factory.mktemp("app")
-    settings = {"MAX_PROFILES": str(MAX_PROFILES), "MAILCHIMP_CONNECTIONS": str(CONNECTIONS)}
     with run_app(
-        azurite.connection_string, mailchimp, folder, chunk_size=CHUNK_SIZE, **settings
+        azurite.connection_string, mailchimp, folder, chunk_size=CHUNK_SIZE, **SETTINGS
     ) as opened:
         yield opened
 
 
 @pytest.fixture(scope="module")
-def separate_app(
-    separate_storage: Callable[[], Azurite],
-    mailchimp: Sandbox,
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[RunningApp]:
-    """A separate app, for tests that the exports of other tests would disturb."""
-    folder = tmp_path_factory.mktemp("alone")
-    settings = {"MAX_PROFILES": str(MAX_PROFILES), "MAILCHIMP_CONNECTIONS": str(CONNECTIONS)}
-    storage = separate_storage().connection_string
-    with run_app(storage, mailchimp, folder, chunk_size=CHUNK_SIZE, **settings) as opened:
+def running_app(
+    separate_storage: Callable[[], Azurite], mailchimp: Sandbox
+) -> Iterator[AppInProcess]:
+    """The app in this process, with the exports of this module only."""
+    with app_in_process(separate_storage().connection_string, mailchimp, **SETTINGS) as opened:
         yield opened
 
 
+@pytest.fixture(autouse=True)
+def _small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The app in this process has the chunks of the app as a process."""
+    for module in (chunking, already_subscribed, verify, commands):
+        monkeypatch.setattr(module, "CHUNK_SIZE", CHUNK_SIZE)
+    monkeypatch.setattr(plan, "PATIENCE", timedelta(seconds=20))
+
+
 @pytest.fixture
-def new_scenario(running_app: RunningApp, tmp_path: Path) -> Callable[..., ExportScenario]:
+def tested_app(request: pytest.FixtureRequest) -> TestedApp:
+    """The app of a test: a process if the test is marked `hosted`, else the app in this process."""
+    hosted = request.node.get_closest_marker("hosted")
+    app: TestedApp = request.getfixturevalue("hosted_app" if hosted else "running_app")
+    return app
+
+
+@pytest.fixture
+def new_scenario(tested_app: TestedApp, tmp_path: Path) -> Callable[..., ExportScenario]:
     """Creates scenarios: `new_scenario(double_optin=True)`."""
-    return lambda **more: ExportScenario(running_app, tmp_path, **more)
+    return lambda **more: ExportScenario(tested_app, tmp_path, **more)
 
 
 @pytest.fixture
-def scenario(running_app: RunningApp, tmp_path: Path) -> ExportScenario:
-    return ExportScenario(running_app, tmp_path)
+def scenario(tested_app: TestedApp, tmp_path: Path) -> ExportScenario:
+    return ExportScenario(tested_app, tmp_path)
 
 
 @pytest.fixture(autouse=True)

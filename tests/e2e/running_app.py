@@ -1,6 +1,7 @@
 """A running app for end-to-end tests: the app as a process, Azurite, the sandbox Mailchimp and an API client.
 
 Many tests share one app. Each test has its own ExportScenario, with names that no other test uses.
+Most tests use an app in their own process instead, with the same interface (app_in_process.py).
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import io
 import itertools
 import json
 import zlib
+from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -26,6 +28,8 @@ from sandbox.mailchimp.state import Account
 from sandbox.persons import Person
 from sandbox.samples import Sample
 from sandbox.upload import upload
+from shared import app as parts
+from tests.e2e.stored_data import app_on, blobs
 from tests.held_calls import held_calls
 from tests.waiting import until
 
@@ -99,15 +103,30 @@ def state_of_member(member: MemberView) -> ContactState:
     return contact_state(member.status, member.merge_fields, member.tags)
 
 
-class RunningApp:
-    """A running app. `sandbox` is its Mailchimp, `process` the app itself, `storage` a connection string."""
+class TestedApp(ABC):
+    """An app that tests use through its API.
 
-    def __init__(self, storage: str, app: App, sandbox: Sandbox) -> None:
+    `storage` is the connection string of the account with the segments and the outcome files,
+    `sandbox` is the app's Mailchimp. `poll_seconds` is the pause between two looks at a run.
+    """
+
+    __test__ = False
+    poll_seconds: float
+
+    def __init__(self, storage: str, sandbox: Sandbox, api: ApiClient) -> None:
         self.storage = storage
-        self.process = app
         self.sandbox = sandbox
-        self.api = ApiClient(app.url)
+        self.api = api
         self._connections: dict[str, str] = {}
+
+    @property
+    @abstractmethod
+    def parts(self) -> parts.App:
+        """The parts of an app that works on the same state, in this process."""
+
+    @abstractmethod
+    def state_blobs(self, prefix: str = "") -> dict[str, bytes]:
+        """The content of the app's own blobs, by name."""
 
     def connection(self, account: Account | None = None) -> str:
         """Return the connection to an account; the first call creates it."""
@@ -123,12 +142,29 @@ class RunningApp:
         return sum(n for (method, _), n in calls.by_route.items() if method != "GET")
 
 
+class RunningApp(TestedApp):
+    """An app in a process of its own, on Azurite; `process` is that process."""
+
+    poll_seconds = 0.25
+
+    def __init__(self, storage: str, app: App, sandbox: Sandbox) -> None:
+        super().__init__(storage, sandbox, ApiClient(app.url))
+        self.process = app
+
+    @property
+    def parts(self) -> parts.App:
+        return app_on(self.storage)
+
+    def state_blobs(self, prefix: str = "") -> dict[str, bytes]:
+        return blobs(self.storage, "state", prefix)
+
+
 class ExportScenario:
     """The data of one test: an audience, segments and an export."""
 
     def __init__(
         self,
-        running_app: RunningApp,
+        running_app: TestedApp,
         folder: Path,
         *,
         double_optin: bool = False,
@@ -196,7 +232,7 @@ class ExportScenario:
 
     def run(self, mode: str = "export") -> dict[str, Any]:
         """Run the export and wait for its end."""
-        return self.api.run(self.export["id"], mode)
+        return self.wait(self.start(mode))
 
     def start(self, mode: str = "export") -> dict[str, Any]:
         return self.api.start(self.export["id"], mode)
@@ -216,7 +252,7 @@ class ExportScenario:
 
     def wait(self, run: Mapping[str, Any]) -> dict[str, Any]:
         """Wait for the end of a run."""
-        *_, last = self.api.watch(run["id"], every=0.15)
+        *_, last = self.api.watch(run["id"], every=self.running_app.poll_seconds)
         return last
 
     def outcomes(self, run: Mapping[str, Any], only: str = "") -> list[dict[str, str]]:
@@ -261,6 +297,7 @@ from shared.model import chunk
 chunk.CHUNK_SIZE = {chunk_size}
 
 from devhost import queues
+from devhost.queues import QueueListener
 from shared.capacity import renewed_lease
 from shared.planning import plan
 from shared.storage.clients import ClientOptions, StorageClients
@@ -273,17 +310,29 @@ if {storage_seconds}:
     options = ClientOptions(backoff=0.2, read_timeout={storage_seconds})
     StorageClients.__init__.__defaults__ = (options, None)
 send = StorageQueue.send
+release = QueueListener._release
+# This process receives its own messages without waiting for the next poll.
+queues.FIRST_PAUSE = 0.3
 
 
-def send_and_wake(self, queue, message, delay=0):
-    # This process receives the message without waiting for the next poll.
-    send(self, queue, message, delay)
+def wake_after(delay, queue):
     timer = threading.Timer(delay, queues.wake, [queue])
     timer.daemon = True
     timer.start()
 
 
+def send_and_wake(self, queue, message, delay=0):
+    send(self, queue, message, delay)
+    wake_after(delay, queue)
+
+
+def release_and_wake(self, running):
+    release(self, running)
+    wake_after(self._options.visibility_timeout, self.queue)
+
+
 StorageQueue.send = send_and_wake
+QueueListener._release = release_and_wake
 if {twice}:
     StorageQueue.send = lambda *given, **more: (
         send_and_wake(*given, **more), send_and_wake(*given, **more)
@@ -307,22 +356,25 @@ def fast_polling_app(
     storage_seconds: float = 0,
     twice: bool = False,
     debug: bool = False,
+    longest_pause: int = 1,
+    program: Path = ROOT / "function_app.py",
 ) -> Path:
     """Write an app folder that receives its own messages at once and retries sooner.
 
     `chunk_size` is the number of people of a call, `lease_seconds` is the duration of leases (Azure's minimum is 15), `storage_seconds` the read
     timeout of storage (0 is the default). `twice` sends every message twice. `debug` logs
-    everything.
+    everything. Queues are polled every `longest_pause` seconds, for messages of other processes.
+    `program` is the app's function_app.py.
     """
     folder.mkdir(parents=True, exist_ok=True)
     host = json.loads((ROOT / "host.json").read_text("utf-8"))
     host["extensions"]["queues"] |= {
-        "maxPollingInterval": "00:00:01",
+        "maxPollingInterval": f"00:00:{longest_pause:02}",
         "visibilityTimeout": "00:00:01",
     }
     (folder / "host.json").write_text(json.dumps(host), "utf-8")
-    path = str(ROOT / "function_app.py")
-    program = _APP.format(
+    path = str(program)
+    content = _APP.format(
         chunk_size=chunk_size,
         lease_seconds=lease_seconds,
         storage_seconds=storage_seconds,
@@ -330,7 +382,7 @@ def fast_polling_app(
         debug=debug,
         path=path,
     )
-    (folder / "function_app.py").write_text(program, "utf-8")
+    (folder / "function_app.py").write_text(content, "utf-8")
     return folder
 
 
@@ -360,7 +412,9 @@ def run_app(
     """Run the app as a process during a `with` block."""
     app = start_app(
         settings_for(storage, sandbox, **settings),
-        app_dir=fast_polling_app(folder / "app", debug=debug, chunk_size=chunk_size),
+        app_dir=fast_polling_app(
+            folder / "app", debug=debug, chunk_size=chunk_size, longest_pause=2
+        ),
         log=folder / "app.log",
     )
     with running(app):

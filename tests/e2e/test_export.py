@@ -32,6 +32,7 @@ def repeated(sample: Sample) -> int:
     )
 
 
+@pytest.mark.hosted
 def test_the_audience_matches_the_rows_exactly(scenario: ExportScenario) -> None:
     sample = scenario.sample(1000, 0.3, 0.6, 0.2, flaws=FLAWS)
     scenario.refresh(sample)
@@ -77,6 +78,7 @@ def test_the_audience_matches_the_rows_exactly(scenario: ExportScenario) -> None
     assert actual_audience(scenario.audience) == expected_audience(sample)
 
 
+@pytest.mark.hosted
 def test_a_refresh_sends_only_what_changed(scenario: ExportScenario) -> None:
     sample = scenario.sample(400, 0.5, 0.7)
     scenario.refresh(sample)
@@ -171,6 +173,7 @@ def test_microsofts_sample_is_exported_and_then_only_its_changes(scenario: Expor
     assert third["counts"]["unchanged"] == 1002
 
 
+@pytest.mark.hosted
 def test_a_preview_counts_and_writes_nothing(scenario: ExportScenario) -> None:
     sample = scenario.sample(100, 0.5, 0.5)
     scenario.refresh(sample)

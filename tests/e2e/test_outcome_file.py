@@ -15,7 +15,7 @@ import pytest
 from sandbox import samples, wrap
 from shared.model.source import Snapshot
 from tests.e2e.running_app import ExportScenario
-from tests.e2e.stored_data import app_on, blobs
+from tests.e2e.stored_data import blobs
 
 SCHEMA = Path(__file__).resolve().parents[3] / "shared/samples/modeljsonschema.json"
 
@@ -35,6 +35,7 @@ def handed_back(scenario: ExportScenario) -> tuple[dict, list[dict[str, str]]]:
     return model, rows
 
 
+@pytest.mark.hosted
 def test_the_outcome_file_has_every_person_once_per_segment_with_the_outcome(
     scenario: ExportScenario,
 ) -> None:
@@ -85,7 +86,7 @@ def test_the_segment_reader_can_read_the_outcome_file(scenario: ExportScenario) 
     scenario.refresh(scenario.sample(12))
     scenario.define([scenario.named("A")])
     scenario.run()
-    running_app = app_on(scenario.running_app.storage)
+    running_app = scenario.running_app.parts
     container = LandingContainer(
         container_client(running_app.settings.segments.storage, "outcomes")
     )

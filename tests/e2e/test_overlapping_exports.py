@@ -41,6 +41,7 @@ def side_by_side(new_scenario: NewPlace) -> tuple[ExportScenario, ExportScenario
     return one, other, sample
 
 
+@pytest.mark.hosted
 def test_two_simultaneous_exports_write_both_tags_and_all_fields(
     new_scenario: NewPlace,
 ) -> None:
@@ -249,6 +250,7 @@ def test_an_export_with_an_active_run_cannot_be_removed(scenario: ExportScenario
     assert actual_audience(scenario.audience) == expected_audience(sample)
 
 
+@pytest.mark.hosted
 def test_of_many_simultaneous_saves_with_one_tag_at_most_one_succeeds(
     scenario: ExportScenario,
 ) -> None:

@@ -8,12 +8,12 @@ from devhost.api_client import ApiError
 from sandbox import wrap
 from tests.e2e.running_app import (
     ExportScenario,
-    RunningApp,
+    TestedApp,
     actual_audience,
     every_row_has_one_outcome,
     expected_audience,
 )
-from tests.e2e.stored_data import app_on, blobs, parquet_rows
+from tests.e2e.stored_data import parquet_rows
 from tests.held_calls import held_calls
 
 
@@ -43,7 +43,7 @@ def wherever(scenario: ExportScenario, text: str) -> list[str]:
     import duckdb
 
     found = []
-    for name, data in blobs(scenario.running_app.storage, "state").items():
+    for name, data in scenario.running_app.state_blobs().items():
         if name.endswith(".parquet"):
             with duckdb.connect() as db:
                 rows = db.execute(
@@ -62,23 +62,17 @@ def _kept(scenario: ExportScenario, name: str, data: bytes) -> str:
     return str(path)
 
 
-@pytest.fixture(scope="module")
-def running_app(separate_app: RunningApp) -> RunningApp:
-    """Erasing asks every audience that any export has."""
-    return separate_app
-
-
 @pytest.fixture(autouse=True)
-def _all_reachable(running_app: RunningApp) -> None:
+def _all_reachable(tested_app: TestedApp) -> None:
     """Exports that other tests have left without a connection would rightly be complained of."""
     good = {
         connection["id"]
-        for connection in running_app.api.get("/api/connections")["value"]
+        for connection in tested_app.api.get("/api/connections")["value"]
         if connection["status"] == "connected"
     }
-    for export in running_app.api.get("/api/exports")["value"]:
+    for export in tested_app.api.get("/api/exports")["value"]:
         if export["connectionId"] not in good:
-            running_app.api.call("DELETE", f"/api/exports/{export['id']}")
+            tested_app.api.call("DELETE", f"/api/exports/{export['id']}")
 
 
 def test_a_search_reports_why_a_person_is_or_is_not_in_mailchimp(scenario: ExportScenario) -> None:
@@ -114,7 +108,7 @@ def test_a_search_uses_the_ledger_when_no_outcomes_are_left(scenario: ExportScen
     scenario.define([scenario.named("A")])
     assert find_person(scenario, f"ada{n}@example.org")["code"] == "notRun"
     run = scenario.run()
-    running_app = app_on(scenario.running_app.storage)
+    running_app = scenario.running_app.parts
     running_app.files.delete(f"runs/{run['id']}/outcomes.parquet")  # the retention is over
 
     found = find_person(scenario, f"ada{n}@example.org")
@@ -234,7 +228,7 @@ def test_a_person_erased_during_a_run_is_gone_when_it_ends(scenario: ExportScena
         scenario.api.post("/api/people/erase", {"email": ada, "deleteInMailchimp": False})
     run = scenario.wait(started)
     assert run["counts"]["updated"] >= 298
-    running_app = app_on(scenario.running_app.storage)
+    running_app = scenario.running_app.parts
     running_app.eraser.complete()
 
     assert wherever(scenario, ada) == []

@@ -21,8 +21,8 @@ from devhost.processes import Azurite
 from sandbox import wrap
 from sandbox.mailchimp.faults import Fault
 from sandbox.mailchimp.sandbox import Sandbox
-from tests.e2e.running_app import ExportScenario, RunningApp, run_app
-from tests.e2e.stored_data import app_on, blobs
+from tests.e2e.running_app import ExportScenario, run_app
+from tests.e2e.stored_data import blobs
 from tests.e2e.test_people import exported, find_person, rows_of, wherever
 from tests.e2e.test_undo import start_undo
 
@@ -32,12 +32,6 @@ COLUMNS = ("CustomerId", "EMail", "FirstName", "LastName", "RewardPoints", "City
 @pytest.fixture
 def own_azurite(separate_storage: Callable[[], Azurite]) -> Azurite:
     return separate_storage()
-
-
-@pytest.fixture(scope="module")
-def running_app(separate_app: RunningApp) -> RunningApp:
-    """Erasing asks every audience that any export has."""
-    return separate_app
 
 
 def beside_blobs(storage: str) -> str:
@@ -135,7 +129,7 @@ def test_nothing_of_a_run_remains_after_the_retention_period(scenario: ExportSce
     run = exported(scenario, ("c1", f"ada{n}@example.org"), ("c3", f"cid{n}@example.org"))
     preview = scenario.run("preview")
     undone = start_undo(scenario, run)
-    running_app = app_on(scenario.running_app.storage)
+    running_app = scenario.running_app.parts
     storage = scenario.running_app.storage
     assert blobs(storage, "outcomes", f"{scenario.export['id']}/")
     later = datetime.now(UTC) + timedelta(days=30, minutes=1)
@@ -143,7 +137,7 @@ def test_nothing_of_a_run_remains_after_the_retention_period(scenario: ExportSce
     replace(running_app.retention, now=lambda: later).clear()
 
     for one in (run, preview, undone):
-        assert blobs(storage, "state", f"runs/{one['id']}/") == {}
+        assert scenario.running_app.state_blobs(f"runs/{one['id']}/") == {}
         assert list(running_app.chunks.all(one["id"])) == []
         seen = scenario.api.get(f"/api/runs/{one['id']}")
         assert seen["counts"] == one["counts"]
@@ -227,11 +221,9 @@ def test_a_run_awaiting_confirmation_does_not_keep_an_erased_person(
     assert wherever(scenario, leaver) == []
     closed = scenario.api.get(f"/api/runs/{waiting['id']}")
     assert (closed["status"], closed["reason"]["code"]) == ("canceled", "erasedMeanwhile")
-    page = requests.post(
-        f"{scenario.api.url}/api/people/search",
-        json={"email": leaver},
-        headers={"Accept-Language": "ko"},
-        timeout=100,
+    korean = {"Accept-Language": "ko"}
+    page = scenario.api.call(
+        "POST", "/api/people/search", {"email": leaver}, headers=korean
     ).json()["value"]
     mine = next(one for one in page if one["exportId"] == scenario.export["id"])
     assert (mine["code"], "제거된 사람" in mine["reason"]) == ("erased", True)

@@ -23,12 +23,16 @@ from tests.waiting import until
 SEGMENTS = "segments"
 QUIET = 3.0
 
-# The app itself, with less patience: a refresh counts as written after 3 quiet seconds, not 10.
+# The app itself, with less patience: a refresh counts as written after 3 quiet seconds, not 10, and a
+# run that was started by hand waits as long for missing files, not an hour.
 QUICK_APP = f"""
 import importlib.util
+from datetime import timedelta
 import shared.app
+from shared.planning import plan
 from shared.scheduling.refresh_progress import Patience
 
+plan.PATIENCE = timedelta(seconds={QUIET})
 shared.app.Patience = lambda: Patience(first=0.5, quiet={QUIET})
 spec = importlib.util.spec_from_file_location("the_app", {str(ROOT / "function_app.py")!r})
 module = importlib.util.module_from_spec(spec)
@@ -45,13 +49,13 @@ def refreshed(
 ) -> Iterator[RunningApp]:
     """An app with storage of its own, because the dev host watches all of it."""
     folder = tmp_path_factory.mktemp("refreshed")
-    (folder / "app").mkdir()
-    (folder / "app" / "function_app.py").write_text(QUICK_APP, "utf-8")
+    program = folder / "quick_app.py"
+    program.write_text(QUICK_APP, "utf-8")
     storage = separate_storage().connection_string
     ContainerClient.from_connection_string(storage, SEGMENTS).create_container()
     app = start_app(
         settings_for(storage, mailchimp),
-        app_dir=fast_polling_app(folder / "app"),
+        app_dir=fast_polling_app(folder / "app", program=program),
         log=folder / "app.log",
         options=["--blob-events"],
     )

@@ -5,11 +5,11 @@ from collections.abc import Callable
 import pytest
 
 from tests.e2e.running_app import ExportScenario, actual_audience, expected_audience
-from tests.e2e.stored_data import app_on, blobs
 from tests.held_calls import held_calls
 from tests.waiting import until
 
 
+@pytest.mark.hosted
 def test_removing_an_export_deletes_its_ledger_and_releases_its_tags(
     scenario: ExportScenario,
 ) -> None:
@@ -17,13 +17,13 @@ def test_removing_an_export_deletes_its_ledger_and_releases_its_tags(
     scenario.refresh(sample)
     scenario.define(sample)
     run = scenario.run()
-    running_app = app_on(scenario.running_app.storage)
+    running_app = scenario.running_app.parts
     export_id = scenario.export["id"]
-    assert blobs(scenario.running_app.storage, "state", f"ledgers/{export_id}/")
+    assert scenario.running_app.state_blobs(f"ledgers/{export_id}/")
 
     scenario.api.call("DELETE", f"/api/exports/{export_id}")
 
-    assert blobs(scenario.running_app.storage, "state", f"ledgers/{export_id}/") == {}
+    assert scenario.running_app.state_blobs(f"ledgers/{export_id}/") == {}
     assert running_app.ledgers.read(export_id) is None
     assert running_app.active_runs.read(export_id) is None
     assert [o for o in running_app.tag_owners.all() if o.value.export_id == export_id] == []
@@ -45,7 +45,7 @@ def test_an_export_removed_during_its_run_ends_the_run_and_leaves_nothing(
     sample = scenario.sample(600)
     scenario.refresh(sample)
     scenario.define(sample)
-    running_app = app_on(scenario.running_app.storage)
+    running_app = scenario.running_app.parts
     export_id = scenario.export["id"]
     with held_calls(scenario.running_app.sandbox, skip=1):
         started = scenario.start()
@@ -57,7 +57,7 @@ def test_an_export_removed_during_its_run_ends_the_run_and_leaves_nothing(
 
     assert run["status"] == "canceled"
     assert run["counts"]["created"] == len(scenario.audience.members())
-    assert blobs(scenario.running_app.storage, "state", f"ledgers/{export_id}/") == {}
+    assert scenario.running_app.state_blobs(f"ledgers/{export_id}/") == {}
     assert running_app.ledgers.read(export_id) is None
     assert running_app.active_runs.read(export_id) is None
 
@@ -86,7 +86,7 @@ def test_removing_a_connection_during_a_run_ends_it_with_a_clear_reason(
     sample = scenario.sample(600)
     scenario.refresh(sample)
     scenario.define(sample)
-    running_app = app_on(scenario.running_app.storage)
+    running_app = scenario.running_app.parts
     with held_calls(sandbox, skip=1):
         started = scenario.start()
         until(scenario.audience.statuses)
@@ -116,7 +116,7 @@ def test_a_run_without_its_connection_reports_it(
     sample = scenario.sample(10)
     scenario.refresh(sample)
     scenario.define(sample)
-    app_on(scenario.running_app.storage).connections.delete(scenario.connection)
+    scenario.running_app.parts.connections.delete(scenario.connection)
 
     run = scenario.run(mode)
 

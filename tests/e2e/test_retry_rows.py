@@ -2,6 +2,8 @@
 
 from collections import Counter
 
+import pytest
+
 from sandbox import wrap
 from sandbox.mailchimp.faults import Fault
 from tests.e2e.running_app import (
@@ -11,7 +13,6 @@ from tests.e2e.running_app import (
     expected_audience,
     writes,
 )
-from tests.e2e.stored_data import app_on
 from tests.waiting import until
 
 COLUMNS = ("CustomerId", "EMail", "FirstName")
@@ -126,6 +127,7 @@ def test_rows_that_failed_in_a_full_run_are_retried_although_nothing_changed(
     assert actual_audience(scenario.audience) == expected_audience(sample)
 
 
+@pytest.mark.hosted
 def test_a_retry_of_a_canceled_run_sends_exactly_the_rest(scenario: ExportScenario) -> None:
     sample = scenario.sample(800)
     scenario.refresh(sample)
@@ -173,7 +175,7 @@ def test_a_refresh_after_a_retry_starts_a_run(scenario: ExportScenario) -> None:
 
     retry(scenario, run)
 
-    ledger = app_on(scenario.running_app.storage).ledgers.read(scenario.export["id"])
+    ledger = scenario.running_app.parts.ledgers.read(scenario.export["id"])
     assert ledger is not None
     assert ledger.value.source_fingerprint == ""
 

@@ -24,6 +24,7 @@ from tests.waiting import until
 PEOPLE = 10 * CHUNK_SIZE
 
 
+@pytest.mark.hosted
 def test_many_simultaneous_starts_create_one_run(scenario: ExportScenario) -> None:
     sample = scenario.sample(200)
     scenario.refresh(sample)
@@ -133,6 +134,7 @@ def test_a_newer_run_replaces_one_that_waits(scenario: ExportScenario) -> None:
     assert scenario.audience.tags() == {back.segments[0].name: 250}
 
 
+@pytest.mark.hosted
 def test_a_canceled_run_reports_what_was_sent(scenario: ExportScenario) -> None:
     sample = scenario.sample(PEOPLE)
     scenario.refresh(sample)

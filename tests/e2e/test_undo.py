@@ -11,7 +11,6 @@ from tests.e2e.running_app import (
     expected_audience,
     writes,
 )
-from tests.e2e.stored_data import app_on
 from tests.held_calls import held_calls
 from tests.waiting import until
 
@@ -28,6 +27,7 @@ def codes(run: dict) -> dict[str, str]:
     return {finding["code"]: finding["message"] for finding in run["findings"]}
 
 
+@pytest.mark.hosted
 def test_an_undo_restores_tags_and_values(scenario: ExportScenario) -> None:
     sample = scenario.sample(300, 0.8, 0.5)
     scenario.refresh(sample)
@@ -115,7 +115,7 @@ def test_only_the_newest_run_that_sent_changes_can_be_undone(scenario: ExportSce
     assert scenario.audience.tags() == {scenario.named("A"): 0}
     assert "newer run" in refused(first)
     assert "is an undo" in refused(undone)
-    running_app = app_on(scenario.running_app.storage)
+    running_app = scenario.running_app.parts
     third = scenario.run()
     running_app.files.delete(f"runs/{third['id']}/outcomes.parquet")
     assert "no longer keeps" in refused(third)

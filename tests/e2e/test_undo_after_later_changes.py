@@ -226,6 +226,7 @@ def test_a_run_whose_removals_were_declined_can_be_undone(scenario: ExportScenar
     assert contact_state("subscribed", {}, ()) not in before.values()
 
 
+@pytest.mark.hosted
 def test_two_simultaneous_undo_requests_undo_the_run_once(scenario: ExportScenario) -> None:
     sample = scenario.sample(50)
     scenario.refresh(sample)

@@ -42,6 +42,7 @@ def until(done: Callable[[], bool]) -> None:
         time.sleep(0.2)
 
 
+@pytest.mark.hosted
 @pytest.mark.parametrize("queue", ["plan-runs", "send-lanes", "blob-events"])
 def test_an_unusable_message_is_logged_without_its_content_and_dropped(
     scenario: ExportScenario, queue: str
@@ -68,6 +69,7 @@ def test_an_unusable_message_is_logged_without_its_content_and_dropped(
     assert actual_audience(scenario.audience) == expected_audience(sample)
 
 
+@pytest.mark.hosted
 def test_every_tick_reports_an_undecodable_message_while_it_exists(
     scenario: ExportScenario,
 ) -> None:
