@@ -13,7 +13,7 @@ import re
 import time
 from collections.abc import Callable
 
-from sandbox.mailchimp import audiences, members, merge_fields, segments, webhooks
+from sandbox.mailchimp import audiences, automations, members, merge_fields, segments, webhooks
 from sandbox.mailchimp.answer import HTML, JSON, PROBLEM, Answer
 from sandbox.mailchimp.calls import Call
 from sandbox.mailchimp.faults import Fault
@@ -33,6 +33,7 @@ _FIELD = _LIST + "/merge-fields/{merge_id}"
 ROUTES: dict[str, dict[str, Route]] = {
     "/": {"GET": audiences.root},
     "/ping": {"GET": audiences.ping},
+    "/automations": {"GET": automations.listing},
     "/lists": {"GET": audiences.listing},
     _LIST: {"GET": audiences.one, "POST": audiences.batch},
     _LIST + "/members": {"GET": members.listing, "POST": members.create},

@@ -13,7 +13,7 @@ from sandbox.mailchimp.calls import Calls
 from sandbox.mailchimp.faults import Fault
 from sandbox.mailchimp.options import Options
 from sandbox.mailchimp.server import Server
-from sandbox.mailchimp.state import Account
+from sandbox.mailchimp.state import Account, Automation
 from sandbox.mailchimp.view import AudienceView, MemberView
 from sandbox.mailchimp.world import OAuthApp, World
 
@@ -92,6 +92,19 @@ class Sandbox:
         owner = account or self.account
         made = self.world.add_audience(owner, name, double_optin=double_optin)
         return AudienceView(self.world, made)
+
+    def automation(
+        self,
+        audience: AudienceView,
+        title: str,
+        workflow_type: str = "welcomeSeries",
+        status: str = "sending",
+    ) -> Automation:
+        """A new classic automation of an audience of the first account."""
+        number, created = self.world.hex(10), int(self.world.now())
+        made = Automation(number, audience.id, title, workflow_type, status, created)
+        self.account.automations.append(made)
+        return made
 
     def members(self, audience_id: str) -> dict[str, MemberView]:
         """All contacts of an audience by lower-cased address; KeyError without such an audience."""

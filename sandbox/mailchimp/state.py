@@ -14,6 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+AUTOMATION_STATUSES = ("save", "paused", "sending")
 STATUSES = ("subscribed", "unsubscribed", "cleaned", "pending", "transactional", "archived")
 WRITABLE = ("subscribed", "unsubscribed", "cleaned", "pending", "transactional")
 EVENTS = ("subscribe", "unsubscribe", "profile", "cleaned", "upemail", "campaign")
@@ -234,6 +235,18 @@ class Audience:
             self.last_unsub = now
 
 
+@dataclass(slots=True)
+class Automation:
+    """A classic automation: its audience, what starts it, and whether it is active (sending)."""
+
+    id: str
+    audience_id: str
+    title: str
+    workflow_type: str
+    status: str
+    created: int
+
+
 @dataclass(slots=True, eq=False)
 class Account:
     """One Mailchimp account: its keys, its audiences, and how many calls are in flight."""
@@ -245,6 +258,7 @@ class Account:
     created: int
     keys: set[str] = field(default_factory=set)
     audiences: dict[str, Audience] = field(default_factory=dict)
+    automations: list[Automation] = field(default_factory=list)
     disabled: bool = False
     in_flight: int = 0
     peak: int = 0

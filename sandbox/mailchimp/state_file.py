@@ -13,7 +13,15 @@ from typing import Any
 
 import orjson
 
-from sandbox.mailchimp.state import Account, Audience, Member, MergeField, Segment, Webhook
+from sandbox.mailchimp.state import (
+    Account,
+    Audience,
+    Automation,
+    Member,
+    MergeField,
+    Segment,
+    Webhook,
+)
 from sandbox.mailchimp.world import OAuthApp, World
 
 _VERSION = 1
@@ -39,7 +47,8 @@ def _lines(world: World) -> Iterator[dict[str, Any]]:
     for account in world.accounts.values():
         names = ("id", "name", "dc", "number", "created", "disabled")
         facts = {name: getattr(account, name) for name in names}
-        yield {"account": facts | {"keys": sorted(account.keys)}}
+        automations = [dataclasses.asdict(automation) for automation in account.automations]
+        yield {"account": facts | {"keys": sorted(account.keys), "automations": automations}}
         for audience in account.audiences.values():
             yield {
                 "audience": {name: getattr(audience, name) for name in _AUDIENCE + _MARKS},
@@ -76,7 +85,8 @@ def load(world: World, path: Path) -> None:
                 account.audiences[audience.id] = audience
             else:
                 keys = line["account"].pop("keys")
-                account = Account(**line["account"])
+                made = [Automation(**one) for one in line["account"].pop("automations", ())]
+                account = Account(**line["account"], automations=made)
                 world.accounts[account.id] = account
                 for key in keys:
                     world.add_key(account, key)

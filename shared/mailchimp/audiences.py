@@ -16,7 +16,7 @@ from shared.errors import ConfigError, Conflict, Disconnected, NotFound, Refused
 from shared.fields.merge_fields import proper_tag
 from shared.mailchimp.calls import Calls, audience_path, within
 from shared.mailchimp.parts import list_in, text_in, total_in, whole_number_in
-from shared.model.audience import Account, Audience, MergeField, Tag
+from shared.model.audience import Account, Audience, Automation, MergeField, Tag
 
 __all__ = ["AudienceCalls"]
 
@@ -143,6 +143,24 @@ class AudienceCalls(Calls):
         except Refused as error:
             raise self._name_refused(audience_id, name) from error
 
+    def automations(self, audience_id: str) -> list[Automation]:
+        """Read the active classic automations of an audience (customer journeys are in no list).
+
+        https://mailchimp.com/developer/marketing/api/automation/list-automations/
+        """
+        part = "automations"
+        wanted = ("recipients.list_id", "settings.title", "trigger_settings.workflow_type")
+        fields = ",".join((*(f"{part}.{name}" for name in wanted), "total_items"))
+        found = self._all("/automations", part, {"status": "sending", "fields": fields})
+        return [
+            Automation(
+                text_in(_part(item, "settings"), "title"),
+                text_in(_part(item, "trigger_settings"), "workflow_type"),
+            )
+            for item in found
+            if text_in(_part(item, "recipients"), "list_id") == audience_id
+        ]
+
     def _tag_named(self, audience_id: str, name: str) -> Tag | None:
         return next((t for t in self.tags(audience_id) if _equal(t.name, name)), None)
 
@@ -195,6 +213,11 @@ def _created(create: Callable[[], T], find: Callable[[], T | None]) -> T:
 
 def _same(fields: list[MergeField], name: str, field_type: str) -> MergeField | None:
     return next((f for f in fields if _equal(f.name, name) and f.type == field_type), None)
+
+
+def _part(item: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    value = item.get(name)
+    return value if isinstance(value, dict) else {}
 
 
 def _audience(item: Mapping[str, Any]) -> Audience:

@@ -16,6 +16,7 @@ __all__ = [
     "NOT_SUBSCRIBED",
     "Account",
     "Audience",
+    "Automation",
     "BatchAnswer",
     "CallCounts",
     "Contact",
@@ -75,6 +76,14 @@ class Tag:
     id: int
     name: str
     member_count: int
+
+
+@dataclass(frozen=True)
+class Automation:
+    """An active classic automation. `workflow_type` is what starts it, such as `welcomeSeries`."""
+
+    title: str
+    workflow_type: str
 
 
 @dataclass(frozen=True)

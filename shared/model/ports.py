@@ -16,6 +16,7 @@ from shared.errors import Changed, ConnectorError, NotFound
 from shared.model.audience import (
     Account,
     Audience,
+    Automation,
     BatchAnswer,
     CallCounts,
     Contact,
@@ -248,6 +249,9 @@ class MailchimpSession(Protocol):
 
     def rename_tag(self, audience_id: str, tag_id: int, name: str) -> Tag:
         """Rename a tag. Conflict when the name is taken."""
+
+    def automations(self, audience_id: str) -> list[Automation]:
+        """Read the active classic automations of an audience. Customer journeys cannot be listed."""
 
     def subscribe(
         self,

@@ -47,6 +47,7 @@ from shared.planning.audience_size import (
     new_people,
     predicted_size,
 )
+from shared.planning.automations import automation_findings
 from shared.planning.chunking import write_chunks
 from shared.planning.compare import (
     Rules,
@@ -361,7 +362,11 @@ class NewPlan:
         with waiting_for_network(db):
             complete = self._preparation.find_already_subscribed(self._request, db, self.calls)
             size = self._audience_size(audience.contacts, complete=complete)
+            automations = automation_findings(
+                db, self._request, lambda: self._preparation.automations(self._request, self.calls)
+            )
         self.findings += within_budget(size, read.rows, is_preview=self._request.is_preview)
+        self.findings += automations
         return size
 
     def _find_changes(

@@ -14,7 +14,7 @@ from pathlib import Path
 from duckdb import DuckDBPyConnection
 
 from shared.capacity.on_demand import OnDemandSessions
-from shared.model.audience import CallCounts, NotSubscribedPointer
+from shared.model.audience import Automation, CallCounts, NotSubscribedPointer
 from shared.model.export import Export
 from shared.model.ports import Files, MailchimpSession, Records, readable
 from shared.model.tag import TagOwner, same_name
@@ -140,6 +140,13 @@ class AudiencePreparation:
         with self.sessions.session(order.connection_id, order.account_id) as session:
             find_all_subscribed(db, session, order.export.audience_id, subscribed)
             calls.add(session.calls)
+
+    def automations(self, order: PlanRequest, calls: CallCounts) -> list[Automation]:
+        """Read the active classic automations of the audience."""
+        with self.sessions.session(order.connection_id, order.account_id) as session:
+            found = session.automations(order.export.audience_id)
+            calls.add(session.calls)
+        return found
 
     def contact_budget(self, audience_id: str) -> int | None:
         """The smallest contact budget that an export sets for an audience."""

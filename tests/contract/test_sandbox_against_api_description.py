@@ -17,6 +17,7 @@ def judged() -> Iterator[tuple[Sandbox, AudienceView, PrismProxy]]:
         audience.add("gone@example.com", status="unsubscribed", cause="self", tags=["Old"])
         audience.add("bounced@example.com", status="cleaned", cause="bounce")
         audience.add("archived@example.com", status="archived", tags=["Old"])
+        sandbox.automation(audience, "Welcome")
         audience.add("here@example.com", merge_fields={"FNAME": "Here"}, tags=["Old"])
         with PrismProxy(sandbox.url) as proxy:
             yield sandbox, audience, proxy
@@ -63,6 +64,7 @@ def call(judged: tuple[Sandbox, AudienceView, PrismProxy]) -> Iterator[Caller]:
         "LIST/merge-fields?count=1000",
         "LIST/merge-fields/1",
         "LIST/webhooks",
+        "/automations?status=sending&count=1000",
     ],
 )
 def test_read_routes_match_the_description(call: Caller, path: str) -> None:
