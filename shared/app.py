@@ -78,6 +78,7 @@ from shared.segments.remembered import Remembered
 from shared.segments.rest import CustomerInsightsApi
 from shared.segments.source import BlobSegments
 from shared.sending.lane import Lanes
+from shared.sending.run_checks import RunChecks
 from shared.sending.worker import Worker
 from shared.settings import Settings, load
 from shared.storage.clients import (
@@ -469,13 +470,12 @@ class App:
     def lanes(self) -> Lanes:
         """Sends chunks."""
         worker = Worker(
-            runs=self.runs,
+            checks=RunChecks(self.runs, self.pace, self.runtime.monotonic),
             transitions=self.transitions,
             chunks=self.chunks,
             files=self.files,
             mailchimp=self.mailchimp,
             slots=self.slots,
-            pace=self.pace,
             lost=self._lose_connection,
             now=self.runtime.now,
             clock=self.runtime.monotonic,

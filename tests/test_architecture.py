@@ -43,6 +43,7 @@ LAYERS = (
     "temporary",
     "settings",
     "environment",
+    "http_session",
     "version",
     "errors",
     "messages",
@@ -50,7 +51,9 @@ LAYERS = (
 ADAPTERS = ("segments", "mailchimp", "storage")
 
 # What an adapter may import besides itself.
-BELOW_ADAPTERS = {"errors", "fields", "model", "settings", "temporary", "version", "workspace"}
+BELOW_ADAPTERS = {
+    "errors", "fields", "http_session", "model", "settings", "temporary", "version", "workspace",
+}  # fmt: skip
 
 # Package -> external packages that it may use, by the beginning of their names.
 PACKAGES = {
@@ -78,6 +81,7 @@ PACKAGES = {
         "pydantic_core", "requests",
     },
     "telemetry": {"opentelemetry"},
+    "http_session": {"requests"},
     "messages": {"babel"},
 }  # fmt: skip
 

@@ -159,9 +159,9 @@ class Converter:
         dropped: list[Dropped] = []
         parts: dict[str, dict[str, str]] = {}
         for (tag, convert, may_clear, part), value in zip(self._steps, values, strict=True):
-            text = value or ""
-            if not text.isprintable():
-                text = _CONTROL.sub("", text)
+            if value is None:
+                continue
+            text = value if value.isprintable() else _CONTROL.sub("", value)
             text = text.strip(BLANKS)
             if part and text:
                 parts.setdefault(tag, {})[part] = text

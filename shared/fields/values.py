@@ -23,6 +23,8 @@ LONGEST_TEXT = 255
 _TRUE = frozenset({"true", "1", "yes", "y", "t"})
 _FALSE = frozenset({"false", "0", "no", "n", "f"})
 
+# With more digits, a number may exceed what JSON readers keep exactly.
+_EXACT_DIGITS = 15
 _PLAIN_NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,3})?", re.ASCII)
 _THOUSANDS = (
     # 1,234,567.5 and 1.234.567,5 and 1 234 567,5 and 1'234'567.5
@@ -88,6 +90,8 @@ def _boolean(text: str) -> str:
 
 
 def _number(text: str) -> int | float:
+    if _is_plain_integer(text):
+        return int(text)
     if _COMMA_AND_THREE.fullmatch(text):
         reason = "notOneNumber"
         raise Unusable(reason)
@@ -95,7 +99,14 @@ def _number(text: str) -> int | float:
 
 
 def _integer(text: str) -> int | float:
+    if _is_plain_integer(text):
+        return int(text)
     return _any_number(text.replace(",", "") if _COMMA_AND_THREE.fullmatch(text) else text)
+
+
+def _is_plain_integer(text: str) -> bool:
+    """Whether the text is a number of ASCII digits only, which is the usual case."""
+    return len(text) <= _EXACT_DIGITS and text.isascii() and text.isdigit()
 
 
 def _any_number(text: str) -> int | float:

@@ -68,12 +68,16 @@ from shared.runs.progress import with_progress
 from shared.runs.transitions import Transitions
 from shared.sending.chunk_payload import ChunkPayloads
 from shared.sending.chunk_queue import ChunkQueue
+from shared.sending.run_checks import VALID_SECONDS
 from shared.workspace import workspace
 
 __all__ = ["Finisher"]
 
 _NO_SLOT = "noSlot"
 _RETRY_SECONDS = 5.0
+# Twice the time for which lanes rely on what they have read.
+_LANES_KNOW_AFTER = 2 * VALID_SECONDS
+_WRONG_CLOCK = 60.0
 # With fewer people, starting and ending the lanes takes most of the time.
 _LEAST_MEASURED = 1_000
 
@@ -119,6 +123,8 @@ class Finisher:
                 # Chunks are waiting, but no lane is sending them: start lanes again.
                 self.transitions.return_to_sending(run_id)
             return 1.0 if totals.in_progress else 0.0
+        if totals.waiting and (delay := self._until_lanes_know(run)):
+            return delay
         lease = hold_lease(self.leases, f"finish/{run_id}")
         if lease is None:
             return _RETRY_SECONDS
@@ -139,6 +145,20 @@ class Finisher:
                 except _Superseded:
                     self.abandon.end(run_id, Reason("ledgerSuperseded"))
         return None
+
+    def _until_lanes_know(self, run: Run) -> float:
+        """Return the seconds until no lane claims a chunk of a stopped run any more.
+
+        A lane checks the state of its run every few seconds only. A chunk that it claims in between must be
+        sent and recorded before the outcomes are gathered.
+        """
+        if run.moved_at is None:
+            return 0.0
+        stopped_for = (self.now() - run.moved_at).total_seconds()
+        # A time far in the future was written by an instance whose clock is wrong.
+        if stopped_for < -_WRONG_CLOCK:
+            return 0.0
+        return min(_LANES_KNOW_AFTER, max(0.0, _LANES_KNOW_AFTER - stopped_for))
 
     def _finish(self, run: Run, plan: Plan) -> None:
         chunks = [stored.value for stored in self.chunks.all(run.id)]

@@ -104,13 +104,13 @@ def _check_number(members: Sequence[object]) -> None:
 
 
 def _body(member: Member) -> dict[str, object]:
-    body: dict[str, object] = {
-        "email_address": member.address,
-        "merge_fields": without_evidence(member.merge_fields),
-        **{EVIDENCE[tag]: value for tag, value in member.merge_fields.items() if tag in EVIDENCE},
-    }
+    fields = member.merge_fields
+    body: dict[str, object] = {"email_address": member.address, "merge_fields": fields}
+    if not EVIDENCE.keys().isdisjoint(fields):
+        body["merge_fields"] = without_evidence(fields)
+        body |= {EVIDENCE[tag]: value for tag, value in fields.items() if tag in EVIDENCE}
     if member.tags:
-        body["tags"] = list(member.tags)
+        body["tags"] = member.tags
     if member.status is not None:
         body["status"] = member.status
     return body
@@ -128,13 +128,17 @@ def _sorted(members: Sequence[Member], answer: Mapping[str, Any]) -> BatchAnswer
     refused: dict[str, Refusal] = {}
     for name, into in (("new_members", created), ("updated_members", updated)):
         for item in objects_in(answer[name]):
-            member = sent.get(_key(item.get("email_address")))
+            address = item.get("email_address")
+            # Most addresses come back as they were sent.
+            member = sent.get(address) if isinstance(address, str) else None
+            member = member or sent.get(_key(address))
             if member is None:
                 continue
             into[member.address] = status_in(item)
-            since = text_in(item, "timestamp_opt") or text_in(item, "timestamp_signup")
-            if since and into is updated:
-                opted_in[member.address] = since
+            if into is updated:
+                since = text_in(item, "timestamp_opt") or text_in(item, "timestamp_signup")
+                if since:
+                    opted_in[member.address] = since
     unassigned = Refusal(Code.REFUSED)
     for error in objects_in(answer["errors"]):
         member = sent.get(_key(error.get("email_address")))
@@ -145,8 +149,9 @@ def _sorted(members: Sequence[Member], answer: Mapping[str, Any]) -> BatchAnswer
             refused[member.address] = reason
     # The response omits these members, or names them by an address that Mailchimp changed.
     for member in members:
-        if not any(member.address in part for part in (created, updated, refused)):
-            refused[member.address] = unassigned
+        address = member.address
+        if not (address in created or address in updated or address in refused):
+            refused[address] = unassigned
     return BatchAnswer(created, updated, refused, opted_in)
 
 

@@ -25,6 +25,7 @@ from requests.auth import AuthBase, HTTPBasicAuth
 from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
 
 from shared.errors import ConnectorError, Disconnected, NotFound, Refused, Unavailable
+from shared.http_session import HttpSession
 from shared.mailchimp.answers import Classification, Kind, classify, problem_in
 from shared.model.audience import CallCounts
 from shared.version import USER_AGENT
@@ -125,7 +126,7 @@ class Transport:
         self._random = random
         self._on_throttled = on_throttled
         self._retry_policy = retry_policy or RetryPolicy()
-        self._http = requests.Session()
+        self._http = HttpSession()
         # Without an explicit `auth`, requests would use a .netrc file.
         self._http.auth = auth
         self._http.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))

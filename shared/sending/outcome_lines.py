@@ -8,6 +8,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Mapping
+from operator import itemgetter
 
 from shared.model.outcome import Outcome
 from shared.sending.write import Result
@@ -28,20 +29,22 @@ OUTCOME_COLUMNS = {
 
 def outcome_lines(results: Mapping[int, Result]) -> bytes:
     """Format outcomes by line number, sorted."""
+    # Few results are different, so each is formatted once.
+    formatted: dict[Result, str] = {}
+    lines: list[str] = []
+    for line, result in sorted(results.items(), key=itemgetter(0)):
+        text = formatted.get(result)
+        if text is None:
+            text = formatted[result] = _format(result)
+        lines.append(f"{line},{text}")
+    return "".join(lines).encode()
+
+
+def _format(result: Result) -> str:
     text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    for line, result in sorted(results.items()):
-        writer.writerow(
-            (
-                line,
-                result.outcome,
-                result.code,
-                result.field,
-                result.status,
-                int(result.status_sent),
-            )
-        )
-    return text.getvalue().encode()
+    row = (result.outcome, result.code, result.field, result.status, int(result.status_sent))
+    csv.writer(text, lineterminator="\n").writerow(row)
+    return text.getvalue()
 
 
 def read_outcome_lines(data: bytes) -> dict[int, Result]:

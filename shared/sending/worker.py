@@ -13,7 +13,6 @@ from contextlib import closing
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from shared.capacity.pace import AccountPace
 from shared.capacity.slots import Slot, Slots
 from shared.errors import ConfigError, ConnectorError, Disconnected, Refused, Unavailable
 from shared.messaging.metrics import Meter
@@ -27,8 +26,10 @@ from shared.sending.chunk_payload import ChunkPayload, ChunkPayloads
 from shared.sending.chunk_queue import ChunkQueue
 from shared.sending.isolate import Interrupted, Isolation
 from shared.sending.lane_metrics import LaneMetrics
+from shared.sending.line_blocks import LineBlocks
 from shared.sending.next_step import FINISH, NOTHING, NextStep
 from shared.sending.prefetch import Prefetch
+from shared.sending.run_checks import RunChecks
 from shared.sending.write import Writer
 
 __all__ = ["SLICE_SECONDS", "WAIT_FOR_OTHERS", "WAIT_FOR_SLOT", "Worker"]
@@ -42,6 +43,14 @@ _REMEMBERED_RUNS = 8
 
 
 @dataclass(frozen=True)
+class _SharedByLanes:
+    """The chunks of a run that wait, and the lines that were read last."""
+
+    queue: ChunkQueue
+    lines: LineBlocks
+
+
+@dataclass(frozen=True)
 class Worker:
     """Does the work of lanes. `lost` is called for a connection whose grant Mailchimp does not accept.
 
@@ -49,13 +58,12 @@ class Worker:
     process is asked to end.
     """
 
-    runs: Records[Run]
+    checks: RunChecks
     transitions: Transitions
     chunks: Records[Chunk]
     files: Files
     mailchimp: Mailchimp
     slots: Slots
-    pace: AccountPace
     lost: Callable[[str], None]
     now: Callable[[], datetime]
     clock: Callable[[], float]
@@ -63,14 +71,14 @@ class Worker:
     meter: Meter
     stopping: Callable[[], bool] = lambda: False
     slice_seconds: float = SLICE_SECONDS
-    _queues: dict[tuple[str, bool], ChunkQueue] = field(default_factory=dict)
+    _shared: dict[tuple[str, bool], _SharedByLanes] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def work(self, run: Run, plan: Plan, lane: int, slot: Slot, allowed: int) -> NextStep:
         """Send chunks for a slice of time. `allowed`: slots that lanes may use, for the metrics."""
         try:
             session = self.mailchimp.open(
-                plan.connection_id, lambda: self.pace.throttled(plan.account_id)
+                plan.connection_id, lambda: self.checks.throttled(plan.account_id)
             )
         except (Disconnected, ConfigError) as error:
             return self._stop(run.id, plan, error)
@@ -101,16 +109,19 @@ class Worker:
             self.transitions.stop_sending(run_id, Reason.of(error))
         return FINISH
 
-    def queue(self, run: Run, plan: Plan) -> ChunkQueue:
-        """Return the chunk queue of a run, which the lanes of this process share."""
+    def shared(self, run: Run, plan: Plan) -> _SharedByLanes:
+        """Return what the lanes of this process share for a run."""
         key = (run.id, run.removals_confirmed)
         with self._lock:
-            if key not in self._queues:
-                # Processes run for a long time, so only the queues of the newest few runs are kept.
-                while len(self._queues) >= _REMEMBERED_RUNS:
-                    del self._queues[next(iter(self._queues))]
-                self._queues[key] = ChunkQueue(run, plan, self.chunks, self.slots, self.randrange)
-            return self._queues[key]
+            if key not in self._shared:
+                # Processes run for a long time, so only the newest few runs are kept.
+                while len(self._shared) >= _REMEMBERED_RUNS:
+                    del self._shared[next(iter(self._shared))]
+                self._shared[key] = _SharedByLanes(
+                    ChunkQueue(run, plan, self.chunks, self.slots, self.randrange),
+                    LineBlocks(self.files, plan.lines),
+                )
+            return self._shared[key]
 
 
 class _Job:
@@ -137,8 +148,9 @@ class _Job:
         self._prefetch = prefetch
         self._metrics = metrics
         self._until = until
-        self._queue = worker.queue(run, plan)
-        self._payloads = ChunkPayloads(plan, worker.chunks, worker.files, worker.now)
+        shared = worker.shared(run, plan)
+        self._queue = shared.queue
+        self._payloads = ChunkPayloads(plan, worker.chunks, worker.files, worker.now, shared.lines)
 
     def send_all(self) -> NextStep:
         """Send chunks until none is left or the lane has to stop."""
@@ -171,17 +183,17 @@ class _Job:
     def _next_step(self) -> NextStep | None:
         """Return what to do instead of continuing; None to continue."""
         worker = self._worker
-        stored = worker.runs.read(self._run.id)
-        if stored is None or stored.value.is_over:
+        run = worker.checks.run(self._run.id)
+        if run is None or run.is_over:
             return NOTHING
-        if stored.value.status is not RunStatus.SENDING:
+        if run.status is not RunStatus.SENDING:
             return FINISH
-        if stored.value.cancel_requested:
+        if run.cancel_requested:
             worker.transitions.stop_sending(self._run.id, None)
             return FINISH
         if worker.clock() >= self._until or self._slot.lost or worker.stopping():
             return NextStep(delay=0.0)
-        allowed = worker.pace.allowance(self._plan.account_id)
+        allowed = worker.checks.allowance(self._plan.account_id)
         if self._slot.index >= allowed.slots or self._lane >= allowed.lanes:
             return NextStep(delay=WAIT_FOR_SLOT)
         return None

@@ -16,8 +16,9 @@ https://mailchimp.com/developer/marketing/api/lists/batch-subscribe-or-unsubscri
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from shared.errors import Disconnected, NotFound, Refused, Unavailable
 from shared.fields.evidence import sends_times, without_evidence
@@ -38,8 +39,7 @@ _SUBSCRIBED, _UNSUBSCRIBED = "subscribed", "unsubscribed"
 _PERHAPS_ABSENT = frozenset({Code.NOT_IN_AUDIENCE, Code.REFUSED})
 
 
-@dataclass(frozen=True)
-class Person:
+class Person(NamedTuple):
     """A person to send, with merge fields as Mailchimp takes them.
 
     `dropped` names merge fields whose value did not fit and was omitted.
@@ -52,8 +52,7 @@ class Person:
     cut: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
-class Result:
+class Result(NamedTuple):
     """The outcome of one person, its reason and field, and the contact's status afterwards.
 
     `status_sent`: an existing contact was sent with a status. The consent proof counts these; the
@@ -237,7 +236,7 @@ class Writer:
                 result = answer[person.address]
                 ours = doubt and self._is_ours(person, opted_in.get(person.address))
                 if ours and result.outcome is Outcome.UPDATED:
-                    result = replace(result, outcome=Outcome.CREATED)
+                    result = result._replace(outcome=Outcome.CREATED)
                 self._keep(person, result)
 
         self.isolation.send(present, update, self._reject_updated)
@@ -343,12 +342,14 @@ class Writer:
 
 def with_values(person: Person, result: Result) -> Result:
     """The result, with the fields whose values were not sent, or not sent whole."""
+    if not (person.dropped or person.cut):
+        return result
     if result.outcome not in (Outcome.CREATED, Outcome.UPDATED):
         return result
     if person.dropped:
-        return replace(result, code=Code.VALUE_DROPPED, field=" ".join(person.dropped))
+        return result._replace(code=Code.VALUE_DROPPED, field=" ".join(person.dropped))
     if person.cut:
-        return replace(result, code=Code.VALUE_CUT, field=" ".join(person.cut))
+        return result._replace(code=Code.VALUE_CUT, field=" ".join(person.cut))
     return result
 
 

@@ -25,6 +25,7 @@ from azure.storage.queue import QueueServiceClient
 from requests.adapters import HTTPAdapter
 
 from shared.errors import ConfigError
+from shared.http_session import HttpSession
 from shared.settings import StorageAccount
 from shared.storage.failures import azure_errors
 from shared.version import USER_AGENT
@@ -245,7 +246,7 @@ def secret_client(
 def _session(options: ClientOptions) -> requests.Session:
     """Create an HTTP session for many threads, without retries: the SDK retries."""
     _limit_sdk_logs()
-    session = requests.Session()
+    session = HttpSession()
     # Without `auth`, requests looks for a .netrc file before every request, and uses it.
     session.auth = _unchanged
     adapter = HTTPAdapter(pool_connections=8, pool_maxsize=options.connections, max_retries=0)

@@ -1,0 +1,222 @@
+"""`python -m bench.processor`: the processor time of a run, step by step, and its storage requests.
+
+The steps run one after the other in this process, with one lane, against Azurite and a sandbox Mailchimp without
+delays. So the figures are of the app's own code, and other programs on the machine change them less than they change
+the times of `make bench`. `--profile STEP` prints where a step spends its time.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import cProfile
+import pstats
+import resource
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import requests
+
+from devhost.mailchimp import start_mailchimp
+from devhost.processes import start_azurite
+from sandbox import samples, upload
+from shared.app import App, build
+from shared.model.connection import Connection, ConnectionStatus, Consent, Grant, GrantKind
+from shared.model.export import (
+    AttributeMapping,
+    Export,
+    FieldToCreate,
+    Mapping,
+    Schedule,
+    SegmentChoice,
+)
+from shared.runtime import Runtime
+from shared.settings import load
+
+STEPS = ("plan", "send", "finish")
+_EXPORT, _CONNECTION = "measured", "sandbox"
+_MAPPING = Mapping(
+    "EMail",
+    "FirstName",
+    "LastName",
+    (AttributeMapping("RewardPoints", "POINTS", FieldToCreate("Reward points", "number")),),
+)
+
+
+@dataclass(frozen=True)
+class Step:
+    """What a step of a run used: processor seconds of this process, and requests to storage."""
+
+    name: str
+    seconds: float
+    requests: Counter[str]
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Measure a first and an unchanged run, and print a table; returns 0."""
+    parser = argparse.ArgumentParser(prog="python -m bench.processor", description=__doc__)
+    parser.add_argument("--people", type=int, default=20_000)
+    parser.add_argument("--profile", choices=STEPS, help="print where this step spends its time")
+    parser.add_argument("--requests", action="store_true", help="print the requests of each step")
+    options = parser.parse_args(arguments)
+    with tempfile.TemporaryDirectory(prefix="bench-") as name, _app(Path(name)) as app:
+        sample = samples.Sample(options.people, (samples.Segment("All", 1.0),), seed=7)
+        _put(app, sample, Path(name) / "first", datetime.now(UTC))
+        _report("first run", _run(app, options.profile), options)
+        _report("unchanged", _run(app, options.profile), options)
+        later = sample.later(changed=0.01, leaving=options.people // 100)
+        _put(app, later, Path(name) / "later", datetime.now(UTC) + timedelta(hours=1))
+        _report("1 % changed, 1 % gone", _run(app, options.profile), options)
+    return 0
+
+
+def _report(what: str, steps: list[Step], options: argparse.Namespace) -> None:
+    total = sum(step.seconds for step in steps)
+    each = ", ".join(
+        f"{step.name} {step.seconds:.2f} s ({step.requests.total()} requests)" for step in steps
+    )
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(f"{what}: {each}; {total / options.people * 1e6:.0f} us a person; peak {peak:.0f} MB")
+    if options.requests:
+        for step in steps:
+            print(f"  {step.name}: {dict(step.requests.most_common(12))}")
+    sys.stdout.flush()
+
+
+@contextlib.contextmanager
+def _app(folder: Path) -> Iterator[App]:
+    """An app in this process with an export; Azurite and the sandbox are processes of their own."""
+    with contextlib.ExitStack() as stack:
+        azurite = start_azurite(folder / "azurite")
+        stack.callback(azurite.stop)
+        process, sandbox = start_mailchimp(folder, ("--audience", "Measured"))
+        stack.callback(process.stop)
+        settings = {
+            "AzureWebJobsStorage": azurite.connection_string,
+            "MAILCHIMP_API_URL": f"{sandbox['url']}/3.0",
+            "DEVELOPER_IDENTITY": "Dev <dev@localhost>; Administrator",
+            "LOCAL_SECRETS_FILE": str(folder / "secrets"),
+        }
+        app = build(load(settings), Runtime(), secrets=_Secrets(sandbox["apiKey"]))
+        now = datetime.now(UTC)
+        grant = Grant(GrantKind.API_KEY, "us1", "account", "Sandbox", now, "Dev")
+        app.connections.create(
+            _CONNECTION,
+            Connection(
+                _CONNECTION,
+                "Mailchimp",
+                Consent("Dev", now, "en", "1"),
+                status=ConnectionStatus.CONNECTED,
+                grant=grant,
+            ),
+        )
+        app.exports.create(
+            _EXPORT,
+            Export(
+                id=_EXPORT,
+                display_name="Measured",
+                connection_id=_CONNECTION,
+                audience_id=sandbox["audiences"]["Measured"],
+                mapping=_MAPPING,
+                segments=(SegmentChoice("All"),),
+                schedule=Schedule(enabled=False),
+                max_removal_share=1.0,
+            ),
+        )
+        yield app
+
+
+class _Secrets:
+    """One secret, which is that of the connection."""
+
+    def __init__(self, secret: str) -> None:
+        self._secret = secret
+
+    def get(self, _name: str) -> str | None:
+        return self._secret
+
+    def set(self, _name: str, secret: str) -> None:
+        self._secret = secret
+
+    def delete(self, _name: str) -> None:
+        self._secret = ""
+
+
+def _put(app: App, sample: samples.Sample, folder: Path, when: datetime) -> None:
+    samples.write(sample, folder, when, partitions=10)
+    connection = app.settings.storage.connection_string
+    upload.upload(folder, connection, app.settings.segments.container)
+
+
+def _run(app: App, profile: str | None) -> list[Step]:
+    """Run the export to its end in this thread."""
+    run_id = app.starter.start(_EXPORT).id
+    finishing: list[Step] = []
+
+    def finish(run: str) -> float | None:
+        delays: list[float | None] = []
+        finishing.append(
+            _measured("finish", lambda: delays.append(app.finisher.finish(run)), profile)
+        )
+        return delays[0]
+
+    plan = _measured("plan", lambda: app.planner.plan(run_id, None), profile)
+    # The app's other instances of the part would finish in the time of sending.
+    object.__setattr__(app.lanes, "finish", finish)
+    send = _measured("send", lambda: app.lanes.run(run_id, 0), profile)
+    run = app.runs.read(run_id)
+    while run is not None and run.value.is_active:
+        finish(run_id)
+        run = app.runs.read(run_id)
+    done = sum((step.requests for step in finishing), Counter[str]())
+    seconds = sum(step.seconds for step in finishing)
+    return [
+        plan,
+        Step("send", send.seconds - seconds, send.requests - done),
+        Step("finish", seconds, done),
+    ]
+
+
+def _measured(name: str, work: Callable[[], Any], profile: str | None) -> Step:
+    with _counted() as counted:
+        began = time.process_time()
+        if profile == name:
+            with cProfile.Profile(time.thread_time) as profiler:
+                work()
+            seconds = time.process_time() - began
+            pstats.Stats(profiler).sort_stats("tottime").print_stats(40)
+        else:
+            work()
+            seconds = time.process_time() - began
+    return Step(name, seconds, counted)
+
+
+@contextlib.contextmanager
+def _counted() -> Iterator[Counter[str]]:
+    """Count the requests to storage, by method and the first parts of the path."""
+    counted: Counter[str] = Counter()
+    send = requests.Session.send
+
+    def sent(self: requests.Session, request: requests.PreparedRequest, **more: Any) -> Any:
+        path = urlsplit(request.url or "").path
+        if "devstoreaccount1" in path:
+            counted[f"{request.method} {'/'.join(path.split('/')[2:4]).partition('(')[0]}"] += 1
+        return send(self, request, **more)
+
+    requests.Session.send = sent  # type: ignore[method-assign]
+    try:
+        yield counted
+    finally:
+        requests.Session.send = send  # type: ignore[method-assign]
+
+
+if __name__ == "__main__":
+    sys.exit(main())
