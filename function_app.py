@@ -101,7 +101,7 @@ async def pages(req: func.HttpRequest, context: func.Context) -> func.HttpRespon
 @app.function_name("tick")
 @app.timer_trigger("timer", schedule="%TICK_SCHEDULE%", run_on_startup=False, use_monitor=True)
 def tick(timer: func.TimerRequest, context: func.Context) -> None:
-    """Start due exports, resume stalled runs, delete expired data."""
+    """Start due exports, resume stalled runs, delete expired data, request sweeps of audiences."""
     with connector().telemetry.request(context.function_name, _platform_trace(context)):
         connector().tick()
 
@@ -156,3 +156,19 @@ def blob_event_poison(msg: func.QueueMessage, context: func.Context) -> None:
     """Log a refresh event that failed in every attempt."""
     with _working(msg, context):
         connector().refreshes.give_up(msg.get_body())
+
+
+@app.function_name("consent_sweep")
+@app.queue_trigger("msg", queue_name="consent-sweeps", connection="AzureWebJobsStorage")
+def consent_sweep(msg: func.QueueMessage, context: func.Context) -> None:
+    """Read which contacts of an audience changed, and publish their statuses."""
+    with _working(msg, context):
+        connector().update_consent(msg.get_body())
+
+
+@app.function_name("consent_sweep_poison")
+@app.queue_trigger("msg", queue_name="consent-sweeps-poison", connection="AzureWebJobsStorage")
+def consent_sweep_poison(msg: func.QueueMessage, context: func.Context) -> None:
+    """Log a sweep that failed in every attempt; the timer requests another one."""
+    with _working(msg, context):
+        connector().log_consent_given_up(msg.get_body())

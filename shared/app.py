@@ -24,6 +24,9 @@ from shared.connections.connections import mark_reconnect
 from shared.connections.entra import CUSTOMER_INSIGHTS, AppRegistration, Entra, PendingSignIn
 from shared.connections.export_users import ExportUsers
 from shared.connections.sign_in_state import SignedStates
+from shared.consent_updates.sweep import Sweep
+from shared.consent_updates.table import ConsentTable
+from shared.consent_updates.updates import ConsentUpdates, SweepRequest
 from shared.errors import ConfigError, Conflict, ConnectorError, InputError, NotFound
 from shared.finishing.differences import Differences
 from shared.finishing.finish import Finisher
@@ -31,13 +34,14 @@ from shared.finishing.preview_outcomes import PreviewOutcomes
 from shared.mailchimp.connect import MailchimpApiKeys, MailchimpSignIn
 from shared.mailchimp.gateway import MailchimpGateway
 from shared.messaging.events import log_connection_lost, log_event
-from shared.messaging.messages import run_of, stamps_of
+from shared.messaging.messages import audience_of, run_of, stamps_of
 from shared.messaging.poison import PoisonQueues
 from shared.messaging.sequence import MessageSequences, SequenceState
 from shared.messaging.stamped_queue import StampedQueue
 from shared.model.audience import NotSubscribedPointer
 from shared.model.chunk import Chunk
 from shared.model.connection import Connection
+from shared.model.consent import ConsentSweep, PublishedConsent
 from shared.model.export import Export, Schedule
 from shared.model.ledger import LedgerPointer
 from shared.model.ports import Files, Leases, Records, Secrets, SegmentSource
@@ -251,6 +255,16 @@ class App:
     def used_nonces(self) -> Records[UsedNonce]:
         """Sign-in states that were redeemed."""
         return self.table("usednonces", UsedNonce)
+
+    @cached_property
+    def consent_sweeps(self) -> Records[ConsentSweep]:
+        """How far the statuses of each audience were read."""
+        return self.table("consentsweeps", ConsentSweep)
+
+    @cached_property
+    def published_consent(self) -> Records[PublishedConsent]:
+        """The published version of each audience's consent table."""
+        return self.table("consenttables", PublishedConsent)
 
     # --- Customer Insights -------------------------------------------------------------------
 
@@ -529,9 +543,20 @@ class App:
     @cached_property
     def outcome_file(self) -> OutcomeFile:
         """Writes outcomes for Customer Insights, into a container of their own."""
-        clients = StorageClients(self.settings.segments.storage)
-        url = str(clients.container(OUTCOMES_CONTAINER).url).partition("?")[0]
-        return OutcomeFile(BlobFiles(clients, OUTCOMES_CONTAINER), url, self.runtime.now)
+        return OutcomeFile(self.outcome_files, self._outcomes_url, self.runtime.now)
+
+    @cached_property
+    def outcome_files(self) -> Files:
+        """Blobs of the container from which Customer Insights reads."""
+        return BlobFiles(self._landing_clients, OUTCOMES_CONTAINER)
+
+    @cached_property
+    def _landing_clients(self) -> StorageClients:
+        return StorageClients(self.settings.segments.storage)
+
+    @property
+    def _outcomes_url(self) -> str:
+        return str(self._landing_clients.container(OUTCOMES_CONTAINER).url).partition("?")[0]
 
     @cached_property
     def outcomes(self) -> OutcomeReader:
@@ -576,6 +601,60 @@ class App:
     def one_person(self) -> OnePerson:
         """Sends one person of an export."""
         return OnePerson(self.starter, self.files)
+
+    # --- Mailchimp's decisions ----------------------------------------------------------------
+
+    @cached_property
+    def consent_table(self) -> ConsentTable:
+        """Publishes Mailchimp's statuses for Customer Insights."""
+        return ConsentTable(
+            self.published_consent,
+            self.outcome_files,
+            self._outcomes_url,
+            self.files,
+            self.erasures,
+            self.runtime.now,
+            self.runtime.token,
+        )
+
+    @cached_property
+    def consent_updates(self) -> ConsentUpdates:
+        """Reads Mailchimp's statuses and publishes them."""
+        return ConsentUpdates(
+            requests=self.table("consentrequests", SweepRequest),
+            sweeps=self.consent_sweeps,
+            published=self.published_consent,
+            exports=self.exports,
+            connections=self.connections,
+            ledgers=self.ledgers,
+            files=self.files,
+            sweep=Sweep(
+                self.consent_sweeps,
+                self.files,
+                self.erasures,
+                self.runtime.now,
+                self.runtime.token,
+            ),
+            table=self.consent_table,
+            queue=self.queue,
+            leases=self.leases,
+            sessions=self.sessions,
+            is_busy=self._is_busy,
+            lost=self._lose_connection,
+            now=self.runtime.now,
+        )
+
+    def _is_busy(self, export_id: str) -> bool:
+        run = self.history.last_run(export_id)
+        return run is not None and run.is_active
+
+    def update_consent(self, body: bytes) -> None:
+        """Sweep the audience that a message is about."""
+        self.consent_updates.update(audience_of(body))
+
+    def log_consent_given_up(self, body: bytes) -> None:
+        """Log that a sweep failed in every attempt."""
+        self.consent_updates.give_up(body)
 
     # --- The work of the timer ----------------------------------------------------------------
 
@@ -679,6 +758,7 @@ class App:
             self.retention.clear,
             self.leftovers.sweep,
             self.eraser.complete,
+            self.consent_updates.request_due,
             self.poison_queues.log_waiting,
         ):
             try:
@@ -707,6 +787,8 @@ class App:
             self.runtime.token,
             self.outcome_file,
             self.exclusion_lists,
+            self.consent_sweeps,
+            self.consent_table.forget,
         )
         return Eraser(
             exports=self.exports,

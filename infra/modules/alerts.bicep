@@ -40,7 +40,7 @@ var rows = [
     name: 'message-gave-up'
     title: 'Work was given up after its last try'
     severity: 1
-    query: 'AppRequests | where Name in ("plan_run_poison", "send_lane_poison", "blob_event_poison")'
+    query: 'AppRequests | where Name in ("plan_run_poison", "send_lane_poison", "blob_event_poison", "consent_sweep_poison")'
     window: 'PT15M'
     operator: 'GreaterThan'
     threshold: 0

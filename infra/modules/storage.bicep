@@ -45,7 +45,7 @@ param softDeleteDays int
 param workspaceId string
 
 var sku = zoneRedundant ? 'Standard_ZRS' : 'Standard_LRS'
-var workQueues = ['plan-runs', 'send-lanes', eventQueueName]
+var workQueues = ['plan-runs', 'send-lanes', 'consent-sweeps', eventQueueName]
 var poisonQueues = map(workQueues, queue => '${queue}-poison')
 var stateContainers = ['state', 'leases', deploymentContainerName, deadLetterContainerName]
 var stateTables = [
@@ -53,6 +53,9 @@ var stateTables = [
   'audit'
   'chunks'
   'connections'
+  'consentrequests'
+  'consentsweeps'
+  'consenttables'
   'dues'
   'erasures'
   'exports'

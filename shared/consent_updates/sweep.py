@@ -23,11 +23,12 @@ from duckdb import DuckDBPyConnection
 
 from shared.errors import Changed, Conflict, NotFound
 from shared.model.audience import StatusChange
+from shared.model.consent import ConsentSweep, audience_key, statuses_folder
 from shared.model.ports import Files, MailchimpSession, Records
-from shared.people.erasures import MarkErased
+from shared.people.erasures import Erasures
 from shared.workspace import SqlFile, small_workspace
 
-__all__ = ["MOST_PAGES", "OVERLAP", "ConsentSweep", "Sweep", "consent_folder", "consent_key"]
+__all__ = ["MOST_PAGES", "OVERLAP", "REREAD_EVERY", "Sweep"]
 
 OVERLAP = timedelta(minutes=15)
 # Of one sweep: a larger change is continued by the next one.
@@ -38,43 +39,18 @@ _SQL = SqlFile.of(__file__)
 
 
 @dataclass(frozen=True)
-class ConsentSweep:
-    """The state of an audience's sweep; the key is `<account>/<audience>`.
-
-    `since` and `archived_since` are where the next sweep begins (ISO 8601; empty: at the beginning). `complete` is
-    false while a sweep waits to be continued. `changes` counts the changes of status that were seen.
-
-    `stored` and `stored_archived` are the numbers of contacts in the blob, `surplus` how many more they were than those of
-    Mailchimp. While all contacts are read again, `rereading` is true, and rows with another `generation` were not found yet.
-    """
-
-    blob: str = ""
-    since: str = ""
-    archived_since: str = ""
-    swept_at: datetime | None = None
-    complete: bool = False
-    changes: int = 0
-    stored: int = 0
-    stored_archived: int = 0
-    surplus: int = 0
-    generation: int = 0
-    rereading: bool = False
-    reread_at: datetime | None = None
-
-
-@dataclass(frozen=True)
 class Sweep:
-    """Sweeps audiences. `erased` marks erased people, who are not stored; None when no one was erased."""
+    """Sweeps audiences, one process at a time for each. Erased people are not stored."""
 
     records: Records[ConsentSweep]
     files: Files
-    erased: Callable[[], MarkErased | None]
+    erasures: Erasures
     now: Callable[[], datetime]
     token: Callable[[], str]
 
     def sweep(self, session: MailchimpSession, account_id: str, audience_id: str) -> ConsentSweep:
         """Read the changes of an audience and store them. Changed when another process stored its own first."""
-        key = consent_key(account_id, audience_id)
+        key = audience_key(account_id, audience_id)
         stored = self.records.read(key)
         before = stored.value if stored else ConsentSweep()
         started = self.now()
@@ -88,6 +64,7 @@ class Sweep:
             archived_since=archived_since,
             swept_at=started,
             complete=all_read and all_archived,
+            problem=None,
         )
         if found or archived or (after.complete and before.rereading):
             after = self._merge(key, after, [*found, *archived])
@@ -102,8 +79,10 @@ class Sweep:
             if after.blob != before.blob:
                 self.files.delete(after.blob)
             raise Changed("recordContended") from None
-        if before.blob and after.blob != before.blob:
-            self.files.delete(before.blob)
+        # Also the blobs of sweeps and erasures that were killed.
+        for name in list(self.files.names(statuses_folder(key))):
+            if name != after.blob:
+                self.files.delete(name)
         return after
 
     def _compare(
@@ -114,7 +93,7 @@ class Sweep:
         surplus += state.stored_archived - session.count(audience_id, "archived")
         recently = state.reread_at is not None and self.now() - state.reread_at < REREAD_EVERY
         # A single difference may be a change between the pages and the count.
-        if not surplus or surplus != state.surplus or recently:
+        if surplus != state.surplus or recently or self._is_explained(surplus):
             return replace(state, surplus=surplus, rereading=False)
         return replace(
             state,
@@ -126,6 +105,10 @@ class Sweep:
             rereading=True,
             reread_at=self.now(),
         )
+
+    def _is_explained(self, surplus: int) -> bool:
+        """Whether erased people, who may still be in the audience, explain a difference."""
+        return surplus <= 0 and sum(1 for _ in self.erasures.records.all()) >= -surplus
 
     def _merge(self, key: str, state: ConsentSweep, found: list[StatusChange]) -> ConsentSweep:
         with small_workspace() as (db, folder):
@@ -140,7 +123,7 @@ class Sweep:
                 reasons=[one.reason for one in found],
             )
             forgotten = 0
-            if mark := self.erased():
+            if mark := self.erasures.marker_for_all():
                 # Also of the stored contacts: an erasure may have ended while they were being written.
                 _SQL.run(db, "addresses")
                 mark(db, "addresses", "address")
@@ -154,7 +137,7 @@ class Sweep:
                 _SQL.run(db, "drop_missing", generation=state.generation)
             _SQL.run(db, "save", file=str(folder / "merged.parquet"))
             active, archived = _SQL.row(db, "sizes")
-            blob = f"{consent_folder(key)}{self.token()}.parquet"
+            blob = f"{statuses_folder(key)}{self.token()}.parquet"
             self.files.upload(folder / "merged.parquet", blob)
             return replace(
                 state,
@@ -173,16 +156,6 @@ class Sweep:
         except NotFound:
             return
         _SQL.run(db, "load", file=str(folder / "before.parquet"))
-
-
-def consent_key(account_id: str, audience_id: str) -> str:
-    """The key of an audience's record."""
-    return f"{account_id}/{audience_id}"
-
-
-def consent_folder(key: str) -> str:
-    """The folder of an audience's blob."""
-    return f"consent/{key}/"
 
 
 def _read(

@@ -39,6 +39,15 @@ _CONTACT_FIELDS = (
     "members.last_changed,total_items"
 )
 
+# Parts of the reasons that Mailchimp's page for unsubscribing offers, and of those that Mailchimp gives itself.
+_REASONS = (
+    ("admin", "unsubscribedByAdmin"),
+    ("compliance", "complianceReview"),
+    ("no longer", "noLongerInterested"),
+    ("never signed up", "neverSignedUp"),
+    ("inappropriate", "inappropriateContent"),
+    ("spam", "spam"),
+)
 _CHANGE_FIELDS = (
     "members.email_address,members.status,members.last_changed,members.timestamp_opt,"
     "members.timestamp_signup,members.unsubscribe_reason,total_items"
@@ -183,8 +192,14 @@ def _status_change(item: Mapping[str, Any]) -> StatusChange:
         status_in(item),
         text_in(item, "last_changed"),
         text_in(item, "timestamp_opt") or text_in(item, "timestamp_signup"),
-        text_in(item, "unsubscribe_reason"),
+        _reason(text_in(item, "unsubscribe_reason")),
     )
+
+
+def _reason(given: str) -> str:
+    """Return the code of a reason, because a person may have written anything into it."""
+    text = given.casefold()
+    return next((code for part, code in _REASONS if part in text), "other" if text else "")
 
 
 def _contact(item: Mapping[str, Any]) -> Contact:

@@ -17,6 +17,8 @@ from shared.messaging.trace import Trace, trace_of
 __all__ = [
     "LONGEST",
     "Stamps",
+    "audience_of",
+    "consent_message",
     "lane_message",
     "lane_of",
     "number_of",
@@ -31,6 +33,7 @@ LONGEST = 1024
 """Bytes of a message; ids and numbers need no more."""
 _LARGEST_NUMBER = (1 << 31) - 1
 _RUN_ID = re.compile(r"[0-9a-f]{11}[0-9a-f]{9}")
+_AUDIENCE = re.compile(r"[A-Za-z0-9_-]{1,64}/[A-Za-z0-9_-]{1,64}")
 _EXPORT_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
@@ -72,6 +75,19 @@ def lane_message(run_id: str, lane: int, number: int | None = None) -> dict[str,
 def refresh_message(export_id: str, number: int) -> dict[str, object]:
     """Return the message that checks the refresh of an export again."""
     return {"v": 1, "refresh": export_id, "number": number}
+
+
+def consent_message(audience: str) -> dict[str, object]:
+    """The message that sweeps an audience, by the key `<account>/<audience>`."""
+    return {"v": 1, "audience": audience}
+
+
+def audience_of(body: bytes) -> str:
+    """The audience that a message is about."""
+    audience = _fields(body).get("audience")
+    if not isinstance(audience, str) or not _AUDIENCE.fullmatch(audience):
+        raise InputError("messageInvalid")
+    return audience
 
 
 def run_of(body: bytes) -> str:

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from shared.messaging.events import log_event
-from shared.model.names import BLOB_EVENTS, PLAN_RUNS, SEND_LANES
+from shared.model.names import BLOB_EVENTS, CONSENT_SWEEPS, PLAN_RUNS, SEND_LANES
 
 __all__ = ["PoisonQueues"]
 
@@ -31,7 +31,7 @@ class PoisonQueues:
         messages that stay. Every tick logs the number again; the alert compares it with earlier ones
         (`infra/modules/alerts.bicep`), so that one message causes one alert.
         """
-        for queue in (PLAN_RUNS, SEND_LANES, BLOB_EVENTS):
+        for queue in (PLAN_RUNS, SEND_LANES, BLOB_EVENTS, CONSENT_SWEEPS):
             name = f"{queue}-poison"
             messages = self.count(name)
             if messages:

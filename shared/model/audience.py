@@ -141,7 +141,7 @@ class ContactStatus:
 class StatusChange:
     """A contact that changed, with the status it has now. Times are in ISO 8601, or empty.
 
-    `reason` is what the person gave, or Mailchimp's text; empty unless they unsubscribed.
+    `reason` is the code of the reason for which the person unsubscribed, such as `noLongerInterested`; empty without one.
     """
 
     address: str

@@ -9,6 +9,7 @@ __all__ = [
     "ALL_EXCLUSIONS",
     "ALL_NOT_SUBSCRIBED",
     "BLOB_EVENTS",
+    "CONSENT_SWEEPS",
     "PLAN_RUNS",
     "SEND_LANES",
     "exclusions_blob",
@@ -27,6 +28,7 @@ __all__ = [
 PLAN_RUNS = "plan-runs"
 SEND_LANES = "send-lanes"
 BLOB_EVENTS = "blob-events"
+CONSENT_SWEEPS = "consent-sweeps"
 
 ALL_NOT_SUBSCRIBED = "audiences/"
 ALL_EXCLUSIONS = "exclusions/"

@@ -8,6 +8,8 @@
     audiences/*      new lists of people who are not subscribed replace the current ones
     exclusions/*     the lists of excluded people are rewritten without them
     outcome files    the rows with their profile ids are removed (runs/outcome_file.py)
+    consent/*        new lists of statuses replace the current ones
+    consent table    the rows with their profile ids are removed (consent_updates/table.py)
 
 Files that an active run still reads are kept. If they contain these people, the result names the
 run. The run may store these people again, so the purge is repeated after the run has ended. Every step
@@ -16,7 +18,7 @@ may be repeated.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -26,6 +28,7 @@ from duckdb import DuckDBPyConnection
 
 from shared.errors import Changed, ConnectorError, NotFound
 from shared.model.audience import NotSubscribedPointer
+from shared.model.consent import ConsentSweep, statuses_folder
 from shared.model.ledger import LedgerPointer
 from shared.model.names import (
     ledger_blob,
@@ -68,6 +71,8 @@ class Purged:
 class Purge:
     """Removes people. `token` returns new random text.
 
+    `forget_consent` removes profiles from the consent table of an audience.
+
     The argument `mark` fills the table `erased_addresses` with the people to remove (`MarkErased`).
     """
 
@@ -78,6 +83,8 @@ class Purge:
     token: Callable[[], str]
     outcome_file: OutcomeFile
     exclusions: ExclusionLists
+    consent_sweeps: Records[ConsentSweep]
+    forget_consent: Callable[[str, Collection[str]], int]
 
     def everywhere(self, mark: MarkErased) -> Purged:
         """Remove people from all data that no active run needs."""
@@ -104,6 +111,9 @@ class Purge:
                 exports.add(pointer.key)
         for stored in lists:
             records += self._purge_not_subscribed(stored.key, mark)
+        sweeps, no_sweep = split_unreadable(self.consent_sweeps.all())
+        for sweep in sweeps:
+            records += self._purge_statuses(sweep.key, mark)
         excluded = self.exclusions.purge(mark)
         for export_id, count in excluded.removed.items():
             records += count
@@ -123,7 +133,7 @@ class Purge:
         active_runs = tuple(
             run.id for run in runs if not run.is_over and self.run_contains(run, mark)
         )
-        unreadable = unreadable_run or no_ledger or no_list or excluded.damaged
+        unreadable = unreadable_run or no_ledger or no_list or no_sweep or excluded.damaged
         return Purged(frozenset(exports), records, active_runs, unreadable)
 
     def run_contains(self, run: Run, mark: MarkErased) -> bool:
@@ -152,6 +162,8 @@ class Purge:
             with self._open_erased_rows(stored.value.blob, mark, "address") as found:
                 if found is None:
                     return 0
+                # The consent table comes first, because afterwards the profile ids are unknown.
+                self.forget_consent(stored.value.audience, found.values("customer_id"))
                 blob = ledger_blob(export_id, f"{stored.value.run_id}-{self.token()}")
                 self.files.upload(found.write_without(), blob)
                 people = stored.value.people - found.row_count
@@ -199,6 +211,29 @@ class Purge:
                     count = found.row_count
             self._delete_older_lists(key, mark)
             return count
+        raise Changed("recordContended")
+
+    def _purge_statuses(self, key: str, mark: MarkErased) -> int:
+        for _ in range(_TRIES):
+            stored = self.consent_sweeps.read(key)
+            if stored is None or not stored.value.blob:
+                return 0
+            with self._open_erased_rows(stored.value.blob, mark, "address") as found:
+                if found is None:
+                    return 0
+                before = stored.value.blob
+                left = stored.value.stored - found.row_count
+                blob = f"{statuses_folder(key)}erased-{self.token()}.parquet"
+                self.files.upload(found.write_without(), blob)
+                try:
+                    self.consent_sweeps.replace(
+                        key, replace(stored.value, blob=blob, stored=left), stored.etag
+                    )
+                except Changed:
+                    self.files.delete(blob)
+                    continue
+                self.files.delete(before)
+                return found.row_count
         raise Changed("recordContended")
 
     def _delete_older_lists(self, key: str, mark: MarkErased) -> None:

@@ -7,13 +7,10 @@ columns are in sql/outcome_file.sql; there is no address.
 Cells are written unchanged, even if a spreadsheet would read them as formulas: programs read this
 file, and an id with an apostrophe before it would not match any profile. `outcomes.csv` for people
 (web/outcomes_csv.py) neutralizes such cells.
-https://learn.microsoft.com/common-data-model/model-json
-https://learn.microsoft.com/dynamics365/customer-insights/data/connect-common-data-model
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime
@@ -24,6 +21,7 @@ from shared.errors import ConnectorError, NotFound
 from shared.model.plan import Plan
 from shared.model.ports import Files
 from shared.model.run import Finding, Severity
+from shared.runs.cdm_model import CdmTable
 from shared.workspace import SqlFile, small_workspace
 
 if TYPE_CHECKING:
@@ -33,13 +31,18 @@ __all__ = ["CONTAINER", "OutcomeFile"]
 
 CONTAINER = "outcomes"
 _ENTITY = "MailchimpOutcomes"
-_COLUMNS = (
-    ("CustomerId", "string"),
-    ("segment", "string"),
-    ("outcome", "string"),
-    ("reason", "string"),
-    ("at", "dateTime"),
-    ("sharedWith", "string"),
+_TABLE = CdmTable(
+    _ENTITY,
+    "The outcome of every person of the newest run, by segment.",
+    "Outcomes of the export to Mailchimp.",
+    (
+        ("CustomerId", "string"),
+        ("segment", "string"),
+        ("outcome", "string"),
+        ("reason", "string"),
+        ("at", "dateTime"),
+        ("sharedWith", "string"),
+    ),
 )
 _SQL = SqlFile.of(__file__)
 
@@ -68,7 +71,8 @@ class OutcomeFile:
         )
         try:
             self.files.upload(local, _csv(plan.export_id, plan.run_id))
-            self.files.write(_model(plan.export_id), self._describe(plan))
+            location = f"{self.url}/{_csv(plan.export_id, plan.run_id)}"
+            self.files.write(_model(plan.export_id), _TABLE.model([location], self.now()))
         except ConnectorError:
             return [Finding(Severity.INFO, "outcomesNotHandedBack")]
         return []
@@ -100,37 +104,6 @@ class OutcomeFile:
             self.files.delete(_model(export_id))
         for name in list(self.files.names(_folder(export_id, run_id))):
             self.files.delete(name)
-
-    def _describe(self, plan: Plan) -> bytes:
-        written = self.now().isoformat(timespec="seconds").replace("+00:00", "Z")
-        partition = {
-            "name": f"{_ENTITY}_1",
-            "refreshTime": written,
-            "location": f"{self.url}/{_csv(plan.export_id, plan.run_id)}",
-            "fileFormatSettings": {
-                "$type": "CsvFormatSettings",
-                "columnHeaders": True,
-                "delimiter": ",",
-                "quoteStyle": "QuoteStyle.Csv",
-                "csvStyle": "CsvStyle.QuoteAlways",
-                "encoding": "UTF-8",
-            },
-        }
-        entity = {
-            "$type": "LocalEntity",
-            "name": _ENTITY,
-            "description": "The outcome of every person of the newest run, by segment.",
-            "attributes": [{"name": name, "dataType": kind} for name, kind in _COLUMNS],
-            "partitions": [partition],
-        }
-        model = {
-            "name": _ENTITY,
-            "description": "Outcomes of the export to Mailchimp.",
-            "version": "1.0",
-            "modifiedTime": written,
-            "entities": [entity],
-        }
-        return json.dumps(model, indent=2).encode()
 
 
 def _folder(export_id: str, run_id: str) -> str:

@@ -181,6 +181,7 @@ class SimulatedDeployment:
             table=lambda name, _type, *columns: MemoryRecords(client, name, *columns),
             files=MemoryFiles(client),
             outcome_file=OutcomeFile(outcomes, "http://localhost", runtime.now),
+            outcome_files=outcomes,
             queue=MemoryQueue(client),
             leases=MemoryLeases(client),
             secrets=MemorySecrets(client),

@@ -13,8 +13,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from shared.consent_updates.table import ConsentTable
 from shared.errors import ConnectorError, Unavailable
 from shared.model.audience import NotSubscribedPointer
+from shared.model.consent import ConsentSweep
 from shared.model.exclusions import ExclusionList
 from shared.model.export import Export
 from shared.model.export import Mapping as FieldMapping
@@ -67,6 +69,18 @@ class Process:
         )
         self.erasures: MemoryRecords[Erasure] = MemoryRecords(self.client, "erasures")
         self.erased = Erasures(self.erasures, lambda: KEY)
+        self.consent_sweeps: MemoryRecords[ConsentSweep] = MemoryRecords(
+            self.client, "consentsweeps"
+        )
+        self.consent_table = ConsentTable(
+            MemoryRecords(self.client, "consenttables"),
+            MemoryFiles(self.client, "outcomes"),
+            "https://landing/outcomes",
+            self.files,
+            self.erased,
+            self.clock.now,
+            lambda: "t",
+        )
 
     def eraser(self, mailchimp: Mailchimp) -> Eraser:
         numbers = iter(range(10_000))
@@ -84,6 +98,8 @@ class Process:
             token,
             outcome_file,
             ExclusionLists(self.files),
+            self.consent_sweeps,
+            self.consent_table.forget,
         )
         return Eraser(
             self.exports,

@@ -1,0 +1,72 @@
+-- name: create
+CREATE OR REPLACE TABLE known (address VARCHAR, customer_id VARCHAR, refused_code VARCHAR);
+CREATE OR REPLACE TABLE decisions (address VARCHAR, status VARCHAR, since VARCHAR, reason VARCHAR);
+
+-- name: ledger
+INSERT INTO known
+SELECT address, customer_id, refused_code FROM read_parquet($file) WHERE customer_id IS NOT NULL;
+
+-- name: statuses
+INSERT INTO decisions
+SELECT address, status, since, reason
+FROM read_parquet($file) SEMI JOIN known USING (address);
+
+-- name: erased
+DELETE FROM known WHERE address IN (SELECT address FROM erased_addresses);
+
+-- name: consent
+-- One row a profile. A person who decided under one address decided for all of their addresses (see
+-- planning/sql/consent.sql): they unsubscribed, or were asked to confirm. Without such a decision, an
+-- address that is subscribed counts, because a bounced or archived address may have been replaced.
+CREATE OR REPLACE TABLE consent AS
+WITH statuses AS (
+    SELECT
+        k.customer_id,
+        coalesce(d.status, 'notInAudience') AS status,
+        coalesce(d.since, '') AS since,
+        coalesce(d.reason, if(d.status IS NULL, k.refused_code, NULL), '') AS reason
+    FROM known k LEFT JOIN decisions d USING (address)
+),
+strictest AS (
+    SELECT
+        customer_id,
+        min(struct_pack(
+            strictness := CASE
+                WHEN status = 'unsubscribed' OR reason IN ('forgotten', 'complianceState') THEN 1
+                WHEN status = 'pending' THEN 2
+                WHEN status = 'subscribed' THEN 3
+                WHEN status = 'transactional' THEN 4
+                WHEN status = 'cleaned' THEN 5
+                WHEN status = 'archived' THEN 6
+                ELSE 7
+            END,
+            since := since, status := status, reason := reason
+        )) AS one
+    FROM statuses
+    GROUP BY customer_id
+)
+SELECT
+    concat($audience_id, '-', customer_id) AS MailchimpConsentId, customer_id AS CustomerId,
+    $audience_id AS audienceId, $audience_name AS audienceName, one.status AS status,
+    replace(one.since, '+00:00', 'Z') AS since, one.reason AS reason
+FROM strictest;
+
+-- name: write
+COPY (FROM consent ORDER BY CustomerId) TO $file (FORMAT csv, HEADER true, FORCE_QUOTE *);
+
+-- name: count
+SELECT count(*) FROM consent;
+
+-- name: forget
+CREATE OR REPLACE TABLE consent AS
+SELECT * FROM read_csv(
+    $before, header = true, auto_detect = false, delim = ',', quote = '"', escape = '"',
+    columns = {
+        'MailchimpConsentId': 'VARCHAR', 'CustomerId': 'VARCHAR', 'audienceId': 'VARCHAR',
+        'audienceName': 'VARCHAR', 'status': 'VARCHAR', 'since': 'VARCHAR', 'reason': 'VARCHAR'
+    }
+);
+DELETE FROM consent WHERE list_contains($customers::VARCHAR[], CustomerId);
+
+-- name: rewrite
+COPY consent TO $after (FORMAT csv, HEADER true, FORCE_QUOTE *);

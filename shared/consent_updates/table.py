@@ -1,0 +1,224 @@
+"""Publishes the table `MailchimpConsent` for Customer Insights: the status of each profile in each audience.
+
+The container of the outcome files (runs/outcome_file.py) has the folder `consent/` with
+
+    model.json                                            lists the current file of each audience
+    <account>/<audience>/<version>/MailchimpConsent.csv   never changed, except for an erasure
+
+A new version is uploaded first, then the record of the audience names it, then `model.json` is replaced by a
+conditional write from all records. So a reader finds complete files only, and two audiences that are published at
+once are both listed. A file that is no longer listed is kept for a day, because a reader may be using it.
+
+Statuses come from the last sweep (sweep.py), profiles from the ledgers of the audience's exports. There is no address.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from pathlib import Path
+
+from shared.errors import Changed, Conflict, NotFound
+from shared.model.consent import ConsentSweep, PublishedConsent, audience_key
+from shared.model.ports import Files, Records, Stored, update
+from shared.people.erasures import Erasures
+from shared.runs.cdm_model import CdmTable
+from shared.workspace import SqlFile, small_workspace
+
+__all__ = ["ConsentTable"]
+
+_FOLDER = "consent/"
+_MODEL = f"{_FOLDER}model.json"
+_STAMP = "%Y%m%dT%H%M%SZ"
+_GRACE = timedelta(days=1)
+_TABLE = CdmTable(
+    "MailchimpConsent",
+    "The status of every exported person in every audience.",
+    "Consent as Mailchimp has it.",
+    (
+        ("MailchimpConsentId", "string"),
+        ("CustomerId", "string"),
+        ("audienceId", "string"),
+        ("audienceName", "string"),
+        ("status", "string"),
+        ("since", "dateTime"),
+        ("reason", "string"),
+    ),
+)
+_SQL = SqlFile.of(__file__)
+
+
+@dataclass(frozen=True)
+class ConsentTable:
+    """Publishes the table. `files` is the container at `url`, `state` the state container."""
+
+    records: Records[PublishedConsent]
+    files: Files
+    url: str
+    state: Files
+    erasures: Erasures
+    now: Callable[[], datetime]
+    token: Callable[[], str]
+
+    def publish(
+        self,
+        account_id: str,
+        audience_id: str,
+        audience_name: Callable[[], str],
+        sweep: ConsentSweep,
+        ledgers: Sequence[str],
+    ) -> PublishedConsent:
+        """Publish the statuses of a sweep for the people of these ledgers, unless they are published already.
+
+        `audience_name` is called only for a new version. Changed when another process published first, or a ledger was replaced meanwhile.
+        """
+        key = audience_key(account_id, audience_id)
+        stored = self.records.read(key)
+        published = stored.value if stored else PublishedConsent()
+        erased = sorted(erasure.key for erasure in self.erasures.records.all())
+        fingerprint = _fingerprint([sweep.blob, sorted(ledgers), erased])
+        if published.fingerprint != fingerprint:
+            version = f"{self.now().astimezone(UTC).strftime(_STAMP)}-{self.token()}"
+            rows = self._write(key, version, audience_name(), sweep.blob, ledgers, erased)
+            published = replace(
+                published,
+                version=version,
+                rows=rows,
+                fingerprint=fingerprint,
+                published_at=self.now(),
+            )
+            self._record(key, stored, published)
+        if published.described != published.version:
+            self._describe(key, published.version)
+        self._delete_old(key, published.version)
+        return published
+
+    def remove(self, key: str) -> None:
+        """Remove an audience from the table. May be repeated."""
+        stored = self.records.read(key)
+        if stored is None:
+            return
+        if stored.value.version:
+            self.records.replace(key, PublishedConsent(), stored.etag)
+        self._describe(key, "")
+        for name in list(self.files.names(_folder(key))):
+            self.files.delete(name)
+        self.records.delete(key)
+
+    def forget(self, key: str, customers: Collection[str]) -> int:
+        """Remove profiles from all files of an audience; of all audiences if the key is empty.
+
+        Returns the number of removed rows.
+        """
+        if not customers:
+            return 0
+        folder = _folder(key) if key else _FOLDER
+        names = [name for name in self.files.names(folder) if name != _MODEL]
+        return sum(self._forget_in(name, customers) for name in names)
+
+    def _forget_in(self, name: str, customers: Collection[str]) -> int:
+        with small_workspace() as (db, folder):
+            before, after = folder / "before.csv", folder / "after.csv"
+            try:
+                self.files.download(name, before)
+            except NotFound:
+                return 0
+            removed = _SQL.number(db, "forget", before=str(before), customers=list(customers))
+            if removed:
+                _SQL.run(db, "rewrite", after=str(after))
+                self.files.upload(after, name)
+            return removed
+
+    def _write(
+        self,
+        key: str,
+        version: str,
+        audience_name: str,
+        statuses: str,
+        ledgers: Sequence[str],
+        erased: Collection[str],
+    ) -> int:
+        """Upload a version. Returns the number of its rows."""
+        with small_workspace() as (db, folder):
+            _SQL.run(db, "create")
+            for blob in ledgers:
+                _SQL.run(db, "ledger", file=str(self._download(blob, folder / "ledger.parquet")))
+            if statuses:
+                local = self._download(statuses, folder / "statuses.parquet")
+                _SQL.run(db, "statuses", file=str(local))
+            if erased:
+                self.erasures.marker_for_tokens(erased)(db, "known", "address")
+                _SQL.run(db, "erased")
+            audience_id = key.partition("/")[2]
+            _SQL.run(db, "consent", audience_id=audience_id, audience_name=audience_name)
+            _SQL.run(db, "write", file=str(folder / "consent.csv"))
+            self.files.upload(folder / "consent.csv", _csv(key, version))
+            return _SQL.number(db, "count")
+
+    def _download(self, blob: str, local: Path) -> Path:
+        try:
+            self.state.download(blob, local)
+        except NotFound:
+            raise Changed("recordContended") from None
+        return local
+
+    def _record(
+        self, key: str, stored: Stored[PublishedConsent] | None, published: PublishedConsent
+    ) -> None:
+        try:
+            if stored:
+                self.records.replace(key, published, stored.etag)
+            else:
+                self.records.create(key, published)
+        except (Changed, Conflict):
+            self.files.delete(_csv(key, published.version))
+            raise Changed("recordContended") from None
+
+    def _describe(self, key: str, version: str) -> None:
+        """Replace `model.json` by one that lists the current versions of all audiences."""
+        try:
+            self.files.update(_MODEL, lambda _: self._model())
+        except NotFound:
+            try:
+                self.files.write(_MODEL, self._model(), once=True)
+            except Conflict:
+                # Another audience wrote the first one, perhaps from older records.
+                self.files.update(_MODEL, lambda _: self._model())
+
+        def described(current: PublishedConsent) -> PublishedConsent | None:
+            return replace(current, described=version) if current.version == version else None
+
+        update(self.records, key, described)
+
+    def _model(self) -> bytes:
+        current = sorted((one.key, one.value.version) for one in self.records.all())
+        locations = [f"{self.url}/{_csv(key, version)}" for key, version in current if version]
+        return _TABLE.model(locations, self.now())
+
+    def _delete_old(self, key: str, current: str) -> None:
+        """Delete files that were replaced more than a day ago, and those of a killed publication."""
+        names = [name for name in self.files.names(_folder(key)) if _version(name) <= current]
+        for name, successor in pairwise(names):
+            replaced = datetime.strptime(_version(successor)[:16], _STAMP).replace(tzinfo=UTC)
+            if self.now() - replaced > _GRACE:
+                self.files.delete(name)
+
+
+def _folder(key: str) -> str:
+    return f"{_FOLDER}{key}/"
+
+
+def _csv(key: str, version: str) -> str:
+    return f"{_folder(key)}{version}/{_TABLE.name}.csv"
+
+
+def _version(name: str) -> str:
+    return name.split("/")[-2]
+
+
+def _fingerprint(parts: Sequence[object]) -> str:
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()

@@ -1,0 +1,222 @@
+"""Decides when the statuses of which audience are read and published, one process at a time for each.
+
+The timer requests a sweep of every audience that an export with a connected connection uses, and so do calls of
+Mailchimp's webhooks. A request is a record and a message; while there is a record, further requests have no effect. The
+record is deleted before the sweep begins, so a change during the sweep leads to another one. When no export uses an
+audience any more, the message deletes what was stored for it.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from shared.capacity.on_demand import OnDemandSessions
+from shared.capacity.renewed_lease import hold_lease
+from shared.consent_updates.sweep import Sweep
+from shared.consent_updates.table import ConsentTable
+from shared.errors import (
+    Changed,
+    ConfigError,
+    Conflict,
+    Disconnected,
+    InputError,
+    Refused,
+    Unavailable,
+)
+from shared.messaging.events import log_event
+from shared.messaging.messages import audience_of, consent_message
+from shared.model.connection import Connection, ConnectionStatus
+from shared.model.consent import ConsentSweep, PublishedConsent, audience_key, statuses_folder
+from shared.model.export import Export
+from shared.model.ledger import LedgerPointer
+from shared.model.names import CONSENT_SWEEPS
+from shared.model.ports import Files, Leases, MailchimpSession, Queue, Records, split_unreadable
+from shared.model.run import Reason
+
+__all__ = ["ConsentUpdates", "SweepRequest"]
+
+SWEEP_EVERY = timedelta(minutes=15)
+# A request whose message was lost with its process.
+_REQUEST_LIFETIME = timedelta(minutes=10)
+_BUSY_DELAY = 20.0
+_UNAVAILABLE_DELAY = 60.0
+
+
+@dataclass(frozen=True)
+class SweepRequest:
+    """A requested sweep of an audience, and when it was requested."""
+
+    at: datetime
+
+
+@dataclass(frozen=True)
+class _Use:
+    """The use of an audience by exports: the connection that reads it, and whether a run is active."""
+
+    connection_id: str
+    exports: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class ConsentUpdates:
+    """Keeps the statuses and the table for Customer Insights current.
+
+    `is_busy` returns whether a run of an export is active, `lost` records that Mailchimp refuses the grant of a
+    connection.
+    """
+
+    requests: Records[SweepRequest]
+    sweeps: Records[ConsentSweep]
+    published: Records[PublishedConsent]
+    exports: Records[Export]
+    connections: Records[Connection]
+    ledgers: Records[LedgerPointer]
+    files: Files
+    sweep: Sweep
+    table: ConsentTable
+    queue: Queue
+    leases: Leases
+    sessions: OnDemandSessions
+    is_busy: Callable[[str], bool]
+    lost: Callable[[str], None]
+    now: Callable[[], datetime]
+
+    def request_due(self) -> int:
+        """Request the sweeps that are due, and the removal of audiences that no export uses. Returns their number."""
+        uses, is_complete = self._uses()
+        due = [key for key, use in uses.items() if self._is_due(key, use)]
+        if is_complete:
+            stored = {one.key for one in self.sweeps.all()} | {
+                one.key for one in self.published.all()
+            }
+            due += sorted(stored - set(uses))
+        return sum(self.request(key) for key in due)
+
+    def request(self, key: str, delay: float = 0) -> bool:
+        """Request a sweep of an audience in `delay` seconds. False when it was requested before."""
+        stored = self.requests.read(key)
+        if stored and self.now() - stored.value.at < _REQUEST_LIFETIME:
+            return False
+        request = SweepRequest(self.now())
+        try:
+            if stored:
+                self.requests.replace(key, request, stored.etag)
+            else:
+                self.requests.create(key, request)
+        except (Changed, Conflict):
+            return False
+        self.queue.send(CONSENT_SWEEPS, consent_message(key), delay)
+        return True
+
+    def update(self, key: str) -> None:
+        """Sweep an audience and publish its statuses, or delete them when no export uses the audience."""
+        self.requests.delete(key)
+        lease = hold_lease(self.leases, f"consent-{key.replace('/', '-')}")
+        if lease is None:
+            self.request(key, _BUSY_DELAY)
+            return
+        with lease:
+            uses, is_complete = self._uses()
+            use = uses.get(key)
+            if use is None:
+                if is_complete:
+                    self._remove(key)
+                return
+            if not use.connection_id:
+                return
+            try:
+                self._update(key, use)
+            except (Changed, Unavailable) as error:
+                log_event("consent.postponed", audience=key, reason=error.code)
+                self.request(key, _UNAVAILABLE_DELAY)
+            except Disconnected as error:
+                self.lost(use.connection_id)
+                self._record_problem(key, error)
+            except (ConfigError, Refused) as error:
+                log_event("consent.failed", logging.WARNING, audience=key, reason=error.code)
+                self._record_problem(key, error)
+
+    def give_up(self, body: bytes) -> None:
+        """Log a message that failed in every attempt. The timer requests the sweep again."""
+        try:
+            key = audience_of(body)
+        except InputError:
+            key = ""
+        log_event("consent.messageGaveUp", logging.ERROR, audience=key)
+
+    def _update(self, key: str, use: _Use) -> None:
+        account_id, _, audience_id = key.partition("/")
+        with self.sessions.session(use.connection_id, account_id) as session:
+            state = self.sweep.sweep(session, account_id, audience_id)
+            if state.complete or self._is_published(key):
+                self._publish(session, key, state, use.exports)
+        if not state.complete:
+            self.request(key)
+
+    def _publish(
+        self, session: MailchimpSession, key: str, state: ConsentSweep, exports: Iterable[str]
+    ) -> None:
+        account_id, _, audience_id = key.partition("/")
+        pointers = [stored.value for export in exports if (stored := self.ledgers.read(export))]
+        self.table.publish(
+            account_id,
+            audience_id,
+            lambda: session.audience(audience_id).name,
+            state,
+            [one.blob for one in pointers if one.is_of(account_id, audience_id)],
+        )
+
+    def _is_published(self, key: str) -> bool:
+        stored = self.published.read(key)
+        return stored is not None and bool(stored.value.version)
+
+    def _remove(self, key: str) -> None:
+        self.table.remove(key)
+        for name in list(self.files.names(statuses_folder(key))):
+            self.files.delete(name)
+        # Last, because the timer finds the audience by this record.
+        self.sweeps.delete(key)
+
+    def _record_problem(self, key: str, error: ConfigError | Refused) -> None:
+        stored = self.sweeps.read(key)
+        before = stored.value if stored else ConsentSweep()
+        after = replace(before, swept_at=self.now(), problem=Reason.of(error))
+        with suppress(Changed, Conflict):
+            if stored:
+                self.sweeps.replace(key, after, stored.etag)
+            else:
+                self.sweeps.create(key, after)
+
+    def _is_due(self, key: str, use: _Use) -> bool:
+        if not use.connection_id:
+            return False
+        stored = self.sweeps.read(key)
+        if stored is None or stored.value.swept_at is None:
+            return True
+        if self.now() - stored.value.swept_at < SWEEP_EVERY and stored.value.complete:
+            return False
+        # A run changes contacts in large numbers, which are read at once when it has ended.
+        return not any(self.is_busy(export) for export in use.exports)
+
+    def _uses(self) -> tuple[dict[str, _Use], bool]:
+        """Return the used audiences by key, and whether all exports and connections could be read.
+
+        An audience whose connection has to be connected again has no `connection_id`.
+        """
+        exports, no_export = split_unreadable(self.exports.all())
+        connections, no_connection = split_unreadable(self.connections.all())
+        by_id = {stored.key: stored.value for stored in connections}
+        uses: dict[str, _Use] = {}
+        for stored in exports:
+            connection = by_id.get(stored.value.connection_id or "")
+            if connection is None or connection.grant is None:
+                continue
+            key = audience_key(connection.grant.account_id, stored.value.audience_id)
+            before = uses.get(key, _Use("", ()))
+            usable = connection.id if connection.status is ConnectionStatus.CONNECTED else ""
+            uses[key] = _Use(before.connection_id or usable, (*before.exports, stored.key))
+        return uses, no_export is None and no_connection is None

@@ -1,0 +1,88 @@
+"""A simulated deployment whose statuses are swept and published, and the table as Customer Insights reads it."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from shared.model.names import CONSENT_SWEEPS
+from tests.fakes import ProcessKilled
+from tests.faults.simulated_deployment import SimulatedDeployment
+from tests.planning.row_deployment import RowDeployment
+
+MODEL = "consent/model.json"
+
+
+@dataclass
+class ConsentDeployment:
+    """An app with one export, whose people are p1@example.com (CustomerId 1) and so on."""
+
+    deployment: SimulatedDeployment
+
+    def __post_init__(self) -> None:
+        self.rows = RowDeployment(self.deployment)
+        self.audience = self.deployment.audience
+
+    @property
+    def app(self) -> Any:
+        return self.deployment.app
+
+    @property
+    def key(self) -> str:
+        return f"{self.deployment.sandbox.account.id}/{self.audience.id}"
+
+    @property
+    def container(self) -> dict[str, bytes]:
+        return self.deployment.store.containers["outcomes"]
+
+    def sweep(self, seconds: float = 3600) -> None:
+        """Let time pass, call the timer, and deliver messages until none is left; killed processes are replaced."""
+        self.deployment.clock.forward(seconds)
+        while True:
+            try:
+                self.app.consent_updates.request_due()
+                break
+            except ProcessKilled:
+                self.deployment._restart()
+        self.deliver()
+
+    def deliver(self) -> None:
+        """Deliver the messages that are in the queue."""
+        messages = self.deployment.store.messages
+        while sent := [one for one in messages if one.queue == CONSENT_SWEEPS]:
+            message = min(sent, key=lambda one: one.visible_at)
+            self.deployment.clock.forward(message.visible_at - self.deployment.clock.seconds())
+            try:
+                self.app.update_consent(message.body)
+            except ProcessKilled:
+                self.deployment._restart()
+            else:
+                messages.remove(message)
+
+    def table(self) -> list[dict[str, str]]:
+        """The rows of all files that model.json lists."""
+        (entity,) = json.loads(self.container[MODEL])["entities"]
+        assert entity["name"] == "MailchimpConsent"
+        rows = []
+        for partition in entity["partitions"]:
+            name = partition["location"].partition("/outcomes/")[2]
+            text = self.container[name].decode()
+            rows += list(csv.DictReader(io.StringIO(text, newline="")))
+        assert all(list(row) == [one["name"] for one in entity["attributes"]] for row in rows)
+        return rows
+
+    def statuses(self) -> dict[str, str]:
+        """The published status of each profile."""
+        rows = self.table()
+        assert len(rows) == len({row["CustomerId"] for row in rows})
+        return {row["CustomerId"]: row["status"] for row in rows}
+
+    def truth(self) -> dict[str, str]:
+        """The status of each person p<number>@example.com in Mailchimp."""
+        return {
+            address.partition("@")[0].removeprefix("p"): one.status
+            for address, one in self.audience.members().items()
+        }
