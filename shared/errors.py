@@ -140,15 +140,26 @@ class Unavailable(ConnectorError):
 
 
 class Refused(ConnectorError):
-    """Mailchimp refused permanently: `code` is the reason, `field` the field it named, if any."""
+    """Mailchimp refused permanently: `code` is the reason, `field` the field it named, if any.
+
+    `answer` is what Mailchimp answered, without personal data. The message does not contain it.
+    """
 
     def __init__(
-        self, code: str, /, *, field: str = "", status: int | None = None, **values: str | int
+        self,
+        code: str,
+        /,
+        *,
+        field: str = "",
+        status: int | None = None,
+        answer: str = "",
+        **values: str | int,
     ) -> None:
         named = {"field": field, "status": status}
         super().__init__(code, **{name: one for name, one in named.items() if one}, **values)
         self.field = field
         self.status = status
+        self.answer = answer
 
 
 class Disconnected(Refused):

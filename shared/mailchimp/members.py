@@ -10,6 +10,7 @@ https://mailchimp.com/developer/marketing/api/list-members/
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from shared.errors import Unavailable
@@ -17,6 +18,7 @@ from shared.fields.evidence import EVIDENCE, without_evidence
 from shared.mailchimp.answers import refusal
 from shared.mailchimp.calls import Calls, audience_path, within
 from shared.mailchimp.parts import objects_in, status_in, text_in, total_in, whole_number_in
+from shared.mailchimp.refusal_text import refusal_text
 from shared.model.audience import BatchAnswer, Member, Refusal, TagAnswer
 from shared.model.outcome import Code
 
@@ -144,9 +146,11 @@ def _sorted(members: Sequence[Member], answer: Mapping[str, Any]) -> BatchAnswer
         member = sent.get(_key(error.get("email_address")))
         reason = refusal(error, member.merge_fields if member else None)
         if member is None:
+            # Its text may be about any member, so no text of it is kept.
             unassigned = reason
         elif member.address not in created and member.address not in updated:
-            refused[member.address] = reason
+            words = refusal_text(error, member.address, member.merge_fields)
+            refused[member.address] = replace(reason, answer=words)
     # The response omits these members, or names them by an address that Mailchimp changed.
     for member in members:
         address = member.address

@@ -27,6 +27,7 @@ from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConn
 from shared.errors import ConnectorError, Disconnected, NotFound, Refused, Unavailable
 from shared.http_session import HttpSession
 from shared.mailchimp.answers import Classification, Kind, classify, problem_in
+from shared.mailchimp.refusal_text import title_text
 from shared.model.audience import CallCounts
 from shared.version import USER_AGENT
 
@@ -247,7 +248,8 @@ class Transport:
             if isinstance(answer, dict):
                 return answer
             return _Failure("answerBroken", maybe_applied=True)
-        found = classify(status, problem_in(content), about_members=about_members)
+        problem = problem_in(content)
+        found = classify(status, problem, about_members=about_members)
         if found.kind in (Kind.THROTTLED, Kind.BLOCKED, Kind.BROKEN):
             return _Failure(
                 found.code,
@@ -255,7 +257,7 @@ class Transport:
                 maybe_applied=found.kind in (Kind.BLOCKED, Kind.BROKEN),
                 retry_after=_retry_after(response),
             )
-        raise _refused(status, found)
+        raise _refused(status, found, title_text(status, problem.title if problem else ""))
 
     def _count(self, writes: bool, *, again: bool) -> None:
         if writes:
@@ -310,9 +312,9 @@ def _give_up(failure: _Failure, *, maybe_applied: bool) -> NoReturn:
     )
 
 
-def _refused(status: int, found: Classification) -> ConnectorError:
+def _refused(status: int, found: Classification, answer: str) -> ConnectorError:
     if found.kind is Kind.DISCONNECTED:
         return Disconnected(found.code, status=status)
     if found.kind is Kind.MISSING:
         return NotFound(found.code)
-    return Refused(found.code, field=found.field, status=status)
+    return Refused(found.code, field=found.field, status=status, answer=answer)

@@ -8,6 +8,7 @@ case or quote it.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -101,10 +102,14 @@ class Member:
 
 @dataclass(frozen=True)
 class Refusal:
-    """Why one member of a call was refused: our code, and the merge field if there is one."""
+    """Why one member of a call was refused: our code, and the merge field if there is one.
+
+    `answer` is what Mailchimp answered, without personal data.
+    """
 
     code: str
     field: str = ""
+    answer: str = dataclasses.field(default="", compare=False)
 
 
 @dataclass(frozen=True)

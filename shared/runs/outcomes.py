@@ -29,7 +29,8 @@ class OutcomeRow:
     """The outcome of one profile, or of one unreadable row, named by file and line.
 
     `shared_with` marks a profile that shares its address with another one, whose outcome this
-    is: the CustomerId of that other profile, empty when it has no id.
+    is: the CustomerId of that other profile, empty when it has no id. `answer` is what Mailchimp
+    answered about a refused person, without personal data.
     """
 
     customer_id: str
@@ -41,6 +42,7 @@ class OutcomeRow:
     file: str = ""
     line: int = 0
     shared_with: str | None = None
+    answer: str = ""
 
 
 @dataclass(frozen=True)
@@ -81,23 +83,23 @@ class OutcomeReader:
 
     def rows(self, run_id: str, only: str | None = None) -> Iterator[OutcomeRow]:
         """Yield the outcomes of a run, optionally of one kind. NotFound when they are not stored (yet)."""
-        with self._opened(run_id) as (db, file, names):
-            found = _SQL.run(db, "rows", file=file, only=only)
+        with self._opened(run_id) as (db, names):
+            found = _SQL.run(db, "rows", only=only)
             while batch := found.fetchmany(_BATCH):
                 for row in batch:
                     yield _row(row, names)
 
     def reasons(self, run_id: str, outcome: str, samples: int) -> list[OutcomeReason]:
         """The reasons of an outcome, the most frequent first. NotFound when nothing is stored."""
-        with self._opened(run_id) as (db, file, names):
-            return _reasons(db, file, names, outcome, samples)
+        with self._opened(run_id) as (db, names):
+            return _reasons(db, names, outcome, samples)
 
     def totals_and_reasons(
         self, run_id: str, outcome: str, samples: int
     ) -> tuple[list[tuple[str, str, str, int]], list[OutcomeReason]]:
         """What `totals` and `reasons` return, with one download."""
-        with self._opened(run_id) as (db, file, names):
-            return _totals(db, file), _reasons(db, file, names, outcome, samples)
+        with self._opened(run_id) as (db, names):
+            return _totals(db), _reasons(db, names, outcome, samples)
 
     def page(
         self, run_id: str, outcome: str, code: str, wanted: str, skip: int, top: int
@@ -107,11 +109,10 @@ class OutcomeReader:
         `code` selects a reason and "" means all. `wanted` is part of an address, a CustomerId or
         the name of a file.
         """
-        with self._opened(run_id) as (db, file, names):
+        with self._opened(run_id) as (db, names):
             rows = _SQL.rows(
                 db,
                 "matches",
-                file=file,
                 only=outcome,
                 code=code,
                 wanted=wanted,
@@ -124,12 +125,12 @@ class OutcomeReader:
 
     def totals(self, run_id: str) -> list[tuple[str, str, str, int]]:
         """Count the rows by outcome, code and field. NotFound when the outcomes are not stored."""
-        with self._opened(run_id) as (db, file, _):
-            return _totals(db, file)
+        with self._opened(run_id) as (db, _):
+            return _totals(db)
 
     @contextmanager
-    def _opened(self, run_id: str) -> Iterator[tuple[DuckDBPyConnection, str, list[str]]]:
-        """A small database, the local copy of the outcomes, and the names of the run's segments."""
+    def _opened(self, run_id: str) -> Iterator[tuple[DuckDBPyConnection, list[str]]]:
+        """A small database with the view `outcome_rows`, and the names of the run's segments."""
         try:
             plan = plan_from_json(self.files.read(plan_blob(run_id)))
         except NotFound as missing:
@@ -140,21 +141,22 @@ class OutcomeReader:
                 self.files.download(outcomes_table(run_id), local)
             except NotFound as missing:
                 raise NotFound("noOutcomes") from missing
-            yield db, str(local), [tag.segment for tag in plan.tags]
+            _SQL.run(db, "open", file=str(local))
+            yield db, [tag.segment for tag in plan.tags]
 
 
-def _totals(db: DuckDBPyConnection, file: str) -> list[tuple[str, str, str, int]]:
+def _totals(db: DuckDBPyConnection) -> list[tuple[str, str, str, int]]:
     return [
         (outcome, code or "", plain_tags(field or ""), count)
-        for outcome, code, field, count in _SQL.rows(db, "totals", file=file)
+        for outcome, code, field, count in _SQL.rows(db, "totals")
     ]
 
 
 def _reasons(
-    db: DuckDBPyConnection, file: str, names: Sequence[str], outcome: str, samples: int
+    db: DuckDBPyConnection, names: Sequence[str], outcome: str, samples: int
 ) -> list[OutcomeReason]:
     found: dict[str, OutcomeReason] = {}
-    for number, *columns in _SQL.rows(db, "reasons", file=file, only=outcome, samples=samples):
+    for number, *columns in _SQL.rows(db, "reasons", only=outcome, samples=samples):
         row = _row(columns, names)
         reason = found.get(row.code, OutcomeReason(row.code, number))
         found[row.code] = replace(reason, samples=(*reason.samples, row))
@@ -162,7 +164,7 @@ def _reasons(
 
 
 def _row(columns: Sequence[Any], names: Sequence[str]) -> OutcomeRow:
-    customer_id, email, segments, outcome, code, field, file, line, shared = columns
+    customer_id, email, segments, outcome, code, field, file, line, shared, answer = columns
     return OutcomeRow(
         customer_id or "",
         email or "",
@@ -173,4 +175,5 @@ def _row(columns: Sequence[Any], names: Sequence[str]) -> OutcomeRow:
         file or "",
         line or 0,
         shared,
+        answer or "",
     )

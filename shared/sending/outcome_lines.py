@@ -15,6 +15,7 @@ from shared.sending.write import Result
 
 __all__ = ["OUTCOME_COLUMNS", "outcome_lines", "read_outcome_lines"]
 
+# `answer` is what Mailchimp answered about a refused person; lines of older versions end before it.
 # `status_sent` is 1 for an existing contact that was sent with a status. write.py never does this; it is
 # counted so that the consent proof rests on the calls that were made.
 OUTCOME_COLUMNS = {
@@ -24,6 +25,7 @@ OUTCOME_COLUMNS = {
     "field": "VARCHAR",
     "status": "VARCHAR",
     "status_sent": "INTEGER",
+    "answer": "VARCHAR",
 }
 
 
@@ -42,7 +44,14 @@ def outcome_lines(results: Mapping[int, Result]) -> bytes:
 
 def _format(result: Result) -> str:
     text = io.StringIO()
-    row = (result.outcome, result.code, result.field, result.status, int(result.status_sent))
+    row = (
+        result.outcome,
+        result.code,
+        result.field,
+        result.status,
+        int(result.status_sent),
+        result.answer,
+    )
     csv.writer(text, lineterminator="\n").writerow(row)
     return text.getvalue()
 
@@ -50,8 +59,10 @@ def _format(result: Result) -> str:
 def read_outcome_lines(data: bytes) -> dict[int, Result]:
     """Parse the outcomes that `outcome_lines` wrote."""
     return {
-        int(line): Result(Outcome(outcome), code, field, status, status_sent == "1")
-        for line, outcome, code, field, status, status_sent in csv.reader(
+        int(line): Result(
+            Outcome(outcome), code, field, status, status_sent == "1", answer[0] if answer else ""
+        )
+        for line, outcome, code, field, status, status_sent, *answer in csv.reader(
             io.StringIO(data.decode())
         )
     }

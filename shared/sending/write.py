@@ -56,7 +56,7 @@ class Result(NamedTuple):
     """The outcome of one person, its reason and field, and the contact's status afterwards.
 
     `status_sent`: an existing contact was sent with a status. The consent proof counts these; the
-    number must be 0.
+    number must be 0. `answer` is what Mailchimp answered about a refused person, without personal data.
     """
 
     outcome: Outcome
@@ -64,6 +64,7 @@ class Result(NamedTuple):
     field: str = ""
     status: str = ""
     status_sent: bool = False
+    answer: str = ""
 
 
 @dataclass
@@ -131,8 +132,7 @@ class Writer:
                     self.session.archive(self.audience_id, address)
                     self.results[address] = Result(Outcome.KEPT, Code.ARCHIVED)
                 elif address in after.refused:
-                    refusal = after.refused[address]
-                    self.results[address] = Result(Outcome.REJECTED, refusal.code)
+                    self.results[address] = _refused(after.refused[address])
                 elif address in after.updated:
                     self.results[address] = Result(Outcome.REMOVED, status=after.updated[address])
                 else:
@@ -151,7 +151,7 @@ class Writer:
             return Result(Outcome.REMOVED, status=status)
         if status == _SUBSCRIBED:
             refusal = before.refused.get(address) or Refusal(Code.CALL_FAILED)
-            return Result(Outcome.REJECTED, refusal.code, refusal.field)
+            return _refused(refusal)
         return Result(Outcome.KEPT, status or Code.NOT_IN_AUDIENCE)
 
     def _send_status(
@@ -293,8 +293,7 @@ class Writer:
                     Outcome.UPDATED, status=now, status_sent=status is not None
                 )
             elif address in answer.refused:
-                refusal = answer.refused[address]
-                results[address] = Result(Outcome.REJECTED, refusal.code, refusal.field)
+                results[address] = _refused(answer.refused[address])
             else:
                 # Neither accepted nor refused: the result is unknown, so the next run sends them again.
                 results[address] = Result(Outcome.REJECTED, Code.CALL_FAILED)
@@ -353,10 +352,16 @@ def with_values(person: Person, result: Result) -> Result:
     return result
 
 
+def _refused(refusal: Refusal) -> Result:
+    return Result(Outcome.REJECTED, refusal.code, refusal.field, answer=refusal.answer)
+
+
 def _rejected(failure: Failure) -> Result:
     if isinstance(failure, Unavailable):
         return Result(Outcome.REJECTED, Code.CALL_FAILED)
-    return Result(Outcome.REJECTED, failure.code or Code.REFUSED, failure.field)
+    return Result(
+        Outcome.REJECTED, failure.code or Code.REFUSED, failure.field, answer=failure.answer
+    )
 
 
 def _is_applied(person: Person, now: MemberState) -> bool:

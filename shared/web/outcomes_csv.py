@@ -18,7 +18,17 @@ from shared.web.texts import has, text
 
 __all__ = ["HEADER", "action_text", "neutral", "outcomes_csv", "reason_text"]
 
-HEADER = ("customerId", "email", "segments", "outcome", "code", "field", "reason", "action")
+HEADER = (
+    "customerId",
+    "email",
+    "segments",
+    "outcome",
+    "code",
+    "field",
+    "reason",
+    "action",
+    "mailchimpAnswer",
+)
 # Blanks and invisible marks before it do not keep every spreadsheet from calculating; nor do the
 # full-width forms of the signs.
 _BLANK = r"[\s\u200b-\u200f\u2060\ufeff]*"
@@ -85,6 +95,7 @@ def outcomes_csv(rows: Iterator[OutcomeRow], language: str) -> bytes:
                 row.field,
                 " ".join(filter(None, (reason, _place(row, language), _other(row, language)))),
                 action,
+                row.answer,
             )
             writer.writerow([neutral(str(cell or "")) for cell in cells])
         lines.flush()

@@ -77,6 +77,23 @@ def test_an_address_that_signed_up_too_often_recently_is_sent_in_a_later_run(
     assert rows.outcomes(rows.run(*PEOPLE))["p1@example.com"] == ("created", None)
 
 
+def test_what_mailchimp_answered_is_kept_without_personal_data(rows: RowDeployment) -> None:
+    deployment = rows.deployment
+    deployment.sandbox.set(refused_addresses="p1@example.com", throttled_addresses="p2@example.com")
+
+    run = rows.run(*PEOPLE)
+
+    answers = {row.email: row.answer for row in deployment.app.outcomes.rows(run.id, "rejected")}
+    assert answers == {
+        "p1@example.com": "ERROR_GENERIC: […] looks fake or invalid, please enter a real email address.",
+        "p2@example.com": "ERROR_GENERIC: […] has signed up to a lot of lists very recently; we're not "
+        "allowing more signups for now",
+    }
+    lines = [data for name, data in deployment.store.blobs.items() if "/outcomes/" in name]
+    assert any(b"looks fake" in data for data in lines)
+    assert not any(b"@" in data for data in lines)
+
+
 def test_a_merge_field_that_another_app_creates_during_planning_is_used(
     rows: RowDeployment,
 ) -> None:

@@ -11,8 +11,10 @@ from pydantic import TypeAdapter
 from devhost.processes import Azurite
 from shared.messaging.messages import lane_of, refresh_of, run_of, stamps_of
 from shared.model.plan import plan_from_json, plan_to_json
-from shared.sending.outcome_lines import OUTCOME_COLUMNS
+from shared.runs.outcomes import OutcomeReader
+from shared.sending.outcome_lines import OUTCOME_COLUMNS, read_outcome_lines
 from shared.storage.record_entity import EntityForm
+from tests.fakes import MemoryFiles, MemoryStore, StoreClient
 from tests.ledgers import LEDGER_COLUMNS
 from tests.versions.checks import (
     app_on_stored_state,
@@ -107,9 +109,32 @@ def test_stored_ledgers_and_outcomes_have_the_expected_columns(stored_state: Sto
         for line in stored_state.blob("state", name).decode().splitlines()
     ]
     assert lines
-    assert {line.count(",") + 1 for line in lines} == {len(OUTCOME_COLUMNS)}, told(
+    # Version 1.0.0 stored no answers of Mailchimp.
+    known = list(OUTCOME_COLUMNS)
+    assert {line.count(",") + 1 for line in lines} == {known.index("answer")}, told(
         stored_state, "outcomes"
     )
+    for line in lines:
+        (result,) = read_outcome_lines(line.encode()).values()
+        assert result.answer == ""
+
+
+@pytest.mark.parametrize("stored_state", VERSIONS, ids=lambda stored_state: stored_state.version)
+def test_the_outcomes_of_finished_runs_are_read_row_by_row(stored_state: StoredState) -> None:
+    tables = [name for _, name in stored_state.blobs() if name.endswith("/outcomes.parquet")]
+    assert tables
+    files = MemoryFiles(StoreClient(MemoryStore()), "state")
+    for _, name in stored_state.blobs():
+        if name.startswith("runs/"):
+            files.write(name, stored_state.blob("state", name))
+    reader = OutcomeReader(files)
+    for name in tables:
+        run_id = name.split("/")[1]
+        rows = list(reader.rows(run_id))
+        assert len(rows) == sum(count for *_, count in reader.totals(run_id))
+        assert {row.answer for row in rows} == {""}
+        rejected = [row for row in rows if row.outcome == "rejected"]
+        assert list(reader.page(run_id, "rejected", "", "", 0, 1_000).rows) == rejected
 
 
 @pytest.mark.parametrize("stored_state", VERSIONS, ids=lambda stored_state: stored_state.version)

@@ -204,8 +204,19 @@ def test_a_run_shows_counts_proof_findings_and_rejected_rows_by_reason() -> None
         OutcomeRow("C1", "", ("VIP",), "rejected", "addressMissing", ""),
         OutcomeRow("C2", "<b>x@y</b>", ("VIP",), "rejected", "addressMalformed", ""),
         OutcomeRow("C3", "x@@y", ("VIP",), "rejected", "addressMalformed", ""),
+        OutcomeRow(
+            "C4",
+            "z@y.example",
+            ("VIP",),
+            "rejected",
+            "refused",
+            "",
+            answer="ERROR_GENERIC: <No> […]",
+        ),
     ]
     ada = Browser(world).open("/runs/run-1")
+    assert ada.html.count("Mailchimp’s answer") == 1
+    assert "ERROR_GENERIC: &lt;No&gt; […]" in ada.html
     assert "1 person who is not subscribed was left unchanged. Statuses changed: 0." in ada.text
     assert "Unsubscribed in Mailchimp because they withdrew consent: 2." in ada.text
     assert "Unsubscribed72312" in ada.text

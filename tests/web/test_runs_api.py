@@ -184,7 +184,10 @@ def test_the_outcomes_csv_contains_no_formulas() -> None:
     assert answer.headers["Content-Disposition"].startswith("attachment;")
     assert b"\r\n" in answer.body
     header, *rows = table(answer.body)
-    assert ",".join(header) == "customerId,email,segments,outcome,code,field,reason,action"
+    assert (
+        ",".join(header)
+        == "customerId,email,segments,outcome,code,field,reason,action,mailchimpAnswer"
+    )
     assert rows[0][:6] == ["C1", "ada@contoso.example", "VIP; New", "created", "", ""]
     assert rows[1][:3] == ["'=cmd", '\'+1,"x"\r\n', "'@tag"]
     assert rows[4][2] == "'-1"

@@ -140,7 +140,8 @@ WITH people AS (
             WHEN c.kind = 'left' THEN r.code
             ELSE j.code
         END AS code,
-        CASE WHEN c.kind = 'unchanged' THEN c.field ELSE j.field END AS field
+        CASE WHEN c.kind = 'unchanged' THEN c.field ELSE j.field END AS field,
+        CASE WHEN j.outcome = 'rejected' THEN j.answer END AS answer
     FROM changes c
     LEFT JOIN results j ON j.address = c.address
     LEFT JOIN (
@@ -154,7 +155,7 @@ WITH people AS (
 )
 SELECT
     customer_id, address AS email, segments, outcome, code, field,
-    NULL::VARCHAR AS file, NULL::BIGINT AS line, NULL::VARCHAR AS shared_with
+    NULL::VARCHAR AS file, NULL::BIGINT AS line, NULL::VARCHAR AS shared_with, answer
 FROM people
 UNION ALL
 SELECT
@@ -163,13 +164,13 @@ SELECT
         WHEN p.outcome IN ('created', 'updated', 'unchanged') THEN 'sharedAddress'
         ELSE coalesce(p.code, 'sharedAddressNotSent')
     END,
-    p.field, NULL, NULL, coalesce(p.customer_id, '')
+    p.field, NULL, NULL, coalesce(p.customer_id, ''), p.answer
 FROM other_rows o JOIN people p ON p.address = o.email
 WHERE o.what = 'shared'
 UNION ALL
 SELECT
     customer_id, email, segments, CASE WHEN code = 'erased' THEN 'kept' ELSE 'rejected' END,
-    code, NULL, file, line, NULL
+    code, NULL, file, line, NULL, NULL
 FROM other_rows
 WHERE what = 'rejected';
 

@@ -10,8 +10,10 @@ SELECT * FROM read_csv(
     $outcomes, header = false, auto_detect = false, delim = ',', quote = '"', escape = '"',
     columns = {
         'line': 'BIGINT', 'outcome': 'VARCHAR', 'code': 'VARCHAR', 'field': 'VARCHAR',
-        'status': 'VARCHAR', 'status_sent': 'INTEGER'
-    }
+        'status': 'VARCHAR', 'status_sent': 'INTEGER', 'answer': 'VARCHAR'
+    },
+    -- The lines of older versions have no answer.
+    null_padding = true
 );
 
 CREATE OR REPLACE TABLE results AS
@@ -24,7 +26,7 @@ SELECT
     s.address,
     coalesce(o.outcome, 'notSent') AS outcome,
     coalesce(o.code, CASE WHEN o.outcome IS NULL THEN $unsent END) AS code,
-    o.field, o.status, coalesce(o.status_sent, 0) AS status_sent
+    o.field, o.status, coalesce(o.status_sent, 0) AS status_sent, o.answer
 FROM sends s LEFT JOIN outcome_lines o ON o.line = s.line;
 
 CREATE OR REPLACE TABLE removals AS

@@ -1,6 +1,14 @@
+-- name: open
+-- The file of an older version has no column for what Mailchimp answered.
+SET VARIABLE outcome_file = $file;
+CREATE OR REPLACE VIEW outcome_rows AS
+SELECT * FROM read_parquet(getvariable('outcome_file'))
+UNION ALL BY NAME
+SELECT NULL::VARCHAR AS answer WHERE false;
+
 -- name: rows
-SELECT customer_id, email, segments, outcome, code, field, file, line, shared_with
-FROM read_parquet($file)
+SELECT customer_id, email, segments, outcome, code, field, file, line, shared_with, answer
+FROM outcome_rows
 WHERE $only IS NULL OR outcome = $only
 ORDER BY file NULLS FIRST, line, email, customer_id, segments;
 
@@ -9,8 +17,8 @@ ORDER BY file NULLS FIRST, line, email, customer_id, segments;
 -- frequent reason first.
 SELECT
     count(*) OVER (PARTITION BY code) AS number,
-    customer_id, email, segments, outcome, code, field, file, line, shared_with
-FROM read_parquet($file)
+    customer_id, email, segments, outcome, code, field, file, line, shared_with, answer
+FROM outcome_rows
 WHERE outcome = $only
 QUALIFY row_number() OVER (
     PARTITION BY code ORDER BY file NULLS FIRST, line, email, customer_id, segments
@@ -23,8 +31,8 @@ ORDER BY number DESC, code, file NULLS FIRST, line, email, customer_id, segments
 WITH matching AS (
     SELECT
         true AS is_row,
-        customer_id, email, segments, outcome, code, field, file, line, shared_with
-    FROM read_parquet($file)
+        customer_id, email, segments, outcome, code, field, file, line, shared_with, answer
+    FROM outcome_rows
     WHERE outcome = $only
       AND ($code = '' OR code = $code)
       AND (
@@ -43,6 +51,6 @@ LEFT JOIN (
 ORDER BY file NULLS FIRST, line, email, customer_id, segments;
 
 -- name: totals
-SELECT outcome, code, field, count(*) FROM read_parquet($file)
+SELECT outcome, code, field, count(*) FROM outcome_rows
 GROUP BY ALL
 ORDER BY count(*) DESC, outcome, code, field;

@@ -54,6 +54,11 @@ class Rejected:
     count: int
     samples: tuple[OutcomeRow, ...]
 
+    @property
+    def has_answers(self) -> bool:
+        """Whether Mailchimp answered something about one of them."""
+        return any(row.answer for row in self.samples)
+
 
 def _rejected(page: Page, run: Run) -> list[Rejected]:
     """The reasons of the rejected rows, most frequent first."""
@@ -265,6 +270,7 @@ def _show_rejected(page: Page, run_id: str, code: str, wanted: str = "", skip: i
             }
             for row in rows.rows
         ],
+        has_answers=any(row.answer for row in rows.rows),
         total=rows.total,
         code=code,
         wanted=wanted,
