@@ -66,9 +66,12 @@ def test_the_former_contact_is_named_and_then_archived_if_only_this_export_uses_
     assert second.counts.removed == second.counts.left == 0
     assert second.status is RunStatus.SUCCESSFUL
 
+    rows.deployment.sandbox.calls.clear()
     third = rows.run(*changed)
 
     assert third.consent_proof.archived == 0
+    assert "p2@example.com" not in rows.outcomes(third)
+    assert third.calls.write == 0
     assert rows.deployment.audience.members()["new0@example.com"].status == "subscribed"
 
 

@@ -24,7 +24,9 @@ WITH lost AS (
     WHERE removed
     GROUP BY address
 ),
-absent AS (SELECT DISTINCT address FROM removals WHERE code = 'notInAudience')
+absent AS (SELECT DISTINCT address FROM removals WHERE code = 'notInAudience'),
+-- A former contact that others have tagged is theirs now. Otherwise every run would read it again.
+taken AS (SELECT DISTINCT address FROM removals WHERE code = 'taggedByOthers')
 SELECT * EXCLUDE (sent, created, refused_now, passing, forget)
 FROM (SELECT
     coalesce(j.was_sent, false) AS sent,
@@ -79,11 +81,16 @@ FROM (SELECT
     END AS run_id,
     CASE WHEN sent THEN NULL WHEN r.unsubscribed THEN $run ELSE l.unsubscribed_by END
         AS unsubscribed_by,
-    CASE WHEN forget THEN NULL WHEN created THEN $run ELSE l.created_by END AS created_by
+    CASE
+        WHEN forget OR t.address IS NOT NULL THEN NULL
+        WHEN created THEN $run
+        ELSE l.created_by
+    END AS created_by
 FROM ledger l
 FULL JOIN changes c ON c.address = l.address
 LEFT JOIN lost r ON r.address = coalesce(c.address, l.address)
 LEFT JOIN absent a ON a.address = coalesce(c.address, l.address)
+LEFT JOIN taken t ON t.address = coalesce(c.address, l.address)
 LEFT JOIN judged j ON j.address = c.address
 -- People who are kept are stored as well, because a decision for one address applies to the person.
 WHERE l.address IS NOT NULL OR sent OR refused_now
