@@ -125,8 +125,8 @@ class Sweep:
             forgotten = 0
             if mark := self.erasures.marker_for_all():
                 # Also of the stored contacts: an erasure may have ended while they were being written.
-                _SQL.run(db, "addresses")
-                mark(db, "addresses", "address")
+                _SQL.run(db, "candidates")
+                mark(db)
                 forgotten = _SQL.number(db, "erased")
                 _SQL.run(db, "forget")
             count = _SQL.number(db, "count")

@@ -151,7 +151,8 @@ class ConsentTable:
                 local = self._download(statuses, folder / "statuses.parquet")
                 _SQL.run(db, "statuses", file=str(local))
             if erased:
-                self.erasures.marker_for_tokens(erased)(db, "known", "address")
+                _SQL.run(db, "candidates")
+                self.erasures.marker_for_tokens(erased)(db)
                 _SQL.run(db, "erased")
             audience_id = key.partition("/")[2]
             _SQL.run(db, "consent", audience_id=audience_id, audience_name=audience_name)

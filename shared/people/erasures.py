@@ -17,22 +17,22 @@ from duckdb import DuckDBPyConnection
 
 from shared.fields.contact import BLANKS, normal_address
 from shared.model.ports import Records
+from shared.workspace import SqlFile
 
 __all__ = [
     "Erasure",
     "Erasures",
     "MarkErased",
     "address_key",
-    "is_address",
     "marker_for_address",
-    "normal",
 ]
 
 _BLOCK = 64
 
-# Creates the table `erased_addresses` (address): the values of a column, as stored, that belong to erased
-# people. Arguments: the database, the source (trusted SQL: a table or read_parquet), the column.
-MarkErased = Callable[[DuckDBPyConnection, str, str], None]
+_SQL = SqlFile.of(__file__)
+
+MarkErased = Callable[[DuckDBPyConnection], None]
+"""Creates the table `erased_addresses` of a database: the addresses in `candidates` of erased people."""
 
 
 @dataclass(frozen=True)
@@ -81,23 +81,15 @@ class Erasures:
         if len(key) > _BLOCK:
             key = hashlib.sha256(key).digest()
         padded = key.ljust(_BLOCK, b"\0")
-        token_list = list(tokens)
+        parameters = {
+            "inner_pad": bytes(byte ^ 0x36 for byte in padded),
+            "outer_pad": bytes(byte ^ 0x5C for byte in padded),
+            "blanks": BLANKS,
+            "tokens": list(tokens),
+        }
 
-        def mark(db: DuckDBPyConnection, source: str, column: str) -> None:
-            db.execute("SET VARIABLE inner_pad = ?", [bytes(byte ^ 0x36 for byte in padded)])
-            db.execute("SET VARIABLE outer_pad = ?", [bytes(byte ^ 0x5C for byte in padded)])
-            db.execute(
-                "CREATE OR REPLACE TEMP TABLE erased_addresses AS WITH tokens AS "
-                "(SELECT unnest(?::VARCHAR[]) AS token) "
-                f"SELECT DISTINCT {column} AS address FROM {source} "
-                f"WHERE {column} IS NOT NULL AND sha256(getvariable('outer_pad') || "
-                f"unhex(sha256(getvariable('inner_pad') || encode({normal(column)})))) "
-                "IN (SELECT token FROM tokens)",
-                [token_list],
-            )
-            # The key is in the database only while it is needed.
-            db.execute("RESET VARIABLE inner_pad")
-            db.execute("RESET VARIABLE outer_pad")
+        def mark(db: DuckDBPyConnection) -> None:
+            _SQL.run(db, "mark_tokens", **parameters)
 
         return mark
 
@@ -107,25 +99,10 @@ def address_key(text: str) -> str:
     return normal_address(text) or text.strip(BLANKS).lower()
 
 
-def normal(column: str) -> str:
-    """Return SQL for `address_key` of a column."""
-    return f"lower(trim({column}, '{BLANKS}'))"
-
-
-def is_address(column: str) -> str:
-    """Return SQL that compares a column with the result of `address_key`, bound to $address."""
-    # Trimming is slow, and few values contain the address.
-    return f"contains(lower({column}), $address) AND {normal(column)} = $address"
-
-
 def marker_for_address(address: str) -> MarkErased:
     """Return a function that fills `erased_addresses` with one person, by address."""
 
-    def mark(db: DuckDBPyConnection, source: str, column: str) -> None:
-        db.execute(
-            f"CREATE OR REPLACE TEMP TABLE erased_addresses AS SELECT DISTINCT {column} AS address "
-            f"FROM {source} WHERE {is_address(column)}",
-            {"address": address},
-        )
+    def mark(db: DuckDBPyConnection) -> None:
+        _SQL.run(db, "mark_address", address=address, blanks=BLANKS)
 
     return mark

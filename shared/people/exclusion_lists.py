@@ -12,11 +12,12 @@ from shared.model.exclusions import ExclusionList, exclusions_from_json, exclusi
 from shared.model.names import ALL_EXCLUSIONS, exclusions_blob
 from shared.model.ports import Files
 from shared.people.erasures import MarkErased
-from shared.workspace import small_workspace
+from shared.workspace import SqlFile, small_workspace
 
 __all__ = ["MOST_EXCLUDED", "ExclusionLists", "Parsed", "PurgedLists", "parse_exclusions"]
 
 MOST_EXCLUDED = 100_000
+_SQL = SqlFile.of(__file__)
 _LONGEST_ID = 500
 # A CustomerId with these characters is a row that was not split.
 _NO_ID = re.compile(r"[,;|\s]")
@@ -147,8 +148,6 @@ class _Without:
 
 def _erased(addresses: tuple[str, ...], mark: MarkErased) -> set[str]:
     with small_workspace() as (db, _):
-        db.execute(
-            "CREATE TABLE listed AS SELECT unnest(?::VARCHAR[]) AS address", [list(addresses)]
-        )
-        mark(db, "listed", "address")
-        return {address for (address,) in db.execute("FROM erased_addresses").fetchall()}
+        _SQL.run(db, "candidates", addresses=list(addresses))
+        mark(db)
+        return {address for (address,) in _SQL.rows(db, "erased")}

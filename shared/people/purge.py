@@ -18,15 +18,16 @@ may be repeated.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeVar
 
 from duckdb import DuckDBPyConnection
 
-from shared.errors import Changed, ConnectorError, NotFound
+from shared.errors import ConnectorError, NotFound
 from shared.model.audience import NotSubscribedPointer
 from shared.model.consent import ConsentSweep, statuses_folder
 from shared.model.ledger import LedgerPointer
@@ -40,17 +41,19 @@ from shared.model.names import (
     plan_blob,
     run_folder,
 )
-from shared.model.ports import Files, Records, split_unreadable
+from shared.model.ports import Files, Records, split_unreadable, update
 from shared.model.run import Mode, Run, RunStatus, Stage
 from shared.people.erasures import MarkErased
 from shared.people.exclusion_lists import ExclusionLists
 from shared.runs.outcome_file import OutcomeFile
-from shared.workspace import small_workspace
+from shared.workspace import SqlFile, small_workspace
 
 __all__ = ["Purge", "Purged"]
 
+PointerT = TypeVar("PointerT", LedgerPointer, NotSubscribedPointer, ConsentSweep)
+
 _AT_ONCE = 2
-_TRIES = 20
+_SQL = SqlFile.of(__file__)
 
 
 @dataclass(frozen=True)
@@ -155,27 +158,48 @@ class Purge:
             return found is not None
 
     def _purge_ledger(self, export_id: str, mark: MarkErased) -> int:
-        for _ in range(_TRIES):
-            stored = self.ledgers.read(export_id)
-            if stored is None:
-                return 0
-            with self._open_erased_rows(stored.value.blob, mark, "address") as found:
+        def without(pointer: LedgerPointer, erased: _ErasedRows) -> LedgerPointer:
+            # The consent table comes first, because afterwards the profile ids are unknown.
+            self.forget_consent(pointer.audience, erased.customers())
+            blob = ledger_blob(export_id, f"{pointer.run_id}-{self.token()}")
+            return replace(pointer, blob=blob, people=pointer.people - erased.row_count)
+
+        return self._rewrite(self.ledgers, export_id, mark, without)
+
+    def _rewrite(
+        self,
+        records: Records[PointerT],
+        key: str,
+        mark: MarkErased,
+        without: Callable[[PointerT, _ErasedRows], PointerT],
+    ) -> int:
+        """Point a record to a file without these people. Returns the number of removed rows.
+
+        `without` returns the record with the name of the new file.
+        """
+        written = ""
+        removed = 0
+
+        def rewritten(pointer: PointerT) -> PointerT | None:
+            nonlocal written, removed
+            if written and pointer.blob != written:
+                self.files.delete(written)  # a run replaced the record in the meantime
+                removed = 0
+            with self._open_erased_rows(pointer.blob, mark) as found:
                 if found is None:
-                    return 0
-                # The consent table comes first, because afterwards the profile ids are unknown.
-                self.forget_consent(stored.value.audience, found.values("customer_id"))
-                blob = ledger_blob(export_id, f"{stored.value.run_id}-{self.token()}")
-                self.files.upload(found.write_without(), blob)
-                people = stored.value.people - found.row_count
-                try:
-                    self.ledgers.replace(
-                        export_id, replace(stored.value, blob=blob, people=people), stored.etag
-                    )
-                except Changed:
-                    self.files.delete(blob)  # a run finished in the meantime: read again
-                    continue
-                return found.row_count
-        raise Changed("recordContended")
+                    return None
+                changed = without(pointer, found)
+                self.files.upload(found.write_without(), changed.blob)
+                written, removed = changed.blob, found.row_count
+                return changed
+
+        try:
+            update(records, key, rewritten)
+        except NotFound:
+            if written:
+                self.files.delete(written)
+            return 0
+        return removed
 
     def _purge_older_ledgers(self, export_id: str, mark: MarkErased) -> int:
         """Purge earlier versions, which only an undo still reads."""
@@ -184,7 +208,7 @@ class Purge:
         for name in list(self.files.names(ledger_folder(export_id))):
             if stored is not None and name == stored.value.blob:
                 continue
-            with self._open_erased_rows(name, mark, "address") as found:
+            with self._open_erased_rows(name, mark) as found:
                 if found is not None:
                     self.files.upload(found.write_without(), name)
                     count += found.row_count
@@ -192,49 +216,28 @@ class Purge:
 
     def _purge_not_subscribed(self, key: str, mark: MarkErased) -> int:
         account_id, _, audience_id = key.partition("/")
-        for _ in range(_TRIES):
-            stored = self.not_subscribed.read(key)
-            if stored is None:
-                return 0
-            count = 0
-            with self._open_erased_rows(stored.value.blob, mark, "address") as found:
-                if found is not None:
-                    blob = not_subscribed_blob(account_id, audience_id, f"erased-{self.token()}")
-                    self.files.upload(found.write_without(), blob)
-                    try:
-                        self.not_subscribed.replace(
-                            key, replace(stored.value, blob=blob), stored.etag
-                        )
-                    except Changed:
-                        self.files.delete(blob)
-                        continue
-                    count = found.row_count
-            self._delete_older_lists(key, mark)
-            return count
-        raise Changed("recordContended")
+
+        def without(pointer: NotSubscribedPointer, _: _ErasedRows) -> NotSubscribedPointer:
+            blob = not_subscribed_blob(account_id, audience_id, f"erased-{self.token()}")
+            return replace(pointer, blob=blob)
+
+        removed = self._rewrite(self.not_subscribed, key, mark, without)
+        self._delete_older_lists(key, mark)
+        return removed
 
     def _purge_statuses(self, key: str, mark: MarkErased) -> int:
-        for _ in range(_TRIES):
-            stored = self.consent_sweeps.read(key)
-            if stored is None or not stored.value.blob:
-                return 0
-            with self._open_erased_rows(stored.value.blob, mark, "address") as found:
-                if found is None:
-                    return 0
-                before = stored.value.blob
-                left = stored.value.stored - found.row_count
-                blob = f"{statuses_folder(key)}erased-{self.token()}.parquet"
-                self.files.upload(found.write_without(), blob)
-                try:
-                    self.consent_sweeps.replace(
-                        key, replace(stored.value, blob=blob, stored=left), stored.etag
-                    )
-                except Changed:
-                    self.files.delete(blob)
-                    continue
-                self.files.delete(before)
-                return found.row_count
-        raise Changed("recordContended")
+        before = ""
+
+        def without(sweep: ConsentSweep, erased: _ErasedRows) -> ConsentSweep:
+            nonlocal before
+            before = sweep.blob
+            blob = f"{statuses_folder(key)}erased-{self.token()}.parquet"
+            return replace(sweep, blob=blob, stored=sweep.stored - erased.row_count)
+
+        removed = self._rewrite(self.consent_sweeps, key, mark, without)
+        if removed:
+            self.files.delete(before)
+        return removed
 
     def _delete_older_lists(self, key: str, mark: MarkErased) -> None:
         """Delete outdated lists that contain these people. A run that is reading one retries."""
@@ -242,7 +245,7 @@ class Purge:
         for name in list(self.files.names(not_subscribed_folder(*key.split("/")))):
             if stored is not None and name == stored.value.blob:
                 continue
-            with self._open_erased_rows(name, mark, "address") as found:
+            with self._open_erased_rows(name, mark) as found:
                 if found is not None:
                     self.files.delete(name)
 
@@ -255,15 +258,18 @@ class Purge:
                 return 0
             count = found.row_count
             # The outcome file comes first, because afterwards the profile ids are unknown.
-            count += self.outcome_file.forget(run.export_id, run.id, found.values("customer_id"))
-            self.files.upload(found.write_blanked(("email", "customer_id", "shared_with")), blob)
+            count += self.outcome_file.forget(run.export_id, run.id, found.customers())
+            self.files.upload(found.write_blanked(), blob)
             return count
 
     @contextmanager
     def _open_erased_rows(
-        self, blob: str, mark: MarkErased, column: str
+        self, blob: str, mark: MarkErased, column: str = "address"
     ) -> Iterator[_ErasedRows | None]:
         """Download a Parquet blob and yield the rows of these people, or None when it has none."""
+        if not blob:
+            yield None
+            return
         with small_workspace() as (db, folder):
             local = folder / "found.parquet"
             try:
@@ -271,46 +277,30 @@ class Purge:
             except NotFound:
                 yield None
                 return
-            found = _ErasedRows(db, local, column)
-            mark(db, found.source, column)
-            found.row_count = found.count()
+            _SQL.run(db, "open_outcomes" if column == "email" else "open", file=str(local))
+            mark(db)
+            found = _ErasedRows(db, folder / "without.parquet", _SQL.number(db, "count"))
             yield found if found.row_count else None
 
 
+@dataclass(frozen=True)
 class _ErasedRows:
-    """The rows to remove in a local file. The table `erased_addresses` has their addresses."""
+    """The rows to remove: those of `candidates` whose address is in `erased_addresses`."""
 
-    def __init__(self, db: DuckDBPyConnection, local: Path, column: str) -> None:
-        quoted = str(local).replace("'", "''")
-        self._db = db
-        self._target = local.with_name("without.parquet")
-        self._condition = f"coalesce({column} IN (SELECT address FROM erased_addresses), false)"
-        self.source = f"read_parquet('{quoted}')"
-        self.row_count = 0
+    db: DuckDBPyConnection
+    target: Path
+    row_count: int
 
-    def count(self) -> int:
-        """Count the rows to remove."""
-        query = f"SELECT count(*) FROM {self.source} WHERE {self._condition}"
-        row = self._db.execute(query).fetchone()
-        return int(row[0]) if row else 0
-
-    def values(self, column: str) -> list[str]:
-        """Return the values of a column in these rows."""
-        query = f"SELECT DISTINCT {column} FROM {self.source} WHERE {self._condition}"
-        return [value for (value,) in self._db.execute(query).fetchall() if value]
+    def customers(self) -> list[str]:
+        """Return the profile ids in these rows."""
+        return [customer for (customer,) in _SQL.rows(self.db, "customers")]
 
     def write_without(self) -> Path:
         """Write a copy of the file without these rows."""
-        return self._copy(f"SELECT * FROM {self.source} WHERE NOT {self._condition}")
+        _SQL.run(self.db, "write_without", file=str(self.target))
+        return self.target
 
-    def write_blanked(self, columns: Sequence[str]) -> Path:
-        """Write a copy of the file in which the identifying columns of these rows are empty."""
-        blank = ", ".join(f"if({self._condition}, NULL, {name}) AS {name}" for name in columns)
-        return self._copy(f"SELECT * REPLACE ({blank}) FROM {self.source}")
-
-    def _copy(self, query: str) -> Path:
-        quoted = str(self._target).replace("'", "''")
-        self._db.execute(
-            f"COPY ({query}) TO '{quoted}' (FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1)"
-        )
-        return self._target
+    def write_blanked(self) -> Path:
+        """Write a copy of the outcomes in which the identifying columns of these rows are empty."""
+        _SQL.run(self.db, "write_blanked", file=str(self.target))
+        return self.target

@@ -14,6 +14,7 @@ from itertools import islice
 
 from shared.capacity.on_demand import OnDemandSessions
 from shared.errors import ConfigError, ConnectorError, NotFound
+from shared.fields.contact import BLANKS
 from shared.model.export import Export
 from shared.model.ledger import LedgerPointer
 from shared.model.names import outcomes_table, plan_blob
@@ -22,15 +23,17 @@ from shared.model.plan import plan_from_json
 from shared.model.ports import Files, Records, readable
 from shared.model.run import Mode, Run
 from shared.model.tag import TagOwner
-from shared.people.erasures import Erasures, address_key, is_address
+from shared.people.erasures import Erasures, address_key
 from shared.people.exclusion_lists import ExclusionLists
-from shared.workspace import small_workspace
+from shared.workspace import SqlFile, small_workspace
 
 __all__ = ["ABSENT", "UNKNOWN", "Found", "Search"]
 
 # In addition to Mailchimp's statuses: not in the audience; Mailchimp was not reached.
 ABSENT = "absent"
 UNKNOWN = "unknown"
+
+_SQL = SqlFile.of(__file__)
 
 _AT_ONCE = 2
 _PATIENCE = 5.0
@@ -66,20 +69,6 @@ class _Person:
 
     address: str = ""
     customer_id: str = ""
-
-    def is_in(self, address: str, customer_id: str) -> str:
-        """Return the SQL that selects the person: the condition on the address, or one on a column."""
-        return f"{customer_id} = $customer" if self.customer_id else address
-
-    @property
-    def parameter(self) -> str:
-        """The name of the parameter of that condition."""
-        return "customer" if self.customer_id else "address"
-
-    @property
-    def key(self) -> str:
-        """The value to bind."""
-        return self.customer_id or self.address
 
 
 @dataclass(frozen=True)
@@ -197,17 +186,17 @@ class Search:
                 self.files.download(outcomes_table(run.id), local)
             except NotFound:
                 return None
-            row = db.execute(
-                "SELECT segments, outcome, code, email, customer_id FROM read_parquet($file) "
-                f"WHERE {person.is_in(is_address('email'), 'customer_id')} "
-                # A profile with a new address also has a row for its former one, without segments.
-                "ORDER BY shared_with IS NOT NULL, line NULLS FIRST, "
-                "coalesce(len(segments), 0) DESC, email LIMIT 1",
-                {"file": str(local), person.parameter: person.key},
-            ).fetchone()
-        if row is None:
+            rows = _SQL.rows(
+                db,
+                "outcome",
+                file=str(local),
+                address=person.address,
+                customer=person.customer_id,
+                blanks=BLANKS,
+            )
+        if not rows:
             return None
-        segments, outcome, code, email, customer_id = row
+        segments, outcome, code, email, customer_id = rows[0]
         return replace(
             base,
             email=email or "",
@@ -241,30 +230,25 @@ class Search:
                 self.files.download(stored.value.blob, local)
             except NotFound:
                 return None
-            row = db.execute(
-                "SELECT address, customer_id, tags, fingerprint IS NOT NULL, refused_code, run_id, "
-                "merge_tags, from_json(fields, '[\"VARCHAR\"]') FROM read_parquet($file) "
-                f"WHERE {person.is_in('address = $address', 'customer_id')} "
-                "AND ($email = '' OR address = $email) "
-                "ORDER BY fingerprint IS NOT NULL DESC, coalesce(len(tags), 0) DESC, "
-                "run_id DESC NULLS LAST, address LIMIT 1",
-                {
-                    "file": str(local),
-                    "email": address_key(email) if person.customer_id else "",
-                    person.parameter: person.key,
-                },
-            ).fetchone()
-        if row is None:
+            rows = _SQL.rows(
+                db,
+                "ledger",
+                file=str(local),
+                address=person.address,
+                customer=person.customer_id,
+                email=address_key(email) if person.customer_id else "",
+            )
+        if not rows:
             return None
-        address, customer_id, tags, sent, refused_code, run_id, names, values = row
+        address, customer_id, tags, sent, refused_code, run_id, names, values = rows[0]
         run = self.runs.read(run_id or "none")
         at = run.value.finished_at if run else None
-        held = replace(base, email=address, customer_id=customer_id or "", at=at)
+        contact = replace(base, email=address, customer_id=customer_id or "", at=at)
         segments = self._segments_of(export, tags or [])
         if sent:
             tag_of = {choice.name: choice.tag_name for choice in export.segments}
-            held = replace(
-                held,
+            contact = replace(
+                contact,
                 tags=tuple(tag_of.get(segment, segment) for segment in segments),
                 values=tuple(
                     (name, value)
@@ -274,10 +258,10 @@ class Search:
                 sent_at=at,
             )
         if refused_code:
-            return replace(held, outcome=Outcome.REJECTED, code=refused_code)
+            return replace(contact, outcome=Outcome.REJECTED, code=refused_code)
         if not tags or not sent:
-            return replace(held, code=Code.NOT_IN_SEGMENT)
-        return replace(held, segments=segments, outcome=Outcome.UPDATED)
+            return replace(contact, code=Code.NOT_IN_SEGMENT)
+        return replace(contact, segments=segments, outcome=Outcome.UPDATED)
 
     def _segments_of(self, export: Export, tags: list[int]) -> tuple[str, ...]:
         owned = {o.value.tag_id: o.value for o in readable(self.owners.all())}

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from shared.fields.contact import BLANKS
-from shared.people.erasures import MarkErased, normal
+from shared.people.erasures import MarkErased
 from shared.workspace import SqlFile
 
 if TYPE_CHECKING:
@@ -24,20 +23,17 @@ def suppress_erased(db: DuckDBPyConnection, mark: MarkErased | None) -> None:
     """Remove erased people from `people`, `shared` and `ledger`; their rows go to `rejects`."""
     if mark is None:
         return
-    mark(
-        db,
-        "(SELECT address FROM people UNION ALL SELECT address FROM ledger "
-        f"UNION ALL SELECT {normal('email')} FROM rejects)",
-        "address",
-    )
-    _SQL.run(db, "rejects", blanks=BLANKS)
+    _SQL.run(db, "candidates_in_plan")
+    mark(db)
+    _SQL.run(db, "rejects")
 
 
 def suppress_erased_in_results(db: DuckDBPyConnection, mark: MarkErased | None) -> None:
     """Remove people who were erased during their run from `next` and `outcomes`."""
     if mark is None:
         return
-    mark(db, "(SELECT address FROM next UNION ALL SELECT email FROM outcomes)", "address")
+    _SQL.run(db, "candidates_in_results")
+    mark(db)
     _SQL.run(db, "next")
     _SQL.run(db, "outcomes")
 
@@ -46,5 +42,6 @@ def suppress_erased_in_outcomes(db: DuckDBPyConnection, mark: MarkErased | None)
     """Remove people who were erased during their preview from `outcomes`."""
     if mark is None:
         return
-    mark(db, "outcomes", "email")
+    _SQL.run(db, "candidates_in_outcomes")
+    mark(db)
     _SQL.run(db, "outcomes")

@@ -433,9 +433,11 @@ def test_duckdb_and_python_hash_addresses_equally(addresses: list[str]) -> None:
     token = hmac.new(KEY, address_key(wanted).encode(), hashlib.sha256).hexdigest()
     assert erased.token(address_key(wanted)) == token
     with duckdb.connect() as db:
-        db.execute("CREATE TABLE t (address VARCHAR)")
-        db.executemany("INSERT INTO t VALUES (?)", [[address_key(one)] for one in addresses])
-        erased.marker_for_tokens([token])(db, "t", "address")
+        db.execute("CREATE TABLE candidates (address VARCHAR)")
+        db.executemany(
+            "INSERT INTO candidates VALUES (?)", [[address_key(one)] for one in addresses]
+        )
+        erased.marker_for_tokens([token])(db)
         marked = {row[0] for row in db.execute("SELECT address FROM erased_addresses").fetchall()}
     assert marked == {address_key(wanted)}
 
@@ -489,8 +491,8 @@ def test_a_list_that_is_uploaded_during_an_erasure_is_kept() -> None:
     lists.write("e1", ExclusionList((ADA, BOB)))
     uploads = iter([ExclusionList((ADA, BOB, "new@contoso.example"))])
 
-    def mark_and_upload(db: duckdb.DuckDBPyConnection, table: str, column: str) -> None:
-        marker_for_address(ADA)(db, table, column)
+    def mark_and_upload(db: duckdb.DuckDBPyConnection) -> None:
+        marker_for_address(ADA)(db)
         for listed in uploads:
             lists.write("e1", listed)
 

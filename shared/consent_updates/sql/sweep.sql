@@ -20,8 +20,8 @@ FROM (
 )
 QUALIFY row_number() OVER (PARTITION BY address ORDER BY changed DESC, status) = 1;
 
--- name: addresses
-CREATE OR REPLACE TEMP VIEW addresses AS
+-- name: candidates
+CREATE OR REPLACE TEMP VIEW candidates AS
 SELECT address FROM changes UNION SELECT address FROM decisions;
 
 -- name: erased

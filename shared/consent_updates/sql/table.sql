@@ -11,6 +11,9 @@ INSERT INTO decisions
 SELECT address, status, since, reason
 FROM read_parquet($file) SEMI JOIN known USING (address);
 
+-- name: candidates
+CREATE OR REPLACE TEMP VIEW candidates AS SELECT address FROM known;
+
 -- name: erased
 DELETE FROM known WHERE address IN (SELECT address FROM erased_addresses);
 

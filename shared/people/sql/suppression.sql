@@ -1,3 +1,16 @@
+-- name: candidates_in_plan
+CREATE OR REPLACE TEMP VIEW candidates AS
+SELECT address FROM people
+UNION ALL SELECT address FROM ledger
+UNION ALL SELECT email FROM rejects;
+
+-- name: candidates_in_results
+CREATE OR REPLACE TEMP VIEW candidates AS
+SELECT address FROM next UNION ALL SELECT email FROM outcomes;
+
+-- name: candidates_in_outcomes
+CREATE OR REPLACE TEMP VIEW candidates AS SELECT email AS address FROM outcomes;
+
 -- name: rejects
 -- A row of an erased person keeps an outcome (`kept`, code `erased`), once a person, under the first
 -- segment, but no address and no profile.
@@ -10,7 +23,7 @@ DELETE FROM people WHERE address IN (SELECT address FROM erased_addresses);
 DELETE FROM shared WHERE address IN (SELECT address FROM erased_addresses);
 DELETE FROM ledger WHERE address IN (SELECT address FROM erased_addresses);
 UPDATE rejects SET email = NULL, customer_id = NULL
-WHERE lower(trim(email, $blanks)) IN (SELECT address FROM erased_addresses);
+WHERE email IN (SELECT address FROM erased_addresses);
 
 -- name: next
 DELETE FROM next WHERE address IN (SELECT address FROM erased_addresses);
