@@ -17,10 +17,11 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shared.messaging.trace import current, trace_of
 from shared.web import problems
+from shared.web.chosen_language import chosen_language
 from shared.web.pages.render import error_page
 from shared.web.problems import HttpProblem, for_error
 from shared.web.services import Services
-from shared.web.texts import LANGUAGE_COOKIE, LANGUAGES, language_of
+from shared.web.texts import language_of
 
 __all__ = ["MOST_BODY_BYTES", "SECURITY_HEADERS", "Gateway", "Outgoing", "problem_response"]
 
@@ -146,10 +147,9 @@ def _normal(path: str) -> str:
 
 def _language(request: Request) -> str:
     """People may choose a language for the pages; programs name theirs with every request."""
-    chosen = request.cookies.get(LANGUAGE_COOKIE, "")
-    if chosen in LANGUAGES and not request.scope["path"].startswith("/api"):
-        return chosen
-    return language_of(request.headers.get("accept-language"))
+    is_page = not request.scope["path"].startswith("/api")
+    chosen = chosen_language(request) if is_page else ""
+    return chosen or language_of(request.headers.get("accept-language"))
 
 
 def _trace_id(request: Request) -> str | None:

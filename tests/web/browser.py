@@ -68,8 +68,10 @@ class Browser:
     def open(self, path: str) -> Browser:
         return self._go("GET", path, b"", {})
 
-    def send(self, action: str = "", fields: Mapping[str, object] | None = None) -> Browser:
-        """Send the form that leads to `action`, with other values for some fields."""
+    def send(
+        self, action: str = "", fields: Mapping[str, object] | None = None, query: str = ""
+    ) -> Browser:
+        """Send the form that leads to `action`, with other values for some fields, and with a query."""
         wanted = urljoin(ORIGIN + self.path, action)
         fitting = [
             fields_known
@@ -88,7 +90,8 @@ class Browser:
             "Origin": ORIGIN,
             "Sec-Fetch-Site": "same-origin",
         }
-        return self._go("POST", urlsplit(wanted).path, urlencode(values).encode(), headers)
+        target = f"{urlsplit(wanted).path}?{query}" if query else urlsplit(wanted).path
+        return self._go("POST", target, urlencode(values).encode(), headers)
 
     def upload(self, action: str, content: bytes) -> Browser:
         """Send the form that leads to `action` with a file."""

@@ -87,7 +87,10 @@ def test_the_first_visit_shows_what_is_next_and_what_is_missing() -> None:
     connection = new_connection(world)
     ada.open("/")
     assert "Connect Mailchimp (done)" in ada.text
+    assert "Met: The account has the audience " in ada.text
     assert f'href="/setup/export?connection={connection}">Set up</a>' in ada.html
+    world.accounts[KEY].audiences.clear()
+    assert "Not met: The Mailchimp account has no audience" in ada.open("/").text
     world.catalogue.attributes = lambda segment: []  # type: ignore[method-assign]
     assert "Not met: No attribute seems to hold email addresses" in ada.open("/").text
     world.catalogue.segments = list  # type: ignore[method-assign]
@@ -498,6 +501,45 @@ def test_a_page_is_in_the_chosen_language() -> None:
     assert Browser(world, "ko").open("/").html.count("내보내기 대상") >= 2
 
 
+@pytest.mark.parametrize(
+    ("path", "typed"),
+    [
+        ("/setup/connection", {"displayName": "Typed"}),
+        ("/setup/export", {"displayName": "Typed", "do": "save"}),
+        ("/exports/{export}/edit", {"displayName": "Typed", "do": "saveAndRun"}),
+        ("/exports/{export}/person", {"person": "Typed"}),
+        ("/exports-schedule?export={export}", {"repeat": "daily", "timeZone": "Typed"}),
+        ("/connections/{connection}", {"displayName": "Typed"}),
+        ("/schedule", {"repeat": "daily", "timeZone": "Typed"}),
+        ("/people", {"person": "Typed"}),
+        ("/runs/run-1/rejected", {"wanted": "Typed"}),
+    ],
+)
+def test_a_form_in_another_language_has_what_was_typed_and_changes_nothing(
+    path: str, typed: dict[str, str]
+) -> None:
+    world = World()
+    connection = new_connection(world)
+    export = new_export(world, connection)
+    finished(world, export, 1)
+    world.runs.rows = []
+    ada = Browser(world).open(path.format(export=export, connection=connection))
+    if typed.get("timeZone"):
+        ada.send(ada.path.partition("?")[0], typed)  # there is no such zone
+        assert "note bad" in ada.html
+    address = re.findall(r'formaction="([^"]+)\?language=ko"', ada.html)[0]
+    before = (dict(world.exports.kept), dict(world.connections.kept), dict(world.runs.kept))
+    ada.send(address, typed, "language=ko")
+    assert (ada.answer.status, ada.answer.headers["Content-Language"]) == (200, "ko")
+    assert 'value="Typed"' in ada.html
+    assert ada.cookies["language"] == "ko"
+    assert before == (world.exports.kept, world.connections.kept, world.runs.kept)
+    # The form itself leads to its action, not to the language again.
+    assert 'action="' + address.split("?")[0] + '"' in ada.html
+    assert "formaction" in ada.html
+    assert '<html lang="ko">' in ada.open("/runs").html
+
+
 @pytest.mark.parametrize("language", ["en", "ko"])
 def test_every_page_uses_existing_texts(language: str) -> None:
     world = World()
@@ -528,6 +570,7 @@ def test_every_page_uses_existing_texts(language: str) -> None:
         shown = Browser(world, language).open(path)
         assert shown.answer.status == 200, path
         assert len(set(shown.ids)) == len(shown.ids), path
+        assert shown.html.count('aria-current="page"') == 1, path
         assert "script-src 'self'" in shown.answer.headers["Content-Security-Policy"]
         html = shown.html.replace('<option value="">None</option>', "")
         for word in ("pages.", "Undefined", "{name}", "None<"):

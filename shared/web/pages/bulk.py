@@ -98,7 +98,7 @@ def set_schedules(page: CurrentPage, form: SentForm) -> Response:
             if error is not None
         ]
 
-    unchanged = attempt(page.language, changed)
+    unchanged = attempt(page, changed)
     if isinstance(unchanged, Refusal):
         return _schedules(page, chosen, fields, unchanged)
     if unchanged:

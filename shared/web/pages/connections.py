@@ -84,7 +84,7 @@ def create(page: CurrentPage, form: SentForm) -> Response:
         )
         return stored.value.id
 
-    connection_id = attempt(page.language, created)
+    connection_id = attempt(page, created)
     if isinstance(connection_id, Refusal):
         again = {name: form.has(name) for name in ("agreed", "shared")}
         return _new(page, {"displayName": form.get("displayName"), **again}, connection_id)
@@ -126,7 +126,7 @@ def _show(
 
 
 def _done(page: Page, connection_id: str, action: Callable[[], object], done: str) -> Response:
-    result = attempt(page.language, action)
+    result = attempt(page, action)
     if isinstance(result, Refusal):
         return _show(page, connection_id, result)
     return redirect(f"/connections/{connection_id}?done={done}")
@@ -149,7 +149,7 @@ def change(connection_id: Id, page: CurrentPage, form: SentForm) -> Response:
             form.etag,
         )
 
-    result = attempt(page.language, changed)
+    result = attempt(page, changed)
     if isinstance(result, Refusal):
         return _show(page, connection_id, result, sent)
     return redirect(f"/connections/{connection_id}?done=saved")
@@ -204,7 +204,7 @@ def _leave(page: Page, connection_id: str, leave: Callable[[], Departure]) -> Re
 
     A page and not a redirect: `form-action 'self'` keeps a form from leading to another site.
     """
-    departure = attempt(page.language, leave)
+    departure = attempt(page, leave)
     if isinstance(departure, Refusal):
         return _show(page, connection_id, departure)
     cookie = departure_cookie(page.request, page.services.public_url, departure.cookie)
@@ -278,7 +278,7 @@ def remove(connection_id: Id, page: CurrentPage, form: SentForm) -> Response:
         )
         return True
 
-    result = attempt(page.language, removed)
+    result = attempt(page, removed)
     if isinstance(result, Refusal):
         return _removal(page, connection_id, result)
     return redirect("/connections?done=removed")

@@ -25,7 +25,7 @@ _PAGE = "/exports/{id:id}/exclusions"
 def _shown(
     page: Page, export_id: str, form: Form | None = None, refusal: Refusal = NO_REFUSAL
 ) -> Response:
-    read = attempt(page.language, lambda: exclusions.read(page.services, export_id))
+    read = attempt(page, lambda: exclusions.read(page.services, export_id))
     if isinstance(read, Refusal):
         # The page repairs a damaged list.
         listed, refusal = ExclusionList(), refusal if refusal.message else read
@@ -74,7 +74,7 @@ def _save(page: Page, export_id: str, data: bytes, form: Form | None = None) -> 
             exclusions.delete(page.services, page.caller, export_id)
         return True
 
-    result = attempt(page.language, saved)
+    result = attempt(page, saved)
     if isinstance(result, Refusal):
         return _shown(page, export_id, form, result)
     return redirect(f"/exports/{export_id}?done=saved")

@@ -346,7 +346,7 @@ def _all_segments(page: Page, form: Form, action: str) -> list[Definition]:
 
 def _save(page: Page, form: Form, export_id: str | None) -> Response:
     definition, action = definition_from(form), form.get("do")
-    focus = "audienceId" if action == "look" else "addAttribute"
+    focus = {"": "", "look": "audienceId"}.get(action, "addAttribute")
     if action == "addAttribute":
         focus = f"attribute-{len(definition['mapping']['attributes'])}"
         definition["mapping"]["attributes"].append(
@@ -363,13 +363,13 @@ def _save(page: Page, form: Form, export_id: str | None) -> Response:
             return exports.create(page.services, page.caller, body)
         return exports.change(page.services, page.caller, export_id, body, form.etag)
 
-    saved = attempt(page.language, save)
+    saved = attempt(page, save)
     if isinstance(saved, Refusal):
         return _form(page, definition, export_id, etag=form.get("etag"), refusal=saved)
     saved_id = saved.export.id
     if action == "saveAndRun":
         run = attempt(
-            page.language,
+            page,
             lambda: runs.start(page.services, page.caller, saved_id, Mode.EXPORT),
         )
         # The page of the export shows its findings.

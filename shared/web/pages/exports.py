@@ -223,7 +223,7 @@ def start(export_id: Id, page: CurrentPage, form: SentForm) -> Response:
         again = bool(form.get("addArchived"))
         return runs.start(page.services, page.caller, export_id, mode, add_archived=again)
 
-    run = attempt(page.language, started)
+    run = attempt(page, started)
     if isinstance(run, Refusal):
         return _show(page, export_id, run)
     return redirect(f"/runs/{run.id}")
@@ -233,7 +233,7 @@ def start(export_id: Id, page: CurrentPage, form: SentForm) -> Response:
 @requires(Role.CONTRIBUTOR, shared=Subject.EXPORT)
 def duplicate(export_id: Id, page: CurrentPage, _form: SentForm) -> Response:
     """Copy, and continue with changing the copy."""
-    copy = attempt(page.language, lambda: exports.duplicate(page.services, page.caller, export_id))
+    copy = attempt(page, lambda: exports.duplicate(page.services, page.caller, export_id))
     if isinstance(copy, Refusal):
         return _show(page, export_id, copy)
     return redirect(f"/exports/{copy.export.id}/edit?done=duplicated")
@@ -263,7 +263,7 @@ def _detach(page: Page, export_id: str, refusal: Refusal = NO_REFUSAL) -> Respon
 @requires(Role.CONTRIBUTOR, shared=Subject.EXPORT)
 def detach(export_id: Id, page: CurrentPage, _form: SentForm) -> Response:
     """Detach the connection."""
-    detached = attempt(page.language, lambda: exports.detach(page.services, page.caller, export_id))
+    detached = attempt(page, lambda: exports.detach(page.services, page.caller, export_id))
     if isinstance(detached, Refusal):
         return _detach(page, export_id, detached)
     return redirect(f"/exports/{export_id}?done=detached")
@@ -296,7 +296,7 @@ def remove(export_id: Id, page: CurrentPage, form: SentForm) -> Response:
         exports.delete(page.services, page.caller, export_id, form.etag)
         return True
 
-    result = attempt(page.language, removed)
+    result = attempt(page, removed)
     if isinstance(result, Refusal):
         return _removal(page, export_id, result)
     return redirect("/?done=removed")

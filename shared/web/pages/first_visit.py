@@ -8,15 +8,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from babel.lists import format_list
+
 from shared.errors import ConnectorError
-from shared.model.connection import ConnectionStatus, Grant
+from shared.model.connection import Connection, ConnectionStatus, Grant
 from shared.web.application import connections
 from shared.web.authentication import Role
 from shared.web.pages.render import Page
-from shared.web.problems import detail_text, for_error
+from shared.web.problems import HttpProblem, detail_text, for_error
 from shared.web.texts import text
 
 __all__ = ["FirstVisit", "first_visit"]
+
+# With more audiences, the tile gives their number.
+_MOST_NAMED = 3
 
 
 @dataclass(frozen=True)
@@ -37,7 +42,10 @@ def first_visit(page: Page) -> FirstVisit:
     ]
     connected = [c for c in mine if c.status is ConnectionStatus.CONNECTED]
     grant = connected[0].grant if connected else None
-    needs = [*(_of_mailchimp(page, grant) if grant else ()), *_of_customer_insights(page)]
+    needs = [
+        *(_of_mailchimp(page, connected[0], grant) if grant else ()),
+        *_of_customer_insights(page),
+    ]
     action = ""
     if connected and page.caller.may(Role.CONTRIBUTOR):
         action = f"/setup/export?connection={connected[0].id}"
@@ -46,11 +54,25 @@ def first_visit(page: Page) -> FirstVisit:
     return FirstVisit(bool(connected), action, needs)
 
 
-def _of_mailchimp(page: Page, grant: Grant) -> Sequence[tuple[str, bool]]:
-    """The prerequisite on the side of Mailchimp: a user who may manage audiences."""
+def _of_mailchimp(page: Page, connection: Connection, grant: Grant) -> Sequence[tuple[str, bool]]:
+    """The prerequisites on the side of Mailchimp: a user who may manage audiences, and an audience."""
     may = grant.may_manage_audiences
     key = "pages.first.mayManage" if may else "pages.first.mayNotManage"
-    return [(text(page.language, key, {} if may else {"role": grant.role}), may)]
+    user = (text(page.language, key, {} if may else {"role": grant.role}), may)
+    return [user, _audience(page, connection)]
+
+
+def _audience(page: Page, connection: Connection) -> tuple[str, bool]:
+    try:
+        found = connections.audiences(page.services, page.caller, connection.id)
+    except (ConnectorError, HttpProblem) as error:
+        return detail_text(for_error(error), page.language), False
+    if not found:
+        return text(page.language, "pages.first.noAudience"), False
+    names = format_list([audience.name for audience in found[:_MOST_NAMED]], locale=page.language)
+    values = {"audiences": str(len(found)), "names": names}
+    key = "audience" if len(found) <= _MOST_NAMED else "audiences"
+    return text(page.language, f"pages.first.{key}", values), True
 
 
 def _of_customer_insights(page: Page) -> Sequence[tuple[str, bool]]:

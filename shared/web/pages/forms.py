@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated, TypeVar
 from urllib.parse import parse_qsl
 
 from fastapi import Depends
@@ -20,6 +20,9 @@ from shared.web.cookies import Cookie
 from shared.web.csrf import FIELD, check_token
 from shared.web.dependencies import AppServices
 from shared.web.problems import HttpProblem, detail_text, fault_text, for_error
+
+if TYPE_CHECKING:
+    from shared.web.pages.render import Page
 
 __all__ = ["NO_REFUSAL", "Form", "Refusal", "SentForm", "Upload", "attempt"]
 
@@ -124,8 +127,13 @@ class Refusal:
 NO_REFUSAL = Refusal(200)
 
 
-def attempt(language: str, action: Callable[[], T]) -> T | Refusal:
-    """The result of an action, or a Refusal when a person can correct the cause of its failure."""
+def attempt(page: Page, action: Callable[[], T], *, only_reads: bool = False) -> T | Refusal:
+    """The result of an action, or a Refusal when a person can correct the cause of its failure.
+
+    A form that was sent for another language changes nothing: its page is shown again with its input.
+    """
+    if page.switches_language and not only_reads:
+        return NO_REFUSAL
     try:
         return action()
     except (ConnectorError, HttpProblem, ValidationError) as error:
@@ -134,6 +142,6 @@ def attempt(language: str, action: Callable[[], T]) -> T | Refusal:
             raise
         return Refusal(
             problem.status_code,
-            detail_text(problem, language),
-            {fault.field: fault_text(fault, language) for fault in problem.faults},
+            detail_text(problem, page.language),
+            {fault.field: fault_text(fault, page.language) for fault in problem.faults},
         )

@@ -55,7 +55,7 @@ def send(export_id: Id, page: CurrentPage, form: SentForm) -> Response:
             page.services, page.caller, export_id, body.email or "", body.customer_id or ""
         )
 
-    run = attempt(page.language, started)
+    run = attempt(page, started)
     if isinstance(run, Refusal):
         return _shown(page, export_id, person, run)
     return redirect(f"/runs/{run.id}")

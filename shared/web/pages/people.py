@@ -58,7 +58,7 @@ def erase(page: CurrentPage, form: SentForm) -> Response:
         body = EraseBody.model_validate(sent)
         return people.erase(page.services, page.caller, body.email, body.delete_in_mailchimp)
 
-    receipt = attempt(page.language, erased)
+    receipt = attempt(page, erased)
     if isinstance(receipt, Refusal):
         return _people(page, email, receipt)
     return _people(page, email, receipt=receipt)
@@ -75,7 +75,7 @@ def _found(page: Page, person: str, refusal: Refusal = NO_REFUSAL) -> Response:
         )
         return [person_view(one, page.language) for one in results]
 
-    results = attempt(page.language, found)
+    results = attempt(page, found, only_reads=True)
     if isinstance(results, Refusal):
         return _people(page, person, results)
     return _people(page, person, refusal, found=results)

@@ -28,6 +28,7 @@ from shared.scheduling.schedule import zone
 from shared.web.application import schedule
 from shared.web.authentication import Role
 from shared.web.caller import Caller
+from shared.web.chosen_language import asked_language, language_cookie
 from shared.web.cookies import Cookie
 from shared.web.csrf import new_token
 from shared.web.dependencies import AppServices, CurrentCaller
@@ -35,7 +36,7 @@ from shared.web.pages.schedule_form import time_zones
 from shared.web.pages.static import static_url
 from shared.web.problems import HttpProblem, detail_text
 from shared.web.services import Services
-from shared.web.texts import LANGUAGES, has, text
+from shared.web.texts import LANGUAGE_COOKIE, LANGUAGES, has, text
 
 __all__ = ["CSP", "CurrentPage", "Formats", "Page", "error_page", "redirect", "sign_in_page"]
 
@@ -101,6 +102,11 @@ class Page:
         """The language of the reader."""
         return self.caller.language
 
+    @property
+    def switches_language(self) -> bool:
+        """Whether a form was sent in order to show it in another language."""
+        return bool(asked_language(self.request))
+
     def render(
         self, template: str, *, status: int = 200, cookie: str | None = None, **context: object
     ) -> Response:
@@ -121,14 +127,19 @@ class Page:
             **context,
         }
         response = _html(template, shown, status)
-        for value in (csrf.header(token, "Strict"), *([cookie] if cookie else [])):
+        switched = [language_cookie(self.language)] if self.switches_language else []
+        for value in (csrf.header(token, "Strict"), *([cookie] if cookie else []), *switched):
             response.headers.append("Set-Cookie", value)
         return response
 
     @property
     def _address(self) -> str:
         """Path and query of this page, without the confirmation of the last action."""
-        query = [pair for pair in self.request.query_params.multi_items() if pair[0] != "done"]
+        query = [
+            (name, value)
+            for name, value in self.request.query_params.multi_items()
+            if name not in ("done", LANGUAGE_COOKIE)
+        ]
         path = str(self.request.scope["path"])
         return f"{path}?{urlencode(query)}" if query else path
 

@@ -280,7 +280,7 @@ def _show_rejected(page: Page, run_id: str, code: str, wanted: str = "", skip: i
 
 
 def _act(page: Page, run_id: str, act: Callable[[], Run]) -> Response:
-    run = attempt(page.language, act)
+    run = attempt(page, act)
     return _show(page, run_id, run) if isinstance(run, Refusal) else redirect(f"/runs/{run.id}")
 
 
@@ -339,7 +339,7 @@ def _undo(page: Page, run_id: str, refusal: Refusal = NO_REFUSAL) -> Response:
 def undo(run_id: Id, page: CurrentPage, form: SentForm) -> Response:
     """Undo a run."""
     run = attempt(
-        page.language,
+        page,
         lambda: runs.undo(page.services, page.caller, run_id, form.has("archive")),
     )
     return _undo(page, run_id, run) if isinstance(run, Refusal) else redirect(f"/runs/{run.id}")

@@ -12,13 +12,14 @@ from shared.web.access import AccessRoute, requires
 from shared.web.application import schedule
 from shared.web.application.etags import etag_of
 from shared.web.authentication import Role
+from shared.web.chosen_language import language_cookie
 from shared.web.models.schedules import RefreshScheduleBody, schedule_view
 from shared.web.pages.conflicts import differences
 from shared.web.pages.forms import NO_REFUSAL, Refusal, SentForm, attempt
 from shared.web.pages.render import CurrentPage, Page, redirect
 from shared.web.pages.schedule_form import coming_runs, schedule_fields
 from shared.web.problems import HttpProblem
-from shared.web.texts import LANGUAGE_COOKIE, LANGUAGES
+from shared.web.texts import LANGUAGES
 
 __all__ = ["router"]
 
@@ -67,7 +68,7 @@ def save_schedule(page: CurrentPage, form: SentForm) -> Response:
         value = RefreshScheduleBody.model_validate(fields).value()
         return schedule.change(page.services, page.caller, value, form.etag)
 
-    saved = attempt(page.language, save)
+    saved = attempt(page, save)
     if isinstance(saved, Refusal):
         return _schedule(page, fields, saved)
     return redirect("/schedule?done=saved")
@@ -89,7 +90,5 @@ def choose_language(
     if language not in LANGUAGES:
         raise HttpProblem(404, "notFound")
     response = redirect(back if _PATH.fullmatch(back) else "/")
-    response.headers["Set-Cookie"] = (
-        f"{LANGUAGE_COOKIE}={language}; Path=/; Max-Age=31536000; HttpOnly; SameSite=Lax"
-    )
+    response.headers["Set-Cookie"] = language_cookie(language)
     return response

@@ -60,7 +60,7 @@
     const seen = edits;
     const body = new URLSearchParams(new FormData(form));
     body.set("do", action);
-    const answer = await fetch(location.href, { method: "POST", body, redirect: "manual" });
+    const answer = await fetch(form.action, { method: "POST", body, redirect: "manual" });
     if (isEnded(answer)) return sessionEnded();
     if (!answer.ok) throw new Error(String(answer.status));
     const html = await answer.text();
