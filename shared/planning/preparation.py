@@ -6,7 +6,8 @@ created after every check that could stop the run, except the contact budget.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -46,26 +47,25 @@ class AudiencePreparation:
     token: Callable[[], str]
 
     def inspect(
-        self, order: PlanRequest, db: DuckDBPyConnection, scratch: Path, calls: CallCounts
+        self, request: PlanRequest, db: DuckDBPyConnection, scratch: Path, calls: CallCounts
     ) -> PreparedAudience:
         """Read the audience, and its contacts that are not subscribed (`not_subscribed`)."""
-        export = order.export
-        with self.sessions.session(order.connection_id, order.account_id) as session:
+        export = request.export
+        with self._session(request, calls) as session:
             found = read_audience(
                 session,
                 self.owners,
                 export,
-                order.account_id,
-                order.takes_over_tags,
+                request.account_id,
+                request.takes_over_tags,
                 self._still_uses(export.audience_id),
             )
-            contacts = self.read_not_subscribed(order, export.audience_id, session, db, scratch)
-            calls.add(session.calls)
+            contacts = self.read_not_subscribed(request, export.audience_id, session, db, scratch)
         return replace(found, contacts=contacts)
 
     def read_not_subscribed(
         self,
-        order: PlanRequest,
+        request: PlanRequest,
         audience_id: str,
         session: MailchimpSession,
         db: DuckDBPyConnection,
@@ -78,48 +78,45 @@ class AudiencePreparation:
         stored = NotSubscribedList(
             self.not_subscribed,
             self.files,
-            order.account_id,
+            request.account_id,
             audience_id,
-            f"{order.run.id}-{self.token()}",
+            f"{request.run.id}-{self.token()}",
             self.now(),
         )
-        stored.read(db, session, scratch, whole=order.is_full)
+        stored.read(db, session, scratch, whole=request.is_full)
         return stored.count(db, session)
 
     def create_missing(
-        self, order: PlanRequest, found: PreparedAudience, calls: CallCounts
+        self, request: PlanRequest, found: PreparedAudience, calls: CallCounts
     ) -> PreparedAudience:
         """Create missing merge fields and tags. Makes no call when nothing is missing."""
-        export = order.export
+        export = request.export
         field_missing = any(f.code == "mergeFieldToCreate" for f in found.findings)
         tag_missing = any(tag.id <= 0 for tag in found.tags.tags)
         if not (field_missing or tag_missing or found.tags.changes):
             return found
-        with self.sessions.session(order.connection_id, order.account_id) as session:
+        with self._session(request, calls) as session:
             merge_fields = create_fields(session, export, found.merge_fields)
             tags = prepare_tags(
                 session,
                 self.owners,
                 export,
-                order.account_id,
+                request.account_id,
                 create=True,
-                take_over=order.takes_over_tags,
+                take_over=request.takes_over_tags,
                 still_uses=self._still_uses(export.audience_id),
             )
-            calls.add(session.calls)
         return replace(found, merge_fields=merge_fields, tags=tags)
 
     def shared_with_audience(
-        self, order: PlanRequest, db: DuckDBPyConnection, calls: CallCounts
+        self, request: PlanRequest, db: DuckDBPyConnection, calls: CallCounts
     ) -> tuple[int, int]:
         """Compare samples of the audience and the people of a run (see accidents.py)."""
-        with self.sessions.session(order.connection_id, order.account_id) as session:
-            found = shared_with_audience(db, session, order.export.audience_id)
-            calls.add(session.calls)
-        return found
+        with self._session(request, calls) as session:
+            return shared_with_audience(db, session, request.export.audience_id)
 
     def find_already_subscribed(
-        self, order: PlanRequest, db: DuckDBPyConnection, calls: CallCounts
+        self, request: PlanRequest, db: DuckDBPyConnection, calls: CallCounts
     ) -> bool:
         """Find the new people who are already subscribed, when that can save calls.
 
@@ -128,25 +125,20 @@ class AudiencePreparation:
         start_already_subscribed(db)
         if not may_save_calls(db):
             return False
-        with self.sessions.session(order.connection_id, order.account_id) as session:
-            complete = find_already_subscribed(db, session, order.export.audience_id)
-            calls.add(session.calls)
-        return complete
+        with self._session(request, calls) as session:
+            return find_already_subscribed(db, session, request.export.audience_id)
 
     def find_all_subscribed(
-        self, order: PlanRequest, db: DuckDBPyConnection, subscribed: int, calls: CallCounts
+        self, request: PlanRequest, db: DuckDBPyConnection, subscribed: int, calls: CallCounts
     ) -> None:
         """Find all new people who are already subscribed; the audience has `subscribed` subscribers."""
-        with self.sessions.session(order.connection_id, order.account_id) as session:
-            find_all_subscribed(db, session, order.export.audience_id, subscribed)
-            calls.add(session.calls)
+        with self._session(request, calls) as session:
+            find_all_subscribed(db, session, request.export.audience_id, subscribed)
 
-    def automations(self, order: PlanRequest, calls: CallCounts) -> list[Automation]:
+    def automations(self, request: PlanRequest, calls: CallCounts) -> list[Automation]:
         """Read the active classic automations of the audience."""
-        with self.sessions.session(order.connection_id, order.account_id) as session:
-            found = session.automations(order.export.audience_id)
-            calls.add(session.calls)
-        return found
+        with self._session(request, calls) as session:
+            return session.automations(request.export.audience_id)
 
     def contact_budget(self, audience_id: str) -> int | None:
         """The smallest contact budget that an export sets for an audience."""
@@ -156,6 +148,13 @@ class AudiencePreparation:
             if stored.value.audience_id == audience_id and stored.value.contact_budget is not None
         ]
         return min(budgets, default=None)
+
+    @contextmanager
+    def _session(self, request: PlanRequest, calls: CallCounts) -> Iterator[MailchimpSession]:
+        """Open a session, and add its calls to `calls` unless the work fails."""
+        with self.sessions.session(request.connection_id, request.account_id) as session:
+            yield session
+            calls.add(session.calls)
 
     def _still_uses(self, audience_id: str) -> Callable[[str, str], bool]:
         """Return a function that checks whether an export still sends a tag to this audience."""
