@@ -755,7 +755,7 @@ class App:
             self.timetable.start_due,
             self.refreshes.revive,
             self.watchdog.resume_stalled,
-            self.retention.clear,
+            self.retention.delete_old_data,
             self.leftovers.sweep,
             self.eraser.complete,
             self.consent_updates.request_due,
@@ -864,7 +864,7 @@ class App:
                 outcome_page=self.outcomes.page,
                 search=self.search.find,
                 erase=self.eraser.erase,
-                export_removed=self.leftovers.clear,
+                export_removed=self.leftovers.delete,
                 exclusions=self.exclusion_lists,
                 disconnected=self.commands.disconnected,
                 sign_in_states=self._signed_states()

@@ -57,7 +57,7 @@ def test_removing_an_export_deletes_its_schedule() -> None:
     dues: MemoryRecords[Due] = MemoryRecords()
     for key in ("gone", "here"):
         dues.keep(key, Due(Schedule(), NOW, NOW))
-    remains = Leftovers(
+    leftovers = Leftovers(
         exports=MemoryRecords(),
         runs=MemoryRecords(),
         active=MemoryRecords(),
@@ -67,5 +67,5 @@ def test_removing_an_export_deletes_its_schedule() -> None:
         transitions=Transitions(MemoryRecords(), lambda: NOW),
         others=[dues],
     )
-    assert remains.clear("gone")
+    assert leftovers.delete("gone")
     assert list(dues.kept) == ["here"]

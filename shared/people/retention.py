@@ -27,9 +27,9 @@ __all__ = ["Dated", "Retention"]
 
 # A sign-in takes minutes. An older state is already refused because of its age.
 _NONCES = timedelta(days=1)
-# During this time, an export can be moved back to an earlier audience without a full read.
 # A process logs the end of a run right after it.
 _LOGGED = timedelta(minutes=2)
+# During this time, an export can be moved back to an earlier audience without a full read.
 _UNUSED_LIST_LIFETIME = timedelta(days=1)
 
 
@@ -57,21 +57,21 @@ class Retention:
     now: Callable[[], datetime]
     outcome_file: OutcomeFile
 
-    def clear(self) -> int:
+    def delete_old_data(self) -> int:
         """Delete old data. Returns the number of runs whose files were deleted."""
-        self._nonces()
+        self._delete_nonces()
         count = 0
         for stored in readable(self.runs.all(where={"stage": Stage.WAITING})):
             if self._is_old(stored.value.moved_at):
-                self._expired(stored.value)
+                self._end_waiting(stored.value)
         for stored in readable(self.runs.all(where={"end": END_NOT_LOGGED})):
-            if self._is_missed(stored.value.finished_at):
+            if self._is_not_logged(stored.value.finished_at):
                 self.transitions.log_end(stored.value)
         # Runs are sorted newest first, and a run that ended long ago began before that.
         oldest = run_id_at(self.now() - self.keep, "")
         for stored in readable(self.runs.all(where={"stage": Stage.STORED}, after=oldest)):
             if self._is_old(stored.value.finished_at):
-                self._clear(stored.value)
+                self._delete_files(stored.value)
                 count += 1
         self._delete_unused_lists()
         return count
@@ -79,21 +79,20 @@ class Retention:
     def _is_old(self, moment: datetime | None) -> bool:
         return moment is not None and self.now() - moment >= self.keep
 
-    def _is_missed(self, ended_at: datetime | None) -> bool:
+    def _is_not_logged(self, ended_at: datetime | None) -> bool:
         """Whether the process that ended a run was killed before it logged the end."""
         return ended_at is not None and self.now() - ended_at > _LOGGED
 
-    def _expired(self, run: Run) -> Run:
+    def _end_waiting(self, run: Run) -> None:
         """End a run that waited too long for a confirmation, because its plan contains personal data."""
-
-        return self.transitions.close_waiting(
+        self.transitions.close_waiting(
             run.id, RunStatus.CANCELED, Reason("confirmationExpired"), run.moved_at
         )
 
-    def _clear(self, run: Run) -> None:
+    def _delete_files(self, run: Run) -> None:
         for name in list(self.files.names(run_folder(run.id))):
             self.files.delete(name)
-        self.outcome_file.clear(run.export_id, run.id)
+        self.outcome_file.delete(run.export_id, run.id)
         for chunk in list(self.chunks.all(run.id)):
             self.chunks.delete(chunk.key)
         for sequence in list(self.sequences.all(run.id)):
@@ -120,7 +119,7 @@ class Retention:
         run = self.runs.read(name.rpartition("/")[2].partition("-")[0])
         return run is not None and not run.value.is_over
 
-    def _nonces(self) -> None:
+    def _delete_nonces(self) -> None:
         records: Records[Dated] = self.nonces
         for nonce in list(readable(records.all())):
             if self.now() - nonce.value.at > _NONCES:

@@ -39,7 +39,7 @@ class Leftovers:
     transitions: Transitions
     others: Sequence[Records[Any]] = ()
 
-    def clear(self, export_id: str) -> bool:
+    def delete(self, export_id: str) -> bool:
         """Delete the data of an export. False while the export exists or one of its runs is active."""
         if self.exports.read(export_id) is not None:
             return False
@@ -71,4 +71,4 @@ class Leftovers:
         lists = self.files.names(ALL_EXCLUSIONS)
         known |= {n.removeprefix(ALL_EXCLUSIONS).removesuffix(".json") for n in lists}
         known -= {stored.key for stored in self.exports.all()}
-        return sum(self.clear(export_id) for export_id in sorted(known))
+        return sum(self.delete(export_id) for export_id in sorted(known))

@@ -94,7 +94,7 @@ class OutcomeFile:
                 self.files.upload(after, blob)
             return removed
 
-    def clear(self, export_id: str, run_id: str) -> None:
+    def delete(self, export_id: str, run_id: str) -> None:
         """Delete the outcome file of a run, and `model.json` while it describes that run."""
         try:
             described = self.files.read(_model(export_id))

@@ -134,7 +134,7 @@ def test_nothing_of_a_run_remains_after_the_retention_period(scenario: ExportSce
     assert blobs(storage, "outcomes", f"{scenario.export['id']}/")
     later = datetime.now(UTC) + timedelta(days=30, minutes=1)
 
-    replace(running_app.retention, now=lambda: later).clear()
+    replace(running_app.retention, now=lambda: later).delete_old_data()
 
     for one in (run, preview, undone):
         assert scenario.running_app.state_blobs(f"runs/{one['id']}/") == {}
@@ -149,7 +149,7 @@ def test_nothing_of_a_run_remains_after_the_retention_period(scenario: ExportSce
     left = set(wherever(scenario, f"ada{n}@") + wherever(scenario, f"bob{n}@"))
     assert {name.partition("/")[0] for name in left} == {"ledgers", "audiences"}
     scenario.api.call("DELETE", f"/api/exports/{scenario.export['id']}")
-    replace(running_app.retention, now=lambda: later + timedelta(days=1)).clear()
+    replace(running_app.retention, now=lambda: later + timedelta(days=1)).delete_old_data()
     assert wherever(scenario, f"ada{n}@") + wherever(scenario, f"bob{n}@") == []
 
 

@@ -51,7 +51,7 @@ def test_an_export_removed_during_its_run_ends_the_run_and_leaves_nothing(
         started = scenario.start()
         until(scenario.audience.statuses)
         running_app.exports.delete(export_id)  # a removal that did not see the run start
-        assert running_app.leftovers.clear(export_id) is False
+        assert running_app.leftovers.delete(export_id) is False
     run = scenario.wait(started)
     running_app.leftovers.sweep()
 

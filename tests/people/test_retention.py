@@ -88,37 +88,37 @@ def test_the_files_of_a_run_are_deleted_after_the_retention_period_but_not_its_r
     world.run("old", RunStatus.SUCCESSFUL)
     world.days(29.9)
     world.run("young", RunStatus.FAILED)
-    assert world.retention.clear() == 0
+    assert world.retention.delete_old_data() == 0
     assert world.left("old") == 4
 
     world.days(0.1)
 
-    assert world.retention.clear() == 1
+    assert world.retention.delete_old_data() == 1
     assert (world.left("old"), world.left("young")) == (0, 4)
     assert list(world.chunks.all("old")) == []
     assert list(world.turns.all("old")) == []
     assert [stored.value.cleared for stored in world.runs.all()] == [True, False]
-    assert world.retention.clear() == 0
+    assert world.retention.delete_old_data() == 0
 
 
 def test_the_files_of_an_active_run_are_kept_regardless_of_age(world: World) -> None:
     world.run("going", RunStatus.SENDING)
     world.days(99)
 
-    assert world.retention.clear() == 0
+    assert world.retention.delete_old_data() == 0
     assert world.left("going") == 4
 
 
 def test_an_unanswered_confirmation_expires_with_the_retention_period(world: World) -> None:
     world.run("waits", RunStatus.AWAITING_CONFIRMATION)
     world.days(29)
-    world.retention.clear()
+    world.retention.delete_old_data()
     stored = world.runs.read("waits")
     assert stored is not None
     assert stored.value.status is RunStatus.AWAITING_CONFIRMATION
 
     world.days(1)
-    world.retention.clear()
+    world.retention.delete_old_data()
 
     stored = world.runs.read("waits")
     assert stored is not None
@@ -136,14 +136,14 @@ def test_an_erasure_deletes_outcome_files_and_keeps_a_newer_description(world: W
     world.days(31)
     world.run("new", RunStatus.SUCCESSFUL)
 
-    world.retention.clear()
+    world.retention.delete_old_data()
     assert list(world.files.names("e1/")) == [
         "e1/MailchimpOutcomes/new/MailchimpOutcomes_1.csv",
         "e1/model.json",
     ]
 
     world.days(31)
-    world.retention.clear()
+    world.retention.delete_old_data()
     assert list(world.files.names("e1/")) == []
 
 
@@ -156,11 +156,11 @@ def test_lists_of_unused_audiences_are_deleted_after_a_day(world: World) -> None
         world.not_subscribed.create(
             f"acc/{audience}", NotSubscribedPointer(blob, world.clock.now())
         )
-    world.retention.clear()
+    world.retention.delete_old_data()
     assert len(list(world.files.names("audiences/"))) == 2
 
     world.days(1)
-    world.retention.clear()
+    world.retention.delete_old_data()
 
     assert list(world.files.names("audiences/")) == ["audiences/acc/used/1.parquet"]
     assert [stored.key for stored in world.not_subscribed.all()] == ["acc/used"]
@@ -178,7 +178,7 @@ def test_lists_left_by_a_killed_run_are_deleted_although_the_audience_is_used(wo
         world.files.write(name, b"x")
     world.not_subscribed.create("acc/used", NotSubscribedPointer(current, world.clock.now()))
 
-    world.retention.clear()
+    world.retention.delete_old_data()
 
     assert list(world.files.names("audiences/")) == [
         "audiences/acc/new/going-2.parquet",
@@ -191,11 +191,11 @@ def test_nonces_are_deleted_a_day_after_use(world: World) -> None:
     world.nonces.create("first", Nonce(world.clock.now()))
     world.days(0.9)
     world.nonces.create("second", Nonce(world.clock.now()))
-    world.retention.clear()
+    world.retention.delete_old_data()
     assert len(list(world.nonces.all())) == 2
 
     world.days(0.2)
-    world.retention.clear()
+    world.retention.delete_old_data()
 
     assert [stored.key for stored in world.nonces.all()] == ["second"]
 
@@ -221,10 +221,10 @@ def test_an_interrupted_deletion_is_completed_by_the_next(world: World) -> None:
             files=MemoryFiles(client),
         )
         try:
-            dying.clear()
+            dying.delete_old_data()
         except BaseException as killed:
             assert type(killed).__name__ == "ProcessKilled"  # noqa: PT017
-        world.retention.clear()
+        world.retention.delete_old_data()
         assert list(world.files.names("runs/")) == []
         assert all(stored.value.cleared for stored in world.runs.all())
         if not client.dead:

@@ -84,7 +84,7 @@ def test_the_timer_and_an_erasure_read_no_runs_of_the_past(
 
     def tick() -> None:
         app.watchdog.resume_stalled()
-        app.retention.clear()
+        app.retention.delete_old_data()
         app.leftovers.sweep()
         app.timetable.start_due()
         app.eraser.complete()
@@ -126,7 +126,7 @@ def test_the_timer_reads_no_runs_whose_files_are_still_kept(
     started = reads.during(app.timetable.start_due)
     clock.forward(3 * 86_400)
     overdue = reads.during(app.timetable.start_due)
-    kept = reads.during(app.retention.clear)
+    kept = reads.during(app.retention.delete_old_data)
 
     assert started[0] < 2 * EXPORTS
     assert overdue[0] < 5 * EXPORTS

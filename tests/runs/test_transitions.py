@@ -154,21 +154,21 @@ def is_superseded(deployment: SimulatedDeployment) -> Run:
 def is_not_confirmed_in_time(deployment: SimulatedDeployment) -> Run:
     run = waits(deployment)
     deployment.clock.forward(31 * 86_400)
-    deployment.app.retention.clear()
+    deployment.app.retention.delete_old_data()
     return deployment.run_to_end(run.id)
 
 
 def waits_for_a_removed_export(deployment: SimulatedDeployment) -> Run:
     run = waits(deployment)
     deployment.app.exports.delete(EXPORT)
-    deployment.app.leftovers.clear(EXPORT)
+    deployment.app.leftovers.delete(EXPORT)
     return deployment.run_to_end(run.id)
 
 
 def is_queued_for_a_removed_export(deployment: SimulatedDeployment) -> Run:
     run = begin(deployment)
     deployment.app.exports.delete(EXPORT)
-    deployment.app.leftovers.clear(EXPORT)
+    deployment.app.leftovers.delete(EXPORT)
     return deployment.run_to_end(run.id)
 
 
@@ -246,11 +246,11 @@ def test_the_tick_logs_the_end_of_a_run_whose_process_was_killed(
         Transitions(runs, deployment.clock.now).cancel(run.id, lambda: False)
     caplog.clear()  # the killed process may have logged it to nowhere
 
-    deployment.app.retention.clear()
+    deployment.app.retention.delete_old_data()
     assert ends_logged(caplog, run) == []  # it may still be alive
     for _ in range(2):
         deployment.clock.forward(200)
-        deployment.app.retention.clear()
+        deployment.app.retention.delete_old_data()
 
     assert ends_logged(caplog, run) == ([] if applied else ["canceled"])
     ended = deployment.app.runs.read(run.id).value
