@@ -78,7 +78,7 @@ def read_people(
     unreadable: list[tuple[int, UnreadableRow]] = []
     for number, segment in enumerate(snapshot.segments):
         wanted = columns.of(segment)
-        cells = ", ".join(f"c{place} VARCHAR" for place in range(len(wanted)))
+        cells = ", ".join(f"c{position} VARCHAR" for position in range(len(wanted)))
         db.execute(f"CREATE OR REPLACE TABLE segment_rows (file VARCHAR, line BIGINT, {cells})")
         loaded = source.load(db, segment, wanted, "segment_rows", scratch)
         values.add(db, "segment_rows", columns.fields, loaded, scratch)

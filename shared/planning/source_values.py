@@ -62,8 +62,8 @@ class SourceValues:
         """Examine the rows of a segment: c0 is the address, the fields begin at c2."""
         self.markers.update(loaded.null_markers)
         _use_mail_form(db, table, scratch)
-        for place, name in enumerate(fields, start=2):
-            self._add_dates(db, table, f"c{place}", name)
+        for position, name in enumerate(fields, start=2):
+            self._add_dates(db, table, f"c{position}", name)
 
     def attributes(self, attributes: Sequence[Attribute]) -> tuple[Attribute, ...]:
         """The attributes, each with the order of its dates."""

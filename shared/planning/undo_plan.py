@@ -35,10 +35,10 @@ from shared.planning.undo_changes import (
     undo_tagsets,
 )
 from shared.runs.start import moment_of
+from shared.workspace import waiting_for_network
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
-from shared.workspace import waiting_for_network
 
 __all__ = ["plan_undo"]
 

@@ -66,9 +66,9 @@ def validate(schedule: Schedule) -> list[Fault]:
     faults = list(_time_faults(schedule.times))
     if schedule.repeat is Repeat.WEEKLY and not schedule.days:
         faults.append(Fault("days", code="daysRequired"))
-    for place, day in enumerate(schedule.days):
+    for position, day in enumerate(schedule.days):
         if day not in DAYS:
-            faults.append(Fault(f"days[{place}]", code="dayUnknown"))
+            faults.append(Fault(f"days[{position}]", code="dayUnknown"))
     if _zone(schedule.time_zone.strip()) is None:
         faults.append(Fault("timeZone", code="timeZoneUnknown"))
     return faults
@@ -129,8 +129,8 @@ def _time_faults(times: tuple[str, ...]) -> Iterator[Fault]:
         yield Fault("times", code="timesRequired")
     if len(times) > MOST_TIMES:
         yield Fault("times", code="timesTooMany", values={"most": str(MOST_TIMES)})
-    for place, text in enumerate(times):
+    for position, text in enumerate(times):
         if not _TIME.fullmatch(text):
-            yield Fault(f"times[{place}]", code="timeMalformed")
-        elif text in times[:place]:
-            yield Fault(f"times[{place}]", code="timeTwice")
+            yield Fault(f"times[{position}]", code="timeMalformed")
+        elif text in times[:position]:
+            yield Fault(f"times[{position}]", code="timeTwice")

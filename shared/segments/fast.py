@@ -100,11 +100,11 @@ def _rows(
     width, skipped = layout.width, 1 if layout.header else 0
     wanted = [f"w{number}" for number in range(len(positions))]
     cells = "".join(
-        f"{'NULL' if place is None else cell_of(f'c{place}')} AS {name}, "
-        for place, name in zip(positions, wanted, strict=True)
+        f"{'NULL' if position is None else cell_of(f'c{position}')} AS {name}, "
+        for position, name in zip(positions, wanted, strict=True)
     )
-    columns = ", ".join(f"'c{place}': 'VARCHAR'" for place in range(width + 1))
-    row = f"concat({', '.join(f'c{place}' for place in range(width))})"
+    columns = ", ".join(f"'c{position}': 'VARCHAR'" for position in range(width + 1))
+    row = f"concat({', '.join(f'c{position}' for position in range(width))})"
     quote = '"' if form.quoted else ""
     # Only a quoted cell can have a line break, or a quote that is written twice.
     quotes, breaks = "0", "0"

@@ -97,15 +97,15 @@ def _empty(
     listed = ", ".join(literal(marker) for marker in markers)
     # Blanks beside a marker are ignored; most cells are longer than any marker.
     tests = [
-        f"strlen(c{place}) <= {longest + _BLANKS} AND trim(c{place}) IN ({listed})"
-        for place in range(len(columns))
+        f"strlen(c{position}) <= {longest + _BLANKS} AND trim(c{position}) IN ({listed})"
+        for position in range(len(columns))
     ]
     counts = ", ".join(f"count(*) FILTER ({test})" for test in tests)
     found = connection.execute(f"SELECT {counts} FROM {quoted(table)}").fetchone() or ()  # noqa: S608
-    for place, count in enumerate(found):
+    for position, count in enumerate(found):
         if count:
             connection.execute(
-                f"UPDATE {quoted(table)} SET c{place} = NULL WHERE {tests[place]}"  # noqa: S608
+                f"UPDATE {quoted(table)} SET c{position} = NULL WHERE {tests[position]}"  # noqa: S608
             )
     return {column: int(count) for column, count in zip(columns, found, strict=False) if count}
 
@@ -186,8 +186,8 @@ def _write_exact(
 
     JSON, because it carries every character that a cell may hold and DuckDB reads it exactly.
     """
-    places = [place for place in positions if place is not None]
-    wanted = itemgetter(0, *places) if places else itemgetter(0, 0)
+    wanted_positions = [position for position in positions if position is not None]
+    wanted = itemgetter(0, *wanted_positions) if wanted_positions else itemgetter(0, 0)
     count, batch = 0, []
     with path.open("wb") as file:
         for line, cells in rows:
@@ -215,7 +215,7 @@ def _insert_exact(
 ) -> None:
     if count == 0:
         return
-    cells = "".join(f", nullif(r[{place + 2}], '')" for place in range(width))
+    cells = "".join(f", nullif(r[{position + 2}], '')" for position in range(width))
     answer = connection.execute(
         f"""
         INSERT INTO {quoted(table)} SELECT ?, r[1]::BIGINT{cells}
@@ -229,6 +229,6 @@ def _insert_exact(
 
 
 def _require(columns: Sequence[str], positions: Sequence[int | None], blob: str) -> None:
-    for column, place in zip(columns, positions, strict=True):
-        if place is None:
+    for column, position in zip(columns, positions, strict=True):
+        if position is None:
             raise InputError("columnMissing", where=blob, attribute=column)

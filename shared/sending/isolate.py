@@ -91,7 +91,7 @@ class Isolation:
         rest: list[Sequence[T]] = []
         for part in parts:
             sample += part[::step]
-            rest.append([row for place, row in enumerate(part) if place % step])
+            rest.append([row for position, row in enumerate(part) if position % step])
         failures: list[tuple[T, Failure]] = []
         for row in sample:
             failure = self._try([row], call, resend=False)
