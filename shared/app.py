@@ -27,6 +27,7 @@ from shared.connections.sign_in_state import SignedStates
 from shared.consent_updates.sweep import Sweep
 from shared.consent_updates.table import ConsentTable
 from shared.consent_updates.updates import ConsentUpdates, SweepRequest
+from shared.consent_updates.webhooks import ConsentWebhooks, webhook_columns
 from shared.errors import ConfigError, Conflict, ConnectorError, InputError, NotFound
 from shared.finishing.differences import Differences
 from shared.finishing.finish import Finisher
@@ -41,7 +42,7 @@ from shared.messaging.stamped_queue import StampedQueue
 from shared.model.audience import NotSubscribedPointer
 from shared.model.chunk import Chunk
 from shared.model.connection import Connection
-from shared.model.consent import ConsentSweep, PublishedConsent
+from shared.model.consent import ConsentSweep, ConsentWebhook, PublishedConsent
 from shared.model.export import Export, Schedule
 from shared.model.ledger import LedgerPointer
 from shared.model.ports import Files, Leases, Records, Secrets, SegmentSource
@@ -618,6 +619,17 @@ class App:
         )
 
     @cached_property
+    def consent_webhooks(self) -> ConsentWebhooks:
+        """The app's webhooks at Mailchimp."""
+        return ConsentWebhooks(
+            self.table("consentwebhooks", ConsentWebhook, webhook_columns),
+            self.secrets,
+            self.settings.public_url,
+            lambda: secrets.token_hex(32),
+            self.runtime.now,
+        )
+
+    @cached_property
     def consent_updates(self) -> ConsentUpdates:
         """Reads Mailchimp's statuses and publishes them."""
         return ConsentUpdates(
@@ -636,6 +648,7 @@ class App:
                 self.runtime.token,
             ),
             table=self.consent_table,
+            webhooks=self.consent_webhooks,
             queue=self.queue,
             leases=self.leases,
             sessions=self.sessions,
@@ -867,6 +880,8 @@ class App:
                 export_removed=self.leftovers.delete,
                 exclusions=self.exclusion_lists,
                 disconnected=self.commands.disconnected,
+                disconnecting=self.consent_updates.disconnecting,
+                webhook_called=self.consent_updates.called,
                 sign_in_states=self._signed_states()
                 if self.mailchimp_sign_in or self.entra
                 else None,

@@ -31,7 +31,7 @@ https://learn.microsoft.com/azure/role-based-access-control/built-in-roles
 _BICEP_GUID = UUID("11fb06fb-712d-4ddd-98c7-e71bbd588830")
 """The namespace of Bicep's `guid()`, which is a name-based UUID of its arguments."""
 
-OPEN_PATHS = {"/api/health", "/api/openapi.json"}
+OPEN_PATHS = {"/api/health", "/api/openapi.json", "/api/mailchimp/webhooks/*"}
 
 _ACCOUNT = "Microsoft.Storage/storageAccounts"
 _VAULT = "Microsoft.KeyVault/vaults"

@@ -237,7 +237,7 @@ resource signIn 'Microsoft.Web/sites/config@2025-03-01' = {
       requireAuthentication: true
       unauthenticatedClientAction: 'RedirectToLoginPage'
       redirectToProvider: 'azureactivedirectory'
-      excludedPaths: ['/api/health', '/api/openapi.json']
+      excludedPaths: ['/api/health', '/api/openapi.json', '/api/mailchimp/webhooks/*']
     }
     identityProviders: {
       azureActiveDirectory: {

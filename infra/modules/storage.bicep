@@ -56,6 +56,7 @@ var stateTables = [
   'consentrequests'
   'consentsweeps'
   'consenttables'
+  'consentwebhooks'
   'dues'
   'erasures'
   'exports'

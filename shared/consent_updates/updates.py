@@ -18,6 +18,7 @@ from shared.capacity.on_demand import OnDemandSessions
 from shared.capacity.renewed_lease import hold_lease
 from shared.consent_updates.sweep import Sweep
 from shared.consent_updates.table import ConsentTable
+from shared.consent_updates.webhooks import ConsentWebhooks
 from shared.errors import (
     Changed,
     ConfigError,
@@ -34,7 +35,15 @@ from shared.model.consent import ConsentSweep, PublishedConsent, audience_key, s
 from shared.model.export import Export
 from shared.model.ledger import LedgerPointer
 from shared.model.names import CONSENT_SWEEPS
-from shared.model.ports import Files, Leases, MailchimpSession, Queue, Records, split_unreadable
+from shared.model.ports import (
+    Files,
+    Leases,
+    MailchimpSession,
+    Queue,
+    Records,
+    readable,
+    split_unreadable,
+)
 from shared.model.run import Reason
 
 __all__ = ["ConsentUpdates", "SweepRequest"]
@@ -43,6 +52,8 @@ SWEEP_EVERY = timedelta(minutes=15)
 # A request whose message was lost with its process.
 _REQUEST_LIFETIME = timedelta(minutes=10)
 _BUSY_DELAY = 20.0
+# Events come in groups: one sweep reads the changes of all.
+_EVENT_DELAY = 10.0
 _UNAVAILABLE_DELAY = 60.0
 
 
@@ -59,6 +70,9 @@ class _Use:
 
     connection_id: str
     exports: tuple[str, ...]
+
+
+_NO_USE = _Use("", ())
 
 
 @dataclass(frozen=True)
@@ -78,6 +92,7 @@ class ConsentUpdates:
     files: Files
     sweep: Sweep
     table: ConsentTable
+    webhooks: ConsentWebhooks
     queue: Queue
     leases: Leases
     sessions: OnDemandSessions
@@ -111,6 +126,30 @@ class ConsentUpdates:
             return False
         self.queue.send(CONSENT_SWEEPS, consent_message(key), delay)
         return True
+
+    def called(self, token: str, body: bytes, signature: str) -> bool:
+        """Request a sweep for a call of a webhook. False for an unknown token or a wrong signature."""
+        key = self.webhooks.audience_of(token, body, signature)
+        if key is None:
+            return False
+        self.request(key, _EVENT_DELAY)
+        return True
+
+    def disconnecting(self, connection_id: str) -> None:
+        """Delete the webhooks that only this connection can delete, before its grant is deleted.
+
+        If Mailchimp does not answer, they stay there, and their calls are refused.
+        """
+        uses, _ = self._uses()
+        remaining, _ = self._uses(without=connection_id)
+        for key, use in uses.items():
+            if use.connection_id != connection_id or remaining.get(key, _NO_USE).connection_id:
+                continue
+            try:
+                with self.sessions.for_request(connection_id) as session:
+                    self.webhooks.remove(session, key)
+            except (ConfigError, Refused, Unavailable) as error:
+                log_event("consent.webhookStays", audience=key, reason=error.code)
 
     def update(self, key: str) -> None:
         """Sweep an audience and publish its statuses, or delete them when no export uses the audience."""
@@ -151,6 +190,7 @@ class ConsentUpdates:
     def _update(self, key: str, use: _Use) -> None:
         account_id, _, audience_id = key.partition("/")
         with self.sessions.session(use.connection_id, account_id) as session:
+            self.webhooks.ensure(session, key)
             state = self.sweep.sweep(session, account_id, audience_id)
             if state.complete or self._is_published(key):
                 self._publish(session, key, state, use.exports)
@@ -175,11 +215,26 @@ class ConsentUpdates:
         return stored is not None and bool(stored.value.version)
 
     def _remove(self, key: str) -> None:
+        self._remove_webhook(key)
         self.table.remove(key)
         for name in list(self.files.names(statuses_folder(key))):
             self.files.delete(name)
         # Last, because the timer finds the audience by this record.
         self.sweeps.delete(key)
+
+    def _remove_webhook(self, key: str) -> None:
+        account_id = key.partition("/")[0]
+        for stored in readable(self.connections.all()):
+            connection = stored.value
+            connected = connection.status is ConnectionStatus.CONNECTED
+            if connected and connection.grant and connection.grant.account_id == account_id:
+                try:
+                    with self.sessions.session(connection.id, account_id) as session:
+                        self.webhooks.remove(session, key)
+                except (ConfigError, Refused) as error:
+                    log_event("consent.webhookStays", audience=key, reason=error.code)
+                break
+        self.webhooks.forget(key)
 
     def _record_problem(self, key: str, error: ConfigError | Refused) -> None:
         stored = self.sweeps.read(key)
@@ -202,10 +257,11 @@ class ConsentUpdates:
         # A run changes contacts in large numbers, which are read at once when it has ended.
         return not any(self.is_busy(export) for export in use.exports)
 
-    def _uses(self) -> tuple[dict[str, _Use], bool]:
+    def _uses(self, without: str = "") -> tuple[dict[str, _Use], bool]:
         """Return the used audiences by key, and whether all exports and connections could be read.
 
-        An audience whose connection has to be connected again has no `connection_id`.
+        An audience whose connection has to be connected again has no `connection_id`. The connection
+        `without` is left out.
         """
         exports, no_export = split_unreadable(self.exports.all())
         connections, no_connection = split_unreadable(self.connections.all())
@@ -213,10 +269,10 @@ class ConsentUpdates:
         uses: dict[str, _Use] = {}
         for stored in exports:
             connection = by_id.get(stored.value.connection_id or "")
-            if connection is None or connection.grant is None:
+            if connection is None or connection.grant is None or connection.id == without:
                 continue
             key = audience_key(connection.grant.account_id, stored.value.audience_id)
-            before = uses.get(key, _Use("", ()))
+            before = uses.get(key, _NO_USE)
             usable = connection.id if connection.status is ConnectionStatus.CONNECTED else ""
             uses[key] = _Use(before.connection_id or usable, (*before.exports, stored.key))
         return uses, no_export is None and no_connection is None

@@ -10,11 +10,12 @@ from shared.mailchimp.audiences import AudienceCalls
 from shared.mailchimp.members import BatchCalls
 from shared.mailchimp.pages import MemberListCalls
 from shared.mailchimp.persons import PersonCalls
+from shared.mailchimp.webhooks import WebhookCalls
 
 __all__ = ["Session"]
 
 
-class Session(AudienceCalls, BatchCalls, MemberListCalls, PersonCalls):
+class Session(AudienceCalls, BatchCalls, MemberListCalls, PersonCalls, WebhookCalls):
     """Implements MailchimpSession of model/ports.py over one persistent connection."""
 
     def close(self) -> None:

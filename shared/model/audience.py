@@ -29,6 +29,7 @@ __all__ = [
     "StatusChange",
     "Tag",
     "TagAnswer",
+    "Webhook",
 ]
 
 # The statuses of people who must never be subscribed again. `archived` cannot be written; Mailchimp
@@ -183,6 +184,15 @@ class MemberState:
     tags: tuple[str, ...]
     opted_in: str
     evidence: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Webhook:
+    """A webhook of an audience. `secret` signs its calls; it is only known when the webhook is created."""
+
+    id: str
+    url: str
+    secret: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,14 @@ from datetime import datetime
 
 from shared.model.run import Reason
 
-__all__ = ["ALL_STATUSES", "ConsentSweep", "PublishedConsent", "audience_key", "statuses_folder"]
+__all__ = [
+    "ALL_STATUSES",
+    "ConsentSweep",
+    "ConsentWebhook",
+    "PublishedConsent",
+    "audience_key",
+    "statuses_folder",
+]
 
 ALL_STATUSES = "consent/"
 
@@ -56,6 +63,22 @@ class PublishedConsent:
     fingerprint: str = ""
     described: str = ""
     published_at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class ConsentWebhook:
+    """The webhook of an audience (consent_updates/webhooks.py).
+
+    `token_hash` is that of the token in its address. `webhook_id` is empty until the registration is complete. `problem`
+    is the code of the error if Mailchimp refused it.
+    """
+
+    token_hash: str = ""
+    webhook_id: str = ""
+    signed: bool = False
+    problem: str = ""
+    tried_at: datetime | None = None
+    registered_at: datetime | None = None
 
 
 def audience_key(account_id: str, audience_id: str) -> str:

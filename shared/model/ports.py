@@ -27,6 +27,7 @@ from shared.model.audience import (
     StatusChange,
     Tag,
     TagAnswer,
+    Webhook,
 )
 from shared.model.source import LoadedSegment, SegmentSnapshot, Snapshot
 
@@ -311,6 +312,15 @@ class MailchimpSession(Protocol):
 
     def delete_for_good(self, audience_id: str, address: str) -> bool:
         """Delete one person so that no import brings them back; False when they are not there."""
+
+    def webhooks(self, audience_id: str) -> list[Webhook]:
+        """Read the webhooks of an audience."""
+
+    def create_webhook(self, audience_id: str, url: str) -> Webhook:
+        """Create a webhook for changes of contacts by people. Refused for an unusable address."""
+
+    def delete_webhook(self, audience_id: str, webhook_id: str) -> None:
+        """Delete a webhook, if it exists."""
 
     def close(self) -> None:
         """Close the connection."""

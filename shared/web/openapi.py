@@ -73,6 +73,7 @@ _TAGS = {
     "people": "Search for a person, erase a person",
     "schedule": "The refresh schedule",
     "audit": "The audit trail",
+    "webhooks": "The address that Mailchimp calls when contacts change",
 }
 
 

@@ -188,7 +188,7 @@ class Services:
     `run` gives current progress; `runs(export_id, status, top)` is newest first, None means any;
     `history` pages through them, and `last_runs` reads the newest run of each of these exports.
     `start` returns the active run while there is one. `disconnected` stops the runs of exports whose
-    connection was disconnected. All raise the errors of errors.py.
+    connection was disconnected; `disconnecting` ends, before that, what needs its grant. All raise the errors of errors.py.
     """
 
     authenticator: Authenticator
@@ -231,6 +231,8 @@ class Services:
     refresh_jobs: Callable[[], Sequence[RefreshJob]] | None = None
     export_removed: Callable[[str], object] = lambda _: None
     disconnected: Callable[[Collection[str]], object] = lambda _: None
+    disconnecting: Callable[[str], object] = lambda _: None
+    webhook_called: Callable[[str, bytes, str], bool] = lambda _token, _body, _signature: False
     sign_in_states: SignedStates | None = None
     mailchimp_sign_in: OAuthSignIn | None = None
     entra_sign_in: Entra | None = None

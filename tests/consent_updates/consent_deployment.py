@@ -5,13 +5,16 @@ from __future__ import annotations
 import csv
 import io
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from sandbox.mailchimp.state import Webhook
 from shared.model.names import CONSENT_SWEEPS
 from tests.fakes import ProcessKilled
 from tests.faults.simulated_deployment import SimulatedDeployment
 from tests.planning.row_deployment import RowDeployment
+from tests.web.client import request
 
 MODEL = "consent/model.json"
 
@@ -25,6 +28,21 @@ class ConsentDeployment:
     def __post_init__(self) -> None:
         self.rows = RowDeployment(self.deployment)
         self.audience = self.deployment.audience
+        self.sandbox = self.deployment.sandbox
+        self.sandbox.set(hold_webhooks=True)
+        self.sandbox.world.webhooks.fetch = self.fetch
+
+    def fetch(self, method: str, url: str, body: bytes, headers: Mapping[str, str]) -> int:
+        """Call the app over HTTP, as Mailchimp does."""
+        return request(self.app.web, method, url, headers, body).status
+
+    def webhooks(self) -> list[Webhook]:
+        """The webhooks of the audience."""
+        return list(self.audience.state.webhooks.values())
+
+    def requested(self) -> int:
+        """The number of sweeps that are requested."""
+        return len([one for one in self.deployment.store.messages if one.queue == CONSENT_SWEEPS])
 
     @property
     def app(self) -> Any:

@@ -41,6 +41,12 @@ def every_call(session, audience_id):
     addresses = [person.address for person in people]
     session.untag(audience_id, tag.id, addresses)
     session.retag(audience_id, tag.id, addresses)
+    made = session.create_webhook(audience_id, "https://app.example.com/hook")
+    assert made in session.webhooks(audience_id)
+    session.delete_webhook(audience_id, made.id)
+    session.delete_webhook(audience_id, made.id)
+    session.count(audience_id, None)
+    list(session.status_changes(audience_id, ""))
     now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
     for status in ("subscribed", "unsubscribed", "cleaned", "pending", "transactional", "archived"):
         session.count(audience_id, status)
@@ -53,6 +59,7 @@ def test_every_call_and_its_response_match_mailchimps_description(transport):
     description()
     prism_command()
     with Sandbox(Options()) as sandbox, PrismProxy(sandbox.url) as proxy:
+        sandbox.world.webhooks.fetch = lambda *_: 200
         token = Token(sandbox.token(sandbox.app("http://127.0.0.1:7071/back")))
         for auth in (ApiKey(sandbox.api_key), token):
             audience = sandbox.audience("News")

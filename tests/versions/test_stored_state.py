@@ -25,7 +25,7 @@ from tests.versions.record_kinds import kinds, lost
 from tests.versions.stored_state import VERSIONS, StoredState, entity_of
 
 # Kinds that the next released version will store.
-UNRELEASED = {"consentrequests", "consentsweeps", "consenttables"}
+UNRELEASED = {"consentrequests", "consentsweeps", "consenttables", "consentwebhooks"}
 TABLES = [(stored_state, table) for stored_state in VERSIONS for table in stored_state.tables()]
 WHAT_TO_DO = (
     "Version {version} wrote {what} in a form that this code does not read as it was meant. Storage "

@@ -15,6 +15,7 @@ from shared.web.api import (
     schedule,
     segments,
     sign_in,
+    webhooks,
 )
 from shared.web.services import Services
 
@@ -36,4 +37,5 @@ def routers(services: Services) -> tuple[APIRouter, ...]:
         people.router,
         schedule.router,
         audit.router,
+        webhooks.router,
     )

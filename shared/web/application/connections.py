@@ -133,6 +133,8 @@ def delete(
     """Delete a connection, on request after detaching it from its exports. Conflict names them."""
     before = read(services, connection_id)
     etag = refuse_changed(if_match, before.etag, _CHANGED)
+    if detach_exports:
+        services.disconnecting(connection_id)
     connection, detached = services.connections.remove(
         connection_id, caller.name, detach_exports=detach_exports, etag=etag
     )
@@ -166,6 +168,7 @@ def disconnect(
     """Delete the grant, and stop the runs that use it."""
     before = read(services, connection_id)
     refuse_changed(if_match, before.etag, _CHANGED)
+    services.disconnecting(connection_id)
     stored = services.connections.disconnect(connection_id, caller.name)
     # A lane that is sending has an open session, which would continue.
     services.disconnected([export.id for export in exports_using(services, connection_id)])

@@ -1,0 +1,79 @@
+"""The address that Mailchimp calls when a contact of an audience changes."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Header, Path
+from pydantic import Field
+from starlette.requests import Request
+
+from shared.errors import NotFound
+from shared.web.access import AccessRoute, public
+from shared.web.dependencies import AppServices
+from shared.web.models.base import View
+
+__all__ = ["router"]
+
+router = APIRouter(route_class=AccessRoute, tags=["webhooks"])
+
+_ONE = "/api/mailchimp/webhooks/{token:id}"
+_BODY: dict[str, Any] = {
+    "requestBody": {
+        "description": "An event as Mailchimp posts it. Its content is not used.",
+        "content": {
+            "application/x-www-form-urlencoded": {
+                "schema": {"type": "object", "additionalProperties": {"type": "string"}},
+                "example": {"type": "unsubscribe", "data[list_id]": "a1b2c3d4e5"},
+            }
+        },
+    }
+}
+
+Token = Annotated[
+    str,
+    Path(
+        alias="token",
+        description="The random part of the address that the app registered",
+        pattern="^[A-Za-z0-9_-]{1,64}$",
+        examples=["5f2b8c1d9e0a4f37b6c8d2e15f2b8c1d9e0a4f37b6c8d2e15f2b8c1d9e0a4f37"],
+    ),
+]
+
+
+async def _body(request: Request) -> bytes:
+    return await request.body()
+
+
+class WebhookView(View):
+    """Contains no details, because the response is public."""
+
+    status: str = Field(default="ok", examples=["ok"])
+
+
+@router.get(_ONE, summary="Check the address of a webhook")
+@public
+async def check(token: Token) -> WebhookView:
+    """Mailchimp reads the address when a webhook is registered. Returns 200 for every token."""
+    return WebhookView()
+
+
+@router.post(_ONE, summary="Receive an event of Mailchimp", openapi_extra=_BODY)
+@public
+def receive(
+    token: Token,
+    services: AppServices,
+    body: Annotated[bytes, Depends(_body)],
+    signature: Annotated[
+        str,
+        Header(
+            alias="X-Mailchimp-Signature",
+            description="Checked if Mailchimp gave a signing secret",
+            examples=["t=1790846045,v1=5f2b8c1d9e0a4f37b6c8d2e1"],
+        ),
+    ] = "",
+) -> WebhookView:
+    """Requests that the changed contacts of the audience are read. 404 for an unknown token or a wrong signature."""
+    if not services.webhook_called(token, body, signature):
+        raise NotFound("webhookNotFound")
+    return WebhookView()
