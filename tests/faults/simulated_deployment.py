@@ -163,7 +163,9 @@ class SimulatedDeployment:
         """Start a new process in place of the current one."""
         self.process_count += 1
         self.client = StoreClient(self.store, kill_at, applied=applied)
-        self.app = self.build(self.client, Runtime(now=self.clock.now))
+        self.app = self.build(
+            self.client, Runtime(now=self.clock.now, monotonic=self.clock.seconds)
+        )
 
     def build(self, client: StoreClient, runtime: Runtime) -> Any:
         """Build an app on the storage and Mailchimp of this deployment."""

@@ -55,6 +55,8 @@ def interrupt(rows: RowDeployment, *segment: dict[str, str]) -> None:
         run = next(stored.value for stored in app_runs.all())
         if run.status is RunStatus.SENDING and not run.cancel_requested:
             commands.cancel(run.id)
+            # Lanes read the state of their run every two seconds.
+            rows.deployment.clock.forward(3)
         return ask()
 
     rows.deployment.call = call  # type: ignore[method-assign]
