@@ -27,11 +27,11 @@ def faults(environ: Mapping[str, str]) -> set[str]:
     try:
         load(environ)
     except ConfigError as error:
-        told = error
+        refused = error
     else:
         return set()
-    assert all(fault.field in str(told) for fault in told.faults)
-    return {fault.field for fault in told.faults}
+    assert all(fault.field in str(refused) for fault in refused.faults)
+    return {fault.field for fault in refused.faults}
 
 
 class Recorded(Mapping[str, str]):
@@ -184,8 +184,8 @@ def test_a_wrong_value_is_reported_by_name_and_not_repeated(name: str, value: st
     with pytest.raises(ConfigError) as caught:
         load({**LOCAL, name: value})
     assert {fault.field for fault in caught.value.faults} == {name}
-    told = str(caught.value).replace(name, "")
-    assert len(value) < 4 or value not in told
+    printed = str(caught.value).replace(name, "")
+    assert len(value) < 4 or value not in printed
 
 
 LOOPBACK = [

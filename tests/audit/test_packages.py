@@ -69,12 +69,12 @@ def test_npm_advisories_of_high_severity_count_and_others_are_listed() -> None:
         url = f"https://github.com/advisories/GHSA-{number}"
         return {"via": ["other", {"url": url, "severity": severity}], "fixAvailable": True}
 
-    told = {
+    report = {
         "vulnerabilities": {"a": found("low", 1), "b": found("critical", 2), "c": found("high", 3)},
         "metadata": {"dependencies": {"total": 640}},
     }
 
-    audited = audit_npm(lambda _: json.dumps(told))
+    audited = audit_npm(lambda _: json.dumps(report))
 
     assert [(known.ids, known.counted) for known in audited.known] == [
         (("GHSA-1",), False),

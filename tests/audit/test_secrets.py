@@ -102,8 +102,8 @@ def test_a_planted_secret_is_found_and_not_printed(
     secret, found = scanned[planted]
 
     assert 2 in {finding.line for finding in found}
-    told = " ".join(map(str, found))
-    assert not any(word in told for word in secret.split() if len(word) > 19)
+    printed = " ".join(map(str, found))
+    assert not any(word in printed for word in secret.split() if len(word) > 19)
 
 
 def test_a_comment_does_not_disable_the_scan(tmp_path: Path) -> None:

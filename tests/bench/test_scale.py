@@ -172,9 +172,9 @@ def test_the_numbers_match_the_app(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(("place", "people"), [(0, 10_000), (1, 100_000), (2, 1_000_000)])
 def test_the_cost_of_a_simulated_month_matches_the_cost_page(place: int, people: int) -> None:
     sums = next(line for line in COST.splitlines() if line.startswith("| **Sum**"))
-    said = float([cell for cell in sums.split("**") if cell.strip(" |")][1 + place])
+    published = float([cell for cell in sums.split("**") if cell.strip(" |")][1 + place])
     case = Scenario(people, 1)
-    assert bill(month(case, simulate(case))) == pytest.approx(said, abs=0.10)
+    assert bill(month(case, simulate(case))) == pytest.approx(published, abs=0.10)
 
 
 @pytest.mark.parametrize("people", [10_000, 1_000_000])

@@ -97,7 +97,7 @@ def open_page(
         contexts.append(context)
         page = context.new_page()
         page.set_default_timeout(MOST_MILLISECONDS)
-        page.on("console", lambda said: complaints.append(said.text))
+        page.on("console", lambda message: complaints.append(message.text))
         page.on("pageerror", lambda error: complaints.append(str(error)))
         return page
 

@@ -120,7 +120,9 @@ def test_from_setup_to_removal(
     )
     page = context.new_page()
     page.set_default_timeout(60_000)
-    page.on("console", lambda said: complaints.append(f"{said.location['url']} {said.text}"))
+    page.on(
+        "console", lambda message: complaints.append(f"{message.location['url']} {message.text}")
+    )
     page.on("pageerror", lambda error: complaints.append(f"{page.url} {error}"))
     url = running_app.process.url.rstrip("/")
 

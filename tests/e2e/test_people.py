@@ -97,9 +97,9 @@ def test_a_search_reports_why_a_person_is_or_is_not_in_mailchimp(scenario: Expor
         "rejected",
         "addressMalformed",
     )
-    nobody = find_person(scenario, f"nobody{n}@example.org")
-    assert (nobody["inAudience"], nobody["outcome"]) == ("absent", "")
-    assert nobody["code"] == "notInSegment"
+    stranger = find_person(scenario, f"nobody{n}@example.org")
+    assert (stranger["inAudience"], stranger["outcome"]) == ("absent", "")
+    assert stranger["code"] == "notInSegment"
 
 
 def test_a_search_uses_the_ledger_when_no_outcomes_are_left(scenario: ExportScenario) -> None:

@@ -176,7 +176,7 @@ def test_a_plain_file_that_runs_with_every_refresh_is_noted_at_save_and_in_the_r
     finally:
         scenario.api.call("DELETE", f"/api/exports/{saved['id']}")
 
-    (said,) = (f["message"] for f in saved["findings"] if f["code"] == "refreshNotAnnounced")
-    assert plain in said
-    assert said in page
-    assert codes(run)["refreshNotAnnounced"] == said
+    (message,) = (f["message"] for f in saved["findings"] if f["code"] == "refreshNotAnnounced")
+    assert plain in message
+    assert message in page
+    assert codes(run)["refreshNotAnnounced"] == message

@@ -164,14 +164,14 @@ def test_a_run_is_one_trace_without_personal_data(
     working = [s for s in spans.get_finished_spans() if s.name in ("plan_run", "send_lane")]
     assert {s.name for s in working} == {"plan_run", "send_lane"}
     assert {f"{s.context.trace_id:032x}" for s in working if s.context} == {TRACE}
-    told = [
+    events = [
         json.loads(record.getMessage())
         for record in caplog.records
         if record.name == "shared.events"
     ]
-    assert {"lane.worked", "run.finished"} <= {event["event"] for event in told}
-    assert {event["traceId"] for event in told} == {TRACE}
-    assert sum(e["profiles"] for e in told if e["event"] == "lane.worked") == sum(
+    assert {"lane.worked", "run.finished"} <= {event["event"] for event in events}
+    assert {event["traceId"] for event in events} == {TRACE}
+    assert sum(e["profiles"] for e in events if e["event"] == "lane.worked") == sum(
         run["counts"][name] for name in ("created", "updated", "kept")
     )
     data = reader.get_metrics_data()

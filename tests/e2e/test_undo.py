@@ -85,9 +85,9 @@ def test_people_created_by_the_run_are_archived_only_if_requested(scenario: Expo
     for address in known:  # they existed before the export, with unknown values
         assert after[address].status == "subscribed"
         assert after[address].tags == frozenset()
-    said = codes(undone)
-    assert said["undoValuesUnknown"].startswith("5 ")
-    assert said["undoCreatedStay"].startswith("1 ")
+    messages = codes(undone)
+    assert messages["undoValuesUnknown"].startswith("5 ")
+    assert messages["undoCreatedStay"].startswith("1 ")
     assert undone["counts"]["removed"] == 60
 
 

@@ -63,9 +63,9 @@ def test_an_unusable_message_is_logged_without_its_content_and_dropped(
         until(lambda: not waiting(queues, queue) and not waiting(queues, f"{queue}-poison"))
         assert waiting(queues, f"{queue}-poison-poison") == 0
 
-    told = log.read_text("utf-8", errors="replace")[len(before) :]
-    assert NAMED not in told
-    assert "message.unusable" in told or queue == "blob-events"
+    logged = log.read_text("utf-8", errors="replace")[len(before) :]
+    assert NAMED not in logged
+    assert "message.unusable" in logged or queue == "blob-events"
     assert actual_audience(scenario.audience) == expected_audience(sample)
 
 

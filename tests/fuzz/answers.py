@@ -107,12 +107,14 @@ def _checked(found: object, body: bytes) -> object:
     if isinstance(found, BatchAnswer):
         sent = {member.address for member in _MEMBERS}
         parts = (found.created, found.updated, found.refused)
-        told = [address for part in parts for address in part]
-        assert set(told) == sent, "somebody is not told of, or was never sent"
+        assigned = [address for part in parts for address in part]
+        assert set(assigned) == sent, "a person is missing, or was never sent"
         taken = set(found.created) | set(found.updated)
         assert not set(found.refused) & taken
-        said = str(orjson.loads(body)).casefold()
-        assert all(address in said for address in taken), "somebody was taken who is not named"
+        response = str(orjson.loads(body)).casefold()
+        assert all(address in response for address in taken), (
+            "a person was accepted who is not in the response"
+        )
         results = [
             Result(Outcome.UPDATED, refusal.code, refusal.field, status)
             for refusal in found.refused.values()

@@ -56,10 +56,10 @@ def run(data: bytes) -> object:
     kind = answer.headers.get("Content-Type", "")
     code = ""
     if kind.endswith("json") and answer.body:
-        told = orjson.loads(answer.body)
+        problem = orjson.loads(answer.body)
         if kind.endswith("problem+json"):
-            assert told["status"] == answer.status
-            code = str(told.get("code") or told["type"])
-            fields = [fault["field"].partition("[")[0] for fault in told.get("errors", [])]
+            assert problem["status"] == answer.status
+            code = str(problem.get("code") or problem["type"])
+            fields = [fault["field"].partition("[")[0] for fault in problem.get("errors", [])]
             code += ",".join(sorted(set(fields)))[:100]
     return method, answer.status, code[:200]

@@ -52,8 +52,8 @@ def test_the_parameters_of_a_configuration_are_read_as_the_compiler_reads_them(
 ) -> None:
     for name in project.CONFIGURATIONS:
         path = project.INFRA / f"snapshots/{name}.bicepparam"
-        said, given = compiler.parameters(path)
-        assert said == []
+        messages, given = compiler.parameters(path)
+        assert messages == []
         assert given == project.given_in(path.read_text("utf-8"))
 
 
@@ -161,8 +161,10 @@ def test_the_largest_run_fits_on_the_disk(template: dict[str, Any]) -> None:
 def test_the_parameter_file_contains_no_secret() -> None:
     read = re.findall(r"readEnvironmentVariable\('(\w+)'", PARAMETERS)
     assert read
-    said = {"CUSTOMER_INSIGHTS_NEEDS_SUBSCRIPTION_KEY"}  # whether there is one, not the key
-    assert [name for name in read if re.search("SECRET|KEY|PASSWORD|TOKEN", name)] == sorted(said)
+    allowed = {"CUSTOMER_INSIGHTS_NEEDS_SUBSCRIPTION_KEY"}  # whether there is one, not the key
+    assert [name for name in read if re.search("SECRET|KEY|PASSWORD|TOKEN", name)] == sorted(
+        allowed
+    )
 
 
 def test_dev_and_prod_differ_in_the_documented_ways() -> None:

@@ -34,7 +34,7 @@ def test_the_numbers_are_consistent(host: dict[str, Any], template: dict[str, An
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "message"),
     [
         (with_queues(batchSize=2, newBatchThreshold=0), "one instance can use every connection"),
         (with_queues(batchSize=32, newBatchThreshold=16), "there is a thread for every message"),
@@ -50,11 +50,11 @@ def test_a_planted_number_is_found(
     host: dict[str, Any],
     template: dict[str, Any],
     change: Callable[[dict[str, Any]], None],
-    said: str,
+    message: str,
 ) -> None:
     planted = copy.deepcopy(host)
     change(planted)
-    assert said in list(hosting.check(planted, template))
+    assert message in list(hosting.check(planted, template))
 
 
 def test_more_connections_than_mailchimp_allows_are_found(

@@ -49,8 +49,8 @@ def test_a_package_is_built_only_with_the_python_of_the_site(tmp_path: Path) -> 
 @pytest.mark.timeout(600)
 def test_the_rehearsal_of_the_deployment_succeeds(capfd: pytest.CaptureFixture[str]) -> None:
     assert rehearse.main() == 0, capfd.readouterr().err
-    said = capfd.readouterr().out
-    if "not run" in said:
-        pytest.skip(said.strip())
+    output = capfd.readouterr().out
+    if "not run" in output:
+        pytest.skip(output.strip())
     for line in ("503 not configured", "health: ok", "11 functions", "contacts created"):
-        assert line in said
+        assert line in output

@@ -15,13 +15,13 @@ MAIN = "main.bicep"
 
 
 class Plant(NamedTuple):
-    """In `file`, `right` becomes `wrong`; a fault with the text `said` must be found."""
+    """In `file`, `right` becomes `wrong`; a fault with the text `message` must be found."""
 
     name: str
     file: str
     right: str
     wrong: str
-    said: str
+    message: str
     configuration: str = "dev"
 
 
@@ -180,10 +180,10 @@ def found(compiler: Compiler, folder: Path, plant: Plant) -> list[str]:
     try:
         if plant in COMPILER:
             parameters = "/" in plant.file
-            said = (
+            message = (
                 compiler.parameters(path)[0] if parameters else compiler.compile(folder / MAIN)[0]
             )
-            return [str(one) for one in said]
+            return [str(one) for one in message]
         text = compiler.compile(folder / MAIN)[1] if plant in TEMPLATE else "{}"
         deployment = project.evaluate(compiler, folder, plant.configuration, json.loads(text))
         return project.rules(deployment)
@@ -202,7 +202,7 @@ PLANTS = [
 @pytest.mark.parametrize("plant", PLANTS)
 def test_a_planted_fault_is_found(compiler: Compiler, copy_of_infra: Path, plant: Plant) -> None:
     faults = found(compiler, copy_of_infra, plant)
-    assert any(plant.said in fault for fault in faults), faults
+    assert any(plant.message in fault for fault in faults), faults
 
 
 def test_there_are_enough_planted_faults() -> None:

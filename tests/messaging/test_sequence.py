@@ -12,22 +12,22 @@ LINE = ("r1", "3")
 
 
 class Line:
-    """A line of messages: what was sent of it, and the batons of a process."""
+    """One sequence of messages: the numbers that were sent, and the sequences of a process."""
 
     def __init__(self) -> None:
         self.store = MemoryStore()
         self.sent: list[int] = []
-        self.batons = self.process()
+        self.sequences = self.process()
 
     def process(self, client: StoreClient | None = None) -> MessageSequences:
         return MessageSequences(
             MemoryRecords[SequenceState](client or StoreClient(self.store), "turns")
         )
 
-    def handle(self, number: int | None, batons: MessageSequences | None = None) -> None:
-        baton = (batons or self.batons).take(*LINE, number)
-        if baton is not None:
-            baton.send_next(self.sent.append)
+    def handle(self, number: int | None, sequences: MessageSequences | None = None) -> None:
+        sequence = (sequences or self.sequences).take(*LINE, number)
+        if sequence is not None:
+            sequence.send_next(self.sent.append)
 
 
 def test_a_message_sequence_continues_while_it_is_passed_on() -> None:
@@ -53,10 +53,10 @@ def test_duplicated_messages_stay_one_sequence() -> None:
 
 def test_of_simultaneous_copies_of_a_message_one_continues() -> None:
     line = Line()
-    batons = [line.batons.take(*LINE, None) for _ in range(10)]
-    for baton in batons:
-        assert baton is not None
-        baton.send_next(line.sent.append)
+    sequences = [line.sequences.take(*LINE, None) for _ in range(10)]
+    for sequence in sequences:
+        assert sequence is not None
+        sequence.send_next(line.sent.append)
     assert line.sent == [1]
 
 
@@ -96,10 +96,10 @@ def test_an_unavailable_queue_does_not_break_the_sequence() -> None:
     def away(_: int) -> None:
         raise Unavailable("storageNoAnswer", resource="fake", error="Lost")
 
-    baton = line.batons.take(*LINE, None)
-    assert baton is not None
+    sequence = line.sequences.take(*LINE, None)
+    assert sequence is not None
     with pytest.raises(Unavailable):
-        baton.send_next(away)
+        sequence.send_next(away)
 
     line.handle(0)
 
@@ -116,11 +116,11 @@ def test_duplicated_late_or_unordered_messages_neither_end_nor_multiply_a_sequen
     for _ in range(500):
         message = waiting.pop(dice.randrange(len(waiting)))
         copies = dice.choice((1, 1, 2, 3))
-        taken = [line.batons.take(*LINE, message) for _ in range(copies)]
+        taken = [line.sequences.take(*LINE, message) for _ in range(copies)]
         before = len(line.sent)
-        for baton in taken:
-            if baton is not None:
-                baton.send_next(line.sent.append)
+        for sequence in taken:
+            if sequence is not None:
+                sequence.send_next(line.sent.append)
         waiting += line.sent[before:]
         if dice.random() < 0.1:
             waiting.append(dice.choice((None, message)))

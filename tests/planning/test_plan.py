@@ -357,8 +357,8 @@ def test_the_removal_guard_checks_each_tag(
 ) -> None:
     read(db, table(A="a b c d e f", B="a"))
     no_one_unsubscribed(db)
-    everybody = [(name, "x", [1], None) for name in "cdef"]
-    ledger_of(db, ("a", "x", [1, 2], None), ("b", "x", [1, 2], None), *everybody)
+    others = [(name, "x", [1], None) for name in "cdef"]
+    ledger_of(db, ("a", "x", [1, 2], None), ("b", "x", [1, 2], None), *others)
     judge(db, Rules(tag_ids=[1, 2], mapping=""))
 
     assert exceeds_removal_share(db, share) is stopped

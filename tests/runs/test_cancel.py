@@ -104,11 +104,11 @@ def test_a_run_canceled_at_any_call_reports_what_was_sent_and_the_next_run_sends
             continue
         assert run.status is RunStatus.CANCELED, where
         after = actual_audience(deployment.audience)
-        told = _rows_if_any(deployment, run)
-        seen.add("sending" if told else "planning")
-        created = {address for address, outcome, _ in told if outcome == "created"}
+        outcomes = _rows_if_any(deployment, run)
+        seen.add("sending" if outcomes else "planning")
+        created = {address for address, outcome, _ in outcomes if outcome == "created"}
         assert created == after.keys() - before.keys(), where
-        for address, outcome, code in told:
+        for address, outcome, code in outcomes:
             if outcome in ("created", "updated"):
                 assert after[address].fields == expected.audience[address].fields, where
             elif outcome == "removed":

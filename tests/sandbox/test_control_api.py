@@ -150,15 +150,21 @@ def test_the_command_line_runs_until_it_is_stopped(tmp_path: Path, stop: signal.
         try:
             assert process.stdout is not None
             assert "listening" in process.stdout.readline()
-            told = json.loads(ready.read_bytes())
-            lists = requests.get(f"{told['url']}/3.0/lists", auth=("x", key), timeout=100).json()
-            options_now = requests.get(f"{told['url']}/sandbox/options", timeout=100).json()
+            ready_state = json.loads(ready.read_bytes())
+            lists = requests.get(
+                f"{ready_state['url']}/3.0/lists", auth=("x", key), timeout=100
+            ).json()
+            options_now = requests.get(f"{ready_state['url']}/sandbox/options", timeout=100).json()
         finally:
             process.send_signal(stop)
         assert process.wait(100) == 0
 
-    assert (told["apiKey"], told["clientId"], told["clientSecret"]) == (key, "7", "s")
-    assert lists["lists"][0]["id"] == told["audiences"]["Newsletter"]
+    assert (ready_state["apiKey"], ready_state["clientId"], ready_state["clientSecret"]) == (
+        key,
+        "7",
+        "s",
+    )
+    assert lists["lists"][0]["id"] == ready_state["audiences"]["Newsletter"]
     assert lists["lists"][0]["stats"]["member_count"] == 100
     assert (options_now["language"], options_now["plan_limit"]) == ("de", 900)
 
@@ -215,10 +221,10 @@ def test_the_command_line_saves_its_state(tmp_path: Path) -> None:
         ) as process:
             assert process.stdout is not None
             process.stdout.readline()
-            told: dict[str, Any] = json.loads(ready.read_bytes())
+            ready_state: dict[str, Any] = json.loads(ready.read_bytes())
             process.terminate()
             assert process.wait(100) == 0
-        return told
+        return ready_state
 
     first = run("--audience", "Kept")
     second = run("--audience", "Ignored, because there is a state")

@@ -105,7 +105,7 @@ class World:
         self.put(MODEL)
         return Written(MODEL, self.blobs[MODEL], self.now)
 
-    def tell(self, written: Written, delay: float = 0) -> None:
+    def announce(self, written: Written, delay: float = 0) -> None:
         """Event Grid delivers."""
         body = EVENT + str(next(self._numbers)).encode()
         self._announced[body] = written
@@ -253,7 +253,7 @@ def world() -> World:
 
 def test_model_json_first_and_late_duplicated_files_start_one_run(world: World) -> None:
     files = [dated("A", number) for number in (1, 2, 3)]
-    world.tell(world.write_model(A=files))
+    world.announce(world.write_model(A=files))
     world.wait(20)
     for file in files:
         world.put(file)
@@ -270,7 +270,7 @@ def test_model_json_first_and_late_duplicated_files_start_one_run(world: World) 
 
 
 def test_no_run_starts_while_files_are_being_written(world: World) -> None:
-    world.tell(refresh(world))
+    world.announce(refresh(world))
     for _ in range(5):
         world.wait(9)
         world.put(dated("A", 1))
@@ -281,7 +281,7 @@ def test_no_run_starts_while_files_are_being_written(world: World) -> None:
 
 def test_several_writes_of_model_json_in_a_refresh_start_one_run(world: World) -> None:
     for _ in range(6):
-        world.tell(refresh(world))
+        world.announce(refresh(world))
         world.wait(3)
     world.wait(300)
     assert world.outcomes() == ["successful"]
@@ -290,7 +290,7 @@ def test_several_writes_of_model_json_in_a_refresh_start_one_run(world: World) -
 def test_a_repeated_event_starts_nothing(world: World) -> None:
     written = refresh(world)
     for delay in (0, 0, 1, 30, 500):
-        world.tell(written, delay)
+        world.announce(written, delay)
     world.wait(1000)
     assert world.outcomes() == ["successful"]
 
@@ -298,23 +298,23 @@ def test_a_repeated_event_starts_nothing(world: World) -> None:
 def test_a_late_old_event_starts_nothing(world: World) -> None:
     old = refresh(world, 6)
     world.wait(1)
-    world.tell(refresh(world, 7))
-    world.tell(old, 200)
+    world.announce(refresh(world, 7))
+    world.announce(old, 200)
     world.wait(1000)
     assert world.outcomes() == ["successful"]
 
 
 def test_the_next_refresh_starts_the_next_run(world: World) -> None:
     for hour in (6, 12, 18):
-        world.tell(refresh(world, hour))
+        world.announce(refresh(world, hour))
         world.wait(3600)
     assert world.outcomes() == ["successful"] * 3
 
 
 def test_a_refresh_without_changes_is_reported(world: World) -> None:
-    world.tell(refresh(world))
+    world.announce(refresh(world))
     world.wait(300)
-    world.tell(world.write_model(A=world.listed["A"]))
+    world.announce(world.write_model(A=world.listed["A"]))
     world.wait(300)
     assert world.outcomes() == ["successful", "noNewData"]
 
@@ -322,10 +322,10 @@ def test_a_refresh_without_changes_is_reported(world: World) -> None:
 def test_refreshes_during_a_run_make_exactly_one_more() -> None:
     world = World(run_seconds=600)
     world.export()
-    world.tell(refresh(world, 6))
+    world.announce(refresh(world, 6))
     world.wait(60)
     for hour in (7, 8, 9):
-        world.tell(refresh(world, hour))
+        world.announce(refresh(world, hour))
         world.wait(60)
     assert len(world.made()) == 1
     world.wait(3000)
@@ -338,7 +338,7 @@ def test_refreshes_during_a_run_make_exactly_one_more() -> None:
 
 
 def test_a_queued_run_consumes_the_refresh(world: World) -> None:
-    world.tell(refresh(world))
+    world.announce(refresh(world))
     world.wait(11)
     started = world.refreshes.starter.start("e1", Trigger.ON_DEMAND)
     world.wait(600)
@@ -346,7 +346,7 @@ def test_a_queued_run_consumes_the_refresh(world: World) -> None:
 
 
 def test_a_manual_run_after_the_refresh_has_nothing_to_do(world: World) -> None:
-    world.tell(refresh(world))
+    world.announce(refresh(world))
     world.wait(1)
     world.refreshes.starter.start("e1", Trigger.ON_DEMAND)
     world.wait(600)
@@ -356,7 +356,7 @@ def test_a_manual_run_after_the_refresh_has_nothing_to_do(world: World) -> None:
 def test_a_run_awaiting_confirmation_is_not_replaced_by_the_refresh_it_read(
     world: World,
 ) -> None:
-    world.tell(refresh(world))
+    world.announce(refresh(world))
     world.wait(1)
     asked = world.refreshes.starter.start("e1", Trigger.ON_DEMAND)
     world.wait(5)
@@ -364,13 +364,13 @@ def test_a_run_awaiting_confirmation_is_not_replaced_by_the_refresh_it_read(
     world.runs.keep(asked.id, waiting)
     world.wait(300)
     assert world.outcomes() == ["awaitingConfirmation"]
-    world.tell(refresh(world, 7))
+    world.announce(refresh(world, 7))
     world.wait(300)
     assert world.outcomes() == ["superseded", "successful"]
 
 
 def test_a_canceled_run_is_not_restarted_by_the_same_refresh(world: World) -> None:
-    world.tell(refresh(world))
+    world.announce(refresh(world))
     world.wait(20)
     canceled = replace(world.made()[0], status=RunStatus.CANCELED, finished_at=world.now)
     world.runs.keep(canceled.id, canceled)
@@ -379,7 +379,7 @@ def test_a_canceled_run_is_not_restarted_by_the_same_refresh(world: World) -> No
 
 
 def test_a_queued_preview_does_not_consume_a_refresh(world: World) -> None:
-    world.tell(refresh(world))
+    world.announce(refresh(world))
     world.wait(11)
     world.refreshes.starter.start("e1", Trigger.ON_DEMAND, Mode.PREVIEW)
     world.wait(600)
@@ -387,9 +387,9 @@ def test_a_queued_preview_does_not_consume_a_refresh(world: World) -> None:
 
 
 def test_an_undo_does_not_consume_a_refresh(world: World) -> None:
-    world.tell(refresh(world))
+    world.announce(refresh(world))
     world.wait(300)
-    world.tell(refresh(world, 7))
+    world.announce(refresh(world, 7))
     world.wait(11)
     undone = world.made()[0].id
     world.refreshes.starter.start("e1", Trigger.ON_DEMAND, undo_of=undone)
@@ -403,7 +403,7 @@ def test_a_missing_file_is_reported_after_a_while(
     caplog.set_level("INFO", "shared.events")
     files = [dated("A", 1), dated("A", 2)]
     world.put(files[0])
-    world.tell(world.write_model(A=files))
+    world.announce(world.write_model(A=files))
     world.wait(3500)
     assert world.made() == []
     world.wait(300)
@@ -415,12 +415,12 @@ def test_a_missing_file_is_reported_after_a_while(
     [finding] = run.findings
     assert finding.code == "refreshIncomplete"
     assert "1 of 2 files of the segment A" in finding.message
-    told = [json.loads(record.message) for record in caplog.records]
-    assert {"refresh.notComplete", "run.finished"} == {one["event"] for one in told}
+    events = [json.loads(record.message) for record in caplog.records]
+    assert {"refresh.notComplete", "run.finished"} == {one["event"] for one in events}
     assert world.queue == []
 
     world.put(files[1])
-    world.tell(world.write_model(A=files))
+    world.announce(world.write_model(A=files))
     world.wait(300)
     assert world.outcomes() == ["refreshNeverComplete", "successful"]
 
@@ -433,7 +433,7 @@ def test_every_export_waits_only_for_its_own_segments() -> None:
     world.export("e4", ["A"], repeat=Repeat.DAILY, times=("06:00",))
     here, late = dated("A", 1), dated("B", 1)
     world.put(here)
-    world.tell(world.write_model(A=[here], B=[late]))
+    world.announce(world.write_model(A=[here], B=[late]))
     world.wait(120)
     assert [len(world.made(key)) for key in ("e1", "e2", "e3", "e4")] == [1, 0, 0, 0]
     world.put(late)
@@ -447,19 +447,19 @@ def test_a_refresh_older_than_the_export_does_not_start_it(world: World) -> None
     world.export()
     made = replace(world.exports.kept["e1"].value, created_at=world.now)
     world.exports.keep("e1", made)
-    world.tell(written)
+    world.announce(written)
     world.wait(300)
     assert world.made() == []
-    world.tell(refresh(world, 7))
+    world.announce(refresh(world, 7))
     world.wait(300)
     assert world.outcomes() == ["successful"]
 
 
 def test_a_model_json_elsewhere_does_not_start_an_export(world: World) -> None:
-    world.tell(refresh(world))
+    world.announce(refresh(world))
     world.wait(300)
     world.put("other/model.json")
-    world.tell(Written("other/model.json", world.blobs["other/model.json"], world.now))
+    world.announce(Written("other/model.json", world.blobs["other/model.json"], world.now))
     world.wait(300)
     assert world.outcomes() == ["successful"]
 
@@ -467,10 +467,10 @@ def test_a_model_json_elsewhere_does_not_start_an_export(world: World) -> None:
 def test_files_rewritten_in_place_are_waited_for(world: World) -> None:
     files = ["export/A/A_1.csv", "export/A/A_2.csv"]
     world.put(*files)
-    world.tell(world.write_model(A=files))
+    world.announce(world.write_model(A=files))
     world.wait(300)
 
-    world.tell(world.write_model(A=files))  # model.json first, the old files are still there
+    world.announce(world.write_model(A=files))  # model.json first, the old files are still there
     world.wait(12)
     world.put(files[0])
     world.wait(20)
@@ -483,9 +483,9 @@ def test_files_rewritten_in_place_are_waited_for(world: World) -> None:
 def test_files_rewritten_long_after_model_json_are_detected(world: World) -> None:
     files = ["export/A/A_1.csv", "export/A/A_2.csv"]
     world.put(*files)
-    world.tell(world.write_model(A=files))
+    world.announce(world.write_model(A=files))
     world.wait(300)
-    world.tell(world.write_model(A=files))
+    world.announce(world.write_model(A=files))
     world.wait(300)
     world.put(*files)
     world.wait(4000)
@@ -496,7 +496,7 @@ def test_files_rewritten_long_after_model_json_are_detected(world: World) -> Non
 
 def test_a_config_error_creates_a_run_that_reports_it(world: World) -> None:
     world.fault = ConfigError("segmentMissing", segments="A")
-    world.tell(refresh(world))
+    world.announce(refresh(world))
     world.wait(100)
     assert world.made() == []
     world._plan = lambda run: None  # type: ignore[method-assign]  # the planner's part is not tried here
@@ -507,7 +507,7 @@ def test_a_config_error_creates_a_run_that_reports_it(world: World) -> None:
 
 
 def test_a_lost_reminder_message_is_sent_again_by_the_tick(world: World) -> None:
-    world.tell(refresh(world))
+    world.announce(refresh(world))
     world.wait(3)
     world.lost = True
     world.wait(100)
@@ -520,7 +520,7 @@ def test_a_lost_reminder_message_is_sent_again_by_the_tick(world: World) -> None
 
 
 def test_a_worker_killed_while_starting_does_not_start_a_second_run(world: World) -> None:
-    world.tell(refresh(world))
+    world.announce(refresh(world))
     world.wait(11)
     dying = iter([True])
 
@@ -583,7 +583,7 @@ def test_refresh_events_out_of_order_duplicated_or_late_start_exactly_one_run(
             if step == MODEL:
                 written = world.write_model(A=files)
                 for _ in range(dice.randint(1, 3)):
-                    world.tell(written, dice.choice([0, 1, 20, 300]))
+                    world.announce(written, dice.choice([0, 1, 20, 300]))
             else:
                 world.put(step)
             world.wait(dice.choice([0, 0.5, 3, 7]))
@@ -608,7 +608,7 @@ def test_files_overwritten_in_place_are_never_missed(seed: int, run_seconds: flo
         dice.shuffle(steps)
         for step in steps:
             if step == MODEL:
-                world.tell(world.write_model(A=files), dice.choice([0, 1, 20]))
+                world.announce(world.write_model(A=files), dice.choice([0, 1, 20]))
             else:
                 world.put(step)
             world.wait(dice.choice([0, 3, 15, 45, 200]))

@@ -94,8 +94,8 @@ class TickSimulation:
     def end_runs(self, status: RunStatus = RunStatus.SUCCESSFUL, reason: str = "") -> None:
         for key, stored in list(self.runs.kept.items()):
             if stored.value.is_active:
-                told = Reason(reason) if reason else None
-                over = replace(stored.value, status=status, reason=told, finished_at=self.now)
+                why = Reason(reason) if reason else None
+                over = replace(stored.value, status=status, reason=why, finished_at=self.now)
                 self.runs.keep(key, over)
 
     def every(self, minutes: float, until: datetime, each: Callable[[], object]) -> None:
@@ -259,8 +259,8 @@ def test_an_export_that_cannot_start_blocks_no_other_and_is_retried(
         [],
         ["23 06:00"],
     ]
-    [told] = [json.loads(record.message) for record in caplog.records]
-    assert (told["event"], told["exportId"]) == ("export.notStarted", "e2")
+    [event] = [json.loads(record.message) for record in caplog.records]
+    assert (event["event"], event["exportId"]) == ("export.notStarted", "e2")
 
     simulation.broken = set()
     simulation.every(5, at(23, 8), simulation.tick)
@@ -316,8 +316,8 @@ def test_every_day_has_one_run_regardless_of_the_ticks(seed: int) -> None:
 
 
 def overdue(caplog: pytest.LogCaptureFixture) -> int:
-    told = [json.loads(record.message) for record in caplog.records]
-    return sum(one["event"] == "export.overdue" for one in told)
+    events = [json.loads(record.message) for record in caplog.records]
+    return sum(one["event"] == "export.overdue" for one in events)
 
 
 def test_an_export_without_a_successful_run_for_two_periods_is_reported_once_per_period(

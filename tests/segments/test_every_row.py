@@ -1,7 +1,7 @@
-"""Every source row is accounted for, whatever the files and what describes them look like.
+"""Every source row is accounted for, for every form of files and of their description.
 
-Files are made in every form, and read a second time by Python's csv module, which is told what the
-app must find out: which files have a header, and in which order their columns are.
+The files are also read by Python's csv module, which is given what the app must find out: which files
+have a header, and in which order their columns are.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ class Container:
 
 @dataclass(frozen=True)
 class Export:
-    """Files of one segment: what is in them, and what is said of them."""
+    """Files of one segment: their content and their description."""
 
     names: tuple[str, ...]
     files: tuple[tuple[tuple[str, ...], bool, bytes], ...]

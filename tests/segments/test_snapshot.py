@@ -408,15 +408,15 @@ def free_port() -> int:
 
 
 def test_an_empty_file_is_an_empty_segment(landing: Landing, tmp_path: Path) -> None:
-    landing.put("Nobody/a.csv", b"")
+    landing.put("Empty/a.csv", b"")
     landing.put(f"{ROOT}/Gold_1.csv", b"")
     landing.model(entity("Gold", ["EMail"], ["Gold_1.csv"]))
     segments = landing.segments()
-    nobody, gold = segments.snapshot(["Nobody", "Gold"]).segments
-    assert nobody.attributes == ()
+    empty, gold = segments.snapshot(["Empty", "Gold"]).segments
+    assert empty.attributes == ()
     with duckdb.connect() as connection:
         connection.execute("CREATE TABLE t (file VARCHAR, line BIGINT, c0 VARCHAR)")
-        for segment in (nobody, gold):
+        for segment in (empty, gold):
             assert segments.load(connection, segment, ["EMail"], "t", tmp_path) == LoadedSegment()
         assert connection.execute("SELECT count(*) FROM t").fetchone() == (0,)
 

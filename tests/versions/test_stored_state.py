@@ -34,7 +34,7 @@ WHAT_TO_DO = (
 )
 
 
-def told(stored_state: StoredState, what: str) -> str:
+def advice(stored_state: StoredState, what: str) -> str:
     return WHAT_TO_DO.format(version=stored_state.version, what=what)
 
 
@@ -47,10 +47,10 @@ def test_the_current_version_has_a_stored_state(project: Path) -> None:
 @pytest.mark.parametrize("stored_state", VERSIONS, ids=lambda stored_state: stored_state.version)
 def test_every_kind_of_record_is_in_the_stored_state(stored_state: StoredState) -> None:
     forgotten = set(stored_state.tables()) - set(kinds())
-    assert not forgotten, told(stored_state, f"the tables {sorted(forgotten)}")
+    assert not forgotten, advice(stored_state, f"the tables {sorted(forgotten)}")
     if stored_state is VERSIONS[-1]:
         assert set(stored_state.tables()) | UNRELEASED == set(kinds()), (
-            "tell of the new kind in tests/versions/make.py"
+            "add the new kind in tests/versions/make.py"
         )
 
 
@@ -65,7 +65,7 @@ def test_every_stored_record_is_read_with_its_values(stored_state: StoredState, 
     for record in stored_state.tables()[table]:
         value = form.value(record["RowKey"], entity_of(record))
         missing = lost(record["value"], codec.dump_python(value, mode="json"))
-        assert not missing, told(stored_state, f"{table}{missing}")
+        assert not missing, advice(stored_state, f"{table}{missing}")
 
 
 @pytest.mark.parametrize("stored_state", VERSIONS, ids=lambda stored_state: stored_state.version)
@@ -75,7 +75,7 @@ def test_every_stored_plan_is_read_with_its_values(stored_state: StoredState) ->
     for name in plans:
         data = stored_state.blob("state", name)
         missing = lost(json.loads(data), json.loads(plan_to_json(plan_from_json(data))))
-        assert not missing, told(stored_state, f"plan.json{missing}")
+        assert not missing, advice(stored_state, f"plan.json{missing}")
 
 
 @pytest.mark.parametrize("stored_state", VERSIONS, ids=lambda stored_state: stored_state.version)
@@ -99,7 +99,7 @@ def test_stored_ledgers_and_outcomes_have_the_expected_columns(stored_state: Sto
         for name in ledgers:
             file = str(stored_state.folder / "blobs/state" / name)
             described = db.execute("DESCRIBE SELECT * FROM read_parquet(?)", [file]).fetchall()
-            assert {row[0]: row[1] for row in described}.items() <= LEDGER_COLUMNS.items(), told(
+            assert {row[0]: row[1] for row in described}.items() <= LEDGER_COLUMNS.items(), advice(
                 stored_state, "a ledger"
             )
     lines = [
@@ -111,7 +111,7 @@ def test_stored_ledgers_and_outcomes_have_the_expected_columns(stored_state: Sto
     assert lines
     # Version 1.0.0 stored no answers of Mailchimp.
     known = list(OUTCOME_COLUMNS)
-    assert {line.count(",") + 1 for line in lines} == {known.index("answer")}, told(
+    assert {line.count(",") + 1 for line in lines} == {known.index("answer")}, advice(
         stored_state, "outcomes"
     )
     for line in lines:

@@ -22,8 +22,10 @@ def described() -> dict[str, Any]:
 def test_every_route_is_described_and_every_description_has_a_route() -> None:
     world = World()
     paths = get(world, "/api/openapi.json")["paths"]
-    told = {(method.upper(), path) for path, methods in paths.items() for method in methods}
-    assert told == {(r.method, r.path_format) for r in world.web.routes if r.include_in_schema}
+    documented = {(method.upper(), path) for path, methods in paths.items() for method in methods}
+    assert documented == {
+        (r.method, r.path_format) for r in world.web.routes if r.include_in_schema
+    }
 
 
 def test_routes_that_are_not_served_are_not_described() -> None:

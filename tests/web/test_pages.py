@@ -598,13 +598,14 @@ def test_errors_are_shown_on_a_page() -> None:
     assert lost.answer.headers["Content-Type"].startswith("text/html")
     viewer = Browser(world.seen_by(Role.VIEWER)).open("/setup/export")
     assert viewer.answer.status == 403
-    nobody = World()
-    nobody.serve(
+    anonymous = World()
+    anonymous.serve(
         replace(
-            nobody.services, authenticator=replace(nobody.services.authenticator, developer=None)
+            anonymous.services,
+            authenticator=replace(anonymous.services.authenticator, developer=None),
         )
     )
-    assert Browser(nobody, "ko").open("/").answer.status == 401
+    assert Browser(anonymous, "ko").open("/").answer.status == 401
 
 
 VALUES = st.one_of(
@@ -656,13 +657,14 @@ def test_every_page_checks_the_caller_and_the_role(route: AccessRoute) -> None:
     if route.access.role is None:
         assert route.path_format == "/static/{name}"
         return
-    nobody = World()
-    nobody.serve(
+    anonymous = World()
+    anonymous.serve(
         replace(
-            nobody.services, authenticator=replace(nobody.services.authenticator, developer=None)
+            anonymous.services,
+            authenticator=replace(anonymous.services.authenticator, developer=None),
         )
     )
-    assert call(nobody, route.method, path).status == 401
+    assert call(anonymous, route.method, path).status == 401
     for role in (None, *(role for role in Role if role < route.access.role)):
         assert call(World().seen_by(role), route.method, path).status == 403
 

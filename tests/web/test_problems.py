@@ -156,8 +156,8 @@ def test_problems_are_in_the_callers_language() -> None:
     assert problem["title"] == "일부 값이 올바르지 않습니다"
     assert faults(answer)["consent"] == "필수 필드입니다."
     for other in ("fr", "", "*", "x" * 10_000, "ko;q=0", ";;,,=="):
-        told = call(world, "GET", "/api/nothing", headers={"Accept-Language": other})
-        assert told.headers["Content-Language"] == "en"
+        answer = call(world, "GET", "/api/nothing", headers={"Accept-Language": other})
+        assert answer.headers["Content-Language"] == "en"
 
 
 def test_a_fault_is_in_the_language_of_the_reader() -> None:

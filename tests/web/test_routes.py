@@ -79,11 +79,11 @@ def test_the_route_table_is_the_documented_api_with_its_roles() -> None:
 @pytest.mark.parametrize("route", SERVED, ids=lambda route: f"{route.method} {route.path_format}")
 def test_every_route_checks_the_caller_and_the_role(route: AccessRoute) -> None:
     if route.access.role is None:
-        nobody = World(webhook_called=lambda *_: True).seen_by(None)
-        assert call(nobody, route.method, sample(route)).status == 200
+        anonymous = World(webhook_called=lambda *_: True).seen_by(None)
+        assert call(anonymous, route.method, sample(route)).status == 200
         return
     world = World()
-    world.serve(world.services.__class__(**{**vars(world.services), "authenticator": NOBODY}))
+    world.serve(world.services.__class__(**{**vars(world.services), "authenticator": NO_CALLER}))
     assert call(world, route.method, sample(route)).status == 401
     below = [None, *(role for role in Role if role < route.access.role)]
     for role in below:
@@ -92,12 +92,12 @@ def test_every_route_checks_the_caller_and_the_role(route: AccessRoute) -> None:
         assert call(World().seen_by(role), route.method, sample(route)).status not in (401, 403)
 
 
-class Nobody:
+class NoCaller:
     def principal(self, header: object, host: object) -> None:
         return None
 
 
-NOBODY = Nobody()
+NO_CALLER = NoCaller()
 
 
 @pytest.mark.parametrize(

@@ -45,8 +45,8 @@ def test_every_outcome_code_explains_what_happened_and_what_to_do(code: str) -> 
 
 
 def test_every_documented_outcome_exists() -> None:
-    told = {key.split(".")[1] for key in messages.codes() if key.startswith("outcomes.")}
-    assert told == {code.value for code in CODES}
+    described = {key.split(".")[1] for key in messages.codes() if key.startswith("outcomes.")}
+    assert described == {code.value for code in CODES}
 
 
 def test_every_kind_of_problem_has_its_texts() -> None:

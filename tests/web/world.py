@@ -125,7 +125,7 @@ def fake_accounts() -> dict[str, FakeAccount]:
 
 
 class FakeSignIns:
-    """Mailchimp's doors: a key or a code is good when an account stands behind it."""
+    """Mailchimp's sign-in: a key or a code is valid when it belongs to an account."""
 
     def __init__(self, known: dict[str, FakeAccount]) -> None:
         self._known = known
