@@ -63,7 +63,7 @@ class SegmentInfo:
     display_name: str
     member_count: int | None
     refreshed_at: datetime | None
-    complete: bool
+    complete: bool = True
     reason: Reason | None = None
 
 

@@ -3,16 +3,14 @@
 The composition root creates one `Services` and passes it in. A part that is not configured is None; its
 routes are then neither served nor described.
 """
-# ruff: noqa: D102 - the names of these properties say what they are
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
 
+from shared.capacity.on_demand import OnDemandSessions
 from shared.connections.connections import Connections
 from shared.connections.entra import Entra
 from shared.connections.sign_in import SignIns
@@ -23,162 +21,22 @@ from shared.finishing.differences import Difference
 from shared.model.connection import Connection
 from shared.model.export import Export, Schedule
 from shared.model.one_person import ChosenPerson, SentPerson
-from shared.model.ports import MailchimpSession, Records, Secrets
+from shared.model.ports import Records, Secrets
 from shared.model.preview import SamplePerson
-from shared.model.run import Reason, Run, RunStatus
+from shared.model.run import Run, RunStatus
 from shared.model.sign_in import ApiKeyChecker, OAuthSignIn
+from shared.people.erasures import Erasure
 from shared.people.exclusion_lists import ExclusionLists
+from shared.people.search import Found
 from shared.runs.history import RunFilter
 from shared.runs.outcomes import OutcomePage, OutcomeReason, OutcomeRow
+from shared.segments.catalogue import Catalogue
+from shared.segments.described import DescribedCatalogue
+from shared.segments.rest import RefreshJob
 from shared.web.audit_entry import AuditEntry
 from shared.web.authentication import Authenticator
 
-__all__ = [
-    "AttributeInfo",
-    "Catalogue",
-    "ErasureReceipt",
-    "PersonInExport",
-    "RefreshJob",
-    "SegmentInfo",
-    "SegmentListing",
-    "SegmentSample",
-    "Services",
-]
-
-
-class SegmentInfo(Protocol):
-    """A segment that can be exported."""
-
-    @property
-    def name(self) -> str: ...
-    @property
-    def display_name(self) -> str: ...
-    @property
-    def member_count(self) -> int | None: ...
-    @property
-    def refreshed_at(self) -> datetime | None: ...
-    @property
-    def complete(self) -> bool: ...
-    @property
-    def reason(self) -> Reason | None: ...
-
-
-class SegmentListing(Protocol):
-    """Every segment, and why others may be missing."""
-
-    @property
-    def segments(self) -> Sequence[SegmentInfo]: ...
-    @property
-    def faults(self) -> Sequence[Reason]: ...
-
-
-class AttributeInfo(Protocol):
-    """An attribute of the unified profile; `suggested_for` is email, firstName, lastName or None."""
-
-    @property
-    def name(self) -> str: ...
-    @property
-    def data_type(self) -> str: ...
-    @property
-    def semantic_type(self) -> str | None: ...
-    @property
-    def suggested_for(self) -> str | None: ...
-
-
-class SegmentSample(Protocol):
-    """Values from the beginning of a segment, by attribute. Personal data: for display only."""
-
-    @property
-    def segment(self) -> str: ...
-    @property
-    def values(self) -> Mapping[str, Sequence[str]]: ...
-
-
-class RefreshJob(Protocol):
-    """A refresh of Customer Insights, from its REST API."""
-
-    @property
-    def id(self) -> str: ...
-    @property
-    def operation(self) -> str: ...
-    @property
-    def kind(self) -> str: ...
-    @property
-    def status(self) -> str: ...
-    @property
-    def ended_at(self) -> datetime | None: ...
-
-
-class MailchimpSessions(Protocol):
-    """Opens sessions with Mailchimp accounts for requests."""
-
-    def for_request(self, connection_id: str) -> AbstractContextManager[MailchimpSession]:
-        """A session for the duration of the context. Unavailable when no connection becomes free."""
-
-
-class Catalogue(Protocol):
-    """The segments and attributes that Customer Insights has exported so far."""
-
-    def listing(self) -> SegmentListing:
-        """Every segment, by name, and what could not be read. Unavailable, ConfigError."""
-
-    def overview(self) -> tuple[SegmentListing, Sequence[AttributeInfo]]:
-        """The segments and the attributes of all of them, from one look."""
-
-    def plain(self) -> Sequence[str]:
-        """The names of segments that no `model.json` lists. Unavailable, ConfigError."""
-
-    def sample(self, segments: Sequence[str]) -> SegmentSample | None:
-        """Values of the first of these segments that has any, or of any segment."""
-
-    def attributes(self, segment: str | None) -> Sequence[AttributeInfo]:
-        """The attributes of a segment, or of all. NotFound for a segment that does not exist."""
-
-
-class PersonInExport(Protocol):
-    """What one export has stored about an address, and why the person is (not) in Mailchimp."""
-
-    @property
-    def export_id(self) -> str: ...
-    @property
-    def export_name(self) -> str: ...
-    @property
-    def segments(self) -> Sequence[str]: ...
-    @property
-    def in_audience(self) -> str: ...
-    @property
-    def outcome(self) -> str: ...
-    @property
-    def code(self) -> str: ...
-    @property
-    def at(self) -> datetime | None: ...
-    @property
-    def email(self) -> str: ...
-    @property
-    def customer_id(self) -> str: ...
-    @property
-    def tags(self) -> Sequence[str]: ...
-    @property
-    def values(self) -> Sequence[tuple[str, str]]: ...
-    @property
-    def sent_at(self) -> datetime | None: ...
-
-
-class ErasureReceipt(Protocol):
-    """What was erased of a person, by count."""
-
-    @property
-    def id(self) -> str: ...
-    @property
-    def at(self) -> datetime: ...
-    @property
-    def exports(self) -> int: ...
-    @property
-    def records(self) -> int: ...
-    @property
-    def deleted_in_mailchimp(self) -> int: ...
-    @property
-    def waits_for(self) -> Sequence[str]: ...
+__all__ = ["Services"]
 
 
 @dataclass(frozen=True)
@@ -197,8 +55,8 @@ class Services:
     audit_records: Records[AuditEntry]
     schedule_records: Records[Schedule]
     secrets: Secrets
-    mailchimp: MailchimpSessions
-    catalogue: Catalogue
+    mailchimp: OnDemandSessions
+    catalogue: Catalogue | DescribedCatalogue
     api_keys: ApiKeyChecker
     clock: Callable[[], datetime]
     new_id: Callable[[], str]
@@ -225,8 +83,8 @@ class Services:
         [str, str, int], tuple[Sequence[tuple[str, str, str, int]], Sequence[OutcomeReason]]
     ]
     outcome_page: Callable[[str, str, str, str, int, int], OutcomePage]
-    search: Callable[[str, str], Sequence[PersonInExport]]
-    erase: Callable[[str, bool, str], ErasureReceipt]
+    search: Callable[[str, str], Sequence[Found]]
+    erase: Callable[[str, bool, str], Erasure]
     exclusions: ExclusionLists
     refresh_jobs: Callable[[], Sequence[RefreshJob]] | None = None
     export_removed: Callable[[str], object] = lambda _: None

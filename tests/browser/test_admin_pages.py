@@ -25,9 +25,10 @@ from shared.model.run import (
     Trigger,
 )
 from shared.runs.outcomes import OutcomeRow
+from shared.segments.catalogue import SegmentInfo
 from tests.browser.conftest import Place
 from tests.web.client import new_connection, new_export
-from tests.web.world import KEY, NOW, SegmentInfo, World
+from tests.web.world import KEY, NOW, World
 
 pytestmark = pytest.mark.browser
 

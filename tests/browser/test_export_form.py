@@ -8,10 +8,11 @@ import pytest
 from playwright.sync_api import Page, Route, expect
 
 from shared.model.audience import MergeField
+from shared.segments.catalogue import AttributeInfo, SegmentInfo, SegmentSample
 from tests.browser.conftest import Place
 from tests.browser.test_admin_pages import AXE, violations
 from tests.web.client import new_connection
-from tests.web.world import KEY, NOW, AttributeInfo, SegmentInfo, SegmentSample, World
+from tests.web.world import KEY, NOW, World
 
 pytestmark = pytest.mark.browser
 

@@ -20,9 +20,10 @@ from shared.model.run import (
     Severity,
     Trigger,
 )
+from shared.people.search import Found
 from shared.runs.outcomes import OutcomeRow
 from tests.web.client import new_connection, new_export
-from tests.web.world import NOW, PersonInExport, World
+from tests.web.world import NOW, World
 
 __all__ = ["NAMES", "fill"]
 
@@ -114,7 +115,7 @@ def fill(world: World) -> dict[str, str]:
         for number in range(130 if code == "addressMalformed" else 9)
     ]
     world.runs.people["mina.park@example.com"] = [
-        PersonInExport(
+        Found(
             found[names[0]],
             names[0],
             ("Segment_0", "Segment_12"),
@@ -128,7 +129,7 @@ def fill(world: World) -> dict[str, str]:
             (("FNAME", "Mina"), ("LNAME", "Park"), ("CITY", "Seoul"), ("BIRTHDAY", "04/17")),
             NOW - timedelta(days=1),
         ),
-        PersonInExport(
+        Found(
             found[names[2]],
             names[2],
             ("Segment_2",),
@@ -139,7 +140,7 @@ def fill(world: World) -> dict[str, str]:
             "mina.park@example.com",
             "ce759201f786d590bf2134bff576c369",
         ),
-        PersonInExport(found[names[1]], names[1], (), "subscribed", "", "notInSegment", None),
+        Found(found[names[1]], names[1], (), "subscribed", "", "notInSegment", None),
     ]
     return found
 

@@ -22,12 +22,13 @@ from shared.model.run import (
     StatusProof,
     Trigger,
 )
+from shared.people.search import Found
 from shared.runs.outcomes import OutcomeRow
 from shared.web.access import AccessRoute
 from shared.web.authentication import Role
 from tests.web.browser import Browser
 from tests.web.client import call, get, new_connection, new_export, send
-from tests.web.world import KEY, NOW, PersonInExport, World
+from tests.web.world import KEY, NOW, World
 
 PAGES = [route for route in World().web.routes if not route.include_in_schema]
 
@@ -443,7 +444,7 @@ def test_a_hostile_name_in_the_audit_trail_is_shown_as_text() -> None:
 def test_a_person_is_found_and_removed() -> None:
     world = World()
     world.runs.people["ada@contoso.example"] = [
-        PersonInExport(
+        Found(
             "e1",
             "Weekly",
             ("VIP",),
@@ -457,7 +458,7 @@ def test_a_person_is_found_and_removed() -> None:
             (("CITY", "Seoul"),),
             NOW,
         ),
-        PersonInExport("e2", "Win back", (), "unsubscribed", "", "notRun", None),
+        Found("e2", "Win back", (), "unsubscribed", "", "notRun", None),
     ]
     admin = Browser(world).open("/people").send(fields={"person": "C-100"})
     assert "1 export holds this person" in admin.text

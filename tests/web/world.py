@@ -21,9 +21,12 @@ from shared.model.ports import Records, Stored
 from shared.model.preview import SamplePerson
 from shared.model.run import Mode, Progress, Reason, Run, RunStatus, Trigger
 from shared.model.sign_in import CheckedGrant
+from shared.people.erasures import Erasure
 from shared.people.exclusion_lists import ExclusionLists
+from shared.people.search import Found
 from shared.runs.history import RunFilter
 from shared.runs.outcomes import OutcomePage, OutcomeReason, OutcomeRow
+from shared.segments.catalogue import AttributeInfo, SegmentInfo, SegmentList, SegmentSample
 from shared.web.app import create_app
 from shared.web.audit_entry import AuditEntry
 from shared.web.authentication import Authenticator, Principal, Role
@@ -217,36 +220,6 @@ class FakeMailchimp:
             session.close()
 
 
-@dataclass(frozen=True)
-class SegmentInfo:
-    name: str
-    display_name: str
-    member_count: int | None
-    refreshed_at: datetime | None
-    complete: bool = True
-    reason: Reason | None = None
-
-
-@dataclass(frozen=True)
-class SegmentList:
-    segments: tuple[SegmentInfo, ...]
-    faults: tuple[Reason, ...] = ()
-
-
-@dataclass(frozen=True)
-class AttributeInfo:
-    name: str
-    data_type: str
-    semantic_type: str | None
-    suggested_for: str | None
-
-
-@dataclass(frozen=True)
-class SegmentSample:
-    segment: str
-    values: Mapping[str, Sequence[str]]
-
-
 class FakeCatalogue:
     broken: Exception | None = None
     samples: SegmentSample | None = None
@@ -280,32 +253,6 @@ class FakeCatalogue:
         ]
 
 
-@dataclass(frozen=True)
-class PersonInExport:
-    export_id: str
-    export_name: str
-    segments: tuple[str, ...]
-    in_audience: str
-    outcome: str
-    code: str
-    at: datetime | None
-    email: str = ""
-    customer_id: str = ""
-    tags: tuple[str, ...] = ()
-    values: tuple[tuple[str, str], ...] = ()
-    sent_at: datetime | None = None
-
-
-@dataclass(frozen=True)
-class ErasureReceipt:
-    id: str
-    at: datetime
-    exports: int
-    records: int
-    deleted_in_mailchimp: int
-    waits_for: tuple[str, ...] = ()
-
-
 @dataclass
 class FakeRuns:
     """Runs that start once while active and obey the states of run.py."""
@@ -315,7 +262,7 @@ class FakeRuns:
     kept: dict[str, Run] = field(default_factory=dict)
     rows: list[OutcomeRow] = field(default_factory=list)
     people: list[SamplePerson] = field(default_factory=list)
-    people: dict[str, list[PersonInExport]] = field(default_factory=dict)
+    people: dict[str, list[Found]] = field(default_factory=dict)
     changes: list[Difference] = field(default_factory=list)
     chosen: dict[str, ChosenPerson] = field(default_factory=dict)
     sent: dict[str, list[SentPerson]] = field(default_factory=dict)
@@ -465,7 +412,7 @@ class FakeRuns:
         run = self.start(self.run(run_id).export_id, Trigger.ON_DEMAND, Mode.EXPORT, by)
         return self.move(run.id, undo_of=run_id, archive_created=archive_created)
 
-    def search(self, email: str, customer_id: str) -> list[PersonInExport]:
+    def search(self, email: str, customer_id: str) -> list[Found]:
         if not customer_id:
             return self.people.get(email.lower(), [])
         has_it = (
@@ -475,9 +422,9 @@ class FakeRuns:
         )
         return next(has_it, [])
 
-    def erase(self, email: str, in_mailchimp: bool, by: str) -> ErasureReceipt:
+    def erase(self, email: str, in_mailchimp: bool, by: str) -> Erasure:
         gone = self.people.pop(email.lower(), [])
-        return ErasureReceipt("receipt-1", self.clock(), len(gone), len(gone), int(in_mailchimp))
+        return Erasure("receipt-1", self.clock(), by, len(gone), len(gone), int(in_mailchimp))
 
 
 class World:

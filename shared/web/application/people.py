@@ -10,17 +10,16 @@ from collections.abc import Sequence
 from shared.errors import Conflict, NotFound, Unavailable
 from shared.model.one_person import ChosenPerson, SentPerson
 from shared.model.run import Mode, Run
-from shared.people.erasures import address_key
+from shared.people.erasures import Erasure, address_key
+from shared.people.search import Found
 from shared.web.application import audit
 from shared.web.caller import Caller
-from shared.web.services import ErasureReceipt, PersonInExport, Services
+from shared.web.services import Services
 
 __all__ = ["erase", "search", "send", "sent"]
 
 
-def search(
-    services: Services, caller: Caller, email: str, customer_id: str
-) -> Sequence[PersonInExport]:
+def search(services: Services, caller: Caller, email: str, customer_id: str) -> Sequence[Found]:
     """What every export has stored about an address, or about a profile."""
     found = services.search(email, customer_id)
     audit.record(services, caller, "person.search", "-", "", None, {"found": len(found)})
@@ -45,9 +44,7 @@ def sent(services: Services, caller: Caller, run_id: str) -> Sequence[SentPerson
     return found
 
 
-def erase(
-    services: Services, caller: Caller, email: str, delete_in_mailchimp: bool
-) -> ErasureReceipt:
+def erase(services: Services, caller: Caller, email: str, delete_in_mailchimp: bool) -> Erasure:
     """Erase a person everywhere, with a receipt. Conflict or Unavailable if Mailchimp is not finished."""
     try:
         receipt = services.erase(email, delete_in_mailchimp, caller.name)

@@ -8,9 +8,9 @@ from pydantic import Field
 
 from shared.fields.consent import suggested_meaning
 from shared.model.export import ConsentMeaning
+from shared.segments.catalogue import AttributeInfo, SegmentInfo
 from shared.web.models.base import ListView, Time, View, is_none
 from shared.web.models.runs import FindingView, ReasonView, reason_view
-from shared.web.services import AttributeInfo, SegmentInfo
 
 __all__ = [
     "AttributeList",

@@ -19,6 +19,7 @@ from shared.fields.merge_fields import proper_tag
 from shared.model.audience import Audience, MergeField
 from shared.model.connection import Connection, ConnectionStatus
 from shared.model.run import Mode
+from shared.segments.catalogue import AttributeInfo, SegmentInfo, SegmentSample
 from shared.web.access import AccessRoute, Subject, requires
 from shared.web.application import connections, exports, runs
 from shared.web.application.exports import ExportDetails
@@ -34,7 +35,6 @@ from shared.web.pages.mapping_rows import mapping_rows
 from shared.web.pages.render import CurrentPage, Page, redirect
 from shared.web.pages.schedule_form import coming_runs, schedule_fields, schedule_of
 from shared.web.problems import HttpProblem, detail_text, for_error
-from shared.web.services import AttributeInfo, SegmentInfo, SegmentSample
 
 __all__ = ["router"]
 

@@ -14,7 +14,7 @@ from shared.fields.contact import address_fault
 from shared.fields.merge_fields import find_field
 from shared.fields.values import Unusable, conversion
 from shared.model.audience import MergeField
-from shared.web.services import AttributeInfo, SegmentSample
+from shared.segments.catalogue import AttributeInfo, SegmentSample
 from shared.web.texts import text
 
 __all__ = ["MappingRow", "mapping_rows"]

@@ -10,13 +10,13 @@ from collections.abc import Sequence
 from fastapi import APIRouter
 from starlette.responses import Response
 
+from shared.people.erasures import Erasure
 from shared.web.access import AccessRoute, requires
 from shared.web.application import people
 from shared.web.authentication import Role
 from shared.web.models.people import EraseBody, PersonInExportView, SearchBody, person_view
 from shared.web.pages.forms import NO_REFUSAL, Refusal, SentForm, attempt
 from shared.web.pages.render import CurrentPage, Page, redirect
-from shared.web.services import ErasureReceipt
 from shared.web.texts import text
 
 __all__ = ["router"]
@@ -53,7 +53,7 @@ def erase(page: CurrentPage, form: SentForm) -> Response:
     if not form.has("sure"):
         return _found(page, email, Refusal(400, text(page.language, "pages.people.tick")))
 
-    def erased() -> ErasureReceipt:
+    def erased() -> Erasure:
         sent = {"email": email, "deleteInMailchimp": form.has("deleteInMailchimp")}
         body = EraseBody.model_validate(sent)
         return people.erase(page.services, page.caller, body.email, body.delete_in_mailchimp)
@@ -87,7 +87,7 @@ def _people(
     refusal: Refusal = NO_REFUSAL,
     *,
     found: Sequence[PersonInExportView] | None = None,
-    receipt: ErasureReceipt | None = None,
+    receipt: Erasure | None = None,
 ) -> Response:
     holding = [one for one in found or () if one.outcome or one.tags or one.segments]
     addresses = {one.email.lower() for one in found or () if one.email}
