@@ -44,6 +44,10 @@ class Definitions:
             raise NotFound("exportNotFound")
         return stored
 
+    def all(self) -> list[Stored[Export]]:
+        """Read all definitions, sorted by name."""
+        return sorted(readable(self.exports.all()), key=lambda stored: stored.value.sort_key)
+
     def create(
         self,
         draft: Export,
@@ -156,7 +160,7 @@ class Definitions:
         """
         stored = self.exports.all() if complete else readable(self.exports.all())
         found = [s.value for s in stored if s.value.connection_id == connection_id]
-        return sorted(found, key=lambda export: (export.display_name.casefold(), export.id))
+        return sorted(found, key=lambda export: export.sort_key)
 
     def _refuse_faults(
         self,

@@ -207,6 +207,11 @@ class Export:
     updated_by: str = ""
 
     @property
+    def sort_key(self) -> tuple[str, str]:
+        """Sorts exports by name, ignoring case."""
+        return self.display_name.casefold(), self.id
+
+    @property
     def segments_read(self) -> list[str]:
         """The segments that a run reads: those to send, then those to exclude."""
         return [*(choice.name for choice in self.segments), *self.exclusion_segments]

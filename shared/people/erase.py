@@ -132,7 +132,7 @@ class Eraser:
         unavailable_accounts: set[str] = set()  # each is called only once
         unreached: dict[str, str] = {}
         exports = [stored.value for stored in stored_exports]
-        for export in sorted(exports, key=lambda one: (one.display_name.casefold(), one.id)):
+        for export in sorted(exports, key=lambda one: one.sort_key):
             audience = export.audience_id
             if audience in done:
                 continue

@@ -93,7 +93,7 @@ class Search:
         person = _Person(customer_id=customer_id) if customer_id else _Person(address_key(email))
         exports = sorted(
             (stored.value for stored in readable(self.exports.all())),
-            key=lambda export: (export.display_name.casefold(), export.id),
+            key=lambda export: export.sort_key,
         )
         if not exports:
             return []

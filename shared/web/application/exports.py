@@ -46,10 +46,7 @@ class ExportDetails:
 
 def list_all(services: Services) -> list[ExportDetails]:
     """Every export, by name."""
-    found = sorted(
-        readable(services.export_records.all()),
-        key=lambda stored: (stored.value.display_name.casefold(), stored.value.id),
-    )
+    found = services.definitions.all()
     exports = [stored.value for stored in found]
     last_runs = services.last_runs(export.id for export in exports)
     return [_details(stored, last_runs.get(stored.value.id), exports) for stored in found]

@@ -9,7 +9,6 @@ from shared.errors import Conflict, NotFound
 from shared.finishing.differences import Difference
 from shared.model.export import Export
 from shared.model.outcome import Outcome
-from shared.model.ports import readable
 from shared.model.preview import SamplePerson
 from shared.model.run import ADD_ARCHIVED, Mode, Run, RunStatus, Trigger
 from shared.runs.outcomes import OutcomePage, OutcomeRow
@@ -72,10 +71,7 @@ def would_start_all(services: Services, caller: Caller) -> StartedAll:
     """What `start_all` would do: start every export whose schedule is on and whose connection the
     caller may use."""
     mine = None if caller.may(Role.ADMINISTRATOR) else usable(services, caller)
-    exports = sorted(
-        (stored.value for stored in readable(services.export_records.all())),
-        key=lambda export: (export.display_name.casefold(), export.id),
-    )
+    exports = [stored.value for stored in services.definitions.all()]
     last_runs = services.last_runs(export.id for export in exports)
     started: list[tuple[Export, Run | None]] = []
     running, omitted = [], []

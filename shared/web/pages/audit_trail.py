@@ -14,7 +14,6 @@ from markupsafe import Markup, escape
 from starlette.responses import Response
 
 from shared.errors import ConnectorError
-from shared.model.ports import readable
 from shared.web.access import AccessRoute, requires
 from shared.web.application import audit
 from shared.web.audit_entry import AuditEntry, Change
@@ -110,10 +109,7 @@ def show_audit(
 ) -> Response:
     """Who changed what, newest first."""
     services = page.services
-    exports = sorted(
-        (stored.value for stored in readable(services.export_records.all())),
-        key=lambda one: (one.display_name.casefold(), one.id),
-    )
+    exports = [stored.value for stored in services.definitions.all()]
     names = _Names(
         page,
         {one.id: one.display_name for one in exports},

@@ -59,7 +59,7 @@ def _chosen(page: Page, ids: list[str]) -> list[Export]:
             found.append(page.services.definitions.read(export_id).value)
         except NotFound:
             continue
-    return sorted(found, key=lambda one: (one.display_name.casefold(), one.id))
+    return sorted(found, key=lambda export: export.sort_key)
 
 
 def _schedules(

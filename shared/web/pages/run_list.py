@@ -11,7 +11,6 @@ from zoneinfo import ZoneInfo
 from fastapi import APIRouter, Query
 from starlette.responses import Response
 
-from shared.model.ports import readable
 from shared.model.run import Run, RunStatus, Trigger
 from shared.runs.history import RunFilter
 from shared.web.access import AccessRoute, requires
@@ -78,10 +77,7 @@ def list_all(
     after: Word = "",
 ) -> Response:
     """Runs that match the filters. `since` and `until` are days, both included."""
-    exports = sorted(
-        (stored.value for stored in readable(page.services.export_records.all())),
-        key=lambda one: (one.display_name.casefold(), one.id),
-    )
+    exports = [stored.value for stored in page.services.definitions.all()]
     names = {one.id: one.display_name for one in exports}
     first, last = day_start(since, page.zone), day_start(until, page.zone)
     wanted = RunFilter(
