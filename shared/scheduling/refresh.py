@@ -10,7 +10,6 @@ https://learn.microsoft.com/azure/event-grid/event-schema-blob-storage
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -35,6 +34,7 @@ from shared.scheduling.refresh_progress import (
     Step,
     View,
     decide,
+    digest,
     view_of,
 )
 
@@ -69,7 +69,7 @@ class Announcement(Protocol):
 class Refreshes:
     """Starts exports when a refresh is complete.
 
-    `planned` returns the source's fingerprint in a run's plan (settled_mark), None without a plan;
+    `planned` returns the source's fingerprint in a run's plan, None without a plan;
     `read_events` returns the events of a message that are about our container; `model_etag` the ETag that a
     `model.json` has now, None when it does not exist.
     `excluded` returns the fingerprint of an export's list of excluded people.
@@ -112,7 +112,7 @@ class Refreshes:
 
     def announce(self, announced: Announcement) -> None:
         """Start a watch, after a `model.json` was written, for every export that may read it."""
-        identity = _digest(announced.blob, announced.etag)
+        identity = digest(announced.blob, announced.etag)
         for stored in self._every_refresh():
             if _is_older(announced, stored.value):
                 continue
@@ -302,7 +302,7 @@ class Refreshes:
         now, begun = self.now(), watch.opened_at or self.now()
         minutes = round(self.patience.complete / 60)
         run = Run(
-            id=run_id_at(begun, _digest(export.id, *watch.waiting)),
+            id=run_id_at(begun, digest(export.id, *watch.waiting)),
             export_id=export.id,
             trigger=Trigger.REFRESH,
             mode=Mode.EXPORT,
@@ -366,7 +366,3 @@ def _dealt_with(watch: RefreshProgress, view: View) -> RefreshProgress:
         started=view.fingerprint if complete else watch.started,
         marks=view.marks if complete else watch.marks,
     )
-
-
-def _digest(*parts: str) -> str:
-    return hashlib.sha256("\0".join(parts).encode()).hexdigest()

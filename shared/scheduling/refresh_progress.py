@@ -26,7 +26,17 @@ from enum import StrEnum
 from shared.model.run import Reason
 from shared.model.source import Snapshot
 
-__all__ = ["Decision", "Kind", "Patience", "RefreshProgress", "Step", "View", "decide", "view_of"]
+__all__ = [
+    "Decision",
+    "Kind",
+    "Patience",
+    "RefreshProgress",
+    "Step",
+    "View",
+    "decide",
+    "digest",
+    "view_of",
+]
 
 # An export of Customer Insights into a folder of its minute is never overwritten.
 _DATED = re.compile(r"(?:^|/)\d{4}/\d{2}/\d{2}/\d{4}/[^/]+")
@@ -123,14 +133,14 @@ class Decision:
 def view_of(watch: RefreshProgress, snapshot: Snapshot, models: Mapping[str, str]) -> View:
     """Compare a complete snapshot with what was exported last."""
     etags = snapshot.etags
-    marks = tuple(sorted(_digest(blob, etag)[:12] for blob, etag in etags.items()))
+    marks = tuple(sorted(digest(blob, etag)[:12] for blob, etag in etags.items()))
     names = [segment.name for segment in snapshot.segments]
-    fingerprint = _digest(*names, *(part for pair in sorted(etags.items()) for part in pair))
+    fingerprint = digest(*names, *(part for pair in sorted(etags.items()) for part in pair))
     known = set(watch.marks)
     in_place = [(blob, etag) for blob, etag in etags.items() if not _DATED.search(blob)]
     if fingerprint == watch.started:
         kind = Kind.SAME
-    elif any(_digest(blob, etag)[:12] in known for blob, etag in in_place):
+    elif any(digest(blob, etag)[:12] in known for blob, etag in in_place):
         kind = Kind.MIXED
     else:
         kind = Kind.NEW
@@ -195,5 +205,6 @@ def _pace(age: float, patience: Patience) -> float:
     return min(max(age / 10, patience.quiet / 4), patience.slowest)
 
 
-def _digest(*parts: str) -> str:
+def digest(*parts: str) -> str:
+    """The SHA-256 digest of several texts, in hexadecimal."""
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()

@@ -15,32 +15,19 @@ from typing import Protocol
 from shared.errors import ConnectorError, NotFound
 from shared.model.run import Reason
 from shared.model.source import Attribute
-from shared.segments.catalogue import AttributeInfo, SegmentInfo, SegmentList, SegmentSample
+from shared.segments.catalogue import (
+    AttributeInfo,
+    Catalogue,
+    SegmentInfo,
+    SegmentList,
+    SegmentSample,
+)
 from shared.segments.rest import ApiSegment
 from shared.segments.suggestions import suggest
 
-__all__ = ["DescribedCatalogue", "Descriptions", "Exported"]
+__all__ = ["DescribedCatalogue", "Descriptions"]
 
 _LOG = logging.getLogger(__name__)
-
-
-class Exported(Protocol):
-    """The data from the blobs (Catalogue)."""
-
-    def listing(self) -> SegmentList:
-        """Every segment, by name, and what could not be looked into."""
-
-    def attributes(self, segment: str | None = None) -> Sequence[AttributeInfo]:
-        """The attributes of a segment, or of all."""
-
-    def overview(self) -> tuple[SegmentList, Sequence[AttributeInfo]]:
-        """The segments and the attributes of all of them."""
-
-    def sample(self, segments: Sequence[str]) -> SegmentSample | None:
-        """Values of one of these segments."""
-
-    def plain(self) -> list[str]:
-        """The names of segments that no `model.json` lists."""
 
 
 class Descriptions(Protocol):
@@ -56,7 +43,7 @@ class Descriptions(Protocol):
 class DescribedCatalogue:
     """Segments and attributes of both sources, combined."""
 
-    def __init__(self, exported: Exported, api: Descriptions) -> None:
+    def __init__(self, exported: Catalogue, api: Descriptions) -> None:
         self._exported = exported
         self._api = api
 
@@ -71,7 +58,7 @@ class DescribedCatalogue:
     def overview(self) -> tuple[SegmentList, list[AttributeInfo]]:
         """The segments and the attributes of all of them, from one listing of the container."""
         listing, attributes = self._exported.overview()
-        return self._listing(listing), self._typed(list(attributes))
+        return self._listing(listing), self._typed(attributes)
 
     def plain(self) -> list[str]:
         """The names of segments that no `model.json` lists. Unavailable, ConfigError (storage)."""
@@ -107,7 +94,7 @@ class DescribedCatalogue:
     def attributes(self, segment: str | None = None) -> list[AttributeInfo]:
         """The attributes, with the profile's semantic types where `model.json` gives none."""
         try:
-            exported = list(self._exported.attributes(segment))
+            exported = self._exported.attributes(segment)
         except NotFound:
             if segment is None or segment not in self._known():
                 raise

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, timedelta
 from typing import Annotated
 from urllib.parse import urlencode
 
@@ -20,7 +19,7 @@ from shared.web.audit_entry import AuditEntry, Change
 from shared.web.authentication import Role
 from shared.web.pages.conflicts import field_label, value_words
 from shared.web.pages.render import CurrentPage, Page
-from shared.web.pages.run_list import day_start
+from shared.web.pages.run_list import day_range
 from shared.web.texts import has, text
 
 __all__ = ["router"]
@@ -115,22 +114,10 @@ def show_audit(
         {one.id: one.display_name for one in exports},
         {stored.key: stored.value.display_name for stored in services.connections.all()},
     )
-    first, last = day_start(since, page.zone), day_start(until, page.zone)
-    wanted = audit.AuditFilter(
-        kind if kind in _KINDS else "",
-        subject,
-        who,
-        first,
-        last + timedelta(days=1) if last and last.date() < date.max else None,
-    )
+    first, before, days = day_range(since, until, page.zone)
+    wanted = audit.AuditFilter(kind if kind in _KINDS else "", subject, who, first, before)
     found = audit.page(services, wanted, after, _ENTRIES)
-    filters = {
-        "kind": wanted.kind,
-        "subject": subject,
-        "who": who,
-        "since": since if first else "",
-        "until": until if last else "",
-    }
+    filters = {"kind": wanted.kind, "subject": subject, "who": who, **days}
     chosen = {name: value for name, value in filters.items() if value}
     return page.render(
         "audit.html",

@@ -19,7 +19,7 @@ from shared.web.models.runs import reason_view
 from shared.web.pages.render import CurrentPage, Page
 from shared.web.pages.run_summary import rows_per_second, seconds_of
 
-__all__ = ["RunRow", "day_start", "router", "run_rows"]
+__all__ = ["RunRow", "day_range", "router", "run_rows"]
 
 router = APIRouter(route_class=AccessRoute, include_in_schema=False)
 
@@ -57,10 +57,23 @@ def _choice(kind: type[E], value: str) -> E | None:
     return next((one for one in kind if one.value == value), None)
 
 
-def day_start(value: str, where: ZoneInfo) -> datetime | None:
-    """The beginning of a day; None for an empty or invalid date."""
+def day_range(
+    since: str, until: str, zone: ZoneInfo
+) -> tuple[datetime | None, datetime | None, dict[str, str]]:
+    """Two days, both included, as the times from which and before which to search.
+
+    Also returns the days for the form. A day that is empty or invalid is ignored.
+    """
+    first, last = _day_start(since, zone), _day_start(until, zone)
+    days = {"since": since if first else "", "until": until if last else ""}
+    if last:
+        last = last + timedelta(days=1) if last.date() < date.max else None
+    return first, last, days
+
+
+def _day_start(value: str, zone: ZoneInfo) -> datetime | None:
     try:
-        return datetime.combine(date.fromisoformat(value), time(), where)
+        return datetime.combine(date.fromisoformat(value), time(), zone)
     except ValueError:
         return None
 
@@ -79,13 +92,13 @@ def list_all(
     """Runs that match the filters. `since` and `until` are days, both included."""
     exports = [stored.value for stored in page.services.definitions.all()]
     names = {one.id: one.display_name for one in exports}
-    first, last = day_start(since, page.zone), day_start(until, page.zone)
+    first, before, days = day_range(since, until, page.zone)
     wanted = RunFilter(
         export or None,
         _choice(RunStatus, status),
         _choice(Trigger, trigger),
         first,
-        last + timedelta(days=1) if last and last.date() < date.max else None,
+        before,
     )
     found = page.services.history(wanted, _PAGE + 1, after)
     shown = found[:_PAGE]
@@ -93,8 +106,7 @@ def list_all(
         "export": export,
         "status": wanted.status or "",
         "trigger": wanted.trigger or "",
-        "since": since if first else "",
-        "until": until if last else "",
+        **days,
     }
     chosen = {name: str(value) for name, value in filters.items() if value}
     return page.render(
