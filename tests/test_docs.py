@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 from collections.abc import Iterator
@@ -66,6 +67,25 @@ def test_tests_and_modules_that_a_page_names_exist(page: str) -> None:
     assert sorted(named - defined) == []
     files = set(re.findall(r"`((?:tests|shared)/[\w/.-]+)`", text))
     assert sorted(one for one in files if not (ROOT / one).exists()) == []
+
+
+def test_the_architecture_names_only_what_the_code_has() -> None:
+    code = [read(path) for path in (*(ROOT / "shared").rglob("*.py"), ROOT / "function_app.py")]
+    methods = {
+        f"{owner.name}.{part.name}"
+        for text in code
+        for owner in ast.parse(text).body
+        if isinstance(owner, ast.ClassDef)
+        for part in owner.body
+        if isinstance(part, ast.FunctionDef)
+    }
+    words = set(re.findall(r"\w+", "\n".join(code)))
+    page = read(DOCS / "architecture.md")
+    named = set(re.findall(r"`([A-Z]\w+\.[a-z]\w+)`", page))
+
+    assert len(named) > 15
+    assert sorted(named - methods) == []
+    assert sorted(set(re.findall(r"`([a-z]+_[a-z_]+)`", page)) - words) == []
 
 
 def test_both_guides_show_the_same_pages_in_their_language() -> None:
