@@ -2,70 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
-from typing import Any, Generic, TypeVar
+from typing import Any
 
 import pytest
 
 from shared.capacity.pace import AccountPace
 from shared.capacity.slots import Slots
-from shared.errors import Changed, Conflict
 from shared.messaging.metrics import NO_METER
 from shared.messaging.sequence import MessageSequences
 from shared.model.ports import Stored
-from shared.model.run import Mode, Run, RunStatus, Trigger
+from shared.model.run import Mode, Run, RunStatus, Trigger, run_columns
 from shared.runs.transitions import Transitions
 from shared.runs.watchdog import STALLED_AFTER, Watchdog
 from shared.sending.lane import Lanes
+from tests.fakes import MemoryRecords, MemoryStore, StoreClient
 
-T = TypeVar("T")
 BEGAN = datetime(2026, 11, 1, 6, 0, tzinfo=UTC)
-
-
-class Kept(Generic[T]):
-    """Records in memory; an ETag is how often a record was written."""
-
-    def __init__(self) -> None:
-        self._held: dict[str, Stored[T]] = {}
-
-    def create(self, key: str, value: T) -> Stored[T]:
-        if key in self._held:
-            raise Conflict("recordExists", record=key)
-        self._held[key] = Stored(key, value, "1")
-        return self._held[key]
-
-    def create_many(self, items: Sequence[tuple[str, T]]) -> None:
-        for key, value in items:
-            self.create(key, value)
-
-    def read(self, key: str) -> Stored[T] | None:
-        return self._held.get(key)
-
-    def replace(self, key: str, value: T, etag: str) -> Stored[T]:
-        if self._held[key].etag != etag:
-            raise Changed("recordChanged", record=key)
-        self._held[key] = Stored(key, value, str(int(etag) + 1))
-        return self._held[key]
-
-    def delete(self, key: str, etag: str | None = None) -> None:
-        self._held.pop(key, None)
-
-    def all(
-        self,
-        partition: str | None = None,
-        where: Mapping[str, str] | None = None,
-        *,
-        after: str = "",
-        last: str = "",
-        page: int | None = None,
-    ) -> Iterator[Stored[T]]:
-        wanted = (where or {}).get("stage")
-        for stored in list(self._held.values()):
-            if wanted is None or getattr(stored.value, "stage", None) == wanted:
-                yield stored
 
 
 class Busy:
@@ -86,22 +42,23 @@ class Queue:
 
 
 class Waiting:
-    """A run that sends to an account whose slots others hold, and the watch over it."""
+    """A run that sends to an account whose slots others hold, and the watchdog."""
 
     def __init__(self, others: int) -> None:
         self.now = BEGAN
         self.queue = Queue()
-        self.runs: Kept[Run] = Kept()
-        self.pace = AccountPace(Kept(), 10, self._now)
+        self.storage = StoreClient(MemoryStore())
+        self.runs: MemoryRecords[Run] = MemoryRecords(self.storage, "runs", run_columns)
+        self.pace = AccountPace(MemoryRecords(self.storage, "paces"), 10, self._now)
         nothing: Callable[..., Any] = lambda *_: None  # noqa: E731
-        slots = Slots(Busy(), Kept(), 10, lambda: "token")
+        slots = Slots(Busy(), MemoryRecords(self.storage, "slots"), 10, lambda: "token")
         plan: Any = SimpleNamespace(account_id="a", connection_id="c")
         self.transitions = Transitions(self.runs, self._now)
         self.lanes = Lanes(
             runs=self.runs,
             transitions=self.transitions,
             queue=self.queue,
-            sequences=MessageSequences(Kept()),
+            sequences=MessageSequences(MemoryRecords(self.storage, "sequences")),
             slots=slots,
             pace=self.pace,
             plan_of=lambda _: plan,
@@ -127,19 +84,25 @@ class Waiting:
     def _now(self) -> datetime:
         return self.now
 
-    def comes_again(self, lane: int) -> float:
-        """In how many seconds a lane that is turned away comes again."""
+    def retries_after(self, lane: int) -> float:
+        """The seconds after which a lane without a slot tries again."""
         self.queue.sent.clear()
         self.lanes.run("r0", lane)
         [(queue, delay)] = self.queue.sent
         assert queue == "send-lanes"
         return delay
 
-    def set_going(self) -> int:
-        """How many messages the watch sends now."""
+    def resumed(self) -> int:
+        """The number of messages that the watchdog sends now."""
         self.queue.sent.clear()
         Watchdog(
-            self.runs, Kept(), self.transitions, self.queue, SimpleNamespace(), 10, self._now
+            self.runs,
+            MemoryRecords(self.storage, "chunks"),
+            self.transitions,
+            self.queue,
+            SimpleNamespace(),
+            10,
+            self._now,
         ).resume_stalled()  # type: ignore[arg-type]
         return len(self.queue.sent)
 
@@ -148,16 +111,16 @@ class Waiting:
 def test_waiting_lanes_check_less_often_the_more_runs_share_an_account(
     others: int, seconds: float
 ) -> None:
-    assert Waiting(others).comes_again(lane=0) == seconds
-    assert Waiting(others).comes_again(lane=9) == seconds
+    assert Waiting(others).retries_after(lane=0) == seconds
+    assert Waiting(others).retries_after(lane=9) == seconds
 
 
 def test_a_run_waiting_for_a_slot_is_not_resumed_repeatedly() -> None:
     waiting = Waiting(others=99)
-    for _ in range(30):  # half an hour of being turned away
-        waiting.now += timedelta(seconds=waiting.comes_again(lane=0))
-        waiting.comes_again(lane=7)
-        assert waiting.set_going() == 0
+    for _ in range(30):  # half an hour without a slot
+        waiting.now += timedelta(seconds=waiting.retries_after(lane=0))
+        waiting.retries_after(lane=7)
+        assert waiting.resumed() == 0
 
 
 def test_duplicated_messages_do_not_multiply_lanes() -> None:
@@ -176,7 +139,7 @@ def test_duplicated_messages_do_not_multiply_lanes() -> None:
 def test_a_run_without_a_message_is_resumed() -> None:
     waiting = Waiting(others=99)
     waiting.now += STALLED_AFTER + timedelta(seconds=1)
-    assert waiting.set_going() == 10
+    assert waiting.resumed() == 10
 
 
 def test_a_run_that_ended_meanwhile_is_not_changed() -> None:
