@@ -72,12 +72,11 @@ class Browser:
         self, action: str = "", fields: Mapping[str, object] | None = None, query: str = ""
     ) -> Browser:
         """Send the form that leads to `action`, with other values for some fields, and with a query."""
-        wanted = urljoin(ORIGIN + self.path, action)
+        wanted = self._target(action)
         fitting = [
             fields_known
             for given, fields_known in self._read.forms
-            if given.get("method") == "post"
-            and urljoin(ORIGIN + self.path, given.get("action", "")) == wanted
+            if given.get("method") == "post" and self._target(given.get("action", "")) == wanted
         ]
         assert fitting, f"no form leads to {wanted}: {self.text}"
         known = fitting[0]
@@ -90,8 +89,12 @@ class Browser:
             "Origin": ORIGIN,
             "Sec-Fetch-Site": "same-origin",
         }
-        target = f"{urlsplit(wanted).path}?{query}" if query else urlsplit(wanted).path
+        target = f"{wanted}?{query}" if query else wanted
         return self._go("POST", target, urlencode(values).encode(), headers)
+
+    def _target(self, action: str) -> str:
+        """The path to which a form of this page is sent; a query is not compared."""
+        return urlsplit(urljoin(ORIGIN + self.path, action)).path
 
     def upload(self, action: str, content: bytes) -> Browser:
         """Send the form that leads to `action` with a file."""
