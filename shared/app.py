@@ -55,6 +55,7 @@ from shared.people.purge import Purge
 from shared.people.retention import Retention
 from shared.people.search import Search
 from shared.planning.build import PlanBuilder
+from shared.planning.hygiene import Hygiene
 from shared.planning.plan import Planner
 from shared.planning.preparation import AudiencePreparation
 from shared.runs.abandon import Abandon
@@ -599,6 +600,20 @@ class App:
         return Differences(self.plans, self.chunks, self.files, self.runtime.now)
 
     @cached_property
+    def hygiene(self) -> Hygiene:
+        """Finds contacts without use, and archives them."""
+        return Hygiene(
+            exports=self.exports,
+            ledgers=self.ledgers,
+            not_subscribed=self.not_subscribed,
+            files=self.files,
+            sessions=self.sessions,
+            account_of=self.account_of,
+            starter=self.starter,
+            now=self.runtime.now,
+        )
+
+    @cached_property
     def one_person(self) -> OnePerson:
         """Sends one person of an export."""
         return OnePerson(self.starter, self.files)
@@ -870,6 +885,8 @@ class App:
                 outcome_totals=self.outcomes.totals,
                 samples=self.outcomes.samples,
                 differences=self.differences.read,
+                hygiene=self.hygiene.read,
+                archive_unused=self.hygiene.archive,
                 send_person=self.one_person.start,
                 sent_person=self.one_person.sent,
                 outcome_reasons=self.outcomes.reasons,

@@ -184,7 +184,7 @@ class Finisher:
             table = scratch / "table.parquet"
             write_outcomes(db, table)
             self.files.upload(table, outcomes_table(run.id))
-            if run.mode is not Mode.ONE_PERSON:
+            if not _is_partial(run):
                 # The file always describes the newest run with all rows.
                 findings = (*checked.findings, *self.outcome_file.write(db, plan, scratch))
                 checked = replace(checked, findings=findings)
@@ -289,7 +289,8 @@ class Finisher:
             if not sent or one_person or (run.undo_of is not None and not complete):
                 sent_by = stored.value.sent_by if stored else ""
                 before = stored.value.before if stored else ""
-            fingerprint = plan.source_fingerprint if complete or one_person else ""
+            partial = _is_partial(run)
+            fingerprint = plan.source_fingerprint if complete or partial else ""
             audience = f"{plan.account_id}/{plan.audience_id}"
             whole = fingerprint != "" or (
                 stored is not None
@@ -299,8 +300,8 @@ class Finisher:
             pointer = LedgerPointer(
                 blob, run.id, people, fingerprint, sent_by, before, audience, whole=whole
             )
-            if one_person and stored is not None:
-                pointer = _after_one_person(pointer, stored.value, plan)
+            if partial and stored is not None:
+                pointer = _after_partial(pointer, stored.value, plan)
             try:
                 if stored is None:
                     self.ledgers.create(plan.export_id, pointer)
@@ -343,6 +344,9 @@ class Finisher:
         proof = consent_proof(db)
         refusals = count_refusals(db)
         findings = (*checked.findings, *value_findings(db, plan), *unsubscribe_findings(db))
+        if run.mode is Mode.ARCHIVE and proof.archived < plan.removals:
+            values = {"people": str(plan.removals - proof.archived)}
+            findings += (Finding(Severity.WARNING, "contactsNotArchived", values=values),)
         calls = CallTotals(
             write=plan.calls.write + writes + sum(c.writes for c in chunks),
             read=plan.calls.read + reads + sum(c.reads for c in chunks),
@@ -369,8 +373,13 @@ class Finisher:
         self.transitions.finish(run.id, result)
 
 
-def _after_one_person(pointer: LedgerPointer, before: LedgerPointer, plan: Plan) -> LedgerPointer:
-    """The pointer after a run of one person, which has no outcomes of the other rows."""
+def _is_partial(run: Run) -> bool:
+    """Whether the run has no outcomes of all rows: it sends one person, or archives contacts."""
+    return run.mode in (Mode.ONE_PERSON, Mode.ARCHIVE)
+
+
+def _after_partial(pointer: LedgerPointer, before: LedgerPointer, plan: Plan) -> LedgerPointer:
+    """The pointer after a partial run, which has no outcomes of the other rows."""
     rows_of = before.rows_of or (before.run_id if before.run_id != pointer.run_id else "")
     if not before.is_of(plan.account_id, plan.audience_id):
         # The undo of a run belongs to the audience of that run.

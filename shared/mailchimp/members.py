@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 from shared.errors import Unavailable
@@ -87,14 +88,19 @@ class BatchCalls(Calls):
         added, removed = (whole_number_in(answer, f"total_{what}") for what in ("added", "removed"))
         return TagAnswer(added, removed)
 
-    def count(self, audience_id: str, status: str | None) -> int:
-        """Count the members with a status; None for all but the archived ones.
+    def count(
+        self, audience_id: str, status: str | None, changed_before: datetime | None = None
+    ) -> int:
+        """Count the members with a status, optionally those unchanged since a time; None for all but
+        the archived ones.
 
         The statistics of the audience may be minutes old.
         """
         query = {"count": "1", "fields": "total_items"}
         if status:
             query["status"] = status
+        if changed_before is not None:
+            query["before_last_changed"] = changed_before.isoformat(timespec="seconds")
         answer = self._transport.get(f"{audience_path(audience_id)}/members", query)
         return total_in(answer)
 

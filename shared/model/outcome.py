@@ -67,6 +67,9 @@ class Code(StrEnum):
     # Former addresses
     ADDRESS_CHANGED = "addressChanged"
     FORMER_ARCHIVED = "formerArchived"
+    # Contacts that no export targets any more
+    UNUSED = "unused"
+    UNUSED_ARCHIVED = "unusedArchived"
     TAGGED_BY_OTHERS = "taggedByOthers"
     # Of a search only, for people who are in no run
     NOT_IN_SEGMENT = "notInSegment"
@@ -118,6 +121,8 @@ CODES: dict[Code, Lasting] = {
     Code.ERASED: Lasting.NOT_A_FAULT,
     Code.ADDRESS_CHANGED: Lasting.NOT_A_FAULT,
     Code.FORMER_ARCHIVED: Lasting.NOT_A_FAULT,
+    Code.UNUSED: Lasting.NOT_A_FAULT,
+    Code.UNUSED_ARCHIVED: Lasting.NOT_A_FAULT,
     Code.TAGGED_BY_OTHERS: Lasting.NOT_A_FAULT,
     Code.NOT_IN_SEGMENT: Lasting.NOT_A_FAULT,
     Code.NOT_RUN: Lasting.NOT_A_FAULT,

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
@@ -279,8 +280,13 @@ class MailchimpSession(Protocol):
     def retag(self, audience_id: str, tag_id: int, addresses: Sequence[str]) -> TagAnswer:
         """Add a tag to at most 500 existing members; unknown addresses are ignored."""
 
-    def count(self, audience_id: str, status: str | None) -> int:
-        """Count the members in a status; None for all but the archived ones."""
+    def count(
+        self, audience_id: str, status: str | None, changed_before: datetime | None = None
+    ) -> int:
+        """Count the members in a status, optionally those unchanged since a time.
+
+        A status of None means all but the archived ones.
+        """
 
     def members_with_status(
         self, audience_id: str, status: str, changed_since: str | None = None

@@ -59,12 +59,14 @@ class Mode(StrEnum):
     """export: send what changed. preview: plan only. full: send everything and read back.
 
     onePerson: send one person of the export, whether or not anything changed (record 85).
+    archive: archive the contacts that no export targets any more (record 86).
     """
 
     EXPORT = "export"
     PREVIEW = "preview"
     FULL = "full"
     ONE_PERSON = "onePerson"
+    ARCHIVE = "archive"
 
 
 class RunStatus(StrEnum):
@@ -339,6 +341,8 @@ class Run:
     retry_of: str | None = None
     undo_of: str | None = None
     archive_created: bool = False
+    # How many contacts a person agreed to archive.
+    agreed: int = 0
     # When the run that an undo reverses had ended: what changed since was changed by others.
     undone_at: datetime | None = None
     # The `traceparent` of its start; every message about the run continues this trace.
@@ -392,7 +396,8 @@ class Run:
 
     @property
     def covers_export(self) -> bool:
-        """Whether the run sends what is new to everyone: no preview, no undo, not one person only."""
+        """Whether the run sends what is new to everyone: no preview, no undo, not one person only,
+        not archiving."""
         return self.mode in (Mode.EXPORT, Mode.FULL) and self.undo_of is None
 
 

@@ -154,8 +154,8 @@ class Search:
             if run.is_active or run.mode is Mode.PREVIEW or not self._has_outcomes(run):
                 continue
             found = self._in_outcomes(run, base, person)
-            # A run of one person has no outcomes of the others.
-            if found is not None or run.mode is not Mode.ONE_PERSON:
+            # Runs that send one person or archive contacts have no outcomes of the others.
+            if found is not None or run.mode not in (Mode.ONE_PERSON, Mode.ARCHIVE):
                 break
         else:
             run = None

@@ -24,6 +24,7 @@ from shared.model.run import (
 from shared.model.source import Snapshot
 from shared.people.erasures import Erasures
 from shared.people.exclusion_lists import ExclusionLists
+from shared.planning.archive_plan import plan_archive
 from shared.planning.ended import PlanningEnded
 from shared.planning.exclusions import Exclusions
 from shared.planning.fingerprint import source_fingerprint
@@ -33,6 +34,7 @@ from shared.planning.preparation import AudiencePreparation
 from shared.planning.report import PlanningReport
 from shared.planning.request import PlanRequest
 from shared.planning.undo_plan import plan_undo
+from shared.planning.unused import AudienceLedgers
 from shared.runs.one_person import chosen_person
 from shared.runs.plan_store import PlanStore
 from shared.runs.start import export_of
@@ -72,6 +74,8 @@ class PlanBuilder:
         request = PlanRequest(run, export, export.connection_id, account_id, person)
         if run.undo_of is not None:
             return self._make_undo(request, run.undo_of)
+        if run.mode is Mode.ARCHIVE:
+            return self._make_archive(request)
         pinned = self.source.snapshot(export.segments_read)
         # The segments to exclude come last.
         snapshot = Snapshot(pinned.segments[: len(export.segments)])
@@ -104,6 +108,19 @@ class PlanBuilder:
                 self.erasures,
                 self.max_profiles,
                 self.pace.people_per_second(account_id),
+            )
+
+    def _make_archive(self, request: PlanRequest) -> Plan:
+        export = request.export
+        exports, ledgers = self.preparation.exports, self.ledgers
+        found = AudienceLedgers.read(exports, ledgers, request.account_id, export.audience_id)
+        pointer = next((pointer for one, pointer in found.exports if one.id == export.id), None)
+        # The plan of the last run may be deleted; texts are then converted by the type of the field.
+        last = self.plans.read(pointer.rows_of or pointer.run_id) if pointer else None
+        attributes = last.attributes if last else ()
+        with workspace() as (db, scratch):
+            return self.plans.write(
+                *plan_archive(request, pointer, found, attributes, self.preparation, db, scratch)
             )
 
     def _make_undo(self, request: PlanRequest, undone: str) -> Plan:

@@ -74,7 +74,7 @@ def write_chunks(
         rows=str(files.rows),
     )
     groups = [
-        _Group(ChunkKind.RESTORE if restore else ChunkKind(kind), people)
+        _Group(ChunkKind.RESTORE if restore and kind == "update" else ChunkKind(kind), people)
         for kind, people in _SQL.rows(db, "send_groups")
     ]
     groups += [

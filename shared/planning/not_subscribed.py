@@ -24,7 +24,7 @@ from shared.workspace import SqlFile
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-__all__ = ["NotSubscribedList"]
+__all__ = ["NotSubscribedList", "load_not_subscribed"]
 
 # Mailchimp's clock and ours may differ, and a change may become visible late.
 _OVERLAP = timedelta(minutes=15)
@@ -99,6 +99,13 @@ class NotSubscribedList:
             return
         if stored is not None and stored.value.blob != blob:
             self.files.delete(stored.value.blob)
+
+
+def load_not_subscribed(db: DuckDBPyConnection, file: Path | None) -> None:
+    """Fill `not_subscribed` from a local copy of a stored list; without one, leave it empty."""
+    _SQL.run(db, "create")
+    if file is not None:
+        _SQL.run(db, "load", file=str(file))
 
 
 def _add(db: DuckDBPyConnection, pages: Iterable[list[ContactStatus]]) -> None:

@@ -83,15 +83,16 @@ def compare_for_undo(db: DuckDBPyConnection, rules: UndoRules) -> None:
         "changes",
         existing=existing,
         run_tags=list(rules.run_tags),
+        merge_tags=list(rules.merge_tags),
         archive=rules.archive,
         archive_tag=ARCHIVE_TAG,
     )
 
 
 def undo_counts(db: DuckDBPyConnection) -> Counts:
-    """Count the people whose values or tags are restored, and the people who lose a tag again."""
-    restored, losing = _SQL.row(db, "counts")
-    return Counts(distinct=restored, changed=restored, left=losing)
+    """Count the people who are added again, whose values or tags are restored, and who lose a tag again."""
+    returned, restored, losing = _SQL.row(db, "counts")
+    return Counts(distinct=returned + restored, new=returned, changed=restored, left=losing)
 
 
 def tags_before(db: DuckDBPyConnection) -> dict[int, int]:

@@ -166,6 +166,8 @@ def _refuse_retry(run: Run) -> None:
         raise Conflict("retryPreview")
     if run.mode is Mode.ONE_PERSON:
         raise Conflict("retryOnePerson")
+    if run.mode is Mode.ARCHIVE:
+        raise Conflict("retryArchive")
     if run.undo_of is not None:
         raise Conflict("retryUndo")
     if not failed and not stopped:

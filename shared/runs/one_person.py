@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from shared.errors import Conflict, NotFound
+from shared.errors import NotFound
 from shared.model.names import person_blob, plan_blob
 from shared.model.one_person import (
     ChosenPerson,
@@ -19,7 +19,8 @@ from shared.model.one_person import (
 )
 from shared.model.plan import plan_from_json
 from shared.model.ports import Files
-from shared.model.run import Mode, Run, RunStatus, Trigger
+from shared.model.run import Mode, Run
+from shared.runs.own_run import start_own
 from shared.runs.start import Starter
 
 __all__ = ["OnePerson", "chosen_person"]
@@ -34,19 +35,11 @@ class OnePerson:
 
     def start(self, export_id: str, by: str, person: ChosenPerson) -> Run:
         """Start a run that sends one person. Conflict while another run is active or waits."""
-        own: list[str] = []
 
         def store(run: Run) -> None:
             self.files.write(person_blob(run.id), person_to_json(person))
-            own.append(run.id)
 
-        run = self.starter.start(
-            export_id, Trigger.ON_DEMAND, Mode.ONE_PERSON, requested_by=by, before_planning=store
-        )
-        if run.id in own:
-            return run
-        waits = run.status is RunStatus.AWAITING_CONFIRMATION
-        raise Conflict("otherRunWaits") if waits else Conflict("otherRunGoing")
+        return start_own(self.starter, export_id, by, Mode.ONE_PERSON, store)
 
     def sent(self, run_id: str) -> list[SentPerson]:
         """What was sent, beside what Mailchimp has. NotFound when it is not stored (yet, or any more)."""

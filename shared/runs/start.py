@@ -27,6 +27,10 @@ QUEUE_PATIENCE = timedelta(seconds=60)
 _LAST_MOMENT = 0xFFFFFFFFFFF  # 11 hexadecimal digits of milliseconds: past the year 2500
 
 
+# They concern what a person just saw, so the answer to a waiting run must not be lost for them.
+_NEVER_REPLACE = (Mode.ONE_PERSON, Mode.ARCHIVE)
+
+
 @dataclass(frozen=True)
 class ActiveRun:
     """The newest run of an export, as it was at its start."""
@@ -88,11 +92,13 @@ class Starter:
         confirmed_new: int = 0,
         definition: str = "",
         before_planning: Callable[[Run], None] | None = None,
+        agreed: int = 0,
     ) -> Run:
         """Return the active run, or start a new one. Conflict when the export has no connection.
 
         `before_planning` is called for a new run, before its first message is sent. A new run replaces
-        one that waits for a confirmation, unless it sends one person only: then that run is returned.
+        one that waits for a confirmation, unless it sends one person only or archives: then that run is returned. `agreed`
+        is the number of contacts to archive.
         """
         export = export_of(self._exports, export_id)
         if not export.connection_id:
@@ -100,7 +106,7 @@ class Starter:
         while True:
             taken = self._active.read(export_id)
             if taken is not None:
-                active = self._active_run(taken, replaces=mode is not Mode.ONE_PERSON)
+                active = self._active_run(taken, replaces=mode not in _NEVER_REPLACE)
                 if active is not None:
                     return active
             now = self._now()
@@ -119,6 +125,7 @@ class Starter:
                 retry_of=retry_of,
                 undo_of=undo_of,
                 archive_created=archive_created,
+                agreed=agreed,
                 undone_at=undone_at,
                 trace=trace.parent if trace else "",
             )

@@ -28,6 +28,7 @@ from shared.model.sign_in import ApiKeyChecker, OAuthSignIn
 from shared.people.erasures import Erasure
 from shared.people.exclusion_lists import ExclusionLists
 from shared.people.search import Found
+from shared.planning.hygiene import AudienceHygiene
 from shared.runs.history import RunFilter
 from shared.runs.outcomes import OutcomePage, OutcomeReason, OutcomeRow
 from shared.segments.catalogue import Catalogue
@@ -76,6 +77,8 @@ class Services:
     outcome_totals: Callable[[str], Sequence[tuple[str, str, str, int]]]
     samples: Callable[[str], Sequence[SamplePerson]]
     differences: Callable[[str], tuple[Sequence[str], Iterator[Difference]]]
+    hygiene: Callable[[str, str], AudienceHygiene]
+    archive_unused: Callable[[str, str, int], Run]
     send_person: Callable[[str, str, ChosenPerson], Run]
     sent_person: Callable[[str], Sequence[SentPerson]]
     outcome_reasons: Callable[[str, str, int], Sequence[OutcomeReason]]

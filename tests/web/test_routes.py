@@ -54,6 +54,8 @@ INTERFACE = {
     ("POST", "/api/runs/{id}/undo"): CONTRIBUTOR,
     ("GET", "/api/runs/{id}/outcomes.csv"): CONTRIBUTOR,
     ("GET", "/api/runs/{id}/preview"): CONTRIBUTOR,
+    ("GET", "/api/connections/{id}/audiences/{audienceId}/hygiene"): CONTRIBUTOR,
+    ("POST", "/api/exports/{id}/archive-unused"): CONTRIBUTOR,
     ("GET", "/api/runs/{id}/differences.csv"): CONTRIBUTOR,
     ("POST", "/api/exports/{id}/send-person"): CONTRIBUTOR,
     ("GET", "/api/runs/{id}/sent-person"): CONTRIBUTOR,

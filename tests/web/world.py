@@ -24,6 +24,7 @@ from shared.model.sign_in import CheckedGrant
 from shared.people.erasures import Erasure
 from shared.people.exclusion_lists import ExclusionLists
 from shared.people.search import Found
+from shared.planning.hygiene import AudienceHygiene, UnusedContacts
 from shared.runs.history import RunFilter
 from shared.runs.outcomes import OutcomePage, OutcomeReason, OutcomeRow
 from shared.segments.catalogue import AttributeInfo, SegmentInfo, SegmentList, SegmentSample
@@ -263,6 +264,7 @@ class FakeRuns:
     rows: list[OutcomeRow] = field(default_factory=list)
     people: list[SamplePerson] = field(default_factory=list)
     people: dict[str, list[Found]] = field(default_factory=dict)
+    incomplete: tuple[str, ...] = ()
     changes: list[Difference] = field(default_factory=list)
     chosen: dict[str, ChosenPerson] = field(default_factory=dict)
     sent: dict[str, list[SentPerson]] = field(default_factory=dict)
@@ -365,6 +367,21 @@ class FakeRuns:
     def outcome_totals(self, run_id: str) -> list[tuple[str, str, str, int]]:
         found = Counter((r.outcome, r.code, r.field) for r in self.outcomes(run_id, None))
         return [(*key, count) for key, count in found.items()]
+
+    def hygiene(self, connection_id: str, audience_id: str) -> AudienceHygiene:
+        contacts = {"subscribed": 900, "unsubscribed": 100, "cleaned": 7}
+        unused = tuple(
+            UnusedContacts(stored.key, stored.value.display_name, 120)
+            for stored in self.exports.all()
+            if stored.value.audience_id == audience_id
+        )
+        return AudienceHygiene(
+            audience_id, "Newsletter", contacts, unused, self.incomplete, 40, 7, self.clock()
+        )
+
+    def archive_unused(self, export_id: str, by: str, agreed: int) -> Run:
+        run = self.start(export_id, Trigger.ON_DEMAND, Mode.ARCHIVE, by)
+        return self.move(run.id, agreed=agreed)
 
     def send_person(self, export_id: str, by: str, person: ChosenPerson) -> Run:
         run = self.start(export_id, Trigger.ON_DEMAND, Mode.ONE_PERSON, by)
@@ -478,6 +495,8 @@ class World:
             outcome_totals=self.runs.outcome_totals,
             samples=self.runs.samples,
             differences=self.runs.differences,
+            hygiene=self.runs.hygiene,
+            archive_unused=self.runs.archive_unused,
             send_person=self.runs.send_person,
             sent_person=self.runs.sent_person,
             outcome_reasons=self.runs.outcome_reasons,

@@ -138,7 +138,8 @@ WITH people AS (
         END AS outcome,
         CASE
             WHEN r.unsubscribed THEN 'withdrawnUnsubscribed'
-            WHEN r.former_archived THEN 'formerArchived'
+            WHEN r.former_archived
+                THEN CASE WHEN c.code = 'unused' THEN 'unusedArchived' ELSE 'formerArchived' END
             WHEN c.kind IN ('unchanged', 'kept', 'rejected') THEN c.code
             WHEN c.kind = 'not_retried' THEN 'notRetried'
             WHEN c.kind = 'waiting' THEN 'withdrawalsOnly'

@@ -11,6 +11,8 @@ withdrawn AS (
     SELECT DISTINCT email AS address FROM outcomes
     WHERE code IN ('consentWithdrawn', 'withdrawnUnsubscribed')
 ),
+-- Subscribers that the run archived because no export targeted them any more.
+archived AS (SELECT email AS address FROM outcomes WHERE code = 'unusedArchived'),
 -- People that the run excluded, and people on the current list. An address on the list also
 -- excludes the other addresses of its person.
 excluded_customers AS (
@@ -35,6 +37,8 @@ joined AS (
         w.address IS NOT NULL AS withdrawn,
         x.address IS NOT NULL AS excluded,
         n.address IS NOT NULL AS not_subscribed,
+        a.address IS NOT NULL AND coalesce(n.status = 'archived', false)
+            AND b.fingerprint IS NOT NULL AS is_archived,
         coalesce(b.fields IS NOT NULL AND b.merge_tags = $merge_tags::VARCHAR[], false) AS known,
         coalesce(e.others, false) AS others,
         coalesce(e.edited, false) AS edited
@@ -42,6 +46,7 @@ joined AS (
     LEFT JOIN before b ON b.address = l.address
     LEFT JOIN created c ON c.address = l.address
     LEFT JOIN withdrawn w ON w.address = l.address
+    LEFT JOIN archived a ON a.address = l.address
     LEFT JOIN excluded x ON x.address = l.address
     -- Transactional contacts of the ledger are the export's own (consent.sql).
     LEFT JOIN not_subscribed n ON n.address = l.address AND n.status <> 'transactional'
@@ -64,6 +69,8 @@ FROM joined;
 --   - is subscribed and was not edited in Mailchimp since,
 --   - did not withdraw consent in the run,
 --   - was not excluded by the run and is not on the current list.
+-- Contacts that the run archived as unused are added again as subscribers, because the undo is a person's
+-- explicit yes; not those of people on the current list.
 -- People that the run created lose all tags of the export. They are archived if that was requested
 -- and no one else gave them a tag; in a list of tags, `$archive_tag` means archiving.
 CREATE OR REPLACE TABLE changes AS
@@ -73,6 +80,7 @@ judged AS (
         *,
         NOT created AND NOT not_subscribed AND known AND NOT edited AND NOT withdrawn
             AND NOT excluded AND (was_sent OR len(tags_removed) > 0) AS restored,
+        is_archived AND NOT excluded AS returned,
         list_concat(
             CASE
                 WHEN created THEN list_filter(tags, lambda t: list_contains($existing::BIGINT[], t))
@@ -88,22 +96,27 @@ judged AS (
 ),
 sets AS (
     SELECT tags_removed, row_number() OVER (ORDER BY tags_removed) - 1 AS tagset
-    FROM (SELECT DISTINCT tags_removed FROM judged WHERE restored)
+    FROM (SELECT DISTINCT tags_removed FROM judged WHERE restored OR returned)
 )
 SELECT
     j.address, j.customer_id, NULL::HUGEINT AS mask, s.tagset,
     CASE
-        WHEN restored THEN list_filter(range(len($run_tags::BIGINT[])),
+        WHEN restored OR returned THEN list_filter(range(len($run_tags::BIGINT[])),
             lambda i: list_contains(j.tags_before, ($run_tags::BIGINT[])[i + 1]))
     END AS segments,
-    j.fields_before AS fields, j.fingerprint_before AS fingerprint,
-    NULL::VARCHAR AS contact_status, false AS withdrawn,
-    CASE WHEN restored THEN 'update' ELSE 'left' END AS kind,
+    CASE
+        WHEN returned AND NOT known
+            THEN to_json(list_transform($merge_tags::VARCHAR[], lambda _: NULL::VARCHAR))::VARCHAR
+        ELSE j.fields_before
+    END AS fields,
+    j.fingerprint_before AS fingerprint,
+    CASE WHEN returned THEN 'archived' END AS contact_status, false AS withdrawn,
+    CASE WHEN returned THEN 'add' WHEN restored THEN 'update' ELSE 'left' END AS kind,
     NULL::VARCHAR AS code, NULL::VARCHAR AS field,
     j.tags_removed AS tags,
     CASE WHEN len(to_remove) > 0 THEN to_remove END AS tags_to_remove
-FROM judged j LEFT JOIN sets s ON restored AND s.tags_removed = j.tags_removed
-WHERE restored OR len(to_remove) > 0;
+FROM judged j LEFT JOIN sets s ON (restored OR returned) AND s.tags_removed = j.tags_removed
+WHERE restored OR returned OR len(to_remove) > 0;
 
 CREATE OR REPLACE TABLE tagsets AS
 SELECT DISTINCT tagset, NULL::HUGEINT AS mask, tags, []::BIGINT[] AS segments
@@ -117,7 +130,10 @@ CREATE OR REPLACE TABLE rejects (
 CREATE OR REPLACE TABLE shared (address VARCHAR, customer_id VARCHAR, mask HUGEINT);
 
 -- name: counts
-SELECT count(*) FILTER (kind = 'update'), count(*) FILTER (tags_to_remove IS NOT NULL) FROM changes;
+SELECT
+    count(*) FILTER (kind = 'add'), count(*) FILTER (kind = 'update'),
+    count(*) FILTER (tags_to_remove IS NOT NULL)
+FROM changes;
 
 -- name: not_undone
 -- The number of people for each kind of thing that the undo does not change.
@@ -127,7 +143,7 @@ SELECT
         NOT created AND was_sent AND fingerprint IS NOT NULL AND NOT known AND NOT not_subscribed
     ),
     count(*) FILTER (
-        NOT created AND not_subscribed AND NOT withdrawn AND (was_sent OR len(tags_removed) > 0)
+        NOT created AND not_subscribed AND NOT is_archived AND NOT withdrawn AND (was_sent OR len(tags_removed) > 0)
     ),
     count(*) FILTER (
         NOT created AND NOT not_subscribed AND (edited OR NOT known) AND len(tags_removed) > 0

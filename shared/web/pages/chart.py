@@ -23,12 +23,13 @@ _LEFT, _RIGHT, _TOP, _BOTTOM = 62, 8, 12, 26
 # The value of a run, and its name: `people` or `rejected`.
 Chart = tuple[str, Callable[[Run], int]]
 
+# Their numbers are not those of the segments.
+_UNCHARTED = (Mode.PREVIEW, Mode.ONE_PERSON, Mode.ARCHIVE)
+
 
 def charted(runs: Sequence[Run]) -> list[Run]:
     """The runs to draw, oldest first: those that are over or wait, without previews."""
-    shown = [
-        run for run in runs if not run.is_active and run.mode not in (Mode.PREVIEW, Mode.ONE_PERSON)
-    ]
+    shown = [run for run in runs if not run.is_active and run.mode not in _UNCHARTED]
     return list(reversed(shown[:_MOST]))
 
 

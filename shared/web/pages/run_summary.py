@@ -68,7 +68,7 @@ def rows_per_second(run: Run) -> float | None:
 
 def _reads_for_all(run: Run) -> bool:
     """Whether the time of a run is that of its rows."""
-    return run.mode not in (Mode.PREVIEW, Mode.ONE_PERSON)
+    return run.mode not in (Mode.PREVIEW, Mode.ONE_PERSON, Mode.ARCHIVE)
 
 
 def retry_changes_something(run: Run, codes: Sequence[str]) -> bool:
@@ -151,6 +151,8 @@ def _sentence(run: Run, language: str) -> str:
                 f"{stopped}Within", done=progress.profiles_done, total=progress.profiles_total
             )
         return say(f"{stopped}Before")
+    if run.mode is Mode.ARCHIVE:
+        return say("archived", people=run.consent_proof.archived)
     return say("done", parts=parts) if parts else say("nothingChanged")
 
 

@@ -158,7 +158,7 @@ def _show(page: Page, run_id: str, refusal: Refusal = NO_REFUSAL) -> Response:
         can_add_archived=any(f.code == "archivedByUndo" for f in run.findings),
         waiting=run.status is RunStatus.AWAITING_CONFIRMATION,
         can_retry=retries,
-        can_run=over and (is_preview or (stopped and not is_person)),
+        can_run=over and (is_preview or (stopped and run.mode in (Mode.EXPORT, Mode.FULL))),
         can_send_again=over and is_person,
         can_edit=over and run.status is RunStatus.FAILED,
         can_undo=may_act and not is_preview and services.can_undo(run),

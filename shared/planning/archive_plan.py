@@ -1,0 +1,95 @@
+"""Make the plan of a run that archives the contacts that no export targets any more (record 86).
+
+Nothing is read from Customer Insights, and no one is sent.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from shared.model.audience import CallCounts
+from shared.model.chunk import Chunk
+from shared.model.ledger import LedgerPointer
+from shared.model.names import plan_folder
+from shared.model.plan import Plan, PlanFiles, form_for
+from shared.model.run import CallTotals, Counts, Reason, RunStatus
+from shared.model.source import Attribute
+from shared.planning.audience import with_fields_to_create
+from shared.planning.chunking import write_chunks
+from shared.planning.ended import PlanningEnded
+from shared.planning.preparation import AudiencePreparation
+from shared.planning.request import PlanRequest
+from shared.planning.unused import AudienceLedgers, find_unused, plan_unused
+from shared.workspace import waiting_for_network
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+__all__ = ["plan_archive"]
+
+
+def plan_archive(
+    request: PlanRequest,
+    pointer: LedgerPointer | None,
+    ledgers: AudienceLedgers,
+    attributes: tuple[Attribute, ...],
+    preparation: AudiencePreparation,
+    db: DuckDBPyConnection,
+    scratch: Path,
+) -> tuple[Plan, PlanFiles, list[Chunk]]:
+    """Make the plan, with its files and chunks. PlanningEnded when there is nothing to archive, when it
+    is unknown, or when there are more contacts than a person agreed to.
+
+    `attributes` are those of the values in the ledger, for an undo.
+    """
+    run, export = request.run, request.export
+    if ledgers.incomplete:
+        exports = ", ".join(f"“{name}”" for name in ledgers.incomplete)
+        raise PlanningEnded(RunStatus.SKIPPED, Reason("unusedUnknown", values={"exports": exports}))
+    with (
+        waiting_for_network(db),
+        preparation.sessions.session(request.connection_id, request.account_id) as session,
+    ):
+        audience = session.audience(export.audience_id)
+        merge_fields = tuple(session.merge_fields(export.audience_id))
+        contacts = preparation.read_not_subscribed(
+            request, export.audience_id, session, db, scratch
+        )
+        calls: CallCounts = session.calls
+    files_of = dict(ledgers.download(preparation.files, scratch))
+    own = files_of.pop(export.id)
+    people = find_unused(db, own, files_of.values())
+    if not people:
+        raise PlanningEnded(RunStatus.SKIPPED, Reason("noUnused"))
+    if people > run.agreed:
+        values = {"people": str(people), "agreed": str(run.agreed)}
+        raise PlanningEnded(RunStatus.SKIPPED, Reason("moreUnused", values=values))
+    plan_unused(db)
+    files, chunks = write_chunks(db, scratch, ())
+    plan = Plan(
+        run_id=run.id,
+        export_id=export.id,
+        connection_id=request.connection_id,
+        account_id=request.account_id,
+        audience_id=export.audience_id,
+        audience_name=audience.name,
+        folder=plan_folder(run.id, preparation.token()),
+        # Only subscribers are archived, and an undo brings them back as such.
+        status="subscribed",
+        mapping=export.mapping,
+        attributes=attributes,
+        merge_fields=with_fields_to_create(export, merge_fields),
+        tags=(),
+        tagsets=(),
+        counts=Counts(),
+        removals=people,
+        chunks=len(chunks),
+        ledger=pointer.blob if pointer else None,
+        ledger_run=pointer.run_id if pointer else "",
+        source_fingerprint=pointer.source_fingerprint if pointer else "",
+        calls=CallTotals(calls.write, calls.read, calls.throttled, calls.retried),
+        contacts_before=contacts,
+        form=form_for(chunks, export.mapping),
+    )
+    return plan, files, chunks

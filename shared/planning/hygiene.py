@@ -1,0 +1,145 @@
+"""The contacts of an audience that cost without use: unused ones, and those long unsubscribed or cleaned.
+
+Unused contacts come from the ledgers of all exports to the audience, the other numbers from Mailchimp. Only
+unused contacts are archived by the app (record 86): archiving an unsubscribed contact would lose
+its status, and Mailchimp does not bill cleaned ones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from duckdb import DuckDBPyConnection
+
+from shared.capacity.on_demand import OnDemandSessions
+from shared.errors import NotFound
+from shared.model.audience import NOT_SUBSCRIBED, NotSubscribedPointer
+from shared.model.export import Export
+from shared.model.ledger import LedgerPointer
+from shared.model.ports import Files, Records
+from shared.model.run import Mode, Run
+from shared.planning.not_subscribed import load_not_subscribed
+from shared.planning.unused import AudienceLedgers, find_unused
+from shared.runs.own_run import start_own
+from shared.runs.start import Starter
+from shared.workspace import small_workspace
+
+__all__ = ["LONG", "AudienceHygiene", "Hygiene", "UnusedContacts"]
+
+LONG = timedelta(days=365)
+"""How long a contact has not changed that counts as unsubscribed or cleaned for long."""
+
+# Archived and cleaned contacts are not billed.
+_BILLED = ("subscribed", "unsubscribed", "pending", "transactional")
+
+
+@dataclass(frozen=True)
+class UnusedContacts:
+    """How many contacts an export created that no export targets any more."""
+
+    export_id: str
+    export_name: str
+    people: int
+
+
+@dataclass(frozen=True)
+class AudienceHygiene:
+    """The contacts of an audience by status, and those that cost without use.
+
+    `long_unsubscribed` and `long_cleaned` did not change since `since`. `incomplete` names exports
+    that have not sent everyone yet: while there are any, `unused` is empty.
+    """
+
+    audience_id: str
+    audience_name: str
+    contacts: Mapping[str, int]
+    unused: tuple[UnusedContacts, ...]
+    incomplete: tuple[str, ...]
+    long_unsubscribed: int
+    long_cleaned: int
+    since: datetime
+
+    @property
+    def billed(self) -> int:
+        """The contacts that Mailchimp bills."""
+        return sum(self.contacts.get(status, 0) for status in _BILLED)
+
+    @property
+    def unused_people(self) -> int:
+        """The unused contacts of all exports."""
+        return sum(one.people for one in self.unused)
+
+    def share(self, people: int) -> float:
+        """The share of the billed contacts, from 0 to 1."""
+        return people / self.billed if self.billed else 0.0
+
+
+@dataclass(frozen=True)
+class Hygiene:
+    """Finds such contacts, and starts runs that archive unused ones."""
+
+    exports: Records[Export]
+    ledgers: Records[LedgerPointer]
+    not_subscribed: Records[NotSubscribedPointer]
+    files: Files
+    sessions: OnDemandSessions
+    account_of: Callable[[str], str]
+    starter: Starter
+    now: Callable[[], datetime]
+
+    def read(self, connection_id: str, audience_id: str) -> AudienceHygiene:
+        """Read the ledgers of the exports to an audience, and Mailchimp's counts. NotFound."""
+        account_id = self.account_of(connection_id)
+        since = self.now() - LONG
+        with self.sessions.for_request(connection_id) as session:
+            audience = session.audience(audience_id)
+            statuses = ("subscribed", *NOT_SUBSCRIBED)
+            contacts = {status: session.count(audience_id, status) for status in statuses}
+            unsubscribed = session.count(audience_id, "unsubscribed", since)
+            cleaned = session.count(audience_id, "cleaned", since)
+        ledgers = AudienceLedgers.read(self.exports, self.ledgers, account_id, audience_id)
+        unused = () if ledgers.incomplete else self._unused(ledgers, account_id, audience_id)
+        return AudienceHygiene(
+            audience_id,
+            audience.name,
+            contacts,
+            unused,
+            tuple(ledgers.incomplete),
+            unsubscribed,
+            cleaned,
+            since,
+        )
+
+    def archive(self, export_id: str, by: str, agreed: int) -> Run:
+        """Start a run that archives the unused contacts of an export, at most `agreed`. Conflict."""
+        return start_own(self.starter, export_id, by, Mode.ARCHIVE, agreed=agreed)
+
+    def _unused(
+        self, ledgers: AudienceLedgers, account_id: str, audience_id: str
+    ) -> tuple[UnusedContacts, ...]:
+        with small_workspace() as (db, folder):
+            self._load_not_subscribed(db, f"{account_id}/{audience_id}", folder)
+            try:
+                files = dict(ledgers.download(self.files, folder))
+            except NotFound:
+                return ()  # a run replaced a ledger at this moment, or someone deleted it
+            found = []
+            for export, _ in ledgers.exports:
+                others = [file for export_id, file in files.items() if export_id != export.id]
+                people = find_unused(db, files[export.id], others)
+                found.append(UnusedContacts(export.id, export.display_name, people))
+        return tuple(one for one in found if one.people)
+
+    def _load_not_subscribed(self, db: DuckDBPyConnection, key: str, folder: Path) -> None:
+        """Load the list that the last run stored. A run that archives reads it again."""
+        stored = self.not_subscribed.read(key)
+        local = folder / "not-subscribed.parquet"
+        try:
+            if stored is not None:
+                self.files.download(stored.value.blob, local)
+        except NotFound:
+            stored = None
+        load_not_subscribed(db, local if stored is not None else None)

@@ -1,0 +1,87 @@
+"""Contacts of an audience that cost without use, as JSON."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from shared.planning.hygiene import AudienceHygiene
+from shared.web.models.base import Body, Time, View
+
+__all__ = ["ArchiveBody", "HygieneView", "hygiene_view"]
+
+
+class ArchiveBody(Body):
+    """The number of unused contacts that a person agrees to archive."""
+
+    people: Annotated[int, Field(ge=1, examples=[120])]
+
+
+class UnusedView(View):
+    """Contacts that an export created and that no export targets any more."""
+
+    export_id: Annotated[str, Field(examples=["5d1f0c2b8e7a4936"])]
+    export_name: Annotated[str, Field(examples=["Newsletter"])]
+    people: Annotated[int, Field(examples=[120])]
+
+
+class StatusCountView(View):
+    """The number of contacts in one status."""
+
+    status: Annotated[str, Field(examples=["subscribed"])]
+    count: Annotated[int, Field(examples=[8200])]
+
+
+class HygieneView(View):
+    """The contacts of an audience by status, and those that cost without use."""
+
+    audience_id: Annotated[str, Field(examples=["a1b2c3d4e5"])]
+    audience_name: Annotated[str, Field(examples=["Newsletter"])]
+    contacts: tuple[StatusCountView, ...]
+    billed: Annotated[int, Field(description="Contacts that Mailchimp bills", examples=[8900])]
+    unused: tuple[UnusedView, ...]
+    unused_share: Annotated[
+        float, Field(description="The share of the billed contacts, from 0 to 1", examples=[0.013])
+    ]
+    incomplete: Annotated[
+        tuple[str, ...],
+        Field(
+            description="Exports that have not sent everyone yet; while there are any, `unused` is empty",
+            examples=[[]],
+        ),
+    ]
+    long_unsubscribed: Annotated[
+        int,
+        Field(description="Unsubscribed contacts without a change since `since`", examples=[240]),
+    ]
+    long_unsubscribed_share: Annotated[
+        float, Field(description="The share of the billed contacts, from 0 to 1", examples=[0.027])
+    ]
+    long_cleaned: Annotated[
+        int,
+        Field(
+            description="Cleaned contacts without a change since `since`; they are not billed",
+            examples=[31],
+        ),
+    ]
+    since: Time
+
+
+def hygiene_view(found: AudienceHygiene) -> HygieneView:
+    """The JSON form of what an audience has."""
+    return HygieneView(
+        audience_id=found.audience_id,
+        audience_name=found.audience_name,
+        contacts=tuple(
+            StatusCountView(status=status, count=count) for status, count in found.contacts.items()
+        ),
+        billed=found.billed,
+        unused=tuple(UnusedView.model_validate(one) for one in found.unused),
+        unused_share=round(found.share(found.unused_people), 4),
+        incomplete=found.incomplete,
+        long_unsubscribed=found.long_unsubscribed,
+        long_unsubscribed_share=round(found.share(found.long_unsubscribed), 4),
+        long_cleaned=found.long_cleaned,
+        since=found.since,
+    )

@@ -1,0 +1,69 @@
+"""Unused contacts of an audience: their share, and a button that archives them."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+from starlette.responses import Response
+
+from shared.model.run import Run
+from shared.web.access import AccessRoute, Subject, requires
+from shared.web.application import exports, hygiene
+from shared.web.authentication import Role
+from shared.web.dependencies import AudienceId, Id
+from shared.web.models.hygiene import ArchiveBody
+from shared.web.pages.forms import Refusal, SentForm, attempt
+from shared.web.pages.render import CurrentPage, Page, redirect
+from shared.web.texts import text
+
+__all__ = ["router"]
+
+router = APIRouter(route_class=AccessRoute, include_in_schema=False)
+
+
+@router.get("/connections/{id:id}/audiences/{audienceId:id}")
+@requires(Role.CONTRIBUTOR, shared=Subject.CONNECTION)
+def show(connection_id: Id, audience_id: AudienceId, page: CurrentPage) -> Response:
+    """What the audience has."""
+    found = attempt(
+        page,
+        lambda: hygiene.read(page.services, connection_id, audience_id),
+        only_reads=True,
+    )
+    if isinstance(found, Refusal):
+        return page.render("hygiene.html", status=found.status, found=None, message=found.message)
+    return page.render("hygiene.html", found=found, message="")
+
+
+@router.get("/exports/{id:id}/archive-unused")
+@requires(Role.CONTRIBUTOR, shared=Subject.EXPORT)
+def show_after_archiving(export_id: Id, page: CurrentPage) -> Response:
+    """The page of the audience: a refused action leaves the browser at its address."""
+    return redirect(_page_of(page, export_id))
+
+
+@router.post("/exports/{id:id}/archive-unused")
+@requires(Role.CONTRIBUTOR, shared=Subject.EXPORT)
+def archive(export_id: Id, page: CurrentPage, form: SentForm) -> Response:
+    """Archive the unused contacts of an export."""
+    if page.switches_language:
+        return redirect(_page_of(page, export_id))
+    if not form.has("sure"):
+        message = text(page.language, "pages.hygiene.tick")
+        return page.render("hygiene.html", status=400, found=None, message=message)
+
+    def archived() -> Run:
+        people = form.get("people")
+        body = ArchiveBody.model_validate({"people": int(people) if people.isdigit() else 0})
+        return hygiene.archive(page.services, page.caller, export_id, body.people)
+
+    run = attempt(page, archived)
+    if isinstance(run, Refusal):
+        return page.render("hygiene.html", status=run.status, found=None, message=run.message)
+    return redirect(f"/runs/{run.id}")
+
+
+def _page_of(page: Page, export_id: str) -> str:
+    export = exports.read(page.services, export_id).export
+    if not export.connection_id:
+        return f"/exports/{export_id}"
+    return f"/connections/{export.connection_id}/audiences/{export.audience_id}"
