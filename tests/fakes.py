@@ -93,7 +93,8 @@ class StoreClient:
     """The store as one process uses it.
 
     The `kill_at`th write (from 1) kills the process before it is applied, or after it with
-    `applied`. `fault(writes)` returns the fault of a request, or None.
+    `applied`. `fault(writes)` returns the fault of a request, or None. While `renews_leases` is
+    set and the process lives, its leases are renewed in time, however far the clock advances.
     """
 
     def __init__(
@@ -107,6 +108,7 @@ class StoreClient:
         self.store = store
         self.writes = 0
         self.dead = False
+        self.renews_leases = False
         self._kill_at = kill_at
         self._at_kill = StorageFault.KILLED_AFTER if applied else StorageFault.KILLED_BEFORE
         self._next_fault = fault
@@ -321,11 +323,15 @@ class MemoryQueue:
 class MemoryLease:
     """Implements Lease in memory."""
 
-    def __init__(self, client: StoreClient, name: str, seconds: int, holder: object) -> None:
+    def __init__(self, client: StoreClient, name: str, seconds: int) -> None:
         self._client = client
         self._name = name
         self._seconds = seconds
-        self._holder = holder
+
+    @property
+    def is_renewed(self) -> bool:
+        """Whether its process renews it by the clock of the store."""
+        return self._client.renews_leases and not self._client.dead
 
     def renew(self) -> None:
         if self._client.dead:  # the renewing thread ended with its process
@@ -333,17 +339,17 @@ class MemoryLease:
 
         def do() -> None:
             holder, _ = self._client.store.leases.get(self._name, (None, 0.0))
-            if holder is not self._holder:
+            if holder is not self:
                 raise Changed("leaseLost", lease=self._name)
             until = self._client.store.clock.seconds() + self._seconds
-            self._client.store.leases[self._name] = (self._holder, until)
+            self._client.store.leases[self._name] = (self, until)
 
         self._client.read(do)
 
     def release(self) -> None:
         def do() -> None:
             holder, _ = self._client.store.leases.get(self._name, (None, 0.0))
-            if holder is self._holder:
+            if holder is self:
                 del self._client.store.leases[self._name]
 
         with suppress(Unavailable):  # it expires
@@ -359,11 +365,11 @@ class MemoryLeases:
     def acquire(self, name: str, seconds: int) -> MemoryLease | None:
         def do() -> MemoryLease | None:
             store = self._client.store
-            _, until = store.leases.get(name, (None, 0.0))
-            if until > store.clock.seconds():
+            held, until = store.leases.get(name, (None, 0.0))
+            if until > store.clock.seconds() or (isinstance(held, MemoryLease) and held.is_renewed):
                 return None
-            lease = MemoryLease(self._client, name, seconds, object())
-            store.leases[name] = (lease._holder, store.clock.seconds() + seconds)
+            lease = MemoryLease(self._client, name, seconds)
+            store.leases[name] = (lease, store.clock.seconds() + seconds)
             return lease
 
         return self._client.write(do)

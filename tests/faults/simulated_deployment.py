@@ -1,13 +1,14 @@
 """A deployment simulated in one thread: the real app, a sandbox Mailchimp over HTTP, in-memory storage.
 
 Messages are delivered one after the other, and the clock advances when no message is due. A killed
-process is replaced by a new one on the same storage, and its leases expire.
+process is replaced by a new one on the same storage, and its leases expire. Everything goes by the
+simulated clock, so no result depends on the speed of the machine.
 """
 
 from __future__ import annotations
 
 import tempfile
-import time
+import threading
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -24,6 +25,7 @@ from sandbox.mailchimp.sandbox import AudienceView, Sandbox
 from sandbox.persons import COLUMNS
 from sandbox.samples import Sample
 from shared.app import build
+from shared.capacity import renewed_lease
 from shared.errors import ConnectorError
 from shared.mailchimp.gateway import MailchimpGateway
 from shared.mailchimp.transport import RetryPolicy
@@ -150,6 +152,8 @@ class SimulatedDeployment:
         self.audience = self.sandbox.audience("Simulated deployment")
         # Chunks of a few people, so that a small sample has many.
         self.monkeypatch.setattr(cut, "CHUNK_SIZE", CHUNK)
+        # Threads would renew leases in real time, which a slow machine reaches and a fast one does not.
+        self.monkeypatch.setattr(renewed_lease, "_RENEW_SECONDS", threading.TIMEOUT_MAX)
         self.start_process()
         account = self.sandbox.account
         grant = Grant(GrantKind.API_KEY, "us1", account.id, "Sandbox", self.clock.now(), "Dev")
@@ -162,10 +166,16 @@ class SimulatedDeployment:
     def start_process(self, kill_at: int | None = None, *, applied: bool = False) -> None:
         """Start a new process in place of the current one."""
         self.process_count += 1
+        if self.process_count > 1:
+            self.client.renews_leases = False  # killed, or it does nothing for a long time
         self.client = StoreClient(self.store, kill_at, applied=applied)
-        self.app = self.build(
-            self.client, Runtime(now=self.clock.now, monotonic=self.clock.seconds)
-        )
+        self.client.renews_leases = True
+        self.app = self.build(self.client, self.runtime())
+
+    def runtime(self) -> Runtime:
+        """The runtime of a process: its clock is the simulated one, and waiting advances it."""
+        clock = self.clock
+        return Runtime(now=clock.now, monotonic=clock.seconds, sleep=clock.forward)
 
     def build(self, client: StoreClient, runtime: Runtime) -> Any:
         """Build an app on the storage and Mailchimp of this deployment."""
@@ -216,7 +226,7 @@ class SimulatedDeployment:
         return ObservedGateway(
             connection,
             lambda _: self.sandbox.api_key,
-            clock=time.monotonic,
+            clock=self.clock.seconds,
             sleep=self.clock.forward,
             random=lambda: 0.5,
             api_url=self.sandbox.api_url,

@@ -20,8 +20,8 @@ SAMPLE = Sample(5 * CHUNK, (Segment("A", 1.0),), seed=7)
 def test_a_lane_that_loses_its_slot_stops_after_the_call_in_progress(
     new_deployment: Callable[[], SimulatedDeployment], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(renewed_lease, "_RENEW_SECONDS", 0.01)
     deployment = new_deployment()
+    monkeypatch.setattr(renewed_lease, "_RENEW_SECONDS", 0.01)
     deployment.define(SAMPLE)
     run = deployment.app.starter.start(EXPORT)
     taken: list[Slot] = []
