@@ -73,7 +73,7 @@ from shared.runs.undo import Undo
 from shared.runs.watchdog import Watchdog
 from shared.runtime import Runtime
 from shared.scheduling.refresh import Refreshes
-from shared.scheduling.refresh_progress import Patience, RefreshProgress
+from shared.scheduling.refresh_progress import RefreshProgress, WaitingTimes
 from shared.scheduling.schedule import REFRESH_SCHEDULE
 from shared.scheduling.timetable import Due, Tick, Timetable
 from shared.segments.catalogue import Catalogue
@@ -705,7 +705,7 @@ class App:
         """Starts exports when Customer Insights has written a refresh."""
         return Refreshes(
             exports=self.exports,
-            watches=self.table("refreshes", RefreshProgress),
+            progress=self.table("refreshes", RefreshProgress),
             runs=self.runs,
             transitions=self.transitions,
             active=self.active_runs,
@@ -721,7 +721,7 @@ class App:
             ),
             model_etag=self.landing.etag,
             now=self.runtime.now,
-            patience=Patience(),
+            times=WaitingTimes(),
             excluded=lambda export_id: self.exclusion_lists.read(export_id).fingerprint,
         )
 
@@ -749,7 +749,7 @@ class App:
             owners=self.tag_owners,
             files=self.files,
             transitions=self.transitions,
-            others=(self.refreshes.watches, self.timetable.dues),
+            others=(self.refreshes.progress, self.timetable.dues),
         )
 
     @cached_property
@@ -781,7 +781,7 @@ class App:
         errors: list[ConnectorError] = []
         for work in (
             self.timetable.start_due,
-            self.refreshes.revive,
+            self.refreshes.resend_lost,
             self.watchdog.resume_stalled,
             self.retention.delete_old_data,
             self.leftovers.sweep,

@@ -2,7 +2,7 @@
 
 An event announces that a `model.json` was written; delayed messages then check for each export whether the
 refresh is complete (scheduling/refresh_progress.py). One refresh makes one run, however often it is
-announced; one that arrives during a run makes exactly one more, because the watch stays open until that run
+announced; one that arrives during a run makes exactly one more, because the refresh stays open until that run
 has ended. Events are hints only: the content of the container decides, so late, repeated and reordered events
 do no harm.
 https://learn.microsoft.com/azure/event-grid/event-schema-blob-storage
@@ -29,10 +29,10 @@ from shared.runs.transitions import Transitions
 from shared.scheduling.refresh_progress import (
     Decision,
     Kind,
-    Patience,
     RefreshProgress,
     Step,
     View,
+    WaitingTimes,
     decide,
     digest,
     view_of,
@@ -76,7 +76,7 @@ class Refreshes:
     """
 
     exports: Records[Export]
-    watches: Records[RefreshProgress]
+    progress: Records[RefreshProgress]
     runs: Records[Run]
     transitions: Transitions
     active: Records[ActiveRun]
@@ -88,7 +88,7 @@ class Refreshes:
     read_events: Callable[[bytes], Sequence[Announcement]]
     model_etag: Callable[[str], str | None]
     now: Callable[[], datetime]
-    patience: Patience
+    times: WaitingTimes
     excluded: Callable[[str], str] = lambda _: ""
 
     def event(self, body: bytes) -> None:
@@ -102,7 +102,7 @@ class Refreshes:
                 self.announce(announced)
 
     def give_up(self, body: bytes) -> None:
-        """Log a message that failed in every attempt. An open watch stays: the tick sends its reminder
+        """Log a message that failed in every attempt. An open refresh stays open: the tick sends its reminder
         again."""
         try:
             check = refresh_of(body)
@@ -111,18 +111,18 @@ class Refreshes:
         log_event("refresh.messageGaveUp", exportId=check[0] if check else None)
 
     def announce(self, announced: Announcement) -> None:
-        """Start a watch, after a `model.json` was written, for every export that may read it."""
+        """Open a refresh, after a `model.json` was written, for every export that may read it."""
         identity = digest(announced.blob, announced.etag)
-        for stored in self._every_refresh():
+        for stored in self._exports_with_refresh():
             if _is_older(announced, stored.value):
                 continue
             opened = self._open(stored.key, announced, identity)
             if opened.open:
-                self._remind(stored.key, opened.turn, self.patience.first)
+                self._remind(stored.key, opened.turn, self.times.first_check)
 
     def check(self, export_id: str, turn: int) -> None:
         """Check whether an export's refresh is complete. Safe to call again."""
-        stored = self.watches.read(export_id)
+        stored = self.progress.read(export_id)
         if stored is None or not stored.value.open or turn < stored.value.turn:
             return
         if turn > stored.value.turn:
@@ -137,13 +137,13 @@ class Refreshes:
             if stored is None:
                 return
         view = self._view(export.value, stored.value)
-        self._act(export.value, stored, view, decide(stored.value, view, self.now(), self.patience))
+        self._act(export.value, stored, view, decide(stored.value, view, self.now(), self.times))
 
-    def revive(self) -> int:
+    def resend_lost(self) -> int:
         """Send lost reminders again; returns their number."""
         late = [
             stored
-            for stored in self.watches.all()
+            for stored in self.progress.all()
             if stored.value.open and self._is_lost(stored.value.next_at)
         ]
         for stored in late:
@@ -156,11 +156,11 @@ class Refreshes:
         if next_at is None:
             return True
         late = self.now() - next_at
-        return late > _LOST or -late > timedelta(seconds=2 * self.patience.slowest) + _LOST
+        return late > _LOST or -late > timedelta(seconds=2 * self.times.longest_interval) + _LOST
 
     # --- announcing ------------------------------------------------------------------------
 
-    def _every_refresh(self) -> Iterator[Stored[Export]]:
+    def _exports_with_refresh(self) -> Iterator[Stored[Export]]:
         exports = readable(self.exports.all())
         return (stored for stored in exports if _runs_with_refresh(stored.value))
 
@@ -168,32 +168,32 @@ class Refreshes:
         now = self.now()
         written_at = announced.written_at or now
 
-        def opened(watch: RefreshProgress) -> RefreshProgress:
-            if identity in watch.seen:
-                return watch
+        def opened(progress: RefreshProgress) -> RefreshProgress:
+            if identity in progress.seen:
+                return progress
             return replace(
-                watch,
+                progress,
                 open=True,
-                turn=watch.turn + 1,
-                seen=(*watch.seen, identity)[-_REMEMBERED:],
-                waiting=tuple(dict.fromkeys((*watch.waiting, announced.blob))),
-                written_at=max(written_at, watch.written_at or written_at),
+                turn=progress.turn + 1,
+                seen=(*progress.seen, identity)[-_REMEMBERED:],
+                waiting=tuple(dict.fromkeys((*progress.waiting, announced.blob))),
+                written_at=max(written_at, progress.written_at or written_at),
                 opened_at=now,
-                next_at=now + timedelta(seconds=self.patience.first),
+                next_at=now + timedelta(seconds=self.times.first_check),
                 view="",
                 view_since=None,
             )
 
         try:
-            return self.watches.create(export_id, opened(RefreshProgress())).value
+            return self.progress.create(export_id, opened(RefreshProgress())).value
         except Conflict:
-            return update(self.watches, export_id, opened).value
+            return update(self.progress, export_id, opened).value
 
     # --- checking ---------------------------------------------------------------------------
 
-    def _view(self, export: Export, watch: RefreshProgress) -> View:
+    def _view(self, export: Export, progress: RefreshProgress) -> View:
         try:
-            models = {blob: self.model_etag(blob) or "" for blob in watch.waiting}
+            models = {blob: self.model_etag(blob) or "" for blob in progress.waiting}
             snapshot = self.source.snapshot(export.segments_read)
             excluded = self.excluded(export.id)
         except Unavailable as error:
@@ -203,11 +203,11 @@ class Refreshes:
             return View(Kind.UNKNOWN, cause=Reason("segmentsBeingWritten"))
         except (ConfigError, InputError) as error:
             return View(Kind.FAULT, cause=Reason.of(error))
-        view = view_of(watch, snapshot, models)
+        view = view_of(progress, snapshot, models)
         mark = source_fingerprint(export, snapshot, excluded)
-        return replace(view, exported=self._has_had_its_run(export, mark, watch))
+        return replace(view, exported=self._is_exported(export, mark, progress))
 
-    def _has_had_its_run(self, export: Export, mark: str, watch: RefreshProgress) -> bool:
+    def _is_exported(self, export: Export, mark: str, progress: RefreshProgress) -> bool:
         """Whether a run that began after the announced write has read exactly this state.
 
         It does not matter how it ended: one that was canceled, or waits for a confirmation, must not be
@@ -215,7 +215,7 @@ class Refreshes:
         """
         active = self.active.read(export.id)
         pointer = self.ledgers.read(export.id)
-        newest = self._run_since(active.value.run.id, watch) if active else None
+        newest = self._run_since(active.value.run.id, progress) if active else None
         if newest is not None and newest.covers_export and not newest.is_active:
             planned = self.planned(newest.id)
             if planned == mark:
@@ -224,73 +224,79 @@ class Refreshes:
                 return True  # after the confirmation, the source is read again
         if pointer is None or pointer.value.source_fingerprint != mark:
             return False
-        return self._run_since(pointer.value.run_id, watch) is not None
+        return self._run_since(pointer.value.run_id, progress) is not None
 
-    def _run_since(self, run_id: str, watch: RefreshProgress) -> Run | None:
+    def _run_since(self, run_id: str, progress: RefreshProgress) -> Run | None:
         """The run, when it began after the announced write."""
         stored = self.runs.read(run_id)
         began = stored.value.started_at if stored else None
-        if stored is None or began is None or watch.written_at is None:
+        if stored is None or began is None or progress.written_at is None:
             return None
-        return stored.value if began >= watch.written_at else None
+        return stored.value if began >= progress.written_at else None
 
     # --- deciding --------------------------------------------------------------------------
 
     def _act(
         self, export: Export, stored: Stored[RefreshProgress], view: View, decision: Decision
     ) -> None:
-        if decision.step is Step.START and self._is_going(export.id):
-            waited = (self.now() - (decision.watch.opened_at or self.now())).total_seconds()
-            delay = min(max(self.patience.quiet, waited / 10), self.patience.slowest)
+        if decision.step is Step.START and self._must_wait_for_run(export.id):
+            waited = (self.now() - (decision.progress.opened_at or self.now())).total_seconds()
+            delay = min(max(self.times.unchanged, waited / 10), self.times.longest_interval)
             next_at = self.now() + timedelta(seconds=delay)
-            watch = replace(decision.watch, turn=decision.watch.turn + 1, next_at=next_at)
-            decision = Decision(Step.WAIT, watch, delay)
+            progress = replace(decision.progress, turn=decision.progress.turn + 1, next_at=next_at)
+            decision = Decision(Step.WAIT, progress, delay)
         if decision.step is Step.WAIT:
-            # The reminder first: a watch without a reminder would wait for the next tick.
-            self._remind(export.id, decision.watch.turn, decision.delay)
-            self._write(stored, decision.watch)
+            # The reminder first: without one, the refresh would wait for the next tick.
+            self._remind(export.id, decision.progress.turn, decision.delay)
+            self._write(stored, decision.progress)
         elif decision.step is Step.START:
-            self._start(stored, decision.watch, view)
+            self._start(stored, decision.progress, view)
         else:
             if decision.step is Step.GIVE_UP:
-                self._say_missing(export, decision.watch, view)
-            self._write(stored, _dealt_with(decision.watch, view))
+                self._record_incomplete(export, decision.progress, view)
+            self._write(stored, _closed(decision.progress, view))
 
-    def _start(self, stored: Stored[RefreshProgress], watch: RefreshProgress, view: View) -> None:
+    def _start(
+        self, stored: Stored[RefreshProgress], progress: RefreshProgress, view: View
+    ) -> None:
         """Start a run exactly once: the intent is stored first."""
-        begun = replace(_dealt_with(watch, view), open=True, starting_at=self.now())
+        begun = replace(_closed(progress, view), open=True, starting_at=self.now())
         written = self._write(stored, begun)
         if written is not None:
             self._complete_start(written)
 
     def _complete_start(self, stored: Stored[RefreshProgress]) -> Stored[RefreshProgress] | None:
         """Start the run of a stored intent; returns what remains to be checked, or None."""
-        watch, now = stored.value, self.now()
+        progress, now = stored.value, self.now()
         active = self.active.read(stored.key)
-        asked = active.value.run.queued_at if active else None
-        if asked is None or watch.starting_at is None or asked < watch.starting_at:
+        requested_at = active.value.run.queued_at if active else None
+        if (
+            requested_at is None
+            or progress.starting_at is None
+            or requested_at < progress.starting_at
+        ):
             try:
                 self.starter.start(stored.key, Trigger.REFRESH, Mode.EXPORT)
             except ConfigError as error:
                 # The export has no connection or was deleted: there is nothing to run.
                 log_event("refresh.notStarted", exportId=stored.key, reason=error.code)
-        started = replace(watch, starting_at=None)
-        if watch.waiting:
+        started = replace(progress, starting_at=None)
+        if progress.waiting:
             return self._write(stored, started)
-        if watch.linger_until is not None and now < watch.linger_until:
-            delay = self.patience.slowest
+        if progress.linger_until is not None and now < progress.linger_until:
+            delay = self.times.longest_interval
             next_at = now + timedelta(seconds=delay)
-            self._remind(stored.key, watch.turn + 1, delay)
-            lingering = replace(started, turn=watch.turn + 1, opened_at=now, next_at=next_at)
-            self._write(stored, lingering)
+            self._remind(stored.key, progress.turn + 1, delay)
+            rechecked = replace(started, turn=progress.turn + 1, opened_at=now, next_at=next_at)
+            self._write(stored, rechecked)
         else:
             self._write(stored, replace(started, open=False))
         return None
 
-    def _is_going(self, export_id: str) -> bool:
-        """Whether an active run may not read the state that was just seen.
+    def _must_wait_for_run(self, export_id: str) -> bool:
+        """Whether an active run may not read the state that this check found.
 
-        A run that is still queued will read it, because it freezes its source later than this check.
+        A run that is still queued will read it, because it pins its files later than this check.
         """
         active = self.active.read(export_id)
         run = self.runs.read(active.value.run.id) if active else None
@@ -298,11 +304,11 @@ class Refreshes:
             return False
         return run.value.status is not RunStatus.QUEUED or not run.value.covers_export
 
-    def _say_missing(self, export: Export, watch: RefreshProgress, view: View) -> None:
-        now, begun = self.now(), watch.opened_at or self.now()
-        minutes = round(self.patience.complete / 60)
+    def _record_incomplete(self, export: Export, progress: RefreshProgress, view: View) -> None:
+        now, begun = self.now(), progress.opened_at or self.now()
+        minutes = round(self.times.limit / 60)
         run = Run(
-            id=run_id_at(begun, digest(export.id, *watch.waiting)),
+            id=run_id_at(begun, digest(export.id, *progress.waiting)),
             export_id=export.id,
             trigger=Trigger.REFRESH,
             mode=Mode.EXPORT,
@@ -322,11 +328,11 @@ class Refreshes:
         self.queue.send(BLOB_EVENTS, refresh_message(export_id, turn), delay)
 
     def _write(
-        self, stored: Stored[RefreshProgress], watch: RefreshProgress
+        self, stored: Stored[RefreshProgress], progress: RefreshProgress
     ) -> Stored[RefreshProgress] | None:
         """Write a decision; None when an event arrived in the meantime, which has its own reminder."""
         try:
-            return self.watches.replace(stored.key, watch, stored.etag)
+            return self.progress.replace(stored.key, progress, stored.etag)
         except Changed:
             return None
 
@@ -355,14 +361,14 @@ def _is_older(announced: Announcement, export: Export) -> bool:
     return written is not None and made is not None and written + timedelta(seconds=1) < made
 
 
-def _dealt_with(watch: RefreshProgress, view: View) -> RefreshProgress:
-    """Close the watch: the announced writes are handled."""
+def _closed(progress: RefreshProgress, view: View) -> RefreshProgress:
+    """Close the refresh: the announced writes are handled."""
     complete = view.kind in (Kind.NEW, Kind.MIXED, Kind.SAME)
     return replace(
-        watch,
+        progress,
         open=False,
-        models={**watch.models, **view.models},
+        models={**progress.models, **view.models},
         waiting=(),
-        started=view.fingerprint if complete else watch.started,
-        marks=view.marks if complete else watch.marks,
+        started=view.fingerprint if complete else progress.started,
+        marks=view.marks if complete else progress.marks,
     )

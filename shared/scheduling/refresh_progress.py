@@ -2,13 +2,13 @@
 
 The file that Customer Insights writes last is not known, and no event announces the data files. So a refresh
 is checked repeatedly, and it is complete when every listed file exists and is new, and nothing has changed
-for a while. The rules are pure: a view, what is remembered, and the time.
+for a while. The rules are pure: a view of the container, the stored progress, and the time.
 
     new         listed files are there and differ from those that were exported last
     mixed       some differ, some may still be rewritten in place (their folder has no date)
-    same        nothing differs; `news` is set when `model.json` itself was rewritten
+    same        nothing differs; `model_rewritten` is set when `model.json` itself was rewritten
     incomplete  a listed file does not exist
-    fault       a person must change something; the run reports what
+    fault       a person must change something; the run that starts then reports it
     unknown     the storage account does not answer
 
 https://learn.microsoft.com/dynamics365/customer-insights/data/export-azure-blob-storage
@@ -29,10 +29,10 @@ from shared.model.source import Snapshot
 __all__ = [
     "Decision",
     "Kind",
-    "Patience",
     "RefreshProgress",
     "Step",
     "View",
+    "WaitingTimes",
     "decide",
     "digest",
     "view_of",
@@ -63,19 +63,20 @@ class Step(StrEnum):
 
 
 @dataclass(frozen=True)
-class Patience:
+class WaitingTimes:
     """Waiting times in seconds.
 
-    `first` until the first check; `quiet` without a change means written; `doubtful` the same for
-    files that may still be rewritten; `fault` and `complete` since the refresh was announced.
+    A refresh counts as written when nothing has changed for `unchanged`, or for `unchanged_in_place` while
+    files may still be rewritten. `fault_limit` and `limit` count from the announcement: then a fault is
+    reported, and an incomplete refresh is given up. Checks are at most `longest_interval` apart.
     """
 
-    first: float = 2
-    quiet: float = 10
-    doubtful: float = 30
-    fault: float = 120
-    complete: float = 3600
-    slowest: float = 60
+    first_check: float = 2
+    unchanged: float = 10
+    unchanged_in_place: float = 30
+    fault_limit: float = 120
+    limit: float = 3600
+    longest_interval: float = 60
 
 
 @dataclass(frozen=True)
@@ -85,7 +86,8 @@ class RefreshProgress:
     `turn` numbers the checks: a message with an older number is a duplicate. `seen` are the newest
     announcements, `models` the ETags of the `model.json` that were handled, `waiting` those
     announced since. `started` is the fingerprint of what was exported last, `marks` its files;
-    `starting_at` is set during a start.
+    `starting_at` is set during a start. Until `linger_until`, checks continue after a start, because files
+    may still be rewritten in place.
     """
 
     open: bool = False
@@ -115,7 +117,7 @@ class View:
     fingerprint: str = ""
     marks: tuple[str, ...] = ()
     models: Mapping[str, str] = field(default_factory=dict)
-    news: bool = False
+    model_rewritten: bool = False
     rewritable: bool = False
     exported: bool = False
     cause: Reason | None = None
@@ -126,83 +128,85 @@ class Decision:
     """What to do, what to store, and for `WAIT` the seconds until the next check."""
 
     step: Step
-    watch: RefreshProgress
+    progress: RefreshProgress
     delay: float = 0
 
 
-def view_of(watch: RefreshProgress, snapshot: Snapshot, models: Mapping[str, str]) -> View:
+def view_of(progress: RefreshProgress, snapshot: Snapshot, models: Mapping[str, str]) -> View:
     """Compare a complete snapshot with what was exported last."""
     etags = snapshot.etags
     marks = tuple(sorted(digest(blob, etag)[:12] for blob, etag in etags.items()))
     names = [segment.name for segment in snapshot.segments]
     fingerprint = digest(*names, *(part for pair in sorted(etags.items()) for part in pair))
-    known = set(watch.marks)
+    known = set(progress.marks)
     in_place = [(blob, etag) for blob, etag in etags.items() if not _DATED.search(blob)]
-    if fingerprint == watch.started:
+    if fingerprint == progress.started:
         kind = Kind.SAME
     elif any(digest(blob, etag)[:12] in known for blob, etag in in_place):
         kind = Kind.MIXED
     else:
         kind = Kind.NEW
-    news = any(
-        watch.models.get(model) != etag
+    model_rewritten = any(
+        progress.models.get(model) != etag
         and any(blob.startswith(model[: model.rfind("/") + 1]) for blob in etags)
         for model, etag in models.items()
     )
-    return View(kind, fingerprint, marks, models, news, bool(in_place))
+    return View(kind, fingerprint, marks, models, model_rewritten, bool(in_place))
 
 
-def decide(watch: RefreshProgress, view: View, now: datetime, patience: Patience) -> Decision:
+def decide(progress: RefreshProgress, view: View, now: datetime, times: WaitingTimes) -> Decision:
     """Decide what to do about a view."""
-    watch = _without_future(watch, now)
-    if view.fingerprint != watch.view or watch.view_since is None:
-        watch = replace(watch, view=view.fingerprint, view_since=now)
-    unchanged = (now - (watch.view_since or now)).total_seconds()
-    age = (now - (watch.opened_at or now)).total_seconds()
-    lingering = watch.linger_until is not None and now < watch.linger_until
+    progress = _without_future(progress, now)
+    if view.fingerprint != progress.view or progress.view_since is None:
+        progress = replace(progress, view=view.fingerprint, view_since=now)
+    unchanged = (now - (progress.view_since or now)).total_seconds()
+    age = (now - (progress.opened_at or now)).total_seconds()
+    is_rechecked = progress.linger_until is not None and now < progress.linger_until
     wait = {
-        Kind.NEW: patience.quiet,
-        Kind.MIXED: patience.doubtful,
-        Kind.SAME: patience.doubtful if view.news and view.rewritable else patience.quiet,
+        Kind.NEW: times.unchanged,
+        Kind.MIXED: times.unchanged_in_place,
+        Kind.SAME: times.unchanged_in_place
+        if view.model_rewritten and view.rewritable
+        else times.unchanged,
     }.get(view.kind)
     if wait is None:
-        bound = patience.fault if view.kind is Kind.FAULT else patience.complete
+        bound = times.fault_limit if view.kind is Kind.FAULT else times.limit
         if age >= bound:
-            return Decision(Step.START if view.kind is Kind.FAULT else Step.GIVE_UP, watch)
-        return _wait(watch, now, _pace(age, patience), patience)
+            return Decision(Step.START if view.kind is Kind.FAULT else Step.GIVE_UP, progress)
+        return _wait(progress, now, _pace(age, times), times)
     if unchanged < wait:
-        return _wait(watch, now, min(wait - unchanged, _pace(age, patience)), patience)
+        return _wait(progress, now, min(wait - unchanged, _pace(age, times)), times)
     # Further files may still be rewritten in place, and no event announces them.
-    doubtful = view.kind is not Kind.NEW and view.rewritable
-    linger_until = now + timedelta(seconds=patience.complete) if doubtful else None
-    if view.exported or (view.kind is Kind.SAME and not view.news):
-        if lingering:
-            return _wait(watch, now, patience.slowest, patience)
-        if view.kind is Kind.MIXED and watch.linger_until is None:
-            lingers = replace(watch, linger_until=linger_until)
-            return _wait(lingers, now, patience.slowest, patience)
-        return Decision(Step.CLOSE, replace(watch, linger_until=None))
-    return Decision(Step.START, replace(watch, linger_until=linger_until))
+    may_change = view.kind is not Kind.NEW and view.rewritable
+    linger_until = now + timedelta(seconds=times.limit) if may_change else None
+    if view.exported or (view.kind is Kind.SAME and not view.model_rewritten):
+        if is_rechecked:
+            return _wait(progress, now, times.longest_interval, times)
+        if view.kind is Kind.MIXED and progress.linger_until is None:
+            rechecked = replace(progress, linger_until=linger_until)
+            return _wait(rechecked, now, times.longest_interval, times)
+        return Decision(Step.CLOSE, replace(progress, linger_until=None))
+    return Decision(Step.START, replace(progress, linger_until=linger_until))
 
 
-def _without_future(watch: RefreshProgress, now: datetime) -> RefreshProgress:
+def _without_future(progress: RefreshProgress, now: datetime) -> RefreshProgress:
     """The same without times in the future, which a wrong clock has written."""
     return replace(
-        watch,
-        opened_at=min(watch.opened_at, now) if watch.opened_at else None,
-        view_since=min(watch.view_since, now) if watch.view_since else None,
+        progress,
+        opened_at=min(progress.opened_at, now) if progress.opened_at else None,
+        view_since=min(progress.view_since, now) if progress.view_since else None,
     )
 
 
-def _wait(watch: RefreshProgress, now: datetime, delay: float, patience: Patience) -> Decision:
-    delay = max(delay, min(1.0, patience.quiet))
-    watch = replace(watch, turn=watch.turn + 1, next_at=now + timedelta(seconds=delay))
-    return Decision(Step.WAIT, watch, delay)
+def _wait(progress: RefreshProgress, now: datetime, delay: float, times: WaitingTimes) -> Decision:
+    delay = max(delay, min(1.0, times.unchanged))
+    progress = replace(progress, turn=progress.turn + 1, next_at=now + timedelta(seconds=delay))
+    return Decision(Step.WAIT, progress, delay)
 
 
-def _pace(age: float, patience: Patience) -> float:
+def _pace(age: float, times: WaitingTimes) -> float:
     """The interval grows with the time since the announcement."""
-    return min(max(age / 10, patience.quiet / 4), patience.slowest)
+    return min(max(age / 10, times.unchanged / 4), times.longest_interval)
 
 
 def digest(*parts: str) -> str:

@@ -23,17 +23,17 @@ from tests.waiting import until
 SEGMENTS = "segments"
 QUIET = 3.0
 
-# The app itself, with less patience: a refresh counts as written after 3 quiet seconds, not 10, and a
+# The app itself, with shorter waiting times: a refresh counts as written after 3 seconds without a change, not 10, and a
 # run that was started by hand waits as long for missing files, not an hour.
 QUICK_APP = f"""
 import importlib.util
 from datetime import timedelta
 import shared.app
 from shared.planning import plan
-from shared.scheduling.refresh_progress import Patience
+from shared.scheduling.refresh_progress import WaitingTimes
 
 plan.PATIENCE = timedelta(seconds={QUIET})
-shared.app.Patience = lambda: Patience(first=0.5, quiet={QUIET})
+shared.app.WaitingTimes = lambda: WaitingTimes(first_check=0.5, unchanged={QUIET})
 spec = importlib.util.spec_from_file_location("the_app", {str(ROOT / "function_app.py")!r})
 module = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(module)
@@ -196,8 +196,8 @@ def test_a_refresh_during_a_run_starts_exactly_one_more(
         held.until_waiting()
         Folder(refreshed, segment, people(12), hour=7).all()
         Folder(refreshed, segment, people(14), hour=8).all()
-        watches = app_on(refreshed.storage).refreshes.watches
-        until(lambda: watches.read(scenario.export["id"]))
+        progress = app_on(refreshed.storage).refreshes.progress
+        until(lambda: progress.read(scenario.export["id"]))
         Folder(refreshed, segment, people(16), hour=9).all()
     first, second = ended(scenario, 2)
 

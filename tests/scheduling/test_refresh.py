@@ -28,7 +28,7 @@ from shared.planning.fingerprint import source_fingerprint
 from shared.runs.start import ActiveRun, Starter
 from shared.runs.transitions import Transitions
 from shared.scheduling.refresh import Refreshes
-from shared.scheduling.refresh_progress import Patience, RefreshProgress
+from shared.scheduling.refresh_progress import RefreshProgress, WaitingTimes
 from tests.web.world import MemoryRecords
 
 START = datetime(2026, 11, 23, 6, 0, tzinfo=UTC)
@@ -51,7 +51,7 @@ class World:
     """A container, a queue, a clock, and exports whose runs take `run_seconds`."""
 
     run_seconds: float = 30
-    patience: Patience = field(default_factory=Patience)
+    times: WaitingTimes = field(default_factory=WaitingTimes)
     now: datetime = START
     blobs: dict[str, str] = field(default_factory=dict)
     listed: dict[str, list[str]] = field(default_factory=dict)
@@ -62,7 +62,7 @@ class World:
 
     def __post_init__(self) -> None:
         self.exports: MemoryRecords[Export] = MemoryRecords()
-        self.watches: MemoryRecords[RefreshProgress] = MemoryRecords()
+        self.progress: MemoryRecords[RefreshProgress] = MemoryRecords()
         self.runs: MemoryRecords[Run] = MemoryRecords()
         self.active: MemoryRecords[ActiveRun] = MemoryRecords()
         self.ledgers: MemoryRecords[LedgerPointer] = MemoryRecords()
@@ -72,7 +72,7 @@ class World:
         transitions = Transitions(self.runs, self.clock)
         self.refreshes = Refreshes(
             exports=self.exports,
-            watches=self.watches,
+            progress=self.progress,
             runs=self.runs,
             transitions=transitions,
             active=self.active,
@@ -84,7 +84,7 @@ class World:
             read_events=lambda body: [one for one in [self._announced.get(body)] if one],
             model_etag=self.blobs.get,
             now=self.clock,
-            patience=self.patience,
+            times=self.times,
         )
 
     def clock(self) -> datetime:
@@ -513,10 +513,10 @@ def test_a_lost_reminder_message_is_sent_again_by_the_tick(world: World) -> None
     world.wait(100)
     world.lost = False
     assert world.queue == []
-    assert world.refreshes.revive() == 1
+    assert world.refreshes.resend_lost() == 1
     world.wait(100)
     assert world.outcomes() == ["successful"]
-    assert world.refreshes.revive() == 0
+    assert world.refreshes.resend_lost() == 0
 
 
 def test_a_worker_killed_while_starting_does_not_start_a_second_run(world: World) -> None:
@@ -525,11 +525,11 @@ def test_a_worker_killed_while_starting_does_not_start_a_second_run(world: World
     dying = iter([True])
 
     def die(key: str) -> None:
-        stored = world.watches.read(key)
+        stored = world.progress.read(key)
         if stored and stored.value.starting_at is not None and next(dying, False):
             raise Unavailable("noAnswer")
 
-    world.watches.before_write = die
+    world.progress.before_write = die
     world.wait(600)
     assert world.outcomes() == ["successful"]
     assert next(dying, None) is None
