@@ -196,7 +196,7 @@ def test_an_unknown_outcome_is_shown_by_its_code() -> None:
 
     written = outcomes_csv(iter([row]), "ko").decode("utf-8-sig").splitlines()[1]
 
-    assert written == "c1,ada@example.com,A,postponed,ofTomorrow,,,"
+    assert written == "c1,ada@example.com,A,postponed,ofTomorrow,,,,"
 
 
 @pytest.mark.parametrize("columns", ["*, 1 AS of_tomorrow", "* EXCLUDE (tries)"])
