@@ -19,6 +19,7 @@ from audit.secret_scan import (
     find_in_history,
     find_secrets,
     not_allowed,
+    not_found,
 )
 
 __all__ = ["main"]
@@ -48,6 +49,10 @@ def _secrets(allowed: Allowed, strict: bool) -> list[str]:
     files = files_of(ROOT)
     found = find_secrets(files, ROOT)
     print(f"audit: looked for secrets in {len(files)} files")
+    problems += [
+        f"allowed.yml lists {one.what}, which no file holds"
+        for one in not_found(found, allowed.secrets)
+    ]
     try:
         found += find_in_history(ROOT)
         print("audit: looked for secrets in the history")

@@ -27,6 +27,7 @@ __all__ = [
     "find_in_history",
     "find_secrets",
     "not_allowed",
+    "not_found",
 ]
 
 RULES = Path(__file__).with_name("secret-rules.yml")
@@ -97,6 +98,12 @@ def not_allowed(findings: Sequence[Finding], allowed: Sequence[AllowedSecret]) -
     """The findings that are not on the list."""
     known = {one.sha256 for one in allowed}
     return [finding for finding in findings if finding.sha256 not in known]
+
+
+def not_found(findings: Sequence[Finding], allowed: Sequence[AllowedSecret]) -> list[AllowedSecret]:
+    """The entries of the list that no finding needs."""
+    there = {finding.sha256 for finding in findings}
+    return [one for one in allowed if one.sha256 not in there]
 
 
 def _scan(paths: Sequence[str], folder: Path, history: str) -> list[Finding]:

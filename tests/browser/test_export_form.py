@@ -20,8 +20,8 @@ Open = Callable[..., Page]
 AUDIENCE = "a1b2c3d4e5"
 
 
-def fill(world: World, segments: int = 300) -> str:
-    """300 segments, samples with a date that is not one, and an audience with fields. Returns a connection."""
+def fill(world: World, segments: int) -> str:
+    """Segments, samples with a date that is not one, and an audience with fields. Returns a connection."""
     names = [
         "VIP customers",
         "Newsletter readers",
@@ -58,7 +58,7 @@ def fill(world: World, segments: int = 300) -> str:
 def test_the_mapping_is_checked_against_samples_without_reloading(
     place: Place, open_page: Open, complaints: list[str], language: str
 ) -> None:
-    connection = fill(place.world)
+    connection = fill(place.world, segments=20)
     page = open_page(language)
     page.goto(f"/setup/export?connection={connection}")
     page.evaluate("window.sameDocument = true")
@@ -97,7 +97,7 @@ def test_the_mapping_is_checked_against_samples_without_reloading(
 def test_a_failed_save_leads_to_its_fields_and_an_ended_session_loses_nothing(
     place: Place, open_page: Open
 ) -> None:
-    connection = fill(place.world)
+    connection = fill(place.world, segments=300)
     page = open_page()
     page.goto(f"/setup/export?connection={connection}")
     page.locator("#find-segment").fill("VIP customers 00")

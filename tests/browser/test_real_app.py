@@ -105,7 +105,7 @@ def running_app(
             yield RunningApp(storage, app, sandbox)
 
 
-@pytest.mark.parametrize("language", ["en", "ko"])
+@pytest.mark.parametrize("language", ["en", pytest.param("ko", marks=pytest.mark.long)])
 def test_from_setup_to_removal(
     chromium: Browser, running_app: RunningApp, tmp_path: Path, language: str
 ) -> None:

@@ -14,7 +14,7 @@ from azure.storage.queue import QueueClient
 
 from devhost.processes import ROOT, App, Azurite, running, start_app
 from sandbox.mailchimp.sandbox import Sandbox
-from tests.devhost.interpreters import ENGINES, interpreter_for
+from tests.devhost.interpreters import interpreter_for
 from tests.e2e.running_app import (
     ExportScenario,
     RunningApp,
@@ -43,7 +43,8 @@ def start(storage: str, sandbox: Sandbox, folder: Path, engine: str) -> App:
     )
 
 
-@pytest.mark.parametrize("engine", ENGINES)
+# tests/devhost/test_shutdown.py ends the host with both engines.
+@pytest.mark.parametrize("engine", ["sdk", pytest.param("runtime", marks=pytest.mark.long)])
 def test_lanes_finish_their_calls_and_release_what_they_claimed(
     engine: str, separate_storage: Callable[[], Azurite], tmp_path: Path
 ) -> None:

@@ -135,14 +135,32 @@ def log_of(app: App) -> str:
 @pytest.mark.parametrize(
     ("leaving", "coming", "grace", "end", "code"),
     [
-        ("", OF_TOMORROW, 100.0, end_when_its_calls_are_answered, 0),
-        ("", OF_TOMORROW, 0.5, end_without_answers, 0),
-        (OF_TOMORROW, "", 100.0, kill, -signal.SIGKILL),
-    ],
-    ids=[
-        "an update, and the old one ends what it does",
-        "an update, and the old one leaves its work behind",
-        "a rollback, and the new one is killed",
+        pytest.param(
+            "",
+            OF_TOMORROW,
+            100.0,
+            end_when_its_calls_are_answered,
+            0,
+            id="an update, and the old one ends what it does",
+        ),
+        pytest.param(
+            "",
+            OF_TOMORROW,
+            0.5,
+            end_without_answers,
+            0,
+            id="an update, and the old one leaves its work behind",
+            marks=pytest.mark.long,
+        ),
+        pytest.param(
+            OF_TOMORROW,
+            "",
+            100.0,
+            kill,
+            -signal.SIGKILL,
+            id="a rollback, and the new one is killed",
+            marks=pytest.mark.long,
+        ),
     ],
 )
 def test_shutting_down_an_old_version_during_a_rolling_deployment_loses_nothing(
