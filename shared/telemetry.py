@@ -31,7 +31,7 @@ from opentelemetry.trace import (
 from shared.messaging.events import log_message_late
 from shared.messaging.messages import Stamps
 from shared.messaging.metrics import Metric
-from shared.messaging.trace import Trace, following, trace_of
+from shared.messaging.trace import Trace, continue_trace, trace_of
 
 __all__ = ["LATE", "Telemetry"]
 
@@ -144,7 +144,7 @@ class Telemetry:
             with (
                 # Only the type of an exception is recorded; its text may hold personal data.
                 trace.use_span(span, record_exception=False, set_status_on_exception=False),
-                following(_trace_of(span.get_span_context()) or parent, waited),
+                continue_trace(_trace_of(span.get_span_context()) or parent, waited),
             ):
                 yield
         except BaseException as error:

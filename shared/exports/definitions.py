@@ -18,7 +18,7 @@ from shared.model.ports import Records, Stored, readable
 from shared.model.run import Finding, Severity
 from shared.model.tag import folded
 
-__all__ = ["Definitions", "meetings"]
+__all__ = ["Definitions", "export_findings"]
 
 _TRIES = 5
 
@@ -213,7 +213,7 @@ class Definitions:
         raise Changed("exportChanged")
 
 
-def meetings(
+def export_findings(
     export: Export, exports: Iterable[Export], plain: Iterable[str] = ()
 ) -> tuple[Finding, ...]:
     """Return findings about an export and the others: segments and fields that two of them send.

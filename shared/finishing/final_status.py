@@ -144,8 +144,8 @@ def final_status(
             return RunStatus.FAILED, Reason("removalRefused", values=values)
         if unsent:
             return RunStatus.FAILED, Reason("mailchimpUnavailable")
-    worrying = any(f.severity is not Severity.INFO for f in (*plan.findings, *findings))
-    if unsent or worrying or counts.rejected > plan.rejected_before:
+    has_warnings = any(f.severity is not Severity.INFO for f in (*plan.findings, *findings))
+    if unsent or has_warnings or counts.rejected > plan.rejected_before:
         return RunStatus.COMPLETED_WITH_WARNINGS, None
     return RunStatus.SUCCESSFUL, None
 

@@ -74,7 +74,7 @@ class _TagCheck:
         expected = _SQL.number(self.db, "expected", tag_id=self.tag.tag_id)
         if in_mailchimp.member_count == expected and not read_back:
             return expected, []
-        self._read_carriers()
+        self._read_tag_members()
         missing = self._addresses("missing")
         extra = self._addresses("extra", segment=self.segment)
         with waiting_for_network(self.db):
@@ -108,16 +108,18 @@ class _TagCheck:
 
     def _forget_missing(self) -> int:
         """Mark people who could not get the tag as not sent in `next`. Returns their number."""
-        self._read_carriers()
+        self._read_tag_members()
         missing = self._addresses("missing")
         _SQL.run(self.db, "forget_missing", tag_id=self.tag.tag_id, addresses=missing)
         return len(missing)
 
-    def _read_carriers(self) -> None:
-        _SQL.run(self.db, "create_carriers")
+    def _read_tag_members(self) -> None:
+        _SQL.run(self.db, "create_tag_members")
         with waiting_for_network(self.db):
             for page in self.session.members_with_tag(self.audience_id, self.tag.tag_id):
-                _SQL.run(self.db, "add_carriers", addresses=[contact.address for contact in page])
+                _SQL.run(
+                    self.db, "add_tag_members", addresses=[contact.address for contact in page]
+                )
 
     def _addresses(self, group: str, **parameters: object) -> list[str]:
         rows = _SQL.rows(self.db, group, tag_id=self.tag.tag_id, **parameters)

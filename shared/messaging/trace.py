@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 
-__all__ = ["Trace", "current", "following", "trace_of", "waited"]
+__all__ = ["Trace", "continue_trace", "current", "trace_of", "waited"]
 
 _FORM = re.compile(r"00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})")
 
@@ -54,7 +54,7 @@ def waited() -> float | None:
 
 
 @contextmanager
-def following(parent: str | Trace | None, after: float | None = None) -> Iterator[None]:
+def continue_trace(parent: str | Trace | None, after: float | None = None) -> Iterator[None]:
     """Continue a trace for the duration of the context. None keeps the current trace.
 
     `after`: for how many seconds the current message had been due.

@@ -36,7 +36,7 @@ UNKNOWN = "unknown"
 _SQL = SqlFile.of(__file__)
 
 _AT_ONCE = 2
-_PATIENCE = 5.0
+_WAIT_FOR_MAILCHIMP = 5.0
 # Skipped runs have no outcomes. This many runs are checked before the ledger is used.
 _RUNS = 50
 
@@ -124,7 +124,7 @@ class Search:
             return UNKNOWN
         try:
             account_id = self.account_of(connection_id)
-            with self.sessions.session(connection_id, account_id, _PATIENCE) as session:
+            with self.sessions.session(connection_id, account_id, _WAIT_FOR_MAILCHIMP) as session:
                 return session.status_of(audience_id, address) or ABSENT
         except ConnectorError:
             return UNKNOWN

@@ -1,7 +1,7 @@
 """Recognize accidents before the first write: a wrong segment, column, audience or account.
 
 A run that looks like an accident waits for a confirmation, and has written nothing. A preview names
-the same reasons as warnings. Up to `NEVER_ASKS` people are no accident, unless the export itself names
+the same reasons as warnings. Up to `FEW_PEOPLE` people are no accident, unless the export itself names
 a smaller number of new people. New people are new to the export; the audience may have them already.
 """
 
@@ -22,16 +22,16 @@ if TYPE_CHECKING:
     from shared.model.ports import MailchimpSession
     from shared.planning.people import RowCounts
 
-__all__ = ["NEVER_ASKS", "ask_about_accidents", "shared_with_audience"]
+__all__ = ["FEW_PEOPLE", "ask_about_accidents", "shared_with_audience"]
 
-NEVER_ASKS = 100
+FEW_PEOPLE = 100
 """The number of people up to which nothing looks like an accident."""
 
-_FEW_ADDRESSES = 0.5
-_TIMES_USUAL = 10
-_HARDLY_ANYONE = 0.01
+_LEAST_USABLE = 0.5
+_UNUSUAL_GROWTH = 10
+_SMALL_OVERLAP = 0.01
 # One page of subscribers, and calls for single people only when few of the page are in the segments.
-_PEOPLE_ASKED = 50
+_SAMPLED_PEOPLE = 50
 _SQL = SqlFile.of(__file__)
 
 # Returns how many contacts were compared with the audience, and how many of them both sides have.
@@ -88,7 +88,7 @@ def _reasons(
 ) -> Iterator[Reason]:
     export = request.export
     malformed, usable = _SQL.row(db, "addresses")
-    if malformed > NEVER_ASKS and usable < _FEW_ADDRESSES * (malformed + usable):
+    if malformed > FEW_PEOPLE and usable < _LEAST_USABLE * (malformed + usable):
         yield Reason(
             "fewAddresses",
             values={
@@ -98,7 +98,7 @@ def _reasons(
             },
         )
     tag_ids = [tag.id for tag in tags]
-    grown = _SQL.rows(db, "segments", tag_ids=tag_ids, times=_TIMES_USUAL, least=NEVER_ASKS)
+    grown = _SQL.rows(db, "segments", tag_ids=tag_ids, times=_UNUSUAL_GROWTH, least=FEW_PEOPLE)
     for number, before, now in grown if comparable else ():
         yield Reason(
             "segmentGrew",
@@ -112,17 +112,17 @@ def _reasons(
     guard = export.growth_guard
     allowed = None
     if sent_before and comparable:
-        allowed = max(NEVER_ASKS, int(guard.max_share * sent_before))
+        allowed = max(FEW_PEOPLE, int(guard.max_share * sent_before))
     if guard.max_contacts is not None:
         allowed = guard.max_contacts if allowed is None else min(allowed, guard.max_contacts)
     if allowed is not None and new > allowed:
         values = {"people": str(new), "allowed": str(allowed)}
         yield Reason("growthGuard", values=values)
     # A few people may have been sent one by one, to try the export.
-    tried = not comparable and sent_before <= NEVER_ASKS
-    if (tried or not sent_before) and new > NEVER_ASKS:
+    tried = not comparable and sent_before <= FEW_PEOPLE
+    if (tried or not sent_before) and new > FEW_PEOPLE:
         compared, both = overlap()
-        if compared > NEVER_ASKS and both < _HARDLY_ANYONE * compared:
+        if compared > FEW_PEOPLE and both < _SMALL_OVERLAP * compared:
             values = {"people": str(new), "compared": str(compared), "both": str(both)}
             yield Reason("strangeAudience", values=values)
 
@@ -138,12 +138,12 @@ def shared_with_audience(
     """
     page = next(iter(session.members_with_status(audience_id, "subscribed")), [])
     known = _SQL.number(db, "known", addresses=[contact.address for contact in page])
-    if len(page) <= NEVER_ASKS or known >= _HARDLY_ANYONE * len(page):
+    if len(page) <= FEW_PEOPLE or known >= _SMALL_OVERLAP * len(page):
         return len(page), known
     # People that the audience has with another status are in `not_subscribed`.
     others, people = _SQL.row(db, "known_not_subscribed")
-    if others >= _HARDLY_ANYONE * people:
+    if others >= _SMALL_OVERLAP * people:
         return people, others
-    sample = [address for (address,) in _SQL.rows(db, "sample", people=_PEOPLE_ASKED)]
+    sample = [address for (address,) in _SQL.rows(db, "sample", people=_SAMPLED_PEOPLE)]
     found = sum(session.status_of(audience_id, address) is not None for address in sample)
     return (len(sample), found) if found else (len(page) + len(sample), known)

@@ -20,4 +20,4 @@ _SQL = SqlFile.of(__file__)
 
 def exceeds_removal_share(db: DuckDBPyConnection, max_share: float) -> bool:
     """Whether any tag would be removed from more than `max_share` (0-1) of the people who have it."""
-    return any(losing > max_share * carrying for carrying, losing in _SQL.rows(db, "shares"))
+    return any(leavers > max_share * members for members, leavers in _SQL.rows(db, "shares"))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from shared.capacity.pace import AccountPace
 from shared.errors import Conflict, NotFound
 from shared.messaging.messages import lane_message, plan_message
-from shared.messaging.trace import following
+from shared.messaging.trace import continue_trace
 from shared.model.chunk import CHUNK_SIZE, Chunk, ChunkState
 from shared.model.names import PLAN_RUNS, SEND_LANES
 from shared.model.plan import Plan
@@ -63,10 +63,10 @@ class RunCommands:
         run = self.transitions.cancel(run_id, lambda: self._is_all_sent(run_id))
         if run.status is RunStatus.SENDING:
             # All lanes may be waiting: a message finishes the run at once.
-            with following(run.trace):
+            with continue_trace(run.trace):
                 self.queue.send(SEND_LANES, lane_message(run_id, 0))
         elif run.status is RunStatus.PLANNING and run.waiting_since is not None:
-            with following(run.trace):
+            with continue_trace(run.trace):
                 self.queue.send(PLAN_RUNS, plan_message(run_id))
         return run
 
@@ -91,14 +91,14 @@ class RunCommands:
             )
         if run.waits_to_send:
             run = self.transitions.confirm(run_id)
-            with following(run.trace):
+            with continue_trace(run.trace):
                 self.queue.send(PLAN_RUNS, plan_message(run_id))
             return run
         plan = self.plan_of(run_id)
         self.pace.join(plan.account_id, run_id, self._is_active)
         run = self.transitions.confirm(run_id)
         lanes = min(self.connections, -(-plan.removals // CHUNK_SIZE) + len(plan.tags))
-        with following(run.trace):
+        with continue_trace(run.trace):
             for lane in range(lanes):
                 self.queue.send(SEND_LANES, lane_message(run_id, lane))
         return run
@@ -127,7 +127,7 @@ class RunCommands:
             for stored in list(self.runs.all(where={"export": export_id, "status": "sending"})):
                 run = self.transitions.stop_sending(stored.key, Reason("disconnected"))
                 count += run.status is RunStatus.FINISHING
-                with following(run.trace):
+                with continue_trace(run.trace):
                     self.queue.send(SEND_LANES, lane_message(run.id, 0))
         return count
 

@@ -22,7 +22,7 @@ __all__ = ["History", "RunFilter"]
 _PAGE = 200
 _AT_ONCE = 8
 # Greater than the digits that follow the time in an id.
-_AFTER_ALL = "g"
+_ABOVE_ALL_DIGITS = "g"
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ class History:
         if wanted.status is not None:
             where["status"] = wanted.status.value
         if wanted.until is not None:
-            after = max(after, run_id_at(wanted.until, _AFTER_ALL))
+            after = max(after, run_id_at(wanted.until, _ABOVE_ALL_DIGITS))
         stored = self.runs.all(where=where or None, after=after, page=min(page, 1_000))
         return (one.value for one in readable(stored))
 

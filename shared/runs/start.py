@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 
 from shared.errors import Changed, Conflict, NotFound
 from shared.messaging.messages import plan_message
-from shared.messaging.trace import current, following
+from shared.messaging.trace import continue_trace, current
 from shared.model.export import Export
 from shared.model.names import PLAN_RUNS
 from shared.model.ports import Queue, Records, Stored
@@ -168,7 +168,7 @@ class Starter:
         return run
 
     def _send(self, run: Run) -> None:
-        with following(run.trace):
+        with continue_trace(run.trace):
             self._queue.send(PLAN_RUNS, plan_message(run.id))
 
     def _supersede(self, run: Run) -> None:

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 
 from shared.messaging.events import log_event
 from shared.messaging.messages import lane_message, plan_message
-from shared.messaging.trace import following
+from shared.messaging.trace import continue_trace
 from shared.model.chunk import Chunk
 from shared.model.names import PLAN_RUNS, SEND_LANES
 from shared.model.ports import Queue, Records, readable
@@ -54,17 +54,17 @@ class Watchdog:
             if abs(self.now() - last) < STALLED_AFTER:
                 continue
             count += 1
-            with following(run.trace):
+            with continue_trace(run.trace):
                 self._resume(run, moved)
         return count
 
     def _resume(self, run: Run, moved: datetime) -> None:
         log_event("run.stoodStill", level=logging.WARNING, runId=run.id, status=run.status)
-        in_vain = run.resumed if run.resumed_at and moved <= run.resumed_at else 0
-        if in_vain >= MOST_RESUMES:
+        resumed = run.resumed if run.resumed_at and moved <= run.resumed_at else 0
+        if resumed >= MOST_RESUMES:
             self.abandon.end(run.id, Reason("stalled"))
             return
-        self.transitions.mark_resumed(run.id, in_vain + 1)
+        self.transitions.mark_resumed(run.id, resumed + 1)
         if run.status in (RunStatus.QUEUED, RunStatus.PLANNING):
             self.queue.send(PLAN_RUNS, plan_message(run.id))
         else:

@@ -34,7 +34,7 @@ _GRACE = timedelta(minutes=10)
 # The clocks of two instances differ by less. A time that is further ahead was written by a clock
 # that was wrong, and must not delay all exports until then.
 _AHEAD = timedelta(hours=1)
-_WELL = frozenset(
+_SUCCESS = frozenset(
     {RunStatus.SUCCESSFUL, RunStatus.COMPLETED_WITH_WARNINGS, RunStatus.AWAITING_CONFIRMATION}
 )
 
@@ -213,7 +213,7 @@ class Timetable:
         for run in self._runs_since(export.id, before):
             if run.is_active:
                 return
-            if _ended_well(run):
+            if _is_success(run):
                 break
         else:
             log_event(
@@ -243,8 +243,8 @@ class Timetable:
                 self.ticks.replace(_TICK, Tick(at), before.etag)
 
 
-def _ended_well(run: Run) -> bool:
+def _is_success(run: Run) -> bool:
     if not run.covers_export:
         return False
     nothing_new = run.reason is not None and run.reason.code == "noNewData"
-    return run.status in _WELL or (run.status is RunStatus.SKIPPED and nothing_new)
+    return run.status in _SUCCESS or (run.status is RunStatus.SKIPPED and nothing_new)

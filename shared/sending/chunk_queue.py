@@ -23,8 +23,8 @@ __all__ = ["ChunkQueue", "ChunkTotals"]
 
 # The number of attempts for a chunk while Mailchimp is unavailable. With growing pauses they take about
 # 15 minutes. Then its people are reported as not sent, and later chunks get fewer attempts.
-PATIENCE = 20
-_PATIENCE_AFTER_GIVING_UP = 2
+_MOST_ATTEMPTS = 20
+_MOST_ATTEMPTS_AFTER_GIVING_UP = 2
 
 
 @dataclass(frozen=True)
@@ -55,13 +55,13 @@ class ChunkQueue:
         self._slots = slots
         self._randrange = randrange
         self._lock = threading.Lock()
-        self._known: deque[Stored[Chunk]] = deque()
+        self._waiting: deque[Stored[Chunk]] = deque()
         self._gave_up = False
 
     @property
     def can_prefetch(self) -> bool:
         """Whether enough chunks wait that a lane may claim one ahead without idling other lanes."""
-        return len(self._known) >= 2 * self._slots.connections
+        return len(self._waiting) >= 2 * self._slots.connections
 
     def has_answers(self) -> bool:
         """Whether Mailchimp has accepted anything of the run so far."""
@@ -69,8 +69,8 @@ class ChunkQueue:
 
     def should_give_up(self, chunk: Chunk) -> bool:
         """Whether a chunk that failed again should not be retried."""
-        patience = _PATIENCE_AFTER_GIVING_UP if self._gave_up else PATIENCE
-        return chunk.failures + 1 >= patience
+        most = _MOST_ATTEMPTS_AFTER_GIVING_UP if self._gave_up else _MOST_ATTEMPTS
+        return chunk.failures + 1 >= most
 
     def note(self, *, gave_up: bool) -> None:
         """Note that a chunk was given up, or that one was sent."""
@@ -78,17 +78,17 @@ class ChunkQueue:
 
     def claim(self, slot: Slot) -> Stored[Chunk] | None:
         """Claim the next chunk for a slot; None when no chunk waits."""
-        fresh = False
+        was_read = False
         while True:
             with self._lock:
-                if not self._known:
-                    if fresh:
+                if not self._waiting:
+                    if was_read:
                         return None
-                    self._known.extend(self._free(slot))
-                    fresh = True
-                    if not self._known:
+                    self._waiting.extend(self._free(slot))
+                    was_read = True
+                    if not self._waiting:
                         return None
-                stored = self._known.popleft()
+                stored = self._waiting.popleft()
             claimed = replace(
                 stored.value,
                 state=ChunkState.CLAIMED,

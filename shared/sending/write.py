@@ -31,7 +31,7 @@ from shared.sending.isolate import Failure, Interrupted, Isolation
 __all__ = ["Person", "Result", "Writer", "with_values"]
 
 # The tolerated clock difference to Mailchimp when checking whether someone opted in during the run.
-_CLOCKS = timedelta(minutes=5)
+_CLOCK_TOLERANCE = timedelta(minutes=5)
 
 _SUBSCRIBED, _UNSUBSCRIBED = "subscribed", "unsubscribed"
 
@@ -207,7 +207,7 @@ class Writer:
 
     def _add(self, people: Sequence[Person], doubt: bool) -> None:
         retried = self.session.calls.retried
-        present: list[Person] = []
+        existing: list[Person] = []
         # A call that failed may have been applied in part, so its rows may exist already.
         failed = False
 
@@ -220,12 +220,12 @@ class Writer:
                 raise
             for person in part:
                 if answer[person.address].code == Code.CONTACT_EXISTS:
-                    present.append(person)
+                    existing.append(person)
                 else:
-                    self._keep(person, answer[person.address])
+                    self._record(person, answer[person.address])
 
         self.isolation.send(people, add, self._reject_added)
-        if not present:
+        if not existing:
             return
         doubt = doubt or failed or self.session.calls.retried > retried
 
@@ -237,9 +237,9 @@ class Writer:
                 ours = doubt and self._is_ours(person, opted_in.get(person.address))
                 if ours and result.outcome is Outcome.UPDATED:
                     result = result._replace(outcome=Outcome.CREATED)
-                self._keep(person, result)
+                self._record(person, result)
 
-        self.isolation.send(present, update, self._reject_updated)
+        self.isolation.send(existing, update, self._reject_updated)
 
     def _update(self, people: Sequence[Person], *, add_absent: bool) -> None:
         """Update people who are in the audience. `add_absent` adds people who were deleted from it."""
@@ -252,7 +252,7 @@ class Writer:
                 if add_absent and result.code in _PERHAPS_ABSENT:
                     absent.append((person, result))
                 else:
-                    self._keep(person, result)
+                    self._record(person, result)
 
         self.isolation.send(people, update, self._reject_updated)
         refused = {person.address: result for person, result in absent}
@@ -263,7 +263,7 @@ class Writer:
             for person in part:
                 result = answer[person.address]
                 exists = result.code == Code.CONTACT_EXISTS
-                self._keep(person, refused[person.address] if exists else result)
+                self._record(person, refused[person.address] if exists else result)
 
         self.isolation.send([person for person, _ in absent], add, self._reject_added)
 
@@ -314,9 +314,9 @@ class Writer:
                 created = added and self._is_ours(person, now.opted_in)
                 outcome = Outcome.CREATED if created else Outcome.UPDATED
                 result = Result(outcome, status=now.status)
-        self._keep(person, result)
+        self._record(person, result)
 
-    def _keep(self, person: Person, result: Result) -> None:
+    def _record(self, person: Person, result: Result) -> None:
         self.results[person.address] = with_values(person, result)
 
     def _is_ours(self, person: Person, opted_in: str | None) -> bool:
@@ -336,7 +336,7 @@ class Writer:
             return True
         if moment.tzinfo is None:
             return True
-        return moment >= self.since - _CLOCKS
+        return moment >= self.since - _CLOCK_TOLERANCE
 
 
 def with_values(person: Person, result: Result) -> Result:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from shared.errors import InputError
 from shared.messaging.messages import LONGEST, Stamps, lane_message, lane_of, run_of, stamps_of
 from shared.messaging.stamped_queue import StampedQueue
-from shared.messaging.trace import Trace, current, following, trace_of, waited
+from shared.messaging.trace import Trace, continue_trace, current, trace_of, waited
 
 RUN = "0" * 20
 TRACE = Trace("4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7")
@@ -63,16 +63,16 @@ def test_a_malformed_trace_is_ignored(text: object) -> None:
 
 def test_a_trace_is_set_and_reset() -> None:
     assert current() is None
-    with following(TRACE, after=2.5):
+    with continue_trace(TRACE, after=2.5):
         assert (current(), waited()) == (TRACE, 2.5)
-        with following("none at all"):
+        with continue_trace("none at all"):
             assert (current(), waited()) == (TRACE, 2.5)
     assert (current(), waited()) == (None, None)
 
 
 def test_a_message_contains_its_trace_and_due_time() -> None:
     recording, queue = stamped()
-    with following(TRACE):
+    with continue_trace(TRACE):
         queue.send("send-lanes", lane_message(RUN, 3), delay=4)
 
     [body] = recording.sent

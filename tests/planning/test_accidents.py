@@ -9,12 +9,12 @@ import pytest
 
 from shared.model.export import GrowthGuard, NewContacts, SegmentChoice
 from shared.model.run import Mode, Run, RunStatus, Trigger
-from shared.planning.accidents import NEVER_ASKS
+from shared.planning.accidents import FEW_PEOPLE
 from tests.faults.simulated_deployment import EXPORT, SimulatedDeployment
 from tests.planning.row_deployment import RowDeployment, codes, person
 
 NewDeployment = Callable[[], SimulatedDeployment]
-PAST_THE_LIMIT = NEVER_ASKS + 1
+PAST_THE_LIMIT = FEW_PEOPLE + 1
 
 
 @pytest.fixture
@@ -142,14 +142,14 @@ def test_an_email_attribute_with_few_addresses_waits(rows: RowDeployment) -> Non
     assert members(rows) == set()
 
 
-@pytest.mark.parametrize("subscribers", [NEVER_ASKS, 3 * NEVER_ASKS])
+@pytest.mark.parametrize("subscribers", [FEW_PEOPLE, 3 * FEW_PEOPLE])
 def test_an_audience_of_other_people_waits(rows: RowDeployment, subscribers: int) -> None:
     for number in range(subscribers):
         rows.deployment.audience.add(f"other{number}@example.com", status="subscribed")
 
     run = rows.run(*people(0, 150))
 
-    if subscribers <= NEVER_ASKS:
+    if subscribers <= FEW_PEOPLE:
         assert run.status is RunStatus.SUCCESSFUL
     else:
         assert_waits(run, "strangeAudience", people="150", compared="350", both="0")
@@ -207,7 +207,7 @@ def test_a_preview_names_the_accident_and_does_not_wait(rows: RowDeployment) -> 
 def test_a_confirmation_does_not_apply_to_an_export_that_was_edited_since(
     rows: RowDeployment,
 ) -> None:
-    for number in range(3 * NEVER_ASKS):
+    for number in range(3 * FEW_PEOPLE):
         rows.deployment.audience.add(f"other{number}@example.com", status="subscribed")
     waiting = rows.run(*people(0, 150))
     assert_waits(waiting, "strangeAudience", people="150", compared="350", both="0")
@@ -217,5 +217,5 @@ def test_a_confirmation_does_not_apply_to_an_export_that_was_edited_since(
     run = confirm(rows, waiting)
 
     assert_waits(run, "strangeAudience", people="150", compared="350", both="0")
-    assert len(members(rows)) == 3 * NEVER_ASKS
+    assert len(members(rows)) == 3 * FEW_PEOPLE
     assert confirm(rows, run).status is RunStatus.SUCCESSFUL

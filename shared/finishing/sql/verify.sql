@@ -13,20 +13,20 @@ WHERE len(n.tags) > 0;
 -- name: expected
 SELECT count(*) FROM tagged WHERE counted AND list_contains(tags, $tag_id);
 
--- name: create_carriers
+-- name: create_tag_members
 -- All contacts that have a tag in Mailchimp, in any status.
-CREATE OR REPLACE TABLE carriers (address VARCHAR);
+CREATE OR REPLACE TABLE tag_members (address VARCHAR);
 
--- name: add_carriers
-INSERT INTO carriers SELECT unnest($addresses::VARCHAR[]);
+-- name: add_tag_members
+INSERT INTO tag_members SELECT unnest($addresses::VARCHAR[]);
 
 -- name: missing
 SELECT address FROM tagged
-WHERE counted AND list_contains(tags, $tag_id) AND address NOT IN (SELECT address FROM carriers)
+WHERE counted AND list_contains(tags, $tag_id) AND address NOT IN (SELECT address FROM tag_members)
 ORDER BY address;
 
 -- name: extra
-SELECT DISTINCT address FROM carriers
+SELECT DISTINCT address FROM tag_members
 WHERE address NOT IN (SELECT address FROM tagged WHERE list_contains(tags, $tag_id))
   AND address NOT IN (
       SELECT address FROM changes WHERE kind <> 'left' AND NOT withdrawn

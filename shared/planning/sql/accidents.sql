@@ -6,7 +6,7 @@ SELECT
 
 -- name: segments
 -- Segments with many times as many people as have their tag.
-WITH carrying AS (
+WITH with_tag AS (
     SELECT tag_id, count(*) AS people FROM (SELECT unnest(tags) AS tag_id FROM ledger) GROUP BY tag_id
 ),
 tag_of_segment AS (
@@ -14,7 +14,7 @@ tag_of_segment AS (
 )
 SELECT t.segment, any_value(c.people), count(*)
 FROM tag_of_segment t
-JOIN carrying c USING (tag_id)
+JOIN with_tag c USING (tag_id)
 JOIN people p ON (p.mask >> t.segment) & 1 = 1
 GROUP BY t.segment
 HAVING count(*) > any_value(c.people) * $times::INTEGER AND count(*) > any_value(c.people) + $least::INTEGER

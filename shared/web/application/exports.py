@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from shared.errors import Changed, ConfigError, Conflict, ConnectorError, Fault, NotFound
-from shared.exports.definitions import meetings
+from shared.exports.definitions import export_findings
 from shared.model.export import Export, Repeat, Schedule
 from shared.model.ports import Stored, readable
 from shared.model.run import Finding, Run
@@ -225,4 +225,6 @@ def _details(
     plain: Iterable[str] = (),
 ) -> ExportDetails:
     export = stored.value
-    return ExportDetails(export, etag_of(stored.etag), last_run, meetings(export, exports, plain))
+    return ExportDetails(
+        export, etag_of(stored.etag), last_run, export_findings(export, exports, plain)
+    )
