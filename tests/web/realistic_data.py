@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from shared.model.one_person import SentField, SentPerson
+from shared.model.preview import SampleField, SampleKind, SamplePerson
 from shared.model.run import (
+    AudienceSize,
     CallTotals,
     ConsentProof,
     Counts,
@@ -44,10 +47,21 @@ NAMES = (
     "Press and analysts",
 )
 _CODES = (
-    ("addressMalformed", "mina.park@@example.com", ""),
-    ("addressMissing", "", ""),
-    ("fieldRefused", "j.doe@example.org", "BIRTHDAY"),
-    ("refused", "test.account@example.net", ""),
+    ("addressMalformed", "mina.park@@example.com", "", ""),
+    ("addressMissing", "", "", ""),
+    (
+        "fieldRefused",
+        "j.doe@example.org",
+        "BIRTHDAY",
+        "ERROR_GENERIC: Your merge fields were invalid. Please enter a month and a day",
+    ),
+    (
+        "addressThrottled",
+        "test.account@example.net",
+        "",
+        "ERROR_GENERIC: […] has signed up to a lot of lists very recently; we're not allowing more "
+        "signups for now",
+    ),
 )
 # What became of the runs, again and again: mostly good, as in a real app.
 _ENDS = (
@@ -94,14 +108,27 @@ def fill(world: World) -> dict[str, str]:
             schedule={"enabled": number % 4 != 3, **_schedule(number)},
         )
     names = list(NAMES[:13])  # the last one has never run
-    for number in range(34):
+    for number in range(33):
         name = names[0] if number % 2 else names[number % 13]
         status = _ENDS[number % len(_ENDS)]
         found[status] = _ended(world, found[name], status, number).id
     for status, name in zip(_ACTIVE, names[1:], strict=False):
         found[status] = _active(world, found[name], status).id
     preview = _ended(world, found[names[8]], RunStatus.SUCCESSFUL, 34, Mode.PREVIEW)
-    found["preview"] = preview.id
+    found["preview"] = world.runs.move(
+        preview.id, audience_size=AudienceSize(598_400, 1180, budget=600_000)
+    ).id
+    world.runs.sampled = _samples()
+    person = world.runs.start(found[names[8]], Trigger.ON_DEMAND, Mode.ONE_PERSON, "Ada Lovelace")
+    world.runs.sent[person.id] = [_SENT]
+    found["onePerson"] = world.runs.move(
+        person.id,
+        status=RunStatus.SUCCESSFUL,
+        started_at=NOW - timedelta(minutes=9),
+        queued_at=NOW - timedelta(minutes=9),
+        finished_at=NOW - timedelta(minutes=8),
+        counts=Counts(source_rows=1, distinct=1, updated=1),
+    ).id
     world.runs.rows = [
         OutcomeRow(
             f"ce7592{number:026x}",
@@ -110,8 +137,9 @@ def fill(world: World) -> dict[str, str]:
             "rejected",
             code,
             field,
+            answer=answer,
         )
-        for code, address, field in _CODES
+        for code, address, field, answer in _CODES
         for number in range(130 if code == "addressMalformed" else 9)
     ]
     world.runs.people["mina.park@example.com"] = [
@@ -143,6 +171,41 @@ def fill(world: World) -> dict[str, str]:
         Found(found[names[1]], names[1], (), "subscribed", "", "notInSegment", None),
     ]
     return found
+
+
+_SENT = SentPerson(
+    "mina.park@example.com",
+    "ce759201f786d590bf2134bff576c369",
+    "updated",
+    "valueDropped",
+    "BIRTHDAY",
+    (
+        SentField("FNAME", "Mina", "Mina"),
+        SentField("LNAME", "Park", "Park"),
+        SentField("CITY", "Seoul", "Seoul"),
+        SentField("BIRTHDAY", None, "04/17"),
+    ),
+    ("Birthday voucher",),
+    (),
+    "subscribed",
+    ("Birthday voucher", "Weekly newsletter"),
+)
+
+
+def _samples() -> list[SamplePerson]:
+    """One person of each kind that a preview shows."""
+    return [
+        SamplePerson(
+            kind,
+            f"{name}@example.com",
+            "" if kind is SampleKind.NEW else "subscribed",
+            "pending" if kind is SampleKind.NEW else "subscribed",
+            (SampleField("FNAME", "" if kind is SampleKind.NEW else "Mina", "Mina"),),
+            () if kind is SampleKind.NEW else ("Weekly newsletter",),
+            () if kind is SampleKind.LEAVING else ("Weekly newsletter",),
+        )
+        for kind, name in zip(SampleKind, ("j.doe", "mina.park", "a.lovelace"), strict=True)
+    ]
 
 
 _ACTIVE = (
@@ -195,6 +258,7 @@ def _ended(
         run.id,
         status=status,
         reason=_REASONS.get(status),
+        audience_name="Newsletter",
         queued_at=at,
         started_at=at + timedelta(seconds=2),
         finished_at=at + timedelta(seconds=190 + 7 * number),

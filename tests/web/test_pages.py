@@ -654,7 +654,7 @@ def test_no_malformed_form_breaks_a_page(path: str, fields: dict[str, str]) -> N
 
 @pytest.mark.parametrize("route", PAGES, ids=lambda route: f"{route.method} {route.path_format}")
 def test_every_page_checks_the_caller_and_the_role(route: AccessRoute) -> None:
-    path = route.path_format.replace("{id}", "some-id")
+    path = re.sub(r"{(id|audienceId)}", "some-id", route.path_format)
     if route.access.role is None:
         assert route.path_format == "/static/{name}"
         return

@@ -124,7 +124,7 @@ def test_a_failed_preview_does_not_say_what_a_run_would_do() -> None:
 def test_a_preview_shows_people_before_and_after(language: str) -> None:
     world = World()
     world.runs.rows = [OutcomeRow("C1", "a@@x", ("VIP",), "rejected", "addressMalformed", "")]
-    world.runs.people = [
+    world.runs.sampled = [
         SamplePerson(
             SampleKind.CHANGED,
             "ada@contoso.example",

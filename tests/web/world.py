@@ -262,7 +262,7 @@ class FakeRuns:
     clock: Callable[[], datetime]
     kept: dict[str, Run] = field(default_factory=dict)
     rows: list[OutcomeRow] = field(default_factory=list)
-    people: list[SamplePerson] = field(default_factory=list)
+    sampled: list[SamplePerson] = field(default_factory=list)
     people: dict[str, list[Found]] = field(default_factory=dict)
     incomplete: tuple[str, ...] = ()
     changes: list[Difference] = field(default_factory=list)
@@ -362,7 +362,7 @@ class FakeRuns:
             and bool(
                 counts.created + counts.updated + counts.removed + counts.rejected + counts.not_sent
             )
-        ) or (run.mode is Mode.PREVIEW and bool(self.people))
+        ) or (run.mode is Mode.PREVIEW and bool(self.sampled))
 
     def outcome_totals(self, run_id: str) -> list[tuple[str, str, str, int]]:
         found = Counter((r.outcome, r.code, r.field) for r in self.outcomes(run_id, None))
@@ -399,7 +399,7 @@ class FakeRuns:
         return ["FNAME"], iter(self.changes)
 
     def samples(self, run_id: str) -> list[SamplePerson]:
-        return self.people
+        return self.sampled
 
     def outcome_reasons(self, run_id: str, outcome: str, samples: int) -> list[OutcomeReason]:
         rows = list(self.outcomes(run_id, outcome))

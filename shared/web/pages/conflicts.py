@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from shared.web.outcomes_csv import reason_text
 from shared.web.texts import has, text
 
 __all__ = ["Difference", "differences", "field_label", "value_words"]
@@ -113,6 +114,9 @@ def _words(field: str, value: object, choices: str, language: str, names: Mappin
         first, second = value.get("name") or value.get("attribute"), value.get("tag")
         second = second or value.get("mergeField")
         return f"{first} → {second}" if second and second != first else str(first)
+    if field == "reason":
+        # The reason of rejected rows that were read.
+        return reason_text(str(value), language) or text(language, "pages.filter.any")
     if field in ("removalGuard.maxShare", "growthGuard.maxShare") and isinstance(value, float):
         return f"{value * 100:g}"
     key = f"pages.{choices}.{value}"
