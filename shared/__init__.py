@@ -1,6 +1,5 @@
-"""The library behind the triggers of function_app.py; each folder is one room.
+"""The app behind the triggers of function_app.py. docs/architecture.md describes the packages.
 
-The way of the data: segments/ (what Customer Insights wrote) -> exports/ (plan, send, finish)
--> mailchimp/ (the audience). storage/ keeps what must survive, web/ is for people and portals,
-app.py puts it all together.
+app.py builds all parts. Data goes from segments/ (what Customer Insights wrote) through planning/,
+sending/ and finishing/ to mailchimp/ (the audience). storage/ keeps the state; web/ has the API and the pages.
 """

@@ -285,7 +285,7 @@ class Finisher:
             one_person = run.mode is Mode.ONE_PERSON
             sent_by, before = run.id, plan.ledger or ""
             # An undo that was stopped leaves the run undoable: another undo restores the rest.
-            # One person does not take the undo of the run before away.
+            # After a run of one person, the run before can still be undone.
             if not sent or one_person or (run.undo_of is not None and not complete):
                 sent_by = stored.value.sent_by if stored else ""
                 before = stored.value.before if stored else ""

@@ -81,7 +81,7 @@ class Samples:
         return found
 
     def _spread(self) -> list[tuple[SampleKind, Person]]:
-        """An equal number of each kind; what one kind lacks goes to the others."""
+        """An equal number of each kind; other kinds fill up what one kind lacks."""
         queues = {kind: list(self.chosen.get(kind, ())) for kind in SampleKind}
         taken: list[tuple[SampleKind, Person]] = []
         while len(taken) < MOST_SAMPLES and any(queues.values()):

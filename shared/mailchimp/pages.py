@@ -152,7 +152,7 @@ class _Pages:
         return hash(_address(item)) in self._seen
 
     def is_new(self, item: Mapping[str, Any]) -> bool:
-        """Whether this member is read for the first time; remembers it."""
+        """Whether this member is read for the first time. Records it as read."""
         address = _address(item)
         address_hash = hash(address)
         if not address or address_hash in self._seen:

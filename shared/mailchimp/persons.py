@@ -57,7 +57,7 @@ class PersonCalls(Calls):
         return True
 
     def delete_for_good(self, audience_id: str, address: str) -> bool:
-        """Delete a person so that no import brings them back; False when they are not there."""
+        """Delete a person so that no import brings them back; False when the audience does not contain them."""
         try:
             self._transport.write(
                 "POST", f"{_path(audience_id, address)}/actions/delete-permanent", None

@@ -29,7 +29,7 @@ __all__ = [
 CHUNK_SIZE = 500
 
 # Archiving takes a call a person. In a plan it is the loss of a tag with this impossible id, which
-# sorts behind all tags.
+# sorts after all tags.
 ARCHIVE_SIZE = 50
 ARCHIVE_TAG = 1 << 62
 
@@ -47,7 +47,7 @@ class ChunkKind(StrEnum):
     """add: people not known to be in the audience. update: known ones. untag: leavers.
 
     unsubscribe: people who withdrew consent. archiveFormer: contacts with a former address.
-    Of an undo only: restore (earlier values and tags, for people who are there) and archive.
+    Of an undo only: restore (earlier values and tags, for contacts that exist) and archive.
     """
 
     ADD = "add"

@@ -314,10 +314,10 @@ class MailchimpSession(Protocol):
         """One person as the audience has them now; None when it does not."""
 
     def archive(self, audience_id: str, address: str) -> bool:
-        """Archive one person; False when they are not there, Refused when it is not possible."""
+        """Archive one person; False when the audience does not contain them, Refused when it is not possible."""
 
     def delete_for_good(self, audience_id: str, address: str) -> bool:
-        """Delete one person so that no import brings them back; False when they are not there."""
+        """Delete one person so that no import brings them back; False when the audience does not contain them."""
 
     def webhooks(self, audience_id: str) -> list[Webhook]:
         """Read the webhooks of an audience."""

@@ -36,7 +36,7 @@ class SampleField:
 
 @dataclass(frozen=True)
 class SamplePerson:
-    """A person before and after the run. Both statuses are empty for someone who is not there.
+    """A person before and after the run. Both statuses are empty for a person who is not in the audience.
 
     `status` is also empty for a new contact.
     """

@@ -1,4 +1,4 @@
-"""A run of an export and the states it goes through.
+"""A run of an export, and its states.
 
     queued ─► planning ─► sending ─► finishing ─► successful | completedWithWarnings
                  │           │            └─► awaitingConfirmation ─► sending (the removals)
@@ -111,7 +111,7 @@ END_NOT_LOGGED = "notLogged"
 
 
 class Stage(StrEnum):
-    """What is left to do with a run: what queries for work select by, whatever its status."""
+    """What is left to do with a run. Queries for work select runs by it."""
 
     ACTIVE = "active"
     WAITING = "waiting"
@@ -308,7 +308,7 @@ class RunSegment:
 
 @dataclass(frozen=True)
 class Run:
-    """One run. Progress is worked out from its chunks when it is read (progress.py)."""
+    """One run. Its progress is calculated from its chunks when it is read (progress.py)."""
 
     id: str
     export_id: str

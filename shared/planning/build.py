@@ -47,7 +47,7 @@ __all__ = ["PlanBuilder"]
 
 @dataclass(frozen=True)
 class PlanBuilder:
-    """Makes plans. `account_of` gives the Mailchimp account behind a connection."""
+    """Makes plans. `account_of` returns the Mailchimp account of a connection."""
 
     preparation: AudiencePreparation
     plans: PlanStore

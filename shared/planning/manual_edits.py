@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = ["EditWindow", "find_manual_edits"]
 
-# Mailchimp's clock and ours may differ.
+# Mailchimp's clock and that of the app may differ.
 _OVERLAP = timedelta(minutes=15)
 _SQL = SqlFile.of(__file__)
 

@@ -127,7 +127,7 @@ class _Held:
 
 
 class NewPlan:
-    """One plan in the making. `findings` and `calls` grow with every step."""
+    """Makes one plan. `findings` and `calls` grow with every step."""
 
     def __init__(
         self,

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = ["NotSubscribedList", "load_not_subscribed"]
 
-# Mailchimp's clock and ours may differ, and a change may become visible late.
+# Mailchimp's clock and that of the app may differ, and a change may become visible late.
 _OVERLAP = timedelta(minutes=15)
 _SQL = SqlFile.of(__file__)
 

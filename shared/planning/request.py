@@ -37,7 +37,7 @@ class PlanRequest:
 
     @property
     def definition(self) -> str:
-        """A fingerprint of what the export sends to which audience, whatever the segments contain."""
+        """A fingerprint of the audience and of what the export sends, without the content of segments."""
         return source_fingerprint(self.export, Snapshot(()))
 
     @property

@@ -112,7 +112,7 @@ def _runs_by_time(schedule: Schedule) -> bool:
 
 
 def _moments(schedule: Schedule, first: date, days: int) -> Iterator[datetime]:
-    """Every scheduled moment (UTC) of local days; a moment that two times share comes twice."""
+    """Every scheduled moment (UTC) of local days; two equal times make two moments."""
     where = zone(schedule.time_zone)
     for count in range(days + 1):
         day = first + timedelta(days=count)

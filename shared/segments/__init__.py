@@ -1,1 +1,1 @@
-"""Segments that Customer Insights wrote: CDM folders, frozen snapshots, rows and the catalogue."""
+"""Segments that Customer Insights wrote: CDM folders, pinned snapshots, rows and the catalogue."""

@@ -160,7 +160,7 @@ class Catalogue:
     def attributes(self, segment: str | None = None) -> list[AttributeInfo]:
         """The attributes of a segment, or of all, in the order of their columns.
 
-        NotFound for a segment that is not there; InputError when its header cannot be read.
+        NotFound for a segment that does not exist; InputError when its header cannot be read.
         """
         return self._attributes(self._surveyor.survey(), segment)
 

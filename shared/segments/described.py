@@ -52,7 +52,7 @@ class DescribedCatalogue:
         return list(self.listing().segments)
 
     def listing(self) -> SegmentList:
-        """The same, and what could not be looked into."""
+        """The same, and what could not be read."""
         return self._listing(self._exported.listing())
 
     def overview(self) -> tuple[SegmentList, list[AttributeInfo]]:

@@ -1,1 +1,1 @@
-"""The web: who calls, the JSON interface, the admin pages."""
+"""The web interface: authentication, the JSON API and the admin pages."""

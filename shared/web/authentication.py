@@ -91,7 +91,7 @@ class Authenticator:
 
 
 def highest(roles: Iterable[str]) -> Role | None:
-    """The highest of these app roles, None when none of them is ours."""
+    """The highest of these app roles, None when there is none."""
     return max((_ROLES[role] for role in roles if role in _ROLES), default=None)
 
 

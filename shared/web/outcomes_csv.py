@@ -1,9 +1,9 @@
-"""What became of every row, as a CSV file that a spreadsheet opens without surprises.
+"""The outcome of every row as a CSV file for spreadsheets.
 
 A cell that begins like a formula is shown as text (https://owasp.org/www-community/attacks/CSV_Injection),
-and so is what a spreadsheet that takes semicolons for commas would make a cell of. Quoting and line
+also after a semicolon, because some spreadsheets separate cells there. Quoting and line
 ends are those of RFC 4180; the byte order mark tells Excel that it is UTF-8. Characters that cannot
-be shown are replaced, so that none of them hides what stands behind it.
+be shown are replaced, so that they hide no text.
 """
 
 from __future__ import annotations
@@ -61,14 +61,14 @@ def _text(key: str, language: str) -> str:
 
 
 def _place(row: OutcomeRow, language: str) -> str:
-    """Where a row stands that has nothing else to be known by."""
+    """The file and line of a row without an address and a profile id."""
     if not row.file or row.customer_id or row.email:
         return ""
     return text(language, "api.place", {"file": row.file, "line": str(row.line)})
 
 
 def _other(row: OutcomeRow, language: str) -> str:
-    """The profile by whose outcome a profile with the same address goes."""
+    """The profile whose outcome applies to another profile with the same address."""
     if not row.shared_with:
         return ""
     return text(language, "api.otherProfile", {"customer": row.shared_with})

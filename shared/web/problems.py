@@ -82,7 +82,7 @@ class HttpProblem(HTTPException):
 
 
 def for_error(error: Exception) -> HttpProblem:
-    """The problem that an error becomes."""
+    """Convert an error into a problem."""
     match error:
         case HttpProblem():
             return error

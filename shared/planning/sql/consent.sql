@@ -59,7 +59,7 @@ SELECT
         any_value(d.code),
         CASE WHEN bool_or(l.fingerprint IS NOT NULL) THEN 'consentWithdrawn' ELSE 'noConsent' END
     ) AS code,
-    -- Withdrawn consent also takes away the tags that the export gave.
+    -- Withdrawn consent also removes the tags that the export gave.
     bool_or(w.address IS NOT NULL) AS withdrawn
 FROM address_status s
 FULL JOIN decided d USING (address)

@@ -89,7 +89,7 @@ class ConsentView(View):
 
 
 class GrantView(View):
-    """The Mailchimp account behind a connection."""
+    """The Mailchimp account of a connection."""
 
     kind: GrantKind
     data_centre: str

@@ -112,7 +112,7 @@ def list_all(
 
 
 def _rows(page: Page) -> list[Row]:
-    """Every export with its newest run. Reads one run per export, whatever its history."""
+    """Every export with its newest run. Reads one run per export."""
     services = page.services
     names = {s.value.id: s.value.display_name for s in services.connections.all()}
     mine = usable(services, page.caller)
