@@ -486,12 +486,13 @@ class App:
     def lanes(self) -> Lanes:
         """Sends chunks."""
         worker = Worker(
-            checks=RunChecks(self.runs, self.pace, self.runtime.monotonic),
+            checks=RunChecks(self.runs, self.runtime.monotonic),
             transitions=self.transitions,
             chunks=self.chunks,
             files=self.files,
             mailchimp=self.mailchimp,
             slots=self.slots,
+            pace=self.pace,
             lost=self._lose_connection,
             now=self.runtime.now,
             clock=self.runtime.monotonic,

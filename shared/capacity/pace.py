@@ -20,6 +20,8 @@ __all__ = ["AccountPace", "Allowance", "Pace"]
 _HALVE_APART = timedelta(seconds=5)
 _GROW_APART = timedelta(seconds=20)
 _RESERVED_FOR = timedelta(seconds=15)
+# Lanes ask before each chunk. What this process changes is valid at once.
+_VALID_FOR = timedelta(seconds=1)
 
 
 @dataclass(frozen=True)
@@ -56,14 +58,26 @@ class AccountPace:
         self._paces = paces
         self._connections = connections
         self._now = now
+        self._recent: dict[str, tuple[datetime, Allowance]] = {}
 
     def allowance(self, account_id: str) -> Allowance:
-        """Return what lanes may use now. Grows by one when the last change is long enough ago."""
+        """Return what lanes may use now, read at most once a second.
+
+        Grows by one when the last change is long enough ago.
+        """
+        now = self._now()
+        recent = self._recent.get(account_id)
+        if recent is not None and abs(now - recent[0]) < _VALID_FOR:
+            return recent[1]
+        allowed = self._read_allowance(account_id, now)
+        self._recent[account_id] = (now, allowed)
+        return allowed
+
+    def _read_allowance(self, account_id: str, now: datetime) -> Allowance:
         stored = self._paces.read(account_id)
         if stored is None:
             return Allowance(self._connections, self._connections)
         pace = stored.value
-        now = self._now()
         limit = min(pace.limit, self._connections)
         if limit < self._connections and now - pace.changed_at >= _GROW_APART:
             grown = replace(pace, limit=limit + 1, changed_at=now)
@@ -87,7 +101,7 @@ class AccountPace:
             others = (other for other in pace.runs if other != run_id and is_active(other))
             return replace(pace, runs=(*others, run_id))
 
-        update(self._paces, account_id, joined)
+        self._change(account_id, joined)
 
     def leave(self, account_id: str, run_id: str, measured: float | None = None) -> None:
         """Remove a run that has ended, if it had joined. `measured`: the people it sent per second."""
@@ -100,7 +114,7 @@ class AccountPace:
             )
 
         if self._paces.read(account_id) is not None:
-            update(self._paces, account_id, left)
+            self._change(account_id, left)
 
     def people_per_second(self, account_id: str) -> float | None:
         """Return the measured speed of an account; None before its first large run."""
@@ -118,13 +132,17 @@ class AccountPace:
             return replace(pace, limit=limit, changed_at=now)
 
         self._ensure(account_id, now)
-        update(self._paces, account_id, halve)
+        self._change(account_id, halve)
 
     def reserve_slot(self, account_id: str) -> None:
         """Make lanes leave one slot free for an on-demand session."""
         until = self._now() + _RESERVED_FOR
         self._ensure(account_id, self._now())
-        update(self._paces, account_id, lambda pace: replace(pace, reserved_until=until))
+        self._change(account_id, lambda pace: replace(pace, reserved_until=until))
+
+    def _change(self, account_id: str, change: Callable[[Pace], Pace | None]) -> None:
+        update(self._paces, account_id, change)
+        self._recent.pop(account_id, None)
 
     def _ensure(self, account_id: str, now: datetime) -> None:
         if self._paces.read(account_id) is None:

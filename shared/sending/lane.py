@@ -31,14 +31,19 @@ __all__ = ["MARK_WAITING", "Lanes", "pause_without_slot"]
 # Shorter than the time after which the watchdog treats a run as stalled.
 MARK_WAITING = timedelta(minutes=2)
 _LONGEST_PAUSE = 60.0
+_BEGINNING = timedelta(seconds=15)
+_FIRST_PAUSE = 1.0
 
 
-def pause_without_slot(allowed: Allowance) -> float:
+def pause_without_slot(allowed: Allowance, sending_for: timedelta | None = None) -> float:
     """Return the seconds until a lane that got no slot tries again.
 
     The pause grows with the number of runs that share an account. So the total rate of attempts
-    stays the same, and a free slot is still taken soon.
+    stays the same, and a free slot is still taken soon. A run that has just begun to send (`sending_for`)
+    tries more often: the other runs release slots for it within one call.
     """
+    if sending_for is not None and sending_for < _BEGINNING:
+        return _FIRST_PAUSE
     return min(_LONGEST_PAUSE, WAIT_FOR_SLOT * allowed.runs)
 
 
@@ -105,7 +110,9 @@ class Lanes:
         if slot is None:
             self.meter.add(Metric.WITHOUT_SLOT, 1, account=plan.account_id)
             self._mark_waiting(run, lane)
-            return NextStep(delay=pause_without_slot(allowed))
+            sending_for = self.now() - run.sending_at if run.sending_at else None
+            is_entitled = lane < allowed.lanes
+            return NextStep(delay=pause_without_slot(allowed, sending_for if is_entitled else None))
         with slot:
             return self.worker.work(run, plan, lane, slot, allowed.slots)
 

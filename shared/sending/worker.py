@@ -13,6 +13,7 @@ from contextlib import closing
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
+from shared.capacity.pace import AccountPace
 from shared.capacity.slots import Slot, Slots
 from shared.errors import ConfigError, ConnectorError, Disconnected, Refused, Unavailable
 from shared.messaging.metrics import Meter
@@ -64,6 +65,7 @@ class Worker:
     files: Files
     mailchimp: Mailchimp
     slots: Slots
+    pace: AccountPace
     lost: Callable[[str], None]
     now: Callable[[], datetime]
     clock: Callable[[], float]
@@ -78,7 +80,7 @@ class Worker:
         """Send chunks for a slice of time. `allowed`: slots that lanes may use, for the metrics."""
         try:
             session = self.mailchimp.open(
-                plan.connection_id, lambda: self.checks.throttled(plan.account_id)
+                plan.connection_id, lambda: self.pace.throttled(plan.account_id)
             )
         except (Disconnected, ConfigError) as error:
             return self._stop(run.id, plan, error)
@@ -193,7 +195,7 @@ class _Job:
             return FINISH
         if worker.clock() >= self._until or self._slot.lost or worker.stopping():
             return NextStep(delay=0.0)
-        allowed = worker.checks.allowance(self._plan.account_id)
+        allowed = worker.pace.allowance(self._plan.account_id)
         if self._slot.index >= allowed.slots or self._lane >= allowed.lanes:
             return NextStep(delay=WAIT_FOR_SLOT)
         return None
