@@ -14,6 +14,7 @@ from shared.model.chunk import Chunk, ChunkState
 from shared.model.outcome import Code
 from shared.model.plan import Plan, PlanGone
 from shared.model.ports import Files
+from shared.sending.outcome_lines import expand_outcome_runs
 from shared.workspace import SqlFile
 
 if TYPE_CHECKING:
@@ -78,6 +79,8 @@ def _collect(chunks: Sequence[Chunk], files: Files, into: Path) -> None:
     """Write all stored outcomes into one local file."""
 
     def read(chunk: Chunk) -> bytes:
+        if chunk.results:
+            return expand_outcome_runs(chunk.results)
         try:
             return files.read(chunk.outcomes or "")
         except NotFound:
@@ -86,7 +89,7 @@ def _collect(chunks: Sequence[Chunk], files: Files, into: Path) -> None:
             return b""
 
     # A chunk that was interrupted when the run was stopped has outcomes, too.
-    with_outcomes = [c for c in chunks if c.outcomes]
+    with_outcomes = [c for c in chunks if c.outcomes or c.results]
     with into.open("wb") as file, ThreadPoolExecutor(_READERS) as readers:
         for start in range(0, len(with_outcomes), 256):
             for part in readers.map(read, with_outcomes[start : start + 256]):

@@ -73,8 +73,8 @@ class Chunk:
     """One chunk of a run and its state.
 
     `first` is the number of its first line in the file. `attempts` counts claims, `failures` those
-    in a row that Mailchimp did not answer. `outcomes` is the blob with the outcomes known so far,
-    which are all of them when the chunk is done; `accepted` is how many of them Mailchimp accepted.
+    in a row that Mailchimp did not answer. The outcomes known so far are in `results`, or in the blob
+    `outcomes` if they are long; they are all of them when the chunk is done. `accepted` is how many of them Mailchimp accepted.
     """
 
     number: int
@@ -91,6 +91,7 @@ class Chunk:
     failures: int = 0
     gave_up: bool = False
     outcomes: str | None = None
+    results: str = ""
     accepted: int = 0
     done_at: datetime | None = None
     writes: int = 0

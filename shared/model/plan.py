@@ -8,7 +8,6 @@ field alone, "" empties it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,7 +15,6 @@ from pydantic import TypeAdapter, ValidationError
 
 from shared.errors import ConnectorError, NotFound
 from shared.model.audience import MergeField
-from shared.model.chunk import Chunk, ChunkKind
 from shared.model.export import Mapping
 from shared.model.run import AudienceSize, CallTotals, Counts, Finding, Reason, RunStatus
 from shared.model.source import Attribute
@@ -27,18 +25,17 @@ __all__ = [
     "PlanFiles",
     "PlanGone",
     "PlannedTag",
-    "form_for",
     "plan_from_json",
     "plan_to_json",
 ]
 
 # Increased when an older version of the app would carry out such a plan wrongly, or could not read its
 # files. An optional new field is no reason.
-PLAN_FORM = 2
+PLAN_FORM = 3
 
-# The form of a plan without chunks of a new kind and without evidence, which version 1.0 can carry out as well.
+# The form of the plans of version 1.0.
 _FIRST_FORM = 1
-_NEW_KINDS = (ChunkKind.UNSUBSCRIBE, ChunkKind.ARCHIVE_FORMER)
+_RESULTS_IN_CHUNKS = 3
 
 
 class PlanGone(NotFound):
@@ -106,6 +103,11 @@ class Plan:
     definition: str = ""
 
     @property
+    def has_results_in_chunks(self) -> bool:
+        """Whether all versions that carry out the plan read outcomes in the records of chunks."""
+        return self.form >= _RESULTS_IN_CHUNKS
+
+    @property
     def changes(self) -> str:
         """The blob of everyone of the run, and everyone who loses a tag."""
         return f"{self.folder}changes.parquet"
@@ -157,12 +159,6 @@ class _Form:
 
 _CODEC = TypeAdapter(Plan)
 _FORM = TypeAdapter(_Form)
-
-
-def form_for(chunks: Iterable[Chunk], mapping: Mapping) -> int:
-    """The oldest form in which a plan with these chunks and this mapping can be carried out."""
-    new = mapping.evidence is not None or any(chunk.kind in _NEW_KINDS for chunk in chunks)
-    return PLAN_FORM if new else _FIRST_FORM
 
 
 def plan_to_json(plan: Plan) -> bytes:

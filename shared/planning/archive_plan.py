@@ -12,7 +12,7 @@ from shared.model.audience import CallCounts
 from shared.model.chunk import Chunk
 from shared.model.ledger import LedgerPointer
 from shared.model.names import plan_folder
-from shared.model.plan import Plan, PlanFiles, form_for
+from shared.model.plan import PLAN_FORM, Plan, PlanFiles
 from shared.model.run import CallTotals, Counts, Reason, RunStatus
 from shared.model.source import Attribute
 from shared.planning.audience import with_fields_to_create
@@ -90,6 +90,6 @@ def plan_archive(
         source_fingerprint=pointer.source_fingerprint if pointer else "",
         calls=CallTotals(calls.write, calls.read, calls.throttled, calls.retried),
         contacts_before=contacts,
-        form=form_for(chunks, export.mapping),
+        form=PLAN_FORM,
     )
     return plan, files, chunks

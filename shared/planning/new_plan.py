@@ -24,7 +24,7 @@ from shared.model.chunk import Chunk
 from shared.model.export import Export, Leavers, SegmentChoice
 from shared.model.ledger import LedgerPointer
 from shared.model.names import plan_folder
-from shared.model.plan import Plan, PlanFiles, PlannedTag, form_for
+from shared.model.plan import PLAN_FORM, Plan, PlanFiles, PlannedTag
 from shared.model.ports import SegmentSource, readable
 from shared.model.run import (
     REMOVAL_GUARD,
@@ -451,7 +451,7 @@ class NewPlan:
                 people_to_send=sum(c.people for c in chunks if c.tag_id is None),
                 removals=sum(c.people for c in chunks if c.tag_id is not None),
                 chunks=len(chunks),
-                form=form_for(chunks, plan.mapping),
+                form=PLAN_FORM,
             ),
             files,
             chunks,

@@ -15,7 +15,7 @@ from shared.model.chunk import Chunk
 from shared.model.exclusions import ExclusionList
 from shared.model.ledger import LedgerPointer
 from shared.model.names import outcomes_table, plan_folder
-from shared.model.plan import Plan, PlanFiles, PlannedTag, form_for
+from shared.model.plan import PLAN_FORM, Plan, PlanFiles, PlannedTag
 from shared.model.ports import Files
 from shared.model.run import CallTotals, Finding, Run, Severity
 from shared.model.tag import owned_by_others
@@ -116,7 +116,7 @@ def plan_undo(
         findings=tuple(findings),
         calls=CallTotals(calls.write, calls.read, calls.throttled, calls.retried),
         contacts_before=contacts,
-        form=form_for(chunks, undone.mapping),
+        form=PLAN_FORM,
     )
     return plan, files, chunks
 

@@ -23,11 +23,18 @@ from shared.model.outcome import Code, Outcome
 from shared.model.plan import Plan, PlanGone
 from shared.model.ports import Files, Records, Stored
 from shared.sending.line_blocks import LineBlocks
-from shared.sending.outcome_lines import outcome_lines, read_outcome_lines
+from shared.sending.outcome_lines import (
+    expand_outcome_runs,
+    outcome_lines,
+    outcome_runs,
+    read_outcome_lines,
+)
 from shared.sending.write import Person, Result
 
 __all__ = ["ChunkPayload", "ChunkPayloads"]
 
+# Mailchimp accepts nearly everyone, so the outcomes of most chunks are one short line.
+_LONGEST_RESULTS = 2_000
 _ACCEPTED = (Outcome.CREATED, Outcome.UPDATED, Outcome.REMOVED)
 
 
@@ -134,15 +141,15 @@ class ChunkPayloads:
         **changes: Any,
     ) -> None:
         chunk = payload.chunk
-        outcomes = chunk.outcomes
+        outcomes, short = chunk.outcomes, chunk.results
         if results:
             numbered = {payload.lines[address]: result for address, result in results.items()}
-            outcomes = outcome_blob(self.plan.run_id, chunk.number, chunk.token or "")
-            self.files.write(outcomes, outcome_lines({**payload.known, **numbered}))
+            outcomes, short = self._store({**payload.known, **numbered}, chunk)
         recorded = replace(
             chunk,
             slot=None,
             outcomes=outcomes,
+            results=short,
             accepted=chunk.accepted + sum(r.outcome in _ACCEPTED for r in results.values()),
             writes=chunk.writes + calls.write,
             reads=chunk.reads + calls.read,
@@ -160,7 +167,19 @@ class ChunkPayloads:
     def _blocks(self) -> LineBlocks:
         return self.shared_lines or LineBlocks(self.files, self.plan.lines)
 
+    def _store(self, results: Mapping[int, Result], chunk: Chunk) -> tuple[str | None, str]:
+        """Store outcomes. Returns the name of their blob, or the text for the chunk's record."""
+        if self.plan.has_results_in_chunks:
+            short = outcome_runs(results)
+            if len(short) <= _LONGEST_RESULTS:
+                return None, short
+        blob = outcome_blob(self.plan.run_id, chunk.number, chunk.token or "")
+        self.files.write(blob, outcome_lines(results))
+        return blob, ""
+
     def _known(self, chunk: Chunk) -> dict[int, Result]:
+        if chunk.results:
+            return read_outcome_lines(expand_outcome_runs(chunk.results))
         if chunk.outcomes is None:
             return {}
         try:

@@ -7,13 +7,19 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from operator import itemgetter
 
 from shared.model.outcome import Outcome
 from shared.sending.write import Result
 
-__all__ = ["OUTCOME_COLUMNS", "outcome_lines", "read_outcome_lines"]
+__all__ = [
+    "OUTCOME_COLUMNS",
+    "expand_outcome_runs",
+    "outcome_lines",
+    "outcome_runs",
+    "read_outcome_lines",
+]
 
 # `answer` is what Mailchimp answered about a refused person; lines of older versions end before it.
 # `status_sent` is 1 for an existing contact that was sent with a status. write.py never does this; it is
@@ -43,17 +49,48 @@ def outcome_lines(results: Mapping[int, Result]) -> bytes:
 
 
 def _format(result: Result) -> str:
-    text = io.StringIO()
-    row = (
-        result.outcome,
-        result.code,
-        result.field,
-        result.status,
-        int(result.status_sent),
-        result.answer,
+    return _csv_row(
+        (
+            result.outcome,
+            result.code,
+            result.field,
+            result.status,
+            int(result.status_sent),
+            result.answer,
+        )
     )
-    csv.writer(text, lineterminator="\n").writerow(row)
+
+
+def _csv_row(values: Sequence[object]) -> str:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerow(values)
     return text.getvalue()
+
+
+def outcome_runs(results: Mapping[int, Result]) -> str:
+    """Format outcomes like `outcome_lines`, with equal ones of consecutive lines as one: `first,count,...`."""
+    runs: list[str] = []
+    first, count, previous = 0, 0, None
+    for line, result in sorted(results.items(), key=itemgetter(0)):
+        if previous is not None and line == first + count and result == previous:
+            count += 1
+            continue
+        if previous is not None:
+            runs.append(f"{first},{count},{_format(previous)}")
+        first, count, previous = line, 1, result
+    if previous is not None:
+        runs.append(f"{first},{count},{_format(previous)}")
+    return "".join(runs)
+
+
+def expand_outcome_runs(text: str) -> bytes:
+    """Return the lines of CSV that `outcome_runs` shortened."""
+    lines: list[str] = []
+    for first, count, *rest in csv.reader(io.StringIO(text)):
+        start, end = int(first), int(first) + int(count)
+        row = _csv_row(rest)
+        lines += [f"{line},{row}" for line in range(start, end)]
+    return "".join(lines).encode()
 
 
 def read_outcome_lines(data: bytes) -> dict[int, Result]:

@@ -45,6 +45,7 @@ from shared.model.source import Attribute, LoadedSegment, SegmentSnapshot, Snaps
 from shared.planning import chunking as cut
 from shared.runs.outcome_file import OutcomeFile
 from shared.runtime import Runtime
+from shared.sending import chunk_payload
 from shared.settings import load
 from tests.e2e.running_app import ContactState, actual_audience
 from tests.fakes import (
@@ -154,6 +155,8 @@ class SimulatedDeployment:
         self.monkeypatch.setattr(cut, "CHUNK_SIZE", CHUNK)
         # Threads would renew leases in real time, which a slow machine reaches and a fast one does not.
         self.monkeypatch.setattr(renewed_lease, "_RENEW_SECONDS", threading.TIMEOUT_MAX)
+        # The outcomes of some chunks are in their records, those of others in blobs.
+        self.monkeypatch.setattr(chunk_payload, "_LONGEST_RESULTS", 60)
         self.start_process()
         account = self.sandbox.account
         grant = Grant(GrantKind.API_KEY, "us1", account.id, "Sandbox", self.clock.now(), "Dev")

@@ -12,6 +12,7 @@ from shared.errors import Unavailable
 from shared.finishing import finish
 from shared.model.run import RunStatus
 from shared.runs.watchdog import MOST_RESUMES
+from shared.sending import chunk_payload
 from shared.workspace import workspace
 from tests.fakes import ProcessKilled
 from tests.faults.simulated_deployment import EXPORT, SimulatedDeployment
@@ -40,13 +41,14 @@ def test_without_its_ledger_an_export_compares_all_people_again_and_reports_it(
 
 
 def test_a_chunk_whose_outcomes_were_deleted_is_sent_again_by_the_next_run(
-    new_deployment: NewDeployment,
+    new_deployment: NewDeployment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     deployment = new_deployment()
     deployment.define(SAMPLE)
     calm = deployment.result_of(deployment.run())
 
     again = new_deployment()
+    monkeypatch.setattr(chunk_payload, "_LONGEST_RESULTS", 0)  # all outcomes are in blobs
     again.define(SAMPLE)
     finish = again.app.finisher.finish
 
