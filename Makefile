@@ -37,6 +37,7 @@ format: .venv/.ready ## put the code into its format and mend what ruff can
 faults: setup ## all fault tests, with real processes too (SEEDS=n for more cases)
 	@LONG_TESTS=1 FAULT_SEEDS=$(SEEDS) $(PY) -m tests tests/faults tests/runs/test_cancel.py \
 		tests/versions/test_rolling_deploy.py tests/sending/test_shutdown.py tests/browser/test_real_app.py \
+		tests/consent_updates \
 		--timeout=7200 -n 2 --dist worksteal
 
 fuzz: setup ## fuzz on from the corpus in tests/fuzz (SECONDS a target, default 60; TARGET=one)

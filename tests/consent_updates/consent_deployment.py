@@ -5,14 +5,20 @@ from __future__ import annotations
 import csv
 import io
 import json
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+import duckdb
+
 from sandbox.mailchimp.state import Webhook
-from shared.model.names import CONSENT_SWEEPS
+from shared.model.ledger import LedgerPointer
+from shared.model.names import CONSENT_SWEEPS, ledger_blob
 from tests.fakes import ProcessKilled
-from tests.faults.simulated_deployment import SimulatedDeployment
+from tests.faults.simulated_deployment import EXPORT, SimulatedDeployment
+from tests.ledgers import LEDGER_COLUMNS
 from tests.planning.row_deployment import RowDeployment
 from tests.web.client import request
 
@@ -31,6 +37,36 @@ class ConsentDeployment:
         self.sandbox = self.deployment.sandbox
         self.sandbox.set(hold_webhooks=True)
         self.sandbox.world.webhooks.fetch = self.fetch
+
+    def seed(self, count: int, **more: tuple[str, ...]) -> None:
+        """Store what a run of people 1 to `count` leaves: their contacts and the ledger.
+
+        `more` are further addresses by the CustomerId with the letter c before it.
+        """
+        if self.app.exports.read(EXPORT) is None:
+            self.rows.define()
+        sent = [(f"p{number}@example.com", str(number)) for number in range(1, count + 1)]
+        sent += [(address, who[1:]) for who, addresses in more.items() for address in addresses]
+        for address, _ in sent:
+            if self.audience.member(address) is None:
+                self.audience.add(address)
+        with tempfile.TemporaryDirectory() as folder, duckdb.connect() as db:
+            columns = ", ".join(f"{name} {kind}" for name, kind in LEDGER_COLUMNS.items())
+            db.execute(f"CREATE TABLE ledger ({columns})")
+            db.execute(
+                "INSERT INTO ledger (address, customer_id) SELECT unnest(?), unnest(?)",
+                [[address for address, _ in sent], [who for _, who in sent]],
+            )
+            local = Path(folder) / "ledger.parquet"
+            db.table("ledger").write_parquet(str(local))
+            blob = ledger_blob(EXPORT, f"seeded-{count}")
+            self.app.files.upload(local, blob)
+        pointer = LedgerPointer(blob, "r1", audience=self.key)
+        stored = self.app.ledgers.read(EXPORT)
+        if stored is None:
+            self.app.ledgers.create(EXPORT, pointer)
+        else:
+            self.app.ledgers.replace(EXPORT, pointer, stored.etag)
 
     def fetch(self, method: str, url: str, body: bytes, headers: Mapping[str, str]) -> int:
         """Call the app over HTTP, as Mailchimp does."""
