@@ -7,7 +7,7 @@ The container of the outcome files (runs/outcome_file.py) has the folder `consen
 
 A new version is uploaded first, then the record of the audience names it, then `model.json` is replaced by a
 conditional write from all records. So a reader finds complete files only, and two audiences that are published at
-once are both listed. A file that is no longer listed is kept for a day, because a reader may be using it.
+once are both listed. A file that is no longer listed is kept for two hours, because a reader may be using it.
 
 Statuses come from the last sweep (sweep.py), profiles from the ledgers of the audience's exports. There is no address.
 """
@@ -29,12 +29,14 @@ from shared.people.erasures import Erasures
 from shared.runs.cdm_model import CdmTable
 from shared.workspace import SqlFile, small_workspace
 
-__all__ = ["ConsentTable"]
+__all__ = ["ROWS_A_SECOND", "ConsentTable"]
 
 _FOLDER = "consent/"
 _MODEL = f"{_FOLDER}model.json"
 _STAMP = "%Y%m%dT%H%M%SZ"
-_GRACE = timedelta(days=1)
+_GRACE = timedelta(hours=2)
+# A table is written again after so many seconds as its rows need at this speed, so that a large one is not written all day.
+ROWS_A_SECOND = 20_000
 _TABLE = CdmTable(
     "MailchimpConsent",
     "The status of every exported person in every audience.",
@@ -71,9 +73,10 @@ class ConsentTable:
         audience_name: Callable[[], str],
         sweep: ConsentSweep,
         ledgers: Sequence[str],
-    ) -> PublishedConsent:
+    ) -> float:
         """Publish the statuses of a sweep for the people of these ledgers, unless they are published already.
 
+        Returns 0, or how many seconds later to publish because the last time was too recent.
         `audience_name` is called only for a new version. Changed when another process published first, or a ledger was replaced meanwhile.
         """
         key = audience_key(account_id, audience_id)
@@ -82,12 +85,17 @@ class ConsentTable:
         erased = sorted(erasure.key for erasure in self.erasures.records.all())
         fingerprint = _fingerprint([sweep.blob, sorted(ledgers), erased])
         if published.fingerprint != fingerprint:
+            if (seconds := self._too_recent(published)) > 0:
+                return seconds
             version = f"{self.now().astimezone(UTC).strftime(_STAMP)}-{self.token()}"
-            rows = self._write(key, version, audience_name(), sweep.blob, ledgers, erased)
+            name = audience_name()
+            statuses = self._write(key, version, name, sweep.blob, ledgers, erased)
             published = replace(
                 published,
                 version=version,
-                rows=rows,
+                rows=sum(statuses.values()),
+                statuses=statuses,
+                audience_name=name,
                 fingerprint=fingerprint,
                 published_at=self.now(),
             )
@@ -95,7 +103,13 @@ class ConsentTable:
         if published.described != published.version:
             self._describe(key, published.version)
         self._delete_old(key, published.version)
-        return published
+        return 0
+
+    def _too_recent(self, published: PublishedConsent) -> float:
+        if published.published_at is None:
+            return 0
+        pause = timedelta(seconds=published.rows / ROWS_A_SECOND)
+        return (published.published_at + pause - self.now()).total_seconds()
 
     def remove(self, key: str) -> None:
         """Remove an audience from the table. May be repeated."""
@@ -141,8 +155,8 @@ class ConsentTable:
         statuses: str,
         ledgers: Sequence[str],
         erased: Collection[str],
-    ) -> int:
-        """Upload a version. Returns the number of its rows."""
+    ) -> dict[str, int]:
+        """Upload a version. Returns the number of its rows by status."""
         with small_workspace() as (db, folder):
             _SQL.run(db, "create")
             for blob in ledgers:
@@ -158,7 +172,7 @@ class ConsentTable:
             _SQL.run(db, "consent", audience_id=audience_id, audience_name=audience_name)
             _SQL.run(db, "write", file=str(folder / "consent.csv"))
             self.files.upload(folder / "consent.csv", _csv(key, version))
-            return _SQL.number(db, "count")
+            return dict(_SQL.rows(db, "count"))
 
     def _download(self, blob: str, local: Path) -> Path:
         try:
@@ -201,7 +215,7 @@ class ConsentTable:
         return _TABLE.model(locations, self.now())
 
     def _delete_old(self, key: str, current: str) -> None:
-        """Delete files that were replaced more than a day ago, and those of a killed publication."""
+        """Delete files that were replaced more than two hours ago, and those of a killed publication."""
         names = [name for name in self.files.names(_folder(key)) if _version(name) <= current]
         for name, successor in pairwise(names):
             replaced = datetime.strptime(_version(successor)[:16], _STAMP).replace(tzinfo=UTC)

@@ -31,7 +31,13 @@ from shared.errors import (
 from shared.messaging.events import log_event
 from shared.messaging.messages import audience_of, consent_message
 from shared.model.connection import Connection, ConnectionStatus
-from shared.model.consent import ConsentSweep, PublishedConsent, audience_key, statuses_folder
+from shared.model.consent import (
+    ConsentState,
+    ConsentSweep,
+    PublishedConsent,
+    audience_key,
+    statuses_folder,
+)
 from shared.model.export import Export
 from shared.model.ledger import LedgerPointer
 from shared.model.names import CONSENT_SWEEPS
@@ -127,6 +133,30 @@ class ConsentUpdates:
         self.queue.send(CONSENT_SWEEPS, consent_message(key), delay)
         return True
 
+    def states(self, connection_id: str) -> list[ConsentState]:
+        """Return how current the audiences are that exports use through a connection."""
+        stored = self.connections.read(connection_id)
+        if stored is None or stored.value.grant is None:
+            return []
+        account_id = stored.value.grant.account_id
+        audiences = {
+            export.value.audience_id
+            for export in readable(self.exports.all())
+            if export.value.connection_id == connection_id
+        }
+        return [self._state(account_id, audience_id) for audience_id in sorted(audiences)]
+
+    def _state(self, account_id: str, audience_id: str) -> ConsentState:
+        key = audience_key(account_id, audience_id)
+        state = ConsentState(audience_id)
+        if sweep := self.sweeps.read(key):
+            state = replace(state, sweep=sweep.value)
+        if published := self.published.read(key):
+            state = replace(state, published=published.value)
+        if webhook := self.webhooks.records.read(key):
+            state = replace(state, webhook=webhook.value)
+        return state
+
     def called(self, token: str, body: bytes, signature: str) -> bool:
         """Request a sweep for a call of a webhook. False for an unknown token or a wrong signature."""
         key = self.webhooks.audience_of(token, body, signature)
@@ -202,13 +232,15 @@ class ConsentUpdates:
     ) -> None:
         account_id, _, audience_id = key.partition("/")
         pointers = [stored.value for export in exports if (stored := self.ledgers.read(export))]
-        self.table.publish(
+        seconds = self.table.publish(
             account_id,
             audience_id,
             lambda: session.audience(audience_id).name,
             state,
             [one.blob for one in pointers if one.is_of(account_id, audience_id)],
         )
+        if seconds:
+            self.request(key, seconds)
 
     def _is_published(self, key: str) -> bool:
         stored = self.published.read(key)

@@ -22,6 +22,7 @@ from shared.errors import ConfigError, Disconnected, NotFound, Refused
 from shared.model.audience import Webhook
 from shared.model.consent import ConsentWebhook
 from shared.model.ports import MailchimpSession, Records, Secrets
+from shared.model.run import Reason
 
 __all__ = ["WEBHOOK_PATH", "ConsentWebhooks", "webhook_columns"]
 
@@ -64,7 +65,7 @@ class ConsentWebhooks:
             raise
         except (ConfigError, Refused) as error:
             # The sweep works without a webhook.
-            self._put(key, ConsentWebhook(problem=error.code, tried_at=self.now()))
+            self._put(key, ConsentWebhook(problem=Reason.of(error), tried_at=self.now()))
 
     def remove(self, session: MailchimpSession, key: str) -> None:
         """Delete the webhook of an audience at Mailchimp, and its record."""

@@ -5,13 +5,14 @@ Keys are `<account>/<audience>`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from shared.model.run import Reason
 
 __all__ = [
     "ALL_STATUSES",
+    "ConsentState",
     "ConsentSweep",
     "ConsentWebhook",
     "PublishedConsent",
@@ -55,7 +56,7 @@ class PublishedConsent:
     """The version of an audience's table for Customer Insights (consent_updates/table.py).
 
     `fingerprint` is that of everything the version was made from, `described` the version that
-    `model.json` lists. An audience without a version is not listed.
+    `model.json` lists. An audience without a version is not listed. `statuses` counts the rows by status.
     """
 
     version: str = ""
@@ -63,6 +64,8 @@ class PublishedConsent:
     fingerprint: str = ""
     described: str = ""
     published_at: datetime | None = None
+    audience_name: str = ""
+    statuses: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -70,15 +73,25 @@ class ConsentWebhook:
     """The webhook of an audience (consent_updates/webhooks.py).
 
     `token_hash` is that of the token in its address. `webhook_id` is empty until the registration is complete. `problem`
-    is the code of the error if Mailchimp refused it.
+    is the error if Mailchimp refused it.
     """
 
     token_hash: str = ""
     webhook_id: str = ""
     signed: bool = False
-    problem: str = ""
+    problem: Reason | None = None
     tried_at: datetime | None = None
     registered_at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class ConsentState:
+    """How current the statuses of an audience are, for people."""
+
+    audience_id: str
+    sweep: ConsentSweep = ConsentSweep()
+    published: PublishedConsent = PublishedConsent()
+    webhook: ConsentWebhook = ConsentWebhook()
 
 
 def audience_key(account_id: str, audience_id: str) -> str:

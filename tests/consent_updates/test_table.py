@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+from shared.consent_updates import table
 from shared.model.connection import ConnectionStatus
 from shared.model.run import RunStatus
 from tests.consent_updates.consent_deployment import MODEL, ConsentDeployment
@@ -102,18 +103,35 @@ def test_an_unchanged_audience_is_neither_published_nor_stored_again(
     assert len(made.deployment.sandbox.calls.last) - before[1] <= 10
 
 
-def test_replaced_files_are_kept_for_a_day(made: ConsentDeployment) -> None:
+def test_replaced_files_are_kept_for_two_hours(made: ConsentDeployment) -> None:
     made.sweep()
     made.audience.unsubscribe("p1@example.com")
     made.sweep()
     assert len([name for name in made.container if name.endswith("MailchimpConsent.csv")]) == 2
 
-    made.sweep(86_400)
+    made.sweep(7_200)
     made.sweep()
 
     (name,) = [name for name in made.container if name.endswith("MailchimpConsent.csv")]
     assert name.encode() in made.container[MODEL]
     assert made.statuses()["1"] == "unsubscribed"
+
+
+def test_a_large_table_is_written_less_often(
+    made: ConsentDeployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made.sweep()
+    monkeypatch.setattr(table, "ROWS_A_SECOND", 6 / 7_200)
+    made.audience.unsubscribe("p1@example.com")
+    made.deployment.clock.forward(600)
+    made.app.consent_updates.request(made.key)
+    message = made.deployment.store.messages.pop()
+    made.app.update_consent(message.body)
+
+    assert made.statuses()["1"] == "subscribed"
+    made.deliver()
+    assert made.statuses()["1"] == "unsubscribed"
+    assert made.requested() == 0
 
 
 def test_an_erased_person_is_in_no_file(made: ConsentDeployment) -> None:

@@ -25,7 +25,7 @@ CREATE OR REPLACE TABLE consent AS
 WITH statuses AS (
     SELECT
         k.customer_id,
-        coalesce(d.status, 'notInAudience') AS status,
+        coalesce(d.status, 'absent') AS status,
         coalesce(d.since, '') AS since,
         coalesce(d.reason, if(d.status IS NULL, k.refused_code, NULL), '') AS reason
     FROM known k LEFT JOIN decisions d USING (address)
@@ -58,7 +58,7 @@ FROM strictest;
 COPY (FROM consent ORDER BY CustomerId) TO $file (FORMAT csv, HEADER true, FORCE_QUOTE *);
 
 -- name: count
-SELECT count(*) FROM consent;
+SELECT status, count(*) FROM consent GROUP BY status ORDER BY status;
 
 -- name: forget
 CREATE OR REPLACE TABLE consent AS
