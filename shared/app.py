@@ -900,6 +900,7 @@ class App:
                 disconnected=self.commands.disconnected,
                 disconnecting=self.consent_updates.disconnecting,
                 webhook_called=self.consent_updates.called,
+                consent_states=self.consent_updates.states,
                 sign_in_states=self._signed_states()
                 if self.mailchimp_sign_in or self.entra
                 else None,

@@ -19,6 +19,7 @@ from shared.errors import NotFound
 from shared.exports.definitions import Definitions
 from shared.finishing.differences import Difference
 from shared.model.connection import Connection
+from shared.model.consent import ConsentState
 from shared.model.export import Export, Schedule
 from shared.model.one_person import ChosenPerson, SentPerson
 from shared.model.ports import Records, Secrets
@@ -93,6 +94,7 @@ class Services:
     export_removed: Callable[[str], object] = lambda _: None
     disconnected: Callable[[Collection[str]], object] = lambda _: None
     disconnecting: Callable[[str], object] = lambda _: None
+    consent_states: Callable[[str], Sequence[ConsentState]] = lambda _: ()
     webhook_called: Callable[[str, bytes, str], bool] = lambda _token, _body, _signature: False
     sign_in_states: SignedStates | None = None
     mailchimp_sign_in: OAuthSignIn | None = None

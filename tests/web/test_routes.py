@@ -29,6 +29,7 @@ INTERFACE = {
     ("GET", "/api/oauth/entra/callback"): ADMINISTRATOR,
     ("DELETE", "/api/connections/{id}/export-user"): ADMINISTRATOR,
     ("GET", "/api/connections/{id}/audiences"): CONTRIBUTOR,
+    ("GET", "/api/connections/{id}/consent"): VIEWER,
     ("GET", "/api/connections/{id}/audiences/{audienceId}/merge-fields"): CONTRIBUTOR,
     ("GET", "/api/segments"): VIEWER,
     ("GET", "/api/attributes"): VIEWER,

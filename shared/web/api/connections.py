@@ -34,6 +34,7 @@ from shared.web.models.connections import (
     connection_view,
     merge_field_view,
 )
+from shared.web.models.consent import ConsentList, consent_view
 
 __all__ = ["router", "shown"]
 
@@ -166,3 +167,11 @@ def merge_fields(
     """Reads the merge fields from Mailchimp."""
     found = connections.merge_fields(services, caller, connection_id, audience_id)
     return MergeFieldList(value=tuple(merge_field_view(merge_field) for merge_field in found))
+
+
+@router.get(f"{_ONE}/consent", summary="Read how current Mailchimp's statuses are")
+@requires(Role.VIEWER)
+def consent(connection_id: Id, services: AppServices, caller: CurrentCaller) -> ConsentList:
+    """Returns, for each audience that exports use, when its statuses were read and published for Customer Insights."""
+    found = connections.consent_states(services, connection_id)
+    return ConsentList(value=tuple(consent_view(state, caller.language) for state in found))

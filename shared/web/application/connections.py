@@ -10,6 +10,7 @@ from shared.connections.sign_in import Departure
 from shared.errors import Disconnected, Forbidden, NotFound, Refused
 from shared.model.audience import Audience, MergeField
 from shared.model.connection import Connection, GrantKind
+from shared.model.consent import ConsentState
 from shared.model.export import Export
 from shared.model.ports import MailchimpSession, Stored, readable
 from shared.web.application import audit
@@ -23,6 +24,7 @@ __all__ = [
     "audiences",
     "change",
     "connect_with_key",
+    "consent_states",
     "create",
     "delete",
     "disconnect",
@@ -179,6 +181,12 @@ def disconnect(
 def exports_using(services: Services, connection_id: str) -> list[Export]:
     """The exports that use a connection, by name."""
     return services.definitions.using(connection_id)
+
+
+def consent_states(services: Services, connection_id: str) -> list[ConsentState]:
+    """How current Mailchimp's statuses are, for each audience that exports use. NotFound."""
+    read(services, connection_id)
+    return list(services.consent_states(connection_id))
 
 
 def sign_in(services: Services, caller: Caller, connection_id: str) -> Departure:

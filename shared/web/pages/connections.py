@@ -15,6 +15,7 @@ from shared.web.authentication import Role
 from shared.web.cookies import departure_cookie
 from shared.web.dependencies import Id
 from shared.web.models.connections import ApiKeyBody, ConnectionBody, NewConnectionBody
+from shared.web.models.consent import consent_view
 from shared.web.pages.conflicts import differences
 from shared.web.pages.forms import NO_REFUSAL, Form, Refusal, SentForm, attempt
 from shared.web.pages.render import CurrentPage, Page, redirect
@@ -117,6 +118,10 @@ def _show(
         conflict=conflict,
         etag=etag_of(stored.etag),
         exports=connections.exports_using(page.services, connection_id),
+        audiences=[
+            consent_view(state, page.language)
+            for state in connections.consent_states(page.services, connection_id)
+        ],
         has_sign_in=page.services.has_mailchimp_sign_in
         and page.services.mailchimp_sign_in is not None,
         has_entra=page.services.has_entra_sign_in,
