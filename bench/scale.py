@@ -88,7 +88,7 @@ def _variants(seed: int) -> str:
     crowded = Scenario(30_000_000, 1, 0.02, seed=seed)
     many = Scenario(100_000_000, 1_000, 1.0, seed=seed)
     cases = [
-        ("10 million in 100 accounts, everybody", usual),
+        ("10 million in 100 accounts, all people", usual),
         ("calls of 2.6 s instead of 5", replace(usual, mailchimp=Mailchimp(write_seconds=2.6))),
         ("calls of 20 s", replace(usual, mailchimp=Mailchimp(write_seconds=20.0))),
         ("4 connections instead of 10", replace(usual, mailchimp=Mailchimp(connections=4))),
@@ -106,7 +106,7 @@ def _variants(seed: int) -> str:
             ),
         ),
         ("1 instance a function", replace(usual, hosting=replace(hosting, most_instances=1))),
-        ("100 million in 1,000 accounts, everybody", many),
+        ("100 million in 1,000 accounts, all people", many),
         (
             "with 120 instances a function",
             replace(many, hosting=replace(many.hosting, most_instances=120)),

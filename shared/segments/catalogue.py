@@ -28,7 +28,7 @@ from shared.segments.cache import WeightedCache
 from shared.segments.container import LandingContainer
 from shared.segments.counting import count_rows
 from shared.segments.header import sample_values
-from shared.segments.source import Freezer
+from shared.segments.source import Pinner
 from shared.segments.suggestions import Role, suggest
 from shared.segments.survey import Found, Survey, Surveyor
 
@@ -105,7 +105,7 @@ class Catalogue:
     ) -> None:
         self._container = container
         self._surveyor = Surveyor(container, root)
-        self._freezer = Freezer(container)
+        self._pinner = Pinner(container)
         self._counts = counts
         self._known: WeightedCache[tuple[int, tuple[Attribute, ...]]] = WeightedCache(_REMEMBERED)
         self._counted_per_call = counted_per_call
@@ -141,7 +141,7 @@ class Catalogue:
         wanted += [each for each in found.values() if each.name not in segments]
         for each in wanted[:_SAMPLED]:
             try:
-                segment = self._freezer.freeze(each)
+                segment = self._pinner.pin(each)
                 values = sample_values(self._container, segment, _CHECKED_ROWS)
             except (InputError, Changed, NotFound, ConfigError, Unavailable):
                 continue
@@ -187,7 +187,7 @@ class Catalogue:
         count: int | None = None
         reason: Reason | None = None
         try:
-            count = self._count(self._freezer.freeze(found), budget)
+            count = self._count(self._pinner.pin(found), budget)
         except Changed:
             pass  # it is being replaced; the next call reads it
         except ConnectorError as error:
@@ -230,7 +230,7 @@ class Catalogue:
                 )
                 continue
             try:
-                yield self._freezer.freeze(each)
+                yield self._pinner.pin(each)
             except (InputError, Changed, ConfigError, Unavailable):
                 if strict:
                     raise

@@ -1,4 +1,4 @@
-"""The segments of a run: freeze them, and load their rows.
+"""The segments of a run: pin their files, and load their rows.
 
 The contract is `SegmentSource` in shared/model/ports.py. Freezing writes nothing: a snapshot is
 blob names with ETags, and reading one later either returns exactly those bytes or raises Changed.
@@ -21,7 +21,7 @@ from shared.segments.reader import load_segment
 from shared.segments.survey import Found, Survey, Surveyor
 from shared.settings import NULL_MARKERS
 
-__all__ = ["BlobSegments", "Freezer"]
+__all__ = ["BlobSegments", "Pinner"]
 
 _MOST_NAMED = 5
 # The limit for all remembered headers, in bytes.
@@ -42,7 +42,7 @@ class BlobSegments:
         self._container = container
         self._null_markers = null_markers
         self._surveyor = Surveyor(container, root)
-        self._freezer = Freezer(container)
+        self._pinner = Pinner(container)
 
     def snapshot(self, segments: Sequence[str]) -> Snapshot:
         """Freeze the newest state of the named segments, in this order.
@@ -56,7 +56,7 @@ class BlobSegments:
         unknown = [name for name in segments if name not in found or found[name].is_profile]
         if unknown:
             raise _missing(unknown, survey)
-        return Snapshot(tuple(self._freezer.freeze(found[name]) for name in segments))
+        return Snapshot(tuple(self._pinner.pin(found[name]) for name in segments))
 
     def load(
         self,
@@ -72,14 +72,14 @@ class BlobSegments:
         )
 
 
-class Freezer:
-    """Makes snapshots of segments; headers of files that did not change are read once."""
+class Pinner:
+    """Pins the files of segments by name and ETag. Headers of files that did not change are read once."""
 
     def __init__(self, container: LandingContainer) -> None:
         self._container = container
         self._headers: WeightedCache[_Described] = WeightedCache(_REMEMBERED)
 
-    def freeze(self, found: Found) -> SegmentSnapshot:
+    def pin(self, found: Found) -> SegmentSnapshot:
         """The segment as it is now, or why it cannot be read now."""
         if found.fault is not None:
             raise found.fault
