@@ -35,6 +35,8 @@ pytestmark = pytest.mark.browser
 PROJECT = Path(__file__).parents[2]
 AXE = PROJECT / "node_modules" / "axe-core" / "axe.min.js"
 DESKTOP, PHONE = ViewportSize(width=1280, height=900), ViewportSize(width=390, height=900)
+# A screen of 1280 px at 200 %.
+ZOOMED = ViewportSize(width=640, height=450)
 WIDTH = "document.documentElement.scrollWidth"
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 
@@ -256,7 +258,7 @@ def violations(page: Page) -> list[str]:
 
 
 @pytest.mark.parametrize(("language", "scheme"), [("en", "dark"), ("ko", "light")])
-def test_no_page_has_an_accessibility_fault_or_is_wider_than_a_phone(
+def test_no_page_has_an_accessibility_fault_or_is_wider_than_a_phone_or_a_zoomed_screen(
     place: Place, open_page: Open, complaints: list[str], language: str, scheme: str
 ) -> None:
     pages = busy_house(place.world)
@@ -268,8 +270,9 @@ def test_no_page_has_an_accessibility_fault_or_is_wider_than_a_phone(
         page.goto(path)
         if AXE.exists():
             found += violations(page)
-        page.set_viewport_size(PHONE)
-        assert page.evaluate(WIDTH) <= PHONE["width"], path
+        for size in (ZOOMED, PHONE):
+            page.set_viewport_size(size)
+            assert page.evaluate(WIDTH) <= size["width"], (path, size)
     assert [c for c in complaints if "404" not in c] == []
     if not AXE.exists():
         pytest.skip("axe-core is not installed: 'make setup' installs it")
@@ -309,6 +312,27 @@ def test_the_pictures_of_the_documentation(place: Place, open_page: Open, width:
                 page.screenshot(path=PROJECT / "docs" / picture, full_page=True)
 
 
+def test_forced_colours_distinguish_the_current_item_and_the_primary_button(
+    place: Place, open_page: Open
+) -> None:
+    new_export(place.world)
+    page = open_page()
+    page.emulate_media(forced_colors="active")
+    page.goto("/")
+    for first, second in (
+        ("nav [aria-current]", "nav a:not([aria-current])"),
+        (".actions .primary", ".actions .button:not(.primary)"),
+    ):
+        shown = [
+            page.locator(one).first.evaluate(
+                "one => { const s = getComputedStyle(one); return [s.backgroundColor, s.color]; }"
+            )
+            for one in (first, second)
+        ]
+        assert shown[0][0] != shown[1][0], (first, shown)
+        assert shown[0][0] != shown[0][1], (first, shown)
+
+
 def test_an_injected_script_does_not_run(
     place: Place, open_page: Open, complaints: list[str]
 ) -> None:
@@ -331,6 +355,7 @@ def test_leaving_for_mailchimp_shows_the_destination(place: Place, open_page: Op
     connection = new_connection(world)
     page = open_page()
     page.goto(f"/connections/{connection}")
+    page.get_by_text("Connect again").click()
     page.get_by_role("button", name="Authenticate with Mailchimp").click()
     link = page.get_by_role("link", name="Continue")
     assert (link.get_attribute("href") or "").startswith("https://login.example.com/")

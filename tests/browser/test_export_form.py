@@ -94,6 +94,28 @@ def test_the_mapping_is_checked_against_samples_without_reloading(
     assert complaints == []
 
 
+def test_an_attribute_of_two_thousand_is_found_by_typing(place: Place, open_page: Open) -> None:
+    connection = fill(place.world, 1)
+    place.world.catalogue.attributes = lambda segment: [  # type: ignore[method-assign]
+        AttributeInfo(f"Attribute_{n:04}", "date" if n == 1234 else "string", None, None)
+        for n in range(2000)
+    ]
+    page = open_page()
+    page.goto(f"/setup/export?connection={connection}")
+    page.locator("#addAttribute").click()
+    field = page.locator("#attribute-0")
+    expect(field).to_be_focused()
+    # The list of suggestions is in the page once, for all rows.
+    assert page.locator("datalist#attributes option").count() == 2000
+    field.fill("Attribute_1234")
+    suggested = "i => [...i.list.options].filter(o => o.value.startsWith(i.value)).length"
+    assert field.evaluate(suggested) == 1
+    field.press("Tab")
+    row = page.locator(".mapping tr", has=page.locator("#attribute-0"))
+    expect(row).to_contain_text("Date")
+    expect(field).to_have_value("Attribute_1234")
+
+
 def test_a_failed_save_leads_to_its_fields_and_an_ended_session_loses_nothing(
     place: Place, open_page: Open
 ) -> None:
