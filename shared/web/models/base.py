@@ -10,7 +10,7 @@ import re
 import unicodedata
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Annotated, Any, Generic, Protocol, TypeVar
+from typing import Annotated, Any, Generic, Protocol, Self, TypeVar
 
 from pydantic import (
     AfterValidator,
@@ -110,6 +110,12 @@ class View(BaseModel):
     model_config = ConfigDict(
         alias_generator=to_camel, populate_by_name=True, from_attributes=True, frozen=True
     )
+
+    @classmethod
+    def of(cls, value: object, **others: object) -> Self:
+        """Make the view of a value from its attributes of the same names, and from `others`."""
+        names = [name for name in cls.model_fields if hasattr(value, name)]
+        return cls.model_validate({**{name: getattr(value, name) for name in names}, **others})
 
     def shown(self) -> dict[str, object]:
         """The values of the JSON form, camelCase."""

@@ -44,14 +44,7 @@ class SegmentView(View):
 
 def segment_view(info: SegmentInfo, language: str) -> SegmentView:
     """The JSON form of a segment, in the caller's language."""
-    return SegmentView(
-        name=info.name,
-        display_name=info.display_name,
-        member_count=info.member_count,
-        refreshed_at=info.refreshed_at,
-        complete=info.complete,
-        reason=reason_view(info.reason, language) if info.reason else None,
-    )
+    return SegmentView.of(info, reason=reason_view(info.reason, language) if info.reason else None)
 
 
 class RefreshJobView(View):
@@ -84,13 +77,7 @@ class AttributeView(View):
 
 def attribute_view(info: AttributeInfo) -> AttributeView:
     """The JSON form of an attribute."""
-    return AttributeView(
-        name=info.name,
-        data_type=info.data_type,
-        semantic_type=info.semantic_type,
-        suggested_for=info.suggested_for,
-        suggested_consent_meaning=suggested_meaning(info.name),
-    )
+    return AttributeView.of(info, suggested_consent_meaning=suggested_meaning(info.name))
 
 
 class SegmentList(ListView[SegmentView]):

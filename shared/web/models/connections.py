@@ -176,13 +176,7 @@ def audience_view(audience: Audience) -> AudienceView:
 
 def merge_field_view(merge_field: MergeField) -> MergeFieldView:
     """The JSON form of a merge field."""
-    return MergeFieldView(
-        tag=merge_field.tag,
-        name=merge_field.name,
-        type=merge_field.type,
-        required=merge_field.required,
-        options=dict(merge_field.options),
-    )
+    return MergeFieldView.of(merge_field)
 
 
 class ConnectionList(ListView[ConnectionView]):

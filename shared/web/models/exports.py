@@ -48,7 +48,7 @@ from shared.web.models.base import (
     is_none,
 )
 from shared.web.models.runs import FindingView, RunView, finding_views, run_view
-from shared.web.models.schedules import ScheduleBody, ScheduleView, schedule_view
+from shared.web.models.schedules import ScheduleBody, ScheduleView
 
 __all__ = ["ExportBody", "ExportList", "ExportView", "export_view", "recorded_export"]
 
@@ -422,28 +422,11 @@ def export_view(
     export: Export, last_run: Run | None, language: str, findings: Sequence[Finding] = ()
 ) -> ExportView:
     """The JSON form of an export; `findings` is what a person should know about it."""
-    return ExportView(
-        id=export.id,
-        display_name=export.display_name,
-        connection_id=export.connection_id,
-        audience_id=export.audience_id,
-        mapping=MappingView.model_validate(export.mapping),
-        segments=tuple(SegmentChoiceView.model_validate(s) for s in export.segments),
-        new_contacts=NewContactsView.model_validate(export.new_contacts),
-        leavers=export.leavers,
-        on_withdrawal=export.on_withdrawal,
-        on_address_change=export.on_address_change,
-        exclusion_segments=export.exclusion_segments,
+    return ExportView.of(
+        export,
         removal_guard=RemovalGuardView(max_share=export.max_removal_share),
-        growth_guard=GrowthGuardView.model_validate(export.growth_guard),
-        contact_budget=export.contact_budget,
-        schedule=schedule_view(export.schedule),
         findings=finding_views(findings, language),
         last_run=run_view(last_run, language) if last_run else None,
-        created_at=export.created_at,
-        created_by=export.created_by,
-        updated_at=export.updated_at,
-        updated_by=export.updated_by,
     )
 
 

@@ -70,18 +70,11 @@ class HygieneView(View):
 
 def hygiene_view(found: AudienceHygiene) -> HygieneView:
     """The JSON form of what an audience has."""
-    return HygieneView(
-        audience_id=found.audience_id,
-        audience_name=found.audience_name,
+    return HygieneView.of(
+        found,
         contacts=tuple(
             StatusCountView(status=status, count=count) for status, count in found.contacts.items()
         ),
-        billed=found.billed,
-        unused=tuple(UnusedView.model_validate(one) for one in found.unused),
         unused_share=round(found.share(found.unused_people), 4),
-        incomplete=found.incomplete,
-        long_unsubscribed=found.long_unsubscribed,
         long_unsubscribed_share=round(found.share(found.long_unsubscribed), 4),
-        long_cleaned=found.long_cleaned,
-        since=found.since,
     )

@@ -55,19 +55,8 @@ class SentPersonList(ListView[SentPersonView]):
 
 def sent_person_view(contact: SentPerson, language: str) -> SentPersonView:
     """The JSON form of a contact."""
-    return SentPersonView(
-        address=contact.address,
-        customer_id=contact.customer_id,
-        outcome=contact.outcome,
-        code=contact.code,
-        field=contact.field,
+    return SentPersonView.of(
+        contact,
         reason=reason_text(contact.code, language),
         action=action_text(contact.code, language),
-        fields=tuple(
-            SentFieldView(tag=one.tag, sent=one.sent, held=one.held) for one in contact.fields
-        ),
-        tags_sent=contact.tags_sent,
-        tags_removed=contact.tags_removed,
-        status=contact.status,
-        tags=contact.tags,
     )

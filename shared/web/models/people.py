@@ -125,19 +125,9 @@ class PersonInExportList(ListView[PersonInExportView]):
 
 def person_view(person: Found, language: str) -> PersonInExportView:
     """The JSON form of what one export knows, with the reason in words."""
-    return PersonInExportView(
-        export_id=person.export_id,
-        export_name=person.export_name,
-        segments=tuple(person.segments),
-        in_audience=person.in_audience,
-        outcome=person.outcome,
-        code=person.code,
+    return PersonInExportView.of(
+        person,
         reason=reason_text(person.code, language),
         action=action_text(person.code, language),
-        at=person.at,
-        email=person.email,
-        customer_id=person.customer_id,
-        tags=tuple(person.tags),
         values=tuple(SentValueView(field=field, value=value) for field, value in person.values),
-        sent_at=person.sent_at,
     )

@@ -242,12 +242,11 @@ def finding_views(findings: Sequence[Finding], language: str) -> tuple[FindingVi
 
 def run_view(run: Run, language: str) -> RunView:
     """The JSON form of a run."""
-    view = RunView.model_validate(run)
-    reason = None
-    if run.reason:
-        reason = ReasonView(code=run.reason.code, message=_words(run.reason, language))
-    findings = finding_views(run.findings, language)
-    return view.model_copy(update={"reason": reason, "findings": findings})
+    return RunView.of(
+        run,
+        reason=reason_view(run.reason, language) if run.reason else None,
+        findings=finding_views(run.findings, language),
+    )
 
 
 class RunList(ListView[RunView]):
