@@ -165,7 +165,7 @@ class _WebAdapter(BaseAdapter):
 class AppInProcess(TestedApp):
     """An app in this process; `close` ends it."""
 
-    poll_seconds = 0.03
+    poll_seconds = 0.08
 
     def __init__(self, storage: str, sandbox: Sandbox, **settings: str) -> None:
         self.store = MemoryStore(SystemClock())
