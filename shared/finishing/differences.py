@@ -101,13 +101,13 @@ class Differences:
                 Stored(chunk_key(plan.run_id, chunk.number), chunk, "")
             ).people
         )
-        convert = Converter(plan.mapping, plan.attributes, plan.merge_fields)
+        reading = _Reading.of(plan, fields)
         with self._opened(plan) as (db, files):
             found = _SQL.run(db, "rows", merge_tags=merge_tags(plan.mapping), **files)
             while batch := found.fetchmany(_BATCH):
                 for kind, *columns in batch:
                     person = None if kind == "left" else next(people)
-                    yield _difference(plan, fields, convert, kind, columns, person)
+                    yield reading.difference(kind, columns, person)
 
     @contextmanager
     def _opened(self, plan: Plan) -> Iterator[tuple[DuckDBPyConnection, dict[str, str]]]:
@@ -123,30 +123,49 @@ def _fields(plan: Plan) -> list[str]:
     return list(dict.fromkeys(tag.partition(".")[0] for tag in merge_tags(plan.mapping)))
 
 
-def _difference(
-    plan: Plan,
-    fields: Sequence[str],
-    convert: Converter,
-    kind: str,
-    columns: Sequence[Any],
-    person: Person | None,
-) -> Difference:
-    customer_id, address, segments, sent_last, tags, removed = columns
-    before: Mapping[str, object] = {}
-    if sent_last is not None:
-        before, _ = convert.convert(json.loads(sent_last), clear=False)
-    after = {**before, **(person.fields if person else {})}
-    names = {tag.tag_id: tag.tag for tag in plan.tags}
-    had = [names[tag] for tag in tags or () if tag in names]
-    lost = {names[tag] for tag in removed or () if tag in names}
-    given = person.tags if person else ()
-    return Difference(
-        kind=_KINDS[kind],
-        customer_id=customer_id or "",
-        email=address,
-        segments=tuple(plan.tags[number].segment for number in segments or ()),
-        contact=next((_CONTACT[tag] for tag in removed or () if tag in _CONTACT), ""),
-        tags_before=tuple(sorted(had)),
-        tags_after=tuple(sorted({*had, *given} - lost)),
-        fields=tuple((value_text(before.get(tag)), value_text(after.get(tag))) for tag in fields),
-    )
+@dataclass(frozen=True)
+class _Reading:
+    """What all rows of a difference need; a million rows are read, so it is made once."""
+
+    fields: Sequence[str]
+    segments: Sequence[str]
+    tag_names: Mapping[int, str]
+    convert: Converter
+
+    @classmethod
+    def of(cls, plan: Plan, fields: Sequence[str]) -> _Reading:
+        """The names and the converter of a plan."""
+        return cls(
+            fields,
+            [tag.segment for tag in plan.tags],
+            {tag.tag_id: tag.tag for tag in plan.tags},
+            Converter(plan.mapping, plan.attributes, plan.merge_fields),
+        )
+
+    def difference(self, kind: str, columns: Sequence[Any], person: Person | None) -> Difference:
+        """The difference of one row, with the person to send if there is one."""
+        customer_id, address, segments, sent_last, tags, removed = columns
+        before: Mapping[str, object] = {}
+        if sent_last is not None:
+            before, _ = self.convert.convert(json.loads(sent_last), clear=False)
+        after = person.fields if person else {}
+        names = self.tag_names
+        had = tuple(sorted(names[tag] for tag in tags or () if tag in names))
+        lost = {names[tag] for tag in removed or () if tag in names}
+        given = person.tags if person else ()
+        return Difference(
+            kind=_KINDS[kind],
+            customer_id=customer_id or "",
+            email=address,
+            segments=tuple(self.segments[number] for number in segments or ()),
+            contact=next((_CONTACT[tag] for tag in removed or () if tag in _CONTACT), ""),
+            tags_before=had,
+            tags_after=tuple(sorted({*had, *given} - lost)),
+            fields=tuple(_both(before, after, tag) for tag in self.fields),
+        )
+
+
+def _both(before: Mapping[str, object], after: Mapping[str, object], tag: str) -> tuple[str, str]:
+    """The old and the new text of a field; a value that is not sent leaves the old one."""
+    old = value_text(before.get(tag)) if before else ""
+    return old, value_text(after[tag]) if tag in after else old

@@ -153,8 +153,10 @@ def shown_values(plan: Plan, state: MemberState | None) -> dict[str, object]:
 
 def value_text(value: object) -> str:
     """A value as text; the parts of a postal address are joined."""
+    if isinstance(value, str):
+        return value
     if value is None:
         return ""
     if isinstance(value, Mapping):
         return ", ".join(str(part) for part in value.values() if part)
-    return value if isinstance(value, str) else json.dumps(value)
+    return json.dumps(value)

@@ -23,17 +23,27 @@ def differences_csv(fields: Sequence[str], rows: Iterator[Difference]) -> bytes:
         writer = csv.writer(lines, lineterminator="\r\n")
         columns = [f"{field}.{side}" for field in fields for side in ("sentLast", "afterRun")]
         writer.writerow((*_HEADER, *columns))
+        # Most people have the same few segments and tags.
+        joined: dict[tuple[str, ...], str] = {}
+
+        def names(several: tuple[str, ...]) -> str:
+            if several not in joined:
+                joined[several] = neutral("; ".join(several))
+            return joined[several]
+
         for row in rows:
-            cells = (
-                row.kind,
-                row.customer_id,
-                row.email,
-                "; ".join(row.segments),
-                row.contact,
-                "; ".join(row.tags_before),
-                "; ".join(row.tags_after),
-                *(value for pair in row.fields for value in pair),
+            values = (value for pair in row.fields for value in pair)
+            writer.writerow(
+                (
+                    row.kind,
+                    neutral(row.customer_id),
+                    neutral(row.email),
+                    names(row.segments),
+                    row.contact,
+                    names(row.tags_before),
+                    names(row.tags_after),
+                    *(neutral(value) if value else "" for value in values),
+                )
             )
-            writer.writerow([neutral(cell) for cell in cells])
         lines.flush()
         return target.getvalue()
