@@ -82,7 +82,7 @@ def _sent(plan: Plan, payloads: ChunkPayloads, chunks: Sequence[Chunk]) -> dict[
     for chunk in chunks:
         if chunk.tag_id is None:
             # With its outcomes, only people without a result would be read.
-            whole = replace(chunk, outcomes=None)
+            whole = replace(chunk, outcomes=None, results="")
             payload = payloads.read(Stored(chunk_key(plan.run_id, chunk.number), whole, ""))
             people.update((person.address, person) for person in payload.people)
     return people
