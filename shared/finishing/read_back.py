@@ -49,7 +49,7 @@ def read_back(
         if is_contact:
             with waiting_for_network(db):
                 state = session.member(plan.audience_id, address)
-        held = shown_values(plan, state)
+        now = shown_values(plan, state)
         person = sent.get(address) if is_contact else None
         fields = person.fields if person else {}
         contacts.append(
@@ -63,9 +63,9 @@ def read_back(
                     SentField(
                         EVIDENCE.get(tag, tag),
                         value_text(fields[tag]) if tag in fields else None,
-                        value_text(held.get(tag)),
+                        value_text(now.get(tag)),
                     )
-                    for tag in sorted({*held, *fields})
+                    for tag in sorted({*now, *fields})
                 ),
                 tags_sent=person.tags if person else (),
                 tags_removed=tuple(names[tag] for tag in removed or () if tag in names),

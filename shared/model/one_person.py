@@ -38,7 +38,7 @@ class SentField:
 
     tag: str
     sent: str | None
-    held: str
+    now: str
 
 
 @dataclass(frozen=True)

@@ -53,7 +53,7 @@ def sent(rows: RowDeployment, run: Run) -> SentPerson:
 
 
 def values(contact: SentPerson) -> dict[str, tuple[str | None, str]]:
-    return {one.tag: (one.sent, one.held) for one in contact.fields}
+    return {one.tag: (one.sent, one.now) for one in contact.fields}
 
 
 def test_only_the_chosen_person_is_sent_and_both_sides_are_stored(rows: RowDeployment) -> None:

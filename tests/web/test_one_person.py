@@ -71,7 +71,7 @@ def test_a_person_is_sent_over_http() -> None:
         ["VIP"],
         "valueDropped",
     )
-    assert contact["fields"][1] == {"tag": "BIRTHDAY", "sent": None, "held": "05/06"}
+    assert contact["fields"][1] == {"tag": "BIRTHDAY", "sent": None, "now": "05/06"}
     assert contact["reason"]
     assert contact["action"]
     going = call(world, "POST", f"/api/exports/{export}/runs", {})

@@ -20,7 +20,7 @@ class SentFieldView(View):
     sent: Annotated[
         str | None, Field(description="Null if the value was not sent", examples=["Ada"])
     ]
-    held: Annotated[str, Field(description="In Mailchimp now", examples=["Ada"])]
+    now: Annotated[str, Field(description="In Mailchimp now", examples=["Ada"])]
 
 
 class SentPersonView(View):
