@@ -178,8 +178,12 @@ class ConsentUpdates:
             try:
                 with self.sessions.for_request(connection_id) as session:
                     self.webhooks.remove(session, key)
-            except (ConfigError, Refused, Unavailable) as error:
+            except (ConfigError, Refused) as error:
                 log_event("consent.webhookStays", audience=key, reason=error.code)
+            except Unavailable as error:
+                # A person is waiting, and the other audiences are in the same account.
+                log_event("consent.webhookStays", audience=key, reason=error.code)
+                return
 
     def update(self, key: str) -> None:
         """Sweep an audience and publish its statuses, or delete them when no export uses the audience."""
@@ -214,7 +218,8 @@ class ConsentUpdates:
         try:
             key = audience_of(body)
         except InputError:
-            key = ""
+            log_event("message.unusable", logging.ERROR, function="consent_sweep_poison")
+            return
         log_event("consent.messageGaveUp", logging.ERROR, audience=key)
 
     def _update(self, key: str, use: _Use) -> None:

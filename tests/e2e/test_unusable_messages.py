@@ -43,7 +43,7 @@ def until(done: Callable[[], bool]) -> None:
 
 
 @pytest.mark.hosted
-@pytest.mark.parametrize("queue", ["plan-runs", "send-lanes", "blob-events"])
+@pytest.mark.parametrize("queue", ["plan-runs", "send-lanes", "blob-events", "consent-sweeps"])
 def test_an_unusable_message_is_logged_without_its_content_and_dropped(
     scenario: ExportScenario, queue: str
 ) -> None:
