@@ -162,9 +162,8 @@ class Transport:
         resend: bool = True,
     ) -> dict[str, Any]:
         """Send a write. Without `resend`, a call that may have been applied is not repeated."""
-        return self._call(
-            method, path, query, orjson.dumps(body), about_members=about_members, resend=resend
-        )
+        data = None if body is None else orjson.dumps(body)
+        return self._call(method, path, query, data, about_members=about_members, resend=resend)
 
     def _call(
         self,

@@ -76,7 +76,7 @@ class PrismProxy:
         copy["paths"] = {
             f"/3.0{path}": operations
             for path, operations in copy["paths"].items()
-            if path in ("/", "/ping") or path.startswith("/lists")
+            if path in ("/", "/ping", "/automations") or path.startswith("/lists")
         }
         self._folder = tempfile.TemporaryDirectory(prefix="prism-")
         self._log = Path(self._folder.name) / "prism.log"
