@@ -44,6 +44,7 @@ ROUTES: dict[str, dict[str, Route]] = {
         "DELETE": members.archive,
     },
     _MEMBER + "/tags": {"GET": members.tags, "POST": members.change_tags},
+    _MEMBER + "/activity-feed": {"GET": members.activity},
     _MEMBER + "/actions/delete-permanent": {"POST": members.delete_permanently},
     _LIST + "/segments": {"GET": segments.listing, "POST": segments.create},
     _SEGMENT: {

@@ -87,6 +87,25 @@ def one(request: ApiRequest, audience_id: str, key: str) -> bytes:
         return _shown(request, audience, _find(audience, key))
 
 
+def activity(request: ApiRequest, audience_id: str, key: str) -> bytes:
+    """GET /lists/{list_id}/members/{subscriber_hash}/activity-feed: only that a person unsubscribed."""
+    audience = request.audience(audience_id)
+    with audience.lock:
+        member = _find(audience, key)
+        found = []
+        if member.status == "unsubscribed":
+            left = {
+                "activity_type": "unsub",
+                "created_at_timestamp": render.moment(member.changed),
+                "campaign_id": member.campaign,
+            }
+            found.append(left)
+        digest = render.member_facts(request.world, audience, member)["id"]
+    return request.cut(
+        {"activity": found, "email_id": digest, "list_id": audience.id, "_links": []}
+    )
+
+
 def create(request: ApiRequest, audience_id: str) -> bytes:
     """POST /lists/{list_id}/members."""
     audience = request.audience(audience_id)

@@ -28,12 +28,14 @@ from shared.model.ports import Files, MailchimpSession, Records
 from shared.people.erasures import Erasures
 from shared.workspace import SqlFile, small_workspace
 
-__all__ = ["MOST_PAGES", "OVERLAP", "REREAD_EVERY", "Sweep"]
+__all__ = ["MOST_CAMPAIGNS", "MOST_PAGES", "OVERLAP", "REREAD_EVERY", "Sweep"]
 
 OVERLAP = timedelta(minutes=15)
 # Of one sweep: a larger change is continued by the next one.
 MOST_PAGES = 100
 REREAD_EVERY = timedelta(days=1)
+# Of one sweep: when more people unsubscribe at once, the campaign of the others stays unknown.
+MOST_CAMPAIGNS = 50
 _SECOND = timedelta(seconds=1)
 _SQL = SqlFile.of(__file__)
 
@@ -67,7 +69,7 @@ class Sweep:
             problem=None,
         )
         if found or archived or (after.complete and before.rereading):
-            after = self._merge(key, after, [*found, *archived])
+            after = self._merge(session, key, after, [*found, *archived])
         if after.complete:
             after = self._compare(session, audience_id, after)
         try:
@@ -110,7 +112,9 @@ class Sweep:
         """Whether erased people, who may still be in the audience, explain a difference."""
         return surplus <= 0 and sum(1 for _ in self.erasures.records.all()) >= -surplus
 
-    def _merge(self, key: str, state: ConsentSweep, found: list[StatusChange]) -> ConsentSweep:
+    def _merge(
+        self, session: MailchimpSession, key: str, state: ConsentSweep, found: list[StatusChange]
+    ) -> ConsentSweep:
         with small_workspace() as (db, folder):
             self._load(db, folder, state.blob)
             _SQL.run(
@@ -132,6 +136,10 @@ class Sweep:
             count = _SQL.number(db, "count")
             if not (count or forgotten or state.rereading):
                 return state
+            # The list of members does not have the campaign. Reading it takes a call for each person.
+            for (address,) in _SQL.rows(db, "left", most=MOST_CAMPAIGNS):
+                campaign = session.unsubscribe_campaign(key.partition("/")[2], address)
+                _SQL.run(db, "campaign", address=address, campaign=campaign)
             _SQL.run(db, "merge", generation=state.generation)
             if state.complete and state.rereading:
                 _SQL.run(db, "drop_missing", generation=state.generation)

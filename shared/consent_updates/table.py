@@ -49,6 +49,7 @@ _TABLE = CdmTable(
         ("status", "string"),
         ("since", "dateTime"),
         ("reason", "string"),
+        ("campaignId", "string"),
     ),
 )
 _SQL = SqlFile.of(__file__)

@@ -18,6 +18,9 @@ from shared.model.audience import MemberState
 __all__ = ["PersonCalls"]
 
 
+_LONGEST_ID = 64
+
+
 class PersonCalls(Calls):
     """Calls for one member."""
 
@@ -44,6 +47,21 @@ class PersonCalls(Calls):
             text_in(answer, "timestamp_opt") or text_in(answer, "timestamp_signup"),
             {tag: text_in(answer, name) for tag, name in EVIDENCE.items()},
         )
+
+    def unsubscribe_campaign(self, audience_id: str, address: str) -> str:
+        """Read the ID of the campaign by which a person unsubscribed last; empty when it is unknown."""
+        query = {"activity_filters": "unsub", "count": "10"}
+        try:
+            answer = self._transport.get(f"{_path(audience_id, address)}/activity-feed", query)
+        except NotFound:
+            return ""
+        left = (
+            item
+            for item in objects_in(answer.get("activity"))
+            if item.get("activity_type") == "unsub"
+        )
+        newest = max(left, key=lambda item: text_in(item, "created_at_timestamp"), default={})
+        return text_in(newest, "campaign_id")[:_LONGEST_ID]
 
     def archive(self, audience_id: str, address: str) -> bool:
         """Archive a person; False when the audience does not know them (any more).

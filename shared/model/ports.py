@@ -313,6 +313,9 @@ class MailchimpSession(Protocol):
     def member(self, audience_id: str, address: str) -> MemberState | None:
         """One person as the audience has them now; None when it does not."""
 
+    def unsubscribe_campaign(self, audience_id: str, address: str) -> str:
+        """Read the ID of the campaign by which a person unsubscribed last; empty when it is unknown."""
+
     def archive(self, audience_id: str, address: str) -> bool:
         """Archive one person; False when the audience does not contain them, Refused when it is not possible."""
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from shared.consent_updates import table
+from shared.consent_updates import sweep, table
 from shared.model.connection import ConnectionStatus
 from shared.model.run import RunStatus
 from tests.consent_updates.consent_deployment import MODEL, ConsentDeployment
@@ -73,6 +73,26 @@ def test_the_table_follows_changes_in_both_directions(made: ConsentDeployment) -
 
     assert made.statuses()["1"] == "subscribed"
     assert made.statuses()["6"] == "unsubscribed"
+
+
+def test_the_campaign_of_people_who_unsubscribe_is_read(
+    made: ConsentDeployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sweep, "MOST_CAMPAIGNS", 2)
+    made.audience.unsubscribe("p1@example.com")
+    made.sweep()
+    for number in (2, 3, 4):
+        made.deployment.clock.forward(60)
+        gone = {"status": "unsubscribed", "cause": "self", "campaign": f"c{number}"}
+        made.audience.add(f"p{number}@example.com", **gone)
+    made.audience.unsubscribe("p5@example.com", by="admin")
+    made.sweep()
+    made.audience.add("p4@example.com", merge_fields={"FNAME": "Ada"}, **gone)
+    made.sweep()
+
+    campaigns = {row["CustomerId"]: row["campaignId"] for row in made.table()}
+    # The newest two of three; no one of the first sweep, and no one that an administrator removed.
+    assert campaigns == {"1": "", "2": "", "3": "c3", "4": "c4", "5": "", "6": ""}
 
 
 def test_a_person_with_two_addresses_has_the_stricter_status(made: ConsentDeployment) -> None:

@@ -64,6 +64,7 @@ def call(judged: tuple[Sandbox, AudienceView, PrismProxy]) -> Iterator[Caller]:
         "LIST/merge-fields?count=1000",
         "LIST/merge-fields/1",
         "LIST/webhooks",
+        "LIST/members/gone@example.com/activity-feed?activity_filters=unsub&count=10",
         "/automations?status=sending&count=1000",
     ],
 )

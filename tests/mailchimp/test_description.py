@@ -46,6 +46,7 @@ def every_call(session, audience_id):
     session.delete_webhook(audience_id, made.id)
     session.delete_webhook(audience_id, made.id)
     session.count(audience_id, None)
+    session.unsubscribe_campaign(audience_id, "p1@example.org")
     list(session.status_changes(audience_id, ""))
     now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
     for status in ("subscribed", "unsubscribed", "cleaned", "pending", "transactional", "archived"):

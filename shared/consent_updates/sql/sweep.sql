@@ -1,17 +1,18 @@
 -- name: create
 -- What Mailchimp decided, one row a contact. `since` is when the contact got the status, in ISO 8601.
 CREATE OR REPLACE TABLE decisions (
-    address VARCHAR, status VARCHAR, since VARCHAR, reason VARCHAR, generation INTEGER
+    address VARCHAR, status VARCHAR, since VARCHAR, reason VARCHAR, campaign VARCHAR,
+    generation INTEGER
 );
 
 -- name: load
 INSERT INTO decisions BY NAME
-SELECT address, status, since, reason, generation FROM read_parquet($file);
+SELECT address, status, since, reason, campaign, generation FROM read_parquet($file);
 
 -- name: changes
 -- A contact that is read twice, as active and as archived, has the later of the two.
 CREATE OR REPLACE TABLE changes AS
-SELECT address, status, changed, opted_in, reason
+SELECT address, status, changed, opted_in, reason, '' AS campaign
 FROM (
     SELECT
         unnest($addresses::VARCHAR[]) AS address, unnest($statuses::VARCHAR[]) AS status,
@@ -37,6 +38,18 @@ SELECT count(*)
 FROM changes c LEFT JOIN decisions d USING (address)
 WHERE d.status IS DISTINCT FROM c.status OR d.reason IS DISTINCT FROM c.reason;
 
+-- name: left
+-- People who unsubscribed since the last sweep, the newest first.
+SELECT c.address
+FROM changes c JOIN decisions d USING (address)
+WHERE c.status = 'unsubscribed' AND d.status <> 'unsubscribed'
+  AND c.reason NOT IN ('unsubscribedByAdmin', 'complianceReview')
+ORDER BY c.changed DESC, c.address
+LIMIT $most;
+
+-- name: campaign
+UPDATE changes SET campaign = $campaign WHERE address = $address;
+
 -- name: merge
 -- A contact that is seen for the first time and is subscribed has been so since the opt-in.
 CREATE OR REPLACE TABLE merged AS
@@ -49,6 +62,8 @@ SELECT
         ELSE c.changed
     END AS since,
     coalesce(c.reason, d.reason) AS reason,
+    CASE WHEN c.status IS NULL OR c.status = d.status THEN d.campaign ELSE c.campaign END
+        AS campaign,
     CASE WHEN c.status IS NULL THEN d.generation ELSE $generation END::INTEGER AS generation
 FROM decisions d FULL JOIN changes c USING (address);
 DROP TABLE decisions;

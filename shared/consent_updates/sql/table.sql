@@ -1,6 +1,6 @@
 -- name: create
 CREATE OR REPLACE TABLE known (address VARCHAR, customer_id VARCHAR, refused_code VARCHAR);
-CREATE OR REPLACE TABLE decisions (address VARCHAR, status VARCHAR, since VARCHAR, reason VARCHAR);
+CREATE OR REPLACE TABLE decisions (address VARCHAR, status VARCHAR, since VARCHAR, reason VARCHAR, campaign VARCHAR);
 
 -- name: ledger
 INSERT INTO known
@@ -8,7 +8,7 @@ SELECT address, customer_id, refused_code FROM read_parquet($file) WHERE custome
 
 -- name: statuses
 INSERT INTO decisions
-SELECT address, status, since, reason
+SELECT address, status, since, reason, campaign
 FROM read_parquet($file) SEMI JOIN known USING (address);
 
 -- name: candidates
@@ -27,7 +27,8 @@ WITH statuses AS (
         k.customer_id,
         coalesce(d.status, 'absent') AS status,
         coalesce(d.since, '') AS since,
-        coalesce(d.reason, if(d.status IS NULL, k.refused_code, NULL), '') AS reason
+        coalesce(d.reason, if(d.status IS NULL, k.refused_code, NULL), '') AS reason,
+        coalesce(d.campaign, '') AS campaign
     FROM known k LEFT JOIN decisions d USING (address)
 ),
 strictest AS (
@@ -43,7 +44,7 @@ strictest AS (
                 WHEN status = 'archived' THEN 6
                 ELSE 7
             END,
-            since := since, status := status, reason := reason
+            since := since, status := status, reason := reason, campaign := campaign
         )) AS one
     FROM statuses
     GROUP BY customer_id
@@ -51,7 +52,8 @@ strictest AS (
 SELECT
     concat($audience_id, '-', customer_id) AS MailchimpConsentId, customer_id AS CustomerId,
     $audience_id AS audienceId, $audience_name AS audienceName, one.status AS status,
-    replace(one.since, '+00:00', 'Z') AS since, one.reason AS reason
+    replace(one.since, '+00:00', 'Z') AS since, one.reason AS reason,
+    one.campaign AS campaignId
 FROM strictest;
 
 -- name: write
@@ -66,7 +68,7 @@ SELECT * FROM read_csv(
     $before, header = true, auto_detect = false, delim = ',', quote = '"', escape = '"',
     columns = {
         'MailchimpConsentId': 'VARCHAR', 'CustomerId': 'VARCHAR', 'audienceId': 'VARCHAR',
-        'audienceName': 'VARCHAR', 'status': 'VARCHAR', 'since': 'VARCHAR', 'reason': 'VARCHAR'
+        'audienceName': 'VARCHAR', 'status': 'VARCHAR', 'since': 'VARCHAR', 'reason': 'VARCHAR', 'campaignId': 'VARCHAR'
     }
 );
 DELETE FROM consent WHERE list_contains($customers::VARCHAR[], CustomerId);
