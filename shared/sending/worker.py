@@ -92,13 +92,15 @@ class Worker:
         try:
             with closing(session), Prefetch() as prefetch:
                 until = began + self.slice_seconds
-                job = _Job(self, run, plan, lane, slot, session, prefetch, metrics, until)
+                lane_slice = _LaneSlice(
+                    self, run, plan, lane, slot, session, prefetch, metrics, until
+                )
                 try:
-                    return job.send_all()
+                    return lane_slice.send_all()
                 except (Disconnected, Refused, ConfigError) as error:
                     return self._stop(run.id, plan, error)
                 finally:
-                    job.release_fetched()
+                    lane_slice.release_fetched()
         finally:
             metrics.end(self.clock() - began)
 
@@ -126,8 +128,8 @@ class Worker:
             return self._shared[key]
 
 
-class _Job:
-    """One slice of work of one lane."""
+class _LaneSlice:
+    """The work of a lane for one slice of time."""
 
     def __init__(
         self,
@@ -228,7 +230,7 @@ class _Job:
             self._write(writer, payload)
         except Interrupted:
             self._payloads.release(payload, writer.results, self._count(before))
-        except Unavailable as away:
+        except Unavailable as error:
             calls = self._count(before)
             if self._queue.should_give_up(payload.chunk) and not writer.results:
                 self._payloads.give_up(payload, writer.results, calls)
@@ -236,7 +238,7 @@ class _Job:
             else:
                 self._payloads.release(payload, writer.results, calls, failed=True)
                 pause = min(_LONGEST_PAUSE, 2.0 ** min(payload.chunk.failures + 1, 10))
-                pause = max(pause, away.retry_after or 0.0)
+                pause = max(pause, error.retry_after or 0.0)
         except ConnectorError:
             self._payloads.release(payload, writer.results, self._count(before))
             raise
@@ -265,11 +267,11 @@ class _Job:
         elif chunk.kind is ChunkKind.ARCHIVE_FORMER:
             writer.archive_former(payload.addresses, [tag.tag for tag in self._plan.tags])
         elif chunk.kind is ChunkKind.UNSUBSCRIBE:
-            writer.unsubscribe(payload.addresses, doubt=chunk.attempts > 1)
+            writer.unsubscribe(payload.addresses, maybe_applied=chunk.attempts > 1)
         elif chunk.tag_id is not None:
             writer.untag(chunk.tag_id, payload.addresses)
         else:
-            writer.write(chunk.kind, payload.people, doubt=chunk.attempts > 1)
+            writer.write(chunk.kind, payload.people, maybe_applied=chunk.attempts > 1)
 
     def _is_up(self) -> bool:
         try:

@@ -83,10 +83,10 @@ class Writer:
     may_continue: Callable[[], bool]
     results: dict[str, Result] = field(default_factory=dict)
 
-    def write(self, kind: ChunkKind, people: Sequence[Person], *, doubt: bool) -> None:
-        """Send people. `doubt`: an earlier, unfinished attempt may have been applied."""
+    def write(self, kind: ChunkKind, people: Sequence[Person], *, maybe_applied: bool) -> None:
+        """Send people. `maybe_applied`: an earlier, unfinished attempt may have been applied."""
         if kind is ChunkKind.ADD:
-            self._add(people, doubt)
+            self._add(people, maybe_applied)
         else:
             self._update(people, add_absent=kind is ChunkKind.UPDATE)
 
@@ -106,12 +106,12 @@ class Writer:
 
         self.isolation.send(addresses, call, reject)
 
-    def unsubscribe(self, addresses: Sequence[str], *, doubt: bool) -> None:
+    def unsubscribe(self, addresses: Sequence[str], *, maybe_applied: bool) -> None:
         """Unsubscribe people who are subscribed; contacts in another status stay as they are.
 
         The status in the plan is old by now. A call without a status changes no contact, creates
         none, and its response has the present status of each. Only subscribers are then sent with
-        `unsubscribed`. `doubt`: an earlier, unfinished attempt may have been applied.
+        `unsubscribed`. `maybe_applied`: an earlier, unfinished attempt may have been applied.
         """
         began = self.session.calls.retried
         failed = False
@@ -125,7 +125,7 @@ class Writer:
             except Unavailable:
                 failed = True
                 raise
-            perhaps_ours = doubt or failed or self.session.calls.retried > began
+            maybe_by_run = maybe_applied or failed or self.session.calls.retried > began
             for address in part:
                 if address in after.created:
                     # Archived or deleted between the two calls: it must not return as a contact.
@@ -136,18 +136,18 @@ class Writer:
                 elif address in after.updated:
                     self.results[address] = Result(Outcome.REMOVED, status=after.updated[address])
                 else:
-                    self.results[address] = self._not_subscribed(before, address, perhaps_ours)
+                    self.results[address] = self._not_subscribed(before, address, maybe_by_run)
 
         def reject(address: str, failure: Failure) -> None:
             self.results[address] = _rejected(failure)
 
         self.isolation.send(addresses, call, reject)
 
-    def _not_subscribed(self, before: BatchAnswer, address: str, perhaps_ours: bool) -> Result:
+    def _not_subscribed(self, before: BatchAnswer, address: str, maybe_by_run: bool) -> Result:
         """The result of a person who was not subscribed when they were to be unsubscribed."""
         # A call without a status refuses archived and deleted contacts, and the reason is not clear.
         status = before.updated.get(address) or self.session.status_of(self.audience_id, address)
-        if status == _UNSUBSCRIBED and perhaps_ours:
+        if status == _UNSUBSCRIBED and maybe_by_run:
             return Result(Outcome.REMOVED, status=status)
         if status == _SUBSCRIBED:
             refusal = before.refused.get(address) or Refusal(Code.CALL_FAILED)
@@ -205,7 +205,7 @@ class Writer:
                     continue
             self.results[address] = Result(Outcome.REMOVED)
 
-    def _add(self, people: Sequence[Person], doubt: bool) -> None:
+    def _add(self, people: Sequence[Person], maybe_applied: bool) -> None:
         retried = self.session.calls.retried
         existing: list[Person] = []
         # A call that failed may have been applied in part, so its rows may exist already.
@@ -227,15 +227,17 @@ class Writer:
         self.isolation.send(people, add, self._reject_added)
         if not existing:
             return
-        doubt = doubt or failed or self.session.calls.retried > retried
+        maybe_applied = maybe_applied or failed or self.session.calls.retried > retried
 
         def update(part: Sequence[Person], *, resend: bool) -> None:
             opted_in: dict[str, str] = {}
             answer = self._call(part, None, update=True, resend=resend, opted_in=opted_in)
             for person in part:
                 result = answer[person.address]
-                ours = doubt and self._is_ours(person, opted_in.get(person.address))
-                if ours and result.outcome is Outcome.UPDATED:
+                by_run = maybe_applied and self._is_added_by_run(
+                    person, opted_in.get(person.address)
+                )
+                if by_run and result.outcome is Outcome.UPDATED:
                     result = result._replace(outcome=Outcome.CREATED)
                 self._record(person, result)
 
@@ -311,7 +313,7 @@ class Writer:
         if isinstance(failure, Unavailable):
             now = self.session.member(self.audience_id, person.address)
             if now is not None and _is_applied(person, now):
-                created = added and self._is_ours(person, now.opted_in)
+                created = added and self._is_added_by_run(person, now.opted_in)
                 outcome = Outcome.CREATED if created else Outcome.UPDATED
                 result = Result(outcome, status=now.status)
         self._record(person, result)
@@ -319,7 +321,7 @@ class Writer:
     def _record(self, person: Person, result: Result) -> None:
         self.results[person.address] = with_values(person, result)
 
-    def _is_ours(self, person: Person, opted_in: str | None) -> bool:
+    def _is_added_by_run(self, person: Person, opted_in: str | None) -> bool:
         """Whether a contact was added by an earlier attempt of this run.
 
         An update also sets the times of the evidence, so with them the time in Mailchimp may be from

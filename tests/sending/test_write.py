@@ -131,8 +131,8 @@ class writer:
         isolation = Isolation(is_up, may_continue, lambda: answered_before)
         self.writer = Writer(session, "aud", status, SINCE, isolation, may_continue)  # type: ignore[arg-type]
 
-    def write(self, kind: ChunkKind, people: Sequence[Person], doubt: bool) -> list[Result]:
-        self.writer.write(kind, people, doubt=doubt)
+    def write(self, kind: ChunkKind, people: Sequence[Person], maybe_applied: bool) -> list[Result]:
+        self.writer.write(kind, people, maybe_applied=maybe_applied)
         return [self.writer.results[person.address] for person in people]
 
     def untag(self, tag_id: int, addresses: Sequence[str]) -> list[Result]:
@@ -165,7 +165,7 @@ def test_a_contact_gets_fields_and_tags_but_no_status() -> None:
     session = Mailchimp(ann="subscribed", bob="unsubscribed")
 
     results = writer(session, "pending").write(
-        ChunkKind.ADD, people("ann", "bob", "cem"), doubt=False
+        ChunkKind.ADD, people("ann", "bob", "cem"), maybe_applied=False
     )
 
     assert outcomes(results) == [UPDATED, UPDATED, CREATED]
@@ -184,7 +184,7 @@ def test_people_created_by_a_call_with_a_lost_response_count_as_created() -> Non
             update_existing=False,
         )
 
-    results = writer(session).write(ChunkKind.ADD, people("new", "old", "more"), doubt=True)
+    results = writer(session).write(ChunkKind.ADD, people("new", "old", "more"), maybe_applied=True)
 
     assert outcomes(results) == [CREATED, UPDATED, CREATED]
 
@@ -195,7 +195,7 @@ def test_a_contact_whose_time_of_opt_in_the_update_sets_does_not_count_as_create
     moment = {"$TIMESTAMP_OPT": (SINCE + timedelta(minutes=1)).isoformat()}
     sent = [Person("old@example.com", (), moment), Person("older@example.com", (), {})]
 
-    results = writer(session).write(ChunkKind.ADD, sent, doubt=True)
+    results = writer(session).write(ChunkKind.ADD, sent, maybe_applied=True)
 
     assert outcomes(results) == [UPDATED, UPDATED]
 
@@ -204,7 +204,7 @@ def test_a_bad_row_is_found_and_costs_no_other_row() -> None:
     session = Mailchimp()
     session.before = lambda sent: LOST if "p77@example.com" in sent else None
 
-    results = writer(session).write(ChunkKind.ADD, many(500), doubt=False)
+    results = writer(session).write(ChunkKind.ADD, many(500), maybe_applied=False)
 
     assert outcomes(results).count(CREATED) == 499
     assert outcomes(results)[77] == (Outcome.REJECTED, Code.CALL_FAILED)
@@ -229,7 +229,7 @@ def test_many_bad_rows_cost_no_other_row_and_a_bounded_number_of_calls(
     bad = {f"p{number}@example.com" for number in BAD[where]}
     session.before = lambda sent: failure if bad & set(sent) else None
 
-    results = writer(session).write(ChunkKind.ADD, many(500), doubt=False)
+    results = writer(session).write(ChunkKind.ADD, many(500), maybe_applied=False)
 
     accepted = {f"p{n}@example.com" for n, result in enumerate(results) if not result.code}
     assert accepted == set(session.statuses)
@@ -243,7 +243,7 @@ def test_a_call_that_fails_although_it_is_applied_is_reported_as_applied() -> No
     session = Mailchimp()
     session.after = lambda sent: LOST if "p3@example.com" in sent else None
 
-    results = writer(session).write(ChunkKind.ADD, many(8), doubt=False)
+    results = writer(session).write(ChunkKind.ADD, many(8), maybe_applied=False)
 
     assert set(outcomes(results)) == {CREATED}
     assert len(session.statuses) == 8
@@ -256,7 +256,7 @@ def test_a_lane_that_has_to_stop_keeps_what_was_answered() -> None:
     work = writer(session, may_continue=lambda: next(go_on, False))
 
     with pytest.raises(Interrupted):
-        work.write(ChunkKind.ADD, many(64), doubt=False)
+        work.write(ChunkKind.ADD, many(64), maybe_applied=False)
 
     assert set(work.writer.results) == set(session.statuses)
     assert 0 < len(session.statuses) < 64
@@ -269,7 +269,7 @@ def test_an_outage_in_the_middle_keeps_what_was_answered() -> None:
     session.after = lambda sent: setattr(session, "answers", False) if len(sent) == 16 else None
 
     with pytest.raises(Unavailable):
-        work.write(ChunkKind.ADD, many(64), doubt=False)
+        work.write(ChunkKind.ADD, many(64), maybe_applied=False)
 
     assert set(work.writer.results) == set(session.statuses)
 
@@ -278,7 +278,9 @@ def test_bad_rows_only_are_rejected_when_the_run_has_answers_for_others() -> Non
     session = Mailchimp()
     session.before = lambda _: LOST
 
-    results = writer(session, answered_before=True).write(ChunkKind.ADD, many(60), doubt=False)
+    results = writer(session, answered_before=True).write(
+        ChunkKind.ADD, many(60), maybe_applied=False
+    )
 
     assert set(outcomes(results)) == {(Outcome.REJECTED, Code.CALL_FAILED)}
     assert session.calls.write <= 120
@@ -289,7 +291,7 @@ def test_a_row_that_gets_the_whole_call_refused_is_found_too() -> None:
     no = Refused("refused", field="FNAME", status=400)
     session.before = lambda sent: no if "p3@example.com" in sent else None
 
-    results = writer(session).write(ChunkKind.ADD, many(8), doubt=False)
+    results = writer(session).write(ChunkKind.ADD, many(8), maybe_applied=False)
 
     assert outcomes(results)[3] == (Outcome.REJECTED, "refused")
     assert results[3].field == "FNAME"
@@ -302,7 +304,7 @@ def test_an_outage_loses_no_rows() -> None:
     session.answers = False
 
     with pytest.raises(Unavailable):
-        writer(session).write(ChunkKind.ADD, many(500), doubt=False)
+        writer(session).write(ChunkKind.ADD, many(500), maybe_applied=False)
 
     assert session.sizes == [500]
 
@@ -322,7 +324,7 @@ def test_a_failure_of_the_account_or_the_connection_is_raised_at_once(fault: Exc
     session.before = lambda _: fault
 
     with pytest.raises(type(fault)):
-        writer(session).write(ChunkKind.ADD, many(500), doubt=False)
+        writer(session).write(ChunkKind.ADD, many(500), maybe_applied=False)
 
     assert session.sizes == [500]
 
@@ -332,7 +334,7 @@ def test_when_single_rows_from_everywhere_are_refused_it_is_not_about_the_rows()
     session.before = lambda _: Refused("refused", status=400)
 
     with pytest.raises(Refused):
-        writer(session).write(ChunkKind.ADD, many(500), doubt=False)
+        writer(session).write(ChunkKind.ADD, many(500), maybe_applied=False)
 
     assert len(session.sizes) < 100
 
@@ -341,7 +343,9 @@ def test_a_contact_deleted_in_mailchimp_is_added_again_with_the_status_for_new_p
     session = Mailchimp(ann="subscribed")
     session.refusals["cem@example.com"] = Refusal(Code.FIELD_REFUSED, "FNAME")
 
-    results = writer(session).write(ChunkKind.UPDATE, people("ann", "bob", "cem"), doubt=False)
+    results = writer(session).write(
+        ChunkKind.UPDATE, people("ann", "bob", "cem"), maybe_applied=False
+    )
 
     assert outcomes(results) == [UPDATED, CREATED, (Outcome.REJECTED, Code.FIELD_REFUSED)]
     assert session.statuses["bob@example.com"] == "subscribed"
@@ -350,7 +354,7 @@ def test_a_contact_deleted_in_mailchimp_is_added_again_with_the_status_for_new_p
 def test_a_value_that_was_dropped_is_named_in_the_outcome() -> None:
     person = Person("ann@example.com", (), {}, ("AGE", "PHONE"))
 
-    (result,) = writer(Mailchimp()).write(ChunkKind.ADD, [person], doubt=False)
+    (result,) = writer(Mailchimp()).write(ChunkKind.ADD, [person], maybe_applied=False)
 
     assert (result.outcome, result.code, result.field) == (
         Outcome.CREATED,
@@ -363,7 +367,7 @@ def test_people_missing_from_the_response_do_not_count_as_sent() -> None:
     session = Mailchimp()
     session.subscribe = lambda *_, **__: BatchAnswer({}, {}, {})  # type: ignore[method-assign]
 
-    results = writer(session).write(ChunkKind.ADD, people("ann"), doubt=False)
+    results = writer(session).write(ChunkKind.ADD, people("ann"), maybe_applied=False)
 
     assert outcomes(results) == [(Outcome.REJECTED, Code.CALL_FAILED)]
 
