@@ -167,6 +167,8 @@ class Finisher:
             gather_outcomes(db, plan, chunks, self.files, scratch, _unsent_code(run))
             before = self._ledger_before(plan, scratch)
             load_ledger(db, before)
+            if before is not None:
+                before.unlink()
             forget_tags(db, plan.deleted_tags)
             kept = None
             if before is not None and not plan.deleted_tags and keep_ledger(db):
@@ -282,6 +284,7 @@ class Finisher:
                 blob = ledger_blob(plan.export_id, f"{run.id}-{self.token()}")
                 people = write_ledger(db, scratch / "next.parquet")
                 self.files.upload(scratch / "next.parquet", blob)
+                (scratch / "next.parquet").unlink()
             one_person = run.mode is Mode.ONE_PERSON
             sent_by, before = run.id, plan.ledger or ""
             # An undo that was stopped leaves the run undoable: another undo restores the rest.

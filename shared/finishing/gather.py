@@ -61,6 +61,9 @@ def load_outcomes(
         _SQL.run(db, "load", **{name: str(path) for name, path in local.items()})
     except (NotFound, duckdb.InvalidInputException, duckdb.IOException):
         raise PlanGone from None
+    # Temporary disk is small in the cloud.
+    for file in local.values():
+        file.unlink()
     # A stopped run no longer waits for a confirmation.
     on_hold = [
         c for c in chunks if c.state is ChunkState.UNCONFIRMED and unsent == Code.CALL_FAILED
@@ -73,6 +76,7 @@ def load_outcomes(
         on_hold_first=[chunk.first for chunk in on_hold],
         on_hold_people=[chunk.people for chunk in on_hold],
     )
+    outcomes.unlink()
 
 
 def _collect(chunks: Sequence[Chunk], files: Files, into: Path) -> None:

@@ -92,7 +92,7 @@ from shared.planning.withdrawals import (
     withdrawal_findings,
 )
 from shared.runs.plan_store import PlanStore
-from shared.workspace import waiting_for_network
+from shared.workspace import check_disk, waiting_for_network
 
 __all__ = ["NewPlan", "PlanSource"]
 
@@ -283,6 +283,7 @@ class NewPlan:
             *within_limit(rows, max_profiles),
             *values.findings(attributes, orders),
         ]
+        check_disk(self._scratch, rows.people)
         return _Read(rows, found, attributes)
 
     def _load_ledger(self) -> LedgerPointer | None:

@@ -1,11 +1,16 @@
 """The limit of people is the last number that is sent."""
 
+from collections.abc import Callable
+
 import pytest
 
+from shared import workspace
 from shared.model.run import RunStatus
 from shared.planning.ended import PlanningEnded
 from shared.planning.limit import within_limit
 from shared.planning.people import RowCounts
+from tests.faults.simulated_deployment import SimulatedDeployment
+from tests.planning.row_deployment import RowDeployment, person
 
 LIMIT = 1_000_000
 
@@ -31,3 +36,21 @@ def test_one_person_more_than_the_limit_is_skipped_with_the_real_number() -> Non
     assert ended.value.reason.code == "tooManyProfiles"
     assert ended.value.reason.values["people"] == "1000001"
     assert ended.value.counts.distinct == LIMIT + 1
+
+
+def test_a_run_that_needs_more_disk_than_there_is_writes_nothing(
+    new_deployment: Callable[[], SimulatedDeployment], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = RowDeployment(new_deployment())
+    rows.define()
+    monkeypatch.setattr(workspace, "_BYTES_PER_PERSON", 10**15)
+    rows.deployment.sandbox.calls.clear()
+
+    run = rows.run(person(1), person(2))
+
+    assert run.status is RunStatus.FAILED
+    assert run.reason is not None
+    assert run.reason.code == "diskTooSmall"
+    assert run.reason.values["people"] == "2"
+    assert int(run.reason.values["needed"]) > int(run.reason.values["free"]) > 0
+    assert not rows.deployment.sandbox.calls.count("POST")

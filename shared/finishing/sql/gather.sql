@@ -56,3 +56,5 @@ SELECT
 FROM numbered n
 LEFT JOIN outcome_lines o ON o.line = n.line
 LEFT JOIN on_hold h ON n.line >= h.first AND n.line < h.first + h.people;
+
+DROP TABLE outcome_lines;
