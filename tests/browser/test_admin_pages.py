@@ -237,6 +237,8 @@ def busy_house(world: World) -> dict[str, str]:
         "schedules": f"/exports-schedule?export={weekly}",
         "detach": f"/exports/{weekly}/detach",
         "rejected": "/runs/run-8/rejected",
+        "person": f"/exports/{weekly}/person",
+        "unused": f"/connections/{connection}/audiences/a1b2c3d4e5",
         "people": "/people",
         "audit": "/audit",
         "notFound": "/exports/none",
