@@ -120,7 +120,8 @@ def undo(
     response: Response,
     body: Annotated[UndoBody, Body()] = UndoBody(),  # noqa: B008 - frozen
 ) -> RunView:
-    """Starts a new run that reverts tags and values. No one is subscribed or unsubscribed."""
+    """Starts a new run that reverts tags and values. No one is subscribed or unsubscribed, except that contacts
+    which the run archived as unused are added again."""
     run = runs.undo(services, caller, run_id, body.archive_created)
     return _accepted(run, caller, response)
 

@@ -1,0 +1,50 @@
+"""One person, the difference of a preview and unused contacts, over HTTP through the whole app."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any, cast
+
+from shared.model.run import Run
+from tests.faults.simulated_deployment import CONNECTION, EXPORT, SimulatedDeployment
+from tests.planning.row_deployment import RowDeployment, person
+from tests.web.client import call, get
+from tests.web.world import World
+
+NewDeployment = Callable[[], SimulatedDeployment]
+
+
+def test_runs_of_new_kinds_are_started_and_read_over_http(new_deployment: NewDeployment) -> None:
+    deployment = new_deployment()
+    rows = RowDeployment(deployment)
+    rows.define()
+    web = cast("World", SimpleNamespace(web=deployment.app.web))
+
+    def started(path: str, body: dict[str, Any]) -> Run:
+        answer = call(web, "POST", f"/api/exports/{EXPORT}/{path}", body)
+        assert answer.status == 202, answer.body
+        return deployment.run_to_end(answer.json()["id"])
+
+    rows.source.segments = {"People": [person(n) for n in range(4)]}
+    one = started("send-person", {"email": "P1@example.com"})
+    [contact] = get(web, f"/api/runs/{one.id}/sent-person")["value"]
+    assert (contact["address"], contact["tagsSent"]) == ("p1@example.com", ["People"])
+    names = next(each for each in contact["fields"] if each["tag"] == "FNAME")
+    assert (names["sent"], names["now"]) == ("P1", "P1")
+    assert "p1@example.com" in call(web, "GET", f"/runs/{one.id}").body.decode()
+
+    deployment.run()
+    rows.source.segments = {"People": [person(0)]}
+    preview = started("runs", {"mode": "preview"})
+    csv = call(web, "GET", f"/api/runs/{preview.id}/differences.csv").body.decode("utf-8-sig")
+    assert csv.splitlines()[1] == "leaving,1,p1@example.com,,,People,,P1,P1"
+
+    deployment.run()
+    audience = f"/connections/{CONNECTION}/audiences/{deployment.audience.id}"
+    found = get(web, f"/api{audience}/hygiene")
+    assert [one["people"] for one in found["unused"]] == [3]
+    assert call(web, "GET", audience).status == 200
+    archived = started("archive-unused", {"people": 3})
+    assert archived.consent_proof.archived == 3
+    assert call(web, "GET", f"/runs/{archived.id}/undo").status == 200
