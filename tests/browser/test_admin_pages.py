@@ -172,6 +172,7 @@ def busy_house(world: World) -> dict[str, str]:
         world.runs.move(
             run.id,
             status=RunStatus.COMPLETED_WITH_WARNINGS if day % 3 == 1 else RunStatus.SUCCESSFUL,
+            audience_name="Newsletter",
             queued_at=began,
             started_at=began,
             finished_at=began + timedelta(seconds=160 + 9 * day),
@@ -180,7 +181,7 @@ def busy_house(world: World) -> dict[str, str]:
                 distinct=640200 + 800 * day,
                 new=1200,
                 changed=5400,
-                unchanged=633000,
+                unchanged=615_398 + 800 * day,
                 created=1180,
                 updated=5391,
                 kept=18230,
@@ -209,7 +210,7 @@ def busy_house(world: World) -> dict[str, str]:
         status=RunStatus.SENDING,
         started_at=NOW,
         counts=Counts(source_rows=30544, distinct=30102, new=2100, changed=820),
-        progress=Progress(1500, 2920, 3, 6, 51, 12),
+        progress=Progress(1500, 2920, 3, 6, 51, 12, 1494, 41.6),
     )
     world.runs.rows = [
         OutcomeRow(
