@@ -57,15 +57,14 @@ def plan_archive(
             request, export.audience_id, session, db, scratch
         )
         calls: CallCounts = session.calls
-    files_of = dict(ledgers.download(preparation.files, scratch))
-    own = files_of.pop(export.id)
-    people = find_unused(db, own, files_of.values())
+    ledger_files = dict(ledgers.download(preparation.files, scratch))
+    people = find_unused(db, ledger_files).get(export.id, 0)
     if not people:
         raise PlanningEnded(RunStatus.SKIPPED, Reason("noUnused"))
     if people > run.agreed:
         values = {"people": str(people), "agreed": str(run.agreed)}
         raise PlanningEnded(RunStatus.SKIPPED, Reason("moreUnused", values=values))
-    plan_unused(db)
+    plan_unused(db, export.id)
     files, chunks = write_chunks(db, scratch, ())
     plan = Plan(
         run_id=run.id,

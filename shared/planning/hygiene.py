@@ -126,12 +126,12 @@ class Hygiene:
                 files = dict(ledgers.download(self.files, folder))
             except NotFound:
                 return ()  # a run replaced a ledger at this moment, or someone deleted it
-            found = []
-            for export, _ in ledgers.exports:
-                others = [file for export_id, file in files.items() if export_id != export.id]
-                people = find_unused(db, files[export.id], others)
-                found.append(UnusedContacts(export.id, export.display_name, people))
-        return tuple(one for one in found if one.people)
+            people = find_unused(db, files)
+        return tuple(
+            UnusedContacts(export.id, export.display_name, people[export.id])
+            for export, _ in ledgers.exports
+            if export.id in people
+        )
 
     def _load_not_subscribed(self, db: DuckDBPyConnection, key: str, folder: Path) -> None:
         """Load the list that the last run stored. A run that archives reads it again."""

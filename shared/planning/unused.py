@@ -6,7 +6,7 @@ export of the audience has sent everyone, so otherwise nothing is unused.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -68,20 +68,19 @@ class AudienceLedgers:
                 yield export.id, local
 
 
-def find_unused(db: DuckDBPyConnection, own: Path, others: Iterable[Path]) -> int:
-    """Fill `unused` from the ledger `own` and those of other exports, and return the number of contacts.
+def find_unused(db: DuckDBPyConnection, files: Mapping[str, Path]) -> dict[str, int]:
+    """Fill `unused` from the ledgers of an audience, by the id of their export.
 
-    Needs `not_subscribed`. Leaves the rows of `own` in `ledger`.
+    Needs `not_subscribed`. Returns the number of unused contacts of each export that has any.
     """
     _SQL.run(db, "create")
-    for file in others:
+    for export_id, file in files.items():
         load_ledger(db, file)
-        _SQL.run(db, "add_targeted")
-    load_ledger(db, own)
+        _SQL.run(db, "add", export=export_id)
     _SQL.run(db, "find")
-    return _SQL.number(db, "count")
+    return dict(_SQL.rows(db, "counts"))
 
 
-def plan_unused(db: DuckDBPyConnection) -> None:
-    """Fill `changes` and related tables from `unused`."""
-    _SQL.run(db, "changes", former_tag=FORMER_TAG)
+def plan_unused(db: DuckDBPyConnection, export_id: str) -> None:
+    """Fill `changes` and related tables from the contacts of an export in `unused`."""
+    _SQL.run(db, "changes", export=export_id, former_tag=FORMER_TAG)

@@ -1,22 +1,27 @@
 -- name: create
--- Contacts to which another export of the audience has given a tag.
-CREATE OR REPLACE TABLE targeted (address VARCHAR);
+-- The contacts in the ledgers of an audience: those that an export targets, and those that it created.
+CREATE OR REPLACE TABLE audience_contacts (
+    export VARCHAR, address VARCHAR, customer_id VARCHAR, targeted BOOLEAN
+);
 
--- name: add_targeted
-INSERT INTO targeted SELECT address FROM ledger WHERE len(tags) > 0;
+-- name: add
+-- `created_by`: the contact was not in the audience before. `fingerprint`: Mailchimp accepted it.
+INSERT INTO audience_contacts
+SELECT $export, address, customer_id, coalesce(len(tags), 0) > 0 AS targeted
+FROM ledger
+WHERE targeted OR (created_by IS NOT NULL AND fingerprint IS NOT NULL);
 
 -- name: find
--- `created_by`: the contact was not in the audience before. `fingerprint`: Mailchimp accepted it. The
--- status is read again before a contact is archived (sending/write.py).
+-- The status is read again before a contact is archived (sending/write.py).
 CREATE OR REPLACE TABLE unused AS
-SELECT address, customer_id
-FROM ledger
-WHERE created_by IS NOT NULL AND fingerprint IS NOT NULL AND coalesce(len(tags), 0) = 0
-  AND address NOT IN (SELECT address FROM targeted)
+SELECT export, address, customer_id
+FROM audience_contacts
+WHERE NOT targeted
+  AND address NOT IN (SELECT address FROM audience_contacts WHERE targeted)
   AND address NOT IN (SELECT address FROM not_subscribed);
 
--- name: count
-SELECT count(*) FROM unused;
+-- name: counts
+SELECT export, count(*) FROM unused GROUP BY export;
 
 -- name: changes
 -- The columns are those of every plan (docs/tables.md).
@@ -26,7 +31,8 @@ SELECT
     NULL::VARCHAR AS fields, NULL::VARCHAR AS fingerprint, NULL::VARCHAR AS contact_status,
     false AS withdrawn, 'left' AS kind, 'unused' AS code, NULL::VARCHAR AS field,
     NULL::BIGINT[] AS tags, [$former_tag::BIGINT] AS tags_to_remove
-FROM unused;
+FROM unused
+WHERE export = $export;
 
 CREATE OR REPLACE TABLE tagsets (tagset BIGINT, mask HUGEINT, tags BIGINT[], segments BIGINT[]);
 CREATE OR REPLACE TABLE rejects (
