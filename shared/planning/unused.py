@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from shared.model.chunk import FORMER_TAG
 from shared.model.export import Export
 from shared.model.ledger import LedgerPointer
-from shared.model.ports import Files, Records, readable
+from shared.model.ports import Files, Records
 from shared.planning.ledger import load_ledger
 from shared.workspace import SqlFile
 
@@ -40,14 +40,17 @@ class AudienceLedgers:
         account_id: str,
         audience_id: str,
     ) -> AudienceLedgers:
-        """Read the exports to an audience. Those that were removed have no ledger any more."""
+        """Read the exports to an audience. Those that were removed have no ledger any more.
+
+        ConnectorError when a newer version of the app wrote an export: it may target any contact.
+        """
 
         def pointer(export: Export) -> LedgerPointer | None:
             stored = ledgers.read(export.id)
             is_ours = stored is not None and stored.value.is_of(account_id, audience_id)
             return stored.value if stored is not None and is_ours else None
 
-        found = (stored.value for stored in readable(exports.all()))
+        found = [stored.value for stored in exports.all()]
         return cls(tuple((e, pointer(e)) for e in found if e.audience_id == audience_id))
 
     @property
