@@ -3,7 +3,7 @@
 The app runs in this process on Azurite and a sandbox Mailchimp. Measured are the first sweep of an audience, a sweep
 without changes, and unsubscribes whose webhooks are lost, doubled, reordered and forged. The sandbox sorts the whole
 audience for each page of a first sweep, so above 100,000 people its result is stored instead. Results go to
-`bench/consent.md`.
+`bench/consent_<people>.md`.
 """
 
 from __future__ import annotations
@@ -38,7 +38,6 @@ from shared.runtime import Runtime
 from shared.settings import load
 from shared.web.asgi import answer
 
-RESULTS = Path(__file__).parent / "consent.md"
 SITE = "http://127.0.0.1:7071"
 LOST, DOUBLED = 0.3, 0.3
 MOST_TO_SWEEP = 100_000
@@ -183,6 +182,7 @@ def main() -> int:
     """Measure and write the results."""
     people = int(sys.argv[1]) if len(sys.argv) > 1 else 1_000_000
     unsubscribes = int(sys.argv[2]) if len(sys.argv) > 2 else 10_000
+    results = Path(__file__).parent / f"consent_{people}.md"
     clock = ShiftedClock()
     with (
         tempfile.TemporaryDirectory(prefix="bench-") as name,
@@ -204,10 +204,10 @@ def main() -> int:
             measured = Measurement(app, sandbox, clock, people, folder)
             if people > MOST_TO_SWEEP:
                 measured.store_first_sweep(people, folder)
-            RESULTS.write_text(_page(measured, people, unsubscribes), encoding="utf-8")
+            results.write_text(_page(measured, people, unsubscribes), encoding="utf-8")
         finally:
             azurite.stop()
-    print(RESULTS.read_text(encoding="utf-8"))
+    print(results.read_text(encoding="utf-8"))
     return 0
 
 
