@@ -21,10 +21,11 @@ from tests.held_calls import held_calls
 from tests.waiting import until
 
 SEGMENTS = "segments"
-QUIET = 3.0
+QUIET = 5.0
 
-# The app itself, with shorter waiting times: a refresh counts as written after 3 seconds without a change, not 10, and a
-# run that was started by hand waits as long for missing files, not an hour.
+# The app itself, with shorter waiting times: a refresh counts as written after 5 seconds without a
+# change, not 10, and a run that was started by hand waits as long for missing files, not an hour.
+# Less than that, and a machine that stops for a moment between two files would start a run.
 QUICK_APP = f"""
 import importlib.util
 from datetime import timedelta
