@@ -44,7 +44,7 @@ _FULL_MEMORY = threading.BoundedSemaphore(1)
 _MOST_OPEN = threading.BoundedSemaphore(5)
 
 
-# The peak that was measured with 15 columns is 900 bytes a person (record 79). With less than this, a run cannot end.
+# With 15 columns, 600 to 800 bytes a person were measured, and more for more people (record 79). With less than this, a run cannot end.
 _BYTES_PER_PERSON = 700
 _MEGABYTE = 1_000_000
 
