@@ -140,6 +140,11 @@ def test_a_failed_save_leads_to_its_fields_and_an_ended_session_loses_nothing(
         assert violations(page) == []
     page.locator("#errors a[href='#audienceId']").click()
     expect(page.locator("#audienceId")).to_be_focused()
+    for language, name in (("ko", "한국어"), ("en", "English")):
+        page.get_by_role("button", name=name).click()
+        expect(page.locator("html")).to_have_attribute("lang", language)
+        expect(page.locator("input[name=segment]:checked")).to_have_count(3)
+        expect(page.locator("#time-0")).to_have_value("06:00")
 
     # As Azure answers when the session has ended.
     def sign_in(route: Route) -> None:
