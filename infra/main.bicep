@@ -101,9 +101,9 @@ param zoneRedundant bool = false
 @allowed(['Recreate', 'RollingUpdate'])
 param siteUpdateStrategy string = 'Recreate'
 
-@description('Most distinct people in one run. Bounded by the temporary disk of an instance: 0.8 GB, of which a million people need 0.5 GB.')
+@description('Most distinct people in one run. Bounded by the temporary disk of an instance: 0.8 GB, of which a million people need at least 0.7 GB.')
 @minValue(1)
-@maxValue(1500000)
+@maxValue(1000000)
 param maxProfiles int = 1000000
 
 @description('Days that plans, chunks and outcomes are kept.')
