@@ -416,7 +416,7 @@ class App:
     @cached_property
     def transitions(self) -> Transitions:
         """Changes the state of runs."""
-        return Transitions(self.runs, self.runtime.now)
+        return Transitions(self.runs, self.runtime.now, self.run_checks.forget)
 
     @cached_property
     def starter(self) -> Starter:
@@ -483,10 +483,15 @@ class App:
         )
 
     @cached_property
+    def run_checks(self) -> RunChecks:
+        """Answers whether a run is still to be sent."""
+        return RunChecks(self.runs, self.runtime.monotonic)
+
+    @cached_property
     def lanes(self) -> Lanes:
         """Sends chunks."""
         worker = Worker(
-            checks=RunChecks(self.runs, self.runtime.monotonic),
+            checks=self.run_checks,
             transitions=self.transitions,
             chunks=self.chunks,
             files=self.files,

@@ -51,11 +51,12 @@ class Transitions:
     """Changes runs. Every method may be called twice and returns the run as it is afterwards.
 
     A method does nothing when the run is in another state than the one that the change starts from.
-    NotFound when the run does not exist.
+    NotFound when the run does not exist. `changed` is called with the id of a run after each change.
     """
 
     runs: Records[Run]
     now: Callable[[], datetime]
+    changed: Callable[[str], None] = lambda _: None
 
     # --- start ---
 
@@ -379,6 +380,7 @@ class Transitions:
             return replace(changed, end_logged=not changed.is_over) if changed else None
 
         run = update(self.runs, run_id, guarded).value
+        self.changed(run_id)
         return self._log(run) if run.status is not before else run
 
     def _log(self, run: Run) -> Run:

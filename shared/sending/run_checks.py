@@ -1,7 +1,7 @@
 """Whether a run is still to be sent, read once in two seconds for all lanes of a process.
 
-So a lane may claim a chunk up to two seconds after the run was stopped: a stopped run is finished a little
-later (finishing/finish.py).
+A stop by this process is known at once. A lane may claim a chunk up to two seconds after another process
+stopped the run: a stopped run is finished a little later (finishing/finish.py).
 """
 
 from __future__ import annotations
@@ -27,6 +27,12 @@ class RunChecks:
         self._clock = clock
         self._valid_seconds = valid_seconds
         self._sendable: dict[str, tuple[float, Run]] = {}
+        self._forgotten = 0
+
+    def forget(self, run_id: str) -> None:
+        """Read a run again, because this process has changed it."""
+        self._forgotten += 1
+        self._sendable.pop(run_id, None)
 
     def run(self, run_id: str) -> Run | None:
         """Return a run. Only a run that is being sent may have been read earlier."""
@@ -34,6 +40,7 @@ class RunChecks:
         known = self._sendable.get(run_id)
         if known is not None and now - known[0] < self._valid_seconds:
             return known[1]
+        forgotten = self._forgotten
         stored = self._runs.read(run_id)
         if stored is None:
             return None
@@ -42,4 +49,7 @@ class RunChecks:
             if len(self._sendable) >= _MOST_REMEMBERED:
                 self._sendable.clear()
             self._sendable[run_id] = (now, run)
+            if forgotten != self._forgotten:
+                # This process has changed a run since it was read.
+                self._sendable.pop(run_id, None)
         return run
