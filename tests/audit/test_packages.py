@@ -134,6 +134,7 @@ def test_a_secret_in_a_file_or_in_the_history_fails_the_audit(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     secret = [Finding("notes.txt", 1, "ours.mailchimp-api-key", "0" * 64)]
+    monkeypatch.setattr(audit, "read_allowed", Allowed)
     monkeypatch.setattr(audit, "audit_python", lambda: Audited("pip-audit", 9, 0))
     monkeypatch.setattr(audit, "audit_npm", lambda: Audited("npm audit", 9, 0))
     for in_files, in_history, code in (([], [], 0), (secret, [], 1), ([], secret, 1)):
@@ -148,6 +149,7 @@ def test_an_incomplete_git_history_is_an_error_only_in_strict_mode(
     def cut_off(_: object) -> list[Finding]:
         raise HistoryMissing("history not looked at")
 
+    monkeypatch.setattr(audit, "read_allowed", Allowed)
     monkeypatch.setattr(audit, "audit_python", lambda: Audited("pip-audit", 9, 0))
     monkeypatch.setattr(audit, "audit_npm", lambda: Audited("npm audit", 9, 0))
     monkeypatch.setattr(audit, "find_secrets", lambda *_: [])
