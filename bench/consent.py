@@ -120,7 +120,7 @@ class Measurement:
         with duckdb.connect() as db:
             db.execute(
                 "CREATE TABLE statuses AS SELECT format('p{}@example.com', n) AS address, "
-                "'subscribed' AS status, '2026-11-01T08:00:00+00:00' AS since, '' AS reason, "
+                "'subscribed' AS status, '2026-11-01T08:00:00+00:00' AS since, '' AS reason, '' AS campaign, "
                 "0::INTEGER AS generation FROM range(?) r(n)",
                 [people],
             )
