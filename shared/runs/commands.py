@@ -16,7 +16,7 @@ from shared.model.ports import Queue, Records, readable
 from shared.model.run import Mode, Reason, Run, RunStatus, Trigger
 from shared.runs.progress import with_progress
 from shared.runs.start import Starter
-from shared.runs.transitions import Transitions, confirmed_reasons
+from shared.runs.transitions import Transitions, confirmation_of
 
 __all__ = ["RunCommands", "can_retry"]
 
@@ -78,18 +78,9 @@ class RunCommands:
         run = self._stored(run_id)
         if run.status is not RunStatus.AWAITING_CONFIRMATION or run.reason is None:
             raise Conflict("notWaiting")
-        if run.waits_to_send and run.sending_at is not None:
-            return self.starter.start(
-                run.export_id,
-                run.trigger,
-                run.mode,
-                requested_by=run.requested_by,
-                retry_of=run.retry_of,
-                confirmed=confirmed_reasons(run),
-                confirmed_new=max(run.confirmed_new, run.counts.new),
-                definition=run.definition,
-            )
         if run.waits_to_send:
+            if run.sending_at is not None:
+                return self._start_confirmed(run)
             run = self.transitions.confirm(run_id)
             with continue_trace(run.trace):
                 self.queue.send(PLAN_RUNS, plan_message(run_id))
@@ -102,6 +93,20 @@ class RunCommands:
             for lane in range(lanes):
                 self.queue.send(SEND_LANES, lane_message(run_id, lane))
         return run
+
+    def _start_confirmed(self, run: Run) -> Run:
+        """Start the run that replaces a confirmed one."""
+        confirmed, confirmed_new = confirmation_of(run)
+        return self.starter.start(
+            run.export_id,
+            run.trigger,
+            run.mode,
+            requested_by=run.requested_by,
+            retry_of=run.retry_of,
+            confirmed=confirmed,
+            confirmed_new=confirmed_new,
+            definition=run.definition,
+        )
 
     def retry(self, run_id: str, by: str) -> Run:
         """Start a run of the rows that failed, including those that were refused permanently.

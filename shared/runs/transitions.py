@@ -39,11 +39,14 @@ __all__ = ["Transitions"]
 _BEFORE_PLAN = (RunStatus.QUEUED, RunStatus.PLANNING)
 
 
-def confirmed_reasons(run: Run) -> tuple[str, ...]:
-    """The codes that are confirmed when a person confirms a waiting run, who has seen all that it lists."""
+def confirmation_of(run: Run) -> tuple[tuple[str, ...], int]:
+    """What a person confirms with a waiting run: the codes, and the number of new people.
+
+    The person has seen every reason that the run lists.
+    """
     code = run.reason.code if run.reason else ""
     others = {f.code for f in run.findings} & ACCIDENTS - {code}
-    return (*run.confirmed, code, *sorted(others))
+    return (*run.confirmed, code, *sorted(others)), max(run.confirmed_new, run.counts.new)
 
 
 @dataclass(frozen=True)
@@ -296,12 +299,13 @@ class Transitions:
             if run.status is not RunStatus.AWAITING_CONFIRMATION or run.reason is None:
                 return None
             now = self.now()
+            confirmed, confirmed_new = confirmation_of(run)
             return replace(
                 run,
                 status=RunStatus.QUEUED if run.waits_to_send else RunStatus.SENDING,
                 reason=None,
-                confirmed=confirmed_reasons(run),
-                confirmed_new=max(run.confirmed_new, run.counts.new),
+                confirmed=confirmed,
+                confirmed_new=confirmed_new,
                 finished_at=None,
                 queued_at=now,
                 moved_at=now,
