@@ -103,14 +103,11 @@ def loses_its_connection(deployment: SimulatedDeployment) -> Run:
 
 def loses_its_plan(deployment: SimulatedDeployment) -> Run:
     run = begin(deployment)
-
-    def call(ask: Callable[[], object]) -> object:
-        if deployment.app.runs.read(run.id).value.status is RunStatus.SENDING:
-            for name in [name for name in deployment.store.blobs if name.endswith("lines.jsonl")]:
-                del deployment.store.blobs[name]
-        return ask()
-
-    deployment.call = call
+    # Lanes read the lines of many chunks at once, so the file has to be gone before the first lane.
+    while deployment.app.runs.read(run.id).value.status is not RunStatus.SENDING:
+        assert deployment._deliver()
+    for name in [name for name in deployment.store.blobs if name.endswith("lines.jsonl")]:
+        del deployment.store.blobs[name]
     return deployment.run_to_end(run.id)
 
 
