@@ -186,7 +186,7 @@ class Finisher:
             table = scratch / "table.parquet"
             write_outcomes(db, table)
             self.files.upload(table, outcomes_table(run.id))
-            if not _is_partial(run):
+            if not run.mode.is_partial:
                 # The file always describes the newest run with all rows.
                 findings = (*checked.findings, *self.outcome_file.write(db, plan, scratch))
                 checked = replace(checked, findings=findings)
@@ -292,7 +292,7 @@ class Finisher:
             if not sent or one_person or (run.undo_of is not None and not complete):
                 sent_by = stored.value.sent_by if stored else ""
                 before = stored.value.before if stored else ""
-            partial = _is_partial(run)
+            partial = run.mode.is_partial
             fingerprint = plan.source_fingerprint if complete or partial else ""
             audience = f"{plan.account_id}/{plan.audience_id}"
             whole = fingerprint != "" or (
@@ -374,11 +374,6 @@ class Finisher:
             )
 
         self.transitions.finish(run.id, result)
-
-
-def _is_partial(run: Run) -> bool:
-    """Whether the run has no outcomes of all rows: it sends one person, or archives contacts."""
-    return run.mode in (Mode.ONE_PERSON, Mode.ARCHIVE)
 
 
 def _after_partial(pointer: LedgerPointer, before: LedgerPointer, plan: Plan) -> LedgerPointer:

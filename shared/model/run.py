@@ -68,6 +68,16 @@ class Mode(StrEnum):
     ONE_PERSON = "onePerson"
     ARCHIVE = "archive"
 
+    @property
+    def is_partial(self) -> bool:
+        """Whether such a run has no outcomes of the rows of everyone else."""
+        return self in (Mode.ONE_PERSON, Mode.ARCHIVE)
+
+    @property
+    def sends_everyone(self) -> bool:
+        """Whether such a run sends the whole export."""
+        return self is not Mode.PREVIEW and not self.is_partial
+
 
 class RunStatus(StrEnum):
     """The state of a run."""

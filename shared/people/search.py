@@ -155,7 +155,7 @@ class Search:
                 continue
             found = self._in_outcomes(run, base, person)
             # Runs that send one person or archive contacts have no outcomes of the others.
-            if found is not None or run.mode not in (Mode.ONE_PERSON, Mode.ARCHIVE):
+            if found is not None or not run.mode.is_partial:
                 break
         else:
             run = None

@@ -27,10 +27,6 @@ QUEUE_PATIENCE = timedelta(seconds=60)
 _LAST_MOMENT = 0xFFFFFFFFFFF  # 11 hexadecimal digits of milliseconds: past the year 2500
 
 
-# They concern what a person just saw, so the answer to a waiting run must not be lost for them.
-_NEVER_REPLACE = (Mode.ONE_PERSON, Mode.ARCHIVE)
-
-
 @dataclass(frozen=True)
 class ActiveRun:
     """The newest run of an export, as it was at its start."""
@@ -106,7 +102,8 @@ class Starter:
         while True:
             taken = self._active.read(export_id)
             if taken is not None:
-                active = self._active_run(taken, replaces=mode not in _NEVER_REPLACE)
+                # A run of one person, or of contacts to archive, must not discard a run that waits.
+                active = self._active_run(taken, replaces=not mode.is_partial)
                 if active is not None:
                     return active
             now = self._now()

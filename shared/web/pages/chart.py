@@ -12,7 +12,7 @@ from math import ceil, log10
 
 from markupsafe import Markup
 
-from shared.model.run import Mode, Run, RunStatus
+from shared.model.run import Run, RunStatus
 
 __all__ = ["Chart", "charted", "draw"]
 
@@ -23,13 +23,11 @@ _LEFT, _RIGHT, _TOP, _BOTTOM = 62, 8, 12, 26
 # The value of a run, and its name: `people` or `rejected`.
 Chart = tuple[str, Callable[[Run], int]]
 
-# Their numbers are not those of the segments.
-_UNCHARTED = (Mode.PREVIEW, Mode.ONE_PERSON, Mode.ARCHIVE)
-
 
 def charted(runs: Sequence[Run]) -> list[Run]:
-    """The runs to draw, oldest first: those that are over or wait, without previews."""
-    shown = [run for run in runs if not run.is_active and run.mode not in _UNCHARTED]
+    """The runs to draw, oldest first: those of everyone that are over or wait."""
+    # The numbers of other runs are not those of the segments.
+    shown = [run for run in runs if not run.is_active and run.mode.sends_everyone]
     return list(reversed(shown[:_MOST]))
 
 

@@ -164,7 +164,7 @@ def _show(
         members={
             segment.name: segment.members
             for run in reversed(history)
-            if run.mode not in (Mode.PREVIEW, Mode.ONE_PERSON, Mode.ARCHIVE)
+            if run.mode.sends_everyone
             for segment in run.segments
         },
         next=next_run(export.schedule, services.clock()) if stored else None,

@@ -68,7 +68,7 @@ def rows_per_second(run: Run) -> float | None:
 
 def _reads_for_all(run: Run) -> bool:
     """Whether the time of a run is that of its rows."""
-    return run.mode not in (Mode.PREVIEW, Mode.ONE_PERSON, Mode.ARCHIVE)
+    return run.mode.sends_everyone
 
 
 def retry_changes_something(run: Run, codes: Sequence[str]) -> bool:
