@@ -20,15 +20,17 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from shared.capacity.on_demand import OnDemandSessions
 from shared.capacity.pace import AccountPace, Pace
 from shared.capacity.slots import SlotHolder, Slots
-from shared.connections.connections import mark_reconnect
+from shared.connections.connections import Connections, mark_reconnect
 from shared.connections.entra import CUSTOMER_INSIGHTS, AppRegistration, Entra, PendingSignIn
 from shared.connections.export_users import ExportUsers
+from shared.connections.sign_in import SignIns
 from shared.connections.sign_in_state import SignedStates
 from shared.consent_updates.sweep import Sweep
 from shared.consent_updates.table import ConsentTable
 from shared.consent_updates.updates import ConsentUpdates, SweepRequest
 from shared.consent_updates.webhooks import ConsentWebhooks, webhook_columns
 from shared.errors import ConfigError, Conflict, ConnectorError, InputError, NotFound
+from shared.exports.definitions import Definitions
 from shared.finishing.differences import Differences
 from shared.finishing.finish import Finisher
 from shared.finishing.preview_outcomes import PreviewOutcomes
@@ -860,60 +862,44 @@ class App:
         from shared.web.app import create_app
         from shared.web.services import Services
 
+        definitions = Definitions(
+            self.exports,
+            self._is_busy,
+            self.runtime.now,
+            self.runtime.new_id,
+            self.leftovers.delete,
+        )
+        connections = Connections(
+            self.connections, self.secrets, definitions, self.runtime.now, self.runtime.new_id
+        )
         return create_app(
             Services(
                 authenticator=self._authenticator(),
-                connection_records=self.connections,
-                export_records=self.exports,
                 audit_records=self.table("audit", AuditEntry),
-                schedule_records=self.schedules,
-                secrets=self.secrets,
-                mailchimp=self.sessions,
-                catalogue=self.catalogue,
-                api_keys=self.api_keys,
                 clock=self.runtime.now,
                 new_id=self.runtime.new_id,
-                start=self.starter.start,
-                run=self.commands.read,
-                runs=lambda export_id, status, top: list(
-                    self.commands.newest(export_id, status, top)
-                ),
-                history=self.history.newest,
-                last_run=self.history.last_run,
-                last_runs=self.history.last_runs,
-                cancel=lambda run_id, _by: self.commands.cancel(run_id),
-                confirm=lambda run_id, _by: self.commands.confirm(run_id),
-                retry=self.commands.retry,
-                undo=self.undo.start,
-                can_undo=self.undo.is_possible,
-                outcomes=self.outcomes.rows,
-                has_outcomes=self.outcomes.exist,
-                outcome_totals=self.outcomes.totals,
-                samples=self.outcomes.samples,
-                differences=self.differences.read,
-                hygiene=self.hygiene.read,
-                archive_unused=self.hygiene.archive,
-                send_person=self.one_person.start,
-                sent_person=self.one_person.sent,
-                outcome_reasons=self.outcomes.reasons,
-                outcome_totals_and_reasons=self.outcomes.totals_and_reasons,
-                outcome_page=self.outcomes.page,
-                search=self.search.find,
-                erase=self.eraser.erase,
-                export_removed=self.leftovers.delete,
-                exclusions=self.exclusion_lists,
-                disconnected=self.commands.disconnected,
-                disconnecting=self.consent_updates.disconnecting,
-                webhook_called=self.consent_updates.called,
-                consent_states=self.consent_updates.states,
-                sign_in_states=self._signed_states()
-                if self.mailchimp_sign_in or self.entra
-                else None,
-                mailchimp_sign_in=self.mailchimp_sign_in,
-                entra_sign_in=self.entra,
-                refresh_jobs=self.customer_insights.jobs if self.customer_insights else None,
                 public_url=self.settings.public_url,
                 max_profiles=self.settings.max_profiles,
+                connections=connections,
+                api_keys=self.api_keys,
+                sign_ins=self._sign_ins(connections),
+                sessions=self.sessions,
+                consent_updates=self.consent_updates,
+                hygiene=self.hygiene,
+                definitions=definitions,
+                exclusions=self.exclusion_lists,
+                schedule_records=self.schedules,
+                catalogue=self.catalogue,
+                customer_insights=self.customer_insights,
+                starter=self.starter,
+                runs=self.commands,
+                history=self.history,
+                undo=self.undo,
+                one_person=self.one_person,
+                outcomes=self.outcomes,
+                differences=self.differences,
+                search=self.search,
+                eraser=self.eraser,
             )
         )
 
@@ -928,13 +914,17 @@ class App:
             public_url=self.settings.public_url,
         )
 
-    def _signed_states(self) -> SignedStates:
-        return SignedStates(
+    def _sign_ins(self, connections: Connections) -> SignIns | None:
+        if not (self.mailchimp_sign_in or self.entra):
+            return None
+        states = SignedStates(
             partial(stored_key, self.secrets, self.leases, "sign-in-state-key"),
             self._use_once,
             now=time.time,
             random_text=lambda: secrets.token_hex(24),
         )
+        public_url = self.settings.public_url
+        return SignIns(connections, states, public_url, self.mailchimp_sign_in, self.entra)
 
     def _use_once(self, nonce: str) -> bool:
         try:

@@ -47,6 +47,11 @@ class Connections:
             raise NotFound("connectionNotFound")
         return stored
 
+    def find(self, connection_id: str | None) -> Connection | None:
+        """Read a connection that may have been removed."""
+        stored = self.records.read(connection_id) if connection_id else None
+        return stored.value if stored else None
+
     def all(self) -> list[Stored[Connection]]:
         """Read all connections, sorted by name."""
         return sorted(

@@ -44,6 +44,11 @@ class Definitions:
             raise NotFound("exportNotFound")
         return stored
 
+    def find(self, export_id: str) -> Export | None:
+        """Read a definition that may have been removed."""
+        stored = self.exports.read(export_id)
+        return stored.value if stored else None
+
     def all(self) -> list[Stored[Export]]:
         """Read all definitions, sorted by name."""
         return sorted(readable(self.exports.all()), key=lambda stored: stored.value.sort_key)

@@ -58,7 +58,9 @@ class Access:
             case Subject.EXPORT:
                 connections.refuse_export(services, caller, subject_id)
             case Subject.RUN:
-                connections.refuse_export(services, caller, services.run(subject_id).export_id)
+                connections.refuse_export(
+                    services, caller, services.runs.read(subject_id).export_id
+                )
 
 
 def requires(role: Role, shared: Subject | None = None) -> Callable[[E], E]:

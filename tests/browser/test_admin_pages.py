@@ -212,7 +212,7 @@ def busy_house(world: World) -> dict[str, str]:
         counts=Counts(source_rows=30544, distinct=30102, new=2100, changed=820),
         progress=Progress(1500, 2920, 3, 6, 51, 12, 1494, 41.6),
     )
-    world.runs.rows = [
+    world.outcomes.kept = [
         OutcomeRow(
             "C-10021", "mina.park@@example.com", ("VIP",), "rejected", "addressMalformed", ""
         ),

@@ -118,9 +118,9 @@ def fill(world: World) -> dict[str, str]:
     found["preview"] = world.runs.move(
         preview.id, audience_size=AudienceSize(598_400, 1180, budget=600_000)
     ).id
-    world.runs.sampled = _samples()
+    world.outcomes.people = _samples()
     person = world.runs.start(found[names[8]], Trigger.ON_DEMAND, Mode.ONE_PERSON, "Ada Lovelace")
-    world.runs.sent[person.id] = [_SENT]
+    world.one_person.results[person.id] = [_SENT]
     found["onePerson"] = world.runs.move(
         person.id,
         status=RunStatus.SUCCESSFUL,
@@ -129,7 +129,7 @@ def fill(world: World) -> dict[str, str]:
         finished_at=NOW - timedelta(minutes=8),
         counts=Counts(source_rows=1, distinct=1, updated=1),
     ).id
-    world.runs.rows = [
+    world.outcomes.kept = [
         OutcomeRow(
             f"ce7592{number:026x}",
             address.replace("@", f".{number}@", 1) if address else "",
@@ -142,7 +142,7 @@ def fill(world: World) -> dict[str, str]:
         for code, address, field, answer in _CODES
         for number in range(130 if code == "addressMalformed" else 9)
     ]
-    world.runs.people["mina.park@example.com"] = [
+    world.people.known["mina.park@example.com"] = [
         Found(
             found[names[0]],
             names[0],

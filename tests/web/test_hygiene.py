@@ -53,6 +53,6 @@ def test_unused_contacts_are_read_and_archived_over_http() -> None:
     assert call(world, "POST", path, {"people": 0}).status == 400
     started = call(world, "POST", path, {"people": 120})
     assert (started.status, started.json()["mode"]) == (202, "archive")
-    world.runs.incomplete = ("Newsletter",)
+    world.hygiene.incomplete = ("Newsletter",)
     page = Browser(world).open(audience_of(world, export))
     assert "Unknown until these exports have sent everyone: Newsletter." in page.text

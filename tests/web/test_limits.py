@@ -1,5 +1,7 @@
 """What a request may cost, and what a response may hold."""
 
+from dataclasses import replace
+
 import orjson
 import pytest
 
@@ -107,7 +109,9 @@ class OddStates:
 
 @pytest.mark.parametrize("value", ["é", "a\r\nX-Injected: 1", "a\0b", "a\x7fb"])
 def test_a_header_that_cannot_be_sent_becomes_a_whole_response(value: str) -> None:
-    world = World(sign_in_states=OddStates(value))
+    world = World()
+    sign_ins = replace(world.services.sign_ins, states=OddStates(value))
+    world.serve(replace(world.services, sign_ins=sign_ins))
     connection = new_connection(world)
     answer = call(world, "POST", f"/api/connections/{connection}/mailchimp/authorize")
     assert answer.status == 500

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -56,14 +55,14 @@ def test_run_all_asks_first_and_says_what_was_started_and_what_was_not() -> None
     assert "Run 2 exports?" in page.text
     assert "Off The schedule is off." in page.text
     assert list(world.runs.kept) == [active.id]
-    start = world.services.start
+    start = world.runs.start
 
     def start_unless_gone(export_id: str, *given: object) -> Run:
         if export_id == gone:
             raise Conflict("noConnection")
         return start(export_id, *given)
 
-    object.__setattr__(world.services, "start", start_unless_gone)
+    world.runs.start = start_unless_gone
     page.send("/run-all")
     assert "1 export was started." in page.text
     assert "Busy was running already" in page.text
@@ -113,7 +112,7 @@ def test_an_export_deleted_while_schedules_are_set_is_named_and_the_others_chang
 
     def change_and_delete(self: Definitions, export_id: str, *given: Any, **more: Any) -> Any:
         if export_id == ids[0]:
-            world.services.export_records.delete(ids[1])
+            world.exports.delete(ids[1])
         return change(self, export_id, *given, **more)
 
     monkeypatch.setattr(Definitions, "change", change_and_delete)
@@ -176,7 +175,7 @@ def test_lists_of_exports_read_no_runs_of_the_past() -> None:
     def unexpected(*_: object) -> list[Run]:
         raise AssertionError
 
-    world.serve(replace(world.services, runs=unexpected, history=unexpected))
+    world.runs.newest = unexpected
     assert len(names_in(Browser(world).open("/"))) == len(NAMES)
     assert len(get(world, "/api/exports")["value"]) == len(NAMES)
     assert Browser(world).open("/run-all").answer.status == 200

@@ -35,9 +35,9 @@ def test_a_person_is_sent_from_the_page_of_the_export(language: str) -> None:
     shown = page.send("", {"person": f" {ADA.upper()} "})
 
     assert ADA not in page.path
-    (run_id,) = world.runs.chosen
-    assert world.runs.chosen[run_id] == ChosenPerson(ADA, "")
-    world.runs.sent[run_id] = [SENT]
+    (run_id,) = world.one_person.chosen
+    assert world.one_person.chosen[run_id] == ChosenPerson(ADA, "")
+    world.one_person.results[run_id] = [SENT]
     world.runs.move(run_id, status=RunStatus.SUCCESSFUL, counts=Counts(distinct=1, updated=1))
     shown = Browser(world, language).open(f"/runs/{run_id}")
     for text in (ADA, "&lt;b&gt;Ada", "05/06", "BIRTHDAY", "News"):
@@ -64,7 +64,7 @@ def test_a_person_is_sent_over_http() -> None:
     run = started.json()["id"]
     assert started.headers["Location"] == f"/api/runs/{run}"
     assert call(world, "GET", f"/api/runs/{run}/sent-person").status == 404
-    world.runs.sent[run] = [SENT]
+    world.one_person.results[run] = [SENT]
     [contact] = get(world, f"/api/runs/{run}/sent-person")["value"]
     assert (contact["status"], contact["tagsSent"], contact["code"]) == (
         "subscribed",

@@ -29,7 +29,7 @@ def test_every_route_is_described_and_every_description_has_a_route() -> None:
 
 
 def test_routes_that_are_not_served_are_not_described() -> None:
-    world = World(refresh_jobs=None)
+    world = World(customer_insights=None)
     assert "/api/refresh-jobs" not in get(world, "/api/openapi.json")["paths"]
 
 

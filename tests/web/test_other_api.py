@@ -141,7 +141,7 @@ def test_faults_of_a_schedule_are_reported_by_field(change: dict[str, Any], fiel
 
 def sighted() -> World:
     world = World()
-    world.runs.people[PERSON] = [
+    world.people.known[PERSON] = [
         Found("e1", "Weekly", ("VIP",), "unsubscribed", "kept", "unsubscribed", NOW)
     ]
     return world
@@ -159,7 +159,7 @@ def test_a_removed_person_is_named_nowhere_and_the_removal_has_a_receipt() -> No
     body = {"email": PERSON, "deleteInMailchimp": True}
     receipt = send(world, "POST", "/api/people/erase", body)
     assert receipt["exports"] == 1
-    assert not world.runs.people
+    assert not world.people.known
     world.pass_time(1)
     send(world, "POST", "/api/people/search", {"email": PERSON})
     assert PERSON not in str(world.audit.kept)
@@ -182,7 +182,8 @@ def test_an_erasure_that_mailchimp_did_not_complete_is_recorded(
     def erase(email: str, in_mailchimp: bool, by: str) -> None:
         raise error
 
-    world = World(erase=erase)
+    world = World()
+    world.people.erase = erase
     body = {"email": PERSON, "deleteInMailchimp": True}
     send(world, "POST", "/api/people/erase", body, status)
     entry = get(world, "/api/audit")["value"][0]
@@ -207,7 +208,7 @@ def test_a_search_names_either_an_address_or_a_profile(body: dict[str, object]) 
 
 def test_a_search_by_profile_shows_what_was_sent() -> None:
     world = World()
-    world.runs.people[PERSON] = [
+    world.people.known[PERSON] = [
         Found(
             *("e1", "Weekly", ("VIP",), "subscribed", "updated", "", NOW, PERSON, "C-1"),
             tags=("VIP",),

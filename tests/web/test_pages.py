@@ -204,7 +204,7 @@ def test_a_run_shows_counts_proof_findings_and_rejected_rows_by_reason() -> None
     world = World()
     export = new_export(world)
     finished(world, export, 1)
-    world.runs.rows = [
+    world.outcomes.kept = [
         OutcomeRow("C1", "", ("VIP",), "rejected", "addressMissing", ""),
         OutcomeRow("C2", "<b>x@y</b>", ("VIP",), "rejected", "addressMalformed", ""),
         OutcomeRow("C3", "x@@y", ("VIP",), "rejected", "addressMalformed", ""),
@@ -444,7 +444,7 @@ def test_a_hostile_name_in_the_audit_trail_is_shown_as_text() -> None:
 
 def test_a_person_is_found_and_removed() -> None:
     world = World()
-    world.runs.people["ada@contoso.example"] = [
+    world.people.known["ada@contoso.example"] = [
         Found(
             "e1",
             "Weekly",
@@ -476,10 +476,10 @@ def test_a_person_is_found_and_removed() -> None:
     admin.send("/people/erase")
     assert admin.answer.status == 400
     assert "Select the check box" in admin.text
-    assert world.runs.people
+    assert world.people.known
     admin.send("/people/erase", {"sure": "on", "deleteInMailchimp": "on"})
     assert "Receipt receipt-1" in admin.text
-    assert not world.runs.people
+    assert not world.people.known
     assert "contoso" not in admin.path
     assert "contoso" not in str(admin.cookies)
     assert Browser(world).open("/people").send(fields={"person": "x@"}).answer.status == 400
@@ -524,7 +524,7 @@ def test_a_form_in_another_language_has_what_was_typed_and_changes_nothing(
     connection = new_connection(world)
     export = new_export(world, connection)
     finished(world, export, 1)
-    world.runs.rows = []
+    world.outcomes.kept = []
     ada = Browser(world).open(path.format(export=export, connection=connection))
     if typed.get("timeZone"):
         ada.send(ada.path.partition("?")[0], typed)  # there is no such zone

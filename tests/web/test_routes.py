@@ -5,7 +5,7 @@ import pytest
 from shared.web.access import AccessRoute
 from shared.web.authentication import Role
 from tests.web.client import call
-from tests.web.world import World
+from tests.web.world import FakeConsentUpdates, World
 
 OPEN, VIEWER = None, Role.VIEWER
 CONTRIBUTOR, ADMINISTRATOR = Role.CONTRIBUTOR, Role.ADMINISTRATOR
@@ -82,7 +82,7 @@ def test_the_route_table_is_the_documented_api_with_its_roles() -> None:
 @pytest.mark.parametrize("route", SERVED, ids=lambda route: f"{route.method} {route.path_format}")
 def test_every_route_checks_the_caller_and_the_role(route: AccessRoute) -> None:
     if route.access.role is None:
-        anonymous = World(webhook_called=lambda *_: True).seen_by(None)
+        anonymous = World(consent_updates=FakeConsentUpdates(knows_webhooks=True)).seen_by(None)
         assert call(anonymous, route.method, sample(route)).status == 200
         return
     world = World()
@@ -133,11 +133,7 @@ def test_head_returns_the_headers_of_get() -> None:
 
 
 def test_an_unavailable_feature_has_no_route() -> None:
-    world = World(
-        sign_in_states=None,
-        entra_sign_in=None,
-        refresh_jobs=None,
-    )
+    world = World(sign_ins=None, customer_insights=None)
     missing = {(r.method, r.path_format) for r in SERVED} - {
         (r.method, r.path_format) for r in world.web.routes
     }

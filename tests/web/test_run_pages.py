@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -123,8 +122,8 @@ def test_a_failed_preview_does_not_say_what_a_run_would_do() -> None:
 @pytest.mark.parametrize("language", ["en", "ko"])
 def test_a_preview_shows_people_before_and_after(language: str) -> None:
     world = World()
-    world.runs.rows = [OutcomeRow("C1", "a@@x", ("VIP",), "rejected", "addressMalformed", "")]
-    world.runs.sampled = [
+    world.outcomes.kept = [OutcomeRow("C1", "a@@x", ("VIP",), "rejected", "addressMalformed", "")]
+    world.outcomes.people = [
         SamplePerson(
             SampleKind.CHANGED,
             "ada@contoso.example",
@@ -139,7 +138,7 @@ def test_a_preview_shows_people_before_and_after(language: str) -> None:
 
     page = Browser(world, language).open(path)
     answer = get(world, f"/api{path}/preview")
-    world.runs.changes = [
+    world.differences.changes = [
         Difference(SampleKind.NEW, "C1", "x@y.example", ("VIP",), "", (), ("VIP",), (("", "=1"),))
     ]
     csv = call(world, "GET", f"/api{path}/differences.csv")
@@ -174,7 +173,7 @@ def test_a_preview_says_what_a_run_would_do() -> None:
 )
 def test_a_retry_is_offered_only_when_it_can_change_something(code: str, offered: bool) -> None:
     world = World()
-    world.runs.rows = [OutcomeRow("C1", "x", ("VIP",), "rejected", code, "")]
+    world.outcomes.kept = [OutcomeRow("C1", "x", ("VIP",), "rejected", code, "")]
     counts = Counts(source_rows=2, distinct=2, created=1, rejected=1)
     page = Browser(world).open(ended(world, RunStatus.COMPLETED_WITH_WARNINGS, counts=counts))
     assert ("retry" in actions(page)) is offered
@@ -190,7 +189,7 @@ def test_a_retry_is_offered_when_people_were_not_sent() -> None:
 
 def test_rejected_rows_are_searched_and_read_page_by_page() -> None:
     world = World()
-    world.runs.rows = [
+    world.outcomes.kept = [
         OutcomeRow(f"C{n:03}", f"p{n:03}@@x", ("VIP",), "rejected", "addressMalformed", "")
         for n in range(120)
     ] + [OutcomeRow("D1", "", ("VIP",), "rejected", "addressMissing", "")]
@@ -217,29 +216,24 @@ def test_rejected_rows_are_searched_and_read_page_by_page() -> None:
 @pytest.mark.parametrize("skip", ["-1", "x", "9" * 30, "²"])
 def test_a_malformed_page_number_shows_the_first_page(skip: str) -> None:
     world = World()
-    world.runs.rows = [OutcomeRow("C1", "x", ("VIP",), "rejected", "addressMalformed", "")]
+    world.outcomes.kept = [OutcomeRow("C1", "x", ("VIP",), "rejected", "addressMalformed", "")]
     path = ended(world, RunStatus.COMPLETED_WITH_WARNINGS, counts=FINISHED)
     page = Browser(world).open(f"{path}/rejected")
     page.send(f"{path}/rejected", {"skip": skip})
     assert "1–1 of 1" in page.text
 
 
-def test_a_run_whose_outcomes_are_deleted_offers_no_rows_and_no_download() -> None:
+def test_a_run_whose_outcomes_are_deleted_offers_no_rows_and_no_download(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     world = World()
     path = ended(world, RunStatus.COMPLETED_WITH_WARNINGS, counts=FINISHED, cleared=True)
 
     def gone(*_: object) -> Any:
         raise NotFound("noOutcomes")
 
-    world.serve(
-        replace(
-            world.services,
-            has_outcomes=lambda _: False,
-            outcome_reasons=gone,
-            outcome_page=gone,
-            can_undo=lambda _: False,
-        )
-    )
+    monkeypatch.setattr(world.outcomes, "exist", lambda _: False)
+    monkeypatch.setattr(world.outcomes, "rows", gone)
     page = Browser(world).open(path)
     assert page.answer.status == 200
     assert "outcomes.csv" not in page.html

@@ -173,7 +173,7 @@ def table(body: bytes) -> list[list[str]]:
 def with_rows() -> tuple[World, str]:
     world = World()
     run = world.runs.start(new_export(world), Trigger.ON_DEMAND, Mode.EXPORT, "Ada")
-    world.runs.rows = ROWS
+    world.outcomes.kept = ROWS
     return world, f"/api/runs/{run.id}/outcomes.csv"
 
 

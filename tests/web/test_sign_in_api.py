@@ -34,7 +34,7 @@ def test_a_sign_in_connects_the_connection() -> None:
     world = World()
     connection = new_connection(world, connected=False)
     state, cookie = leave(world, connection)
-    world.doors.codes["good"] = KEY
+    world.sign_in.codes["good"] = KEY
     answer = come_back(world, state, cookie)
     assert answer.status == 303
     assert answer.headers["Location"] == f"/connections/{connection}?done=connected"
@@ -60,7 +60,7 @@ def test_a_callback_works_once() -> None:
     world = World()
     connection = new_connection(world, connected=False)
     state, cookie = leave(world, connection)
-    world.doors.codes |= {"good": KEY, "other": OTHER_KEY}
+    world.sign_in.codes |= {"good": KEY, "other": OTHER_KEY}
     assert come_back(world, state, cookie).status == 303
     assert come_back(world, state, cookie, "other").status == 400
     assert list(world.secrets.kept.values()) == [KEY]
@@ -69,7 +69,7 @@ def test_a_callback_works_once() -> None:
 def test_a_callback_must_come_from_the_browser_and_the_person_that_started() -> None:
     world = World()
     connection = new_connection(world, connected=False)
-    world.doors.codes["good"] = KEY
+    world.sign_in.codes["good"] = KEY
     state, cookie = leave(world, connection)
     assert come_back(world, state, "signin=other").status == 400
     assert b"The sign-in is incomplete" in come_back(world, state, "").body
@@ -82,7 +82,7 @@ def test_a_callback_must_come_from_the_browser_and_the_person_that_started() -> 
 def test_a_sign_in_expires_soon() -> None:
     world = World()
     connection = new_connection(world, connected=False)
-    world.doors.codes["good"] = KEY
+    world.sign_in.codes["good"] = KEY
     state, cookie = leave(world, connection)
     world.pass_time(601)
     assert come_back(world, state, cookie).status == 400
@@ -122,7 +122,7 @@ def test_changing_the_account_is_refused_while_exports_use_the_connection() -> N
     connection = new_connection(world)
     new_export(world, connection)
     state, cookie = leave(world, connection)
-    world.doors.codes["good"] = OTHER_KEY
+    world.sign_in.codes["good"] = OTHER_KEY
     answer = come_back(world, state, cookie)
     assert answer.status == 400
     assert b"not the Mailchimp account" in answer.body
@@ -142,7 +142,9 @@ def test_over_https_the_cookie_has_the_host_prefix() -> None:
 
 
 def test_a_sign_in_without_a_mailchimp_client_reports_what_is_missing() -> None:
-    world = World(mailchimp_sign_in=None)
+    world = World()
+    sign_ins = replace(world.services.sign_ins, mailchimp=None)
+    world.serve(replace(world.services, sign_ins=sign_ins))
     connection = new_connection(world, connected=False)
     path = f"/api/connections/{connection}/mailchimp/authorize"
     problem = send(world, "POST", path, status=400)

@@ -1,20 +1,24 @@
-"""Services in memory that behave: records with ETags, an account behind each key, runs."""
+"""The services of the web interface in memory: records with ETags, an account behind each key, runs."""
 
 from __future__ import annotations
 
 import itertools
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Generic, TypeVar
 
+from shared.connections.connections import Connections
+from shared.connections.sign_in import SignIns
 from shared.connections.sign_in_state import SignedStates
 from shared.errors import Changed, ConfigError, Conflict, Disconnected, Fault, NotFound, Refused
+from shared.exports.definitions import Definitions
 from shared.finishing.differences import Difference
 from shared.model.audience import Account, Audience, CallCounts, MergeField
 from shared.model.connection import Connection, ExportUser
+from shared.model.consent import ConsentState
 from shared.model.export import Export, Schedule
 from shared.model.one_person import ChosenPerson, SentPerson
 from shared.model.ports import Records, Stored
@@ -38,6 +42,7 @@ T = TypeVar("T")
 
 NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
 KEY = "0123456789abcdef0123456789abcdef-us21"
+PUBLIC_URL = "http://localhost:7071"
 OTHER_KEY = "fedcba9876543210fedcba9876543210-us7"
 
 
@@ -256,18 +261,11 @@ class FakeCatalogue:
 
 @dataclass
 class FakeRuns:
-    """Runs that start once while active and obey the states of run.py."""
+    """Runs that start once while active and obey the states of run.py: `starter`, `runs` and `history`."""
 
     exports: Records[Export]
     clock: Callable[[], datetime]
     kept: dict[str, Run] = field(default_factory=dict)
-    rows: list[OutcomeRow] = field(default_factory=list)
-    sampled: list[SamplePerson] = field(default_factory=list)
-    people: dict[str, list[Found]] = field(default_factory=dict)
-    incomplete: tuple[str, ...] = ()
-    changes: list[Difference] = field(default_factory=list)
-    chosen: dict[str, ChosenPerson] = field(default_factory=dict)
-    sent: dict[str, list[SentPerson]] = field(default_factory=dict)
 
     def start(
         self,
@@ -297,24 +295,18 @@ class FakeRuns:
         self.kept[run.id] = run
         return run
 
-    def run(self, run_id: str) -> Run:
+    def read(self, run_id: str) -> Run:
         if run_id not in self.kept:
             raise NotFound("runNotFound")
         return self.kept[run_id]
 
-    def runs(self, export_id: str | None, status: RunStatus | None, top: int) -> list[Run]:
+    def newest(self, wanted: RunFilter, top: int, after: str = "") -> list[Run]:
         found = [
             run
             for run in reversed(self.kept.values())
-            if export_id in (None, run.export_id) and status in (None, run.status)
-        ]
-        return found[:top]
-
-    def history(self, wanted: RunFilter, top: int, after: str = "") -> list[Run]:
-        found = [
-            run
-            for run in self.runs(wanted.export_id, wanted.status, len(self.kept))
-            if wanted.trigger in (None, run.trigger)
+            if wanted.export_id in (None, run.export_id)
+            and wanted.status in (None, run.status)
+            and wanted.trigger in (None, run.trigger)
             and (run.queued_at is None or wanted.since is None or run.queued_at >= wanted.since)
             and (run.queued_at is None or wanted.until is None or run.queued_at < wanted.until)
         ]
@@ -323,125 +315,195 @@ class FakeRuns:
         return found[begin : begin + top]
 
     def last_run(self, export_id: str) -> Run | None:
-        return next(iter(self.runs(export_id, None, 1)), None)
+        found = (run for run in reversed(self.kept.values()) if run.export_id == export_id)
+        return next(found, None)
 
     def last_runs(self, export_ids: Iterable[str]) -> dict[str, Run]:
         found = {export_id: self.last_run(export_id) for export_id in export_ids}
         return {export_id: run for export_id, run in found.items() if run is not None}
 
+    def is_busy(self, export_id: str) -> bool:
+        run = self.last_run(export_id)
+        return run is not None and run.is_active
+
     def move(self, run_id: str, **changes: object) -> Run:
-        self.kept[run_id] = replace(self.run(run_id), **changes)
+        self.kept[run_id] = replace(self.read(run_id), **changes)
         return self.kept[run_id]
 
-    def cancel(self, run_id: str, by: str) -> Run:
-        if self.run(run_id).is_over:
+    def cancel(self, run_id: str) -> Run:
+        if self.read(run_id).is_over:
             raise Conflict("runOver")
         return self.move(run_id, cancel_requested=True)
 
-    def confirm(self, run_id: str, by: str) -> Run:
-        if self.run(run_id).status is not RunStatus.AWAITING_CONFIRMATION:
+    def confirm(self, run_id: str) -> Run:
+        if self.read(run_id).status is not RunStatus.AWAITING_CONFIRMATION:
             raise Conflict("notWaiting")
         return self.move(run_id, status=RunStatus.SENDING)
 
     def retry(self, run_id: str, by: str) -> Run:
-        return self.start(self.run(run_id).export_id, Trigger.RETRY, Mode.EXPORT, by)
+        return self.start(self.read(run_id).export_id, Trigger.RETRY, Mode.EXPORT, by)
 
-    def outcomes(self, run_id: str, only: str | None) -> Iterator[OutcomeRow]:
-        self.run(run_id)
-        return (row for row in self.rows if only in (None, row.outcome))
+    def disconnected(self, export_ids: Collection[str]) -> int:
+        return 0
 
-    def can_undo(self, run: Run) -> bool:
+
+@dataclass
+class FakeUndo:
+    runs: FakeRuns
+
+    def is_possible(self, run: Run) -> bool:
         return run.is_over and run.undo_of is None and run.counts.created + run.counts.updated > 0
 
-    def has_outcomes(self, run_id: str) -> bool:
-        run = self.run(run_id)
-        counts = run.counts
-        return (
-            run.is_over
-            and run.mode is not Mode.PREVIEW
-            and bool(
-                counts.created + counts.updated + counts.removed + counts.rejected + counts.not_sent
-            )
-        ) or (run.mode is Mode.PREVIEW and bool(self.sampled))
+    def start(self, run_id: str, by: str, archive_created: bool) -> Run:
+        export_id = self.runs.read(run_id).export_id
+        run = self.runs.start(export_id, Trigger.ON_DEMAND, Mode.EXPORT, by)
+        return self.runs.move(run.id, undo_of=run_id, archive_created=archive_created)
 
-    def outcome_totals(self, run_id: str) -> list[tuple[str, str, str, int]]:
-        found = Counter((r.outcome, r.code, r.field) for r in self.outcomes(run_id, None))
+
+@dataclass
+class FakeOutcomes:
+    """The same outcomes and sample people for every run that is over."""
+
+    runs: FakeRuns
+    kept: list[OutcomeRow] = field(default_factory=list)
+    people: list[SamplePerson] = field(default_factory=list)
+
+    def rows(self, run_id: str, only: str | None) -> Iterator[OutcomeRow]:
+        self.runs.read(run_id)
+        return (row for row in self.kept if only in (None, row.outcome))
+
+    def exist(self, run_id: str) -> bool:
+        run = self.runs.read(run_id)
+        if run.mode is Mode.PREVIEW:
+            return bool(self.people)
+        counts = run.counts
+        changed = counts.created + counts.updated + counts.removed
+        return run.is_over and bool(changed + counts.rejected + counts.not_sent)
+
+    def totals(self, run_id: str) -> list[tuple[str, str, str, int]]:
+        found = Counter((r.outcome, r.code, r.field) for r in self.rows(run_id, None))
         return [(*key, count) for key, count in found.items()]
 
-    def hygiene(self, connection_id: str, audience_id: str) -> AudienceHygiene:
-        contacts = {"subscribed": 900, "unsubscribed": 100, "cleaned": 7}
-        unused = tuple(
-            UnusedContacts(stored.key, stored.value.display_name, 120)
-            for stored in self.exports.all()
-            if stored.value.audience_id == audience_id
-        )
-        return AudienceHygiene(
-            audience_id, "Newsletter", contacts, unused, self.incomplete, 40, 7, self.clock()
-        )
-
-    def archive_unused(self, export_id: str, by: str, agreed: int) -> Run:
-        run = self.start(export_id, Trigger.ON_DEMAND, Mode.ARCHIVE, by)
-        return self.move(run.id, agreed=agreed)
-
-    def send_person(self, export_id: str, by: str, person: ChosenPerson) -> Run:
-        run = self.start(export_id, Trigger.ON_DEMAND, Mode.ONE_PERSON, by)
-        if run.mode is not Mode.ONE_PERSON:
-            raise Conflict("otherRunGoing")
-        self.chosen[run.id] = person
-        return run
-
-    def sent_person(self, run_id: str) -> list[SentPerson]:
-        if run_id not in self.sent:
-            raise NotFound("sentPersonGone")
-        return self.sent[run_id]
-
-    def differences(self, run_id: str) -> tuple[list[str], Iterator[Difference]]:
-        return ["FNAME"], iter(self.changes)
-
-    def samples(self, run_id: str) -> list[SamplePerson]:
-        return self.sampled
-
-    def outcome_reasons(self, run_id: str, outcome: str, samples: int) -> list[OutcomeReason]:
-        rows = list(self.outcomes(run_id, outcome))
+    def reasons(self, run_id: str, outcome: str, samples: int) -> list[OutcomeReason]:
+        rows = list(self.rows(run_id, outcome))
         codes = Counter(row.code for row in rows)
         return [
             OutcomeReason(code, count, tuple(r for r in rows if r.code == code)[:samples])
             for code, count in sorted(codes.items(), key=lambda one: (-one[1], one[0]))
         ]
 
-    def outcome_totals_and_reasons(
+    def totals_and_reasons(
         self, run_id: str, outcome: str, samples: int
     ) -> tuple[list[tuple[str, str, str, int]], list[OutcomeReason]]:
-        return self.outcome_totals(run_id), self.outcome_reasons(run_id, outcome, samples)
+        return self.totals(run_id), self.reasons(run_id, outcome, samples)
 
-    def outcome_page(
+    def page(
         self, run_id: str, outcome: str, code: str, wanted: str, skip: int, top: int
     ) -> OutcomePage:
         rows = tuple(
             row
-            for row in self.outcomes(run_id, outcome)
+            for row in self.rows(run_id, outcome)
             if code in ("", row.code)
             and wanted.lower() in f"{row.email} {row.customer_id} {row.file}".lower()
         )
         return OutcomePage(rows[skip : skip + top], len(rows))
 
-    def undo(self, run_id: str, by: str, archive_created: bool) -> Run:
-        run = self.start(self.run(run_id).export_id, Trigger.ON_DEMAND, Mode.EXPORT, by)
-        return self.move(run.id, undo_of=run_id, archive_created=archive_created)
+    def samples(self, run_id: str) -> list[SamplePerson]:
+        return self.people
 
-    def search(self, email: str, customer_id: str) -> list[Found]:
+
+@dataclass
+class FakeDifferences:
+    changes: list[Difference] = field(default_factory=list)
+
+    def read(self, run_id: str) -> tuple[list[str], Iterator[Difference]]:
+        return ["FNAME"], iter(self.changes)
+
+
+@dataclass
+class FakeHygiene:
+    runs: FakeRuns
+    incomplete: tuple[str, ...] = ()
+
+    def read(self, connection_id: str, audience_id: str) -> AudienceHygiene:
+        contacts = {"subscribed": 900, "unsubscribed": 100, "cleaned": 7}
+        unused = tuple(
+            UnusedContacts(stored.key, stored.value.display_name, 120)
+            for stored in self.runs.exports.all()
+            if stored.value.audience_id == audience_id
+        )
+        now = self.runs.clock()
+        return AudienceHygiene(
+            audience_id, "Newsletter", contacts, unused, self.incomplete, 40, 7, now
+        )
+
+    def archive(self, export_id: str, by: str, agreed: int) -> Run:
+        run = self.runs.start(export_id, Trigger.ON_DEMAND, Mode.ARCHIVE, by)
+        return self.runs.move(run.id, agreed=agreed)
+
+
+@dataclass
+class FakeOnePerson:
+    """Remembers who was chosen, by run; `results` is what a run sent."""
+
+    runs: FakeRuns
+    chosen: dict[str, ChosenPerson] = field(default_factory=dict)
+    results: dict[str, list[SentPerson]] = field(default_factory=dict)
+
+    def start(self, export_id: str, by: str, person: ChosenPerson) -> Run:
+        run = self.runs.start(export_id, Trigger.ON_DEMAND, Mode.ONE_PERSON, by)
+        if run.mode is not Mode.ONE_PERSON:
+            raise Conflict("otherRunGoing")
+        self.chosen[run.id] = person
+        return run
+
+    def sent(self, run_id: str) -> list[SentPerson]:
+        if run_id not in self.results:
+            raise NotFound("sentPersonGone")
+        return self.results[run_id]
+
+
+@dataclass
+class FakePeople:
+    """What exports have stored, by address: `search` and `eraser`."""
+
+    clock: Callable[[], datetime]
+    known: dict[str, list[Found]] = field(default_factory=dict)
+
+    def find(self, email: str, customer_id: str) -> list[Found]:
         if not customer_id:
-            return self.people.get(email.lower(), [])
+            return self.known.get(email.lower(), [])
         has_it = (
             found
-            for found in self.people.values()
+            for found in self.known.values()
             if any(person.customer_id == customer_id for person in found)
         )
         return next(has_it, [])
 
     def erase(self, email: str, in_mailchimp: bool, by: str) -> Erasure:
-        gone = self.people.pop(email.lower(), [])
+        gone = self.known.pop(email.lower(), [])
         return Erasure("receipt-1", self.clock(), by, len(gone), len(gone), int(in_mailchimp))
+
+
+@dataclass
+class FakeConsentUpdates:
+    """No audience was read. `knows_webhooks` accepts or refuses every call of a webhook."""
+
+    knows_webhooks: bool = False
+
+    def states(self, connection_id: str) -> list[ConsentState]:
+        return []
+
+    def called(self, token: str, body: bytes, signature: str) -> bool:
+        return self.knows_webhooks
+
+    def disconnecting(self, connection_id: str) -> None:
+        pass
+
+
+class FakeCustomerInsights:
+    def jobs(self) -> list[FakeJob]:
+        return [FakeJob("job-1", "all", "scheduled", "successful", NOW)]
 
 
 class World:
@@ -455,13 +517,24 @@ class World:
         self.schedule: MemoryRecords[Schedule] = MemoryRecords()
         self.secrets = MemorySecrets()
         self.accounts = fake_accounts()
-        self.doors = FakeSignIns(self.accounts)
+        self.sign_in = FakeSignIns(self.accounts)
         self.mailchimp = FakeMailchimp(self.accounts, self.secrets, self.connections)
         self.catalogue = FakeCatalogue()
         self.runs = FakeRuns(self.exports, self.clock)
+        self.outcomes = FakeOutcomes(self.runs)
+        self.differences = FakeDifferences()
+        self.hygiene = FakeHygiene(self.runs)
+        self.one_person = FakeOnePerson(self.runs)
+        self.people = FakePeople(self.clock)
         self.used_nonces: set[str] = set()
         ids = (f"id{number}" for number in itertools.count(1))
         chance = (f"random{number}" for number in itertools.count(1))
+
+        def new_id() -> str:
+            return next(ids)
+
+        definitions = Definitions(self.exports, self.runs.is_busy, self.clock, new_id)
+        connections = Connections(self.connections, self.secrets, definitions, self.clock, new_id)
         states = SignedStates(
             lambda: b"k" * 32,
             self._use_once,
@@ -470,47 +543,31 @@ class World:
         )
         services = Services(
             authenticator=Authenticator(False, False, Principal("dev-1", "Ada", role)),
-            connection_records=self.connections,
-            export_records=self.exports,
             audit_records=self.audit,
-            schedule_records=self.schedule,
-            secrets=self.secrets,
-            mailchimp=self.mailchimp,
-            catalogue=self.catalogue,
-            api_keys=self.doors,
             clock=self.clock,
-            new_id=lambda: next(ids),
-            start=self.runs.start,
-            run=self.runs.run,
-            runs=self.runs.runs,
-            history=self.runs.history,
-            last_run=self.runs.last_run,
-            last_runs=self.runs.last_runs,
-            cancel=self.runs.cancel,
-            confirm=self.runs.confirm,
-            retry=self.runs.retry,
-            can_undo=self.runs.can_undo,
-            outcomes=self.runs.outcomes,
-            has_outcomes=self.runs.has_outcomes,
-            outcome_totals=self.runs.outcome_totals,
-            samples=self.runs.samples,
-            differences=self.runs.differences,
-            hygiene=self.runs.hygiene,
-            archive_unused=self.runs.archive_unused,
-            send_person=self.runs.send_person,
-            sent_person=self.runs.sent_person,
-            outcome_reasons=self.runs.outcome_reasons,
-            outcome_totals_and_reasons=self.runs.outcome_totals_and_reasons,
-            outcome_page=self.runs.outcome_page,
-            undo=self.runs.undo,
-            search=self.runs.search,
-            erase=self.runs.erase,
+            new_id=new_id,
+            public_url=PUBLIC_URL,
+            max_profiles=1_000_000,
+            connections=connections,
+            api_keys=self.sign_in,
+            sign_ins=SignIns(connections, states, PUBLIC_URL, self.sign_in, FakeEntra()),
+            sessions=self.mailchimp,
+            consent_updates=FakeConsentUpdates(),
+            hygiene=self.hygiene,
+            definitions=definitions,
             exclusions=ExclusionLists(MemoryFiles(StoreClient(MemoryStore(Clock())))),
-            sign_in_states=states,
-            mailchimp_sign_in=self.doors,
-            entra_sign_in=FakeEntra(),
-            refresh_jobs=lambda: [FakeJob("job-1", "all", "scheduled", "successful", NOW)],
-            public_url="http://localhost:7071",
+            schedule_records=self.schedule,
+            catalogue=self.catalogue,
+            customer_insights=FakeCustomerInsights(),
+            starter=self.runs,
+            runs=self.runs,
+            history=self.runs,
+            undo=FakeUndo(self.runs),
+            one_person=self.one_person,
+            outcomes=self.outcomes,
+            differences=self.differences,
+            search=self.people,
+            eraser=self.people,
         )
         self.serve(replace(services, **changes))
 

@@ -28,10 +28,10 @@ def routers(services: Services) -> tuple[APIRouter, ...]:
     return (
         health.router,
         connections.router,
-        *([sign_in.mailchimp_router] if services.has_mailchimp_sign_in else []),
-        *([sign_in.entra_router] if services.has_entra_sign_in else []),
+        *([sign_in.mailchimp_router] if services.sign_ins else []),
+        *([sign_in.entra_router] if services.sign_ins and services.sign_ins.entra else []),
         segments.router,
-        *([segments.refresh_jobs_router] if services.refresh_jobs else []),
+        *([segments.refresh_jobs_router] if services.customer_insights else []),
         exports.router,
         exclusions.router,
         hygiene.router,

@@ -56,5 +56,5 @@ def attributes(
 @requires(Role.VIEWER)
 def refresh_jobs(services: AppServices) -> RefreshJobList:
     """Returns the refreshes that Customer Insights has on record, newest first."""
-    found = services.refresh_jobs() if services.refresh_jobs else ()
+    found = services.customer_insights.jobs() if services.customer_insights else ()
     return RefreshJobList(value=tuple(RefreshJobView.model_validate(job) for job in found))

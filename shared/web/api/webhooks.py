@@ -74,6 +74,6 @@ def receive(
     ] = "",
 ) -> WebhookView:
     """Requests that the changed contacts of the audience are read. 404 for an unknown token or a wrong signature."""
-    if not services.webhook_called(token, body, signature):
+    if not services.consent_updates.called(token, body, signature):
         raise NotFound("webhookNotFound")
     return WebhookView()

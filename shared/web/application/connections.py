@@ -6,13 +6,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from shared.connections.connections import mark_reconnect
-from shared.connections.sign_in import Departure
+from shared.connections.sign_in import Departure, SignIns
 from shared.errors import Disconnected, Forbidden, NotFound, Refused
 from shared.model.audience import Audience, MergeField
 from shared.model.connection import Connection, GrantKind
 from shared.model.consent import ConsentState
 from shared.model.export import Export
-from shared.model.ports import MailchimpSession, Stored, readable
+from shared.model.ports import MailchimpSession, Stored
 from shared.web.application import audit
 from shared.web.application.etags import refuse_changed
 from shared.web.authentication import Role
@@ -56,9 +56,7 @@ def may_use(caller: Caller, connection: Connection) -> bool:
 def usable(services: Services, caller: Caller) -> set[str]:
     """The ids of the connections that the caller may use."""
     return {
-        stored.value.id
-        for stored in readable(services.connection_records.all())
-        if may_use(caller, stored.value)
+        stored.value.id for stored in services.connections.all() if may_use(caller, stored.value)
     }
 
 
@@ -70,10 +68,9 @@ def refuse_not_shared(services: Services, caller: Caller, connection_id: str) ->
 
 def may_use_export(services: Services, caller: Caller, export_id: str) -> bool:
     """Whether the caller may use the connection of the export, if it has one."""
-    export = services.export_records.read(export_id)
-    connection_id = export.value.connection_id if export else None
-    connection = services.connection_records.read(connection_id) if connection_id else None
-    return connection is None or may_use(caller, connection.value)
+    export = services.definitions.find(export_id)
+    connection = services.connections.find(export.connection_id) if export else None
+    return connection is None or may_use(caller, connection)
 
 
 def refuse_export(services: Services, caller: Caller, export_id: str) -> None:
@@ -136,7 +133,7 @@ def delete(
     before = read(services, connection_id)
     etag = refuse_changed(if_match, before.etag, _CHANGED)
     if detach_exports:
-        services.disconnecting(connection_id)
+        services.consent_updates.disconnecting(connection_id)
     connection, detached = services.connections.remove(
         connection_id, caller.name, detach_exports=detach_exports, etag=etag
     )
@@ -170,10 +167,10 @@ def disconnect(
     """Delete the grant, and stop the runs that use it."""
     before = read(services, connection_id)
     refuse_changed(if_match, before.etag, _CHANGED)
-    services.disconnecting(connection_id)
+    services.consent_updates.disconnecting(connection_id)
     stored = services.connections.disconnect(connection_id, caller.name)
     # A lane that is sending has an open session, which would continue.
-    services.disconnected([export.id for export in exports_using(services, connection_id)])
+    services.runs.disconnected([export.id for export in exports_using(services, connection_id)])
     _record(services, caller, "connection.disconnect", before.value, stored.value)
     return stored
 
@@ -186,17 +183,17 @@ def exports_using(services: Services, connection_id: str) -> list[Export]:
 def consent_states(services: Services, connection_id: str) -> list[ConsentState]:
     """How current Mailchimp's statuses are, for each audience that exports use. NotFound."""
     read(services, connection_id)
-    return list(services.consent_states(connection_id))
+    return services.consent_updates.states(connection_id)
 
 
 def sign_in(services: Services, caller: Caller, connection_id: str) -> Departure:
     """The URL of Mailchimp's sign-in page, which asks the user for access."""
-    return services.sign_ins().begin_mailchimp(connection_id, caller.principal.id)
+    return _sign_ins(services).begin_mailchimp(connection_id, caller.principal.id)
 
 
 def add_export_user(services: Services, caller: Caller, connection_id: str) -> Departure:
     """The URL of Entra's sign-in page, which asks the export user for access."""
-    return services.sign_ins().begin_entra(connection_id, caller.principal.id)
+    return _sign_ins(services).begin_entra(connection_id, caller.principal.id)
 
 
 def finish_sign_in(services: Services, caller: Caller, state: str, code: str, cookie: str) -> str:
@@ -204,7 +201,7 @@ def finish_sign_in(services: Services, caller: Caller, state: str, code: str, co
 
     ConfigError for an unusable state.
     """
-    finish = services.sign_ins().finish_mailchimp
+    finish = _sign_ins(services).finish_mailchimp
     return _finish(services, caller, "connection.connect", finish, state, code, cookie)
 
 
@@ -215,8 +212,14 @@ def finish_export_user(
 
     ConfigError for an unusable state.
     """
-    finish = services.sign_ins().finish_entra
+    finish = _sign_ins(services).finish_entra
     return _finish(services, caller, "connection.addExportUser", finish, state, code, cookie)
+
+
+def _sign_ins(services: Services) -> SignIns:
+    if services.sign_ins is None:
+        raise NotFound("signInOff")
+    return services.sign_ins
 
 
 def _finish(
@@ -279,10 +282,10 @@ def _session(services: Services, caller: Caller, connection_id: str) -> Iterator
     """A session with the account of a connection that the caller may use."""
     refuse_not_shared(services, caller, connection_id)
     try:
-        with services.mailchimp.for_request(connection_id) as session:
+        with services.sessions.for_request(connection_id) as session:
             yield session
     except Disconnected:
-        mark_reconnect(services.connection_records, connection_id)
+        mark_reconnect(services.connections.records, connection_id)
         raise
 
 

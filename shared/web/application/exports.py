@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from shared.errors import Changed, ConfigError, Conflict, ConnectorError, Fault, NotFound
 from shared.exports.definitions import export_findings
 from shared.model.export import Export, Repeat, Schedule
-from shared.model.ports import Stored, readable
+from shared.model.ports import Stored
 from shared.model.run import Finding, Run
 from shared.model.tag import folded
 from shared.web.application import audit
@@ -48,7 +48,7 @@ def list_all(services: Services) -> list[ExportDetails]:
     """Every export, by name."""
     found = services.definitions.all()
     exports = [stored.value for stored in found]
-    last_runs = services.last_runs(export.id for export in exports)
+    last_runs = services.history.last_runs(export.id for export in exports)
     return [_details(stored, last_runs.get(stored.value.id), exports) for stored in found]
 
 
@@ -202,9 +202,9 @@ def _record_change(
 def _with_others(
     services: Services, stored: Stored[Export], *, saved: bool = False
 ) -> ExportDetails:
-    exports = (other.value for other in readable(services.export_records.all()))
+    exports = (other.value for other in services.definitions.all())
     plain = _plain_segments(services, stored.value) if saved else []
-    return _details(stored, services.last_run(stored.value.id), exports, plain)
+    return _details(stored, services.history.last_run(stored.value.id), exports, plain)
 
 
 def _plain_segments(services: Services, export: Export) -> list[str]:

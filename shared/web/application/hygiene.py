@@ -13,12 +13,12 @@ __all__ = ["archive", "read"]
 
 def read(services: Services, connection_id: str, audience_id: str) -> AudienceHygiene:
     """What the audience has, read from Mailchimp now. NotFound."""
-    return services.hygiene(connection_id, audience_id)
+    return services.hygiene.read(connection_id, audience_id)
 
 
 def archive(services: Services, caller: Caller, export_id: str, people: int) -> Run:
     """Start a run that archives the unused contacts of an export, at most `people`. NotFound, Conflict."""
-    run = services.archive_unused(export_id, caller.name, people)
+    run = services.hygiene.archive(export_id, caller.name, people)
     after = {"exportId": export_id, "people": people}
     audit.record(services, caller, "run.archiveUnused", run.id, "", None, after)
     return run

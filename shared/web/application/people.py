@@ -21,7 +21,7 @@ __all__ = ["erase", "search", "send", "sent"]
 
 def search(services: Services, caller: Caller, email: str, customer_id: str) -> Sequence[Found]:
     """What every export has stored about an address, or about a profile."""
-    found = services.search(email, customer_id)
+    found = services.search.find(email, customer_id)
     audit.record(services, caller, "person.search", "-", "", None, {"found": len(found)})
     return found
 
@@ -29,17 +29,17 @@ def search(services: Services, caller: Caller, email: str, customer_id: str) -> 
 def send(services: Services, caller: Caller, export_id: str, email: str, customer_id: str) -> Run:
     """Start a run that sends one person of an export. NotFound, Conflict while another run is active."""
     person = ChosenPerson("" if customer_id else address_key(email), customer_id)
-    run = services.send_person(export_id, caller.name, person)
+    run = services.one_person.start(export_id, caller.name, person)
     audit.record(services, caller, "run.sendPerson", run.id, "", None, {"exportId": export_id})
     return run
 
 
 def sent(services: Services, caller: Caller, run_id: str) -> Sequence[SentPerson]:
     """What a run sent of one person, beside what Mailchimp has. The read is recorded. NotFound."""
-    run = services.run(run_id)
+    run = services.runs.read(run_id)
     if run.mode is not Mode.ONE_PERSON:
         raise NotFound("sentPersonGone")
-    found = services.sent_person(run.id)
+    found = services.one_person.sent(run.id)
     audit.record(services, caller, "run.readPerson", run.id, "", None, {})
     return found
 
@@ -47,7 +47,7 @@ def sent(services: Services, caller: Caller, run_id: str) -> Sequence[SentPerson
 def erase(services: Services, caller: Caller, email: str, delete_in_mailchimp: bool) -> Erasure:
     """Erase a person everywhere, with a receipt. Conflict or Unavailable if Mailchimp is not finished."""
     try:
-        receipt = services.erase(email, delete_in_mailchimp, caller.name)
+        receipt = services.eraser.erase(email, delete_in_mailchimp, caller.name)
     except (Conflict, Unavailable) as unfinished:
         # Everything except Mailchimp is done at this point, which is a change, too.
         after = {"unfinished": unfinished.code}

@@ -11,6 +11,7 @@ from shared.model.export import Export
 from shared.model.outcome import Outcome
 from shared.model.preview import SamplePerson
 from shared.model.run import ADD_ARCHIVED, Mode, Run, RunStatus, Trigger
+from shared.runs.history import RunFilter
 from shared.runs.outcomes import OutcomePage, OutcomeRow
 from shared.web.application import audit
 from shared.web.application.connections import usable
@@ -44,7 +45,9 @@ def start(
     `add_archived` allows adding contacts again that an undo archived.
     """
     confirmed = (ADD_ARCHIVED,) if add_archived else ()
-    run = services.start(export_id, Trigger.ON_DEMAND, mode, caller.name, confirmed=confirmed)
+    run = services.starter.start(
+        export_id, Trigger.ON_DEMAND, mode, caller.name, confirmed=confirmed
+    )
     _record_start(services, caller, run, export_id, mode)
     return run
 
@@ -72,7 +75,7 @@ def would_start_all(services: Services, caller: Caller) -> StartedAll:
     caller may use."""
     mine = None if caller.may(Role.ADMINISTRATOR) else usable(services, caller)
     exports = [stored.value for stored in services.definitions.all()]
-    last_runs = services.last_runs(export.id for export in exports)
+    last_runs = services.history.last_runs(export.id for export in exports)
     started: list[tuple[Export, Run | None]] = []
     running, omitted = [], []
     for export in exports:
@@ -97,7 +100,7 @@ def start_all(services: Services, caller: Caller) -> StartedAll:
     omitted = list(planned.omitted)
     for export, _ in planned.started:
         try:
-            run = services.start(export.id, Trigger.ON_DEMAND, Mode.EXPORT, caller.name)
+            run = services.starter.start(export.id, Trigger.ON_DEMAND, Mode.EXPORT, caller.name)
         except (NotFound, Conflict):
             # An export that is removed or detached at this moment does not stop the others.
             omitted.append((export, "failed"))
@@ -116,36 +119,36 @@ def newest(
     services: Services, export_id: str | None, status: RunStatus | None, skip: int, top: int
 ) -> list[Run]:
     """Runs, newest first; None means any."""
-    return services.runs(export_id, status, skip + top)[skip:]
+    return services.history.newest(RunFilter(export_id, status), skip + top)[skip:]
 
 
 def read(services: Services, run_id: str) -> Run:
     """A run with its current progress. NotFound."""
-    return services.run(run_id)
+    return services.runs.read(run_id)
 
 
 def cancel(services: Services, caller: Caller, run_id: str) -> Run:
     """Stop a run after its current calls. Conflict when it has ended."""
-    before = services.run(run_id)
-    return _acted(services, caller, "run.cancel", before, services.cancel(run_id, caller.name))
+    before = services.runs.read(run_id)
+    return _acted(services, caller, "run.cancel", before, services.runs.cancel(run_id))
 
 
 def confirm(services: Services, caller: Caller, run_id: str) -> Run:
     """Continue a run that the removal guard stopped. Conflict when it is not waiting."""
-    before = services.run(run_id)
-    return _acted(services, caller, "run.confirm", before, services.confirm(run_id, caller.name))
+    before = services.runs.read(run_id)
+    return _acted(services, caller, "run.confirm", before, services.runs.confirm(run_id))
 
 
 def retry(services: Services, caller: Caller, run_id: str) -> Run:
     """A new run of the rows that failed. Conflict."""
-    before = services.run(run_id)
-    return _acted(services, caller, "run.retry", before, services.retry(run_id, caller.name))
+    before = services.runs.read(run_id)
+    return _acted(services, caller, "run.retry", before, services.runs.retry(run_id, caller.name))
 
 
 def undo(services: Services, caller: Caller, run_id: str, archive_created: bool) -> Run:
     """A new run that reverts a run; on request it archives the contacts that the run created. Conflict."""
-    before = services.run(run_id)
-    run = services.undo(run_id, caller.name, archive_created)
+    before = services.runs.read(run_id)
+    run = services.undo.start(run_id, caller.name, archive_created)
     return _acted(services, caller, "run.undo", before, run)
 
 
@@ -153,7 +156,7 @@ def rejected(
     services: Services, caller: Caller, run: Run, code: str, wanted: str, skip: int, top: int
 ) -> OutcomePage:
     """One page of the rejected rows. The read is recorded: it is personal data."""
-    found = services.outcome_page(run.id, Outcome.REJECTED.value, code, wanted, skip, top)
+    found = services.outcomes.page(run.id, Outcome.REJECTED.value, code, wanted, skip, top)
     audit.record(services, caller, "run.readRejected", run.id, "", None, {"reason": code or "all"})
     return found
 
@@ -176,12 +179,12 @@ def preview(
 
     `totals` are those of the outcomes, if they are known already.
     """
-    run = services.run(run_id)
+    run = services.runs.read(run_id)
     if run.mode is not Mode.PREVIEW:
         raise NotFound("previewGone")
     if totals is None:
-        totals = services.outcome_totals(run.id)
-    found = Preview(totals, services.samples(run.id))
+        totals = services.outcomes.totals(run.id)
+    found = Preview(totals, services.outcomes.samples(run.id))
     audit.record(services, caller, "run.readPreview", run.id, "", None, {})
     return found
 
@@ -190,10 +193,10 @@ def differences(
     services: Services, caller: Caller, run_id: str
 ) -> tuple[Sequence[str], Iterator[Difference]]:
     """The merge fields of a preview, and every person that the run would change. The read is recorded."""
-    run = services.run(run_id)
+    run = services.runs.read(run_id)
     if run.mode is not Mode.PREVIEW:
         raise NotFound("previewGone")
-    found = services.differences(run.id)
+    found = services.differences.read(run.id)
     audit.record(services, caller, "run.downloadDifferences", run.id, "", None, {})
     return found
 
@@ -208,7 +211,7 @@ def outcomes(
     services: Services, caller: Caller, run_id: str, only: str | None
 ) -> Iterator[OutcomeRow]:
     """The outcome of every row. The read is recorded: it is personal data."""
-    run = services.run(run_id)
-    rows = services.outcomes(run.id, only)
+    run = services.runs.read(run_id)
+    rows = services.outcomes.rows(run.id, only)
     audit.record(services, caller, "run.download", run.id, "", None, {"only": only or "all"})
     return rows

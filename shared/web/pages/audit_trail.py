@@ -81,7 +81,7 @@ class _Names:
     def _run(self, run_id: str) -> Markup:
         language = self.page.language
         try:
-            run = self.page.services.run(run_id)
+            run = self.page.services.runs.read(run_id)
         except ConnectorError:
             return escape(text(language, "pages.audited.someRun"))
         export = self.exports.get(run.export_id) or text(language, "pages.run.removedExport")

@@ -107,7 +107,7 @@ def _show(
 ) -> Response:
     """Show a connection, with the values that were `sent` instead of the saved ones if they were refused."""
     stored = connections.read(page.services, connection_id)
-    connection = stored.value
+    connection, sign_ins = stored.value, page.services.sign_ins
     saved = {"displayName": connection.display_name, "sharedWith": list(connection.shared_with)}
     conflict = differences(saved, sent, page.language) if refusal.is_outdated and sent else None
     return page.render(
@@ -122,9 +122,8 @@ def _show(
             consent_view(state, page.language)
             for state in connections.consent_states(page.services, connection_id)
         ],
-        has_sign_in=page.services.has_mailchimp_sign_in
-        and page.services.mailchimp_sign_in is not None,
-        has_entra=page.services.has_entra_sign_in,
+        has_sign_in=sign_ins is not None and sign_ins.mailchimp is not None,
+        has_entra=sign_ins is not None and sign_ins.entra is not None,
         message=refusal.message,
         faults=refusal.faults,
     )

@@ -12,7 +12,6 @@ from markupsafe import Markup
 from starlette.responses import Response
 
 from shared.model.export import Export
-from shared.model.ports import readable
 from shared.model.run import ACTIVE, Mode, Run, RunStatus
 from shared.runs.history import RunFilter
 from shared.scheduling.schedule import next_run
@@ -116,8 +115,8 @@ def _rows(page: Page) -> list[Row]:
     services = page.services
     names = {s.value.id: s.value.display_name for s in services.connections.all()}
     mine = usable(services, page.caller)
-    exports = [stored.value for stored in readable(services.export_records.all())]
-    runs_by_export = services.last_runs(export.id for export in exports)
+    exports = [stored.value for stored in services.definitions.all()]
+    runs_by_export = services.history.last_runs(export.id for export in exports)
     rows = []
     for export in exports:
         run = runs_by_export.get(export.id)
@@ -148,15 +147,15 @@ def _show(
     services = page.services
     details = exports.read(services, export_id, saved=saved)
     export = details.export
-    history = services.history(RunFilter(export_id=export_id), _HISTORY, "")
-    stored = services.connection_records.read(export.connection_id or "-")
+    history = services.history.newest(RunFilter(export_id), _HISTORY)
+    connection = services.connections.find(export.connection_id)
     return page.render(
         "export.html",
         status=refusal.status,
         export=export,
         may_use=may_use_export(services, page.caller, export_id),
         findings=finding_views(details.findings, page.language),
-        connection=stored.value if stored else None,
+        connection=connection,
         rows=run_rows(page, history, {}),
         more=len(history) == _HISTORY,
         charts=_charts(page, history),
@@ -167,7 +166,7 @@ def _show(
             if run.mode.sends_everyone
             for segment in run.segments
         },
-        next=next_run(export.schedule, services.clock()) if stored else None,
+        next=next_run(export.schedule, services.clock()) if connection else None,
         message=refusal.message,
         etag=details.etag,
     )
@@ -248,12 +247,12 @@ def ask_detach(export_id: Id, page: CurrentPage) -> Response:
 
 def _detach(page: Page, export_id: str, refusal: Refusal = NO_REFUSAL) -> Response:
     details = exports.read(page.services, export_id)
-    connection = page.services.connection_records.read(details.export.connection_id or "-")
+    connection = page.services.connections.find(details.export.connection_id)
     return page.render(
         "detach.html",
         status=refusal.status,
         export=details.export,
-        connection=connection.value.display_name if connection else "",
+        connection=connection.display_name if connection else "",
         running=details.last_run is not None and details.last_run.is_active,
         message=refusal.message,
     )

@@ -100,7 +100,7 @@ def list_all(
         first,
         before,
     )
-    found = page.services.history(wanted, _PAGE + 1, after)
+    found = page.services.history.newest(wanted, _PAGE + 1, after)
     shown = found[:_PAGE]
     filters = {
         "export": export,

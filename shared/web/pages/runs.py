@@ -65,7 +65,7 @@ def _rejected(page: Page, run: Run) -> list[Rejected]:
     if not run.counts.rejected or not page.caller.may(Role.CONTRIBUTOR):
         return []
     try:
-        reasons = page.services.outcome_reasons(run.id, Outcome.REJECTED.value, _SAMPLES)
+        reasons = page.services.outcomes.reasons(run.id, Outcome.REJECTED.value, _SAMPLES)
     except ConnectorError:
         return []
     return _groups(page, reasons)
@@ -110,10 +110,9 @@ def progress(run_id: Id, page: CurrentPage) -> Response:
 def _show(page: Page, run_id: str, refusal: Refusal = NO_REFUSAL) -> Response:
     services = page.services
     run = runs.read(services, run_id)
-    stored = services.export_records.read(run.export_id)
-    export = stored.value if stored else None
+    export = services.definitions.find(run.export_id)
     is_preview = run.mode is Mode.PREVIEW
-    has_outcomes = not run.is_active and services.has_outcomes(run.id)
+    has_outcomes = not run.is_active and services.outcomes.exist(run.id)
     preview = None
     is_person = run.mode is Mode.ONE_PERSON
     if is_preview and has_outcomes:
@@ -161,7 +160,7 @@ def _show(page: Page, run_id: str, refusal: Refusal = NO_REFUSAL) -> Response:
         can_run=over and (is_preview or (stopped and run.mode in (Mode.EXPORT, Mode.FULL))),
         can_send_again=over and is_person,
         can_edit=over and run.status is RunStatus.FAILED,
-        can_undo=may_act and not is_preview and services.can_undo(run),
+        can_undo=may_act and not is_preview and services.undo.is_possible(run),
         seconds=seconds_of(run),
         rows_per_second=rows_per_second(run),
         message=refusal.message,
@@ -177,7 +176,7 @@ def _preview(page: Page, run: Run) -> tuple[PreviewView | None, list[Rejected]]:
         return None, []
     services = page.services
     try:
-        totals, reasons = services.outcome_totals_and_reasons(
+        totals, reasons = services.outcomes.totals_and_reasons(
             run.id, Outcome.REJECTED.value, _SAMPLES
         )
     except ConnectorError:
@@ -256,12 +255,11 @@ def search_rejected(run_id: Id, page: CurrentPage, form: SentForm) -> Response:
 def _show_rejected(page: Page, run_id: str, code: str, wanted: str = "", skip: int = 0) -> Response:
     run = runs.read(page.services, run_id)
     rows = runs.rejected(page.services, page.caller, run, code, wanted, skip, _PAGE)
-    stored = page.services.export_records.read(run.export_id)
     language = page.language
     return page.render(
         "rejected.html",
         run=run,
-        export=stored.value if stored else None,
+        export=page.services.definitions.find(run.export_id),
         reasons=_rejected(page, run),
         rows=[
             {
@@ -323,13 +321,12 @@ def ask_undo(run_id: Id, page: CurrentPage) -> Response:
 
 def _undo(page: Page, run_id: str, refusal: Refusal = NO_REFUSAL) -> Response:
     run = runs.read(page.services, run_id)
-    stored = page.services.export_records.read(run.export_id)
     return page.render(
         "undo.html",
         status=refusal.status,
         run=run,
         audience=run.audience_name,
-        export=stored.value if stored else None,
+        export=page.services.definitions.find(run.export_id),
         message=refusal.message,
     )
 
