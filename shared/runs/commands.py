@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 from shared.capacity.pace import AccountPace
@@ -12,7 +12,7 @@ from shared.messaging.trace import continue_trace
 from shared.model.chunk import CHUNK_SIZE, Chunk, ChunkState
 from shared.model.names import PLAN_RUNS, SEND_LANES
 from shared.model.plan import Plan
-from shared.model.ports import Queue, Records, readable
+from shared.model.ports import Queue, Records
 from shared.model.run import Mode, Reason, Run, RunStatus, Trigger
 from shared.runs.progress import with_progress
 from shared.runs.start import Starter
@@ -37,22 +37,6 @@ class RunCommands:
     def read(self, run_id: str) -> Run:
         """Return a run with its current progress. NotFound when the run does not exist."""
         return self.as_of_now(self._stored(run_id))
-
-    def newest(
-        self, export_id: str | None = None, status: RunStatus | None = None, top: int = 50
-    ) -> Iterator[Run]:
-        """Runs, newest first."""
-        where = {}
-        if export_id is not None:
-            where["export"] = export_id
-        if status is not None:
-            where["status"] = status.value
-        found = self.runs.all(where=where or None, page=min(top, 1_000))
-        for number, stored in enumerate(readable(found)):
-            if number >= top:
-                return
-            run = stored.value
-            yield self.as_of_now(run) if run.is_active else run
 
     def cancel(self, run_id: str) -> Run:
         """Stop a run after its current calls; outcomes and ledger contain what was sent.
