@@ -17,9 +17,9 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
-from shared.web.application import connections
+from shared.web.application import connections, runs
 from shared.web.authentication import Role
-from shared.web.caller import ANONYMOUS, Caller
+from shared.web.context import ANONYMOUS, Context
 from shared.web.csrf import refuse_other_sites
 from shared.web.json_body import JsonRequest
 from shared.web.problems import HttpProblem
@@ -50,17 +50,15 @@ class Access:
     role: Role | None
     shared: Subject | None = None
 
-    def refuse(self, services: Services, caller: Caller, subject_id: str) -> None:
+    def refuse(self, context: Context, subject_id: str) -> None:
         """Raise Forbidden when the connection is not shared with the caller."""
         match self.shared:
             case Subject.CONNECTION:
-                connections.refuse_not_shared(services, caller, subject_id)
+                connections.refuse_not_shared(context, subject_id)
             case Subject.EXPORT:
-                connections.refuse_export(services, caller, subject_id)
+                connections.refuse_export(context, subject_id)
             case Subject.RUN:
-                connections.refuse_export(
-                    services, caller, services.runs.read(subject_id).export_id
-                )
+                connections.refuse_export(context, runs.read(context, subject_id).export_id)
 
 
 def requires(role: Role, shared: Subject | None = None) -> Callable[[E], E]:
@@ -95,7 +93,7 @@ class AccessRoute(APIRoute):
 
         async def admitted(request: Request) -> Response:
             services: Services = request.app.state.services
-            request.state.caller = await self._admit(request, services)
+            request.state.context = await self._admit(request, services)
             refuse_other_sites(request, services.public_url)
             if self.body_field is None:
                 return await handle(request)
@@ -103,21 +101,21 @@ class AccessRoute(APIRoute):
 
         return admitted
 
-    async def _admit(self, request: Request, services: Services) -> Caller:
+    async def _admit(self, request: Request, services: Services) -> Context:
         state = request.state
         if self.access.role is None:
-            return Caller(ANONYMOUS, state.language, state.trace_id)
+            return Context(services, ANONYMOUS, state.language, state.trace_id)
         header = request.headers.get("x-ms-client-principal")
         principal = services.authenticator.principal(header, request.scope["server"][0])
         if principal is None:
             raise HttpProblem(401, "unauthenticated")
         if not principal.may(self.access.role):
             raise HttpProblem(403, "forbidden", values={"role": self.access.role.label})
-        caller = Caller(principal, state.language, state.trace_id)
+        context = Context(services, principal, state.language, state.trace_id)
         if self.access.shared and not principal.may(Role.ADMINISTRATOR):
             subject_id = request.path_params["id"]
-            await run_in_threadpool(self.access.refuse, services, caller, subject_id)
-        return caller
+            await run_in_threadpool(self.access.refuse, context, subject_id)
+        return context
 
     async def _json_request(self, request: Request) -> Request:
         """The request with a JSON body that is small enough to validate."""

@@ -9,13 +9,11 @@ from pydantic import BeforeValidator
 from starlette.convertors import Convertor, register_url_convertor
 from starlette.requests import Request
 
-from shared.web.caller import Caller
-from shared.web.services import Services
+from shared.web.context import Context
 
 __all__ = [
-    "AppServices",
     "AudienceId",
-    "CurrentCaller",
+    "CurrentContext",
     "Id",
     "IfMatch",
     "Optional",
@@ -43,18 +41,12 @@ class _IdConvertor(Convertor[str]):
 register_url_convertor("id", _IdConvertor())
 
 
-async def _services(request: Request) -> Services:
-    services: Services = request.app.state.services
-    return services
+async def _context(request: Request) -> Context:
+    context: Context = request.state.context
+    return context
 
 
-async def _caller(request: Request) -> Caller:
-    caller: Caller = request.state.caller
-    return caller
-
-
-AppServices = Annotated[Services, Depends(_services)]
-CurrentCaller = Annotated[Caller, Depends(_caller)]
+CurrentContext = Annotated[Context, Depends(_context)]
 
 Id = Annotated[
     str,

@@ -9,7 +9,7 @@ from shared.web.access import AccessRoute, requires
 from shared.web.api.paging import next_link
 from shared.web.application import audit
 from shared.web.authentication import Role
-from shared.web.dependencies import AppServices, Skip, Top
+from shared.web.dependencies import CurrentContext, Skip, Top
 from shared.web.models.audit import AuditEntryList, AuditEntryView
 
 __all__ = ["router"]
@@ -20,10 +20,10 @@ router = APIRouter(route_class=AccessRoute, tags=["audit"])
 @router.get("/api/audit", summary="List the audit trail, newest first")
 @requires(Role.ADMINISTRATOR)
 def list_entries(
-    request: Request, services: AppServices, top: Top = 50, skip: Skip = 0
+    request: Request, context: CurrentContext, top: Top = 50, skip: Skip = 0
 ) -> AuditEntryList:
     """Returns the changes: who made them, when, and the fields before and after."""
-    entries = audit.newest(services, skip, top + 1)
+    entries = audit.newest(context, skip, top + 1)
     views = tuple(AuditEntryView.model_validate(entry) for entry in entries[:top])
     link = next_link(request, skip, top, len(entries) > top)
     return AuditEntryList(value=views, next_link=link)

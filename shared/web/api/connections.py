@@ -13,15 +13,8 @@ from shared.web.access import AccessRoute, Subject, requires
 from shared.web.application import connections
 from shared.web.application.etags import etag_of
 from shared.web.authentication import Role
-from shared.web.caller import Caller
-from shared.web.dependencies import (
-    AppServices,
-    AudienceId,
-    CurrentCaller,
-    Id,
-    IfMatch,
-    Optional,
-)
+from shared.web.context import Context
+from shared.web.dependencies import AudienceId, CurrentContext, Id, IfMatch, Optional
 from shared.web.models.connections import (
     ApiKeyBody,
     AudienceList,
@@ -43,42 +36,38 @@ router = APIRouter(prefix="/api/connections", route_class=AccessRoute, tags=["co
 _ONE = "/{id:id}"
 
 
-def shown(stored: Stored[Connection], caller: Caller, response: Response) -> ConnectionView:
+def shown(stored: Stored[Connection], context: Context, response: Response) -> ConnectionView:
     """A connection as the caller may see it, with its ETag."""
     response.headers["ETag"] = etag_of(stored.etag)
-    return connection_view(stored.value, caller.may(Role.ADMINISTRATOR))
+    return connection_view(stored.value, context.caller.may(Role.ADMINISTRATOR))
 
 
 @router.get("", summary="List connections")
 @requires(Role.VIEWER)
-def list_all(services: AppServices, caller: CurrentCaller) -> ConnectionList:
+def list_all(context: CurrentContext) -> ConnectionList:
     """Returns all connections, sorted by name."""
-    administrator = caller.may(Role.ADMINISTRATOR)
-    found = services.connections.all()
+    administrator = context.caller.may(Role.ADMINISTRATOR)
+    found = context.services.connections.all()
     return ConnectionList(value=tuple(connection_view(s.value, administrator) for s in found))
 
 
 @router.post("", summary="Create a connection", status_code=201)
 @requires(Role.ADMINISTRATOR)
-def create(
-    body: NewConnectionBody, services: AppServices, caller: CurrentCaller, response: Response
-) -> ConnectionView:
+def create(body: NewConnectionBody, context: CurrentContext, response: Response) -> ConnectionView:
     """Requires consent to send data to Mailchimp. A new connection is not yet connected to an account."""
     consent = body.consent
     stored = connections.create(
-        services, caller, body.display_name, consent.agreed, consent.locale, body.shared_with
+        context, body.display_name, consent.agreed, consent.locale, body.shared_with
     )
     response.headers["Location"] = f"/api/connections/{stored.value.id}"
-    return shown(stored, caller, response)
+    return shown(stored, context, response)
 
 
 @router.get(_ONE, summary="Read a connection")
 @requires(Role.VIEWER)
-def read(
-    connection_id: Id, services: AppServices, caller: CurrentCaller, response: Response
-) -> ConnectionView:
+def read(connection_id: Id, context: CurrentContext, response: Response) -> ConnectionView:
     """Only administrators see who gave the consent and which account is connected."""
-    return shown(connections.read(services, connection_id), caller, response)
+    return shown(connections.read(context, connection_id), context, response)
 
 
 @router.put(_ONE, summary="Rename or share a connection")
@@ -86,24 +75,22 @@ def read(
 def change(
     connection_id: Id,
     body: ConnectionBody,
-    services: AppServices,
-    caller: CurrentCaller,
+    context: CurrentContext,
     response: Response,
     if_match: IfMatch = None,
 ) -> ConnectionView:
     """Contributors can use a shared connection in their exports."""
     stored = connections.change(
-        services, caller, connection_id, body.display_name, body.shared_with, if_match
+        context, connection_id, body.display_name, body.shared_with, if_match
     )
-    return shown(stored, caller, response)
+    return shown(stored, context, response)
 
 
 @router.delete(_ONE, summary="Delete a connection", status_code=204)
 @requires(Role.ADMINISTRATOR)
 def delete(
     connection_id: Id,
-    services: AppServices,
-    caller: CurrentCaller,
+    context: CurrentContext,
     detach_exports: Annotated[
         Optional[Literal["true", "false"]],
         Query(
@@ -116,7 +103,7 @@ def delete(
 ) -> None:
     """Returns 409 with the exports that use the connection, unless they are detached first."""
     detach = detach_exports == "true"
-    connections.delete(services, caller, connection_id, detach_exports=detach, if_match=if_match)
+    connections.delete(context, connection_id, detach_exports=detach, if_match=if_match)
 
 
 @router.put(f"{_ONE}/mailchimp/api-key", summary="Connect with an API key")
@@ -124,35 +111,30 @@ def delete(
 def put_api_key(
     connection_id: Id,
     body: ApiKeyBody,
-    services: AppServices,
-    caller: CurrentCaller,
+    context: CurrentContext,
     response: Response,
     if_match: IfMatch = None,
 ) -> ConnectionView:
     """Stores the key after Mailchimp has accepted it."""
-    stored = connections.connect_with_key(services, caller, connection_id, body.api_key, if_match)
-    return shown(stored, caller, response)
+    stored = connections.connect_with_key(context, connection_id, body.api_key, if_match)
+    return shown(stored, context, response)
 
 
 @router.delete(f"{_ONE}/mailchimp", summary="Disconnect from Mailchimp")
 @requires(Role.ADMINISTRATOR)
 def disconnect(
-    connection_id: Id,
-    services: AppServices,
-    caller: CurrentCaller,
-    response: Response,
-    if_match: IfMatch = None,
+    connection_id: Id, context: CurrentContext, response: Response, if_match: IfMatch = None
 ) -> ConnectionView:
     """Deletes the grant. The exports that use the connection no longer run."""
-    stored = connections.disconnect(services, caller, connection_id, if_match)
-    return shown(stored, caller, response)
+    stored = connections.disconnect(context, connection_id, if_match)
+    return shown(stored, context, response)
 
 
 @router.get(f"{_ONE}/audiences", summary="List the audiences of the account")
 @requires(Role.CONTRIBUTOR, shared=Subject.CONNECTION)
-def audiences(connection_id: Id, services: AppServices, caller: CurrentCaller) -> AudienceList:
+def audiences(connection_id: Id, context: CurrentContext) -> AudienceList:
     """Reads the audiences from Mailchimp. `memberCount` may be some minutes old."""
-    found = connections.audiences(services, caller, connection_id)
+    found = connections.audiences(context, connection_id)
     return AudienceList(value=tuple(audience_view(audience) for audience in found))
 
 
@@ -162,16 +144,16 @@ def audiences(connection_id: Id, services: AppServices, caller: CurrentCaller) -
 )
 @requires(Role.CONTRIBUTOR, shared=Subject.CONNECTION)
 def merge_fields(
-    connection_id: Id, audience_id: AudienceId, services: AppServices, caller: CurrentCaller
+    connection_id: Id, audience_id: AudienceId, context: CurrentContext
 ) -> MergeFieldList:
     """Reads the merge fields from Mailchimp."""
-    found = connections.merge_fields(services, caller, connection_id, audience_id)
+    found = connections.merge_fields(context, connection_id, audience_id)
     return MergeFieldList(value=tuple(merge_field_view(merge_field) for merge_field in found))
 
 
 @router.get(f"{_ONE}/consent", summary="Read how current Mailchimp's statuses are")
 @requires(Role.VIEWER)
-def consent(connection_id: Id, services: AppServices, caller: CurrentCaller) -> ConsentList:
+def consent(connection_id: Id, context: CurrentContext) -> ConsentList:
     """Returns, for each audience that exports use, when its statuses were read and published for Customer Insights."""
-    found = connections.consent_states(services, connection_id)
-    return ConsentList(value=tuple(consent_view(state, caller.language) for state in found))
+    found = connections.consent_states(context, connection_id)
+    return ConsentList(value=tuple(consent_view(state, context.language) for state in found))

@@ -11,7 +11,7 @@ from starlette.responses import Response
 from shared.web.access import AccessRoute, Subject, requires
 from shared.web.application import exclusions
 from shared.web.authentication import Role
-from shared.web.dependencies import AppServices, CurrentCaller, Id
+from shared.web.dependencies import CurrentContext, Id
 from shared.web.models.exclusions import ExclusionsView, exclusions_view
 from shared.web.outcomes_csv import neutral
 from shared.web.problems import HttpProblem
@@ -28,10 +28,7 @@ _BODY: dict[str, Any] = {
         "description": "A CSV file in UTF-8 of at most 1 MB. Its first column has an email address or "
         "a CustomerId per line; a header is ignored.",
         "content": {
-            _CSV: {
-                "schema": {"type": "string"},
-                "example": "email\nada@contoso.example\n4711\n",
-            }
+            _CSV: {"schema": {"type": "string"}, "example": "email\nada@contoso.example\n4711\n"}
         },
     }
 }
@@ -53,16 +50,16 @@ class CsvResponse(Response):
 
 @router.get(_ONE, summary="Read the size of the exclusion list")
 @requires(Role.VIEWER)
-def read(export_id: Id, services: AppServices) -> ExclusionsView:
+def read(export_id: Id, context: CurrentContext) -> ExclusionsView:
     """Returns how many people the list of the export excludes. `exclusions.csv` has the list."""
-    return exclusions_view(exclusions.read(services, export_id))
+    return exclusions_view(exclusions.read(context, export_id))
 
 
 @router.get(f"{_ONE}.csv", summary="Download the exclusion list", response_class=CsvResponse)
 @requires(Role.CONTRIBUTOR, shared=Subject.EXPORT)
-def download(export_id: Id, services: AppServices) -> Response:
+def download(export_id: Id, context: CurrentContext) -> Response:
     """Returns one address or CustomerId per line. Cells that look like formulas are neutralized."""
-    listed = exclusions.read(services, export_id)
+    listed = exclusions.read(context, export_id)
     lines = "".join(
         f"{_quoted(neutral(cell))}\r\n" for cell in (*listed.addresses, *listed.customers)
     )
@@ -73,23 +70,20 @@ def download(export_id: Id, services: AppServices) -> Response:
 @router.put(_ONE, summary="Replace the exclusion list", openapi_extra=_BODY)
 @requires(Role.CONTRIBUTOR, shared=Subject.EXPORT)
 def replace(
-    export_id: Id,
-    services: AppServices,
-    caller: CurrentCaller,
-    data: Annotated[bytes, Depends(_csv)],
+    export_id: Id, context: CurrentContext, data: Annotated[bytes, Depends(_csv)]
 ) -> ExclusionsView:
     """People on the list are never sent, and the next run removes their tags.
 
     A list with a malformed address is refused as a whole.
     """
-    return exclusions_view(exclusions.put(services, caller, export_id, data))
+    return exclusions_view(exclusions.put(context, export_id, data))
 
 
 @router.delete(_ONE, summary="Delete the exclusion list", status_code=204)
 @requires(Role.CONTRIBUTOR, shared=Subject.EXPORT)
-def delete(export_id: Id, services: AppServices, caller: CurrentCaller) -> None:
+def delete(export_id: Id, context: CurrentContext) -> None:
     """The next run sends these people again, unless another rule keeps them out."""
-    exclusions.delete(services, caller, export_id)
+    exclusions.delete(context, export_id)
 
 
 def _quoted(cell: str) -> str:

@@ -8,7 +8,7 @@ from starlette.responses import Response
 from shared.web.access import AccessRoute, Subject, requires
 from shared.web.application import hygiene
 from shared.web.authentication import Role
-from shared.web.dependencies import AppServices, AudienceId, CurrentCaller, Id
+from shared.web.dependencies import AudienceId, CurrentContext, Id
 from shared.web.models.hygiene import ArchiveBody, HygieneView, hygiene_view
 from shared.web.models.runs import RunView, run_view
 
@@ -22,27 +22,21 @@ router = APIRouter(route_class=AccessRoute, tags=["connections"])
     summary="Find contacts that cost without use",
 )
 @requires(Role.CONTRIBUTOR, shared=Subject.CONNECTION)
-def read(connection_id: Id, audience_id: AudienceId, services: AppServices) -> HygieneView:
+def read(connection_id: Id, audience_id: AudienceId, context: CurrentContext) -> HygieneView:
     """Returns the contacts that exports created and no export targets any more, and how many contacts have
     been unsubscribed or cleaned for a year. Only the former can be archived."""
-    return hygiene_view(hygiene.read(services, connection_id, audience_id))
+    return hygiene_view(hygiene.read(context, connection_id, audience_id))
 
 
 @router.post(
-    "/api/exports/{id:id}/archive-unused",
-    summary="Archive unused contacts",
-    status_code=202,
+    "/api/exports/{id:id}/archive-unused", summary="Archive unused contacts", status_code=202
 )
 @requires(Role.CONTRIBUTOR, shared=Subject.EXPORT)
 def archive(
-    export_id: Id,
-    body: ArchiveBody,
-    services: AppServices,
-    caller: CurrentCaller,
-    response: Response,
+    export_id: Id, body: ArchiveBody, context: CurrentContext, response: Response
 ) -> RunView:
     """Starts a run that archives contacts that the export created and no export targets any more, if there are
     at most `people`. Subscribers without other tags are archived. An undo of the run brings them back."""
-    run = hygiene.archive(services, caller, export_id, body.people)
+    run = hygiene.archive(context, export_id, body.people)
     response.headers["Location"] = f"/api/runs/{run.id}"
-    return run_view(run, caller.language)
+    return run_view(run, context.language)

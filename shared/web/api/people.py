@@ -7,7 +7,7 @@ from fastapi import APIRouter
 from shared.web.access import AccessRoute, requires
 from shared.web.application import people
 from shared.web.authentication import Role
-from shared.web.dependencies import AppServices, CurrentCaller
+from shared.web.dependencies import CurrentContext
 from shared.web.models.people import (
     EraseBody,
     PersonInExportList,
@@ -23,16 +23,16 @@ router = APIRouter(prefix="/api/people", route_class=AccessRoute, tags=["people"
 
 @router.post("/search", summary="Find out why a person is or is not in Mailchimp")
 @requires(Role.ADMINISTRATOR)
-def search(body: SearchBody, services: AppServices, caller: CurrentCaller) -> PersonInExportList:
+def search(body: SearchBody, context: CurrentContext) -> PersonInExportList:
     """What each export has stored about an address, or about a profile. Exports that hold the person
     come first."""
-    found = people.search(services, caller, body.email or "", body.customer_id or "")
-    return PersonInExportList(value=tuple(person_view(one, caller.language) for one in found))
+    found = people.search(context, body.email or "", body.customer_id or "")
+    return PersonInExportList(value=tuple(person_view(one, context.language) for one in found))
 
 
 @router.post("/erase", summary="Erase a person everywhere")
 @requires(Role.ADMINISTRATOR)
-def erase(body: EraseBody, services: AppServices, caller: CurrentCaller) -> ReceiptView:
+def erase(body: EraseBody, context: CurrentContext) -> ReceiptView:
     """Removes the person from all stored data. The person is not exported again."""
-    receipt = people.erase(services, caller, body.email, body.delete_in_mailchimp)
+    receipt = people.erase(context, body.email, body.delete_in_mailchimp)
     return ReceiptView.model_validate(receipt)

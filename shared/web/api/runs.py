@@ -14,8 +14,8 @@ from shared.web.access import AccessRoute, Subject, requires
 from shared.web.api.paging import next_link
 from shared.web.application import people, runs
 from shared.web.authentication import Role
-from shared.web.caller import Caller
-from shared.web.dependencies import AppServices, CurrentCaller, Id, Optional, Skip, Top
+from shared.web.context import Context
+from shared.web.dependencies import CurrentContext, Id, Optional, Skip, Top
 from shared.web.differences_csv import differences_csv
 from shared.web.models.one_person import SentPersonList, sent_person_view
 from shared.web.models.people import SearchBody
@@ -30,39 +30,37 @@ router = APIRouter(route_class=AccessRoute, tags=["runs"])
 _ONE = "/api/runs/{id:id}"
 
 
-def _accepted(run: Run, caller: Caller, response: Response) -> RunView:
+def _accepted(run: Run, context: Context, response: Response) -> RunView:
     response.headers["Location"] = f"/api/runs/{run.id}"
-    return run_view(run, caller.language)
+    return run_view(run, context.language)
 
 
 @router.post("/api/exports/{id:id}/runs", summary="Run an export", status_code=202)
 @requires(Role.CONTRIBUTOR, shared=Subject.EXPORT)
 def start(
     export_id: Id,
-    services: AppServices,
-    caller: CurrentCaller,
+    context: CurrentContext,
     response: Response,
     body: Annotated[StartBody, Body()] = StartBody(),  # noqa: B008 - frozen
 ) -> RunView:
     """Returns the active run if there is one, and starts no other."""
-    run = runs.start(services, caller, export_id, Mode(body.mode), add_archived=body.add_archived)
-    return _accepted(run, caller, response)
+    run = runs.start(context, export_id, Mode(body.mode), add_archived=body.add_archived)
+    return _accepted(run, context, response)
 
 
 @router.post("/api/runs", summary="Run all exports whose schedule is on", status_code=202)
 @requires(Role.CONTRIBUTOR)
-def start_all(services: AppServices, caller: CurrentCaller) -> RunList:
+def start_all(context: CurrentContext) -> RunList:
     """Contributors start only the exports whose connection is shared with them."""
-    started = runs.start_all(services, caller).runs
-    return RunList(value=tuple(run_view(run, caller.language) for run in started))
+    started = runs.start_all(context).runs
+    return RunList(value=tuple(run_view(run, context.language) for run in started))
 
 
 @router.get("/api/runs", summary="List runs, newest first")
 @requires(Role.VIEWER)
 def list_all(
     request: Request,
-    services: AppServices,
-    caller: CurrentCaller,
+    context: CurrentContext,
     export_id: Annotated[
         Optional[str],
         Query(
@@ -76,54 +74,51 @@ def list_all(
     skip: Skip = 0,
 ) -> RunList:
     """Returns the runs of all exports, or of one export."""
-    found = runs.newest(services, export_id, status, skip, top + 1)
-    views = tuple(run_view(run, caller.language) for run in found[:top])
+    found = runs.newest(context, export_id, status, skip, top + 1)
+    views = tuple(run_view(run, context.language) for run in found[:top])
     return RunList(value=views, next_link=next_link(request, skip, top, len(found) > top))
 
 
 @router.get(_ONE, summary="Read a run")
 @requires(Role.VIEWER)
-def read(run_id: Id, services: AppServices, caller: CurrentCaller) -> RunView:
+def read(run_id: Id, context: CurrentContext) -> RunView:
     """Returns the status, progress, counts and findings of the run."""
-    return run_view(runs.read(services, run_id), caller.language)
+    return run_view(runs.read(context, run_id), context.language)
 
 
 @router.post(f"{_ONE}/cancel", summary="Cancel a run", status_code=202)
 @requires(Role.CONTRIBUTOR)
-def cancel(run_id: Id, services: AppServices, caller: CurrentCaller, response: Response) -> RunView:
+def cancel(run_id: Id, context: CurrentContext, response: Response) -> RunView:
     """Calls to Mailchimp that have already started are completed."""
-    return _accepted(runs.cancel(services, caller, run_id), caller, response)
+    return _accepted(runs.cancel(context, run_id), context, response)
 
 
 @router.post(f"{_ONE}/confirm", summary="Confirm a run that waits", status_code=202)
 @requires(Role.CONTRIBUTOR, shared=Subject.RUN)
-def confirm(
-    run_id: Id, services: AppServices, caller: CurrentCaller, response: Response
-) -> RunView:
+def confirm(run_id: Id, context: CurrentContext, response: Response) -> RunView:
     """Continues a run that waits for a confirmation."""
-    return _accepted(runs.confirm(services, caller, run_id), caller, response)
+    return _accepted(runs.confirm(context, run_id), context, response)
 
 
 @router.post(f"{_ONE}/retry", summary="Retry the rows that failed", status_code=202)
 @requires(Role.CONTRIBUTOR, shared=Subject.RUN)
-def retry(run_id: Id, services: AppServices, caller: CurrentCaller, response: Response) -> RunView:
+def retry(run_id: Id, context: CurrentContext, response: Response) -> RunView:
     """Starts a new run that sends only these rows."""
-    return _accepted(runs.retry(services, caller, run_id), caller, response)
+    return _accepted(runs.retry(context, run_id), context, response)
 
 
 @router.post(f"{_ONE}/undo", summary="Undo a run", status_code=202)
 @requires(Role.CONTRIBUTOR, shared=Subject.RUN)
 def undo(
     run_id: Id,
-    services: AppServices,
-    caller: CurrentCaller,
+    context: CurrentContext,
     response: Response,
     body: Annotated[UndoBody, Body()] = UndoBody(),  # noqa: B008 - frozen
 ) -> RunView:
     """Starts a new run that reverts tags and values. No one is subscribed or unsubscribed, except that contacts
     which the run archived as unused are added again."""
-    run = runs.undo(services, caller, run_id, body.archive_created)
-    return _accepted(run, caller, response)
+    run = runs.undo(context, run_id, body.archive_created)
+    return _accepted(run, context, response)
 
 
 @router.post(
@@ -131,33 +126,29 @@ def undo(
 )
 @requires(Role.CONTRIBUTOR, shared=Subject.EXPORT)
 def send_person(
-    export_id: Id,
-    body: SearchBody,
-    services: AppServices,
-    caller: CurrentCaller,
-    response: Response,
+    export_id: Id, body: SearchBody, context: CurrentContext, response: Response
 ) -> RunView:
     """Starts a run that reads the segments and sends only this person, by the rules of the export, even if
     nothing changed. No other person is sent, and no other run is active meanwhile."""
-    run = people.send(services, caller, export_id, body.email or "", body.customer_id or "")
-    return _accepted(run, caller, response)
+    run = people.send(context, export_id, body.email or "", body.customer_id or "")
+    return _accepted(run, context, response)
 
 
 @router.get(f"{_ONE}/sent-person", summary="Read what was sent of one person")
 @requires(Role.CONTRIBUTOR)
-def sent_person(run_id: Id, services: AppServices, caller: CurrentCaller) -> SentPersonList:
+def sent_person(run_id: Id, context: CurrentContext) -> SentPersonList:
     """Returns each contact of the person with the values that were sent, the values, tags and status that
     Mailchimp has after the run, and why something was not sent."""
-    found = people.sent(services, caller, run_id)
-    return SentPersonList(value=tuple(sent_person_view(one, caller.language) for one in found))
+    found = people.sent(context, run_id)
+    return SentPersonList(value=tuple(sent_person_view(one, context.language) for one in found))
 
 
 @router.get(f"{_ONE}/preview", summary="Read what a preview found")
 @requires(Role.CONTRIBUTOR)
-def preview(run_id: Id, services: AppServices, caller: CurrentCaller) -> PreviewView:
+def preview(run_id: Id, context: CurrentContext) -> PreviewView:
     """Returns the rows by outcome, code and field, and up to 20 people with their values in Mailchimp now and
     after the run. Refusals by Mailchimp are not foreseeable."""
-    return preview_view(runs.preview(services, caller, run_id), caller.language)
+    return preview_view(runs.preview(context, run_id), context.language)
 
 
 class CsvResponse(Response):
@@ -172,29 +163,26 @@ class CsvResponse(Response):
     response_class=CsvResponse,
 )
 @requires(Role.CONTRIBUTOR)
-def differences(run_id: Id, services: AppServices, caller: CurrentCaller) -> Response:
+def differences(run_id: Id, context: CurrentContext) -> Response:
     """One line per person that the run would change: new, changed or leaving. `sentLast` columns have what this
     export sent last, which may differ from Mailchimp; they are empty for people that it has never sent."""
-    fields, rows = runs.differences(services, caller, run_id)
+    fields, rows = runs.differences(context, run_id)
     headers = {"Content-Disposition": f'attachment; filename="differences-{run_id}.csv"'}
     return CsvResponse(differences_csv(fields, rows), headers=headers)
 
 
 @router.get(
-    f"{_ONE}/outcomes.csv",
-    summary="Download the outcome of every row",
-    response_class=CsvResponse,
+    f"{_ONE}/outcomes.csv", summary="Download the outcome of every row", response_class=CsvResponse
 )
 @requires(Role.CONTRIBUTOR)
 def outcomes(
     run_id: Id,
-    services: AppServices,
-    caller: CurrentCaller,
+    context: CurrentContext,
     only: Annotated[
         Optional[Outcome], Query(description="Only rows with this outcome", examples=["rejected"])
     ] = None,
 ) -> Response:
     """One line per source row, with the reason and what to do. Cells that look like formulas are neutralized."""
-    rows = runs.outcomes(services, caller, run_id, only.value if only else None)
+    rows = runs.outcomes(context, run_id, only.value if only else None)
     headers = {"Content-Disposition": f'attachment; filename="outcomes-{run_id}.csv"'}
-    return CsvResponse(outcomes_csv(rows, caller.language), headers=headers)
+    return CsvResponse(outcomes_csv(rows, context.language), headers=headers)

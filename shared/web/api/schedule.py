@@ -11,7 +11,7 @@ from shared.web.access import AccessRoute, requires
 from shared.web.application import schedule
 from shared.web.application.etags import etag_of
 from shared.web.authentication import Role
-from shared.web.dependencies import AppServices, CurrentCaller, IfMatch
+from shared.web.dependencies import CurrentContext, IfMatch
 from shared.web.models.schedules import RefreshScheduleBody, ScheduleView, schedule_view
 
 __all__ = ["router"]
@@ -26,19 +26,15 @@ def _shown(stored: Stored[Schedule], response: Response) -> ScheduleView:
 
 @router.get("", summary="Read the refresh schedule")
 @requires(Role.VIEWER)
-def read(services: AppServices, response: Response) -> ScheduleView:
+def read(context: CurrentContext, response: Response) -> ScheduleView:
     """The schedule of the exports that run with every refresh."""
-    return _shown(schedule.read(services), response)
+    return _shown(schedule.read(context), response)
 
 
 @router.put("", summary="Set the refresh schedule")
 @requires(Role.ADMINISTRATOR)
 def change(
-    body: RefreshScheduleBody,
-    services: AppServices,
-    caller: CurrentCaller,
-    response: Response,
-    if_match: IfMatch = None,
+    body: RefreshScheduleBody, context: CurrentContext, response: Response, if_match: IfMatch = None
 ) -> ScheduleView:
     """Times are in the given time zone."""
-    return _shown(schedule.change(services, caller, body.value(), if_match), response)
+    return _shown(schedule.change(context, body.value(), if_match), response)

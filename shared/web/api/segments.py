@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query
 from shared.model.run import Finding, Severity
 from shared.web.access import AccessRoute, requires
 from shared.web.authentication import Role
-from shared.web.dependencies import AppServices, CurrentCaller, Optional
+from shared.web.dependencies import CurrentContext, Optional
 from shared.web.models.catalogue import (
     AttributeList,
     RefreshJobList,
@@ -28,33 +28,33 @@ refresh_jobs_router = APIRouter(route_class=AccessRoute, tags=["segments"])
 
 @router.get("/api/segments", summary="List segments")
 @requires(Role.VIEWER)
-def segments(services: AppServices, caller: CurrentCaller) -> SegmentList:
+def segments(context: CurrentContext) -> SegmentList:
     """Returns all segments that Customer Insights has exported, and findings about files that could not be read."""
-    found = services.catalogue.listing()
+    found = context.services.catalogue.listing()
     faults = [Finding(Severity.WARNING, f.code, f.values) for f in found.faults]
     return SegmentList(
-        value=tuple(segment_view(segment, caller.language) for segment in found.segments),
-        findings=finding_views(faults, caller.language),
+        value=tuple(segment_view(segment, context.language) for segment in found.segments),
+        findings=finding_views(faults, context.language),
     )
 
 
 @router.get("/api/attributes", summary="List attributes")
 @requires(Role.VIEWER)
 def attributes(
-    services: AppServices,
+    context: CurrentContext,
     segment: Annotated[
         Optional[str],
         Query(description="Only the attributes of this segment, by name", examples=["Segment_Vip"]),
     ] = None,
 ) -> AttributeList:
     """Returns the attributes of one segment, or of all segments."""
-    found = services.catalogue.attributes(segment)
+    found = context.services.catalogue.attributes(segment)
     return AttributeList(value=tuple(attribute_view(info) for info in found))
 
 
 @refresh_jobs_router.get("/api/refresh-jobs", summary="List the refreshes of Customer Insights")
 @requires(Role.VIEWER)
-def refresh_jobs(services: AppServices) -> RefreshJobList:
+def refresh_jobs(context: CurrentContext) -> RefreshJobList:
     """Returns the refreshes that Customer Insights has on record, newest first."""
-    found = services.customer_insights.jobs() if services.customer_insights else ()
+    found = context.services.customer_insights.jobs() if context.services.customer_insights else ()
     return RefreshJobList(value=tuple(RefreshJobView.model_validate(job) for job in found))

@@ -10,7 +10,7 @@ from starlette.requests import Request
 
 from shared.errors import NotFound
 from shared.web.access import AccessRoute, public
-from shared.web.dependencies import AppServices
+from shared.web.dependencies import CurrentContext
 from shared.web.models.base import View
 
 __all__ = ["router"]
@@ -62,7 +62,7 @@ async def check(token: Token) -> WebhookView:
 @public
 def receive(
     token: Token,
-    services: AppServices,
+    context: CurrentContext,
     body: Annotated[bytes, Depends(_body)],
     signature: Annotated[
         str,
@@ -74,6 +74,6 @@ def receive(
     ] = "",
 ) -> WebhookView:
     """Requests that the changed contacts of the audience are read. 404 for an unknown token or a wrong signature."""
-    if not services.consent_updates.called(token, body, signature):
+    if not context.services.consent_updates.called(token, body, signature):
         raise NotFound("webhookNotFound")
     return WebhookView()

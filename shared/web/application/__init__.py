@@ -1,6 +1,6 @@
 """The operations of the app, called by the JSON API and by the pages.
 
-Plain functions: they take the services, the caller and typed values, and return values of the model. They
+Plain functions: they take the context of a request and typed values, and return values of the model. They
 raise the errors of errors.py and do not depend on HTTP, except for ETags. Changes are recorded in the audit
 trail.
 """

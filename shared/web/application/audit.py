@@ -15,8 +15,7 @@ from itertools import islice
 import orjson
 
 from shared.web.audit_entry import AuditEntry, Change
-from shared.web.caller import Caller
-from shared.web.services import Services
+from shared.web.context import Context
 
 __all__ = ["AuditFilter", "AuditPage", "newest", "page", "record"]
 
@@ -30,8 +29,7 @@ _MOST_READ = 5_000
 
 
 def record(
-    services: Services,
-    caller: Caller,
+    context: Context,
     action: str,
     subject_id: str,
     subject_name: str = "",
@@ -39,10 +37,10 @@ def record(
     after: Mapping[str, object] | None = None,
 ) -> None:
     """Record a change that the caller has made. `action` is `<subject>.<verb>`."""
-    principal = caller.principal
+    principal = context.caller
     entry = AuditEntry(
-        id=services.new_id(),
-        at=services.clock(),
+        id=context.services.new_id(),
+        at=context.services.clock(),
         actor_id=principal.id,
         actor_name=principal.name,
         is_application=principal.is_application,
@@ -50,14 +48,14 @@ def record(
         subject_id=subject_id,
         subject_name=subject_name,
         changes=_changes(before, after),
-        trace_id=caller.trace_id,
+        trace_id=context.trace_id,
     )
-    services.audit_records.create(_key_of(entry), entry)
+    context.services.audit_records.create(_key_of(entry), entry)
 
 
-def newest(services: Services, skip: int, top: int) -> list[AuditEntry]:
+def newest(context: Context, skip: int, top: int) -> list[AuditEntry]:
     """Entries, newest first."""
-    entries = services.audit_records.all(_PARTITION)
+    entries = context.services.audit_records.all(_PARTITION)
     return [stored.value for stored in islice(entries, skip, skip + top)]
 
 
@@ -91,13 +89,13 @@ class AuditPage:
     after: str
 
 
-def page(services: Services, wanted: AuditFilter, after: str, top: int) -> AuditPage:
+def page(context: Context, wanted: AuditFilter, after: str, top: int) -> AuditPage:
     """Entries that match. At most 5,000 are read at once, so a page may have fewer than `top`."""
     if wanted.until is not None:
         after = max(after, f"{_FAR_FUTURE - _milliseconds(wanted.until):014d}-~")
     found: list[AuditEntry] = []
     row = ""
-    stored_entries = services.audit_records.all(_PARTITION, after=after, page=_AT_ONCE)
+    stored_entries = context.services.audit_records.all(_PARTITION, after=after, page=_AT_ONCE)
     for number, stored in enumerate(stored_entries):
         if len(found) == top or number == _MOST_READ:
             return AuditPage(tuple(found), row)

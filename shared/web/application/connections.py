@@ -16,8 +16,7 @@ from shared.model.ports import MailchimpSession, Stored
 from shared.web.application import audit
 from shared.web.application.etags import refuse_changed
 from shared.web.authentication import Role
-from shared.web.caller import Caller
-from shared.web.services import Services
+from shared.web.context import Context
 
 __all__ = [
     "add_export_user",
@@ -46,36 +45,38 @@ __all__ = [
 _CHANGED = "connectionChanged"
 
 
-def may_use(caller: Caller, connection: Connection) -> bool:
+def may_use(context: Context, connection: Connection) -> bool:
     """Administrators may use every connection, contributors those shared with them."""
-    return caller.may(Role.ADMINISTRATOR) or (
-        caller.may(Role.CONTRIBUTOR) and Role.CONTRIBUTOR.label in connection.shared_with
+    return context.caller.may(Role.ADMINISTRATOR) or (
+        context.caller.may(Role.CONTRIBUTOR) and Role.CONTRIBUTOR.label in connection.shared_with
     )
 
 
-def usable(services: Services, caller: Caller) -> set[str]:
+def usable(context: Context) -> set[str]:
     """The ids of the connections that the caller may use."""
     return {
-        stored.value.id for stored in services.connections.all() if may_use(caller, stored.value)
+        stored.value.id
+        for stored in context.services.connections.all()
+        if may_use(context, stored.value)
     }
 
 
-def refuse_not_shared(services: Services, caller: Caller, connection_id: str) -> None:
+def refuse_not_shared(context: Context, connection_id: str) -> None:
     """Raise Forbidden unless the caller may use the connection. NotFound."""
-    if not may_use(caller, read(services, connection_id).value):
+    if not may_use(context, read(context, connection_id).value):
         raise _not_shared()
 
 
-def may_use_export(services: Services, caller: Caller, export_id: str) -> bool:
+def may_use_export(context: Context, export_id: str) -> bool:
     """Whether the caller may use the connection of the export, if it has one."""
-    export = services.definitions.find(export_id)
-    connection = services.connections.find(export.connection_id) if export else None
-    return connection is None or may_use(caller, connection)
+    export = context.services.definitions.find(export_id)
+    connection = context.services.connections.find(export.connection_id) if export else None
+    return connection is None or may_use(context, connection)
 
 
-def refuse_export(services: Services, caller: Caller, export_id: str) -> None:
+def refuse_export(context: Context, export_id: str) -> None:
     """Raise Forbidden unless the caller may use the connection of the export."""
-    if not may_use_export(services, caller, export_id):
+    if not may_use_export(context, export_id):
         raise _not_shared()
 
 
@@ -83,192 +84,176 @@ def _not_shared() -> Forbidden:
     return Forbidden("connectionNotShared")
 
 
-def read(services: Services, connection_id: str) -> Stored[Connection]:
+def read(context: Context, connection_id: str) -> Stored[Connection]:
     """One connection. NotFound."""
-    return services.connections.read(connection_id)
+    return context.services.connections.read(connection_id)
 
 
 def create(
-    services: Services,
-    caller: Caller,
-    display_name: str,
-    agreed: bool,
-    locale: str,
-    shared_with: tuple[str, ...],
+    context: Context, display_name: str, agreed: bool, locale: str, shared_with: tuple[str, ...]
 ) -> Stored[Connection]:
     """Create a connection; it is not connected to Mailchimp yet. ConfigError without consent."""
-    stored = services.connections.create(display_name, agreed, locale, shared_with, caller.name)
+    stored = context.services.connections.create(
+        display_name, agreed, locale, shared_with, context.caller.name
+    )
     after = _recorded(stored.value)
-    audit.record(services, caller, "connection.create", stored.key, display_name, None, after)
+    audit.record(context, "connection.create", stored.key, display_name, None, after)
     return stored
 
 
 def change(
-    services: Services,
-    caller: Caller,
+    context: Context,
     connection_id: str,
     display_name: str,
     shared_with: tuple[str, ...],
     if_match: str | None = None,
 ) -> Stored[Connection]:
     """Rename or share a connection."""
-    before = read(services, connection_id)
+    before = read(context, connection_id)
     etag = refuse_changed(if_match, before.etag, _CHANGED)
-    stored = services.connections.change(
-        connection_id, display_name, shared_with, caller.name, etag
+    stored = context.services.connections.change(
+        connection_id, display_name, shared_with, context.caller.name, etag
     )
-    _record(services, caller, "connection.update", before.value, stored.value)
+    _record(context, "connection.update", before.value, stored.value)
     return stored
 
 
 def delete(
-    services: Services,
-    caller: Caller,
-    connection_id: str,
-    *,
-    detach_exports: bool,
-    if_match: str | None = None,
+    context: Context, connection_id: str, *, detach_exports: bool, if_match: str | None = None
 ) -> None:
     """Delete a connection, on request after detaching it from its exports. Conflict names them."""
-    before = read(services, connection_id)
+    before = read(context, connection_id)
     etag = refuse_changed(if_match, before.etag, _CHANGED)
     if detach_exports:
-        services.consent_updates.disconnecting(connection_id)
-    connection, detached = services.connections.remove(
-        connection_id, caller.name, detach_exports=detach_exports, etag=etag
+        context.services.consent_updates.disconnecting(connection_id)
+    connection, detached = context.services.connections.remove(
+        connection_id, context.caller.name, detach_exports=detach_exports, etag=etag
     )
     for export_id in detached:
         connected = {"connectionId": connection_id}
-        audit.record(services, caller, "export.detach", export_id, "", connected, {})
+        audit.record(context, "export.detach", export_id, "", connected, {})
     name = connection.display_name
     recorded = _recorded(connection)
-    audit.record(services, caller, "connection.delete", connection_id, name, recorded, None)
+    audit.record(context, "connection.delete", connection_id, name, recorded, None)
 
 
 def connect_with_key(
-    services: Services,
-    caller: Caller,
-    connection_id: str,
-    api_key: str,
-    if_match: str | None = None,
+    context: Context, connection_id: str, api_key: str, if_match: str | None = None
 ) -> Stored[Connection]:
     """Connect with an API key, after Mailchimp has accepted it."""
-    before = read(services, connection_id)
+    before = read(context, connection_id)
     refuse_changed(if_match, before.etag, _CHANGED)
-    checked = services.api_keys.check(api_key)
-    stored = services.connections.connect(connection_id, checked, GrantKind.API_KEY, caller.name)
-    _record(services, caller, "connection.connect", before.value, stored.value)
+    checked = context.services.api_keys.check(api_key)
+    stored = context.services.connections.connect(
+        connection_id, checked, GrantKind.API_KEY, context.caller.name
+    )
+    _record(context, "connection.connect", before.value, stored.value)
     return stored
 
 
 def disconnect(
-    services: Services, caller: Caller, connection_id: str, if_match: str | None = None
+    context: Context, connection_id: str, if_match: str | None = None
 ) -> Stored[Connection]:
     """Delete the grant, and stop the runs that use it."""
-    before = read(services, connection_id)
+    before = read(context, connection_id)
     refuse_changed(if_match, before.etag, _CHANGED)
-    services.consent_updates.disconnecting(connection_id)
-    stored = services.connections.disconnect(connection_id, caller.name)
+    context.services.consent_updates.disconnecting(connection_id)
+    stored = context.services.connections.disconnect(connection_id, context.caller.name)
     # A lane that is sending has an open session, which would continue.
-    services.runs.disconnected([export.id for export in exports_using(services, connection_id)])
-    _record(services, caller, "connection.disconnect", before.value, stored.value)
+    context.services.runs.disconnected(
+        [export.id for export in exports_using(context, connection_id)]
+    )
+    _record(context, "connection.disconnect", before.value, stored.value)
     return stored
 
 
-def exports_using(services: Services, connection_id: str) -> list[Export]:
+def exports_using(context: Context, connection_id: str) -> list[Export]:
     """The exports that use a connection, by name."""
-    return services.definitions.using(connection_id)
+    return context.services.definitions.using(connection_id)
 
 
-def consent_states(services: Services, connection_id: str) -> list[ConsentState]:
+def consent_states(context: Context, connection_id: str) -> list[ConsentState]:
     """How current Mailchimp's statuses are, for each audience that exports use. NotFound."""
-    read(services, connection_id)
-    return services.consent_updates.states(connection_id)
+    read(context, connection_id)
+    return context.services.consent_updates.states(connection_id)
 
 
-def sign_in(services: Services, caller: Caller, connection_id: str) -> Departure:
+def sign_in(context: Context, connection_id: str) -> Departure:
     """The URL of Mailchimp's sign-in page, which asks the user for access."""
-    return _sign_ins(services).begin_mailchimp(connection_id, caller.principal.id)
+    return _sign_ins(context).begin_mailchimp(connection_id, context.caller.id)
 
 
-def add_export_user(services: Services, caller: Caller, connection_id: str) -> Departure:
+def add_export_user(context: Context, connection_id: str) -> Departure:
     """The URL of Entra's sign-in page, which asks the export user for access."""
-    return _sign_ins(services).begin_entra(connection_id, caller.principal.id)
+    return _sign_ins(context).begin_entra(connection_id, context.caller.id)
 
 
-def finish_sign_in(services: Services, caller: Caller, state: str, code: str, cookie: str) -> str:
+def finish_sign_in(context: Context, state: str, code: str, cookie: str) -> str:
     """Store the grant that Mailchimp's sign-in page gave; returns the id of the connection.
 
     ConfigError for an unusable state.
     """
-    finish = _sign_ins(services).finish_mailchimp
-    return _finish(services, caller, "connection.connect", finish, state, code, cookie)
+    finish = _sign_ins(context).finish_mailchimp
+    return _finish(context, "connection.connect", finish, state, code, cookie)
 
 
-def finish_export_user(
-    services: Services, caller: Caller, state: str, code: str, cookie: str
-) -> str:
+def finish_export_user(context: Context, state: str, code: str, cookie: str) -> str:
     """Store the export user who signed in to Entra; returns the id of the connection.
 
     ConfigError for an unusable state.
     """
-    finish = _sign_ins(services).finish_entra
-    return _finish(services, caller, "connection.addExportUser", finish, state, code, cookie)
+    finish = _sign_ins(context).finish_entra
+    return _finish(context, "connection.addExportUser", finish, state, code, cookie)
 
 
-def _sign_ins(services: Services) -> SignIns:
-    if services.sign_ins is None:
+def _sign_ins(context: Context) -> SignIns:
+    if context.services.sign_ins is None:
         raise NotFound("signInOff")
-    return services.sign_ins
+    return context.services.sign_ins
 
 
 def _finish(
-    services: Services,
-    caller: Caller,
+    context: Context,
     action: str,
     finish: Callable[[str, str, str, str, str], Stored[Connection]],
     state: str,
     code: str,
     cookie: str,
 ) -> str:
-    connection = finish(state, code, cookie, caller.principal.id, caller.name).value
+    connection = finish(state, code, cookie, context.caller.id, context.caller.name).value
     name, after = connection.display_name, _recorded(connection)
-    audit.record(services, caller, action, connection.id, name, None, after)
+    audit.record(context, action, connection.id, name, None, after)
     return connection.id
 
 
 def drop_export_user(
-    services: Services, caller: Caller, connection_id: str, if_match: str | None = None
+    context: Context, connection_id: str, if_match: str | None = None
 ) -> Stored[Connection]:
     """Delete the export user. NotFound if there is no export user."""
-    before = read(services, connection_id)
+    before = read(context, connection_id)
     refuse_changed(if_match, before.etag, _CHANGED)
     if before.value.export_user is None:
         raise NotFound("exportUserNotFound")
-    stored = services.connections.drop_export_user(connection_id, caller.name)
-    _record(services, caller, "connection.dropExportUser", before.value, stored.value)
+    stored = context.services.connections.drop_export_user(connection_id, context.caller.name)
+    _record(context, "connection.dropExportUser", before.value, stored.value)
     return stored
 
 
-def audiences(services: Services, caller: Caller, connection_id: str) -> list[Audience]:
+def audiences(context: Context, connection_id: str) -> list[Audience]:
     """The audiences of the account, read from Mailchimp now."""
-    with _session(services, caller, connection_id) as session:
+    with _session(context, connection_id) as session:
         return list(session.audiences())
 
 
-def saved_segments(
-    services: Services, caller: Caller, connection_id: str, audience_id: str
-) -> list[str]:
+def saved_segments(context: Context, connection_id: str, audience_id: str) -> list[str]:
     """The names of the saved segments of an audience, read from Mailchimp now. NotFound."""
-    with _session(services, caller, connection_id) as session:
+    with _session(context, connection_id) as session:
         return list(session.saved_segments(audience_id))
 
 
-def merge_fields(
-    services: Services, caller: Caller, connection_id: str, audience_id: str
-) -> list[MergeField]:
+def merge_fields(context: Context, connection_id: str, audience_id: str) -> list[MergeField]:
     """The merge fields of an audience, read from Mailchimp now. NotFound."""
-    with _session(services, caller, connection_id) as session:
+    with _session(context, connection_id) as session:
         try:
             return list(session.merge_fields(audience_id))
         except Refused as refused:
@@ -278,22 +263,20 @@ def merge_fields(
 
 
 @contextmanager
-def _session(services: Services, caller: Caller, connection_id: str) -> Iterator[MailchimpSession]:
+def _session(context: Context, connection_id: str) -> Iterator[MailchimpSession]:
     """A session with the account of a connection that the caller may use."""
-    refuse_not_shared(services, caller, connection_id)
+    refuse_not_shared(context, connection_id)
     try:
-        with services.sessions.for_request(connection_id) as session:
+        with context.services.sessions.for_request(connection_id) as session:
             yield session
     except Disconnected:
-        mark_reconnect(services.connections.records, connection_id)
+        mark_reconnect(context.services.connections.records, connection_id)
         raise
 
 
-def _record(
-    services: Services, caller: Caller, action: str, before: Connection, after: Connection
-) -> None:
+def _record(context: Context, action: str, before: Connection, after: Connection) -> None:
     name = after.display_name
-    audit.record(services, caller, action, after.id, name, _recorded(before), _recorded(after))
+    audit.record(context, action, after.id, name, _recorded(before), _recorded(after))
 
 
 def _recorded(connection: Connection) -> dict[str, object]:

@@ -10,8 +10,7 @@ from shared.errors import ConfigError
 from shared.model.exclusions import ExclusionList
 from shared.people.exclusion_lists import parse_exclusions
 from shared.web.application import audit
-from shared.web.caller import Caller
-from shared.web.services import Services
+from shared.web.context import Context
 
 __all__ = ["delete", "put", "read"]
 
@@ -19,20 +18,20 @@ _SHOWN_LINES = 20
 _DELIMITERS = ",;\t"
 
 
-def read(services: Services, export_id: str) -> ExclusionList:
+def read(context: Context, export_id: str) -> ExclusionList:
     """The list of an export, which may be empty. NotFound without the export."""
-    services.definitions.read(export_id)
-    return services.exclusions.read(export_id)
+    context.services.definitions.read(export_id)
+    return context.services.exclusions.read(export_id)
 
 
-def put(services: Services, caller: Caller, export_id: str, data: bytes) -> ExclusionList:
+def put(context: Context, export_id: str, data: bytes) -> ExclusionList:
     """Replace the list by the first column of a CSV file with commas, semicolons or tabs.
 
     ConfigError for a file that is not UTF-8 or has a malformed entry or
     an address in another column: a list that is only partly
     understood would let mail reach people who must not get any.
     """
-    export = services.definitions.read(export_id).value
+    export = context.services.definitions.read(export_id).value
     try:
         text = data.decode("utf-8-sig")
         delimiter = max(_DELIMITERS, key=text.count)
@@ -51,41 +50,38 @@ def put(services: Services, caller: Caller, export_id: str, data: bytes) -> Excl
     if invalid:
         shown = ", ".join(str(line) for line in invalid[:_SHOWN_LINES])
         raise ConfigError("exclusionsInvalid", rows=len(invalid), lines=shown)
-    before = _stored(services, export_id)
-    listed = replace(parsed.listed, updated_at=services.clock(), updated_by=caller.name)
-    services.exclusions.write(export_id, listed)
-    _record(services, caller, export_id, export.display_name, before, listed)
+    before = _stored(context, export_id)
+    listed = replace(
+        parsed.listed, updated_at=context.services.clock(), updated_by=context.caller.name
+    )
+    context.services.exclusions.write(export_id, listed)
+    _record(context, export_id, export.display_name, before, listed)
     return listed
 
 
-def delete(services: Services, caller: Caller, export_id: str) -> None:
+def delete(context: Context, export_id: str) -> None:
     """Delete the list; people on it are sent again by the next run."""
-    export = services.definitions.read(export_id).value
-    before = _stored(services, export_id)
-    services.exclusions.delete(export_id)
+    export = context.services.definitions.read(export_id).value
+    before = _stored(context, export_id)
+    context.services.exclusions.delete(export_id)
     if before is None or before:
-        _record(services, caller, export_id, export.display_name, before, ExclusionList())
+        _record(context, export_id, export.display_name, before, ExclusionList())
 
 
-def _stored(services: Services, export_id: str) -> ExclusionList | None:
+def _stored(context: Context, export_id: str) -> ExclusionList | None:
     """The list before a change; None when it is damaged, because a change must repair it."""
     try:
-        return services.exclusions.read(export_id)
+        return context.services.exclusions.read(export_id)
     except ConfigError:
         return None
 
 
 def _record(
-    services: Services,
-    caller: Caller,
-    export_id: str,
-    name: str,
-    before: ExclusionList | None,
-    after: ExclusionList,
+    context: Context, export_id: str, name: str, before: ExclusionList | None, after: ExclusionList
 ) -> None:
     """Record how many people are listed, but not who."""
     old, new = (
         {"addresses": len(listed.addresses), "customers": len(listed.customers)}
         for listed in (before or ExclusionList(), after)
     )
-    audit.record(services, caller, "export.exclusions", export_id, name, old, new)
+    audit.record(context, "export.exclusions", export_id, name, old, new)

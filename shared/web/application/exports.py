@@ -14,9 +14,8 @@ from shared.model.tag import folded
 from shared.web.application import audit
 from shared.web.application.connections import saved_segments, usable
 from shared.web.application.etags import etag_of, refuse_changed
-from shared.web.caller import Caller
+from shared.web.context import Context
 from shared.web.models.exports import ExportBody, recorded_export
-from shared.web.services import Services
 from shared.web.texts import text
 
 __all__ = [
@@ -44,68 +43,64 @@ class ExportDetails:
     findings: tuple[Finding, ...]
 
 
-def list_all(services: Services) -> list[ExportDetails]:
+def list_all(context: Context) -> list[ExportDetails]:
     """Every export, by name."""
-    found = services.definitions.all()
+    found = context.services.definitions.all()
     exports = [stored.value for stored in found]
-    last_runs = services.history.last_runs(export.id for export in exports)
+    last_runs = context.services.history.last_runs(export.id for export in exports)
     return [_details(stored, last_runs.get(stored.value.id), exports) for stored in found]
 
 
-def read(services: Services, export_id: str, *, saved: bool = False) -> ExportDetails:
+def read(context: Context, export_id: str, *, saved: bool = False) -> ExportDetails:
     """One export. NotFound.
 
     With `saved`, the findings include those that need a listing of the landing container.
     """
-    return _with_others(services, services.definitions.read(export_id), saved=saved)
+    return _with_others(context, context.services.definitions.read(export_id), saved=saved)
 
 
-def create(services: Services, caller: Caller, body: ExportBody) -> ExportDetails:
+def create(context: Context, body: ExportBody) -> ExportDetails:
     """Create an export; this does not run it. ConfigError with every fault, Conflict for a taken tag."""
-    faults = [*body.faults, *_audience_faults(services, caller, body)]
+    faults = [*body.faults, *_audience_faults(context, body)]
     if body.connection_id is None and "connectionId" not in body.unread:
         faults.append(Fault("connectionId", code="connectionRequired"))
-    stored = services.definitions.create(
-        body.draft(), caller.name, usable(services, caller), body.unread, faults
+    stored = context.services.definitions.create(
+        body.draft(), context.caller.name, usable(context), body.unread, faults
     )
     after = recorded_export(stored.value)
     name = stored.value.display_name
-    audit.record(services, caller, "export.create", stored.value.id, name, None, after)
-    return _with_others(services, stored, saved=True)
+    audit.record(context, "export.create", stored.value.id, name, None, after)
+    return _with_others(context, stored, saved=True)
 
 
 def change(
-    services: Services,
-    caller: Caller,
-    export_id: str,
-    body: ExportBody,
-    if_match: str | None = None,
+    context: Context, export_id: str, body: ExportBody, if_match: str | None = None
 ) -> ExportDetails:
     """Replace a definition. ConfigError with every fault, Conflict, Changed."""
-    before = services.definitions.read(export_id)
+    before = context.services.definitions.read(export_id)
     etag = refuse_changed(if_match, before.etag, _CHANGED)
-    stored = services.definitions.change(
+    stored = context.services.definitions.change(
         export_id,
         body.draft(),
-        caller.name,
-        usable(services, caller),
+        context.caller.name,
+        usable(context),
         body.unread,
-        [*body.faults, *_audience_faults(services, caller, body)],
+        [*body.faults, *_audience_faults(context, body)],
         etag,
     )
-    return _changed(services, caller, "export.update", before, stored)
+    return _changed(context, "export.update", before, stored)
 
 
-def _audience_faults(services: Services, caller: Caller, body: ExportBody) -> list[Fault]:
+def _audience_faults(context: Context, body: ExportBody) -> list[Fault]:
     """An audience that does not exist, and tags that saved segments of the audience have as names.
 
     A run checks this again, so an export can be saved while Mailchimp does not answer.
     """
     draft = body.draft()
-    if body.unread or body.faults or draft.connection_id not in usable(services, caller):
+    if body.unread or body.faults or draft.connection_id not in usable(context):
         return []
     try:
-        saved = saved_segments(services, caller, draft.connection_id, draft.audience_id)
+        saved = saved_segments(context, draft.connection_id, draft.audience_id)
     except NotFound:
         return [
             Fault("audienceId", code="audienceNotFound", values={"audience": draft.audience_id})
@@ -120,77 +115,80 @@ def _audience_faults(services: Services, caller: Caller, body: ExportBody) -> li
     ]
 
 
-def delete(services: Services, caller: Caller, export_id: str, if_match: str | None = None) -> None:
+def delete(context: Context, export_id: str, if_match: str | None = None) -> None:
     """Delete an export and its ledger; contacts and tags in Mailchimp stay."""
-    before = services.definitions.read(export_id)
+    before = context.services.definitions.read(export_id)
     etag = refuse_changed(if_match, before.etag, _CHANGED)
-    export = services.definitions.remove(export_id, etag)
+    export = context.services.definitions.remove(export_id, etag)
     recorded = recorded_export(export)
-    audit.record(services, caller, "export.delete", export_id, export.display_name, recorded, None)
+    audit.record(context, "export.delete", export_id, export.display_name, recorded, None)
 
 
-def duplicate(services: Services, caller: Caller, export_id: str) -> ExportDetails:
+def duplicate(context: Context, export_id: str) -> ExportDetails:
     """Copy an export with its list of excluded people; the schedule of the copy is off."""
-    excluded = services.exclusions.read(export_id)  # a damaged list makes no copy without it
-    suffix = text(caller.language, "api.copy")
-    stored = services.definitions.duplicate(export_id, caller.name, suffix)
+    excluded = context.services.exclusions.read(
+        export_id
+    )  # a damaged list makes no copy without it
+    suffix = text(context.language, "api.copy")
+    stored = context.services.definitions.duplicate(export_id, context.caller.name, suffix)
     copy = stored.value
     if excluded:
-        services.exclusions.write(copy.id, excluded)
+        context.services.exclusions.write(copy.id, excluded)
     after = {**recorded_export(copy), "copyOf": export_id}
-    audit.record(services, caller, "export.create", copy.id, copy.display_name, None, after)
-    return _with_others(services, stored)
+    audit.record(context, "export.create", copy.id, copy.display_name, None, after)
+    return _with_others(context, stored)
 
 
-def detach(
-    services: Services, caller: Caller, export_id: str, if_match: str | None = None
-) -> ExportDetails:
+def detach(context: Context, export_id: str, if_match: str | None = None) -> ExportDetails:
     """Remove the connection of an export, which then does not run until it gets another one."""
-    before = services.definitions.read(export_id)
+    before = context.services.definitions.read(export_id)
     etag = refuse_changed(if_match, before.etag, _CHANGED)
-    stored = services.definitions.detach(export_id, caller.name, etag)
-    return _changed(services, caller, "export.detach", before, stored)
+    stored = context.services.definitions.detach(export_id, context.caller.name, etag)
+    return _changed(context, "export.detach", before, stored)
 
 
 def set_schedules(
-    services: Services, caller: Caller, chosen: Iterable[Export], schedule: Schedule
+    context: Context, chosen: Iterable[Export], schedule: Schedule
 ) -> list[tuple[Export, ConnectorError | None]]:
     """Give several exports one schedule. Returns each with the error that kept it unchanged, if any."""
-    mine = usable(services, caller)
+    mine = usable(context)
     done: list[tuple[Export, ConnectorError | None]] = []
     for export_id, export in {export.id: export for export in chosen}.items():
         try:
-            before = services.definitions.read(export_id)
+            before = context.services.definitions.read(export_id)
             export = before.value
             if export.connection_id is not None and export.connection_id not in mine:
                 done.append((export, Conflict("connectionNotShared")))
                 continue
-            stored = services.definitions.change(
-                export_id, replace(export, schedule=schedule), caller.name, mine, etag=before.etag
+            stored = context.services.definitions.change(
+                export_id,
+                replace(export, schedule=schedule),
+                context.caller.name,
+                mine,
+                etag=before.etag,
             )
         except (ConfigError, Conflict, Changed, NotFound) as error:
             # NotFound: someone deleted the export meanwhile.
             done.append((export, error))
             continue
-        _record_change(services, caller, "export.update", before, stored)
+        _record_change(context, "export.update", before, stored)
         done.append((stored.value, None))
     return done
 
 
 def _changed(
-    services: Services, caller: Caller, action: str, before: Stored[Export], stored: Stored[Export]
+    context: Context, action: str, before: Stored[Export], stored: Stored[Export]
 ) -> ExportDetails:
-    _record_change(services, caller, action, before, stored)
-    return _with_others(services, stored, saved=True)
+    _record_change(context, action, before, stored)
+    return _with_others(context, stored, saved=True)
 
 
 def _record_change(
-    services: Services, caller: Caller, action: str, before: Stored[Export], stored: Stored[Export]
+    context: Context, action: str, before: Stored[Export], stored: Stored[Export]
 ) -> None:
     export = stored.value
     audit.record(
-        services,
-        caller,
+        context,
         action,
         export.id,
         export.display_name,
@@ -199,20 +197,18 @@ def _record_change(
     )
 
 
-def _with_others(
-    services: Services, stored: Stored[Export], *, saved: bool = False
-) -> ExportDetails:
-    exports = (other.value for other in services.definitions.all())
-    plain = _plain_segments(services, stored.value) if saved else []
-    return _details(stored, services.history.last_run(stored.value.id), exports, plain)
+def _with_others(context: Context, stored: Stored[Export], *, saved: bool = False) -> ExportDetails:
+    exports = (other.value for other in context.services.definitions.all())
+    plain = _plain_segments(context, stored.value) if saved else []
+    return _details(stored, context.services.history.last_run(stored.value.id), exports, plain)
 
 
-def _plain_segments(services: Services, export: Export) -> list[str]:
+def _plain_segments(context: Context, export: Export) -> list[str]:
     """The segments of an export with every refresh that no event announces. A run checks this again."""
     if not export.schedule.enabled or export.schedule.repeat is not Repeat.EVERY_REFRESH:
         return []
     try:
-        plain = set(services.catalogue.plain())
+        plain = set(context.services.catalogue.plain())
     except ConnectorError:
         return []
     return [segment.name for segment in export.segments if segment.name in plain]

@@ -13,46 +13,45 @@ from shared.model.run import Mode, Run
 from shared.people.erasures import Erasure, address_key
 from shared.people.search import Found
 from shared.web.application import audit
-from shared.web.caller import Caller
-from shared.web.services import Services
+from shared.web.context import Context
 
 __all__ = ["erase", "search", "send", "sent"]
 
 
-def search(services: Services, caller: Caller, email: str, customer_id: str) -> Sequence[Found]:
+def search(context: Context, email: str, customer_id: str) -> Sequence[Found]:
     """What every export has stored about an address, or about a profile."""
-    found = services.search.find(email, customer_id)
-    audit.record(services, caller, "person.search", "-", "", None, {"found": len(found)})
+    found = context.services.search.find(email, customer_id)
+    audit.record(context, "person.search", "-", "", None, {"found": len(found)})
     return found
 
 
-def send(services: Services, caller: Caller, export_id: str, email: str, customer_id: str) -> Run:
+def send(context: Context, export_id: str, email: str, customer_id: str) -> Run:
     """Start a run that sends one person of an export. NotFound, Conflict while another run is active."""
     person = ChosenPerson("" if customer_id else address_key(email), customer_id)
-    run = services.one_person.start(export_id, caller.name, person)
-    audit.record(services, caller, "run.sendPerson", run.id, "", None, {"exportId": export_id})
+    run = context.services.one_person.start(export_id, context.caller.name, person)
+    audit.record(context, "run.sendPerson", run.id, "", None, {"exportId": export_id})
     return run
 
 
-def sent(services: Services, caller: Caller, run_id: str) -> Sequence[SentPerson]:
+def sent(context: Context, run_id: str) -> Sequence[SentPerson]:
     """What a run sent of one person, beside what Mailchimp has. The read is recorded. NotFound."""
-    run = services.runs.read(run_id)
+    run = context.services.runs.read(run_id)
     if run.mode is not Mode.ONE_PERSON:
         raise NotFound("sentPersonGone")
-    found = services.one_person.sent(run.id)
-    audit.record(services, caller, "run.readPerson", run.id, "", None, {})
+    found = context.services.one_person.sent(run.id)
+    audit.record(context, "run.readPerson", run.id, "", None, {})
     return found
 
 
-def erase(services: Services, caller: Caller, email: str, delete_in_mailchimp: bool) -> Erasure:
+def erase(context: Context, email: str, delete_in_mailchimp: bool) -> Erasure:
     """Erase a person everywhere, with a receipt. Conflict or Unavailable if Mailchimp is not finished."""
     try:
-        receipt = services.eraser.erase(email, delete_in_mailchimp, caller.name)
+        receipt = context.services.eraser.erase(email, delete_in_mailchimp, context.caller.name)
     except (Conflict, Unavailable) as unfinished:
         # Everything except Mailchimp is done at this point, which is a change, too.
         after = {"unfinished": unfinished.code}
-        audit.record(services, caller, "person.erase", "-", "", None, after)
+        audit.record(context, "person.erase", "-", "", None, after)
         raise
     done = {"deleteInMailchimp": delete_in_mailchimp, "exports": receipt.exports}
-    audit.record(services, caller, "person.erase", receipt.id, "", None, done)
+    audit.record(context, "person.erase", receipt.id, "", None, done)
     return receipt

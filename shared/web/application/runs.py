@@ -16,8 +16,7 @@ from shared.runs.outcomes import OutcomePage, OutcomeRow
 from shared.web.application import audit
 from shared.web.application.connections import usable
 from shared.web.authentication import Role
-from shared.web.caller import Caller
-from shared.web.services import Services
+from shared.web.context import Context
 
 __all__ = [
     "StartedAll",
@@ -37,18 +36,16 @@ __all__ = [
 ]
 
 
-def start(
-    services: Services, caller: Caller, export_id: str, mode: Mode, *, add_archived: bool = False
-) -> Run:
+def start(context: Context, export_id: str, mode: Mode, *, add_archived: bool = False) -> Run:
     """Start a run of an export; while a run is active, that run. NotFound, Conflict.
 
     `add_archived` allows adding contacts again that an undo archived.
     """
     confirmed = (ADD_ARCHIVED,) if add_archived else ()
-    run = services.starter.start(
-        export_id, Trigger.ON_DEMAND, mode, caller.name, confirmed=confirmed
+    run = context.services.starter.start(
+        export_id, Trigger.ON_DEMAND, mode, context.caller.name, confirmed=confirmed
     )
-    _record_start(services, caller, run, export_id, mode)
+    _record_start(context, run, export_id, mode)
     return run
 
 
@@ -70,12 +67,12 @@ class StartedAll:
         return [run for _, run in (*self.started, *self.running) if run is not None]
 
 
-def would_start_all(services: Services, caller: Caller) -> StartedAll:
+def would_start_all(context: Context) -> StartedAll:
     """What `start_all` would do: start every export whose schedule is on and whose connection the
     caller may use."""
-    mine = None if caller.may(Role.ADMINISTRATOR) else usable(services, caller)
-    exports = [stored.value for stored in services.definitions.all()]
-    last_runs = services.history.last_runs(export.id for export in exports)
+    mine = None if context.caller.may(Role.ADMINISTRATOR) else usable(context)
+    exports = [stored.value for stored in context.services.definitions.all()]
+    last_runs = context.services.history.last_runs(export.id for export in exports)
     started: list[tuple[Export, Run | None]] = []
     running, omitted = [], []
     for export in exports:
@@ -93,71 +90,75 @@ def would_start_all(services: Services, caller: Caller) -> StartedAll:
     return StartedAll(tuple(started), tuple(running), tuple(omitted))
 
 
-def start_all(services: Services, caller: Caller) -> StartedAll:
+def start_all(context: Context) -> StartedAll:
     """Start every export whose schedule is on and whose connection the caller may use."""
-    planned = would_start_all(services, caller)
+    planned = would_start_all(context)
     started: list[tuple[Export, Run | None]] = []
     omitted = list(planned.omitted)
     for export, _ in planned.started:
         try:
-            run = services.starter.start(export.id, Trigger.ON_DEMAND, Mode.EXPORT, caller.name)
+            run = context.services.starter.start(
+                export.id, Trigger.ON_DEMAND, Mode.EXPORT, context.caller.name
+            )
         except (NotFound, Conflict):
             # An export that is removed or detached at this moment does not stop the others.
             omitted.append((export, "failed"))
             continue
-        _record_start(services, caller, run, run.export_id, run.mode)
+        _record_start(context, run, run.export_id, run.mode)
         started.append((export, run))
     return StartedAll(tuple(started), planned.running, tuple(omitted))
 
 
-def _record_start(services: Services, caller: Caller, run: Run, export_id: str, mode: Mode) -> None:
+def _record_start(context: Context, run: Run, export_id: str, mode: Mode) -> None:
     after = {"exportId": export_id, "mode": mode}
-    audit.record(services, caller, "run.start", run.id, "", None, after)
+    audit.record(context, "run.start", run.id, "", None, after)
 
 
 def newest(
-    services: Services, export_id: str | None, status: RunStatus | None, skip: int, top: int
+    context: Context, export_id: str | None, status: RunStatus | None, skip: int, top: int
 ) -> list[Run]:
     """Runs, newest first; None means any."""
-    return services.history.newest(RunFilter(export_id, status), skip + top)[skip:]
+    return context.services.history.newest(RunFilter(export_id, status), skip + top)[skip:]
 
 
-def read(services: Services, run_id: str) -> Run:
+def read(context: Context, run_id: str) -> Run:
     """A run with its current progress. NotFound."""
-    return services.runs.read(run_id)
+    return context.services.runs.read(run_id)
 
 
-def cancel(services: Services, caller: Caller, run_id: str) -> Run:
+def cancel(context: Context, run_id: str) -> Run:
     """Stop a run after its current calls. Conflict when it has ended."""
-    before = services.runs.read(run_id)
-    return _acted(services, caller, "run.cancel", before, services.runs.cancel(run_id))
+    before = context.services.runs.read(run_id)
+    return _acted(context, "run.cancel", before, context.services.runs.cancel(run_id))
 
 
-def confirm(services: Services, caller: Caller, run_id: str) -> Run:
+def confirm(context: Context, run_id: str) -> Run:
     """Continue a run that the removal guard stopped. Conflict when it is not waiting."""
-    before = services.runs.read(run_id)
-    return _acted(services, caller, "run.confirm", before, services.runs.confirm(run_id))
+    before = context.services.runs.read(run_id)
+    return _acted(context, "run.confirm", before, context.services.runs.confirm(run_id))
 
 
-def retry(services: Services, caller: Caller, run_id: str) -> Run:
+def retry(context: Context, run_id: str) -> Run:
     """A new run of the rows that failed. Conflict."""
-    before = services.runs.read(run_id)
-    return _acted(services, caller, "run.retry", before, services.runs.retry(run_id, caller.name))
+    before = context.services.runs.read(run_id)
+    return _acted(
+        context, "run.retry", before, context.services.runs.retry(run_id, context.caller.name)
+    )
 
 
-def undo(services: Services, caller: Caller, run_id: str, archive_created: bool) -> Run:
+def undo(context: Context, run_id: str, archive_created: bool) -> Run:
     """A new run that reverts a run; on request it archives the contacts that the run created. Conflict."""
-    before = services.runs.read(run_id)
-    run = services.undo.start(run_id, caller.name, archive_created)
-    return _acted(services, caller, "run.undo", before, run)
+    before = context.services.runs.read(run_id)
+    run = context.services.undo.start(run_id, context.caller.name, archive_created)
+    return _acted(context, "run.undo", before, run)
 
 
 def rejected(
-    services: Services, caller: Caller, run: Run, code: str, wanted: str, skip: int, top: int
+    context: Context, run: Run, code: str, wanted: str, skip: int, top: int
 ) -> OutcomePage:
     """One page of the rejected rows. The read is recorded: it is personal data."""
-    found = services.outcomes.page(run.id, Outcome.REJECTED.value, code, wanted, skip, top)
-    audit.record(services, caller, "run.readRejected", run.id, "", None, {"reason": code or "all"})
+    found = context.services.outcomes.page(run.id, Outcome.REJECTED.value, code, wanted, skip, top)
+    audit.record(context, "run.readRejected", run.id, "", None, {"reason": code or "all"})
     return found
 
 
@@ -170,48 +171,41 @@ class Preview:
 
 
 def preview(
-    services: Services,
-    caller: Caller,
-    run_id: str,
-    totals: Sequence[tuple[str, str, str, int]] | None = None,
+    context: Context, run_id: str, totals: Sequence[tuple[str, str, str, int]] | None = None
 ) -> Preview:
     """What a preview found. The read is recorded: it is personal data. NotFound for other runs.
 
     `totals` are those of the outcomes, if they are known already.
     """
-    run = services.runs.read(run_id)
+    run = context.services.runs.read(run_id)
     if run.mode is not Mode.PREVIEW:
         raise NotFound("previewGone")
     if totals is None:
-        totals = services.outcomes.totals(run.id)
-    found = Preview(totals, services.outcomes.samples(run.id))
-    audit.record(services, caller, "run.readPreview", run.id, "", None, {})
+        totals = context.services.outcomes.totals(run.id)
+    found = Preview(totals, context.services.outcomes.samples(run.id))
+    audit.record(context, "run.readPreview", run.id, "", None, {})
     return found
 
 
-def differences(
-    services: Services, caller: Caller, run_id: str
-) -> tuple[Sequence[str], Iterator[Difference]]:
+def differences(context: Context, run_id: str) -> tuple[Sequence[str], Iterator[Difference]]:
     """The merge fields of a preview, and every person that the run would change. The read is recorded."""
-    run = services.runs.read(run_id)
+    run = context.services.runs.read(run_id)
     if run.mode is not Mode.PREVIEW:
         raise NotFound("previewGone")
-    found = services.differences.read(run.id)
-    audit.record(services, caller, "run.downloadDifferences", run.id, "", None, {})
+    found = context.services.differences.read(run.id)
+    audit.record(context, "run.downloadDifferences", run.id, "", None, {})
     return found
 
 
-def _acted(services: Services, caller: Caller, action: str, before: Run, run: Run) -> Run:
+def _acted(context: Context, action: str, before: Run, run: Run) -> Run:
     after = {"status": run.status, "runId": run.id}
-    audit.record(services, caller, action, before.id, "", {"status": before.status}, after)
+    audit.record(context, action, before.id, "", {"status": before.status}, after)
     return run
 
 
-def outcomes(
-    services: Services, caller: Caller, run_id: str, only: str | None
-) -> Iterator[OutcomeRow]:
+def outcomes(context: Context, run_id: str, only: str | None) -> Iterator[OutcomeRow]:
     """The outcome of every row. The read is recorded: it is personal data."""
-    run = services.runs.read(run_id)
-    rows = services.outcomes.rows(run.id, only)
-    audit.record(services, caller, "run.download", run.id, "", None, {"only": only or "all"})
+    run = context.services.runs.read(run_id)
+    rows = context.services.outcomes.rows(run.id, only)
+    audit.record(context, "run.download", run.id, "", None, {"only": only or "all"})
     return rows

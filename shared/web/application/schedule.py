@@ -8,9 +8,8 @@ from shared.model.ports import Stored
 from shared.scheduling.schedule import REFRESH_SCHEDULE, validate
 from shared.web.application import audit
 from shared.web.application.etags import refuse_changed
-from shared.web.caller import Caller
+from shared.web.context import Context
 from shared.web.models.schedules import schedule_view
-from shared.web.services import Services
 
 __all__ = ["change", "is_set", "read"]
 
@@ -20,38 +19,36 @@ _NEVER_SET = "never-set"
 _CHANGED = "scheduleChanged"
 
 
-def read(services: Services) -> Stored[Schedule]:
+def read(context: Context) -> Stored[Schedule]:
     """The refresh schedule."""
-    return services.schedule_records.read(REFRESH_SCHEDULE) or Stored(
+    return context.services.schedule_records.read(REFRESH_SCHEDULE) or Stored(
         REFRESH_SCHEDULE, _DEFAULT, _NEVER_SET
     )
 
 
-def is_set(services: Services) -> bool:
+def is_set(context: Context) -> bool:
     """Whether someone has set the refresh schedule."""
-    return services.schedule_records.read(REFRESH_SCHEDULE) is not None
+    return context.services.schedule_records.read(REFRESH_SCHEDULE) is not None
 
 
-def change(
-    services: Services, caller: Caller, schedule: Schedule, if_match: str | None = None
-) -> Stored[Schedule]:
+def change(context: Context, schedule: Schedule, if_match: str | None = None) -> Stored[Schedule]:
     """Set the refresh schedule. ConfigError with every fault, Changed."""
     faults = validate(schedule)
     if faults:
         raise ConfigError("scheduleFaults", faults=faults)
-    before = read(services)
+    before = read(context)
     etag = refuse_changed(if_match, before.etag, _CHANGED)
-    stored = _write(services, schedule, before, exactly=etag is not None)
+    stored = _write(context, schedule, before, exactly=etag is not None)
     old, new = schedule_view(before.value).shown(), schedule_view(schedule).shown()
-    audit.record(services, caller, "schedule.update", REFRESH_SCHEDULE, "", old, new)
+    audit.record(context, "schedule.update", REFRESH_SCHEDULE, "", old, new)
     return stored
 
 
 def _write(
-    services: Services, schedule: Schedule, before: Stored[Schedule], *, exactly: bool
+    context: Context, schedule: Schedule, before: Stored[Schedule], *, exactly: bool
 ) -> Stored[Schedule]:
     """Replace the schedule that was read; unless `exactly`, also one that was written since."""
-    records = services.schedule_records
+    records = context.services.schedule_records
     for _ in range(5):
         try:
             if before.etag == _NEVER_SET:
@@ -60,5 +57,5 @@ def _write(
         except (Changed, ConfigError):  # a Conflict when another caller created it first
             if exactly:
                 break
-        before = read(services)
+        before = read(context)
     raise Changed(_CHANGED)

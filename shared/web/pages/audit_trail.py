@@ -116,7 +116,7 @@ def show_audit(
     )
     first, before, days = day_range(since, until, page.zone)
     wanted = audit.AuditFilter(kind if kind in _KINDS else "", subject, who, first, before)
-    found = audit.page(services, wanted, after, _ENTRIES)
+    found = audit.page(page.context, wanted, after, _ENTRIES)
     filters = {"kind": wanted.kind, "subject": subject, "who": who, **days}
     chosen = {name: value for name, value in filters.items() if value}
     return page.render(

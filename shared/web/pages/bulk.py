@@ -29,7 +29,7 @@ _MOST = 500
 @requires(Role.CONTRIBUTOR)
 def ask_start_all(page: CurrentPage) -> Response:
     """Name the exports that would start, and those that would not."""
-    found = runs.would_start_all(page.services, page.caller)
+    found = runs.would_start_all(page.context)
     return page.render("run_all.html", found=found, asks=True)
 
 
@@ -37,7 +37,7 @@ def ask_start_all(page: CurrentPage) -> Response:
 @requires(Role.CONTRIBUTOR)
 def start_all(page: CurrentPage, _form: SentForm) -> Response:
     """Run all exports whose schedule is on, and name what was started."""
-    found = runs.start_all(page.services, page.caller)
+    found = runs.start_all(page.context)
     return page.render("run_all.html", found=found, asks=False)
 
 
@@ -91,7 +91,7 @@ def set_schedules(page: CurrentPage, form: SentForm) -> Response:
 
     def changed() -> list[tuple[Export, str]]:
         schedule = ScheduleBody.model_validate(fields).value()
-        done = exports.set_schedules(page.services, page.caller, chosen, schedule)
+        done = exports.set_schedules(page.context, chosen, schedule)
         return [
             (export, detail_text(for_error(error), page.language))
             for export, error in done

@@ -34,7 +34,7 @@ def list_all(page: CurrentPage) -> Response:
     rows = [
         {
             "connection": stored.value,
-            "exports": connections.exports_using(page.services, stored.value.id),
+            "exports": connections.exports_using(page.context, stored.value.id),
         }
         for stored in page.services.connections.all()
     ]
@@ -76,12 +76,7 @@ def create(page: CurrentPage, form: SentForm) -> Response:
         body = NewConnectionBody.model_validate(sent)
         consent = body.consent
         stored = connections.create(
-            page.services,
-            page.caller,
-            body.display_name,
-            consent.agreed,
-            consent.locale,
-            body.shared_with,
+            page.context, body.display_name, consent.agreed, consent.locale, body.shared_with
         )
         return stored.value.id
 
@@ -106,7 +101,7 @@ def _show(
     sent: Mapping[str, object] | None = None,
 ) -> Response:
     """Show a connection, with the values that were `sent` instead of the saved ones if they were refused."""
-    stored = connections.read(page.services, connection_id)
+    stored = connections.read(page.context, connection_id)
     connection, sign_ins = stored.value, page.services.sign_ins
     saved = {"displayName": connection.display_name, "sharedWith": list(connection.shared_with)}
     conflict = differences(saved, sent, page.language) if refusal.is_outdated and sent else None
@@ -117,10 +112,10 @@ def _show(
         form=sent or saved,
         conflict=conflict,
         etag=etag_of(stored.etag),
-        exports=connections.exports_using(page.services, connection_id),
+        exports=connections.exports_using(page.context, connection_id),
         audiences=[
             consent_view(state, page.language)
-            for state in connections.consent_states(page.services, connection_id)
+            for state in connections.consent_states(page.context, connection_id)
         ],
         has_sign_in=sign_ins is not None and sign_ins.mailchimp is not None,
         has_entra=sign_ins is not None and sign_ins.entra is not None,
@@ -145,12 +140,7 @@ def change(connection_id: Id, page: CurrentPage, form: SentForm) -> Response:
     def changed() -> object:
         body = ConnectionBody.model_validate(sent)
         return connections.change(
-            page.services,
-            page.caller,
-            connection_id,
-            body.display_name,
-            body.shared_with,
-            form.etag,
+            page.context, connection_id, body.display_name, body.shared_with, form.etag
         )
 
     result = attempt(page, changed)
@@ -166,7 +156,7 @@ def put_key(connection_id: Id, page: CurrentPage, form: SentForm) -> Response:
 
     def connect() -> object:
         body = ApiKeyBody.model_validate({"apiKey": form.get("apiKey")})
-        return connections.connect_with_key(page.services, page.caller, connection_id, body.api_key)
+        return connections.connect_with_key(page.context, connection_id, body.api_key)
 
     return _done(page, connection_id, connect, "connected")
 
@@ -177,8 +167,8 @@ def ask_disconnection(connection_id: Id, page: CurrentPage) -> Response:
     """Explain what disconnecting does, and list the exports that use the connection."""
     return page.render(
         "disconnect.html",
-        connection=connections.read(page.services, connection_id).value,
-        exports=connections.exports_using(page.services, connection_id),
+        connection=connections.read(page.context, connection_id).value,
+        exports=connections.exports_using(page.context, connection_id),
     )
 
 
@@ -188,7 +178,7 @@ def disconnect(connection_id: Id, page: CurrentPage, _form: SentForm) -> Respons
     """Delete the grant."""
 
     def act() -> object:
-        return connections.disconnect(page.services, page.caller, connection_id)
+        return connections.disconnect(page.context, connection_id)
 
     return _done(page, connection_id, act, "disconnected")
 
@@ -221,7 +211,7 @@ def authenticate(connection_id: Id, page: CurrentPage, _form: SentForm) -> Respo
     """Continue at Mailchimp's sign-in page."""
 
     def leave() -> Departure:
-        return connections.sign_in(page.services, page.caller, connection_id)
+        return connections.sign_in(page.context, connection_id)
 
     return _leave(page, connection_id, leave)
 
@@ -232,7 +222,7 @@ def add_export_user(connection_id: Id, page: CurrentPage, _form: SentForm) -> Re
     """Continue at Entra's sign-in page."""
 
     def leave() -> Departure:
-        return connections.add_export_user(page.services, page.caller, connection_id)
+        return connections.add_export_user(page.context, connection_id)
 
     return _leave(page, connection_id, leave)
 
@@ -243,7 +233,7 @@ def drop_export_user(connection_id: Id, page: CurrentPage, _form: SentForm) -> R
     """Remove the export user."""
 
     def act() -> object:
-        return connections.drop_export_user(page.services, page.caller, connection_id)
+        return connections.drop_export_user(page.context, connection_id)
 
     return _done(page, connection_id, act, "saved")
 
@@ -256,13 +246,13 @@ def ask_removal(connection_id: Id, page: CurrentPage) -> Response:
 
 
 def _removal(page: Page, connection_id: str, refusal: Refusal = NO_REFUSAL) -> Response:
-    stored = connections.read(page.services, connection_id)
+    stored = connections.read(page.context, connection_id)
     return page.render(
         "remove_connection.html",
         status=refusal.status,
         connection=stored.value,
         etag=etag_of(stored.etag),
-        exports=connections.exports_using(page.services, connection_id),
+        exports=connections.exports_using(page.context, connection_id),
         message=refusal.message,
     )
 
@@ -274,11 +264,7 @@ def remove(connection_id: Id, page: CurrentPage, form: SentForm) -> Response:
 
     def removed() -> bool:
         connections.delete(
-            page.services,
-            page.caller,
-            connection_id,
-            detach_exports=form.has("detach"),
-            if_match=form.etag,
+            page.context, connection_id, detach_exports=form.has("detach"), if_match=form.etag
         )
         return True
 

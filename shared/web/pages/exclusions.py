@@ -25,7 +25,7 @@ _PAGE = "/exports/{id:id}/exclusions"
 def _shown(
     page: Page, export_id: str, form: Form | None = None, refusal: Refusal = NO_REFUSAL
 ) -> Response:
-    read = attempt(page, lambda: exclusions.read(page.services, export_id))
+    read = attempt(page, lambda: exclusions.read(page.context, export_id))
     if isinstance(read, Refusal):
         # The page repairs a damaged list.
         listed, refusal = ExclusionList(), refusal if refusal.message else read
@@ -35,7 +35,7 @@ def _shown(
     return page.render(
         "exclusions.html",
         status=refusal.status,
-        export=exports.read(page.services, export_id).export,
+        export=exports.read(page.context, export_id).export,
         listed=listed,
         entries=entries,
         message=refusal.message,
@@ -69,9 +69,9 @@ def upload(export_id: Id, page: CurrentPage, data: Upload) -> Response:
 def _save(page: Page, export_id: str, data: bytes, form: Form | None = None) -> Response:
     def saved() -> bool:
         if data.strip():
-            exclusions.put(page.services, page.caller, export_id, data)
+            exclusions.put(page.context, export_id, data)
         else:
-            exclusions.delete(page.services, page.caller, export_id)
+            exclusions.delete(page.context, export_id)
         return True
 
     result = attempt(page, saved)

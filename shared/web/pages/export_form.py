@@ -162,7 +162,7 @@ def _choices(page: Page, definition: Definition) -> Choices:
     offered = [
         stored.value
         for stored in services.connections.all()
-        if connections.may_use(page.caller, stored.value)
+        if connections.may_use(page.context, stored.value)
         or stored.value.id == definition["connectionId"]
     ]
     segments, attributes = _offered(page, troubles)
@@ -170,13 +170,13 @@ def _choices(page: Page, definition: Definition) -> Choices:
     fields: Sequence[MergeField] = ()
     chosen = next((c for c in offered if c.id == definition["connectionId"]), None)
     if chosen and chosen.status is ConnectionStatus.CONNECTED:
-        caller, audience_id = page.caller, definition["audienceId"]
+        audience_id = definition["audienceId"]
 
         def read_audiences() -> Sequence[Audience]:
-            return connections.audiences(services, caller, chosen.id)
+            return connections.audiences(page.context, chosen.id)
 
         def read_fields() -> Sequence[MergeField]:
-            return connections.merge_fields(services, caller, chosen.id, audience_id)
+            return connections.merge_fields(page.context, chosen.id, audience_id)
 
         audiences = _available(page, read_audiences, troubles)
         if audience_id in {audience.id for audience in audiences}:
@@ -259,7 +259,7 @@ def _form(
         choices = _choices(page, definition)
     conflict = None
     if refusal.is_outdated and export_id:
-        saved = exports.read(page.services, export_id)
+        saved = exports.read(page.context, export_id)
         names = {connection.id: connection.display_name for connection in choices.connections}
         conflict = differences(recorded_export(saved.export), definition, page.language, names)
         etag = saved.etag
@@ -316,7 +316,7 @@ def show_new(page: CurrentPage, connection: Annotated[str, Query()] = "") -> Res
 @requires(Role.CONTRIBUTOR, shared=Subject.EXPORT)
 def show_edit(export_id: Id, page: CurrentPage) -> Response:
     """The form of an export."""
-    details = exports.read(page.services, export_id)
+    details = exports.read(page.context, export_id)
     return _form(page, recorded_export(details.export), export_id, etag=details.etag)
 
 
@@ -360,18 +360,15 @@ def _save(page: Page, form: Form, export_id: str | None) -> Response:
     def save() -> ExportDetails:
         body = ExportBody.model_validate(definition)
         if export_id is None:
-            return exports.create(page.services, page.caller, body)
-        return exports.change(page.services, page.caller, export_id, body, form.etag)
+            return exports.create(page.context, body)
+        return exports.change(page.context, export_id, body, form.etag)
 
     saved = attempt(page, save)
     if isinstance(saved, Refusal):
         return _form(page, definition, export_id, etag=form.get("etag"), refusal=saved)
     saved_id = saved.export.id
     if action == "saveAndRun":
-        run = attempt(
-            page,
-            lambda: runs.start(page.services, page.caller, saved_id, Mode.EXPORT),
-        )
+        run = attempt(page, lambda: runs.start(page.context, saved_id, Mode.EXPORT))
         # The page of the export shows its findings.
         if not isinstance(run, Refusal) and not saved.findings:
             return redirect(f"/runs/{run.id}")

@@ -17,10 +17,7 @@ def guard_fields(form: Form) -> dict[str, Any]:
     guard: dict[str, Any] = {"maxContacts": _whole(form.get("growthContacts"))}
     if share := form.get("growthShare"):
         guard["maxShare"] = _share(share)
-    return {
-        "growthGuard": guard,
-        "contactBudget": _whole(form.get("contactBudget")),
-    }
+    return {"growthGuard": guard, "contactBudget": _whole(form.get("contactBudget"))}
 
 
 def _share(percent: str) -> object:

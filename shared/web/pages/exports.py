@@ -62,11 +62,7 @@ class Row:
 
 
 _NEVER, _ACTIVE = "never", "active"
-_STATUSES = (
-    _ACTIVE,
-    *(status.value for status in RunStatus if status not in ACTIVE),
-    _NEVER,
-)
+_STATUSES = (_ACTIVE, *(status.value for status in RunStatus if status not in ACTIVE), _NEVER)
 
 _SORTS: dict[str, Callable[[Row], str]] = {
     "name": lambda row: row.name,
@@ -114,7 +110,7 @@ def _rows(page: Page) -> list[Row]:
     """Every export with its newest run. Reads one run per export."""
     services = page.services
     names = {s.value.id: s.value.display_name for s in services.connections.all()}
-    mine = usable(services, page.caller)
+    mine = usable(page.context)
     exports = [stored.value for stored in services.definitions.all()]
     runs_by_export = services.history.last_runs(export.id for export in exports)
     rows = []
@@ -145,7 +141,7 @@ def _show(
     page: Page, export_id: str, refusal: Refusal = NO_REFUSAL, *, saved: bool = False
 ) -> Response:
     services = page.services
-    details = exports.read(services, export_id, saved=saved)
+    details = exports.read(page.context, export_id, saved=saved)
     export = details.export
     history = services.history.newest(RunFilter(export_id), _HISTORY)
     connection = services.connections.find(export.connection_id)
@@ -153,7 +149,7 @@ def _show(
         "export.html",
         status=refusal.status,
         export=export,
-        may_use=may_use_export(services, page.caller, export_id),
+        may_use=may_use_export(page.context, export_id),
         findings=finding_views(details.findings, page.language),
         connection=connection,
         rows=run_rows(page, history, {}),
@@ -220,7 +216,7 @@ def start(export_id: Id, page: CurrentPage, form: SentForm) -> Response:
     def started() -> Run:
         mode = Mode(StartBody.model_validate({"mode": form.get("mode") or Mode.EXPORT}).mode)
         again = bool(form.get("addArchived"))
-        return runs.start(page.services, page.caller, export_id, mode, add_archived=again)
+        return runs.start(page.context, export_id, mode, add_archived=again)
 
     run = attempt(page, started)
     if isinstance(run, Refusal):
@@ -232,7 +228,7 @@ def start(export_id: Id, page: CurrentPage, form: SentForm) -> Response:
 @requires(Role.CONTRIBUTOR, shared=Subject.EXPORT)
 def duplicate(export_id: Id, page: CurrentPage, _form: SentForm) -> Response:
     """Copy, and continue with changing the copy."""
-    copy = attempt(page, lambda: exports.duplicate(page.services, page.caller, export_id))
+    copy = attempt(page, lambda: exports.duplicate(page.context, export_id))
     if isinstance(copy, Refusal):
         return _show(page, export_id, copy)
     return redirect(f"/exports/{copy.export.id}/edit?done=duplicated")
@@ -246,7 +242,7 @@ def ask_detach(export_id: Id, page: CurrentPage) -> Response:
 
 
 def _detach(page: Page, export_id: str, refusal: Refusal = NO_REFUSAL) -> Response:
-    details = exports.read(page.services, export_id)
+    details = exports.read(page.context, export_id)
     connection = page.services.connections.find(details.export.connection_id)
     return page.render(
         "detach.html",
@@ -262,7 +258,7 @@ def _detach(page: Page, export_id: str, refusal: Refusal = NO_REFUSAL) -> Respon
 @requires(Role.CONTRIBUTOR, shared=Subject.EXPORT)
 def detach(export_id: Id, page: CurrentPage, _form: SentForm) -> Response:
     """Detach the connection."""
-    detached = attempt(page, lambda: exports.detach(page.services, page.caller, export_id))
+    detached = attempt(page, lambda: exports.detach(page.context, export_id))
     if isinstance(detached, Refusal):
         return _detach(page, export_id, detached)
     return redirect(f"/exports/{export_id}?done=detached")
@@ -276,7 +272,7 @@ def ask_removal(export_id: Id, page: CurrentPage) -> Response:
 
 
 def _removal(page: Page, export_id: str, refusal: Refusal = NO_REFUSAL) -> Response:
-    details = exports.read(page.services, export_id)
+    details = exports.read(page.context, export_id)
     return page.render(
         "remove_export.html",
         status=refusal.status,
@@ -292,7 +288,7 @@ def remove(export_id: Id, page: CurrentPage, form: SentForm) -> Response:
     """Remove an export."""
 
     def removed() -> bool:
-        exports.delete(page.services, page.caller, export_id, form.etag)
+        exports.delete(page.context, export_id, form.etag)
         return True
 
     result = attempt(page, removed)

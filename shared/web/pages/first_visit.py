@@ -38,7 +38,7 @@ def first_visit(page: Page) -> FirstVisit:
     mine = [
         stored.value
         for stored in page.services.connections.all()
-        if connections.may_use(page.caller, stored.value)
+        if connections.may_use(page.context, stored.value)
     ]
     connected = [c for c in mine if c.status is ConnectionStatus.CONNECTED]
     grant = connected[0].grant if connected else None
@@ -64,7 +64,7 @@ def _of_mailchimp(page: Page, connection: Connection, grant: Grant) -> Sequence[
 
 def _audience(page: Page, connection: Connection) -> tuple[str, bool]:
     try:
-        found = connections.audiences(page.services, page.caller, connection.id)
+        found = connections.audiences(page.context, connection.id)
     except (ConnectorError, HttpProblem) as error:
         return detail_text(for_error(error), page.language), False
     if not found:

@@ -18,7 +18,7 @@ from werkzeug.http import parse_options_header
 from shared.errors import ConnectorError
 from shared.web.cookies import Cookie
 from shared.web.csrf import FIELD, check_token
-from shared.web.dependencies import AppServices
+from shared.web.dependencies import CurrentContext
 from shared.web.problems import HttpProblem, detail_text, fault_text, for_error
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ class Form:
         return self.get("etag") or None
 
 
-async def _form(request: Request, services: AppServices) -> Form:
+async def _form(request: Request, context: CurrentContext) -> Form:
     """The form of a request. 415 for another type, 403 without the token of the page."""
     content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if content_type != _FORM:
@@ -70,7 +70,7 @@ async def _form(request: Request, services: AppServices) -> Form:
     except ValueError:
         raise HttpProblem(400, "malformed") from None
     form = Form(tuple(fields))
-    check_token(Cookie("csrf", request, services.public_url), form.get(FIELD))
+    check_token(Cookie("csrf", request, context.services.public_url), form.get(FIELD))
     return form
 
 
@@ -87,7 +87,7 @@ def _in_memory(
     return io.BytesIO()
 
 
-async def _upload(request: Request, services: AppServices) -> bytes:
+async def _upload(request: Request, context: CurrentContext) -> bytes:
     """The file of a form. 415 for another type, 400 without a file, 403 without the token of the page."""
     content_type = request.headers.get("content-type", "")
     mimetype, options = parse_options_header(content_type)
@@ -99,7 +99,7 @@ async def _upload(request: Request, services: AppServices) -> bytes:
         _, fields, files = parser.parse(io.BytesIO(body), mimetype, len(body), options)
     except (ValueError, RequestEntityTooLarge):
         raise HttpProblem(400, "malformed") from None
-    check_token(Cookie("csrf", request, services.public_url), fields.get(FIELD, ""))
+    check_token(Cookie("csrf", request, context.services.public_url), fields.get(FIELD, ""))
     file = files.get("file")
     if file is None:
         raise HttpProblem(400, "malformed")

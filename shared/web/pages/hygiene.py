@@ -25,9 +25,7 @@ router = APIRouter(route_class=AccessRoute, include_in_schema=False)
 def show(connection_id: Id, audience_id: AudienceId, page: CurrentPage) -> Response:
     """What the audience has."""
     found = attempt(
-        page,
-        lambda: hygiene.read(page.services, connection_id, audience_id),
-        only_reads=True,
+        page, lambda: hygiene.read(page.context, connection_id, audience_id), only_reads=True
     )
     if isinstance(found, Refusal):
         return page.render("hygiene.html", status=found.status, found=None, message=found.message)
@@ -54,7 +52,7 @@ def archive(export_id: Id, page: CurrentPage, form: SentForm) -> Response:
     def archived() -> Run:
         people = form.get("people")
         body = ArchiveBody.model_validate({"people": int(people) if people.isdigit() else 0})
-        return hygiene.archive(page.services, page.caller, export_id, body.people)
+        return hygiene.archive(page.context, export_id, body.people)
 
     run = attempt(page, archived)
     if isinstance(run, Refusal):
@@ -63,7 +61,7 @@ def archive(export_id: Id, page: CurrentPage, form: SentForm) -> Response:
 
 
 def _page_of(page: Page, export_id: str) -> str:
-    export = exports.read(page.services, export_id).export
+    export = exports.read(page.context, export_id).export
     if not export.connection_id:
         return f"/exports/{export_id}"
     return f"/connections/{export.connection_id}/audiences/{export.audience_id}"

@@ -28,7 +28,7 @@ def _shown(page: Page, export_id: str, person: str = "", refusal: Refusal = NO_R
     return page.render(
         "one_person.html",
         status=refusal.status,
-        export=exports.read(page.services, export_id).export,
+        export=exports.read(page.context, export_id).export,
         person=person,
         message=refusal.message,
         faults=refusal.faults,
@@ -51,9 +51,7 @@ def send(export_id: Id, page: CurrentPage, form: SentForm) -> Response:
     def started() -> Run:
         sent = {"email": person} if "@" in person or not person else {"customerId": person}
         body = SearchBody.model_validate(sent)
-        return people.send(
-            page.services, page.caller, export_id, body.email or "", body.customer_id or ""
-        )
+        return people.send(page.context, export_id, body.email or "", body.customer_id or "")
 
     run = attempt(page, started)
     if isinstance(run, Refusal):

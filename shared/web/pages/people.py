@@ -56,7 +56,7 @@ def erase(page: CurrentPage, form: SentForm) -> Response:
     def erased() -> Erasure:
         sent = {"email": email, "deleteInMailchimp": form.has("deleteInMailchimp")}
         body = EraseBody.model_validate(sent)
-        return people.erase(page.services, page.caller, body.email, body.delete_in_mailchimp)
+        return people.erase(page.context, body.email, body.delete_in_mailchimp)
 
     receipt = attempt(page, erased)
     if isinstance(receipt, Refusal):
@@ -70,9 +70,7 @@ def _found(page: Page, person: str, refusal: Refusal = NO_REFUSAL) -> Response:
     def found() -> list[PersonInExportView]:
         sent = {"email": person} if "@" in person or not person else {"customerId": person}
         body = SearchBody.model_validate(sent)
-        results = people.search(
-            page.services, page.caller, body.email or "", body.customer_id or ""
-        )
+        results = people.search(page.context, body.email or "", body.customer_id or "")
         return [person_view(one, page.language) for one in results]
 
     results = attempt(page, found, only_reads=True)

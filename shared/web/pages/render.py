@@ -26,12 +26,12 @@ from starlette.responses import HTMLResponse, Response
 from shared.errors import ConfigError
 from shared.scheduling.schedule import zone
 from shared.web.application import schedule
-from shared.web.authentication import Role
-from shared.web.caller import Caller
+from shared.web.authentication import Principal, Role
 from shared.web.chosen_language import asked_language, language_cookie
+from shared.web.context import Context
 from shared.web.cookies import Cookie
 from shared.web.csrf import new_token
-from shared.web.dependencies import AppServices, CurrentCaller
+from shared.web.dependencies import CurrentContext
 from shared.web.pages.schedule_form import time_zones
 from shared.web.pages.static import static_url
 from shared.web.problems import HttpProblem, detail_text
@@ -94,13 +94,22 @@ class Page:
     """Renders pages for one request."""
 
     request: Request
-    services: Services
-    caller: Caller
+    context: Context
+
+    @property
+    def services(self) -> Services:
+        """The services that answer the request."""
+        return self.context.services
+
+    @property
+    def caller(self) -> Principal:
+        """Who makes the request."""
+        return self.context.caller
 
     @property
     def language(self) -> str:
         """The language of the reader."""
-        return self.caller.language
+        return self.context.language
 
     @property
     def switches_language(self) -> bool:
@@ -116,7 +125,7 @@ class Page:
         token = new_token(csrf, self.services.new_id)
         done = f"pages.done.{self.request.query_params.get('done', '')}"
         shown = {
-            "principal": self.caller.principal,
+            "principal": self.caller,
             "path": self.request.scope["path"],
             "address": self._address,
             "csrf": token,
@@ -152,13 +161,13 @@ class Page:
     def zone(self) -> ZoneInfo:
         """The time zone of the refresh schedule."""
         try:
-            return zone(schedule.read(self.services).value.time_zone)
+            return zone(schedule.read(self.context).value.time_zone)
         except ConfigError:
             return ZoneInfo("UTC")
 
 
-async def _page(request: Request, services: AppServices, caller: CurrentCaller) -> Page:
-    return Page(request, services, caller)
+async def _page(request: Request, context: CurrentContext) -> Page:
+    return Page(request, context)
 
 
 CurrentPage = Annotated[Page, Depends(_page)]

@@ -94,11 +94,7 @@ def list_all(
     names = {one.id: one.display_name for one in exports}
     first, before, days = day_range(since, until, page.zone)
     wanted = RunFilter(
-        export or None,
-        _choice(RunStatus, status),
-        _choice(Trigger, trigger),
-        first,
-        before,
+        export or None, _choice(RunStatus, status), _choice(Trigger, trigger), first, before
     )
     found = page.services.history.newest(wanted, _PAGE + 1, after)
     shown = found[:_PAGE]

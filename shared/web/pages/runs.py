@@ -96,7 +96,7 @@ def show(run_id: Id, page: CurrentPage) -> Response:
 @requires(Role.VIEWER)
 def progress(run_id: Id, page: CurrentPage) -> Response:
     """The part of the page of an active run that changes. 204 when the run is no longer active."""
-    run = runs.read(page.services, run_id)
+    run = runs.read(page.context, run_id)
     if not run.is_active:
         return Response(status_code=204)
     return page.render(
@@ -109,7 +109,7 @@ def progress(run_id: Id, page: CurrentPage) -> Response:
 
 def _show(page: Page, run_id: str, refusal: Refusal = NO_REFUSAL) -> Response:
     services = page.services
-    run = runs.read(services, run_id)
+    run = runs.read(page.context, run_id)
     export = services.definitions.find(run.export_id)
     is_preview = run.mode is Mode.PREVIEW
     has_outcomes = not run.is_active and services.outcomes.exist(run.id)
@@ -122,7 +122,7 @@ def _show(page: Page, run_id: str, refusal: Refusal = NO_REFUSAL) -> Response:
     may_act = (
         page.caller.may(Role.CONTRIBUTOR)
         and export is not None
-        and may_use_export(services, page.caller, run.export_id)
+        and may_use_export(page.context, run.export_id)
     )
     retries = (
         may_act
@@ -183,7 +183,7 @@ def _preview(page: Page, run: Run) -> tuple[PreviewView | None, list[Rejected]]:
         return None, []
     rejected = _groups(page, reasons)
     try:
-        found = runs.preview(services, page.caller, run.id, totals)
+        found = runs.preview(page.context, run.id, totals)
     except ConnectorError:
         return None, rejected
     return preview_view(found, page.language), rejected
@@ -194,7 +194,7 @@ def _sent(page: Page, run: Run) -> list[SentPersonView] | None:
     if not page.caller.may(Role.CONTRIBUTOR):
         return None
     try:
-        found = people.sent(page.services, page.caller, run.id)
+        found = people.sent(page.context, run.id)
     except ConnectorError:
         return None
     return [sent_person_view(one, page.language) for one in found]
@@ -230,9 +230,7 @@ def _next_steps(page: Page, run: Run, export: Export | None, *, retries: bool) -
 @router.get(f"{_ONE}/rejected")
 @requires(Role.CONTRIBUTOR)
 def show_rejected(
-    run_id: Id,
-    page: CurrentPage,
-    code: Annotated[str, Query(max_length=100)] = "",
+    run_id: Id, page: CurrentPage, code: Annotated[str, Query(max_length=100)] = ""
 ) -> Response:
     """The rejected rows, of one reason or of all."""
     return _show_rejected(page, run_id, code)
@@ -253,21 +251,15 @@ def search_rejected(run_id: Id, page: CurrentPage, form: SentForm) -> Response:
 
 
 def _show_rejected(page: Page, run_id: str, code: str, wanted: str = "", skip: int = 0) -> Response:
-    run = runs.read(page.services, run_id)
-    rows = runs.rejected(page.services, page.caller, run, code, wanted, skip, _PAGE)
+    run = runs.read(page.context, run_id)
+    rows = runs.rejected(page.context, run, code, wanted, skip, _PAGE)
     language = page.language
     return page.render(
         "rejected.html",
         run=run,
         export=page.services.definitions.find(run.export_id),
         reasons=_rejected(page, run),
-        rows=[
-            {
-                **asdict(row),
-                "reason": reason_text(row.code, language),
-            }
-            for row in rows.rows
-        ],
+        rows=[{**asdict(row), "reason": reason_text(row.code, language)} for row in rows.rows],
         has_answers=any(row.answer for row in rows.rows),
         total=rows.total,
         code=code,
@@ -295,21 +287,21 @@ def show_after_action(run_id: Id) -> Response:
 @requires(Role.CONTRIBUTOR)
 def cancel(run_id: Id, page: CurrentPage, _form: SentForm) -> Response:
     """Cancel a run."""
-    return _act(page, run_id, lambda: runs.cancel(page.services, page.caller, run_id))
+    return _act(page, run_id, lambda: runs.cancel(page.context, run_id))
 
 
 @router.post(f"{_ONE}/confirm")
 @requires(Role.CONTRIBUTOR, shared=Subject.RUN)
 def confirm(run_id: Id, page: CurrentPage, _form: SentForm) -> Response:
     """Continue a run that waits."""
-    return _act(page, run_id, lambda: runs.confirm(page.services, page.caller, run_id))
+    return _act(page, run_id, lambda: runs.confirm(page.context, run_id))
 
 
 @router.post(f"{_ONE}/retry")
 @requires(Role.CONTRIBUTOR, shared=Subject.RUN)
 def retry(run_id: Id, page: CurrentPage, _form: SentForm) -> Response:
     """Run the rows that failed again."""
-    return _act(page, run_id, lambda: runs.retry(page.services, page.caller, run_id))
+    return _act(page, run_id, lambda: runs.retry(page.context, run_id))
 
 
 @router.get(f"{_ONE}/undo")
@@ -320,7 +312,7 @@ def ask_undo(run_id: Id, page: CurrentPage) -> Response:
 
 
 def _undo(page: Page, run_id: str, refusal: Refusal = NO_REFUSAL) -> Response:
-    run = runs.read(page.services, run_id)
+    run = runs.read(page.context, run_id)
     return page.render(
         "undo.html",
         status=refusal.status,
@@ -335,8 +327,5 @@ def _undo(page: Page, run_id: str, refusal: Refusal = NO_REFUSAL) -> Response:
 @requires(Role.CONTRIBUTOR, shared=Subject.RUN)
 def undo(run_id: Id, page: CurrentPage, form: SentForm) -> Response:
     """Undo a run."""
-    run = attempt(
-        page,
-        lambda: runs.undo(page.services, page.caller, run_id, form.has("archive")),
-    )
+    run = attempt(page, lambda: runs.undo(page.context, run_id, form.has("archive")))
     return _undo(page, run_id, run) if isinstance(run, Refusal) else redirect(f"/runs/{run.id}")

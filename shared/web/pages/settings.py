@@ -40,7 +40,7 @@ def _schedule(
     page: Page, fields: dict[str, Any] | None = None, refusal: Refusal = NO_REFUSAL
 ) -> Response:
     """The form: as saved, or as sent and refused."""
-    stored = schedule.read(page.services)
+    stored = schedule.read(page.context)
     saved = schedule_view(stored.value).shown()
     conflict = None
     if refusal.is_outdated and fields:
@@ -50,7 +50,7 @@ def _schedule(
         status=refusal.status,
         schedule=fields or saved,
         coming=coming_runs(stored.value, page.services.clock(), page.language),
-        is_new=not fields and not schedule.is_set(page.services),
+        is_new=not fields and not schedule.is_set(page.context),
         message=refusal.message,
         faults=refusal.faults,
         conflict=conflict,
@@ -66,7 +66,7 @@ def save_schedule(page: CurrentPage, form: SentForm) -> Response:
 
     def save() -> object:
         value = RefreshScheduleBody.model_validate(fields).value()
-        return schedule.change(page.services, page.caller, value, form.etag)
+        return schedule.change(page.context, value, form.etag)
 
     saved = attempt(page, save)
     if isinstance(saved, Refusal):
