@@ -1,6 +1,7 @@
 """Errors as `application/problem+json` in the caller's language.
 
-One table maps the project's errors to statuses; any other error is a 500 that shows only a trace id.
+One table maps the project's errors to statuses. Any other error is a 500 that shows only a trace id, also a
+stored value that does not fit the model of a response.
 The text of a project error is safe to show (errors.py) and is translated by its code.
 https://www.rfc-editor.org/rfc/rfc9457
 """
@@ -11,7 +12,6 @@ from collections.abc import Mapping, Sequence
 
 import orjson
 from fastapi.exceptions import RequestValidationError
-from pydantic import ValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
@@ -89,7 +89,7 @@ def for_error(error: Exception) -> HttpProblem:
         case HTTPException(status_code=status):
             kind = _FRAMEWORK.get(status, "malformed")
             return HttpProblem(status, kind, headers=error.headers)
-        case ValidationError() | RequestValidationError():
+        case RequestValidationError():
             return HttpProblem(400, "badRequest", faults=faults_of(error, _MOST_FAULTS))
     for kind_of_error, status, kind in STATUSES:
         if isinstance(error, kind_of_error):

@@ -31,6 +31,8 @@ def test_unused_contacts_are_shown_with_their_share_and_archived_after_a_yes(lan
     action = f"/exports/{export}/archive-unused"
     refused = Browser(world, language).open(path).send(action)
     assert refused.answer.status == 400
+    refused = Browser(world, language).open(path).send(action, {"sure": "on", "people": "²"})
+    assert refused.answer.status == 400
     assert len(world.runs.kept) == 0
     page.send(action, {"sure": "on"})
     (run,) = world.runs.kept.values()

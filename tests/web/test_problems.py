@@ -17,7 +17,10 @@ from shared.errors import (
     Refused,
     Unavailable,
 )
-from tests.web.client import call, export_body, faults, get, new_connection
+from shared.model.run import Mode, Trigger
+from shared.people.search import Found
+from tests.web.browser import Browser
+from tests.web.client import call, export_body, faults, get, new_connection, new_export
 from tests.web.world import World
 
 
@@ -66,6 +69,41 @@ def test_a_foreign_error_is_logged_by_its_type_only(caplog: pytest.LogCaptureFix
     assert "jane" not in caplog.text
     problem: Any = answer.json()
     assert f"Request {problem['traceId']} failed: ValueError" in caplog.text
+
+
+def with_a_damaged_run() -> tuple[World, str]:
+    """A run whose record has no name where one belongs."""
+    world = World()
+    export = new_export(world, new_connection(world))
+    run = world.runs.start(export, Trigger.ON_DEMAND, Mode.EXPORT, "Ada")
+    world.runs.move(run.id, requested_by=None)
+    return world, run.id
+
+
+@pytest.mark.parametrize("path", ["/api/runs", "/api/exports", "/api/runs/{run}", "/runs/{run}"])
+def test_a_stored_value_that_is_not_valid_is_an_error_of_the_app(
+    path: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    world, run = with_a_damaged_run()
+    answer = call(world, "GET", path.format(run=run))
+    assert answer.status == 500
+    assert "failed: ValidationError" in caplog.text
+
+
+def test_a_form_whose_result_is_not_valid_is_an_error_of_the_app(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    world = World()
+    world.people.known["ada@x.example"] = [
+        Found(  # type: ignore[arg-type]
+            "e1", "Weekly", segments=None, in_audience="yes", outcome="", code="", at=None
+        )
+    ]
+    page = Browser(world).open("/people")
+    assert page.send("/people", {"person": "ada@x.example"}).answer.status == 500
+    assert "failed: ValidationError" in caplog.text
+    assert "ada@x.example" not in caplog.text
+    assert page.open("/people").send("/people", {"person": "no address@"}).answer.status == 400
 
 
 def test_the_trace_of_the_caller_is_continued() -> None:

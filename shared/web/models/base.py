@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any, Generic, Protocol, Self, TypeVar
 
+from fastapi.exceptions import RequestValidationError
 from pydantic import (
     AfterValidator,
     BaseModel,
@@ -19,6 +20,7 @@ from pydantic import (
     Field,
     PlainSerializer,
     StringConstraints,
+    ValidationError,
     WithJsonSchema,
 )
 from pydantic.alias_generators import to_camel
@@ -102,6 +104,14 @@ class Body(BaseModel):
         frozen=True,
         allow_inf_nan=False,
     )
+
+    @classmethod
+    def from_form(cls, fields: Mapping[str, object]) -> Self:
+        """Read the body from the fields of a form. RequestValidationError has every fault."""
+        try:
+            return cls.model_validate(fields)
+        except ValidationError as invalid:
+            raise RequestValidationError(invalid.errors()) from invalid
 
 
 class View(BaseModel):

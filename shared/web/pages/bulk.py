@@ -90,7 +90,7 @@ def set_schedules(page: CurrentPage, form: SentForm) -> Response:
     fields = schedule_fields(form)
 
     def changed() -> list[tuple[Export, str]]:
-        schedule = ScheduleBody.model_validate(fields).value()
+        schedule = ScheduleBody.from_form(fields).value()
         done = exports.set_schedules(page.context, chosen, schedule)
         return [
             (export, detail_text(for_error(error), page.language))

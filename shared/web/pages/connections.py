@@ -73,7 +73,7 @@ def create(page: CurrentPage, form: SentForm) -> Response:
             "consent": {"agreed": form.has("agreed"), "locale": page.language},
             "sharedWith": _shared_with(form),
         }
-        body = NewConnectionBody.model_validate(sent)
+        body = NewConnectionBody.from_form(sent)
         consent = body.consent
         stored = connections.create(
             page.context, body.display_name, consent.agreed, consent.locale, body.shared_with
@@ -138,7 +138,7 @@ def change(connection_id: Id, page: CurrentPage, form: SentForm) -> Response:
     sent = {"displayName": form.get("displayName"), "sharedWith": _shared_with(form)}
 
     def changed() -> object:
-        body = ConnectionBody.model_validate(sent)
+        body = ConnectionBody.from_form(sent)
         return connections.change(
             page.context, connection_id, body.display_name, body.shared_with, form.etag
         )
@@ -155,7 +155,7 @@ def put_key(connection_id: Id, page: CurrentPage, form: SentForm) -> Response:
     """Connect with an API key."""
 
     def connect() -> object:
-        body = ApiKeyBody.model_validate({"apiKey": form.get("apiKey")})
+        body = ApiKeyBody.from_form({"apiKey": form.get("apiKey")})
         return connections.connect_with_key(page.context, connection_id, body.api_key)
 
     return _done(page, connection_id, connect, "connected")

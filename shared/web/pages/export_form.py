@@ -116,18 +116,10 @@ def definition_from(form: Form) -> Definition:
         },
         "leavers": form.get("leavers") or "removeTag",
         **withdrawal_fields(form),
-        "removalGuard": {"maxShare": _share(form.get("maxShare"))},
+        "removalGuard": {"maxShare": form.share("maxShare")},
         **guard_fields(form),
         "schedule": schedule_fields(form),
     }
-
-
-def _share(percent: str) -> object:
-    """Percent as people write it, as a share; anything but a number is refused when it is saved."""
-    try:
-        return float(percent) / 100
-    except ValueError:
-        return percent
 
 
 def _attributes(form: Form) -> Iterable[Definition]:
@@ -358,7 +350,7 @@ def _save(page: Page, form: Form, export_id: str | None) -> Response:
         return _form(page, definition, export_id, etag=form.get("etag"), focus=focus)
 
     def save() -> ExportDetails:
-        body = ExportBody.model_validate(definition)
+        body = ExportBody.from_form(definition)
         if export_id is None:
             return exports.create(page.context, body)
         return exports.change(page.context, export_id, body, form.etag)

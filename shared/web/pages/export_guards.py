@@ -14,22 +14,7 @@ __all__ = ["guard_fields"]
 
 def guard_fields(form: Form) -> dict[str, Any]:
     """The growth guard and the contact budget."""
-    guard: dict[str, Any] = {"maxContacts": _whole(form.get("growthContacts"))}
-    if share := form.get("growthShare"):
-        guard["maxShare"] = _share(share)
-    return {"growthGuard": guard, "contactBudget": _whole(form.get("contactBudget"))}
-
-
-def _share(percent: str) -> object:
-    """Percent as people write it, as a share; anything but a number is refused when it is saved."""
-    try:
-        return float(percent) / 100
-    except ValueError:
-        return percent
-
-
-def _whole(number: str) -> object:
-    try:
-        return int(number) if number else None
-    except ValueError:
-        return number
+    guard: dict[str, Any] = {"maxContacts": form.whole_number("growthContacts")}
+    if form.get("growthShare"):
+        guard["maxShare"] = form.share("growthShare")
+    return {"growthGuard": guard, "contactBudget": form.whole_number("contactBudget")}

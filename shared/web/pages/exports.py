@@ -214,7 +214,7 @@ def start(export_id: Id, page: CurrentPage, form: SentForm) -> Response:
     """Run, or preview."""
 
     def started() -> Run:
-        mode = Mode(StartBody.model_validate({"mode": form.get("mode") or Mode.EXPORT}).mode)
+        mode = Mode(StartBody.from_form({"mode": form.get("mode") or Mode.EXPORT}).mode)
         again = bool(form.get("addArchived"))
         return runs.start(page.context, export_id, mode, add_archived=again)
 

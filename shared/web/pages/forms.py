@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 from urllib.parse import parse_qsl
 
 from fastapi import Depends
-from pydantic import ValidationError
+from fastapi.exceptions import RequestValidationError
 from starlette.requests import Request
 from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.formparser import FormDataParser
@@ -52,6 +52,25 @@ class Form:
     def has(self, name: str) -> bool:
         """Whether the field was sent: a box that is ticked, a button that was pressed."""
         return any(known == name for known, _ in self.fields)
+
+    def whole_number(self, name: str) -> object:
+        """The value of a field as a whole number; None if it is empty.
+
+        Anything but a number stays a text, which the validation of the body refuses.
+        """
+        value = self.get(name)
+        try:
+            return int(value) if value else None
+        except ValueError:
+            return value
+
+    def share(self, name: str) -> object:
+        """A percentage as a share, 0.3 for 30; anything but a number stays a text."""
+        value = self.get(name)
+        try:
+            return float(value) / 100
+        except ValueError:
+            return value
 
     @property
     def etag(self) -> str | None:
@@ -136,7 +155,7 @@ def attempt(page: Page, action: Callable[[], T], *, only_reads: bool = False) ->
         return NO_REFUSAL
     try:
         return action()
-    except (ConnectorError, HttpProblem, ValidationError) as error:
+    except (ConnectorError, HttpProblem, RequestValidationError) as error:
         problem = for_error(error)
         if problem.status_code in (401, 403, 404, 500):
             raise

@@ -50,8 +50,7 @@ def archive(export_id: Id, page: CurrentPage, form: SentForm) -> Response:
         return page.render("hygiene.html", status=400, found=None, message=message)
 
     def archived() -> Run:
-        people = form.get("people")
-        body = ArchiveBody.model_validate({"people": int(people) if people.isdigit() else 0})
+        body = ArchiveBody.from_form({"people": form.whole_number("people")})
         return hygiene.archive(page.context, export_id, body.people)
 
     run = attempt(page, archived)

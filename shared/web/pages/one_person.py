@@ -50,7 +50,7 @@ def send(export_id: Id, page: CurrentPage, form: SentForm) -> Response:
 
     def started() -> Run:
         sent = {"email": person} if "@" in person or not person else {"customerId": person}
-        body = SearchBody.model_validate(sent)
+        body = SearchBody.from_form(sent)
         return people.send(page.context, export_id, body.email or "", body.customer_id or "")
 
     run = attempt(page, started)

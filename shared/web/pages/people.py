@@ -55,7 +55,7 @@ def erase(page: CurrentPage, form: SentForm) -> Response:
 
     def erased() -> Erasure:
         sent = {"email": email, "deleteInMailchimp": form.has("deleteInMailchimp")}
-        body = EraseBody.model_validate(sent)
+        body = EraseBody.from_form(sent)
         return people.erase(page.context, body.email, body.delete_in_mailchimp)
 
     receipt = attempt(page, erased)
@@ -69,7 +69,7 @@ def _found(page: Page, person: str, refusal: Refusal = NO_REFUSAL) -> Response:
 
     def found() -> list[PersonInExportView]:
         sent = {"email": person} if "@" in person or not person else {"customerId": person}
-        body = SearchBody.model_validate(sent)
+        body = SearchBody.from_form(sent)
         results = people.search(page.context, body.email or "", body.customer_id or "")
         return [person_view(one, page.language) for one in results]
 

@@ -9,7 +9,7 @@ from typing import Any
 from zoneinfo import available_timezones
 
 from babel.dates import format_date
-from pydantic import ValidationError
+from fastapi.exceptions import RequestValidationError
 
 from shared.errors import ConfigError
 from shared.model.export import Schedule
@@ -57,8 +57,8 @@ def time_zones() -> Sequence[str]:
 def schedule_of(fields: dict[str, Any]) -> Schedule | None:
     """The schedule of a form, or None while it is not valid."""
     try:
-        return ScheduleBody.model_validate(fields).value()
-    except ValidationError:
+        return ScheduleBody.from_form(fields).value()
+    except RequestValidationError:
         return None
 
 

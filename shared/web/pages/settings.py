@@ -65,7 +65,7 @@ def save_schedule(page: CurrentPage, form: SentForm) -> Response:
     fields = schedule_fields(form)
 
     def save() -> object:
-        value = RefreshScheduleBody.model_validate(fields).value()
+        value = RefreshScheduleBody.from_form(fields).value()
         return schedule.change(page.context, value, form.etag)
 
     saved = attempt(page, save)
