@@ -70,6 +70,7 @@ PACKAGES = {
     "people": {"duckdb"},
     "consent_updates": {"duckdb"},
     "runs": {"duckdb", "pydantic"},
+    "scheduling": {"babel"},
     "model": {"duckdb", "pydantic"},
     "workspace": {"duckdb"},
     "mailchimp": {"orjson", "requests", "urllib3"},

@@ -16,7 +16,6 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from shared.errors import ConfigError, Fault
 from shared.model.export import Repeat, Schedule
-from shared.scheduling.windows_zones import WINDOWS_ZONES
 
 __all__ = ["DAYS", "MOST_TIMES", "REFRESH_SCHEDULE", "check", "due", "next_run", "validate", "zone"]
 
@@ -28,7 +27,6 @@ MOST_TIMES = 4
 
 _TIME = re.compile(r"(?:[01][0-9]|2[0-3]):[0-5][0-9]", re.ASCII)
 _ZONE = re.compile(r"[A-Za-z][A-Za-z0-9_+\-]*(?:/[A-Za-z0-9_+\-]+){0,2}", re.ASCII)
-_WINDOWS = {name.casefold(): iana for name, iana in WINDOWS_ZONES.items()}
 
 # A weekly time recurs after 7 days; one more day on both sides covers every UTC offset, and another one a
 # calendar day that a zone skipped.
@@ -92,12 +90,20 @@ def zone(name: str) -> ZoneInfo:
 
 
 @cache
-def _known() -> dict[str, str]:
-    return {"utc": "UTC", "gmt": "Etc/GMT", "z": "UTC", **_WINDOWS}
+def _iana_names() -> dict[str, str]:
+    """IANA zones by Windows names in lower case; of a zone in several countries, CLDR's territory "001".
+
+    https://www.unicode.org/cldr/charts/latest/supplemental/zone_tzid.html
+    """
+    # Imported where it is used: most processes start without it.
+    from babel.core import get_global
+
+    windows = get_global("windows_zone_mapping")
+    return {"gmt": "Etc/GMT", "z": "UTC", **{name.casefold(): windows[name] for name in windows}}
 
 
 def _zone(name: str) -> ZoneInfo | None:
-    iana = _known().get(name.casefold(), name)
+    iana = _iana_names().get(name.casefold(), name)
     # The name becomes a file name, so other characters are refused.
     if not _ZONE.fullmatch(iana):
         return None
