@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from shared.capacity.pace import AccountPace
 from shared.capacity.slots import Slot, Slots
 from shared.errors import Unavailable
-from shared.model.ports import Mailchimp, MailchimpSession
+from shared.mailchimp.gateway import MailchimpGateway
+from shared.mailchimp.session import MailchimpSession
 
 __all__ = ["OnDemandSessions"]
 
@@ -28,7 +29,7 @@ class OnDemandSessions:
     `account_of` returns the Mailchimp account of a connection. `patience` is in seconds.
     """
 
-    mailchimp: Mailchimp
+    mailchimp: MailchimpGateway
     slots: Slots
     pace: AccountPace
     account_of: Callable[[str], str]

@@ -13,6 +13,7 @@ from datetime import datetime
 from shared.errors import Changed, ConfigError, Conflict, Fault, NotFound
 from shared.exports.definitions import Definitions
 from shared.model.connection import (
+    CheckedGrant,
     Connection,
     ConnectionStatus,
     Consent,
@@ -21,7 +22,6 @@ from shared.model.connection import (
     GrantKind,
 )
 from shared.model.ports import Records, Secrets, Stored, readable, update
-from shared.model.sign_in import CheckedGrant
 
 __all__ = ["CONSENT_TEXT_VERSION", "Connections"]
 

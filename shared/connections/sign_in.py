@@ -13,9 +13,9 @@ from shared.connections.connections import Connections
 from shared.connections.entra import Entra
 from shared.connections.sign_in_state import SignedStates
 from shared.errors import ConfigError
+from shared.mailchimp.connect import MailchimpSignIn
 from shared.model.connection import Connection, GrantKind
 from shared.model.ports import Stored
-from shared.model.sign_in import OAuthSignIn
 
 __all__ = ["Departure", "SignIns"]
 
@@ -41,7 +41,7 @@ class SignIns:
     connections: Connections
     states: SignedStates
     public_url: str
-    mailchimp: OAuthSignIn | None = None
+    mailchimp: MailchimpSignIn | None = None
     entra: Entra | None = None
 
     def begin_mailchimp(self, connection_id: str, principal_id: str) -> Departure:
@@ -78,7 +78,7 @@ class SignIns:
         user, secret = sign_in.redeem(state, code, self.public_url + ENTRA_CALLBACK)
         return self.connections.add_export_user(connection_id, user, secret, by)
 
-    def _mailchimp_sign_in(self) -> OAuthSignIn:
+    def _mailchimp_sign_in(self) -> MailchimpSignIn:
         if self.mailchimp is None:
             raise ConfigError("mailchimpClientMissing")
         return self.mailchimp

@@ -22,9 +22,10 @@ from pathlib import Path
 from duckdb import DuckDBPyConnection
 
 from shared.errors import Changed, Conflict, NotFound
+from shared.mailchimp.session import MailchimpSession
 from shared.model.audience import StatusChange
 from shared.model.consent import ConsentSweep, audience_key, statuses_folder
-from shared.model.ports import Files, MailchimpSession, Records
+from shared.model.ports import Files, Records
 from shared.people.erasures import Erasures
 from shared.workspace import SqlFile, small_workspace
 

@@ -28,6 +28,7 @@ from shared.errors import (
     Refused,
     Unavailable,
 )
+from shared.mailchimp.session import MailchimpSession
 from shared.messaging.events import log_event
 from shared.messaging.messages import audience_of, consent_message
 from shared.model.connection import Connection, ConnectionStatus
@@ -41,15 +42,7 @@ from shared.model.consent import (
 from shared.model.export import Export
 from shared.model.ledger import LedgerPointer
 from shared.model.names import CONSENT_SWEEPS
-from shared.model.ports import (
-    Files,
-    Leases,
-    MailchimpSession,
-    Queue,
-    Records,
-    readable,
-    split_unreadable,
-)
+from shared.model.ports import Files, Leases, Queue, Records, readable, split_unreadable
 from shared.model.run import Reason
 
 __all__ = ["ConsentUpdates", "SweepRequest"]

@@ -19,9 +19,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from shared.errors import ConfigError, Disconnected, NotFound, Refused
+from shared.mailchimp.session import MailchimpSession
 from shared.model.audience import Webhook
 from shared.model.consent import ConsentWebhook
-from shared.model.ports import MailchimpSession, Records, Secrets
+from shared.model.ports import Records, Secrets
 from shared.model.run import Reason
 
 __all__ = ["WEBHOOK_PATH", "ConsentWebhooks", "webhook_columns"]

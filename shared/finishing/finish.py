@@ -50,13 +50,15 @@ from shared.finishing.gather import gather_outcomes
 from shared.finishing.proof import prove
 from shared.finishing.read_back import read_back
 from shared.finishing.verify import Checked, verify_tags
+from shared.mailchimp.gateway import MailchimpGateway
+from shared.mailchimp.session import MailchimpSession
 from shared.model.chunk import Chunk, ChunkState
 from shared.model.ledger import LedgerPointer
 from shared.model.names import ledger_blob, ledger_folder, outcomes_table
 from shared.model.one_person import sent_to_json
 from shared.model.outcome import Code
 from shared.model.plan import Plan, PlanGone
-from shared.model.ports import Files, Leases, Mailchimp, MailchimpSession, Records, Stored
+from shared.model.ports import Files, Leases, Records, Stored
 from shared.model.run import CallTotals, Finding, Mode, Reason, Run, RunSegment, RunStatus, Severity
 from shared.people.erasures import Erasures
 from shared.people.suppression import suppress_erased_in_results
@@ -97,7 +99,7 @@ class Finisher:
     erasures: Erasures
     files: Files
     leases: Leases
-    mailchimp: Mailchimp
+    mailchimp: MailchimpGateway
     slots: Slots
     pace: AccountPace
     plan_of: Callable[[str], Plan]

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING
 
 from shared.fields.evidence import EVIDENCE, plain_tags
 from shared.finishing.samples import shown_values, value_text
+from shared.mailchimp.session import MailchimpSession
 from shared.model.chunk import Chunk, chunk_key
 from shared.model.one_person import SentField, SentPerson
 from shared.model.plan import Plan
-from shared.model.ports import MailchimpSession, Stored
+from shared.model.ports import Stored
 from shared.sending.chunk_payload import ChunkPayloads
 from shared.sending.write import Person
 from shared.workspace import SqlFile, waiting_for_network

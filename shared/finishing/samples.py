@@ -12,10 +12,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from shared.fields.evidence import EVIDENCE, attribute_tags
+from shared.mailchimp.session import MailchimpSession
 from shared.model.audience import MemberState
 from shared.model.chunk import CONTACT_TAGS, ChunkKind
 from shared.model.plan import Plan
-from shared.model.ports import MailchimpSession
 from shared.model.preview import SampleField, SampleKind, SamplePerson
 from shared.sending.chunk_payload import ChunkPayload
 from shared.sending.write import Person

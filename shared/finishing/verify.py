@@ -23,7 +23,8 @@ from shared.workspace import SqlFile, waiting_for_network
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-    from shared.model.ports import MailchimpSession
+    from shared.mailchimp.session import MailchimpSession
+
 
 __all__ = ["Checked", "verify_tags"]
 

@@ -1,4 +1,4 @@
-"""Checks grants: OAuth sign-in and API keys (OAuthSignIn and ApiKeyChecker in model/sign_in.py).
+"""Checks grants: OAuth sign-in and API keys.
 
 Both read the account from Mailchimp before anything is stored. The account id identifies connections
 that share one account.
@@ -16,14 +16,13 @@ from dataclasses import replace
 from shared.errors import ConfigError, Disconnected, Fault, NotFound, Refused
 from shared.mailchimp.address import checked_data_centre
 from shared.mailchimp.oauth import authorize_url, data_centre_of, exchange_code
-from shared.mailchimp.session import Session
+from shared.mailchimp.session import MailchimpSession
 from shared.model.audience import Account
-from shared.model.connection import GrantKind
-from shared.model.sign_in import CheckedGrant
+from shared.model.connection import CheckedGrant, GrantKind
 
 __all__ = ["MailchimpApiKeys", "MailchimpSignIn", "OpenSession"]
 
-OpenSession = Callable[[GrantKind, str, str], Session]
+OpenSession = Callable[[GrantKind, str, str], MailchimpSession]
 """Opens a session with a grant, its secret and its data centre: MailchimpGateway.open_with."""
 
 # The part before the data centre is opaque (32 hexadecimal digits at present).
@@ -85,7 +84,7 @@ def _checked(
         session.close()
 
 
-def _account(session: Session, secret: str) -> Account:
+def _account(session: MailchimpSession, secret: str) -> Account:
     """Read the account of a grant. Without a valid id, a hash of the secret identifies it."""
     try:
         account = session.account()

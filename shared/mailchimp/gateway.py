@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from shared.errors import Disconnected
 from shared.mailchimp.address import API_URL, api_base
-from shared.mailchimp.session import Session
+from shared.mailchimp.session import MailchimpSession
 from shared.mailchimp.transport import RetryPolicy, Transport, credential
 from shared.model.connection import Connection, ConnectionStatus, GrantKind
 
@@ -18,7 +18,7 @@ __all__ = ["MailchimpGateway"]
 
 
 class MailchimpGateway:
-    """Implements Mailchimp of model/ports.py.
+    """Opens sessions.
 
     `connection` returns a connection by id, `secret` a secret by name, or None. `clock` counts
     seconds; `random` returns a number from 0 to 1.
@@ -43,8 +43,13 @@ class MailchimpGateway:
         self._api_url = api_url
         self._retry_policy = retry_policy
 
-    def open(self, connection_id: str, on_throttled: Callable[[], None] | None = None) -> Session:
-        """Open a session with the grant of a connection. Disconnected when it has no valid grant."""
+    def open(
+        self, connection_id: str, on_throttled: Callable[[], None] | None = None
+    ) -> MailchimpSession:
+        """Open a session with the grant of a connection. Disconnected when it has no valid grant.
+
+        `on_throttled` is called whenever Mailchimp throttles a call.
+        """
         connection = self._connection(connection_id)
         if connection is None or connection.grant is None:
             raise Disconnected("notConnected")
@@ -62,7 +67,7 @@ class MailchimpGateway:
         secret: str,
         data_centre: str,
         on_throttled: Callable[[], None] | None = None,
-    ) -> Session:
+    ) -> MailchimpSession:
         """Open a session with a grant that is not stored yet, to check it."""
         transport = Transport(
             api_base(self._api_url, data_centre),
@@ -73,4 +78,4 @@ class MailchimpGateway:
             on_throttled=on_throttled,
             retry_policy=self._retry_policy,
         )
-        return Session(transport)
+        return MailchimpSession(transport)

@@ -41,7 +41,12 @@ class BatchCalls(Calls):
         skip_merge_validation: bool = False,
         resend: bool = True,
     ) -> BatchAnswer:
-        """Write at most 500 members in one call (see MailchimpSession.subscribe)."""
+        """Write at most 500 members in one call.
+
+        Members that exist while `update_existing` is false are refused with the code `contactExists` and
+        stay as they are. With `skip_merge_validation`, required merge fields may be missing. With `resend`,
+        a call whose response is lost is sent once more before it fails.
+        """
         _check_number(members)
         if not members:
             return BatchAnswer({}, {}, {})

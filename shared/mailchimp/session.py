@@ -1,6 +1,5 @@
-"""A session: the calls to one Mailchimp account, over one connection.
+"""All calls to one Mailchimp account.
 
-A session belongs to one thread: a lane of an export, or one request of a page.
 https://mailchimp.com/developer/marketing/api/
 """
 
@@ -12,11 +11,16 @@ from shared.mailchimp.pages import MemberListCalls
 from shared.mailchimp.persons import PersonCalls
 from shared.mailchimp.webhooks import WebhookCalls
 
-__all__ = ["Session"]
+__all__ = ["MailchimpSession"]
 
 
-class Session(AudienceCalls, BatchCalls, MemberListCalls, PersonCalls, WebhookCalls):
-    """Implements MailchimpSession of model/ports.py over one persistent connection."""
+class MailchimpSession(AudienceCalls, BatchCalls, MemberListCalls, PersonCalls, WebhookCalls):
+    """Calls to one Mailchimp account, one at a time over one persistent connection.
+
+    A session belongs to one thread: a lane of an export, or one request of a page. Every call may raise
+    Unavailable after the retries of the transport (`maybe_applied` when its effect is unknown), Refused, or
+    Disconnected when the grant is invalid. `calls` counts the calls.
+    """
 
     def close(self) -> None:
         """Close the connection."""

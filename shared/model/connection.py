@@ -8,11 +8,21 @@ is stored
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-__all__ = ["Connection", "ConnectionStatus", "Consent", "ExportUser", "Grant", "GrantKind"]
+from shared.model.audience import Account
+
+__all__ = [
+    "CheckedGrant",
+    "Connection",
+    "ConnectionStatus",
+    "Consent",
+    "ExportUser",
+    "Grant",
+    "GrantKind",
+]
 
 
 class ConnectionStatus(StrEnum):
@@ -67,6 +77,15 @@ class Grant:
         https://mailchimp.com/help/manage-user-levels-in-your-account/
         """
         return self.role.lower() not in _READ_ONLY
+
+
+@dataclass(frozen=True)
+class CheckedGrant:
+    """A grant that Mailchimp has just accepted, with its account and its secret (token or API key)."""
+
+    data_centre: str
+    account: Account
+    secret: str = field(repr=False)
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Protocols for everything outside the process; storage/, segments/ and mailchimp/ implement them.
+"""Protocols for storage and for the source of a run, each with more than one implementation.
 
 Every call may be made twice. State changes by conditional writes only: `create` succeeds once, and
 `replace` needs the ETag that was read. Adapters translate the errors of their SDKs into those of
@@ -9,27 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 from shared.errors import Changed, ConnectorError, NotFound
-from shared.model.audience import (
-    Account,
-    Audience,
-    Automation,
-    BatchAnswer,
-    CallCounts,
-    Contact,
-    ContactStatus,
-    Member,
-    MemberState,
-    MergeField,
-    StatusChange,
-    Tag,
-    TagAnswer,
-    Webhook,
-)
 from shared.model.source import LoadedSegment, SegmentSnapshot, Snapshot
 
 if TYPE_CHECKING:
@@ -40,8 +23,6 @@ __all__ = [
     "Files",
     "Lease",
     "Leases",
-    "Mailchimp",
-    "MailchimpSession",
     "Queue",
     "Records",
     "Secrets",
@@ -201,147 +182,14 @@ class SegmentSource(Protocol):
 
         `table` has the columns (file VARCHAR, line BIGINT, c0 VARCHAR, c1 VARCHAR ...), where ci
         is `columns[i]` as text; empty fields and markers of no value are NULL, and long values may
-        be truncated to 1,000 characters. `line` is the line where the row begins, from 1 (the row
-        number in formats without lines). `scratch` is a folder for temporary files. InputError
-        names an unreadable file; Changed a file that changed since the snapshot; ConfigError a
-        column that the segment does not have.
+        be truncated to 1,000 characters. `line` is the line where the row begins, from 1 and including the
+        header (the number of the row in formats without lines). `scratch` is a folder for temporary files.
+
+        Raises:
+            InputError: names an unreadable file.
+            Changed: names a file that was replaced after the snapshot.
+            ConfigError: names a column that the segment does not have.
         """
-
-
-class MailchimpSession(Protocol):
-    """Calls to one Mailchimp account, one at a time over one persistent connection.
-
-    Raises Unavailable (with `maybe_applied`) after the client's retries, Refused or Disconnected.
-    `calls` counts the calls; `on_throttled` is called when Mailchimp throttles one.
-    """
-
-    calls: CallCounts
-
-    def ping(self) -> None:
-        """Check that Mailchimp answers and the grant works."""
-
-    def account(self) -> Account:
-        """Read the account."""
-
-    def audiences(self) -> list[Audience]:
-        """Read all audiences of the account."""
-
-    def audience(self, audience_id: str) -> Audience:
-        """Read an audience. NotFound when it does not exist."""
-
-    def merge_fields(self, audience_id: str) -> list[MergeField]:
-        """Read all merge fields of an audience."""
-
-    def create_merge_field(
-        self, audience_id: str, tag: str, name: str, field_type: str
-    ) -> MergeField:
-        """Create a merge field. ConfigError when the audience has the maximum."""
-
-    def tags(self, audience_id: str) -> list[Tag]:
-        """Read all tags (static segments) of an audience."""
-
-    def tag(self, audience_id: str, tag_id: int) -> Tag | None:
-        """Read a tag; None when it does not exist."""
-
-    def saved_segments(self, audience_id: str) -> list[str]:
-        """The names of the saved segments, which share their names with the static ones."""
-
-    def create_tag(self, audience_id: str, name: str) -> Tag:
-        """Create an empty tag. Conflict when the name is taken."""
-
-    def rename_tag(self, audience_id: str, tag_id: int, name: str) -> Tag:
-        """Rename a tag. Conflict when the name is taken."""
-
-    def automations(self, audience_id: str) -> list[Automation]:
-        """Read the active classic automations of an audience. Customer journeys cannot be listed."""
-
-    def subscribe(
-        self,
-        audience_id: str,
-        members: Sequence[Member],
-        *,
-        update_existing: bool,
-        skip_merge_validation: bool = False,
-        resend: bool = True,
-    ) -> BatchAnswer:
-        """One batch call of at most 500 members.
-
-        With `resend`, a call whose answer is lost is sent once more before it fails.
-
-        Members that exist while `update_existing` is false are refused with the code
-        `contactExists` and left as they are.
-        """
-
-    def untag(
-        self, audience_id: str, tag_id: int, addresses: Sequence[str], *, resend: bool = True
-    ) -> TagAnswer:
-        """Take a tag away from at most 500 members; unknown addresses are ignored."""
-
-    def retag(self, audience_id: str, tag_id: int, addresses: Sequence[str]) -> TagAnswer:
-        """Add a tag to at most 500 existing members; unknown addresses are ignored."""
-
-    def count(
-        self, audience_id: str, status: str | None, changed_before: datetime | None = None
-    ) -> int:
-        """Count the members in a status, optionally those unchanged since a time.
-
-        A status of None means all but the archived ones.
-        """
-
-    def members_with_status(
-        self, audience_id: str, status: str, changed_since: str | None = None
-    ) -> Iterator[list[ContactStatus]]:
-        """Read the members in a status in pages of 1,000, optionally changed since a time."""
-
-    def contacts(self, audience_id: str, changed_since: str) -> Iterator[list[Contact]]:
-        """Read subscribers changed since a time in pages of 1,000, with values and tags."""
-
-    def members_with_tag(self, audience_id: str, tag_id: int) -> Iterator[list[ContactStatus]]:
-        """Read the members with a tag, in any status, in pages of 1,000."""
-
-    def status_changes(
-        self, audience_id: str, since: str, status: str | None = None
-    ) -> Iterator[list[StatusChange]]:
-        """Read the members that changed since a time, the longest unchanged first, each once.
-
-        Archived members are read only with the status `archived`.
-        """
-
-    def status_of(self, audience_id: str, address: str) -> str | None:
-        """Read the status of a person; None when the audience does not contain them."""
-
-    def member(self, audience_id: str, address: str) -> MemberState | None:
-        """One person as the audience has them now; None when it does not."""
-
-    def unsubscribe_campaign(self, audience_id: str, address: str) -> str:
-        """Read the ID of the campaign by which a person unsubscribed last; empty when it is unknown."""
-
-    def archive(self, audience_id: str, address: str) -> bool:
-        """Archive one person; False when the audience does not contain them, Refused when it is not possible."""
-
-    def delete_for_good(self, audience_id: str, address: str) -> bool:
-        """Delete one person so that no import brings them back; False when the audience does not contain them."""
-
-    def webhooks(self, audience_id: str) -> list[Webhook]:
-        """Read the webhooks of an audience."""
-
-    def create_webhook(self, audience_id: str, url: str) -> Webhook:
-        """Create a webhook for changes of contacts by people. Refused for an unusable address."""
-
-    def delete_webhook(self, audience_id: str, webhook_id: str) -> None:
-        """Delete a webhook, if it exists."""
-
-    def close(self) -> None:
-        """Close the connection."""
-
-
-class Mailchimp(Protocol):
-    """Opens sessions with the account of a connection."""
-
-    def open(
-        self, connection_id: str, on_throttled: Callable[[], None] | None = None
-    ) -> MailchimpSession:
-        """Open a session. Disconnected when the connection has no valid grant."""
 
 
 def readable(records: Iterable[T]) -> Iterator[T]:

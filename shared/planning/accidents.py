@@ -18,8 +18,8 @@ from shared.workspace import SqlFile
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
+    from shared.mailchimp.session import MailchimpSession
     from shared.model.audience import Tag
-    from shared.model.ports import MailchimpSession
     from shared.planning.people import RowCounts
 
 __all__ = ["FEW_PEOPLE", "ask_about_accidents", "shared_with_audience"]

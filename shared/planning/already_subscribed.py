@@ -16,7 +16,8 @@ from shared.workspace import SqlFile
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-    from shared.model.ports import MailchimpSession
+    from shared.mailchimp.session import MailchimpSession
+
 
 __all__ = [
     "add_subscribed",

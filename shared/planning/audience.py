@@ -17,9 +17,10 @@ from shared.fields.merge_fields import (
     parts_without_address,
     required_without_attribute,
 )
+from shared.mailchimp.session import MailchimpSession
 from shared.model.audience import Audience, MergeField
 from shared.model.export import Export, NewContactStatus
-from shared.model.ports import MailchimpSession, Records
+from shared.model.ports import Records
 from shared.model.run import Finding, Severity
 from shared.model.tag import TagOwner
 from shared.planning.tags import FoundTags, prepare_tags

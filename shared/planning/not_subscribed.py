@@ -16,9 +16,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from shared.errors import Changed, Conflict, NotFound
+from shared.mailchimp.session import MailchimpSession
 from shared.model.audience import NOT_SUBSCRIBED, ContactStatus, NotSubscribedPointer
 from shared.model.names import not_subscribed_blob
-from shared.model.ports import Files, MailchimpSession, Records, Stored
+from shared.model.ports import Files, Records, Stored
 from shared.workspace import SqlFile
 
 if TYPE_CHECKING:

@@ -15,9 +15,10 @@ from pathlib import Path
 from duckdb import DuckDBPyConnection
 
 from shared.capacity.on_demand import OnDemandSessions
+from shared.mailchimp.session import MailchimpSession
 from shared.model.audience import Automation, CallCounts, NotSubscribedPointer
 from shared.model.export import Export
-from shared.model.ports import Files, MailchimpSession, Records, readable
+from shared.model.ports import Files, Records, readable
 from shared.model.tag import TagOwner, same_name
 from shared.planning.accidents import shared_with_audience
 from shared.planning.already_subscribed import (

@@ -14,9 +14,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from shared.errors import Changed, ConfigError, Conflict
+from shared.mailchimp.session import MailchimpSession
 from shared.model.audience import Tag
 from shared.model.export import Export, SegmentChoice
-from shared.model.ports import MailchimpSession, Records
+from shared.model.ports import Records
 from shared.model.run import Finding, Severity
 from shared.model.tag import TagOwner, folded, owned_by_others, same_name, tags_of_audience
 

@@ -1,6 +1,6 @@
-"""A frozen segment's rows, appended to a DuckDB table as text, exactly.
+"""Appends the rows of a pinned segment to a DuckDB table, exactly and as text.
 
-Every file is downloaded as it was frozen, unpacked to UTF-8, its columns laid out, then read: by DuckDB if
+Every file is downloaded in its pinned version, unpacked to UTF-8, its columns laid out, then read: by DuckDB if
 that is provably exact (fast.py), else row by row (rows.py). Whether a row can be read does not depend on the
 requested columns.
 """
@@ -52,9 +52,10 @@ def load_segment(
     scratch: Path,
     null_markers: Sequence[str] = NULL_MARKERS,
 ) -> LoadedSegment:
-    """As `SegmentSource.load` (shared/model/ports.py); `connection` is in no transaction.
+    """Append the rows of a segment to `table` (see SegmentSource.load in model/ports.py).
 
-    `line` counts from 1 and includes the header; of a Parquet file it is the row's number.
+    `connection` must not be in a transaction. `null_markers` are cell contents that mean "no value".
+    Unavailable when the local disk is full.
     """
     columns = _as_listed(columns, segment)
     unreadable: list[UnreadableRow] = []

@@ -1,7 +1,7 @@
 """The segments of a run: pin their files, and load their rows.
 
-The contract is `SegmentSource` in shared/model/ports.py. Freezing writes nothing: a snapshot is
-blob names with ETags, and reading one later either returns exactly those bytes or raises Changed.
+A snapshot consists of blob names and ETags; nothing is copied. A file that is loaded later has exactly the
+pinned content, or Changed is raised.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _Described = tuple[tuple[Attribute, ...], tuple[Partition, ...]]
 
 
 class BlobSegments:
-    """The segments in the landing container below `root`; keeps `SegmentSource`."""
+    """Implements SegmentSource for the landing container below `root` (a prefix of blob names; empty: all)."""
 
     def __init__(
         self,
@@ -45,7 +45,7 @@ class BlobSegments:
         self._pinner = Pinner(container)
 
     def snapshot(self, segments: Sequence[str]) -> Snapshot:
-        """Freeze the newest state of the named segments, in this order.
+        """Pin the newest complete state of the named segments, in this order.
 
         ConfigError (`segmentMissing`) names those that do not exist; if an unusable `model.json` may list
         them, it has the reason. ConfigError (`locationRefused`) names a partition outside of our container.
@@ -66,7 +66,7 @@ class BlobSegments:
         table: str,
         scratch: Path,
     ) -> LoadedSegment:
-        """Append a segment's rows to `table` (see load_segment)."""
+        """Append the rows of a segment to `table`, in file order."""
         return load_segment(
             self._container, connection, segment, columns, table, scratch, self._null_markers
         )

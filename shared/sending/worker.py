@@ -16,11 +16,13 @@ from datetime import datetime
 from shared.capacity.pace import AccountPace
 from shared.capacity.slots import Slot, Slots
 from shared.errors import ConfigError, ConnectorError, Disconnected, Refused, Unavailable
+from shared.mailchimp.gateway import MailchimpGateway
+from shared.mailchimp.session import MailchimpSession
 from shared.messaging.metrics import Meter
 from shared.model.audience import CallCounts
 from shared.model.chunk import Chunk, ChunkKind
 from shared.model.plan import Plan
-from shared.model.ports import Files, Mailchimp, MailchimpSession, Records
+from shared.model.ports import Files, Records
 from shared.model.run import Reason, Run, RunStatus
 from shared.runs.transitions import Transitions
 from shared.sending.chunk_payload import ChunkPayload, ChunkPayloads
@@ -63,7 +65,7 @@ class Worker:
     transitions: Transitions
     chunks: Records[Chunk]
     files: Files
-    mailchimp: Mailchimp
+    mailchimp: MailchimpGateway
     slots: Slots
     pace: AccountPace
     lost: Callable[[str], None]

@@ -22,10 +22,10 @@ from typing import NamedTuple
 
 from shared.errors import Disconnected, NotFound, Refused, Unavailable
 from shared.fields.evidence import sends_times, without_evidence
+from shared.mailchimp.session import MailchimpSession
 from shared.model.audience import BatchAnswer, Member, MemberState, Refusal
 from shared.model.chunk import ChunkKind
 from shared.model.outcome import Code, Outcome
-from shared.model.ports import MailchimpSession
 from shared.sending.isolate import Failure, Interrupted, Isolation
 
 __all__ = ["Person", "Result", "Writer", "with_values"]

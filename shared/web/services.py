@@ -15,9 +15,9 @@ from shared.connections.sign_in import SignIns
 from shared.consent_updates.updates import ConsentUpdates
 from shared.exports.definitions import Definitions
 from shared.finishing.differences import Differences
+from shared.mailchimp.connect import MailchimpApiKeys
 from shared.model.export import Schedule
 from shared.model.ports import Records
-from shared.model.sign_in import ApiKeyChecker
 from shared.people.erase import Eraser
 from shared.people.exclusion_lists import ExclusionLists
 from shared.people.search import Search
@@ -49,7 +49,7 @@ class Services:
     max_profiles: int
 
     connections: Connections
-    api_keys: ApiKeyChecker
+    api_keys: MailchimpApiKeys
     sign_ins: SignIns | None
     sessions: OnDemandSessions
     consent_updates: ConsentUpdates

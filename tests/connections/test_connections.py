@@ -5,8 +5,7 @@ import pytest
 from shared.connections.connections import Connections, mark_reconnect
 from shared.errors import ConfigError, Conflict, NotFound, Unavailable
 from shared.model.audience import Account
-from shared.model.connection import ConnectionStatus, GrantKind
-from shared.model.sign_in import CheckedGrant
+from shared.model.connection import CheckedGrant, ConnectionStatus, GrantKind
 from tests.web.client import new_export
 from tests.web.world import KEY, World
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from sandbox.mailchimp import Sandbox
-from shared.mailchimp.session import Session
+from shared.mailchimp.session import MailchimpSession
 from shared.mailchimp.transport import ApiKey, RetryPolicy, Transport
 
 
@@ -54,5 +54,5 @@ def transport(time: Time) -> Iterator[Callable[..., Transport]]:
 
 
 @pytest.fixture
-def session(sandbox: Sandbox, transport: Callable[..., Transport]) -> Session:
-    return Session(transport(sandbox.api_url, ApiKey(sandbox.api_key)))
+def session(sandbox: Sandbox, transport: Callable[..., Transport]) -> MailchimpSession:
+    return MailchimpSession(transport(sandbox.api_url, ApiKey(sandbox.api_key)))

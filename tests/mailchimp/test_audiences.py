@@ -6,7 +6,7 @@ import pytest
 
 from sandbox.mailchimp import Fault
 from shared.errors import ConfigError, Conflict, Disconnected, NotFound, Unavailable
-from shared.mailchimp.session import Session
+from shared.mailchimp.session import MailchimpSession
 from shared.mailchimp.transport import ApiKey
 from tests.mailchimp.scripted_server import ScriptedServer, json
 
@@ -35,7 +35,7 @@ def test_a_missing_audience_is_named(sandbox, session):
 @pytest.mark.parametrize("bad", ["", "../x", "a/b", "a b", "ä", "a?fields=x", "a" * 33])
 def test_an_audience_id_never_changes_the_path(bad, transport):
     with ScriptedServer(json("{}")) as server:
-        session = Session(transport(server.url))
+        session = MailchimpSession(transport(server.url))
         for ask in (session.audience, session.tags, session.merge_fields):
             with pytest.raises(ConfigError):
                 ask(bad)
@@ -165,7 +165,7 @@ def test_a_grant_revoked_while_creating_a_field_is_disconnected(sandbox, session
 
 def test_a_missing_list_is_not_an_empty_list(transport):
     with ScriptedServer(json('{"total_items": 3}')) as server, pytest.raises(Unavailable):
-        Session(transport(server.url)).tags("abc")
+        MailchimpSession(transport(server.url)).tags("abc")
 
 
 @pytest.mark.parametrize(
@@ -176,7 +176,7 @@ def test_a_merge_field_that_appears_while_it_is_created_is_used_or_avoided(
     sandbox, session, transport, monkeypatch, their_name, their_type, tag
 ):
     audience = sandbox.audience("News")
-    theirs = Session(transport(sandbox.api_url, ApiKey(sandbox.api_key)))
+    theirs = MailchimpSession(transport(sandbox.api_url, ApiKey(sandbox.api_key)))
     write = session._transport.write
 
     def write_later(*given, **more):

@@ -15,8 +15,6 @@ from shared.mailchimp.address import API_URL, LOGIN_URL, api_base, login_base
 from shared.mailchimp.connect import MailchimpApiKeys, MailchimpSignIn
 from shared.mailchimp.gateway import MailchimpGateway
 from shared.model.connection import Connection, ConnectionStatus, Consent, Grant, GrantKind
-from shared.model.ports import Mailchimp, MailchimpSession
-from shared.model.sign_in import ApiKeyChecker, OAuthSignIn
 from tests.mailchimp.scripted_server import RESET, Answer, ScriptedServer, html, json
 
 BACK = "http://127.0.0.1:7071/api/oauth/mailchimp/callback"
@@ -271,6 +269,11 @@ def test_a_malformed_api_key_is_never_sent(key, time):
     assert caught.value.faults[0].field == "apiKey"
 
 
+def test_a_key_that_mailchimp_accepts_has_its_data_centre(sandbox, time):
+    api_keys = MailchimpApiKeys(gateway_to(sandbox.api_url, time).open_with)
+    assert api_keys.check(sandbox.api_key).data_centre == "us1"
+
+
 def test_a_key_refused_by_mailchimp_is_a_fault_of_the_api_key(sandbox, time):
     door = MailchimpApiKeys(gateway_to(sandbox.api_url, time).open_with)
     with pytest.raises(ConfigError) as caught:
@@ -287,8 +290,8 @@ def test_a_session_is_opened_with_the_stored_grant(sandbox, app, time):
         (GrantKind.API_KEY, sandbox.api_key),
         (GrantKind.OAUTH, sandbox.token(app)),
     ):
-        gateway: Mailchimp = gateway_to(sandbox.api_url, time, connection(kind), secret)
-        session: MailchimpSession = gateway.open("c1")
+        gateway = gateway_to(sandbox.api_url, time, connection(kind), secret)
+        session = gateway.open("c1")
         assert session.account().id == sandbox.account.id
         session.close()
 
@@ -326,13 +329,6 @@ def test_a_revoked_token_and_a_disabled_account_are_disconnected(sandbox, app, t
         session.audiences()
     session.close()
     assert (disabled.value.code, revoked.value.code) == ("accountDisabled", "keyInvalid")
-
-
-def test_implementations_match_their_protocols(sandbox, sign_in, time):
-    oauth_sign_in: OAuthSignIn = sign_in
-    api_keys: ApiKeyChecker = MailchimpApiKeys(gateway_to(sandbox.api_url, time).open_with)
-    assert oauth_sign_in.authorize_url("s", BACK).startswith(f"{sandbox.url}/oauth2/authorize?")
-    assert api_keys.check(sandbox.api_key).data_centre == "us1"
 
 
 def test_the_authorization_url_is_escaped():

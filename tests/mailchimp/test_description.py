@@ -8,7 +8,7 @@ import pytest
 
 from sandbox.mailchimp import Options, Sandbox
 from shared.errors import Conflict, NotFound
-from shared.mailchimp.session import Session
+from shared.mailchimp.session import MailchimpSession
 from shared.mailchimp.transport import ApiKey, Token
 from shared.model.audience import Member
 from tests.contract.prism import PrismProxy, description, prism_command
@@ -64,6 +64,6 @@ def test_every_call_and_its_response_match_mailchimps_description(transport):
         token = Token(sandbox.token(sandbox.app("http://127.0.0.1:7071/back")))
         for auth in (ApiKey(sandbox.api_key), token):
             audience = sandbox.audience("News")
-            every_call(Session(transport(f"{proxy.url}/3.0", auth)), audience.id)
+            every_call(MailchimpSession(transport(f"{proxy.url}/3.0", auth)), audience.id)
         assert proxy.violations == []
         assert sandbox.calls.count("POST", "/lists/{list_id}") == 4

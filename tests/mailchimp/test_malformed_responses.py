@@ -7,7 +7,7 @@ import pytest
 
 from shared.errors import ConfigError, ConnectorError, Disconnected, Refused, Unavailable
 from shared.mailchimp.parts import objects_in, status_in, text_in, whole_number_in
-from shared.mailchimp.session import Session
+from shared.mailchimp.session import MailchimpSession
 from shared.model.audience import Member
 from shared.model.outcome import Code
 from tests.mailchimp import scripted_server
@@ -65,7 +65,7 @@ def test_a_value_of_another_type_is_an_error_or_missing(call, value, transport):
     if part == "total_items":
         body = f'{{"{part}": {value}, {others}}}'
     with scripted_server.ScriptedServer(scripted_server.json(body)) as server:
-        session = Session(transport(server.url))
+        session = MailchimpSession(transport(server.url))
         with suppress(ConnectorError):
             ask(session)
 
@@ -74,7 +74,7 @@ def test_a_value_of_another_type_is_an_error_or_missing(call, value, transport):
 def test_a_list_without_a_total_is_not_complete(total, transport):
     body = f'{{"members": [{{"email_address": "a@b.de"}}], "total_items": {total}}}'
     with scripted_server.ScriptedServer(scripted_server.json(body)) as server:
-        session = Session(transport(server.url))
+        session = MailchimpSession(transport(server.url))
         with pytest.raises(Unavailable):
             list(session.members_with_status("a1", "unsubscribed"))
         with pytest.raises(Unavailable):
@@ -87,7 +87,7 @@ def test_a_list_with_other_items_is_not_complete(transport):
         scripted_server.ScriptedServer(scripted_server.json(body)) as server,
         pytest.raises(Unavailable),
     ):
-        list(Session(transport(server.url)).members_with_status("a1", "unsubscribed"))
+        list(MailchimpSession(transport(server.url)).members_with_status("a1", "unsubscribed"))
 
 
 @pytest.mark.parametrize(("size", "error"), [(1, Unavailable), (1000, ConfigError)])
@@ -95,7 +95,7 @@ def test_reading_an_endless_list_ends(size, error, transport):
     page = {"segments": [{"id": 5, "name": "x"}] * size, "total_items": 10**12}
     with scripted_server.ScriptedServer(scripted_server.json(json.dumps(page))) as server:
         with pytest.raises(error):
-            Session(transport(server.url)).tags("a1")
+            MailchimpSession(transport(server.url)).tags("a1")
         assert len(server.asked) == 100
 
 
@@ -107,7 +107,7 @@ def test_unknown_members_in_a_response_change_nothing(transport):
         "errors": [{"email_address": "eve@example.org", "error_code": ["ERROR_CONTACT_EXISTS"]}, 7],
     }
     with scripted_server.ScriptedServer(scripted_server.json(json.dumps(answer))) as server:
-        found = Session(transport(server.url)).subscribe("a1", [ADA], update_existing=True)
+        found = MailchimpSession(transport(server.url)).subscribe("a1", [ADA], update_existing=True)
     assert found.created == {"ada@example.org": "subscribed"}
     assert (found.updated, found.refused) == ({}, {})
 
@@ -116,12 +116,12 @@ def test_no_long_value_of_a_response_gets_into_an_outcome(transport):
     person = {"email_address": "ada@example.org", "status": 'x"\n' * 1_000_000}
     answer = {"new_members": [], "updated_members": [person], "errors": []}
     with scripted_server.ScriptedServer(scripted_server.json(json.dumps(answer))) as server:
-        found = Session(transport(server.url)).subscribe("a1", [ADA], update_existing=True)
+        found = MailchimpSession(transport(server.url)).subscribe("a1", [ADA], update_existing=True)
     assert found.updated == {"ada@example.org": ""}
     error = {"email_address": "ada@example.org", "field": "F" * 1_000_000, "error": "x" * 1_000_000}
     answer = {"new_members": [], "updated_members": [], "errors": [error]}
     with scripted_server.ScriptedServer(scripted_server.json(json.dumps(answer))) as server:
-        found = Session(transport(server.url)).subscribe("a1", [ADA], update_existing=True)
+        found = MailchimpSession(transport(server.url)).subscribe("a1", [ADA], update_existing=True)
     assert found.refused["ada@example.org"].field == ""
     assert found.refused["ada@example.org"].code == Code.REFUSED
 
@@ -130,7 +130,7 @@ def test_a_tag_without_an_id_is_looked_up(transport):
     made = scripted_server.json('{"name": "Gold"}')
     there = scripted_server.json('{"segments": [{"id": 9, "name": "Gold"}], "total_items": 1}')
     with scripted_server.ScriptedServer(made, there) as server:
-        assert Session(transport(server.url)).create_tag("a1", "Gold").id == 9
+        assert MailchimpSession(transport(server.url)).create_tag("a1", "Gold").id == 9
         assert [asked.method for asked in server.asked] == ["POST", "GET"]
 
 
@@ -146,7 +146,7 @@ def test_the_title_of_a_problem_is_never_repeated(title, transport):
         scripted_server.ScriptedServer(answer) as server,
         pytest.raises((Disconnected, Refused)) as caught,
     ):
-        Session(transport(server.url)).ping()
+        MailchimpSession(transport(server.url)).ping()
     assert len(str(caught.value)) < 200
     assert not set(str(caught.value)) & {"\r", "\n", "\0"}
 

@@ -7,7 +7,7 @@ import pytest
 
 from sandbox.mailchimp import Fault, Options, Sandbox
 from shared.errors import NotFound, Refused, Unavailable
-from shared.mailchimp.session import Session
+from shared.mailchimp.session import MailchimpSession
 from shared.mailchimp.transport import ApiKey
 from shared.model.audience import Member, Refusal
 from shared.model.outcome import Code
@@ -57,7 +57,7 @@ def test_a_200_response_names_the_refused_members(language, transport):
     options = Options(language=language, unknown_merge_tags="refuse")
     with Sandbox(options) as sandbox:
         audience = sandbox.audience("News")
-        session = Session(transport(sandbox.api_url, ApiKey(sandbox.api_key)))
+        session = MailchimpSession(transport(sandbox.api_url, ApiKey(sandbox.api_key)))
         answer = session.subscribe(
             audience.id,
             [
@@ -177,7 +177,7 @@ def test_results_are_matched_although_mailchimp_quotes_or_recases_addresses(tran
     )
     people = ["ada@example.org", "bob@example.org", "eve@example.org", "jo@xn--bcher-kva.example"]
     with ScriptedServer(answer) as server:
-        found = Session(transport(server.url)).subscribe(
+        found = MailchimpSession(transport(server.url)).subscribe(
             "abc", [member(address) for address in people], update_existing=True
         )
     assert found.created == {"ada@example.org": "subscribed"}
@@ -198,7 +198,9 @@ def test_a_person_missing_from_the_response_is_refused(transport):
     )
     for answer, code in ((silent, Code.REFUSED), (nameless, Code.ADDRESS_REFUSED)):
         with ScriptedServer(answer) as server:
-            found = Session(transport(server.url)).subscribe("abc", people, update_existing=True)
+            found = MailchimpSession(transport(server.url)).subscribe(
+                "abc", people, update_existing=True
+            )
         assert found.refused == {"bob@example.org": Refusal(code)}
 
 
@@ -207,13 +209,15 @@ def test_a_response_without_its_lists_may_have_been_applied(transport):
         ScriptedServer(json('{"total_created": 1}')) as server,
         pytest.raises(Unavailable) as caught,
     ):
-        Session(transport(server.url)).subscribe("abc", [member("a@b.org")], update_existing=True)
+        MailchimpSession(transport(server.url)).subscribe(
+            "abc", [member("a@b.org")], update_existing=True
+        )
     assert caught.value.maybe_applied
 
 
 def test_a_batch_call_sends_its_options_and_never_syncs_tags(transport):
     with ScriptedServer(answered()) as server:
-        session = Session(transport(server.url))
+        session = MailchimpSession(transport(server.url))
         session.subscribe(
             "abc",
             [member("a@b.org", FNAME="A"), member("c@d.org", status=None, tags=())],

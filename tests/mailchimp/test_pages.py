@@ -9,7 +9,7 @@ import pytest
 
 from sandbox.mailchimp import Fault
 from shared.errors import NotFound, Unavailable
-from shared.mailchimp.session import Session
+from shared.mailchimp.session import MailchimpSession
 from tests.mailchimp.scripted_server import ScriptedServer, json
 
 
@@ -106,7 +106,7 @@ def test_reading_a_list_that_becomes_empty_ends(sandbox, session):
 def test_reading_with_a_wrong_total_ends(transport):
     answer = {"members": [{"email_address": "a@b.org", "status": "pending"}], "total_items": 2}
     with ScriptedServer(json(orjson.dumps(answer))) as server:
-        found = addresses(Session(transport(server.url)).members_with_tag("abc", 1))
+        found = addresses(MailchimpSession(transport(server.url)).members_with_tag("abc", 1))
         assert len(server.asked) == 2
     assert found == ["a@b.org"]
 
@@ -123,7 +123,7 @@ def test_an_audience_that_changes_all_the_time_is_retried_later(transport):
         return json(orjson.dumps({"members": people, "total_items": 1000}))
 
     with ScriptedServer(page) as server, pytest.raises(Unavailable) as caught:
-        list(Session(transport(server.url)).members_with_status("abc", "pending"))
+        list(MailchimpSession(transport(server.url)).members_with_status("abc", "pending"))
     assert caught.value.code == "audienceMoves"
 
 
@@ -147,7 +147,7 @@ def test_throttling_and_connection_failures_do_not_reduce_the_page_size(sandbox,
 
 def test_a_page_without_members_is_not_an_empty_page(transport):
     with ScriptedServer(json('{"total_items": 0}')) as server, pytest.raises(Unavailable):
-        list(Session(transport(server.url)).members_with_status("abc", "pending"))
+        list(MailchimpSession(transport(server.url)).members_with_status("abc", "pending"))
 
 
 def test_members_with_a_tag_are_read_in_any_status(sandbox, session):

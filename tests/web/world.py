@@ -17,14 +17,13 @@ from shared.errors import Changed, ConfigError, Conflict, Disconnected, Fault, N
 from shared.exports.definitions import Definitions
 from shared.finishing.differences import Difference
 from shared.model.audience import Account, Audience, CallCounts, MergeField
-from shared.model.connection import Connection, ExportUser
+from shared.model.connection import CheckedGrant, Connection, ExportUser
 from shared.model.consent import ConsentState
 from shared.model.export import Export, Schedule
 from shared.model.one_person import ChosenPerson, SentPerson
 from shared.model.ports import Records, Stored
 from shared.model.preview import SamplePerson
 from shared.model.run import Mode, Progress, Reason, Run, RunStatus, Trigger
-from shared.model.sign_in import CheckedGrant
 from shared.people.erasures import Erasure
 from shared.people.exclusion_lists import ExclusionLists
 from shared.people.search import Found

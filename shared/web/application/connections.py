@@ -8,11 +8,12 @@ from contextlib import contextmanager
 from shared.connections.connections import mark_reconnect
 from shared.connections.sign_in import Departure, SignIns
 from shared.errors import Disconnected, Forbidden, NotFound, Refused
+from shared.mailchimp.session import MailchimpSession
 from shared.model.audience import Audience, MergeField
 from shared.model.connection import Connection, GrantKind
 from shared.model.consent import ConsentState
 from shared.model.export import Export
-from shared.model.ports import MailchimpSession, Stored
+from shared.model.ports import Stored
 from shared.web.application import audit
 from shared.web.application.etags import refuse_changed
 from shared.web.authentication import Role
