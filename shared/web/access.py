@@ -22,14 +22,12 @@ from shared.web.authentication import Role
 from shared.web.context import ANONYMOUS, Context
 from shared.web.csrf import refuse_other_sites
 from shared.web.json_body import JsonRequest
-from shared.web.problems import HttpProblem
+from shared.web.problems import HttpProblem, refuse_other_types
 from shared.web.services import Services
 
 __all__ = ["Access", "AccessRoute", "Subject", "public", "requires"]
 
 E = TypeVar("E", bound=Callable[..., Any])
-
-JSON = "application/json"
 
 
 class Subject(StrEnum):
@@ -121,8 +119,7 @@ class AccessRoute(APIRoute):
         """The request with a JSON body that is small enough to validate."""
         body = await request.body()
         if body or (self.body_field and self.body_field.field_info.is_required()):
-            if request.headers.get("content-type", "").partition(";")[0].strip().lower() != JSON:
-                raise HttpProblem(415, "unsupportedMediaType")
+            refuse_other_types(request, "application/json")
             if not body:
                 raise HttpProblem(400, "malformed")
         return JsonRequest(request.scope, request.receive)

@@ -60,7 +60,7 @@ _PROBLEMS = {
     "411": "The body has no Content-Length",
     "412": "The ETag of If-Match is out of date",
     "413": "The body is larger than 1 MB",
-    "415": "The body is not application/json",
+    "415": "The body has another media type than the described one",
     "502": "Mailchimp refused the request, or a file of Customer Insights cannot be read",
     "503": "Temporarily unavailable; Retry-After says when to try again",
 }
@@ -196,7 +196,7 @@ def _statuses(route: AccessRoute, operation: dict[str, Any]) -> set[str]:
         statuses |= {"401", "403", "502"}
     if has_parameters:
         statuses |= {"400", "404"}
-    if route.body_field is not None:
+    if operation.get("requestBody", {}).get("required") or route.body_field is not None:
         statuses |= {"400", "415"}
     if route.method != "GET" or "{" in route.path_format:
         statuses |= {"409"}

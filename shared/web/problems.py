@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 import orjson
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
+from starlette.requests import Request
 from starlette.responses import Response
 
 from shared.errors import (
@@ -32,7 +33,15 @@ from shared.messages.catalogue import text as message_text
 from shared.web.models.base import faults_of
 from shared.web.texts import text, text_or_own
 
-__all__ = ["PROBLEM_JSON", "HttpProblem", "detail_text", "fault_text", "for_error", "response"]
+__all__ = [
+    "PROBLEM_JSON",
+    "HttpProblem",
+    "detail_text",
+    "fault_text",
+    "for_error",
+    "refuse_other_types",
+    "response",
+]
 
 PROBLEM_JSON = "application/problem+json"
 
@@ -103,6 +112,13 @@ def for_error(error: Exception) -> HttpProblem:
                 headers=_retry_after(error),
             )
     return HttpProblem(500, "internal")
+
+
+def refuse_other_types(request: Request, media_type: str) -> None:
+    """Raise a 415 unless the body of a request has this media type."""
+    sent = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if sent != media_type:
+        raise HttpProblem(415, "unsupportedMediaType", values={"type": media_type})
 
 
 def _retry_after(error: Exception) -> dict[str, str]:

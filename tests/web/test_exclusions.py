@@ -46,7 +46,8 @@ def test_a_list_that_is_not_understood_is_refused_as_a_whole() -> None:
     assert (wrong.status, wrong.json()["code"]) == (400, "exclusionsInvalid")
     assert "2, 3" in wrong.json()["detail"]
     assert put(world, export, b"\xff\xfe").json()["code"] == "exclusionsNotCsv"
-    assert put(world, export, LIST, "application/json").status == 415
+    refused = put(world, export, LIST, "application/json")
+    assert (refused.status, refused.json()["detail"]) == (415, "Send the data as text/csv.")
     assert put(world, "missing", LIST).status == 404
     assert get(world, f"/api/exports/{export}/exclusions")["addresses"] == 1
 

@@ -14,7 +14,7 @@ from shared.web.authentication import Role
 from shared.web.dependencies import CurrentContext, Id
 from shared.web.models.exclusions import ExclusionsView, exclusions_view
 from shared.web.outcomes_csv import neutral
-from shared.web.problems import HttpProblem
+from shared.web.problems import refuse_other_types
 
 __all__ = ["router"]
 
@@ -36,9 +36,7 @@ _BODY: dict[str, Any] = {
 
 async def _csv(request: Request) -> bytes:
     """The body of a request. 415 for another type than CSV."""
-    content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if content_type != _CSV:
-        raise HttpProblem(415, "unsupportedMediaType")
+    refuse_other_types(request, _CSV)
     return await request.body()
 
 

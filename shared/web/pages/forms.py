@@ -19,7 +19,13 @@ from shared.errors import ConnectorError
 from shared.web.cookies import Cookie
 from shared.web.csrf import FIELD, check_token
 from shared.web.dependencies import CurrentContext
-from shared.web.problems import HttpProblem, detail_text, fault_text, for_error
+from shared.web.problems import (
+    HttpProblem,
+    detail_text,
+    fault_text,
+    for_error,
+    refuse_other_types,
+)
 
 if TYPE_CHECKING:
     from shared.web.pages.render import Page
@@ -80,9 +86,7 @@ class Form:
 
 async def _form(request: Request, context: CurrentContext) -> Form:
     """The form of a request. 415 for another type, 403 without the token of the page."""
-    content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if content_type != _FORM:
-        raise HttpProblem(415, "unsupportedMediaType")
+    refuse_other_types(request, _FORM)
     try:
         body = (await request.body()).decode()
         fields = parse_qsl(body, keep_blank_values=True, max_num_fields=_MOST_FIELDS)
@@ -108,14 +112,12 @@ def _in_memory(
 
 async def _upload(request: Request, context: CurrentContext) -> bytes:
     """The file of a form. 415 for another type, 400 without a file, 403 without the token of the page."""
-    content_type = request.headers.get("content-type", "")
-    mimetype, options = parse_options_header(content_type)
-    if mimetype != _UPLOAD:
-        raise HttpProblem(415, "unsupportedMediaType")
+    refuse_other_types(request, _UPLOAD)
+    _, options = parse_options_header(request.headers["content-type"])
     body = await request.body()
     try:
         parser = FormDataParser(_in_memory, silent=False, max_form_parts=_MOST_PARTS)
-        _, fields, files = parser.parse(io.BytesIO(body), mimetype, len(body), options)
+        _, fields, files = parser.parse(io.BytesIO(body), _UPLOAD, len(body), options)
     except (ValueError, RequestEntityTooLarge):
         raise HttpProblem(400, "malformed") from None
     check_token(Cookie("csrf", request, context.services.public_url), fields.get(FIELD, ""))
