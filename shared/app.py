@@ -407,7 +407,7 @@ class App:
         stored = self.connections.read(connection_id)
         return stored.value if stored else None
 
-    def _lose_connection(self, connection_id: str) -> None:
+    def _connection_lost(self, connection_id: str) -> None:
         """Record that Mailchimp refuses the grant, so a person has to connect the account again."""
         log_connection_lost(connection_id)
         with suppress(NotFound):  # the connection was removed while a run used it
@@ -477,7 +477,7 @@ class App:
             builder=builder,
             plans=self.plans,
             pace=self.pace,
-            disconnected=self._lose_connection,
+            connection_lost=self._connection_lost,
             connections=self.settings.mailchimp.connections,
             preview_outcomes=PreviewOutcomes(
                 self.chunks, self.files, self.erasures, self.sessions, self.runtime.now
@@ -500,7 +500,7 @@ class App:
             mailchimp=self.mailchimp,
             slots=self.slots,
             pace=self.pace,
-            lost=self._lose_connection,
+            connection_lost=self._connection_lost,
             now=self.runtime.now,
             clock=self.runtime.monotonic,
             randrange=self.runtime.randrange,
@@ -539,7 +539,7 @@ class App:
             pace=self.pace,
             plan_of=self.plans.get,
             abandon=self.abandon,
-            disconnected=self._lose_connection,
+            connection_lost=self._connection_lost,
             now=self.runtime.now,
             token=self.runtime.token,
             outcome_file=self.outcome_file,
@@ -676,7 +676,7 @@ class App:
             leases=self.leases,
             sessions=self.sessions,
             is_busy=self._is_busy,
-            lost=self._lose_connection,
+            connection_lost=self._connection_lost,
             now=self.runtime.now,
         )
 

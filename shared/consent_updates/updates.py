@@ -78,8 +78,8 @@ _NO_USE = _Use("", ())
 class ConsentUpdates:
     """Keeps the statuses and the table for Customer Insights current.
 
-    `is_busy` returns whether a run of an export is active, `lost` records that Mailchimp refuses the grant of a
-    connection.
+    `is_busy` returns whether a run of an export is active, `connection_lost` records that Mailchimp refuses the
+    grant of a connection.
     """
 
     requests: Records[SweepRequest]
@@ -96,7 +96,7 @@ class ConsentUpdates:
     leases: Leases
     sessions: OnDemandSessions
     is_busy: Callable[[str], bool]
-    lost: Callable[[str], None]
+    connection_lost: Callable[[str], None]
     now: Callable[[], datetime]
 
     def request_due(self) -> int:
@@ -158,7 +158,7 @@ class ConsentUpdates:
         self.request(key, _EVENT_DELAY)
         return True
 
-    def disconnecting(self, connection_id: str) -> None:
+    def delete_webhooks(self, connection_id: str) -> None:
         """Delete the webhooks that only this connection can delete, before its grant is deleted.
 
         If Mailchimp does not answer, they stay there, and their calls are refused.
@@ -200,7 +200,7 @@ class ConsentUpdates:
                 log_event("consent.postponed", audience=key, reason=error.code)
                 self.request(key, _UNAVAILABLE_DELAY)
             except Disconnected as error:
-                self.lost(use.connection_id)
+                self.connection_lost(use.connection_id)
                 self._record_problem(key, error)
             except (ConfigError, Refused) as error:
                 log_event("consent.failed", logging.WARNING, audience=key, reason=error.code)

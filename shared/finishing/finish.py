@@ -104,7 +104,7 @@ class Finisher:
     pace: AccountPace
     plan_of: Callable[[str], Plan]
     abandon: Abandon
-    disconnected: Callable[[str], None]
+    connection_lost: Callable[[str], None]
     now: Callable[[], datetime]
     token: Callable[[], str]
     outcome_file: OutcomeFile
@@ -259,7 +259,7 @@ class Finisher:
         self, run: Run, plan: Plan, segments: tuple[RunSegment, ...], error: ConnectorError
     ) -> Checked:
         if isinstance(error, Disconnected):
-            self.disconnected(plan.connection_id)
+            self.connection_lost(plan.connection_id)
         finding = Finding(Severity.WARNING, "tagsNotChecked")
         if run.mode is Mode.ONE_PERSON:
             finding = Finding(Severity.WARNING, "personNotReadBack")

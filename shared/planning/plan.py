@@ -59,7 +59,7 @@ class Planner:
     builder: PlanBuilder
     plans: PlanStore
     pace: AccountPace
-    disconnected: Callable[[str], None]
+    connection_lost: Callable[[str], None]
     connections: int
     preview_outcomes: Callable[[Plan, Sequence[Chunk]], Sequence[Finding]]
 
@@ -161,7 +161,7 @@ class Planner:
     def _forget_connection(self, run: Run) -> None:
         export = self.exports.read(run.export_id)
         if export is not None and export.value.connection_id:
-            self.disconnected(export.value.connection_id)
+            self.connection_lost(export.value.connection_id)
 
     def _is_active(self, run_id: str) -> bool:
         stored = self.runs.read(run_id)

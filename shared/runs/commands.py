@@ -106,7 +106,7 @@ class RunCommands:
             raise Conflict("otherRunGoing")
         return started
 
-    def disconnected(self, export_ids: Collection[str]) -> int:
+    def stop_sending(self, export_ids: Collection[str]) -> int:
         """Stop sending for exports whose connection was removed. Returns the number of stopped runs.
 
         A run that is not sending yet notices the removal when it needs the connection.

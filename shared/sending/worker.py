@@ -55,9 +55,9 @@ class _SharedByLanes:
 
 @dataclass(frozen=True)
 class Worker:
-    """Does the work of lanes. `lost` is called for a connection whose grant Mailchimp does not accept.
+    """Does the work of lanes.
 
-    `clock` counts seconds; `randrange(n)` gives a number below n; `stopping` returns whether the
+    `connection_lost` records that Mailchimp does not accept the grant of a connection. `clock` counts seconds; `randrange(n)` gives a number below n; `stopping` returns whether the
     process is asked to end.
     """
 
@@ -68,7 +68,7 @@ class Worker:
     mailchimp: MailchimpGateway
     slots: Slots
     pace: AccountPace
-    lost: Callable[[str], None]
+    connection_lost: Callable[[str], None]
     now: Callable[[], datetime]
     clock: Callable[[], float]
     randrange: Callable[[int], int]
@@ -109,7 +109,7 @@ class Worker:
     def _stop(self, run_id: str, plan: Plan, error: ConnectorError) -> NextStep:
         """Stop sending for a run, and record the reason."""
         if isinstance(error, Disconnected):
-            self.lost(plan.connection_id)
+            self.connection_lost(plan.connection_id)
             self.transitions.stop_sending(run_id, Reason("disconnected"))
         else:
             self.transitions.stop_sending(run_id, Reason.of(error))

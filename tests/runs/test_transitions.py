@@ -94,7 +94,7 @@ def loses_its_connection(deployment: SimulatedDeployment) -> Run:
 
     def call(ask: Callable[[], object]) -> object:
         if deployment.app.runs.read(run.id).value.status is RunStatus.SENDING:
-            deployment.app.commands.disconnected([EXPORT])
+            deployment.app.commands.stop_sending([EXPORT])
         return ask()
 
     deployment.call = call

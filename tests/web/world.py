@@ -342,7 +342,7 @@ class FakeRuns:
     def retry(self, run_id: str, by: str) -> Run:
         return self.start(self.read(run_id).export_id, Trigger.RETRY, Mode.EXPORT, by)
 
-    def disconnected(self, export_ids: Collection[str]) -> int:
+    def stop_sending(self, export_ids: Collection[str]) -> int:
         return 0
 
 
@@ -496,7 +496,7 @@ class FakeConsentUpdates:
     def called(self, token: str, body: bytes, signature: str) -> bool:
         return self.knows_webhooks
 
-    def disconnecting(self, connection_id: str) -> None:
+    def delete_webhooks(self, connection_id: str) -> None:
         pass
 
 

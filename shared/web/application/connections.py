@@ -126,7 +126,7 @@ def delete(
     before = read(context, connection_id)
     etag = refuse_changed(if_match, before.etag, _CHANGED)
     if detach_exports:
-        context.services.consent_updates.disconnecting(connection_id)
+        context.services.consent_updates.delete_webhooks(connection_id)
     connection, detached = context.services.connections.remove(
         connection_id, context.caller.name, detach_exports=detach_exports, etag=etag
     )
@@ -158,10 +158,10 @@ def disconnect(
     """Delete the grant, and stop the runs that use it."""
     before = read(context, connection_id)
     refuse_changed(if_match, before.etag, _CHANGED)
-    context.services.consent_updates.disconnecting(connection_id)
+    context.services.consent_updates.delete_webhooks(connection_id)
     stored = context.services.connections.disconnect(connection_id, context.caller.name)
     # A lane that is sending has an open session, which would continue.
-    context.services.runs.disconnected(
+    context.services.runs.stop_sending(
         [export.id for export in exports_using(context, connection_id)]
     )
     _record(context, "connection.disconnect", before.value, stored.value)
