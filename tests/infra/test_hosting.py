@@ -12,7 +12,7 @@ import pytest
 from infra.check import hosting
 from infra.check.project import ROOT
 
-ARITHMETIC = ROOT / "docs/decisions/0031-how-much-at-once.md"
+ARITHMETIC = ROOT / "docs/decisions/0031-concurrency.md"
 
 
 def with_queues(**numbers: object) -> Callable[[dict[str, Any]], None]:
