@@ -1,8 +1,8 @@
 #!/bin/sh
-# Is the app up, and is it closed to callers who are not signed in? Usage: smoke.sh https://address
+# Checks that the app answers and that its pages and API require sign-in. Usage: smoke.sh https://address
 # 1. /api/health answers within ten minutes of a deployment: 200, or 503 with the type notConfigured while secrets are missing.
-# 2. Nothing else answers without signing in.
-# Exit code 0: up and closed. 3: closed, but not configured yet: continue with docs/deploy.md, step 3. 1: anything else.
+# 2. Pages and API answer with a redirect to the sign-in page, 401 or 403.
+# Exit code 0: both are true. 3: the app is not configured yet; continue with docs/deploy.md, step 3. 1: anything else.
 set -eu
 url=${1:?the address of the app}
 url=${url%/}
@@ -38,11 +38,11 @@ for path in / /api/connections /api/exports /api/runs; do
     case $status in
       301 | 302 | 401 | 403) ;;
       *)
-        echo "$path answered $status without anyone signed in" >&2
+        echo "$path answered $status without sign-in" >&2
         exit 1
         ;;
     esac
   done
 done
-echo "closed: nothing answers without signing in"
+echo "closed: pages and API require sign-in"
 exit "$result"

@@ -240,7 +240,7 @@ echo 'OTHER="$(exit 9)"'
         "configreferences/appsettings/refresh",
     ):
         assert part in calls
-    assert "answered 200 without anyone signed in" in done.stderr
+    assert "answered 200 without sign-in" in done.stderr
     assert "the-secret" not in calls
 
 
