@@ -31,6 +31,7 @@ from shared.consent_updates.updates import ConsentUpdates, SweepRequest
 from shared.consent_updates.webhooks import ConsentWebhooks, webhook_columns
 from shared.errors import ConfigError, Conflict, ConnectorError, InputError, NotFound
 from shared.exports.definitions import Definitions
+from shared.finishing.check import MailchimpCheck
 from shared.finishing.differences import Differences
 from shared.finishing.finish import Finisher
 from shared.finishing.preview_outcomes import PreviewOutcomes
@@ -85,6 +86,7 @@ from shared.segments.events import read_events
 from shared.segments.remembered import Remembered
 from shared.segments.rest import CustomerInsightsApi
 from shared.segments.source import BlobSegments
+from shared.sending.chunk_payload import ChunkPayloads
 from shared.sending.lane import Lanes
 from shared.sending.run_checks import RunChecks
 from shared.sending.worker import Worker
@@ -534,15 +536,24 @@ class App:
             erasures=self.erasures,
             files=self.files,
             leases=self.leases,
-            mailchimp=self.mailchimp,
+            check=self.mailchimp_check,
             slots=self.slots,
             pace=self.pace,
             plan_of=self.plans.get,
             abandon=self.abandon,
-            connection_lost=self._connection_lost,
             now=self.runtime.now,
             token=self.runtime.token,
             outcome_file=self.outcome_file,
+        )
+
+    @cached_property
+    def mailchimp_check(self) -> MailchimpCheck:
+        """Checks runs against Mailchimp before they are closed."""
+        return MailchimpCheck(
+            self.sessions,
+            self.files,
+            lambda plan: ChunkPayloads(plan, self.chunks, self.files, self.runtime.now),
+            self._connection_lost,
         )
 
     @cached_property

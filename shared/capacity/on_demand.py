@@ -7,10 +7,11 @@ lanes to free one, so the limit of connections is respected and the wait is shor
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass
 
 from shared.capacity.pace import AccountPace
+from shared.capacity.parallel_calls import ParallelCalls
 from shared.capacity.slots import Slot, Slots
 from shared.errors import Unavailable
 from shared.mailchimp.gateway import MailchimpGateway
@@ -41,12 +42,24 @@ class OnDemandSessions:
         self, connection_id: str, account_id: str, patience: float = 60.0
     ) -> Iterator[MailchimpSession]:
         """Open a session for the duration of the context. Unavailable when no connection became free."""
-        with self.slot(account_id, patience):
-            session = self.mailchimp.open(connection_id, lambda: self.pace.throttled(account_id))
-            try:
-                yield session
-            finally:
-                session.close()
+        with self._session(connection_id, self.slot(account_id, patience)) as session:
+            yield session
+
+    @contextmanager
+    def parallel(
+        self, connection_id: str, account_id: str, patience: float = 60.0
+    ) -> Iterator[ParallelCalls]:
+        """Make several calls at a time: over one connection like that of `session`, and others that are free."""
+
+        def extra() -> AbstractContextManager[MailchimpSession] | None:
+            slot = self.slots.take(account_id)
+            return self._session(connection_id, slot) if slot else None
+
+        with (
+            self.session(connection_id, account_id, patience) as session,
+            ParallelCalls(session, extra) as calls,
+        ):
+            yield calls
 
     @contextmanager
     def for_request(self, connection_id: str) -> Iterator[MailchimpSession]:
@@ -54,6 +67,15 @@ class OnDemandSessions:
         account_id = self.account_of(connection_id)
         with self.session(connection_id, account_id, _REQUEST_PATIENCE) as session:
             yield session
+
+    @contextmanager
+    def _session(self, connection_id: str, slot: Slot) -> Iterator[MailchimpSession]:
+        with slot:
+            session = self.mailchimp.open(
+                connection_id, lambda: self.pace.throttled(slot.account_id)
+            )
+            with closing(session):
+                yield session
 
     def slot(self, account_id: str, patience: float) -> Slot:
         """Wait for a slot of the account and take it."""

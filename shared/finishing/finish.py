@@ -9,7 +9,7 @@ folded into the same earlier ledger again, with the same result.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import closing, suppress
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -21,14 +21,11 @@ from shared.capacity.renewed_lease import hold_lease
 from shared.capacity.slots import Slots
 from shared.errors import (
     Changed,
-    ConfigError,
     Conflict,
-    ConnectorError,
-    Disconnected,
     NotFound,
-    Refused,
     Unavailable,
 )
+from shared.finishing.check import Checked, MailchimpCheck
 from shared.finishing.final_status import (
     consent_proof,
     count_refusals,
@@ -47,19 +44,13 @@ from shared.finishing.fold import (
     write_outcomes,
 )
 from shared.finishing.gather import gather_outcomes
-from shared.finishing.proof import prove
-from shared.finishing.read_back import read_back
-from shared.finishing.verify import Checked, verify_tags
-from shared.mailchimp.gateway import MailchimpGateway
-from shared.mailchimp.session import MailchimpSession
 from shared.model.chunk import Chunk, ChunkState
 from shared.model.ledger import LedgerPointer
 from shared.model.names import ledger_blob, ledger_folder, outcomes_table
-from shared.model.one_person import sent_to_json
 from shared.model.outcome import Code
 from shared.model.plan import Plan, PlanGone
 from shared.model.ports import Files, Leases, Records, Stored
-from shared.model.run import CallTotals, Finding, Mode, Reason, Run, RunSegment, RunStatus, Severity
+from shared.model.run import CallTotals, Finding, Mode, Reason, Run, RunStatus, Severity
 from shared.people.erasures import Erasures
 from shared.people.suppression import suppress_erased_in_results
 from shared.planning.fields_to_send import merge_tags
@@ -68,10 +59,9 @@ from shared.runs.abandon import Abandon
 from shared.runs.outcome_file import OutcomeFile
 from shared.runs.progress import with_progress
 from shared.runs.transitions import Transitions
-from shared.sending.chunk_payload import ChunkPayloads
 from shared.sending.chunk_queue import ChunkQueue
 from shared.sending.run_checks import VALID_SECONDS
-from shared.workspace import workspace
+from shared.workspace import waiting_for_network, workspace
 
 __all__ = ["Finisher"]
 
@@ -99,12 +89,11 @@ class Finisher:
     erasures: Erasures
     files: Files
     leases: Leases
-    mailchimp: MailchimpGateway
+    check: MailchimpCheck
     slots: Slots
     pace: AccountPace
     plan_of: Callable[[str], Plan]
     abandon: Abandon
-    connection_lost: Callable[[str], None]
     now: Callable[[], datetime]
     token: Callable[[], str]
     outcome_file: OutcomeFile
@@ -119,9 +108,8 @@ class Finisher:
             return None
         plan = self.plan_of(run_id)
         totals = ChunkQueue(run, plan, self.chunks, self.slots, lambda _: 0).totals()
-        stopped = run.cancel_requested or run.reason is not None
-        if totals.in_progress or (totals.waiting and not stopped):
-            if not stopped:
+        if totals.in_progress or (totals.waiting and not run.is_stopped):
+            if not run.is_stopped:
                 # Chunks are waiting, but no lane is sending them: start lanes again.
                 self.transitions.return_to_sending(run_id)
             return 1.0 if totals.in_progress else 0.0
@@ -165,7 +153,8 @@ class Finisher:
     def _finish(self, run: Run, plan: Plan) -> None:
         chunks = [stored.value for stored in self.chunks.all(run.id)]
         self._current_ledger(run, plan)  # before the tags are compared with the ledger of this run
-        with workspace() as (db, scratch):
+        with workspace() as (db, scratch), ThreadPoolExecutor(1) as thread:
+            counting = thread.submit(self.check.count, run, plan)
             gather_outcomes(db, plan, chunks, self.files, scratch, _unsent_code(run))
             before = self._ledger_before(plan, scratch)
             load_ledger(db, before)
@@ -179,7 +168,9 @@ class Finisher:
                 fold_ledger(db, run.id, merge_tags(plan.mapping))
             fold_outcomes(db)
             suppress_erased_in_results(db, self.erasures.marker_for_all())
-            checked, reads, writes = self._verify(db, run, plan, chunks)
+            with waiting_for_network(db):
+                counts = counting.result()
+            checked = self.check.check(db, run, plan, chunks, counts)
             # Erased people and missing tags may have changed it.
             unchanged = kept is not None and kept == ledger_size(db)
             self._store_ledger(
@@ -194,7 +185,7 @@ class Finisher:
                 checked = replace(checked, findings=findings)
             # Before the run is closed: otherwise a crash in between would leave its share of slots in use.
             self.pace.leave(plan.account_id, run.id, _people_per_second(run, chunks))
-            self._close(db, run, plan, chunks, checked, reads, writes)
+            self._close(db, run, plan, chunks, checked)
 
     def _ledger_before(self, plan: Plan, scratch: Path) -> Path | None:
         """The ledger that the plan was made with, as a local file."""
@@ -208,62 +199,6 @@ class Finisher:
             # the rest.
             return None
         return local
-
-    def _verify(
-        self, db: DuckDBPyConnection, run: Run, plan: Plan, chunks: Sequence[Chunk]
-    ) -> tuple[Checked, int, int]:
-        """Check the tags, or add a finding when they cannot be checked, for example in a stopped run."""
-        unchecked = tuple(RunSegment(t.segment, t.tag, t.members) for t in plan.tags)
-        if run.reason is not None or run.cancel_requested:
-            return Checked(unchecked), 0, 0
-        slot = self.slots.take(plan.account_id)
-        if slot is None:
-            raise Unavailable(_NO_SLOT, retry_after=5)
-        with slot:
-            # Opening a session reads the grant. When storage is temporarily unavailable, raise the error so
-            # that the finish is repeated and the tags are checked then.
-            try:
-                session = self.mailchimp.open(
-                    plan.connection_id, lambda: self.pace.throttled(plan.account_id)
-                )
-            except (Refused, ConfigError) as error:
-                return self._not_checked(run, plan, unchecked, error), 0, 0
-            with closing(session):
-                try:
-                    if run.mode is Mode.ONE_PERSON:
-                        # The tags of everyone else are checked by the runs that send everyone.
-                        self._read_back(db, session, plan, chunks)
-                        return Checked(unchecked), session.calls.read, session.calls.write
-                    checked = verify_tags(db, session, plan, read_back=run.mode is Mode.FULL)
-                except ConnectorError as error:
-                    checked = self._not_checked(run, plan, unchecked, error)
-                else:
-                    # Without Mailchimp's counts the run is not proved, but it is correct.
-                    with suppress(ConnectorError):
-                        checked = replace(checked, proof=prove(db, session, plan))
-                return checked, session.calls.read, session.calls.write
-
-    def _read_back(
-        self,
-        db: DuckDBPyConnection,
-        session: MailchimpSession,
-        plan: Plan,
-        chunks: Sequence[Chunk],
-    ) -> None:
-        """Store what was sent of one person, beside what Mailchimp has now."""
-        payloads = ChunkPayloads(plan, self.chunks, self.files, self.now)
-        contacts = read_back(db, session, plan, payloads, chunks)
-        self.files.write(plan.sent_person, sent_to_json(contacts))
-
-    def _not_checked(
-        self, run: Run, plan: Plan, segments: tuple[RunSegment, ...], error: ConnectorError
-    ) -> Checked:
-        if isinstance(error, Disconnected):
-            self.connection_lost(plan.connection_id)
-        finding = Finding(Severity.WARNING, "tagsNotChecked")
-        if run.mode is Mode.ONE_PERSON:
-            finding = Finding(Severity.WARNING, "personNotReadBack")
-        return Checked(segments, (finding,))
 
     def _store_ledger(
         self,
@@ -341,8 +276,6 @@ class Finisher:
         plan: Plan,
         chunks: list[Chunk],
         checked: Checked,
-        reads: int,
-        writes: int,
     ) -> None:
         counts = final_counts(db, plan.counts)
         removals_on_hold = sum(c.people for c in chunks if c.state is ChunkState.UNCONFIRMED)
@@ -353,8 +286,8 @@ class Finisher:
             values = {"people": str(plan.removals - proof.archived)}
             findings += (Finding(Severity.WARNING, "contactsNotArchived", values=values),)
         calls = CallTotals(
-            write=plan.calls.write + writes + sum(c.writes for c in chunks),
-            read=plan.calls.read + reads + sum(c.reads for c in chunks),
+            write=plan.calls.write + checked.calls.write + sum(c.writes for c in chunks),
+            read=plan.calls.read + checked.calls.read + sum(c.reads for c in chunks),
             throttled=plan.calls.throttled + sum(c.throttled for c in chunks),
             retried=plan.calls.retried + sum(c.retried for c in chunks),
         )
@@ -399,9 +332,9 @@ def _people_per_second(run: Run, chunks: Sequence[Chunk]) -> float | None:
 
 
 def _is_complete(run: Run, chunks: list[Chunk]) -> bool:
-    if run.reason is not None or run.cancel_requested:
-        return False
-    return all(chunk.state is ChunkState.DONE and not chunk.gave_up for chunk in chunks)
+    return not run.is_stopped and all(
+        chunk.state is ChunkState.DONE and not chunk.gave_up for chunk in chunks
+    )
 
 
 def _unsent_code(run: Run) -> str:

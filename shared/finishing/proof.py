@@ -10,27 +10,24 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from shared.model.audience import NOT_SUBSCRIBED
 from shared.model.chunk import ARCHIVE_TAG, FORMER_TAG, UNSUBSCRIBE_TAG
 from shared.model.plan import Plan
 from shared.model.run import StatusProof
-from shared.workspace import SqlFile, waiting_for_network
+from shared.workspace import SqlFile
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-    from shared.mailchimp.session import MailchimpSession
-
+    from shared.finishing.mailchimp_counts import MailchimpCounts
 
 __all__ = ["prove"]
 
 _SQL = SqlFile.of(__file__)
-_STATUSES = ("subscribed", *NOT_SUBSCRIBED)
 
 
-def prove(db: DuckDBPyConnection, session: MailchimpSession, plan: Plan) -> tuple[StatusProof, ...]:
-    """Count the contacts by status and compare with the plan. Empty for a run without chunks."""
-    if not plan.chunks or not plan.contacts_before:
+def prove(db: DuckDBPyConnection, counts: MailchimpCounts, plan: Plan) -> tuple[StatusProof, ...]:
+    """Compare the contacts by status with the plan. Empty for a run without chunks."""
+    if not counts.statuses:
         return ()
     changed = dict(
         _SQL.rows(
@@ -42,11 +39,7 @@ def prove(db: DuckDBPyConnection, session: MailchimpSession, plan: Plan) -> tupl
             archived_from="transactional" if plan.status == "transactional" else "subscribed",
         )
     )
-    with waiting_for_network(db):
-        after = {status: session.count(plan.audience_id, status) for status in _STATUSES}
     return tuple(
-        StatusProof(
-            status, plan.contacts_before.get(status, 0), after[status], changed.get(status, 0)
-        )
-        for status in _STATUSES
+        StatusProof(status, plan.contacts_before.get(status, 0), counted, changed.get(status, 0))
+        for status, counted in counts.statuses.items()
     )

@@ -11,13 +11,14 @@ https://mailchimp.com/developer/marketing/api/list-segment-members/
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from shared.model.audience import Tag
 from shared.model.chunk import CHUNK_SIZE
 from shared.model.plan import Plan, PlannedTag
-from shared.model.run import Finding, RunSegment, Severity, StatusProof
+from shared.model.run import Finding, Severity
 from shared.workspace import SqlFile, waiting_for_network
 
 if TYPE_CHECKING:
@@ -26,65 +27,63 @@ if TYPE_CHECKING:
     from shared.mailchimp.session import MailchimpSession
 
 
-__all__ = ["Checked", "verify_tags"]
+__all__ = ["TagCheck", "TagToCheck", "tags_to_check"]
 
 _SQL = SqlFile.of(__file__)
 
 
-@dataclass(frozen=True)
-class Checked:
-    """The segments with Mailchimp's own counts, findings about them, and the counts by status."""
-
-    segments: tuple[RunSegment, ...]
-    findings: tuple[Finding, ...] = ()
-    proof: tuple[StatusProof, ...] = ()
-
-
-def verify_tags(
-    db: DuckDBPyConnection, session: MailchimpSession, plan: Plan, *, read_back: bool
-) -> Checked:
-    """Check every tag of the plan against `next`; with `read_back`, even where counts agree."""
+def tags_to_check(
+    db: DuckDBPyConnection, tags: Mapping[int, Tag | None], plan: Plan, *, read_back: bool
+) -> list[TagToCheck]:
+    """Return the tags whose count differs from `next`; all existing tags with `read_back`."""
     _SQL.run(db, "prepare")
-    segments: list[RunSegment] = []
-    findings: list[Finding] = []
-    for number, tag in enumerate(plan.tags):
-        check = _TagCheck(db, session, plan.audience_id, number, tag)
-        count, found = check.run(read_back)
-        segments.append(RunSegment(tag.segment, tag.tag, tag.members, count))
-        findings += found
-    return Checked(tuple(segments), tuple(findings))
+    found = []
+    for number, planned in enumerate(plan.tags):
+        tag = tags[planned.tag_id]
+        if tag is not None:
+            expected = _SQL.number(db, "expected", tag_id=planned.tag_id)
+            if read_back or tag.member_count != expected:
+                found.append(TagToCheck(planned, number, expected, read_back))
+    return found
 
 
 @dataclass(frozen=True)
-class _TagCheck:
-    """Checks one tag. `segment` is the number of its segment in the plan."""
+class TagToCheck:
+    """A tag, the number of its segment in the plan, and how many members Mailchimp should count.
+
+    With `read_back`, the members are read even if the count is right.
+    """
+
+    planned: PlannedTag
+    segment: int
+    expected: int
+    read_back: bool
+
+
+@dataclass(frozen=True)
+class TagCheck:
+    """Reads the members of a tag, and repairs it."""
 
     db: DuckDBPyConnection
     session: MailchimpSession
     audience_id: str
-    segment: int
-    tag: PlannedTag
+    tag: TagToCheck
 
-    def run(self, read_back: bool) -> tuple[int | None, list[Finding]]:
+    def run(self) -> tuple[int, list[Finding]]:
         """Check the tag. Returns Mailchimp's count afterwards, and the findings."""
-        name = self.tag.tag
-        with waiting_for_network(self.db):
-            in_mailchimp = self.session.tag(self.audience_id, self.tag.tag_id)
-        if in_mailchimp is None:
-            return None, [Finding(Severity.WARNING, "tagGone", values={"tag": name})]
-        expected = _SQL.number(self.db, "expected", tag_id=self.tag.tag_id)
-        if in_mailchimp.member_count == expected and not read_back:
+        name, expected = self.tag.planned.tag, self.tag.expected
+        # Mailchimp may count the last calls a few seconds late.
+        if not self.tag.read_back and self._count() == expected:
             return expected, []
         self._read_tag_members()
         missing = self._addresses("missing")
-        extra = self._addresses("extra", segment=self.segment)
+        extra = self._addresses("extra", segment=self.tag.segment)
         with waiting_for_network(self.db):
             for part in _parts(missing):
-                self.session.retag(self.audience_id, self.tag.tag_id, part)
+                self.session.retag(self.audience_id, self._tag_id, part)
             for part in _parts(extra):
-                self.session.untag(self.audience_id, self.tag.tag_id, part)
-            repaired = self.session.tag(self.audience_id, self.tag.tag_id)
-        counted = repaired.member_count if repaired else 0
+                self.session.untag(self.audience_id, self._tag_id, part)
+        counted = self._count()
         findings = []
         given = len(missing)
         if missing and counted < expected:
@@ -107,23 +106,32 @@ class _TagCheck:
             )
         return counted, findings
 
+    @property
+    def _tag_id(self) -> int:
+        return self.tag.planned.tag_id
+
+    def _count(self) -> int:
+        with waiting_for_network(self.db):
+            tag = self.session.tag(self.audience_id, self._tag_id)
+        return tag.member_count if tag else 0
+
     def _forget_missing(self) -> int:
         """Mark people who could not get the tag as not sent in `next`. Returns their number."""
         self._read_tag_members()
         missing = self._addresses("missing")
-        _SQL.run(self.db, "forget_missing", tag_id=self.tag.tag_id, addresses=missing)
+        _SQL.run(self.db, "forget_missing", tag_id=self._tag_id, addresses=missing)
         return len(missing)
 
     def _read_tag_members(self) -> None:
         _SQL.run(self.db, "create_tag_members")
         with waiting_for_network(self.db):
-            for page in self.session.members_with_tag(self.audience_id, self.tag.tag_id):
+            for page in self.session.members_with_tag(self.audience_id, self._tag_id):
                 _SQL.run(
                     self.db, "add_tag_members", addresses=[contact.address for contact in page]
                 )
 
     def _addresses(self, group: str, **parameters: object) -> list[str]:
-        rows = _SQL.rows(self.db, group, tag_id=self.tag.tag_id, **parameters)
+        rows = _SQL.rows(self.db, group, tag_id=self._tag_id, **parameters)
         return [address for (address,) in rows]
 
 

@@ -405,6 +405,11 @@ class Run:
         return self.status in TERMINAL
 
     @property
+    def is_stopped(self) -> bool:
+        """Whether sending was ended early: by a cancel, or for the reason of the run."""
+        return self.cancel_requested or self.reason is not None
+
+    @property
     def covers_export(self) -> bool:
         """Whether the run sends what is new to everyone: no preview, no undo, not one person only,
         not archiving."""

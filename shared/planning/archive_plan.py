@@ -8,7 +8,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from shared.model.audience import CallCounts
 from shared.model.chunk import Chunk
 from shared.model.ledger import LedgerPointer
 from shared.model.names import plan_folder
@@ -49,14 +48,13 @@ def plan_archive(
         raise PlanningEnded(RunStatus.SKIPPED, Reason("unusedUnknown", values={"exports": exports}))
     with (
         waiting_for_network(db),
-        preparation.sessions.session(request.connection_id, request.account_id) as session,
+        preparation.sessions.parallel(request.connection_id, request.account_id) as calls,
     ):
-        audience = session.audience(export.audience_id)
-        merge_fields = tuple(session.merge_fields(export.audience_id))
-        contacts = preparation.read_not_subscribed(
-            request, export.audience_id, session, db, scratch
-        )
-        calls: CallCounts = session.calls
+        reading = calls.submit(lambda session: session.audience(export.audience_id))
+        fields = calls.submit(lambda session: session.merge_fields(export.audience_id))
+        audience, merge_fields = reading.result(), tuple(fields.result())
+        contacts = preparation.read_not_subscribed(request, export.audience_id, calls, db, scratch)
+        made = calls.calls
     ledger_files = dict(ledgers.download(preparation.files, scratch))
     people = find_unused(db, ledger_files).get(export.id, 0)
     if not people:
@@ -87,7 +85,7 @@ def plan_archive(
         ledger=pointer.blob if pointer else None,
         ledger_run=pointer.run_id if pointer else "",
         source_fingerprint=pointer.source_fingerprint if pointer else "",
-        calls=CallTotals(calls.write, calls.read, calls.throttled, calls.retried),
+        calls=CallTotals(made.write, made.read, made.throttled, made.retried),
         contacts_before=contacts,
         form=PLAN_FORM,
     )

@@ -1,13 +1,13 @@
 """What Mailchimp must have before the first write: the audience, its fields, the tags.
 
-Reading comes first and changes nothing (a preview stops there); `create` then creates the missing
-merge fields and tags. Every problem that would make all rows fail is found here, before any row
-is sent: an unknown audience, a missing field, a required field that nothing is mapped to.
+Reading comes first and changes nothing (a preview stops there); then the missing merge fields and tags
+are created. Every problem that would make all rows fail is found before any row is sent: an unknown
+audience, a missing field, a required field that nothing is mapped to.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from shared.errors import ConfigError
@@ -20,15 +20,13 @@ from shared.fields.merge_fields import (
 from shared.mailchimp.session import MailchimpSession
 from shared.model.audience import Audience, MergeField
 from shared.model.export import Export, NewContactStatus
-from shared.model.ports import Records
 from shared.model.run import Finding, Severity
-from shared.model.tag import TagOwner
-from shared.planning.tags import FoundTags, prepare_tags
+from shared.planning.tags import FoundTags
 
 __all__ = [
     "PreparedAudience",
     "create_fields",
-    "read_audience",
+    "field_findings",
     "status_for_new",
     "with_fields_to_create",
 ]
@@ -45,17 +43,8 @@ class PreparedAudience:
     contacts: Mapping[str, int] = field(default_factory=dict)
 
 
-def read_audience(
-    session: MailchimpSession,
-    owners: Records[TagOwner],
-    export: Export,
-    account_id: str,
-    take_over: bool,
-    still_uses: Callable[[str, str], bool],
-) -> PreparedAudience:
-    """Read the audience without changing it. ConfigError names what a person must change."""
-    audience = session.audience(export.audience_id)
-    fields = tuple(session.merge_fields(export.audience_id))
+def field_findings(export: Export, fields: Sequence[MergeField]) -> list[Finding]:
+    """Return a finding for each merge field to create. ConfigError names what a person must change."""
     findings = []
     for choice in missing_choices(export.mapping, fields):
         if choice.create is None:
@@ -74,16 +63,7 @@ def read_audience(
     if unmapped:
         names = ", ".join(f"{f.name} ({f.tag})" for f in unmapped)
         raise ConfigError("requiredFieldsUnmapped", fields=names)
-    tags = prepare_tags(
-        session,
-        owners,
-        export,
-        account_id,
-        create=False,
-        take_over=take_over,
-        still_uses=still_uses,
-    )
-    return PreparedAudience(audience, fields, tags, (*findings, *tags.findings))
+    return findings
 
 
 def create_fields(

@@ -9,21 +9,26 @@ https://mailchimp.com/developer/marketing/api/list-members/list-members-info/
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterable
+from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from shared.errors import Changed, Conflict, NotFound
 from shared.mailchimp.session import MailchimpSession
-from shared.model.audience import NOT_SUBSCRIBED, ContactStatus, NotSubscribedPointer
+from shared.model.audience import NOT_SUBSCRIBED, NotSubscribedPointer
 from shared.model.names import not_subscribed_blob
 from shared.model.ports import Files, Records, Stored
 from shared.workspace import SqlFile
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
+
+    from shared.capacity.parallel_calls import ParallelCalls
 
 __all__ = ["NotSubscribedList", "load_not_subscribed"]
 
@@ -44,27 +49,57 @@ class NotSubscribedList:
     now: datetime
 
     def read(
-        self, db: DuckDBPyConnection, session: MailchimpSession, scratch: Path, *, whole: bool
-    ) -> None:
-        """Fill `not_subscribed` and store it for the next run. `whole` reads it without the stored list."""
+        self, db: DuckDBPyConnection, calls: ParallelCalls, scratch: Path, *, whole: bool
+    ) -> dict[str, int]:
+        """Fill `not_subscribed` and store it for the next run. `whole` reads it without the stored list.
+
+        Returns the number of contacts of the audience by status.
+        """
         _SQL.run(db, "create")
         stored = self.pointers.read(self._key)
         since = None if whole or stored is None else self._load(db, stored.value, scratch)
-        for status in NOT_SUBSCRIBED:
-            _add(db, session.members_with_status(self.audience_id, status, since))
+        subscribed = self._count(calls, "subscribed")
+        self._add(db, calls, NOT_SUBSCRIBED, since)
         if since is not None:
-            for status in NOT_SUBSCRIBED:
-                counted = session.count(self.audience_id, status)
-                if counted != _SQL.number(db, "count", status=status):
-                    _SQL.run(db, "delete", status=status)
-                    _add(db, session.members_with_status(self.audience_id, status, None))
+            counted = {status: self._count(calls, status) for status in NOT_SUBSCRIBED}
+            wrong = [
+                status
+                for status, count in counted.items()
+                if count.result() != _SQL.number(db, "count", status=status)
+            ]
+            for status in wrong:
+                _SQL.run(db, "delete", status=status)
+            self._add(db, calls, wrong, None)
         self._store(db, stored, scratch)
-
-    def count(self, db: DuckDBPyConnection, session: MailchimpSession) -> dict[str, int]:
-        """Count the contacts of the audience by status, once `not_subscribed` is filled."""
         counts = dict.fromkeys(NOT_SUBSCRIBED, 0)
         counts.update(_SQL.rows(db, "counts"))
-        return {"subscribed": session.count(self.audience_id, "subscribed"), **counts}
+        return {"subscribed": subscribed.result(), **counts}
+
+    def _count(self, calls: ParallelCalls, status: str) -> Future[int]:
+        return calls.submit(lambda session: session.count(self.audience_id, status))
+
+    def _add(
+        self,
+        db: DuckDBPyConnection,
+        calls: ParallelCalls,
+        statuses: Iterable[str],
+        since: str | None,
+    ) -> None:
+        """Read the contacts with these statuses, the statuses at the same time."""
+        one_at_a_time = threading.Lock()
+
+        def read(session: MailchimpSession, status: str) -> None:
+            for page in session.members_with_status(self.audience_id, status, since):
+                with one_at_a_time:
+                    _SQL.run(
+                        db,
+                        "add",
+                        addresses=[contact.address for contact in page],
+                        statuses=[contact.status for contact in page],
+                    )
+
+        for reading in [calls.submit(partial(read, status=status)) for status in statuses]:
+            reading.result()
 
     @property
     def _key(self) -> str:
@@ -107,13 +142,3 @@ def load_not_subscribed(db: DuckDBPyConnection, file: Path | None) -> None:
     _SQL.run(db, "create")
     if file is not None:
         _SQL.run(db, "load", file=str(file))
-
-
-def _add(db: DuckDBPyConnection, pages: Iterable[list[ContactStatus]]) -> None:
-    for page in pages:
-        _SQL.run(
-            db,
-            "add",
-            addresses=[contact.address for contact in page],
-            statuses=[contact.status for contact in page],
-        )

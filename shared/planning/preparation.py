@@ -15,6 +15,7 @@ from pathlib import Path
 from duckdb import DuckDBPyConnection
 
 from shared.capacity.on_demand import OnDemandSessions
+from shared.capacity.parallel_calls import ParallelCalls
 from shared.mailchimp.session import MailchimpSession
 from shared.model.audience import Automation, CallCounts, NotSubscribedPointer
 from shared.model.export import Export
@@ -26,11 +27,11 @@ from shared.planning.already_subscribed import (
     may_save_calls,
     start_already_subscribed,
 )
-from shared.planning.audience import PreparedAudience, create_fields, read_audience
+from shared.planning.audience import PreparedAudience, create_fields, field_findings
 from shared.planning.audience_size import find_all_subscribed
 from shared.planning.not_subscribed import NotSubscribedList
 from shared.planning.request import PlanRequest
-from shared.planning.tags import prepare_tags
+from shared.planning.tags import FoundTags, prepare_tags
 
 __all__ = ["AudiencePreparation"]
 
@@ -52,23 +53,22 @@ class AudiencePreparation:
     ) -> PreparedAudience:
         """Read the audience, and its contacts that are not subscribed (`not_subscribed`)."""
         export = request.export
-        with self._session(request, calls) as session:
-            found = read_audience(
-                session,
-                self.owners,
-                export,
-                request.account_id,
-                request.takes_over_tags,
-                self._still_uses(export.audience_id),
-            )
-            contacts = self.read_not_subscribed(request, export.audience_id, session, db, scratch)
-        return replace(found, contacts=contacts)
+        with self._parallel(request, calls) as parallel:
+            reading = parallel.submit(lambda session: session.audience(export.audience_id))
+            fields = parallel.submit(lambda session: session.merge_fields(export.audience_id))
+            tags = parallel.submit(lambda session: self._tags(session, request, create=False))
+            audience, merge_fields = reading.result(), tuple(fields.result())
+            findings, found = field_findings(export, merge_fields), tags.result()
+            contacts = self.read_not_subscribed(request, export.audience_id, parallel, db, scratch)
+        return PreparedAudience(
+            audience, merge_fields, found, (*findings, *found.findings), contacts
+        )
 
     def read_not_subscribed(
         self,
         request: PlanRequest,
         audience_id: str,
-        session: MailchimpSession,
+        calls: ParallelCalls,
         db: DuckDBPyConnection,
         scratch: Path,
     ) -> dict[str, int]:
@@ -84,8 +84,7 @@ class AudiencePreparation:
             f"{request.run.id}-{self.token()}",
             self.now(),
         )
-        stored.read(db, session, scratch, whole=request.is_full)
-        return stored.count(db, session)
+        return stored.read(db, calls, scratch, whole=request.is_full)
 
     def create_missing(
         self, request: PlanRequest, found: PreparedAudience, calls: CallCounts
@@ -98,15 +97,7 @@ class AudiencePreparation:
             return found
         with self._session(request, calls) as session:
             merge_fields = create_fields(session, export, found.merge_fields)
-            tags = prepare_tags(
-                session,
-                self.owners,
-                export,
-                request.account_id,
-                create=True,
-                take_over=request.takes_over_tags,
-                still_uses=self._still_uses(export.audience_id),
-            )
+            tags = self._tags(session, request, create=True)
         return replace(found, merge_fields=merge_fields, tags=tags)
 
     def shared_with_audience(
@@ -149,6 +140,24 @@ class AudiencePreparation:
             if stored.value.audience_id == audience_id and stored.value.contact_budget is not None
         ]
         return min(budgets, default=None)
+
+    def _tags(self, session: MailchimpSession, request: PlanRequest, *, create: bool) -> FoundTags:
+        return prepare_tags(
+            session,
+            self.owners,
+            request.export,
+            request.account_id,
+            create=create,
+            take_over=request.takes_over_tags,
+            still_uses=self._still_uses(request.export.audience_id),
+        )
+
+    @contextmanager
+    def _parallel(self, request: PlanRequest, calls: CallCounts) -> Iterator[ParallelCalls]:
+        """Make calls at the same time, and add them to `calls` unless the work fails."""
+        with self.sessions.parallel(request.connection_id, request.account_id) as parallel:
+            yield parallel
+            calls.add(parallel.calls)
 
     @contextmanager
     def _session(self, request: PlanRequest, calls: CallCounts) -> Iterator[MailchimpSession]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from shared.errors import Conflict
 from shared.fields.contact import Converter
-from shared.model.audience import CallCounts, Tag
+from shared.model.audience import Tag
 from shared.model.chunk import Chunk
 from shared.model.exclusions import ExclusionList
 from shared.model.ledger import LedgerPointer
@@ -65,19 +65,21 @@ def plan_undo(
     columns = merge_tags(undone.mapping)
     with (
         waiting_for_network(db),
-        preparation.sessions.session(request.connection_id, request.account_id) as session,
+        preparation.sessions.parallel(request.connection_id, request.account_id) as calls,
     ):
-        session.audience(undone.audience_id)  # ConfigError when it was deleted
+        # ConfigError when it was deleted
+        calls.submit(lambda session: session.audience(undone.audience_id)).result()
+        in_mailchimp = calls.submit(lambda session: session.tags(undone.audience_id))
+        contacts = preparation.read_not_subscribed(request, undone.audience_id, calls, db, scratch)
+        window = EditWindow(moment_of(undone.run_id), run.undone_at, convert, tuple(columns))
+        calls.submit(
+            lambda session: find_manual_edits(db, session, undone.audience_id, window)
+        ).result()
         others = owned_by_others(
             preparation.owners, export.id, request.account_id, undone.audience_id
         )
-        existing = {t.id: t for t in session.tags(undone.audience_id) if t.id not in others}
-        contacts = preparation.read_not_subscribed(
-            request, undone.audience_id, session, db, scratch
-        )
-        window = EditWindow(moment_of(undone.run_id), run.undone_at, convert, tuple(columns))
-        find_manual_edits(db, session, undone.audience_id, window)
-        calls: CallCounts = session.calls
+        existing = {t.id: t for t in in_mailchimp.result() if t.id not in others}
+        made = calls.calls
     carried = tags_before(db)
     tags = tuple(
         PlannedTag(tag.segment, existing[tag.tag_id].name, tag.tag_id, carried.get(tag.tag_id, 0))
@@ -114,7 +116,7 @@ def plan_undo(
         ledger=pointer.blob,
         ledger_run=pointer.run_id,
         findings=tuple(findings),
-        calls=CallTotals(calls.write, calls.read, calls.throttled, calls.retried),
+        calls=CallTotals(made.write, made.read, made.throttled, made.retried),
         contacts_before=contacts,
         form=PLAN_FORM,
     )

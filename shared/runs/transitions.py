@@ -281,7 +281,7 @@ class Transitions:
             if run.status in (RunStatus.QUEUED, RunStatus.AWAITING_CONFIRMATION):
                 return self._canceled(run)
             if run.status is RunStatus.FINISHING:
-                if run.cancel_requested or run.reason is not None:
+                if run.is_stopped:
                     return None  # already stopped
                 if everything_sent():
                     raise Conflict("runFinishing")

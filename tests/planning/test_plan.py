@@ -13,6 +13,7 @@ from duckdb import DuckDBPyConnection
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from shared.capacity.parallel_calls import ParallelCalls
 from shared.errors import ConfigError, InputError
 from shared.fields.contact import normal_address
 from shared.model.audience import ContactStatus, NotSubscribedPointer
@@ -436,7 +437,8 @@ def test_the_list_of_unsubscribed_contacts_is_read_once_and_then_incrementally(
     def look(version: str, whole: bool = False) -> dict[str, str]:
         members.full_reads.clear()
         stored = NotSubscribedList(pointers, files, "acc", "aud", version, store.clock.now())
-        stored.read(db, members, scratch, whole=whole)  # type: ignore[arg-type]
+        with ParallelCalls(members, lambda: None) as calls:  # type: ignore[arg-type]
+            stored.read(db, calls, scratch, whole=whole)
         rows = db.execute("SELECT address, status FROM not_subscribed").fetchall()
         return {address.split("@")[0]: status for address, status in rows}
 

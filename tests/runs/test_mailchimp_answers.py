@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -102,18 +103,20 @@ def test_a_merge_field_that_another_app_creates_during_planning_is_used(
     deployment, created = rows.deployment, []
     sandbox = deployment.sandbox
     sandbox.calls.clear()
+    one_at_a_time = threading.Lock()
 
     def call(ask: Callable[[], Any]) -> Any:
         answer = ask()
         looked = any(m == "GET" and "merge-fields" in route for m, route in sandbox.calls.by_route)
-        if looked and not created:
-            made = requests.post(
-                f"{sandbox.api_url}/lists/{deployment.audience.id}/merge-fields",
-                json={"name": "City", "type": "text", "tag": "CITY"},
-                auth=("any", sandbox.api_key),
-                timeout=30,
-            )
-            created.append(made.status_code)
+        with one_at_a_time:
+            if looked and not created:
+                made = requests.post(
+                    f"{sandbox.api_url}/lists/{deployment.audience.id}/merge-fields",
+                    json={"name": "City", "type": "text", "tag": "CITY"},
+                    auth=("any", sandbox.api_key),
+                    timeout=30,
+                )
+                created.append(made.status_code)
         return answer
 
     deployment.call = call

@@ -1,0 +1,90 @@
+"""Several calls to Mailchimp at a time, over connections of an account that are free.
+
+A call takes Mailchimp 0.1 s to some seconds, and reading an audience takes many calls that do not depend
+on each other.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import AbstractContextManager, ExitStack, suppress
+from queue import LifoQueue
+from types import TracebackType
+from typing import TypeVar
+
+from shared.errors import ConnectorError
+from shared.mailchimp.session import MailchimpSession
+from shared.model.audience import CallCounts
+
+__all__ = ["MOST_AT_A_TIME", "ParallelCalls"]
+
+# Half of the connections, so that a run that begins to send meanwhile finds some.
+MOST_AT_A_TIME = 5
+
+_T = TypeVar("_T")
+
+
+class ParallelCalls:
+    """Makes calls in threads. Leaving the context waits for all calls.
+
+    `session` is the first connection; `extra` opens a further one, or returns None if none is free.
+    """
+
+    def __init__(
+        self,
+        session: MailchimpSession,
+        extra: Callable[[], AbstractContextManager[MailchimpSession] | None],
+    ) -> None:
+        self._extra = extra
+        self._opened = [session]
+        self._free: LifoQueue[MailchimpSession] = LifoQueue()
+        self._free.put(session)
+        self._threads = ThreadPoolExecutor(MOST_AT_A_TIME, thread_name_prefix="calls")
+        self._close = ExitStack()
+        self._lock = threading.Lock()
+        self._submitted = 0
+
+    @property
+    def calls(self) -> CallCounts:
+        """How many calls were made so far."""
+        total = CallCounts()
+        for session in self._opened:
+            total.add(session.calls)
+        return total
+
+    def submit(self, call: Callable[[MailchimpSession], _T]) -> Future[_T]:
+        """Start a call. Calls that change something may run before or after each other."""
+        return self._threads.submit(self._run, call)
+
+    def _run(self, call: Callable[[MailchimpSession], _T]) -> _T:
+        session = self._take()
+        try:
+            return call(session)
+        finally:
+            self._free.put(session)
+
+    def _take(self) -> MailchimpSession:
+        with self._lock:
+            if self._free.empty() and len(self._opened) < MOST_AT_A_TIME:
+                # One connection is enough, so an error with another one is no error of the call.
+                with suppress(ConnectorError):
+                    opened = self._extra()
+                    if opened is not None:
+                        session = self._close.enter_context(opened)
+                        self._opened.append(session)
+                        return session
+        return self._free.get()
+
+    def __enter__(self) -> ParallelCalls:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._threads.shutdown(wait=True, cancel_futures=error is not None)
+        self._close.close()

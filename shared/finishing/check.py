@@ -1,0 +1,145 @@
+"""Check a run against Mailchimp, before its ledger is stored.
+
+The tags of a run that sent everyone are compared with the ledger, and its contacts are counted by
+status. Of a run of one person, Mailchimp's values are read. A check that fails is a finding: the run
+itself is correct without it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+
+from duckdb import DuckDBPyConnection
+
+from shared.capacity.on_demand import OnDemandSessions
+from shared.errors import ConfigError, ConnectorError, Disconnected, Refused
+from shared.finishing.mailchimp_counts import MailchimpCounts, count_in_mailchimp
+from shared.finishing.proof import prove
+from shared.finishing.read_back import read_back
+from shared.finishing.verify import TagCheck, tags_to_check
+from shared.mailchimp.session import MailchimpSession
+from shared.model.audience import CallCounts
+from shared.model.chunk import Chunk
+from shared.model.one_person import sent_to_json
+from shared.model.plan import Plan
+from shared.model.ports import Files
+from shared.model.run import Finding, Mode, Run, RunSegment, Severity, StatusProof
+from shared.sending.chunk_payload import ChunkPayloads
+
+__all__ = ["Checked", "MailchimpCheck"]
+
+
+@dataclass(frozen=True)
+class Checked:
+    """The segments with Mailchimp's own counts, findings, contacts by status, and the calls made."""
+
+    segments: tuple[RunSegment, ...]
+    calls: CallCounts
+    findings: tuple[Finding, ...] = ()
+    proof: tuple[StatusProof, ...] = ()
+
+
+class _CallFailedError(Exception):
+    """Mailchimp did not answer or refused; the cause is the error of the call."""
+
+
+@dataclass(frozen=True)
+class MailchimpCheck:
+    """Checks runs. `payloads_of` returns the reader of a plan's chunks."""
+
+    sessions: OnDemandSessions
+    files: Files
+    payloads_of: Callable[[Plan], ChunkPayloads]
+    connection_lost: Callable[[str], None]
+
+    def count(self, run: Run, plan: Plan) -> MailchimpCounts | None:
+        """Read Mailchimp's counts; None for a run whose tags are not checked.
+
+        Unavailable when no connection is free, or storage is unavailable.
+        """
+        if run.is_stopped or run.mode is Mode.ONE_PERSON:
+            return None
+        return count_in_mailchimp(self.sessions, plan)
+
+    def check(
+        self,
+        db: DuckDBPyConnection,
+        run: Run,
+        plan: Plan,
+        chunks: Sequence[Chunk],
+        counts: MailchimpCounts | None,
+    ) -> Checked:
+        """Check a run whose outcomes are in `next`, with the result of `count`.
+
+        Unavailable when no connection is free, or storage is unavailable.
+        """
+        calls = CallCounts()
+        checked = Checked(tuple(RunSegment(t.segment, t.tag, t.members) for t in plan.tags), calls)
+        if run.is_stopped:
+            return checked
+        try:
+            if counts is None:
+                with self._session(plan, calls) as session:
+                    self._read_back(db, session, plan, chunks)
+                return checked
+            calls.add(counts.calls)
+            segments, findings = self._check_tags(db, run, plan, counts, calls)
+            # Without Mailchimp's counts the run is not proved, but it is correct.
+            return Checked(segments, calls, findings, prove(db, counts, plan))
+        except (Refused, ConfigError, _CallFailedError) as error:
+            if isinstance(error, Disconnected) or isinstance(error.__cause__, Disconnected):
+                self.connection_lost(plan.connection_id)
+            one_person = run.mode is Mode.ONE_PERSON
+            code = "personNotReadBack" if one_person else "tagsNotChecked"
+            return replace(checked, findings=(Finding(Severity.WARNING, code),))
+
+    def _check_tags(
+        self,
+        db: DuckDBPyConnection,
+        run: Run,
+        plan: Plan,
+        counts: MailchimpCounts,
+        calls: CallCounts,
+    ) -> tuple[tuple[RunSegment, ...], tuple[Finding, ...]]:
+        if counts.error is not None:
+            raise _CallFailedError from counts.error
+        counted = {tag_id: tag.member_count if tag else None for tag_id, tag in counts.tags.items()}
+        findings = [
+            Finding(Severity.WARNING, "tagGone", values={"tag": tag.tag})
+            for tag in plan.tags
+            if counted[tag.tag_id] is None
+        ]
+        to_check = tags_to_check(db, counts.tags, plan, read_back=run.mode is Mode.FULL)
+        if to_check:
+            with self._session(plan, calls) as session:
+                for tag in to_check:
+                    count, found = TagCheck(db, session, plan.audience_id, tag).run()
+                    counted[tag.planned.tag_id] = count
+                    findings += found
+        segments = (RunSegment(t.segment, t.tag, t.members, counted[t.tag_id]) for t in plan.tags)
+        return tuple(segments), tuple(findings)
+
+    def _read_back(
+        self,
+        db: DuckDBPyConnection,
+        session: MailchimpSession,
+        plan: Plan,
+        chunks: Sequence[Chunk],
+    ) -> None:
+        """Store what was sent of one person, beside what Mailchimp has now."""
+        # The tags of everyone else are checked by the runs that send everyone.
+        contacts = read_back(db, session, plan, self.payloads_of(plan), chunks)
+        self.files.write(plan.sent_person, sent_to_json(contacts))
+
+    @contextmanager
+    def _session(self, plan: Plan, calls: CallCounts) -> Iterator[MailchimpSession]:
+        """Open a session and add its calls to `calls`. _CallFailedError when a call fails."""
+        with self.sessions.session(plan.connection_id, plan.account_id, patience=0.0) as session:
+            try:
+                yield session
+            except ConnectorError as error:
+                raise _CallFailedError from error
+            finally:
+                calls.add(session.calls)

@@ -1,0 +1,71 @@
+"""Mailchimp's own counts at the end of a run: the members of its tags, and the contacts in each status.
+
+They are read while the outcomes become the next ledger, because neither needs the other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from concurrent.futures import Future
+from dataclasses import dataclass
+from functools import partial
+from typing import TypeVar
+
+from shared.capacity.on_demand import OnDemandSessions
+from shared.errors import ConfigError, ConnectorError, Refused
+from shared.mailchimp.session import MailchimpSession
+from shared.model.audience import NOT_SUBSCRIBED, CallCounts, Tag
+from shared.model.plan import Plan
+
+__all__ = ["MailchimpCounts", "count_in_mailchimp"]
+
+_Key = TypeVar("_Key")
+_Count = TypeVar("_Count")
+_STATUSES = ("subscribed", *NOT_SUBSCRIBED)
+
+
+@dataclass(frozen=True)
+class MailchimpCounts:
+    """The tags by id, None for a tag that is gone, and the number of contacts by status.
+
+    `error` is that of a tag that could not be read; `statuses` is empty when one could not be counted.
+    """
+
+    tags: Mapping[int, Tag | None]
+    statuses: Mapping[str, int]
+    calls: CallCounts
+    error: ConnectorError | None = None
+
+
+def count_in_mailchimp(sessions: OnDemandSessions, plan: Plan) -> MailchimpCounts:
+    """Read the counts for a plan.
+
+    Unavailable (`noSlot`) when no connection is free, or another code when storage is unavailable.
+    """
+
+    def tag(session: MailchimpSession, tag_id: int) -> Tag | None:
+        return session.tag(plan.audience_id, tag_id)
+
+    def contacts(session: MailchimpSession, status: str) -> int:
+        return session.count(plan.audience_id, status)
+
+    # Without chunks, the run has changed no status.
+    statuses = _STATUSES if plan.chunks and plan.contacts_before else ()
+    try:
+        with sessions.parallel(plan.connection_id, plan.account_id, patience=0.0) as calls:
+            tag_calls = {t.tag_id: calls.submit(partial(tag, tag_id=t.tag_id)) for t in plan.tags}
+            status_calls = {one: calls.submit(partial(contacts, status=one)) for one in statuses}
+    except (Refused, ConfigError) as refused:
+        return MailchimpCounts({}, {}, CallCounts(), refused)
+    tags, error = _results(tag_calls)
+    return MailchimpCounts(tags, _results(status_calls)[0], calls.calls, error)
+
+
+def _results(
+    calls: Mapping[_Key, Future[_Count]],
+) -> tuple[dict[_Key, _Count], ConnectorError | None]:
+    """The results of ended calls; none of them, but the error, when one failed."""
+    try:
+        return {key: call.result() for key, call in calls.items()}, None
+    except ConnectorError as error:
+        return {}, error
