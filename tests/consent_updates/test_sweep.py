@@ -10,7 +10,7 @@ from sandbox.mailchimp import AudienceView, Sandbox
 from shared.consent_updates import sweep as module
 from shared.consent_updates.sweep import Sweep
 from shared.mailchimp import pages
-from shared.mailchimp.session import Session
+from shared.mailchimp.session import MailchimpSession
 from shared.mailchimp.transport import ApiKey, Transport
 from shared.model.consent import ConsentSweep
 from shared.people.erasures import Erasure, Erasures
@@ -38,7 +38,7 @@ class World:
             self.clock.now,
             lambda: f"t{next(self.tokens)}",
         )
-        session = Session(
+        session = MailchimpSession(
             Transport(
                 self.sandbox.api_url,
                 ApiKey(self.sandbox.api_key),

@@ -15,7 +15,7 @@ import requests
 from requests.adapters import BaseAdapter
 
 from shared.errors import ConnectorError
-from shared.mailchimp.session import Session
+from shared.mailchimp.session import MailchimpSession
 from shared.mailchimp.transport import ApiKey, RetryPolicy, Transport
 from shared.model.audience import BatchAnswer, ContactStatus, Member, Tag
 from shared.model.outcome import Outcome
@@ -35,7 +35,7 @@ TOKENS = (
 _MEMBERS = [
     Member(f"{name}@example.org", {"FNAME": name}, ("Gold",), None) for name in ("ada", "bob", "cy")
 ]
-_CALLS: dict[str, Callable[[Session], Any]] = {
+_CALLS: dict[str, Callable[[MailchimpSession], Any]] = {
     "subscribe": lambda s: s.subscribe("a1", _MEMBERS, update_existing=True),
     "statuses": lambda s: [
         one for page in s.members_with_status("a1", "unsubscribed") for one in page
@@ -93,7 +93,7 @@ def run(data: bytes) -> object:
     )
     transport._http.mount("https://", _Canned(100 + status % 500, kind, body))
     try:
-        found = _CALLS[name](Session(transport))
+        found = _CALLS[name](MailchimpSession(transport))
     except ConnectorError as error:
         assert len(str(error)) < 400
         assert not set("\r\n\0") & set(str(error))
