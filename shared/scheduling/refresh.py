@@ -13,7 +13,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Protocol
 
 from shared.errors import Changed, ConfigError, Conflict, InputError, NotFound, Unavailable
 from shared.messaging.events import log_event
@@ -37,32 +36,13 @@ from shared.scheduling.refresh_progress import (
     digest,
     view_of,
 )
+from shared.segments.events import BlobCreated
 
-__all__ = ["Announcement", "Refreshes"]
+__all__ = ["Refreshes"]
 
 _REMEMBERED = 32
 # The message of a check that is later than this is lost; the tick sends it again.
 _LOST = timedelta(seconds=60)
-
-
-class Announcement(Protocol):
-    """A checked event about a blob of the landing container."""
-
-    @property
-    def blob(self) -> str:
-        """The blob's name."""
-
-    @property
-    def etag(self) -> str:
-        """The ETag of this write."""
-
-    @property
-    def written_at(self) -> datetime | None:
-        """When it was written (UTC)."""
-
-    @property
-    def is_model(self) -> bool:
-        """Whether it is a `model.json` or a manifest."""
 
 
 @dataclass(frozen=True)
@@ -85,7 +65,7 @@ class Refreshes:
     source: SegmentSource
     queue: Queue
     planned: Callable[[str], str | None]
-    read_events: Callable[[bytes], Sequence[Announcement]]
+    read_events: Callable[[bytes], Sequence[BlobCreated]]
     model_etag: Callable[[str], str | None]
     now: Callable[[], datetime]
     times: WaitingTimes
@@ -110,7 +90,7 @@ class Refreshes:
             check = None
         log_event("refresh.messageGaveUp", exportId=check[0] if check else None)
 
-    def announce(self, announced: Announcement) -> None:
+    def announce(self, announced: BlobCreated) -> None:
         """Open a refresh, after a `model.json` was written, for every export that may read it."""
         identity = digest(announced.blob, announced.etag)
         for stored in self._exports_with_refresh():
@@ -164,7 +144,7 @@ class Refreshes:
         exports = readable(self.exports.all())
         return (stored for stored in exports if _runs_with_refresh(stored.value))
 
-    def _open(self, export_id: str, announced: Announcement, identity: str) -> RefreshProgress:
+    def _open(self, export_id: str, announced: BlobCreated, identity: str) -> RefreshProgress:
         now = self.now()
         written_at = announced.written_at or now
 
@@ -352,7 +332,7 @@ def _runs_with_refresh(export: Export) -> bool:
     )
 
 
-def _is_older(announced: Announcement, export: Export) -> bool:
+def _is_older(announced: BlobCreated, export: Export) -> bool:
     """Whether it was written before the export was created: saving an export does not run it.
 
     Some times of writing are precise to the second only.

@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from shared.errors import ConfigError, Fault
 from shared.model.export import Repeat, Schedule
 
-__all__ = ["DAYS", "MOST_TIMES", "REFRESH_SCHEDULE", "check", "due", "next_run", "validate", "zone"]
+__all__ = ["DAYS", "MOST_TIMES", "REFRESH_SCHEDULE", "due", "next_run", "validate", "zone"]
 
 # The key of the record of the refresh schedule.
 REFRESH_SCHEDULE = "refresh"
@@ -70,12 +70,6 @@ def validate(schedule: Schedule) -> list[Fault]:
     if _zone(schedule.time_zone.strip()) is None:
         faults.append(Fault("timeZone", code="timeZoneUnknown"))
     return faults
-
-
-def check(schedule: Schedule) -> None:
-    """ConfigError with every fault of the schedule."""
-    if faults := validate(schedule):
-        raise ConfigError("scheduleFaults", faults=faults)
 
 
 def zone(name: str) -> ZoneInfo:

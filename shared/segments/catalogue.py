@@ -110,12 +110,8 @@ class Catalogue:
         self._known: WeightedCache[tuple[int, tuple[Attribute, ...]]] = WeightedCache(_REMEMBERED)
         self._counted_per_call = counted_per_call
 
-    def segments(self) -> list[SegmentInfo]:
-        """Every segment, by name. Unavailable, ConfigError (storage)."""
-        return list(self.listing().segments)
-
     def listing(self) -> SegmentList:
-        """Every segment, and what could not be read. Unavailable, ConfigError (storage)."""
+        """Every segment by name, and what could not be read. Unavailable, ConfigError (storage)."""
         return self._listing(self._surveyor.survey())
 
     def overview(self) -> tuple[SegmentList, list[AttributeInfo]]:
@@ -154,7 +150,7 @@ class Catalogue:
         segments = (each for each in survey.found.values() if _is_segment(each))
         return SegmentList(
             tuple(self._describe(each, budget) for each in segments),
-            tuple(map(_reason, survey.faults)),
+            tuple(map(Reason.of, survey.faults)),
         )
 
     def attributes(self, segment: str | None = None) -> list[AttributeInfo]:
@@ -191,7 +187,7 @@ class Catalogue:
         except Changed:
             pass  # it is being replaced; the next call reads it
         except ConnectorError as error:
-            reason = _reason(error)
+            reason = Reason.of(error)
         return SegmentInfo(
             found.name, found.display_name, count, found.refreshed_at, reason is None, reason
         )
@@ -268,10 +264,6 @@ class _Budget:
 
 def _is_segment(found: Found) -> bool:
     return found.has_people and not found.is_profile
-
-
-def _reason(error: ConnectorError) -> Reason:
-    return Reason.of(error)
 
 
 def _key(partition: Partition, attributes: Sequence[Attribute]) -> str:

@@ -47,12 +47,8 @@ class DescribedCatalogue:
         self._exported = exported
         self._api = api
 
-    def segments(self) -> list[SegmentInfo]:
-        """Every segment that was exported, and every active one that was not yet, by name."""
-        return list(self.listing().segments)
-
     def listing(self) -> SegmentList:
-        """The same, and what could not be read."""
+        """Every segment that was exported, and every active one that was not yet, by name."""
         return self._listing(self._exported.listing())
 
     def overview(self) -> tuple[SegmentList, list[AttributeInfo]]:
@@ -87,7 +83,7 @@ class DescribedCatalogue:
                     each.member_count,
                     each.evaluated_at,
                     complete=False,
-                    reason=_not_exported(name),
+                    reason=Reason("segmentMissing", values={"segments": name}),
                 )
         return replace(listing, segments=tuple(each for _, each in sorted(described.items())))
 
@@ -133,10 +129,6 @@ class DescribedCatalogue:
             return {each.name for each in self._api.segments()}
         except ConnectorError:
             return set()
-
-
-def _not_exported(name: str) -> Reason:
-    return Reason("segmentMissing", values={"segments": name})
 
 
 def _described(exported: SegmentInfo, known: ApiSegment) -> SegmentInfo:

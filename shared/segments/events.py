@@ -5,7 +5,7 @@ one or several in a message. With a hierarchical namespace a file that gets its 
 writing is a `BlobRenamed` instead, whose subject is the new name.
 Account, container and blob name are taken from the topic and the subject and compared with the
 landing container; the URL in the event is not used. Messages come late, twice and out of
-order: `identity` is equal for two messages about the same write.
+order; blob and ETag are equal in two messages about the same write.
 https://learn.microsoft.com/azure/event-grid/event-schema-blob-storage
 """
 
@@ -58,11 +58,6 @@ class BlobCreated:
     blob: str
     etag: str
     written_at: datetime | None = None
-
-    @property
-    def identity(self) -> tuple[str, str]:
-        """Equal for two messages about the same write."""
-        return self.blob, self.etag
 
     @property
     def is_model(self) -> bool:

@@ -41,7 +41,6 @@ class ApiSegment:
     state: str
     member_count: int | None
     evaluated_at: datetime | None
-    job_status: str
 
     @property
     def is_active(self) -> bool:
@@ -222,7 +221,6 @@ def _segment(item: Mapping[str, object]) -> ApiSegment:
         state=_text(item, "state"),
         member_count=count if type(count) is int and count >= 0 else None,
         evaluated_at=read_time(evaluation.get("evaluationDate")),
-        job_status=_text(evaluation, "jobStatus"),
     )
 
 

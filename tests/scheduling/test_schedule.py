@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from shared.errors import ConfigError
 from shared.model.export import Repeat, Schedule
-from shared.scheduling.schedule import DAYS, check, due, next_run, validate, zone
+from shared.scheduling.schedule import DAYS, due, next_run, validate, zone
 
 TICK = timedelta(minutes=5)
 
@@ -233,9 +233,6 @@ def test_all_faults_are_found_together() -> None:
         ("days[1]", "dayUnknown"),
         ("timeZone", "timeZoneUnknown"),
     ]
-    with pytest.raises(ConfigError) as caught:
-        check(schedule)
-    assert len(caught.value.faults) == 6
 
 
 def test_a_weekly_schedule_needs_a_day_and_a_time() -> None:
@@ -245,4 +242,4 @@ def test_a_weekly_schedule_needs_a_day_and_a_time() -> None:
 
 def test_following_the_refresh_needs_no_times() -> None:
     assert validate(Schedule()) == []
-    check(daily("06:00", where="Korea Standard Time"))
+    assert validate(daily("06:00", where="Korea Standard Time")) == []

@@ -61,7 +61,7 @@ def test_segments_have_their_size_age_and_name(landing: Landing) -> None:
         entity("Gold", PEOPLE[0], ["Gold_1.csv", "Gold_2.csv.gz"], friendlyName="Gold members"),
         entity("Empty", PEOPLE[0], []),
     )
-    empty, gold = catalogue(landing).segments()
+    empty, gold = catalogue(landing).listing().segments
     assert (gold.name, gold.display_name, gold.member_count) == ("Gold", "Gold members", 14)
     assert gold.complete
     assert gold.refreshed_at is not None
@@ -70,7 +70,7 @@ def test_segments_have_their_size_age_and_name(landing: Landing) -> None:
 
 def test_a_segment_that_is_being_written_is_shown_as_incomplete(landing: Landing) -> None:
     landing.model(entity("Gold", PEOPLE[0], ["Gold_1.csv"]))
-    (gold,) = catalogue(landing).segments()
+    (gold,) = catalogue(landing).listing().segments
     assert (gold.member_count, gold.complete) == (None, False)
 
 
@@ -175,17 +175,17 @@ def test_the_profile_table_and_tables_without_people_are_not_segments(landing: L
         entity("Keyed", ["Id"], [], annotations=[{"name": "c360:PrimaryKey", "value": "Id"}]),
         entity("Mailing", ["E-Mail"], []),
     )
-    assert [each.name for each in catalogue(landing).segments()] == ["Keyed", "Mailing"]
+    assert [each.name for each in catalogue(landing).listing().segments] == ["Keyed", "Mailing"]
 
 
 def test_rows_of_an_unchanged_file_are_counted_once(landing: Landing) -> None:
     counts = Remembered()
     landing.put("Gold.csv", csv_bytes(PEOPLE))
-    assert catalogue(landing, counts).segments()[0].member_count == 7
-    assert catalogue(landing, counts).segments()[0].member_count == 7
+    assert catalogue(landing, counts).listing().segments[0].member_count == 7
+    assert catalogue(landing, counts).listing().segments[0].member_count == 7
     assert len(counts.puts) == 1
     landing.put("Gold.csv", csv_bytes(PEOPLE[:3]))
-    assert catalogue(landing, counts).segments()[0].member_count == 2
+    assert catalogue(landing, counts).listing().segments[0].member_count == 2
 
 
 def test_the_number_of_counted_files_per_call_is_limited(landing: Landing) -> None:
@@ -193,15 +193,15 @@ def test_the_number_of_counted_files_per_call_is_limited(landing: Landing) -> No
     for name in ("A", "B", "C"):
         landing.put(f"{name}.csv", csv_bytes(PEOPLE))
     limited = catalogue(landing, counts, counted_per_call=10)
-    assert [each.member_count for each in limited.segments()] == [7, None, None]
-    assert [each.member_count for each in limited.segments()] == [7, 7, None]
-    assert [each.member_count for each in limited.segments()] == [7, 7, 7]
+    assert [each.member_count for each in limited.listing().segments] == [7, None, None]
+    assert [each.member_count for each in limited.listing().segments] == [7, 7, None]
+    assert [each.member_count for each in limited.listing().segments] == [7, 7, 7]
 
 
 def test_an_unreadable_file_does_not_hide_the_others(landing: Landing) -> None:
     landing.put("Bad.csv", b"\x1f\x8bnot gzip")
     landing.put("Gold.csv", csv_bytes(PEOPLE))
-    assert [(each.name, each.member_count) for each in catalogue(landing).segments()] == [
+    assert [(each.name, each.member_count) for each in catalogue(landing).listing().segments] == [
         ("Bad", None),
         ("Gold", 7),
     ]

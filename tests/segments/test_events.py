@@ -64,7 +64,8 @@ def test_two_messages_about_one_write_are_the_same_event() -> None:
     assert first is not None
     assert second is not None
     assert again is not None
-    assert first.identity == second.identity != again.identity == ("Export/model.json", "0x9")
+    assert first.etag == second.etag != again.etag
+    assert (again.blob, again.etag) == ("Export/model.json", "0x9")
 
 
 def test_every_event_in_a_message_is_read() -> None:
@@ -90,7 +91,7 @@ def test_a_blob_renamed_after_upload_raises_an_event() -> None:
     found = read(event)
     assert found is not None
     assert (found.blob, found.is_model) == ("Export/model.json", True)
-    assert found.identity != read({**event, "data": {**data, "sequencer": "1"}}).identity
+    assert found.etag != read({**event, "data": {**data, "sequencer": "1"}}).etag
 
 
 def test_a_manifest_describes_an_export_as_a_model_does() -> None:

@@ -19,7 +19,7 @@ class Api:
         self.asked += 1
         if self.down:
             raise Unavailable("customerInsightsUnavailable")
-        return [ApiSegment("Gold", "Gold members", "active", self.asked, None, "")]
+        return [ApiSegment("Gold", "Gold members", "active", self.asked, None)]
 
     def attributes(self, entity: str = "Customer") -> list[Attribute]:
         return [Attribute(entity)]

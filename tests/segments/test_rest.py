@@ -162,7 +162,6 @@ def test_segments_come_with_state_size_and_age(api: CustomerInsightsApi) -> None
         "active",
         1234,
         datetime(2024, 5, 6, 1, 2, 3, tzinfo=UTC),
-        "CompletedSuccess",
     )
     assert (planned.display_name, planned.member_count, planned.is_active) == (
         "Planned",
@@ -281,7 +280,7 @@ class Blobs:
 
 
 def test_the_api_adds_names_sizes_and_segments_not_exported_yet(api: CustomerInsightsApi) -> None:
-    found = DescribedCatalogue(Blobs(), api).segments()
+    found = DescribedCatalogue(Blobs(), api).listing().segments
     assert [(s.name, s.display_name, s.member_count, s.complete) for s in found] == [
         ("Gold", "Gold members", 1234, True),
         ("Plain", "Plain", 3, True),
@@ -289,7 +288,7 @@ def test_the_api_adds_names_sizes_and_segments_not_exported_yet(api: CustomerIns
     ]
     assert [s.reason and s.reason.code for s in found] == [None, None, "segmentMissing"]
     listing, attributes = DescribedCatalogue(Blobs(), api).overview()
-    assert (list(listing.segments), listing.faults) == (found, Blobs().listing().faults)
+    assert (listing.segments, listing.faults) == (found, Blobs().listing().faults)
     assert attributes == DescribedCatalogue(Blobs(), api).attributes()
 
 
