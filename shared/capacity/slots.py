@@ -13,8 +13,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from shared.capacity.renewed_lease import RenewedLease, hold_lease
-from shared.errors import Changed, Conflict, ConnectorError
-from shared.model.ports import Leases, Records
+from shared.errors import Changed, ConnectorError
+from shared.model.ports import Leases, Records, create_or_replace
 
 __all__ = ["Slot", "SlotHolder", "Slots"]
 
@@ -103,13 +103,9 @@ class Slots:
         # noticing may still write: the newer token wins.
         key = f"{account_id}/{index}"
         while True:
-            stored = self._holders.read(key)
             try:
-                if stored is None:
-                    self._holders.create(key, SlotHolder(token))
-                else:
-                    self._holders.replace(key, SlotHolder(token), stored.etag)
-            except (Conflict, Changed):
+                create_or_replace(self._holders, key, SlotHolder(token), self._holders.read(key))
+            except Changed:
                 continue
             return
 

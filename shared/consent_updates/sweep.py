@@ -21,11 +21,11 @@ from pathlib import Path
 
 from duckdb import DuckDBPyConnection
 
-from shared.errors import Changed, Conflict, NotFound
+from shared.errors import Changed, NotFound
 from shared.mailchimp.session import MailchimpSession
 from shared.model.audience import StatusChange
 from shared.model.consent import ConsentSweep, audience_key, statuses_folder
-from shared.model.ports import Files, Records
+from shared.model.ports import Files, Records, create_or_replace
 from shared.people.erasures import Erasures
 from shared.workspace import SqlFile, small_workspace
 
@@ -74,14 +74,11 @@ class Sweep:
         if after.complete:
             after = self._compare(session, audience_id, after)
         try:
-            if stored:
-                self.records.replace(key, after, stored.etag)
-            else:
-                self.records.create(key, after)
-        except (Changed, Conflict):
+            create_or_replace(self.records, key, after, stored)
+        except Changed:
             if after.blob != before.blob:
                 self.files.delete(after.blob)
-            raise Changed("recordContended") from None
+            raise
         # Also the blobs of sweeps and erasures that were killed.
         for name in list(self.files.names(statuses_folder(key))):
             if name != after.blob:

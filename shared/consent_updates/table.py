@@ -24,7 +24,7 @@ from pathlib import Path
 
 from shared.errors import Changed, Conflict, NotFound
 from shared.model.consent import ConsentSweep, PublishedConsent, audience_key
-from shared.model.ports import Files, Records, Stored, update
+from shared.model.ports import Files, Records, create_or_replace, update
 from shared.people.erasures import Erasures
 from shared.runs.cdm_model import CdmTable
 from shared.workspace import SqlFile, small_workspace
@@ -100,7 +100,11 @@ class ConsentTable:
                 fingerprint=fingerprint,
                 published_at=self.now(),
             )
-            self._record(key, stored, published)
+            try:
+                create_or_replace(self.records, key, published, stored)
+            except Changed:
+                self.files.delete(_csv(key, version))
+                raise
         if published.described != published.version:
             self._describe(key, published.version)
         self._delete_old(key, published.version)
@@ -181,18 +185,6 @@ class ConsentTable:
         except NotFound:
             raise Changed("recordContended") from None
         return local
-
-    def _record(
-        self, key: str, stored: Stored[PublishedConsent] | None, published: PublishedConsent
-    ) -> None:
-        try:
-            if stored:
-                self.records.replace(key, published, stored.etag)
-            else:
-                self.records.create(key, published)
-        except (Changed, Conflict):
-            self.files.delete(_csv(key, published.version))
-            raise Changed("recordContended") from None
 
     def _describe(self, key: str, version: str) -> None:
         """Replace `model.json` by one that lists the current versions of all audiences."""

@@ -22,7 +22,6 @@ from shared.consent_updates.webhooks import ConsentWebhooks
 from shared.errors import (
     Changed,
     ConfigError,
-    Conflict,
     Disconnected,
     InputError,
     Refused,
@@ -42,7 +41,15 @@ from shared.model.consent import (
 from shared.model.export import Export
 from shared.model.ledger import LedgerPointer
 from shared.model.names import CONSENT_SWEEPS
-from shared.model.ports import Files, Leases, Queue, Records, readable, split_unreadable
+from shared.model.ports import (
+    Files,
+    Leases,
+    Queue,
+    Records,
+    create_or_replace,
+    readable,
+    split_unreadable,
+)
 from shared.model.run import Reason
 
 __all__ = ["ConsentUpdates", "SweepRequest"]
@@ -115,13 +122,9 @@ class ConsentUpdates:
         stored = self.requests.read(key)
         if stored and self.now() - stored.value.at < _REQUEST_LIFETIME:
             return False
-        request = SweepRequest(self.now())
         try:
-            if stored:
-                self.requests.replace(key, request, stored.etag)
-            else:
-                self.requests.create(key, request)
-        except (Changed, Conflict):
+            create_or_replace(self.requests, key, SweepRequest(self.now()), stored)
+        except Changed:
             return False
         self.queue.send(CONSENT_SWEEPS, consent_message(key), delay)
         return True
@@ -270,11 +273,8 @@ class ConsentUpdates:
         stored = self.sweeps.read(key)
         before = stored.value if stored else ConsentSweep()
         after = replace(before, swept_at=self.now(), problem=Reason.of(error))
-        with suppress(Changed, Conflict):
-            if stored:
-                self.sweeps.replace(key, after, stored.etag)
-            else:
-                self.sweeps.create(key, after)
+        with suppress(Changed):
+            create_or_replace(self.sweeps, key, after, stored)
 
     def _is_due(self, key: str, use: _Use) -> bool:
         if not use.connection_id:

@@ -22,7 +22,7 @@ from shared.errors import ConfigError, Disconnected, NotFound, Refused
 from shared.mailchimp.session import MailchimpSession
 from shared.model.audience import Webhook
 from shared.model.consent import ConsentWebhook
-from shared.model.ports import Records, Secrets
+from shared.model.ports import Records, Secrets, create_or_replace
 from shared.model.run import Reason
 
 __all__ = ["WEBHOOK_PATH", "ConsentWebhooks", "webhook_columns"]
@@ -111,12 +111,9 @@ class ConsentWebhooks:
 
     def _put(self, key: str, webhook: ConsentWebhook) -> None:
         stored = self.records.read(key)
-        if stored is None:
-            self.records.create(key, webhook)
-            return
-        if stored.value.signed and stored.value.token_hash != webhook.token_hash:
+        if stored and stored.value.signed and stored.value.token_hash != webhook.token_hash:
             self.secrets.delete(_secret_name(stored.value))
-        self.records.replace(key, webhook, stored.etag)
+        create_or_replace(self.records, key, webhook, stored)
 
     @property
     def _prefix(self) -> str:

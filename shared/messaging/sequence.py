@@ -15,8 +15,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
-from shared.errors import Changed, Conflict
-from shared.model.ports import Records, Stored
+from shared.errors import Changed
+from shared.model.ports import Records, Stored, create_or_replace
 
 __all__ = ["MessageSequence", "MessageSequences", "SequenceState"]
 
@@ -42,11 +42,8 @@ class MessageSequence:
         """Send the message with the next number, unless another copy has claimed it."""
         claimed = SequenceState(self.number + 1)
         try:
-            if self.known is None:
-                stored = self.states.create(self.key, claimed)
-            else:
-                stored = self.states.replace(self.key, claimed, self.known.etag)
-        except (Conflict, Changed):
+            stored = create_or_replace(self.states, self.key, claimed, self.known)
+        except Changed:
             return
         send(claimed.number)
         with suppress(Changed):  # the next message was handled before this write

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
-from shared.errors import Changed, ConnectorError, NotFound
+from shared.errors import Changed, Conflict, ConnectorError, NotFound
 from shared.model.source import LoadedSegment, SegmentSnapshot, Snapshot
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ __all__ = [
     "Secrets",
     "SegmentSource",
     "Stored",
+    "create_or_replace",
     "readable",
     "split_unreadable",
     "update",
@@ -218,6 +219,19 @@ def split_unreadable(records: Iterable[T]) -> tuple[list[T], ConnectorError | No
             raise
         return found, error
     return found, None
+
+
+def create_or_replace(records: Records[T], key: str, value: T, read: Stored[T] | None) -> Stored[T]:
+    """Replace the record that was `read`, or create it if there was none.
+
+    Changed when another process has written or deleted it since.
+    """
+    if read is not None:
+        return records.replace(key, value, read.etag)
+    try:
+        return records.create(key, value)
+    except Conflict:
+        raise Changed("recordContended") from None
 
 
 def update(

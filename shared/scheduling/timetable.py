@@ -13,10 +13,10 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
-from shared.errors import Changed, Conflict, ConnectorError
+from shared.errors import Changed, ConnectorError
 from shared.messaging.events import log_event
 from shared.model.export import Export, Repeat, Schedule
-from shared.model.ports import Records, Stored, readable
+from shared.model.ports import Records, Stored, create_or_replace, readable
 from shared.model.run import Mode, Run, RunStatus, Trigger
 from shared.runs.start import ActiveRun, Starter, run_id_at
 from shared.scheduling.schedule import due
@@ -123,13 +123,7 @@ class Timetable:
         # from the last tick, which still knew the old one.
         times = [t for t in (export.updated_at, export.created_at, ticked_at) if t is not None]
         since = min(max(times, default=self.now()), self.now())
-        fresh = Due(schedule, since, since)
-        try:
-            if stored is None:
-                return self.dues.create(export.id, fresh)
-        except Conflict as conflict:
-            raise Changed("tickOvertaken") from conflict
-        written = self.dues.replace(export.id, fresh, stored.etag)
+        written = create_or_replace(self.dues, export.id, Due(schedule, since, since), stored)
         return written if schedule.enabled else None
 
     def _current(self, export_id: str) -> Stored[Due] | None:
@@ -236,11 +230,9 @@ class Timetable:
         return runs
 
     def _remember(self, before: Stored[Tick] | None, at: datetime) -> None:
-        with suppress(Changed, Conflict):
-            if before is None:
-                self.ticks.create(_TICK, Tick(at))
-            elif before.value.at < at or before.value.at > at + _AHEAD:
-                self.ticks.replace(_TICK, Tick(at), before.etag)
+        if before is None or before.value.at < at or before.value.at > at + _AHEAD:
+            with suppress(Changed):
+                create_or_replace(self.ticks, _TICK, Tick(at), before)
 
 
 def _is_success(run: Run) -> bool:
