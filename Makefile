@@ -1,6 +1,8 @@
 # Every command sets up what it needs first; that takes a minute once, and no time after.
 .DEFAULT_GOAL := help
 SHELL := /bin/sh
+# Packages of Python and Node.js, the browser and the checks do not wait for one another.
+MAKEFLAGS += --jobs=4
 PY := .venv/bin/python
 CODE := $(wildcard function_app.py shared devhost sandbox bench infra audit)
 
@@ -23,10 +25,9 @@ sandbox: setup ## the same with a sandbox Mailchimp (port 8055) and sample segme
 test: setup browser check ## formatting, lint, types and tests, except those that run for minutes
 	@$(PY) -m tests -n 2 --dist loadfile --no-loadscope-reorder
 
-check: .venv/.ready ## formatting, lint and types only
+check: types ## formatting, lint and types only
 	@$(PY) -m ruff format --check --quiet . || { echo "run 'make format'"; exit 1; }
 	@$(PY) -m ruff check --quiet .
-	@$(MAKE) --no-print-directory types
 
 types: .venv/.ready ## types only
 	@$(PY) -m mypy --no-error-summary $(CODE)
@@ -70,10 +71,13 @@ lock: .venv/.ready ## renew requirements*.txt from requirements*.in
 browser:
 	@sh devhost/setup.sh browser
 
-.venv/.ready: requirements.txt requirements-dev.txt
+.venv/bin/uv:
+	@sh devhost/setup.sh venv
+
+.venv/.ready: requirements.txt requirements-dev.txt | .venv/bin/uv
 	@sh devhost/setup.sh python
 	@touch $@
 
-node_modules/.ready: package-lock.json requirements-node.txt | .venv/.ready
+node_modules/.ready: package-lock.json requirements-node.txt | .venv/bin/uv
 	@sh devhost/setup.sh node
 	@touch $@

@@ -47,7 +47,7 @@ def test_a_slow_installation_shows_its_latest_line_every_ten_seconds(folder):
     program(folder, "npm", f'echo "fetching azurite"; {eleven}')
     done = set_up(folder)
     assert done.returncode == 0
-    assert re.search(r"^setup: 10 s: fetching azurite$", done.stdout, re.MULTILINE)
+    assert re.search(r"^setup: node: 10 s: fetching azurite$", done.stdout, re.MULTILINE)
 
 
 def test_a_failed_installation_shows_one_sentence_and_the_log(folder):
@@ -56,9 +56,9 @@ def test_a_failed_installation_shows_one_sentence_and_the_log(folder):
     done = set_up(folder)
     assert done.returncode == 1
     assert done.stderr == (
-        "setup: npm could not install the tools; is the network up? (details: .cache/setup.log)\n"
+        "setup: npm could not install the tools; is the network up? (details: .cache/setup-node.log)\n"
     )
-    assert "no route to host" in (folder / ".cache/setup.log").read_text()
+    assert "no route to host" in (folder / ".cache/setup-node.log").read_text()
 
 
 def test_the_minimum_node_version_is_the_one_that_azurite_declares(project):
