@@ -67,6 +67,12 @@ def test_the_minimum_node_version_is_the_one_that_azurite_declares(project):
     assert needed == lock["node_modules/azurite"]["engines"]["node"]
 
 
+def test_the_lock_has_the_address_of_each_package(project):
+    # Without it, `npm ci` also asks the registry for the metadata of each package, which takes as long again.
+    packages = json.loads((project / "package-lock.json").read_text())["packages"]
+    assert [name for name, one in packages.items() if name and "resolved" not in one] == []
+
+
 @pytest.mark.parametrize(("version", "is_used"), [("20.19.0", False), ("22.0.0", True)])
 def test_an_older_node_is_not_used(folder, version, is_used):
     stand_in = folder / "bin/node.py"
