@@ -52,12 +52,25 @@ def _installed(base: Path, home: Path, locks: str) -> Path | str:
     if ready.exists():
         return python
     shutil.rmtree(home, ignore_errors=True)
-    made = subprocess.run([base, "-m", "venv", home], capture_output=True, check=False)
+    made = subprocess.run(
+        [base, "-m", "venv", "--without-pip", home], capture_output=True, check=False
+    )
     (home / "requirements.txt").write_text(locks)
-    install = [python, "-m", "pip", "install", "--quiet", "--no-compile", "--require-hashes"]
-    install += ["-r", home / "requirements.txt"]
-    done = made.returncode == 0 and subprocess.run(install, capture_output=True, check=False)
-    if not done or done.returncode:
+    uv = ["uv", "pip", "install", "--python", python]
+    # uv does not read the configuration of pip, which may name another registry.
+    pip = ["pip", "--python", python, "install", "--no-compile"]
+    environment = {**os.environ, "UV_SYSTEM_CERTS": "1"}
+    is_installed = made.returncode == 0 and any(
+        subprocess.run(
+            [sys.executable, "-m", *tool, "--require-hashes", "-r", home / "requirements.txt"],
+            env=environment,
+            capture_output=True,
+            check=False,
+        ).returncode
+        == 0
+        for tool in (uv, pip)
+    )
+    if not is_installed:
         return "the packages for Python 3.13 could not be installed; is the network up?"
     ready.touch()
     return python
@@ -74,7 +87,7 @@ def _python313() -> Path | None:
         check = [
             candidate,
             "-c",
-            "import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 13))",
+            "import sys, venv; sys.exit(sys.version_info < (3, 13))",
         ]
         if subprocess.run(check, capture_output=True, check=False).returncode == 0:
             return Path(candidate)
