@@ -57,8 +57,9 @@ class _SharedByLanes:
 class Worker:
     """Does the work of lanes.
 
-    `connection_lost` records that Mailchimp does not accept the grant of a connection. `clock` counts seconds; `randrange(n)` gives a number below n; `stopping` returns whether the
-    process is asked to end.
+    `connection_lost` records that Mailchimp does not accept the grant of a connection. `clock` counts
+    seconds; `randrange(n)` gives a number below n; `stopping` returns whether the process is asked to
+    end.
     """
 
     checks: RunChecks
