@@ -10,7 +10,7 @@ from shared.web.api.paging import next_link
 from shared.web.application import audit
 from shared.web.authentication import Role
 from shared.web.dependencies import CurrentContext, Skip, Top
-from shared.web.models.audit import AuditEntryList, AuditEntryView
+from shared.web.models.audit import AuditEntryList
 
 __all__ = ["router"]
 
@@ -24,6 +24,4 @@ def list_entries(
 ) -> AuditEntryList:
     """Returns the changes: who made them, when, and the fields before and after."""
     entries = audit.newest(context, skip, top + 1)
-    views = tuple(AuditEntryView.model_validate(entry) for entry in entries[:top])
-    link = next_link(request, skip, top, len(entries) > top)
-    return AuditEntryList(value=views, next_link=link)
+    return AuditEntryList.listing(entries[:top], next_link(request, skip, top, len(entries) > top))

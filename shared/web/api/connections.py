@@ -23,9 +23,7 @@ from shared.web.models.connections import (
     ConnectionView,
     MergeFieldList,
     NewConnectionBody,
-    audience_view,
     connection_view,
-    merge_field_view,
 )
 from shared.web.models.consent import ConsentList, consent_view
 
@@ -48,7 +46,7 @@ def list_all(context: CurrentContext) -> ConnectionList:
     """Returns all connections, sorted by name."""
     administrator = context.caller.may(Role.ADMINISTRATOR)
     found = context.services.connections.all()
-    return ConnectionList(value=tuple(connection_view(s.value, administrator) for s in found))
+    return ConnectionList.listing(connection_view(s.value, administrator) for s in found)
 
 
 @router.post("", summary="Create a connection", status_code=201)
@@ -135,7 +133,7 @@ def disconnect(
 def audiences(connection_id: Id, context: CurrentContext) -> AudienceList:
     """Reads the audiences from Mailchimp. `memberCount` may be some minutes old."""
     found = connections.audiences(context, connection_id)
-    return AudienceList(value=tuple(audience_view(audience) for audience in found))
+    return AudienceList.listing(found)
 
 
 @router.get(
@@ -148,7 +146,7 @@ def merge_fields(
 ) -> MergeFieldList:
     """Reads the merge fields from Mailchimp."""
     found = connections.merge_fields(context, connection_id, audience_id)
-    return MergeFieldList(value=tuple(merge_field_view(merge_field) for merge_field in found))
+    return MergeFieldList.listing(found)
 
 
 @router.get(f"{_ONE}/consent", summary="Read how current Mailchimp's statuses are")
@@ -156,4 +154,4 @@ def merge_fields(
 def consent(connection_id: Id, context: CurrentContext) -> ConsentList:
     """Returns, for each audience that exports use, when its statuses were read and published for Customer Insights."""
     found = connections.consent_states(context, connection_id)
-    return ConsentList(value=tuple(consent_view(state, context.language) for state in found))
+    return ConsentList.listing(consent_view(state, context.language) for state in found)

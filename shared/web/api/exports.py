@@ -38,7 +38,7 @@ def _created(details: ExportDetails, context: Context, response: Response) -> Ex
 @requires(Role.VIEWER)
 def list_all(context: CurrentContext) -> ExportList:
     """Returns all exports, sorted by name, each with its newest run."""
-    return ExportList(value=tuple(_view(one, context) for one in exports.list_all(context)))
+    return ExportList.listing(_view(one, context) for one in exports.list_all(context))
 
 
 @router.post("", summary="Create an export", status_code=201)

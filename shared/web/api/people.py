@@ -27,7 +27,7 @@ def search(body: SearchBody, context: CurrentContext) -> PersonInExportList:
     """What each export has stored about an address, or about a profile. Exports that hold the person
     come first."""
     found = people.search(context, body.email or "", body.customer_id or "")
-    return PersonInExportList(value=tuple(person_view(one, context.language) for one in found))
+    return PersonInExportList.listing(person_view(one, context.language) for one in found)
 
 
 @router.post("/erase", summary="Erase a person everywhere")

@@ -53,7 +53,7 @@ def start(
 def start_all(context: CurrentContext) -> RunList:
     """Contributors start only the exports whose connection is shared with them."""
     started = runs.start_all(context).runs
-    return RunList(value=tuple(run_view(run, context.language) for run in started))
+    return RunList.listing(run_view(run, context.language) for run in started)
 
 
 @router.get("/api/runs", summary="List runs, newest first")
@@ -75,8 +75,8 @@ def list_all(
 ) -> RunList:
     """Returns the runs of all exports, or of one export."""
     found = runs.newest(context, export_id, status, skip, top + 1)
-    views = tuple(run_view(run, context.language) for run in found[:top])
-    return RunList(value=views, next_link=next_link(request, skip, top, len(found) > top))
+    views = (run_view(run, context.language) for run in found[:top])
+    return RunList.listing(views, next_link(request, skip, top, len(found) > top))
 
 
 @router.get(_ONE, summary="Read a run")
@@ -140,7 +140,7 @@ def sent_person(run_id: Id, context: CurrentContext) -> SentPersonList:
     """Returns each contact of the person with the values that were sent, the values, tags and status that
     Mailchimp has after the run, and why something was not sent."""
     found = people.sent(context, run_id)
-    return SentPersonList(value=tuple(sent_person_view(one, context.language) for one in found))
+    return SentPersonList.listing(sent_person_view(one, context.language) for one in found)
 
 
 @router.get(f"{_ONE}/preview", summary="Read what a preview found")

@@ -12,7 +12,7 @@ from shared.web.application import schedule
 from shared.web.application.etags import etag_of
 from shared.web.authentication import Role
 from shared.web.dependencies import CurrentContext, IfMatch
-from shared.web.models.schedules import RefreshScheduleBody, ScheduleView, schedule_view
+from shared.web.models.schedules import RefreshScheduleBody, ScheduleView
 
 __all__ = ["router"]
 
@@ -21,7 +21,7 @@ router = APIRouter(prefix="/api/schedule", route_class=AccessRoute, tags=["sched
 
 def _shown(stored: Stored[Schedule], response: Response) -> ScheduleView:
     response.headers["ETag"] = etag_of(stored.etag)
-    return schedule_view(stored.value)
+    return ScheduleView.of(stored.value)
 
 
 @router.get("", summary="Read the refresh schedule")

@@ -13,7 +13,6 @@ from shared.web.dependencies import CurrentContext, Optional
 from shared.web.models.catalogue import (
     AttributeList,
     RefreshJobList,
-    RefreshJobView,
     SegmentList,
     attribute_view,
     segment_view,
@@ -49,7 +48,7 @@ def attributes(
 ) -> AttributeList:
     """Returns the attributes of one segment, or of all segments."""
     found = context.services.catalogue.attributes(segment)
-    return AttributeList(value=tuple(attribute_view(info) for info in found))
+    return AttributeList.listing(attribute_view(info) for info in found)
 
 
 @refresh_jobs_router.get("/api/refresh-jobs", summary="List the refreshes of Customer Insights")
@@ -57,4 +56,4 @@ def attributes(
 def refresh_jobs(context: CurrentContext) -> RefreshJobList:
     """Returns the refreshes that Customer Insights has on record, newest first."""
     found = context.services.customer_insights.jobs() if context.services.customer_insights else ()
-    return RefreshJobList(value=tuple(RefreshJobView.model_validate(job) for job in found))
+    return RefreshJobList.listing(found)

@@ -9,7 +9,7 @@ from shared.scheduling.schedule import REFRESH_SCHEDULE, validate
 from shared.web.application import audit
 from shared.web.application.etags import refuse_changed
 from shared.web.context import Context
-from shared.web.models.schedules import schedule_view
+from shared.web.models.schedules import ScheduleView
 
 __all__ = ["change", "is_set", "read"]
 
@@ -39,7 +39,7 @@ def change(context: Context, schedule: Schedule, if_match: str | None = None) ->
     before = read(context)
     etag = refuse_changed(if_match, before.etag, _CHANGED)
     stored = _write(context, schedule, before, exactly=etag is not None)
-    old, new = schedule_view(before.value).shown(), schedule_view(schedule).shown()
+    old, new = ScheduleView.of(before.value).shown(), ScheduleView.of(schedule).shown()
     audit.record(context, "schedule.update", REFRESH_SCHEDULE, "", old, new)
     return stored
 

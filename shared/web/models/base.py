@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any, Generic, Protocol, Self, TypeVar
 
@@ -152,6 +152,11 @@ class ListView(View, Generic[V]):
             examples=["/api/runs?top=50&skip=50"],
         ),
     ] = None
+
+    @classmethod
+    def listing(cls, values: Iterable[object], next_link: str | None = None) -> Self:
+        """A list of views, or of values whose attributes have the names of the view."""
+        return cls.model_validate({"value": values, "next_link": next_link})
 
 
 class _Invalid(Protocol):

@@ -44,7 +44,7 @@ class SegmentView(View):
 
 def segment_view(info: SegmentInfo, language: str) -> SegmentView:
     """The JSON form of a segment, in the caller's language."""
-    return SegmentView.of(info, reason=reason_view(info.reason, language) if info.reason else None)
+    return SegmentView.of(info, reason=reason_view(info.reason, language))
 
 
 class RefreshJobView(View):

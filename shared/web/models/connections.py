@@ -6,7 +6,6 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
-from shared.model.audience import Audience, MergeField
 from shared.model.connection import Connection, ConnectionStatus, GrantKind
 from shared.web.models.base import Body, Items, Label, ListView, ReadOnly, Time, View
 
@@ -22,7 +21,6 @@ __all__ = [
     "MergeFieldView",
     "NewConnectionBody",
     "connection_view",
-    "merge_field_view",
 ]
 
 # Administrators may use every connection; this shares one with contributors too.
@@ -145,38 +143,14 @@ class MergeFieldView(View):
     options: dict[str, object]
 
 
+# What only administrators see.
+_HIDDEN = ("created_by", "updated_by", "consent", "mailchimp", "export_user")
+
+
 def connection_view(connection: Connection, for_administrator: bool) -> ConnectionView:
     """The JSON form of a connection for this reader."""
-    view = ConnectionView(
-        id=connection.id,
-        display_name=connection.display_name,
-        status=connection.status,
-        shared_with=connection.shared_with,
-        created_at=connection.created_at,
-        updated_at=connection.updated_at,
-    )
-    if not for_administrator:
-        return view
-    grant, user = connection.grant, connection.export_user
-    return view.model_copy(
-        update={
-            "created_by": connection.created_by,
-            "updated_by": connection.updated_by,
-            "consent": ConsentView.model_validate(connection.consent),
-            "mailchimp": GrantView.model_validate(grant) if grant else None,
-            "export_user": ExportUserView.model_validate(user) if user else None,
-        }
-    )
-
-
-def audience_view(audience: Audience) -> AudienceView:
-    """The JSON form of an audience."""
-    return AudienceView.model_validate(audience)
-
-
-def merge_field_view(merge_field: MergeField) -> MergeFieldView:
-    """The JSON form of a merge field."""
-    return MergeFieldView.of(merge_field)
+    view = ConnectionView.of(connection, mailchimp=connection.grant)
+    return view if for_administrator else view.model_copy(update=dict.fromkeys(_HIDDEN))
 
 
 class ConnectionList(ListView[ConnectionView]):

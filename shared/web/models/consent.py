@@ -61,7 +61,6 @@ def webhook_state(webhook: ConsentWebhook) -> WebhookState:
 
 def consent_view(state: ConsentState, language: str) -> ConsentView:
     """The JSON form of the state of an audience."""
-    problem, refused = state.sweep.problem, state.webhook.problem
     return ConsentView(
         audience_id=state.audience_id,
         audience_name=state.published.audience_name,
@@ -69,7 +68,7 @@ def consent_view(state: ConsentState, language: str) -> ConsentView:
         complete=state.sweep.complete,
         published_at=state.published.published_at,
         statuses=state.published.statuses,
-        problem=reason_view(problem, language) if problem else None,
+        problem=reason_view(state.sweep.problem, language),
         webhook=webhook_state(state.webhook),
-        webhook_problem=reason_view(refused, language) if refused else None,
+        webhook_problem=reason_view(state.webhook.problem, language),
     )

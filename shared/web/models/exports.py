@@ -7,10 +7,12 @@ from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
 from pydantic import (
+    AfterValidator,
     ConfigDict,
     Field,
     ModelWrapValidatorHandler,
     PrivateAttr,
+    TypeAdapter,
     ValidationError,
     model_validator,
 )
@@ -20,19 +22,12 @@ from shared.model.export import (
     LARGEST_GROWTH,
     MAX_EXCLUSION_SEGMENTS,
     MAX_SEGMENTS,
-    AttributeMapping,
     ConsentMeaning,
-    Evidence,
     Export,
-    FieldToCreate,
-    GrowthGuard,
     Leavers,
-    Mapping,
-    NewContacts,
     NewContactStatus,
     OnAddressChange,
     OnWithdrawal,
-    SegmentChoice,
 )
 from shared.model.run import Finding, Run
 from shared.web.models.base import (
@@ -59,6 +54,8 @@ AddressPart = Literal["addr1", "addr2", "city", "state", "zip", "country"]
 # How an attribute writes dates such as 05/06/1980.
 DateOrder = Literal["dayFirst", "monthFirst"]
 _MOST_ATTRIBUTES = 100
+
+_EXPORT = TypeAdapter(Export)
 
 
 EXAMPLE: dict[str, Any] = {
@@ -118,13 +115,6 @@ class AttributeBody(Body):
     part: AddressPart | None = None
     date_order: DateOrder | None = None
 
-    def value(self) -> AttributeMapping:
-        """The plain value."""
-        created = FieldToCreate(self.create.name, self.create.type) if self.create else None
-        return AttributeMapping(
-            self.attribute, self.merge_field, created, self.part, self.date_order
-        )
-
 
 class EvidenceBody(Body):
     """The attributes that say when and from which IP address a person signed up and opted in.
@@ -137,10 +127,9 @@ class EvidenceBody(Body):
     timestamp_opt: Annotated[Label | None, Field(examples=["ConsentedAt"])] = None
     ip_opt: Annotated[Label | None, Field(examples=["ConsentedFrom"])] = None
 
-    def value(self) -> Evidence | None:
-        """The plain value; None without any attribute."""
-        evidence = Evidence(self.timestamp_signup, self.ip_signup, self.timestamp_opt, self.ip_opt)
-        return None if evidence == Evidence() else evidence
+
+def _none_if_empty(evidence: EvidenceBody | None) -> EvidenceBody | None:
+    return None if evidence == EvidenceBody() else evidence
 
 
 class MappingBody(Body):
@@ -150,13 +139,7 @@ class MappingBody(Body):
     first_name: Annotated[Label | None, Field(examples=["FirstName"])] = None
     last_name: Annotated[Label | None, Field(examples=["LastName"])] = None
     attributes: Items[AttributeBody] = Field(default=(), max_length=_MOST_ATTRIBUTES)
-    evidence: EvidenceBody | None = None
-
-    def value(self) -> Mapping:
-        """The plain value."""
-        attributes = tuple(attribute.value() for attribute in self.attributes)
-        evidence = self.evidence.value() if self.evidence else None
-        return Mapping(self.email, self.first_name, self.last_name, attributes, evidence)
+    evidence: Annotated[EvidenceBody | None, AfterValidator(_none_if_empty)] = None
 
 
 class SegmentBody(Body):
@@ -264,28 +247,9 @@ class _ExportParts(Body):
         return {re.split(r"[.[]", fault.field)[0] for fault in self._faults}
 
     def draft(self) -> Export:
-        """The plain value; its id and times come later."""
-        return Export(
-            id="",
-            display_name=self.display_name,
-            connection_id=self.connection_id,
-            audience_id=self.audience_id,
-            mapping=self.mapping.value(),
-            segments=tuple(SegmentChoice(s.name, s.tag) for s in self.segments),
-            new_contacts=NewContacts(
-                self.new_contacts.status,
-                self.new_contacts.consent_attribute,
-                self.new_contacts.consent_meaning,
-            ),
-            leavers=self.leavers,
-            on_withdrawal=self.on_withdrawal,
-            on_address_change=self.on_address_change,
-            exclusion_segments=tuple(self.exclusion_segments),
-            max_removal_share=self.removal_guard.max_share,
-            growth_guard=GrowthGuard(self.growth_guard.max_share, self.growth_guard.max_contacts),
-            contact_budget=self.contact_budget,
-            schedule=self.schedule.value(),
-        )
+        """The export that the body defines; its id and times come later."""
+        values = {**self.model_dump(), "id": "", "max_removal_share": self.removal_guard.max_share}
+        return _EXPORT.validate_python(values)
 
 
 class ExportBody(_ExportParts):

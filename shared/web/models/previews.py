@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from shared.model.preview import SampleKind, SamplePerson
+from shared.model.preview import SampleKind
 from shared.web.application.runs import Preview
 from shared.web.models.base import View
 from shared.web.outcomes_csv import reason_text
@@ -53,10 +53,6 @@ class PreviewView(View):
     people: tuple[SamplePersonView, ...]
 
 
-def _person(person: SamplePerson) -> SamplePersonView:
-    return SamplePersonView.model_validate(person)
-
-
 def preview_view(found: Preview, language: str) -> PreviewView:
     """The JSON form of what a preview found."""
     totals = tuple(
@@ -69,4 +65,4 @@ def preview_view(found: Preview, language: str) -> PreviewView:
         )
         for outcome, code, field, count in found.totals
     )
-    return PreviewView(totals=totals, people=tuple(_person(person) for person in found.people))
+    return PreviewView.of(found, totals=totals)

@@ -19,6 +19,8 @@ __all__ = [
     "StartBody",
     "UndoBody",
     "finding_views",
+    "in_words",
+    "reason_view",
     "run_view",
 ]
 
@@ -224,19 +226,23 @@ class RunView(View):
     ] = None
 
 
-def reason_view(reason: Reason, language: str) -> ReasonView:
+def reason_view(reason: Reason | None, language: str) -> ReasonView | None:
     """The JSON form of a reason, in the caller's language."""
-    return ReasonView(code=reason.code, message=_words(reason, language))
+    return ReasonView(code=reason.code, message=in_words(reason, language)) if reason else None
 
 
-def _words(spoken: Reason | Finding, language: str) -> str:
-    return text_or_own(language, spoken.code, spoken.values, spoken.message)
+def in_words(message: Reason | Finding | None, language: str) -> str:
+    """The sentence of a reason or a finding; empty without one."""
+    if message is None:
+        return ""
+    return text_or_own(language, message.code, message.values, message.message)
 
 
 def finding_views(findings: Sequence[Finding], language: str) -> tuple[FindingView, ...]:
     """The JSON form of findings, in the caller's language."""
     return tuple(
-        FindingView(severity=f.severity, code=f.code, message=_words(f, language)) for f in findings
+        FindingView(severity=f.severity, code=f.code, message=in_words(f, language))
+        for f in findings
     )
 
 
@@ -244,7 +250,7 @@ def run_view(run: Run, language: str) -> RunView:
     """The JSON form of a run."""
     return RunView.of(
         run,
-        reason=reason_view(run.reason, language) if run.reason else None,
+        reason=reason_view(run.reason, language),
         findings=finding_views(run.findings, language),
     )
 

@@ -9,7 +9,7 @@ from pydantic import Field
 from shared.model.export import Repeat, Schedule
 from shared.web.models.base import Body, Choice, Items, Label, View
 
-__all__ = ["Day", "RefreshScheduleBody", "ScheduleBody", "ScheduleView", "schedule_view"]
+__all__ = ["Day", "RefreshScheduleBody", "ScheduleBody", "ScheduleView"]
 
 Day = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
 
@@ -52,8 +52,3 @@ class ScheduleView(View):
     days: tuple[str, ...]
     times: tuple[str, ...]
     time_zone: str
-
-
-def schedule_view(schedule: Schedule) -> ScheduleView:
-    """The JSON form of a schedule."""
-    return ScheduleView.model_validate(schedule)

@@ -12,7 +12,7 @@ from shared.model.export import Export
 from shared.web.access import AccessRoute, requires
 from shared.web.application import exports, runs
 from shared.web.authentication import Role
-from shared.web.models.schedules import ScheduleBody, schedule_view
+from shared.web.models.schedules import ScheduleBody, ScheduleView
 from shared.web.pages.forms import NO_REFUSAL, Refusal, SentForm, attempt
 from shared.web.pages.render import CurrentPage, Page, redirect
 from shared.web.pages.schedule_form import schedule_fields
@@ -73,7 +73,7 @@ def _schedules(
         "schedules.html",
         status=refusal.status,
         chosen=chosen,
-        schedule=fields or schedule_view(chosen[0].schedule).shown(),
+        schedule=fields or ScheduleView.of(chosen[0].schedule).shown(),
         message=refusal.message,
         faults=refusal.faults,
         unchanged=unchanged or [],

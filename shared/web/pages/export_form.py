@@ -18,6 +18,7 @@ from shared.errors import ConnectorError
 from shared.fields.merge_fields import proper_tag
 from shared.model.audience import Audience, MergeField
 from shared.model.connection import Connection, ConnectionStatus
+from shared.model.export import Export, Mapping
 from shared.model.run import Mode
 from shared.segments.catalogue import AttributeInfo, SegmentInfo, SegmentSample
 from shared.web.access import AccessRoute, Subject, requires
@@ -26,7 +27,7 @@ from shared.web.application.exports import ExportDetails
 from shared.web.authentication import Role
 from shared.web.dependencies import Id
 from shared.web.models.exports import ExportBody, recorded_export
-from shared.web.models.runs import reason_view
+from shared.web.models.runs import in_words
 from shared.web.pages.conflicts import differences
 from shared.web.pages.export_consent import consent_fields, evidence_fields, withdrawal_fields
 from shared.web.pages.export_guards import guard_fields
@@ -69,29 +70,9 @@ class Choices:
     troubles: Sequence[str] = ()
 
 
-def _empty(connection: str | None) -> Definition:
-    return {
-        "displayName": "",
-        "connectionId": connection,
-        "audienceId": "",
-        "mapping": {"email": "", "firstName": None, "lastName": None, "attributes": []},
-        "segments": [],
-        "newContacts": {"status": "audienceDefault", "consentAttribute": None},
-        "leavers": "removeTag",
-        "onWithdrawal": "removeTags",
-        "onAddressChange": "keep",
-        "exclusionSegments": [],
-        "removalGuard": {"maxShare": 0.3},
-        "growthGuard": {"maxShare": 1.0, "maxContacts": None},
-        "contactBudget": None,
-        "schedule": {
-            "enabled": True,
-            "repeat": "everyRefresh",
-            "days": [],
-            "times": [],
-            "timeZone": "UTC",
-        },
-    }
+def _empty(connection_id: str | None) -> Definition:
+    """The definition of a new export: the defaults, without a choice."""
+    return recorded_export(Export("", "", connection_id, "", Mapping(email=""), segments=()))
 
 
 def definition_from(form: Form) -> Definition:
@@ -185,7 +166,7 @@ def _offered(
     except ConnectorError as error:
         troubles.append(detail_text(for_error(error), page.language))
         return (), ()
-    troubles += [reason_view(fault, page.language).message for fault in listing.faults]
+    troubles += [in_words(fault, page.language) for fault in listing.faults]
     return listing.segments, attributes
 
 
@@ -280,7 +261,7 @@ def _form(
         body=definition,
         choices=choices,
         reasons={
-            info.name: reason_view(info.reason, page.language).message
+            info.name: in_words(info.reason, page.language)
             for info in choices.segments
             if info.reason
         },

@@ -20,7 +20,7 @@ from shared.web.application import exports, runs
 from shared.web.application.connections import may_use_export, usable
 from shared.web.authentication import Role
 from shared.web.dependencies import Id
-from shared.web.models.runs import StartBody, finding_views, reason_view
+from shared.web.models.runs import StartBody, finding_views, in_words
 from shared.web.pages.chart import charted, draw
 from shared.web.pages.first_visit import first_visit
 from shared.web.pages.forms import NO_REFUSAL, Refusal, SentForm, attempt
@@ -116,7 +116,7 @@ def _rows(page: Page) -> list[Row]:
     rows = []
     for export in exports:
         run = runs_by_export.get(export.id)
-        reason = reason_view(run.reason, page.language).message if run and run.reason else ""
+        reason = in_words(run.reason if run else None, page.language)
         rows.append(
             Row(
                 export,

@@ -15,7 +15,7 @@ from shared.model.run import Run, RunStatus, Trigger
 from shared.runs.history import RunFilter
 from shared.web.access import AccessRoute, requires
 from shared.web.authentication import Role
-from shared.web.models.runs import reason_view
+from shared.web.models.runs import in_words
 from shared.web.pages.render import CurrentPage, Page
 from shared.web.pages.run_summary import rows_per_second, seconds_of
 
@@ -45,7 +45,7 @@ def run_rows(page: Page, runs: list[Run], names: dict[str, str]) -> list[RunRow]
         RunRow(
             run,
             names.get(run.export_id, ""),
-            reason_view(run.reason, page.language).message if run.reason else "",
+            in_words(run.reason, page.language),
             seconds_of(run),
             rows_per_second(run),
         )

@@ -13,7 +13,7 @@ from shared.web.application import schedule
 from shared.web.application.etags import etag_of
 from shared.web.authentication import Role
 from shared.web.chosen_language import language_cookie
-from shared.web.models.schedules import RefreshScheduleBody, schedule_view
+from shared.web.models.schedules import RefreshScheduleBody, ScheduleView
 from shared.web.pages.conflicts import differences
 from shared.web.pages.forms import NO_REFUSAL, Refusal, SentForm, attempt
 from shared.web.pages.render import CurrentPage, Page, redirect
@@ -41,7 +41,7 @@ def _schedule(
 ) -> Response:
     """The form: as saved, or as sent and refused."""
     stored = schedule.read(page.context)
-    saved = schedule_view(stored.value).shown()
+    saved = ScheduleView.of(stored.value).shown()
     conflict = None
     if refusal.is_outdated and fields:
         conflict = differences({"schedule": saved}, {"schedule": fields}, page.language)
