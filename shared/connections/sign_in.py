@@ -8,6 +8,7 @@ https://www.rfc-editor.org/rfc/rfc9700#section-4.7
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from enum import StrEnum
 
 from shared.connections.connections import Connections
 from shared.connections.entra import Entra
@@ -17,10 +18,19 @@ from shared.mailchimp.connect import MailchimpSignIn
 from shared.model.connection import Connection, GrantKind
 from shared.model.ports import Stored
 
-__all__ = ["Departure", "SignIns"]
+__all__ = ["Departure", "Provider", "SignIns"]
 
-MAILCHIMP_CALLBACK = "/api/oauth/mailchimp/callback"
-ENTRA_CALLBACK = "/api/oauth/entra/callback"
+
+class Provider(StrEnum):
+    """Whose page a person signs in on."""
+
+    MAILCHIMP = "mailchimp"
+    ENTRA = "entra"
+
+    @property
+    def callback(self) -> str:
+        """The path of the app to which its page returns."""
+        return f"/api/oauth/{self}/callback"
 
 
 @dataclass(frozen=True)
@@ -44,38 +54,31 @@ class SignIns:
     mailchimp: MailchimpSignIn | None = None
     entra: Entra | None = None
 
-    def begin_mailchimp(self, connection_id: str, principal_id: str) -> Departure:
-        """Begin a sign-in with Mailchimp."""
-        sign_in = self._mailchimp_sign_in()
+    def begin(self, provider: Provider, connection_id: str, principal_id: str) -> Departure:
+        """Begin a sign-in with Mailchimp or Entra."""
+        sign_in = (
+            self._mailchimp_sign_in() if provider is Provider.MAILCHIMP else self._entra_sign_in()
+        )
         self.connections.read(connection_id)
-        state, cookie = self.states.issue("mailchimp", connection_id, principal_id)
-        url = sign_in.authorize_url(state, self.public_url + MAILCHIMP_CALLBACK)
-        return Departure(url, cookie)
+        state, cookie = self.states.issue(provider, connection_id, principal_id)
+        return Departure(sign_in.authorize_url(state, self.public_url + provider.callback), cookie)
 
     def finish_mailchimp(
         self, state: str, code: str, cookie: str, principal_id: str, by: str
     ) -> Stored[Connection]:
         """Finish a sign-in with Mailchimp and store the grant. ConfigError for an invalid state."""
         sign_in = self._mailchimp_sign_in()
-        connection_id = self.states.redeem(state, "mailchimp", principal_id, cookie)
-        checked = sign_in.redeem(code, self.public_url + MAILCHIMP_CALLBACK)
+        connection_id = self.states.redeem(state, Provider.MAILCHIMP, principal_id, cookie)
+        checked = sign_in.redeem(code, self.public_url + Provider.MAILCHIMP.callback)
         return self.connections.connect(connection_id, checked, GrantKind.OAUTH, by)
-
-    def begin_entra(self, connection_id: str, principal_id: str) -> Departure:
-        """Begin a sign-in with Entra."""
-        sign_in = self._entra_sign_in()
-        self.connections.read(connection_id)
-        state, cookie = self.states.issue("entra", connection_id, principal_id)
-        url = sign_in.authorize_url(state, self.public_url + ENTRA_CALLBACK)
-        return Departure(url, cookie)
 
     def finish_entra(
         self, state: str, code: str, cookie: str, principal_id: str, by: str
     ) -> Stored[Connection]:
         """Finish a sign-in with Entra and store the person as the export user."""
         sign_in = self._entra_sign_in()
-        connection_id = self.states.redeem(state, "entra", principal_id, cookie)
-        user, secret = sign_in.redeem(state, code, self.public_url + ENTRA_CALLBACK)
+        connection_id = self.states.redeem(state, Provider.ENTRA, principal_id, cookie)
+        user, secret = sign_in.redeem(state, code, self.public_url + Provider.ENTRA.callback)
         return self.connections.add_export_user(connection_id, user, secret, by)
 
     def _mailchimp_sign_in(self) -> MailchimpSignIn:

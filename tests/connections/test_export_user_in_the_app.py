@@ -17,12 +17,13 @@ import pytest
 from azure.storage.blob import ContainerClient
 
 from shared.app import App, build
-from shared.connections.sign_in import ENTRA_CALLBACK
+from shared.connections import sign_in
 from shared.runtime import Runtime
 from shared.settings import load
 from tests.connections.oidc import CLIENT_ID, CLIENT_SECRET, TENANT, Provider, provider
 from tests.web.client import request
 
+CALLBACK = sign_in.Provider.ENTRA.callback
 HERE = "http://127.0.0.1:7071"
 INSTANCE = "5e6b6b2c-0b2c-4d1c-9a55-0123456789ab"
 KEY = "subscription-key"
@@ -105,7 +106,7 @@ def insights() -> Iterator[CustomerInsights]:
 
 @pytest.fixture(scope="module")
 def entra(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Provider]:
-    with provider(tmp_path_factory.mktemp("oidc"), HERE + ENTRA_CALLBACK) as running:
+    with provider(tmp_path_factory.mktemp("oidc"), HERE + CALLBACK) as running:
         yield running
 
 
@@ -167,10 +168,10 @@ def add_export_user(app: App, entra: Provider) -> str:
     cookie = away.headers["Set-Cookie"].partition(";")[0]
     back = entra.sign_in(away.json()["authorizeUrl"])
     query = "&".join(f"{name}={back[name]}" for name in ("code", "state"))
-    page = call(app, "GET", f"{ENTRA_CALLBACK}?{query}", Cookie=cookie)
+    page = call(app, "GET", f"{CALLBACK}?{query}", Cookie=cookie)
     assert page.status == 303, page.body
     assert page.headers["Location"] == f"/connections/{made['id']}?done=exportUserAdded"
-    again = call(app, "GET", f"{ENTRA_CALLBACK}?{query}", Cookie=cookie)
+    again = call(app, "GET", f"{CALLBACK}?{query}", Cookie=cookie)
     assert again.status == 400
     return str(made["id"])
 

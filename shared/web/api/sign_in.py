@@ -6,15 +6,15 @@ nothing of the request: no code, no state, no text of Mailchimp. It is never cac
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Depends, Query
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
-from shared.connections.sign_in import ENTRA_CALLBACK, MAILCHIMP_CALLBACK, Departure
-from shared.errors import ConnectorError
+from shared.connections.sign_in import Provider
+from shared.errors import ConfigError, ConnectorError
 from shared.web.access import AccessRoute, requires
 from shared.web.api.connections import shown
 from shared.web.application import connections
@@ -34,47 +34,58 @@ entra_router = APIRouter(route_class=AccessRoute, tags=["connections"])
 _ONE = "/api/connections/{id:id}"
 _LONGEST_VALUE = 4096
 
-Code = Annotated[str, Query(description="The authorization code", examples=["abc"])]
-State = Annotated[
-    str, Query(description="The state that the sign-in was started with", examples=["abc"])
-]
-Error = Annotated[
-    str, Query(description="The error, when there is no code", examples=["access_denied"])
-]
-Finish = Callable[[Context, str, str, str], str]
+# What the page of a connection confirms after a sign-in.
+_DONE = {Provider.MAILCHIMP: "connected", Provider.ENTRA: "exportUserAdded"}
 
 
-def _leave(
-    request: Request, context: Context, departure: Departure, response: Response
+@dataclass(frozen=True)
+class _Return:
+    """What a sign-in page sends back with the browser."""
+
+    request: Request
+    code: Annotated[str, Query(description="The authorization code", examples=["abc"])] = ""
+    state: Annotated[
+        str, Query(description="The state that the sign-in was started with", examples=["abc"])
+    ] = ""
+    error: Annotated[
+        str, Query(description="The error, when there is no code", examples=["access_denied"])
+    ] = ""
+
+    def refuse(self) -> None:
+        """Raise ConfigError unless the person agreed."""
+        if self.error == "access_denied":
+            raise ConfigError("signInDenied")
+        if self.error:
+            raise ConfigError("signInUnfinished")
+        if not all(0 < len(value) <= _LONGEST_VALUE for value in (self.code, self.state)):
+            raise ConfigError("signInInvalid")
+
+
+Returned = Annotated[_Return, Depends()]
+
+
+def _begin(
+    provider: Provider, connection_id: str, request: Request, context: Context, response: Response
 ) -> AuthorizeView:
-    response.headers["Set-Cookie"] = departure_cookie(
-        request, context.services.public_url, departure.cookie
-    )
+    departure = connections.begin_sign_in(context, provider, connection_id)
+    cookie = departure_cookie(request, context.services.public_url, departure.cookie)
+    response.headers["Set-Cookie"] = cookie
     return AuthorizeView(authorize_url=departure.url)
 
 
-def _return(
-    request: Request, context: Context, finish: Finish, values: tuple[str, str, str], done: str
-) -> Response:
+def _finish(provider: Provider, returned: _Return, context: Context) -> Response:
     """Finish a sign-in and continue at the connection; a failure is shown on a page of its own."""
-    state, code, error = values
-    if error:
-        was_denied = error == "access_denied"
-        denied = text(context.language, "signInDenied")
-        words = denied if was_denied else text(context.language, "signInUnfinished")
-        return sign_in_page(context.language, words, context.services.clock())
-    if not state or not code or len(state) > _LONGEST_VALUE or len(code) > _LONGEST_VALUE:
-        words = text(context.language, "signInInvalid")
-        return sign_in_page(context.language, words, context.services.clock())
     try:
-        cookie = returning_cookie(request, context.services.public_url)
-        connection_id = finish(context, state, code, cookie)
+        returned.refuse()
+        cookie = returning_cookie(returned.request, context.services.public_url)
+        connection_id = connections.finish_sign_in(
+            context, provider, returned.state, returned.code, cookie
+        )
     except ConnectorError as refused:
-        known = has(refused.code)
-        key = refused.code if known else "signIn.failed"
+        key = refused.code if has(refused.code) else "signIn.failed"
         words = text(context.language, key, refused.values)
         return sign_in_page(context.language, words, context.services.clock())
-    return redirect(f"/connections/{connection_id}?done={done}")
+    return redirect(f"/connections/{connection_id}?done={_DONE[provider]}")
 
 
 @mailchimp_router.post(f"{_ONE}/mailchimp/authorize", summary="Start the sign-in to Mailchimp")
@@ -83,22 +94,18 @@ def sign_in(
     connection_id: Id, request: Request, context: CurrentContext, response: Response
 ) -> AuthorizeView:
     """Returns the sign-in URL for the browser, and sets a cookie that the callback checks."""
-    departure = connections.sign_in(context, connection_id)
-    return _leave(request, context, departure, response)
+    return _begin(Provider.MAILCHIMP, connection_id, request, context, response)
 
 
 @mailchimp_router.get(
-    MAILCHIMP_CALLBACK,
+    Provider.MAILCHIMP.callback,
     summary="Receive the result of the Mailchimp sign-in",
     response_class=HTMLResponse,
 )
 @requires(Role.ADMINISTRATOR)
-def back_from_mailchimp(
-    request: Request, context: CurrentContext, code: Code = "", state: State = "", error: Error = ""
-) -> Response:
+def back_from_mailchimp(returned: Returned, context: CurrentContext) -> Response:
     """Mailchimp redirects the browser to this address, which redirects to the page of the connection."""
-    values = (state, code, error)
-    return _return(request, context, connections.finish_sign_in, values, "connected")
+    return _finish(Provider.MAILCHIMP, returned, context)
 
 
 @entra_router.post(
@@ -109,21 +116,18 @@ def add_export_user(
     connection_id: Id, request: Request, context: CurrentContext, response: Response
 ) -> AuthorizeView:
     """Returns the sign-in URL for the browser, and sets a cookie that the callback checks."""
-    departure = connections.add_export_user(context, connection_id)
-    return _leave(request, context, departure, response)
+    return _begin(Provider.ENTRA, connection_id, request, context, response)
 
 
 @entra_router.get(
-    ENTRA_CALLBACK, summary="Receive the result of the Entra sign-in", response_class=HTMLResponse
+    Provider.ENTRA.callback,
+    summary="Receive the result of the Entra sign-in",
+    response_class=HTMLResponse,
 )
 @requires(Role.ADMINISTRATOR)
-def back_from_entra(
-    request: Request, context: CurrentContext, code: Code = "", state: State = "", error: Error = ""
-) -> Response:
+def back_from_entra(returned: Returned, context: CurrentContext) -> Response:
     """Entra redirects the browser to this address, which redirects to the page of the connection."""
-    values = (state, code, error)
-    finish = connections.finish_export_user
-    return _return(request, context, finish, values, "exportUserAdded")
+    return _finish(Provider.ENTRA, returned, context)
 
 
 @entra_router.delete(f"{_ONE}/export-user", summary="Remove the export user")

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 from shared.connections.connections import mark_reconnect
-from shared.connections.sign_in import Departure, SignIns
+from shared.connections.sign_in import Departure, Provider, SignIns
 from shared.errors import Disconnected, Forbidden, NotFound, Refused
 from shared.mailchimp.session import MailchimpSession
 from shared.model.audience import Audience, MergeField
@@ -20,8 +20,8 @@ from shared.web.authentication import Role
 from shared.web.context import Context
 
 __all__ = [
-    "add_export_user",
     "audiences",
+    "begin_sign_in",
     "change",
     "connect_with_key",
     "consent_states",
@@ -30,7 +30,6 @@ __all__ = [
     "disconnect",
     "drop_export_user",
     "exports_using",
-    "finish_export_user",
     "finish_sign_in",
     "may_use",
     "may_use_export",
@@ -39,7 +38,6 @@ __all__ = [
     "refuse_export",
     "refuse_not_shared",
     "saved_segments",
-    "sign_in",
     "usable",
 ]
 
@@ -179,52 +177,31 @@ def consent_states(context: Context, connection_id: str) -> list[ConsentState]:
     return context.services.consent_updates.states(connection_id)
 
 
-def sign_in(context: Context, connection_id: str) -> Departure:
-    """The URL of Mailchimp's sign-in page, which asks the user for access."""
-    return _sign_ins(context).begin_mailchimp(connection_id, context.caller.id)
+def begin_sign_in(context: Context, provider: Provider, connection_id: str) -> Departure:
+    """The URL of a sign-in page, which asks the user for access."""
+    return _sign_ins(context).begin(provider, connection_id, context.caller.id)
 
 
-def add_export_user(context: Context, connection_id: str) -> Departure:
-    """The URL of Entra's sign-in page, which asks the export user for access."""
-    return _sign_ins(context).begin_entra(connection_id, context.caller.id)
+def finish_sign_in(context: Context, provider: Provider, state: str, code: str, cookie: str) -> str:
+    """Store Mailchimp's grant, or the export user who signed in to Entra.
 
-
-def finish_sign_in(context: Context, state: str, code: str, cookie: str) -> str:
-    """Store the grant that Mailchimp's sign-in page gave; returns the id of the connection.
-
-    ConfigError for an unusable state.
+    Returns the id of the connection. ConfigError for an unusable state.
     """
-    finish = _sign_ins(context).finish_mailchimp
-    return _finish(context, "connection.connect", finish, state, code, cookie)
-
-
-def finish_export_user(context: Context, state: str, code: str, cookie: str) -> str:
-    """Store the export user who signed in to Entra; returns the id of the connection.
-
-    ConfigError for an unusable state.
-    """
-    finish = _sign_ins(context).finish_entra
-    return _finish(context, "connection.addExportUser", finish, state, code, cookie)
+    sign_ins, caller = _sign_ins(context), context.caller
+    if provider is Provider.MAILCHIMP:
+        action, finish = "connection.connect", sign_ins.finish_mailchimp
+    else:
+        action, finish = "connection.addExportUser", sign_ins.finish_entra
+    connection = finish(state, code, cookie, caller.id, caller.name).value
+    name, after = connection.display_name, _recorded(connection)
+    audit.record(context, action, connection.id, name, None, after)
+    return connection.id
 
 
 def _sign_ins(context: Context) -> SignIns:
     if context.services.sign_ins is None:
         raise NotFound("signInOff")
     return context.services.sign_ins
-
-
-def _finish(
-    context: Context,
-    action: str,
-    finish: Callable[[str, str, str, str, str], Stored[Connection]],
-    state: str,
-    code: str,
-    cookie: str,
-) -> str:
-    connection = finish(state, code, cookie, context.caller.id, context.caller.name).value
-    name, after = connection.display_name, _recorded(connection)
-    audit.record(context, action, connection.id, name, None, after)
-    return connection.id
 
 
 def drop_export_user(

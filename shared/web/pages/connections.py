@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from fastapi import APIRouter
 from starlette.responses import Response
 
-from shared.connections.sign_in import Departure
+from shared.connections.sign_in import Provider
 from shared.web.access import AccessRoute, requires
 from shared.web.application import connections
 from shared.web.application.etags import etag_of
@@ -176,11 +176,12 @@ def ask_disconnection(connection_id: Id, page: CurrentPage) -> Response:
 @requires(Role.ADMINISTRATOR)
 def disconnect(connection_id: Id, page: CurrentPage, _form: SentForm) -> Response:
     """Delete the grant."""
-
-    def act() -> object:
-        return connections.disconnect(page.context, connection_id)
-
-    return _done(page, connection_id, act, "disconnected")
+    return _done(
+        page,
+        connection_id,
+        lambda: connections.disconnect(page.context, connection_id),
+        "disconnected",
+    )
 
 
 @router.get(f"{_ONE}/api-key")
@@ -193,12 +194,14 @@ def show_again(connection_id: Id) -> Response:
     return redirect(f"/connections/{connection_id}")
 
 
-def _leave(page: Page, connection_id: str, leave: Callable[[], Departure]) -> Response:
+def _leave(page: Page, connection_id: str, provider: Provider) -> Response:
     """Show the link to a sign-in page.
 
     A page and not a redirect: `form-action 'self'` keeps a form from leading to another site.
     """
-    departure = attempt(page, leave)
+    departure = attempt(
+        page, lambda: connections.begin_sign_in(page.context, provider, connection_id)
+    )
     if isinstance(departure, Refusal):
         return _show(page, connection_id, departure)
     cookie = departure_cookie(page.request, page.services.public_url, departure.cookie)
@@ -209,33 +212,26 @@ def _leave(page: Page, connection_id: str, leave: Callable[[], Departure]) -> Re
 @requires(Role.ADMINISTRATOR)
 def authenticate(connection_id: Id, page: CurrentPage, _form: SentForm) -> Response:
     """Continue at Mailchimp's sign-in page."""
-
-    def leave() -> Departure:
-        return connections.sign_in(page.context, connection_id)
-
-    return _leave(page, connection_id, leave)
+    return _leave(page, connection_id, Provider.MAILCHIMP)
 
 
 @router.post(f"{_ONE}/export-user")
 @requires(Role.ADMINISTRATOR)
 def add_export_user(connection_id: Id, page: CurrentPage, _form: SentForm) -> Response:
     """Continue at Entra's sign-in page."""
-
-    def leave() -> Departure:
-        return connections.add_export_user(page.context, connection_id)
-
-    return _leave(page, connection_id, leave)
+    return _leave(page, connection_id, Provider.ENTRA)
 
 
 @router.post(f"{_ONE}/export-user/drop")
 @requires(Role.ADMINISTRATOR)
 def drop_export_user(connection_id: Id, page: CurrentPage, _form: SentForm) -> Response:
     """Remove the export user."""
-
-    def act() -> object:
-        return connections.drop_export_user(page.context, connection_id)
-
-    return _done(page, connection_id, act, "saved")
+    return _done(
+        page,
+        connection_id,
+        lambda: connections.drop_export_user(page.context, connection_id),
+        "saved",
+    )
 
 
 @router.get(f"{_ONE}/remove")
@@ -261,14 +257,12 @@ def _removal(page: Page, connection_id: str, refusal: Refusal = NO_REFUSAL) -> R
 @requires(Role.ADMINISTRATOR)
 def remove(connection_id: Id, page: CurrentPage, form: SentForm) -> Response:
     """Remove a connection, detaching the exports first if that was ticked."""
-
-    def removed() -> bool:
-        connections.delete(
+    result = attempt(
+        page,
+        lambda: connections.delete(
             page.context, connection_id, detach_exports=form.has("detach"), if_match=form.etag
-        )
-        return True
-
-    result = attempt(page, removed)
+        ),
+    )
     if isinstance(result, Refusal):
         return _removal(page, connection_id, result)
     return redirect("/connections?done=removed")

@@ -286,12 +286,7 @@ def _removal(page: Page, export_id: str, refusal: Refusal = NO_REFUSAL) -> Respo
 @requires(Role.CONTRIBUTOR, shared=Subject.EXPORT)
 def remove(export_id: Id, page: CurrentPage, form: SentForm) -> Response:
     """Remove an export."""
-
-    def removed() -> bool:
-        exports.delete(page.context, export_id, form.etag)
-        return True
-
-    result = attempt(page, removed)
+    result = attempt(page, lambda: exports.delete(page.context, export_id, form.etag))
     if isinstance(result, Refusal):
         return _removal(page, export_id, result)
     return redirect("/?done=removed")
