@@ -3,7 +3,7 @@
 Every conversion takes trimmed, not empty text and returns what is sent, or raises Unusable. A
 value that can be read in two ways is not guessed: a wrong number is worse than no number. Text over
 255 bytes is cut, as Mailchimp's own import does (https://mailchimp.com/help/format-guidelines-for-your-import-file/),
-because according to one source the API refuses it together with the person.
+because the API may refuse it together with the person.
 """
 
 from __future__ import annotations
@@ -36,7 +36,6 @@ _DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+", re.ASCII)
 _COMMA_AND_THREE = re.compile(r"[+-]?[1-9]\d{0,2},\d{3}", re.ASCII)
 
 _URL = re.compile(r"https?://[^\s/.?#]+(?:\.[^\s/.?#]+)+(?:[/?#:]\S*)?", re.IGNORECASE)
-_AMBIGUOUS = "dateAmbiguous"
 _NOT_DIGITS = re.compile(r"\D", re.ASCII)
 _PHONE = re.compile(r"\+?[\d ().,/*#-]+(?: ?(?:x|ext\.?|#) ?\d{1,6})?", re.ASCII | re.IGNORECASE)
 
@@ -80,8 +79,7 @@ def _text(text: str) -> str:
     encoded = text.encode()
     if len(encoded) <= LONGEST_TEXT:
         return text
-    reason = "cut"
-    raise Unusable(reason, encoded[:LONGEST_TEXT].decode(errors="ignore"))
+    raise Unusable("cut", encoded[:LONGEST_TEXT].decode(errors="ignore"))
 
 
 def _boolean(text: str) -> str:
@@ -93,8 +91,7 @@ def _number(text: str) -> int | float:
     if _is_plain_integer(text):
         return int(text)
     if _COMMA_AND_THREE.fullmatch(text):
-        reason = "notOneNumber"
-        raise Unusable(reason)
+        raise Unusable("notOneNumber")
     return _any_number(text)
 
 
@@ -115,8 +112,7 @@ def _any_number(text: str) -> int | float:
         plain = _without_separators(plain)
     value = float(plain)
     if abs(value) >= 1e15:  # beyond what JSON readers keep exactly
-        reason = "notANumber"
-        raise Unusable(reason)
+        raise Unusable("notANumber")
     return int(value) if value.is_integer() else value
 
 
@@ -128,8 +124,7 @@ def _without_separators(text: str) -> str:
             return text.replace(decimal, ".")
     if _DECIMAL_COMMA.fullmatch(text):
         return text.replace(",", ".")
-    reason = "notANumber"
-    raise Unusable(reason)
+    raise Unusable("notANumber")
 
 
 @lru_cache(maxsize=50_000)
@@ -137,10 +132,9 @@ def _day(text: str, order: str) -> str:
     try:
         day = day_of(text, order)
     except AmbiguousDateError:
-        raise Unusable(_AMBIGUOUS) from None
+        raise Unusable("dateAmbiguous") from None
     if day is None:
-        reason = "notADate"
-        raise Unusable(reason)
+        raise Unusable("notADate")
     return day.isoformat()
 
 
@@ -160,18 +154,16 @@ def _month_and_day(text: str, order: str) -> tuple[int, int]:
     try:
         found = month_and_day_of(text, order)
     except AmbiguousDateError:
-        raise Unusable(_AMBIGUOUS) from None
+        raise Unusable("dateAmbiguous") from None
     if found is None:
-        reason = "notABirthday"
-        raise Unusable(reason)
+        raise Unusable("notABirthday")
     return found
 
 
 def _phone(text: str) -> str:
     digits = len(_NOT_DIGITS.sub("", text))
     if not 3 <= digits <= 40 or not _PHONE.fullmatch(text):
-        reason = "notAPhoneNumber"
-        raise Unusable(reason)
+        raise Unusable("notAPhoneNumber")
     return _text(text)
 
 
@@ -193,32 +185,28 @@ def _us_phone(text: str) -> str:
         or number.extension
         or not phonenumbers.is_valid_number(number)
     ):
-        reason = "notAUsPhoneNumber"
-        raise Unusable(reason)
+        raise Unusable("notAUsPhoneNumber")
     digits = phonenumbers.national_significant_number(number)
     return f"{digits[:3]}-{digits[3:6]}-{digits[6:]}"
 
 
 def _zip(text: str) -> str:
     if not re.fullmatch(r"[0-9]{5}(?:-?[0-9]{4})?", text):
-        reason = "notAZipCode"
-        raise Unusable(reason)
+        raise Unusable("notAZipCode")
     return text[:5]
 
 
 def _url(text: str) -> str:
     url = f"https://{text}" if text[:4].lower() == "www." else text
     if len(url.encode()) > LONGEST_TEXT or not _URL.fullmatch(url):
-        reason = "notAnAddress"
-        raise Unusable(reason)
+        raise Unusable("notAnAddress")
     return url
 
 
 def _address(text: str) -> dict[str, str]:
     parts = postal_address(text)
     if parts is None:
-        reason = "notACompleteAddress"
-        raise Unusable(reason)
+        raise Unusable("notACompleteAddress")
     return parts
 
 
@@ -235,8 +223,7 @@ def _choice(options: Mapping[str, object], *, boolean: bool) -> Callable[[str], 
     def choose(text: str) -> str:
         found = known.get(" ".join(text.split()).casefold())
         if found is None:
-            reason = "notAChoice"
-            raise Unusable(reason)
+            raise Unusable("notAChoice")
         return found
 
     return choose

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -47,7 +46,7 @@ BLOCK = 4 * 1024 * 1024
 """Bytes per request: the most that a transfer holds in memory."""
 
 
-C = TypeVar("C")
+C = TypeVar("C", BlobServiceClient, QueueServiceClient, TableServiceClient)
 
 
 @dataclass(frozen=True)
@@ -84,56 +83,34 @@ class StorageClients:
     @property
     def blobs(self) -> BlobServiceClient:
         """The client for Blob Storage; it transfers blocks of `BLOCK` bytes."""
-        options: dict[str, Any] = {
-            "max_block_size": BLOCK,
-            "max_single_put_size": BLOCK,
-            "max_single_get_size": BLOCK,
-            "max_chunk_get_size": BLOCK,
-            "retry_policy": BlobRetry(**self._storage_retry()),
-        }
-        account = self._account
-        return self._once(
-            "blob",
-            lambda: BlobServiceClient.from_connection_string(
-                account.connection_string, **self._options(), **options
-            ),
-            lambda: BlobServiceClient(
-                account.blob_url, credential=self.credential, **self._options(), **options
-            ),
+        return self._client(
+            BlobServiceClient,
+            self._account.blob_url,
+            max_block_size=BLOCK,
+            max_single_put_size=BLOCK,
+            max_single_get_size=BLOCK,
+            max_chunk_get_size=BLOCK,
+            retry_policy=BlobRetry(**self._storage_retry()),
         )
 
     @property
     def queues(self) -> QueueServiceClient:
         """The client for Queue Storage."""
-        options: dict[str, Any] = {"retry_policy": QueueRetry(**self._storage_retry())}
-        account = self._account
-        return self._once(
-            "queue",
-            lambda: QueueServiceClient.from_connection_string(
-                account.connection_string, **self._options(), **options
-            ),
-            lambda: QueueServiceClient(
-                account.queue_url, credential=self.credential, **self._options(), **options
-            ),
+        return self._client(
+            QueueServiceClient,
+            self._account.queue_url,
+            retry_policy=QueueRetry(**self._storage_retry()),
         )
 
     @property
     def tables(self) -> TableServiceClient:
         """The client for Table Storage."""
-        options: dict[str, Any] = {
-            "retry_total": self._client_options.retries,
-            "retry_backoff_factor": self._client_options.backoff,
-            "retry_backoff_max": 10,
-        }
-        account = self._account
-        return self._once(
-            "table",
-            lambda: TableServiceClient.from_connection_string(
-                account.connection_string, **self._options(), **options
-            ),
-            lambda: TableServiceClient(
-                account.table_url, credential=self.credential, **self._options(), **options
-            ),
+        return self._client(
+            TableServiceClient,
+            self._account.table_url,
+            retry_total=self._client_options.retries,
+            retry_backoff_factor=self._client_options.backoff,
+            retry_backoff_max=10,
         )
 
     @property
@@ -163,18 +140,24 @@ class StorageClients:
             if session:
                 session.close()
 
-    def _once(self, kind: str, by_string: Callable[[], C], by_identity: Callable[[], C]) -> C:
-        made: C | None = self._made.get(kind)
+    def _client(self, kind: type[C], url: str, **options: Any) -> C:
+        """Create a client of this type once: by connection string if there is one, else by identity."""
+        made: C | None = self._made.get(kind.__name__)
         if made is not None:
             return made
         with self._lock:
-            made = self._made.get(kind)
+            made = self._made.get(kind.__name__)
             if made is None:
+                options |= self._options()
                 try:
-                    made = by_string() if self._account.connection_string else by_identity()
+                    if self._account.connection_string:
+                        text = self._account.connection_string
+                        made = kind.from_connection_string(text, **options)
+                    else:
+                        made = kind(url, credential=self.credential, **options)
                 except ValueError:
                     raise ConfigError("storageConnection") from None
-                self._made[kind] = made
+                self._made[kind.__name__] = made
             return made
 
     def _options(self) -> dict[str, Any]:
