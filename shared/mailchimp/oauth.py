@@ -16,8 +16,8 @@ import orjson
 import requests
 
 from shared.errors import Refused, Unavailable
+from shared.http_session import BearerToken, no_authentication, read_body
 from shared.mailchimp.address import checked_data_centre, login_base
-from shared.mailchimp.transport import ApiKey, Token
 from shared.version import USER_AGENT
 
 __all__ = ["authorize_url", "data_centre_of", "exchange_code"]
@@ -64,22 +64,6 @@ def data_centre_of(login_url: str, token: str) -> str:
     return checked_data_centre(str(answer.get("dc") or ""))
 
 
-class _OAuthToken(Token):
-    """The authentication scheme of Mailchimp's metadata endpoint."""
-
-    scheme = "OAuth"
-
-
-class _NoAuthentication(ApiKey):
-    """No authentication, not even from a .netrc file."""
-
-    def __init__(self) -> None:
-        super().__init__("")
-
-    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        return request
-
-
 def _ask(
     method: str, url: str, *, form: dict[str, str] | None = None, token: str | None = None
 ) -> dict[str, Any]:
@@ -90,24 +74,21 @@ def _ask(
                 method,
                 url,
                 data=form,
-                auth=_OAuthToken(token) if token else _NoAuthentication(),
+                # The scheme of Mailchimp's metadata endpoint is not Bearer.
+                auth=BearerToken(token, "OAuth") if token else no_authentication,
                 headers={"User-Agent": USER_AGENT, "Accept": "application/json"},
                 timeout=TIMEOUT,
                 allow_redirects=False,
                 stream=True,
             ) as response,
         ):
-            content = bytearray()
-            for part in response.iter_content(16_384):
-                content += part
-                if len(content) > LONGEST_ANSWER:
-                    _unusable()
+            content = read_body(response, LONGEST_ANSWER)
             status = response.status_code
     except requests.RequestException:
         # Not chained: the cause may contain the URL with the code.
         raise Unavailable("mailchimpSignInUnreachable") from None
     try:
-        answer = orjson.loads(content)
+        answer = orjson.loads(content or b"")
     except orjson.JSONDecodeError:
         answer = None
     if isinstance(answer, dict) and answer.get("error"):

@@ -25,13 +25,13 @@ from requests.auth import AuthBase, HTTPBasicAuth
 from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
 
 from shared.errors import ConnectorError, Disconnected, NotFound, Refused, Unavailable
-from shared.http_session import HttpSession
+from shared.http_session import BearerToken, HttpSession
 from shared.mailchimp.answers import Classification, Kind, classify, problem_in
 from shared.mailchimp.refusal_text import title_text
 from shared.model.audience import CallCounts
 from shared.version import USER_AGENT
 
-__all__ = ["ApiKey", "RetryPolicy", "Token", "Transport", "credential"]
+__all__ = ["ApiKey", "RetryPolicy", "Transport", "credential"]
 
 
 _PERSON = re.compile(r"/members/[^/?\s]+")
@@ -84,26 +84,9 @@ class ApiKey(HTTPBasicAuth):
         return "ApiKey(***)"
 
 
-class Token(AuthBase):
-    """An OAuth access token: Bearer authentication."""
-
-    scheme = "Bearer"
-
-    def __init__(self, token: str) -> None:
-        self._token = token
-
-    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        """Add the Authorization header."""
-        request.headers["Authorization"] = f"{self.scheme} {self._token}"
-        return request
-
-    def __repr__(self) -> str:
-        return "Token(***)"
-
-
 def credential(kind: str, secret: str) -> AuthBase:
     """Return the authentication for a grant; `kind` is a GrantKind, `oauth` or `apiKey`."""
-    return Token(secret) if kind == "oauth" else ApiKey(secret)
+    return BearerToken(secret) if kind == "oauth" else ApiKey(secret)
 
 
 class Transport:

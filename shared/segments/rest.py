@@ -16,9 +16,9 @@ from urllib.parse import quote
 
 import orjson
 import requests
-from requests.auth import AuthBase
 
 from shared.errors import ConfigError, Disconnected, NotFound, Refused, Unavailable
+from shared.http_session import BearerToken, read_body
 from shared.model.source import Attribute
 from shared.segments.cdm import read_time
 from shared.version import USER_AGENT
@@ -131,58 +131,33 @@ class CustomerInsightsApi:
         raise AssertionError
 
     def _once(self, path: str) -> object:
-        # A session of its own: calls are rare, and may come from several threads at once.
-        with requests.Session() as http:
-            return self._read(http, path)
-
-    def _read(self, http: requests.Session, path: str) -> object:
         try:
-            with http.get(
-                self._base + path,
-                auth=_Bearer(self._token()),
-                headers={
-                    "User-Agent": USER_AGENT,
-                    "Accept": "application/json",
-                    "Ocp-Apim-Subscription-Key": self._key,
-                },
-                timeout=(_CONNECT, _READ),
-                allow_redirects=False,
-                stream=True,
-            ) as answer:
+            # A session of its own: calls are rare, and may come from several threads at once.
+            with (
+                requests.Session() as http,
+                http.get(
+                    self._base + path,
+                    auth=BearerToken(self._token()),
+                    headers={
+                        "User-Agent": USER_AGENT,
+                        "Accept": "application/json",
+                        "Ocp-Apim-Subscription-Key": self._key,
+                    },
+                    timeout=(_CONNECT, _READ),
+                    allow_redirects=False,
+                    stream=True,
+                ) as answer,
+            ):
                 if answer.status_code != requests.codes.ok:
                     _give_up(answer)
-                body = b"".join(_bounded(answer))
+                body = read_body(answer, _MOST_BYTES)
         except requests.RequestException:
             raise Unavailable("customerInsightsUnavailable") from None
         try:
-            found: object = orjson.loads(body)
+            found: object = orjson.loads(body or b"")
         except orjson.JSONDecodeError:
             _unusable()
         return found
-
-
-class _Bearer(AuthBase):
-    """An access token; with an explicit `auth`, requests does not read a .netrc file."""
-
-    def __init__(self, token: str) -> None:
-        self._token = token
-
-    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        request.headers["Authorization"] = f"Bearer {self._token}"
-        return request
-
-    def __repr__(self) -> str:
-        return "_Bearer(***)"
-
-
-def _bounded(answer: requests.Response) -> list[bytes]:
-    pieces, size = [], 0
-    for piece in answer.iter_content(64 * 1024):
-        size += len(piece)
-        if size > _MOST_BYTES:
-            _unusable()
-        pieces.append(piece)
-    return pieces
 
 
 def _give_up(answer: requests.Response) -> NoReturn:

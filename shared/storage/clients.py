@@ -24,7 +24,7 @@ from azure.storage.queue import QueueServiceClient
 from requests.adapters import HTTPAdapter
 
 from shared.errors import ConfigError
-from shared.http_session import HttpSession
+from shared.http_session import HttpSession, no_authentication
 from shared.settings import StorageAccount
 from shared.storage.failures import azure_errors
 from shared.version import USER_AGENT
@@ -230,16 +230,11 @@ def _session(options: ClientOptions) -> requests.Session:
     """Create an HTTP session for many threads, without retries: the SDK retries."""
     _limit_sdk_logs()
     session = HttpSession()
-    # Without `auth`, requests looks for a .netrc file before every request, and uses it.
-    session.auth = _unchanged
+    session.auth = no_authentication
     adapter = HTTPAdapter(pool_connections=8, pool_maxsize=options.connections, max_retries=0)
     session.mount("https://", adapter)
     session.mount("http://", adapter)
     return session
-
-
-def _unchanged(request: requests.PreparedRequest) -> requests.PreparedRequest:
-    return request
 
 
 def _options(

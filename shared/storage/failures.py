@@ -7,14 +7,16 @@ https://learn.microsoft.com/rest/api/storageservices/common-rest-api-error-codes
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from http import HTTPStatus
+from typing import TypeVar
 
 from azure.core.exceptions import (
     AzureError,
     ClientAuthenticationError,
     HttpResponseError,
+    ResourceNotFoundError,
     ServiceRequestError,
 )
 
@@ -28,7 +30,9 @@ from shared.errors import (
     Unavailable,
 )
 
-__all__ = ["azure_errors", "error_code", "failure"]
+__all__ = ["azure_errors", "error_code", "failure", "read_pages"]
+
+T = TypeVar("T")
 
 _THROTTLED = frozenset({HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE})
 
@@ -40,6 +44,23 @@ def azure_errors(what: str) -> Iterator[None]:
         yield
     except AzureError as error:
         raise failure(error, what) from None
+
+
+def read_pages(pages: Iterator[Iterable[T]], what: str) -> Iterator[list[T]]:
+    """Yield the pages of a listing; none when the container or table does not exist.
+
+    Only the requests are translated, not errors that the caller raises between two pages.
+    """
+    while True:
+        with azure_errors(what):
+            try:
+                page = next(pages, None)
+                items = None if page is None else list(page)
+            except ResourceNotFoundError:
+                return
+        if items is None:
+            return
+        yield items
 
 
 def error_code(error: AzureError) -> str:

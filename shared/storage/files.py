@@ -24,7 +24,7 @@ from azure.storage.blob import BlobClient, ContainerClient
 
 from shared.errors import Changed, Conflict, InputError
 from shared.storage.clients import StorageClients
-from shared.storage.failures import azure_errors, error_code
+from shared.storage.failures import azure_errors, error_code, read_pages
 
 __all__ = ["BlobFiles", "with_container"]
 
@@ -140,16 +140,7 @@ class BlobFiles:
         """List the names of the blobs with a prefix, in order."""
         with azure_errors(self._name):
             pages = self._container.list_blob_names(name_starts_with=prefix or None).by_page()
-        while True:
-            # Only the request is inside: an error in the caller's loop must not be translated.
-            with azure_errors(self._name):
-                try:
-                    page = next(pages, None)
-                    names = [] if page is None else list(page)
-                except ResourceNotFoundError:
-                    return
-            if page is None:
-                return
+        for names in read_pages(pages, self._name):
             yield from names
 
     def delete(self, name: str) -> None:

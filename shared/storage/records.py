@@ -24,7 +24,7 @@ from azure.data.tables import TableClient, TableEntity, UpdateMode
 from shared.errors import Changed, Conflict, ConnectorError, InputError
 from shared.model.ports import Stored
 from shared.storage.clients import StorageClients
-from shared.storage.failures import azure_errors, error_code
+from shared.storage.failures import azure_errors, error_code, read_pages
 from shared.storage.record_entity import ALONE, COLUMN, WRITE, EntityForm, join_key, split_key
 
 __all__ = ["TableRecords"]
@@ -156,21 +156,11 @@ class TableRecords(Generic[T]):
             pages = self._table.query_entities(
                 " and ".join(conditions), parameters=values, results_per_page=page
             ).by_page()
-        while True:
-            # Only the request is inside: an error in the caller's loop must not be translated.
-            with azure_errors(self._kind):
-                try:
-                    found = next(pages, None)
-                    entities = [] if found is None else list(found)
-                except ResourceNotFoundError:
-                    return
-            if found is None:
-                break
+        for entities in read_pages(pages, self._kind):
             for entity in entities:
+                key = join_key(entity["PartitionKey"], entity["RowKey"])
                 try:
-                    stored = self._stored(
-                        join_key(entity["PartitionKey"], entity["RowKey"]), entity
-                    )
+                    stored = self._stored(key, entity)
                 except ConnectorError as error:
                     unreadable = unreadable or error
                     continue

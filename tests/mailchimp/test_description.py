@@ -8,8 +8,9 @@ import pytest
 
 from sandbox.mailchimp import Options, Sandbox
 from shared.errors import Conflict, NotFound
+from shared.http_session import BearerToken
 from shared.mailchimp.session import MailchimpSession
-from shared.mailchimp.transport import ApiKey, Token
+from shared.mailchimp.transport import ApiKey
 from shared.model.audience import Member
 from tests.contract.prism import PrismProxy, description, prism_command
 
@@ -61,7 +62,7 @@ def test_every_call_and_its_response_match_mailchimps_description(transport):
     prism_command()
     with Sandbox(Options()) as sandbox, PrismProxy(sandbox.url) as proxy:
         sandbox.world.webhooks.fetch = lambda *_: 200
-        token = Token(sandbox.token(sandbox.app("http://127.0.0.1:7071/back")))
+        token = BearerToken(sandbox.token(sandbox.app("http://127.0.0.1:7071/back")))
         for auth in (ApiKey(sandbox.api_key), token):
             audience = sandbox.audience("News")
             every_call(MailchimpSession(transport(f"{proxy.url}/3.0", auth)), audience.id)

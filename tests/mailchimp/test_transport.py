@@ -9,7 +9,8 @@ import pytest
 import requests
 
 from shared.errors import Disconnected, NotFound, Refused, Unavailable
-from shared.mailchimp.transport import ApiKey, RetryPolicy, Token
+from shared.http_session import BearerToken
+from shared.mailchimp.transport import ApiKey, RetryPolicy
 from tests.mailchimp.scripted_server import (
     HANG,
     RESET,
@@ -47,7 +48,7 @@ def test_a_request_has_a_user_agent_and_accepts_gzip(transport):
     ("auth", "expected"),
     [
         (ApiKey("abc-us1"), "Basic " + base64.b64encode(b"export:abc-us1").decode()),
-        (Token("t0ken"), "Bearer t0ken"),
+        (BearerToken("t0ken"), "Bearer t0ken"),
     ],
 )
 def test_a_netrc_file_never_replaces_the_grant(auth, expected, transport, tmp_path, monkeypatch):
