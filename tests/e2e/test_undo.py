@@ -118,7 +118,7 @@ def test_only_the_newest_run_that_sent_changes_can_be_undone(scenario: ExportSce
     running_app = scenario.running_app.parts
     third = scenario.run()
     running_app.files.delete(f"runs/{third['id']}/outcomes.parquet")
-    assert "no longer keeps" in refused(third)
+    assert "no longer stores" in refused(third)
 
 
 def test_an_undo_during_another_run_is_refused(scenario: ExportScenario) -> None:

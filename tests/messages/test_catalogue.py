@@ -1,6 +1,7 @@
 """Each message has one text per language, with values in the format of that language."""
 
 import json
+import re
 from importlib.resources import files
 
 import pytest
@@ -67,3 +68,10 @@ def test_findings_and_reasons_have_an_english_text() -> None:
     assert Reason.of(ConfigError("tagNameRefused", tag="VIP")) == Reason(
         "tagNameRefused", values={"tag": "VIP"}
     )
+
+
+def test_korean_particles_fit_their_counters() -> None:
+    texts = (files("shared.messages") / "ko.json").read_text("utf-8")
+    pages = (files("shared.web") / "locales/ko/pages.json").read_text("utf-8")
+
+    assert re.findall(r"\}(?:개(?:을|은)|개이 |명(?:를|는|가|와)|회(?:을|은))", texts + pages) == []

@@ -187,7 +187,7 @@ def test_a_broken_model_is_named_in_the_error_for_a_missing_segment(
 
 def test_a_too_large_model_is_named_in_the_error_for_a_missing_segment(landing: Landing) -> None:
     landing.put("Large/model.json", b" " * (16 * 1024 * 1024 + 1))
-    with pytest.raises(ConfigError, match=r"Large/model\.json is larger than 16 MB"):
+    with pytest.raises(ConfigError, match=r"Large/model\.json is larger than the limit of 16 MB"):
         landing.freeze("Gold")
 
 
@@ -318,7 +318,7 @@ def test_a_segment_without_column_names_is_refused(
     landing.put(name, csv_bytes(PEOPLE[first:]))
     if described:
         landing.model(entity("Gold", [], ["Gold.csv"]))
-    with pytest.raises(InputError, match="Nothing says what the columns") as caught:
+    with pytest.raises(InputError, match=r"columns of .* are unknown") as caught:
         landing.freeze("Gold")
     assert (caught.value.code, caught.value.where) == ("columnsUnknown", name)
 

@@ -65,7 +65,7 @@ def test_run_all_asks_first_and_says_what_was_started_and_what_was_not() -> None
     world.runs.start = start_unless_gone
     page.send("/run-all")
     assert "1 export was started." in page.text
-    assert "Busy was running already" in page.text
+    assert "Busy was already running" in page.text
     assert "Vanishing The export was removed or detached" in page.text
     assert len(world.runs.kept) == 2
     korean = Browser(world, "ko").open("/run-all").text

@@ -84,7 +84,7 @@ def test_the_first_visit_shows_what_is_next_and_what_is_missing() -> None:
     assert 'href="/setup/connection">Set up</a>' in ada.html
     assert "Connect Mailchimp (next)" in ada.text
     assert "Met: 2 of 2 segments can be exported" in ada.text
-    assert "Met: The attribute Email holds email addresses" in ada.text
+    assert "Met: The attribute Email contains email addresses" in ada.text
     connection = new_connection(world)
     ada.open("/")
     assert "Connect Mailchimp (done)" in ada.text
@@ -93,7 +93,7 @@ def test_the_first_visit_shows_what_is_next_and_what_is_missing() -> None:
     world.accounts[KEY].audiences.clear()
     assert "Not met: The Mailchimp account has no audience" in ada.open("/").text
     world.catalogue.attributes = lambda segment: []  # type: ignore[method-assign]
-    assert "Not met: No attribute seems to hold email addresses" in ada.open("/").text
+    assert "Not met: No attribute seems to contain email addresses" in ada.open("/").text
     world.catalogue.segments = list  # type: ignore[method-assign]
     assert "Not met: There are no segments in the storage" in ada.open("/").text
     assert "Set up" not in Browser(world.seen_by(Role.VIEWER)).open("/").text
@@ -253,7 +253,7 @@ def test_an_undo_explains_its_effects_before_it_starts() -> None:
     export = new_export(world)
     finished(world, export, 1)
     ada = Browser(world).open("/runs/run-1/undo")
-    assert "subscribes and unsubscribes no one" in ada.text
+    assert "No one is subscribed or unsubscribed" in ada.text
     for shown in ("7 people added", "Tags: VIP", "archive the 7 people that the run added"):
         assert shown in ada.text
     ada.send(fields={"archive": "on"})
@@ -337,7 +337,7 @@ def test_an_export_can_be_copied_detached_and_removed() -> None:
     assert "This is the copy" in ada.text
     assert len(world.exports.kept) == 2
     ada.open(f"/exports/{export}/detach")
-    assert "does not run until it gets another connection" in ada.text
+    assert "does not run until you choose another connection" in ada.text
     ada.send(f"/exports/{export}/detach")
     assert "No connection" in ada.text
     ada.send(f"/exports/{export}/run", {"mode": "export"})
@@ -462,7 +462,7 @@ def test_a_person_is_found_and_removed() -> None:
         Found("e2", "Win back", (), "unsubscribed", "", "notRun", None),
     ]
     admin = Browser(world).open("/people").send(fields={"person": "C-100"})
-    assert "1 export holds this person" in admin.text
+    assert "1 export has this person" in admin.text
     assert "1 other export" in admin.text
     for shown in ("Weekly", "VIP tag", "CITY", "Seoul", "C-100", "Nov 23, 2026 09:00"):
         assert shown in admin.text

@@ -11,8 +11,8 @@ from tests.web.world import World
 @pytest.mark.parametrize(
     ("language", "goes", "stays"),
     [
-        ("en", "record of who was sent are deleted permanently", "stay as they are"),
-        ("ko", "누구를 Mailchimp로 보냈는지에 대한 기록은 영구히 삭제", "그대로 유지"),
+        ("en", "record of what was sent are deleted permanently", "stay as they are"),
+        ("ko", "보낸 기록은 영구히 삭제", "그대로 유지"),
     ],
 )
 def test_removing_an_export_warns_about_its_ledger(language: str, goes: str, stays: str) -> None:
