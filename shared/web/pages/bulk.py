@@ -71,11 +71,9 @@ def _schedules(
 ) -> Response:
     return page.render(
         "schedules.html",
-        status=refusal.status,
+        refusal=refusal,
         chosen=chosen,
         schedule=fields or ScheduleView.of(chosen[0].schedule).shown(),
-        message=refusal.message,
-        faults=refusal.faults,
         unchanged=unchanged or [],
     )
 

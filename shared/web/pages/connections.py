@@ -51,10 +51,8 @@ def show_new(page: CurrentPage) -> Response:
 def _new(page: Page, form: Mapping[str, object], refusal: Refusal = NO_REFUSAL) -> Response:
     return page.render(
         "connection_new.html",
-        status=refusal.status,
+        refusal=refusal,
         form=form,
-        message=refusal.message,
-        faults=refusal.faults,
     )
 
 
@@ -107,7 +105,7 @@ def _show(
     conflict = differences(saved, sent, page.language) if refusal.is_outdated and sent else None
     return page.render(
         "connection.html",
-        status=refusal.status,
+        refusal=refusal,
         connection=connection,
         form=sent or saved,
         conflict=conflict,
@@ -119,8 +117,6 @@ def _show(
         ],
         has_sign_in=sign_ins is not None and sign_ins.mailchimp is not None,
         has_entra=sign_ins is not None and sign_ins.entra is not None,
-        message=refusal.message,
-        faults=refusal.faults,
     )
 
 
@@ -245,11 +241,10 @@ def _removal(page: Page, connection_id: str, refusal: Refusal = NO_REFUSAL) -> R
     stored = connections.read(page.context, connection_id)
     return page.render(
         "remove_connection.html",
-        status=refusal.status,
+        refusal=refusal,
         connection=stored.value,
         etag=etag_of(stored.etag),
         exports=connections.exports_using(page.context, connection_id),
-        message=refusal.message,
     )
 
 

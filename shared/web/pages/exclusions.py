@@ -34,11 +34,10 @@ def _shown(
     entries = form.get("entries") if form else "\n".join((*listed.addresses, *listed.customers))
     return page.render(
         "exclusions.html",
-        status=refusal.status,
+        refusal=refusal,
         export=exports.read(page.context, export_id).export,
         listed=listed,
         entries=entries,
-        message=refusal.message,
     )
 
 

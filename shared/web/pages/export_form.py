@@ -243,7 +243,7 @@ def _form(
     summary = [(field_id(path, chosen, known), words) for path, words in refusal.faults.items()]
     return page.render(
         "export_form.html",
-        status=refusal.status,
+        refusal=refusal,
         focus="errors" if refusal.message and conflict is None else focus,
         summary=summary,
         mapped=mapping_rows(
@@ -271,8 +271,6 @@ def _form(
         unknown=[name for name in chosen if name not in known],
         total=sum(members.get(name, 0) for name in chosen),
         limit=page.services.max_profiles,
-        message=refusal.message,
-        faults=refusal.faults,
         conflict=conflict,
         etag=etag,
     )

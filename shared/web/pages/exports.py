@@ -147,7 +147,7 @@ def _show(
     connection = services.connections.find(export.connection_id)
     return page.render(
         "export.html",
-        status=refusal.status,
+        refusal=refusal,
         export=export,
         may_use=may_use_export(page.context, export_id),
         findings=finding_views(details.findings, page.language),
@@ -163,7 +163,6 @@ def _show(
             for segment in run.segments
         },
         next=next_run(export.schedule, services.clock()) if connection else None,
-        message=refusal.message,
         etag=details.etag,
     )
 
@@ -246,11 +245,10 @@ def _detach(page: Page, export_id: str, refusal: Refusal = NO_REFUSAL) -> Respon
     connection = page.services.connections.find(details.export.connection_id)
     return page.render(
         "detach.html",
-        status=refusal.status,
+        refusal=refusal,
         export=details.export,
         connection=connection.display_name if connection else "",
         running=details.last_run is not None and details.last_run.is_active,
-        message=refusal.message,
     )
 
 
@@ -275,10 +273,9 @@ def _removal(page: Page, export_id: str, refusal: Refusal = NO_REFUSAL) -> Respo
     details = exports.read(page.context, export_id)
     return page.render(
         "remove_export.html",
-        status=refusal.status,
+        refusal=refusal,
         export=details.export,
         etag=details.etag,
-        message=refusal.message,
     )
 
 

@@ -28,8 +28,8 @@ def show(connection_id: Id, audience_id: AudienceId, page: CurrentPage) -> Respo
         page, lambda: hygiene.read(page.context, connection_id, audience_id), only_reads=True
     )
     if isinstance(found, Refusal):
-        return page.render("hygiene.html", status=found.status, found=None, message=found.message)
-    return page.render("hygiene.html", found=found, message="")
+        return page.render("hygiene.html", refusal=found, found=None)
+    return page.render("hygiene.html", found=found)
 
 
 @router.get("/exports/{id:id}/archive-unused")
@@ -46,8 +46,8 @@ def archive(export_id: Id, page: CurrentPage, form: SentForm) -> Response:
     if page.switches_language:
         return redirect(_page_of(page, export_id))
     if not form.has("sure"):
-        message = text(page.language, "pages.hygiene.tick")
-        return page.render("hygiene.html", status=400, found=None, message=message)
+        refusal = Refusal(400, text(page.language, "pages.hygiene.tick"))
+        return page.render("hygiene.html", refusal=refusal, found=None)
 
     def archived() -> Run:
         body = ArchiveBody.from_form({"people": form.whole_number("people")})
@@ -55,7 +55,7 @@ def archive(export_id: Id, page: CurrentPage, form: SentForm) -> Response:
 
     run = attempt(page, archived)
     if isinstance(run, Refusal):
-        return page.render("hygiene.html", status=run.status, found=None, message=run.message)
+        return page.render("hygiene.html", refusal=run, found=None)
     return redirect(f"/runs/{run.id}")
 
 

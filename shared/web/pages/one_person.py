@@ -27,11 +27,9 @@ _PAGE = "/exports/{id:id}/person"
 def _shown(page: Page, export_id: str, person: str = "", refusal: Refusal = NO_REFUSAL) -> Response:
     return page.render(
         "one_person.html",
-        status=refusal.status,
+        refusal=refusal,
         export=exports.read(page.context, export_id).export,
         person=person,
-        message=refusal.message,
-        faults=refusal.faults,
     )
 
 

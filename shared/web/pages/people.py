@@ -91,7 +91,7 @@ def _people(
     addresses = {one.email.lower() for one in found or () if one.email}
     return page.render(
         "people.html",
-        status=refusal.status,
+        refusal=refusal,
         person=person,
         # A profile may have had several addresses; each is erased by itself.
         email=person if "@" in person else next(iter(sorted(addresses)), ""),
@@ -99,6 +99,4 @@ def _people(
         holding=holding,
         others=[one for one in found or () if one not in holding],
         receipt=receipt,
-        message=refusal.message,
-        faults=refusal.faults,
     )

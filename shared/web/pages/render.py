@@ -32,6 +32,7 @@ from shared.web.context import Context
 from shared.web.cookies import Cookie
 from shared.web.csrf import new_token
 from shared.web.dependencies import CurrentContext
+from shared.web.pages.forms import NO_REFUSAL, Refusal
 from shared.web.pages.schedule_form import time_zones
 from shared.web.pages.static import static_url
 from shared.web.problems import HttpProblem, detail_text
@@ -117,10 +118,17 @@ class Page:
         return bool(asked_language(self.request))
 
     def render(
-        self, template: str, *, status: int = 200, cookie: str | None = None, **context: object
+        self,
+        template: str,
+        *,
+        refusal: Refusal = NO_REFUSAL,
+        cookie: str | None = None,
+        **context: object,
     ) -> Response:
-        """A page. The query parameter `done` names the action that was just completed; `cookie` is one more
-        Set-Cookie."""
+        """A page. It shows what was refused of a form; `cookie` is one more Set-Cookie.
+
+        The query parameter `done` names the action that was just completed.
+        """
         csrf = Cookie("csrf", self.request, self.services.public_url)
         token = new_token(csrf, self.services.new_id)
         done = f"pages.done.{self.request.query_params.get('done', '')}"
@@ -130,12 +138,14 @@ class Page:
             "address": self._address,
             "csrf": token,
             "done": text(self.language, done) if has(done) else "",
+            "message": refusal.message,
+            "faults": refusal.faults,
             **_formats(self.language, self.zone, self.services.clock()),
             "may_run": self.caller.may(Role.CONTRIBUTOR),
             "may_administer": self.caller.may(Role.ADMINISTRATOR),
             **context,
         }
-        response = _html(template, shown, status)
+        response = _html(template, shown, refusal.status)
         switched = [language_cookie(self.language)] if self.switches_language else []
         for value in (csrf.header(token, "Strict"), *([cookie] if cookie else []), *switched):
             response.headers.append("Set-Cookie", value)

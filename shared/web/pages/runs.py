@@ -134,7 +134,7 @@ def _show(page: Page, run_id: str, refusal: Refusal = NO_REFUSAL) -> Response:
     over = may_act and run.is_over and not run.undo_of
     return page.render(
         "run.html",
-        status=refusal.status,
+        refusal=refusal,
         run=run,
         view=run_view(run, page.language),
         is_preview=is_preview,
@@ -163,7 +163,6 @@ def _show(page: Page, run_id: str, refusal: Refusal = NO_REFUSAL) -> Response:
         can_undo=may_act and not is_preview and services.undo.is_possible(run),
         seconds=seconds_of(run),
         rows_per_second=rows_per_second(run),
-        message=refusal.message,
     )
 
 
@@ -315,11 +314,10 @@ def _undo(page: Page, run_id: str, refusal: Refusal = NO_REFUSAL) -> Response:
     run = runs.read(page.context, run_id)
     return page.render(
         "undo.html",
-        status=refusal.status,
+        refusal=refusal,
         run=run,
         audience=run.audience_name,
         export=page.services.definitions.find(run.export_id),
-        message=refusal.message,
     )
 
 

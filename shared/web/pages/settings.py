@@ -47,12 +47,10 @@ def _schedule(
         conflict = differences({"schedule": saved}, {"schedule": fields}, page.language)
     return page.render(
         "schedule.html",
-        status=refusal.status,
+        refusal=refusal,
         schedule=fields or saved,
         coming=coming_runs(stored.value, page.services.clock(), page.language),
         is_new=not fields and not schedule.is_set(page.context),
-        message=refusal.message,
-        faults=refusal.faults,
         conflict=conflict,
         etag=etag_of(stored.etag),
     )
