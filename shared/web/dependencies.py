@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, TypeVar
+from typing import Annotated, Any, TypeVar
 
 from fastapi import Depends, Header, Path, Query
 from pydantic import BeforeValidator
@@ -19,6 +19,7 @@ __all__ = [
     "Optional",
     "Skip",
     "Top",
+    "id_of",
 ]
 
 T = TypeVar("T")
@@ -48,24 +49,15 @@ async def _context(request: Request) -> Context:
 
 CurrentContext = Annotated[Context, Depends(_context)]
 
-Id = Annotated[
-    str,
-    Path(
-        alias="id",
-        description="The id, as returned by the list",
-        pattern="^[A-Za-z0-9_-]{1,64}$",
-        examples=["0b7c2f6e9a514d38"],
-    ),
-]
-AudienceId = Annotated[
-    str,
-    Path(
-        alias="audienceId",
-        description="The id of a Mailchimp audience",
-        pattern="^[A-Za-z0-9_-]{1,64}$",
-        examples=["a1b2c3d4e5"],
-    ),
-]
+
+def id_of(alias: str, description: str, example: str) -> Any:
+    """A parameter of a path that has the form of an id."""
+    pattern = "^[A-Za-z0-9_-]{1,64}$"
+    return Path(alias=alias, description=description, pattern=pattern, examples=[example])
+
+
+Id = Annotated[str, id_of("id", "The id, as returned by the list", "0b7c2f6e9a514d38")]
+AudienceId = Annotated[str, id_of("audienceId", "The id of a Mailchimp audience", "a1b2c3d4e5")]
 IfMatch = Annotated[
     str | None,
     Header(

@@ -1,13 +1,12 @@
-"""The whole difference of a preview as a CSV file, in the form of `outcomes.csv` (outcomes_csv.py)."""
+"""The whole difference of a preview as a CSV file."""
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterator, Sequence
+from functools import cache
 
 from shared.finishing.differences import Difference
-from shared.web.outcomes_csv import neutral
+from shared.web.csv_files import csv_file, neutral
 
 __all__ = ["differences_csv"]
 
@@ -17,33 +16,25 @@ _HEADER = (
 
 
 def differences_csv(fields: Sequence[str], rows: Iterator[Difference]) -> bytes:
-    """The whole file as bytes; two columns per field: the value sent last, and the value after the run."""
-    target = io.BytesIO()
-    with io.TextIOWrapper(target, encoding="utf-8-sig", newline="", write_through=False) as lines:
-        writer = csv.writer(lines, lineterminator="\r\n")
-        columns = [f"{field}.{side}" for field in fields for side in ("sentLast", "afterRun")]
-        writer.writerow((*_HEADER, *columns))
-        # Most people have the same few segments and tags.
-        joined: dict[tuple[str, ...], str] = {}
+    """The file as bytes; two columns per field: the value sent last, and the value after the run."""
+    columns = [f"{field}.{side}" for field in fields for side in ("sentLast", "afterRun")]
 
-        def names(several: tuple[str, ...]) -> str:
-            if several not in joined:
-                joined[several] = neutral("; ".join(several))
-            return joined[several]
+    # Most people have the same few segments and tags.
+    @cache
+    def names(several: tuple[str, ...]) -> str:
+        return neutral("; ".join(several))
 
-        for row in rows:
-            values = (value for pair in row.fields for value in pair)
-            writer.writerow(
-                (
-                    row.kind,
-                    neutral(row.customer_id),
-                    neutral(row.email),
-                    names(row.segments),
-                    row.contact,
-                    names(row.tags_before),
-                    names(row.tags_after),
-                    *(neutral(value) if value else "" for value in values),
-                )
-            )
-        lines.flush()
-        return target.getvalue()
+    cells = (
+        (
+            row.kind,
+            neutral(row.customer_id),
+            neutral(row.email),
+            names(row.segments),
+            row.contact,
+            names(row.tags_before),
+            names(row.tags_after),
+            *(neutral(value) for pair in row.fields for value in pair),
+        )
+        for row in rows
+    )
+    return csv_file((*_HEADER, *columns), cells)

@@ -19,9 +19,11 @@ from shared.messages import catalogue as messages
 __all__ = [
     "LANGUAGES",
     "LANGUAGE_COOKIE",
+    "action_text",
     "catalogue",
     "has",
     "language_of",
+    "reason_text",
     "text",
     "text_or_own",
 ]
@@ -54,6 +56,20 @@ def text(language: str, key: str, values: Mapping[str, str] | None = None) -> st
     if messages.has(key):
         return messages.text(key, language, values or {})
     return messages.render(catalogue(language)[key], language, values or {})
+
+
+def reason_text(code: str, language: str) -> str:
+    """What an outcome means, in words; empty without a code."""
+    return _if_known(f"outcomes.{code}.reason", language)
+
+
+def action_text(code: str, language: str) -> str:
+    """What to do about an outcome, in words; empty without a code."""
+    return _if_known(f"outcomes.{code}.action", language)
+
+
+def _if_known(key: str, language: str) -> str:
+    return text(language, key) if has(key) else ""
 
 
 def text_or_own(language: str, code: str, values: Mapping[str, str], message: str) -> str:

@@ -6,7 +6,8 @@ import io
 import pytest
 
 from shared.runs.outcomes import OutcomeRow
-from shared.web.outcomes_csv import neutral, outcomes_csv
+from shared.web.csv_files import neutral
+from shared.web.outcomes_csv import outcomes_csv
 
 
 @pytest.mark.parametrize(

@@ -11,9 +11,9 @@ from starlette.responses import Response
 from shared.web.access import AccessRoute, Subject, requires
 from shared.web.application import exclusions
 from shared.web.authentication import Role
+from shared.web.csv_files import CsvResponse, csv_response, neutral
 from shared.web.dependencies import CurrentContext, Id
 from shared.web.models.exclusions import ExclusionsView, exclusions_view
-from shared.web.outcomes_csv import neutral
 from shared.web.problems import refuse_other_types
 
 __all__ = ["router"]
@@ -40,12 +40,6 @@ async def _csv(request: Request) -> bytes:
     return await request.body()
 
 
-class CsvResponse(Response):
-    """A CSV file."""
-
-    media_type = "text/csv; charset=utf-8"
-
-
 @router.get(_ONE, summary="Read the size of the exclusion list")
 @requires(Role.VIEWER)
 def read(export_id: Id, context: CurrentContext) -> ExclusionsView:
@@ -61,8 +55,7 @@ def download(export_id: Id, context: CurrentContext) -> Response:
     lines = "".join(
         f"{_quoted(neutral(cell))}\r\n" for cell in (*listed.addresses, *listed.customers)
     )
-    headers = {"Content-Disposition": f'attachment; filename="exclusions-{export_id}.csv"'}
-    return CsvResponse(f"excluded\r\n{lines}", headers=headers)
+    return csv_response(f"excluded\r\n{lines}".encode(), f"exclusions-{export_id}.csv")
 
 
 @router.put(_ONE, summary="Replace the exclusion list", openapi_extra=_BODY)

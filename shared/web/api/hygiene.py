@@ -6,11 +6,12 @@ from fastapi import APIRouter
 from starlette.responses import Response
 
 from shared.web.access import AccessRoute, Subject, requires
+from shared.web.api.runs import accepted
 from shared.web.application import hygiene
 from shared.web.authentication import Role
 from shared.web.dependencies import AudienceId, CurrentContext, Id
 from shared.web.models.hygiene import ArchiveBody, HygieneView, hygiene_view
-from shared.web.models.runs import RunView, run_view
+from shared.web.models.runs import RunView
 
 __all__ = ["router"]
 
@@ -38,5 +39,4 @@ def archive(
     """Starts a run that archives contacts that the export created and no export targets any more, if there are
     at most `people`. Subscribers without other tags are archived. An undo of the run brings them back."""
     run = hygiene.archive(context, export_id, body.people)
-    response.headers["Location"] = f"/api/runs/{run.id}"
-    return run_view(run, context.language)
+    return accepted(run, context, response)

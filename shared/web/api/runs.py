@@ -15,6 +15,7 @@ from shared.web.api.paging import next_link
 from shared.web.application import people, runs
 from shared.web.authentication import Role
 from shared.web.context import Context
+from shared.web.csv_files import CsvResponse, csv_response
 from shared.web.dependencies import CurrentContext, Id, Optional, Skip, Top
 from shared.web.differences_csv import differences_csv
 from shared.web.models.one_person import SentPersonList, sent_person_view
@@ -23,14 +24,15 @@ from shared.web.models.previews import PreviewView, preview_view
 from shared.web.models.runs import RunList, RunView, StartBody, UndoBody, run_view
 from shared.web.outcomes_csv import outcomes_csv
 
-__all__ = ["router"]
+__all__ = ["accepted", "router"]
 
 router = APIRouter(route_class=AccessRoute, tags=["runs"])
 
 _ONE = "/api/runs/{id:id}"
 
 
-def _accepted(run: Run, context: Context, response: Response) -> RunView:
+def accepted(run: Run, context: Context, response: Response) -> RunView:
+    """The run that a request started or changed, with its address."""
     response.headers["Location"] = f"/api/runs/{run.id}"
     return run_view(run, context.language)
 
@@ -45,7 +47,7 @@ def start(
 ) -> RunView:
     """Returns the active run if there is one, and starts no other."""
     run = runs.start(context, export_id, Mode(body.mode), add_archived=body.add_archived)
-    return _accepted(run, context, response)
+    return accepted(run, context, response)
 
 
 @router.post("/api/runs", summary="Run all exports whose schedule is on", status_code=202)
@@ -90,21 +92,21 @@ def read(run_id: Id, context: CurrentContext) -> RunView:
 @requires(Role.CONTRIBUTOR)
 def cancel(run_id: Id, context: CurrentContext, response: Response) -> RunView:
     """Calls to Mailchimp that have already started are completed."""
-    return _accepted(runs.cancel(context, run_id), context, response)
+    return accepted(runs.cancel(context, run_id), context, response)
 
 
 @router.post(f"{_ONE}/confirm", summary="Confirm a run that waits", status_code=202)
 @requires(Role.CONTRIBUTOR, shared=Subject.RUN)
 def confirm(run_id: Id, context: CurrentContext, response: Response) -> RunView:
     """Continues a run that waits for a confirmation."""
-    return _accepted(runs.confirm(context, run_id), context, response)
+    return accepted(runs.confirm(context, run_id), context, response)
 
 
 @router.post(f"{_ONE}/retry", summary="Retry the rows that failed", status_code=202)
 @requires(Role.CONTRIBUTOR, shared=Subject.RUN)
 def retry(run_id: Id, context: CurrentContext, response: Response) -> RunView:
     """Starts a new run that sends only these rows."""
-    return _accepted(runs.retry(context, run_id), context, response)
+    return accepted(runs.retry(context, run_id), context, response)
 
 
 @router.post(f"{_ONE}/undo", summary="Undo a run", status_code=202)
@@ -118,7 +120,7 @@ def undo(
     """Starts a new run that reverts tags and values. No one is subscribed or unsubscribed, except that contacts
     which the run archived as unused are added again."""
     run = runs.undo(context, run_id, body.archive_created)
-    return _accepted(run, context, response)
+    return accepted(run, context, response)
 
 
 @router.post(
@@ -131,7 +133,7 @@ def send_person(
     """Starts a run that reads the segments and sends only this person, by the rules of the export, even if
     nothing changed. No other person is sent, and no other run is active meanwhile."""
     run = people.send(context, export_id, body.email or "", body.customer_id or "")
-    return _accepted(run, context, response)
+    return accepted(run, context, response)
 
 
 @router.get(f"{_ONE}/sent-person", summary="Read what was sent of one person")
@@ -151,12 +153,6 @@ def preview(run_id: Id, context: CurrentContext) -> PreviewView:
     return preview_view(runs.preview(context, run_id), context.language)
 
 
-class CsvResponse(Response):
-    """A CSV file."""
-
-    media_type = "text/csv"
-
-
 @router.get(
     f"{_ONE}/differences.csv",
     summary="Download the whole difference of a preview",
@@ -167,8 +163,7 @@ def differences(run_id: Id, context: CurrentContext) -> Response:
     """One line per person that the run would change: new, changed or leaving. `sentLast` columns have what this
     export sent last, which may differ from Mailchimp; they are empty for people that it has never sent."""
     fields, rows = runs.differences(context, run_id)
-    headers = {"Content-Disposition": f'attachment; filename="differences-{run_id}.csv"'}
-    return CsvResponse(differences_csv(fields, rows), headers=headers)
+    return csv_response(differences_csv(fields, rows), f"differences-{run_id}.csv")
 
 
 @router.get(
@@ -184,5 +179,4 @@ def outcomes(
 ) -> Response:
     """One line per source row, with the reason and what to do. Cells that look like formulas are neutralized."""
     rows = runs.outcomes(context, run_id, only.value if only else None)
-    headers = {"Content-Disposition": f'attachment; filename="outcomes-{run_id}.csv"'}
-    return CsvResponse(outcomes_csv(rows, context.language), headers=headers)
+    return csv_response(outcomes_csv(rows, context.language), f"outcomes-{run_id}.csv")

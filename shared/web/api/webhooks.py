@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Header, Path
+from fastapi import APIRouter, Depends, Header
 from pydantic import Field
 from starlette.requests import Request
 
 from shared.errors import NotFound
 from shared.web.access import AccessRoute, public
-from shared.web.dependencies import CurrentContext
+from shared.web.dependencies import CurrentContext, id_of
 from shared.web.models.base import View
 
 __all__ = ["router"]
@@ -32,11 +32,10 @@ _BODY: dict[str, Any] = {
 
 Token = Annotated[
     str,
-    Path(
-        alias="token",
-        description="The random part of the address that the app registered",
-        pattern="^[A-Za-z0-9_-]{1,64}$",
-        examples=["5f2b8c1d9e0a4f37b6c8d2e15f2b8c1d9e0a4f37b6c8d2e15f2b8c1d9e0a4f37"],
+    id_of(
+        "token",
+        "The random part of the address that the app registered",
+        "5f2b8c1d9e0a4f37b6c8d2e15f2b8c1d9e0a4f37b6c8d2e15f2b8c1d9e0a4f37",
     ),
 ]
 

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from shared.model.one_person import SentPerson
 from shared.web.models.base import ListView, View
-from shared.web.outcomes_csv import action_text, reason_text
+from shared.web.texts import action_text, reason_text
 
 __all__ = ["SentPersonList", "SentPersonView", "sent_person_view"]
 

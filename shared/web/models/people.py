@@ -10,7 +10,7 @@ from pydantic_core import PydanticCustomError
 
 from shared.people.search import Found
 from shared.web.models.base import Body, ListView, Time, View
-from shared.web.outcomes_csv import action_text, reason_text
+from shared.web.texts import action_text, reason_text
 
 __all__ = [
     "EraseBody",

@@ -9,7 +9,7 @@ from pydantic import Field
 from shared.model.preview import SampleKind
 from shared.web.application.runs import Preview
 from shared.web.models.base import View
-from shared.web.outcomes_csv import reason_text
+from shared.web.texts import reason_text
 
 __all__ = ["PreviewView", "preview_view"]
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from shared.web.outcomes_csv import reason_text
-from shared.web.texts import has, text
+from shared.web.texts import has, reason_text, text
 
 __all__ = ["Difference", "differences", "field_label", "value_words"]
 

@@ -24,7 +24,6 @@ from shared.web.dependencies import Id
 from shared.web.models.one_person import SentPersonView, sent_person_view
 from shared.web.models.previews import PreviewView, preview_view
 from shared.web.models.runs import run_view
-from shared.web.outcomes_csv import action_text, reason_text
 from shared.web.pages.forms import NO_REFUSAL, Refusal, SentForm, attempt
 from shared.web.pages.render import CurrentPage, Page, redirect
 from shared.web.pages.run_summary import (
@@ -33,7 +32,7 @@ from shared.web.pages.run_summary import (
     seconds_of,
     summary,
 )
-from shared.web.texts import text
+from shared.web.texts import action_text, reason_text, text
 
 __all__ = ["router"]
 
