@@ -22,6 +22,8 @@ from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 
+from duckdb import DuckDBPyConnection
+
 from shared.errors import Changed, Conflict, NotFound
 from shared.model.consent import ConsentSweep, PublishedConsent, audience_key
 from shared.model.ports import Files, Records, create_or_replace, update
@@ -137,20 +139,11 @@ class ConsentTable:
             return 0
         folder = _folder(key) if key else _FOLDER
         names = [name for name in self.files.names(folder) if name != _MODEL]
-        return sum(self._forget_in(name, customers) for name in names)
 
-    def _forget_in(self, name: str, customers: Collection[str]) -> int:
-        with small_workspace() as (db, folder):
-            before, after = folder / "before.csv", folder / "after.csv"
-            try:
-                self.files.download(name, before)
-            except NotFound:
-                return 0
-            removed = _SQL.number(db, "forget", before=str(before), customers=list(customers))
-            if removed:
-                _SQL.run(db, "rewrite", after=str(after))
-                self.files.upload(after, name)
-            return removed
+        def without(db: DuckDBPyConnection) -> int:
+            return _SQL.number(db, "forget", customers=list(customers))
+
+        return sum(_TABLE.rewrite(self.files, name, without) for name in names)
 
     def _write(
         self,

@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import islice
+from typing import Any
 
 from shared.capacity.on_demand import OnDemandSessions
 from shared.errors import ConfigError, ConnectorError, NotFound
@@ -18,6 +19,7 @@ from shared.fields.contact import BLANKS
 from shared.model.export import Export
 from shared.model.ledger import LedgerPointer
 from shared.model.names import outcomes_table, plan_blob
+from shared.model.one_person import ChosenPerson
 from shared.model.outcome import Code, Outcome
 from shared.model.plan import plan_from_json
 from shared.model.ports import Files, Records, readable
@@ -27,7 +29,7 @@ from shared.people.erasures import Erasures, address_key
 from shared.people.exclusion_lists import ExclusionLists
 from shared.workspace import SqlFile, small_workspace
 
-__all__ = ["ABSENT", "UNKNOWN", "Found", "Search"]
+__all__ = ["ABSENT", "UNKNOWN", "PersonInExport", "Search"]
 
 # In addition to Mailchimp's statuses: not in the audience; Mailchimp was not reached.
 ABSENT = "absent"
@@ -42,8 +44,8 @@ _RUNS = 50
 
 
 @dataclass(frozen=True)
-class Found:
-    """What one export has about a person. `in_audience` is a status of Mailchimp or one of ours.
+class PersonInExport:
+    """What one export has about a person. `in_audience` is Mailchimp's status, ABSENT or UNKNOWN.
 
     `outcome`, `code` and `at` come from the newest run with outcomes, `tags` and `values` (merge field
     and value) from the ledger: what Mailchimp took last, at `sent_at`.
@@ -64,14 +66,6 @@ class Found:
 
 
 @dataclass(frozen=True)
-class _Person:
-    """The person to search for: by the normal address, or by the CustomerId."""
-
-    address: str = ""
-    customer_id: str = ""
-
-
-@dataclass(frozen=True)
 class Search:
     """Searches for people. `account_of` returns the Mailchimp account of a connection."""
 
@@ -85,12 +79,13 @@ class Search:
     erasures: Erasures
     exclusions: ExclusionLists
 
-    def find(self, email: str = "", customer_id: str = "") -> list[Found]:
+    def find(self, email: str = "", customer_id: str = "") -> list[PersonInExport]:
         """Return one result per export, sorted by the export's name. Exports that hold the person come first.
 
         With `customer_id`, the address is the one that the export has for this profile.
         """
-        person = _Person(customer_id=customer_id) if customer_id else _Person(address_key(email))
+        address = "" if customer_id else address_key(email)
+        person = ChosenPerson(address, customer_id)
         exports = sorted(
             (stored.value for stored in readable(self.exports.all())),
             key=lambda export: export.sort_key,
@@ -129,7 +124,7 @@ class Search:
         except ConnectorError:
             return UNKNOWN
 
-    def _in_storage(self, export: Export, person: _Person) -> Found:
+    def _in_storage(self, export: Export, person: ChosenPerson) -> PersonInExport:
         found = self._in_export(export, person)
         address = person.address or address_key(found.email)
         customer = person.customer_id or found.customer_id
@@ -141,8 +136,8 @@ class Search:
             return replace(found, outcome=Outcome.KEPT, code=Code.EXCLUDED)
         return found
 
-    def _in_export(self, export: Export, person: _Person) -> Found:
-        base = Found(export.id, export.display_name)
+    def _in_export(self, export: Export, person: ChosenPerson) -> PersonInExport:
+        base = PersonInExport(export.id, export.display_name)
         runs = [
             stored.value
             for stored in islice(
@@ -179,24 +174,13 @@ class Search:
         blob = outcomes_table(run.id)
         return blob in set(self.files.names(blob))
 
-    def _in_outcomes(self, run: Run, base: Found, person: _Person) -> Found | None:
-        with small_workspace() as (db, folder):
-            local = folder / "outcomes.parquet"
-            try:
-                self.files.download(outcomes_table(run.id), local)
-            except NotFound:
-                return None
-            rows = _SQL.rows(
-                db,
-                "outcome",
-                file=str(local),
-                address=person.address,
-                customer=person.customer_id,
-                blanks=BLANKS,
-            )
-        if not rows:
+    def _in_outcomes(
+        self, run: Run, base: PersonInExport, person: ChosenPerson
+    ) -> PersonInExport | None:
+        row = self._row(outcomes_table(run.id), "outcome", person, blanks=BLANKS)
+        if row is None:
             return None
-        segments, outcome, code, email, customer_id = rows[0]
+        segments, outcome, code, email, customer_id = row
         return replace(
             base,
             email=email or "",
@@ -216,7 +200,9 @@ class Search:
             return ()
         return tuple(plan.tags[number].segment for number in segments)
 
-    def _in_ledger(self, export: Export, base: Found, person: _Person, email: str) -> Found | None:
+    def _in_ledger(
+        self, export: Export, base: PersonInExport, person: ChosenPerson, email: str
+    ) -> PersonInExport | None:
         """Return what the ledger has about a person; with `email`, about this contact only.
 
         After a change of address, the ledger has two contacts with the same CustomerId.
@@ -224,23 +210,11 @@ class Search:
         stored = self.ledgers.read(export.id)
         if stored is None:
             return None
-        with small_workspace() as (db, folder):
-            local = folder / "ledger.parquet"
-            try:
-                self.files.download(stored.value.blob, local)
-            except NotFound:
-                return None
-            rows = _SQL.rows(
-                db,
-                "ledger",
-                file=str(local),
-                address=person.address,
-                customer=person.customer_id,
-                email=address_key(email) if person.customer_id else "",
-            )
-        if not rows:
+        contact_only = address_key(email) if person.customer_id else ""
+        row = self._row(stored.value.blob, "ledger", person, email=contact_only)
+        if row is None:
             return None
-        address, customer_id, tags, sent, refused_code, run_id, names, values = rows[0]
+        address, customer_id, tags, sent, refused_code, run_id, names, values = row
         run = self.runs.read(run_id or "none")
         at = run.value.finished_at if run else None
         contact = replace(base, email=address, customer_id=customer_id or "", at=at)
@@ -262,6 +236,20 @@ class Search:
         if not tags or not sent:
             return replace(contact, code=Code.NOT_IN_SEGMENT)
         return replace(contact, segments=segments, outcome=Outcome.UPDATED)
+
+    def _row(
+        self, blob: str, query: str, person: ChosenPerson, **parameters: str
+    ) -> tuple[Any, ...] | None:
+        """Return the row of a stored table about a person; None if there is none."""
+        with small_workspace() as (db, folder):
+            local = folder / "table.parquet"
+            try:
+                self.files.download(blob, local)
+            except NotFound:
+                return None
+            given = {"address": person.address, "customer": person.customer_id, **parameters}
+            rows = _SQL.rows(db, query, file=str(local), **given)
+        return rows[0] if rows else None
 
     def _segments_of(self, export: Export, tags: list[int]) -> tuple[str, ...]:
         owned = {o.value.tag_id: o.value for o in readable(self.owners.all())}

@@ -1,4 +1,4 @@
-"""The `model.json` of a folder in the Common Data Model that has one table of CSV files.
+"""A table for Customer Insights: a folder in the Common Data Model with `model.json` and CSV files.
 
 https://learn.microsoft.com/common-data-model/model-json
 https://learn.microsoft.com/dynamics365/customer-insights/data/connect-common-data-model
@@ -7,11 +7,19 @@ https://learn.microsoft.com/dynamics365/customer-insights/data/connect-common-da
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from duckdb import DuckDBPyConnection
+
+from shared.errors import NotFound
+from shared.model.ports import Files
+from shared.workspace import SqlFile, small_workspace
+
 __all__ = ["CdmTable"]
+
+_SQL = SqlFile.of(__file__)
 
 
 @dataclass(frozen=True)
@@ -57,3 +65,22 @@ class CdmTable:
             "entities": [entity],
         }
         return json.dumps(model, indent=2).encode()
+
+    def rewrite(self, files: Files, blob: str, change: Callable[[DuckDBPyConnection], int]) -> int:
+        """Change the rows of a CSV file of this table, which are in the table `cdm_rows`.
+
+        `change` returns the number of removed rows, and so does this method; with 0 the file stays as it is.
+        """
+        with small_workspace() as (db, folder):
+            before, after = folder / "before.csv", folder / "after.csv"
+            try:
+                files.download(blob, before)
+            except NotFound:
+                return 0
+            columns = dict.fromkeys((name for name, _ in self.columns), "VARCHAR")
+            _SQL.run(db, "read", file=str(before), columns=columns)
+            removed = change(db)
+            if removed:
+                _SQL.run(db, "write", file=str(after))
+                files.upload(after, blob)
+            return removed

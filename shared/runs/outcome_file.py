@@ -22,7 +22,7 @@ from shared.model.plan import Plan
 from shared.model.ports import Files
 from shared.model.run import Finding, Severity
 from shared.runs.cdm_model import CdmTable
-from shared.workspace import SqlFile, small_workspace
+from shared.workspace import SqlFile
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -81,18 +81,11 @@ class OutcomeFile:
         """Remove customers from the outcome file of a run. Returns the number of removed rows."""
         if not customers:
             return 0
-        blob = _csv(export_id, run_id)
-        with small_workspace() as (db, folder):
-            before, after = folder / "before.csv", folder / "after.csv"
-            try:
-                self.files.download(blob, before)
-            except NotFound:
-                return 0
-            removed = _SQL.number(db, "forget", before=str(before), customers=list(customers))
-            if removed:
-                _SQL.run(db, "rewrite", after=str(after))
-                self.files.upload(after, blob)
-            return removed
+        return _TABLE.rewrite(
+            self.files,
+            _csv(export_id, run_id),
+            lambda db: _SQL.number(db, "forget", customers=list(customers)),
+        )
 
     def delete(self, export_id: str, run_id: str) -> None:
         """Delete the outcome file of a run, and `model.json` while it describes that run."""

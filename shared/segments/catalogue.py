@@ -30,7 +30,7 @@ from shared.segments.counting import count_rows
 from shared.segments.header import sample_values
 from shared.segments.source import Pinner
 from shared.segments.suggestions import Role, suggest
-from shared.segments.survey import Found, Survey, Surveyor
+from shared.segments.survey import Survey, SurveyedEntity, Surveyor
 
 __all__ = ["AttributeInfo", "Catalogue", "Counts", "SegmentInfo", "SegmentList", "SegmentSample"]
 
@@ -179,7 +179,7 @@ class Catalogue:
             for each in merged.values()
         ]
 
-    def _describe(self, found: Found, budget: _Budget) -> SegmentInfo:
+    def _describe(self, found: SurveyedEntity, budget: _Budget) -> SegmentInfo:
         count: int | None = None
         reason: Reason | None = None
         try:
@@ -217,7 +217,9 @@ class Catalogue:
             self._counts.put(key, count)
         return count
 
-    def _frozen(self, wanted: Iterable[Found], *, strict: bool) -> Iterator[SegmentSnapshot]:
+    def _frozen(
+        self, wanted: Iterable[SurveyedEntity], *, strict: bool
+    ) -> Iterator[SegmentSnapshot]:
         """The segments with their attributes; of several, those that cannot be read are omitted."""
         for each in wanted:
             if each.attributes:
@@ -262,7 +264,7 @@ class _Budget:
         return True
 
 
-def _is_segment(found: Found) -> bool:
+def _is_segment(found: SurveyedEntity) -> bool:
     return found.has_people and not found.is_profile
 
 

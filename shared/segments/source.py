@@ -18,7 +18,7 @@ from shared.segments.cache import WeightedCache
 from shared.segments.container import LandingContainer
 from shared.segments.header import described_by_header
 from shared.segments.reader import load_segment
-from shared.segments.survey import Found, Survey, Surveyor
+from shared.segments.survey import Survey, SurveyedEntity, Surveyor
 from shared.settings import NULL_MARKERS
 
 __all__ = ["BlobSegments", "Pinner"]
@@ -79,7 +79,7 @@ class Pinner:
         self._container = container
         self._headers: WeightedCache[_Described] = WeightedCache(_REMEMBERED)
 
-    def pin(self, found: Found) -> SegmentSnapshot:
+    def pin(self, found: SurveyedEntity) -> SegmentSnapshot:
         """The segment as it is now, or why it cannot be read now."""
         if found.fault is not None:
             raise found.fault

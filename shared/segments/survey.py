@@ -30,7 +30,7 @@ from shared.segments.folders import (
 from shared.segments.locations import blob_names, shown
 from shared.segments.manifest import MANIFEST, read_manifest
 
-__all__ = ["Found", "Survey", "Surveyor", "is_model"]
+__all__ = ["Survey", "SurveyedEntity", "Surveyor", "is_model"]
 
 _MODEL = "model.json"
 # The limit for all remembered models, in bytes.
@@ -38,7 +38,7 @@ _REMEMBERED = 64 * 1024 * 1024
 
 
 @dataclass(frozen=True)
-class Found:
+class SurveyedEntity:
     """One entity and the files that hold it now; `missing` are listed but do not exist (yet). Without
     `attributes`, they are read from the header. `fault` is why it cannot be read at all. `source` is the
     `model.json` or manifest that lists it, empty for files that no model lists.
@@ -62,7 +62,7 @@ class Found:
 class Survey:
     """The segments that were found, in the order of their names, and what could not be read."""
 
-    found: Mapping[str, Found]
+    found: Mapping[str, SurveyedEntity]
     faults: tuple[ConnectorError, ...] = ()
 
 
@@ -137,7 +137,7 @@ class _ContainerSurvey:
         self._other_case: dict[str, str] | None = None
 
     def survey(self) -> Survey:
-        candidates: dict[str, list[Found]] = {}
+        candidates: dict[str, list[SurveyedEntity]] = {}
         faults: list[ConnectorError] = []
         folders: list[str] = []
         for entry in self._entries.values():
@@ -169,7 +169,7 @@ class _ContainerSurvey:
                 self._logged(folder, form, chosen, faults)
         return Survey(dict(sorted(chosen.items())), tuple(faults))
 
-    def _entity(self, entity: Entity, model: Model, source: BlobEntry) -> Found:
+    def _entity(self, entity: Entity, model: Model, source: BlobEntry) -> SurveyedEntity:
         fault: ConnectorError | None = entity.fault
         formats: dict[str, CsvFormat] = {}
         times: dict[str, datetime] = {}
@@ -190,7 +190,7 @@ class _ContainerSurvey:
         if table is not None:
             fault = fault or _unsupported(table, self._tables[table])
         refreshed = [min(times.get(each.name, each.modified_at), each.modified_at) for each in here]
-        return Found(
+        return SurveyedEntity(
             name=entity.name,
             display_name=entity.display_name,
             attributes=entity.attributes,
@@ -227,7 +227,11 @@ class _ContainerSurvey:
         return names[0]
 
     def _logged(
-        self, folder: str, form: str, chosen: dict[str, Found], faults: list[ConnectorError]
+        self,
+        folder: str,
+        form: str,
+        chosen: dict[str, SurveyedEntity],
+        faults: list[ConnectorError],
     ) -> None:
         """Report that a table with a log cannot be read: as a segment if it has a name."""
         error = _unsupported(folder, form)
@@ -239,7 +243,7 @@ class _ContainerSurvey:
             each.modified_at for each in self._entries.values() if each.name.startswith(folder)
         )
         if name not in chosen:
-            chosen[name] = Found(name, name, (), (), 0, newest, fault=error)
+            chosen[name] = SurveyedEntity(name, name, (), (), 0, newest, fault=error)
 
 
 def _without_folders(entries: Iterator[BlobEntry]) -> dict[str, BlobEntry]:
@@ -254,7 +258,7 @@ def _without_folders(entries: Iterator[BlobEntry]) -> dict[str, BlobEntry]:
     return found
 
 
-def _choose(candidates: list[Found]) -> Found:
+def _choose(candidates: list[SurveyedEntity]) -> SurveyedEntity:
     """Of entities with one name: the one that has files, or a fault where two have others."""
     filled = [each for each in candidates if each.listed or each.fault] or candidates
     # Prefer a model.json to a manifest that describes the same files.
@@ -275,15 +279,15 @@ def _choose(candidates: list[Found]) -> Found:
     return replace(first, fault=fault)
 
 
-def _files(found: Found) -> tuple[str, ...]:
+def _files(found: SurveyedEntity) -> tuple[str, ...]:
     return tuple(sorted((*(each.blob for each in found.partitions), *found.missing)))
 
 
-def _folder(found: Found) -> str:
+def _folder(found: SurveyedEntity) -> str:
     return found.source.rpartition("/")[0]
 
 
-def _plain(segment: PlainSegment) -> Found:
+def _plain(segment: PlainSegment) -> SurveyedEntity:
     files = segment.files
     fault: ConnectorError | None = None
     if segment.other:
@@ -291,7 +295,7 @@ def _plain(segment: PlainSegment) -> Found:
         fault = ConfigError(
             "segmentDescribedTwice", segment=segment.name, first=first, second=segment.other
         )
-    return Found(
+    return SurveyedEntity(
         name=segment.name,
         display_name=segment.name,
         attributes=(),

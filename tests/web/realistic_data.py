@@ -23,7 +23,7 @@ from shared.model.run import (
     Severity,
     Trigger,
 )
-from shared.people.search import Found
+from shared.people.search import PersonInExport
 from shared.runs.outcomes import OutcomeRow
 from tests.web.client import new_connection, new_export
 from tests.web.world import NOW, World
@@ -143,7 +143,7 @@ def fill(world: World) -> dict[str, str]:
         for number in range(130 if code == "addressMalformed" else 9)
     ]
     world.people.known["mina.park@example.com"] = [
-        Found(
+        PersonInExport(
             found[names[0]],
             names[0],
             ("Segment_0", "Segment_12"),
@@ -157,7 +157,7 @@ def fill(world: World) -> dict[str, str]:
             (("FNAME", "Mina"), ("LNAME", "Park"), ("CITY", "Seoul"), ("BIRTHDAY", "04/17")),
             NOW - timedelta(days=1),
         ),
-        Found(
+        PersonInExport(
             found[names[2]],
             names[2],
             ("Segment_2",),
@@ -168,7 +168,7 @@ def fill(world: World) -> dict[str, str]:
             "mina.park@example.com",
             "ce759201f786d590bf2134bff576c369",
         ),
-        Found(found[names[1]], names[1], (), "subscribed", "", "notInSegment", None),
+        PersonInExport(found[names[1]], names[1], (), "subscribed", "", "notInSegment", None),
     ]
     return found
 

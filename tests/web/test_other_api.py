@@ -8,7 +8,7 @@ import pytest
 from shared.errors import Conflict, Unavailable
 from shared.model.export import Schedule
 from shared.model.run import Reason
-from shared.people.search import Found
+from shared.people.search import PersonInExport
 from shared.segments.catalogue import SegmentInfo
 from shared.web.authentication import Role
 from tests.web.browser import Browser
@@ -142,7 +142,7 @@ def test_faults_of_a_schedule_are_reported_by_field(change: dict[str, Any], fiel
 def sighted() -> World:
     world = World()
     world.people.known[PERSON] = [
-        Found("e1", "Weekly", ("VIP",), "unsubscribed", "kept", "unsubscribed", NOW)
+        PersonInExport("e1", "Weekly", ("VIP",), "unsubscribed", "kept", "unsubscribed", NOW)
     ]
     return world
 
@@ -209,7 +209,7 @@ def test_a_search_names_either_an_address_or_a_profile(body: dict[str, object]) 
 def test_a_search_by_profile_shows_what_was_sent() -> None:
     world = World()
     world.people.known[PERSON] = [
-        Found(
+        PersonInExport(
             *("e1", "Weekly", ("VIP",), "subscribed", "updated", "", NOW, PERSON, "C-1"),
             tags=("VIP",),
             values=(("CITY", "Seoul"),),

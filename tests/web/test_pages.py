@@ -22,7 +22,7 @@ from shared.model.run import (
     StatusProof,
     Trigger,
 )
-from shared.people.search import Found
+from shared.people.search import PersonInExport
 from shared.runs.outcomes import OutcomeRow
 from shared.web.access import AccessRoute
 from shared.web.authentication import Role
@@ -445,7 +445,7 @@ def test_a_hostile_name_in_the_audit_trail_is_shown_as_text() -> None:
 def test_a_person_is_found_and_removed() -> None:
     world = World()
     world.people.known["ada@contoso.example"] = [
-        Found(
+        PersonInExport(
             "e1",
             "Weekly",
             ("VIP",),
@@ -459,7 +459,7 @@ def test_a_person_is_found_and_removed() -> None:
             (("CITY", "Seoul"),),
             NOW,
         ),
-        Found("e2", "Win back", (), "unsubscribed", "", "notRun", None),
+        PersonInExport("e2", "Win back", (), "unsubscribed", "", "notRun", None),
     ]
     admin = Browser(world).open("/people").send(fields={"person": "C-100"})
     assert "1 export has this person" in admin.text

@@ -18,7 +18,7 @@ from shared.errors import (
     Unavailable,
 )
 from shared.model.run import Mode, Trigger
-from shared.people.search import Found
+from shared.people.search import PersonInExport
 from tests.web.browser import Browser
 from tests.web.client import call, export_body, faults, get, new_connection, new_export
 from tests.web.world import World
@@ -95,7 +95,7 @@ def test_a_form_whose_result_is_not_valid_is_an_error_of_the_app(
 ) -> None:
     world = World()
     world.people.known["ada@x.example"] = [
-        Found(  # type: ignore[arg-type]
+        PersonInExport(  # type: ignore[arg-type]
             "e1", "Weekly", segments=None, in_audience="yes", outcome="", code="", at=None
         )
     ]

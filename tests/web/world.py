@@ -26,7 +26,7 @@ from shared.model.preview import SamplePerson
 from shared.model.run import Mode, Progress, Reason, Run, RunStatus, Trigger
 from shared.people.erasures import Erasure
 from shared.people.exclusion_lists import ExclusionLists
-from shared.people.search import Found
+from shared.people.search import PersonInExport
 from shared.planning.hygiene import AudienceHygiene, UnusedContacts
 from shared.runs.history import RunFilter
 from shared.runs.outcomes import OutcomePage, OutcomeReason, OutcomeRow
@@ -467,9 +467,9 @@ class FakePeople:
     """What exports have stored, by address: `search` and `eraser`."""
 
     clock: Callable[[], datetime]
-    known: dict[str, list[Found]] = field(default_factory=dict)
+    known: dict[str, list[PersonInExport]] = field(default_factory=dict)
 
-    def find(self, email: str, customer_id: str) -> list[Found]:
+    def find(self, email: str, customer_id: str) -> list[PersonInExport]:
         if not customer_id:
             return self.known.get(email.lower(), [])
         has_it = (

@@ -63,15 +63,4 @@ COPY (FROM consent ORDER BY CustomerId) TO $file (FORMAT csv, HEADER true, FORCE
 SELECT status, count(*) FROM consent GROUP BY status ORDER BY status;
 
 -- name: forget
-CREATE OR REPLACE TABLE consent AS
-SELECT * FROM read_csv(
-    $before, header = true, auto_detect = false, delim = ',', quote = '"', escape = '"',
-    columns = {
-        'MailchimpConsentId': 'VARCHAR', 'CustomerId': 'VARCHAR', 'audienceId': 'VARCHAR',
-        'audienceName': 'VARCHAR', 'status': 'VARCHAR', 'since': 'VARCHAR', 'reason': 'VARCHAR', 'campaignId': 'VARCHAR'
-    }
-);
-DELETE FROM consent WHERE list_contains($customers::VARCHAR[], CustomerId);
-
--- name: rewrite
-COPY consent TO $after (FORMAT csv, HEADER true, FORCE_QUOTE *);
+DELETE FROM cdm_rows WHERE list_contains($customers::VARCHAR[], CustomerId);

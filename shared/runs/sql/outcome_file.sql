@@ -29,16 +29,5 @@ COPY (
 ) TO $file (FORMAT csv, HEADER true, FORCE_QUOTE *);
 
 -- name: forget
-CREATE OR REPLACE TABLE outcome_rows AS
-SELECT * FROM read_csv(
-    $before, header = true, auto_detect = false, delim = ',', quote = '"', escape = '"',
-    columns = {
-        'CustomerId': 'VARCHAR', 'segment': 'VARCHAR', 'outcome': 'VARCHAR', 'reason': 'VARCHAR',
-        'at': 'VARCHAR', 'sharedWith': 'VARCHAR'
-    }
-);
-UPDATE outcome_rows SET sharedWith = '' WHERE list_contains($customers::VARCHAR[], sharedWith);
-DELETE FROM outcome_rows WHERE list_contains($customers::VARCHAR[], CustomerId);
-
--- name: rewrite
-COPY outcome_rows TO $after (FORMAT csv, HEADER true, FORCE_QUOTE *);
+UPDATE cdm_rows SET sharedWith = '' WHERE list_contains($customers::VARCHAR[], sharedWith);
+DELETE FROM cdm_rows WHERE list_contains($customers::VARCHAR[], CustomerId);

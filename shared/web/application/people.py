@@ -11,14 +11,14 @@ from shared.errors import Conflict, NotFound, Unavailable
 from shared.model.one_person import ChosenPerson, SentPerson
 from shared.model.run import Mode, Run
 from shared.people.erasures import Erasure, address_key
-from shared.people.search import Found
+from shared.people.search import PersonInExport
 from shared.web.application import audit
 from shared.web.context import Context
 
 __all__ = ["erase", "search", "send", "sent"]
 
 
-def search(context: Context, email: str, customer_id: str) -> Sequence[Found]:
+def search(context: Context, email: str, customer_id: str) -> Sequence[PersonInExport]:
     """What every export has stored about an address, or about a profile."""
     found = context.services.search.find(email, customer_id)
     audit.record(context, "person.search", "-", "", None, {"found": len(found)})

@@ -8,7 +8,7 @@ from typing import Annotated, Self
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
-from shared.people.search import Found
+from shared.people.search import PersonInExport
 from shared.web.models.base import Body, ListView, Time, View
 from shared.web.texts import action_text, reason_text
 
@@ -123,7 +123,7 @@ class PersonInExportList(ListView[PersonInExportView]):
     """What each export has stored about an address."""
 
 
-def person_view(person: Found, language: str) -> PersonInExportView:
+def person_view(person: PersonInExport, language: str) -> PersonInExportView:
     """The JSON form of what one export knows, with the reason in words."""
     return PersonInExportView.of(
         person,
