@@ -22,7 +22,7 @@ from shared.finishing.verify import TagCheck, tags_to_check
 from shared.mailchimp.session import MailchimpSession
 from shared.model.audience import CallCounts
 from shared.model.chunk import Chunk
-from shared.model.one_person import sent_to_json
+from shared.model.one_person import SENT_JSON
 from shared.model.plan import Plan
 from shared.model.ports import Files
 from shared.model.run import Finding, Mode, Run, RunSegment, Severity, StatusProof
@@ -131,7 +131,7 @@ class MailchimpCheck:
         """Store what was sent of one person, beside what Mailchimp has now."""
         # The tags of everyone else are checked by the runs that send everyone.
         contacts = read_back(db, session, plan, self.payloads_of(plan), chunks)
-        self.files.write(plan.sent_person, sent_to_json(contacts))
+        self.files.write(plan.sent_person, SENT_JSON.dump_json(contacts))
 
     @contextmanager
     def _session(self, plan: Plan, calls: CallCounts) -> Iterator[MailchimpSession]:

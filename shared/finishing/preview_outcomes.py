@@ -23,7 +23,7 @@ from shared.model.names import outcomes_table
 from shared.model.outcome import Code, Outcome
 from shared.model.plan import Plan
 from shared.model.ports import Files, Records, Stored
-from shared.model.preview import samples_to_json
+from shared.model.preview import SAMPLES_JSON
 from shared.model.run import Finding
 from shared.people.erasures import Erasures
 from shared.people.suppression import suppress_erased_in_outcomes
@@ -62,7 +62,7 @@ class PreviewOutcomes:
             self.files.upload(table, outcomes_table(plan.run_id))
         with self.sessions.session(plan.connection_id, plan.account_id) as session:
             people = samples.compare(session)
-        self.files.write(plan.samples, samples_to_json(people))
+        self.files.write(plan.samples, SAMPLES_JSON.dump_json(people))
         return findings
 
     def _accept(

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from pydantic import TypeAdapter
 
-__all__ = ["ExclusionList", "exclusions_from_json", "exclusions_to_json"]
+__all__ = ["EXCLUSIONS_JSON", "ExclusionList"]
 
 
 @dataclass(frozen=True)
@@ -33,14 +33,5 @@ class ExclusionList:
         return hashlib.sha256(entries.encode()).hexdigest()
 
 
-_CODEC = TypeAdapter(ExclusionList)
-
-
-def exclusions_to_json(listed: ExclusionList) -> bytes:
-    """A list as stored JSON."""
-    return _CODEC.dump_json(listed)
-
-
-def exclusions_from_json(data: bytes) -> ExclusionList:
-    """A list from stored JSON. ValueError when it is damaged."""
-    return _CODEC.validate_json(data)
+EXCLUSIONS_JSON = TypeAdapter(ExclusionList)
+"""Writes and reads a stored list. ValueError when it is damaged."""

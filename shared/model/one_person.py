@@ -10,15 +10,7 @@ from dataclasses import dataclass
 
 from pydantic import TypeAdapter
 
-__all__ = [
-    "ChosenPerson",
-    "SentField",
-    "SentPerson",
-    "person_from_json",
-    "person_to_json",
-    "sent_from_json",
-    "sent_to_json",
-]
+__all__ = ["PERSON_JSON", "SENT_JSON", "ChosenPerson", "SentField", "SentPerson"]
 
 
 @dataclass(frozen=True)
@@ -61,25 +53,8 @@ class SentPerson:
     tags: tuple[str, ...]
 
 
-_PERSON = TypeAdapter(ChosenPerson)
-_SENT = TypeAdapter(list[SentPerson])
+PERSON_JSON = TypeAdapter(ChosenPerson)
+"""Writes and reads the stored person. ValueError when it is damaged."""
 
-
-def person_to_json(person: ChosenPerson) -> bytes:
-    """A person as stored JSON."""
-    return _PERSON.dump_json(person)
-
-
-def person_from_json(data: bytes) -> ChosenPerson:
-    """A person from stored JSON. ValueError when it is damaged."""
-    return _PERSON.validate_json(data)
-
-
-def sent_to_json(contacts: list[SentPerson]) -> bytes:
-    """Contacts as stored JSON."""
-    return _SENT.dump_json(contacts)
-
-
-def sent_from_json(data: bytes) -> list[SentPerson]:
-    """Contacts from stored JSON. ValueError when it is damaged."""
-    return _SENT.validate_json(data)
+SENT_JSON = TypeAdapter(list[SentPerson])
+"""Writes and reads the stored contacts. ValueError when they are damaged."""

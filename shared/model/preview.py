@@ -11,7 +11,7 @@ from enum import StrEnum
 
 from pydantic import TypeAdapter
 
-__all__ = ["SampleField", "SampleKind", "SamplePerson", "samples_from_json", "samples_to_json"]
+__all__ = ["SAMPLES_JSON", "SampleField", "SampleKind", "SamplePerson"]
 
 
 class SampleKind(StrEnum):
@@ -50,14 +50,5 @@ class SamplePerson:
     tags_after: tuple[str, ...]
 
 
-_CODEC = TypeAdapter(list[SamplePerson])
-
-
-def samples_to_json(people: list[SamplePerson]) -> bytes:
-    """Samples as stored JSON."""
-    return _CODEC.dump_json(people)
-
-
-def samples_from_json(data: bytes) -> list[SamplePerson]:
-    """Samples from stored JSON. ValueError when it is damaged."""
-    return _CODEC.validate_json(data)
+SAMPLES_JSON = TypeAdapter(list[SamplePerson])
+"""Writes and reads stored samples. ValueError when they are damaged."""

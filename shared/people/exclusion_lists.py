@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from shared.errors import ConfigError, NotFound
 from shared.fields.contact import normal_address
-from shared.model.exclusions import ExclusionList, exclusions_from_json, exclusions_to_json
+from shared.model.exclusions import EXCLUSIONS_JSON, ExclusionList
 from shared.model.names import ALL_EXCLUSIONS, exclusions_blob
 from shared.model.ports import Files
 from shared.people.erasures import MarkErased
@@ -91,7 +91,7 @@ class ExclusionLists:
     def read(self, export_id: str) -> ExclusionList:
         """The list of an export; empty without one. ConfigError when the blob is damaged."""
         try:
-            return exclusions_from_json(self.files.read(exclusions_blob(export_id)))
+            return EXCLUSIONS_JSON.validate_json(self.files.read(exclusions_blob(export_id)))
         except NotFound:
             return ExclusionList()
         except ValueError:
@@ -100,7 +100,7 @@ class ExclusionLists:
 
     def write(self, export_id: str, listed: ExclusionList) -> None:
         """Replace the list of an export."""
-        self.files.write(exclusions_blob(export_id), exclusions_to_json(listed))
+        self.files.write(exclusions_blob(export_id), EXCLUSIONS_JSON.dump_json(listed))
 
     def delete(self, export_id: str) -> None:
         """Delete the list of an export, if it has one."""
@@ -137,13 +137,13 @@ class _Without:
         self._mark = mark
 
     def __call__(self, data: bytes) -> bytes | None:
-        listed = exclusions_from_json(data)
+        listed = EXCLUSIONS_JSON.validate_json(data)
         erased = _erased(listed.addresses, self._mark)
         self.count = len(erased)
         if not erased:
             return None
         kept = tuple(a for a in listed.addresses if a not in erased)
-        return exclusions_to_json(replace(listed, addresses=kept))
+        return EXCLUSIONS_JSON.dump_json(replace(listed, addresses=kept))
 
 
 def _erased(addresses: tuple[str, ...], mark: MarkErased) -> set[str]:

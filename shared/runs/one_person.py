@@ -10,13 +10,7 @@ from dataclasses import dataclass
 
 from shared.errors import NotFound
 from shared.model.names import person_blob, plan_blob
-from shared.model.one_person import (
-    ChosenPerson,
-    SentPerson,
-    person_from_json,
-    person_to_json,
-    sent_from_json,
-)
+from shared.model.one_person import PERSON_JSON, SENT_JSON, ChosenPerson, SentPerson
 from shared.model.plan import plan_from_json
 from shared.model.ports import Files
 from shared.model.run import Mode, Run
@@ -37,7 +31,7 @@ class OnePerson:
         """Start a run that sends one person. Conflict while another run is active or waits."""
 
         def store(run: Run) -> None:
-            self.files.write(person_blob(run.id), person_to_json(person))
+            self.files.write(person_blob(run.id), PERSON_JSON.dump_json(person))
 
         return start_own(self.starter, export_id, by, Mode.ONE_PERSON, store)
 
@@ -45,7 +39,7 @@ class OnePerson:
         """What was sent, beside what Mailchimp has. NotFound when it is not stored (yet, or any more)."""
         try:
             plan = plan_from_json(self.files.read(plan_blob(run_id)))
-            return sent_from_json(self.files.read(plan.sent_person))
+            return SENT_JSON.validate_json(self.files.read(plan.sent_person))
         except (NotFound, ValueError):
             raise NotFound("sentPersonGone") from None
 
@@ -53,6 +47,6 @@ class OnePerson:
 def chosen_person(files: Files, run_id: str) -> ChosenPerson:
     """The person that a run sends. NotFound when the file is missing or damaged."""
     try:
-        return person_from_json(files.read(person_blob(run_id)))
+        return PERSON_JSON.validate_json(files.read(person_blob(run_id)))
     except (NotFound, ValueError):
         raise NotFound("personGone") from None

@@ -12,7 +12,7 @@ from shared.fields.evidence import plain_tags
 from shared.model.names import outcomes_table, plan_blob
 from shared.model.plan import plan_from_json
 from shared.model.ports import Files
-from shared.model.preview import SamplePerson, samples_from_json
+from shared.model.preview import SAMPLES_JSON, SamplePerson
 from shared.workspace import SqlFile, small_workspace
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ class OutcomeReader:
         """Return the sample people of a preview. NotFound when they are not stored (any more)."""
         try:
             plan = plan_from_json(self.files.read(plan_blob(run_id)))
-            return samples_from_json(self.files.read(plan.samples))
+            return SAMPLES_JSON.validate_json(self.files.read(plan.samples))
         except (NotFound, ValueError):
             raise NotFound("previewGone") from None
 
