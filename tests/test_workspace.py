@@ -93,7 +93,7 @@ def test_the_error_of_a_database_has_its_real_cause(
     assert caught.value.code == code  # type: ignore[attr-defined]
 
 
-def test_a_full_disk_is_said_to_be_full(tmp_path: Path) -> None:
+def test_a_full_disk_is_reported_as_full(tmp_path: Path) -> None:
     with pytest.raises(Unavailable) as caught, workspace() as (db, _):  # noqa: PT012
         db.execute("SET max_temp_directory_size = '1MB'")
         db.execute("SET memory_limit = '40MB'")

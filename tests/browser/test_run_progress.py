@@ -70,7 +70,7 @@ def test_a_page_opened_before_sending_shows_each_step_until_the_end(
     assert complaints == []
 
 
-def test_a_page_says_that_the_session_has_ended(place: Place, open_page: Open) -> None:
+def test_a_page_shows_that_the_session_has_ended(place: Place, open_page: Open) -> None:
     world, page = place.world, open_page("ko")
     run = queued(world)
     page.goto(f"/runs/{run}")
@@ -82,7 +82,7 @@ def test_a_page_says_that_the_session_has_ended(place: Place, open_page: Open) -
     assert violations(page) == []
 
 
-def test_a_page_says_that_the_app_does_not_answer_and_recovers(
+def test_a_page_shows_that_the_app_does_not_answer_and_recovers(
     place: Place, open_page: Open
 ) -> None:
     page = open_page()

@@ -116,7 +116,7 @@ def test_without_a_free_connection_nothing_is_called() -> None:
     assert caught.value.code == "noSlot"
 
 
-def test_the_error_of_a_call_is_that_of_its_result_and_others_go_on() -> None:
+def test_the_error_of_a_call_is_raised_by_its_result_and_other_calls_continue() -> None:
     sessions, slots = _sessions(CountingMailchimp())
 
     def refused(_: object) -> None:

@@ -103,7 +103,7 @@ def test_a_withdrawal_removes_the_tags_and_stops_the_data_in_the_run_that_sees_i
     assert group.person(0).tags == {group.names[0]}
 
 
-def test_what_a_person_decided_under_one_address_holds_for_the_next(
+def test_a_decision_under_one_address_applies_to_the_next_address(
     scenario: ExportScenario,
 ) -> None:
     group = Group(scenario)
@@ -130,7 +130,7 @@ def test_what_a_person_decided_under_one_address_holds_for_the_next(
     )  # fmt: skip
 
 
-def test_one_no_is_a_no_for_a_shared_address_and_the_loser_names_the_winner(
+def test_a_no_of_one_profile_applies_to_a_shared_address_and_the_outcome_names_the_chosen_profile(
     scenario: ExportScenario,
 ) -> None:
     group = Group(scenario)
@@ -156,7 +156,7 @@ def test_one_no_is_a_no_for_a_shared_address_and_the_loser_names_the_winner(
     assert "other profile" not in reasons["3"] + reasons["1"] + reasons["5"]
 
 
-def test_a_flag_that_forbids_is_read_the_other_way_round(scenario: ExportScenario) -> None:
+def test_a_consent_attribute_that_forbids_email_is_inverted(scenario: ExportScenario) -> None:
     meaning = {"consentAttribute": "Consent", "consentMeaning": "yesMustNotBeMailed"}
     group = Group(scenario, newContacts=meaning)
 
@@ -186,7 +186,7 @@ def test_transactional_people_of_the_export_are_updated_and_stay_transactional(
     assert "tagCountDiffers" not in codes(run)
 
 
-def test_people_whom_an_undo_archived_are_added_again_only_after_an_explicit_yes(
+def test_people_archived_by_an_undo_are_added_again_only_on_request(
     scenario: ExportScenario,
 ) -> None:
     group = Group(scenario)

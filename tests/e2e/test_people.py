@@ -214,7 +214,9 @@ def test_an_erasure_continues_and_reports_an_unreachable_mailchimp(
     assert scenario.audience.members() == {}
 
 
-def test_a_person_erased_during_a_run_is_gone_when_it_ends(scenario: ExportScenario) -> None:
+def test_a_person_erased_during_a_run_is_erased_from_it_when_it_ends(
+    scenario: ExportScenario,
+) -> None:
     sample = scenario.sample(300)
     scenario.refresh(sample)
     scenario.define(sample)

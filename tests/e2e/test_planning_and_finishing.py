@@ -61,7 +61,7 @@ def test_canceling_while_planning_ends_the_run(
     assert run["reason"]["code"] == "canceledBeforeSending"
 
 
-def test_a_tag_that_an_export_no_longer_uses_is_free_for_others(
+def test_a_tag_that_an_export_no_longer_uses_can_be_used_by_others(
     new_scenario: NewPlace,
 ) -> None:
     one, other, sample = side_by_side(new_scenario)

@@ -62,7 +62,7 @@ def codes(run: dict[str, Any]) -> dict[str, str]:
     return {finding["code"]: finding["message"] for finding in run["findings"]}
 
 
-def test_every_row_has_an_outcome_whatever_the_headers_say(
+def test_every_row_has_an_outcome_regardless_of_the_headers(
     scenario: ExportScenario, files: Files
 ) -> None:
     headed, bare, mixed = (scenario.named(name) for name in ("Headed", "Bare", "Mixed"))
@@ -88,7 +88,7 @@ def test_every_row_has_an_outcome_whatever_the_headers_say(
     assert [listed(scenario, name)["memberCount"] for name in (headed, bare, mixed)] == [2, 2, 4]
 
 
-def test_what_a_column_means_is_found_out_from_the_whole_column(
+def test_a_column_is_interpreted_from_all_its_values(
     scenario: ExportScenario, files: Files
 ) -> None:
     british, unclear = scenario.named("British"), scenario.named("Unclear")
@@ -121,7 +121,7 @@ def test_what_a_column_means_is_found_out_from_the_whole_column(
     assert scenario.audience.members()["p4@example.com"].merge_fields["BORN"] == "1980-05-06"
 
 
-def test_why_a_segment_cannot_be_read_is_said_wherever_it_is_missing(
+def test_the_reason_for_an_unreadable_segment_is_shown_wherever_it_is_missing(
     scenario: ExportScenario, files: Files
 ) -> None:
     good, bad, hidden = (scenario.named(name) for name in ("Good", "Bad", "Hidden"))
@@ -160,7 +160,7 @@ def test_why_a_segment_cannot_be_read_is_said_wherever_it_is_missing(
             client.delete_blob(f"{files.folder}/broken/model.json")
 
 
-def test_a_plain_file_that_runs_with_every_refresh_is_noted_at_save_and_in_the_run(
+def test_a_plain_file_in_an_export_with_every_refresh_is_reported_at_save_and_in_the_run(
     scenario: ExportScenario, files: Files
 ) -> None:
     plain, described = scenario.named("Plain"), scenario.named("Described")

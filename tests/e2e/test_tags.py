@@ -69,7 +69,7 @@ def test_leavers_lose_the_tag_and_nothing_else(scenario: ExportScenario) -> None
     assert {row["email"] for row in scenario.outcomes(run, "removed")} == {leaver, unsubscribed}
 
 
-def test_leavers_keep_the_tag_when_the_export_says_so(scenario: ExportScenario) -> None:
+def test_leavers_keep_the_tag_if_the_export_keeps_tags(scenario: ExportScenario) -> None:
     sample = scenario.sample(50)
     exported(scenario, sample, leavers="keepTag")
     scenario.refresh(sample.later(leaving=10))

@@ -38,7 +38,7 @@ def findings(run: dict[str, Any]) -> dict[str, dict[str, Any]]:
     return {finding["code"]: finding for finding in run["findings"]}
 
 
-def test_a_run_that_mailchimp_refuses_wholly_has_failed_and_says_why(
+def test_a_run_whose_people_are_all_refused_fails_with_the_reason(
     scenario: ExportScenario,
 ) -> None:
     people = [row(n) for n in range(10)]
@@ -95,7 +95,7 @@ def test_a_segment_of_unreadable_rows_fails_the_run_and_takes_no_tag(
     assert scenario.audience.tags() == before
 
 
-def test_rows_that_were_bad_before_make_no_run_amber_and_new_ones_do(
+def test_rows_rejected_before_cause_no_warning_and_new_ones_do(
     scenario: ExportScenario,
 ) -> None:
     bad = [row(7, ""), row(8, "nobody"), row(8, "nobody")]
@@ -113,7 +113,7 @@ def test_rows_that_were_bad_before_make_no_run_amber_and_new_ones_do(
     assert more["status"] == "completedWithWarnings"
 
 
-def test_a_field_whose_values_do_not_fit_is_a_warning_for_as_long_as_it_lasts(
+def test_values_that_do_not_fit_a_field_are_a_warning_in_every_run(
     scenario: ExportScenario,
 ) -> None:
     people = [row(n, points="many") for n in range(3)]
@@ -136,7 +136,7 @@ def test_a_field_whose_values_do_not_fit_is_a_warning_for_as_long_as_it_lasts(
     assert "valuesDropped" not in findings(scenario.run())
 
 
-def test_a_value_that_was_cut_was_sent(scenario: ExportScenario) -> None:
+def test_a_value_that_was_cut_is_sent(scenario: ExportScenario) -> None:
     defined(scenario, row(1, note="x" * 300))
 
     (line,) = scenario.outcomes(scenario.run())
@@ -146,7 +146,7 @@ def test_a_value_that_was_cut_was_sent(scenario: ExportScenario) -> None:
     assert member.merge_fields["NOTE"] == "x" * 255
 
 
-def test_two_exports_that_write_one_field_say_so(scenario: ExportScenario) -> None:
+def test_two_exports_that_write_one_field_report_it(scenario: ExportScenario) -> None:
     defined(scenario, row(1))
     first = scenario.run()
     other = {"email": "EMail", "lastName": "EMail", "attributes": [POINTS]}

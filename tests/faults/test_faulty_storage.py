@@ -106,7 +106,7 @@ def test_random_storage_failures_change_nothing(
     assert scenario.run()["calls"]["write"] == 0
 
 
-def test_an_outage_of_storage_is_waited_out(
+def test_a_run_continues_after_an_outage_of_storage(
     running_app: RunningApp, sandbox: Sandbox, storage_faults: StorageFaults, tmp_path: Path
 ) -> None:
     scenario = ExportScenario(running_app, tmp_path)

@@ -420,7 +420,7 @@ def test_a_structured_address_is_split_into_its_parts(text, expected):
         ("1 George St, Sydney, NSW 2000, Australia", "NSW", "2000"),
     ],
 )
-def test_a_line_is_taken_apart_where_its_state_and_code_belong_together(text, state, code):
+def test_an_address_line_is_divided_if_its_state_and_postal_code_match(text, state, code):
     sent, dropped = convert("address", text)
     assert (sent["state"], sent["zip"], dropped) == (state, code, [])
 
@@ -437,7 +437,7 @@ def test_a_line_is_taken_apart_where_its_state_and_code_belong_together(text, st
         "서울특별시 종로구, 세종대로 1, 03154",
     ],
 )
-def test_nothing_is_made_up_of_a_line_in_another_order(text):
+def test_an_address_line_in_another_order_is_not_guessed(text):
     assert convert("address", text) == (None, ["notACompleteAddress"])
 
 
@@ -453,7 +453,7 @@ def of_parts(values, clear=False, kind="address"):
     return fields.get("X"), [(why.field, why.reason) for why in dropped]
 
 
-def test_an_address_is_put_together_from_several_attributes():
+def test_an_address_is_combined_from_several_attributes():
     whole = ["10 Downing Street", None, "London", "Greater London", "SW1A 2AA"]
     assert of_parts(whole) == (
         {

@@ -24,7 +24,7 @@ def codes(export: Export, *others: Export, plain: Sequence[str] = ()) -> list[st
     return [finding.code for finding in definition_findings(export, others, plain)]
 
 
-def test_another_attribute_in_the_same_field_of_the_same_audience_is_said() -> None:
+def test_another_attribute_in_the_same_field_of_the_same_audience_is_reported() -> None:
     visits = Mapping("EMail", attributes=(AttributeMapping("Visits", "POINTS"),))
     other = replace(EXPORT, id="e2", display_name="Two", mapping=visits)
 
@@ -37,7 +37,7 @@ def test_another_attribute_in_the_same_field_of_the_same_audience_is_said() -> N
     assert codes(EXPORT, replace(EXPORT, id="e2")) == []
 
 
-def test_a_name_and_a_direction_that_disagree_are_said() -> None:
+def test_a_name_and_a_meaning_that_disagree_are_reported() -> None:
     def export(attribute: str, meaning: ConsentMeaning) -> Export:
         consent = NewContacts(consent_attribute=attribute, consent_meaning=meaning)
         return replace(EXPORT, new_contacts=consent)

@@ -90,7 +90,7 @@ _PLANTED: dict[str, tuple[str, Any, str, Callable[..., Any]]] = {
 
 
 @pytest.mark.parametrize("fault", _PLANTED)
-def test_a_planted_fault_is_noticed(fault: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_planted_fault_is_detected(fault: str, monkeypatch: pytest.MonkeyPatch) -> None:
     name, module, what, planted = _PLANTED[fault]
     target = TARGETS[name]
     monkeypatch.setattr(module, what, planted(getattr(module, what)))

@@ -65,13 +65,13 @@ def answer(error: str, message: str = "", code: str = "ERROR_GENERIC") -> str:
         ("Frau Smith hat\n7.25 Punkte", "", "Frau […] hat […] Punkte"),
     ],
 )
-def test_the_words_of_mailchimp_are_kept_without_what_was_sent(
+def test_mailchimps_text_is_kept_without_the_values_that_were_sent(
     error: str, message: str, expected: str
 ) -> None:
     assert answer(error, message) == f"ERROR_GENERIC: {expected}"
 
 
-def test_a_code_of_another_form_is_left_out() -> None:
+def test_a_code_of_another_form_is_omitted() -> None:
     assert answer("No.", code=ADDRESS) == "No."
     assert refusal_text({"error": ["No."], "error_code": 5}, ADDRESS, {}) == ""
 

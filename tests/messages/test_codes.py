@@ -198,7 +198,7 @@ def calls() -> Iterator[Call]:
 CALLS = list(calls())
 
 
-def test_the_places_that_give_messages_are_found() -> None:
+def test_the_calls_that_create_messages_are_found() -> None:
     assert len(CALLS) > 250
     assert {"tagTaken", "timesTooMany", "settingHttps", "apiKeyForm", "noNewData", "planGone"} <= {
         call.code for call in CALLS

@@ -394,7 +394,7 @@ class RecordsOfANewerVersion(MemoryRecords):
             raise ConnectorError(RECORD_NEWER, record=self.newer)
 
 
-def test_an_unreadable_record_does_not_keep_a_person_in_the_others(tmp_path: Path) -> None:
+def test_an_unreadable_record_does_not_prevent_the_erasure_from_others(tmp_path: Path) -> None:
     process = Process(used_storage(tmp_path))
     mailchimp = Mailchimp()
     newer_exports = RecordsOfANewerVersion(process.client, "exports")

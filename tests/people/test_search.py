@@ -42,7 +42,7 @@ def test_a_search_finds_tags_values_and_times_by_address_and_by_profile(
     assert (unknown.code, unknown.in_audience, unknown.values) == ("notInSegment", "unknown", ())
 
 
-def test_an_export_whose_runs_were_not_completed_has_not_never_run(
+def test_an_export_without_a_completed_run_is_not_reported_as_never_run(
     new_deployment: Callable[[], SimulatedDeployment],
 ) -> None:
     deployment = new_deployment()

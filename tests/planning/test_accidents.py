@@ -107,7 +107,7 @@ def test_a_first_run_waits_only_above_a_number_that_the_export_names(rows: RowDe
     assert rows.run(*people(0, 5)).status is RunStatus.SUCCESSFUL
 
 
-def test_people_who_may_not_be_sent_are_no_growth(rows: RowDeployment) -> None:
+def test_people_who_must_not_be_sent_do_not_count_as_growth(rows: RowDeployment) -> None:
     rows.change(
         growth_guard=GrowthGuard(max_contacts=2),
         new_contacts=NewContacts(consent_attribute="Consent"),

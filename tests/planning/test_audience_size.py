@@ -42,7 +42,7 @@ def billed(rows: RowDeployment) -> int:
     return rows.deployment.audience.state.contacts()
 
 
-def test_a_run_stops_before_it_passes_the_contact_budget(rows: RowDeployment) -> None:
+def test_a_run_is_skipped_before_it_exceeds_the_contact_budget(rows: RowDeployment) -> None:
     audience = rows.deployment.audience
     for number in range(4):
         audience.add(f"p{number}@example.com")
@@ -67,7 +67,7 @@ def test_a_run_stops_before_it_passes_the_contact_budget(rows: RowDeployment) ->
     assert billed(rows) == 10
 
 
-def test_a_yes_is_for_the_number_of_people_that_was_shown(rows: RowDeployment) -> None:
+def test_a_confirmation_applies_to_the_number_of_people_that_was_shown(rows: RowDeployment) -> None:
     rows.run(*people(0, 10))
     run = rows.run(*people(0, 200))
     rows.source.segments = {"People": people(0, 300)}
@@ -108,7 +108,7 @@ def test_the_predicted_size_is_the_size_after_the_run(rows: RowDeployment, seed:
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_an_accident_adds_no_one_before_a_yes(rows: RowDeployment, seed: int) -> None:
+def test_an_accident_adds_no_one_before_a_confirmation(rows: RowDeployment, seed: int) -> None:
     dice = random.Random(seed)
     usual = dice.randrange(5, 25)
     rows.run(*people(0, usual))
@@ -133,14 +133,14 @@ def test_an_accident_adds_no_one_before_a_yes(rows: RowDeployment, seed: int) ->
     assert expected[kind] in codes(run)
 
 
-def test_people_in_the_audience_already_do_not_count_as_added(rows: RowDeployment) -> None:
+def test_people_already_in_the_audience_do_not_count_as_added(rows: RowDeployment) -> None:
     for number in range(7):
         rows.deployment.audience.add(f"p{number}@example.com")
 
     assert preview(rows, *people(0, 9)).audience_size == AudienceSize(7, 2)
 
 
-def test_a_preview_of_a_large_audience_is_not_exact_and_says_so(
+def test_a_preview_of_a_large_audience_reports_that_it_is_not_exact(
     rows: RowDeployment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(new_plan, "MOST_CALLS_OF_PREVIEW", 0)

@@ -60,7 +60,7 @@ def test_members_of_an_exclusion_segment_are_not_sent_and_lose_the_tags(
     assert not rows.deployment.sandbox.calls.statuses_changed
 
 
-def test_a_list_excludes_people_and_a_changed_list_makes_a_run_of_the_same_files(
+def test_a_list_excludes_people_and_a_changed_list_causes_a_run_of_unchanged_files(
     rows: RowDeployment,
 ) -> None:
     rows.change(exclusion_segments=())
@@ -83,7 +83,7 @@ def test_a_list_excludes_people_and_a_changed_list_makes_a_run_of_the_same_files
     assert [rows.tags(n) for n in range(3)] == [frozenset({"People"})] * 3
 
 
-def test_an_undo_gives_nothing_back_to_excluded_people(rows: RowDeployment) -> None:
+def test_an_undo_restores_nothing_for_excluded_people(rows: RowDeployment) -> None:
     everyone = [person(n) for n in range(5)]
     rows.run(*everyone, Complaints=[])
     run = rows.run(

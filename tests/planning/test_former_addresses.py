@@ -27,7 +27,7 @@ def moved(number: int) -> dict[str, str]:
     return person(number, EMail=f"new{number}@example.com")
 
 
-def test_the_former_contact_is_named_and_then_archived_if_only_this_export_uses_it(
+def test_a_contact_with_a_former_address_is_reported_and_then_archived_if_only_this_export_uses_it(
     rows: RowDeployment,
 ) -> None:
     audience = rows.deployment.audience
@@ -75,7 +75,9 @@ def test_the_former_contact_is_named_and_then_archived_if_only_this_export_uses_
     assert rows.deployment.audience.members()["new0@example.com"].status == "subscribed"
 
 
-def test_a_former_contact_stays_until_its_successor_was_accepted(rows: RowDeployment) -> None:
+def test_a_contact_with_a_former_address_stays_until_the_new_address_is_accepted(
+    rows: RowDeployment,
+) -> None:
     rows.deployment.sandbox.set(refused_domains=frozenset({"refused.example"}))
     rows.run(person(0), person(1))
     for _ in range(2):

@@ -39,7 +39,7 @@ def subscribed(rows: RowDeployment) -> set[str]:
     return {a.partition("@")[0] for a, one in members.items() if one.status == "subscribed"}
 
 
-def test_unused_contacts_are_archived_and_an_undo_brings_them_back(rows: RowDeployment) -> None:
+def test_unused_contacts_are_archived_and_an_undo_adds_them_again(rows: RowDeployment) -> None:
     app, audience = rows.deployment.app, rows.deployment.audience
     audience.add("p0@example.com")
     audience.add("old@example.com", status="unsubscribed")
@@ -106,7 +106,9 @@ def test_a_contact_is_used_while_any_export_to_the_audience_gives_it_a_tag(
     assert subscribed(rows) == {"p1"}
 
 
-def test_nothing_is_archived_without_a_yes_for_as_many(rows: RowDeployment) -> None:
+def test_nothing_is_archived_if_more_contacts_are_unused_than_were_confirmed(
+    rows: RowDeployment,
+) -> None:
     app = rows.deployment.app
     rows.run(*(person(n) for n in range(4)))
     rows.run(person(0))

@@ -15,11 +15,11 @@ from tests.planning.row_deployment import RowDeployment, person
 LIMIT = 1_000_000
 
 
-def test_exactly_the_limit_is_sent_without_a_word() -> None:
+def test_a_run_with_exactly_the_limit_is_sent_without_a_finding() -> None:
     assert within_limit(RowCounts(LIMIT + 5, LIMIT, LIMIT), LIMIT) == []
 
 
-def test_more_memberships_than_the_limit_are_a_finding_and_no_end() -> None:
+def test_more_memberships_than_the_limit_are_only_a_finding() -> None:
     (finding,) = within_limit(RowCounts(LIMIT + 1, LIMIT, LIMIT + 1), LIMIT)
 
     assert finding.code == "nearLimit"
@@ -28,7 +28,7 @@ def test_more_memberships_than_the_limit_are_a_finding_and_no_end() -> None:
     }  # fmt: skip
 
 
-def test_one_person_more_than_the_limit_is_skipped_with_the_real_number() -> None:
+def test_a_run_with_one_person_above_the_limit_is_skipped_with_the_real_number() -> None:
     with pytest.raises(PlanningEnded) as ended:
         within_limit(RowCounts(LIMIT + 1, LIMIT + 1, LIMIT + 1), LIMIT)
 

@@ -77,7 +77,7 @@ def test_only_the_chosen_person_is_sent_and_both_sides_are_stored(rows: RowDeplo
     assert not calls.statuses_changed
 
 
-def test_the_next_runs_neither_resend_nor_forget_nor_ask_after_one_person(
+def test_runs_after_one_person_send_only_the_rest_and_do_not_wait(
     rows: RowDeployment,
 ) -> None:
     app = rows.deployment.app
@@ -117,7 +117,7 @@ def test_the_run_before_one_person_can_still_be_undone(rows: RowDeployment) -> N
     assert sorted(names) == ["P0", "P1", "P2"]
 
 
-def test_people_who_must_not_be_sent_are_not(rows: RowDeployment) -> None:
+def test_people_who_must_not_be_sent_are_not_sent_alone_either(rows: RowDeployment) -> None:
     app, audience = rows.deployment.app, rows.deployment.audience
     rows.change(on_withdrawal=OnWithdrawal.UNSUBSCRIBE)
     segment = [person(n) for n in range(6)]
@@ -148,7 +148,7 @@ def test_people_who_must_not_be_sent_are_not(rows: RowDeployment) -> None:
     assert "p4@example.com" not in audience.members()
 
 
-def test_one_person_waits_for_no_other_run_and_replaces_none(rows: RowDeployment) -> None:
+def test_one_person_is_refused_while_another_run_is_active_or_waits(rows: RowDeployment) -> None:
     app = rows.deployment.app
     rows.change(max_removal_share=0.1)
     rows.run(*(person(n) for n in range(4)))
@@ -186,7 +186,7 @@ def test_a_scheduled_run_starts_after_the_run_of_one_person(rows: RowDeployment)
     assert (newest.trigger, newest.mode) == (Trigger.SCHEDULE, Mode.EXPORT)
 
 
-def test_an_erasure_leaves_no_person_to_send_and_no_values(rows: RowDeployment) -> None:
+def test_an_erasure_deletes_the_person_to_send_and_the_values(rows: RowDeployment) -> None:
     app = rows.deployment.app
     done = send(rows, person(0), person(1), number=0)
     queued = start(rows, 0)

@@ -339,7 +339,7 @@ def test_rules_affect_what_is_sent(db: DuckDBPyConnection) -> None:
     assert kinds(db)["gone"] == ("left", None, [1])
 
 
-def test_removing_from_a_deleted_tag_is_no_error(db: DuckDBPyConnection) -> None:
+def test_removing_from_a_deleted_tag_is_not_an_error(db: DuckDBPyConnection) -> None:
     read(db, table(A="ann"))
     no_one_unsubscribed(db)
     ledger_of(db, ("ann", "x", [1, 2], None), ("bob", "x", [1], None))

@@ -42,7 +42,7 @@ def take_seconds_per_segment(deployment: SimulatedDeployment, monkeypatch: Any) 
     monkeypatch.setattr(SampleSource, "load", slow)
 
 
-def test_a_plan_of_seconds_reports_the_segments_and_rows_it_has_read(
+def test_a_plan_that_takes_seconds_reports_the_segments_and_rows_it_has_read(
     new_deployment: NewDeployment, reports: list[Planning], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     deployment = new_deployment()

@@ -68,7 +68,7 @@ def test_a_field_that_is_mapped_again_is_not_emptied(rows: RowDeployment) -> Non
     assert values(rows, "FNAME") == ["typed since", "typed since", "Bonn"]
 
 
-def test_an_undo_gives_no_tag_back_to_a_person_who_withdrew(rows: RowDeployment) -> None:
+def test_an_undo_restores_no_tag_of_a_person_who_withdrew_consent(rows: RowDeployment) -> None:
     rows.define(on_withdrawal=OnWithdrawal.REMOVE_TAGS)
     rows.run(person(0), person(1), person(2))
     run = rows.run(person(0, "no"), person(1, FirstName="New"), person(2))

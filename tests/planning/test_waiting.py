@@ -35,7 +35,7 @@ def away_for(deployment: SimulatedDeployment, time: timedelta, error: Exception)
 
 @pytest.mark.parametrize("error", [Unavailable("noAnswer"), Changed("sourceMoved")])
 @pytest.mark.parametrize("minutes", [4, 40])
-def test_a_run_waits_for_a_service_and_is_planned_then(
+def test_a_run_waits_for_a_service_and_is_planned_afterwards(
     new_deployment: NewDeployment, minutes: int, error: Exception
 ) -> None:
     deployment = new_deployment()
@@ -53,7 +53,7 @@ def test_a_run_waits_for_a_service_and_is_planned_then(
     assert max(pauses) < 300
 
 
-def test_an_outage_of_mailchimp_in_planning_is_waited_for(
+def test_planning_waits_until_an_outage_of_mailchimp_ends(
     new_deployment: NewDeployment,
 ) -> None:
     deployment = new_deployment()

@@ -17,7 +17,7 @@ def batch(*addresses: str) -> dict[str, Any]:
     return {"members": [person(address) for address in addresses], "update_existing": True}
 
 
-def test_keys_and_tokens_are_accepted_like_at_mailchimp(sandbox: Sandbox) -> None:
+def test_keys_and_tokens_are_accepted_as_at_mailchimp(sandbox: Sandbox) -> None:
     token = sandbox.token(sandbox.app("http://127.0.0.1/back"))
 
     def status(auth: Any = None, header: str | None = None) -> tuple[int, str]:

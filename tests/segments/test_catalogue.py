@@ -117,7 +117,7 @@ class Counted:
         return self._container.pieces(name, etag, length)
 
 
-def test_three_hundred_segments_are_listed_from_one_look_when_nothing_changed(
+def test_three_hundred_unchanged_segments_are_listed_from_one_listing_of_blobs(
     landing: Landing,
 ) -> None:
     names = ["CustomerId", "EMail", *(f"Attribute{n}" for n in range(100))]

@@ -274,7 +274,7 @@ def test_an_outage_in_the_middle_keeps_what_was_answered() -> None:
     assert set(work.writer.results) == set(session.statuses)
 
 
-def test_bad_rows_only_are_rejected_when_the_run_has_answers_for_others() -> None:
+def test_a_chunk_of_bad_rows_is_rejected_if_the_run_has_answers_for_others() -> None:
     session = Mailchimp()
     session.before = lambda _: LOST
 
@@ -286,7 +286,7 @@ def test_bad_rows_only_are_rejected_when_the_run_has_answers_for_others() -> Non
     assert session.calls.write <= 120
 
 
-def test_a_row_that_gets_the_whole_call_refused_is_found_too() -> None:
+def test_a_row_that_causes_the_refusal_of_the_whole_call_is_found() -> None:
     session = Mailchimp()
     no = Refused("refused", field="FNAME", status=400)
     session.before = lambda sent: no if "p3@example.com" in sent else None
@@ -329,7 +329,7 @@ def test_a_failure_of_the_account_or_the_connection_is_raised_at_once(fault: Exc
     assert session.sizes == [500]
 
 
-def test_when_single_rows_from_everywhere_are_refused_it_is_not_about_the_rows() -> None:
+def test_refusals_of_single_rows_everywhere_are_not_attributed_to_the_rows() -> None:
     session = Mailchimp()
     session.before = lambda _: Refused("refused", status=400)
 

@@ -44,7 +44,7 @@ def test_saving_again_after_comparing_replaces_the_other_version() -> None:
     assert get(world, f"/api/exports/{export}")["displayName"] == "From the second"
 
 
-def test_a_form_that_was_sent_for_more_fields_still_notices_the_change() -> None:
+def test_a_form_that_was_sent_for_more_fields_still_detects_the_change() -> None:
     world = World()
     export = new_export(world)
     first, second = two_editors(world, f"/exports/{export}/edit")
@@ -79,7 +79,7 @@ def test_the_second_save_of_the_schedule_shows_both_versions() -> None:
     assert get(world, "/api/schedule")["times"] == ["06:00"]
 
 
-def test_what_has_changed_since_the_question_is_not_removed() -> None:
+def test_an_export_that_changed_since_the_question_is_not_removed() -> None:
     world = World()
     connection = new_connection(world)
     export = new_export(world, connection)

@@ -37,7 +37,7 @@ def test_a_list_is_uploaded_read_downloaded_and_deleted() -> None:
     assert get(world, path) == empty
 
 
-def test_a_list_that_is_not_understood_is_refused_as_a_whole() -> None:
+def test_an_invalid_list_is_refused_as_a_whole() -> None:
     world = World()
     export = new_export(world)
     put(world, export, LIST)

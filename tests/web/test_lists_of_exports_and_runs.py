@@ -43,7 +43,7 @@ def test_the_reason_of_a_status_is_in_the_list() -> None:
     assert "18,402명" in text
 
 
-def test_run_all_asks_first_and_says_what_was_started_and_what_was_not() -> None:
+def test_run_all_asks_first_and_lists_what_was_started_and_what_was_not() -> None:
     world = World()
     connection = new_connection(world)
     new_export(world, connection, displayName="Starts", audienceId="a1")

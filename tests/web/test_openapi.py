@@ -120,7 +120,7 @@ def test_the_document_passes_a_linter(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_formats_examples_and_constants_are_said() -> None:
+def test_formats_examples_and_constants_are_documented() -> None:
     document = described()
     schemas = document["components"]["schemas"]
     assert schemas["ConsentBody"]["properties"]["agreed"]["const"] is True

@@ -61,7 +61,7 @@ def test_segments_and_attributes_match_the_catalogue() -> None:
     assert get(world, "/api/attributes?segment=None", 404)["code"] == "segmentNotFound"
 
 
-def test_what_segments_lack_is_said_in_the_readers_language() -> None:
+def test_problems_of_segments_are_shown_in_the_readers_language() -> None:
     world = World()
     world.catalogue.faults = [Reason("modelNotJson", values={"where": "a/model.json"})]
     world.catalogue.segments = lambda: [  # type: ignore[method-assign]

@@ -30,7 +30,7 @@ def test_removing_an_export_warns_about_its_ledger(language: str, goes: str, sta
 @pytest.mark.parametrize(
     ("language", "warning"), [("en", "turn off its schedule"), ("ko", "일정을 끄세요")]
 )
-def test_an_undo_of_a_scheduled_export_warns_that_it_will_not_last(
+def test_the_undo_page_of_a_scheduled_export_warns_that_the_next_run_reverts_it(
     language: str, warning: str
 ) -> None:
     world = World()

@@ -97,7 +97,7 @@ def test_a_run_that_failed_before_sending_offers_only_what_can_work() -> None:
     assert "Run again" not in viewer.text
 
 
-def test_a_run_that_failed_while_it_sent_says_how_far_it_came() -> None:
+def test_a_run_that_failed_while_sending_shows_how_many_people_were_sent() -> None:
     world = World()
     path = ended(
         world,
@@ -109,7 +109,7 @@ def test_a_run_that_failed_while_it_sent_says_how_far_it_came() -> None:
     assert "100명 중 40명을 보낸 후" in Browser(world, "ko").open(path).text
 
 
-def test_a_failed_preview_does_not_say_what_a_run_would_do() -> None:
+def test_a_failed_preview_does_not_show_what_a_run_would_do() -> None:
     world = World()
     path = ended(world, RunStatus.FAILED, Mode.PREVIEW, counts=Counts(distinct=7, new=7))
     page = Browser(world).open(path)
@@ -159,7 +159,7 @@ def test_a_preview_shows_people_before_and_after(language: str) -> None:
     get(viewer, f"/api{path}/preview", 403)
 
 
-def test_a_preview_says_what_a_run_would_do() -> None:
+def test_a_preview_shows_what_a_run_would_do() -> None:
     world = World()
     counts = Counts(distinct=8, new=7, changed=1, left=2)
     page = Browser(world).open(ended(world, RunStatus.SUCCESSFUL, Mode.PREVIEW, counts=counts))
