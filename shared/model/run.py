@@ -19,10 +19,10 @@ from shared.errors import ConnectorError
 from shared.messages.catalogue import text
 
 __all__ = [
-    "ACCIDENTS",
     "ACTIVE",
     "ADD_ARCHIVED",
     "END_NOT_LOGGED",
+    "GUARDS",
     "REMOVAL_GUARD",
     "TERMINAL",
     "AudienceSize",
@@ -112,8 +112,8 @@ ADD_ARCHIVED = "addArchived"
 # The reason of a run that waits because too many people would lose a tag at once.
 REMOVAL_GUARD = "removalGuard"
 
-# The reasons of a run that waits before its first write, because it looks like an accident.
-ACCIDENTS = frozenset({"fewAddresses", "growthGuard", "segmentGrew", "strangeAudience"})
+# The reasons of a run that waits before its first write (planning/guards.py).
+GUARDS = frozenset({"fewAddresses", "growthGuard", "segmentGrew", "strangeAudience"})
 
 
 END_NOT_LOGGED = "notLogged"

@@ -1,6 +1,6 @@
 """Make a plan, step by step: read, check, compare, hold back, write.
 
-Nothing is written to Mailchimp before the limit, the audience, the tags and possible accidents have
+Nothing is written to Mailchimp before the limit, the audience, the tags and the guards have
 been checked. Missing merge fields and tags are created before the contact budget is checked, which
 needs the comparison. docs/tables.md describes the tables that pass from step to step.
 """
@@ -39,7 +39,6 @@ from shared.model.run import (
 from shared.model.source import Attribute, Snapshot
 from shared.people.erasures import Erasures
 from shared.people.suppression import suppress_erased
-from shared.planning.accidents import ask_about_accidents
 from shared.planning.audience import PreparedAudience, status_for_new, with_fields_to_create
 from shared.planning.audience_size import (
     MOST_CALLS_OF_PREVIEW,
@@ -72,6 +71,7 @@ from shared.planning.former_addresses import (
     former_findings,
     plan_former_addresses,
 )
+from shared.planning.guards import apply_guards
 from shared.planning.ledger import deleted_tags, forget_tags, load_ledger
 from shared.planning.limit import within_budget, within_limit
 from shared.planning.one_person import find_person, keep_only_person, rows_of_person
@@ -109,7 +109,7 @@ class PlanSource:
 
 
 @dataclass(frozen=True)
-class _Read:
+class _Inputs:
     """What was read: rows, the audience, the attributes with what their values show."""
 
     rows: RowCounts
@@ -118,7 +118,7 @@ class _Read:
 
 
 @dataclass(frozen=True)
-class _Held:
+class _Unconfirmed:
     """What waits for a confirmation: tag removals, unsubscribing, archiving of former addresses."""
 
     removals: bool = False
@@ -264,7 +264,7 @@ class NewPlan:
         """Whether the ledger shows how large the export is."""
         return self._source.pointer is not None and self._source.pointer.is_whole
 
-    def _read(self, segments: SegmentSource, max_profiles: int) -> _Read:
+    def _read(self, segments: SegmentSource, max_profiles: int) -> _Inputs:
         """Read the segments and the audience in parallel, because both are slow."""
         source, values, db = self._source, SourceValues(), self._db
         with ThreadPoolExecutor(1) as executor, closing(db.cursor()) as cursor:
@@ -284,7 +284,7 @@ class NewPlan:
             *values.findings(attributes, orders),
         ]
         check_disk(self._scratch, rows.people)
-        return _Read(rows, found, attributes)
+        return _Inputs(rows, found, attributes)
 
     def _load_ledger(self) -> LedgerPointer | None:
         """Load the ledger of this audience; when its file was deleted, compare without it."""
@@ -311,8 +311,8 @@ class NewPlan:
             self._db, self._plans.files, retried, self._scratch
         )
 
-    def _check_and_create(self, read: _Read, *, retry: bool) -> PreparedAudience:
-        """Ask about accidents, then create missing fields and tags."""
+    def _check_and_create(self, read: _Inputs, *, retry: bool) -> PreparedAudience:
+        """Apply the guards, then create missing fields and tags."""
         request, found, db = self._request, read.audience, self._db
         if found.tags.foreign:
             self.findings += _ask_about_tags(request, found, read.rows)
@@ -321,7 +321,7 @@ class NewPlan:
             with waiting_for_network(db):
                 return self._preparation.shared_with_audience(request, db, self.calls)
 
-        self.findings += ask_about_accidents(
+        self.findings += apply_guards(
             db,
             request,
             read.rows,
@@ -335,7 +335,7 @@ class NewPlan:
         with waiting_for_network(db):
             return self._preparation.create_missing(request, found, self.calls)
 
-    def _compare_withdrawals(self, read: _Read, ended: PlanningEnded) -> None:
+    def _compare_withdrawals(self, read: _Inputs, ended: PlanningEnded) -> None:
         """Plan only what withdrawals of consent change, for a run that waits or sends nothing."""
         send_no_one(self._db)
         self._find_changes(read, read.audience, only_failed=True, removes_tags=False)
@@ -344,7 +344,7 @@ class NewPlan:
         self.findings += [*ended.findings, Finding(Severity.INFO, "withdrawalsOnly")]
 
     def _compare(
-        self, read: _Read, audience: PreparedAudience, *, retry: bool, removes_tags: bool
+        self, read: _Inputs, audience: PreparedAudience, *, retry: bool, removes_tags: bool
     ) -> AudienceSize | None:
         """Compare people with the ledger, and plan what happens to contacts beyond their tags.
 
@@ -371,7 +371,7 @@ class NewPlan:
         return size
 
     def _find_changes(
-        self, read: _Read, audience: PreparedAudience, *, only_failed: bool, removes_tags: bool
+        self, read: _Inputs, audience: PreparedAudience, *, only_failed: bool, removes_tags: bool
     ) -> None:
         """Compare people with the ledger."""
         mapping, everything = self._export.mapping, self._request.sends_unchanged
@@ -409,19 +409,19 @@ class NewPlan:
             self.findings.append(Finding(Severity.INFO, "newMayBeThere", values=values))
         return size
 
-    def _hold(self) -> _Held:
+    def _hold(self) -> _Unconfirmed:
         """Decide what waits for a confirmation, because it concerns unusually many people."""
         if REMOVAL_GUARD in self._run.confirmed or self._request.person is not None:
-            return _Held()
+            return _Unconfirmed()
         share = self._export.max_removal_share
-        return _Held(
+        return _Unconfirmed(
             removals=exceeds_removal_share(self._db, share),
             unsubscribes=exceeds_unsubscribe_share(self._db, share),
             archiving=exceeds_archive_share(self._db, share),
         )
 
     def _count(
-        self, rows: RowCounts, members: dict[int, SegmentMembers], status: str, held: _Held
+        self, rows: RowCounts, members: dict[int, SegmentMembers], status: str, held: _Unconfirmed
     ) -> tuple[Counts, int]:
         """Count the changes and add the findings about them.
 

@@ -21,7 +21,6 @@ from shared.model.audience import Automation, CallCounts, NotSubscribedPointer
 from shared.model.export import Export
 from shared.model.ports import Files, Records, readable
 from shared.model.tag import TagOwner, same_name
-from shared.planning.accidents import shared_with_audience
 from shared.planning.already_subscribed import (
     find_already_subscribed,
     may_save_calls,
@@ -29,6 +28,7 @@ from shared.planning.already_subscribed import (
 )
 from shared.planning.audience import PreparedAudience, create_fields, field_findings
 from shared.planning.audience_size import find_all_subscribed
+from shared.planning.guards import shared_with_audience
 from shared.planning.not_subscribed import NotSubscribedList
 from shared.planning.request import PlanRequest
 from shared.planning.tags import FoundTags, prepare_tags
@@ -103,7 +103,7 @@ class AudiencePreparation:
     def shared_with_audience(
         self, request: PlanRequest, db: DuckDBPyConnection, calls: CallCounts
     ) -> tuple[int, int]:
-        """Compare samples of the audience and the people of a run (see accidents.py)."""
+        """Compare samples of the audience and the people of a run (see guards.py)."""
         with self._session(request, calls) as session:
             return shared_with_audience(db, session, request.export.audience_id)
 

@@ -19,7 +19,7 @@ from shared.messaging.events import log_run_finished, log_run_waiting
 from shared.model.plan import Plan
 from shared.model.ports import Records, update
 from shared.model.run import (
-    ACCIDENTS,
+    GUARDS,
     REMOVAL_GUARD,
     AudienceSize,
     Counts,
@@ -45,7 +45,7 @@ def confirmation_of(run: Run) -> tuple[tuple[str, ...], int]:
     The person has seen every reason that the run lists.
     """
     code = run.reason.code if run.reason else ""
-    others = {f.code for f in run.findings} & ACCIDENTS - {code}
+    others = {f.code for f in run.findings} & GUARDS - {code}
     return (*run.confirmed, code, *sorted(others)), max(run.confirmed_new, run.counts.new)
 
 

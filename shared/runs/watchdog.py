@@ -59,7 +59,7 @@ class Watchdog:
         return count
 
     def _resume(self, run: Run, moved: datetime) -> None:
-        log_event("run.stoodStill", level=logging.WARNING, runId=run.id, status=run.status)
+        log_event("run.stalled", level=logging.WARNING, runId=run.id, status=run.status)
         resumed = run.resumed if run.resumed_at and moved <= run.resumed_at else 0
         if resumed >= MOST_RESUMES:
             self.abandon.end(run.id, Reason("stalled"))

@@ -1,6 +1,6 @@
 """The predicted size of the audience is exact, and no run passes the contact budget.
 
-ACCIDENT_SEEDS sets the number of seeds of the seeded tests.
+GUARD_SEEDS sets the number of seeds of the seeded tests.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from tests.faults.simulated_deployment import EXPORT, SimulatedDeployment
 from tests.planning.row_deployment import Row, RowDeployment, codes, person
 
 NewDeployment = Callable[[], SimulatedDeployment]
-SEEDS = range(int(os.environ.get("ACCIDENT_SEEDS", "3")))
+SEEDS = range(int(os.environ.get("GUARD_SEEDS", "3")))
 STATUSES = ("subscribed", "unsubscribed", "pending", "transactional", "cleaned", "archived")
 
 

@@ -1,6 +1,6 @@
 """A preview of real and hostile files has the outcomes of the run, except Mailchimp's own refusals.
 
-With ACCIDENT_SEEDS above 3, all forms of files are tried.
+With GUARD_SEEDS above 3, all forms of files are tried.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""Recognize accidents before the first write: a wrong segment, column, audience or account.
+"""Guards against a wrong segment, column, audience or account.
 
-A run that looks like an accident waits for a confirmation, and has written nothing. A preview names
-the same reasons as warnings. Up to `FEW_PEOPLE` people are no accident, unless the export itself names
-a smaller number of new people. New people are new to the export; the audience may have them already.
+A run that a guard stops waits for a confirmation before its first write. A preview lists the same reasons
+as warnings. Guards ignore up to `FEW_PEOPLE` people, unless the export itself sets a smaller number of new
+people. New people are new to the export; the audience may have them already.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ if TYPE_CHECKING:
     from shared.model.audience import Tag
     from shared.planning.people import RowCounts
 
-__all__ = ["FEW_PEOPLE", "ask_about_accidents", "shared_with_audience"]
+__all__ = ["FEW_PEOPLE", "apply_guards", "shared_with_audience"]
 
 FEW_PEOPLE = 100
-"""The number of people up to which nothing looks like an accident."""
+"""The number of people up to which no guard stops a run."""
 
 _LEAST_USABLE = 0.5
 _UNUSUAL_GROWTH = 10
@@ -38,7 +38,7 @@ _SQL = SqlFile.of(__file__)
 Overlap = Callable[[], tuple[int, int]]
 
 
-def ask_about_accidents(
+def apply_guards(
     db: DuckDBPyConnection,
     request: PlanRequest,
     rows: RowCounts,
@@ -48,7 +48,7 @@ def ask_about_accidents(
     partial: bool,
     comparable: bool,
 ) -> list[Finding]:
-    """Raise PlanningEnded (awaiting a confirmation) for what looks like an accident.
+    """Raise PlanningEnded (awaiting a confirmation) when a guard stops the run.
 
     Needs `people`, `rejects`, `ledger` and `do_not_send`. `tags[i]` is the tag of segment i.
     `overlap` is called only if the export has sent nothing to this audience. A preview returns the
