@@ -40,7 +40,6 @@ MEMORY_LIMIT = "288MB"
 READING_LIMIT = "96MB"
 # A database that waits for the network only takes in what the network delivers.
 _WAITING_LIMIT = "64MB"
-_FULL_MEMORY = threading.BoundedSemaphore(1)
 _MOST_OPEN = threading.BoundedSemaphore(5)
 
 
@@ -53,6 +52,63 @@ _NAME = re.compile(r"^-- name: (\w+)$", re.MULTILINE)
 # one for each execution. At the end of the process DuckDB would report those that still exist as leaks.
 _PARSED: dict[str, list[tuple[duckdb.Statement, set[str]]]] = {}
 atexit.register(_PARSED.clear)
+
+
+class FullMemory:
+    """Gives the memory of a large database to some databases of the process at a time.
+
+    A database that waits for the network keeps its memory until another one needs it: reducing its limit
+    moves its tables to disk, which takes time.
+    """
+
+    def __init__(self, databases: int) -> None:
+        self._changed = threading.Condition()
+        self._free = databases
+        # A connection of each database that has full memory and waits for the network.
+        self._waiting: list[duckdb.DuckDBPyConnection] = []
+
+    def take(self) -> None:
+        """Wait for the memory of a large database, and take it."""
+        with self._changed:
+            while not self._free and not self._reduced():
+                self._changed.wait()
+            self._free -= 1
+
+    def release(self) -> None:
+        """Give the memory back."""
+        with self._changed:
+            self._free += 1
+            self._changed.notify()
+
+    def lend(self, connection: duckdb.DuckDBPyConnection) -> None:
+        """Let another database take the memory of this one."""
+        with self._changed:
+            self._waiting.append(connection)
+            self._changed.notify()
+
+    def take_back(self, connection: duckdb.DuckDBPyConnection) -> None:
+        """End what `lend` began. Waits if another database has taken the memory."""
+        with self._changed:
+            if connection in self._waiting:
+                self._waiting.remove(connection)
+                return
+        self.take()
+        connection.execute(f"SET memory_limit = '{MEMORY_LIMIT}'")
+
+    def _reduced(self) -> bool:
+        """Reduce the memory of a database that waits for the network. Returns whether there was one."""
+        for connection in self._waiting:
+            try:
+                connection.execute(f"SET memory_limit = '{_WAITING_LIMIT}'")
+            except duckdb.Error:
+                continue  # its tables can be moved nowhere, for example because the disk is full
+            self._waiting.remove(connection)
+            self._free += 1
+            return True
+        return False
+
+
+_FULL_MEMORY = FullMemory(1)
 
 
 class SqlFile:
@@ -116,7 +172,7 @@ def workspace() -> Iterator[tuple[duckdb.DuckDBPyConnection, Path]]:
     """
     with (
         _MOST_OPEN,
-        _FULL_MEMORY,
+        _full_memory(),
         temporary_folder("work-") as folder,
         closing(_open(folder)) as db,
     ):
@@ -135,6 +191,15 @@ def workspace() -> Iterator[tuple[duckdb.DuckDBPyConnection, Path]]:
             if error.errno == errno.ENOSPC:
                 raise Unavailable("diskFull") from None
             raise
+
+
+@contextmanager
+def _full_memory() -> Iterator[None]:
+    _FULL_MEMORY.take()
+    try:
+        yield
+    finally:
+        _FULL_MEMORY.release()
 
 
 def check_disk(folder: Path, people: int) -> None:
@@ -158,15 +223,15 @@ def check_disk(folder: Path, people: int) -> None:
 def waiting_for_network(db: duckdb.DuckDBPyConnection) -> Iterator[None]:
     """Let another run use the memory of a large database during calls over the network.
 
-    The database can still be used, with little memory.
+    The database can still be used, with little memory if another run needs it.
     """
-    db.execute(f"SET memory_limit = '{_WAITING_LIMIT}'")
-    _FULL_MEMORY.release()
-    try:
-        yield
-    finally:
-        _FULL_MEMORY.acquire()
-        db.execute(f"SET memory_limit = '{MEMORY_LIMIT}'")
+    # Another thread uses this connection, and one connection executes one statement at a time.
+    with closing(db.cursor()) as connection:
+        _FULL_MEMORY.lend(connection)
+        try:
+            yield
+        finally:
+            _FULL_MEMORY.take_back(connection)
 
 
 def _is_disk_full(error: duckdb.IOException) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -92,11 +92,17 @@ def count_refusals(db: DuckDBPyConnection) -> Refusals:
     )
 
 
-def value_findings(db: DuckDBPyConnection, plan: Plan) -> list[Finding]:
-    """Findings about values that did not fit their merge field, in this run or an earlier one."""
+def value_findings(
+    db: DuckDBPyConnection, plan: Plan, open_values: Callable[[], None]
+) -> list[Finding]:
+    """Findings about values that did not fit their merge field, in this run or an earlier one.
+
+    `open_values` makes `ledger_values` the values of the ledger. It is called only if they are needed.
+    """
     dropped = {tag.upper(): number for tag, number in _SQL.rows(db, "dropped")}
     if not dropped:
         return []
+    open_values()
     found = DroppedValues(plan.merge_fields)
     for position, name in enumerate(merge_tags(plan.mapping), 1):
         tag = name.partition(".")[0]

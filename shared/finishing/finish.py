@@ -35,11 +35,13 @@ from shared.finishing.final_status import (
     value_findings,
 )
 from shared.finishing.fold import (
+    change_ledger,
     fold_ledger,
     fold_outcomes,
+    is_kept,
     keep_ledger,
-    ledger_size,
     sent_anything,
+    values_of_next,
     write_ledger,
     write_outcomes,
 )
@@ -54,7 +56,7 @@ from shared.model.run import CallTotals, Finding, Mode, Reason, Run, RunStatus, 
 from shared.people.erasures import Erasures
 from shared.people.suppression import suppress_erased_in_results
 from shared.planning.fields_to_send import merge_tags
-from shared.planning.ledger import forget_tags, load_ledger
+from shared.planning.ledger import open_ledger
 from shared.runs.abandon import Abandon
 from shared.runs.outcome_file import OutcomeFile
 from shared.runs.progress import with_progress
@@ -157,24 +159,19 @@ class Finisher:
             counting = thread.submit(self.check.count, run, plan)
             gather_outcomes(db, plan, chunks, self.files, scratch, _unsent_code(run))
             before = self._ledger_before(plan, scratch)
-            load_ledger(db, before)
-            if before is not None:
-                before.unlink()
-            forget_tags(db, plan.deleted_tags)
-            kept = None
-            if before is not None and not plan.deleted_tags and keep_ledger(db):
-                kept = ledger_size(db)
-            else:
+            open_ledger(db, before, plan.deleted_tags)
+            if before is None or plan.deleted_tags or not keep_ledger(db):
                 fold_ledger(db, run.id, merge_tags(plan.mapping))
             fold_outcomes(db)
-            suppress_erased_in_results(db, self.erasures.marker_for_all())
+            about_values = value_findings(db, plan, lambda: values_of_next(db))
+            suppress_erased_in_results(
+                db, self.erasures.marker_for_all(), lambda: change_ledger(db)
+            )
             with waiting_for_network(db):
                 counts = counting.result()
             checked = self.check.check(db, run, plan, chunks, counts)
-            # Erased people and missing tags may have changed it.
-            unchanged = kept is not None and kept == ledger_size(db)
             self._store_ledger(
-                db, run, plan, scratch, complete=_is_complete(run, chunks), unchanged=unchanged
+                db, run, plan, scratch, complete=_is_complete(run, chunks), unchanged=is_kept(db)
             )
             table = scratch / "table.parquet"
             write_outcomes(db, table)
@@ -185,6 +182,7 @@ class Finisher:
                 checked = replace(checked, findings=findings)
             # Before the run is closed: otherwise a crash in between would leave its share of slots in use.
             self.pace.leave(plan.account_id, run.id, _people_per_second(run, chunks))
+            checked = replace(checked, findings=(*checked.findings, *about_values))
             self._close(db, run, plan, chunks, checked)
 
     def _ledger_before(self, plan: Plan, scratch: Path) -> Path | None:
@@ -281,7 +279,7 @@ class Finisher:
         removals_on_hold = sum(c.people for c in chunks if c.state is ChunkState.UNCONFIRMED)
         proof = consent_proof(db)
         refusals = count_refusals(db)
-        findings = (*checked.findings, *value_findings(db, plan), *unsubscribe_findings(db))
+        findings = (*checked.findings, *unsubscribe_findings(db))
         if run.mode is Mode.ARCHIVE and proof.archived < plan.removals:
             values = {"people": str(plan.removals - proof.archived)}
             findings += (Finding(Severity.WARNING, "contactsNotArchived", values=values),)

@@ -14,20 +14,18 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 __all__ = [
-    "LedgerSize",
+    "change_ledger",
     "fold_ledger",
     "fold_outcomes",
+    "is_kept",
     "keep_ledger",
-    "ledger_size",
     "sent_anything",
+    "values_of_next",
     "write_ledger",
     "write_outcomes",
 ]
 
 _SQL = SqlFile.of(__file__)
-
-LedgerSize = tuple[int, int]
-"""The people of a ledger and their tags. Every later change of `next` makes one of the two smaller."""
 
 
 def keep_ledger(db: DuckDBPyConnection) -> bool:
@@ -38,10 +36,20 @@ def keep_ledger(db: DuckDBPyConnection) -> bool:
     return True
 
 
-def ledger_size(db: DuckDBPyConnection) -> LedgerSize:
-    """Count the people of `next` and their tags."""
-    people, tags = _SQL.row(db, "size")
-    return people, tags
+def is_kept(db: DuckDBPyConnection) -> bool:
+    """Whether `next` is still the ledger that `keep_ledger` used."""
+    return _SQL.number(db, "is_kept") > 0
+
+
+def change_ledger(db: DuckDBPyConnection) -> None:
+    """Make `next` a table that can be changed. Needed before each change after `keep_ledger`."""
+    if is_kept(db):
+        _SQL.run(db, "change_kept")
+
+
+def values_of_next(db: DuckDBPyConnection) -> None:
+    """Make `ledger_values` a view of `next`."""
+    _SQL.run(db, "values_of_next")
 
 
 def fold_ledger(db: DuckDBPyConnection, run_id: str, merge_tags: Sequence[str]) -> None:

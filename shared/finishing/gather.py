@@ -53,7 +53,10 @@ def load_outcomes(
     unsent: str,
     outcomes: Path,
 ) -> None:
-    """Fill the tables of `gather_outcomes` from a local file of outcome lines."""
+    """Fill the tables of `gather_outcomes` from a local file of outcome lines.
+
+    `changes` and `other_rows` are views of files in `scratch`.
+    """
     local = {name: scratch / f"{name}.parquet" for name in ("changes", "rows")}
     try:
         files.download(plan.changes, local["changes"])
@@ -61,9 +64,6 @@ def load_outcomes(
         _SQL.run(db, "load", **{name: str(path) for name, path in local.items()})
     except (NotFound, duckdb.InvalidInputException, duckdb.IOException):
         raise PlanGone from None
-    # Temporary disk is small in the cloud.
-    for file in local.values():
-        file.unlink()
     # A stopped run no longer waits for a confirmation.
     on_hold = [
         c for c in chunks if c.state is ChunkState.UNCONFIRMED and unsent == Code.CALL_FAILED

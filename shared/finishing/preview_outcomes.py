@@ -8,11 +8,15 @@ retention and the erasure of people apply to it.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from duckdb import DuckDBPyConnection
+
 from shared.capacity.on_demand import OnDemandSessions
+from shared.errors import NotFound
 from shared.finishing.differences import store_values_before
 from shared.finishing.final_status import value_findings
 from shared.finishing.fold import fold_outcomes, write_outcomes
@@ -27,6 +31,7 @@ from shared.model.preview import SAMPLES_JSON
 from shared.model.run import Finding
 from shared.people.erasures import Erasures
 from shared.people.suppression import suppress_erased_in_outcomes
+from shared.planning.ledger import load_ledger, open_values
 from shared.sending.chunk_payload import ChunkPayload, ChunkPayloads
 from shared.sending.outcome_lines import outcome_lines
 from shared.sending.write import Result, with_values
@@ -54,7 +59,7 @@ class PreviewOutcomes:
             self._accept(payloads, chunks, accepted, samples)
             load_outcomes(db, plan, chunks, self.files, scratch, Code.CALL_FAILED, accepted)
             fold_outcomes(db)
-            findings = value_findings(db, plan)
+            findings = value_findings(db, plan, lambda: self._open_values(db, plan, scratch))
             store_values_before(db, plan, self.files, scratch)
             suppress_erased_in_outcomes(db, self.erasures.marker_for_all())
             table = scratch / "table.parquet"
@@ -64,6 +69,16 @@ class PreviewOutcomes:
             people = samples.compare(session)
         self.files.write(plan.samples, SAMPLES_JSON.dump_json(people))
         return findings
+
+    def _open_values(self, db: DuckDBPyConnection, plan: Plan, scratch: Path) -> None:
+        """Make `ledger_values` the values of the ledger of a plan."""
+        load_ledger(db, None)
+        if plan.ledger is None:
+            return
+        file = scratch / "values.parquet"
+        with suppress(NotFound):  # someone deleted it
+            self.files.download(plan.ledger, file)
+            open_values(db, file)
 
     def _accept(
         self, payloads: ChunkPayloads, chunks: Iterable[Chunk], into: Path, samples: Samples

@@ -15,6 +15,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from shared.finishing.fold import change_ledger
 from shared.model.audience import Tag
 from shared.model.chunk import CHUNK_SIZE
 from shared.model.plan import Plan, PlannedTag
@@ -119,7 +120,9 @@ class TagCheck:
         """Mark people who could not get the tag as not sent in `next`. Returns their number."""
         self._read_tag_members()
         missing = self._addresses("missing")
-        _SQL.run(self.db, "forget_missing", tag_id=self._tag_id, addresses=missing)
+        if missing:
+            change_ledger(self.db)
+            _SQL.run(self.db, "forget_missing", tag_id=self._tag_id, addresses=missing)
         return len(missing)
 
     def _read_tag_members(self) -> None:

@@ -6,6 +6,7 @@ address and no profile id: an erased person is not stored again.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from shared.people.erasures import MarkErased
@@ -28,12 +29,20 @@ def suppress_erased(db: DuckDBPyConnection, mark: MarkErased | None) -> None:
     _SQL.run(db, "rejects")
 
 
-def suppress_erased_in_results(db: DuckDBPyConnection, mark: MarkErased | None) -> None:
-    """Remove people who were erased during their run from `next` and `outcomes`."""
+def suppress_erased_in_results(
+    db: DuckDBPyConnection, mark: MarkErased | None, change_ledger: Callable[[], None]
+) -> None:
+    """Remove people who were erased during their run from `next` and `outcomes`.
+
+    `change_ledger` makes `next` a table that can be changed.
+    """
     if mark is None:
         return
     _SQL.run(db, "candidates_in_results")
     mark(db)
+    if not _SQL.number(db, "any_erased"):
+        return
+    change_ledger()
     _SQL.run(db, "next")
     _SQL.run(db, "outcomes")
 

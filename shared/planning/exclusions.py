@@ -66,6 +66,8 @@ class Exclusions:
 
         Returns a finding with their number.
         """
+        if not _SQL.number(db, "any_excluded"):
+            return []
         _SQL.run(db, "remove_tags")
         people = _SQL.number(db, "people")
         if not people:

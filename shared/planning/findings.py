@@ -53,7 +53,8 @@ def people_findings(
         findings.append(Finding(info, "statusNotReached", values=values))
     if moved:
         findings.append(Finding(info, "addressChanged", values={"people": str(moved)}))
-    for number, unreadable, people in _SQL.rows(db, "kept_tags"):
+    _, _, unreadable_rows = _SQL.row(db, "rejects")
+    for number, unreadable, people in _SQL.rows(db, "kept_tags") if unreadable_rows else ():
         values = {
             "segment": export.segments[number].name,
             "rows": str(unreadable),
@@ -81,7 +82,7 @@ def rejected_before(db: DuckDBPyConnection, files: Files, run_id: str, scratch: 
 
 def no_usable_rows(db: DuckDBPyConnection, export: Export, people: int) -> Reason | None:
     """Return a reason when the segments have rows, but no row is usable."""
-    rows, addresses = _SQL.row(db, "rejects")
+    rows, addresses, _ = _SQL.row(db, "rejects")
     if people or not rows:
         return None
     if addresses:

@@ -31,13 +31,13 @@ def plan_former_addresses(db: DuckDBPyConnection, export: Export) -> None:
 
 def exceeds_archive_share(db: DuckDBPyConnection, max_share: float) -> bool:
     """Whether more than `max_share` (0-1) of the contacts of `ledger` would be archived."""
-    contacts, archiving = _SQL.row(db, "share", former_tag=FORMER_TAG)
-    return bool(archiving > max_share * contacts)
+    archiving = _SQL.number(db, "archiving", former_tag=FORMER_TAG)
+    return bool(archiving) and archiving > max_share * _SQL.number(db, "subscribers")
 
 
 def former_findings(db: DuckDBPyConnection, *, held: bool) -> list[Finding]:
     """Return a finding about contacts with a former address to archive."""
-    _, archiving = _SQL.row(db, "share", former_tag=FORMER_TAG)
+    archiving = _SQL.number(db, "archiving", former_tag=FORMER_TAG)
     if not archiving:
         return []
     values = {"people": str(archiving)}

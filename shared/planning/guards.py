@@ -58,11 +58,11 @@ def apply_guards(
     """
     if partial:
         return []
-    reasons = list(_reasons(db, request, tags, overlap, comparable))
+    new, sent_before = _SQL.row(db, "growth")
+    reasons = list(_reasons(db, request, tags, overlap, comparable, new, sent_before))
     findings = [Finding(Severity.WARNING, each.code, values=each.values) for each in reasons]
     if request.is_preview:
         return findings
-    new, _ = _SQL.row(db, "growth")
     # A confirmation applies to the number of new people that it was given for, and to fewer; and to the
     # export as it was then.
     confirmed = request.confirmed if new <= request.run.confirmed_new else ()
@@ -85,6 +85,8 @@ def _reasons(
     tags: Sequence[Tag],
     overlap: Overlap,
     comparable: bool,
+    new: int,
+    sent_before: int,
 ) -> Iterator[Reason]:
     export = request.export
     malformed, usable = _SQL.row(db, "addresses")
@@ -108,7 +110,6 @@ def _reasons(
                 "people": str(now),
             },
         )
-    new, sent_before = _SQL.row(db, "growth")
     guard = export.growth_guard
     allowed = None
     if sent_before and comparable:

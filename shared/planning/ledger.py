@@ -11,16 +11,39 @@ from shared.workspace import SqlFile
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-__all__ = ["deleted_tags", "forget_tags", "load_ledger"]
+__all__ = ["deleted_tags", "forget_tags", "load_ledger", "open_ledger", "open_values"]
 
 _SQL = SqlFile.of(__file__)
 
 
-def load_ledger(db: DuckDBPyConnection, file: Path | None) -> None:
-    """Fill `ledger` from a local Parquet file; without one, leave it empty."""
+_VALUES = ("fields", "merge_tags")
+
+
+def load_ledger(db: DuckDBPyConnection, file: Path | None, *, values: bool = True) -> None:
+    """Fill `ledger` from a local Parquet file; without one, leave it empty.
+
+    Without `values`, the columns `fields` and `merge_tags` stay empty: `ledger_values` reads them from the
+    file, which must stay as it is.
+    """
     columns = [name for (name,) in _SQL.rows(db, "create")]
+    if file is None:
+        return
+    if not values:
+        columns = [name for name in columns if name not in _VALUES]
+        open_values(db, file)
+    _SQL.run(db, "load", columns=columns, file=str(file))
+
+
+def open_values(db: DuckDBPyConnection, file: Path) -> None:
+    """Make `ledger_values` a view of a ledger in a local Parquet file."""
+    _SQL.run(db, "values_in_file", file=str(file))
+
+
+def open_ledger(db: DuckDBPyConnection, file: Path | None, deleted_tags: Sequence[int]) -> None:
+    """Make `ledger` a view of a local Parquet file, without deleted tags. Without a file, it is empty."""
+    _SQL.run(db, "create")
     if file is not None:
-        _SQL.run(db, "load", columns=columns, file=str(file))
+        _SQL.run(db, "open", file=str(file), deleted_tags=list(deleted_tags))
 
 
 def deleted_tags(db: DuckDBPyConnection, existing: Collection[int]) -> tuple[int, ...]:

@@ -301,7 +301,7 @@ class NewPlan:
             except NotFound:
                 self.findings.append(Finding(Severity.WARNING, "ledgerMissing"))
                 pointer = None
-        load_ledger(self._db, local if pointer else None)
+        load_ledger(self._db, local if pointer else None, values=False)
         return pointer
 
     def _loads_failed(self) -> bool:

@@ -81,7 +81,7 @@ def read_people(
         cells = ", ".join(f"c{position} VARCHAR" for position in range(len(wanted)))
         db.execute(f"CREATE OR REPLACE TABLE segment_rows (file VARCHAR, line BIGINT, {cells})")
         loaded = source.load(db, segment, wanted, "segment_rows", scratch)
-        values.add(db, "segment_rows", columns.fields, loaded, scratch)
+        values.add(db, columns.fields, loaded, scratch)
         unreadable.extend((number, row) for row in loaded.unreadable)
         _SQL.run(
             db,

@@ -17,6 +17,7 @@ from duckdb import DuckDBPyConnection
 from shared.fields.contact import BLANKS, mail_form
 from shared.model.run import Finding, Severity
 from shared.model.source import DAY_FIRST, MONTH_FIRST, Attribute, LoadedSegment
+from shared.workspace import SqlFile
 
 __all__ = ["SourceValues"]
 
@@ -25,6 +26,7 @@ _CLEAR = 20
 _FIRST = r"^(\d{1,2})[/-]\d{1,2}(?:[/-]\d{4}\b.*)?$"
 _SECOND = r"^\d{1,2}[/-](\d{1,2})(?:[/-]\d{4}\b.*)?$"
 _BATCH = 10_000
+_SQL = SqlFile.of(__file__)
 
 
 @dataclass
@@ -54,16 +56,15 @@ class SourceValues:
     def add(
         self,
         db: DuckDBPyConnection,
-        table: str,
         fields: Sequence[str],
         loaded: LoadedSegment,
         scratch: Path,
     ) -> None:
-        """Examine the rows of a segment: c0 is the address, the fields begin at c2."""
+        """Examine `segment_rows`, the rows of one segment: c0 is the address, the fields begin at c2."""
         self.markers.update(loaded.null_markers)
-        _use_mail_form(db, table, scratch)
+        _use_mail_form(db, scratch)
         for position, name in enumerate(fields, start=2):
-            self._add_dates(db, table, f"c{position}", name)
+            self._add_dates(db, f"c{position}", name)
 
     def attributes(self, attributes: Sequence[Attribute]) -> tuple[Attribute, ...]:
         """The attributes, each with the order of its dates."""
@@ -105,18 +106,10 @@ class SourceValues:
                 )
         return found
 
-    def _add_dates(self, db: DuckDBPyConnection, table: str, cell: str, name: str) -> None:
-        # Most values have no slash or hyphen at these positions, so the expressions are not evaluated.
-        row = db.execute(
-            "SELECT count(*) FILTER (a > 12 AND b <= 12), count(*) FILTER (b > 12 AND a <= 12), "
-            "count(*) FILTER (a <= 12 AND b <= 12 AND a <> b) FROM (SELECT "
-            "try_cast(nullif(regexp_extract(v, $1, 1), '') AS INTEGER) AS a, "
-            "try_cast(nullif(regexp_extract(v, $2, 1), '') AS INTEGER) AS b "
-            f"FROM (SELECT trim({cell}) AS v FROM {table} WHERE strlen({cell}) BETWEEN 3 AND 40) "
-            "WHERE v[2] IN ('/', '-') OR v[3] IN ('/', '-'))",
-            [_FIRST, _SECOND],
-        ).fetchone()
-        day_first, month_first, unclear = row or (0, 0, 0)
+    def _add_dates(self, db: DuckDBPyConnection, cell: str, name: str) -> None:
+        day_first, month_first, unclear = _SQL.row(
+            db, "dates", cell=cell, first=_FIRST, second=_SECOND
+        )
         if day_first or month_first or unclear:
             dates = self.dates.setdefault(name, _Dates())
             dates.day_first += day_first
@@ -124,12 +117,10 @@ class SourceValues:
             dates.open += unclear
 
 
-def _use_mail_form(db: DuckDBPyConnection, table: str, scratch: Path) -> None:
+def _use_mail_form(db: DuckDBPyConnection, scratch: Path) -> None:
     """Convert internationalized domains of addresses into their ASCII form (`xn--`)."""
     # As a cursor of its own: a second query on a connection ends the first.
-    rows = db.cursor().execute(
-        f"SELECT DISTINCT c0 FROM {table} WHERE regexp_matches(c0, '@.*[^\\x00-\\x7F]')"
-    )
+    rows = _SQL.run(db.cursor(), "international")
     path, changed = scratch / "domains.jsonl", 0
     with path.open("wb") as file:
         while batch := rows.fetchmany(_BATCH):
@@ -141,11 +132,6 @@ def _use_mail_form(db: DuckDBPyConnection, table: str, scratch: Path) -> None:
                     changed += 1
     try:
         if changed:
-            db.execute(
-                f"UPDATE {table} SET c0 = domains.mail FROM read_json($1, format = "
-                "'newline_delimited', columns = {'given': 'VARCHAR', 'mail': 'VARCHAR'}) domains "
-                "WHERE c0 = domains.given",
-                [str(path)],
-            )
+            _SQL.run(db, "use_mail_form", file=str(path))
     finally:
         path.unlink()

@@ -55,8 +55,8 @@ def plan_unsubscribes(db: DuckDBPyConnection, export: Export) -> None:
 
 def exceeds_unsubscribe_share(db: DuckDBPyConnection, max_share: float) -> bool:
     """Whether more than `max_share` (0-1) of the subscribers of `ledger` would be unsubscribed."""
-    subscribed, unsubscribing = _SQL.row(db, "share", unsubscribe_tag=UNSUBSCRIBE_TAG)
-    return bool(unsubscribing > max_share * subscribed)
+    unsubscribing, _ = _SQL.row(db, "findings", unsubscribe_tag=UNSUBSCRIBE_TAG)
+    return bool(unsubscribing) and unsubscribing > max_share * _SQL.number(db, "subscribers")
 
 
 def withdrawal_findings(db: DuckDBPyConnection, *, held: bool) -> list[Finding]:

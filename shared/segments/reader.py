@@ -96,12 +96,14 @@ def _empty(
         return {}
     longest = max(len(marker.encode()) for marker in markers)
     listed = ", ".join(literal(marker) for marker in markers)
-    # Blanks beside a marker are ignored; most cells are longer than any marker.
+    # Blanks beside a marker are ignored. Most cells are longer than any marker or have nothing to trim, and
+    # CASE evaluates an expression only where it is needed.
     tests = [
-        f"strlen(c{position}) <= {longest + _BLANKS} AND trim(c{position}) IN ({listed})"
-        for position in range(len(columns))
+        f"CASE WHEN strlen({cell}) > {longest + _BLANKS} THEN NULL WHEN {cell} IN ({listed}) THEN true "
+        f"WHEN starts_with({cell}, ' ') OR ends_with({cell}, ' ') THEN trim({cell}) IN ({listed}) END"
+        for cell in (f"c{position}" for position in range(len(columns)))
     ]
-    counts = ", ".join(f"count(*) FILTER ({test})" for test in tests)
+    counts = ", ".join(f"count_if({test})" for test in tests)
     found = connection.execute(f"SELECT {counts} FROM {quoted(table)}").fetchone() or ()  # noqa: S608
     for position, count in enumerate(found):
         if count:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -23,7 +22,7 @@ def test_the_ledger_of_a_later_run_stays(
     new_deployment: Callable[[], SimulatedDeployment], monkeypatch: pytest.MonkeyPatch, where: str
 ) -> None:
     # The processes of this test are one, and each may work on a database.
-    monkeypatch.setattr(shared.workspace, "_FULL_MEMORY", threading.BoundedSemaphore(2))
+    monkeypatch.setattr(shared.workspace, "_FULL_MEMORY", shared.workspace.FullMemory(2))
     deployment = new_deployment()
     deployment.define(SAMPLE, max_removal_share=1.0)
     stalled = deployment.app.starter.start(EXPORT)

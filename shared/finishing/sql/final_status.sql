@@ -50,7 +50,8 @@ FROM (
 GROUP BY tag;
 
 -- name: given
--- People who have a value for the mapped attribute number $position, counted from 1.
-SELECT count(*) FROM changes
-WHERE kind IN ('add', 'update', 'unchanged')
-  AND from_json(fields, '["VARCHAR"]')[$position] IS NOT NULL;
+-- People who have a value for the mapped attribute number $position, counted from 1. Values of people
+-- who are unchanged are in the ledger. If one of them did not fit, the plan has them.
+SELECT count(*) FROM changes c LEFT JOIN ledger_values l ON l.address = c.address AND c.fields IS NULL
+WHERE c.kind IN ('add', 'update', 'unchanged')
+  AND from_json(coalesce(c.fields, l.fields), '["VARCHAR"]')[$position] IS NOT NULL;

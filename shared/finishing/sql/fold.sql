@@ -96,8 +96,6 @@ LEFT JOIN judged j ON j.address = c.address
 WHERE l.address IS NOT NULL OR sent OR refused_now
    OR (c.kind = 'kept' AND c.customer_id IS NOT NULL));
 
--- Temporary disk is small in the cloud.
-DROP TABLE ledger;
 DROP TABLE judged;
 
 -- name: changes_nothing
@@ -118,10 +116,18 @@ SELECT
     );
 
 -- name: keep
-ALTER TABLE ledger RENAME TO next;
+CREATE OR REPLACE VIEW next AS FROM ledger;
 
--- name: size
-SELECT count(*), coalesce(sum(len(tags)), 0)::BIGINT FROM next;
+-- name: is_kept
+SELECT count(*) FROM duckdb_views() WHERE view_name = 'next';
+
+-- name: change_kept
+CREATE OR REPLACE TABLE changed_ledger AS FROM next;
+DROP VIEW next;
+ALTER TABLE changed_ledger RENAME TO next;
+
+-- name: values_of_next
+CREATE OR REPLACE VIEW ledger_values AS SELECT address, fields, merge_tags FROM next;
 
 -- name: outcomes
 -- One row for each profile and each rejected source row. `shared_with` marks a profile that shares its

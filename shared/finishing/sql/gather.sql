@@ -1,6 +1,9 @@
 -- name: load
-CREATE OR REPLACE TABLE changes AS SELECT * FROM read_parquet($changes);
-CREATE OR REPLACE TABLE other_rows AS SELECT * FROM read_parquet($rows);
+-- Each statement reads only the columns that it needs from these files.
+SET VARIABLE changes_file = $changes;
+SET VARIABLE rows_file = $rows;
+CREATE OR REPLACE VIEW changes AS SELECT * FROM read_parquet(getvariable('changes_file'));
+CREATE OR REPLACE VIEW other_rows AS SELECT * FROM read_parquet(getvariable('rows_file'));
 
 -- name: results
 -- The lines of the plan are numbered in the order of planning/sql/chunking.sql: people to send first,

@@ -25,6 +25,9 @@ DELETE FROM ledger WHERE address IN (SELECT address FROM erased_addresses);
 UPDATE rejects SET email = NULL, customer_id = NULL
 WHERE email IN (SELECT address FROM erased_addresses);
 
+-- name: any_erased
+SELECT count(*) FROM erased_addresses;
+
 -- name: next
 DELETE FROM next WHERE address IN (SELECT address FROM erased_addresses);
 

@@ -5,4 +5,5 @@ SELECT
     coalesce(bool_or(c.kind = 'update' AND NOT list_has_all(coalesce(l.tags, []), c.tags)), false),
     coalesce(bool_or(c.kind = 'update'), false),
     EXISTS (SELECT 1 FROM ledger WHERE fingerprint IS NOT NULL)
-FROM changes c LEFT JOIN ledger l ON l.address = c.address;
+FROM changes c LEFT JOIN ledger l ON l.address = c.address
+WHERE c.kind IN ('add', 'update');

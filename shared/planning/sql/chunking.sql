@@ -9,7 +9,7 @@ SELECT
         WHEN c.kind = 'add' THEN c.fields
         ELSE fields_to_send(c.fields, $merge_tags::VARCHAR[], l.fields, l.merge_tags)
     END AS fields
-FROM changes c LEFT JOIN ledger l ON l.address = c.address
+FROM changes c LEFT JOIN ledger_values l ON l.address = c.address
 WHERE c.kind IN ('add', 'update')
 ORDER BY c.kind, c.address;
 

@@ -26,6 +26,8 @@ GROUP BY mask;
 --     unchanged    values and tags are those that were sent last
 --     update       values or tags differ, or the run sends everything
 --
+-- `fields` are those of people who are sent, and of people with a value that did not fit: the finish
+-- counts values (finishing/sql/final_status.sql). The ledger has the others.
 -- `tags_to_remove` is independent of the kind: a person who left one segment and is in another is
 -- unchanged or updated, and loses the tag of the first.
 CREATE OR REPLACE TABLE changes AS
@@ -55,7 +57,7 @@ joined AS (
         d.code AS do_not_send,
         coalesce(d.withdrawn, false) AS withdrawn,
         n.status AS contact_status,
-        list_concat(coalesce(s.tags, []), coalesce(k.tags, []), u.tags) AS tags_to_keep,
+        k.tags AS protected_tags, u.tags AS uncertain_tags,
         NOT $retry OR coalesce(p.address, l.address) IN
             (SELECT address FROM failed WHERE address IS NOT NULL)
             OR coalesce(p.customer_id IN
@@ -71,18 +73,24 @@ joined AS (
 judged AS (
     SELECT
         *,
-        coalesce(sent = fingerprint AND list_has_all(carried, tags), false)
+        -- Most people have the tags of their segments, and comparing lists is cheap.
+        coalesce(sent = fingerprint AND (carried = tags OR list_has_all(carried, tags)), false)
             AND NOT $everything AS is_current,
         CASE
             WHEN carried IS NULL THEN NULL
             WHEN withdrawn THEN carried
-            WHEN NOT $remove_tags OR NOT to_send THEN NULL
-            ELSE list_filter(carried, lambda t: NOT list_contains(tags_to_keep, t))
+            WHEN NOT $remove_tags OR NOT to_send OR carried = tags THEN NULL
+            ELSE list_filter(
+                carried,
+                lambda t: NOT coalesce(list_contains(tags, t), false)
+                    AND NOT coalesce(list_contains(protected_tags, t), false)
+                    AND NOT list_contains(uncertain_tags, t)
+            )
         END AS to_remove
     FROM joined
 )
 SELECT
-    address, customer_id, mask, tagset, segments, fields, fingerprint, contact_status, withdrawn,
+    address, customer_id, mask, tagset, segments, contact_status, withdrawn,
     CASE
         WHEN NOT in_segment THEN 'left'
         WHEN do_not_send IS NOT NULL THEN 'kept'
@@ -100,6 +108,8 @@ SELECT
         WHEN 'unchanged' THEN CASE WHEN dropped IS NOT NULL THEN 'valueDropped' END
     END AS code,
     CASE WHEN kind = 'unchanged' THEN dropped END AS field,
+    CASE WHEN kind IN ('add', 'update') OR field IS NOT NULL THEN fields END AS fields,
+    CASE WHEN kind IN ('add', 'update') THEN fingerprint END AS fingerprint,
     tags,
     CASE WHEN len(to_remove) > 0 THEN to_remove END AS tags_to_remove
 FROM judged

@@ -41,6 +41,9 @@ SELECT address, 'excluded' AS code, false AS withdrawn
 FROM excluded_addresses
 WHERE address NOT IN (SELECT address FROM do_not_send);
 
+-- name: any_excluded
+SELECT count(*) FROM excluded_addresses;
+
 -- name: remove_tags
 -- These removals count for the removal guard: an exclusion segment may come back too large.
 UPDATE changes

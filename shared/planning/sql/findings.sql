@@ -1,16 +1,15 @@
 -- name: people
 -- Numbers of people for the findings in findings.py.
 SELECT
-    count(*) FILTER (c.code = 'consentWithdrawn' OR (c.kind = 'left' AND c.withdrawn)),
-    count(*) FILTER (c.code = 'archived' AND l.archived_by IS NOT NULL),
-    count(*) FILTER (c.contact_status = 'transactional' AND c.kind IN ('update', 'unchanged')),
-    count(*) FILTER (
-        c.kind = 'left' AND c.customer_id IN (
-            SELECT customer_id FROM source_rows
-            WHERE customer_id IS NOT NULL AND address IS NOT NULL
-        )
-    )
-FROM changes c LEFT JOIN ledger l ON l.address = c.address;
+    count(*) FILTER (code = 'consentWithdrawn' OR (kind = 'left' AND withdrawn)),
+    (SELECT count(*) FROM changes c JOIN ledger l USING (address)
+     WHERE c.code = 'archived' AND l.archived_by IS NOT NULL),
+    count(*) FILTER (contact_status = 'transactional' AND kind IN ('update', 'unchanged')),
+    (SELECT count(*) FROM changes WHERE kind = 'left' AND customer_id IN (
+        SELECT customer_id FROM source_rows
+        WHERE customer_id IS NOT NULL AND address IS NOT NULL
+    ))
+FROM changes;
 
 -- name: kept_tags
 -- People who keep the tag of a segment only because an unreadable row may be theirs.
@@ -50,4 +49,8 @@ JOIN (
     AND n.email IS NOT DISTINCT FROM b.email;
 
 -- name: rejects
-SELECT count(*), count(*) FILTER (starts_with(code, 'address')) FROM rejects WHERE code <> 'erased';
+-- Rejected rows, those with an unusable address, and those that cannot be read.
+SELECT
+    count(*), count(*) FILTER (starts_with(code, 'address')), count(*) FILTER (starts_with(code, 'row'))
+FROM rejects
+WHERE code <> 'erased';

@@ -24,9 +24,7 @@ ORDER BY t.segment;
 -- People that the export has never sent and may send now, and people that it has sent before.
 SELECT
     (
-        SELECT count(*) FROM people
-        WHERE address NOT IN (SELECT address FROM ledger)
-          AND address NOT IN (SELECT address FROM do_not_send)
+        SELECT count(*) FROM people ANTI JOIN ledger USING (address) ANTI JOIN do_not_send USING (address)
     ),
     (SELECT count(*) FROM ledger WHERE fingerprint IS NOT NULL);
 

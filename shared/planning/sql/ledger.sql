@@ -6,6 +6,7 @@ CREATE OR REPLACE TABLE ledger (
     tries INTEGER, archived_by VARCHAR, run_id VARCHAR,
     unsubscribed_by VARCHAR, created_by VARCHAR
 );
+CREATE OR REPLACE VIEW ledger_values AS SELECT address, fields, merge_tags FROM ledger;
 SELECT column_name FROM duckdb_columns() WHERE table_name = 'ledger';
 
 -- name: load
@@ -13,6 +14,32 @@ SELECT column_name FROM duckdb_columns() WHERE table_name = 'ledger';
 -- are ignored.
 INSERT INTO ledger BY NAME
 SELECT COLUMNS(lambda c: list_contains($columns::VARCHAR[], c)) FROM read_parquet($file);
+
+-- name: open
+-- `ledger` as a view of the file, without tags that were deleted in Mailchimp: each statement reads only
+-- the columns that it needs. Missing columns are NULL.
+SET VARIABLE ledger_file = $file;
+SET VARIABLE deleted_tags = $deleted_tags::BIGINT[];
+CREATE OR REPLACE TABLE no_ledger AS FROM ledger LIMIT 0;
+DROP TABLE ledger;
+CREATE OR REPLACE VIEW ledger AS
+SELECT
+    * REPLACE (
+        CASE
+            WHEN len(getvariable('deleted_tags')) = 0 THEN tags
+            ELSE list_filter(tags, lambda t: NOT list_contains(getvariable('deleted_tags'), t))
+        END AS tags
+    )
+FROM (FROM no_ledger UNION ALL BY NAME FROM read_parquet(getvariable('ledger_file')));
+
+-- name: values_in_file
+-- The values are needed only for people who are sent, so they stay in the file.
+SET VARIABLE ledger_file = $file;
+CREATE OR REPLACE VIEW ledger_values AS
+SELECT NULL::VARCHAR AS address, NULL::VARCHAR AS fields, NULL::VARCHAR[] AS merge_tags WHERE false
+UNION ALL BY NAME
+SELECT COLUMNS(lambda c: c IN ('address', 'fields', 'merge_tags'))
+FROM read_parquet(getvariable('ledger_file'));
 
 -- name: tags
 SELECT DISTINCT unnest(tags) AS tag FROM ledger ORDER BY tag;

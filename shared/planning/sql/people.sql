@@ -3,6 +3,15 @@ CREATE OR REPLACE TABLE source_rows (
     segment UTINYINT, file VARCHAR, line BIGINT, customer_id VARCHAR, address VARCHAR,
     consent BOOLEAN, fields VARCHAR, code VARCHAR, email VARCHAR
 );
+CREATE OR REPLACE MACRO matches_address(text) AS
+    strlen(text) BETWEEN 1 AND 254
+    AND strpos(text, '@') <= 65
+    AND regexp_full_match(
+        text,
+        '[A-Za-z0-9!#$%&''*+/=?^_`{|}~-]+(?:\.[A-Za-z0-9!#$%&''*+/=?^_`{|}~-]+)*'
+        '@(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)+'
+        '[A-Za-z](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])'
+    );
 
 -- name: add_segment
 -- From `segment_rows`, as the reader appends a segment (file, line, c0, c1 ...): c0 is the address,
@@ -12,6 +21,7 @@ CREATE OR REPLACE TABLE source_rows (
 -- The address rule is that of fields/contact.py (a test compares them): plain ASCII, one @, at most
 -- 64 characters before it and 254 in total, no dot at an edge or twice in a row, labels of letters,
 -- digits and inner hyphens, a last label that begins with a letter.
+-- Most addresses have nothing to trim, so they are compared with the rule before they are trimmed.
 -- Only the beginning of a long cell is read, so a profile id of more than 500 bytes is ignored: two
 -- of them could look the same.
 INSERT INTO source_rows
@@ -24,22 +34,12 @@ SELECT
     CASE WHEN given = '' THEN 'addressMissing' WHEN NOT usable THEN 'addressMalformed' END,
     CASE WHEN NOT usable THEN left(email, 300) END
 FROM (
-    SELECT
-        *,
-        length(given) BETWEEN 1 AND 254
-        AND strpos(given, '@') <= 65
-        AND regexp_full_match(
-            given,
-            '[A-Za-z0-9!#$%&''*+/=?^_`{|}~-]+(?:\.[A-Za-z0-9!#$%&''*+/=?^_`{|}~-]+)*'
-            '@(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)+'
-            '[A-Za-z](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])'
-        ) AS usable
+    SELECT *, CASE WHEN is_address THEN true ELSE matches_address(given) END AS usable
     FROM (
         SELECT
             file, line, c0 AS email, c1 AS customer_id,
-            -- Trimming is slow, and most addresses have nothing to trim.
-            CASE WHEN regexp_full_match(c0, '[!-~]+') THEN c0 ELSE trim(coalesce(c0, ''), $blanks) END
-                AS given,
+            coalesce(matches_address(c0), false) AS is_address,
+            CASE WHEN is_address THEN c0 ELSE trim(coalesce(c0, ''), $blanks) END AS given,
             CASE $consent
                 -- Only an explicit yes is consent.
                 WHEN 'yesMayBeMailed' THEN coalesce(list_contains($yes::VARCHAR[], answer), false)
@@ -51,7 +51,7 @@ FROM (
         FROM (
             SELECT
                 *, list_value(*COLUMNS('^c[0-9]+$')) AS cells,
-                nullif(lower(trim(cells[-1], $blanks)), '') AS answer
+                CASE WHEN $consent <> '' THEN nullif(lower(trim(cells[-1], $blanks)), '') END AS answer
             FROM segment_rows
         )
     )

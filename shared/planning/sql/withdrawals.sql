@@ -30,12 +30,9 @@ SELECT
 FROM to_unsubscribe
 WHERE address NOT IN (SELECT address FROM changes);
 
--- name: share
--- The subscribers that the export has sent, and how many of them would be unsubscribed.
-SELECT
-    (SELECT count(*) FROM ledger l LEFT JOIN not_subscribed n USING (address)
-     WHERE l.fingerprint IS NOT NULL AND n.address IS NULL),
-    (SELECT count(*) FROM changes WHERE list_contains(tags_to_remove, $unsubscribe_tag));
+-- name: subscribers
+-- The subscribers that the export has sent.
+SELECT count(*) FROM ledger ANTI JOIN not_subscribed USING (address) WHERE fingerprint IS NOT NULL;
 
 -- name: findings
 SELECT

@@ -1,0 +1,30 @@
+-- name: dates
+-- How many dates of the column $cell are clearly day first, clearly month first, and neither. Most values
+-- have no slash or hyphen, or not at these positions, so the slow expressions are not evaluated for them.
+SELECT
+    count(*) FILTER (a > 12 AND b <= 12),
+    count(*) FILTER (b > 12 AND a <= 12),
+    count(*) FILTER (a <= 12 AND b <= 12 AND a <> b)
+FROM (
+    SELECT
+        try_cast(nullif(regexp_extract(text, $first, 1), '') AS INTEGER) AS a,
+        try_cast(nullif(regexp_extract(text, $second, 1), '') AS INTEGER) AS b
+    FROM (
+        SELECT trim(cell) AS text
+        FROM (SELECT COLUMNS(lambda c: c = $cell) AS cell FROM segment_rows)
+        WHERE strlen(cell) BETWEEN 3 AND 40 AND (contains(cell, '/') OR contains(cell, '-'))
+    )
+    WHERE text[2] IN ('/', '-') OR text[3] IN ('/', '-')
+);
+
+-- name: international
+-- Addresses with a domain that is not ASCII. Comparing lengths is cheaper than the expression.
+SELECT DISTINCT c0 FROM segment_rows
+WHERE strlen(c0) <> length(c0) AND regexp_matches(c0, '@.*[^\x00-\x7F]');
+
+-- name: use_mail_form
+UPDATE segment_rows SET c0 = domains.mail
+FROM read_json(
+    $file, format = 'newline_delimited', columns = {'given': 'VARCHAR', 'mail': 'VARCHAR'}
+) domains
+WHERE c0 = domains.given;
