@@ -179,7 +179,7 @@ class SegmentSource(Protocol):
         table: str,
         scratch: Path,
     ) -> LoadedSegment:
-        """Append the rows of a segment to `table`, in file order.
+        """Append the rows of a segment to `table`; those of one file in their order.
 
         `table` has the columns (file VARCHAR, line BIGINT, c0 VARCHAR, c1 VARCHAR ...), where ci
         is `columns[i]` as text; empty fields and markers of no value are NULL, and long values may

@@ -8,6 +8,8 @@ requested columns.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from errno import ENOSPC
 from itertools import chain
 from operator import itemgetter
@@ -24,12 +26,14 @@ from shared.segments.fast import literal, load_plain, quoted
 from shared.segments.layout import Layout, find_name, lay_out
 from shared.segments.parquet import load_parquet
 from shared.segments.rows import LONGEST_CELL, Row, read_rows
-from shared.segments.unpack import Parquet, Text, unpack
+from shared.segments.unpack import Text, unpack
 from shared.settings import NULL_MARKERS
 
 __all__ = ["Pieces", "load_segment"]
 
 _BLANKS = 4
+_READERS = 2
+_LARGE = 64 * 1024 * 1024
 
 # A file with more unreadable rows than this is no CSV file of this shape.
 _MAX_UNREADABLE = 100_000
@@ -58,31 +62,46 @@ def load_segment(
     Unavailable when the local disk is full.
     """
     columns = _as_listed(columns, segment)
-    unreadable: list[UnreadableRow] = []
-    file = scratch / "partition"
-    for partition in segment.partitions:
-        try:
-            unpacked = unpack(
-                source.pieces(partition.blob, partition.etag),
-                partition.csv.encoding,
-                file,
-                partition.blob,
-            )
-            if isinstance(unpacked, Parquet):
-                refused = load_parquet(connection, table, unpacked, columns, partition.blob)
-                unreadable += [
-                    UnreadableRow(segment.name, partition.blob, line, code)
-                    for line, code in refused
-                ]
-            else:
-                unreadable += _load_text(connection, table, unpacked, segment, partition, columns)
-        except OSError as error:
-            if error.errno != ENOSPC:
+    sizes: list[int] = []
+
+    def load(partition: Partition, file: Path) -> list[UnreadableRow]:
+        with closing(connection.cursor()) as cursor:
+            try:
+                unpacked = unpack(
+                    source.pieces(partition.blob, partition.etag),
+                    partition.csv.encoding,
+                    file,
+                    partition.blob,
+                )
+                sizes.append(file.stat().st_size)
+                if isinstance(unpacked, Text):
+                    return _load_text(cursor, table, unpacked, segment, partition, columns)
+                refused = load_parquet(cursor, table, unpacked, columns, partition.blob)
+            except OSError as error:
+                if error.errno != ENOSPC:
+                    raise
+                raise Unavailable("diskFull") from error
+            finally:
+                file.unlink(missing_ok=True)
+        return [UnreadableRow(segment.name, partition.blob, line, code) for line, code in refused]
+
+    files = [scratch / f"partition-{number}" for number in range(len(segment.partitions))]
+    work = list(zip(segment.partitions, files, strict=True))
+    # One file is downloaded while another one is read, unless they are large: temporary disk is small.
+    unreadable = [load(*one) for one in work[:1]]
+    if len(work) > 1 and sizes[0] > _LARGE:
+        unreadable += [load(*one) for one in work[1:]]
+    else:
+        with ThreadPoolExecutor(_READERS) as readers:
+            loads = [readers.submit(load, *one) for one in work[1:]]
+            try:
+                unreadable += [each.result() for each in loads]
+            except BaseException:
+                readers.shutdown(cancel_futures=True)
                 raise
-            raise Unavailable("diskFull") from error
-        finally:
-            file.unlink(missing_ok=True)
-    return LoadedSegment(tuple(unreadable), _empty(connection, table, columns, null_markers))
+    return LoadedSegment(
+        tuple(chain.from_iterable(unreadable)), _empty(connection, table, columns, null_markers)
+    )
 
 
 def _empty(

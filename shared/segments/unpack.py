@@ -29,10 +29,12 @@ _PIECE = 1024 * 1024
 _LONGEST_LINE = 32 * 1024
 # Gzip is read in small blocks: after every member the rest of a block is copied.
 _BITE = 16 * 1024
+_PART = 64 * 1024
 
 # Readers disagree on blanks between a quote and the beginning or end of a cell.
 _BLANK_BEFORE_CELL = re.compile(rb' "(?<=[,;|\t~^:\x01\r\n" ] ")')
-_BLANK_AFTER_CELL = re.compile(rb'" +[,;|\t~^:\x01\r\n]')
+# Two fixed characters at the beginning are found three times as fast as one.
+_BLANK_AFTER_CELL = re.compile(rb'"  *[,;|\t~^:\x01\r\n]')
 _BLANKS_AT_END = re.compile(rb'" +\Z')
 
 # A byte that text does not contain; the fast reader needs one for itself (see fast.py).
@@ -260,7 +262,7 @@ class _Sight:
         seam = self._edge + piece[:2]
         self._odd = bool(
             any(b' "' in text and _BLANK_BEFORE_CELL.search(text) for text in (seam, piece))
-            or (b'" ' in piece and _BLANK_AFTER_CELL.search(piece))
+            or _BLANK_AFTER_CELL.search(piece)
             or (b'"' in self._edge and _BLANK_AFTER_CELL.search(self._edge + piece[:_BITE]))
         )
         self.quotes += piece.count(b'"')
@@ -273,7 +275,9 @@ class _Sight:
         if self._odd or (piece.isascii() and not self._decoder.getstate()[0]):
             return
         try:
-            self._decoder.decode(piece)
+            # The decoded text of a small part stays in the cache of the processor.
+            for start in range(0, len(piece), _PART):
+                self._decoder.decode(piece[start : start + _PART])
         except UnicodeDecodeError:
             self._odd = True
             self._decoder.reset()
