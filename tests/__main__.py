@@ -1,8 +1,7 @@
 """`python -m tests` runs pytest, so that its closing line is the last one printed.
 
-Python's own teardown is left out: in it, duckdb's bindings report forty lines of "leaks" as soon as
-anything (hypothesis, here) still knows one of their types. Nothing is left to do by then: fixtures
-have ended what they started.
+Python's own teardown is skipped: in it, duckdb's bindings report forty lines of "leaks" if anything
+(here hypothesis) still refers to one of their types. Fixtures have ended what they started before that.
 """
 
 import os

@@ -52,7 +52,7 @@ def storage(azurite: Azurite) -> str:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out tests that run for minutes, unless LONG_TESTS is set; run slow folders first."""
+    """Skip tests that run for minutes, unless LONG_TESTS is set; run slow folders first."""
     long = [item for item in items if item.get_closest_marker("long")]
     if long and not os.environ.get("LONG_TESTS"):
         config.hook.pytest_deselected(items=long)

@@ -76,7 +76,7 @@ def place() -> Iterator[Place]:
 
 @pytest.fixture
 def complaints() -> list[str]:
-    """What the console and the content security policy say against a page; must stay empty."""
+    """Errors of the console and violations of the content security policy; must stay empty."""
     return []
 
 

@@ -137,7 +137,7 @@ def test_all_pages_can_be_used_with_the_keyboard(place: Place, open_page: Open) 
 
 
 def busy_house(world: World) -> dict[str, str]:
-    """An app in which something has happened; the pages to look at, by name."""
+    """An app with past runs and changes; its pages by name."""
     world.catalogue.segments = lambda: [  # type: ignore[method-assign]
         SegmentInfo("Segment_Vip", "VIP customers", 48210, NOW),
         SegmentInfo("Segment_Newsletter", "Newsletter readers", 612904, NOW),

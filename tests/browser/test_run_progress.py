@@ -1,4 +1,4 @@
-"""The page of an active run in a browser: it follows the run, and says so when it cannot."""
+"""The page of an active run in a browser: it follows the run, and shows when it cannot."""
 
 from __future__ import annotations
 

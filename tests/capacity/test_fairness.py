@@ -77,7 +77,7 @@ class TimedDeployment(SimulatedDeployment):
             exports.create(name, few)
 
     def process_until(self, over: Callable[[], bool]) -> None:
-        """Process messages, each in a thread of its own."""
+        """Process messages, each in a new thread."""
         clock: Any = self.clock
         while not over():
             assert not clock.errors

@@ -71,7 +71,7 @@ class Provider:
 
 @contextmanager
 def provider(folder: Path, redirect: str = REDIRECT) -> Iterator[Provider]:
-    """A provider with a certificate of its own, for the length of a `with` block."""
+    """A provider with its own certificate, for the duration of a `with` block."""
     certificate, key = _certificate(folder)
     script = Path(__file__).with_name("oidc.mjs")
     command = [node(), str(script), str(certificate), str(key), TENANT, redirect]

@@ -120,7 +120,7 @@ def app(
 ) -> App:
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(entra.certificate))
     entra.say("back")
-    # Answers of the API are remembered for a minute: here one passes at every look at the clock.
+    # Answers of the API are remembered for a minute: here a minute passes at each reading of the clock.
     minutes = itertools.count(0.0, 61.0)
     container = f"ci{tmp_path.name[-20:].replace('_', '-').strip('-').lower()}"
     client = ContainerClient.from_connection_string(storage, container)

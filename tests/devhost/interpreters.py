@@ -34,7 +34,7 @@ def _with_runtime() -> Path | str:
     """A Python 3.13 with the locked packages in .cache/, created once; or the reason why it is missing."""
     base = _python313()
     if base is None:
-        return "Azure's worker library needs Python 3.13, and there is none on this machine"
+        return "Azure's worker library needs Python 3.13, which this machine does not have"
     app = (ROOT / "requirements.txt").read_text()
     development = (ROOT / "requirements-dev.txt").read_text()
     entries = re.split(r"^(?=\w)", development, flags=re.MULTILINE)

@@ -72,7 +72,7 @@ class _Message:
 
 
 class DeliveredQueue:
-    """Implements Queue: delivers each message in a thread of its own, as soon as it is due.
+    """Implements Queue: delivers each message in a new thread, as soon as it is due.
 
     A message whose function fails is delivered again; after the last attempt `deliver` is called
     with the name of its poison queue.

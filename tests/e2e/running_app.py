@@ -107,7 +107,7 @@ class TestedApp(ABC):
     """An app that tests use through its API.
 
     `storage` is the connection string of the account with the segments and the outcome files,
-    `sandbox` is the app's Mailchimp. `poll_seconds` is the pause between two looks at a run.
+    `sandbox` is the app's Mailchimp. `poll_seconds` is the pause between two requests for a run.
     """
 
     __test__ = False
@@ -143,7 +143,7 @@ class TestedApp(ABC):
 
 
 class RunningApp(TestedApp):
-    """An app in a process of its own, on Azurite; `process` is that process."""
+    """An app in a separate process on Azurite; `process` is that process."""
 
     poll_seconds = 0.25
 

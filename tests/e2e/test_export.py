@@ -100,7 +100,7 @@ def test_a_refresh_sends_only_what_changed(scenario: ExportScenario) -> None:
     with scenario.calls() as calls:
         run = scenario.run()
 
-    # Who is gone keeps everything but the tag.
+    # A person who left keeps everything except the tag.
     stay = {a: contact_state("subscribed", dict(before[a].fields), ()) for a in gone}
     assert actual_audience(scenario.audience) == after | stay
     counts = run["counts"]
@@ -225,7 +225,7 @@ def test_outcomes_contain_the_reason_and_neutralize_formulas(scenario: ExportSce
     assert scenario.audience.members().keys() == {"=cmd@example.com", "twin@example.com"}
     assert scenario.audience.member("twin@example.com").merge_fields == {"FNAME": "winner"}
 
-    # Refused for good: remembered, and asked about again only by a retry.
+    # A permanent refusal is remembered, and only a retry tries again.
     with scenario.calls() as calls:
         scenario.run()
     assert writes(calls) == {}

@@ -23,7 +23,7 @@ ROWS = {
     "9": ("ada@example.com\r\nBcc: eve@example.com", "a header", "", ""),
     "10": (LONG, "a megabyte for an address", "", ""),
     "11": ("ａｄａ@example.com", "full-width letters", "", ""),
-    "12": ("ada@xn--exmple-cua.com", "another alphabet, said so", "", ""),
+    "12": ("ada@xn--exmple-cua.com", "another alphabet in its xn-- form", "", ""),
     "9" * 2_000: ("fay@example.com", "an id without end", "", ""),
     "../../13": ("gus@example.com", "../../etc/passwd", "", ""),
 }

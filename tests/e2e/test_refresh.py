@@ -48,7 +48,7 @@ def refreshed(
     mailchimp: Sandbox,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[RunningApp]:
-    """An app with storage of its own, because the dev host watches all of it."""
+    """An app with its own storage, because the dev host watches all of it."""
     folder = tmp_path_factory.mktemp("refreshed")
     program = folder / "quick_app.py"
     program.write_text(QUICK_APP, "utf-8")

@@ -1,4 +1,4 @@
-"""A retry sends exactly the failed rows, whatever changed meanwhile."""
+"""A retry sends exactly the failed rows, regardless of changes since."""
 
 from collections import Counter
 

@@ -231,7 +231,7 @@ def test_a_full_run_corrects_manual_changes(scenario: ExportScenario) -> None:
     assert outcomes[archived] == ("kept", "archived")
     assert outcomes[forgotten] == ("rejected", "forgotten")
 
-    # Who was deleted for good is remembered; the next run does not try.
+    # A permanently deleted person is remembered; the next run does not try again.
     with scenario.calls() as calls:
         again = scenario.run()
     assert writes(calls) == {}

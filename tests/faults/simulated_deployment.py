@@ -298,7 +298,7 @@ class SimulatedDeployment:
         return [m for m in self.store.messages if m.visible_at <= self.clock.seconds()]
 
     def _deliver(self) -> bool:
-        """Advance the clock to the next message and deliver it; False when there is none."""
+        """Advance the clock to the next message and deliver it; False without a message."""
         if not self.store.messages:
             return False
         message = min(self.store.messages, key=lambda m: m.visible_at)

@@ -68,5 +68,5 @@ def test_the_ledger_of_a_later_run_stays(
     assert pointer.run_id == run.id
     assert deployment.store.blobs[pointer.blob]
     assert pointer.people == run.counts.distinct + run.counts.left
-    # Nothing is sent twice: the ledger knows everyone whom the later run sent.
+    # Nothing is sent twice: the ledger has everyone that the later run sent.
     assert deployment.run().counts.updated == 0

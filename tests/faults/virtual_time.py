@@ -18,7 +18,7 @@ class VirtualTime(Clock):
     """A clock for several threads. One of those that were started here runs at a time.
 
     The thread that makes the clock is the first. When all threads sleep, the one with the
-    earliest time goes on.
+    earliest time continues.
     """
 
     def __init__(self) -> None:
@@ -54,7 +54,7 @@ class VirtualTime(Clock):
             self._awake.remove(number)
 
     def start(self, work: Callable[[], object]) -> threading.Thread:
-        """Do work in a thread of its own; its error is added to `errors`."""
+        """Do work in a new thread; its error is added to `errors`."""
         with self._changed:
             self._running += 1
 

@@ -1,4 +1,4 @@
-"""The name of a consent attribute says what a yes means, where it says anything."""
+"""The name of a consent attribute suggests what a yes means, if it suggests anything."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What a definition says about itself and beside other exports."""
+"""Findings about a definition alone and together with other exports."""
 
 from collections.abc import Sequence
 from dataclasses import replace

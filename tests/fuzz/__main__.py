@@ -3,7 +3,7 @@
 Inputs that reach new lines of shared/, or show something new, are kept for the time of the run and
 fuzzed further; those that break a rule, crash the process or take very long are written into
 the corpus as `fault-*`, and the command fails. With `--keep` the interesting ones are written too.
-Each target runs in a process of its own.
+Each target runs in a separate process.
 """
 
 from __future__ import annotations

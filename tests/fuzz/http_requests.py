@@ -50,7 +50,7 @@ def run(data: bytes) -> object:
         answer = request(world.web, method, ORIGIN + path, headers, body)
     finally:
         logging.disable(logging.NOTSET)
-    assert answer.status != 500, "an error that is none of ours"
+    assert answer.status != 500, "an unexpected error"
     for name, value in answer.raw_headers:
         assert (name + value).isprintable() and value.isascii(), f"the header {name} is not clean"
     kind = answer.headers.get("Content-Type", "")

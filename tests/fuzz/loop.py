@@ -118,7 +118,7 @@ def write(target: Target, kind: str, data: bytes) -> None:
 
 
 def work(name: str, seconds: float, keep: bool, seed: int, now: str) -> None:
-    """Fuzz in a process of its own, which ends with 1 where a promise was broken."""
+    """Fuzz in a separate process, which ends with 1 if a rule was broken."""
     target = TARGETS[name]
     began = time.monotonic()
     runs, fresh, faults = fuzz(target, seconds, keep, seed, Path(now))

@@ -1,6 +1,6 @@
 """Fuzz target: the segment reader accounts for every row of any file.
 
-An input is a line that says how the file is described (`A,B;header;delimiter;quoted;encoding`, the
+An input is a line with the description of the file (`A,B;header;delimiter;quoted;encoding`, the
 delimiter as a number), then the file itself: text, gzip or Parquet.
 """
 

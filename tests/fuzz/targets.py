@@ -13,7 +13,7 @@ CORPUS = Path(__file__).parent / "corpus"
 
 @dataclass(frozen=True)
 class Target:
-    """`run` gives what was seen: two inputs that show the same are alike. `tokens` feed mutation."""
+    """`run` returns what was seen; two inputs with the same result are equivalent. `tokens` feed mutation."""
 
     name: str
     run: Callable[[bytes], object]

@@ -82,10 +82,10 @@ _PLANTED: dict[str, tuple[str, Any, str, Callable[..., Any]]] = {
         lambda real: lambda *_: ("secret/other.csv",),
     ),
     "an address is not lowered": ("plan", plan, "read_people", _not_lower),
-    "somebody kept is added": ("plan", plan, "compare", _kept_forgotten),
+    "a person to keep is added": ("plan", plan, "compare", _kept_forgotten),
     "a run is not checked": ("messages", messages, "_run", lambda real: lambda f: f.get("run")),
     "strangers are believed": ("answers", members, "_key", lambda real: lambda _: "same"),
-    "an error is none of ours": ("requests", audit, "record", lambda real: None),
+    "an unexpected error is raised": ("requests", audit, "record", lambda real: None),
 }
 
 

@@ -1,4 +1,4 @@
-"""The code's names are found where the checks look for them, and the workflow knows the functions."""
+"""The checks find the names of the code, and the workflow names the functions."""
 
 from __future__ import annotations
 

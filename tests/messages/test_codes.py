@@ -35,7 +35,7 @@ RECORDS = {"Fault": 1, "Finding": 1, "Reason": 0}
 # `_Failure` becomes Unavailable, `wrong` and `matching` note faults of settings.
 OTHERS = {"HttpProblem": 9, "_Failure": 0, "matching": 2, "wrong": 1}
 CONSTRUCTORS = {**ERRORS, **RECORDS, **OTHERS}
-# Keywords of errors that are no values, and values that a text may leave out.
+# Keywords of errors that are not values, and values that a text may omit.
 PARAMETERS = {
     "code", "detail", "faults", "headers", "maybe_applied", "message", "retry_after", "severity",
     "throttled",
@@ -45,7 +45,7 @@ OPTIONAL = {"field", "status", "where"}
 
 @dataclass(frozen=True)
 class Call:
-    """One place that gives a message. `values` is None where those of another message go on."""
+    """One call that creates a message. `values` is None where it passes on those of another message."""
 
     place: str
     code: str
@@ -151,7 +151,7 @@ def forwarders(tree: ast.AST) -> dict[str, Forwarder]:
 
 
 def _written(node: ast.Call) -> frozenset[str] | None:
-    """The values that a forwarder gives of its own, besides those that it is given."""
+    """The values that a forwarder adds to those that it gets."""
     values = argument(node, "values", RECORDS.get(called(node), 0) + 1)
     if isinstance(values, ast.Dict):
         return frozenset(one for key in values.keys if key for one in literals(key))

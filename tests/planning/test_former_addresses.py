@@ -1,4 +1,4 @@
-"""A person's address changes: the former contact is named, and archived if the export says so."""
+"""A person's address changes: the contact with the former address is reported, and archived if the export is set so."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Manual edits since a run are detected, whatever notation Mailchimp returns."""
+"""Manual edits since a run are detected, in any notation that Mailchimp returns."""
 
 import json
 from datetime import UTC, datetime, timedelta

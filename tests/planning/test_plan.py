@@ -263,7 +263,7 @@ def unsubscribed(db: DuckDBPyConnection, **statuses: str) -> None:
 def ledger_of(
     db: DuckDBPyConnection, *entries: tuple[str, str | None, list[int], str | None]
 ) -> None:
-    """A ledger: name, first name as sent, tags, and the code of a refusal for good."""
+    """A ledger: name, first name as sent, tags, and the code of a permanent refusal."""
     load_ledger(db, None)
     for name, first, tags, refused in entries:
         sent = json.dumps([first], separators=(",", ":")) if first is not None else None

@@ -1,4 +1,4 @@
-"""Each refresh starts one run, whatever the order of messages, with a controlled clock."""
+"""Each refresh starts one run, regardless of the order of messages, with a controlled clock."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ ROOT = "CustomerInsights_1/Export"
 
 
 class Landing:
-    """Puts blobs, and looks at them as the app does."""
+    """Writes blobs, and reads them as the app does."""
 
     def __init__(self, client: ContainerClient) -> None:
         self.client = client

@@ -70,7 +70,7 @@ Loaded = tuple[list[tuple[object, ...]], list[UnreadableRow]]
 def load(
     segment: SegmentSnapshot, container: MemoryContainer, columns: Sequence[str], scratch: Path
 ) -> Loaded:
-    """What `load_segment` puts into a table, in file order, and what it gives back."""
+    """What `load_segment` puts into a table, in file order, and what it returns."""
     cells = "".join(f", c{place} VARCHAR" for place in range(len(columns)))
     connection = database()
     connection.execute(f"CREATE OR REPLACE TABLE rows_of (file VARCHAR, line BIGINT{cells})")

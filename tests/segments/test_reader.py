@@ -200,7 +200,7 @@ def test_every_line_of_any_text_is_accounted_for(tmp_path: Path, text: str, newl
     assert set(starts) <= set(filled)
     if '"' not in text:
         assert starts == filled
-    # Of lines that only quotes could join, none is left out: each begins a row, or the row
+    # No line that only quotes could join is omitted: each begins a row, or the row
     # before it has a quote that is still open at its end.
     for before, line in pairwise(filled):
         if line not in starts:

@@ -90,7 +90,7 @@ def test_lanes_finish_their_calls_and_release_what_they_claimed(
 
 
 def terminated(code: str) -> subprocess.CompletedProcess[str]:
-    """A process without a handler of its own, as a worker of the platform is, that gets SIGTERM."""
+    """A process that installs no signal handler itself, as a worker of the platform, and gets SIGTERM."""
     process = subprocess.Popen(
         [sys.executable, "-c", code], cwd=ROOT, stdout=subprocess.PIPE, text=True
     )

@@ -69,7 +69,7 @@ class Mailchimp:
             elif address in self.statuses and not update_existing:
                 refused[address] = Refusal(Code.CONTACT_EXISTS)
             elif address in self.statuses:
-                assert member.status is None, "a status for somebody who is there"
+                assert member.status is None, "a status for an existing contact"
                 updated[address] = self.statuses[address]
             elif member.status is None:
                 refused[address] = Refusal(Code.REFUSED)

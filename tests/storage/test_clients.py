@@ -107,7 +107,7 @@ def test_no_address_is_logged(
 
 
 class Answers(BaseHTTPRequestHandler):
-    """Answers every call alike."""
+    """Answers every call in the same way."""
 
     protocol_version = "HTTP/1.1"
     status = 200

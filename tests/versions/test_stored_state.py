@@ -30,7 +30,7 @@ TABLES = [(stored_state, table) for stored_state in VERSIONS for table in stored
 WHAT_TO_DO = (
     "Version {version} wrote {what} in a form that this code does not read as it was meant. Storage "
     "holds such records for years: keep reading the old form (give the new field a default, or take "
-    "the old name as another name of it), and say in docs/decisions/0047 what changed."
+    "the old name as another name of it), and describe the change in docs/decisions/0047."
 )
 
 

@@ -64,7 +64,7 @@ class Headers(dict[str, str]):
 
 @cache
 def _loop() -> asyncio.AbstractEventLoop:
-    """A loop in a thread of its own, as in the platform's worker; Playwright has one in this thread."""
+    """A loop in a separate thread, as in the platform's worker; Playwright has one in this thread."""
     loop = asyncio.new_event_loop()
     threading.Thread(target=loop.run_forever, name="requests", daemon=True).start()
     return loop

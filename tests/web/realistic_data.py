@@ -1,4 +1,4 @@
-"""A marketing department's app: 14 exports and 40 runs of every status, to look at in pages."""
+"""A marketing department's app: 14 exports and 40 runs of every status, for looking at the pages."""
 
 from __future__ import annotations
 

@@ -506,7 +506,7 @@ class FakeCustomerInsights:
 
 
 class World:
-    """Everything behind the site, to look at and to disturb."""
+    """The services behind the site, which tests read and break."""
 
     def __init__(self, role: Role | None = Role.ADMINISTRATOR, **changes: object) -> None:
         self.now = NOW
