@@ -70,6 +70,7 @@ from shared.runs.outcome_file import CONTAINER as OUTCOMES_CONTAINER
 from shared.runs.outcome_file import OutcomeFile
 from shared.runs.outcomes import OutcomeReader
 from shared.runs.plan_store import PlanStore
+from shared.runs.progress import CurrentProgress
 from shared.runs.start import ActiveRun, Starter
 from shared.runs.transitions import Transitions
 from shared.runs.undo import Undo
@@ -510,7 +511,7 @@ class App:
             meter=self.telemetry,
         )
         return Lanes(
-            runs=self.runs,
+            checks=self.run_checks,
             transitions=self.transitions,
             queue=self.queue,
             sequences=self.sequences,
@@ -590,6 +591,11 @@ class App:
         return Abandon(self.transitions, self.chunks, self.pace, self.plans.get)
 
     @cached_property
+    def progress(self) -> CurrentProgress:
+        """Reads the progress of runs."""
+        return CurrentProgress(self.chunks, self.runtime.now, self.runtime.monotonic)
+
+    @cached_property
     def commands(self) -> RunCommands:
         """Reads, cancels, confirms and retries runs."""
         return RunCommands(
@@ -598,6 +604,7 @@ class App:
             transitions=self.transitions,
             queue=self.queue,
             starter=self.starter,
+            progress=self.progress,
             pace=self.pace,
             plan_of=self.plans.get,
             connections=self.settings.mailchimp.connections,
@@ -606,7 +613,7 @@ class App:
     @cached_property
     def history(self) -> History:
         """Reads runs of the past."""
-        return History(self.runs, self.active_runs, self.commands.as_of_now)
+        return History(self.runs, self.active_runs, self.progress.of)
 
     @cached_property
     def undo(self) -> Undo:

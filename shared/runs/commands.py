@@ -14,7 +14,7 @@ from shared.model.names import PLAN_RUNS, SEND_LANES
 from shared.model.plan import Plan
 from shared.model.ports import Queue, Records
 from shared.model.run import Mode, Reason, Run, RunStatus, Trigger
-from shared.runs.progress import with_progress
+from shared.runs.progress import CurrentProgress
 from shared.runs.start import Starter
 from shared.runs.transitions import Transitions, confirmation_of
 
@@ -30,13 +30,14 @@ class RunCommands:
     transitions: Transitions
     queue: Queue
     starter: Starter
+    progress: CurrentProgress
     pace: AccountPace
     plan_of: Callable[[str], Plan]
     connections: int
 
     def read(self, run_id: str) -> Run:
         """Return a run with its current progress. NotFound when the run does not exist."""
-        return self.as_of_now(self._stored(run_id))
+        return self.progress.of(self._stored(run_id))
 
     def cancel(self, run_id: str) -> Run:
         """Stop a run after its current calls; outcomes and ledger contain what was sent.
@@ -129,13 +130,6 @@ class RunCommands:
     def _is_active(self, run_id: str) -> bool:
         stored = self.runs.read(run_id)
         return stored is not None and stored.value.is_active
-
-    def as_of_now(self, run: Run) -> Run:
-        """The run with its current progress."""
-        if run.is_over:
-            return run  # stored when the run ended; its chunks may be deleted since
-        chunks = [stored.value for stored in self.chunks.all(run.id)]
-        return with_progress(run, chunks, self.transitions.now())
 
     def _is_all_sent(self, run_id: str) -> bool:
         chunks = (stored.value for stored in self.chunks.all(run_id))

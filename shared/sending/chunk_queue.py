@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 
 from shared.capacity.slots import Slot, Slots
@@ -56,6 +57,7 @@ class ChunkQueue:
         self._randrange = randrange
         self._lock = threading.Lock()
         self._waiting: deque[Stored[Chunk]] = deque()
+        self._held_here: set[tuple[int, str]] = set()
         self._gave_up = False
 
     @property
@@ -76,18 +78,29 @@ class ChunkQueue:
         """Note that a chunk was given up, or that one was sent."""
         self._gave_up = gave_up
 
-    def claim(self, slot: Slot) -> Stored[Chunk] | None:
-        """Claim the next chunk for a slot; None when no chunk waits."""
-        was_read = False
+    def holds(self, slot: Slot) -> AbstractContextManager[None]:
+        """Note that a lane of this process works with a slot, so its claims need no check until it ends."""
+
+        @contextmanager
+        def noted() -> Iterator[None]:
+            holder = (slot.index, slot.token)
+            self._held_here.add(holder)
+            try:
+                yield
+            finally:
+                self._held_here.discard(holder)
+
+        return noted()
+
+    def claim(self, slot: Slot) -> Stored[Chunk] | ChunkTotals:
+        """Claim the next chunk for a slot; the totals when no chunk waits."""
         while True:
             with self._lock:
                 if not self._waiting:
-                    if was_read:
-                        return None
-                    self._waiting.extend(self._free(slot))
-                    was_read = True
-                    if not self._waiting:
-                        return None
+                    free, totals = self._read()
+                    if not free:
+                        return totals
+                    self._waiting.extend(self._in_order(free))
                 stored = self._waiting.popleft()
             claimed = replace(
                 stored.value,
@@ -103,22 +116,22 @@ class ChunkQueue:
 
     def totals(self) -> ChunkTotals:
         """Return the current totals, read from storage."""
-        chunks = [stored.value for stored in self._chunks.all(self._run.id)]
-        alive: dict[tuple[int, str], bool] = {}
-        waiting = sum(self._is_free(chunk, alive) for chunk in chunks)
-        claimed = sum(chunk.state is ChunkState.CLAIMED for chunk in chunks)
-        free_claims = sum(
-            chunk.state is ChunkState.CLAIMED and self._is_free(chunk, alive) for chunk in chunks
-        )
-        return ChunkTotals(waiting, claimed - free_claims)
+        return self._read()[1]
 
-    def _free(self, slot: Slot) -> list[Stored[Chunk]]:
-        # The lane may still be recording a chunk that it has sent. Only a later holder of the slot may
-        # claim it again, also when the lease has just ended.
-        alive = {(slot.index, slot.token): True}
-        free = [s for s in self._chunks.all(self._run.id) if self._is_free(s.value, alive)]
-        people = [s for s in free if s.value.tag_id is None]
-        leavers = [s for s in free if s.value.tag_id is not None]
+    def _read(self) -> tuple[list[Stored[Chunk]], ChunkTotals]:
+        """Read all chunks. Returns those that are free to be claimed, and the totals."""
+        chunks = list(self._chunks.all(self._run.id))
+        # A lane of this process may still be recording a chunk that it has sent. Only a later holder of
+        # its slot may claim the chunk again, also when the lease has just ended.
+        alive = dict.fromkeys(tuple(self._held_here), True)
+        free = [one for one in chunks if self._is_free(one.value, alive)]
+        claimed = sum(one.value.state is ChunkState.CLAIMED for one in chunks)
+        free_claims = sum(one.value.state is ChunkState.CLAIMED for one in free)
+        return free, ChunkTotals(len(free), claimed - free_claims)
+
+    def _in_order(self, free: Sequence[Stored[Chunk]]) -> list[Stored[Chunk]]:
+        people = [one for one in free if one.value.tag_id is None]
+        leavers = [one for one in free if one.value.tag_id is not None]
         # Every process begins at a different chunk, so that two rarely claim the same one.
         if people:
             start = self._randrange(len(people))

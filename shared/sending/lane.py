@@ -19,11 +19,12 @@ from shared.messaging.metrics import Meter, Metric
 from shared.messaging.sequence import MessageSequences
 from shared.model.names import SEND_LANES
 from shared.model.plan import Plan, PlanGone
-from shared.model.ports import Queue, Records
+from shared.model.ports import Queue
 from shared.model.run import Reason, Run, RunStatus
 from shared.runs.abandon import Abandon
 from shared.runs.transitions import Transitions
 from shared.sending.next_step import FINISH, NextStep
+from shared.sending.run_checks import RunChecks
 from shared.sending.worker import WAIT_FOR_SLOT, Worker
 
 __all__ = ["MARK_WAITING", "Lanes", "pause_without_slot"]
@@ -55,7 +56,7 @@ class Lanes:
     next attempt. `stopping` returns whether the process is asked to end.
     """
 
-    runs: Records[Run]
+    checks: RunChecks
     transitions: Transitions
     queue: Queue
     sequences: MessageSequences
@@ -74,8 +75,8 @@ class Lanes:
 
         `number` is the message's number in its sequence.
         """
-        stored = self.runs.read(run_id)
-        if stored is None or stored.value.status not in (RunStatus.SENDING, RunStatus.FINISHING):
+        run = self.checks.run(run_id)
+        if run is None or run.status not in (RunStatus.SENDING, RunStatus.FINISHING):
             return
         sequence = self.sequences.take(run_id, str(lane), number)
         if sequence is None:
@@ -86,8 +87,8 @@ class Lanes:
             self.abandon.end(run_id, Reason.of(gone))
             return
         step = FINISH
-        if stored.value.status is RunStatus.SENDING:
-            step = self._send(stored.value, plan, lane)
+        if run.status is RunStatus.SENDING:
+            step = self._send(run, plan, lane)
         delay = self.finish(run_id) if step.finish else step.delay
         if delay is not None:
             sequence.send_next(

@@ -26,7 +26,7 @@ from shared.model.ports import Files, Records
 from shared.model.run import Reason, Run, RunStatus
 from shared.runs.transitions import Transitions
 from shared.sending.chunk_payload import ChunkPayload, ChunkPayloads
-from shared.sending.chunk_queue import ChunkQueue
+from shared.sending.chunk_queue import ChunkQueue, ChunkTotals
 from shared.sending.isolate import Interrupted, Isolation
 from shared.sending.lane_metrics import LaneMetrics
 from shared.sending.line_blocks import LineBlocks
@@ -93,10 +93,11 @@ class Worker:
         began = self.clock()
         metrics.begin()
         try:
-            with closing(session), Prefetch() as prefetch:
+            shared = self._shared_by_lanes(run, plan)
+            with shared.queue.holds(slot), closing(session), Prefetch() as prefetch:
                 until = began + self.slice_seconds
                 lane_slice = _LaneSlice(
-                    self, run, plan, lane, slot, session, prefetch, metrics, until
+                    self, shared, run, plan, lane, slot, session, prefetch, metrics, until
                 )
                 try:
                     return lane_slice.send_all()
@@ -116,7 +117,7 @@ class Worker:
             self.transitions.stop_sending(run_id, Reason.of(error))
         return FINISH
 
-    def shared(self, run: Run, plan: Plan) -> _SharedByLanes:
+    def _shared_by_lanes(self, run: Run, plan: Plan) -> _SharedByLanes:
         """Return what the lanes of this process share for a run."""
         key = (run.id, run.removals_confirmed)
         with self._lock:
@@ -137,6 +138,7 @@ class _LaneSlice:
     def __init__(
         self,
         worker: Worker,
+        shared: _SharedByLanes,
         run: Run,
         plan: Plan,
         lane: int,
@@ -155,7 +157,6 @@ class _LaneSlice:
         self._prefetch = prefetch
         self._metrics = metrics
         self._until = until
-        shared = worker.shared(run, plan)
         self._queue = shared.queue
         self._payloads = ChunkPayloads(plan, worker.chunks, worker.files, worker.now, shared.lines)
 
@@ -165,10 +166,14 @@ class _LaneSlice:
             stop = self._next_step()
             if stop is not None:
                 return stop
-            payload = self._prefetch.fetched() or self._fetch()
+            payload = self._prefetch.fetched()
             if payload is None:
+                # All chunks are read now, and that of the last call must be recorded as done by then.
                 self._prefetch.wait()
-                return self._after_last_chunk()
+                claimed = self._queue.claim(self._slot)
+                if isinstance(claimed, ChunkTotals):
+                    return _after_last_chunk(claimed)
+                payload = self._payloads.read(claimed)
             if self._queue.can_prefetch:
                 # The next chunk is claimed and read during the call, except at the end of a run,
                 # when another lane may have no work.
@@ -185,7 +190,7 @@ class _LaneSlice:
 
     def _fetch(self) -> ChunkPayload | None:
         claimed = self._queue.claim(self._slot)
-        return self._payloads.read(claimed) if claimed else None
+        return None if isinstance(claimed, ChunkTotals) else self._payloads.read(claimed)
 
     def _next_step(self) -> NextStep | None:
         """Return what to do instead of continuing; None to continue."""
@@ -207,15 +212,6 @@ class _LaneSlice:
 
     def _may_continue(self) -> bool:
         return self._next_step() is None
-
-    def _after_last_chunk(self) -> NextStep:
-        totals = self._queue.totals()
-        if totals.waiting:
-            return NextStep(delay=0.0)
-        if totals.in_progress:
-            # The lane that sends the last chunk finishes the run. This one only checks that it is alive.
-            return NextStep(delay=WAIT_FOR_OTHERS)
-        return FINISH
 
     def _send(self, payload: ChunkPayload) -> float | None:
         """Send one chunk. Returns the seconds to pause when Mailchimp is unavailable."""
@@ -282,3 +278,10 @@ class _LaneSlice:
         except Unavailable:
             return False
         return True
+
+
+def _after_last_chunk(totals: ChunkTotals) -> NextStep:
+    if totals.in_progress:
+        # The lane that sends the last chunk finishes the run. This one only checks that it is alive.
+        return NextStep(delay=WAIT_FOR_OTHERS)
+    return FINISH

@@ -19,6 +19,7 @@ from shared.capacity.slots import SlotHolder, Slots
 from shared.errors import Changed, Conflict, InputError, NotFound
 from shared.messaging.messages import lane_of, run_of
 from shared.model.chunk import Chunk, ChunkKind, ChunkState, chunk_key
+from shared.model.ports import Stored
 from shared.model.run import REMOVAL_GUARD, Mode, Run, Trigger
 from shared.sending.chunk_queue import ChunkQueue, ChunkTotals
 from shared.settings import StorageAccount
@@ -219,8 +220,9 @@ def test_two_processes_claim_different_chunks() -> None:
     taken = []
     while True:
         found = [queue.claim(slot) for queue, slot in zip(queues, held, strict=True)]
-        taken += [stored.value.number for stored in found if stored]
-        if not any(found):
+        claimed = [one for one in found if isinstance(one, Stored)]
+        taken += [stored.value.number for stored in claimed]
+        if not claimed:
             break
 
     assert sorted(taken) == list(range(7))
@@ -240,11 +242,12 @@ def test_chunks_are_not_claimed_before_the_removals_are_confirmed() -> None:
     held = slots(StoreClient(store))
     slot = held.take("acc")
 
-    assert chunk_queue(StoreClient(store), held).claim(slot) is None
-    assert chunk_queue(StoreClient(store), held).totals() == ChunkTotals(waiting=0, in_progress=0)
+    nothing = ChunkTotals(waiting=0, in_progress=0)
+    assert chunk_queue(StoreClient(store), held).claim(slot) == nothing
+    assert chunk_queue(StoreClient(store), held).totals() == nothing
     confirmed = chunk_queue(StoreClient(store), held, REMOVAL_GUARD)
     assert confirmed.totals() == ChunkTotals(waiting=1, in_progress=0)
-    assert confirmed.claim(slot) is not None
+    assert isinstance(confirmed.claim(slot), Stored)
     slot.release()
 
 
@@ -286,3 +289,18 @@ def test_any_bytes_are_refused(body: bytes) -> None:
     for read in readers:
         with pytest.raises(InputError):
             read(body)
+
+
+def test_a_chunk_is_not_free_while_a_lane_of_this_process_still_works_with_it() -> None:
+    store = MemoryStore()
+    records: MemoryRecords[Chunk] = MemoryRecords(StoreClient(store), "chunks")
+    records.create(chunk_key(RUN, 0), Chunk(0, ChunkKind.ADD, 0, 0, 1, 1))
+    held = slots(StoreClient(store))
+    queue = chunk_queue(StoreClient(store), held)
+    ended, other = held.take("acc"), held.take("acc")
+    with queue.holds(ended):
+        assert isinstance(queue.claim(ended), Stored)
+        ended.release()  # its lease has ended, and it records what it has sent
+        assert queue.claim(other) == ChunkTotals(waiting=0, in_progress=1)
+    assert isinstance(queue.claim(other), Stored)
+    other.release()

@@ -19,6 +19,7 @@ from shared.model.run import Mode, Run, RunStatus, Trigger, run_columns
 from shared.runs.transitions import Transitions
 from shared.runs.watchdog import STALLED_AFTER, Watchdog
 from shared.sending.lane import Lanes
+from shared.sending.run_checks import RunChecks
 from tests.fakes import MemoryRecords, MemoryStore, StoreClient
 
 BEGAN = datetime(2026, 11, 1, 6, 0, tzinfo=UTC)
@@ -55,7 +56,7 @@ class Waiting:
         plan: Any = SimpleNamespace(account_id="a", connection_id="c")
         self.transitions = Transitions(self.runs, self._now)
         self.lanes = Lanes(
-            runs=self.runs,
+            checks=RunChecks(self.runs, lambda: self.now.timestamp()),
             transitions=self.transitions,
             queue=self.queue,
             sequences=MessageSequences(MemoryRecords(self.storage, "sequences")),
