@@ -70,7 +70,7 @@ PACKAGES = {
     "people": {"duckdb"},
     "consent_updates": {"duckdb"},
     "runs": {"duckdb", "pydantic"},
-    "scheduling": {"babel"},
+    "scheduling": {"babel", "pydantic"},
     "model": {"duckdb", "pydantic"},
     "workspace": {"duckdb"},
     "mailchimp": {"orjson", "requests", "urllib3"},

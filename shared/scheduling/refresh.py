@@ -98,14 +98,14 @@ class Refreshes:
                 continue
             opened = self._open(stored.key, announced, identity)
             if opened.open:
-                self._remind(stored.key, opened.turn, self.times.first_check)
+                self._remind(stored.key, opened.check_number, self.times.first_check)
 
-    def check(self, export_id: str, turn: int) -> None:
+    def check(self, export_id: str, check_number: int) -> None:
         """Check whether an export's refresh is complete. Safe to call again."""
         stored = self.progress.read(export_id)
-        if stored is None or not stored.value.open or turn < stored.value.turn:
+        if stored is None or not stored.value.open or check_number < stored.value.check_number:
             return
-        if turn > stored.value.turn:
+        if check_number > stored.value.check_number:
             # The reminder arrived before its record was written.
             raise Unavailable("refreshBusy", retry_after=1)
         export = self.exports.read(export_id)
@@ -127,7 +127,7 @@ class Refreshes:
             if stored.value.open and self._is_lost(stored.value.next_at)
         ]
         for stored in late:
-            self._remind(stored.key, stored.value.turn, 0)
+            self._remind(stored.key, stored.value.check_number, 0)
         return len(late)
 
     def _is_lost(self, next_at: datetime | None) -> bool:
@@ -154,7 +154,7 @@ class Refreshes:
             return replace(
                 progress,
                 open=True,
-                turn=progress.turn + 1,
+                check_number=progress.check_number + 1,
                 seen=(*progress.seen, identity)[-_REMEMBERED:],
                 waiting=tuple(dict.fromkeys((*progress.waiting, announced.blob))),
                 written_at=max(written_at, progress.written_at or written_at),
@@ -223,11 +223,13 @@ class Refreshes:
             waited = (self.now() - (decision.progress.opened_at or self.now())).total_seconds()
             delay = min(max(self.times.unchanged, waited / 10), self.times.longest_interval)
             next_at = self.now() + timedelta(seconds=delay)
-            progress = replace(decision.progress, turn=decision.progress.turn + 1, next_at=next_at)
+            progress = replace(
+                decision.progress, check_number=decision.progress.check_number + 1, next_at=next_at
+            )
             decision = Decision(Step.WAIT, progress, delay)
         if decision.step is Step.WAIT:
             # The reminder first: without one, the refresh would wait for the next tick.
-            self._remind(export.id, decision.progress.turn, decision.delay)
+            self._remind(export.id, decision.progress.check_number, decision.delay)
             self._write(stored, decision.progress)
         elif decision.step is Step.START:
             self._start(stored, decision.progress, view)
@@ -263,11 +265,13 @@ class Refreshes:
         started = replace(progress, starting_at=None)
         if progress.waiting:
             return self._write(stored, started)
-        if progress.linger_until is not None and now < progress.linger_until:
+        if progress.recheck_until is not None and now < progress.recheck_until:
             delay = self.times.longest_interval
             next_at = now + timedelta(seconds=delay)
-            self._remind(stored.key, progress.turn + 1, delay)
-            rechecked = replace(started, turn=progress.turn + 1, opened_at=now, next_at=next_at)
+            self._remind(stored.key, progress.check_number + 1, delay)
+            rechecked = replace(
+                started, check_number=progress.check_number + 1, opened_at=now, next_at=next_at
+            )
             self._write(stored, rechecked)
         else:
             self._write(stored, replace(started, open=False))
@@ -304,8 +308,8 @@ class Refreshes:
 
     # --- writing ---------------------------------------------------------------------------
 
-    def _remind(self, export_id: str, turn: int, delay: float) -> None:
-        self.queue.send(BLOB_EVENTS, refresh_message(export_id, turn), delay)
+    def _remind(self, export_id: str, check_number: int, delay: float) -> None:
+        self.queue.send(BLOB_EVENTS, refresh_message(export_id, check_number), delay)
 
     def _write(
         self, stored: Stored[RefreshProgress], progress: RefreshProgress

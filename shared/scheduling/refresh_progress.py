@@ -22,6 +22,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Annotated
+
+from pydantic import Field
 
 from shared.model.run import Reason
 from shared.model.source import Snapshot
@@ -83,15 +86,17 @@ class WaitingTimes:
 class RefreshProgress:
     """The stored state of an export's refreshes. Times are in UTC.
 
-    `turn` numbers the checks: a message with an older number is a duplicate. `seen` are the newest
-    announcements, `models` the ETags of the `model.json` that were handled, `waiting` those
-    announced since. `started` is the fingerprint of what was exported last, `marks` its files;
-    `starting_at` is set during a start. Until `linger_until`, checks continue after a start, because files
-    may still be rewritten in place.
+    A message with a number below `check_number` is a duplicate. `seen` are digests of the newest
+    announcements (blob and ETag). `models` has the ETag of each `model.json` whose refresh was handled;
+    `waiting` are the `model.json` that were announced since. `view` is the fingerprint of what the last
+    check saw, unchanged since `view_since`. `started` is the fingerprint of what was exported last, and
+    `marks` are short digests of its files. `starting_at` is set during a start. Until `recheck_until`, checks
+    continue after a start, because files may still be rewritten in place.
     """
 
     open: bool = False
-    turn: int = 0
+    # The aliases are the names in stored records, which version 1.0 reads as well.
+    check_number: Annotated[int, Field(alias="turn")] = 0
     seen: tuple[str, ...] = ()
     models: dict[str, str] = field(default_factory=dict)
     waiting: tuple[str, ...] = ()
@@ -103,7 +108,7 @@ class RefreshProgress:
     started: str = ""
     marks: tuple[str, ...] = ()
     starting_at: datetime | None = None
-    linger_until: datetime | None = None
+    recheck_until: Annotated[datetime | None, Field(alias="linger_until")] = None
 
 
 @dataclass(frozen=True)
@@ -161,7 +166,7 @@ def decide(progress: RefreshProgress, view: View, now: datetime, times: WaitingT
         progress = replace(progress, view=view.fingerprint, view_since=now)
     unchanged = (now - (progress.view_since or now)).total_seconds()
     age = (now - (progress.opened_at or now)).total_seconds()
-    is_rechecked = progress.linger_until is not None and now < progress.linger_until
+    is_rechecked = progress.recheck_until is not None and now < progress.recheck_until
     wait = {
         Kind.NEW: times.unchanged,
         Kind.MIXED: times.unchanged_in_place,
@@ -178,15 +183,15 @@ def decide(progress: RefreshProgress, view: View, now: datetime, times: WaitingT
         return _wait(progress, now, min(wait - unchanged, _pace(age, times)), times)
     # Further files may still be rewritten in place, and no event announces them.
     may_change = view.kind is not Kind.NEW and view.rewritable
-    linger_until = now + timedelta(seconds=times.limit) if may_change else None
+    recheck_until = now + timedelta(seconds=times.limit) if may_change else None
     if view.exported or (view.kind is Kind.SAME and not view.model_rewritten):
         if is_rechecked:
             return _wait(progress, now, times.longest_interval, times)
-        if view.kind is Kind.MIXED and progress.linger_until is None:
-            rechecked = replace(progress, linger_until=linger_until)
+        if view.kind is Kind.MIXED and progress.recheck_until is None:
+            rechecked = replace(progress, recheck_until=recheck_until)
             return _wait(rechecked, now, times.longest_interval, times)
-        return Decision(Step.CLOSE, replace(progress, linger_until=None))
-    return Decision(Step.START, replace(progress, linger_until=linger_until))
+        return Decision(Step.CLOSE, replace(progress, recheck_until=None))
+    return Decision(Step.START, replace(progress, recheck_until=recheck_until))
 
 
 def _without_future(progress: RefreshProgress, now: datetime) -> RefreshProgress:
@@ -200,7 +205,9 @@ def _without_future(progress: RefreshProgress, now: datetime) -> RefreshProgress
 
 def _wait(progress: RefreshProgress, now: datetime, delay: float, times: WaitingTimes) -> Decision:
     delay = max(delay, min(1.0, times.unchanged))
-    progress = replace(progress, turn=progress.turn + 1, next_at=now + timedelta(seconds=delay))
+    progress = replace(
+        progress, check_number=progress.check_number + 1, next_at=now + timedelta(seconds=delay)
+    )
     return Decision(Step.WAIT, progress, delay)
 
 

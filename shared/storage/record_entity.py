@@ -70,7 +70,7 @@ class EntityForm(Generic[T]):
             raise InputError("recordKeyInvalid", kind=self._kind)
         columns = {f"{COLUMN}{name}": column for name, column in self._columns(value).items()}
         try:
-            text = self._json.dump_json(value).decode()
+            text = self._json.dump_json(value, by_alias=True).decode()
             size = sum(_utf16(part) for part in (text, *columns.values()))
         except (PydanticSerializationError, UnicodeEncodeError):
             raise InputError("recordNotStorable", record=f"{self._kind} {key}") from None

@@ -64,7 +64,7 @@ def test_every_stored_record_is_read_with_its_values(stored_state: StoredState, 
     codec = TypeAdapter(kinds()[table])
     for record in stored_state.tables()[table]:
         value = form.value(record["RowKey"], entity_of(record))
-        missing = lost(record["value"], codec.dump_python(value, mode="json"))
+        missing = lost(record["value"], codec.dump_python(value, mode="json", by_alias=True))
         assert not missing, advice(stored_state, f"{table}{missing}")
 
 
