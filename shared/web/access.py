@@ -17,7 +17,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
-from shared.web.application import connections, runs
+from shared.web.application import connections
 from shared.web.authentication import Role
 from shared.web.context import ANONYMOUS, Context
 from shared.web.csrf import refuse_other_sites
@@ -56,7 +56,7 @@ class Access:
             case Subject.EXPORT:
                 connections.refuse_export(context, subject_id)
             case Subject.RUN:
-                connections.refuse_export(context, runs.read(context, subject_id).export_id)
+                connections.refuse_export(context, context.services.runs.read(subject_id).export_id)
 
 
 def requires(role: Role, shared: Subject | None = None) -> Callable[[E], E]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Annotated, Any, TypeVar
+from urllib.parse import urlencode
 
 from fastapi import Depends, Header, Path, Query
 from pydantic import BeforeValidator
@@ -17,8 +19,7 @@ __all__ = [
     "Id",
     "IfMatch",
     "Optional",
-    "Skip",
-    "Top",
+    "Paging",
     "id_of",
 ]
 
@@ -75,5 +76,24 @@ def _none_if_blank(value: object) -> object:
 # A query parameter that may be absent or blank.
 Optional = Annotated[T | None, BeforeValidator(_none_if_blank)]
 
-Top = Annotated[int, Query(ge=1, le=200, description="How many to return", examples=[50])]
-Skip = Annotated[int, Query(ge=0, le=10_000, description="How many to skip first", examples=[0])]
+
+@dataclass(frozen=True)
+class _Paging:
+    """Which part of a list to return."""
+
+    request: Request
+    top: Annotated[int, Query(ge=1, le=200, description="How many to return", examples=[50])] = 50
+    skip: Annotated[
+        int, Query(ge=0, le=10_000, description="How many to skip first", examples=[0])
+    ] = 0
+
+    def next_link(self, more: bool) -> str | None:
+        """The link to the next page, with the other parameters of the query; None on the last page."""
+        if not more:
+            return None
+        page = {"top": str(self.top), "skip": str(self.skip + self.top)}
+        query = urlencode({**self.request.query_params, **page})
+        return f"{self.request.scope['path']}?{query}"
+
+
+Paging = Annotated[_Paging, Depends()]

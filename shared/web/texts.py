@@ -51,7 +51,7 @@ def has(key: str) -> bool:
     return messages.has(key) or key in catalogue("en")
 
 
-def text(language: str, key: str, values: Mapping[str, str] | None = None) -> str:
+def text(language: str, key: str, values: Mapping[str, object] | None = None) -> str:
     """The text under a key, with its values. KeyError for an unknown key."""
     if messages.has(key):
         return messages.text(key, language, values or {})

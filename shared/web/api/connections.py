@@ -65,7 +65,7 @@ def create(body: NewConnectionBody, context: CurrentContext, response: Response)
 @requires(Role.VIEWER)
 def read(connection_id: Id, context: CurrentContext, response: Response) -> ConnectionView:
     """Only administrators see who gave the consent and which account is connected."""
-    return shown(connections.read(context, connection_id), context, response)
+    return shown(context.services.connections.read(connection_id), context, response)
 
 
 @router.put(_ONE, summary="Rename or share a connection")

@@ -26,7 +26,7 @@ router = APIRouter(route_class=AccessRoute, tags=["connections"])
 def read(connection_id: Id, audience_id: AudienceId, context: CurrentContext) -> HygieneView:
     """Returns the contacts that exports created and no export targets any more, and how many contacts have
     been unsubscribed or cleaned for a year. Only the former can be archived."""
-    return hygiene_view(hygiene.read(context, connection_id, audience_id))
+    return hygiene_view(context.services.hygiene.read(connection_id, audience_id))
 
 
 @router.post(

@@ -26,7 +26,7 @@ router = APIRouter(prefix="/api/people", route_class=AccessRoute, tags=["people"
 def search(body: SearchBody, context: CurrentContext) -> PersonInExportList:
     """What each export has stored about an address, or about a profile. Exports that hold the person
     come first."""
-    found = people.search(context, body.email or "", body.customer_id or "")
+    found = people.search(context, body)
     return PersonInExportList.listing(person_view(one, context.language) for one in found)
 
 

@@ -5,18 +5,17 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import APIRouter, Body, Query
-from starlette.requests import Request
 from starlette.responses import Response
 
 from shared.model.outcome import Outcome
 from shared.model.run import Mode, Run, RunStatus
+from shared.runs.history import RunFilter
 from shared.web.access import AccessRoute, Subject, requires
-from shared.web.api.paging import next_link
 from shared.web.application import people, runs
 from shared.web.authentication import Role
 from shared.web.context import Context
 from shared.web.csv_files import CsvResponse, csv_response
-from shared.web.dependencies import CurrentContext, Id, Optional, Skip, Top
+from shared.web.dependencies import CurrentContext, Id, Optional, Paging
 from shared.web.differences_csv import differences_csv
 from shared.web.models.one_person import SentPersonList, sent_person_view
 from shared.web.models.people import SearchBody
@@ -61,8 +60,8 @@ def start_all(context: CurrentContext) -> RunList:
 @router.get("/api/runs", summary="List runs, newest first")
 @requires(Role.VIEWER)
 def list_all(
-    request: Request,
     context: CurrentContext,
+    paging: Paging,
     export_id: Annotated[
         Optional[str],
         Query(
@@ -72,20 +71,19 @@ def list_all(
     status: Annotated[
         Optional[RunStatus], Query(description="Only runs in this status", examples=["failed"])
     ] = None,
-    top: Top = 50,
-    skip: Skip = 0,
 ) -> RunList:
     """Returns the runs of all exports, or of one export."""
-    found = runs.newest(context, export_id, status, skip, top + 1)
+    wanted, top = RunFilter(export_id, status), paging.top
+    found = context.services.history.newest(wanted, paging.skip + top + 1)[paging.skip :]
     views = (run_view(run, context.language) for run in found[:top])
-    return RunList.listing(views, next_link(request, skip, top, len(found) > top))
+    return RunList.listing(views, paging.next_link(len(found) > top))
 
 
 @router.get(_ONE, summary="Read a run")
 @requires(Role.VIEWER)
 def read(run_id: Id, context: CurrentContext) -> RunView:
     """Returns the status, progress, counts and findings of the run."""
-    return run_view(runs.read(context, run_id), context.language)
+    return run_view(context.services.runs.read(run_id), context.language)
 
 
 @router.post(f"{_ONE}/cancel", summary="Cancel a run", status_code=202)
@@ -132,7 +130,7 @@ def send_person(
 ) -> RunView:
     """Starts a run that reads the segments and sends only this person, by the rules of the export, even if
     nothing changed. No other person is sent, and no other run is active meanwhile."""
-    run = people.send(context, export_id, body.email or "", body.customer_id or "")
+    run = people.send(context, export_id, body)
     return accepted(run, context, response)
 
 

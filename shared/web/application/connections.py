@@ -12,7 +12,6 @@ from shared.mailchimp.session import MailchimpSession
 from shared.model.audience import Audience, MergeField
 from shared.model.connection import Connection, GrantKind
 from shared.model.consent import ConsentState
-from shared.model.export import Export
 from shared.model.ports import Stored
 from shared.web.application import audit
 from shared.web.application.etags import refuse_changed
@@ -29,12 +28,10 @@ __all__ = [
     "delete",
     "disconnect",
     "drop_export_user",
-    "exports_using",
     "finish_sign_in",
     "may_use",
     "may_use_export",
     "merge_fields",
-    "read",
     "refuse_export",
     "refuse_not_shared",
     "saved_segments",
@@ -62,7 +59,7 @@ def usable(context: Context) -> set[str]:
 
 def refuse_not_shared(context: Context, connection_id: str) -> None:
     """Raise Forbidden unless the caller may use the connection. NotFound."""
-    if not may_use(context, read(context, connection_id).value):
+    if not may_use(context, context.services.connections.read(connection_id).value):
         raise _not_shared()
 
 
@@ -81,11 +78,6 @@ def refuse_export(context: Context, export_id: str) -> None:
 
 def _not_shared() -> Forbidden:
     return Forbidden("connectionNotShared")
-
-
-def read(context: Context, connection_id: str) -> Stored[Connection]:
-    """One connection. NotFound."""
-    return context.services.connections.read(connection_id)
 
 
 def create(
@@ -108,7 +100,7 @@ def change(
     if_match: str | None = None,
 ) -> Stored[Connection]:
     """Rename or share a connection."""
-    before = read(context, connection_id)
+    before = context.services.connections.read(connection_id)
     etag = refuse_changed(if_match, before.etag, _CHANGED)
     stored = context.services.connections.change(
         connection_id, display_name, shared_with, context.caller.name, etag
@@ -121,7 +113,7 @@ def delete(
     context: Context, connection_id: str, *, detach_exports: bool, if_match: str | None = None
 ) -> None:
     """Delete a connection, on request after detaching it from its exports. Conflict names them."""
-    before = read(context, connection_id)
+    before = context.services.connections.read(connection_id)
     etag = refuse_changed(if_match, before.etag, _CHANGED)
     if detach_exports:
         context.services.consent_updates.delete_webhooks(connection_id)
@@ -140,7 +132,7 @@ def connect_with_key(
     context: Context, connection_id: str, api_key: str, if_match: str | None = None
 ) -> Stored[Connection]:
     """Connect with an API key, after Mailchimp has accepted it."""
-    before = read(context, connection_id)
+    before = context.services.connections.read(connection_id)
     refuse_changed(if_match, before.etag, _CHANGED)
     checked = context.services.api_keys.check(api_key)
     stored = context.services.connections.connect(
@@ -154,26 +146,21 @@ def disconnect(
     context: Context, connection_id: str, if_match: str | None = None
 ) -> Stored[Connection]:
     """Delete the grant, and stop the runs that use it."""
-    before = read(context, connection_id)
+    before = context.services.connections.read(connection_id)
     refuse_changed(if_match, before.etag, _CHANGED)
     context.services.consent_updates.delete_webhooks(connection_id)
     stored = context.services.connections.disconnect(connection_id, context.caller.name)
     # A lane that is sending has an open session, which would continue.
     context.services.runs.stop_sending(
-        [export.id for export in exports_using(context, connection_id)]
+        [export.id for export in context.services.definitions.using(connection_id)]
     )
     _record(context, "connection.disconnect", before.value, stored.value)
     return stored
 
 
-def exports_using(context: Context, connection_id: str) -> list[Export]:
-    """The exports that use a connection, by name."""
-    return context.services.definitions.using(connection_id)
-
-
 def consent_states(context: Context, connection_id: str) -> list[ConsentState]:
     """How current Mailchimp's statuses are, for each audience that exports use. NotFound."""
-    read(context, connection_id)
+    context.services.connections.read(connection_id)
     return context.services.consent_updates.states(connection_id)
 
 
@@ -208,7 +195,7 @@ def drop_export_user(
     context: Context, connection_id: str, if_match: str | None = None
 ) -> Stored[Connection]:
     """Delete the export user. NotFound if there is no export user."""
-    before = read(context, connection_id)
+    before = context.services.connections.read(connection_id)
     refuse_changed(if_match, before.etag, _CHANGED)
     if before.value.export_user is None:
         raise NotFound("exportUserNotFound")

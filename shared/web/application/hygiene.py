@@ -3,16 +3,10 @@
 from __future__ import annotations
 
 from shared.model.run import Run
-from shared.planning.hygiene import AudienceHygiene
 from shared.web.application import audit
 from shared.web.context import Context
 
-__all__ = ["archive", "read"]
-
-
-def read(context: Context, connection_id: str, audience_id: str) -> AudienceHygiene:
-    """What the audience has, read from Mailchimp now. NotFound."""
-    return context.services.hygiene.read(connection_id, audience_id)
+__all__ = ["archive"]
 
 
 def archive(context: Context, export_id: str, people: int) -> Run:

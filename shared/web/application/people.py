@@ -14,20 +14,22 @@ from shared.people.erasures import Erasure, address_key
 from shared.people.search import PersonInExport
 from shared.web.application import audit
 from shared.web.context import Context
+from shared.web.models.people import SearchBody
 
 __all__ = ["erase", "search", "send", "sent"]
 
 
-def search(context: Context, email: str, customer_id: str) -> Sequence[PersonInExport]:
+def search(context: Context, person: SearchBody) -> Sequence[PersonInExport]:
     """What every export has stored about an address, or about a profile."""
-    found = context.services.search.find(email, customer_id)
+    found = context.services.search.find(person.email or "", person.customer_id or "")
     audit.record(context, "person.search", "-", "", None, {"found": len(found)})
     return found
 
 
-def send(context: Context, export_id: str, email: str, customer_id: str) -> Run:
+def send(context: Context, export_id: str, wanted: SearchBody) -> Run:
     """Start a run that sends one person of an export. NotFound, Conflict while another run is active."""
-    person = ChosenPerson("" if customer_id else address_key(email), customer_id)
+    address = address_key(wanted.email) if wanted.email else ""
+    person = ChosenPerson(address, wanted.customer_id or "")
     run = context.services.one_person.start(export_id, context.caller.name, person)
     audit.record(context, "run.sendPerson", run.id, "", None, {"exportId": export_id})
     return run

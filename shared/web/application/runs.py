@@ -10,8 +10,7 @@ from shared.finishing.differences import Difference
 from shared.model.export import Export
 from shared.model.outcome import Outcome
 from shared.model.preview import SamplePerson
-from shared.model.run import ADD_ARCHIVED, Mode, Run, RunStatus, Trigger
-from shared.runs.history import RunFilter
+from shared.model.run import ADD_ARCHIVED, Mode, Run, Trigger
 from shared.runs.outcomes import OutcomePage, OutcomeRow
 from shared.web.application import audit
 from shared.web.application.connections import usable
@@ -23,10 +22,8 @@ __all__ = [
     "cancel",
     "confirm",
     "differences",
-    "newest",
     "outcomes",
     "preview",
-    "read",
     "rejected",
     "retry",
     "start",
@@ -112,18 +109,6 @@ def start_all(context: Context) -> StartedAll:
 def _record_start(context: Context, run: Run, export_id: str, mode: Mode) -> None:
     after = {"exportId": export_id, "mode": mode}
     audit.record(context, "run.start", run.id, "", None, after)
-
-
-def newest(
-    context: Context, export_id: str | None, status: RunStatus | None, skip: int, top: int
-) -> list[Run]:
-    """Runs, newest first; None means any."""
-    return context.services.history.newest(RunFilter(export_id, status), skip + top)[skip:]
-
-
-def read(context: Context, run_id: str) -> Run:
-    """A run with its current progress. NotFound."""
-    return context.services.runs.read(run_id)
 
 
 def cancel(context: Context, run_id: str) -> Run:

@@ -18,6 +18,7 @@ __all__ = [
     "PersonInExportView",
     "ReceiptView",
     "SearchBody",
+    "person_named",
     "person_view",
 ]
 
@@ -59,6 +60,12 @@ class SearchBody(Body):
             code = "personUnnamed"
             raise PydanticCustomError(code, "Give either an email address or a CustomerId.")
         return self
+
+
+def person_named(name: str) -> SearchBody:
+    """The person that a form names: an address, or a CustomerId if there is no @ in it."""
+    field = "email" if "@" in name or not name else "customerId"
+    return SearchBody.from_form({field: name})
 
 
 class EraseBody(Body):

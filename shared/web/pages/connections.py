@@ -34,7 +34,7 @@ def list_all(page: CurrentPage) -> Response:
     rows = [
         {
             "connection": stored.value,
-            "exports": connections.exports_using(page.context, stored.value.id),
+            "exports": page.services.definitions.using(stored.value.id),
         }
         for stored in page.services.connections.all()
     ]
@@ -99,7 +99,7 @@ def _show(
     sent: Mapping[str, object] | None = None,
 ) -> Response:
     """Show a connection, with the values that were `sent` instead of the saved ones if they were refused."""
-    stored = connections.read(page.context, connection_id)
+    stored = page.services.connections.read(connection_id)
     connection, sign_ins = stored.value, page.services.sign_ins
     saved = {"displayName": connection.display_name, "sharedWith": list(connection.shared_with)}
     conflict = differences(saved, sent, page.language) if refusal.is_outdated and sent else None
@@ -110,7 +110,7 @@ def _show(
         form=sent or saved,
         conflict=conflict,
         etag=etag_of(stored.etag),
-        exports=connections.exports_using(page.context, connection_id),
+        exports=page.services.definitions.using(connection_id),
         audiences=[
             consent_view(state, page.language)
             for state in connections.consent_states(page.context, connection_id)
@@ -163,8 +163,8 @@ def ask_disconnection(connection_id: Id, page: CurrentPage) -> Response:
     """Explain what disconnecting does, and list the exports that use the connection."""
     return page.render(
         "disconnect.html",
-        connection=connections.read(page.context, connection_id).value,
-        exports=connections.exports_using(page.context, connection_id),
+        connection=page.services.connections.read(connection_id).value,
+        exports=page.services.definitions.using(connection_id),
     )
 
 
@@ -238,13 +238,13 @@ def ask_removal(connection_id: Id, page: CurrentPage) -> Response:
 
 
 def _removal(page: Page, connection_id: str, refusal: Refusal = NO_REFUSAL) -> Response:
-    stored = connections.read(page.context, connection_id)
+    stored = page.services.connections.read(connection_id)
     return page.render(
         "remove_connection.html",
         refusal=refusal,
         connection=stored.value,
         etag=etag_of(stored.etag),
-        exports=connections.exports_using(page.context, connection_id),
+        exports=page.services.definitions.using(connection_id),
     )
 
 

@@ -20,12 +20,11 @@ from shared.web.application import exports, runs
 from shared.web.application.connections import may_use_export, usable
 from shared.web.authentication import Role
 from shared.web.dependencies import Id
-from shared.web.models.runs import StartBody, finding_views, in_words
+from shared.web.models.runs import StartBody, finding_views
 from shared.web.pages.chart import charted, draw
 from shared.web.pages.first_visit import first_visit
 from shared.web.pages.forms import NO_REFUSAL, Refusal, SentForm, attempt
 from shared.web.pages.render import CurrentPage, Page, redirect
-from shared.web.pages.run_list import run_rows
 from shared.web.texts import text
 
 __all__ = ["router"]
@@ -43,7 +42,6 @@ class Row:
     export: Export
     connection: str
     run: Run | None
-    reason: str
     next: datetime | None
     may_use: bool
 
@@ -116,13 +114,11 @@ def _rows(page: Page) -> list[Row]:
     rows = []
     for export in exports:
         run = runs_by_export.get(export.id)
-        reason = in_words(run.reason if run else None, page.language)
         rows.append(
             Row(
                 export,
                 names.get(export.connection_id or "", ""),
                 run,
-                reason,
                 next_run(export.schedule, services.clock()) if export.connection_id else None,
                 export.connection_id not in names or export.connection_id in mine,
             )
@@ -152,7 +148,7 @@ def _show(
         may_use=may_use_export(page.context, export_id),
         findings=finding_views(details.findings, page.language),
         connection=connection,
-        rows=run_rows(page, history, {}),
+        runs=history,
         more=len(history) == _HISTORY,
         charts=_charts(page, history),
         audience_name=next((run.audience_name for run in history if run.audience_name), ""),
@@ -181,8 +177,8 @@ def _charts(page: Page, history: list[Run]) -> list[tuple[str, Markup]]:
             {
                 "when": formats.clock_time(run.queued_at),
                 "status": text(page.language, f"pages.status.{run.status}"),
-                "people": str(run.counts.distinct),
-                "rejected": str(run.counts.rejected),
+                "people": run.counts.distinct,
+                "rejected": run.counts.rejected,
             },
         )
 
@@ -192,7 +188,7 @@ def _charts(page: Page, history: list[Run]) -> list[tuple[str, Markup]]:
     )
     return [
         (
-            text(page.language, f"pages.chart.{name}", {"runs": str(len(shown))}),
+            text(page.language, f"pages.chart.{name}", {"runs": len(shown)}),
             draw(shown, name, value, say, formats.number, formats.day),
         )
         for name, value in kinds

@@ -70,7 +70,7 @@ def _audience(page: Page, connection: Connection) -> tuple[str, bool]:
     if not found:
         return text(page.language, "pages.first.noAudience"), False
     names = format_list([audience.name for audience in found[:_MOST_NAMED]], locale=page.language)
-    values = {"audiences": str(len(found)), "names": names}
+    values = {"audiences": len(found), "names": names}
     key = "audience" if len(found) <= _MOST_NAMED else "audiences"
     return text(page.language, f"pages.first.{key}", values), True
 
@@ -85,7 +85,7 @@ def _of_customer_insights(page: Page) -> Sequence[tuple[str, bool]]:
     complete = sum(info.complete for info in listing.segments)
     if not listing.segments:
         return [(text(language, "pages.first.noSegments"), False)]
-    counts = {"complete": str(complete), "all": str(len(listing.segments))}
+    counts = {"complete": complete, "all": len(listing.segments)}
     address = next((info.name for info in attributes if info.suggested_for == "email"), "")
     key = "pages.first.address" if address else "pages.first.noAddress"
     return [

@@ -25,7 +25,7 @@ router = APIRouter(route_class=AccessRoute, include_in_schema=False)
 def show(connection_id: Id, audience_id: AudienceId, page: CurrentPage) -> Response:
     """What the audience has."""
     found = attempt(
-        page, lambda: hygiene.read(page.context, connection_id, audience_id), only_reads=True
+        page, lambda: page.services.hygiene.read(connection_id, audience_id), only_reads=True
     )
     if isinstance(found, Refusal):
         return page.render("hygiene.html", refusal=found, found=None)

@@ -111,7 +111,7 @@ def _converted(
         else:
             fit += 1
     if cut:
-        shown = {"cut": str(cut), "total": str(len(values))}
+        shown = {"cut": cut, "total": len(values)}
         return text(language, "pages.check.cut", shown), _WARNING
     kind = field.type.lower()
     return _counted(_BY_KIND.get(kind, kind), fit, len(values), language)
@@ -120,7 +120,7 @@ def _converted(
 def _counted(kind: str, fit: int, total: int, language: str) -> tuple[str, str]:
     level = _GOOD if fit == total else _WARNING if fit else _BAD
     known = kind if kind in _KINDS else "text"
-    shown = {"fit": str(fit), "total": str(total)}
+    shown = {"fit": fit, "total": total}
     return text(language, f"pages.check.{known}", shown), level
 
 

@@ -8,12 +8,11 @@ from __future__ import annotations
 from fastapi import APIRouter
 from starlette.responses import Response
 
-from shared.model.run import Run
 from shared.web.access import AccessRoute, Subject, requires
 from shared.web.application import exports, people
 from shared.web.authentication import Role
 from shared.web.dependencies import Id
-from shared.web.models.people import SearchBody
+from shared.web.models.people import person_named
 from shared.web.pages.forms import NO_REFUSAL, Refusal, SentForm, attempt
 from shared.web.pages.render import CurrentPage, Page, redirect
 
@@ -45,13 +44,7 @@ def show(export_id: Id, page: CurrentPage) -> Response:
 def send(export_id: Id, page: CurrentPage, form: SentForm) -> Response:
     """Send the person."""
     person = form.get("person")
-
-    def started() -> Run:
-        sent = {"email": person} if "@" in person or not person else {"customerId": person}
-        body = SearchBody.from_form(sent)
-        return people.send(page.context, export_id, body.email or "", body.customer_id or "")
-
-    run = attempt(page, started)
+    run = attempt(page, lambda: people.send(page.context, export_id, person_named(person)))
     if isinstance(run, Refusal):
         return _shown(page, export_id, person, run)
     return redirect(f"/runs/{run.id}")

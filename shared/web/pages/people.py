@@ -14,7 +14,7 @@ from shared.people.erasures import Erasure
 from shared.web.access import AccessRoute, requires
 from shared.web.application import people
 from shared.web.authentication import Role
-from shared.web.models.people import EraseBody, PersonInExportView, SearchBody, person_view
+from shared.web.models.people import EraseBody, PersonInExportView, person_named, person_view
 from shared.web.pages.forms import NO_REFUSAL, Refusal, SentForm, attempt
 from shared.web.pages.render import CurrentPage, Page, redirect
 from shared.web.texts import text
@@ -68,9 +68,7 @@ def _found(page: Page, person: str, refusal: Refusal = NO_REFUSAL) -> Response:
     """The result of a search by address, or by CustomerId when there is no @ in it."""
 
     def found() -> list[PersonInExportView]:
-        sent = {"email": person} if "@" in person or not person else {"customerId": person}
-        body = SearchBody.from_form(sent)
-        results = people.search(page.context, body.email or "", body.customer_id or "")
+        results = people.search(page.context, person_named(person))
         return [person_view(one, page.language) for one in results]
 
     results = attempt(page, found, only_reads=True)

@@ -32,12 +32,14 @@ from shared.web.context import Context
 from shared.web.cookies import Cookie
 from shared.web.csrf import new_token
 from shared.web.dependencies import CurrentContext
+from shared.web.models.runs import in_words
 from shared.web.pages.forms import NO_REFUSAL, Refusal
+from shared.web.pages.run_summary import rows_per_second, seconds_of
 from shared.web.pages.schedule_form import time_zones
 from shared.web.pages.static import static_url
 from shared.web.problems import HttpProblem, detail_text
 from shared.web.services import Services
-from shared.web.texts import LANGUAGE_COOKIE, LANGUAGES, has, text
+from shared.web.texts import LANGUAGE_COOKIE, LANGUAGES, action_text, has, reason_text, text
 
 __all__ = ["CSP", "CurrentPage", "Formats", "Page", "error_page", "redirect", "sign_in_page"]
 
@@ -62,6 +64,8 @@ def _templates() -> Environment:
     )
     templates.globals["static"] = static_url
     templates.globals["time_zones"] = time_zones
+    templates.globals["seconds_of"] = seconds_of
+    templates.globals["rows_per_second"] = rows_per_second
     return templates
 
 
@@ -225,7 +229,7 @@ def _formats(language: str, where: ZoneInfo, now: datetime) -> dict[str, object]
     clock_time = formats.clock_time
 
     def t(key: str, **values: object) -> str:
-        return text(language, f"pages.{key}", {name: str(v) for name, v in values.items()})
+        return text(language, f"pages.{key}", values)
 
     def choice(subject: str, value: object) -> str:
         key = f"pages.{subject}.{value}"
@@ -258,6 +262,9 @@ def _formats(language: str, where: ZoneInfo, now: datetime) -> dict[str, object]
         "time": time,
         "clock_time": clock_time,
         "span": span,
+        "in_words": lambda message: in_words(message, language),
+        "reason_text": lambda code: reason_text(code, language),
+        "action_text": lambda code: action_text(code, language),
         "number": formats.number,
         "percent": lambda share: format_percent(share, "#,##0.#%", locale=language),
     }

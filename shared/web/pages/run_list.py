@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from enum import StrEnum
 from typing import Annotated, TypeVar
@@ -11,46 +10,19 @@ from zoneinfo import ZoneInfo
 from fastapi import APIRouter, Query
 from starlette.responses import Response
 
-from shared.model.run import Run, RunStatus, Trigger
+from shared.model.run import RunStatus, Trigger
 from shared.runs.history import RunFilter
 from shared.web.access import AccessRoute, requires
 from shared.web.authentication import Role
-from shared.web.models.runs import in_words
-from shared.web.pages.render import CurrentPage, Page
-from shared.web.pages.run_summary import rows_per_second, seconds_of
+from shared.web.pages.render import CurrentPage
 
-__all__ = ["RunRow", "day_range", "router", "run_rows"]
+__all__ = ["day_range", "router"]
 
 router = APIRouter(route_class=AccessRoute, include_in_schema=False)
 
 _PAGE = 40
 E = TypeVar("E", bound=StrEnum)
 Word = Annotated[str, Query(max_length=100)]
-
-
-@dataclass(frozen=True)
-class RunRow:
-    """One run of a list."""
-
-    run: Run
-    export_name: str
-    reason: str
-    seconds: float | None
-    rate: float | None
-
-
-def run_rows(page: Page, runs: list[Run], names: dict[str, str]) -> list[RunRow]:
-    """The runs with what their lists show; `names` are those of the exports."""
-    return [
-        RunRow(
-            run,
-            names.get(run.export_id, ""),
-            in_words(run.reason, page.language),
-            seconds_of(run),
-            rows_per_second(run),
-        )
-        for run in runs
-    ]
 
 
 def _choice(kind: type[E], value: str) -> E | None:
@@ -107,7 +79,8 @@ def list_all(
     chosen = {name: str(value) for name, value in filters.items() if value}
     return page.render(
         "runs.html",
-        rows=run_rows(page, shown, names),
+        runs=shown,
+        names=names,
         exports=exports,
         statuses=list(RunStatus),
         triggers=list(Trigger),

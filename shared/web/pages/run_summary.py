@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from functools import partial
 
 from babel.lists import format_list
 
@@ -20,10 +20,6 @@ __all__ = ["Summary", "Tile", "retry_changes_something", "rows_per_second", "sec
 
 # A person can change the audience or the plan in Mailchimp, so that the same row is accepted.
 _MAILCHIMP_CAN_CHANGE = frozenset({Code.FIELD_REFUSED, Code.FIELD_REQUIRED})
-
-
-class _Say(Protocol):
-    def __call__(self, name: str, **values: object) -> str: ...
 
 
 @dataclass(frozen=True)
@@ -60,15 +56,10 @@ def seconds_of(run: Run) -> float | None:
 def rows_per_second(run: Run) -> float | None:
     """Source rows per second from start to end; None for runs that are not over, or too short."""
     seconds = seconds_of(run)
-    if not seconds or seconds < 1 or not run.counts.source_rows or not _reads_for_all(run):
+    if not seconds or seconds < 1 or not run.counts.source_rows or not run.mode.sends_everyone:
         return None
     rate = run.counts.source_rows / seconds
     return round(rate) if rate >= 10 else round(rate, 1)
-
-
-def _reads_for_all(run: Run) -> bool:
-    """Whether the time of a run is that of its rows."""
-    return run.mode.sends_everyone
 
 
 def retry_changes_something(run: Run, codes: Sequence[str]) -> bool:
@@ -126,13 +117,9 @@ def _not_zero(tiles: Sequence[Tile]) -> tuple[Tile, ...]:
 
 
 def _sentence(run: Run, language: str) -> str:
-    def say(name: str, **values: object) -> str:
-        return text(
-            language, f"pages.summary.{name}", {key: str(value) for key, value in values.items()}
-        )
-
+    say = partial(_say, language)
     if run.mode is Mode.PREVIEW:
-        return _of_preview(run, language, say)
+        return _of_preview(run, language)
     parts = _parts(run.counts, language)
     if run.status is RunStatus.SKIPPED:
         return say("skipped")
@@ -156,7 +143,12 @@ def _sentence(run: Run, language: str) -> str:
     return say("done", parts=parts) if parts else say("nothingChanged")
 
 
-def _of_preview(run: Run, language: str, say: _Say) -> str:
+def _say(language: str, name: str, **values: object) -> str:
+    return text(language, f"pages.summary.{name}", values)
+
+
+def _of_preview(run: Run, language: str) -> str:
+    say = partial(_say, language)
     if run.status is RunStatus.FAILED:
         return say("previewFailed")
     if run.status is RunStatus.CANCELED:
@@ -178,9 +170,5 @@ def _parts(counts: Counts, language: str) -> str:
         ("rejected", counts.rejected),
         ("notSent", counts.not_sent),
     )
-    parts = [
-        text(language, f"pages.summary.{name}", {"people": str(number)})
-        for name, number in named
-        if number
-    ]
+    parts = [_say(language, name, people=number) for name, number in named if number]
     return format_list(parts, locale=language) if parts else ""

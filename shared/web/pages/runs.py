@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Sequence
 from typing import Annotated
 
 from fastapi import APIRouter, Query
@@ -14,7 +13,7 @@ from shared.model.export import Export
 from shared.model.outcome import Outcome
 from shared.model.run import Mode, Run, RunStatus
 from shared.runs.commands import can_retry
-from shared.runs.outcomes import OutcomeReason, OutcomeRow
+from shared.runs.outcomes import OutcomeReason
 from shared.scheduling.schedule import next_run
 from shared.web.access import AccessRoute, Subject, requires
 from shared.web.application import people, runs
@@ -28,11 +27,9 @@ from shared.web.pages.forms import NO_REFUSAL, Refusal, SentForm, attempt
 from shared.web.pages.render import CurrentPage, Page, redirect
 from shared.web.pages.run_summary import (
     retry_changes_something,
-    rows_per_second,
-    seconds_of,
     summary,
 )
-from shared.web.texts import action_text, reason_text, text
+from shared.web.texts import text
 
 __all__ = ["router"]
 
@@ -43,45 +40,14 @@ _SAMPLES = 3
 _PAGE = 50
 
 
-@dataclass(frozen=True)
-class Rejected:
-    """Rejected rows of one reason, with a few of them."""
-
-    code: str
-    reason: str
-    action: str
-    count: int
-    samples: tuple[OutcomeRow, ...]
-
-    @property
-    def has_answers(self) -> bool:
-        """Whether Mailchimp answered something about one of them."""
-        return any(row.answer for row in self.samples)
-
-
-def _rejected(page: Page, run: Run) -> list[Rejected]:
+def _rejected(page: Page, run: Run) -> Sequence[OutcomeReason]:
     """The reasons of the rejected rows, most frequent first."""
     if not run.counts.rejected or not page.caller.may(Role.CONTRIBUTOR):
         return []
     try:
-        reasons = page.services.outcomes.reasons(run.id, Outcome.REJECTED.value, _SAMPLES)
+        return page.services.outcomes.reasons(run.id, Outcome.REJECTED.value, _SAMPLES)
     except ConnectorError:
         return []
-    return _groups(page, reasons)
-
-
-def _groups(page: Page, reasons: Iterable[OutcomeReason]) -> list[Rejected]:
-    language = page.language
-    return [
-        Rejected(
-            found.code,
-            reason_text(found.code, language),
-            action_text(found.code, language),
-            found.count,
-            found.samples,
-        )
-        for found in reasons
-    ]
 
 
 @router.get(_ONE)
@@ -95,7 +61,7 @@ def show(run_id: Id, page: CurrentPage) -> Response:
 @requires(Role.VIEWER)
 def progress(run_id: Id, page: CurrentPage) -> Response:
     """The part of the page of an active run that changes. 204 when the run is no longer active."""
-    run = runs.read(page.context, run_id)
+    run = page.services.runs.read(run_id)
     if not run.is_active:
         return Response(status_code=204)
     return page.render(
@@ -108,7 +74,7 @@ def progress(run_id: Id, page: CurrentPage) -> Response:
 
 def _show(page: Page, run_id: str, refusal: Refusal = NO_REFUSAL) -> Response:
     services = page.services
-    run = runs.read(page.context, run_id)
+    run = page.services.runs.read(run_id)
     export = services.definitions.find(run.export_id)
     is_preview = run.mode is Mode.PREVIEW
     has_outcomes = not run.is_active and services.outcomes.exist(run.id)
@@ -160,12 +126,10 @@ def _show(page: Page, run_id: str, refusal: Refusal = NO_REFUSAL) -> Response:
         can_send_again=over and is_person,
         can_edit=over and run.status is RunStatus.FAILED,
         can_undo=may_act and not is_preview and services.undo.is_possible(run),
-        seconds=seconds_of(run),
-        rows_per_second=rows_per_second(run),
     )
 
 
-def _preview(page: Page, run: Run) -> tuple[PreviewView | None, list[Rejected]]:
+def _preview(page: Page, run: Run) -> tuple[PreviewView | None, Sequence[OutcomeReason]]:
     """What a preview found, and its rejected rows; nothing for people who may not see it.
 
     Both come from one download of the outcomes. What was deleted is missing.
@@ -174,12 +138,11 @@ def _preview(page: Page, run: Run) -> tuple[PreviewView | None, list[Rejected]]:
         return None, []
     services = page.services
     try:
-        totals, reasons = services.outcomes.totals_and_reasons(
+        totals, rejected = services.outcomes.totals_and_reasons(
             run.id, Outcome.REJECTED.value, _SAMPLES
         )
     except ConnectorError:
         return None, []
-    rejected = _groups(page, reasons)
     try:
         found = runs.preview(page.context, run.id, totals)
     except ConnectorError:
@@ -202,8 +165,7 @@ def _next_steps(page: Page, run: Run, export: Export | None, *, retries: bool) -
     """What a person can do about a run that is not active, in words."""
 
     def say(name: str, **values: object) -> str:
-        shown = {key: str(value) for key, value in values.items()}
-        return text(page.language, f"pages.next.{name}", shown)
+        return text(page.language, f"pages.next.{name}", values)
 
     counts = run.counts
     steps = []
@@ -249,16 +211,14 @@ def search_rejected(run_id: Id, page: CurrentPage, form: SentForm) -> Response:
 
 
 def _show_rejected(page: Page, run_id: str, code: str, wanted: str = "", skip: int = 0) -> Response:
-    run = runs.read(page.context, run_id)
+    run = page.services.runs.read(run_id)
     rows = runs.rejected(page.context, run, code, wanted, skip, _PAGE)
-    language = page.language
     return page.render(
         "rejected.html",
         run=run,
         export=page.services.definitions.find(run.export_id),
         reasons=_rejected(page, run),
-        rows=[{**asdict(row), "reason": reason_text(row.code, language)} for row in rows.rows],
-        has_answers=any(row.answer for row in rows.rows),
+        rows=rows.rows,
         total=rows.total,
         code=code,
         wanted=wanted,
@@ -310,7 +270,7 @@ def ask_undo(run_id: Id, page: CurrentPage) -> Response:
 
 
 def _undo(page: Page, run_id: str, refusal: Refusal = NO_REFUSAL) -> Response:
-    run = runs.read(page.context, run_id)
+    run = page.services.runs.read(run_id)
     return page.render(
         "undo.html",
         refusal=refusal,
