@@ -1,4 +1,4 @@
-// How dev and prod differ, in one table. main.bicepparam and the committed snapshots read it.
+// The differences between dev and prod. main.bicepparam and the committed snapshots read them.
 
 @export()
 @description('Parameters by kind of environment.')

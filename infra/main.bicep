@@ -1,6 +1,6 @@
-// Everything the app needs, in one resource group that the customer owns. The parts are in modules/; this file names
-// things and passes names and ids from one module to the next. Deploying it twice changes nothing.
-// Names are computed here, not taken from outputs: only so can what-if and `bicep snapshot` evaluate every module.
+// All resources of the app, in one resource group that the customer owns. This file computes the names and passes names and
+// ids to the modules in modules/. Deploying it twice changes nothing. Names are computed here and not taken from outputs, because
+// what-if and `bicep snapshot` can then evaluate every module.
 // https://learn.microsoft.com/azure/azure-functions/flex-consumption-plan
 
 targetScope = 'resourceGroup'
@@ -13,15 +13,15 @@ metadata description = 'Flex Consumption function app with its storage, vaults, 
 @maxLength(12)
 param environmentName string
 
-@description('Azure region of every resource. Must offer Flex Consumption; a landing account of your own must be in it too.')
+@description('Azure region of every resource. It must offer Flex Consumption, and a landing account of your own must be in it as well.')
 param location string = resourceGroup().location
 
-@description('Tags for every resource, in addition to the one that azd needs.')
+@description('Tags of every resource, in addition to the one that azd needs.')
 param tags { *: string } = {}
 
 // ---- who signs in --------------------------------------------------------------------------------
 
-@description('Entra tenant whose people may sign in. Exactly one.')
+@description('Entra tenant whose people may sign in.')
 @minLength(36)
 @maxLength(36)
 param entraTenantId string = tenant().tenantId
@@ -36,27 +36,27 @@ param allowedOrigins string[] = []
 
 // ---- Mailchimp and Customer Insights -------------------------------------------------------------
 
-@description('Client id of the app registered at Mailchimp; its secret must then be in the vault as mailchimp-client-secret. Empty when connections use API keys only.')
+@description('Client id of the app registered at Mailchimp; its secret must then be in the vault as mailchimp-client-secret. Empty if connections use only API keys.')
 param mailchimpClientId string = ''
 
-@description('How many connections the app may have open to one Mailchimp account. Mailchimp allows 10 over all apps.')
+@description('Connections that the app may have open to one Mailchimp account. Mailchimp allows 10 for all apps together.')
 @minValue(1)
 @maxValue(10)
 param mailchimpConnections int = 10
 
-@description('Instance id of the Customer Insights environment. Empty: segments are known from model.json alone.')
+@description('Instance id of the Customer Insights environment. Empty: the app knows segments only from model.json.')
 param customerInsightsInstanceId string = ''
 
-@description('The environment asks for a subscription key, and the vault has it as customer-insights-subscription-key.')
+@description('Whether the environment requires a subscription key. The vault must then have it as customer-insights-subscription-key.')
 param customerInsightsNeedsSubscriptionKey bool = false
 
 @description('Object id, in this tenant, of the service principal "Dynamics 365 AI for Customer Insights". Empty: it gets no role.')
 param customerInsightsPrincipalId string = ''
 
-@description('Prefix in the landing container that holds model.json. Empty: found anywhere in the container.')
+@description('Folder of the landing container that has model.json. Empty: it is found anywhere in the container.')
 param segmentsRoot string = ''
 
-// ---- where the segments land ---------------------------------------------------------------------
+// ---- landing account -----------------------------------------------------------------------------
 
 @description('Name of a storage account of your own that Customer Insights writes to. Empty: this deployment creates one.')
 @maxLength(24)
@@ -70,12 +70,12 @@ param existingSegmentsResourceGroup string = ''
 @maxLength(63)
 param segmentsContainerName string = 'segments'
 
-@description('Create the landing account with a hierarchical namespace. Customer Insights asks for one when it signs in as its service principal. Cannot be changed later.')
+@description('Create the landing account with a hierarchical namespace. Customer Insights requires one if it signs in as its service principal. Cannot be changed later.')
 param segmentsHierarchicalNamespace bool = true
 
-// ---- how much, how long --------------------------------------------------------------------------
+// ---- size and retention --------------------------------------------------------------------------
 
-@description('Most instances the platform may start for one function. Some regions refuse less than 40. All instances of a subscription in a region may have 512,000 MB together: 250 of 2,048 MB.')
+@description('Maximum number of instances of one function. Some regions refuse less than 40. All instances of a subscription in a region can have 512,000 MB together: 250 instances of 2,048 MB.')
 @minValue(1)
 @maxValue(250)
 param maximumInstanceCount int = 40
@@ -101,7 +101,7 @@ param zoneRedundant bool = false
 @allowed(['Recreate', 'RollingUpdate'])
 param siteUpdateStrategy string = 'Recreate'
 
-@description('Most distinct people in one run. Bounded by the temporary disk of an instance: 0.8 GB, of which a million people need at least 0.7 GB.')
+@description('Maximum number of distinct people in one run. The temporary disk of an instance limits it: it has 0.8 GB, and a million people need at least 0.7 GB.')
 @minValue(1)
 @maxValue(1000000)
 param maxProfiles int = 1000000
@@ -121,7 +121,7 @@ param softDeleteDays int = 7
 @maxValue(730)
 param logRetentionDays int = 30
 
-@description('Most gigabytes of logs taken in per day. When it is reached, all alerts but app-silent are blind until the next day.')
+@description('Maximum gigabytes of logs per day. If it is reached, no alert except app-silent can fire until the next day.')
 @minValue(1)
 @maxValue(100)
 param logDailyCapGb int = 1
@@ -134,19 +134,19 @@ param tickSchedule string = '0 */5 * * * *'
 @description('Put state and vaults behind private endpoints and deny other networks. Costs money per endpoint: see docs/cost.md.')
 param privateNetworking bool = false
 
-@description('Address range of the virtual network, /24 or larger. It must not overlap with networks you peer it with.')
+@description('Address range of the virtual network, /24 or larger. It must not overlap with networks that you peer it with.')
 param virtualNetworkAddressPrefix string = '10.60.0.0/24'
 
 @description('With privateNetworking: public IP addresses or ranges (203.0.113.4, 203.0.113.0/24) that may still reach state and vaults, such as that of the person who sets secrets.')
 param allowedIpRanges string[] = []
 
-@description('Whether the pages and the API can be reached from the internet (signed in). Disabled only with a private way in of your own.')
+@description('Whether the pages and the API can be reached from the internet (signed in). Disable it only if you have a private connection to the app.')
 @allowed(['Enabled', 'Disabled'])
 param appPublicNetworkAccess string = 'Enabled'
 
-// ---- people --------------------------------------------------------------------------------------
+// ---- alerts and the person who sets secrets ------------------------------------------------------
 
-@description('Resource ids of action groups that alerts go to. Empty and no alertEmail: alerts fire, but no one is notified.')
+@description('Resource ids of action groups that alerts go to. If this and alertEmail are empty, alerts fire, but no one is notified.')
 param actionGroupIds string[] = []
 
 @description('Address for a new action group. Empty: none is created.')
@@ -157,7 +157,7 @@ param alertEmail string = ''
 @maxValue(100)
 param rejectSharePercent int = 5
 
-@description('Object id of the person or group who sets the client secrets in the vault. Empty: no such role is given.')
+@description('Object id of the person or group who sets the client secrets in the vault. Empty: no role is assigned.')
 param configWriterPrincipalId string = ''
 
 @description('Kind of principal of the id above.')

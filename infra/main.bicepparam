@@ -1,5 +1,5 @@
-// The parameters of a deployment: how dev and prod differ is in environments.bicep; what a company must set comes from the
-// environment (`azd env set NAME value`, or a variable of the deployment workflow). None of it is secret.
+// The parameters of a deployment. The differences between dev and prod are in environments.bicep. Values that a company must set
+// come from the environment (`azd env set NAME value`, or a variable of the deployment workflow). None of them is secret.
 using './main.bicep'
 
 import { environments } from './environments.bicep'

@@ -1,7 +1,7 @@
 """Build the deployment package: `python infra/package.py app.zip`.
 
 Run it with the Python version of the site, on Linux x86-64: the packages are installed for exactly
-this interpreter, so nothing is left for a remote build to choose differently. The package is
+this interpreter, so no remote build can choose other versions. The package is
 imported and its functions are listed before the zip file is written. Needs only the standard
 library. docs/decisions/0038 has the reasons.
 https://learn.microsoft.com/azure/azure-functions/flex-consumption-how-to#deploy-your-code-project
@@ -44,13 +44,13 @@ def site_python() -> str:
     text = (ROOT / "infra/modules/app.bicep").read_text("utf-8")
     found = re.search(r"^var pythonVersion = '([\d.]+)'", text, re.MULTILINE)
     if found is None:
-        message = "infra/modules/app.bicep names no Python version."
+        message = "infra/modules/app.bicep has no Python version."
         raise PackageError(message)
     return found[1]
 
 
 def deployed() -> list[str]:
-    """The tracked files that .funcignore lets through."""
+    """The tracked files that .funcignore includes."""
     listed = subprocess.run(
         ["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True
     )
@@ -60,7 +60,7 @@ def deployed() -> list[str]:
 
 
 def _ignored(name: str, patterns: list[str]) -> bool:
-    """A pattern without a slash is about every part of the path, as in .gitignore."""
+    """Whether patterns exclude a path. A pattern without a slash applies to every part of it, as in .gitignore."""
     return any(fnmatch.fnmatchcase(part, one) for part in name.split("/") for one in patterns)
 
 

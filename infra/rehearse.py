@@ -5,8 +5,8 @@ Microsoft's own worker library, in the Python of the site, with exactly the app 
 compiled template, against Azurite and a sandbox Mailchimp. Then: the index of functions, health
 before and after the secrets are there, one export.
 
-What differs from Azure is listed in `REPLACED`: where storage, vault, Mailchimp and the app itself
-are. Nothing of this repository is importable for the app but what the package holds.
+`REPLACED` lists what differs from Azure: the addresses of storage, vault, Mailchimp and the app. The
+app can import only what the package contains, and nothing else of this repository.
 """
 
 from __future__ import annotations
@@ -54,10 +54,10 @@ PEOPLE = 2_000
 
 
 def main() -> int:
-    """Returns 0 when everything worked, also where the site's Python is missing; that is printed then."""
+    """Returns 0 when everything worked, or the Python of the site is missing, which is printed."""
     python = _site_interpreter()
     if python is None:
-        print(f"rehearsal: not run: there is no Python {site_python()} on this machine")
+        print(f"rehearsal: not run, because Python {site_python()} is not installed")
         return 0
     started = time.monotonic()
     try:
@@ -71,7 +71,7 @@ def main() -> int:
 
 
 def rehearse(folder: Path, python: str) -> Iterator[str]:
-    """Rehearse in an empty folder; a line for each thing that worked.
+    """Rehearse in an empty folder. Yields a line for each part that worked.
 
     Raises:
         PackageError, ProcessError, PortalError: it did not work.
@@ -109,7 +109,7 @@ def rehearse(folder: Path, python: str) -> Iterator[str]:
             _demand(answer.json() == {"status": "ok"}, f"health: {answer.text}")
             yield "health: ok"
             anonymous = requests.get(f"{url}/api/exports", timeout=30).status_code
-            _demand(anonymous == 401, f"the API answers {anonymous} to a caller who is unknown")
+            _demand(anonymous == 401, f"the API answers {anonymous} to an unknown caller")
             yield "API without a caller: 401"
             run = _export(ApiClient(url), folder, azurite.connection_string, sandbox)
             yield f"export: {run['status']}, {run['counts']['created']:,} contacts created"
@@ -134,7 +134,7 @@ def app_settings(connection: str, mailchimp_url: str) -> dict[str, str]:
 
 
 def vault_references() -> dict[str, str]:
-    """The settings that are references, as Azure hands them over when it cannot resolve them."""
+    """The settings that are references, in the form in which Azure passes unresolved references."""
     written = settings.in_azure(project.committed("prod"))
     return {
         name: str(value)

@@ -1,6 +1,6 @@
 """`python -m infra.check`: compile and check the templates; `--write` renews main.json and snapshots.
 
-With `--quick` only what the warm compiler answers, without the seven commands of its command line.
+`--quick` uses only the running compiler, without the seven commands of its command line.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def validate_command(executable: Path, configuration: str) -> list[str]:
 
 
 def main(arguments: list[str]) -> int:
-    """Returns 1 when there is a fault, 0 without, also where there is no compiler."""
+    """Returns 1 when there is a fault, else 0, also without a compiler."""
     try:
         executable = find()
     except NotFoundError as error:
@@ -43,14 +43,14 @@ def main(arguments: list[str]) -> int:
         if "--write" in arguments:
             write(compiler)
         faults = list(check(compiler))
-    # The same once more with the commands that people use: they print what the protocol returns.
+    # The same with the commands that people use, which print what the protocol returns.
     failed = False
     if not arguments and not faults:
-        failed = _said_something([str(executable), "lint", str(INFRA / "main.bicep")])
+        failed = _reports_a_problem([str(executable), "lint", str(INFRA / "main.bicep")])
         parameters = [str(executable), "build-params", str(INFRA / "main.bicepparam"), "--stdout"]
-        failed |= _said_something(parameters)
+        failed |= _reports_a_problem(parameters)
         for name in CONFIGURATIONS:
-            failed |= _said_something(validate_command(executable, name))
+            failed |= _reports_a_problem(validate_command(executable, name))
     for fault in faults:
         print(fault)
     print(
@@ -60,8 +60,8 @@ def main(arguments: list[str]) -> int:
     return 1 if failed or faults else 0
 
 
-def _said_something(command: list[str]) -> bool:
-    """Run a command that has nothing to say; whether it failed or printed a diagnostic."""
+def _reports_a_problem(command: list[str]) -> bool:
+    """Run a command that should print nothing. Returns whether it failed or printed a diagnostic."""
     environment = {"DOTNET_SYSTEM_GLOBALIZATION_INVARIANT": "1", **EXAMPLE, **os.environ}
     done = subprocess.run(
         command, env=environment, cwd=ROOT, capture_output=True, text=True, check=False

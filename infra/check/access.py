@@ -23,7 +23,7 @@ ROLES = {
     "b86a8fe4-44ce-4948-aee5-eccb2c155cd7": "Key Vault Secrets Officer",
     "4633458b-17de-408a-b874-0445c86b69e6": "Key Vault Secrets User",
 }
-"""Every role that this deployment may give.
+"""Every role that this deployment may assign.
 
 https://learn.microsoft.com/azure/role-based-access-control/built-in-roles
 """
@@ -79,7 +79,7 @@ def check(deployment: Deployment) -> Iterator[str]:
 
 
 def _expected(deployment: Deployment) -> set[tuple[str, str, str]]:
-    """(who, role, scope): the whole of what may be given."""
+    """The assignments that must exist, as (who, role, scope)."""
     container = deployment.given.get("segmentsContainerName", "segments")
     given = {
         ("app", "Storage Blob Data Owner", "state"),
@@ -131,7 +131,7 @@ def _roles(deployment: Deployment) -> Iterator[str]:
 
 
 def _keys_of(deployment: Deployment) -> dict[str, str]:
-    """What stands for each principal in the names of assignments: known before the deployment."""
+    """The text for each principal in the names of assignments, which is known before the deployment."""
     identity = deployment.named("Microsoft.ManagedIdentity/userAssignedIdentities", "")
     topic = deployment.named("Microsoft.EventGrid/systemTopics", "")
     return {
@@ -153,7 +153,7 @@ def _who(deployment: Deployment, principal: Any) -> str:
 
 
 def _scope(scope: str) -> str:
-    """`state`, `landing/segments`, ...; the id itself where it is none of these."""
+    """A short name such as `state` or `landing/segments`; the id itself for another resource."""
     found = re.search(
         r"/(?:storageAccounts/(state|seg|contosolanding)\w*|vaults/(tokens|config)-\w+"
         r"|components/(appi)-\w+)(?:/\w+Services/default/\w+/([\w-]+))?$",
@@ -198,15 +198,16 @@ def _sign_in(deployment: Deployment) -> Iterator[str]:
         == "RedirectToLoginPage",
         f"exactly {sorted(OPEN_PATHS)} are open": set(validation.get("excludedPaths") or ())
         == OPEN_PATHS,
-        "only Entra signs people in": provider.get("enabled") is True
+        "sign-in is by Entra only": provider.get("enabled") is True
         and len(auth.get("properties", "identityProviders")) == 1,
-        f"the issuer must be the one tenant {tenant}": registration.get("openIdIssuer") == issuer,
-        "the app registration must be the one given": registration.get("clientId") == client,
+        f"the issuer must be the tenant {tenant}": registration.get("openIdIssuer") == issuer,
+        "the app registration must be that of the parameter": registration.get("clientId")
+        == client,
         "the client secret must be named by its setting": registration.get(
             "clientSecretSettingName"
         )
         == "ENTRA_CLIENT_SECRET",
-        "the audiences must be the app registration's own": audiences
+        "the audiences must be those of the app registration": audiences
         == {client, f"api://{client}"},
         "no token store: nothing needs the tokens": auth.get(
             "properties", "login", "tokenStore", "enabled"
@@ -223,18 +224,18 @@ def _sign_in(deployment: Deployment) -> Iterator[str]:
 
 
 def _keys(deployment: Deployment) -> Iterator[str]:
-    """No key is asked for anywhere, and no output hands one out."""
+    """No template lists keys, and no output returns one."""
     for path, template in _templates(deployment.template):
         text = [str(one) for one in _strings(template.get("resources"))]
         if any(re.search(r"\blist[A-Z]\w*\(", one) for one in text):
-            yield f"{path} asks for keys; everything is by identity"
+            yield f"{path} lists keys, but all access uses identities"
         for name, output in (template.get("outputs") or {}).items():
             value = " ".join(_strings(output.get("value")))
             if _KEYS.search(value) or str(output.get("type", "")).lower().startswith("secure"):
-                yield f"output {name} of {path} hands out a key"
+                yield f"output {name} of {path} returns a key"
         for name, parameter in (template.get("parameters") or {}).items():
             if str(parameter.get("type", "")).lower().startswith("secure"):
-                yield f"parameter {name} of {path} is a secret; secrets do not pass through"
+                yield f"parameter {name} of {path} is a secret, but the deployment has no secrets"
 
 
 def _templates(template: Mapping[str, Any], path: str = "main") -> Iterator[tuple[str, Any]]:

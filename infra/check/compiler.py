@@ -1,8 +1,8 @@
-"""Microsoft's Bicep compiler, as one process that stays warm and answers over JSON-RPC.
+"""Runs Microsoft's Bicep compiler as one process that answers over JSON-RPC.
 
-The first call takes seconds, every further one half a second. It is looked for in this order: the
-environment variable BICEP, `bicep` on the PATH, the one that `az bicep install` puts into the home
-directory, `../shared/tools/bicep/bicep` beside this repository. Nothing is downloaded.
+The first call takes seconds, every further one half a second. The compiler is searched for in this
+order: the environment variable BICEP, `bicep` on the PATH, the one that `az bicep install` puts into
+the home directory, `../shared/tools/bicep/bicep` beside this repository. Nothing is downloaded.
 https://learn.microsoft.com/azure/azure-resource-manager/bicep/bicep-cli
 """
 
@@ -24,11 +24,11 @@ ROOT = Path(__file__).resolve().parents[2]
 SUBSCRIPTION = "00000000-0000-0000-0000-000000000001"
 TENANT = "00000000-0000-0000-0000-000000000002"
 GROUP = "rg-example"
-"""Where the snapshots are evaluated: ids that exist nowhere."""
+"""Ids for evaluating the snapshots; they do not exist."""
 
 
 class NotFoundError(Exception):
-    """There is no compiler on this machine; the message says where it was looked for."""
+    """No compiler was found on this machine; the message lists the places."""
 
 
 @dataclass(frozen=True)
@@ -154,10 +154,10 @@ class Compiler:
 
 @contextmanager
 def running() -> Iterator[Compiler]:
-    """A compiler for the length of a `with` block.
+    """A compiler for the duration of a `with` block.
 
     Raises:
-        NotFoundError: there is none on this machine.
+        NotFoundError: this machine has no compiler.
     """
     compiler = Compiler(find())
     try:

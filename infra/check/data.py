@@ -1,4 +1,4 @@
-"""Where data is: containers, queues, tables, deletion, events on their way, logs of access."""
+"""Rules about data: containers, queues, tables, deletion, delivery of events, access logs."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ WRITTEN_WHOLE = {
 """Storage calls after which a file is complete, or has its name; CreateFile is an empty file."""
 
 MANIFESTS = {"model.json", ".manifest.cdm.json"}
-"""Ends of the names of files that describe a refresh."""
+"""Suffixes of the names of files that describe a refresh."""
 
 
 def check(deployment: Deployment, code: Code) -> Iterator[str]:
@@ -35,7 +35,7 @@ def check(deployment: Deployment, code: Code) -> Iterator[str]:
 
 
 def _names(deployment: Deployment, state: Resource, code: Code) -> Iterator[str]:
-    """What the code uses exists, and nothing else does."""
+    """Exactly the resources that the code uses exist."""
     queues = {one.name for one in deployment.children(state, f"{_ACCOUNT}/queueServices/queues")}
     tables = {one.name for one in deployment.children(state, f"{_ACCOUNT}/tableServices/tables")}
     containers = {
@@ -92,7 +92,7 @@ def _landing(deployment: Deployment, code: Code) -> Iterator[str]:
     account = deployment.given.get("existingSegmentsAccountName", "")
     accounts = [one.name for one in deployment.of(_ACCOUNT)]
     if deployment.own_landing != any(one.startswith("seg") for one in accounts):
-        yield "the landing account must be created exactly when none is given"
+        yield "the landing account must be created exactly if no existing account is given"
     segments = deployment.given.get("segmentsContainerName", "segments")
     containers = [
         one
@@ -127,7 +127,7 @@ def _events(deployment: Deployment, state: Resource) -> Iterator[str]:
         for one in about.get("advancedFilters") or ()
     }
     rules = {
-        "the topic must be of the landing account": f"/storageAccounts/{account}" in source,
+        "the topic must belong to the landing account": f"/storageAccounts/{account}" in source,
         "the topic's identity must be system-assigned": topic.get("identity", "type")
         == "SystemAssigned",
         "events must be in the Event Grid schema": subscription.get(
@@ -159,7 +159,7 @@ def _events(deployment: Deployment, state: Resource) -> Iterator[str]:
 
 
 def _logs(deployment: Deployment) -> Iterator[str]:
-    """Who reads personal data and secrets is recorded; nothing is recorded twice."""
+    """Access to personal data and secrets is logged, and nothing is logged twice."""
     logged: dict[str, set[str]] = {}
     for one in deployment.of(_DIAGNOSTICS):
         categories = {

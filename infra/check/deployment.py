@@ -1,4 +1,4 @@
-"""One configuration of the deployment, evaluated: its resources as Azure would get them."""
+"""An evaluated configuration of the deployment: its resources as Azure would receive them."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Resource:
         return self.id.split("/")[4]
 
     def get(self, *path: str) -> Any:
-        """A value of the resource, None where there is none."""
+        """A value of the resource, or None."""
         return at(self.body, *path)
 
     def __str__(self) -> str:
@@ -65,7 +65,7 @@ class Deployment:
         return [one for one in self.resources if one.type == kind]
 
     def named(self, kind: str, prefix: str) -> Resource | None:
-        """The resource of a type whose name starts so, None where there is none."""
+        """The resource of a type whose name begins with `name`, or None."""
         return next((one for one in self.of(kind) if one.name.startswith(prefix)), None)
 
     def children(self, parent: Resource, kind: str) -> list[Resource]:

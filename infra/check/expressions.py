@@ -1,4 +1,4 @@
-"""What is left of an expression when a deployment is evaluated offline, made readable.
+"""Makes the expressions readable that remain when a deployment is evaluated offline.
 
 A snapshot leaves expressions that only Azure can evaluate: `[reference('.../id-x').clientId]`.
 `resolved` evaluates what is known in the public cloud (`environment()`, `format`, `resourceId`) and

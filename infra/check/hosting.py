@@ -1,4 +1,4 @@
-"""host.json, the connection limit and the infrastructure agree on how much happens at once.
+"""Rules about concurrency: host.json, the connection limit and the infrastructure agree.
 
 One instance handles `batchSize + newBatchThreshold` messages of a queue at once, each on a thread.
 Mailchimp allows 10 connections; leases hold that limit over all instances, so these numbers need to
@@ -15,11 +15,11 @@ __all__ = ["check", "seconds", "thread_count"]
 
 MAILCHIMP_LIMIT = 10
 READ_TIMEOUT_SECONDS = 125
-"""A call that Mailchimp has not answered for so long is given up; two must fit into one execution."""
+"""Seconds after which an unanswered call is abandoned; two such calls must fit into one execution."""
 
 
 def seconds(clock: str) -> int:
-    """`00:10:00` as 600."""
+    """Convert `00:10:00` to 600."""
     hours, minutes, rest = (int(part) for part in clock.split(":"))
     return hours * 3600 + minutes * 60 + rest
 
@@ -31,7 +31,7 @@ def thread_count(template: Mapping[str, Any]) -> int:
 
 
 def check(host: Mapping[str, Any], template: Mapping[str, Any]) -> Iterator[str]:
-    """Faults in host.json, seen together with the compiled template."""
+    """Faults in host.json and the compiled template."""
     queues = host["extensions"]["queues"]
     at_once = queues["batchSize"] + queues["newBatchThreshold"]
     connections = template["parameters"]["mailchimpConnections"]

@@ -1,4 +1,4 @@
-"""The private network: endpoints, name zones, delegation and subnets belong together."""
+"""Rules about the private network: endpoints, DNS zones, delegation and subnets."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ ENDPOINTS = {
     ("tokens", "vault"): "privatelink.vaultcore.azure.net",
     ("config", "vault"): "privatelink.vaultcore.azure.net",
 }
-"""What is reached privately, and the name zone of each."""
+"""Resources with a private endpoint, and the DNS zone of each."""
 
 SMALLEST_APP_SUBNET = 27
-"""Flex Consumption needs a /27; it takes one address for about 40 instances' worth of hosts."""
+"""Flex Consumption needs a /27; one address serves about 40 instances."""
 
 
 def check(deployment: Deployment) -> Iterator[str]:
@@ -33,7 +33,7 @@ def check(deployment: Deployment) -> Iterator[str]:
         yield from _endpoints(deployment)
         return
     leftovers = [one for one in deployment.resources if one.type.startswith(f"{_NETWORK}/")]
-    yield from (f"{one} is of no use without privateNetworking" for one in leftovers)
+    yield from (f"{one} has no effect without privateNetworking" for one in leftovers)
     for site in deployment.of("Microsoft.Web/sites"):
         if site.get("properties", "virtualNetworkSubnetId"):
             yield "the app must not be in a subnet without privateNetworking"
@@ -48,9 +48,9 @@ def _firewalls(deployment: Deployment) -> Iterator[str]:
         if rules.get("defaultAction") != ("Allow" if landing else closed):
             yield f"{one} must {closed.lower() if not landing else 'allow'} by default"
         if rules.get("bypass") != "AzureServices":
-            yield f"{one} must let Azure's own services in: Event Grid delivers, vaults are read"
+            yield f"{one} must admit Azure's own services: Event Grid delivers, and vault references are read"
         if not landing and [rule.get("value") for rule in rules.get("ipRules") or []] != ranges:
-            yield f"{one} must let exactly {ranges} in"
+            yield f"{one} must admit exactly {ranges}"
 
 
 def _subnets(deployment: Deployment) -> Iterator[str]:
@@ -96,7 +96,7 @@ def _subnets(deployment: Deployment) -> Iterator[str]:
         if one.get("properties", "virtualNetwork", "id") == network.id
     }
     if zones != set(ENDPOINTS.values()) or links != zones:
-        yield f"the name zones {sorted(set(ENDPOINTS.values()))} must be there, each with its link"
+        yield f"the DNS zones {sorted(set(ENDPOINTS.values()))} must exist, each with its link"
 
 
 def _endpoints(deployment: Deployment) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""What is created before what: a right that arrives after its use fails the first deployment."""
+"""Rules about the order of resources: a role that is assigned after its use fails the first deployment."""
 
 from __future__ import annotations
 

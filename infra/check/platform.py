@@ -1,4 +1,4 @@
-"""Plan, runtime, memory, scale, names, alerts: what the platform accepts."""
+"""Rules about what the platform accepts: plan, runtime, memory, scale, names, alerts."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ PYTHON_VERSIONS = frozenset({"3.10", "3.11", "3.12", "3.13"})
 """Generally available on Flex Consumption: `az functionapp list-flexconsumption-runtimes`."""
 
 PEAK_MB = 560
-"""The most memory that the app was seen to use."""
+"""The largest memory use that was measured."""
 
 REGION_QUOTA_MB = 512_000
 """Memory of all Flex Consumption instances of a subscription in a region."""
@@ -143,7 +143,7 @@ def _scale(deployment: Deployment, site: Resource) -> Iterator[str]:
         yield "zone redundancy needs a zone-redundant plan and two warm instances"
     strategy = site.get("properties", "functionAppConfig", "siteUpdateStrategy", "type")
     if strategy != deployment.given.get("siteUpdateStrategy", "Recreate"):
-        yield "the update strategy must be the one given"
+        yield "the update strategy must be that of the parameter"
 
 
 def _storage(deployment: Deployment) -> Iterator[str]:
@@ -152,11 +152,11 @@ def _storage(deployment: Deployment) -> Iterator[str]:
         if account.get("kind") != "StorageV2":
             yield f"{account} must be StorageV2: events, queues and tables"
         if account.get("sku", "name") != ("Standard_ZRS" if zones else "Standard_LRS"):
-            yield f"{account} must be redundant as asked for"
+            yield f"{account} must have the redundancy of the parameter"
         hierarchy = account.get("properties", "isHnsEnabled")
         asked = deployment.given.get("segmentsHierarchicalNamespace", True)
         if account.name.startswith("seg") and hierarchy is not asked:
-            yield f"{account} must have the hierarchical namespace that was asked for"
+            yield f"{account} must have the hierarchical namespace of the parameter"
 
 
 def _alerts(deployment: Deployment, code: Code) -> Iterator[str]:

@@ -72,14 +72,14 @@ def given_in(text: str) -> dict[str, Any]:
 
 
 def committed(configuration: str, folder: Path = INFRA) -> Deployment:
-    """A configuration as its committed snapshot has it."""
+    """A configuration, read from its committed snapshot."""
     source = folder / f"snapshots/{configuration}.bicepparam"
     text = source.with_suffix(".snapshot.json").read_text("utf-8")
     return parse(configuration, text, given_in(source.read_text("utf-8")), template_of(folder))
 
 
 def write(compiler: Compiler, folder: Path = INFRA) -> None:
-    """Renew main.json and the snapshots, as far as the templates compile."""
+    """Write main.json and the snapshots of all templates that compile."""
     _, text = compiler.compile(folder / "main.bicep")
     if not text:
         return
@@ -107,7 +107,7 @@ def rules(deployment: Deployment) -> list[str]:
 
 
 def check(compiler: Compiler, folder: Path = INFRA) -> Iterator[str]:
-    """Every fault: of the compiler, of stale results, of the rules."""
+    """All faults: of the compiler, of stale results, of the rules."""
     warnings, text = compiler.compile(folder / "main.bicep")
     yield from map(str, warnings)
     if not text:

@@ -1,6 +1,6 @@
-"""One list of settings: what Azure gets, what shared/settings.py reads, the sample, docs/settings.md.
+"""Compares the settings of Azure, shared/settings.py, the sample and docs/settings.md.
 
-Each may be wrong alone, so they are compared in both directions. The storage connections appear in
+Each can be wrong alone, so they are compared in both directions. The storage connections appear in
 Azure in their identity form only (`<name>__...`); secrets only as references into the vault.
 https://learn.microsoft.com/azure/azure-functions/functions-reference#configure-an-identity-based-connection
 """
@@ -27,9 +27,9 @@ __all__ = [
 
 PLATFORM = {
     "APPLICATIONINSIGHTS_CONNECTION_STRING": "where the host sends its telemetry",
-    "APPLICATIONINSIGHTS_AUTHENTICATION_STRING": "as which identity it does",
+    "APPLICATIONINSIGHTS_AUTHENTICATION_STRING": "with which identity it sends it",
     "PYTHON_THREADPOOL_THREAD_COUNT": "how many messages a worker handles at once",
-    "AzureWebJobsDisableHomepage": "whether the platform shows its own page at /",
+    "AzureWebJobsDisableHomepage": "whether the platform shows a page of its own at /",
     "OTEL_PYTHON_DISABLED_INSTRUMENTATIONS": "which libraries must not be instrumented",
 }
 """Read by the platform, not by the app."""
@@ -51,7 +51,7 @@ SECRETS = {
         "customerInsightsNeedsSubscriptionKey",
     ),
 }
-"""Setting -> its secret in the vault, and the parameter without which there is none."""
+"""Setting -> its secret in the vault, and the parameter that it needs."""
 
 
 def in_azure(deployment: Deployment) -> Mapping[str, Any]:
@@ -147,7 +147,7 @@ def _secrets(
 
 
 def secret(name: str) -> bool:
-    """Whether a setting of this name holds a secret."""
+    """Whether a setting of this name is a secret."""
     return _SECRET.search(name) is not None
 
 

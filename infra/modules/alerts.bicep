@@ -1,5 +1,5 @@
 // Alerts: queries over the app's own events. The name of each is its section in docs/operate.md.
-// An event is one log line whose message is a JSON object with `event`; it holds ids and counts, never an address.
+// An event is one log line whose message is a JSON object with `event`; it has ids and counts, never an address.
 // https://learn.microsoft.com/azure/azure-monitor/alerts/alerts-create-log-alert-rule
 
 @description('Makes names unique within Azure.')
@@ -23,7 +23,7 @@ param alertEmail string
 @description('Share of rejected rows in a run, 0-100.')
 param rejectSharePercent int
 
-// One line turns a log line into an event; the alerts below and workbook.json start with it.
+// Turns a log line into an event. The alerts below and workbook.json begin with it.
 var events = 'AppTraces | where Message startswith "{" | extend e = parse_json(Message) | where isnotempty(e.event)'
 
 var rows = [

@@ -1,5 +1,5 @@
-// The app: Flex Consumption plan, the site, who may sign in, and every setting it reads.
-// Settings are names that shared/settings.py knows, plus the few the platform itself needs; a test compares both ways.
+// The app: the Flex Consumption plan, the site, sign-in, and all settings.
+// The settings are those of shared/settings.py and a few that the platform needs; a test compares both.
 // https://learn.microsoft.com/azure/azure-functions/functions-app-settings
 
 @description('Makes names unique within Azure.')
@@ -44,7 +44,7 @@ param workspaceId string
 @description('Subnet the app sends from. Empty: none.')
 param subnetId string
 
-@description('Whether the site answers the internet.')
+@description('Whether the site can be reached from the internet.')
 param publicNetworkAccess string
 
 @description('Entra tenant.')
@@ -65,10 +65,10 @@ param mailchimpConnections int
 @description('Customer Insights environment.')
 param customerInsightsInstanceId string
 
-@description('The vault holds a subscription key for it.')
+@description('Whether the vault has a subscription key for it.')
 param customerInsightsNeedsSubscriptionKey bool
 
-@description('Most instances of one function.')
+@description('Maximum number of instances of one function.')
 param maximumInstanceCount int
 
 @description('Memory of an instance in MB.')
@@ -86,13 +86,13 @@ param zoneRedundant bool
 @description('What happens to running work on update.')
 param siteUpdateStrategy string
 
-@description('Most distinct people in one run.')
+@description('Maximum number of distinct people in one run.')
 param maxProfiles int
 
 @description('Days that run files are kept.')
 param retentionDays int
 
-@description('When the app looks what is due.')
+@description('When the app checks what is due.')
 param tickSchedule string
 
 var pythonVersion = '3.13' // the only place; docs/decisions/0030
@@ -184,7 +184,7 @@ resource settings 'Microsoft.Web/sites/config@2025-03-01' = {
   parent: site
   name: 'appsettings'
   properties: {
-    // the platform's own
+    // settings of the platform
     APPLICATIONINSIGHTS_CONNECTION_STRING: insights.properties.ConnectionString
     APPLICATIONINSIGHTS_AUTHENTICATION_STRING: 'ClientId=${identity.properties.clientId};Authorization=AAD'
     // the admin pages are at /
@@ -204,8 +204,8 @@ resource settings 'Microsoft.Web/sites/config@2025-03-01' = {
     SEGMENTS_STORAGE__clientId: identity.properties.clientId
     SEGMENTS_CONTAINER: segmentsContainerName
     SEGMENTS_ROOT: segmentsRoot
-    SEGMENTS_NULL_MARKERS: '' // the usual ones
-    // who, and where the secrets are
+    SEGMENTS_NULL_MARKERS: '' // the default of the app
+    // sign-in and secrets
     PUBLIC_URL: 'https://${site.properties.defaultHostName}'
     KEY_VAULT_URL: 'https://${tokenVaultName}${vaultSuffix}/'
     ENTRA_TENANT_ID: entraTenantId
@@ -220,7 +220,7 @@ resource settings 'Microsoft.Web/sites/config@2025-03-01' = {
     CUSTOMER_INSIGHTS_INSTANCE_ID: customerInsightsInstanceId
     CUSTOMER_INSIGHTS_API_URL: 'https://api.ci.ai.dynamics.com/v1'
     CUSTOMER_INSIGHTS_SUBSCRIPTION_KEY: !customerInsightsNeedsSubscriptionKey ? '' : '@Microsoft.KeyVault(SecretUri=${configSecrets}/customer-insights-subscription-key)'
-    // how much, how long, how often
+    // size, retention, schedule
     TICK_SCHEDULE: tickSchedule
     MAX_PROFILES: string(maxProfiles)
     RETENTION_DAYS: string(retentionDays)
@@ -253,7 +253,7 @@ resource signIn 'Microsoft.Web/sites/config@2025-03-01' = {
       }
     }
     login: {
-      // The app needs who signed in, not their tokens; a token store would keep these on a disk.
+      // The app needs the identity of the caller, not their tokens. A token store would write these to a disk.
       tokenStore: { enabled: false }
       preserveUrlFragmentsForLogins: false
     }

@@ -1,4 +1,4 @@
-// The one identity of the app. It exists before the app does, so that its roles are in place at the first start.
+// The identity of the app. It is created before the app, so that its roles are effective at the first start.
 // https://learn.microsoft.com/azure/app-service/overview-managed-identity
 
 @description('Name of the identity.')

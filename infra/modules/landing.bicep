@@ -1,5 +1,5 @@
-// What is put beside the segments, in the resource group of their account: containers, the topic that announces new files, diagnostics.
-// The account is ours (modules/storage.bicep) or the customer's own; from here on there is no difference.
+// The containers of the landing account, the topic that reports new files, and diagnostics, in the resource group of the account.
+// The account is created by modules/storage.bicep or is the customer's own; this module treats both in the same way.
 // https://learn.microsoft.com/azure/event-grid/system-topics
 
 @description('Name of the landing account.')
@@ -8,7 +8,7 @@ param accountName string
 @description('Container that Customer Insights writes to.')
 param segmentsContainerName string
 
-@description('Container that outcomes are handed back in.')
+@description('Container of the outcomes for Customer Insights.')
 param outcomesContainerName string
 
 @description('Name of the system topic.')
@@ -48,7 +48,7 @@ resource topic 'Microsoft.EventGrid/systemTopics@2025-02-15' = {
   name: topicName
   location: location
   tags: tags
-  // System-assigned on purpose: a user-assigned identity cannot deliver to storage behind a firewall.
+  // System-assigned, because a user-assigned identity cannot deliver to storage behind a firewall.
   identity: { type: 'SystemAssigned' }
   properties: {
     source: account.id

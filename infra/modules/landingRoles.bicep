@@ -1,5 +1,5 @@
 // The rows of the table in roles.bicep that concern the landing account, which may be in another resource group.
-// It decides nothing: rows come in, role assignments go out.
+// It only turns rows into role assignments.
 // https://learn.microsoft.com/azure/role-based-access-control/role-assignments-template
 
 type rowType = {
@@ -14,7 +14,7 @@ param accountName string
 @description('Container that Customer Insights writes to.')
 param segmentsContainerName string
 
-@description('Container that outcomes are handed back in.')
+@description('Container of the outcomes for Customer Insights.')
 param outcomesContainerName string
 
 @description('The rows; `on` is landing, segments or outcomes.')

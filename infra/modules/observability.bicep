@@ -1,4 +1,4 @@
-// Where logs go: one workspace, one Application Insights on it, one workbook. No local keys: the app writes by identity.
+// Logs: one workspace, one Application Insights on it, one workbook. No local keys: the app writes by identity.
 // https://learn.microsoft.com/azure/azure-monitor/app/azure-ad-authentication
 
 @description('Makes names unique within Azure.')
@@ -16,7 +16,7 @@ param tags { *: string }
 @description('Days that logs are kept.')
 param retentionDays int
 
-@description('Most gigabytes taken in per day.')
+@description('Maximum gigabytes of logs per day.')
 param dailyCapGb int
 
 resource workspace 'Microsoft.OperationalInsights/workspaces@2025-07-01' = {

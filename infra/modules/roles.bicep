@@ -1,4 +1,4 @@
-// Every role assignment of this deployment, as one table: who may do what on which resource, always on the narrowest scope that works.
+// All role assignments of this deployment in one table: who, which role, and the resource, always on the narrowest possible scope.
 // Never Owner, Contributor or User Access Administrator. Names, scopes and the number of assignments follow from what is known
 // before the deployment, so that what-if and `bicep snapshot` show them; only the principal ids come from created resources.
 // https://learn.microsoft.com/azure/role-based-access-control/built-in-roles
@@ -30,7 +30,7 @@ param landingResourceGroup string
 @description('Container that Customer Insights writes to.')
 param segmentsContainerName string
 
-@description('Container that outcomes are handed back in.')
+@description('Container of the outcomes for Customer Insights.')
 param outcomesContainerName string
 
 @description('Name of the app\'s identity.')
@@ -92,7 +92,7 @@ var involved = concat(
 
 var table = filter(
   [
-    // The app: all of its own account (leases, host keys, package, poison queues, diagnostic table), and elsewhere only what it needs.
+    // The app: everything in its own account (leases, host keys, package, poison queues, diagnostic table), elsewhere only what it needs.
     { on: 'state', who: 'app', role: storageBlobDataOwner }
     { on: 'state', who: 'app', role: storageQueueDataContributor }
     { on: 'state', who: 'app', role: storageTableDataContributor }
@@ -104,8 +104,8 @@ var table = filter(
     // Event Grid: one queue, one container.
     { on: 'events', who: 'topic', role: storageQueueDataMessageSender }
     { on: 'deadLetters', who: 'topic', role: storageBlobDataContributor }
-    // Customer Insights: writes its container and reads the outcomes. Its documentation asks for the delegator role on the
-    // account when the data role is on the container only.
+    // Customer Insights: writes its container and reads the outcomes. Its documentation requires the delegator role on the
+    // account if the data role is on the container only.
     { on: 'segments', who: 'customerInsights', role: storageBlobDataContributor }
     { on: 'outcomes', who: 'customerInsights', role: storageBlobDataReader }
     { on: 'landing', who: 'customerInsights', role: storageBlobDelegator }

@@ -32,13 +32,13 @@ param zoneRedundant bool
 @description('Refuse callers from outside the network on the state account.')
 param privateNetworking bool
 
-@description('Public addresses that may still come in.')
+@description('Public addresses that still have access.')
 param allowedIpRanges string[]
 
 @description('Days that the app keeps plans, chunks and outcomes.')
 param retentionDays int
 
-@description('Days that deleted state blobs can be brought back.')
+@description('Days that deleted state blobs can be restored.')
 param softDeleteDays int
 
 @description('Where diagnostics go.')
@@ -92,7 +92,7 @@ resource state 'Microsoft.Storage/storageAccounts@2025-06-01' = {
     supportsHttpsTrafficOnly: true
     publicNetworkAccess: 'Enabled'
     networkAcls: {
-      // Event Grid delivers to the queue from outside the network: the bypass lets only Azure's own services past.
+      // Event Grid delivers to the queue from outside the network; the bypass admits only Azure's own services.
       bypass: 'AzureServices'
       defaultAction: privateNetworking ? 'Deny' : 'Allow'
       ipRules: [for range in allowedIpRanges: { value: range, action: 'Allow' }]
@@ -141,8 +141,8 @@ resource stateLifecycle 'Microsoft.Storage/storageAccounts/managementPolicies@20
   dependsOn: [containers]
   properties: {
     policy: {
-      // A second line of defence behind the app's own retention, a week later. It never reaches ledgers and audiences, which
-      // are current for as long as their export exists; the app deletes them with it.
+      // Deletes files a week after the app's own retention, in case the app did not. It never applies to ledgers and audiences,
+      // which are current while their export exists; the app deletes them with it.
       rules: [
         {
           name: 'delete-old-runs'
@@ -159,8 +159,8 @@ resource stateLifecycle 'Microsoft.Storage/storageAccounts/managementPolicies@20
 }
 
 // Soft delete stays off: exports of Customer Insights fail on an account that has it (docs/decisions/0033).
-// No lifecycle rule: it could not tell current files from superseded ones and would delete the segments of an export
-// that is not refreshed for a while.
+// No lifecycle rule: it could not distinguish current from superseded files, and would delete the segments of an export
+// without a refresh for some time.
 resource segments 'Microsoft.Storage/storageAccounts@2025-06-01' = if (ownLanding) {
   name: ownLanding ? segmentsAccountName : 'unused'
   location: location
@@ -176,7 +176,7 @@ resource segments 'Microsoft.Storage/storageAccounts@2025-06-01' = if (ownLandin
     isHnsEnabled: hierarchicalNamespace
     minimumTlsVersion: 'TLS1_2'
     supportsHttpsTrafficOnly: true
-    // Customer Insights writes from Microsoft's network, not from the customer's: identity protects it, not the address.
+    // Customer Insights writes from Microsoft's network, not from the customer's: so identity protects it and not the address.
     publicNetworkAccess: 'Enabled'
     networkAcls: { bypass: 'AzureServices', defaultAction: 'Allow' }
   }

@@ -1,5 +1,5 @@
-// Two vaults, because two kinds of rights: the app writes Mailchimp grants into one, and only reads client secrets from the other.
-// No secret value passes through this template: a person puts the client secrets in afterwards (docs/deploy.md).
+// Two vaults for two kinds of rights: the app writes Mailchimp grants into one, and only reads client secrets from the other.
+// This template contains no secret; a person stores the client secrets afterwards (docs/deploy.md).
 // https://learn.microsoft.com/azure/key-vault/general/rbac-guide
 
 @description('Names: of the vault for grants, then of the one for client secrets.')
@@ -13,13 +13,13 @@ param location string
 @description('Tags.')
 param tags { *: string }
 
-@description('Days that a deleted secret can be brought back.')
+@description('Days that a deleted secret can be restored.')
 param softDeleteDays int
 
 @description('Refuse callers from outside the network.')
 param privateNetworking bool
 
-@description('Public addresses that may still come in.')
+@description('Public addresses that still have access.')
 param allowedIpRanges string[]
 
 @description('Where diagnostics go.')

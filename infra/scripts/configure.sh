@@ -1,12 +1,12 @@
 #!/bin/sh
-# Everything after `azd up`: the client secret, the redirect addresses, fresh references, the smoke test.
+# Configures the app after `azd up`: client secret, redirect addresses, a refresh of the vault references, smoke test.
 # Usage: configure.sh   (in the azd environment that was deployed)
 set -eu
 cd "$(dirname "$0")/../.."
 values=$(azd env get-values | grep -E '^(PUBLIC_URL|CONFIG_VAULT_NAME|AZURE_RESOURCE_GROUP|AZURE_FUNCTION_APP_NAME|ENTRA_CLIENT_ID)=')
 eval "$values"
 
-# Entra refuses nothing here, but the right to write secrets needs minutes to arrive after the deployment.
+# The right to write secrets takes effect some minutes after the deployment, so this is retried.
 secret=$(az ad app credential reset --id "$ENTRA_CLIENT_ID" --append --display-name export --years 1 \
   --query password --output tsv)
 SECRET_FILE=$(mktemp)

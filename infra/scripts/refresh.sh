@@ -1,5 +1,5 @@
 #!/bin/sh
-# Read the Key Vault references of the app again. A restart does not: the platform keeps what it read for a day.
+# Makes Azure read the Key Vault references of the app again. A restart does not, because Azure keeps the values for up to a day.
 # Usage: refresh.sh RESOURCE_GROUP APP
 # https://learn.microsoft.com/azure/app-service/app-service-key-vault-references#understand-rotation
 set -eu

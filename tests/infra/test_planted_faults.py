@@ -78,7 +78,7 @@ RULES = [
     Plant("sign-in not required", "app", "requireAuthentication: true", "requireAuthentication: false", "sign-in must be required"),
     Plant("sign-in off", "app", "platform: { enabled: true }", "platform: { enabled: false }", "sign-in must be on"),
     Plant("open API", "app", "['/api/health',", "['/api/health', '/api/runs',", "are open"),
-    Plant("every tenant", "app", "${entraTenantId}/v2.0", "common/v2.0", "the issuer must be the one tenant"),
+    Plant("every tenant", "app", "${entraTenantId}/v2.0", "common/v2.0", "the issuer must be the tenant"),
     Plant("no audience", "app", "[entraClientId, 'api://${entraClientId}']", "[]", "the audiences must be"),
     Plant("foreign audience", "app", "[entraClientId, 'api://${entraClientId}']", "[entraClientId, 'https://graph.microsoft.com']", "the audiences must be"),
     Plant("token store", "app", "tokenStore: { enabled: false }", "tokenStore: { enabled: true }", "no token store"),
@@ -88,7 +88,7 @@ RULES = [
     Plant("open although private", "storage", "defaultAction: privateNetworking ? 'Deny' : 'Allow'", "defaultAction: 'Allow'", "must deny by default", "private"),
     Plant("vault open although private", "vault", "defaultAction: privateNetworking ? 'Deny' : 'Allow'", "defaultAction: 'Allow'", "must deny by default", "private"),
     Plant("no bypass for Event Grid", "storage", "bypass: 'AzureServices'", "bypass: 'None'", "Azure's own services", "private"),
-    Plant("allowed addresses ignored", "vault", "[for range in allowedIpRanges: { value: range }]", "[]", "must let exactly", "private"),
+    Plant("allowed addresses ignored", "vault", "[for range in allowedIpRanges: { value: range }]", "[]", "must admit exactly", "private"),
     Plant("endpoint of the wrong kind", "network", "group: 'queue'", "group: 'file'", "no endpoint is expected for file", "private"),
     Plant("endpoint in the wrong zone", "network", "group: 'table', zone: 2", "group: 'table', zone: 1", "must be named in privatelink.table", "private"),
     Plant("missing endpoint", "network", "  { name: 'config',", "  // { name: 'config',", "vault of config must have a private endpoint", "private"),
@@ -156,8 +156,8 @@ RULES = [
 ]  # fmt: skip
 
 TEMPLATE = [
-    Plant("connection string in an output", "observability", "output workspaceName string = workspace.name", "output workspaceName string = insights.properties.ConnectionString", "hands out a key"),
-    Plant("key in a setting", "app", "    PUBLIC_URL:", "    STATE_KEY: listKeys(resourceId('Microsoft.Storage/storageAccounts', stateAccountName), '2025-06-01').keys[0].value\n    PUBLIC_URL:", "asks for keys"),
+    Plant("connection string in an output", "observability", "output workspaceName string = workspace.name", "output workspaceName string = insights.properties.ConnectionString", "returns a key"),
+    Plant("key in a setting", "app", "    PUBLIC_URL:", "    STATE_KEY: listKeys(resourceId('Microsoft.Storage/storageAccounts', stateAccountName), '2025-06-01').keys[0].value\n    PUBLIC_URL:", "lists keys"),
     Plant("app before its roles", "main", "dependsOn: [roles, network]", "dependsOn: [network]", "roles must be complete before app"),
     Plant("subscription before its role", "main", "module events 'modules/events.bicep' = {\n  scope: resourceGroup(landingResourceGroup)\n  dependsOn: [roles]", "module events 'modules/events.bicep' = {\n  scope: resourceGroup(landingResourceGroup)\n  dependsOn: [landing]", "roles must be complete before events"),
     Plant("roles before the vaults", "main", "dependsOn: [storage, vault]\n  params: {\n    stateAccountName: stateAccountName\n    eventQueueName", "dependsOn: [storage]\n  params: {\n    stateAccountName: stateAccountName\n    eventQueueName", "vault must be complete before roles"),
