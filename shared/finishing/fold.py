@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from shared.model.chunk import ARCHIVE_TAG, FORMER_TAG, UNSUBSCRIBE_TAG
-from shared.model.outcome import CODES, Lasting
+from shared.model.outcome import Code, Lasting
 from shared.workspace import SqlFile
 
 if TYPE_CHECKING:
@@ -96,4 +96,4 @@ def sent_anything(db: DuckDBPyConnection) -> bool:
 
 
 def _codes(lasting: Lasting) -> list[str]:
-    return [str(code) for code, how in CODES.items() if how is lasting]
+    return [str(code) for code in Code if code.lasting is lasting]

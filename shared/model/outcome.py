@@ -1,14 +1,14 @@
 """The outcome of a row: seven outcomes, and the codes of the reasons.
 
 Every person of a run has exactly one outcome. A code is the stable name of a reason; its texts are
-translated. `Lasting` determines whether the next run sends the row again.
+translated. `Code.lasting` determines whether the next run sends the row again.
 """
 
 from __future__ import annotations
 
 from enum import StrEnum
 
-__all__ = ["CODES", "Code", "Lasting", "Outcome"]
+__all__ = ["Code", "Lasting", "Outcome"]
 
 
 class Outcome(StrEnum):
@@ -37,110 +37,68 @@ class Lasting(StrEnum):
 
 
 class Code(StrEnum):
-    """Why a row has its outcome."""
+    """Why a row has its outcome, and how long this reason lasts."""
+
+    lasting: Lasting
+
+    def __new__(cls, code: str, lasting: Lasting = Lasting.NOT_A_FAULT) -> Code:
+        """Make a code from its text; the text alone finds it (`Code("erased")`)."""
+        made = str.__new__(cls, code)
+        made._value_ = code
+        made.lasting = lasting
+        return made
 
     # The row itself
-    ADDRESS_MISSING = "addressMissing"
-    ADDRESS_MALFORMED = "addressMalformed"
-    ROW_UNREADABLE = "rowUnreadable"
-    ROW_TOO_MANY_COLUMNS = "rowTooManyColumns"
-    ROW_TOO_FEW_COLUMNS = "rowTooFewColumns"
-    ROW_BAD_QUOTING = "rowBadQuoting"
-    ROW_TOO_LONG = "rowTooLong"
-    ROW_BAD_ENCODING = "rowBadEncoding"
-    SHARED_ADDRESS = "sharedAddress"
-    SHARED_ADDRESS_NOT_SENT = "sharedAddressNotSent"
-    VALUE_DROPPED = "valueDropped"
-    VALUE_CUT = "valueCut"
+    ADDRESS_MISSING = "addressMissing", Lasting.UNTIL_ROW_CHANGES
+    ADDRESS_MALFORMED = "addressMalformed", Lasting.UNTIL_ROW_CHANGES
+    ROW_UNREADABLE = "rowUnreadable", Lasting.UNTIL_ROW_CHANGES
+    ROW_TOO_MANY_COLUMNS = "rowTooManyColumns", Lasting.UNTIL_ROW_CHANGES
+    ROW_TOO_FEW_COLUMNS = "rowTooFewColumns", Lasting.UNTIL_ROW_CHANGES
+    ROW_BAD_QUOTING = "rowBadQuoting", Lasting.UNTIL_ROW_CHANGES
+    ROW_TOO_LONG = "rowTooLong", Lasting.UNTIL_ROW_CHANGES
+    ROW_BAD_ENCODING = "rowBadEncoding", Lasting.UNTIL_ROW_CHANGES
+    SHARED_ADDRESS = "sharedAddress", Lasting.NOT_A_FAULT
+    SHARED_ADDRESS_NOT_SENT = "sharedAddressNotSent", Lasting.NOT_A_FAULT
+    VALUE_DROPPED = "valueDropped", Lasting.NOT_A_FAULT
+    VALUE_CUT = "valueCut", Lasting.NOT_A_FAULT
     # Consent
-    UNSUBSCRIBED = "unsubscribed"
-    CLEANED = "cleaned"
-    PENDING = "pending"
-    TRANSACTIONAL = "transactional"
-    ARCHIVED = "archived"
-    NO_CONSENT = "noConsent"
-    CONSENT_WITHDRAWN = "consentWithdrawn"
-    WITHDRAWN_UNSUBSCRIBED = "withdrawnUnsubscribed"
-    UNSUBSCRIBED_BY_EXPORT = "unsubscribedByExport"
-    EXCLUDED = "excluded"
-    ERASED = "erased"
+    UNSUBSCRIBED = "unsubscribed", Lasting.NOT_A_FAULT
+    CLEANED = "cleaned", Lasting.NOT_A_FAULT
+    PENDING = "pending", Lasting.NOT_A_FAULT
+    TRANSACTIONAL = "transactional", Lasting.NOT_A_FAULT
+    ARCHIVED = "archived", Lasting.NOT_A_FAULT
+    NO_CONSENT = "noConsent", Lasting.NOT_A_FAULT
+    CONSENT_WITHDRAWN = "consentWithdrawn", Lasting.NOT_A_FAULT
+    WITHDRAWN_UNSUBSCRIBED = "withdrawnUnsubscribed", Lasting.NOT_A_FAULT
+    UNSUBSCRIBED_BY_EXPORT = "unsubscribedByExport", Lasting.NOT_A_FAULT
+    EXCLUDED = "excluded", Lasting.NOT_A_FAULT
+    ERASED = "erased", Lasting.NOT_A_FAULT
     # Former addresses
-    ADDRESS_CHANGED = "addressChanged"
-    FORMER_ARCHIVED = "formerArchived"
+    ADDRESS_CHANGED = "addressChanged", Lasting.NOT_A_FAULT
+    FORMER_ARCHIVED = "formerArchived", Lasting.NOT_A_FAULT
     # Contacts that no export targets any more
-    UNUSED = "unused"
-    UNUSED_ARCHIVED = "unusedArchived"
-    TAGGED_BY_OTHERS = "taggedByOthers"
+    UNUSED = "unused", Lasting.NOT_A_FAULT
+    UNUSED_ARCHIVED = "unusedArchived", Lasting.NOT_A_FAULT
+    TAGGED_BY_OTHERS = "taggedByOthers", Lasting.NOT_A_FAULT
     # Of a search only, for people who are in no run
-    NOT_IN_SEGMENT = "notInSegment"
-    NOT_RUN = "notRun"
-    NOT_COMPLETED = "notCompleted"
+    NOT_IN_SEGMENT = "notInSegment", Lasting.NOT_A_FAULT
+    NOT_RUN = "notRun", Lasting.NOT_A_FAULT
+    NOT_COMPLETED = "notCompleted", Lasting.NOT_A_FAULT
     # Mailchimp's answer about one member
-    CONTACT_EXISTS = "contactExists"
-    COMPLIANCE_STATE = "complianceState"
-    FORGOTTEN = "forgotten"
-    ADDRESS_REFUSED = "addressRefused"
-    ADDRESS_THROTTLED = "addressThrottled"
-    FIELD_REFUSED = "fieldRefused"
-    FIELD_REQUIRED = "fieldRequired"
-    NOT_IN_AUDIENCE = "notInAudience"
-    PLAN_LIMIT = "planLimit"
-    REFUSED = "refused"
+    CONTACT_EXISTS = "contactExists", Lasting.NEXT_RUN
+    COMPLIANCE_STATE = "complianceState", Lasting.UNTIL_ROW_CHANGES
+    FORGOTTEN = "forgotten", Lasting.UNTIL_ROW_CHANGES
+    ADDRESS_REFUSED = "addressRefused", Lasting.UNTIL_ROW_CHANGES
+    ADDRESS_THROTTLED = "addressThrottled", Lasting.A_FEW_RUNS
+    FIELD_REFUSED = "fieldRefused", Lasting.UNTIL_ROW_CHANGES
+    FIELD_REQUIRED = "fieldRequired", Lasting.UNTIL_ROW_CHANGES
+    NOT_IN_AUDIENCE = "notInAudience", Lasting.NEXT_RUN
+    PLAN_LIMIT = "planLimit", Lasting.NEXT_RUN
+    REFUSED = "refused", Lasting.A_FEW_RUNS
     # The call as a whole
-    CALL_FAILED = "callFailed"
-    DISCONNECTED = "disconnected"
-    CANCELED = "canceled"
-    AWAITING_CONFIRMATION = "awaitingConfirmation"
-    NOT_RETRIED = "notRetried"
-    WITHDRAWALS_ONLY = "withdrawalsOnly"
-
-
-CODES: dict[Code, Lasting] = {
-    Code.ADDRESS_MISSING: Lasting.UNTIL_ROW_CHANGES,
-    Code.ADDRESS_MALFORMED: Lasting.UNTIL_ROW_CHANGES,
-    Code.ROW_UNREADABLE: Lasting.UNTIL_ROW_CHANGES,
-    Code.ROW_TOO_MANY_COLUMNS: Lasting.UNTIL_ROW_CHANGES,
-    Code.ROW_TOO_FEW_COLUMNS: Lasting.UNTIL_ROW_CHANGES,
-    Code.ROW_BAD_QUOTING: Lasting.UNTIL_ROW_CHANGES,
-    Code.ROW_TOO_LONG: Lasting.UNTIL_ROW_CHANGES,
-    Code.ROW_BAD_ENCODING: Lasting.UNTIL_ROW_CHANGES,
-    Code.SHARED_ADDRESS: Lasting.NOT_A_FAULT,
-    Code.SHARED_ADDRESS_NOT_SENT: Lasting.NOT_A_FAULT,
-    Code.VALUE_DROPPED: Lasting.NOT_A_FAULT,
-    Code.VALUE_CUT: Lasting.NOT_A_FAULT,
-    Code.UNSUBSCRIBED: Lasting.NOT_A_FAULT,
-    Code.CLEANED: Lasting.NOT_A_FAULT,
-    Code.PENDING: Lasting.NOT_A_FAULT,
-    Code.TRANSACTIONAL: Lasting.NOT_A_FAULT,
-    Code.ARCHIVED: Lasting.NOT_A_FAULT,
-    Code.NO_CONSENT: Lasting.NOT_A_FAULT,
-    Code.CONSENT_WITHDRAWN: Lasting.NOT_A_FAULT,
-    Code.WITHDRAWN_UNSUBSCRIBED: Lasting.NOT_A_FAULT,
-    Code.UNSUBSCRIBED_BY_EXPORT: Lasting.NOT_A_FAULT,
-    Code.EXCLUDED: Lasting.NOT_A_FAULT,
-    Code.ERASED: Lasting.NOT_A_FAULT,
-    Code.ADDRESS_CHANGED: Lasting.NOT_A_FAULT,
-    Code.FORMER_ARCHIVED: Lasting.NOT_A_FAULT,
-    Code.UNUSED: Lasting.NOT_A_FAULT,
-    Code.UNUSED_ARCHIVED: Lasting.NOT_A_FAULT,
-    Code.TAGGED_BY_OTHERS: Lasting.NOT_A_FAULT,
-    Code.NOT_IN_SEGMENT: Lasting.NOT_A_FAULT,
-    Code.NOT_RUN: Lasting.NOT_A_FAULT,
-    Code.NOT_COMPLETED: Lasting.NOT_A_FAULT,
-    Code.CONTACT_EXISTS: Lasting.NEXT_RUN,
-    Code.COMPLIANCE_STATE: Lasting.UNTIL_ROW_CHANGES,
-    Code.FORGOTTEN: Lasting.UNTIL_ROW_CHANGES,
-    Code.ADDRESS_REFUSED: Lasting.UNTIL_ROW_CHANGES,
-    Code.ADDRESS_THROTTLED: Lasting.A_FEW_RUNS,
-    Code.FIELD_REFUSED: Lasting.UNTIL_ROW_CHANGES,
-    Code.FIELD_REQUIRED: Lasting.UNTIL_ROW_CHANGES,
-    Code.NOT_IN_AUDIENCE: Lasting.NEXT_RUN,
-    Code.PLAN_LIMIT: Lasting.NEXT_RUN,
-    Code.REFUSED: Lasting.A_FEW_RUNS,
-    Code.CALL_FAILED: Lasting.A_FEW_RUNS,
-    Code.DISCONNECTED: Lasting.NEXT_RUN,
-    Code.CANCELED: Lasting.NEXT_RUN,
-    Code.AWAITING_CONFIRMATION: Lasting.NEXT_RUN,
-    Code.NOT_RETRIED: Lasting.NEXT_RUN,
-    Code.WITHDRAWALS_ONLY: Lasting.NEXT_RUN,
-}
+    CALL_FAILED = "callFailed", Lasting.A_FEW_RUNS
+    DISCONNECTED = "disconnected", Lasting.NEXT_RUN
+    CANCELED = "canceled", Lasting.NEXT_RUN
+    AWAITING_CONFIRMATION = "awaitingConfirmation", Lasting.NEXT_RUN
+    NOT_RETRIED = "notRetried", Lasting.NEXT_RUN
+    WITHDRAWALS_ONLY = "withdrawalsOnly", Lasting.NEXT_RUN

@@ -19,11 +19,11 @@ import shared
 from shared import errors
 from shared.mailchimp.answers import CODES as ANSWERS
 from shared.messages.catalogue import codes, placeholders
-from shared.model.outcome import CODES
+from shared.model.outcome import Code
 
 SOURCE = Path(shared.__file__).parent
 
-OUTCOMES = {f"outcomes.{code}.{part}" for code in CODES for part in ("reason", "action")}
+OUTCOMES = {f"outcomes.{code}.{part}" for code in Code for part in ("reason", "action")}
 
 # Constructors, with the position of the code among the arguments.
 ERRORS = {

@@ -10,7 +10,7 @@ import shared
 from shared.messages import catalogue as messages
 from shared.model.connection import ConnectionStatus, GrantKind
 from shared.model.export import Leavers, NewContactStatus, Repeat
-from shared.model.outcome import CODES, Outcome
+from shared.model.outcome import Code, Outcome
 from shared.model.run import Mode, RunStatus, Severity, Trigger
 from shared.web.texts import LANGUAGES, catalogue, has, language_of, text, text_or_own
 
@@ -37,7 +37,7 @@ def test_korean_texts_are_korean() -> None:
         assert re.search(r"[가-힣]", sentence), key
 
 
-@pytest.mark.parametrize("code", list(CODES))
+@pytest.mark.parametrize("code", list(Code))
 def test_every_outcome_code_explains_what_happened_and_what_to_do(code: str) -> None:
     for language in LANGUAGES:
         assert text(language, f"outcomes.{code}.reason")
@@ -46,7 +46,7 @@ def test_every_outcome_code_explains_what_happened_and_what_to_do(code: str) -> 
 
 def test_every_documented_outcome_exists() -> None:
     described = {key.split(".")[1] for key in messages.codes() if key.startswith("outcomes.")}
-    assert described == {code.value for code in CODES}
+    assert described == {code.value for code in Code}
 
 
 def test_every_kind_of_problem_has_its_texts() -> None:

@@ -12,7 +12,7 @@ from functools import partial
 
 from babel.lists import format_list
 
-from shared.model.outcome import CODES, Code, Lasting
+from shared.model.outcome import Code, Lasting
 from shared.model.run import REMOVAL_GUARD, Counts, Mode, Run, RunStatus
 from shared.web.texts import text
 
@@ -77,7 +77,7 @@ def _may_pass(code: str) -> bool:
     known = next((one for one in Code if one.value == code), None)
     if known is None:
         return False
-    return known in _MAILCHIMP_CAN_CHANGE or CODES[known] in (Lasting.NEXT_RUN, Lasting.A_FEW_RUNS)
+    return known in _MAILCHIMP_CAN_CHANGE or known.lasting in (Lasting.NEXT_RUN, Lasting.A_FEW_RUNS)
 
 
 def summary(run: Run, language: str) -> Summary:
