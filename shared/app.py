@@ -12,8 +12,7 @@ import secrets
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, suppress
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from functools import cache, cached_property, partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -37,14 +36,14 @@ from shared.finishing.finish import Finisher
 from shared.finishing.preview_outcomes import PreviewOutcomes
 from shared.mailchimp.connect import MailchimpApiKeys, MailchimpSignIn
 from shared.mailchimp.gateway import MailchimpGateway
-from shared.messaging.events import log_connection_lost, log_event
+from shared.messaging.events import log_event
 from shared.messaging.messages import audience_of, run_of, stamps_of
 from shared.messaging.poison import PoisonQueues
 from shared.messaging.sequence import MessageSequences, SequenceState
 from shared.messaging.stamped_queue import StampedQueue
 from shared.model.audience import NotSubscribedPointer
 from shared.model.chunk import Chunk
-from shared.model.connection import Connection
+from shared.model.connection import Connection, UsedNonce
 from shared.model.consent import ConsentSweep, ConsentWebhook, PublishedConsent
 from shared.model.export import Export, Schedule
 from shared.model.ledger import LedgerPointer
@@ -80,7 +79,7 @@ from shared.scheduling.refresh import Refreshes
 from shared.scheduling.refresh_progress import RefreshProgress, WaitingTimes
 from shared.scheduling.schedule import REFRESH_SCHEDULE
 from shared.scheduling.timetable import Due, Tick, Timetable
-from shared.segments.catalogue import Catalogue
+from shared.segments.catalogue import Catalogue, RowCount
 from shared.segments.container import LandingContainer
 from shared.segments.described import DescribedCatalogue
 from shared.segments.events import read_events
@@ -117,37 +116,6 @@ if TYPE_CHECKING:
 __all__ = ["App", "app", "build"]
 
 T = TypeVar("T")
-
-
-@dataclass(frozen=True)
-class RowCount:
-    """The number of rows of a file that does not change; the record's key is made of its name and ETag."""
-
-    rows: int
-
-
-@dataclass(frozen=True)
-class UsedNonce:
-    """A sign-in state that was redeemed, and when."""
-
-    at: datetime
-
-
-@dataclass(frozen=True)
-class RowCounts:
-    """Remembers row counts of files in a table."""
-
-    records: Records[RowCount]
-
-    def get(self, key: str) -> int | None:
-        """The remembered row count of a file, if there is one."""
-        stored = self.records.read(key)
-        return stored.value.rows if stored else None
-
-    def put(self, key: str, count: int) -> None:
-        """Remember the row count of a file."""
-        with suppress(Conflict):
-            self.records.create(key, RowCount(count))
 
 
 class App:
@@ -290,7 +258,7 @@ class App:
     @cached_property
     def catalogue(self) -> Catalogue | DescribedCatalogue:
         """Segments and attributes; with names and sizes from the REST API where configured."""
-        counts = RowCounts(self.table("rowcounts", RowCount))
+        counts = self.table("rowcounts", RowCount)
         exported = Catalogue(self.landing, self.settings.segments.root, counts)
         api = self.customer_insights
         if api is None:
@@ -412,7 +380,7 @@ class App:
 
     def _connection_lost(self, connection_id: str) -> None:
         """Record that Mailchimp refuses the grant, so a person has to connect the account again."""
-        log_connection_lost(connection_id)
+        log_event("connection.lost", connectionId=connection_id)
         with suppress(NotFound):  # the connection was removed while a run used it
             mark_reconnect(self.connections, connection_id)
 

@@ -28,7 +28,7 @@ from opentelemetry.trace import (
     set_span_in_context,
 )
 
-from shared.messaging.events import log_message_late
+from shared.messaging.events import log_event
 from shared.messaging.messages import Stamps
 from shared.messaging.metrics import Metric
 from shared.messaging.trace import Trace, continue_trace, trace_of
@@ -128,7 +128,7 @@ class Telemetry:
         parent = stamps.trace or next((f for text in given if (f := trace_of(text))), None)
         with self._span(function, SpanKind.CONSUMER, parent or self._new(), waited, run_id):
             if waited is not None and waited >= LATE:
-                log_message_late(function, waited)
+                log_event("message.late", function=function, waitedSeconds=round(waited, 1))
             yield
 
     @contextmanager

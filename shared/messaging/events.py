@@ -15,9 +15,7 @@ from shared.messaging.trace import current
 from shared.model.run import Run
 
 __all__ = [
-    "log_connection_lost",
     "log_event",
-    "log_message_late",
     "log_run_finished",
     "log_run_waiting",
 ]
@@ -74,16 +72,6 @@ def log_run_waiting(run: Run) -> None:
         exportId=run.export_id,
         reason=run.reason.code if run.reason else None,
     )
-
-
-def log_connection_lost(connection_id: str) -> None:
-    """Log that Mailchimp refused a connection's grant."""
-    log_event("connection.lost", connectionId=connection_id)
-
-
-def log_message_late(function: str, seconds: float) -> None:
-    """Log that a message was due long before its function began."""
-    log_event("message.late", function=function, waitedSeconds=round(seconds, 1))
 
 
 def _between(begin: datetime | None, end: datetime | None) -> float | None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Protocol
 
-__all__ = ["NO_METER", "Meter", "Metric"]
+__all__ = ["Meter", "Metric"]
 
 
 class Metric(StrEnum):
@@ -39,17 +39,3 @@ class Meter(Protocol):
         self, metric: Metric, value: float, *, account: str = "", function: str = ""
     ) -> None:
         """Record one measurement, of a Mailchimp account or of a function."""
-
-
-class _NoMeter:
-    def add(self, metric: Metric, amount: int, *, account: str) -> None:
-        pass
-
-    def record(
-        self, metric: Metric, value: float, *, account: str = "", function: str = ""
-    ) -> None:
-        pass
-
-
-NO_METER: Meter = _NoMeter()
-"""A meter that records nothing."""

@@ -22,6 +22,7 @@ __all__ = [
     "ExportUser",
     "Grant",
     "GrantKind",
+    "UsedNonce",
 ]
 
 
@@ -124,3 +125,10 @@ class Connection:
     def export_user_secret_name(self) -> str:
         """The name of the export user's token cache in the secret store."""
         return f"entra-{self.id}"
+
+
+@dataclass(frozen=True)
+class UsedNonce:
+    """A sign-in state that was redeemed, and when."""
+
+    at: datetime

@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Protocol
 
 from shared.messaging.sequence import SequenceState
 from shared.model.audience import NotSubscribedPointer
 from shared.model.chunk import Chunk
+from shared.model.connection import UsedNonce
 from shared.model.export import Export
 from shared.model.names import ALL_NOT_SUBSCRIBED, not_subscribed_folder, run_folder
 from shared.model.ports import Files, Records, readable
@@ -23,7 +23,7 @@ from shared.runs.outcome_file import OutcomeFile
 from shared.runs.start import run_id_at
 from shared.runs.transitions import Transitions
 
-__all__ = ["Dated", "Retention"]
+__all__ = ["Retention"]
 
 # A sign-in takes minutes. An older state is already refused because of its age.
 _NONCES = timedelta(days=1)
@@ -31,14 +31,6 @@ _NONCES = timedelta(days=1)
 _LOGGED = timedelta(minutes=2)
 # During this time, an export can be moved back to an earlier audience without a full read.
 _UNUSED_LIST_LIFETIME = timedelta(days=1)
-
-
-class Dated(Protocol):
-    """A record of something that happened at a time."""
-
-    @property
-    def at(self) -> datetime:
-        """The time at which it happened."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +43,7 @@ class Retention:
     sequences: Records[SequenceState]
     exports: Records[Export]
     not_subscribed: Records[NotSubscribedPointer]
-    nonces: Records[Any]
+    nonces: Records[UsedNonce]
     files: Files
     keep: timedelta
     now: Callable[[], datetime]
@@ -120,7 +112,6 @@ class Retention:
         return run is not None and not run.value.is_over
 
     def _delete_nonces(self) -> None:
-        records: Records[Dated] = self.nonces
-        for nonce in list(readable(records.all())):
+        for nonce in list(readable(self.nonces.all())):
             if self.now() - nonce.value.at > _NONCES:
-                records.delete(nonce.key)
+                self.nonces.delete(nonce.key)

@@ -10,18 +10,20 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
 
 from shared.errors import (
     Changed,
     ConfigError,
+    Conflict,
     ConnectorError,
     InputError,
     NotFound,
     Unavailable,
 )
+from shared.model.ports import Records
 from shared.model.run import Reason
 from shared.model.source import Attribute, Partition, SegmentSnapshot
 from shared.segments.cache import WeightedCache
@@ -32,7 +34,7 @@ from shared.segments.source import Pinner
 from shared.segments.suggestions import Role, suggest
 from shared.segments.survey import Survey, SurveyedEntity, Surveyor
 
-__all__ = ["AttributeInfo", "Catalogue", "Counts", "SegmentInfo", "SegmentList", "SegmentSample"]
+__all__ = ["AttributeInfo", "Catalogue", "RowCount", "SegmentInfo", "SegmentList", "SegmentSample"]
 
 _COUNTED_PER_CALL = 256 * 1024 * 1024
 _SAMPLED = 3
@@ -42,14 +44,11 @@ _CHECKED_ROWS = 5_000
 _REMEMBERED = 8 * 1024 * 1024
 
 
-class Counts(Protocol):
-    """Stores row counts. Keys are letters and digits; losing a count does no harm."""
+@dataclass(frozen=True)
+class RowCount:
+    """The stored number of rows of a file. The key of the record is made of the file's name and ETag."""
 
-    def get(self, key: str) -> int | None:
-        """The count, or None."""
-
-    def put(self, key: str, count: int) -> None:
-        """Remember a count; the same key always has the same count."""
+    rows: int
 
 
 @dataclass(frozen=True)
@@ -100,7 +99,7 @@ class Catalogue:
         self,
         container: LandingContainer,
         root: str,
-        counts: Counts,
+        counts: Records[RowCount],
         counted_per_call: int = _COUNTED_PER_CALL,
     ) -> None:
         self._container = container
@@ -211,10 +210,14 @@ class Catalogue:
         self, partition: Partition, attributes: Sequence[Attribute], budget: _Budget
     ) -> int | None:
         key = _key(partition, attributes)
-        count = self._counts.get(key)
-        if count is None and budget.spend(partition.size):
-            count = count_rows(self._container, partition, attributes)
-            self._counts.put(key, count)
+        stored = self._counts.read(key)
+        if stored is not None:
+            return stored.value.rows
+        if not budget.spend(partition.size):
+            return None
+        count = count_rows(self._container, partition, attributes)
+        with suppress(Conflict):
+            self._counts.create(key, RowCount(count))
         return count
 
     def _frozen(

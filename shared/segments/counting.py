@@ -12,9 +12,9 @@ import re
 from collections.abc import Sequence
 
 from shared.model.source import Attribute, Partition
+from shared.segments.container import LandingContainer
 from shared.segments.layout import lay_out
 from shared.segments.parquet import claimed_rows
-from shared.segments.reader import Pieces
 from shared.segments.rows import MAX_ROW, read_rows, reader
 from shared.segments.unpack import Parquet, text_pieces, unpack
 from shared.temporary import temporary_folder
@@ -26,7 +26,9 @@ _HEAD = 256 * 1024
 _EMPTY = re.compile(rb"^\r?\n", re.MULTILINE)
 
 
-def count_rows(source: Pieces, partition: Partition, attributes: Sequence[Attribute]) -> int:
+def count_rows(
+    source: LandingContainer, partition: Partition, attributes: Sequence[Attribute]
+) -> int:
     """The rows of one file, without its header. InputError when it cannot be read at all."""
     form, blob = partition.csv, partition.blob
     pieces = text_pieces(source.pieces(blob, partition.etag), form.encoding, blob)
@@ -56,7 +58,9 @@ def count_rows(source: Pieces, partition: Partition, attributes: Sequence[Attrib
     return lines - lay_out(attributes, form.header, first, blob).header
 
 
-def _count_exactly(source: Pieces, partition: Partition, attributes: Sequence[Attribute]) -> int:
+def _count_exactly(
+    source: LandingContainer, partition: Partition, attributes: Sequence[Attribute]
+) -> int:
     form, blob = partition.csv, partition.blob
     with temporary_folder("count-") as folder:
         pieces = source.pieces(blob, partition.etag)

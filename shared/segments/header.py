@@ -18,9 +18,9 @@ from itertools import islice
 
 from shared.errors import InputError
 from shared.model.source import Attribute, CsvFormat, Partition, SegmentSnapshot
+from shared.segments.container import LandingContainer
 from shared.segments.layout import looks_like_data, looks_like_numbers
 from shared.segments.parquet import parquet_columns
-from shared.segments.reader import Pieces
 from shared.segments.rows import first_rows, reader
 from shared.segments.suggestions import looks_like_addresses, suggest
 from shared.segments.unpack import Parquet, text_pieces
@@ -44,7 +44,7 @@ class _Header:
 
 
 def described_by_header(
-    source: Pieces, partitions: tuple[Partition, ...]
+    source: LandingContainer, partitions: tuple[Partition, ...]
 ) -> tuple[tuple[Attribute, ...], tuple[Partition, ...]]:
     """Attributes, and the partitions with the delimiter found.
 
@@ -76,7 +76,7 @@ def described_by_header(
 
 
 def sample_values(
-    source: Pieces, segment: SegmentSnapshot, rows: int = SAMPLED
+    source: LandingContainer, segment: SegmentSnapshot, rows: int = SAMPLED
 ) -> dict[str, list[str]]:
     """Values of each attribute in the first `rows` rows of the first file that has any.
 
@@ -129,7 +129,7 @@ def _is_data(first: Sequence[str], following: Sequence[Sequence[str]]) -> bool:
     return looks_like_numbers(first)
 
 
-def _beginning(source: Pieces, partition: Partition) -> str | None:
+def _beginning(source: LandingContainer, partition: Partition) -> str | None:
     """The first lines of a text file, or None when it is Parquet."""
     raw = source.pieces(partition.blob, partition.etag, _ENOUGH)
     pieces = text_pieces(raw, partition.csv.encoding, partition.blob)
@@ -168,7 +168,7 @@ def _delimiter(text: str, form: CsvFormat) -> str:
     return best
 
 
-def _parquet_attributes(source: Pieces, partition: Partition) -> tuple[Attribute, ...]:
+def _parquet_attributes(source: LandingContainer, partition: Partition) -> tuple[Attribute, ...]:
     with small_workspace() as (connection, folder):
         path = folder / "file.parquet"
         with path.open("wb") as file:

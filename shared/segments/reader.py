@@ -14,7 +14,6 @@ from errno import ENOSPC
 from itertools import chain
 from operator import itemgetter
 from pathlib import Path
-from typing import Protocol
 
 import duckdb
 import orjson
@@ -22,6 +21,7 @@ import orjson
 from shared.errors import ConfigError, InputError, Unavailable
 from shared.model.outcome import Code
 from shared.model.source import LoadedSegment, Partition, SegmentSnapshot, UnreadableRow
+from shared.segments.container import LandingContainer
 from shared.segments.fast import literal, load_plain, quoted
 from shared.segments.layout import Layout, find_name, lay_out
 from shared.segments.parquet import load_parquet
@@ -29,7 +29,7 @@ from shared.segments.rows import LONGEST_CELL, Row, read_rows
 from shared.segments.unpack import Text, unpack
 from shared.settings import NULL_MARKERS
 
-__all__ = ["Pieces", "load_segment"]
+__all__ = ["load_segment"]
 
 _BLANKS = 4
 _READERS = 2
@@ -40,15 +40,8 @@ _MAX_UNREADABLE = 100_000
 _BATCH = 4096
 
 
-class Pieces(Protocol):
-    """Reads a frozen blob piece by piece. Changed when it is no longer the frozen one."""
-
-    def pieces(self, name: str, etag: str, length: int | None = None) -> Iterator[bytes]:
-        """The bytes of a blob, or its first `length` bytes."""
-
-
 def load_segment(
-    source: Pieces,
+    source: LandingContainer,
     connection: duckdb.DuckDBPyConnection,
     segment: SegmentSnapshot,
     columns: Sequence[str],

@@ -12,7 +12,6 @@ import pytest
 
 from shared.capacity.pace import AccountPace
 from shared.capacity.slots import Slots
-from shared.messaging.metrics import NO_METER
 from shared.messaging.sequence import MessageSequences
 from shared.model.ports import Stored
 from shared.model.run import Mode, Run, RunStatus, Trigger, run_columns
@@ -51,7 +50,7 @@ class Waiting:
         self.storage = StoreClient(MemoryStore())
         self.runs: MemoryRecords[Run] = MemoryRecords(self.storage, "runs", run_columns)
         self.pace = AccountPace(MemoryRecords(self.storage, "paces"), 10, self._now)
-        nothing: Callable[..., Any] = lambda *_: None  # noqa: E731
+        nothing: Callable[..., Any] = lambda *_, **__: None  # noqa: E731
         slots = Slots(Busy(), MemoryRecords(self.storage, "slots"), 10, lambda: "token")
         plan: Any = SimpleNamespace(account_id="a", connection_id="c")
         self.transitions = Transitions(self.runs, self._now)
@@ -67,7 +66,7 @@ class Waiting:
             finish=nothing,
             abandon=SimpleNamespace(),  # type: ignore[arg-type]
             now=self._now,
-            meter=NO_METER,
+            meter=SimpleNamespace(add=nothing, record=nothing),  # type: ignore[arg-type]
         )
         run = Run(
             "r0",
