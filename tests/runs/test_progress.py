@@ -1,11 +1,12 @@
 """The progress of a run and its remaining time, computed from its chunks."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from shared.model.chunk import Chunk, ChunkKind, ChunkState
-from shared.model.run import CallTotals, Mode, Run, RunStatus, Trigger
+from shared.model.run import CallTotals, Counts, Mode, Run, RunStatus, Trigger
 from shared.runs.progress import with_progress
 
 NOW = datetime(2026, 11, 1, 8, tzinfo=UTC)
@@ -59,6 +60,16 @@ def test_progress_is_100_percent_only_for_finished_runs(
     progress = with_progress(run(status), [chunk(1, 10)], NOW).progress
 
     assert (progress.percent, progress.seconds_left) == (percent, left)
+
+
+def test_the_remaining_time_includes_finishing_the_run() -> None:
+    half = [chunk(n, 30) for n in range(60)] + [chunk(n) for n in range(60, 120)]
+    sending = replace(run(RunStatus.SENDING), counts=Counts(distinct=1_000_000))
+    assert with_progress(sending, half, NOW).progress.seconds_left == 60 + 20
+    finishing = replace(sending, status=RunStatus.FINISHING, moved_at=NOW - timedelta(seconds=5))
+    assert with_progress(finishing, half[:60], NOW).progress.seconds_left == 15
+    late = replace(finishing, moved_at=NOW - timedelta(minutes=5))
+    assert with_progress(late, half[:60], NOW).progress.seconds_left == 1
 
 
 def test_people_who_await_confirmation_are_not_in_the_total() -> None:
