@@ -79,12 +79,13 @@ from shared.scheduling.refresh import Refreshes
 from shared.scheduling.refresh_progress import RefreshProgress, WaitingTimes
 from shared.scheduling.schedule import REFRESH_SCHEDULE
 from shared.scheduling.timetable import Due, Tick, Timetable
-from shared.segments.catalogue import Catalogue, RowCount
+from shared.segments.catalogue import Catalogue
 from shared.segments.container import LandingContainer
 from shared.segments.described import DescribedCatalogue
 from shared.segments.events import read_events
 from shared.segments.remembered import Remembered
 from shared.segments.rest import CustomerInsightsApi
+from shared.segments.row_counts import RowCounts
 from shared.segments.source import BlobSegments
 from shared.sending.chunk_payload import ChunkPayloads
 from shared.sending.lane import Lanes
@@ -258,7 +259,7 @@ class App:
     @cached_property
     def catalogue(self) -> Catalogue | DescribedCatalogue:
         """Segments and attributes; with names and sizes from the REST API where configured."""
-        counts = self.table("rowcounts", RowCount)
+        counts = RowCounts(self.files)
         exported = Catalogue(self.landing, self.settings.segments.root, counts)
         api = self.customer_insights
         if api is None:

@@ -13,28 +13,28 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 
 from shared.errors import (
     Changed,
     ConfigError,
-    Conflict,
     ConnectorError,
     InputError,
     NotFound,
     Unavailable,
 )
-from shared.model.ports import Records
 from shared.model.run import Reason
 from shared.model.source import Attribute, Partition, SegmentSnapshot
 from shared.segments.cache import WeightedCache
 from shared.segments.container import LandingContainer
 from shared.segments.counting import count_rows
 from shared.segments.header import sample_values
+from shared.segments.row_counts import RowCounts
 from shared.segments.source import Pinner
 from shared.segments.suggestions import Role, suggest
 from shared.segments.survey import Survey, SurveyedEntity, Surveyor
 
-__all__ = ["AttributeInfo", "Catalogue", "RowCount", "SegmentInfo", "SegmentList", "SegmentSample"]
+__all__ = ["AttributeInfo", "Catalogue", "SegmentInfo", "SegmentList", "SegmentSample"]
 
 _COUNTED_PER_CALL = 256 * 1024 * 1024
 _SAMPLED = 3
@@ -42,13 +42,6 @@ _SAMPLED = 3
 _CHECKED_ROWS = 5_000
 # The limit for all remembered counts, in bytes.
 _REMEMBERED = 8 * 1024 * 1024
-
-
-@dataclass(frozen=True)
-class RowCount:
-    """The stored number of rows of a file. The key of the record is made of the file's name and ETag."""
-
-    rows: int
 
 
 @dataclass(frozen=True)
@@ -99,7 +92,7 @@ class Catalogue:
         self,
         container: LandingContainer,
         root: str,
-        counts: Records[RowCount],
+        counts: RowCounts,
         counted_per_call: int = _COUNTED_PER_CALL,
     ) -> None:
         self._container = container
@@ -145,12 +138,11 @@ class Catalogue:
         return None
 
     def _listing(self, survey: Survey) -> SegmentList:
-        budget = _Budget(self._counted_per_call)
-        segments = (each for each in survey.found.values() if _is_segment(each))
-        return SegmentList(
-            tuple(self._describe(each, budget) for each in segments),
-            tuple(map(Reason.of, survey.faults)),
-        )
+        counting = _Counting(self._counts, self._counted_per_call)
+        segments = [each for each in survey.found.values() if _is_segment(each)]
+        described = tuple(self._describe(each, counting) for each in segments)
+        counting.store()
+        return SegmentList(described, tuple(map(Reason.of, survey.faults)))
 
     def attributes(self, segment: str | None = None) -> list[AttributeInfo]:
         """The attributes of a segment, or of all, in the order of their columns.
@@ -178,11 +170,11 @@ class Catalogue:
             for each in merged.values()
         ]
 
-    def _describe(self, found: SurveyedEntity, budget: _Budget) -> SegmentInfo:
+    def _describe(self, found: SurveyedEntity, counting: _Counting) -> SegmentInfo:
         count: int | None = None
         reason: Reason | None = None
         try:
-            count = self._count(self._pinner.pin(found), budget)
+            count = self._count(self._pinner.pin(found), counting)
         except Changed:
             pass  # it is being replaced; the next call reads it
         except ConnectorError as error:
@@ -191,14 +183,14 @@ class Catalogue:
             found.name, found.display_name, count, found.refreshed_at, reason is None, reason
         )
 
-    def _count(self, segment: SegmentSnapshot, budget: _Budget) -> int | None:
+    def _count(self, segment: SegmentSnapshot, counting: _Counting) -> int | None:
         total = 0
         for partition in segment.partitions:
             if partition.size == 0:
                 continue
             known = self._known.get(partition)
             if known is None or known[1] != segment.attributes:
-                count = self._counted(partition, segment.attributes, budget)
+                count = self._counted(partition, segment.attributes, counting)
                 if count is None:
                     return None
                 known = (count, segment.attributes)
@@ -207,17 +199,13 @@ class Catalogue:
         return total
 
     def _counted(
-        self, partition: Partition, attributes: Sequence[Attribute], budget: _Budget
+        self, partition: Partition, attributes: Sequence[Attribute], counting: _Counting
     ) -> int | None:
         key = _key(partition, attributes)
-        stored = self._counts.read(key)
-        if stored is not None:
-            return stored.value.rows
-        if not budget.spend(partition.size):
-            return None
-        count = count_rows(self._container, partition, attributes)
-        with suppress(Conflict):
-            self._counts.create(key, RowCount(count))
+        count = counting.stored.get(key)
+        if count is None and counting.may_read(partition.size):
+            count = count_rows(self._container, partition, attributes)
+            counting.add(key, count)
         return count
 
     def _frozen(
@@ -252,19 +240,38 @@ class Catalogue:
         return roles
 
 
-class _Budget:
-    """Bytes that may still be counted in this call; the first file is always counted."""
+class _Counting:
+    """The row counts of one call, and the bytes that it may still read to count more."""
 
-    def __init__(self, size: int) -> None:
+    def __init__(self, counts: RowCounts, size: int) -> None:
+        self._counts = counts
         self._left = size
-        self._spent = False
+        self._has_read = False
+        self._has_new = False
 
-    def spend(self, size: int) -> bool:
-        if self._spent and size > self._left:
+    @cached_property
+    def stored(self) -> dict[str, int]:
+        """The stored counts, read when the first one is needed, and the new ones."""
+        return self._counts.read()
+
+    def may_read(self, size: int) -> bool:
+        """Whether a file of this size may be counted. The first file always may."""
+        if self._has_read and size > self._left:
             return False
         self._left -= size
-        self._spent = True
+        self._has_read = True
         return True
+
+    def add(self, key: str, count: int) -> None:
+        """Add a new count."""
+        self.stored[key] = count
+        self._has_new = True
+
+    def store(self) -> None:
+        """Store the counts if there are new ones. Without them, the next process counts again."""
+        if self._has_new:
+            with suppress(ConnectorError):
+                self._counts.write(self.stored)
 
 
 def _is_segment(found: SurveyedEntity) -> bool:

@@ -1,0 +1,104 @@
+"""The export form makes as many requests with hundreds of segments as with a few."""
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+from shared.segments.catalogue import Catalogue
+from shared.segments.container import BlobEntry
+from shared.segments.row_counts import RowCounts
+from tests.fakes import Clock, MemoryFiles, MemoryStore, StoreClient
+from tests.segments.segment_files import MemoryContainer, csv_bytes, entity, etag_of, model_json
+from tests.web.browser import Browser
+from tests.web.client import new_connection
+from tests.web.world import NOW, World
+
+COLUMNS = ["CustomerId", "EMail", "FirstName"]
+
+
+class Landing(MemoryContainer):
+    """A landing container in memory with segments that one `model.json` describes."""
+
+    url = "https://contoso.blob.core.windows.net/segments"
+
+    def __init__(self, segments: int) -> None:
+        files = {
+            f"Export/S{number}.csv": csv_bytes(
+                [COLUMNS, [str(number), "ada@contoso.example", "Ada"]]
+            )
+            for number in range(segments)
+        }
+        listed = [entity(f"S{n}", COLUMNS, [f"S{n}.csv"]) for n in range(segments)]
+        super().__init__({**files, "Export/model.json": model_json(*listed)})
+
+    def entries(self, prefix: str = "") -> Iterator[BlobEntry]:
+        for name, data in sorted(self.files.items()):
+            if name.startswith(prefix):
+                yield BlobEntry(name, etag_of(data), len(data), NOW)
+
+    def read(self, entry: BlobEntry, limit: int) -> bytes:
+        return self.files[entry.name]
+
+
+class Counted:
+    """Counts the calls of the methods of an object."""
+
+    def __init__(self, target: Any, requests: Counter[str]) -> None:
+        self._target, self._requests = target, requests
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self._target, name)
+        if not callable(found):
+            return found
+
+        def call(*given: Any, **more: Any) -> Any:
+            self._requests[f"{type(self._target).__name__}.{name}"] += 1
+            return found(*given, **more)
+
+        return call
+
+
+def requests_of_the_form(segments: int) -> list[Counter[str]]:
+    """What the form asks of storage: first, in a new process, and with every segment chosen."""
+    world = World()
+    new_connection(world)
+    requests: Counter[str] = Counter()
+    files = MemoryFiles(StoreClient(MemoryStore(Clock())))
+    landing = Landing(segments)
+
+    def start_process() -> None:
+        counts = RowCounts(Counted(files, requests))
+        catalogue = Catalogue(Counted(landing, requests), "", counts)
+        given = world.services
+        world.serve(
+            replace(
+                given,
+                catalogue=catalogue,
+                schedule_records=Counted(world.schedule, requests),
+                connections=replace(
+                    given.connections, records=Counted(world.connections, requests)
+                ),
+                definitions=replace(given.definitions, exports=Counted(world.exports, requests)),
+            )
+        )
+
+    start_process()
+    first = Browser(world).open("/setup/export")
+    assert first.html.count('name="segment"') == segments
+    found = []
+    start_process()
+    requests.clear()
+    page = Browser(world).open("/setup/export")
+    found.append(Counter(requests))
+    requests.clear()
+    page.send("/setup/export", {"do": "selectAll"})
+    assert page.html.count(" checked") >= segments
+    found.append(Counter(requests))
+    return found
+
+
+def test_the_export_form_makes_no_request_per_segment() -> None:
+    few, many = requests_of_the_form(3), requests_of_the_form(300)
+    assert many == few
+    assert all(sum(requests.values()) < 20 for requests in many)
