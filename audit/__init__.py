@@ -1,4 +1,4 @@
-"""Searches for secrets in the files and for packages with a known vulnerability.
+"""Searches files and history for secrets, and packages for known vulnerabilities.
 
 Development only, never deployed. docs/decisions/0046-audit.md gives the reasons.
 """

@@ -1,6 +1,6 @@
-"""`python -m audit`: no secret in the files and the history, no package with a known vulnerability.
+"""`python -m audit`: search files and history for secrets, and packages for known vulnerabilities.
 
-Ends with 1 when something was found; with --strict also when something could not be audited.
+The exit code is 1 if something was found; with --strict also if something could not be audited.
 """
 
 from __future__ import annotations
@@ -48,18 +48,18 @@ def _secrets(allowed: Allowed, strict: bool) -> list[str]:
     problems: list[str] = []
     files = files_of(ROOT)
     found = find_secrets(files, ROOT)
-    print(f"audit: looked for secrets in {len(files)} files")
+    print(f"audit: searched {len(files)} files for secrets")
     problems += [
-        f"allowed.yml lists {one.what}, which no file holds"
+        f"allowed.yml lists {one.what}, which no file contains"
         for one in not_found(found, allowed.secrets)
     ]
     try:
         found += find_in_history(ROOT)
-        print("audit: looked for secrets in the history")
+        print("audit: searched the history for secrets")
     except HistoryMissing as missing:
         print(f"audit: {missing}")
         problems += [str(missing)] if strict else []
-    return problems + [f"a secret? {one}" for one in not_allowed(found, allowed.secrets)]
+    return problems + [f"possible secret: {one}" for one in not_allowed(found, allowed.secrets)]
 
 
 def _vulnerable(audited: Audited, allowed: set[str]) -> list[str]:

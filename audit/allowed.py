@@ -1,4 +1,4 @@
-"""The findings that the audit accepts, each with its reason: allowed.yml.
+"""Reads allowed.yml: the findings that the audit accepts, each with its reason.
 
 A secret is listed by its SHA-256, so that the list contains no secret; an advisory by its id, with a
 day after which it counts again.
@@ -30,7 +30,7 @@ class AllowedSecret:
 
 @dataclass(frozen=True)
 class AllowedAdvisory:
-    """A known vulnerability that does not affect this app, until a day."""
+    """A known vulnerability that does not affect this app. It counts again after `until`."""
 
     id: str
     why: str
@@ -50,10 +50,10 @@ class Allowed:
 
 
 def read_allowed(file: Path = FILE) -> Allowed:
-    """The list as it is written; pydantic's ValidationError names what is missing."""
+    """Read the list. pydantic's ValidationError names what is missing."""
     return TypeAdapter(Allowed).validate_python(yaml.safe_load(file.read_text("utf-8")))
 
 
 def sha256(secret: str) -> str:
-    """How a secret is named."""
+    """Return the SHA-256 by which a secret is listed."""
     return hashlib.sha256(secret.encode()).hexdigest()

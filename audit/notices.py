@@ -1,4 +1,4 @@
-"""`make notices`: THIRD_PARTY_NOTICES.md, from the lock file and the metadata of installed packages.
+"""`make notices`: write THIRD_PARTY_NOTICES.md from the lock file and the metadata of installed packages.
 
 It covers what is deployed (requirements.txt). Packages for development are not part of the app.
 """
@@ -34,7 +34,7 @@ The deployed app contains the packages below, under their own licenses. `make no
 
 @dataclass(frozen=True)
 class Package:
-    """A package of the lock file, with its license and the texts that its license files hold."""
+    """A package of the lock file, with its license and the texts of its license files."""
 
     name: str
     versions: tuple[str, ...]

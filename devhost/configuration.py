@@ -76,7 +76,7 @@ def seconds(span: str | float) -> float:
     """A .NET TimeSpan ("00:02:00", "1.00:00:00") in seconds; a number is milliseconds, as there.
 
     Raises:
-        StartError: it is neither.
+        StartError: it is neither of these.
     """
     if isinstance(span, int | float):
         return span if isinstance(span, float) else span / 1000
@@ -110,7 +110,7 @@ def resolve(text: str, settings: Mapping[str, str], where: str) -> str:
     """Replace each `%NAME%` by the setting of that name.
 
     Raises:
-        StartError: there is no such setting; says which, and where it is used.
+        StartError: the setting is missing; the message names it and where it is used.
     """
 
     def value(found: re.Match[str]) -> str:
@@ -149,6 +149,6 @@ def _read_json(path: Path) -> dict[str, Any]:
         msg = f"{path.name} is not valid JSON: {error}."
         raise StartError(msg) from error
     if not isinstance(content, dict):
-        msg = f"{path.name} must hold a JSON object."
+        msg = f"{path.name} must contain a JSON object."
         raise StartError(msg)
     return content

@@ -1,8 +1,8 @@
-"""`make demo`: exports sample segments to a sandbox Mailchimp, on this machine alone.
+"""`make demo`: export sample segments to a sandbox Mailchimp, all on this machine.
 
 Starts Azurite, a sandbox Mailchimp and the app, puts the sample segments into Blob Storage, exports
-them over HTTP with a progress bar, prints the result, and runs once more to show that nothing is
-sent twice. It ends everything that it started; its files are in `.demo/`.
+them over HTTP with a progress bar, prints the result, and runs the export again to show that nothing is
+sent twice. At the end it stops everything that it started. Its files are in `.demo/`.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from devhost.processes import (
 from sandbox import samples, upload
 
 FOLDER = ROOT / ".demo"
-# A call takes 0.1 s and 1 ms a member: slow enough to watch, faster than Mailchimp.
+# A call takes 0.1 s and 1 ms for each member: slow enough to watch, but faster than Mailchimp.
 MAILCHIMP = ("--seed", "demo", "--call-ms", "100", "--member-ms", "1", "--read-ms", "20")
 P = TypeVar("P", bound=Process)
 
@@ -48,7 +48,7 @@ def main() -> int:
         print(f"\nThe demo stopped: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("\nInterrupted; everything that was started has ended.", file=sys.stderr)
+        print("\nInterrupted; all started programs have ended.", file=sys.stderr)
         return 130
     return 0
 
@@ -95,16 +95,16 @@ def _show(stack: contextlib.ExitStack) -> None:
     (FOLDER / "outcomes.csv").write_text(api.outcomes(again["id"]), encoding="utf-8")
     with requests.get(f"{sandbox['url']}/sandbox/calls", timeout=10) as answer:
         peak = answer.json().get("peakInFlight", "?")
-    _print(f"\nMailchimp saw {peak} connections at once at most (allowed: 10).")
-    _print(f"Every row's outcome:   {FOLDER.name}/outcomes.csv")
-    _print(f"The app's log:         {FOLDER.name}/app.log")
+    _print(f"\nConnections to Mailchimp at the same time: at most {peak} (10 are allowed).")
+    _print(f"Outcome of each row:   {FOLDER.name}/outcomes.csv")
+    _print(f"Log of the app:        {FOLDER.name}/app.log")
     if sys.stdin.isatty() and sys.stdout.isatty():
-        _print("\nOpen these pages, then press Enter to end everything:")
+        _print("\nOpen these pages, then press Enter to stop all programs:")
         _print(f"  {app.url}exports/{export['id']}  the export, its two runs and their outcomes")
         _print(f"  {sandbox['url']}/sandbox/  the contacts and tags that Mailchimp has now")
         with contextlib.suppress(EOFError):
             input()
-    _print("\nTry it in the browser:  make sandbox")
+    _print("\nTo use the app in the browser, run: make sandbox")
     if again["calls"]["write"] != 0:
         message = f"the second run made {again['calls']['write']} write calls instead of 0"
         raise ProcessError(message)
@@ -156,7 +156,7 @@ def _report(api: ApiClient, run: dict[str, Any]) -> None:
         f"not sent {counts['notSent']:,}"
     )
     _print(
-        f"  consent: {proof['kept']:,} people left as they are (unsubscribed, cleaned, pending ...), "
+        f"  consent: {proof['kept']:,} people not subscribed and left as they are, "
         f"{proof['statusesChanged']} statuses changed"
     )
     _print(f"  calls: {calls['write']} write, {calls['read']} read, {calls['throttled']} throttled")
@@ -171,7 +171,7 @@ def _report(api: ApiClient, run: dict[str, Any]) -> None:
 
 @contextlib.contextmanager
 def _ended(process: P) -> Iterator[P]:
-    """The process, ended after the block; Ctrl-C does not interrupt its end."""
+    """Stop the process after the block; Ctrl-C does not interrupt this."""
     try:
         yield process
     finally:

@@ -1,4 +1,4 @@
-"""Chooses the engine that runs the app: Azure's worker library where this Python supports it, else the SDK."""
+"""Chooses the engine that runs the app: Azure's worker library if this Python supports it, else the SDK."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Blob events on this machine, because Azurite does not send what Event Grid sends in Azure.
+"""Sends blob events on this machine, because Azurite does not send those of Event Grid.
 
 Lists a container every second and puts one BlobCreated event on the `blob-events` queue for each
-`model.json` that is new or has a new ETag, in the form in which Event Grid fills a Storage queue:
+`model.json` that is new or has a new ETag, in the form in which Event Grid writes to a Storage queue:
 one event of the Event Grid schema per message, base64. There is no event for blobs that exist at the start.
 https://learn.microsoft.com/azure/event-grid/event-schema-blob-storage
 """
@@ -60,7 +60,7 @@ class BlobEvents:
 
     @classmethod
     def from_settings(cls, settings: Mapping[str, str]) -> BlobEvents:
-        """The watch that the app's settings ask for; raises StartError."""
+        """Return the watch for the app's settings; raises StartError."""
         where = "the watch for blob events"
         own = connection_string("AzureWebJobsStorage", settings, where)
         return cls(

@@ -1,4 +1,4 @@
-"""A function app as the host uses it: functions with their bindings, and an engine that runs them.
+"""The function app as the host sees it: functions with their bindings, and an engine that runs them.
 
 Two engines give this view of the same `function_app.py`: `runtime_engine` (Microsoft's own worker
 library) and `sdk_engine` (the SDK's converters). The host above them is the same.

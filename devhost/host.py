@@ -1,4 +1,4 @@
-"""The host: connects triggers with functions, logs every run in one line, and ends without losing messages.
+"""Connects triggers with functions, logs every run in one line, and stops without losing messages.
 
 A log line contains the function, its run and the duration; never a body, a path or a message.
 devhost/__init__.py lists what this host does not support.
@@ -27,7 +27,7 @@ from devhost.web import Request, Response, Server
 
 LOG = logging.getLogger("devhost")
 ADMIN = "/admin/functions/"
-# Below these paths the real host asks for its own key; a request without one never reaches the app.
+# The real host requires its own key for these paths; a request without it never reaches the app.
 HOST_PATHS = ("/admin/host/", "/runtime/webhooks/")
 
 
@@ -76,7 +76,7 @@ class Host:
         """Begin to serve requests, to receive messages and to run timers."""
         for specific, hiding in self._routes.ambiguous():
             LOG.warning(
-                "routes of %s and %s overlap: older hosts would choose the second",
+                "the routes of %s and %s overlap; older hosts would choose the second",
                 specific.function.name,
                 hiding.function.name,
             )
@@ -92,7 +92,7 @@ class Host:
             listener.stop()
         for timer in self._timers:
             timer.stop()
-        LOG.info("ending: no new message is received, %d functions are running", self._active)
+        LOG.info("stopping: no new messages are received; %d functions are running", self._active)
         self._server.shutdown()
         deadline = time.monotonic() + grace
         while time.monotonic() < deadline and self._is_busy():
@@ -125,10 +125,12 @@ class Host:
             self._timers.append(Timer(function.name, schedule, invoke, run_on_startup=at_start))
             if trigger.settings.get("useMonitor"):
                 LOG.info(
-                    "%s: useMonitor has no effect here; missed runs stay missed", function.name
+                    "%s: useMonitor has no effect here; missed runs are not repeated", function.name
                 )
         elif kind != "httptrigger":
-            LOG.warning("%s is not run: this host does not know %s", function.name, trigger.type)
+            LOG.warning(
+                "%s does not run: this host does not support %s", function.name, trigger.type
+            )
 
     def _queue_of(self, settings: Mapping[str, object], where: str) -> tuple[str, str]:
         name = str(settings.get("connection") or "AzureWebJobsStorage")
@@ -181,7 +183,7 @@ class Host:
 
     def _answer(self, request: Request) -> Response:
         if self._only_local and not request.local:
-            # A web page can make a browser on this machine call this address by another name.
+            # A web page can make a browser on this machine call this address under another name.
             return Response.empty(HTTPStatus.MISDIRECTED_REQUEST)
         path = request.path.lower()
         if path.startswith(HOST_PATHS):
@@ -202,9 +204,9 @@ class Host:
             return Response.empty(HTTPStatus.INTERNAL_SERVER_ERROR)
 
     def _run_by_hand(self, request: Request) -> Response:
-        """`POST /admin/functions/NAME` with `{"input": "text"}`, from this machine's programs only.
+        """Run a function for `POST /admin/functions/NAME` with `{"input": "text"}`, from this machine only.
 
-        JSON is required, so that no web page in a browser here can do it.
+        JSON is required, so that a web page in a browser here cannot do it.
         """
         json_sent = request.headers.get("content-type", "").partition(";")[0] == "application/json"
         if not request.local or "origin" in request.headers or not json_sent:

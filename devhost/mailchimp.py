@@ -21,13 +21,13 @@ READY_SECONDS = 30.0
 def start_mailchimp(folder: Path, options: Sequence[str]) -> tuple[Process, dict[str, Any]]:
     """Start `python -m sandbox.mailchimp` with these options; its log goes into the folder.
 
-    Returns the process, and what its ready file says: `url`, `apiKey`, and `audiences` by name.
+    Returns the process, and the content of its ready file: `url`, `apiKey`, and `audiences` by name.
 
     Raises:
         ProcessError: it was not ready in time.
     """
     ready = folder / "mailchimp.json"
-    ready.unlink(missing_ok=True)  # of an earlier start
+    ready.unlink(missing_ok=True)  # from an earlier start
     log = folder / "mailchimp.log"
     with log.open("wb") as output:
         popen = subprocess.Popen(

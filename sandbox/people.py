@@ -1,4 +1,4 @@
-"""`python -m sandbox.people ROOT`: write sample segments as Customer Insights would, of any size.
+"""`python -m sandbox.people ROOT`: write sample segments of any size, as Customer Insights does.
 
 python -m sandbox.people data --demo
 python -m sandbox.people data --people 1000000 --segment Everybody --partitions 8 --truth truth.jsonl

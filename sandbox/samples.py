@@ -53,10 +53,10 @@ class Flaws:
     long: float = 0.0
     """A row with too many columns (never in Parquet)."""
     broken: float = 0.0
-    """A row with text after a closing quote (never in Parquet). Readers differ: some take it, some refuse it, so the
-    truth does not expect these people; a judge must let both pass."""
+    """A row with text after a closing quote (never in Parquet). Some readers accept it, some refuse it, so the
+    truth does not expect these people; a test must accept both."""
     untidy: float = 0.0
-    """Capitals and spaces around a good address; the person must arrive all the same."""
+    """Capitals and spaces around a good address; the person must arrive nevertheless."""
     shared: float = 0.0
     """A second profile with the address of the one before."""
 
@@ -66,7 +66,7 @@ _CLEAN = Flaws()
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What a later refresh brings: shares of people changed or moved, numbers of people new and gone."""
+    """The changes of a later refresh: shares of people changed or moved, numbers of people new and removed."""
 
     changed: float = 0.0
     arriving: int = 0
@@ -99,7 +99,7 @@ class Sample:
 
     @property
     def numbers(self) -> range:
-        """The numbers of the people who are there now."""
+        """The numbers of the people after all refreshes."""
         gone = sum(step.leaving for step in self.steps)
         return range(gone, self.people + sum(step.arriving for step in self.steps))
 

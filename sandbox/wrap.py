@@ -1,6 +1,6 @@
 """Turns any CSV file into a segment of Customer Insights, with later refreshes.
 
-At each refresh a share of the rows changes, the first rows leave and new ones come; the result depends on the seed alone.
+At each refresh a share of the rows changes, the first rows leave and new ones are added; the result depends only on the seed.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def later(
 ) -> Table:
     """The table at its next refresh: `changed` of the rows have another `change` column.
 
-    The first `leaving` rows are gone; `arriving` rows are new: copies with their own `email` on example.com and `key`.
+    The first `leaving` rows are removed; `arriving` rows are new: copies with their own `email` on example.com and `key`.
     Exactly round(changed * remaining rows) rows change.
     """
     at_email, at_change = table.columns.index(email), table.columns.index(change)

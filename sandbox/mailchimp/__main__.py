@@ -1,6 +1,6 @@
 """`python -m sandbox.mailchimp`: run the sandbox until SIGTERM or Ctrl-C.
 
-Every switch of options.py is an option, such as `--member-ms 5 --call-ms 100 --language de`.
+Every field of options.py is an option, such as `--member-ms 5 --call-ms 100 --language de`.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from sandbox.mailchimp.view import AudienceView
 
 
 def parsed(arguments: list[str] | None) -> argparse.Namespace:
-    """The command line; the switches that were given are in `switches`."""
+    """Parse the command line; the options of options.py that were given are in `switches`."""
     parser = argparse.ArgumentParser(prog="python -m sandbox.mailchimp", description=__doc__)
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=0, help="0 takes a free port")

@@ -258,4 +258,4 @@ def _take_time(world: World, request: ApiRequest) -> None:
 
 
 def _problem(world: World, problem: Problem, instance: str) -> Answer:
-    return Answer(problem.status, problem.body(world.say, instance), PROBLEM)
+    return Answer(problem.status, problem.body(world.sentence, instance), PROBLEM)

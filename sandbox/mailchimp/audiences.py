@@ -164,14 +164,14 @@ class _Batch:
         (self.new if new else self.updated).append(member)
 
     def refuse(self, entry: dict[str, Any], refused: subscribe.RefusedMember) -> None:
-        say = self.world.say
+        sentence = self.world.sentence
         self.errors.append(
             {
                 "email_address": entry["email_address"],
-                "error": say(refused.key, **refused.facts),
+                "error": sentence(refused.key, **refused.facts),
                 "error_code": refused.code,
                 "field": refused.field,
-                "field_message": say(refused.field_key) if refused.field_key else "",
+                "field_message": sentence(refused.field_key) if refused.field_key else "",
             }
         )
 

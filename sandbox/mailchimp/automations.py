@@ -1,4 +1,4 @@
-"""Classic automations of an account: only listed. Customer journeys are in no list of the API.
+"""Classic automations of an account, which can only be listed. The API has no list of customer journeys.
 
 https://mailchimp.com/developer/marketing/api/automation/list-automations/
 """

@@ -25,7 +25,7 @@ code{font-size:.9em}.scroll{overflow-x:auto}
 
 def overview(world: World) -> bytes:
     """Accounts, audiences, calls, faults."""
-    parts = ["<p>A stand-in for Mailchimp on this machine. It sends no mail.</p>"]
+    parts = ["<p>A sandbox Mailchimp on this machine. It sends no mail.</p>"]
     for account in world.accounts.values():
         state = "disabled" if account.disabled else "active"
         parts.append(f"<h2>Account {escape(account.name)} ({state})</h2>")
@@ -53,9 +53,9 @@ def overview(world: World) -> bytes:
     facts = (
         ("Members carried", "membersCarried"),
         ("Largest call", "largestCall"),
-        ("Most calls in flight at once", "peakInFlight"),
+        ("Largest number of simultaneous calls", "peakInFlight"),
         ("Throttled", "throttled"),
-        ("Calls that sent another status than the contact had", "statusesContradicted"),
+        ("Calls with another status than the contact had", "statusesContradicted"),
         ("Statuses changed by calls", "statusesChanged"),
         ("Calls with sync_tags", "syncTags"),
     )

@@ -23,7 +23,7 @@ KINDS = {
     "504-applied": "504 HTML after the call was applied",
     "reset": "connection reset before anything was applied",
     "reset-applied": "connection reset after the call was applied",
-    "truncated": "applied, but the answer breaks off in the middle",
+    "truncated": "applied, but the response is truncated",
     "not-json": "applied, 200, but the answer is HTML",
     "hang": "waits `seconds`, then answers as usual",
 }
@@ -31,7 +31,7 @@ KINDS = {
 
 @dataclass(slots=True)
 class Fault:
-    """One armed fault. `path` is a regular expression searched in the path below /3.0; `skip` calls pass first."""
+    """A fault. `path` is a regular expression searched in the path below /3.0; the first `skip` calls are not affected."""
 
     kind: str
     method: str | None = None

@@ -1,4 +1,4 @@
-"""The options of the sandbox, in one frozen value that can be replaced while it runs.
+"""The options of the sandbox, in one frozen value that can be replaced while the sandbox runs.
 
 Where the behavior of Mailchimp is not documented, an option selects it, so that tests can try both.
 """
@@ -23,7 +23,7 @@ class Options:
     """The behavior of the sandbox. Times are in milliseconds or seconds, as named."""
 
     language: Language = "en"
-    """Language of all texts meant for people, as Mailchimp follows the account's."""
+    """Language of all texts for people; Mailchimp uses that of the account."""
     connection_limit: int = 10
     """Calls in flight per account; one more is answered as `throttle_answer` says."""
     throttle_answer: ThrottleAnswer = "json"
@@ -36,7 +36,7 @@ class Options:
     merge_field_limit: int = 30
     """Merge fields per audience: 30, or 80 on the largest plan."""
     stats_cache_seconds: int = 300
-    """How long the numbers of `GET /lists` stay as they are; 0 for live numbers."""
+    """How long the numbers of `GET /lists` are cached; 0 for current numbers."""
     unknown_merge_tags: OneOf["ignore", "refuse"] = "ignore"
     wrong_kind: CallOrMember = "member"
     """A merge value of the wrong JSON kind costs the member, or the whole call (400)."""

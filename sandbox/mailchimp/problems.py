@@ -56,19 +56,20 @@ class Problem(Exception):
         """The HTTP status."""
         return TITLES[self.name][0]
 
-    def body(self, say: Callable[..., str], instance: str) -> bytes:
-        """The JSON body; `say(key, **facts)` gives the sentence."""
+    def body(self, sentence: Callable[..., str], instance: str) -> bytes:
+        """The JSON body; `sentence(key, **facts)` returns a text in the account's language."""
         status, title = TITLES[self.name]
         problem: dict[str, object] = {
             "type": TYPE,
             "title": title,
             "status": status,
-            "detail": say(self.key, **self.facts),
+            "detail": sentence(self.key, **self.facts),
             "instance": instance,
         }
         if self.errors:
             problem["errors"] = [
-                {"field": field, "message": say(key, **facts)} for field, key, facts in self.errors
+                {"field": field, "message": sentence(key, **facts)}
+                for field, key, facts in self.errors
             ]
         return orjson.dumps(problem)
 

@@ -81,7 +81,7 @@ class ApiRequest:
         return parsed.timestamp()
 
     def choice(self, name: str, allowed: tuple[str, ...]) -> str | None:
-        """A word of the query out of a list, or 400."""
+        """A value of the query that must be in a list, or 400."""
         value = self.query.get(name)
         if value is not None and value not in allowed:
             raise invalid(name, "schema.enum", values=", ".join(allowed))
@@ -140,7 +140,7 @@ class Shape:
     def word(
         self, where: dict[str, Any], name: str, allowed: tuple[str, ...], at: str = ""
     ) -> None:
-        """`name` is optional, and must be one of these words."""
+        """`name` is optional, and must be one of these values."""
         if name in where and where[name] not in allowed:
             self.errors.append((at + name, "schema.enum", {"values": ", ".join(allowed)}))
 

@@ -1,4 +1,4 @@
-"""Audiences to begin with, with contacts of every status.
+"""Initial audiences, with contacts of every status.
 
 The people are those of the demo segments (persons.py), so that an export meets every status.
 """

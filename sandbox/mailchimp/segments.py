@@ -156,7 +156,7 @@ def change_members(request: ApiRequest, audience_id: str, segment_id: str) -> by
         removed, not_there = _remove(audience, segment, remove, now)
         errors = []
         if (outside or not_there) and request.world.options.ignored_segment_members == "report":
-            text = request.world.say("segment.outside")
+            text = request.world.sentence("segment.outside")
             errors.append({"email_addresses": outside + not_there, "error": text})
         show = [
             render.array(render.member_json(request.world, audience, m) for m in people)

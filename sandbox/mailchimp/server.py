@@ -98,7 +98,7 @@ class _Connection(BaseHTTPRequestHandler):
             raw = self._body(world.options.max_body_bytes)
         except TooLarge:
             self.close_connection = True
-            body = Problem("RequestTooLarge", "large").body(world.say, world.hex(32))
+            body = Problem("RequestTooLarge", "large").body(world.sentence, world.hex(32))
             self._send(Answer(413, body, PROBLEM))
             return
         if split.path == "/3.0" or split.path.startswith("/3.0/"):

@@ -38,7 +38,7 @@ def call(
 
 def _app(world: World, given: dict[str, str]) -> OAuthApp | None:
     app = world.apps.get(given.get("client_id", ""))
-    # The registered address, exactly; without one in the request the registered one is meant.
+    # The registered address, exactly; without one in the request, the registered one applies.
     if app is None or given.get("redirect_uri", app.redirect_uri) != app.redirect_uri:
         return None
     return app
@@ -130,7 +130,7 @@ def _metadata(world: World, authorization: str) -> Answer:
 
 
 def metadata(world: World, account: Account) -> dict[str, object]:
-    """What Mailchimp says about the owner of a token."""
+    """Mailchimp's metadata about the owner of a token."""
     return {
         "dc": account.dc,
         "role": "owner",

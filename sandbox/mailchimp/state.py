@@ -183,7 +183,7 @@ class Audience:
         return self.members.get(raw) or self.members.get(raw[8:] + raw[:8])
 
     def tag(self, name: str, segment_id: Callable[[], int], now: int) -> int:
-        """The id of the tag with this name (without regard to case), created if it is new."""
+        """The id of the tag with this name, in any case; it is created if it is new."""
         folded = name.strip().casefold()
         found = self.names.get(folded)
         if found is None:
@@ -193,7 +193,7 @@ class Audience:
         return found
 
     def drop_segment(self, segment: Segment, now: int) -> None:
-        """Delete a segment and take it from its members."""
+        """Delete a segment and remove it from its members."""
         self.empty_segment(segment, now)
         del self.segments[segment.id]
         del self.names[segment.name.casefold()]
@@ -217,7 +217,7 @@ class Audience:
     def select(self, key: Any, wanted: Callable[[Member], bool]) -> list[Member]:
         """All members that fit, in the order of their arrival; cached until the audience changes.
 
-        `key` names the question: the same key must mean the same `wanted`. Do not change the list.
+        `key` identifies the query: equal keys must have equal `wanted`. Do not change the list.
         """
         cached = self._selections.get(key)
         if cached is not None and cached[0] == self.version:

@@ -1,6 +1,6 @@
 """Which values Mailchimp accepts: addresses, and merge fields by type.
 
-A value is refused with the reason Mailchimp would give; a value of the wrong JSON kind is another matter (WrongKind).
+A value is refused with Mailchimp's reason (WrongValue), or because it has the wrong JSON kind (WrongKind).
 https://mailchimp.com/developer/marketing/docs/merge-fields/
 """
 
@@ -28,7 +28,7 @@ class WrongKind(Exception):
 
 
 class WrongValue(Exception):
-    """The value does not fit the field; `key` names what Mailchimp says."""
+    """The value does not fit the field; `key` is that of Mailchimp's text."""
 
     def __init__(self, key: str) -> None:
         """`key` of texts.py."""

@@ -1,7 +1,7 @@
 """Webhooks of an audience: the calls that manage them, and the events that Mailchimp posts to them.
 
 Mailchimp checks the address with a GET when a webhook is created or changed, and posts every event form-encoded.
-Options lose, double, reorder and hold events. Whether Mailchimp signs events is contradicted by its own support, so
+Options let events get lost, doubled, reordered and held. Whether Mailchimp signs events is contradicted by its own support, so
 the option `sign_webhooks` selects it.
 https://mailchimp.com/developer/marketing/api/list-webhooks/
 https://mailchimp.com/developer/marketing/guides/sync-audience-data-webhooks/

@@ -91,8 +91,8 @@ class World:
         """The next member number."""
         return next(self._member_ids)
 
-    def say(self, key: str, **facts: object) -> str:
-        """A sentence in the account's language."""
+    def sentence(self, key: str, **facts: object) -> str:
+        """A text in the account's language."""
         return texts.text(self.options.language, key, **facts)
 
     def seconds(self) -> int:

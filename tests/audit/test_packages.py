@@ -147,7 +147,7 @@ def test_an_incomplete_git_history_is_an_error_only_in_strict_mode(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def cut_off(_: object) -> list[Finding]:
-        raise HistoryMissing("history not looked at")
+        raise HistoryMissing("history not scanned")
 
     monkeypatch.setattr(audit, "read_allowed", Allowed)
     monkeypatch.setattr(audit, "audit_python", lambda: Audited("pip-audit", 9, 0))
@@ -156,5 +156,5 @@ def test_an_incomplete_git_history_is_an_error_only_in_strict_mode(
     monkeypatch.setattr(audit, "find_in_history", cut_off)
 
     assert audit.main([]) == 0
-    assert "history not looked at" in capsys.readouterr().out
+    assert "history not scanned" in capsys.readouterr().out
     assert audit.main(["--strict"]) == 1

@@ -85,4 +85,4 @@ def test_an_older_node_is_not_used(folder, version, is_used):
     program(folder, "npm", "exit 0")
     done = set_up(folder)
     assert (done.returncode == 0) == is_used
-    assert ("installing one from PyPI" in done.stdout) != is_used
+    assert ("installing it from PyPI" in done.stdout) != is_used

@@ -102,7 +102,7 @@ def test_azurite_is_stopped_when_the_app_dies(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("taken", "expected"), [(0, "make start PORT="), (1, "needed for Azurite")]
+    ("taken", "expected"), [(0, "make start PORT="), (1, "Azurite needs port")]
 )
 def test_a_port_in_use_is_reported_in_one_sentence(tmp_path, taken, expected):
     ports = free_ports(4)
@@ -119,7 +119,7 @@ def test_a_running_azurite_on_the_port_is_reported(tmp_path, azurite):
     process = launch(tmp_path, free_ports(1)[0], list(azurite.ports))
     output, _ = process.communicate(timeout=100)
     assert process.returncode == 1
-    assert output.startswith("An Azurite already answers")
+    assert output.startswith("Azurite already runs")
     assert len(output.splitlines()) == 1
     assert azurite.is_running()
 

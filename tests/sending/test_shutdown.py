@@ -60,7 +60,7 @@ def test_lanes_finish_their_calls_and_release_what_they_claimed(
                 run = scenario.start()
                 held.until_waiting(LANES)
                 app.popen.terminate()
-                until(lambda: "no new message is received" in log.read_text("utf-8", "replace"))
+                until(lambda: "no new messages are received" in log.read_text("utf-8", "replace"))
                 assert app.is_running()
             assert app.popen.wait(100) == 0
         assert "still running" not in log.read_text("utf-8", "replace")

@@ -111,7 +111,7 @@ def deployment(emulator: Azurite, tmp_path: Path) -> Iterator[Deployment]:
 def end_when_its_calls_are_answered(old: App, held: HeldCalls) -> int:
     """Ask an app to end while its lanes wait for Mailchimp, then answer them."""
     old.popen.terminate()
-    until(lambda: "no new message is received" in log_of(old))
+    until(lambda: "no new messages are received" in log_of(old))
     held.release_all()
     return old.popen.wait(100)
 
