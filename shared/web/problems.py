@@ -37,6 +37,7 @@ __all__ = [
     "PROBLEM_JSON",
     "HttpProblem",
     "detail_text",
+    "error_text",
     "fault_text",
     "for_error",
     "refuse_other_types",
@@ -133,6 +134,11 @@ def detail_text(problem: HttpProblem, language: str) -> str:
     """The sentence for a problem: the text of its code or its error, else the text of its kind."""
     sentence = text_or_own(language, problem.code, problem.values, problem.detail)
     return sentence or text(language, f"problems.{problem.kind}.detail", problem.values)
+
+
+def error_text(error: ConnectorError, language: str) -> str:
+    """The sentence for an error of the app."""
+    return detail_text(for_error(error), language)
 
 
 def fault_text(fault: Fault, language: str) -> str:

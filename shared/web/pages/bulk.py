@@ -16,7 +16,7 @@ from shared.web.models.schedules import ScheduleBody, ScheduleView
 from shared.web.pages.forms import NO_REFUSAL, Refusal, SentForm, attempt
 from shared.web.pages.render import CurrentPage, Page, redirect
 from shared.web.pages.schedule_form import schedule_fields
-from shared.web.problems import detail_text, for_error
+from shared.web.problems import error_text
 
 __all__ = ["router"]
 
@@ -91,7 +91,7 @@ def set_schedules(page: CurrentPage, form: SentForm) -> Response:
         schedule = ScheduleBody.from_form(fields).value()
         done = exports.set_schedules(page.context, chosen, schedule)
         return [
-            (export, detail_text(for_error(error), page.language))
+            (export, error_text(error, page.language))
             for export, error in done
             if error is not None
         ]

@@ -6,177 +6,42 @@ an attribute, look for audiences) send it and get it back, so it works without a
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
-from typing import Annotated, Any, TypeVar
+from collections.abc import Sequence
+from typing import Annotated
 
 from fastapi import APIRouter, Query
 from starlette.responses import Response
 
 from shared.errors import ConnectorError
-from shared.fields.merge_fields import proper_tag
-from shared.model.audience import Audience, MergeField
-from shared.model.connection import Connection, ConnectionStatus
+from shared.model.connection import ConnectionStatus
 from shared.model.export import Export, Mapping
 from shared.model.run import Mode
-from shared.segments.catalogue import AttributeInfo, SegmentInfo, SegmentSample
+from shared.segments.catalogue import AttributeInfo, SegmentSample
 from shared.web.access import AccessRoute, Subject, requires
-from shared.web.application import connections, exports, runs
+from shared.web.application import exports, runs
 from shared.web.application.exports import ExportDetails
 from shared.web.authentication import Role
 from shared.web.dependencies import Id
 from shared.web.models.exports import ExportBody, recorded_export
-from shared.web.models.runs import in_words
 from shared.web.pages.conflicts import differences
-from shared.web.pages.export_consent import consent_fields, evidence_fields, withdrawal_fields
-from shared.web.pages.export_guards import guard_fields
+from shared.web.pages.export_choices import offered_connections, read_choices
+from shared.web.pages.export_definition import NEW_FIELD, Definition, definition_from, field_id
 from shared.web.pages.forms import NO_REFUSAL, Form, Refusal, SentForm, attempt
 from shared.web.pages.mapping_rows import mapping_rows
 from shared.web.pages.render import CurrentPage, Page, redirect
-from shared.web.pages.schedule_form import coming_runs, schedule_fields, schedule_of
-from shared.web.problems import HttpProblem, detail_text, for_error
+from shared.web.pages.schedule_form import coming_runs, schedule_of
 
 __all__ = ["router"]
 
 router = APIRouter(route_class=AccessRoute, include_in_schema=False)
 
-T = TypeVar("T")
-Definition = dict[str, Any]
-
-# The choice of a field that the audience does not have yet.
-NEW_FIELD = "+"
-
-_ATTRIBUTE = re.compile(r"mapping\.attributes\[(\d+)\](?:\.(.+))?")
-_ATTRIBUTE_FIELDS = {"attribute": "attribute", "create.name": "newField", "create.type": "type"}
-_SEGMENT = re.compile(r"segments\[(\d+)\](?:\..+)?")
-
 # With more attributes, an attribute is a text field with suggestions and not a list.
 _MOST_LISTED = 40
-
-# How many rows of attributes a form may have: one more than a definition.
-_ROWS = frozenset(str(number) for number in range(102))
-
-
-@dataclass(frozen=True)
-class Choices:
-    """The choices of a form; a list that cannot be read is empty, and `troubles` has the reason."""
-
-    connections: Sequence[Connection]
-    segments: Sequence[SegmentInfo] = ()
-    attributes: Sequence[AttributeInfo] = ()
-    audiences: Sequence[Audience] = ()
-    fields: Sequence[MergeField] = ()
-    troubles: Sequence[str] = ()
 
 
 def _empty(connection_id: str | None) -> Definition:
     """The definition of a new export: the defaults, without a choice."""
     return recorded_export(Export("", "", connection_id, "", Mapping(email=""), segments=()))
-
-
-def definition_from(form: Form) -> Definition:
-    """The definition that the form shows."""
-    return {
-        "displayName": form.get("displayName"),
-        "connectionId": form.get("connectionId") or None,
-        "audienceId": form.get("audienceId"),
-        "mapping": {
-            "email": form.get("email"),
-            "firstName": form.get("firstName") or None,
-            "lastName": form.get("lastName") or None,
-            "attributes": list(_attributes(form)),
-            **evidence_fields(form),
-        },
-        "segments": [
-            {"name": name, "tag": form.get(f"tag:{name}") or None} for name in form.all("segment")
-        ],
-        "newContacts": {
-            "status": form.get("newStatus") or "audienceDefault",
-            **consent_fields(form),
-        },
-        "leavers": form.get("leavers") or "removeTag",
-        **withdrawal_fields(form),
-        "removalGuard": {"maxShare": form.share("maxShare")},
-        **guard_fields(form),
-        "schedule": schedule_fields(form),
-    }
-
-
-def _attributes(form: Form) -> Iterable[Definition]:
-    """The rows of further attributes, except the one to remove."""
-    sent = form.get("attributes")
-    rows = int(sent) if sent in _ROWS else 0
-    for number in range(rows):
-        if form.get("do") == f"removeAttribute-{number}":
-            continue
-        attribute = form.get(f"attribute-{number}")
-        tag = form.get(f"field-{number}").upper()
-        is_new = tag == NEW_FIELD
-        if is_new:
-            tag = form.get(f"newField-{number}").upper() or proper_tag(attribute)
-        create = None
-        # A field that the export created keeps its definition, so that it is created again if it is deleted.
-        created = tag != "" and tag == form.get(f"created-{number}")
-        if is_new or created or form.has(f"create-{number}"):
-            create = {"name": attribute, "type": form.get(f"type-{number}") or "text"}
-        yield {
-            "attribute": attribute,
-            "mergeField": tag,
-            "create": create,
-            "part": form.get(f"part-{number}") or None,
-            "dateOrder": form.get(f"dateOrder-{number}") or None,
-        }
-
-
-def _choices(page: Page, definition: Definition) -> Choices:
-    """Read the available choices. A field without choices becomes a plain text field."""
-    services, troubles = page.services, list[str]()
-    offered = [
-        stored.value
-        for stored in services.connections.all()
-        if connections.may_use(page.context, stored.value)
-        or stored.value.id == definition["connectionId"]
-    ]
-    segments, attributes = _offered(page, troubles)
-    audiences: Sequence[Audience] = ()
-    fields: Sequence[MergeField] = ()
-    chosen = next((c for c in offered if c.id == definition["connectionId"]), None)
-    if chosen and chosen.status is ConnectionStatus.CONNECTED:
-        audience_id = definition["audienceId"]
-
-        def read_audiences() -> Sequence[Audience]:
-            return connections.audiences(page.context, chosen.id)
-
-        def read_fields() -> Sequence[MergeField]:
-            return connections.merge_fields(page.context, chosen.id, audience_id)
-
-        audiences = _available(page, read_audiences, troubles)
-        if audience_id in {audience.id for audience in audiences}:
-            fields = _available(page, read_fields, troubles)
-    return Choices(offered, segments, attributes, audiences, fields, tuple(dict.fromkeys(troubles)))
-
-
-def _offered(
-    page: Page, troubles: list[str]
-) -> tuple[Sequence[SegmentInfo], Sequence[AttributeInfo]]:
-    """Every segment and attribute, read at once; what could not be read becomes a trouble."""
-    try:
-        listing, attributes = page.services.catalogue.overview()
-    except ConnectorError as error:
-        troubles.append(detail_text(for_error(error), page.language))
-        return (), ()
-    troubles += [in_words(fault, page.language) for fault in listing.faults]
-    return listing.segments, attributes
-
-
-def _available(page: Page, read: Callable[[], Sequence[T]], troubles: list[str]) -> Sequence[T]:
-    """Read choices; when they are unavailable, return nothing and add the reason to the troubles."""
-    try:
-        return read()
-    except (ConnectorError, HttpProblem) as error:
-        troubles.append(detail_text(for_error(error), page.language))
-        return ()
 
 
 def _sample(page: Page, segments: Sequence[str]) -> SegmentSample | None:
@@ -185,21 +50,6 @@ def _sample(page: Page, segments: Sequence[str]) -> SegmentSample | None:
         return page.services.catalogue.sample(segments)
     except ConnectorError:
         return None
-
-
-def field_id(path: str, chosen: Iterable[str], known: Sequence[str]) -> str:
-    """The id of the form field for a path of the definition."""
-    if row := _ATTRIBUTE.fullmatch(path):
-        return f"{_ATTRIBUTE_FIELDS.get(row[2] or '', 'field')}-{row[1]}"
-    if segment := _SEGMENT.fullmatch(path):
-        name = next((n for at, n in enumerate(chosen) if at == int(segment[1])), "")
-        return f"tag-{known.index(name) + 1}" if name in known else "segments"
-    if path.startswith("schedule."):
-        field = re.sub(r"\[\d+\]", "", path.removeprefix("schedule."))
-        return {"times": "time-0", "days": "day-monday", "timeZone": "timeZone"}.get(
-            field, "repeat"
-        )
-    return path.rpartition(".")[2]
 
 
 def _suggested(definition: Definition, attributes: Sequence[AttributeInfo]) -> Definition:
@@ -223,13 +73,13 @@ def _form(
     focus: str = "",
 ) -> Response:
     """Show the form. `focus` is the id of the element that gets the focus."""
-    choices = _choices(page, definition)
-    if suggest:
-        definition = _suggested(definition, choices.attributes)
-    connected = [c for c in choices.connections if c.status is ConnectionStatus.CONNECTED]
+    offered = offered_connections(page, definition["connectionId"])
+    connected = [c for c in offered if c.status is ConnectionStatus.CONNECTED]
     if suggest and not definition["connectionId"] and len(connected) == 1:
         definition = {**definition, "connectionId": connected[0].id}
-        choices = _choices(page, definition)
+    choices = read_choices(page, definition, offered)
+    if suggest:
+        definition = _suggested(definition, choices.attributes)
     conflict = None
     if refusal.is_outdated and export_id:
         saved = exports.read(page.context, export_id)
@@ -260,11 +110,6 @@ def _form(
         is_listed=len(choices.attributes) <= _MOST_LISTED,
         body=definition,
         choices=choices,
-        reasons={
-            info.name: in_words(info.reason, page.language)
-            for info in choices.segments
-            if info.reason
-        },
         export_id=export_id,
         chosen=chosen,
         positions={segment["name"]: at for at, segment in enumerate(definition["segments"])},

@@ -15,7 +15,7 @@ from shared.model.connection import Connection, ConnectionStatus, Grant
 from shared.web.application import connections
 from shared.web.authentication import Role
 from shared.web.pages.render import Page
-from shared.web.problems import HttpProblem, detail_text, for_error
+from shared.web.problems import error_text
 from shared.web.texts import text
 
 __all__ = ["FirstVisit", "first_visit"]
@@ -65,8 +65,8 @@ def _of_mailchimp(page: Page, connection: Connection, grant: Grant) -> Sequence[
 def _audience(page: Page, connection: Connection) -> tuple[str, bool]:
     try:
         found = connections.audiences(page.context, connection.id)
-    except (ConnectorError, HttpProblem) as error:
-        return detail_text(for_error(error), page.language), False
+    except ConnectorError as error:
+        return error_text(error, page.language), False
     if not found:
         return text(page.language, "pages.first.noAudience"), False
     names = format_list([audience.name for audience in found[:_MOST_NAMED]], locale=page.language)
@@ -81,7 +81,7 @@ def _of_customer_insights(page: Page) -> Sequence[tuple[str, bool]]:
     try:
         listing, attributes = page.services.catalogue.overview()
     except ConnectorError as error:
-        return [(detail_text(for_error(error), language), False)]
+        return [(error_text(error, language), False)]
     complete = sum(info.complete for info in listing.segments)
     if not listing.segments:
         return [(text(language, "pages.first.noSegments"), False)]
