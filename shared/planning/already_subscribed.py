@@ -23,7 +23,7 @@ __all__ = [
     "add_subscribed",
     "apply_already_subscribed",
     "find_already_subscribed",
-    "may_save_calls",
+    "saves_calls",
     "start_already_subscribed",
 ]
 
@@ -31,27 +31,20 @@ _PAGE = 1_000
 _SQL = SqlFile.of(__file__)
 
 
-def may_save_calls(db: DuckDBPyConnection) -> bool:
-    """Whether finding these people could save more than one call."""
-    return _SQL.number(db, "new_people") > CHUNK_SIZE
+def saves_calls(db: DuckDBPyConnection, subscribed: int) -> bool:
+    """Whether reading `subscribed` people takes fewer calls than it can save."""
+    saves = -(-_SQL.number(db, "new_people") // CHUNK_SIZE)
+    return saves > 1 and 0 < subscribed <= saves * _PAGE
 
 
 def find_already_subscribed(
     db: DuckDBPyConnection, session: MailchimpSession, audience_id: str
-) -> bool:
-    """Turn additions in `changes` into updates for people who are subscribed already.
-
-    Returns whether all subscribed people were read.
-    """
-    subscribed = session.count(audience_id, "subscribed")
-    saves = -(-_SQL.number(db, "new_people") // CHUNK_SIZE)
-    if not subscribed or subscribed > saves * _PAGE:
-        return not subscribed
+) -> None:
+    """Turn additions in `changes` into updates for people who are subscribed already."""
     start_already_subscribed(db)
     for page in session.members_with_status(audience_id, "subscribed"):
         add_subscribed(db, [contact.address for contact in page])
     apply_already_subscribed(db)
-    return True
 
 
 def start_already_subscribed(db: DuckDBPyConnection) -> None:

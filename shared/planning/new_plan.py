@@ -318,6 +318,8 @@ class NewPlan:
             self.findings += _ask_about_tags(request, found, read.rows)
 
         def overlap() -> tuple[int, int]:
+            if not found.contacts.get("subscribed"):
+                return 0, 0
             with waiting_for_network(db):
                 return self._preparation.shared_with_audience(request, db, self.calls)
 
@@ -361,7 +363,9 @@ class NewPlan:
         if self._request.person is not None:
             keep_only_person(db, self._request.person)
         with waiting_for_network(db):
-            complete = self._preparation.find_already_subscribed(self._request, db, self.calls)
+            complete = self._preparation.find_already_subscribed(
+                self._request, db, audience.contacts.get("subscribed", 0), self.calls
+            )
             size = self._audience_size(audience.contacts, complete=complete)
             automations = automation_findings(
                 db, self._request, lambda: self._preparation.automations(self._request, self.calls)

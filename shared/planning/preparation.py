@@ -23,7 +23,7 @@ from shared.model.ports import Files, Records, readable
 from shared.model.tag import TagOwner, same_name
 from shared.planning.already_subscribed import (
     find_already_subscribed,
-    may_save_calls,
+    saves_calls,
     start_already_subscribed,
 )
 from shared.planning.audience import PreparedAudience, create_fields, field_findings
@@ -108,17 +108,18 @@ class AudiencePreparation:
             return shared_with_audience(db, session, request.export.audience_id)
 
     def find_already_subscribed(
-        self, request: PlanRequest, db: DuckDBPyConnection, calls: CallCounts
+        self, request: PlanRequest, db: DuckDBPyConnection, subscribed: int, calls: CallCounts
     ) -> bool:
         """Find the new people who are already subscribed, when that can save calls.
 
-        Returns whether all of them are known now.
+        The audience has `subscribed` subscribers. Returns whether all of them are known now.
         """
         start_already_subscribed(db)
-        if not may_save_calls(db):
-            return False
+        if not saves_calls(db, subscribed):
+            return not subscribed
         with self._session(request, calls) as session:
-            return find_already_subscribed(db, session, request.export.audience_id)
+            find_already_subscribed(db, session, request.export.audience_id)
+        return True
 
     def find_all_subscribed(
         self, request: PlanRequest, db: DuckDBPyConnection, subscribed: int, calls: CallCounts
