@@ -1,4 +1,4 @@
-# Every command sets up what it needs first; that takes a minute once, and no time after.
+# Every command first installs what it needs, which takes a minute the first time and no time later.
 .DEFAULT_GOAL := help
 SHELL := /bin/sh
 # Packages of Python and Node.js, the browser and the checks do not wait for one another.
@@ -11,56 +11,56 @@ CODE := $(wildcard function_app.py shared devhost sandbox bench infra audit)
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-setup: .venv/.ready node_modules/.ready ## install everything into this folder (done by the others too)
+setup: .venv/.ready node_modules/.ready ## install everything into this folder (the other commands do this as well)
 
-demo: setup ## export the sample segments to a Mailchimp on this machine and show what happened
+demo: setup ## export sample segments to a sandbox Mailchimp on this machine, and print the result
 	@$(PY) -m devhost.demo
 
 start: setup ## run Azurite and the app (PORT, default 7071) until Ctrl-C
 	@exec $(PY) -m devhost.start
 
-sandbox: setup ## the same with a sandbox Mailchimp (port 8055) and sample segments
+sandbox: setup ## run Azurite, the app, a sandbox Mailchimp (port 8055) and sample segments until Ctrl-C
 	@exec $(PY) -m devhost.start --sandbox
 
-test: setup browser check ## formatting, lint, types and tests, except those that run for minutes
+test: setup browser check ## check formatting, lint and types, and run the tests except the slow ones
 	@$(PY) -m tests -n 2 --dist loadfile --no-loadscope-reorder
 
-check: types ## formatting, lint and types only
+check: types ## check formatting, lint and types
 	@$(PY) -m ruff format --check --quiet . || { echo "run 'make format'"; exit 1; }
 	@$(PY) -m ruff check --quiet .
 
-types: .venv/.ready ## types only
+types: .venv/.ready ## check types
 	@$(PY) -m mypy --no-error-summary $(CODE)
 
-format: .venv/.ready ## put the code into its format and mend what ruff can
+format: .venv/.ready ## format the code, and let ruff correct what it can
 	@$(PY) -m ruff check --quiet --fix . ; $(PY) -m ruff format --quiet .
 
-faults: setup ## all fault tests, with real processes too (SEEDS=n for more cases)
+faults: setup ## run all fault tests, also with real processes (SEEDS=n for more cases)
 	@LONG_TESTS=1 FAULT_SEEDS=$(SEEDS) $(PY) -m tests tests/faults tests/runs/test_cancel.py \
 		tests/versions/test_rolling_deploy.py tests/sending/test_shutdown.py tests/browser/test_real_app.py \
 		tests/consent_updates \
 		--timeout=7200 -n 2 --dist worksteal
 
-fuzz: setup ## fuzz on from the corpus in tests/fuzz (SECONDS a target, default 60; TARGET=one)
+fuzz: setup ## fuzz from the corpus in tests/fuzz (SECONDS for each target, default 60; TARGET=name)
 	@$(PY) -m tests.fuzz $(or $(SECONDS),60) $(TARGET)
 
-audit: setup ## no secret in files and history, no package with a known vulnerability (STRICT=1)
+audit: setup ## search files and history for secrets, and packages for known vulnerabilities (STRICT=1)
 	@$(PY) -m audit $(if $(STRICT),--strict)
 
-notices: .venv/.ready ## renew THIRD_PARTY_NOTICES.md after make lock
+notices: .venv/.ready ## update THIRD_PARTY_NOTICES.md after make lock
 	@$(PY) -m audit.notices
 
-infra: setup ## compile and check the templates, and the tests of the infrastructure
+infra: setup ## compile and check the templates, and run the tests of the infrastructure
 	@$(PY) -m infra.check
 	@LONG_TESTS=1 $(PY) -m tests tests/infra
 
 rehearse: setup ## build the deployment package and start it with Microsoft's worker library
 	@$(PY) -m infra.rehearse
 
-bench: setup ## measure, and write the results to bench/
+bench: setup ## measure the speed, and write the results to bench/
 	@$(PY) -m bench
 
-lock: .venv/.ready ## renew requirements*.txt from requirements*.in
+lock: .venv/.ready ## update requirements*.txt from requirements*.in
 	@for name in requirements requirements-dev requirements-node; do \
 		UV_SYSTEM_CERTS=1 $(PY) -m uv pip compile --quiet --universal --python-version 3.11 \
 			--generate-hashes --no-emit-index-url --no-emit-find-links \

@@ -93,7 +93,9 @@ def main(arguments: list[str] | None = None) -> int:
         samples.write(sample, given.root, when, how=how, partitions=given.partitions)
         if given.truth:
             _write_truth(sample, given.truth)
-        sys.stdout.write(f"{len(sample.numbers)} people, {len(sample.segments)} segments\n")
+        sys.stdout.write(
+            f"{len(sample.numbers)} people, some in no segment; {len(sample.segments)} segments\n"
+        )
     if given.upload is not None:
         connection = given.upload or os.environ.get("AZURE_STORAGE_CONNECTION_STRING")
         connection = connection or emulator_connection()

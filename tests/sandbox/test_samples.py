@@ -243,7 +243,7 @@ def test_the_command_line_writes_segments_and_the_expected_contacts(
 
     assert people.main([str(tmp_path / "cdm"), *options, "--missing", "0.1"]) == 0
 
-    assert capsys.readouterr().out == "50 people, 2 segments\n"
+    assert capsys.readouterr().out == "50 people, some in no segment; 2 segments\n"
     lines = [json.loads(line) for line in truth.read_text(encoding="utf-8").splitlines()]
     assert 0 < len(lines) < 50
     assert all("B" in line["segments"] for line in lines)
