@@ -165,12 +165,15 @@ class _Batch:
 
     def refuse(self, entry: dict[str, Any], refused: subscribe.RefusedMember) -> None:
         sentence = self.world.sentence
+        field = refused.field
+        if not field and self.world.options.refusals_name_field:
+            field = "status" if refused.key == "member.status" else "email_address"
         self.errors.append(
             {
                 "email_address": entry["email_address"],
                 "error": sentence(refused.key, **refused.facts),
                 "error_code": refused.code,
-                "field": refused.field,
+                "field": field,
                 "field_message": sentence(refused.field_key) if refused.field_key else "",
             }
         )

@@ -42,6 +42,8 @@ class Options:
     """A merge value of the wrong JSON kind costs the member, or the whole call (400)."""
     compliance_in_batch: OneOf["error", "silent"] = "error"
     """Subscribing a person who unsubscribed: an error, or an unchanged member in the response."""
+    refusals_name_field: bool = False
+    """A refused member of a batch call always has a `field`: `status` or `email_address` without another."""
     double_optin_forces_pending: bool = False
     """In a double opt-in audience `subscribed` makes a new person `pending`."""
     ignored_segment_members: OneOf["silent", "report"] = "silent"

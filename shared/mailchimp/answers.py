@@ -1,8 +1,8 @@
 """Maps error responses to their meaning by status, problem title, error code and field.
 
 Mailchimp localizes its texts (a German account gets German ones), so status, title, `error_code` and
-`field` take precedence. English texts are used only for refusals of single members, which have nothing
-else; in other languages these become `refused`.
+`field` take precedence. English texts are used only for refusals of single members that have no other
+detail than the address; in other languages these become `refused` or `addressRefused`.
 https://mailchimp.com/developer/marketing/docs/errors/
 
 Mailchimp does not document the response for the contact limit of a plan. These are treated as such:
@@ -135,7 +135,8 @@ _DATA_CENTRE = re.compile(r"data ?cent(er|re)|\bdc\b")
 _LONGEST_TITLE = 200
 _LONGEST_MESSAGE = 2_000
 _FIELD = re.compile(r"[A-Za-z0-9_.:\[\]-]{1,80}")
-_ADDRESS_FIELDS = ("EMAIL", "EMAIL_ADDRESS")
+# MERGE0 is another name of the merge field EMAIL.
+_ADDRESS_FIELDS = ("EMAIL", "EMAIL_ADDRESS", "MERGE0")
 
 
 def problem_in(body: bytes | bytearray) -> Problem | None:
@@ -183,17 +184,18 @@ def refusal(error: Mapping[str, object], sent: Mapping[str, object] | None) -> R
     named = error.get("error_code")
     code = _ERROR_CODES.get(named) if isinstance(named, str) else None
     field = _named(error.get("field"))
+    is_address = field.upper() in _ADDRESS_FIELDS
     if code:
         return Refusal(code)
-    if field.upper() in _ADDRESS_FIELDS:
-        return Refusal(Code.ADDRESS_REFUSED)
-    if field:
+    if field and not is_address:
         value = (sent or {}).get(field)
         given = value is not None and value != ""
         return Refusal(Code.FIELD_REFUSED if given else Code.FIELD_REQUIRED, field)
     message = error.get("error")
     text = message[:_LONGEST_MESSAGE].casefold() if isinstance(message, str) else ""
-    return Refusal(next((code for hint, code in _HINTS if hint in text), Code.REFUSED))
+    # A refusal that names the address may be about the contact, such as one that was deleted.
+    unnamed = Code.ADDRESS_REFUSED if is_address else Code.REFUSED
+    return Refusal(next((code for hint, code in _HINTS if hint in text), unnamed))
 
 
 def _cause(detail: str) -> str:

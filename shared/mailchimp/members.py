@@ -27,6 +27,12 @@ __all__ = ["BatchCalls"]
 
 MOST_MEMBERS = 500
 _LONGEST_ADDRESS = 500
+# The parts of the response to a batch call, and the counter of each.
+_PARTS = {
+    "new_members": "total_created",
+    "updated_members": "total_updated",
+    "errors": "error_count",
+}
 
 
 class BatchCalls(Calls):
@@ -130,9 +136,12 @@ def _body(member: Member) -> dict[str, object]:
 
 
 def _sorted(members: Sequence[Member], answer: Mapping[str, Any]) -> BatchAnswer:
-    """Assign every member of the call to a part of the response."""
-    parts = [answer.get(name) for name in ("new_members", "updated_members", "errors")]
-    if not all(isinstance(part, list) for part in parts):
+    """Assign every member of the call to a part of the response.
+
+    A part that has no entries may be missing.
+    """
+    parts = [answer.get(name) for name in _PARTS]
+    if not all(part is None or isinstance(part, list) for part in parts):
         raise Unavailable("answerBroken", maybe_applied=True)
     sent = {_key(member.address): member for member in members}
     created: dict[str, str] = {}
@@ -140,7 +149,7 @@ def _sorted(members: Sequence[Member], answer: Mapping[str, Any]) -> BatchAnswer
     opted_in: dict[str, str] = {}
     refused: dict[str, Refusal] = {}
     for name, into in (("new_members", created), ("updated_members", updated)):
-        for item in objects_in(answer[name]):
+        for item in objects_in(answer.get(name)):
             address = item.get("email_address")
             # Most addresses come back as they were sent.
             member = sent.get(address) if isinstance(address, str) else None
@@ -153,7 +162,7 @@ def _sorted(members: Sequence[Member], answer: Mapping[str, Any]) -> BatchAnswer
                 if since:
                     opted_in[member.address] = since
     unassigned = Refusal(Code.REFUSED)
-    for error in objects_in(answer["errors"]):
+    for error in objects_in(answer.get("errors")):
         member = sent.get(_key(error.get("email_address")))
         reason = refusal(error, member.merge_fields if member else None)
         if member is None:
@@ -163,11 +172,20 @@ def _sorted(members: Sequence[Member], answer: Mapping[str, Any]) -> BatchAnswer
             words = refusal_text(error, member.address, member.merge_fields)
             refused[member.address] = replace(reason, answer=words)
     # The response omits these members, or names them by an address that Mailchimp changed.
-    for member in members:
-        address = member.address
-        if not (address in created or address in updated or address in refused):
-            refused[address] = unassigned
+    assigned = created.keys() | updated.keys() | refused.keys()
+    omitted = [member.address for member in members if member.address not in assigned]
+    if omitted and not _is_complete(answer):
+        raise Unavailable("answerBroken", maybe_applied=True)
+    refused.update(dict.fromkeys(omitted, unassigned))
     return BatchAnswer(created, updated, refused, opted_in)
+
+
+def _is_complete(answer: Mapping[str, Any]) -> bool:
+    """Whether the response counts 0 entries for every part that is missing."""
+    return all(
+        answer.get(part) is not None or answer.get(counter) in (0, "0")
+        for part, counter in _PARTS.items()
+    )
 
 
 def _key(address: object) -> str:

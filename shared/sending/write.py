@@ -35,8 +35,11 @@ _CLOCK_TOLERANCE = timedelta(minutes=5)
 
 _SUBSCRIBED, _UNSUBSCRIBED = "subscribed", "unsubscribed"
 
-# Refusals of an update that mean that the person may not be in the audience.
-_PERHAPS_ABSENT = frozenset({Code.NOT_IN_AUDIENCE, Code.REFUSED})
+# Refusals of an update that mean that the person may not be in the audience. The missing field may be the
+# status.
+_PERHAPS_ABSENT = frozenset(
+    {Code.NOT_IN_AUDIENCE, Code.REFUSED, Code.ADDRESS_REFUSED, Code.FIELD_REQUIRED}
+)
 
 
 class Person(NamedTuple):

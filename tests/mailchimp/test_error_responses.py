@@ -79,7 +79,15 @@ def test_any_body_is_handled(body):
         ({"field": "LNAME", "error": "Bitte"}, {"LNAME": ""}, Code.FIELD_REQUIRED, "LNAME"),
         ({"field": "POINTS", "error": "?"}, {"POINTS": 0}, Code.FIELD_REFUSED, "POINTS"),
         ({"field": "LNAME", "error": "Bitte"}, None, Code.FIELD_REQUIRED, "LNAME"),
-        # Hints, for what has no field
+        ({"field": "MERGE0", "error": "?"}, {}, Code.ADDRESS_REFUSED, ""),
+        # Hints, for what has no field or only that of the address
+        ({"field": "EMAIL", "error": "x was permanently deleted and"}, {}, Code.FORGOTTEN, ""),
+        (
+            {"field": "email_address", "error": "x is already a list member"},
+            {},
+            Code.CONTACT_EXISTS,
+            "",
+        ),
         ({"error": "x is in a compliance state due to"}, {}, Code.COMPLIANCE_STATE, ""),
         ({"error": "x was permanently deleted and cannot"}, {}, Code.FORGOTTEN, ""),
         ({"error": "was previously removed from this audience."}, {}, Code.FORGOTTEN, ""),

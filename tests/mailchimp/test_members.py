@@ -88,7 +88,9 @@ def test_a_required_field_that_was_not_sent_is_reported_as_missing(sandbox, sess
     assert set(again.created) == {"a@example.org"}
 
 
-def test_refusals_without_a_field_are_recognized_in_english_only(sandbox, session):
+@pytest.mark.parametrize("named", [False, True], ids=["without a field", "naming the address"])
+def test_refusals_without_a_merge_field_are_recognized_in_english_only(sandbox, session, named):
+    sandbox.set(refusals_name_field=named)
     audience = sandbox.audience("News")
     audience.add("left@example.org", status="unsubscribed", cause="self")
     audience.add("erased@example.org")
@@ -111,7 +113,8 @@ def test_refusals_without_a_field_are_recognized_in_english_only(sandbox, sessio
     sandbox.set(language="de")
     german = session.subscribe(audience.id, people, update_existing=True).refused
     assert german.keys() == english.keys()
-    assert {reason.code for reason in german.values()} == {Code.REFUSED}
+    unknown = Code.ADDRESS_REFUSED if named else Code.REFUSED
+    assert {reason.code for reason in german.values()} == {unknown}
 
 
 @LANGUAGES
@@ -204,15 +207,44 @@ def test_a_person_missing_from_the_response_is_refused(transport):
         assert found.refused == {"bob@example.org": Refusal(code)}
 
 
-def test_a_response_without_its_lists_may_have_been_applied(transport):
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {"total_created": 1},
+        {"new_members": [], "updated_members": []},
+        {"errors": [], "total_created": 1, "total_updated": 0},
+        {"new_members": [], "updated_members": {}, "errors": []},
+    ],
+)
+def test_a_response_without_a_list_that_has_entries_may_have_been_applied(answer, transport):
     with (
-        ScriptedServer(json('{"total_created": 1}')) as server,
+        ScriptedServer(json(orjson.dumps(answer))) as server,
         pytest.raises(Unavailable) as caught,
     ):
         MailchimpSession(transport(server.url)).subscribe(
             "abc", [member("a@b.org")], update_existing=True
         )
     assert caught.value.maybe_applied
+
+
+@pytest.mark.parametrize(
+    "empty", [{}, {"updated_members": None, "errors": None}], ids=["missing", "null"]
+)
+def test_a_list_without_entries_may_be_missing_from_the_response(empty, transport):
+    ada = {"email_address": "ada@example.org", "status": "subscribed"}
+    counted = {"total_created": 1, "total_updated": 0, "error_count": 0}
+    people = [member("ada@example.org"), member("bob@example.org")]
+    answer = {"new_members": [ada], **empty}
+    for body, sent, refused in (
+        (answer, people[:1], {}),
+        ({**answer, **counted}, people, {"bob@example.org": Refusal(Code.REFUSED)}),
+    ):
+        with ScriptedServer(json(orjson.dumps(body))) as server:
+            found = MailchimpSession(transport(server.url)).subscribe(
+                "abc", sent, update_existing=True
+            )
+        assert found.created == {"ada@example.org": "subscribed"}
+        assert found.refused == refused
 
 
 def test_a_batch_call_sends_its_options_and_never_syncs_tags(transport):

@@ -39,6 +39,7 @@ class Mailchimp:
         self.statuses = {f"{name}@example.com": status for name, status in there.items()}
         self.opted_in = {address: SINCE - timedelta(days=9) for address in self.statuses}
         self.refusals: dict[str, Refusal] = {}
+        self.refusal_without_status = Refusal(Code.REFUSED)
         self.before: Fault = lambda _: None
         self.after: Fault = lambda _: None
         self.answers = True
@@ -72,7 +73,7 @@ class Mailchimp:
                 assert member.status is None, "a status for an existing contact"
                 updated[address] = self.statuses[address]
             elif member.status is None:
-                refused[address] = Refusal(Code.REFUSED)
+                refused[address] = self.refusal_without_status
             else:
                 created[address] = self.statuses[address] = member.status
                 self.opted_in[address] = SINCE + timedelta(minutes=1)
@@ -339,8 +340,19 @@ def test_refusals_of_single_rows_everywhere_are_not_attributed_to_the_rows() -> 
     assert len(session.sizes) < 100
 
 
-def test_a_contact_deleted_in_mailchimp_is_added_again_with_the_status_for_new_people() -> None:
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        Refusal(Code.REFUSED),
+        Refusal(Code.FIELD_REQUIRED, "status"),
+        Refusal(Code.ADDRESS_REFUSED),
+    ],
+)
+def test_a_contact_deleted_in_mailchimp_is_added_again_with_the_status_for_new_people(
+    refusal: Refusal,
+) -> None:
     session = Mailchimp(ann="subscribed")
+    session.refusal_without_status = refusal
     session.refusals["cem@example.com"] = Refusal(Code.FIELD_REFUSED, "FNAME")
 
     results = writer(session).write(
