@@ -44,7 +44,7 @@ class ParallelCalls:
         self._threads = ThreadPoolExecutor(MOST_AT_A_TIME, thread_name_prefix="calls")
         self._close = ExitStack()
         self._lock = threading.Lock()
-        self._submitted = 0
+        self._most = MOST_AT_A_TIME
 
     @property
     def calls(self) -> CallCounts:
@@ -67,7 +67,7 @@ class ParallelCalls:
 
     def _take(self) -> MailchimpSession:
         with self._lock:
-            if self._free.empty() and len(self._opened) < MOST_AT_A_TIME:
+            if self._free.empty() and len(self._opened) < self._most:
                 # One connection is enough, so an error with another one is no error of the call.
                 with suppress(ConnectorError):
                     opened = self._extra()
@@ -75,6 +75,7 @@ class ParallelCalls:
                         session = self._close.enter_context(opened)
                         self._opened.append(session)
                         return session
+                self._most = len(self._opened)  # looking again would take ten requests to storage
         return self._free.get()
 
     def __enter__(self) -> ParallelCalls:
