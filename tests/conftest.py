@@ -32,7 +32,7 @@ settings.load_profile("ci" if os.environ.get("CI") else "local")
 
 @pytest.fixture(scope="session")
 def azurite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Azurite]:
-    """One Azurite for the whole run, on free ports; tests keep apart by the names they choose."""
+    """One Azurite for the whole run, on free ports; tests use different names, so they do not affect each other."""
     folder = tmp_path_factory.mktemp("azurite")
     with running(start_azurite(folder, accounts=(ACCOUNT, *SEPARATE_ACCOUNTS))) as emulator:
         yield emulator
@@ -67,12 +67,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 class OutsideNetwork(RuntimeError):
-    """A test tried to leave this machine."""
+    """A test tried to reach another machine."""
 
 
 @pytest.fixture(autouse=True, scope="session")
 def _only_loopback() -> Iterator[None]:
-    """Let nothing in this process connect, or ask DNS, beyond this machine."""
+    """Refuse connections and DNS queries of this process beyond this machine."""
     patch = pytest.MonkeyPatch()
     connect, connect_ex = socket.socket.connect, socket.socket.connect_ex
     getaddrinfo = socket.getaddrinfo

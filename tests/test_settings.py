@@ -35,7 +35,7 @@ def faults(environ: Mapping[str, str]) -> set[str]:
 
 
 class Recorded(Mapping[str, str]):
-    """An environment that remembers what it was asked for."""
+    """An environment that records which names are read."""
 
     def __init__(self, values: Mapping[str, str]) -> None:
         self.values_, self.asked = values, set[str]()

@@ -39,7 +39,7 @@ def digits(count: int) -> str:
 
 
 class Host:
-    """A host that brings an SDK, and keeps what it is given."""
+    """A host with an SDK, which stores what it receives."""
 
     def __init__(self) -> None:
         self._spans = InMemorySpanExporter()
@@ -234,7 +234,7 @@ def test_the_trace_of_the_platform_is_found_in_any_notation(
 
 
 def test_no_library_is_instrumented() -> None:
-    """An instrumented `requests` would record URLs, and Mailchimp's name members."""
+    """An instrumented `requests` would record URLs, and those of Mailchimp identify members."""
     locked = (Path(__file__).parents[1] / "requirements.txt").read_text(encoding="utf-8")
     assert "opentelemetry-api" in locked
     assert "opentelemetry-instrumentation" not in locked

@@ -81,7 +81,7 @@ PLANTED: dict[str, Callable[[], str]] = {
 
 @pytest.fixture(scope="module")
 def scanned(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[str, list[Finding]]]:
-    """By what was planted: the secret, and what the scan of all of them found of it."""
+    """For each planted text: the secret, and what the scan found of it."""
     folder = tmp_path_factory.mktemp("planted")
     secrets = {planted: make() for planted, make in PLANTED.items()}
     names = {planted: f"notes{number}.txt" for number, planted in enumerate(PLANTED)}

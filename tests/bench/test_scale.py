@@ -149,7 +149,7 @@ def test_every_chunk_is_sent_within_the_connection_limit_whatever_process_is_kil
 
 
 def test_the_longest_calls_of_a_killed_lane_may_outlive_its_lease() -> None:
-    """The limit of the removal guard on the page is that of the app."""
+    """docs/scale.md and docs/reliability.md describe this limit."""
     slow = Mailchimp(write_seconds=60.0)
     day = simulate(Scenario(2_000_000, 2, 1.0, replace(HOSTING, lifetime=400.0), slow))
     assert day.connections > 10

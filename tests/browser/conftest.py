@@ -33,7 +33,7 @@ class Quiet(WSGIRequestHandler):
 
 
 class Place:
-    """A world and where a browser finds it."""
+    """A world and its address for a browser."""
 
     def __init__(self) -> None:
         self.world = World()

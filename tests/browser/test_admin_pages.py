@@ -136,7 +136,7 @@ def test_all_pages_can_be_used_with_the_keyboard(place: Place, open_page: Open) 
     expect(page.locator("#main")).to_be_focused()
 
 
-def busy_house(world: World) -> dict[str, str]:
+def used_app(world: World) -> dict[str, str]:
     """An app with past runs and changes; its pages by name."""
     world.catalogue.segments = lambda: [  # type: ignore[method-assign]
         SegmentInfo("Segment_Vip", "VIP customers", 48210, NOW),
@@ -264,7 +264,7 @@ def violations(page: Page) -> list[str]:
 def test_no_page_has_an_accessibility_fault_or_is_wider_than_a_phone_or_a_zoomed_screen(
     place: Place, open_page: Open, complaints: list[str], language: str, scheme: str
 ) -> None:
-    pages = busy_house(place.world)
+    pages = used_app(place.world)
     page = open_page(language)
     page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
     found = []
@@ -287,7 +287,7 @@ def test_finding_and_removing_a_person_has_no_accessibility_fault(
 ) -> None:
     if not AXE.exists():
         pytest.skip("axe-core is not installed: 'make setup' installs it")
-    busy_house(place.world)
+    used_app(place.world)
     page = open_page()
     page.goto("/people")
     page.locator("input[name=person]").first.fill("mina.park@example.com")
@@ -304,7 +304,7 @@ def test_finding_and_removing_a_person_has_no_accessibility_fault(
 @pytest.mark.parametrize("width", [390, 1280])
 def test_the_pictures_of_the_documentation(place: Place, open_page: Open, width: int) -> None:
     shown = "".join(page.read_text("utf-8") for page in (PROJECT / "docs").glob("*.md"))
-    pages = busy_house(place.world)
+    pages = used_app(place.world)
     place.world.now = NOW + timedelta(minutes=1)
     for language in ("en", "ko"):
         page = open_page(language, width)

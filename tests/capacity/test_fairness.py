@@ -99,7 +99,7 @@ class TimedDeployment(SimulatedDeployment):
         return run
 
     def seconds_of(self, run_id: str) -> float:
-        """How long a run took that is over."""
+        """The duration of a run that has ended."""
         run = self.run_of(run_id)
         assert run.status in (RunStatus.SUCCESSFUL, RunStatus.COMPLETED_WITH_WARNINGS), run
         assert run.finished_at is not None

@@ -44,7 +44,7 @@ class Provider:
         assert self.process.stdout.readline().strip() == "done"
 
     def sign_in(self, url: str, name: str = "kim") -> dict[str, str]:
-        """Go to the sign-in page, log in, consent; what the way back carries."""
+        """Go to the sign-in page, log in and consent. Returns the parameters of the redirect."""
         with requests.Session() as browser:
             browser.verify = str(self.certificate)
             at = url

@@ -49,7 +49,7 @@ def entra(registration: AppRegistration, pending: MemoryRecords[PendingSignIn]) 
 
 
 def signed_in(entra: Entra, server: Provider, name: str = "kim", state: str = STATE) -> str:
-    """The secret that is kept of a person who signed in."""
+    """The secret that is stored for a person who signed in."""
     back = server.sign_in(entra.authorize_url(state, REDIRECT), name)
     return entra.redeem(state, back["code"], REDIRECT)[1]
 

@@ -30,7 +30,7 @@ KEY = "subscription-key"
 
 
 class CustomerInsights:
-    """The API: knows who asks by their tokens, which a test may refuse."""
+    """The API: it recognizes callers by their tokens, which a test may refuse."""
 
     def __init__(self) -> None:
         self.tokens: list[str] = []

@@ -1,4 +1,4 @@
-"""The deployments of tests/faults, with a sandbox of their own."""
+"""The deployments of tests/faults, each with its own sandbox."""
 
 from tests.faults.conftest import clock, mailchimp, new_deployment
 

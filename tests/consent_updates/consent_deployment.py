@@ -39,7 +39,7 @@ class ConsentDeployment:
         self.sandbox.world.webhooks.fetch = self.fetch
 
     def seed(self, count: int, **more: tuple[str, ...]) -> None:
-        """Store what a run of people 1 to `count` leaves: their contacts and the ledger.
+        """Store the result of a run of people 1 to `count`: their contacts and the ledger.
 
         `more` are further addresses by the CustomerId with the letter c before it.
         """

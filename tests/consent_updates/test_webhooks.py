@@ -1,4 +1,4 @@
-"""Mailchimp's webhooks bring changes into the table at once, and no call of anyone changes more than that."""
+"""Mailchimp's webhooks bring changes into the table at once, and their calls change nothing else."""
 
 import os
 import random

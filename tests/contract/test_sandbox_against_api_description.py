@@ -24,7 +24,7 @@ def judged() -> Iterator[tuple[Sandbox, AudienceView, PrismProxy]]:
 
 
 class Caller:
-    """Calls through the judge; `ids` are filled into paths."""
+    """Calls through Prism; `ids` are filled into paths."""
 
     def __init__(self, judged: tuple[Sandbox, AudienceView, PrismProxy]) -> None:
         self.sandbox, self.audience, self.proxy = judged

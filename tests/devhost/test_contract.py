@@ -23,7 +23,7 @@ SAMPLE = ROOT / "tests/devhost/sample"
 
 @dataclass
 class Sample:
-    """The running sample app, with what its functions wrote down."""
+    """The running sample app, with the records of its functions."""
 
     app: App
     notes: Path

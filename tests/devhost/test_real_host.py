@@ -1,5 +1,7 @@
-"""What Microsoft's Functions host (4.1037, Python worker 4.34) does with unusual requests, responses
-and messages, measured side by side: the local host does the same."""
+"""The local host treats unusual requests, responses and messages as Microsoft's Functions host does.
+
+The expectations were measured on that host (4.1037, Python worker 4.34).
+"""
 
 import base64
 import json
@@ -58,7 +60,7 @@ class Answer:
 
 @dataclass
 class Running:
-    """The running app, with its queue and what its functions wrote down."""
+    """The running app, with its queue and the records of its functions."""
 
     address: tuple[str, int]
     notes: Path

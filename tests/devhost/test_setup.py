@@ -15,7 +15,7 @@ SLEEP = shutil.which("sleep")
 
 @pytest.fixture
 def folder(tmp_path: Path, project: Path) -> Path:
-    """A copy of what `devhost/setup.sh node` reads, with fakes of node and npm."""
+    """A copy of the files that `devhost/setup.sh node` reads, with fakes of node and npm."""
     (tmp_path / "devhost").mkdir()
     shutil.copy(project / "devhost/setup.sh", tmp_path / "devhost")
     shutil.copy(project / "package.json", tmp_path)

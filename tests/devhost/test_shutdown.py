@@ -46,7 +46,7 @@ def until_attempts(notes: Path, count: int) -> list[dict]:
 
 
 def end_functions(notes: Path) -> None:
-    """Let the running functions end, which otherwise run for a long time."""
+    """End the running functions, which would otherwise run for a long time."""
     (notes / "end").touch()
 
 

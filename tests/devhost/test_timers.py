@@ -1,4 +1,4 @@
-"""Timers follow NCRONTAB, not the common cron."""
+"""Timers follow the rules of NCRONTAB and not those of other cron programs."""
 
 from datetime import UTC, datetime
 

@@ -50,7 +50,7 @@ _PAUSE_AFTER_FAILURE = 1.0
 
 
 class SystemClock(Clock):
-    """The real time. Leases are renewed in real time, so they have to expire by it."""
+    """The real time. Leases are renewed in real time, so they must expire in real time."""
 
     def now(self) -> datetime:
         return datetime.now(UTC)
@@ -159,7 +159,7 @@ class _WebAdapter(BaseAdapter):
         return response
 
     def close(self) -> None:
-        """Has nothing to close."""
+        """Do nothing, because there is no connection."""
 
 
 class AppInProcess(TestedApp):

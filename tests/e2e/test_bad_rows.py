@@ -1,4 +1,4 @@
-"""Rows that make every call they are in fail: they are found, and cost no other row."""
+"""Rows that make every call with them fail are found, and all other rows are sent."""
 
 from collections.abc import Callable, Collection
 from dataclasses import replace

@@ -114,7 +114,7 @@ def test_a_refresh_sends_only_what_changed(scenario: ExportScenario) -> None:
 
 
 def loyal(row: tuple[str, ...], tags: set[str]) -> ContactState:
-    """What Mailchimp must hold of a row of Customer-Loyalty.txt."""
+    """The contact that must result from a row of Customer-Loyalty.txt."""
     fields: dict[str, object] = {"FNAME": row[2], "LNAME": row[3], "POINTS": int(row[9])}
     return contact_state("subscribed", fields, tags)
 

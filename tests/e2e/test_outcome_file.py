@@ -20,8 +20,8 @@ from tests.e2e.stored_data import blobs
 SCHEMA = Path(__file__).resolve().parents[3] / "shared/samples/modeljsonschema.json"
 
 
-def handed_back(scenario: ExportScenario) -> tuple[dict, list[dict[str, str]]]:
-    """The model of a place's export, and the rows of the file that it names."""
+def outcome_file(scenario: ExportScenario) -> tuple[dict, list[dict[str, str]]]:
+    """The model of a scenario's export, and the rows of the file that it names."""
     found = blobs(scenario.running_app.storage, "outcomes", f"{scenario.export['id']}/")
     model = json.loads(found[f"{scenario.export['id']}/model.json"])
     (entity,) = model["entities"]
@@ -43,7 +43,7 @@ def test_the_outcome_file_has_every_person_once_per_segment_with_the_outcome(
     scenario.refresh(sample)
     scenario.define(sample)
     scenario.run()
-    _, rows = handed_back(scenario)
+    _, rows = outcome_file(scenario)
     expected = Counter()
     for person in samples.truth(sample):
         winner = min(person.profiles, key=lambda who: who.customer_id).customer_id
@@ -55,7 +55,7 @@ def test_the_outcome_file_has_every_person_once_per_segment_with_the_outcome(
 
     scenario.refresh(sample.later(leaving=8, arriving=5))
     run = scenario.run()
-    model, rows = handed_back(scenario)
+    model, rows = outcome_file(scenario)
 
     removed = {row["CustomerId"] for row in rows if row["outcome"] == "removed"}
     assert len(removed) == run["counts"]["removed"] > 3
@@ -71,7 +71,7 @@ def test_microsofts_own_schema_accepts_the_model(scenario: ExportScenario) -> No
     scenario.define([scenario.named("A")])
     scenario.run()
 
-    model, _ = handed_back(scenario)
+    model, _ = outcome_file(scenario)
 
     jsonschema.validate(model, json.loads(SCHEMA.read_text("utf-8")))
 
@@ -113,7 +113,7 @@ def test_an_erased_person_is_not_added_by_the_next_run(scenario: ExportScenario)
 
     scenario.api.post("/api/people/erase", {"email": one.address, "deleteInMailchimp": False})
 
-    _, rows = handed_back(scenario)
+    _, rows = outcome_file(scenario)
     gone = {profile.customer_id for profile in one.profiles}
     assert len(rows) == 5
     assert gone.isdisjoint(row["CustomerId"] for row in rows)
@@ -147,7 +147,7 @@ def test_the_outcome_file_of_a_canceled_run_lists_people_who_were_not_sent(
     scenario.define(sample)
     run = scenario.start_and_cancel()
 
-    _, rows = handed_back(scenario)
+    _, rows = outcome_file(scenario)
 
     assert run["counts"]["notSent"] > 0
     assert counted(rows) == {
@@ -173,7 +173,7 @@ def test_the_outcome_file_of_an_undo_lists_the_current_state_of_all_people(
     run = scenario.run()
     scenario.wait(scenario.api.post(f"/api/runs/{run['id']}/undo"))
 
-    _, rows = handed_back(scenario)
+    _, rows = outcome_file(scenario)
 
     back = {(r["CustomerId"], r["segment"]) for r in rows if r["outcome"] == "updated"}
     expected = {(customers[a], tag) for a, tags in before.items() for tag in tags}
@@ -195,7 +195,7 @@ def test_unusual_ids_and_names_are_returned_unchanged(scenario: ExportScenario) 
     )
 
     run = scenario.run()
-    _, back = handed_back(scenario)
+    _, back = outcome_file(scenario)
 
     assert run["status"] == "successful"
     assert sorted(row["CustomerId"] for row in back) == sorted(odd)
@@ -214,7 +214,7 @@ def test_readers_find_a_complete_file_while_a_newer_run_writes_its_own(
     done = threading.Event()
 
     def read() -> None:
-        """First the description, then the file that it names, as Customer Insights does."""
+        """Read the description, then the file that it names, as Customer Insights does."""
         prefix = f"{scenario.export['id']}/model.json"
         while not done.is_set():
             model = json.loads(blobs(scenario.running_app.storage, "outcomes", prefix)[prefix])

@@ -33,7 +33,7 @@ def codes(run: dict[str, Any]) -> list[str]:
 
 
 def side_by_side(new_scenario: NewPlace) -> tuple[ExportScenario, ExportScenario, Sample]:
-    """Two places of one audience, and a sample with a segment for each."""
+    """Two scenarios with one audience, and a sample with a segment for each."""
     one, other = new_scenario(), new_scenario()
     other.audience = one.audience
     sample = one.sample(240, 0.8, 0.7)
@@ -134,7 +134,7 @@ def delete(scenario: ExportScenario, path: str) -> None:
 def in_the_middle(
     scenario: ExportScenario, sample: Sample, happens: Callable[[], object]
 ) -> dict[str, Any]:
-    """A run during which something happens, when some people are there and others are not."""
+    """Run something in the middle of a run, when a part of the people has been sent."""
     scenario.refresh(sample)
     if not scenario.export:
         scenario.define(sample)

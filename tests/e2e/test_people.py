@@ -36,8 +36,8 @@ def find_person(scenario: ExportScenario, address: str) -> dict:
     return next(one for one in found if one["exportId"] == scenario.export["id"])
 
 
-def wherever(scenario: ExportScenario, text: str) -> list[str]:
-    """The app's own blobs that hold a text, decompressed where they are Parquet."""
+def blobs_with(scenario: ExportScenario, text: str) -> list[str]:
+    """The app's own blobs that contain a text; Parquet is decompressed."""
     import io
 
     import duckdb
@@ -64,7 +64,7 @@ def _kept(scenario: ExportScenario, name: str, data: bytes) -> str:
 
 @pytest.fixture(autouse=True)
 def _all_reachable(tested_app: TestedApp) -> None:
-    """Exports that other tests have left without a connection would rightly be complained of."""
+    """Reconnect exports of other tests, because an erasure reports exports without a connection."""
     good = {
         connection["id"]
         for connection in tested_app.api.get("/api/connections")["value"]
@@ -141,15 +141,15 @@ def test_an_erased_person_is_stored_nowhere_and_not_exported_again(
     n = scenario.number
     ada, bob = f"ada{n}@example.org", f"bob{n}@example.org"
     exported(scenario, ("c1", ada), ("c2", bob), ("c3", ada))
-    assert wherever(scenario, ada)
+    assert blobs_with(scenario, ada)
 
     receipt = scenario.api.post("/api/people/erase", {"email": ada, "deleteInMailchimp": True})
 
     assert receipt["exports"] == 1
     assert receipt["records"] >= 2
     assert receipt["deletedInMailchimp"] == 1
-    assert wherever(scenario, ada) == []
-    assert wherever(scenario, bob)
+    assert blobs_with(scenario, ada) == []
+    assert blobs_with(scenario, bob)
     assert set(scenario.audience.members()) == {bob}
     assert find_person(scenario, ada)["code"] == "erased"
 
@@ -163,7 +163,7 @@ def test_an_erased_person_is_stored_nowhere_and_not_exported_again(
     assert [(row["email"], row["customerId"], row["code"]) for row in kept] == [
         ("", "", "erased")
     ] * 2
-    assert wherever(scenario, ada) == []
+    assert blobs_with(scenario, ada) == []
 
     again = scenario.api.post("/api/people/erase", {"email": ada, "deleteInMailchimp": True})
     assert again == receipt
@@ -182,7 +182,7 @@ def test_people_who_stay_subscribed_are_not_archived(scenario: ExportScenario) -
     after = scenario.audience.members()[ada]
     assert after.status == "subscribed"
     assert after.tags == frozenset()  # the tag follows the segment without them
-    assert wherever(scenario, ada) == []
+    assert blobs_with(scenario, ada) == []
 
 
 def test_an_erasure_continues_and_reports_an_unreachable_mailchimp(
@@ -202,7 +202,7 @@ def test_an_erasure_continues_and_reports_an_unreachable_mailchimp(
 
     assert refused.value.status == 409
     assert scenario.export["displayName"] in refused.value.problem["detail"]
-    assert wherever(scenario, ada) == []
+    assert blobs_with(scenario, ada) == []
     assert ada in scenario.audience.members()
 
     key = sandbox.world.add_key(account)
@@ -233,7 +233,7 @@ def test_a_person_erased_during_a_run_is_erased_from_it_when_it_ends(
     running_app = scenario.running_app.parts
     running_app.eraser.complete()
 
-    assert wherever(scenario, ada) == []
+    assert blobs_with(scenario, ada) == []
     assert [
         e for e in running_app.erasures.records.all() if started["id"] in e.value.waits_for
     ] == []

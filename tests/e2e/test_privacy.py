@@ -23,7 +23,7 @@ from sandbox.mailchimp.faults import Fault
 from sandbox.mailchimp.sandbox import Sandbox
 from tests.e2e.running_app import ExportScenario, run_app
 from tests.e2e.stored_data import blobs
-from tests.e2e.test_people import exported, find_person, rows_of, wherever
+from tests.e2e.test_people import blobs_with, exported, find_person, rows_of
 from tests.e2e.test_undo import start_undo
 
 COLUMNS = ("CustomerId", "EMail", "FirstName", "LastName", "RewardPoints", "City", "Note")
@@ -34,7 +34,7 @@ def own_azurite(separate_storage: Callable[[], Azurite]) -> Azurite:
     return separate_storage()
 
 
-def beside_blobs(storage: str) -> str:
+def tables_queues_and_names(storage: str) -> str:
     """Everything in tables and queues, and the names of all blobs."""
     found = []
     with TableServiceClient.from_connection_string(storage) as tables:
@@ -108,7 +108,7 @@ def test_logs_tables_queues_and_names_contain_no_personal_data(
         with contextlib.suppress(ApiError):
             scenario.api.post("/api/people/erase", {"email": "nobody", "deleteInMailchimp": True})
         scenario.api.call("DELETE", f"/api/exports/{scenario.export['id']}")
-        beside = beside_blobs(storage).lower()
+        beside = tables_queues_and_names(storage).lower()
         log = running_app.process.log
         assert log is not None
         written = log.read_text("utf-8", errors="replace").lower()
@@ -146,11 +146,11 @@ def test_nothing_of_a_run_remains_after_the_retention_period(scenario: ExportSce
         scenario.api.outcomes(run["id"])
     assert gone.value.status == 404
     # Personal data remains in the ledger and the list of contacts, until the export is removed.
-    left = set(wherever(scenario, f"ada{n}@") + wherever(scenario, f"bob{n}@"))
+    left = set(blobs_with(scenario, f"ada{n}@") + blobs_with(scenario, f"bob{n}@"))
     assert {name.partition("/")[0] for name in left} == {"ledgers", "audiences"}
     scenario.api.call("DELETE", f"/api/exports/{scenario.export['id']}")
     replace(running_app.retention, now=lambda: later + timedelta(days=1)).delete_old_data()
-    assert wherever(scenario, f"ada{n}@") + wherever(scenario, f"bob{n}@") == []
+    assert blobs_with(scenario, f"ada{n}@") + blobs_with(scenario, f"bob{n}@") == []
 
 
 def test_an_erasure_finds_a_person_by_any_spelling_and_shared_address(
@@ -166,12 +166,12 @@ def test_an_erasure_finds_a_person_by_any_spelling_and_shared_address(
         "/api/people/erase", {"email": f"\u2003aDa{n}@EXAMPLE.org ", "deleteInMailchimp": False}
     )
 
-    assert wherever(scenario, ada) == []
-    back = handed_back(scenario)
+    assert blobs_with(scenario, ada) == []
+    back = outcome_rows(scenario)
     assert {row["CustomerId"] for row in back} == {"c2"}
 
 
-def handed_back(scenario: ExportScenario) -> list[dict[str, str]]:
+def outcome_rows(scenario: ExportScenario) -> list[dict[str, str]]:
     """Return the rows of all outcome files of a scenario."""
     found = blobs(scenario.running_app.storage, "outcomes", f"{scenario.export['id']}/")
     return [
@@ -189,7 +189,7 @@ def test_a_person_only_on_the_list_of_unsubscribed_contacts_is_found_and_erased(
     stranger = f"stranger{n}@example.org"
     scenario.audience.unsubscribe(stranger)
     exported(scenario, ("c1", f"ada{n}@example.org"))
-    assert [name.partition("/")[0] for name in wherever(scenario, stranger)] == ["audiences"]
+    assert [name.partition("/")[0] for name in blobs_with(scenario, stranger)] == ["audiences"]
     assert find_person(scenario, stranger)["inAudience"] == "unsubscribed"
 
     receipt = scenario.api.post(
@@ -197,9 +197,9 @@ def test_a_person_only_on_the_list_of_unsubscribed_contacts_is_found_and_erased(
     )
 
     assert (receipt["records"], receipt["deletedInMailchimp"]) == (1, 1)
-    assert wherever(scenario, stranger) == []
+    assert blobs_with(scenario, stranger) == []
     scenario.run()
-    assert wherever(scenario, stranger) == []
+    assert blobs_with(scenario, stranger) == []
 
 
 def test_a_run_awaiting_confirmation_does_not_keep_an_erased_person(
@@ -218,7 +218,7 @@ def test_a_run_awaiting_confirmation_does_not_keep_an_erased_person(
     receipt = scenario.api.post("/api/people/erase", {"email": leaver, "deleteInMailchimp": False})
 
     assert receipt["waitsFor"] == []
-    assert wherever(scenario, leaver) == []
+    assert blobs_with(scenario, leaver) == []
     closed = scenario.api.get(f"/api/runs/{waiting['id']}")
     assert (closed["status"], closed["reason"]["code"]) == ("canceled", "erasedMeanwhile")
     korean = {"Accept-Language": "ko"}
@@ -236,7 +236,7 @@ def test_a_run_awaiting_confirmation_does_not_keep_an_erased_person(
     after = scenario.wait(scenario.api.post(f"/api/runs/{again['id']}/confirm"))
     assert after["status"] == "successful"
     assert other in scenario.audience.members()
-    assert wherever(scenario, leaver) == []
+    assert blobs_with(scenario, leaver) == []
 
 
 def test_an_undo_does_not_restore_an_erased_person(scenario: ExportScenario) -> None:
@@ -256,7 +256,7 @@ def test_an_undo_does_not_restore_an_erased_person(scenario: ExportScenario) -> 
 
     assert scenario.audience.members().keys() == {bob}
     assert scenario.audience.member(bob).merge_fields["FNAME"] == "Ada"
-    assert wherever(scenario, ada) == []
+    assert blobs_with(scenario, ada) == []
     assert [row["email"] for row in scenario.outcomes(undone)] == [bob]
     with pytest.raises(ApiError):
         scenario.api.post(f"/api/runs/{undone['id']}/retry")
@@ -275,7 +275,7 @@ def test_an_erasure_completes_locally_while_mailchimp_is_unreachable(
         one.api.post("/api/people/erase", {"email": ada, "deleteInMailchimp": True})
 
     assert busy.value.status == 503
-    assert wherever(one, ada) == []
+    assert blobs_with(one, ada) == []
     one.running_app.sandbox.disarm()
     receipt = one.api.post("/api/people/erase", {"email": ada, "deleteInMailchimp": True})
     assert receipt["deletedInMailchimp"] == 2

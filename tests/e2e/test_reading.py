@@ -1,4 +1,4 @@
-"""Segment files in odd forms, from the blobs to the audience: every row has an outcome."""
+"""Segment files in unusual forms, from the blobs to the audience: every row has an outcome."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ MAPPING = {
 
 
 class Files:
-    """Puts blobs into a folder of the landing container that belongs to one place."""
+    """Writes blobs into a folder of the landing container for one scenario."""
 
     def __init__(self, scenario: ExportScenario) -> None:
         self.scenario = scenario

@@ -122,7 +122,7 @@ def people(count: int) -> tuple[str, ...]:
 
 
 def an_export(scenario: ExportScenario, segment: str) -> None:
-    """An export that runs with every refresh, which is what exports do by themselves."""
+    """An export that runs with every refresh, the default."""
     scenario.define([segment], mapping={"email": "EMail"}, schedule={"enabled": True})
 
 
@@ -139,7 +139,7 @@ def started_at(run: dict[str, Any]) -> float:
 
 
 def ended(scenario: ExportScenario, count: int) -> list[dict[str, Any]]:
-    """Wait until so many runs are over; all there are."""
+    """Wait until this number of runs has ended. Returns all runs."""
     until(lambda: sum(run["finishedAt"] is not None for run in runs(scenario)) >= count, every=0.4)
     return runs(scenario)
 

@@ -68,7 +68,7 @@ def test_a_sum_of_members_over_the_limit_is_a_warning(scenario: ExportScenario) 
 
 
 def shrunk(scenario: ExportScenario) -> tuple[samples.Sample, dict]:
-    """An exported segment that comes back with less than half of its people, and some new ones."""
+    """An exported segment that has less than half of its people after a refresh, and some new ones."""
     sample = scenario.sample(170)
     scenario.refresh(sample)
     scenario.define(sample)

@@ -37,7 +37,7 @@ def exported(scenario: ExportScenario, sample: Sample, **more: object) -> dict:
     return run
 
 
-def hand_of(scenario: ExportScenario, name: str) -> int:
+def tag_id(scenario: ExportScenario, name: str) -> int:
     """Return the id of a tag, read from the sandbox."""
     return scenario.audience.state.names[name.casefold()]
 
@@ -152,11 +152,11 @@ def test_a_renamed_tag_is_renamed_back(scenario: ExportScenario) -> None:
     sample = scenario.sample(60)
     exported(scenario, sample)
     name = sample.segments[0].name
-    house_tag = scenario.audience.state.segments[hand_of(scenario, name)]
+    other_tag = scenario.audience.state.segments[tag_id(scenario, name)]
     with scenario.audience.state.lock:
         del scenario.audience.state.names[name.casefold()]
-        house_tag.name = "Somebody's idea"
-        scenario.audience.state.names["somebody's idea"] = house_tag.id
+        other_tag.name = "Somebody's idea"
+        scenario.audience.state.names["somebody's idea"] = other_tag.id
 
     run = scenario.run()
 
@@ -170,7 +170,7 @@ def test_a_deleted_tag_is_created_again_and_added_to_all_members(scenario: Expor
     sample = scenario.sample(140, 1.0, 0.5)
     exported(scenario, sample)
     name = sample.segments[0].name
-    tag = scenario.audience.state.segments[hand_of(scenario, name)]
+    tag = scenario.audience.state.segments[tag_id(scenario, name)]
     with scenario.audience.state.lock:
         scenario.audience.state.drop_segment(tag, 1)
 

@@ -1,4 +1,4 @@
-"""A run that achieved nothing has failed, known rejects are no news, and values that do not fit are counted."""
+"""A run that sent nothing because of refusals fails, known rejects cause no warning, and values that do not fit are counted."""
 
 from __future__ import annotations
 

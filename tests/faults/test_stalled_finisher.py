@@ -1,4 +1,4 @@
-"""A finisher that stalls while others end its run and the next one does not put its ledger back."""
+"""A finisher that stalls until its run and the next one have ended does not replace the newer ledger."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Fuzz on from the corpus: `python -m tests.fuzz SECONDS [TARGET ...]` (`make fuzz`).
+"""Fuzz from the corpus: `python -m tests.fuzz SECONDS [TARGET ...]` (`make fuzz`).
 
 Inputs that reach new lines of shared/, or show something new, are kept for the time of the run and
 fuzzed further; those that break a rule, crash the process or take very long are written into

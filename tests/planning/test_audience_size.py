@@ -1,4 +1,4 @@
-"""The predicted size of the audience is exact, and no run passes the contact budget.
+"""The predicted size of the audience is exact, and no run exceeds the contact budget.
 
 GUARD_SEEDS sets the number of seeds of the seeded tests.
 """

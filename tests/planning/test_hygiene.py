@@ -1,4 +1,4 @@
-"""Contacts that no export targets any more are found, archived after a yes, and brought back by an undo."""
+"""Contacts that no export targets any more are found, archived after a confirmation, and added again by an undo."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the timer and an erasure read does not grow with the runs of the past."""
+"""The reads of the timer and of an erasure do not grow with the number of past runs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""After any sequence of changes, refusals and failures, a run reports what Mailchimp holds."""
+"""After any sequence of changes, refusals and failures, a run reports what Mailchimp has."""
 
 from __future__ import annotations
 

@@ -82,7 +82,7 @@ def test_a_too_large_request_is_refused(call: Call, sandbox: Sandbox) -> None:
 
 
 class Gate:
-    """A sleep that holds every caller until it is opened."""
+    """A sleep that blocks every caller until it is opened."""
 
     def __init__(self) -> None:
         self.opened = threading.Event()

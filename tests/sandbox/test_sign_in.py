@@ -19,7 +19,7 @@ def app(sandbox: Sandbox) -> OAuthApp:
 
 
 def decide(sandbox: Sandbox, app: OAuthApp, decision: str = "allow", **more: str) -> dict[str, str]:
-    """Press a button of the page; what comes back to the app in its address."""
+    """Press a button of the page. Returns the parameters of the redirect to the app."""
     form = {
         "client_id": app.client_id,
         "redirect_uri": BACK,

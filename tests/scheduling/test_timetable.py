@@ -33,7 +33,7 @@ REFRESH = Schedule(repeat=Repeat.DAILY, times=("03:00", "15:00"))
 
 
 class TickSimulation:
-    """Exports, their runs, and a timer that is turned by hand."""
+    """Exports, their runs, and a timer with a controlled clock."""
 
     def __init__(self) -> None:
         self.now = START
@@ -70,7 +70,7 @@ class TickSimulation:
             raise Unavailable("storageNoAnswer", resource="fake", error="Lost")
 
     def send(self, queue: str, message: Mapping[str, object], delay: float = 0) -> None:
-        """The messages to planners are not looked at here."""
+        """Ignore the messages to planners."""
 
     def export(self, key: str = "e1", schedule: Schedule = DAILY, **more: Any) -> Export:
         export = Export(
@@ -104,7 +104,7 @@ class TickSimulation:
             each()
 
     def started(self, key: str = "e1") -> list[str]:
-        """When the runs of an export were asked for, oldest first."""
+        """The times at which the runs of an export were requested, oldest first."""
         found = [s.value for s in self.runs.all() if s.value.export_id == key]
         times = sorted(run.queued_at for run in found if run.queued_at)
         return [f"{time:%d %H:%M}" for time in times]

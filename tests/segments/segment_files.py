@@ -43,7 +43,7 @@ def csv_bytes(
     last_newline: bool = True,
     encoding: str = "utf-8",
 ) -> bytes:
-    """CSV as RFC 4180 has it, written here and not by the library that the reader uses."""
+    """CSV as in RFC 4180, written here and not by the library that the reader uses."""
 
     def field(value: str) -> str:
         if quote_all or any(each in value for each in (delimiter, '"', "\r", "\n")):

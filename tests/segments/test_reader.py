@@ -427,7 +427,7 @@ def test_parquet_columns_are_matched_case_insensitively_unless_ambiguous(tmp_pat
 
 
 def _two_cases(data: bytes) -> bytes:
-    """DuckDB writes no two names that differ by case only, so one is put in afterwards."""
+    """DuckDB cannot write two names that differ only in case, so one is changed afterwards."""
     assert b"Customerfd" in data
     return data.replace(b"Customerfd", b"CustomerId")
 

@@ -85,7 +85,7 @@ class Environment:
 
 
 def problem(status: int, **headers: str) -> tuple[int, dict[str, str], bytes]:
-    """An ApiErrorResult, as the documentation has it."""
+    """An ApiErrorResult, as in the documentation."""
     body = {
         "errorCode": "E",
         "message": "secret@example.com",

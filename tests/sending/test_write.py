@@ -29,7 +29,7 @@ Fault = Callable[[Sequence[str]], Exception | None]
 
 
 class Mailchimp:
-    """A session with behaviour: an audience, and faults by who is in a call.
+    """A session with an audience, and faults that depend on the people in a call.
 
     `before` refuses a call untouched; `after` loses its answer although it was applied.
     """

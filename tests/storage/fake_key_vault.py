@@ -1,8 +1,8 @@
 """A fake key vault on this machine: https, the challenge, soft delete with purge protection.
 
-It speaks as much of the protocol as azure-keyvault-secrets uses
-(https://learn.microsoft.com/rest/api/keyvault/secrets), and like the real one it takes a while to
-delete and to recover: so many calls, not seconds.
+It implements the part of the protocol that azure-keyvault-secrets uses
+(https://learn.microsoft.com/rest/api/keyvault/secrets). As in the real vault, deleting and recovering
+take a while: a number of calls, not seconds.
 """
 
 import datetime

@@ -179,7 +179,7 @@ def test_every_response_of_azure_is_translated(
 
 
 def token(audience: str) -> str:
-    """A token as Entra makes them, for those who do not check the signature."""
+    """A token in Entra's form, for readers that do not check the signature."""
     now = int(time.time())
     claims = {
         "aud": audience,
@@ -195,7 +195,7 @@ def token(audience: str) -> str:
 
 
 class IdentityEndpoint(BaseHTTPRequestHandler):
-    """What App Service offers to an app with a managed identity."""
+    """The endpoint of App Service for an app with a managed identity."""
 
     paths: list[str] = []
 

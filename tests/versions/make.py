@@ -57,14 +57,14 @@ def small_app(folder: Path) -> Path:
 
 
 def settings(storage: str, sandbox: Sandbox) -> dict[str, str]:
-    """Those of the story."""
+    """Return the settings of the story."""
     return settings_for(
         storage, sandbox, MAX_PROFILES=str(MAX_PROFILES), MAILCHIMP_CONNECTIONS=str(CONNECTIONS)
     )
 
 
 class Story:
-    """What happens before the version is kept. `runs` are ids by how they ended."""
+    """What happens before the state of the version is stored. `runs` are ids by how they ended."""
 
     def __init__(self, running_app: RunningApp, folder: Path) -> None:
         self._running_app = running_app

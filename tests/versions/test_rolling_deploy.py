@@ -49,7 +49,7 @@ plan_store.plan_to_json = lambda plan: b'{{"{NEW}": 1, ' + planned(plan)[1:]
 
 
 def app_folder(folder: Path, *programs: str) -> Path:
-    """A folder with the app, quick to notice, in small chunks, and changed by programs.
+    """A folder with the app, with short polling intervals, small chunks, and changes by programs.
 
     It takes half of the lanes at once, so that two of them share a run.
     """
@@ -70,7 +70,7 @@ class ChunkRecord:
 
 
 class Deployment:
-    """Storage and a Mailchimp, and versions of the app that come and go."""
+    """Storage and a Mailchimp, and versions of the app that start and end."""
 
     def __init__(self, storage: str, sandbox: Sandbox, folder: Path) -> None:
         self.storage = storage
@@ -79,7 +79,7 @@ class Deployment:
         self._count = 0
 
     def start(self, *programs: str, grace: float = 5.0) -> App:
-        """A version of the app at work."""
+        """Start a version of the app."""
         self._count += 1
         folder = self._folder / f"version{self._count}"
         return start_app(

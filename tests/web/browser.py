@@ -43,7 +43,7 @@ class _Forms(HTMLParser):
 
 
 class Browser:
-    """One person in front of a world."""
+    """The browser of one person."""
 
     def __init__(self, world: World, language: str = "en") -> None:
         self.world = world

@@ -145,7 +145,7 @@ def new_connection(world: World, name: str = "Main", *, connected: bool = True, 
 
 
 def export_body(connection: str | None, **changes: Any) -> dict[str, Any]:
-    """The least that an export needs."""
+    """The smallest body of an export."""
     return {
         "displayName": "Weekly news",
         "connectionId": connection,

@@ -1,4 +1,4 @@
-"""What a request may cost, and what a response may hold."""
+"""Limits of requests and responses."""
 
 from dataclasses import replace
 

@@ -72,7 +72,7 @@ def test_a_foreign_error_is_logged_by_its_type_only(caplog: pytest.LogCaptureFix
 
 
 def with_a_damaged_run() -> tuple[World, str]:
-    """A run whose record has no name where one belongs."""
+    """A run whose record lacks a required name."""
     world = World()
     export = new_export(world, new_connection(world))
     run = world.runs.start(export, Trigger.ON_DEMAND, Mode.EXPORT, "Ada")

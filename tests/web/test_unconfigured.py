@@ -22,7 +22,7 @@ def principal(role: str) -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def app(azurite, tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
-    """The app as after a first deployment: its secret is not in the vault yet."""
+    """The app after a first deployment, when its secret is not in the vault yet."""
     settings = {
         "AzureWebJobsStorage": azurite.connection_string,
         "TICK_SCHEDULE": "0 0 0 1 1 *",

@@ -46,7 +46,7 @@ OTHER_KEY = "fedcba9876543210fedcba9876543210-us7"
 
 
 class MemoryRecords(Generic[T]):
-    """Records that keep the promises of the protocol, conditional writes included."""
+    """Records with the behavior of the protocol, with conditional writes."""
 
     def __init__(self) -> None:
         self.kept: dict[str, Stored[T]] = {}
@@ -260,7 +260,7 @@ class FakeCatalogue:
 
 @dataclass
 class FakeRuns:
-    """Runs that start once while active and obey the states of run.py: `starter`, `runs` and `history`."""
+    """Runs that start once while active and follow the states of run.py: `starter`, `runs` and `history`."""
 
     exports: Records[Export]
     clock: Callable[[], datetime]

@@ -1,4 +1,4 @@
-"""An app with the product's routes: it shows which request reaches it and answers as it is asked to."""
+"""An app with the product's routes: it shows which request reaches it, and answers as the query asks."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""A small app with one of everything the host must do; both engines run it in the contract test."""
+"""A small app that uses every feature of the host; both engines run it in the contract test."""
 
 import json
 import os
