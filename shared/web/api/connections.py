@@ -53,10 +53,7 @@ def list_all(context: CurrentContext) -> ConnectionList:
 @requires(Role.ADMINISTRATOR)
 def create(body: NewConnectionBody, context: CurrentContext, response: Response) -> ConnectionView:
     """Requires consent to send data to Mailchimp. A new connection is not yet connected to an account."""
-    consent = body.consent
-    stored = connections.create(
-        context, body.display_name, consent.agreed, consent.locale, body.shared_with
-    )
+    stored = connections.create(context, body)
     response.headers["Location"] = f"/api/connections/{stored.value.id}"
     return shown(stored, context, response)
 
@@ -78,9 +75,7 @@ def change(
     if_match: IfMatch = None,
 ) -> ConnectionView:
     """Contributors can use a shared connection in their exports."""
-    stored = connections.change(
-        context, connection_id, body.display_name, body.shared_with, if_match
-    )
+    stored = connections.change(context, connection_id, body, if_match)
     return shown(stored, context, response)
 
 

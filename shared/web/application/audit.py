@@ -17,7 +17,7 @@ import orjson
 from shared.web.audit_entry import AuditEntry, Change
 from shared.web.context import Context
 
-__all__ = ["AuditFilter", "AuditPage", "newest", "page", "record"]
+__all__ = ["AuditFilter", "AuditPage", "flat", "newest", "page", "record"]
 
 _PARTITION = "audit"
 
@@ -33,6 +33,7 @@ def record(
     action: str,
     subject_id: str,
     subject_name: str = "",
+    *,
     before: Mapping[str, object] | None = None,
     after: Mapping[str, object] | None = None,
 ) -> None:
@@ -128,7 +129,7 @@ def _changes(
     before: Mapping[str, object] | None, after: Mapping[str, object] | None
 ) -> tuple[Change, ...]:
     """The fields that differ between two states of an object; None means that it does not exist."""
-    old, new = dict(_flat(before or {})), dict(_flat(after or {}))
+    old, new = _recorded(before or {}), _recorded(after or {})
     names = [*old, *(name for name in new if name not in old)]
     return tuple(
         Change(name, old.get(name, ""), new.get(name, ""))
@@ -137,12 +138,20 @@ def _changes(
     )
 
 
-def _flat(value: Mapping[str, object], prefix: str = "") -> list[tuple[str, str]]:
+def _recorded(values: Mapping[str, object]) -> dict[str, str]:
+    return {
+        name: orjson.dumps(value).decode()[:_LONGEST_VALUE]
+        for name, value in flat(values).items()
+        if value is not None
+    }
+
+
+def flat(values: Mapping[str, object], prefix: str = "") -> dict[str, object]:
     """`{"mapping": {"email": "Email"}}` as `mapping.email`; lists stay whole."""
-    found: list[tuple[str, str]] = []
-    for name, entry in value.items():
-        if isinstance(entry, Mapping):
-            found += _flat(entry, f"{prefix}{name}.")
-        elif entry is not None:
-            found.append((f"{prefix}{name}", orjson.dumps(entry).decode()[:_LONGEST_VALUE]))
+    found: dict[str, object] = {}
+    for name, value in values.items():
+        if isinstance(value, Mapping):
+            found |= flat(value, f"{prefix}{name}.")
+        else:
+            found[prefix + name] = value
     return found

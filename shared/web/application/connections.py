@@ -17,6 +17,7 @@ from shared.web.application import audit
 from shared.web.application.etags import refuse_changed
 from shared.web.authentication import Role
 from shared.web.context import Context
+from shared.web.models.connections import ConnectionBody, NewConnectionBody
 
 __all__ = [
     "audiences",
@@ -38,8 +39,6 @@ __all__ = [
     "usable",
 ]
 
-_CHANGED = "connectionChanged"
-
 
 def may_use(context: Context, connection: Connection) -> bool:
     """Administrators may use every connection, contributors those shared with them."""
@@ -60,7 +59,7 @@ def usable(context: Context) -> set[str]:
 def refuse_not_shared(context: Context, connection_id: str) -> None:
     """Raise Forbidden unless the caller may use the connection. NotFound."""
     if not may_use(context, context.services.connections.read(connection_id).value):
-        raise _not_shared()
+        raise Forbidden("connectionNotShared")
 
 
 def may_use_export(context: Context, export_id: str) -> bool:
@@ -73,39 +72,29 @@ def may_use_export(context: Context, export_id: str) -> bool:
 def refuse_export(context: Context, export_id: str) -> None:
     """Raise Forbidden unless the caller may use the connection of the export."""
     if not may_use_export(context, export_id):
-        raise _not_shared()
+        raise Forbidden("connectionNotShared")
 
 
-def _not_shared() -> Forbidden:
-    return Forbidden("connectionNotShared")
-
-
-def create(
-    context: Context, display_name: str, agreed: bool, locale: str, shared_with: tuple[str, ...]
-) -> Stored[Connection]:
+def create(context: Context, body: NewConnectionBody) -> Stored[Connection]:
     """Create a connection; it is not connected to Mailchimp yet. ConfigError without consent."""
+    consent = body.consent
     stored = context.services.connections.create(
-        display_name, agreed, locale, shared_with, context.caller.name
+        body.display_name, consent.agreed, consent.locale, body.shared_with, context.caller.name
     )
     after = _recorded(stored.value)
-    audit.record(context, "connection.create", stored.key, display_name, None, after)
+    audit.record(context, "connection.create", stored.key, body.display_name, after=after)
     return stored
 
 
 def change(
-    context: Context,
-    connection_id: str,
-    display_name: str,
-    shared_with: tuple[str, ...],
-    if_match: str | None = None,
+    context: Context, connection_id: str, body: ConnectionBody, if_match: str | None = None
 ) -> Stored[Connection]:
     """Rename or share a connection."""
-    before = context.services.connections.read(connection_id)
-    etag = refuse_changed(if_match, before.etag, _CHANGED)
+    before, etag = _unchanged(context, connection_id, if_match)
     stored = context.services.connections.change(
-        connection_id, display_name, shared_with, context.caller.name, etag
+        connection_id, body.display_name, body.shared_with, context.caller.name, etag
     )
-    _record(context, "connection.update", before.value, stored.value)
+    _record(context, "connection.update", before, stored.value)
     return stored
 
 
@@ -113,8 +102,7 @@ def delete(
     context: Context, connection_id: str, *, detach_exports: bool, if_match: str | None = None
 ) -> None:
     """Delete a connection, on request after detaching it from its exports. Conflict names them."""
-    before = context.services.connections.read(connection_id)
-    etag = refuse_changed(if_match, before.etag, _CHANGED)
+    _, etag = _unchanged(context, connection_id, if_match)
     if detach_exports:
         context.services.consent_updates.delete_webhooks(connection_id)
     connection, detached = context.services.connections.remove(
@@ -122,23 +110,22 @@ def delete(
     )
     for export_id in detached:
         connected = {"connectionId": connection_id}
-        audit.record(context, "export.detach", export_id, "", connected, {})
+        audit.record(context, "export.detach", export_id, before=connected)
     name = connection.display_name
     recorded = _recorded(connection)
-    audit.record(context, "connection.delete", connection_id, name, recorded, None)
+    audit.record(context, "connection.delete", connection_id, name, before=recorded)
 
 
 def connect_with_key(
     context: Context, connection_id: str, api_key: str, if_match: str | None = None
 ) -> Stored[Connection]:
     """Connect with an API key, after Mailchimp has accepted it."""
-    before = context.services.connections.read(connection_id)
-    refuse_changed(if_match, before.etag, _CHANGED)
+    before, _ = _unchanged(context, connection_id, if_match)
     checked = context.services.api_keys.check(api_key)
     stored = context.services.connections.connect(
         connection_id, checked, GrantKind.API_KEY, context.caller.name
     )
-    _record(context, "connection.connect", before.value, stored.value)
+    _record(context, "connection.connect", before, stored.value)
     return stored
 
 
@@ -146,15 +133,14 @@ def disconnect(
     context: Context, connection_id: str, if_match: str | None = None
 ) -> Stored[Connection]:
     """Delete the grant, and stop the runs that use it."""
-    before = context.services.connections.read(connection_id)
-    refuse_changed(if_match, before.etag, _CHANGED)
+    before, _ = _unchanged(context, connection_id, if_match)
     context.services.consent_updates.delete_webhooks(connection_id)
     stored = context.services.connections.disconnect(connection_id, context.caller.name)
     # A lane that is sending has an open session, which would continue.
     context.services.runs.stop_sending(
         [export.id for export in context.services.definitions.using(connection_id)]
     )
-    _record(context, "connection.disconnect", before.value, stored.value)
+    _record(context, "connection.disconnect", before, stored.value)
     return stored
 
 
@@ -181,7 +167,7 @@ def finish_sign_in(context: Context, provider: Provider, state: str, code: str, 
         action, finish = "connection.addExportUser", sign_ins.finish_entra
     connection = finish(state, code, cookie, caller.id, caller.name).value
     name, after = connection.display_name, _recorded(connection)
-    audit.record(context, action, connection.id, name, None, after)
+    audit.record(context, action, connection.id, name, after=after)
     return connection.id
 
 
@@ -195,12 +181,11 @@ def drop_export_user(
     context: Context, connection_id: str, if_match: str | None = None
 ) -> Stored[Connection]:
     """Delete the export user. NotFound if there is no export user."""
-    before = context.services.connections.read(connection_id)
-    refuse_changed(if_match, before.etag, _CHANGED)
-    if before.value.export_user is None:
+    before, _ = _unchanged(context, connection_id, if_match)
+    if before.export_user is None:
         raise NotFound("exportUserNotFound")
     stored = context.services.connections.drop_export_user(connection_id, context.caller.name)
-    _record(context, "connection.dropExportUser", before.value, stored.value)
+    _record(context, "connection.dropExportUser", before, stored.value)
     return stored
 
 
@@ -227,6 +212,14 @@ def merge_fields(context: Context, connection_id: str, audience_id: str) -> list
             raise NotFound("audienceNotFound", audience=audience_id) from refused
 
 
+def _unchanged(
+    context: Context, connection_id: str, if_match: str | None
+) -> tuple[Connection, str | None]:
+    """A connection, and the ETag that a write must find. Changed if `if_match` has another one."""
+    stored = context.services.connections.read(connection_id)
+    return stored.value, refuse_changed(if_match, stored.etag, "connectionChanged")
+
+
 @contextmanager
 def _session(context: Context, connection_id: str) -> Iterator[MailchimpSession]:
     """A session with the account of a connection that the caller may use."""
@@ -241,7 +234,7 @@ def _session(context: Context, connection_id: str) -> Iterator[MailchimpSession]
 
 def _record(context: Context, action: str, before: Connection, after: Connection) -> None:
     name = after.display_name
-    audit.record(context, action, after.id, name, _recorded(before), _recorded(after))
+    audit.record(context, action, after.id, name, before=_recorded(before), after=_recorded(after))
 
 
 def _recorded(connection: Connection) -> dict[str, object]:

@@ -84,4 +84,4 @@ def _record(
         {"addresses": len(listed.addresses), "customers": len(listed.customers)}
         for listed in (before or ExclusionList(), after)
     )
-    audit.record(context, "export.exclusions", export_id, name, old, new)
+    audit.record(context, "export.exclusions", export_id, name, before=old, after=new)

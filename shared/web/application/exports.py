@@ -30,8 +30,6 @@ __all__ = [
     "set_schedules",
 ]
 
-_CHANGED = "exportChanged"
-
 
 @dataclass(frozen=True)
 class ExportDetails:
@@ -69,7 +67,7 @@ def create(context: Context, body: ExportBody) -> ExportDetails:
     )
     after = recorded_export(stored.value)
     name = stored.value.display_name
-    audit.record(context, "export.create", stored.value.id, name, None, after)
+    audit.record(context, "export.create", stored.value.id, name, after=after)
     return _with_others(context, stored, saved=True)
 
 
@@ -77,8 +75,7 @@ def change(
     context: Context, export_id: str, body: ExportBody, if_match: str | None = None
 ) -> ExportDetails:
     """Replace a definition. ConfigError with every fault, Conflict, Changed."""
-    before = context.services.definitions.read(export_id)
-    etag = refuse_changed(if_match, before.etag, _CHANGED)
+    before, etag = _unchanged(context, export_id, if_match)
     stored = context.services.definitions.change(
         export_id,
         body.draft(),
@@ -117,32 +114,29 @@ def _audience_faults(context: Context, body: ExportBody) -> list[Fault]:
 
 def delete(context: Context, export_id: str, if_match: str | None = None) -> None:
     """Delete an export and its ledger; contacts and tags in Mailchimp stay."""
-    before = context.services.definitions.read(export_id)
-    etag = refuse_changed(if_match, before.etag, _CHANGED)
+    _, etag = _unchanged(context, export_id, if_match)
     export = context.services.definitions.remove(export_id, etag)
     recorded = recorded_export(export)
-    audit.record(context, "export.delete", export_id, export.display_name, recorded, None)
+    audit.record(context, "export.delete", export_id, export.display_name, before=recorded)
 
 
 def duplicate(context: Context, export_id: str) -> ExportDetails:
     """Copy an export with its list of excluded people; the schedule of the copy is off."""
-    excluded = context.services.exclusions.read(
-        export_id
-    )  # a damaged list makes no copy without it
+    # A damaged list is an error: a copy without it would send people who must not be sent.
+    excluded = context.services.exclusions.read(export_id)
     suffix = text(context.language, "api.copy")
     stored = context.services.definitions.duplicate(export_id, context.caller.name, suffix)
     copy = stored.value
     if excluded:
         context.services.exclusions.write(copy.id, excluded)
     after = {**recorded_export(copy), "copyOf": export_id}
-    audit.record(context, "export.create", copy.id, copy.display_name, None, after)
+    audit.record(context, "export.create", copy.id, copy.display_name, after=after)
     return _with_others(context, stored)
 
 
 def detach(context: Context, export_id: str, if_match: str | None = None) -> ExportDetails:
     """Remove the connection of an export, which then does not run until it gets another one."""
-    before = context.services.definitions.read(export_id)
-    etag = refuse_changed(if_match, before.etag, _CHANGED)
+    before, etag = _unchanged(context, export_id, if_match)
     stored = context.services.definitions.detach(export_id, context.caller.name, etag)
     return _changed(context, "export.detach", before, stored)
 
@@ -171,30 +165,27 @@ def set_schedules(
             # NotFound: someone deleted the export meanwhile.
             done.append((export, error))
             continue
-        _record_change(context, "export.update", before, stored)
+        _record(context, "export.update", before.value, stored.value)
         done.append((stored.value, None))
     return done
 
 
+def _unchanged(context: Context, export_id: str, if_match: str | None) -> tuple[Export, str | None]:
+    """An export, and the ETag that a write must find. Changed if `if_match` has another one."""
+    stored = context.services.definitions.read(export_id)
+    return stored.value, refuse_changed(if_match, stored.etag, "exportChanged")
+
+
 def _changed(
-    context: Context, action: str, before: Stored[Export], stored: Stored[Export]
+    context: Context, action: str, before: Export, stored: Stored[Export]
 ) -> ExportDetails:
-    _record_change(context, action, before, stored)
+    _record(context, action, before, stored.value)
     return _with_others(context, stored, saved=True)
 
 
-def _record_change(
-    context: Context, action: str, before: Stored[Export], stored: Stored[Export]
-) -> None:
-    export = stored.value
-    audit.record(
-        context,
-        action,
-        export.id,
-        export.display_name,
-        recorded_export(before.value),
-        recorded_export(export),
-    )
+def _record(context: Context, action: str, before: Export, after: Export) -> None:
+    old, new = recorded_export(before), recorded_export(after)
+    audit.record(context, action, after.id, after.display_name, before=old, after=new)
 
 
 def _with_others(context: Context, stored: Stored[Export], *, saved: bool = False) -> ExportDetails:

@@ -13,5 +13,5 @@ def archive(context: Context, export_id: str, people: int) -> Run:
     """Start a run that archives the unused contacts of an export, at most `people`. NotFound, Conflict."""
     run = context.services.hygiene.archive(export_id, context.caller.name, people)
     after = {"exportId": export_id, "people": people}
-    audit.record(context, "run.archiveUnused", run.id, "", None, after)
+    audit.record(context, "run.archiveUnused", run.id, after=after)
     return run

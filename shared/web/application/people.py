@@ -22,7 +22,7 @@ __all__ = ["erase", "search", "send", "sent"]
 def search(context: Context, person: SearchBody) -> Sequence[PersonInExport]:
     """What every export has stored about an address, or about a profile."""
     found = context.services.search.find(person.email or "", person.customer_id or "")
-    audit.record(context, "person.search", "-", "", None, {"found": len(found)})
+    audit.record(context, "person.search", "-", after={"found": len(found)})
     return found
 
 
@@ -31,7 +31,7 @@ def send(context: Context, export_id: str, wanted: SearchBody) -> Run:
     address = address_key(wanted.email) if wanted.email else ""
     person = ChosenPerson(address, wanted.customer_id or "")
     run = context.services.one_person.start(export_id, context.caller.name, person)
-    audit.record(context, "run.sendPerson", run.id, "", None, {"exportId": export_id})
+    audit.record(context, "run.sendPerson", run.id, after={"exportId": export_id})
     return run
 
 
@@ -41,7 +41,7 @@ def sent(context: Context, run_id: str) -> Sequence[SentPerson]:
     if run.mode is not Mode.ONE_PERSON:
         raise NotFound("sentPersonGone")
     found = context.services.one_person.sent(run.id)
-    audit.record(context, "run.readPerson", run.id, "", None, {})
+    audit.record(context, "run.readPerson", run.id)
     return found
 
 
@@ -52,8 +52,8 @@ def erase(context: Context, email: str, delete_in_mailchimp: bool) -> Erasure:
     except (Conflict, Unavailable) as unfinished:
         # Everything except Mailchimp is done at this point, which is a change, too.
         after = {"unfinished": unfinished.code}
-        audit.record(context, "person.erase", "-", "", None, after)
+        audit.record(context, "person.erase", "-", after=after)
         raise
     done = {"deleteInMailchimp": delete_in_mailchimp, "exports": receipt.exports}
-    audit.record(context, "person.erase", receipt.id, "", None, done)
+    audit.record(context, "person.erase", receipt.id, after=done)
     return receipt

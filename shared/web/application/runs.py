@@ -108,7 +108,7 @@ def start_all(context: Context) -> StartedAll:
 
 def _record_start(context: Context, run: Run, export_id: str, mode: Mode) -> None:
     after = {"exportId": export_id, "mode": mode}
-    audit.record(context, "run.start", run.id, "", None, after)
+    audit.record(context, "run.start", run.id, after=after)
 
 
 def cancel(context: Context, run_id: str) -> Run:
@@ -143,7 +143,7 @@ def rejected(
 ) -> OutcomePage:
     """One page of the rejected rows. The read is recorded: it is personal data."""
     found = context.services.outcomes.page(run.id, Outcome.REJECTED.value, code, wanted, skip, top)
-    audit.record(context, "run.readRejected", run.id, "", None, {"reason": code or "all"})
+    audit.record(context, "run.readRejected", run.id, after={"reason": code or "all"})
     return found
 
 
@@ -168,7 +168,7 @@ def preview(
     if totals is None:
         totals = context.services.outcomes.totals(run.id)
     found = Preview(totals, context.services.outcomes.samples(run.id))
-    audit.record(context, "run.readPreview", run.id, "", None, {})
+    audit.record(context, "run.readPreview", run.id)
     return found
 
 
@@ -178,13 +178,13 @@ def differences(context: Context, run_id: str) -> tuple[Sequence[str], Iterator[
     if run.mode is not Mode.PREVIEW:
         raise NotFound("previewGone")
     found = context.services.differences.read(run.id)
-    audit.record(context, "run.downloadDifferences", run.id, "", None, {})
+    audit.record(context, "run.downloadDifferences", run.id)
     return found
 
 
 def _acted(context: Context, action: str, before: Run, run: Run) -> Run:
     after = {"status": run.status, "runId": run.id}
-    audit.record(context, action, before.id, "", {"status": before.status}, after)
+    audit.record(context, action, before.id, before={"status": before.status}, after=after)
     return run
 
 
@@ -192,5 +192,5 @@ def outcomes(context: Context, run_id: str, only: str | None) -> Iterator[Outcom
     """The outcome of every row. The read is recorded: it is personal data."""
     run = context.services.runs.read(run_id)
     rows = context.services.outcomes.rows(run.id, only)
-    audit.record(context, "run.download", run.id, "", None, {"only": only or "all"})
+    audit.record(context, "run.download", run.id, after={"only": only or "all"})
     return rows

@@ -40,7 +40,7 @@ def change(context: Context, schedule: Schedule, if_match: str | None = None) ->
     etag = refuse_changed(if_match, before.etag, _CHANGED)
     stored = _write(context, schedule, before, exactly=etag is not None)
     old, new = ScheduleView.of(before.value).shown(), ScheduleView.of(schedule).shown()
-    audit.record(context, "schedule.update", REFRESH_SCHEDULE, "", old, new)
+    audit.record(context, "schedule.update", REFRESH_SCHEDULE, before=old, after=new)
     return stored
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from shared.web.application.audit import flat
 from shared.web.texts import has, reason_text, text
 
 __all__ = ["Difference", "differences", "field_label", "value_words"]
@@ -68,7 +69,7 @@ def differences(
     names: Mapping[str, str] | None = None,
 ) -> list[Difference]:
     """The fields that differ, in words; `names` are the display names of ids."""
-    old, new = _flat(saved), _flat(yours)
+    old, new = flat(saved), flat(yours)
     found = []
     for field, (label, choices) in _LABELS.items():
         before, after = (
@@ -77,16 +78,6 @@ def differences(
         )
         if before != after:
             found.append(Difference(text(language, f"pages.{label}"), before, after))
-    return found
-
-
-def _flat(values: Mapping[str, object], prefix: str = "") -> dict[str, object]:
-    found: dict[str, object] = {}
-    for name, value in values.items():
-        if isinstance(value, Mapping):
-            found |= _flat(value, f"{prefix}{name}.")
-        else:
-            found[prefix + name] = value
     return found
 
 

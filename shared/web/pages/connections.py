@@ -72,11 +72,7 @@ def create(page: CurrentPage, form: SentForm) -> Response:
             "sharedWith": _shared_with(form),
         }
         body = NewConnectionBody.from_form(sent)
-        consent = body.consent
-        stored = connections.create(
-            page.context, body.display_name, consent.agreed, consent.locale, body.shared_with
-        )
-        return stored.value.id
+        return connections.create(page.context, body).value.id
 
     connection_id = attempt(page, created)
     if isinstance(connection_id, Refusal):
@@ -135,9 +131,7 @@ def change(connection_id: Id, page: CurrentPage, form: SentForm) -> Response:
 
     def changed() -> object:
         body = ConnectionBody.from_form(sent)
-        return connections.change(
-            page.context, connection_id, body.display_name, body.shared_with, form.etag
-        )
+        return connections.change(page.context, connection_id, body, form.etag)
 
     result = attempt(page, changed)
     if isinstance(result, Refusal):

@@ -35,8 +35,8 @@ class MappingRow:
     data_type: str
     samples: Sequence[str]
     field: MergeField | None
-    check: str = ""
-    level: str = ""
+    check: str
+    level: str
 
 
 def mapping_rows(
@@ -51,44 +51,34 @@ def mapping_rows(
     found = {}
     for path, attribute, field, entry in _parts(mapping, fields):
         info = known.get(attribute)
-        values = (
-            [v.strip() for v in sample.values.get(attribute, ()) if v.strip()] if sample else []
-        )
-        row = MappingRow(
-            path,
-            attribute,
-            info.data_type if info else "",
-            [_short(value) for value in dict.fromkeys(values)][:_SHOWN],
-            field,
-        )
+        data_type = info.data_type if info else ""
+        sampled = sample.values.get(attribute, ()) if sample else ()
+        values = [value for value in map(str.strip, sampled) if value]
         check = "", ""
         if attribute and known and not info:
             check = text(language, "pages.check.unknownAttribute"), _BAD
-        elif entry and entry["mergeField"] and fields and not field:
+        elif entry.get("mergeField") and fields and not field:
             check = text(language, "pages.check.unknownField"), _BAD
         elif attribute and sample and not values:
             check = text(language, "pages.check.noValue", {"segment": sample.segment}), _WARNING
         elif path == "mapping.email" and values:
             fit = sum(address_fault(value) is None for value in values)
             check = _counted("email", fit, len(values), language)
-        elif field and values and not (entry or {}).get("part"):
-            check = _converted(
-                field, row.data_type, (entry or {}).get("dateOrder"), values, language
-            )
-        found[path] = MappingRow(
-            path, attribute, row.data_type, row.samples, field, check[0], check[1]
-        )
+        elif field and values and not entry.get("part"):
+            check = _converted(field, data_type, entry.get("dateOrder"), values, language)
+        shown = [_short(value) for value in dict.fromkeys(values)][:_SHOWN]
+        found[path] = MappingRow(path, attribute, data_type, shown, field, *check)
     return found
 
 
 def _parts(
     mapping: Mapping[str, Any], fields: Sequence[MergeField]
-) -> Iterable[tuple[str, str, MergeField | None, Mapping[str, Any] | None]]:
+) -> Iterable[tuple[str, str, MergeField | None, Mapping[str, Any]]]:
     """Path, attribute, field and entry of each part of a mapping."""
-    yield "mapping.email", mapping["email"] or "", None, None
+    yield "mapping.email", mapping["email"] or "", None, {}
     for name, tag in _NAMES.items():
         named = find_field(fields, tag) or MergeField(0, tag, tag, "text", required=False)
-        yield f"mapping.{name}", mapping[name] or "", named, None
+        yield f"mapping.{name}", mapping[name] or "", named, {}
     for number, entry in enumerate(mapping["attributes"]):
         field = find_field(fields, entry["mergeField"])
         create = entry.get("create")
