@@ -18,7 +18,7 @@ from shared.mailchimp.connect import MailchimpSignIn
 from shared.model.connection import Connection, GrantKind
 from shared.model.ports import Stored
 
-__all__ = ["Departure", "Provider", "SignIns"]
+__all__ = ["AuthorizationRequest", "Provider", "SignIns"]
 
 
 class Provider(StrEnum):
@@ -34,8 +34,8 @@ class Provider(StrEnum):
 
 
 @dataclass(frozen=True)
-class Departure:
-    """The URL to redirect to, and the cookie value that the callback must present."""
+class AuthorizationRequest:
+    """The URL of a sign-in page, and the cookie value that the callback must present."""
 
     url: str
     cookie: str = field(repr=False)
@@ -54,14 +54,18 @@ class SignIns:
     mailchimp: MailchimpSignIn | None = None
     entra: Entra | None = None
 
-    def begin(self, provider: Provider, connection_id: str, principal_id: str) -> Departure:
+    def begin(
+        self, provider: Provider, connection_id: str, principal_id: str
+    ) -> AuthorizationRequest:
         """Begin a sign-in with Mailchimp or Entra."""
         sign_in = (
             self._mailchimp_sign_in() if provider is Provider.MAILCHIMP else self._entra_sign_in()
         )
         self.connections.read(connection_id)
         state, cookie = self.states.issue(provider, connection_id, principal_id)
-        return Departure(sign_in.authorize_url(state, self.public_url + provider.callback), cookie)
+        return AuthorizationRequest(
+            sign_in.authorize_url(state, self.public_url + provider.callback), cookie
+        )
 
     def finish_mailchimp(
         self, state: str, code: str, cookie: str, principal_id: str, by: str

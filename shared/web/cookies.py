@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from starlette.requests import Request
 
-__all__ = ["Cookie", "departure_cookie", "returning_cookie"]
+__all__ = ["Cookie", "returned_cookie", "sign_in_cookie"]
 
 # How long a sign-in may take.
 _SIGN_IN_SECONDS = 600
-_DEPARTURE = "signin"
+_SIGN_IN = "signin"
 
 
 class Cookie:
@@ -34,12 +34,12 @@ class Cookie:
         return f"{self.name}={value}; Path=/;{age} HttpOnly; SameSite={same_site}{secure}"
 
 
-def departure_cookie(request: Request, public_url: str, value: str) -> str:
-    """The `Set-Cookie` header that binds the way back from a sign-in page to the browser that left."""
-    # Lax: the way back is a top-level GET that another site starts.
-    return Cookie(_DEPARTURE, request, public_url).header(value, "Lax", _SIGN_IN_SECONDS)
+def sign_in_cookie(request: Request, public_url: str, value: str) -> str:
+    """The `Set-Cookie` header that binds a sign-in to the browser that started it."""
+    # Lax: the callback is a top-level GET that another site starts.
+    return Cookie(_SIGN_IN, request, public_url).header(value, "Lax", _SIGN_IN_SECONDS)
 
 
-def returning_cookie(request: Request, public_url: str) -> str:
-    """The value that the browser brings back from a sign-in page, "" if it has none."""
-    return Cookie(_DEPARTURE, request, public_url).value
+def returned_cookie(request: Request, public_url: str) -> str:
+    """The value that a browser sends with the callback of a sign-in, "" if it sends none."""
+    return Cookie(_SIGN_IN, request, public_url).value

@@ -31,7 +31,7 @@ from shared.errors import (
 )
 from shared.messages.catalogue import text as message_text
 from shared.web.models.base import faults_of
-from shared.web.texts import text, text_or_own
+from shared.web.texts import text, text_or_default
 
 __all__ = [
     "PROBLEM_JSON",
@@ -132,7 +132,7 @@ def _retry_after(error: Exception) -> dict[str, str]:
 
 def detail_text(problem: HttpProblem, language: str) -> str:
     """The sentence for a problem: the text of its code or its error, else the text of its kind."""
-    sentence = text_or_own(language, problem.code, problem.values, problem.detail)
+    sentence = text_or_default(language, problem.code, problem.values, problem.detail)
     return sentence or text(language, f"problems.{problem.kind}.detail", problem.values)
 
 

@@ -25,7 +25,7 @@ __all__ = [
     "language_of",
     "reason_text",
     "text",
-    "text_or_own",
+    "text_or_default",
 ]
 
 LANGUAGES = ("en", "ko")
@@ -72,7 +72,7 @@ def _if_known(key: str, language: str) -> str:
     return text(language, key) if has(key) else ""
 
 
-def text_or_own(language: str, code: str, values: Mapping[str, str], message: str) -> str:
+def text_or_default(language: str, code: str, values: Mapping[str, str], message: str) -> str:
     """The text of a message, or `message` where the code is unknown or a value is missing.
 
     Records of other versions have codes that this version does not know.

@@ -12,7 +12,7 @@ from shared.model.connection import ConnectionStatus, GrantKind
 from shared.model.export import Leavers, NewContactStatus, Repeat
 from shared.model.outcome import Code, Outcome
 from shared.model.run import Mode, RunStatus, Severity, Trigger
-from shared.web.texts import LANGUAGES, catalogue, has, language_of, text, text_or_own
+from shared.web.texts import LANGUAGES, catalogue, has, language_of, text, text_or_default
 
 SOURCE = Path(shared.__file__).parent
 NAMES = re.compile(r"{(\w+)[},]")
@@ -74,10 +74,10 @@ def test_the_best_matching_language_is_chosen() -> None:
 
 
 def test_a_text_without_its_value_falls_back_to_the_error_message() -> None:
-    assert text_or_own("ko", "tagGone", {"tag": "VIP"}, "Own.").startswith("실행 중에")
-    assert text_or_own("ko", "tagGone", {}, "Own.") == "Own."
-    assert text_or_own("ko", "nobodyKnows", {}, "Own.") == "Own."
-    assert text_or_own("en", "tagGone", {"tag": "VIP"}, "Own.").startswith("The tag VIP")
+    assert text_or_default("ko", "tagGone", {"tag": "VIP"}, "Own.").startswith("실행 중에")
+    assert text_or_default("ko", "tagGone", {}, "Own.") == "Own."
+    assert text_or_default("ko", "nobodyKnows", {}, "Own.") == "Own."
+    assert text_or_default("en", "tagGone", {"tag": "VIP"}, "Own.").startswith("The tag VIP")
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ from shared.web.api.connections import shown
 from shared.web.application import connections
 from shared.web.authentication import Role
 from shared.web.context import Context
-from shared.web.cookies import departure_cookie, returning_cookie
+from shared.web.cookies import returned_cookie, sign_in_cookie
 from shared.web.dependencies import CurrentContext, Id, IfMatch
 from shared.web.models.connections import AuthorizeView, ConnectionView
 from shared.web.pages.render import redirect, sign_in_page
@@ -39,7 +39,7 @@ _DONE = {Provider.MAILCHIMP: "connected", Provider.ENTRA: "exportUserAdded"}
 
 
 @dataclass(frozen=True)
-class _Return:
+class _CallbackQuery:
     """What a sign-in page sends back with the browser."""
 
     request: Request
@@ -61,25 +61,25 @@ class _Return:
             raise ConfigError("signInInvalid")
 
 
-Returned = Annotated[_Return, Depends()]
+CallbackQuery = Annotated[_CallbackQuery, Depends()]
 
 
 def _begin(
     provider: Provider, connection_id: str, request: Request, context: Context, response: Response
 ) -> AuthorizeView:
-    departure = connections.begin_sign_in(context, provider, connection_id)
-    cookie = departure_cookie(request, context.services.public_url, departure.cookie)
+    begun = connections.begin_sign_in(context, provider, connection_id)
+    cookie = sign_in_cookie(request, context.services.public_url, begun.cookie)
     response.headers["Set-Cookie"] = cookie
-    return AuthorizeView(authorize_url=departure.url)
+    return AuthorizeView(authorize_url=begun.url)
 
 
-def _finish(provider: Provider, returned: _Return, context: Context) -> Response:
+def _finish(provider: Provider, query: _CallbackQuery, context: Context) -> Response:
     """Finish a sign-in and continue at the connection; a failure is shown on a page of its own."""
     try:
-        returned.refuse()
-        cookie = returning_cookie(returned.request, context.services.public_url)
+        query.refuse()
+        cookie = returned_cookie(query.request, context.services.public_url)
         connection_id = connections.finish_sign_in(
-            context, provider, returned.state, returned.code, cookie
+            context, provider, query.state, query.code, cookie
         )
     except ConnectorError as refused:
         key = refused.code if has(refused.code) else "signIn.failed"
@@ -103,9 +103,9 @@ def sign_in(
     response_class=HTMLResponse,
 )
 @requires(Role.ADMINISTRATOR)
-def back_from_mailchimp(returned: Returned, context: CurrentContext) -> Response:
+def finish_mailchimp(query: CallbackQuery, context: CurrentContext) -> Response:
     """Mailchimp redirects the browser to this address, which redirects to the page of the connection."""
-    return _finish(Provider.MAILCHIMP, returned, context)
+    return _finish(Provider.MAILCHIMP, query, context)
 
 
 @entra_router.post(
@@ -125,9 +125,9 @@ def add_export_user(
     response_class=HTMLResponse,
 )
 @requires(Role.ADMINISTRATOR)
-def back_from_entra(returned: Returned, context: CurrentContext) -> Response:
+def finish_entra(query: CallbackQuery, context: CurrentContext) -> Response:
     """Entra redirects the browser to this address, which redirects to the page of the connection."""
-    return _finish(Provider.ENTRA, returned, context)
+    return _finish(Provider.ENTRA, query, context)
 
 
 @entra_router.delete(f"{_ONE}/export-user", summary="Remove the export user")

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from shared.connections.connections import mark_reconnect
-from shared.connections.sign_in import Departure, Provider, SignIns
+from shared.connections.sign_in import AuthorizationRequest, Provider, SignIns
 from shared.errors import Disconnected, Forbidden, NotFound, Refused
 from shared.mailchimp.session import MailchimpSession
 from shared.model.audience import Audience, MergeField
@@ -36,7 +36,7 @@ __all__ = [
     "refuse_export",
     "refuse_not_shared",
     "saved_segments",
-    "usable",
+    "usable_connections",
 ]
 
 
@@ -47,7 +47,7 @@ def may_use(context: Context, connection: Connection) -> bool:
     )
 
 
-def usable(context: Context) -> set[str]:
+def usable_connections(context: Context) -> set[str]:
     """The ids of the connections that the caller may use."""
     return {
         stored.value.id
@@ -150,7 +150,7 @@ def consent_states(context: Context, connection_id: str) -> list[ConsentState]:
     return context.services.consent_updates.states(connection_id)
 
 
-def begin_sign_in(context: Context, provider: Provider, connection_id: str) -> Departure:
+def begin_sign_in(context: Context, provider: Provider, connection_id: str) -> AuthorizationRequest:
     """The URL of a sign-in page, which asks the user for access."""
     return _sign_ins(context).begin(provider, connection_id, context.caller.id)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 
 from shared.errors import Changed, ConfigError, Conflict, ConnectorError, Fault, NotFound
@@ -12,7 +12,7 @@ from shared.model.ports import Stored
 from shared.model.run import Finding, Run
 from shared.model.tag import folded
 from shared.web.application import audit
-from shared.web.application.connections import saved_segments, usable
+from shared.web.application.connections import saved_segments, usable_connections
 from shared.web.application.etags import etag_of, refuse_changed
 from shared.web.context import Context
 from shared.web.models.exports import ExportBody, recorded_export
@@ -59,15 +59,16 @@ def read(context: Context, export_id: str, *, saved: bool = False) -> ExportDeta
 
 def create(context: Context, body: ExportBody) -> ExportDetails:
     """Create an export; this does not run it. ConfigError with every fault, Conflict for a taken tag."""
-    faults = [*body.faults, *_audience_faults(context, body)]
+    draft, usable = body.draft(), usable_connections(context)
+    faults = _faults(context, body, draft, usable)
     if body.connection_id is None and "connectionId" not in body.unread:
         faults.append(Fault("connectionId", code="connectionRequired"))
     stored = context.services.definitions.create(
-        body.draft(), context.caller.name, usable(context), body.unread, faults
+        draft, context.caller.name, usable, body.unread, faults
     )
-    after = recorded_export(stored.value)
-    name = stored.value.display_name
-    audit.record(context, "export.create", stored.value.id, name, after=after)
+    export = stored.value
+    after = recorded_export(export)
+    audit.record(context, "export.create", export.id, export.display_name, after=after)
     return _with_others(context, stored, saved=True)
 
 
@@ -76,32 +77,29 @@ def change(
 ) -> ExportDetails:
     """Replace a definition. ConfigError with every fault, Conflict, Changed."""
     before, etag = _unchanged(context, export_id, if_match)
+    draft, usable = body.draft(), usable_connections(context)
+    faults = _faults(context, body, draft, usable)
     stored = context.services.definitions.change(
-        export_id,
-        body.draft(),
-        context.caller.name,
-        usable(context),
-        body.unread,
-        [*body.faults, *_audience_faults(context, body)],
-        etag,
+        export_id, draft, context.caller.name, usable, body.unread, faults, etag
     )
     return _changed(context, "export.update", before, stored)
 
 
-def _audience_faults(context: Context, body: ExportBody) -> list[Fault]:
-    """An audience that does not exist, and tags that saved segments of the audience have as names.
+def _faults(
+    context: Context, body: ExportBody, draft: Export, usable: Collection[str]
+) -> list[Fault]:
+    """What could not be read of a body; else an audience that does not exist, and tags that saved
+    segments of the audience have as names.
 
-    A run checks this again, so an export can be saved while Mailchimp does not answer.
+    A run checks the audience again, so an export can be saved while Mailchimp does not answer.
     """
-    draft = body.draft()
-    if body.unread or body.faults or draft.connection_id not in usable(context):
-        return []
+    if body.faults or draft.connection_id is None or draft.connection_id not in usable:
+        return list(body.faults)
     try:
         saved = saved_segments(context, draft.connection_id, draft.audience_id)
     except NotFound:
-        return [
-            Fault("audienceId", code="audienceNotFound", values={"audience": draft.audience_id})
-        ]
+        values = {"audience": draft.audience_id}
+        return [Fault("audienceId", code="audienceNotFound", values=values)]
     except ConnectorError:
         return []
     taken = {folded(name) for name in saved}
@@ -145,7 +143,7 @@ def set_schedules(
     context: Context, chosen: Iterable[Export], schedule: Schedule
 ) -> list[tuple[Export, ConnectorError | None]]:
     """Give several exports one schedule. Returns each with the error that kept it unchanged, if any."""
-    mine = usable(context)
+    mine = usable_connections(context)
     done: list[tuple[Export, ConnectorError | None]] = []
     for export_id, export in {export.id: export for export in chosen}.items():
         try:

@@ -13,7 +13,7 @@ from shared.model.preview import SamplePerson
 from shared.model.run import ADD_ARCHIVED, Mode, Run, Trigger
 from shared.runs.outcomes import OutcomePage, OutcomeRow
 from shared.web.application import audit
-from shared.web.application.connections import usable
+from shared.web.application.connections import usable_connections
 from shared.web.authentication import Role
 from shared.web.context import Context
 
@@ -67,7 +67,7 @@ class StartedAll:
 def would_start_all(context: Context) -> StartedAll:
     """What `start_all` would do: start every export whose schedule is on and whose connection the
     caller may use."""
-    mine = None if context.caller.may(Role.ADMINISTRATOR) else usable(context)
+    mine = None if context.caller.may(Role.ADMINISTRATOR) else usable_connections(context)
     exports = [stored.value for stored in context.services.definitions.all()]
     last_runs = context.services.history.last_runs(export.id for export in exports)
     started: list[tuple[Export, Run | None]] = []

@@ -10,7 +10,7 @@ from pydantic import Field
 
 from shared.model.run import Finding, Mode, PlanningStep, Reason, Run, RunStatus, Severity, Trigger
 from shared.web.models.base import Body, Choice, ListView, Time, View
-from shared.web.texts import text_or_own
+from shared.web.texts import text_or_default
 
 __all__ = [
     "FindingView",
@@ -235,7 +235,7 @@ def in_words(message: Reason | Finding | None, language: str) -> str:
     """The sentence of a reason or a finding; empty without one."""
     if message is None:
         return ""
-    return text_or_own(language, message.code, message.values, message.message)
+    return text_or_default(language, message.code, message.values, message.message)
 
 
 def finding_views(findings: Sequence[Finding], language: str) -> tuple[FindingView, ...]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from shared.web.application.audit import flat
 from shared.web.texts import has, reason_text, text
 
-__all__ = ["Difference", "differences", "field_label", "value_words"]
+__all__ = ["ConflictingField", "conflicting_fields", "field_label", "value_words"]
 
 # The label of a field, and the texts of its values if it has a choice of them.
 _LABELS = {
@@ -54,7 +54,7 @@ _CHOICES = {
 
 
 @dataclass(frozen=True)
-class Difference:
+class ConflictingField:
     """One field that differs."""
 
     label: str
@@ -62,12 +62,12 @@ class Difference:
     yours: str
 
 
-def differences(
+def conflicting_fields(
     saved: Mapping[str, object],
     yours: Mapping[str, object],
     language: str,
     names: Mapping[str, str] | None = None,
-) -> list[Difference]:
+) -> list[ConflictingField]:
     """The fields that differ, in words; `names` are the display names of ids."""
     old, new = flat(saved), flat(yours)
     found = []
@@ -77,7 +77,7 @@ def differences(
             for values in (old, new)
         )
         if before != after:
-            found.append(Difference(text(language, f"pages.{label}"), before, after))
+            found.append(ConflictingField(text(language, f"pages.{label}"), before, after))
     return found
 
 

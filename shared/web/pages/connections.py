@@ -12,11 +12,11 @@ from shared.web.access import AccessRoute, requires
 from shared.web.application import connections
 from shared.web.application.etags import etag_of
 from shared.web.authentication import Role
-from shared.web.cookies import departure_cookie
+from shared.web.cookies import sign_in_cookie
 from shared.web.dependencies import Id
 from shared.web.models.connections import ApiKeyBody, ConnectionBody, NewConnectionBody
 from shared.web.models.consent import consent_view
-from shared.web.pages.conflicts import differences
+from shared.web.pages.conflicts import conflicting_fields
 from shared.web.pages.forms import NO_REFUSAL, Form, Refusal, SentForm, attempt
 from shared.web.pages.render import CurrentPage, Page, redirect
 
@@ -98,7 +98,9 @@ def _show(
     stored = page.services.connections.read(connection_id)
     connection, sign_ins = stored.value, page.services.sign_ins
     saved = {"displayName": connection.display_name, "sharedWith": list(connection.shared_with)}
-    conflict = differences(saved, sent, page.language) if refusal.is_outdated and sent else None
+    conflict = (
+        conflicting_fields(saved, sent, page.language) if refusal.is_outdated and sent else None
+    )
     return page.render(
         "connection.html",
         refusal=refusal,
@@ -184,32 +186,30 @@ def show_again(connection_id: Id) -> Response:
     return redirect(f"/connections/{connection_id}")
 
 
-def _leave(page: Page, connection_id: str, provider: Provider) -> Response:
+def _show_sign_in_link(page: Page, connection_id: str, provider: Provider) -> Response:
     """Show the link to a sign-in page.
 
     A page and not a redirect: `form-action 'self'` keeps a form from leading to another site.
     """
-    departure = attempt(
-        page, lambda: connections.begin_sign_in(page.context, provider, connection_id)
-    )
-    if isinstance(departure, Refusal):
-        return _show(page, connection_id, departure)
-    cookie = departure_cookie(page.request, page.services.public_url, departure.cookie)
-    return page.render("leaving.html", cookie=cookie, url=departure.url)
+    begun = attempt(page, lambda: connections.begin_sign_in(page.context, provider, connection_id))
+    if isinstance(begun, Refusal):
+        return _show(page, connection_id, begun)
+    cookie = sign_in_cookie(page.request, page.services.public_url, begun.cookie)
+    return page.render("sign_in_link.html", cookie=cookie, url=begun.url)
 
 
 @router.post(f"{_ONE}/authenticate")
 @requires(Role.ADMINISTRATOR)
 def authenticate(connection_id: Id, page: CurrentPage, _form: SentForm) -> Response:
     """Continue at Mailchimp's sign-in page."""
-    return _leave(page, connection_id, Provider.MAILCHIMP)
+    return _show_sign_in_link(page, connection_id, Provider.MAILCHIMP)
 
 
 @router.post(f"{_ONE}/export-user")
 @requires(Role.ADMINISTRATOR)
 def add_export_user(connection_id: Id, page: CurrentPage, _form: SentForm) -> Response:
     """Continue at Entra's sign-in page."""
-    return _leave(page, connection_id, Provider.ENTRA)
+    return _show_sign_in_link(page, connection_id, Provider.ENTRA)
 
 
 @router.post(f"{_ONE}/export-user/drop")

@@ -23,7 +23,7 @@ from shared.web.application.exports import ExportDetails
 from shared.web.authentication import Role
 from shared.web.dependencies import Id
 from shared.web.models.exports import ExportBody, recorded_export
-from shared.web.pages.conflicts import differences
+from shared.web.pages.conflicts import conflicting_fields
 from shared.web.pages.export_choices import offered_connections, read_choices
 from shared.web.pages.export_definition import NEW_FIELD, Definition, definition_from, field_id
 from shared.web.pages.forms import NO_REFUSAL, Form, Refusal, SentForm, attempt
@@ -84,7 +84,9 @@ def _form(
     if refusal.is_outdated and export_id:
         saved = exports.read(page.context, export_id)
         names = {connection.id: connection.display_name for connection in choices.connections}
-        conflict = differences(recorded_export(saved.export), definition, page.language, names)
+        conflict = conflicting_fields(
+            recorded_export(saved.export), definition, page.language, names
+        )
         etag = saved.etag
     schedule = definition["schedule"]
     members = {info.name: info.member_count or 0 for info in choices.segments}

@@ -17,7 +17,7 @@ from shared.runs.history import RunFilter
 from shared.scheduling.schedule import next_run
 from shared.web.access import AccessRoute, Subject, requires
 from shared.web.application import exports, runs
-from shared.web.application.connections import may_use_export, usable
+from shared.web.application.connections import may_use_export, usable_connections
 from shared.web.authentication import Role
 from shared.web.dependencies import Id
 from shared.web.models.runs import StartBody, finding_views
@@ -108,7 +108,7 @@ def _rows(page: Page) -> list[Row]:
     """Every export with its newest run. Reads one run per export."""
     services = page.services
     names = {s.value.id: s.value.display_name for s in services.connections.all()}
-    mine = usable(page.context)
+    mine = usable_connections(page.context)
     exports = [stored.value for stored in services.definitions.all()]
     runs_by_export = services.history.last_runs(export.id for export in exports)
     rows = []

@@ -14,7 +14,7 @@ from shared.web.application.etags import etag_of
 from shared.web.authentication import Role
 from shared.web.chosen_language import language_cookie
 from shared.web.models.schedules import RefreshScheduleBody, ScheduleView
-from shared.web.pages.conflicts import differences
+from shared.web.pages.conflicts import conflicting_fields
 from shared.web.pages.forms import NO_REFUSAL, Refusal, SentForm, attempt
 from shared.web.pages.render import CurrentPage, Page, redirect
 from shared.web.pages.schedule_form import coming_runs, schedule_fields
@@ -44,7 +44,7 @@ def _schedule(
     saved = ScheduleView.of(stored.value).shown()
     conflict = None
     if refusal.is_outdated and fields:
-        conflict = differences({"schedule": saved}, {"schedule": fields}, page.language)
+        conflict = conflicting_fields({"schedule": saved}, {"schedule": fields}, page.language)
     return page.render(
         "schedule.html",
         refusal=refusal,
