@@ -37,6 +37,8 @@ class Options:
     """Merge fields per audience: 30, or 80 on the largest plan."""
     stats_cache_seconds: int = 300
     """How long the numbers of `GET /lists` are cached; 0 for current numbers."""
+    tag_count_cache_seconds: int = 0
+    """How long the `member_count` of a tag is cached."""
     unknown_merge_tags: OneOf["ignore", "refuse"] = "ignore"
     wrong_kind: CallOrMember = "member"
     """A merge value of the wrong JSON kind costs the member, or the whole call (400)."""

@@ -145,7 +145,7 @@ def segment(world: World, audience: Audience, found: Segment, include: set[str])
     return {
         "id": found.id,
         "name": found.name,
-        "member_count": sum(found.counts[status] for status in include),
+        "member_count": _member_count(world, found, include),
         "type": found.type,
         "created_at": moment(found.created),
         "updated_at": moment(found.updated),
@@ -159,6 +159,15 @@ def segment(world: World, audience: Audience, found: Segment, include: set[str])
             link("members", f"{url}/{found.id}/members", "GET"),
         ],
     }
+
+
+def _member_count(world: World, found: Segment, include: set[str]) -> int:
+    """The members of a segment, cached for `tag_count_cache_seconds`."""
+    now = world.now()
+    shown = found.count_shown
+    if shown is None or now - shown[0] >= world.options.tag_count_cache_seconds:
+        shown = found.count_shown = (now, sum(found.counts[status] for status in include))
+    return shown[1]
 
 
 def merge_field(world: World, audience: Audience, found: MergeField) -> dict[str, Any]:

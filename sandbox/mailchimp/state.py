@@ -69,7 +69,10 @@ class MergeField:
 
 @dataclass(slots=True)
 class Segment:
-    """A tag (`static`) or a saved segment; `counts` is members by status."""
+    """A tag (`static`) or a saved segment; `counts` is members by status.
+
+    `count_shown` is when `member_count` was computed, and its value.
+    """
 
     id: int
     name: str
@@ -78,6 +81,7 @@ class Segment:
     updated: int
     conditions: dict[str, Any] | None = None
     counts: Counter[str] = field(default_factory=Counter)
+    count_shown: tuple[float, int] | None = None
 
 
 @dataclass(slots=True)

@@ -2,7 +2,7 @@
 
 Mailchimp counts active subscribers only, and adding to a tag silently ignores addresses that are
 not in the audience. So the counts are compared; when they differ, the members in all statuses are
-read. People who should have the tag get it; people who have it and are neither in the segment nor
+read, because a count may be minutes old. People who should have the tag get it; people who have it and are neither in the segment nor
 in the ledger lose it. People who still do not have it are no longer in the audience: the ledger
 records them as not sent, so the next run adds them or gets the refusal. A remaining difference is
 reported as a finding.
@@ -71,9 +71,8 @@ class TagCheck:
     tag: TagToCheck
 
     def run(self) -> tuple[int, list[Finding]]:
-        """Check the tag. Returns Mailchimp's count afterwards, and the findings."""
+        """Check the tag. Returns how many subscribers have it afterwards, and the findings."""
         name, expected = self.tag.planned.tag, self.tag.expected
-        # Mailchimp may count the last calls a few seconds late.
         if not self.tag.read_back and self._count() == expected:
             return expected, []
         self._read_tag_members()
@@ -85,6 +84,10 @@ class TagCheck:
             for part in _parts(extra):
                 self.session.untag(self.audience_id, self._tag_id, part)
         counted = self._count()
+        if counted != expected:
+            if missing or extra:
+                self._read_tag_members()
+            counted = _SQL.number(self.db, "subscribers")
         findings = []
         given = len(missing)
         if missing and counted < expected:
@@ -118,7 +121,6 @@ class TagCheck:
 
     def _forget_missing(self) -> int:
         """Mark people who could not get the tag as not sent in `next`. Returns their number."""
-        self._read_tag_members()
         missing = self._addresses("missing")
         if missing:
             change_ledger(self.db)
@@ -130,7 +132,10 @@ class TagCheck:
         with waiting_for_network(self.db):
             for page in self.session.members_with_tag(self.audience_id, self._tag_id):
                 _SQL.run(
-                    self.db, "add_tag_members", addresses=[contact.address for contact in page]
+                    self.db,
+                    "add_tag_members",
+                    addresses=[contact.address for contact in page],
+                    statuses=[contact.status for contact in page],
                 )
 
     def _addresses(self, group: str, **parameters: object) -> list[str]:

@@ -188,6 +188,28 @@ def test_a_deleted_tag_is_created_again_and_added_to_all_members(scenario: Expor
     assert again["counts"]["unchanged"] == 140
 
 
+def test_the_members_of_a_tag_are_counted_although_mailchimps_count_is_old(
+    scenario: ExportScenario,
+) -> None:
+    scenario.running_app.sandbox.set(tag_count_cache_seconds=3600)
+    sample = scenario.sample(60)
+    scenario.refresh(sample)
+    scenario.define(sample)
+
+    first = scenario.run()
+    state = scenario.audience.state
+    with state.lock:
+        state.set_tags(state.find(addresses(sample)[0]), set(), 1)
+    scenario.audience.add("extra@example.com", tags=[sample.segments[0].name])
+    repaired = scenario.run()
+
+    assert first["status"] == repaired["status"] == "successful"
+    assert "tagCountDiffers" not in codes(first)
+    assert codes(repaired) == ["tagRepaired"]
+    for run in (first, repaired):
+        assert run["segments"][0]["inMailchimp"] == 60
+
+
 def test_a_manually_removed_tag_is_added_again(scenario: ExportScenario) -> None:
     sample = scenario.sample(80)
     exported(scenario, sample)

@@ -15,10 +15,13 @@ SELECT count(*) FROM tagged WHERE counted AND list_contains(tags, $tag_id);
 
 -- name: create_tag_members
 -- All contacts that have a tag in Mailchimp, in any status.
-CREATE OR REPLACE TABLE tag_members (address VARCHAR);
+CREATE OR REPLACE TABLE tag_members (address VARCHAR, status VARCHAR);
 
 -- name: add_tag_members
-INSERT INTO tag_members SELECT unnest($addresses::VARCHAR[]);
+INSERT INTO tag_members SELECT unnest($addresses::VARCHAR[]), unnest($statuses::VARCHAR[]);
+
+-- name: subscribers
+SELECT count(*) FROM tag_members WHERE status = 'subscribed';
 
 -- name: missing
 SELECT address FROM tagged
