@@ -12,7 +12,6 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +59,7 @@ from tests.fakes import (
     ProcessKilled,
     StoreClient,
 )
+from tests.inserted_rows import insert_rows
 
 CONNECTION = "c1"
 EXPORT = "e1"
@@ -106,11 +106,7 @@ class SampleSource:
                 unreadable.append(UnreadableRow(segment.name, "one.csv", number, code))
             else:
                 rows.append(("one.csv", number, *(who[place] or None for place in places)))
-        if rows:
-            # One statement: DuckDB's `executemany` takes milliseconds a row.
-            marks = ", ".join("?" for _ in rows[0])
-            values = ", ".join(f"({marks})" for _ in rows)
-            connection.execute(f"INSERT INTO {table} VALUES {values}", list(chain(*rows)))
+        insert_rows(connection, table, rows)
         return LoadedSegment(tuple(unreadable))
 
 

@@ -24,6 +24,7 @@ from shared.model.export import AttributeMapping, FieldToCreate, Mapping
 from shared.model.outcome import Code
 from shared.model.source import Attribute, LoadedSegment, SegmentSnapshot, Snapshot
 from shared.planning.people import SourceColumns, read_people
+from tests.inserted_rows import insert_rows
 
 LABEL_63 = "a" * 63
 
@@ -138,9 +139,8 @@ class Rows:
         raise NotImplementedError
 
     def load(self, connection, segment, columns, table, scratch):
-        if self.addresses:
-            rows = [("f", line, text, None) for line, text in enumerate(self.addresses, 2)]
-            connection.executemany(f"INSERT INTO {table} VALUES (?, ?, ?, ?)", rows)
+        rows = [("f", line, text, None) for line, text in enumerate(self.addresses, 2)]
+        insert_rows(connection, table, rows)
         return LoadedSegment()
 
 

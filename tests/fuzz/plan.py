@@ -24,6 +24,7 @@ from shared.planning.ledger import deleted_tags, forget_tags, load_ledger
 from shared.planning.people import SourceColumns, read_people
 from tests.fuzz.decisions import Dice
 from tests.fuzz.plan_rules import Change, Known, People, Row, World, people_of, tags_of
+from tests.inserted_rows import insert_rows
 
 TOKENS = (b"\0" * 8, b"\1" * 8, bytes(range(16)), bytes(range(255, 239, -1)))
 _ADDRESSES = (
@@ -64,9 +65,7 @@ class _Table:
             [segment.name, row.line, row.email or None, row.id, *row.fields, *self._consent(row)]
             for row in mine
         ]
-        if given:
-            marks = ", ".join("?" for _ in given[0])
-            connection.executemany(f"INSERT INTO {table} VALUES ({marks})", given)
+        insert_rows(connection, table, given)
         return LoadedSegment()
 
     def _consent(self, row: Row) -> list[str | None]:

@@ -32,6 +32,7 @@ from shared.people.suppression import suppress_erased
 from shared.runs.outcome_file import OutcomeFile
 from shared.runs.transitions import Transitions
 from tests.fakes import MemoryFiles, MemoryRecords, MemoryStore, ProcessKilled, StoreClient
+from tests.inserted_rows import insert_rows
 from tests.ledgers import LEDGER_COLUMNS
 
 # `make faults SEEDS=50` kills at every write.
@@ -117,7 +118,7 @@ class Process:
         local = folder / "table.parquet"
         with duckdb.connect() as db:
             db.execute(f"CREATE TABLE t ({columns})")
-            db.executemany(f"INSERT INTO t VALUES ({', '.join('?' * len(rows[0]))})", rows)
+            insert_rows(db, "t", rows)
             db.execute(f"COPY t TO '{local}' (FORMAT parquet)")
         self.files.upload(local, name)
 
@@ -434,9 +435,7 @@ def test_duckdb_and_python_hash_addresses_equally(addresses: list[str]) -> None:
     assert erased.token(address_key(wanted)) == token
     with duckdb.connect() as db:
         db.execute("CREATE TABLE candidates (address VARCHAR)")
-        db.executemany(
-            "INSERT INTO candidates VALUES (?)", [[address_key(one)] for one in addresses]
-        )
+        insert_rows(db, "candidates", [[address_key(one)] for one in addresses])
         erased.marker_for_tokens([token])(db)
         marked = {row[0] for row in db.execute("SELECT address FROM erased_addresses").fetchall()}
     assert marked == {address_key(wanted)}

@@ -14,6 +14,7 @@ from shared.model.names import outcomes_table
 from shared.model.run import Run
 from shared.model.source import Attribute, LoadedSegment, SegmentSnapshot, Snapshot
 from tests.faults.simulated_deployment import CONNECTION, EXPORT, SimulatedDeployment
+from tests.inserted_rows import insert_rows
 
 Row = dict[str, str]
 
@@ -39,12 +40,11 @@ class RowSource:
         table: str,
         scratch: Path,
     ) -> LoadedSegment:
-        for line, row in enumerate(self.segments[segment.name], start=2):
-            values = [row.get(column) or None for column in columns]
-            marks = ", ".join("?" for _ in values)
-            connection.execute(
-                f"INSERT INTO {table} VALUES ('one.csv', ?, {marks})", [line, *values]
-            )
+        rows = [
+            ("one.csv", line, *(row.get(column) or None for column in columns))
+            for line, row in enumerate(self.segments[segment.name], start=2)
+        ]
+        insert_rows(connection, table, rows)
         return LoadedSegment(())
 
 
