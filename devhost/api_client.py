@@ -37,6 +37,8 @@ class ApiClient:
     ) -> None:
         self.url = url.rstrip("/")
         self._http = session or requests.Session()
+        # The app is on this machine. Looking for proxies takes longer than a request in the same process.
+        self._http.trust_env = False
         self._http.headers["Accept-Language"] = language
 
     @property

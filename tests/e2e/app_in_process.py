@@ -41,6 +41,7 @@ from tests.fakes import (
     MemoryStore,
     StoreClient,
 )
+from tests.waiting import until
 from tests.web.client import ORIGIN, request
 
 LOG = logging.getLogger(__name__)
@@ -165,8 +166,6 @@ class _WebAdapter(BaseAdapter):
 class AppInProcess(TestedApp):
     """An app in this process; `close` ends it."""
 
-    poll_seconds = 0.08
-
     def __init__(self, storage: str, sandbox: Sandbox, **settings: str) -> None:
         self.store = MemoryStore(SystemClock())
         client = StoreClient(self.store)
@@ -189,6 +188,16 @@ class AppInProcess(TestedApp):
     @property
     def parts(self) -> App:
         return self._app
+
+    def wait(self, run_id: str) -> dict[str, Any]:
+        def is_active() -> bool:
+            stored = self._app.runs.read(run_id)
+            return stored is not None and stored.value.is_active
+
+        # A request to the API takes milliseconds of the processor that the run needs.
+        until(lambda: not is_active())
+        run: dict[str, Any] = self.api.get(f"/api/runs/{run_id}")
+        return run
 
     def state_blobs(self, prefix: str = "") -> dict[str, bytes]:
         with self.store.lock:

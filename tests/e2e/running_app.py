@@ -107,11 +107,10 @@ class TestedApp(ABC):
     """An app that tests use through its API.
 
     `storage` is the connection string of the account with the segments and the outcome files,
-    `sandbox` is the app's Mailchimp. `poll_seconds` is the pause between two requests for a run.
+    `sandbox` is the app's Mailchimp.
     """
 
     __test__ = False
-    poll_seconds: float
 
     def __init__(self, storage: str, sandbox: Sandbox, api: ApiClient) -> None:
         self.storage = storage
@@ -123,6 +122,10 @@ class TestedApp(ABC):
     @abstractmethod
     def parts(self) -> parts.App:
         """The parts of an app that works on the same state, in this process."""
+
+    @abstractmethod
+    def wait(self, run_id: str) -> dict[str, Any]:
+        """Return a run as soon as the app does not work on it any more."""
 
     @abstractmethod
     def state_blobs(self, prefix: str = "") -> dict[str, bytes]:
@@ -145,8 +148,6 @@ class TestedApp(ABC):
 class RunningApp(TestedApp):
     """An app in a separate process on Azurite; `process` is that process."""
 
-    poll_seconds = 0.25
-
     def __init__(self, storage: str, app: App, sandbox: Sandbox) -> None:
         super().__init__(storage, sandbox, ApiClient(app.url))
         self.process = app
@@ -154,6 +155,10 @@ class RunningApp(TestedApp):
     @property
     def parts(self) -> parts.App:
         return app_on(self.storage)
+
+    def wait(self, run_id: str) -> dict[str, Any]:
+        *_, last = self.api.watch(run_id, every=0.25)
+        return last
 
     def state_blobs(self, prefix: str = "") -> dict[str, bytes]:
         return blobs(self.storage, "state", prefix)
@@ -252,8 +257,7 @@ class ExportScenario:
 
     def wait(self, run: Mapping[str, Any]) -> dict[str, Any]:
         """Wait for the end of a run."""
-        *_, last = self.api.watch(run["id"], every=self.running_app.poll_seconds)
-        return last
+        return self.running_app.wait(run["id"])
 
     def outcomes(self, run: Mapping[str, Any], only: str = "") -> list[dict[str, str]]:
         """The rows of outcomes.csv."""
