@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 
 from shared.capacity.slots import Slot, Slots
 from shared.errors import Changed
-from shared.model.chunk import Chunk, ChunkState
+from shared.model.chunk import Chunk, ChunkKind, ChunkState
 from shared.model.plan import Plan
 from shared.model.ports import Records, Stored
 from shared.model.run import Run
@@ -26,6 +26,8 @@ __all__ = ["ChunkQueue", "ChunkTotals"]
 # 15 minutes. Then its people are reported as not sent, and later chunks get fewer attempts.
 _MOST_ATTEMPTS = 20
 _MOST_ATTEMPTS_AFTER_GIVING_UP = 2
+
+_ARCHIVING = (ChunkKind.ARCHIVE, ChunkKind.ARCHIVE_FORMER)
 
 
 @dataclass(frozen=True)
@@ -125,6 +127,9 @@ class ChunkQueue:
         # its slot may claim the chunk again, also when the lease has just ended.
         alive = dict.fromkeys(tuple(self._held_here), True)
         free = [one for one in chunks if self._is_free(one.value, alive)]
+        if any(self._removes_tags(one.value) for one in chunks):
+            # Mailchimp removes no tags from archived contacts.
+            free = [one for one in free if one.value.kind not in _ARCHIVING]
         claimed = sum(one.value.state is ChunkState.CLAIMED for one in chunks)
         free_claims = sum(one.value.state is ChunkState.CLAIMED for one in free)
         return free, ChunkTotals(len(free), claimed - free_claims)
@@ -137,6 +142,11 @@ class ChunkQueue:
             start = self._randrange(len(people))
             people = people[start:] + people[:start]
         return people + leavers
+
+    def _removes_tags(self, chunk: Chunk) -> bool:
+        """Whether a chunk takes tags from people and is not done yet, and will be sent."""
+        waits = chunk.state is ChunkState.UNCONFIRMED and not self._run.removals_confirmed
+        return chunk.kind is ChunkKind.UNTAG and chunk.state is not ChunkState.DONE and not waits
 
     def _is_free(self, chunk: Chunk, alive: dict[tuple[int, str], bool]) -> bool:
         if chunk.state is ChunkState.UNCONFIRMED:
