@@ -19,8 +19,10 @@ def app_on(storage: str) -> App:
 
 
 def blobs(storage: str, container: str, prefix: str = "") -> dict[str, bytes]:
-    """Return the content of all blobs with a prefix, by name."""
+    """Return the content of all blobs with a prefix, by name; {} without the container."""
     with ContainerClient.from_connection_string(storage, container) as client:
+        if not client.exists():
+            return {}
         names = list(client.list_blob_names(name_starts_with=prefix))
         return {name: client.download_blob(name).readall() for name in names}
 
