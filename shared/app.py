@@ -811,7 +811,7 @@ class App:
             self.outcome_file,
             self.exclusion_lists,
             self.consent_sweeps,
-            self.consent_table.forget,
+            self.consent_table.remove_profiles,
         )
         return Eraser(
             exports=self.exports,

@@ -1,1 +1,1 @@
-"""What Mailchimp decided about contacts, for Customer Insights: who unsubscribed, bounced or came back."""
+"""The statuses of contacts in Mailchimp, for Customer Insights: who unsubscribed, bounced or subscribed again."""

@@ -1,14 +1,14 @@
 """Reads which contacts of an audience changed since the last sweep, and stores their statuses.
 
-The blob of an audience has one row a contact; a record names the current blob and the time from which the next sweep
-reads. Pages come in the order of the last change, so a sweep may stop after any page and continue from there. A sweep
-that is killed before the record is written is repeated; reading a change twice has no effect. After a complete sweep the
-next one begins `OVERLAP` before it, because changes may become visible late and the clocks of Mailchimp and the app may
-differ.
+The blob of an audience has one row for each contact. A record names the current blob and the time from which the
+next sweep reads. Mailchimp lists changes from the oldest to the newest, so a sweep can stop after any page and the
+next one continues there. A sweep that is killed before it writes the record is repeated; reading a change twice has
+no effect. The next sweep begins `OVERLAP` before a complete one, because changes may become visible late and the
+clocks of Mailchimp and the app may differ.
 
-A contact that was deleted permanently, or got another address, is on no list of changes. So the contacts are counted
-as well: when two sweeps find the same difference, all contacts are read again, at most once a day, and those that were
-not found are removed.
+A contact that was deleted permanently, or got another address, is not listed as a change. So contacts are counted
+as well. When two sweeps find the same difference, all contacts are read again, at most once a day, and the stored
+contacts that were not found are removed.
 https://mailchimp.com/developer/marketing/api/list-members/list-members-info/
 """
 
@@ -32,12 +32,11 @@ from shared.workspace import SqlFile, small_workspace
 __all__ = ["MOST_CAMPAIGNS", "MOST_PAGES", "OVERLAP", "REREAD_EVERY", "Sweep"]
 
 OVERLAP = timedelta(minutes=15)
-# Of one sweep: a larger change is continued by the next one.
+# The limit for one sweep. The next one reads the rest.
 MOST_PAGES = 100
 REREAD_EVERY = timedelta(days=1)
-# Of one sweep: when more people unsubscribe at once, the campaign of the others stays unknown.
+# The limit for one sweep. When more people unsubscribe at once, the campaigns of the others stay unknown.
 MOST_CAMPAIGNS = 50
-_SECOND = timedelta(seconds=1)
 _SQL = SqlFile.of(__file__)
 
 
@@ -52,7 +51,10 @@ class Sweep:
     token: Callable[[], str]
 
     def sweep(self, session: MailchimpSession, account_id: str, audience_id: str) -> ConsentSweep:
-        """Read the changes of an audience and store them. Changed when another process stored its own first."""
+        """Read the changes of an audience and store them. Returns the new state.
+
+        Changed when another process stored a sweep of the audience meanwhile.
+        """
         key = audience_key(account_id, audience_id)
         stored = self.records.read(key)
         before = stored.value if stored else ConsentSweep()
@@ -88,7 +90,7 @@ class Sweep:
     def _compare(
         self, session: MailchimpSession, audience_id: str, state: ConsentSweep
     ) -> ConsentSweep:
-        """Count the contacts, and begin to read all of them again when the blob has others."""
+        """Count the contacts, and start to read all of them again when the blob has a different number."""
         surplus = state.stored - session.count(audience_id, None)
         surplus += state.stored_archived - session.count(audience_id, "archived")
         recently = state.reread_at is not None and self.now() - state.reread_at < REREAD_EVERY
@@ -124,18 +126,18 @@ class Sweep:
                 opted_in=[one.opted_in for one in found],
                 reasons=[one.reason for one in found],
             )
-            forgotten = 0
+            erased = 0
             if mark := self.erasures.marker_for_all():
                 # Also of the stored contacts: an erasure may have ended while they were being written.
                 _SQL.run(db, "candidates")
                 mark(db)
-                forgotten = _SQL.number(db, "erased")
-                _SQL.run(db, "forget")
+                erased = _SQL.number(db, "erased")
+                _SQL.run(db, "delete_erased")
             count = _SQL.number(db, "count")
-            if not (count or forgotten or state.rereading):
+            if not (count or erased or state.rereading):
                 return state
             # The list of members does not have the campaign. Reading it takes a call for each person.
-            for (address,) in _SQL.rows(db, "left", most=MOST_CAMPAIGNS):
+            for (address,) in _SQL.rows(db, "unsubscribed", most=MOST_CAMPAIGNS):
                 campaign = session.unsubscribe_campaign(key.partition("/")[2], address)
                 _SQL.run(db, "campaign", address=address, campaign=campaign)
             _SQL.run(db, "merge", generation=state.generation)
@@ -167,21 +169,21 @@ class Sweep:
 def _read(
     session: MailchimpSession, audience_id: str, status: str | None, since: str, started: datetime
 ) -> tuple[list[StatusChange], str, bool]:
-    """The changes, where the next sweep begins, and whether all were read."""
+    """Return the changes, the time from which the next sweep reads, and whether all were read."""
     found: list[StatusChange] = []
     for number, page in enumerate(session.status_changes(audience_id, since, status), start=1):
         found += page
-        # More contacts than fit into the pages may have changed in one second.
-        reached = _moved(page[-1].changed, -_SECOND)
+        # Several contacts may have changed in the second of the last one.
+        reached = _second_before(page[-1].changed)
         if number >= MOST_PAGES and reached > since:
             return found, reached, False
-    settled = (started - OVERLAP).astimezone(UTC).isoformat(timespec="seconds")
-    return found, max(since, settled), True
+    overlapping = (started - OVERLAP).astimezone(UTC).isoformat(timespec="seconds")
+    return found, max(since, overlapping), True
 
 
-def _moved(text: str, by: timedelta) -> str:
+def _second_before(text: str) -> str:
     try:
-        moment = datetime.fromisoformat(text)
+        moment = datetime.fromisoformat(text) - timedelta(seconds=1)
     except ValueError:
         return ""
-    return (moment + by).astimezone(UTC).isoformat(timespec="seconds")
+    return moment.astimezone(UTC).isoformat(timespec="seconds")

@@ -5,11 +5,13 @@ The container of the outcome files (runs/outcome_file.py) has the folder `consen
     model.json                                            lists the current file of each audience
     <account>/<audience>/<version>/MailchimpConsent.csv   never changed, except for an erasure
 
-A new version is uploaded first, then the record of the audience names it, then `model.json` is replaced by a
-conditional write from all records. So a reader finds complete files only, and two audiences that are published at
-once are both listed. A file that is no longer listed is kept for two hours, because a reader may be using it.
+Publishing uploads a new version, names it in the record of the audience, and then replaces `model.json` by a
+conditional write that lists the versions of all records. So a reader only finds complete files, and two audiences
+that are published at the same time are both listed. A file that is no longer listed is kept for two hours, because
+a reader may be using it.
 
-Statuses come from the last sweep (sweep.py), profiles from the ledgers of the audience's exports. There is no address.
+Statuses come from the last sweep (sweep.py), profiles from the ledgers of the audience's exports. The files contain
+no addresses.
 """
 
 from __future__ import annotations
@@ -37,7 +39,7 @@ _FOLDER = "consent/"
 _MODEL = f"{_FOLDER}model.json"
 _STAMP = "%Y%m%dT%H%M%SZ"
 _GRACE = timedelta(hours=2)
-# A table is written again after so many seconds as its rows need at this speed, so that a large one is not written all day.
+# The pause between two versions is the number of rows divided by this, so that a large table is not written all day.
 ROWS_A_SECOND = 20_000
 _TABLE = CdmTable(
     "MailchimpConsent",
@@ -79,8 +81,9 @@ class ConsentTable:
     ) -> float:
         """Publish the statuses of a sweep for the people of these ledgers, unless they are published already.
 
-        Returns 0, or how many seconds later to publish because the last time was too recent.
-        `audience_name` is called only for a new version. Changed when another process published first, or a ledger was replaced meanwhile.
+        Returns 0, or the seconds after which to try again because the last version is too recent.
+        `audience_name` is called only for a new version. Changed when another process published first, or a
+        ledger was replaced meanwhile.
         """
         key = audience_key(account_id, audience_id)
         stored = self.records.read(key)
@@ -130,8 +133,8 @@ class ConsentTable:
             self.files.delete(name)
         self.records.delete(key)
 
-    def forget(self, key: str, customers: Collection[str]) -> int:
-        """Remove profiles from all files of an audience; of all audiences if the key is empty.
+    def remove_profiles(self, key: str, customers: Collection[str]) -> int:
+        """Remove profiles from all files of an audience, or of all audiences if the key is empty.
 
         Returns the number of removed rows.
         """
@@ -141,7 +144,7 @@ class ConsentTable:
         names = [name for name in self.files.names(folder) if name != _MODEL]
 
         def without(db: DuckDBPyConnection) -> int:
-            return _SQL.number(db, "forget", customers=list(customers))
+            return _SQL.number(db, "remove_profiles", customers=list(customers))
 
         return sum(_TABLE.rewrite(self.files, name, without) for name in names)
 

@@ -1,9 +1,9 @@
-"""Decides when the statuses of which audience are read and published, one process at a time for each.
+"""Decides when to read and publish the statuses of each audience. One process at a time works on an audience.
 
-The timer requests a sweep of every audience that an export with a connected connection uses, and so do calls of
-Mailchimp's webhooks. A request is a record and a message; while there is a record, further requests have no effect. The
-record is deleted before the sweep begins, so a change during the sweep leads to another one. When no export uses an
-audience any more, the message deletes what was stored for it.
+The timer and Mailchimp's webhooks request a sweep of an audience that an export uses. A request is a record and a
+message; while the record exists, further requests have no effect. The record is deleted before the sweep begins,
+so a change during the sweep leads to another one. When no export uses an audience any more, the message deletes
+everything that was stored for it.
 """
 
 from __future__ import annotations
@@ -55,10 +55,10 @@ from shared.model.run import Reason
 __all__ = ["ConsentUpdates", "SweepRequest"]
 
 SWEEP_EVERY = timedelta(minutes=15)
-# A request whose message was lost with its process.
+# After this time, a request is repeated: its message may have been lost when a process was killed.
 _REQUEST_LIFETIME = timedelta(minutes=10)
 _BUSY_DELAY = 20.0
-# Events come in groups: one sweep reads the changes of all.
+# Webhook calls come in groups, and one sweep reads the changes of all of them.
 _EVENT_DELAY = 10.0
 _UNAVAILABLE_DELAY = 60.0
 
@@ -72,7 +72,7 @@ class SweepRequest:
 
 @dataclass(frozen=True)
 class _Use:
-    """The use of an audience by exports: the connection that reads it, and whether a run is active."""
+    """The exports that use an audience, and the connection that reads it; empty if none is connected."""
 
     connection_id: str
     exports: tuple[str, ...]
@@ -83,9 +83,9 @@ _NO_USE = _Use("", ())
 
 @dataclass(frozen=True)
 class ConsentUpdates:
-    """Keeps the statuses and the table for Customer Insights current.
+    """Keeps the stored statuses and the table for Customer Insights up to date.
 
-    `is_busy` returns whether a run of an export is active, `connection_lost` records that Mailchimp refuses the
+    `is_busy` returns whether a run of an export is active. `connection_lost` records that Mailchimp refuses the
     grant of a connection.
     """
 
@@ -107,7 +107,10 @@ class ConsentUpdates:
     now: Callable[[], datetime]
 
     def request_due(self) -> int:
-        """Request the sweeps that are due, and the removal of audiences that no export uses. Returns their number."""
+        """Request the sweeps that are due, and the removal of audiences that no export uses.
+
+        Returns the number of requests.
+        """
         uses, is_complete = self._uses()
         due = [key for key, use in uses.items() if self._is_due(key, use)]
         if is_complete:
@@ -153,7 +156,7 @@ class ConsentUpdates:
             state = replace(state, webhook=webhook.value)
         return state
 
-    def called(self, token: str, body: bytes, signature: str) -> bool:
+    def accept_call(self, token: str, body: bytes, signature: str) -> bool:
         """Request a sweep for a call of a webhook. False for an unknown token or a wrong signature."""
         key = self.webhooks.audience_of(token, body, signature)
         if key is None:
@@ -267,7 +270,7 @@ class ConsentUpdates:
                 except (ConfigError, Refused) as error:
                     log_event("consent.webhookStays", audience=key, reason=error.code)
                 break
-        self.webhooks.forget(key)
+        self.webhooks.delete_record(key)
 
     def _record_problem(self, key: str, error: ConfigError | Refused) -> None:
         stored = self.sweeps.read(key)
@@ -288,10 +291,9 @@ class ConsentUpdates:
         return not any(self.is_busy(export) for export in use.exports)
 
     def _uses(self, without: str = "") -> tuple[dict[str, _Use], bool]:
-        """Return the used audiences by key, and whether all exports and connections could be read.
+        """Return the audiences that exports use, by key, and whether all exports and connections were readable.
 
-        An audience whose connection has to be connected again has no `connection_id`. The connection
-        `without` is left out.
+        The connection `without` is ignored.
         """
         exports, no_export = split_unreadable(self.exports.all())
         connections, no_connection = split_unreadable(self.connections.all())

@@ -1,11 +1,11 @@
 """Registers the app's webhook with each audience, and receives its calls.
 
 A call is only a hint: it requests a sweep (updates.py), which reads the contacts from Mailchimp. So a call that is
-forged, repeated, late or lost changes nothing. The address contains a random token, of which a hash is stored. If
+forged, repeated, late or lost changes nothing. The address contains a random token; the app stores its hash. If
 Mailchimp gave a signing secret, calls without a valid signature are refused.
 
-A registration that was killed is repeated: the webhook at Mailchimp has no record of its id then, and is replaced. A webhook
-that a person removed at Mailchimp is registered again by the next sweep.
+If the app is killed while it registers a webhook, the id of the webhook is not stored, and the next sweep replaces
+the webhook. It also registers a webhook again that a person deleted in Mailchimp.
 https://mailchimp.com/developer/marketing/guides/sync-audience-data-webhooks/
 """
 
@@ -39,7 +39,10 @@ def webhook_columns(webhook: ConsentWebhook) -> Mapping[str, str]:
 
 @dataclass(frozen=True)
 class ConsentWebhooks:
-    """The app's webhooks. `new_token` returns 64 random hexadecimal digits; `public_url` is the app's address."""
+    """Registers and verifies webhooks.
+
+    `new_token` returns 64 random hexadecimal digits; `public_url` is the URL of the app.
+    """
 
     records: Records[ConsentWebhook]
     secrets: Secrets
@@ -48,7 +51,10 @@ class ConsentWebhooks:
     now: Callable[[], datetime]
 
     def ensure(self, session: MailchimpSession, key: str) -> None:
-        """Register the webhook of an audience unless it is registered, and delete outdated ones of this app."""
+        """Register the webhook of an audience if it is missing, and delete outdated ones of this app.
+
+        A refusal is recorded, and tried again after a day. Unavailable, Disconnected.
+        """
         audience_id = key.partition("/")[2]
         stored = self.records.read(key)
         known = stored.value if stored else ConsentWebhook()
@@ -76,9 +82,9 @@ class ConsentWebhooks:
                 session.delete_webhook(audience_id, webhook.id)
         except NotFound:
             pass  # the audience was deleted, and its webhooks with it
-        self.forget(key)
+        self.delete_record(key)
 
-    def forget(self, key: str) -> None:
+    def delete_record(self, key: str) -> None:
         """Delete the record of an audience's webhook, so that its calls are refused."""
         stored = self.records.read(key)
         if stored is not None:

@@ -1,4 +1,4 @@
-"""Stored state of the way back: what Mailchimp decided about contacts, and what Customer Insights was given of it.
+"""Stored state of the statuses that go from Mailchimp to Customer Insights.
 
 Keys are `<account>/<audience>`.
 """
@@ -27,13 +27,14 @@ ALL_STATUSES = "consent/"
 class ConsentSweep:
     """How far the statuses of an audience were read (consent_updates/sweep.py).
 
-    `since` and `archived_since` are where the next sweep begins (ISO 8601; empty: at the beginning). `complete` is
-    false while a sweep waits to be continued. `changes` counts the changes of status that were seen.
+    The next sweep reads changes since `since`, and of archived contacts since `archived_since` (ISO 8601; empty: all).
+    `complete` is false while a sweep is to be continued. `changes` counts the changes of status so far.
 
-    `stored` and `stored_archived` are the numbers of contacts in the blob, `surplus` how many more they were than those of
-    Mailchimp. While all contacts are read again, `rereading` is true, and rows with another `generation` were not found yet.
+    `stored` and `stored_archived` count the contacts in the blob. `surplus` is how many more these are than in
+    Mailchimp. While all contacts are read again, `rereading` is true, and rows with an older `generation` were not
+    found yet.
 
-    `problem` is why the last sweep failed, if it did.
+    `problem` is why the last sweep failed, or None.
     """
 
     blob: str = ""
@@ -55,8 +56,8 @@ class ConsentSweep:
 class PublishedConsent:
     """The version of an audience's table for Customer Insights (consent_updates/table.py).
 
-    `fingerprint` is that of everything the version was made from, `described` the version that
-    `model.json` lists. An audience without a version is not listed. `statuses` counts the rows by status.
+    `fingerprint` identifies the statuses, ledgers and erasures that the version was made from. `described` is the
+    version that `model.json` lists. An audience without a version is not listed. `statuses` counts rows by status.
     """
 
     version: str = ""
@@ -72,8 +73,8 @@ class PublishedConsent:
 class ConsentWebhook:
     """The webhook of an audience (consent_updates/webhooks.py).
 
-    `token_hash` is that of the token in its address. `webhook_id` is empty until the registration is complete. `problem`
-    is the error if Mailchimp refused it.
+    `token_hash` is the hash of the token in its URL. `webhook_id` is empty until the registration is complete.
+    `problem` is why Mailchimp refused the registration, or None.
     """
 
     token_hash: str = ""
@@ -86,7 +87,7 @@ class ConsentWebhook:
 
 @dataclass(frozen=True)
 class ConsentState:
-    """How current the statuses of an audience are, for people."""
+    """The state of an audience for the API and the pages: sweep, table and webhook."""
 
     audience_id: str
     sweep: ConsentSweep = ConsentSweep()

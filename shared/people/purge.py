@@ -11,9 +11,9 @@
     consent/*        new lists of statuses replace the current ones
     consent table    the rows with their profile ids are removed (consent_updates/table.py)
 
-Files that an active run still reads are kept. If they contain these people, the result names the
-run. The run may store these people again, so the purge is repeated after the run has ended. Every step
-may be repeated.
+Files that an active run still reads are kept. If they contain these people, the result names the run,
+which may store these people again. So the purge is repeated after the run has ended. Every step may run
+twice.
 """
 
 from __future__ import annotations
@@ -58,10 +58,10 @@ _SQL = SqlFile.of(__file__)
 
 @dataclass(frozen=True)
 class Purged:
-    """What was found and removed. `active_runs` are the runs whose files still contain these people.
+    """The exports whose data contained these people, and the number of removed rows.
 
-    `unreadable` is the error if a newer version of the app wrote a record, or a list of excluded people
-    is damaged; these are not purged.
+    `active_runs` are the runs whose files still contain these people. `unreadable` is the error if a newer
+    version of the app wrote a record, or a list of excluded people is damaged; these are not purged.
     """
 
     exports: frozenset[str]
@@ -72,11 +72,9 @@ class Purged:
 
 @dataclass(frozen=True)
 class Purge:
-    """Removes people. `token` returns new random text.
+    """Removes people. The argument `mark` fills the table `erased_addresses` with them (`MarkErased`).
 
-    `forget_consent` removes profiles from the consent table of an audience.
-
-    The argument `mark` fills the table `erased_addresses` with the people to remove (`MarkErased`).
+    `token` returns new random text. `remove_consent_rows` removes profiles from the consent table of an audience.
     """
 
     runs: Records[Run]
@@ -87,7 +85,7 @@ class Purge:
     outcome_file: OutcomeFile
     exclusions: ExclusionLists
     consent_sweeps: Records[ConsentSweep]
-    forget_consent: Callable[[str, Collection[str]], int]
+    remove_consent_rows: Callable[[str, Collection[str]], int]
 
     def everywhere(self, mark: MarkErased) -> Purged:
         """Remove people from all data that no active run needs."""
@@ -160,7 +158,7 @@ class Purge:
     def _purge_ledger(self, export_id: str, mark: MarkErased) -> int:
         def without(pointer: LedgerPointer, erased: _ErasedRows) -> LedgerPointer:
             # The consent table comes first, because afterwards the profile ids are unknown.
-            self.forget_consent(pointer.audience, erased.customers())
+            self.remove_consent_rows(pointer.audience, erased.customers())
             blob = ledger_blob(export_id, f"{pointer.run_id}-{self.token()}")
             return replace(pointer, blob=blob, people=pointer.people - erased.row_count)
 
@@ -258,7 +256,7 @@ class Purge:
                 return 0
             count = found.row_count
             # The outcome file comes first, because afterwards the profile ids are unknown.
-            count += self.outcome_file.forget(run.export_id, run.id, found.customers())
+            count += self.outcome_file.remove_profiles(run.export_id, run.id, found.customers())
             self.files.upload(found.write_blanked(), blob)
             return count
 

@@ -77,14 +77,14 @@ class OutcomeFile:
             return [Finding(Severity.INFO, "outcomesNotHandedBack")]
         return []
 
-    def forget(self, export_id: str, run_id: str, customers: Collection[str]) -> int:
-        """Remove customers from the outcome file of a run. Returns the number of removed rows."""
+    def remove_profiles(self, export_id: str, run_id: str, customers: Collection[str]) -> int:
+        """Remove profiles from the outcome file of a run. Returns the number of removed rows."""
         if not customers:
             return 0
         return _TABLE.rewrite(
             self.files,
             _csv(export_id, run_id),
-            lambda db: _SQL.number(db, "forget", customers=list(customers)),
+            lambda db: _SQL.number(db, "remove_profiles", customers=list(customers)),
         )
 
     def delete(self, export_id: str, run_id: str) -> None:

@@ -108,5 +108,5 @@ def test_only_erased_people_are_suppressed(
     given: tuple[OutcomeFile, MemoryFiles, str], gone: str
 ) -> None:
     handback, files, name = given
-    assert handback.forget("e1", "r1", [gone]) == 1
+    assert handback.remove_profiles("e1", "r1", [gone]) == 1
     assert ids(files.read(name)) == sorted(set(IDS) - {gone})

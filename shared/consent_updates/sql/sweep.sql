@@ -1,5 +1,5 @@
 -- name: create
--- What Mailchimp decided, one row a contact. `since` is when the contact got the status, in ISO 8601.
+-- The statuses in Mailchimp, one row for each contact. `since` is when the contact got the status, in ISO 8601.
 CREATE OR REPLACE TABLE decisions (
     address VARCHAR, status VARCHAR, since VARCHAR, reason VARCHAR, campaign VARCHAR,
     generation INTEGER
@@ -10,7 +10,7 @@ INSERT INTO decisions BY NAME
 SELECT address, status, since, reason, campaign, generation FROM read_parquet($file);
 
 -- name: changes
--- A contact that is read twice, as active and as archived, has the later of the two.
+-- A contact that was read twice, as active and as archived, gets the later status.
 CREATE OR REPLACE TABLE changes AS
 SELECT address, status, changed, opted_in, reason, '' AS campaign
 FROM (
@@ -28,17 +28,17 @@ SELECT address FROM changes UNION SELECT address FROM decisions;
 -- name: erased
 SELECT count(*) FROM decisions WHERE address IN (SELECT address FROM erased_addresses);
 
--- name: forget
+-- name: delete_erased
 DELETE FROM changes WHERE address IN (SELECT address FROM erased_addresses);
 DELETE FROM decisions WHERE address IN (SELECT address FROM erased_addresses);
 
 -- name: count
--- `last_changed` also moves with values and tags, so only another status or reason counts.
+-- Changes of values and tags are listed too; only a new status or reason counts.
 SELECT count(*)
 FROM changes c LEFT JOIN decisions d USING (address)
 WHERE d.status IS DISTINCT FROM c.status OR d.reason IS DISTINCT FROM c.reason;
 
--- name: left
+-- name: unsubscribed
 -- People who unsubscribed since the last sweep, the newest first.
 SELECT c.address
 FROM changes c JOIN decisions d USING (address)
@@ -51,7 +51,7 @@ LIMIT $most;
 UPDATE changes SET campaign = $campaign WHERE address = $address;
 
 -- name: merge
--- A contact that is seen for the first time and is subscribed has been so since the opt-in.
+-- A new contact that is subscribed has had this status since the opt-in.
 CREATE OR REPLACE TABLE merged AS
 SELECT
     address,

@@ -62,5 +62,5 @@ COPY (FROM consent ORDER BY CustomerId) TO $file (FORMAT csv, HEADER true, FORCE
 -- name: count
 SELECT status, count(*) FROM consent GROUP BY status ORDER BY status;
 
--- name: forget
+-- name: remove_profiles
 DELETE FROM cdm_rows WHERE list_contains($customers::VARCHAR[], CustomerId);

@@ -28,6 +28,6 @@ COPY (
     WHERE o.customer_id IS NOT NULL AND o.shared_with IS NULL AND o.file IS NULL
 ) TO $file (FORMAT csv, HEADER true, FORCE_QUOTE *);
 
--- name: forget
+-- name: remove_profiles
 UPDATE cdm_rows SET sharedWith = '' WHERE list_contains($customers::VARCHAR[], sharedWith);
 DELETE FROM cdm_rows WHERE list_contains($customers::VARCHAR[], CustomerId);

@@ -73,6 +73,6 @@ def receive(
     ] = "",
 ) -> WebhookView:
     """Requests that the changed contacts of the audience are read. 404 for an unknown token or a wrong signature."""
-    if not context.services.consent_updates.called(token, body, signature):
+    if not context.services.consent_updates.accept_call(token, body, signature):
         raise NotFound("webhookNotFound")
     return WebhookView()
