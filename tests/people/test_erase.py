@@ -100,7 +100,7 @@ class Process:
             outcome_file,
             ExclusionLists(self.files),
             self.consent_sweeps,
-            self.consent_table.forget,
+            self.consent_table.remove_profiles,
         )
         return Eraser(
             self.exports,
