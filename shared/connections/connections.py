@@ -52,12 +52,10 @@ class Connections:
         stored = self.records.read(connection_id) if connection_id else None
         return stored.value if stored else None
 
-    def all(self) -> list[Stored[Connection]]:
+    def all(self) -> list[Connection]:
         """Read all connections, sorted by name."""
-        return sorted(
-            readable(self.records.all()),
-            key=lambda stored: (stored.value.display_name.casefold(), stored.key),
-        )
+        found = (stored.value for stored in readable(self.records.all()))
+        return sorted(found, key=lambda each: (each.display_name.casefold(), each.id))
 
     def create(
         self, display_name: str, agreed: bool, locale: str, shared_with: tuple[str, ...], by: str

@@ -46,7 +46,7 @@ def list_all(context: CurrentContext) -> ConnectionList:
     """Returns all connections, sorted by name."""
     administrator = context.caller.may(Role.ADMINISTRATOR)
     found = context.services.connections.all()
-    return ConnectionList.listing(connection_view(s.value, administrator) for s in found)
+    return ConnectionList.listing(connection_view(each, administrator) for each in found)
 
 
 @router.post("", summary="Create a connection", status_code=201)

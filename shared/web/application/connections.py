@@ -49,11 +49,7 @@ def may_use(context: Context, connection: Connection) -> bool:
 
 def usable_connections(context: Context) -> set[str]:
     """The ids of the connections that the caller may use."""
-    return {
-        stored.value.id
-        for stored in context.services.connections.all()
-        if may_use(context, stored.value)
-    }
+    return {each.id for each in context.services.connections.all() if may_use(context, each)}
 
 
 def refuse_not_shared(context: Context, connection_id: str) -> None:

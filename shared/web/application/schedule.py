@@ -26,9 +26,9 @@ def read(context: Context) -> Stored[Schedule]:
     )
 
 
-def is_set(context: Context) -> bool:
+def is_set(stored: Stored[Schedule]) -> bool:
     """Whether someone has set the refresh schedule."""
-    return context.services.schedule_records.read(REFRESH_SCHEDULE) is not None
+    return stored.etag != _NEVER_SET
 
 
 def change(context: Context, schedule: Schedule, if_match: str | None = None) -> Stored[Schedule]:
@@ -51,9 +51,9 @@ def _write(
     records = context.services.schedule_records
     for _ in range(5):
         try:
-            if before.etag == _NEVER_SET:
-                return records.create(REFRESH_SCHEDULE, schedule)
-            return records.replace(REFRESH_SCHEDULE, schedule, before.etag)
+            if is_set(before):
+                return records.replace(REFRESH_SCHEDULE, schedule, before.etag)
+            return records.create(REFRESH_SCHEDULE, schedule)
         except (Changed, ConfigError):  # a Conflict when another caller created it first
             if exactly:
                 break

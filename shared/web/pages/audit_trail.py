@@ -53,46 +53,28 @@ class ShownEntry:
     changes: tuple[ShownChange, ...]
 
 
-@dataclass(frozen=True)
-class _Names:
-    """The names of what exists now; an entry about something removed has only the name of its time."""
-
-    page: Page
-    exports: Mapping[str, str]
-    connections: Mapping[str, str]
-
-    @property
-    def by_id(self) -> dict[str, str]:
-        """Every name by its id."""
-        return {**self.exports, **self.connections}
-
-    def link(self, entry: AuditEntry) -> Markup:
-        """The subject of an entry, as a link where it still exists."""
-        kind, _, _ = entry.action.partition(".")
-        subject, name = entry.subject_id, entry.subject_name
-        if kind == "export":
-            return _linked("/exports/", subject, self.exports.get(subject), name)
-        if kind == "connection":
-            return _linked("/connections/", subject, self.connections.get(subject), name)
-        if kind == "run":
-            return self._run(subject)
+def _link(page: Page, names: Mapping[str, str], entry: AuditEntry) -> Markup:
+    """The subject of an entry, as a link where it still exists."""
+    kind, _, _ = entry.action.partition(".")
+    subject, name = entry.subject_id, entry.subject_name
+    if kind == "run":
+        return _run_link(page, names, subject)
+    if kind not in ("export", "connection"):
         return Markup("")
-
-    def _run(self, run_id: str) -> Markup:
-        language = self.page.language
-        try:
-            run = self.page.services.runs.read(run_id)
-        except ConnectorError:
-            return escape(text(language, "pages.audited.someRun"))
-        export = self.exports.get(run.export_id) or text(language, "pages.run.removedExport")
-        when = self.page.formats.clock_time(run.queued_at)
-        return Markup('<a href="/runs/{}">{}, {}</a>').format(run.id, export, when)
-
-
-def _linked(path: str, subject: str, current: str | None, name: str) -> Markup:
-    if current is None:
+    if subject not in names:
+        # An entry about something removed has the name of its time only.
         return escape(f"“{name or subject}”")
-    return Markup('<a href="{}{}">{}</a>').format(path, subject, name or current)
+    return Markup('<a href="/{}s/{}">{}</a>').format(kind, subject, name or names[subject])
+
+
+def _run_link(page: Page, names: Mapping[str, str], run_id: str) -> Markup:
+    try:
+        run = page.services.runs.read(run_id)
+    except ConnectorError:
+        return escape(text(page.language, "pages.audited.someRun"))
+    export = names.get(run.export_id) or text(page.language, "pages.run.removedExport")
+    when = page.formats.clock_time(run.queued_at)
+    return Markup('<a href="/runs/{}">{}, {}</a>').format(run.id, export, when)
 
 
 @router.get("/audit")
@@ -109,11 +91,10 @@ def show_audit(
     """Who changed what, newest first."""
     services = page.services
     exports = [stored.value for stored in services.definitions.all()]
-    names = _Names(
-        page,
-        {one.id: one.display_name for one in exports},
-        {stored.key: stored.value.display_name for stored in services.connections.all()},
-    )
+    names = {
+        **{one.id: one.display_name for one in exports},
+        **{one.id: one.display_name for one in services.connections.all()},
+    }
     first, before, days = day_range(since, until, page.zone)
     wanted = audit.AuditFilter(kind if kind in _KINDS else "", subject, who, first, before)
     found = audit.page(page.context, wanted, after, _ENTRIES)
@@ -132,7 +113,9 @@ def show_audit(
     )
 
 
-def _shown(page: Page, names: _Names, entry: AuditEntry, chosen: Mapping[str, str]) -> ShownEntry:
+def _shown(
+    page: Page, names: Mapping[str, str], entry: AuditEntry, chosen: Mapping[str, str]
+) -> ShownEntry:
     language = page.language
     key = f"pages.audited.{entry.action}"
     if not has(key):
@@ -145,8 +128,8 @@ def _shown(page: Page, names: _Names, entry: AuditEntry, chosen: Mapping[str, st
     query = urlencode({**chosen, "who": entry.actor_id})
     link = Markup('<a href="/audit?{}"><strong>{}</strong></a>').format(query, actor)
     sentence = escape(words).replace(_WHO, link)
-    sentence = sentence.replace(_WHAT, names.link(entry))
-    changes = (_in_words(entry, change, language, names.by_id) for change in entry.changes)
+    sentence = sentence.replace(_WHAT, _link(page, names, entry))
+    changes = (_in_words(entry, change, language, names) for change in entry.changes)
     return ShownEntry(
         entry,
         Markup(sentence),  # noqa: S704 - every part is escaped above

@@ -31,12 +31,14 @@ _ONE = "/connections/{id:id}"
 @requires(Role.VIEWER)
 def list_all(page: CurrentPage) -> Response:
     """Every connection and the exports that use it."""
+    services = page.services
+    exports = [stored.value for stored in services.definitions.all()]
     rows = [
         {
-            "connection": stored.value,
-            "exports": page.services.definitions.using(stored.value.id),
+            "connection": each,
+            "exports": [export for export in exports if export.connection_id == each.id],
         }
-        for stored in page.services.connections.all()
+        for each in services.connections.all()
     ]
     return page.render("connections.html", rows=rows)
 

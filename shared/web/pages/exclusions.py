@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from shared.model.exclusions import ExclusionList
 from shared.web.access import AccessRoute, Subject, requires
-from shared.web.application import exclusions, exports
+from shared.web.application import exclusions
 from shared.web.authentication import Role
 from shared.web.dependencies import Id
 from shared.web.pages.forms import NO_REFUSAL, Form, Refusal, SentForm, Upload, attempt
@@ -25,7 +25,7 @@ _PAGE = "/exports/{id:id}/exclusions"
 def _shown(
     page: Page, export_id: str, form: Form | None = None, refusal: Refusal = NO_REFUSAL
 ) -> Response:
-    read = attempt(page, lambda: exclusions.read(page.context, export_id))
+    read = attempt(page, lambda: exclusions.read(page.context, export_id), only_reads=True)
     if isinstance(read, Refusal):
         # The page repairs a damaged list.
         listed, refusal = ExclusionList(), refusal if refusal.message else read
@@ -35,7 +35,7 @@ def _shown(
     return page.render(
         "exclusions.html",
         refusal=refusal,
-        export=exports.read(page.context, export_id).export,
+        export=page.services.definitions.read(export_id).value,
         listed=listed,
         entries=entries,
     )

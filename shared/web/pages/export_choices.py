@@ -38,8 +38,11 @@ class Choices:
 
 def offered_connections(page: Page, chosen_id: str | None) -> list[Connection]:
     """The connections that the caller may use, and the one that the export uses."""
-    found = (stored.value for stored in page.services.connections.all())
-    return [c for c in found if c.id == chosen_id or connections.may_use(page.context, c)]
+    return [
+        each
+        for each in page.services.connections.all()
+        if each.id == chosen_id or connections.may_use(page.context, each)
+    ]
 
 
 def read_choices(page: Page, definition: Definition, offered: Sequence[Connection]) -> Choices:

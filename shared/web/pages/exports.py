@@ -18,6 +18,7 @@ from shared.scheduling.schedule import next_run
 from shared.web.access import AccessRoute, Subject, requires
 from shared.web.application import exports, runs
 from shared.web.application.connections import may_use_export, usable_connections
+from shared.web.application.etags import etag_of
 from shared.web.authentication import Role
 from shared.web.dependencies import Id
 from shared.web.models.runs import StartBody, finding_views
@@ -107,7 +108,7 @@ def list_all(
 def _rows(page: Page) -> list[Row]:
     """Every export with its newest run. Reads one run per export."""
     services = page.services
-    names = {s.value.id: s.value.display_name for s in services.connections.all()}
+    names = {each.id: each.display_name for each in services.connections.all()}
     mine = usable_connections(page.context)
     exports = [stored.value for stored in services.definitions.all()]
     runs_by_export = services.history.last_runs(export.id for export in exports)
@@ -266,13 +267,9 @@ def ask_removal(export_id: Id, page: CurrentPage) -> Response:
 
 
 def _removal(page: Page, export_id: str, refusal: Refusal = NO_REFUSAL) -> Response:
-    details = exports.read(page.context, export_id)
-    return page.render(
-        "remove_export.html",
-        refusal=refusal,
-        export=details.export,
-        etag=details.etag,
-    )
+    stored = page.services.definitions.read(export_id)
+    etag = etag_of(stored.etag)
+    return page.render("remove_export.html", refusal=refusal, export=stored.value, etag=etag)
 
 
 @router.post(f"{_ONE}/remove")

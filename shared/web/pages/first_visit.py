@@ -35,11 +35,8 @@ class FirstVisit:
 
 def first_visit(page: Page) -> FirstVisit:
     """The steps and prerequisites, read now. Of several connections, the first connected one counts."""
-    mine = [
-        stored.value
-        for stored in page.services.connections.all()
-        if connections.may_use(page.context, stored.value)
-    ]
+    found = page.services.connections.all()
+    mine = [each for each in found if connections.may_use(page.context, each)]
     connected = [c for c in mine if c.status is ConnectionStatus.CONNECTED]
     grant = connected[0].grant if connected else None
     needs = [

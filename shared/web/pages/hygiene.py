@@ -7,7 +7,7 @@ from starlette.responses import Response
 
 from shared.model.run import Run
 from shared.web.access import AccessRoute, Subject, requires
-from shared.web.application import exports, hygiene
+from shared.web.application import hygiene
 from shared.web.authentication import Role
 from shared.web.dependencies import AudienceId, Id
 from shared.web.models.hygiene import ArchiveBody
@@ -60,7 +60,7 @@ def archive(export_id: Id, page: CurrentPage, form: SentForm) -> Response:
 
 
 def _page_of(page: Page, export_id: str) -> str:
-    export = exports.read(page.context, export_id).export
+    export = page.services.definitions.read(export_id).value
     if not export.connection_id:
         return f"/exports/{export_id}"
     return f"/connections/{export.connection_id}/audiences/{export.audience_id}"

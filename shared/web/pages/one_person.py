@@ -9,7 +9,7 @@ from fastapi import APIRouter
 from starlette.responses import Response
 
 from shared.web.access import AccessRoute, Subject, requires
-from shared.web.application import exports, people
+from shared.web.application import people
 from shared.web.authentication import Role
 from shared.web.dependencies import Id
 from shared.web.models.people import person_named
@@ -27,7 +27,7 @@ def _shown(page: Page, export_id: str, person: str = "", refusal: Refusal = NO_R
     return page.render(
         "one_person.html",
         refusal=refusal,
-        export=exports.read(page.context, export_id).export,
+        export=page.services.definitions.read(export_id).value,
         person=person,
     )
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Annotated
 from urllib.parse import urlencode
@@ -166,12 +166,12 @@ class Page:
         path = str(self.request.scope["path"])
         return f"{path}?{urlencode(query)}" if query else path
 
-    @property
+    @cached_property
     def formats(self) -> Formats:
         """How this reader writes numbers and times."""
         return Formats(self.language, self.zone)
 
-    @property
+    @cached_property
     def zone(self) -> ZoneInfo:
         """The time zone of the refresh schedule."""
         try:

@@ -50,7 +50,7 @@ def _schedule(
         refusal=refusal,
         schedule=fields or saved,
         coming=coming_runs(stored.value, page.services.clock(), page.language),
-        is_new=not fields and not schedule.is_set(page.context),
+        is_new=not fields and not schedule.is_set(stored),
         conflict=conflict,
         etag=etag_of(stored.etag),
     )

@@ -1,4 +1,4 @@
-"""The export form makes as many requests with hundreds of segments as with a few."""
+"""Pages make as many requests for long lists as for short ones."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ from shared.segments.row_counts import RowCounts
 from tests.fakes import Clock, MemoryFiles, MemoryStore, StoreClient
 from tests.segments.segment_files import MemoryContainer, csv_bytes, entity, etag_of, model_json
 from tests.web.browser import Browser
-from tests.web.client import new_connection
+from tests.web.client import new_connection, new_export, send
 from tests.web.world import NOW, World
 
 COLUMNS = ["CustomerId", "EMail", "FirstName"]
@@ -59,6 +59,20 @@ class Counted:
         return call
 
 
+def counted(world: World, requests: Counter[str], **parts: Any) -> None:
+    """Count the requests for records, and serve the world with other `parts`."""
+    given = world.services
+    world.serve(
+        replace(
+            given,
+            schedule_records=Counted(world.schedule, requests),
+            connections=replace(given.connections, records=Counted(world.connections, requests)),
+            definitions=replace(given.definitions, exports=Counted(world.exports, requests)),
+            **parts,
+        )
+    )
+
+
 def requests_of_the_form(segments: int) -> list[Counter[str]]:
     """What the form asks of storage: first, in a new process, and with every segment chosen."""
     world = World()
@@ -70,18 +84,7 @@ def requests_of_the_form(segments: int) -> list[Counter[str]]:
     def start_process() -> None:
         counts = RowCounts(Counted(files, requests))
         catalogue = Catalogue(Counted(landing, requests), "", counts)
-        given = world.services
-        world.serve(
-            replace(
-                given,
-                catalogue=catalogue,
-                schedule_records=Counted(world.schedule, requests),
-                connections=replace(
-                    given.connections, records=Counted(world.connections, requests)
-                ),
-                definitions=replace(given.definitions, exports=Counted(world.exports, requests)),
-            )
-        )
+        counted(world, requests, catalogue=catalogue)
 
     start_process()
     first = Browser(world).open("/setup/export")
@@ -102,3 +105,26 @@ def test_the_export_form_makes_no_request_per_segment() -> None:
     few, many = requests_of_the_form(3), requests_of_the_form(300)
     assert many == few
     assert all(sum(requests.values()) < 20 for requests in many)
+
+
+def requests_of_lists(number: int) -> list[Counter[str]]:
+    """What the lists of connections and of the audit trail ask of storage."""
+    world = World()
+    for position in range(number):
+        connection, audience = new_connection(world), f"audience{position}"
+        export = new_export(
+            world, connection, displayName=f"Export {position}", audienceId=audience
+        )
+        send(world, "POST", f"/api/exports/{export}/runs", status=202)
+    requests: Counter[str] = Counter()
+    counted(world, requests)
+    found = []
+    for path in ("/connections", "/audit"):
+        requests.clear()
+        assert Browser(world).open(path).html.count("Export 0") > 0
+        found.append(Counter(requests))
+    return found
+
+
+def test_lists_read_their_records_once() -> None:
+    assert requests_of_lists(12) == requests_of_lists(2)
