@@ -97,9 +97,9 @@ def call(
                 answer = _throttled(world, instance)
             else:
                 request = ApiRequest(world, account, method, path, query, raw)
-                struck = world.faults.strike(method, path)
-                fault = struck.kind if struck else ""
-                answer = _faulty(world, request, template, groups, struck, instance)
+                armed = world.faults.find(method, path)
+                fault = armed.kind if armed else ""
+                answer = _faulty(world, request, template, groups, armed, instance)
         finally:
             with world.lock:
                 account.in_flight -= 1

@@ -199,9 +199,9 @@ class _Batch:
 
 def _checked(body: dict[str, Any]) -> list[dict[str, Any]]:
     shape = Shape()
-    shape.need(body, "members", "array")
-    shape.may(body, "update_existing", "boolean")
-    shape.may(body, "sync_tags", "boolean")
+    shape.required(body, "members", "array")
+    shape.optional(body, "update_existing", "boolean")
+    shape.optional(body, "sync_tags", "boolean")
     shape.check()
     entries: list[Any] = body["members"]
     if len(entries) > MOST_MEMBERS:
@@ -209,11 +209,11 @@ def _checked(body: dict[str, Any]) -> list[dict[str, Any]]:
     for number, entry in enumerate(entries):
         at = f"members.item:{number}"
         if not isinstance(entry, dict):
-            shape.wrong(at, "object", entry)
+            shape.add_wrong_kind(at, "object", entry)
             continue
         check_member(shape, entry, f"{at}.")
         if entry.get("email_address") is None:
-            shape.need(entry, "email_address", "string", at=f"{at}.")
+            shape.required(entry, "email_address", "string", at=f"{at}.")
     shape.check()
     return entries
 
@@ -236,13 +236,13 @@ def check_evidence(entry: dict[str, Any]) -> dict[str, str]:
 
 def check_member(shape: Shape, entry: dict[str, Any], at: str = "") -> None:
     """The JSON kinds of a member in any writing call."""
-    shape.may(entry, "email_address", "string", at=at)
-    shape.may(entry, "merge_fields", "object", at=at)
-    shape.may(entry, "interests", "object", at=at)
-    shape.may(entry, "vip", "boolean", at=at)
-    shape.may(entry, "language", "string", at=at)
+    shape.optional(entry, "email_address", "string", at=at)
+    shape.optional(entry, "merge_fields", "object", at=at)
+    shape.optional(entry, "interests", "object", at=at)
+    shape.optional(entry, "vip", "boolean", at=at)
+    shape.optional(entry, "language", "string", at=at)
     for name in EVIDENCE:
-        shape.may(entry, name, "string", at=at)
-    shape.texts(entry, "tags", at=at)
-    shape.word(entry, "status", WRITABLE, at)
-    shape.word(entry, "status_if_new", WRITABLE, at)
+        shape.optional(entry, name, "string", at=at)
+    shape.strings(entry, "tags", at=at)
+    shape.one_of(entry, "status", WRITABLE, at)
+    shape.one_of(entry, "status_if_new", WRITABLE, at)

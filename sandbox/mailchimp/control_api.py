@@ -23,7 +23,7 @@ Endpoint = Callable[..., Any]
 _STREAM_PIECE = 1000
 
 
-class Wrong(Exception):
+class ControlError(Exception):
     """A request to the control API is wrong; the message gives the reason."""
 
     def __init__(self, status: int, detail: str) -> None:
@@ -51,8 +51,8 @@ def call(world: World, method: str, path: str, query: dict[str, str], raw: bytes
                 if isinstance(result, Answer):
                     return result
                 return Answer(200, orjson.dumps(result), JSON)
-        raise Wrong(404, "no such endpoint")
-    except Wrong as wrong:
+        raise ControlError(404, "no such endpoint")
+    except ControlError as wrong:
         return _wrong(wrong.status, str(wrong))
     except (orjson.JSONDecodeError, ValueError, TypeError, KeyError, AttributeError) as error:
         return _wrong(400, f"{type(error).__name__}: {error}")
@@ -84,14 +84,14 @@ def _account(world: World, account_id: str | None) -> Account:
     if account_id is None:
         return next(iter(world.accounts.values()))
     if account_id not in world.accounts:
-        raise Wrong(404, "no such account")
+        raise ControlError(404, "no such account")
     return world.accounts[account_id]
 
 
 def _audience(world: World, audience_id: str) -> Audience:
     found = world.audience(audience_id)
     if found is None:
-        raise Wrong(404, "no such audience")
+        raise ControlError(404, "no such audience")
     return found
 
 
@@ -194,7 +194,7 @@ def _add_people(world: World, body: dict[str, Any], audience_id: str) -> Any:
     for person in people:
         status = person.get("status", "subscribed")
         if status not in STATUSES:
-            raise Wrong(400, "unknown status")
+            raise ControlError(400, "unknown status")
         view.add(
             person["email_address"],
             status=status,
@@ -210,7 +210,7 @@ def _forget(world: World, body: dict[str, Any], audience_id: str) -> Any:
     with audience.lock:
         member = audience.members.get(digest(body["email_address"]))
         if member is None:
-            raise Wrong(404, "no such member")
+            raise ControlError(404, "no such member")
         audience.remove(member, world.seconds())
     return {"forgotten": 1}
 

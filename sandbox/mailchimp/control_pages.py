@@ -63,7 +63,7 @@ def overview(world: World) -> bytes:
     armed = world.faults.listing()
     if armed:
         parts.append("<h2>Armed faults</h2>")
-        rows = [(f["kind"], KINDS[f["kind"]], f["struck"]) for f in armed]
+        rows = [(f["kind"], KINDS[f["kind"]], f["affected"]) for f in armed]
         parts.append(_table(("Kind", "What it does", "#Struck"), rows))
     parts.append(
         '<p>As JSON: <a href="/sandbox/audiences">audiences</a>, '

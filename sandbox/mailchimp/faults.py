@@ -41,7 +41,7 @@ class Fault:
     seed: int = 1
     seconds: float = 0.0
     skip: int = 0
-    struck: int = 0
+    affected: int = 0
     _random: random.Random = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -56,9 +56,9 @@ class Fault:
             raise ValueError(message) from error
         self._random = random.Random(self.seed)
 
-    def strikes(self, method: str, path: str) -> bool:
+    def affects(self, method: str, path: str) -> bool:
         """Whether this call is affected; counts it if so."""
-        if self.times is not None and self.struck >= self.times:
+        if self.times is not None and self.affected >= self.times:
             return False
         if self.method not in (None, method) or not re.search(self.path, path):
             return False
@@ -67,7 +67,7 @@ class Fault:
             return False
         if self.probability < 1.0 and self._random.random() >= self.probability:
             return False
-        self.struck += 1
+        self.affected += 1
         return True
 
 
@@ -90,13 +90,13 @@ class Faults:
         with self._lock:
             self._armed.clear()
 
-    def strike(self, method: str, path: str) -> Fault | None:
+    def find(self, method: str, path: str) -> Fault | None:
         """The fault that affects this call, if any."""
         with self._lock:
-            return next((fault for fault in self._armed if fault.strikes(method, path)), None)
+            return next((fault for fault in self._armed if fault.affects(method, path)), None)
 
     def listing(self) -> list[dict[str, Any]]:
         """What is armed, as JSON."""
-        names = ("kind", "method", "path", "times", "probability", "seconds", "skip", "struck")
+        names = ("kind", "method", "path", "times", "probability", "seconds", "skip", "affected")
         with self._lock:
             return [{name: getattr(fault, name) for name in names} for fault in self._armed]

@@ -111,8 +111,8 @@ def create(request: ApiRequest, audience_id: str) -> bytes:
     audience = request.audience(audience_id)
     body = request.body()
     shape = Shape()
-    shape.need(body, "email_address", "string")
-    shape.need(body, "status", "string")
+    shape.required(body, "email_address", "string")
+    shape.required(body, "status", "string")
     check_member(shape, body)
     shape.check()
     with audience.lock:
@@ -133,8 +133,8 @@ def upsert(request: ApiRequest, audience_id: str, key: str) -> bytes:
     audience = request.audience(audience_id)
     body = request.body()
     shape = Shape()
-    shape.need(body, "email_address", "string")
-    shape.need(body, "status_if_new", "string")
+    shape.required(body, "email_address", "string")
+    shape.required(body, "status_if_new", "string")
     check_member(shape, body)
     shape.check()
     with audience.lock:
@@ -205,17 +205,17 @@ def change_tags(request: ApiRequest, audience_id: str, key: str) -> None:
     audience = request.audience(audience_id)
     body = request.body()
     shape = Shape()
-    shape.need(body, "tags", "array")
-    shape.may(body, "is_syncing", "boolean")
+    shape.required(body, "tags", "array")
+    shape.optional(body, "is_syncing", "boolean")
     shape.check()
     for number, tag in enumerate(body["tags"]):
         at = f"tags.item:{number}"
         if not isinstance(tag, dict):
-            shape.wrong(at, "object", tag)
+            shape.add_wrong_kind(at, "object", tag)
             continue
-        shape.need(tag, "name", "string", at=f"{at}.")
-        shape.need(tag, "status", "string", at=f"{at}.")
-        shape.word(tag, "status", ("active", "inactive"), f"{at}.")
+        shape.required(tag, "name", "string", at=f"{at}.")
+        shape.required(tag, "status", "string", at=f"{at}.")
+        shape.one_of(tag, "status", ("active", "inactive"), f"{at}.")
     shape.check()
     now = request.world.seconds()
     with audience.lock:

@@ -70,9 +70,9 @@ def create(request: ApiRequest, audience_id: str) -> bytes:
     audience = request.audience(audience_id)
     body = request.body()
     shape = _checked(body)
-    shape.need(body, "name", "string")
-    shape.need(body, "type", "string")
-    shape.word(body, "type", TYPES)
+    shape.required(body, "name", "string")
+    shape.required(body, "type", "string")
+    shape.one_of(body, "type", TYPES)
     shape.check()
     with audience.lock:
         if len(audience.merge_fields) >= request.world.options.merge_field_limit:
@@ -144,12 +144,12 @@ def _find(audience: Audience, merge_id: str) -> MergeField:
 def _checked(body: dict[str, Any]) -> Shape:
     shape = Shape()
     for name in ("tag", "name", "default_value", "help_text"):
-        shape.may(body, name, "string")
+        shape.optional(body, name, "string")
     for name in ("required", "public"):
-        shape.may(body, name, "boolean")
-    shape.may(body, "options", "object")
+        shape.optional(body, name, "boolean")
+    shape.optional(body, "options", "object")
     if isinstance(body.get("options"), dict):
-        shape.texts(body["options"], "choices", at="options.")
+        shape.strings(body["options"], "choices", at="options.")
     return shape
 
 

@@ -113,31 +113,31 @@ class Shape:
         """Create it without errors."""
         self.errors: list[tuple[str, str, dict[str, object]]] = []
 
-    def need(self, where: dict[str, Any], name: str, kind: str, *, at: str = "") -> None:
+    def required(self, where: dict[str, Any], name: str, kind: str, *, at: str = "") -> None:
         """`name` is required, and of this JSON kind."""
         if where.get(name) is None or (kind == "string" and where[name] == ""):
             self.errors.append((at + name, "schema.blank", {}))
         else:
-            self.may(where, name, kind, at=at)
+            self.optional(where, name, kind, at=at)
 
-    def may(self, where: dict[str, Any], name: str, kind: str, *, at: str = "") -> None:
+    def optional(self, where: dict[str, Any], name: str, kind: str, *, at: str = "") -> None:
         """`name` is optional, and must be of this JSON kind."""
         if name in where and not isinstance(where[name], _KINDS[kind]):
-            self.wrong(at + name, kind, where[name])
+            self.add_wrong_kind(at + name, kind, where[name])
 
-    def wrong(self, name: str, kind: str, value: Any) -> None:
+    def add_wrong_kind(self, name: str, kind: str, value: Any) -> None:
         """Note a value of another kind."""
         self.errors.append((name, "schema.type", {"want": kind, "got": _got(value)}))
 
-    def texts(self, where: dict[str, Any], name: str, *, at: str = "") -> None:
+    def strings(self, where: dict[str, Any], name: str, *, at: str = "") -> None:
         """`name` is optional, and must be an array of strings."""
-        self.may(where, name, "array", at=at)
+        self.optional(where, name, "array", at=at)
         if isinstance(where.get(name), list):
             for number, item in enumerate(where[name]):
                 if not isinstance(item, str):
-                    self.wrong(f"{at}{name}.item:{number}", "string", item)
+                    self.add_wrong_kind(f"{at}{name}.item:{number}", "string", item)
 
-    def word(
+    def one_of(
         self, where: dict[str, Any], name: str, allowed: tuple[str, ...], at: str = ""
     ) -> None:
         """`name` is optional, and must be one of these values."""

@@ -133,7 +133,7 @@ class Sandbox:
         self.world.options = self.world.options.changed(switches)
 
     def arm(self, fault: Fault) -> Fault:
-        """Arm a fault; `fault.struck` counts."""
+        """Arm a fault; `fault.affected` counts."""
         return self.world.faults.arm(fault)
 
     def deliver_webhooks(self) -> int:

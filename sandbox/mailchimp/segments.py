@@ -75,7 +75,7 @@ def create(request: ApiRequest, audience_id: str) -> bytes:
     audience = request.audience(audience_id)
     body = request.body()
     shape = _checked(body)
-    shape.need(body, "name", "string")
+    shape.required(body, "name", "string")
     shape.check()
     if "static_segment" not in body and "options" not in body:
         raise Problem("InvalidResource", "segment.kind")
@@ -104,7 +104,7 @@ def patch(request: ApiRequest, audience_id: str, segment_id: str) -> bytes:
     audience = request.audience(audience_id)
     body = request.body()
     shape = _checked(body)
-    shape.need(body, "name", "string")
+    shape.required(body, "name", "string")
     shape.check()
     name = body["name"].strip()
     _check_name(name)
@@ -141,8 +141,8 @@ def change_members(request: ApiRequest, audience_id: str, segment_id: str) -> by
     audience = request.audience(audience_id)
     body = request.body()
     shape = Shape()
-    shape.texts(body, "members_to_add")
-    shape.texts(body, "members_to_remove")
+    shape.strings(body, "members_to_add")
+    shape.strings(body, "members_to_remove")
     shape.check()
     add, remove = body.get("members_to_add", []), body.get("members_to_remove", [])
     if len(add) > MOST_MEMBERS or len(remove) > MOST_MEMBERS:
@@ -179,7 +179,7 @@ def add_member(request: ApiRequest, audience_id: str, segment_id: str) -> bytes:
     audience = request.audience(audience_id)
     body = request.body()
     shape = Shape()
-    shape.need(body, "email_address", "string")
+    shape.required(body, "email_address", "string")
     shape.check()
     with audience.lock:
         segment = find(audience, segment_id)
@@ -217,8 +217,8 @@ def tag_search(request: ApiRequest, audience_id: str) -> bytes:
 
 def _checked(body: dict[str, Any]) -> Shape:
     shape = Shape()
-    shape.texts(body, "static_segment")
-    shape.may(body, "options", "object")
+    shape.strings(body, "static_segment")
+    shape.optional(body, "options", "object")
     return shape
 
 

@@ -239,14 +239,14 @@ def _checked(request: ApiRequest, *, needs_url: bool = False) -> dict[str, Any]:
     body = request.body()
     shape = Shape()
     if needs_url:
-        shape.need(body, "url", "string")
-    shape.may(body, "url", "string")
+        shape.required(body, "url", "string")
+    shape.optional(body, "url", "string")
     for part, names in (("events", EVENTS), ("sources", SOURCES)):
-        shape.may(body, part, "object")
+        shape.optional(body, part, "object")
         given = body.get(part)
         if isinstance(given, dict):
             for name in names:
-                shape.may(given, name, "boolean", at=f"{part}.")
+                shape.optional(given, name, "boolean", at=f"{part}.")
             body[part] = {name: given[name] for name in names if name in given}
     shape.check()
     return body

@@ -62,7 +62,7 @@ def test_all_kinds_of_faults_together_leave_the_audience_correct(
 
     assert deployment.result_of(runs[-1]).audience == expected.audience
     assert deployment.result_of(runs[-1]).ledger == expected.ledger
-    assert sum(fault.struck for fault in faults) > 5
+    assert sum(fault.affected for fault in faults) > 5
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -84,8 +84,8 @@ def test_no_single_fault_loses_a_person(
         mailchimp.arm(fault)
 
     assert deployment.result_of(deployment.run()) == expected
-    assert [fault.struck for fault in writing] == [1, 1, 1]
-    assert reading.struck
+    assert [fault.affected for fault in writing] == [1, 1, 1]
+    assert reading.affected
 
 
 def test_a_poison_row_affects_one_row(new_deployment: NewDeployment, mailchimp: Sandbox) -> None:

@@ -113,7 +113,7 @@ def test_ten_lanes_with_random_faults_leave_the_audience_correct(
             if not run["counts"]["notSent"] and not run["counts"]["rejected"]:
                 break
 
-        assert sum(fault.struck for fault in faults) > 5
+        assert sum(fault.affected for fault in faults) > 5
         assert actual_audience(scenario.audience) == expected_audience(sample)
 
 

@@ -36,7 +36,7 @@ def test_an_empty_400_on_a_read_is_tried_again(rows: RowDeployment) -> None:
 
     run = rows.run(*PEOPLE)
 
-    assert [fault.struck for fault in faults] == [1, 1, 1, 1]
+    assert [fault.affected for fault in faults] == [1, 1, 1, 1]
     assert (run.status, run.counts.created) == (RunStatus.SUCCESSFUL, 12)
 
 

@@ -97,7 +97,7 @@ def test_options_and_faults_are_set_by_the_control_api(sandbox: Sandbox, call: C
     assert control(sandbox, "POST", "/faults", {"kind": "volcano"}).status_code == 400
 
     assert [call("GET", "/ping").status_code for _ in range(2)] == [500, 200]
-    assert control(sandbox, "GET", "/faults").json()["value"][0]["struck"] == 1
+    assert control(sandbox, "GET", "/faults").json()["value"][0]["affected"] == 1
     assert control(sandbox, "DELETE", "/faults").json() == {"value": []}
 
 

@@ -183,12 +183,12 @@ def test_responses_are_broken_on_request(
 ) -> None:
     fault = sandbox.arm(Fault(kind=kind))
 
-    struck = call("POST", "LIST", batch("ada@example.com"))
+    answer = call("POST", "LIST", batch("ada@example.com"))
 
-    assert struck.status_code == status
-    assert ("json" in struck.headers["Content-Type"]) == is_json
+    assert answer.status_code == status
+    assert ("json" in answer.headers["Content-Type"]) == is_json
     assert bool(audience.members()) == applied
-    assert fault.struck == 1
+    assert fault.affected == 1
     assert call("POST", "LIST", batch("ada@example.com")).status_code == 200
 
 
