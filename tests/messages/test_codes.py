@@ -10,6 +10,7 @@ import ast
 import inspect
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import get_args
 
@@ -66,19 +67,21 @@ def called(node: ast.Call) -> str:
     return getattr(node.func, "id", getattr(node.func, "attr", ""))
 
 
-def trees() -> Iterator[tuple[Path, ast.Module]]:
-    for path in sorted(SOURCE.rglob("*.py")):
-        yield path, ast.parse(path.read_text("utf-8"))
+@cache
+def trees() -> list[tuple[Path, ast.Module]]:
+    return [(path, ast.parse(path.read_text("utf-8"))) for path in sorted(SOURCE.rglob("*.py"))]
 
 
-CONSTANTS = {
-    target.id: node.value.value
-    for _, tree in trees()
-    for node in tree.body
-    if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant)
-    for target in node.targets
-    if isinstance(target, ast.Name) and isinstance(node.value.value, str)
-}
+@cache
+def constants() -> dict[str, str]:
+    return {
+        target.id: node.value.value
+        for _, tree in trees()
+        for node in tree.body
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant)
+        for target in node.targets
+        if isinstance(target, ast.Name) and isinstance(node.value.value, str)
+    }
 
 
 def literals(node: ast.AST | None) -> list[str]:
@@ -86,7 +89,7 @@ def literals(node: ast.AST | None) -> list[str]:
     if isinstance(node, ast.IfExp):
         return [*literals(node.body), *literals(node.orelse)]
     if isinstance(node, ast.Name):
-        return [CONSTANTS[node.id]] if node.id in CONSTANTS else []
+        return [constants()[node.id]] if node.id in constants() else []
     return [node.value] if isinstance(node, ast.Constant) and isinstance(node.value, str) else []
 
 
@@ -168,7 +171,12 @@ def codes_of(node: ast.Call, name: str, function: ast.AST | None) -> list[str]:
     return sorted(written & codes())
 
 
-def calls() -> Iterator[Call]:
+@cache
+def calls() -> list[Call]:
+    return list(_calls())
+
+
+def _calls() -> Iterator[Call]:
     for path, tree in trees():
         passing = forwarders(tree)
         for node in classes_of_errors(tree):
@@ -195,25 +203,22 @@ def calls() -> Iterator[Call]:
                     yield Call(place, each, values_of(node))
 
 
-CALLS = list(calls())
-
-
 def test_the_calls_that_create_messages_are_found() -> None:
-    assert len(CALLS) > 250
+    assert len(calls()) > 250
     assert {"tagTaken", "timesTooMany", "settingHttps", "apiKeyForm", "noNewData", "planGone"} <= {
-        call.code for call in CALLS
+        call.code for call in calls()
     }
 
 
 def test_every_code_has_a_text() -> None:
-    assert [f"{call.place} {call.code}" for call in CALLS if call.code not in codes()] == []
+    assert [f"{call.place} {call.code}" for call in calls() if call.code not in codes()] == []
     assert codes() >= ANSWERS
 
 
 def test_the_values_of_a_message_are_the_placeholders_of_its_text() -> None:
     wrong = [
         f"{call.place} {call.code}: {sorted(call.values)}, not {sorted(needed)}"
-        for call in CALLS
+        for call in calls()
         if call.values is not None and call.code in codes()
         for needed in [placeholders(call.code, "en")]
         if call.values - OPTIONAL != needed - OPTIONAL or needed - call.values
@@ -230,6 +235,6 @@ def test_every_text_is_used() -> None:
     written = {one for _, tree in trees() for node in ast.walk(tree) for one in literals(node)}
     problems = {f"problems.{kind}.{part}" for kind in written for part in ("title", "detail")}
     inputs = {f"input.{kind}" for kind in {*written, *get_args(ErrorType)}}
-    given = {call.code for call in CALLS}
+    given = {call.code for call in calls()}
 
     assert sorted(codes() - given - ANSWERS - OUTCOMES - problems - inputs) == []
