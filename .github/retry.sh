@@ -1,5 +1,5 @@
 #!/bin/sh
-# Run a command again when it fails: role assignments take minutes to be seen, and a new site answers 503 at first.
+# Repeats a command that fails: role assignments take effect after minutes, and a new site first answers 503.
 # Usage: retry.sh TRIES SECONDS COMMAND...
 set -u
 tries=$1
