@@ -35,7 +35,7 @@ __all__ = [
 ]
 
 # An instance of 2,048 MB holds the Python worker, ten lanes and one large database.
-MEMORY_LIMIT = "288MB"
+MEMORY_LIMIT = "240MB"
 # Searching one file streams it; two small databases fit beside the large one.
 READING_LIMIT = "96MB"
 # A database that waits for the network only takes in what the network delivers.

@@ -11,27 +11,29 @@ from shared.workspace import SqlFile
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-__all__ = ["deleted_tags", "forget_tags", "load_ledger", "open_ledger", "open_values"]
+__all__ = ["VALUES", "deleted_tags", "forget_tags", "load_ledger", "open_ledger", "open_values"]
 
 _SQL = SqlFile.of(__file__)
 
 
-_VALUES = ("fields", "merge_tags")
+VALUES = frozenset({"fields", "merge_tags"})
+"""The columns of a ledger with the values that were sent last."""
 
 
-def load_ledger(db: DuckDBPyConnection, file: Path | None, *, values: bool = True) -> None:
+def load_ledger(
+    db: DuckDBPyConnection, file: Path | None, *, without: Collection[str] = ()
+) -> None:
     """Fill `ledger` from a local Parquet file; without one, leave it empty.
 
-    Without `values`, the columns `fields` and `merge_tags` stay empty: `ledger_values` reads them from the
-    file, which must stay as it is.
+    The columns in `without` stay NULL, to save memory. If these are VALUES, `ledger_values` reads them from
+    the file, which must stay as it is.
     """
     columns = [name for (name,) in _SQL.rows(db, "create")]
     if file is None:
         return
-    if not values:
-        columns = [name for name in columns if name not in _VALUES]
+    if VALUES.issubset(without):
         open_values(db, file)
-    _SQL.run(db, "load", columns=columns, file=str(file))
+    _SQL.run(db, "load", columns=[c for c in columns if c not in without], file=str(file))
 
 
 def open_values(db: DuckDBPyConnection, file: Path) -> None:

@@ -21,7 +21,7 @@ from shared.fields.definition_findings import definition_findings
 from shared.fields.merge_fields import date_orders
 from shared.model.audience import CallCounts, Tag
 from shared.model.chunk import Chunk
-from shared.model.export import Export, Leavers, SegmentChoice
+from shared.model.export import Export, Leavers, OnAddressChange, SegmentChoice
 from shared.model.ledger import LedgerPointer
 from shared.model.names import plan_folder
 from shared.model.plan import PLAN_FORM, Plan, PlanFiles, PlannedTag
@@ -72,7 +72,7 @@ from shared.planning.former_addresses import (
     plan_former_addresses,
 )
 from shared.planning.guards import apply_guards
-from shared.planning.ledger import deleted_tags, forget_tags, load_ledger
+from shared.planning.ledger import VALUES, deleted_tags, forget_tags, load_ledger
 from shared.planning.limit import within_budget, within_limit
 from shared.planning.one_person import find_person, keep_only_person, rows_of_person
 from shared.planning.people import RowCounts, SourceColumns, read_people
@@ -301,8 +301,17 @@ class NewPlan:
             except NotFound:
                 self.findings.append(Finding(Severity.WARNING, "ledgerMissing"))
                 pointer = None
-        load_ledger(self._db, local if pointer else None, values=False)
+        load_ledger(self._db, local if pointer else None, without=self._unused_columns())
         return pointer
+
+    def _unused_columns(self) -> set[str]:
+        """The columns of the ledger that this plan does not need in a table."""
+        unused = set(VALUES)
+        if self._run.retry_of is None:
+            unused.add("run_id")
+        if self._export.on_address_change is not OnAddressChange.ARCHIVE:
+            unused.add("created_by")
+        return unused
 
     def _loads_failed(self) -> bool:
         """Whether only the people of `failed` are sent: those that failed in the run to retry."""

@@ -106,6 +106,15 @@ HAVING NOT bool_or(is_winner);
 CREATE OR REPLACE TABLE rejects AS
 SELECT segment, customer_id, email, file, line, code FROM source_rows WHERE code IS NOT NULL;
 
+DROP TABLE repeated;
+DROP TABLE addresses;
+-- Later steps need only who is in the segments.
+ALTER TABLE source_rows DROP COLUMN file;
+ALTER TABLE source_rows DROP COLUMN line;
+ALTER TABLE source_rows DROP COLUMN fields;
+ALTER TABLE source_rows DROP COLUMN code;
+ALTER TABLE source_rows DROP COLUMN email;
+
 -- name: add_unreadable
 INSERT INTO rejects
 SELECT unnest($segments::UTINYINT[]), NULL, NULL, unnest($files::VARCHAR[]),
