@@ -25,6 +25,9 @@ __all__ = [
     "write_outcomes",
 ]
 
+# Sorting a ledger takes most of the time of a finish. The rows of so many people may be in no order: a search
+# for a person reads more of the file then.
+_MOST_UNSORTED = 0.2
 _SQL = SqlFile.of(__file__)
 
 
@@ -38,13 +41,15 @@ def keep_ledger(db: DuckDBPyConnection) -> bool:
 
 def is_kept(db: DuckDBPyConnection) -> bool:
     """Whether `next` is still the ledger that `keep_ledger` used."""
-    return _SQL.number(db, "is_kept") > 0
+    is_view, is_ledger = _SQL.row(db, "next_is_view")
+    return bool(is_view and is_ledger)
 
 
 def change_ledger(db: DuckDBPyConnection) -> None:
-    """Make `next` a table that can be changed. Needed before each change after `keep_ledger`."""
-    if is_kept(db):
-        _SQL.run(db, "change_kept")
+    """Make `next` a table that can be changed."""
+    is_view, _ = _SQL.row(db, "next_is_view")
+    if is_view:
+        _SQL.run(db, "store_next")
 
 
 def values_of_next(db: DuckDBPyConnection) -> None:
@@ -53,7 +58,7 @@ def values_of_next(db: DuckDBPyConnection) -> None:
 
 
 def fold_ledger(db: DuckDBPyConnection, run_id: str, merge_tags: Sequence[str]) -> None:
-    """Fill `next` from `ledger`, `changes`, `results` and `removals`.
+    """Make `next` from `ledger`, `changes`, `results` and `removals`.
 
     `merge_tags` are the merge fields of the values of the run.
     """
@@ -81,7 +86,12 @@ def fold_outcomes(db: DuckDBPyConnection) -> None:
 
 def write_ledger(db: DuckDBPyConnection, file: Path) -> int:
     """Write `next` into a local Parquet file. Returns the number of people in it."""
-    _SQL.run(db, "write_next", file=str(file))
+    is_view, is_ledger = _SQL.row(db, "next_is_view")
+    in_order = is_view and is_ledger
+    if is_view and not is_ledger:
+        touched, before = _SQL.row(db, "share_touched")
+        in_order = touched <= _MOST_UNSORTED * before
+    _SQL.run(db, "write_next_in_order" if in_order else "write_next", file=str(file))
     return _SQL.number(db, "count")
 
 

@@ -50,7 +50,8 @@ def load_plain(
             f"INSERT INTO {quoted(table)} {_rows(text, form, layout, positions, ends)}",
             [blob],
         ).fetchone()
-        exact = _is_whole(connection, table, text, form, layout, ends, answer[0] if answer else 0)
+        count = answer[0] if answer else 0
+        exact = _is_whole(connection, table, text, form, layout, ends, count, blob)
     except (duckdb.InvalidInputException, duckdb.ConversionException):
         connection.rollback()
         return False
@@ -159,11 +160,12 @@ def _is_whole(
     layout: Layout,
     ends: _Ends,
     count: int,
+    blob: str,
 ) -> bool:
     """Whether the last row is one whole row: DuckDB drops a quote that the file's end cuts off."""
     if count == 0:
         return ends.expected == 0
-    row = connection.execute(f"SELECT line FROM {quoted(table)} ORDER BY rowid DESC LIMIT 1")  # noqa: S608
+    row = connection.execute(f"SELECT max(line) FROM {quoted(table)} WHERE file = ?", [blob])  # noqa: S608
     (last,) = row.fetchone() or (0,)
     *before, unfinished = ends.tail.split(b"\n")
     lines = [*before, unfinished] if unfinished else before

@@ -15,8 +15,21 @@ FROM results r;
 
 -- name: next
 -- The ledger after this run, always computed from the ledger that the plan was made with, so folding
--- the same outcomes twice gives the same result.
-CREATE OR REPLACE TABLE next AS
+-- the same outcomes twice gives the same result. It is a view: the rows of people in `touched` are
+-- computed, those of all others stay as they are in `ledger`.
+CREATE OR REPLACE TABLE touched AS
+SELECT address FROM results
+UNION
+SELECT address FROM removals
+UNION
+-- People who are kept are stored as well, because a decision for one address applies to the person.
+SELECT address FROM changes ANTI JOIN ledger USING (address)
+WHERE kind = 'kept' AND customer_id IS NOT NULL
+UNION
+SELECT c.address FROM changes c JOIN ledger l USING (address)
+WHERE l.customer_id IS NULL AND c.customer_id IS NOT NULL;
+
+CREATE OR REPLACE TABLE touched_rows AS
 WITH lost AS (
     SELECT address, list(tag_id) AS tags, bool_or(tag_id IN ($archive_tag, $former_tag)) AS archived,
         bool_or(tag_id = $unsubscribe_tag) AS unsubscribed
@@ -86,17 +99,24 @@ FROM (SELECT
         WHEN created THEN $run
         ELSE l.created_by
     END AS created_by
-FROM ledger l
-FULL JOIN changes c ON c.address = l.address
+FROM (FROM ledger SEMI JOIN touched USING (address)) l
+FULL JOIN (FROM changes SEMI JOIN touched USING (address)) c ON c.address = l.address
 LEFT JOIN lost r ON r.address = coalesce(c.address, l.address)
 LEFT JOIN absent a ON a.address = coalesce(c.address, l.address)
 LEFT JOIN taken t ON t.address = coalesce(c.address, l.address)
 LEFT JOIN judged j ON j.address = c.address
--- People who are kept are stored as well, because a decision for one address applies to the person.
 WHERE l.address IS NOT NULL OR sent OR refused_now
    OR (c.kind = 'kept' AND c.customer_id IS NOT NULL));
 
 DROP TABLE judged;
+
+CREATE OR REPLACE VIEW next AS
+FROM touched_rows
+UNION ALL BY NAME
+SELECT
+    address, customer_id, fingerprint, fields, merge_tags, dropped, tags, refused, refused_code, tries,
+    archived_by, run_id, unsubscribed_by, created_by
+FROM ledger ANTI JOIN touched USING (address);
 
 -- name: changes_nothing
 -- Whether `next` would be equal to `ledger`: nothing was to be sent or removed, no one who is kept is
@@ -118,13 +138,16 @@ SELECT
 -- name: keep
 CREATE OR REPLACE VIEW next AS FROM ledger;
 
--- name: is_kept
-SELECT count(*) FROM duckdb_views() WHERE view_name = 'next';
+-- name: next_is_view
+-- Whether `next` is a view, and whether it is `ledger` as it is.
+SELECT
+    EXISTS (SELECT 1 FROM duckdb_views() WHERE view_name = 'next'),
+    NOT EXISTS (SELECT 1 FROM duckdb_tables() WHERE table_name = 'touched_rows');
 
--- name: change_kept
-CREATE OR REPLACE TABLE changed_ledger AS FROM next;
+-- name: store_next
+CREATE OR REPLACE TABLE stored_next AS FROM next;
 DROP VIEW next;
-ALTER TABLE changed_ledger RENAME TO next;
+ALTER TABLE stored_next RENAME TO next;
 
 -- name: values_of_next
 CREATE OR REPLACE VIEW ledger_values AS SELECT address, fields, merge_tags FROM next;
@@ -191,8 +214,17 @@ WHERE what = 'rejected';
 -- name: count
 SELECT count(*) FROM next;
 
+-- name: share_touched
+-- People whose rows the run computed, and people of the ledger before.
+SELECT (SELECT count(*) FROM touched), (SELECT count(*) FROM ledger);
+
 -- name: write_next
 COPY (SELECT * FROM next ORDER BY address) TO $file (FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1);
+
+-- name: write_next_in_order
+-- Most rows are in the order of the ledger before, in which addresses are sorted.
+SET preserve_insertion_order = true;
+COPY (FROM next) TO $file (FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1);
 
 -- name: write_outcomes
 COPY outcomes TO $file (FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1);
