@@ -114,6 +114,14 @@ def test_labels_in_a_guide_are_those_of_the_pages(language: str) -> None:
     assert sorted(named - known) == []
 
 
+def test_the_terms_are_those_of_the_pages_and_messages() -> None:
+    rows = re.findall(r"^\| ([a-z ]+) \| ([가-힣 ]+) \|", read(DOCS / "terms.md"), re.M)
+    assert len(rows) > 25
+    for language, terms in zip(GUIDES, zip(*rows, strict=True), strict=True):
+        texts = " ".join(labels(language)) + read(ROOT / f"shared/messages/{language}.json")
+        assert [term for term in terms if term not in texts.lower()] == [], language
+
+
 def labels(language: str) -> Iterator[str]:
     texts = json.loads(read(ROOT / f"shared/web/locales/{language}/pages.json"))
     yield from flat(texts)
