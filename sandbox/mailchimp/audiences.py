@@ -157,7 +157,11 @@ class _Batch:
             self.audience.evidence.setdefault(key, {}).update(evidence)
         if tags or self.sync_tags:
             now = self.world.seconds()
-            ids = {self.audience.tag(tag, self.world.segment_id, now) for tag in tags}
+            match_case = self.world.options.batch_tags_match_case
+            ids = {
+                self.audience.tag(tag, self.world.segment_id, now, match_case=match_case)
+                for tag in tags
+            }
             if not self.sync_tags:
                 ids.update(member.tags)
             self.audience.set_tags(member, ids, now)

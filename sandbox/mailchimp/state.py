@@ -186,10 +186,14 @@ class Audience:
             return None
         return self.members.get(raw) or self.members.get(raw[8:] + raw[:8])
 
-    def tag(self, name: str, segment_id: Callable[[], int], now: int) -> int:
+    def tag(
+        self, name: str, segment_id: Callable[[], int], now: int, *, match_case: bool = False
+    ) -> int:
         """The id of the tag with this name, in any case; it is created if it is new."""
         folded = name.strip().casefold()
         found = self.names.get(folded)
+        if match_case and found is not None and self.segments[found].name != name.strip():
+            found = None
         if found is None:
             found = segment_id()
             self.segments[found] = Segment(found, name.strip(), "static", now, now)

@@ -220,7 +220,7 @@ class NewPlan:
                 # A preview converts values for fields that the run creates as well.
                 merge_fields=with_fields_to_create(self._export, audience.merge_fields),
                 tags=_planned_tags(self._export, audience.tags.tags, members),
-                tagsets=_tagsets(self._db, self._export),
+                tagsets=_tagsets(self._db, self._export, audience.tags.tags),
                 counts=counts,
                 removals_held=held.removals or held.unsubscribes or held.archiving,
                 ledger=ledger.blob if ledger else None,
@@ -518,6 +518,9 @@ def _attributes(snapshot: Snapshot, fields: Sequence[str]) -> tuple[Attribute, .
     return tuple(known[name] for name in dict.fromkeys(fields) if name in known)
 
 
-def _tagsets(db: DuckDBPyConnection, export: Export) -> tuple[tuple[str, ...], ...]:
-    names = [choice.tag_name for choice in export.segments]
+def _tagsets(
+    db: DuckDBPyConnection, export: Export, tags: Sequence[Tag]
+) -> tuple[tuple[str, ...], ...]:
+    # A call with another spelling of the name could create a second tag.
+    names = [tag.name or choice.tag_name for choice, tag in zip(export.segments, tags, strict=True)]
     return tuple(tuple(names[number] for number in segments) for segments in tagset_segments(db))

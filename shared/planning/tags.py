@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from shared.errors import Changed, ConfigError, Conflict
 from shared.mailchimp.session import MailchimpSession
@@ -176,7 +176,7 @@ class _TagPreparation:
         self._refuse_saved(name)
         self._warn("tagRenamedBack", name)
         if not self.create:
-            return tag
+            return replace(tag, name=name)
         return self.session.rename_tag(self.export.audience_id, tag.id, name)
 
     def _refuse_saved(self, name: str) -> None:

@@ -82,12 +82,14 @@ def test_leavers_keep_the_tag_if_the_export_keeps_tags(scenario: ExportScenario)
     assert actual_audience(scenario.audience) == expected_audience(sample)
 
 
+@pytest.mark.parametrize("match_case", [False, True], ids=["any case", "matching case"])
 def test_a_manually_created_tag_is_taken_over_only_after_confirmation(
-    scenario: ExportScenario,
+    scenario: ExportScenario, match_case: bool
 ) -> None:
+    scenario.running_app.sandbox.set(batch_tags_match_case=match_case)
     sample = scenario.sample(40)
     name = sample.segments[0].name
-    scenario.audience.add("friend@example.com", tags=[name.upper()])
+    scenario.audience.add("friend@example.com", tags=[name.lower()])
     scenario.refresh(sample)
     scenario.define(sample)
 
@@ -107,7 +109,7 @@ def test_a_manually_created_tag_is_taken_over_only_after_confirmation(
     now = actual_audience(scenario.audience)
     assert now.pop("friend@example.com") == contact_state("subscribed", {}, ())
     assert now == {
-        a: contact_state("subscribed", dict(h.fields), {name.upper()})
+        a: contact_state("subscribed", dict(h.fields), {name.lower()})
         for a, h in expected_audience(sample).items()
     }
     assert codes(scenario.run()) == []
