@@ -121,17 +121,21 @@ def _from_header(header: str | None) -> Principal | None:
     if not isinstance(content, dict) or not isinstance(content.get("claims"), list):
         return None
     claims = list(_claims(content["claims"]))
-    subject = _first(claims, _OBJECT_ID)
+    # The first claim of each name counts.
+    first = dict(reversed(claims))
+
+    def claimed(*names: str) -> str:
+        return next((first[name] for name in names if name in first), "")
+
+    subject = claimed(*_OBJECT_ID)
     if not subject:
         return None
-    held = [value for name, value in claims if name in _ROLE_TYPES]
-    name = _first(claims, (*_NAMES, str(content.get("name_typ") or "name")))
-    is_application = _first(claims, ("idtyp",)) == "app" or not name
+    name = claimed(*_NAMES, str(content.get("name_typ") or "name"))
     return Principal(
         id=subject,
-        name=name or _first(claims, _APPLICATION) or subject,
-        role=highest(held),
-        is_application=is_application,
+        name=name or claimed(*_APPLICATION) or subject,
+        role=highest(value for name, value in claims if name in _ROLE_TYPES),
+        is_application=claimed("idtyp") == "app" or not name,
     )
 
 
@@ -141,12 +145,3 @@ def _claims(listed: list[object]) -> Iterator[tuple[str, str]]:
             name, value = claim.get("typ"), claim.get("val")
             if isinstance(name, str) and isinstance(value, str) and value:
                 yield name, value
-
-
-def _first(claims: list[tuple[str, str]], names: tuple[str, ...]) -> str:
-    """The value of the first of these names that is claimed."""
-    for name in names:
-        for claimed, value in claims:
-            if claimed == name:
-                return value
-    return ""

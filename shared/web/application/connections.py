@@ -12,6 +12,7 @@ from shared.mailchimp.session import MailchimpSession
 from shared.model.audience import Audience, MergeField
 from shared.model.connection import Connection, GrantKind
 from shared.model.consent import ConsentState
+from shared.model.export import Export
 from shared.model.ports import Stored
 from shared.web.application import audit
 from shared.web.application.etags import refuse_changed
@@ -58,16 +59,16 @@ def refuse_not_shared(context: Context, connection_id: str) -> None:
         raise Forbidden("connectionNotShared")
 
 
-def may_use_export(context: Context, export_id: str) -> bool:
+def may_use_export(context: Context, export: Export) -> bool:
     """Whether the caller may use the connection of the export, if it has one."""
-    export = context.services.definitions.find(export_id)
-    connection = context.services.connections.find(export.connection_id) if export else None
+    connection = context.services.connections.find(export.connection_id)
     return connection is None or may_use(context, connection)
 
 
 def refuse_export(context: Context, export_id: str) -> None:
     """Raise Forbidden unless the caller may use the connection of the export."""
-    if not may_use_export(context, export_id):
+    export = context.services.definitions.find(export_id)
+    if export and not may_use_export(context, export):
         raise Forbidden("connectionNotShared")
 
 

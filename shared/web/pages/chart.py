@@ -1,64 +1,81 @@
 """The history of an export as drawings: people, and rejected rows on their own scale.
 
-Drawn on the server as inline SVG; colours come from the style sheet. Every run is a link with its date
+`_chart.html` draws them as inline SVG; colours come from the style sheet. Every run is a link with its date
 and values, also a run that failed. The table beside the drawings has the same numbers.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from dataclasses import dataclass
 from math import ceil, log10
 
-from markupsafe import Markup
+from shared.model.run import Run
 
-from shared.model.run import Run, RunStatus
-
-__all__ = ["Chart", "charted", "draw"]
+__all__ = ["Chart", "charts"]
 
 _MOST = 20
 _WIDTH, _HEIGHT = 560, 190
 _LEFT, _RIGHT, _TOP, _BOTTOM = 62, 8, 12, 26
-
-# The value of a run, and its name: `people` or `rejected`.
-Chart = tuple[str, Callable[[Run], int]]
+_FLOOR = _HEIGHT - _BOTTOM
 
 
-def charted(runs: Sequence[Run]) -> list[Run]:
-    """The runs to draw, oldest first: those of everyone that are over or wait."""
-    # The numbers of other runs are not those of the segments.
-    shown = [run for run in runs if not run.is_active and run.mode.sends_everyone]
-    return list(reversed(shown[:_MOST]))
+@dataclass(frozen=True)
+class Bar:
+    """The bar of a run, in the units of the drawing. `has_date` is true where a date has room below it."""
+
+    run: Run
+    left: float
+    height: float
+    has_date: bool
 
 
-def draw(
-    runs: Sequence[Run],
-    name: str,
-    value: Callable[[Run], int],
-    say: Callable[[Run], str],
-    number: Callable[[int], str],
-    day: Callable[[datetime | None], str],
-) -> Markup:
-    """One drawing of `runs`. `say` describes a run, `number` and `day` write values and dates."""
-    largest = _round_up(max((value(run) for run in runs), default=0))
-    width = (_WIDTH - _LEFT - _RIGHT) / max(len(runs), 1)
-    bottom = _HEIGHT - _BOTTOM
-    height = bottom - _TOP
-    parts = [_axis(largest, bottom, height, number)]
+@dataclass(frozen=True)
+class Chart:
+    """One drawing. `name` is that of its texts; `lines` are the values of the axis and where they are."""
+
+    name: str
+    bars: tuple[Bar, ...]
+    lines: tuple[tuple[int, float], ...]
+    step: float
+
+    # The same for every drawing.
+    width, height = _WIDTH, _HEIGHT
+    left, right, top, floor = _LEFT, _WIDTH - _RIGHT, _TOP, _FLOOR
+
+
+def charts(runs: Sequence[Run]) -> list[Chart]:
+    """The drawings of a history, newest first; none for fewer than two runs.
+
+    Drawn are the runs of everyone that are over or wait: the numbers of others are not those of the segments.
+    """
+    shown = [run for run in runs if not run.is_active and run.mode.sends_everyone][:_MOST][::-1]
+    if len(shown) < 2:
+        return []
+    return [
+        _chart("people", shown, lambda run: run.counts.distinct),
+        _chart("rejected", shown, lambda run: run.counts.rejected),
+    ]
+
+
+def _chart(name: str, runs: Sequence[Run], value: Callable[[Run], int]) -> Chart:
+    largest = _round_up(max(value(run) for run in runs))
+    unit = (_FLOOR - _TOP) / largest
+    step = (_WIDTH - _LEFT - _RIGHT) / len(runs)
     # Dates must not overlap: about six of them fit.
     every = max(1, ceil(len(runs) / 6))
-    for place, run in enumerate(runs):
-        x = _LEFT + width * place
-        parts.append(_bar(run, name, value(run), largest, x, width, bottom, height, say(run)))
-        if place % every == 0:
-            parts.append(
-                Markup('<text x="{:.1f}" y="{}" text-anchor="middle">{}</text>').format(
-                    x + width / 2, _HEIGHT - 8, day(run.queued_at)
-                )
-            )
-    return Markup('<svg viewBox="0 0 {} {}" role="group">{}</svg>').format(
-        _WIDTH, _HEIGHT, Markup("").join(parts)
+    bars = (
+        Bar(
+            run,
+            _LEFT + step * place,
+            # The bar of a small value is still visible.
+            max(value(run) * unit, 2 if value(run) else 0),
+            has_date=place % every == 0,
+        )
+        for place, run in enumerate(runs)
     )
+    lines = ((line, _FLOOR - line * unit) for line in (0, largest // 2, largest))
+    return Chart(name, tuple(bars), tuple(lines), step)
 
 
 def _round_up(value: int) -> int:
@@ -71,57 +88,3 @@ def _round_up(value: int) -> int:
         if top >= value and top % 2 == 0:
             return top
     return 10 * magnitude
-
-
-def _axis(largest: int, bottom: int, height: int, number: Callable[[int], str]) -> Markup:
-    lines = []
-    for value in (0, largest // 2, largest):
-        y = bottom - height * value / largest
-        lines.append(
-            Markup(
-                '<line class="grid" x1="{}" x2="{}" y1="{:.1f}" y2="{:.1f}"/>'
-                '<text x="{}" y="{:.1f}" text-anchor="end">{}</text>'
-            ).format(_LEFT, _WIDTH - _RIGHT, y, y, _LEFT - 8, y + 4, number(value))
-        )
-    return Markup("").join(lines)
-
-
-def _bar(
-    run: Run,
-    name: str,
-    value: int,
-    largest: int,
-    x: float,
-    width: float,
-    bottom: int,
-    height: int,
-    description: str,
-) -> Markup:
-    """A run: a bar, and a cross where it failed. The link covers the whole height."""
-    tall = max(height * value / largest, 2 if value else 0)
-    broad = min(width * 0.7, 28)
-    middle = x + width / 2
-    mark = Markup("")
-    if run.status in (RunStatus.FAILED, RunStatus.CANCELED):
-        mark = Markup('<path class="mark" d="M{:.1f} {:.1f}l10 10m0 -10l-10 10"/>').format(
-            middle - 5, bottom - tall - 14
-        )
-    return Markup(
-        '<a href="/runs/{}" aria-label="{}"><title>{}</title>'
-        '<rect class="hit" x="{:.1f}" y="{}" width="{:.1f}" height="{}"/>'
-        '<rect class="{}" x="{:.1f}" y="{:.1f}" width="{:.1f}" height="{:.1f}" rx="2"/>{}</a>'
-    ).format(
-        run.id,
-        description,
-        description,
-        x,
-        _TOP,
-        width,
-        height,
-        name,
-        middle - broad / 2,
-        bottom - tall,
-        broad,
-        tall,
-        mark,
-    )

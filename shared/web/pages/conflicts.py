@@ -71,13 +71,12 @@ def conflicting_fields(
     """The fields that differ, in words; `names` are the display names of ids."""
     old, new = flat(saved), flat(yours)
     found = []
-    for field, (label, choices) in _LABELS.items():
+    for field in _LABELS:
         before, after = (
-            _words(field, values.get(field), choices, language, names or {})
-            for values in (old, new)
+            value_words(field, values.get(field), language, names or {}) for values in (old, new)
         )
         if before != after:
-            found.append(ConflictingField(text(language, f"pages.{label}"), before, after))
+            found.append(ConflictingField(field_label(field, language), before, after))
     return found
 
 
@@ -90,15 +89,8 @@ def field_label(field: str, language: str) -> str:
 
 def value_words(field: str, value: object, language: str, names: Mapping[str, str]) -> str:
     """A value of a field in words; `names` are the display names of ids."""
-    _, choices = _LABELS.get(field, ("", ""))
-    if isinstance(value, bool):
-        choices = "answer"
-    return _words(field, value, choices or _CHOICES.get(field, ""), language, names)
-
-
-def _words(field: str, value: object, choices: str, language: str, names: Mapping[str, str]) -> str:
     if isinstance(value, Sequence) and not isinstance(value, str):
-        return ", ".join(_words(field, one, choices, language, names) for one in value) or "–"
+        return ", ".join(value_words(field, one, language, names) for one in value) or "–"
     if isinstance(value, Mapping):
         # A segment and its tag, or an attribute and its merge field.
         first, second = value.get("name") or value.get("attribute"), value.get("tag")
@@ -109,7 +101,10 @@ def _words(field: str, value: object, choices: str, language: str, names: Mappin
         return reason_text(str(value), language) or text(language, "pages.filter.any")
     if field in ("removalGuard.maxShare", "growthGuard.maxShare") and isinstance(value, float):
         return f"{value * 100:g}"
-    key = f"pages.{choices}.{value}"
-    if choices and has(key):
+    _, choices = _LABELS.get(field, ("", ""))
+    if isinstance(value, bool):
+        choices = "answer"
+    key = f"pages.{choices or _CHOICES.get(field, '')}.{value}"
+    if has(key):
         return text(language, key)
     return names.get(str(value), str(value)) if value not in (None, "") else "–"

@@ -8,7 +8,6 @@ from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Query
-from markupsafe import Markup
 from starlette.responses import Response
 
 from shared.model.export import Export
@@ -17,16 +16,15 @@ from shared.runs.history import RunFilter
 from shared.scheduling.schedule import next_run
 from shared.web.access import AccessRoute, Subject, requires
 from shared.web.application import exports, runs
-from shared.web.application.connections import may_use_export, usable_connections
+from shared.web.application.connections import may_use, usable_connections
 from shared.web.application.etags import etag_of
 from shared.web.authentication import Role
 from shared.web.dependencies import Id
 from shared.web.models.runs import StartBody, finding_views
-from shared.web.pages.chart import charted, draw
+from shared.web.pages.chart import charts
 from shared.web.pages.first_visit import first_visit
 from shared.web.pages.forms import NO_REFUSAL, Refusal, SentForm, attempt
 from shared.web.pages.render import CurrentPage, Page, redirect
-from shared.web.texts import text
 
 __all__ = ["router"]
 
@@ -146,12 +144,12 @@ def _show(
         "export.html",
         refusal=refusal,
         export=export,
-        may_use=may_use_export(page.context, export_id),
+        may_use=connection is None or may_use(page.context, connection),
         findings=finding_views(details.findings, page.language),
         connection=connection,
         runs=history,
         more=len(history) == _HISTORY,
-        charts=_charts(page, history),
+        charts=charts(history),
         audience_name=next((run.audience_name for run in history if run.audience_name), ""),
         members={
             segment.name: segment.members
@@ -162,38 +160,6 @@ def _show(
         next=next_run(export.schedule, services.clock()) if connection else None,
         etag=details.etag,
     )
-
-
-def _charts(page: Page, history: list[Run]) -> list[tuple[str, Markup]]:
-    """The drawings of the history, each with its title; none for fewer than two runs."""
-    shown = charted(history)
-    if len(shown) < 2:
-        return []
-    formats = page.formats
-
-    def say(run: Run) -> str:
-        return text(
-            page.language,
-            "pages.chart.run",
-            {
-                "when": formats.clock_time(run.queued_at),
-                "status": text(page.language, f"pages.status.{run.status}"),
-                "people": run.counts.distinct,
-                "rejected": run.counts.rejected,
-            },
-        )
-
-    kinds: tuple[tuple[str, Callable[[Run], int]], ...] = (
-        ("people", lambda run: run.counts.distinct),
-        ("rejected", lambda run: run.counts.rejected),
-    )
-    return [
-        (
-            text(page.language, f"pages.chart.{name}", {"runs": len(shown)}),
-            draw(shown, name, value, say, formats.number, formats.day),
-        )
-        for name, value in kinds
-    ]
 
 
 @router.get(f"{_ONE}/run")

@@ -266,5 +266,6 @@ def _formats(language: str, where: ZoneInfo, now: datetime) -> dict[str, object]
         "reason_text": lambda code: reason_text(code, language),
         "action_text": lambda code: action_text(code, language),
         "number": formats.number,
+        "day": formats.day,
         "percent": lambda share: format_percent(share, "#,##0.#%", locale=language),
     }

@@ -74,7 +74,7 @@ def progress(run_id: Id, page: CurrentPage) -> Response:
 
 def _show(page: Page, run_id: str, refusal: Refusal = NO_REFUSAL) -> Response:
     services = page.services
-    run = page.services.runs.read(run_id)
+    run = services.runs.read(run_id)
     export = services.definitions.find(run.export_id)
     is_preview = run.mode is Mode.PREVIEW
     has_outcomes = not run.is_active and services.outcomes.exist(run.id)
@@ -87,7 +87,7 @@ def _show(page: Page, run_id: str, refusal: Refusal = NO_REFUSAL) -> Response:
     may_act = (
         page.caller.may(Role.CONTRIBUTOR)
         and export is not None
-        and may_use_export(page.context, run.export_id)
+        and may_use_export(page.context, export)
     )
     retries = (
         may_act
