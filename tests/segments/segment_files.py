@@ -70,12 +70,17 @@ Loaded = tuple[list[tuple[object, ...]], list[UnreadableRow]]
 def load(
     segment: SegmentSnapshot, container: MemoryContainer, columns: Sequence[str], scratch: Path
 ) -> Loaded:
-    """What `load_segment` puts into a table, in file order, and what it returns."""
+    """What `load_segment` puts into a table, file by file, and what it returns.
+
+    Two files are read at a time, so only the rows of one file have an order.
+    """
     cells = "".join(f", c{place} VARCHAR" for place in range(len(columns)))
     connection = database()
     connection.execute(f"CREATE OR REPLACE TABLE rows_of (file VARCHAR, line BIGINT{cells})")
     loaded = load_segment(container, connection, segment, columns, "rows_of", scratch)
-    return connection.execute("SELECT * FROM rows_of").fetchall(), list(loaded.unreadable)
+    rows = connection.execute("SELECT * FROM rows_of ORDER BY rowid").fetchall()
+    files = [partition.blob for partition in segment.partitions]
+    return sorted(rows, key=lambda row: files.index(row[0])), list(loaded.unreadable)
 
 
 @cache

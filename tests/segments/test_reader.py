@@ -317,7 +317,7 @@ def test_three_hundred_columns_are_read_by_name(tmp_path: Path) -> None:
     assert [row[2:] for row in got] == [(row[299], row[0]) for row in rows]
 
 
-def test_rows_are_in_file_order_partition_by_partition(tmp_path: Path) -> None:
+def test_the_rows_of_each_file_are_in_their_order(tmp_path: Path) -> None:
     files = [
         (f"g_{n}.csv", csv_bytes([["A"], *[[f"{n}.{i}"] for i in range(2500)]])) for n in (1, 2, 10)
     ]
