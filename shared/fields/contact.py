@@ -1,17 +1,20 @@
-"""A source row becomes a Mailchimp member: its address in normal form, its values by field type.
+"""Converts source rows to Mailchimp members: the address to its normal form, values by the type of their field.
 
-A value that its field would refuse is dropped and reported, so that the person is still sent: Mailchimp
-refuses a member with one bad merge value. Conversions are by the type of the audience's field and, where it
-matters, by the attribute's own data type.
+A value that its field would refuse is dropped and reported, so that the person is still sent: Mailchimp refuses
+a member with one invalid merge value. Conversions depend on the type of the audience's field and, where it
+matters, on the data type of the attribute.
 https://mailchimp.com/developer/marketing/docs/merge-fields/
-https://mailchimp.com/help/international-characters-in-mailchimp/ (no such characters before the @)
 
-A domain in another script (`info@müller.de`) is taken in the form that mail has for it
-(`info@xn--mller-kva.de`, RFC 5891). An address is malformed unless, after that and after trimming
-blanks and invisible marks from its edges, it is plain ASCII, at most 254 characters, with exactly one @; before it at most 64 letters, digits and
-``!#$%&'*+/=?^_`{|}~-`` with single dots between; after it at least two labels of at most 63
-letters, digits and inner hyphens with single dots between, the last one beginning with a letter
-and at least two long. The plan applies the same rule in SQL.
+A domain in another script (`info@müller.de`) is converted to its ASCII form (`info@xn--mller-kva.de`, RFC 5891).
+Then, without blanks and invisible characters at its ends, a valid address
+
+- is ASCII, has at most 254 characters, and has exactly one @;
+- has before it at most 64 letters, digits and ``!#$%&'*+/=?^_`{|}~-``, with single dots between them
+  (https://mailchimp.com/help/international-characters-in-mailchimp/);
+- has after it at least two labels, separated by single dots, of at most 63 letters, digits and inner hyphens; the
+  last label has at least two characters and begins with a letter.
+
+Planning applies the same rules in SQL.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """The trace of the current work: the request, timer or event that began it.
 
 Messages contain the trace, so everything from the start of a run to its end has one id. A trace
-consists of two random numbers. It is parsed strictly, and invalid text is ignored. https://www.w3.org/TR/trace-context/#traceparent-header
+consists of two random numbers. It is parsed strictly, and invalid text is ignored.
+https://www.w3.org/TR/trace-context/#traceparent-header
 """
 
 from __future__ import annotations

@@ -2,8 +2,8 @@
 
 A tag is a static segment with the same id
 (https://mailchimp.com/developer/marketing/api/list-segments/). Addresses are normalized
-(fields/contact.py). Results are matched by the normalized address, because Mailchimp may change its
-case or quote it.
+(fields/contact.py). Mailchimp may change the case of an address or quote it, so results are assigned to
+members by the normalized address.
 """
 
 from __future__ import annotations
@@ -147,7 +147,8 @@ class ContactStatus:
 class StatusChange:
     """A contact that changed, with the status it has now. Times are in ISO 8601, or empty.
 
-    `reason` is the code of the reason for which the person unsubscribed, such as `noLongerInterested`; empty without one.
+    `reason` is the code of the reason that the person gave for unsubscribing, such as `noLongerInterested`; empty
+    without one.
     """
 
     address: str
@@ -174,7 +175,7 @@ class Contact:
 
 @dataclass(frozen=True)
 class MemberState:
-    """One contact as the audience has it now. `opted_in` is in ISO 8601, or empty.
+    """A contact, read from Mailchimp now. `opted_in` is in ISO 8601, or empty.
 
     `evidence` has the evidence of consent by tag (fields/evidence.py).
     """

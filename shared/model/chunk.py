@@ -28,26 +28,27 @@ __all__ = [
 # (https://mailchimp.com/developer/marketing/api/lists/batch-subscribe-or-unsubscribe/).
 CHUNK_SIZE = 500
 
-# Archiving takes a call a person. In a plan it is the loss of a tag with this impossible id, which
-# sorts after all tags.
+# Archiving takes a call for each person. In a plan it is the removal of a tag with this id, which no tag has
+# and which sorts after all tags.
 ARCHIVE_SIZE = 50
 ARCHIVE_TAG = 1 << 62
 
-# Setting `unsubscribed` after a withdrawal of consent is the loss of this impossible tag.
+# Unsubscribing after a withdrawal of consent is the removal of this tag.
 UNSUBSCRIBE_TAG = 1 << 61
 
-# Archiving the contact of a former address is the loss of this one.
+# Archiving the contact of a former address is the removal of this tag.
 FORMER_TAG = UNSUBSCRIBE_TAG + 1
 
-# The tags whose loss changes the contact itself. People who lose only these lose no tag.
+# The tags whose removal changes the contact itself and removes no tag in Mailchimp.
 CONTACT_TAGS = (UNSUBSCRIBE_TAG, FORMER_TAG)
 
 
 class ChunkKind(StrEnum):
-    """add: people not known to be in the audience. update: known ones. untag: leavers.
+    """What a chunk does.
 
-    unsubscribe: people who withdrew consent. archiveFormer: contacts with a former address.
-    Of an undo only: restore (earlier values and tags, for contacts that exist) and archive.
+    add: subscribe people who may not be in the audience yet. update: write people who are in it. untag: remove
+    the tag of people who left a segment. unsubscribe: people who withdrew consent. archiveFormer: archive
+    contacts with a former address. Only an undo has restore (write earlier values and tags) and archive.
     """
 
     ADD = "add"
@@ -60,7 +61,7 @@ class ChunkKind(StrEnum):
 
 
 class ChunkState(StrEnum):
-    """pending -> claimed -> done. `unconfirmed` is pending once the run's removals are confirmed."""
+    """pending -> claimed -> done. `unconfirmed` becomes pending when a person confirms the removals."""
 
     PENDING = "pending"
     UNCONFIRMED = "unconfirmed"
@@ -72,9 +73,9 @@ class ChunkState(StrEnum):
 class Chunk:
     """One chunk of a run and its state.
 
-    `first` is the number of its first line in the file. `attempts` counts claims, `failures` those
-    in a row that Mailchimp did not answer. The outcomes known so far are in `results`, or in the blob
-    `outcomes` if they are long; they are all of them when the chunk is done. `accepted` is how many of them Mailchimp accepted.
+    `first` is the number of its first line in the file. `attempts` counts claims, `failures` the last of them in
+    a row that Mailchimp did not answer. The outcomes known so far are in `results`, or in the blob `outcomes` if
+    they are long; a chunk that is done has all of them. Mailchimp accepted `accepted` of them.
     """
 
     number: int

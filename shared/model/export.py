@@ -93,7 +93,7 @@ class FieldToCreate:
 
 @dataclass(frozen=True)
 class AttributeMapping:
-    """An attribute of the unified profile and the tag of its merge field.
+    """An attribute of the unified profile, and the tag of the merge field that it is sent to.
 
     `part` is set where several attributes make up one address: addr1, addr2, city, state, zip or
     country. `date_order` (dayFirst, monthFirst) is how the attribute writes dates; without it the
@@ -109,7 +109,7 @@ class AttributeMapping:
 
 @dataclass(frozen=True)
 class Evidence:
-    """The attributes that say when and from which IP address a person signed up and opted in."""
+    """The attributes with the times and IP addresses of a person's sign-up and opt-in."""
 
     timestamp_signup: str | None = None
     ip_signup: str | None = None
@@ -181,9 +181,8 @@ class GrowthGuard:
 class Export:
     """An export definition. `connection_id` is None for a detached export.
 
-    `contact_budget` is the number of billed contacts that the audience may have; no run passes it.
-
-    The members of `exclusion_segments` are never sent.
+    `contact_budget` is the most billed contacts that the audience may have. Members of `exclusion_segments` are never
+    sent.
     """
 
     id: str

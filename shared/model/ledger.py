@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 __all__ = ["MAX_TRIES", "LedgerPointer"]
 
-# A refusal that may pass ("has signed up to a lot of lists very recently") is tried by so many runs;
-# after that only a changed row is.
+# How many runs send a row with a temporary refusal ("has signed up to a lot of lists very recently"). After
+# that, only a changed row is sent.
 MAX_TRIES = 6
 
 
@@ -20,12 +20,11 @@ MAX_TRIES = 6
 class LedgerPointer:
     """The current ledger of an export, and the run that wrote it.
 
-    `source_fingerprint` is that of the files and the mapping when everything of them was sent, else
-    empty. `sent_by` is the newest run that sent something, and `before` the version from before that
-    run (empty when there was none): an undo goes back to it. `audience` is `<account>/<audience>`.
-    `whole` is whether some run has sent everyone, so that the ledger shows how large the export is; None
-    in records of version 1.0. `rows_of` is the newest run with outcomes of all rows, if `run_id` sent
-    one person only.
+    `source_fingerprint` identifies the files and the mapping if everything in them was sent; else it is empty.
+    `sent_by` is the newest run that sent something. `before` is the version before that run, to which an undo
+    returns; empty without one. `audience` is `<account>/<audience>`. `whole` is whether a run has sent all
+    people, so that the ledger shows how large the export is; None in records of version 1.0. `rows_of` is the
+    newest run with outcomes of all rows, if `run_id` sent one person only.
     """
 
     blob: str
@@ -44,5 +43,5 @@ class LedgerPointer:
         return self.source_fingerprint != "" if self.whole is None else self.whole
 
     def is_of(self, account_id: str, audience_id: str) -> bool:
-        """Whether the ledger is of this audience; it knows nothing about any other."""
+        """Whether the ledger belongs to this audience; after a change of the audience it does not."""
         return self.audience in ("", f"{account_id}/{audience_id}")

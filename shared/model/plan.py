@@ -1,9 +1,9 @@
 """The plan of a run: everything that sending and finishing need, written once and never changed.
 
-People are in two files of the plan's folder: `changes.parquet` (everyone of the run, and everyone of
-the ledger who loses a tag) and `lines.jsonl` (those to send, in the order of the chunks, one JSON
-array a line: `[address, tagset, [values]]`; a removal is `"address"`). A value of null leaves its
-field alone, "" empties it.
+People are in two files in the folder of the plan: `changes.parquet` (all people of the run, and people of the
+ledger who lose a tag) and `lines.jsonl` (the people to send, in the order of the chunks, one JSON array for each
+line: `[address, tagset, [values]]`; a removal is `"address"`). A value of null leaves its field unchanged, "" empties
+it.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ __all__ = [
     "plan_to_json",
 ]
 
-# Increased when an older version of the app would carry out such a plan wrongly, or could not read its
-# files. An optional new field is no reason.
+# Increase this when an older version of the app would carry out a plan wrongly, or could not read its files; not
+# for an optional new field.
 PLAN_FORM = 3
 
 # The form of the plans of version 1.0.
@@ -58,15 +58,14 @@ class PlannedTag:
 
 @dataclass(frozen=True)
 class Plan:
-    """The plan of a run, with the export as it was, so that later edits change nothing.
+    """The plan of a run. It contains the export as it was, so later edits do not affect the run.
 
-    `status` is what new contacts get. `tagsets[i]` are the tag names of set i. `deleted_tags` are
-    tags of the ledger that the audience does not have any more. `ledger` is the ledger that the run
-    was compared with, `ledger_run` the run of the pointer at that time. `source_fingerprint` goes
-    into the next pointer when everything was sent. `reason` is why the run ends as `ends_as` although
-    all of the plan was carried out. `rejected_before` counts rejected rows that the run before
-    rejected, too. `definition` is a fingerprint of the export. `form` determines which versions of the
-    app can carry the plan out.
+    `status` is the status of new contacts. `tagsets[i]` are the tag names of set i. `deleted_tags` are tags in
+    the ledger that the audience does not have any more. `ledger` is the ledger that the run was compared with,
+    `ledger_run` the run of the pointer at that time. `source_fingerprint` goes into the next pointer when
+    everything was sent. `reason` is why the run ends as `ends_as` although the plan was carried out completely.
+    `rejected_before` counts rejected rows that the previous run rejected too. `definition` is a fingerprint of
+    the export. `form` determines which versions of the app can carry out the plan.
     """
 
     run_id: str

@@ -81,10 +81,8 @@ class Records(Protocol[T]):
     ) -> Iterator[Stored[T]]:
         """Read records in key order, optionally of one partition or with equal columns.
 
-        With `after` and `last`, only records with a greater key, and up to a key, of one
-        part; these are rows of the partition if there is one.
-        `page` is how many records are requested at a time: callers that need only the first few
-        say so.
+        With `after`, only records with a greater row; with `last`, only up to this row. `page` is how many
+        records are requested at a time, for callers that need only the first few.
 
         ConnectorError after the last one if one could not be read (with the code RECORD_NEWER if
         a newer version of the app wrote it). A caller that needs all records must stop then.
@@ -196,7 +194,7 @@ class SegmentSource(Protocol):
 def readable(records: Iterable[T]) -> Iterator[T]:
     """Yield the records that this version can read, and ignore those of a newer version.
 
-    For lists, and for work on each record independently.
+    For lists, and for work on each record that is independent of the others.
     """
     try:
         yield from records

@@ -56,7 +56,7 @@ class Trigger(StrEnum):
 
 
 class Mode(StrEnum):
-    """export: send what changed. preview: plan only. full: send everything and read back.
+    """What a run does. export: send changes. preview: only plan. full: send all people and compare all tags with Mailchimp.
 
     onePerson: send one person of the export, whether or not anything changed (record 85).
     archive: archive the contacts that no export targets any more (record 86).
@@ -70,7 +70,7 @@ class Mode(StrEnum):
 
     @property
     def is_partial(self) -> bool:
-        """Whether such a run has no outcomes of the rows of everyone else."""
+        """Whether such a run has outcomes of some people only."""
         return self in (Mode.ONE_PERSON, Mode.ARCHIVE)
 
     @property
@@ -236,11 +236,11 @@ class Progress:
 
 @dataclass(frozen=True)
 class ConsentProof:
-    """How many people were left unsubscribed, and how many statuses the run changed: 0.
+    """How many people the run did not subscribe again (`kept`), and how many statuses it changed, which must be 0.
 
-    `unsubscribed` counts the people that the run unsubscribed because they withdrew consent, where
-    the export says so: the only status that is ever changed (record 71). `archived` counts the
-    archived contacts with a former address (record 72).
+    `unsubscribed` counts people that the run unsubscribed because they withdrew consent and the export allows
+    it: the only status that the app ever changes (record 71). `archived` counts archived contacts with a former
+    address (record 72).
     """
 
     kept: int = 0
@@ -411,8 +411,7 @@ class Run:
 
     @property
     def covers_export(self) -> bool:
-        """Whether the run sends what is new to everyone: no preview, no undo, not one person only,
-        not archiving."""
+        """Whether the run sends the changes of all people: no preview, undo, archiving or run of one person."""
         return self.mode in (Mode.EXPORT, Mode.FULL) and self.undo_of is None
 
 
