@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 from shared.errors import ConfigError, Conflict, Disconnected, NotFound, Refused, Unavailable
 from shared.fields.merge_fields import proper_tag
 from shared.mailchimp.calls import Calls, audience_path, within
-from shared.mailchimp.parts import list_in, text_in, total_in, whole_number_in
+from shared.mailchimp.parts import list_in, object_in, text_in, total_in, whole_number_in
 from shared.model.audience import Account, Audience, Automation, MergeField, Tag
 
 __all__ = ["AudienceCalls"]
@@ -154,11 +154,11 @@ class AudienceCalls(Calls):
         found = self._all("/automations", part, {"status": "sending", "fields": fields})
         return [
             Automation(
-                text_in(_part(item, "settings"), "title"),
-                text_in(_part(item, "trigger_settings"), "workflow_type"),
+                text_in(object_in(item, "settings"), "title"),
+                text_in(object_in(item, "trigger_settings"), "workflow_type"),
             )
             for item in found
-            if text_in(_part(item, "recipients"), "list_id") == audience_id
+            if text_in(object_in(item, "recipients"), "list_id") == audience_id
         ]
 
     def _tag_named(self, audience_id: str, name: str) -> Tag | None:
@@ -215,28 +215,23 @@ def _same(fields: list[MergeField], name: str, field_type: str) -> MergeField | 
     return next((f for f in fields if _equal(f.name, name) and f.type == field_type), None)
 
 
-def _part(item: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    value = item.get(name)
-    return value if isinstance(value, dict) else {}
-
-
 def _audience(item: Mapping[str, Any]) -> Audience:
-    stats = item.get("stats")
-    count = whole_number_in(stats, "member_count") if isinstance(stats, dict) else 0
     return Audience(
-        text_in(item, "id"), text_in(item, "name"), count, bool(item.get("double_optin"))
+        text_in(item, "id"),
+        text_in(item, "name"),
+        whole_number_in(object_in(item, "stats"), "member_count"),
+        bool(item.get("double_optin")),
     )
 
 
 def _merge_field(item: Mapping[str, Any]) -> MergeField:
-    options = item.get("options")
     return MergeField(
         id=whole_number_in(item, "merge_id"),
         tag=text_in(item, "tag"),
         name=text_in(item, "name"),
         type=text_in(item, "type") or "text",
         required=bool(item.get("required")),
-        options=options if isinstance(options, dict) else {},
+        options=object_in(item, "options"),
     )
 
 

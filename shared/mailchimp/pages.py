@@ -17,6 +17,7 @@ from shared.errors import Unavailable
 from shared.mailchimp.calls import Calls, audience_path
 from shared.mailchimp.parts import (
     list_in,
+    object_in,
     objects_in,
     status_in,
     text_in,
@@ -205,10 +206,9 @@ def _reason(given: str) -> str:
 def _contact(item: Mapping[str, Any]) -> Contact:
     ids = (whole_number_in(tag, "id") for tag in objects_in(item.get("tags")))
     tags = tuple(tag_id for tag_id in ids if tag_id)
-    fields = item.get("merge_fields")
     return Contact(
         _address(item),
-        dict(fields) if isinstance(fields, dict) else {},
+        object_in(item, "merge_fields"),
         tags,
         whole_number_in(item, "tags_count") or len(tags),
         text_in(item, "last_changed"),

@@ -13,7 +13,15 @@ from typing import Any
 
 from shared.errors import Unavailable
 
-__all__ = ["list_in", "objects_in", "status_in", "text_in", "total_in", "whole_number_in"]
+__all__ = [
+    "list_in",
+    "object_in",
+    "objects_in",
+    "status_in",
+    "text_in",
+    "total_in",
+    "whole_number_in",
+]
 
 _LONGEST = 1_000
 _STATUS = re.compile(r"[A-Za-z]{1,20}")
@@ -60,6 +68,12 @@ def list_in(answer: Mapping[str, Any], part: str) -> list[dict[str, Any]]:
     if not isinstance(listed, list) or len(found) < len(listed):
         raise Unavailable("answerBroken")
     return found
+
+
+def object_in(item: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """Return an object; an empty one when it is missing."""
+    value = item.get(name)
+    return value if isinstance(value, dict) else {}
 
 
 def objects_in(value: object) -> list[dict[str, Any]]:

@@ -12,7 +12,7 @@ import hashlib
 from shared.errors import NotFound
 from shared.fields.evidence import EVIDENCE
 from shared.mailchimp.calls import Calls, audience_path
-from shared.mailchimp.parts import objects_in, status_in, text_in
+from shared.mailchimp.parts import object_in, objects_in, status_in, text_in
 from shared.model.audience import MemberState
 
 __all__ = ["PersonCalls"]
@@ -39,10 +39,9 @@ class PersonCalls(Calls):
             answer = self._transport.get(_path(audience_id, address), {"fields": wanted})
         except NotFound:
             return None
-        fields = answer.get("merge_fields")
         return MemberState(
             status_in(answer),
-            dict(fields) if isinstance(fields, dict) else {},
+            object_in(answer, "merge_fields"),
             tuple(text_in(tag, "name") for tag in objects_in(answer.get("tags"))),
             text_in(answer, "timestamp_opt") or text_in(answer, "timestamp_signup"),
             {tag: text_in(answer, name) for tag, name in EVIDENCE.items()},

@@ -113,9 +113,17 @@ class ExclusionLists:
         """
         removed: dict[str, int] = {}
         damaged: ConfigError | None = None
+        count = 0
+
+        def without(data: bytes) -> bytes | None:
+            nonlocal count
+            listed = EXCLUSIONS_JSON.validate_json(data)
+            erased = _erased(listed.addresses, mark)
+            count = len(erased)
+            kept = tuple(address for address in listed.addresses if address not in erased)
+            return EXCLUSIONS_JSON.dump_json(replace(listed, addresses=kept)) if erased else None
+
         for name in list(self.files.names(ALL_EXCLUSIONS)):
-            export_id = name.removeprefix(ALL_EXCLUSIONS).removesuffix(".json")
-            without = _Without(mark)
             try:
                 # A list that is uploaded at the same time must not be replaced by the old one.
                 self.files.update(name, without)
@@ -124,26 +132,9 @@ class ExclusionLists:
             except ValueError:
                 damaged = ConfigError("exclusionsDamaged")
                 continue
-            if without.count:
-                removed[export_id] = without.count
+            if count:
+                removed[name.removeprefix(ALL_EXCLUSIONS).removesuffix(".json")] = count
         return PurgedLists(removed, damaged)
-
-
-class _Without:
-    """Removes erased people from the JSON of a list. `count` is the number of the last call."""
-
-    def __init__(self, mark: MarkErased) -> None:
-        self.count = 0
-        self._mark = mark
-
-    def __call__(self, data: bytes) -> bytes | None:
-        listed = EXCLUSIONS_JSON.validate_json(data)
-        erased = _erased(listed.addresses, self._mark)
-        self.count = len(erased)
-        if not erased:
-            return None
-        kept = tuple(a for a in listed.addresses if a not in erased)
-        return EXCLUSIONS_JSON.dump_json(replace(listed, addresses=kept))
 
 
 def _erased(addresses: tuple[str, ...], mark: MarkErased) -> set[str]:

@@ -291,6 +291,8 @@ class Refreshes:
     def _record_incomplete(self, export: Export, progress: RefreshProgress, view: View) -> None:
         now, begun = self.now(), progress.opened_at or self.now()
         minutes = round(self.times.limit / 60)
+        cause = view.cause
+        waited_for = (Finding(Severity.WARNING, cause.code, cause.values),) if cause else ()
         run = Run(
             id=run_id_at(begun, digest(export.id, *progress.waiting)),
             export_id=export.id,
@@ -298,7 +300,7 @@ class Refreshes:
             mode=Mode.EXPORT,
             status=RunStatus.SKIPPED,
             reason=Reason("refreshNeverComplete", values={"minutes": str(minutes)}),
-            findings=_findings(view),
+            findings=waited_for,
             queued_at=begun,
             finished_at=now,
             moved_at=now,
@@ -319,14 +321,6 @@ class Refreshes:
             return self.progress.replace(stored.key, progress, stored.etag)
         except Changed:
             return None
-
-
-def _findings(view: View) -> tuple[Finding, ...]:
-    """What the last check was waiting for."""
-    if view.cause is None:
-        return ()
-    cause = view.cause
-    return (Finding(Severity.WARNING, cause.code, cause.values),)
 
 
 def _runs_with_refresh(export: Export) -> bool:

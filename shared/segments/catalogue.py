@@ -1,9 +1,9 @@
 """What can be exported: segments with their size and age, attributes with suggestions.
 
-A segment here is every entity that Customer Insights exported and that has people in it: a
-`CustomerId`, another key, or an address. The table of all profiles (`Customer`) is not a segment: the source
-product exports segments only. Rows are counted once per file and remembered by blob and ETag; of new files, a
-limited number of bytes is counted per call, and the rest in the next calls.
+Every exported entity about people is a segment here: it has a `CustomerId`, another key, or an address. The
+table of all profiles (`Customer`) is not a segment: Microsoft's connector exports segments only. The rows of a
+file are counted once and stored by blob and ETag. Each call counts a limited number of bytes of new files; the
+next calls count the rest.
 """
 
 from __future__ import annotations
@@ -46,9 +46,9 @@ _REMEMBERED = 8 * 1024 * 1024
 
 @dataclass(frozen=True)
 class SegmentInfo:
-    """A segment. `member_count` is None while the rows are not counted or not completely written.
+    """A segment. `member_count` is None until its rows are completely written and counted.
 
-    `reason` says why it is not complete.
+    `reason` is why it is not complete.
     """
 
     name: str
@@ -61,7 +61,7 @@ class SegmentInfo:
 
 @dataclass(frozen=True)
 class SegmentList:
-    """Every segment by name, and why others may be missing: files that could not be used."""
+    """All segments, sorted by name, and the files that could not be used."""
 
     segments: tuple[SegmentInfo, ...]
     faults: tuple[Reason, ...] = ()
@@ -156,15 +156,15 @@ class Catalogue:
         if segment is not None and segment not in found:
             raise NotFound("segmentNotFound", segment=segment)
         wanted = [found[segment]] if segment is not None else list(found.values())
-        frozen = list(self._frozen(wanted, strict=segment is not None))
+        pinned = list(self._pinned(wanted, strict=segment is not None))
         merged: dict[str, Attribute] = {}
         # Segments share the attributes of the profile, which read_model keeps once.
-        for attributes in {id(each.attributes): each.attributes for each in frozen}.values():
+        for attributes in {id(each.attributes): each.attributes for each in pinned}.values():
             for attribute in attributes:
                 old = merged.get(attribute.name)
                 if old is None or (old.semantic_type is None and attribute.semantic_type):
                     merged[attribute.name] = attribute
-        roles = self._roles(list(merged.values()), frozen)
+        roles = self._roles(list(merged.values()), pinned)
         return [
             AttributeInfo(each.name, each.data_type, each.semantic_type, roles.get(each.name))
             for each in merged.values()
@@ -208,7 +208,7 @@ class Catalogue:
             counting.add(key, count)
         return count
 
-    def _frozen(
+    def _pinned(
         self, wanted: Iterable[SurveyedEntity], *, strict: bool
     ) -> Iterator[SegmentSnapshot]:
         """The segments with their attributes; of several, those that cannot be read are omitted."""
@@ -225,12 +225,12 @@ class Catalogue:
                     raise
 
     def _roles(
-        self, attributes: Sequence[Attribute], frozen: Sequence[SegmentSnapshot]
+        self, attributes: Sequence[Attribute], pinned: Sequence[SegmentSnapshot]
     ) -> Mapping[str, Role]:
         roles = suggest(attributes)
         if "email" in roles.values():
             return roles
-        for segment in [each for each in frozen if each.partitions][:_SAMPLED]:
+        for segment in [each for each in pinned if each.partitions][:_SAMPLED]:
             try:
                 samples = sample_values(self._container, segment)
             except (InputError, Changed, NotFound):
@@ -279,7 +279,7 @@ def _is_segment(found: SurveyedEntity) -> bool:
 
 
 def _key(partition: Partition, attributes: Sequence[Attribute]) -> str:
-    """One name for a file's content and the way it is read."""
+    """The key of a row count: it changes with the content of the file and the way it is read."""
     form = partition.csv
     parts = (
         partition.blob,

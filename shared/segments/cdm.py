@@ -9,7 +9,7 @@ https://learn.microsoft.com/common-data-model/model-json
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
@@ -20,10 +20,12 @@ from shared.segments.suggestions import suggest
 
 __all__ = [
     "MAX_BYTES",
+    "MAX_PARTITIONS",
     "Entity",
     "ListedPartition",
     "Model",
     "attribute_of",
+    "collect_entities",
     "csv_format",
     "has_people",
     "load_document",
@@ -31,14 +33,13 @@ __all__ = [
     "read_time",
     "text_of",
     "too_large",
-    "weight_of",
 ]
 
 MAX_BYTES = 16 * 1024 * 1024
 _MAX_ENTITIES = 10_000
 _MAX_ATTRIBUTES = 20_000
 # The limit for the whole model: every survey of the container iterates over all of them.
-_MAX_PARTITIONS = 100_000
+MAX_PARTITIONS = 100_000
 _MAX_NAME = 1_000
 
 # Values of `entityType` and of annotations that mark the unified profile itself.
@@ -96,13 +97,35 @@ class Model:
 
 
 def read_model(data: bytes, where: str) -> Model:
-    """The model in `data`. InputError names `where` when it is not a usable `model.json`."""
+    """Read a `model.json`. InputError names `where` when it is not usable as a whole."""
     root = load_document(data, where)
-    listed = root.get("entities", root.get("tables"))
+    order = _culture_order(root.get("culture"))
+    return collect_entities(
+        root.get("entities", root.get("tables")),
+        where,
+        lambda item, number: _entity(item, number, where, order),
+        name=text_of(root.get("name")),
+        modified_at=read_time(root.get("modifiedTime")),
+    )
+
+
+def collect_entities(
+    listed: object,
+    where: str,
+    read: Callable[[object, int], Entity | None],
+    *,
+    name: str,
+    modified_at: datetime | None,
+) -> Model:
+    """Read the entities that a document lists, each with its number from 1.
+
+    InputError names `where` when `listed` is not a list or too long. Another InputError of `read` becomes a
+    fault of the model.
+    """
     if not isinstance(listed, list):
         raise InputError("modelShape", where=where)
     if len(listed) > _MAX_ENTITIES:
-        raise _too_long(where)
+        raise InputError("modelTooLong", where=where)
     entities: dict[str, Entity] = {}
     faults: list[InputError] = []
     # Segments share the attributes of the profile: each list of them is kept once.
@@ -110,7 +133,7 @@ def read_model(data: bytes, where: str) -> Model:
     partitions = 0
     for number, item in enumerate(listed, start=1):
         try:
-            entity = _entity(item, number, where, _culture_order(root.get("culture")))
+            entity = read(item, number)
         except InputError as error:
             faults.append(error)
             continue
@@ -118,17 +141,12 @@ def read_model(data: bytes, where: str) -> Model:
             continue
         entity = replace(entity, attributes=shared.setdefault(entity.attributes, entity.attributes))
         partitions += len(entity.partitions)
-        if partitions > _MAX_PARTITIONS:
-            raise _too_long(where)
+        if partitions > MAX_PARTITIONS:
+            raise InputError("modelTooLong", where=where)
         entities.pop(entity.name, None)
         entities[entity.name] = entity
-    return Model(
-        name=text_of(root.get("name")),
-        modified_at=read_time(root.get("modifiedTime")),
-        entities=tuple(entities.values()),
-        faults=tuple(faults),
-        weight=weight_of(entities.values()),
-    )
+    found = tuple(entities.values())
+    return Model(name, modified_at, found, tuple(faults), _weight_of(found))
 
 
 def load_document(data: bytes, where: str) -> dict[str, object]:
@@ -149,7 +167,7 @@ def too_large(where: str) -> InputError:
     return InputError("modelTooLarge", where=where, most=MAX_BYTES // (1024 * 1024))
 
 
-def weight_of(entities: Iterable[Entity]) -> int:
+def _weight_of(entities: Iterable[Entity]) -> int:
     """About how many bytes entities take in memory; shared lists of attributes count once."""
     seen: set[int] = set()
     total = 0
@@ -159,10 +177,6 @@ def weight_of(entities: Iterable[Entity]) -> int:
             seen.add(id(entity.attributes))
             total += 250 * len(entity.attributes)
     return total
-
-
-def _too_long(where: str) -> InputError:
-    return InputError("modelTooLong", where=where)
 
 
 def _entity(item: object, number: int, where: str, order: str) -> Entity | None:
@@ -187,7 +201,7 @@ def _entity(item: object, number: int, where: str, order: str) -> Entity | None:
         partitions = tuple(
             part
             for position, each in enumerate(
-                _list(item.get("partitions"), _MAX_PARTITIONS, name, where), 1
+                _list(item.get("partitions"), MAX_PARTITIONS, name, where), 1
             )
             if (part := _partition(each, entity_csv, name, position, where)) is not None
         )
@@ -297,10 +311,10 @@ def _culture_order(culture: object) -> str:
 
 def _format_order(pattern: str) -> str:
     """The order in a format such as `dd/MM/yyyy`; empty if the year comes first."""
-    places = {mark: pattern.find(mark) for mark in "dMy"}
-    if min(places.values()) < 0 or places["y"] < max(places["d"], places["M"]):
+    day, month, year = (pattern.find(mark) for mark in "dMy")
+    if min(day, month, year) < 0 or year < max(day, month):
         return ""
-    return DAY_FIRST if places["d"] < places["M"] else MONTH_FIRST
+    return DAY_FIRST if day < month else MONTH_FIRST
 
 
 def _primary_key(

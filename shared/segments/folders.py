@@ -106,7 +106,7 @@ def plain_segments(entries: Iterable[BlobEntry], root: str) -> list[PlainSegment
     exports: dict[tuple[str, str], dict[str, list[BlobEntry]]] = {}
     for entry in entries:
         path = entry.name.removeprefix(root)
-        parts = None if is_hidden(path) else _placed(path)
+        parts = None if is_hidden(path) else _export_of(path)
         if parts is not None:
             name, export_folder, time = parts
             exports.setdefault((name, export_folder), {}).setdefault(time, []).append(entry)
@@ -124,8 +124,8 @@ def plain_segments(entries: Iterable[BlobEntry], root: str) -> list[PlainSegment
     return list(found.values())
 
 
-def _placed(path: str) -> tuple[str, str, str] | None:
-    """Segment name, the destination folder, and the export's time as sortable text."""
+def _export_of(path: str) -> tuple[str, str, str] | None:
+    """The segment, the destination folder and the sortable time of the export that a file belongs to."""
     folder, _, base = path.rpartition("/")
     data = _DATA.fullmatch(base)
     if data is None:

@@ -5,20 +5,14 @@ https://www.rfc-editor.org/rfc/rfc8259 allows none of them; Microsoft's own SDK 
 
 from __future__ import annotations
 
-import codecs
 import re
 
 import orjson
 
+from shared.segments.unpack import BYTE_ORDER_MARKS
+
 __all__ = ["load_json"]
 
-_BOMS = (
-    (codecs.BOM_UTF32_LE, "utf-32-le"),
-    (codecs.BOM_UTF32_BE, "utf-32-be"),
-    (codecs.BOM_UTF16_LE, "utf-16-le"),
-    (codecs.BOM_UTF16_BE, "utf-16-be"),
-    (codecs.BOM_UTF8, "utf-8"),
-)
 # Text first, so that nothing inside of it is taken for a comment.
 _TOKEN = re.compile(
     r'"(?:[^"\\]|\\.)*(?:"|\Z)|//[^\r\n]*|/\*.*?(?:\*/|\Z)|,(?=\s*[}\]])', re.DOTALL
@@ -27,7 +21,7 @@ _TOKEN = re.compile(
 
 def load_json(data: bytes) -> object:
     """The value of a document. ValueError, without content of the document, when it is no JSON."""
-    for mark, codec in _BOMS:
+    for mark, codec in BYTE_ORDER_MARKS:
         if data.startswith(mark):
             text = data[len(mark) :]
             data = text if codec == "utf-8" else text.decode(codec, "replace").encode()

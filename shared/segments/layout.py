@@ -12,7 +12,6 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NoReturn
 
 from shared.errors import InputError
 from shared.model.source import Attribute
@@ -74,7 +73,7 @@ def lay_out(
         # Other names, as friendly names are, are those of the columns that the model lists.
         return Layout(True, names)
     if not indexes:
-        _differ(len(first), len(names), where)
+        raise InputError("columnsDiffer", where=where, found=len(first), listed=len(names))
     laid = [""] * len(first)
     for name, index in indexes.items():
         laid[index] = name
@@ -90,8 +89,7 @@ def find_name(wanted: str, names: Sequence[str]) -> str | None:
 
 
 def looks_like_data(row: Sequence[str]) -> bool:
-    """Whether a row contains values that are not names of columns: an address, an id, a date, a number to
-    call."""
+    """Whether a row contains values that no column has as its name, such as an address, an id or a date."""
     return any(_DATA.fullmatch(cell.strip()) for cell in row)
 
 
@@ -136,10 +134,6 @@ def _is_header(
     # No cell of the row is a name of the model: a header with other names has no gaps and no
     # numbers in it.
     return all(cell.strip() for cell in first) and not looks_like_numbers(first)
-
-
-def _differ(found: int, listed: int, where: str) -> NoReturn:
-    raise InputError("columnsDiffer", where=where, found=found, listed=listed)
 
 
 def _plain(name: str) -> str:

@@ -1,11 +1,10 @@
 """Converts a partition's `location` to a blob name in our own container, or refuses it.
 
-A location is untrusted text. It is never requested: it is parsed, the
-account and the container are compared with the landing container's own address, and only the blob
-name is used. Customer Insights may write the account's blob or dfs address, so both count as ours;
-an address without account (a relative name) is looked up beside its `model.json`. If a location can mean
-several names (`a//b.csv`, `./b.csv`, an unencoded `#` or `%`), all of them are returned, and the one that
-exists in the container is used.
+A location is untrusted text and never requested. It is parsed, its account and container are compared with
+those of the landing container, and only the blob name is used. Customer Insights may write the blob or the
+dfs address of the account, so both are accepted. A relative name is looked up beside its `model.json`. If a
+location can mean several names (`a//b.csv`, `./b.csv`, an unencoded `#` or `%`), all of them are returned,
+and the one that exists in the container is used.
 https://learn.microsoft.com/common-data-model/model-json#partition
 """
 
@@ -29,12 +28,11 @@ _STORAGE_HOST = re.compile(
 
 
 def blob_names(location: str, container_url: str, model_blob: str, where: str) -> tuple[str, ...]:
-    """The names that `location` may mean, the likeliest first.
+    """The blob names that `location` may mean, the likeliest first.
 
     `container_url` is the address of the landing container, `model_blob` the blob name of the
-    `model.json` that lists the location. `where` (entity and partition) is named in the
-    ConfigError for everything that is not plainly a blob of this container, with the location and
-    the container's own address.
+    `model.json` that lists the location. ConfigError for a location that is not clearly a blob of this
+    container; it names `where` (entity and partition), the location and the address of the container.
     """
     text = location.strip()
     try:
@@ -62,7 +60,7 @@ def _names(text: str, container_url: str, model_blob: str) -> tuple[str, ...]:
         folder = model_blob.rpartition("/")[0]
         if parts.path.startswith("/"):
             raise ValueError
-        return _meant(parts.path, f"{folder}/" if folder else "")
+        return _possible_names(parts.path, f"{folder}/" if folder else "")
     if parts.scheme not in {"http", "https"} or not parts.hostname:
         raise ValueError
     if parts.username is not None or parts.password is not None:
@@ -78,10 +76,10 @@ def _names(text: str, container_url: str, model_blob: str) -> tuple[str, ...]:
     prefix = unquote(ours.path).rstrip("/") + "/"
     if not parts.path.startswith(prefix):
         raise ValueError
-    return _meant(parts.path[len(prefix) :], "")
+    return _possible_names(parts.path[len(prefix) :], "")
 
 
-def _meant(path: str, folder: str) -> tuple[str, ...]:
+def _possible_names(path: str, folder: str) -> tuple[str, ...]:
     """The blob names that a path may mean. ValueError when it leaves its folder."""
     written = path.replace("%23", "#")
     names = []

@@ -17,24 +17,23 @@ from functools import cached_property
 from shared.errors import InputError
 from shared.model.source import Attribute
 from shared.segments.cdm import (
+    MAX_PARTITIONS,
     Entity,
     ListedPartition,
     Model,
     attribute_of,
+    collect_entities,
     csv_format,
     has_people,
     load_document,
     read_time,
     text_of,
-    weight_of,
 )
 from shared.segments.patterns import matching
 
 __all__ = ["MANIFEST", "read_manifest"]
 
 MANIFEST = ".manifest.cdm.json"
-_MOST_ENTITIES = 10_000
-_MOST_PARTITIONS = 100_000
 _DEEPEST = 10
 # The entity that all others extend has no attributes.
 _BASES = frozenset({"", "CdmEntity"})
@@ -53,27 +52,12 @@ def read_manifest(
     `document` gives the content of a blob, None when it does not exist; `names` are all blobs.
     """
     root = load_document(data, where)
-    listed = root.get("entities")
-    if not isinstance(listed, list) or len(listed) > _MOST_ENTITIES:
-        raise InputError("modelShape", where=where)
-    reader = _Reader(where, document, names)
-    entities: dict[str, Entity] = {}
-    faults: list[InputError] = []
-    for number, item in enumerate(listed, start=1):
-        try:
-            entity = reader.entity(item, number)
-        except InputError as error:
-            faults.append(error)
-            continue
-        if entity is not None:
-            entities.pop(entity.name, None)
-            entities[entity.name] = entity
-    return Model(
+    return collect_entities(
+        root.get("entities"),
+        where,
+        _Reader(where, document, names).entity,
         name=text_of(root.get("manifestName")) or text_of(root.get("folioName")),
         modified_at=read_time(root.get("lastFileModifiedTime")),
-        entities=tuple(entities.values()),
-        faults=tuple(faults),
-        weight=weight_of(entities.values()),
     )
 
 
@@ -122,13 +106,15 @@ class _Reader:
         blob, _, wanted = path.rpartition("/")
         if not blob:
             raise self._undefined(name, path or self._where)
-        definitions = self._definitions(self._placed(blob), name)
+        definitions = self._definitions(self._blob_name(blob), name)
         found = _named(definitions, "entityName", wanted) or _named(definitions, "entityName", name)
         if found is None:
             raise self._undefined(name, path)
         items = list(self._items(found, definitions, name, path, 0))
         attributes = tuple(
-            attribute_of({**each, "dataType": _data_type(each)}, name, position, self._placed(blob))
+            attribute_of(
+                {**each, "dataType": _data_type(each)}, name, position, self._blob_name(blob)
+            )
             for position, each in enumerate(items, start=1)
         )
         if not attributes:
@@ -191,8 +177,8 @@ class _Reader:
                 title = text_of(each.get("name"))
                 yield self._partition(each, title, self._relative(location), moment, name, number)
         for number, each in enumerate(_dicts(item.get("dataPartitionPatterns")), start=1):
-            place = self._placed(text_of(each.get("rootLocation"))).strip("/")
-            below = f"{place}/" if place else ""
+            root = self._blob_name(text_of(each.get("rootLocation"))).strip("/")
+            below = f"{root}/" if root else ""
             inside = [blob for blob in self._names if blob.startswith(below)]
             chosen = matching(
                 [blob.removeprefix(below) for blob in inside],
@@ -215,13 +201,13 @@ class _Reader:
         blob: str = "",
     ) -> ListedPartition:
         self._partitions += 1
-        if self._partitions > _MOST_PARTITIONS:
+        if self._partitions > MAX_PARTITIONS:
             raise InputError("modelTooLong", where=self._where)
         form = csv_format(_csv_settings(item), entity, number, self._where)
         return ListedPartition(title, location, moment, form, blob)
 
-    def _placed(self, path: str) -> str:
-        """The blob that a path of the manifest means: beside it, or below the root of its corpus."""
+    def _blob_name(self, path: str) -> str:
+        """The name of the blob at a path of the manifest: beside it, or below the root of its corpus."""
         plain = self._relative(path)
         return posixpath.normpath(posixpath.join(self._folder, plain)) if plain else self._folder
 

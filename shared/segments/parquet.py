@@ -77,8 +77,9 @@ def load_parquet(
     columns: Sequence[str],
     blob: str,
 ) -> list[tuple[int, Code]]:
-    """Append the rows to `table`; returns the numbers (from 1) of those that cannot be used, and why.
-    InputError names `blob` when it cannot be read or is implausible.
+    """Append the rows to `table`. Returns the numbers (from 1) of unusable rows, and why.
+
+    InputError names `blob` when it cannot be read or its size is implausible.
     """
     try:
         return _load(connection, table, file, columns, blob)

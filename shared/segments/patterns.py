@@ -20,9 +20,10 @@ _LONGEST = 1_000
 
 
 def matching(paths: Sequence[str], glob: str, expression: str) -> list[str]:
-    """The paths (relative to the pattern's root) that match a glob, or else an expression. The glob is used
-    if both are given, as in Microsoft's own SDK. Without either, and for an invalid expression, there are no
-    files.
+    """The paths (relative to the root of the pattern) that match a glob, or else an expression.
+
+    The glob is used if both are given, as in Microsoft's SDK. Without either, and for an invalid expression,
+    no path matches.
     """
     pattern = _from_glob(glob) if glob else expression
     if not paths or not 0 < len(pattern) <= _LONGEST:

@@ -20,7 +20,7 @@ import requests
 from shared.errors import ConfigError, Disconnected, NotFound, Refused, Unavailable
 from shared.http_session import BearerToken, read_body
 from shared.model.source import Attribute
-from shared.segments.cdm import read_time
+from shared.segments.cdm import read_time, text_of
 from shared.version import USER_AGENT
 
 __all__ = ["ApiSegment", "CustomerInsightsApi", "RefreshJob"]
@@ -88,7 +88,9 @@ class CustomerInsightsApi:
 
     def segments(self) -> list[ApiSegment]:
         """Every segment of the environment."""
-        return [_segment(item) for item in self._list("/manage/segments") if _text(item, "name")]
+        return [
+            _segment(item) for item in self._list("/manage/segments") if text_of(item.get("name"))
+        ]
 
     def attributes(self, entity: str = "Customer") -> list[Attribute]:
         """The attributes of an entity, with their semantic types; `Customer` is the profile."""
@@ -96,12 +98,12 @@ class CustomerInsightsApi:
         listed = found.get("attributes") if isinstance(found, dict) else None
         return [
             Attribute(
-                _text(item, "name"),
-                _text(item, "dataType") or "string",
-                _text(item, "semanticType") or None,
+                text_of(item.get("name")),
+                text_of(item.get("dataType")) or "string",
+                text_of(item.get("semanticType")) or None,
             )
             for item in (listed if isinstance(listed, list) else ())
-            if isinstance(item, dict) and _text(item, "name")
+            if isinstance(item, dict) and text_of(item.get("name"))
         ]
 
     def jobs(self) -> list[RefreshJob]:
@@ -191,9 +193,9 @@ def _segment(item: Mapping[str, object]) -> ApiSegment:
     evaluation = status if isinstance(status, dict) else {}
     count = evaluation.get("entityCount")
     return ApiSegment(
-        name=_text(item, "name"),
-        display_name=_text(item, "friendlyName") or _text(item, "name"),
-        state=_text(item, "state"),
+        name=text_of(item.get("name")),
+        display_name=text_of(item.get("friendlyName")) or text_of(item.get("name")),
+        state=text_of(item.get("state")),
         member_count=count if type(count) is int and count >= 0 else None,
         evaluated_at=read_time(evaluation.get("evaluationDate")),
     )
@@ -201,17 +203,12 @@ def _segment(item: Mapping[str, object]) -> ApiSegment:
 
 def _job(item: Mapping[str, object]) -> RefreshJob:
     return RefreshJob(
-        id=_text(item, "jobId"),
-        operation=_text(item, "operationType"),
-        kind=_text(item, "jobSubmissionKind"),
-        status=_text(item, "jobStatus"),
+        id=text_of(item.get("jobId")),
+        operation=text_of(item.get("operationType")),
+        kind=text_of(item.get("jobSubmissionKind")),
+        status=text_of(item.get("jobStatus")),
         ended_at=read_time(item.get("endTimestamp")),
     )
-
-
-def _text(item: Mapping[str, object], key: str) -> str:
-    value = item.get(key)
-    return value.strip() if isinstance(value, str) else ""
 
 
 def _seconds(value: str) -> float | None:

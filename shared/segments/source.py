@@ -66,7 +66,7 @@ class BlobSegments:
         table: str,
         scratch: Path,
     ) -> LoadedSegment:
-        """Append the rows of a segment to `table`, in file order."""
+        """Append the rows of a segment to `table`, those of one file in their order."""
         return load_segment(
             self._container, connection, segment, columns, table, scratch, self._null_markers
         )

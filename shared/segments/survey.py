@@ -39,9 +39,10 @@ _REMEMBERED = 64 * 1024 * 1024
 
 @dataclass(frozen=True)
 class SurveyedEntity:
-    """One entity and the files that hold it now; `missing` are listed but do not exist (yet). Without
-    `attributes`, they are read from the header. `fault` is why it cannot be read at all. `source` is the
-    `model.json` or manifest that lists it, empty for files that no model lists.
+    """An entity and its current files. `missing` are listed files that do not exist (yet).
+
+    When `attributes` is empty, they are read from the header of the files. `fault` is why the entity cannot be
+    read at all. `source` is the `model.json` or manifest that lists it, empty for files that no model lists.
     """
 
     name: str
@@ -259,7 +260,7 @@ def _without_folders(entries: Iterator[BlobEntry]) -> dict[str, BlobEntry]:
 
 
 def _choose(candidates: list[SurveyedEntity]) -> SurveyedEntity:
-    """Of entities with one name: the one that has files, or a fault where two have others."""
+    """Choose between entities of one name: the one with files, or a fault when two have different files."""
     filled = [each for each in candidates if each.listed or each.fault] or candidates
     # Prefer a model.json to a manifest that describes the same files.
     filled.sort(key=lambda each: (each.source.endswith(MANIFEST), each.fault is not None))

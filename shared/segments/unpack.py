@@ -19,7 +19,16 @@ from pathlib import Path
 
 from shared.errors import InputError
 
-__all__ = ["MARK", "MAX_UNPACKED", "Parquet", "Text", "allowed_size", "text_pieces", "unpack"]
+__all__ = [
+    "BYTE_ORDER_MARKS",
+    "MARK",
+    "MAX_UNPACKED",
+    "Parquet",
+    "Text",
+    "allowed_size",
+    "text_pieces",
+    "unpack",
+]
 
 MAX_UNPACKED = 4 * 1024**3
 _FREE_UNPACKED = 64 * 1024**2
@@ -28,7 +37,7 @@ _PIECE = 1024 * 1024
 # DuckDB keeps the text of 2,048 lines in memory at a time.
 _LONGEST_LINE = 32 * 1024
 # Gzip is read in small blocks: after every member the rest of a block is copied.
-_BITE = 16 * 1024
+_SMALL_BLOCK = 16 * 1024
 _PART = 64 * 1024
 
 # Readers disagree on blanks between a quote and the beginning or end of a cell.
@@ -40,7 +49,8 @@ _BLANKS_AT_END = re.compile(rb'" +\Z')
 # A byte that text does not contain; the fast reader needs one for itself (see fast.py).
 MARK = b"\x1f"
 
-_BOMS = (
+# A mark of UTF-32 begins with the mark of UTF-16.
+BYTE_ORDER_MARKS = (
     (codecs.BOM_UTF32_LE, "utf-32-le"),
     (codecs.BOM_UTF32_BE, "utf-32-be"),
     (codecs.BOM_UTF8, "utf-8"),
@@ -122,7 +132,7 @@ def unpack(pieces: Iterable[bytes], encoding: str, path: Path, where: str) -> Te
         with path.open("wb") as file:
             file.writelines(rest)
         return Parquet(path)
-    seen = _Sight()
+    seen = _TextProperties()
     with path.open("wb") as file:
         for piece in _utf8(rest, encoding, where):
             seen.add(piece)
@@ -147,7 +157,7 @@ def _utf8(pieces: Iterator[bytes], encoding: str, where: str) -> Iterator[bytes]
     head, rest = _peek(pieces)
     if head[:2] == b"\x1f\x8b":
         head, rest = _peek(_gunzip(rest, where))
-    for mark, name in _BOMS:
+    for mark, name in BYTE_ORDER_MARKS:
         if head.startswith(mark):
             return _recoded(_without(len(mark), rest), name, where)
     return _recoded(rest, _codec(encoding, where), where)
@@ -183,9 +193,9 @@ def _gunzip(pieces: Iterator[bytes], where: str) -> Iterator[bytes]:
     """The content of one or more gzip members, bounded."""
     packed = unpacked = 0
     stream = zlib.decompressobj(wbits=31)
-    for bite in _bites(pieces):
-        packed += len(bite)
-        waiting = bite
+    for block in _small_blocks(pieces):
+        packed += len(block)
+        waiting = block
         while waiting:
             if stream.eof:
                 # Some writers pad the end with zeros.
@@ -206,10 +216,10 @@ def _gunzip(pieces: Iterator[bytes], where: str) -> Iterator[bytes]:
         raise InputError("fileNotGzip", where=where)
 
 
-def _bites(pieces: Iterator[bytes]) -> Iterator[bytes]:
+def _small_blocks(pieces: Iterator[bytes]) -> Iterator[bytes]:
     for piece in pieces:
-        for start in range(0, len(piece), _BITE):
-            yield piece[start : start + _BITE]
+        for start in range(0, len(piece), _SMALL_BLOCK):
+            yield piece[start : start + _SMALL_BLOCK]
 
 
 def _peek(pieces: Iterator[bytes]) -> tuple[bytes, Iterator[bytes]]:
@@ -227,8 +237,8 @@ def _without(count: int, pieces: Iterator[bytes]) -> Iterator[bytes]:
     yield from pieces
 
 
-class _Sight:
-    """Properties of a text that its bytes show."""
+class _TextProperties:
+    """What `Text` says about a text, determined from its pieces."""
 
     def __init__(self) -> None:
         self._lf = self._cr = self._crlf = self._line = 0
@@ -263,10 +273,10 @@ class _Sight:
         self._odd = bool(
             any(b' "' in text and _BLANK_BEFORE_CELL.search(text) for text in (seam, piece))
             or _BLANK_AFTER_CELL.search(piece)
-            or (b'"' in self._edge and _BLANK_AFTER_CELL.search(self._edge + piece[:_BITE]))
+            or (b'"' in self._edge and _BLANK_AFTER_CELL.search(self._edge + piece[:_SMALL_BLOCK]))
         )
         self.quotes += piece.count(b'"')
-        end = self._edge + piece if len(piece) < _BITE else piece[-_BITE:]
+        end = self._edge + piece if len(piece) < _SMALL_BLOCK else piece[-_SMALL_BLOCK:]
         # However many blanks follow the last quote, one is enough to remember.
         self._edge = b'" ' if _BLANKS_AT_END.search(end) else end[-2:]
 
