@@ -315,7 +315,7 @@ def send(queue: QueueClient, content: str) -> None:
 
 
 def waiting(queue: QueueClient) -> int:
-    """How many messages a queue holds, hidden ones included."""
+    """The number of messages in a queue, with hidden ones."""
     try:
         return queue.get_queue_properties().approximate_message_count or 0
     except ResourceNotFoundError:

@@ -27,7 +27,7 @@ UNUSABLE = [
 
 
 def waiting(queues: QueueServiceClient, name: str) -> int:
-    """How many messages a queue holds, hidden ones included."""
+    """The number of messages in a queue, with hidden ones."""
     try:
         found = queues.get_queue_client(name).get_queue_properties().approximate_message_count
     except ResourceNotFoundError:

@@ -38,7 +38,7 @@ def running_app(
     storage_faults: StorageFaults,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[RunningApp]:
-    """An app that reaches its storage by the rough way only."""
+    """An app that reaches its storage only through the proxy with faults."""
     folder = tmp_path_factory.mktemp("app")
     with (
         faulty_storage(emulator, storage_faults) as storage,

@@ -23,7 +23,7 @@ def test_a_lane_without_a_slot_waits_and_retries_without_failing(
     refused: list[float] = []
 
     def taken(account_id: str, *more: Any, **most: Any) -> Any:
-        """Nothing is free for 20 seconds, once a run is finishing."""
+        """No slot is free for 20 seconds when a run begins to finish."""
         finishing = [
             stored
             for stored in deployment.app.runs.all()

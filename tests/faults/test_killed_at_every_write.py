@@ -63,7 +63,7 @@ def _quiet() -> dict[bool, tuple[RunResult, int]]:
 def undisturbed(
     quiet: dict[bool, tuple[RunResult, int]], new_deployment: NewDeployment, again: bool
 ) -> tuple[RunResult, int]:
-    """The end of a quiet run, and how many writes it takes; worked out once."""
+    """The result of a run without faults, and the number of its writes; computed once."""
     if again not in quiet:
         deployment = prepared(new_deployment, again)
         deployment.start_process()

@@ -60,7 +60,7 @@ def test_two_apps_on_one_storage_send_each_person_once(
 def test_duplicated_messages_send_no_one_twice_and_do_not_multiply(
     emulator: Azurite, sandbox: Sandbox, tmp_path: Path
 ) -> None:
-    """Two runs share three connections, so lanes wait for their turn and come again and again."""
+    """Two runs share three connections, so lanes wait for a slot and try again repeatedly."""
     log = tmp_path / "app.log"
     with running(
         start_app(
@@ -95,7 +95,7 @@ def test_duplicated_messages_send_no_one_twice_and_do_not_multiply(
 def test_ten_lanes_with_random_faults_leave_the_audience_correct(
     emulator: Azurite, sandbox: Sandbox, tmp_path: Path
 ) -> None:
-    """All kinds but hanging, which needs the real read timeout of 125 s (test_storms.py has it)."""
+    """All kinds except hanging, which needs the real read timeout of 125 s (test_faulty_mailchimp.py has it)."""
     with run_app(emulator.connection_string, sandbox, tmp_path) as running_app:
         scenario = ExportScenario(running_app, tmp_path)
         sample = scenario.sample(12_000, 0.6, 0.6)

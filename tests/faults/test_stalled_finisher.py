@@ -29,7 +29,7 @@ def test_the_ledger_of_a_later_run_stays(
     later: list[Run] = []
 
     def others_go_on() -> None:
-        """While this process stands still, another one ends the run and carries out the next."""
+        """While this process is paused, another one ends the run and executes the next."""
         deployment.clock.forward(STALL)
         deployment.start_process()
         assert deployment.run_to_end(stalled.id).status is RunStatus.SUCCESSFUL

@@ -15,7 +15,7 @@ _STUCK = 120.0
 
 
 class VirtualTime(Clock):
-    """A clock for several threads. One of those that were started here runs at a time.
+    """A clock for several threads, of which one runs at a time.
 
     The thread that makes the clock is the first. When all threads sleep, the one with the
     earliest time continues.
@@ -41,7 +41,7 @@ class VirtualTime(Clock):
         self.sleep(seconds)
 
     def sleep(self, seconds: float) -> None:
-        """Wait until the time has come; other threads run meanwhile."""
+        """Wait until the time is reached; other threads run meanwhile."""
         with self._changed:
             self._number += 1
             number = self._number

@@ -130,7 +130,7 @@ def test_a_normal_address_is_unchanged_and_accepted_by_mailchimp(address):
 
 
 class Rows:
-    """A source with one segment, straight from a list."""
+    """A source with one segment, from a list."""
 
     def __init__(self, addresses):
         self.addresses = addresses
@@ -145,7 +145,7 @@ class Rows:
 
 
 def planned(addresses, tmp_path):
-    """Line of the list -> normal address or code, as the plan's SQL sees it."""
+    """Line of the list -> normal address or code, by the SQL of the plan."""
     attributes = (Attribute("Email"), Attribute("Id"))
     segment = SegmentSnapshot("s", "S", attributes, (), "Id")
     with duckdb.connect() as db:

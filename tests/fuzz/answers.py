@@ -77,7 +77,7 @@ class _Canned(BaseAdapter):
 
 
 def run(data: bytes) -> object:
-    """What was seen; AssertionError where an answer leads to anything that was not promised."""
+    """Return what was seen; AssertionError if an answer leads to an unexpected value or error."""
     how, _, body = data.partition(b"\n")
     words = [*how.decode("latin-1").split(" "), "", "", ""]
     name = words[0] if words[0] in _CALLS else "subscribe"

@@ -9,7 +9,7 @@ T = TypeVar("T")
 
 
 class Dice:
-    """Reads decisions off a string of bytes, one byte each."""
+    """Reads decisions from a string of bytes, one byte each."""
 
     def __init__(self, data: bytes) -> None:
         self._data = data
@@ -20,16 +20,16 @@ class Dice:
         return self._at < len(self._data)
 
     def number(self, below: int) -> int:
-        """A number from 0 on."""
+        """A number of 0 or more."""
         if not self.more():
             return 0
         self._at += 1
         return self._data[self._at - 1] % below
 
     def pick(self, choices: Sequence[T]) -> T:
-        """One of the choices; the first when nothing is left to decide by."""
+        """One of the choices; the first when no bytes are left."""
         return choices[self.number(len(choices))]
 
     def some(self, choices: Sequence[T], most: int) -> list[T]:
-        """Up to so many of the choices."""
+        """At most this number of the choices."""
         return [self.pick(choices) for _ in range(self.number(most + 1))]

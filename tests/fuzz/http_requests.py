@@ -31,7 +31,7 @@ _METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE", "PATCH")
 
 
 def run(data: bytes) -> object:
-    """What was seen; AssertionError for an answer that must not be."""
+    """Return what was seen; AssertionError for a response that breaks a rule."""
     head, _, body = data.partition(b"\n\n")
     first, *lines = head.decode("latin-1").split("\n")
     world = World()

@@ -1,4 +1,4 @@
-"""The fuzzing loop of one target: known inputs first, then mutated ones until the time is over.
+"""The fuzzing loop of one target: known inputs first, then mutated ones until the time has passed.
 
 Coverage is which steps from line to line of shared/ were taken (what DuckDB does inside shows in
 what a target reports).
@@ -25,7 +25,7 @@ _SHARED = str(Path(__file__).parents[2] / "shared")
 
 
 class Sight:
-    """Which steps from line to line of shared/ were ever taken."""
+    """The steps from line to line of shared/ that were taken so far."""
 
     def __init__(self) -> None:
         self.steps: set[tuple[int, int, int]] = set()
@@ -52,7 +52,7 @@ class Sight:
 
 
 class TooSlowError(Exception):
-    """An input took so long that it could be used to keep the app from working."""
+    """An input took so long that it could block the app."""
 
 
 def _alarm(_signal: int, _frame: object) -> None:
@@ -60,7 +60,7 @@ def _alarm(_signal: int, _frame: object) -> None:
 
 
 def fuzz(target: Target, seconds: float, keep: bool, seed: int, now: Path) -> tuple[int, int, int]:
-    """Inputs run, new ones that were interesting, faults found."""
+    """Fuzz a target. Returns the numbers of inputs, of new interesting inputs, and of faults."""
     dice = random.Random(seed)
     signal.signal(signal.SIGALRM, _alarm)
     sight, shown = Sight(), set[object]()
@@ -103,7 +103,7 @@ def fuzz(target: Target, seconds: float, keep: bool, seed: int, now: Path) -> tu
 
 
 def _place(error: BaseException) -> str:
-    """Where an error came from: two from one place are one fault."""
+    """The line that raised an error; errors of the same line are one fault."""
     last = traceback.extract_tb(error.__traceback__)[-1]
     ours = [f for f in traceback.extract_tb(error.__traceback__) if f.filename.startswith(_SHARED)]
     frame = ours[-1] if ours else last
@@ -111,7 +111,7 @@ def _place(error: BaseException) -> str:
 
 
 def write(target: Target, kind: str, data: bytes) -> None:
-    """Keep an input in the corpus."""
+    """Store an input in the corpus."""
     folder = CORPUS / target.name
     folder.mkdir(parents=True, exist_ok=True)
     (folder / f"{kind}-{hashlib.sha256(data).hexdigest()[:12]}").write_bytes(data)

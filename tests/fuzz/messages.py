@@ -25,7 +25,7 @@ _READERS = {"run": run_of, "lane": lane_of, "look": refresh_of, "stamps": stamps
 
 
 def run(data: bytes) -> object:
-    """What was seen; AssertionError where something strange is believed."""
+    """Return what was seen; AssertionError if an invalid message is accepted."""
     seen = []
     for name, read in _READERS.items():
         try:

@@ -1,6 +1,6 @@
 """Fuzz target: no `model.json` makes the app read outside the container.
 
-An input is the file itself. The container beside it holds a few honest files.
+An input is the file itself. The container has a few valid files.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _THEN = datetime(2026, 11, 1, tzinfo=UTC)
 
 
 class _Container:
-    """The landing container; asking for anything that is not in it is the fault looked for."""
+    """The landing container. Reading a blob that is not in it is a fault."""
 
     url = _URL
 
@@ -76,7 +76,7 @@ def _meant(data: bytes) -> set[str]:
 
 
 def run(data: bytes) -> object:
-    """What was seen; AssertionError where something outside is looked at."""
+    """Return what was seen; AssertionError if a blob outside the container is read."""
     container = cast("LandingContainer", _Container(data))
     seen: set[object] = set()
     meant = _meant(data)

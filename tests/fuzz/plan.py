@@ -80,7 +80,7 @@ def _db() -> duckdb.DuckDBPyConnection:
 
 
 def run(data: bytes) -> object:
-    """What was seen; AssertionError where SQL and Python differ."""
+    """Return what was seen; AssertionError if SQL and Python differ."""
     dice, db = Dice(data), _db()
     segments = 1 + dice.number(4)
     tag_ids = [dice.pick(_TAGS) for _ in range(segments)]

@@ -58,7 +58,7 @@ class People:
 
 
 def people_of(rows: Iterable[Row]) -> People:
-    """One person an address: the lowest id, then the first segment, then the first row."""
+    """One person for each address: the lowest id, then the first segment, then the first row."""
     found = People()
     groups: dict[str, list[Row]] = defaultdict(list)
     for row in rows:
@@ -183,7 +183,7 @@ class World:
     def change(
         self, person: Row | None, mask: int, fingerprint: str, address: str
     ) -> Change | None:
-        """What happens to one address; None for someone who does not matter."""
+        """What happens to one address; None if nothing does."""
         known = self.known.get(address)
         tags = tags_of(mask, self.tag_ids) if person else None
         carried = list(known.tags) if known else []

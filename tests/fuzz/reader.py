@@ -26,7 +26,7 @@ _HEADERS = {"yes": True, "no": False}
 
 
 def run(data: bytes) -> object:
-    """What was seen; AssertionError where a row is lost, doubled or invented."""
+    """Return what was seen; AssertionError if a row is lost, doubled or invented."""
     how, _, file = data.partition(b"\n")
     words = [*how.decode("latin-1").split(";"), "", "", "", "", ""]
     names = [name for name in words[0].split(",") if name][:20]

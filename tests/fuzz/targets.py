@@ -20,7 +20,7 @@ class Target:
     tokens: tuple[bytes, ...]
 
     def corpus(self) -> Iterator[Path]:
-        """The inputs that are kept."""
+        """The stored inputs."""
         yield from sorted(path for path in (CORPUS / self.name).glob("*") if path.is_file())
 
 

@@ -1,4 +1,4 @@
-"""One warm compiler for all tests of the templates, and a copy of the templates to plant faults in."""
+"""One running compiler for all tests of the templates, and a copy of the templates for planted faults."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def template() -> dict[str, Any]:
 
 @pytest.fixture(scope="session")
 def deployments() -> dict[str, Deployment]:
-    """Every configuration as its committed snapshot has it; needs no compiler."""
+    """Every configuration, read from its committed snapshot; needs no compiler."""
     return {name: project.committed(name) for name in project.CONFIGURATIONS}
 
 

@@ -1,4 +1,4 @@
-"""The templates compile without a warning, what is committed is current, and no rule is broken."""
+"""The templates compile without a warning, the committed results are current, and no rule is broken."""
 
 from __future__ import annotations
 

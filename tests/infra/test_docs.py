@@ -32,7 +32,7 @@ MADE = {"model.json", "app.zip"}
 
 
 def haystack() -> str:
-    """Everything a name may come from: code and configuration, not docs and not these tests."""
+    """The text in which names are searched: code and configuration, without docs and these tests."""
     paths = [
         path
         for folder in ("infra", "shared", "devhost", ".github")

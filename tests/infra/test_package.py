@@ -1,4 +1,4 @@
-"""The package holds what runs and nothing else; it starts without Azure as it would there."""
+"""The package has only what the app needs, and starts without Azure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The list of settings is one list: Azure, the code, the sample and docs/settings.md agree."""
+"""Azure, the code, the sample and docs/settings.md have the same settings."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ from shared.mailchimp.transport import ApiKey, RetryPolicy, Transport
 
 
 class Time:
-    """A clock that only sleeping moves."""
+    """A clock that advances only by sleeping."""
 
     def __init__(self) -> None:
         self.now = 1000.0

@@ -45,7 +45,7 @@ class Browser:
         self.sandbox = sandbox
 
     def decide(self, url: str, decision: str = "allow") -> dict[str, str]:
-        """What the callback is called with."""
+        """Return the parameters of the callback."""
         shown = requests.get(url, timeout=100)
         assert shown.status_code == 200, shown.text
         asked = {name: values[0] for name, values in parse_qs(urlsplit(url).query).items()}

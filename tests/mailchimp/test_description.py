@@ -16,7 +16,7 @@ from tests.contract.prism import PrismProxy, description, prism_command
 
 
 def every_call(session, audience_id):
-    """All methods of a session; what they do is tested elsewhere."""
+    """Call all methods of a session; other tests check what they do."""
     session.ping()
     session.account()
     session.audiences()

@@ -1,4 +1,4 @@
-"""Mailchimp's words about a refused member are kept without the address and the values of the member."""
+"""Mailchimp's text about a refused member is stored without the address and the values of the member."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every message that the app can give has a text, and its values are the text's placeholders.
+"""Every message of the app has a text, and its values are the placeholders of the text.
 
 The codes and values are read from the source: from the calls that construct errors, faults,
 findings and reasons, and from the functions that pass a code on.
@@ -85,7 +85,7 @@ def constants() -> dict[str, str]:
 
 
 def literals(node: ast.AST | None) -> list[str]:
-    """The texts that an expression may be."""
+    """The possible texts of an expression."""
     if isinstance(node, ast.IfExp):
         return [*literals(node.body), *literals(node.orelse)]
     if isinstance(node, ast.Name):
@@ -122,7 +122,7 @@ def values_of(node: ast.Call) -> frozenset[str] | None:
 
 
 def classes_of_errors(tree: ast.AST) -> Iterator[ast.Call]:
-    """The calls of the base's `__init__` in classes that derive from errors of ours."""
+    """The calls of the base's `__init__` in classes that derive from the app's errors."""
     for node in ast.walk(tree):
         if isinstance(node, ast.ClassDef) and {getattr(base, "id", "") for base in node.bases} & {
             *ERRORS

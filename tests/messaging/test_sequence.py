@@ -1,4 +1,4 @@
-"""Of all copies of a message, exactly one is followed by the next, so a sequence neither ends nor multiplies."""
+"""Exactly one of all copies of a message sends the next one, so a sequence neither ends nor multiplies."""
 
 import random
 

@@ -21,7 +21,7 @@ NOW = datetime(2026, 11, 1, 6, 0, tzinfo=UTC)
 
 
 class RecordingQueue:
-    """Keeps what is sent, as the queue would show it."""
+    """Stores sent messages, in the form that the queue shows."""
 
     def __init__(self) -> None:
         self.sent: list[bytes] = []

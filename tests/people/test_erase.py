@@ -158,7 +158,7 @@ BOTH = ("1", "2")
 
 
 def used_storage(folder: Path, numbers: tuple[str, ...] = BOTH) -> MemoryStore:
-    """Exports with ledgers old and new, runs that are over, and a list of the unsubscribed."""
+    """Exports with old and new ledgers, ended runs, and a list of unsubscribed contacts."""
     store = MemoryStore()
     process = Process(store)
     now = process.clock.now()

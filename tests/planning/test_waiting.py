@@ -19,7 +19,7 @@ SAMPLE = Sample(16, (Segment("A", 1.0),), seed=5)
 
 
 def away_for(deployment: SimulatedDeployment, time: timedelta, error: Exception) -> list[float]:
-    """Segments cannot be read for a time; the moments of the attempts, in seconds."""
+    """Make segments unreadable for a time. Returns the times of the attempts, in seconds."""
     attempts: list[float] = []
     snapshot = deployment.source.snapshot
 

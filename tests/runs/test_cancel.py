@@ -33,7 +33,7 @@ def going(deployment: SimulatedDeployment) -> Run:
 
 
 def canceled_at(deployment: SimulatedDeployment, run: Run, call: int) -> tuple[Run, bool]:
-    """The run's end, canceled while its n-th call to Mailchimp is on its way; and if that was refused."""
+    """Cancel a run during its n-th call to Mailchimp. Returns the ended run, and whether the cancel was refused."""
     calls, refused = [0], []
 
     def counted(do: Callable[[], object]) -> object:

@@ -24,7 +24,7 @@ EXPORTS = 20
 
 
 class Reads:
-    """Counts what is read: records, and calls for files."""
+    """Counts the reads of records, and the calls for files."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.records = self.files = 0

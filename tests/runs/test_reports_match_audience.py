@@ -65,7 +65,7 @@ class Profiles:
 
 
 def make_fault(rows: RowDeployment, dice: random.Random) -> None:
-    """Let Mailchimp refuse or fail for someone, or not."""
+    """Let Mailchimp refuse or fail calls with a random person, or no call."""
     sandbox = rows.deployment.sandbox
     address = f"p{dice.randrange(PEOPLE)}@example.com"
     sandbox.set(throttled_addresses="", poison_addresses="", plan_limit=None)

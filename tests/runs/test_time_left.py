@@ -47,7 +47,7 @@ def ends_of_calls(calls: int, throttled_every: float, seed: int) -> list[float]:
 
 
 def errors(calls: int, throttled_every: float, seed: int) -> Iterator[float]:
-    """How far the time left is from the truth, as a share, from the second minute on."""
+    """The relative errors of the time left, from the second minute on."""
     ends = ends_of_calls(calls, throttled_every, seed)
     waiting = [Chunk(n, ChunkKind.ADD, 0, 0, 1, CHUNK_SIZE) for n in range(calls)]
     done = [

@@ -17,7 +17,7 @@ from tests.fakes import MemoryQueue, MemoryRecords, MemoryStore, StoreClient
 
 
 class World:
-    """A run, its chunks and the watchdog, which looks every minute."""
+    """A run, its chunks and the watchdog, which checks every minute."""
 
     def __init__(self, status: RunStatus) -> None:
         self.store = MemoryStore()
