@@ -4,7 +4,6 @@ OpenID provider in place of Entra.
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from sandbox.mailchimp.world import OAuthApp
 from sandbox.samples import Flaws
 from tests.connections.oidc import CLIENT_ID, CLIENT_SECRET, TENANT, provider
 from tests.e2e.running_app import ExportScenario, RunningApp, fast_polling_app, settings_for
+from tests.free_ports import free_port
 
 pytestmark = pytest.mark.browser
 
@@ -72,9 +72,7 @@ def running_app(
 
     On shared storage another app would receive its messages.
     """
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        port = found.getsockname()[1]
+    port = free_port()
     url = f"http://127.0.0.1:{port}"
     folder = tmp_path_factory.mktemp("browsed")
     storage = separate_storage().connection_string

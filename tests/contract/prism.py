@@ -22,6 +22,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.free_ports import free_port
+
 ROOT = Path(__file__).parents[2]
 DESCRIPTION = ROOT.parent / "shared" / "mailchimp" / "marketing.reassembled.json"
 _START_SECONDS = 60.0
@@ -82,7 +84,7 @@ class PrismProxy:
         self._log = Path(self._folder.name) / "prism.log"
         mended = Path(self._folder.name) / "marketing.json"
         mended.write_text(json.dumps(copy))
-        port = _free_port()
+        port = free_port()
         self.url = f"http://127.0.0.1:{port}"
         arguments = ["proxy", str(mended), self._upstream, "-h", "127.0.0.1", "-p", str(port)]
         with self._log.open("wb") as log:
@@ -141,9 +143,3 @@ class PrismProxy:
     def _wrong_lines(self) -> list[str]:
         log = self._log.read_text(errors="replace")
         return [line for line in log.splitlines() if "Request terminated with error" in line]
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

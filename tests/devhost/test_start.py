@@ -12,16 +12,9 @@ import requests
 
 from devhost.api_client import ApiClient
 from devhost.processes import ROOT
+from tests.free_ports import free_ports
 
 SAMPLE = ROOT / "tests/devhost/sample"
-
-
-def free_ports(count: int) -> list[int]:
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [one.getsockname()[1] for one in sockets]
-    for one in sockets:
-        one.close()
-    return ports
 
 
 def launch(

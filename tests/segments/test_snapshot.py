@@ -13,6 +13,7 @@ from shared.errors import Changed, ConfigError, InputError, Unavailable
 from shared.model.source import Attribute, LoadedSegment
 from shared.segments.container import LandingContainer
 from shared.segments.source import BlobSegments
+from tests.free_ports import free_port
 from tests.segments.landing import ROOT, Landing
 from tests.segments.segment_files import csv_bytes, entity
 
@@ -390,21 +391,12 @@ def test_a_refused_storage_key_is_a_config_error(storage: str) -> None:
     assert caught.value.code == "segmentsAccessRefused"
 
 
-def test_unreachable_storage_is_unavailable(free_port: int) -> None:
+def test_unreachable_storage_is_unavailable() -> None:
     client = ContainerClient(
-        f"http://127.0.0.1:{free_port}/devstoreaccount1", "segments", retry_total=0
+        f"http://127.0.0.1:{free_port()}/devstoreaccount1", "segments", retry_total=0
     )
     with pytest.raises(Unavailable):
         BlobSegments(LandingContainer(client)).snapshot(["Gold"])
-
-
-@pytest.fixture
-def free_port() -> int:
-    import socket
-
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        return int(taken.getsockname()[1])
 
 
 def test_an_empty_file_is_an_empty_segment(landing: Landing, tmp_path: Path) -> None:
