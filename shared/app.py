@@ -34,8 +34,9 @@ from shared.finishing.check import MailchimpCheck
 from shared.finishing.differences import Differences
 from shared.finishing.finish import Finisher
 from shared.finishing.preview_outcomes import PreviewOutcomes
-from shared.mailchimp.connect import MailchimpApiKeys, MailchimpSignIn
+from shared.mailchimp.connect import MailchimpApiKeys
 from shared.mailchimp.gateway import MailchimpGateway
+from shared.mailchimp.oauth import MailchimpSignIn
 from shared.messaging.events import log_event
 from shared.messaging.messages import audience_of, run_of, stamps_of
 from shared.messaging.poison import PoisonQueues

@@ -12,9 +12,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from shared.capacity.renewed_lease import RenewedLease, hold_lease
+from shared.capacity.renewed_lease import LEASE_SECONDS, RenewedLease
 from shared.errors import Changed, ConnectorError
-from shared.model.ports import Leases, Records, create_or_replace
+from shared.model.ports import Lease, Leases, Records, create_or_replace
 
 __all__ = ["Slot", "SlotHolder", "Slots"]
 
@@ -26,29 +26,17 @@ class SlotHolder:
     token: str
 
 
-class Slot:
-    """A held slot, released when the context ends."""
+class Slot(RenewedLease):
+    """A held slot, released when the context ends. When it is `lost`, another process may hold the slot."""
 
-    def __init__(self, account_id: str, index: int, token: str, lease: RenewedLease) -> None:
+    def __init__(self, lease: Lease, account_id: str, index: int, token: str) -> None:
+        super().__init__(lease)
         self.account_id = account_id
         self.index = index
         self.token = token
-        self._lease = lease
-
-    @property
-    def lost(self) -> bool:
-        """Whether the lease ended during the work: another process may hold the slot."""
-        return self._lease.lost
-
-    def release(self) -> None:
-        """Release the slot."""
-        self._lease.release()
 
     def __enter__(self) -> Slot:
         return self
-
-    def __exit__(self, *_error: object) -> None:
-        self.release()
 
 
 class Slots:
@@ -76,15 +64,15 @@ class Slots:
         count = min(limit or self._connections, self._connections)
         for step in range(count):
             index = (prefer + step) % count
-            lease = hold_lease(self._leases, _name(account_id, index))
+            lease = self._leases.acquire(_name(account_id, index), LEASE_SECONDS)
             if lease is not None:
-                token = self._token()
+                slot = Slot(lease, account_id, index, self._token())
                 try:
-                    self._write_holder(account_id, index, token)
+                    self._write_holder(account_id, index, slot.token)
                 except ConnectorError:
-                    lease.release()
+                    slot.release()
                     raise
-                return Slot(account_id, index, token, lease)
+                return slot
         return None
 
     def is_gone(self, account_id: str, index: int, token: str) -> bool:

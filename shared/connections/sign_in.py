@@ -14,7 +14,7 @@ from shared.connections.connections import Connections
 from shared.connections.entra import Entra
 from shared.connections.sign_in_state import SignedStates
 from shared.errors import ConfigError
-from shared.mailchimp.connect import MailchimpSignIn
+from shared.mailchimp.oauth import MailchimpSignIn
 from shared.model.connection import Connection, GrantKind
 from shared.model.ports import Stored
 

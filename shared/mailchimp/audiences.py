@@ -51,11 +51,16 @@ class AudienceCalls(Calls):
     def audience(self, audience_id: str) -> Audience:
         """Read an audience. NotFound when it does not exist."""
         query = {"fields": "id,name,double_optin,stats.member_count"}
-        return within(audience_id, lambda path: _audience(self._transport.get(path, query)))
+        with within(audience_id) as path:
+            return _audience(self._transport.get(path, query))
 
     def merge_fields(self, audience_id: str) -> list[MergeField]:
         """Read all merge fields of an audience, except the address."""
-        return within(audience_id, self._merge_fields)
+        wanted = ("merge_id", "tag", "name", "type", "required", "options")
+        fields = ",".join(f"merge_fields.{name}" for name in wanted) + ",total_items"
+        with within(audience_id) as path:
+            found = self._all(f"{path}/merge-fields", "merge_fields", {"fields": fields})
+        return [_merge_field(item) for item in found]
 
     def create_merge_field(
         self, audience_id: str, tag: str, name: str, field_type: str
@@ -95,7 +100,8 @@ class AudienceCalls(Calls):
 
     def tags(self, audience_id: str) -> list[Tag]:
         """Read all tags (static segments) of an audience."""
-        return within(audience_id, self._tags)
+        fields = "segments.id,segments.name,segments.member_count,total_items"
+        return [_tag(item) for item in self._segments(audience_id, "static", fields)]
 
     def tag(self, audience_id: str, tag_id: int) -> Tag | None:
         """Read a tag; None when it does not exist."""
@@ -109,22 +115,19 @@ class AudienceCalls(Calls):
 
     def saved_segments(self, audience_id: str) -> list[str]:
         """Read the names of saved segments. A tag cannot have the name of one."""
-        query = {"type": "saved", "fields": "segments.name,total_items"}
-        found = within(audience_id, lambda path: self._all(f"{path}/segments", "segments", query))
+        found = self._segments(audience_id, "saved", "segments.name,total_items")
         return [text_in(item, "name") for item in found]
 
     def create_tag(self, audience_id: str, name: str) -> Tag:
         """Create an empty tag. Conflict when the name is taken, in any case."""
         body = {"name": name, "static_segment": []}
 
-        def create(path: str) -> Tag:
-            return _tag(self._transport.write("POST", f"{path}/segments", body, resend=False))
-
-        def create_once(path: str) -> Tag:
-            return _created(lambda: create(path), lambda: self._tag_named(audience_id, name))
+        def create() -> Tag:
+            with within(audience_id) as path:
+                return _tag(self._transport.write("POST", f"{path}/segments", body, resend=False))
 
         try:
-            return within(audience_id, create_once)
+            return _created(create, lambda: self._tag_named(audience_id, name))
         except Disconnected:
             raise
         except Refused as error:
@@ -172,18 +175,9 @@ class AudienceCalls(Calls):
             return ConfigError("tagNameOfSegment", tag=name)
         return ConfigError("tagNameRefused", tag=name)
 
-    def _tags(self, path: str) -> list[Tag]:
-        query = {
-            "type": "static",
-            "fields": "segments.id,segments.name,segments.member_count,total_items",
-        }
-        return [_tag(item) for item in self._all(f"{path}/segments", "segments", query)]
-
-    def _merge_fields(self, path: str) -> list[MergeField]:
-        wanted = ("merge_id", "tag", "name", "type", "required", "options")
-        fields = ",".join(f"merge_fields.{name}" for name in wanted) + ",total_items"
-        found = self._all(f"{path}/merge-fields", "merge_fields", {"fields": fields})
-        return [_merge_field(item) for item in found]
+    def _segments(self, audience_id: str, kind: str, fields: str) -> list[dict[str, Any]]:
+        with within(audience_id) as path:
+            return self._all(f"{path}/segments", "segments", {"type": kind, "fields": fields})
 
     def _all(self, path: str, part: str, query: Mapping[str, str]) -> list[dict[str, Any]]:
         """Read all pages of a list."""

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from typing import TypeVar
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from shared.errors import ConfigError, NotFound
 from shared.mailchimp.transport import Transport
 
 __all__ = ["Calls", "audience_path", "within"]
-
-T = TypeVar("T")
 
 _ID = re.compile(r"[A-Za-z0-9]{1,32}")
 
@@ -31,10 +29,11 @@ def audience_path(audience_id: str) -> str:
     return f"/lists/{audience_id}"
 
 
-def within(audience_id: str, ask: Callable[[str], T]) -> T:
-    """Call with the path of an audience. NotFound with its ID when it does not exist."""
+@contextmanager
+def within(audience_id: str) -> Iterator[str]:
+    """Yield the path of an audience. NotFound with its ID when it does not exist."""
     path = audience_path(audience_id)
     try:
-        return ask(path)
+        yield path
     except NotFound as error:
         raise NotFound("audienceNotFound", audience=audience_id) from error

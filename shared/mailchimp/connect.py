@@ -1,8 +1,7 @@
-"""Checks grants: OAuth sign-in and API keys.
+"""Checks API keys and other grants.
 
-Both read the account from Mailchimp before anything is stored. The account id identifies connections
-that share one account.
-https://mailchimp.com/developer/marketing/guides/access-user-data-oauth-2/
+The account is read from Mailchimp before anything is stored. Its id identifies connections that share one
+account.
 https://mailchimp.com/developer/marketing/guides/quick-start/#generate-your-api-key
 """
 
@@ -15,12 +14,11 @@ from dataclasses import replace
 
 from shared.errors import ConfigError, Disconnected, Fault, NotFound, Refused
 from shared.mailchimp.address import checked_data_centre
-from shared.mailchimp.oauth import authorize_url, data_centre_of, exchange_code
 from shared.mailchimp.session import MailchimpSession
 from shared.model.audience import Account
 from shared.model.connection import CheckedGrant, GrantKind
 
-__all__ = ["MailchimpApiKeys", "MailchimpSignIn", "OpenSession"]
+__all__ = ["MailchimpApiKeys", "OpenSession", "check_grant"]
 
 OpenSession = Callable[[GrantKind, str, str], MailchimpSession]
 """Opens a session with a grant, its secret and its data centre: MailchimpGateway.open_with."""
@@ -43,39 +41,16 @@ class MailchimpApiKeys:
         if not found:
             raise _wrong_key("apiKeyForm")
         try:
-            return _checked(self._open, GrantKind.API_KEY, api_key, found[1])
+            return check_grant(self._open, GrantKind.API_KEY, api_key, found[1])
         except Refused as error:
             disabled = error.code == "accountDisabled"
             raise _wrong_key("accountDisabled" if disabled else "apiKeyRefused") from error
 
 
-class MailchimpSignIn:
-    """Signs in with OAuth 2.0. `login_url`, `client_id` and `client_secret` are settings."""
-
-    def __init__(
-        self, login_url: str, client_id: str, client_secret: str, open_session: OpenSession
-    ) -> None:
-        self._login_url = login_url
-        self._client_id = client_id
-        self._client_secret = client_secret
-        self._open = open_session
-
-    def authorize_url(self, state: str, redirect_uri: str) -> str:
-        """The URL of the sign-in page to redirect to."""
-        return authorize_url(self._login_url, self._client_id, redirect_uri, state)
-
-    def redeem(self, code: str, redirect_uri: str) -> CheckedGrant:
-        """Exchange an authorization code. Refused when Mailchimp refuses it; Unavailable."""
-        token = exchange_code(
-            self._login_url, self._client_id, self._client_secret, redirect_uri, code
-        )
-        data_centre = data_centre_of(self._login_url, token)
-        return _checked(self._open, GrantKind.OAUTH, token, data_centre)
-
-
-def _checked(
+def check_grant(
     open_session: OpenSession, kind: GrantKind, secret: str, data_centre: str
 ) -> CheckedGrant:
+    """Read the account of a grant that is not stored yet. ConfigError for an invalid data centre; Unavailable."""
     session = open_session(kind, secret, checked_data_centre(data_centre))
     try:
         session.ping()

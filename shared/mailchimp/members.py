@@ -65,12 +65,10 @@ class BatchCalls(Calls):
             "skip_merge_validation": "true" if skip_merge_validation else "false",
             "skip_duplicate_check": "true",
         }
-        answer = within(
-            audience_id,
-            lambda path: self._transport.write(
+        with within(audience_id) as path:
+            answer = self._transport.write(
                 "POST", path, body, query, about_members=True, resend=resend
-            ),
-        )
+            )
         return _sorted(members, answer)
 
     def untag(

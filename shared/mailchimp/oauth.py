@@ -17,10 +17,12 @@ import requests
 
 from shared.errors import Refused, Unavailable
 from shared.http_session import BearerToken, no_authentication, read_body
-from shared.mailchimp.address import checked_data_centre, login_base
+from shared.mailchimp.address import login_base
+from shared.mailchimp.connect import OpenSession, check_grant
+from shared.model.connection import CheckedGrant, GrantKind
 from shared.version import USER_AGENT
 
-__all__ = ["authorize_url", "data_centre_of", "exchange_code"]
+__all__ = ["MailchimpSignIn"]
 
 TIMEOUT = (10.0, 30.0)
 LONGEST_ANSWER = 100_000
@@ -29,39 +31,42 @@ _TOKEN = re.compile(r"[\x21-\x7e]{8,500}")
 _CODE = re.compile(r"[a-z_]{1,40}")
 
 
-def authorize_url(login_url: str, client_id: str, redirect_uri: str, state: str) -> str:
-    """Return the authorization URL. Mailchimp has no scopes; a grant covers the whole account."""
-    query = {
-        "response_type": "code",
-        "client_id": client_id,
-        "redirect_uri": redirect_uri,
-        "state": state,
-    }
-    return f"{login_base(login_url)}/oauth2/authorize?{urlencode(query)}"
+class MailchimpSignIn:
+    """Signs in with OAuth 2.0. `login_url`, `client_id` and `client_secret` are settings."""
 
+    def __init__(
+        self, login_url: str, client_id: str, client_secret: str, open_session: OpenSession
+    ) -> None:
+        self._login_url = login_url
+        self._client_id = client_id
+        self._client_secret = client_secret
+        self._open = open_session
 
-def exchange_code(
-    login_url: str, client_id: str, client_secret: str, redirect_uri: str, code: str
-) -> str:
-    """Exchange a code for an access token. Refused when the code is invalid; Unavailable."""
-    form = {
-        "grant_type": "authorization_code",
-        "client_id": client_id,
-        "client_secret": client_secret,
-        "redirect_uri": redirect_uri,
-        "code": code,
-    }
-    answer = _ask("POST", f"{login_base(login_url)}/oauth2/token", form=form)
-    token = answer.get("access_token")
-    if not isinstance(token, str) or not _TOKEN.fullmatch(token):
-        _unusable()
-    return token
+    def authorize_url(self, state: str, redirect_uri: str) -> str:
+        """The URL of the sign-in page. Mailchimp has no scopes; a grant covers the whole account."""
+        query = {
+            "response_type": "code",
+            "client_id": self._client_id,
+            "redirect_uri": redirect_uri,
+            "state": state,
+        }
+        return f"{login_base(self._login_url)}/oauth2/authorize?{urlencode(query)}"
 
-
-def data_centre_of(login_url: str, token: str) -> str:
-    """Return the data centre of the account of a token."""
-    answer = _ask("GET", f"{login_base(login_url)}/oauth2/metadata", token=token)
-    return checked_data_centre(str(answer.get("dc") or ""))
+    def redeem(self, code: str, redirect_uri: str) -> CheckedGrant:
+        """Exchange an authorization code. Refused when Mailchimp refuses it; Unavailable."""
+        form = {
+            "grant_type": "authorization_code",
+            "client_id": self._client_id,
+            "client_secret": self._client_secret,
+            "redirect_uri": redirect_uri,
+            "code": code,
+        }
+        base = f"{login_base(self._login_url)}/oauth2"
+        token = _ask("POST", f"{base}/token", form=form).get("access_token")
+        if not isinstance(token, str) or not _TOKEN.fullmatch(token):
+            _unusable()
+        data_centre = str(_ask("GET", f"{base}/metadata", token=token).get("dc") or "")
+        return check_grant(self._open, GrantKind.OAUTH, token, data_centre)
 
 
 def _ask(

@@ -12,8 +12,9 @@ from sandbox.mailchimp import Sandbox
 from shared.errors import ConfigError, Disconnected, Refused, Unavailable
 from shared.mailchimp import oauth
 from shared.mailchimp.address import API_URL, LOGIN_URL, api_base, login_base
-from shared.mailchimp.connect import MailchimpApiKeys, MailchimpSignIn
+from shared.mailchimp.connect import MailchimpApiKeys
 from shared.mailchimp.gateway import MailchimpGateway
+from shared.mailchimp.oauth import MailchimpSignIn
 from shared.model.connection import Connection, ConnectionStatus, Consent, Grant, GrantKind
 from tests.mailchimp.scripted_server import RESET, Answer, ScriptedServer, html, json
 
@@ -331,8 +332,10 @@ def test_a_revoked_token_and_a_disabled_account_are_disconnected(sandbox, app, t
     assert (disabled.value.code, revoked.value.code) == ("accountDisabled", "keyInvalid")
 
 
-def test_the_authorization_url_is_escaped():
-    url = oauth.authorize_url(LOGIN_URL, "i&d", BACK, "s=t")
+def test_the_authorization_url_is_escaped(time):
+    url = MailchimpSignIn(LOGIN_URL, "i&d", "", gateway_to(API_URL, time).open_with).authorize_url(
+        "s=t", BACK
+    )
     query = {"response_type": "code", "client_id": "i&d", "redirect_uri": BACK, "state": "s=t"}
     assert url == f"https://login.mailchimp.com/oauth2/authorize?{urlencode(query)}"
 
