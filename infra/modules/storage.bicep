@@ -64,7 +64,6 @@ var stateTables = [
   'ledgers'
   'paces'
   'refreshes'
-  'rowcounts'
   'runs'
   'schedules'
   'sequences'
