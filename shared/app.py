@@ -265,7 +265,11 @@ class App:
         api = self.customer_insights
         if api is None:
             return exported
-        return DescribedCatalogue(exported, Remembered(api, self.runtime.monotonic))
+        return DescribedCatalogue(
+            exported,
+            Remembered(api.segments, self.runtime.monotonic),
+            Remembered(api.attributes, self.runtime.monotonic),
+        )
 
     @cached_property
     def customer_insights(self) -> CustomerInsightsApi | None:

@@ -156,7 +156,7 @@ class Connections:
         stored = self.read(connection_id)
         connection = stored.value
         if etag is not None and stored.etag != etag:
-            raise _changed()
+            raise Changed("connectionChanged")
         if not detach_exports and (exports := self._used_by(connection)):
             raise Conflict("connectionUsed", exports=exports)
         using = self.definitions.using(connection_id, complete=True)
@@ -188,12 +188,8 @@ class Connections:
             return update(self.records, connection_id, changed)
         stored = self.read(connection_id)
         if stored.etag != etag:
-            raise _changed()
+            raise Changed("connectionChanged")
         return self.records.replace(connection_id, changed(stored.value), etag)
-
-
-def _changed() -> Changed:
-    return Changed("connectionChanged")
 
 
 def mark_reconnect(records: Records[Connection], connection_id: str) -> None:

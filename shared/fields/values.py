@@ -61,8 +61,7 @@ def conversion(field: MergeField, data_type: str, date_order: str = "") -> Calla
         return _integer if data_type in ("int64", "int32", "int16") else _number
     if kind == "birthday":
         day_first = field.options.get("date_format") == "DD/MM"
-        birthday = _birthday_day_first if day_first else _birthday_month_first
-        return partial(birthday, order=date_order)
+        return partial(_birthday, order=date_order, day_first=day_first)
     if kind == "date":
         return partial(_day, order=date_order)
     if kind == "phone":
@@ -139,25 +138,15 @@ def _day(text: str, order: str) -> str:
 
 
 @lru_cache(maxsize=50_000)
-def _birthday_month_first(text: str, order: str) -> str:
-    month, day = _month_and_day(text, order)
-    return f"{month:02d}/{day:02d}"
-
-
-@lru_cache(maxsize=50_000)
-def _birthday_day_first(text: str, order: str) -> str:
-    month, day = _month_and_day(text, order)
-    return f"{day:02d}/{month:02d}"
-
-
-def _month_and_day(text: str, order: str) -> tuple[int, int]:
+def _birthday(text: str, order: str, day_first: bool) -> str:
     try:
         found = month_and_day_of(text, order)
     except AmbiguousDateError:
         raise Unusable("dateAmbiguous") from None
     if found is None:
         raise Unusable("notABirthday")
-    return found
+    month, day = found
+    return f"{day:02d}/{month:02d}" if day_first else f"{month:02d}/{day:02d}"
 
 
 def _phone(text: str) -> str:

@@ -8,9 +8,8 @@ no file here is listed as incomplete. When the API is unavailable, only the data
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Protocol
 
 from shared.errors import ConnectorError, NotFound
 from shared.model.run import Reason
@@ -25,27 +24,26 @@ from shared.segments.catalogue import (
 from shared.segments.rest import ApiSegment
 from shared.segments.suggestions import suggest
 
-__all__ = ["DescribedCatalogue", "Descriptions"]
+__all__ = ["DescribedCatalogue"]
 
 _LOG = logging.getLogger(__name__)
 
 
-class Descriptions(Protocol):
-    """The data from the API (CustomerInsightsApi)."""
-
-    def segments(self) -> list[ApiSegment]:
-        """Every segment of the environment."""
-
-    def attributes(self, entity: str = "Customer") -> list[Attribute]:
-        """The attributes of an entity."""
-
-
 class DescribedCatalogue:
-    """Segments and attributes of both sources, combined."""
+    """Segments and attributes of both sources, combined.
 
-    def __init__(self, exported: Catalogue, api: Descriptions) -> None:
+    `segments` and `attributes` are those of CustomerInsightsApi.
+    """
+
+    def __init__(
+        self,
+        exported: Catalogue,
+        segments: Callable[[], list[ApiSegment]],
+        attributes: Callable[[], list[Attribute]],
+    ) -> None:
         self._exported = exported
-        self._api = api
+        self._api_segments = segments
+        self._api_attributes = attributes
 
     def listing(self) -> SegmentList:
         """Every segment that was exported, and every active one that was not yet, by name."""
@@ -67,7 +65,7 @@ class DescribedCatalogue:
     def _listing(self, listing: SegmentList) -> SegmentList:
         exported = {each.name: each for each in listing.segments}
         try:
-            known = {each.name: each for each in self._api.segments()}
+            known = {each.name: each for each in self._api_segments()}
         except ConnectorError as error:
             _LOG.warning("segments are shown without the Customer Insights API: %s", error.code)
             return listing
@@ -99,7 +97,7 @@ class DescribedCatalogue:
 
     def _typed(self, exported: list[AttributeInfo]) -> list[AttributeInfo]:
         try:
-            profile = self._api.attributes()
+            profile = self._api_attributes()
         except ConnectorError as error:
             _LOG.warning("attributes are shown without the Customer Insights API: %s", error.code)
             return exported
@@ -126,7 +124,7 @@ class DescribedCatalogue:
 
     def _known(self) -> set[str]:
         try:
-            return {each.name for each in self._api.segments()}
+            return {each.name for each in self._api_segments()}
         except ConnectorError:
             return set()
 

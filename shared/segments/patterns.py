@@ -12,11 +12,12 @@ from collections.abc import Sequence
 
 import duckdb
 
-from shared.workspace import small_workspace
+from shared.workspace import SqlFile, small_workspace
 
 __all__ = ["matching"]
 
 _LONGEST = 1_000
+_SQL = SqlFile.of(__file__)
 
 
 def matching(paths: Sequence[str], glob: str, expression: str) -> list[str]:
@@ -30,11 +31,7 @@ def matching(paths: Sequence[str], glob: str, expression: str) -> list[str]:
         return []
     with small_workspace() as (connection, _):
         try:
-            found = connection.execute(
-                "SELECT path FROM (SELECT unnest($1::VARCHAR[]) AS path) "
-                "WHERE regexp_full_match(path, $2) OR regexp_full_match('/' || path, $2)",
-                [list(paths), pattern],
-            ).fetchall()
+            found = _SQL.rows(connection, "matching", paths=list(paths), pattern=pattern)
         except duckdb.Error:
             return []
     return [str(path) for (path,) in found]

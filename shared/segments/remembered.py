@@ -1,66 +1,46 @@
-"""Caches responses of the Customer Insights API, so that pages do not wait for it each time.
-
-A response is cached for a minute. A failure is cached, too, because the timeout of the API is too long for a
-page.
-"""
+"""Remembers responses of the Customer Insights API, so that pages do not wait for it each time."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from typing import Generic, TypeVar, cast
 
 from shared.errors import ConnectorError
-from shared.model.source import Attribute
-from shared.segments.described import Descriptions
-from shared.segments.rest import ApiSegment
 
 __all__ = ["Remembered"]
+
+T = TypeVar("T")
 
 _SECONDS = 60.0
 
 
-@dataclass(frozen=True)
-class _Answer:
-    until: float
-    found: Any = None
-    error: ConnectorError | None = None
+class Remembered(Generic[T]):
+    """Calls a function at most once in a number of seconds, and returns or raises the same in between.
 
-
-class Remembered:
-    """Keeps Descriptions. `clock` returns seconds; equal calls are made one at a time."""
+    A failure is remembered too, because the timeout of the API is too long for a page. `clock` returns seconds.
+    """
 
     def __init__(
-        self, api: Descriptions, clock: Callable[[], float], seconds: float = _SECONDS
+        self, ask: Callable[[], T], clock: Callable[[], float], seconds: float = _SECONDS
     ) -> None:
-        self._api = api
+        self._ask = ask
         self._clock = clock
         self._seconds = seconds
-        self._answers: dict[str, _Answer] = {}
+        self._answer: T | ConnectorError | None = None
+        self._until: float | None = None
         self._lock = threading.Lock()
 
-    def segments(self) -> list[ApiSegment]:
-        """Every segment of the environment."""
-        found: list[ApiSegment] = self._asked("segments", self._api.segments)
-        return found
-
-    def attributes(self, entity: str = "Customer") -> list[Attribute]:
-        """The attributes of an entity."""
-        found: list[Attribute] = self._asked(
-            f"attributes {entity}", lambda: self._api.attributes(entity)
-        )
-        return found
-
-    def _asked(self, question: str, ask: Callable[[], Any]) -> Any:
+    def __call__(self) -> T:
+        """Return the remembered or a new response. Raises the errors of the function."""
         with self._lock:
-            answer = self._answers.get(question)
-            if answer is None or self._clock() >= answer.until:
+            if self._until is None or self._clock() >= self._until:
                 try:
-                    answer = _Answer(self._clock() + self._seconds, ask())
+                    self._answer = self._ask()
                 except ConnectorError as error:
-                    answer = _Answer(self._clock() + self._seconds, error=error)
-                self._answers[question] = answer
-        if answer.error is not None:
-            raise answer.error
-        return answer.found
+                    self._answer = error
+                self._until = self._clock() + self._seconds
+            answer = self._answer
+        if isinstance(answer, ConnectorError):
+            raise answer
+        return cast("T", answer)

@@ -12,7 +12,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import NoReturn
-from urllib.parse import quote
 
 import orjson
 import requests
@@ -92,9 +91,9 @@ class CustomerInsightsApi:
             _segment(item) for item in self._list("/manage/segments") if text_of(item.get("name"))
         ]
 
-    def attributes(self, entity: str = "Customer") -> list[Attribute]:
-        """The attributes of an entity, with their semantic types; `Customer` is the profile."""
-        found = self._get(f"/manage/entities/{quote(entity, safe='')}")
+    def attributes(self) -> list[Attribute]:
+        """The attributes of the unified profile, with their semantic types."""
+        found = self._get("/manage/entities/Customer")
         listed = found.get("attributes") if isinstance(found, dict) else None
         return [
             Attribute(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 from shared.errors import Unavailable
-from shared.model.source import Attribute
 from shared.segments.remembered import Remembered
 from shared.segments.rest import ApiSegment
 
@@ -21,29 +20,24 @@ class Api:
             raise Unavailable("customerInsightsUnavailable")
         return [ApiSegment("Gold", "Gold members", "active", self.asked, None)]
 
-    def attributes(self, entity: str = "Customer") -> list[Attribute]:
-        return [Attribute(entity)]
-
 
 def test_a_response_is_cached_for_a_while() -> None:
     api, now = Api(), [0.0]
-    remembered = Remembered(api, lambda: now[0], 60)
+    remembered = Remembered(api.segments, lambda: now[0], 60)
     counts = []
     for at in (0, 30, 59, 60, 61):
         now[0] = at
-        counts += [each.member_count for each in remembered.segments()]
+        counts += [each.member_count for each in remembered()]
     assert counts == [1, 1, 1, 2, 2]
-    assert remembered.attributes("A") == [Attribute("A")]
-    assert remembered.attributes("B") == [Attribute("B")]
 
 
 def test_a_failed_request_is_cached_too() -> None:
     api, now = Api(), [0.0]
     api.down = True
-    remembered = Remembered(api, lambda: now[0], 60)
+    remembered = Remembered(api.segments, lambda: now[0], 60)
     for _ in range(3):
         with pytest.raises(Unavailable):
-            remembered.segments()
+            remembered()
     assert api.asked == 1
     api.down, now[0] = False, 60
-    assert remembered.segments()
+    assert remembered()
