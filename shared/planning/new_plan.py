@@ -387,14 +387,16 @@ class NewPlan:
         self, read: _Inputs, audience: PreparedAudience, *, only_failed: bool, removes_tags: bool
     ) -> None:
         """Compare people with the ledger."""
-        mapping, everything = self._export.mapping, self._request.sends_unchanged
+        mapping, sends_unchanged = self._export.mapping, self._request.sends_unchanged
+        # A field that was deleted and created again has no values, and may have its former id.
+        creates_field = any(found.code == "mergeFieldToCreate" for found in audience.findings)
         compare(
             self._db,
             Rules(
                 tag_ids=[tag.id for tag in audience.tags.tags],
                 mapping=mapping_fingerprint(mapping, audience.merge_fields, read.attributes),
-                everything=everything,
-                ask_again=everything or self._run.retry_of is not None,
+                everything=sends_unchanged or creates_field,
+                ask_again=sends_unchanged or self._run.retry_of is not None,
                 remove_tags=removes_tags,
                 retry=only_failed,
             ),

@@ -140,6 +140,23 @@ def test_a_person_refused_by_one_audience_is_sent_to_another(new_scenario: NewPl
     assert set(elsewhere.audience.members()) == {ada}
 
 
+def test_a_merge_field_that_gets_its_former_id_again_is_filled(scenario: ExportScenario) -> None:
+    sample = scenario.sample(20)
+    scenario.refresh(sample)
+    scenario.define(sample)
+    scenario.run()
+    fields = scenario.audience.state.merge_fields.items()
+    (field,) = (number for number, field in fields if field.tag == "CITY")
+    delete(scenario, f"/lists/{scenario.audience.id}/merge-fields/{field}")
+    scenario.audience.state.next_merge_id = field
+
+    scenario.run()
+
+    assert field in scenario.audience.state.merge_fields
+    assert actual_audience(scenario.audience) == expected_audience(sample)
+    assert scenario.run()["calls"]["write"] == 0
+
+
 def test_a_merge_field_deleted_during_a_run_is_created_again_and_filled(
     scenario: ExportScenario,
 ) -> None:
