@@ -238,7 +238,7 @@ def _export(
     principal = base64.b64encode(json.dumps({"claims": claims}).encode()).decode()
     sign_in = {"X-MS-CLIENT-PRINCIPAL": principal}
     api.headers.update(sign_in)
-    sample = samples.Sample(PEOPLE, (samples.Segment("Everybody", 1.0),), seed=1)
+    sample = samples.Sample(PEOPLE, (samples.Segment("AllPeople", 1.0),), seed=1)
     samples.write(sample, folder / "segments", datetime.now(UTC))
     upload.upload(folder / "segments", connection, "segments")
     made = api.connect(sandbox["apiKey"])
@@ -247,7 +247,7 @@ def _export(
         connectionId=made["id"],
         audienceId=sandbox["audiences"]["Newsletter"],
         mapping={"email": "EMail", "firstName": "FirstName", "lastName": "LastName"},
-        segments=[{"name": "Everybody"}],
+        segments=[{"name": "AllPeople"}],
     )
     run: dict[str, Any] = list(api.watch(api.start(export["id"])["id"], every=0.5))[-1]
     good = run["status"] in ("successful", "completedWithWarnings") and run["counts"]["created"] > 0

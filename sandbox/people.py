@@ -1,7 +1,7 @@
 """`python -m sandbox.people ROOT`: write sample segments of any size, as Customer Insights does.
 
 python -m sandbox.people data --demo
-python -m sandbox.people data --people 1000000 --segment Everybody --partitions 8 --truth truth.jsonl
+python -m sandbox.people data --people 1000000 --segment AllPeople --partitions 8 --truth truth.jsonl
 python -m sandbox.people data --demo --refreshes 1 --changed 0.01 --arriving 50 --leaving 50
 python -m sandbox.people data --demo --upload
 """

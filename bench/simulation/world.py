@@ -48,7 +48,7 @@ class World:
         return made
 
     def add(self, account: Account, people: int, changed: int) -> Run:
-        """Queue a run over `people`, of whom `changed` must be sent."""
+        """Queue a run of `people`, `changed` of which must be sent."""
         run = Run(len(self.runs), account, people, changed, moved=self.clock.now)
         self.runs.append(run)
         self.open += 1

@@ -16,7 +16,7 @@ def test_a_lane_without_a_slot_waits_and_retries_without_failing(
     new_deployment: Callable[[], SimulatedDeployment], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     deployment = new_deployment()
-    deployment.define(Sample(40, (Segment("Everybody", 1.0),), seed=5))
+    deployment.define(Sample(40, (Segment("AllPeople", 1.0),), seed=5))
     slots, pace = deployment.app.slots, deployment.app.pace
     take, reserve_slot = slots.take, pace.reserve_slot
     asked: list[float] = []
@@ -57,7 +57,7 @@ def test_a_confirmed_run_shares_the_account_again(
     new_deployment: Callable[[], SimulatedDeployment],
 ) -> None:
     deployment = new_deployment()
-    sample = Sample(40, (Segment("Everybody", 1.0),), seed=5)
+    sample = Sample(40, (Segment("AllPeople", 1.0),), seed=5)
     deployment.define(sample)
     deployment.run()
     deployment.define(sample.later(leaving=30))
