@@ -1,8 +1,8 @@
-"""Pace: how many of an account's slots lanes may use at the moment.
+"""The pace of an account: how many of its slots lanes may use at the moment.
 
-Mailchimp asks to slow down (429, or 403 without JSON) but gives no rate, so the number is halved at
-once and grows back slowly. While an on-demand session waits for a slot, lanes leave one
-free. The pace is stored per account, so all runs and instances use the same pace.
+Mailchimp asks to slow down (429, or 403 without JSON) but gives no rate, so the number is halved at once and
+grows again slowly. While an on-demand session waits for a slot, lanes leave one free. The pace is stored for each
+account, so all runs and instances use the same one.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ __all__ = ["AccountPace", "Allowance", "Pace"]
 _HALVE_APART = timedelta(seconds=5)
 _GROW_APART = timedelta(seconds=20)
 _RESERVED_FOR = timedelta(seconds=15)
-# Lanes ask before each chunk. What this process changes is valid at once.
+# Lanes read the pace before each chunk. Changes of this process take effect at once.
 _VALID_FOR = timedelta(seconds=1)
 
 

@@ -76,7 +76,7 @@ class Slots:
         return None
 
     def is_gone(self, account_id: str, index: int, token: str) -> bool:
-        """Whether a holder has died or released its slot: then its claims are free."""
+        """Whether a holder has died or released its slot, so that the chunks it claimed are free."""
         holder = self._holders.read(f"{account_id}/{index}")
         if holder is None or holder.value.token != token:
             return True

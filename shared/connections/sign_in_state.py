@@ -83,9 +83,8 @@ def check(
 class SignedStates:
     """Issues and redeems signed, single-use states, bound to a browser.
 
-    `key` returns the signing key (at least 32 bytes), `now` seconds since 1970, `random_text` a new
-    random text of letters and digits. `use_once` stores a nonce and returns whether it
-    is new: a record that can be created only once.
+    `key` returns the signing key (at least 32 bytes), `now` seconds since 1970, `random_text` a new random text of
+    letters and digits. `use_once` stores a nonce and returns whether it is new.
     """
 
     def __init__(

@@ -1,7 +1,7 @@
 """Create, change, duplicate, detach and remove export definitions.
 
-A tag of an audience belongs to one export. Two exports that wrote the same tag would remove it from
-each other's members. Tags are compared case-insensitively, as Mailchimp does.
+A tag of an audience belongs to one export: two exports with the same tag would remove it from each other's
+members. Tags are compared case-insensitively, as Mailchimp does.
 """
 
 from __future__ import annotations
@@ -160,8 +160,7 @@ class Definitions:
     def using(self, connection_id: str, *, complete: bool = False) -> list[Export]:
         """Return the exports that use a connection, sorted by name.
 
-        With `complete`, an export that this version cannot read is an error. It is ignored
-        otherwise.
+        An export that this version cannot read is ignored, or an error with `complete`.
         """
         stored = self.exports.all() if complete else readable(self.exports.all())
         found = [s.value for s in stored if s.value.connection_id == connection_id]
@@ -185,7 +184,7 @@ class Definitions:
 
     def _others(self, export: Export, but: str) -> Iterator[Export]:
         """The other exports to the same audience."""
-        # A run checks the owner of each tag again, so an unreadable export loses none.
+        # An export that this version cannot read is ignored: a run checks the owner of each tag again.
         for stored in readable(self.exports.all()):
             other = stored.value
             if other.audience_id == export.audience_id and other.id != but:

@@ -1,4 +1,4 @@
-"""Validation of an export definition, with all faults at once, by field.
+"""Finds all faults of an export definition, by field.
 
 Field names are those of the HTTP API (`mapping.attributes[0].mergeField`). Rules that depend on
 other exports are in definitions.py.
@@ -40,8 +40,8 @@ def faults(
 ) -> list[Fault]:
     """Return all faults of a definition, in the order of its fields.
 
-    `connections` are the ids of the connections that the caller may use. `unread` names top-level
-    fields (camelCase) that could not be parsed and hold a placeholder: the caller reports them.
+    `connections` are the ids of the connections that the caller may use. `unread` are names (camelCase) of
+    top-level fields that could not be parsed. They contain placeholders, and the caller reports their faults.
     """
     checks: dict[str, Callable[[], Iterator[Fault]]] = {
         "connectionId": lambda: _connection_faults(export.connection_id, connections),
@@ -70,7 +70,7 @@ def _audience_faults(audience: str) -> Iterator[Fault]:
 
 
 def _mapping_faults(mapping: Mapping) -> Iterator[Fault]:
-    # By tag and part: several attributes may make up one address.
+    # The keys are tag and part, because several attributes may be the parts of one address.
     taken = {(_EMAIL_FIELD, ""): "mapping.email"}
     if mapping.first_name:
         taken[FIRST_NAME_FIELD, ""] = "mapping.firstName"
@@ -126,7 +126,7 @@ def _exclusion_faults(export: Export) -> Iterator[Fault]:
     sent = {segment.name for segment in export.segments}
     for index, name in enumerate(export.exclusion_segments):
         if name in sent or name in export.exclusion_segments[:index]:
-            # With an index, the form could not show the fault beside the segments.
+            # Without an index, because the form shows the fault beside the whole list.
             yield Fault("exclusionSegments", code="exclusionSegmentTwice", values={"segment": name})
 
 

@@ -1,1 +1,1 @@
-"""Attribute values become merge field values."""
+"""Converts attribute values to merge field values."""

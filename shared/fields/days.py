@@ -1,9 +1,9 @@
-"""Dates as people write them: ISO, with slashes, dots, names of months, East Asian, with a time.
+"""Reads dates as people write them: ISO 8601, with slashes, dots or names of months, East Asian, with a time.
 
-The day is taken as it is written; a time zone never moves it, because a birthday does not depend on the
-server's time zone. 05/06/1980 is 5 June or 6 May: `order` decides, for a whole column (planning finds it
-out from the column itself, the model's culture or the export), and a date that does not fit the order is no
-date. Without an order only what can be read in one way is read. Two digits for the year are not enough.
+The day is used as it is written; a time zone never changes it, because a birthday does not depend on the time
+zone of the server. 05/06/1980 is 5 June or 6 May: `order` decides for the whole column (planning determines it
+from the column itself, the model's culture or the export), and a date that does not fit the order is invalid.
+Without an order, only unambiguous dates are read. A year must have four digits.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class AmbiguousDateError(Exception):
 
 
 def day_of(text: str, order: str = "") -> datetime.date | None:
-    """The day a text names, or None. AmbiguousDateError when `order` is needed and empty."""
+    """Return the date in a text, or None. AmbiguousDateError when `order` is needed and empty."""
     if found := _YEAR_FIRST.fullmatch(text):
         return _date(found[1], found[3], found[4])
     if found := _SLASHES.fullmatch(text):
@@ -64,7 +64,7 @@ def day_of(text: str, order: str = "") -> datetime.date | None:
 
 
 def month_and_day_of(text: str, order: str = "") -> tuple[int, int] | None:
-    """The month and day of a birthday, with or without its year, or None. Errors as above."""
+    """Return month and day of a birthday, with or without a year, or None. AmbiguousDateError as in `day_of`."""
     day = day_of(text, order)
     if day is None:
         if found := _NO_YEAR.fullmatch(text):
@@ -98,7 +98,7 @@ def _month(name: str) -> str:
 
 @cache
 def _months() -> dict[str, int]:
-    """Months by name in small letters; a name that means two months is omitted."""
+    """The numbers of months by lower-case name. A name of two different months is omitted."""
     from babel import Locale
 
     found: dict[str, set[int]] = {}

@@ -1,4 +1,4 @@
-"""Findings about the definition of an export and its overlap with other exports, at save and in every run."""
+"""Findings about the definition of an export and its overlap with other exports, for the form and for runs."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ def definition_findings(
         values = {"attribute": consent.consent_attribute or ""}
         findings.append(Finding(Severity.WARNING, "consentMeaningDoubtful", values=values))
     ours = {
-        _place(choice.tag, choice.part): choice.attribute
+        _target(choice.tag, choice.part): choice.attribute
         for choice in chosen_fields(export.mapping)
     }
     for other in others:
         if other.id == export.id or other.audience_id != export.audience_id:
             continue
         for choice in chosen_fields(other.mapping):
-            if ours.get(_place(choice.tag, choice.part), choice.attribute) != choice.attribute:
+            if ours.get(_target(choice.tag, choice.part), choice.attribute) != choice.attribute:
                 values = {"field": choice.tag.upper(), "export": other.display_name}
                 findings.append(Finding(Severity.WARNING, "fieldSharedWithExport", values=values))
     if export.schedule.enabled and export.schedule.repeat is Repeat.EVERY_REFRESH:
@@ -44,5 +44,5 @@ def definition_findings(
     return findings
 
 
-def _place(tag: str, part: str) -> tuple[str, str]:
+def _target(tag: str, part: str) -> tuple[str, str]:
     return tag.upper(), part

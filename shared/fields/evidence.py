@@ -1,7 +1,7 @@
 """Evidence of consent: when and from which IP address a person signed up and opted in.
 
-The batch call takes these values beside the merge fields. In the app they are values of a row like
-any other, under a tag that no merge field can have (`$IP_OPT`).
+The batch call takes these values beside the merge fields. The app treats them as values of merge fields with tags
+that no merge field can have (`$IP_OPT`).
 https://mailchimp.com/developer/marketing/api/lists/batch-subscribe-or-unsubscribe/
 """
 
@@ -81,7 +81,7 @@ def attribute_tags(evidence: Evidence | None) -> Iterator[tuple[str, str]]:
 
 
 def converter(tag: str, now: datetime | None = None) -> Callable[[str], object]:
-    """How text becomes the value of a tag of evidence; raises Unusable, also for times after `now`."""
+    """Return the conversion for a tag of evidence. It raises Unusable, also for times after `now`."""
     return _ip if EVIDENCE[tag].startswith("ip") else partial(_time, now=now)
 
 

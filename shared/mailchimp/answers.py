@@ -5,9 +5,8 @@ Mailchimp localizes its texts (a German account gets German ones), so status, ti
 detail than the address; in other languages these become `refused` or `addressRefused`.
 https://mailchimp.com/developer/marketing/docs/errors/
 
-Mailchimp does not document the response for the contact limit of a plan. These are treated as such:
-403 Forbidden or 402 on a call that writes members, a problem title that names the plan or payment, and
-English texts about the plan.
+Mailchimp does not document how it reports that the contact limit of a plan is reached. The app recognizes 402, or
+403 Forbidden on a call that writes members, a title that names the limit, and English texts about the plan.
 """
 
 from __future__ import annotations

@@ -1,10 +1,9 @@
 """Reads lists of members page by page, without gaps while the audience changes.
 
-Pages are addressed by offset: when a member leaves the list, all later members move up by one, and the
-next page would skip one. Every page therefore begins with the last member of the previous page. If it
-begins with an unknown member, the reader goes back until it finds a known one. The order of members is
-stable, so each member who is on the list all the time is read exactly once. When Mailchimp cannot
-deliver a page (504), the page size is reduced.
+Pages are addressed by offset. When a member leaves the list, all later members move up by one, and the next page
+would skip one. So every page begins with the last member of the previous page; if it begins with an unknown
+member, the reader goes back until it finds a known one. The order of members is stable, so each member who stays
+on the list is read exactly once. When Mailchimp cannot deliver a page (504), the page size is reduced.
 https://mailchimp.com/developer/marketing/docs/methods-parameters/#pagination
 """
 
@@ -40,7 +39,7 @@ _CONTACT_FIELDS = (
     "members.last_changed,total_items"
 )
 
-# Parts of the reasons that Mailchimp's page for unsubscribing offers, and of those that Mailchimp gives itself.
+# Parts of the reasons on Mailchimp's unsubscribe page, and of those that Mailchimp sets itself.
 _REASONS = (
     ("admin", "unsubscribedByAdmin"),
     ("compliance", "complianceReview"),
@@ -61,7 +60,7 @@ class MemberListCalls(Calls):
     def status_changes(
         self, audience_id: str, since: str, status: str | None = None
     ) -> Iterator[list[StatusChange]]:
-        """Read the members that changed since a time (ISO 8601; empty: all), the longest unchanged first.
+        """Read the members that changed since a time (ISO 8601; empty: all), each once, from the oldest change.
 
         Archived members are read only with the status `archived`.
         """
@@ -124,7 +123,7 @@ class MemberListCalls(Calls):
             if people:
                 yield people
             reached = offset + len(items)
-            # The total may count members that are not listed: a page without new ones is the last, too.
+            # The total may count members that are not listed, so a page without new members is the last one too.
             if not items or reached >= total or not (people or len(items) >= pages.size):
                 return
             offset = reached - 1
@@ -198,7 +197,7 @@ def _status_change(item: Mapping[str, Any]) -> StatusChange:
 
 
 def _reason(given: str) -> str:
-    """Return the code of a reason, because a person may have written anything into it."""
+    """Return the code of a reason. The text is not kept, because a person may have written it."""
     text = given.casefold()
     return next((code for part, code in _REASONS if part in text), "other" if text else "")
 

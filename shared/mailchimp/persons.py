@@ -33,7 +33,7 @@ class PersonCalls(Calls):
         return status_in(answer) or None
 
     def member(self, audience_id: str, address: str) -> MemberState | None:
-        """A person as the audience has them now; None when it does not."""
+        """Read a person; None when the audience does not contain them."""
         wanted = ",".join(("status", "merge_fields", "tags", *EVIDENCE.values()))
         try:
             answer = self._transport.get(_path(audience_id, address), {"fields": wanted})

@@ -1,7 +1,7 @@
-"""Mailchimp's own words about a refused member, without personal data.
+"""The text of a refusal by Mailchimp, without personal data.
 
-The text is in the language of the account and may contain the address and the values of the member. What
-could be one of them is replaced, so that the text can be stored after the person is erased.
+The text is in the language of the account and may contain the address and the values of the member. Everything
+that could be personal is replaced, so that the text can be kept when the person is erased.
 """
 
 from __future__ import annotations

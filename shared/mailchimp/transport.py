@@ -1,10 +1,9 @@
 """One persistent connection to a Mailchimp account, with retries, limits and counters.
 
-This module retries for seconds; longer delays are left to the queue. A call that was certainly not
-applied is tried up to `RetryPolicy.tries` times. A write that may have been applied is repeated once,
-then raises Unavailable(maybe_applied=True), so that the caller can split it. A call is never abandoned
-before Mailchimp's own limit of 120 s, because an abandoned call still occupies one of the account's 10
-connections.
+This module retries for seconds; the queue handles longer delays. A call that was certainly not applied is tried up
+to `RetryPolicy.tries` times. A write that may have been applied is repeated once; then Unavailable (with
+`maybe_applied`) lets the caller split it. A call is never abandoned before Mailchimp's own limit of 120 s, because
+an abandoned call still occupies one of the 10 connections of the account.
 https://mailchimp.com/developer/marketing/docs/fundamentals/#throttling
 """
 

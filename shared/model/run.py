@@ -56,8 +56,9 @@ class Trigger(StrEnum):
 
 
 class Mode(StrEnum):
-    """What a run does. export: send changes. preview: only plan. full: send all people and compare all tags with Mailchimp.
+    """What a run does.
 
+    export: send changes. preview: only plan. full: send all people and compare all tags with Mailchimp.
     onePerson: send one person of the export, whether or not anything changed (record 85).
     archive: archive the contacts that no export targets any more (record 86).
     """

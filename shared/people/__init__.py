@@ -1,1 +1,1 @@
-"""Finds and erases a person, suppresses erased people, and limits the retention of personal data."""
+"""Finds and erases people, keeps erased people out of runs, and deletes old personal data."""

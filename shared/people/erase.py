@@ -1,9 +1,9 @@
 """Erases a person from all stored data, and stores only that the person must not be exported again.
 
-The erasure is recorded first, so that later runs omit the person. Then the person is
-deleted in Mailchimp if that was requested, and removed from all data of the app, even if Mailchimp
-failed. An erasure may be killed at any point and requested again: it returns the same receipt, with
-the updated counts. The timer completes unfinished erasures, also when runs were active.
+The erasure is recorded first, so that later runs omit the person. Then the person is deleted in Mailchimp if
+that was requested, and removed from all data of the app, even if Mailchimp failed. An erasure may be killed at
+any point and requested again: it returns the same receipt with updated counts. The timer completes erasures that
+were killed, or that had to wait for active runs.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ from shared.runs.transitions import Transitions
 
 __all__ = ["Eraser"]
 
-# An entry in `waits_for` until the app's own files are done. It is not the id of a run.
+# An entry in `waits_for` until the data of the app is purged. It is not the id of a run.
 _UNFINISHED = "unfinished"
 
 
 @dataclass(frozen=True)
 class Eraser:
-    """Erases people. `account_of` returns the Mailchimp account of a connection."""
+    """Erases people. `account_of` returns the id of the Mailchimp account of a connection."""
 
     exports: Records[Export]
     runs: Records[Run]
@@ -69,10 +69,7 @@ class Eraser:
         return receipt
 
     def complete(self) -> int:
-        """Continue the erasures that can continue: a run has ended, or a process was killed.
-
-        Returns their number.
-        """
+        """Continue erasures whose run has ended or whose process was killed. Returns their number."""
         erasures = readable(self.erasures.records.all())
         waiting = [stored for stored in erasures if stored.value.waits_for]
         ready = [stored for stored in waiting if self._can_continue(stored)]
@@ -191,6 +188,6 @@ def _still_waits_for(erasure: Erasure, purged: Purged) -> tuple[str, ...]:
 
 
 def _remaining(runs: Iterable[str], purged: Purged) -> tuple[str, ...]:
-    """Return what an erasure waits for: runs, and records of a newer version that nothing could purge."""
+    """Return what an erasure waits for: these runs, and records that only a newer version can purge."""
     unfinished = {_UNFINISHED} if purged.unreadable else set()
     return tuple(sorted(set(runs) - {_UNFINISHED} | unfinished))

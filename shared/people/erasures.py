@@ -1,8 +1,8 @@
 """Stores who was erased, without the address, so that erased people are never exported again.
 
-Only a keyed hash is stored (HMAC-SHA256, https://www.rfc-editor.org/rfc/rfc2104). Without the key,
-which is stored with the secrets, addresses cannot be tested against it. DuckDB hashes the people of
-a run only when there are erasures. This takes two seconds per million people.
+Only a keyed hash of the address is stored (HMAC-SHA256, https://www.rfc-editor.org/rfc/rfc2104). The key is
+stored with the secrets; without it, no one can test an address against the hashes. DuckDB hashes the people of a
+run only when there are erasures, which takes two seconds per million people.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _BLOCK = 64
 _SQL = SqlFile.of(__file__)
 
 MarkErased = Callable[[DuckDBPyConnection], None]
-"""Creates the table `erased_addresses` of a database: the addresses in `candidates` of erased people."""
+"""Creates the table `erased_addresses` in a database: those addresses in `candidates` that belong to erased people."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class Erasure:
 
 @dataclass(frozen=True)
 class Erasures:
-    """The erased people. `key` returns the secret key, which is created when it is first needed."""
+    """Records of erased people. `key` returns the secret key, which is created when it is first needed."""
 
     records: Records[Erasure]
     key: Callable[[], bytes]

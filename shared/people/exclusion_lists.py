@@ -1,4 +1,4 @@
-"""Stores the lists of excluded people, one blob an export, and removes erased people from them."""
+"""Stores the list of excluded people of each export, and removes erased people from the lists."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ __all__ = ["MOST_EXCLUDED", "ExclusionLists", "Parsed", "PurgedLists", "parse_ex
 MOST_EXCLUDED = 100_000
 _SQL = SqlFile.of(__file__)
 _LONGEST_ID = 500
-# A CustomerId with these characters is a row that was not split.
+# Characters that no CustomerId has: such a cell is a whole row.
 _NO_ID = re.compile(r"[,;|\s]")
 # The apostrophe that a download puts before a cell that looks like a formula.
 _NEUTRALIZED = re.compile(r"^'(?=\s*[=+\-@])")
@@ -40,7 +40,7 @@ _HEADERS = frozenset(
 
 @dataclass(frozen=True)
 class Parsed:
-    """A list as it was read, and the lines (from 1) with an entry that is not valid."""
+    """An uploaded list, and the numbers (from 1) of lines with an invalid entry."""
 
     listed: ExclusionList
     invalid: tuple[int, ...] = ()
@@ -89,13 +89,13 @@ class ExclusionLists:
     files: Files
 
     def read(self, export_id: str) -> ExclusionList:
-        """The list of an export; empty without one. ConfigError when the blob is damaged."""
+        """Read the list of an export; an empty one if there is none. ConfigError when it is damaged."""
         try:
             return EXCLUSIONS_JSON.validate_json(self.files.read(exclusions_blob(export_id)))
         except NotFound:
             return ExclusionList()
         except ValueError:
-            # Sending people who must not be sent is worse than a run that fails.
+            # It is worse to send excluded people than to let the run fail.
             raise ConfigError("exclusionsDamaged") from None
 
     def write(self, export_id: str, listed: ExclusionList) -> None:

@@ -1,8 +1,7 @@
 """Deletes old data: plans, chunks and outcomes of runs, lists of unused audiences, used nonces.
 
-Runs with their counts are kept, because they contain no personal data, and so are receipts of
-erasures. Every step may be repeated. A run whose files were deleted is marked, so that it is not
-checked every time.
+Runs with their counts and receipts of erasures are kept, because they contain no personal data. Every step may
+run twice. A run whose files were deleted is marked, so that it is not checked again.
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ __all__ = ["Retention"]
 
 # A sign-in takes minutes. An older state is already refused because of its age.
 _NONCES = timedelta(days=1)
-# A process logs the end of a run right after it.
+# A process logs the end of a run at once. After this time, it was killed before it could.
 _LOGGED = timedelta(minutes=2)
 # During this time, an export can be moved back to an earlier audience without a full read.
 _UNUSED_LIST_LIFETIME = timedelta(days=1)
@@ -35,7 +34,7 @@ _UNUSED_LIST_LIFETIME = timedelta(days=1)
 
 @dataclass(frozen=True)
 class Retention:
-    """Deletes data that is older than `keep`."""
+    """Deletes data of runs that ended more than `keep` ago."""
 
     runs: Records[Run]
     transitions: Transitions

@@ -1,7 +1,7 @@
-"""Finds out why a person is (not) in Mailchimp, from the data of each export and from Mailchimp.
+"""Finds out why a person is or is not in Mailchimp, from the data of each export and from Mailchimp.
 
-The result for an export comes from its newest run with outcomes. If the person is not in them, it
-comes from the ledger. A person who is in neither is in no segment.
+The result for an export comes from its newest run with outcomes or, if the person is not in them, from the
+ledger. A person who is in neither is in no segment.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ class Search:
     exclusions: ExclusionLists
 
     def find(self, email: str = "", customer_id: str = "") -> list[PersonInExport]:
-        """Return one result per export, sorted by the export's name. Exports that hold the person come first.
+        """Return one result for each export, sorted by name; exports that have the person come first.
 
         With `customer_id`, the address is the one that the export has for this profile.
         """

@@ -49,10 +49,10 @@ _LOST = timedelta(seconds=60)
 class Refreshes:
     """Starts exports when a refresh is complete.
 
-    `planned` returns the source's fingerprint in a run's plan, None without a plan;
-    `read_events` returns the events of a message that are about our container; `model_etag` the ETag that a
-    `model.json` has now, None when it does not exist.
-    `excluded` returns the fingerprint of an export's list of excluded people.
+    `planned` returns the fingerprint of the source in the plan of a run, None without a plan. `read_events` returns
+    the events in a message that are about the landing container. `model_etag` returns the current ETag of a
+    `model.json`, None when it does not exist. `excluded` returns the fingerprint of an export's list of excluded
+    people.
     """
 
     exports: Records[Export]

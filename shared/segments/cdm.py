@@ -1,9 +1,8 @@
-"""`model.json` of a Common Data Model folder, read into plain values.
+"""Reads the `model.json` of a Common Data Model folder.
 
-The file is untrusted: everything in it is checked, and no reference in it is followed. What the format allows
-but Customer Insights does not use (extensions, relationships, reference entities) is ignored. An entity that
-cannot be read has a fault and does not affect the others; only a document without a list of entities is an
-InputError.
+The file is untrusted: everything in it is checked, and no reference is followed. Parts of the format that Customer
+Insights does not use (extensions, relationships, reference entities) are ignored. An entity that cannot be read
+has a fault and does not affect the others; only a document without a list of entities is an InputError.
 https://learn.microsoft.com/common-data-model/model-json
 """
 
@@ -67,9 +66,9 @@ class ListedPartition:
 
 @dataclass(frozen=True, slots=True)
 class Entity:
-    """A table of the model; attributes are in the order of the columns.
+    """A table of the model, with attributes in the order of the columns.
 
-    `fault` is why it cannot be read. `has_people`: it has a key or an address.
+    `fault` is why it cannot be read. `has_people` is whether it is about people: it has a key or an address.
     """
 
     name: str
@@ -84,9 +83,9 @@ class Entity:
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """One `model.json` or manifest; entity names are unique (of two the later one counts).
+    """One `model.json` or manifest. Of two entities with one name, it has the later one.
 
-    `faults` are those of entities without a name. `weight` estimates its memory in bytes.
+    `faults` are those of entities without a name. `weight` is its estimated size in memory, in bytes.
     """
 
     name: str
@@ -168,7 +167,7 @@ def too_large(where: str) -> InputError:
 
 
 def _weight_of(entities: Iterable[Entity]) -> int:
-    """About how many bytes entities take in memory; shared lists of attributes count once."""
+    """Estimate the size of entities in memory, in bytes. Shared lists of attributes count once."""
     seen: set[int] = set()
     total = 0
     for entity in entities:
@@ -261,8 +260,8 @@ def _partition(
 def csv_format(settings: object, entity: str, number: int, where: str) -> CsvFormat:
     """`fileFormatSettings` as a CsvFormat.
 
-    The format's default for `columnHeaders` is false. A missing value may be an oversight of the writer, so
-    it stays unknown here and the reader decides by the first row.
+    The format's default for `columnHeaders` is false, but writers may forget to set it. So a missing value is
+    unknown here, and the reader decides by the first row.
     """
     if not isinstance(settings, dict):
         return CsvFormat()
@@ -297,7 +296,7 @@ def read_time(value: object) -> datetime | None:
 
 
 def _culture_order(culture: object) -> str:
-    """Whether a model's culture writes the day or the month first; empty if it does neither."""
+    """The order of day and month in dates of a culture such as `de-DE`; empty when unknown."""
     if not isinstance(culture, str) or not culture.strip() or len(culture) > _MAX_NAME:
         return ""
     from babel import Locale, UnknownLocaleError
@@ -310,7 +309,7 @@ def _culture_order(culture: object) -> str:
 
 
 def _format_order(pattern: str) -> str:
-    """The order in a format such as `dd/MM/yyyy`; empty if the year comes first."""
+    """The order of day and month in a format such as `dd/MM/yyyy`; empty if the year comes first."""
     day, month, year = (pattern.find(mark) for mark in "dMy")
     if min(day, month, year) < 0 or year < max(day, month):
         return ""
@@ -368,7 +367,7 @@ def _first(
     notes: Mapping[str, str],
     note_keys: tuple[str, ...],
 ) -> str:
-    """The first text that is given: as a property, else as an annotation, else empty."""
+    """The first text among these properties, then among these annotations; empty if there is none."""
     found: Iterator[str] = (text_of(item.get(key)) for key in keys)
     noted: Iterator[str] = (notes.get(key, "") for key in note_keys)
     return next((each for each in (*found, *noted) if each), "")

@@ -1,8 +1,7 @@
 """Counts the rows of a file without storing them.
 
-If no line break is inside quotes, every line that is not empty is a row, and lines are counted while the
-bytes are read. Otherwise the rows are read as the reader reads them. Rows that cannot be read count too: they
-are in the file, and the run reports them.
+If no line break is inside quotes, every line that is not empty is a row, so lines are counted while the bytes are
+read. Otherwise the rows are parsed (rows.py). Unreadable rows count too, because the run reports them.
 """
 
 from __future__ import annotations

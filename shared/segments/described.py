@@ -1,8 +1,8 @@
 """The catalogue, extended by the Customer Insights API: names, sizes, segments not yet exported.
 
-The blobs decide what can be exported. The API adds display names, the count of the last
-evaluation where rows are not counted yet, and semantic types; a segment that exists there and has
-no file here is listed as incomplete. When the API is unavailable, only the data of the blobs is shown.
+Only segments with files can be exported. The API adds display names, semantic types, and the count of the last
+evaluation where rows are not counted yet. A segment that it lists and that has no file is shown as incomplete.
+When the API is unavailable, only the data of the files is shown.
 """
 
 from __future__ import annotations

@@ -1,11 +1,10 @@
 """Parses messages about new blobs. Events of other containers are ignored.
 
-Event Grid puts `Microsoft.Storage.BlobCreated` into a queue, in its own schema or as a CloudEvent,
-one or several in a message. With a hierarchical namespace a file that gets its name at the end of
-writing is a `BlobRenamed` instead, whose subject is the new name.
-Account, container and blob name are taken from the topic and the subject and compared with the
-landing container; the URL in the event is not used. Messages come late, twice and out of
-order; blob and ETag are equal in two messages about the same write.
+Event Grid puts `Microsoft.Storage.BlobCreated` into a queue, in its own schema or as a CloudEvent, one or several in
+a message. With a hierarchical namespace, a file that is renamed after it was written raises `BlobRenamed`, whose
+subject is the new name. Account, container and blob name come from the topic and the subject and are compared with
+the landing container; the URL in the event is not used. Messages may come late, twice and out of order; blob and
+ETag are equal in two messages about the same write.
 https://learn.microsoft.com/azure/event-grid/event-schema-blob-storage
 """
 

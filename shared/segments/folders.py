@@ -1,11 +1,11 @@
-"""Information from blob names: export times, the order of partitions, and segments without `model.json`.
+"""Reads blob names: export times, the order of partitions, and segments without `model.json`.
 
-Customer Insights writes `<destination>/<Entity>/<yyyy>/<MM>/<dd>/<HHMM>/<Entity>_<n>.csv`, a new
-folder at every export; older ones stay. The file's prefix may differ from the folder's name.
-Without `model.json` a folder of data files is a segment, and so is a single file at the root;
-`<name>_<unix seconds>.csv` is one export of the segment `<name>`. Folders and files that begin with
-`_` or `.` are internal to writers (`_temporary`, `_delta_log`, `.hoodie`) and contain no data. A table with a
-log (Delta, Iceberg, Hudi) has files with removed rows, so its files must not be read without the log.
+Customer Insights writes `<destination>/<Entity>/<yyyy>/<MM>/<dd>/<HHMM>/<Entity>_<n>.csv`. Every export creates a new
+folder, and older ones stay. The prefix of the file may differ from the name of the folder. Without `model.json`, a
+folder of data files is a segment, and so is a single file at the root; `<name>_<unix seconds>.csv` is one export of
+the segment `<name>`. Folders and files that begin with `_` or `.` are internal to the programs that write them
+(`_temporary`, `_delta_log`, `.hoodie`) and contain no data. A table with a log (Delta, Iceberg, Hudi) has files
+with removed rows, so its files must not be read without the log.
 https://learn.microsoft.com/dynamics365/customer-insights/data/export-azure-blob-storage
 """
 
@@ -61,10 +61,10 @@ def order(name: str) -> tuple[tuple[str, int], ...]:
 
 
 def newest_export(names: Iterable[str]) -> set[str]:
-    """Of files that were exported at several times, those of the newest export.
+    """Return the files of the newest export.
 
-    The names count as exported at several times when several export folders have a file of the same name. An
-    export that was written across a change of the minute is not split.
+    Files belong to several exports only if two export folders have a file of the same name: one export may be
+    written to two folders when the minute changes.
     """
     by_time: dict[str, set[str]] = {}
     for name in names:
@@ -98,9 +98,9 @@ def table_of(name: str, tables: Mapping[str, str]) -> str | None:
 
 
 def plain_segments(entries: Iterable[BlobEntry], root: str) -> list[PlainSegment]:
-    """Segments among data files that belong to no `model.json`; the newest complete export each.
+    """Return the segments among data files that no `model.json` lists, each with its newest complete export.
 
-    Of two folders that give the same name, the one written last is taken and `other` names the
+    Of two folders with the same segment name, the one that was written last is returned, and `other` is the
     other one.
     """
     exports: dict[tuple[str, str], dict[str, list[BlobEntry]]] = {}

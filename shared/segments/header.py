@@ -1,9 +1,9 @@
 """Reads the beginning of a file: attributes that no `model.json` describes, and sample values.
 
-Only the beginning of a file is read. The delimiter is the usual one that gives the rows one width;
-Parquet names its columns itself. A file that begins with a person has no
-header, and if no file of a segment has one, the columns are unknown: that is an error and never a guess,
-because the first person's address would become the name of a column.
+Only the beginning of a file is read. The delimiter is the common one with which the rows have the same number of
+columns; a Parquet file contains the names of its columns. A file that begins with the row of a person has no
+header. If no file of a segment has one, the columns are unknown, which is an error: with a guess, the first
+person's address would become the name of a column.
 """
 
 from __future__ import annotations

@@ -1,10 +1,9 @@
-"""Which column of a file is which attribute, and whether its first row is a header.
+"""Decides which column of a file is which attribute, and whether its first row is a header.
 
-`model.json` orders the columns. A header with the same names overrides that order, because a value in the
-wrong column is worse than a refused file. Each file is decided separately: `columnHeaders` is a hint, and the
-content of the first row decides. A row that repeats the names is a header even if `columnHeaders` is false
-(the format's default, which writers often leave unchanged), and a row that holds an address or an id is a
-person even if it is true.
+`model.json` defines the order of the columns. A header with the same names overrides it, because a value in the
+wrong column is worse than a refused file. The content of the first row decides for each file; `columnHeaders` is
+only a hint. A row with the names of the columns is a header even if `columnHeaders` is false (the default of the
+format, which writers often leave unchanged), and a row with an address or an id is data even if it is true.
 """
 
 from __future__ import annotations
@@ -32,7 +31,7 @@ _NUMBER = re.compile(r"[+-]?(?:\d+(?:[.,]\d+)?|[.,]\d+)|true|false", re.IGNORECA
 
 @dataclass(frozen=True)
 class Layout:
-    """The number of columns, whether row 1 is a header, and the names by position."""
+    """Whether row 1 is a header, and the names of the columns by position."""
 
     header: bool
     names: tuple[str, ...]

@@ -1,9 +1,8 @@
-"""A CDM manifest (`*.manifest.cdm.json`), read into the same plain values as `model.json`.
+"""Reads a CDM manifest (`*.manifest.cdm.json`) into the same values as `model.json`.
 
-The manifest lists entities and their files; the columns are in the entity's own document, which
-`entityPath` names. Both are untrusted: everything is checked, and only documents beside the manifest are
-followed. An entity with unknown columns has a fault: without the names of columns, a value could be written
-to the wrong field.
+The manifest lists entities and their files. The columns are in a document for each entity, which `entityPath`
+names. All documents are untrusted: everything is checked, and only documents in the container are read. An entity
+with unknown columns has a fault, because its values could be written to the wrong field.
 https://learn.microsoft.com/common-data-model/cdm-manifest
 """
 

@@ -1,7 +1,7 @@
-"""Which attribute is the email address, the first name, the last name: suggestions only.
+"""Suggests which attributes are the email address, the first name and the last name.
 
-The semantic type from Customer Insights comes first, then the attribute's name, then - for the address only -
-what its values look like. Every role is suggested once at most.
+Suggestions are based on the semantic type from Customer Insights, else on the name of the attribute, else (for the
+address only) on its values. Every role is suggested at most once.
 https://learn.microsoft.com/dynamics365/customer-insights/data/semantic-mappings
 """
 

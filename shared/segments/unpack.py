@@ -1,9 +1,9 @@
 """Converts a file from the container to UTF-8 text on the local disk, and measures it.
 
-Gzip and Parquet are recognized by their first bytes, and a byte order mark overrides the declared encoding,
-so a wrong name or setting does no harm. What cannot be decoded becomes the byte FF, which no UTF-8 text
-contains: the row that holds it is found later and only that row is lost. Line breaks stay as they are. A
-small file that unpacks to an enormous one is refused.
+Gzip and Parquet are recognized by their first bytes, and a byte order mark overrides the declared encoding, so a
+wrong file name or setting does no harm. Bytes that cannot be decoded become the byte FF, which is not valid in
+UTF-8, so that only the row with this byte is rejected later. Line breaks are not changed. A small file that unpacks
+to an enormous one is refused.
 https://datatracker.ietf.org/doc/html/rfc1952 (gzip)
 """
 

@@ -13,7 +13,7 @@ _LEASE_SECONDS = 15
 
 
 def stored_key(secrets: Secrets, leases: Leases, name: str) -> bytes:
-    """Return the 32-byte key of a name; the first call generates and stores it.
+    """Return the 32-byte key with a name. The first call generates and stores it.
 
     Unavailable while another process generates it.
     """

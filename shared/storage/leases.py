@@ -1,7 +1,6 @@
 """Leases: at most one holder of a name, among all processes and instances.
 
-A lease is an Azure lease on an empty blob of that name. Azure ends it when its
-holder stops renewing.
+A lease is an Azure lease of an empty blob with that name. It ends when its holder no longer renews it.
 https://learn.microsoft.com/rest/api/storageservices/lease-blob
 """
 

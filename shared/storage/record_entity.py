@@ -6,9 +6,9 @@
     json0, json1 ...       the value as JSON, in pieces
     by_<column>            strings that queries compare
 
-An error names an unreadable record by kind and key, never by content. Unknown fields are dropped
-when the record is written again. An unknown enum value means that a newer version of the app wrote
-the record (docs/decisions/0047-versions-side-by-side.md).
+Errors name an unreadable record by kind and key and never contain its content. Unknown fields are dropped
+when the record is written again. A record with an unknown enum value was written by a newer version of the app
+(docs/decisions/0047-versions-side-by-side.md).
 Limits: https://learn.microsoft.com/rest/api/storageservices/understanding-the-table-service-data-model
 """
 
