@@ -34,6 +34,8 @@ KEY = "0123456789abcdef" * 2
 _PIECE = 15_000
 _NOT_KEPT = ("leases", "secrets")
 _HERE = "{blobs}"
+# Tables that the current app ignores, because it can compute again what they contain.
+UNUSED = frozenset({"rowcounts"})
 
 
 Change = Callable[[str, Any], Any]
@@ -59,6 +61,10 @@ class StoredState:
         return json.loads((self.folder / "story.json").read_text("utf-8"))
 
     def tables(self) -> dict[str, list[dict[str, Any]]]:
+        """Return the records of every table that the current app reads."""
+        return {name: found for name, found in self.all_tables().items() if name not in UNUSED}
+
+    def all_tables(self) -> dict[str, list[dict[str, Any]]]:
         """Return the records of every table."""
         return {
             file.stem: [json.loads(line) for line in file.read_text("utf-8").splitlines()]
@@ -111,7 +117,7 @@ class StoredState:
         for name, secret in json.loads((self.folder / "secrets.json").read_text("utf-8")).items():
             app.secrets.put(name, secret.replace(API_KEY, key))
         with TableServiceClient.from_connection_string(storage) as tables:
-            for table, records in self.tables().items():
+            for table, records in self.all_tables().items():
                 client = tables.create_table_if_not_exists(table)
                 for record in records:
                     value = change(table, record["value"])

@@ -493,7 +493,7 @@ class FakeConsentUpdates:
     def states(self, connection_id: str) -> list[ConsentState]:
         return []
 
-    def called(self, token: str, body: bytes, signature: str) -> bool:
+    def accept_call(self, token: str, body: bytes, signature: str) -> bool:
         return self.knows_webhooks
 
     def delete_webhooks(self, connection_id: str) -> None:
