@@ -2,7 +2,7 @@
 
 The steps run one after the other in this process, with one lane, against Azurite and a sandbox Mailchimp without
 delays. So the figures are of the app's own code, and other programs on the machine change them less than they change
-the times of `make bench`. `--profile STEP` prints where a step spends its time.
+the times of `make bench`. `--profile STEP` prints where a step spends its time, `--statements` the SQL statements that use most of it.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from urllib.parse import urlsplit
 
 import requests
 
+from bench.statements import timed_statements
 from devhost.mailchimp import start_mailchimp
 from devhost.processes import start_azurite
 from sandbox import samples, upload
@@ -38,6 +39,7 @@ from shared.model.export import (
     Schedule,
     SegmentChoice,
 )
+from shared.model.run import RunStatus
 from shared.runtime import Runtime
 from shared.settings import load
 
@@ -65,16 +67,17 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m bench.processor", description=__doc__)
     parser.add_argument("--people", type=int, default=20_000)
     parser.add_argument("--profile", choices=STEPS, help="print where this step spends its time")
+    parser.add_argument("--statements", type=int, default=0, help="print so many of each step")
     parser.add_argument("--requests", action="store_true", help="print the requests of each step")
     options = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory(prefix="bench-") as name, _app(Path(name)) as app:
         sample = samples.Sample(options.people, (samples.Segment("All", 1.0),), seed=7)
         _put(app, sample, Path(name) / "first", datetime.now(UTC))
-        _report("first run", _run(app, options.profile), options)
-        _report("unchanged", _run(app, options.profile), options)
+        _report("first run", _run(app, options), options)
+        _report("unchanged", _run(app, options), options)
         later = sample.later(changed=0.01, leaving=options.people // 100)
         _put(app, later, Path(name) / "later", datetime.now(UTC) + timedelta(hours=1))
-        _report("1 % changed, 1 % gone", _run(app, options.profile), options)
+        _report("1 % changed, 1 % gone", _run(app, options), options)
     return 0
 
 
@@ -156,7 +159,7 @@ def _put(app: App, sample: samples.Sample, folder: Path, when: datetime) -> None
     upload.upload(folder, connection, app.settings.segments.container)
 
 
-def _run(app: App, profile: str | None) -> list[Step]:
+def _run(app: App, options: argparse.Namespace) -> list[Step]:
     """Run the export to its end in this thread."""
     run_id = app.starter.start(_EXPORT).id
     finishing: list[Step] = []
@@ -164,31 +167,43 @@ def _run(app: App, profile: str | None) -> list[Step]:
     def finish(run: str) -> float | None:
         delays: list[float | None] = []
         finishing.append(
-            _measured("finish", lambda: delays.append(app.finisher.finish(run)), profile)
+            _measured("finish", lambda: delays.append(app.finisher.finish(run)), options)
         )
         return delays[0]
 
-    plan = _measured("plan", lambda: app.planner.plan(run_id, None), profile)
-    # The app's other instances of the part would finish in the time of sending.
+    def send() -> Step:
+        before = len(finishing)
+        step = _measured("send", lambda: app.lanes.run(run_id, 0), options)
+        within = _sum("finish", finishing[before:])
+        return Step("send", step.seconds - within.seconds, step.requests - within.requests)
+
+    plan = _measured("plan", lambda: app.planner.plan(run_id, None), options)
+    # A lane finishes a run that has nothing left to send; that is measured as a step of its own.
     object.__setattr__(app.lanes, "finish", finish)
-    send = _measured("send", lambda: app.lanes.run(run_id, 0), profile)
+    sending = [send()]
     run = app.runs.read(run_id)
     while run is not None and run.value.is_active:
-        finish(run_id)
+        if run.value.status is RunStatus.FINISHING:
+            finish(run_id)
+        else:
+            # A lane ends after some minutes, and another message continues it.
+            sending.append(send())
         run = app.runs.read(run_id)
-    done = sum((step.requests for step in finishing), Counter[str]())
-    seconds = sum(step.seconds for step in finishing)
-    return [
-        plan,
-        Step("send", send.seconds - seconds, send.requests - done),
-        Step("finish", seconds, done),
-    ]
+    return [plan, _sum("send", sending), _sum("finish", finishing)]
 
 
-def _measured(name: str, work: Callable[[], Any], profile: str | None) -> Step:
-    with _counted() as counted:
+def _sum(name: str, steps: list[Step]) -> Step:
+    requests_made = sum((step.requests for step in steps), Counter[str]())
+    return Step(name, sum(step.seconds for step in steps), requests_made)
+
+
+def _measured(name: str, work: Callable[[], Any], options: argparse.Namespace) -> Step:
+    with (
+        _counted() as counted,
+        timed_statements() if options.statements else contextlib.nullcontext() as times,
+    ):
         began = time.process_time()
-        if profile == name:
+        if options.profile == name:
             with cProfile.Profile(time.thread_time) as profiler:
                 work()
             seconds = time.process_time() - began
@@ -196,6 +211,9 @@ def _measured(name: str, work: Callable[[], Any], profile: str | None) -> Step:
         else:
             work()
             seconds = time.process_time() - began
+    if times is not None and name != "send":
+        print(f"  statements of the {name}:")
+        times.print(options.statements)
     return Step(name, seconds, counted)
 
 

@@ -28,7 +28,7 @@ def load_ledger(
     The columns in `without` stay NULL, to save memory. If these are VALUES, `ledger_values` reads them from
     the file, which must stay as it is.
     """
-    columns = [name for (name,) in _SQL.rows(db, "create")]
+    columns = [name for name, *_ in _SQL.run(db, "create").description or ()]
     if file is None:
         return
     if VALUES.issubset(without):

@@ -7,7 +7,7 @@ CREATE OR REPLACE TABLE ledger (
     unsubscribed_by VARCHAR, created_by VARCHAR
 );
 CREATE OR REPLACE VIEW ledger_values AS SELECT address, fields, merge_tags FROM ledger;
-SELECT column_name FROM duckdb_columns() WHERE table_name = 'ledger';
+FROM ledger LIMIT 0;
 
 -- name: load
 -- Another version of the app may have written the file: missing columns become NULL, unknown columns
