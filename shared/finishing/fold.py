@@ -25,9 +25,6 @@ __all__ = [
     "write_outcomes",
 ]
 
-# Sorting a ledger takes most of the time of a finish. The rows of so many people may be in no order: a search
-# for a person reads more of the file then.
-_MOST_UNSORTED = 0.2
 _SQL = SqlFile.of(__file__)
 
 
@@ -86,12 +83,7 @@ def fold_outcomes(db: DuckDBPyConnection) -> None:
 
 def write_ledger(db: DuckDBPyConnection, file: Path) -> int:
     """Write `next` into a local Parquet file. Returns the number of people in it."""
-    is_view, is_ledger = _SQL.row(db, "next_is_view")
-    in_order = is_view and is_ledger
-    if is_view and not is_ledger:
-        touched, before = _SQL.row(db, "share_touched")
-        in_order = touched <= _MOST_UNSORTED * before
-    _SQL.run(db, "write_next_in_order" if in_order else "write_next", file=str(file))
+    _SQL.run(db, "write_next", file=str(file))
     return _SQL.number(db, "count")
 
 
