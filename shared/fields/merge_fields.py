@@ -69,12 +69,19 @@ def find_field(fields: Sequence[MergeField], tag: str, name: str = "") -> MergeF
 
 
 def chosen_fields(mapping: Mapping) -> tuple[FieldChoice, ...]:
-    """Every attribute to send: first name, last name, the others, and last the evidence of consent."""
+    """Every attribute to send: first name, last name, the others, and last the evidence of consent.
+
+    An audience has fields for the names by default; when they were deleted, the run creates them again.
+    """
     names = (
         (mapping.first_name, "FNAME", "First Name"),
         (mapping.last_name, "LNAME", "Last Name"),
     )
-    chosen = [FieldChoice(attribute, tag, name) for attribute, tag, name in names if attribute]
+    chosen = [
+        FieldChoice(attribute, tag, name, FieldToCreate(name))
+        for attribute, tag, name in names
+        if attribute
+    ]
     for more in mapping.attributes:
         name = more.create.name if more.create else ""
         chosen.append(

@@ -140,6 +140,19 @@ def test_a_person_refused_by_one_audience_is_sent_to_another(new_scenario: NewPl
     assert set(elsewhere.audience.members()) == {ada}
 
 
+def test_an_audience_without_the_fields_for_names_gets_them(scenario: ExportScenario) -> None:
+    sample = scenario.sample(20)
+    scenario.refresh(sample)
+    scenario.audience.state.merge_fields.clear()
+    scenario.define(sample)
+
+    preview, run = scenario.run("preview"), scenario.run()
+
+    assert preview["status"] == "successful"
+    assert run["counts"]["created"] == 20
+    assert actual_audience(scenario.audience) == expected_audience(sample)
+
+
 def test_a_merge_field_that_gets_its_former_id_again_is_filled(scenario: ExportScenario) -> None:
     sample = scenario.sample(20)
     scenario.refresh(sample)

@@ -571,6 +571,10 @@ def test_missing_and_required_fields_are_known_before_the_first_write():
     create = FieldToCreate("Favourite colour")
     mapping = Mapping("Email", "First", attributes=(AttributeMapping("c", "COLOUR", create),))
     assert [choice.create for choice in missing_choices(mapping, FIELDS)] == [create]
+    assert [(choice.tag, choice.create) for choice in missing_choices(mapping, [])] == [
+        ("FNAME", FieldToCreate("First Name", "text")),
+        ("COLOUR", create),
+    ]
     created = MergeField(4, "FAVOURITEC", "Favourite colour", "text", False)
     assert missing_choices(mapping, [*FIELDS, created]) == ()
     assert [f.tag for f in required_without_attribute(mapping, FIELDS)] == ["BDAY"]
