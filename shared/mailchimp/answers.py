@@ -117,6 +117,7 @@ _HINTS: tuple[tuple[str, Code], ...] = (
     ("recent signup", Code.ADDRESS_THROTTLED),
     ("too many signup", Code.ADDRESS_THROTTLED),
     ("already a list member", Code.CONTACT_EXISTS),
+    ("member exists", Code.CONTACT_EXISTS),
     ("fake or invalid", Code.ADDRESS_REFUSED),
     ("domain portion of the email", Code.ADDRESS_REFUSED),
     ("valid email address", Code.ADDRESS_REFUSED),
@@ -187,14 +188,23 @@ def refusal(error: Mapping[str, object], sent: Mapping[str, object] | None) -> R
     if code:
         return Refusal(code)
     if field and not is_address:
-        value = (sent or {}).get(field)
+        tag, value = _sent_field(field, sent or {})
         given = value is not None and value != ""
-        return Refusal(Code.FIELD_REFUSED if given else Code.FIELD_REQUIRED, field)
+        return Refusal(Code.FIELD_REFUSED if given else Code.FIELD_REQUIRED, tag)
     message = error.get("error")
     text = message[:_LONGEST_MESSAGE].casefold() if isinstance(message, str) else ""
     # A refusal that names the address may be about the contact, such as one that was deleted.
     unnamed = Code.ADDRESS_REFUSED if is_address else Code.REFUSED
     return Refusal(next((code for hint, code in _HINTS if hint in text), unnamed))
+
+
+def _sent_field(field: str, sent: Mapping[str, object]) -> tuple[str, object]:
+    """Return the tag and the value of a field that was sent, or the field as it is and None.
+
+    The field may be a path, such as `merge_fields.FNAME` or `ADDRESS.zip`.
+    """
+    tag = field.removeprefix("merge_fields.").partition(".")[0].upper()
+    return next(((name, sent[name]) for name in sent if name.upper() == tag), (field, None))
 
 
 def _cause(detail: str) -> str:

@@ -79,6 +79,9 @@ def test_any_body_is_handled(body):
         ({"field": "LNAME", "error": "Bitte"}, {"LNAME": ""}, Code.FIELD_REQUIRED, "LNAME"),
         ({"field": "POINTS", "error": "?"}, {"POINTS": 0}, Code.FIELD_REFUSED, "POINTS"),
         ({"field": "LNAME", "error": "Bitte"}, None, Code.FIELD_REQUIRED, "LNAME"),
+        ({"field": "merge_fields.BDAY"}, {"BDAY": "99/99"}, Code.FIELD_REFUSED, "BDAY"),
+        ({"field": "ADDRESS.zip"}, {"ADDRESS": {"zip": "1"}}, Code.FIELD_REFUSED, "ADDRESS"),
+        ({"field": "bday"}, {"BDAY": "99/99"}, Code.FIELD_REFUSED, "BDAY"),
         ({"field": "MERGE0", "error": "?"}, {}, Code.ADDRESS_REFUSED, ""),
         # Hints, for what has no field or only that of the address
         ({"field": "EMAIL", "error": "x was permanently deleted and"}, {}, Code.FORGOTTEN, ""),
