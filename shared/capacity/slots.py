@@ -39,34 +39,23 @@ class Slot(RenewedLease):
         return self
 
 
+@dataclass
 class Slots:
-    """Takes and releases slots. `token` returns a new random text at every call."""
+    """Takes slots. An account has `connections` slots; `token` returns a new random text at every call."""
 
-    def __init__(
-        self,
-        leases: Leases,
-        holders: Records[SlotHolder],
-        connections: int,
-        token: Callable[[], str],
-    ) -> None:
-        self._leases = leases
-        self._holders = holders
-        self._connections = connections
-        self._token = token
-
-    @property
-    def connections(self) -> int:
-        """How many slots an account has."""
-        return self._connections
+    leases: Leases
+    holders: Records[SlotHolder]
+    connections: int
+    token: Callable[[], str]
 
     def take(self, account_id: str, limit: int | None = None, prefer: int = 0) -> Slot | None:
         """Take a free slot below `limit`, the preferred one first. None when all are held."""
-        count = min(limit or self._connections, self._connections)
+        count = min(limit or self.connections, self.connections)
         for step in range(count):
             index = (prefer + step) % count
-            lease = self._leases.acquire(_name(account_id, index), LEASE_SECONDS)
+            lease = self.leases.acquire(_name(account_id, index), LEASE_SECONDS)
             if lease is not None:
-                slot = Slot(lease, account_id, index, self._token())
+                slot = Slot(lease, account_id, index, self.token())
                 try:
                     self._write_holder(account_id, index, slot.token)
                 except ConnectorError:
@@ -77,10 +66,10 @@ class Slots:
 
     def is_gone(self, account_id: str, index: int, token: str) -> bool:
         """Whether a holder has died or released its slot, so that the chunks it claimed are free."""
-        holder = self._holders.read(f"{account_id}/{index}")
+        holder = self.holders.read(f"{account_id}/{index}")
         if holder is None or holder.value.token != token:
             return True
-        lease = self._leases.acquire(_name(account_id, index), 15)
+        lease = self.leases.acquire(_name(account_id, index), 15)
         if lease is None:
             return False
         lease.release()
@@ -92,7 +81,7 @@ class Slots:
         key = f"{account_id}/{index}"
         while True:
             try:
-                create_or_replace(self._holders, key, SlotHolder(token), self._holders.read(key))
+                create_or_replace(self.holders, key, SlotHolder(token), self.holders.read(key))
             except Changed:
                 continue
             return

@@ -81,18 +81,13 @@ class Renewed:
     secret: str | None = field(repr=False)
 
 
+@dataclass(frozen=True)
 class Entra:
     """Signs export users in and renews their access tokens."""
 
-    def __init__(
-        self,
-        registration: AppRegistration,
-        pending: Records[PendingSignIn],
-        now: Callable[[], datetime],
-    ) -> None:
-        self._registration = registration
-        self._pending = pending
-        self._now = now
+    registration: AppRegistration
+    pending: Records[PendingSignIn]
+    now: Callable[[], datetime]
 
     def authorize_url(self, state: str, redirect_uri: str) -> str:
         """Begin a sign-in and return its URL. Unavailable when Entra does not answer."""
@@ -100,12 +95,12 @@ class Entra:
         app = self._app()
         # The administrator's own account often has no access to Customer Insights. Providers other
         # than Entra issue refresh tokens only after a consent prompt (OpenID Connect Core, 11).
-        prompt = "select_account" if self._registration.authority in _MICROSOFT else "consent"
+        prompt = "select_account" if self.registration.authority in _MICROSOFT else "consent"
         with warnings.catch_warnings():
             # MSAL recommends form_post, but a cross-site POST would not carry our cookie.
             warnings.simplefilter("ignore", UserWarning)
             flow = app.initiate_auth_code_flow(
-                list(self._registration.scopes),
+                list(self.registration.scopes),
                 redirect_uri=redirect_uri,
                 state=state,
                 prompt=prompt,
@@ -115,7 +110,7 @@ class Entra:
         if not isinstance(url, str):
             _refuse(flow)
         try:
-            self._pending.create(_key(state), PendingSignIn(flow, self._now()))
+            self.pending.create(_key(state), PendingSignIn(flow, self.now()))
         except Conflict as conflict:
             raise _unknown() from conflict
         return url
@@ -157,7 +152,7 @@ class Entra:
             raise _gone() from error
         if account is None:
             raise _gone()
-        result = app.acquire_token_silent_with_error(list(self._registration.scopes), account)
+        result = app.acquire_token_silent_with_error(list(self.registration.scopes), account)
         if not result or result.get("error") in _GONE:
             raise _gone()
         if "error" in result:
@@ -167,7 +162,7 @@ class Entra:
 
     def app_token(self) -> Renewed:
         """Get a token of the app itself with its client secret. Refused; Unavailable."""
-        result = self._app().acquire_token_for_client(list(self._registration.scopes))
+        result = self._app().acquire_token_for_client(list(self.registration.scopes))
         if "error" in result:
             _refuse(result)
         return Renewed(str(result["access_token"]), _seconds(result.get("expires_in")), None)
@@ -177,7 +172,7 @@ class Entra:
     ) -> msal.ConfidentialClientApplication:
         import msal
 
-        at = self._registration
+        at = self.registration
         where = (
             {"authority": f"{at.authority}/{at.tenant_id}"}
             if at.authority in _MICROSOFT
@@ -201,26 +196,26 @@ class Entra:
         return ExportUser(
             name=str(claims.get("preferred_username") or claims.get("name") or object_id),
             object_id=object_id,
-            tenant_id=str(claims.get("tid") or self._registration.tenant_id),
-            added_at=self._now(),
+            tenant_id=str(claims.get("tid") or self.registration.tenant_id),
+            added_at=self.now(),
         )
 
     def _take(self, state: str) -> dict[str, Any]:
         """Read and delete what MSAL needs for a state, so that it is used once."""
-        stored = self._pending.read(_key(state))
-        if stored is None or self._now() - stored.value.begun_at > _LIFE:
+        stored = self.pending.read(_key(state))
+        if stored is None or self.now() - stored.value.begun_at > _LIFE:
             raise _unknown()
         try:
-            self._pending.delete(stored.key, stored.etag)
+            self.pending.delete(stored.key, stored.etag)
         except Changed as changed:
             raise _unknown() from changed
         return stored.value.flow
 
     def _forget_old(self) -> None:
-        for stored in list(self._pending.all()):
-            if self._now() - stored.value.begun_at > _LIFE:
+        for stored in list(self.pending.all()):
+            if self.now() - stored.value.begun_at > _LIFE:
                 with suppress(Changed):
-                    self._pending.delete(stored.key, stored.etag)
+                    self.pending.delete(stored.key, stored.etag)
 
 
 def _key(state: str) -> str:

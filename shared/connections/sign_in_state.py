@@ -80,6 +80,7 @@ def check(
     return state
 
 
+@dataclass(frozen=True)
 class SignedStates:
     """Issues and redeems signed, single-use states, bound to a browser.
 
@@ -87,26 +88,18 @@ class SignedStates:
     letters and digits. `use_once` stores a nonce and returns whether it is new.
     """
 
-    def __init__(
-        self,
-        key: Callable[[], bytes],
-        use_once: Callable[[str], bool],
-        *,
-        now: Callable[[], float],
-        random_text: Callable[[], str],
-    ) -> None:
-        self._key = key
-        self._use_once = use_once
-        self._now = now
-        self._random_text = random_text
+    key: Callable[[], bytes]
+    use_once: Callable[[str], bool]
+    now: Callable[[], float]
+    random_text: Callable[[], str]
 
     def issue(self, purpose: str, connection_id: str, principal_id: str) -> tuple[str, str]:
         """Issue a state, and the cookie value that belongs to it."""
-        browser = self._random_text()
+        browser = self.random_text()
         state = SignInState(
-            purpose, connection_id, principal_id, int(self._now()), self._random_text()
+            purpose, connection_id, principal_id, int(self.now()), self.random_text()
         )
-        return sign(state, browser, self._key()), browser
+        return sign(state, browser, self.key()), browser
 
     def redeem(self, state: str, purpose: str, principal_id: str, cookie: str) -> str:
         """Return the connection id of a state, once. ConfigError when it is invalid or expired."""
@@ -115,10 +108,10 @@ class SignedStates:
             purpose=purpose,
             principal_id=principal_id,
             browser=cookie,
-            key=self._key(),
-            now=self._now(),
+            key=self.key(),
+            now=self.now(),
         )
-        if not self._use_once(checked.nonce):
+        if not self.use_once(checked.nonce):
             raise ConfigError("signInUsed")
         return checked.connection_id
 

@@ -18,34 +18,16 @@ __all__ = ["PARTS", "postal_address", "whole_address"]
 
 PARTS = ("addr1", "addr2", "city", "state", "zip", "country")
 
-_NAMES = {
-    "addr1": "addr1",
-    "address1": "addr1",
-    "addressline1": "addr1",
-    "line1": "addr1",
-    "street": "addr1",
-    "street1": "addr1",
-    "streetaddress": "addr1",
-    "addr2": "addr2",
-    "address2": "addr2",
-    "addressline2": "addr2",
-    "line2": "addr2",
-    "street2": "addr2",
-    "city": "city",
-    "town": "city",
-    "locality": "city",
-    "state": "state",
-    "province": "state",
-    "region": "state",
-    "stateorprovince": "state",
-    "zip": "zip",
-    "zipcode": "zip",
-    "postalcode": "zip",
-    "postcode": "zip",
-    "country": "country",
-    "countrycode": "country",
-    "countryregion": "country",
+# Names of the parts, in lower case and without other characters.
+_SYNONYMS = {
+    "addr1": "addr1 address1 addressline1 line1 street street1 streetaddress",
+    "addr2": "addr2 address2 addressline2 line2 street2",
+    "city": "city town locality",
+    "state": "state province region stateorprovince",
+    "zip": "zip zipcode postalcode postcode",
+    "country": "country countrycode countryregion",
 }
+_NAMES = {name: part for part, names in _SYNONYMS.items() for name in names.split()}
 _LONGEST = 255
 _NEEDED = ("addr1", "city", "state", "zip")
 _AMERICAN = (

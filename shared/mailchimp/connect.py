@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from shared.errors import ConfigError, Disconnected, Fault, NotFound, Refused
 from shared.mailchimp.address import checked_data_centre
@@ -28,11 +28,11 @@ _KEY = re.compile(r"[A-Za-z0-9._~-]{1,250}-([a-z]{2}[0-9]{1,3})")
 _PLAIN_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
+@dataclass(frozen=True)
 class MailchimpApiKeys:
     """Checks API keys of the form `<key>-<dc>`, as Mailchimp shows them."""
 
-    def __init__(self, open_session: OpenSession) -> None:
-        self._open = open_session
+    open_session: OpenSession
 
     def check(self, api_key: str) -> CheckedGrant:
         """Read the account of a key. ConfigError for the field `apiKey`; Unavailable."""
@@ -41,7 +41,7 @@ class MailchimpApiKeys:
         if not found:
             raise _wrong_key("apiKeyForm")
         try:
-            return check_grant(self._open, GrantKind.API_KEY, api_key, found[1])
+            return check_grant(self.open_session, GrantKind.API_KEY, api_key, found[1])
         except Refused as error:
             disabled = error.code == "accountDisabled"
             raise _wrong_key("accountDisabled" if disabled else "apiKeyRefused") from error

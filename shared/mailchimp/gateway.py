@@ -7,6 +7,7 @@ stored data centre is validated again.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from shared.errors import Disconnected
 from shared.mailchimp.address import API_URL, api_base
@@ -17,6 +18,7 @@ from shared.model.connection import Connection, ConnectionStatus, GrantKind
 __all__ = ["MailchimpGateway"]
 
 
+@dataclass
 class MailchimpGateway:
     """Opens sessions.
 
@@ -24,24 +26,13 @@ class MailchimpGateway:
     seconds; `random` returns a number from 0 to 1.
     """
 
-    def __init__(
-        self,
-        connection: Callable[[str], Connection | None],
-        secret: Callable[[str], str | None],
-        *,
-        clock: Callable[[], float],
-        sleep: Callable[[float], object],
-        random: Callable[[], float],
-        api_url: str = API_URL,
-        retry_policy: RetryPolicy | None = None,
-    ) -> None:
-        self._connection = connection
-        self._secret = secret
-        self._clock = clock
-        self._sleep = sleep
-        self._random = random
-        self._api_url = api_url
-        self._retry_policy = retry_policy
+    connection: Callable[[str], Connection | None]
+    secret: Callable[[str], str | None]
+    clock: Callable[[], float]
+    sleep: Callable[[float], object]
+    random: Callable[[], float]
+    api_url: str = API_URL
+    retry_policy: RetryPolicy | None = None
 
     def open(
         self, connection_id: str, on_throttled: Callable[[], None] | None = None
@@ -50,12 +41,12 @@ class MailchimpGateway:
 
         `on_throttled` is called whenever Mailchimp throttles a call.
         """
-        connection = self._connection(connection_id)
+        connection = self.connection(connection_id)
         if connection is None or connection.grant is None:
             raise Disconnected("notConnected")
         if connection.status is not ConnectionStatus.CONNECTED:
             raise Disconnected("reconnect")
-        secret = self._secret(connection.secret_name)
+        secret = self.secret(connection.secret_name)
         if not secret:
             raise Disconnected("secretMissing")
         grant = connection.grant
@@ -70,12 +61,12 @@ class MailchimpGateway:
     ) -> MailchimpSession:
         """Open a session with a grant that is not stored yet, to check it."""
         transport = Transport(
-            api_base(self._api_url, data_centre),
+            api_base(self.api_url, data_centre),
             credential(kind, secret),
-            clock=self._clock,
-            sleep=self._sleep,
-            random=self._random,
+            clock=self.clock,
+            sleep=self.sleep,
+            random=self.random,
             on_throttled=on_throttled,
-            retry_policy=self._retry_policy,
+            retry_policy=self.retry_policy,
         )
         return MailchimpSession(transport)

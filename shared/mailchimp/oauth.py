@@ -9,6 +9,7 @@ https://mailchimp.com/developer/marketing/guides/access-user-data-oauth-2/
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass, field
 from typing import Any, NoReturn
 from urllib.parse import urlencode
 
@@ -31,42 +32,40 @@ _TOKEN = re.compile(r"[\x21-\x7e]{8,500}")
 _CODE = re.compile(r"[a-z_]{1,40}")
 
 
+@dataclass(frozen=True)
 class MailchimpSignIn:
     """Signs in with OAuth 2.0. `login_url`, `client_id` and `client_secret` are settings."""
 
-    def __init__(
-        self, login_url: str, client_id: str, client_secret: str, open_session: OpenSession
-    ) -> None:
-        self._login_url = login_url
-        self._client_id = client_id
-        self._client_secret = client_secret
-        self._open = open_session
+    login_url: str
+    client_id: str
+    client_secret: str = field(repr=False)
+    open_session: OpenSession
 
     def authorize_url(self, state: str, redirect_uri: str) -> str:
         """The URL of the sign-in page. Mailchimp has no scopes; a grant covers the whole account."""
         query = {
             "response_type": "code",
-            "client_id": self._client_id,
+            "client_id": self.client_id,
             "redirect_uri": redirect_uri,
             "state": state,
         }
-        return f"{login_base(self._login_url)}/oauth2/authorize?{urlencode(query)}"
+        return f"{login_base(self.login_url)}/oauth2/authorize?{urlencode(query)}"
 
     def redeem(self, code: str, redirect_uri: str) -> CheckedGrant:
         """Exchange an authorization code. Refused when Mailchimp refuses it; Unavailable."""
         form = {
             "grant_type": "authorization_code",
-            "client_id": self._client_id,
-            "client_secret": self._client_secret,
+            "client_id": self.client_id,
+            "client_secret": self.client_secret,
             "redirect_uri": redirect_uri,
             "code": code,
         }
-        base = f"{login_base(self._login_url)}/oauth2"
+        base = f"{login_base(self.login_url)}/oauth2"
         token = _ask("POST", f"{base}/token", form=form).get("access_token")
         if not isinstance(token, str) or not _TOKEN.fullmatch(token):
             _unusable()
         data_centre = str(_ask("GET", f"{base}/metadata", token=token).get("dc") or "")
-        return check_grant(self._open, GrantKind.OAUTH, token, data_centre)
+        return check_grant(self.open_session, GrantKind.OAUTH, token, data_centre)
 
 
 def _ask(

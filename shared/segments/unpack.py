@@ -58,32 +58,19 @@ BYTE_ORDER_MARKS = (
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
 # Names of character sets in .NET, which Microsoft's writers use, and code pages.
-_DOTNET = {
-    "": "utf-8",
-    "utf-8-bom": "utf-8",
-    "utf-8-sig": "utf-8",
-    "utf8bom": "utf-8",
-    "unicode (utf-8)": "utf-8",
-    "65001": "utf-8",
-    "unicode": "utf-16-le",
-    "utf-16": "utf-16-le",
-    "utf-16le": "utf-16-le",
-    "ucs-2": "utf-16-le",
-    "1200": "utf-16-le",
-    "bigendianunicode": "utf-16-be",
-    "unicodefffe": "utf-16-be",
-    "utf-16be": "utf-16-be",
-    "1201": "utf-16-be",
-    "utf-32": "utf-32-le",
-    "12000": "utf-32-le",
-    "12001": "utf-32-be",
-    "us-ascii": "ascii",
-    "20127": "ascii",
-    "28591": "latin-1",
-    "ks_c_5601-1987": "cp949",
-    "51949": "euc_kr",
-    "54936": "gb18030",
+_DOTNET_NAMES = {
+    "utf-8": ("", "utf-8-bom", "utf-8-sig", "utf8bom", "unicode (utf-8)", "65001"),
+    "utf-16-le": ("unicode", "utf-16", "utf-16le", "ucs-2", "1200"),
+    "utf-16-be": ("bigendianunicode", "unicodefffe", "utf-16be", "1201"),
+    "utf-32-le": ("utf-32", "12000"),
+    "utf-32-be": ("12001",),
+    "ascii": ("us-ascii", "20127"),
+    "latin-1": ("28591",),
+    "cp949": ("ks_c_5601-1987",),
+    "euc_kr": ("51949",),
+    "gb18030": ("54936",),
 }
+_CODECS = {name: codec for codec, names in _DOTNET_NAMES.items() for name in names}
 _LONGEST_NAME = 60
 # Some of Python's codecs are not character sets; only these kinds are text.
 _CHARACTER_SETS = re.compile(
@@ -179,7 +166,7 @@ def _recoded(pieces: Iterator[bytes], codec: str, where: str) -> Iterator[bytes]
 
 def _codec(encoding: str, where: str) -> str:
     wanted = encoding.strip().casefold()
-    wanted = _DOTNET.get(wanted, f"cp{wanted}" if wanted.isdecimal() else wanted)
+    wanted = _CODECS.get(wanted, f"cp{wanted}" if wanted.isdecimal() else wanted)
     try:
         name = codecs.lookup(wanted).name
     except (LookupError, ValueError):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import uuid
 from collections.abc import Callable
+from dataclasses import dataclass
 from http import HTTPStatus
 
 from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
@@ -26,57 +27,50 @@ _LOST = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT, HTTPStatus.PRECOND
 log = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True)
 class BlobLease:
     """Implements Lease."""
 
-    def __init__(self, name: str, blob: BlobClient, lease_id: str) -> None:
-        self._name = name
-        self._blob = blob
-        self._id = lease_id
+    name: str
+    blob: BlobClient
+    lease_id: str
 
     def renew(self) -> None:
         """Extend the lease by its duration. Changed when it was lost."""
-        with azure_errors(self._name):
+        with azure_errors(self.name):
             try:
-                BlobLeaseClient(self._blob, self._id).renew()
+                BlobLeaseClient(self.blob, self.lease_id).renew()
             except HttpResponseError as error:
                 if error.status_code not in _LOST:
                     raise
-                raise Changed("leaseLost", lease=self._name) from None
+                raise Changed("leaseLost", lease=self.name) from None
 
     def release(self) -> None:
         """Release the lease, unless it was lost. If Azure is unreachable, it expires."""
         try:
-            with azure_errors(self._name):
+            with azure_errors(self.name):
                 try:
-                    BlobLeaseClient(self._blob, self._id).release()
+                    BlobLeaseClient(self.blob, self.lease_id).release()
                 except HttpResponseError as error:
                     if error.status_code not in _LOST:
                         raise
         except Unavailable:
-            log.warning(
-                "A lease could not be released and will expire", extra={"lease": self._name}
-            )
+            log.warning("A lease could not be released and will expire", extra={"lease": self.name})
 
 
+@dataclass(frozen=True)
 class BlobLeases:
     """Implements Leases with the blobs of a container."""
 
-    def __init__(
-        self,
-        clients: StorageClients,
-        container: str = "leases",
-        new_id: Callable[[], uuid.UUID] = uuid.uuid4,
-    ) -> None:
-        self._clients = clients
-        self._container = container
-        self._new_id = new_id
+    clients: StorageClients
+    container: str = "leases"
+    new_id: Callable[[], uuid.UUID] = uuid.uuid4
 
     def acquire(self, name: str, seconds: int) -> BlobLease | None:
         """Acquire a lease for 15-60 seconds; None while another process holds it."""
         if not 15 <= seconds <= 60:
             raise InputError("leaseDuration", lease=name)
-        container = self._clients.container(self._container)
+        container = self.clients.container(self.container)
         blob = container.get_blob_client(name)
         with azure_errors(name):
             try:
@@ -87,7 +81,7 @@ class BlobLeases:
 
     def _leased(self, blob: BlobClient, name: str, seconds: int) -> BlobLease | None:
         # The id comes from here, so a retry after a lost response acquires the same lease.
-        lease_id = str(self._new_id())
+        lease_id = str(self.new_id())
         try:
             BlobLeaseClient(blob, lease_id).acquire(lease_duration=seconds)
         except HttpResponseError as error:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import orjson
 from azure.core.exceptions import ResourceExistsError, ResourceNotFoundError
@@ -26,11 +27,11 @@ _LONGEST_DELAY = 7 * 24 * 3600
 _FOR_EVER = -1
 
 
+@dataclass(frozen=True)
 class StorageQueue:
     """Implements Queue. Messages contain ids only."""
 
-    def __init__(self, clients: StorageClients) -> None:
-        self._clients = clients
+    clients: StorageClients
 
     def send(self, queue: str, message: Mapping[str, object], delay: float = 0) -> None:
         """Send a message that becomes visible after `delay` seconds (7 days at most).
@@ -45,7 +46,7 @@ class StorageQueue:
         if len(text.encode()) > _MOST_BYTES:
             raise InputError("messageTooLarge", queue=queue)
         seconds = min(max(math.ceil(delay), 0), _LONGEST_DELAY)
-        client = self._clients.queues.get_queue_client(
+        client = self.clients.queues.get_queue_client(
             queue, message_encode_policy=TextBase64EncodePolicy()
         )
         with azure_errors(queue):
@@ -70,7 +71,7 @@ class StorageQueue:
         """
         with azure_errors(queue):
             try:
-                properties = self._clients.queues.get_queue_client(queue).get_queue_properties()
+                properties = self.clients.queues.get_queue_client(queue).get_queue_properties()
             except ResourceNotFoundError:
                 return 0
             return properties.approximate_message_count or 0

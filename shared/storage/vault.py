@@ -11,6 +11,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
@@ -30,18 +31,18 @@ _PAUSE = 2.0
 """Deletion and recovery continue after the response, usually for a few seconds."""
 
 
+@dataclass(frozen=True)
 class VaultSecrets:
     """Implements Secrets with a key vault."""
 
-    def __init__(self, client: SecretClient, sleep: Callable[[float], None] = time.sleep) -> None:
-        self._client = client
-        self._sleep = sleep
+    client: SecretClient
+    sleep: Callable[[float], None] = time.sleep
 
     def get(self, name: str) -> str | None:
         """Read a secret, or None."""
         with _vault_errors():
             try:
-                return self._client.get_secret(secret_name(name)).value
+                return self.client.get_secret(secret_name(name)).value
             except ResourceNotFoundError:
                 return None
 
@@ -51,21 +52,21 @@ class VaultSecrets:
         for _ in range(_TRIES):
             with _vault_errors():
                 try:
-                    self._client.set_secret(name, value)
+                    self.client.set_secret(name, value)
                 except HttpResponseError as error:
                     if error.status_code != HTTPStatus.CONFLICT:
                         raise
                 else:
                     return
             self._recover(name)
-            self._sleep(_PAUSE)
+            self.sleep(_PAUSE)
         raise Unavailable("secretBeingRecovered")
 
     def delete(self, name: str) -> None:
         """Delete a secret; does nothing when it does not exist."""
         with _vault_errors():
             try:
-                self._client.begin_delete_secret(secret_name(name))
+                self.client.begin_delete_secret(secret_name(name))
             except ResourceNotFoundError:
                 return
 
@@ -73,7 +74,7 @@ class VaultSecrets:
         """Recover a deleted secret, unless it is still being deleted or is recovered already."""
         with _vault_errors():
             try:
-                self._client.begin_recover_deleted_secret(name)
+                self.client.begin_recover_deleted_secret(name)
             except HttpResponseError as error:
                 if error.status_code not in (HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT):
                     raise

@@ -2,6 +2,7 @@
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import pytest
 
@@ -52,7 +53,7 @@ def test_a_lease_whose_blob_was_deleted_is_lost(
     leases: BlobLeases, clients: StorageClients, name: str
 ) -> None:
     lease = leases.acquire(SLOT, 15)
-    clients.container(name).get_blob_client(SLOT).delete_blob(lease=lease._id)
+    clients.container(name).get_blob_client(SLOT).delete_blob(lease=lease.lease_id)
     with pytest.raises(Changed):
         lease.renew()
     lease.release()
@@ -83,7 +84,7 @@ def test_an_unreachable_service_is_unavailable_but_release_succeeds(
     with pytest.raises(Unavailable):
         BlobLeases(unreachable).acquire(SLOT, 15)
     lease = leases.acquire(SLOT, 15)
-    lease._blob = unreachable.container(name).get_blob_client(SLOT)
+    lease = replace(lease, blob=unreachable.container(name).get_blob_client(SLOT))
     with pytest.raises(Unavailable):
         lease.renew()
     lease.release()
