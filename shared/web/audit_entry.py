@@ -10,7 +10,7 @@ __all__ = ["AuditEntry", "Change"]
 
 @dataclass(frozen=True)
 class Change:
-    """One field that changed; values as JSON texts, "" where there was or is none."""
+    """One field that changed; values are JSON texts, "" for a value that does not exist."""
 
     field: str
     before: str = ""

@@ -1,4 +1,4 @@
-"""What a request is answered with: the services, who makes it, and the language of the response."""
+"""The context of a request: the services, the caller, and the language of the response."""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ def neutral(cell: str) -> str:
 
 
 def csv_file(header: Sequence[str], rows: Iterable[Sequence[str]]) -> bytes:
-    """The whole file as bytes; rows are taken one by one and never held together."""
+    """The whole file as bytes; rows are written one by one and are never all in memory."""
     target = io.BytesIO()
     with io.TextIOWrapper(target, encoding="utf-8-sig", newline="", write_through=False) as lines:
         writer = csv.writer(lines, lineterminator="\r\n")

@@ -1,4 +1,4 @@
-"""Reads JSON bodies strictly, and refuses those that would cost much to validate."""
+"""Reads JSON bodies strictly, and refuses those that would take long to validate."""
 
 from __future__ import annotations
 

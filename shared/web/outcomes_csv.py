@@ -39,7 +39,7 @@ def _other(row: OutcomeRow, language: str) -> str:
 
 
 def outcomes_csv(rows: Iterator[OutcomeRow], language: str) -> bytes:
-    """The file as bytes; rows are taken one by one and never held together."""
+    """The file as bytes; rows are written one by one and are never all in memory."""
 
     @cache
     def texts(code: str) -> tuple[str, str]:

@@ -1,4 +1,4 @@
-"""The parts of the app that the web interface uses, under the names of the composition root.
+"""The parts of the app that the web interface uses.
 
 A part that is not configured is None; its routes are then neither served nor described.
 """

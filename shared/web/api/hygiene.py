@@ -1,4 +1,4 @@
-"""Contacts of an audience that cost without use, over HTTP."""
+"""Unused contacts of an audience over HTTP: find them, and archive them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ router = APIRouter(route_class=AccessRoute, tags=["connections"])
 
 @router.get(
     "/api/connections/{id:id}/audiences/{audienceId:id}/hygiene",
-    summary="Find contacts that cost without use",
+    summary="Find unused contacts",
 )
 @requires(Role.CONTRIBUTOR, shared=Subject.CONNECTION)
 def read(connection_id: Id, audience_id: AudienceId, context: CurrentContext) -> HygieneView:

@@ -1,4 +1,4 @@
-"""Contacts of an audience that cost without use, and archiving the unused ones."""
+"""Archives the unused contacts of an export."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What JSON bodies and answers look like: one file per subject."""
+"""The models of JSON bodies and responses, one module per subject."""

@@ -1,4 +1,4 @@
-"""Contacts of an audience that cost without use, as JSON."""
+"""Unused contacts of an audience as JSON."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class StatusCountView(View):
 
 
 class HygieneView(View):
-    """The contacts of an audience by status, and those that cost without use."""
+    """The contacts of an audience by status, and those that are billed but not used."""
 
     audience_id: Annotated[str, Field(examples=["a1b2c3d4e5"])]
     audience_name: Annotated[str, Field(examples=["Newsletter"])]

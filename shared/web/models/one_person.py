@@ -1,4 +1,4 @@
-"""What was sent of one person, beside what Mailchimp has, as JSON. Reasons are in the caller's language."""
+"""What a run sent of one person, and what Mailchimp has, as JSON. Reasons are in the caller's language."""
 
 from __future__ import annotations
 

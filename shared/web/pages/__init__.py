@@ -1,4 +1,4 @@
-"""The admin pages: HTML for people, on the functions of `application`."""
+"""The admin pages. They call the functions of `application`, as the API does."""
 
 from __future__ import annotations
 

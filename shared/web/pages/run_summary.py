@@ -1,7 +1,7 @@
 """What a run did, for its page: one sentence, numbers that add up, and what to do next.
 
 Every person of a run has one outcome, so the outcomes add up to the people. Rows without a usable
-address are no people and are counted apart.
+address do not count as people; they are counted separately.
 """
 
 from __future__ import annotations
