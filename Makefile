@@ -22,7 +22,7 @@ start: setup ## run Azurite and the app (PORT, default 7071) until Ctrl-C
 sandbox: setup ## run Azurite, the app, a sandbox Mailchimp (port 8055) and sample segments until Ctrl-C
 	@exec $(PY) -m devhost.start --sandbox
 
-test: setup browser check ## check formatting, lint and types, and run the tests except the slow ones
+test: setup browser check .venv/.compiled ## check formatting, lint and types, and run the tests except the slow ones
 	@$(PY) -m tests -n 3 --dist loadfile --no-loadscope-reorder
 
 check: types ## check formatting, lint and types
@@ -76,6 +76,11 @@ browser:
 
 .venv/.ready: requirements.txt requirements-dev.txt | .venv/bin/uv
 	@sh devhost/setup.sh python
+	@touch $@
+
+# Each test worker would compile the same modules. This takes place while npm waits for the network.
+.venv/.compiled: .venv/.ready
+	@$(PY) -m tests --collect-only -qq -n 0 >/dev/null 2>&1 || true
 	@touch $@
 
 node_modules/.ready: package-lock.json requirements-node.txt | .venv/bin/uv
