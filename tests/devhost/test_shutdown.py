@@ -51,7 +51,7 @@ def end_functions(notes: Path) -> None:
 
 
 def until_shutdown(log: Path) -> None:
-    until(lambda: "no new message is received, 1 functions are running" in log.read_text())
+    until(lambda: "no new messages are received; 1 functions are running" in log.read_text())
 
 
 def test_a_message_of_a_killed_host_is_delivered_again_after_its_lease(settings, tmp_path):
