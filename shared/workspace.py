@@ -1,8 +1,8 @@
 """Temporary DuckDB databases in which runs are planned and finished, and the SQL files they execute.
 
 Memory is bounded: DuckDB spills to disk, and one large database of a process has its full memory at a
-time. While it waits for the network it gives its memory up (`waiting_for_network`). Database and
-folder are deleted afterwards, also when the process is killed (temporary.py). docs/tables.md
+time. While it waits for the network, another one may take its memory (`waiting_for_network`). Database
+and folder are deleted afterwards, also when the process is killed (temporary.py). docs/tables.md
 describes every table.
 https://duckdb.org/docs/stable/guides/performance/how_to_tune_workloads
 """

@@ -94,8 +94,6 @@ def read_people(
             yes=_YES,
             no=_NO,
         )
-    # Temporary disk is small in the cloud, so tables that are not needed any more are dropped.
-    db.execute("DROP TABLE IF EXISTS segment_rows")
     _SQL.run(db, "people")
     if unreadable:
         _SQL.run(
