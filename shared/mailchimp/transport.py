@@ -130,7 +130,7 @@ class Transport:
     def get(
         self, path: str, query: Mapping[str, str] | None = None, *, tries: int | None = None
     ) -> dict[str, Any]:
-        """Send a GET request. `tries` overrides RetryPolicy.tries."""
+        """Send a GET request. `tries` overrides RetryPolicy.tries unless Mailchimp throttles the call."""
         return self._call("GET", path, query, None, tries=tries)
 
     def write(
@@ -178,7 +178,8 @@ class Transport:
             wait = self._wait(tried, outcome.retry_after)
             given_up = doubtful >= (2 if resend else 1) and not outcome.throttled
             not_repeatable = doubtful and not resend
-            if given_up or not_repeatable or tried >= (tries or retry_policy.tries) or wait > left:
+            most = tries if tries and not outcome.throttled else retry_policy.tries
+            if given_up or not_repeatable or tried >= most or wait > left:
                 _give_up(outcome, maybe_applied=bool(doubtful))
             self._sleep(wait)
 
