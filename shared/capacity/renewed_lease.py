@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from typing import Self
 
 from shared.errors import Changed, ConnectorError
 from shared.model.ports import Lease, Leases
@@ -40,7 +41,7 @@ class RenewedLease:
         self._renewing.join()
         self._lease.release()
 
-    def __enter__(self) -> RenewedLease:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_error: object) -> None:

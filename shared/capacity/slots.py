@@ -35,9 +35,6 @@ class Slot(RenewedLease):
         self.index = index
         self.token = token
 
-    def __enter__(self) -> Slot:
-        return self
-
 
 @dataclass
 class Slots:

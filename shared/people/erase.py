@@ -98,21 +98,18 @@ class Eraser:
 
     def _create_record(self, address: str, by: str) -> str:
         key = self.erasures.token(address)
-        if self.erasures.records.read(key) is None:
-            try:
-                begun = Erasure(self.token(), self.now(), by, waits_for=(_UNFINISHED,))
-                self.erasures.records.create(key, begun)
-            except Conflict:
-                pass  # requested twice at the same moment: one receipt
-            else:
-                return key
-        update(
-            self.erasures.records,
-            key,
-            lambda erasure: replace(
-                erasure, waits_for=tuple(sorted({*erasure.waits_for, _UNFINISHED}))
-            ),
-        )
+        try:
+            begun = Erasure(self.token(), self.now(), by, waits_for=(_UNFINISHED,))
+            self.erasures.records.create(key, begun)
+        except Conflict:
+            # The person was erased before: there is one receipt.
+            update(
+                self.erasures.records,
+                key,
+                lambda erasure: replace(
+                    erasure, waits_for=tuple(sorted({*erasure.waits_for, _UNFINISHED}))
+                ),
+            )
         return key
 
     def _delete(

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from shared.errors import ConnectorError, NotFound
 from shared.model.run import Reason
@@ -29,43 +29,35 @@ __all__ = ["DescribedCatalogue"]
 _LOG = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True)
 class DescribedCatalogue:
-    """Segments and attributes of both sources, combined.
+    """Segments and attributes of both sources, combined. The functions are those of CustomerInsightsApi."""
 
-    `segments` and `attributes` are those of CustomerInsightsApi.
-    """
-
-    def __init__(
-        self,
-        exported: Catalogue,
-        segments: Callable[[], list[ApiSegment]],
-        attributes: Callable[[], list[Attribute]],
-    ) -> None:
-        self._exported = exported
-        self._api_segments = segments
-        self._api_attributes = attributes
+    exported: Catalogue
+    api_segments: Callable[[], list[ApiSegment]]
+    api_attributes: Callable[[], list[Attribute]]
 
     def listing(self) -> SegmentList:
         """Every segment that was exported, and every active one that was not yet, by name."""
-        return self._listing(self._exported.listing())
+        return self._listing(self.exported.listing())
 
     def overview(self) -> tuple[SegmentList, list[AttributeInfo]]:
         """The segments and the attributes of all of them, from one listing of the container."""
-        listing, attributes = self._exported.overview()
+        listing, attributes = self.exported.overview()
         return self._listing(listing), self._typed(attributes)
 
     def plain(self) -> list[str]:
         """The names of segments that no `model.json` lists. Unavailable, ConfigError (storage)."""
-        return self._exported.plain()
+        return self.exported.plain()
 
     def sample(self, segments: Sequence[str]) -> SegmentSample | None:
         """Values of one of these segments, from its file."""
-        return self._exported.sample(segments)
+        return self.exported.sample(segments)
 
     def _listing(self, listing: SegmentList) -> SegmentList:
         exported = {each.name: each for each in listing.segments}
         try:
-            known = {each.name: each for each in self._api_segments()}
+            known = {each.name: each for each in self.api_segments()}
         except ConnectorError as error:
             _LOG.warning("segments are shown without the Customer Insights API: %s", error.code)
             return listing
@@ -88,7 +80,7 @@ class DescribedCatalogue:
     def attributes(self, segment: str | None = None) -> list[AttributeInfo]:
         """The attributes, with the profile's semantic types where `model.json` gives none."""
         try:
-            exported = self._exported.attributes(segment)
+            exported = self.exported.attributes(segment)
         except NotFound:
             if segment is None or segment not in self._known():
                 raise
@@ -97,7 +89,7 @@ class DescribedCatalogue:
 
     def _typed(self, exported: list[AttributeInfo]) -> list[AttributeInfo]:
         try:
-            profile = self._api_attributes()
+            profile = self.api_attributes()
         except ConnectorError as error:
             _LOG.warning("attributes are shown without the Customer Insights API: %s", error.code)
             return exported
@@ -124,7 +116,7 @@ class DescribedCatalogue:
 
     def _known(self) -> set[str]:
         try:
-            return {each.name for each in self._api_segments()}
+            return {each.name for each in self.api_segments()}
         except ConnectorError:
             return set()
 

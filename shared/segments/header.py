@@ -12,7 +12,7 @@ import csv
 import re
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from io import StringIO
 from itertools import islice
 
@@ -37,12 +37,6 @@ _USUAL = ",;\t|"
 _MOST_FILES = 20
 
 
-@dataclass(frozen=True)
-class _Header:
-    cells: tuple[str, ...]
-    form: CsvFormat
-
-
 def described_by_header(
     source: LandingContainer, partitions: tuple[Partition, ...]
 ) -> tuple[tuple[Attribute, ...], tuple[Partition, ...]]:
@@ -62,13 +56,13 @@ def described_by_header(
         if header is None:
             without = without or partition
             continue
+        cells, form = header
         attributes = tuple(
             Attribute(cell.strip() or f"column{number}")
-            for number, cell in enumerate(header.cells, start=1)
+            for number, cell in enumerate(cells, start=1)
         )
         return attributes, tuple(
-            replace(each, csv=replace(header.form, encoding=each.csv.encoding))
-            for each in partitions
+            replace(each, csv=replace(form, encoding=each.csv.encoding)) for each in partitions
         )
     if without is not None:
         raise InputError("columnsUnknown", where=without.blob)
@@ -102,14 +96,14 @@ def sample_values(
     return {}
 
 
-def _header_of(text: str, form: CsvFormat) -> _Header | None:
-    """The first row as a header, or None when it is a row of data."""
+def _header_of(text: str, form: CsvFormat) -> tuple[list[str], CsvFormat] | None:
+    """The cells of the header and the format found, or None when the first row is data."""
     form = replace(form, header=True, delimiter=_delimiter(text, form))
     rows = first_rows(text.encode(), form, SAMPLED)
     if not rows or not any(cell.strip() for cell in rows[0]):
         return None
     first, following = rows[0], rows[1:]
-    return None if _is_data(first, following) else _Header(tuple(first), form)
+    return None if _is_data(first, following) else (first, form)
 
 
 def _is_data(first: Sequence[str], following: Sequence[Sequence[str]]) -> bool:
