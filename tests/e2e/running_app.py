@@ -176,7 +176,6 @@ class ExportScenario:
         account: Account | None = None,
     ) -> None:
         self.running_app = running_app
-        self.api = running_app.api
         self.number = next(_numbers)
         # Derived from the test's name, so that a test has the same people in every order of tests.
         test = folder.name.rstrip("0123456789")
@@ -254,6 +253,11 @@ class ExportScenario:
             self.api.post(f"/api/runs/{started['id']}/cancel")
             held.release_all()
             return self.wait(started)
+
+    @property
+    def api(self) -> ApiClient:
+        """The API of the app, which a test may replace."""
+        return self.running_app.api
 
     def wait(self, run: Mapping[str, Any]) -> dict[str, Any]:
         """Wait for the end of a run."""

@@ -76,7 +76,7 @@ def test_a_process_killed_at_a_write_is_replaced_and_the_run_ends(
             storage_faults.kill_at = storage_faults.writes + dice.randint(1, 90)
             processes.all[-1].popen.wait(100)
             processes.begin()
-            scenario.api = processes.running_app.api
+            scenario.running_app = processes.running_app
             run = scenario.wait(started)
             left = scenario.run()
         finally:

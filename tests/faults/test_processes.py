@@ -145,7 +145,7 @@ def test_an_app_killed_at_any_moment_is_replaced_and_the_run_ends(
             time.sleep(dice.uniform(0.0, 2.0))
             running_app.process.kill()
             running_app = start()
-        scenario.api = running_app.api
+        scenario.running_app = running_app
         run = scenario.wait(run)
         sandbox.set(call_ms=0)
 

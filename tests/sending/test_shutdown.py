@@ -81,7 +81,7 @@ def test_lanes_finish_their_calls_and_release_what_they_claimed(
             )
 
         with running(start(storage, sandbox, tmp_path / "second", engine)) as app:
-            scenario.api = RunningApp(storage, app, sandbox).api
+            scenario.running_app = RunningApp(storage, app, sandbox)
             ended = scenario.wait(run)
         assert ended["status"] == "successful"
         assert ended["counts"]["created"] == PEOPLE
