@@ -88,6 +88,7 @@ class TagCheck:
             if missing or extra:
                 self._read_tag_members()
             counted = _SQL.number(self.db, "subscribers")
+            expected -= _SQL.number(self.db, "unsubscribed_leavers", tag_id=self._tag_id)
         findings = []
         given = len(missing)
         if missing and counted < expected:

@@ -23,6 +23,12 @@ INSERT INTO tag_members SELECT unnest($addresses::VARCHAR[]), unnest($statuses::
 -- name: subscribers
 SELECT count(*) FROM tag_members WHERE status = 'subscribed';
 
+-- name: unsubscribed_leavers
+-- People who left the segments and keep the tag: their status is known only from this list.
+SELECT count(*) FROM tagged t JOIN tag_members m ON m.address = t.address
+WHERE t.counted AND list_contains(t.tags, $tag_id) AND m.status <> 'subscribed'
+  AND t.address NOT IN (SELECT address FROM changes);
+
 -- name: missing
 SELECT address FROM tagged
 WHERE counted AND list_contains(tags, $tag_id) AND address NOT IN (SELECT address FROM tag_members)
