@@ -283,11 +283,11 @@ class ConsentUpdates:
         if not use.connection_id:
             return False
         stored = self.sweeps.read(key)
-        if stored is None or stored.value.swept_at is None:
-            return True
-        if self.now() - stored.value.swept_at < SWEEP_EVERY and stored.value.complete:
+        sweep = stored.value if stored else ConsentSweep()
+        if sweep.complete and sweep.swept_at and self.now() - sweep.swept_at < SWEEP_EVERY:
             return False
-        # A run changes contacts in large numbers, which are read at once when it has ended.
+        # A run changes contacts in large numbers, which are read at once when it has ended. Meanwhile, the
+        # sweep would read them one page after the other, over a connection that the run needs.
         return not any(self.is_busy(export) for export in use.exports)
 
     def _uses(self, without: str = "") -> tuple[dict[str, _Use], bool]:

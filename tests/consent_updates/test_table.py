@@ -75,6 +75,14 @@ def test_the_table_follows_changes_in_both_directions(made: ConsentDeployment) -
     assert made.statuses()["6"] == "unsubscribed"
 
 
+def test_an_audience_is_read_after_a_run_and_not_while_it_is_sent(made: ConsentDeployment) -> None:
+    run = made.app.starter.start(EXPORT)
+    made.deployment.clock.forward(3600)
+    assert made.app.consent_updates.request_due() == 0
+    made.app.commands.cancel(run.id)
+    assert made.app.consent_updates.request_due() == 1
+
+
 def test_the_campaign_of_people_who_unsubscribe_is_read(
     made: ConsentDeployment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
