@@ -133,7 +133,12 @@ class SqlFile:
     ) -> duckdb.DuckDBPyConnection:
         """Execute a group's statements in order; each takes the parameters that it names."""
         for statement, names in self._statements(db, group):
-            db.execute(statement, {name: parameters[name] for name in names})
+            values = {name: parameters[name] for name in names}
+            try:
+                db.execute(statement, values)
+            except duckdb.OutOfMemoryException:
+                if not _executed_with_one_thread(db, statement, values):
+                    raise
         return db
 
     def _statements(
@@ -161,6 +166,27 @@ class SqlFile:
     def number(self, db: duckdb.DuckDBPyConnection, group: str, **parameters: object) -> int:
         """The only number of a group's last statement."""
         return int(self.row(db, group, **parameters)[0])
+
+
+def _executed_with_one_thread(
+    db: duckdb.DuckDBPyConnection, statement: duckdb.Statement, values: dict[str, object]
+) -> bool:
+    """Execute a statement again that failed for lack of memory and changed nothing. False with one thread only.
+
+    Each thread needs memory of its own, also for rows that are moved to disk. With one thread, the finish of a
+    million people needs half of the memory.
+    """
+    # A cursor, because the result of the statement must stay that of the connection.
+    with closing(db.cursor()) as settings:
+        (threads,) = settings.execute("SELECT current_setting('threads')").fetchone() or (1,)
+        if threads == 1:
+            return False
+        settings.execute("SET threads = 1")
+        try:
+            db.execute(statement, values)
+        finally:
+            settings.execute(f"SET threads = {threads}")
+    return True
 
 
 @contextmanager

@@ -6,13 +6,14 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pytest
 
 from shared.errors import InputError, Unavailable
 from shared.temporary import delete_abandoned_folders, temporary_folder
-from shared.workspace import small_workspace, waiting_for_network, workspace
+from shared.workspace import SqlFile, small_workspace, waiting_for_network, workspace
 
 
 def in_thread(work: object) -> threading.Thread:
@@ -37,6 +38,52 @@ def test_another_run_works_while_one_waits_for_the_network() -> None:
             db.execute("CREATE TABLE page AS SELECT range AS n FROM range(1000)")
         assert db.execute("SELECT count(*) FROM page").fetchone() == (1000,)
     thread.join(20)
+
+
+class LittleMemory:
+    """A connection whose memory is enough for statements with one thread only, or not even for these."""
+
+    def __init__(self, db: duckdb.DuckDBPyConnection, most_threads: int) -> None:
+        self._db = db
+        self._most_threads = most_threads
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._db, name)
+
+    def execute(self, statement: Any, values: Any = None) -> Any:
+        if threads(self._db) > self._most_threads:
+            message = "Out of Memory Error: failed to allocate"
+            raise duckdb.OutOfMemoryException(message)
+        return self._db.execute(statement, values)
+
+
+def threads(db: duckdb.DuckDBPyConnection) -> int:
+    (number,) = db.cursor().execute("SELECT current_setting('threads')").fetchone() or (0,)
+    return int(number)
+
+
+def test_a_statement_that_lacks_memory_is_repeated_with_one_thread(tmp_path: Path) -> None:
+    file = tmp_path / "file.sql"
+    file.write_text("-- name: rows\nSELECT range * $by FROM range(3);\n")
+    with workspace() as (db, _):
+        before = threads(db)
+        small: Any = LittleMemory(db, most_threads=1)
+        assert SqlFile(file).rows(small, "rows", by=2) == [(0,), (2,), (4,)]
+        assert threads(db) == before > 1
+
+
+def test_work_that_lacks_memory_with_one_thread_is_an_error(tmp_path: Path) -> None:
+    file = tmp_path / "file.sql"
+    file.write_text("-- name: rows\nSELECT 1;\n")
+
+    def work() -> None:
+        with workspace() as (db, _):
+            small: Any = LittleMemory(db, most_threads=0)
+            SqlFile(file).rows(small, "rows")
+
+    with pytest.raises(InputError) as caught:
+        work()
+    assert caught.value.code == "tooMuchForMemory"
 
 
 def test_what_a_page_reads_does_not_wait_for_a_run() -> None:
