@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, ViewportSize, expect
 
+from shared.model.audience import MergeField
 from shared.model.run import (
     CallTotals,
     ConsentProof,
@@ -25,7 +26,7 @@ from shared.model.run import (
     Trigger,
 )
 from shared.runs.outcomes import OutcomeRow
-from shared.segments.catalogue import SegmentInfo
+from shared.segments.catalogue import AttributeInfo, SegmentInfo, SegmentSample
 from tests.browser.conftest import Place
 from tests.web.client import new_connection, new_export
 from tests.web.world import KEY, NOW, World
@@ -143,6 +144,36 @@ def test_all_pages_can_be_used_with_the_keyboard(place: Place, open_page: Open) 
     expect(page.locator("#main")).to_be_focused()
 
 
+def describe_attributes(world: World) -> None:
+    """Attributes with sample values, and an audience with fields for them."""
+    kinds = ("Email", "FirstName", "LastName", "City", "BirthDate")
+    world.catalogue.attributes = lambda segment: [  # type: ignore[method-assign]
+        AttributeInfo(
+            name,
+            "date" if name == "BirthDate" else "string",
+            None,
+            "email" if name == "Email" else None,
+        )
+        for name in kinds
+    ]
+    world.catalogue.samples = SegmentSample(
+        "VIP customers",
+        {
+            "Email": ["mina.park@example.com", "j.doe@example.org", "ada@example.net"] * 1600,
+            "FirstName": ["Mina", "John", "Ada"] * 1600,
+            "LastName": ["Park", "Doe", "Byron"] * 1600,
+            "City": ["Seoul", "Ulm", "London"] * 1600,
+            "BirthDate": ["1980-05-06", "1991-12-31", "2000-02-29"] * 1590 + ["unknown"] * 30,
+        },
+    )
+    world.accounts[KEY].fields["a1b2c3d4e5"] = [
+        MergeField(1, "FNAME", "First name", "text", False, {"size": 25}),
+        MergeField(2, "LNAME", "Last name", "text", False, {"size": 25}),
+        MergeField(3, "CITY", "City", "text", False),
+        MergeField(4, "BIRTHDAY", "Birthday", "birthday", False, {"date_format": "MM/DD"}),
+    ]
+
+
 def used_app(world: World) -> dict[str, str]:
     """An app with past runs and changes; its pages by name."""
     world.catalogue.segments = lambda: [  # type: ignore[method-assign]
@@ -150,6 +181,7 @@ def used_app(world: World) -> dict[str, str]:
         SegmentInfo("Segment_Newsletter", "Newsletter readers", 612904, NOW),
         SegmentInfo("Segment_Lapsed", "Lapsed", 30544, NOW, complete=False),
     ]
+    describe_attributes(world)
     connection = new_connection(world, "Contoso Mailchimp", sharedWith=["Contributor"])
     weekly = new_export(
         world,
@@ -158,7 +190,12 @@ def used_app(world: World) -> dict[str, str]:
         segments=[{"name": "Segment_Vip", "tag": "VIP"}, {"name": "Segment_Newsletter"}],
         mapping={
             "email": "Email",
-            "attributes": [{"attribute": "City", "mergeField": "CITY"}],
+            "firstName": "FirstName",
+            "lastName": "LastName",
+            "attributes": [
+                {"attribute": "City", "mergeField": "CITY"},
+                {"attribute": "BirthDate", "mergeField": "BIRTHDAY"},
+            ],
         },
     )
     lapsed = new_export(
