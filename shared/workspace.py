@@ -43,7 +43,8 @@ _WAITING_LIMIT = "64MB"
 _MOST_OPEN = threading.BoundedSemaphore(5)
 
 
-# With 15 columns, 600 to 800 bytes a person were measured, and more for more people (record 79). With less than this, a run cannot end.
+# With 15 columns, 600 to 800 bytes a person were measured, and more for more people (record 79). With less than
+# this, a run cannot end.
 _BYTES_PER_PERSON = 700
 _MEGABYTE = 1_000_000
 

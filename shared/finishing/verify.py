@@ -1,11 +1,11 @@
 """Compare the tags in Mailchimp with the ledger, and repair the differences.
 
 Mailchimp counts active subscribers only, and adding to a tag silently ignores addresses that are
-not in the audience. So the counts are compared; when they differ, the members in all statuses are
-read, because a count may be minutes old. People who should have the tag get it; people who have it and are neither in the segment nor
-in the ledger lose it. People who still do not have it are no longer in the audience: the ledger
-records them as not sent, so the next run adds them or gets the refusal. A remaining difference is
-reported as a finding.
+not in the audience. So the counts are compared. When they differ, the members in all statuses are
+read, because a count may be minutes old. People who should have the tag get it; people who have it
+and are neither in the segment nor in the ledger lose it. People who still do not have it are no
+longer in the audience: the ledger records them as not sent, so the next run adds them or gets the
+refusal. A remaining difference is reported as a finding.
 https://mailchimp.com/developer/marketing/api/list-segment-members/
 """
 

@@ -93,8 +93,8 @@ class Starter:
         """Return the active run, or start a new one. Conflict when the export has no connection.
 
         `before_planning` is called for a new run, before its first message is sent. A new run replaces
-        one that waits for a confirmation, unless it sends one person only or archives: then that run is returned. `agreed`
-        is the number of contacts to archive.
+        one that waits for a confirmation, unless it sends one person only or archives: then that run is
+        returned. `agreed` is the number of contacts to archive.
         """
         export = export_of(self._exports, export_id)
         if not export.connection_id:
