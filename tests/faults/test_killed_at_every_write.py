@@ -80,15 +80,20 @@ def test_a_run_killed_at_any_write_has_the_same_result(
     again: bool,
     applied: bool,
 ) -> None:
-    expected, writes = undisturbed(quiet, new_deployment, again)
-    for at in range(1 + 2 * applied + again, writes + 1, STEP):
+    expected, _ = undisturbed(quiet, new_deployment, again)
+    # Parallel calls take a connection each, or wait for a free one, so the number of writes differs.
+    at = 1 + 2 * applied + again
+    while True:
         deployment = prepared(new_deployment, again)
         deployment.start_process(at, applied=applied)
 
         end = deployment.result_of(deployment.run())
 
-        assert end == expected, f"killed at write {at} of {writes}"
-        assert deployment.process_count == 3
+        assert end == expected, f"killed at write {at}"
+        if deployment.process_count == 2:  # there were fewer writes: every place has had its turn
+            break
+        at += STEP
+    assert at > 2 * STEP
 
 
 @pytest.mark.parametrize("applied", [False, True], ids=["before", "after"])
