@@ -25,7 +25,7 @@ from shared.errors import Changed, NotFound
 from shared.mailchimp.session import MailchimpSession
 from shared.model.audience import StatusChange
 from shared.model.consent import ConsentSweep, audience_key, statuses_folder
-from shared.model.ports import Files, Records, create_or_replace
+from shared.model.ports import Files, Records, Stored, create_or_replace
 from shared.people.erasures import Erasures
 from shared.workspace import SqlFile, small_workspace
 
@@ -37,6 +37,7 @@ MOST_PAGES = 100
 REREAD_EVERY = timedelta(days=1)
 # The limit for one sweep. When more people unsubscribe at once, the campaigns of the others stay unknown.
 MOST_CAMPAIGNS = 50
+_WITHDRAWN = ("unsubscribed", "cleaned")
 _SQL = SqlFile.of(__file__)
 
 
@@ -75,6 +76,34 @@ class Sweep:
             after = self._merge(session, key, after, [*found, *archived])
         if after.complete:
             after = self._compare(session, audience_id, after)
+        return self._store(key, after, stored)
+
+    def sweep_withdrawals(
+        self, session: MailchimpSession, account_id: str, audience_id: str
+    ) -> ConsentSweep:
+        """Read and store only who unsubscribed or bounced since the last sweep. Returns the new state.
+
+        The next sweep reads these changes again, with all others. Nothing is read before the first sweep.
+        Changed when another process stored a sweep of the audience meanwhile.
+        """
+        key = audience_key(account_id, audience_id)
+        stored = self.records.read(key)
+        if stored is None or not stored.value.blob:
+            return ConsentSweep()
+        before = stored.value
+        found = [
+            change
+            for status in _WITHDRAWN
+            for page in session.status_changes(audience_id, before.since, status)
+            for change in page
+        ]
+        after = replace(before, complete=False, problem=None)
+        return self._store(key, self._merge(session, key, after, found), stored)
+
+    def _store(
+        self, key: str, after: ConsentSweep, stored: Stored[ConsentSweep] | None
+    ) -> ConsentSweep:
+        before = stored.value if stored else ConsentSweep()
         try:
             create_or_replace(self.records, key, after, stored)
         except Changed:

@@ -223,12 +223,16 @@ class ConsentUpdates:
 
     def _update(self, key: str, use: _Use) -> None:
         account_id, _, audience_id = key.partition("/")
+        # A run changes contacts in large numbers, which are read at once when it has ended. Meanwhile, the
+        # sweep would read them one page after the other, over a connection that the run needs.
+        is_busy = self._is_busy(use)
+        sweep = self.sweep.sweep_withdrawals if is_busy else self.sweep.sweep
         with self.sessions.session(use.connection_id, account_id) as session:
             self.webhooks.ensure(session, key)
-            state = self.sweep.sweep(session, account_id, audience_id)
+            state = sweep(session, account_id, audience_id)
             if state.complete or self._is_published(key):
                 self._publish(session, key, state, use.exports)
-        if not state.complete:
+        if not state.complete and not is_busy:
             self.request(key)
 
     def _publish(
@@ -286,9 +290,10 @@ class ConsentUpdates:
         sweep = stored.value if stored else ConsentSweep()
         if sweep.complete and sweep.swept_at and self.now() - sweep.swept_at < SWEEP_EVERY:
             return False
-        # A run changes contacts in large numbers, which are read at once when it has ended. Meanwhile, the
-        # sweep would read them one page after the other, over a connection that the run needs.
-        return not any(self.is_busy(export) for export in use.exports)
+        return not self._is_busy(use)
+
+    def _is_busy(self, use: _Use) -> bool:
+        return any(self.is_busy(export) for export in use.exports)
 
     def _uses(self, without: str = "") -> tuple[dict[str, _Use], bool]:
         """Return the audiences that exports use, by key, and whether all exports and connections were readable.

@@ -83,6 +83,27 @@ def test_an_audience_is_read_after_a_run_and_not_while_it_is_sent(made: ConsentD
     assert made.app.consent_updates.request_due() == 1
 
 
+def test_a_webhook_during_a_run_reads_only_who_unsubscribed_or_bounced(
+    made: ConsentDeployment,
+) -> None:
+    made.sweep()
+    made.audience.unsubscribe("p5@example.com")
+    made.sweep()
+    run = made.app.starter.start(EXPORT)
+    made.audience.unsubscribe("p1@example.com")
+    made.audience.add("p2@example.com", status="cleaned", cause="bounce")
+    made.audience.add("p5@example.com")
+    made.sandbox.deliver_webhooks()
+    made.deliver()
+
+    assert made.statuses() == made.truth() | {"5": "unsubscribed"}
+
+    made.app.commands.cancel(run.id)
+    made.sweep(60)
+
+    assert made.statuses() == made.truth()
+
+
 def test_the_campaign_of_people_who_unsubscribe_is_read(
     made: ConsentDeployment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
