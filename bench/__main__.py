@@ -1,8 +1,9 @@
 """`make bench`: time, processor time and memory of whole runs, beside a bare script.
 
 `BENCH_N` sets the number of people (50,000 by default; 1000000 is the large measurement). The sandbox
-takes 100 ms a call and 5 ms a member, so that ten connections allow 500 x 10 / 2.6 s = 1,923 profiles a
-second: the bound. The results are of whole runs: planning, checks, comparison, outcomes and report.
+takes 100 ms a call and 5 ms a member from the arrival of the call on, so that ten connections allow
+500 x 10 / 2.6 s = 1,923 profiles a second: the bound. The results are of whole runs: planning, checks,
+comparison, outcomes and report.
 Processor time and memory are those of the app's process alone, with the local Functions host in it.
 `bench/results.md` keeps the newest results of each number of people.
 """
@@ -166,8 +167,8 @@ def _to_the_end(api: ApiClient, run_id: str) -> dict[str, Any]:
 _INTRODUCTION = f"""# Results
 
 The results of `BENCH_N=<people> make bench`. The sandbox takes {CALL_MS:.0f} ms a call + {MEMBER_MS:.0f} ms a member, \
-{CONNECTIONS} connections: the bound is {BOUND:,.0f} profiles/s. Everything (Azurite, sandbox Mailchimp, app) runs on one \
-machine. If its load is above its number of cores, other programs share it, and all times are too long. Time is from \
+from the arrival of the call on, over {CONNECTIONS} connections: the bound is {BOUND:,.0f} profiles/s. Everything \
+(Azurite, sandbox Mailchimp, app) runs on one machine. If its load is above its number of cores, other programs share it, and all times are too long. Time is from \
 the request to the closed run. Processor time and peak memory are those of the app's process, which includes the local \
 Functions host.
 """

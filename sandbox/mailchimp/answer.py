@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 JSON = "application/json; charset=utf-8"
 PROBLEM = "application/problem+json; charset=utf-8"
 HTML = "text/html; charset=utf-8"
+_WORTH_GZIP = 1000
 
 
 @dataclass(slots=True)
@@ -21,3 +23,12 @@ class Answer:
     wire: str = ""
     stream: Iterator[bytes] | None = None
     """When set, the body is sent in chunks as it comes."""
+
+    def pack(self) -> None:
+        """Compress a body that is large enough, once."""
+        if len(self.body) <= _WORTH_GZIP or "Content-Encoding" in self.headers:
+            return
+        packer = zlib.compressobj(1, zlib.DEFLATED, 31)
+        self.body = packer.compress(self.body) + packer.flush()
+        self.headers["Content-Encoding"] = "gzip"
+        self.headers["Vary"] = "Accept-Encoding"

@@ -78,9 +78,17 @@ _TIMEOUT = b"<html><head><title>504 Gateway Time-out</title></head><body>nginx</
 
 
 def call(
-    world: World, method: str, path: str, query: dict[str, str], authorization: str, raw: bytes
+    world: World,
+    method: str,
+    path: str,
+    query: dict[str, str],
+    authorization: str,
+    raw: bytes,
+    *,
+    received: float,
+    takes_gzip: bool = False,
 ) -> Answer:
-    """Answer one call; `path` is the part below /3.0."""
+    """Answer one call; `path` is the part below /3.0, `received` the time at which the call arrived."""
     started = time.perf_counter()
     template, groups = _matched(path)
     instance = world.hex(32)
@@ -96,7 +104,7 @@ def call(
                 world.calls.throttle()
                 answer = _throttled(world, instance)
             else:
-                request = ApiRequest(world, account, method, path, query, raw)
+                request = ApiRequest(world, account, method, path, query, raw, received, takes_gzip)
                 armed = world.faults.find(method, path)
                 fault = armed.kind if armed else ""
                 answer = _faulty(world, request, template, groups, armed, instance)
@@ -232,11 +240,14 @@ def _routed(
         body = route(request, *groups)
         if poisoned:
             return Answer(504, _TIMEOUT, HTML)
+        answer = Answer(204, b"", "") if body is None else Answer(200, body, JSON)
+        if request.takes_gzip:
+            answer.pack()
     except Problem as problem:
         return _problem(world, problem, instance)
     finally:
         _take_time(world, request)
-    return Answer(204, b"", "") if body is None else Answer(200, body, JSON)
+    return answer
 
 
 def _is_poisoned(world: World, request: ApiRequest) -> bool:
@@ -248,13 +259,14 @@ def _is_poisoned(world: World, request: ApiRequest) -> bool:
 
 
 def _take_time(world: World, request: ApiRequest) -> None:
+    """Wait until the call has taken its time since it arrived, so that the sandbox's own work is part of it."""
     options = world.options
     if request.method == "GET":
         wait = options.read_ms + options.read_member_ms * request.members
     else:
         wait = options.call_ms + options.member_ms * request.members
     if wait:
-        world.sleep(wait / 1000)
+        world.sleep(max(0.0, request.received + wait / 1000 - world.now()))
 
 
 def _problem(world: World, problem: Problem, instance: str) -> Answer:

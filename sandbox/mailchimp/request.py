@@ -23,7 +23,7 @@ _GOT = {str: "string", list: "array", dict: "object", bool: "boolean", type(None
 
 @dataclass(slots=True)
 class ApiRequest:
-    """One authenticated call. The route sets `members` to the number of contacts of the call."""
+    """One authenticated call, `received` at this time. The route sets `members` to the number of its contacts."""
 
     world: World
     account: Account
@@ -31,6 +31,8 @@ class ApiRequest:
     path: str
     query: dict[str, str]
     raw: bytes
+    received: float
+    takes_gzip: bool
     members: int = 0
     writes: bool = False
     parsed: Any = field(default=None)

@@ -10,7 +10,6 @@ import socket
 import struct
 import sys
 import threading
-import zlib
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -20,8 +19,6 @@ from sandbox.mailchimp import api, control_api, sign_in
 from sandbox.mailchimp.answer import PROBLEM, Answer
 from sandbox.mailchimp.problems import Problem
 from sandbox.mailchimp.world import World
-
-_WORTH_GZIP = 1000
 
 
 class TooLarge(Exception):
@@ -94,6 +91,8 @@ class _Connection(BaseHTTPRequestHandler):
         split = urlsplit(self.path)
         query = dict(parse_qsl(split.query, keep_blank_values=True))
         world = self.server.world
+        received = world.now()
+        takes_gzip = "gzip" in self.headers.get("Accept-Encoding", "")
         try:
             raw = self._body(world.options.max_body_bytes)
         except TooLarge:
@@ -103,13 +102,24 @@ class _Connection(BaseHTTPRequestHandler):
             return
         if split.path == "/3.0" or split.path.startswith("/3.0/"):
             authorization = self.headers.get("Authorization", "")
-            answer = api.call(world, self.command, split.path[4:], query, authorization, raw)
+            answer = api.call(
+                world,
+                self.command,
+                split.path[4:],
+                query,
+                authorization,
+                raw,
+                received=received,
+                takes_gzip=takes_gzip,
+            )
         elif split.path.startswith("/oauth2/"):
             answer = sign_in.call(
                 world, self.command, split.path, query, self.headers.get("Authorization", ""), raw
             )
         else:
             answer = control_api.call(world, self.command, split.path, query, raw)
+        if takes_gzip and answer.stream is None:
+            answer.pack()
         self._send(answer)
 
     def _body(self, most: int) -> bytes:
@@ -145,11 +155,6 @@ class _Connection(BaseHTTPRequestHandler):
             self.send_header(name, value)
         if answer.content_type:
             self.send_header("Content-Type", answer.content_type)
-        if len(body) > _WORTH_GZIP and "gzip" in self.headers.get("Accept-Encoding", ""):
-            packer = zlib.compressobj(1, zlib.DEFLATED, 31)
-            body = packer.compress(body) + packer.flush()
-            self.send_header("Content-Encoding", "gzip")
-            self.send_header("Vary", "Accept-Encoding")
         if answer.status != 204:
             self.send_header("Content-Length", str(len(body)))
         self.end_headers()

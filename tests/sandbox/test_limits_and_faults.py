@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable, Iterator
+from itertools import count
 from typing import Any
 
 import pytest
@@ -157,6 +158,19 @@ def test_the_duration_of_a_call_depends_on_its_members(
 
     assert written - start == pytest.approx(1.1)
     assert clock.now - written == pytest.approx(0.12)
+
+
+def test_the_work_of_the_sandbox_is_part_of_the_duration_of_a_call() -> None:
+    times = count(1_790_000_000)
+    slept: list[float] = []
+    with Sandbox(Options(read_ms=100_000), now=lambda: next(times), sleep=slept.append) as sandbox:
+        requests.get(f"{sandbox.api_url}/ping", auth=("x", sandbox.api_key), timeout=100)
+        sandbox.set(read_ms=1)
+        requests.get(f"{sandbox.api_url}/ping", auth=("x", sandbox.api_key), timeout=100)
+
+    long, short = slept
+    assert 0 < long < 100
+    assert short == 0
 
 
 @pytest.mark.parametrize(

@@ -44,6 +44,10 @@ def test_archived_members_are_listed_only_on_request(call: Call, audience: Audie
     assert shown("") == ["here@example.com", "gone@example.com"]
     assert shown("?status=archived") == ["old@example.com"]
     assert shown("?status=unsubscribed") == ["gone@example.com"]
+    for query, total in [("?", 2), ("?status=archived", 1), ("?status=cleaned", 0)]:
+        for size in (1, 100):
+            answer = call("GET", f"LIST/members{query}&count={size}").json()
+            assert (len(answer["members"]), answer["total_items"]) == (min(size, total), total)
 
 
 def test_only_contacts_changed_since_a_time_are_returned(
