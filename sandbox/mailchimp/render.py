@@ -80,9 +80,10 @@ def member_facts(world: World, audience: Audience, member: Member) -> dict[str, 
     merge = merge_values(audience, member)
     names = (merge.get("FNAME", ""), merge.get("LNAME", ""))
     evidence = audience.evidence.get(key, {})
+    phone = member.phone
     facts = {
-        "id": key.hex(),
-        "email_address": member.address,
+        "id": "" if phone else key.hex(),
+        "email_address": "" if phone else member.address,
         "unique_email_id": key[:5].hex(),
         "contact_id": (key[8:] + key[:8]).hex(),
         "full_name": " ".join(str(name) for name in names if name),
@@ -90,8 +91,8 @@ def member_facts(world: World, audience: Audience, member: Member) -> dict[str, 
         "email_type": "html",
         "status": member.status,
         "consents_to_one_to_one_messaging": True,
-        "sms_phone_number": "",
-        "sms_subscription_status": "nonsubscribed",
+        "sms_phone_number": phone,
+        "sms_subscription_status": "subscribed" if phone else "nonsubscribed",
         "sms_subscription_last_updated": "",
         "merge_fields": merge,
         "interests": {},

@@ -29,6 +29,7 @@ def digest(address: str) -> bytes:
 class Member:
     """One person in one audience.
 
+    A contact without an address has a phone number as `address`: the API shows it as `sms_phone_number`.
     `cause` is why a person is unsubscribed or cleaned: "self", "admin", "bounce", "review" or "".
     `merge` is a JSON object of the values that are set. `tags` are segment ids in ascending order.
     `changed` and `since` are seconds since 1970. `campaign` is the campaign that led to the status, or "".
@@ -49,6 +50,11 @@ class Member:
         self.tags: tuple[int, ...] = ()
         self.changed = now
         self.since = now
+
+    @property
+    def phone(self) -> str:
+        """The phone number of a contact that has no address; empty for others."""
+        return "" if "@" in self.address else self.address
 
 
 @dataclass(slots=True)

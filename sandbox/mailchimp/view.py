@@ -46,6 +46,7 @@ class AudienceView:
     ) -> None:
         """Add or change a contact. `cause`: "self", "admin", "bounce", "review" or "".
 
+        A phone number as `address` makes a contact that has no address, as SMS marketing does.
         `campaign` is the id of the campaign that led to the status.
         """
         if status not in STATUSES:

@@ -4,12 +4,15 @@ Pages are addressed by offset. When a member leaves the list, all later members 
 would skip one. So every page begins with the last member of the previous page; if it begins with an unknown
 member, the reader goes back until it finds a known one. The order of members is stable, so each member who stays
 on the list is read exactly once. When Mailchimp cannot deliver a page (504), the page size is reduced.
+
+Contacts with only a phone number are listed as well. They have no address, so they are left out, and the next page
+begins with the last member that has one.
 https://mailchimp.com/developer/marketing/docs/methods-parameters/#pagination
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
 from shared.errors import Unavailable
@@ -108,7 +111,7 @@ class MemberListCalls(Calls):
         make: Callable[[Mapping[str, Any]], T],
     ) -> Iterator[list[T]]:
         pages = _Pages(self._transport, path, query)
-        offset, back, steps_back = 0, 1, 0
+        offset, back, steps_back, furthest = 0, 1, 0, 0
         while True:
             items, total = pages.page(offset)
             if offset and not (items and pages.knows(items[0])):
@@ -123,10 +126,13 @@ class MemberListCalls(Calls):
             if people:
                 yield people
             reached = offset + len(items)
+            last = _last_with_address(items)
+            further = reached > furthest and last < len(items) - 1
             # The total may count members that are not listed, so a page without new members is the last one too.
-            if not items or reached >= total or not (people or len(items) >= pages.size):
+            if not items or reached >= total or not (people or further or len(items) >= pages.size):
                 return
-            offset = reached - 1
+            furthest = max(furthest, reached)
+            offset = offset + last if last > 0 else reached - 1
 
 
 class _Pages:
@@ -148,8 +154,9 @@ class _Pages:
         return self._sizes[0]
 
     def knows(self, item: Mapping[str, Any]) -> bool:
-        """Whether this member was read before."""
-        return hash(_address(item)) in self._seen
+        """Whether this member was read before. A member without an address cannot be recognized."""
+        address = _address(item)
+        return not address or hash(address) in self._seen
 
     def is_new(self, item: Mapping[str, Any]) -> bool:
         """Whether this member is read for the first time. Records it as read."""
@@ -176,6 +183,12 @@ class _Pages:
                 del self._sizes[0]
                 continue
             return list_in(answer, "members"), total_in(answer)
+
+
+def _last_with_address(items: Sequence[Mapping[str, Any]]) -> int:
+    """The position of the last member that has an address; -1 if there is none."""
+    positions = range(len(items) - 1, -1, -1)
+    return next((position for position in positions if _address(items[position])), -1)
 
 
 def _address(item: Mapping[str, Any]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+from urllib.parse import parse_qs, urlsplit
 
 import orjson
 import pytest
@@ -102,6 +103,51 @@ def test_reading_a_list_that_becomes_empty_ends(sandbox, session):
     for number in range(1500):
         audience.add(f"p{number}@example.org", status="subscribed")
     assert addresses(pages) == []
+
+
+def add_phones(audience, count, start=0):
+    for number in range(start, start + count):
+        audience.add(f"+1212555{number:04}", status="unsubscribed")
+
+
+@pytest.mark.parametrize("phones", [1, 999, 1000, 2500])
+def test_contacts_without_an_address_hide_no_one_behind_them(sandbox, session, phones):
+    audience = sandbox.audience("News")
+    fill(audience, 999)
+    add_phones(audience, phones)
+    fill(audience, 1100, start=1000)
+    found = addresses(session.members_with_status(audience.id, "unsubscribed"))
+    assert sorted(found) == sorted(f"p{n}@example.org" for n in range(2100) if n != 999)
+
+
+def test_a_page_that_only_has_contacts_without_an_address_is_not_the_last_one(transport):
+    """Pages may be shorter than requested."""
+    people = [{"email_address": "", "status": "unsubscribed"}] * 25
+    people.append({"email_address": "a@b.org", "status": "unsubscribed"})
+
+    def page(asked):
+        offset = int(parse_qs(urlsplit(asked.target).query)["offset"][0])
+        answer = {"members": people[offset : offset + 7], "total_items": len(people)}
+        return json(orjson.dumps(answer))
+
+    with ScriptedServer(page) as server:
+        session = MailchimpSession(transport(server.url))
+        assert addresses(session.members_with_status("abc", "unsubscribed")) == ["a@b.org"]
+
+
+def test_no_member_is_missed_when_members_leave_a_list_with_contacts_without_an_address(
+    sandbox, session
+):
+    audience = sandbox.audience("News")
+    fill(audience, 990)
+    add_phones(audience, 10)
+    fill(audience, 1500, start=990)
+    pages = session.members_with_status(audience.id, "unsubscribed")
+    seen = [next(pages)]
+    for number in range(500):
+        audience.add(f"p{number}@example.org", status="subscribed")
+    seen.extend(pages)
+    assert sorted(addresses(seen)) == sorted(f"p{n}@example.org" for n in range(2490))
 
 
 def test_reading_with_a_wrong_total_ends(transport):
