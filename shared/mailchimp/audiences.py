@@ -52,7 +52,10 @@ class AudienceCalls(Calls):
         """Read an audience. NotFound when it does not exist."""
         query = {"fields": "id,name,double_optin,stats.member_count"}
         with within(audience_id) as path:
-            return _audience(self._transport.get(path, query))
+            found = _audience(self._transport.get(path, query))
+        if found.id != audience_id:
+            raise Unavailable("answerBroken")
+        return found
 
     def merge_fields(self, audience_id: str) -> list[MergeField]:
         """Read all merge fields of an audience, except the address."""
@@ -210,18 +213,25 @@ def _same(fields: list[MergeField], name: str, field_type: str) -> MergeField | 
 
 
 def _audience(item: Mapping[str, Any]) -> Audience:
+    double_opt_in = item.get("double_optin")
+    # Without the setting, new contacts could be subscribed who have to confirm first.
+    if not isinstance(double_opt_in, bool):
+        raise Unavailable("answerBroken")
     return Audience(
         text_in(item, "id"),
         text_in(item, "name"),
         whole_number_in(object_in(item, "stats"), "member_count"),
-        bool(item.get("double_optin")),
+        double_opt_in,
     )
 
 
 def _merge_field(item: Mapping[str, Any]) -> MergeField:
+    field_id, tag = whole_number_in(item, "merge_id"), text_in(item, "tag")
+    if not (field_id and tag):
+        raise Unavailable("answerBroken", maybe_applied=True)
     return MergeField(
-        id=whole_number_in(item, "merge_id"),
-        tag=text_in(item, "tag"),
+        id=field_id,
+        tag=tag,
         name=text_in(item, "name"),
         type=text_in(item, "type") or "text",
         required=bool(item.get("required")),

@@ -94,6 +94,8 @@ class BatchCalls(Calls):
             return TagAnswer(0, 0)
         path = f"{audience_path(audience_id)}/segments/{int(tag_id)}"
         answer = self._transport.write("POST", path, {change: list(addresses)}, resend=resend)
+        if not ("total_added" in answer or "total_removed" in answer):
+            raise Unavailable("answerBroken", maybe_applied=True)
         added, removed = (whole_number_in(answer, f"total_{what}") for what in ("added", "removed"))
         return TagAnswer(added, removed)
 

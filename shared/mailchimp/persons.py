@@ -8,8 +8,10 @@ https://mailchimp.com/developer/marketing/api/list-members/delete-list-member/
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
+from typing import Any
 
-from shared.errors import NotFound
+from shared.errors import NotFound, Unavailable
 from shared.fields.evidence import EVIDENCE
 from shared.mailchimp.calls import Calls, audience_path
 from shared.mailchimp.parts import object_in, objects_in, status_in, text_in
@@ -30,7 +32,7 @@ class PersonCalls(Calls):
             answer = self._transport.get(_path(audience_id, address), {"fields": "status"})
         except NotFound:
             return None
-        return status_in(answer) or None
+        return _status(answer)
 
     def member(self, audience_id: str, address: str) -> MemberState | None:
         """Read a person; None when the audience does not contain them."""
@@ -40,7 +42,7 @@ class PersonCalls(Calls):
         except NotFound:
             return None
         return MemberState(
-            status_in(answer),
+            _status(answer),
             object_in(answer, "merge_fields"),
             tuple(text_in(tag, "name") for tag in objects_in(answer.get("tags"))),
             text_in(answer, "timestamp_opt") or text_in(answer, "timestamp_signup"),
@@ -82,6 +84,14 @@ class PersonCalls(Calls):
         except NotFound:
             return False
         return True
+
+
+def _status(answer: Mapping[str, Any]) -> str:
+    """Return the status of a member that exists. Unavailable when the response is about something else."""
+    status = status_in(answer)
+    if not status:
+        raise Unavailable("answerBroken")
+    return status
 
 
 def _path(audience_id: str, address: str) -> str:

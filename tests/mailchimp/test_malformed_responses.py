@@ -70,6 +70,42 @@ def test_a_value_of_another_type_is_an_error_or_missing(call, value, transport):
             ask(session)
 
 
+OTHER = '{"id": "other", "name": "Other", "total_items": 0}'
+
+
+ABOUT_ONE = {
+    "audience": lambda s: s.audience("a1"),
+    "audiences": lambda s: s.audiences(),
+    "member": lambda s: s.member("a1", ADA.address),
+    "status": lambda s: s.status_of("a1", ADA.address),
+    "untagged": lambda s: s.untag("a1", 7, [ADA.address]),
+    "field": lambda s: s.create_merge_field("a1", "T", "Name", "text"),
+    "written": lambda s: s.subscribe("a1", [ADA], update_existing=True),
+}
+
+
+@pytest.mark.parametrize("call", ABOUT_ONE)
+@pytest.mark.parametrize("body", ["{}", OTHER])
+def test_a_response_about_something_else_is_not_an_answer(call, body, transport):
+    with (
+        scripted_server.ScriptedServer(scripted_server.json(body)) as server,
+        pytest.raises(Unavailable),
+    ):
+        ABOUT_ONE[call](MailchimpSession(transport(server.url)))
+
+
+@pytest.mark.parametrize("setting", ["", '"double_optin": null,', '"double_optin": "false",'])
+def test_an_audience_without_its_opt_in_setting_is_not_one_without_double_opt_in(
+    setting, transport
+):
+    body = f'{{"id": "a1", {setting} "name": "News"}}'
+    with (
+        scripted_server.ScriptedServer(scripted_server.json(body)) as server,
+        pytest.raises(Unavailable),
+    ):
+        MailchimpSession(transport(server.url)).audience("a1")
+
+
 @pytest.mark.parametrize("total", ['"many"', "null", "[]", "-1", "1.5"])
 def test_a_list_without_a_total_is_not_complete(total, transport):
     body = f'{{"members": [{{"email_address": "a@b.de"}}], "total_items": {total}}}'
