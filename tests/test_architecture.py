@@ -73,7 +73,7 @@ PACKAGES = {
     "scheduling": {"babel", "pydantic"},
     "model": {"duckdb", "pydantic"},
     "workspace": {"duckdb"},
-    "mailchimp": {"orjson", "requests", "urllib3"},
+    "mailchimp": {"msgspec", "orjson", "requests", "urllib3"},
     "segments": {"azure.core", "babel", "azure.storage.blob", "duckdb", "orjson", "requests"},
     # `requests` is the SDK's own transport, of which storage sets the sizes.
     "storage": {

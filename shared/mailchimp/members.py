@@ -12,7 +12,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import Any
+from typing import Any, TypedDict
+
+import msgspec
+import orjson
 
 from shared.errors import Unavailable
 from shared.fields.evidence import EVIDENCE, without_evidence
@@ -33,6 +36,25 @@ _PARTS = {
     "updated_members": "total_updated",
     "errors": "error_count",
 }
+
+
+class _Contact(TypedDict, total=False):
+    email_address: Any
+    status: Any
+    timestamp_opt: Any
+    timestamp_signup: Any
+
+
+class _BatchResponse(TypedDict, total=False):
+    new_members: list[_Contact]
+    updated_members: list[_Contact]
+    errors: Any
+    total_created: Any
+    total_updated: Any
+    error_count: Any
+
+
+_BATCH_RESPONSE = msgspec.json.Decoder(_BatchResponse)
 
 
 class BatchCalls(Calls):
@@ -67,7 +89,7 @@ class BatchCalls(Calls):
         }
         with within(audience_id) as path:
             answer = self._transport.write(
-                "POST", path, body, query, about_members=True, resend=resend
+                "POST", path, body, query, about_members=True, resend=resend, parse=_parse_batch
             )
         return _sorted(members, answer)
 
@@ -133,6 +155,18 @@ def _body(member: Member) -> dict[str, object]:
     if member.status is not None:
         body["status"] = member.status
     return body
+
+
+def _parse_batch(content: bytearray) -> object:
+    """Parse the parts of a response that `_sorted` reads.
+
+    The response with 500 members has 2 MB, most of which are links. Reading all of it takes seven times as long.
+    """
+    try:
+        return _BATCH_RESPONSE.decode(content)
+    except (msgspec.DecodeError, ValueError, RecursionError):
+        # A part has an unexpected type, or the response is not JSON.
+        return orjson.loads(content)
 
 
 def _sorted(members: Sequence[Member], answer: Mapping[str, Any]) -> BatchAnswer:

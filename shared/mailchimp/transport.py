@@ -30,6 +30,8 @@ from shared.mailchimp.refusal_text import title_text
 from shared.model.audience import CallCounts
 from shared.version import USER_AGENT
 
+Parse = Callable[[bytearray], object]
+
 __all__ = ["ApiKey", "RetryPolicy", "Transport", "credential"]
 
 
@@ -142,10 +144,16 @@ class Transport:
         *,
         about_members: bool = False,
         resend: bool = True,
+        parse: Parse = orjson.loads,
     ) -> dict[str, Any]:
-        """Send a write. Without `resend`, a call that may have been applied is not repeated."""
+        """Send a write. Without `resend`, a call that may have been applied is not repeated.
+
+        `parse` reads the body of a successful response.
+        """
         data = None if body is None else orjson.dumps(body)
-        return self._call(method, path, query, data, about_members=about_members, resend=resend)
+        return self._call(
+            method, path, query, data, about_members=about_members, resend=resend, parse=parse
+        )
 
     def _call(
         self,
@@ -157,6 +165,7 @@ class Transport:
         about_members: bool = False,
         resend: bool = True,
         tries: int | None = None,
+        parse: Parse = orjson.loads,
     ) -> dict[str, Any]:
         retry_policy = self._retry_policy
         began = self._clock()
@@ -166,7 +175,7 @@ class Transport:
         while True:
             tried += 1
             self._count(writes, again=tried > 1)
-            outcome = self._try(method, path, query, body, about_members)
+            outcome = self._try(method, path, query, body, about_members, parse)
             if not isinstance(outcome, _Failure):
                 return outcome
             if outcome.throttled:
@@ -190,6 +199,7 @@ class Transport:
         query: Mapping[str, str] | None,
         body: bytes | None,
         about_members: bool,
+        parse: Parse,
     ) -> dict[str, Any] | _Failure:
         retry_policy = self._retry_policy
         headers = {"Content-Type": "application/json"} if body is not None else None
@@ -210,21 +220,21 @@ class Transport:
                     content += part
                     if len(content) > retry_policy.longest_answer or self._clock() > latest:
                         return _Failure("answerTooLong", maybe_applied=True)
-                return self._understand(response, content, about_members)
+                return self._understand(response, content, about_members, parse)
         except requests.RequestException as error:
             if _never_arrived(error):
                 return _Failure("unreachable")
             return _Failure("noAnswer", maybe_applied=True)
 
     def _understand(
-        self, response: requests.Response, content: bytearray, about_members: bool
+        self, response: requests.Response, content: bytearray, about_members: bool, parse: Parse
     ) -> dict[str, Any] | _Failure:
         status = response.status_code
         if status == 204:
             return {}
         if 200 <= status < 300:
             try:
-                answer = orjson.loads(content)
+                answer = parse(content)
             except orjson.JSONDecodeError:
                 answer = None
             if isinstance(answer, dict):
