@@ -1,12 +1,67 @@
-"""Guess what a yes in a consent attribute means, by the attribute's name."""
+"""Read a consent attribute: what its values mean, and what a yes means by the attribute's name."""
 
 from __future__ import annotations
 
 import re
+from typing import NamedTuple
 
 from shared.model.export import ConsentMeaning
 
-__all__ = ["suggested_meaning"]
+__all__ = ["ConsentWords", "consent_words", "suggested_meaning"]
+
+_YES = frozenset(
+    [
+        "yes",
+        "y",
+        "true",
+        "t",
+        "1",
+        "1.0",
+        "on",
+        "ja",
+        "j",
+        "oui",
+        "si",
+        "sí",
+        "sim",
+        "vrai",
+        "wahr",
+        "예",
+        "네",
+        "동의",
+        "はい",
+        "是",
+    ]
+)
+_NO = frozenset(
+    [
+        "no",
+        "n",
+        "false",
+        "f",
+        "0",
+        "0.0",
+        "off",
+        "nein",
+        "non",
+        "não",
+        "faux",
+        "falsch",
+        "아니요",
+        "아니오",
+        "いいえ",
+        "否",
+    ]
+)
+# These mean the same under every name. Dynamics 365 has "Allow" and "Do Not Allow", consent records of
+# Customer Insights - Journeys have "Opted in" and "Opted out".
+_ALLOWED = frozenset(
+    {"allow", "allowed", "opted in", "opted-in", "optedin", "opt in", "opt-in", "optin"}
+)
+_FORBIDDEN = frozenset(
+    {"do not allow", "not allowed", "opted out", "opted-out", "optedout", "opt out", "opt-out"}
+    | {"optout"}
+)
 
 # Names of flags that forbid, without separators and case: DoNotEmail, DoNotBulkEMail, OptOut,
 # EMailUnsubscribed, NoMarketing, 수신거부 ("refuses to receive"), 동의철회 ("consent withdrawn").
@@ -18,6 +73,20 @@ _FORBIDS = re.compile(
 _ALLOWS = re.compile(
     r"consent|optin|optedin|allow|agree|permission|permit|subscrib|accept|einwilligung|동의|허용|수신"
 )
+
+
+class ConsentWords(NamedTuple):
+    """Values, in lower case, by which a person may be mailed, and by which not."""
+
+    allow: frozenset[str]
+    forbid: frozenset[str]
+
+
+def consent_words(meaning: ConsentMeaning) -> ConsentWords:
+    """Return the values of a consent attribute that are understood."""
+    yes_allows = meaning is ConsentMeaning.YES_MAY_BE_MAILED
+    allow, forbid = (_YES, _NO) if yes_allows else (_NO, _YES)
+    return ConsentWords(allow | _ALLOWED, forbid | _FORBIDDEN)
 
 
 def suggested_meaning(attribute: str) -> ConsentMeaning | None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from shared.errors import ConfigError
+from shared.fields.consent import consent_words
 from shared.fields.contact import BLANKS
 from shared.model.export import MAX_SEGMENTS, ConsentMeaning
 from shared.model.source import SegmentSnapshot, Snapshot, UnreadableRow
@@ -25,8 +26,6 @@ if TYPE_CHECKING:
 __all__ = ["RowCounts", "SourceColumns", "read_people"]
 
 _SQL = SqlFile.of(__file__)
-_YES = ["yes", "y", "true", "t", "1", "on", "ja", "oui", "si", "sí", "예", "네", "동의"]
-_NO = ["no", "n", "false", "f", "0", "off", "nein", "non", "아니요", "아니오", "allow"]
 
 
 @dataclass(frozen=True)
@@ -82,6 +81,8 @@ def read_people(
         db.execute(f"CREATE OR REPLACE TABLE segment_rows (file VARCHAR, line BIGINT, {cells})")
         loaded = source.load(db, segment, wanted, "segment_rows", scratch)
         values.add(db, columns.fields, loaded, scratch)
+        if columns.consent:
+            values.add_consent(db, f"c{len(wanted) - 1}", columns.consent, columns.consent_meaning)
         unreadable.extend((number, row) for row in loaded.unreadable)
         _SQL.run(
             db,
@@ -91,8 +92,7 @@ def read_people(
             fields=len(columns.fields),
             consent=columns.consent_meaning if columns.consent else "",
             blanks=BLANKS,
-            yes=_YES,
-            no=_NO,
+            allow=sorted(consent_words(columns.consent_meaning).allow),
         )
     _SQL.run(db, "people")
     if unreadable:

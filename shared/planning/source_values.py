@@ -1,4 +1,4 @@
-"""Collects facts that only a whole column shows: markers of "no value", the order of dates.
+"""Collects facts that only a whole column shows: markers of "no value", the order of dates, unclear consent.
 
 It also makes the only change to values before they are compared: an internationalized domain is
 replaced by its ASCII form, which mail uses.
@@ -14,7 +14,9 @@ from pathlib import Path
 import orjson
 from duckdb import DuckDBPyConnection
 
+from shared.fields.consent import consent_words
 from shared.fields.contact import BLANKS, mail_form
+from shared.model.export import ConsentMeaning
 from shared.model.run import Finding, Severity
 from shared.model.source import DAY_FIRST, MONTH_FIRST, Attribute, LoadedSegment
 from shared.workspace import SqlFile
@@ -47,11 +49,20 @@ class _Dates:
 
 
 @dataclass
+class _Consent:
+    """How many values a consent attribute has, and how many are neither a yes nor a no."""
+
+    given: int = 0
+    unclear: int = 0
+
+
+@dataclass
 class SourceValues:
     """Facts about the columns of all segments of a run. Call `add` once for each loaded segment."""
 
     markers: Counter[str] = field(default_factory=Counter)
     dates: dict[str, _Dates] = field(default_factory=dict)
+    consent: dict[str, _Consent] = field(default_factory=dict)
 
     def add(
         self,
@@ -65,6 +76,17 @@ class SourceValues:
         _use_mail_form(db, scratch)
         for position, name in enumerate(fields, start=2):
             self._add_dates(db, f"c{position}", name)
+
+    def add_consent(
+        self, db: DuckDBPyConnection, cell: str, attribute: str, meaning: ConsentMeaning
+    ) -> None:
+        """Count the values of a consent attribute, and those that are neither a yes nor a no."""
+        words = consent_words(meaning)
+        known = sorted(words.allow | words.forbid)
+        given, unclear = _SQL.row(db, "consent", cell=cell, blanks=BLANKS, known=known)
+        found = self.consent.setdefault(attribute, _Consent())
+        found.given += given
+        found.unclear += unclear
 
     def attributes(self, attributes: Sequence[Attribute]) -> tuple[Attribute, ...]:
         """The attributes, each with the order of its dates."""
@@ -94,6 +116,18 @@ class SourceValues:
                     },
                 )
             )
+        for attribute, consent in self.consent.items():
+            if consent.unclear:
+                # A few such values in a good column must not make every run one with warnings.
+                severe = 2 * consent.unclear >= consent.given
+                values = {"attribute": attribute, "rows": str(consent.unclear)}
+                found.append(
+                    Finding(
+                        Severity.WARNING if severe else Severity.INFO,
+                        "consentUnclear",
+                        values=values,
+                    )
+                )
         for each in attributes:
             unclear = self.dates.get(each.name, _Dates()).open
             if unclear and not (each.date_order or date_orders.get(each.name, "-")):

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from sandbox.mailchimp.sandbox import AudienceView
-from shared.model.export import OnWithdrawal
+from shared.model.export import ConsentMeaning, NewContacts, OnWithdrawal
 from shared.model.run import RunStatus
 from tests.fakes import ProcessKilled
 from tests.faults.simulated_deployment import SimulatedDeployment
@@ -313,3 +313,43 @@ def test_a_retry_of_a_run_that_only_carried_out_withdrawals_waits_as_well(
     done = rows.deployment.started(lambda: commands.confirm(run.id))
     assert rows.deployment.run_to_end(done.id).status is RunStatus.SUCCESSFUL
     assert len(rows.deployment.audience.members()) == 200
+
+
+@pytest.mark.parametrize(
+    ("answer", "meaning", "sent"),
+    [
+        ("1.0", ConsentMeaning.YES_MAY_BE_MAILED, True),
+        ("0.0", ConsentMeaning.YES_MUST_NOT_BE_MAILED, True),
+        ("Opted in", ConsentMeaning.YES_MAY_BE_MAILED, True),
+        ("Opted in", ConsentMeaning.YES_MUST_NOT_BE_MAILED, True),
+        ("Opted out", ConsentMeaning.YES_MUST_NOT_BE_MAILED, False),
+        ("Do Not Allow", ConsentMeaning.YES_MAY_BE_MAILED, False),
+        ("false", ConsentMeaning.YES_MAY_BE_MAILED, False),
+        (" TRUE ", ConsentMeaning.YES_MAY_BE_MAILED, True),
+    ],
+)
+def test_usual_values_of_a_consent_attribute_are_understood(
+    rows: RowDeployment, answer: str, meaning: ConsentMeaning, sent: bool
+) -> None:
+    rows.change(new_contacts=NewContacts(consent_attribute="Consent", consent_meaning=meaning))
+
+    run = rows.run(person(0, answer), person(1, "", FirstName="Empty"))
+
+    assert ("p0@example.com" in rows.deployment.audience.members()) is sent
+    assert "consentUnclear" not in codes(run)
+
+
+def test_values_of_a_consent_attribute_that_are_not_understood_are_reported(
+    rows: RowDeployment,
+) -> None:
+    few = rows.run(*(person(n, "maybe" if n == 0 else "yes") for n in range(5)))
+
+    assert codes(few)["consentUnclear"] == {"attribute": "Consent", "rows": "1"}
+    assert few.status is RunStatus.SUCCESSFUL
+    assert "p0@example.com" not in rows.deployment.audience.members()
+
+    many = rows.run(*(person(n, "granted") for n in range(5)))
+
+    assert codes(many)["consentUnclear"] == {"attribute": "Consent", "rows": "5"}
+    assert many.status is RunStatus.COMPLETED_WITH_WARNINGS
+    assert rows.tags(1) == frozenset()

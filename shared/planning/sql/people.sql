@@ -42,9 +42,9 @@ FROM (
             CASE WHEN is_address THEN c0 ELSE trim(coalesce(c0, ''), $blanks) END AS given,
             CASE $consent
                 -- Only an explicit yes is consent.
-                WHEN 'yesMayBeMailed' THEN coalesce(list_contains($yes::VARCHAR[], answer), false)
+                WHEN 'yesMayBeMailed' THEN coalesce(list_contains($allow::VARCHAR[], answer), false)
                 -- Only an explicit no, or an empty value, is not an objection.
-                WHEN 'yesMustNotBeMailed' THEN coalesce(list_contains($no::VARCHAR[], answer), true)
+                WHEN 'yesMustNotBeMailed' THEN coalesce(list_contains($allow::VARCHAR[], answer), true)
                 ELSE true
             END AS consent,
             to_json(cells[3:$fields + 2])::VARCHAR AS fields

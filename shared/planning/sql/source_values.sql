@@ -17,6 +17,18 @@ FROM (
     WHERE text[2] IN ('/', '-') OR text[3] IN ('/', '-')
 );
 
+-- name: consent
+-- How many rows have a value in the column $cell, and how many of these values are not in $known.
+SELECT
+    coalesce(sum(number), 0)::BIGINT,
+    coalesce(sum(number) FILTER (NOT list_contains($known::VARCHAR[], answer)), 0)::BIGINT
+FROM (
+    SELECT lower(trim(cell, $blanks)) AS answer, count(*) AS number
+    FROM (SELECT COLUMNS(lambda c: c = $cell) AS cell FROM segment_rows)
+    GROUP BY ALL
+)
+WHERE answer <> '';
+
 -- name: international
 -- Addresses with a domain that is not ASCII. Comparing lengths is cheaper than the expression.
 SELECT DISTINCT c0 FROM segment_rows
