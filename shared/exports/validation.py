@@ -65,21 +65,23 @@ def _connection_faults(connection: str | None, connections: Collection[str]) -> 
 
 
 def _audience_faults(audience: str) -> Iterator[Fault]:
-    if not _AUDIENCE.fullmatch(audience):
+    if not audience:
+        yield Fault("audienceId", code="audienceRequired")
+    elif not _AUDIENCE.fullmatch(audience):
         yield Fault("audienceId", code="audienceMalformed")
 
 
 def _mapping_faults(mapping: Mapping) -> Iterator[Fault]:
-    # The keys are tag and part, because several attributes may be the parts of one address.
-    taken = {(_EMAIL_FIELD, ""): "mapping.email"}
+    # The attribute of each tag and part: several attributes may be the parts of one address.
+    taken = {(_EMAIL_FIELD, ""): mapping.email}
     if mapping.first_name:
-        taken[FIRST_NAME_FIELD, ""] = "mapping.firstName"
+        taken[FIRST_NAME_FIELD, ""] = mapping.first_name
     if mapping.last_name:
-        taken[LAST_NAME_FIELD, ""] = "mapping.lastName"
+        taken[LAST_NAME_FIELD, ""] = mapping.last_name
     for index, attribute in enumerate(mapping.attributes):
         field = f"mapping.attributes[{index}].mergeField"
         yield from _merge_field_faults(attribute, field, taken)
-        taken.setdefault((attribute.merge_field, attribute.part or ""), field)
+        taken.setdefault((attribute.merge_field, attribute.part or ""), attribute.attribute)
 
 
 def _merge_field_faults(
@@ -88,8 +90,8 @@ def _merge_field_faults(
     tag, part = attribute.merge_field, attribute.part or ""
     other = next(
         (
-            where
-            for (used, used_part), where in taken.items()
+            name
+            for (used, used_part), name in taken.items()
             if used == tag and (used_part == part or not used_part or not part)
         ),
         None,
@@ -99,7 +101,7 @@ def _merge_field_faults(
     elif tag == _EMAIL_FIELD:
         yield Fault(field, code="mergeFieldIsEmail")
     elif other is not None:
-        yield Fault(field, code="mergeFieldTwice", values={"tag": tag, "other": other})
+        yield Fault(field, code="mergeFieldTwice", values={"tag": tag, "attribute": other})
 
 
 def _segment_faults(segments: tuple[SegmentChoice, ...]) -> Iterator[Fault]:

@@ -34,6 +34,13 @@ def test_exports_are_filtered_by_the_status_of_their_newest_run() -> None:
     assert len(names_in(Browser(world).open("/?status=%3Cscript%3E"))) == len(NAMES)
 
 
+def test_the_list_of_exports_shows_that_the_newest_run_was_a_preview() -> None:
+    world = World()
+    run = world.runs.start(new_export(world), Trigger.ON_DEMAND, Mode.PREVIEW, "Ada")
+    world.runs.move(run.id, status=RunStatus.SUCCESSFUL)
+    assert "Successful Preview" in Browser(world).open("/").text
+
+
 def test_the_reason_of_a_status_is_in_the_list() -> None:
     world = World()
     fill(world)

@@ -134,6 +134,9 @@ def test_faults_are_shown_at_their_fields_and_the_input_is_kept() -> None:
         "fault-removalGuard.maxShare",
     } <= set(ada.ids)
     assert 'value="CITY"' in ada.html
+    assert "Mailchimp audience: Choose an audience." in ada.text
+    assert "Email: EMAIL is only for the email address." in ada.text
+    assert "Segments: Choose at least one segment." in ada.text
     ada.send(fields={"do": "removeAttribute-0"})
     assert 'name="attributes" value="1"' in ada.html
     assert not world.exports.kept
@@ -328,6 +331,15 @@ def test_an_export_shows_its_mapping_guard_consent_audience_and_tags() -> None:
         "Segment_Vip VIP 10",
     ):
         assert shown.replace(" ", "") in page.text.replace(" ", ""), shown
+
+
+def test_an_export_that_never_ran_names_its_audience_and_offers_a_preview_first() -> None:
+    world = World()
+    page = Browser(world).open(f"/exports/{new_export(world)}")
+    assert "Newsletter a1b2c3d4e5" in page.text
+    assert "Segment_Vip VIP 1,200".replace(" ", "") in page.text.replace(" ", "")
+    assert '<button class="primary">Preview</button>' in page.html
+    assert '<button class="primary">Run</button>' not in page.html
 
 
 def test_an_export_can_be_copied_detached_and_removed() -> None:

@@ -73,6 +73,18 @@ def test_the_numbers_of_a_run_add_up_and_zeros_are_hidden() -> None:
 
 
 @pytest.mark.parametrize(
+    "status", [RunStatus.AWAITING_CONFIRMATION, RunStatus.SKIPPED, RunStatus.FAILED]
+)
+def test_people_of_a_run_that_sent_nothing_are_not_shown_as_refused(status: RunStatus) -> None:
+    world = World()
+    counts = Counts(source_rows=120, distinct=100, new=60)
+    page = Browser(world).open(ended(world, status, counts=counts, reason=Reason("growthGuard")))
+    assert "People in the segments: 100" in page.text
+    assert "New60" in page.text
+    assert "Refused by Mailchimp" not in page.text
+
+
+@pytest.mark.parametrize(
     ("counts", "sentence"),
     [
         (Counts(distinct=1, created=1), "1 person added."),

@@ -12,7 +12,7 @@ from shared.model.export import ConsentMeaning
 from shared.web.pages.forms import Form
 from shared.web.pages.schedule_form import schedule_fields
 
-__all__ = ["NEW_FIELD", "Definition", "definition_from", "field_id"]
+__all__ = ["NEW_FIELD", "Definition", "definition_from", "field_id", "row_name"]
 
 Definition = dict[str, Any]
 
@@ -119,3 +119,15 @@ def field_id(path: str, chosen: Iterable[str], known: Sequence[str]) -> str:
         ids = {"times": "time-0", "days": "day-monday", "timeZone": "timeZone"}
         return ids.get(field, "repeat")
     return path.rpartition(".")[2]
+
+
+def row_name(path: str, definition: Definition) -> str:
+    """The attribute or segment whose row has the field of a path; "" for fields outside these rows."""
+    rows: Sequence[Definition]
+    if row := _ATTRIBUTE.fullmatch(path):
+        rows, key = definition["mapping"]["attributes"], "attribute"
+    elif row := _SEGMENT.fullmatch(path):
+        rows, key = definition["segments"], "name"
+    else:
+        return ""
+    return next((str(one[key] or "") for at, one in enumerate(rows) if at == int(row[1])), "")

@@ -6,6 +6,7 @@ an attribute, look for audiences) send it and get it back, so it works without a
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Annotated
 
@@ -23,9 +24,15 @@ from shared.web.application.exports import ExportDetails
 from shared.web.authentication import Role
 from shared.web.dependencies import Id
 from shared.web.models.exports import ExportBody, recorded_export
-from shared.web.pages.conflicts import conflicting_fields
+from shared.web.pages.conflicts import conflicting_fields, field_label
 from shared.web.pages.export_choices import offered_connections, read_choices
-from shared.web.pages.export_definition import NEW_FIELD, Definition, definition_from, field_id
+from shared.web.pages.export_definition import (
+    NEW_FIELD,
+    Definition,
+    definition_from,
+    field_id,
+    row_name,
+)
 from shared.web.pages.forms import NO_REFUSAL, Form, Refusal, SentForm, attempt
 from shared.web.pages.mapping_rows import mapping_rows
 from shared.web.pages.render import CurrentPage, Page, redirect
@@ -92,7 +99,10 @@ def _form(
     members = {info.name: info.member_count or 0 for info in choices.segments}
     chosen = {segment["name"]: segment for segment in definition["segments"]}
     known = [info.name for info in choices.segments]
-    summary = [(field_id(path, chosen, known), words) for path, words in refusal.faults.items()]
+    summary = [
+        (field_id(path, chosen, known), _fault_label(path, definition, page.language), words)
+        for path, words in refusal.faults.items()
+    ]
     return page.render(
         "export_form.html",
         refusal=refusal,
@@ -121,6 +131,13 @@ def _form(
         conflict=conflict,
         etag=etag,
     )
+
+
+def _fault_label(path: str, definition: Definition, language: str) -> str:
+    """The label of a field, or the attribute or segment of its row; "" for a fault of several fields."""
+    name = row_name(path, definition)
+    label = name or field_label(re.sub(r"\[\d+\]", "", path), language)
+    return "" if label == path else label
 
 
 @router.get("/setup/export")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated
@@ -10,12 +10,13 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from starlette.responses import Response
 
+from shared.errors import ConnectorError
 from shared.model.export import Export
 from shared.model.run import ACTIVE, Mode, Run, RunStatus
 from shared.runs.history import RunFilter
 from shared.scheduling.schedule import next_run
 from shared.web.access import AccessRoute, Subject, requires
-from shared.web.application import exports, runs
+from shared.web.application import connections, exports, runs
 from shared.web.application.connections import may_use, usable_connections
 from shared.web.application.etags import etag_of
 from shared.web.authentication import Role
@@ -150,16 +151,39 @@ def _show(
         runs=history,
         more=len(history) == _HISTORY,
         charts=charts(history),
-        audience_name=next((run.audience_name for run in history if run.audience_name), ""),
-        members={
-            segment.name: segment.members
-            for run in reversed(history)
-            if run.mode.sends_everyone
-            for segment in run.segments
-        },
+        audience_name=next((run.audience_name for run in history if run.audience_name), "")
+        or _name_of_audience(page, export),
+        members=_members(page, history),
         next=next_run(export.schedule, services.clock()) if connection else None,
         etag=details.etag,
     )
+
+
+def _name_of_audience(page: Page, export: Export) -> str:
+    """The name of an audience that no run has read yet; "" if Mailchimp does not answer."""
+    if not export.connection_id:
+        return ""
+    try:
+        audiences = connections.audiences(page.context, export.connection_id)
+    except ConnectorError:
+        return ""
+    return next((each.name for each in audiences if each.id == export.audience_id), "")
+
+
+def _members(page: Page, history: Sequence[Run]) -> dict[str, int | None]:
+    """The members of each segment in the newest run; before the first run, those in its files."""
+    found: dict[str, int | None] = {
+        segment.name: segment.members
+        for run in reversed(history)
+        if run.mode.sends_everyone
+        for segment in run.segments
+    }
+    if found:
+        return found
+    try:
+        return {one.name: one.member_count for one in page.services.catalogue.listing().segments}
+    except ConnectorError:
+        return {}
 
 
 @router.get(f"{_ONE}/run")

@@ -84,15 +84,16 @@ def summary(run: Run, language: str) -> Summary:
     """The summary of a run that is over or waits for a confirmation."""
     counts = run.counts
     is_preview = run.mode is Mode.PREVIEW
+    has_outcomes = _has_outcomes(counts)
     sent = (
         [Tile("new", counts.new), Tile("changed", counts.changed)]
-        if is_preview
+        if is_preview or not has_outcomes
         else [Tile("created", counts.created), Tile("updated", counts.updated)]
     )
     sent += [Tile("unchanged", counts.unchanged), Tile("kept", counts.kept)]
     if not is_preview:
         sent.append(Tile("notSent", counts.not_sent))
-    refused = counts.distinct - sum(tile.count for tile in sent)
+    refused = counts.distinct - sum(tile.count for tile in sent) if has_outcomes else 0
     unusable = counts.rejected - refused
     people = [*sent, Tile("refused", refused)]
     tags = [Tile("left", counts.left)]
@@ -110,6 +111,12 @@ def summary(run: Run, language: str) -> Summary:
         _not_zero(rows),
         adds_up=refused >= 0 and unusable >= 0,
     )
+
+
+def _has_outcomes(counts: Counts) -> bool:
+    """Whether people have outcomes. Before its first call, a run has counted only people and new people."""
+    outcomes = (counts.created, counts.updated, counts.unchanged, counts.kept, counts.rejected)
+    return any((*outcomes, counts.not_sent))
 
 
 def _not_zero(tiles: Sequence[Tile]) -> tuple[Tile, ...]:
