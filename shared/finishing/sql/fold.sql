@@ -216,10 +216,13 @@ SELECT count(*) FROM next;
 
 -- name: write_next
 -- Sorted addresses would make the file 15 % smaller, but sorting a million rows takes ten seconds.
-COPY (FROM next) TO $file (FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1);
+-- The reason for small row groups is in planning/sql/chunking.sql.
+COPY (FROM next) TO $file
+(FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, ROW_GROUP_SIZE 20480);
 
 -- name: write_outcomes
-COPY outcomes TO $file (FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1);
+COPY outcomes TO $file
+(FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, ROW_GROUP_SIZE 20480);
 
 -- name: sent_anything
 SELECT
