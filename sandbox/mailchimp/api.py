@@ -200,6 +200,8 @@ def _faulty(
             return Answer(400, b"", "text/plain")
         case "403-html":
             return Answer(403, _FORBIDDEN, HTML)
+        case "403-disabled":
+            return _problem(world, Problem("UserDisabled", "disabled"), instance)
         case "500":
             return _problem(world, Problem("InternalServerError", "broken"), instance)
         case "503-html":

@@ -17,6 +17,7 @@ KINDS = {
     "429-bare": "429 with an empty text body, nothing applied",
     "400-empty": "400 without a body, nothing applied",
     "403-html": "403 HTML of the edge, which means throttling",
+    "403-disabled": "403 as problem+json, because the account is disabled",
     "500": "500 as problem+json, nothing applied",
     "503-html": "503 HTML 'Request Blocked' of the edge",
     "504": "504 HTML, nothing applied",

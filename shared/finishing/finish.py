@@ -338,4 +338,6 @@ def _is_complete(run: Run, chunks: list[Chunk]) -> bool:
 def _unsent_code(run: Run) -> str:
     if run.reason is not None and run.reason.code == "disconnected":
         return Code.DISCONNECTED
-    return Code.CANCELED if run.cancel_requested else Code.CALL_FAILED
+    if run.cancel_requested:
+        return Code.CANCELED
+    return Code.CALL_FAILED if run.reason is None else Code.RUN_STOPPED

@@ -98,6 +98,7 @@ class Code(StrEnum):
     # The call as a whole
     CALL_FAILED = "callFailed", Lasting.A_FEW_RUNS
     DISCONNECTED = "disconnected", Lasting.NEXT_RUN
+    RUN_STOPPED = "runStopped", Lasting.NEXT_RUN
     CANCELED = "canceled", Lasting.NEXT_RUN
     AWAITING_CONFIRMATION = "awaitingConfirmation", Lasting.NEXT_RUN
     NOT_RETRIED = "notRetried", Lasting.NEXT_RUN

@@ -43,6 +43,8 @@ WAIT_FOR_SLOT = 4.0
 WAIT_FOR_OTHERS = 10.0
 _LONGEST_PAUSE = 60.0
 _REMEMBERED_RUNS = 8
+# Causes of a lost connection that are the reason of the run; connecting again is not all there is to do.
+_NAMED_CAUSES = frozenset({"accountDisabled", "wrongDataCentre"})
 
 
 @dataclass(frozen=True)
@@ -110,11 +112,12 @@ class Worker:
 
     def _stop(self, run_id: str, plan: Plan, error: ConnectorError) -> NextStep:
         """Stop sending for a run, and record the reason."""
+        reason = Reason.of(error)
         if isinstance(error, Disconnected):
             self.connection_lost(plan.connection_id)
-            self.transitions.stop_sending(run_id, Reason("disconnected"))
-        else:
-            self.transitions.stop_sending(run_id, Reason.of(error))
+            if error.code not in _NAMED_CAUSES:
+                reason = Reason("disconnected")
+        self.transitions.stop_sending(run_id, reason)
         return FINISH
 
     def _shared_by_lanes(self, run: Run, plan: Plan) -> _SharedByLanes:

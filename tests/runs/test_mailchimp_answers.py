@@ -55,6 +55,7 @@ def test_the_limit_of_the_plan_is_named_and_a_later_run_sends_the_rest(
         assert run.reason is not None
         assert run.reason.code == "planLimit"
         assert "Mailchimp 요금제" in text("planLimit", "ko", run.reason.values)
+        assert set(rows.outcomes(run).values()) == {("notSent", "runStopped")}
     else:
         assert (run.status, run.counts.rejected) == (RunStatus.COMPLETED_WITH_WARNINGS, 8)
         codes = [code for _, code in rows.outcomes(run).values()]
@@ -63,6 +64,19 @@ def test_the_limit_of_the_plan_is_named_and_a_later_run_sends_the_rest(
     rows.deployment.sandbox.set(plan_limit=None)
     assert rows.run(*PEOPLE).status is RunStatus.SUCCESSFUL
     assert len(rows.deployment.audience.members()) == 12
+
+
+def test_a_disabled_account_is_named_as_the_reason_and_its_rows_refer_to_it(
+    rows: RowDeployment,
+) -> None:
+    rows.deployment.sandbox.arm(Fault("403-disabled", "POST", r"^/lists/\w+$", times=None))
+
+    run = rows.run(*PEOPLE)
+
+    assert (run.status, run.counts.not_sent) == (RunStatus.FAILED, 12)
+    assert run.reason is not None
+    assert run.reason.code == "accountDisabled"
+    assert set(rows.outcomes(run).values()) == {("notSent", "runStopped")}
 
 
 def test_an_address_that_signed_up_too_often_recently_is_sent_in_a_later_run(

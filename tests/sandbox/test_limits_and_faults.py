@@ -179,6 +179,7 @@ def test_the_work_of_the_sandbox_is_part_of_the_duration_of_a_call() -> None:
         ("429", 429, True, False),
         ("429-bare", 429, False, False),
         ("403-html", 403, False, False),
+        ("403-disabled", 403, True, False),
         ("500", 500, True, False),
         ("503-html", 503, False, False),
         ("504", 504, False, False),

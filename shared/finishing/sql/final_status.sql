@@ -36,7 +36,9 @@ ORDER BY people DESC, code;
 -- Why Mailchimp refused to remove a tag. Calls that failed or were not made are not refusals.
 SELECT code, count(*) AS people FROM removals
 WHERE NOT removed AND NOT list_contains($contact_tags::BIGINT[], tag_id)
-  AND code NOT IN ('callFailed', 'canceled', 'disconnected', 'awaitingConfirmation')
+  AND code NOT IN (
+      'callFailed', 'canceled', 'disconnected', 'runStopped', 'awaitingConfirmation'
+  )
 GROUP BY code
 ORDER BY people DESC, code;
 
