@@ -67,8 +67,6 @@ _TABLE: dict[tuple[int, str | None], tuple[Kind, str]] = {
     (400, "planlimitexceeded"): (Kind.REFUSED, Code.PLAN_LIMIT),
     (400, "jsonparseerror"): (Kind.REFUSED, "requestUnreadable"),
     (400, _ANY): (Kind.REFUSED, Code.REFUSED),
-    # Mailchimp's own refusals are problem documents, so this response comes from a proxy.
-    (400, None): (Kind.BROKEN, "notJson"),
     (401, _ANY): (Kind.DISCONNECTED, "keyInvalid"),
     (401, None): (Kind.DISCONNECTED, "keyInvalid"),
     (402, _ANY): (Kind.REFUSED, Code.PLAN_LIMIT),
@@ -82,12 +80,11 @@ _TABLE: dict[tuple[int, str | None], tuple[Kind, str]] = {
     (403, _ANY): (Kind.REFUSED, "forbidden"),
     (403, None): (Kind.THROTTLED, "throttled"),
     (404, _ANY): (Kind.MISSING, "missing"),
-    # A 404 page of a proxy must not look like a deleted tag or audience.
-    (404, None): (Kind.BROKEN, "notJson"),
     (408, _ANY): (Kind.BROKEN, "timeout"),
     (408, None): (Kind.BROKEN, "timeout"),
     (413, _ANY): (Kind.REFUSED, "tooLarge"),
     (413, None): (Kind.REFUSED, "tooLarge"),
+    (426, None): (Kind.REFUSED, Code.REFUSED),
     (429, _ANY): (Kind.THROTTLED, "throttled"),
     (429, None): (Kind.THROTTLED, "throttled"),
     (503, "compliancerelated"): (Kind.REFUSED, "methodDisabled"),
@@ -103,7 +100,11 @@ _REST = {
     5: (Kind.BROKEN, "serverError"),
 }
 
-CODES = frozenset(str(code) for _, code in (*_TABLE.values(), *_REST.values()))
+# Mailchimp's own refusals are problem documents, so any other response of 4xx comes from a proxy. It must not look
+# like a deleted audience or a refused person.
+_NOT_MAILCHIMP = (Kind.BROKEN, "notJson")
+
+CODES = frozenset(str(code) for _, code in (*_TABLE.values(), *_REST.values(), _NOT_MAILCHIMP))
 """The codes of whole calls."""
 
 _ERROR_CODES = {"ERROR_CONTACT_EXISTS": Code.CONTACT_EXISTS}
@@ -165,7 +166,9 @@ def classify(
     title = _letters(problem.title) if problem else None
     rows = ((status, title), (status, _ANY if problem else None))
     found = next((_TABLE[row] for row in rows if row in _TABLE), None)
-    kind, code = found or _REST.get(status // 100, _REST[5])
+    from_proxy = problem is None and status // 100 == 4
+    rest = _NOT_MAILCHIMP if from_proxy else _REST.get(status // 100, _REST[5])
+    kind, code = found or rest
     if problem is not None and code in (Code.REFUSED, "forbidden") and problem.cause:
         code = problem.cause
         kind = Kind.DISCONNECTED if code == _WRONG_DATA_CENTRE else kind
