@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
 from shared.errors import Unavailable
+from shared.fields.contact import mail_form
 from shared.mailchimp.calls import Calls, audience_path
 from shared.mailchimp.parts import (
     list_in,
@@ -192,7 +193,9 @@ def _last_with_address(items: Sequence[Mapping[str, Any]]) -> int:
 
 
 def _address(item: Mapping[str, Any]) -> str:
-    return text_in(item, "email_address").strip().lower()
+    """The address in the form in which the app sends it: an international domain is `xn--`."""
+    address = text_in(item, "email_address").strip().lower()
+    return address if address.isascii() else mail_form(address)
 
 
 def _contact_status(item: Mapping[str, Any]) -> ContactStatus:

@@ -150,6 +150,14 @@ def test_no_member_is_missed_when_members_leave_a_list_with_contacts_without_an_
     assert sorted(addresses(seen)) == sorted(f"p{n}@example.org" for n in range(2490))
 
 
+def test_an_international_domain_is_read_in_the_form_in_which_it_is_sent(sandbox, session):
+    audience = sandbox.audience("News")
+    audience.add("Info@Bücher.de", status="unsubscribed")
+    (unsubscribed,) = addresses(session.members_with_status(audience.id, "unsubscribed"))
+    ((changed,),) = session.status_changes(audience.id, "")
+    assert unsubscribed == changed.address == "info@xn--bcher-kva.de"
+
+
 def test_reading_with_a_wrong_total_ends(transport):
     answer = {"members": [{"email_address": "a@b.org", "status": "pending"}], "total_items": 2}
     with ScriptedServer(json(orjson.dumps(answer))) as server:

@@ -353,3 +353,14 @@ def test_values_of_a_consent_attribute_that_are_not_understood_are_reported(
     assert codes(many)["consentUnclear"] == {"attribute": "Consent", "rows": "5"}
     assert many.status is RunStatus.COMPLETED_WITH_WARNINGS
     assert rows.tags(1) == frozenset()
+
+
+def test_a_person_who_unsubscribed_with_an_international_domain_is_not_added(
+    rows: RowDeployment,
+) -> None:
+    rows.deployment.audience.add("p0@bücher.de", status="unsubscribed", cause="self")
+
+    run = rows.run(person(0, EMail="P0@BÜCHER.de"), person(1))
+
+    assert rows.outcomes(run)["p0@xn--bcher-kva.de"] == ("kept", "unsubscribed")
+    assert set(rows.deployment.audience.members()) == {"p0@bücher.de", "p1@example.com"}
