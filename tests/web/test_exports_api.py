@@ -46,6 +46,23 @@ def test_a_save_names_the_segments_whose_refresh_is_not_announced() -> None:
     assert send(world, "PUT", path, made)["findings"] == []
 
 
+def test_a_save_names_segments_and_attributes_that_are_not_in_the_landing_container() -> None:
+    world = World()
+    body = export_body(
+        new_connection(world),
+        mapping={"email": "Emial", "firstName": "FirstName"},
+        newContacts={"consentAttribute": "MailingAgreed"},
+    )
+    made = send(world, "POST", "/api/exports", body, 201)
+    [finding] = made["findings"]
+    assert (finding["code"], finding["severity"]) == ("attributeUnknown", "warning")
+    assert "Emial" in finding["message"]
+    changed = {**made, "mapping": {"email": "Email"}, "exclusionSegments": ["Gone"]}
+    [finding] = send(world, "PUT", f"/api/exports/{made['id']}", changed)["findings"]
+    assert finding["code"] == "segmentMissing"
+    assert "Gone" in finding["message"]
+
+
 def test_saving_does_not_start_a_run() -> None:
     world = World()
     new_export(world)

@@ -55,6 +55,7 @@ def test_segments_and_attributes_match_the_catalogue() -> None:
     }
     assert suggested == {
         "Email": None,
+        "FirstName": None,
         "MailingAgreed": "yesMayBeMailed",
         "DoNotBulkEmail": "yesMustNotBeMailed",
     }

@@ -253,6 +253,7 @@ class FakeCatalogue:
             raise NotFound("segmentNotFound", segment=segment)
         return [
             AttributeInfo("Email", "string", "IdentityServiceEmail", "email"),
+            AttributeInfo("FirstName", "string", None, None),
             AttributeInfo("MailingAgreed", "boolean", None, None),
             AttributeInfo("DoNotBulkEmail", "boolean", None, None),
         ]

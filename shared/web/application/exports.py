@@ -7,9 +7,10 @@ from dataclasses import dataclass, replace
 
 from shared.errors import Changed, ConfigError, Conflict, ConnectorError, Fault, NotFound
 from shared.exports.definitions import export_findings
+from shared.fields.merge_fields import chosen_fields
 from shared.model.export import Export, Repeat, Schedule
 from shared.model.ports import Stored
-from shared.model.run import Finding, Run
+from shared.model.run import Finding, Run, Severity
 from shared.model.tag import folded
 from shared.web.application import audit
 from shared.web.application.connections import saved_segments, usable_connections
@@ -189,7 +190,36 @@ def _record(context: Context, action: str, before: Export, after: Export) -> Non
 def _with_others(context: Context, stored: Stored[Export], *, saved: bool = False) -> ExportDetails:
     exports = (other.value for other in context.services.definitions.all())
     plain = _plain_segments(context, stored.value) if saved else []
-    return _details(stored, context.services.history.last_run(stored.value.id), exports, plain)
+    details = _details(stored, context.services.history.last_run(stored.value.id), exports, plain)
+    missing = _missing(context, stored.value) if saved else []
+    return replace(details, findings=(*details.findings, *missing))
+
+
+def _missing(context: Context, export: Export) -> list[Finding]:
+    """Segments and attributes of an export that the landing container does not have now.
+
+    Customer Insights may write them later, so they are warnings. A run without them fails.
+    """
+    try:
+        listing, attributes = context.services.catalogue.overview()
+    except ConnectorError:
+        return []
+    findings = []
+    wanted = (*(segment.name for segment in export.segments), *export.exclusion_segments)
+    readable = {info.name for info in listing.segments if info.complete}
+    absent = [name for name in wanted if name not in {info.name for info in listing.segments}]
+    if absent:
+        values = {"segments": ", ".join(absent)}
+        findings.append(Finding(Severity.WARNING, "segmentMissing", values=values))
+    if readable.issuperset(wanted):
+        known = {info.name for info in attributes}
+        mapped = (export.mapping.email, *(c.attribute for c in chosen_fields(export.mapping)))
+        consent = export.new_contacts.consent_attribute
+        for name in dict.fromkeys((*mapped, *([consent] if consent else []))):
+            if name not in known:
+                values = {"attribute": name}
+                findings.append(Finding(Severity.WARNING, "attributeUnknown", values=values))
+    return findings
 
 
 def _plain_segments(context: Context, export: Export) -> list[str]:
