@@ -84,6 +84,34 @@ def test_people_of_a_run_that_sent_nothing_are_not_shown_as_refused(status: RunS
     assert "Refused by Mailchimp" not in page.text
 
 
+def test_a_run_that_was_canceled_before_sending_shows_what_was_planned() -> None:
+    world = World()
+    counts = Counts(source_rows=120, distinct=100, changed=90, kept=8, rejected=7)
+    reason = Reason("canceledBeforeSending")
+    path = ended(world, RunStatus.CANCELED, counts=counts, reason=reason)
+    page = Browser(world).open(path)
+    for shown in ("Changed90", "Kept as they are8", "Refused by Mailchimp2", "address5"):
+        assert shown in page.text, shown
+    # Its rows have no outcomes, so the page does not list them.
+    assert "rejected rows below" not in page.text
+    for language, sentence in (("en", "before anything was sent"), ("ko", "보내기 전에 실행이")):
+        assert Browser(world, language).open(path).text.count(sentence) == 1
+
+
+def test_a_run_whose_people_were_all_refused_shows_them_as_refused() -> None:
+    world = World()
+    path = ended(
+        world,
+        RunStatus.FAILED,
+        counts=Counts(source_rows=60, distinct=60, new=60, rejected=60),
+        progress=Progress(60, 60, 1, 1, 100),
+        reason=Reason("allRefused", values={"people": "60", "code": "-"}),
+    )
+    page = Browser(world).open(path)
+    assert "Refused by Mailchimp60" in page.text
+    assert "New60" not in page.text
+
+
 @pytest.mark.parametrize(
     ("counts", "sentence"),
     [

@@ -20,6 +20,7 @@ __all__ = ["Summary", "Tile", "retry_changes_something", "rows_per_second", "sec
 
 # A person can change the audience or the plan in Mailchimp, so that the same row is accepted.
 _MAILCHIMP_CAN_CHANGE = frozenset({Code.FIELD_REFUSED, Code.FIELD_REQUIRED})
+_COMPLETED = frozenset({RunStatus.SUCCESSFUL, RunStatus.COMPLETED_WITH_WARNINGS})
 
 
 @dataclass(frozen=True)
@@ -84,16 +85,18 @@ def summary(run: Run, language: str) -> Summary:
     """The summary of a run that is over or waits for a confirmation."""
     counts = run.counts
     is_preview = run.mode is Mode.PREVIEW
-    has_outcomes = _has_outcomes(counts)
     sent = (
         [Tile("new", counts.new), Tile("changed", counts.changed)]
-        if is_preview or not has_outcomes
+        if is_preview or _has_sent_nothing(run)
         else [Tile("created", counts.created), Tile("updated", counts.updated)]
     )
     sent += [Tile("unchanged", counts.unchanged), Tile("kept", counts.kept)]
     if not is_preview:
         sent.append(Tile("notSent", counts.not_sent))
-    refused = counts.distinct - sum(tile.count for tile in sent) if has_outcomes else 0
+    refused = counts.distinct - sum(tile.count for tile in sent)
+    if not is_preview and run.status not in _COMPLETED:
+        # The others have no outcome.
+        refused = min(refused, counts.rejected)
     unusable = counts.rejected - refused
     people = [*sent, Tile("refused", refused)]
     tags = [Tile("left", counts.left)]
@@ -113,10 +116,11 @@ def summary(run: Run, language: str) -> Summary:
     )
 
 
-def _has_outcomes(counts: Counts) -> bool:
-    """Whether people have outcomes. Before its first call, a run has counted only people and new people."""
-    outcomes = (counts.created, counts.updated, counts.unchanged, counts.kept, counts.rejected)
-    return any((*outcomes, counts.not_sent))
+def _has_sent_nothing(run: Run) -> bool:
+    """Whether a run waits or ended before its first call, so that its counts are those of the plan."""
+    counts = run.counts
+    outcomes = counts.created or counts.updated or counts.not_sent
+    return run.status not in _COMPLETED and not outcomes and not run.progress.profiles_done
 
 
 def _not_zero(tiles: Sequence[Tile]) -> tuple[Tile, ...]:

@@ -106,7 +106,7 @@ def _show(page: Page, run_id: str, refusal: Refusal = NO_REFUSAL) -> Response:
         export=export,
         may_use=may_act,
         summary=summary(run, page.language),
-        next_steps=_next_steps(page, run, export, retries=retries),
+        next_steps=_next_steps(page, run, export, retries=retries, lists_rejected=bool(rejected)),
         rejected=rejected,
         has_outcomes=has_outcomes,
         preview=preview,
@@ -161,7 +161,9 @@ def _sent(page: Page, run: Run) -> list[SentPersonView] | None:
     return [sent_person_view(one, page.language) for one in found]
 
 
-def _next_steps(page: Page, run: Run, export: Export | None, *, retries: bool) -> list[str]:
+def _next_steps(
+    page: Page, run: Run, export: Export | None, *, retries: bool, lists_rejected: bool
+) -> list[str]:
     """What a person can do about a run that is not active, in words."""
 
     def say(name: str, **values: object) -> str:
@@ -177,7 +179,7 @@ def _next_steps(page: Page, run: Run, export: Export | None, *, retries: bool) -
         steps.append(say("canceled"))
     elif run.mode is Mode.PREVIEW:
         steps.append(say("preview"))
-    if counts.rejected and run.status is not RunStatus.FAILED:
+    if lists_rejected and run.status is not RunStatus.FAILED:
         steps.append(say("rejected"))
     if retries and counts.not_sent:
         steps.append(say("retry"))
