@@ -14,6 +14,7 @@ from errno import ENOSPC
 from itertools import chain
 from operator import itemgetter
 from pathlib import Path
+from threading import Lock
 
 import duckdb
 import orjson
@@ -38,6 +39,9 @@ _LARGE = 64 * 1024 * 1024
 # A file with more unreadable rows than this is no CSV file of this shape.
 _MAX_UNREADABLE = 100_000
 _BATCH = 4096
+# DuckDB reserves 64 MB to read JSON, however small the file is: two files at a time would need half of the
+# memory of a run.
+_READING_JSON = Lock()
 
 
 def load_segment(
@@ -231,14 +235,13 @@ def _insert_exact(
     if count == 0:
         return
     cells = "".join(f", nullif(r[{position + 2}], '')" for position in range(width))
-    answer = connection.execute(
-        f"""
+    statement = f"""
         INSERT INTO {quoted(table)} SELECT ?, r[1]::BIGINT{cells}
         FROM read_json({literal(str(path))}, columns = {{'r': 'VARCHAR[]'}},
-            format = 'newline_delimited', records = 'false', maximum_object_size = 33554432)
-        """,  # noqa: S608 - names are quoted, the rest is ours
-        [blob],
-    ).fetchone()
+            format = 'newline_delimited', records = 'false')
+        """  # noqa: S608 - names are quoted, the rest is ours
+    with _READING_JSON:
+        answer = connection.execute(statement, [blob]).fetchone()
     if answer is None or answer[0] != count:
         raise InputError("fileNotLoaded", where=blob)
 

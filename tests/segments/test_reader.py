@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from shared.errors import Changed, ConfigError, InputError
 from shared.model.source import Attribute, CsvFormat, Partition, SegmentSnapshot
 from shared.segments import reader as reader_module
+from shared.segments.reader import load_segment
 from shared.segments.rows import read_rows
 from shared.segments.unpack import Text, unpack
 from shared.settings import NULL_MARKERS
@@ -585,3 +586,17 @@ def test_a_table_name_is_never_executed_as_sql(tmp_path: Path) -> None:
             MemoryContainer({"a": data}), connection, segment, ["A"], 'odd " name', tmp_path
         )
         assert connection.execute('SELECT c0 FROM "odd "" name"').fetchall() == [("1",)]
+
+
+def test_files_with_irregular_rows_need_little_memory(tmp_path: Path) -> None:
+    # DuckDB reserves memory for each file of rows that it did not read itself, however small the file is.
+    rows = csv_bytes([["EMail", "Name"], ["a@example.com", "A"], ["too", "many", "cells"]])
+    files = [(f"{number}.csv", rows) for number in range(6)]
+    segment, container = segment_of(["EMail", "Name"], *files)
+    with duckdb.connect(config={"memory_limit": "80MB", "threads": 2}) as connection:
+        connection.execute("CREATE TABLE t (file VARCHAR, line BIGINT, c0 VARCHAR, c1 VARCHAR)")
+        loaded = load_segment(container, connection, segment, ["EMail", "Name"], "t", tmp_path)
+        found = connection.execute("SELECT file, line, c0, c1 FROM t").fetchall()
+
+    assert sorted(found) == [(name, 2, "a@example.com", "A") for name, _ in files]
+    assert sorted(each.file for each in loaded.unreadable) == [name for name, _ in files]
