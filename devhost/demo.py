@@ -2,7 +2,8 @@
 
 Starts Azurite, a sandbox Mailchimp and the app, puts the sample segments into Blob Storage, exports
 them over HTTP with a progress bar, prints the result, and runs the export again to show that nothing is
-sent twice. At the end it stops everything that it started. Its files are in `.demo/`.
+sent twice. At the end it stops everything that it started. Its files are in `.demo/`; those of a
+demo that failed are kept in `.demo-failed/`.
 """
 
 from __future__ import annotations
@@ -32,8 +33,10 @@ from devhost.processes import (
 from sandbox import samples, upload
 
 FOLDER = ROOT / ".demo"
+FAILED = ROOT / ".demo-failed"
 # A call takes 0.1 s and 1 ms for each member: slow enough to watch, but faster than Mailchimp.
 MAILCHIMP = ("--seed", "demo", "--call-ms", "100", "--member-ms", "1", "--read-ms", "20")
+SUCCESS = ("successful", "completedWithWarnings")
 P = TypeVar("P", bound=Process)
 
 
@@ -46,6 +49,7 @@ def main() -> int:
             _show(stack)
     except (ProcessError, ApiError, TimeoutError, requests.ConnectionError) as error:
         print(f"\nThe demo stopped: {error}", file=sys.stderr)
+        _keep_files()
         return 1
     except KeyboardInterrupt:
         print("\nInterrupted; all started programs have ended.", file=sys.stderr)
@@ -88,10 +92,10 @@ def _show(stack: contextlib.ExitStack) -> None:
         segments=[{"name": segment.name} for segment in samples.DEMO.segments],
     )
     _print("\nFirst run: all members of the segments are sent to the audience.")
-    _report(api, _run(api, export["id"]))
+    _report(_run(api, export["id"]))
     _print("\nSecond run: nothing has changed, so nothing is sent.")
     again = _run(api, export["id"])
-    _report(api, again)
+    _report(again)
     (FOLDER / "outcomes.csv").write_text(api.outcomes(again["id"]), encoding="utf-8")
     with requests.get(f"{sandbox['url']}/sandbox/calls", timeout=10) as answer:
         peak = answer.json().get("peakInFlight", "?")
@@ -139,7 +143,12 @@ def _bar(run: dict[str, Any]) -> None:
     )
 
 
-def _report(api: ApiClient, run: dict[str, Any]) -> None:
+def _report(run: dict[str, Any]) -> None:
+    """Print the result of a run.
+
+    Raises:
+        ProcessError: the run was not successful.
+    """
     counts, calls, proof = run["counts"], run["calls"], run["consentProof"]
     _print(
         f"  {run['status']} in {run['seconds']:.1f} s"
@@ -167,6 +176,19 @@ def _report(api: ApiClient, run: dict[str, Any]) -> None:
         )
     for finding in run["findings"]:
         _print(f"  {finding['severity']}: {finding['message']}")
+    if run["status"] not in SUCCESS:
+        reason = run["reason"]
+        cause = f"{reason['message']} ({reason['code']})" if reason else "there is no reason"
+        message = f"run {run['id']} is {run['status']}: {cause}"
+        raise ProcessError(message)
+
+
+def _keep_files() -> None:
+    """Keep the logs and the storage of a demo that failed, because the next one deletes its folder."""
+    shutil.rmtree(FAILED, ignore_errors=True)
+    with contextlib.suppress(FileNotFoundError):  # it failed before there were any
+        FOLDER.replace(FAILED)
+    print(f"Its logs and its storage: {FAILED.name}/", file=sys.stderr)
 
 
 @contextlib.contextmanager
