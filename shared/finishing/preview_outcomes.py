@@ -1,6 +1,7 @@
 """The outcomes that a run would have, for a preview: every row is converted as the run converts it.
 
-Everyone who would be sent counts as accepted. Mailchimp's own refusals are not foreseeable. The table of
+Everyone who would be sent counts as accepted, except new people without a value for a required merge field.
+Mailchimp's other refusals are not foreseeable. The table of
 outcomes has the same form as that of a run, so the same pages and downloads show it, and the
 retention and the erasure of people apply to it.
 """
@@ -9,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -28,16 +29,18 @@ from shared.model.outcome import Code, Outcome
 from shared.model.plan import Plan
 from shared.model.ports import Files, Records, Stored
 from shared.model.preview import SAMPLES_JSON
-from shared.model.run import Finding
+from shared.model.run import Finding, Severity
 from shared.people.erasures import Erasures
 from shared.people.suppression import suppress_erased_in_outcomes
 from shared.planning.ledger import load_ledger, open_values
 from shared.sending.chunk_payload import ChunkPayload, ChunkPayloads
 from shared.sending.outcome_lines import outcome_lines
 from shared.sending.write import Result, with_values
-from shared.workspace import workspace
+from shared.workspace import SqlFile, workspace
 
 __all__ = ["PreviewOutcomes"]
+
+_SQL = SqlFile.of(__file__)
 
 
 @dataclass(frozen=True)
@@ -50,8 +53,8 @@ class PreviewOutcomes:
     sessions: OnDemandSessions
     now: Callable[[], datetime]
 
-    def write(self, plan: Plan, chunks: Sequence[Chunk]) -> list[Finding]:
-        """Write the outcomes that the run of a plan would have. Returns findings about their values."""
+    def write(self, plan: Plan, chunks: Sequence[Chunk]) -> Plan:
+        """Write the outcomes that the run of a plan would have. Returns the plan with what they show."""
         payloads = ChunkPayloads(plan, self.chunks, self.files, self.now)
         with workspace() as (db, scratch):
             accepted = scratch / "outcomes.csv"
@@ -60,6 +63,7 @@ class PreviewOutcomes:
             load_outcomes(db, plan, chunks, self.files, scratch, Code.CALL_FAILED, accepted)
             fold_outcomes(db)
             findings = value_findings(db, plan, lambda: self._open_values(db, plan, scratch))
+            missing = _SQL.rows(db, "missing", code=Code.FIELD_REQUIRED)
             store_values_before(db, plan, self.files, scratch)
             suppress_erased_in_outcomes(db, self.erasures.marker_for_all())
             table = scratch / "table.parquet"
@@ -68,7 +72,15 @@ class PreviewOutcomes:
         with self.sessions.session(plan.connection_id, plan.account_id) as session:
             people = samples.compare(session)
         self.files.write(plan.samples, SAMPLES_JSON.dump_json(people))
-        return findings
+        for tag, people in missing:
+            values = {"field": tag, "people": str(people)}
+            findings.append(Finding(Severity.WARNING, "requiredValuesMissing", values=values))
+        rejected = plan.counts.rejected + sum(people for _, people in missing)
+        return replace(
+            plan,
+            findings=(*plan.findings, *findings),
+            counts=replace(plan.counts, rejected=rejected),
+        )
 
     def _open_values(self, db: DuckDBPyConnection, plan: Plan, scratch: Path) -> None:
         """Make `ledger_values` the values of the ledger of a plan."""
@@ -83,7 +95,8 @@ class PreviewOutcomes:
     def _accept(
         self, payloads: ChunkPayloads, chunks: Iterable[Chunk], into: Path, samples: Samples
     ) -> None:
-        """Write the results of all chunks as if Mailchimp accepted everyone."""
+        """Write the results of all chunks as if Mailchimp accepted everyone with the required values."""
+        required = [field.tag for field in payloads.plan.merge_fields if field.required]
         with into.open("wb") as file:
             for chunk in chunks:
                 if chunk.state is ChunkState.UNCONFIRMED:
@@ -92,14 +105,22 @@ class PreviewOutcomes:
                     Stored(chunk_key(payloads.plan.run_id, chunk.number), chunk, "")
                 )
                 samples.add(payload)
-                file.write(outcome_lines(_accepted(payload)))
+                file.write(outcome_lines(_results(payload, required)))
 
 
-def _accepted(payload: ChunkPayload) -> dict[int, Result]:
+def _results(payload: ChunkPayload, required: Sequence[str]) -> dict[int, Result]:
     if payload.chunk.tag_id is not None:
         return dict.fromkeys(payload.lines.values(), Result(Outcome.REMOVED))
-    outcome = Outcome.CREATED if payload.chunk.kind is ChunkKind.ADD else Outcome.UPDATED
-    return {
-        payload.lines[person.address]: with_values(person, Result(outcome))
-        for person in payload.people
-    }
+    if payload.chunk.kind is not ChunkKind.ADD:
+        # Contacts of the audience keep the values that are not sent.
+        outcome, required = Outcome.UPDATED, ()
+    else:
+        outcome = Outcome.CREATED
+    results = {}
+    for person in payload.people:
+        missing = next((tag for tag in required if person.fields.get(tag, "") == ""), None)
+        result = Result(outcome)
+        if missing is not None:
+            result = Result(Outcome.REJECTED, Code.FIELD_REQUIRED, missing)
+        results[payload.lines[person.address]] = with_values(person, result)
+    return results

@@ -7,7 +7,7 @@ When a planner is killed, the next one plans the run from the beginning. When a 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 
 from shared.capacity.pace import AccountPace
@@ -27,7 +27,7 @@ from shared.model.export import Export
 from shared.model.names import PLAN_RUNS, SEND_LANES
 from shared.model.plan import Plan
 from shared.model.ports import Leases, Queue, Records
-from shared.model.run import Finding, Mode, Reason, Run, RunStatus
+from shared.model.run import Mode, Reason, Run, RunStatus
 from shared.planning.build import PlanBuilder
 from shared.planning.ended import PlanningEnded
 from shared.runs.plan_store import PlanStore
@@ -61,7 +61,7 @@ class Planner:
     pace: AccountPace
     connection_lost: Callable[[str], None]
     connections: int
-    preview_outcomes: Callable[[Plan, Sequence[Chunk]], Sequence[Finding]]
+    preview_outcomes: Callable[[Plan, Sequence[Chunk]], Plan]
 
     def plan(self, run_id: str, number: int | None = None) -> None:
         """Plan a run and send the messages of its lanes. Safe to call again.
@@ -131,8 +131,7 @@ class Planner:
     def _commit(self, run: Run, plan: Plan) -> None:
         preview = run.mode is Mode.PREVIEW
         if preview:
-            found = self.preview_outcomes(plan, self.plans.chunks(plan))
-            plan = replace(plan, findings=(*plan.findings, *found))
+            plan = self.preview_outcomes(plan, self.plans.chunks(plan))
         elif plan.chunks:
             chunks = self.plans.chunks(plan)
             self.chunks.create_many([(chunk_key(run.id, c.number), c) for c in chunks])

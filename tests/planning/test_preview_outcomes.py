@@ -237,3 +237,25 @@ def test_people_who_are_sent_and_lose_a_tag_are_not_shown_as_leaving(rows: RowDe
     assert (len(page.rows), page.total) == (10, 60)
     assert app.outcomes.page(preview.id, "updated", "", "", 100, 20) == OutcomePage((), 60)
     assert app.outcomes.page(preview.id, "rejected", "", "", 0, 20) == OutcomePage((), 0)
+
+
+def test_a_preview_has_the_people_without_a_required_value_and_later_runs_name_the_field(
+    rows: RowDeployment,
+) -> None:
+    audience = rows.deployment.audience
+    (field,) = [f for f in audience.state.merge_fields.values() if f.tag == "FNAME"]
+    field.required = True
+    audience.add("p3@example.com", merge_fields={"FNAME": "Ada"})
+    segment = [person(n, FirstName="" if n else "Ada") for n in range(4)]
+    rows.source.segments = {"People": segment}
+
+    started = rows.deployment.app.starter.start(EXPORT, mode=Mode.PREVIEW)
+    preview = rows.deployment.run_to_end(started.id)
+    first, second = rows.run(*segment), rows.run(*segment)
+
+    refused = ("rejected", "fieldRequired", "FNAME")
+    assert outcomes(rows, first)[refused] == first.counts.rejected == 2
+    assert outcomes(rows, second)[refused] == 2
+    assert outcomes(rows, preview)[refused] == preview.counts.rejected
+    found = [f.values for f in preview.findings if f.code == "requiredValuesMissing"]
+    assert found == [{"field": "FNAME", "people": str(preview.counts.rejected)}]

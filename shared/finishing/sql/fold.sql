@@ -10,7 +10,8 @@ SELECT
     r.outcome = 'rejected'
         AND list_contains(list_concat($until_row_changes, $a_few_runs)::VARCHAR[], r.code) AS was_refused,
     r.outcome = 'rejected' AND r.code IN ('forgotten', 'notInAudience') AS was_absent,
-    CASE WHEN r.code = 'valueDropped' THEN r.field END AS dropped
+    CASE WHEN r.code = 'valueDropped' THEN r.field END AS dropped,
+    nullif(r.field, '') AS field
 FROM results r;
 
 -- name: next
@@ -81,6 +82,7 @@ FROM (SELECT
     )) AS tags,
     CASE WHEN sent THEN NULL WHEN refused_now THEN c.fingerprint ELSE l.refused END AS refused,
     CASE WHEN sent THEN NULL WHEN refused_now THEN j.code ELSE l.refused_code END AS refused_code,
+    CASE WHEN sent THEN NULL WHEN refused_now THEN j.field ELSE l.refused_field END AS refused_field,
     CASE
         WHEN passing
             THEN CASE WHEN l.refused = c.fingerprint THEN coalesce(l.tries, 0) ELSE 0 END + 1
@@ -114,7 +116,8 @@ CREATE OR REPLACE VIEW next AS
 FROM touched_rows
 UNION ALL BY NAME
 SELECT
-    address, customer_id, fingerprint, fields, merge_tags, dropped, tags, refused, refused_code, tries,
+    address, customer_id, fingerprint, fields, merge_tags, dropped, tags, refused, refused_code,
+    refused_field, tries,
     archived_by, run_id, unsubscribed_by, created_by
 FROM ledger ANTI JOIN touched USING (address);
 
@@ -177,7 +180,7 @@ WITH people AS (
             WHEN c.kind = 'left' THEN r.code
             ELSE j.code
         END AS code,
-        CASE WHEN c.kind = 'unchanged' THEN c.field ELSE j.field END AS field,
+        CASE WHEN c.kind IN ('unchanged', 'rejected') THEN c.field ELSE j.field END AS field,
         CASE WHEN j.outcome = 'rejected' THEN j.answer END AS answer
     FROM changes c
     LEFT JOIN results j ON j.address = c.address

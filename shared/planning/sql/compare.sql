@@ -52,7 +52,7 @@ joined AS (
         CASE WHEN p.address IS NULL THEN l.customer_id ELSE p.customer_id END AS customer_id,
         p.mask, p.fields, md5($mapping || p.fields) AS fingerprint,
         s.tagset, s.tags, s.segments,
-        l.fingerprint AS sent, l.refused, l.refused_code, l.tries, l.dropped,
+        l.fingerprint AS sent, l.refused, l.refused_code, l.refused_field, l.tries, l.dropped,
         CASE WHEN len(l.tags) > 0 THEN l.tags END AS carried,
         d.code AS do_not_send,
         coalesce(d.withdrawn, false) AS withdrawn,
@@ -107,8 +107,10 @@ SELECT
         WHEN 'rejected' THEN refused_code
         WHEN 'unchanged' THEN CASE WHEN dropped IS NOT NULL THEN 'valueDropped' END
     END AS code,
-    CASE WHEN kind = 'unchanged' THEN dropped END AS field,
-    CASE WHEN kind IN ('add', 'update') OR field IS NOT NULL THEN fields END AS fields,
+    CASE kind WHEN 'unchanged' THEN dropped WHEN 'rejected' THEN refused_field END AS field,
+    CASE
+        WHEN kind IN ('add', 'update') OR (kind = 'unchanged' AND dropped IS NOT NULL) THEN fields
+    END AS fields,
     CASE WHEN kind IN ('add', 'update') THEN fingerprint END AS fingerprint,
     tags,
     CASE WHEN len(to_remove) > 0 THEN to_remove END AS tags_to_remove
