@@ -19,7 +19,7 @@ from tests.web.world import NOW, World
 
 
 def names_in(page: Browser) -> list[str]:
-    return re.findall(r'class="name"><a href="/exports/[^"]+"[^>]*>([^<]+)<', page.html)
+    return re.findall(r'class="name"[^>]*><a href="/exports/[^"]+"[^>]*>([^<]+)<', page.html)
 
 
 def test_exports_are_filtered_by_the_status_of_their_newest_run() -> None:

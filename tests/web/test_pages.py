@@ -402,6 +402,20 @@ def test_the_refresh_can_be_scheduled() -> None:
     assert "<fieldset disabled>" in viewer.html
 
 
+def test_times_are_in_the_zone_of_the_browser_until_the_refresh_schedule_is_set() -> None:
+    world = World()
+
+    def shown(zone: str) -> bytes:
+        return call(world, "GET", "/runs", headers={"Cookie": f"zone={zone}"}).body
+
+    assert b"time zone Asia/Seoul" in shown("Asia/Seoul")
+    for unknown in ("Nowhere/Land", "../../etc/passwd", ""):
+        assert b"time zone UTC" in shown(unknown)
+    body = {"enabled": True, "repeat": "daily", "times": ["06:00"], "timeZone": "Europe/Paris"}
+    send(world, "PUT", "/api/schedule", body)
+    assert b"time zone Europe/Paris" in shown("Asia/Seoul")
+
+
 def test_the_audit_trail_has_sentences_with_links_and_localized_changes() -> None:
     world = World()
     export = new_export(world, newContacts={"consentAttribute": "OptIn"})

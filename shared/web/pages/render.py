@@ -1,7 +1,7 @@
 """Pages from templates, in the reader's language, with what every page shows.
 
-Templates escape everything. Times are shown in the time zone of the refresh schedule, numbers and dates in
-the format of the language. The policy allows only the app's own style sheet and script.
+Templates escape everything. Times are shown in the time zone of the refresh schedule (until it is set, of the
+browser), numbers and dates in the format of the language. The policy allows only the app's own style sheet and script.
 """
 
 from __future__ import annotations
@@ -49,6 +49,8 @@ CSP = (
 )
 # With no-referrer a browser sends the app's own forms with "Origin: null".
 _REFERRER = "same-origin"
+# The time zone of the browser, which app.js stores.
+_ZONE_COOKIE = "zone"
 # Clocks differ, so a moment that is this near may be in the future.
 _JUST_NOW = timedelta(seconds=2)
 
@@ -173,9 +175,13 @@ class Page:
 
     @cached_property
     def zone(self) -> ZoneInfo:
-        """The time zone of the refresh schedule."""
+        """The time zone of the refresh schedule. Until someone sets it, the time zone of the browser."""
+        stored = schedule.read(self.context)
+        name = stored.value.time_zone
+        if not schedule.is_set(stored):
+            name = self.request.cookies.get(_ZONE_COOKIE) or name
         try:
-            return zone(schedule.read(self.context).value.time_zone)
+            return zone(name)
         except ConfigError:
             return ZoneInfo("UTC")
 

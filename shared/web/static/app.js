@@ -1,4 +1,4 @@
-// The time zone of the browser, and the sum of the chosen segments. Everything works without this file.
+// Keeps the time zone of the browser, and shows the sum of the chosen segments. Everything works without this file.
 "use strict";
 
 (() => {
@@ -6,6 +6,9 @@
   const zone = document.querySelector("input[data-zone-of-browser]");
   const here = Intl.DateTimeFormat().resolvedOptions().timeZone;
   if (zone && here) zone.value = here;
+  // Until the refresh schedule is set, pages show times in this zone.
+  const secure = location.protocol === "https:" ? "; secure" : "";
+  if (here) document.cookie = `zone=${here}; path=/; max-age=31536000; samesite=lax${secure}`;
 
   const language = document.documentElement.lang;
   const number = new Intl.NumberFormat(language);
