@@ -3,8 +3,9 @@
 DuckDB drops an unclosed quote with all that follows, ignores extra empty columns and empty lines, and strips
 blanks beside quotes. So it may read only text that is `plain` (see unpack.py), two watched columns make a
 row of another width an error, and the sums must be right: the bytes and lines of the file are those of
-the cells, the delimiters and the line ends. The last row is checked. In every other case the result is
-discarded and the exact reader (rows.py) reads the file (decision record 77).
+the cells, the delimiters and the line ends. The last row is checked. DuckDB refuses bytes that are not UTF-8
+in the columns that a query uses, and the sums use all columns. In every other case the result is discarded and
+the exact reader (rows.py) reads the file (decision record 77).
 https://duckdb.org/docs/current/data/csv/overview
 """
 

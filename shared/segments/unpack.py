@@ -38,7 +38,6 @@ _PIECE = 1024 * 1024
 _LONGEST_LINE = 32 * 1024
 # Gzip is read in small blocks: after every member the rest of a block is copied.
 _SMALL_BLOCK = 16 * 1024
-_PART = 64 * 1024
 
 # Readers disagree on blanks between a quote and the beginning or end of a cell.
 _BLANK_BEFORE_CELL = re.compile(rb' "(?<=[,;|\t~^:\x01\r\n" ] ")')
@@ -100,8 +99,8 @@ class Text:
     """A UTF-8 text file without byte order mark, and what was seen while it was written.
 
     `lines` counts line ends, and a last line without one; `size` counts bytes, and `quotes` the quotes
-    among them. `plain` means that every line break is the same (LF or CRLF), that all is valid UTF-8, no
-    line very long, and it contains nothing on which CSV readers disagree.
+    among them. `plain` means that every line break is the same (LF or CRLF), no line very long, and it contains
+    nothing on which CSV readers disagree. It may have bytes that are not UTF-8.
     """
 
     path: Path
@@ -234,7 +233,6 @@ class _TextProperties:
         # A cell begins after these two bytes.
         self._edge = b"\n\n"
         self.quotes = 0
-        self._decoder = codecs.getincrementaldecoder("utf-8")()
 
     def add(self, piece: bytes) -> None:
         if not piece:
@@ -249,7 +247,6 @@ class _TextProperties:
         self._look_at_quotes(piece)
         if MARK in piece:
             self._odd = True
-        self._check(piece)
         self._last = piece[-1:]
 
     def _look_at_quotes(self, piece: bytes) -> None:
@@ -266,18 +263,6 @@ class _TextProperties:
         end = self._edge + piece if len(piece) < _SMALL_BLOCK else piece[-_SMALL_BLOCK:]
         # However many blanks follow the last quote, one is enough to remember.
         self._edge = b'" ' if _BLANKS_AT_END.search(end) else end[-2:]
-
-    def _check(self, piece: bytes) -> None:
-        """Notice bytes that are not UTF-8."""
-        if self._odd or (piece.isascii() and not self._decoder.getstate()[0]):
-            return
-        try:
-            # The decoded text of a small part stays in the cache of the processor.
-            for start in range(0, len(piece), _PART):
-                self._decoder.decode(piece[start : start + _PART])
-        except UnicodeDecodeError:
-            self._odd = True
-            self._decoder.reset()
 
     def _measure(self, piece: bytes) -> None:
         """Notice a line that is far longer than usual."""
@@ -299,10 +284,6 @@ class _TextProperties:
         return self._cr > 0 and self._lf == 0
 
     def plain(self) -> bool:
-        try:
-            self._decoder.decode(b"", final=True)
-        except UnicodeDecodeError:
-            return False
         if self._edge == b'" ':
             return False
         same = self._cr == 0 or self._cr == self._crlf == self._lf
