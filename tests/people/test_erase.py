@@ -445,14 +445,19 @@ def test_erased_people_have_only_an_outcome_in_a_plan() -> None:
     client = StoreClient(MemoryStore())
     erased = Erasures(MemoryRecords(client, "erasures"), lambda: KEY)
     with duckdb.connect() as db:
-        db.execute("CREATE TABLE people (address VARCHAR, customer_id VARCHAR, mask HUGEINT)")
+        db.execute(
+            "CREATE TABLE people (address VARCHAR, customer_id VARCHAR, mask HUGEINT, consent BOOLEAN)"
+        )
+        db.execute(
+            "CREATE TABLE rows_not_chosen (address VARCHAR, customer_id VARCHAR, consent BOOLEAN)"
+        )
         db.execute("CREATE TABLE shared (address VARCHAR, customer_id VARCHAR, mask HUGEINT)")
         db.execute("CREATE TABLE ledger (address VARCHAR)")
         db.execute(
             "CREATE TABLE rejects (segment UTINYINT, customer_id VARCHAR, email VARCHAR, "
             "file VARCHAR, line BIGINT, code VARCHAR)"
         )
-        db.execute(f"INSERT INTO people VALUES ('{ADA}', 'c1', 6), ('{BOB}', 'c2', 1)")
+        db.execute(f"INSERT INTO people VALUES ('{ADA}', 'c1', 6, false), ('{BOB}', 'c2', 1, true)")
         db.execute(f"INSERT INTO shared VALUES ('{ADA}', 'c3', 4)")
         db.execute(f"INSERT INTO ledger VALUES ('{ADA}'), ('{BOB}')")
         suppress_erased(db, erased.marker_for_all())  # no one was ever erased
@@ -463,6 +468,7 @@ def test_erased_people_have_only_an_outcome_in_a_plan() -> None:
 
         assert db.execute("SELECT address FROM people").fetchall() == [(BOB,)]
         assert db.execute("SELECT address FROM ledger").fetchall() == [(BOB,)]
+        assert db.execute("FROM rows_not_chosen").fetchall() == [(ADA, "c1", False)]
         assert db.execute("SELECT * FROM shared").fetchall() == []
         assert db.execute("SELECT * FROM rejects ORDER BY segment").fetchall() == [
             (1, None, None, None, None, "erased"),

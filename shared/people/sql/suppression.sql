@@ -19,6 +19,9 @@ SELECT list_min(list_filter(range(127), lambda i: (mask >> i::INTEGER) & 1 = 1))
 FROM (SELECT address, mask FROM people UNION ALL SELECT address, mask FROM shared)
 WHERE address IN (SELECT address FROM erased_addresses);
 
+-- What an erased person decided still applies to their other addresses.
+INSERT INTO rows_not_chosen
+SELECT address, customer_id, consent FROM people WHERE address IN (SELECT address FROM erased_addresses);
 DELETE FROM people WHERE address IN (SELECT address FROM erased_addresses);
 DELETE FROM shared WHERE address IN (SELECT address FROM erased_addresses);
 DELETE FROM ledger WHERE address IN (SELECT address FROM erased_addresses);

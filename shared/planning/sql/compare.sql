@@ -45,6 +45,8 @@ uncertain AS (
     FROM rejects r JOIN segment_tags t USING (segment)
     WHERE starts_with(r.code, 'row')
 ),
+failed_addresses AS (SELECT DISTINCT address FROM failed WHERE address IS NOT NULL),
+failed_ids AS (SELECT DISTINCT customer_id FROM failed WHERE customer_id IS NOT NULL),
 joined AS (
     SELECT
         coalesce(p.address, l.address) AS address,
@@ -58,16 +60,16 @@ joined AS (
         coalesce(d.withdrawn, false) AS withdrawn,
         n.status AS contact_status,
         k.tags AS protected_tags, u.tags AS uncertain_tags,
-        NOT $retry OR coalesce(p.address, l.address) IN
-            (SELECT address FROM failed WHERE address IS NOT NULL)
-            OR coalesce(p.customer_id IN
-                (SELECT customer_id FROM failed WHERE customer_id IS NOT NULL), false) AS to_send
+        NOT $retry OR f.address IS NOT NULL OR i.customer_id IS NOT NULL AS to_send
     FROM people p
     FULL JOIN ledger l ON l.address = p.address
     LEFT JOIN tagsets s ON s.mask = p.mask
     LEFT JOIN do_not_send d ON d.address = coalesce(p.address, l.address)
     LEFT JOIN not_subscribed n ON n.address = coalesce(p.address, l.address)
     LEFT JOIN protected k ON k.customer_id = l.customer_id
+    -- Joins with empty tables cost less than IN.
+    LEFT JOIN failed_addresses f ON f.address = coalesce(p.address, l.address)
+    LEFT JOIN failed_ids i ON i.customer_id = p.customer_id
     CROSS JOIN uncertain u
 ),
 judged AS (

@@ -1,5 +1,5 @@
 -- name: create
-CREATE OR REPLACE TABLE source_rows (
+CREATE OR REPLACE TABLE normalized_rows (
     segment UTINYINT, file VARCHAR, line BIGINT, customer_id VARCHAR, address VARCHAR,
     consent BOOLEAN, fields VARCHAR, code VARCHAR, email VARCHAR
 );
@@ -24,7 +24,7 @@ CREATE OR REPLACE MACRO matches_address(text) AS
 -- Most addresses have nothing to trim, so they are compared with the rule before they are trimmed.
 -- Only the beginning of a long cell is read, so a profile id of more than 500 bytes is ignored: two
 -- of them could look the same.
-INSERT INTO source_rows
+INSERT INTO normalized_rows
 SELECT
     $segment, file, line,
     CASE WHEN $has_key AND strlen(customer_id) <= 500 THEN customer_id END,
@@ -65,7 +65,7 @@ DROP TABLE IF EXISTS segment_rows;
 -- in every run), then the segment that the export lists first, then the first row of its file.
 -- Most addresses have one row, and need no choice.
 CREATE OR REPLACE TABLE repeated AS
-SELECT address FROM source_rows WHERE address IS NOT NULL GROUP BY address HAVING count(*) > 1;
+SELECT address FROM normalized_rows WHERE address IS NOT NULL GROUP BY address HAVING count(*) > 1;
 
 CREATE OR REPLACE TABLE addresses AS
 SELECT
@@ -75,16 +75,16 @@ SELECT
     count(*) AS row_count,
     min(customer_id) AS lowest_id,
     max(customer_id) AS highest_id
-FROM source_rows SEMI JOIN repeated USING (address)
+FROM normalized_rows SEMI JOIN repeated USING (address)
 GROUP BY address;
 
 CREATE OR REPLACE TABLE people AS
 SELECT address, customer_id, 1::HUGEINT << segment AS mask, fields, consent
-FROM source_rows ANTI JOIN repeated USING (address)
+FROM normalized_rows ANTI JOIN repeated USING (address)
 WHERE address IS NOT NULL
 UNION ALL
 SELECT a.address, r.customer_id, a.mask, r.fields, r.consent
-FROM addresses a JOIN source_rows r ON r.rowid = a.winner;
+FROM addresses a JOIN normalized_rows r ON r.rowid = a.winner;
 
 -- Profiles whose address went to another profile, once each.
 CREATE OR REPLACE TABLE shared AS
@@ -99,7 +99,7 @@ profiles AS (
         coalesce('id ' || r.customer_id, 'row ' || row_number() OVER (
             PARTITION BY r.address, r.segment, r.customer_id ORDER BY r.file, r.line
         )) AS profile
-    FROM source_rows r JOIN suspects s USING (address)
+    FROM normalized_rows r JOIN suspects s USING (address)
 )
 SELECT address, any_value(customer_id) AS customer_id, bit_or(mask) AS mask
 FROM profiles
@@ -107,16 +107,22 @@ GROUP BY address, profile
 HAVING NOT bool_or(is_winner);
 
 CREATE OR REPLACE TABLE rejects AS
-SELECT segment, customer_id, email, file, line, code FROM source_rows WHERE code IS NOT NULL;
+SELECT segment, customer_id, email, file, line, code FROM normalized_rows WHERE code IS NOT NULL;
+
+-- Most rows are those of `people`, so only the others are kept as well.
+CREATE OR REPLACE TABLE rows_not_chosen AS
+SELECT r.address, r.customer_id, r.consent
+FROM normalized_rows r LEFT JOIN addresses a USING (address)
+WHERE r.address IS NULL OR r.rowid <> a.winner;
+
+CREATE OR REPLACE VIEW source_rows AS
+SELECT address, customer_id, consent FROM people
+UNION ALL
+FROM rows_not_chosen;
 
 DROP TABLE repeated;
 DROP TABLE addresses;
--- Later steps need only who is in the segments.
-ALTER TABLE source_rows DROP COLUMN file;
-ALTER TABLE source_rows DROP COLUMN line;
-ALTER TABLE source_rows DROP COLUMN fields;
-ALTER TABLE source_rows DROP COLUMN code;
-ALTER TABLE source_rows DROP COLUMN email;
+DROP TABLE normalized_rows;
 
 -- name: add_unreadable
 INSERT INTO rejects
