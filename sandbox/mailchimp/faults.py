@@ -28,6 +28,8 @@ KINDS = {
     "not-json": "applied, 200, but the answer is HTML",
     "hang": "waits `seconds`, then answers as usual",
 }
+# The others end a run: no retry helps when the account is disabled.
+TEMPORARY = tuple(kind for kind in KINDS if kind != "403-disabled")
 
 
 @dataclass(slots=True)

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from sandbox.mailchimp.faults import KINDS, Fault
+from sandbox.mailchimp.faults import TEMPORARY, Fault
 from sandbox.mailchimp.sandbox import Sandbox
 from shared.model.run import RunStatus
 from tests.faults.simulated_deployment import SimulatedDeployment
@@ -42,7 +42,7 @@ def test_all_kinds_of_faults_together_leave_the_audience_correct(
     deployment.start_process()
     faults = [
         Fault(kind, times=None, probability=0.03, seed=100 * seed + number, seconds=0.6)
-        for number, kind in enumerate(KINDS)
+        for number, kind in enumerate(TEMPORARY)
     ]
     for fault in faults:
         mailchimp.arm(fault)
@@ -65,7 +65,7 @@ def test_all_kinds_of_faults_together_leave_the_audience_correct(
     assert sum(fault.affected for fault in faults) > 5
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", TEMPORARY)
 def test_no_single_fault_loses_a_person(
     new_deployment: NewDeployment, mailchimp: Sandbox, kind: str
 ) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from devhost.processes import Azurite, running, start_app
 from sandbox import wrap
-from sandbox.mailchimp.faults import KINDS, Fault
+from sandbox.mailchimp.faults import TEMPORARY, Fault
 from sandbox.mailchimp.sandbox import Sandbox
 from tests.e2e.running_app import (
     SUBSCRIBE,
@@ -102,7 +102,7 @@ def test_ten_lanes_with_random_faults_leave_the_audience_correct(
         scenario.refresh(sample)
         scenario.define(sample)
         sandbox.set(call_ms=50)
-        kinds = [kind for kind in KINDS if kind != "hang"]
+        kinds = [kind for kind in TEMPORARY if kind != "hang"]
         faults = [Fault(kind, times=None, probability=0.03, seed=n) for n, kind in enumerate(kinds)]
         for fault in faults:
             sandbox.arm(fault)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from sandbox.mailchimp.faults import KINDS, Fault
+from sandbox.mailchimp.faults import TEMPORARY, Fault
 from sandbox.mailchimp.sandbox import Sandbox
 from shared.model.run import Run, RunStatus
 from tests.fakes import Clock
@@ -112,7 +112,7 @@ def test_random_faults_with_a_faulty_mailchimp_do_not_change_the_audience_and_th
 ) -> None:
     expected = undisturbed(quiet, new_deployment)
     deployment = begun(mailchimp, clock, monkeypatch, seed)
-    for number, kind in enumerate(kind for kind in KINDS if kind != "hang"):
+    for number, kind in enumerate(kind for kind in TEMPORARY if kind != "hang"):
         mailchimp.arm(Fault(kind, times=None, probability=0.02, seed=100 * seed + number))
 
     for sample, calm in zip((SAMPLE, LATER), expected, strict=True):
