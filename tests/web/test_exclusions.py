@@ -105,7 +105,7 @@ def test_a_person_edits_the_list_on_its_page() -> None:
     export = new_export(world)
     ada = Browser(world).open(f"/exports/{export}/exclusions")
     ada.send(fields={"entries": "bob@contoso.example\r\n4711\r\nwrong@"})
-    assert "(lines 3)" in ada.text
+    assert "Line: 3" in ada.text
     ada.send(fields={"entries": "bob@contoso.example\r\n4711"})
     assert "Saved." in ada.text
     assert "bob@contoso.example\n4711" in ada.open(f"/exports/{export}/exclusions").html
@@ -133,7 +133,7 @@ def test_a_file_is_uploaded_on_the_page() -> None:
     ada = Browser(world).open(path)
 
     ada.upload(f"{path}/file", b"email\r\nbob@contoso.example\r\nwrong@\r\n")
-    assert "(lines 3)" in ada.text
+    assert "Line: 3" in ada.text
     ada.upload(f"{path}/file", LIST)
     assert "Saved." in ada.text
     assert get(world, f"/api{path}")["addresses"] == 1

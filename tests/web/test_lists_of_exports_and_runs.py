@@ -41,6 +41,17 @@ def test_the_list_of_exports_shows_that_the_newest_run_was_a_preview() -> None:
     assert "Successful Preview" in Browser(world).open("/").text
 
 
+@pytest.mark.parametrize("role", [Role.ADMINISTRATOR, Role.CONTRIBUTOR])
+def test_an_export_whose_connection_is_not_connected_shows_it(role: Role) -> None:
+    world = World()
+    connection = new_connection(world, connected=False)
+    export = new_export(world, connection)
+    for path in ("/", f"/exports/{export}"):
+        page = Browser(world.seen_by(role)).open(path)
+        assert "Not connected" in page.text
+        assert (f'href="/connections/{connection}"' in page.html) == (role is Role.ADMINISTRATOR)
+
+
 def test_the_reason_of_a_status_is_in_the_list() -> None:
     world = World()
     fill(world)

@@ -98,6 +98,13 @@ def test_a_run_that_was_canceled_before_sending_shows_what_was_planned() -> None
         assert Browser(world, language).open(path).text.count(sentence) == 1
 
 
+def test_an_undo_without_effect_does_not_speak_of_the_last_run() -> None:
+    world = World()
+    page = Browser(world).open(ended(world, RunStatus.SUCCESSFUL, undo_of="run-9"))
+    assert "There was nothing to restore." in page.text
+    assert "since the last run" not in page.text
+
+
 def test_a_run_whose_people_were_all_refused_shows_them_as_refused() -> None:
     world = World()
     path = ended(

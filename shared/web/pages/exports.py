@@ -11,6 +11,7 @@ from fastapi import APIRouter, Query
 from starlette.responses import Response
 
 from shared.errors import ConnectorError
+from shared.model.connection import Connection
 from shared.model.export import Export
 from shared.model.run import ACTIVE, Mode, Run, RunStatus
 from shared.runs.history import RunFilter
@@ -40,7 +41,7 @@ class Row:
     """One export of the list. `may_use` is false for a connection that is not shared with the caller."""
 
     export: Export
-    connection: str
+    connection: Connection | None
     run: Run | None
     next: datetime | None
     may_use: bool
@@ -49,6 +50,11 @@ class Row:
     def name(self) -> str:
         """The key by which names are sorted."""
         return self.export.display_name.casefold()
+
+    @property
+    def connection_name(self) -> str:
+        """The name of the connection; "" without one."""
+        return self.connection.display_name if self.connection else ""
 
     def has_status(self, status: str) -> bool:
         """Whether the export belongs to a choice of the status filter."""
@@ -64,7 +70,7 @@ _STATUSES = (_ACTIVE, *(status.value for status in RunStatus if status not in AC
 
 _SORTS: dict[str, Callable[[Row], str]] = {
     "name": lambda row: row.name,
-    "connection": lambda row: row.connection.casefold(),
+    "connection": lambda row: row.connection_name.casefold(),
     "status": lambda row: row.run.status.value if row.run else "",
     "last": lambda row: row.run.queued_at.isoformat() if row.run and row.run.queued_at else "",
 }
@@ -86,7 +92,8 @@ def list_all(
     found = [
         row
         for row in rows
-        if wanted.casefold() in f"{row.name} {row.connection.casefold()}" and row.has_status(chosen)
+        if wanted.casefold() in f"{row.name} {row.connection_name.casefold()}"
+        and row.has_status(chosen)
     ]
     by = sort if sort in _SORTS else "name"
     found.sort(key=lambda row: (_SORTS[by](row), row.name), reverse=order == "desc")
@@ -107,7 +114,7 @@ def list_all(
 def _rows(page: Page) -> list[Row]:
     """Every export with its newest run. Reads one run per export."""
     services = page.services
-    names = {each.id: each.display_name for each in services.connections.all()}
+    known = {each.id: each for each in services.connections.all()}
     mine = usable_connections(page.context)
     exports = [stored.value for stored in services.definitions.all()]
     runs_by_export = services.history.last_runs(export.id for export in exports)
@@ -117,10 +124,10 @@ def _rows(page: Page) -> list[Row]:
         rows.append(
             Row(
                 export,
-                names.get(export.connection_id or "", ""),
+                known.get(export.connection_id or ""),
                 run,
                 next_run(export.schedule, services.clock()) if export.connection_id else None,
-                export.connection_id not in names or export.connection_id in mine,
+                export.connection_id not in known or export.connection_id in mine,
             )
         )
     return rows

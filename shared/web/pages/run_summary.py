@@ -151,7 +151,9 @@ def _sentence(run: Run, language: str) -> str:
         return say(f"{stopped}Before")
     if run.mode is Mode.ARCHIVE:
         return say("archived", people=run.consent_proof.archived)
-    return say("done", parts=parts) if parts else say("nothingChanged")
+    if parts:
+        return say("done", parts=parts)
+    return say("nothingUndone" if run.undo_of else "nothingChanged")
 
 
 def _say(language: str, name: str, **values: object) -> str:
