@@ -134,8 +134,8 @@ class BatchCalls(Calls):
             query["status"] = status
         if changed_before is not None:
             query["before_last_changed"] = changed_before.isoformat(timespec="seconds")
-        answer = self._transport.get(f"{audience_path(audience_id)}/members", query)
-        return total_in(answer)
+        with within(audience_id) as path:
+            return total_in(self._transport.get(f"{path}/members", query))
 
 
 def _check_number(members: Sequence[object]) -> None:

@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 
 from shared.errors import Unavailable
 from shared.fields.contact import mail_form
-from shared.mailchimp.calls import Calls, audience_path
+from shared.mailchimp.calls import Calls, audience_path, within
 from shared.mailchimp.parts import (
     list_in,
     object_in,
@@ -73,7 +73,7 @@ class MemberListCalls(Calls):
             query["since_last_changed"] = since
         if status:
             query["status"] = status
-        return self._people(f"{audience_path(audience_id)}/members", query, _status_change)
+        return self._members(audience_id, query, _status_change)
 
     def members_with_status(
         self, audience_id: str, status: str, changed_since: str | None = None
@@ -82,8 +82,7 @@ class MemberListCalls(Calls):
         query = {"status": status}
         if changed_since:
             query["since_last_changed"] = changed_since
-        path = f"{audience_path(audience_id)}/members"
-        return self._people(path, {**query, "fields": _STATUS_FIELDS}, _contact_status)
+        return self._members(audience_id, {**query, "fields": _STATUS_FIELDS}, _contact_status)
 
     def contacts(self, audience_id: str, changed_since: str) -> Iterator[list[Contact]]:
         """Read subscribers changed since a time (ISO 8601), each once, with values and tags."""
@@ -92,7 +91,7 @@ class MemberListCalls(Calls):
             "since_last_changed": changed_since,
             "fields": _CONTACT_FIELDS,
         }
-        return self._people(f"{audience_path(audience_id)}/members", query, _contact)
+        return self._members(audience_id, query, _contact)
 
     def members_with_tag(self, audience_id: str, tag_id: int) -> Iterator[list[ContactStatus]]:
         """Read the members with a tag in any status, each once. NotFound when the tag is gone."""
@@ -104,6 +103,16 @@ class MemberListCalls(Calls):
         }
         path = f"{audience_path(audience_id)}/segments/{int(tag_id)}/members"
         return self._people(path, query, _contact_status)
+
+    def _members(
+        self,
+        audience_id: str,
+        query: Mapping[str, str],
+        make: Callable[[Mapping[str, Any]], T],
+    ) -> Iterator[list[T]]:
+        """Read members of an audience. NotFound with its ID when it does not exist."""
+        with within(audience_id) as path:
+            yield from self._people(f"{path}/members", query, make)
 
     def _people(
         self,

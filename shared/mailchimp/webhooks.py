@@ -10,7 +10,7 @@ from __future__ import annotations
 from urllib.parse import quote
 
 from shared.errors import NotFound
-from shared.mailchimp.calls import Calls, audience_path
+from shared.mailchimp.calls import Calls, audience_path, within
 from shared.mailchimp.parts import list_in, text_in
 from shared.model.audience import Webhook
 
@@ -24,7 +24,8 @@ class WebhookCalls(Calls):
 
     def webhooks(self, audience_id: str) -> list[Webhook]:
         """Read the webhooks of an audience."""
-        answer = self._transport.get(f"{audience_path(audience_id)}/webhooks")
+        with within(audience_id) as path:
+            answer = self._transport.get(f"{path}/webhooks")
         return [
             Webhook(text_in(item, "id"), text_in(item, "url"))
             for item in list_in(answer, "webhooks")

@@ -158,6 +158,21 @@ def test_an_international_domain_is_read_in_the_form_in_which_it_is_sent(sandbox
     assert unsubscribed == changed.address == "info@xn--bcher-kva.de"
 
 
+@pytest.mark.parametrize("call", ["changes", "status", "contacts", "count", "webhooks"])
+def test_an_audience_that_does_not_exist_is_named(call, sandbox, session):
+    since = "2026-01-01T00:00:00+00:00"
+    calls = {
+        "changes": lambda: list(session.status_changes("gone1", "")),
+        "status": lambda: list(session.members_with_status("gone1", "pending")),
+        "contacts": lambda: list(session.contacts("gone1", since)),
+        "count": lambda: session.count("gone1", "pending"),
+        "webhooks": lambda: session.webhooks("gone1"),
+    }
+    with pytest.raises(NotFound) as caught:
+        calls[call]()
+    assert (caught.value.code, caught.value.values["audience"]) == ("audienceNotFound", "gone1")
+
+
 def test_reading_with_a_wrong_total_ends(transport):
     answer = {"members": [{"email_address": "a@b.org", "status": "pending"}], "total_items": 2}
     with ScriptedServer(json(orjson.dumps(answer))) as server:
