@@ -26,6 +26,7 @@ from shared.model.one_person import SENT_JSON
 from shared.model.plan import Plan
 from shared.model.ports import Files
 from shared.model.run import Finding, Mode, Run, RunSegment, Severity, StatusProof
+from shared.model.tag import same_name
 from shared.sending.chunk_payload import ChunkPayloads
 
 __all__ = ["Checked", "MailchimpCheck"]
@@ -111,6 +112,11 @@ class MailchimpCheck:
             for tag in plan.tags
             if counted[tag.tag_id] is None
         ]
+        for planned in plan.tags:
+            tag_now = counts.tags[planned.tag_id]
+            if tag_now is not None and not same_name(tag_now.name, planned.tag):
+                values = {"tag": planned.tag}
+                findings.append(Finding(Severity.WARNING, "tagRenamed", values=values))
         to_check = tags_to_check(db, counts.tags, plan, read_back=run.mode is Mode.FULL)
         if to_check:
             with self._session(plan, calls) as session:

@@ -90,9 +90,13 @@ class TagCheck:
             counted = _SQL.number(self.db, "subscribers")
             expected -= _SQL.number(self.db, "unsubscribed_leavers", tag_id=self._tag_id)
         findings = []
-        given = len(missing)
-        if missing and counted < expected:
-            given -= self._forget_missing()
+        gone = self._forget_missing() if missing and counted < expected else 0
+        given = len(missing) - gone
+        if gone:
+            expected -= gone
+            findings.append(
+                Finding(Severity.INFO, "contactsGone", values={"tag": name, "people": str(gone)})
+            )
         if given or extra:
             findings.append(
                 Finding(

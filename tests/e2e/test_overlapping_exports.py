@@ -168,6 +168,22 @@ def test_a_tag_deleted_during_a_run_is_reported_and_created_by_the_next_run(
     assert scenario.run()["calls"]["write"] == 0
 
 
+def test_a_tag_renamed_during_a_run_is_reported(scenario: ExportScenario) -> None:
+    sample = scenario.sample(600)
+
+    def happens() -> None:
+        state = scenario.audience.state
+        with state.lock:
+            (tag,) = state.segments.values()
+            state.names["other"] = state.names.pop(tag.name.casefold())
+            tag.name = "Other"
+
+    run = in_the_middle(scenario, sample, happens)
+
+    assert run["status"] == "completedWithWarnings"
+    assert "tagRenamed" in codes(run)
+
+
 def test_an_audience_deleted_during_a_run_ends_it_with_a_reason(new_scenario: NewPlace) -> None:
     sandbox = new_scenario().running_app.sandbox
     account = sandbox.world.add_account("Loses an audience")
@@ -179,6 +195,7 @@ def test_an_audience_deleted_during_a_run_ends_it_with_a_reason(new_scenario: Ne
     assert run["status"] == "failed"
     assert run["reason"]["code"] == "audienceNotFound"
     assert run["counts"]["created"] + run["counts"]["notSent"] == PEOPLE
+    assert {row["code"] for row in scenario.outcomes(run, "notSent")} == {"runStopped"}
     korean = scenario.api.call(
         "GET", f"/api/runs/{run['id']}", headers={"Accept-Language": "ko"}
     ).json()

@@ -279,7 +279,7 @@ def test_a_person_deleted_in_mailchimp_is_detected_and_checked_once(
 
     found, asked, quiet = scenario.run(), scenario.run(), scenario.run()
 
-    assert codes(found) == ["tagCountDiffers"]
+    assert codes(found) == ["contactsGone"]
     assert asked["counts"]["new"] == asked["counts"]["rejected"] == 1
     assert [row["code"] for row in scenario.outcomes(asked, "rejected")] == ["forgotten"]
     assert quiet["calls"]["write"] == 0

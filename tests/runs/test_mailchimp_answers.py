@@ -14,7 +14,7 @@ from shared.messages.catalogue import text
 from shared.model.export import AttributeMapping, FieldToCreate, Mapping, NewContacts
 from shared.model.run import RunStatus
 from tests.faults.simulated_deployment import SimulatedDeployment
-from tests.planning.row_deployment import RowDeployment, person
+from tests.planning.row_deployment import RowDeployment, codes, person
 
 PEOPLE = [person(n) for n in range(12)]
 
@@ -58,8 +58,8 @@ def test_the_limit_of_the_plan_is_named_and_a_later_run_sends_the_rest(
         assert set(rows.outcomes(run).values()) == {("notSent", "runStopped")}
     else:
         assert (run.status, run.counts.rejected) == (RunStatus.COMPLETED_WITH_WARNINGS, 8)
-        codes = [code for _, code in rows.outcomes(run).values()]
-        assert codes.count("planLimit") == 8
+        reasons = [code for _, code in rows.outcomes(run).values()]
+        assert reasons.count("planLimit") == 8
     # The plan was raised.
     rows.deployment.sandbox.set(plan_limit=None)
     assert rows.run(*PEOPLE).status is RunStatus.SUCCESSFUL
@@ -77,6 +77,20 @@ def test_a_disabled_account_is_named_as_the_reason_and_its_rows_refer_to_it(
     assert run.reason is not None
     assert run.reason.code == "accountDisabled"
     assert set(rows.outcomes(run).values()) == {("notSent", "runStopped")}
+
+
+def test_contacts_that_are_no_longer_in_the_audience_are_reported_as_such(
+    rows: RowDeployment,
+) -> None:
+    rows.run(*PEOPLE)
+    audience = rows.deployment.audience
+    audience.change_address("p1@example.com", "new@example.com")
+    audience.unsubscribe("new@example.com")
+
+    run = rows.run(*PEOPLE)
+
+    assert codes(run)["contactsGone"] == {"tag": "People", "people": "1"}
+    assert "tagCountDiffers" not in codes(run)
 
 
 def test_an_address_that_signed_up_too_often_recently_is_sent_in_a_later_run(
