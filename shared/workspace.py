@@ -29,6 +29,7 @@ __all__ = [
     "READING_LIMIT",
     "SqlFile",
     "check_disk",
+    "return_freed_memory",
     "small_workspace",
     "waiting_for_network",
     "workspace",
@@ -244,6 +245,14 @@ def check_disk(folder: Path, people: int) -> None:
         raise ConfigError(
             "diskTooSmall", people=people, needed=needed // _MEGABYTE, free=free // _MEGABYTE
         )
+
+
+def return_freed_memory(db: duckdb.DuckDBPyConnection) -> None:
+    """Return memory that DuckDB does not use any more to the system; after a large sort it is 100 MB.
+
+    DuckDB does so only when its limit is set. Not while the database waits for the network.
+    """
+    db.execute(f"SET memory_limit = '{MEMORY_LIMIT}'")
 
 
 @contextmanager

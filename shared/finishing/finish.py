@@ -36,6 +36,7 @@ from shared.finishing.final_status import (
 )
 from shared.finishing.fold import (
     change_ledger,
+    change_outcomes,
     fold_ledger,
     fold_outcomes,
     is_kept,
@@ -63,7 +64,7 @@ from shared.runs.progress import with_progress
 from shared.runs.transitions import Transitions
 from shared.sending.chunk_queue import ChunkQueue
 from shared.sending.run_checks import VALID_SECONDS
-from shared.workspace import waiting_for_network, workspace
+from shared.workspace import return_freed_memory, waiting_for_network, workspace
 
 __all__ = ["Finisher"]
 
@@ -158,22 +159,25 @@ class Finisher:
         with workspace() as (db, scratch), ThreadPoolExecutor(1) as thread:
             counting = thread.submit(self.check.count, run, plan)
             gather_outcomes(db, plan, chunks, self.files, scratch, _unsent_code(run))
+            return_freed_memory(db)
             before = self._ledger_before(plan, scratch)
             open_ledger(db, before, plan.deleted_tags)
+            ledger, table = scratch / "next.parquet", scratch / "table.parquet"
             if before is None or plan.deleted_tags or not keep_ledger(db):
-                fold_ledger(db, run.id, merge_tags(plan.mapping))
-            fold_outcomes(db)
+                fold_ledger(db, run.id, merge_tags(plan.mapping), ledger)
+            return_freed_memory(db)
+            fold_outcomes(db, table)
+            return_freed_memory(db)
             about_values = value_findings(db, plan, lambda: values_of_next(db))
             suppress_erased_in_results(
-                db, self.erasures.marker_for_all(), lambda: change_ledger(db)
+                db, self.erasures.marker_for_all(), lambda: _change_results(db)
             )
             with waiting_for_network(db):
                 counts = counting.result()
             checked = self.check.check(db, run, plan, chunks, counts)
             self._store_ledger(
-                db, run, plan, scratch, complete=_is_complete(run, chunks), unchanged=is_kept(db)
+                db, run, plan, ledger, complete=_is_complete(run, chunks), unchanged=is_kept(db)
             )
-            table = scratch / "table.parquet"
             write_outcomes(db, table)
             self.files.upload(table, outcomes_table(run.id))
             if not run.mode.is_partial:
@@ -203,12 +207,15 @@ class Finisher:
         db: DuckDBPyConnection,
         run: Run,
         plan: Plan,
-        scratch: Path,
+        file: Path,
         *,
         complete: bool,
         unchanged: bool,
     ) -> None:
-        """Make `next` the ledger of the export. If it is `unchanged`, the plan's own file is kept."""
+        """Make `next` the ledger of the export, through a local file.
+
+        If it is `unchanged`, the plan's own file is kept.
+        """
         blob, people = "", 0
         sent = sent_anything(db)
         while True:
@@ -217,9 +224,9 @@ class Finisher:
                 blob, people = stored.value.blob, stored.value.people
             elif not blob or blob == plan.ledger:
                 blob = ledger_blob(plan.export_id, f"{run.id}-{self.token()}")
-                people = write_ledger(db, scratch / "next.parquet")
-                self.files.upload(scratch / "next.parquet", blob)
-                (scratch / "next.parquet").unlink()
+                people = write_ledger(db, file)
+                self.files.upload(file, blob)
+                file.unlink()
             one_person = run.mode is Mode.ONE_PERSON
             sent_by, before = run.id, plan.ledger or ""
             # An undo that was stopped leaves the run undoable: another undo restores the rest.
@@ -316,6 +323,11 @@ def _after_partial(pointer: LedgerPointer, before: LedgerPointer, plan: Plan) ->
         # The undo of a run belongs to the audience of that run.
         return replace(pointer, rows_of=rows_of, sent_by="", before="")
     return replace(pointer, rows_of=rows_of)
+
+
+def _change_results(db: DuckDBPyConnection) -> None:
+    change_ledger(db)
+    change_outcomes(db)
 
 
 def _people_per_second(run: Run, chunks: Sequence[Chunk]) -> float | None:

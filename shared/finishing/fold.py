@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "change_ledger",
+    "change_outcomes",
     "fold_ledger",
     "fold_outcomes",
     "is_kept",
@@ -49,47 +50,57 @@ def change_ledger(db: DuckDBPyConnection) -> None:
         _SQL.run(db, "store_next")
 
 
+def change_outcomes(db: DuckDBPyConnection) -> None:
+    """Make `outcomes` a table that can be changed."""
+    if _SQL.row(db, "outcomes_are_view")[0]:
+        _SQL.run(db, "store_outcomes")
+
+
 def values_of_next(db: DuckDBPyConnection) -> None:
     """Make `ledger_values` a view of `next`."""
     _SQL.run(db, "values_of_next")
 
 
-def fold_ledger(db: DuckDBPyConnection, run_id: str, merge_tags: Sequence[str]) -> None:
-    """Make `next` from `ledger`, `changes`, `results` and `removals`.
+def fold_ledger(db: DuckDBPyConnection, run_id: str, merge_tags: Sequence[str], file: Path) -> None:
+    """Write the next ledger into a local Parquet file, and make `next` a view of it.
 
-    `merge_tags` are the merge fields of the values of the run.
+    It is made from `ledger`, `changes`, `results` and `removals`. `merge_tags` are the merge fields of the
+    values of the run.
     """
     _SQL.run(
         db,
-        "judge",
+        "next",
         until_row_changes=_codes(Lasting.UNTIL_ROW_CHANGES),
         a_few_runs=_codes(Lasting.A_FEW_RUNS),
-    )
-    _SQL.run(
-        db,
-        "next",
         run=run_id,
         merge_tags=list(merge_tags),
         archive_tag=ARCHIVE_TAG,
         unsubscribe_tag=UNSUBSCRIBE_TAG,
         former_tag=FORMER_TAG,
+        file=str(file),
     )
 
 
-def fold_outcomes(db: DuckDBPyConnection) -> None:
-    """Fill `outcomes` from `changes`, `results`, `removals` and `other_rows`."""
-    _SQL.run(db, "outcomes", unsubscribe_tag=UNSUBSCRIBE_TAG, former_tag=FORMER_TAG)
+def fold_outcomes(db: DuckDBPyConnection, file: Path) -> None:
+    """Write the outcomes into a local Parquet file, and make `outcomes` a view of it.
+
+    They are made from `changes`, `results`, `removals` and `other_rows`.
+    """
+    _SQL.run(db, "outcomes", unsubscribe_tag=UNSUBSCRIBE_TAG, former_tag=FORMER_TAG, file=str(file))
 
 
 def write_ledger(db: DuckDBPyConnection, file: Path) -> int:
-    """Write `next` into a local Parquet file. Returns the number of people in it."""
-    _SQL.run(db, "write_next", file=str(file))
+    """Write `next` into the file of `fold_ledger`, unless it is a view of it. Returns the number of people."""
+    is_view, is_ledger = _SQL.row(db, "next_is_view")
+    if is_ledger or not is_view:
+        _SQL.run(db, "write_next", file=str(file))
     return _SQL.number(db, "count")
 
 
 def write_outcomes(db: DuckDBPyConnection, file: Path) -> None:
-    """Write `outcomes` into a local Parquet file."""
-    _SQL.run(db, "write_outcomes", file=str(file))
+    """Write `outcomes` into the file of `fold_outcomes`, unless it is a view of it."""
+    if not _SQL.row(db, "outcomes_are_view")[0]:
+        _SQL.run(db, "write_outcomes", file=str(file))
 
 
 def sent_anything(db: DuckDBPyConnection) -> bool:

@@ -14,7 +14,7 @@ from shared.model.chunk import Chunk, ChunkState
 from shared.model.outcome import Code
 from shared.model.plan import Plan, PlanGone
 from shared.model.ports import Files
-from shared.sending.outcome_lines import expand_outcome_runs
+from shared.sending.outcome_lines import outcome_runs, read_outcome_lines
 from shared.workspace import SqlFile
 
 if TYPE_CHECKING:
@@ -53,9 +53,9 @@ def load_outcomes(
     unsent: str,
     outcomes: Path,
 ) -> None:
-    """Fill the tables of `gather_outcomes` from a local file of outcome lines.
+    """Fill the tables of `gather_outcomes` from a local file that `outcome_runs` formatted.
 
-    `changes` and `other_rows` are views of files in `scratch`.
+    `changes` and `other_rows` are views of files in `scratch`, and `results` is a view, too.
     """
     local = {name: scratch / f"{name}.parquet" for name in ("changes", "rows")}
     try:
@@ -82,19 +82,22 @@ def load_outcomes(
 def _collect(chunks: Sequence[Chunk], files: Files, into: Path) -> None:
     """Write all stored outcomes into one local file."""
 
-    def read(chunk: Chunk) -> bytes:
+    def read(chunk: Chunk) -> str:
         if chunk.results:
-            return expand_outcome_runs(chunk.results)
+            return chunk.results
         try:
-            return files.read(chunk.outcomes or "")
+            return outcome_runs(read_outcome_lines(files.read(chunk.outcomes or "")))
         except NotFound:
             # Someone deleted it: these people were sent, but their results are unknown, so they count as
             # not sent and the next run sends them again.
-            return b""
+            return ""
 
     # A chunk that was interrupted when the run was stopped has outcomes, too.
     with_outcomes = [c for c in chunks if c.outcomes or c.results]
-    with into.open("wb") as file, ThreadPoolExecutor(_READERS) as readers:
+    with (
+        into.open("w", encoding="utf-8", newline="") as file,
+        ThreadPoolExecutor(_READERS) as readers,
+    ):
         for start in range(0, len(with_outcomes), 256):
             for part in readers.map(read, with_outcomes[start : start + 256]):
                 file.write(part)

@@ -20,7 +20,7 @@ from shared.capacity.on_demand import OnDemandSessions
 from shared.errors import NotFound
 from shared.finishing.differences import store_values_before
 from shared.finishing.final_status import value_findings
-from shared.finishing.fold import fold_outcomes, write_outcomes
+from shared.finishing.fold import change_outcomes, fold_outcomes, write_outcomes
 from shared.finishing.gather import load_outcomes
 from shared.finishing.samples import Samples
 from shared.model.chunk import Chunk, ChunkKind, ChunkState, chunk_key
@@ -34,7 +34,7 @@ from shared.people.erasures import Erasures
 from shared.people.suppression import suppress_erased_in_outcomes
 from shared.planning.ledger import load_ledger, open_values
 from shared.sending.chunk_payload import ChunkPayload, ChunkPayloads
-from shared.sending.outcome_lines import outcome_lines
+from shared.sending.outcome_lines import outcome_runs
 from shared.sending.write import Result, with_values
 from shared.workspace import SqlFile, workspace
 
@@ -61,12 +61,14 @@ class PreviewOutcomes:
             samples = Samples(plan)
             self._accept(payloads, chunks, accepted, samples)
             load_outcomes(db, plan, chunks, self.files, scratch, Code.CALL_FAILED, accepted)
-            fold_outcomes(db)
+            table = scratch / "table.parquet"
+            fold_outcomes(db, table)
             findings = value_findings(db, plan, lambda: self._open_values(db, plan, scratch))
             missing = _SQL.rows(db, "missing", code=Code.FIELD_REQUIRED)
             store_values_before(db, plan, self.files, scratch)
-            suppress_erased_in_outcomes(db, self.erasures.marker_for_all())
-            table = scratch / "table.parquet"
+            suppress_erased_in_outcomes(
+                db, self.erasures.marker_for_all(), lambda: change_outcomes(db)
+            )
             write_outcomes(db, table)
             self.files.upload(table, outcomes_table(plan.run_id))
         with self.sessions.session(plan.connection_id, plan.account_id) as session:
@@ -97,7 +99,7 @@ class PreviewOutcomes:
     ) -> None:
         """Write the results of all chunks as if Mailchimp accepted everyone with the required values."""
         required = [field.tag for field in payloads.plan.merge_fields if field.required]
-        with into.open("wb") as file:
+        with into.open("w", encoding="utf-8", newline="") as file:
             for chunk in chunks:
                 if chunk.state is ChunkState.UNCONFIRMED:
                     continue
@@ -105,7 +107,7 @@ class PreviewOutcomes:
                     Stored(chunk_key(payloads.plan.run_id, chunk.number), chunk, "")
                 )
                 samples.add(payload)
-                file.write(outcome_lines(_results(payload, required)))
+                file.write(outcome_runs(_results(payload, required)))
 
 
 def _results(payload: ChunkPayload, required: Sequence[str]) -> dict[int, Result]:

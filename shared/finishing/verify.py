@@ -38,11 +38,12 @@ def tags_to_check(
 ) -> list[TagToCheck]:
     """Return the tags whose count differs from `next`; all existing tags with `read_back`."""
     _SQL.run(db, "prepare")
+    counts = dict(_SQL.rows(db, "expected"))
     found = []
     for number, planned in enumerate(plan.tags):
         tag = tags[planned.tag_id]
         if tag is not None:
-            expected = _SQL.number(db, "expected", tag_id=planned.tag_id)
+            expected = counts.get(planned.tag_id, 0)
             if read_back or tag.member_count != expected:
                 found.append(TagToCheck(planned, number, expected, read_back))
     return found

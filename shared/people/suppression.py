@@ -30,27 +30,33 @@ def suppress_erased(db: DuckDBPyConnection, mark: MarkErased | None) -> None:
 
 
 def suppress_erased_in_results(
-    db: DuckDBPyConnection, mark: MarkErased | None, change_ledger: Callable[[], None]
+    db: DuckDBPyConnection, mark: MarkErased | None, change: Callable[[], None]
 ) -> None:
     """Remove people who were erased during their run from `next` and `outcomes`.
 
-    `change_ledger` makes `next` a table that can be changed.
+    `change` makes both tables that can be changed.
     """
     if mark is None:
         return
     _SQL.run(db, "candidates_in_results")
     mark(db)
-    if not _SQL.number(db, "any_erased"):
-        return
-    change_ledger()
-    _SQL.run(db, "next")
-    _SQL.run(db, "outcomes")
+    if _SQL.number(db, "any_erased"):
+        change()
+        _SQL.run(db, "next")
+        _SQL.run(db, "outcomes")
 
 
-def suppress_erased_in_outcomes(db: DuckDBPyConnection, mark: MarkErased | None) -> None:
-    """Remove people who were erased during their preview from `outcomes`."""
+def suppress_erased_in_outcomes(
+    db: DuckDBPyConnection, mark: MarkErased | None, change: Callable[[], None]
+) -> None:
+    """Remove people who were erased during their preview from `outcomes`.
+
+    `change` makes it a table that can be changed.
+    """
     if mark is None:
         return
     _SQL.run(db, "candidates_in_outcomes")
     mark(db)
-    _SQL.run(db, "outcomes")
+    if _SQL.number(db, "any_erased"):
+        change()
+        _SQL.run(db, "outcomes")

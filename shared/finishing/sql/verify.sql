@@ -1,6 +1,6 @@
 -- name: prepare
 -- All people with a tag. Mailchimp counts only subscribers, so `counted` is false for all others.
-CREATE OR REPLACE TABLE tagged AS
+CREATE OR REPLACE VIEW tagged AS
 WITH not_counted AS (
     SELECT address FROM changes WHERE contact_status IS NOT NULL
     UNION
@@ -11,7 +11,7 @@ FROM next n LEFT JOIN not_counted c ON c.address = n.address
 WHERE len(n.tags) > 0;
 
 -- name: expected
-SELECT count(*) FROM tagged WHERE counted AND list_contains(tags, $tag_id);
+SELECT tag_id, count(*) FROM (SELECT unnest(tags) AS tag_id FROM tagged WHERE counted) GROUP BY tag_id;
 
 -- name: create_tag_members
 -- All contacts that have a tag in Mailchimp, in any status.
