@@ -41,6 +41,7 @@ __all__ = [
     "Converter",
     "Dropped",
     "address_fault",
+    "international_form",
     "mail_form",
     "normal_address",
 ]
@@ -92,6 +93,17 @@ def mail_form(address: str) -> str:
         return address
     try:
         return f"{local}@{idna.encode(domain, uts46=True).decode()}"
+    except (idna.IDNAError, UnicodeError):
+        return address
+
+
+def international_form(address: str) -> str:
+    """The address with its domain as people write it, or as it is when it has no `xn--` label."""
+    local, _, domain = address.rpartition("@")
+    if "xn--" not in domain or len(domain) > _LONGEST_DOMAIN:
+        return address
+    try:
+        return f"{local}@{idna.decode(domain)}"
     except (idna.IDNAError, UnicodeError):
         return address
 

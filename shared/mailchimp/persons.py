@@ -1,6 +1,7 @@
 """Calls for one member, identified by the MD5 of the lower-case address.
 
-The hash is personal data like the address. It is used in the paths of these calls only.
+The hash is personal data like the address. It is used in the paths of these calls only. Mailchimp may have an
+international domain as people write it, so a person who is not found in the `xn--` form is looked for in that form.
 https://mailchimp.com/developer/marketing/docs/methods-parameters/#path-parameters
 https://mailchimp.com/developer/marketing/api/list-members/delete-list-member/
 """
@@ -8,10 +9,11 @@ https://mailchimp.com/developer/marketing/api/list-members/delete-list-member/
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from shared.errors import NotFound, Unavailable
+from shared.fields.contact import international_form
 from shared.fields.evidence import EVIDENCE
 from shared.mailchimp.calls import Calls, audience_path
 from shared.mailchimp.parts import object_in, objects_in, status_in, text_in
@@ -28,18 +30,14 @@ class PersonCalls(Calls):
 
     def status_of(self, audience_id: str, address: str) -> str | None:
         """Read the status of a person; None when the audience does not contain them."""
-        try:
-            answer = self._transport.get(_path(audience_id, address), {"fields": "status"})
-        except NotFound:
-            return None
-        return _status(answer)
+        answer = self._read(audience_id, address, "", {"fields": "status"})
+        return None if answer is None else _status(answer)
 
     def member(self, audience_id: str, address: str) -> MemberState | None:
         """Read a person; None when the audience does not contain them."""
         wanted = ",".join(("status", "merge_fields", "tags", *EVIDENCE.values()))
-        try:
-            answer = self._transport.get(_path(audience_id, address), {"fields": wanted})
-        except NotFound:
+        answer = self._read(audience_id, address, "", {"fields": wanted})
+        if answer is None:
             return None
         return MemberState(
             _status(answer),
@@ -52,10 +50,7 @@ class PersonCalls(Calls):
     def unsubscribe_campaign(self, audience_id: str, address: str) -> str:
         """Read the ID of the campaign by which a person unsubscribed last; empty when it is unknown."""
         query = {"activity_filters": "unsub", "count": "10"}
-        try:
-            answer = self._transport.get(f"{_path(audience_id, address)}/activity-feed", query)
-        except NotFound:
-            return ""
+        answer = self._read(audience_id, address, "/activity-feed", query) or {}
         left = (
             item
             for item in objects_in(answer.get("activity"))
@@ -69,18 +64,30 @@ class PersonCalls(Calls):
 
         Refused (status 405) for people that Mailchimp does not allow to archive.
         """
-        try:
-            self._transport.write("DELETE", _path(audience_id, address), None)
-        except NotFound:
-            return False
-        return True
+        # Only one contact: another one with the other form may have a status that must not be lost.
+        return any(self._written("DELETE", path) for path in _paths(audience_id, address))
 
     def delete_for_good(self, audience_id: str, address: str) -> bool:
         """Delete a person so that no import brings them back; False when the audience does not contain them."""
+        part = "/actions/delete-permanent"
+        deleted = [self._written("POST", f"{path}{part}") for path in _paths(audience_id, address)]
+        return any(deleted)
+
+    def _read(
+        self, audience_id: str, address: str, part: str, query: Mapping[str, str]
+    ) -> dict[str, Any] | None:
+        """Read a person by the first form of the address that the audience has."""
+        for path in _paths(audience_id, address):
+            try:
+                return self._transport.get(f"{path}{part}", query)
+            except NotFound:
+                continue
+        return None
+
+    def _written(self, method: str, path: str) -> bool:
+        """Make a call about a person. False when the audience does not contain them."""
         try:
-            self._transport.write(
-                "POST", f"{_path(audience_id, address)}/actions/delete-permanent", None
-            )
+            self._transport.write(method, path, None)
         except NotFound:
             return False
         return True
@@ -94,6 +101,7 @@ def _status(answer: Mapping[str, Any]) -> str:
     return status
 
 
-def _path(audience_id: str, address: str) -> str:
-    digest = hashlib.md5(address.lower().encode(), usedforsecurity=False).hexdigest()
-    return f"{audience_path(audience_id)}/members/{digest}"
+def _paths(audience_id: str, address: str) -> Iterator[str]:
+    for form in dict.fromkeys((address.lower(), international_form(address.lower()))):
+        digest = hashlib.md5(form.encode(), usedforsecurity=False).hexdigest()
+        yield f"{audience_path(audience_id)}/members/{digest}"

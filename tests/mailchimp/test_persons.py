@@ -57,6 +57,25 @@ def test_a_permanently_deleted_person_cannot_be_imported(sandbox, session):
     assert answer.refused[ADA].code == Code.FORGOTTEN
 
 
+def test_a_person_with_an_international_domain_is_found_in_both_forms(sandbox, session):
+    audience = sandbox.audience("News")
+    audience.add("info@bücher.de", status="unsubscribed", cause="self")
+    address = "info@xn--bcher-kva.de"
+
+    assert session.status_of(audience.id, address) == "unsubscribed"
+    assert session.member(audience.id, address).status == "unsubscribed"
+    audience.add(address)
+    assert session.status_of(audience.id, address) == "subscribed"
+    assert session.archive(audience.id, address) is True
+    assert {a: m.status for a, m in audience.members().items()} == {
+        "info@bücher.de": "unsubscribed",
+        address: "archived",
+    }
+    assert session.delete_for_good(audience.id, address) is True
+    assert audience.members() == {}
+    assert session.delete_for_good(audience.id, address) is False
+
+
 def test_no_error_contains_personal_data(sandbox, session):
     audience = sandbox.audience("News")
     audience.add(ADA, status="cleaned")
