@@ -38,6 +38,8 @@ az rest --method post --url "https://graph.microsoft.com/v1.0/servicePrincipals/
 insights=0bfc4568-a4ba-4c58-bd3e-5d3e76bd7fff
 az ad sp show --id "$insights" --output none 2>/dev/null || az ad sp create --id "$insights" --output none
 
+# azd would ask for a subscription, and could deploy to another one than az uses.
+azd env set AZURE_SUBSCRIPTION_ID "$(az account show --query id --output tsv)"
 azd env set AZURE_LOCATION "$location"
 azd env set AZURE_RESOURCE_GROUP "$group"
 azd env set ENTRA_CLIENT_ID "$app"

@@ -234,6 +234,7 @@ echo 'OTHER="$(exit 9)"'
     for part in (
         "--requested-access-token-version 2",
         "az ad sp update --id 11111111-2222-3333-4444-555555555555 --set appRoleAssignmentRequired=true",
+        "azd env set AZURE_SUBSCRIPTION_ID an-id",
         "azd env set ENTRA_CLIENT_ID 11111111-2222-3333-4444-555555555555",
         "--name entra-client-secret",
         "https://func.example/.auth/login/aad/callback https://func.example/api/oauth/entra/callback",
