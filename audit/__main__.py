@@ -22,8 +22,6 @@ from audit.secret_scan import (
     not_found,
 )
 
-__all__ = ["main"]
-
 
 def main(arguments: list[str] | None = None) -> int:
     """Returns 1 when something was found, else 0."""

@@ -14,8 +14,6 @@ from pathlib import Path
 import yaml
 from pydantic import TypeAdapter
 
-__all__ = ["Allowed", "AllowedAdvisory", "AllowedSecret", "read_allowed", "sha256"]
-
 FILE = Path(__file__).with_name("allowed.yml")
 
 

@@ -19,17 +19,6 @@ from typing import Any
 
 from audit.allowed import AllowedSecret, sha256
 
-__all__ = [
-    "Finding",
-    "HistoryMissing",
-    "ScanError",
-    "files_of",
-    "find_in_history",
-    "find_secrets",
-    "not_allowed",
-    "not_found",
-]
-
 RULES = Path(__file__).with_name("secret-rules.yml")
 ROOT = Path(__file__).resolve().parent.parent
 # 0: nothing found. 200: something found. (205: found and valid at its service, which is not tried here.)

@@ -15,8 +15,6 @@ from devhost.api_client import ApiClient
 from devhost.mailchimp import start_mailchimp
 from devhost.processes import App, Azurite, Process, ProcessError, start_app, start_azurite
 
-__all__ = ["Environment", "cpu_seconds", "environment", "forget_peak", "peak_memory_mb"]
-
 
 @dataclass(frozen=True)
 class Environment:

@@ -19,8 +19,6 @@ import mailchimp_marketing
 from bench.environment import peak_memory_mb
 from sandbox.samples import Sample, truth
 
-__all__ = ["ScriptUsage", "run_script"]
-
 
 @dataclass(frozen=True)
 class ScriptUsage:

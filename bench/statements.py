@@ -18,8 +18,6 @@ import duckdb
 
 from shared import workspace
 
-__all__ = ["StatementTimes", "timed_statements"]
-
 _COMMENT = re.compile(r"--.*")
 _BLANKS = re.compile(r"\s+")
 _LONGEST = 100

@@ -11,8 +11,6 @@ from typing import Any
 
 import requests
 
-__all__ = ["ACTIVE", "ApiClient", "ApiError"]
-
 ACTIVE = ("queued", "planning", "sending", "finishing")
 _TIMEOUT = 120.0
 

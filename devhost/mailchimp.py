@@ -13,8 +13,6 @@ from typing import Any
 
 from devhost.processes import ROOT, Process, ProcessError
 
-__all__ = ["start_mailchimp"]
-
 READY_SECONDS = 30.0
 
 

@@ -20,8 +20,6 @@ import tempfile
 import zipfile
 from pathlib import Path
 
-__all__ = ["PackageError", "build", "deployed", "site_python"]
-
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ".python_packages/lib/site-packages"
 """Where the worker looks for installed packages."""

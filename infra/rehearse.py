@@ -36,8 +36,6 @@ from infra.check import code, project, settings
 from infra.package import PACKAGES, PackageError, build, deployed, site_python
 from sandbox import samples, upload
 
-__all__ = ["main", "rehearse"]
-
 ROOT = Path(__file__).resolve().parent.parent
 HOST_PACKAGES = ("croniter==", "h11==", "python-dateutil==", "six==")
 """What the local host needs beside the app's own packages."""

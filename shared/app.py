@@ -115,7 +115,6 @@ from shared.web.authentication import Authenticator, Principal, highest
 if TYPE_CHECKING:
     from shared.web.app import WebApp
 
-__all__ = ["App", "app", "build"]
 
 T = TypeVar("T")
 

@@ -13,8 +13,6 @@ from urllib.parse import SplitResult, urlsplit
 
 from shared.errors import ConfigError, Fault
 
-__all__ = ["Environment", "is_loopback", "split_address"]
-
 _UNRESOLVED = "@Microsoft.KeyVault("
 
 

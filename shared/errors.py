@@ -26,20 +26,6 @@ from dataclasses import dataclass
 
 from shared.messages.catalogue import text
 
-__all__ = [
-    "Changed",
-    "ConfigError",
-    "Conflict",
-    "ConnectorError",
-    "Disconnected",
-    "Fault",
-    "Forbidden",
-    "InputError",
-    "NotFound",
-    "Refused",
-    "Unavailable",
-]
-
 
 @dataclass(frozen=True)
 class Fault:

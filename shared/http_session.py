@@ -8,8 +8,6 @@ from urllib.parse import urlsplit
 import requests
 from requests.auth import AuthBase
 
-__all__ = ["BearerToken", "HttpSession", "no_authentication", "read_body"]
-
 _PIECE = 64 * 1024
 
 

@@ -12,8 +12,6 @@ from random import random, randrange
 
 from shared.shutdown import PROCESS
 
-__all__ = ["Runtime"]
-
 
 def _now() -> datetime:
     return datetime.now(UTC)

@@ -14,20 +14,6 @@ from dataclasses import dataclass, field
 
 from shared.environment import Environment, is_loopback, split_address
 
-__all__ = [
-    "NAMES",
-    "NULL_MARKERS",
-    "CustomerInsightsSettings",
-    "DeveloperIdentity",
-    "EntraSettings",
-    "MailchimpSettings",
-    "SegmentsSettings",
-    "Settings",
-    "StorageAccount",
-    "authentication_is_on",
-    "load",
-]
-
 NAMES = (
     "AzureWebJobsStorage",
     "SEGMENTS_STORAGE",

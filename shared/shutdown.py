@@ -16,8 +16,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-__all__ = ["PROCESS", "Shutdown"]
-
 GRACE_SECONDS = 25.0
 """How long work that is under way may hold the process; platforms kill after about 30 s."""
 

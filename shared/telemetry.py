@@ -33,8 +33,6 @@ from shared.messaging.messages import Stamps
 from shared.messaging.metrics import Metric
 from shared.messaging.trace import Trace, continue_trace, trace_of
 
-__all__ = ["LATE", "Telemetry"]
-
 NAME = "customer-insights-mailchimp-export"
 
 LATE = 30.0

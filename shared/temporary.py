@@ -21,7 +21,6 @@ from typing import IO
 if sys.platform != "win32":
     import fcntl
 
-__all__ = ["delete_abandoned_folders", "temporary_folder"]
 
 _NAME = "customer-insights-mailchimp-export"
 _LOCK = "lock"

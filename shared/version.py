@@ -5,8 +5,6 @@ from __future__ import annotations
 import tomllib
 from pathlib import Path
 
-__all__ = ["USER_AGENT", "VERSION"]
-
 _PROJECT = Path(__file__).parent.parent / "pyproject.toml"
 
 VERSION: str = tomllib.loads(_PROJECT.read_text(encoding="utf-8"))["project"]["version"]

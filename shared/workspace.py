@@ -24,17 +24,6 @@ import duckdb
 from shared.errors import ConfigError, InputError, Unavailable
 from shared.temporary import temporary_folder
 
-__all__ = [
-    "MEMORY_LIMIT",
-    "READING_LIMIT",
-    "SqlFile",
-    "check_disk",
-    "return_freed_memory",
-    "small_workspace",
-    "waiting_for_network",
-    "workspace",
-]
-
 # An instance of 2,048 MB holds the Python worker, ten lanes and one large database.
 MEMORY_LIMIT = "240MB"
 # Searching one file streams it; two small databases fit beside the large one.

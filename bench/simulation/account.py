@@ -17,8 +17,6 @@ from shared.capacity.pace import AccountPace, Pace
 from shared.capacity.renewed_lease import LEASE_SECONDS
 from shared.model.ports import Stored
 
-__all__ = ["Account", "Mailchimp", "Slot"]
-
 _BEGINNING = datetime(2026, 1, 1, tzinfo=UTC)
 
 

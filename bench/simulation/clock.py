@@ -11,8 +11,6 @@ import itertools
 from collections import deque
 from collections.abc import Callable, Generator
 
-__all__ = ["Clock", "Gate", "Process", "Steps"]
-
 Steps = Generator["float | Gate", None, None]
 """Work: yields seconds to pass, or a gate to wait at until it is let through."""
 

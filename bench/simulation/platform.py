@@ -22,8 +22,6 @@ from typing import Any
 
 from bench.simulation.clock import Clock, Gate, Process, Steps
 
-__all__ = ["Call", "Function", "Hosting", "Instance", "Message"]
-
 ROOT = Path(__file__).parents[2]
 
 

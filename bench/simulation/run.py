@@ -8,8 +8,6 @@ from enum import Enum
 from bench.simulation.account import Account, Slot
 from bench.simulation.platform import Call
 
-__all__ = ["Costs", "Run", "State"]
-
 
 class State(Enum):
     """The state of a run."""

@@ -16,8 +16,6 @@ from bench.simulation.run import Costs, State
 from bench.simulation.world import World
 from shared.settings import load
 
-__all__ = ["NOTHING", "Day", "Price", "Scenario", "bill", "month", "prices", "simulate"]
-
 DAYS = 30
 GB = 2.0
 """Memory of an instance (`instanceMemoryMB`), as docs/cost.md counts it."""

@@ -18,8 +18,6 @@ from shared.model.chunk import CHUNK_SIZE
 from shared.runs.watchdog import STALLED_AFTER
 from shared.sending import lane, worker
 
-__all__ = ["World"]
-
 # As planning/plan.py and finishing/finish.py have them in their code.
 _SEEN_BEING_PLANNED = 10.0
 _PATIENCE_FOR_A_SLOT = 60.0

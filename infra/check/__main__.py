@@ -14,8 +14,6 @@ from pathlib import Path
 from infra.check.compiler import GROUP, SUBSCRIPTION, TENANT, NotFoundError, find, running
 from infra.check.project import CONFIGURATIONS, INFRA, ROOT, WRITE, check, write
 
-__all__ = ["main", "validate_command"]
-
 EXAMPLE = {
     "AZURE_LOCATION": "westeurope",
     "ENTRA_CLIENT_ID": "00000000-0000-0000-0000-0000000000e1",

@@ -9,8 +9,6 @@ from uuid import UUID, uuid5
 
 from infra.check.deployment import Deployment
 
-__all__ = ["ROLES", "check"]
-
 ROLES = {
     "b7e6dc6d-f1e8-4753-8033-0f276bb0955b": "Storage Blob Data Owner",
     "ba92f5b4-2d11-453d-a403-e96b0029c9fe": "Storage Blob Data Contributor",

@@ -16,8 +16,6 @@ from typing import Any
 
 from shared.settings import NAMES
 
-__all__ = ["Code", "read"]
-
 ROOT = Path(__file__).resolve().parents[2]
 _EVENT = re.compile(r"[a-z]+\.[a-z]+[A-Za-z]*")
 _CONTAINER = re.compile(r'container: str = "([\w-]+)"|^CONTAINER = "([\w-]+)"', re.MULTILINE)

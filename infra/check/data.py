@@ -7,8 +7,6 @@ from collections.abc import Iterator
 from infra.check.code import Code
 from infra.check.deployment import Deployment, Resource
 
-__all__ = ["check"]
-
 _ACCOUNT = "Microsoft.Storage/storageAccounts"
 _DIAGNOSTICS = "Microsoft.Insights/diagnosticSettings"
 WRITTEN_WHOLE = {

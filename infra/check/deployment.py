@@ -10,8 +10,6 @@ from typing import Any
 from infra.check.compiler import GROUP, SUBSCRIPTION
 from infra.check.expressions import resolved
 
-__all__ = ["Deployment", "Resource", "at", "parse"]
-
 
 def at(value: Any, *path: str) -> Any:
     """The value at a path of names, None where the path ends."""

@@ -13,8 +13,6 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["resolved"]
-
 _ENVIRONMENT = {
     "suffixes": {"storage": "core.windows.net", "keyvaultDns": ".vault.azure.net"},
     "authentication": {"loginEndpoint": "https://login.microsoftonline.com/"},

@@ -11,8 +11,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-__all__ = ["check", "seconds", "thread_count"]
-
 MAILCHIMP_LIMIT = 10
 READ_TIMEOUT_SECONDS = 125
 """Seconds after which an unanswered call is abandoned; two such calls must fit into one execution."""

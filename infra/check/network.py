@@ -7,8 +7,6 @@ from ipaddress import ip_network
 
 from infra.check.deployment import Deployment
 
-__all__ = ["check"]
-
 _ACCOUNT = "Microsoft.Storage/storageAccounts"
 _VAULT = "Microsoft.KeyVault/vaults"
 _NETWORK = "Microsoft.Network"

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-__all__ = ["check"]
-
 BEFORE = {
     "roles": {"storage", "vault", "observability", "landing", "identity"},
     "app": {"roles", "network", "storage", "vault", "landing"},

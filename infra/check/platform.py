@@ -9,8 +9,6 @@ from typing import Any
 from infra.check.code import Code
 from infra.check.deployment import Deployment, Resource
 
-__all__ = ["REFUSED_SETTINGS", "REFUSED_SITE_PROPERTIES", "check"]
-
 _SITE = "Microsoft.Web/sites"
 
 # https://learn.microsoft.com/azure/azure-functions/functions-app-settings#flex-consumption-plan-deprecations

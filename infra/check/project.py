@@ -17,17 +17,6 @@ from infra.check.code import read
 from infra.check.compiler import Compiler
 from infra.check.deployment import Deployment, parse
 
-__all__ = [
-    "CONFIGURATIONS",
-    "INFRA",
-    "check",
-    "committed",
-    "evaluate",
-    "rules",
-    "template_of",
-    "write",
-]
-
 ROOT = Path(__file__).resolve().parents[2]
 INFRA = ROOT / "infra"
 WRITE = "python -m infra.check --write"

@@ -15,16 +15,6 @@ from infra.check.code import Code
 from infra.check.deployment import Deployment
 from infra.check.platform import REFUSED_SETTINGS
 
-__all__ = [
-    "PLATFORM",
-    "check",
-    "differences",
-    "guide_secrets",
-    "in_azure",
-    "names_in_tables",
-    "secret",
-]
-
 PLATFORM = {
     "APPLICATIONINSIGHTS_CONNECTION_STRING": "where the host sends its telemetry",
     "APPLICATIONINSIGHTS_AUTHENTICATION_STRING": "with which identity it sends it",

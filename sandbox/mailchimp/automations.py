@@ -11,8 +11,6 @@ from sandbox.mailchimp import render
 from sandbox.mailchimp.request import ApiRequest
 from sandbox.mailchimp.state import AUTOMATION_STATUSES, Automation
 
-__all__ = ["listing"]
-
 
 def listing(request: ApiRequest) -> bytes:
     """GET /automations."""

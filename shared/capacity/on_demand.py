@@ -17,8 +17,6 @@ from shared.errors import Unavailable
 from shared.mailchimp.gateway import MailchimpGateway
 from shared.mailchimp.session import MailchimpSession
 
-__all__ = ["OnDemandSessions"]
-
 _LOOK_EVERY = 0.5
 _REQUEST_PATIENCE = 15.0
 

@@ -14,8 +14,6 @@ from datetime import datetime, timedelta
 from shared.errors import Changed, Conflict
 from shared.model.ports import Records, update
 
-__all__ = ["AccountPace", "Allowance", "Pace"]
-
 # Ten lanes that are throttled at the same moment halve the pace once.
 _HALVE_APART = timedelta(seconds=5)
 _GROW_APART = timedelta(seconds=20)

@@ -18,8 +18,6 @@ from shared.errors import ConnectorError
 from shared.mailchimp.session import MailchimpSession
 from shared.model.audience import CallCounts
 
-__all__ = ["MOST_AT_A_TIME", "ParallelCalls"]
-
 # Half of the connections, so that a run that begins to send meanwhile finds some.
 MOST_AT_A_TIME = 5
 

@@ -8,8 +8,6 @@ from typing import Self
 from shared.errors import Changed, ConnectorError
 from shared.model.ports import Lease, Leases
 
-__all__ = ["LEASE_SECONDS", "RenewedLease", "hold_lease"]
-
 # The lease of a killed process ends after this time, in which a renewal may fail twice.
 LEASE_SECONDS = 30
 _RENEW_SECONDS = 10.0

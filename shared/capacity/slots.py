@@ -16,8 +16,6 @@ from shared.capacity.renewed_lease import LEASE_SECONDS, RenewedLease
 from shared.errors import Changed, ConnectorError
 from shared.model.ports import Lease, Leases, Records, create_or_replace
 
-__all__ = ["Slot", "SlotHolder", "Slots"]
-
 
 @dataclass(frozen=True)
 class SlotHolder:

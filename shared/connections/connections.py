@@ -23,8 +23,6 @@ from shared.model.connection import (
 )
 from shared.model.ports import Records, Secrets, Stored, readable, update
 
-__all__ = ["CONSENT_TEXT_VERSION", "Connections"]
-
 # Increases whenever the meaning of the consent text changes (web/locales/*/consent.json). A stored
 # consent keeps the version that the person saw.
 CONSENT_TEXT_VERSION = "2026-11"

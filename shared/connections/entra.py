@@ -27,7 +27,6 @@ from shared.model.ports import Records
 if TYPE_CHECKING:
     import msal
 
-__all__ = ["CUSTOMER_INSIGHTS", "AppRegistration", "Entra", "PendingSignIn", "Renewed"]
 
 # The resource id of the API differs from its URL.
 # https://learn.microsoft.com/dynamics365/customer-insights/data/apis

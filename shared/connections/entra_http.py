@@ -12,8 +12,6 @@ import requests
 from shared.errors import Unavailable
 from shared.version import USER_AGENT
 
-__all__ = ["EntraHttpClient"]
-
 _TIMEOUT = (5, 30)
 
 

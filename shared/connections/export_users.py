@@ -17,8 +17,6 @@ from shared.messaging.events import log_event
 from shared.model.connection import Connection
 from shared.model.ports import Records, Secrets, Stored, update
 
-__all__ = ["ExportUsers"]
-
 _EARLY = timedelta(minutes=5)
 
 

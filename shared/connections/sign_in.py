@@ -18,8 +18,6 @@ from shared.mailchimp.oauth import MailchimpSignIn
 from shared.model.connection import Connection, GrantKind
 from shared.model.ports import Stored
 
-__all__ = ["AuthorizationRequest", "Provider", "SignIns"]
-
 
 class Provider(StrEnum):
     """Whose page a person signs in on."""

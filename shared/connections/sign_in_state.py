@@ -22,8 +22,6 @@ import orjson
 
 from shared.errors import ConfigError
 
-__all__ = ["LIFE_SECONDS", "SignInState", "SignedStates", "check", "sign"]
-
 LIFE_SECONDS = 600
 
 _VERSION = 1

@@ -29,8 +29,6 @@ from shared.model.ports import Files, Records, Stored, create_or_replace
 from shared.people.erasures import Erasures
 from shared.workspace import SqlFile, small_workspace
 
-__all__ = ["MOST_CAMPAIGNS", "MOST_PAGES", "OVERLAP", "REREAD_EVERY", "Sweep"]
-
 OVERLAP = timedelta(minutes=15)
 # The limit for one sweep. The next one reads the rest.
 MOST_PAGES = 100

@@ -33,8 +33,6 @@ from shared.people.erasures import Erasures
 from shared.runs.cdm_model import CdmTable
 from shared.workspace import SqlFile, small_workspace
 
-__all__ = ["ROWS_A_SECOND", "ConsentTable"]
-
 _FOLDER = "consent/"
 _MODEL = f"{_FOLDER}model.json"
 _STAMP = "%Y%m%dT%H%M%SZ"

@@ -52,8 +52,6 @@ from shared.model.ports import (
 )
 from shared.model.run import Reason
 
-__all__ = ["ConsentUpdates", "SweepRequest"]
-
 SWEEP_EVERY = timedelta(minutes=15)
 # After this time, a request is repeated: its message may have been lost when a process was killed.
 _REQUEST_LIFETIME = timedelta(minutes=10)

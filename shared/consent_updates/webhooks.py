@@ -25,8 +25,6 @@ from shared.model.consent import ConsentWebhook
 from shared.model.ports import Records, Secrets, create_or_replace
 from shared.model.run import Reason
 
-__all__ = ["WEBHOOK_PATH", "ConsentWebhooks", "webhook_columns"]
-
 WEBHOOK_PATH = "/api/mailchimp/webhooks/"
 _RETRY_REFUSED = timedelta(days=1)
 _TOKEN = re.compile(r"[0-9a-f]{64}")

@@ -18,8 +18,6 @@ from shared.model.ports import Records, Stored, readable
 from shared.model.run import Finding, Severity
 from shared.model.tag import folded
 
-__all__ = ["Definitions", "export_findings"]
-
 _TRIES = 5
 
 

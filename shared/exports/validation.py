@@ -22,8 +22,6 @@ from shared.model.export import (
 )
 from shared.scheduling.schedule import validate as validate_schedule
 
-__all__ = ["FIRST_NAME_FIELD", "LAST_NAME_FIELD", "LONGEST_TAG", "faults"]
-
 # The merge fields for names that Mailchimp creates in every audience.
 # https://mailchimp.com/developer/marketing/docs/merge-fields/
 FIRST_NAME_FIELD = "FNAME"

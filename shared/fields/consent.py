@@ -7,8 +7,6 @@ from typing import NamedTuple
 
 from shared.model.export import ConsentMeaning
 
-__all__ = ["ConsentWords", "consent_words", "suggested_meaning"]
-
 _YES = frozenset(
     [
         "yes",

@@ -36,16 +36,6 @@ from shared.model.export import Mapping
 from shared.model.outcome import Code
 from shared.model.source import Attribute
 
-__all__ = [
-    "BLANKS",
-    "Converter",
-    "Dropped",
-    "address_fault",
-    "international_form",
-    "mail_form",
-    "normal_address",
-]
-
 # Characters that are pasted around an address by accident: blanks of all kinds and invisible marks.
 BLANKS = "".join(
     map(chr, [*range(0x09, 0x0E), 0x20, 0x85, 0xA0, 0x1680, *range(0x2000, 0x200E)])

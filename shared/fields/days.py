@@ -14,8 +14,6 @@ from functools import cache
 
 from shared.model.source import DAY_FIRST, MONTH_FIRST
 
-__all__ = ["AmbiguousDateError", "day_of", "month_and_day_of"]
-
 _TIME = r"(?:(?:T|,? {1,9})\d{1,2}:\d{2}(?::\d{2}(?:[.,]\d{1,9})?)?(?: ?[APap]\.?[Mm]\.?)?(?: ?(?:Z|UTC|GMT|[+-]\d{2}:?(?:\d{2})?))?)?"
 _YEAR_FIRST = re.compile(r"(\d{4})([-/.])(\d{1,2})\2(\d{1,2})" + _TIME, re.ASCII)
 _COMPACT = re.compile(r"(\d{4})(\d{2})(\d{2})(?:T\d{4,6}(?:[.,]\d+)?Z?)?", re.ASCII)

@@ -9,8 +9,6 @@ from shared.fields.merge_fields import chosen_fields
 from shared.model.export import Export, Repeat
 from shared.model.run import Finding, Severity
 
-__all__ = ["definition_findings"]
-
 
 def definition_findings(
     export: Export, others: Iterable[Export], plain: Iterable[str] = ()

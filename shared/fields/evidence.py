@@ -15,15 +15,6 @@ from functools import partial
 from shared.fields.values import Unusable
 from shared.model.export import Evidence
 
-__all__ = [
-    "EVIDENCE",
-    "attribute_tags",
-    "converter",
-    "is_evidence",
-    "sends_times",
-    "without_evidence",
-]
-
 _MARK = "$"
 _EARLIEST = datetime(1990, 1, 1, tzinfo=UTC)
 _LATEST = datetime(2100, 1, 1, tzinfo=UTC)

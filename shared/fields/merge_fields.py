@@ -16,18 +16,6 @@ from shared.fields.evidence import attribute_tags, is_evidence
 from shared.model.audience import MergeField
 from shared.model.export import FieldToCreate, Mapping
 
-__all__ = [
-    "FieldChoice",
-    "chosen_fields",
-    "date_orders",
-    "find_field",
-    "missing_choices",
-    "parts_without_address",
-    "proper_tag",
-    "required_without_attribute",
-    "takes_dates",
-]
-
 LONGEST_TAG = 10
 
 

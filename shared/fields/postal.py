@@ -14,8 +14,6 @@ from collections.abc import Mapping
 
 import orjson
 
-__all__ = ["PARTS", "postal_address", "whole_address"]
-
 PARTS = ("addr1", "addr2", "city", "state", "zip", "country")
 
 # Names of the parts, in lower case and without other characters.

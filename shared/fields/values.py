@@ -16,8 +16,6 @@ from shared.fields.days import AmbiguousDateError, day_of, month_and_day_of
 from shared.fields.postal import postal_address
 from shared.model.audience import MergeField
 
-__all__ = ["LONGEST_TEXT", "Unusable", "conversion"]
-
 LONGEST_TEXT = 255
 
 _TRUE = frozenset({"true", "1", "yes", "y", "t"})

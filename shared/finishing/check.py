@@ -29,8 +29,6 @@ from shared.model.run import Finding, Mode, Run, RunSegment, Severity, StatusPro
 from shared.model.tag import same_name
 from shared.sending.chunk_payload import ChunkPayloads
 
-__all__ = ["Checked", "MailchimpCheck"]
-
 
 @dataclass(frozen=True)
 class Checked:

@@ -32,7 +32,6 @@ from shared.workspace import SqlFile, small_workspace
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-__all__ = ["Difference", "Differences", "store_values_before"]
 
 _SQL = SqlFile.of(__file__)
 _BATCH = 500

@@ -26,15 +26,6 @@ from shared.workspace import SqlFile
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-__all__ = [
-    "Refusals",
-    "consent_proof",
-    "count_refusals",
-    "final_counts",
-    "final_status",
-    "unsubscribe_findings",
-    "value_findings",
-]
 
 _SQL = SqlFile.of(__file__)
 

@@ -66,8 +66,6 @@ from shared.sending.chunk_queue import ChunkQueue
 from shared.sending.run_checks import VALID_SECONDS
 from shared.workspace import return_freed_memory, waiting_for_network, workspace
 
-__all__ = ["Finisher"]
-
 _NO_SLOT = "noSlot"
 _RETRY_SECONDS = 5.0
 # Twice the time for which lanes rely on what they have read.

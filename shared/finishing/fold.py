@@ -13,18 +13,6 @@ from shared.workspace import SqlFile
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-__all__ = [
-    "change_ledger",
-    "change_outcomes",
-    "fold_ledger",
-    "fold_outcomes",
-    "is_kept",
-    "keep_ledger",
-    "sent_anything",
-    "values_of_next",
-    "write_ledger",
-    "write_outcomes",
-]
 
 _SQL = SqlFile.of(__file__)
 

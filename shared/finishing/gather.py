@@ -20,7 +20,6 @@ from shared.workspace import SqlFile
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-__all__ = ["gather_outcomes", "load_outcomes"]
 
 _READERS = 8
 _SQL = SqlFile.of(__file__)

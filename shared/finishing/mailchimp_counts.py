@@ -17,8 +17,6 @@ from shared.mailchimp.session import MailchimpSession
 from shared.model.audience import NOT_SUBSCRIBED, CallCounts, Tag
 from shared.model.plan import Plan
 
-__all__ = ["MailchimpCounts", "count_in_mailchimp"]
-
 _Key = TypeVar("_Key")
 _Count = TypeVar("_Count")
 _STATUSES = ("subscribed", *NOT_SUBSCRIBED)

@@ -38,8 +38,6 @@ from shared.sending.outcome_lines import outcome_runs
 from shared.sending.write import Result, with_values
 from shared.workspace import SqlFile, workspace
 
-__all__ = ["PreviewOutcomes"]
-
 _SQL = SqlFile.of(__file__)
 
 

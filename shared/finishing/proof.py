@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
     from shared.finishing.mailchimp_counts import MailchimpCounts
 
-__all__ = ["prove"]
 
 _SQL = SqlFile.of(__file__)
 

@@ -24,7 +24,6 @@ from shared.workspace import SqlFile, waiting_for_network
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-__all__ = ["MOST_CONTACTS", "read_back"]
 
 MOST_CONTACTS = 20
 """How many contacts of one person are read; a profile has hardly more addresses."""

@@ -20,8 +20,6 @@ from shared.model.preview import SampleField, SampleKind, SamplePerson
 from shared.sending.chunk_payload import ChunkPayload
 from shared.sending.write import Person
 
-__all__ = ["MOST_SAMPLES", "Samples", "shown_values", "value_text"]
-
 MOST_SAMPLES = 20
 _KINDS = {ChunkKind.ADD: SampleKind.NEW, ChunkKind.UPDATE: SampleKind.CHANGED}
 _Ranked = tuple[str, str, Person | None]

@@ -28,8 +28,6 @@ if TYPE_CHECKING:
     from shared.mailchimp.session import MailchimpSession
 
 
-__all__ = ["TagCheck", "TagToCheck", "tags_to_check"]
-
 _SQL = SqlFile.of(__file__)
 
 

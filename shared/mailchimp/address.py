@@ -13,8 +13,6 @@ from urllib.parse import SplitResult, urlsplit
 
 from shared.errors import ConfigError
 
-__all__ = ["API_URL", "LOGIN_URL", "api_base", "checked_data_centre", "login_base"]
-
 API_URL = "https://{dc}.api.mailchimp.com/3.0"
 LOGIN_URL = "https://login.mailchimp.com"
 

@@ -21,8 +21,6 @@ import orjson
 from shared.model.audience import Refusal
 from shared.model.outcome import Code
 
-__all__ = ["CODES", "Classification", "Kind", "Problem", "classify", "problem_in", "refusal"]
-
 
 class Kind(Enum):
     """What a response that is not a success requires."""

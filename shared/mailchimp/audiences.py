@@ -18,8 +18,6 @@ from shared.mailchimp.calls import Calls, audience_path, within
 from shared.mailchimp.parts import list_in, object_in, text_in, total_in, whole_number_in
 from shared.model.audience import Account, Audience, Automation, MergeField, Tag
 
-__all__ = ["AudienceCalls"]
-
 T = TypeVar("T")
 
 PAGE = 1000

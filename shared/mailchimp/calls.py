@@ -9,8 +9,6 @@ from contextlib import contextmanager
 from shared.errors import ConfigError, NotFound
 from shared.mailchimp.transport import Transport
 
-__all__ = ["Calls", "audience_path", "within"]
-
 _ID = re.compile(r"[A-Za-z0-9]{1,32}")
 
 

@@ -18,8 +18,6 @@ from shared.mailchimp.session import MailchimpSession
 from shared.model.audience import Account
 from shared.model.connection import CheckedGrant, GrantKind
 
-__all__ = ["MailchimpApiKeys", "OpenSession", "check_grant"]
-
 OpenSession = Callable[[GrantKind, str, str], MailchimpSession]
 """Opens a session with a grant, its secret and its data centre: MailchimpGateway.open_with."""
 

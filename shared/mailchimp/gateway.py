@@ -15,8 +15,6 @@ from shared.mailchimp.session import MailchimpSession
 from shared.mailchimp.transport import RetryPolicy, Transport, credential
 from shared.model.connection import Connection, ConnectionStatus, GrantKind
 
-__all__ = ["MailchimpGateway"]
-
 
 @dataclass
 class MailchimpGateway:

@@ -26,8 +26,6 @@ from shared.mailchimp.refusal_text import refusal_text
 from shared.model.audience import BatchAnswer, Member, Refusal, TagAnswer
 from shared.model.outcome import Code
 
-__all__ = ["BatchCalls"]
-
 MOST_MEMBERS = 500
 _LONGEST_ADDRESS = 500
 # The parts of the response to a batch call, and the counter of each.

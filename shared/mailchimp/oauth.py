@@ -23,8 +23,6 @@ from shared.mailchimp.connect import OpenSession, check_grant
 from shared.model.connection import CheckedGrant, GrantKind
 from shared.version import USER_AGENT
 
-__all__ = ["MailchimpSignIn"]
-
 TIMEOUT = (10.0, 30.0)
 LONGEST_ANSWER = 100_000
 

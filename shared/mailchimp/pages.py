@@ -30,8 +30,6 @@ from shared.mailchimp.parts import (
 from shared.mailchimp.transport import Transport
 from shared.model.audience import Contact, ContactStatus, StatusChange
 
-__all__ = ["MemberListCalls"]
-
 T = TypeVar("T")
 
 PAGE_SIZES = (1000, 500, 250, 100)

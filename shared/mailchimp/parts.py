@@ -13,16 +13,6 @@ from typing import Any
 
 from shared.errors import Unavailable
 
-__all__ = [
-    "list_in",
-    "object_in",
-    "objects_in",
-    "status_in",
-    "text_in",
-    "total_in",
-    "whole_number_in",
-]
-
 _LONGEST = 1_000
 _STATUS = re.compile(r"[A-Za-z]{1,20}")
 

@@ -19,9 +19,6 @@ from shared.mailchimp.calls import Calls, audience_path
 from shared.mailchimp.parts import object_in, objects_in, status_in, text_in
 from shared.model.audience import MemberState
 
-__all__ = ["PersonCalls"]
-
-
 _LONGEST_ID = 64
 
 

@@ -9,8 +9,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 
-__all__ = ["LONGEST_ANSWER", "REMOVED", "refusal_text", "title_text"]
-
 LONGEST_ANSWER = 300
 """Characters of an answer that are kept."""
 

@@ -11,8 +11,6 @@ from shared.mailchimp.pages import MemberListCalls
 from shared.mailchimp.persons import PersonCalls
 from shared.mailchimp.webhooks import WebhookCalls
 
-__all__ = ["MailchimpSession"]
-
 
 class MailchimpSession(AudienceCalls, BatchCalls, MemberListCalls, PersonCalls, WebhookCalls):
     """Calls to one Mailchimp account, one at a time over one persistent connection.

@@ -32,8 +32,6 @@ from shared.version import USER_AGENT
 
 Parse = Callable[[bytearray], object]
 
-__all__ = ["ApiKey", "RetryPolicy", "Transport", "credential"]
-
 
 _PERSON = re.compile(r"/members/[^/?\s]+")
 

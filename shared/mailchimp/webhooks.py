@@ -14,8 +14,6 @@ from shared.mailchimp.calls import Calls, audience_path, within
 from shared.mailchimp.parts import list_in, text_in
 from shared.model.audience import Webhook
 
-__all__ = ["WebhookCalls"]
-
 _EVENTS = ("subscribe", "unsubscribe", "profile", "cleaned", "upemail")
 
 

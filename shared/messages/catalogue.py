@@ -15,8 +15,6 @@ from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
 
-__all__ = ["LOCALES", "codes", "has", "placeholders", "render", "text"]
-
 LOCALES = ("en", "ko")
 
 _INNER = r"(?:[^{}]|\{[^{}]*\})*"

@@ -14,12 +14,6 @@ from datetime import datetime
 from shared.messaging.trace import current
 from shared.model.run import Run
 
-__all__ = [
-    "log_event",
-    "log_run_finished",
-    "log_run_waiting",
-]
-
 _LOG = logging.getLogger("shared.events")
 
 

@@ -14,21 +14,6 @@ from typing import TypeGuard
 from shared.errors import InputError
 from shared.messaging.trace import Trace, trace_of
 
-__all__ = [
-    "LONGEST",
-    "Stamps",
-    "audience_of",
-    "consent_message",
-    "lane_message",
-    "lane_of",
-    "number_of",
-    "plan_message",
-    "refresh_message",
-    "refresh_of",
-    "run_of",
-    "stamps_of",
-]
-
 LONGEST = 1024
 """Bytes of a message; ids and numbers need no more."""
 _LARGEST_NUMBER = (1 << 31) - 1

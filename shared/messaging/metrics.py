@@ -10,8 +10,6 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Protocol
 
-__all__ = ["Meter", "Metric"]
-
 
 class Metric(StrEnum):
     """Names of metrics; the value is the instrument's name."""

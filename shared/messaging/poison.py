@@ -15,8 +15,6 @@ from dataclasses import dataclass
 from shared.messaging.events import log_event
 from shared.model.names import BLOB_EVENTS, CONSENT_SWEEPS, PLAN_RUNS, SEND_LANES
 
-__all__ = ["PoisonQueues"]
-
 
 @dataclass(frozen=True)
 class PoisonQueues:

@@ -18,8 +18,6 @@ from dataclasses import dataclass, replace
 from shared.errors import Changed
 from shared.model.ports import Records, Stored, create_or_replace
 
-__all__ = ["MessageSequence", "MessageSequences", "SequenceState"]
-
 
 @dataclass(frozen=True)
 class SequenceState:

@@ -14,8 +14,6 @@ from datetime import datetime
 from shared.messaging.trace import current
 from shared.model.ports import Queue
 
-__all__ = ["StampedQueue"]
-
 
 @dataclass(frozen=True)
 class StampedQueue:

@@ -13,25 +13,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-__all__ = [
-    "NOT_SUBSCRIBED",
-    "Account",
-    "Audience",
-    "Automation",
-    "BatchAnswer",
-    "CallCounts",
-    "Contact",
-    "ContactStatus",
-    "Member",
-    "MergeField",
-    "NotSubscribedPointer",
-    "Refusal",
-    "StatusChange",
-    "Tag",
-    "TagAnswer",
-    "Webhook",
-]
-
 # The statuses of people who must never be subscribed again. `archived` cannot be written; Mailchimp
 # reports it for people who were removed from the audience.
 NOT_SUBSCRIBED = ("unsubscribed", "cleaned", "pending", "transactional", "archived")

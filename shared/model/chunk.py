@@ -11,19 +11,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-__all__ = [
-    "ARCHIVE_SIZE",
-    "ARCHIVE_TAG",
-    "CHUNK_SIZE",
-    "CONTACT_TAGS",
-    "FORMER_TAG",
-    "UNSUBSCRIBE_TAG",
-    "Chunk",
-    "ChunkKind",
-    "ChunkState",
-    "chunk_key",
-]
-
 # Mailchimp takes at most 500 members a call, for subscribing and for tags alike
 # (https://mailchimp.com/developer/marketing/api/lists/batch-subscribe-or-unsubscribe/).
 CHUNK_SIZE = 500

@@ -14,17 +14,6 @@ from enum import StrEnum
 
 from shared.model.audience import Account
 
-__all__ = [
-    "CheckedGrant",
-    "Connection",
-    "ConnectionStatus",
-    "Consent",
-    "ExportUser",
-    "Grant",
-    "GrantKind",
-    "UsedNonce",
-]
-
 
 class ConnectionStatus(StrEnum):
     """notConnected: no grant. connected: usable. reconnect: Mailchimp refuses the grant."""

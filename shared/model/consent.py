@@ -10,16 +10,6 @@ from datetime import datetime
 
 from shared.model.run import Reason
 
-__all__ = [
-    "ALL_STATUSES",
-    "ConsentState",
-    "ConsentSweep",
-    "ConsentWebhook",
-    "PublishedConsent",
-    "audience_key",
-    "statuses_folder",
-]
-
 ALL_STATUSES = "consent/"
 
 

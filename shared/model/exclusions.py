@@ -8,8 +8,6 @@ from datetime import datetime
 
 from pydantic import TypeAdapter
 
-__all__ = ["EXCLUSIONS_JSON", "ExclusionList"]
-
 
 @dataclass(frozen=True)
 class ExclusionList:

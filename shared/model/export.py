@@ -9,27 +9,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-__all__ = [
-    "LARGEST_GROWTH",
-    "MAX_EXCLUSION_SEGMENTS",
-    "MAX_SEGMENTS",
-    "AttributeMapping",
-    "ConsentMeaning",
-    "Evidence",
-    "Export",
-    "FieldToCreate",
-    "GrowthGuard",
-    "Leavers",
-    "Mapping",
-    "NewContactStatus",
-    "NewContacts",
-    "OnAddressChange",
-    "OnWithdrawal",
-    "Repeat",
-    "Schedule",
-    "SegmentChoice",
-]
-
 # A person's segments are the bits of one number of 127 bits (planning/sql/people.sql).
 MAX_SEGMENTS = 100
 MAX_EXCLUSION_SEGMENTS = 20

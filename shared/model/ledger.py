@@ -9,8 +9,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["MAX_TRIES", "LedgerPointer"]
-
 # How many runs send a row with a temporary refusal ("has signed up to a lot of lists very recently"). After
 # that, only a changed row is sent.
 MAX_TRIES = 6

@@ -5,26 +5,6 @@ Names consist of ids and numbers only, so that none contains personal data.
 
 from __future__ import annotations
 
-__all__ = [
-    "ALL_EXCLUSIONS",
-    "ALL_NOT_SUBSCRIBED",
-    "BLOB_EVENTS",
-    "CONSENT_SWEEPS",
-    "PLAN_RUNS",
-    "SEND_LANES",
-    "exclusions_blob",
-    "ledger_blob",
-    "ledger_folder",
-    "not_subscribed_blob",
-    "not_subscribed_folder",
-    "outcome_blob",
-    "outcomes_table",
-    "person_blob",
-    "plan_blob",
-    "plan_folder",
-    "run_folder",
-]
-
 PLAN_RUNS = "plan-runs"
 SEND_LANES = "send-lanes"
 BLOB_EVENTS = "blob-events"

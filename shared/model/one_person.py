@@ -10,8 +10,6 @@ from dataclasses import dataclass
 
 from pydantic import TypeAdapter
 
-__all__ = ["PERSON_JSON", "SENT_JSON", "ChosenPerson", "SentField", "SentPerson"]
-
 
 @dataclass(frozen=True)
 class ChosenPerson:

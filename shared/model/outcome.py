@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-__all__ = ["Code", "Lasting", "Outcome"]
-
 
 class Outcome(StrEnum):
     """The outcome of a person in one run."""

@@ -19,16 +19,6 @@ from shared.model.export import Mapping
 from shared.model.run import AudienceSize, CallTotals, Counts, Finding, Reason, RunStatus
 from shared.model.source import Attribute
 
-__all__ = [
-    "PLAN_FORM",
-    "Plan",
-    "PlanFiles",
-    "PlanGone",
-    "PlannedTag",
-    "plan_from_json",
-    "plan_to_json",
-]
-
 # Increase this when an older version of the app would carry out a plan wrongly, or could not read its files; not
 # for an optional new field.
 PLAN_FORM = 3

@@ -18,21 +18,6 @@ from shared.model.source import LoadedSegment, SegmentSnapshot, Snapshot
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-__all__ = [
-    "RECORD_NEWER",
-    "Files",
-    "Lease",
-    "Leases",
-    "Queue",
-    "Records",
-    "Secrets",
-    "SegmentSource",
-    "Stored",
-    "create_or_replace",
-    "readable",
-    "split_unreadable",
-    "update",
-]
 
 T = TypeVar("T")
 

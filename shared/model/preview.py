@@ -11,8 +11,6 @@ from enum import StrEnum
 
 from pydantic import TypeAdapter
 
-__all__ = ["SAMPLES_JSON", "SampleField", "SampleKind", "SamplePerson"]
-
 
 class SampleKind(StrEnum):
     """What the run would do with a person."""

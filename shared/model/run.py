@@ -18,33 +18,6 @@ from enum import StrEnum
 from shared.errors import ConnectorError
 from shared.messages.catalogue import text
 
-__all__ = [
-    "ACTIVE",
-    "ADD_ARCHIVED",
-    "END_NOT_LOGGED",
-    "GUARDS",
-    "REMOVAL_GUARD",
-    "TERMINAL",
-    "AudienceSize",
-    "CallTotals",
-    "ConsentProof",
-    "Counts",
-    "Finding",
-    "Mode",
-    "Planning",
-    "PlanningStep",
-    "Progress",
-    "Reason",
-    "Run",
-    "RunSegment",
-    "RunStatus",
-    "Severity",
-    "Stage",
-    "StatusProof",
-    "Trigger",
-    "run_columns",
-]
-
 
 class Trigger(StrEnum):
     """What started a run."""

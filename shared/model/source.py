@@ -10,18 +10,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-__all__ = [
-    "DAY_FIRST",
-    "MONTH_FIRST",
-    "Attribute",
-    "CsvFormat",
-    "LoadedSegment",
-    "Partition",
-    "SegmentSnapshot",
-    "Snapshot",
-    "UnreadableRow",
-]
-
 DAY_FIRST = "dayFirst"
 MONTH_FIRST = "monthFirst"
 

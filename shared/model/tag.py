@@ -9,8 +9,6 @@ from dataclasses import dataclass
 
 from shared.model.ports import Records
 
-__all__ = ["TagOwner", "folded", "owned_by_others", "same_name", "tags_of_audience"]
-
 
 @dataclass(frozen=True)
 class TagOwner:

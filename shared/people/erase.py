@@ -21,8 +21,6 @@ from shared.people.erasures import Erasure, Erasures, MarkErased, address_key, m
 from shared.people.purge import Purge, Purged
 from shared.runs.transitions import Transitions
 
-__all__ = ["Eraser"]
-
 # An entry in `waits_for` until the data of the app is purged. It is not the id of a run.
 _UNFINISHED = "unfinished"
 

@@ -19,14 +19,6 @@ from shared.fields.contact import BLANKS, normal_address
 from shared.model.ports import Records
 from shared.workspace import SqlFile
 
-__all__ = [
-    "Erasure",
-    "Erasures",
-    "MarkErased",
-    "address_key",
-    "marker_for_address",
-]
-
 _BLOCK = 64
 
 _SQL = SqlFile.of(__file__)

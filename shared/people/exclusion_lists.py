@@ -14,8 +14,6 @@ from shared.model.ports import Files
 from shared.people.erasures import MarkErased
 from shared.workspace import SqlFile, small_workspace
 
-__all__ = ["MOST_EXCLUDED", "ExclusionLists", "Parsed", "PurgedLists", "parse_exclusions"]
-
 MOST_EXCLUDED = 100_000
 _SQL = SqlFile.of(__file__)
 _LONGEST_ID = 500

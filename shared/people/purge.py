@@ -48,8 +48,6 @@ from shared.people.exclusion_lists import ExclusionLists
 from shared.runs.outcome_file import OutcomeFile
 from shared.workspace import SqlFile, small_workspace
 
-__all__ = ["Purge", "Purged"]
-
 PointerT = TypeVar("PointerT", LedgerPointer, NotSubscribedPointer, ConsentSweep)
 
 _AT_ONCE = 2

@@ -22,8 +22,6 @@ from shared.runs.outcome_file import OutcomeFile
 from shared.runs.start import run_id_at
 from shared.runs.transitions import Transitions
 
-__all__ = ["Retention"]
-
 # A sign-in takes minutes. An older state is already refused because of its age.
 _NONCES = timedelta(days=1)
 # A process logs the end of a run at once. After this time, it was killed before it could.

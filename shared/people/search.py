@@ -29,8 +29,6 @@ from shared.people.erasures import Erasures, address_key
 from shared.people.exclusion_lists import ExclusionLists
 from shared.workspace import SqlFile, small_workspace
 
-__all__ = ["ABSENT", "UNKNOWN", "PersonInExport", "Search"]
-
 # In addition to Mailchimp's statuses: not in the audience; Mailchimp was not reached.
 ABSENT = "absent"
 UNKNOWN = "unknown"

@@ -15,7 +15,6 @@ from shared.workspace import SqlFile
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-__all__ = ["suppress_erased", "suppress_erased_in_outcomes", "suppress_erased_in_results"]
 
 _SQL = SqlFile.of(__file__)
 

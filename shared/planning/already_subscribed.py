@@ -19,14 +19,6 @@ if TYPE_CHECKING:
     from shared.mailchimp.session import MailchimpSession
 
 
-__all__ = [
-    "add_subscribed",
-    "apply_already_subscribed",
-    "find_already_subscribed",
-    "saves_calls",
-    "start_already_subscribed",
-]
-
 _PAGE = 1_000
 _SQL = SqlFile.of(__file__)
 

@@ -25,8 +25,6 @@ from shared.workspace import waiting_for_network
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-__all__ = ["plan_archive"]
-
 
 def plan_archive(
     request: PlanRequest,

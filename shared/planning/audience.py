@@ -23,14 +23,6 @@ from shared.model.export import Export, NewContactStatus
 from shared.model.run import Finding, Severity
 from shared.planning.tags import FoundTags
 
-__all__ = [
-    "PreparedAudience",
-    "create_fields",
-    "field_findings",
-    "status_for_new",
-    "with_fields_to_create",
-]
-
 
 @dataclass(frozen=True)
 class PreparedAudience:

@@ -26,14 +26,6 @@ if TYPE_CHECKING:
     from shared.mailchimp.session import MailchimpSession
 
 
-__all__ = [
-    "MOST_CALLS_OF_PREVIEW",
-    "calls_to_be_exact",
-    "find_all_subscribed",
-    "new_people",
-    "predicted_size",
-]
-
 # More calls would keep a preview waiting for minutes.
 MOST_CALLS_OF_PREVIEW = 100
 

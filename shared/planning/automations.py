@@ -19,7 +19,6 @@ from shared.workspace import SqlFile
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-__all__ = ["automation_findings"]
 
 _NEVER = frozenset(
     {

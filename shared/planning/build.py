@@ -42,8 +42,6 @@ from shared.runs.transitions import Transitions
 from shared.runs.undo import undoable
 from shared.workspace import workspace
 
-__all__ = ["PlanBuilder"]
-
 
 @dataclass(frozen=True)
 class PlanBuilder:

@@ -29,7 +29,6 @@ from shared.workspace import SqlFile
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-__all__ = ["write_chunks"]
 
 _SQL = SqlFile.of(__file__)
 

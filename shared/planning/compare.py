@@ -17,15 +17,6 @@ from shared.workspace import SqlFile
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-__all__ = [
-    "PlannedCounts",
-    "Rules",
-    "SegmentMembers",
-    "compare",
-    "count",
-    "members_by_segment",
-    "tagset_segments",
-]
 
 _SQL = SqlFile.of(__file__)
 

@@ -9,7 +9,6 @@ from shared.workspace import SqlFile
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-__all__ = ["find_do_not_send"]
 
 _SQL = SqlFile.of(__file__)
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from shared.model.run import AudienceSize, Counts, Finding, Reason, RunStatus
 
-__all__ = ["PlanningEnded"]
-
 
 class PlanningEnded(Exception):
     """The run ends (or waits) without a plan."""

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
     from shared.model.ports import SegmentSource
 
-__all__ = ["Exclusions"]
 
 _SQL = SqlFile.of(__file__)
 

@@ -13,7 +13,6 @@ if TYPE_CHECKING:
 
     from shared.model.export import Mapping
 
-__all__ = ["define_fields_to_send", "merge_tags"]
 
 _SQL = SqlFile.of(__file__)
 # A value that consists of control characters is sent as an empty value (fields/contact.py).

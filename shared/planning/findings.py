@@ -22,12 +22,6 @@ if TYPE_CHECKING:
 
     from shared.model.ports import Files
 
-__all__ = [
-    "DroppedValues",
-    "no_usable_rows",
-    "people_findings",
-    "rejected_before",
-]
 
 _SQL = SqlFile.of(__file__)
 

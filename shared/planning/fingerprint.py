@@ -15,8 +15,6 @@ from shared.model.audience import MergeField
 from shared.model.export import Export, Mapping, OnAddressChange, OnWithdrawal
 from shared.model.source import Attribute, Snapshot
 
-__all__ = ["mapping_fingerprint", "source_fingerprint"]
-
 
 def mapping_fingerprint(
     mapping: Mapping,

@@ -17,7 +17,6 @@ from shared.workspace import SqlFile
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-__all__ = ["exceeds_archive_share", "former_findings", "plan_former_addresses"]
 
 _SQL = SqlFile.of(__file__)
 

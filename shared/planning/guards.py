@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from shared.model.audience import Tag
     from shared.planning.people import RowCounts
 
-__all__ = ["FEW_PEOPLE", "apply_guards", "shared_with_audience"]
 
 FEW_PEOPLE = 100
 """The number of people up to which no guard stops a run."""

@@ -27,8 +27,6 @@ from shared.runs.own_run import start_own
 from shared.runs.start import Starter
 from shared.workspace import small_workspace
 
-__all__ = ["LONG", "AudienceHygiene", "Hygiene", "UnusedContacts"]
-
 LONG = timedelta(days=365)
 """How long a contact has not changed that counts as unsubscribed or cleaned for long."""
 

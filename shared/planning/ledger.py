@@ -11,7 +11,6 @@ from shared.workspace import SqlFile
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-__all__ = ["VALUES", "deleted_tags", "forget_tags", "load_ledger", "open_ledger", "open_values"]
 
 _SQL = SqlFile.of(__file__)
 

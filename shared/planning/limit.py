@@ -6,8 +6,6 @@ from shared.model.run import AudienceSize, Counts, Finding, Reason, RunStatus, S
 from shared.planning.ended import PlanningEnded
 from shared.planning.people import RowCounts
 
-__all__ = ["within_budget", "within_limit"]
-
 
 def within_limit(rows: RowCounts, limit: int) -> list[Finding]:
     """Return findings about the number of people. PlanningEnded (skipped) when it exceeds the limit.

@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from shared.mailchimp.session import MailchimpSession
 
 
-__all__ = ["EditWindow", "find_manual_edits"]
-
 # Mailchimp's clock and that of the app may differ.
 _OVERLAP = timedelta(minutes=15)
 _SQL = SqlFile.of(__file__)

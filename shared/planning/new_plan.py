@@ -94,8 +94,6 @@ from shared.planning.withdrawals import (
 from shared.runs.plan_store import PlanStore
 from shared.workspace import check_disk, waiting_for_network
 
-__all__ = ["NewPlan", "PlanSource"]
-
 
 @dataclass(frozen=True)
 class PlanSource:

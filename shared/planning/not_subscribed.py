@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 
     from shared.capacity.parallel_calls import ParallelCalls
 
-__all__ = ["NotSubscribedList", "load_not_subscribed"]
 
 # Mailchimp's clock and that of the app may differ, and a change may become visible late.
 _OVERLAP = timedelta(minutes=15)

@@ -17,7 +17,6 @@ from shared.workspace import SqlFile
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-__all__ = ["find_person", "keep_only_person", "rows_of_person"]
 
 _SQL = SqlFile.of(__file__)
 

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
     from shared.model.ports import SegmentSource
 
-__all__ = ["RowCounts", "SourceColumns", "read_people"]
 
 _SQL = SqlFile.of(__file__)
 

@@ -33,8 +33,6 @@ from shared.planning.ended import PlanningEnded
 from shared.runs.plan_store import PlanStore
 from shared.runs.transitions import Transitions
 
-__all__ = ["PATIENCE", "Planner"]
-
 PATIENCE = timedelta(hours=1)
 """How long a run waits for unavailable services; the same time as while it sends."""
 

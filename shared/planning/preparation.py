@@ -33,8 +33,6 @@ from shared.planning.not_subscribed import NotSubscribedList
 from shared.planning.request import PlanRequest
 from shared.planning.tags import FoundTags, prepare_tags
 
-__all__ = ["AudiencePreparation"]
-
 
 @dataclass(frozen=True)
 class AudiencePreparation:

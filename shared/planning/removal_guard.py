@@ -13,7 +13,6 @@ from shared.workspace import SqlFile
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-__all__ = ["exceeds_removal_share"]
 
 _SQL = SqlFile.of(__file__)
 

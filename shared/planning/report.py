@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
     from duckdb import DuckDBPyConnection
 
-__all__ = ["PlanningReport", "ReportedSource"]
 
 _INTERVAL = timedelta(seconds=1)
 

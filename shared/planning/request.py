@@ -11,8 +11,6 @@ from shared.model.source import Snapshot
 from shared.planning.fingerprint import source_fingerprint
 from shared.planning.tags import TAG_EXISTS
 
-__all__ = ["PlanRequest"]
-
 
 @dataclass(frozen=True)
 class PlanRequest:

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
     from shared.model.ports import Files
 
-__all__ = ["NOT_RETRIED", "load_failed", "not_retried"]
 
 NOT_RETRIED = "notRetried"
 _SQL = SqlFile.of(__file__)

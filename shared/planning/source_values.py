@@ -21,8 +21,6 @@ from shared.model.run import Finding, Severity
 from shared.model.source import DAY_FIRST, MONTH_FIRST, Attribute, LoadedSegment
 from shared.workspace import SqlFile
 
-__all__ = ["SourceValues"]
-
 # One order must fit this many times as many dates as the other; otherwise the order is unknown.
 _CLEAR = 20
 _FIRST = r"^(\d{1,2})[/-]\d{1,2}(?:[/-]\d{4}\b.*)?$"

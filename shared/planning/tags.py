@@ -21,12 +21,6 @@ from shared.model.ports import Records
 from shared.model.run import Finding, Severity
 from shared.model.tag import TagOwner, folded, owned_by_others, same_name, tags_of_audience
 
-__all__ = [
-    "TAG_EXISTS",
-    "FoundTags",
-    "prepare_tags",
-]
-
 TAG_EXISTS = "tagExists"
 
 

@@ -20,16 +20,6 @@ from shared.workspace import SqlFile
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-__all__ = [
-    "UndoFiles",
-    "UndoRules",
-    "compare_for_undo",
-    "load_for_undo",
-    "not_undone",
-    "tags_before",
-    "undo_counts",
-    "undo_tagsets",
-]
 
 _SQL = SqlFile.of(__file__)
 

@@ -40,8 +40,6 @@ from shared.workspace import waiting_for_network
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-__all__ = ["plan_undo"]
-
 
 def plan_undo(
     request: PlanRequest,

@@ -21,7 +21,6 @@ from shared.workspace import SqlFile
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-__all__ = ["AudienceLedgers", "find_unused", "plan_unused"]
 
 _SQL = SqlFile.of(__file__)
 

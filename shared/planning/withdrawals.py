@@ -20,14 +20,6 @@ from shared.workspace import SqlFile
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-__all__ = [
-    "any_withdrawals",
-    "exceeds_unsubscribe_share",
-    "keep_only_withdrawals",
-    "plan_unsubscribes",
-    "send_no_one",
-    "withdrawal_findings",
-]
 
 _SQL = SqlFile.of(__file__)
 

@@ -20,8 +20,6 @@ from shared.model.run import Reason
 from shared.runs.progress import with_progress
 from shared.runs.transitions import Transitions
 
-__all__ = ["Abandon"]
-
 
 @dataclass(frozen=True)
 class Abandon:

@@ -17,8 +17,6 @@ from shared.errors import NotFound
 from shared.model.ports import Files
 from shared.workspace import SqlFile, small_workspace
 
-__all__ = ["CdmTable"]
-
 _SQL = SqlFile.of(__file__)
 
 

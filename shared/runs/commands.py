@@ -18,8 +18,6 @@ from shared.runs.progress import CurrentProgress
 from shared.runs.start import Starter
 from shared.runs.transitions import Transitions, confirmation_of
 
-__all__ = ["RunCommands", "can_retry"]
-
 
 @dataclass(frozen=True)
 class RunCommands:

@@ -16,8 +16,6 @@ from shared.model.ports import Records, readable
 from shared.model.run import Run, RunStatus, Trigger
 from shared.runs.start import ActiveRun, moment_of, run_id_at
 
-__all__ = ["History", "RunFilter"]
-
 # More than one page of records is read when few of them match a filter.
 _PAGE = 200
 _AT_ONCE = 8

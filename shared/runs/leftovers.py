@@ -20,8 +20,6 @@ from shared.model.tag import TagOwner
 from shared.runs.start import ActiveRun
 from shared.runs.transitions import Transitions
 
-__all__ = ["Leftovers"]
-
 
 @dataclass(frozen=True)
 class Leftovers:

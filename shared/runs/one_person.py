@@ -17,8 +17,6 @@ from shared.model.run import Mode, Run
 from shared.runs.own_run import start_own
 from shared.runs.start import Starter
 
-__all__ = ["OnePerson", "chosen_person"]
-
 
 @dataclass(frozen=True)
 class OnePerson:

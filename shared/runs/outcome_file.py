@@ -27,7 +27,6 @@ from shared.workspace import SqlFile
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-__all__ = ["CONTAINER", "OutcomeFile"]
 
 CONTAINER = "outcomes"
 _ENTITY = "MailchimpOutcomes"

@@ -18,7 +18,6 @@ from shared.workspace import SqlFile, small_workspace
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-__all__ = ["OutcomePage", "OutcomeReader", "OutcomeReason", "OutcomeRow"]
 
 _BATCH = 5_000
 _SQL = SqlFile.of(__file__)

@@ -8,8 +8,6 @@ from shared.errors import Conflict
 from shared.model.run import Mode, Run, RunStatus, Trigger
 from shared.runs.start import Starter
 
-__all__ = ["start_own"]
-
 
 def start_own(
     starter: Starter,

@@ -16,8 +16,6 @@ from shared.model.names import plan_blob
 from shared.model.plan import Plan, PlanFiles, PlanGone, plan_from_json, plan_to_json
 from shared.model.ports import Files
 
-__all__ = ["PlanStore"]
-
 _CHUNKS = TypeAdapter(list[Chunk])
 
 

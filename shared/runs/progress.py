@@ -18,8 +18,6 @@ from shared.model.chunk import Chunk, ChunkState
 from shared.model.ports import Records
 from shared.model.run import CallTotals, Progress, Run, RunStatus
 
-__all__ = ["CurrentProgress", "with_progress"]
-
 _WINDOW = timedelta(seconds=60)
 # People of a run, sent or not, whose outcomes become the next ledger in a second (bench/results.md).
 _FINISHED_PER_SECOND = 50_000

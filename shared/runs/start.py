@@ -20,8 +20,6 @@ from shared.model.ports import Queue, Records, Stored
 from shared.model.run import Mode, Reason, Run, RunStatus, Trigger
 from shared.runs.transitions import Transitions
 
-__all__ = ["ActiveRun", "Starter", "export_of", "moment_of", "run_id_at"]
-
 # When a run is queued for longer than this, its message may be lost: the next start sends it again.
 QUEUE_PATIENCE = timedelta(seconds=60)
 _LAST_MOMENT = 0xFFFFFFFFFFF  # 11 hexadecimal digits of milliseconds: past the year 2500

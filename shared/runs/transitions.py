@@ -34,8 +34,6 @@ from shared.model.run import (
     Severity,
 )
 
-__all__ = ["Transitions"]
-
 _BEFORE_PLAN = (RunStatus.QUEUED, RunStatus.PLANNING)
 
 

@@ -18,8 +18,6 @@ from shared.model.ports import Files, Records
 from shared.model.run import Mode, Run, RunStatus, Trigger
 from shared.runs.start import Starter
 
-__all__ = ["Undo", "undoable"]
-
 
 @dataclass(frozen=True)
 class Undo:

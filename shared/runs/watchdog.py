@@ -22,8 +22,6 @@ from shared.model.run import Reason, Run, RunStatus, Stage
 from shared.runs.abandon import Abandon
 from shared.runs.transitions import Transitions
 
-__all__ = ["MOST_RESUMES", "STALLED_AFTER", "Watchdog"]
-
 # Longer than the longest call to Mailchimp including its retry, and longer than a lane's pause.
 STALLED_AFTER = timedelta(minutes=5)
 # Resuming this often without progress takes an hour. By then the cause is not temporary.

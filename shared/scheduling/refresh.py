@@ -38,8 +38,6 @@ from shared.scheduling.refresh_progress import (
 )
 from shared.segments.events import BlobCreated
 
-__all__ = ["Refreshes"]
-
 _REMEMBERED = 32
 # The message of a check that is later than this is lost; the tick sends it again.
 _LOST = timedelta(seconds=60)

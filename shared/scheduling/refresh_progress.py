@@ -29,18 +29,6 @@ from pydantic import Field
 from shared.model.run import Reason
 from shared.model.source import Snapshot
 
-__all__ = [
-    "Decision",
-    "Kind",
-    "RefreshProgress",
-    "Step",
-    "View",
-    "WaitingTimes",
-    "decide",
-    "digest",
-    "view_of",
-]
-
 # An export of Customer Insights into a folder of its minute is never overwritten.
 _DATED = re.compile(r"(?:^|/)\d{4}/\d{2}/\d{2}/\d{4}/[^/]+")
 

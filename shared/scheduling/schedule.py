@@ -17,8 +17,6 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from shared.errors import ConfigError, Fault
 from shared.model.export import Repeat, Schedule
 
-__all__ = ["DAYS", "MOST_TIMES", "REFRESH_SCHEDULE", "due", "next_run", "validate", "zone"]
-
 # The key of the record of the refresh schedule.
 REFRESH_SCHEDULE = "refresh"
 

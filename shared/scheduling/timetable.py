@@ -21,8 +21,6 @@ from shared.model.run import Mode, Run, RunStatus, Trigger
 from shared.runs.start import ActiveRun, Starter, run_id_at
 from shared.scheduling.schedule import due
 
-__all__ = ["Due", "Tick", "Timetable", "effective"]
-
 _OFF = Schedule(enabled=False)
 _TICK = "tick"
 _BEGINNING = datetime(2000, 1, 1, tzinfo=UTC)

@@ -34,8 +34,6 @@ from shared.segments.source import Pinner
 from shared.segments.suggestions import Role, suggest
 from shared.segments.survey import Survey, SurveyedEntity, Surveyor
 
-__all__ = ["AttributeInfo", "Catalogue", "SegmentInfo", "SegmentList", "SegmentSample"]
-
 _COUNTED_PER_CALL = 256 * 1024 * 1024
 _SAMPLED = 3
 # Rows with which the form checks a mapping.

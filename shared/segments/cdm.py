@@ -17,23 +17,6 @@ from shared.model.source import DAY_FIRST, MONTH_FIRST, Attribute, CsvFormat
 from shared.segments.json_text import load_json
 from shared.segments.suggestions import suggest
 
-__all__ = [
-    "MAX_BYTES",
-    "MAX_PARTITIONS",
-    "Entity",
-    "ListedPartition",
-    "Model",
-    "attribute_of",
-    "collect_entities",
-    "csv_format",
-    "has_people",
-    "load_document",
-    "read_model",
-    "read_time",
-    "text_of",
-    "too_large",
-]
-
 MAX_BYTES = 16 * 1024 * 1024
 _MAX_ENTITIES = 10_000
 _MAX_ATTRIBUTES = 20_000

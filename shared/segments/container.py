@@ -24,8 +24,6 @@ from azure.storage.blob import ContainerClient
 
 from shared.errors import Changed, ConfigError, InputError, NotFound, Unavailable
 
-__all__ = ["BlobEntry", "LandingContainer"]
-
 # Seconds the service may take for one page or one piece.
 _TIMEOUT = 60
 

@@ -19,8 +19,6 @@ from shared.segments.unpack import Parquet, text_pieces, unpack
 from shared.temporary import temporary_folder
 from shared.workspace import small_workspace
 
-__all__ = ["count_rows"]
-
 _HEAD = 256 * 1024
 _EMPTY = re.compile(rb"^\r?\n", re.MULTILINE)
 

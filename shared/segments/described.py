@@ -24,8 +24,6 @@ from shared.segments.catalogue import (
 from shared.segments.rest import ApiSegment
 from shared.segments.suggestions import suggest
 
-__all__ = ["DescribedCatalogue"]
-
 _LOG = logging.getLogger(__name__)
 
 

@@ -19,8 +19,6 @@ import orjson
 from shared.segments.cdm import read_time
 from shared.segments.survey import is_model
 
-__all__ = ["BlobCreated", "read_events"]
-
 _CREATED = "Microsoft.Storage.BlobCreated"
 _RENAMED = "Microsoft.Storage.BlobRenamed"
 _MOST_BYTES = 64 * 1024

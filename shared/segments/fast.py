@@ -22,8 +22,6 @@ from shared.segments.layout import Layout
 from shared.segments.rows import LONGEST_CELL, MAX_ROW, reader
 from shared.segments.unpack import MARK, Text
 
-__all__ = ["cell_of", "literal", "load_plain", "quoted"]
-
 _DELIMITERS = frozenset(",;|\t~^:\x01")
 # DuckDB reads 2,048 rows of all columns at a time: with thousands of columns that takes more memory than an
 # instance has, and as much time as the exact reader.

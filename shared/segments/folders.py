@@ -18,16 +18,6 @@ from datetime import UTC, datetime
 
 from shared.segments.container import BlobEntry
 
-__all__ = [
-    "PlainSegment",
-    "is_hidden",
-    "logged_tables",
-    "newest_export",
-    "order",
-    "plain_segments",
-    "table_of",
-]
-
 _DATA = re.compile(r"(?P<stem>.+?)(?:\.(?:csv|tsv|txt)(?:\.gz)?|\.parquet)", re.IGNORECASE)
 _EXPORT = re.compile(r"(?P<folder>.*?)/?(?P<time>\d{4}/\d{2}/\d{2}/\d{4})")
 _STAMPED = re.compile(r"(?P<name>.+)_(?P<seconds>1\d{9})")

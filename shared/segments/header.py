@@ -26,8 +26,6 @@ from shared.segments.suggestions import looks_like_addresses, suggest
 from shared.segments.unpack import Parquet, text_pieces
 from shared.workspace import small_workspace
 
-__all__ = ["SAMPLED", "described_by_header", "sample_values"]
-
 _ENOUGH = 256 * 1024
 SAMPLED = 200
 # Rows by which delimiters are compared.

@@ -11,8 +11,6 @@ import orjson
 
 from shared.segments.unpack import BYTE_ORDER_MARKS
 
-__all__ = ["load_json"]
-
 # Text first, so that nothing inside of it is taken for a comment.
 _TOKEN = re.compile(
     r'"(?:[^"\\]|\\.)*(?:"|\Z)|//[^\r\n]*|/\*.*?(?:\*/|\Z)|,(?=\s*[}\]])', re.DOTALL

@@ -15,8 +15,6 @@ from dataclasses import dataclass
 from shared.errors import InputError
 from shared.model.source import Attribute
 
-__all__ = ["Layout", "find_name", "lay_out", "looks_like_data", "looks_like_numbers"]
-
 # Values that occur in a person's row and not as names of columns: an address, an id of Customer Insights, a
 # GUID, a date, a telephone number, a web address.
 _DATA = re.compile(

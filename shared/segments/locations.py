@@ -15,8 +15,6 @@ from urllib.parse import unquote, urlsplit
 
 from shared.errors import ConfigError
 
-__all__ = ["blob_names", "shown"]
-
 _MAX_LENGTH = 8_192
 _MAX_BLOB_NAME = 1_024
 _MOST_SHOWN = 300

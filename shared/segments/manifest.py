@@ -30,8 +30,6 @@ from shared.segments.cdm import (
 )
 from shared.segments.patterns import matching
 
-__all__ = ["MANIFEST", "read_manifest"]
-
 MANIFEST = ".manifest.cdm.json"
 _DEEPEST = 10
 # The entity that all others extend has no attributes.

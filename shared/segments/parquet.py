@@ -22,8 +22,6 @@ from shared.segments.layout import find_name
 from shared.segments.rows import MAX_ROW
 from shared.segments.unpack import Parquet, allowed_size
 
-__all__ = ["claimed_rows", "load_parquet", "parquet_columns"]
-
 # People differ at least in their addresses, so every row takes some bytes; a small file may
 # hold more rows than bytes.
 _FREE_ROWS = 1_000_000

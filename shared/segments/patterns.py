@@ -14,8 +14,6 @@ import duckdb
 
 from shared.workspace import SqlFile, small_workspace
 
-__all__ = ["matching"]
-
 _LONGEST = 1_000
 _SQL = SqlFile.of(__file__)
 

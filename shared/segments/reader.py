@@ -30,8 +30,6 @@ from shared.segments.rows import LONGEST_CELL, Row, read_rows
 from shared.segments.unpack import Text, unpack
 from shared.settings import NULL_MARKERS
 
-__all__ = ["load_segment"]
-
 _BLANKS = 4
 _READERS = 2
 _LARGE = 64 * 1024 * 1024

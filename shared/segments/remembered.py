@@ -8,8 +8,6 @@ from typing import Generic, TypeVar, cast
 
 from shared.errors import ConnectorError
 
-__all__ = ["Remembered"]
-
 T = TypeVar("T")
 
 _SECONDS = 60.0

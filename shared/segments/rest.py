@@ -22,8 +22,6 @@ from shared.model.source import Attribute
 from shared.segments.cdm import read_time, text_of
 from shared.version import USER_AGENT
 
-__all__ = ["ApiSegment", "CustomerInsightsApi", "RefreshJob"]
-
 _CONNECT, _READ = 5, 30
 _MOST_BYTES = 16 * 1024 * 1024
 _TRIES = 3

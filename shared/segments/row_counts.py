@@ -11,8 +11,6 @@ import orjson
 from shared.errors import NotFound
 from shared.model.ports import Files
 
-__all__ = ["RowCounts"]
-
 _BLOB = "segments/row-counts.json"
 # About 400 KB. A file whose count is gone is counted again.
 _MOST = 5_000

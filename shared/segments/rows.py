@@ -25,8 +25,6 @@ from shared.model.outcome import Code
 from shared.model.source import CsvFormat
 from shared.segments.unpack import Text
 
-__all__ = ["LONGEST_CELL", "MAX_ROW", "Row", "first_rows", "read_rows", "reader"]
-
 MAX_ROW = 2_000_000
 # Longer cells are truncated: no exported value needs a tenth of it, and cells of megabytes would not fit into
 # memory. In characters.

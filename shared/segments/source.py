@@ -21,8 +21,6 @@ from shared.segments.reader import load_segment
 from shared.segments.survey import Survey, SurveyedEntity, Surveyor
 from shared.settings import NULL_MARKERS
 
-__all__ = ["BlobSegments", "Pinner"]
-
 _MOST_NAMED = 5
 # The limit for all remembered headers, in bytes.
 _REMEMBERED = 16 * 1024 * 1024

@@ -13,8 +13,6 @@ from typing import Literal
 
 from shared.model.source import Attribute
 
-__all__ = ["Role", "looks_like_addresses", "suggest"]
-
 Role = Literal["email", "firstName", "lastName"]
 
 # Semantic types without dots, spaces and case: `Identity.Service.Email`, `IdentityServiceEmail`.

@@ -30,8 +30,6 @@ from shared.segments.folders import (
 from shared.segments.locations import blob_names, shown
 from shared.segments.manifest import MANIFEST, read_manifest
 
-__all__ = ["Survey", "SurveyedEntity", "Surveyor", "is_model"]
-
 _MODEL = "model.json"
 # The limit for all remembered models, in bytes.
 _REMEMBERED = 64 * 1024 * 1024

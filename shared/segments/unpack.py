@@ -19,17 +19,6 @@ from pathlib import Path
 
 from shared.errors import InputError
 
-__all__ = [
-    "BYTE_ORDER_MARKS",
-    "MARK",
-    "MAX_UNPACKED",
-    "Parquet",
-    "Text",
-    "allowed_size",
-    "text_pieces",
-    "unpack",
-]
-
 MAX_UNPACKED = 4 * 1024**3
 _FREE_UNPACKED = 64 * 1024**2
 _MAX_RATIO = 200

@@ -31,8 +31,6 @@ from shared.sending.outcome_lines import (
 )
 from shared.sending.write import Person, Result
 
-__all__ = ["ChunkPayload", "ChunkPayloads"]
-
 # Mailchimp accepts nearly everyone, so the outcomes of most chunks are one short line.
 _LONGEST_RESULTS = 2_000
 _ACCEPTED = (Outcome.CREATED, Outcome.UPDATED, Outcome.REMOVED)

@@ -20,8 +20,6 @@ from shared.model.plan import Plan
 from shared.model.ports import Records, Stored
 from shared.model.run import Run
 
-__all__ = ["ChunkQueue", "ChunkTotals"]
-
 # The number of attempts for a chunk while Mailchimp is unavailable. With growing pauses they take about
 # 15 minutes. Then its people are reported as not sent, and later chunks get fewer attempts.
 _MOST_ATTEMPTS = 20

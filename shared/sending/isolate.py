@@ -15,8 +15,6 @@ from typing import Protocol, TypeVar
 from shared.errors import Disconnected, Refused, Unavailable
 from shared.model.outcome import Code
 
-__all__ = ["Interrupted", "Isolation"]
-
 T = TypeVar("T")
 T_contra = TypeVar("T_contra", contravariant=True)
 
@@ -34,7 +32,7 @@ class Interrupted(Exception):
     """The lane has to stop between two calls; the results of answered calls are recorded."""
 
 
-class Call(Protocol[T_contra]):
+class _Call(Protocol[T_contra]):
     """Makes one call for some rows and records their results.
 
     With `resend`, the client may send it a second time when the response was lost.
@@ -57,7 +55,7 @@ class Isolation:
     _answered: bool = False
     _called: bool = False
 
-    def send(self, rows: Sequence[T], call: Call[T], reject: Callable[[T, Failure], None]) -> None:
+    def send(self, rows: Sequence[T], call: _Call[T], reject: Callable[[T, Failure], None]) -> None:
         """Send all rows. `reject` is called with each row that fails alone, and its failure.
 
         Raises Interrupted, Disconnected, and failures that the rows did not cause.
@@ -81,7 +79,7 @@ class Isolation:
                 parts = self._try_sample(parts, call, reject)
 
     def _try_sample(
-        self, parts: list[Sequence[T]], call: Call[T], reject: Callable[[T, Failure], None]
+        self, parts: list[Sequence[T]], call: _Call[T], reject: Callable[[T, Failure], None]
     ) -> list[Sequence[T]]:
         """Send sample rows from all parts alone. Returns the parts without these rows."""
         step = sum(len(part) for part in parts) // _SAMPLE
@@ -103,7 +101,7 @@ class Isolation:
             reject(row, failure)
         return rest
 
-    def _try(self, rows: Sequence[T], call: Call[T], *, resend: bool) -> Failure | None:
+    def _try(self, rows: Sequence[T], call: _Call[T], *, resend: bool) -> Failure | None:
         """Make a call. Returns a failure that its rows may have caused; None when it was answered."""
         if self._called and not self.may_continue():
             raise Interrupted

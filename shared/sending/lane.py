@@ -27,8 +27,6 @@ from shared.sending.next_step import FINISH, NextStep
 from shared.sending.run_checks import RunChecks
 from shared.sending.worker import WAIT_FOR_SLOT, Worker
 
-__all__ = ["MARK_WAITING", "Lanes", "pause_without_slot"]
-
 # Shorter than the time after which the watchdog treats a run as stalled.
 MARK_WAITING = timedelta(minutes=2)
 _LONGEST_PAUSE = 60.0

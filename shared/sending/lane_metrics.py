@@ -16,8 +16,6 @@ from shared.model.audience import CallCounts
 from shared.model.outcome import Outcome
 from shared.sending.write import Result
 
-__all__ = ["LaneMetrics"]
-
 
 @dataclass
 class LaneMetrics:

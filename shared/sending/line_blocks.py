@@ -12,8 +12,6 @@ from dataclasses import dataclass
 
 from shared.model.ports import Files
 
-__all__ = ["LineBlocks"]
-
 # About ten chunks. Two blocks are kept, because lanes may be reading on both sides of an edge.
 _BLOCK = 512 * 1024
 _KEPT = 2

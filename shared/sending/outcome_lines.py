@@ -13,14 +13,6 @@ from operator import itemgetter
 from shared.model.outcome import Outcome
 from shared.sending.write import Result
 
-__all__ = [
-    "OUTCOME_COLUMNS",
-    "expand_outcome_runs",
-    "outcome_lines",
-    "outcome_runs",
-    "read_outcome_lines",
-]
-
 # `answer` is what Mailchimp answered about a refused person; lines of older versions end before it.
 # `status_sent` is 1 for an existing contact that was sent with a status. write.py never does this; it is
 # counted so that the consent proof rests on the calls that were made.

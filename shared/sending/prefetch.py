@@ -12,8 +12,6 @@ from types import TracebackType
 
 from shared.sending.chunk_payload import ChunkPayload
 
-__all__ = ["Prefetch"]
-
 
 class Prefetch:
     """A second thread for one lane. Leaving the context waits for running tasks."""

@@ -11,8 +11,6 @@ from collections.abc import Callable
 from shared.model.ports import Records
 from shared.model.run import Run, RunStatus
 
-__all__ = ["VALID_SECONDS", "RunChecks"]
-
 VALID_SECONDS = 2.0
 _MOST_REMEMBERED = 64
 

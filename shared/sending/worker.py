@@ -35,8 +35,6 @@ from shared.sending.prefetch import Prefetch
 from shared.sending.run_checks import RunChecks
 from shared.sending.write import Writer
 
-__all__ = ["SLICE_SECONDS", "WAIT_FOR_OTHERS", "WAIT_FOR_SLOT", "Worker"]
-
 # A slice of work is much shorter than the function's time limit on any hosting plan.
 SLICE_SECONDS = 240.0
 WAIT_FOR_SLOT = 4.0

@@ -28,8 +28,6 @@ from shared.model.chunk import ChunkKind
 from shared.model.outcome import Code, Outcome
 from shared.sending.isolate import Failure, Interrupted, Isolation
 
-__all__ = ["Person", "Result", "Writer", "with_values"]
-
 # The tolerated clock difference to Mailchimp when checking whether someone opted in during the run.
 _CLOCK_TOLERANCE = timedelta(minutes=5)
 

@@ -32,15 +32,6 @@ from shared.version import USER_AGENT
 if TYPE_CHECKING:
     from azure.keyvault.secrets import SecretClient
 
-__all__ = [
-    "BLOCK",
-    "ClientOptions",
-    "StorageClients",
-    "container_client",
-    "credential_for",
-    "secret_client",
-    "token_for",
-]
 
 BLOCK = 4 * 1024 * 1024
 """Bytes per request: the most that a transfer holds in memory."""

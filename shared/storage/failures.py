@@ -30,8 +30,6 @@ from shared.errors import (
     Unavailable,
 )
 
-__all__ = ["azure_errors", "error_code", "failure", "read_pages"]
-
 T = TypeVar("T")
 
 _THROTTLED = frozenset({HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE})

@@ -26,8 +26,6 @@ from shared.errors import Changed, Conflict, InputError
 from shared.storage.clients import StorageClients
 from shared.storage.failures import azure_errors, error_code, read_pages
 
-__all__ = ["BlobFiles", "with_container"]
-
 _WRITE = "write"
 _UPDATE_TRIES = 20
 _NAME = re.compile(r"[^\x00-\x1f\x7f\\]{1,1024}")

@@ -7,8 +7,6 @@ import secrets as random_secrets
 from shared.errors import Unavailable
 from shared.model.ports import Leases, Secrets
 
-__all__ = ["stored_key"]
-
 _LEASE_SECONDS = 15
 
 

@@ -20,8 +20,6 @@ from shared.storage.clients import StorageClients
 from shared.storage.failures import azure_errors, error_code
 from shared.storage.files import with_container
 
-__all__ = ["BlobLease", "BlobLeases"]
-
 _LOST = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT, HTTPStatus.PRECONDITION_FAILED})
 
 log = logging.getLogger(__name__)

@@ -20,8 +20,6 @@ from shared.storage.clients import StorageClients
 from shared.storage.files import BlobFiles
 from shared.storage.secrets import secret_name, secret_value
 
-__all__ = ["KEY_FILE", "LocalSecrets"]
-
 KEY_FILE = Path(__file__).resolve().parents[2] / ".local" / "secrets.key"
 
 

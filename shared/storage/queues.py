@@ -19,8 +19,6 @@ from shared.errors import InputError
 from shared.storage.clients import StorageClients
 from shared.storage.failures import azure_errors, error_code
 
-__all__ = ["StorageQueue"]
-
 _MOST_BYTES = 48 * 1024
 """A message has at most 64 KB, and base64 turns three bytes into four."""
 _LONGEST_DELAY = 7 * 24 * 3600

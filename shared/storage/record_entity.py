@@ -24,8 +24,6 @@ from pydantic_core import PydanticSerializationError
 
 from shared.errors import ConnectorError, InputError
 
-__all__ = ["ALONE", "COLUMN", "WRITE", "EntityForm", "join_key", "split_key"]
-
 T = TypeVar("T")
 
 COLUMN = "by_"

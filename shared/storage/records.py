@@ -27,8 +27,6 @@ from shared.storage.clients import StorageClients
 from shared.storage.failures import azure_errors, error_code, read_pages
 from shared.storage.record_entity import ALONE, COLUMN, WRITE, EntityForm, join_key, split_key
 
-__all__ = ["TableRecords"]
-
 T = TypeVar("T")
 R = TypeVar("R")
 

@@ -10,8 +10,6 @@ import re
 
 from shared.errors import InputError
 
-__all__ = ["secret_name", "secret_value"]
-
 _NAME = re.compile(r"[A-Za-z0-9-]{1,127}")
 _MOST_BYTES = 25_000
 

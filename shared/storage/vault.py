@@ -24,7 +24,6 @@ from shared.storage.secrets import secret_name, secret_value
 if TYPE_CHECKING:
     from azure.keyvault.secrets import SecretClient
 
-__all__ = ["VaultSecrets"]
 
 _TRIES = 15
 _PAUSE = 2.0

@@ -25,8 +25,6 @@ from shared.web.json_body import JsonRequest
 from shared.web.problems import HttpProblem, refuse_other_types
 from shared.web.services import Services
 
-__all__ = ["Access", "AccessRoute", "Subject", "public", "requires"]
-
 E = TypeVar("E", bound=Callable[..., Any])
 
 

@@ -20,8 +20,6 @@ from shared.web.gateway import Gateway, problem_response
 from shared.web.problems import HttpProblem
 from shared.web.services import Services
 
-__all__ = ["WebApp", "create_app"]
-
 
 class WebApp(Gateway):
     """The ASGI application, and its route table."""

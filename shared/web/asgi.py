@@ -14,7 +14,6 @@ from urllib.parse import unquote, urlsplit
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Scope
 
-__all__ = ["Answer", "answer"]
 
 _PORTS = {"http": 80, "https": 443}
 

@@ -18,8 +18,6 @@ from urllib.parse import urlsplit
 
 import orjson
 
-__all__ = ["Authenticator", "Principal", "Role", "highest", "origin_of"]
-
 _OBJECT_ID = ("http://schemas.microsoft.com/identity/claims/objectidentifier", "oid")
 _NAMES = ("preferred_username", "upn", "name")
 _APPLICATION = ("appid", "azp")

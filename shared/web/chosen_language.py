@@ -10,8 +10,6 @@ from starlette.requests import Request
 
 from shared.web.texts import LANGUAGE_COOKIE, LANGUAGES
 
-__all__ = ["asked_language", "chosen_language", "language_cookie"]
-
 
 def asked_language(request: Request) -> str:
     """The language in which a form is to be shown again; "" for all other requests."""

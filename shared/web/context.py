@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from shared.web.authentication import Principal
 from shared.web.services import Services
 
-__all__ = ["ANONYMOUS", "Context"]
-
 # The caller of a route that is open to all.
 ANONYMOUS = Principal("", "", None)
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from starlette.requests import Request
 
-__all__ = ["Cookie", "returned_cookie", "sign_in_cookie"]
-
 # How long a sign-in may take.
 _SIGN_IN_SECONDS = 600
 _SIGN_IN = "signin"

@@ -20,8 +20,6 @@ from shared.web.authentication import origin_of
 from shared.web.cookies import Cookie
 from shared.web.problems import HttpProblem
 
-__all__ = ["FIELD", "check_token", "new_token", "refuse_other_sites"]
-
 FIELD = "csrf"
 _SAFE_METHODS = frozenset({"GET", "HEAD"})
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{8,100}")

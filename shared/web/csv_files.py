@@ -15,8 +15,6 @@ from collections.abc import Iterable, Sequence
 
 from starlette.responses import Response
 
-__all__ = ["CsvResponse", "csv_file", "csv_response", "neutral"]
-
 # Blanks and invisible marks before it do not keep every spreadsheet from calculating; nor do the
 # full-width forms of the signs.
 _BLANK = r"[\s\u200b-\u200f\u2060\ufeff]*"

@@ -13,16 +13,6 @@ from starlette.requests import Request
 
 from shared.web.context import Context
 
-__all__ = [
-    "AudienceId",
-    "CurrentContext",
-    "Id",
-    "IfMatch",
-    "Optional",
-    "Paging",
-    "id_of",
-]
-
 T = TypeVar("T")
 
 

@@ -8,8 +8,6 @@ from functools import cache
 from shared.finishing.differences import Difference
 from shared.web.csv_files import csv_file, neutral
 
-__all__ = ["differences_csv"]
-
 _HEADER = (
     "change", "customerId", "email", "segments", "contact", "tags.sentLast", "tags.afterRun",
 )  # fmt: skip

@@ -23,8 +23,6 @@ from shared.web.problems import HttpProblem, for_error
 from shared.web.services import Services
 from shared.web.texts import language_of
 
-__all__ = ["MOST_BODY_BYTES", "SECURITY_HEADERS", "Gateway", "Outgoing", "problem_response"]
-
 MOST_BODY_BYTES = 1024 * 1024
 
 _LOG = logging.getLogger(__name__)

@@ -9,8 +9,6 @@ from starlette.requests import Request
 
 from shared.web.problems import HttpProblem
 
-__all__ = ["JsonRequest"]
-
 # The largest definition of an export has about 1,500 values; one that comes back from a GET has its
 # findings and its last run, too.
 _MOST_VALUES = 5_000

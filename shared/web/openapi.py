@@ -14,8 +14,6 @@ from starlette.responses import JSONResponse
 from shared.web.access import Access, AccessRoute, Subject, public
 from shared.web.problems import PROBLEM_JSON
 
-__all__ = ["PATH", "add_document", "operation_id"]
-
 PATH = "/api/openapi.json"
 
 _PROBLEM = {

@@ -9,8 +9,6 @@ from shared.runs.outcomes import OutcomeRow
 from shared.web.csv_files import csv_file, neutral
 from shared.web.texts import action_text, reason_text, text
 
-__all__ = ["HEADER", "outcomes_csv"]
-
 HEADER = (
     "customerId",
     "email",

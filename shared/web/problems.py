@@ -33,17 +33,6 @@ from shared.messages.catalogue import text as message_text
 from shared.web.models.base import faults_of
 from shared.web.texts import text, text_or_default
 
-__all__ = [
-    "PROBLEM_JSON",
-    "HttpProblem",
-    "detail_text",
-    "error_text",
-    "fault_text",
-    "for_error",
-    "refuse_other_types",
-    "response",
-]
-
 PROBLEM_JSON = "application/problem+json"
 
 # The most specific class first. Refused and InputError are caused by Mailchimp or by a file: neither the app

@@ -34,8 +34,6 @@ from shared.segments.rest import CustomerInsightsApi
 from shared.web.audit_entry import AuditEntry
 from shared.web.authentication import Authenticator
 
-__all__ = ["Services"]
-
 
 @dataclass(frozen=True)
 class Services:

@@ -16,18 +16,6 @@ from werkzeug.http import parse_accept_header
 
 from shared.messages import catalogue as messages
 
-__all__ = [
-    "LANGUAGES",
-    "LANGUAGE_COOKIE",
-    "action_text",
-    "catalogue",
-    "has",
-    "language_of",
-    "reason_text",
-    "text",
-    "text_or_default",
-]
-
 LANGUAGES = ("en", "ko")
 
 # The language that a person chose for the pages.

@@ -21,8 +21,6 @@ from shared.web.gateway import Outgoing
 from shared.web.problems import HttpProblem
 from shared.web.texts import language_of
 
-__all__ = ["unconfigured"]
-
 RETRY_AFTER_SECONDS = 60
 
 _LOG = logging.getLogger(__name__)

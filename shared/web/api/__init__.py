@@ -20,8 +20,6 @@ from shared.web.api import (
 )
 from shared.web.services import Services
 
-__all__ = ["routers"]
-
 
 def routers(services: Services) -> tuple[APIRouter, ...]:
     """The routers of what is configured."""

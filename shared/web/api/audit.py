@@ -10,8 +10,6 @@ from shared.web.authentication import Role
 from shared.web.dependencies import CurrentContext, Paging
 from shared.web.models.audit import AuditEntryList
 
-__all__ = ["router"]
-
 router = APIRouter(route_class=AccessRoute, tags=["audit"])
 
 

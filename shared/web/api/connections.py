@@ -27,8 +27,6 @@ from shared.web.models.connections import (
 )
 from shared.web.models.consent import ConsentList, consent_view
 
-__all__ = ["router", "shown"]
-
 router = APIRouter(prefix="/api/connections", route_class=AccessRoute, tags=["connections"])
 
 _ONE = "/{id:id}"

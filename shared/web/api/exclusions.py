@@ -16,8 +16,6 @@ from shared.web.dependencies import CurrentContext, Id
 from shared.web.models.exclusions import ExclusionsView, exclusions_view
 from shared.web.problems import refuse_other_types
 
-__all__ = ["router"]
-
 router = APIRouter(route_class=AccessRoute, tags=["exports"])
 
 _ONE = "/api/exports/{id:id}/exclusions"

@@ -13,8 +13,6 @@ from shared.web.context import Context
 from shared.web.dependencies import CurrentContext, Id, IfMatch
 from shared.web.models.exports import ExportBody, ExportList, ExportView, export_view
 
-__all__ = ["router"]
-
 router = APIRouter(prefix="/api/exports", route_class=AccessRoute, tags=["exports"])
 
 _ONE = "/{id:id}"

@@ -8,8 +8,6 @@ from pydantic import Field
 from shared.web.access import AccessRoute, public
 from shared.web.models.base import View
 
-__all__ = ["router"]
-
 router = APIRouter(route_class=AccessRoute, tags=["health"])
 
 

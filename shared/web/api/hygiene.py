@@ -13,8 +13,6 @@ from shared.web.dependencies import AudienceId, CurrentContext, Id
 from shared.web.models.hygiene import ArchiveBody, HygieneView, hygiene_view
 from shared.web.models.runs import RunView
 
-__all__ = ["router"]
-
 router = APIRouter(route_class=AccessRoute, tags=["connections"])
 
 

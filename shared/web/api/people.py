@@ -16,8 +16,6 @@ from shared.web.models.people import (
     person_view,
 )
 
-__all__ = ["router"]
-
 router = APIRouter(prefix="/api/people", route_class=AccessRoute, tags=["people"])
 
 

@@ -23,8 +23,6 @@ from shared.web.models.previews import PreviewView, preview_view
 from shared.web.models.runs import RunList, RunView, StartBody, UndoBody, run_view
 from shared.web.outcomes_csv import outcomes_csv
 
-__all__ = ["accepted", "router"]
-
 router = APIRouter(route_class=AccessRoute, tags=["runs"])
 
 _ONE = "/api/runs/{id:id}"

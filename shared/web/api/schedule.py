@@ -14,8 +14,6 @@ from shared.web.authentication import Role
 from shared.web.dependencies import CurrentContext, IfMatch
 from shared.web.models.schedules import RefreshScheduleBody, ScheduleView
 
-__all__ = ["router"]
-
 router = APIRouter(prefix="/api/schedule", route_class=AccessRoute, tags=["schedule"])
 
 

@@ -19,8 +19,6 @@ from shared.web.models.catalogue import (
 )
 from shared.web.models.runs import finding_views
 
-__all__ = ["refresh_jobs_router", "router"]
-
 router = APIRouter(route_class=AccessRoute, tags=["segments"])
 refresh_jobs_router = APIRouter(route_class=AccessRoute, tags=["segments"])
 

@@ -26,8 +26,6 @@ from shared.web.models.connections import AuthorizeView, ConnectionView
 from shared.web.pages.render import redirect, sign_in_page
 from shared.web.texts import has, text
 
-__all__ = ["entra_router", "mailchimp_router"]
-
 mailchimp_router = APIRouter(route_class=AccessRoute, tags=["connections"])
 entra_router = APIRouter(route_class=AccessRoute, tags=["connections"])
 

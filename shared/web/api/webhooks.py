@@ -13,8 +13,6 @@ from shared.web.access import AccessRoute, public
 from shared.web.dependencies import CurrentContext, id_of
 from shared.web.models.base import View
 
-__all__ = ["router"]
-
 router = APIRouter(route_class=AccessRoute, tags=["webhooks"])
 
 _ONE = "/api/mailchimp/webhooks/{token:id}"

@@ -17,8 +17,6 @@ import orjson
 from shared.web.audit_entry import AuditEntry, Change
 from shared.web.context import Context
 
-__all__ = ["AuditFilter", "AuditPage", "flat", "newest", "page", "record"]
-
 _PARTITION = "audit"
 
 # A time after the year 5000, in milliseconds: subtracting a time from it reverses the order.

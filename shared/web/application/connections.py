@@ -20,26 +20,6 @@ from shared.web.authentication import Role
 from shared.web.context import Context
 from shared.web.models.connections import ConnectionBody, NewConnectionBody
 
-__all__ = [
-    "audiences",
-    "begin_sign_in",
-    "change",
-    "connect_with_key",
-    "consent_states",
-    "create",
-    "delete",
-    "disconnect",
-    "drop_export_user",
-    "finish_sign_in",
-    "may_use",
-    "may_use_export",
-    "merge_fields",
-    "refuse_export",
-    "refuse_not_shared",
-    "saved_segments",
-    "usable_connections",
-]
-
 
 def may_use(context: Context, connection: Connection) -> bool:
     """Administrators may use every connection, contributors those shared with them."""

@@ -6,8 +6,6 @@ import hashlib
 
 from shared.errors import Changed
 
-__all__ = ["etag_of", "refuse_changed"]
-
 
 def etag_of(storage_etag: str) -> str:
     """The ETag that callers see: the storage's own contains a time and is not always quoted."""

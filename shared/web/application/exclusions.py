@@ -12,8 +12,6 @@ from shared.people.exclusion_lists import parse_exclusions
 from shared.web.application import audit
 from shared.web.context import Context
 
-__all__ = ["delete", "put", "read"]
-
 _SHOWN_LINES = 20
 _DELIMITERS = ",;\t"
 

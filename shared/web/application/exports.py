@@ -19,18 +19,6 @@ from shared.web.context import Context
 from shared.web.models.exports import ExportBody, recorded_export
 from shared.web.texts import text
 
-__all__ = [
-    "ExportDetails",
-    "change",
-    "create",
-    "delete",
-    "detach",
-    "duplicate",
-    "list_all",
-    "read",
-    "set_schedules",
-]
-
 
 @dataclass(frozen=True)
 class ExportDetails:

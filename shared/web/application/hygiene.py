@@ -6,8 +6,6 @@ from shared.model.run import Run
 from shared.web.application import audit
 from shared.web.context import Context
 
-__all__ = ["archive"]
-
 
 def archive(context: Context, export_id: str, people: int) -> Run:
     """Start a run that archives the unused contacts of an export, at most `people`. NotFound, Conflict."""

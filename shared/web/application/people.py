@@ -16,8 +16,6 @@ from shared.web.application import audit
 from shared.web.context import Context
 from shared.web.models.people import SearchBody
 
-__all__ = ["erase", "search", "send", "sent"]
-
 
 def search(context: Context, person: SearchBody) -> Sequence[PersonInExport]:
     """What every export has stored about an address, or about a profile."""

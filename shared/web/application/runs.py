@@ -17,21 +17,6 @@ from shared.web.application.connections import usable_connections
 from shared.web.authentication import Role
 from shared.web.context import Context
 
-__all__ = [
-    "StartedAll",
-    "cancel",
-    "confirm",
-    "differences",
-    "outcomes",
-    "preview",
-    "rejected",
-    "retry",
-    "start",
-    "start_all",
-    "undo",
-    "would_start_all",
-]
-
 
 def start(context: Context, export_id: str, mode: Mode, *, add_archived: bool = False) -> Run:
     """Start a run of an export; while a run is active, that run. NotFound, Conflict.

@@ -11,8 +11,6 @@ from shared.web.application.etags import refuse_changed
 from shared.web.context import Context
 from shared.web.models.schedules import ScheduleView
 
-__all__ = ["change", "is_set", "read"]
-
 # The schedule before someone has set it: off, as in Customer Insights.
 _DEFAULT = Schedule(enabled=False, repeat=Repeat.DAILY, times=("06:00",), time_zone="UTC")
 _NEVER_SET = "never-set"

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from shared.web.models.base import ListView, Time, View
 
-__all__ = ["AuditEntryList", "AuditEntryView"]
-
 
 class ChangeView(View):
     """One field that changed; values are JSON texts."""

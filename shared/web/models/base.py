@@ -29,19 +29,6 @@ from pydantic_core import PydanticCustomError
 from shared.errors import Fault
 from shared.messages.catalogue import has
 
-__all__ = [
-    "Body",
-    "Choice",
-    "Items",
-    "Label",
-    "ListView",
-    "ReadOnly",
-    "Time",
-    "View",
-    "faults_of",
-    "is_none",
-]
-
 T = TypeVar("T")
 
 # Besides control characters: ends of lines and paragraphs, and characters that change the direction of text,

@@ -12,17 +12,6 @@ from shared.segments.catalogue import AttributeInfo, SegmentInfo
 from shared.web.models.base import ListView, Time, View, is_none
 from shared.web.models.runs import FindingView, ReasonView, reason_view
 
-__all__ = [
-    "AttributeList",
-    "AttributeView",
-    "RefreshJobList",
-    "RefreshJobView",
-    "SegmentList",
-    "SegmentView",
-    "attribute_view",
-    "segment_view",
-]
-
 
 def _is_empty(value: tuple[object, ...]) -> bool:
     return not value

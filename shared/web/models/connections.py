@@ -9,20 +9,6 @@ from pydantic import Field, StringConstraints
 from shared.model.connection import Connection, ConnectionStatus, GrantKind
 from shared.web.models.base import Body, Items, Label, ListView, ReadOnly, Time, View
 
-__all__ = [
-    "ApiKeyBody",
-    "AudienceList",
-    "AudienceView",
-    "AuthorizeView",
-    "ConnectionBody",
-    "ConnectionList",
-    "ConnectionView",
-    "MergeFieldList",
-    "MergeFieldView",
-    "NewConnectionBody",
-    "connection_view",
-]
-
 # Administrators may use every connection; this shares one with contributors too.
 SharedWith = Literal["Contributor"]
 

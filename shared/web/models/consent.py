@@ -10,8 +10,6 @@ from shared.model.consent import ConsentState, ConsentWebhook
 from shared.web.models.base import ListView, Time, View
 from shared.web.models.runs import ReasonView, reason_view
 
-__all__ = ["ConsentList", "ConsentView", "WebhookState", "consent_view", "webhook_state"]
-
 WebhookState = Literal["registered", "refused", "none"]
 
 

@@ -9,8 +9,6 @@ from pydantic import ConfigDict, Field
 from shared.model.exclusions import ExclusionList
 from shared.web.models.base import Time, View
 
-__all__ = ["ExclusionsView", "exclusions_view"]
-
 _EXAMPLE: dict[str, Any] = {
     "addresses": 120,
     "customers": 15,

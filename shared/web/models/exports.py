@@ -45,8 +45,6 @@ from shared.web.models.base import (
 from shared.web.models.runs import FindingView, RunView, finding_views, run_view
 from shared.web.models.schedules import ScheduleBody, ScheduleView
 
-__all__ = ["ExportBody", "ExportList", "ExportView", "export_view", "recorded_export"]
-
 # Types that Mailchimp creates from a name only; address, radio and dropdown need more.
 FieldType = Literal["text", "number", "phone", "date", "url", "imageurl", "birthday", "zip"]
 # Parts of a field that takes an address; several attributes may make up one.

@@ -9,8 +9,6 @@ from pydantic import Field
 from shared.planning.hygiene import AudienceHygiene
 from shared.web.models.base import Body, Time, View
 
-__all__ = ["ArchiveBody", "HygieneView", "hygiene_view"]
-
 
 class ArchiveBody(Body):
     """The number of unused contacts that a person agrees to archive."""

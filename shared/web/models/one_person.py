@@ -10,8 +10,6 @@ from shared.model.one_person import SentPerson
 from shared.web.models.base import ListView, View
 from shared.web.texts import action_text, reason_text
 
-__all__ = ["SentPersonList", "SentPersonView", "sent_person_view"]
-
 
 class SentFieldView(View):
     """A merge field: the value that was sent, and the value that Mailchimp has now."""

@@ -12,16 +12,6 @@ from shared.people.search import PersonInExport
 from shared.web.models.base import Body, ListView, Time, View
 from shared.web.texts import action_text, reason_text
 
-__all__ = [
-    "EraseBody",
-    "PersonInExportList",
-    "PersonInExportView",
-    "ReceiptView",
-    "SearchBody",
-    "person_named",
-    "person_view",
-]
-
 
 def _address(value: str) -> str:
     """Refuse what cannot be an address: exactly one @ between two parts that are not empty."""

@@ -11,8 +11,6 @@ from shared.web.application.runs import Preview
 from shared.web.models.base import View
 from shared.web.texts import reason_text
 
-__all__ = ["PreviewView", "preview_view"]
-
 
 class OutcomeTotalView(View):
     """The number of rows with one outcome, code and field."""

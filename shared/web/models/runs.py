@@ -12,18 +12,6 @@ from shared.model.run import Finding, Mode, PlanningStep, Reason, Run, RunStatus
 from shared.web.models.base import Body, Choice, ListView, Time, View
 from shared.web.texts import text_or_default
 
-__all__ = [
-    "FindingView",
-    "RunList",
-    "RunView",
-    "StartBody",
-    "UndoBody",
-    "finding_views",
-    "in_words",
-    "reason_view",
-    "run_view",
-]
-
 
 class StartMode(StrEnum):
     """The modes that a start chooses; one person is sent in another way."""

@@ -9,8 +9,6 @@ from pydantic import Field
 from shared.model.export import Repeat, Schedule
 from shared.web.models.base import Body, Choice, Items, Label, View
 
-__all__ = ["Day", "RefreshScheduleBody", "ScheduleBody", "ScheduleView"]
-
 Day = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
 
 _Clock = Annotated[Label, Field(description="HH:MM", examples=["06:00"])]

@@ -20,8 +20,6 @@ from shared.web.pages import (
     static,
 )
 
-__all__ = ["ROUTERS"]
-
 ROUTERS: tuple[APIRouter, ...] = (
     exports.router,
     bulk.router,

@@ -22,8 +22,6 @@ from shared.web.pages.render import CurrentPage, Page
 from shared.web.pages.run_list import day_range
 from shared.web.texts import has, text
 
-__all__ = ["router"]
-
 router = APIRouter(route_class=AccessRoute, include_in_schema=False)
 
 _ENTRIES = 50

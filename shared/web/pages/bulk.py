@@ -18,8 +18,6 @@ from shared.web.pages.render import CurrentPage, Page, redirect
 from shared.web.pages.schedule_form import schedule_fields
 from shared.web.problems import error_text
 
-__all__ = ["router"]
-
 router = APIRouter(route_class=AccessRoute, include_in_schema=False)
 
 _MOST = 500

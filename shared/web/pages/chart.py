@@ -12,8 +12,6 @@ from math import ceil, log10
 
 from shared.model.run import Run
 
-__all__ = ["Chart", "charts"]
-
 _MOST = 20
 _WIDTH, _HEIGHT = 560, 190
 _LEFT, _RIGHT, _TOP, _BOTTOM = 62, 8, 12, 26

@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from shared.web.application.audit import flat
 from shared.web.texts import has, reason_text, text
 
-__all__ = ["ConflictingField", "conflicting_fields", "field_label", "value_words"]
-
 # The label of a field, and the texts of its values if it has a choice of them.
 _LABELS = {
     "displayName": ("form.displayName", ""),

@@ -20,8 +20,6 @@ from shared.web.pages.conflicts import conflicting_fields
 from shared.web.pages.forms import NO_REFUSAL, Form, Refusal, SentForm, attempt
 from shared.web.pages.render import CurrentPage, Page, redirect
 
-__all__ = ["router"]
-
 router = APIRouter(route_class=AccessRoute, include_in_schema=False)
 
 _ONE = "/connections/{id:id}"

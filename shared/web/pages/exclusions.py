@@ -15,8 +15,6 @@ from shared.web.dependencies import Id
 from shared.web.pages.forms import NO_REFUSAL, Form, Refusal, SentForm, Upload, attempt
 from shared.web.pages.render import CurrentPage, Page, redirect
 
-__all__ = ["router"]
-
 router = APIRouter(route_class=AccessRoute, include_in_schema=False)
 
 _PAGE = "/exports/{id:id}/exclusions"

@@ -16,8 +16,6 @@ from shared.web.pages.export_definition import Definition
 from shared.web.pages.render import Page
 from shared.web.problems import error_text
 
-__all__ = ["Choices", "offered_connections", "read_choices"]
-
 T = TypeVar("T")
 
 

@@ -12,8 +12,6 @@ from shared.model.export import ConsentMeaning
 from shared.web.pages.forms import Form
 from shared.web.pages.schedule_form import schedule_fields
 
-__all__ = ["NEW_FIELD", "Definition", "definition_from", "field_id", "row_name"]
-
 Definition = dict[str, Any]
 
 # The choice of a field that the audience does not have yet.

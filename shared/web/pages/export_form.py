@@ -38,8 +38,6 @@ from shared.web.pages.mapping_rows import mapping_rows
 from shared.web.pages.render import CurrentPage, Page, redirect
 from shared.web.pages.schedule_form import coming_runs, schedule_of
 
-__all__ = ["router"]
-
 router = APIRouter(route_class=AccessRoute, include_in_schema=False)
 
 # With more attributes, an attribute is a text field with suggestions and not a list.

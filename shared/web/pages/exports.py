@@ -28,8 +28,6 @@ from shared.web.pages.first_visit import first_visit
 from shared.web.pages.forms import NO_REFUSAL, Refusal, SentForm, attempt
 from shared.web.pages.render import CurrentPage, Page, redirect
 
-__all__ = ["router"]
-
 router = APIRouter(route_class=AccessRoute, include_in_schema=False)
 
 _ONE = "/exports/{id:id}"

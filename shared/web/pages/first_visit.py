@@ -18,8 +18,6 @@ from shared.web.pages.render import Page
 from shared.web.problems import error_text
 from shared.web.texts import text
 
-__all__ = ["FirstVisit", "first_visit"]
-
 # With more audiences, the tile gives their number.
 _MOST_NAMED = 3
 

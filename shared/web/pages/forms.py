@@ -30,7 +30,6 @@ from shared.web.problems import (
 if TYPE_CHECKING:
     from shared.web.pages.render import Page
 
-__all__ = ["NO_REFUSAL", "Form", "Refusal", "SentForm", "Upload", "attempt"]
 
 T = TypeVar("T")
 

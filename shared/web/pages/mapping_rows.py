@@ -17,8 +17,6 @@ from shared.model.audience import MergeField
 from shared.segments.catalogue import AttributeInfo, SegmentSample
 from shared.web.texts import text
 
-__all__ = ["MappingRow", "mapping_rows"]
-
 _SHOWN = 3
 _LONGEST_SHOWN = 32
 _NAMES = {"firstName": "FNAME", "lastName": "LNAME"}

@@ -16,8 +16,6 @@ from shared.web.models.people import person_named
 from shared.web.pages.forms import NO_REFUSAL, Refusal, SentForm, attempt
 from shared.web.pages.render import CurrentPage, Page, redirect
 
-__all__ = ["router"]
-
 router = APIRouter(route_class=AccessRoute, include_in_schema=False)
 
 _PAGE = "/exports/{id:id}/person"

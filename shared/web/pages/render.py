@@ -41,8 +41,6 @@ from shared.web.problems import HttpProblem, detail_text
 from shared.web.services import Services
 from shared.web.texts import LANGUAGE_COOKIE, LANGUAGES, action_text, has, reason_text, text
 
-__all__ = ["CSP", "CurrentPage", "Formats", "Page", "error_page", "redirect", "sign_in_page"]
-
 CSP = (
     "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; "
     "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"

@@ -16,8 +16,6 @@ from shared.web.access import AccessRoute, requires
 from shared.web.authentication import Role
 from shared.web.pages.render import CurrentPage
 
-__all__ = ["day_range", "router"]
-
 router = APIRouter(route_class=AccessRoute, include_in_schema=False)
 
 _PAGE = 40

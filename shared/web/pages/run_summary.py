@@ -16,8 +16,6 @@ from shared.model.outcome import Code, Lasting
 from shared.model.run import REMOVAL_GUARD, Counts, Mode, Run, RunStatus
 from shared.web.texts import text
 
-__all__ = ["Summary", "Tile", "retry_changes_something", "rows_per_second", "seconds_of", "summary"]
-
 # A person can change the audience or the plan in Mailchimp, so that the same row is accepted.
 _MAILCHIMP_CAN_CHANGE = frozenset({Code.FIELD_REFUSED, Code.FIELD_REQUIRED})
 _COMPLETED = frozenset({RunStatus.SUCCESSFUL, RunStatus.COMPLETED_WITH_WARNINGS})

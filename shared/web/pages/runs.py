@@ -31,8 +31,6 @@ from shared.web.pages.run_summary import (
 )
 from shared.web.texts import text
 
-__all__ = ["router"]
-
 router = APIRouter(route_class=AccessRoute, include_in_schema=False)
 
 _ONE = "/runs/{id:id}"

@@ -17,8 +17,6 @@ from shared.scheduling.schedule import next_run, zone
 from shared.web.models.schedules import ScheduleBody
 from shared.web.pages.forms import Form
 
-__all__ = ["coming_runs", "schedule_fields", "schedule_of", "time_zones"]
-
 _MOST_TIMES = 4
 _SHOWN_RUNS = 3
 # Names that are not places, or that exist for old systems only.

@@ -21,8 +21,6 @@ from shared.web.pages.schedule_form import coming_runs, schedule_fields
 from shared.web.problems import HttpProblem
 from shared.web.texts import LANGUAGES
 
-__all__ = ["router"]
-
 router = APIRouter(route_class=AccessRoute, include_in_schema=False)
 
 # A path of the app, with the filters of a list.

@@ -16,8 +16,6 @@ from starlette.responses import Response
 from shared.web.access import AccessRoute, public
 from shared.web.problems import HttpProblem
 
-__all__ = ["router", "static_url"]
-
 router = APIRouter(route_class=AccessRoute, include_in_schema=False)
 
 _FOLDER = FilePath(__file__).parent.parent / "static"
