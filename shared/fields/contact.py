@@ -158,11 +158,12 @@ class Converter:
         `values` in the order of `columns`, all as text; control characters are removed from them, except tabs
         and line breaks. With `clear`, an empty text ("") is sent, which empties the field; None and blanks
         are omitted, and so is "" without `clear`. A required field is never emptied: Mailchimp would refuse
-        the person.
+        the person. So its "" counts as dropped, because Mailchimp still has the earlier value.
         """
         fields: dict[str, object] = {}
         dropped: list[Dropped] = []
         parts: dict[str, dict[str, str]] = {}
+        not_emptied: dict[str, None] = {}
         for (tag, convert, may_clear, part), value in zip(self._steps, values, strict=True):
             if value is None:
                 continue
@@ -175,8 +176,11 @@ class Converter:
             if not text and tag in parts:
                 continue
             if not text:
-                if clear and may_clear and value == "":
-                    fields[tag] = ""
+                if clear and value == "":
+                    if may_clear:
+                        fields[tag] = ""
+                    elif not is_evidence(tag):
+                        not_emptied[tag] = None
                 continue
             try:
                 fields[tag] = convert(text)
@@ -190,4 +194,5 @@ class Converter:
                 dropped.append(Dropped(tag, "notACompleteAddress"))
             else:
                 fields[tag] = address
+        dropped += [Dropped(tag, "requiredNotEmptied") for tag in not_emptied if tag not in parts]
         return fields, dropped

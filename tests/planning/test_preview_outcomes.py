@@ -259,3 +259,16 @@ def test_a_preview_has_the_people_without_a_required_value_and_later_runs_name_t
     assert outcomes(rows, preview)[refused] == preview.counts.rejected
     found = [f.values for f in preview.findings if f.code == "requiredValuesMissing"]
     assert found == [{"field": "FNAME", "people": str(preview.counts.rejected)}]
+
+
+def test_a_required_field_that_cannot_be_emptied_is_reported(rows: RowDeployment) -> None:
+    rows.run(person(0), person(1))
+    (field,) = [f for f in rows.deployment.audience.state.merge_fields.values() if f.tag == "FNAME"]
+    field.required = True
+    segment = [person(0, FirstName=""), person(1)]
+
+    emptied, again = rows.run(*segment), rows.run(*segment)
+
+    assert rows.deployment.audience.members()["p0@example.com"].merge_fields["FNAME"] == "P0"
+    assert rows.outcomes(emptied)["p0@example.com"] == ("updated", "valueDropped")
+    assert rows.outcomes(again)["p0@example.com"] == ("unchanged", "valueDropped")
