@@ -56,6 +56,9 @@ def new_token(cookie: Cookie, new_id: Callable[[], str]) -> str:
 
 
 def check_token(cookie: Cookie, sent: str) -> None:
-    """Raise a 403 unless the form carries the browser's own token."""
+    """Raise a 403 unless the form carries the browser's own token.
+
+    A form of another site was refused before by its origin, so this is mostly a page that stayed open for long.
+    """
     if not cookie.value or not hmac.compare_digest(cookie.value.encode(), sent.encode()):
-        raise HttpProblem(403, "crossOrigin")
+        raise HttpProblem(403, "formExpired")

@@ -615,6 +615,7 @@ def test_a_form_without_a_csrf_token_changes_nothing() -> None:
     ada.cookies.clear()
     ada.send(f"/exports/{export}/run")
     assert ada.answer.status == 403
+    assert "The page has expired" in ada.text
     assert not world.runs.kept
 
 

@@ -49,6 +49,8 @@ CSP = (
 _REFERRER = "same-origin"
 # The time zone of the browser, which app.js stores.
 _ZONE_COOKIE = "zone"
+# How long a page may stay open before its forms are refused, also when the browser was closed in between.
+_FORM_SECONDS = 7 * 86_400
 # Clocks differ, so a moment that is this near may be in the future.
 _JUST_NOW = timedelta(seconds=2)
 
@@ -151,7 +153,11 @@ class Page:
         }
         response = _html(template, shown, refusal.status)
         switched = [language_cookie(self.language)] if self.switches_language else []
-        for value in (csrf.header(token, "Strict"), *([cookie] if cookie else []), *switched):
+        for value in (
+            csrf.header(token, "Strict", _FORM_SECONDS),
+            *([cookie] if cookie else []),
+            *switched,
+        ):
             response.headers.append("Set-Cookie", value)
         return response
 
