@@ -28,7 +28,7 @@ from duckdb import DuckDBPyConnection
 
 from shared.errors import Changed, Conflict, NotFound
 from shared.model.consent import ConsentSweep, PublishedConsent, audience_key
-from shared.model.ports import Files, Records, create_or_replace, update
+from shared.model.ports import Files, Records, create_or_replace, delete_all, update
 from shared.people.erasures import Erasures
 from shared.runs.cdm_model import CdmTable
 from shared.workspace import SqlFile, small_workspace
@@ -127,8 +127,7 @@ class ConsentTable:
         if stored.value.version:
             self.records.replace(key, PublishedConsent(), stored.etag)
         self._describe(key, "")
-        for name in list(self.files.names(_folder(key))):
-            self.files.delete(name)
+        delete_all(self.files, _folder(key))
         self.records.delete(key)
 
     def remove_profiles(self, key: str, customers: Collection[str]) -> int:

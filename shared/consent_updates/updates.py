@@ -47,6 +47,7 @@ from shared.model.ports import (
     Queue,
     Records,
     create_or_replace,
+    delete_all,
     readable,
     split_unreadable,
 )
@@ -255,8 +256,7 @@ class ConsentUpdates:
     def _remove(self, key: str) -> None:
         self._remove_webhook(key)
         self.table.remove(key)
-        for name in list(self.files.names(statuses_folder(key))):
-            self.files.delete(name)
+        delete_all(self.files, statuses_folder(key))
         # Last, because the timer finds the audience by this record.
         self.sweeps.delete(key)
 

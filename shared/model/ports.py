@@ -204,6 +204,17 @@ def split_unreadable(records: Iterable[T]) -> tuple[list[T], ConnectorError | No
     return found, None
 
 
+def exists(files: Files, name: str) -> bool:
+    """Whether a blob exists."""
+    return next(iter(files.names(name)), None) == name
+
+
+def delete_all(files: Files, prefix: str) -> None:
+    """Delete the blobs whose name has a prefix."""
+    for name in list(files.names(prefix)):
+        files.delete(name)
+
+
 def create_or_replace(records: Records[T], key: str, value: T, read: Stored[T] | None) -> Stored[T]:
     """Replace the record that was `read`, or create it if there was none.
 

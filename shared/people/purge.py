@@ -41,7 +41,7 @@ from shared.model.names import (
     plan_blob,
     run_folder,
 )
-from shared.model.ports import Files, Records, split_unreadable, update
+from shared.model.ports import Files, Records, delete_all, exists, split_unreadable, update
 from shared.model.run import Mode, Run, RunStatus, Stage
 from shared.people.erasures import MarkErased
 from shared.people.exclusion_lists import ExclusionLists
@@ -139,8 +139,7 @@ class Purge:
         """Whether the files of an active run contain these people, or planning may be reading them."""
         if run.status is RunStatus.QUEUED:
             return False  # planning will omit them
-        blob = plan_blob(run.id)
-        if blob not in set(self.files.names(blob)):
+        if not exists(self.files, plan_blob(run.id)):
             return run.is_active
         names = [(name, "address") for name in self.files.names(ledger_folder(run.export_id))]
         for name in self.files.names(f"{run_folder(run.id)}plan-"):
@@ -246,8 +245,7 @@ class Purge:
                     self.files.delete(name)
 
     def _purge_run(self, run: Run, mark: MarkErased) -> int:
-        for name in list(self.files.names(f"{run_folder(run.id)}plan-")):
-            self.files.delete(name)
+        delete_all(self.files, f"{run_folder(run.id)}plan-")
         blob = outcomes_table(run.id)
         with self._open_erased_rows(blob, mark, "email") as found:
             if found is None:

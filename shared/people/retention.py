@@ -16,7 +16,7 @@ from shared.model.chunk import Chunk
 from shared.model.connection import UsedNonce
 from shared.model.export import Export
 from shared.model.names import ALL_NOT_SUBSCRIBED, not_subscribed_folder, run_folder
-from shared.model.ports import Files, Records, readable
+from shared.model.ports import Files, Records, delete_all, readable
 from shared.model.run import END_NOT_LOGGED, Reason, Run, RunStatus, Stage
 from shared.runs.outcome_file import OutcomeFile
 from shared.runs.start import run_id_at
@@ -79,8 +79,7 @@ class Retention:
         )
 
     def _delete_files(self, run: Run) -> None:
-        for name in list(self.files.names(run_folder(run.id))):
-            self.files.delete(name)
+        delete_all(self.files, run_folder(run.id))
         self.outcome_file.delete(run.export_id, run.id)
         for chunk in list(self.chunks.all(run.id)):
             self.chunks.delete(chunk.key)
@@ -96,8 +95,7 @@ class Retention:
             if audience_id in used or self.now() - pointer.value.read_at < _UNUSED_LIST_LIFETIME:
                 kept_blobs.add(pointer.value.blob)
                 continue
-            for name in list(self.files.names(not_subscribed_folder(*pointer.key.split("/")))):
-                self.files.delete(name)
+            delete_all(self.files, not_subscribed_folder(*pointer.key.split("/")))
             self.not_subscribed.delete(pointer.key)
         for name in list(self.files.names(ALL_NOT_SUBSCRIBED)):
             if name not in kept_blobs and not self._may_become_current(name):

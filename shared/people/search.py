@@ -18,15 +18,15 @@ from shared.errors import ConfigError, ConnectorError, NotFound
 from shared.fields.contact import BLANKS
 from shared.model.export import Export
 from shared.model.ledger import LedgerPointer
-from shared.model.names import outcomes_table, plan_blob
+from shared.model.names import outcomes_table
 from shared.model.one_person import ChosenPerson
 from shared.model.outcome import Code, Outcome
-from shared.model.plan import plan_from_json
-from shared.model.ports import Files, Records, readable
+from shared.model.ports import Files, Records, exists, readable
 from shared.model.run import Mode, Run
 from shared.model.tag import TagOwner
 from shared.people.erasures import Erasures, address_key
 from shared.people.exclusion_lists import ExclusionLists
+from shared.runs.plan_store import read_plan
 from shared.workspace import SqlFile, small_workspace
 
 # In addition to Mailchimp's statuses: not in the audience; Mailchimp was not reached.
@@ -144,7 +144,9 @@ class Search:
         ]
         run, found = None, None
         for run in runs:
-            if run.is_active or run.mode is Mode.PREVIEW or not self._has_outcomes(run):
+            if run.is_active or run.mode is Mode.PREVIEW:
+                continue
+            if not exists(self.files, outcomes_table(run.id)):
                 continue
             found = self._in_outcomes(run, base, person)
             # Runs that send one person or archive contacts have no outcomes of the others.
@@ -168,10 +170,6 @@ class Search:
             return replace(base, code=Code.NOT_IN_SEGMENT)
         return replace(base, code=Code.NOT_COMPLETED if runs else Code.NOT_RUN)
 
-    def _has_outcomes(self, run: Run) -> bool:
-        blob = outcomes_table(run.id)
-        return blob in set(self.files.names(blob))
-
     def _in_outcomes(
         self, run: Run, base: PersonInExport, person: ChosenPerson
     ) -> PersonInExport | None:
@@ -193,7 +191,7 @@ class Search:
         if not segments:
             return ()
         try:
-            plan = plan_from_json(self.files.read(plan_blob(run.id)))
+            plan = read_plan(self.files, run.id)
         except NotFound:
             return ()
         return tuple(plan.tags[number].segment for number in segments)

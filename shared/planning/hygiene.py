@@ -1,4 +1,4 @@
-"""The contacts of an audience that cost without use: unused ones, and those long unsubscribed or cleaned.
+"""Counts the contacts that an audience could do without: unused, long unsubscribed and long cleaned ones.
 
 Unused contacts come from the ledgers of all exports to the audience, the other numbers from Mailchimp. Only
 unused contacts are archived by the app (record 86): archiving an unsubscribed contact would lose
@@ -28,7 +28,7 @@ from shared.runs.start import Starter
 from shared.workspace import small_workspace
 
 LONG = timedelta(days=365)
-"""How long a contact has not changed that counts as unsubscribed or cleaned for long."""
+"""Since when a contact that counts as long unsubscribed or long cleaned has not changed."""
 
 # Archived and cleaned contacts are not billed.
 _BILLED = ("subscribed", "unsubscribed", "pending", "transactional")
@@ -45,7 +45,7 @@ class UnusedContacts:
 
 @dataclass(frozen=True)
 class AudienceHygiene:
-    """The contacts of an audience by status, and those that cost without use.
+    """The contacts of an audience by status, and those that it could do without.
 
     `long_unsubscribed` and `long_cleaned` did not change since `since`. `incomplete` names exports
     that have not sent everyone yet: while there are any, `unused` is empty.
@@ -77,7 +77,7 @@ class AudienceHygiene:
 
 @dataclass(frozen=True)
 class Hygiene:
-    """Finds such contacts, and starts runs that archive unused ones."""
+    """Counts these contacts, and starts runs that archive unused ones."""
 
     exports: Records[Export]
     ledgers: Records[LedgerPointer]

@@ -14,7 +14,7 @@ from typing import Any
 from shared.model.export import Export
 from shared.model.ledger import LedgerPointer
 from shared.model.names import ALL_EXCLUSIONS, exclusions_blob, ledger_folder
-from shared.model.ports import Files, Records
+from shared.model.ports import Files, Records, delete_all
 from shared.model.run import Run
 from shared.model.tag import TagOwner
 from shared.runs.start import ActiveRun
@@ -55,8 +55,7 @@ class Leftovers:
             records.delete(export_id)
         # The pointer is deleted near the end: the sweep finds the export by its pointer.
         for prefix in (ledger_folder(export_id), exclusions_blob(export_id)):
-            for name in list(self.files.names(prefix)):
-                self.files.delete(name)
+            delete_all(self.files, prefix)
         self.ledgers.delete(export_id)
         self.active.delete(export_id)
         return True

@@ -9,12 +9,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from shared.errors import NotFound
-from shared.model.names import person_blob, plan_blob
+from shared.model.names import person_blob
 from shared.model.one_person import PERSON_JSON, SENT_JSON, ChosenPerson, SentPerson
-from shared.model.plan import plan_from_json
 from shared.model.ports import Files
 from shared.model.run import Mode, Run
 from shared.runs.own_run import start_own
+from shared.runs.plan_store import read_plan
 from shared.runs.start import Starter
 
 
@@ -36,7 +36,7 @@ class OnePerson:
     def sent(self, run_id: str) -> list[SentPerson]:
         """What was sent, beside what Mailchimp has. NotFound when it is not stored (yet, or any more)."""
         try:
-            plan = plan_from_json(self.files.read(plan_blob(run_id)))
+            plan = read_plan(self.files, run_id)
             return SENT_JSON.validate_json(self.files.read(plan.sent_person))
         except (NotFound, ValueError):
             raise NotFound("sentPersonGone") from None

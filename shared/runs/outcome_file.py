@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 from shared.errors import ConnectorError, NotFound
 from shared.model.plan import Plan
-from shared.model.ports import Files
+from shared.model.ports import Files, delete_all
 from shared.model.run import Finding, Severity
 from shared.runs.cdm_model import CdmTable
 from shared.workspace import SqlFile
@@ -94,8 +94,7 @@ class OutcomeFile:
             described = b""
         if _csv(export_id, run_id).encode() in described:
             self.files.delete(_model(export_id))
-        for name in list(self.files.names(_folder(export_id, run_id))):
-            self.files.delete(name)
+        delete_all(self.files, _folder(export_id, run_id))
 
 
 def _folder(export_id: str, run_id: str) -> str:

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from shared.errors import NotFound
 from shared.fields.evidence import plain_tags
-from shared.model.names import outcomes_table, plan_blob
-from shared.model.plan import plan_from_json
-from shared.model.ports import Files
+from shared.model.names import outcomes_table
+from shared.model.ports import Files, exists
 from shared.model.preview import SAMPLES_JSON, SamplePerson
+from shared.runs.plan_store import read_plan
 from shared.workspace import SqlFile, small_workspace
 
 if TYPE_CHECKING:
@@ -70,15 +70,14 @@ class OutcomeReader:
     def samples(self, run_id: str) -> list[SamplePerson]:
         """Return the sample people of a preview. NotFound when they are not stored (any more)."""
         try:
-            plan = plan_from_json(self.files.read(plan_blob(run_id)))
+            plan = read_plan(self.files, run_id)
             return SAMPLES_JSON.validate_json(self.files.read(plan.samples))
         except (NotFound, ValueError):
             raise NotFound("previewGone") from None
 
     def exist(self, run_id: str) -> bool:
         """Whether the outcomes of a run are stored."""
-        blob = outcomes_table(run_id)
-        return next(iter(self.files.names(blob)), None) == blob
+        return exists(self.files, outcomes_table(run_id))
 
     def rows(self, run_id: str, only: str | None = None) -> Iterator[OutcomeRow]:
         """Yield the outcomes of a run, optionally of one kind. NotFound when they are not stored (yet)."""
@@ -131,7 +130,7 @@ class OutcomeReader:
     def _opened(self, run_id: str) -> Iterator[tuple[DuckDBPyConnection, list[str]]]:
         """A small database with the view `outcome_rows`, and the names of the run's segments."""
         try:
-            plan = plan_from_json(self.files.read(plan_blob(run_id)))
+            plan = read_plan(self.files, run_id)
         except NotFound as missing:
             raise NotFound("noOutcomes") from missing
         with small_workspace() as (db, folder):

@@ -14,13 +14,18 @@ from shared.errors import Conflict, NotFound
 from shared.model.chunk import Chunk
 from shared.model.names import plan_blob
 from shared.model.plan import Plan, PlanFiles, PlanGone, plan_from_json, plan_to_json
-from shared.model.ports import Files
+from shared.model.ports import Files, delete_all
 
 _CHUNKS = TypeAdapter(list[Chunk])
 
 
 # Plans of the newest runs, kept in memory.
 _REMEMBERED = 8
+
+
+def read_plan(files: Files, run_id: str) -> Plan:
+    """Read the plan of a run. NotFound when it has none, PlanGone when the plan is damaged."""
+    return plan_from_json(files.read(plan_blob(run_id)))
 
 
 class PlanStore:
@@ -39,15 +44,14 @@ class PlanStore:
         try:
             self.files.write(plan_blob(plan.run_id), plan_to_json(plan), once=True)
         except Conflict:
-            for name in list(self.files.names(plan.folder)):
-                self.files.delete(name)
+            delete_all(self.files, plan.folder)
             return self.read(plan.run_id) or plan
         return plan
 
     def read(self, run_id: str) -> Plan | None:
         """Return the plan of a run, or None without one. PlanGone when it is damaged."""
         try:
-            return plan_from_json(self.files.read(plan_blob(run_id)))
+            return read_plan(self.files, run_id)
         except PlanGone:
             raise
         except NotFound:

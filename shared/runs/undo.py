@@ -14,7 +14,7 @@ from shared.errors import Conflict, NotFound
 from shared.model.ledger import LedgerPointer
 from shared.model.names import outcomes_table
 from shared.model.plan import Plan
-from shared.model.ports import Files, Records
+from shared.model.ports import Files, Records, exists
 from shared.model.run import Mode, Run, RunStatus, Trigger
 from shared.runs.start import Starter
 
@@ -75,7 +75,7 @@ def undoable(run_id: str, pointer: LedgerPointer | None, files: Files) -> Ledger
     if pointer is None or pointer.sent_by != run_id:
         raise Conflict("undoNotNewest")
     needed = [pointer.blob, outcomes_table(run_id), *([pointer.before] if pointer.before else [])]
-    if any(next(iter(files.names(blob)), None) != blob for blob in needed):
+    if not all(exists(files, blob) for blob in needed):
         raise _too_old()
     return pointer
 
