@@ -213,10 +213,12 @@ def _sorted(members: Sequence[Member], answer: Mapping[str, Any]) -> BatchAnswer
 
 
 def _is_complete(answer: Mapping[str, Any]) -> bool:
-    """Whether the response counts 0 entries for every part that is missing."""
+    """Whether each part has as many entries as its counter says; a part with 0 may be missing."""
     return all(
-        answer.get(part) is not None or answer.get(counter) in (0, "0")
-        for part, counter in _PARTS.items()
+        answer.get(counter) in (0, "0")
+        if (part := answer.get(name)) is None
+        else len(part) >= whole_number_in(answer, counter)
+        for name, counter in _PARTS.items()
     )
 
 

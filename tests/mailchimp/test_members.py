@@ -211,6 +211,7 @@ def test_a_person_missing_from_the_response_is_refused(transport):
     "answer",
     [
         {"total_created": 1},
+        {"new_members": [], "updated_members": [], "errors": [], "total_created": 1},
         {"new_members": [], "updated_members": []},
         {"errors": [], "total_created": 1, "total_updated": 0},
         {"new_members": [], "updated_members": {}, "errors": []},
