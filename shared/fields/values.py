@@ -12,6 +12,8 @@ import re
 from collections.abc import Callable, Mapping
 from functools import lru_cache, partial
 
+import idna
+
 from shared.fields.days import AmbiguousDateError, day_of, month_and_day_of
 from shared.fields.postal import postal_address
 from shared.model.audience import MergeField
@@ -34,6 +36,8 @@ _DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+", re.ASCII)
 _COMMA_AND_THREE = re.compile(r"[+-]?[1-9]\d{0,2},\d{3}", re.ASCII)
 
 _URL = re.compile(r"https?://[^\s/.?#]+(?:\.[^\s/.?#]+)+(?:[/?#:]\S*)?", re.IGNORECASE)
+_HOST = re.compile(r"(https?://)([^\s/?#:@]+)", re.IGNORECASE)
+_NOT_ASCII = re.compile(r"[^\x00-\x7F]+")
 _NOT_DIGITS = re.compile(r"\D", re.ASCII)
 _PHONE = re.compile(r"\+?[\d ().,/*#-]+(?: ?(?:x|ext\.?|#) ?\d{1,6})?", re.ASCII | re.IGNORECASE)
 
@@ -184,10 +188,27 @@ def _zip(text: str) -> str:
 
 
 def _url(text: str) -> str:
-    url = f"https://{text}" if text[:4].lower() == "www." else text
-    if len(url.encode()) > LONGEST_TEXT or not _URL.fullmatch(url):
+    given = f"https://{text}" if text[:4].lower() == "www." else text
+    url = _ascii_url(given)
+    if len(url.encode()) > LONGEST_TEXT or not _URL.fullmatch(given):
         raise Unusable("notAnAddress")
     return url
+
+
+def _ascii_url(url: str) -> str:
+    """The same web address in ASCII (RFC 3987): a field may refuse other letters, together with the person."""
+    if url.isascii() or not (found := _HOST.match(url)):
+        return url
+    try:
+        host = idna.encode(found[2], uts46=True).decode()
+    except (idna.IDNAError, UnicodeError):
+        return url
+    rest = _NOT_ASCII.sub(lambda other: _percent_encoded(other[0]), url[found.end() :])
+    return f"{found[1]}{host}{rest}"
+
+
+def _percent_encoded(text: str) -> str:
+    return "".join(f"%{byte:02X}" for byte in text.encode())
 
 
 def _address(text: str) -> dict[str, str]:

@@ -242,6 +242,11 @@ CONVERSIONS = [
     ("zip", "02139-4307", "02139"),
     ("url", "https://example.org/a?b=c", "https://example.org/a?b=c"),
     ("url", "www.example.org", "https://www.example.org"),
+    (
+        "url",
+        "https://müller.de:8/ä?q=ü%20b#é",
+        "https://xn--mller-kva.de:8/%C3%A4?q=%C3%BC%20b#%C3%A9",
+    ),
     ("imageurl", "http://example.org/a.png", "http://example.org/a.png"),
     ("something new", "x", "x"),
 ]
@@ -287,6 +292,7 @@ DROPPED = [
     ("url", "example", "notAnAddress"),
     ("url", "javascript:alert(1)", "notAnAddress"),
     ("url", "https://exa mple.org", "notAnAddress"),
+    ("url", "https://müller.de und mehr", "notAnAddress"),
     ("url", "https://example.org/" + "a" * 255, "notAnAddress"),
     ("address", "somewhere", "notACompleteAddress"),
     ("address", "1 Main St, Boston", "notACompleteAddress"),
