@@ -210,7 +210,7 @@ def _compare_people(db: duckdb.DuckDBPyConnection, people: People, asks: bool) -
 
 def _changes(db: duckdb.DuckDBPyConnection) -> dict[str, Change]:
     rows = db.execute(
-        "SELECT address, kind, code, customer_id, tags, tags_to_remove FROM changes"
+        "SELECT address, kind, code, customer_id, tags, tags_to_remove FROM stored_changes"
     ).fetchall()
     assert len({row[0] for row in rows}) == len(rows)
     return {

@@ -181,7 +181,7 @@ def test_a_hundred_segments_are_supported(db: DuckDBPyConnection) -> None:
     load_ledger(db, None)
     no_one_unsubscribed(db)
     judge(db, Rules(tag_ids=range(1000, 1000 + MAX_SEGMENTS), mapping=""))
-    tags = dict(db.execute("SELECT address, tags FROM changes").fetchall())
+    tags = dict(db.execute("SELECT address, tags FROM stored_changes").fetchall())
     assert tags == {
         "all@example.com": list(range(1000, 1000 + MAX_SEGMENTS)),
         "last@example.com": [1000 + MAX_SEGMENTS - 1],

@@ -117,6 +117,7 @@ SELECT
     CASE WHEN len(to_remove) > 0 THEN to_remove END AS tags_to_remove
 FROM judged j LEFT JOIN sets s ON (restored OR returned) AND s.tags_removed = j.tags_removed
 WHERE restored OR returned OR len(to_remove) > 0;
+CREATE OR REPLACE VIEW stored_changes AS FROM changes;
 
 CREATE OR REPLACE TABLE tagsets AS
 SELECT DISTINCT tagset, NULL::HUGEINT AS mask, tags, []::BIGINT[] AS segments

@@ -33,6 +33,7 @@ SELECT
     NULL::BIGINT[] AS tags, [$former_tag::BIGINT] AS tags_to_remove
 FROM unused
 WHERE export = $export;
+CREATE OR REPLACE VIEW stored_changes AS FROM changes;
 
 CREATE OR REPLACE TABLE tagsets (tagset BIGINT, mask HUGEINT, tags BIGINT[], segments BIGINT[]);
 CREATE OR REPLACE TABLE rejects (
