@@ -93,6 +93,7 @@ from shared.sending.lane import Lanes
 from shared.sending.run_checks import RunChecks
 from shared.sending.worker import Worker
 from shared.settings import Settings, load
+from shared.shared_reads import SharedReads
 from shared.storage.clients import (
     StorageClients,
     container_client,
@@ -319,8 +320,8 @@ class App:
     def mailchimp(self) -> MailchimpGateway:
         """Sessions with the account of a connection."""
         return MailchimpGateway(
-            self._connection,
-            self.secrets.get,
+            SharedReads(self._connection),
+            SharedReads(self.secrets.get),
             clock=self.runtime.monotonic,
             sleep=self.runtime.sleep,
             random=self.runtime.random,

@@ -44,6 +44,7 @@ LAYERS = (
     "settings",
     "environment",
     "http_session",
+    "shared_reads",
     "version",
     "errors",
     "messages",

@@ -15,6 +15,7 @@ from shared.model.chunk import Chunk
 from shared.model.names import plan_blob
 from shared.model.plan import Plan, PlanFiles, PlanGone, plan_from_json, plan_to_json
 from shared.model.ports import Files, delete_all
+from shared.shared_reads import SharedReads
 
 _CHUNKS = TypeAdapter(list[Chunk])
 
@@ -34,6 +35,7 @@ class PlanStore:
     def __init__(self, files: Files) -> None:
         self.files = files
         self._remembered: dict[str, Plan] = {}
+        self._reads = SharedReads(self.read)
 
     def write(self, plan: Plan, cut_files: PlanFiles, chunks: Sequence[Chunk]) -> Plan:
         """Store a plan. Returns the stored plan, which another planner may have written first."""
@@ -59,7 +61,7 @@ class PlanStore:
 
     def get(self, run_id: str) -> Plan:
         """Return the plan of a run. PlanGone when it is missing or damaged."""
-        plan = self._remembered.get(run_id) or self.read(run_id)
+        plan = self._remembered.get(run_id) or self._reads(run_id)
         if plan is None:
             raise PlanGone
         while len(self._remembered) >= _REMEMBERED:

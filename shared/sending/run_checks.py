@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 from shared.model.ports import Records
 from shared.model.run import Run, RunStatus
+from shared.shared_reads import SharedReads
 
 VALID_SECONDS = 2.0
 _MOST_REMEMBERED = 64
@@ -21,7 +22,7 @@ class RunChecks:
     def __init__(
         self, runs: Records[Run], clock: Callable[[], float], valid_seconds: float = VALID_SECONDS
     ) -> None:
-        self._runs = runs
+        self._reads = SharedReads(runs.read)
         self._clock = clock
         self._valid_seconds = valid_seconds
         self._sendable: dict[str, tuple[float, Run]] = {}
@@ -30,6 +31,7 @@ class RunChecks:
     def forget(self, run_id: str) -> None:
         """Read a run again, because this process has changed it."""
         self._forgotten += 1
+        self._reads.forget(run_id)
         self._sendable.pop(run_id, None)
 
     def run(self, run_id: str) -> Run | None:
@@ -39,7 +41,7 @@ class RunChecks:
         if known is not None and now - known[0] < self._valid_seconds:
             return known[1]
         forgotten = self._forgotten
-        stored = self._runs.read(run_id)
+        stored = self._reads(run_id)
         if stored is None:
             return None
         run = stored.value

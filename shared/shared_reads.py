@@ -1,0 +1,49 @@
+"""Reads that threads share if they ask at the same time.
+
+The lanes of a run begin together in a process, and all of them need the run, its plan and the grant of its
+connection.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import Generic, TypeVar
+
+__all__ = ["SharedReads"]
+
+T = TypeVar("T")
+
+
+class SharedReads(Generic[T]):
+    """Calls `read(key)` once for all threads that ask for the same key before it returns."""
+
+    def __init__(self, read: Callable[[str], T]) -> None:
+        self._read = read
+        self._lock = threading.Lock()
+        self._running: dict[str, Future[T]] = {}
+
+    def __call__(self, key: str) -> T:
+        """Read a value, or wait for the thread that is reading it."""
+        with self._lock:
+            running = self._running.get(key)
+            if running is None:
+                own = self._running[key] = Future()
+        if running is not None:
+            return running.result()
+        try:
+            own.set_result(self._read(key))
+        except BaseException as error:
+            own.set_exception(error)
+            raise
+        finally:
+            with self._lock:
+                if self._running.get(key) is own:
+                    del self._running[key]
+        return own.result()
+
+    def forget(self, key: str) -> None:
+        """Let later calls read again: the value has changed since the present read began."""
+        with self._lock:
+            self._running.pop(key, None)
