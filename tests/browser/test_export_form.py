@@ -119,7 +119,7 @@ def test_an_attribute_of_two_thousand_is_found_by_typing(place: Place, open_page
 def test_a_failed_save_leads_to_its_fields_and_an_ended_session_loses_nothing(
     place: Place, open_page: Open
 ) -> None:
-    connection = fill(place.world, segments=300)
+    connection = fill(place.world, segments=40)
     page = open_page()
     page.goto(f"/setup/export?connection={connection}")
     page.locator("#find-segment").fill("VIP customers 00")
