@@ -63,6 +63,7 @@ class Plan:
     location: Path = ROOT / ".azurite"
     app_dir: Path = ROOT
     mailchimp_port: int | None = None
+    sample: samples.Sample = samples.DEMO
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -145,9 +146,9 @@ def _write_segments(plan: Plan, azurite: Azurite) -> None:
     with ContainerClient.from_connection_string(connection, "segments") as container:
         if container.exists() and next(iter(container.list_blob_names()), None):
             return
-    print("Writing the sample segments (50,000 people) ...", flush=True)
+    print("Writing the sample segments ...", flush=True)
     folder = plan.location / "segments"
-    samples.write(samples.DEMO, folder, datetime.now(UTC))
+    samples.write(plan.sample, folder, datetime.now(UTC))
     upload.upload(folder, connection, "segments")
 
 

@@ -25,9 +25,10 @@ def launch(
     mailchimp_port: int | None = None,
 ) -> subprocess.Popen:
     script = (
-        "import sys; from pathlib import Path; from devhost.start import Plan, run; "
+        "import sys; from dataclasses import replace; from pathlib import Path; "
+        "from devhost.start import Plan, run; from sandbox.samples import DEMO; "
         f"sys.exit(run(Plan({port}, {tuple(azurite_ports)}, Path({str(tmp_path / 'data')!r}), "
-        f"Path({str(app_dir)!r}), {mailchimp_port})))"
+        f"Path({str(app_dir)!r}), {mailchimp_port}, replace(DEMO, people=500))))"
     )
     from devhost.processes import Azurite
 
