@@ -60,7 +60,8 @@ class StorageFaults:
         with self._lock:
             kind = ""
             self.writes += writes
-            if writes and self.writes == self.kill_at:
+            if writes and self.kill_at and self.writes >= self.kill_at:
+                self.kill_at = 0
                 kind = "killed-applied" if self.kill_applied else "killed"
             elif self.outage:
                 kind = "503"
