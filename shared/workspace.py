@@ -30,6 +30,8 @@ MEMORY_LIMIT = "240MB"
 READING_LIMIT = "96MB"
 # A database that waits for the network only takes in what the network delivers.
 _WAITING_LIMIT = "64MB"
+# An instance has one processor or two.
+_THREADS = 2
 _MOST_OPEN = threading.BoundedSemaphore(5)
 
 
@@ -191,7 +193,7 @@ def workspace() -> Iterator[tuple[duckdb.DuckDBPyConnection, Path]]:
         _MOST_OPEN,
         _full_memory(),
         temporary_folder("work-") as folder,
-        closing(_open(folder)) as db,
+        closing(_open(folder, MEMORY_LIMIT, _THREADS)) as db,
     ):
         # DuckDB's messages may hold content, so its errors are not chained.
         try:
@@ -269,15 +271,13 @@ def small_workspace() -> Iterator[tuple[duckdb.DuckDBPyConnection, Path]]:
     """Open a small database and a folder, to search single files while a run is being planned."""
     with (
         temporary_folder("read-") as folder,
-        closing(_open(folder, READING_LIMIT, "1")) as db,
+        closing(_open(folder, READING_LIMIT, 1)) as db,
     ):
         db.execute("SET preserve_insertion_order = true")
         yield db, folder
 
 
-def _open(
-    folder: Path, memory: str = MEMORY_LIMIT, threads: str = "2"
-) -> duckdb.DuckDBPyConnection:
+def _open(folder: Path, memory: str, threads: int) -> duckdb.DuckDBPyConnection:
     # Tables in a database file are compressed and logged, which takes a third of the time of a run. Tables in
     # memory are not, and those that exceed the limit are moved to `temp_directory`.
     return duckdb.connect(

@@ -8,6 +8,7 @@ import pytest
 
 from devhost.processes import Azurite
 from sandbox.mailchimp.sandbox import Sandbox
+from shared import workspace
 from shared.finishing import verify
 from shared.planning import already_subscribed, chunking, plan
 from shared.runs import commands
@@ -51,8 +52,9 @@ def running_app(
 
 
 @pytest.fixture(autouse=True)
-def _small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The app in this process has the chunks of the app as a process."""
+def _small_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The app in this process has the chunks of the app as a process, and one thread for a database."""
+    monkeypatch.setattr(workspace, "_THREADS", 1)
     for module in (chunking, already_subscribed, verify, commands):
         monkeypatch.setattr(module, "CHUNK_SIZE", CHUNK_SIZE)
     monkeypatch.setattr(plan, "PATIENCE", timedelta(seconds=20))
