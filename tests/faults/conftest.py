@@ -6,8 +6,9 @@ import pytest
 
 from devhost.processes import Azurite
 from sandbox.mailchimp.sandbox import Sandbox
+from sandbox.samples import Sample
 from tests.fakes import Clock
-from tests.faults.simulated_deployment import SimulatedDeployment
+from tests.faults.simulated_deployment import RunResult, SimulatedDeployment
 
 
 @pytest.fixture(scope="module")
@@ -50,3 +51,27 @@ def new_deployment(
     mailchimp: Sandbox, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> Callable[[], SimulatedDeployment]:
     return lambda: SimulatedDeployment(mailchimp, monkeypatch, clock)
+
+
+@pytest.fixture(scope="session")
+def _results() -> dict[tuple[Sample, ...], RunResult]:
+    return {}
+
+
+@pytest.fixture
+def undisturbed(
+    new_deployment: Callable[[], SimulatedDeployment],
+    _results: dict[tuple[Sample, ...], RunResult],
+) -> Callable[..., RunResult]:
+    """Return the result of the last of several runs without faults, one for each sample; computed once."""
+
+    def result(*samples: Sample) -> RunResult:
+        if samples not in _results:
+            deployment = new_deployment()
+            for sample in samples:
+                deployment.define(sample)
+                run = deployment.run()
+            _results[samples] = deployment.result_of(run)
+        return _results[samples]
+
+    return result

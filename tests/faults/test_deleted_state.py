@@ -15,10 +15,11 @@ from shared.runs.watchdog import MOST_RESUMES
 from shared.sending import chunk_payload
 from shared.workspace import workspace
 from tests.fakes import ProcessKilled
-from tests.faults.simulated_deployment import EXPORT, SimulatedDeployment
+from tests.faults.simulated_deployment import EXPORT, RunResult, SimulatedDeployment
 from tests.faults.test_killed_at_every_write import SAMPLE
 
 NewDeployment = Callable[[], SimulatedDeployment]
+Undisturbed = Callable[..., RunResult]
 
 
 def test_without_its_ledger_an_export_compares_all_people_again_and_reports_it(
@@ -41,12 +42,9 @@ def test_without_its_ledger_an_export_compares_all_people_again_and_reports_it(
 
 
 def test_a_chunk_whose_outcomes_were_deleted_is_sent_again_by_the_next_run(
-    new_deployment: NewDeployment, monkeypatch: pytest.MonkeyPatch
+    new_deployment: NewDeployment, undisturbed: Undisturbed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    deployment = new_deployment()
-    deployment.define(SAMPLE)
-    calm = deployment.result_of(deployment.run())
-
+    expected = undisturbed(SAMPLE)
     again = new_deployment()
     monkeypatch.setattr(chunk_payload, "_LONGEST_RESULTS", 0)  # all outcomes are in blobs
     again.define(SAMPLE)
@@ -66,7 +64,7 @@ def test_a_chunk_whose_outcomes_were_deleted_is_sent_again_by_the_next_run(
 
     assert first.counts.not_sent > 0
     assert second.counts.not_sent == 0
-    assert again.result_of(second).audience == calm.audience
+    assert again.result_of(second).audience == expected.audience
 
 
 def damage(data: bytes | None) -> bytes | None:
@@ -80,11 +78,12 @@ def delete(_: bytes | None) -> None:
 @pytest.mark.parametrize("what", ["plan.json", "lines.jsonl", "changes.parquet", "rows.parquet"])
 @pytest.mark.parametrize("how", [delete, damage])
 def test_a_run_with_a_deleted_or_damaged_plan_ends_and_the_next_run_sends_the_rest(
-    new_deployment: NewDeployment, what: str, how: Callable[[bytes | None], bytes | None]
+    new_deployment: NewDeployment,
+    undisturbed: Undisturbed,
+    what: str,
+    how: Callable[[bytes | None], bytes | None],
 ) -> None:
-    calm = new_deployment()
-    calm.define(SAMPLE)
-    expected = calm.result_of(calm.run())
+    expected = undisturbed(SAMPLE)
     deployment = new_deployment()
     deployment.define(SAMPLE)
     writing = itertools.count(1)
@@ -121,11 +120,9 @@ def test_a_run_with_a_deleted_or_damaged_plan_ends_and_the_next_run_sends_the_re
 
 
 def test_a_run_stalled_for_an_hour_is_ended_and_the_next_run_corrects_it(
-    new_deployment: NewDeployment, monkeypatch: pytest.MonkeyPatch
+    new_deployment: NewDeployment, undisturbed: Undisturbed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    calm = new_deployment()
-    calm.define(SAMPLE)
-    expected = calm.result_of(calm.run())
+    expected = undisturbed(SAMPLE)
     deployment = new_deployment()
     deployment.define(SAMPLE)
 
