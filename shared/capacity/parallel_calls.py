@@ -47,10 +47,7 @@ class ParallelCalls:
     @property
     def calls(self) -> CallCounts:
         """How many calls were made so far."""
-        total = CallCounts()
-        for session in self._opened:
-            total.add(session.calls)
-        return total
+        return sum((session.calls for session in self._opened), CallCounts())
 
     def submit(self, call: Callable[[MailchimpSession], _T]) -> Future[_T]:
         """Start a call. Calls that change something may run before or after each other."""

@@ -53,7 +53,7 @@ from shared.model.names import ledger_blob, ledger_folder, outcomes_table
 from shared.model.outcome import Code
 from shared.model.plan import Plan, PlanGone
 from shared.model.ports import Files, Leases, Records, Stored
-from shared.model.run import CallTotals, Finding, Mode, Reason, Run, RunStatus, Severity
+from shared.model.run import Finding, Mode, Reason, Run, RunStatus, Severity
 from shared.people.erasures import Erasures
 from shared.people.suppression import suppress_erased_in_results
 from shared.planning.fields_to_send import merge_tags
@@ -288,12 +288,7 @@ class Finisher:
         if run.mode is Mode.ARCHIVE and proof.archived < plan.removals:
             values = {"people": str(plan.removals - proof.archived)}
             findings += (Finding(Severity.WARNING, "contactsNotArchived", values=values),)
-        calls = CallTotals(
-            write=plan.calls.write + checked.calls.write + sum(c.writes for c in chunks),
-            read=plan.calls.read + checked.calls.read + sum(c.reads for c in chunks),
-            throttled=plan.calls.throttled + sum(c.throttled for c in chunks),
-            retried=plan.calls.retried + sum(c.retried for c in chunks),
-        )
+        calls = sum((chunk.calls for chunk in chunks), plan.calls + checked.calls)
 
         def result(current: Run) -> Run:
             status, reason = final_status(

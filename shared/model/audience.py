@@ -187,15 +187,31 @@ class NotSubscribedPointer:
 
 @dataclass
 class CallCounts:
-    """The number of calls that a session has made."""
+    """The number of calls that a session, a chunk or a run has made."""
 
     write: int = 0
     read: int = 0
     throttled: int = 0
     retried: int = 0
 
+    def __add__(self, other: CallCounts) -> CallCounts:
+        return CallCounts(
+            self.write + other.write,
+            self.read + other.read,
+            self.throttled + other.throttled,
+            self.retried + other.retried,
+        )
+
+    def __sub__(self, other: CallCounts) -> CallCounts:
+        return CallCounts(
+            self.write - other.write,
+            self.read - other.read,
+            self.throttled - other.throttled,
+            self.retried - other.retried,
+        )
+
     def add(self, more: CallCounts) -> None:
-        """Add the calls of another session."""
+        """Add calls to this object."""
         self.write += more.write
         self.read += more.read
         self.throttled += more.throttled

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from shared.model.audience import CallCounts
+
 # Mailchimp takes at most 500 members a call, for subscribing and for tags alike
 # (https://mailchimp.com/developer/marketing/api/lists/batch-subscribe-or-unsubscribe/).
 CHUNK_SIZE = 500
@@ -86,6 +88,11 @@ class Chunk:
     reads: int = 0
     throttled: int = 0
     retried: int = 0
+
+    @property
+    def calls(self) -> CallCounts:
+        """The calls of all attempts."""
+        return CallCounts(self.writes, self.reads, self.throttled, self.retried)
 
 
 def chunk_key(run_id: str, number: int) -> str:

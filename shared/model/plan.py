@@ -14,9 +14,9 @@ from pathlib import Path
 from pydantic import TypeAdapter, ValidationError
 
 from shared.errors import ConnectorError, NotFound
-from shared.model.audience import MergeField
+from shared.model.audience import CallCounts, MergeField
 from shared.model.export import Mapping
-from shared.model.run import AudienceSize, CallTotals, Counts, Finding, Reason, RunStatus
+from shared.model.run import AudienceSize, Counts, Finding, Reason, RunStatus
 from shared.model.source import Attribute
 
 # Increase this when an older version of the app would carry out a plan wrongly, or could not read its files; not
@@ -82,7 +82,7 @@ class Plan:
     deleted_tags: tuple[int, ...] = ()
     source_fingerprint: str = ""
     findings: tuple[Finding, ...] = ()
-    calls: CallTotals = field(default_factory=CallTotals)
+    calls: CallCounts = field(default_factory=CallCounts)
     form: int = _FIRST_FORM
     # The number of contacts by status when the audience was read; empty in plans of version 1.0.
     contacts_before: dict[str, int] = field(default_factory=dict)

@@ -17,6 +17,7 @@ from enum import StrEnum
 
 from shared.errors import ConnectorError
 from shared.messages.catalogue import text
+from shared.model.audience import CallCounts
 
 
 class Trigger(StrEnum):
@@ -271,16 +272,6 @@ class AudienceSize:
 
 
 @dataclass(frozen=True)
-class CallTotals:
-    """Calls made to Mailchimp."""
-
-    write: int = 0
-    read: int = 0
-    throttled: int = 0
-    retried: int = 0
-
-
-@dataclass(frozen=True)
 class RunSegment:
     """One segment of a run: `members` are people of the plan, `in_mailchimp` Mailchimp's count."""
 
@@ -305,7 +296,7 @@ class Run:
     consent_proof: ConsentProof = ConsentProof()
     # Empty while the run is active, and after a run that sent nothing or was stopped.
     proof: tuple[StatusProof, ...] = ()
-    calls: CallTotals = CallTotals()
+    calls: CallCounts = field(default_factory=CallCounts)
     segments: tuple[RunSegment, ...] = ()
     findings: tuple[Finding, ...] = ()
     requested_by: str = ""

@@ -12,7 +12,7 @@ from shared.model.chunk import Chunk
 from shared.model.ledger import LedgerPointer
 from shared.model.names import plan_folder
 from shared.model.plan import PLAN_FORM, Plan, PlanFiles
-from shared.model.run import CallTotals, Counts, Reason, RunStatus
+from shared.model.run import Counts, Reason, RunStatus
 from shared.model.source import Attribute
 from shared.planning.audience import with_fields_to_create
 from shared.planning.chunking import write_chunks
@@ -83,7 +83,7 @@ def plan_archive(
         ledger=pointer.blob if pointer else None,
         ledger_run=pointer.run_id if pointer else "",
         source_fingerprint=pointer.source_fingerprint if pointer else "",
-        calls=CallTotals(made.write, made.read, made.throttled, made.retried),
+        calls=made,
         contacts_before=contacts,
         form=PLAN_FORM,
     )

@@ -29,7 +29,6 @@ from shared.model.ports import SegmentSource, readable
 from shared.model.run import (
     REMOVAL_GUARD,
     AudienceSize,
-    CallTotals,
     Counts,
     Finding,
     Reason,
@@ -230,9 +229,7 @@ class NewPlan:
                     ledger, all_sent=not (retry or ended)
                 ),
                 findings=tuple(self.findings),
-                calls=CallTotals(
-                    self.calls.write, self.calls.read, self.calls.throttled, self.calls.retried
-                ),
+                calls=self.calls,
                 contacts_before=dict(audience.contacts),
                 audience_size=size,
                 definition=self._request.definition,

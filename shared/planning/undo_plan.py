@@ -17,7 +17,7 @@ from shared.model.ledger import LedgerPointer
 from shared.model.names import outcomes_table, plan_folder
 from shared.model.plan import PLAN_FORM, Plan, PlanFiles, PlannedTag
 from shared.model.ports import Files
-from shared.model.run import CallTotals, Finding, Run, Severity
+from shared.model.run import Finding, Run, Severity
 from shared.model.tag import owned_by_others
 from shared.planning.chunking import write_chunks
 from shared.planning.fields_to_send import merge_tags
@@ -114,7 +114,7 @@ def plan_undo(
         ledger=pointer.blob,
         ledger_run=pointer.run_id,
         findings=tuple(findings),
-        calls=CallTotals(made.write, made.read, made.throttled, made.retried),
+        calls=made,
         contacts_before=contacts,
         form=PLAN_FORM,
     )

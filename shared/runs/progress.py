@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 
 from shared.model.chunk import Chunk, ChunkState
 from shared.model.ports import Records
-from shared.model.run import CallTotals, Progress, Run, RunStatus
+from shared.model.run import Progress, Run, RunStatus
 
 _WINDOW = timedelta(seconds=60)
 # People of a run, sent or not, whose outcomes become the next ledger in a second (bench/results.md).
@@ -88,12 +88,7 @@ def with_progress(run: Run, chunks: Sequence[Chunk], now: datetime) -> Run:
     )
     calls = run.calls
     if run.status in (RunStatus.SENDING, RunStatus.FINISHING):
-        calls = CallTotals(
-            calls.write + sum(c.writes for c in chunks),
-            calls.read + sum(c.reads for c in chunks),
-            calls.throttled + sum(c.throttled for c in chunks),
-            calls.retried + sum(c.retried for c in chunks),
-        )
+        calls = sum((chunk.calls for chunk in chunks), calls)
     return replace(run, progress=progress, calls=calls)
 
 

@@ -251,12 +251,7 @@ class _LaneSlice:
 
     def _count(self, before: CallCounts) -> CallCounts:
         """Return the session's calls since `before`, and count them for the metrics."""
-        calls = CallCounts(
-            self._session.calls.write - before.write,
-            self._session.calls.read - before.read,
-            self._session.calls.throttled - before.throttled,
-            self._session.calls.retried - before.retried,
-        )
+        calls = self._session.calls - before
         self._metrics.called(calls)
         return calls
 

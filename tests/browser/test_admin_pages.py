@@ -12,9 +12,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, ViewportSize, expect
 
-from shared.model.audience import MergeField
+from shared.model.audience import CallCounts, MergeField
 from shared.model.run import (
-    CallTotals,
     ConsentProof,
     Counts,
     Finding,
@@ -238,7 +237,7 @@ def used_app(world: World) -> dict[str, str]:
                 shared_address=12,
             ),
             consent_proof=ConsentProof(kept=18230),
-            calls=CallTotals(write=14, read=41, throttled=1, retried=1),
+            calls=CallCounts(write=14, read=41, throttled=1, retried=1),
             segments=(
                 RunSegment("Segment_Vip", "VIP", 48210, 46120),
                 RunSegment("Segment_Newsletter", "Segment_Newsletter", 612904, 596010),

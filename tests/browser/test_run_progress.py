@@ -8,8 +8,8 @@ from dataclasses import replace
 import pytest
 from playwright.sync_api import Page, expect
 
+from shared.model.audience import CallCounts
 from shared.model.run import (
-    CallTotals,
     Counts,
     Mode,
     Planning,
@@ -49,7 +49,7 @@ def test_a_page_opened_before_sending_shows_each_step_until_the_end(
     runs.move(
         run,
         status=RunStatus.SENDING,
-        calls=CallTotals(throttled=3),
+        calls=CallCounts(throttled=3),
         progress=Progress(500, 1200, 1, 3, 42, 90, 490, 41.6),
     )
     expect(page.locator("#announce")).to_have_text("Processing: sending")

@@ -5,8 +5,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from shared.model.audience import CallCounts
 from shared.model.chunk import Chunk, ChunkKind, ChunkState
-from shared.model.run import CallTotals, Counts, Mode, Run, RunStatus, Trigger
+from shared.model.run import Counts, Mode, Run, RunStatus, Trigger
 from shared.runs.progress import with_progress
 
 NOW = datetime(2026, 11, 1, 8, tzinfo=UTC)
@@ -83,5 +84,5 @@ def test_people_who_await_confirmation_are_not_in_the_total() -> None:
 def test_calls_are_counted_while_they_are_made_and_once() -> None:
     chunks = [chunk(1, 10), chunk(2)]
 
-    assert with_progress(run(RunStatus.SENDING), chunks, NOW).calls == CallTotals(4, 0, 2, 0)
-    assert with_progress(run(RunStatus.SUCCESSFUL), chunks, NOW).calls == CallTotals()
+    assert with_progress(run(RunStatus.SENDING), chunks, NOW).calls == CallCounts(4, 0, 2, 0)
+    assert with_progress(run(RunStatus.SUCCESSFUL), chunks, NOW).calls == CallCounts()

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from shared.model.audience import CallCounts
 from shared.model.one_person import SentField, SentPerson
 from shared.model.preview import SampleField, SampleKind, SamplePerson
 from shared.model.run import (
     AudienceSize,
-    CallTotals,
     ConsentProof,
     Counts,
     Finding,
@@ -264,7 +264,7 @@ def _ended(
         finished_at=at + timedelta(seconds=190 + 7 * number),
         counts=counts if ran else Counts(),
         consent_proof=ConsentProof(kept=18_230 if ran else 0),
-        calls=CallTotals(write=14, read=41, throttled=1, retried=1) if ran else CallTotals(),
+        calls=CallCounts(write=14, read=41, throttled=1, retried=1) if ran else CallCounts(),
         progress=Progress(6571, 6571, 14, 14, 100) if ran else Progress(),
         segments=(RunSegment("Segment_Newsletter", "Newsletter", people, people - 18_230),)
         if ran
@@ -300,5 +300,5 @@ def _active(world: World, export: str, status: RunStatus) -> Run:
         if status is RunStatus.PLANNING
         else None,
         progress=Progress(1500, 2920, 3, 6, 51, 34, 1494, 41.6),
-        calls=CallTotals(write=3, read=12, throttled=2),
+        calls=CallCounts(write=3, read=12, throttled=2),
     )

@@ -9,10 +9,10 @@ import pytest
 
 from shared.errors import NotFound
 from shared.finishing.differences import Difference
+from shared.model.audience import CallCounts
 from shared.model.preview import SampleField, SampleKind, SamplePerson
 from shared.model.run import (
     AudienceSize,
-    CallTotals,
     Counts,
     Mode,
     Planning,
@@ -310,7 +310,7 @@ def test_the_progress_of_each_step_is_shown() -> None:
     world.runs.move(
         run.id,
         status=RunStatus.SENDING,
-        calls=CallTotals(write=4, throttled=1),
+        calls=CallCounts(write=4, throttled=1),
         progress=Progress(
             500,
             1200,
