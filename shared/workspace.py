@@ -14,10 +14,10 @@ import errno
 import re
 import shutil
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import duckdb
 
@@ -33,6 +33,8 @@ _WAITING_LIMIT = "64MB"
 # An instance has one processor or two.
 _THREADS = 2
 _MOST_OPEN = threading.BoundedSemaphore(5)
+
+_T = TypeVar("_T")
 
 
 # With 15 columns, 600 to 800 bytes a person were measured, and more for more people (record 79). With less than
@@ -103,6 +105,9 @@ class FullMemory:
 
 _FULL_MEMORY = FullMemory(1)
 
+# Two files are read at a time, and the number of threads is that of the whole database.
+_ONE_THREAD = threading.Lock()
+
 
 class SqlFile:
     """The named groups of statements of an .sql file; `-- name: <group>` begins a group.
@@ -126,12 +131,7 @@ class SqlFile:
     ) -> duckdb.DuckDBPyConnection:
         """Execute a group's statements in order; each takes the parameters that it names."""
         for statement, names in self._statements(db, group):
-            values = {name: parameters[name] for name in names}
-            try:
-                db.execute(statement, values)
-            except duckdb.OutOfMemoryException:
-                if not _executed_with_one_thread(db, statement, values):
-                    raise
+            execute(db, statement, {name: parameters[name] for name in names})
         return db
 
     def _statements(
@@ -161,25 +161,32 @@ class SqlFile:
         return int(self.row(db, group, **parameters)[0])
 
 
-def _executed_with_one_thread(
-    db: duckdb.DuckDBPyConnection, statement: duckdb.Statement, values: dict[str, object]
-) -> bool:
-    """Execute a statement again that failed for lack of memory and changed nothing. False with one thread only.
+def execute(
+    db: duckdb.DuckDBPyConnection, statement: duckdb.Statement | str, values: object = None
+) -> duckdb.DuckDBPyConnection:
+    """Execute a statement, and once more with one thread if it lacks memory."""
+    return with_enough_memory(db, lambda: db.execute(statement, values))
+
+
+def with_enough_memory(db: duckdb.DuckDBPyConnection, work: Callable[[], _T]) -> _T:
+    """Do work in a database, and once more with one thread if it lacks memory. Failed work must change nothing.
 
     Each thread needs memory of its own, also for rows that are moved to disk. With one thread, the finish of a
     million people needs half of the memory.
     """
-    # A cursor, because the result of the statement must stay that of the connection.
-    with closing(db.cursor()) as settings:
-        (threads,) = settings.execute("SELECT current_setting('threads')").fetchone() or (1,)
-        if threads == 1:
-            return False
-        settings.execute("SET threads = 1")
-        try:
-            db.execute(statement, values)
-        finally:
-            settings.execute(f"SET threads = {threads}")
-    return True
+    try:
+        return work()
+    except duckdb.OutOfMemoryException:
+        # A cursor, because the result of the work must stay that of the connection.
+        with _ONE_THREAD, closing(db.cursor()) as settings:
+            (threads,) = settings.execute("SELECT current_setting('threads')").fetchone() or (1,)
+            if threads == 1:
+                raise
+            settings.execute("SET threads = 1")
+            try:
+                return work()
+            finally:
+                settings.execute(f"SET threads = {threads}")
 
 
 @contextmanager

@@ -14,6 +14,7 @@ import pytest
 from shared.errors import InputError, Unavailable
 from shared.temporary import delete_abandoned_folders, temporary_folder
 from shared.workspace import SqlFile, small_workspace, waiting_for_network, workspace
+from tests.little_memory import LittleMemory, threads
 
 
 def in_thread(work: object) -> threading.Thread:
@@ -38,28 +39,6 @@ def test_another_run_works_while_one_waits_for_the_network() -> None:
             db.execute("CREATE TABLE page AS SELECT range AS n FROM range(1000)")
         assert db.execute("SELECT count(*) FROM page").fetchone() == (1000,)
     thread.join(20)
-
-
-class LittleMemory:
-    """A connection whose memory is enough for statements with one thread only, or not even for these."""
-
-    def __init__(self, db: duckdb.DuckDBPyConnection, most_threads: int) -> None:
-        self._db = db
-        self._most_threads = most_threads
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._db, name)
-
-    def execute(self, statement: Any, values: Any = None) -> Any:
-        if threads(self._db) > self._most_threads:
-            message = "Out of Memory Error: failed to allocate"
-            raise duckdb.OutOfMemoryException(message)
-        return self._db.execute(statement, values)
-
-
-def threads(db: duckdb.DuckDBPyConnection) -> int:
-    (number,) = db.cursor().execute("SELECT current_setting('threads')").fetchone() or (0,)
-    return int(number)
 
 
 def test_a_statement_that_lacks_memory_is_repeated_with_one_thread(tmp_path: Path) -> None:

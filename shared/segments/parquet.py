@@ -10,7 +10,8 @@ https://parquet.apache.org/docs/file-format/
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import NoReturn
 
 import duckdb
@@ -21,6 +22,7 @@ from shared.segments.fast import cell_of, literal, quoted
 from shared.segments.layout import find_name
 from shared.segments.rows import MAX_ROW
 from shared.segments.unpack import Parquet, allowed_size
+from shared.workspace import execute
 
 # People differ at least in their addresses, so every row takes some bytes; a small file may
 # hold more rows than bytes.
@@ -34,10 +36,8 @@ _NESTED = ("[", "(", "STRUCT", "MAP", "UNION", "LIST", "VARIANT")
 def claimed_rows(connection: duckdb.DuckDBPyConnection, file: Parquet, blob: str) -> int:
     """The number of rows in the file's metadata. InputError when it is implausible for the file's size."""
     query = f"SELECT sum(num_rows) FROM parquet_file_metadata({literal(str(file.path))})"  # noqa: S608
-    try:
-        answer = connection.execute(query).fetchone()
-    except duckdb.Error:
-        _unreadable(blob)
+    with _readable(blob):
+        answer = execute(connection, query).fetchone()
     rows = int(answer[0] or 0) if answer else 0
     if not 0 <= rows <= _FREE_ROWS + file.path.stat().st_size:
         raise InputError("fileClaimsRows", where=blob)
@@ -49,15 +49,15 @@ def parquet_columns(
 ) -> list[tuple[str, str]]:
     """The columns of a file in their order, as (name, DuckDB type). InputError as above."""
     path = literal(str(file.path))
-    try:
-        schema = connection.execute(
-            f"SELECT name, coalesce(num_children, 0) FROM parquet_schema({path})"  # noqa: S608
+    with _readable(blob):
+        schema = execute(
+            connection,
+            f"SELECT name, coalesce(num_children, 0) FROM parquet_schema({path})",  # noqa: S608
         ).fetchall()
-        types = connection.execute(
-            f"DESCRIBE SELECT * FROM read_parquet({path})"  # noqa: S608
+        types = execute(
+            connection,
+            f"DESCRIBE SELECT * FROM read_parquet({path})",  # noqa: S608
         ).fetchall()
-    except duckdb.Error:
-        _unreadable(blob)
     names: list[str] = []
     index = 1
     while index < len(schema):
@@ -79,12 +79,8 @@ def load_parquet(
 
     InputError names `blob` when it cannot be read or its size is implausible.
     """
-    try:
+    with _readable(blob):
         return _load(connection, table, file, columns, blob)
-    except duckdb.OutOfMemoryException:
-        raise
-    except duckdb.Error:
-        _unreadable(blob)
 
 
 def _load(
@@ -111,9 +107,10 @@ def _load(
         indexes.append(index)
     needed = {f"c{index}": found[index][1] for index in indexes}
     row_size = " + ".join((str(_ROW), *(_size(cell, kind) for cell, kind in needed.items())))
-    weighed = connection.execute(
+    weighed = execute(
+        connection,
         f"SELECT coalesce(sum(s) FILTER (s <= {MAX_ROW}), 0), count(*) FILTER (s > {MAX_ROW}) "  # noqa: S608
-        f"FROM (SELECT {row_size} AS s FROM {source})"
+        f"FROM (SELECT {row_size} AS s FROM {source})",
     ).fetchone()
     total, _ = weighed or (0, 0)
     if total > allowed_size(file.path.stat().st_size):
@@ -127,14 +124,16 @@ def _load(
     cells = "".join(
         f", {cell_of(texts.get(f'c{index}', f'c{index}::VARCHAR'))}" for index in indexes
     )
-    connection.execute(
+    execute(
+        connection,
         f"INSERT INTO {quoted(table)} SELECT ?, {_NUMBER} + 1{cells} FROM {source} "  # noqa: S608
         f"WHERE {row_error} IS NULL ORDER BY {_NUMBER}",
         [blob],
     )
-    refused = connection.execute(
+    refused = execute(
+        connection,
         f"SELECT {_NUMBER} + 1, {row_error} AS code FROM {source} "  # noqa: S608
-        "WHERE code IS NOT NULL ORDER BY 1"
+        "WHERE code IS NOT NULL ORDER BY 1",
     )
     return [(int(line), Code(code)) for line, code in refused.fetchall()]
 
@@ -155,6 +154,17 @@ def _size(cell: str, kind: str) -> str:
     if kind == "BLOB":
         return f"coalesce(octet_length({cell}), 0)"
     return "40"
+
+
+@contextmanager
+def _readable(blob: str) -> Iterator[None]:
+    """Raise InputError when DuckDB cannot read the file, but not when it lacks memory."""
+    try:
+        yield
+    except duckdb.OutOfMemoryException:
+        raise
+    except duckdb.Error:
+        _unreadable(blob)
 
 
 def _unreadable(blob: str) -> NoReturn:

@@ -29,6 +29,7 @@ from shared.segments.parquet import load_parquet
 from shared.segments.rows import LONGEST_CELL, Row, read_rows
 from shared.segments.unpack import Text, unpack
 from shared.settings import NULL_MARKERS
+from shared.workspace import execute, with_enough_memory
 
 _BLANKS = 4
 _READERS = 2
@@ -118,11 +119,12 @@ def _empty(
         for cell in (f"c{position}" for position in range(len(columns)))
     ]
     counts = ", ".join(f"count_if({test})" for test in tests)
-    found = connection.execute(f"SELECT {counts} FROM {quoted(table)}").fetchone() or ()  # noqa: S608
+    found = execute(connection, f"SELECT {counts} FROM {quoted(table)}").fetchone() or ()  # noqa: S608
     for position, count in enumerate(found):
         if count:
-            connection.execute(
-                f"UPDATE {quoted(table)} SET c{position} = NULL WHERE {tests[position]}"  # noqa: S608
+            execute(
+                connection,
+                f"UPDATE {quoted(table)} SET c{position} = NULL WHERE {tests[position]}",  # noqa: S608
             )
     return {column: int(count) for column, count in zip(columns, found, strict=False) if count}
 
@@ -159,7 +161,9 @@ def _load_text(
     positions = layout.positions(columns)
     _require(columns, positions, blob)
     one_line = start == 1 and not any("\n" in cell for cell in first or ())
-    if one_line and load_plain(connection, table, text, form, layout, positions, blob):
+    if one_line and with_enough_memory(
+        connection, lambda: load_plain(connection, table, text, form, layout, positions, blob)
+    ):
         return []
     unreadable: list[UnreadableRow] = []
     rows = read_rows(text, form, layout.width)
@@ -239,7 +243,7 @@ def _insert_exact(
             format = 'newline_delimited', records = 'false')
         """  # noqa: S608 - names are quoted, the rest is ours
     with _READING_JSON:
-        answer = connection.execute(statement, [blob]).fetchone()
+        answer = execute(connection, statement, [blob]).fetchone()
     if answer is None or answer[0] != count:
         raise InputError("fileNotLoaded", where=blob)
 

@@ -4,6 +4,7 @@ import gzip
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pytest
@@ -14,7 +15,8 @@ from shared.segments.cdm import read_model
 from shared.segments.counting import count_rows
 from shared.segments.header import described_by_header
 from shared.segments.reader import load_segment
-from shared.workspace import MEMORY_LIMIT
+from shared.workspace import MEMORY_LIMIT, workspace
+from tests.little_memory import LittleMemory, threads
 from tests.segments.segment_files import csv_bytes, entity, load_bytes, model_json, segment_of
 
 SQL_NAMES = [
@@ -177,3 +179,25 @@ def test_deep_nesting_is_a_fault_only_where_it_is_read(deep: str) -> None:
     (gold,) = read_model(text.encode(), "m").entities
     assert gold.fault is not None
     assert gold.fault.code == "partitionMalformed"
+
+
+@pytest.mark.parametrize("kind", ["plain", "exact", "parquet"])
+def test_a_file_that_lacks_memory_is_read_again_with_one_thread(tmp_path: Path, kind: str) -> None:
+    data = {
+        "plain": b"Id,EMail\n1,NULL\n2,b@b.de\n",
+        # Readers disagree on a blank before a quote, so DuckDB does not read it.
+        "exact": b'Id,EMail\n1,NULL\n2, "b@b.de"\n',
+        "parquet": parquet_bytes(
+            tmp_path, "SELECT '1' AS \"Id\", 'NULL' AS \"EMail\" UNION ALL SELECT '2', 'b@b.de'"
+        ),
+    }[kind]
+    segment, container = segment_of(("Id", "EMail"), ("a", data), ("b", data))
+    with workspace() as (db, _):
+        db.execute("CREATE TABLE rows_of (file VARCHAR, line BIGINT, c0 VARCHAR, c1 VARCHAR)")
+        before = threads(db)
+        small: Any = LittleMemory(db, most_threads=1)
+        loaded = load_segment(container, small, segment, ("Id", "EMail"), "rows_of", tmp_path)
+        found = db.execute("SELECT file, c0, c1 FROM rows_of ORDER BY ALL").fetchall()
+        assert threads(db) == before > 1
+    assert found == [(file, *row) for file in ("a", "b") for row in (("1", None), ("2", "b@b.de"))]
+    assert loaded.null_markers == {"EMail": 2}
