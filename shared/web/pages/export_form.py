@@ -15,7 +15,7 @@ from starlette.responses import Response
 
 from shared.errors import ConnectorError
 from shared.model.connection import ConnectionStatus
-from shared.model.export import Export, Mapping
+from shared.model.export import MAX_SEGMENTS, Export, Mapping
 from shared.model.run import Mode
 from shared.segments.catalogue import AttributeInfo, SegmentSample
 from shared.web.access import AccessRoute, Subject, requires
@@ -126,6 +126,7 @@ def _form(
         unknown=[name for name in chosen if name not in known],
         total=sum(members.get(name, 0) for name in chosen),
         limit=page.services.max_profiles,
+        most_segments=MAX_SEGMENTS,
         conflict=conflict,
         etag=etag,
     )
