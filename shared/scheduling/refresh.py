@@ -80,8 +80,10 @@ class Refreshes:
                 self.announce(announced)
 
     def give_up(self, body: bytes) -> None:
-        """Log a message that failed in every attempt. An open refresh stays open: the tick sends its reminder
-        again."""
+        """Log a message that failed in every attempt.
+
+        An open refresh stays open: the tick sends its reminder again.
+        """
         try:
             check = refresh_of(body)
         except InputError:
@@ -108,7 +110,7 @@ class Refreshes:
             raise Unavailable("refreshBusy", retry_after=1)
         export = self.exports.read(export_id)
         if export is None or not _runs_with_refresh(export.value):
-            self._write(stored, replace(stored.value, open=False, waiting=()))
+            self._write(stored, replace(stored.value, open=False, announced_models=()))
             return
         if stored.value.starting_at is not None:
             stored = self._complete_start(stored)
@@ -129,8 +131,7 @@ class Refreshes:
         return len(late)
 
     def _is_lost(self, next_at: datetime | None) -> bool:
-        """Whether the reminder for a check is lost: it is late, or its time was set by a clock that is
-        ahead."""
+        """Whether the reminder for a check is lost: it is late, or a clock that was ahead set its time."""
         if next_at is None:
             return True
         late = self.now() - next_at
@@ -147,19 +148,19 @@ class Refreshes:
         written_at = announced.written_at or now
 
         def opened(progress: RefreshProgress) -> RefreshProgress:
-            if identity in progress.seen:
+            if identity in progress.announcements:
                 return progress
             return replace(
                 progress,
                 open=True,
                 check_number=progress.check_number + 1,
-                seen=(*progress.seen, identity)[-_REMEMBERED:],
-                waiting=tuple(dict.fromkeys((*progress.waiting, announced.blob))),
+                announcements=(*progress.announcements, identity)[-_REMEMBERED:],
+                announced_models=tuple(dict.fromkeys((*progress.announced_models, announced.blob))),
                 written_at=max(written_at, progress.written_at or written_at),
                 opened_at=now,
                 next_at=now + timedelta(seconds=self.times.first_check),
-                view="",
-                view_since=None,
+                found="",
+                found_since=None,
             )
 
         try:
@@ -171,7 +172,7 @@ class Refreshes:
 
     def _view(self, export: Export, progress: RefreshProgress) -> View:
         try:
-            models = {blob: self.model_etag(blob) or "" for blob in progress.waiting}
+            models = {blob: self.model_etag(blob) or "" for blob in progress.announced_models}
             snapshot = self.source.snapshot(export.segments_read)
             excluded = self.excluded(export.id)
         except Unavailable as error:
@@ -182,10 +183,10 @@ class Refreshes:
         except (ConfigError, InputError) as error:
             return View(Kind.FAULT, cause=Reason.of(error))
         view = view_of(progress, snapshot, models)
-        mark = source_fingerprint(export, snapshot, excluded)
-        return replace(view, exported=self._is_exported(export, mark, progress))
+        fingerprint = source_fingerprint(export, snapshot, excluded)
+        return replace(view, is_exported=self._is_exported(export, fingerprint, progress))
 
-    def _is_exported(self, export: Export, mark: str, progress: RefreshProgress) -> bool:
+    def _is_exported(self, export: Export, fingerprint: str, progress: RefreshProgress) -> bool:
         """Whether a run that began after the announced write has read exactly this state.
 
         It does not matter how it ended: one that was canceled, or waits for a confirmation, must not be
@@ -195,12 +196,11 @@ class Refreshes:
         pointer = self.ledgers.read(export.id)
         newest = self._run_since(active.value.run.id, progress) if active else None
         if newest is not None and newest.covers_export and not newest.is_active:
-            planned = self.planned(newest.id)
-            if planned == mark:
-                return True
             if newest.waits_to_send:
                 return True  # after the confirmation, the source is read again
-        if pointer is None or pointer.value.source_fingerprint != mark:
+            if self.planned(newest.id) == fingerprint:
+                return True
+        if pointer is None or pointer.value.source_fingerprint != fingerprint:
             return False
         return self._run_since(pointer.value.run_id, progress) is not None
 
@@ -261,7 +261,7 @@ class Refreshes:
                 # The export has no connection or was deleted: there is nothing to run.
                 log_event("refresh.notStarted", exportId=stored.key, reason=error.code)
         started = replace(progress, starting_at=None)
-        if progress.waiting:
+        if progress.announced_models:
             return self._write(stored, started)
         if progress.recheck_until is not None and now < progress.recheck_until:
             delay = self.times.longest_interval
@@ -292,7 +292,7 @@ class Refreshes:
         cause = view.cause
         waited_for = (Finding(Severity.WARNING, cause.code, cause.values),) if cause else ()
         run = Run(
-            id=run_id_at(begun, digest(export.id, *progress.waiting)),
+            id=run_id_at(begun, digest(export.id, *progress.announced_models)),
             export_id=export.id,
             trigger=Trigger.REFRESH,
             mode=Mode.EXPORT,
@@ -343,8 +343,8 @@ def _closed(progress: RefreshProgress, view: View) -> RefreshProgress:
     return replace(
         progress,
         open=False,
-        models={**progress.models, **view.models},
-        waiting=(),
-        started=view.fingerprint if complete else progress.started,
-        marks=view.marks if complete else progress.marks,
+        handled_models={**progress.handled_models, **view.models},
+        announced_models=(),
+        exported=view.fingerprint if complete else progress.exported,
+        exported_files=view.files if complete else progress.exported_files,
     )

@@ -74,45 +74,46 @@ class WaitingTimes:
 class RefreshProgress:
     """The stored state of an export's refreshes. Times are in UTC.
 
-    A message with a number below `check_number` is a duplicate. `seen` are digests of the newest
-    announcements (blob and ETag). `models` has the ETag of each `model.json` whose refresh was handled;
-    `waiting` are the `model.json` that were announced since. `view` is the fingerprint of what the last
-    check saw, unchanged since `view_since`. `started` is the fingerprint of what was exported last, and
-    `marks` are short digests of its files. `starting_at` is set during a start. Until `recheck_until`, checks
-    continue after a start, because files may still be rewritten in place.
+    A message with a number below `check_number` is a duplicate. `announcements` are digests of the newest
+    announcements (blob and ETag). `announced_models` are the `model.json` that were announced and not handled
+    yet; `handled_models` has the ETag of each of the others. `found` is the fingerprint of the files that the
+    last check found, unchanged since `found_since`. `exported` is the fingerprint of the files that were
+    exported last, and `exported_files` a short digest of each. `starting_at` is set during a start. Until
+    `recheck_until`, checks continue after a start, because files may still be rewritten in place.
     """
 
     open: bool = False
     # The aliases are the names in stored records, which version 1.0 reads as well.
     check_number: Annotated[int, Field(alias="turn")] = 0
-    seen: tuple[str, ...] = ()
-    models: dict[str, str] = field(default_factory=dict)
-    waiting: tuple[str, ...] = ()
+    announcements: Annotated[tuple[str, ...], Field(alias="seen")] = ()
+    announced_models: Annotated[tuple[str, ...], Field(alias="waiting")] = ()
+    handled_models: Annotated[dict[str, str], Field(alias="models")] = field(default_factory=dict)
     written_at: datetime | None = None
     opened_at: datetime | None = None
     next_at: datetime | None = None
-    view: str = ""
-    view_since: datetime | None = None
-    started: str = ""
-    marks: tuple[str, ...] = ()
+    found: Annotated[str, Field(alias="view")] = ""
+    found_since: Annotated[datetime | None, Field(alias="view_since")] = None
+    exported: Annotated[str, Field(alias="started")] = ""
+    exported_files: Annotated[tuple[str, ...], Field(alias="marks")] = ()
     starting_at: datetime | None = None
     recheck_until: Annotated[datetime | None, Field(alias="linger_until")] = None
 
 
 @dataclass(frozen=True)
 class View:
-    """The state that a check has seen. `models` are the current ETags of the announced `model.json`.
+    """What a check has found. `files` are short digests of the listed files.
 
-    `cause` is why there is no complete snapshot.
+    `models` are the current ETags of the announced `model.json`. `is_exported`: a run has read exactly these
+    files. `cause` is why there is no complete snapshot.
     """
 
     kind: Kind
     fingerprint: str = ""
-    marks: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()
     models: Mapping[str, str] = field(default_factory=dict)
     model_rewritten: bool = False
     rewritable: bool = False
-    exported: bool = False
+    is_exported: bool = False
     cause: Reason | None = None
 
 
@@ -128,31 +129,31 @@ class Decision:
 def view_of(progress: RefreshProgress, snapshot: Snapshot, models: Mapping[str, str]) -> View:
     """Compare a complete snapshot with what was exported last."""
     etags = snapshot.etags
-    marks = tuple(sorted(digest(blob, etag)[:12] for blob, etag in etags.items()))
+    files = tuple(sorted(_file_digest(blob, etag) for blob, etag in etags.items()))
     names = [segment.name for segment in snapshot.segments]
     fingerprint = digest(*names, *(part for pair in sorted(etags.items()) for part in pair))
-    known = set(progress.marks)
+    known = set(progress.exported_files)
     in_place = [(blob, etag) for blob, etag in etags.items() if not _DATED.search(blob)]
-    if fingerprint == progress.started:
+    if fingerprint == progress.exported:
         kind = Kind.SAME
-    elif any(digest(blob, etag)[:12] in known for blob, etag in in_place):
+    elif any(_file_digest(blob, etag) in known for blob, etag in in_place):
         kind = Kind.MIXED
     else:
         kind = Kind.NEW
     model_rewritten = any(
-        progress.models.get(model) != etag
+        progress.handled_models.get(model) != etag
         and any(blob.startswith(model[: model.rfind("/") + 1]) for blob in etags)
         for model, etag in models.items()
     )
-    return View(kind, fingerprint, marks, models, model_rewritten, bool(in_place))
+    return View(kind, fingerprint, files, models, model_rewritten, bool(in_place))
 
 
 def decide(progress: RefreshProgress, view: View, now: datetime, times: WaitingTimes) -> Decision:
     """Decide what to do about a view."""
     progress = _without_future(progress, now)
-    if view.fingerprint != progress.view or progress.view_since is None:
-        progress = replace(progress, view=view.fingerprint, view_since=now)
-    unchanged = (now - (progress.view_since or now)).total_seconds()
+    if view.fingerprint != progress.found or progress.found_since is None:
+        progress = replace(progress, found=view.fingerprint, found_since=now)
+    unchanged = (now - (progress.found_since or now)).total_seconds()
     age = (now - (progress.opened_at or now)).total_seconds()
     is_rechecked = progress.recheck_until is not None and now < progress.recheck_until
     wait = {
@@ -172,7 +173,7 @@ def decide(progress: RefreshProgress, view: View, now: datetime, times: WaitingT
     # Further files may still be rewritten in place, and no event announces them.
     may_change = view.kind is not Kind.NEW and view.rewritable
     recheck_until = now + timedelta(seconds=times.limit) if may_change else None
-    if view.exported or (view.kind is Kind.SAME and not view.model_rewritten):
+    if view.is_exported or (view.kind is Kind.SAME and not view.model_rewritten):
         if is_rechecked:
             return _wait(progress, now, times.longest_interval, times)
         if view.kind is Kind.MIXED and progress.recheck_until is None:
@@ -187,7 +188,7 @@ def _without_future(progress: RefreshProgress, now: datetime) -> RefreshProgress
     return replace(
         progress,
         opened_at=min(progress.opened_at, now) if progress.opened_at else None,
-        view_since=min(progress.view_since, now) if progress.view_since else None,
+        found_since=min(progress.found_since, now) if progress.found_since else None,
     )
 
 
@@ -202,6 +203,10 @@ def _wait(progress: RefreshProgress, now: datetime, delay: float, times: Waiting
 def _pace(age: float, times: WaitingTimes) -> float:
     """The interval grows with the time since the announcement."""
     return min(max(age / 10, times.unchanged / 4), times.longest_interval)
+
+
+def _file_digest(blob: str, etag: str) -> str:
+    return digest(blob, etag)[:12]
 
 
 def digest(*parts: str) -> str:
