@@ -19,9 +19,9 @@ from shared.errors import NotFound
 from shared.fields.contact import Converter
 from shared.fields.evidence import EVIDENCE
 from shared.finishing.samples import value_text
-from shared.model.chunk import FORMER_TAG, UNSUBSCRIBE_TAG, Chunk, chunk_key
+from shared.model.chunk import FORMER_TAG, UNSUBSCRIBE_TAG, Chunk
 from shared.model.plan import Plan
-from shared.model.ports import Files, Records, Stored
+from shared.model.ports import Files, Records
 from shared.model.preview import SampleKind
 from shared.planning.fields_to_send import merge_tags
 from shared.runs.plan_store import PlanStore
@@ -96,9 +96,7 @@ class Differences:
             person
             for chunk in chunks
             if chunk.tag_id is None
-            for person in payloads.read(
-                Stored(chunk_key(plan.run_id, chunk.number), chunk, "")
-            ).people
+            for person in payloads.read_planned(chunk).people
         )
         reading = _Reading.of(plan, fields)
         with self._opened(plan) as (db, files):

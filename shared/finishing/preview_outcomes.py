@@ -23,11 +23,11 @@ from shared.finishing.final_status import value_findings
 from shared.finishing.fold import change_outcomes, fold_outcomes, write_outcomes
 from shared.finishing.gather import load_outcomes
 from shared.finishing.samples import Samples
-from shared.model.chunk import Chunk, ChunkKind, ChunkState, chunk_key
+from shared.model.chunk import Chunk, ChunkKind, ChunkState
 from shared.model.names import outcomes_table
 from shared.model.outcome import Code, Outcome
 from shared.model.plan import Plan
-from shared.model.ports import Files, Records, Stored
+from shared.model.ports import Files, Records
 from shared.model.preview import SAMPLES_JSON
 from shared.model.run import Finding, Severity
 from shared.people.erasures import Erasures
@@ -101,9 +101,7 @@ class PreviewOutcomes:
             for chunk in chunks:
                 if chunk.state is ChunkState.UNCONFIRMED:
                     continue
-                payload = payloads.read(
-                    Stored(chunk_key(payloads.plan.run_id, chunk.number), chunk, "")
-                )
+                payload = payloads.read_planned(chunk)
                 samples.add(payload)
                 file.write(outcome_runs(_results(payload, required)))
 

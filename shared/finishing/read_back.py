@@ -7,16 +7,14 @@ as they are, and no difference is reported as a fault.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from shared.fields.evidence import EVIDENCE, plain_tags
 from shared.finishing.samples import shown_values, value_text
 from shared.mailchimp.session import MailchimpSession
-from shared.model.chunk import Chunk, chunk_key
+from shared.model.chunk import Chunk
 from shared.model.one_person import SentField, SentPerson
 from shared.model.plan import Plan
-from shared.model.ports import Stored
 from shared.sending.chunk_payload import ChunkPayloads
 from shared.sending.write import Person
 from shared.workspace import SqlFile, waiting_for_network
@@ -39,7 +37,7 @@ def read_back(
     chunks: Sequence[Chunk],
 ) -> list[SentPerson]:
     """Read the contacts of `outcomes` from the audience. Needs `removals` as well."""
-    sent = _sent(plan, payloads, chunks)
+    sent = _sent(payloads, chunks)
     names = {tag.tag_id: tag.tag for tag in plan.tags}
     contacts = []
     for address, customer_id, outcome, code, field, is_contact, removed in _SQL.rows(
@@ -76,13 +74,11 @@ def read_back(
     return contacts
 
 
-def _sent(plan: Plan, payloads: ChunkPayloads, chunks: Sequence[Chunk]) -> dict[str, Person]:
-    """The people of a plan with their converted values, by address."""
-    people: dict[str, Person] = {}
-    for chunk in chunks:
-        if chunk.tag_id is None:
-            # With its outcomes, only people without a result would be read.
-            whole = replace(chunk, outcomes=None, results="")
-            payload = payloads.read(Stored(chunk_key(plan.run_id, chunk.number), whole, ""))
-            people.update((person.address, person) for person in payload.people)
-    return people
+def _sent(payloads: ChunkPayloads, chunks: Sequence[Chunk]) -> dict[str, Person]:
+    """The people to send of a run with their converted values, by address."""
+    return {
+        person.address: person
+        for chunk in chunks
+        if chunk.tag_id is None
+        for person in payloads.read_planned(chunk).people
+    }

@@ -17,7 +17,7 @@ import orjson
 from shared.errors import Changed, NotFound
 from shared.fields.contact import Converter
 from shared.model.audience import CallCounts
-from shared.model.chunk import Chunk, ChunkKind, ChunkState
+from shared.model.chunk import Chunk, ChunkKind, ChunkState, chunk_key
 from shared.model.names import outcome_blob
 from shared.model.outcome import Code, Outcome
 from shared.model.plan import Plan, PlanGone
@@ -86,6 +86,11 @@ class ChunkPayloads:
         people = tuple(_person(line, plan.tagsets, convert, clear) for line in lines.values())
         numbers = {person.address: number for person, number in zip(people, lines, strict=True)}
         return ChunkPayload(claimed, people, (), numbers, known)
+
+    def read_planned(self, chunk: Chunk) -> ChunkPayload:
+        """Read everyone in a chunk, whether or not there is a result. For reading only: no lane claimed it."""
+        planned = replace(chunk, outcomes=None, results="")
+        return self.read(Stored(chunk_key(self.plan.run_id, chunk.number), planned, etag=""))
 
     def finish(
         self, payload: ChunkPayload, results: Mapping[str, Result], calls: CallCounts
