@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from shared.errors import Changed, Conflict, NotFound
+from shared.fields.contact import mail_form
 from shared.mailchimp.session import MailchimpSession
 from shared.model.audience import NOT_SUBSCRIBED, NotSubscribedPointer
 from shared.model.names import not_subscribed_blob
@@ -114,6 +115,9 @@ class NotSubscribedList:
         except NotFound:
             return None
         _SQL.run(db, "load", file=str(local))
+        # Earlier versions stored the domains of these addresses as Mailchimp has them.
+        for (address,) in _SQL.rows(db, "international"):
+            _SQL.run(db, "use_mail_form", address=address, mail=mail_form(address))
         return (pointer.read_at - _OVERLAP).isoformat(timespec="seconds")
 
     def _store(

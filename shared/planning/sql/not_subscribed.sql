@@ -19,3 +19,11 @@ DELETE FROM not_subscribed WHERE status = $status;
 
 -- name: save
 COPY not_subscribed TO $file (FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1);
+
+-- name: international
+SELECT address FROM not_subscribed WHERE strlen(address) <> length(address);
+
+-- name: use_mail_form
+-- Both forms may be in the audience.
+INSERT OR IGNORE INTO not_subscribed SELECT $mail, status FROM not_subscribed WHERE address = $address;
+DELETE FROM not_subscribed WHERE address = $address AND address <> $mail;
