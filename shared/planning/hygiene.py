@@ -23,8 +23,7 @@ from shared.model.ports import Files, Records
 from shared.model.run import Mode, Run
 from shared.planning.not_subscribed import load_not_subscribed
 from shared.planning.unused import AudienceLedgers, find_unused
-from shared.runs.own_run import start_own
-from shared.runs.start import Starter
+from shared.runs.start import RunOptions, Starter
 from shared.workspace import small_workspace
 
 LONG = timedelta(days=365)
@@ -113,7 +112,7 @@ class Hygiene:
 
     def archive(self, export_id: str, by: str, agreed: int) -> Run:
         """Start a run that archives the unused contacts of an export, at most `agreed`. Conflict."""
-        return start_own(self.starter, export_id, by, Mode.ARCHIVE, agreed=agreed)
+        return self.starter.start_partial(export_id, Mode.ARCHIVE, by, RunOptions(agreed=agreed))
 
     def _unused(
         self, ledgers: AudienceLedgers, account_id: str, audience_id: str

@@ -15,7 +15,7 @@ from shared.model.plan import Plan
 from shared.model.ports import Queue, Records
 from shared.model.run import Mode, Reason, Run, RunStatus, Trigger
 from shared.runs.progress import CurrentProgress
-from shared.runs.start import Starter
+from shared.runs.start import RunOptions, Starter
 from shared.runs.transitions import Transitions, confirmation_of
 
 
@@ -80,16 +80,13 @@ class RunCommands:
     def _start_confirmed(self, run: Run) -> Run:
         """Start the run that replaces a confirmed one."""
         confirmed, confirmed_new = confirmation_of(run)
-        return self.starter.start(
-            run.export_id,
-            run.trigger,
-            run.mode,
-            requested_by=run.requested_by,
+        options = RunOptions(
             retry_of=run.retry_of,
             confirmed=confirmed,
             confirmed_new=confirmed_new,
             definition=run.definition,
         )
+        return self.starter.start(run.export_id, run.trigger, run.mode, run.requested_by, options)
 
     def retry(self, run_id: str, by: str) -> Run:
         """Start a run of the rows that failed, including those that were refused permanently.
@@ -98,9 +95,8 @@ class RunCommands:
         """
         run = self.read(run_id)
         _refuse_retry(run)
-        started = self.starter.start(
-            run.export_id, Trigger.RETRY, Mode.EXPORT, requested_by=by, retry_of=run_id
-        )
+        options = RunOptions(retry_of=run_id)
+        started = self.starter.start(run.export_id, Trigger.RETRY, Mode.EXPORT, by, options)
         if started.retry_of != run_id:
             raise Conflict("otherRunGoing")
         return started

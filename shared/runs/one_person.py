@@ -13,7 +13,6 @@ from shared.model.names import person_blob
 from shared.model.one_person import PERSON_JSON, SENT_JSON, ChosenPerson, SentPerson
 from shared.model.ports import Files
 from shared.model.run import Mode, Run
-from shared.runs.own_run import start_own
 from shared.runs.plan_store import read_plan
 from shared.runs.start import Starter
 
@@ -31,7 +30,7 @@ class OnePerson:
         def store(run: Run) -> None:
             self.files.write(person_blob(run.id), PERSON_JSON.dump_json(person))
 
-        return start_own(self.starter, export_id, by, Mode.ONE_PERSON, store)
+        return self.starter.start_partial(export_id, Mode.ONE_PERSON, by, before_planning=store)
 
     def sent(self, run_id: str) -> list[SentPerson]:
         """What was sent, beside what Mailchimp has. NotFound when it is not stored (yet, or any more)."""

@@ -52,6 +52,23 @@ def export_of(exports: Records[Export], export_id: str) -> Export:
     return stored.value
 
 
+@dataclass(frozen=True)
+class RunOptions:
+    """What a run does beyond its mode. `Run` has the same fields."""
+
+    retry_of: str | None = None
+    undo_of: str | None = None
+    undone_at: datetime | None = None
+    archive_created: bool = False
+    agreed: int = 0
+    confirmed: tuple[str, ...] = ()
+    confirmed_new: int = 0
+    definition: str = ""
+
+
+_NO_OPTIONS = RunOptions()
+
+
 class Starter:
     """Starts runs. `entropy` gives at least 9 random hexadecimal digits."""
 
@@ -78,22 +95,45 @@ class Starter:
         trigger: Trigger = Trigger.ON_DEMAND,
         mode: Mode = Mode.EXPORT,
         requested_by: str = "",
-        retry_of: str | None = None,
-        undo_of: str | None = None,
-        archive_created: bool = False,
-        undone_at: datetime | None = None,
-        confirmed: tuple[str, ...] = (),
-        confirmed_new: int = 0,
-        definition: str = "",
-        before_planning: Callable[[Run], None] | None = None,
-        agreed: int = 0,
+        options: RunOptions = _NO_OPTIONS,
     ) -> Run:
         """Return the active run, or start a new one. Conflict when the export has no connection.
 
-        `before_planning` is called for a new run, before its first message is sent. A new run replaces
-        one that waits for a confirmation, unless it sends one person only or archives: then that run is
-        returned. `agreed` is the number of contacts to archive.
+        A new run replaces one that waits for a confirmation.
         """
+        run, _ = self._start(export_id, trigger, mode, requested_by, options)
+        return run
+
+    def start_partial(
+        self,
+        export_id: str,
+        mode: Mode,
+        requested_by: str,
+        options: RunOptions = _NO_OPTIONS,
+        before_planning: Callable[[Run], None] | None = None,
+    ) -> Run:
+        """Start a run of one person, or one that archives. Conflict while another run is active or waits.
+
+        `before_planning` is called before the first message of the run is sent.
+        """
+        run, is_new = self._start(
+            export_id, Trigger.ON_DEMAND, mode, requested_by, options, before_planning
+        )
+        if is_new:
+            return run
+        waits = run.status is RunStatus.AWAITING_CONFIRMATION
+        raise Conflict("otherRunWaits") if waits else Conflict("otherRunGoing")
+
+    def _start(
+        self,
+        export_id: str,
+        trigger: Trigger,
+        mode: Mode,
+        requested_by: str,
+        options: RunOptions,
+        before_planning: Callable[[Run], None] | None = None,
+    ) -> tuple[Run, bool]:
+        """Return the active run, or start a new one; and whether it is new."""
         export = export_of(self._exports, export_id)
         if not export.connection_id:
             raise Conflict("noConnection")
@@ -103,7 +143,7 @@ class Starter:
                 # A run of one person, or of contacts to archive, must not discard a run that waits.
                 active = self._active_run(taken, replaces=not mode.is_partial)
                 if active is not None:
-                    return active
+                    return active, False
             now = self._now()
             trace = current()
             run = Run(
@@ -114,15 +154,8 @@ class Starter:
                 requested_by=requested_by,
                 queued_at=now,
                 moved_at=now,
-                confirmed=confirmed,
-                confirmed_new=confirmed_new,
-                definition=definition,
-                retry_of=retry_of,
-                undo_of=undo_of,
-                archive_created=archive_created,
-                agreed=agreed,
-                undone_at=undone_at,
                 trace=trace.parent if trace else "",
+                **vars(options),
             )
             try:
                 if taken is None:
@@ -131,7 +164,7 @@ class Starter:
                     self._active.replace(export_id, ActiveRun(run), taken.etag)
             except (Conflict, Changed):
                 continue  # another start won at the same moment: return its run
-            return self._record(run, before_planning)
+            return self._record(run, before_planning), True
 
     def _active_run(self, taken: Stored[ActiveRun], *, replaces: bool) -> Run | None:
         """Return the run of an active run record while it is active. Completes a start that was killed."""

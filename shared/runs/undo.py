@@ -16,7 +16,7 @@ from shared.model.names import outcomes_table
 from shared.model.plan import Plan
 from shared.model.ports import Files, Records, exists
 from shared.model.run import Mode, Run, RunStatus, Trigger
-from shared.runs.start import Starter
+from shared.runs.start import RunOptions, Starter
 
 
 @dataclass(frozen=True)
@@ -56,15 +56,10 @@ class Undo:
             self.plan_of(run_id)
         except NotFound as gone:
             raise _too_old() from gone
-        started = self.starter.start(
-            run.export_id,
-            Trigger.ON_DEMAND,
-            Mode.EXPORT,
-            requested_by=by,
-            undo_of=run_id,
-            archive_created=archive_created,
-            undone_at=run.finished_at,
+        options = RunOptions(
+            undo_of=run_id, undone_at=run.finished_at, archive_created=archive_created
         )
+        started = self.starter.start(run.export_id, Trigger.ON_DEMAND, Mode.EXPORT, by, options)
         if (started.undo_of, started.archive_created) != (run_id, archive_created):
             raise Conflict("otherRunGoing")
         return started

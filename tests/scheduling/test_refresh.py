@@ -25,7 +25,7 @@ from shared.model.ports import update
 from shared.model.run import Mode, Reason, Run, RunStatus, Trigger
 from shared.model.source import Partition, SegmentSnapshot, Snapshot
 from shared.planning.fingerprint import source_fingerprint
-from shared.runs.start import ActiveRun, Starter
+from shared.runs.start import ActiveRun, RunOptions, Starter
 from shared.runs.transitions import Transitions
 from shared.scheduling.refresh import Refreshes
 from shared.scheduling.refresh_progress import RefreshProgress, WaitingTimes
@@ -392,7 +392,7 @@ def test_an_undo_does_not_consume_a_refresh(world: World) -> None:
     world.announce(refresh(world, 7))
     world.wait(11)
     undone = world.made()[0].id
-    world.refreshes.starter.start("e1", Trigger.ON_DEMAND, undo_of=undone)
+    world.refreshes.starter.start("e1", options=RunOptions(undo_of=undone))
     world.wait(600)
     assert [run.undo_of for run in world.made()] == [None, undone, None]
 

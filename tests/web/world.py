@@ -30,6 +30,7 @@ from shared.people.search import PersonInExport
 from shared.planning.hygiene import AudienceHygiene, UnusedContacts
 from shared.runs.history import RunFilter
 from shared.runs.outcomes import OutcomePage, OutcomeReason, OutcomeRow
+from shared.runs.start import RunOptions
 from shared.segments.catalogue import AttributeInfo, SegmentInfo, SegmentList, SegmentSample
 from shared.web.app import create_app
 from shared.web.audit_entry import AuditEntry
@@ -273,7 +274,7 @@ class FakeRuns:
         trigger: Trigger,
         mode: Mode,
         requested_by: str,
-        confirmed: tuple[str, ...] = (),
+        options: RunOptions | None = None,
     ) -> Run:
         stored = self.exports.read(export_id)
         if stored is None:

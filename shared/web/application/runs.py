@@ -12,6 +12,7 @@ from shared.model.outcome import Outcome
 from shared.model.preview import SamplePerson
 from shared.model.run import ADD_ARCHIVED, Mode, Run, Trigger
 from shared.runs.outcomes import OutcomePage, OutcomeRow
+from shared.runs.start import RunOptions
 from shared.web.application import audit
 from shared.web.application.connections import usable_connections
 from shared.web.authentication import Role
@@ -23,9 +24,9 @@ def start(context: Context, export_id: str, mode: Mode, *, add_archived: bool = 
 
     `add_archived` allows adding contacts again that an undo archived.
     """
-    confirmed = (ADD_ARCHIVED,) if add_archived else ()
+    options = RunOptions(confirmed=(ADD_ARCHIVED,) if add_archived else ())
     run = context.services.starter.start(
-        export_id, Trigger.ON_DEMAND, mode, context.caller.name, confirmed=confirmed
+        export_id, Trigger.ON_DEMAND, mode, context.caller.name, options
     )
     _record_start(context, run, export_id, mode)
     return run
