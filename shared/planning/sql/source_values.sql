@@ -1,6 +1,7 @@
 -- name: dates
 -- How many dates of the column $cell are clearly day first, clearly month first, and neither. Most values
 -- have no slash or hyphen, or not at these positions, so the slow expressions are not evaluated for them.
+-- A date begins with a digit or a blank, and not with a character from colon to DEL, as most texts do.
 SELECT
     count(*) FILTER (a > 12 AND b <= 12),
     count(*) FILTER (b > 12 AND a <= 12),
@@ -12,7 +13,8 @@ FROM (
     FROM (
         SELECT trim(cell) AS text
         FROM (SELECT COLUMNS(lambda c: c = $cell) AS cell FROM segment_rows)
-        WHERE strlen(cell) BETWEEN 3 AND 40 AND (contains(cell, '/') OR contains(cell, '-'))
+        WHERE cell NOT BETWEEN ':' AND chr(127)
+            AND strlen(cell) BETWEEN 3 AND 40 AND (contains(cell, '/') OR contains(cell, '-'))
     )
     WHERE text[2] IN ('/', '-') OR text[3] IN ('/', '-')
 );
