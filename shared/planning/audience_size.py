@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from shared.model.chunk import FORMER_TAG
-from shared.model.run import AudienceSize
+from shared.model.run import BILLED, AudienceSize
 from shared.planning.already_subscribed import (
     add_subscribed,
     apply_already_subscribed,
@@ -30,8 +30,6 @@ if TYPE_CHECKING:
 MOST_CALLS_OF_PREVIEW = 100
 
 _PAGE = 1_000
-# Archived and cleaned contacts are not billed.
-_BILLED = ("subscribed", "unsubscribed", "pending", "transactional")
 _SQL = SqlFile.of(__file__)
 
 
@@ -49,7 +47,7 @@ def predicted_size(
     """
     added, archived = _SQL.row(db, "planned", former_tag=FORMER_TAG)
     return AudienceSize(
-        before=sum(contacts.get(status, 0) for status in _BILLED),
+        before=sum(contacts.get(status, 0) for status in BILLED),
         added=added,
         archived=archived,
         budget=budget,

@@ -20,7 +20,7 @@ from shared.model.audience import NOT_SUBSCRIBED, NotSubscribedPointer
 from shared.model.export import Export
 from shared.model.ledger import LedgerPointer
 from shared.model.ports import Files, Records
-from shared.model.run import Mode, Run
+from shared.model.run import BILLED, Mode, Run
 from shared.planning.not_subscribed import load_not_subscribed
 from shared.planning.unused import AudienceLedgers, find_unused
 from shared.runs.start import RunOptions, Starter
@@ -28,9 +28,6 @@ from shared.workspace import small_workspace
 
 LONG = timedelta(days=365)
 """Since when a contact that counts as long unsubscribed or long cleaned has not changed."""
-
-# Archived and cleaned contacts are not billed.
-_BILLED = ("subscribed", "unsubscribed", "pending", "transactional")
 
 
 @dataclass(frozen=True)
@@ -62,7 +59,7 @@ class AudienceHygiene:
     @property
     def billed(self) -> int:
         """The contacts that Mailchimp bills."""
-        return sum(self.contacts.get(status, 0) for status in _BILLED)
+        return sum(self.contacts.get(status, 0) for status in BILLED)
 
     @property
     def unused_people(self) -> int:

@@ -20,6 +20,7 @@ from shared.model.run import (
     Progress,
     Reason,
     RunStatus,
+    StatusProof,
     Trigger,
 )
 from shared.runs.outcomes import OutcomeRow
@@ -360,3 +361,22 @@ def test_a_run_shows_the_contacts_that_are_billed_afterwards(exact: bool, after:
     page = Browser(world).open(path)
     assert after in page.text.replace("After ", "After")
     assert "2,000" in page.text
+
+
+def test_a_completed_run_shows_the_billed_contacts_that_mailchimp_counted() -> None:
+    world = World()
+    path = ended(
+        world,
+        RunStatus.SUCCESSFUL,
+        counts=Counts(distinct=900, created=2, updated=898),
+        audience_size=AudienceSize(1_200, 900, exact=False),
+        proof=(
+            StatusProof("subscribed", 1_000, 1_002, 2),
+            StatusProof("pending", 200, 200, 0),
+            StatusProof("cleaned", 50, 50, 0),
+        ),
+    )
+    page = Browser(world).open(path)
+    assert "at most" not in page.text
+    assert "Added2" in page.text
+    assert "After1,202" in page.text.replace("After ", "After")

@@ -13,7 +13,7 @@ from functools import partial
 from babel.lists import format_list
 
 from shared.model.outcome import Code, Lasting
-from shared.model.run import REMOVAL_GUARD, Counts, Mode, Run, RunStatus
+from shared.model.run import BILLED, REMOVAL_GUARD, Counts, Mode, Run, RunStatus
 from shared.web.texts import text
 
 # A person can change the audience or the plan in Mailchimp, so that the same row is accepted.
@@ -59,6 +59,11 @@ def rows_per_second(run: Run) -> float | None:
         return None
     rate = run.counts.source_rows / seconds
     return round(rate) if rate >= 10 else round(rate, 1)
+
+
+def billed_contacts(run: Run) -> int | None:
+    """The contacts of the audience that Mailchimp bills after a run, by its own count; None if it was not read."""
+    return sum(line.after for line in run.proof if line.status in BILLED) if run.proof else None
 
 
 def retry_changes_something(run: Run, codes: Sequence[str]) -> bool:

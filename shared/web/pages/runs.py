@@ -26,6 +26,7 @@ from shared.web.models.runs import run_view
 from shared.web.pages.forms import NO_REFUSAL, Refusal, SentForm, attempt
 from shared.web.pages.render import CurrentPage, Page, redirect
 from shared.web.pages.run_summary import (
+    billed_contacts,
     retry_changes_something,
     summary,
 )
@@ -104,6 +105,7 @@ def _show(page: Page, run_id: str, refusal: Refusal = NO_REFUSAL) -> Response:
         export=export,
         may_use=may_act,
         summary=summary(run, page.language),
+        billed=billed_contacts(run),
         next_steps=_next_steps(page, run, export, retries=retries, lists_rejected=bool(rejected)),
         rejected=rejected,
         has_outcomes=has_outcomes,
