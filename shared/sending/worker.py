@@ -8,7 +8,7 @@ may be asked to end. The results of all answered calls are recorded, also in the
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -33,7 +33,7 @@ from shared.sending.line_blocks import LineBlocks
 from shared.sending.next_step import FINISH, NOTHING, NextStep
 from shared.sending.prefetch import Prefetch
 from shared.sending.run_checks import RunChecks
-from shared.sending.write import Writer
+from shared.sending.write import Result, Writer
 
 # A slice of work is much shorter than the function's time limit on any hosting plan.
 SLICE_SECONDS = 240.0
@@ -187,7 +187,18 @@ class _LaneSlice:
         """Release a chunk that was claimed ahead, so that another lane can claim it."""
         ahead = self._prefetch.fetched()
         if ahead is not None:
-            self._payloads.release(ahead, {}, CallCounts())
+            self._release(ahead, {}, CallCounts())
+
+    def _release(
+        self,
+        payload: ChunkPayload,
+        results: Mapping[str, Result],
+        calls: CallCounts,
+        *,
+        failed: bool = False,
+    ) -> None:
+        self._payloads.release(payload, results, calls, failed=failed)
+        self._queue.note_release()
 
     def _fetch(self) -> ChunkPayload | None:
         claimed = self._queue.claim(self._slot)
@@ -229,18 +240,18 @@ class _LaneSlice:
         try:
             self._write(writer, payload)
         except Interrupted:
-            self._payloads.release(payload, writer.results, self._count(before))
+            self._release(payload, writer.results, self._count(before))
         except Unavailable as error:
             calls = self._count(before)
             if self._queue.should_give_up(payload.chunk) and not writer.results:
                 self._payloads.give_up(payload, writer.results, calls)
                 self._queue.note(gave_up=True)
             else:
-                self._payloads.release(payload, writer.results, calls, failed=True)
+                self._release(payload, writer.results, calls, failed=True)
                 pause = min(_LONGEST_PAUSE, 2.0 ** min(payload.chunk.failures + 1, 10))
                 pause = max(pause, error.retry_after or 0.0)
         except ConnectorError:
-            self._payloads.release(payload, writer.results, self._count(before))
+            self._release(payload, writer.results, self._count(before))
             raise
         else:
             calls = self._count(before)

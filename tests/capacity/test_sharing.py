@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import uuid
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -15,7 +16,7 @@ from hypothesis import strategies as st
 
 from devhost.processes import Azurite
 from shared.capacity.pace import AccountPace, Pace
-from shared.capacity.slots import SlotHolder, Slots
+from shared.capacity.slots import Slot, SlotHolder, Slots
 from shared.errors import Changed, Conflict, InputError, NotFound
 from shared.messaging.messages import lane_of, run_of
 from shared.model.chunk import Chunk, ChunkKind, ChunkState, chunk_key
@@ -207,6 +208,65 @@ def chunk_queue(client: StoreClient, slots: Slots, *confirmed: str) -> ChunkQueu
     run = Run(RUN, "e1", Trigger.ON_DEMAND, Mode.EXPORT, confirmed=confirmed)
     plan: Any = SimpleNamespace(account_id="acc")
     return ChunkQueue(run, plan, MemoryRecords(client, "chunks"), slots, lambda n: n // 2)
+
+
+class CountedRecords(MemoryRecords[Chunk]):
+    """Counts how often all chunks are read."""
+
+    reads = 0
+
+    def all(self, *partition: Any, **where: Any) -> Iterator[Stored[Chunk]]:
+        self.reads += 1
+        return super().all(*partition, **where)
+
+
+class TwoLanes:
+    """Two lanes of a process that have claimed the two chunks of a run."""
+
+    def __init__(self) -> None:
+        store = MemoryStore()
+        chunks(store, 2)
+        client = StoreClient(store)
+        self.records = CountedRecords(client, "chunks")
+        run = Run(RUN, "e1", Trigger.ON_DEMAND, Mode.EXPORT)
+        plan: Any = SimpleNamespace(account_id="acc")
+        held = slots(client)
+        self.queue = ChunkQueue(run, plan, self.records, held, lambda _: 0)
+        self.one, self.two = [held.take("acc") or pytest.fail("no slot") for _ in range(2)]
+        self.claimed = [self.claim(self.one), self.claim(self.two)]
+
+    def claim(self, slot: Slot) -> Stored[Chunk]:
+        claimed = self.queue.claim(slot)
+        assert isinstance(claimed, Stored)
+        return claimed
+
+    def record(self, stored: Stored[Chunk], state: ChunkState) -> None:
+        changed = replace(stored.value, state=state, slot=None)
+        self.records.replace(stored.key, changed, stored.etag)
+
+
+def test_only_the_last_lane_of_a_process_reads_the_chunks_at_the_end() -> None:
+    lanes = TwoLanes()
+    lanes.record(lanes.claimed[0], ChunkState.DONE)
+
+    assert lanes.queue.claim(lanes.one) == ChunkTotals(0, 1)
+    assert lanes.records.reads == 1
+
+    lanes.record(lanes.claimed[1], ChunkState.DONE)
+    assert lanes.queue.claim(lanes.two) == ChunkTotals(0, 0)
+    assert lanes.records.reads == 2
+
+
+def test_a_lane_finds_a_chunk_that_another_lane_of_the_process_has_released() -> None:
+    lanes = TwoLanes()
+    first, second = lanes.claimed
+    with lanes.queue.holds(lanes.two), lanes.queue.holds(lanes.one):
+        lanes.record(first, ChunkState.PENDING)
+        lanes.queue.note_release()
+
+        assert lanes.claim(lanes.one).key == first.key
+        lanes.record(second, ChunkState.DONE)
+        assert lanes.queue.claim(lanes.two) == ChunkTotals(0, 1)
 
 
 def test_two_processes_claim_different_chunks() -> None:
