@@ -19,12 +19,9 @@ _MOST_REMEMBERED = 64
 class RunChecks:
     """Reads runs for the lanes of a process. `clock` counts seconds."""
 
-    def __init__(
-        self, runs: Records[Run], clock: Callable[[], float], valid_seconds: float = VALID_SECONDS
-    ) -> None:
+    def __init__(self, runs: Records[Run], clock: Callable[[], float]) -> None:
         self._reads = SharedReads(runs.read)
         self._clock = clock
-        self._valid_seconds = valid_seconds
         self._sendable: dict[str, tuple[float, Run]] = {}
         self._forgotten = 0
 
@@ -38,7 +35,7 @@ class RunChecks:
         """Return a run. Only a run that is being sent may have been read earlier."""
         now = self._clock()
         known = self._sendable.get(run_id)
-        if known is not None and now - known[0] < self._valid_seconds:
+        if known is not None and now - known[0] < VALID_SECONDS:
             return known[1]
         forgotten = self._forgotten
         stored = self._reads(run_id)

@@ -42,16 +42,14 @@ class BlobFiles:
         self,
         clients: StorageClients,
         container: str = "state",
-        new_id: Callable[[], str] = _random_id,
     ) -> None:
         self._clients = clients
         self._name = container
-        self._new_id = new_id
 
     def write(self, name: str, data: bytes, *, once: bool = False) -> None:
         """Write a blob. With `once`, Conflict when it exists."""
         blob = self._blob(name)
-        write = self._new_id()
+        write = _random_id()
 
         def put() -> None:
             blob.upload_blob(data, overwrite=not once, metadata={_WRITE: write})
@@ -126,7 +124,7 @@ class BlobFiles:
         The file appears only when it is complete.
         """
         blob = self._blob(name)
-        partial = path.with_name(f"{path.name}.{self._new_id()}.part")
+        partial = path.with_name(f"{path.name}.{_random_id()}.part")
         try:
             with azure_errors(self._name), partial.open("wb") as target:
                 blob.download_blob().readinto(target)

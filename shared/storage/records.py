@@ -59,16 +59,14 @@ class TableRecords(Generic[T]):
         table: str,
         value_type: type[T],
         columns: Callable[[T], Mapping[str, str]] = _no_columns,
-        new_id: Callable[[], str] = _random_id,
     ) -> None:
         self._clients = clients
         self._kind = table
         self._form = EntityForm(table, value_type, columns)
-        self._new_id = new_id
 
     def create(self, key: str, value: T) -> Stored[T]:
         """Write a new record. Conflict when the key exists."""
-        write = self._new_id()
+        write = _random_id()
         entity = self._form.entity(key, value, write)
         with azure_errors(self._kind):
             try:
@@ -82,7 +80,7 @@ class TableRecords(Generic[T]):
 
     def create_many(self, items: Sequence[tuple[str, T]]) -> None:
         """Write many records of one partition; existing ones stay unchanged."""
-        write = self._new_id()
+        write = _random_id()
         entities = {key: self._form.entity(key, value, write) for key, value in items}
         if len({entity["PartitionKey"] for entity in entities.values()}) > 1:
             raise InputError("recordsOfTwoPartitions", kind=self._kind)
@@ -96,7 +94,7 @@ class TableRecords(Generic[T]):
 
     def replace(self, key: str, value: T, etag: str) -> Stored[T]:
         """Replace a record. Changed when it was written or deleted after it was read."""
-        write = self._new_id()
+        write = _random_id()
         entity = self._form.entity(key, value, write)
         with azure_errors(self._kind):
             try:
