@@ -14,12 +14,11 @@ from typing import TypeVar
 from shared.capacity.on_demand import OnDemandSessions
 from shared.errors import ConfigError, ConnectorError, Refused
 from shared.mailchimp.session import MailchimpSession
-from shared.model.audience import NOT_SUBSCRIBED, CallCounts, Tag
+from shared.model.audience import STATUSES, CallCounts, Tag
 from shared.model.plan import Plan
 
 _Key = TypeVar("_Key")
 _Count = TypeVar("_Count")
-_STATUSES = ("subscribed", *NOT_SUBSCRIBED)
 
 
 @dataclass(frozen=True)
@@ -48,7 +47,7 @@ def count_in_mailchimp(sessions: OnDemandSessions, plan: Plan) -> MailchimpCount
         return session.count(plan.audience_id, status)
 
     # Without chunks, the run has changed no status.
-    statuses = _STATUSES if plan.chunks and plan.contacts_before else ()
+    statuses = STATUSES if plan.chunks and plan.contacts_before else ()
     try:
         with sessions.parallel(plan.connection_id, plan.account_id, patience=0.0) as calls:
             tag_calls = {t.tag_id: calls.submit(partial(tag, tag_id=t.tag_id)) for t in plan.tags}

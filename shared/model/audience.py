@@ -16,6 +16,9 @@ from datetime import datetime
 # The statuses of people who must never be subscribed again. `archived` cannot be written; Mailchimp
 # reports it for people who were removed from the audience.
 NOT_SUBSCRIBED = ("unsubscribed", "cleaned", "pending", "transactional", "archived")
+STATUSES = ("subscribed", *NOT_SUBSCRIBED)
+# The statuses of the contacts that Mailchimp bills.
+BILLED = ("subscribed", "unsubscribed", "pending", "transactional")
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from shared.model.audience import BILLED
 from shared.model.chunk import FORMER_TAG
 from shared.model.run import BILLED, AudienceSize
 from shared.planning.already_subscribed import (

@@ -16,7 +16,7 @@ from duckdb import DuckDBPyConnection
 
 from shared.capacity.on_demand import OnDemandSessions
 from shared.errors import NotFound
-from shared.model.audience import NOT_SUBSCRIBED, NotSubscribedPointer
+from shared.model.audience import BILLED, STATUSES, NotSubscribedPointer
 from shared.model.export import Export
 from shared.model.ledger import LedgerPointer
 from shared.model.ports import Files, Records
@@ -90,8 +90,7 @@ class Hygiene:
         since = self.now() - LONG
         with self.sessions.for_request(connection_id) as session:
             audience = session.audience(audience_id)
-            statuses = ("subscribed", *NOT_SUBSCRIBED)
-            contacts = {status: session.count(audience_id, status) for status in statuses}
+            contacts = {status: session.count(audience_id, status) for status in STATUSES}
             unsubscribed = session.count(audience_id, "unsubscribed", since)
             cleaned = session.count(audience_id, "cleaned", since)
         ledgers = AudienceLedgers.read(self.exports, self.ledgers, account_id, audience_id)
