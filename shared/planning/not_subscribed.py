@@ -18,12 +18,12 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from shared.errors import Changed, Conflict, NotFound
+from shared.errors import Changed, NotFound
 from shared.fields.contact import mail_form
 from shared.mailchimp.session import MailchimpSession
 from shared.model.audience import NOT_SUBSCRIBED, NotSubscribedPointer
 from shared.model.names import not_subscribed_blob
-from shared.model.ports import Files, Records, Stored
+from shared.model.ports import Files, Records, Stored, create_or_replace
 from shared.workspace import SqlFile
 
 if TYPE_CHECKING:
@@ -129,11 +129,8 @@ class NotSubscribedList:
         self.files.upload(local, blob)
         pointer = NotSubscribedPointer(blob, self.now)
         try:
-            if stored is None:
-                self.pointers.create(self._key, pointer)
-            else:
-                self.pointers.replace(self._key, pointer, stored.etag)
-        except (Conflict, Changed):
+            create_or_replace(self.pointers, self._key, pointer, stored)
+        except Changed:
             self.files.delete(blob)  # another run stored its list first; it is equally valid
             return
         if stored is not None and stored.value.blob != blob:

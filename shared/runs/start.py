@@ -16,7 +16,7 @@ from shared.messaging.messages import plan_message
 from shared.messaging.trace import continue_trace, current
 from shared.model.export import Export
 from shared.model.names import PLAN_RUNS
-from shared.model.ports import Queue, Records, Stored
+from shared.model.ports import Queue, Records, Stored, create_or_replace
 from shared.model.run import Mode, Reason, Run, RunStatus, Trigger
 from shared.runs.transitions import Transitions
 
@@ -50,6 +50,13 @@ def export_of(exports: Records[Export], export_id: str) -> Export:
     if stored is None:
         raise NotFound("exportNotFound")
     return stored.value
+
+
+def newest_run(active: Records[ActiveRun], runs: Records[Run], export_id: str) -> Run | None:
+    """The newest run of an export; None without one, and while its start is not complete."""
+    newest = active.read(export_id)
+    stored = runs.read(newest.value.run.id) if newest else None
+    return stored.value if stored else None
 
 
 @dataclass(frozen=True)
@@ -158,11 +165,8 @@ class Starter:
                 **vars(options),
             )
             try:
-                if taken is None:
-                    self._active.create(export_id, ActiveRun(run))
-                else:
-                    self._active.replace(export_id, ActiveRun(run), taken.etag)
-            except (Conflict, Changed):
+                create_or_replace(self._active, export_id, ActiveRun(run), taken)
+            except Changed:
                 continue  # another start won at the same moment: return its run
             return self._record(run, before_planning), True
 

@@ -23,7 +23,7 @@ from shared.model.names import BLOB_EVENTS
 from shared.model.ports import Queue, Records, SegmentSource, Stored, readable, update
 from shared.model.run import Finding, Mode, Reason, Run, RunStatus, Severity, Trigger
 from shared.planning.fingerprint import source_fingerprint
-from shared.runs.start import ActiveRun, Starter, run_id_at
+from shared.runs.start import ActiveRun, Starter, newest_run, run_id_at
 from shared.runs.transitions import Transitions
 from shared.scheduling.refresh_progress import (
     Decision,
@@ -280,11 +280,10 @@ class Refreshes:
 
         A run that is still queued will read it, because it pins its files later than this check.
         """
-        active = self.active.read(export_id)
-        run = self.runs.read(active.value.run.id) if active else None
-        if run is None or not run.value.is_active:
+        run = newest_run(self.active, self.runs, export_id)
+        if run is None or not run.is_active:
             return False
-        return run.value.status is not RunStatus.QUEUED or not run.value.covers_export
+        return run.status is not RunStatus.QUEUED or not run.covers_export
 
     def _record_incomplete(self, export: Export, progress: RefreshProgress, view: View) -> None:
         now, begun = self.now(), progress.opened_at or self.now()

@@ -18,7 +18,7 @@ from shared.messaging.events import log_event
 from shared.model.export import Export, Repeat, Schedule
 from shared.model.ports import Records, Stored, create_or_replace, readable
 from shared.model.run import Mode, Run, RunStatus, Trigger
-from shared.runs.start import ActiveRun, Starter, run_id_at
+from shared.runs.start import ActiveRun, Starter, newest_run, run_id_at
 from shared.scheduling.schedule import due
 
 _OFF = Schedule(enabled=False)
@@ -171,9 +171,8 @@ class Timetable:
 
     def _has_to_wait(self, export_id: str) -> bool:
         """Whether a preview, an undo or a run of one person is active: a start would only return it."""
-        active = self.active.read(export_id)
-        run = self.runs.read(active.value.run.id) if active else None
-        return run is not None and run.value.is_active and not run.value.covers_export
+        run = newest_run(self.active, self.runs, export_id)
+        return run is not None and run.is_active and not run.covers_export
 
     def _recover_claim(self, stored: Stored[Due]) -> Stored[Due]:
         """Finish, or free, the claim of a tick that died."""
@@ -221,10 +220,9 @@ class Timetable:
         where, oldest = {"export": export_id}, run_id_at(moment, "~")
         runs = [stored.value for stored in readable(self.runs.all(where=where, last=oldest))]
         # A run that was confirmed is queued again, so its id may be older.
-        active = self.active.read(export_id)
-        newest = self.runs.read(active.value.run.id) if active else None
-        if newest is not None and newest.value.queued_at and newest.value.queued_at >= moment:
-            runs.append(newest.value)
+        newest = newest_run(self.active, self.runs, export_id)
+        if newest is not None and newest.queued_at and newest.queued_at >= moment:
+            runs.append(newest)
         return runs
 
     def _remember(self, before: Stored[Tick] | None, at: datetime) -> None:
