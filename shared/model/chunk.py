@@ -1,7 +1,7 @@
 """A chunk: up to 500 people who go to Mailchimp in one call, and its state.
 
-The people are in the plan's file of lines, from byte `start` for `length` bytes, one JSON array a
-line, so any instance reads only its own chunk. A claim names the slot and the token of the lane
+The people are in the plan's file of lines, from byte `start` for `length` bytes, one JSON array in
+each line, so any instance reads only its own chunk. A claim names the slot and the token of the lane
 that made it (capacity/slots.py); when that lane has ended, the chunk is free again.
 """
 

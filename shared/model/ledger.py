@@ -1,4 +1,4 @@
-"""The ledger: what an export has sent to its audience so far, one row an address.
+"""The ledger: what an export has sent to its audience so far, one row for each address.
 
 A Parquet file per version; a pointer record, replaced by a conditional write, names the current
 one. planning/sql/ledger.sql has its columns, docs/tables.md describes

@@ -134,7 +134,7 @@ class Plan:
 
 @dataclass(frozen=True)
 class PlanFiles:
-    """Local files of a plan: `changes` and `rows` are Parquet, `lines` one JSON value a line."""
+    """Local files of a plan: `changes` and `rows` are Parquet, `lines` has one JSON value in each line."""
 
     changes: Path
     rows: Path

@@ -1,8 +1,8 @@
 """Divide the changes of a run into chunks: one file of lines, and the offset of each chunk in it.
 
 A chunk is one call to Mailchimp, so 500 people at most. People to add and people to update are in
-different chunks, because they are written in different ways (sending/write.py). Removals come last,
-one tag a chunk: an interrupted run leaves too many people in a tag rather than too few.
+different chunks, because they are written in different ways (sending/write.py). Removals come last, a chunk
+removes one tag: an interrupted run leaves too many people in a tag rather than too few.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Read the source rows of all segments and make people of them: one person an address.
+"""Read the source rows of all segments and make people of them: one person for each address.
 
 The address rule, the choice between profiles with one address and the columns of `source_rows`,
 `people`, `rejects` and `shared` are in sql/people.sql; docs/tables.md describes the tables.
@@ -47,7 +47,7 @@ class SourceColumns:
 
 @dataclass(frozen=True)
 class RowCounts:
-    """The numbers of source rows, distinct people, and memberships (people counted once a segment)."""
+    """The numbers of source rows, distinct people, and memberships (people counted once for each segment)."""
 
     source_rows: int
     people: int

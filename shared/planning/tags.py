@@ -1,4 +1,4 @@
-"""The tags of an export: one a segment, created or found before the first write, each with one owner.
+"""The tags of an export: one for each segment, created or found before the first write, each with one owner.
 
 Only tags that the export owns are changed. A tag that someone else made and that already has members
 is never taken over silently: the run stops before its first write and asks. A tag that was renamed

@@ -1,4 +1,4 @@
-"""Write the outcomes of a run for Customer Insights: a CDM folder an export, in its own container.
+"""Write the outcomes of a run for Customer Insights: a CDM folder for each export, in a container of its own.
 
 `<export>/model.json` always describes the newest run, whose file is in a folder of its own.
 `model.json` is replaced after that file is written, so a reader always finds a complete file. The

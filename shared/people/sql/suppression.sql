@@ -12,7 +12,7 @@ SELECT address FROM next UNION ALL SELECT email FROM outcomes;
 CREATE OR REPLACE TEMP VIEW candidates AS SELECT email AS address FROM outcomes;
 
 -- name: rejects
--- A row of an erased person keeps an outcome (`kept`, code `erased`), once a person, under the first
+-- A row of an erased person keeps an outcome (`kept`, code `erased`), once for each person, under the first
 -- segment, but no address and no profile.
 INSERT INTO rejects (segment, code)
 SELECT list_min(list_filter(range(127), lambda i: (mask >> i::INTEGER) & 1 = 1)), 'erased'

@@ -1,5 +1,5 @@
 -- name: create
--- What an export has sent to its audience, one row an address. docs/tables.md describes the columns.
+-- What an export has sent to its audience, one row for each address. docs/tables.md describes the columns.
 CREATE OR REPLACE TABLE ledger (
     address VARCHAR, customer_id VARCHAR, fingerprint VARCHAR, fields VARCHAR,
     merge_tags VARCHAR[], dropped VARCHAR, tags BIGINT[], refused VARCHAR, refused_code VARCHAR,

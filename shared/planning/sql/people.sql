@@ -61,7 +61,7 @@ FROM (
 -- Temporary disk is small in the cloud, so tables that are not needed any more are dropped.
 DROP TABLE IF EXISTS segment_rows;
 
--- One person an address. The profile with the lowest id is chosen (so that the choice is the same
+-- One person for each address. The profile with the lowest id is chosen (so that the choice is the same
 -- in every run), then the segment that the export lists first, then the first row of its file.
 -- Most addresses have one row, and need no choice.
 CREATE OR REPLACE TABLE repeated AS

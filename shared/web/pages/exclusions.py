@@ -42,7 +42,7 @@ def _shown(
 @router.get(_PAGE)
 @requires(Role.CONTRIBUTOR, shared=Subject.EXPORT)
 def show(export_id: Id, page: CurrentPage) -> Response:
-    """The list, one person a line."""
+    """The list, one person in each line."""
     return _shown(page, export_id)
 
 
