@@ -17,7 +17,7 @@ from datetime import datetime
 # reports it for people who were removed from the audience.
 NOT_SUBSCRIBED = ("unsubscribed", "cleaned", "pending", "transactional", "archived")
 STATUSES = ("subscribed", *NOT_SUBSCRIBED)
-# The statuses of the contacts that Mailchimp bills.
+# Archived and cleaned contacts are not billed.
 BILLED = ("subscribed", "unsubscribed", "pending", "transactional")
 
 

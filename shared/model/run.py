@@ -242,10 +242,6 @@ class StatusProof:
         return self.after - self.before - self.by_run
 
 
-# Archived and cleaned contacts are not billed.
-BILLED = ("subscribed", "unsubscribed", "pending", "transactional")
-
-
 @dataclass(frozen=True)
 class AudienceSize:
     """The contacts of an audience that Mailchimp bills: before a run, and after it as planned.

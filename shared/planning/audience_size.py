@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from shared.model.audience import BILLED
 from shared.model.chunk import FORMER_TAG
-from shared.model.run import BILLED, AudienceSize
+from shared.model.run import AudienceSize
 from shared.planning.already_subscribed import (
     add_subscribed,
     apply_already_subscribed,

@@ -20,7 +20,7 @@ from shared.model.audience import BILLED, STATUSES, NotSubscribedPointer
 from shared.model.export import Export
 from shared.model.ledger import LedgerPointer
 from shared.model.ports import Files, Records
-from shared.model.run import BILLED, Mode, Run
+from shared.model.run import Mode, Run
 from shared.planning.not_subscribed import load_not_subscribed
 from shared.planning.unused import AudienceLedgers, find_unused
 from shared.runs.start import RunOptions, Starter

@@ -12,8 +12,9 @@ from functools import partial
 
 from babel.lists import format_list
 
+from shared.model.audience import BILLED
 from shared.model.outcome import Code, Lasting
-from shared.model.run import BILLED, REMOVAL_GUARD, Counts, Mode, Run, RunStatus
+from shared.model.run import REMOVAL_GUARD, Counts, Mode, Run, RunStatus
 from shared.web.texts import text
 
 # A person can change the audience or the plan in Mailchimp, so that the same row is accepted.
