@@ -7,8 +7,10 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Page, expect
 
+from shared.model.run import Mode, Trigger
 from tests.browser.conftest import Place
 from tests.browser.test_admin_pages import violations
+from tests.web.client import new_export
 from tests.web.realistic_data import NAMES, fill
 
 pytestmark = pytest.mark.browser
@@ -47,6 +49,17 @@ def test_each_export_has_one_line_with_its_reason_and_a_menu(
     expect(menu.get_by_role("link", name="Edit")).to_be_hidden()
     expect(menu.locator("summary")).to_be_focused()
     assert complaints == []
+
+
+def test_a_long_name_without_spaces_does_not_make_pages_wider_than_the_window(
+    place: Place, open_page: Open
+) -> None:
+    export = new_export(place.world, displayName="W" * 200)
+    run = place.world.runs.start(export, Trigger.ON_DEMAND, Mode.EXPORT, "Ada")
+    page = open_page("en", 390)
+    for path in ("/", f"/exports/{export}", f"/runs/{run.id}"):
+        page.goto(path)
+        assert page.evaluate("document.documentElement.scrollWidth") == 390, path
 
 
 def test_a_phone_shows_exports_as_cards_and_works_without_scripts(

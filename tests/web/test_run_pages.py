@@ -324,7 +324,7 @@ def test_the_progress_of_each_step_is_shown() -> None:
         ),
     )
     page = Browser(world).open(path)
-    for shown in ("500 / 1,200", "490", "2 minutes", "42 people per second", "1 time"):
+    for shown in ("500 / 1,200", "490", "2 minutes", "42 people/s", "1 time"):
         assert shown in page.text
     korean = Browser(world, "ko").open(path)
     assert "42 명/초" in korean.text
