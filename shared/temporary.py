@@ -33,7 +33,7 @@ def _root() -> Path:
 
 
 class _Process:
-    """The folder of this process, made when it is first needed."""
+    """The folder of this process, made when it is first needed, and again if something deleted it."""
 
     def __init__(self) -> None:
         self._guard = threading.Lock()
@@ -44,12 +44,17 @@ class _Process:
     def folder(self) -> Path:
         """The folder; a new one after a fork."""
         with self._guard:
-            if self._folder is None or self._pid != os.getpid():
+            while self._folder is None or self._pid != os.getpid() or not self._folder.exists():
                 self._pid = os.getpid()
+                if self._lock is not None:
+                    self._lock.close()
                 _root().mkdir(mode=0o700, parents=True, exist_ok=True)
-                self._folder = Path(tempfile.mkdtemp(prefix=f"{self._pid}-", dir=_root()))
-                self._lock = _locked(self._folder / _LOCK)
-                atexit.register(shutil.rmtree, self._folder, ignore_errors=True)
+                folder = Path(tempfile.mkdtemp(prefix=f"{self._pid}-", dir=_root()))
+                # A process that starts at this moment may find the lock free, and delete the folder.
+                with suppress(FileNotFoundError, BlockingIOError):
+                    self._lock = _locked(folder / _LOCK)
+                    self._folder = folder
+                    atexit.register(shutil.rmtree, folder, ignore_errors=True)
             return self._folder
 
     def is_own(self, folder: Path) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 import threading
@@ -11,6 +12,7 @@ from typing import Any
 import duckdb
 import pytest
 
+from shared import temporary
 from shared.errors import InputError, Unavailable
 from shared.temporary import delete_abandoned_folders, temporary_folder
 from shared.workspace import SqlFile, small_workspace, waiting_for_network, workspace
@@ -161,3 +163,21 @@ def test_the_folders_of_a_killed_process_are_deleted_at_the_next_start(
         assert delete_abandoned_folders() == 1
         assert list(tmp_path.rglob("people.csv")) == []
         assert (own / "mine.csv").exists()
+
+
+def test_a_process_works_on_when_its_temporary_folder_was_deleted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    process = temporary._Process()
+    monkeypatch.setattr(temporary, "_PROCESS", process)
+    with temporary_folder("work-") as before:
+        assert before.is_relative_to(tmp_path)
+    # By a program that deletes old files of the machine.
+    shutil.rmtree(before.parents[1])
+
+    with temporary_folder("work-") as after:
+        assert after.exists()
+        assert delete_abandoned_folders() == 0
+    assert process._lock is not None
+    process._lock.close()
