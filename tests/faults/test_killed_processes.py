@@ -19,7 +19,9 @@ from tests.e2e.running_app import (
     fast_polling_app,
     settings_for,
 )
+from tests.e2e.stored_data import app_on
 from tests.faults.storage_proxy import StorageFaults, faulty_storage
+from tests.waiting import until
 
 SEEDS = max(1, int(os.environ.get("FAULT_SEEDS") or 1) // 25)
 pytestmark = pytest.mark.usefixtures("consent_is_kept")
@@ -71,10 +73,13 @@ def test_a_process_killed_at_a_write_is_replaced_and_the_run_ends(
             sample = before.later(changed=0.4, arriving=80, leaving=20, moving=0.05)
             scenario.refresh(sample)
             started = scenario.start()
-            storage_faults.kill = processes.all[-1].kill
+            killed = processes.all[-1]
+            storage_faults.kill = killed.kill
             storage_faults.kill_applied = dice.random() < 0.5
             storage_faults.kill_at = storage_faults.writes + dice.randint(1, 90)
-            processes.all[-1].popen.wait(100)
+            runs = app_on(emulator.connection_string).runs
+            until(lambda: not killed.is_running() or not runs.read(started["id"]).value.is_active)
+            killed.kill()  # if the run made fewer writes
             processes.begin()
             scenario.running_app = processes.running_app
             run = scenario.wait(started)
