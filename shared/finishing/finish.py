@@ -21,7 +21,6 @@ from shared.capacity.renewed_lease import hold_lease
 from shared.capacity.slots import Slots
 from shared.errors import (
     Changed,
-    Conflict,
     NotFound,
     Unavailable,
 )
@@ -52,7 +51,7 @@ from shared.model.ledger import LedgerPointer
 from shared.model.names import ledger_blob, ledger_folder, outcomes_table
 from shared.model.outcome import Code
 from shared.model.plan import Plan, PlanGone
-from shared.model.ports import Files, Leases, Records, Stored
+from shared.model.ports import Files, Leases, Records, Stored, create_or_replace
 from shared.model.run import Finding, Mode, Reason, Run, RunStatus, Severity
 from shared.people.erasures import Erasures
 from shared.people.suppression import suppress_erased_in_results
@@ -218,39 +217,23 @@ class Finisher:
         sent = sent_anything(db)
         while True:
             stored = self._current_ledger(run, plan)
-            if unchanged and stored is not None and stored.value.blob == plan.ledger:
-                blob, people = stored.value.blob, stored.value.people
+            current = stored.value if stored else None
+            if unchanged and current is not None and current.blob == plan.ledger:
+                blob, people = current.blob, current.people
             elif not blob or blob == plan.ledger:
                 blob = ledger_blob(plan.export_id, f"{run.id}-{self.token()}")
                 people = write_ledger(db, file)
                 self.files.upload(file, blob)
                 file.unlink()
-            one_person = run.mode is Mode.ONE_PERSON
-            sent_by, before = run.id, plan.ledger or ""
-            # An undo that was stopped leaves the run undoable: another undo restores the rest.
-            # After a run of one person, the run before can still be undone.
-            if not sent or one_person or (run.undo_of is not None and not complete):
-                sent_by = stored.value.sent_by if stored else ""
-                before = stored.value.before if stored else ""
-            partial = run.mode.is_partial
-            fingerprint = plan.source_fingerprint if complete or partial else ""
-            audience = f"{plan.account_id}/{plan.audience_id}"
-            whole = fingerprint != "" or (
-                stored is not None
-                and stored.value.is_of(plan.account_id, plan.audience_id)
-                and stored.value.is_whole
-            )
-            pointer = LedgerPointer(
-                blob, run.id, people, fingerprint, sent_by, before, audience, whole=whole
-            )
-            if partial and stored is not None:
-                pointer = _after_partial(pointer, stored.value, plan)
+            pointer = _next_pointer(current, run, plan, complete=complete, sent=sent)
             try:
-                if stored is None:
-                    self.ledgers.create(plan.export_id, pointer)
-                else:
-                    self.ledgers.replace(plan.export_id, pointer, stored.etag)
-            except (Changed, Conflict):
+                create_or_replace(
+                    self.ledgers,
+                    plan.export_id,
+                    replace(pointer, blob=blob, people=people),
+                    stored,
+                )
+            except Changed:
                 continue
             break
         # The plan's own ledger is kept: after a confirmation, or a crash here, the outcomes are folded
@@ -258,7 +241,7 @@ class Finisher:
         # at this moment. Run ids sort newest first.
         for name in list(self.files.names(ledger_folder(plan.export_id))):
             written_by = name.rpartition("/")[2].partition("-")[0]
-            if written_by > run.id and name not in (plan.ledger, before):
+            if written_by > run.id and name not in (plan.ledger, pointer.before):
                 self.files.delete(name)
 
     def _current_ledger(self, run: Run, plan: Plan) -> Stored[LedgerPointer] | None:
@@ -307,6 +290,38 @@ class Finisher:
             )
 
         self.transitions.finish(run.id, result)
+
+
+def _next_pointer(
+    current: LedgerPointer | None, run: Run, plan: Plan, *, complete: bool, sent: bool
+) -> LedgerPointer:
+    """Return the pointer that follows the current one, without the file.
+
+    `complete`: the run sent everyone. `sent`: it sent at least something.
+    """
+    partial = run.mode.is_partial
+    fingerprint = plan.source_fingerprint if complete or partial else ""
+    was_whole = (
+        current is not None
+        and current.is_of(plan.account_id, plan.audience_id)
+        and current.is_whole
+    )
+    pointer = LedgerPointer(
+        blob="",
+        run_id=run.id,
+        source_fingerprint=fingerprint,
+        sent_by=run.id,
+        before=plan.ledger or "",
+        audience=f"{plan.account_id}/{plan.audience_id}",
+        whole=fingerprint != "" or was_whole,
+    )
+    # An undo that was stopped leaves the run undoable: another undo restores the rest. After a run of
+    # one person, the run before can still be undone.
+    stopped_undo = run.undo_of is not None and not complete
+    if not sent or run.mode is Mode.ONE_PERSON or stopped_undo:
+        undoable = current or LedgerPointer("", "")
+        pointer = replace(pointer, sent_by=undoable.sent_by, before=undoable.before)
+    return _after_partial(pointer, current, plan) if partial and current is not None else pointer
 
 
 def _after_partial(pointer: LedgerPointer, before: LedgerPointer, plan: Plan) -> LedgerPointer:
