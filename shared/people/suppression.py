@@ -35,11 +35,7 @@ def suppress_erased_in_results(
 
     `change` makes both tables that can be changed.
     """
-    if mark is None:
-        return
-    _SQL.run(db, "candidates_in_results")
-    mark(db)
-    if _SQL.number(db, "any_erased"):
+    if _finds_erased(db, mark, "candidates_in_results"):
         change()
         _SQL.run(db, "next")
         _SQL.run(db, "outcomes")
@@ -52,10 +48,15 @@ def suppress_erased_in_outcomes(
 
     `change` makes it a table that can be changed.
     """
-    if mark is None:
-        return
-    _SQL.run(db, "candidates_in_outcomes")
-    mark(db)
-    if _SQL.number(db, "any_erased"):
+    if _finds_erased(db, mark, "candidates_in_outcomes"):
         change()
         _SQL.run(db, "outcomes")
+
+
+def _finds_erased(db: DuckDBPyConnection, mark: MarkErased | None, candidates: str) -> bool:
+    """Fill `erased_addresses` from these candidates. Whether there are any."""
+    if mark is None:
+        return False
+    _SQL.run(db, candidates)
+    mark(db)
+    return _SQL.number(db, "any_erased") > 0
