@@ -20,14 +20,14 @@ from tests.fuzz import plan
 from tests.fuzz.mutate import mutated
 from tests.fuzz.targets import TARGETS, Target
 
-# So many new inputs in the ordinary tests: about two seconds each.
+# So many new inputs in the ordinary tests: about a second each.
 _NEW = {
-    "reader": 150,
-    "model": 1_000,
-    "plan": 25,
-    "messages": 5_000,
-    "answers": 500,
-    "requests": 250,
+    "reader": 75,
+    "model": 500,
+    "plan": 12,
+    "messages": 2_500,
+    "answers": 250,
+    "requests": 125,
 }
 
 

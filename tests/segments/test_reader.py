@@ -159,7 +159,7 @@ soup = st.lists(
 @example('a,"b\nc,d\n', False, "\n")
 @example("a,b,\nc,d\n", False, "\n")
 @example('a, "b"\nc,d\n', False, "\n")
-@settings(quick, max_examples=400)
+@settings(quick, max_examples=200)
 def test_the_fast_reader_gives_the_same_rows_as_the_exact_one(
     tmp_path: Path, text: str, quoted: bool, newline: str
 ) -> None:
@@ -189,7 +189,7 @@ def test_the_fast_reader_reads_quotes_and_line_breaks_inside_cells(
 
 
 @given(soup, st.sampled_from(["\n", "\r\n", "\r"]))
-@settings(quick, max_examples=300)
+@settings(quick, max_examples=150)
 def test_every_line_of_any_text_is_accounted_for(tmp_path: Path, text: str, newline: str) -> None:
     data = text.replace("\r\n", "\n").replace("\n", newline).encode()
     unpacked = unpack([data], "UTF-8", tmp_path / "t", "t")
