@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from shared.model.run import Counts, Finding, Reason, RunStatus, Severity
 from shared.planning.ended import PlanningEnded
 from shared.planning.request import PlanRequest
+from shared.planning.tags import TAG_EXISTS
 from shared.workspace import SqlFile
 
 if TYPE_CHECKING:
@@ -125,6 +126,23 @@ def _reasons(
         if compared > FEW_PEOPLE and both < _SMALL_OVERLAP * compared:
             values = {"people": str(new), "compared": str(compared), "both": str(both)}
             yield Reason("strangeAudience", values=values)
+
+
+def guard_tags(request: PlanRequest, foreign: Sequence[str], rows: RowCounts) -> list[Finding]:
+    """Raise PlanningEnded (awaiting a confirmation) for tags that were made outside the export.
+
+    A preview returns a finding.
+    """
+    if not foreign:
+        return []
+    values = {"tags": ", ".join(f"“{name}”" for name in foreign)}
+    if request.is_preview:
+        return [Finding(Severity.WARNING, TAG_EXISTS, values=values)]
+    counts = Counts(source_rows=rows.source_rows, distinct=rows.people)
+    reason = Reason(TAG_EXISTS, values=values)
+    raise PlanningEnded(
+        RunStatus.AWAITING_CONFIRMATION, reason, counts, definition=request.definition
+    )
 
 
 def shared_with_audience(

@@ -7,7 +7,6 @@ needs the comparison. docs/tables.md describes the tables that pass from step to
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -21,7 +20,7 @@ from shared.fields.definition_findings import definition_findings
 from shared.fields.merge_fields import date_orders
 from shared.model.audience import CallCounts, Tag
 from shared.model.chunk import Chunk
-from shared.model.export import Export, Leavers, OnAddressChange, SegmentChoice
+from shared.model.export import Export, Leavers, OnAddressChange
 from shared.model.ledger import LedgerPointer
 from shared.model.names import plan_folder
 from shared.model.plan import PLAN_FORM, Plan, PlanFiles, PlannedTag
@@ -31,7 +30,6 @@ from shared.model.run import (
     AudienceSize,
     Counts,
     Finding,
-    Reason,
     RunStatus,
     Severity,
 )
@@ -65,12 +63,13 @@ from shared.planning.findings import (
     rejected_before,
 )
 from shared.planning.fingerprint import mapping_fingerprint
+from shared.planning.forecast import forecast
 from shared.planning.former_addresses import (
     exceeds_archive_share,
     former_findings,
     plan_former_addresses,
 )
-from shared.planning.guards import apply_guards
+from shared.planning.guards import apply_guards, guard_tags
 from shared.planning.ledger import VALUES, deleted_tags, forget_tags, load_ledger
 from shared.planning.limit import within_budget, within_limit
 from shared.planning.one_person import find_person, keep_only_person, rows_of_person
@@ -81,7 +80,6 @@ from shared.planning.report import PlanningReport, ReportedSource
 from shared.planning.request import PlanRequest
 from shared.planning.retry import load_failed, not_retried
 from shared.planning.source_values import SourceValues
-from shared.planning.tags import TAG_EXISTS
 from shared.planning.withdrawals import (
     any_withdrawals,
     exceeds_unsubscribe_share,
@@ -199,7 +197,7 @@ class NewPlan:
         if ended is not None:
             reason, counts = ended.reason, replace(counts, new=ended.counts.new)
         if self._request.is_preview:
-            self.findings.append(_expected(chunks, people_per_second))
+            self.findings.append(forecast(chunks, people_per_second))
         return self._write(
             files,
             chunks,
@@ -318,8 +316,7 @@ class NewPlan:
     def _check_and_create(self, read: _Inputs, *, retry: bool) -> PreparedAudience:
         """Apply the guards, then create missing fields and tags."""
         request, found, db = self._request, read.audience, self._db
-        if found.tags.foreign:
-            self.findings += _ask_about_tags(request, found, read.rows)
+        self.findings += guard_tags(request, found.tags.foreign, read.rows)
 
         def overlap() -> tuple[int, int]:
             if not found.contacts.get("subscribed"):
@@ -469,45 +466,16 @@ class NewPlan:
         )
 
 
-def _ask_about_tags(
-    request: PlanRequest, found: PreparedAudience, rows: RowCounts
-) -> list[Finding]:
-    """Raise PlanningEnded (awaiting a confirmation) for tags that others made. A preview continues."""
-    values = {"tags": ", ".join(f"“{name}”" for name in found.tags.foreign)}
-    if not request.is_preview:
-        counts = Counts(source_rows=rows.source_rows, distinct=rows.people)
-        reason = Reason(TAG_EXISTS, values=values)
-        raise PlanningEnded(
-            RunStatus.AWAITING_CONFIRMATION, reason, counts, definition=request.definition
-        )
-    return [Finding(Severity.WARNING, TAG_EXISTS, values=values)]
-
-
-def _expected(chunks: Sequence[Chunk], people_per_second: float | None) -> Finding:
-    """Return a finding with the calls of a run, and with its minutes if the speed was measured."""
-    calls = str(len(chunks))
-    if not people_per_second:
-        return Finding(Severity.INFO, "expectedCalls", values={"calls": calls})
-    seconds = sum(chunk.people for chunk in chunks) / people_per_second
-    values = {
-        "calls": calls,
-        "minutes": str(max(1, math.ceil(seconds / 60))),
-        "speed": str(round(people_per_second)),
-    }
-    return Finding(Severity.INFO, "expected", values=values)
-
-
 def _planned_tags(
     export: Export, tags: Sequence[Tag], members: dict[int, SegmentMembers]
 ) -> tuple[PlannedTag, ...]:
-    return tuple(
-        _planned_tag(choice, tag, members.get(number, SegmentMembers()))
-        for number, (choice, tag) in enumerate(zip(export.segments, tags, strict=True))
-    )
-
-
-def _planned_tag(choice: SegmentChoice, tag: Tag, members: SegmentMembers) -> PlannedTag:
-    return PlannedTag(choice.name, choice.tag_name, tag.id, members.people, members.not_subscribed)
+    planned = []
+    for number, (choice, tag) in enumerate(zip(export.segments, tags, strict=True)):
+        found = members.get(number, SegmentMembers())
+        planned.append(
+            PlannedTag(choice.name, choice.tag_name, tag.id, found.people, found.not_subscribed)
+        )
+    return tuple(planned)
 
 
 def _attributes(snapshot: Snapshot, fields: Sequence[str]) -> tuple[Attribute, ...]:
