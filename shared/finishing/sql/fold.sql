@@ -96,13 +96,15 @@ FROM (SELECT
         WHEN created THEN $run
         ELSE l.created_by
     END AS created_by
-FROM (FROM changes WHERE kind IN ('add', 'update') OR address IN (SELECT address FROM touched)) c
+FROM (
+    FROM changes_with_outcome
+    WHERE kind IN ('add', 'update') OR address IN (SELECT address FROM touched)
+) c
 LEFT JOIN (FROM ledger SEMI JOIN touched USING (address)) l USING (address)
 LEFT JOIN lost r USING (address)
 LEFT JOIN absent a USING (address)
 LEFT JOIN taken t USING (address)
-LEFT JOIN sent s ON s.file_row_number = c.file_row_number
-LEFT JOIN outcome_runs o ON o.first = s.first
+LEFT JOIN outcome_runs o ON o.first = c.outcome_run
 WHERE l.address IS NOT NULL OR sent OR refused_now
    OR (c.kind = 'kept' AND c.customer_id IS NOT NULL))
 UNION ALL BY NAME
@@ -125,7 +127,7 @@ WITH kept AS (
     SELECT address FROM changes WHERE kind = 'kept' AND customer_id IS NOT NULL
 )
 SELECT
-    NOT EXISTS (SELECT 1 FROM sent)
+    NOT EXISTS (SELECT 1 FROM changes WHERE kind IN ('add', 'update'))
     AND NOT EXISTS (SELECT 1 FROM removals)
     AND (SELECT count(*) FROM kept)
         = (SELECT count(*) FROM ledger WHERE address IN (SELECT address FROM kept))
@@ -180,9 +182,8 @@ WITH people AS NOT MATERIALIZED (
         END AS code,
         CASE WHEN c.kind IN ('unchanged', 'rejected') THEN c.field ELSE j.field END AS field,
         CASE WHEN j.outcome = 'rejected' THEN j.answer END AS answer
-    FROM changes c
-    LEFT JOIN sent s USING (file_row_number)
-    LEFT JOIN outcome_runs j USING (first)
+    FROM changes_with_outcome c
+    LEFT JOIN outcome_runs j ON j.first = c.outcome_run
     LEFT JOIN (
         SELECT
             address, bool_or(removed) AS removed, min(code) AS code,

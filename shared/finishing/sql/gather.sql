@@ -8,10 +8,13 @@ CREATE OR REPLACE VIEW other_rows AS SELECT * FROM read_parquet(getvariable('row
 
 -- name: results
 -- The lines of the plan are numbered in the order of planning/sql/chunking.sql: people to send first,
--- then removals. Each of these rows has the equal outcomes of `count` consecutive lines.
+-- then removals. Each of these rows has the equal outcomes of `count` consecutive lines; `same` is the `first`
+-- of the first row with an equal outcome.
 SET VARIABLE unsent = $unsent;
 CREATE OR REPLACE TABLE outcome_runs AS
-SELECT * FROM read_csv(
+SELECT
+    *, min(first) OVER (PARTITION BY outcome, code, field, status, status_sent, answer) AS same
+FROM read_csv(
     $outcomes, header = false, auto_detect = false, delim = ',', quote = '"', escape = '"',
     columns = {
         'first': 'BIGINT', 'count': 'BIGINT', 'outcome': 'VARCHAR', 'code': 'VARCHAR',
@@ -22,17 +25,30 @@ SELECT * FROM read_csv(
 );
 
 CREATE OR REPLACE VIEW outcome_lines AS
-SELECT unnest(range(first, first + count)) AS line, first FROM outcome_runs;
+SELECT unnest(range(first, first + count)) AS line, same FROM outcome_runs;
 
--- The rows of `changes` to send, each with the row of its outcome. With addresses and outcomes, the table would
--- be five times as large.
-CREATE OR REPLACE TABLE sent AS
+-- The rows of `changes` to send whose outcome is not the most frequent one, with the row of their outcome. A join
+-- with all people would need 100 MB for a million of them.
+SET VARIABLE usual = (SELECT same FROM outcome_runs GROUP BY same ORDER BY sum(count) DESC, same LIMIT 1);
+CREATE OR REPLACE TABLE unusual AS
 WITH sends AS (
     SELECT file_row_number, row_number() OVER (ORDER BY kind, address) - 1 AS line
     FROM changes
     WHERE kind IN ('add', 'update')
 )
-SELECT s.file_row_number, o.first FROM sends s LEFT JOIN outcome_lines o ON o.line = s.line;
+SELECT s.file_row_number, o.same
+FROM sends s LEFT JOIN outcome_lines o ON o.line = s.line
+WHERE o.same IS DISTINCT FROM getvariable('usual');
+
+CREATE OR REPLACE VIEW changes_with_outcome AS
+SELECT
+    c.*,
+    CASE
+        WHEN c.kind NOT IN ('add', 'update') THEN NULL
+        WHEN u.file_row_number IS NULL THEN getvariable('usual')
+        ELSE u.same
+    END AS outcome_run
+FROM changes c LEFT JOIN unusual u USING (file_row_number);
 
 CREATE OR REPLACE VIEW results AS
 SELECT
@@ -40,7 +56,8 @@ SELECT
     coalesce(o.outcome, 'notSent') AS outcome,
     coalesce(o.code, CASE WHEN o.outcome IS NULL THEN getvariable('unsent') END) AS code,
     o.field, o.status, coalesce(o.status_sent, 0) AS status_sent, o.answer
-FROM changes c JOIN sent s USING (file_row_number) LEFT JOIN outcome_runs o USING (first);
+FROM changes_with_outcome c LEFT JOIN outcome_runs o ON o.first = c.outcome_run
+WHERE c.kind IN ('add', 'update');
 
 CREATE OR REPLACE TABLE removals AS
 WITH
@@ -53,7 +70,7 @@ numbered AS (
     SELECT
         tag_id, address,
         row_number() OVER (ORDER BY NOT withdrawn, tag_id, address) - 1
-            + (SELECT count(*) FROM sent) AS line
+            + (SELECT count(*) FROM changes WHERE kind IN ('add', 'update')) AS line
     FROM tags
 ),
 on_hold AS (SELECT unnest($on_hold_first::BIGINT[]) AS first, unnest($on_hold_people::BIGINT[]) AS people)
@@ -68,5 +85,5 @@ SELECT
     END AS code
 FROM numbered n
 LEFT JOIN outcome_lines l ON l.line = n.line
-LEFT JOIN outcome_runs o USING (first)
+LEFT JOIN outcome_runs o ON o.first = l.same
 LEFT JOIN on_hold h ON n.line >= h.first AND n.line < h.first + h.people;
