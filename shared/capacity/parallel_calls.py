@@ -11,7 +11,6 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack, suppress
 from queue import LifoQueue
-from types import TracebackType
 from typing import TypeVar
 
 from shared.errors import ConnectorError
@@ -76,11 +75,6 @@ class ParallelCalls:
     def __enter__(self) -> ParallelCalls:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, error: type[BaseException] | None, *_: object) -> None:
         self._threads.shutdown(wait=True, cancel_futures=error is not None)
         self._close.close()
