@@ -10,7 +10,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from shared.capacity.slots import Slot, Slots
@@ -81,21 +81,17 @@ class ChunkQueue:
         """Note that a chunk was given up, or that one was sent."""
         self._gave_up = gave_up
 
-    def holds(self, slot: Slot) -> AbstractContextManager[None]:
+    @contextmanager
+    def holds(self, slot: Slot) -> Iterator[None]:
         """Note that a lane of this process works with a slot, so its claims need no check until it ends."""
-
-        @contextmanager
-        def noted() -> Iterator[None]:
-            holder = (slot.index, slot.token)
-            self._held_here.add(holder)
-            try:
-                yield
-            finally:
-                self._held_here.discard(holder)
-                with self._lock:
-                    self._sending.discard(holder)
-
-        return noted()
+        holder = (slot.index, slot.token)
+        self._held_here.add(holder)
+        try:
+            yield
+        finally:
+            self._held_here.discard(holder)
+            with self._lock:
+                self._sending.discard(holder)
 
     def note_release(self) -> None:
         """Note that a lane of this process has released a chunk, so that another lane looks for it."""
