@@ -213,7 +213,7 @@ def _sorted(members: Sequence[Member], answer: Mapping[str, Any]) -> BatchAnswer
 
 
 def _is_complete(answer: Mapping[str, Any]) -> bool:
-    """Whether each part has as many entries as its counter says; a part with 0 may be missing."""
+    """Whether each part has as many entries as its counter; a part with 0 may be missing."""
     return all(
         answer.get(counter) in (0, "0")
         if (part := answer.get(name)) is None

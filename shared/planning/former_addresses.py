@@ -1,4 +1,4 @@
-"""Contacts with a former address of a person: name them, and archive them if the export says so.
+"""Contacts with a former address of a person: name them, and archive them if the export is set to.
 
 A contact qualifies that this export created, whose person is sent under another address now. The
 new contact must be in the ledger already, so archiving comes one run after the change: a new address

@@ -1,9 +1,9 @@
-"""Carry out withdrawals of consent: at once, and unsubscribe people if the export says so (record 71).
+"""Carry out withdrawals of consent: at once, and unsubscribe people if the export is set to (record 71).
 
 A withdrawal does not wait with a run that waits for a confirmation, or that would pass the contact
 budget: such a run sends nothing, but removes the tags of people who withdrew consent.
 
-A person qualifies who is in the ledger, says no now, and whose contact was subscribed when the
+A person qualifies who is in the ledger, does not consent now, and whose contact was subscribed when the
 audience was read. Unlike the removal of tags, this cannot be undone by a later yes, so an unusual
 number of people waits for a confirmation.
 """

@@ -213,7 +213,7 @@ def _without(count: int, pieces: Iterator[bytes]) -> Iterator[bytes]:
 
 
 class _TextProperties:
-    """What `Text` says about a text, determined from its pieces."""
+    """The properties of a `Text`, determined from its pieces."""
 
     def __init__(self) -> None:
         self._lf = self._cr = self._crlf = self._line = 0

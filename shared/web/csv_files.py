@@ -2,7 +2,7 @@
 
 A cell that begins like a formula is shown as text (https://owasp.org/www-community/attacks/CSV_Injection),
 also after a semicolon, because some spreadsheets separate cells there. Quoting and line
-ends are those of RFC 4180; the byte order mark tells Excel that it is UTF-8. Characters that cannot
+ends are those of RFC 4180; Excel recognizes UTF-8 by the byte order mark. Characters that cannot
 be shown are replaced, so that they hide no text.
 """
 

@@ -118,7 +118,7 @@ SELECT
 FROM judged
 WHERE in_segment OR len(to_remove) > 0;
 
--- Lists for a million people take 50 MB of memory, and `tagset` says the same.
+-- Lists for a million people take 50 MB of memory, and `tagset` identifies them.
 CREATE OR REPLACE VIEW stored_changes AS
 SELECT c.*, t.mask, t.segments, t.tags FROM changes c LEFT JOIN tagsets t USING (tagset);
 

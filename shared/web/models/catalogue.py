@@ -20,7 +20,7 @@ def _is_empty(value: tuple[object, ...]) -> bool:
 class SegmentView(View):
     """A segment that can be exported.
 
-    `complete` is false while its files are being written or cannot be used; `reason` says why.
+    `complete` is false while its files are being written or cannot be used; `reason` is the cause.
     """
 
     name: str
