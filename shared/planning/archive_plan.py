@@ -16,10 +16,10 @@ from shared.model.run import Counts, Reason, RunStatus
 from shared.model.source import Attribute
 from shared.planning.audience import with_fields_to_create
 from shared.planning.chunking import write_chunks
-from shared.planning.ended import PlanningEnded
 from shared.planning.preparation import AudiencePreparation
 from shared.planning.request import PlanRequest
 from shared.planning.unused import AudienceLedgers, find_unused, plan_unused
+from shared.runs.planning_ended import PlanningEnded
 from shared.workspace import waiting_for_network
 
 if TYPE_CHECKING:

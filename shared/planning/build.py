@@ -25,7 +25,6 @@ from shared.model.source import Snapshot
 from shared.people.erasures import Erasures
 from shared.people.exclusion_lists import ExclusionLists
 from shared.planning.archive_plan import plan_archive
-from shared.planning.ended import PlanningEnded
 from shared.planning.exclusions import Exclusions
 from shared.planning.fingerprint import source_fingerprint
 from shared.planning.new_plan import NewPlan, PlanSource
@@ -37,6 +36,7 @@ from shared.planning.undo_plan import plan_undo
 from shared.planning.unused import AudienceLedgers
 from shared.runs.one_person import chosen_person
 from shared.runs.plan_store import PlanStore
+from shared.runs.planning_ended import PlanningEnded
 from shared.runs.start import export_of
 from shared.runs.transitions import Transitions
 from shared.runs.undo import undoable

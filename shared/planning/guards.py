@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from shared.model.run import Counts, Finding, Reason, RunStatus, Severity
-from shared.planning.ended import PlanningEnded
 from shared.planning.request import PlanRequest
 from shared.planning.tags import TAG_EXISTS
+from shared.runs.planning_ended import PlanningEnded
 from shared.workspace import SqlFile
 
 if TYPE_CHECKING:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from shared.model.run import AudienceSize, Counts, Finding, Reason, RunStatus, Severity
-from shared.planning.ended import PlanningEnded
 from shared.planning.people import RowCounts
+from shared.runs.planning_ended import PlanningEnded
 
 
 def within_limit(rows: RowCounts, limit: int) -> list[Finding]:

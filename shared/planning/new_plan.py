@@ -54,7 +54,6 @@ from shared.planning.compare import (
     tagset_segments,
 )
 from shared.planning.consent import find_do_not_send
-from shared.planning.ended import PlanningEnded
 from shared.planning.exclusions import Exclusions
 from shared.planning.fields_to_send import merge_tags
 from shared.planning.findings import (
@@ -89,6 +88,7 @@ from shared.planning.withdrawals import (
     withdrawal_findings,
 )
 from shared.runs.plan_store import PlanStore
+from shared.runs.planning_ended import PlanningEnded
 from shared.workspace import check_disk, waiting_for_network
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from shared.model.one_person import ChosenPerson
 from shared.model.run import Reason, RunStatus
 from shared.people.erasures import Erasures
-from shared.planning.ended import PlanningEnded
+from shared.runs.planning_ended import PlanningEnded
 from shared.workspace import SqlFile
 
 if TYPE_CHECKING:

@@ -29,8 +29,8 @@ from shared.model.plan import Plan
 from shared.model.ports import Leases, Queue, Records
 from shared.model.run import Mode, Reason, Run, RunStatus
 from shared.planning.build import PlanBuilder
-from shared.planning.ended import PlanningEnded
 from shared.runs.plan_store import PlanStore
+from shared.runs.planning_ended import PlanningEnded
 from shared.runs.transitions import Transitions
 
 PATIENCE = timedelta(hours=1)
@@ -97,11 +97,11 @@ class Planner:
         try:
             self._commit(run, self.plans.read(run_id) or self.builder.build(run))
         except PlanningEnded as end:
-            self._end(run_id, end)
+            self.transitions.end_planning(run_id, end)
         except (ConfigError, InputError, Refused) as error:
             if isinstance(error, Disconnected):
                 self._forget_connection(run)
-            self._end(run_id, PlanningEnded(RunStatus.FAILED, Reason.of(error)))
+            self.transitions.end_planning(run_id, PlanningEnded(RunStatus.FAILED, Reason.of(error)))
         except Unavailable as error:
             return self._wait(run_id, Reason.of(error), error.retry_after or 0.0)
         except Changed:
@@ -115,7 +115,7 @@ class Planner:
             return None
         waited = self.transitions.now() - run.waiting_since
         if waited >= PATIENCE:
-            self._end(run_id, PlanningEnded(RunStatus.FAILED, cause))
+            self.transitions.end_planning(run_id, PlanningEnded(RunStatus.FAILED, cause))
             return None
         pause = max(_FIRST_PAUSE, waited.total_seconds() / 2, least)
         return min(pause, _LONGEST_PAUSE)
@@ -124,7 +124,9 @@ class Planner:
         """End a run whose message failed in every attempt, with the last known cause."""
         stored = self.runs.read(run_id)
         cause = stored.value.reason if stored is not None else None
-        self._end(run_id, PlanningEnded(RunStatus.FAILED, cause or Reason("planFailed")))
+        self.transitions.end_planning(
+            run_id, PlanningEnded(RunStatus.FAILED, cause or Reason("planFailed"))
+        )
 
     def _commit(self, run: Run, plan: Plan) -> None:
         preview = run.mode is Mode.PREVIEW
@@ -143,17 +145,6 @@ class Planner:
     def _send_lanes(self, run_id: str, lanes: int) -> None:
         for lane in range(lanes):
             self.queue.send(SEND_LANES, lane_message(run_id, lane))
-
-    def _end(self, run_id: str, end: PlanningEnded) -> None:
-        self.transitions.end_planning(
-            run_id,
-            end.status,
-            end.reason,
-            end.counts,
-            end.findings,
-            end.audience_size,
-            end.definition,
-        )
 
     def _forget_connection(self, run: Run) -> None:
         export = self.exports.read(run.export_id)

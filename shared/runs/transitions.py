@@ -21,9 +21,6 @@ from shared.model.ports import Records, update
 from shared.model.run import (
     GUARDS,
     REMOVAL_GUARD,
-    AudienceSize,
-    Counts,
-    Finding,
     Mode,
     Planning,
     Progress,
@@ -33,6 +30,7 @@ from shared.model.run import (
     RunStatus,
     Severity,
 )
+from shared.runs.planning_ended import PlanningEnded
 
 _BEFORE_PLAN = (RunStatus.QUEUED, RunStatus.PLANNING)
 
@@ -152,16 +150,7 @@ class Transitions:
 
         return self._change(run_id, change)
 
-    def end_planning(
-        self,
-        run_id: str,
-        status: RunStatus,
-        reason: Reason,
-        counts: Counts | None = None,
-        findings: tuple[Finding, ...] = (),
-        audience_size: AudienceSize | None = None,
-        definition: str = "",
-    ) -> Run:
+    def end_planning(self, run_id: str, end: PlanningEnded) -> Run:
         """planning -> skipped, failed or awaitingConfirmation, without a plan."""
 
         def change(run: Run) -> Run | None:
@@ -172,14 +161,14 @@ class Transitions:
             now = self.now()
             return replace(
                 run,
-                status=status,
-                reason=reason,
-                counts=counts or Counts(),
-                findings=findings,
-                audience_size=audience_size,
-                definition=definition,
+                status=end.status,
+                reason=end.reason,
+                counts=end.counts,
+                findings=end.findings,
+                audience_size=end.audience_size,
+                definition=end.definition,
                 moved_at=now,
-                finished_at=None if status is RunStatus.AWAITING_CONFIRMATION else now,
+                finished_at=None if end.status is RunStatus.AWAITING_CONFIRMATION else now,
             )
 
         return self._change(run_id, change)

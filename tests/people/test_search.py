@@ -11,6 +11,7 @@ import pytest
 from sandbox.samples import Sample, Segment
 from shared.model.names import outcomes_table
 from shared.model.run import Reason, RunStatus
+from shared.runs.planning_ended import PlanningEnded
 from tests.faults.conftest import clock, mailchimp, new_deployment
 from tests.faults.simulated_deployment import EXPORT, SimulatedDeployment
 
@@ -51,7 +52,8 @@ def test_an_export_without_a_completed_run_is_not_reported_as_never_run(
     assert app.search.find("ada@example.org")[0].code == "notRun"
     run = app.starter.start(EXPORT)
     app.transitions.begin_planning(run.id)
-    app.transitions.end_planning(run.id, RunStatus.FAILED, Reason("noNewData"))
+    end = PlanningEnded(RunStatus.FAILED, Reason("noNewData"))
+    app.transitions.end_planning(run.id, end)
     assert app.search.find("ada@example.org")[0].code == "notCompleted"
     deployment.run()
     assert app.search.find("nobody@example.org")[0].code == "notInSegment"
