@@ -1,9 +1,8 @@
 """The outcomes that a run would have, for a preview: every row is converted as the run converts it.
 
-Everyone who would be sent counts as accepted, except new people without a value for a required merge field.
-Mailchimp's other refusals are not foreseeable. The table of
-outcomes has the same form as that of a run, so the same pages and downloads show it, and the
-retention and the erasure of people apply to it.
+People who would be sent count as accepted, except new people without a value for a required merge field:
+other refusals of Mailchimp cannot be predicted. The table of outcomes has the same form as that of a run, so
+the same pages and downloads show it, and the retention and the erasure of people apply to it.
 """
 
 from __future__ import annotations

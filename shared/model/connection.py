@@ -2,8 +2,9 @@
 
 The secret of the grant (token or API key) is in the secret store under `secret_name`; this record
 contains none. Connections to one Mailchimp account share its 10 simultaneous calls, so the account id
-is stored
-(https://mailchimp.com/developer/marketing/docs/fundamentals/#throttling).
+is stored.
+
+https://mailchimp.com/developer/marketing/docs/fundamentals/#throttling
 """
 
 from __future__ import annotations

@@ -2,7 +2,8 @@
 
 Mailchimp's counts by status are exact and current, unlike the `stats` of an audience. People who are
 new to the export may be in the audience already. Who is subscribed is read when the prediction must be
-exact, and for a preview if that takes few calls; otherwise it is an upper bound. Mailchimp's refusals cannot be predicted.
+exact, and for a preview if that takes few calls; otherwise the prediction is an upper bound. Mailchimp's
+refusals cannot be predicted.
 https://mailchimp.com/developer/marketing/api/list-members/list-members-info/
 """
 

@@ -50,11 +50,10 @@ def apply_guards(
 ) -> list[Finding]:
     """Raise PlanningEnded (awaiting a confirmation) when a guard stops the run.
 
-    Needs `people`, `rejects`, `ledger` and `do_not_send`. `tags[i]` is the tag of segment i.
-    `overlap` is called only if the export has sent nothing to this audience. A preview returns the
-    reasons as findings. `partial`: only one person, or rows that failed in an earlier run, are sent, so
-    nothing is asked. A retry of a run that sent nothing sends everyone. `comparable`: the ledger shows how large the
-    export is. While the first run has not sent everyone, it does not.
+    A preview returns the reasons as findings. Needs `people`, `rejects`, `ledger` and `do_not_send`.
+    `tags[i]` is the tag of segment i. `overlap` is called only if the export has sent nothing to this
+    audience. `partial`: only one person, or the rows that failed in an earlier run, are sent, so no guard
+    applies. `comparable`: the ledger shows how large the export is, because a run has sent everyone.
     """
     if partial:
         return []

@@ -34,7 +34,7 @@ from shared.runs.planning_ended import PlanningEnded
 from shared.runs.transitions import Transitions
 
 PATIENCE = timedelta(hours=1)
-"""How long a run waits for unavailable services; the same time as while it sends."""
+"""How long a run waits for unavailable services, during planning as during sending."""
 
 _FIRST_PAUSE = 2.0
 # Shorter than the time after which the watchdog resumes a run.
