@@ -43,10 +43,8 @@ def listing(request: ApiRequest, audience_id: str) -> bytes:
             total = counts[status] if status else counts.total() - counts["archived"]
             first = list(islice(filter(wanted, audience.members.values()), min(count, total)))
             return _page(request, audience, first, total, "members")
-        found = audience.select(("members", status, since, before), wanted)
-        if order or down:
-            key = "changed" if order == "last_changed" else "since"
-            found = sorted(found, key=lambda member: getattr(member, key), reverse=down)
+        attribute = "changed" if order == "last_changed" else "since" if order or down else ""
+        found = audience.select(("members", status, since, before), wanted, attribute, down=down)
         return _page(request, audience, found[offset : offset + count], len(found), "members")
 
 

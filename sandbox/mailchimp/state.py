@@ -12,6 +12,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from operator import attrgetter
 from typing import Any
 
 AUTOMATION_STATUSES = ("save", "paused", "sending")
@@ -228,15 +229,20 @@ class Audience:
         self._selections = {}
         self.version += 1
 
-    def select(self, key: Any, wanted: Callable[[Member], bool]) -> list[Member]:
-        """All members that fit, in the order of their arrival; cached until the audience changes.
+    def select(
+        self, key: Any, wanted: Callable[[Member], bool], order: str = "", *, down: bool = False
+    ) -> list[Member]:
+        """All members that fit, ordered by an attribute or by their arrival; cached until the audience changes.
 
         `key` identifies the query: equal keys must have equal `wanted`. Do not change the list.
         """
+        key = (key, order, down)
         cached = self._selections.get(key)
         if cached is not None and cached[0] == self.version:
             return cached[1]
         found = [member for member in self.members.values() if wanted(member)]
+        if order:
+            found.sort(key=attrgetter(order), reverse=down)
         if len(self._selections) > 20 or cached is None:
             self._selections = {k: v for k, v in self._selections.items() if v[0] == self.version}
         self._selections[key] = (self.version, found)
