@@ -96,7 +96,9 @@ class Sweep:
             for change in page
         ]
         after = replace(before, complete=False, problem=None)
-        return self._store(key, self._merge(session, key, after, found), stored)
+        if found:
+            after = self._merge(session, key, after, found)
+        return self._store(key, after, stored)
 
     def _store(
         self, key: str, after: ConsentSweep, stored: Stored[ConsentSweep] | None

@@ -61,7 +61,7 @@ class PersonCalls(Calls):
 
         Refused (status 405) for people that Mailchimp does not allow to archive.
         """
-        # Only one contact: another one with the other form may have a status that must not be lost.
+        # Only the first contact found: one with the other form of the address may have a status that must be kept.
         return any(self._written("DELETE", path) for path in _paths(audience_id, address))
 
     def delete_for_good(self, audience_id: str, address: str) -> bool:

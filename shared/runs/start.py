@@ -61,7 +61,7 @@ def newest_run(active: Records[ActiveRun], runs: Records[Run], export_id: str) -
 
 @dataclass(frozen=True)
 class RunOptions:
-    """What a run does beyond its mode. `Run` has the same fields."""
+    """What a run does beyond its mode. The fields are copied to those of `Run` with the same names."""
 
     retry_of: str | None = None
     undo_of: str | None = None
