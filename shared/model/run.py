@@ -68,6 +68,11 @@ class RunStatus(StrEnum):
     FAILED = "failed"
     CANCELED = "canceled"
 
+    @property
+    def is_completed(self) -> bool:
+        """Whether a run ended successfully, with or without warnings."""
+        return self in (RunStatus.SUCCESSFUL, RunStatus.COMPLETED_WITH_WARNINGS)
+
 
 ACTIVE = frozenset({RunStatus.QUEUED, RunStatus.PLANNING, RunStatus.SENDING, RunStatus.FINISHING})
 TERMINAL = frozenset(

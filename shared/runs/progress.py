@@ -93,7 +93,7 @@ def with_progress(run: Run, chunks: Sequence[Chunk], now: datetime) -> Run:
 
 
 def _percent(run: Run, done: int, total: int) -> int:
-    if run.status in (RunStatus.SUCCESSFUL, RunStatus.COMPLETED_WITH_WARNINGS):
+    if run.status.is_completed:
         return 100
     if total == 0:
         return 0

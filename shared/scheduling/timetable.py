@@ -32,9 +32,6 @@ _GRACE = timedelta(minutes=10)
 # The clocks of two instances differ by less. A time that is further ahead was written by a clock
 # that was wrong, and must not delay all exports until then.
 _AHEAD = timedelta(hours=1)
-_SUCCESS = frozenset(
-    {RunStatus.SUCCESSFUL, RunStatus.COMPLETED_WITH_WARNINGS, RunStatus.AWAITING_CONFIRMATION}
-)
 
 
 @dataclass(frozen=True)
@@ -234,5 +231,6 @@ class Timetable:
 def _is_success(run: Run) -> bool:
     if not run.covers_export:
         return False
-    nothing_new = run.reason is not None and run.reason.code == "noNewData"
-    return run.status in _SUCCESS or (run.status is RunStatus.SKIPPED and nothing_new)
+    if run.status is RunStatus.SKIPPED:
+        return run.reason is not None and run.reason.code == "noNewData"
+    return run.status.is_completed or run.status is RunStatus.AWAITING_CONFIRMATION

@@ -19,7 +19,6 @@ from shared.web.texts import text
 
 # A person can change the audience or the plan in Mailchimp, so that the same row is accepted.
 _MAILCHIMP_CAN_CHANGE = frozenset({Code.FIELD_REFUSED, Code.FIELD_REQUIRED})
-_COMPLETED = frozenset({RunStatus.SUCCESSFUL, RunStatus.COMPLETED_WITH_WARNINGS})
 
 
 @dataclass(frozen=True)
@@ -98,7 +97,7 @@ def summary(run: Run, language: str) -> Summary:
     if not is_preview:
         sent.append(Tile("notSent", counts.not_sent))
     refused = counts.distinct - sum(tile.count for tile in sent)
-    if not is_preview and run.status not in _COMPLETED:
+    if not is_preview and not run.status.is_completed:
         # The others have no outcome.
         refused = min(refused, counts.rejected)
     unusable = counts.rejected - refused
@@ -124,7 +123,7 @@ def _has_sent_nothing(run: Run) -> bool:
     """Whether a run waits or ended before its first call, so that its counts are those of the plan."""
     counts = run.counts
     outcomes = counts.created or counts.updated or counts.not_sent
-    return run.status not in _COMPLETED and not outcomes and not run.progress.profiles_done
+    return not run.status.is_completed and not outcomes and not run.progress.profiles_done
 
 
 def _not_zero(tiles: Sequence[Tile]) -> tuple[Tile, ...]:
