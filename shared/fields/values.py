@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from functools import lru_cache, partial
+from urllib.parse import quote
 
 import idna
 
@@ -203,12 +204,8 @@ def _ascii_url(url: str) -> str:
         host = idna.encode(found[2], uts46=True).decode()
     except (idna.IDNAError, UnicodeError):
         return url
-    rest = _NOT_ASCII.sub(lambda other: _percent_encoded(other[0]), url[found.end() :])
+    rest = _NOT_ASCII.sub(lambda other: quote(other[0]), url[found.end() :])
     return f"{found[1]}{host}{rest}"
-
-
-def _percent_encoded(text: str) -> str:
-    return "".join(f"%{byte:02X}" for byte in text.encode())
 
 
 def _address(text: str) -> dict[str, str]:
