@@ -1,20 +1,9 @@
-"""Converts source rows to Mailchimp members: the address to its normal form, values by the type of their field.
+"""Converts source rows to Mailchimp members: each value by the type of its merge field.
 
 A value that its field would refuse is dropped and reported, so that the person is still sent: Mailchimp refuses
 a member with one invalid merge value. Conversions depend on the type of the audience's field and, where it
 matters, on the data type of the attribute.
 https://mailchimp.com/developer/marketing/docs/merge-fields/
-
-A domain in another script (`info@müller.de`) is converted to its ASCII form (`info@xn--mller-kva.de`, RFC 5891).
-Then, without blanks and invisible characters at its ends, a valid address
-
-- is ASCII, has at most 254 characters, and has exactly one @;
-- has before it at most 64 letters, digits and ``!#$%&'*+/=?^_`{|}~-``, with single dots between them
-  (https://mailchimp.com/help/international-characters-in-mailchimp/);
-- has after it at least two labels, separated by single dots, of at most 63 letters, digits and inner hyphens; the
-  last label has at least two characters and begins with a letter.
-
-Planning applies the same rules in SQL.
 """
 
 from __future__ import annotations
@@ -24,29 +13,18 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-import idna
-
 from shared.errors import ConfigError, Fault
+from shared.fields.address import BLANKS
 from shared.fields.evidence import converter, is_evidence
 from shared.fields.merge_fields import chosen_fields, find_field, missing_choices
 from shared.fields.postal import whole_address
 from shared.fields.values import Unusable, conversion
 from shared.model.audience import MergeField
 from shared.model.export import Mapping
-from shared.model.outcome import Code
 from shared.model.source import Attribute
 
-# Characters that are pasted around an address by accident: blanks of all kinds and invisible marks.
-BLANKS = "".join(
-    map(chr, [*range(0x09, 0x0E), 0x20, 0x85, 0xA0, 0x1680, *range(0x2000, 0x200E)])
-) + "".join(map(chr, [0x2028, 0x2029, 0x202F, 0x205F, 0x2060, 0x3000, 0xFEFF]))
 # No one types these characters and they cannot be shown; Mailchimp may refuse a whole call for one.
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
-_LONGEST_DOMAIN = 254
-_ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
-_LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
-_LAST = r"[A-Za-z](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])"
-_ADDRESS = re.compile(rf"{_ATOM}(?:\.{_ATOM})*@(?:{_LABEL}\.)+{_LAST}")
 
 
 class Dropped(NamedTuple):
@@ -54,48 +32,6 @@ class Dropped(NamedTuple):
 
     field: str
     reason: str
-
-
-def address_fault(text: str | None) -> Code | None:
-    """What is wrong with an address as the source has it, or None."""
-    given = mail_form((text or "").strip(BLANKS))
-    if not given:
-        return Code.ADDRESS_MISSING
-    fits = len(given) <= 254 and given.find("@") <= 64 and _ADDRESS.fullmatch(given)
-    return None if fits else Code.ADDRESS_MALFORMED
-
-
-def normal_address(text: str | None) -> str | None:
-    """The address trimmed and in lower case, or None when there is no usable one.
-
-    Plus signs and dots before the @ stay: they are different people to Mailchimp.
-    """
-    return None if address_fault(text) else mail_form((text or "").strip(BLANKS)).lower()
-
-
-def mail_form(address: str) -> str:
-    """The address with its domain as mail has it (`xn--`), or as it is when there is no such form.
-
-    Letters in full width and a dot of another script become plain ones (UTS 46).
-    """
-    local, _, domain = address.rpartition("@")
-    if domain.isascii() or not local.isascii() or len(domain) > _LONGEST_DOMAIN:
-        return address
-    try:
-        return f"{local}@{idna.encode(domain, uts46=True).decode()}"
-    except (idna.IDNAError, UnicodeError):
-        return address
-
-
-def international_form(address: str) -> str:
-    """The address with its domain as people write it, or as it is when it has no `xn--` label."""
-    local, _, domain = address.rpartition("@")
-    if "xn--" not in domain or len(domain) > _LONGEST_DOMAIN:
-        return address
-    try:
-        return f"{local}@{idna.decode(domain)}"
-    except (idna.IDNAError, UnicodeError):
-        return address
 
 
 class _Step(NamedTuple):

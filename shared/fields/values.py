@@ -13,8 +13,7 @@ from collections.abc import Callable, Mapping
 from functools import lru_cache, partial
 from urllib.parse import quote
 
-import idna
-
+from shared.fields.address import ascii_domain
 from shared.fields.days import AmbiguousDateError, day_of, month_and_day_of
 from shared.fields.postal import postal_address
 from shared.model.audience import MergeField
@@ -200,9 +199,8 @@ def _ascii_url(url: str) -> str:
     """The same web address in ASCII (RFC 3987): a field may refuse other letters, together with the person."""
     if url.isascii() or not (found := _HOST.match(url)):
         return url
-    try:
-        host = idna.encode(found[2], uts46=True).decode()
-    except (idna.IDNAError, UnicodeError):
+    host = ascii_domain(found[2])
+    if host is None:
         return url
     rest = _NOT_ASCII.sub(lambda other: quote(other[0]), url[found.end() :])
     return f"{found[1]}{host}{rest}"

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
 from shared.errors import Unavailable
-from shared.fields.contact import mail_form
+from shared.fields.address import mail_form
 from shared.mailchimp.calls import Calls, audience_path, within
 from shared.mailchimp.parts import (
     list_in,

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from shared.errors import NotFound, Unavailable
-from shared.fields.contact import international_form
+from shared.fields.address import international_form
 from shared.fields.evidence import EVIDENCE
 from shared.mailchimp.calls import Calls, audience_path
 from shared.mailchimp.parts import object_in, objects_in, status_in, text_in

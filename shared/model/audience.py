@@ -2,7 +2,7 @@
 
 A tag is a static segment with the same id
 (https://mailchimp.com/developer/marketing/api/list-segments/). Addresses are normalized
-(fields/contact.py). Mailchimp may change the case of an address or quote it, so results are assigned to
+(fields/address.py). Mailchimp may change the case of an address or quote it, so results are assigned to
 members by the normalized address.
 """
 

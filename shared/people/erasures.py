@@ -15,7 +15,7 @@ from datetime import datetime
 
 from duckdb import DuckDBPyConnection
 
-from shared.fields.contact import BLANKS, normal_address
+from shared.fields.address import BLANKS, normal_address
 from shared.model.ports import Records
 from shared.workspace import SqlFile
 

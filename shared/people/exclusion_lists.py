@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from shared.errors import ConfigError, NotFound
-from shared.fields.contact import normal_address
+from shared.fields.address import normal_address
 from shared.model.exclusions import EXCLUSIONS_JSON, ExclusionList
 from shared.model.names import ALL_EXCLUSIONS, exclusions_blob
 from shared.model.ports import Files

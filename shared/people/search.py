@@ -15,7 +15,7 @@ from typing import Any
 
 from shared.capacity.on_demand import OnDemandSessions
 from shared.errors import ConfigError, ConnectorError, NotFound
-from shared.fields.contact import BLANKS
+from shared.fields.address import BLANKS
 from shared.model.export import Export
 from shared.model.ledger import LedgerPointer
 from shared.model.names import outcomes_table

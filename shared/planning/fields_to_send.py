@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from shared.fields.contact import BLANKS
+from shared.fields.address import BLANKS
 from shared.fields.merge_fields import chosen_fields
 from shared.workspace import SqlFile
 

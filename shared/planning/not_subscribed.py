@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from shared.errors import Changed, NotFound
-from shared.fields.contact import mail_form
+from shared.fields.address import mail_form
 from shared.mailchimp.session import MailchimpSession
 from shared.model.audience import NOT_SUBSCRIBED, NotSubscribedPointer
 from shared.model.names import not_subscribed_blob

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from shared.errors import ConfigError
+from shared.fields.address import BLANKS
 from shared.fields.consent import consent_words
-from shared.fields.contact import BLANKS
 from shared.model.export import MAX_SEGMENTS, ConsentMeaning
 from shared.model.source import SegmentSnapshot, Snapshot, UnreadableRow
 from shared.planning.source_values import SourceValues

@@ -14,8 +14,8 @@ from pathlib import Path
 import orjson
 from duckdb import DuckDBPyConnection
 
+from shared.fields.address import BLANKS, mail_form
 from shared.fields.consent import consent_words
-from shared.fields.contact import BLANKS, mail_form
 from shared.model.export import ConsentMeaning
 from shared.model.run import Finding, Severity
 from shared.model.source import DAY_FIRST, MONTH_FIRST, Attribute, LoadedSegment

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from sandbox.mailchimp import state as mailchimp
 from sandbox.mailchimp import values as mailchimp_values
 from shared.errors import ConfigError
-from shared.fields.contact import Converter, Dropped, address_fault, normal_address
+from shared.fields.address import address_fault, normal_address
+from shared.fields.contact import Converter, Dropped
 from shared.fields.merge_fields import (
     find_field,
     missing_choices,

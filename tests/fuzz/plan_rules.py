@@ -9,7 +9,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from shared.fields.contact import BLANKS, address_fault, normal_address
+from shared.fields.address import BLANKS, address_fault, normal_address
 from shared.model.ledger import MAX_TRIES
 
 YES = {"yes", "y", "true", "t", "1", "on", "ja", "oui", "si", "sí", "예", "네", "동의"}

@@ -9,7 +9,7 @@ from datetime import timedelta
 import pytest
 
 from shared.errors import Conflict, NotFound
-from shared.fields.contact import normal_address
+from shared.fields.address import normal_address
 from shared.model.exclusions import ExclusionList
 from shared.model.export import AttributeMapping, FieldToCreate, Mapping, OnWithdrawal
 from shared.model.names import person_blob

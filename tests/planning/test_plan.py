@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from shared.capacity.parallel_calls import ParallelCalls
 from shared.errors import ConfigError, InputError
-from shared.fields.contact import normal_address
+from shared.fields.address import normal_address
 from shared.model.audience import ContactStatus, NotSubscribedPointer
 from shared.model.chunk import ChunkKind, ChunkState
 from shared.model.export import MAX_SEGMENTS

@@ -18,7 +18,7 @@ CREATE OR REPLACE MACRO matches_address(text) AS
 -- c1 the profile id (the address again where the segment has none), then come the mapped attributes,
 -- and last the consent attribute where the export names one. Empty cells are NULL.
 --
--- The address rule is that of fields/contact.py (a test compares them): plain ASCII, one @, at most
+-- The address rule is that of fields/address.py (a test compares them): plain ASCII, one @, at most
 -- 64 characters before it and 254 in total, no dot at an edge or twice in a row, labels of letters,
 -- digits and inner hyphens, a last label that begins with a letter.
 -- Most addresses have nothing to trim, so they are compared with the rule before they are trimmed.

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from shared.fields.contact import address_fault
+from shared.fields.address import address_fault
 from shared.fields.merge_fields import find_field
 from shared.fields.values import Unusable, conversion
 from shared.model.audience import MergeField
