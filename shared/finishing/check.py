@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from duckdb import DuckDBPyConnection
 
@@ -35,9 +35,9 @@ class Checked:
     """The segments with Mailchimp's own counts, findings, contacts by status, and the calls made."""
 
     segments: tuple[RunSegment, ...]
-    calls: CallCounts
     findings: tuple[Finding, ...] = ()
     proof: tuple[StatusProof, ...] = ()
+    calls: CallCounts = field(default_factory=CallCounts)
 
 
 class _CallFailedError(Exception):
@@ -74,25 +74,26 @@ class MailchimpCheck:
 
         Unavailable when no connection is free, or storage is unavailable.
         """
-        calls = CallCounts()
-        checked = Checked(tuple(RunSegment(t.segment, t.tag, t.members) for t in plan.tags), calls)
+        checked = Checked(tuple(RunSegment(t.segment, t.tag, t.members) for t in plan.tags))
         if run.is_stopped:
             return checked
+        calls: list[CallCounts] = []
         try:
             if counts is None:
                 with self._session(plan, calls) as session:
                     self._read_back(db, session, plan, chunks)
-                return checked
-            calls.add(counts.calls)
-            segments, findings = self._check_tags(db, run, plan, counts, calls)
-            # Without Mailchimp's counts the run is not proved, but it is correct.
-            return Checked(segments, calls, findings, prove(db, counts, plan))
+            else:
+                calls.append(counts.calls)
+                segments, findings = self._check_tags(db, run, plan, counts, calls)
+                # Without Mailchimp's counts the run is not proved, but it is correct.
+                checked = Checked(segments, findings, prove(db, counts, plan))
         except (Refused, ConfigError, _CallFailedError) as error:
             if isinstance(error, Disconnected) or isinstance(error.__cause__, Disconnected):
                 self.connection_lost(plan.connection_id)
             one_person = run.mode is Mode.ONE_PERSON
             code = "personNotReadBack" if one_person else "tagsNotChecked"
-            return replace(checked, findings=(Finding(Severity.WARNING, code),))
+            checked = replace(checked, findings=(Finding(Severity.WARNING, code),))
+        return replace(checked, calls=sum(calls, CallCounts()))
 
     def _check_tags(
         self,
@@ -100,7 +101,7 @@ class MailchimpCheck:
         run: Run,
         plan: Plan,
         counts: MailchimpCounts,
-        calls: CallCounts,
+        calls: list[CallCounts],
     ) -> tuple[tuple[RunSegment, ...], tuple[Finding, ...]]:
         if counts.error is not None:
             raise _CallFailedError from counts.error
@@ -138,7 +139,7 @@ class MailchimpCheck:
         self.files.write(plan.sent_person, SENT_JSON.dump_json(contacts))
 
     @contextmanager
-    def _session(self, plan: Plan, calls: CallCounts) -> Iterator[MailchimpSession]:
+    def _session(self, plan: Plan, calls: list[CallCounts]) -> Iterator[MailchimpSession]:
         """Open a session and add its calls to `calls`. _CallFailedError when a call fails."""
         with self.sessions.session(plan.connection_id, plan.account_id, patience=0.0) as session:
             try:
@@ -146,4 +147,4 @@ class MailchimpCheck:
             except ConnectorError as error:
                 raise _CallFailedError from error
             finally:
-                calls.add(session.calls)
+                calls.append(session.calls)

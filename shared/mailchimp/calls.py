@@ -8,16 +8,21 @@ from contextlib import contextmanager
 
 from shared.errors import ConfigError, NotFound
 from shared.mailchimp.transport import Transport
+from shared.model.audience import CallCounts
 
 _ID = re.compile(r"[A-Za-z0-9]{1,32}")
 
 
 class Calls:
-    """Calls over one connection; `calls` counts them."""
+    """Calls over one connection."""
 
     def __init__(self, transport: Transport) -> None:
-        self.calls = transport.calls
         self._transport = transport
+
+    @property
+    def calls(self) -> CallCounts:
+        """How many calls were made so far."""
+        return self._transport.calls
 
 
 def audience_path(audience_id: str) -> str:

@@ -172,12 +172,12 @@ class Transport:
         tried = 0
         while True:
             tried += 1
-            self._count(writes, again=tried > 1)
+            self.calls += CallCounts(write=writes, read=not writes, retried=tried > 1)
             outcome = self._try(method, path, query, body, about_members, parse)
             if not isinstance(outcome, _Failure):
                 return outcome
             if outcome.throttled:
-                self.calls.throttled += 1
+                self.calls += CallCounts(throttled=1)
                 if self._on_throttled:
                     self._on_throttled()
             doubtful += writes and outcome.maybe_applied
@@ -248,14 +248,6 @@ class Transport:
                 retry_after=_retry_after(response),
             )
         raise _refused(status, found, title_text(status, problem.title if problem else ""))
-
-    def _count(self, writes: bool, *, again: bool) -> None:
-        if writes:
-            self.calls.write += 1
-        else:
-            self.calls.read += 1
-        if again:
-            self.calls.retried += 1
 
     def _wait(self, tried: int, retry_after: float | None) -> float:
         """The delay with full jitter: 0 to a limit that doubles with every try."""

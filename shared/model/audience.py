@@ -188,7 +188,7 @@ class NotSubscribedPointer:
     read_at: datetime
 
 
-@dataclass
+@dataclass(frozen=True)
 class CallCounts:
     """The number of calls that a session, a chunk or a run has made."""
 
@@ -212,10 +212,3 @@ class CallCounts:
             self.throttled - other.throttled,
             self.retried - other.retried,
         )
-
-    def add(self, more: CallCounts) -> None:
-        """Add calls to this object."""
-        self.write += more.write
-        self.read += more.read
-        self.throttled += more.throttled
-        self.retried += more.retried

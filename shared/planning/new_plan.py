@@ -134,7 +134,7 @@ class NewPlan:
         scratch: Path,
     ) -> None:
         self.findings: list[Finding] = []
-        self.calls = CallCounts()
+        self.calls: list[CallCounts] = []
         self._request = request
         self._run = request.run
         self._export = request.export
@@ -227,7 +227,7 @@ class NewPlan:
                     ledger, all_sent=not (retry or ended)
                 ),
                 findings=tuple(self.findings),
-                calls=self.calls,
+                calls=sum(self.calls, CallCounts()),
                 contacts_before=dict(audience.contacts),
                 audience_size=size,
                 definition=self._request.definition,

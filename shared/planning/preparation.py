@@ -36,7 +36,7 @@ from shared.planning.tags import FoundTags, prepare_tags
 
 @dataclass(frozen=True)
 class AudiencePreparation:
-    """Prepares an audience for a run. `calls` counts the calls that were made."""
+    """Prepares an audience for a run. `calls` receives the calls that were made."""
 
     exports: Records[Export]
     owners: Records[TagOwner]
@@ -47,7 +47,7 @@ class AudiencePreparation:
     token: Callable[[], str]
 
     def inspect(
-        self, request: PlanRequest, db: DuckDBPyConnection, scratch: Path, calls: CallCounts
+        self, request: PlanRequest, db: DuckDBPyConnection, scratch: Path, calls: list[CallCounts]
     ) -> PreparedAudience:
         """Read the audience, and its contacts that are not subscribed (`not_subscribed`)."""
         export = request.export
@@ -85,7 +85,7 @@ class AudiencePreparation:
         return stored.read(db, calls, scratch, whole=request.is_full)
 
     def create_missing(
-        self, request: PlanRequest, found: PreparedAudience, calls: CallCounts
+        self, request: PlanRequest, found: PreparedAudience, calls: list[CallCounts]
     ) -> PreparedAudience:
         """Create missing merge fields and tags. Makes no call when nothing is missing."""
         export = request.export
@@ -99,14 +99,14 @@ class AudiencePreparation:
         return replace(found, merge_fields=merge_fields, tags=tags)
 
     def shared_with_audience(
-        self, request: PlanRequest, db: DuckDBPyConnection, calls: CallCounts
+        self, request: PlanRequest, db: DuckDBPyConnection, calls: list[CallCounts]
     ) -> tuple[int, int]:
         """Compare samples of the audience and the people of a run (see guards.py)."""
         with self._session(request, calls) as session:
             return shared_with_audience(db, session, request.export.audience_id)
 
     def find_already_subscribed(
-        self, request: PlanRequest, db: DuckDBPyConnection, subscribed: int, calls: CallCounts
+        self, request: PlanRequest, db: DuckDBPyConnection, subscribed: int, calls: list[CallCounts]
     ) -> bool:
         """Find the new people who are already subscribed, when that can save calls.
 
@@ -120,13 +120,13 @@ class AudiencePreparation:
         return True
 
     def find_all_subscribed(
-        self, request: PlanRequest, db: DuckDBPyConnection, subscribed: int, calls: CallCounts
+        self, request: PlanRequest, db: DuckDBPyConnection, subscribed: int, calls: list[CallCounts]
     ) -> None:
         """Find all new people who are already subscribed; the audience has `subscribed` subscribers."""
         with self._session(request, calls) as session:
             find_all_subscribed(db, session, request.export.audience_id, subscribed)
 
-    def automations(self, request: PlanRequest, calls: CallCounts) -> list[Automation]:
+    def automations(self, request: PlanRequest, calls: list[CallCounts]) -> list[Automation]:
         """Read the active classic automations of the audience."""
         with self._session(request, calls) as session:
             return session.automations(request.export.audience_id)
@@ -152,18 +152,18 @@ class AudiencePreparation:
         )
 
     @contextmanager
-    def _parallel(self, request: PlanRequest, calls: CallCounts) -> Iterator[ParallelCalls]:
+    def _parallel(self, request: PlanRequest, calls: list[CallCounts]) -> Iterator[ParallelCalls]:
         """Make calls at the same time, and add them to `calls` unless the work fails."""
         with self.sessions.parallel(request.connection_id, request.account_id) as parallel:
             yield parallel
-            calls.add(parallel.calls)
+            calls.append(parallel.calls)
 
     @contextmanager
-    def _session(self, request: PlanRequest, calls: CallCounts) -> Iterator[MailchimpSession]:
+    def _session(self, request: PlanRequest, calls: list[CallCounts]) -> Iterator[MailchimpSession]:
         """Open a session, and add its calls to `calls` unless the work fails."""
         with self.sessions.session(request.connection_id, request.account_id) as session:
             yield session
-            calls.add(session.calls)
+            calls.append(session.calls)
 
     def _still_uses(self, audience_id: str) -> Callable[[str, str], bool]:
         """Return a function that checks whether an export still sends a tag to this audience."""

@@ -49,7 +49,7 @@ class LaneMetrics:
 
     def called(self, calls: CallCounts) -> None:
         """Count calls to Mailchimp, including failed ones."""
-        self.calls.add(calls)
+        self.calls += calls
         self.meter.add(Metric.WRITE_CALLS, calls.write, account=self.account_id)
         self.meter.add(Metric.READ_CALLS, calls.read, account=self.account_id)
         self.meter.add(Metric.THROTTLED, calls.throttled, account=self.account_id)

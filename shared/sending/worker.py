@@ -10,7 +10,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping
 from contextlib import closing
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from shared.capacity.pace import AccountPace
@@ -227,7 +227,7 @@ class _LaneSlice:
 
     def _send(self, payload: ChunkPayload) -> float | None:
         """Send one chunk. Returns the seconds to pause when Mailchimp is unavailable."""
-        before, began = replace(self._session.calls), self._worker.clock()
+        before, began = self._session.calls, self._worker.clock()
         writer = Writer(
             self._session,
             self._plan.audience_id,

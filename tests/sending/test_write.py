@@ -57,7 +57,7 @@ class Mailchimp:
         resend: bool = True,
     ) -> BatchAnswer:
         addresses = [member.address for member in members]
-        self.calls.write += 1
+        self.calls += CallCounts(write=1)
         self.sizes.append(len(members))
         if fault := self.before(addresses):
             raise fault
