@@ -192,22 +192,26 @@ def _missing(context: Context, export: Export) -> list[Finding]:
         listing, attributes = context.services.catalogue.overview()
     except ConnectorError:
         return []
-    findings = []
-    wanted = (*(segment.name for segment in export.segments), *export.exclusion_segments)
-    readable = {info.name for info in listing.segments if info.complete}
-    absent = [name for name in wanted if name not in {info.name for info in listing.segments}]
+    is_complete = {info.name: info.complete for info in listing.segments}
+    absent = [name for name in export.segments_read if name not in is_complete]
     if absent:
         values = {"segments": ", ".join(absent)}
-        findings.append(Finding(Severity.WARNING, "segmentMissing", values=values))
-    if readable.issuperset(wanted):
-        known = {info.name for info in attributes}
-        mapped = (export.mapping.email, *(c.attribute for c in chosen_fields(export.mapping)))
-        consent = export.new_contacts.consent_attribute
-        for name in dict.fromkeys((*mapped, *([consent] if consent else []))):
-            if name not in known:
-                values = {"attribute": name}
-                findings.append(Finding(Severity.WARNING, "attributeUnknown", values=values))
-    return findings
+        return [Finding(Severity.WARNING, "segmentMissing", values=values)]
+    if not all(is_complete[name] for name in export.segments_read):
+        return []  # their attributes are not known yet
+    known = {info.name for info in attributes}
+    return [
+        Finding(Severity.WARNING, "attributeUnknown", values={"attribute": name})
+        for name in _attributes(export)
+        if name not in known
+    ]
+
+
+def _attributes(export: Export) -> list[str]:
+    """The attributes that an export reads, each once."""
+    fields = (choice.attribute for choice in chosen_fields(export.mapping))
+    names = (export.mapping.email, *fields, export.new_contacts.consent_attribute)
+    return [name for name in dict.fromkeys(names) if name]
 
 
 def _plain_segments(context: Context, export: Export) -> list[str]:
