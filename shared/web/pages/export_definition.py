@@ -102,15 +102,12 @@ def _attributes(form: Form) -> Iterable[Definition]:
         }
 
 
-def field_id(path: str, chosen: Iterable[str], known: Sequence[str]) -> str:
-    """The id of the form field for a path of the definition.
-
-    `chosen` are the names of its segments, `known` those of all segments that the form lists.
-    """
+def field_id(path: str, definition: Definition, known: Sequence[str]) -> str:
+    """The id of the form field for a path of the definition; `known` are the segments that the form lists."""
     if row := _ATTRIBUTE.fullmatch(path):
         return f"{_ATTRIBUTE_FIELDS.get(row[2] or '', 'field')}-{row[1]}"
-    if segment := _SEGMENT.fullmatch(path):
-        name = next((n for at, n in enumerate(chosen) if at == int(segment[1])), "")
+    if _SEGMENT.fullmatch(path):
+        name = row_name(path, definition)
         return f"tag-{known.index(name) + 1}" if name in known else "segments"
     if path.startswith("schedule."):
         field = re.sub(r"\[\d+\]", "", path.removeprefix("schedule."))
@@ -121,11 +118,8 @@ def field_id(path: str, chosen: Iterable[str], known: Sequence[str]) -> str:
 
 def row_name(path: str, definition: Definition) -> str:
     """The attribute or segment whose row has the field of a path; "" for fields outside these rows."""
-    rows: Sequence[Definition]
     if row := _ATTRIBUTE.fullmatch(path):
-        rows, key = definition["mapping"]["attributes"], "attribute"
-    elif row := _SEGMENT.fullmatch(path):
-        rows, key = definition["segments"], "name"
-    else:
-        return ""
-    return next((str(one[key] or "") for at, one in enumerate(rows) if at == int(row[1])), "")
+        return str(definition["mapping"]["attributes"][int(row[1])]["attribute"])
+    if row := _SEGMENT.fullmatch(path):
+        return str(definition["segments"][int(row[1])]["name"])
+    return ""

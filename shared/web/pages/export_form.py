@@ -98,7 +98,7 @@ def _form(
     chosen = {segment["name"]: segment for segment in definition["segments"]}
     known = [info.name for info in choices.segments]
     summary = [
-        (field_id(path, chosen, known), _fault_label(path, definition, page.language), words)
+        (field_id(path, definition, known), _fault_label(path, definition, page.language), words)
         for path, words in refusal.faults.items()
     ]
     return page.render(
