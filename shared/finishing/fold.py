@@ -27,14 +27,12 @@ def keep_ledger(db: DuckDBPyConnection) -> bool:
 
 def is_kept(db: DuckDBPyConnection) -> bool:
     """Whether `next` is still the ledger that `keep_ledger` used."""
-    is_view, is_ledger = _SQL.row(db, "next_is_view")
-    return bool(is_view and is_ledger)
+    return _next_is_view(db) and not _is_folded(db)
 
 
 def change_ledger(db: DuckDBPyConnection) -> None:
     """Make `next` a table that can be changed."""
-    is_view, _ = _SQL.row(db, "next_is_view")
-    if is_view:
+    if _next_is_view(db):
         _SQL.run(db, "store_next")
 
 
@@ -79,8 +77,7 @@ def fold_outcomes(db: DuckDBPyConnection, file: Path) -> None:
 
 def write_ledger(db: DuckDBPyConnection, file: Path) -> int:
     """Write `next` into the file of `fold_ledger`, unless it is a view of it. Returns the number of people."""
-    is_view, is_ledger = _SQL.row(db, "next_is_view")
-    if is_ledger or not is_view:
+    if not (_next_is_view(db) and _is_folded(db)):
         _SQL.run(db, "write_next", file=str(file))
     return _SQL.number(db, "count")
 
@@ -94,6 +91,15 @@ def write_outcomes(db: DuckDBPyConnection, file: Path) -> None:
 def sent_anything(db: DuckDBPyConnection) -> bool:
     """Whether anything of this run has reached Mailchimp."""
     return _SQL.number(db, "sent_anything") > 0
+
+
+def _next_is_view(db: DuckDBPyConnection) -> bool:
+    return bool(_SQL.row(db, "next_is_view")[0])
+
+
+def _is_folded(db: DuckDBPyConnection) -> bool:
+    """Whether `fold_ledger` has written the next ledger."""
+    return bool(_SQL.row(db, "is_folded")[0])
 
 
 def _codes(lasting: Lasting) -> list[str]:

@@ -14,7 +14,7 @@ from shared.model.chunk import Chunk, ChunkState
 from shared.model.outcome import Code
 from shared.model.plan import Plan, PlanGone
 from shared.model.ports import Files
-from shared.sending.outcome_lines import outcome_runs, read_outcome_lines
+from shared.sending.outcome_lines import outcome_ranges, read_outcome_lines
 from shared.workspace import SqlFile
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def load_outcomes(
     unsent: str,
     outcomes: Path,
 ) -> None:
-    """Fill the tables of `gather_outcomes` from a local file that `outcome_runs` formatted.
+    """Fill the tables of `gather_outcomes` from a local file that `outcome_ranges` formatted.
 
     `changes` and `other_rows` are views of files in `scratch`, and `results` is a view, too.
     """
@@ -85,7 +85,7 @@ def _collect(chunks: Sequence[Chunk], files: Files, into: Path) -> None:
         if chunk.results:
             return chunk.results
         try:
-            return outcome_runs(read_outcome_lines(files.read(chunk.outcomes or "")))
+            return outcome_ranges(read_outcome_lines(files.read(chunk.outcomes or "")))
         except NotFound:
             # Someone deleted it: these people were sent, but their results are unknown, so they count as
             # not sent and the next run sends them again.

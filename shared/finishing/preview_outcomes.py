@@ -33,7 +33,7 @@ from shared.people.erasures import Erasures
 from shared.people.suppression import suppress_erased_in_outcomes
 from shared.planning.ledger import load_ledger, open_values
 from shared.sending.chunk_payload import ChunkPayload, ChunkPayloads
-from shared.sending.outcome_lines import outcome_runs
+from shared.sending.outcome_lines import outcome_ranges
 from shared.sending.write import Result, with_values
 from shared.workspace import SqlFile, workspace
 
@@ -102,7 +102,7 @@ class PreviewOutcomes:
                     continue
                 payload = payloads.read_planned(chunk)
                 samples.add(payload)
-                file.write(outcome_runs(_results(payload, required)))
+                file.write(outcome_ranges(_results(payload, required)))
 
 
 def _results(payload: ChunkPayload, required: Sequence[str]) -> dict[int, Result]:

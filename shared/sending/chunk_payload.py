@@ -24,9 +24,9 @@ from shared.model.plan import Plan, PlanGone
 from shared.model.ports import Files, Records, Stored
 from shared.sending.line_blocks import LineBlocks
 from shared.sending.outcome_lines import (
-    expand_outcome_runs,
+    expand_outcome_ranges,
     outcome_lines,
-    outcome_runs,
+    outcome_ranges,
     read_outcome_lines,
 )
 from shared.sending.write import Person, Result
@@ -173,7 +173,7 @@ class ChunkPayloads:
     def _store(self, results: Mapping[int, Result], chunk: Chunk) -> tuple[str | None, str]:
         """Store outcomes. Returns the name of their blob, or the text for the chunk's record."""
         if self.plan.has_results_in_chunks:
-            short = outcome_runs(results)
+            short = outcome_ranges(results)
             if len(short) <= _LONGEST_RESULTS:
                 return None, short
         blob = outcome_blob(self.plan.run_id, chunk.number, chunk.token or "")
@@ -182,7 +182,7 @@ class ChunkPayloads:
 
     def _known(self, chunk: Chunk) -> dict[int, Result]:
         if chunk.results:
-            return read_outcome_lines(expand_outcome_runs(chunk.results))
+            return read_outcome_lines(expand_outcome_ranges(chunk.results))
         if chunk.outcomes is None:
             return {}
         try:

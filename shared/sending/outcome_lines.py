@@ -59,24 +59,24 @@ def _csv_row(values: Sequence[object]) -> str:
     return text.getvalue()
 
 
-def outcome_runs(results: Mapping[int, Result]) -> str:
+def outcome_ranges(results: Mapping[int, Result]) -> str:
     """Format outcomes like `outcome_lines`, with equal ones of consecutive lines as one: `first,count,...`."""
-    runs: list[str] = []
+    ranges: list[str] = []
     first, count, previous = 0, 0, None
     for line, result in sorted(results.items(), key=itemgetter(0)):
         if previous is not None and line == first + count and result == previous:
             count += 1
             continue
         if previous is not None:
-            runs.append(f"{first},{count},{_format(previous)}")
+            ranges.append(f"{first},{count},{_format(previous)}")
         first, count, previous = line, 1, result
     if previous is not None:
-        runs.append(f"{first},{count},{_format(previous)}")
-    return "".join(runs)
+        ranges.append(f"{first},{count},{_format(previous)}")
+    return "".join(ranges)
 
 
-def expand_outcome_runs(text: str) -> bytes:
-    """Return the lines of CSV that `outcome_runs` shortened."""
+def expand_outcome_ranges(text: str) -> bytes:
+    """Return the lines of CSV that `outcome_ranges` shortened."""
     lines: list[str] = []
     for first, count, *rest in csv.reader(io.StringIO(text)):
         start, end = int(first), int(first) + int(count)

@@ -2,9 +2,9 @@
 
 from shared.model.outcome import Code, Outcome
 from shared.sending.outcome_lines import (
-    expand_outcome_runs,
+    expand_outcome_ranges,
     outcome_lines,
-    outcome_runs,
+    outcome_ranges,
     read_outcome_lines,
 )
 from shared.sending.write import Result
@@ -16,15 +16,15 @@ REJECTED = Result(Outcome.REJECTED, Code.FIELD_REFUSED, "AGE", answer='Say "a nu
 def test_equal_outcomes_of_consecutive_lines_take_one_line_of_a_record() -> None:
     results = dict.fromkeys(range(500, 1_000), CREATED)
 
-    assert outcome_runs(results) == "500,500,created,,,subscribed,0,\n"
+    assert outcome_ranges(results) == "500,500,created,,,subscribed,0,\n"
 
 
 def test_shortened_outcomes_are_complete_in_any_order_and_with_gaps() -> None:
     results = {9: CREATED, 7: REJECTED, 3: CREATED, 4: CREATED, 8: REJECTED, 12: CREATED}
 
-    expanded = expand_outcome_runs(outcome_runs(results))
+    expanded = expand_outcome_ranges(outcome_ranges(results))
 
     assert expanded == outcome_lines(results)
     assert read_outcome_lines(expanded) == results
-    assert outcome_runs({}) == ""
-    assert expand_outcome_runs("") == b""
+    assert outcome_ranges({}) == ""
+    assert expand_outcome_ranges("") == b""

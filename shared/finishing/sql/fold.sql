@@ -104,7 +104,7 @@ LEFT JOIN (FROM ledger SEMI JOIN touched USING (address)) l USING (address)
 LEFT JOIN lost r USING (address)
 LEFT JOIN absent a USING (address)
 LEFT JOIN taken t USING (address)
-LEFT JOIN outcome_runs o ON o.first = c.outcome_run
+LEFT JOIN outcome_ranges o ON o.first_line = c.outcome_id
 WHERE l.address IS NOT NULL OR sent OR refused_now
    OR (c.kind = 'kept' AND c.customer_id IS NOT NULL))
 UNION ALL BY NAME
@@ -141,10 +141,11 @@ SELECT
 CREATE OR REPLACE VIEW next AS FROM ledger;
 
 -- name: next_is_view
--- Whether `next` is a view, and whether it is `ledger` as it is.
-SELECT
-    EXISTS (SELECT 1 FROM duckdb_views() WHERE view_name = 'next'),
-    NOT EXISTS (SELECT 1 FROM duckdb_tables() WHERE table_name = 'touched');
+SELECT EXISTS (SELECT 1 FROM duckdb_views() WHERE view_name = 'next');
+
+-- name: is_folded
+-- Whether `fold_ledger` has written the next ledger.
+SELECT EXISTS (SELECT 1 FROM duckdb_tables() WHERE table_name = 'touched');
 
 -- name: store_next
 CREATE OR REPLACE TABLE stored_next AS FROM next;
@@ -183,7 +184,7 @@ WITH people AS NOT MATERIALIZED (
         CASE WHEN c.kind IN ('unchanged', 'rejected') THEN c.field ELSE j.field END AS field,
         CASE WHEN j.outcome = 'rejected' THEN j.answer END AS answer
     FROM changes_with_outcome c
-    LEFT JOIN outcome_runs j ON j.first = c.outcome_run
+    LEFT JOIN outcome_ranges j ON j.first_line = c.outcome_id
     LEFT JOIN (
         SELECT
             address, bool_or(removed) AS removed, min(code) AS code,

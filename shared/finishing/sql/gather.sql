@@ -8,16 +8,16 @@ CREATE OR REPLACE VIEW other_rows AS SELECT * FROM read_parquet(getvariable('row
 
 -- name: results
 -- The lines of the plan are numbered in the order of planning/sql/chunking.sql: people to send first,
--- then removals. Each of these rows has the equal outcomes of `count` consecutive lines; `same` is the `first`
--- of the first row with an equal outcome.
+-- then removals. Each range has the equal outcomes of `count` consecutive lines; `outcome_id` is the `first_line`
+-- of the first range with an equal outcome.
 SET VARIABLE unsent = $unsent;
-CREATE OR REPLACE TABLE outcome_runs AS
+CREATE OR REPLACE TABLE outcome_ranges AS
 SELECT
-    *, min(first) OVER (PARTITION BY outcome, code, field, status, status_sent, answer) AS same
+    *, min(first_line) OVER (PARTITION BY outcome, code, field, status, status_sent, answer) AS outcome_id
 FROM read_csv(
     $outcomes, header = false, auto_detect = false, delim = ',', quote = '"', escape = '"',
     columns = {
-        'first': 'BIGINT', 'count': 'BIGINT', 'outcome': 'VARCHAR', 'code': 'VARCHAR',
+        'first_line': 'BIGINT', 'count': 'BIGINT', 'outcome': 'VARCHAR', 'code': 'VARCHAR',
         'field': 'VARCHAR', 'status': 'VARCHAR', 'status_sent': 'INTEGER', 'answer': 'VARCHAR'
     },
     -- The lines of older versions have no answer.
@@ -25,30 +25,32 @@ FROM read_csv(
 );
 
 CREATE OR REPLACE VIEW outcome_lines AS
-SELECT unnest(range(first, first + count)) AS line, same FROM outcome_runs;
+SELECT unnest(range(first_line, first_line + count)) AS line, outcome_id FROM outcome_ranges;
 
--- The rows of `changes` to send whose outcome is not the most frequent one, with the row of their outcome. A join
--- with all people would need 100 MB for a million of them.
-SET VARIABLE usual = (SELECT same FROM outcome_runs GROUP BY same ORDER BY sum(count) DESC, same LIMIT 1);
-CREATE OR REPLACE TABLE unusual AS
+-- The rows of `changes` to send whose outcome is not the most frequent one. A join with all people would need
+-- 100 MB for a million of them.
+SET VARIABLE most_frequent = (
+    SELECT outcome_id FROM outcome_ranges GROUP BY outcome_id ORDER BY sum(count) DESC, outcome_id LIMIT 1
+);
+CREATE OR REPLACE TABLE other_outcomes AS
 WITH sends AS (
     SELECT file_row_number, row_number() OVER (ORDER BY kind, address) - 1 AS line
     FROM changes
     WHERE kind IN ('add', 'update')
 )
-SELECT s.file_row_number, o.same
+SELECT s.file_row_number, o.outcome_id
 FROM sends s LEFT JOIN outcome_lines o ON o.line = s.line
-WHERE o.same IS DISTINCT FROM getvariable('usual');
+WHERE o.outcome_id IS DISTINCT FROM getvariable('most_frequent');
 
 CREATE OR REPLACE VIEW changes_with_outcome AS
 SELECT
     c.*,
     CASE
         WHEN c.kind NOT IN ('add', 'update') THEN NULL
-        WHEN u.file_row_number IS NULL THEN getvariable('usual')
-        ELSE u.same
-    END AS outcome_run
-FROM changes c LEFT JOIN unusual u USING (file_row_number);
+        WHEN o.file_row_number IS NULL THEN getvariable('most_frequent')
+        ELSE o.outcome_id
+    END AS outcome_id
+FROM changes c LEFT JOIN other_outcomes o USING (file_row_number);
 
 CREATE OR REPLACE VIEW results AS
 SELECT
@@ -56,7 +58,7 @@ SELECT
     coalesce(o.outcome, 'notSent') AS outcome,
     coalesce(o.code, CASE WHEN o.outcome IS NULL THEN getvariable('unsent') END) AS code,
     o.field, o.status, coalesce(o.status_sent, 0) AS status_sent, o.answer
-FROM changes_with_outcome c LEFT JOIN outcome_runs o ON o.first = c.outcome_run
+FROM changes_with_outcome c LEFT JOIN outcome_ranges o ON o.first_line = c.outcome_id
 WHERE c.kind IN ('add', 'update');
 
 CREATE OR REPLACE TABLE removals AS
@@ -85,5 +87,5 @@ SELECT
     END AS code
 FROM numbered n
 LEFT JOIN outcome_lines l ON l.line = n.line
-LEFT JOIN outcome_runs o ON o.first = l.same
+LEFT JOIN outcome_ranges o ON o.first_line = l.outcome_id
 LEFT JOIN on_hold h ON n.line >= h.first AND n.line < h.first + h.people;
