@@ -24,10 +24,10 @@ from shared.model.plan import Plan, PlanGone
 from shared.model.ports import Files, Records, Stored
 from shared.sending.line_blocks import LineBlocks
 from shared.sending.outcome_lines import (
-    expand_outcome_ranges,
     outcome_lines,
     outcome_ranges,
     read_outcome_lines,
+    read_outcome_ranges,
 )
 from shared.sending.write import Person, Result
 
@@ -182,7 +182,7 @@ class ChunkPayloads:
 
     def _known(self, chunk: Chunk) -> dict[int, Result]:
         if chunk.results:
-            return read_outcome_lines(expand_outcome_ranges(chunk.results))
+            return read_outcome_ranges(chunk.results)
         if chunk.outcomes is None:
             return {}
         try:

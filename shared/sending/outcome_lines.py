@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from operator import itemgetter
 
 from shared.model.outcome import Outcome
@@ -41,7 +41,8 @@ def outcome_lines(results: Mapping[int, Result]) -> bytes:
 
 
 def _format(result: Result) -> str:
-    return _csv_row(
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerow(
         (
             result.outcome,
             result.code,
@@ -51,11 +52,6 @@ def _format(result: Result) -> str:
             result.answer,
         )
     )
-
-
-def _csv_row(values: Sequence[object]) -> str:
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerow(values)
     return text.getvalue()
 
 
@@ -75,23 +71,22 @@ def outcome_ranges(results: Mapping[int, Result]) -> str:
     return "".join(ranges)
 
 
-def expand_outcome_ranges(text: str) -> bytes:
-    """Return the lines of CSV that `outcome_ranges` shortened."""
-    lines: list[str] = []
-    for first, count, *rest in csv.reader(io.StringIO(text)):
-        start, end = int(first), int(first) + int(count)
-        row = _csv_row(rest)
-        lines += [f"{line},{row}" for line in range(start, end)]
-    return "".join(lines).encode()
-
-
 def read_outcome_lines(data: bytes) -> dict[int, Result]:
     """Parse the outcomes that `outcome_lines` wrote."""
-    return {
-        int(line): Result(
-            Outcome(outcome), code, field, status, status_sent == "1", answer[0] if answer else ""
-        )
-        for line, outcome, code, field, status, status_sent, *answer in csv.reader(
-            io.StringIO(data.decode())
-        )
-    }
+    rows = csv.reader(io.StringIO(data.decode()))
+    return {int(line): _result(*outcome) for line, *outcome in rows}
+
+
+def read_outcome_ranges(text: str) -> dict[int, Result]:
+    """Parse the outcomes that `outcome_ranges` wrote."""
+    results: dict[int, Result] = {}
+    for first, count, *outcome in csv.reader(io.StringIO(text)):
+        lines = range(int(first), int(first) + int(count))
+        results |= dict.fromkeys(lines, _result(*outcome))
+    return results
+
+
+def _result(
+    outcome: str, code: str, field: str, status: str, status_sent: str, answer: str = ""
+) -> Result:
+    return Result(Outcome(outcome), code, field, status, status_sent == "1", answer)
