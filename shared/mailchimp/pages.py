@@ -119,28 +119,30 @@ class MemberListCalls(Calls):
         make: Callable[[Mapping[str, Any]], T],
     ) -> Iterator[list[T]]:
         pages = _Pages(self._transport, path, query)
-        offset, back, steps_back, furthest = 0, 1, 0, 0
+        offset, step, steps_back, read_until = 0, 1, 0, 0
         while True:
             items, total = pages.page(offset)
             if offset and not (items and pages.knows(items[0])):
                 steps_back += 1
                 if steps_back > MOST_STEPS_BACK:
                     raise Unavailable("audienceMoves")
-                back *= 32
-                offset = max(0, offset - back)
+                step *= 32
+                offset = max(0, offset - step)
                 continue
-            back = 1
+            step = 1
             people = [make(item) for item in items if pages.is_new(item)]
             if people:
                 yield people
-            reached = offset + len(items)
+            end = offset + len(items)
             last = _last_with_address(items)
-            further = reached > furthest and last < len(items) - 1
+            # Members without an address cannot be recognized; after the end of all earlier pages they are new.
+            has_unrecognized = end > read_until and last < len(items) - 1
+            is_full = len(items) >= pages.size
             # The total may count members that are not listed, so a page without new members is the last one too.
-            if not items or reached >= total or not (people or further or len(items) >= pages.size):
+            if not items or end >= total or not (people or has_unrecognized or is_full):
                 return
-            furthest = max(furthest, reached)
-            offset = offset + last if last > 0 else reached - 1
+            read_until = max(read_until, end)
+            offset = offset + last if last > 0 else end - 1
 
 
 class _Pages:
