@@ -58,9 +58,9 @@ class ChunkQueue:
         self._lock = threading.Lock()
         self._waiting: deque[Stored[Chunk]] = deque()
         self._held_here: set[tuple[int, str]] = set()
-        # The lanes of this process that have claimed a chunk and not asked for another one since.
-        self._sending: set[tuple[int, str]] = set()
-        self._was_released = False
+        # The slots of lanes of this process that have claimed a chunk and not asked for another one since.
+        self._with_chunk: set[tuple[int, str]] = set()
+        self._chunk_released = False
         self._gave_up = False
 
     @property
@@ -91,11 +91,12 @@ class ChunkQueue:
         finally:
             self._held_here.discard(holder)
             with self._lock:
-                self._sending.discard(holder)
+                self._with_chunk.discard(holder)
 
     def note_release(self) -> None:
         """Note that a lane of this process has released a chunk, so that another lane looks for it."""
-        self._was_released = True
+        with self._lock:
+            self._chunk_released = True
 
     def claim(self, slot: Slot) -> Stored[Chunk] | ChunkTotals:
         """Claim the next chunk for a slot; the totals when no chunk waits.
@@ -106,18 +107,18 @@ class ChunkQueue:
         holder = (slot.index, slot.token)
         while True:
             with self._lock:
-                has_sent = holder in self._sending
-                self._sending.discard(holder)
+                has_sent = holder in self._with_chunk
+                self._with_chunk.discard(holder)
                 if not self._waiting:
-                    if has_sent and self._sending and not self._was_released:
-                        return ChunkTotals(0, len(self._sending))
-                    self._was_released = False
+                    if has_sent and self._with_chunk and not self._chunk_released:
+                        return ChunkTotals(0, len(self._with_chunk))
+                    self._chunk_released = False
                     free, totals = self._read()
                     if not free:
                         return totals
                     self._waiting.extend(self._in_order(free))
                 stored = self._waiting.popleft()
-                self._sending.add(holder)
+                self._with_chunk.add(holder)
             claimed = replace(
                 stored.value,
                 state=ChunkState.CLAIMED,
