@@ -62,12 +62,14 @@ class PersonCalls(Calls):
         Refused (status 405) for people that Mailchimp does not allow to archive.
         """
         # Only the first contact found: one with the other form of the address may have a status that must be kept.
-        return any(self._written("DELETE", path) for path in _paths(audience_id, address))
+        return any(self._write_if_known("DELETE", path) for path in _paths(audience_id, address))
 
     def delete_for_good(self, audience_id: str, address: str) -> bool:
         """Delete a person so that no import brings them back; False when the audience does not contain them."""
         part = "/actions/delete-permanent"
-        deleted = [self._written("POST", f"{path}{part}") for path in _paths(audience_id, address)]
+        deleted = [
+            self._write_if_known("POST", f"{path}{part}") for path in _paths(audience_id, address)
+        ]
         return any(deleted)
 
     def _read(
@@ -81,7 +83,7 @@ class PersonCalls(Calls):
                 continue
         return None
 
-    def _written(self, method: str, path: str) -> bool:
+    def _write_if_known(self, method: str, path: str) -> bool:
         """Make a call about a person. False when the audience does not contain them."""
         try:
             self._transport.write(method, path, None)
