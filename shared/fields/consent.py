@@ -57,8 +57,16 @@ _ALLOWED = frozenset(
     {"allow", "allowed", "opted in", "opted-in", "optedin", "opt in", "opt-in", "optin"}
 )
 _FORBIDDEN = frozenset(
-    {"do not allow", "not allowed", "opted out", "opted-out", "optedout", "opt out", "opt-out"}
-    | {"optout"}
+    [
+        "do not allow",
+        "not allowed",
+        "opted out",
+        "opted-out",
+        "optedout",
+        "opt out",
+        "opt-out",
+        "optout",
+    ]
 )
 
 # Names of flags that forbid, without separators and case: DoNotEmail, DoNotBulkEMail, OptOut,
