@@ -69,8 +69,8 @@ class PreviewOutcomes:
             write_outcomes(db, table)
             self.files.upload(table, outcomes_table(plan.run_id))
         with self.sessions.session(plan.connection_id, plan.account_id) as session:
-            people = samples.compare(session)
-        self.files.write(plan.samples, SAMPLES_JSON.dump_json(people))
+            compared = samples.compare(session)
+        self.files.write(plan.samples, SAMPLES_JSON.dump_json(compared))
         for tag, people in missing:
             values = {"field": tag, "people": str(people)}
             findings.append(Finding(Severity.WARNING, "requiredValuesMissing", values=values))
@@ -108,16 +108,13 @@ class PreviewOutcomes:
 def _results(payload: ChunkPayload, required: Sequence[str]) -> dict[int, Result]:
     if payload.chunk.tag_id is not None:
         return dict.fromkeys(payload.lines.values(), Result(Outcome.REMOVED))
-    if payload.chunk.kind is not ChunkKind.ADD:
-        # Contacts of the audience keep the values that are not sent.
-        outcome, required = Outcome.UPDATED, ()
-    else:
-        outcome = Outcome.CREATED
+    is_new = payload.chunk.kind is ChunkKind.ADD
+    accepted = Result(Outcome.CREATED if is_new else Outcome.UPDATED)
     results = {}
     for person in payload.people:
-        missing = next((tag for tag in required if person.fields.get(tag, "") == ""), None)
-        result = Result(outcome)
-        if missing is not None:
-            result = Result(Outcome.REJECTED, Code.FIELD_REQUIRED, missing)
+        # Contacts of the audience keep the values that are not sent.
+        missing = (tag for tag in required if is_new and person.fields.get(tag, "") == "")
+        tag = next(missing, None)
+        result = Result(Outcome.REJECTED, Code.FIELD_REQUIRED, tag) if tag else accepted
         results[payload.lines[person.address]] = with_values(person, result)
     return results
