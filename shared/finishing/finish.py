@@ -38,14 +38,13 @@ from shared.finishing.fold import (
     change_outcomes,
     fold_ledger,
     fold_outcomes,
-    is_kept,
     keep_ledger,
     sent_anything,
     values_of_next,
-    write_ledger,
     write_outcomes,
 )
 from shared.finishing.gather import gather_outcomes
+from shared.finishing.next_ledger import NextLedger
 from shared.model.chunk import Chunk, ChunkState
 from shared.model.ledger import LedgerPointer
 from shared.model.names import ledger_blob, ledger_folder, outcomes_table
@@ -153,11 +152,12 @@ class Finisher:
     def _finish(self, run: Run, plan: Plan) -> None:
         chunks = [stored.value for stored in self.chunks.all(run.id)]
         self._current_ledger(run, plan)  # before the tags are compared with the ledger of this run
-        with workspace() as (db, scratch), ThreadPoolExecutor(1) as thread:
-            counting = thread.submit(self.check.count, run, plan)
+        with workspace() as (db, scratch), ThreadPoolExecutor(2) as threads:
+            counting = threads.submit(self.check.count, run, plan)
+            downloading = threads.submit(self._ledger_before, plan, scratch)
             gather_outcomes(db, plan, chunks, self.files, scratch, _unsent_code(run))
             return_freed_memory(db)
-            before = self._ledger_before(plan, scratch)
+            before = downloading.result()
             open_ledger(db, before, plan.deleted_tags)
             ledger, table = scratch / "next.parquet", scratch / "table.parquet"
             if before is None or plan.deleted_tags or not keep_ledger(db):
@@ -172,15 +172,19 @@ class Finisher:
             with waiting_for_network(db):
                 counts = counting.result()
             checked = self.check.check(db, run, plan, chunks, counts)
-            self._store_ledger(
-                db, run, plan, ledger, complete=_is_complete(run, chunks), unchanged=is_kept(db)
-            )
+            blob = ledger_blob(plan.export_id, f"{run.id}-{self.token()}")
+            next_ledger = NextLedger(db, self.files, ledger, blob, plan.ledger, threads)
             write_outcomes(db, table)
-            self.files.upload(table, outcomes_table(run.id))
-            if not run.mode.is_partial:
-                # The file always describes the newest run with all rows.
-                findings = (*checked.findings, *self.outcome_file.write(db, plan, scratch))
+            # The file always describes the newest run with all rows.
+            csv = None if run.mode.is_partial else self.outcome_file.write(db, plan, scratch)
+            self._replace_ledger(
+                run, plan, next_ledger, complete=_is_complete(run, chunks), sent=sent_anything(db)
+            )
+            uploading = threads.submit(self.files.upload, table, outcomes_table(run.id))
+            if csv is not None:
+                findings = (*checked.findings, *self.outcome_file.publish(plan, csv))
                 checked = replace(checked, findings=findings)
+            uploading.result()
             # Before the run is closed: otherwise a crash in between would leave its share of slots in use.
             self.pace.leave(plan.account_id, run.id, _people_per_second(run, chunks))
             checked = replace(checked, findings=(*checked.findings, *about_values))
@@ -199,32 +203,14 @@ class Finisher:
             return None
         return local
 
-    def _store_ledger(
-        self,
-        db: DuckDBPyConnection,
-        run: Run,
-        plan: Plan,
-        file: Path,
-        *,
-        complete: bool,
-        unchanged: bool,
+    def _replace_ledger(
+        self, run: Run, plan: Plan, next_ledger: NextLedger, *, complete: bool, sent: bool
     ) -> None:
-        """Make `next` the ledger of the export, through a local file.
-
-        If it is `unchanged`, the plan's own file is kept.
-        """
-        blob, people = "", 0
-        sent = sent_anything(db)
+        """Replace the ledger of the export by the next one."""
         while True:
             stored = self._current_ledger(run, plan)
             current = stored.value if stored else None
-            if unchanged and current is not None and current.blob == plan.ledger:
-                blob, people = current.blob, current.people
-            elif not blob or blob == plan.ledger:
-                blob = ledger_blob(plan.export_id, f"{run.id}-{self.token()}")
-                people = write_ledger(db, file)
-                self.files.upload(file, blob)
-                file.unlink()
+            blob, people = next_ledger.stored(current)
             pointer = _next_pointer(current, run, plan, complete=complete, sent=sent)
             try:
                 create_or_replace(

@@ -91,6 +91,8 @@ from shared.runs.plan_store import PlanStore
 from shared.runs.planning_ended import PlanningEnded
 from shared.workspace import check_disk, waiting_for_network
 
+_LEDGER = "ledger.parquet"
+
 
 @dataclass(frozen=True)
 class PlanSource:
@@ -105,11 +107,15 @@ class PlanSource:
 
 @dataclass(frozen=True)
 class _Inputs:
-    """What was read: rows, the audience, the attributes with what their values show."""
+    """What was read: rows, the audience, the attributes with what their values show.
+
+    `ledger` belongs to the downloaded file; None to compare without one.
+    """
 
     rows: RowCounts
     audience: PreparedAudience
     attributes: tuple[Attribute, ...]
+    ledger: LedgerPointer | None
 
 
 @dataclass(frozen=True)
@@ -158,7 +164,8 @@ class NewPlan:
         """
         read = self._read(ReportedSource(segments, report), max_profiles)
         report.comparing()
-        ledger = self._load_ledger()
+        ledger = read.ledger
+        self._load_ledger(ledger)
         if self._request.person is not None:
             find_person(self._db, self._request.person, erasures)
         suppress_erased(self._db, erasures.marker_for_all())
@@ -258,16 +265,17 @@ class NewPlan:
         return self._source.pointer is not None and self._source.pointer.is_whole
 
     def _read(self, segments: SegmentSource, max_profiles: int) -> _Inputs:
-        """Read the segments and the audience in parallel, because both are slow."""
+        """Read the segments and the audience and download the ledger in parallel, because all are slow."""
         source, values, db = self._source, SourceValues(), self._db
-        with ThreadPoolExecutor(1) as executor, closing(db.cursor()) as cursor:
+        with ThreadPoolExecutor(2) as executor, closing(db.cursor()) as cursor:
             audience = executor.submit(
                 self._preparation.inspect, self._request, cursor, self._scratch, self.calls
             )
+            ledger = executor.submit(self._download_ledger)
             excluded = source.exclusions.read(db, segments, source.columns.email, self._scratch)
             rows = read_people(db, source.snapshot, segments, source.columns, self._scratch, values)
             with waiting_for_network(db):
-                found = audience.result()
+                found, pointer = audience.result(), ledger.result()
         attributes = values.attributes(_attributes(source.snapshot, source.columns.fields))
         orders = date_orders(self._export.mapping, found.merge_fields)
         self.findings += [
@@ -277,25 +285,31 @@ class NewPlan:
             *values.findings(attributes, orders),
         ]
         check_disk(self._scratch, rows.people)
-        return _Inputs(rows, found, attributes)
+        return _Inputs(rows, found, attributes, pointer)
 
-    def _load_ledger(self) -> LedgerPointer | None:
-        """Load the ledger of this audience; when its file was deleted, compare without it."""
+    def _download_ledger(self) -> LedgerPointer | None:
+        """Download the ledger of this audience. Returns None if there is none or its file was deleted."""
         pointer = self._source.pointer
-        if pointer is not None and not pointer.is_of(
-            self._request.account_id, self._export.audience_id
-        ):
-            self.findings.append(Finding(Severity.INFO, "audienceMoved"))
-            pointer = None
-        local = self._scratch / "ledger.parquet"
-        if pointer is not None:
-            try:
-                self._plans.files.download(pointer.blob, local)
-            except NotFound:
-                self.findings.append(Finding(Severity.WARNING, "ledgerMissing"))
-                pointer = None
-        load_ledger(self._db, local if pointer else None, without=self._unused_columns())
+        if pointer is None or not self._is_of_audience(pointer):
+            return None
+        try:
+            self._plans.files.download(pointer.blob, self._scratch / _LEDGER)
+        except NotFound:
+            return None
         return pointer
+
+    def _load_ledger(self, pointer: LedgerPointer | None) -> None:
+        """Load the ledger that was downloaded; without it, everyone is compared with an empty one."""
+        before = self._source.pointer
+        if before is not None and not self._is_of_audience(before):
+            self.findings.append(Finding(Severity.INFO, "audienceMoved"))
+        elif before is not None and pointer is None:
+            self.findings.append(Finding(Severity.WARNING, "ledgerMissing"))
+        local = self._scratch / _LEDGER if pointer else None
+        load_ledger(self._db, local, without=self._unused_columns())
+
+    def _is_of_audience(self, pointer: LedgerPointer) -> bool:
+        return pointer.is_of(self._request.account_id, self._export.audience_id)
 
     def _unused_columns(self) -> set[str]:
         """The columns of the ledger that this plan does not need in a table."""

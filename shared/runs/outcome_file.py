@@ -54,11 +54,8 @@ class OutcomeFile:
     url: str
     now: Callable[[], datetime]
 
-    def write(self, db: DuckDBPyConnection, plan: Plan, scratch: Path) -> list[Finding]:
-        """Write a run's outcomes from `outcomes` and `removals`. Returns a finding when that failed.
-
-        An account that does not answer must not keep the run from ending.
-        """
+    def write(self, db: DuckDBPyConnection, plan: Plan, scratch: Path) -> Path:
+        """Write a run's outcomes from `outcomes` and `removals` into a local file."""
         local = scratch / "outcome-file.csv"
         _SQL.run(
             db,
@@ -68,6 +65,13 @@ class OutcomeFile:
             at=self.now().strftime("%Y-%m-%dT%H:%M:%SZ"),
             file=str(local),
         )
+        return local
+
+    def publish(self, plan: Plan, local: Path) -> list[Finding]:
+        """Upload a run's outcomes. Returns a finding when that failed.
+
+        An account that does not answer must not keep the run from ending.
+        """
         try:
             self.files.upload(local, _csv(plan.export_id, plan.run_id))
             location = f"{self.url}/{_csv(plan.export_id, plan.run_id)}"

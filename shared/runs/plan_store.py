@@ -7,6 +7,7 @@ files into a separate folder; the first one that creates `plan.json` has planned
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -20,6 +21,7 @@ from shared.shared_reads import SharedReads
 _CHUNKS = TypeAdapter(list[Chunk])
 
 
+_UPLOADS = 2
 # Plans of the newest runs, kept in memory.
 _REMEMBERED = 8
 
@@ -39,9 +41,10 @@ class PlanStore:
 
     def write(self, plan: Plan, cut_files: PlanFiles, chunks: Sequence[Chunk]) -> Plan:
         """Store a plan. Returns the stored plan, which another planner may have written first."""
-        self.files.upload(cut_files.changes, plan.changes)
-        self.files.upload(cut_files.rows, plan.shared_and_rejected)
-        self.files.upload(cut_files.lines, plan.lines)
+        local = (cut_files.changes, cut_files.rows, cut_files.lines)
+        stored = (plan.changes, plan.shared_and_rejected, plan.lines)
+        with ThreadPoolExecutor(_UPLOADS) as threads:
+            list(threads.map(self.files.upload, local, stored))
         self.files.write(plan.chunk_list, _CHUNKS.dump_json(list(chunks)))
         try:
             self.files.write(plan_blob(plan.run_id), plan_to_json(plan), once=True)

@@ -1,6 +1,6 @@
 """Blobs of one container, by name.
 
-Uploads and downloads of local files hold at most one block (4 MB) in memory. A blob written with
+Uploads and downloads of local files hold two blocks (4 MB each) in memory. A blob written with
 `once` never changes. The container is created by the first write.
 https://learn.microsoft.com/rest/api/storageservices/blob-service-rest-api
 """
@@ -28,6 +28,8 @@ from shared.storage.failures import azure_errors, error_code, read_pages
 
 _WRITE = "write"
 _UPDATE_TRIES = 20
+# A second block is on its way while storage answers for the first one.
+_BLOCKS_AT_ONCE = 2
 _NAME = re.compile(r"[^\x00-\x1f\x7f\\]{1,1024}")
 
 
@@ -113,7 +115,12 @@ class BlobFiles:
 
         def put() -> None:
             with path.open("rb") as source:
-                blob.upload_blob(source, length=path.stat().st_size, overwrite=True)
+                blob.upload_blob(
+                    source,
+                    length=path.stat().st_size,
+                    overwrite=True,
+                    max_concurrency=_BLOCKS_AT_ONCE,
+                )
 
         with azure_errors(self._name):
             with_container(self._container, put)
@@ -127,7 +134,7 @@ class BlobFiles:
         partial = path.with_name(f"{path.name}.{_random_id()}.part")
         try:
             with azure_errors(self._name), partial.open("wb") as target:
-                blob.download_blob().readinto(target)
+                blob.download_blob(max_concurrency=_BLOCKS_AT_ONCE).readinto(target)
             partial.replace(path)
         finally:
             partial.unlink(missing_ok=True)

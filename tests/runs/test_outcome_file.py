@@ -81,7 +81,7 @@ def given(room: tuple[DuckDBPyConnection, Path]) -> tuple[OutcomeFile, MemoryFil
     )
     files = MemoryFiles(StoreClient(MemoryStore()), "outcomes")
     handback = OutcomeFile(files, "https://x.blob.core.windows.net/outcomes", lambda: NOW)
-    assert handback.write(db, PLAN, scratch) == []
+    assert handback.publish(PLAN, handback.write(db, PLAN, scratch)) == []
     (name,) = [name for name in files.names("") if name.endswith(".csv")]
     return handback, files, name
 
