@@ -128,8 +128,21 @@ _HINTS: tuple[tuple[str, Code], ...] = (
     ("upgrade your plan", Code.PLAN_LIMIT),
 )
 
-_WRONG_DATA_CENTRE = "wrongDataCentre"
-_DATA_CENTRE = re.compile(r"data ?cent(er|re)|\bdc\b")
+# English texts of a whole call's refusal that name its cause, whatever the title is.
+_CAUSES: tuple[tuple[re.Pattern[str], Kind, str], ...] = (
+    (
+        re.compile(r"simultaneous connections|too many (connections|requests)"),
+        Kind.THROTTLED,
+        "throttled",
+    ),
+    (
+        re.compile(r"(account|user) (has been|is|was) (disabled|deactivated|suspended)"),
+        Kind.DISCONNECTED,
+        "accountDisabled",
+    ),
+    (re.compile(r"data ?cent(er|re)|\bdc\b"), Kind.DISCONNECTED, "wrongDataCentre"),
+)
+_KINDS_OF_CAUSES = {code: kind for _, kind, code in _CAUSES}
 
 _LONGEST_TITLE = 200
 _LONGEST_MESSAGE = 2_000
@@ -169,7 +182,7 @@ def classify(
     kind, code = found or rest
     if problem is not None and code in (Code.REFUSED, "forbidden") and problem.cause:
         code = problem.cause
-        kind = Kind.DISCONNECTED if code == _WRONG_DATA_CENTRE else kind
+        kind = _KINDS_OF_CAUSES.get(code, kind)
     elif about_members and code == "forbidden":
         code = Code.PLAN_LIMIT
     return Classification(kind, str(code), problem.fields[0] if problem and problem.fields else "")
@@ -210,8 +223,9 @@ def _sent_field(field: str, sent: Mapping[str, object]) -> tuple[str, object]:
 
 def _cause(detail: str) -> str:
     """The cause that the English text of a whole call's refusal names; empty when it names none."""
-    if _DATA_CENTRE.search(detail):
-        return _WRONG_DATA_CENTRE
+    for text, _, code in _CAUSES:
+        if text.search(detail):
+            return code
     is_about_plan = any(hint in detail for hint, code in _HINTS if code is Code.PLAN_LIMIT)
     return Code.PLAN_LIMIT if is_about_plan else ""
 

@@ -57,6 +57,25 @@ def test_forbidden_for_a_call_that_writes_members_means_the_limit_of_the_plan():
     assert (found.kind, found.code) == (Kind.REFUSED, Code.PLAN_LIMIT)
 
 
+@pytest.mark.parametrize(
+    ("detail", "kind", "code"),
+    [
+        (
+            "You have exceeded the limit of 10 simultaneous connections.",
+            Kind.THROTTLED,
+            "throttled",
+        ),
+        ("Too many connections from this account.", Kind.THROTTLED, "throttled"),
+        ("This account has been deactivated.", Kind.DISCONNECTED, "accountDisabled"),
+        ("This user is disabled.", Kind.DISCONNECTED, "accountDisabled"),
+    ],
+)
+def test_forbidden_with_another_cause_in_its_text_is_not_the_limit_of_the_plan(detail, kind, code):
+    problem = problem_in(orjson.dumps({"title": "Forbidden", "status": 403, "detail": detail}))
+    found = classify(403, problem, about_members=True)
+    assert (found.kind, found.code) == (kind, code)
+
+
 @given(st.integers(min_value=100, max_value=999), st.none() | st.text())
 def test_every_response_has_a_meaning(status, title):
     problem = None if title is None else Problem(title)
