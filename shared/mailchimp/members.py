@@ -18,6 +18,7 @@ import msgspec
 import orjson
 
 from shared.errors import Unavailable
+from shared.fields.address import mail_form
 from shared.fields.evidence import EVIDENCE, without_evidence
 from shared.mailchimp.answers import refusal
 from shared.mailchimp.calls import Calls, audience_path, within
@@ -27,7 +28,6 @@ from shared.model.audience import BatchAnswer, Member, Refusal, TagAnswer
 from shared.model.outcome import Code
 
 MOST_MEMBERS = 500
-_LONGEST_ADDRESS = 500
 # The parts of the response to a batch call, and the counter of each.
 _PARTS = {
     "new_members": "total_created",
@@ -223,12 +223,6 @@ def _is_complete(answer: Mapping[str, Any]) -> bool:
 
 
 def _key(address: object) -> str:
-    """Normalize an address for comparison: lower case, no quotes, the domain in ASCII."""
-    text = address.strip(" \t\"'<>").casefold() if isinstance(address, str) else ""
-    if text.isascii() or len(text) > _LONGEST_ADDRESS:
-        return text
-    local, at, domain = text.rpartition("@")
-    try:
-        return f"{local}{at}{domain.encode('idna').decode()}"
-    except UnicodeError:
-        return text
+    """Normalize an address for comparison: lower case, no quotes, the domain as it was sent (`xn--`)."""
+    text = address.strip(" \t\"'<>").lower() if isinstance(address, str) else ""
+    return text if text.isascii() else mail_form(text)

@@ -176,9 +176,16 @@ def test_results_are_matched_although_mailchimp_quotes_or_recases_addresses(tran
         errors=[
             {"email_address": '"EVE@example.org"', "error": "fake or invalid"},
             {"email_address": "<jo@bücher.example>", "error_code": "ERROR_CONTACT_EXISTS"},
+            {"email_address": "Al@Straße.example", "error_code": "ERROR_CONTACT_EXISTS"},
         ],
     )
-    people = ["ada@example.org", "bob@example.org", "eve@example.org", "jo@xn--bcher-kva.example"]
+    people = [
+        "ada@example.org",
+        "bob@example.org",
+        "eve@example.org",
+        "jo@xn--bcher-kva.example",
+        "al@xn--strae-oqa.example",
+    ]
     with ScriptedServer(answer) as server:
         found = MailchimpSession(transport(server.url)).subscribe(
             "abc", [member(address) for address in people], update_existing=True
@@ -189,6 +196,7 @@ def test_results_are_matched_although_mailchimp_quotes_or_recases_addresses(tran
     assert found.refused == {
         "eve@example.org": Refusal(Code.ADDRESS_REFUSED),
         "jo@xn--bcher-kva.example": Refusal(Code.CONTACT_EXISTS),
+        "al@xn--strae-oqa.example": Refusal(Code.CONTACT_EXISTS),
     }
 
 
