@@ -101,7 +101,7 @@ class AudienceCalls(Calls):
 
     def tags(self, audience_id: str) -> list[Tag]:
         """Read all tags (static segments) of an audience."""
-        fields = "segments.id,segments.name,segments.member_count,total_items"
+        fields = "segments.id,segments.name,segments.member_count,segments.type,total_items"
         return [_tag(item) for item in self._segments(audience_id, "static", fields)]
 
     def tag(self, audience_id: str, tag_id: int) -> Tag | None:
@@ -116,7 +116,7 @@ class AudienceCalls(Calls):
 
     def saved_segments(self, audience_id: str) -> list[str]:
         """Read the names of saved segments. A tag cannot have the name of one."""
-        found = self._segments(audience_id, "saved", "segments.name,total_items")
+        found = self._segments(audience_id, "saved", "segments.name,segments.type,total_items")
         return [text_in(item, "name") for item in found]
 
     def create_tag(self, audience_id: str, name: str) -> Tag:
@@ -178,20 +178,27 @@ class AudienceCalls(Calls):
 
     def _segments(self, audience_id: str, kind: str, fields: str) -> list[dict[str, Any]]:
         with within(audience_id) as path:
-            return self._all(f"{path}/segments", "segments", {"type": kind, "fields": fields})
+            found = self._all(f"{path}/segments", "segments", {"type": kind, "fields": fields})
+        return [item for item in found if item.get("type", kind) == kind]
 
     def _all(self, path: str, part: str, query: Mapping[str, str]) -> list[dict[str, Any]]:
-        """Read all pages of a list."""
-        found: list[dict[str, Any]] = []
+        """Read all pages of a list.
+
+        The total may be missing or too small. Then a page without new items is the last one.
+        """
+        found: dict[str, dict[str, Any]] = {}
+        reached = 0
         for _ in range(_MOST_PAGES):
             answer = self._transport.get(
-                path, {**query, "count": str(PAGE), "offset": str(len(found))}
+                path, {**query, "count": str(PAGE), "offset": str(reached)}
             )
-            items = list_in(answer, part)
-            found += items
-            if not items or len(found) >= total_in(answer):
-                return found
-        if part == "segments" and len(found) >= _MOST_PAGES * PAGE:
+            items, total = list_in(answer, part), total_in(answer)
+            reached, known = reached + len(items), len(found)
+            found.update((str(item), item) for item in items)
+            unknown = total is None or total < reached
+            if not items or reached == total or (unknown and len(found) == known):
+                return list(found.values())
+        if part == "segments" and reached >= _MOST_PAGES * PAGE:
             raise ConfigError("tagsTooMany", most=_MOST_PAGES * PAGE)
         raise Unavailable("answerBroken")
 
@@ -212,14 +219,11 @@ def _same(fields: list[MergeField], name: str, field_type: str) -> MergeField | 
 
 def _audience(item: Mapping[str, Any]) -> Audience:
     double_opt_in = item.get("double_optin")
-    # Without the setting, new contacts could be subscribed who have to confirm first.
-    if not isinstance(double_opt_in, bool):
-        raise Unavailable("answerBroken")
     return Audience(
         text_in(item, "id"),
         text_in(item, "name"),
         whole_number_in(object_in(item, "stats"), "member_count"),
-        double_opt_in,
+        double_opt_in if isinstance(double_opt_in, bool) else None,
     )
 
 

@@ -133,7 +133,10 @@ class BatchCalls(Calls):
         if changed_before is not None:
             query["before_last_changed"] = changed_before.isoformat(timespec="seconds")
         with within(audience_id) as path:
-            return total_in(self._transport.get(f"{path}/members", query))
+            total = total_in(self._transport.get(f"{path}/members", query))
+        if total is None:
+            raise Unavailable("answerBroken")
+        return total
 
 
 def _check_number(members: Sequence[object]) -> None:

@@ -139,7 +139,11 @@ class MemberListCalls(Calls):
             has_unrecognized = end > read_until and last < len(items) - 1
             is_full = len(items) >= pages.size
             # The total may count members that are not listed, so a page without new members is the last one too.
-            if not items or end >= total or not (people or has_unrecognized or is_full):
+            goes_on = people or has_unrecognized or is_full
+            if total is None or end > total:
+                # The total is unknown. A full page without any address may hide members behind it.
+                goes_on = people or (is_full and last < 0)
+            if not items or end == total or not goes_on:
                 return
             read_until = max(read_until, end)
             offset = offset + last if last > 0 else end - 1
@@ -177,8 +181,8 @@ class _Pages:
         self._seen.add(address_hash)
         return True
 
-    def page(self, offset: int) -> tuple[list[dict[str, Any]], int]:
-        """Read the page at an offset, and the total."""
+    def page(self, offset: int) -> tuple[list[dict[str, Any]], int | None]:
+        """Read the page at an offset, and the total; None when it is missing."""
         while True:
             smaller = len(self._sizes) > 1
             try:

@@ -43,12 +43,10 @@ def whole_number_in(item: Mapping[str, Any], name: str) -> int:
     return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else 0
 
 
-def total_in(answer: Mapping[str, Any]) -> int:
-    """Return `total_items`. Unavailable when it is missing."""
+def total_in(answer: Mapping[str, Any]) -> int | None:
+    """Return `total_items`; None when it is missing."""
     total = whole_number_in(answer, "total_items")
-    if not total and answer.get("total_items") not in (0, "0"):
-        raise Unavailable("answerBroken")
-    return total
+    return total if total or answer.get("total_items") in (0, "0") else None
 
 
 def list_in(answer: Mapping[str, Any], part: str) -> list[dict[str, Any]]:

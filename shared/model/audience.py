@@ -35,12 +35,15 @@ class Account:
 
 @dataclass(frozen=True)
 class Audience:
-    """An audience (`list` in the API). `member_count` may be minutes old: for display only."""
+    """An audience (`list` in the API). `member_count` may be minutes old: for display only.
+
+    `double_opt_in` is None when the response lacks the setting.
+    """
 
     id: str
     name: str
     member_count: int
-    double_opt_in: bool
+    double_opt_in: bool | None
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from shared.errors import ConfigError
+from shared.errors import ConfigError, Unavailable
 from shared.fields.merge_fields import (
     find_field,
     missing_choices,
@@ -84,8 +84,13 @@ def with_fields_to_create(export: Export, fields: tuple[MergeField, ...]) -> tup
 
 
 def status_for_new(export: Export, audience: Audience) -> str:
-    """Return the status of new people. The audience's default is `pending` with double opt-in."""
+    """Return the status of new people. The audience's default is `pending` with double opt-in.
+
+    Unavailable when the default is needed and unknown: people who have to confirm first could be subscribed.
+    """
     status = export.new_contacts.status
-    if status is NewContactStatus.AUDIENCE_DEFAULT:
-        return "pending" if audience.double_opt_in else "subscribed"
-    return status.value
+    if status is not NewContactStatus.AUDIENCE_DEFAULT:
+        return status.value
+    if audience.double_opt_in is None:
+        raise Unavailable("answerBroken")
+    return "pending" if audience.double_opt_in else "subscribed"

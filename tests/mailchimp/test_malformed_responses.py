@@ -2,6 +2,8 @@
 
 import json
 from contextlib import suppress
+from dataclasses import replace
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
@@ -9,7 +11,9 @@ from shared.errors import ConfigError, ConnectorError, Disconnected, Refused, Un
 from shared.mailchimp.parts import objects_in, status_in, text_in, whole_number_in
 from shared.mailchimp.session import MailchimpSession
 from shared.model.audience import Member
+from shared.model.export import Export, Mapping, NewContacts, NewContactStatus
 from shared.model.outcome import Code
+from shared.planning.audience import status_for_new
 from tests.mailchimp import scripted_server
 
 ADA = Member("ada@example.org", {"FNAME": "Ada"}, (), "subscribed")
@@ -99,22 +103,57 @@ def test_an_audience_without_its_opt_in_setting_is_not_one_without_double_opt_in
     setting, transport
 ):
     body = f'{{"id": "a1", {setting} "name": "News"}}'
+    with scripted_server.ScriptedServer(scripted_server.json(body)) as server:
+        audience = MailchimpSession(transport(server.url)).audience("a1")
+    default = Export("e1", "News", "c1", "a1", (), Mapping("Mail"))
+    with pytest.raises(Unavailable):
+        status_for_new(default, audience)
+    chosen = replace(default, new_contacts=NewContacts(NewContactStatus.TRANSACTIONAL))
+    assert status_for_new(chosen, audience) == "transactional"
+
+
+@pytest.mark.parametrize("total", ['"many"', "null", "[]", "-1", "1.5", "0", "2"])
+def test_a_list_without_a_correct_total_is_read_to_its_end(total, transport):
+    people = [f"p{number}@b.de" for number in range(7)]
+
+    def page(asked: scripted_server.ReceivedRequest) -> scripted_server.Answer:
+        """Return at most three items, as if the limit were smaller than the requested number."""
+        query = parse_qs(urlsplit(asked.target).query)
+        offset = int(query["offset"][0])
+        found = people[offset : offset + 3]
+        members = json.dumps([{"email_address": one, "status": "cleaned"} for one in found])
+        segments = json.dumps([{"id": people.index(one) + 1, "name": one} for one in found])
+        return scripted_server.json(
+            f'{{"members": {members}, "segments": {segments}, "total_items": {total}}}'
+        )
+
+    with scripted_server.ScriptedServer(page) as server:
+        session = MailchimpSession(transport(server.url))
+        pages = session.members_with_status("a1", "cleaned")
+        assert [one.address for each in pages for one in each] == people
+        assert [tag.name for tag in session.tags("a1")] == people
+
+
+@pytest.mark.parametrize("total", ['"many"', "null", "[]", "-1", "1.5"])
+def test_a_count_needs_the_total(total, transport):
+    body = f'{{"members": [{{"email_address": "a@b.de"}}], "total_items": {total}}}'
     with (
         scripted_server.ScriptedServer(scripted_server.json(body)) as server,
         pytest.raises(Unavailable),
     ):
-        MailchimpSession(transport(server.url)).audience("a1")
+        MailchimpSession(transport(server.url)).count("a1", "unsubscribed")
 
 
-@pytest.mark.parametrize("total", ['"many"', "null", "[]", "-1", "1.5"])
-def test_a_list_without_a_total_is_not_complete(total, transport):
-    body = f'{{"members": [{{"email_address": "a@b.de"}}], "total_items": {total}}}'
+def test_tags_and_saved_segments_are_told_apart_when_the_filter_is_ignored(transport):
+    tag, saved = (
+        {"id": 1, "name": "Gold", "type": "static"},
+        {"id": 2, "name": "VIP", "type": "saved"},
+    )
+    body = json.dumps({"segments": [tag, saved], "total_items": 2})
     with scripted_server.ScriptedServer(scripted_server.json(body)) as server:
         session = MailchimpSession(transport(server.url))
-        with pytest.raises(Unavailable):
-            list(session.members_with_status("a1", "unsubscribed"))
-        with pytest.raises(Unavailable):
-            session.count("a1", "unsubscribed")
+        assert [one.name for one in session.tags("a1")] == ["Gold"]
+        assert session.saved_segments("a1") == ["VIP"]
 
 
 def test_a_list_with_other_items_is_not_complete(transport):

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, StringConstraints
 
 from shared.model.connection import Connection, ConnectionStatus, GrantKind
-from shared.web.models.base import Body, Items, Label, ListView, ReadOnly, Time, View
+from shared.web.models.base import Body, Items, Label, ListView, ReadOnly, Time, View, is_none
 
 # Administrators may use every connection; this shares one with contributors too.
 SharedWith = Literal["Contributor"]
@@ -116,7 +116,14 @@ class AudienceView(View):
     id: str
     name: str
     member_count: int
-    double_opt_in: bool
+    double_opt_in: Annotated[
+        bool | None,
+        Field(
+            exclude_if=is_none,
+            description="Whether new contacts have to confirm; absent when Mailchimp does not return it",
+            examples=[True],
+        ),
+    ] = None
 
 
 class MergeFieldView(View):
