@@ -65,13 +65,14 @@ from shared.runs.abandon import Abandon
 from shared.runs.commands import RunCommands
 from shared.runs.history import History
 from shared.runs.leftovers import Leftovers
+from shared.runs.lookup import NewestRun
 from shared.runs.one_person import OnePerson
 from shared.runs.outcome_file import CONTAINER as OUTCOMES_CONTAINER
 from shared.runs.outcome_file import OutcomeFile
 from shared.runs.outcomes import OutcomeReader
 from shared.runs.plan_store import PlanStore
 from shared.runs.progress import CurrentProgress
-from shared.runs.start import ActiveRun, Starter
+from shared.runs.start import Starter
 from shared.runs.transitions import Transitions
 from shared.runs.undo import Undo
 from shared.runs.watchdog import Watchdog
@@ -194,9 +195,9 @@ class App:
         return self.table("runs", Run, run_columns)
 
     @cached_property
-    def active_runs(self) -> Records[ActiveRun]:
+    def newest_runs(self) -> Records[NewestRun]:
         """The newest run of each export."""
-        return self.table("activeruns", ActiveRun)
+        return self.table("activeruns", NewestRun)
 
     @cached_property
     def chunks(self) -> Records[Chunk]:
@@ -403,7 +404,7 @@ class App:
         return Starter(
             self.exports,
             self.runs,
-            self.active_runs,
+            self.newest_runs,
             self.queue,
             self.transitions,
             self.runtime.token,
@@ -587,7 +588,7 @@ class App:
     @cached_property
     def history(self) -> History:
         """Reads runs of the past."""
-        return History(self.runs, self.active_runs, self.progress.of)
+        return History(self.runs, self.newest_runs, self.progress.of)
 
     @cached_property
     def undo(self) -> Undo:
@@ -694,7 +695,7 @@ class App:
             dues=self.table("dues", Due),
             ticks=self.table("ticks", Tick),
             runs=self.runs,
-            active=self.active_runs,
+            newest=self.newest_runs,
             starter=self.starter,
             refresh_schedule=self._refresh_schedule,
             now=self.runtime.now,
@@ -708,7 +709,7 @@ class App:
             progress=self.table("refreshes", RefreshProgress),
             runs=self.runs,
             transitions=self.transitions,
-            active=self.active_runs,
+            newest=self.newest_runs,
             ledgers=self.ledgers,
             starter=self.starter,
             source=self.source,
@@ -744,7 +745,7 @@ class App:
         return Leftovers(
             exports=self.exports,
             runs=self.runs,
-            active=self.active_runs,
+            newest=self.newest_runs,
             ledgers=self.ledgers,
             owners=self.tag_owners,
             files=self.files,

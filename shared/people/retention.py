@@ -18,8 +18,8 @@ from shared.model.export import Export
 from shared.model.names import ALL_NOT_SUBSCRIBED, not_subscribed_folder, run_folder
 from shared.model.ports import Files, Records, delete_all, readable
 from shared.model.run import END_NOT_LOGGED, Reason, Run, RunStatus, Stage
+from shared.runs.lookup import run_id_at
 from shared.runs.outcome_file import OutcomeFile
-from shared.runs.start import run_id_at
 from shared.runs.transitions import Transitions
 
 # A sign-in takes minutes. An older state is already refused because of its age.

@@ -34,10 +34,10 @@ from shared.planning.report import PlanningReport
 from shared.planning.request import PlanRequest
 from shared.planning.undo_plan import plan_undo
 from shared.planning.unused import AudienceLedgers
+from shared.runs.lookup import export_of
 from shared.runs.one_person import chosen_person
 from shared.runs.plan_store import PlanStore
 from shared.runs.planning_ended import PlanningEnded
-from shared.runs.start import export_of
 from shared.runs.transitions import Transitions
 from shared.runs.undo import undoable
 from shared.workspace import workspace

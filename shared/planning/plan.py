@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 
 from shared.capacity.pace import AccountPace
 from shared.capacity.renewed_lease import hold_lease
@@ -29,6 +30,7 @@ from shared.model.plan import Plan
 from shared.model.ports import Leases, Queue, Records
 from shared.model.run import Mode, Reason, Run, RunStatus
 from shared.planning.build import PlanBuilder
+from shared.runs.lookup import is_active
 from shared.runs.plan_store import PlanStore
 from shared.runs.planning_ended import PlanningEnded
 from shared.runs.transitions import Transitions
@@ -135,7 +137,7 @@ class Planner:
         elif plan.chunks:
             chunks = self.plans.chunks(plan)
             self.chunks.create_many([(chunk_key(run.id, c.number), c) for c in chunks])
-            self.pace.join(plan.account_id, run.id, self._is_active)
+            self.pace.join(plan.account_id, run.id, partial(is_active, self.runs))
         after = self.transitions.planned(run.id, plan)
         if after.status is RunStatus.SENDING:
             self._send_lanes(run.id, min(self.connections, max(1, plan.chunks)))
@@ -150,7 +152,3 @@ class Planner:
         export = self.exports.read(run.export_id)
         if export is not None and export.value.connection_id:
             self.connection_lost(export.value.connection_id)
-
-    def _is_active(self, run_id: str) -> bool:
-        stored = self.runs.read(run_id)
-        return stored is not None and stored.value.is_active

@@ -34,7 +34,7 @@ from shared.planning.undo_changes import (
     undo_counts,
     undo_tagsets,
 )
-from shared.runs.start import moment_of
+from shared.runs.lookup import moment_of
 from shared.workspace import waiting_for_network
 
 if TYPE_CHECKING:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from functools import partial
 
 from shared.capacity.pace import AccountPace
-from shared.errors import Conflict, NotFound
+from shared.errors import Conflict
 from shared.messaging.messages import lane_message, plan_message
 from shared.messaging.trace import continue_trace
 from shared.model.chunk import CHUNK_SIZE, Chunk, ChunkState
@@ -14,6 +15,7 @@ from shared.model.names import PLAN_RUNS, SEND_LANES
 from shared.model.plan import Plan
 from shared.model.ports import Queue, Records
 from shared.model.run import Mode, Reason, Run, RunStatus, Trigger
+from shared.runs.lookup import is_active, read_run
 from shared.runs.progress import CurrentProgress
 from shared.runs.start import RunOptions, Starter
 from shared.runs.transitions import Transitions, confirmation_of
@@ -35,14 +37,14 @@ class RunCommands:
 
     def read(self, run_id: str) -> Run:
         """Return a run with its current progress. NotFound when the run does not exist."""
-        return self.progress.of(self._stored(run_id))
+        return self.progress.of(read_run(self.runs, run_id))
 
     def cancel(self, run_id: str) -> Run:
         """Stop a run after its current calls; outcomes and ledger contain what was sent.
 
         Conflict when the run is over, or has sent everything and is only being finished.
         """
-        self._stored(run_id)
+        read_run(self.runs, run_id)
         run = self.transitions.cancel(run_id, lambda: self._is_all_sent(run_id))
         if run.status is RunStatus.SENDING:
             # All lanes may be waiting: a message finishes the run at once.
@@ -58,7 +60,7 @@ class RunCommands:
 
         A run that has carried out withdrawals of consent meanwhile has its plan; a new run replaces it.
         """
-        run = self._stored(run_id)
+        run = read_run(self.runs, run_id)
         if run.status is not RunStatus.AWAITING_CONFIRMATION or run.reason is None:
             raise Conflict("notWaiting")
         if run.waits_to_send:
@@ -69,7 +71,7 @@ class RunCommands:
                 self.queue.send(PLAN_RUNS, plan_message(run_id))
             return run
         plan = self.plan_of(run_id)
-        self.pace.join(plan.account_id, run_id, self._is_active)
+        self.pace.join(plan.account_id, run_id, partial(is_active, self.runs))
         run = self.transitions.confirm(run_id)
         lanes = min(self.connections, -(-plan.removals // CHUNK_SIZE) + len(plan.tags))
         with continue_trace(run.trace):
@@ -114,16 +116,6 @@ class RunCommands:
                 with continue_trace(run.trace):
                     self.queue.send(SEND_LANES, lane_message(run.id, 0))
         return count
-
-    def _stored(self, run_id: str) -> Run:
-        stored = self.runs.read(run_id)
-        if stored is None:
-            raise NotFound("runNotFound")
-        return stored.value
-
-    def _is_active(self, run_id: str) -> bool:
-        stored = self.runs.read(run_id)
-        return stored is not None and stored.value.is_active
 
     def _is_all_sent(self, run_id: str) -> bool:
         chunks = (stored.value for stored in self.chunks.all(run_id))

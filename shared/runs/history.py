@@ -1,7 +1,7 @@
 """Reads runs of the past: some of them, newest first, or the newest run of each export.
 
 The keys of runs sort newest first, so a page of runs costs what it shows. The newest run of an export is
-named by its active run record, so a list of exports reads one record per export, however many runs
+named by a record of its own, so a list of exports reads one record per export, however many runs
 there were.
 """
 
@@ -14,7 +14,7 @@ from datetime import datetime
 
 from shared.model.ports import Records, readable
 from shared.model.run import Run, RunStatus, Trigger
-from shared.runs.start import ActiveRun, moment_of, run_id_at
+from shared.runs.lookup import NewestRun, moment_of, run_id_at
 
 # More than one page of records is read when few of them match a filter.
 _PAGE = 200
@@ -39,7 +39,7 @@ class History:
     """Reads runs. `as_of_now` adds the current progress to a run."""
 
     runs: Records[Run]
-    active: Records[ActiveRun]
+    newest_runs: Records[NewestRun]
     as_of_now: Callable[[Run], Run]
 
     def newest(self, wanted: RunFilter, top: int, after: str = "") -> list[Run]:
@@ -67,19 +67,19 @@ class History:
 
     def last_run(self, export_id: str) -> Run | None:
         """The newest run of an export, with its current progress."""
-        active = self.active.read(export_id)
-        return None if active is None else self._run(active.value)
+        stored = self.newest_runs.read(export_id)
+        return None if stored is None else self._run(stored.value)
 
     def last_runs(self, export_ids: Iterable[str]) -> dict[str, Run]:
         """The newest run of each export that has one, by the id of the export."""
         wanted = set(export_ids)
-        active = [one for one in readable(self.active.all()) if one.key in wanted]
+        newest = [one for one in readable(self.newest_runs.all()) if one.key in wanted]
         with ThreadPoolExecutor(_AT_ONCE) as pool:
-            runs = pool.map(self._run, (one.value for one in active))
-            return {one.key: run for one, run in zip(active, runs, strict=True)}
+            runs = pool.map(self._run, (one.value for one in newest))
+            return {one.key: run for one, run in zip(newest, runs, strict=True)}
 
-    def _run(self, active: ActiveRun) -> Run:
+    def _run(self, newest: NewestRun) -> Run:
         # The record is written before the run is: a start that was killed in between has no run yet.
-        stored = self.runs.read(active.run.id)
-        run = active.run if stored is None else stored.value
+        stored = self.runs.read(newest.run.id)
+        run = newest.run if stored is None else stored.value
         return self.as_of_now(run) if run.is_active else run

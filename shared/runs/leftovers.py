@@ -17,7 +17,7 @@ from shared.model.names import ALL_EXCLUSIONS, exclusions_blob, ledger_folder
 from shared.model.ports import Files, Records, delete_all
 from shared.model.run import Run
 from shared.model.tag import TagOwner
-from shared.runs.start import ActiveRun
+from shared.runs.lookup import NewestRun
 from shared.runs.transitions import Transitions
 
 
@@ -30,7 +30,7 @@ class Leftovers:
 
     exports: Records[Export]
     runs: Records[Run]
-    active: Records[ActiveRun]
+    newest: Records[NewestRun]
     ledgers: Records[LedgerPointer]
     owners: Records[TagOwner]
     files: Files
@@ -57,13 +57,13 @@ class Leftovers:
         for prefix in (ledger_folder(export_id), exclusions_blob(export_id)):
             delete_all(self.files, prefix)
         self.ledgers.delete(export_id)
-        self.active.delete(export_id)
+        self.newest.delete(export_id)
         return True
 
     def sweep(self) -> int:
         """Delete the data of every removed export. Returns the number of exports."""
         known = {stored.key for stored in self.ledgers.all()}
-        known |= {stored.key for stored in self.active.all()}
+        known |= {stored.key for stored in self.newest.all()}
         known |= {stored.value.export_id for stored in self.owners.all()}
         lists = self.files.names(ALL_EXCLUSIONS)
         known |= {n.removeprefix(ALL_EXCLUSIONS).removesuffix(".json") for n in lists}

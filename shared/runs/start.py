@@ -1,7 +1,7 @@
 """Starts a run, for the timer, HTTP requests and refresh events alike.
 
 A run is recorded as queued and one message is sent. Two starts at the same time create one run: the
-export's active run record is written conditionally. It contains everything that is needed to
+record of the export's newest run is written conditionally. It contains everything that is needed to
 complete a start whose process was killed.
 """
 
@@ -9,54 +9,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
-from shared.errors import Changed, Conflict, NotFound
+from shared.errors import Changed, Conflict
 from shared.messaging.messages import plan_message
 from shared.messaging.trace import continue_trace, current
 from shared.model.export import Export
 from shared.model.names import PLAN_RUNS
-from shared.model.ports import Queue, Records, Stored, create_or_replace
+from shared.model.ports import Queue, Records, create_or_replace
 from shared.model.run import Mode, Reason, Run, RunStatus, Trigger
+from shared.runs.lookup import NewestRun, export_of, run_id_at
 from shared.runs.transitions import Transitions
 
 # When a run is queued for longer than this, its message may be lost: the next start sends it again.
 QUEUE_PATIENCE = timedelta(seconds=60)
-_LAST_MOMENT = 0xFFFFFFFFFFF  # 11 hexadecimal digits of milliseconds: past the year 2500
-
-
-@dataclass(frozen=True)
-class ActiveRun:
-    """The newest run of an export, as it was at its start."""
-
-    run: Run
-
-
-def run_id_at(moment: datetime, entropy: str) -> str:
-    """Return an id that sorts newest first: the milliseconds left until a fixed end, and random digits."""
-    left = _LAST_MOMENT - int(moment.timestamp() * 1000)
-    return f"{left:011x}{entropy[:9]}"
-
-
-def moment_of(run_id: str) -> datetime:
-    """When a run was started, read from its id."""
-    milliseconds = _LAST_MOMENT - int(run_id[:11], 16)
-    return datetime.fromtimestamp(milliseconds / 1000, UTC)
-
-
-def export_of(exports: Records[Export], export_id: str) -> Export:
-    """Return the export with this id. NotFound when it does not exist."""
-    stored = exports.read(export_id)
-    if stored is None:
-        raise NotFound("exportNotFound")
-    return stored.value
-
-
-def newest_run(active: Records[ActiveRun], runs: Records[Run], export_id: str) -> Run | None:
-    """The newest run of an export; None without one, and while its start is not complete."""
-    newest = active.read(export_id)
-    stored = runs.read(newest.value.run.id) if newest else None
-    return stored.value if stored else None
 
 
 @dataclass(frozen=True)
@@ -83,7 +49,7 @@ class Starter:
         self,
         exports: Records[Export],
         runs: Records[Run],
-        active: Records[ActiveRun],
+        newest: Records[NewestRun],
         queue: Queue,
         transitions: Transitions,
         entropy: Callable[[], str],
@@ -91,7 +57,7 @@ class Starter:
         self._exports = exports
         self._runs = runs
         self._transitions = transitions
-        self._active = active
+        self._newest = newest
         self._queue = queue
         self._now = transitions.now
         self._entropy = entropy
@@ -145,10 +111,10 @@ class Starter:
         if not export.connection_id:
             raise Conflict("noConnection")
         while True:
-            taken = self._active.read(export_id)
-            if taken is not None:
+            stored = self._newest.read(export_id)
+            if stored is not None:
                 # A run of one person, or of contacts to archive, must not discard a run that waits.
-                active = self._active_run(taken, replaces=not mode.is_partial)
+                active = self._active_run(stored.value, replaces=not mode.is_partial)
                 if active is not None:
                     return active, False
             now = self._now()
@@ -165,16 +131,16 @@ class Starter:
                 **vars(options),
             )
             try:
-                create_or_replace(self._active, export_id, ActiveRun(run), taken)
+                create_or_replace(self._newest, export_id, NewestRun(run), stored)
             except Changed:
                 continue  # another start won at the same moment: return its run
             return self._record(run, before_planning), True
 
-    def _active_run(self, taken: Stored[ActiveRun], *, replaces: bool) -> Run | None:
-        """Return the run of an active run record while it is active. Completes a start that was killed."""
-        stored = self._runs.read(taken.value.run.id)
+    def _active_run(self, newest: NewestRun, *, replaces: bool) -> Run | None:
+        """Return the newest run of an export while it is active. Completes a start that was killed."""
+        stored = self._runs.read(newest.run.id)
         if stored is None:
-            return self._record(taken.value.run)
+            return self._record(newest.run)
         run = stored.value
         if run.status is RunStatus.AWAITING_CONFIRMATION:
             if not replaces:

@@ -16,6 +16,7 @@ from shared.model.names import outcomes_table
 from shared.model.plan import Plan
 from shared.model.ports import Files, Records, exists
 from shared.model.run import Mode, Run, RunStatus, Trigger
+from shared.runs.lookup import read_run
 from shared.runs.start import RunOptions, Starter
 
 
@@ -42,10 +43,7 @@ class Undo:
 
     def start(self, run_id: str, by: str, archive_created: bool) -> Run:
         """Start the run that undoes a run. Conflict with the reason when it cannot be undone."""
-        stored = self.runs.read(run_id)
-        if stored is None:
-            raise NotFound("runNotFound")
-        run = stored.value
+        run = read_run(self.runs, run_id)
         if run.is_active or run.status is RunStatus.AWAITING_CONFIRMATION:
             raise Conflict("undoGoing")
         if run.undo_of is not None:

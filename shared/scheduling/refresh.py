@@ -23,7 +23,8 @@ from shared.model.names import BLOB_EVENTS
 from shared.model.ports import Queue, Records, SegmentSource, Stored, readable, update
 from shared.model.run import Finding, Mode, Reason, Run, RunStatus, Severity, Trigger
 from shared.planning.fingerprint import source_fingerprint
-from shared.runs.start import ActiveRun, Starter, newest_run, run_id_at
+from shared.runs.lookup import NewestRun, newest_run, run_id_at
+from shared.runs.start import Starter
 from shared.runs.transitions import Transitions
 from shared.scheduling.refresh_progress import (
     Decision,
@@ -57,7 +58,7 @@ class Refreshes:
     progress: Records[RefreshProgress]
     runs: Records[Run]
     transitions: Transitions
-    active: Records[ActiveRun]
+    newest: Records[NewestRun]
     ledgers: Records[LedgerPointer]
     starter: Starter
     source: SegmentSource
@@ -192,13 +193,13 @@ class Refreshes:
         It does not matter how it ended: one that was canceled, or waits for a confirmation, must not be
         replaced because of the refresh that it has read.
         """
-        active = self.active.read(export.id)
+        newest = self.newest.read(export.id)
         pointer = self.ledgers.read(export.id)
-        newest = self._run_since(active.value.run.id, progress) if active else None
-        if newest is not None and newest.covers_export and not newest.is_active:
-            if newest.waits_to_send:
+        run = self._run_since(newest.value.run.id, progress) if newest else None
+        if run is not None and run.covers_export and not run.is_active:
+            if run.waits_to_send:
                 return True  # after the confirmation, the source is read again
-            if self.planned(newest.id) == fingerprint:
+            if self.planned(run.id) == fingerprint:
                 return True
         if pointer is None or pointer.value.source_fingerprint != fingerprint:
             return False
@@ -248,8 +249,8 @@ class Refreshes:
     def _complete_start(self, stored: Stored[RefreshProgress]) -> Stored[RefreshProgress] | None:
         """Start the run of a stored intent; returns what remains to be checked, or None."""
         progress, now = stored.value, self.now()
-        active = self.active.read(stored.key)
-        requested_at = active.value.run.queued_at if active else None
+        newest = self.newest.read(stored.key)
+        requested_at = newest.value.run.queued_at if newest else None
         if (
             requested_at is None
             or progress.starting_at is None
@@ -280,7 +281,7 @@ class Refreshes:
 
         A run that is still queued will read it, because it pins its files later than this check.
         """
-        run = newest_run(self.active, self.runs, export_id)
+        run = newest_run(self.newest, self.runs, export_id)
         if run is None or not run.is_active:
             return False
         return run.status is not RunStatus.QUEUED or not run.covers_export

@@ -18,7 +18,8 @@ from shared.messaging.events import log_event
 from shared.model.export import Export, Repeat, Schedule
 from shared.model.ports import Records, Stored, create_or_replace, readable
 from shared.model.run import Mode, Run, RunStatus, Trigger
-from shared.runs.start import ActiveRun, Starter, newest_run, run_id_at
+from shared.runs.lookup import NewestRun, newest_run, run_id_at
+from shared.runs.start import Starter
 from shared.scheduling.schedule import due
 
 _OFF = Schedule(enabled=False)
@@ -76,7 +77,7 @@ class Timetable:
     dues: Records[Due]
     ticks: Records[Tick]
     runs: Records[Run]
-    active: Records[ActiveRun]
+    newest: Records[NewestRun]
     starter: Starter
     refresh_schedule: Callable[[], Schedule | None]
     now: Callable[[], datetime]
@@ -168,7 +169,7 @@ class Timetable:
 
     def _has_to_wait(self, export_id: str) -> bool:
         """Whether a preview, an undo or a run of one person is active: a start would only return it."""
-        run = newest_run(self.active, self.runs, export_id)
+        run = newest_run(self.newest, self.runs, export_id)
         return run is not None and run.is_active and not run.covers_export
 
     def _recover_claim(self, stored: Stored[Due]) -> Stored[Due]:
@@ -176,8 +177,8 @@ class Timetable:
         state = stored.value
         if state.claimed_at is None or self.now() - state.claimed_at < _CLAIMED:
             return stored
-        active = self.active.read(stored.key)
-        run = active.value.run if active else None
+        newest = self.newest.read(stored.key)
+        run = newest.value.run if newest else None
         began = run.queued_at if run is not None and run.covers_export else None
         if began is not None and began >= state.claimed_at:
             return self._done(stored)
@@ -217,7 +218,7 @@ class Timetable:
         where, oldest = {"export": export_id}, run_id_at(moment, "~")
         runs = [stored.value for stored in readable(self.runs.all(where=where, last=oldest))]
         # A run that was confirmed is queued again, so its id may be older.
-        newest = newest_run(self.active, self.runs, export_id)
+        newest = newest_run(self.newest, self.runs, export_id)
         if newest is not None and newest.queued_at and newest.queued_at >= moment:
             runs.append(newest)
         return runs

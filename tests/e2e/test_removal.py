@@ -25,7 +25,7 @@ def test_removing_an_export_deletes_its_ledger_and_releases_its_tags(
 
     assert scenario.running_app.state_blobs(f"ledgers/{export_id}/") == {}
     assert running_app.ledgers.read(export_id) is None
-    assert running_app.active_runs.read(export_id) is None
+    assert running_app.newest_runs.read(export_id) is None
     assert [o for o in running_app.tag_owners.all() if o.value.export_id == export_id] == []
     assert actual_audience(scenario.audience) == expected_audience(sample)
     assert len(scenario.outcomes(run)) == 40  # until the retention is over
@@ -59,7 +59,7 @@ def test_an_export_removed_during_its_run_ends_the_run_and_leaves_nothing(
     assert run["counts"]["created"] == len(scenario.audience.members())
     assert scenario.running_app.state_blobs(f"ledgers/{export_id}/") == {}
     assert running_app.ledgers.read(export_id) is None
-    assert running_app.active_runs.read(export_id) is None
+    assert running_app.newest_runs.read(export_id) is None
 
 
 def test_a_run_awaiting_confirmation_ends_with_its_export(scenario: ExportScenario) -> None:

@@ -12,7 +12,7 @@ from shared.model.export import AttributeMapping, Mapping
 from shared.model.source import Attribute
 from shared.planning.ledger import load_ledger
 from shared.planning.manual_edits import EditWindow, find_manual_edits
-from shared.runs.start import moment_of, run_id_at
+from shared.runs.lookup import moment_of, run_id_at
 
 BEGAN = datetime(2026, 11, 1, 8, 0, tzinfo=UTC)
 ENDED = datetime(2026, 11, 1, 9, 0, 30, 500_000, tzinfo=UTC)

@@ -13,7 +13,7 @@ from sandbox.samples import Sample, Segment
 from shared.model.export import Repeat, Schedule
 from shared.model.run import REMOVAL_GUARD, RunStatus, Trigger, run_columns
 from shared.runs.history import RunFilter
-from shared.runs.start import run_id_at
+from shared.runs.lookup import run_id_at
 from tests.fakes import MemoryFiles, MemoryRecords
 from tests.faults.simulated_deployment import EXPORT, SimulatedDeployment
 
@@ -174,8 +174,8 @@ def test_lists_of_exports_and_runs_read_no_runs_of_the_past(
         last = app.history.last_runs(stored.value.id for stored in app.exports.all())
         assert {export: run.id for export, run in last.items()} == {export_id: newest.id}
 
-    exports_and_active_runs = len(list(app.exports.all())) + 1
-    assert reads.during(list_exports)[0] == exports_and_active_runs
+    exports_and_newest_runs = len(list(app.exports.all())) + 1
+    assert reads.during(list_exports)[0] == exports_and_newest_runs
     assert reads.during(lambda: app.history.last_run(export_id))[0] == 0
 
 

@@ -25,7 +25,8 @@ from shared.model.ports import update
 from shared.model.run import Mode, Reason, Run, RunStatus, Trigger
 from shared.model.source import Partition, SegmentSnapshot, Snapshot
 from shared.planning.fingerprint import source_fingerprint
-from shared.runs.start import ActiveRun, RunOptions, Starter
+from shared.runs.lookup import NewestRun
+from shared.runs.start import RunOptions, Starter
 from shared.runs.transitions import Transitions
 from shared.scheduling.refresh import Refreshes
 from shared.scheduling.refresh_progress import RefreshProgress, WaitingTimes
@@ -64,7 +65,7 @@ class World:
         self.exports: MemoryRecords[Export] = MemoryRecords()
         self.progress: MemoryRecords[RefreshProgress] = MemoryRecords()
         self.runs: MemoryRecords[Run] = MemoryRecords()
-        self.active: MemoryRecords[ActiveRun] = MemoryRecords()
+        self.newest: MemoryRecords[NewestRun] = MemoryRecords()
         self.ledgers: MemoryRecords[LedgerPointer] = MemoryRecords()
         self._numbers = itertools.count()
         self._announced: dict[bytes, Written] = {}
@@ -75,9 +76,9 @@ class World:
             progress=self.progress,
             runs=self.runs,
             transitions=transitions,
-            active=self.active,
+            newest=self.newest,
             ledgers=self.ledgers,
-            starter=Starter(self.exports, self.runs, self.active, self, transitions, self._entropy),
+            starter=Starter(self.exports, self.runs, self.newest, self, transitions, self._entropy),
             source=self,  # type: ignore[arg-type]
             queue=self,
             planned=lambda run_id: self._planned.get(run_id),

@@ -19,7 +19,8 @@ from shared.errors import Unavailable
 from shared.model.export import Export, Repeat, Schedule, SegmentChoice
 from shared.model.export import Mapping as FieldMapping
 from shared.model.run import Mode, Reason, Run, RunStatus, Trigger
-from shared.runs.start import ActiveRun, Starter
+from shared.runs.lookup import NewestRun
+from shared.runs.start import Starter
 from shared.runs.transitions import Transitions
 from shared.scheduling.timetable import Due, Tick, Timetable
 from shared.settings import StorageAccount
@@ -42,13 +43,13 @@ class TickSimulation:
         self.dues: MemoryRecords[Due] = MemoryRecords()
         self.ticks: MemoryRecords[Tick] = MemoryRecords()
         self.runs: MemoryRecords[Run] = MemoryRecords()
-        self.active: MemoryRecords[ActiveRun] = MemoryRecords()
+        self.newest: MemoryRecords[NewestRun] = MemoryRecords()
         self.broken: set[str] = set()
         self._numbers = itertools.count()
         self.starter = Starter(
             self.exports,
             self.runs,
-            self.active,
+            self.newest,
             self,
             Transitions(self.runs, lambda: self.now),
             lambda: f"{next(self._numbers):09x}",
@@ -58,12 +59,12 @@ class TickSimulation:
             dues=self.dues,
             ticks=self.ticks,
             runs=self.runs,
-            active=self.active,
+            newest=self.newest,
             starter=self.starter,
             refresh_schedule=lambda: self.refresh,
             now=lambda: self.now,
         )
-        self.active.before_write = self._maybe_fail
+        self.newest.before_write = self._maybe_fail
 
     def _maybe_fail(self, key: str) -> None:
         if key in self.broken:

@@ -1,0 +1,61 @@
+"""Finds runs by their id, and the newest run of an export."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from shared.errors import NotFound
+from shared.model.export import Export
+from shared.model.ports import Records
+from shared.model.run import Run
+
+_LAST_MOMENT = 0xFFFFFFFFFFF  # 11 hexadecimal digits of milliseconds: past the year 2500
+
+
+@dataclass(frozen=True)
+class NewestRun:
+    """The newest run of an export, as it was at its start."""
+
+    run: Run
+
+
+def run_id_at(moment: datetime, entropy: str) -> str:
+    """Return an id that sorts newest first: the milliseconds left until a fixed end, and random digits."""
+    left = _LAST_MOMENT - int(moment.timestamp() * 1000)
+    return f"{left:011x}{entropy[:9]}"
+
+
+def moment_of(run_id: str) -> datetime:
+    """When a run was started, read from its id."""
+    milliseconds = _LAST_MOMENT - int(run_id[:11], 16)
+    return datetime.fromtimestamp(milliseconds / 1000, UTC)
+
+
+def export_of(exports: Records[Export], export_id: str) -> Export:
+    """Return the export with this id. NotFound when it does not exist."""
+    stored = exports.read(export_id)
+    if stored is None:
+        raise NotFound("exportNotFound")
+    return stored.value
+
+
+def newest_run(newest: Records[NewestRun], runs: Records[Run], export_id: str) -> Run | None:
+    """The newest run of an export; None without one, and while its start is not complete."""
+    known = newest.read(export_id)
+    stored = runs.read(known.value.run.id) if known else None
+    return stored.value if stored else None
+
+
+def read_run(runs: Records[Run], run_id: str) -> Run:
+    """Return the run with this id. NotFound when it does not exist."""
+    stored = runs.read(run_id)
+    if stored is None:
+        raise NotFound("runNotFound")
+    return stored.value
+
+
+def is_active(runs: Records[Run], run_id: str) -> bool:
+    """Whether a run exists and is active."""
+    stored = runs.read(run_id)
+    return stored is not None and stored.value.is_active
