@@ -164,12 +164,12 @@ class SqlFile:
 def execute(
     db: duckdb.DuckDBPyConnection, statement: duckdb.Statement | str, values: object = None
 ) -> duckdb.DuckDBPyConnection:
-    """Execute a statement, and once more with one thread if it lacks memory."""
-    return with_enough_memory(db, lambda: db.execute(statement, values))
+    """Execute a statement; if it lacks memory, execute it once more with one thread."""
+    return retry_with_one_thread(db, lambda: db.execute(statement, values))
 
 
-def with_enough_memory(db: duckdb.DuckDBPyConnection, work: Callable[[], _T]) -> _T:
-    """Do work in a database, and once more with one thread if it lacks memory. Failed work must change nothing.
+def retry_with_one_thread(db: duckdb.DuckDBPyConnection, work: Callable[[], _T]) -> _T:
+    """Do work in a database; if it lacks memory, do it once more with one thread. Failed work must change nothing.
 
     Each thread needs memory of its own, also for rows that are moved to disk. With one thread, the finish of a
     million people needs half of the memory.

@@ -29,7 +29,7 @@ from shared.segments.parquet import load_parquet
 from shared.segments.rows import LONGEST_CELL, Row, read_rows
 from shared.segments.unpack import Text, unpack
 from shared.settings import NULL_MARKERS
-from shared.workspace import execute, with_enough_memory
+from shared.workspace import execute, retry_with_one_thread
 
 _BLANKS = 4
 _READERS = 2
@@ -161,7 +161,7 @@ def _load_text(
     positions = layout.positions(columns)
     _require(columns, positions, blob)
     one_line = start == 1 and not any("\n" in cell for cell in first or ())
-    if one_line and with_enough_memory(
+    if one_line and retry_with_one_thread(
         connection, lambda: load_plain(connection, table, text, form, layout, positions, blob)
     ):
         return []
