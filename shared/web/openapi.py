@@ -12,43 +12,12 @@ from fastapi.routing import APIRoute
 from starlette.responses import JSONResponse
 
 from shared.web.access import Access, AccessRoute, Subject, public
+from shared.web.models.problem import Problem
 from shared.web.problems import PROBLEM_JSON
 
 PATH = "/api/openapi.json"
 
-_PROBLEM = {
-    "type": "object",
-    "description": "A problem (RFC 9457), in the language of Accept-Language (en, ko).",
-    "required": ["type", "title", "status", "detail", "traceId"],
-    "properties": {
-        "type": {"type": "string", "format": "uri"},
-        "title": {"type": "string"},
-        "status": {"type": "integer"},
-        "detail": {"type": "string"},
-        "code": {"type": "string", "description": "A stable name of the problem"},
-        "errors": {
-            "type": "array",
-            "description": "The first 100 faults of the request, by field",
-            "items": {
-                "type": "object",
-                "required": ["field", "message"],
-                "properties": {"field": {"type": "string"}, "message": {"type": "string"}},
-            },
-        },
-        "traceId": {"type": "string", "description": "The id to search for in the logs"},
-    },
-    "examples": [
-        {
-            "type": "urn:problem-type:badRequest",
-            "title": "The request has faults",
-            "status": 400,
-            "detail": "The export has faults.",
-            "code": "exportFaults",
-            "errors": [{"field": "displayName", "message": "This field is required."}],
-            "traceId": "0af7651916cd43dd8448eb211c80319c",
-        }
-    ],
-}
+_SCHEMA = "#/components/schemas/{model}"
 _PROBLEMS = {
     "400": "The request has faults, listed by field",
     "401": "Not signed in",
@@ -117,7 +86,8 @@ def _document(app: FastAPI, public_url: str) -> dict[str, Any]:
     components = document["components"]
     for unused in ("HTTPValidationError", "ValidationError"):
         components["schemas"].pop(unused, None)
-    components["schemas"]["Problem"] = _PROBLEM
+    problem = Problem.model_json_schema(mode="serialization", ref_template=_SCHEMA)
+    components["schemas"] |= {**problem.pop("$defs"), "Problem": problem}
     components["responses"] = {status: _problem(about) for status, about in _PROBLEMS.items()}
     components["securitySchemes"] = {
         "entra": {
@@ -130,7 +100,7 @@ def _document(app: FastAPI, public_url: str) -> dict[str, Any]:
 
 
 def _problem(about: str) -> dict[str, Any]:
-    schema = {"$ref": "#/components/schemas/Problem"}
+    schema = {"$ref": _SCHEMA.format(model="Problem")}
     return {"description": about, "content": {PROBLEM_JSON: {"schema": schema}}}
 
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-import orjson
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -31,6 +30,7 @@ from shared.errors import (
 )
 from shared.messages.catalogue import text as message_text
 from shared.web.models.base import faults_of
+from shared.web.models.problem import Problem, ProblemFault
 from shared.web.texts import text, text_or_default
 
 PROBLEM_JSON = "application/problem+json"
@@ -137,19 +137,17 @@ def fault_text(fault: Fault, language: str) -> str:
 
 def response(problem: HttpProblem, language: str, trace_id: str) -> Response:
     """The problem as an HTTP response."""
-    body: dict[str, object] = {
-        "type": f"urn:problem-type:{problem.kind}",
-        "title": text(language, f"problems.{problem.kind}.title"),
-        "status": problem.status_code,
-        "detail": detail_text(problem, language),
-    }
-    if problem.code:
-        body["code"] = problem.code
-    if problem.faults:
-        body["errors"] = [
-            {"field": fault.field, "message": fault_text(fault, language)}
+    body = Problem(
+        type=f"urn:problem-type:{problem.kind}",
+        title=text(language, f"problems.{problem.kind}.title"),
+        status=problem.status_code,
+        detail=detail_text(problem, language),
+        code=problem.code,
+        errors=tuple(
+            ProblemFault(field=fault.field, message=fault_text(fault, language))
             for fault in problem.faults
-        ]
-    body["traceId"] = trace_id
+        ),
+        trace_id=trace_id,
+    )
     headers = {"Content-Type": PROBLEM_JSON, **(problem.headers or {})}
-    return Response(orjson.dumps(body), problem.status_code, headers)
+    return Response(body.model_dump_json(by_alias=True), problem.status_code, headers)

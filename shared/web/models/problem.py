@@ -1,0 +1,52 @@
+"""The JSON form of a problem."""
+
+from __future__ import annotations
+
+from collections.abc import Sized
+from typing import Annotated
+
+from pydantic import Field
+
+from shared.web.models.base import View
+
+
+def _is_empty(value: Sized) -> bool:
+    return len(value) == 0
+
+
+class ProblemFault(View):
+    """A fault of one field of a request."""
+
+    field: Annotated[str, Field(examples=["displayName"])]
+    message: Annotated[str, Field(examples=["This field is required."])]
+
+
+class Problem(View):
+    """A problem (RFC 9457), in the language of Accept-Language (en, ko)."""
+
+    type: Annotated[
+        str,
+        Field(json_schema_extra={"format": "uri"}, examples=["urn:problem-type:badRequest"]),
+    ]
+    title: Annotated[str, Field(examples=["The request has faults"])]
+    status: Annotated[int, Field(examples=[400])]
+    detail: Annotated[str, Field(examples=["The export has faults."])]
+    code: Annotated[
+        str,
+        Field(
+            exclude_if=_is_empty,
+            description="A stable name of the problem",
+            examples=["exportFaults"],
+        ),
+    ] = ""
+    errors: Annotated[
+        tuple[ProblemFault, ...],
+        Field(exclude_if=_is_empty, description="The first 100 faults of the request, by field"),
+    ] = ()
+    trace_id: Annotated[
+        str,
+        Field(
+            description="The id to search for in the logs",
+            examples=["0af7651916cd43dd8448eb211c80319c"],
+        ),
+    ]
