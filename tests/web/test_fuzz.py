@@ -31,7 +31,7 @@ OPERATIONS = [result.ok() for result in schema.get_all_operations()]
 
 
 @settings(
-    max_examples=8,
+    max_examples=4,
     derandomize=True,
     deadline=None,
     suppress_health_check=list(HealthCheck),
