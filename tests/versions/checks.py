@@ -63,13 +63,21 @@ def half_sent_run_completes(running_app: RunningApp, stored_state: StoredState) 
     assert again["counts"]["distinct"] == counts["distinct"]
 
 
-def everything_else_continues(running_app: RunningApp, stored_state: StoredState) -> None:
-    """Check finished runs, a run awaiting confirmation, and an announced refresh."""
+def everything_else_continues(
+    running_app: RunningApp, stored_state: StoredState, *, unreadable: str = ""
+) -> None:
+    """Check finished runs, a run awaiting confirmation, an announced refresh and the timer.
+
+    `unreadable` is a status: the stored run that ended with it is left to a newer version. The cleanup needs
+    all records, so it waits, and the timer reports it.
+    """
     api, story = running_app.api, stored_state.story
     runs = {run["id"]: run for run in api.get("/api/runs?top=100")["value"]}
-    assert set(story["runs"].values()) <= runs.keys()
+    readable = {name: run_id for name, run_id in story["runs"].items() if name != unreadable}
+    assert set(story["runs"].values()) & runs.keys() == set(readable.values())
     for status in ("successful", "completedWithWarnings", "skipped", "failed", "canceled"):
-        assert runs[story["runs"][status]]["status"] == status
+        if status in readable:
+            assert runs[readable[status]]["status"] == status
     confirmed = api.post(f"/api/runs/{story['runs']['awaitingConfirmation']}/confirm")
     assert finished(running_app, confirmed["id"])["status"] == "successful"
     found = api.post("/api/people/search", {"email": story["erased"]})["value"]
@@ -83,7 +91,7 @@ def everything_else_continues(running_app: RunningApp, stored_state: StoredState
 
     (run,) = until(refreshed)
     assert (run["trigger"], run["status"]) == ("refresh", "successful")
-    assert tick(running_app) == "Succeeded"
+    assert tick(running_app) == ("Failed" if unreadable else "Succeeded")
 
 
 def tick(running_app: RunningApp) -> str:
