@@ -83,7 +83,7 @@ WORDS = {
 }
 
 
-@pytest.mark.parametrize("language", ["en", "ko"])
+@pytest.mark.parametrize("language", [pytest.param("en", marks=pytest.mark.long), "ko"])
 def test_a_complete_workflow_succeeds(
     place: Place, open_page: Open, complaints: list[str], language: str
 ) -> None:

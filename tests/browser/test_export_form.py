@@ -54,7 +54,7 @@ def fill(world: World, segments: int) -> str:
     return new_connection(world, "Contoso Mailchimp")
 
 
-@pytest.mark.parametrize("language", ["en", "ko"])
+@pytest.mark.parametrize("language", [pytest.param("en", marks=pytest.mark.long), "ko"])
 def test_the_mapping_is_checked_against_samples_without_reloading(
     place: Place, open_page: Open, complaints: list[str], language: str
 ) -> None:
