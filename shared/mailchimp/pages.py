@@ -77,10 +77,15 @@ class MemberListCalls(Calls):
         self, audience_id: str, status: str, changed_since: str | None = None
     ) -> Iterator[list[ContactStatus]]:
         """Read the members in a status, each once; `changed_since` is ISO 8601."""
-        query = {"status": status}
+        query = {"status": status, "fields": _STATUS_FIELDS}
         if changed_since:
             query["since_last_changed"] = changed_since
-        return self._members(audience_id, {**query, "fields": _STATUS_FIELDS}, _contact_status)
+
+        def contact(item: Mapping[str, Any]) -> ContactStatus:
+            # Only members with this status are listed, also where the response does not repeat it.
+            return ContactStatus(_address(item), status_in(item) or status)
+
+        return self._members(audience_id, query, contact)
 
     def contacts(self, audience_id: str, changed_since: str) -> Iterator[list[Contact]]:
         """Read subscribers changed since a time (ISO 8601), each once, with values and tags."""

@@ -41,6 +41,13 @@ def test_members_in_a_status_are_read_in_pages_of_a_thousand(sandbox, session):
     assert addresses(session.members_with_status(audience.id, "cleaned")) == []
 
 
+def test_members_listed_without_their_status_have_the_requested_one(transport):
+    body = '{"members": [{"email_address": "ada@example.org"}], "total_items": 1}'
+    with ScriptedServer(json(body)) as server:
+        pages = MailchimpSession(transport(server.url)).members_with_status("a1", "cleaned")
+        assert [person.status for page in pages for person in page] == ["cleaned"]
+
+
 def test_only_the_needed_fields_are_requested(sandbox, session):
     audience = sandbox.audience("News")
     fill(audience, 1)
