@@ -1,4 +1,4 @@
-"""Reads dates as people write them: ISO 8601, with slashes, dots or names of months, East Asian, with a time.
+"""Reads dates as people write them: ISO 8601, with slashes, dots or names of months, East Asian, with a weekday or time.
 
 The day is used as it is written; a time zone never changes it, because a birthday does not depend on the time
 zone of the server. 05/06/1980 is 5 June or 6 May: `order` decides for the whole column (planning determines it
@@ -14,22 +14,30 @@ from functools import cache
 
 from shared.model.source import DAY_FIRST, MONTH_FIRST
 
-_TIME = r"(?:(?:T|,? {1,9})\d{1,2}:\d{2}(?::\d{2}(?:[.,]\d{1,9})?)?(?: ?[APap]\.?[Mm]\.?)?(?: ?(?:Z|UTC|GMT|[+-]\d{2}:?(?:\d{2})?))?)?"
+_TIME = (
+    r"(?:(?:T|,? {1,9})(?:(?:오전|오후) ?)?\d{1,2}:\d{2}(?::\d{2}(?:[.,]\d{1,9})?)?"
+    r"(?: ?[APap]\.?[Mm]\.?| Uhr)?(?: ?(?:Z|UTC|GMT|[+-]\d{2}:?(?:\d{2})?)(?:\[[\w/+-]+\])?)?)?"
+)
 _YEAR_FIRST = re.compile(r"(\d{4})([-/.])(\d{1,2})\2(\d{1,2})" + _TIME, re.ASCII)
 _COMPACT = re.compile(r"(\d{4})(\d{2})(\d{2})(?:T\d{4,6}(?:[.,]\d+)?Z?)?", re.ASCII)
 _SLASHES = re.compile(r"(\d{1,2})([/-])(\d{1,2})\2(\d{4})" + _TIME, re.ASCII)
 _DOTS = re.compile(r"(\d{1,2})\. ?(\d{1,2})\. ?(\d{4})" + _TIME, re.ASCII)
 _EAST = re.compile(
-    r"(\d{4})(?:\. ?|[년年] ?)(\d{1,2})(?:\. ?|[월月] ?)(\d{1,2})(?:\.?|[일日]?)", re.ASCII
+    r"(\d{4})(?:\. ?|[년年] ?)(\d{1,2})(?:\. ?|[월月] ?)(\d{1,2})(?:\.|[일日])?"
+    r"(?: ?(?:\([월화수목금토일日月火水木金土]\)|[월화수목금토일]요일|[日月火水木金土]曜日))?"
+    + _TIME,
+    re.ASCII,
 )
 _NAME = r"([^\W\d_]{3,12})\.?"
 _DAY = r"([0-9]{1,2})(?:st|nd|rd|th|\.)?"
-_DAY_NAME = re.compile(rf"{_DAY}[ -](?:de )?{_NAME}(?:,? (?:de )?|-)([0-9]{{4}})" + _TIME)
-_NAME_DAY = re.compile(rf"{_NAME} {_DAY},? ([0-9]{{4}})" + _TIME)
+_WEEKDAY = r"(?:[^\W\d_]{2,12}\.?, )?"
+_DAY_NAME = re.compile(rf"{_WEEKDAY}{_DAY}[ -](?:de )?{_NAME}(?:,? (?:de )?|-)([0-9]{{4}})" + _TIME)
+_NAME_DAY = re.compile(rf"{_WEEKDAY}{_NAME} {_DAY},? ([0-9]{{4}})" + _TIME)
 _YEAR_NAME = re.compile(rf"([0-9]{{4}})[ -]{_NAME}[ -]([0-9]{{1,2}})" + _TIME)
 _NO_YEAR = re.compile(r"(\d{1,2})[-/](\d{1,2})", re.ASCII)
 _NO_YEAR_ISO = re.compile(r"--(\d{1,2})-?(\d{1,2})", re.ASCII)
 _NO_YEAR_DOTS = re.compile(r"(\d{1,2})\. ?(\d{1,2})\.", re.ASCII)
+_NO_YEAR_EAST = re.compile(r"(\d{1,2})[월月] ?(\d{1,2})[일日]", re.ASCII)
 _NO_YEAR_DAY_NAME = re.compile(rf"{_DAY}[ -](?:de )?{_NAME}")
 _NO_YEAR_NAME_DAY = re.compile(rf"{_NAME} {_DAY}")
 # Languages whose names of months are known.
@@ -67,7 +75,7 @@ def month_and_day_of(text: str, order: str = "") -> tuple[int, int] | None:
     if day is None:
         if found := _NO_YEAR.fullmatch(text):
             day = _ordered(_ANY_YEAR, found[1], found[2], order)
-        elif found := _NO_YEAR_ISO.fullmatch(text):
+        elif found := (_NO_YEAR_ISO.fullmatch(text) or _NO_YEAR_EAST.fullmatch(text)):
             day = _date(_ANY_YEAR, found[1], found[2])
         elif found := _NO_YEAR_DOTS.fullmatch(text):
             day = _date(_ANY_YEAR, found[2], found[1])
