@@ -147,6 +147,9 @@ _KINDS_OF_CAUSES = {code: kind for _, kind, code in _CAUSES}
 _LONGEST_TITLE = 200
 _LONGEST_MESSAGE = 2_000
 _FIELD = re.compile(r"[A-Za-z0-9_.:\[\]-]{1,80}")
+# The path of an error in a call that writes members begins with this.
+_MEMBER = re.compile(r"^members(?:\.item)?(?:[:.]\d+|\[\d+\])\.?")
+_MERGE_FIELDS = "merge_fields."
 # MERGE0 is another name of the merge field EMAIL.
 _ADDRESS_FIELDS = ("EMAIL", "EMAIL_ADDRESS", "MERGE0")
 
@@ -185,7 +188,10 @@ def classify(
         kind = _KINDS_OF_CAUSES.get(code, kind)
     elif about_members and code == "forbidden":
         code = Code.PLAN_LIMIT
-    return Classification(kind, str(code), problem.fields[0] if problem and problem.fields else "")
+    field = problem.fields[0] if problem and problem.fields else ""
+    if about_members and code == Code.REFUSED:
+        code, field = _refused_field(field)
+    return Classification(kind, str(code), field)
 
 
 def refusal(error: Mapping[str, object], sent: Mapping[str, object] | None) -> Refusal:
@@ -212,12 +218,22 @@ def refusal(error: Mapping[str, object], sent: Mapping[str, object] | None) -> R
     return Refusal(next((code for hint, code in _HINTS if hint in text), unnamed))
 
 
+def _refused_field(path: str) -> tuple[Code, str]:
+    """Return the code and the merge field of a refused call with one member, by the path of its first error."""
+    name = _MEMBER.sub("", path)
+    if name.upper() in _ADDRESS_FIELDS:
+        return Code.ADDRESS_REFUSED, ""
+    if name.startswith(_MERGE_FIELDS):
+        return Code.FIELD_REFUSED, name.removeprefix(_MERGE_FIELDS).partition(".")[0]
+    return Code.REFUSED, name
+
+
 def _sent_field(field: str, sent: Mapping[str, object]) -> tuple[str, object]:
     """Return the tag and the value of a field that was sent, or the field as it is and None.
 
     The field may be a path, such as `merge_fields.FNAME` or `ADDRESS.zip`.
     """
-    tag = field.removeprefix("merge_fields.").partition(".")[0].upper()
+    tag = field.removeprefix(_MERGE_FIELDS).partition(".")[0].upper()
     return next(((name, sent[name]) for name in sent if name.upper() == tag), (field, None))
 
 

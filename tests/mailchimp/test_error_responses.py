@@ -58,6 +58,24 @@ def test_forbidden_for_a_call_that_writes_members_means_the_limit_of_the_plan():
 
 
 @pytest.mark.parametrize(
+    ("path", "code", "field"),
+    [
+        ("members.item:0.email_address", Code.ADDRESS_REFUSED, ""),
+        ("members.item:17.merge_fields.CITY", Code.FIELD_REFUSED, "CITY"),
+        ("members.item:0.merge_fields.ADDRESS.zip", Code.FIELD_REFUSED, "ADDRESS"),
+        ("members[0].merge_fields.CITY", Code.FIELD_REFUSED, "CITY"),
+        ("members.item:0", Code.REFUSED, ""),
+        ("members.item:0.ip_signup", Code.REFUSED, "ip_signup"),
+        ("members", Code.REFUSED, "members"),
+    ],
+)
+def test_a_refused_call_names_the_field_and_not_its_path(path, code, field):
+    document = {"title": "Invalid Resource", "errors": [{"field": path, "message": "No"}]}
+    found = classify(400, problem_in(orjson.dumps(document)), about_members=True)
+    assert (found.kind, found.code, found.field) == (Kind.REFUSED, code, field)
+
+
+@pytest.mark.parametrize(
     ("detail", "kind", "code"),
     [
         (
