@@ -23,7 +23,7 @@ LONGEST_TAG = 10
 class FieldChoice:
     """An attribute and the merge field it goes to: by tag or name, or to be created.
 
-    `part` is the part of an address that it is (postal.PARTS), `date_order` how its dates are
+    `part` is the part of an address that it is (fields/postal.py), `date_order` how its dates are
     written; empty where nothing is chosen.
     """
 

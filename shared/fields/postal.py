@@ -14,9 +14,7 @@ from collections.abc import Mapping
 
 import orjson
 
-PARTS = ("addr1", "addr2", "city", "state", "zip", "country")
-
-# Names of the parts, in lower case and without other characters.
+# The parts, and their names in lower case and without other characters.
 _SYNONYMS = {
     "addr1": "addr1 address1 addressline1 line1 street street1 streetaddress",
     "addr2": "addr2 address2 addressline2 line2 street2",

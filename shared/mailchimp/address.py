@@ -14,7 +14,6 @@ from urllib.parse import SplitResult, urlsplit
 from shared.errors import ConfigError
 
 API_URL = "https://{dc}.api.mailchimp.com/3.0"
-LOGIN_URL = "https://login.mailchimp.com"
 
 _DATA_CENTRE = re.compile(r"[a-z]{2}[0-9]{1,3}")
 

@@ -1,6 +1,7 @@
 """The outcomes of a chunk's people, as lines of CSV.
 
-A line identifies a person by a line number in the plan's file of lines, never by address.
+A line identifies a person by a line number in the plan's file of lines, never by address. Its columns are the line
+number and the fields of Result; lines of version 1.0.0 have no `answer`.
 """
 
 from __future__ import annotations
@@ -12,19 +13,6 @@ from operator import itemgetter
 
 from shared.model.outcome import Outcome
 from shared.sending.write import Result
-
-# `answer` is what Mailchimp answered about a refused person; lines of older versions end before it.
-# `status_sent` is 1 for an existing contact that was sent with a status. write.py never does this; it is
-# counted so that the consent proof rests on the calls that were made.
-OUTCOME_COLUMNS = {
-    "line": "BIGINT",
-    "outcome": "VARCHAR",
-    "code": "VARCHAR",
-    "field": "VARCHAR",
-    "status": "VARCHAR",
-    "status_sent": "INTEGER",
-    "answer": "VARCHAR",
-}
 
 
 def outcome_lines(results: Mapping[int, Result]) -> bytes:

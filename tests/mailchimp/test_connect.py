@@ -11,13 +11,14 @@ import requests
 from sandbox.mailchimp import Sandbox
 from shared.errors import ConfigError, Disconnected, Refused, Unavailable
 from shared.mailchimp import oauth
-from shared.mailchimp.address import API_URL, LOGIN_URL, api_base, login_base
+from shared.mailchimp.address import API_URL, api_base, login_base
 from shared.mailchimp.connect import MailchimpApiKeys
 from shared.mailchimp.gateway import MailchimpGateway
 from shared.mailchimp.oauth import MailchimpSignIn
 from shared.model.connection import Connection, ConnectionStatus, Consent, Grant, GrantKind
 from tests.mailchimp.scripted_server import RESET, Answer, ScriptedServer, html, json
 
+LOGIN_URL = "https://login.mailchimp.com"
 BACK = "http://127.0.0.1:7071/api/oauth/mailchimp/callback"
 NOW = datetime.datetime(2026, 11, 23, tzinfo=datetime.UTC)
 

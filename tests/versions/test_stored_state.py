@@ -12,7 +12,8 @@ from devhost.processes import Azurite
 from shared.messaging.messages import lane_of, refresh_of, run_of, stamps_of
 from shared.model.plan import plan_from_json, plan_to_json
 from shared.runs.outcomes import OutcomeReader
-from shared.sending.outcome_lines import OUTCOME_COLUMNS, read_outcome_lines
+from shared.sending.outcome_lines import read_outcome_lines
+from shared.sending.write import Result
 from shared.storage.record_entity import EntityForm
 from tests.fakes import MemoryFiles, MemoryStore, StoreClient
 from tests.ledgers import LEDGER_COLUMNS
@@ -110,8 +111,8 @@ def test_stored_ledgers_and_outcomes_have_the_expected_columns(stored_state: Sto
     ]
     assert lines
     # Version 1.0.0 stored no answers of Mailchimp.
-    known = list(OUTCOME_COLUMNS)
-    assert {line.count(",") + 1 for line in lines} == {known.index("answer")}, advice(
+    columns = ("line", *Result._fields)
+    assert {line.count(",") + 1 for line in lines} == {columns.index("answer")}, advice(
         stored_state, "outcomes"
     )
     for line in lines:
