@@ -34,11 +34,11 @@ from shared.finishing.final_status import (
     value_findings,
 )
 from shared.finishing.fold import (
-    change_ledger,
-    change_outcomes,
     fold_ledger,
     fold_outcomes,
     keep_ledger,
+    make_next_writable,
+    make_outcomes_writable,
     sent_anything,
     values_of_next,
     write_outcomes,
@@ -167,7 +167,7 @@ class Finisher:
             return_freed_memory(db)
             about_values = value_findings(db, plan, lambda: values_of_next(db))
             suppress_erased_in_results(
-                db, self.erasures.marker_for_all(), lambda: _change_results(db)
+                db, self.erasures.marker_for_all(), lambda: _make_results_writable(db)
             )
             with waiting_for_network(db):
                 counts = counting.result()
@@ -319,9 +319,9 @@ def _after_partial(pointer: LedgerPointer, before: LedgerPointer, plan: Plan) ->
     return replace(pointer, rows_of=rows_of)
 
 
-def _change_results(db: DuckDBPyConnection) -> None:
-    change_ledger(db)
-    change_outcomes(db)
+def _make_results_writable(db: DuckDBPyConnection) -> None:
+    make_next_writable(db)
+    make_outcomes_writable(db)
 
 
 def _people_per_second(run: Run, chunks: Sequence[Chunk]) -> float | None:

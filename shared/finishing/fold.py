@@ -30,13 +30,13 @@ def is_kept(db: DuckDBPyConnection) -> bool:
     return _next_is_view(db) and not _is_folded(db)
 
 
-def change_ledger(db: DuckDBPyConnection) -> None:
+def make_next_writable(db: DuckDBPyConnection) -> None:
     """Make `next` a table that can be changed."""
     if _next_is_view(db):
         _SQL.run(db, "store_next")
 
 
-def change_outcomes(db: DuckDBPyConnection) -> None:
+def make_outcomes_writable(db: DuckDBPyConnection) -> None:
     """Make `outcomes` a table that can be changed."""
     if _SQL.row(db, "outcomes_are_view")[0]:
         _SQL.run(db, "store_outcomes")

@@ -19,7 +19,7 @@ from shared.capacity.on_demand import OnDemandSessions
 from shared.errors import NotFound
 from shared.finishing.differences import store_values_before
 from shared.finishing.final_status import value_findings
-from shared.finishing.fold import change_outcomes, fold_outcomes, write_outcomes
+from shared.finishing.fold import fold_outcomes, make_outcomes_writable, write_outcomes
 from shared.finishing.gather import load_outcomes
 from shared.finishing.samples import Samples
 from shared.model.chunk import Chunk, ChunkKind, ChunkState
@@ -64,7 +64,7 @@ class PreviewOutcomes:
             missing = _SQL.rows(db, "missing", code=Code.FIELD_REQUIRED)
             store_values_before(db, plan, self.files, scratch)
             suppress_erased_in_outcomes(
-                db, self.erasures.marker_for_all(), lambda: change_outcomes(db)
+                db, self.erasures.marker_for_all(), lambda: make_outcomes_writable(db)
             )
             write_outcomes(db, table)
             self.files.upload(table, outcomes_table(plan.run_id))

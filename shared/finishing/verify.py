@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from shared.finishing.fold import change_ledger
+from shared.finishing.fold import make_next_writable
 from shared.model.audience import Tag
 from shared.model.chunk import CHUNK_SIZE
 from shared.model.plan import Plan, PlannedTag
@@ -127,7 +127,7 @@ class TagCheck:
         """Mark people who could not get the tag as not sent in `next`. Returns their number."""
         missing = self._addresses("missing")
         if missing:
-            change_ledger(self.db)
+            make_next_writable(self.db)
             _SQL.run(self.db, "forget_missing", tag_id=self._tag_id, addresses=missing)
         return len(missing)
 

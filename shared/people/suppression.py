@@ -29,27 +29,27 @@ def suppress_erased(db: DuckDBPyConnection, mark: MarkErased | None) -> None:
 
 
 def suppress_erased_in_results(
-    db: DuckDBPyConnection, mark: MarkErased | None, change: Callable[[], None]
+    db: DuckDBPyConnection, mark: MarkErased | None, make_writable: Callable[[], None]
 ) -> None:
     """Remove people who were erased during their run from `next` and `outcomes`.
 
-    `change` makes both tables that can be changed.
+    `make_writable` makes both tables that can be changed.
     """
     if _finds_erased(db, mark, "candidates_in_results"):
-        change()
+        make_writable()
         _SQL.run(db, "next")
         _SQL.run(db, "outcomes")
 
 
 def suppress_erased_in_outcomes(
-    db: DuckDBPyConnection, mark: MarkErased | None, change: Callable[[], None]
+    db: DuckDBPyConnection, mark: MarkErased | None, make_writable: Callable[[], None]
 ) -> None:
     """Remove people who were erased during their preview from `outcomes`.
 
-    `change` makes it a table that can be changed.
+    `make_writable` makes it a table that can be changed.
     """
     if _finds_erased(db, mark, "candidates_in_outcomes"):
-        change()
+        make_writable()
         _SQL.run(db, "outcomes")
 
 
