@@ -9,7 +9,7 @@ the run, the tick logs it: at least once. A run that waits for a confirmation is
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -19,8 +19,10 @@ from shared.messaging.events import log_run_finished, log_run_waiting
 from shared.model.plan import Plan
 from shared.model.ports import Records, update
 from shared.model.run import (
+    ACTIVE,
     GUARDS,
     REMOVAL_GUARD,
+    TERMINAL,
     Mode,
     Planning,
     Progress,
@@ -32,7 +34,9 @@ from shared.model.run import (
 )
 from shared.runs.planning_ended import PlanningEnded
 
-_BEFORE_PLAN = (RunStatus.QUEUED, RunStatus.PLANNING)
+_BEFORE_PLAN = frozenset({RunStatus.QUEUED, RunStatus.PLANNING})
+# No process works on the run, so it ends at once.
+_NO_STEP_ACTIVE = frozenset({RunStatus.QUEUED, RunStatus.AWAITING_CONFIRMATION})
 
 
 def confirmation_of(run: Run) -> tuple[tuple[str, ...], int]:
@@ -74,24 +78,20 @@ class Transitions:
     def begin_planning(self, run_id: str) -> Run:
         """queued -> planning, or -> canceled when a cancel was requested."""
 
-        def change(run: Run) -> Run | None:
-            if run.status not in _BEFORE_PLAN:
-                return None
-            now = self.now()
+        def begun(run: Run) -> Run:
             if run.cancel_requested:
                 return self._canceled(run)
+            now = self.now()
             return replace(
                 run, status=RunStatus.PLANNING, started_at=run.started_at or now, moved_at=now
             )
 
-        return self._change(run_id, change)
+        return self._change(run_id, _BEFORE_PLAN, begun)
 
     def planned(self, run_id: str, plan: Plan) -> Run:
         """planning -> sending with the plan's figures. A preview ends here."""
 
-        def change(run: Run) -> Run | None:
-            if run.status is not RunStatus.PLANNING:
-                return None
+        def planned(run: Run) -> Run:
             now = self.now()
             planned = replace(
                 run,
@@ -127,35 +127,29 @@ class Transitions:
                 finished_at=now,
             )
 
-        return self._change(run_id, change)
+        return self._change(run_id, {RunStatus.PLANNING}, planned)
 
     def mark_planning(self, run_id: str, planning: Planning) -> Run:
         """Record how far planning is."""
-
-        def change(run: Run) -> Run | None:
-            if run.status is not RunStatus.PLANNING:
-                return None
-            return replace(run, planning=planning, moved_at=self.now())
-
-        return self._change(run_id, change)
+        return self._change(
+            run_id,
+            {RunStatus.PLANNING},
+            lambda run: replace(run, planning=planning, moved_at=self.now()),
+        )
 
     def wait_in_planning(self, run_id: str, cause: Reason) -> Run:
         """Record why a run that is being planned currently has to wait."""
 
-        def change(run: Run) -> Run | None:
-            if run.status not in _BEFORE_PLAN:
-                return None
+        def waiting(run: Run) -> Run:
             now = self.now()
             return replace(run, reason=cause, waiting_since=run.waiting_since or now, moved_at=now)
 
-        return self._change(run_id, change)
+        return self._change(run_id, _BEFORE_PLAN, waiting)
 
     def end_planning(self, run_id: str, end: PlanningEnded) -> Run:
         """planning -> skipped, failed or awaitingConfirmation, without a plan."""
 
-        def change(run: Run) -> Run | None:
-            if run.status not in _BEFORE_PLAN:
-                return None
+        def ended(run: Run) -> Run:
             if run.cancel_requested:
                 return self._canceled(run)
             now = self.now()
@@ -171,7 +165,7 @@ class Transitions:
                 finished_at=None if end.status is RunStatus.AWAITING_CONFIRMATION else now,
             )
 
-        return self._change(run_id, change)
+        return self._change(run_id, _BEFORE_PLAN, ended)
 
     # --- sending and finishing ---
 
@@ -181,46 +175,38 @@ class Transitions:
 
     def stop_sending(self, run_id: str, reason: Reason | None) -> Run:
         """sending -> finishing. A reason that is already recorded is kept."""
-
-        def change(run: Run) -> Run | None:
-            if run.status is not RunStatus.SENDING:
-                return None
-            return replace(
+        return self._change(
+            run_id,
+            {RunStatus.SENDING},
+            lambda run: replace(
                 run,
                 status=RunStatus.FINISHING,
                 reason=run.reason or reason,
                 moved_at=self.now(),
-            )
-
-        return self._change(run_id, change)
+            ),
+        )
 
     def return_to_sending(self, run_id: str) -> Run:
         """finishing -> sending, because chunks are still waiting."""
-
-        def change(run: Run) -> Run | None:
-            if run.status is not RunStatus.FINISHING:
-                return None
-            return replace(run, status=RunStatus.SENDING, moved_at=self.now())
-
-        return self._change(run_id, change)
+        return self._change(
+            run_id,
+            {RunStatus.FINISHING},
+            lambda run: replace(run, status=RunStatus.SENDING, moved_at=self.now()),
+        )
 
     def finish(self, run_id: str, result: Callable[[Run], Run]) -> Run:
         """finishing -> the state, reason and figures that `result` gives the run."""
 
-        def change(run: Run) -> Run | None:
-            if run.status is not RunStatus.FINISHING:
-                return None
+        def finished(run: Run) -> Run:
             now = self.now()
             return replace(result(run), moved_at=now, finished_at=now)
 
-        return self._change(run_id, change)
+        return self._change(run_id, {RunStatus.FINISHING}, finished)
 
     def fail(self, run_id: str, reason: Reason, measured: Callable[[Run], Run]) -> Run:
-        """Any state except a final one -> failed. `measured` adds the progress so far."""
+        """Any active state -> failed. `measured` adds the progress so far."""
 
-        def change(run: Run) -> Run | None:
-            if not run.is_active:
-                return None
+        def failed(run: Run) -> Run:
             now = self.now()
             seen = measured(run)
             return replace(
@@ -232,29 +218,21 @@ class Transitions:
                 finished_at=now,
             )
 
-        return self._change(run_id, change)
+        return self._change(run_id, ACTIVE, failed)
 
     # --- the watchdog's marks, which change no status ---
 
     def mark_waiting(self, run_id: str) -> Run:
         """Record that a run is waiting for connections, so the watchdog does not treat it as stalled."""
-
-        def change(run: Run) -> Run | None:
-            if run.status is not RunStatus.SENDING:
-                return None
-            return replace(run, moved_at=self.now())
-
-        return self._change(run_id, change)
+        return self._change(
+            run_id, {RunStatus.SENDING}, lambda run: replace(run, moved_at=self.now())
+        )
 
     def mark_resumed(self, run_id: str, times: int) -> Run:
         """Record how often the run was resumed since its last progress."""
-
-        def change(run: Run) -> Run | None:
-            if not run.is_active:
-                return None
-            return replace(run, resumed=times, resumed_at=self.now())
-
-        return self._change(run_id, change)
+        return self._change(
+            run_id, ACTIVE, lambda run: replace(run, resumed=times, resumed_at=self.now())
+        )
 
     # --- commands ---
 
@@ -264,66 +242,61 @@ class Transitions:
         Conflict when the run is over, or has sent everything and is only being finished.
         """
 
-        def change(run: Run) -> Run | None:
-            if run.status in (RunStatus.QUEUED, RunStatus.AWAITING_CONFIRMATION):
+        def canceled(run: Run) -> Run:
+            if run.is_over:
+                raise Conflict("runOver")
+            if run.status in _NO_STEP_ACTIVE:
                 return self._canceled(run)
             if run.status is RunStatus.FINISHING:
                 if run.is_stopped:
-                    return None  # already stopped
+                    return run  # already stopped
                 if everything_sent():
                     raise Conflict("runFinishing")
             return replace(run, cancel_requested=True)
 
-        def over() -> None:
-            raise Conflict("runOver")
-
-        return self._change(run_id, change, over)
+        return self._change(run_id, frozenset(RunStatus), canceled)
 
     def confirm(self, run_id: str) -> Run:
         """awaitingConfirmation -> sending (of the removals), or -> queued when there is no plan yet."""
 
-        def change(run: Run) -> Run | None:
-            if run.status is not RunStatus.AWAITING_CONFIRMATION or run.reason is None:
-                return None
+        def confirmed(run: Run) -> Run:
             now = self.now()
-            confirmed, confirmed_new = confirmation_of(run)
+            codes, new = confirmation_of(run)
             return replace(
                 run,
                 status=RunStatus.QUEUED if run.waits_to_send else RunStatus.SENDING,
                 reason=None,
-                confirmed=confirmed,
-                confirmed_new=confirmed_new,
+                confirmed=codes,
+                confirmed_new=new,
                 finished_at=None,
                 queued_at=now,
                 moved_at=now,
             )
 
-        return self._change(run_id, change)
+        return self._change(run_id, {RunStatus.AWAITING_CONFIRMATION}, confirmed)
 
     def close_waiting(
         self, run_id: str, status: RunStatus, reason: Reason, at: datetime | None = None
     ) -> Run:
         """awaitingConfirmation -> a final state, because the run no longer waits for an answer."""
-
-        def change(run: Run) -> Run | None:
-            if run.status is not RunStatus.AWAITING_CONFIRMATION:
-                return None
-            return replace(run, status=status, reason=reason, finished_at=at or self.now())
-
-        return self._change(run_id, change)
+        return self._change(
+            run_id,
+            {RunStatus.AWAITING_CONFIRMATION},
+            lambda run: replace(run, status=status, reason=reason, finished_at=at or self.now()),
+        )
 
     def cancel_for_removed_export(self, run_id: str) -> Run:
         """queued or awaitingConfirmation -> canceled. In other states, request a cancel from the steps."""
 
-        def change(run: Run) -> Run | None:
-            if run.status in (RunStatus.QUEUED, RunStatus.AWAITING_CONFIRMATION):
+        def canceled(run: Run) -> Run:
+            if run.status in _NO_STEP_ACTIVE:
                 reason = Reason("exportRemoved")
                 return replace(
                     run, status=RunStatus.CANCELED, reason=reason, finished_at=self.now()
                 )
             return replace(run, cancel_requested=True)
 
-        return self._change(run_id, change)
+        return self._change(run_id, frozenset(RunStatus) - TERMINAL, canceled)
 
     # --- afterwards ---
 
@@ -352,25 +325,20 @@ class Transitions:
         )
 
     def _change(
-        self,
-        run_id: str,
-        change: Callable[[Run], Run | None],
-        over: Callable[[], None] = lambda: None,
+        self, run_id: str, states: Collection[RunStatus], change: Callable[[Run], Run]
     ) -> Run:
-        """Apply a change, retry after write conflicts, and log the result. `over` is called when the run is over."""
+        """Change a run that is in one of these states, retry after write conflicts, and log the result."""
         before: RunStatus | None = None
 
-        def guarded(run: Run) -> Run | None:
+        def changed(run: Run) -> Run | None:
             nonlocal before
-            if run.is_over:
-                before = run.status
-                over()
-                return None
             before = run.status
-            changed = change(run)
-            return replace(changed, end_logged=not changed.is_over) if changed else None
+            if run.status not in states:
+                return None
+            after = change(run)
+            return replace(after, end_logged=not after.is_over)
 
-        run = update(self.runs, run_id, guarded).value
+        run = update(self.runs, run_id, changed).value
         self.changed(run_id)
         return self._log(run) if run.status is not before else run
 
