@@ -11,6 +11,7 @@ from collections.abc import Callable, Collection, Iterator
 from dataclasses import replace
 
 from shared.errors import Fault
+from shared.fields.merge_fields import FIRST_NAME_TAG, LAST_NAME_TAG
 from shared.model.export import (
     LARGEST_GROWTH,
     AttributeMapping,
@@ -22,10 +23,6 @@ from shared.model.export import (
 )
 from shared.scheduling.schedule import validate as validate_schedule
 
-# The merge fields for names that Mailchimp creates in every audience.
-# https://mailchimp.com/developer/marketing/docs/merge-fields/
-FIRST_NAME_FIELD = "FNAME"
-LAST_NAME_FIELD = "LNAME"
 _EMAIL_FIELD = "EMAIL"
 
 LONGEST_TAG = 100
@@ -73,9 +70,9 @@ def _mapping_faults(mapping: Mapping) -> Iterator[Fault]:
     # The attribute of each tag and part: several attributes may be the parts of one address.
     taken = {(_EMAIL_FIELD, ""): mapping.email}
     if mapping.first_name:
-        taken[FIRST_NAME_FIELD, ""] = mapping.first_name
+        taken[FIRST_NAME_TAG, ""] = mapping.first_name
     if mapping.last_name:
-        taken[LAST_NAME_FIELD, ""] = mapping.last_name
+        taken[LAST_NAME_TAG, ""] = mapping.last_name
     for index, attribute in enumerate(mapping.attributes):
         field = f"mapping.attributes[{index}].mergeField"
         yield from _merge_field_faults(attribute, field, taken)

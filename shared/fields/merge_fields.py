@@ -17,6 +17,8 @@ from shared.model.audience import MergeField
 from shared.model.export import FieldToCreate, Mapping
 
 LONGEST_TAG = 10
+# The merge fields for names that Mailchimp creates in every audience.
+FIRST_NAME_TAG, LAST_NAME_TAG = "FNAME", "LNAME"
 
 
 @dataclass(frozen=True)
@@ -62,8 +64,8 @@ def chosen_fields(mapping: Mapping) -> tuple[FieldChoice, ...]:
     An audience has fields for the names by default; when they were deleted, the run creates them again.
     """
     names = (
-        (mapping.first_name, "FNAME", "First Name"),
-        (mapping.last_name, "LNAME", "Last Name"),
+        (mapping.first_name, FIRST_NAME_TAG, "First Name"),
+        (mapping.last_name, LAST_NAME_TAG, "Last Name"),
     )
     chosen = [
         FieldChoice(attribute, tag, name, FieldToCreate(name))

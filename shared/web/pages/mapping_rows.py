@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from shared.fields.address import address_fault
-from shared.fields.merge_fields import find_field
+from shared.fields.merge_fields import FIRST_NAME_TAG, LAST_NAME_TAG, find_field
 from shared.fields.values import Unusable, conversion
 from shared.model.audience import MergeField
 from shared.segments.catalogue import AttributeInfo, SegmentSample
@@ -19,7 +19,7 @@ from shared.web.texts import text
 
 _SHOWN = 3
 _LONGEST_SHOWN = 32
-_NAMES = {"firstName": "FNAME", "lastName": "LNAME"}
+_NAMES = {"firstName": FIRST_NAME_TAG, "lastName": LAST_NAME_TAG}
 _BY_KIND = {"radio": "choice", "dropdown": "choice", "imageurl": "url"}
 _GOOD, _WARNING, _BAD = "good", "warning", "bad"
 
