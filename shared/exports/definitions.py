@@ -123,7 +123,8 @@ class Definitions:
         The tags of the copy get the suffix too, because a tag belongs to one export.
         """
         original = self.read(export_id).value
-        taken = {tag for other in self._others(original, "") for tag in _tags(other)}
+        exports = self._to_audience(original.audience_id)
+        taken = {tag for export in exports for tag in _tags(export)}
         number = 1
         while True:
             ending = f" ({suffix})" if number == 1 else f" ({suffix} {number})"
@@ -180,17 +181,17 @@ class Definitions:
         if self.is_busy(export.id):
             raise Conflict("exportRunning", export=export.display_name)
 
-    def _others(self, export: Export, but: str) -> Iterator[Export]:
-        """The other exports to the same audience."""
+    def _to_audience(self, audience_id: str) -> Iterator[Export]:
+        """The exports to an audience."""
         # An export that this version cannot read is ignored: a run checks the owner of each tag again.
-        for stored in readable(self.exports.all()):
-            other = stored.value
-            if other.audience_id == export.audience_id and other.id != but:
-                yield other
+        exports = (stored.value for stored in readable(self.exports.all()))
+        return (export for export in exports if export.audience_id == audience_id)
 
     def _refuse_taken_tags(self, export: Export) -> None:
         found: list[Fault] = []
-        for other in self._others(export, export.id):
+        for other in self._to_audience(export.audience_id):
+            if other.id == export.id:
+                continue
             owned = _tags(other)
             for index, segment in enumerate(export.segments):
                 if folded(segment.tag_name) in owned:
