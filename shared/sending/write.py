@@ -344,8 +344,6 @@ class Writer:
 
 def with_values(person: Person, result: Result) -> Result:
     """The result, with the fields whose values were not sent, or not sent whole."""
-    if not (person.dropped or person.cut):
-        return result
     if result.outcome not in (Outcome.CREATED, Outcome.UPDATED):
         return result
     if person.dropped:

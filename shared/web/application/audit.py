@@ -109,7 +109,7 @@ def page(context: Context, wanted: AuditFilter, after: str, top: int) -> AuditPa
 def _export_of(entry: AuditEntry) -> str:
     """The id of the export that was run; "" for other actions."""
     return next(
-        (change.after.strip('"') for change in entry.changes if change.field == "exportId"), "-"
+        (change.after.strip('"') for change in entry.changes if change.field == "exportId"), ""
     )
 
 

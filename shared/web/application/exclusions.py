@@ -25,9 +25,8 @@ def read(context: Context, export_id: str) -> ExclusionList:
 def put(context: Context, export_id: str, data: bytes) -> ExclusionList:
     """Replace the list by the first column of a CSV file with commas, semicolons or tabs.
 
-    ConfigError for a file that is not UTF-8 or has a malformed entry or
-    an address in another column: a list that is only partly
-    understood would let mail reach people who must not get any.
+    ConfigError for a file that is not UTF-8, or has a malformed entry or an address in another column: a list
+    that is only partly understood would let mail reach people who must not get any.
     """
     export = context.services.definitions.read(export_id).value
     try:

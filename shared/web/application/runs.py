@@ -148,9 +148,7 @@ def preview(
 
     `totals` are those of the outcomes, if they are known already.
     """
-    run = context.services.runs.read(run_id)
-    if run.mode is not Mode.PREVIEW:
-        raise NotFound("previewGone")
+    run = _read_preview(context, run_id)
     if totals is None:
         totals = context.services.outcomes.totals(run.id)
     found = Preview(totals, context.services.outcomes.samples(run.id))
@@ -160,12 +158,18 @@ def preview(
 
 def differences(context: Context, run_id: str) -> tuple[Sequence[str], Iterator[Difference]]:
     """The merge fields of a preview, and every person that the run would change. The read is recorded."""
-    run = context.services.runs.read(run_id)
-    if run.mode is not Mode.PREVIEW:
-        raise NotFound("previewGone")
+    run = _read_preview(context, run_id)
     found = context.services.differences.read(run.id)
     audit.record(context, "run.downloadDifferences", run.id)
     return found
+
+
+def _read_preview(context: Context, run_id: str) -> Run:
+    """A preview. NotFound for other runs."""
+    run = context.services.runs.read(run_id)
+    if run.mode is not Mode.PREVIEW:
+        raise NotFound("previewGone")
+    return run
 
 
 def _acted(context: Context, action: str, before: Run, run: Run) -> Run:
