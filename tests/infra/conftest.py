@@ -11,18 +11,28 @@ from typing import Any
 import pytest
 
 from infra.check import project
+from infra.check.__main__ import EXAMPLE
 from infra.check.compiler import Compiler, NotFoundError, running
 from infra.check.deployment import Deployment
 
 
 @pytest.fixture(scope="session")
 def compiler() -> Iterator[Compiler]:
-    """The Bicep compiler; tests that need it are skipped if it is missing."""
+    """The Bicep compiler; tests that need it are skipped if it is missing.
+
+    It has the environment of a production deployment, from which main.bicepparam takes values.
+    """
+    environment = pytest.MonkeyPatch()
+    for name, value in {**EXAMPLE, "ENVIRONMENT_KIND": "prod"}.items():
+        environment.setenv(name, value)
     try:
         with running() as started:
+            environment.undo()
             yield started
     except NotFoundError as error:
         pytest.skip(str(error))
+    finally:
+        environment.undo()
 
 
 @pytest.fixture(scope="session")
