@@ -126,6 +126,7 @@ def call(
             (time.perf_counter() - started) * 1000,
             fault,
             request.parsed if keep and request else None,
+            world.now(),
         )
     )
     return answer

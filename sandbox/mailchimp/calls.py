@@ -13,7 +13,10 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One call as it was answered. `query` holds names and values; `members` is how many it carried."""
+    """One call as it was answered. `query` holds names and values; `members` is how many it carried.
+
+    `ended` is the time of the answer, in seconds since 1970.
+    """
 
     method: str
     route: str
@@ -23,6 +26,7 @@ class Call:
     milliseconds: float
     fault: str
     body: Any = None
+    ended: float = 0.0
 
 
 class Calls:
@@ -38,6 +42,7 @@ class Calls:
         with self._lock:
             self.by_route: Counter[tuple[str, str]] = Counter()
             self.by_status: Counter[int] = Counter()
+            self.last_end: dict[tuple[str, str], float] = {}
             self.last: deque[Call] = deque(maxlen=10_000)
             self.members = 0
             self.largest = 0
@@ -53,6 +58,8 @@ class Calls:
         with self._lock:
             self.by_route[(call.method, call.route)] += 1
             self.by_status[call.status] += 1
+            route = (call.method, call.route)
+            self.last_end[route] = max(call.ended, self.last_end.get(route, 0.0))
             self.last.append(call)
             self.members += call.members
             self.largest = max(self.largest, call.members)
@@ -97,6 +104,7 @@ class Calls:
             return {
                 "total": sum(self.by_route.values()),
                 "byRoute": {f"{m} {r}": n for (m, r), n in sorted(self.by_route.items())},
+                "lastEnd": {f"{m} {r}": end for (m, r), end in sorted(self.last_end.items())},
                 "byStatus": {str(s): n for s, n in sorted(self.by_status.items())},
                 "membersCarried": self.members,
                 "largestCall": self.largest,

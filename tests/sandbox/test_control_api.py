@@ -11,7 +11,7 @@ import pytest
 import requests
 
 from sandbox.mailchimp import AudienceView, Sandbox
-from tests.sandbox.conftest import Call, person
+from tests.sandbox.conftest import Call, Clock, person
 
 
 def control(sandbox: Sandbox, method: str, path: str, body: Any = None) -> requests.Response:
@@ -73,8 +73,12 @@ def test_people_and_audiences_are_created_by_the_control_api(sandbox: Sandbox) -
     assert sandbox.calls.count() == 0
 
 
-def test_calls_are_counted_and_the_counts_can_be_reset(sandbox: Sandbox, call: Call) -> None:
+def test_calls_are_counted_and_the_counts_can_be_reset(
+    sandbox: Sandbox, call: Call, clock: Clock
+) -> None:
     call("POST", "LIST", {"members": [person("a@example.com"), person("b@example.com")]})
+    posted_at = clock.now
+    clock.sleep(5)
     call("GET", "LIST/members/a@example.com")
 
     counted = control(sandbox, "GET", "/calls").json()
@@ -83,6 +87,10 @@ def test_calls_are_counted_and_the_counts_can_be_reset(sandbox: Sandbox, call: C
     assert counted["byRoute"] == {
         "GET /lists/{list_id}/members/{subscriber_hash}": 1,
         "POST /lists/{list_id}": 1,
+    }
+    assert counted["lastEnd"] == {
+        "GET /lists/{list_id}/members/{subscriber_hash}": posted_at + 5,
+        "POST /lists/{list_id}": posted_at,
     }
     assert (counted["membersCarried"], counted["peakInFlight"]) == (2, 1)
     assert "example.com" not in last
