@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import azure.functions as func
 
 from shared.errors import ConfigError
-from shared.messaging.messages import lane_of, number_of, run_of
+from shared.messaging.messages import audience_of, lane_of, number_of, run_of
 from shared.settings import authentication_is_on
 from shared.shutdown import PROCESS
 from shared.web.asgi import answer
@@ -163,7 +163,7 @@ def blob_event_poison(msg: func.QueueMessage, context: func.Context) -> None:
 def consent_sweep(msg: func.QueueMessage, context: func.Context) -> None:
     """Read which contacts of an audience changed, and publish their statuses."""
     with _working(msg, context):
-        connector().update_consent(msg.get_body())
+        connector().consent_updates.update(audience_of(msg.get_body()))
 
 
 @app.function_name("consent_sweep_poison")
@@ -171,4 +171,4 @@ def consent_sweep(msg: func.QueueMessage, context: func.Context) -> None:
 def consent_sweep_poison(msg: func.QueueMessage, context: func.Context) -> None:
     """Log a sweep that failed in every attempt; the timer requests another one."""
     with _working(msg, context):
-        connector().log_consent_given_up(msg.get_body())
+        connector().consent_updates.give_up(msg.get_body())

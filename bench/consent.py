@@ -29,6 +29,7 @@ from bench.environment import peak_memory_mb
 from devhost.processes import start_azurite
 from sandbox.mailchimp import AudienceView, Sandbox
 from shared.app import App, build
+from shared.messaging.messages import audience_of
 from shared.model.connection import Connection, ConnectionStatus, Consent, Grant, GrantKind
 from shared.model.consent import ConsentSweep, statuses_folder
 from shared.model.export import Export, SegmentChoice
@@ -151,7 +152,7 @@ class Measurement:
         """Process all messages."""
         queue: Any = self.app.queue
         while queue.bodies:
-            self.app.update_consent(queue.bodies.pop(0))
+            self.app.consent_updates.update(audience_of(queue.bodies.pop(0)))
 
     def calls(self) -> int:
         """The calls to Mailchimp so far."""

@@ -38,7 +38,7 @@ from shared.mailchimp.connect import MailchimpApiKeys
 from shared.mailchimp.gateway import MailchimpGateway
 from shared.mailchimp.oauth import MailchimpSignIn
 from shared.messaging.events import log_event
-from shared.messaging.messages import audience_of, run_of, stamps_of
+from shared.messaging.messages import run_of, stamps_of
 from shared.messaging.poison import PoisonQueues
 from shared.messaging.sequence import MessageSequences, SequenceState
 from shared.messaging.stamped_queue import StampedQueue
@@ -676,14 +676,6 @@ class App:
     def _is_busy(self, export_id: str) -> bool:
         run = self.history.last_run(export_id)
         return run is not None and run.is_active
-
-    def update_consent(self, body: bytes) -> None:
-        """Sweep the audience that a message is about."""
-        self.consent_updates.update(audience_of(body))
-
-    def log_consent_given_up(self, body: bytes) -> None:
-        """Log that a sweep failed in every attempt."""
-        self.consent_updates.give_up(body)
 
     # --- The work of the timer ----------------------------------------------------------------
 

@@ -14,6 +14,7 @@ from typing import Any
 import duckdb
 
 from sandbox.mailchimp.state import Webhook
+from shared.messaging.messages import audience_of
 from shared.model.ledger import LedgerPointer
 from shared.model.names import CONSENT_SWEEPS, ledger_blob
 from tests.fakes import ProcessKilled
@@ -110,7 +111,7 @@ class ConsentDeployment:
             message = min(sent, key=lambda one: one.visible_at)
             self.deployment.clock.forward(message.visible_at - self.deployment.clock.seconds())
             try:
-                self.app.update_consent(message.body)
+                self.app.consent_updates.update(audience_of(message.body))
             except ProcessKilled:
                 self.deployment._restart()
             else:

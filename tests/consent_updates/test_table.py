@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from shared.consent_updates import sweep, table
+from shared.messaging.messages import audience_of
 from shared.model.connection import ConnectionStatus
 from shared.model.run import RunStatus
 from tests.consent_updates.consent_deployment import MODEL, ConsentDeployment
@@ -175,7 +176,7 @@ def test_a_large_table_is_written_less_often(
     made.deployment.clock.forward(600)
     made.app.consent_updates.request(made.key)
     message = made.deployment.store.messages.pop()
-    made.app.update_consent(message.body)
+    made.app.consent_updates.update(audience_of(message.body))
 
     assert made.statuses()["1"] == "subscribed"
     made.deliver()
