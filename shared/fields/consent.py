@@ -7,66 +7,21 @@ from typing import NamedTuple
 
 from shared.model.export import ConsentMeaning
 
-_YES = frozenset(
-    [
-        "yes",
-        "y",
-        "true",
-        "t",
-        "1",
-        "1.0",
-        "on",
-        "ja",
-        "j",
-        "oui",
-        "si",
-        "sí",
-        "sim",
-        "vrai",
-        "wahr",
-        "예",
-        "네",
-        "동의",
-        "はい",
-        "是",
-    ]
-)
-_NO = frozenset(
-    [
-        "no",
-        "n",
-        "false",
-        "f",
-        "0",
-        "0.0",
-        "off",
-        "nein",
-        "non",
-        "não",
-        "faux",
-        "falsch",
-        "아니요",
-        "아니오",
-        "いいえ",
-        "否",
-    ]
-)
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+_YES = _words("yes y true t 1 1.0 on ja j oui si sí sim vrai wahr 예 네 동의 はい 是")
+_NO = _words("no n false f 0 0.0 off nein non não faux falsch 아니요 아니오 いいえ 否")
 # These mean the same under every name. Dynamics 365 has "Allow" and "Do Not Allow", consent records of
 # Customer Insights - Journeys have "Opted in" and "Opted out".
 _ALLOWED = frozenset(
     {"allow", "allowed", "opted in", "opted-in", "optedin", "opt in", "opt-in", "optin"}
 )
 _FORBIDDEN = frozenset(
-    [
-        "do not allow",
-        "not allowed",
-        "opted out",
-        "opted-out",
-        "optedout",
-        "opt out",
-        "opt-out",
-        "optout",
-    ]
+    {"do not allow", "not allowed", "opted out", "opted-out", "optedout"}
+    | {"opt out", "opt-out", "optout"}
 )
 
 # Names of flags that forbid, without separators and case: DoNotEmail, DoNotBulkEMail, OptOut,
