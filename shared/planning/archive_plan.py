@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from shared.model.chunk import Chunk
 from shared.model.ledger import LedgerPointer
 from shared.model.names import plan_folder
-from shared.model.plan import PLAN_FORM, Plan, PlanFiles
+from shared.model.plan import Plan, PlanFiles
 from shared.model.run import Counts, Reason, RunStatus
 from shared.model.source import Attribute
 from shared.planning.audience import with_fields_to_create
@@ -78,13 +78,10 @@ def plan_archive(
         tags=(),
         tagsets=(),
         counts=Counts(),
-        removals=people,
-        chunks=len(chunks),
         ledger=pointer.blob if pointer else None,
         ledger_run=pointer.run_id if pointer else "",
         source_fingerprint=pointer.source_fingerprint if pointer else "",
         calls=made,
         contacts_before=contacts,
-        form=PLAN_FORM,
     )
     return plan, files, chunks

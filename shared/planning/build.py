@@ -100,12 +100,14 @@ class PlanBuilder:
             raise PlanningEnded(RunStatus.SKIPPED, Reason("noNewData"))
         report = PlanningReport(self.transitions, run.id, len(pinned.segments))
         with workspace() as (db, scratch):
-            return NewPlan(request, source, self.preparation, self.plans, db, scratch).make(
-                self.source,
-                report,
-                self.erasures,
-                self.max_profiles,
-                self.pace.people_per_second(account_id),
+            return self.plans.write(
+                *NewPlan(request, source, self.preparation, db, scratch).make(
+                    self.source,
+                    report,
+                    self.erasures,
+                    self.max_profiles,
+                    self.pace.people_per_second(account_id),
+                )
             )
 
     def _make_archive(self, request: PlanRequest) -> Plan:

@@ -23,7 +23,7 @@ from shared.model.chunk import Chunk
 from shared.model.export import Export, Leavers, OnAddressChange
 from shared.model.ledger import LedgerPointer
 from shared.model.names import plan_folder
-from shared.model.plan import PLAN_FORM, Plan, PlanFiles, PlannedTag
+from shared.model.plan import Plan, PlanFiles, PlannedTag
 from shared.model.ports import SegmentSource, readable
 from shared.model.run import (
     REMOVAL_GUARD,
@@ -87,7 +87,6 @@ from shared.planning.withdrawals import (
     send_no_one,
     withdrawal_findings,
 )
-from shared.runs.plan_store import PlanStore
 from shared.runs.planning_ended import PlanningEnded
 from shared.workspace import check_disk, waiting_for_network
 
@@ -135,7 +134,6 @@ class NewPlan:
         request: PlanRequest,
         source: PlanSource,
         preparation: AudiencePreparation,
-        plans: PlanStore,
         db: DuckDBPyConnection,
         scratch: Path,
     ) -> None:
@@ -146,7 +144,6 @@ class NewPlan:
         self._export = request.export
         self._source = source
         self._preparation = preparation
-        self._plans = plans
         self._db = db
         self._scratch = scratch
 
@@ -157,8 +154,8 @@ class NewPlan:
         erasures: Erasures,
         max_profiles: int,
         people_per_second: float | None,
-    ) -> Plan:
-        """Make and store the plan. PlanningEnded when the run ends, or waits, without one.
+    ) -> tuple[Plan, PlanFiles, list[Chunk]]:
+        """Make the plan, with its files and chunks. PlanningEnded when the run ends, or waits, without one.
 
         `people_per_second` is the measured speed of the account, for the forecast of a preview.
         """
@@ -205,42 +202,37 @@ class NewPlan:
             reason, counts = ended.reason, replace(counts, new=ended.counts.new)
         if self._request.is_preview:
             self.findings.append(forecast(chunks, people_per_second))
-        return self._write(
-            files,
-            chunks,
-            Plan(
-                run_id=self._run.id,
-                export_id=self._export.id,
-                connection_id=self._request.connection_id,
-                account_id=self._request.account_id,
-                audience_id=self._export.audience_id,
-                audience_name=audience.audience.name,
-                folder=plan_folder(self._run.id, self._preparation.token()),
-                status=status,
-                mapping=self._export.mapping,
-                attributes=read.attributes,
-                # A preview converts values for fields that the run creates as well.
-                merge_fields=with_fields_to_create(self._export, audience.merge_fields),
-                tags=_planned_tags(self._export, audience.tags.tags, members),
-                tagsets=_tagsets(self._db, self._export, audience.tags.tags),
-                counts=counts,
-                removals_held=held.removals or held.unsubscribes or held.archiving,
-                ledger=ledger.blob if ledger else None,
-                ledger_run=self._ledger_run,
-                reason=reason,
-                rejected_before=before,
-                deleted_tags=deleted,
-                source_fingerprint=self._fingerprint_for_next(
-                    ledger, all_sent=not (retry or ended)
-                ),
-                findings=tuple(self.findings),
-                calls=sum(self.calls, CallCounts()),
-                contacts_before=dict(audience.contacts),
-                audience_size=size,
-                definition=self._request.definition,
-                ends_as=ended.status if ended else RunStatus.FAILED,
-            ),
+        plan = Plan(
+            run_id=self._run.id,
+            export_id=self._export.id,
+            connection_id=self._request.connection_id,
+            account_id=self._request.account_id,
+            audience_id=self._export.audience_id,
+            audience_name=audience.audience.name,
+            folder=plan_folder(self._run.id, self._preparation.token()),
+            status=status,
+            mapping=self._export.mapping,
+            attributes=read.attributes,
+            # A preview converts values for fields that the run creates as well.
+            merge_fields=with_fields_to_create(self._export, audience.merge_fields),
+            tags=_planned_tags(self._export, audience.tags.tags, members),
+            tagsets=_tagsets(self._db, self._export, audience.tags.tags),
+            counts=counts,
+            removals_held=held.removals or held.unsubscribes or held.archiving,
+            ledger=ledger.blob if ledger else None,
+            ledger_run=self._ledger_run,
+            reason=reason,
+            rejected_before=before,
+            deleted_tags=deleted,
+            source_fingerprint=self._fingerprint_for_next(ledger, all_sent=not (retry or ended)),
+            findings=tuple(self.findings),
+            calls=sum(self.calls, CallCounts()),
+            contacts_before=dict(audience.contacts),
+            audience_size=size,
+            definition=self._request.definition,
+            ends_as=ended.status if ended else RunStatus.FAILED,
         )
+        return plan, files, chunks
 
     @property
     def _ledger_run(self) -> str:
@@ -293,7 +285,7 @@ class NewPlan:
         if pointer is None or not self._is_of_audience(pointer):
             return None
         try:
-            self._plans.files.download(pointer.blob, self._scratch / _LEDGER)
+            self._preparation.files.download(pointer.blob, self._scratch / _LEDGER)
         except NotFound:
             return None
         return pointer
@@ -324,7 +316,7 @@ class NewPlan:
         """Whether only the people of `failed` are sent: those that failed in the run to retry."""
         retried = self._run.retry_of
         return retried is not None and load_failed(
-            self._db, self._plans.files, retried, self._scratch
+            self._db, self._preparation.files, retried, self._scratch
         )
 
     def _check_and_create(self, read: _Inputs, *, retry: bool) -> PreparedAudience:
@@ -459,25 +451,12 @@ class NewPlan:
         self.findings += withdrawal_findings(self._db, held=held.unsubscribes)
         counts = count(self._db, rows.source_rows)
         before = counts.refused_before + rejected_before(
-            self._db, self._plans.files, self._run_before, self._scratch
+            self._db, self._preparation.files, self._run_before, self._scratch
         )
         if before:
             values = {"rows": str(before)}
             self.findings.append(Finding(Severity.INFO, "rejectedBefore", values=values))
         return counts.of_run, before
-
-    def _write(self, files: PlanFiles, chunks: Sequence[Chunk], plan: Plan) -> Plan:
-        return self._plans.write(
-            replace(
-                plan,
-                people_to_send=sum(c.people for c in chunks if c.tag_id is None),
-                removals=sum(c.people for c in chunks if c.tag_id is not None),
-                chunks=len(chunks),
-                form=PLAN_FORM,
-            ),
-            files,
-            chunks,
-        )
 
 
 def _planned_tags(

@@ -15,7 +15,7 @@ from shared.model.chunk import Chunk
 from shared.model.exclusions import ExclusionList
 from shared.model.ledger import LedgerPointer
 from shared.model.names import outcomes_table, plan_folder
-from shared.model.plan import PLAN_FORM, Plan, PlanFiles, PlannedTag
+from shared.model.plan import Plan, PlanFiles, PlannedTag
 from shared.model.ports import Files
 from shared.model.run import Finding, Run, Severity
 from shared.model.tag import owned_by_others
@@ -108,15 +108,11 @@ def plan_undo(
         tags=tags,
         tagsets=_names(undo_tagsets(db), existing),
         counts=undo_counts(db),
-        people_to_send=sum(c.people for c in chunks if c.tag_id is None),
-        removals=sum(c.people for c in chunks if c.tag_id is not None),
-        chunks=len(chunks),
         ledger=pointer.blob,
         ledger_run=pointer.run_id,
         findings=tuple(findings),
         calls=made,
         contacts_before=contacts,
-        form=PLAN_FORM,
     )
     return plan, files, chunks
 

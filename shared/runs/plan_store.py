@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 from pydantic import TypeAdapter, ValidationError
 
 from shared.errors import Conflict, NotFound
 from shared.model.chunk import Chunk
 from shared.model.names import plan_blob
-from shared.model.plan import Plan, PlanFiles, PlanGone, plan_from_json, plan_to_json
+from shared.model.plan import PLAN_FORM, Plan, PlanFiles, PlanGone, plan_from_json, plan_to_json
 from shared.model.ports import Files, delete_all
 from shared.shared_reads import SharedReads
 
@@ -40,7 +41,17 @@ class PlanStore:
         self._reads = SharedReads(self.read)
 
     def write(self, plan: Plan, cut_files: PlanFiles, chunks: Sequence[Chunk]) -> Plan:
-        """Store a plan. Returns the stored plan, which another planner may have written first."""
+        """Complete a plan with the numbers of its chunks, and store it.
+
+        Returns the stored plan, which another planner may have written first.
+        """
+        plan = replace(
+            plan,
+            people_to_send=sum(chunk.people for chunk in chunks if chunk.tag_id is None),
+            removals=sum(chunk.people for chunk in chunks if chunk.tag_id is not None),
+            chunks=len(chunks),
+            form=PLAN_FORM,
+        )
         local = (cut_files.changes, cut_files.rows, cut_files.lines)
         stored = (plan.changes, plan.shared_and_rejected, plan.lines)
         with ThreadPoolExecutor(_UPLOADS) as threads:
