@@ -32,6 +32,7 @@ from shared.errors import ConfigError, Conflict, ConnectorError, InputError, Not
 from shared.exports.definitions import Definitions
 from shared.finishing.check import MailchimpCheck
 from shared.finishing.differences import Differences
+from shared.finishing.erased_contacts import ErasedContacts
 from shared.finishing.finish import Finisher
 from shared.finishing.preview_outcomes import PreviewOutcomes
 from shared.mailchimp.connect import MailchimpApiKeys
@@ -513,6 +514,7 @@ class App:
             files=self.files,
             leases=self.leases,
             check=self.mailchimp_check,
+            erased_contacts=ErasedContacts(self.erasures, self.sessions),
             slots=self.slots,
             pace=self.pace,
             plan_of=self.plans.get,

@@ -25,6 +25,7 @@ from shared.errors import (
     Unavailable,
 )
 from shared.finishing.check import Checked, MailchimpCheck
+from shared.finishing.erased_contacts import ErasedContacts
 from shared.finishing.final_status import (
     consent_proof,
     count_refusals,
@@ -89,6 +90,7 @@ class Finisher:
     files: Files
     leases: Leases
     check: MailchimpCheck
+    erased_contacts: ErasedContacts
     slots: Slots
     pace: AccountPace
     plan_of: Callable[[str], Plan]
@@ -166,6 +168,7 @@ class Finisher:
             fold_outcomes(db, table)
             return_freed_memory(db)
             about_values = value_findings(db, plan, lambda: values_of_next(db))
+            not_deleted = self.erased_contacts.delete(db, plan)
             suppress_erased_in_results(
                 db, self.erasures.marker_for_all(), lambda: _make_results_writable(db)
             )
@@ -187,7 +190,7 @@ class Finisher:
             uploading.result()
             # Before the run is closed: otherwise a crash in between would leave its share of slots in use.
             self.pace.leave(plan.account_id, run.id, _people_per_second(run, chunks))
-            checked = replace(checked, findings=(*checked.findings, *about_values))
+            checked = replace(checked, findings=(*checked.findings, *about_values, *not_deleted))
             self._close(db, run, plan, chunks, checked)
 
     def _ledger_before(self, plan: Plan, scratch: Path) -> Path | None:

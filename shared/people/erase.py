@@ -51,7 +51,7 @@ class Eraser:
                 everything else, and the timer repeats the purge until all records are readable.
         """
         address = address_key(email)
-        key = self._create_record(address, by)
+        key = self._create_record(address, by, in_mailchimp)
         exports, unreadable = split_unreadable(self.exports.all()) if in_mailchimp else ([], None)
         deleted, unreached, unavailable = self._delete(address, exports)
         mark = marker_for_address(address)
@@ -94,10 +94,12 @@ class Eraser:
             if self.purge.run_contains(stored.value, mark):
                 self.transitions.close_waiting(stored.key, RunStatus.CANCELED, reason)
 
-    def _create_record(self, address: str, by: str) -> str:
+    def _create_record(self, address: str, by: str, in_mailchimp: bool) -> str:
         key = self.erasures.token(address)
         try:
-            begun = Erasure(self.token(), self.now(), by, waits_for=(_UNFINISHED,))
+            begun = Erasure(
+                self.token(), self.now(), by, waits_for=(_UNFINISHED,), in_mailchimp=in_mailchimp
+            )
             self.erasures.records.create(key, begun)
         except Conflict:
             # The person was erased before: there is one receipt.
@@ -105,7 +107,9 @@ class Eraser:
                 self.erasures.records,
                 key,
                 lambda erasure: replace(
-                    erasure, waits_for=tuple(sorted({*erasure.waits_for, _UNFINISHED}))
+                    erasure,
+                    waits_for=tuple(sorted({*erasure.waits_for, _UNFINISHED})),
+                    in_mailchimp=erasure.in_mailchimp or in_mailchimp,
                 ),
             )
         return key

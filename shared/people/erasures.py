@@ -32,7 +32,7 @@ class Erasure:
     """An erasure and its receipt: counts, never the address.
 
     `waits_for` are runs that were active during the erasure and may still store the person. While
-    it is not empty, the timer repeats the erasure.
+    it is not empty, the timer repeats the erasure. `in_mailchimp`: the person was to be deleted in Mailchimp too.
     """
 
     id: str
@@ -42,6 +42,7 @@ class Erasure:
     records: int = 0
     deleted_in_mailchimp: int = 0
     waits_for: tuple[str, ...] = ()
+    in_mailchimp: bool = False
 
 
 @dataclass(frozen=True)
@@ -66,6 +67,18 @@ class Erasures:
         """Return a function that fills `erased_addresses` with all erased people. None when no one was erased."""
         tokens = [stored.key for stored in self.records.all()]
         return self.marker_for_tokens(tokens) if tokens else None
+
+    def marker_for_mailchimp(self) -> MarkErased | None:
+        """Return a function that fills `erased_addresses` with people that an active run may add to Mailchimp again.
+
+        None when there are none.
+        """
+        waiting = [
+            stored.key
+            for stored in self.records.all()
+            if stored.value.in_mailchimp and stored.value.waits_for
+        ]
+        return self.marker_for_tokens(waiting) if waiting else None
 
     def marker_for_tokens(self, tokens: Collection[str]) -> MarkErased:
         """Return a function that fills `erased_addresses` with the people of these tokens."""

@@ -28,6 +28,15 @@ def suppress_erased(db: DuckDBPyConnection, mark: MarkErased | None) -> None:
     _SQL.run(db, "rejects")
 
 
+def erased_people_sent(db: DuckDBPyConnection, mark: MarkErased | None) -> list[str]:
+    """The addresses of erased people that a run has added or updated, by `outcomes`."""
+    if mark is None:
+        return []
+    _SQL.run(db, "candidates_sent")
+    mark(db)
+    return [address for (address,) in _SQL.rows(db, "erased")]
+
+
 def suppress_erased_in_results(
     db: DuckDBPyConnection, mark: MarkErased | None, make_writable: Callable[[], None]
 ) -> None:

@@ -8,6 +8,10 @@ UNION ALL SELECT email FROM rejects;
 CREATE OR REPLACE TEMP VIEW candidates AS
 SELECT address FROM next UNION ALL SELECT email FROM outcomes;
 
+-- name: candidates_sent
+CREATE OR REPLACE TEMP VIEW candidates AS
+SELECT email AS address FROM outcomes WHERE outcome IN ('created', 'updated');
+
 -- name: candidates_in_outcomes
 CREATE OR REPLACE TEMP VIEW candidates AS SELECT email AS address FROM outcomes;
 
@@ -27,6 +31,9 @@ DELETE FROM shared WHERE address IN (SELECT address FROM erased_addresses);
 DELETE FROM ledger WHERE address IN (SELECT address FROM erased_addresses);
 UPDATE rejects SET email = NULL, customer_id = NULL
 WHERE email IN (SELECT address FROM erased_addresses);
+
+-- name: erased
+SELECT DISTINCT address FROM erased_addresses ORDER BY address;
 
 -- name: any_erased
 SELECT count(*) FROM erased_addresses;

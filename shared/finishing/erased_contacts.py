@@ -1,0 +1,54 @@
+"""Deletes people from the audience who were erased while a run was sending them.
+
+Mailchimp refuses people that it has deleted permanently. But a person who was not in the audience yet when they were
+erased could not be deleted there, and is added by a run that was planned before.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from shared.capacity.on_demand import OnDemandSessions
+from shared.errors import ConnectorError, Unavailable
+from shared.model.plan import Plan
+from shared.model.run import Finding, Severity
+from shared.people.erasures import Erasures
+from shared.people.suppression import erased_people_sent
+from shared.workspace import waiting_for_network
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+_NO_SLOT = "noSlot"
+
+
+@dataclass(frozen=True)
+class ErasedContacts:
+    """Deletes contacts of people whose erasure included Mailchimp."""
+
+    erasures: Erasures
+    sessions: OnDemandSessions
+
+    def delete(self, db: DuckDBPyConnection, plan: Plan) -> tuple[Finding, ...]:
+        """Delete the erased people who were sent according to `outcomes`, before these are anonymous.
+
+        Returns a finding when Mailchimp could not be reached. Unavailable when no connection is free.
+        """
+        addresses = erased_people_sent(db, self.erasures.marker_for_mailchimp())
+        if not addresses:
+            return ()
+        left = len(addresses)
+        try:
+            with (
+                waiting_for_network(db),
+                self.sessions.session(plan.connection_id, plan.account_id, 0.0) as session,
+            ):
+                for address in addresses:
+                    session.delete_for_good(plan.audience_id, address)
+                    left -= 1
+        except ConnectorError as error:
+            if isinstance(error, Unavailable) and error.code == _NO_SLOT:
+                raise
+            return (Finding(Severity.WARNING, "erasedNotDeleted", values={"people": str(left)}),)
+        return ()
