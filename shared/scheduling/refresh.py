@@ -36,6 +36,7 @@ from shared.scheduling.refresh_progress import (
     decide,
     digest,
     view_of,
+    wait,
 )
 from shared.segments.events import BlobCreated
 
@@ -221,11 +222,7 @@ class Refreshes:
         if decision.step is Step.START and self._must_wait_for_run(export.id):
             waited = (self.now() - (decision.progress.opened_at or self.now())).total_seconds()
             delay = min(max(self.times.unchanged, waited / 10), self.times.longest_interval)
-            next_at = self.now() + timedelta(seconds=delay)
-            progress = replace(
-                decision.progress, check_number=decision.progress.check_number + 1, next_at=next_at
-            )
-            decision = Decision(Step.WAIT, progress, delay)
+            decision = wait(decision.progress, self.now(), delay, self.times)
         if decision.step is Step.WAIT:
             # The reminder first: without one, the refresh would wait for the next tick.
             self._remind(export.id, decision.progress.check_number, decision.delay)
@@ -265,13 +262,11 @@ class Refreshes:
         if progress.announced_models:
             return self._write(stored, started)
         if progress.recheck_until is not None and now < progress.recheck_until:
-            delay = self.times.longest_interval
-            next_at = now + timedelta(seconds=delay)
-            self._remind(stored.key, progress.check_number + 1, delay)
-            rechecked = replace(
-                started, check_number=progress.check_number + 1, opened_at=now, next_at=next_at
+            recheck = wait(
+                replace(started, opened_at=now), now, self.times.longest_interval, self.times
             )
-            self._write(stored, rechecked)
+            self._remind(stored.key, recheck.progress.check_number, recheck.delay)
+            self._write(stored, recheck.progress)
         else:
             self._write(stored, replace(started, open=False))
         return None

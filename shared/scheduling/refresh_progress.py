@@ -156,29 +156,29 @@ def decide(progress: RefreshProgress, view: View, now: datetime, times: WaitingT
     unchanged = (now - (progress.found_since or now)).total_seconds()
     age = (now - (progress.opened_at or now)).total_seconds()
     is_rechecked = progress.recheck_until is not None and now < progress.recheck_until
-    wait = {
+    needed = {
         Kind.NEW: times.unchanged,
         Kind.MIXED: times.unchanged_in_place,
         Kind.SAME: times.unchanged_in_place
         if view.model_rewritten and view.rewritable
         else times.unchanged,
     }.get(view.kind)
-    if wait is None:
+    if needed is None:
         bound = times.fault_limit if view.kind is Kind.FAULT else times.limit
         if age >= bound:
             return Decision(Step.START if view.kind is Kind.FAULT else Step.GIVE_UP, progress)
-        return _wait(progress, now, _pace(age, times), times)
-    if unchanged < wait:
-        return _wait(progress, now, min(wait - unchanged, _pace(age, times)), times)
+        return wait(progress, now, _pace(age, times), times)
+    if unchanged < needed:
+        return wait(progress, now, min(needed - unchanged, _pace(age, times)), times)
     # Further files may still be rewritten in place, and no event announces them.
     may_change = view.kind is not Kind.NEW and view.rewritable
     recheck_until = now + timedelta(seconds=times.limit) if may_change else None
     if view.is_exported or (view.kind is Kind.SAME and not view.model_rewritten):
         if is_rechecked:
-            return _wait(progress, now, times.longest_interval, times)
+            return wait(progress, now, times.longest_interval, times)
         if view.kind is Kind.MIXED and progress.recheck_until is None:
             rechecked = replace(progress, recheck_until=recheck_until)
-            return _wait(rechecked, now, times.longest_interval, times)
+            return wait(rechecked, now, times.longest_interval, times)
         return Decision(Step.CLOSE, replace(progress, recheck_until=None))
     return Decision(Step.START, replace(progress, recheck_until=recheck_until))
 
@@ -192,7 +192,8 @@ def _without_future(progress: RefreshProgress, now: datetime) -> RefreshProgress
     )
 
 
-def _wait(progress: RefreshProgress, now: datetime, delay: float, times: WaitingTimes) -> Decision:
+def wait(progress: RefreshProgress, now: datetime, delay: float, times: WaitingTimes) -> Decision:
+    """Decide to check again after `delay` seconds."""
     delay = max(delay, min(1.0, times.unchanged))
     progress = replace(
         progress, check_number=progress.check_number + 1, next_at=now + timedelta(seconds=delay)

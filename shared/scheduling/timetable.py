@@ -133,12 +133,12 @@ class Timetable:
             state,
             since=state.since if state.since <= latest else now,
             set_at=state.set_at if state.set_at <= latest else now,
-            claimed_at=None if state.claimed_at and state.claimed_at > latest else state.claimed_at,
-            claimed=None if state.claimed_at and state.claimed_at > latest else state.claimed,
         )
-        return (
-            stored if corrected == state else self.dues.replace(export_id, corrected, stored.etag)
-        )
+        if state.claimed_at is not None and state.claimed_at > latest:
+            corrected = replace(corrected, claimed=None, claimed_at=None)
+        if corrected == state:
+            return stored
+        return self.dues.replace(export_id, corrected, stored.etag)
 
     def _start_pending(self, export: Export, schedule: Schedule) -> int:
         """Start what was due when the schedule was changed and is still part of it.
