@@ -16,7 +16,7 @@ from werkzeug.http import parse_accept_header
 
 from shared.messages import catalogue as messages
 
-LANGUAGES = ("en", "ko")
+LANGUAGES = messages.LOCALES
 
 # The language that a person chose for the pages.
 LANGUAGE_COOKIE = "language"

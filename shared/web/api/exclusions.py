@@ -76,4 +76,5 @@ def delete(export_id: Id, context: CurrentContext) -> None:
 
 
 def _quoted(cell: str) -> str:
+    """The cell in quotes, so that an id with a semicolon is one cell when the file is uploaded again."""
     return '"' + cell.replace('"', '""') + '"'

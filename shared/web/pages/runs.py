@@ -111,14 +111,7 @@ def _show(page: Page, run_id: str, refusal: Refusal = NO_REFUSAL) -> Response:
         has_outcomes=has_outcomes,
         preview=preview,
         sent_people=_sent(page, run) if is_person and has_outcomes else None,
-        calls_expected=next(
-            (
-                int(f.values["calls"])
-                for f in run.findings
-                if f.code in ("expected", "expectedCalls")
-            ),
-            0,
-        ),
+        calls_expected=_expected_calls(run),
         can_add_archived=any(f.code == "archivedByUndo" for f in run.findings),
         waiting=run.status is RunStatus.AWAITING_CONFIRMATION,
         can_retry=retries,
@@ -127,6 +120,12 @@ def _show(page: Page, run_id: str, refusal: Refusal = NO_REFUSAL) -> Response:
         can_edit=over and run.status is RunStatus.FAILED,
         can_undo=may_act and not is_preview and services.undo.is_possible(run),
     )
+
+
+def _expected_calls(run: Run) -> int:
+    """The calls that the run of a preview would make; 0 for other runs."""
+    calls = (f.values["calls"] for f in run.findings if f.code in ("expected", "expectedCalls"))
+    return int(next(calls, 0))
 
 
 def _preview(page: Page, run: Run) -> tuple[PreviewView | None, Sequence[OutcomeReason]]:
