@@ -46,7 +46,6 @@ def test_bad_rows_side_by_side_are_rejected_and_all_others_are_sent(
     assert run["calls"]["write"] >= calls[SUBSCRIBE]
 
 
-@pytest.mark.hosted
 def test_rows_whose_calls_fail_although_they_are_applied_are_reported_as_created(
     scenario: ExportScenario,
 ) -> None:

@@ -194,7 +194,6 @@ def test_new_people_get_the_configured_status(
     assert run["counts"]["created"] == 58
 
 
-@pytest.mark.hosted
 def test_only_people_who_consented_are_added(scenario: ExportScenario) -> None:
     sample = scenario.sample(100)
     truth = {e.address: e.profiles[0] for e in samples.truth(sample)}

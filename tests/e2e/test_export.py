@@ -173,7 +173,6 @@ def test_microsofts_sample_is_exported_and_then_only_its_changes(scenario: Expor
     assert third["counts"]["unchanged"] == 1002
 
 
-@pytest.mark.hosted
 def test_a_preview_counts_and_writes_nothing(scenario: ExportScenario) -> None:
     sample = scenario.sample(100, 0.5, 0.5)
     scenario.refresh(sample)

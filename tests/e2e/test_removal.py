@@ -9,7 +9,6 @@ from tests.held_calls import held_calls
 from tests.waiting import until
 
 
-@pytest.mark.hosted
 def test_removing_an_export_deletes_its_ledger_and_releases_its_tags(
     scenario: ExportScenario,
 ) -> None:

@@ -2,8 +2,6 @@
 
 from collections import Counter
 
-import pytest
-
 from sandbox import wrap
 from sandbox.mailchimp.faults import Fault
 from tests.e2e.running_app import (
@@ -127,7 +125,6 @@ def test_rows_that_failed_in_a_full_run_are_retried_although_nothing_changed(
     assert actual_audience(scenario.audience) == expected_audience(sample)
 
 
-@pytest.mark.hosted
 def test_a_retry_of_a_canceled_run_sends_exactly_the_rest(scenario: ExportScenario) -> None:
     sample = scenario.sample(800)
     scenario.refresh(sample)

@@ -42,7 +42,6 @@ def tag_id(scenario: ExportScenario, name: str) -> int:
     return scenario.audience.state.names[name.casefold()]
 
 
-@pytest.mark.hosted
 def test_leavers_lose_the_tag_and_nothing_else(scenario: ExportScenario) -> None:
     sample = scenario.sample(80)
     exported(scenario, sample)

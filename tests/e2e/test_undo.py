@@ -27,7 +27,6 @@ def codes(run: dict) -> dict[str, str]:
     return {finding["code"]: finding["message"] for finding in run["findings"]}
 
 
-@pytest.mark.hosted
 def test_an_undo_restores_tags_and_values(scenario: ExportScenario) -> None:
     sample = scenario.sample(300, 0.8, 0.5)
     scenario.refresh(sample)
