@@ -10,9 +10,9 @@ import csv
 import re
 from collections.abc import Sequence
 
-from shared.model.source import Attribute, Partition
+from shared.model.source import Attribute, CsvFormat, Partition
 from shared.segments.container import LandingContainer
-from shared.segments.layout import lay_out
+from shared.segments.layout import lay_out, with_delimiter
 from shared.segments.parquet import claimed_rows
 from shared.segments.rows import MAX_ROW, read_rows, reader
 from shared.segments.unpack import Parquet, text_pieces, unpack
@@ -47,7 +47,9 @@ def count_rows(
     try:
         if b"\r" in line or b' "' in line or b'\\"' in line:
             return _count_exactly(source, partition, attributes)
-        first = next(reader([line.decode()], form), None)
+        text = line.decode()
+        form = with_delimiter(form, attributes, lambda each: next(reader([text], each), None))
+        first = next(reader([text], form), None)
     except UnicodeDecodeError:
         return _count_exactly(source, partition, attributes)
     except csv.Error:
@@ -58,17 +60,22 @@ def count_rows(
 def _count_exactly(
     source: LandingContainer, partition: Partition, attributes: Sequence[Attribute]
 ) -> int:
-    form, blob = partition.csv, partition.blob
+    blob, width = partition.blob, len(attributes) or None
     with temporary_folder("count-") as folder:
         pieces = source.pieces(blob, partition.etag)
-        text = unpack(pieces, form.encoding, folder / "file", blob)
+        text = unpack(pieces, partition.csv.encoding, folder / "file", blob)
         if isinstance(text, Parquet):
             return _parquet_rows(text, blob)
-        rows = read_rows(text, form, len(attributes) or None)
-        first = next(rows, None)
-        if first is None:
+
+        def first_row(form: CsvFormat) -> list[str] | None:
+            _, found = next(read_rows(text, form, width), (1, None))
+            return found if isinstance(found, list) else None
+
+        form = with_delimiter(partition.csv, attributes, first_row)
+        rows = read_rows(text, form, width)
+        if next(rows, None) is None:
             return 0
-        cells = first[1] if isinstance(first[1], list) else None
+        cells = first_row(form)
         header = lay_out(attributes, form.header, cells, blob).header
         return sum(1 for _ in rows) + (not header)
 

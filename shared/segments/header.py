@@ -19,7 +19,7 @@ from itertools import islice
 from shared.errors import InputError
 from shared.model.source import Attribute, CsvFormat, Partition, SegmentSnapshot
 from shared.segments.container import LandingContainer
-from shared.segments.layout import looks_like_data, looks_like_numbers
+from shared.segments.layout import USUAL_DELIMITERS, looks_like_data, looks_like_numbers
 from shared.segments.parquet import parquet_columns
 from shared.segments.rows import first_rows, reader
 from shared.segments.suggestions import looks_like_addresses, suggest
@@ -30,7 +30,6 @@ _ENOUGH = 256 * 1024
 SAMPLED = 200
 # Rows by which delimiters are compared.
 _COMPARED = 20
-_USUAL = ",;\t|"
 # Files of one segment in which a header is looked for.
 _MOST_FILES = 20
 
@@ -148,7 +147,7 @@ def _delimiter(text: str, form: CsvFormat) -> str:
     first = re.split(r"[\r\n]", re.sub(r'"(?:[^"]|"")*"', "", text), maxsplit=1)[0]
     head = text.encode()
     best, score = form.delimiter, (0.0, 0)
-    for delimiter in _USUAL:
+    for delimiter in USUAL_DELIMITERS:
         if delimiter not in first:
             continue
         rows = first_rows(head, replace(form, delimiter=delimiter), _COMPARED)

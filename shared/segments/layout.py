@@ -9,11 +9,13 @@ format, which writers often leave unchanged), and a row with an address or an id
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 from shared.errors import InputError
-from shared.model.source import Attribute
+from shared.model.source import Attribute, CsvFormat
+
+USUAL_DELIMITERS = ",;\t|"
 
 # Values that occur in a person's row and not as names of columns: an address, an id of Customer Insights, a
 # GUID, a date, a telephone number, a web address.
@@ -45,6 +47,28 @@ class Layout:
         for index, name in enumerate(self.names):
             indexes.setdefault(name, index)
         return [indexes.get(column) for column in columns]
+
+
+def with_delimiter(
+    form: CsvFormat,
+    attributes: Sequence[Attribute],
+    first_row: Callable[[CsvFormat], Sequence[str] | None],
+) -> CsvFormat:
+    """Return the format with the delimiter that the file has.
+
+    Writers may leave out a delimiter that is not the comma. Another one is used only if the declared one does not
+    divide the first row into cells, and the other gives a row of the right width that has names of columns or a person's data.
+    """
+    names = tuple(attribute.name for attribute in attributes)
+    first = first_row(form)
+    if len(names) < 2 or (first is not None and len(first) != 1):
+        return form
+    for delimiter in USUAL_DELIMITERS:
+        other = replace(form, delimiter=delimiter)
+        cells = first_row(other) or ()
+        if len(cells) == len(names) and (_indexes_of(names, cells) or looks_like_data(cells)):
+            return other
+    return form
 
 
 def lay_out(

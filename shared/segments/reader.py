@@ -21,10 +21,16 @@ import orjson
 
 from shared.errors import ConfigError, InputError, Unavailable
 from shared.model.outcome import Code
-from shared.model.source import LoadedSegment, Partition, SegmentSnapshot, UnreadableRow
+from shared.model.source import (
+    CsvFormat,
+    LoadedSegment,
+    Partition,
+    SegmentSnapshot,
+    UnreadableRow,
+)
 from shared.segments.container import LandingContainer
 from shared.segments.fast import literal, load_plain, quoted
-from shared.segments.layout import Layout, find_name, lay_out
+from shared.segments.layout import Layout, find_name, lay_out, with_delimiter
 from shared.segments.parquet import load_parquet
 from shared.segments.rows import LONGEST_CELL, Row, read_rows
 from shared.segments.unpack import Text, unpack
@@ -152,11 +158,15 @@ def _load_text(
 ) -> list[UnreadableRow]:
     if text.lines == 0:
         return []
-    form, blob = partition.csv, partition.blob
-    start, found = next(
-        read_rows(text, form, len(segment.attributes) or None), (1, Code.ROW_UNREADABLE)
-    )
-    first = found if isinstance(found, list) else None
+    blob = partition.blob
+
+    def first_row(form: CsvFormat) -> tuple[int, list[str] | None]:
+        rows = read_rows(text, form, len(segment.attributes) or None)
+        start, found = next(rows, (1, Code.ROW_UNREADABLE))
+        return start, found if isinstance(found, list) else None
+
+    form = with_delimiter(partition.csv, segment.attributes, lambda each: first_row(each)[1])
+    start, first = first_row(form)
     layout = lay_out(segment.attributes, form.header, first, blob)
     positions = layout.positions(columns)
     _require(columns, positions, blob)

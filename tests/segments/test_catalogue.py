@@ -289,7 +289,9 @@ def counted(data: bytes, names: list[str], form: CsvFormat, piece: int = 7) -> i
 
 
 texts = st.lists(
-    st.sampled_from(["a", "b", ",", '"', '""', "\n", "\r\n", "é", "name,other\n", '"x\ny"']),
+    st.sampled_from(
+        ["a", "b", ",", '"', '""', "\n", "\r\n", "é", "name,other\n", '"x\ny"', ";", "name;other\n"]
+    ),
     max_size=20,
 ).map("".join)
 

@@ -481,6 +481,23 @@ def test_a_header_in_another_order_overrides_the_model(tmp_path: Path) -> None:
     assert header_of(b"B,extra,A\n2,x,1\n", ["A", "B"], tmp_path, True) == [(2, "1", "2")]
 
 
+@pytest.mark.parametrize("delimiter", [";", "\t", "|"])
+@pytest.mark.parametrize("first", ["A,B\n", ""])
+def test_an_undeclared_delimiter_is_found_in_the_first_row(
+    first: str, delimiter: str, tmp_path: Path
+) -> None:
+    text = f'{first}"1,5",ann@example.com\n2,"b"\n'.replace(",", delimiter)
+    rows = header_of(text.encode(), ["A", "B"], tmp_path, None)
+    line = 2 if first else 1
+    fraction = f"1{delimiter}5"
+    assert rows == [(line, fraction, "ann@example.com"), (line + 1, "2", "b")]
+
+
+def test_a_row_of_one_cell_with_other_marks_is_not_divided(tmp_path: Path) -> None:
+    _, unreadable = load_bytes(b"x;y\n1,2\n", ["A", "B"], tmp_path, CsvFormat(header=False))
+    assert [line for line, _ in unreadable] == [1]
+
+
 def test_a_header_that_contradicts_its_flag_is_not_a_row(tmp_path: Path) -> None:
     assert header_of(b"A,B\n1,2\n", ["A", "B"], tmp_path, False) == [(2, "1", "2")]
 
