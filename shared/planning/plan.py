@@ -21,11 +21,11 @@ from shared.errors import (
     Refused,
     Unavailable,
 )
-from shared.messaging.messages import lane_message, plan_message
+from shared.messaging.messages import plan_message
 from shared.messaging.sequence import MessageSequences
 from shared.model.chunk import Chunk, chunk_key
 from shared.model.export import Export
-from shared.model.names import PLAN_RUNS, SEND_LANES
+from shared.model.names import PLAN_RUNS
 from shared.model.plan import Plan
 from shared.model.ports import Leases, Queue, Records
 from shared.model.run import Mode, Reason, Run, RunStatus
@@ -33,6 +33,7 @@ from shared.planning.build import PlanBuilder
 from shared.runs.lookup import is_active
 from shared.runs.plan_store import PlanStore
 from shared.runs.planning_ended import PlanningEnded
+from shared.runs.run_messages import send_lane_messages
 from shared.runs.transitions import Transitions
 
 PATIENCE = timedelta(hours=1)
@@ -74,7 +75,7 @@ class Planner:
             return
         if stored.value.status in (RunStatus.SENDING, RunStatus.FINISHING):
             # Planned before; the process may have been killed before it sent the lanes' messages.
-            self._send_lanes(run_id, self.connections)
+            send_lane_messages(self.queue, stored.value, self.connections)
             return
         sequence = self.sequences.take(run_id, _SEQUENCE, number)
         if sequence is None:
@@ -140,13 +141,9 @@ class Planner:
             self.pace.join(plan.account_id, run.id, partial(is_active, self.runs))
         after = self.transitions.planned(run.id, plan)
         if after.status is RunStatus.SENDING:
-            self._send_lanes(run.id, min(self.connections, max(1, plan.chunks)))
+            send_lane_messages(self.queue, after, min(self.connections, max(1, plan.chunks)))
         elif after.is_over:
             self.pace.leave(plan.account_id, run.id)
-
-    def _send_lanes(self, run_id: str, lanes: int) -> None:
-        for lane in range(lanes):
-            self.queue.send(SEND_LANES, lane_message(run_id, lane))
 
     def _forget_connection(self, run: Run) -> None:
         export = self.exports.read(run.export_id)

@@ -8,15 +8,13 @@ from functools import partial
 
 from shared.capacity.pace import AccountPace
 from shared.errors import Conflict
-from shared.messaging.messages import lane_message, plan_message
-from shared.messaging.trace import continue_trace
 from shared.model.chunk import CHUNK_SIZE, Chunk, ChunkState
-from shared.model.names import PLAN_RUNS, SEND_LANES
 from shared.model.plan import Plan
 from shared.model.ports import Queue, Records
 from shared.model.run import Mode, Reason, Run, RunStatus, Trigger
 from shared.runs.lookup import is_active, read_run
 from shared.runs.progress import CurrentProgress
+from shared.runs.run_messages import send_lane_messages, send_plan_message
 from shared.runs.start import RunOptions, Starter
 from shared.runs.transitions import Transitions, confirmation_of
 
@@ -48,11 +46,9 @@ class RunCommands:
         run = self.transitions.cancel(run_id, lambda: self._is_all_sent(run_id))
         if run.status is RunStatus.SENDING:
             # All lanes may be waiting: a message finishes the run at once.
-            with continue_trace(run.trace):
-                self.queue.send(SEND_LANES, lane_message(run_id, 0))
+            send_lane_messages(self.queue, run, 1)
         elif run.status is RunStatus.PLANNING and run.waiting_since is not None:
-            with continue_trace(run.trace):
-                self.queue.send(PLAN_RUNS, plan_message(run_id))
+            send_plan_message(self.queue, run)
         return run
 
     def confirm(self, run_id: str) -> Run:
@@ -67,16 +63,13 @@ class RunCommands:
             if run.sending_at is not None:
                 return self._start_confirmed(run)
             run = self.transitions.confirm(run_id)
-            with continue_trace(run.trace):
-                self.queue.send(PLAN_RUNS, plan_message(run_id))
+            send_plan_message(self.queue, run)
             return run
         plan = self.plan_of(run_id)
         self.pace.join(plan.account_id, run_id, partial(is_active, self.runs))
         run = self.transitions.confirm(run_id)
         lanes = min(self.connections, -(-plan.removals // CHUNK_SIZE) + len(plan.tags))
-        with continue_trace(run.trace):
-            for lane in range(lanes):
-                self.queue.send(SEND_LANES, lane_message(run_id, lane))
+        send_lane_messages(self.queue, run, lanes)
         return run
 
     def _start_confirmed(self, run: Run) -> Run:
@@ -113,8 +106,7 @@ class RunCommands:
             for stored in list(self.runs.all(where={"export": export_id, "status": "sending"})):
                 run = self.transitions.stop_sending(stored.key, Reason("disconnected"))
                 count += run.status is RunStatus.FINISHING
-                with continue_trace(run.trace):
-                    self.queue.send(SEND_LANES, lane_message(run.id, 0))
+                send_lane_messages(self.queue, run, 1)
         return count
 
     def _is_all_sent(self, run_id: str) -> bool:

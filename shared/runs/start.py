@@ -12,13 +12,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from shared.errors import Changed, Conflict
-from shared.messaging.messages import plan_message
-from shared.messaging.trace import continue_trace, current
+from shared.messaging.trace import current
 from shared.model.export import Export
-from shared.model.names import PLAN_RUNS
 from shared.model.ports import Queue, Records, create_or_replace
 from shared.model.run import Mode, Reason, Run, RunStatus, Trigger
 from shared.runs.lookup import NewestRun, export_of, run_id_at
+from shared.runs.run_messages import send_plan_message
 from shared.runs.transitions import Transitions
 
 # When a run is queued for longer than this, its message may be lost: the next start sends it again.
@@ -150,7 +149,7 @@ class Starter:
         if not run.is_active:
             return None
         if run.status is RunStatus.QUEUED and self._is_late(run):
-            self._send(run)
+            send_plan_message(self._queue, run)
         return run
 
     def _is_late(self, run: Run) -> bool:
@@ -162,12 +161,8 @@ class Starter:
         run = self._transitions.create(run)
         if before_planning is not None:
             before_planning(run)
-        self._send(run)
+        send_plan_message(self._queue, run)
         return run
-
-    def _send(self, run: Run) -> None:
-        with continue_trace(run.trace):
-            self._queue.send(PLAN_RUNS, plan_message(run.id))
 
     def _supersede(self, run: Run) -> None:
         """End a run that waits for a confirmation: the new run plans the same removals again."""

@@ -13,13 +13,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from shared.messaging.events import log_event
-from shared.messaging.messages import lane_message, plan_message
 from shared.messaging.trace import continue_trace
 from shared.model.chunk import Chunk
-from shared.model.names import PLAN_RUNS, SEND_LANES
 from shared.model.ports import Queue, Records, readable
 from shared.model.run import Reason, Run, RunStatus, Stage
 from shared.runs.abandon import Abandon
+from shared.runs.run_messages import send_lane_messages, send_plan_message
 from shared.runs.transitions import Transitions
 
 # Longer than the longest call to Mailchimp including its retry, and longer than a lane's pause.
@@ -64,10 +63,9 @@ class Watchdog:
             return
         self.transitions.mark_resumed(run.id, resumed + 1)
         if run.status in (RunStatus.QUEUED, RunStatus.PLANNING):
-            self.queue.send(PLAN_RUNS, plan_message(run.id))
+            send_plan_message(self.queue, run)
         else:
-            for lane in range(self.connections):
-                self.queue.send(SEND_LANES, lane_message(run.id, lane))
+            send_lane_messages(self.queue, run, self.connections)
 
     def log_lane_given_up(self, run_id: str) -> None:
         """Log that the queue gave up on a lane's message, without its content.
