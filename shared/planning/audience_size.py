@@ -18,6 +18,7 @@ from shared.model.run import AudienceSize
 from shared.planning.already_subscribed import (
     add_subscribed,
     apply_already_subscribed,
+    find_already_subscribed,
     start_already_subscribed,
 )
 from shared.workspace import SqlFile
@@ -66,12 +67,11 @@ def find_all_subscribed(
     db: DuckDBPyConnection, session: MailchimpSession, audience_id: str, subscribed: int
 ) -> None:
     """Turn additions in `changes` into updates for everyone who is subscribed already."""
+    if calls_to_be_exact(db, subscribed) < new_people(db):
+        find_already_subscribed(db, session, audience_id)
+        return
     start_already_subscribed(db)
-    if calls_to_be_exact(db, subscribed) == new_people(db):
-        for (address,) in _SQL.rows(db, "addresses"):
-            if session.status_of(audience_id, address) == "subscribed":
-                add_subscribed(db, [address])
-    else:
-        for page in session.members_with_status(audience_id, "subscribed"):
-            add_subscribed(db, [contact.address for contact in page])
+    for (address,) in _SQL.rows(db, "addresses"):
+        if session.status_of(audience_id, address) == "subscribed":
+            add_subscribed(db, [address])
     apply_already_subscribed(db)

@@ -46,10 +46,4 @@ def not_retried(db: DuckDBPyConnection) -> list[Finding]:
     people = _SQL.number(db, "not_retried")
     if not people:
         return []
-    return [
-        Finding(
-            Severity.INFO,
-            NOT_RETRIED,
-            values={"people": str(people)},
-        )
-    ]
+    return [Finding(Severity.INFO, NOT_RETRIED, values={"people": str(people)})]

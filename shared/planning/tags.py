@@ -114,13 +114,9 @@ class _TagPreparation:
         self.changes = True
         if by_name is None:
             return self._new(name)
-        if by_name.member_count > 0 or next(
-            (
-                page
-                for page in self.session.members_with_tag(self.export.audience_id, by_name.id)
-                if page
-            ),
-            None,
+        # The count has active subscribers only.
+        if by_name.member_count > 0 or any(
+            self.session.members_with_tag(self.export.audience_id, by_name.id)
         ):
             if not self.take_over:
                 self.foreign.append(name)
