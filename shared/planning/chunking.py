@@ -33,6 +33,28 @@ if TYPE_CHECKING:
 _SQL = SqlFile.of(__file__)
 
 
+_KINDS = {
+    ARCHIVE_TAG: ChunkKind.ARCHIVE,
+    UNSUBSCRIBE_TAG: ChunkKind.UNSUBSCRIBE,
+    FORMER_TAG: ChunkKind.ARCHIVE_FORMER,
+}
+
+
+@dataclass(frozen=True)
+class Held:
+    """What waits for a confirmation: tag removals, unsubscribing, archiving of former addresses.
+
+    Removals because of withdrawn consent never wait.
+    """
+
+    removals: bool = False
+    unsubscribes: bool = False
+    archiving: bool = False
+
+
+NOTHING_HELD = Held()
+
+
 @dataclass(frozen=True)
 class _Group:
     """Consecutive people in the file of lines who are written in the same way."""
@@ -40,26 +62,22 @@ class _Group:
     kind: ChunkKind
     people: int
     tag_id: int | None = None
-    hold: bool = False
+    is_held: bool = False
 
 
 def write_chunks(
     db: DuckDBPyConnection,
     folder: Path,
     merge_tags: Sequence[str],
+    held: Held = NOTHING_HELD,
     *,
-    hold_removals: bool = False,
-    hold_unsubscribes: bool = False,
-    hold_archiving: bool = False,
     restore: bool = False,
 ) -> tuple[PlanFiles, list[Chunk]]:
     """Write the files of a plan from `changes`, `rejects` and `shared`, and list its chunks.
 
-    With `hold_removals`, chunks of people who left a segment wait for a confirmation; removals
-    because of withdrawn consent never wait. `hold_unsubscribes` and `hold_archiving` do the same for
-    changes of the contact itself. With `restore` (an undo), updates never add people.
+    With `restore` (an undo), updates never add people.
     """
-    held = {UNSUBSCRIBE_TAG: hold_unsubscribes, FORMER_TAG: hold_archiving}
+    contacts_held = {UNSUBSCRIBE_TAG: held.unsubscribes, FORMER_TAG: held.archiving}
     files = PlanFiles(folder / "changes.parquet", folder / "rows.parquet", folder / "lines.jsonl")
     removals = folder / "removals.jsonl"
     define_fields_to_send(db)
@@ -77,10 +95,11 @@ def write_chunks(
         for kind, people in _SQL.rows(db, "send_groups")
     ]
     groups += [
-        _removal_group(
-            tag_id,
+        _Group(
+            _KINDS.get(tag_id, ChunkKind.UNTAG),
             people,
-            held.get(tag_id, hold_removals and not withdrawn),
+            tag_id,
+            contacts_held.get(tag_id, held.removals and not withdrawn),
         )
         for withdrawn, tag_id, people in _SQL.rows(db, "removal_groups")
     ]
@@ -89,17 +108,6 @@ def write_chunks(
             joined.write(block)
     removals.unlink()
     return files, list(_chunks(files.lines, groups))
-
-
-def _removal_group(tag_id: int, people: int, hold: bool) -> _Group:
-    """A group of people who lose a tag, are archived or are unsubscribed."""
-    if tag_id == ARCHIVE_TAG:
-        return _Group(ChunkKind.ARCHIVE, people, tag_id)
-    if tag_id == UNSUBSCRIBE_TAG:
-        return _Group(ChunkKind.UNSUBSCRIBE, people, tag_id, hold)
-    if tag_id == FORMER_TAG:
-        return _Group(ChunkKind.ARCHIVE_FORMER, people, tag_id, hold)
-    return _Group(ChunkKind.UNTAG, people, tag_id, hold)
 
 
 def _chunks(lines: Path, groups: Sequence[_Group]) -> Iterator[Chunk]:
@@ -121,7 +129,7 @@ def _chunks(lines: Path, groups: Sequence[_Group]) -> Iterator[Chunk]:
                     length=length,
                     people=size,
                     tag_id=group.tag_id,
-                    state=ChunkState.UNCONFIRMED if group.hold else ChunkState.PENDING,
+                    state=ChunkState.UNCONFIRMED if group.is_held else ChunkState.PENDING,
                 )
                 number += 1
                 first += size

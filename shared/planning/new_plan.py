@@ -44,7 +44,7 @@ from shared.planning.audience_size import (
     predicted_size,
 )
 from shared.planning.automations import automation_findings
-from shared.planning.chunking import write_chunks
+from shared.planning.chunking import NOTHING_HELD, Held, write_chunks
 from shared.planning.compare import (
     Rules,
     SegmentMembers,
@@ -117,15 +117,6 @@ class _Inputs:
     ledger: LedgerPointer | None
 
 
-@dataclass(frozen=True)
-class _Unconfirmed:
-    """What waits for a confirmation: tag removals, unsubscribing, archiving of former addresses."""
-
-    removals: bool = False
-    unsubscribes: bool = False
-    archiving: bool = False
-
-
 class NewPlan:
     """Makes one plan. `findings` and `calls` grow with every step."""
 
@@ -187,9 +178,7 @@ class NewPlan:
             self._db,
             self._scratch,
             merge_tags(self._export.mapping),
-            hold_removals=held.removals,
-            hold_unsubscribes=held.unsubscribes,
-            hold_archiving=held.archiving,
+            held,
         )
         members = members_by_segment(self._db)
         if ended is None:
@@ -422,19 +411,19 @@ class NewPlan:
             self.findings.append(Finding(Severity.INFO, "newMayBeThere", values=values))
         return size
 
-    def _hold(self) -> _Unconfirmed:
+    def _hold(self) -> Held:
         """Decide what waits for a confirmation, because it concerns unusually many people."""
         if REMOVAL_GUARD in self._run.confirmed or self._request.person is not None:
-            return _Unconfirmed()
+            return NOTHING_HELD
         share = self._export.max_removal_share
-        return _Unconfirmed(
+        return Held(
             removals=exceeds_removal_share(self._db, share),
             unsubscribes=exceeds_unsubscribe_share(self._db, share),
             archiving=exceeds_archive_share(self._db, share),
         )
 
     def _count(
-        self, rows: RowCounts, members: dict[int, SegmentMembers], status: str, held: _Unconfirmed
+        self, rows: RowCounts, members: dict[int, SegmentMembers], status: str, held: Held
     ) -> tuple[Counts, int]:
         """Count the changes and add the findings about them.
 

@@ -22,7 +22,7 @@ from shared.model.export import MAX_SEGMENTS
 from shared.model.outcome import Code
 from shared.model.source import LoadedSegment, SegmentSnapshot, Snapshot, UnreadableRow
 from shared.planning import chunking
-from shared.planning.chunking import write_chunks
+from shared.planning.chunking import Held, write_chunks
 from shared.planning.compare import Rules, SegmentMembers, compare, count, members_by_segment
 from shared.planning.consent import find_do_not_send
 from shared.planning.ledger import deleted_tags, forget_tags, load_ledger
@@ -374,7 +374,7 @@ def test_chunks_refer_to_their_own_lines(
     ledger_of(db, ("d", "y", [], None), *((name, "x", [1, 2], None) for name in "xyz"))
     judge(db, Rules(tag_ids=[1, 2], mapping=""))
 
-    files, chunks = write_chunks(db, scratch, ["FNAME"], hold_removals=True)
+    files, chunks = write_chunks(db, scratch, ["FNAME"], Held(removals=True))
 
     data = files.lines.read_bytes()
     found = [
