@@ -87,17 +87,21 @@ def table_of(name: str, tables: Mapping[str, str]) -> str | None:
     return next((folder for folder in tables if name.startswith(folder)), None)
 
 
-def plain_segments(entries: Iterable[BlobEntry], root: str) -> list[PlainSegment]:
+def plain_segments(
+    entries: Iterable[BlobEntry], root: str, listed: Iterable[str]
+) -> list[PlainSegment]:
     """Return the segments among data files that no `model.json` lists, each with its newest complete export.
 
-    Of two folders with the same segment name, the one that was written last is returned, and `other` is the
+    `listed` are the files that a `model.json` lists, which may be in another folder. All exports of the same folder
+    belong to the entity that lists them. Of two folders with the same segment name, the one that was written last is returned, and `other` is the
     other one.
     """
+    described = {parts[1] for name in listed if (parts := _export_of(name.removeprefix(root)))}
     exports: dict[tuple[str, str], dict[str, list[BlobEntry]]] = {}
     for entry in entries:
         path = entry.name.removeprefix(root)
         parts = None if is_hidden(path) else _export_of(path)
-        if parts is not None:
+        if parts is not None and parts[1] not in described:
             name, export_folder, time = parts
             exports.setdefault((name, export_folder), {}).setdefault(time, []).append(entry)
     found: dict[str, PlainSegment] = {}

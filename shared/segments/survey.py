@@ -160,7 +160,8 @@ class _ContainerSurvey:
             for each in self._entries.values()
             if not each.name.startswith(below) and table_of(each.name, self._tables) is None
         ]
-        for segment in plain_segments(loose, self._root):
+        listed = (name for found in candidates.values() for each in found for name in _files(each))
+        for segment in plain_segments(loose, self._root, listed):
             if segment.name not in chosen:
                 chosen[segment.name] = _plain(segment)
         for folder, form in self._tables.items():

@@ -307,6 +307,17 @@ def test_without_model_a_folder_or_a_file_is_a_segment(landing: Landing) -> None
     assert silver.partitions[0].csv.delimiter == ";"
 
 
+def test_files_that_a_model_in_another_folder_lists_are_no_segment_of_their_own(
+    landing: Landing,
+) -> None:
+    for time in ("2020/08/23/0101", "2020/08/24/0101"):
+        landing.put(f"data/people/{time}/part_1.csv", ROWS)
+    landing.put("data/others/part_1.csv", ROWS)
+    location = f"{landing.container.url}/data/people/2020/08/24/0101/part_1.csv"
+    landing.model(entity("Gold", ["CustomerId", "EMail"], [location]))
+    assert sorted(landing.survey().found) == ["Gold", "others"]
+
+
 PEOPLE = [["17", "a@example.com", "Ann"], ["18", "", "Bob"], ["19", "c@example.com", "Cem"]]
 
 
