@@ -14,7 +14,15 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from sandbox.mailchimp.state import Account, Audience, Member, MergeField, Segment, digest
+from sandbox.mailchimp.state import (
+    Account,
+    Audience,
+    Member,
+    MergeField,
+    Segment,
+    contact_id,
+    digest,
+)
 
 if TYPE_CHECKING:
     from sandbox.mailchimp.world import World
@@ -85,7 +93,7 @@ def member_facts(world: World, audience: Audience, member: Member) -> dict[str, 
         "id": "" if phone else key.hex(),
         "email_address": "" if phone else member.address,
         "unique_email_id": key[:5].hex(),
-        "contact_id": (key[8:] + key[:8]).hex(),
+        "contact_id": contact_id(member.number),
         "full_name": " ".join(str(name) for name in names if name),
         "web_id": member.number,
         "email_type": "html",

@@ -27,6 +27,15 @@ def digest(address: str) -> bytes:
     return hashlib.md5(address.lower().encode(), usedforsecurity=False).digest()
 
 
+# Contact ids look like hashes, as Mailchimp's do.
+_CONTACT_MASK = 0x5BC1A7E09D3F4826B17C60D2E8A9340F
+
+
+def contact_id(number: int) -> str:
+    """The contact id of the member with this number: the same for as long as the contact exists."""
+    return f"{number ^ _CONTACT_MASK:032x}"
+
+
 class Member:
     """One person in one audience.
 
@@ -191,7 +200,10 @@ class Audience:
             raw = bytes.fromhex(key)
         except ValueError:
             return None
-        return self.members.get(raw) or self.members.get(raw[8:] + raw[:8])
+        if found := self.members.get(raw):
+            return found
+        number = int(key, 16) ^ _CONTACT_MASK
+        return next((one for one in self.members.values() if one.number == number), None)
 
     def tag(
         self, name: str, segment_id: Callable[[], int], now: int, *, match_case: bool = False

@@ -77,7 +77,7 @@ class AudienceView:
         self.add(address, status="unsubscribed", cause=by)
 
     def change_address(self, old: str, new: str) -> None:
-        """Give a contact another address, as a person can in their profile."""
+        """Give a contact another address, as a person can in their profile. Its contact id stays."""
         now = self._world.seconds()
         with self.state.lock:
             member = self.state.members.pop(digest(old))

@@ -97,6 +97,22 @@ def test_a_member_is_found_by_address_hash_or_contact_id(
     assert ada["id"] == hashlib.md5(b"ada@example.com").hexdigest()
 
 
+def test_a_contact_keeps_its_contact_id_when_its_address_changes(
+    call: Call, audience: AudienceView
+) -> None:
+    audience.add("ada@example.com")
+    before = call("GET", "LIST/members/ada@example.com").json()
+    audience.change_address("ada@example.com", "new@example.com")
+    audience.add("ada@example.com")
+
+    moved = call("GET", f"LIST/members/{before['contact_id']}").json()
+    another = call("GET", "LIST/members/ada@example.com").json()
+
+    assert (moved["email_address"], moved["web_id"]) == ("new@example.com", before["web_id"])
+    assert moved["contact_id"] == before["contact_id"] != another["contact_id"]
+    assert moved["id"] != before["id"] == another["id"]
+
+
 def test_put_uses_one_status_for_new_members_and_another_for_existing_ones(
     call: Call, audience: AudienceView
 ) -> None:
