@@ -428,6 +428,7 @@ class App:
             exports=self.exports,
             owners=self.tag_owners,
             not_subscribed=self.not_subscribed,
+            sweeps=self.consent_sweeps,
             files=self.files,
             sessions=self.sessions,
             now=self.runtime.now,

@@ -6,9 +6,13 @@ next one continues there. A sweep that is killed before it writes the record is 
 no effect. The next sweep begins `OVERLAP` before a complete one, because changes may become visible late and the
 clocks of Mailchimp and the app may differ.
 
-A contact that was deleted permanently, or got another address, is not listed as a change. So contacts are counted
-as well. When two sweeps find the same difference, all contacts are read again, at most once a day, and the stored
-contacts that were not found are removed.
+A contact keeps its contact id when its address changes. So the stored row of a changed contact is found by this id,
+and its former addresses are kept in the row (record 92). Earlier versions stored no ids: after an update of the app,
+all contacts are read again.
+
+A contact that was deleted permanently is not listed as a change. So contacts are counted as well. When two sweeps
+find the same difference, all contacts are read again, at most once a day, and the stored contacts that were not
+found are removed.
 https://mailchimp.com/developer/marketing/api/list-members/list-members-info/
 """
 
@@ -124,7 +128,9 @@ class Sweep:
         surplus += state.stored_archived - session.count(audience_id, "archived")
         recently = state.reread_at is not None and self.now() - state.reread_at < REREAD_EVERY
         # A single difference may be a change between the pages and the count.
-        if surplus != state.surplus or recently or self._is_explained(surplus):
+        is_exact = surplus != state.surplus or self._is_explained(surplus)
+        is_identified = not state.blob or state.unidentified == 0
+        if recently or (is_exact and is_identified):
             return replace(state, surplus=surplus, rereading=False)
         return replace(
             state,
@@ -154,6 +160,7 @@ class Sweep:
                 changed=[one.changed for one in found],
                 opted_in=[one.opted_in for one in found],
                 reasons=[one.reason for one in found],
+                contact_ids=[one.contact_id for one in found],
             )
             erased = 0
             if mark := self.erasures.marker_for_all():
@@ -162,8 +169,10 @@ class Sweep:
                 mark(db)
                 erased = _SQL.number(db, "erased")
                 _SQL.run(db, "delete_erased")
+            _SQL.run(db, "pair")
             count = _SQL.number(db, "count")
-            if not (count or erased or state.rereading):
+            identified = _SQL.number(db, "unidentified")
+            if not (count or identified or erased or state.rereading):
                 return state
             # The list of members does not have the campaign. Reading it takes a call for each person.
             for (address,) in _SQL.rows(db, "unsubscribed", most=MOST_CAMPAIGNS):
@@ -173,7 +182,7 @@ class Sweep:
             if state.complete and state.rereading:
                 _SQL.run(db, "drop_missing", generation=state.generation)
             _SQL.run(db, "save", file=str(folder / "merged.parquet"))
-            active, archived = _SQL.row(db, "sizes")
+            active, archived, unidentified = _SQL.row(db, "sizes")
             blob = f"{statuses_folder(key)}{self.token()}.parquet"
             self.files.upload(folder / "merged.parquet", blob)
             return replace(
@@ -182,6 +191,7 @@ class Sweep:
                 changes=state.changes + count,
                 stored=int(active),
                 stored_archived=int(archived),
+                unidentified=int(unidentified),
             )
 
     def _load(self, db: DuckDBPyConnection, folder: Path, blob: str) -> None:

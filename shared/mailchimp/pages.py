@@ -34,8 +34,9 @@ T = TypeVar("T")
 
 PAGE_SIZES = (1000, 500, 250, 100)
 MOST_STEPS_BACK = 50
+_LONGEST_ID = 64
 
-_STATUS_FIELDS = "members.email_address,members.status,total_items"
+_STATUS_FIELDS = "members.email_address,members.contact_id,members.status,total_items"
 _CONTACT_FIELDS = (
     "members.email_address,members.merge_fields,members.tags,members.tags_count,"
     "members.last_changed,total_items"
@@ -51,8 +52,8 @@ _REASONS = (
     ("spam", "spam"),
 )
 _CHANGE_FIELDS = (
-    "members.email_address,members.status,members.last_changed,members.timestamp_opt,"
-    "members.timestamp_signup,members.unsubscribe_reason,total_items"
+    "members.email_address,members.contact_id,members.status,members.last_changed,"
+    "members.timestamp_opt,members.timestamp_signup,members.unsubscribe_reason,total_items"
 )
 
 
@@ -83,7 +84,7 @@ class MemberListCalls(Calls):
 
         def contact(item: Mapping[str, Any]) -> ContactStatus:
             # Only members with this status are listed, also where the response does not repeat it.
-            return ContactStatus(_address(item), status_in(item) or status)
+            return ContactStatus(_address(item), status_in(item) or status, _contact_id(item))
 
         return self._members(audience_id, query, contact)
 
@@ -217,7 +218,11 @@ def _address(item: Mapping[str, Any]) -> str:
 
 
 def _contact_status(item: Mapping[str, Any]) -> ContactStatus:
-    return ContactStatus(_address(item), status_in(item))
+    return ContactStatus(_address(item), status_in(item), _contact_id(item))
+
+
+def _contact_id(item: Mapping[str, Any]) -> str:
+    return text_in(item, "contact_id")[:_LONGEST_ID]
 
 
 def _status_change(item: Mapping[str, Any]) -> StatusChange:
@@ -227,6 +232,7 @@ def _status_change(item: Mapping[str, Any]) -> StatusChange:
         text_in(item, "last_changed"),
         text_in(item, "timestamp_opt") or text_in(item, "timestamp_signup"),
         _reason(text_in(item, "unsubscribe_reason")),
+        _contact_id(item),
     )
 
 

@@ -124,10 +124,14 @@ class TagAnswer:
 
 @dataclass(frozen=True)
 class ContactStatus:
-    """A person in an audience, and their status."""
+    """A person in an audience, and their status.
+
+    `contact_id` stays the same when the address changes; empty when the response lacks it.
+    """
 
     address: str
     status: str
+    contact_id: str = ""
 
 
 @dataclass(frozen=True)
@@ -135,7 +139,7 @@ class StatusChange:
     """A contact that changed, with the status it has now. Times are in ISO 8601, or empty.
 
     `reason` is the code of the reason that the person gave for unsubscribing, such as `noLongerInterested`; empty
-    without one.
+    without one. `contact_id` stays the same when the address changes; empty when the response lacks it.
     """
 
     address: str
@@ -143,6 +147,7 @@ class StatusChange:
     changed: str
     opted_in: str
     reason: str
+    contact_id: str = ""
 
 
 @dataclass(frozen=True)

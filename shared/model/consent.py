@@ -22,7 +22,8 @@ class ConsentSweep:
 
     `stored` and `stored_archived` count the contacts in the blob. `surplus` is how many more these are than in
     Mailchimp. While all contacts are read again, `rereading` is true, and rows with an older `generation` were not
-    found yet.
+    found yet. `unidentified` counts contacts in the blob that an earlier version read, without contact ids; None in
+    records of that version.
 
     `problem` is why the last sweep failed, or None.
     """
@@ -39,6 +40,7 @@ class ConsentSweep:
     generation: int = 0
     rereading: bool = False
     reread_at: datetime | None = None
+    unidentified: int | None = None
     problem: Reason | None = None
 
 

@@ -73,6 +73,7 @@ class Code(StrEnum):
     ERASED = "erased", Lasting.NOT_A_FAULT
     # Former addresses
     ADDRESS_CHANGED = "addressChanged", Lasting.NOT_A_FAULT
+    ADDRESS_CHANGED_IN_MAILCHIMP = "addressChangedInMailchimp", Lasting.NOT_A_FAULT
     FORMER_ARCHIVED = "formerArchived", Lasting.NOT_A_FAULT
     # Contacts that no export targets any more
     UNUSED = "unused", Lasting.NOT_A_FAULT

@@ -167,6 +167,7 @@ class Purge:
         key: str,
         mark: MarkErased,
         without: Callable[[PointerT, _ErasedRows], PointerT],
+        column: str = "address",
     ) -> int:
         """Point a record to a file without these people. Returns the number of removed rows.
 
@@ -180,7 +181,7 @@ class Purge:
             if written and pointer.blob != written:
                 self.files.delete(written)  # a run replaced the record in the meantime
                 removed = 0
-            with self._open_erased_rows(pointer.blob, mark) as found:
+            with self._open_erased_rows(pointer.blob, mark, column) as found:
                 if found is None:
                     return None
                 changed = without(pointer, found)
@@ -229,7 +230,7 @@ class Purge:
             blob = f"{statuses_folder(key)}erased-{self.token()}.parquet"
             return replace(sweep, blob=blob, stored=sweep.stored - erased.row_count)
 
-        removed = self._rewrite(self.consent_sweeps, key, mark, without)
+        removed = self._rewrite(self.consent_sweeps, key, mark, without, "former")
         if removed:
             self.files.delete(before)
         return removed
@@ -260,7 +261,10 @@ class Purge:
     def _open_erased_rows(
         self, blob: str, mark: MarkErased, column: str = "address"
     ) -> Iterator[_ErasedRows | None]:
-        """Download a Parquet blob and yield the rows of these people, or None when it has none."""
+        """Download a Parquet blob and yield the rows of these people, or None when it has none.
+
+        `column` has the addresses; `former` is for statuses, which have former addresses as well.
+        """
         if not blob:
             yield None
             return
@@ -271,9 +275,11 @@ class Purge:
             except NotFound:
                 yield None
                 return
-            _SQL.run(db, "open_outcomes" if column == "email" else "open", file=str(local))
+            opened = {"email": "open_outcomes", "former": "open_statuses"}
+            _SQL.run(db, opened.get(column, "open"), file=str(local))
             mark(db)
-            found = _ErasedRows(db, folder / "without.parquet", _SQL.number(db, "count"))
+            group = "count_statuses" if column == "former" else "count"
+            found = _ErasedRows(db, folder / "without.parquet", _SQL.number(db, group), column)
             yield found if found.row_count else None
 
 
@@ -284,6 +290,7 @@ class _ErasedRows:
     db: DuckDBPyConnection
     target: Path
     row_count: int
+    column: str = "address"
 
     def customers(self) -> list[str]:
         """Return the profile ids in these rows."""
@@ -291,7 +298,8 @@ class _ErasedRows:
 
     def write_without(self) -> Path:
         """Write a copy of the file without these rows."""
-        _SQL.run(self.db, "write_without", file=str(self.target))
+        group = "write_statuses_without" if self.column == "former" else "write_without"
+        _SQL.run(self.db, group, file=str(self.target))
         return self.target
 
     def write_blanked(self) -> Path:

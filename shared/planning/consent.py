@@ -14,7 +14,7 @@ _SQL = SqlFile.of(__file__)
 
 
 def find_do_not_send(db: DuckDBPyConnection, new_status: str, *, add_archived: bool) -> None:
-    """Fill `do_not_send` from `source_rows`, `ledger` and `not_subscribed`.
+    """Fill `do_not_send` from `source_rows`, `ledger`, `not_subscribed` and `changed_addresses`.
 
     `new_status` is the status of new contacts. `add_archived`: a person has agreed to add contacts
     again that an undo archived.

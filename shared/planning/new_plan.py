@@ -44,6 +44,7 @@ from shared.planning.audience_size import (
     predicted_size,
 )
 from shared.planning.automations import automation_findings
+from shared.planning.changed_addresses import changed_address_findings
 from shared.planning.chunking import NOTHING_HELD, Held, write_chunks
 from shared.planning.compare import (
     Rules,
@@ -437,6 +438,7 @@ class NewPlan:
             [s.display_name for s in self._source.snapshot.segments if s.refreshed_at is None],
         )
         self.findings += people_findings(self._db, self._export, status, members)
+        self.findings += changed_address_findings(self._db)
         self.findings += withdrawal_findings(self._db, held=held.unsubscribes)
         counts = count(self._db, rows.source_rows)
         before = counts.refused_before + rejected_before(

@@ -96,6 +96,7 @@ class NotSubscribedList:
                         "add",
                         addresses=[contact.address for contact in page],
                         statuses=[contact.status for contact in page],
+                        contact_ids=[contact.contact_id for contact in page],
                     )
 
         for reading in [calls.submit(partial(read, status=status)) for status in statuses]:

@@ -18,6 +18,7 @@ from shared.capacity.on_demand import OnDemandSessions
 from shared.capacity.parallel_calls import ParallelCalls
 from shared.mailchimp.session import MailchimpSession
 from shared.model.audience import Automation, CallCounts, NotSubscribedPointer
+from shared.model.consent import ConsentSweep, audience_key
 from shared.model.export import Export
 from shared.model.ports import Files, Records, readable
 from shared.model.tag import TagOwner, same_name
@@ -28,6 +29,7 @@ from shared.planning.already_subscribed import (
 )
 from shared.planning.audience import PreparedAudience, create_fields, field_findings
 from shared.planning.audience_size import find_all_subscribed
+from shared.planning.changed_addresses import find_changed_addresses
 from shared.planning.guards import shared_with_audience
 from shared.planning.not_subscribed import NotSubscribedList
 from shared.planning.request import PlanRequest
@@ -41,6 +43,7 @@ class AudiencePreparation:
     exports: Records[Export]
     owners: Records[TagOwner]
     not_subscribed: Records[NotSubscribedPointer]
+    sweeps: Records[ConsentSweep]
     files: Files
     sessions: OnDemandSessions
     now: Callable[[], datetime]
@@ -49,7 +52,10 @@ class AudiencePreparation:
     def inspect(
         self, request: PlanRequest, db: DuckDBPyConnection, scratch: Path, calls: list[CallCounts]
     ) -> PreparedAudience:
-        """Read the audience, and its contacts that are not subscribed (`not_subscribed`)."""
+        """Read the audience, its contacts that are not subscribed, and who has another address now.
+
+        Fills `not_subscribed` and `changed_addresses`.
+        """
         export = request.export
         with self._parallel(request, calls) as parallel:
             reading = parallel.submit(lambda session: session.audience(export.audience_id))
@@ -58,8 +64,10 @@ class AudiencePreparation:
             audience, merge_fields = reading.result(), tuple(fields.result())
             findings, found = field_findings(export, merge_fields), tags.result()
             contacts = self.read_not_subscribed(request, export.audience_id, parallel, db, scratch)
+        key = audience_key(request.account_id, export.audience_id)
+        changed = find_changed_addresses(db, self.sweeps, key, self.files, scratch)
         return PreparedAudience(
-            audience, merge_fields, found, (*findings, *found.findings), contacts
+            audience, merge_fields, found, (*findings, *found.findings, *changed), contacts
         )
 
     def read_not_subscribed(

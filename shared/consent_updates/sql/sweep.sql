@@ -1,47 +1,85 @@
 -- name: create
 -- The statuses in Mailchimp, one row for each contact. `since` is when the contact got the status, in ISO 8601.
+-- `contact_id` stays the same when the address changes; NULL in rows of earlier versions. `former` lists the
+-- addresses that the contact had before; NULL or empty without one.
 CREATE OR REPLACE TABLE decisions (
     address VARCHAR, status VARCHAR, since VARCHAR, reason VARCHAR, campaign VARCHAR,
-    generation INTEGER
+    generation INTEGER, contact_id VARCHAR, former VARCHAR[]
 );
 
 -- name: load
+-- Earlier versions stored fewer columns.
 INSERT INTO decisions BY NAME
-SELECT address, status, since, reason, campaign, generation FROM read_parquet($file);
+SELECT address, status, since, reason, campaign, generation, contact_id, former
+FROM (FROM read_parquet($file) UNION ALL BY NAME SELECT * FROM decisions WHERE false);
 
 -- name: changes
--- A contact that was read twice, as active and as archived, gets the later status.
+-- A contact that was read twice, as active and as archived or under two addresses, gets the later status.
 CREATE OR REPLACE TABLE changes AS
-SELECT address, status, changed, opted_in, reason, '' AS campaign
+SELECT address, status, changed, opted_in, reason, '' AS campaign, contact_id
 FROM (
     SELECT
         unnest($addresses::VARCHAR[]) AS address, unnest($statuses::VARCHAR[]) AS status,
         unnest($changed::VARCHAR[]) AS changed, unnest($opted_in::VARCHAR[]) AS opted_in,
-        unnest($reasons::VARCHAR[]) AS reason
+        unnest($reasons::VARCHAR[]) AS reason, unnest($contact_ids::VARCHAR[]) AS contact_id
 )
 QUALIFY row_number() OVER (PARTITION BY address ORDER BY changed DESC, status) = 1;
 
+DELETE FROM changes
+WHERE contact_id <> '' AND (contact_id, address) NOT IN (
+    SELECT contact_id, arg_max(address, (changed, address)) FROM changes GROUP BY contact_id
+);
+
 -- name: candidates
 CREATE OR REPLACE TEMP VIEW candidates AS
-SELECT address FROM changes UNION SELECT address FROM decisions;
+SELECT address FROM changes
+UNION
+SELECT address FROM decisions
+UNION
+SELECT unnest(former) FROM decisions WHERE len(former) > 0;
 
 -- name: erased
-SELECT count(*) FROM decisions WHERE address IN (SELECT address FROM erased_addresses);
+SELECT count(*) FROM decisions
+WHERE address IN (SELECT address FROM erased_addresses)
+    OR list_has_any(former, (SELECT coalesce(list(address), []) FROM erased_addresses));
 
 -- name: delete_erased
 DELETE FROM changes WHERE address IN (SELECT address FROM erased_addresses);
 DELETE FROM decisions WHERE address IN (SELECT address FROM erased_addresses);
+UPDATE decisions
+SET former = list_filter(former, lambda one: NOT list_contains(e.erased, one))
+FROM (SELECT coalesce(list(address), []) AS erased FROM erased_addresses) e
+WHERE list_has_any(former, e.erased);
+
+-- name: pair
+-- The stored row of each changed contact: the one with its contact id, otherwise the one with its address.
+CREATE OR REPLACE TABLE paired AS
+WITH by_contact AS (
+    SELECT c.address AS changed_address, d.*
+    FROM changes c JOIN decisions d ON d.contact_id = c.contact_id AND c.contact_id <> ''
+)
+FROM by_contact
+UNION ALL BY NAME
+SELECT c.address AS changed_address, d.*
+FROM changes c JOIN decisions d ON d.address = c.address
+WHERE (coalesce(d.contact_id, '') = '' OR c.contact_id = '')
+  AND c.address NOT IN (SELECT changed_address FROM by_contact);
 
 -- name: count
--- Changes of values and tags are listed too; only a new status or reason counts.
+-- Changes of values and tags are listed too; only a new status, reason or address counts.
 SELECT count(*)
-FROM changes c LEFT JOIN decisions d USING (address)
-WHERE d.status IS DISTINCT FROM c.status OR d.reason IS DISTINCT FROM c.reason;
+FROM changes c LEFT JOIN paired d ON d.changed_address = c.address
+WHERE d.status IS DISTINCT FROM c.status OR d.reason IS DISTINCT FROM c.reason OR d.address <> c.address;
+
+-- name: unidentified
+-- Whether contact ids are known now that were not known before.
+SELECT count(*) FROM changes c JOIN paired d ON d.changed_address = c.address
+WHERE c.contact_id <> coalesce(d.contact_id, '');
 
 -- name: unsubscribed
 -- People who unsubscribed since the last sweep, the newest first.
 SELECT c.address
-FROM changes c JOIN decisions d USING (address)
+FROM changes c JOIN paired d ON d.changed_address = c.address
 WHERE c.status = 'unsubscribed' AND d.status <> 'unsubscribed'
   AND c.reason NOT IN ('unsubscribedByAdmin', 'complianceReview')
 ORDER BY c.changed DESC, c.address
@@ -54,19 +92,41 @@ UPDATE changes SET campaign = $campaign WHERE address = $address;
 -- A new contact that is subscribed has had this status since the opt-in.
 CREATE OR REPLACE TABLE merged AS
 SELECT
-    address,
-    coalesce(c.status, d.status) AS status,
+    c.address,
+    c.status,
     CASE
-        WHEN c.status IS NULL OR c.status = d.status THEN d.since
+        WHEN c.status = d.status THEN d.since
         WHEN c.status = 'subscribed' AND d.status IS NULL AND c.opted_in <> '' THEN c.opted_in
         ELSE c.changed
     END AS since,
-    coalesce(c.reason, d.reason) AS reason,
-    CASE WHEN c.status IS NULL OR c.status = d.status THEN d.campaign ELSE c.campaign END
-        AS campaign,
-    CASE WHEN c.status IS NULL THEN d.generation ELSE $generation END::INTEGER AS generation
-FROM decisions d FULL JOIN changes c USING (address);
+    c.reason,
+    CASE WHEN c.status = d.status THEN d.campaign ELSE c.campaign END AS campaign,
+    $generation::INTEGER AS generation,
+    if(c.contact_id <> '', c.contact_id, coalesce(d.contact_id, '')) AS contact_id,
+    CASE
+        WHEN d.address IS NULL THEN []
+        WHEN d.address = c.address THEN coalesce(d.former, [])
+        ELSE list_append(list_filter(coalesce(d.former, []), lambda one: one <> d.address), d.address)
+    END AS former
+FROM changes c LEFT JOIN paired d ON d.changed_address = c.address
+UNION ALL BY NAME
+-- An address belongs to one contact. Where another contact has it now, the address of this one is unknown,
+-- and its contact id takes the place of the address.
+SELECT
+    * EXCLUDE (is_taken) REPLACE (
+        if(is_taken, contact_id, address) AS address,
+        if(is_taken, list_append(coalesce(former, []), address), former) AS former
+    )
+FROM (
+    SELECT d.*, d.address IN (SELECT address FROM changes) AS is_taken
+    FROM decisions d
+    WHERE d.address NOT IN (SELECT address FROM paired)
+)
+WHERE NOT is_taken OR contact_id <> '';
 DROP TABLE decisions;
+
+UPDATE merged SET former = list_filter(former, lambda one: one <> address AND one <> contact_id)
+WHERE len(former) > 0;
 
 -- name: drop_missing
 -- All contacts were read again; the others are no longer in the audience.
@@ -76,4 +136,8 @@ DELETE FROM merged WHERE generation <> $generation;
 COPY (FROM merged ORDER BY address) TO $file (FORMAT parquet, COMPRESSION zstd);
 
 -- name: sizes
-SELECT count(*) FILTER (status <> 'archived'), count(*) FILTER (status = 'archived') FROM merged;
+-- Contacts, archived contacts, and those of both that were read before contact ids were stored.
+SELECT
+    count(*) FILTER (status <> 'archived'), count(*) FILTER (status = 'archived'),
+    count(*) FILTER (contact_id IS NULL)
+FROM merged;

@@ -7,6 +7,32 @@ SET VARIABLE file = $file;
 CREATE OR REPLACE TEMP VIEW candidates AS
 SELECT * RENAME (email AS address) FROM read_parquet(getvariable('file'));
 
+-- name: open_statuses
+-- The statuses of contacts (consent_updates/sql/sweep.sql) also have their former addresses.
+SET VARIABLE file = $file;
+CREATE OR REPLACE TEMP VIEW contacts AS
+SELECT * FROM read_parquet(getvariable('file'))
+UNION ALL BY NAME
+-- Earlier versions stored fewer columns.
+SELECT NULL::VARCHAR[] AS former WHERE false;
+CREATE OR REPLACE TEMP VIEW candidates AS
+SELECT address FROM contacts UNION ALL SELECT unnest(former) FROM contacts WHERE len(former) > 0;
+
+-- name: count_statuses
+SELECT count(*)
+FROM contacts, (SELECT coalesce(list(address), []) AS erased FROM erased_addresses)
+WHERE list_contains(erased, address) OR list_has_any(former, erased);
+
+-- name: write_statuses_without
+-- A contact that has another address now loses only the former one.
+COPY (
+    SELECT
+        * EXCLUDE (erased)
+        REPLACE (list_filter(former, lambda one: NOT list_contains(erased, one)) AS former)
+    FROM contacts, (SELECT coalesce(list(address), []) AS erased FROM erased_addresses)
+    WHERE NOT list_contains(erased, address)
+) TO $file (FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1);
+
 -- name: count
 SELECT count(*) FROM candidates WHERE address IN (SELECT address FROM erased_addresses);
 

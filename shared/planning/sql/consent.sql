@@ -1,6 +1,8 @@
 -- name: do_not_send
 -- The consent rules: all people who get no data and no tag, with the reason. Consent belongs to an
 -- address and to a person (CustomerId); the stricter of the two wins.
+CREATE TABLE IF NOT EXISTS changed_addresses (address VARCHAR, status VARCHAR);
+
 CREATE OR REPLACE TABLE do_not_send AS
 WITH
 -- 1. Addresses whose contact in the audience is not subscribed. A transactional contact
@@ -11,6 +13,11 @@ address_status AS (
     FROM not_subscribed n LEFT JOIN ledger l ON l.address = n.address
     WHERE NOT (n.status = 'transactional' AND l.fingerprint IS NOT NULL)
       AND NOT ($add_archived AND n.status = 'archived' AND l.archived_by IS NOT NULL)
+    UNION ALL
+    -- Mailchimp reaches the person under the address that they chose there.
+    SELECT address, 'addressChangedInMailchimp'
+    FROM changed_addresses
+    WHERE address NOT IN (SELECT address FROM not_subscribed)
 ),
 -- 2. A decision that a person made for one address applies to all their other addresses in this run
 --    or the ledger. A bounced (cleaned) or archived address is not a decision: it may be replaced.

@@ -1,0 +1,70 @@
+"""Find people whose contact got another address in Mailchimp, so that no run adds the former address again.
+
+A person may change the address in Mailchimp and then unsubscribe. The segment still has the former address, which
+is not in the audience any more. The sweep (consent_updates/sweep.py) stores the contact id and the former addresses
+of each contact, and a contact that is not subscribed is read with its id before every run. So the status of the
+contact applies to its former addresses (record 92).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from shared.errors import NotFound, Unavailable
+from shared.model.consent import ConsentSweep
+from shared.model.ports import Files, Records
+from shared.model.run import Finding, Severity
+from shared.workspace import SqlFile
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+
+# A sweep replaces its file while a run reads it; the next file has the same contacts.
+_TRIES = 3
+_SQL = SqlFile.of(__file__)
+
+
+def find_changed_addresses(
+    db: DuckDBPyConnection, sweeps: Records[ConsentSweep], key: str, files: Files, scratch: Path
+) -> list[Finding]:
+    """Fill `changed_addresses`, and add those of contacts that are not subscribed to `not_subscribed`.
+
+    `key` is that of the audience. Unavailable when the stored statuses cannot be read.
+    """
+    _SQL.run(db, "create")
+    local = scratch / "contacts.parquet"
+    stored = _download(sweeps, key, files, local)
+    if stored is None:
+        return []
+    _SQL.run(db, "find", file=str(local))
+    _SQL.run(db, "keep_status")
+    local.unlink()
+    if stored.unidentified == 0:
+        return []
+    return [Finding(Severity.INFO, "contactIdsMissing")]
+
+
+def changed_address_findings(db: DuckDBPyConnection) -> list[Finding]:
+    """Return a finding about people of the segments whose contact has another address."""
+    people = _SQL.number(db, "people")
+    if not people:
+        return []
+    return [Finding(Severity.INFO, "addressChangedInMailchimp", values={"people": str(people)})]
+
+
+def _download(
+    sweeps: Records[ConsentSweep], key: str, files: Files, local: Path
+) -> ConsentSweep | None:
+    """Download the stored statuses of an audience. None before the first sweep."""
+    for _ in range(_TRIES):
+        stored = sweeps.read(key)
+        if stored is None or not stored.value.blob:
+            return None
+        try:
+            files.download(stored.value.blob, local)
+        except NotFound:
+            continue
+        return stored.value
+    raise Unavailable("recordContended")

@@ -1,0 +1,251 @@
+"""People who change their address in Mailchimp are not added again under the former one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from shared.model.run import Mode, Run
+from tests.consent_updates.consent_deployment import ConsentDeployment
+from tests.faults.simulated_deployment import EXPORT, SimulatedDeployment
+from tests.planning.row_deployment import codes, person
+
+A, B = "p1@example.com", "new@example.com"
+
+
+@dataclass(frozen=True)
+class Afterwards:
+    """What two runs did after contacts changed their addresses, and the audience and the table afterwards."""
+
+    runs: tuple[Run, Run]
+    outcomes: tuple[dict[str, tuple[str, str | None]], ...]
+    contacts: dict[str, str]
+    consent: dict[str, str]
+
+    def is_kept(self, number: int, code: str) -> bool:
+        """Whether neither run sent or added the person under their former address."""
+        address = f"p{number}@example.com"
+        found = [outcomes[address] for outcomes in self.outcomes]
+        return address not in self.contacts and found == [("kept", code)] * 2
+
+
+def address_of(number: int) -> str:
+    return f"p{number}@example.com"
+
+
+def deploy(deployment: SimulatedDeployment, count: int = 3) -> ConsentDeployment:
+    """An app that has exported people 1 to `count`, and has read the audience afterwards."""
+    made = ConsentDeployment(deployment)
+    made.rows.define()
+    made.rows.run(*(person(number) for number in range(1, count + 1)))
+    made.sweep()
+    return made
+
+
+@pytest.fixture
+def made(new_deployment: Callable[[], SimulatedDeployment]) -> ConsentDeployment:
+    return deploy(new_deployment())
+
+
+@pytest.fixture(scope="module")
+def _cache() -> list[Afterwards]:
+    return []
+
+
+@pytest.fixture
+def afterwards(
+    new_deployment: Callable[[], SimulatedDeployment], _cache: list[Afterwards]
+) -> Afterwards:
+    """The result of one deployment in which each person has another history; computed once."""
+    if not _cache:
+        made = deploy(new_deployment(), 10)
+        audience = made.audience
+        audience.add(address_of(11))
+        made.sweep()
+        for number in (1, 2, 4, 5, 8, 9, 10):
+            audience.change_address(address_of(number), f"new{number}@example.com")
+        audience.unsubscribe("new1@example.com")
+        # Two people swap their addresses.
+        audience.change_address(address_of(6), "between@example.com")
+        audience.change_address(address_of(7), address_of(6))
+        audience.change_address("between@example.com", address_of(7))
+        made.sweep()
+        audience.unsubscribe("new2@example.com")
+        audience.change_address("new4@example.com", "newer4@example.com")
+        audience.change_address("new5@example.com", address_of(5))
+        audience.unsubscribe(address_of(7))
+        audience.add("new8@example.com", status="archived")
+        audience.forget("new9@example.com")
+        made.sweep()
+        audience.unsubscribe("newer4@example.com")
+        for _ in range(3):
+            made.sweep()
+        for number in (3, 11):
+            audience.change_address(address_of(number), f"new{number}@example.com")
+            audience.unsubscribe(f"new{number}@example.com")
+        runs = []
+        for name in ("Changed", "Changed again"):
+            made.deployment.clock.forward(3600)
+            rows = [person(number, FirstName=name) for number in range(1, 12)]
+            runs.append(made.rows.run(*rows, person(4, EMail="new4@example.com")))
+        made.sweep()
+        contacts = {address: one.status for address, one in audience.members().items()}
+        outcomes = tuple(made.rows.outcomes(run) for run in runs)
+        _cache.append(Afterwards((runs[0], runs[1]), outcomes, contacts, made.statuses()))
+    return _cache[0]
+
+
+@pytest.mark.parametrize(
+    "number",
+    [
+        pytest.param(1, id="the sweep read both changes at once"),
+        pytest.param(2, id="the sweep read both changes one after the other"),
+        pytest.param(3, id="no sweep read the changes"),
+    ],
+)
+def test_a_person_who_unsubscribed_under_a_new_address_is_not_added_under_the_former_one(
+    afterwards: Afterwards, number: int
+) -> None:
+    assert afterwards.is_kept(number, "unsubscribed")
+    assert afterwards.contacts[f"new{number}@example.com"] == "unsubscribed"
+    assert afterwards.consent[str(number)] == "unsubscribed"
+
+
+def test_the_runs_report_people_whose_contact_has_another_address(afterwards: Afterwards) -> None:
+    for run in afterwards.runs:
+        assert codes(run)["addressChangedInMailchimp"] == {"people": "8"}
+        assert run.consent_proof.statuses_changed == 0
+    assert "contactsGone" not in codes(afterwards.runs[1])
+
+
+def test_each_former_address_of_a_contact_counts(afterwards: Afterwards) -> None:
+    assert afterwards.is_kept(4, "unsubscribed")
+    assert afterwards.outcomes[1]["new4@example.com"] == ("kept", "unsubscribed")
+    assert "new4@example.com" not in afterwards.contacts
+    assert afterwards.consent["4"] == "unsubscribed"
+
+
+def test_a_contact_that_has_its_first_address_again_is_updated(afterwards: Afterwards) -> None:
+    assert afterwards.outcomes[0][address_of(5)] == ("updated", None)
+    assert afterwards.contacts[address_of(5)] == "subscribed"
+
+
+def test_an_address_that_another_contact_has_now_has_the_status_of_that_contact(
+    afterwards: Afterwards,
+) -> None:
+    assert afterwards.outcomes[0][address_of(6)] == ("updated", None)
+    assert afterwards.outcomes[0][address_of(7)] == ("kept", "unsubscribed")
+    assert afterwards.contacts[address_of(6)] == "subscribed"
+    assert afterwards.contacts[address_of(7)] == "unsubscribed"
+
+
+def test_a_contact_that_was_archived_under_its_new_address_stays_archived(
+    afterwards: Afterwards,
+) -> None:
+    assert afterwards.is_kept(8, "archived")
+
+
+def test_after_the_contact_was_deleted_the_former_address_is_new(afterwards: Afterwards) -> None:
+    assert afterwards.outcomes[0][address_of(9)] == ("created", None)
+
+
+def test_a_person_who_stays_subscribed_is_not_added_under_the_former_address(
+    afterwards: Afterwards,
+) -> None:
+    assert afterwards.is_kept(10, "addressChangedInMailchimp")
+    assert afterwards.contacts["new10@example.com"] == "subscribed"
+    assert afterwards.consent["10"] == "subscribed"
+
+
+def test_a_contact_that_the_export_never_sent_counts_as_well(afterwards: Afterwards) -> None:
+    assert afterwards.is_kept(11, "unsubscribed")
+
+
+def test_a_preview_has_these_outcomes_and_the_new_address_in_the_source_updates_the_contact(
+    made: ConsentDeployment,
+) -> None:
+    made.audience.change_address(A, B)
+    made.sweep()
+    made.rows.source.segments = {"People": [person(1, FirstName="Changed"), person(2)]}
+    started = made.app.starter.start(EXPORT, mode=Mode.PREVIEW)
+    preview = made.deployment.run_to_end(started.id)
+
+    run = made.rows.run(person(1, FirstName="Changed"), person(2))
+
+    assert made.rows.outcomes(run)[A] == ("kept", "addressChangedInMailchimp")
+    assert codes(run)["addressChangedInMailchimp"] == {"people": "1"}
+    assert made.rows.outcomes(preview) == made.rows.outcomes(run)
+    members = made.audience.members()
+    assert A not in members
+    assert (members[B].status, members[B].tags) == ("subscribed", {"People"})
+    assert made.statuses()["1"] == "subscribed"
+    # The source has the new address.
+    run = made.rows.run(person(1, EMail=B, FirstName="Changed"), person(2))
+    assert made.rows.outcomes(run)[B] == ("updated", None)
+    assert made.audience.members()[B].merge_fields["FNAME"] == "Changed"
+
+
+@pytest.mark.parametrize(("erased", "gone"), [(A, {A}), (B, {A, B})])
+def test_the_connection_of_two_addresses_is_erased_with_either(
+    made: ConsentDeployment, tmp_path: Path, erased: str, gone: set[str]
+) -> None:
+    made.audience.change_address(A, B)
+    made.sweep()
+    assert {A, B} <= stored_addresses(made, tmp_path)
+
+    made.app.eraser.erase(erased, in_mailchimp=False, by="Ada")
+
+    assert not gone & stored_addresses(made, tmp_path)
+    for _ in range(3):
+        made.sweep()
+    assert not gone & stored_addresses(made, tmp_path)
+
+
+def test_statuses_of_an_earlier_version_are_read_again_and_the_run_says_so_until_then(
+    made: ConsentDeployment, tmp_path: Path
+) -> None:
+    use_statuses_of_version_1_0(made, tmp_path)
+    run = made.rows.run(person(1), person(2))
+    assert "contactIdsMissing" in codes(run)
+    for _ in range(2):
+        made.sweep()
+    made.audience.change_address(A, B)
+    made.audience.unsubscribe(B)
+
+    made.deployment.clock.forward(3600)
+    run = made.rows.run(person(1, FirstName="Changed"), person(2))
+
+    assert "contactIdsMissing" not in codes(run)
+    assert made.rows.outcomes(run)[A] == ("kept", "unsubscribed")
+
+
+def stored_addresses(made: ConsentDeployment, folder: Path) -> set[str]:
+    """All addresses in the stored statuses."""
+    found: set[str] = set()
+    for name, data in made.deployment.store.blobs.items():
+        if name.startswith("consent/"):
+            local = folder / "statuses.parquet"
+            local.write_bytes(data)
+            with duckdb.connect() as db:
+                rows = db.execute("SELECT address, former FROM read_parquet(?)", [str(local)])
+                for address, former in rows.fetchall():
+                    found |= {address, *former}
+    return found
+
+
+def use_statuses_of_version_1_0(made: ConsentDeployment, folder: Path) -> None:
+    """Replace the stored statuses by those of a version that stored no contact ids."""
+    (stored,) = made.app.consent_sweeps.all()
+    local, older = folder / "statuses.parquet", folder / "older.parquet"
+    made.app.files.download(stored.value.blob, local)
+    with duckdb.connect() as db:
+        db.execute(
+            f"COPY (SELECT * EXCLUDE (contact_id, former) FROM read_parquet('{local}')) TO '{older}'"
+        )
+    made.app.files.upload(older, stored.value.blob)
+    state = replace(stored.value, unidentified=None)
+    made.app.consent_sweeps.replace(stored.key, state, stored.etag)
