@@ -89,7 +89,7 @@ class BatchCalls(Calls):
             answer = self._transport.write(
                 "POST", path, body, query, about_members=True, resend=resend, parse=_parse_batch
             )
-        return _sorted(members, answer)
+        return _assigned(members, answer)
 
     def untag(
         self, audience_id: str, tag_id: int, addresses: Sequence[str], *, resend: bool = True
@@ -159,7 +159,7 @@ def _body(member: Member) -> dict[str, object]:
 
 
 def _parse_batch(content: bytearray) -> object:
-    """Parse the parts of a response that `_sorted` reads.
+    """Parse the parts of a response that `_assigned` reads.
 
     The response with 500 members has 2 MB, most of which are links. Reading all of it takes seven times as long.
     """
@@ -170,7 +170,7 @@ def _parse_batch(content: bytearray) -> object:
         return orjson.loads(content)
 
 
-def _sorted(members: Sequence[Member], answer: Mapping[str, Any]) -> BatchAnswer:
+def _assigned(members: Sequence[Member], answer: Mapping[str, Any]) -> BatchAnswer:
     """Assign every member of the call to a part of the response.
 
     A part that has no entries may be missing.
