@@ -5,12 +5,13 @@ Nothing is read from Customer Insights, and no one is added to the audience.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from shared.errors import Conflict
 from shared.fields.contact import Converter
-from shared.model.audience import Tag
+from shared.model.audience import CallCounts, Tag
 from shared.model.chunk import Chunk
 from shared.model.exclusions import ExclusionList
 from shared.model.ledger import LedgerPointer
@@ -59,25 +60,9 @@ def plan_undo(
     if request.account_id != undone.account_id:
         raise Conflict("undoOtherAccount")
     load_for_undo(db, _download(run, pointer, preparation.files, scratch))
-    convert = Converter(undone.mapping, undone.attributes, undone.merge_fields)
     columns = merge_tags(undone.mapping)
-    with (
-        waiting_for_network(db),
-        preparation.sessions.parallel(request.connection_id, request.account_id) as calls,
-    ):
-        # ConfigError when it was deleted
-        calls.submit(lambda session: session.audience(undone.audience_id)).result()
-        in_mailchimp = calls.submit(lambda session: session.tags(undone.audience_id))
-        contacts = preparation.read_not_subscribed(request, undone.audience_id, calls, db, scratch)
-        window = EditWindow(moment_of(undone.run_id), run.undone_at, convert, tuple(columns))
-        calls.submit(
-            lambda session: find_manual_edits(db, session, undone.audience_id, window)
-        ).result()
-        others = owned_by_others(
-            preparation.owners, export.id, request.account_id, undone.audience_id
-        )
-        existing = {t.id: t for t in in_mailchimp.result() if t.id not in others}
-        made = calls.calls
+    audience = _read_audience(request, undone, preparation, columns, db, scratch)
+    existing = audience.tags
     carried = tags_before(db)
     tags = tuple(
         PlannedTag(tag.segment, existing[tag.tag_id].name, tag.tag_id, carried.get(tag.tag_id, 0))
@@ -111,10 +96,46 @@ def plan_undo(
         ledger=pointer.blob,
         ledger_run=pointer.run_id,
         findings=tuple(findings),
-        calls=made,
-        contacts_before=contacts,
+        calls=audience.calls,
+        contacts_before=audience.contacts,
     )
     return plan, files, chunks
+
+
+@dataclass(frozen=True)
+class _UndoAudience:
+    """The tags that the audience still has, by id, its contacts by status, and the calls made."""
+
+    tags: dict[int, Tag]
+    contacts: dict[str, int]
+    calls: CallCounts
+
+
+def _read_audience(
+    request: PlanRequest,
+    undone: Plan,
+    preparation: AudiencePreparation,
+    columns: list[str],
+    db: DuckDBPyConnection,
+    scratch: Path,
+) -> _UndoAudience:
+    """Read the audience, and what others changed since the run. ConfigError when it was deleted."""
+    audience_id = undone.audience_id
+    convert = Converter(undone.mapping, undone.attributes, undone.merge_fields)
+    window = EditWindow(moment_of(undone.run_id), request.run.undone_at, convert, tuple(columns))
+    with (
+        waiting_for_network(db),
+        preparation.sessions.parallel(request.connection_id, request.account_id) as calls,
+    ):
+        calls.submit(lambda session: session.audience(audience_id)).result()
+        in_mailchimp = calls.submit(lambda session: session.tags(audience_id))
+        contacts = preparation.read_not_subscribed(request, audience_id, calls, db, scratch)
+        calls.submit(lambda session: find_manual_edits(db, session, audience_id, window)).result()
+        others = owned_by_others(
+            preparation.owners, request.export.id, request.account_id, audience_id
+        )
+        tags = {tag.id: tag for tag in in_mailchimp.result() if tag.id not in others}
+        return _UndoAudience(tags, contacts, calls.calls)
 
 
 def _download(run: Run, pointer: LedgerPointer, files: Files, scratch: Path) -> UndoFiles:
