@@ -183,6 +183,15 @@ def _assigned(members: Sequence[Member], answer: Mapping[str, Any]) -> BatchAnsw
     updated: dict[str, str] = {}
     opted_in: dict[str, str] = {}
     refused: dict[str, Refusal] = {}
+    unknown: list[tuple[Mapping[str, Any], dict[str, str]]] = []
+
+    def assign(item: Mapping[str, Any], into: dict[str, str], address: str) -> None:
+        into[address] = status_in(item)
+        if into is updated:
+            since = text_in(item, "timestamp_opt") or text_in(item, "timestamp_signup")
+            if since:
+                opted_in[address] = since
+
     for name, into in (("new_members", created), ("updated_members", updated)):
         for item in objects_in(answer.get(name)):
             address = item.get("email_address")
@@ -190,13 +199,10 @@ def _assigned(members: Sequence[Member], answer: Mapping[str, Any]) -> BatchAnsw
             member = sent.get(address) if isinstance(address, str) else None
             member = member or sent.get(_key(address))
             if member is None:
-                continue
-            into[member.address] = status_in(item)
-            if into is updated:
-                since = text_in(item, "timestamp_opt") or text_in(item, "timestamp_signup")
-                if since:
-                    opted_in[member.address] = since
-    unassigned = Refusal(Code.REFUSED)
+                unknown.append((item, into))
+            else:
+                assign(item, into, member.address)
+    unassigned: Refusal | None = None
     for error in objects_in(answer.get("errors")):
         member = sent.get(_key(error.get("email_address")))
         reason = refusal(error, member.merge_fields if member else None)
@@ -209,9 +215,13 @@ def _assigned(members: Sequence[Member], answer: Mapping[str, Any]) -> BatchAnsw
     # The response omits these members, or names them by an address that Mailchimp changed.
     assigned = created.keys() | updated.keys() | refused.keys()
     omitted = [member.address for member in members if member.address not in assigned]
-    if omitted and not _is_complete(answer):
+    if len(omitted) == len(unknown) == 1 and unassigned is None:
+        ((renamed, into),) = unknown
+        assign(renamed, into, omitted.pop())
+    # In smaller calls, the two can be told apart.
+    if omitted and (unknown or not _is_complete(answer)):
         raise Unavailable("answerBroken", maybe_applied=True)
-    refused.update(dict.fromkeys(omitted, unassigned))
+    refused.update(dict.fromkeys(omitted, unassigned or Refusal(Code.REFUSED)))
     return BatchAnswer(created, updated, refused, opted_in)
 
 

@@ -215,6 +215,33 @@ def test_a_person_missing_from_the_response_is_refused(transport):
         assert found.refused == {"bob@example.org": Refusal(code)}
 
 
+def test_the_only_contact_with_another_address_is_the_only_omitted_person(transport):
+    people = [member("ada@example.org"), member("b.ob@example.org")]
+    ada = {"email_address": "ada@example.org", "status": "subscribed"}
+    bob = {"email_address": "bob@example.org", "status": "pending"}
+    with ScriptedServer(answered(new=[bob], updated=[ada])) as server:
+        found = MailchimpSession(transport(server.url)).subscribe(
+            "abc", people, update_existing=True
+        )
+    assert found.created == {"b.ob@example.org": "pending"}
+    assert found.updated == {"ada@example.org": "subscribed"}
+    assert found.refused == {}
+
+
+@pytest.mark.parametrize("errors", [[], [{"email_address": "", "error": "No"}]])
+def test_several_contacts_with_other_addresses_are_told_apart_in_smaller_calls(errors, transport):
+    people = [member("a.da@example.org"), member("b.ob@example.org")]
+    new = [{"email_address": "ada@example.org", "status": "subscribed"}]
+    if not errors:
+        new.append({"email_address": "bob@example.org", "status": "subscribed"})
+    with (
+        ScriptedServer(answered(new=new, errors=errors)) as server,
+        pytest.raises(Unavailable) as caught,
+    ):
+        MailchimpSession(transport(server.url)).subscribe("abc", people, update_existing=True)
+    assert caught.value.maybe_applied
+
+
 @pytest.mark.parametrize(
     "answer",
     [
