@@ -7,7 +7,6 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 from starlette.responses import Response
 
-from shared.errors import NotFound
 from shared.model.export import Export
 from shared.web.access import AccessRoute, requires
 from shared.web.application import exports, runs
@@ -51,13 +50,8 @@ def ask_schedules(
 
 def _chosen(page: Page, ids: list[str]) -> list[Export]:
     """The exports with these ids; those that were removed in the meantime are left out."""
-    found = []
-    for export_id in dict.fromkeys(ids[:_MOST]):
-        try:
-            found.append(page.services.definitions.read(export_id).value)
-        except NotFound:
-            continue
-    return sorted(found, key=lambda export: export.sort_key)
+    found = map(page.services.definitions.find, dict.fromkeys(ids[:_MOST]))
+    return sorted(filter(None, found), key=lambda export: export.sort_key)
 
 
 def _schedules(

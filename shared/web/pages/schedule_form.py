@@ -13,11 +13,10 @@ from fastapi.exceptions import RequestValidationError
 
 from shared.errors import ConfigError
 from shared.model.export import Schedule
-from shared.scheduling.schedule import next_run, zone
+from shared.scheduling.schedule import MOST_TIMES, next_run, zone
 from shared.web.models.schedules import ScheduleBody
 from shared.web.pages.forms import Form
 
-_MOST_TIMES = 4
 _SHOWN_RUNS = 3
 # Names that are not places, or that exist for old systems only.
 _NO_PLACES = (
@@ -35,7 +34,7 @@ _NO_PLACES = (
 
 def schedule_fields(form: Form) -> dict[str, Any]:
     """The fields of a schedule as the JSON API names them; empty times are omitted."""
-    times = [form.get(f"time-{number}") for number in range(_MOST_TIMES)]
+    times = [form.get(f"time-{number}") for number in range(MOST_TIMES)]
     return {
         "enabled": form.has("scheduleOn"),
         "repeat": form.get("repeat") or "everyRefresh",
