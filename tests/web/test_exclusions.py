@@ -28,7 +28,7 @@ def test_a_list_is_uploaded_read_downloaded_and_deleted() -> None:
     assert (answer.json()["addresses"], answer.json()["customers"]) == (1, 1)
     assert get(world, path) == answer.json()
     csv = call(world, "GET", f"{path}.csv").body.decode()
-    assert csv == 'excluded\r\n"ada@contoso.example"\r\n"\'=4711"\r\n'
+    assert csv == "\ufeffexcluded\r\nada@contoso.example\r\n'=4711\r\n"
     trail = call(world, "GET", "/api/audit").body.decode()
     assert "export.exclusions" in trail
     assert "ada@contoso.example" not in trail

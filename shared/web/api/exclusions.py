@@ -11,7 +11,7 @@ from starlette.responses import Response
 from shared.web.access import AccessRoute, Subject, requires
 from shared.web.application import exclusions
 from shared.web.authentication import Role
-from shared.web.csv_files import CsvResponse, csv_response, neutral
+from shared.web.csv_files import CsvResponse, csv_file, csv_response, neutral
 from shared.web.dependencies import CurrentContext, Id
 from shared.web.models.exclusions import ExclusionsView, exclusions_view
 from shared.web.problems import refuse_other_types
@@ -50,10 +50,9 @@ def read(export_id: Id, context: CurrentContext) -> ExclusionsView:
 def download(export_id: Id, context: CurrentContext) -> Response:
     """Returns one address or CustomerId per line. Cells that look like formulas are neutralized."""
     listed = exclusions.read(context, export_id)
-    lines = "".join(
-        f"{_quoted(neutral(cell))}\r\n" for cell in (*listed.addresses, *listed.customers)
-    )
-    return csv_response(f"excluded\r\n{lines}".encode(), f"exclusions-{export_id}.csv")
+    people = (*listed.addresses, *listed.customers)
+    data = csv_file(["excluded"], ([neutral(person)] for person in people))
+    return csv_response(data, f"exclusions-{export_id}.csv")
 
 
 @router.put(_ONE, summary="Replace the exclusion list", openapi_extra=_BODY)
@@ -73,8 +72,3 @@ def replace(
 def delete(export_id: Id, context: CurrentContext) -> None:
     """The next run sends these people again, unless another rule keeps them out."""
     exclusions.delete(context, export_id)
-
-
-def _quoted(cell: str) -> str:
-    """The cell in quotes, so that an id with a semicolon is one cell when the file is uploaded again."""
-    return '"' + cell.replace('"', '""') + '"'
