@@ -92,12 +92,7 @@ class Differences:
         self, plan: Plan, chunks: Sequence[Chunk], fields: Sequence[str]
     ) -> Iterator[Difference]:
         payloads = ChunkPayloads(plan, self.chunks, self.files, self.now)
-        people = (
-            person
-            for chunk in chunks
-            if chunk.tag_id is None
-            for person in payloads.read_planned(chunk).people
-        )
+        people = payloads.planned_people(chunks)
         reading = _Reading.of(plan, fields)
         with self._opened(plan) as (db, files):
             found = _SQL.run(db, "rows", merge_tags=merge_tags(plan.mapping), **files)

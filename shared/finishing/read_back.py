@@ -16,7 +16,6 @@ from shared.model.chunk import Chunk
 from shared.model.one_person import SentField, SentPerson
 from shared.model.plan import Plan
 from shared.sending.chunk_payload import ChunkPayloads
-from shared.sending.write import Person
 from shared.workspace import SqlFile, waiting_for_network
 
 if TYPE_CHECKING:
@@ -37,7 +36,7 @@ def read_back(
     chunks: Sequence[Chunk],
 ) -> list[SentPerson]:
     """Read the contacts of `outcomes` from the audience. Needs `removals` as well."""
-    sent = _sent(payloads, chunks)
+    sent = {person.address: person for person in payloads.planned_people(chunks)}
     names = {tag.tag_id: tag.tag for tag in plan.tags}
     contacts = []
     for address, customer_id, outcome, code, field, is_contact, removed in _SQL.rows(
@@ -72,13 +71,3 @@ def read_back(
             )
         )
     return contacts
-
-
-def _sent(payloads: ChunkPayloads, chunks: Sequence[Chunk]) -> dict[str, Person]:
-    """The people to send of a run with their converted values, by address."""
-    return {
-        person.address: person
-        for chunk in chunks
-        if chunk.tag_id is None
-        for person in payloads.read_planned(chunk).people
-    }

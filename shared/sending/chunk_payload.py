@@ -6,7 +6,7 @@ has lost its claim records nothing; the lane that claimed the chunk afterwards d
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
@@ -91,6 +91,12 @@ class ChunkPayloads:
         """Read everyone in a chunk, whether or not there is a result. For reading only: no lane claimed it."""
         planned = replace(chunk, outcomes=None, results="")
         return self.read(Stored(chunk_key(self.plan.run_id, chunk.number), planned, etag=""))
+
+    def planned_people(self, chunks: Iterable[Chunk]) -> Iterator[Person]:
+        """Read everyone to send in chunks of a plan, one chunk at a time."""
+        for chunk in chunks:
+            if chunk.tag_id is None:
+                yield from self.read_planned(chunk).people
 
     def finish(
         self, payload: ChunkPayload, results: Mapping[str, Result], calls: CallCounts
