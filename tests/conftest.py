@@ -13,7 +13,7 @@ from hypothesis import settings
 from devhost.processes import ACCOUNT, Azurite, running, start_azurite
 
 # A process of Azurite takes seconds to start, an account nothing.
-SEPARATE_ACCOUNTS = tuple(f"separate{number}" for number in range(200))
+SEPARATE_ACCOUNTS = tuple(f"separate{number}" for number in range(400))
 
 # Their files take longest. They run first, so that no worker ends with a long file while others idle.
 SLOW_FOLDERS = ("versions", "faults", "e2e", "browser", "sending", "devhost", "runs", "infra")

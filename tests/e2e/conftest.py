@@ -1,4 +1,4 @@
-"""One app for each module of end-to-end tests, one app as a process, an ExportScenario for each test."""
+"""An app and an ExportScenario for each end-to-end test, and one app as a process."""
 
 from collections.abc import Callable, Iterator
 from datetime import timedelta
@@ -42,11 +42,11 @@ def hosted_app(
         yield opened
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def running_app(
     separate_storage: Callable[[], Azurite], mailchimp: Sandbox
 ) -> Iterator[AppInProcess]:
-    """The app in this process, with the exports of this module only."""
+    """The app in this process, with the exports of this test only: an erasure looks through all exports."""
     with app_in_process(separate_storage().connection_string, mailchimp, **SETTINGS) as opened:
         yield opened
 
