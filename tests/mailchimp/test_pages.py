@@ -53,7 +53,7 @@ def test_only_the_needed_fields_are_requested(sandbox, session):
     fill(audience, 1)
     list(session.members_with_status(audience.id, "unsubscribed"))
     assert sandbox.calls.last[-1].query["fields"] == (
-        "members.email_address,members.status,total_items"
+        "members.email_address,members.contact_id,members.status,total_items"
     )
 
 
