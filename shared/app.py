@@ -58,6 +58,7 @@ from shared.people.exclusion_lists import ExclusionLists
 from shared.people.purge import Purge
 from shared.people.retention import Retention
 from shared.people.search import Search
+from shared.people.stored_contacts import StoredContacts
 from shared.planning.build import PlanBuilder
 from shared.planning.hygiene import Hygiene
 from shared.planning.plan import Planner
@@ -428,7 +429,7 @@ class App:
             exports=self.exports,
             owners=self.tag_owners,
             not_subscribed=self.not_subscribed,
-            sweeps=self.consent_sweeps,
+            contacts=self.stored_contacts,
             files=self.files,
             sessions=self.sessions,
             now=self.runtime.now,
@@ -486,6 +487,7 @@ class App:
             randrange=self.runtime.randrange,
             stopping=self.runtime.stopping,
             meter=self.telemetry,
+            contacts=self.stored_contacts,
         )
         return Lanes(
             checks=self.run_checks,
@@ -799,6 +801,11 @@ class App:
         """The people who were erased."""
         key = partial(stored_key, self.secrets, self.leases, "erased-people-key")
         return Erasures(self.table("erasures", Erasure), key)
+
+    @cached_property
+    def stored_contacts(self) -> StoredContacts:
+        """The contacts of all audiences as the last sweeps stored them."""
+        return StoredContacts(self.consent_sweeps, self.files)
 
     @cached_property
     def eraser(self) -> Eraser:

@@ -16,9 +16,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
 from shared.errors import Unavailable
-from shared.fields.address import mail_form
 from shared.mailchimp.calls import Calls, audience_path, within
 from shared.mailchimp.parts import (
+    address_in,
     list_in,
     object_in,
     objects_in,
@@ -84,7 +84,7 @@ class MemberListCalls(Calls):
 
         def contact(item: Mapping[str, Any]) -> ContactStatus:
             # Only members with this status are listed, also where the response does not repeat it.
-            return ContactStatus(_address(item), status_in(item) or status, _contact_id(item))
+            return ContactStatus(address_in(item), status_in(item) or status, _contact_id(item))
 
         return self._members(audience_id, query, contact)
 
@@ -140,7 +140,7 @@ class MemberListCalls(Calls):
             if people:
                 yield people
             end = offset + len(items)
-            last = _last_with_address(items)
+            last = _last_withaddress_in(items)
             # Members without an address cannot be recognized; after the end of all earlier pages they are new.
             has_unrecognized = end > read_until and last < len(items) - 1
             is_full = len(items) >= pages.size
@@ -175,12 +175,12 @@ class _Pages:
 
     def knows(self, item: Mapping[str, Any]) -> bool:
         """Whether this member was read before. A member without an address cannot be recognized."""
-        address = _address(item)
+        address = address_in(item)
         return not address or hash(address) in self._seen
 
     def is_new(self, item: Mapping[str, Any]) -> bool:
         """Whether this member is read for the first time. Records it as read."""
-        address = _address(item)
+        address = address_in(item)
         address_hash = hash(address)
         if not address or address_hash in self._seen:
             return False
@@ -205,20 +205,14 @@ class _Pages:
             return list_in(answer, "members"), total_in(answer)
 
 
-def _last_with_address(items: Sequence[Mapping[str, Any]]) -> int:
+def _last_withaddress_in(items: Sequence[Mapping[str, Any]]) -> int:
     """The position of the last member that has an address; -1 if there is none."""
     positions = range(len(items) - 1, -1, -1)
-    return next((position for position in positions if _address(items[position])), -1)
-
-
-def _address(item: Mapping[str, Any]) -> str:
-    """The address in the form in which the app sends it: an international domain is `xn--`."""
-    address = text_in(item, "email_address").strip().lower()
-    return address if address.isascii() else mail_form(address)
+    return next((position for position in positions if address_in(items[position])), -1)
 
 
 def _contact_status(item: Mapping[str, Any]) -> ContactStatus:
-    return ContactStatus(_address(item), status_in(item), _contact_id(item))
+    return ContactStatus(address_in(item), status_in(item), _contact_id(item))
 
 
 def _contact_id(item: Mapping[str, Any]) -> str:
@@ -227,7 +221,7 @@ def _contact_id(item: Mapping[str, Any]) -> str:
 
 def _status_change(item: Mapping[str, Any]) -> StatusChange:
     return StatusChange(
-        _address(item),
+        address_in(item),
         status_in(item),
         text_in(item, "last_changed"),
         text_in(item, "timestamp_opt") or text_in(item, "timestamp_signup"),
@@ -246,7 +240,7 @@ def _contact(item: Mapping[str, Any]) -> Contact:
     ids = (whole_number_in(tag, "id") for tag in objects_in(item.get("tags")))
     tags = tuple(tag_id for tag_id in ids if tag_id)
     return Contact(
-        _address(item),
+        address_in(item),
         object_in(item, "merge_fields"),
         tags,
         whole_number_in(item, "tags_count") or len(tags),

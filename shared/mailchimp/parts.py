@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from shared.errors import Unavailable
+from shared.fields.address import mail_form
 
 _LONGEST = 1_000
 _STATUS = re.compile(r"[A-Za-z]{1,20}")
@@ -31,6 +32,12 @@ def status_in(item: Mapping[str, Any]) -> str:
     if value == "subscribed":  # nearly always
         return "subscribed"
     return value if isinstance(value, str) and _STATUS.fullmatch(value) else ""
+
+
+def address_in(item: Mapping[str, Any]) -> str:
+    """Return the address of a member as the app sends it: an international domain is `xn--`."""
+    address = text_in(item, "email_address").strip().lower()
+    return address if address.isascii() else mail_form(address)
 
 
 def whole_number_in(item: Mapping[str, Any], name: str) -> int:

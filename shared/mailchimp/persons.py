@@ -11,13 +11,14 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping
 from typing import Any
+from urllib.parse import quote
 
 from shared.errors import NotFound, Unavailable
 from shared.fields.address import international_form
 from shared.fields.evidence import EVIDENCE
 from shared.mailchimp.calls import Calls, audience_path
-from shared.mailchimp.parts import object_in, objects_in, status_in, text_in
-from shared.model.audience import MemberState
+from shared.mailchimp.parts import address_in, object_in, objects_in, status_in, text_in
+from shared.model.audience import ContactStatus, MemberState
 
 _LONGEST_ID = 64
 
@@ -43,6 +44,16 @@ class PersonCalls(Calls):
             text_in(answer, "timestamp_opt") or text_in(answer, "timestamp_signup"),
             {tag: text_in(answer, name) for tag, name in EVIDENCE.items()},
         )
+
+    def contact(self, audience_id: str, contact_id: str) -> ContactStatus | None:
+        """Read a contact by its id, under whatever address it has; None when the audience does not contain it."""
+        path = f"{audience_path(audience_id)}/members/{quote(contact_id, safe='')}"
+        query = {"fields": "email_address,contact_id,status"}
+        try:
+            answer = self._transport.get(path, query)
+        except NotFound:
+            return None
+        return ContactStatus(address_in(answer), _status(answer), contact_id)
 
     def unsubscribe_campaign(self, audience_id: str, address: str) -> str:
         """Read the ID of the campaign by which a person unsubscribed last; empty when it is unknown."""

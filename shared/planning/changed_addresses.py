@@ -11,23 +11,19 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from shared.errors import NotFound, Unavailable
-from shared.model.consent import ConsentSweep
-from shared.model.ports import Files, Records
 from shared.model.run import Finding, Severity
+from shared.people.stored_contacts import StoredContacts
 from shared.workspace import SqlFile
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 
-# A sweep replaces its file while a run reads it; the next file has the same contacts.
-_TRIES = 3
 _SQL = SqlFile.of(__file__)
 
 
 def find_changed_addresses(
-    db: DuckDBPyConnection, sweeps: Records[ConsentSweep], key: str, files: Files, scratch: Path
+    db: DuckDBPyConnection, contacts: StoredContacts, key: str, scratch: Path
 ) -> list[Finding]:
     """Fill `changed_addresses`, and add those of contacts that are not subscribed to `not_subscribed`.
 
@@ -35,7 +31,7 @@ def find_changed_addresses(
     """
     _SQL.run(db, "create")
     local = scratch / "contacts.parquet"
-    stored = _download(sweeps, key, files, local)
+    stored = contacts.download(key, local)
     if stored is None:
         return []
     _SQL.run(db, "find", file=str(local))
@@ -52,19 +48,3 @@ def changed_address_findings(db: DuckDBPyConnection) -> list[Finding]:
     if not people:
         return []
     return [Finding(Severity.INFO, "addressChangedInMailchimp", values={"people": str(people)})]
-
-
-def _download(
-    sweeps: Records[ConsentSweep], key: str, files: Files, local: Path
-) -> ConsentSweep | None:
-    """Download the stored statuses of an audience. None before the first sweep."""
-    for _ in range(_TRIES):
-        stored = sweeps.read(key)
-        if stored is None or not stored.value.blob:
-            return None
-        try:
-            files.download(stored.value.blob, local)
-        except NotFound:
-            continue
-        return stored.value
-    raise Unavailable("recordContended")

@@ -18,10 +18,11 @@ from shared.capacity.on_demand import OnDemandSessions
 from shared.capacity.parallel_calls import ParallelCalls
 from shared.mailchimp.session import MailchimpSession
 from shared.model.audience import Automation, CallCounts, NotSubscribedPointer
-from shared.model.consent import ConsentSweep, audience_key
+from shared.model.consent import audience_key
 from shared.model.export import Export
 from shared.model.ports import Files, Records, readable
 from shared.model.tag import TagOwner, same_name
+from shared.people.stored_contacts import StoredContacts
 from shared.planning.already_subscribed import (
     find_already_subscribed,
     saves_calls,
@@ -43,7 +44,7 @@ class AudiencePreparation:
     exports: Records[Export]
     owners: Records[TagOwner]
     not_subscribed: Records[NotSubscribedPointer]
-    sweeps: Records[ConsentSweep]
+    contacts: StoredContacts
     files: Files
     sessions: OnDemandSessions
     now: Callable[[], datetime]
@@ -65,7 +66,7 @@ class AudiencePreparation:
             findings, found = field_findings(export, merge_fields), tags.result()
             contacts = self.read_not_subscribed(request, export.audience_id, parallel, db, scratch)
         key = audience_key(request.account_id, export.audience_id)
-        changed = find_changed_addresses(db, self.sweeps, key, self.files, scratch)
+        changed = find_changed_addresses(db, self.contacts, key, scratch)
         return PreparedAudience(
             audience, merge_fields, found, (*findings, *found.findings, *changed), contacts
         )

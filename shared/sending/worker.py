@@ -8,10 +8,11 @@ may be asked to end. The results of all answered calls are recorded, also in the
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 
 from shared.capacity.pace import AccountPace
 from shared.capacity.slots import Slot, Slots
@@ -19,12 +20,15 @@ from shared.errors import ConfigError, ConnectorError, Disconnected, Refused, Un
 from shared.mailchimp.gateway import MailchimpGateway
 from shared.mailchimp.session import MailchimpSession
 from shared.messaging.metrics import Meter
-from shared.model.audience import CallCounts
+from shared.model.audience import CallCounts, ContactStatus
 from shared.model.chunk import Chunk, ChunkKind
+from shared.model.consent import audience_key
 from shared.model.plan import Plan
 from shared.model.ports import Files, Records
 from shared.model.run import Reason, Run, RunStatus
+from shared.people.stored_contacts import StoredContacts
 from shared.runs.transitions import Transitions
+from shared.sending.absent_people import AbsentPeople
 from shared.sending.chunk_payload import ChunkPayload, ChunkPayloads
 from shared.sending.chunk_queue import ChunkQueue, ChunkTotals
 from shared.sending.isolate import Interrupted, Isolation
@@ -74,6 +78,7 @@ class Worker:
     clock: Callable[[], float]
     randrange: Callable[[int], int]
     meter: Meter
+    contacts: StoredContacts
     stopping: Callable[[], bool] = lambda: False
     slice_seconds: float = SLICE_SECONDS
     _shared: dict[tuple[str, bool], _SharedByLanes] = field(default_factory=dict)
@@ -235,6 +240,7 @@ class _LaneSlice:
             self._run.sending_at or self._worker.now(),
             Isolation(self._is_up, self._may_continue, self._queue.has_answers),
             self._may_continue,
+            self._contacts_of,
         )
         pause = None
         try:
@@ -278,6 +284,18 @@ class _LaneSlice:
             writer.untag(chunk.tag_id, payload.addresses)
         else:
             writer.write(chunk.kind, payload.people, maybe_applied=chunk.attempts > 1)
+
+    def _contacts_of(self, addresses: Sequence[str]) -> dict[str, ContactStatus]:
+        key = audience_key(self._plan.account_id, self._plan.audience_id)
+        run = self._run
+        absent = AbsentPeople(
+            self._session,
+            self._plan.audience_id,
+            partial(self._worker.contacts.ids, key),
+            run.queued_at or run.sending_at or self._worker.now(),
+            self._may_continue,
+        )
+        return absent.contacts(addresses)
 
     def _is_up(self) -> bool:
         try:

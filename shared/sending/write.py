@@ -15,7 +15,7 @@ https://mailchimp.com/developer/marketing/api/lists/batch-subscribe-or-unsubscri
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import NamedTuple
@@ -23,7 +23,7 @@ from typing import NamedTuple
 from shared.errors import Disconnected, NotFound, Refused, Unavailable
 from shared.fields.evidence import sends_times, without_evidence
 from shared.mailchimp.session import MailchimpSession
-from shared.model.audience import BatchAnswer, Member, MemberState, Refusal
+from shared.model.audience import BatchAnswer, ContactStatus, Member, MemberState, Refusal
 from shared.model.chunk import ChunkKind
 from shared.model.outcome import Code, Outcome
 from shared.sending.isolate import Failure, Interrupted, Isolation
@@ -72,7 +72,8 @@ class Result(NamedTuple):
 class Writer:
     """Writes people of one audience over one session.
 
-    `status` is the status of new people; `since` is when the run began to send. `results` contains
+    `status` is the status of new people; `since` is when the run began to send. `contacts_of` returns the
+    contacts of people who are not in the audience under their address, by this address. `results` contains
     the final results so far by address, also after an error. Other results are unknown.
     """
 
@@ -82,6 +83,7 @@ class Writer:
     since: datetime
     isolation: Isolation
     may_continue: Callable[[], bool]
+    contacts_of: Callable[[Sequence[str]], Mapping[str, ContactStatus]] = lambda _: {}
     results: dict[str, Result] = field(default_factory=dict)
 
     def write(self, kind: ChunkKind, people: Sequence[Person], *, maybe_applied: bool) -> None:
@@ -245,7 +247,10 @@ class Writer:
         self.isolation.send(existing, update, self._reject_updated)
 
     def _update(self, people: Sequence[Person], *, add_absent: bool) -> None:
-        """Update people who are in the audience. `add_absent` adds people who were deleted from it."""
+        """Update people who are in the audience. `add_absent` adds people who were deleted from it.
+
+        People whose contact has another address now are not added.
+        """
         absent: list[tuple[Person, Result]] = []
 
         def update(part: Sequence[Person], *, resend: bool) -> None:
@@ -258,7 +263,14 @@ class Writer:
                     self._record(person, result)
 
         self.isolation.send(people, update, self._reject_updated)
-        refused = {person.address: result for person, result in absent}
+        contacts = self.contacts_of([person.address for person, _ in absent])
+        refused = {}
+        for person, result in absent:
+            kept = _kept(person, contacts.get(person.address))
+            if kept:
+                self._record(person, kept)
+            else:
+                refused[person.address] = result
 
         def add(part: Sequence[Person], *, resend: bool) -> None:
             # Deleted in Mailchimp since: add them as new people, or get the reason of the refusal.
@@ -268,7 +280,8 @@ class Writer:
                 exists = result.code == Code.CONTACT_EXISTS
                 self._record(person, refused[person.address] if exists else result)
 
-        self.isolation.send([person for person, _ in absent], add, self._reject_added)
+        added = [person for person, _ in absent if person.address in refused]
+        self.isolation.send(added, add, self._reject_added)
 
     def _call(
         self,
@@ -351,6 +364,17 @@ def with_values(person: Person, result: Result) -> Result:
     if person.cut:
         return result._replace(code=Code.VALUE_CUT, field=" ".join(person.cut))
     return result
+
+
+def _kept(person: Person, contact: ContactStatus | None) -> Result | None:
+    """The result of a person who must not be added because of their contact; None if they may be added."""
+    if contact is None:
+        return None
+    if contact.status != _SUBSCRIBED:
+        return Result(Outcome.KEPT, contact.status, status=contact.status)
+    if contact.address != person.address:
+        return Result(Outcome.KEPT, Code.ADDRESS_CHANGED_IN_MAILCHIMP, status=_SUBSCRIBED)
+    return None
 
 
 def _refused(refusal: Refusal) -> Result:

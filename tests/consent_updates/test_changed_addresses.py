@@ -9,7 +9,8 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from shared.model.run import Mode, Run
+from shared.model.run import Mode, Run, RunStatus
+from shared.sending import absent_people
 from tests.consent_updates.consent_deployment import ConsentDeployment
 from tests.faults.simulated_deployment import EXPORT, SimulatedDeployment
 from tests.planning.row_deployment import codes, person
@@ -249,3 +250,31 @@ def use_statuses_of_version_1_0(made: ConsentDeployment, folder: Path) -> None:
     made.app.files.upload(older, stored.value.blob)
     state = replace(stored.value, unidentified=None)
     made.app.consent_sweeps.replace(stored.key, state, stored.etag)
+
+
+@pytest.mark.parametrize("most", [20, 1])
+def test_a_person_who_changes_the_address_during_a_run_is_not_added_under_the_former_one(
+    made: ConsentDeployment, monkeypatch: pytest.MonkeyPatch, most: int
+) -> None:
+    monkeypatch.setattr(absent_people, "MOST_LOOKUPS", most)
+    made.rows.source.segments = {"People": [person(n, FirstName="Changed") for n in range(1, 4)]}
+    started = made.app.starter.start(EXPORT)
+    while made.app.runs.read(started.id).value.status is not RunStatus.SENDING:
+        made.deployment._deliver()
+    made.audience.change_address(address_of(1), "new1@example.com")
+    made.audience.unsubscribe("new1@example.com")
+    made.audience.change_address(address_of(2), "new2@example.com")
+
+    run = made.deployment.run_to_end(started.id)
+
+    outcomes = made.rows.outcomes(run)
+    assert outcomes[address_of(1)] == ("kept", "unsubscribed")
+    assert outcomes[address_of(3)] == ("updated", None)
+    # With many absent people, only those who are not subscribed are looked up.
+    expected = ("kept", "addressChangedInMailchimp") if most == 20 else ("created", None)
+    assert outcomes[address_of(2)] == expected
+    assert address_of(1) not in made.audience.members()
+    assert run.consent_proof.statuses_changed == 0
+    again = made.rows.run(*(person(n, FirstName="Changed again") for n in range(1, 4)))
+    assert made.rows.outcomes(again)[address_of(1)] == ("kept", "unsubscribed")
+    assert address_of(1) not in made.audience.members()

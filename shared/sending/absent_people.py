@@ -1,0 +1,57 @@
+"""Finds people who look deleted, but whose contact got another address in Mailchimp during the run.
+
+A plan knows the addresses that changed before it was made (planning/changed_addresses.py). A person may change the
+address later and unsubscribe. So people who are missing from the audience are looked up by their contact id before
+they are added again (record 92).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from shared.mailchimp.session import MailchimpSession
+from shared.model.audience import NOT_SUBSCRIBED, ContactStatus
+from shared.sending.isolate import Interrupted
+
+# With more people, the audience was probably emptied. Then only contacts that are not subscribed are looked up,
+# in a few calls.
+MOST_LOOKUPS = 20
+# Mailchimp's clock and that of the app may differ.
+_OVERLAP = timedelta(minutes=15)
+
+
+@dataclass(frozen=True)
+class AbsentPeople:
+    """Looks up people of an audience. `contact_ids` returns the stored ids of addresses.
+
+    `planned_after` is a time before the plan was made.
+    """
+
+    session: MailchimpSession
+    audience_id: str
+    contact_ids: Callable[[Sequence[str]], Mapping[str, str]]
+    planned_after: datetime
+    may_continue: Callable[[], bool]
+
+    def contacts(self, addresses: Sequence[str]) -> dict[str, ContactStatus]:
+        """Return the contacts of these people that are in the audience, by the address that they had."""
+        ids = self.contact_ids(addresses) if addresses else {}
+        if len(ids) > MOST_LOOKUPS:
+            changed = {one.contact_id: one for one in self._not_subscribed()}
+            return {address: changed[key] for address, key in ids.items() if key in changed}
+        found = {}
+        for number, (address, contact_id) in enumerate(sorted(ids.items())):
+            if number and not self.may_continue():
+                raise Interrupted
+            contact = self.session.contact(self.audience_id, contact_id)
+            if contact is not None:
+                found[address] = contact
+        return found
+
+    def _not_subscribed(self) -> Iterator[ContactStatus]:
+        since = (self.planned_after - _OVERLAP).isoformat(timespec="seconds")
+        for status in NOT_SUBSCRIBED:
+            for page in self.session.members_with_status(self.audience_id, status, since):
+                yield from page
