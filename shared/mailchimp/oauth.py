@@ -18,7 +18,6 @@ import requests
 
 from shared.errors import Refused, Unavailable
 from shared.http_session import BearerToken, no_authentication, read_body
-from shared.mailchimp.address import login_base
 from shared.mailchimp.connect import OpenSession, check_grant
 from shared.model.connection import CheckedGrant, GrantKind
 from shared.version import USER_AGENT
@@ -47,7 +46,7 @@ class MailchimpSignIn:
             "redirect_uri": redirect_uri,
             "state": state,
         }
-        return f"{login_base(self.login_url)}/oauth2/authorize?{urlencode(query)}"
+        return f"{self.login_url}/oauth2/authorize?{urlencode(query)}"
 
     def redeem(self, code: str, redirect_uri: str) -> CheckedGrant:
         """Exchange an authorization code. Refused when Mailchimp refuses it; Unavailable."""
@@ -58,7 +57,7 @@ class MailchimpSignIn:
             "redirect_uri": redirect_uri,
             "code": code,
         }
-        base = f"{login_base(self.login_url)}/oauth2"
+        base = f"{self.login_url}/oauth2"
         token = _ask("POST", f"{base}/token", form=form).get("access_token")
         if not isinstance(token, str) or not _TOKEN.fullmatch(token):
             _unusable()
