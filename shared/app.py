@@ -17,7 +17,7 @@ from functools import cache, cached_property, partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from shared.capacity.on_demand import OnDemandSessions
-from shared.capacity.pace import AccountPace, Pace
+from shared.capacity.pace import AccountPace, Pace, SlotTime
 from shared.capacity.slots import SlotHolder, Slots
 from shared.connections.connections import Connections, mark_reconnect
 from shared.connections.entra import CUSTOMER_INSIGHTS, AppRegistration, Entra, PendingSignIn
@@ -49,6 +49,7 @@ from shared.model.connection import Connection, UsedNonce
 from shared.model.consent import ConsentSweep, ConsentWebhook, PublishedConsent
 from shared.model.export import Export, Schedule
 from shared.model.ledger import LedgerPointer
+from shared.model.plan import PlanGone
 from shared.model.ports import Files, Leases, Records, Secrets, SegmentSource
 from shared.model.run import Run, run_columns
 from shared.model.tag import TagOwner
@@ -573,7 +574,14 @@ class App:
     @cached_property
     def progress(self) -> CurrentProgress:
         """Reads the progress of runs."""
-        return CurrentProgress(self.chunks, self.runtime.now, self.runtime.monotonic)
+
+        def slot_time(run_id: str) -> SlotTime:
+            try:
+                return self.pace.slot_time(self.plans.get(run_id).account_id)
+            except PlanGone:
+                return SlotTime(self.settings.mailchimp.connections)
+
+        return CurrentProgress(self.chunks, self.runtime.now, self.runtime.monotonic, slot_time)
 
     @cached_property
     def commands(self) -> RunCommands:

@@ -7,7 +7,7 @@ account, so all runs and instances use the same one.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -28,6 +28,7 @@ class Pace:
 
     `reserved_until`: lanes leave a slot free until then. `runs`: the runs that are sending and share
     the slots. `people_per_second` is the speed of the last run that was large enough to measure it.
+    `halved_from` was the limit until `halved_at`, when Mailchimp asked to slow down last.
     """
 
     limit: int
@@ -35,6 +36,53 @@ class Pace:
     reserved_until: datetime | None = None
     runs: tuple[str, ...] = ()
     people_per_second: float | None = None
+    halved_from: int = 0
+    halved_at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class SlotTime:
+    """How many slots of an account could be used, and will be if Mailchimp does not ask to slow down again.
+
+    `pace` is None for an account that has none yet: all slots can be used.
+    """
+
+    connections: int
+    pace: Pace | None = None
+
+    def used(self, since: datetime, until: datetime) -> float:
+        """Add up the seconds of all slots that could be used between two times."""
+        total = 0.0
+        for limit, began in self._limits(since):
+            total += limit * max(0.0, (until - max(since, began)).total_seconds())
+            until = min(until, began)
+        return total
+
+    def _limits(self, since: datetime) -> Iterator[tuple[int, datetime]]:
+        """The numbers of slots and when each began, newest first, until one that began before `since`."""
+        pace = self.pace
+        if pace is None or pace.halved_at is None:
+            yield (min(pace.limit, self.connections) if pace else self.connections), since
+            return
+        limit, began = min(pace.limit, self.connections), pace.changed_at
+        while began > pace.halved_at and limit > 1:
+            yield limit, began
+            limit, began = limit - 1, max(pace.halved_at, began - _GROW_APART)
+        yield limit, pace.halved_at
+        yield min(pace.halved_from, self.connections), since
+
+    def seconds_for(self, slot_seconds: float, now: datetime) -> float:
+        """The time in which the slots are used for so many seconds, while their number grows again."""
+        limit, passed, wait = self.connections, 0.0, 0.0
+        if self.pace is not None:
+            limit = max(1, min(self.pace.limit, self.connections))
+            grows_at = self.pace.changed_at + _GROW_APART
+            wait = max(0.0, (grows_at - now).total_seconds())
+        while limit < self.connections and slot_seconds > limit * wait:
+            slot_seconds -= limit * wait
+            passed += wait
+            limit, wait = limit + 1, _GROW_APART.total_seconds()
+        return passed + slot_seconds / limit
 
 
 @dataclass(frozen=True)
@@ -119,6 +167,11 @@ class AccountPace:
         stored = self._paces.read(account_id)
         return stored.value.people_per_second if stored else None
 
+    def slot_time(self, account_id: str) -> SlotTime:
+        """Return how many slots could be used recently, to compute the speed of a slot."""
+        stored = self._paces.read(account_id)
+        return SlotTime(self._connections, stored.value if stored else None)
+
     def throttled(self, account_id: str) -> None:
         """Halve the number of lanes (at least one stays), because Mailchimp asked to slow down."""
         now = self._now()
@@ -127,7 +180,7 @@ class AccountPace:
             if pace.limit < self._connections and now - pace.changed_at < _HALVE_APART:
                 return None
             limit = max(1, min(pace.limit, self._connections) // 2)
-            return replace(pace, limit=limit, changed_at=now)
+            return replace(pace, limit=limit, changed_at=now, halved_from=pace.limit, halved_at=now)
 
         self._ensure(account_id, now)
         self._change(account_id, halve)

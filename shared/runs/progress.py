@@ -1,8 +1,10 @@
 """The progress of a run, computed from its chunks when it is read.
 
 No counter is incremented while sending, so nothing is counted twice: a chunk is done once. The
-time left is computed from the speed of the last minute, so it adapts when Mailchimp slows down, and
-includes the time in which the run is finished.
+time left is computed from the speed of a slot in the last minute, so it adapts when Mailchimp slows down. If more than two
+minutes are left, a longer time is used, because the speed will change. If Mailchimp throttled the account, more slots will
+be used again soon (capacity/pace.py). The first calls of a run are not part of the speed: until they end, nothing is done. The time
+left includes the time in which the run is finished.
 
 Reading the 2,000 chunks of a million people takes a third of a second of processor time, and a page asks
 every two seconds. So the chunks of a large run are read again only after some seconds.
@@ -14,11 +16,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from shared.capacity.pace import SlotTime
 from shared.model.chunk import Chunk, ChunkState
 from shared.model.ports import Records
 from shared.model.run import Progress, Run, RunStatus
 
 _WINDOW = timedelta(seconds=60)
+_LONGEST_WINDOW = timedelta(minutes=5)
+# So many chunks are done at about the same time when a run begins: one for each connection.
+_FIRST_CHUNKS = 10
+_ONE_SLOT = SlotTime(1)
 # People of a run, sent or not, whose outcomes become the next ledger in a second (bench/results.md).
 _FINISHED_PER_SECOND = 50_000
 # Chunks are read again after a second for each 400: reading takes less than a tenth of one processor.
@@ -29,14 +36,22 @@ _MOST_RUNS = 16
 
 
 class CurrentProgress:
-    """Adds the current progress to runs. `clock` counts seconds."""
+    """Adds the current progress to runs.
+
+    `clock` counts seconds. `slot_time` returns the slots of the account to which a run sends.
+    """
 
     def __init__(
-        self, chunks: Records[Chunk], now: Callable[[], datetime], clock: Callable[[], float]
+        self,
+        chunks: Records[Chunk],
+        now: Callable[[], datetime],
+        clock: Callable[[], float],
+        slot_time: Callable[[str], SlotTime],
     ) -> None:
         self._chunks = chunks
         self._now = now
         self._clock = clock
+        self._slot_time = slot_time
         self._read: dict[tuple[str, RunStatus, bool], _Read] = {}
 
     def of(self, run: Run) -> Run:
@@ -48,12 +63,14 @@ class CurrentProgress:
         if read is None or self._clock() >= read.valid_until:
             chunks = [stored.value for stored in self._chunks.all(run.id)]
             valid_for = min(_LONGEST_REMEMBERED, len(chunks) / _CHUNKS_PER_SECOND)
-            read = _Read(chunks, self._now(), self._clock() + valid_for)
+            sending = run.status is RunStatus.SENDING
+            slots = self._slot_time(run.id) if sending else _ONE_SLOT
+            read = _Read(chunks, slots, self._now(), self._clock() + valid_for)
             if len(chunks) >= _LEAST_REMEMBERED:
                 if len(self._read) >= _MOST_RUNS:
                     self._read.clear()
                 self._read[key] = read
-        return with_progress(run, read.chunks, read.at)
+        return with_progress(run, read.chunks, read.at, read.slots)
 
 
 @dataclass(frozen=True)
@@ -61,12 +78,18 @@ class _Read:
     """The chunks of a run as they were at a time."""
 
     chunks: Sequence[Chunk]
+    slots: SlotTime
     at: datetime
     valid_until: float
 
 
-def with_progress(run: Run, chunks: Sequence[Chunk], now: datetime) -> Run:
-    """The run with its progress and calls as of now; `chunks` are all chunks of the run."""
+def with_progress(
+    run: Run, chunks: Sequence[Chunk], now: datetime, slots: SlotTime = _ONE_SLOT
+) -> Run:
+    """The run with its progress and calls as of now; `chunks` are all chunks of the run.
+
+    `slots` are those of the account. Without them, the speed of the last minute is expected to last.
+    """
     to_send = [
         chunk
         for chunk in chunks
@@ -82,7 +105,7 @@ def with_progress(run: Run, chunks: Sequence[Chunk], now: datetime) -> Run:
         chunks_done=len(done),
         chunks_total=len(to_send),
         percent=_percent(run, people, total),
-        seconds_left=None if over else _seconds_left(run, done, total - people, now),
+        seconds_left=None if over else _seconds_left(run, done, total - people, now, slots),
         profiles_accepted=sum(chunk.accepted for chunk in done),
         profiles_per_second=None if over else _speed(run, done, now),
     )
@@ -101,22 +124,62 @@ def _percent(run: Run, done: int, total: int) -> int:
     return min(99, 100 * done // total)
 
 
-def _seconds_left(run: Run, done: Sequence[Chunk], people_left: int, now: datetime) -> int | None:
+def _seconds_left(
+    run: Run, done: Sequence[Chunk], people_left: int, now: datetime, slots: SlotTime
+) -> int | None:
     finishing = run.counts.distinct / _FINISHED_PER_SECOND
     if run.status is RunStatus.FINISHING:
         began = run.moved_at or now
         return max(1, round(finishing - (now - began).total_seconds()))
     if done and people_left == 0:
         return max(1, round(finishing))
-    speed = _speed(run, done, now)
-    return None if not speed else max(1, round(people_left / speed + finishing))
+    left = _sending_left(run, done, people_left, now, slots, _WINDOW)
+    if left is None:
+        return None
+    window = min(_LONGEST_WINDOW, timedelta(seconds=left / 2))
+    if window > _WINDOW:
+        left = _sending_left(run, done, people_left, now, slots, window) or left
+    return max(1, round(left + finishing))
+
+
+def _sending_left(
+    run: Run,
+    done: Sequence[Chunk],
+    people_left: int,
+    now: datetime,
+    slots: SlotTime,
+    window: timedelta,
+) -> float | None:
+    recent = _recent(run, done, now, window)
+    if recent is None:
+        return None
+    people, since = recent
+    unchanged = people_left / people * (now - since).total_seconds()
+    undisturbed = slots.seconds_for(people_left / people * slots.used(since, now), now)
+    # More slots will be used again, but Mailchimp may throttle again: the truth is usually in between.
+    return (unchanged + undisturbed) / 2
+
+
+def _recent(
+    run: Run, done: Sequence[Chunk], now: datetime, window: timedelta
+) -> tuple[int, datetime] | None:
+    """How many people were sent since when in a window of time, without the first chunks of the run.
+
+    None when no one was sent in it.
+    """
+    if run.status is not RunStatus.SENDING or run.sending_at is None:
+        return None
+    times = sorted(chunk.done_at for chunk in done if chunk.done_at is not None)
+    since = max(run.sending_at, now - window)
+    if len(times) > 2 * _FIRST_CHUNKS and since < times[_FIRST_CHUNKS - 1] < times[-1]:
+        since = times[_FIRST_CHUNKS - 1]
+        people = sum(c.people for c in done if c.done_at is not None and c.done_at > since)
+    else:
+        people = sum(c.people for c in done if c.done_at is not None and c.done_at >= since)
+    return (people, since) if people and since < now else None
 
 
 def _speed(run: Run, done: Sequence[Chunk], now: datetime) -> float | None:
     """People per second in the last minute; None when nothing was sent in it."""
-    if run.status is not RunStatus.SENDING or run.sending_at is None:
-        return None
-    since = max(run.sending_at, now - _WINDOW)
-    recent = sum(c.people for c in done if c.done_at is not None and c.done_at >= since)
-    seconds = (now - since).total_seconds()
-    return recent / seconds if recent and seconds > 0 else None
+    recent = _recent(run, done, now, _WINDOW)
+    return None if recent is None else recent[0] / (now - recent[1]).total_seconds()

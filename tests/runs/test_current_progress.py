@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from shared.capacity.pace import SlotTime
 from shared.model.chunk import Chunk, ChunkKind, ChunkState, chunk_key
 from shared.model.run import Mode, Run, RunStatus, Trigger
 from shared.runs.progress import CurrentProgress
@@ -26,7 +27,9 @@ class Sending:
             self.records.create(
                 chunk_key("r", number), Chunk(number, ChunkKind.ADD, 0, 0, 1, people=1)
             )
-        self.progress = CurrentProgress(self.records, lambda: NOW, lambda: self.seconds)
+        self.progress = CurrentProgress(
+            self.records, lambda: NOW, lambda: self.seconds, lambda _: SlotTime(10)
+        )
 
     def send(self, number: int) -> None:
         stored = self.records.read(chunk_key("r", number))

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from shared.capacity.pace import Pace, SlotTime
 from shared.model.audience import CallCounts
 from shared.model.chunk import Chunk, ChunkKind, ChunkState
 from shared.model.run import Counts, Mode, Run, RunStatus, Trigger
@@ -43,6 +44,32 @@ def test_the_remaining_time_is_unknown_at_the_start() -> None:
     still = [chunk(1, 300), chunk(2)]
     assert with_progress(run(RunStatus.SENDING, 600), still, NOW).progress.seconds_left is None
     assert with_progress(run(RunStatus.PLANNING, None), [], NOW).progress.seconds_left is None
+
+
+def test_the_remaining_time_follows_the_slots_of_a_throttled_account() -> None:
+    chunks = [*(chunk(n, ago) for n, ago in enumerate(range(1, 200))), *(chunk(0),) * 200]
+    sending = run(RunStatus.SENDING, 600)
+    just_halved = NOW - timedelta(seconds=10)
+    halved = NOW - timedelta(seconds=60)
+    slower = SlotTime(10, Pace(5, just_halved, halved_from=10, halved_at=just_halved))
+    recovering = SlotTime(10, Pace(8, NOW, halved_from=10, halved_at=halved))
+
+    steady, longer, shorter = (
+        with_progress(sending, chunks, NOW, slots).progress.seconds_left or 0
+        for slots in (SlotTime(10), slower, recovering)
+    )
+
+    assert steady == 200
+    assert longer > steady > shorter > steady / 2
+
+
+def test_the_first_calls_of_a_run_are_not_part_of_its_speed() -> None:
+    # Ten calls of 10 s each; the first ten were begun after 20 s.
+    done = [chunk(n, ago) for n, ago in enumerate((30, 20, 10)) for _ in range(10)]
+    progress = with_progress(
+        run(RunStatus.SENDING, 60), [*done, *(chunk(n) for n in range(100))], NOW
+    ).progress
+    assert progress.seconds_left == 100 / (20 / 30)
 
 
 @pytest.mark.parametrize(
