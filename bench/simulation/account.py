@@ -17,7 +17,7 @@ from shared.capacity.pace import AccountPace, Pace
 from shared.capacity.renewed_lease import LEASE_SECONDS
 from shared.model.ports import Stored
 
-_BEGINNING = datetime(2026, 1, 1, tzinfo=UTC)
+BEGINNING = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ class Account:
         self.name = name
         self.mailchimp = mailchimp
         self.pace = AccountPace(
-            _Paces(), mailchimp.connections, lambda: _BEGINNING + timedelta(seconds=clock.now)
+            _Paces(), mailchimp.connections, lambda: BEGINNING + timedelta(seconds=clock.now)
         )
         self._clock = clock
         self._rng = rng

@@ -36,7 +36,7 @@ class Costs:
 
 @dataclass(eq=False)
 class Run:
-    """One run: how many chunks wait, and which are under way in whose slot."""
+    """One run: how many chunks wait, which are under way in whose slot, and when the others were done."""
 
     number: int
     account: Account
@@ -45,13 +45,18 @@ class Run:
     state: State = State.PLANNING
     waiting: int = 0
     under_way: list[Slot] = field(default_factory=list)
-    done: int = 0
+    done_at: list[float] = field(default_factory=list)
     doubled: int = 0
     planner: Call | None = None
     finisher: Call | None = None
     moved: float = 0.0
     planned: float = 0.0
     ended: float | None = None
+
+    @property
+    def done(self) -> int:
+        """How many chunks are done."""
+        return len(self.done_at)
 
     @property
     def is_over(self) -> bool:

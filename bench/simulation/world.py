@@ -159,7 +159,7 @@ class World:
                 return 2.0, False
             if slot in run.under_way:
                 run.under_way.remove(slot)
-                run.done += 1
+                run.done_at.append(self.clock.now)
             run.moved = self.clock.now
 
     def _claim(self, run: Run, slot: Slot) -> bool:
