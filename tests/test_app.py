@@ -60,7 +60,7 @@ def test_removing_an_export_deletes_its_schedule() -> None:
     leftovers = Leftovers(
         exports=MemoryRecords(),
         runs=MemoryRecords(),
-        active=MemoryRecords(),
+        newest=MemoryRecords(),
         ledgers=MemoryRecords(),
         owners=MemoryRecords(),
         files=NoFiles(),  # type: ignore[arg-type]
