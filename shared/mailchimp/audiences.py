@@ -236,7 +236,7 @@ def _merge_field(item: Mapping[str, Any]) -> MergeField:
         tag=tag,
         name=text_in(item, "name"),
         type=text_in(item, "type") or "text",
-        required=bool(item.get("required")),
+        required=item.get("required") in (True, "true"),
         options=object_in(item, "options"),
     )
 

@@ -144,6 +144,17 @@ def test_a_count_needs_the_total(total, transport):
         MailchimpSession(transport(server.url)).count("a1", "unsubscribed")
 
 
+@pytest.mark.parametrize(
+    ("given", "required"),
+    [("true", True), ('"true"', True), ("false", False), ('"false"', False), ("null", False)],
+)
+def test_a_merge_field_is_required_only_if_its_flag_is_true(given, required, transport):
+    body = f'{{"merge_fields": [{{"merge_id": 1, "tag": "A", "required": {given}}}], "total_items": 1}}'
+    with scripted_server.ScriptedServer(scripted_server.json(body)) as server:
+        (field,) = MailchimpSession(transport(server.url)).merge_fields("a1")
+    assert field.required is required
+
+
 def test_tags_and_saved_segments_are_told_apart_when_the_filter_is_ignored(transport):
     tag, saved = (
         {"id": 1, "name": "Gold", "type": "static"},
