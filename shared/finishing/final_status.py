@@ -45,6 +45,11 @@ def final_counts(db: DuckDBPyConnection, planned: Counts) -> Counts:
     )
 
 
+def people_on_hold(db: DuckDBPyConnection) -> int:
+    """Count the people with removals that wait for a confirmation, each once."""
+    return _SQL.number(db, "on_hold")
+
+
 def consent_proof(db: DuckDBPyConnection) -> ConsentProof:
     """Count people kept because they are not subscribed, and contacts whose status was sent or changed."""
     not_subscribed, statuses_sent, unsubscribed, archived = _SQL.row(
@@ -109,13 +114,13 @@ def final_status(
     plan: Plan,
     counts: Counts,
     findings: Sequence[Finding],
-    removals_on_hold: int,
+    on_hold: int,
     refusals: Refusals,
 ) -> tuple[RunStatus, Reason | None]:
     """Return the final status of a run, and its reason.
 
-    `removals_on_hold` counts the removals that wait for a confirmation. A run has failed when
-    it sent nothing and no one was up to date before.
+    `on_hold` counts the people with removals that wait for a confirmation. A run has failed when it sent nothing
+    and no one was up to date before.
     """
     if run.reason is not None and run.reason.code != REMOVAL_GUARD:
         return RunStatus.FAILED, run.reason
@@ -123,10 +128,9 @@ def final_status(
         return RunStatus.CANCELED, Reason("canceled")
     if plan.reason is not None and plan.ends_as is not RunStatus.FAILED:
         return plan.ends_as, plan.reason
-    if removals_on_hold:
-        return RunStatus.AWAITING_CONFIRMATION, Reason(
-            REMOVAL_GUARD, values={"people": str(removals_on_hold)}
-        )
+    if on_hold:
+        values = {"people": str(on_hold)}
+        return RunStatus.AWAITING_CONFIRMATION, Reason(REMOVAL_GUARD, values=values)
     if plan.reason is not None:
         return RunStatus.FAILED, plan.reason
     sent = counts.created + counts.updated + counts.removed

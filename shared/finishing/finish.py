@@ -31,6 +31,7 @@ from shared.finishing.final_status import (
     count_refusals,
     final_counts,
     final_status,
+    people_on_hold,
     unsubscribe_findings,
     value_findings,
 )
@@ -253,7 +254,7 @@ class Finisher:
         checked: Checked,
     ) -> None:
         counts = final_counts(db, plan.counts)
-        removals_on_hold = sum(c.people for c in chunks if c.state is ChunkState.UNCONFIRMED)
+        on_hold = people_on_hold(db)
         proof = consent_proof(db)
         refusals = count_refusals(db)
         findings = (*checked.findings, *unsubscribe_findings(db))
@@ -263,9 +264,7 @@ class Finisher:
         calls = sum((chunk.calls for chunk in chunks), plan.calls + checked.calls)
 
         def result(current: Run) -> Run:
-            status, reason = final_status(
-                current, plan, counts, findings, removals_on_hold, refusals
-            )
+            status, reason = final_status(current, plan, counts, findings, on_hold, refusals)
             ended = replace(current, status=status, reason=reason)
             return replace(
                 ended,

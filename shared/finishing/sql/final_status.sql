@@ -7,6 +7,10 @@ GROUP BY outcome;
 SELECT count(DISTINCT address) FROM removals
 WHERE removed AND NOT list_contains($contact_tags::BIGINT[], tag_id);
 
+-- name: on_hold
+-- People with removals that wait for a confirmation.
+SELECT count(DISTINCT address) FROM removals WHERE NOT removed AND code = 'awaitingConfirmation';
+
 -- name: consent_proof
 SELECT
     (SELECT count(*) FROM changes
@@ -33,12 +37,17 @@ GROUP BY code
 ORDER BY people DESC, code;
 
 -- name: removal_refusals
--- Why Mailchimp refused to remove a tag. Calls that failed or were not made are not refusals.
-SELECT code, count(*) AS people FROM removals
-WHERE NOT removed AND NOT list_contains($contact_tags::BIGINT[], tag_id)
-  AND code NOT IN (
-      'callFailed', 'canceled', 'disconnected', 'runStopped', 'awaitingConfirmation'
-  )
+-- Why Mailchimp refused to remove a tag, once for each person. Calls that failed or were not made are not
+-- refusals.
+SELECT code, count(*) AS people
+FROM (
+    SELECT min(code) AS code FROM removals
+    WHERE NOT removed AND NOT list_contains($contact_tags::BIGINT[], tag_id)
+      AND code NOT IN (
+          'callFailed', 'canceled', 'disconnected', 'runStopped', 'awaitingConfirmation'
+      )
+    GROUP BY address
+)
 GROUP BY code
 ORDER BY people DESC, code;
 
