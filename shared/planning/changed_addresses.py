@@ -35,7 +35,8 @@ def find_changed_addresses(
     if stored is None:
         return []
     _SQL.run(db, "find", file=str(local))
-    _SQL.run(db, "keep_status")
+    if _SQL.number(db, "found"):
+        _SQL.run(db, "settle")
     local.unlink()
     if stored.unidentified == 0:
         return []

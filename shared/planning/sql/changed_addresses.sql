@@ -2,38 +2,47 @@
 CREATE OR REPLACE TABLE changed_addresses (address VARCHAR, status VARCHAR);
 
 -- name: find
--- Addresses that are not in the audience because their contact has another address now, with the status of
--- the contact. The sweep stored each contact's id and addresses; `not_subscribed` is newer.
+-- The former addresses of contacts, with the status of the contact. The sweep stored each contact's id and
+-- addresses; `not_subscribed` is newer.
+SET VARIABLE contacts_file = $file;
+CREATE OR REPLACE TEMP VIEW stored_contacts AS
+SELECT address, contact_id, former
+FROM (
+    SELECT * FROM read_parquet(getvariable('contacts_file'))
+    UNION ALL BY NAME
+    -- Earlier versions stored fewer columns.
+    SELECT NULL::VARCHAR AS contact_id, NULL::VARCHAR[] AS former WHERE false
+)
+WHERE contact_id <> '';
+
 INSERT INTO changed_addresses
-WITH stored AS (
-    SELECT address, contact_id, former
+SELECT address, status
+FROM (
+    SELECT current_address, status, unnest(addresses) AS address
     FROM (
-        SELECT * FROM read_parquet($file)
-        UNION ALL BY NAME
-        -- Earlier versions stored fewer columns.
-        SELECT NULL::VARCHAR AS contact_id, NULL::VARCHAR[] AS former WHERE false
+        SELECT n.address AS current_address, n.status, list_append(s.former, s.address) AS addresses
+        FROM stored_contacts s JOIN not_subscribed n ON n.contact_id = s.contact_id
+        WHERE s.address <> n.address OR len(s.former) > 0
+        UNION ALL
+        SELECT s.address, coalesce(n.status, 'subscribed'), s.former
+        FROM stored_contacts s LEFT JOIN not_subscribed n ON n.address = s.address
+        WHERE len(s.former) > 0
+          AND s.contact_id NOT IN (SELECT contact_id FROM not_subscribed WHERE contact_id <> '')
     )
-    WHERE contact_id <> ''
-),
-current_contacts AS (
-    SELECT n.address, n.status, list_append(s.former, s.address) AS addresses
-    FROM stored s JOIN not_subscribed n ON n.contact_id = s.contact_id
-    UNION ALL
-    SELECT s.address, coalesce(n.status, 'subscribed'), s.former
-    FROM stored s LEFT JOIN not_subscribed n ON n.address = s.address
-    WHERE len(s.former) > 0
-      AND s.contact_id NOT IN (SELECT contact_id FROM not_subscribed WHERE contact_id <> '')
-),
-candidates AS (
-    SELECT *
-    FROM (SELECT address AS current_address, status, unnest(addresses) AS address FROM current_contacts)
-    WHERE address <> current_address
-),
--- Another contact has this address now, so the address has its own status.
-taken AS (
+)
+WHERE address <> current_address;
+
+-- name: found
+SELECT count(*) FROM changed_addresses;
+
+-- name: settle
+-- One row for each address that is not in the audience, with the strictest status. Where another contact has the
+-- address now, the address has the status of that contact.
+CREATE OR REPLACE TABLE changed_addresses AS
+WITH taken AS (
     SELECT s.address
-    FROM stored s
-    SEMI JOIN candidates c ON c.address = s.address
+    FROM stored_contacts s
+    SEMI JOIN changed_addresses c ON c.address = s.address
     LEFT JOIN not_subscribed n ON n.contact_id = s.contact_id
     WHERE n.address IS NULL OR n.address = s.address
 )
@@ -44,12 +53,11 @@ SELECT
         list_position(
             ['unsubscribed', 'pending', 'cleaned', 'archived', 'transactional', 'subscribed'], status
         )
-    )
-FROM candidates
+    ) AS status
+FROM changed_addresses
 WHERE address NOT IN (SELECT address FROM taken) AND address NOT IN (SELECT address FROM not_subscribed)
 GROUP BY address;
 
--- name: keep_status
 -- A person is not subscribed under the former address of a contact that is not subscribed.
 INSERT INTO not_subscribed BY NAME
 SELECT address, status FROM changed_addresses WHERE status NOT IN ('subscribed', 'transactional');
