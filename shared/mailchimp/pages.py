@@ -140,7 +140,7 @@ class MemberListCalls(Calls):
             if people:
                 yield people
             end = offset + len(items)
-            last = _last_withaddress_in(items)
+            last = _last_with_address(items)
             # Members without an address cannot be recognized; after the end of all earlier pages they are new.
             has_unrecognized = end > read_until and last < len(items) - 1
             is_full = len(items) >= pages.size
@@ -205,7 +205,7 @@ class _Pages:
             return list_in(answer, "members"), total_in(answer)
 
 
-def _last_withaddress_in(items: Sequence[Mapping[str, Any]]) -> int:
+def _last_with_address(items: Sequence[Mapping[str, Any]]) -> int:
     """The position of the last member that has an address; -1 if there is none."""
     positions = range(len(items) - 1, -1, -1)
     return next((position for position in positions if address_in(items[position])), -1)
