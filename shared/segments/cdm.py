@@ -166,7 +166,8 @@ def _entity(item: object, number: int, where: str, order: str) -> Entity | None:
     name = item.get("name") if isinstance(item, dict) else None
     if not isinstance(item, dict) or not _usable(name):
         raise InputError("entityUnnamed", where=where, number=number)
-    name = str(name)
+    # Names in exports are stored without blanks around them.
+    name = str(name).strip()
     kind = item.get("$type")
     if kind == "ReferenceEntity" or (kind is None and "modelId" in item):
         return None

@@ -178,6 +178,11 @@ def test_the_later_of_two_entities_with_one_name_is_used() -> None:
     assert found.attributes == (Attribute("New"),)
 
 
+def test_blanks_around_the_name_of_an_entity_are_removed() -> None:
+    found = only(entity(" Gold\u00a0", ["A"], []))
+    assert (found.name, found.display_name) == ("Gold", "Gold")
+
+
 def test_unusual_names_are_stored_unchanged() -> None:
     name = 'Ä "quoted"; DROP TABLE x --'
     assert only(entity(name, [name], [])).attributes[0].name == name
