@@ -16,7 +16,19 @@ from devhost.processes import ACCOUNT, Azurite, running, start_azurite
 SEPARATE_ACCOUNTS = tuple(f"separate{number}" for number in range(400))
 
 # Their files take longest. They run first, so that no worker ends with a long file while others idle.
-SLOW_FOLDERS = ("versions", "faults", "e2e", "browser", "sending", "devhost", "runs", "infra")
+SLOW_FOLDERS = (
+    "versions",
+    "faults",
+    "e2e",
+    "browser",
+    "sending",
+    "devhost",
+    "runs",
+    "infra",
+    "planning",
+    "web",
+    "segments",
+)
 
 # Child processes keep the bytecode of their imports, and requests reads no file for each call to
 # this machine (a .netrc, the certificates of the machine).
