@@ -65,26 +65,13 @@ def children(pid: int) -> list[int]:
     return [int(one) for one in found.stdout.split()]
 
 
-def test_start_reports_when_the_app_is_ready_and_stops_everything_on_sigterm(tmp_path):
+def test_start_reports_when_the_app_is_ready_and_stops_azurite_when_the_app_dies(tmp_path):
     port, *azurite_ports = free_ports(4)
     process = launch(tmp_path, port, azurite_ports)
     try:
         line = read_until(process, "App ready")
         assert line == f"App ready at http://127.0.0.1:{port}/ (stop with Ctrl-C)\n"
         assert requests.get(f"http://127.0.0.1:{port}/", timeout=100).text == "home"
-        process.terminate()
-        assert process.wait(100) == 0
-    finally:
-        process.kill()
-        process.communicate()
-    assert not any(answers(one) for one in (port, *azurite_ports))
-
-
-def test_azurite_is_stopped_when_the_app_dies(tmp_path):
-    port, *azurite_ports = free_ports(4)
-    process = launch(tmp_path, port, azurite_ports)
-    try:
-        read_until(process, "App ready")
         app = max(children(process.pid))  # Azurite was started first
         os.kill(app, signal.SIGKILL)
         assert process.wait(100) == 1
@@ -92,7 +79,7 @@ def test_azurite_is_stopped_when_the_app_dies(tmp_path):
     finally:
         process.kill()
         process.communicate()
-    assert not any(answers(one) for one in azurite_ports)
+    assert not any(answers(one) for one in (port, *azurite_ports))
 
 
 @pytest.mark.parametrize(
@@ -118,7 +105,7 @@ def test_a_running_azurite_on_the_port_is_reported(tmp_path, azurite):
     assert azurite.is_running()
 
 
-def test_the_sandbox_serves_segments_and_a_mailchimp_that_the_app_uses(tmp_path):
+def test_the_sandbox_serves_segments_and_a_mailchimp_that_the_app_uses_until_sigterm(tmp_path):
     port, mailchimp_port, *azurite_ports = free_ports(5)
     for start in ("first", "again"):
         process = launch(tmp_path, port, azurite_ports, ROOT, mailchimp_port)
