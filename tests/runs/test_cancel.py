@@ -13,7 +13,7 @@ from tests.e2e.running_app import actual_audience
 from tests.faults.simulated_deployment import EXPORT, RunResult, SimulatedDeployment
 
 # `make faults` cancels at every call, `make test` at some of them and at the last one.
-STEP = 1 if os.environ.get("LONG_TESTS") else 5
+STEP = 1 if os.environ.get("LONG_TESTS") else 8
 NewDeployment = Callable[[], SimulatedDeployment]
 
 SAMPLE = Sample(36, (Segment("A", 0.7), Segment("B", 0.5)), seed=7)
