@@ -159,7 +159,7 @@ soup = st.lists(
 @example('a,"b\nc,d\n', False, "\n")
 @example("a,b,\nc,d\n", False, "\n")
 @example('a, "b"\nc,d\n', False, "\n")
-@settings(quick, max_examples=200)
+@settings(quick, max_examples=100)
 def test_the_fast_reader_gives_the_same_rows_as_the_exact_one(
     tmp_path: Path, text: str, quoted: bool, newline: str
 ) -> None:
