@@ -37,7 +37,10 @@ class StoredContacts:
         raise Unavailable("recordContended")
 
     def ids(self, key: str, addresses: Sequence[str]) -> Mapping[str, str]:
-        """Return the contact ids of these addresses; an address that is not known has none."""
+        """Return the ids of the contacts that have these addresses, or had them last.
+
+        An address that is not known has none.
+        """
         with small_workspace() as (db, folder):
             local = folder / "contacts.parquet"
             if self.download(key, local) is None:
