@@ -536,6 +536,7 @@ class App:
             self.files,
             lambda plan: ChunkPayloads(plan, self.chunks, self.files, self.runtime.now),
             self._connection_lost,
+            self.stored_contacts,
         )
 
     @cached_property

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from duckdb import DuckDBPyConnection
 
@@ -22,11 +23,13 @@ from shared.finishing.verify import TagCheck, tags_to_check
 from shared.mailchimp.session import MailchimpSession
 from shared.model.audience import CallCounts
 from shared.model.chunk import Chunk
+from shared.model.consent import audience_key
 from shared.model.one_person import SENT_JSON
 from shared.model.plan import Plan
 from shared.model.ports import Files
 from shared.model.run import Finding, Mode, Run, RunSegment, Severity, StatusProof
 from shared.model.tag import same_name
+from shared.people.stored_contacts import StoredContacts
 from shared.sending.chunk_payload import ChunkPayloads
 
 
@@ -52,6 +55,7 @@ class MailchimpCheck:
     files: Files
     payloads_of: Callable[[Plan], ChunkPayloads]
     connection_lost: Callable[[str], None]
+    contacts: StoredContacts
 
     def count(self, run: Run, plan: Plan) -> MailchimpCounts | None:
         """Read Mailchimp's counts; None for a run whose tags are not checked.
@@ -118,9 +122,11 @@ class MailchimpCheck:
                 findings.append(Finding(Severity.WARNING, "tagRenamed", values=values))
         to_check = tags_to_check(db, counts.tags, plan, read_back=run.mode is Mode.FULL)
         if to_check:
+            key = audience_key(plan.account_id, plan.audience_id)
+            contact_ids = partial(self.contacts.ids, key)
             with self._session(plan, calls) as session:
                 for tag in to_check:
-                    count, found = TagCheck(db, session, plan.audience_id, tag).run()
+                    count, found = TagCheck(db, session, plan.audience_id, tag, contact_ids).run()
                     counted[tag.planned.tag_id] = count
                     findings += found
         segments = (RunSegment(t.segment, t.tag, t.members, counted[t.tag_id]) for t in plan.tags)

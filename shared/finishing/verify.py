@@ -11,7 +11,7 @@ https://mailchimp.com/developer/marketing/api/list-segment-members/
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from shared.mailchimp.session import MailchimpSession
 
 
+_MOST_CHANGED = 10_000
 _SQL = SqlFile.of(__file__)
 
 
@@ -62,12 +63,16 @@ class TagToCheck:
 
 @dataclass(frozen=True)
 class TagCheck:
-    """Reads the members of a tag, and repairs it."""
+    """Reads the members of a tag, and repairs it.
+
+    `contact_ids` returns the stored contact ids of addresses (people/stored_contacts.py).
+    """
 
     db: DuckDBPyConnection
     session: MailchimpSession
     audience_id: str
     tag: TagToCheck
+    contact_ids: Callable[[Sequence[str]], Mapping[str, str]]
 
     def run(self) -> tuple[int, list[Finding]]:
         """Check the tag. Returns how many subscribers have it afterwards, and the findings."""
@@ -140,7 +145,25 @@ class TagCheck:
                     "add_tag_members",
                     addresses=[contact.address for contact in page],
                     statuses=[contact.status for contact in page],
+                    contact_ids=[contact.contact_id for contact in page],
                 )
+        self._find_changed_members()
+
+    def _find_changed_members(self) -> None:
+        """Find people who have the tag under an address that they chose in Mailchimp (record 92)."""
+        missing = self._addresses("missing")
+        # With more people, the audience was probably emptied.
+        if not 0 < len(missing) <= _MOST_CHANGED:
+            return
+        if not self._addresses("extra", segment=self.tag.segment):
+            return
+        ids = self.contact_ids(missing)
+        _SQL.run(
+            self.db,
+            "add_changed_members",
+            addresses=list(ids.keys()),
+            contact_ids=list(ids.values()),
+        )
 
     def _addresses(self, group: str, **parameters: object) -> list[str]:
         rows = _SQL.rows(self.db, group, tag_id=self._tag_id, **parameters)

@@ -15,10 +15,20 @@ SELECT tag_id, count(*) FROM (SELECT unnest(tags) AS tag_id FROM tagged WHERE co
 
 -- name: create_tag_members
 -- All contacts that have a tag in Mailchimp, in any status.
-CREATE OR REPLACE TABLE tag_members (address VARCHAR, status VARCHAR);
+CREATE OR REPLACE TABLE tag_members (address VARCHAR, status VARCHAR, contact_id VARCHAR);
+CREATE OR REPLACE TABLE changed_members (former VARCHAR, address VARCHAR);
 
 -- name: add_tag_members
-INSERT INTO tag_members SELECT unnest($addresses::VARCHAR[]), unnest($statuses::VARCHAR[]);
+INSERT INTO tag_members
+SELECT unnest($addresses::VARCHAR[]), unnest($statuses::VARCHAR[]), unnest($contact_ids::VARCHAR[]);
+
+-- name: add_changed_members
+-- Subscribers with the tag who changed the address in Mailchimp. The ledger has them under the former one.
+INSERT INTO changed_members
+SELECT i.address, m.address
+FROM (SELECT unnest($addresses::VARCHAR[]) AS address, unnest($contact_ids::VARCHAR[]) AS contact_id) i
+JOIN tag_members m ON m.contact_id = i.contact_id AND m.address <> i.address
+WHERE m.status = 'subscribed';
 
 -- name: subscribers
 SELECT count(*) FROM tag_members WHERE status = 'subscribed';
@@ -32,11 +42,13 @@ WHERE t.counted AND list_contains(t.tags, $tag_id) AND m.status <> 'subscribed'
 -- name: missing
 SELECT address FROM tagged
 WHERE counted AND list_contains(tags, $tag_id) AND address NOT IN (SELECT address FROM tag_members)
+  AND address NOT IN (SELECT former FROM changed_members)
 ORDER BY address;
 
 -- name: extra
 SELECT DISTINCT address FROM tag_members
 WHERE address NOT IN (SELECT address FROM tagged WHERE list_contains(tags, $tag_id))
+  AND address NOT IN (SELECT address FROM changed_members)
   AND address NOT IN (
       SELECT address FROM changes WHERE kind <> 'left' AND NOT withdrawn
           AND list_contains(segments, $segment)
