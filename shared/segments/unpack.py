@@ -45,6 +45,17 @@ BYTE_ORDER_MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16-le"),
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
+# The first bytes of formats that cannot be read. As text, each of their lines would be an unreadable row, and the
+# people in the file would seem to have left the segment.
+_UNSUPPORTED = (
+    (b"PK\x03\x04", "ZIP"),
+    (b"7z\xbc\xaf", "7z"),
+    (b"\xfd7zX", "xz"),
+    (b"BZh9", "bzip2"),
+    (b"\x28\xb5\x2f\xfd", "Zstandard"),
+    (b"\x1f\x8b", "gzip in gzip"),
+    (b"Obj\x01", "Avro"),
+)
 # Names of character sets in .NET, which Microsoft's writers use, and code pages.
 _DOTNET_NAMES = {
     "utf-8": ("", "utf-8-bom", "utf-8-sig", "utf8bom", "unicode (utf-8)", "65001"),
@@ -132,6 +143,9 @@ def _utf8(pieces: Iterator[bytes], encoding: str, where: str) -> Iterator[bytes]
     head, rest = _peek(pieces)
     if head[:2] == b"\x1f\x8b":
         head, rest = _peek(_gunzip(rest, where))
+    for start, form in _UNSUPPORTED:
+        if head.startswith(start):
+            raise InputError("fileFormatUnsupported", where=where, format=form)
     for mark, name in BYTE_ORDER_MARKS:
         if head.startswith(mark):
             return _recoded(_without(len(mark), rest), name, where)

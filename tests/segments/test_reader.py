@@ -1,5 +1,6 @@
 """The reader neither loses nor invents rows, for any file."""
 
+import bz2
 import csv
 import gzip
 import io
@@ -388,6 +389,26 @@ def test_gzip_files_with_several_members_are_read(tmp_path: Path) -> None:
 def test_a_truncated_gzip_file_is_refused(tmp_path: Path, cut: int) -> None:
     with pytest.raises(InputError, match="gzip"):
         reads(tmp_path, gzip.compress(b"1,a\n2,b\n" * 10)[:cut])
+
+
+@pytest.mark.parametrize(
+    ("start", "form"),
+    [
+        (b"PK\x03\x04", "ZIP"),
+        (b"\xfd7zXZ\x00", "xz"),
+        (bz2.compress(b"1,a\n"), "bzip2"),
+        (b"Obj\x01", "Avro"),
+        (gzip.compress(b"1,a\n"), "gzip in gzip"),
+    ],
+)
+def test_a_file_of_another_format_is_refused_and_not_read_as_rows(
+    tmp_path: Path, start: bytes, form: str
+) -> None:
+    for data in (gzip.compress(start), *([start] if "gzip" not in form else [])):
+        with pytest.raises(InputError) as caught:
+            reads(tmp_path, data + b"\n" * 20)
+        assert caught.value.code == "fileFormatUnsupported"
+        assert caught.value.values["format"] == form
 
 
 def test_a_gzip_bomb_is_refused(tmp_path: Path) -> None:
