@@ -46,7 +46,7 @@ BYTE_ORDER_MARKS = (
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
 # The first bytes of formats that cannot be read. As text, each of their lines would be an unreadable row, and the
-# people in the file would seem to have left the segment.
+# message about them would not name the cause.
 _UNSUPPORTED = (
     (b"PK\x03\x04", "ZIP"),
     (b"7z\xbc\xaf", "7z"),
