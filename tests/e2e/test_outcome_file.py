@@ -35,7 +35,6 @@ def outcome_file(scenario: ExportScenario) -> tuple[dict, list[dict[str, str]]]:
     return model, rows
 
 
-@pytest.mark.hosted
 def test_the_outcome_file_has_every_person_once_per_segment_with_the_outcome(
     scenario: ExportScenario,
 ) -> None:
