@@ -23,7 +23,7 @@ sandbox: setup ## run Azurite, the app, a sandbox Mailchimp (port 8055) and samp
 	@exec $(PY) -m devhost.start --sandbox
 
 test: setup browser check .venv/.compiled ## check formatting, lint and types, and run the tests except the slow ones
-	@$(PY) -m tests -n 3 --dist loadfile --no-loadscope-reorder
+	@$(PY) -m tests -n 4 --dist loadfile --no-loadscope-reorder
 
 check: types ## check formatting, lint and types
 	@$(PY) -m ruff format --check --quiet . || { echo "run 'make format'"; exit 1; }
