@@ -49,7 +49,6 @@ from shared.model.connection import Connection, UsedNonce
 from shared.model.consent import ConsentSweep, ConsentWebhook, PublishedConsent
 from shared.model.export import Export, Schedule
 from shared.model.ledger import LedgerPointer
-from shared.model.plan import PlanGone
 from shared.model.ports import Files, Leases, Records, Secrets, SegmentSource
 from shared.model.run import Run, run_columns
 from shared.model.tag import TagOwner
@@ -579,7 +578,8 @@ class App:
         def slot_time(run_id: str) -> SlotTime:
             try:
                 return self.pace.slot_time(self.plans.get(run_id).account_id)
-            except PlanGone:
+            except ConnectorError:
+                # The run is shown also when its plan is gone, or was made by a newer version.
                 return SlotTime(self.settings.mailchimp.connections)
 
         return CurrentProgress(self.chunks, self.runtime.now, self.runtime.monotonic, slot_time)

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 
+from sandbox.samples import Sample, Segment
 from shared.capacity.pace import SlotTime
 from shared.model.chunk import Chunk, ChunkKind, ChunkState, chunk_key
+from shared.model.names import plan_blob
+from shared.model.plan import PLAN_FORM
 from shared.model.run import Mode, Run, RunStatus, Trigger
 from shared.runs.progress import CurrentProgress
 from tests.fakes import MemoryRecords, MemoryStore, StoreClient
+from tests.faults.simulated_deployment import EXPORT, SimulatedDeployment
 
 NOW = datetime(2026, 11, 1, tzinfo=UTC)
 RUN = Run("r", "e", Trigger.ON_DEMAND, Mode.EXPORT, RunStatus.SENDING, sending_at=NOW)
@@ -66,3 +72,19 @@ def test_the_progress_of_a_large_run_is_read_again_when_its_state_changes() -> N
     assert sending.done() == 0
     sending.send(0)
     assert sending.done(replace(RUN, status=RunStatus.FINISHING)) == 1
+
+
+def test_a_run_whose_plan_is_of_a_newer_version_is_shown(
+    new_deployment: Callable[[], SimulatedDeployment],
+) -> None:
+    deployment = new_deployment()
+    deployment.define(Sample(3, (Segment("A"),), seed=3))
+    started = deployment.app.starter.start(EXPORT)
+    deployment.app.planner.plan(started.id)
+    blobs, name = deployment.store.blobs, plan_blob(started.id)
+    blobs[name] = json.dumps({**json.loads(blobs[name]), "form": PLAN_FORM + 1}).encode()
+    deployment.start_process()
+
+    shown = deployment.app.history.last_runs([EXPORT])[EXPORT]
+
+    assert (shown.id, shown.status) == (started.id, RunStatus.SENDING)
