@@ -30,7 +30,7 @@ class Connection:
         self._mailchimp = mailchimp
 
     def call(self) -> None:
-        self.calls.read += 1
+        self.calls += CallCounts(read=1)
 
     def close(self) -> None:
         self._mailchimp.open_now -= 1
