@@ -289,3 +289,28 @@ def test_a_person_who_changes_the_address_during_a_run_is_not_added_under_the_fo
     again = made.rows.run(*(person(n, FirstName="Changed again") for n in range(1, 4)))
     assert made.rows.outcomes(again)[address_of(1)] == ("kept", "unsubscribed")
     assert address_of(1) not in made.audience.members()
+
+
+@pytest.mark.parametrize("webhooks", ["in order", "in disorder", "lost"])
+def test_the_table_has_the_status_under_the_new_address_whatever_webhooks_arrive(
+    new_deployment: Callable[[], SimulatedDeployment], webhooks: str
+) -> None:
+    made = ConsentDeployment(new_deployment())
+    made.seed(2)
+    made.sweep()
+    world = made.sandbox.world
+    world.webhooks.pending.clear()
+    made.audience.change_address(A, B)
+    made.audience.unsubscribe(B)
+    assert len(world.webhooks.pending) == 2
+    if webhooks == "in disorder":
+        world.webhooks.pending.reverse()
+    if webhooks == "lost":
+        world.webhooks.pending.clear()
+        made.sweep()
+    else:
+        assert world.webhooks.deliver(world) == 2
+        assert made.requested() == 1
+        made.deliver()
+
+    assert made.statuses() == {"1": "unsubscribed", "2": "subscribed"}
