@@ -114,7 +114,8 @@ class Writer:
 
         The status in the plan is old by now. A call without a status changes no contact, creates
         none, and its response has the present status of each. Only subscribers are then sent with
-        `unsubscribed`. `maybe_applied`: an earlier, unfinished attempt may have been applied.
+        `unsubscribed`. A contact whose address was changed in Mailchimp is unsubscribed under its new address.
+        `maybe_applied`: an earlier, unfinished attempt may have been applied.
         """
         began = self.session.calls.retried
         failed = False
@@ -123,33 +124,45 @@ class Writer:
             nonlocal failed
             try:
                 before = self._send_status(part, None, resend=resend)
-                subscribed = [a for a in part if before.updated.get(a) == _SUBSCRIBED]
-                after = self._send_status(subscribed, _UNSUBSCRIBED, resend=resend)
+                contacts = self.contacts_of([a for a in part if a not in before.updated])
+                current = {a: contacts[a].address if a in contacts else a for a in part}
+                statuses = {**before.updated, **{a: one.status for a, one in contacts.items()}}
+                subscribed = [current[a] for a in part if statuses.get(a) == _SUBSCRIBED]
+                after = self._send_status(
+                    list(dict.fromkeys(filter(None, subscribed))), _UNSUBSCRIBED, resend=resend
+                )
             except Unavailable:
                 failed = True
                 raise
             maybe_by_run = maybe_applied or failed or self.session.calls.retried > began
-            for address in part:
-                if address in after.created:
+            for address, now in current.items():
+                if now in after.created:
                     # Archived or deleted between the two calls: it must not return as a contact.
-                    self.session.archive(self.audience_id, address)
+                    self.session.archive(self.audience_id, now)
                     self.results[address] = Result(Outcome.KEPT, Code.ARCHIVED)
-                elif address in after.refused:
-                    self.results[address] = _refused(after.refused[address])
-                elif address in after.updated:
-                    self.results[address] = Result(Outcome.REMOVED, status=after.updated[address])
+                elif now in after.refused:
+                    self.results[address] = _refused(after.refused[now])
+                elif now in after.updated:
+                    self.results[address] = Result(Outcome.REMOVED, status=after.updated[now])
                 else:
-                    self.results[address] = self._not_subscribed(before, address, maybe_by_run)
+                    self.results[address] = self._not_subscribed(
+                        before, address, statuses.get(address, ""), maybe_by_run
+                    )
 
         def reject(address: str, failure: Failure) -> None:
             self.results[address] = _rejected(failure)
 
         self.isolation.send(addresses, call, reject)
 
-    def _not_subscribed(self, before: BatchAnswer, address: str, maybe_by_run: bool) -> Result:
-        """The result of a person who was not subscribed when they were to be unsubscribed."""
+    def _not_subscribed(
+        self, before: BatchAnswer, address: str, known: str, maybe_by_run: bool
+    ) -> Result:
+        """The result of a person who was not subscribed when they were to be unsubscribed.
+
+        `known` is the status of the contact if it is known.
+        """
         # A call without a status refuses archived and deleted contacts, and the reason is not clear.
-        status = before.updated.get(address) or self.session.status_of(self.audience_id, address)
+        status = known or self.session.status_of(self.audience_id, address)
         if status == _UNSUBSCRIBED and maybe_by_run:
             return Result(Outcome.REMOVED, status=status)
         if status == _SUBSCRIBED:

@@ -9,6 +9,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from shared.model.export import OnWithdrawal
 from shared.model.run import Mode, Run, RunStatus
 from shared.sending import absent_people
 from tests.consent_updates.consent_deployment import ConsentDeployment
@@ -314,3 +315,23 @@ def test_the_table_has_the_status_under_the_new_address_whatever_webhooks_arrive
         made.deliver()
 
     assert made.statuses() == {"1": "unsubscribed", "2": "subscribed"}
+
+
+def test_a_withdrawal_unsubscribes_the_contact_under_its_new_address(
+    made: ConsentDeployment,
+) -> None:
+    made.rows.change(on_withdrawal=OnWithdrawal.UNSUBSCRIBE)
+    made.audience.change_address(A, B)
+    made.sweep()
+
+    run = made.rows.run(person(1, "no"), person(2), person(3))
+
+    assert made.rows.outcomes(run)[A] == ("kept", "withdrawnUnsubscribed")
+    assert made.audience.members()[B].status == "unsubscribed"
+    assert A not in made.audience.members()
+    assert (run.consent_proof.unsubscribed, run.consent_proof.statuses_changed) == (1, 0)
+    # A later yes does not subscribe again.
+    run = made.rows.run(person(1), person(2), person(3))
+    assert made.rows.outcomes(run)[A][0] == "kept"
+    assert A not in made.audience.members()
+    assert made.audience.members()[B].status == "unsubscribed"
