@@ -169,12 +169,13 @@ class Finisher:
             fold_outcomes(db, table)
             return_freed_memory(db)
             about_values = value_findings(db, plan, lambda: values_of_next(db))
+            with waiting_for_network(db):
+                counts = counting.result()
+            # Afterwards, because the calls that count may use the only free connection.
             not_deleted = self.erased_contacts.delete(db, plan)
             suppress_erased_in_results(
                 db, self.erasures.marker_for_all(), lambda: _make_results_writable(db)
             )
-            with waiting_for_network(db):
-                counts = counting.result()
             checked = self.check.check(db, run, plan, chunks, counts)
             blob = ledger_blob(plan.export_id, f"{run.id}-{self.token()}")
             next_ledger = NextLedger(db, self.files, ledger, blob, plan.ledger, threads)

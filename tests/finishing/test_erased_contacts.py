@@ -1,11 +1,15 @@
 """People who are erased while a run adds them do not stay in Mailchimp."""
 
+import threading
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
 from sandbox.mailchimp import Fault
 from sandbox.samples import Sample, Segment
+from shared.finishing.check import MailchimpCheck
+from shared.finishing.erased_contacts import ErasedContacts
 from shared.model.run import Run
 from shared.people.erasures import Erasures
 from tests.e2e.running_app import actual_audience
@@ -43,6 +47,31 @@ def test_a_person_added_after_the_erasure_is_deleted_at_the_end_of_the_run(
     there = set(actual_audience(deployment.audience))
     assert there == {SAMPLE.address(number) for number in SAMPLE.numbers} - {ERASED}
     assert ended.segments[0].in_mailchimp == 5
+
+
+def test_the_only_connection_first_counts_contacts_and_then_deletes_the_person(
+    deployment: SimulatedDeployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deployment.app.slots.connections = 1
+    deleting = threading.Event()
+    count, delete = MailchimpCheck.count, ErasedContacts.delete
+    both_at_once: list[bool] = []
+
+    def counted(*given: Any) -> Any:
+        both_at_once.append(deleting.wait(0.3))
+        return count(*given)
+
+    def deleted(*given: Any) -> Any:
+        deleting.set()
+        return delete(*given)
+
+    monkeypatch.setattr(MailchimpCheck, "count", counted)
+    monkeypatch.setattr(ErasedContacts, "delete", deleted)
+
+    run_with_erasures(deployment)
+
+    assert both_at_once == [False]
+    assert ERASED not in actual_audience(deployment.audience)
 
 
 def test_a_person_who_cannot_be_deleted_at_the_end_of_the_run_is_reported(
