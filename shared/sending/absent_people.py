@@ -35,10 +35,13 @@ class AbsentPeople:
     planned_after: datetime
     may_continue: Callable[[], bool]
 
-    def contacts(self, addresses: Sequence[str]) -> dict[str, ContactStatus]:
-        """Return the contacts of these people that are in the audience, by the address that they had."""
+    def contacts(self, addresses: Sequence[str], *, each: bool) -> dict[str, ContactStatus]:
+        """Return the contacts of these people that are in the audience, by the address that they had.
+
+        With `each`, all of them are looked up, whatever their number.
+        """
         ids = self.contact_ids(addresses) if addresses else {}
-        if len(ids) > MOST_LOOKUPS:
+        if len(ids) > MOST_LOOKUPS and not each:
             changed = {one.contact_id: one for one in self._not_subscribed()}
             return {address: changed[key] for address, key in ids.items() if key in changed}
         found = {}

@@ -285,7 +285,7 @@ class _LaneSlice:
         else:
             writer.write(chunk.kind, payload.people, maybe_applied=chunk.attempts > 1)
 
-    def _contacts_of(self, addresses: Sequence[str]) -> dict[str, ContactStatus]:
+    def _contacts_of(self, addresses: Sequence[str], *, each: bool) -> dict[str, ContactStatus]:
         key = audience_key(self._plan.account_id, self._plan.audience_id)
         run = self._run
         absent = AbsentPeople(
@@ -295,7 +295,7 @@ class _LaneSlice:
             run.queued_at or run.sending_at or self._worker.now(),
             self._may_continue,
         )
-        return absent.contacts(addresses)
+        return absent.contacts(addresses, each=each)
 
     def _is_up(self) -> bool:
         try:

@@ -18,7 +18,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from shared.errors import Disconnected, NotFound, Refused, Unavailable
 from shared.fields.evidence import sends_times, without_evidence
@@ -68,12 +68,26 @@ class Result(NamedTuple):
     answer: str = ""
 
 
+class _ContactsOf(Protocol):
+    """Returns the contacts of people who are not in the audience under their address, by this address.
+
+    With `each`, all of them are looked up, whatever their number.
+    """
+
+    def __call__(
+        self, addresses: Sequence[str], /, *, each: bool
+    ) -> Mapping[str, ContactStatus]: ...
+
+
+def _no_contacts(_: Sequence[str], /, *, each: bool) -> Mapping[str, ContactStatus]:
+    return {}
+
+
 @dataclass
 class Writer:
     """Writes people of one audience over one session.
 
-    `status` is the status of new people; `since` is when the run began to send. `contacts_of` returns the
-    contacts of people who are not in the audience under their address, by this address. `results` contains
+    `status` is the status of new people; `since` is when the run began to send. `results` contains
     the final results so far by address, also after an error. Other results are unknown.
     """
 
@@ -83,7 +97,7 @@ class Writer:
     since: datetime
     isolation: Isolation
     may_continue: Callable[[], bool]
-    contacts_of: Callable[[Sequence[str]], Mapping[str, ContactStatus]] = lambda _: {}
+    contacts_of: _ContactsOf = _no_contacts
     results: dict[str, Result] = field(default_factory=dict)
 
     def write(self, kind: ChunkKind, people: Sequence[Person], *, maybe_applied: bool) -> None:
@@ -124,7 +138,8 @@ class Writer:
             nonlocal failed
             try:
                 before = self._send_status(part, None, resend=resend)
-                contacts = self.contacts_of([a for a in part if a not in before.updated])
+                absent = [a for a in part if a not in before.updated]
+                contacts = self.contacts_of(absent, each=True)
                 current = {a: contacts[a].address if a in contacts else a for a in part}
                 statuses = {**before.updated, **{a: one.status for a, one in contacts.items()}}
                 subscribed = [current[a] for a in part if statuses.get(a) == _SUBSCRIBED]
@@ -276,7 +291,7 @@ class Writer:
                     self._record(person, result)
 
         self.isolation.send(people, update, self._reject_updated)
-        contacts = self.contacts_of([person.address for person, _ in absent])
+        contacts = self.contacts_of([person.address for person, _ in absent], each=False)
         refused = {}
         for person, result in absent:
             kept = _kept(person, contacts.get(person.address))

@@ -317,19 +317,23 @@ def test_the_table_has_the_status_under_the_new_address_whatever_webhooks_arrive
     assert made.statuses() == {"1": "unsubscribed", "2": "subscribed"}
 
 
+@pytest.mark.parametrize("most", [20, 1])
 def test_a_withdrawal_unsubscribes_the_contact_under_its_new_address(
-    made: ConsentDeployment,
+    made: ConsentDeployment, monkeypatch: pytest.MonkeyPatch, most: int
 ) -> None:
-    made.rows.change(on_withdrawal=OnWithdrawal.UNSUBSCRIBE)
+    monkeypatch.setattr(absent_people, "MOST_LOOKUPS", most)
+    made.rows.change(on_withdrawal=OnWithdrawal.UNSUBSCRIBE, max_removal_share=1.0)
     made.audience.change_address(A, B)
+    made.audience.change_address(address_of(2), "new2@example.com")
     made.sweep()
 
-    run = made.rows.run(person(1, "no"), person(2), person(3))
+    run = made.rows.run(person(1, "no"), person(2, "no"), person(3))
 
     assert made.rows.outcomes(run)[A] == ("kept", "withdrawnUnsubscribed")
     assert made.audience.members()[B].status == "unsubscribed"
+    assert made.audience.members()["new2@example.com"].status == "unsubscribed"
     assert A not in made.audience.members()
-    assert (run.consent_proof.unsubscribed, run.consent_proof.statuses_changed) == (1, 0)
+    assert (run.consent_proof.unsubscribed, run.consent_proof.statuses_changed) == (2, 0)
     # A later yes does not subscribe again.
     run = made.rows.run(person(1), person(2), person(3))
     assert made.rows.outcomes(run)[A][0] == "kept"
