@@ -42,7 +42,11 @@ class AbsentPeople:
         """
         ids = self.contact_ids(addresses) if addresses else {}
         if len(ids) > MOST_LOOKUPS and not each:
-            changed = {one.contact_id: one for one in self._not_subscribed()}
+            wanted = set(ids.values())
+            # Someone may have archived most of the audience, so only the wanted ones are kept in memory.
+            changed = {
+                one.contact_id: one for one in self._not_subscribed() if one.contact_id in wanted
+            }
             return {address: changed[key] for address, key in ids.items() if key in changed}
         found = {}
         for number, (address, contact_id) in enumerate(sorted(ids.items())):
