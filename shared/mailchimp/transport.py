@@ -37,7 +37,7 @@ _PERSON = re.compile(r"/members/[^/?\s]+")
 
 
 def _hide_people(record: logging.LogRecord) -> bool:
-    """Remove subscriber hashes, which are personal data, from logged paths."""
+    """Remove subscriber hashes and contact ids, which are personal data, from logged paths."""
     if isinstance(record.args, tuple):
         record.args = tuple(
             _PERSON.sub("/members/***", arg) if isinstance(arg, str) else arg for arg in record.args
