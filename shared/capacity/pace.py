@@ -42,7 +42,7 @@ class Pace:
 
 @dataclass(frozen=True)
 class SlotTime:
-    """How many slots of an account could be used, and will be if Mailchimp does not ask to slow down again.
+    """How many slots of an account could be used until now, and can be later if Mailchimp does not ask to slow down again.
 
     `pace` is None for an account that has none yet: all slots can be used.
     """

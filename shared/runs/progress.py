@@ -1,10 +1,12 @@
 """The progress of a run, computed from its chunks when it is read.
 
-No counter is incremented while sending, so nothing is counted twice: a chunk is done once. The
-time left is computed from the speed of a slot in the last minute, so it adapts when Mailchimp slows down. If more than two
-minutes are left, a longer time is used, because the speed will change. If Mailchimp throttled the account, more slots will
-be used again soon (capacity/pace.py). The first calls of a run are not part of the speed: until they end, nothing is done. The time
-left includes the time in which the run is finished.
+No counter is incremented while sending, so nothing is counted twice: a chunk is done once.
+
+The time left is computed from the speed of a slot in the last minute, so it adapts when Mailchimp slows down. If
+more than two minutes are left, the speed of up to five minutes is used, because the speed will change before the end.
+After Mailchimp throttled the account, the slots that are used again step by step are counted in (capacity/pace.py).
+The first calls of a run do not count, because nothing is done until they end. The time in which the run is finished
+is included (record 93).
 
 Reading the 2,000 chunks of a million people takes a third of a second of processor time, and a page asks
 every two seconds. So the chunks of a large run are read again only after some seconds.
@@ -156,7 +158,7 @@ def _sending_left(
     people, since = recent
     unchanged = people_left / people * (now - since).total_seconds()
     undisturbed = slots.seconds_for(people_left / people * slots.used(since, now), now)
-    # More slots will be used again, but Mailchimp may throttle again: the truth is usually in between.
+    # More slots will be used again, but Mailchimp may throttle again. The real time is usually in between.
     return (unchanged + undisturbed) / 2
 
 
