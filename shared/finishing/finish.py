@@ -1,7 +1,7 @@
 """Finish a run, in steps that may all be repeated.
 
-Outcomes -> next ledger -> tags compared with it -> ledger replaced -> outcomes stored and written
-for Customer Insights -> run closed.
+Outcomes -> next ledger -> people erased meanwhile deleted in Mailchimp -> tags compared with the ledger ->
+ledger replaced -> outcomes stored and uploaded for Customer Insights -> run closed.
 The ledger is replaced before the run is closed. After a crash in between, the same outcomes are
 folded into the same earlier ledger again, with the same result.
 """
