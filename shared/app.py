@@ -832,6 +832,7 @@ class App:
         )
         return Eraser(
             exports=self.exports,
+            contacts=self.stored_contacts,
             runs=self.runs,
             transitions=self.transitions,
             erasures=self.erasures,

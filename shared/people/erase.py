@@ -13,12 +13,13 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from shared.capacity.on_demand import OnDemandSessions
-from shared.errors import ConfigError, Conflict, NotFound, Refused, Unavailable
+from shared.errors import ConfigError, Conflict, ConnectorError, NotFound, Refused, Unavailable
 from shared.model.export import Export
 from shared.model.ports import Records, Stored, readable, split_unreadable, update
 from shared.model.run import Reason, Run, RunStatus
 from shared.people.erasures import Erasure, Erasures, MarkErased, address_key, marker_for_address
 from shared.people.purge import Purge, Purged
+from shared.people.stored_contacts import StoredContacts
 from shared.runs.transitions import Transitions
 
 # An entry in `waits_for` until the data of the app is purged. It is not the id of a run.
@@ -30,6 +31,7 @@ class Eraser:
     """Erases people. `account_of` returns the id of the Mailchimp account of a connection."""
 
     exports: Records[Export]
+    contacts: StoredContacts
     runs: Records[Run]
     transitions: Transitions
     erasures: Erasures
@@ -40,7 +42,7 @@ class Eraser:
     token: Callable[[], str]
 
     def erase(self, email: str, in_mailchimp: bool, by: str) -> Erasure:
-        """Erase a person. Returns the receipt.
+        """Erase a person, also under the other addresses of their contacts. Returns the receipt.
 
         Raises:
             Conflict: names the exports whose audience could not be reached to delete the person in
@@ -51,6 +53,19 @@ class Eraser:
                 everything else, and the timer repeats the purge until all records are readable.
         """
         address = address_key(email)
+        # First, because afterwards the other addresses are unknown.
+        failed: ConnectorError | None = None
+        for other in self.contacts.other_addresses(address):
+            try:
+                self._erase(other, in_mailchimp, by)
+            except ConnectorError as error:
+                failed = failed or error
+        receipt = self._erase(address, in_mailchimp, by)
+        if failed is not None:
+            raise failed
+        return receipt
+
+    def _erase(self, address: str, in_mailchimp: bool, by: str) -> Erasure:
         key = self._create_record(address, by, in_mailchimp)
         exports, unreadable = split_unreadable(self.exports.all()) if in_mailchimp else ([], None)
         deleted, unreached, unavailable = self._delete(address, exports)

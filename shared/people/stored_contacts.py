@@ -8,7 +8,7 @@ from pathlib import Path
 
 from shared.errors import NotFound, Unavailable
 from shared.model.consent import ConsentSweep
-from shared.model.ports import Files, Records
+from shared.model.ports import Files, Records, readable
 from shared.workspace import SqlFile, small_workspace
 
 # A sweep replaces its file while it is read; the next file has the same contacts.
@@ -46,3 +46,14 @@ class StoredContacts:
             if self.download(key, local) is None:
                 return {}
             return dict(_SQL.rows(db, "ids", file=str(local), addresses=list(addresses)))
+
+    def other_addresses(self, address: str) -> list[str]:
+        """Return the addresses that contacts with this address have or had, in all audiences."""
+        found: set[str] = set()
+        for stored in readable(self.sweeps.all()):
+            with small_workspace() as (db, folder):
+                local = folder / "contacts.parquet"
+                if self.download(stored.key, local) is not None:
+                    rows = _SQL.rows(db, "other_addresses", file=str(local), address=address)
+                    found.update(other for (other,) in rows)
+        return sorted(found)

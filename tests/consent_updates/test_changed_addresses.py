@@ -198,7 +198,7 @@ def test_a_preview_has_these_outcomes_and_the_new_address_in_the_source_updates_
     assert made.audience.members()[B].merge_fields["FNAME"] == "Changed"
 
 
-@pytest.mark.parametrize(("erased", "gone"), [(A, {A}), (B, {A, B})])
+@pytest.mark.parametrize(("erased", "gone"), [(A, {A, B}), (B, {A, B})])
 def test_the_connection_of_two_addresses_is_erased_with_either(
     made: ConsentDeployment, tmp_path: Path, erased: str, gone: set[str]
 ) -> None:
@@ -212,6 +212,21 @@ def test_the_connection_of_two_addresses_is_erased_with_either(
     for _ in range(3):
         made.sweep()
     assert not gone & stored_addresses(made, tmp_path)
+
+
+@pytest.mark.parametrize("erased", [A, B])
+def test_a_person_is_erased_under_the_former_and_the_new_address(
+    made: ConsentDeployment, erased: str
+) -> None:
+    made.audience.change_address(A, B)
+    made.sweep()
+
+    made.app.eraser.erase(erased, in_mailchimp=True, by="Ada")
+
+    assert B not in made.audience.members()
+    made.sweep()
+    made.rows.run(person(1, FirstName="Changed"), person(2))
+    assert {A, B}.isdisjoint(made.audience.members())
 
 
 def test_statuses_of_an_earlier_version_are_read_again_and_the_run_says_so_until_then(

@@ -28,6 +28,7 @@ from shared.people.erase import Eraser
 from shared.people.erasures import Erasure, Erasures, address_key, marker_for_address
 from shared.people.exclusion_lists import ExclusionLists, PurgedLists
 from shared.people.purge import Purge
+from shared.people.stored_contacts import StoredContacts
 from shared.people.suppression import suppress_erased
 from shared.runs.outcome_file import OutcomeFile
 from shared.runs.transitions import Transitions
@@ -104,6 +105,7 @@ class Process:
         )
         return Eraser(
             self.exports,
+            StoredContacts(self.consent_sweeps, self.files),
             self.runs,
             Transitions(self.runs, self.clock.now),
             self.erased,

@@ -19,3 +19,25 @@ SELECT address, arg_min(contact_id, (preference, contact_id))
 FROM addresses
 WHERE address IN (SELECT unnest($addresses::VARCHAR[]))
 GROUP BY address;
+
+-- name: other_addresses
+-- The addresses that the contact with this address has or had, without those that another contact has now.
+WITH stored AS (
+    SELECT address, coalesce(former, []) AS former
+    FROM (
+        SELECT * FROM read_parquet($file)
+        UNION ALL BY NAME
+        -- Earlier versions stored fewer columns.
+        SELECT NULL::VARCHAR[] AS former WHERE false
+    )
+),
+contact AS (
+    SELECT address, former FROM stored WHERE address = $address
+    UNION ALL
+    SELECT address, former FROM stored
+    WHERE list_contains(former, $address) AND $address NOT IN (SELECT address FROM stored)
+)
+SELECT address FROM contact WHERE contains(address, '@') AND address <> $address
+UNION
+SELECT address FROM (SELECT unnest(former) AS address FROM contact)
+WHERE address <> $address AND address NOT IN (SELECT address FROM stored);
