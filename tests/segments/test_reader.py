@@ -400,6 +400,7 @@ def test_a_truncated_gzip_file_is_refused(tmp_path: Path, cut: int) -> None:
         (b"Obj\x01", "Avro"),
         (gzip.compress(b"1,a\n"), "gzip in gzip"),
     ],
+    ids=["zip", "xz", "bzip2", "avro", "gzip"],
 )
 def test_a_file_of_another_format_is_refused_and_not_read_as_rows(
     tmp_path: Path, start: bytes, form: str
