@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from shared.errors import Disconnected, Refused
 from shared.mailchimp.session import MailchimpSession
 from shared.model.audience import NOT_SUBSCRIBED, ContactStatus
 from shared.sending.isolate import Interrupted
@@ -38,7 +39,8 @@ class AbsentPeople:
     def contacts(self, addresses: Sequence[str], *, each: bool) -> dict[str, ContactStatus]:
         """Return the contacts of these people that are in the audience, by the address that they had.
 
-        With `each`, all of them are looked up, whatever their number.
+        With `each`, all of them are looked up, whatever their number. A contact that Mailchimp refuses to show has no
+        status.
         """
         ids = self.contact_ids(addresses) if addresses else {}
         if len(ids) > MOST_LOOKUPS and not each:
@@ -52,13 +54,24 @@ class AbsentPeople:
         for number, (address, contact_id) in enumerate(sorted(ids.items())):
             if number and not self.may_continue():
                 raise Interrupted
-            contact = self.session.contact(self.audience_id, contact_id)
+            contact = self._contact(contact_id)
             if contact is not None:
                 found[address] = contact
         return found
+
+    def _contact(self, contact_id: str) -> ContactStatus | None:
+        try:
+            return self.session.contact(self.audience_id, contact_id)
+        except Disconnected:
+            raise
+        except Refused:
+            # The other people of the run are not concerned.
+            return ContactStatus("", "", contact_id)
 
     def _not_subscribed(self) -> Iterator[ContactStatus]:
         since = (self.planned_after - _OVERLAP).isoformat(timespec="seconds")
         for status in NOT_SUBSCRIBED:
             for page in self.session.members_with_status(self.audience_id, status, since):
                 yield from page
+                if not self.may_continue():
+                    raise Interrupted

@@ -31,7 +31,7 @@ from shared.sending.isolate import Failure, Interrupted, Isolation
 # The tolerated clock difference to Mailchimp when checking whether someone opted in during the run.
 _CLOCK_TOLERANCE = timedelta(minutes=5)
 
-_SUBSCRIBED, _UNSUBSCRIBED = "subscribed", "unsubscribed"
+_SUBSCRIBED, _UNSUBSCRIBED, _TRANSACTIONAL = "subscribed", "unsubscribed", "transactional"
 
 # Refusals of an update that mean that the person may not be in the audience. The missing field may be the
 # status.
@@ -66,6 +66,10 @@ class Result(NamedTuple):
     status: str = ""
     status_sent: bool = False
     answer: str = ""
+
+
+# The next run sends the person again.
+_UNKNOWN = Result(Outcome.REJECTED, Code.CALL_FAILED)
 
 
 class _ContactsOf(Protocol):
@@ -151,7 +155,9 @@ class Writer:
                 raise
             maybe_by_run = maybe_applied or failed or self.session.calls.retried > began
             for address, now in current.items():
-                if now in after.created:
+                if address in contacts and not contacts[address].status:
+                    self.results[address] = _UNKNOWN
+                elif now in after.created:
                     # Archived or deleted between the two calls: it must not return as a contact.
                     self.session.archive(self.audience_id, now)
                     self.results[address] = Result(Outcome.KEPT, Code.ARCHIVED)
@@ -339,8 +345,8 @@ class Writer:
             elif address in answer.refused:
                 results[address] = _refused(answer.refused[address])
             else:
-                # Neither accepted nor refused: the result is unknown, so the next run sends them again.
-                results[address] = Result(Outcome.REJECTED, Code.CALL_FAILED)
+                # Neither accepted nor refused.
+                results[address] = _UNKNOWN
         return results
 
     def _reject_added(self, person: Person, failure: Failure) -> None:
@@ -398,10 +404,13 @@ def _kept(person: Person, contact: ContactStatus | None) -> Result | None:
     """The result of a person who must not be added because of their contact; None if they may be added."""
     if contact is None:
         return None
-    if contact.status != _SUBSCRIBED:
+    if not contact.status:
+        return _UNKNOWN
+    if contact.status not in (_SUBSCRIBED, _TRANSACTIONAL):
         return Result(Outcome.KEPT, contact.status, status=contact.status)
     if contact.address != person.address:
-        return Result(Outcome.KEPT, Code.ADDRESS_CHANGED_IN_MAILCHIMP, status=_SUBSCRIBED)
+        return Result(Outcome.KEPT, Code.ADDRESS_CHANGED_IN_MAILCHIMP, status=contact.status)
+    # The contact was not absent: it was refused for another reason.
     return None
 
 
@@ -411,7 +420,7 @@ def _refused(refusal: Refusal) -> Result:
 
 def _rejected(failure: Failure) -> Result:
     if isinstance(failure, Unavailable):
-        return Result(Outcome.REJECTED, Code.CALL_FAILED)
+        return _UNKNOWN
     return Result(
         Outcome.REJECTED, failure.code or Code.REFUSED, failure.field, answer=failure.answer
     )

@@ -9,6 +9,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from sandbox.mailchimp import Fault
 from shared.model.export import OnWithdrawal
 from shared.model.run import Mode, Run, RunStatus
 from shared.sending import absent_people
@@ -305,6 +306,28 @@ def test_a_person_who_changes_the_address_during_a_run_is_not_added_under_the_fo
     again = made.rows.run(*(person(n, FirstName="Changed again") for n in range(1, 4)))
     assert made.rows.outcomes(again)[address_of(1)] == ("kept", "unsubscribed")
     assert address_of(1) not in made.audience.members()
+
+
+def test_a_contact_that_mailchimp_refuses_to_show_does_not_end_the_run(
+    made: ConsentDeployment,
+) -> None:
+    made.rows.source.segments = {"People": [person(n, FirstName="Changed") for n in range(1, 4)]}
+    started = made.app.starter.start(EXPORT)
+    while made.app.runs.read(started.id).value.status is not RunStatus.SENDING:
+        made.deployment._deliver()
+    made.audience.change_address(address_of(1), "new1@example.com")
+    made.audience.unsubscribe("new1@example.com")
+    made.sandbox.arm(Fault("400-empty", "GET", "/members/[^/]+$", times=None))
+
+    run = made.deployment.run_to_end(started.id)
+
+    made.sandbox.disarm()
+    outcomes = made.rows.outcomes(run)
+    assert outcomes[address_of(1)] == ("notSent", "callFailed")
+    assert outcomes[address_of(2)] == outcomes[address_of(3)] == ("updated", None)
+    assert address_of(1) not in made.audience.members()
+    again = made.rows.run(*(person(n, FirstName="Changed") for n in range(1, 4)))
+    assert made.rows.outcomes(again)[address_of(1)] == ("kept", "unsubscribed")
 
 
 @pytest.mark.parametrize("webhooks", ["in order", "in disorder", "lost"])
