@@ -276,24 +276,30 @@ def use_statuses_of_version_1_0(made: ConsentDeployment, folder: Path) -> None:
     made.app.consent_sweeps.replace(stored.key, state, stored.etag)
 
 
-@pytest.mark.parametrize(("most", "is_swept"), [(20, False), (1, False), (20, True)])
-def test_a_person_who_changes_the_address_during_a_run_is_not_added_under_the_former_one(
-    made: ConsentDeployment, monkeypatch: pytest.MonkeyPatch, most: int, is_swept: bool
-) -> None:
-    monkeypatch.setattr(absent_people, "MOST_LOOKUPS", most)
+def unsubscribe_the_first_person_during_a_run(made: ConsentDeployment) -> str:
+    """Begin to send three people; the first one changes the address and unsubscribes. Returns the id of the run."""
     made.rows.source.segments = {"People": [person(n, FirstName="Changed") for n in range(1, 4)]}
     started = made.app.starter.start(EXPORT)
     while made.app.runs.read(started.id).value.status is not RunStatus.SENDING:
         made.deployment._deliver()
     made.audience.change_address(address_of(1), "new1@example.com")
     made.audience.unsubscribe("new1@example.com")
+    return started.id
+
+
+@pytest.mark.parametrize(("most", "is_swept"), [(20, False), (1, False), (20, True)])
+def test_a_person_who_changes_the_address_during_a_run_is_not_added_under_the_former_one(
+    made: ConsentDeployment, monkeypatch: pytest.MonkeyPatch, most: int, is_swept: bool
+) -> None:
+    monkeypatch.setattr(absent_people, "MOST_LOOKUPS", most)
+    run_id = unsubscribe_the_first_person_during_a_run(made)
     made.audience.change_address(address_of(2), "new2@example.com")
     if is_swept:
         # A webhook during the run makes the app read who unsubscribed.
         assert made.app.consent_updates.request(made.key)
         made.deliver()
 
-    run = made.deployment.run_to_end(started.id)
+    run = made.deployment.run_to_end(run_id)
 
     outcomes = made.rows.outcomes(run)
     assert outcomes[address_of(1)] == ("kept", "unsubscribed")
@@ -311,15 +317,10 @@ def test_a_person_who_changes_the_address_during_a_run_is_not_added_under_the_fo
 def test_a_contact_that_mailchimp_refuses_to_show_does_not_end_the_run(
     made: ConsentDeployment,
 ) -> None:
-    made.rows.source.segments = {"People": [person(n, FirstName="Changed") for n in range(1, 4)]}
-    started = made.app.starter.start(EXPORT)
-    while made.app.runs.read(started.id).value.status is not RunStatus.SENDING:
-        made.deployment._deliver()
-    made.audience.change_address(address_of(1), "new1@example.com")
-    made.audience.unsubscribe("new1@example.com")
+    run_id = unsubscribe_the_first_person_during_a_run(made)
     made.sandbox.arm(Fault("400-empty", "GET", "/members/[^/]+$", times=None))
 
-    run = made.deployment.run_to_end(started.id)
+    run = made.deployment.run_to_end(run_id)
 
     made.sandbox.disarm()
     outcomes = made.rows.outcomes(run)
