@@ -74,14 +74,14 @@ class CountingSession(MailchimpSession):
     def untag(
         self, audience_id: str, tag_id: int, addresses: Sequence[str], *, resend: bool = True
     ) -> TagAnswer:
-        """Remove a tag from members, all of whom have it."""
+        """Remove a tag from members; all of them have it."""
         self._counted.remove(tag_id, len(addresses))
         return TagAnswer(0, len(addresses))
 
     def count(
         self, audience_id: str, status: str | None, changed_before: datetime | None = None
     ) -> int:
-        """Count the contacts, all of whom are subscribed."""
+        """Count the contacts; all of them are subscribed."""
         return self._counted.contacts if status in (None, _SUBSCRIBED) else 0
 
     def tag(self, audience_id: str, tag_id: int) -> Tag | None:
