@@ -17,6 +17,8 @@ from shared.errors import Unavailable
 from shared.mailchimp.gateway import MailchimpGateway
 from shared.mailchimp.session import MailchimpSession
 
+# The code of the error when no connection became free.
+NO_SLOT = "noSlot"
 _LOOK_EVERY = 0.5
 _REQUEST_PATIENCE = 15.0
 
@@ -81,7 +83,7 @@ class OnDemandSessions:
         until = self.clock() + patience
         while slot is None:
             if self.clock() >= until:
-                raise Unavailable("noSlot", retry_after=15)
+                raise Unavailable(NO_SLOT, retry_after=15)
             self.pace.reserve_slot(account_id)
             self.sleep(_LOOK_EVERY)
             slot = self.slots.take(account_id)

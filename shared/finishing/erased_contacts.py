@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from shared.capacity.on_demand import OnDemandSessions
+from shared.capacity.on_demand import NO_SLOT, OnDemandSessions
 from shared.errors import ConnectorError, Unavailable
 from shared.model.plan import Plan
 from shared.model.run import Finding, Severity
@@ -19,8 +19,6 @@ from shared.workspace import waiting_for_network
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
-
-_NO_SLOT = "noSlot"
 
 
 @dataclass(frozen=True)
@@ -48,7 +46,7 @@ class ErasedContacts:
                     session.delete_for_good(plan.audience_id, address)
                     left -= 1
         except ConnectorError as error:
-            if isinstance(error, Unavailable) and error.code == _NO_SLOT:
+            if isinstance(error, Unavailable) and error.code == NO_SLOT:
                 raise
             return (Finding(Severity.WARNING, "erasedNotDeleted", values={"people": str(left)}),)
         return ()

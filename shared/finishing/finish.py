@@ -16,6 +16,7 @@ from pathlib import Path
 
 from duckdb import DuckDBPyConnection
 
+from shared.capacity.on_demand import NO_SLOT
 from shared.capacity.pace import AccountPace
 from shared.capacity.renewed_lease import hold_lease
 from shared.capacity.slots import Slots
@@ -66,7 +67,6 @@ from shared.sending.chunk_queue import ChunkQueue
 from shared.sending.run_checks import VALID_SECONDS
 from shared.workspace import return_freed_memory, waiting_for_network, workspace
 
-_NO_SLOT = "noSlot"
 _RETRY_SECONDS = 5.0
 # Twice the time for which lanes rely on what they have read.
 _LANES_KNOW_AFTER = 2 * VALID_SECONDS
@@ -126,7 +126,7 @@ class Finisher:
                 try:
                     self._finish(current.value, plan)
                 except Unavailable as error:
-                    if error.code != _NO_SLOT:
+                    if error.code != NO_SLOT:
                         raise
                     # Lanes of other runs hold every connection. This is not a failure: try again
                     # when one of them has released its slot.
