@@ -59,7 +59,10 @@ class SlotTime:
         return total
 
     def _limits(self, since: datetime) -> Iterator[tuple[int, datetime]]:
-        """The numbers of slots and when each began, newest first, until one that began before `since`."""
+        """The numbers of slots and when each began, newest first; the last one begins at `since`.
+
+        Since the last throttling, the number has grown by one at a time.
+        """
         pace = self.pace
         if pace is None or pace.halved_at is None:
             yield (min(pace.limit, self.connections) if pace else self.connections), since
@@ -72,7 +75,7 @@ class SlotTime:
         yield min(pace.halved_from, self.connections), since
 
     def seconds_for(self, slot_seconds: float, now: datetime) -> float:
-        """The time in which the slots are used for so many seconds, while their number grows again."""
+        """The seconds until all slots together were used for `slot_seconds`, while their number grows again."""
         limit, passed, wait = self.connections, 0.0, 0.0
         if self.pace is not None:
             limit = max(1, min(self.pace.limit, self.connections))

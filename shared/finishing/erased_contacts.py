@@ -29,9 +29,9 @@ class ErasedContacts:
     sessions: OnDemandSessions
 
     def delete(self, db: DuckDBPyConnection, plan: Plan) -> tuple[Finding, ...]:
-        """Delete the erased people who were sent according to `outcomes`, before these are anonymous.
+        """Delete the erased people that the run sent. `outcomes` must still have their addresses.
 
-        Returns a finding when Mailchimp could not be reached. Unavailable when no connection is free.
+        Returns a finding if some could not be deleted. Unavailable when no connection is free.
         """
         addresses = erased_people_sent(db, self.erasures.marker_for_mailchimp())
         if not addresses:

@@ -215,7 +215,7 @@ class Finisher:
         while True:
             stored = self._current_ledger(run, plan)
             current = stored.value if stored else None
-            blob, people = next_ledger.stored(current)
+            blob, people = next_ledger.wait_until_stored(current)
             pointer = _next_pointer(current, run, plan, complete=complete, sent=sent)
             try:
                 create_or_replace(

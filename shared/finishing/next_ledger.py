@@ -13,10 +13,10 @@ from shared.model.ports import Files
 
 
 class NextLedger:
-    """Makes `next` a blob.
+    """Stores the table `next` as a blob.
 
-    If the run changes nothing, the blob is `planned`, the ledger that the plan was made with, and nothing is
-    uploaded. Otherwise a thread of `threads` uploads the local `file` as `blob`.
+    If the run changed the ledger, a thread of `threads` begins at once to upload the local `file` as `blob`. If not, the
+    blob is `planned`, the ledger that the plan was made with; only after an erasure is `next` uploaded as well.
     """
 
     def __init__(
@@ -38,7 +38,7 @@ class NextLedger:
         self._is_kept = is_kept(db)
         self._uploading = None if self._is_kept else self._upload()
 
-    def stored(self, current: LedgerPointer | None) -> tuple[str, int]:
+    def wait_until_stored(self, current: LedgerPointer | None) -> tuple[str, int]:
         """Wait until the ledger is a blob. Returns the name of the blob, and the number of people.
 
         `current` is the pointer to replace. Its blob is not `planned` any more if someone was erased.

@@ -11,7 +11,7 @@ from shared.model.consent import ConsentSweep
 from shared.model.ports import Files, Records, readable
 from shared.workspace import SqlFile, small_workspace
 
-# A sweep replaces its file while it is read; the next file has the same contacts.
+# A sweep may delete the file while it is downloaded. Then the newer file is tried.
 _TRIES = 3
 _SQL = SqlFile.of(__file__)
 
@@ -39,7 +39,7 @@ class StoredContacts:
     def ids(self, key: str, addresses: Sequence[str]) -> Mapping[str, str]:
         """Return the ids of the contacts that have these addresses, or had them last.
 
-        An address that is not known has none.
+        Unknown addresses are left out.
         """
         with small_workspace() as (db, folder):
             local = folder / "contacts.parquet"

@@ -25,9 +25,9 @@ _SQL = SqlFile.of(__file__)
 def find_changed_addresses(
     db: DuckDBPyConnection, contacts: StoredContacts, key: str, scratch: Path
 ) -> list[Finding]:
-    """Fill `changed_addresses`, and add those of contacts that are not subscribed to `not_subscribed`.
+    """Fill `changed_addresses` with former addresses of contacts.
 
-    `key` is that of the audience. Unavailable when the stored statuses cannot be read.
+    If the contact is not subscribed, its former addresses are added to `not_subscribed`. `key` is that of the audience. Unavailable when the stored statuses cannot be read.
     """
     _SQL.run(db, "create")
     local = scratch / "contacts.parquet"

@@ -4,7 +4,8 @@ No counter is incremented while sending, so nothing is counted twice: a chunk is
 
 The time left is computed from the speed of a slot in the last minute, so it adapts when Mailchimp slows down. If
 more than two minutes are left, the speed of up to five minutes is used, because the speed will change before the end.
-After Mailchimp throttled the account, the slots that are used again step by step are counted in (capacity/pace.py).
+After Mailchimp throttled the account, the number of slots grows again step by step (capacity/pace.py): the estimate is
+the mean of this and of an unchanged speed.
 The first calls of a run do not count, because nothing is done until they end. The time in which the run is finished
 is included (record 93).
 
@@ -90,7 +91,7 @@ def with_progress(
 ) -> Run:
     """The run with its progress and calls as of now; `chunks` are all chunks of the run.
 
-    `slots` are those of the account. Without them, the speed of the last minute is expected to last.
+    `slots` are those of the account. Without them, the recent speed is expected to last.
     """
     to_send = [
         chunk
@@ -165,9 +166,9 @@ def _sending_left(
 def _recent(
     run: Run, done: Sequence[Chunk], now: datetime, window: timedelta
 ) -> tuple[int, datetime] | None:
-    """How many people were sent since when in a window of time, without the first chunks of the run.
+    """The number of people sent in the last `window`, and when the counted time began.
 
-    None when no one was sent in it.
+    After enough chunks, the time until the first ones ended is left out. None when no one was sent.
     """
     if run.status is not RunStatus.SENDING or run.sending_at is None:
         return None

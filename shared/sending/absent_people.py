@@ -27,13 +27,13 @@ _OVERLAP = timedelta(minutes=15)
 class AbsentPeople:
     """Looks up people of an audience. `contact_ids` returns the stored ids of addresses.
 
-    `planned_after` is a time before the plan was made.
+    With many people, only contacts whose status changed after `changes_since` are read.
     """
 
     session: MailchimpSession
     audience_id: str
     contact_ids: Callable[[Sequence[str]], Mapping[str, str]]
-    planned_after: datetime
+    changes_since: datetime
     may_continue: Callable[[], bool]
 
     def contacts(self, addresses: Sequence[str], *, each: bool) -> dict[str, ContactStatus]:
@@ -69,7 +69,7 @@ class AbsentPeople:
             return ContactStatus("", "", contact_id)
 
     def _not_subscribed(self) -> Iterator[ContactStatus]:
-        since = (self.planned_after - _OVERLAP).isoformat(timespec="seconds")
+        since = (self.changes_since - _OVERLAP).isoformat(timespec="seconds")
         for status in NOT_SUBSCRIBED:
             for page in self.session.members_with_status(self.audience_id, status, since):
                 yield from page

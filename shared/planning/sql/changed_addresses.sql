@@ -36,8 +36,8 @@ WHERE address <> current_address;
 SELECT count(*) FROM changed_addresses;
 
 -- name: settle
--- One row for each address that is not in the audience, with the strictest status. Where another contact has the
--- address now, the address has the status of that contact.
+-- One row for each former address that no contact has now, with the strictest status. If another contact has the
+-- address now, the status of that contact applies.
 CREATE OR REPLACE TABLE changed_addresses AS
 WITH taken AS (
     SELECT s.address
