@@ -298,8 +298,8 @@ def _about(refresh: Refresh) -> str:
     return (
         f"1 % changed, 1 % gone: {refresh.last_write:.1f} s from the event of the last file to the last person in "
         f"Mailchimp, {refresh.closed:.1f} s to the closed run. The run starts {refresh.started:.1f} s after the event, "
-        "because the files must not have changed for 10 seconds "
-        "([record 42](../docs/decisions/0042-when-a-refresh-is-complete.md))."
+        "and sends nothing until the files have not changed for 10 seconds "
+        "([record 94](../docs/decisions/0094-planning-while-files-settle.md))."
     )
 
 

@@ -446,6 +446,7 @@ class App:
             pace=self.pace,
             transitions=self.transitions,
             exclusions=self.exclusion_lists,
+            sleep=self.runtime.sleep,
         )
         return Planner(
             runs=self.runs,

@@ -45,6 +45,7 @@ class Partition:
     etag: str
     size: int
     csv: CsvFormat = CsvFormat()
+    modified_at: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -74,6 +75,12 @@ class Snapshot:
     def etags(self) -> dict[str, str]:
         """The ETag of every blob that the run reads, by name. Equal ETags mean no new data."""
         return {p.blob: p.etag for s in self.segments for p in s.partitions}
+
+    @property
+    def modified_at(self) -> datetime | None:
+        """When the newest of these blobs was written; None when that is unknown."""
+        times = (p.modified_at for s in self.segments for p in s.partitions)
+        return max((time for time in times if time is not None), default=None)
 
 
 @dataclass(frozen=True)

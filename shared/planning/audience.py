@@ -34,6 +34,13 @@ class PreparedAudience:
     findings: tuple[Finding, ...] = ()
     contacts: Mapping[str, int] = field(default_factory=dict)
 
+    @property
+    def is_ready(self) -> bool:
+        """Whether it has all merge fields and tags, with their current names."""
+        field_missing = any(found.code == "mergeFieldToCreate" for found in self.findings)
+        tag_missing = any(tag.id <= 0 for tag in self.tags.tags)
+        return not (field_missing or tag_missing or self.tags.changes)
+
 
 def field_findings(export: Export, fields: Sequence[MergeField]) -> list[Finding]:
     """Return a finding for each merge field to create. ConfigError names what a person must change."""

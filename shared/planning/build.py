@@ -7,9 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
+
+from duckdb import DuckDBPyConnection
 
 from shared.capacity.pace import AccountPace
-from shared.errors import Conflict
+from shared.errors import ConfigError, Conflict, InputError, Refused
 from shared.fields.merge_fields import chosen_fields
 from shared.model.ledger import LedgerPointer
 from shared.model.plan import Plan
@@ -32,6 +35,7 @@ from shared.planning.people import SourceColumns
 from shared.planning.preparation import AudiencePreparation
 from shared.planning.report import PlanningReport
 from shared.planning.request import PlanRequest
+from shared.planning.settled_source import SettledSource
 from shared.planning.undo_plan import plan_undo
 from shared.planning.unused import AudienceLedgers
 from shared.runs.lookup import export_of
@@ -57,6 +61,7 @@ class PlanBuilder:
     pace: AccountPace
     transitions: Transitions
     exclusions: ExclusionLists
+    sleep: Callable[[float], None]
 
     def build(self, run: Run) -> Plan:
         """Make and store the plan of a run. PlanningEnded when the run needs no plan or must wait.
@@ -98,17 +103,30 @@ class PlanBuilder:
             and source.pointer.source_fingerprint == source.fingerprint
         ):
             raise PlanningEnded(RunStatus.SKIPPED, Reason("noNewData"))
-        report = PlanningReport(self.transitions, run.id, len(pinned.segments))
         with workspace() as (db, scratch):
-            return self.plans.write(
-                *NewPlan(request, source, self.preparation, db, scratch).make(
+            settle = self._settle(run, pinned, db)
+            new = NewPlan(request, source, self.preparation, db, scratch, settle)
+            try:
+                made = new.make(
                     self.source,
-                    report,
+                    PlanningReport(self.transitions, run.id, len(pinned.segments)),
                     self.erasures,
                     self.max_profiles,
                     self.pace.people_per_second(account_id),
                 )
-            )
+            except (PlanningEnded, ConfigError, InputError, Refused):
+                # Files that are still being written are not what a person should be told about.
+                settle()
+                raise
+            settle()
+            return self.plans.write(*made)
+
+    def _settle(self, run: Run, pinned: Snapshot, db: DuckDBPyConnection) -> Callable[[], None]:
+        """Return what waits until the files do not change any more, if a refresh started the run."""
+        if run.trigger is not Trigger.REFRESH:
+            return lambda: None
+        settled = SettledSource(self.source, pinned, self.preparation.now, self.sleep)
+        return partial(settled.settle, db)
 
     def _make_archive(self, request: PlanRequest) -> Plan:
         export = request.export

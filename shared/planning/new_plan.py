@@ -7,7 +7,7 @@ needs the comparison. docs/tables.md describes the tables that pass from step to
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, replace
@@ -119,7 +119,10 @@ class _Inputs:
 
 
 class NewPlan:
-    """Makes one plan. `findings` and `calls` grow with every step."""
+    """Makes one plan. `findings` and `calls` grow with every step.
+
+    `settle` is called before the plan writes to Mailchimp (see settled_source.py).
+    """
 
     def __init__(
         self,
@@ -128,6 +131,7 @@ class NewPlan:
         preparation: AudiencePreparation,
         db: DuckDBPyConnection,
         scratch: Path,
+        settle: Callable[[], None],
     ) -> None:
         self.findings: list[Finding] = []
         self.calls: list[CallCounts] = []
@@ -138,6 +142,7 @@ class NewPlan:
         self._preparation = preparation
         self._db = db
         self._scratch = scratch
+        self._settle = settle
 
     def make(
         self,
@@ -329,8 +334,9 @@ class NewPlan:
             partial=retry or request.person is not None,
             comparable=self._is_comparable,
         )
-        if request.is_preview:
+        if request.is_preview or found.is_ready:
             return found
+        self._settle()
         with waiting_for_network(db):
             return self._preparation.create_missing(request, found, self.calls)
 

@@ -96,12 +96,8 @@ class AudiencePreparation:
     def create_missing(
         self, request: PlanRequest, found: PreparedAudience, calls: list[CallCounts]
     ) -> PreparedAudience:
-        """Create missing merge fields and tags. Makes no call when nothing is missing."""
+        """Create missing merge fields and tags."""
         export = request.export
-        field_missing = any(f.code == "mergeFieldToCreate" for f in found.findings)
-        tag_missing = any(tag.id <= 0 for tag in found.tags.tags)
-        if not (field_missing or tag_missing or found.tags.changes):
-            return found
         with self._session(request, calls) as session:
             merge_fields = create_fields(session, export, found.merge_fields)
             tags = self._tags(session, request, create=True)

@@ -100,7 +100,7 @@ class Refreshes:
                 continue
             opened = self._open(stored.key, announced, identity)
             if opened.open:
-                self._remind(stored.key, opened.check_number, self.times.first_check)
+                self._remind(stored.key, opened.check_number, 0)
 
     def check(self, export_id: str, check_number: int) -> None:
         """Check whether an export's refresh is complete. Safe to call again."""
@@ -160,7 +160,7 @@ class Refreshes:
                 announced_models=tuple(dict.fromkeys((*progress.announced_models, announced.blob))),
                 written_at=max(written_at, progress.written_at or written_at),
                 opened_at=now,
-                next_at=now + timedelta(seconds=self.times.first_check),
+                next_at=now,
                 found="",
                 found_since=None,
             )
@@ -189,14 +189,14 @@ class Refreshes:
         return replace(view, is_exported=self._is_exported(export, fingerprint, progress))
 
     def _is_exported(self, export: Export, fingerprint: str, progress: RefreshProgress) -> bool:
-        """Whether a run that began after the announced write has read exactly this state.
+        """Whether a run that had not ended at the announced write has read exactly this state.
 
         It does not matter how it ended: one that was canceled, or waits for a confirmation, must not be
         replaced because of the refresh that it has read.
         """
         newest = self.newest.read(export.id)
         pointer = self.ledgers.read(export.id)
-        run = self._run_since(newest.value.run.id, progress) if newest else None
+        run = self._run_ended_since(newest.value.run.id, progress) if newest else None
         if run is not None and run.covers_export and not run.is_active:
             if run.waits_to_send:
                 return True  # after the confirmation, the source is read again
@@ -204,15 +204,15 @@ class Refreshes:
                 return True
         if pointer is None or pointer.value.source_fingerprint != fingerprint:
             return False
-        return self._run_since(pointer.value.run_id, progress) is not None
+        return self._run_ended_since(pointer.value.run_id, progress) is not None
 
-    def _run_since(self, run_id: str, progress: RefreshProgress) -> Run | None:
-        """The run, when it began after the announced write."""
+    def _run_ended_since(self, run_id: str, progress: RefreshProgress) -> Run | None:
+        """The run, unless it had ended before the announced write."""
         stored = self.runs.read(run_id)
-        began = stored.value.started_at if stored else None
-        if stored is None or began is None or progress.written_at is None:
+        if stored is None or stored.value.started_at is None or progress.written_at is None:
             return None
-        return stored.value if began >= progress.written_at else None
+        ended = stored.value.finished_at
+        return stored.value if ended is None or ended >= progress.written_at else None
 
     # --- deciding --------------------------------------------------------------------------
 

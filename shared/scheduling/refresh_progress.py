@@ -1,7 +1,8 @@
 """Decides whether a refresh has been written completely, from the state of the container.
 
 The file that Customer Insights writes last is not known, and no event announces the data files. So a refresh
-is checked repeatedly, and it is complete when every listed file exists and is new, and nothing has changed
+is checked repeatedly until every listed file exists and is new. Then a run starts, which checks once more
+before it sends anything (planning/settled_source.py). If some files may not be new, nothing must have changed
 for a while. The rules are pure: a view of the container, the stored progress, and the time.
 
     new         listed files are there and differ from those that were exported last
@@ -28,6 +29,7 @@ from pydantic import Field
 
 from shared.model.run import Reason
 from shared.model.source import Snapshot
+from shared.planning.settled_source import UNCHANGED
 
 # An export of Customer Insights into a folder of its minute is never overwritten.
 _DATED = re.compile(r"(?:^|/)\d{4}/\d{2}/\d{2}/\d{4}/[^/]+")
@@ -57,13 +59,12 @@ class Step(StrEnum):
 class WaitingTimes:
     """Waiting times in seconds.
 
-    A refresh counts as written when nothing has changed for `unchanged`, or for `unchanged_in_place` while
-    files may still be rewritten. `fault_limit` and `limit` count from the announcement: then a fault is
+    If not all files are new, a refresh counts as written when nothing has changed for `unchanged`, or for
+    `unchanged_in_place` while files may still be rewritten. `fault_limit` and `limit` count from the announcement: then a fault is
     reported, and an incomplete refresh is given up. Checks are at most `longest_interval` apart.
     """
 
-    first_check: float = 2
-    unchanged: float = 10
+    unchanged: float = UNCHANGED.total_seconds()
     unchanged_in_place: float = 30
     fault_limit: float = 120
     limit: float = 3600
@@ -157,7 +158,7 @@ def decide(progress: RefreshProgress, view: View, now: datetime, times: WaitingT
     age = (now - (progress.opened_at or now)).total_seconds()
     is_rechecked = progress.recheck_until is not None and now < progress.recheck_until
     needed = {
-        Kind.NEW: times.unchanged,
+        Kind.NEW: times.unchanged if view.is_exported else 0,
         Kind.MIXED: times.unchanged_in_place,
         Kind.SAME: times.unchanged_in_place
         if view.model_rewritten and view.rewritable

@@ -312,4 +312,4 @@ def _unsupported(folder: str, form: str) -> ConfigError:
 
 
 def _partition(entry: BlobEntry, form: CsvFormat) -> Partition:
-    return Partition(blob=entry.name, etag=entry.etag, size=entry.size, csv=form)
+    return Partition(entry.name, entry.etag, entry.size, form, entry.modified_at)

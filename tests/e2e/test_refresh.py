@@ -21,20 +21,20 @@ from tests.held_calls import held_calls
 from tests.waiting import until
 
 SEGMENTS = "segments"
-QUIET = 5.0
+QUIET = 2.0
 
-# The app itself, with shorter waiting times: a refresh counts as written after 5 seconds without a
+# The app itself, with shorter waiting times: a refresh counts as written after 2 seconds without a
 # change, not 10, and a run that was started by hand waits as long for missing files, not an hour.
-# Less than that, and a machine that stops for a moment between two files would start a run.
 QUICK_APP = f"""
 import importlib.util
 from datetime import timedelta
 import shared.app
-from shared.planning import plan
+from shared.planning import plan, settled_source
 from shared.scheduling.refresh_progress import WaitingTimes
 
 plan.PATIENCE = timedelta(seconds={QUIET})
-shared.app.WaitingTimes = lambda: WaitingTimes(first_check=0.5, unchanged={QUIET})
+settled_source.UNCHANGED = timedelta(seconds={QUIET})
+shared.app.WaitingTimes = lambda: WaitingTimes(unchanged={QUIET})
 spec = importlib.util.spec_from_file_location("the_app", {str(ROOT / "function_app.py")!r})
 module = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(module)
@@ -134,8 +134,8 @@ def runs(scenario: ExportScenario) -> list[dict[str, Any]]:
     return found[::-1]
 
 
-def started_at(run: dict[str, Any]) -> float:
-    return datetime.fromisoformat(run["startedAt"]).timestamp()
+def finished_at(run: dict[str, Any]) -> float:
+    return datetime.fromisoformat(run["finishedAt"]).timestamp()
 
 
 def ended(scenario: ExportScenario, count: int) -> list[dict[str, Any]]:
@@ -168,7 +168,7 @@ def test_model_json_first_and_late_duplicated_files_start_one_run_after_the_last
     assert run["status"] == "successful"
     assert run["counts"]["created"] == 20
     assert set(scenario.audience.members()) == set(people(20))
-    assert started_at(run) > written_last
+    assert finished_at(run) > written_last
 
     # The same files once more: nothing is sent again.
     with scenario.calls() as calls:

@@ -70,6 +70,8 @@ class World:
         self._numbers = itertools.count()
         self._announced: dict[bytes, Written] = {}
         self._planned: dict[str, str] = {}
+        self.planned_at: dict[str, datetime] = {}
+        self._written: dict[str, datetime] = {}
         transitions = Transitions(self.runs, self.clock)
         self.refreshes = Refreshes(
             exports=self.exports,
@@ -99,6 +101,7 @@ class World:
     def put(self, *blobs: str) -> None:
         for blob in blobs:
             self.blobs[blob] = f"0x{next(self._numbers):X}"
+            self._written[blob] = self.now
 
     def write_model(self, **segments: list[str]) -> Written:
         """Customer Insights replaces model.json; the event is not sent yet."""
@@ -129,7 +132,10 @@ class World:
                     listed=len(files),
                     files=", ".join(file for file in files if file not in self.blobs),
                 )
-            parts = tuple(Partition(file, self.blobs[file], 1) for file in files)
+            parts = tuple(
+                Partition(file, self.blobs[file], 1, modified_at=self._written.get(file))
+                for file in files
+            )
             found.append(SegmentSnapshot(name, name, (), parts))
         return Snapshot(tuple(found))
 
@@ -161,24 +167,41 @@ class World:
         self._pass(end)
 
     def _pass(self, to: datetime) -> None:
-        """Runs are planned two seconds after they were queued, and end when their time is up."""
+        """Planning begins two seconds after a run was queued; sending takes `run_seconds`."""
         self.now = max(self.now, to)
         for stored in list(self.runs.all()):
             run = stored.value
             if run.queued_at is None or not run.is_active:
                 continue
-            if run.status is RunStatus.QUEUED and self.now >= run.queued_at + timedelta(seconds=2):
+            begins = run.queued_at + timedelta(seconds=2)
+            if run.status is RunStatus.QUEUED and self.now >= begins:
+                run = replace(run, status=RunStatus.PLANNING, started_at=begins)
+                self.runs.keep(run.id, run)
+            if run.status is RunStatus.PLANNING:
                 self._plan(run)
-            over = run.queued_at + timedelta(seconds=2 + self.run_seconds)
-            if self.now >= over:
-                self._end(run, over)
+            planned_at = self.planned_at.get(run.id)
+            if planned_at is not None and self.now >= planned_at + timedelta(
+                seconds=self.run_seconds
+            ):
+                self._end(run, planned_at + timedelta(seconds=self.run_seconds))
 
     def _plan(self, run: Run) -> None:
-        export = self.exports.kept[run.export_id].value
-        mark = source_fingerprint(export, self.snapshot([c.name for c in export.segments]))
-        self._planned[run.id] = "" if run.undo_of else mark
-        began = run.queued_at
+        """Plan a run at once; one that a refresh started, when no file has changed for ten seconds."""
+        began = run.started_at
         assert began is not None
+        export = self.exports.kept[run.export_id].value
+        ready = began
+        try:
+            snapshot = self.snapshot([choice.name for choice in export.segments])
+        except Unavailable:
+            return
+        if run.trigger is Trigger.REFRESH and snapshot.modified_at is not None:
+            ready = max(began, snapshot.modified_at + timedelta(seconds=10))
+        if self.now < ready:
+            return
+        mark = source_fingerprint(export, snapshot)
+        self._planned[run.id] = "" if run.undo_of else mark
+        self.planned_at[run.id] = ready
 
         def planned(current: Run) -> Run:
             pointer = self.ledgers.read(export.id)
@@ -191,12 +214,9 @@ class World:
                     current,
                     status=RunStatus.SKIPPED,
                     reason=Reason("noNewData"),
-                    started_at=began,
                     finished_at=began,
                 )
-            return replace(
-                current, status=RunStatus.SENDING, started_at=began + timedelta(seconds=2)
-            )
+            return replace(current, status=RunStatus.SENDING)
 
         update(self.runs, run.id, planned)
 
@@ -257,25 +277,31 @@ def test_model_json_first_and_late_duplicated_files_start_one_run(world: World) 
     world.announce(world.write_model(A=files))
     world.wait(20)
     for file in files:
+        assert world.made() == []
         world.put(file)
         world.wait(8)
-        assert world.made() == []
     world.put(*files)
     last = world.now
     world.wait(300)
 
     [run] = world.made()
     assert run.trigger is Trigger.REFRESH
-    assert run.queued_at is not None
-    assert last + timedelta(seconds=10) <= run.queued_at <= last + timedelta(seconds=30)
+    assert last + timedelta(seconds=10) <= world.planned_at[run.id] <= last + timedelta(seconds=30)
 
 
-def test_no_run_starts_while_files_are_being_written(world: World) -> None:
+def test_a_run_starts_as_soon_as_all_files_are_new(world: World) -> None:
+    world.announce(refresh(world))
+    world.wait(0.5)
+    [run] = world.made()
+    assert (run.trigger, run.status) == (Trigger.REFRESH, RunStatus.QUEUED)
+
+
+def test_no_plan_is_ready_while_files_are_being_written(world: World) -> None:
     world.announce(refresh(world))
     for _ in range(5):
         world.wait(9)
         world.put(dated("A", 1))
-    assert world.made() == []
+    assert world.planned_at == {}
     world.wait(60)
     assert world.outcomes() == ["successful"]
 
@@ -339,15 +365,15 @@ def test_refreshes_during_a_run_make_exactly_one_more() -> None:
 
 
 def test_a_queued_run_consumes_the_refresh(world: World) -> None:
-    world.announce(refresh(world))
-    world.wait(11)
+    written = refresh(world)
     started = world.refreshes.starter.start("e1", Trigger.ON_DEMAND)
+    world.announce(written)
     world.wait(600)
     assert [run.id for run in world.made()] == [started.id]
 
 
 def test_a_manual_run_after_the_refresh_has_nothing_to_do(world: World) -> None:
-    world.announce(refresh(world))
+    world.announce(refresh(world), delay=10)
     world.wait(1)
     world.refreshes.starter.start("e1", Trigger.ON_DEMAND)
     world.wait(600)
@@ -357,7 +383,7 @@ def test_a_manual_run_after_the_refresh_has_nothing_to_do(world: World) -> None:
 def test_a_run_awaiting_confirmation_is_not_replaced_by_the_refresh_it_read(
     world: World,
 ) -> None:
-    world.announce(refresh(world))
+    world.announce(refresh(world), delay=10)
     world.wait(1)
     asked = world.refreshes.starter.start("e1", Trigger.ON_DEMAND)
     world.wait(5)
@@ -380,9 +406,9 @@ def test_a_canceled_run_is_not_restarted_by_the_same_refresh(world: World) -> No
 
 
 def test_a_queued_preview_does_not_consume_a_refresh(world: World) -> None:
-    world.announce(refresh(world))
-    world.wait(11)
+    written = refresh(world)
     world.refreshes.starter.start("e1", Trigger.ON_DEMAND, Mode.PREVIEW)
+    world.announce(written)
     world.wait(600)
     assert [run.mode for run in world.made()] == [Mode.PREVIEW, Mode.EXPORT]
 
@@ -390,10 +416,10 @@ def test_a_queued_preview_does_not_consume_a_refresh(world: World) -> None:
 def test_an_undo_does_not_consume_a_refresh(world: World) -> None:
     world.announce(refresh(world))
     world.wait(300)
-    world.announce(refresh(world, 7))
-    world.wait(11)
+    written = refresh(world, 7)
     undone = world.made()[0].id
     world.refreshes.starter.start("e1", options=RunOptions(undo_of=undone))
+    world.announce(written)
     world.wait(600)
     assert [run.undo_of for run in world.made()] == [None, undone, None]
 
@@ -508,8 +534,10 @@ def test_a_config_error_creates_a_run_that_reports_it(world: World) -> None:
 
 
 def test_a_lost_reminder_message_is_sent_again_by_the_tick(world: World) -> None:
-    world.announce(refresh(world))
+    files = [dated("A", 1), dated("A", 2)]
+    world.announce(world.write_model(A=files))
     world.wait(3)
+    world.put(*files)
     world.lost = True
     world.wait(100)
     world.lost = False
@@ -522,7 +550,6 @@ def test_a_lost_reminder_message_is_sent_again_by_the_tick(world: World) -> None
 
 def test_a_worker_killed_while_starting_does_not_start_a_second_run(world: World) -> None:
     world.announce(refresh(world))
-    world.wait(11)
     dying = iter([True])
 
     def die(key: str) -> None:
