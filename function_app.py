@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import azure.functions as func
 
+from shared.allocator import use_one_arena
 from shared.errors import ConfigError
 from shared.messaging.messages import audience_of, lane_of, number_of, run_of
 from shared.settings import authentication_is_on
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from shared.app import App
 
 PROCESS.install()
+use_one_arena()
 app = func.FunctionApp(http_auth_level=func.AuthLevel.ANONYMOUS)
 
 _METHODS = [

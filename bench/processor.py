@@ -34,6 +34,7 @@ from bench.without_sending import send_no_contacts
 from devhost.mailchimp import start_mailchimp
 from devhost.processes import start_azurite
 from sandbox import samples, upload
+from shared.allocator import use_one_arena
 from shared.app import App, build
 from shared.model.connection import Connection, ConnectionStatus, Consent, Grant, GrantKind
 from shared.model.export import (
@@ -79,6 +80,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--without-sending", action="store_true", help="send no contacts")
     parser.add_argument("--runs", nargs="+", choices=RUNS, default=RUNS, help="all of them")
     options = parser.parse_args(arguments)
+    use_one_arena()
     with (
         tempfile.TemporaryDirectory(prefix="bench-") as name,
         _temporary_files(Path(name) / "temporary"),

@@ -20,6 +20,7 @@ LAYERS = (
     "app",
     "runtime",
     "shutdown",
+    "allocator",
     "web",
     "connections",
     "exports",
