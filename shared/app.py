@@ -52,9 +52,11 @@ from shared.model.ledger import LedgerPointer
 from shared.model.ports import Files, Leases, Records, Secrets, SegmentSource
 from shared.model.run import Run, run_columns
 from shared.model.tag import TagOwner
+from shared.people.audience_calls import AudienceCalls
 from shared.people.erase import Eraser
 from shared.people.erasures import Erasure, Erasures
 from shared.people.exclusion_lists import ExclusionLists
+from shared.people.other_addresses import OtherAddresses
 from shared.people.purge import Purge
 from shared.people.retention import Retention
 from shared.people.search import Search
@@ -831,15 +833,15 @@ class App:
             self.consent_sweeps,
             self.consent_table.remove_profiles,
         )
+        calls = AudienceCalls(self.sessions, self.account_of)
         return Eraser(
             exports=self.exports,
-            contacts=self.stored_contacts,
+            other_addresses=OtherAddresses(self.stored_contacts, calls),
+            calls=calls,
             runs=self.runs,
             transitions=self.transitions,
             erasures=self.erasures,
             purge=purge,
-            sessions=self.sessions,
-            account_of=self.account_of,
             now=self.runtime.now,
             token=self.runtime.token,
         )

@@ -108,14 +108,15 @@ class Sweep:
         self, key: str, after: ConsentSweep, stored: Stored[ConsentSweep] | None
     ) -> ConsentSweep:
         before = stored.value if stored else ConsentSweep()
+        # Also the blobs of sweeps and erasures that were killed. An erasure may upload one after the next write.
+        names = list(self.files.names(statuses_folder(key)))
         try:
             create_or_replace(self.records, key, after, stored)
         except Changed:
             if after.blob != before.blob:
                 self.files.delete(after.blob)
             raise
-        # Also the blobs of sweeps and erasures that were killed.
-        for name in list(self.files.names(statuses_folder(key))):
+        for name in names:
             if name != after.blob:
                 self.files.delete(name)
         return after

@@ -65,14 +65,14 @@ class TagToCheck:
 class TagCheck:
     """Reads the members of a tag, and repairs it.
 
-    `contact_ids` returns the stored contact ids of addresses (people/stored_contacts.py).
+    `contact_ids` returns the stored ids of the contacts of addresses (people/stored_contacts.py).
     """
 
     db: DuckDBPyConnection
     session: MailchimpSession
     audience_id: str
     tag: TagToCheck
-    contact_ids: Callable[[Sequence[str]], Mapping[str, str]]
+    contact_ids: Callable[[Sequence[str]], Mapping[str, Sequence[str]]]
 
     def run(self) -> tuple[int, list[Finding]]:
         """Check the tag. Returns how many subscribers have it afterwards, and the findings."""
@@ -157,12 +157,13 @@ class TagCheck:
             return
         if not self._addresses("extra", segment=self.tag.segment):
             return
-        ids = self.contact_ids(missing)
+        found = self.contact_ids(missing)
+        pairs = [(address, one) for address, of_person in found.items() for one in of_person]
         _SQL.run(
             self.db,
             "add_changed_members",
-            addresses=list(ids.keys()),
-            contact_ids=list(ids.values()),
+            addresses=[address for address, _ in pairs],
+            contact_ids=[contact_id for _, contact_id in pairs],
         )
 
     def _addresses(self, group: str, **parameters: object) -> list[str]:

@@ -21,6 +21,7 @@ from shared.mailchimp.parts import address_in, object_in, objects_in, status_in,
 from shared.model.audience import ContactStatus, MemberState
 
 _LONGEST_ID = 64
+_CONTACT = {"fields": "email_address,contact_id,status"}
 
 
 class PersonCalls(Calls):
@@ -48,12 +49,18 @@ class PersonCalls(Calls):
     def contact(self, audience_id: str, contact_id: str) -> ContactStatus | None:
         """Read a contact by its id, under whatever address it has; None when the audience does not contain it."""
         path = f"{audience_path(audience_id)}/members/{quote(contact_id, safe='')}"
-        query = {"fields": "email_address,contact_id,status"}
         try:
-            answer = self._transport.get(path, query)
+            answer = self._transport.get(path, _CONTACT)
         except NotFound:
             return None
         return ContactStatus(address_in(answer), _status(answer), contact_id)
+
+    def contact_of(self, audience_id: str, address: str) -> ContactStatus | None:
+        """Read the contact that has an address; None when the audience does not contain it."""
+        answer = self._read(audience_id, address, "", _CONTACT)
+        if answer is None:
+            return None
+        return ContactStatus(address_in(answer), _status(answer), text_in(answer, "contact_id"))
 
     def unsubscribe_campaign(self, audience_id: str, address: str) -> str:
         """Read the ID of the campaign by which a person unsubscribed last; empty when it is unknown."""

@@ -1,48 +1,65 @@
 """Erases a person from all stored data, and stores only that the person must not be exported again.
 
-The erasure is recorded first, so that later runs omit the person. Then the person is deleted in Mailchimp if
-that was requested, and removed from all data of the app, even if Mailchimp failed. An erasure may be killed at
+The person is erased under all addresses of their contacts in Mailchimp (other_addresses.py), as one erasure for each
+address. The erasures are recorded first, so that later runs omit the person. Then the person is deleted in Mailchimp
+if that was requested, and removed from all data of the app, even if Mailchimp failed. An erasure may be killed at
 any point and requested again: it returns the same receipt with updated counts. The timer completes erasures that
 were killed, or that had to wait for active runs.
+
+The first record names the others, because the other addresses are unknown as soon as the first one is purged. While
+contacts could not be deleted in Mailchimp, the records have their ids, so that a repeated request finds them under
+whatever address they have.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from shared.capacity.on_demand import OnDemandSessions
-from shared.errors import ConfigError, Conflict, ConnectorError, NotFound, Refused, Unavailable
+from shared.errors import Conflict, NotFound
+from shared.mailchimp.session import MailchimpSession
 from shared.model.export import Export
 from shared.model.ports import Records, Stored, readable, split_unreadable, update
 from shared.model.run import Reason, Run, RunStatus
-from shared.people.erasures import Erasure, Erasures, MarkErased, address_key, marker_for_address
+from shared.people.audience_calls import AudienceCalls, Unreached
+from shared.people.erasures import (
+    Erasure,
+    Erasures,
+    MarkErased,
+    address_key,
+    marker_for_addresses,
+)
+from shared.people.other_addresses import FoundPerson, OtherAddresses, audience_of_contact
 from shared.people.purge import Purge, Purged
-from shared.people.stored_contacts import StoredContacts
 from shared.runs.transitions import Transitions
 
 # An entry in `waits_for` until the data of the app is purged. It is not the id of a run.
 _UNFINISHED = "unfinished"
+# Seconds to wait for a connection: to delete the person in Mailchimp, or only to look up their addresses.
+_PATIENCE_TO_DELETE = 60.0
+_PATIENCE = 5.0
 
 
 @dataclass(frozen=True)
 class Eraser:
-    """Erases people. `account_of` returns the id of the Mailchimp account of a connection."""
+    """Erases people."""
 
     exports: Records[Export]
-    contacts: StoredContacts
+    other_addresses: OtherAddresses
+    calls: AudienceCalls
     runs: Records[Run]
     transitions: Transitions
     erasures: Erasures
     purge: Purge
-    sessions: OnDemandSessions
-    account_of: Callable[[str], str]
     now: Callable[[], datetime]
     token: Callable[[], str]
 
     def erase(self, email: str, in_mailchimp: bool, by: str) -> Erasure:
         """Erase a person, also under the other addresses of their contacts. Returns the receipt.
+
+        Without `in_mailchimp`, an audience that cannot be reached is left out of the search for other addresses.
 
         Raises:
             Conflict: names the exports whose audience could not be reached to delete the person in
@@ -52,37 +69,42 @@ class Eraser:
             ConnectorError: a newer version of the app wrote a record. The person is removed from
                 everything else, and the timer repeats the purge until all records are readable.
         """
-        address = address_key(email)
-        # First, because afterwards the other addresses are unknown.
-        failed: ConnectorError | None = None
-        for other in self.contacts.other_addresses(address):
-            try:
-                self._erase(other, in_mailchimp, by)
-            except ConnectorError as error:
-                failed = failed or error
-        receipt = self._erase(address, in_mailchimp, by)
-        if failed is not None:
-            raise failed
-        return receipt
-
-    def _erase(self, address: str, in_mailchimp: bool, by: str) -> Erasure:
-        key = self._create_record(address, by, in_mailchimp)
-        exports, unreadable = split_unreadable(self.exports.all()) if in_mailchimp else ([], None)
-        deleted, unreached, unavailable = self._delete(address, exports)
-        mark = marker_for_address(address)
+        stored_exports, unreadable = split_unreadable(self.exports.all())
+        exports = [stored.value for stored in stored_exports]
+        person = self._find(address_key(email), exports, in_mailchimp)
+        keys = [self.erasures.token(address) for address in person.addresses]
+        for key in keys:
+            self._create_record(key, by, in_mailchimp, keys, person)
+        deleted, unreached = 0, Unreached()
+        if in_mailchimp:
+            deleted, unreached = self._delete(person, exports)
+        mark = marker_for_addresses(person.addresses)
         self._close_waiting(mark)
         purged = self.purge.everywhere(mark)
-        receipt = self._record_result(key, purged, deleted)
-        if unavailable is not None:
-            raise unavailable
-        if unreached:
-            raise Conflict("notDeletedInMailchimp", exports=", ".join(unreached))
-        if unreadable := unreadable or purged.unreadable:
+        if in_mailchimp:
+            self._forget_deleted(keys, person, unreached)
+        for key in keys[1:]:
+            self._record_result(key, replace(purged, records=0), 0)
+        receipt = self._record_result(keys[0], purged, deleted)
+        if unreached.unavailable is not None:
+            raise unreached.unavailable
+        if unreached.audiences:
+            raise Conflict("notDeletedInMailchimp", exports=", ".join(unreached.audiences.values()))
+        if in_mailchimp and unreadable:
             raise unreadable
+        if purged.unreadable:
+            raise purged.unreadable
         return receipt
+
+    def _find(self, address: str, exports: Sequence[Export], in_mailchimp: bool) -> FoundPerson:
+        before = self.erasures.records.read(self.erasures.token(address))
+        earlier = before.value.contacts if before else ()
+        patience = _PATIENCE_TO_DELETE if in_mailchimp else _PATIENCE
+        return self.other_addresses.find(address, exports, earlier, patience)
 
     def complete(self) -> int:
         """Continue erasures whose run has ended or whose process was killed. Returns their number."""
+        self._create_missing_records()
         erasures = readable(self.erasures.records.all())
         waiting = [stored for stored in erasures if stored.value.waits_for]
         ready = [stored for stored in waiting if self._can_continue(stored)]
@@ -109,11 +131,21 @@ class Eraser:
             if self.purge.run_contains(stored.value, mark):
                 self.transitions.close_waiting(stored.key, RunStatus.CANCELED, reason)
 
-    def _create_record(self, address: str, by: str, in_mailchimp: bool) -> str:
-        key = self.erasures.token(address)
+    def _create_record(
+        self, key: str, by: str, in_mailchimp: bool, keys: Sequence[str], person: FoundPerson
+    ) -> None:
+        """Create the record of an erasure, or add to the record of an earlier one. `keys` are those of the person."""
+        others = {one for one in keys if one != key}
+        contacts = set(person.contacts) if in_mailchimp else set()
         try:
             begun = Erasure(
-                self.token(), self.now(), by, waits_for=(_UNFINISHED,), in_mailchimp=in_mailchimp
+                self.token(),
+                self.now(),
+                by,
+                waits_for=(_UNFINISHED,),
+                in_mailchimp=in_mailchimp,
+                others=tuple(sorted(others)),
+                contacts=tuple(sorted(contacts)),
             )
             self.erasures.records.create(key, begun)
         except Conflict:
@@ -125,50 +157,60 @@ class Eraser:
                     erasure,
                     waits_for=tuple(sorted({*erasure.waits_for, _UNFINISHED})),
                     in_mailchimp=erasure.in_mailchimp or in_mailchimp,
+                    others=tuple(sorted({*erasure.others, *others})),
+                    contacts=tuple(sorted({*erasure.contacts, *contacts})),
                 ),
             )
-        return key
 
-    def _delete(
-        self, address: str, stored_exports: Sequence[Stored[Export]]
-    ) -> tuple[int, list[str], Unavailable | None]:
-        """Delete the person permanently in the audiences of these exports.
+    def _create_missing_records(self) -> None:
+        """Create the records of other addresses that a killed process could not create."""
+        stored = {one.key: one.value for one in readable(self.erasures.records.all())}
+        for erasure in list(stored.values()):
+            for key in set(erasure.others) - set(stored) if erasure.waits_for else ():
+                begun = replace(erasure, id=self.token(), waits_for=(_UNFINISHED,), others=())
+                with suppress(Conflict):
+                    self.erasures.records.create(key, begun)
+                stored[key] = begun
 
-        Returns the number of audiences, the exports that could not be reached, and the error if it
-        is temporary.
+    def _delete(self, person: FoundPerson, exports: Sequence[Export]) -> tuple[int, Unreached]:
+        """Delete the contacts of a person permanently in the audiences of these exports.
+
+        Returns the number of contacts, and the audiences that were not reached.
         """
         deleted = 0
-        unavailable: Unavailable | None = None
-        done: set[str] = set()
-        unavailable_accounts: set[str] = set()  # each is called only once
-        unreached: dict[str, str] = {}
-        exports = [stored.value for stored in stored_exports]
-        for export in sorted(exports, key=lambda one: one.sort_key):
-            audience = export.audience_id
-            if audience in done:
-                continue
-            account_id = ""
-            try:
-                account_id = self._account_of(export)
-                if account_id in unavailable_accounts:
-                    continue
-                with self.sessions.session(export.connection_id or "", account_id) as session:
-                    deleted += session.delete_for_good(audience, address)
-            except (ConfigError, Refused):
-                unreached.setdefault(audience, export.display_name)
-                continue
-            except Unavailable as error:
-                unavailable = error
-                unavailable_accounts.add(account_id)
-                continue
-            done.add(audience)
-        missed = [name for audience, name in unreached.items() if audience not in done]
-        return deleted, missed, unavailable
 
-    def _account_of(self, export: Export) -> str:
-        if not export.connection_id:
-            raise NotFound("noConnection")
-        return self.account_of(export.connection_id)
+        def delete(session: MailchimpSession, key: str) -> None:
+            nonlocal deleted
+            for address in person.addresses:
+                deleted += session.delete_for_good(key.partition("/")[2], address)
+
+        # Where the contacts could not be looked up, their addresses are not known.
+        unknown = person.unreached
+        found = self.calls.each(exports, delete, _PATIENCE_TO_DELETE, without=unknown.audiences)
+        return deleted, Unreached(
+            {**unknown.audiences, **found.audiences}, found.unavailable or unknown.unavailable
+        )
+
+    def _forget_deleted(
+        self, keys: Sequence[str], person: FoundPerson, unreached: Unreached
+    ) -> None:
+        """Remove the ids of contacts that were deleted in Mailchimp from the records."""
+        deleted = {
+            one for one in person.contacts if audience_of_contact(one) not in unreached.audiences
+        }
+
+        def without(erasure: Erasure) -> Erasure:
+            return replace(
+                erasure, contacts=tuple(one for one in erasure.contacts if one not in deleted)
+            )
+
+        others: set[str] = set()
+        for key in keys:
+            others.update(update(self.erasures.records, key, without).value.others)
+        # Records of addresses that an earlier request found, and the contact had then.
+        for key in sorted(others - set(keys)):
+            with suppress(NotFound):
+                update(self.erasures.records, key, without)
 
     def _record_result(self, key: str, purged: Purged, deleted: int) -> Erasure:
         def add(erasure: Erasure) -> Erasure:

@@ -33,6 +33,10 @@ class Erasure:
 
     `waits_for` are runs that were active during the erasure and may still store the person. While
     it is not empty, the timer repeats the erasure. `in_mailchimp`: the person was to be deleted in Mailchimp too.
+
+    `others` are the keys of the erasures of the person's other addresses. `contacts` are Mailchimp's contacts that
+    could not be deleted yet (`contact_key`): when the erasure is requested again, their addresses are not stored
+    any more.
     """
 
     id: str
@@ -43,6 +47,8 @@ class Erasure:
     deleted_in_mailchimp: int = 0
     waits_for: tuple[str, ...] = ()
     in_mailchimp: bool = False
+    others: tuple[str, ...] = ()
+    contacts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -104,10 +110,12 @@ def address_key(text: str) -> str:
     return normal_address(text) or text.strip(BLANKS).lower()
 
 
-def marker_for_address(address: str) -> MarkErased:
-    """Return a function that fills `erased_addresses` with one person, by address."""
+def marker_for_addresses(addresses: Collection[str]) -> MarkErased:
+    """Return a function that fills `erased_addresses` with these addresses (see `address_key`)."""
 
     def mark(db: DuckDBPyConnection) -> None:
-        _SQL.run(db, "mark_address", address=address, blanks=BLANKS)
+        _SQL.run(db, "mark_no_one")
+        for address in addresses:
+            _SQL.run(db, "mark_address", address=address, blanks=BLANKS)
 
     return mark

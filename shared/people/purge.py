@@ -27,7 +27,7 @@ from typing import TypeVar
 
 from duckdb import DuckDBPyConnection
 
-from shared.errors import ConnectorError, NotFound
+from shared.errors import Changed, ConnectorError, NotFound
 from shared.model.audience import NotSubscribedPointer
 from shared.model.consent import ConsentSweep, statuses_folder
 from shared.model.ledger import LedgerPointer
@@ -222,18 +222,37 @@ class Purge:
         return removed
 
     def _purge_statuses(self, key: str, mark: MarkErased) -> int:
-        before = ""
-
         def without(sweep: ConsentSweep, erased: _ErasedRows) -> ConsentSweep:
-            nonlocal before
-            before = sweep.blob
             blob = f"{statuses_folder(key)}erased-{self.token()}.parquet"
-            return replace(sweep, blob=blob, stored=sweep.stored - erased.row_count)
+            active, archived, unidentified = erased.remaining_statuses()
+            return replace(
+                sweep,
+                blob=blob,
+                stored=active,
+                stored_archived=archived,
+                unidentified=None if sweep.unidentified is None else unidentified,
+            )
 
+        names = list(self.files.names(statuses_folder(key)))
         removed = self._rewrite(self.consent_sweeps, key, mark, without, "former")
-        if removed:
-            self.files.delete(before)
+        # A sweep that read the person before the erasure began must not store them afterwards: its conditional write
+        # fails. What it has uploaded is deleted.
+        current = self._write_again(self.consent_sweeps, key)
+        for name in names:
+            if current is not None and name != current.blob:
+                self.files.delete(name)
         return removed
+
+    def _write_again(self, records: Records[PointerT], key: str) -> PointerT | None:
+        """Write a record unchanged, so that conditional writes of others fail. Returns it, or None if it is gone."""
+        while True:
+            stored = records.read(key)
+            if stored is None:
+                return None
+            try:
+                return records.replace(key, stored.value, stored.etag).value
+            except Changed:
+                continue
 
     def _delete_older_lists(self, key: str, mark: MarkErased) -> None:
         """Delete outdated lists that contain these people. A run that is reading one retries."""
@@ -295,6 +314,11 @@ class _ErasedRows:
     def customers(self) -> list[str]:
         """Return the profile ids in these rows."""
         return [customer for (customer,) in _SQL.rows(self.db, "customers")]
+
+    def remaining_statuses(self) -> tuple[int, int, int]:
+        """Count the contacts that remain: active ones, archived ones, and those of both without a contact id."""
+        active, archived, unidentified = _SQL.row(self.db, "remaining_statuses")
+        return int(active), int(archived), int(unidentified)
 
     def write_without(self) -> Path:
         """Write a copy of the file without these rows."""

@@ -25,39 +25,44 @@ _OVERLAP = timedelta(minutes=15)
 
 @dataclass(frozen=True)
 class AbsentPeople:
-    """Looks up people of an audience. `contact_ids` returns the stored ids of addresses.
+    """Looks up people of an audience. `contact_ids` returns the stored ids of the contacts of addresses.
 
     With many people, only contacts whose status changed after `changes_since` are read.
     """
 
     session: MailchimpSession
     audience_id: str
-    contact_ids: Callable[[Sequence[str]], Mapping[str, str]]
+    contact_ids: Callable[[Sequence[str]], Mapping[str, Sequence[str]]]
     changes_since: datetime
     may_continue: Callable[[], bool]
 
-    def contacts(self, addresses: Sequence[str], *, each: bool) -> dict[str, ContactStatus]:
+    def contacts(self, addresses: Sequence[str], *, each: bool) -> dict[str, list[ContactStatus]]:
         """Return the contacts of these people that are in the audience, by the address that they had.
 
-        With `each`, all of them are looked up, whatever their number. A contact that Mailchimp refuses to show has no
-        status.
+        Several contacts may have had an address, one after the other. With `each`, all people are looked up, whatever
+        their number. A contact that Mailchimp refuses to show has no status.
         """
         ids = self.contact_ids(addresses) if addresses else {}
-        if len(ids) > MOST_LOOKUPS and not each:
-            wanted = set(ids.values())
+        wanted = sorted({contact_id for of_person in ids.values() for contact_id in of_person})
+        if len(wanted) > MOST_LOOKUPS and not each:
             # Someone may have archived most of the audience, so only the wanted ones are kept in memory.
-            changed = {
-                one.contact_id: one for one in self._not_subscribed() if one.contact_id in wanted
+            among = frozenset(wanted)
+            found = {
+                one.contact_id: one for one in self._not_subscribed() if one.contact_id in among
             }
-            return {address: changed[key] for address, key in ids.items() if key in changed}
-        found = {}
-        for number, (address, contact_id) in enumerate(sorted(ids.items())):
-            if number and not self.may_continue():
-                raise Interrupted
-            contact = self._contact(contact_id)
-            if contact is not None:
-                found[address] = contact
-        return found
+        else:
+            found = {}
+            for number, contact_id in enumerate(wanted):
+                if number and not self.may_continue():
+                    raise Interrupted
+                contact = self._contact(contact_id)
+                if contact is not None:
+                    found[contact_id] = contact
+        contacts = {
+            address: [found[one] for one in of_person if one in found]
+            for address, of_person in ids.items()
+        }
+        return {address: of_person for address, of_person in contacts.items() if of_person}
 
     def _contact(self, contact_id: str) -> ContactStatus | None:
         try:

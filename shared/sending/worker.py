@@ -99,7 +99,8 @@ class Worker:
         metrics.begin()
         try:
             shared = self._shared_by_lanes(run, plan)
-            with shared.queue.holds(slot), closing(session), Prefetch() as prefetch:
+            contacts = self.contacts.keep(audience_key(plan.account_id, plan.audience_id))
+            with shared.queue.holds(slot), closing(session), contacts, Prefetch() as prefetch:
                 until = began + self.slice_seconds
                 lane_slice = _LaneSlice(
                     self, shared, run, plan, lane, slot, session, prefetch, metrics, until
@@ -285,7 +286,9 @@ class _LaneSlice:
         else:
             writer.write(chunk.kind, payload.people, maybe_applied=chunk.attempts > 1)
 
-    def _contacts_of(self, addresses: Sequence[str], *, each: bool) -> dict[str, ContactStatus]:
+    def _contacts_of(
+        self, addresses: Sequence[str], *, each: bool
+    ) -> dict[str, list[ContactStatus]]:
         key = audience_key(self._plan.account_id, self._plan.audience_id)
         run = self._run
         absent = AbsentPeople(

@@ -32,6 +32,7 @@ from shared.sending.isolate import Failure, Interrupted, Isolation
 _CLOCK_TOLERANCE = timedelta(minutes=5)
 
 _SUBSCRIBED, _UNSUBSCRIBED, _TRANSACTIONAL = "subscribed", "unsubscribed", "transactional"
+_STRICTEST_FIRST = (_UNSUBSCRIBED, "pending", "cleaned", "archived")
 
 # Refusals of an update that mean that the person may not be in the audience. The missing field may be the
 # status.
@@ -68,6 +69,9 @@ class Result(NamedTuple):
     answer: str = ""
 
 
+# Which outcome counts if a withdrawal concerns several contacts.
+_WORST_FIRST = (Outcome.REJECTED, Outcome.REMOVED, Outcome.KEPT)
+
 # The next run sends the person again.
 _UNKNOWN = Result(Outcome.REJECTED, Code.CALL_FAILED)
 
@@ -80,10 +84,10 @@ class _ContactsOf(Protocol):
 
     def __call__(
         self, addresses: Sequence[str], /, *, each: bool
-    ) -> Mapping[str, ContactStatus]: ...
+    ) -> Mapping[str, Sequence[ContactStatus]]: ...
 
 
-def _no_contacts(_: Sequence[str], /, *, each: bool) -> Mapping[str, ContactStatus]:
+def _no_contacts(_: Sequence[str], /, *, each: bool) -> Mapping[str, Sequence[ContactStatus]]:
     return {}
 
 
@@ -132,7 +136,8 @@ class Writer:
 
         The status in the plan is old by now. A call without a status changes no contact, creates
         none, and its response has the present status of each. Only subscribers are then sent with
-        `unsubscribed`. A contact whose address was changed in Mailchimp is unsubscribed under its new address.
+        `unsubscribed`. A contact whose address was changed in Mailchimp is unsubscribed under its new address; if
+        several contacts had the address, all of them are.
         `maybe_applied`: an earlier, unfinished attempt may have been applied.
         """
         began = self.session.calls.retried
@@ -143,47 +148,53 @@ class Writer:
             try:
                 before = self._send_status(part, None, resend=resend)
                 absent = [a for a in part if a not in before.updated]
-                contacts = self.contacts_of(absent, each=True)
-                current = {a: contacts[a].address if a in contacts else a for a in part}
-                statuses = {**before.updated, **{a: one.status for a, one in contacts.items()}}
-                subscribed = [current[a] for a in part if statuses.get(a) == _SUBSCRIBED]
-                after = self._send_status(
-                    list(dict.fromkeys(filter(None, subscribed))), _UNSUBSCRIBED, resend=resend
+                found = self.contacts_of(absent, each=True)
+                contacts = {
+                    a: found.get(a) or [ContactStatus(a, before.updated.get(a, ""))] for a in part
+                }
+                subscribed = dict.fromkeys(
+                    one.address
+                    for of_person in contacts.values()
+                    for one in of_person
+                    if one.status == _SUBSCRIBED and one.address
                 )
+                after = self._send_status(list(subscribed), _UNSUBSCRIBED, resend=resend)
             except Unavailable:
                 failed = True
                 raise
             maybe_by_run = maybe_applied or failed or self.session.calls.retried > began
-            for address, now in current.items():
-                if address in contacts and not contacts[address].status:
-                    self.results[address] = _UNKNOWN
-                elif now in after.created:
-                    # Archived or deleted between the two calls: it must not return as a contact.
-                    self.session.archive(self.audience_id, now)
-                    self.results[address] = Result(Outcome.KEPT, Code.ARCHIVED)
-                elif now in after.refused:
-                    self.results[address] = _refused(after.refused[now])
-                elif now in after.updated:
-                    self.results[address] = Result(Outcome.REMOVED, status=after.updated[now])
-                else:
-                    self.results[address] = self._not_subscribed(
-                        before, address, statuses.get(address, ""), maybe_by_run
-                    )
+            for address, of_person in contacts.items():
+                results = [
+                    _UNKNOWN
+                    if address in found and not one.status
+                    else self._unsubscribed(one, before, after, maybe_by_run)
+                    for one in of_person
+                ]
+                # The next run repeats what failed for one of the contacts.
+                self.results[address] = min(
+                    results, key=lambda one: _WORST_FIRST.index(one.outcome)
+                )
 
         def reject(address: str, failure: Failure) -> None:
             self.results[address] = _rejected(failure)
 
         self.isolation.send(addresses, call, reject)
 
-    def _not_subscribed(
-        self, before: BatchAnswer, address: str, known: str, maybe_by_run: bool
+    def _unsubscribed(
+        self, contact: ContactStatus, before: BatchAnswer, after: BatchAnswer, maybe_by_run: bool
     ) -> Result:
-        """The result of a person who was not subscribed when they were to be unsubscribed.
-
-        `known` is the status of the contact if it is known.
-        """
+        """The result of unsubscribing a contact; without a status, it was not subscribed under this address."""
+        address = contact.address
+        if address in after.created:
+            # Archived or deleted between the two calls: it must not return as a contact.
+            self.session.archive(self.audience_id, address)
+            return Result(Outcome.KEPT, Code.ARCHIVED)
+        if address in after.refused:
+            return _refused(after.refused[address])
+        if address in after.updated:
+            return Result(Outcome.REMOVED, status=after.updated[address])
         # A call without a status refuses archived and deleted contacts, and the reason is not clear.
-        status = known or self.session.status_of(self.audience_id, address)
+        status = contact.status or self.session.status_of(self.audience_id, address)
         if status == _UNSUBSCRIBED and maybe_by_run:
             return Result(Outcome.REMOVED, status=status)
         if status == _SUBSCRIBED:
@@ -300,7 +311,7 @@ class Writer:
         contacts = self.contacts_of([person.address for person, _ in absent], each=False)
         refused = {}
         for person, result in absent:
-            kept = _kept(person, contacts.get(person.address))
+            kept = _kept(person, contacts.get(person.address, ()))
             if kept:
                 self._record(person, kept)
             else:
@@ -400,16 +411,20 @@ def with_values(person: Person, result: Result) -> Result:
     return result
 
 
-def _kept(person: Person, contact: ContactStatus | None) -> Result | None:
-    """The result of a person who must not be added because of their contact; None if they may be added."""
-    if contact is None:
-        return None
-    if not contact.status:
+def _kept(person: Person, contacts: Sequence[ContactStatus]) -> Result | None:
+    """The result of a person who must not be added because of a contact; None if they may be added.
+
+    The strictest status counts, as in planning/sql/changed_addresses.sql.
+    """
+    statuses = {one.status for one in contacts} - {_SUBSCRIBED, _TRANSACTIONAL, ""}
+    for status in (*_STRICTEST_FIRST, *sorted(statuses)):
+        if status in statuses:
+            return Result(Outcome.KEPT, status, status=status)
+    if any(not one.status for one in contacts):
         return _UNKNOWN
-    if contact.status not in (_SUBSCRIBED, _TRANSACTIONAL):
-        return Result(Outcome.KEPT, contact.status, status=contact.status)
-    if contact.address != person.address:
-        return Result(Outcome.KEPT, Code.ADDRESS_CHANGED_IN_MAILCHIMP, status=contact.status)
+    for contact in contacts:
+        if contact.address != person.address:
+            return Result(Outcome.KEPT, Code.ADDRESS_CHANGED_IN_MAILCHIMP, status=contact.status)
     # The contact was not absent: it was refused for another reason.
     return None
 

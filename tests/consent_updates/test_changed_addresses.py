@@ -14,7 +14,7 @@ from shared.model.export import OnWithdrawal
 from shared.model.run import Mode, Run, RunStatus
 from shared.sending import absent_people
 from tests.consent_updates.consent_deployment import ConsentDeployment
-from tests.faults.simulated_deployment import EXPORT, SimulatedDeployment
+from tests.faults.simulated_deployment import CHUNK, EXPORT, SimulatedDeployment
 from tests.planning.row_deployment import codes, person
 
 A, B = "p1@example.com", "new@example.com"
@@ -199,37 +199,6 @@ def test_a_preview_has_these_outcomes_and_the_new_address_in_the_source_updates_
     assert made.audience.members()[B].merge_fields["FNAME"] == "Changed"
 
 
-@pytest.mark.parametrize(("erased", "gone"), [(A, {A, B}), (B, {A, B})])
-def test_the_connection_of_two_addresses_is_erased_with_either(
-    made: ConsentDeployment, tmp_path: Path, erased: str, gone: set[str]
-) -> None:
-    made.audience.change_address(A, B)
-    made.sweep()
-    assert {A, B} <= stored_addresses(made, tmp_path)
-
-    made.app.eraser.erase(erased, in_mailchimp=False, by="Ada")
-
-    assert not gone & stored_addresses(made, tmp_path)
-    for _ in range(3):
-        made.sweep()
-    assert not gone & stored_addresses(made, tmp_path)
-
-
-@pytest.mark.parametrize("erased", [A, B])
-def test_a_person_is_erased_under_the_former_and_the_new_address(
-    made: ConsentDeployment, erased: str
-) -> None:
-    made.audience.change_address(A, B)
-    made.sweep()
-
-    made.app.eraser.erase(erased, in_mailchimp=True, by="Ada")
-
-    assert B not in made.audience.members()
-    made.sweep()
-    made.rows.run(person(1, FirstName="Changed"), person(2))
-    assert {A, B}.isdisjoint(made.audience.members())
-
-
 def test_statuses_of_an_earlier_version_are_read_again_and_the_run_says_so_until_then(
     made: ConsentDeployment, tmp_path: Path
 ) -> None:
@@ -248,20 +217,6 @@ def test_statuses_of_an_earlier_version_are_read_again_and_the_run_says_so_until
     assert made.rows.outcomes(run)[A] == ("kept", "unsubscribed")
 
 
-def stored_addresses(made: ConsentDeployment, folder: Path) -> set[str]:
-    """All addresses in the stored statuses."""
-    found: set[str] = set()
-    for name, data in made.deployment.store.blobs.items():
-        if name.startswith("consent/"):
-            local = folder / "statuses.parquet"
-            local.write_bytes(data)
-            with duckdb.connect() as db:
-                rows = db.execute("SELECT address, former FROM read_parquet(?)", [str(local)])
-                for address, former in rows.fetchall():
-                    found |= {address, *former}
-    return found
-
-
 def use_statuses_of_version_1_0(made: ConsentDeployment, folder: Path) -> None:
     """Replace the stored statuses by those of a version that stored no contact ids."""
     (stored,) = made.app.consent_sweeps.all()
@@ -276,15 +231,22 @@ def use_statuses_of_version_1_0(made: ConsentDeployment, folder: Path) -> None:
     made.app.consent_sweeps.replace(stored.key, state, stored.etag)
 
 
-def unsubscribe_the_first_person_during_a_run(made: ConsentDeployment) -> str:
-    """Begin to send three people; the first one changes the address and unsubscribes. Returns the id of the run."""
-    made.rows.source.segments = {"People": [person(n, FirstName="Changed") for n in range(1, 4)]}
+def begin_to_send(made: ConsentDeployment, count: int) -> str:
+    """Begin to send people 1 to `count`. Returns the id of the run."""
+    rows = [person(number, FirstName="Changed") for number in range(1, count + 1)]
+    made.rows.source.segments = {"People": rows}
     started = made.app.starter.start(EXPORT)
     while made.app.runs.read(started.id).value.status is not RunStatus.SENDING:
         made.deployment._deliver()
+    return str(started.id)
+
+
+def unsubscribe_the_first_person_during_a_run(made: ConsentDeployment) -> str:
+    """Begin to send three people; the first one changes the address and unsubscribes. Returns the id of the run."""
+    run_id = begin_to_send(made, 3)
     made.audience.change_address(address_of(1), "new1@example.com")
     made.audience.unsubscribe("new1@example.com")
-    return started.id
+    return run_id
 
 
 @pytest.mark.parametrize(("most", "is_swept"), [(20, False), (1, False), (20, True)])
@@ -378,3 +340,69 @@ def test_a_withdrawal_unsubscribes_the_contact_under_its_new_address(
     assert made.rows.outcomes(run)[A][0] == "kept"
     assert A not in made.audience.members()
     assert made.audience.members()[B].status == "unsubscribed"
+
+
+def test_a_withdrawal_unsubscribes_each_contact_that_had_the_address(
+    made: ConsentDeployment,
+) -> None:
+    made.rows.change(on_withdrawal=OnWithdrawal.UNSUBSCRIBE, max_removal_share=1.0)
+    made.audience.change_address(A, B)
+    made.sweep()
+    made.audience.add(A)
+    made.sweep()
+    made.audience.change_address(A, "second@example.com")
+    made.sweep()
+
+    run = made.rows.run(person(1, "no"), person(2), person(3))
+
+    assert made.rows.outcomes(run)[A] == ("kept", "withdrawnUnsubscribed")
+    members = made.audience.members()
+    assert {members[B].status, members["second@example.com"].status} == {"unsubscribed"}
+    assert run.consent_proof.statuses_changed == 0
+
+
+@pytest.mark.parametrize("unsubscribed", [B, "second@example.com"])
+def test_a_person_is_not_added_if_one_of_the_contacts_that_had_the_address_unsubscribed(
+    made: ConsentDeployment, unsubscribed: str
+) -> None:
+    made.audience.change_address(A, B)
+    made.sweep()
+    made.audience.add(A)
+    made.sweep()
+    run_id = begin_to_send(made, 3)
+    made.audience.change_address(A, "second@example.com")
+    made.audience.unsubscribe("second@example.com")
+    # A webhook makes the app read the new address during the run.
+    assert made.app.consent_updates.request(made.key)
+    made.deliver()
+    made.audience.add("second@example.com", status="subscribed")
+    made.audience.unsubscribe(unsubscribed)
+
+    run = made.deployment.run_to_end(run_id)
+
+    assert made.rows.outcomes(run)[A] == ("kept", "unsubscribed")
+    assert A not in made.audience.members()
+
+
+def test_a_run_downloads_the_stored_contacts_once_for_all_absent_people(
+    new_deployment: Callable[[], SimulatedDeployment], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = deploy(new_deployment(), 3 * CHUNK)
+    run_id = begin_to_send(made, 3 * CHUNK)
+    in_each_chunk = sorted(map(address_of, range(1, 3 * CHUNK + 1)))[::CHUNK]
+    for address in in_each_chunk:
+        made.audience.change_address(address, f"new-{address}")
+    downloaded: list[str] = []
+    download = made.app.files.download
+
+    def counted(name: str, path: Path) -> None:
+        downloaded.append(name)
+        download(name, path)
+
+    monkeypatch.setattr(made.app.files, "download", counted)
+
+    run = made.deployment.run_to_end(run_id)
+
+    kept = [address for address, one in made.rows.outcomes(run).items() if one[0] == "kept"]
+    assert sorted(kept) == in_each_chunk
+    assert len([name for name in downloaded if name.startswith("consent/")]) == 1

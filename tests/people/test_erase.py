@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from shared.consent_updates.table import ConsentTable
 from shared.errors import ConnectorError, Unavailable
-from shared.model.audience import NotSubscribedPointer
+from shared.model.audience import ContactStatus, NotSubscribedPointer
 from shared.model.consent import ConsentSweep
 from shared.model.exclusions import ExclusionList
 from shared.model.export import Export
@@ -24,9 +24,11 @@ from shared.model.ledger import LedgerPointer
 from shared.model.names import exclusions_blob
 from shared.model.ports import RECORD_NEWER, Stored
 from shared.model.run import Mode, Reason, Run, RunStatus, Trigger, run_columns
+from shared.people.audience_calls import AudienceCalls
 from shared.people.erase import Eraser
-from shared.people.erasures import Erasure, Erasures, address_key, marker_for_address
+from shared.people.erasures import Erasure, Erasures, address_key, marker_for_addresses
 from shared.people.exclusion_lists import ExclusionLists, PurgedLists
+from shared.people.other_addresses import OtherAddresses
 from shared.people.purge import Purge
 from shared.people.stored_contacts import StoredContacts
 from shared.people.suppression import suppress_erased
@@ -49,8 +51,14 @@ class Mailchimp:
         self.audiences: dict[str, set[str]] = {"a1": {ADA, BOB}, "a2": {ADA}}
 
     @contextmanager
-    def session(self, connection_id: str, account_id: str) -> Iterator["Mailchimp"]:
+    def session(
+        self, connection_id: str, account_id: str, patience: float
+    ) -> Iterator["Mailchimp"]:
         yield self
+
+    def contact_of(self, audience_id: str, address: str) -> ContactStatus | None:
+        there = address in self.audiences[audience_id]
+        return ContactStatus(address, "subscribed") if there else None
 
     def delete_for_good(self, audience_id: str, address: str) -> bool:
         there = address in self.audiences[audience_id]
@@ -103,15 +111,15 @@ class Process:
             self.consent_sweeps,
             self.consent_table.remove_profiles,
         )
+        calls = AudienceCalls(mailchimp, lambda connection: connection)  # type: ignore[arg-type]
         return Eraser(
             self.exports,
-            StoredContacts(self.consent_sweeps, self.files),
+            OtherAddresses(StoredContacts(self.consent_sweeps, self.files), calls),
+            calls,
             self.runs,
             Transitions(self.runs, self.clock.now),
             self.erased,
             purge,
-            mailchimp,  # type: ignore[arg-type]
-            lambda connection: connection,
             self.clock.now,
             token,
         )
@@ -484,11 +492,11 @@ def test_an_erased_person_is_removed_from_the_lists_of_excluded_people() -> None
     lists.write("e2", ExclusionList((BOB,)))
 
     lists.files.write(exclusions_blob("e0"), b"{")
-    purged = lists.purge(marker_for_address(ADA))
+    purged = lists.purge(marker_for_addresses([ADA]))
     assert purged.removed == {"e1": 1}
     assert purged.damaged is not None
     lists.delete("e0")
-    assert lists.purge(marker_for_address(ADA)) == PurgedLists({})
+    assert lists.purge(marker_for_addresses([ADA])) == PurgedLists({})
 
     assert lists.read("e1") == ExclusionList((BOB,), ("4711",))
 
@@ -499,7 +507,7 @@ def test_a_list_that_is_uploaded_during_an_erasure_is_kept() -> None:
     uploads = iter([ExclusionList((ADA, BOB, "new@contoso.example"))])
 
     def mark_and_upload(db: duckdb.DuckDBPyConnection) -> None:
-        marker_for_address(ADA)(db)
+        marker_for_addresses([ADA])(db)
         for listed in uploads:
             lists.write("e1", listed)
 

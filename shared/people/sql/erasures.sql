@@ -1,9 +1,12 @@
 -- `candidates` has the addresses, as they are stored, that may belong to erased people; the caller creates
 -- it. `erased_addresses` gets those that do.
 
+-- name: mark_no_one
+CREATE OR REPLACE TEMP TABLE erased_addresses (address VARCHAR);
+
 -- name: mark_address
 -- Trimming is slow, and few values contain the address.
-CREATE OR REPLACE TEMP TABLE erased_addresses AS
+INSERT INTO erased_addresses
 SELECT DISTINCT address FROM candidates
 WHERE contains(lower(address), $address) AND lower(trim(address, $blanks)) = $address;
 

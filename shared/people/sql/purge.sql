@@ -14,7 +14,7 @@ CREATE OR REPLACE TEMP VIEW contacts AS
 SELECT * FROM read_parquet(getvariable('file'))
 UNION ALL BY NAME
 -- Earlier versions stored fewer columns.
-SELECT NULL::VARCHAR[] AS former WHERE false;
+SELECT NULL::VARCHAR AS contact_id, NULL::VARCHAR[] AS former WHERE false;
 CREATE OR REPLACE TEMP VIEW candidates AS
 SELECT address FROM contacts UNION ALL SELECT unnest(former) FROM contacts WHERE len(former) > 0;
 
@@ -22,6 +22,13 @@ SELECT address FROM contacts UNION ALL SELECT unnest(former) FROM contacts WHERE
 SELECT count(*)
 FROM contacts, (SELECT coalesce(list(address), []) AS erased FROM erased_addresses)
 WHERE list_contains(erased, address) OR list_has_any(former, erased);
+
+-- name: remaining_statuses
+SELECT
+    count(*) FILTER (status <> 'archived'), count(*) FILTER (status = 'archived'),
+    count(*) FILTER (contact_id IS NULL)
+FROM contacts
+WHERE address NOT IN (SELECT address FROM erased_addresses);
 
 -- name: write_statuses_without
 -- A contact that has another address now loses only the former one.

@@ -1,43 +1,39 @@
+-- name: open
+-- Earlier versions stored fewer columns. A contact whose address is unknown has its id there
+-- (consent_updates/sql/sweep.sql).
+SET VARIABLE file = $file;
+CREATE OR REPLACE TEMP VIEW stored AS
+SELECT address, status, contact_id, coalesce(former, []) AS former
+FROM (
+    SELECT * FROM read_parquet(getvariable('file'))
+    UNION ALL BY NAME
+    SELECT NULL::VARCHAR AS contact_id, NULL::VARCHAR[] AS former WHERE false
+);
+
 -- name: ids
--- Of an address that several contacts had, the contact that has it now counts.
-WITH stored AS (
-    SELECT address, contact_id, former
-    FROM (
-        SELECT * FROM read_parquet($file)
-        UNION ALL BY NAME
-        -- Earlier versions stored fewer columns.
-        SELECT NULL::VARCHAR AS contact_id, NULL::VARCHAR[] AS former WHERE false
-    )
-    WHERE contact_id <> ''
-),
-addresses AS (
-    SELECT address, contact_id, 1 AS preference FROM stored
+-- The contact that has an address now, otherwise the contacts that had it, those that are not subscribed first.
+WITH addresses AS (
+    SELECT address, contact_id, true AS is_current, status FROM stored WHERE contact_id <> ''
     UNION ALL
-    SELECT unnest(former), contact_id, 2 FROM stored WHERE len(former) > 0
+    SELECT unnest(former), contact_id, false, status FROM stored
+    WHERE contact_id <> '' AND len(former) > 0
+),
+wanted AS (
+    SELECT *, bool_or(is_current) OVER (PARTITION BY address) AS is_taken
+    FROM addresses
+    WHERE address IN (SELECT unnest($addresses::VARCHAR[]))
 )
-SELECT address, arg_min(contact_id, (preference, contact_id))
-FROM addresses
-WHERE address IN (SELECT unnest($addresses::VARCHAR[]))
+SELECT address, list(contact_id ORDER BY status = 'subscribed', contact_id)[:$most::BIGINT]
+FROM wanted
+WHERE is_current = is_taken
 GROUP BY address;
 
--- name: other_addresses
--- The addresses that the contact with this address has or had, without those that another contact has now.
-WITH stored AS (
-    SELECT address, coalesce(former, []) AS former
-    FROM (
-        SELECT * FROM read_parquet($file)
-        UNION ALL BY NAME
-        -- Earlier versions stored fewer columns.
-        SELECT NULL::VARCHAR[] AS former WHERE false
-    )
-),
-contact AS (
-    SELECT address, former FROM stored WHERE address = $address
-    UNION ALL
-    SELECT address, former FROM stored
-    WHERE list_contains(former, $address) AND $address NOT IN (SELECT address FROM stored)
+-- name: addresses_of_ids
+-- The addresses that contacts have or had, without those that another contact has now.
+WITH contact AS (
+    SELECT address, former FROM stored WHERE contact_id IN (SELECT unnest($ids::VARCHAR[]))
 )
-SELECT address FROM contact WHERE contains(address, '@') AND address <> $address
+SELECT address FROM contact WHERE contains(address, '@')
 UNION
 SELECT address FROM (SELECT unnest(former) AS address FROM contact)
-WHERE address <> $address AND address NOT IN (SELECT address FROM stored);
+WHERE address NOT IN (SELECT address FROM stored ANTI JOIN contact USING (address));
