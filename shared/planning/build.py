@@ -122,8 +122,8 @@ class PlanBuilder:
             return self.plans.write(*made)
 
     def _settle(self, run: Run, pinned: Snapshot, db: DuckDBPyConnection) -> Callable[[], None]:
-        """Return what waits until the files do not change any more, if a refresh started the run."""
-        if run.trigger is not Trigger.REFRESH:
+        """Return what waits until the files do not change any more, unless a person started the run."""
+        if run.trigger not in (Trigger.REFRESH, Trigger.SCHEDULE):
             return lambda: None
         settled = SettledSource(self.source, pinned, self.preparation.now, self.sleep)
         return partial(settled.settle, db)

@@ -1,4 +1,4 @@
-"""A run that a refresh started is planned while its files may still be written, and sends only settled ones."""
+"""A run that no person started is planned while its files may still be written, and sends only settled ones."""
 
 from __future__ import annotations
 
@@ -88,14 +88,15 @@ def people(number: int) -> list[Row]:
     return [person(each) for each in range(number)]
 
 
+@pytest.mark.parametrize("trigger", [Trigger.REFRESH, Trigger.SCHEDULE])
 def test_nothing_is_sent_before_the_files_have_not_changed_for_ten_seconds(
-    refreshed: Refreshed,
+    refreshed: Refreshed, trigger: Trigger
 ) -> None:
     refreshed.source.write(*people(3))
     refreshed.rows.deployment.clock.forward(4)
     started = refreshed.rows.deployment.clock.now()
 
-    run = refreshed.run()
+    run = refreshed.run(trigger)
 
     assert run.status is RunStatus.SUCCESSFUL
     pinned, checked = refreshed.source.snapshots
