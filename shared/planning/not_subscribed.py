@@ -70,6 +70,8 @@ class NotSubscribedList:
             for status in wrong:
                 _SQL.run(db, "delete", status=status)
             self._add(db, calls, wrong, None)
+        # They subscribed again after they were selected for a page. Their own status is the newer one.
+        _SQL.run(db, "delete", status="subscribed")
         self._store(db, stored, scratch)
         counts = dict.fromkeys(NOT_SUBSCRIBED, 0)
         counts.update(_SQL.rows(db, "counts"))
