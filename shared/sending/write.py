@@ -216,42 +216,48 @@ class Writer:
         )
 
     def archive_former(self, addresses: Sequence[str], own_tags: Sequence[str]) -> None:
-        """Archive contacts with a former address that are subscribed and have only tags in `own_tags`.
-
-        Archiving loses the status, so a contact that is not subscribed is left alone: written again
-        with a status, it would be subscribed.
-        """
+        """Archive contacts with a former address that are subscribed and have only tags in `own_tags`."""
         own = {tag.casefold() for tag in own_tags}
         for number, address in enumerate(addresses):
             if number and not self.may_continue():
                 raise Interrupted
             now = self.session.member(self.audience_id, address)
-            if now is None:
-                self.results[address] = Result(Outcome.KEPT, Code.NOT_IN_AUDIENCE)
-            elif now.status == "archived":  # by an earlier attempt, or by someone else
-                self.results[address] = Result(Outcome.REMOVED)
-            elif now.status != _SUBSCRIBED:
-                self.results[address] = Result(Outcome.KEPT, now.status)
-            elif {tag.casefold() for tag in now.tags} - own:
+            status, tags = (now.status, now.tags) if now else (None, ())
+            if status == _SUBSCRIBED and {tag.casefold() for tag in tags} - own:
                 self.results[address] = Result(Outcome.KEPT, Code.TAGGED_BY_OTHERS)
             else:
-                self.archive([address])
+                self.results[address] = self._archive(address, status)
 
     def archive(self, addresses: Sequence[str]) -> None:
-        """Archive people one by one. A person that Mailchimp refuses to archive is rejected."""
+        """Archive people one by one, if they are subscribed or transactional."""
         for number, address in enumerate(addresses):
             if number and not self.may_continue():
                 raise Interrupted
-            try:
-                self.session.archive(self.audience_id, address)
-            except Disconnected:
-                raise
-            except Refused as refused:
-                # An earlier attempt whose response was lost may have archived them.
-                if self.session.status_of(self.audience_id, address) != "archived":
-                    self.results[address] = _rejected(refused)
-                    continue
-            self.results[address] = Result(Outcome.REMOVED)
+            now = self.session.status_of(self.audience_id, address)
+            is_transactional = now == _TRANSACTIONAL
+            self.results[address] = self._archive(address, _SUBSCRIBED if is_transactional else now)
+
+    def _archive(self, address: str, now: str | None) -> Result:
+        """Archive a contact that has the status `now`. It is rejected if Mailchimp refuses to archive it.
+
+        Archiving loses the status, so a contact that is not subscribed is left alone: written again
+        with a status, it would be subscribed.
+        """
+        if now is None:
+            return Result(Outcome.KEPT, Code.NOT_IN_AUDIENCE)
+        if now == Code.ARCHIVED:  # by an earlier attempt, or by someone else
+            return Result(Outcome.REMOVED)
+        if now != _SUBSCRIBED:
+            return Result(Outcome.KEPT, now)
+        try:
+            self.session.archive(self.audience_id, address)
+        except Disconnected:
+            raise
+        except Refused as refused:
+            # An earlier try whose response was lost may have archived the contact.
+            if self.session.status_of(self.audience_id, address) != Code.ARCHIVED:
+                return _rejected(refused)
+        return Result(Outcome.REMOVED)
 
     def _add(self, people: Sequence[Person], maybe_applied: bool) -> None:
         retried = self.session.calls.retried

@@ -10,9 +10,10 @@ import pytest
 
 from sandbox.mailchimp.sandbox import AudienceView
 from shared.model.export import ConsentMeaning, NewContacts, OnWithdrawal
-from shared.model.run import RunStatus
+from shared.model.run import ADD_ARCHIVED, RunStatus
+from shared.runs.start import RunOptions
 from tests.fakes import ProcessKilled
-from tests.faults.simulated_deployment import SimulatedDeployment
+from tests.faults.simulated_deployment import EXPORT, SimulatedDeployment
 from tests.planning.row_deployment import RowDeployment, codes, person, proof
 
 NewDeployment = Callable[[], SimulatedDeployment]
@@ -372,3 +373,22 @@ def test_a_person_who_unsubscribed_with_an_international_domain_is_not_added(
 
     assert rows.outcomes(run)["p0@xn--bcher-kva.de"] == ("kept", "unsubscribed")
     assert set(audience.members()) == {"p0@bücher.de", "p1@example.com"}
+
+
+def test_an_undo_does_not_archive_a_person_who_unsubscribes_meanwhile(rows: RowDeployment) -> None:
+    people = [person(n) for n in range(3)]
+    run = rows.run(*people)
+    app, audience = rows.deployment.app, rows.deployment.audience
+    undo = app.undo.start(run.id, "Dev", True)
+    while app.runs.read(undo.id).value.status is not RunStatus.SENDING:
+        rows.deployment._deliver()
+    audience.unsubscribe("p0@example.com")
+
+    ended = rows.deployment.run_to_end(undo.id)
+
+    assert [rows.status(n) for n in range(3)] == ["unsubscribed", "archived", "archived"]
+    assert ended.consent_proof.statuses_changed == 0
+    # Archived contacts are added again on request.
+    again = app.starter.start(EXPORT, options=RunOptions(confirmed=(ADD_ARCHIVED,)))
+    rows.deployment.run_to_end(again.id)
+    assert [rows.status(n) for n in range(3)] == ["unsubscribed", "subscribed", "subscribed"]
