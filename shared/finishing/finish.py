@@ -154,6 +154,7 @@ class Finisher:
 
     def _finish(self, run: Run, plan: Plan) -> None:
         chunks = [stored.value for stored in self.chunks.all(run.id)]
+        run = _after_disconnect(run, chunks)
         self._current_ledger(run, plan)  # before the tags are compared with the ledger of this run
         with workspace() as (db, scratch), ThreadPoolExecutor(2) as threads:
             counting = threads.submit(self.check.count, run, plan)
@@ -265,6 +266,7 @@ class Finisher:
         calls = sum((chunk.calls for chunk in chunks), plan.calls + checked.calls)
 
         def result(current: Run) -> Run:
+            current = _after_disconnect(current, chunks)
             status, reason = final_status(current, plan, counts, findings, on_hold, refusals)
             ended = replace(current, status=status, reason=reason)
             return replace(
@@ -336,6 +338,19 @@ def _people_per_second(run: Run, chunks: Sequence[Chunk]) -> float | None:
     if people < _LEAST_MEASURED or seconds < 1:
         return None
     return round(people / seconds, 1)
+
+
+def _after_disconnect(run: Run, chunks: Sequence[Chunk]) -> Run:
+    """The run without its reason, if everything was sent before the connection was lost.
+
+    Only the comparison with Mailchimp is missing then, which the next run does.
+    """
+    is_disconnected = run.reason is not None and run.reason.code == "disconnected"
+    all_sent = all(
+        chunk.state in (ChunkState.DONE, ChunkState.UNCONFIRMED) and not chunk.gave_up
+        for chunk in chunks
+    )
+    return replace(run, reason=None) if is_disconnected and all_sent else run
 
 
 def _is_complete(run: Run, chunks: list[Chunk]) -> bool:

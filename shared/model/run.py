@@ -200,7 +200,8 @@ class Planning:
 class Progress:
     """How far a run is; `seconds_left` is None while it cannot be estimated.
 
-    `profiles_accepted` of `profiles_done` were accepted by Mailchimp. `profiles_per_second` is the
+    `profiles_done` of `profiles_total` counts changes: a person to send is one, and each tag that a person loses is
+    another. `profiles_accepted` of `profiles_done` were accepted by Mailchimp. `profiles_per_second` is the
     speed of the last minute, and None while nothing is being sent.
     """
 

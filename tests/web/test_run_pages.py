@@ -145,7 +145,7 @@ def test_a_run_that_failed_before_sending_offers_only_what_can_work() -> None:
     assert "Run again" not in viewer.text
 
 
-def test_a_run_that_failed_while_sending_shows_how_many_people_were_sent() -> None:
+def test_a_run_that_failed_while_sending_shows_how_many_changes_were_sent() -> None:
     world = World()
     path = ended(
         world,
@@ -153,8 +153,8 @@ def test_a_run_that_failed_while_sending_shows_how_many_people_were_sent() -> No
         counts=Counts(distinct=100, new=100),
         progress=Progress(40, 100, 1, 2, 40),
     )
-    assert "failed after 40 of 100 people were sent" in Browser(world).open(path).text
-    assert "100명 중 40명을 보낸 후" in Browser(world, "ko").open(path).text
+    assert "failed after 40 of 100 changes were sent" in Browser(world).open(path).text
+    assert "변경 내용 100개 중 40개를 보낸 후" in Browser(world, "ko").open(path).text
 
 
 def test_a_failed_preview_does_not_show_what_a_run_would_do() -> None:
@@ -324,10 +324,10 @@ def test_the_progress_of_each_step_is_shown() -> None:
         ),
     )
     page = Browser(world).open(path)
-    for shown in ("500 / 1,200", "490", "2 minutes", "42 people/s", "1 time"):
+    for shown in ("500 / 1,200", "490", "2 minutes", "42 changes/s", "1 time"):
         assert shown in page.text
     korean = Browser(world, "ko").open(path)
-    assert "42 명/초" in korean.text
+    assert "42 개/초" in korean.text
     world.runs.move(run.id, status=RunStatus.FINISHING)
     assert "Everything is sent" in Browser(world).open(path).text
     world.runs.move(run.id, status=RunStatus.SUCCESSFUL)

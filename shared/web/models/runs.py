@@ -65,8 +65,14 @@ class PlanningView(View):
 class ProgressView(View):
     """The progress of a run."""
 
-    profiles_done: int
-    profiles_total: int
+    profiles_done: Annotated[int, Field(examples=[500])]
+    profiles_total: Annotated[
+        int,
+        Field(
+            description="People to send and tags to remove: a person who loses two tags counts twice",
+            examples=[1200],
+        ),
+    ]
     chunks_done: int
     chunks_total: int
     percent: int
