@@ -188,6 +188,8 @@ def test_a_preview_has_these_outcomes_and_the_new_address_in_the_source_updates_
 
     assert made.rows.outcomes(run)[A] == ("kept", "addressChangedInMailchimp")
     assert codes(run)["addressChangedInMailchimp"] == {"people": "1"}
+    # The person is subscribed.
+    assert run.consent_proof.kept == 0
     assert made.rows.outcomes(preview) == made.rows.outcomes(run)
     members = made.audience.members()
     assert A not in members

@@ -14,7 +14,9 @@ SELECT count(DISTINCT address) FROM removals WHERE NOT removed AND code = 'await
 -- name: consent_proof
 SELECT
     (SELECT count(*) FROM changes
-     WHERE kind = 'kept' AND code NOT IN ('noConsent', 'consentWithdrawn', 'excluded')),
+     WHERE kind = 'kept'
+         -- The last ones are subscribed, under another address.
+         AND code NOT IN ('noConsent', 'consentWithdrawn', 'excluded', 'addressChangedInMailchimp')),
     (SELECT coalesce(sum(status_sent), 0)::BIGINT FROM results),
     (SELECT count(*) FROM removals WHERE removed AND tag_id = $unsubscribe_tag),
     (SELECT count(*) FROM removals WHERE removed AND tag_id = $former_tag);

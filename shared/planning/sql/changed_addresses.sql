@@ -58,7 +58,8 @@ FROM changed_addresses
 WHERE address NOT IN (SELECT address FROM taken) AND address NOT IN (SELECT address FROM not_subscribed)
 GROUP BY address;
 
--- A person is not subscribed under the former address of a contact that is not subscribed.
+-- A person is not subscribed under the former address of a contact that is not subscribed. A transactional contact
+-- has not refused email (record 60), so only its change of address counts.
 INSERT INTO not_subscribed BY NAME
 SELECT address, status FROM changed_addresses WHERE status NOT IN ('subscribed', 'transactional');
 
