@@ -2,8 +2,8 @@
 
 The file that Customer Insights writes last is not known, and no event announces the data files. So a refresh
 is checked repeatedly until every listed file exists and is new. Then a run starts, which checks once more
-before it sends anything (planning/settled_source.py). If some files may not be new, nothing must have changed
-for a while. The rules are pure: a view of the container, the stored progress, and the time.
+before it sends anything (planning/settled_source.py). If files may be rewritten in place, nothing must have
+changed for a while. The rules are pure: a view of the container, the stored progress, and the time.
 
     new         listed files are there and differ from those that were exported last
     mixed       some differ, some may still be rewritten in place (their folder has no date)
@@ -59,8 +59,8 @@ class Step(StrEnum):
 class WaitingTimes:
     """Waiting times in seconds.
 
-    If not all files are new, a refresh counts as written when nothing has changed for `unchanged`, or for
-    `unchanged_in_place` while files may still be rewritten. `fault_limit` and `limit` count from the announcement: then a fault is
+    A refresh without dated folders counts as written when nothing has changed for `unchanged`, or for
+    `unchanged_in_place` if not all of its files are new. `fault_limit` and `limit` count from the announcement: then a fault is
     reported, and an incomplete refresh is given up. Checks are at most `longest_interval` apart.
     """
 
@@ -158,7 +158,7 @@ def decide(progress: RefreshProgress, view: View, now: datetime, times: WaitingT
     age = (now - (progress.opened_at or now)).total_seconds()
     is_rechecked = progress.recheck_until is not None and now < progress.recheck_until
     needed = {
-        Kind.NEW: times.unchanged if view.is_exported else 0,
+        Kind.NEW: times.unchanged if view.rewritable or view.is_exported else 0,
         Kind.MIXED: times.unchanged_in_place,
         Kind.SAME: times.unchanged_in_place
         if view.model_rewritten and view.rewritable

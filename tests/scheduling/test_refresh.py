@@ -507,6 +507,20 @@ def test_files_rewritten_in_place_are_waited_for(world: World) -> None:
     assert world.outcomes() == ["successful", "successful"]
 
 
+def test_the_first_files_rewritten_in_place_are_waited_for_as_well(world: World) -> None:
+    """Nothing shows that they are those of an earlier refresh."""
+    files = ["export/A/A_1.csv", "export/A/A_2.csv"]
+    world.put(*files)
+    world.wait(3600)
+    world.announce(world.write_model(A=files))
+    for file in files:
+        world.wait(8)
+        world.put(file)
+    world.wait(300)
+    [run] = world.made()
+    assert world.planned_at[run.id] - world._written[files[1]] >= timedelta(seconds=10)
+
+
 def test_files_rewritten_long_after_model_json_are_detected(world: World) -> None:
     files = ["export/A/A_1.csv", "export/A/A_2.csv"]
     world.put(*files)
