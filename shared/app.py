@@ -859,6 +859,7 @@ class App:
             account_of=self.account_of,
             erasures=self.erasures,
             exclusions=self.exclusion_lists,
+            contacts=self.stored_contacts,
         )
 
     # --- HTTP --------------------------------------------------------------------------------

@@ -16,6 +16,7 @@ from typing import Any
 from shared.capacity.on_demand import OnDemandSessions
 from shared.errors import ConfigError, ConnectorError, NotFound
 from shared.fields.address import BLANKS
+from shared.model.consent import audience_key
 from shared.model.export import Export
 from shared.model.ledger import LedgerPointer
 from shared.model.names import outcomes_table
@@ -26,6 +27,7 @@ from shared.model.run import Mode, Run
 from shared.model.tag import TagOwner
 from shared.people.erasures import Erasures, address_key
 from shared.people.exclusion_lists import ExclusionLists
+from shared.people.stored_contacts import StoredContacts
 from shared.runs.plan_store import read_plan
 from shared.workspace import SqlFile, small_workspace
 
@@ -76,11 +78,13 @@ class Search:
     account_of: Callable[[str], str]
     erasures: Erasures
     exclusions: ExclusionLists
+    contacts: StoredContacts
 
     def find(self, email: str = "", customer_id: str = "") -> list[PersonInExport]:
         """Return one result for each export, sorted by name; exports that have the person come first.
 
-        With `customer_id`, the address is the one that the export has for this profile.
+        With `customer_id`, the address is the one that the export has for this profile. A person who changed the address
+        in Mailchimp is found by the new one as well; then the result has the address that the export has.
         """
         address = "" if customer_id else address_key(email)
         person = ChosenPerson(address, customer_id)
@@ -124,15 +128,36 @@ class Search:
 
     def _in_storage(self, export: Export, person: ChosenPerson) -> PersonInExport:
         found = self._in_export(export, person)
-        address = person.address or address_key(found.email)
+        if person.address and not found.email:
+            found = self._by_other_address(export, person.address) or found
+        addresses = {person.address, address_key(found.email)} - {""}
         customer = person.customer_id or found.customer_id
         try:
             listed = self.exclusions.read(export.id)
         except ConfigError:
             return found  # the other data of the person is still useful
-        if (address and address in listed.addresses) or (customer and customer in listed.customers):
+        if not addresses.isdisjoint(listed.addresses) or (
+            customer and customer in listed.customers
+        ):
             return replace(found, outcome=Outcome.KEPT, code=Code.EXCLUDED)
         return found
+
+    def _by_other_address(self, export: Export, address: str) -> PersonInExport | None:
+        """Return what an export has about a person under another address of their contact (record 92)."""
+        if not export.connection_id:
+            return None
+        try:
+            key = audience_key(self.account_of(export.connection_id), export.audience_id)
+            with self.contacts.keep(key):
+                ids = self.contacts.ids(key, [address]).get(address, ())
+                others = self.contacts.addresses(key, ids) - {address}
+        except ConnectorError:
+            return None  # the other data of the person is still useful
+        for other in sorted(others):
+            found = self._in_export(export, ChosenPerson(other))
+            if found.email:
+                return found
+        return None
 
     def _in_export(self, export: Export, person: ChosenPerson) -> PersonInExport:
         base = PersonInExport(export.id, export.display_name)

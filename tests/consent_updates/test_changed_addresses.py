@@ -408,3 +408,17 @@ def test_a_run_downloads_the_stored_contacts_once_for_all_absent_people(
     kept = [address for address, one in made.rows.outcomes(run).items() if one[0] == "kept"]
     assert sorted(kept) == in_each_chunk
     assert len([name for name in downloaded if name.startswith("consent/")]) == 1
+
+
+def test_a_search_for_the_new_address_finds_what_is_stored_under_the_former_one(
+    made: ConsentDeployment,
+) -> None:
+    made.audience.change_address(A, B)
+    made.sweep()
+
+    (found,) = made.app.search.find(B)
+
+    assert (found.email, found.customer_id, found.tags) == (A, "1", ("People",))
+    assert found.in_audience == "subscribed"
+    (unknown,) = made.app.search.find("unknown@example.com")
+    assert (unknown.email, unknown.code) == ("", "notInSegment")
