@@ -27,18 +27,18 @@ def keep_ledger(db: DuckDBPyConnection) -> bool:
 
 def is_kept(db: DuckDBPyConnection) -> bool:
     """Whether `next` is still the ledger that `keep_ledger` used."""
-    return _next_is_view(db) and not _is_folded(db)
+    return _next_is(db) == "ledger"
 
 
 def make_next_writable(db: DuckDBPyConnection) -> None:
     """Make `next` a table that can be changed."""
-    if _next_is_view(db):
+    if _next_is(db) != "table":
         _SQL.run(db, "store_next")
 
 
 def make_outcomes_writable(db: DuckDBPyConnection) -> None:
     """Make `outcomes` a table that can be changed."""
-    if _SQL.row(db, "outcomes_are_view")[0]:
+    if _outcomes_are(db) != "table":
         _SQL.run(db, "store_outcomes")
 
 
@@ -77,14 +77,14 @@ def fold_outcomes(db: DuckDBPyConnection, file: Path) -> None:
 
 def write_ledger(db: DuckDBPyConnection, file: Path) -> int:
     """Write `next` into the file of `fold_ledger`, unless it is a view of it. Returns the number of people."""
-    if not (_next_is_view(db) and _is_folded(db)):
+    if _next_is(db) != "file":
         _SQL.run(db, "write_next", file=str(file))
     return _SQL.number(db, "count")
 
 
 def write_outcomes(db: DuckDBPyConnection, file: Path) -> None:
     """Write `outcomes` into the file of `fold_outcomes`, unless it is a view of it."""
-    if not _SQL.row(db, "outcomes_are_view")[0]:
+    if _outcomes_are(db) != "file":
         _SQL.run(db, "write_outcomes", file=str(file))
 
 
@@ -93,13 +93,14 @@ def sent_anything(db: DuckDBPyConnection) -> bool:
     return _SQL.number(db, "sent_anything") > 0
 
 
-def _next_is_view(db: DuckDBPyConnection) -> bool:
-    return bool(_SQL.row(db, "next_is_view")[0])
+def _next_is(db: DuckDBPyConnection) -> str:
+    """What `next` is: "file", "ledger" or "table" (sql/fold.sql)."""
+    return str(_SQL.row(db, "next_is")[0])
 
 
-def _is_folded(db: DuckDBPyConnection) -> bool:
-    """Whether `fold_ledger` has written the next ledger."""
-    return bool(_SQL.row(db, "is_folded")[0])
+def _outcomes_are(db: DuckDBPyConnection) -> str:
+    """What `outcomes` is: "file" or "table"."""
+    return str(_SQL.row(db, "outcomes_are")[0])
 
 
 def _codes(lasting: Lasting) -> list[str]:

@@ -17,96 +17,106 @@ WHERE l.customer_id IS NULL AND c.customer_id IS NOT NULL;
 
 COPY (
 WITH
-lost AS (
-    SELECT address, list(tag_id) AS tags, bool_or(tag_id IN ($archive_tag, $former_tag)) AS archived,
-        bool_or(tag_id = $unsubscribe_tag) AS unsubscribed
+removal_results AS (
+    SELECT
+        address,
+        list(tag_id) FILTER (removed) AS tags,
+        bool_or(removed AND tag_id IN ($archive_tag, $former_tag)) AS archived,
+        bool_or(removed AND tag_id = $unsubscribe_tag) AS unsubscribed,
+        bool_or(code = 'notInAudience') AS absent,
+        -- A former contact that others have tagged is theirs now. Otherwise every run would read it again.
+        bool_or(code = 'taggedByOthers') AS taken
     FROM removals
-    WHERE removed
     GROUP BY address
 ),
-absent AS (SELECT DISTINCT address FROM removals WHERE code = 'notInAudience'),
--- A former contact that others have tagged is theirs now. Otherwise every run would read it again.
-taken AS (SELECT DISTINCT address FROM removals WHERE code = 'taggedByOthers')
-SELECT * EXCLUDE (sent, created, refused_now, passing, dropped_now, forget)
-FROM (SELECT
-    -- What a result means for the ledger: accepted, refused (permanently, or for a few runs if it may be
-    -- temporary), or absent (the person is not in the audience, so has none of our tags).
-    coalesce(o.outcome IN ('created', 'updated'), false) AS sent,
-    coalesce(o.outcome = 'created', false) AS created,
-    coalesce(
-        o.outcome = 'rejected'
-            AND list_contains(list_concat($until_row_changes, $a_few_runs)::VARCHAR[], o.code),
-        false
-    ) AS refused_now,
-    coalesce(o.outcome = 'rejected' AND list_contains($a_few_runs::VARCHAR[], o.code), false) AS passing,
-    CASE WHEN o.code = 'valueDropped' THEN o.field END AS dropped_now,
-    coalesce(o.outcome = 'rejected' AND o.code IN ('forgotten', 'notInAudience'), false)
-        OR coalesce(r.archived, false) OR a.address IS NOT NULL AS forget,
-    c.address,
-    CASE WHEN sent THEN c.customer_id ELSE coalesce(l.customer_id, c.customer_id) END AS customer_id,
-    CASE WHEN sent THEN c.fingerprint WHEN forget THEN NULL ELSE l.fingerprint END AS fingerprint,
+-- What a result means for the ledger: accepted, refused (permanently, or for a few runs if it may be
+-- temporary), or absent (the person is not in the audience, so has none of our tags). In a subquery, because
+-- DuckDB plans an alias again wherever it is used. The columns of the ledger have `old_` before their names.
+judged AS (
+    SELECT
+        c.*, COLUMNS(l.*) AS 'old_\0',
+        coalesce(o.outcome IN ('created', 'updated'), false) AS sent,
+        coalesce(o.outcome = 'created', false) AS created,
+        coalesce(
+            o.outcome = 'rejected'
+                AND list_contains(list_concat($until_row_changes, $a_few_runs)::VARCHAR[], o.code),
+            false
+        ) AS refused_now,
+        coalesce(o.outcome = 'rejected' AND list_contains($a_few_runs::VARCHAR[], o.code), false)
+            AS passing,
+        o.code AS outcome_code,
+        o.field AS outcome_field,
+        CASE WHEN o.code = 'valueDropped' THEN o.field END AS dropped_now,
+        coalesce(o.outcome = 'rejected' AND o.code IN ('forgotten', 'notInAudience'), false)
+            OR coalesce(r.archived OR r.absent, false) AS forget,
+        r.archived, r.unsubscribed, r.tags AS lost_tags,
+        r.taken
+    FROM (
+        FROM changes_with_outcome
+        WHERE kind IN ('add', 'update') OR address IN (SELECT address FROM touched)
+    ) c
+    LEFT JOIN (FROM ledger SEMI JOIN touched USING (address)) l ON l.address = c.address
+    LEFT JOIN removal_results r ON r.address = c.address
+    LEFT JOIN outcome_ranges o ON o.first_line = c.outcome_id
+)
+SELECT
+    address,
+    CASE WHEN sent THEN customer_id ELSE coalesce(old_customer_id, customer_id) END AS customer_id,
+    CASE WHEN sent THEN fingerprint WHEN forget THEN NULL ELSE old_fingerprint END AS fingerprint,
     CASE
         WHEN forget THEN NULL
-        WHEN NOT sent THEN l.fields
-        WHEN dropped_now IS NULL THEN c.fields
+        WHEN NOT sent THEN old_fields
+        WHEN dropped_now IS NULL THEN fields
         -- When a value was not sent, Mailchimp still has the earlier one.
         ELSE to_json(list_transform(
-            from_json(c.fields, '["VARCHAR"]'),
+            from_json(fields, '["VARCHAR"]'),
             lambda value, position: CASE
                 WHEN list_contains(
                     string_split(dropped_now, ' '), split_part(($merge_tags::VARCHAR[])[position], '.', 1)
                 )
-                    THEN from_json(l.fields, '["VARCHAR"]')[
-                        list_position(l.merge_tags, ($merge_tags::VARCHAR[])[position])
+                    THEN from_json(old_fields, '["VARCHAR"]')[
+                        list_position(old_merge_tags, ($merge_tags::VARCHAR[])[position])
                     ]
                 ELSE value
             END
         ))::VARCHAR
     END AS fields,
-    CASE WHEN sent THEN $merge_tags::VARCHAR[] WHEN forget THEN NULL ELSE l.merge_tags END
+    CASE WHEN sent THEN $merge_tags::VARCHAR[] WHEN forget THEN NULL ELSE old_merge_tags END
         AS merge_tags,
-    CASE WHEN sent THEN dropped_now WHEN forget THEN NULL ELSE l.dropped END AS dropped,
+    CASE WHEN sent THEN dropped_now WHEN forget THEN NULL ELSE old_dropped END AS dropped,
     list_sort(list_filter(
         CASE
-            WHEN sent THEN list_distinct(list_concat(coalesce(l.tags, []), c.tags))
+            WHEN sent THEN list_distinct(list_concat(coalesce(old_tags, []), tags))
             WHEN forget THEN []
-            ELSE coalesce(l.tags, [])
+            ELSE coalesce(old_tags, [])
         END,
-        lambda t: NOT list_contains(coalesce(r.tags, []), t)
+        lambda t: NOT list_contains(coalesce(lost_tags, []), t)
     )) AS tags,
-    CASE WHEN sent THEN NULL WHEN refused_now THEN c.fingerprint ELSE l.refused END AS refused,
-    CASE WHEN sent THEN NULL WHEN refused_now THEN o.code ELSE l.refused_code END AS refused_code,
-    CASE WHEN sent THEN NULL WHEN refused_now THEN nullif(o.field, '') ELSE l.refused_field END
+    CASE WHEN sent THEN NULL WHEN refused_now THEN fingerprint ELSE old_refused END AS refused,
+    CASE WHEN sent THEN NULL WHEN refused_now THEN outcome_code ELSE old_refused_code END
+        AS refused_code,
+    CASE WHEN sent THEN NULL WHEN refused_now THEN nullif(outcome_field, '') ELSE old_refused_field END
         AS refused_field,
     CASE
         WHEN passing
-            THEN CASE WHEN l.refused = c.fingerprint THEN coalesce(l.tries, 0) ELSE 0 END + 1
+            THEN CASE WHEN old_refused = fingerprint THEN coalesce(old_tries, 0) ELSE 0 END + 1
         WHEN sent OR refused_now THEN 0
-        ELSE coalesce(l.tries, 0)
+        ELSE coalesce(old_tries, 0)
     END AS tries,
-    CASE WHEN sent THEN NULL WHEN r.archived THEN $run ELSE l.archived_by END AS archived_by,
+    CASE WHEN sent THEN NULL WHEN archived THEN $run ELSE old_archived_by END AS archived_by,
     CASE
-        WHEN sent OR refused_now OR r.tags IS NOT NULL OR l.address IS NULL THEN $run
-        ELSE l.run_id
+        WHEN sent OR refused_now OR lost_tags IS NOT NULL OR old_address IS NULL THEN $run
+        ELSE old_run_id
     END AS run_id,
-    CASE WHEN sent THEN NULL WHEN r.unsubscribed THEN $run ELSE l.unsubscribed_by END
+    CASE WHEN sent THEN NULL WHEN unsubscribed THEN $run ELSE old_unsubscribed_by END
         AS unsubscribed_by,
     CASE
-        WHEN forget OR t.address IS NOT NULL THEN NULL
+        WHEN forget OR taken THEN NULL
         WHEN created THEN $run
-        ELSE l.created_by
+        ELSE old_created_by
     END AS created_by
-FROM (
-    FROM changes_with_outcome
-    WHERE kind IN ('add', 'update') OR address IN (SELECT address FROM touched)
-) c
-LEFT JOIN (FROM ledger SEMI JOIN touched USING (address)) l USING (address)
-LEFT JOIN lost r USING (address)
-LEFT JOIN absent a USING (address)
-LEFT JOIN taken t USING (address)
-LEFT JOIN outcome_ranges o ON o.first_line = c.outcome_id
-WHERE l.address IS NOT NULL OR sent OR refused_now
-   OR (c.kind = 'kept' AND c.customer_id IS NOT NULL))
+FROM judged
+WHERE old_address IS NOT NULL OR sent OR refused_now OR (kind = 'kept' AND customer_id IS NOT NULL)
 UNION ALL BY NAME
 SELECT
     address, customer_id, fingerprint, fields, merge_tags, dropped, tags, refused, refused_code,
@@ -119,6 +129,7 @@ FROM ledger ANTI JOIN touched USING (address)
 (FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, ROW_GROUP_SIZE 20480);
 SET VARIABLE next_file = $file;
 CREATE OR REPLACE VIEW next AS FROM read_parquet(getvariable('next_file'));
+SET VARIABLE next_is = 'file';
 
 -- name: changes_nothing
 -- Whether `next` would be equal to `ledger`: nothing was to be sent or removed, no one who is kept is
@@ -139,18 +150,18 @@ SELECT
 
 -- name: keep
 CREATE OR REPLACE VIEW next AS FROM ledger;
+SET VARIABLE next_is = 'ledger';
 
--- name: next_is_view
-SELECT EXISTS (SELECT 1 FROM duckdb_views() WHERE view_name = 'next');
-
--- name: is_folded
--- Whether `fold_ledger` has written the next ledger.
-SELECT EXISTS (SELECT 1 FROM duckdb_tables() WHERE table_name = 'touched');
+-- name: next_is
+-- 'file' (a view of the file that the group `next` wrote), 'ledger' (a view of it) or 'table'. Asking
+-- duckdb_views() takes 2 ms.
+SELECT getvariable('next_is');
 
 -- name: store_next
 CREATE OR REPLACE TABLE stored_next AS FROM next;
 DROP VIEW next;
 ALTER TABLE stored_next RENAME TO next;
+SET VARIABLE next_is = 'table';
 
 -- name: values_of_next
 CREATE OR REPLACE VIEW ledger_values AS SELECT address, fields, merge_tags FROM next;
@@ -218,14 +229,17 @@ WHERE what = 'rejected'
 (FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, ROW_GROUP_SIZE 20480);
 SET VARIABLE outcomes_file = $file;
 CREATE OR REPLACE VIEW outcomes AS FROM read_parquet(getvariable('outcomes_file'));
+SET VARIABLE outcomes_are = 'file';
 
--- name: outcomes_are_view
-SELECT EXISTS (SELECT 1 FROM duckdb_views() WHERE view_name = 'outcomes');
+-- name: outcomes_are
+-- 'file' or 'table', like `next_is`.
+SELECT getvariable('outcomes_are');
 
 -- name: store_outcomes
 CREATE OR REPLACE TABLE stored_outcomes AS FROM outcomes;
 DROP VIEW outcomes;
 ALTER TABLE stored_outcomes RENAME TO outcomes;
+SET VARIABLE outcomes_are = 'table';
 
 -- name: count
 SELECT count(*) FROM next;

@@ -90,20 +90,27 @@ judged AS (
             )
         END AS to_remove
     FROM joined
+),
+-- In a subquery, because DuckDB plans an alias again wherever it is used.
+decided AS (
+    SELECT
+        *,
+        CASE
+            WHEN NOT in_segment THEN 'left'
+            WHEN do_not_send IS NOT NULL THEN 'kept'
+            WHEN NOT $ask_again AND refused = fingerprint AND (tries = 0 OR tries >= $max_tries)
+                THEN 'rejected'
+            WHEN NOT to_send AND NOT is_current THEN 'not_retried'
+            WHEN sent IS NULL THEN 'add'
+            -- People who failed are sent although nothing changed: they may have failed in a full run.
+            WHEN is_current AND NOT ($retry AND to_send) THEN 'unchanged'
+            ELSE 'update'
+        END AS kind
+    FROM judged
+    WHERE in_segment OR len(to_remove) > 0
 )
 SELECT
-    address, customer_id, tagset, contact_status, withdrawn,
-    CASE
-        WHEN NOT in_segment THEN 'left'
-        WHEN do_not_send IS NOT NULL THEN 'kept'
-        WHEN NOT $ask_again AND refused = fingerprint AND (tries = 0 OR tries >= $max_tries)
-            THEN 'rejected'
-        WHEN NOT to_send AND NOT is_current THEN 'not_retried'
-        WHEN sent IS NULL THEN 'add'
-        -- People who failed are sent although nothing changed: they may have failed in a full run.
-        WHEN is_current AND NOT ($retry AND to_send) THEN 'unchanged'
-        ELSE 'update'
-    END AS kind,
+    address, customer_id, tagset, contact_status, withdrawn, kind,
     CASE kind
         WHEN 'kept' THEN do_not_send
         WHEN 'rejected' THEN refused_code
@@ -115,8 +122,7 @@ SELECT
     END AS fields,
     CASE WHEN kind IN ('add', 'update') THEN fingerprint END AS fingerprint,
     CASE WHEN len(to_remove) > 0 THEN to_remove END AS tags_to_remove
-FROM judged
-WHERE in_segment OR len(to_remove) > 0;
+FROM decided;
 
 -- Lists for a million people take 50 MB of memory, and `tagset` identifies them.
 CREATE OR REPLACE VIEW stored_changes AS

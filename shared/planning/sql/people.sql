@@ -37,8 +37,7 @@ FROM (
     SELECT *, CASE WHEN is_address THEN true ELSE matches_address(given) END AS usable
     FROM (
         SELECT
-            file, line, c0 AS email, c1 AS customer_id,
-            coalesce(matches_address(c0), false) AS is_address,
+            file, line, c0 AS email, c1 AS customer_id, is_address,
             CASE WHEN is_address THEN c0 ELSE trim(coalesce(c0, ''), $blanks) END AS given,
             CASE $consent
                 -- Only an explicit yes is consent.
@@ -50,9 +49,10 @@ FROM (
             to_json(cells[3:$fields + 2])::VARCHAR AS fields
         FROM (
             SELECT
-                *, list_value(*COLUMNS('^c[0-9]+$')) AS cells,
+                *,
+                coalesce(matches_address(c0), false) AS is_address,
                 CASE WHEN $consent <> '' THEN nullif(lower(trim(cells[-1], $blanks)), '') END AS answer
-            FROM segment_rows
+            FROM (SELECT *, list_value(*COLUMNS('^c[0-9]+$')) AS cells FROM segment_rows)
         )
     )
 );
