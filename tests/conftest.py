@@ -11,6 +11,8 @@ import pytest
 from hypothesis import settings
 
 from devhost.processes import ACCOUNT, Azurite, running, start_azurite
+from shared import workspace
+from tests import reused_databases
 
 # A process of Azurite takes seconds to start, an account nothing.
 SEPARATE_ACCOUNTS = tuple(f"separate{number}" for number in range(400))
@@ -115,6 +117,15 @@ def _only_loopback() -> Iterator[None]:
     patch.setattr(socket.socket, "connect", checked(connect))
     patch.setattr(socket.socket, "connect_ex", checked(connect_ex))
     patch.setattr(socket, "getaddrinfo", look_up)
+    yield
+    patch.undo()
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _reused_databases() -> Iterator[None]:
+    """Steps of the app in this process use databases of earlier ones."""
+    patch = pytest.MonkeyPatch()
+    patch.setattr(workspace, "_open", reused_databases.open_database)
     yield
     patch.undo()
 

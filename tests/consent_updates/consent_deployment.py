@@ -11,12 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import duckdb
-
 from sandbox.mailchimp.state import Webhook
 from shared.messaging.messages import audience_of
 from shared.model.ledger import LedgerPointer
 from shared.model.names import CONSENT_SWEEPS, ledger_blob
+from tests import reused_databases
 from tests.fakes import ProcessKilled
 from tests.faults.simulated_deployment import EXPORT, SimulatedDeployment
 from tests.ledgers import LEDGER_COLUMNS
@@ -51,7 +50,7 @@ class ConsentDeployment:
         for address, _ in sent:
             if self.audience.member(address) is None:
                 self.audience.add(address)
-        with tempfile.TemporaryDirectory() as folder, duckdb.connect() as db:
+        with tempfile.TemporaryDirectory() as folder, reused_databases.connect() as db:
             columns = ", ".join(f"{name} {kind}" for name, kind in LEDGER_COLUMNS.items())
             db.execute(f"CREATE TABLE ledger ({columns})")
             db.execute(

@@ -6,13 +6,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import duckdb
 import pytest
 
 from sandbox.mailchimp import Fault
 from shared.model.export import OnWithdrawal
 from shared.model.run import Mode, Run, RunStatus
 from shared.sending import absent_people
+from tests import reused_databases
 from tests.consent_updates.consent_deployment import ConsentDeployment
 from tests.faults.simulated_deployment import CHUNK, EXPORT, SimulatedDeployment
 from tests.planning.row_deployment import codes, person
@@ -224,7 +224,7 @@ def use_statuses_of_version_1_0(made: ConsentDeployment, folder: Path) -> None:
     (stored,) = made.app.consent_sweeps.all()
     local, older = folder / "statuses.parquet", folder / "older.parquet"
     made.app.files.download(stored.value.blob, local)
-    with duckdb.connect() as db:
+    with reused_databases.connect() as db:
         db.execute(
             f"COPY (SELECT * EXCLUDE (contact_id, former) FROM read_parquet('{local}')) TO '{older}'"
         )

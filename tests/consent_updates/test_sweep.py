@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-import duckdb
 import pytest
 
 from sandbox.mailchimp import AudienceView, Sandbox
@@ -14,6 +13,7 @@ from shared.mailchimp.session import MailchimpSession
 from shared.mailchimp.transport import ApiKey, Transport
 from shared.model.consent import ConsentSweep
 from shared.people.erasures import Erasure, Erasures
+from tests import reused_databases
 from tests.fakes import MemoryFiles, MemoryRecords, MemoryStore, ProcessKilled, StoreClient
 
 
@@ -55,7 +55,7 @@ class World:
     def stored(self, state: ConsentSweep) -> dict[str, tuple[str, str, str, str, int]]:
         local = self.folder / "stored.parquet"
         MemoryFiles(StoreClient(self.store)).download(state.blob, local)
-        with duckdb.connect() as db:
+        with reused_databases.connect() as db:
             rows = db.execute("FROM read_parquet(?)", [str(local)]).fetchall()
         return {row[0]: row[1:] for row in rows}
 

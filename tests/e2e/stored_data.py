@@ -9,6 +9,7 @@ from azure.storage.blob import ContainerClient
 
 from shared.app import App, build
 from shared.settings import load
+from tests import reused_databases
 
 T = TypeVar("T")
 
@@ -29,9 +30,8 @@ def blobs(storage: str, container: str, prefix: str = "") -> dict[str, bytes]:
 
 def parquet_rows(data: bytes, folder: Path) -> list[tuple[object, ...]]:
     """Return the rows of a Parquet file."""
-    import duckdb
 
     local = folder / "read.parquet"
     local.write_bytes(data)
-    with duckdb.connect() as db:
+    with reused_databases.connect() as db:
         return db.execute("SELECT * FROM read_parquet(?)", [str(local)]).fetchall()

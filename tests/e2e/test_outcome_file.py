@@ -14,6 +14,7 @@ import pytest
 
 from sandbox import samples, wrap
 from shared.model.source import Snapshot
+from tests import reused_databases
 from tests.e2e.running_app import ExportScenario
 from tests.e2e.stored_data import blobs
 
@@ -76,7 +77,6 @@ def test_microsofts_own_schema_accepts_the_model(scenario: ExportScenario) -> No
 
 
 def test_the_segment_reader_can_read_the_outcome_file(scenario: ExportScenario) -> None:
-    import duckdb
 
     from shared.segments.container import LandingContainer
     from shared.segments.source import BlobSegments
@@ -92,7 +92,7 @@ def test_the_segment_reader_can_read_the_outcome_file(scenario: ExportScenario) 
     source = BlobSegments(container, scenario.export["id"])
 
     snapshot: Snapshot = source.snapshot(["MailchimpOutcomes"])
-    with duckdb.connect() as db:
+    with reused_databases.connect() as db:
         db.execute("CREATE TABLE t (file VARCHAR, line BIGINT, c0 VARCHAR, c1 VARCHAR)")
         loaded = source.load(
             db, snapshot.segments[0], ["CustomerId", "outcome"], "t", scenario._folder.parent

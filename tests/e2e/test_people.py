@@ -6,6 +6,7 @@ import pytest
 
 from devhost.api_client import ApiError
 from sandbox import wrap
+from tests import reused_databases
 from tests.e2e.running_app import (
     ExportScenario,
     TestedApp,
@@ -40,12 +41,10 @@ def blobs_with(scenario: ExportScenario, text: str) -> list[str]:
     """The app's own blobs that contain a text; Parquet is decompressed."""
     import io
 
-    import duckdb
-
     found = []
     for name, data in scenario.running_app.state_blobs().items():
         if name.endswith(".parquet"):
-            with duckdb.connect() as db:
+            with reused_databases.connect() as db:
                 rows = db.execute(
                     "SELECT * FROM read_parquet(?)", [_kept(scenario, name, data)]
                 ).fetchall()

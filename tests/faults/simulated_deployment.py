@@ -11,11 +11,11 @@ import tempfile
 import threading
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from copy import deepcopy
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import pytest
 from duckdb import DuckDBPyConnection
 
@@ -47,6 +47,7 @@ from shared.runs.outcome_file import OutcomeFile
 from shared.runtime import Runtime
 from shared.sending import chunk_payload
 from shared.settings import load
+from tests import reused_databases
 from tests.e2e.running_app import ContactState, actual_audience
 from tests.fakes import (
     Clock,
@@ -124,6 +125,18 @@ class RunResult:
     ledger: list[tuple[Any, ...]]
 
 
+@dataclass(frozen=True)
+class SavedDeployment:
+    """The storage and the audience of a deployment at one moment."""
+
+    tables: dict[str, dict[str, tuple[Any, str]]]
+    containers: dict[str, dict[str, bytes]]
+    messages: list[Message]
+    leases: dict[str, tuple[object, float]]
+    audience: AudienceView
+    audience_state: dict[str, Any]
+
+
 @dataclass
 class SimulatedDeployment:
     """An app with one export. `process_count` counts the processes started so far.
@@ -173,6 +186,31 @@ class SimulatedDeployment:
         self.client = StoreClient(self.store, kill_at, applied=applied)
         self.client.renews_leases = True
         self.app = self.build(self.client, self.runtime())
+
+    def saved(self) -> SavedDeployment:
+        """Save the state of storage and of the audience, so that further tests can begin with it."""
+        state = self.audience.state
+        names = [one.name for one in fields(state) if one.name != "lock"]
+        return SavedDeployment(
+            {name: dict(rows) for name, rows in self.store.tables.items()},
+            {name: dict(blobs) for name, blobs in self.store.containers.items()},
+            [replace(message) for message in self.store.messages],
+            dict(self.store.leases),
+            self.audience,
+            {name: deepcopy(getattr(state, name)) for name in names},
+        )
+
+    def restore(self, saved: SavedDeployment) -> None:
+        """Begin with a saved state, in a first process."""
+        self.store.tables = {name: dict(rows) for name, rows in saved.tables.items()}
+        self.store.containers = {name: dict(blobs) for name, blobs in saved.containers.items()}
+        self.store.messages = [replace(message) for message in saved.messages]
+        self.store.leases = dict(saved.leases)
+        self.audience = saved.audience
+        for name, value in saved.audience_state.items():
+            setattr(self.audience.state, name, deepcopy(value))
+        self.process_count = 0
+        self.start_process()
 
     def runtime(self) -> Runtime:
         """The runtime of a process: its clock is the simulated one, and waiting advances it."""
@@ -369,5 +407,5 @@ class SimulatedDeployment:
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "table.parquet"
             path.write_bytes(parquet)
-            with duckdb.connect() as db:
+            with reused_databases.connect() as db:
                 return db.execute(f"SELECT {columns} FROM read_parquet(?)", [str(path)]).fetchall()

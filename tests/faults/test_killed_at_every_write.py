@@ -13,7 +13,7 @@ import pytest
 
 from sandbox.samples import Flaws, Sample, Segment
 from tests.fakes import ProcessKilled
-from tests.faults.simulated_deployment import RunResult, SimulatedDeployment
+from tests.faults.simulated_deployment import RunResult, SavedDeployment, SimulatedDeployment
 
 LONG = bool(os.environ.get("LONG_TESTS"))
 SEEDS = int(os.environ.get("FAULT_SEEDS") or (4 if LONG else 2))
@@ -21,6 +21,7 @@ STEP = 1 if SEEDS >= 50 else 10 if LONG else 37
 # A run makes fewer calls than writes.
 CALL_STEP = min(STEP, 23)
 NewDeployment = Callable[[], SimulatedDeployment]
+Prepared = Callable[[bool], SimulatedDeployment]
 
 SAMPLE = Sample(
     40,
@@ -31,15 +32,30 @@ SAMPLE = Sample(
 LATER = SAMPLE.later(changed=0.3, arriving=8, leaving=5, moving=0.15)
 
 
-def prepared(new_deployment: NewDeployment, again: bool) -> SimulatedDeployment:
-    """A simulated deployment before its first run, or before a second one with changes, leavers and new people."""
-    deployment = new_deployment()
-    deployment.audience.add("gone@example.com", status="unsubscribed", cause="self")
-    deployment.define(SAMPLE)
-    if again:
-        deployment.run()
-        deployment.define(LATER)
-    return deployment
+@pytest.fixture(scope="module", name="saved")
+def _saved() -> dict[bool, SavedDeployment]:
+    return {}
+
+
+@pytest.fixture
+def prepared(
+    new_deployment: NewDeployment, saved: dict[bool, SavedDeployment]
+) -> Callable[[bool], SimulatedDeployment]:
+    """A simulated deployment before its first run, or (True) before a second one with changes, leavers and new people."""
+
+    def deployment_before(again: bool) -> SimulatedDeployment:
+        deployment = new_deployment()
+        if again not in saved:
+            deployment.audience.add("gone@example.com", status="unsubscribed", cause="self")
+            deployment.define(SAMPLE)
+            if again:
+                deployment.run()
+            saved[again] = deployment.saved()
+        deployment.restore(saved[again])
+        deployment.define(LATER if again else SAMPLE)
+        return deployment
+
+    return deployment_before
 
 
 def kill_at_call(deployment: SimulatedDeployment, at: int, applied: bool) -> None:
@@ -63,11 +79,11 @@ def _quiet() -> dict[bool, tuple[RunResult, int]]:
 
 
 def undisturbed(
-    quiet: dict[bool, tuple[RunResult, int]], new_deployment: NewDeployment, again: bool
+    quiet: dict[bool, tuple[RunResult, int]], prepared: Prepared, again: bool
 ) -> tuple[RunResult, int]:
     """The result of a run without faults, and the number of its writes; computed once."""
     if again not in quiet:
-        deployment = prepared(new_deployment, again)
+        deployment = prepared(again)
         deployment.start_process()
         run = deployment.run()
         quiet[again] = deployment.result_of(run), deployment.client.writes
@@ -77,16 +93,16 @@ def undisturbed(
 @pytest.mark.parametrize("applied", [False, True], ids=["before", "after"])
 @pytest.mark.parametrize("again", [False, True], ids=["first-run", "second-run"])
 def test_a_run_killed_at_any_write_has_the_same_result(
-    new_deployment: NewDeployment,
+    prepared: Prepared,
     quiet: dict[bool, tuple[RunResult, int]],
     again: bool,
     applied: bool,
 ) -> None:
-    expected, _ = undisturbed(quiet, new_deployment, again)
+    expected, _ = undisturbed(quiet, prepared, again)
     # Parallel calls take a connection each, or wait for a free one, so the number of writes differs.
     at = 1 + 2 * applied + again
     while True:
-        deployment = prepared(new_deployment, again)
+        deployment = prepared(again)
         deployment.start_process(at, applied=applied)
 
         end = deployment.result_of(deployment.run())
@@ -101,15 +117,15 @@ def test_a_run_killed_at_any_write_has_the_same_result(
 @pytest.mark.parametrize("applied", [False, True], ids=["before", "after"])
 @pytest.mark.parametrize("again", [False, True], ids=["first-run", "second-run"])
 def test_a_run_killed_at_any_call_has_the_same_result(
-    new_deployment: NewDeployment,
+    prepared: Prepared,
     quiet: dict[bool, tuple[RunResult, int]],
     again: bool,
     applied: bool,
 ) -> None:
-    expected, _ = undisturbed(quiet, new_deployment, again)
+    expected, _ = undisturbed(quiet, prepared, again)
     at = 1 + 2 * applied + again
     while True:
-        deployment = prepared(new_deployment, again)
+        deployment = prepared(again)
         deployment.start_process()
         kill_at_call(deployment, at, applied)
 
@@ -123,12 +139,12 @@ def test_a_run_killed_at_any_call_has_the_same_result(
 
 @pytest.mark.parametrize("seed", range(SEEDS))
 def test_a_run_killed_repeatedly_has_the_same_result(
-    new_deployment: NewDeployment, quiet: dict[bool, tuple[RunResult, int]], seed: int
+    prepared: Prepared, quiet: dict[bool, tuple[RunResult, int]], seed: int
 ) -> None:
     dice = random.Random(seed)
     again = bool(seed % 2)
-    expected, writes = undisturbed(quiet, new_deployment, again)
-    deployment = prepared(new_deployment, again)
+    expected, writes = undisturbed(quiet, prepared, again)
+    deployment = prepared(again)
     kills = dice.randint(2, 5)
     life = deployment.start_process
 
@@ -145,11 +161,11 @@ def test_a_run_killed_repeatedly_has_the_same_result(
 
 
 def test_every_message_delivered_twice_changes_nothing(
-    new_deployment: NewDeployment, quiet: dict[bool, tuple[RunResult, int]]
+    prepared: Prepared, quiet: dict[bool, tuple[RunResult, int]]
 ) -> None:
     for again in (False, True):
-        expected, _ = undisturbed(quiet, new_deployment, again)
-        deployment = prepared(new_deployment, again)
+        expected, _ = undisturbed(quiet, prepared, again)
+        deployment = prepared(again)
         deployment.deliver_twice = True
 
         assert deployment.result_of(deployment.run()) == expected

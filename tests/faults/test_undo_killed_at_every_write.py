@@ -7,7 +7,7 @@ import pytest
 
 from sandbox.samples import Sample, Segment
 from shared.model.run import Run, RunStatus
-from tests.faults.simulated_deployment import RunResult, SimulatedDeployment
+from tests.faults.simulated_deployment import RunResult, SavedDeployment, SimulatedDeployment
 from tests.faults.test_killed_at_every_write import kill_at_call
 
 SEEDS = int(os.environ.get("FAULT_SEEDS") or 4)
@@ -15,21 +15,39 @@ STEP = 1 if SEEDS >= 50 else 11 if os.environ.get("LONG_TESTS") else 61
 # An undo makes fewer calls than writes.
 CALL_STEP = min(STEP, 37)
 NewDeployment = Callable[[], SimulatedDeployment]
+TwiceRun = Callable[[], tuple[SimulatedDeployment, Run]]
 
 SAMPLE = Sample(30, (Segment("A", 0.7), Segment("B", 0.5)), seed=7)
 LATER = SAMPLE.later(changed=0.4, arriving=9, leaving=4, moving=0.2)
 
 
-def duplicated_run(new_deployment: NewDeployment) -> tuple[SimulatedDeployment, Run]:
+@pytest.fixture(scope="module", name="saved")
+def _saved() -> list[tuple[SavedDeployment, Run]]:
+    return []
+
+
+@pytest.fixture
+def twice_run(
+    new_deployment: NewDeployment, saved: list[tuple[SavedDeployment, Run]]
+) -> Callable[[], tuple[SimulatedDeployment, Run]]:
     """A simulated deployment after two runs, and the second of them."""
-    deployment = new_deployment()
-    deployment.define(SAMPLE, max_removal_share=1.0)
-    deployment.run()
-    deployment.define(LATER)
-    run = deployment.run()
-    assert run.counts.created
-    assert run.counts.updated
-    return deployment, run
+
+    def deployment_after() -> tuple[SimulatedDeployment, Run]:
+        deployment = new_deployment()
+        if not saved:
+            deployment.define(SAMPLE, max_removal_share=1.0)
+            deployment.run()
+            deployment.define(LATER)
+            run = deployment.run()
+            assert run.counts.created
+            assert run.counts.updated
+            saved.append((deployment.saved(), run))
+        state, run = saved[0]
+        deployment.restore(state)
+        deployment.define(LATER)
+        return deployment, run
+
+    return deployment_after
 
 
 def start_undo(deployment: SimulatedDeployment, run: Run) -> Run:
@@ -42,11 +60,9 @@ def _quiet() -> list[tuple[RunResult, int]]:
     return []
 
 
-def undisturbed(
-    quiet: list[tuple[RunResult, int]], new_deployment: NewDeployment
-) -> tuple[RunResult, int]:
+def undisturbed(quiet: list[tuple[RunResult, int]], twice_run: TwiceRun) -> tuple[RunResult, int]:
     if not quiet:
-        deployment, run = duplicated_run(new_deployment)
+        deployment, run = twice_run()
         deployment.start_process()
         undone = start_undo(deployment, run)
         assert undone.status is RunStatus.SUCCESSFUL
@@ -62,11 +78,11 @@ def undisturbed(
 
 @pytest.mark.parametrize("applied", [False, True], ids=["before", "after"])
 def test_an_undo_killed_at_any_write_has_the_same_result(
-    new_deployment: NewDeployment, quiet: list[tuple[RunResult, int]], applied: bool
+    twice_run: TwiceRun, quiet: list[tuple[RunResult, int]], applied: bool
 ) -> None:
-    expected, writes = undisturbed(quiet, new_deployment)
+    expected, writes = undisturbed(quiet, twice_run)
     for at in range(1 + 3 * applied, writes + 1, STEP):
-        deployment, run = duplicated_run(new_deployment)
+        deployment, run = twice_run()
         deployment.start_process(at, applied=applied)
 
         undone = start_undo(deployment, run)
@@ -76,12 +92,12 @@ def test_an_undo_killed_at_any_write_has_the_same_result(
 
 @pytest.mark.parametrize("applied", [False, True], ids=["before", "after"])
 def test_an_undo_killed_at_any_call_has_the_same_result(
-    new_deployment: NewDeployment, quiet: list[tuple[RunResult, int]], applied: bool
+    twice_run: TwiceRun, quiet: list[tuple[RunResult, int]], applied: bool
 ) -> None:
-    expected, _ = undisturbed(quiet, new_deployment)
+    expected, _ = undisturbed(quiet, twice_run)
     at = 1 + 3 * applied
     while True:
-        deployment, run = duplicated_run(new_deployment)
+        deployment, run = twice_run()
         process_count = deployment.process_count
         deployment.start_process()
         kill_at_call(deployment, at, applied)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 
-import duckdb
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -25,6 +24,7 @@ from shared.model.export import AttributeMapping, FieldToCreate, Mapping
 from shared.model.outcome import Code
 from shared.model.source import Attribute, LoadedSegment, SegmentSnapshot, Snapshot
 from shared.planning.people import SourceColumns, read_people
+from tests import reused_databases
 from tests.inserted_rows import insert_rows
 
 LABEL_63 = "a" * 63
@@ -149,7 +149,7 @@ def planned(addresses, tmp_path):
     """Line of the list -> normal address or code, by the SQL of the plan."""
     attributes = (Attribute("Email"), Attribute("Id"))
     segment = SegmentSnapshot("s", "S", attributes, (), "Id")
-    with duckdb.connect() as db:
+    with reused_databases.connect() as db:
         read_people(db, Snapshot((segment,)), Rows(addresses), SourceColumns("Email"), tmp_path)
         rejected = dict(db.execute("SELECT line, code FROM rejects").fetchall())
         people = {row[0] for row in db.execute("SELECT address FROM people").fetchall()}

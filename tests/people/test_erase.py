@@ -34,6 +34,7 @@ from shared.people.stored_contacts import StoredContacts
 from shared.people.suppression import suppress_erased
 from shared.runs.outcome_file import OutcomeFile
 from shared.runs.transitions import Transitions
+from tests import reused_databases
 from tests.fakes import MemoryFiles, MemoryRecords, MemoryStore, ProcessKilled, StoreClient
 from tests.inserted_rows import insert_rows
 from tests.ledgers import LEDGER_COLUMNS
@@ -126,7 +127,7 @@ class Process:
 
     def parquet(self, folder: Path, name: str, columns: str, rows: list[tuple]) -> None:
         local = folder / "table.parquet"
-        with duckdb.connect() as db:
+        with reused_databases.connect() as db:
             db.execute(f"CREATE TABLE t ({columns})")
             insert_rows(db, "t", rows)
             db.execute(f"COPY t TO '{local}' (FORMAT parquet)")
@@ -135,7 +136,7 @@ class Process:
     def table(self, folder: Path, name: str) -> list[tuple]:
         local = folder / "read.parquet"
         self.files.download(name, local)
-        with duckdb.connect() as db:
+        with reused_databases.connect() as db:
             return db.execute("SELECT * FROM read_parquet(?)", [str(local)]).fetchall()
 
     def text(self, folder: Path) -> str:
@@ -443,7 +444,7 @@ def test_duckdb_and_python_hash_addresses_equally(addresses: list[str]) -> None:
     wanted = addresses[0]
     token = hmac.new(KEY, address_key(wanted).encode(), hashlib.sha256).hexdigest()
     assert erased.token(address_key(wanted)) == token
-    with duckdb.connect() as db:
+    with reused_databases.connect() as db:
         db.execute("CREATE TABLE candidates (address VARCHAR)")
         insert_rows(db, "candidates", [[address_key(one)] for one in addresses])
         erased.marker_for_tokens([token])(db)
@@ -454,7 +455,7 @@ def test_duckdb_and_python_hash_addresses_equally(addresses: list[str]) -> None:
 def test_erased_people_have_only_an_outcome_in_a_plan() -> None:
     client = StoreClient(MemoryStore())
     erased = Erasures(MemoryRecords(client, "erasures"), lambda: KEY)
-    with duckdb.connect() as db:
+    with reused_databases.connect() as db:
         db.execute(
             "CREATE TABLE people (address VARCHAR, customer_id VARCHAR, mask HUGEINT, consent BOOLEAN)"
         )

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-import duckdb
 import pytest
 
 from sandbox.samples import Sample, Segment
 from shared.model.names import outcomes_table
 from shared.model.run import Reason, RunStatus
 from shared.runs.planning_ended import PlanningEnded
+from tests import reused_databases
 from tests.faults.conftest import clock, mailchimp, new_deployment
 from tests.faults.simulated_deployment import EXPORT, SimulatedDeployment
 
@@ -73,7 +73,7 @@ def test_a_search_by_profile_reports_one_contact_after_a_change_of_address(
     assert pointer is not None
     before, after = tmp_path / "before.parquet", tmp_path / "after.parquet"
     search.files.download(pointer.value.blob, before)
-    with duckdb.connect() as db:
+    with reused_databases.connect() as db:
         former = db.read_parquet(str(before)).filter(f"address = '{row.email}'")
         former = former.project(
             "* REPLACE ('a-former@example.org' AS address, NULL AS fingerprint, [] AS tags)"

@@ -3,7 +3,6 @@
 import json
 from datetime import UTC, datetime, timedelta
 
-import duckdb
 import pytest
 
 from shared.fields.contact import Converter
@@ -13,6 +12,7 @@ from shared.model.source import Attribute
 from shared.planning.ledger import load_ledger
 from shared.planning.manual_edits import EditWindow, find_manual_edits
 from shared.runs.lookup import moment_of, run_id_at
+from tests import reused_databases
 
 BEGAN = datetime(2026, 11, 1, 8, 0, tzinfo=UTC)
 ENDED = datetime(2026, 11, 1, 9, 0, 30, 500_000, tzinfo=UTC)
@@ -43,7 +43,7 @@ def edits(
     convert = Converter(MAPPING, [Attribute("Points", "int64")], FIELDS)
     tags = ["FNAME", "POINTS", "CITY"]
     session = Session(contacts)
-    with duckdb.connect() as db:
+    with reused_databases.connect() as db:
         load_ledger(db, None)
         db.execute("CREATE TABLE before AS FROM ledger")
         for table, city in (("ledger", None), ("before", city_before)):

@@ -6,10 +6,10 @@ import re
 from fnmatch import fnmatch
 from pathlib import Path
 
-import duckdb
 import pytest
 
 from shared.workspace import SqlFile
+from tests import reused_databases
 
 ROOT = Path(__file__).resolve().parents[2]
 FILES = sorted((ROOT / "shared").glob("*/sql/*.sql"))
@@ -20,7 +20,7 @@ def test_every_group_parses_and_its_module_runs_it(path: Path) -> None:
     module = (path.parent.parent / f"{path.stem}.py").read_text("utf-8")
     groups = re.findall(r"^-- name: (\w+)$", path.read_text("utf-8"), re.MULTILINE)
     assert len(set(groups)) == len(groups) > 0
-    with duckdb.connect() as db:
+    with reused_databases.connect() as db:
         for group in groups:
             assert f'"{group}"' in module
             assert db.extract_statements(SqlFile(path)._groups[group])

@@ -10,7 +10,12 @@ from sandbox.samples import Sample, Segment
 from shared.errors import Conflict, NotFound
 from shared.model.run import Run, RunStatus
 from tests.e2e.running_app import actual_audience
-from tests.faults.simulated_deployment import EXPORT, RunResult, SimulatedDeployment
+from tests.faults.simulated_deployment import (
+    EXPORT,
+    RunResult,
+    SavedDeployment,
+    SimulatedDeployment,
+)
 
 # `make faults` cancels at every call, `make test` at some of them and at the last one.
 STEP = 1 if os.environ.get("LONG_TESTS") else 8
@@ -20,12 +25,28 @@ SAMPLE = Sample(36, (Segment("A", 0.7), Segment("B", 0.5)), seed=7)
 LATER = SAMPLE.later(changed=0.4, arriving=20, leaving=9, moving=0.2)
 
 
-def once_run(new_deployment: NewDeployment) -> SimulatedDeployment:
-    deployment = new_deployment()
-    deployment.define(SAMPLE, max_removal_share=1.0)
-    deployment.run()
-    deployment.define(LATER)
-    return deployment
+@pytest.fixture(scope="module", name="saved")
+def _saved() -> list[SavedDeployment]:
+    return []
+
+
+@pytest.fixture
+def once_run(
+    new_deployment: NewDeployment, saved: list[SavedDeployment]
+) -> Callable[[], SimulatedDeployment]:
+    """A simulated deployment after a run, before one with changes, leavers and new people."""
+
+    def deployment_after() -> SimulatedDeployment:
+        deployment = new_deployment()
+        if not saved:
+            deployment.define(SAMPLE, max_removal_share=1.0)
+            deployment.run()
+            saved.append(deployment.saved())
+        deployment.restore(saved[0])
+        deployment.define(LATER)
+        return deployment
+
+    return deployment_after
 
 
 def going(deployment: SimulatedDeployment) -> Run:
@@ -71,10 +92,10 @@ def _quiet() -> list[tuple[RunResult, int]]:
 
 
 def undisturbed(
-    quiet: list[tuple[RunResult, int]], new_deployment: NewDeployment
+    quiet: list[tuple[RunResult, int]], once_run: NewDeployment
 ) -> tuple[RunResult, int]:
     if not quiet:
-        deployment = once_run(new_deployment)
+        deployment = once_run()
         calls = []
 
         def counted(do: Callable[[], object]) -> object:
@@ -88,12 +109,12 @@ def undisturbed(
 
 
 def test_a_run_canceled_at_any_call_reports_what_was_sent_and_the_next_run_sends_the_rest(
-    new_deployment: NewDeployment, quiet: list[tuple[RunResult, int]]
+    once_run: NewDeployment, quiet: list[tuple[RunResult, int]]
 ) -> None:
-    expected, calls = undisturbed(quiet, new_deployment)
+    expected, calls = undisturbed(quiet, once_run)
     seen = set()
     for at in {*range(1, calls, STEP), calls}:
-        deployment = once_run(new_deployment)
+        deployment = once_run()
         before = actual_audience(deployment.audience)
         run, refused = canceled_at(deployment, going(deployment), at)
         where = f"canceled at call {at} of {calls}"
@@ -125,10 +146,8 @@ def test_a_run_canceled_at_any_call_reports_what_was_sent_and_the_next_run_sends
     assert seen == {"planning", "sending", "finishing"}
 
 
-def test_canceling_a_queued_run_ends_it_at_once(
-    new_deployment: NewDeployment,
-) -> None:
-    deployment = once_run(new_deployment)
+def test_canceling_a_queued_run_ends_it_at_once(once_run: NewDeployment) -> None:
+    deployment = once_run()
     before = actual_audience(deployment.audience)
     run = going(deployment)
 

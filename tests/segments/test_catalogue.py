@@ -8,7 +8,6 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import cast
 
-import duckdb
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -21,6 +20,7 @@ from shared.segments.cdm import read_model
 from shared.segments.container import BlobEntry, LandingContainer
 from shared.segments.counting import count_rows
 from shared.segments.suggestions import looks_like_addresses, suggest
+from tests import reused_databases
 from tests.segments.landing import ROOT, Landing
 from tests.segments.segment_files import (
     MemoryContainer,
@@ -315,6 +315,6 @@ def test_counting_finds_as_many_rows_as_the_reader(
 
 
 def test_parquet_rows_are_counted(tmp_path: Path) -> None:
-    with duckdb.connect() as connection:
+    with reused_databases.connect() as connection:
         connection.execute(f"COPY (SELECT range AS a FROM range(4321)) TO '{tmp_path}/p.parquet'")
     assert counted((tmp_path / "p.parquet").read_bytes(), ["a"], CsvFormat(), 10_000) == 4321

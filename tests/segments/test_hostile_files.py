@@ -16,6 +16,7 @@ from shared.segments.counting import count_rows
 from shared.segments.header import described_by_header
 from shared.segments.reader import load_segment
 from shared.workspace import MEMORY_LIMIT, workspace
+from tests import reused_databases
 from tests.little_memory import LittleMemory, threads
 from tests.segments.segment_files import csv_bytes, entity, load_bytes, model_json, segment_of
 
@@ -35,7 +36,7 @@ SQL_NAMES = [
 
 def parquet_bytes(folder: Path, query: str) -> bytes:
     path = folder / "made.parquet"
-    with duckdb.connect() as connection:
+    with reused_databases.connect() as connection:
         connection.execute(f"COPY ({query}) TO '{path}' (FORMAT parquet)")
     data = path.read_bytes()
     path.unlink()
@@ -102,7 +103,7 @@ def test_a_gzip_file_of_a_million_members_is_read(tmp_path: Path) -> None:
     data = gzip.compress(b"A\n1\n") + empty * 1_000_000 + gzip.compress(b"2\n")
     segment, container = segment_of(["A"], ("a.csv.gz", data))
     container.piece = len(data)
-    with duckdb.connect() as connection:
+    with reused_databases.connect() as connection:
         connection.execute("CREATE TABLE t (file VARCHAR, line BIGINT, c0 VARCHAR)")
         assert load_segment(container, connection, segment, ["A"], "t", tmp_path).unreadable == ()
         assert connection.execute("SELECT line, c0 FROM t").fetchall() == [(2, "1"), (3, "2")]

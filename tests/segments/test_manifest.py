@@ -3,11 +3,11 @@
 import json
 from pathlib import Path
 
-import duckdb
 import pytest
 
 from shared.errors import InputError
 from shared.model.source import Attribute, LoadedSegment
+from tests import reused_databases
 from tests.segments.landing import ROOT, Landing
 from tests.segments.segment_files import csv_bytes
 
@@ -72,7 +72,7 @@ def test_a_manifest_names_the_columns_of_a_file_without_header(
         Attribute("Born", "dateTime"),
     )
     assert gold.primary_key == "CustomerId"
-    with duckdb.connect() as connection:
+    with reused_databases.connect() as connection:
         connection.execute("CREATE TABLE t (file VARCHAR, line BIGINT, c0 VARCHAR, c1 VARCHAR)")
         assert (
             described.segments().load(connection, gold, ["EMail", "Born"], "t", tmp_path)

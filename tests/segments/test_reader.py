@@ -19,6 +19,7 @@ from shared.segments.reader import load_segment
 from shared.segments.rows import read_rows
 from shared.segments.unpack import Text, unpack
 from shared.settings import NULL_MARKERS
+from tests import reused_databases
 from tests.segments.segment_files import (
     MemoryContainer,
     csv_bytes,
@@ -421,7 +422,7 @@ def test_a_gzip_bomb_is_refused(tmp_path: Path) -> None:
 
 def parquet_bytes(tmp_path: Path, query: str) -> bytes:
     path = tmp_path / "made.parquet"
-    with duckdb.connect() as connection:
+    with reused_databases.connect() as connection:
         connection.execute(f"COPY ({query}) TO '{path}' (FORMAT parquet)")
     data = path.read_bytes()
     path.unlink()
@@ -619,7 +620,7 @@ def test_the_tutorial_data_is_read_completely(tmp_path: Path, project: Path) -> 
 def test_a_table_name_is_never_executed_as_sql(tmp_path: Path) -> None:
     data = b"1\n"
     segment = SegmentSnapshot("G", "G", (Attribute("A"),), (Partition("a", etag_of(data), 2),))
-    with duckdb.connect() as connection:
+    with reused_databases.connect() as connection:
         connection.execute('CREATE TABLE "odd "" name" (file VARCHAR, line BIGINT, c0 VARCHAR)')
         reader_module.load_segment(
             MemoryContainer({"a": data}), connection, segment, ["A"], 'odd " name', tmp_path

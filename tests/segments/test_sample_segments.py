@@ -4,11 +4,11 @@ from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
 
-import duckdb
 import pytest
 
 from sandbox.cdm import Format
 from sandbox.samples import Flaws, Sample, Segment, totals, write
+from tests import reused_databases
 from tests.segments.landing import Landing
 
 SAMPLE = Sample(
@@ -44,7 +44,7 @@ def test_every_sample_row_is_read_or_refused_for_its_own_fault(
         flaws = {code: expected.rejected[segment.name, flaw] for flaw, code in CODES.items()}
         assert all(flaws.values())
         columns = ["EMail", "CustomerId"]
-        with duckdb.connect() as connection:
+        with reused_databases.connect() as connection:
             connection.execute("CREATE TABLE t (file VARCHAR, line BIGINT, c0 VARCHAR, c1 VARCHAR)")
             unreadable = list(segments.load(connection, segment, columns, "t", tmp_path).unreadable)
             loaded, people, missing, lines = connection.execute(

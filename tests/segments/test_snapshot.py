@@ -5,7 +5,6 @@ import gzip
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import duckdb
 import pytest
 from azure.storage.blob import BlobServiceClient, ContainerClient
 
@@ -13,6 +12,7 @@ from shared.errors import Changed, ConfigError, InputError, Unavailable
 from shared.model.source import Attribute, LoadedSegment
 from shared.segments.container import LandingContainer
 from shared.segments.source import BlobSegments
+from tests import reused_databases
 from tests.free_ports import free_port
 from tests.segments.landing import ROOT, Landing
 from tests.segments.segment_files import csv_bytes, entity
@@ -41,7 +41,7 @@ def test_a_pinned_segment_can_be_read(landing: Landing, tmp_path: Path) -> None:
     landing.model(entity("Gold", ["CustomerId", "EMail"], ["Gold_1.csv.gz"]))
     segments = landing.segments()
     (gold,) = segments.snapshot(["Gold"]).segments
-    with duckdb.connect() as connection:
+    with reused_databases.connect() as connection:
         connection.execute("CREATE TABLE t (file VARCHAR, line BIGINT, c0 VARCHAR)")
         assert segments.load(connection, gold, ["EMail"], "t", tmp_path) == LoadedSegment()
         assert connection.execute("SELECT * FROM t").fetchall() == [
@@ -54,7 +54,7 @@ def test_a_file_replaced_after_the_snapshot_is_not_read(landing: Landing, tmp_pa
     segments = landing.segments()
     (gold,) = segments.snapshot(["Gold"]).segments
     landing.put("Gold.csv", ROWS + b"2,b@example.com\r\n")
-    with duckdb.connect() as connection:
+    with reused_databases.connect() as connection:
         connection.execute("CREATE TABLE t (file VARCHAR, line BIGINT, c0 VARCHAR)")
         with pytest.raises(Changed):
             segments.load(connection, gold, ["EMail"], "t", tmp_path)
@@ -343,7 +343,7 @@ def test_without_model_a_later_file_may_provide_the_columns(
     landing.put("Gold/Gold_2.csv", csv_bytes([names, PEOPLE[1]]))
     gold = landing.freeze("Gold")
     assert [each.name for each in gold.attributes] == names
-    with duckdb.connect() as connection:
+    with reused_databases.connect() as connection:
         connection.execute("CREATE TABLE t (file VARCHAR, line BIGINT, c0 VARCHAR)")
         landing.segments().load(connection, gold, ["CustomerId"], "t", tmp_path)
         assert connection.execute("SELECT line, c0 FROM t").fetchall() == [(1, "17"), (2, "18")]
@@ -376,7 +376,7 @@ def test_without_model_a_gzip_or_parquet_file_provides_its_columns(
     wide = [[f"Column {n}" for n in range(300)], ["x" * 200] * 300, ["y" * 300] * 300]
     landing.put("Packed/a.csv.gz", gzip.compress(csv_bytes(wide * 40), 0))
     assert len(landing.freeze("Packed").attributes) == 300
-    with duckdb.connect() as connection:
+    with reused_databases.connect() as connection:
         connection.execute(f"COPY (SELECT 1 AS \"CustomerId\", 'x' AS m) TO '{tmp_path}/p.parquet'")
     landing.put("Columns.parquet", (tmp_path / "p.parquet").read_bytes())
     assert [a.name for a in landing.freeze("Columns").attributes] == ["CustomerId", "m"]
@@ -417,7 +417,7 @@ def test_an_empty_file_is_an_empty_segment(landing: Landing, tmp_path: Path) -> 
     segments = landing.segments()
     empty, gold = segments.snapshot(["Empty", "Gold"]).segments
     assert empty.attributes == ()
-    with duckdb.connect() as connection:
+    with reused_databases.connect() as connection:
         connection.execute("CREATE TABLE t (file VARCHAR, line BIGINT, c0 VARCHAR)")
         for segment in (empty, gold):
             assert segments.load(connection, segment, ["EMail"], "t", tmp_path) == LoadedSegment()
@@ -429,7 +429,7 @@ def test_large_files_are_read_back_unchanged(landing: Landing, tmp_path: Path) -
     data = csv_bytes(rows)
     landing.put("Gold.csv", data)
     segments = landing.segments()
-    with duckdb.connect() as connection:
+    with reused_databases.connect() as connection:
         connection.execute("CREATE TABLE t (file VARCHAR, line BIGINT, c0 VARCHAR, c1 VARCHAR)")
         segments.load(connection, segments.snapshot(["Gold"]).segments[0], rows[0], "t", tmp_path)
         got = connection.execute("SELECT line, c0, c1 FROM t").fetchall()

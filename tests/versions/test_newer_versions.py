@@ -7,7 +7,6 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import pytest
 from pydantic import TypeAdapter
 
@@ -22,6 +21,7 @@ from shared.runs.outcomes import OutcomeRow
 from shared.storage.record_entity import EntityForm
 from shared.storage.records import TableRecords
 from shared.web.outcomes_csv import outcomes_csv
+from tests import reused_databases
 from tests.e2e.stored_data import app_on
 from tests.ledgers import LEDGER_COLUMNS
 from tests.versions.checks import (
@@ -52,7 +52,7 @@ def wider(parquet: bytes, folder: Path) -> bytes:
     """A Parquet file with one more column."""
     before, after = folder / "before.parquet", folder / "after.parquet"
     before.write_bytes(parquet)
-    with duckdb.connect() as db:
+    with reused_databases.connect() as db:
         query = f"COPY (SELECT *, 1 AS {NEW} FROM '{before}') TO '{after}' (FORMAT parquet)"
         db.execute(query)
     return after.read_bytes()
@@ -202,7 +202,7 @@ def test_an_unknown_outcome_is_shown_by_its_code() -> None:
 def test_a_ledger_of_another_version_is_read_by_column_names(columns: str, tmp_path: Path) -> None:
     name = next(name for _, name in NEWEST.blobs() if name.startswith("ledgers/"))
     stored_state, other = NEWEST.folder / "blobs/state" / name, tmp_path / "other.parquet"
-    with duckdb.connect() as db:
+    with reused_databases.connect() as db:
         db.execute(f"COPY (SELECT {columns} FROM '{stored_state}') TO '{other}' (FORMAT parquet)")
         load_ledger(db, stored_state)
         db.execute("CREATE TABLE before AS FROM ledger")

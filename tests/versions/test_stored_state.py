@@ -4,7 +4,6 @@ import json
 import tomllib
 from pathlib import Path
 
-import duckdb
 import pytest
 from pydantic import TypeAdapter
 
@@ -15,6 +14,7 @@ from shared.runs.outcomes import OutcomeReader
 from shared.sending.outcome_lines import read_outcome_lines
 from shared.sending.write import Result
 from shared.storage.record_entity import EntityForm
+from tests import reused_databases
 from tests.fakes import MemoryFiles, MemoryStore, StoreClient
 from tests.ledgers import LEDGER_COLUMNS
 from tests.versions.checks import (
@@ -96,7 +96,7 @@ def test_every_stored_message_is_read(stored_state: StoredState) -> None:
 def test_stored_ledgers_and_outcomes_have_the_expected_columns(stored_state: StoredState) -> None:
     ledgers = [name for _, name in stored_state.blobs() if name.startswith("ledgers/")]
     assert ledgers
-    with duckdb.connect() as db:
+    with reused_databases.connect() as db:
         for name in ledgers:
             file = str(stored_state.folder / "blobs/state" / name)
             described = db.execute("DESCRIBE SELECT * FROM read_parquet(?)", [file]).fetchall()
