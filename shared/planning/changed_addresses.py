@@ -4,6 +4,9 @@ A person may change the address in Mailchimp and then unsubscribe. The segment s
 is not in the audience any more. The sweep (consent_updates/sweep.py) stores the contact id and the former addresses
 of each contact, and a contact that is not subscribed is read with its id before every run. So the status of the
 contact applies to its former addresses (record 92).
+
+The sweep also stores whether an archived contact was unsubscribed before. Archiving is no decision of the person, but
+unsubscribing is, and Mailchimp shows only the last status.
 """
 
 from __future__ import annotations
@@ -27,7 +30,8 @@ def find_changed_addresses(
 ) -> list[Finding]:
     """Fill `changed_addresses` with former addresses of contacts.
 
-    If the contact is not subscribed, its former addresses are added to `not_subscribed`. `key` is that of the audience. Unavailable when the stored statuses cannot be read.
+    If the contact is not subscribed, its former addresses are added to `not_subscribed`. Contacts in it that were
+    archived after they had unsubscribed get the status `unsubscribed`. `key` is that of the audience. Unavailable when the stored statuses cannot be read.
     """
     _SQL.run(db, "create")
     local = scratch / "contacts.parquet"

@@ -13,6 +13,7 @@ from shared.errors import Conflict
 from shared.fields.contact import Converter
 from shared.model.audience import CallCounts, Tag
 from shared.model.chunk import Chunk
+from shared.model.consent import audience_key
 from shared.model.exclusions import ExclusionList
 from shared.model.ledger import LedgerPointer
 from shared.model.names import outcomes_table, plan_folder
@@ -20,6 +21,7 @@ from shared.model.plan import Plan, PlanFiles, PlannedTag
 from shared.model.ports import Files
 from shared.model.run import Finding, Run, Severity
 from shared.model.tag import owned_by_others
+from shared.planning.changed_addresses import find_changed_addresses
 from shared.planning.chunking import write_chunks
 from shared.planning.fields_to_send import merge_tags
 from shared.planning.manual_edits import EditWindow, find_manual_edits
@@ -130,6 +132,8 @@ def _read_audience(
         calls.submit(lambda session: session.audience(audience_id)).result()
         in_mailchimp = calls.submit(lambda session: session.tags(audience_id))
         contacts = preparation.read_not_subscribed(request, audience_id, calls, db, scratch)
+        key = audience_key(request.account_id, audience_id)
+        find_changed_addresses(db, preparation.contacts, key, scratch)
         calls.submit(lambda session: find_manual_edits(db, session, audience_id, window)).result()
         others = owned_by_others(
             preparation.owners, request.export.id, request.account_id, audience_id

@@ -1,16 +1,17 @@
 -- name: create
 -- The statuses in Mailchimp, one row for each contact. `since` is when the contact got the status, in ISO 8601.
 -- `contact_id` stays the same when the address changes; NULL in rows of earlier versions. `former` lists the
--- addresses that the contact had before; NULL or empty without one.
+-- addresses that the contact had before; NULL or empty without one. `withdrawn`: the contact is archived, and was
+-- unsubscribed before, which Mailchimp does not show any more.
 CREATE OR REPLACE TABLE decisions (
     address VARCHAR, status VARCHAR, since VARCHAR, reason VARCHAR, campaign VARCHAR,
-    generation INTEGER, contact_id VARCHAR, former VARCHAR[]
+    generation INTEGER, contact_id VARCHAR, former VARCHAR[], withdrawn BOOLEAN
 );
 
 -- name: load
 -- Earlier versions stored fewer columns.
 INSERT INTO decisions BY NAME
-SELECT address, status, since, reason, campaign, generation, contact_id, former
+SELECT address, status, since, reason, campaign, generation, contact_id, former, withdrawn
 FROM (FROM read_parquet($file) UNION ALL BY NAME SELECT * FROM decisions WHERE false);
 
 -- name: changes
@@ -107,7 +108,9 @@ SELECT
         WHEN d.address IS NULL THEN []
         WHEN d.address = c.address THEN coalesce(d.former, [])
         ELSE list_append(list_filter(coalesce(d.former, []), lambda one: one <> d.address), d.address)
-    END AS former
+    END AS former,
+    c.status = 'archived' AND (coalesce(d.withdrawn, false) OR coalesce(d.status = 'unsubscribed', false))
+        AS withdrawn
 FROM changes c LEFT JOIN paired d ON d.changed_address = c.address
 UNION ALL BY NAME
 -- An address belongs to one contact. Where another contact has it now, the address of this one is unknown,

@@ -6,14 +6,21 @@ CREATE OR REPLACE TABLE changed_addresses (address VARCHAR, status VARCHAR);
 -- addresses; `not_subscribed` is newer.
 SET VARIABLE contacts_file = $file;
 CREATE OR REPLACE TEMP VIEW stored_contacts AS
-SELECT address, contact_id, former
+SELECT address, contact_id, former, withdrawn
 FROM (
     SELECT * FROM read_parquet(getvariable('contacts_file'))
     UNION ALL BY NAME
     -- Earlier versions stored fewer columns.
-    SELECT NULL::VARCHAR AS contact_id, NULL::VARCHAR[] AS former WHERE false
+    SELECT NULL::VARCHAR AS contact_id, NULL::VARCHAR[] AS former, NULL::BOOLEAN AS withdrawn WHERE false
 )
 WHERE contact_id <> '';
+
+-- A contact that was archived after the person had unsubscribed is still unsubscribed.
+UPDATE not_subscribed SET status = 'unsubscribed'
+WHERE status = 'archived' AND (
+    contact_id IN (SELECT contact_id FROM stored_contacts WHERE withdrawn)
+    OR address IN (SELECT address FROM stored_contacts WHERE withdrawn)
+);
 
 INSERT INTO changed_addresses
 SELECT address, status
