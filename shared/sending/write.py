@@ -163,7 +163,14 @@ class Writer:
                 failed = True
                 raise
             maybe_by_run = maybe_applied or failed or self.session.calls.retried > began
+            for address in after.created:
+                # Archived, deleted or renamed between the two calls: it must not return as a contact.
+                self.session.archive(self.audience_id, address)
+            again = []
             for address, of_person in contacts.items():
+                if any(one.address in after.created for one in of_person):
+                    again.append(address)
+                    continue
                 results = [
                     _UNKNOWN
                     if address in found and not one.status
@@ -174,6 +181,9 @@ class Writer:
                 self.results[address] = min(
                     results, key=lambda one: _WORST_FIRST.index(one.outcome)
                 )
+            if again:
+                # The contact may have another address now, under which it is still subscribed.
+                call(again, resend=resend)
 
         def reject(address: str, failure: Failure) -> None:
             self.results[address] = _rejected(failure)
@@ -185,10 +195,6 @@ class Writer:
     ) -> Result:
         """The result of unsubscribing a contact; without a status, it was not subscribed under this address."""
         address = contact.address
-        if address in after.created:
-            # Archived or deleted between the two calls: it must not return as a contact.
-            self.session.archive(self.audience_id, address)
-            return Result(Outcome.KEPT, Code.ARCHIVED)
         if address in after.refused:
             return _refused(after.refused[address])
         if address in after.updated:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from sandbox.mailchimp import Fault
+from shared.mailchimp.session import MailchimpSession
+from shared.model.audience import Member
 from shared.model.export import OnWithdrawal
 from shared.model.run import Mode, Run, RunStatus
 from shared.sending import absent_people
@@ -422,3 +425,26 @@ def test_a_search_for_the_new_address_finds_what_is_stored_under_the_former_one(
     assert found.in_audience == "subscribed"
     (unknown,) = made.app.search.find("unknown@example.com")
     assert (unknown.email, unknown.code) == ("", "notInSegment")
+
+
+def test_a_withdrawal_reaches_a_contact_whose_address_changes_between_its_two_calls(
+    made: ConsentDeployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made.rows.change(on_withdrawal=OnWithdrawal.UNSUBSCRIBE, max_removal_share=1.0)
+    subscribe = MailchimpSession.subscribe
+
+    def subscribed(
+        session: MailchimpSession, audience_id: str, members: Sequence[Member], **more: Any
+    ) -> Any:
+        is_second = any(one.status == "unsubscribed" for one in members)
+        if is_second and made.audience.member(A) and not made.audience.member(B):
+            made.audience.change_address(A, B)
+        return subscribe(session, audience_id, members, **more)
+
+    monkeypatch.setattr(MailchimpSession, "subscribe", subscribed)
+
+    run = made.rows.run(person(1, "no"), person(2), person(3))
+
+    assert made.audience.members()[B].status == "unsubscribed"
+    assert made.audience.members()[A].status == "archived"
+    assert made.rows.outcomes(run)[A] == ("kept", "withdrawnUnsubscribed")
