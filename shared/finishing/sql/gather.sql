@@ -54,7 +54,7 @@ FROM changes c LEFT JOIN other_outcomes o USING (file_row_number);
 
 CREATE OR REPLACE VIEW results AS
 SELECT
-    c.address,
+    c.address, c.contact_status,
     coalesce(o.outcome, 'notSent') AS outcome,
     coalesce(o.code, CASE WHEN o.outcome IS NULL THEN getvariable('unsent') END) AS code,
     o.field, o.status, coalesce(o.status_sent, 0) AS status_sent, o.answer

@@ -7,8 +7,8 @@ FROM (
     WHERE outcome = 'created' AND coalesce(status, '') <> ''
     GROUP BY status
     UNION ALL
-    SELECT 'archived', -count(*) FROM results r JOIN changes c ON c.address = r.address
-    WHERE r.outcome = 'created' AND c.contact_status = 'archived'
+    SELECT 'archived', -count(*) FROM results
+    WHERE outcome = 'created' AND contact_status = 'archived'
     UNION ALL
     SELECT unnest(['subscribed', 'unsubscribed']), unnest([-count(*), count(*)]) FROM removals
     WHERE removed AND tag_id = $unsubscribe_tag
