@@ -109,10 +109,12 @@ def start_azurite(
     ports: Sequence[int] = FREE_PORTS,
     log: Path | None = None,
     accounts: Sequence[str] = (ACCOUNT,),
+    in_memory: bool = False,
 ) -> Azurite:
     """Start Azurite with its data in `location`, and wait until it answers.
 
-    It has these storage accounts, which share nothing; all have the published key.
+    It has these storage accounts, which share nothing; all have the published key. With `in_memory`, only its
+    log is in `location`: otherwise it writes all its tables, queues and lists of blobs again every five seconds.
 
     Raises:
         ProcessError: Node.js or Azurite is missing, a port is taken, or it was not ready in time.
@@ -123,7 +125,7 @@ def start_azurite(
     location.mkdir(parents=True, exist_ok=True)
     log = log or location / "azurite.log"
     command = [node(), str(AZURITE), "--silent", "--disableTelemetry", "--skipApiVersionCheck"]
-    command += ["--location", str(location)]
+    command += ["--inMemoryPersistence"] if in_memory else ["--location", str(location)]
     for kind, port in zip(("blob", "queue", "table"), ports, strict=True):
         command += [f"--{kind}Port", str(port)]
     keys = ";".join(f"{account}:{ACCOUNT_KEY}" for account in accounts)

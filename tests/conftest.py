@@ -48,7 +48,8 @@ settings.load_profile("ci" if os.environ.get("CI") else "local")
 def azurite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Azurite]:
     """One Azurite for the whole run, on free ports; tests use different names, so they do not affect each other."""
     folder = tmp_path_factory.mktemp("azurite")
-    with running(start_azurite(folder, accounts=(ACCOUNT, *SEPARATE_ACCOUNTS))) as emulator:
+    accounts = (ACCOUNT, *SEPARATE_ACCOUNTS)
+    with running(start_azurite(folder, accounts=accounts, in_memory=True)) as emulator:
         yield emulator
 
 

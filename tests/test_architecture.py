@@ -8,6 +8,7 @@ from __future__ import annotations
 import ast
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -115,9 +116,15 @@ def package_of(path: Path) -> str:
     return parts[0] if parts[0] != "shared" else parts[1]
 
 
+@cache
+def nodes(path: Path) -> tuple[ast.AST, ...]:
+    """Return all nodes of a file; most tests read all files."""
+    return tuple(ast.walk(ast.parse(path.read_text("utf-8"))))
+
+
 def imports(path: Path) -> Iterator[str]:
     """Return all modules that a file imports, at any level."""
-    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+    for node in nodes(path):
         if isinstance(node, ast.Import):
             yield from (name.name for name in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -205,7 +212,7 @@ def test_only_settings_reads_the_environment() -> None:
     readers = {
         found(path)
         for path in modules()
-        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        for node in nodes(path)
         if (isinstance(node, ast.Attribute) and node.attr in ("environ", "getenv"))
         or (isinstance(node, ast.ImportFrom) and node.module == "os" and _names_environment(node))
     }
@@ -232,7 +239,7 @@ def test_time_randomness_and_the_outside_world_are_passed_in(package: str) -> No
 
 def _moments(path: Path) -> Iterator[str]:
     """Calls such as `datetime.now(...)`; `self._now()` is the clock that was passed in."""
-    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+    for node in nodes(path):
         match node:
             case ast.Attribute(value=ast.Name(id="datetime" | "date"), attr=name) if name in NOW:
                 yield name
@@ -243,7 +250,7 @@ def test_one_module_opens_databases() -> None:
     opening = {
         found(path)
         for path in modules()
-        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        for node in nodes(path)
         if isinstance(node, ast.Attribute)
         and node.attr == "connect"
         and isinstance(node.value, ast.Name)

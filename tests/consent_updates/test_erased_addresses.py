@@ -6,12 +6,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import pytest
 
 from sandbox.mailchimp import Fault
 from shared import temporary
 from shared.errors import Unavailable
+from tests import reused_databases
 from tests.consent_updates.consent_deployment import ConsentDeployment
 from tests.consent_updates.test_changed_addresses import A, B, address_of, deploy
 from tests.fakes import ProcessKilled
@@ -33,7 +33,7 @@ def stored_addresses(made: ConsentDeployment, folder: Path) -> set[str]:
         if name.startswith("consent/"):
             local = folder / "statuses.parquet"
             local.write_bytes(data)
-            with duckdb.connect() as db:
+            with reused_databases.connect() as db:
                 rows = db.execute("SELECT address, former FROM read_parquet(?)", [str(local)])
                 for address, former in rows.fetchall():
                     found |= {address, *former}

@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ PROJECT = Path(__file__).parents[2]
 SPECTRAL = PROJECT / "node_modules" / ".bin" / "spectral"
 
 
+@cache
 def described() -> dict[str, Any]:
     return get(World(), "/api/openapi.json")
 
