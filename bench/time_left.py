@@ -23,7 +23,7 @@ from bench.simulation.clock import Clock
 from bench.simulation.platform import Hosting
 from bench.simulation.run import Costs, Run
 from bench.simulation.world import World
-from shared.capacity.pace import SlotTime
+from shared.capacity.pace import UsableSlots
 from shared.mailchimp.transport import RetryPolicy
 from shared.model import run as model
 from shared.model.chunk import CHUNK_SIZE, Chunk, ChunkKind, ChunkState
@@ -67,7 +67,7 @@ class DisturbedAccount(Account):
     """An account whose calls take different times, and are throttled or refused now and then.
 
     The time of a call includes the retries of the app. `throttled_at` and `unavailable_at` are the times at
-    which Mailchimp throttled and became unavailable. `slot_times` has what the app knew of its slots, and when.
+    which Mailchimp throttled and became unavailable. `usable_slots` has what the app knew of its slots, and when.
     """
 
     def __init__(
@@ -77,7 +77,7 @@ class DisturbedAccount(Account):
         super().__init__(name, clock, mailchimp, rng)
         self.throttled_at: list[float] = []
         self.unavailable_at: list[float] = []
-        self.slot_times: list[tuple[float, SlotTime]] = []
+        self.usable_slots: list[tuple[float, UsableSlots]] = []
         self._disturbance = disturbance
         self._time = clock
         self._draw = random.Random(rng.random())
@@ -99,7 +99,7 @@ class DisturbedAccount(Account):
             self.throttled_at.append(self._time.now)
             self.pace.throttled(self.name)
             wait += self._draw.uniform(0, RetryPolicy.first_wait)
-        self.slot_times.append((self._time.now, self.pace.slot_time(self.name)))
+        self.usable_slots.append((self._time.now, self.pace.usable_slots(self.name)))
         return wait + super().call(seconds * self._factor)
 
     def _change(self) -> None:
@@ -144,7 +144,7 @@ class SimulatedRun:
     ended: float
     throttled: int
     unavailable: int
-    slot_times: tuple[tuple[float, SlotTime], ...]
+    usable_slots: tuple[tuple[float, UsableSlots], ...]
 
     def error_at(self, seconds: float) -> float:
         """The error of the time left, as a share of the true one; below 0 if it was too short."""
@@ -161,8 +161,8 @@ class SimulatedRun:
         waiting = [chunk] * (len(self.done) - sent)
         run = replace(_RUN, sending_at=self.sending_at, counts=model.Counts(distinct=self.people))
         now = self.sending_at + timedelta(seconds=seconds)
-        known = bisect_right(self.slot_times, seconds, key=lambda one: one[0])
-        slots = self.slot_times[max(0, known - 1)][1]
+        known = bisect_right(self.usable_slots, seconds, key=lambda one: one[0])
+        slots = self.usable_slots[max(0, known - 1)][1]
         shown = with_progress(run, [*done, *waiting], now, slots).progress.seconds_left
         left = self.ended - seconds
         return ((shown or 0) - left) / left
@@ -202,7 +202,7 @@ def simulated_run(people: int, seed: int) -> SimulatedRun:
         run.ended - began,
         sum(time >= began for time in account.throttled_at),
         sum(time >= began for time in account.unavailable_at),
-        tuple((time - began, slots) for time, slots in account.slot_times),
+        tuple((time - began, slots) for time, slots in account.usable_slots),
     )
 
 

@@ -17,7 +17,7 @@ from functools import cache, cached_property, partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from shared.capacity.on_demand import OnDemandSessions
-from shared.capacity.pace import AccountPace, Pace, SlotTime
+from shared.capacity.pace import AccountPace, Pace, UsableSlots
 from shared.capacity.slots import SlotHolder, Slots
 from shared.connections.connections import Connections, mark_reconnect
 from shared.connections.entra import CUSTOMER_INSIGHTS, AppRegistration, Entra, PendingSignIn
@@ -578,14 +578,14 @@ class App:
     def progress(self) -> CurrentProgress:
         """Reads the progress of runs."""
 
-        def slot_time(run_id: str) -> SlotTime:
+        def slots_of_run(run_id: str) -> UsableSlots:
             try:
-                return self.pace.slot_time(self.plans.get(run_id).account_id)
+                return self.pace.usable_slots(self.plans.get(run_id).account_id)
             except ConnectorError:
                 # The run is shown also when its plan is gone, or was made by a newer version.
-                return SlotTime(self.settings.mailchimp.connections)
+                return UsableSlots(self.settings.mailchimp.connections)
 
-        return CurrentProgress(self.chunks, self.runtime.now, self.runtime.monotonic, slot_time)
+        return CurrentProgress(self.chunks, self.runtime.now, self.runtime.monotonic, slots_of_run)
 
     @cached_property
     def commands(self) -> RunCommands:

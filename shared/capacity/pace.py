@@ -41,17 +41,18 @@ class Pace:
 
 
 @dataclass(frozen=True)
-class SlotTime:
-    """How many slots of an account could be used until now, and can be later if Mailchimp does not ask to slow down again.
+class UsableSlots:
+    """How many slots lanes could use in the past, and will be able to use if Mailchimp does not throttle again.
 
-    `pace` is None for an account that has none yet: all slots can be used.
+    One slot that can be used for one second is a slot second. `pace` is None for an account that has
+    none yet: all `connections` slots can be used.
     """
 
     connections: int
     pace: Pace | None = None
 
-    def used(self, since: datetime, until: datetime) -> float:
-        """Add up the seconds of all slots that could be used between two times."""
+    def slot_seconds(self, since: datetime, until: datetime) -> float:
+        """The slot seconds between two times in the past."""
         total = 0.0
         for limit, began in self._limits(since):
             total += limit * max(0.0, (until - max(since, began)).total_seconds())
@@ -74,8 +75,8 @@ class SlotTime:
         yield limit, pace.halved_at
         yield min(pace.halved_from, self.connections), since
 
-    def seconds_for(self, slot_seconds: float, now: datetime) -> float:
-        """The seconds until all slots together were used for `slot_seconds`, while their number grows again."""
+    def seconds_to_use(self, slot_seconds: float, now: datetime) -> float:
+        """The seconds from `now` on that contain so many slot seconds, while the number of slots grows again."""
         limit, passed, wait = self.connections, 0.0, 0.0
         if self.pace is not None:
             limit = max(1, min(self.pace.limit, self.connections))
@@ -170,10 +171,10 @@ class AccountPace:
         stored = self._paces.read(account_id)
         return stored.value.people_per_second if stored else None
 
-    def slot_time(self, account_id: str) -> SlotTime:
-        """Return how many slots could be used recently, to compute the speed of a slot."""
+    def usable_slots(self, account_id: str) -> UsableSlots:
+        """Return how many slots lanes could use and will be able to use, to estimate the time left."""
         stored = self._paces.read(account_id)
-        return SlotTime(self._connections, stored.value if stored else None)
+        return UsableSlots(self._connections, stored.value if stored else None)
 
     def throttled(self, account_id: str) -> None:
         """Halve the number of lanes (at least one stays), because Mailchimp asked to slow down."""

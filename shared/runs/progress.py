@@ -19,7 +19,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from shared.capacity.pace import SlotTime
+from shared.capacity.pace import UsableSlots
 from shared.model.chunk import Chunk, ChunkState
 from shared.model.ports import Records
 from shared.model.run import Progress, Run, RunStatus
@@ -28,7 +28,7 @@ _WINDOW = timedelta(seconds=60)
 _LONGEST_WINDOW = timedelta(minutes=5)
 # So many chunks are done at about the same time when a run begins: one for each connection.
 _FIRST_CHUNKS = 10
-_ONE_SLOT = SlotTime(1)
+_ONE_SLOT = UsableSlots(1)
 # People of a run, sent or not, whose outcomes become the next ledger in a second (bench/results.md).
 _FINISHED_PER_SECOND = 50_000
 # Chunks are read again after a second for each 400: reading takes less than a tenth of one processor.
@@ -41,7 +41,7 @@ _MOST_RUNS = 16
 class CurrentProgress:
     """Adds the current progress to runs.
 
-    `clock` counts seconds. `slot_time` returns the slots of the account to which a run sends.
+    `clock` counts seconds. `slots_of_run` takes the id of a run and returns the slots of the account to which it sends.
     """
 
     def __init__(
@@ -49,12 +49,12 @@ class CurrentProgress:
         chunks: Records[Chunk],
         now: Callable[[], datetime],
         clock: Callable[[], float],
-        slot_time: Callable[[str], SlotTime],
+        slots_of_run: Callable[[str], UsableSlots],
     ) -> None:
         self._chunks = chunks
         self._now = now
         self._clock = clock
-        self._slot_time = slot_time
+        self._slots_of_run = slots_of_run
         self._read: dict[tuple[str, RunStatus, bool], _Read] = {}
 
     def of(self, run: Run) -> Run:
@@ -67,7 +67,7 @@ class CurrentProgress:
             chunks = [stored.value for stored in self._chunks.all(run.id)]
             valid_for = min(_LONGEST_REMEMBERED, len(chunks) / _CHUNKS_PER_SECOND)
             sending = run.status is RunStatus.SENDING
-            slots = self._slot_time(run.id) if sending else _ONE_SLOT
+            slots = self._slots_of_run(run.id) if sending else _ONE_SLOT
             read = _Read(chunks, slots, self._now(), self._clock() + valid_for)
             if len(chunks) >= _LEAST_REMEMBERED:
                 if len(self._read) >= _MOST_RUNS:
@@ -81,13 +81,13 @@ class _Read:
     """The chunks of a run as they were at a time."""
 
     chunks: Sequence[Chunk]
-    slots: SlotTime
+    slots: UsableSlots
     at: datetime
     valid_until: float
 
 
 def with_progress(
-    run: Run, chunks: Sequence[Chunk], now: datetime, slots: SlotTime = _ONE_SLOT
+    run: Run, chunks: Sequence[Chunk], now: datetime, slots: UsableSlots = _ONE_SLOT
 ) -> Run:
     """The run with its progress and calls as of now; `chunks` are all chunks of the run.
 
@@ -128,7 +128,7 @@ def _percent(run: Run, done: int, total: int) -> int:
 
 
 def _seconds_left(
-    run: Run, done: Sequence[Chunk], people_left: int, now: datetime, slots: SlotTime
+    run: Run, done: Sequence[Chunk], people_left: int, now: datetime, slots: UsableSlots
 ) -> int | None:
     finishing = run.counts.distinct / _FINISHED_PER_SECOND
     if run.status is RunStatus.FINISHING:
@@ -150,7 +150,7 @@ def _sending_left(
     done: Sequence[Chunk],
     people_left: int,
     now: datetime,
-    slots: SlotTime,
+    slots: UsableSlots,
     window: timedelta,
 ) -> float | None:
     recent = _recent(run, done, now, window)
@@ -158,7 +158,7 @@ def _sending_left(
         return None
     people, since = recent
     unchanged = people_left / people * (now - since).total_seconds()
-    undisturbed = slots.seconds_for(people_left / people * slots.used(since, now), now)
+    undisturbed = slots.seconds_to_use(people_left / people * slots.slot_seconds(since, now), now)
     # More slots will be used again, but Mailchimp may throttle again. The real time is usually in between.
     return (unchanged + undisturbed) / 2
 

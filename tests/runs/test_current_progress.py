@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 import pytest
 
 from sandbox.samples import Sample, Segment
-from shared.capacity.pace import SlotTime
+from shared.capacity.pace import UsableSlots
 from shared.model.chunk import Chunk, ChunkKind, ChunkState, chunk_key
 from shared.model.names import plan_blob
 from shared.model.plan import PLAN_FORM
@@ -34,7 +34,7 @@ class Sending:
                 chunk_key("r", number), Chunk(number, ChunkKind.ADD, 0, 0, 1, people=1)
             )
         self.progress = CurrentProgress(
-            self.records, lambda: NOW, lambda: self.seconds, lambda _: SlotTime(10)
+            self.records, lambda: NOW, lambda: self.seconds, lambda _: UsableSlots(10)
         )
 
     def send(self, number: int) -> None:

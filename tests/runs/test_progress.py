@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from shared.capacity.pace import Pace, SlotTime
+from shared.capacity.pace import Pace, UsableSlots
 from shared.model.audience import CallCounts
 from shared.model.chunk import Chunk, ChunkKind, ChunkState
 from shared.model.run import Counts, Mode, Run, RunStatus, Trigger
@@ -51,12 +51,12 @@ def test_the_remaining_time_follows_the_slots_of_a_throttled_account() -> None:
     sending = run(RunStatus.SENDING, 600)
     just_halved = NOW - timedelta(seconds=10)
     halved = NOW - timedelta(seconds=60)
-    slower = SlotTime(10, Pace(5, just_halved, halved_from=10, halved_at=just_halved))
-    recovering = SlotTime(10, Pace(8, NOW, halved_from=10, halved_at=halved))
+    slower = UsableSlots(10, Pace(5, just_halved, halved_from=10, halved_at=just_halved))
+    recovering = UsableSlots(10, Pace(8, NOW, halved_from=10, halved_at=halved))
 
     steady, longer, shorter = (
         with_progress(sending, chunks, NOW, slots).progress.seconds_left or 0
-        for slots in (SlotTime(10), slower, recovering)
+        for slots in (UsableSlots(10), slower, recovering)
     )
 
     assert steady == 200

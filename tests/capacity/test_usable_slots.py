@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from shared.capacity.pace import AccountPace, Pace, SlotTime
+from shared.capacity.pace import AccountPace, Pace, UsableSlots
 from tests.fakes import MemoryRecords, MemoryStore, StoreClient
 
 BEGAN = datetime(2026, 11, 1, tzinfo=UTC)
@@ -29,15 +29,15 @@ class Throttled:
             self.used += self.pace.allowance("a").slots
             self.seconds += 1
 
-    def slot_time(self) -> SlotTime:
-        return self.pace.slot_time("a")
+    def usable_slots(self) -> UsableSlots:
+        return self.pace.usable_slots("a")
 
 
 def test_without_throttling_all_slots_are_used() -> None:
     account = Throttled()
     account.send_for(60)
-    assert account.slot_time().used(BEGAN, account.now()) == account.used == 600
-    assert account.slot_time().seconds_for(600, account.now()) == 60
+    assert account.usable_slots().slot_seconds(BEGAN, account.now()) == account.used == 600
+    assert account.usable_slots().seconds_to_use(600, account.now()) == 60
 
 
 @pytest.mark.parametrize("since", [1, 19, 45, 100, 130, 400])
@@ -47,7 +47,7 @@ def test_the_used_slots_of_a_throttled_account_are_known(since: int) -> None:
     account.pace.throttled("a")
     account.send_for(since)
 
-    used = account.slot_time().used(BEGAN, account.now())
+    used = account.usable_slots().slot_seconds(BEGAN, account.now())
 
     # The limit grows when a lane reads it, up to a second late.
     assert used == pytest.approx(account.used, abs=6)
@@ -61,7 +61,7 @@ def test_a_second_throttling_starts_from_the_limit_that_the_first_one_left() -> 
     halved_at = account.now()
     account.send_for(30)
 
-    used = account.slot_time().used(halved_at - timedelta(seconds=10), account.now())
+    used = account.usable_slots().slot_seconds(halved_at - timedelta(seconds=10), account.now())
 
     assert used == pytest.approx(10 * 7 + 20 * 3 + 10 * 4, abs=2)
 
@@ -71,7 +71,7 @@ def test_the_time_for_the_rest_expects_that_slots_are_used_again(people: int) ->
     account = Throttled()
     account.pace.throttled("a")
     account.send_for(5)
-    expected = account.slot_time().seconds_for(people, account.now())
+    expected = account.usable_slots().seconds_to_use(people, account.now())
     account.used, began = 0.0, account.seconds
 
     while account.used < people:
@@ -81,6 +81,6 @@ def test_the_time_for_the_rest_expects_that_slots_are_used_again(people: int) ->
 
 
 def test_a_pace_without_the_time_of_its_throttling_counts_as_steady() -> None:
-    slots = SlotTime(10, Pace(limit=4, changed_at=BEGAN))
-    assert slots.used(BEGAN, BEGAN + timedelta(seconds=30)) == 4 * 30
-    assert slots.seconds_for(40, BEGAN) == 10
+    slots = UsableSlots(10, Pace(limit=4, changed_at=BEGAN))
+    assert slots.slot_seconds(BEGAN, BEGAN + timedelta(seconds=30)) == 4 * 30
+    assert slots.seconds_to_use(40, BEGAN) == 10
