@@ -10,11 +10,12 @@ import csv
 import re
 from collections.abc import Sequence
 
-from shared.model.source import Attribute, CsvFormat, Partition
+from shared.model.source import Attribute, Partition
 from shared.segments.container import LandingContainer
 from shared.segments.layout import lay_out, with_delimiter
 from shared.segments.parquet import claimed_rows
 from shared.segments.rows import MAX_ROW, read_rows, reader
+from shared.segments.text_file import TextFile
 from shared.segments.unpack import Parquet, text_pieces, unpack
 from shared.temporary import temporary_folder
 from shared.workspace import small_workspace
@@ -60,24 +61,15 @@ def count_rows(
 def _count_exactly(
     source: LandingContainer, partition: Partition, attributes: Sequence[Attribute]
 ) -> int:
-    blob, width = partition.blob, len(attributes) or None
+    blob = partition.blob
     with temporary_folder("count-") as folder:
         pieces = source.pieces(blob, partition.etag)
         text = unpack(pieces, partition.csv.encoding, folder / "file", blob)
         if isinstance(text, Parquet):
             return _parquet_rows(text, blob)
-
-        def first_row(form: CsvFormat) -> list[str] | None:
-            _, found = next(read_rows(text, form, width), (1, None))
-            return found if isinstance(found, list) else None
-
-        form = with_delimiter(partition.csv, attributes, first_row)
-        rows = read_rows(text, form, width)
-        if next(rows, None) is None:
+        if next(read_rows(text, partition.csv), None) is None:
             return 0
-        cells = first_row(form)
-        header = lay_out(attributes, form.header, cells, blob).header
-        return sum(1 for _ in rows) + (not header)
+        return sum(1 for _ in TextFile.of(text, partition, attributes).rows())
 
 
 def _parquet_rows(file: Parquet, blob: str) -> int:

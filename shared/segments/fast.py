@@ -17,10 +17,9 @@ from dataclasses import dataclass
 
 import duckdb
 
-from shared.model.source import CsvFormat
-from shared.segments.layout import Layout
 from shared.segments.rows import LONGEST_CELL, MAX_ROW, reader
-from shared.segments.unpack import MARK, Text
+from shared.segments.text_file import TextFile
+from shared.segments.unpack import MARK
 
 _DELIMITERS = frozenset(",;|\t~^:\x01")
 # DuckDB reads 2,048 rows of all columns at a time: with thousands of columns that takes more memory than an
@@ -33,24 +32,28 @@ _TAIL = 256 * 1024
 def load_plain(
     connection: duckdb.DuckDBPyConnection,
     table: str,
-    text: Text,
-    form: CsvFormat,
-    layout: Layout,
-    positions: Sequence[int | None],
-    blob: str,
+    file: TextFile,
+    positions: Sequence[int],
 ) -> bool:
-    """Append the rows to `table`; False (and nothing appended) when DuckDB may have misread."""
-    if not text.plain or form.delimiter not in _DELIMITERS or not 0 < layout.width <= _WIDEST:
+    """Append the rows to `table`; False (and nothing appended) when DuckDB may have misread.
+
+    `positions` are those of the wanted columns in the file.
+    """
+    if (
+        not file.text.plain
+        or not file.starts_with_line
+        or file.form.delimiter not in _DELIMITERS
+        or not 0 < file.layout.width <= _WIDEST
+    ):
         return False
-    ends = _Ends.of(text, form, layout)
+    edges = _Edges.of(file)
     connection.begin()
     try:
         answer = connection.execute(
-            f"INSERT INTO {quoted(table)} {_rows(text, form, layout, positions, ends)}",
-            [blob],
+            f"INSERT INTO {quoted(table)} {_rows_query(file, positions, edges)}", [file.blob]
         ).fetchone()
         count = answer[0] if answer else 0
-        exact = _is_whole(connection, table, text, form, layout, ends, count, blob)
+        exact = _ends_with_whole_row(connection, table, file, edges, count)
     except (duckdb.InvalidInputException, duckdb.ConversionException):
         connection.rollback()
         return False
@@ -65,11 +68,11 @@ def load_plain(
 
 
 @dataclass(frozen=True)
-class _Ends:
+class _Edges:
     """The beginning and the end of a file.
 
-    `line_end` is the length of a line end. `expected` is what the rows must add up to: all bytes after the
-    header except quotes, and the last line end if it is missing.
+    `tail` are its last bytes, `line_end` is the length of a line end. `expected` is the sum of the bytes of all
+    rows: all bytes after the header except quotes, and the last line end if it is missing.
     """
 
     tail: bytes
@@ -77,30 +80,26 @@ class _Ends:
     expected: int
 
     @classmethod
-    def of(cls, text: Text, form: CsvFormat, layout: Layout) -> _Ends:
-        with text.path.open("rb") as file:
-            first = file.readline()
-            file.seek(max(0, text.size - _TAIL))
-            tail = file.read()
-        header = first if layout.header else b""
+    def of(cls, file: TextFile) -> _Edges:
+        text = file.text
+        with text.path.open("rb") as opened:
+            first = opened.readline()
+            opened.seek(max(0, text.size - _TAIL))
+            tail = opened.read()
+        header = first if file.layout.header else b""
         line_end = 2 if first.endswith(b"\r\n") else 1
         missing = 0 if tail.endswith(b"\n") else line_end
-        quotes = text.quotes - header.count(b'"') if form.quoted else 0
+        quotes = text.quotes - header.count(b'"') if file.form.quoted else 0
         return cls(tail, line_end, text.size - len(header) - quotes + missing)
 
 
-def _rows(
-    text: Text,
-    form: CsvFormat,
-    layout: Layout,
-    positions: Sequence[int | None],
-    ends: _Ends,
-) -> str:
+def _rows_query(file: TextFile, positions: Sequence[int], edges: _Edges) -> str:
     """The query for the file, the line and the wanted cells of each row. It fails when sums differ."""
-    width, skipped = layout.width, 1 if layout.header else 0
+    text, form, width = file.text, file.form, file.layout.width
+    skipped = 1 if file.layout.header else 0
     wanted = [f"w{number}" for number in range(len(positions))]
     cells = "".join(
-        f"{'NULL' if position is None else cell_of(f'c{position}')} AS {name}, "
+        f"{cell_of(f'c{position}')} AS {name}, "
         for position, name in zip(positions, wanted, strict=True)
     )
     columns = ", ".join(f"'c{position}': 'VARCHAR'" for position in range(width + 1))
@@ -120,7 +119,7 @@ def _rows(
             FROM (
                 SELECT
                     * EXCLUDE (row), {breaks} AS breaks,
-                    strlen(row) - {quotes} + {width - 1 + ends.line_end} AS bytes
+                    strlen(row) - {quotes} + {width - 1 + edges.line_end} AS bytes
                 FROM (
                     SELECT {cells}{row} AS row
                     FROM read_csv({literal(str(text.path))}, columns = {{{columns}}},
@@ -135,7 +134,7 @@ def _rows(
             )
         )
         WHERE CASE
-            WHEN more IS NULL AND (read <> {ends.expected} OR lines <> {text.lines - skipped})
+            WHEN more IS NULL AND (read <> {edges.expected} OR lines <> {text.lines - skipped})
                 THEN error('sums')
             ELSE true
         END
@@ -151,30 +150,23 @@ def _count_of(character: str) -> str:
     )
 
 
-def _is_whole(
-    connection: duckdb.DuckDBPyConnection,
-    table: str,
-    text: Text,
-    form: CsvFormat,
-    layout: Layout,
-    ends: _Ends,
-    count: int,
-    blob: str,
+def _ends_with_whole_row(
+    connection: duckdb.DuckDBPyConnection, table: str, file: TextFile, edges: _Edges, count: int
 ) -> bool:
-    """Whether the last row is one whole row: DuckDB drops a quote that the file's end cuts off."""
+    """Whether the last of `count` loaded rows is whole: DuckDB drops a quote that the file's end cuts off."""
     if count == 0:
-        return ends.expected == 0
-    row = connection.execute(f"SELECT max(line) FROM {quoted(table)} WHERE file = ?", [blob])  # noqa: S608
+        return edges.expected == 0
+    row = connection.execute(f"SELECT max(line) FROM {quoted(table)} WHERE file = ?", [file.blob])  # noqa: S608
     (last,) = row.fetchone() or (0,)
-    *before, unfinished = ends.tail.split(b"\n")
+    *before, unfinished = edges.tail.split(b"\n")
     lines = [*before, unfinished] if unfinished else before
-    many = text.lines - last + 1
-    if many >= len(lines) and len(ends.tail) < text.size:
+    many = file.text.lines - last + 1
+    if many >= len(lines) and len(edges.tail) < file.text.size:
         return False  # the row begins before the tail
     lines = lines[-many:]
     try:
-        found = reader([line.decode() + "\n" for line in lines], form)
-        return [len(cells) for cells in found] == [layout.width]
+        found = reader([line.decode() + "\n" for line in lines], file.form)
+        return [len(cells) for cells in found] == [file.layout.width]
     except (csv.Error, UnicodeDecodeError):
         return False
 

@@ -41,13 +41,6 @@ class Layout:
         """The number of cells that a row must have."""
         return len(self.names)
 
-    def positions(self, columns: Sequence[str]) -> list[int | None]:
-        """The position of each column (0-based), None if the file does not have it."""
-        indexes: dict[str, int] = {}
-        for index, name in enumerate(self.names):
-            indexes.setdefault(name, index)
-        return [indexes.get(column) for column in columns]
-
 
 def with_delimiter(
     form: CsvFormat,

@@ -7,12 +7,11 @@ requested columns.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from errno import ENOSPC
 from itertools import chain
-from operator import itemgetter
 from pathlib import Path
 from threading import Lock
 
@@ -22,7 +21,6 @@ import orjson
 from shared.errors import ConfigError, InputError, Unavailable
 from shared.model.outcome import Code
 from shared.model.source import (
-    CsvFormat,
     LoadedSegment,
     Partition,
     SegmentSnapshot,
@@ -30,20 +28,22 @@ from shared.model.source import (
 )
 from shared.segments.container import LandingContainer
 from shared.segments.fast import literal, load_plain, quoted
-from shared.segments.layout import Layout, find_name, lay_out, with_delimiter
+from shared.segments.layout import find_name
 from shared.segments.parquet import load_parquet
-from shared.segments.rows import LONGEST_CELL, Row, read_rows
+from shared.segments.rows import LONGEST_CELL
+from shared.segments.text_file import TextFile
 from shared.segments.unpack import Text, unpack
 from shared.settings import NULL_MARKERS
 from shared.workspace import execute, retry_with_one_thread
 
-_BLANKS = 4
+# Files of a segment that are read at the same time, unless the first one is larger than this when it is unpacked.
 _READERS = 2
 _LARGE = 64 * 1024 * 1024
-
-# A file with more unreadable rows than this is no CSV file of this shape.
+# A file with more unreadable rows, or with so many before the first readable one, is not a CSV file of this shape.
 _MAX_UNREADABLE = 100_000
-_BATCH = 4096
+_MAX_UNREADABLE_AT_BEGINNING = 4096
+# So many blanks beside a marker of "no value" are ignored.
+_BLANKS = 4
 # DuckDB reserves 64 MB to read JSON, however small the file is: two files at a time would need half of the
 # memory of a run.
 _READING_JSON = Lock()
@@ -102,11 +102,12 @@ def load_segment(
                 readers.shutdown(cancel_futures=True)
                 raise
     return LoadedSegment(
-        tuple(chain.from_iterable(unreadable)), _empty(connection, table, columns, null_markers)
+        tuple(chain.from_iterable(unreadable)),
+        _remove_markers(connection, table, columns, null_markers),
     )
 
 
-def _empty(
+def _remove_markers(
     connection: duckdb.DuckDBPyConnection,
     table: str,
     columns: Sequence[str],
@@ -158,44 +159,37 @@ def _load_text(
 ) -> list[UnreadableRow]:
     if text.lines == 0:
         return []
-    blob = partition.blob
-
-    def first_row(form: CsvFormat) -> tuple[int, list[str] | None]:
-        rows = read_rows(text, form, len(segment.attributes) or None)
-        start, found = next(rows, (1, Code.ROW_UNREADABLE))
-        return start, found if isinstance(found, list) else None
-
-    form = with_delimiter(partition.csv, segment.attributes, lambda each: first_row(each)[1])
-    start, first = first_row(form)
-    layout = lay_out(segment.attributes, form.header, first, blob)
-    positions = layout.positions(columns)
-    _require(columns, positions, blob)
-    one_line = start == 1 and not any("\n" in cell for cell in first or ())
-    if one_line and retry_with_one_thread(
-        connection, lambda: load_plain(connection, table, text, form, layout, positions, blob)
-    ):
+    file = TextFile.of(text, partition, segment.attributes)
+    positions = file.positions(columns)
+    if retry_with_one_thread(connection, lambda: load_plain(connection, table, file, positions)):
         return []
+    return _load_exactly(connection, table, file, segment.name, positions)
+
+
+def _load_exactly(
+    connection: duckdb.DuckDBPyConnection,
+    table: str,
+    file: TextFile,
+    segment: str,
+    positions: Sequence[int],
+) -> list[UnreadableRow]:
+    """Append the rows that Python's reader reads; returns the others."""
     unreadable: list[UnreadableRow] = []
-    rows = read_rows(text, form, layout.width)
-    if layout.header:
-        next(rows, None)
-    exact = text.path.with_suffix(".rows")
+    local = file.text.path.with_suffix(".rows")
     try:
-        count = _write_exact(
-            _readable(rows, layout, segment.name, blob, unreadable), positions, exact
-        )
-        _insert_exact(connection, table, exact, len(columns), count, blob)
+        count = _write_exact(_readable(file, segment, unreadable), positions, local)
+        _insert_exact(connection, table, local, len(positions), count, file.blob)
     finally:
-        exact.unlink(missing_ok=True)
+        local.unlink(missing_ok=True)
     return unreadable
 
 
 def _readable(
-    rows: Iterable[Row], layout: Layout, segment: str, blob: str, unreadable: list[UnreadableRow]
+    file: TextFile, segment: str, unreadable: list[UnreadableRow]
 ) -> Iterator[tuple[int, list[str]]]:
     """The rows that have as many cells as there are columns; the others are added to `unreadable`."""
-    width, good = layout.width, 0
-    for line, cells in rows:
+    width, good = file.layout.width, 0
+    for line, cells in file.rows():
         if isinstance(cells, list) and len(cells) == width:
             good += 1
             yield line, cells
@@ -205,34 +199,29 @@ def _readable(
         else:
             many = len(cells) > width
             code = Code.ROW_TOO_MANY_COLUMNS if many else Code.ROW_TOO_FEW_COLUMNS
-        unreadable.append(UnreadableRow(segment, blob, line, code))
-        if len(unreadable) > _MAX_UNREADABLE or (not good and len(unreadable) > _BATCH):
-            raise InputError("fileRowsUnreadable", where=blob)
+        unreadable.append(UnreadableRow(segment, file.blob, line, code))
+        if len(unreadable) > _MAX_UNREADABLE or (
+            not good and len(unreadable) > _MAX_UNREADABLE_AT_BEGINNING
+        ):
+            raise InputError("fileRowsUnreadable", where=file.blob)
 
 
 def _write_exact(
-    rows: Iterator[tuple[int, list[str]]], positions: Sequence[int | None], path: Path
+    rows: Iterator[tuple[int, list[str]]], positions: Sequence[int], path: Path
 ) -> int:
     """Write `[line, cell ...]` of the wanted columns as lines of JSON; returns their number.
 
     JSON, because it carries every character that a cell may hold and DuckDB reads it exactly.
     """
-    wanted_positions = [position for position in positions if position is not None]
-    wanted = itemgetter(0, *wanted_positions) if wanted_positions else itemgetter(0, 0)
-    count, batch = 0, []
+    count = 0
     with path.open("wb") as file:
         for line, cells in rows:
-            written = orjson.dumps((str(line), *wanted(cells)[1:]))
+            wanted = [cells[position] for position in positions]
+            written = orjson.dumps([str(line), *wanted])
             if len(written) > LONGEST_CELL:
-                cut = (cell[:LONGEST_CELL] for cell in wanted(cells)[1:])
-                written = orjson.dumps((str(line), *cut))
-            batch.append(written)
-            if len(batch) == _BATCH:
-                count += len(batch)
-                file.write(b"\n".join((*batch, b"")))
-                batch.clear()
-        count += len(batch)
-        file.write(b"\n".join(chain(batch, (b"",))) if batch else b"")
+                written = orjson.dumps([str(line), *(cell[:LONGEST_CELL] for cell in wanted)])
+            file.write(written + b"\n")
+            count += 1
     return count
 
 
@@ -256,9 +245,3 @@ def _insert_exact(
         answer = execute(connection, statement, [blob]).fetchone()
     if answer is None or answer[0] != count:
         raise InputError("fileNotLoaded", where=blob)
-
-
-def _require(columns: Sequence[str], positions: Sequence[int | None], blob: str) -> None:
-    for column, position in zip(columns, positions, strict=True):
-        if position is None:
-            raise InputError("columnMissing", where=blob, attribute=column)

@@ -1,0 +1,60 @@
+"""A CSV file as both readers need it: unpacked, with its delimiter, its header and its columns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from shared.errors import InputError
+from shared.model.outcome import Code
+from shared.model.source import Attribute, CsvFormat, Partition
+from shared.segments.layout import Layout, lay_out, with_delimiter
+from shared.segments.rows import Row, read_rows
+from shared.segments.unpack import Text
+
+
+@dataclass(frozen=True)
+class TextFile:
+    """An unpacked CSV file. `form` has the delimiter that the file has, `layout` its header and columns.
+
+    `starts_with_line` is whether the first row is exactly the first line of the file. `blob` names the file
+    in rows and errors.
+    """
+
+    text: Text
+    form: CsvFormat
+    layout: Layout
+    starts_with_line: bool
+    blob: str
+
+    @classmethod
+    def of(cls, text: Text, partition: Partition, attributes: Sequence[Attribute]) -> TextFile:
+        """Find the format and the columns of a file with rows (see layout.py for the errors)."""
+
+        def first_row(form: CsvFormat) -> tuple[int, list[str] | None]:
+            rows = read_rows(text, form, len(attributes) or None)
+            start, cells = next(rows, (1, Code.ROW_UNREADABLE))
+            return start, cells if isinstance(cells, list) else None
+
+        form = with_delimiter(partition.csv, attributes, lambda each: first_row(each)[1])
+        start, first = first_row(form)
+        layout = lay_out(attributes, form.header, first, partition.blob)
+        starts_with_line = start == 1 and not any("\n" in cell for cell in first or ())
+        return cls(text, form, layout, starts_with_line, partition.blob)
+
+    def rows(self) -> Iterator[Row]:
+        """All rows in their order, without the header."""
+        rows = read_rows(self.text, self.form, self.layout.width)
+        if self.layout.header:
+            next(rows, None)
+        return rows
+
+    def positions(self, columns: Sequence[str]) -> list[int]:
+        """The position of each column in the rows, from 0. InputError when the file does not have one."""
+        indexes: dict[str, int] = {}
+        for index, name in enumerate(self.layout.names):
+            indexes.setdefault(name, index)
+        for column in columns:
+            if column not in indexes:
+                raise InputError("columnMissing", where=self.blob, attribute=column)
+        return [indexes[column] for column in columns]
