@@ -47,7 +47,8 @@ class AudienceView:
         """Add or change a contact. `cause`: "self", "admin", "bounce", "review" or "".
 
         A phone number as `address` makes a contact that has no address, as SMS marketing does.
-        `campaign` is the id of the campaign that led to the status.
+        A person who was deleted permanently can return like this, with a form. `campaign` is the id of the
+        campaign that led to the status.
         """
         if status not in STATUSES:
             message = f"unknown status {status}"
@@ -56,6 +57,7 @@ class AudienceView:
         with self.state.lock:
             member = self.state.members.get(digest(address))
             before = ""
+            self.state.forgotten.discard(digest(address))
             if member is None:
                 member = Member(address, self._world.member_number(), now)
                 self.state.add(member, status, cause)

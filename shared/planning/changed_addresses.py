@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 
+STORED_CONTACTS = "contacts.parquet"
+"""The local file of the stored contacts, in the folder of the plan."""
+
 _SQL = SqlFile.of(__file__)
 
 
@@ -34,14 +37,13 @@ def find_changed_addresses(
     archived after they had unsubscribed get the status `unsubscribed`. `key` is that of the audience. Unavailable when the stored statuses cannot be read.
     """
     _SQL.run(db, "create")
-    local = scratch / "contacts.parquet"
+    local = scratch / STORED_CONTACTS
     stored = contacts.download(key, local)
     if stored is None:
         return []
     _SQL.run(db, "find", file=str(local))
     if _SQL.number(db, "found"):
         _SQL.run(db, "settle")
-    local.unlink()
     if stored.unidentified == 0:
         return []
     return [Finding(Severity.INFO, "contactIdsMissing")]

@@ -44,7 +44,7 @@ from shared.planning.audience_size import (
     predicted_size,
 )
 from shared.planning.automations import automation_findings
-from shared.planning.changed_addresses import changed_address_findings
+from shared.planning.changed_addresses import STORED_CONTACTS, changed_address_findings
 from shared.planning.chunking import NOTHING_HELD, Held, write_chunks
 from shared.planning.compare import (
     Rules,
@@ -80,6 +80,7 @@ from shared.planning.report import PlanningReport, ReportedSource
 from shared.planning.request import PlanRequest
 from shared.planning.retry import load_failed, not_retried
 from shared.planning.source_values import SourceValues
+from shared.planning.subscribed_again import forget_refusals
 from shared.planning.withdrawals import (
     any_withdrawals,
     exceeds_unsubscribe_share,
@@ -294,6 +295,8 @@ class NewPlan:
             self.findings.append(Finding(Severity.WARNING, "ledgerMissing"))
         local = self._scratch / _LEDGER if pointer else None
         load_ledger(self._db, local, without=self._unused_columns())
+        if local is not None:
+            forget_refusals(self._db, local, self._scratch / STORED_CONTACTS)
 
     def _is_of_audience(self, pointer: LedgerPointer) -> bool:
         return pointer.is_of(self._request.account_id, self._export.audience_id)
