@@ -31,6 +31,7 @@ from shared.model.audience import StatusChange
 from shared.model.consent import ConsentSweep, audience_key, statuses_folder
 from shared.model.ports import Files, Records, Stored, create_or_replace
 from shared.people.erasures import Erasures
+from shared.people.stored_contacts import count_contacts, open_contacts
 from shared.workspace import SqlFile, small_workspace
 
 OVERLAP = timedelta(minutes=15)
@@ -182,28 +183,31 @@ class Sweep:
             _SQL.run(db, "merge", generation=state.generation)
             if state.complete and state.rereading:
                 _SQL.run(db, "drop_missing", generation=state.generation)
-            _SQL.run(db, "save", file=str(folder / "merged.parquet"))
-            active, archived, unidentified = _SQL.row(db, "sizes")
+            merged = folder / "merged.parquet"
+            _SQL.run(db, "save", file=str(merged))
+            counts = count_contacts(db, merged)
             blob = f"{statuses_folder(key)}{self.token()}.parquet"
-            self.files.upload(folder / "merged.parquet", blob)
+            self.files.upload(merged, blob)
             return replace(
                 state,
                 blob=blob,
                 changes=state.changes + count,
-                stored=int(active),
-                stored_archived=int(archived),
-                unidentified=int(unidentified),
+                stored=counts.active,
+                stored_archived=counts.archived,
+                unidentified=counts.unidentified,
             )
 
     def _load(self, db: DuckDBPyConnection, folder: Path, blob: str) -> None:
         _SQL.run(db, "create")
         if not blob:
             return
+        before = folder / "before.parquet"
         try:
-            self.files.download(blob, folder / "before.parquet")
+            self.files.download(blob, before)
         except NotFound:
             return
-        _SQL.run(db, "load", file=str(folder / "before.parquet"))
+        open_contacts(db, before)
+        _SQL.run(db, "load")
 
 
 def _read(

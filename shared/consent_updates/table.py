@@ -30,6 +30,7 @@ from shared.errors import Changed, Conflict, NotFound
 from shared.model.consent import ConsentSweep, PublishedConsent, audience_key
 from shared.model.ports import Files, Records, create_or_replace, delete_all, update
 from shared.people.erasures import Erasures
+from shared.people.stored_contacts import open_contacts
 from shared.runs.cdm_model import CdmTable
 from shared.workspace import SqlFile, small_workspace
 
@@ -160,8 +161,8 @@ class ConsentTable:
             for blob in ledgers:
                 _SQL.run(db, "ledger", file=str(self._download(blob, folder / "ledger.parquet")))
             if statuses:
-                local = self._download(statuses, folder / "statuses.parquet")
-                _SQL.run(db, "statuses", file=str(local))
+                open_contacts(db, self._download(statuses, folder / "statuses.parquet"))
+                _SQL.run(db, "statuses")
             if erased:
                 _SQL.run(db, "candidates")
                 self.erasures.marker_for_tokens(erased)(db)

@@ -45,6 +45,7 @@ from shared.model.ports import Files, Records, delete_all, exists, split_unreada
 from shared.model.run import Mode, Run, RunStatus, Stage
 from shared.people.erasures import MarkErased
 from shared.people.exclusion_lists import ExclusionLists
+from shared.people.stored_contacts import count_contacts, open_contacts
 from shared.runs.outcome_file import OutcomeFile
 from shared.workspace import SqlFile, small_workspace
 
@@ -141,25 +142,28 @@ class Purge:
             return False  # planning will omit them
         if not exists(self.files, plan_blob(run.id)):
             return run.is_active
-        names = [(name, "address") for name in self.files.names(ledger_folder(run.export_id))]
-        for name in self.files.names(f"{run_folder(run.id)}plan-"):
-            if name.endswith(".parquet"):
-                column = "email" if name.endswith("/rows.parquet") else "address"
-                names.append((name, column))
-        return any(self._contains(name, column, mark) for name, column in names)
+        ledgers = [
+            (name, _LEDGER_OR_LIST) for name in self.files.names(ledger_folder(run.export_id))
+        ]
+        plan = [
+            (name, _OUTCOMES if name.endswith("/rows.parquet") else _LEDGER_OR_LIST)
+            for name in self.files.names(f"{run_folder(run.id)}plan-")
+            if name.endswith(".parquet")
+        ]
+        return any(self._contains(name, mark, kind) for name, kind in (*ledgers, *plan))
 
-    def _contains(self, blob: str, column: str, mark: MarkErased) -> bool:
-        with self._open_erased_rows(blob, mark, column) as found:
-            return found is not None
+    def _contains(self, blob: str, mark: MarkErased, kind: _FileKind) -> bool:
+        with self._open_erased_rows(blob, mark, kind) as erased:
+            return erased is not None
 
     def _purge_ledger(self, export_id: str, mark: MarkErased) -> int:
         def without(pointer: LedgerPointer, erased: _ErasedRows) -> LedgerPointer:
             # The consent table comes first, because afterwards the profile ids are unknown.
             self.remove_consent_rows(pointer.audience, erased.customers())
             blob = ledger_blob(export_id, f"{pointer.run_id}-{self.token()}")
-            return replace(pointer, blob=blob, people=pointer.people - erased.row_count)
+            return replace(pointer, blob=blob, people=pointer.people - erased.count)
 
-        return self._rewrite(self.ledgers, export_id, mark, without)
+        return self._rewrite(self.ledgers, export_id, mark, without, _LEDGER_OR_LIST)
 
     def _rewrite(
         self,
@@ -167,11 +171,11 @@ class Purge:
         key: str,
         mark: MarkErased,
         without: Callable[[PointerT, _ErasedRows], PointerT],
-        column: str = "address",
+        kind: _FileKind,
     ) -> int:
         """Point a record to a file without these people. Returns the number of removed rows.
 
-        `without` returns the record with the name of the new file.
+        `without` returns the record with the name of the new file, which has been written to `_ErasedRows.target`.
         """
         written = ""
         removed = 0
@@ -181,12 +185,13 @@ class Purge:
             if written and pointer.blob != written:
                 self.files.delete(written)  # a run replaced the record in the meantime
                 removed = 0
-            with self._open_erased_rows(pointer.blob, mark, column) as found:
-                if found is None:
+            with self._open_erased_rows(pointer.blob, mark, kind) as erased:
+                if erased is None:
                     return None
-                changed = without(pointer, found)
-                self.files.upload(found.write_without(), changed.blob)
-                written, removed = changed.blob, found.row_count
+                local = erased.write_without()
+                changed = without(pointer, erased)
+                self.files.upload(local, changed.blob)
+                written, removed = changed.blob, erased.count
                 return changed
 
         try:
@@ -204,10 +209,10 @@ class Purge:
         for name in list(self.files.names(ledger_folder(export_id))):
             if stored is not None and name == stored.value.blob:
                 continue
-            with self._open_erased_rows(name, mark) as found:
-                if found is not None:
-                    self.files.upload(found.write_without(), name)
-                    count += found.row_count
+            with self._open_erased_rows(name, mark, _LEDGER_OR_LIST) as erased:
+                if erased is not None:
+                    self.files.upload(erased.write_without(), name)
+                    count += erased.count
         return count
 
     def _purge_not_subscribed(self, key: str, mark: MarkErased) -> int:
@@ -217,24 +222,24 @@ class Purge:
             blob = not_subscribed_blob(account_id, audience_id, f"erased-{self.token()}")
             return replace(pointer, blob=blob)
 
-        removed = self._rewrite(self.not_subscribed, key, mark, without)
+        removed = self._rewrite(self.not_subscribed, key, mark, without, _LEDGER_OR_LIST)
         self._delete_older_lists(key, mark)
         return removed
 
     def _purge_statuses(self, key: str, mark: MarkErased) -> int:
         def without(sweep: ConsentSweep, erased: _ErasedRows) -> ConsentSweep:
             blob = f"{statuses_folder(key)}erased-{self.token()}.parquet"
-            active, archived, unidentified = erased.remaining_statuses()
+            counts = count_contacts(erased.db, erased.target)
             return replace(
                 sweep,
                 blob=blob,
-                stored=active,
-                stored_archived=archived,
-                unidentified=None if sweep.unidentified is None else unidentified,
+                stored=counts.active,
+                stored_archived=counts.archived,
+                unidentified=None if sweep.unidentified is None else counts.unidentified,
             )
 
         names = list(self.files.names(statuses_folder(key)))
-        removed = self._rewrite(self.consent_sweeps, key, mark, without, "former")
+        removed = self._rewrite(self.consent_sweeps, key, mark, without, _CONTACTS)
         # A sweep that read the person before the erasure began must not store them afterwards: its conditional write
         # fails. What it has uploaded is deleted.
         current = self._write_again(self.consent_sweeps, key)
@@ -260,30 +265,27 @@ class Purge:
         for name in list(self.files.names(not_subscribed_folder(*key.split("/")))):
             if stored is not None and name == stored.value.blob:
                 continue
-            with self._open_erased_rows(name, mark) as found:
-                if found is not None:
+            with self._open_erased_rows(name, mark, _LEDGER_OR_LIST) as erased:
+                if erased is not None:
                     self.files.delete(name)
 
     def _purge_run(self, run: Run, mark: MarkErased) -> int:
         delete_all(self.files, f"{run_folder(run.id)}plan-")
         blob = outcomes_table(run.id)
-        with self._open_erased_rows(blob, mark, "email") as found:
-            if found is None:
+        with self._open_erased_rows(blob, mark, _OUTCOMES) as erased:
+            if erased is None:
                 return 0
-            count = found.row_count
+            customers = erased.customers()
             # The outcome file comes first, because afterwards the profile ids are unknown.
-            count += self.outcome_file.remove_profiles(run.export_id, run.id, found.customers())
-            self.files.upload(found.write_blanked(), blob)
-            return count
+            in_file = self.outcome_file.remove_profiles(run.export_id, run.id, customers)
+            self.files.upload(erased.write_without(), blob)
+            return erased.count + in_file
 
     @contextmanager
     def _open_erased_rows(
-        self, blob: str, mark: MarkErased, column: str = "address"
+        self, blob: str, mark: MarkErased, kind: _FileKind
     ) -> Iterator[_ErasedRows | None]:
-        """Download a Parquet blob and yield the rows of these people, or None when it has none.
-
-        `column` has the addresses; `former` is for statuses, which have former addresses as well.
-        """
+        """Download a Parquet blob and yield the rows of these people, or None when it has none."""
         if not blob:
             yield None
             return
@@ -294,39 +296,49 @@ class Purge:
             except NotFound:
                 yield None
                 return
-            opened = {"email": "open_outcomes", "former": "open_statuses"}
-            _SQL.run(db, opened.get(column, "open"), file=str(local))
+            if kind is _CONTACTS:
+                open_contacts(db, local)
+            _SQL.run(db, kind.open, file=str(local))
             mark(db)
-            group = "count_statuses" if column == "former" else "count"
-            found = _ErasedRows(db, folder / "without.parquet", _SQL.number(db, group), column)
-            yield found if found.row_count else None
+            rows = _ErasedRows(db, _SQL.number(db, kind.count), folder / "without.parquet", kind)
+            yield rows if rows.count else None
+
+
+@dataclass(frozen=True)
+class _FileKind:
+    """A kind of Parquet file: the statements that open it as `candidates`, count the rows of erased people, and
+    write a copy without these people.
+    """
+
+    open: str
+    count: str
+    write: str
+
+
+_LEDGER_OR_LIST = _FileKind("open", "count", "write")
+"""Files with the column `address`."""
+
+_OUTCOMES = _FileKind("open_outcomes", "count", "write_outcomes")
+"""Files with the column `email`. Outcomes keep their rows, in which the identifying columns are emptied."""
+
+_CONTACTS = _FileKind("open_contacts", "count_contacts", "write_contacts")
+"""The contacts of an audience, which have former addresses as well (stored_contacts.py)."""
 
 
 @dataclass(frozen=True)
 class _ErasedRows:
-    """The rows to remove: those of `candidates` whose address is in `erased_addresses`."""
+    """The rows of a file whose address is in `erased_addresses`."""
 
     db: DuckDBPyConnection
+    count: int
     target: Path
-    row_count: int
-    column: str = "address"
+    kind: _FileKind
 
     def customers(self) -> list[str]:
         """Return the profile ids in these rows."""
         return [customer for (customer,) in _SQL.rows(self.db, "customers")]
 
-    def remaining_statuses(self) -> tuple[int, int, int]:
-        """Count the contacts that remain: active ones, archived ones, and those of both without a contact id."""
-        active, archived, unidentified = _SQL.row(self.db, "remaining_statuses")
-        return int(active), int(archived), int(unidentified)
-
     def write_without(self) -> Path:
-        """Write a copy of the file without these rows."""
-        group = "write_statuses_without" if self.column == "former" else "write_without"
-        _SQL.run(self.db, group, file=str(self.target))
-        return self.target
-
-    def write_blanked(self) -> Path:
-        """Write a copy of the outcomes in which the identifying columns of these rows are empty."""
-        _SQL.run(self.db, "write_blanked", file=str(self.target))
+        """Write a copy of the file without these people."""
+        _SQL.run(self.db, self.kind.write, file=str(self.target))
         return self.target

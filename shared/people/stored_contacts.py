@@ -1,5 +1,8 @@
 """Reads the contacts of an audience as the last sweep stored them (consent_updates/sweep.py).
 
+Their file has one row for each contact, with the columns of `decisions` in docs/tables.md. All statements that read
+such a file use the view `stored_contacts`, because earlier versions stored fewer columns.
+
 The file of a million contacts has 20 MB. While a run sends, each of its chunks may ask for contacts. So the lanes of
 a process share one local copy (`keep`). Before each question the record of the audience is read, and the copy is
 replaced if the record names another file: a sweep or an erasure has written it. The copy only connects addresses with
@@ -28,6 +31,26 @@ _TRIES = 3
 # So many contacts of one address are looked up. Addresses that two contacts had are rare.
 MOST_CONTACTS = 10
 _SQL = SqlFile.of(__file__)
+
+
+@dataclass(frozen=True)
+class ContactCounts:
+    """The numbers of contacts in a file, without archived ones; of archived ones; and of both without a contact id."""
+
+    active: int
+    archived: int
+    unidentified: int
+
+
+def open_contacts(db: DuckDBPyConnection, file: Path) -> None:
+    """Open a local file of contacts as the view `stored_contacts`."""
+    _SQL.run(db, "open", file=str(file))
+
+
+def count_contacts(db: DuckDBPyConnection, file: Path) -> ContactCounts:
+    """Count the contacts in a local file, and open it as the view `stored_contacts`."""
+    open_contacts(db, file)
+    return ContactCounts(*map(int, _SQL.row(db, "count")))
 
 
 class _Copy:
@@ -107,13 +130,13 @@ class StoredContacts:
 
     @contextmanager
     def _open(self, key: str) -> Iterator[DuckDBPyConnection | None]:
-        """Open the contacts of an audience as the view `stored`. None before the first sweep."""
+        """Open the contacts of an audience as the view `stored_contacts`. None before the first sweep."""
         with self._local(key) as local:
             if local is None:
                 yield None
                 return
             with small_workspace() as (db, _):
-                _SQL.run(db, "open", file=str(local))
+                open_contacts(db, local)
                 yield db
 
     @contextmanager

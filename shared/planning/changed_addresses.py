@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from shared.model.run import Finding, Severity
-from shared.people.stored_contacts import StoredContacts
+from shared.people.stored_contacts import StoredContacts, open_contacts
 from shared.workspace import SqlFile
 
 if TYPE_CHECKING:
@@ -34,16 +34,18 @@ def find_changed_addresses(
     """Fill `changed_addresses` with former addresses of contacts.
 
     If the contact is not subscribed, its former addresses are added to `not_subscribed`. Contacts in it that were
-    archived after they had unsubscribed get the status `unsubscribed`. `key` is that of the audience. Unavailable when the stored statuses cannot be read.
+    archived after they had unsubscribed get the status `unsubscribed`. `key` is that of the audience. Unavailable
+    when the stored statuses cannot be read.
     """
     _SQL.run(db, "create")
     local = scratch / STORED_CONTACTS
     stored = contacts.download(key, local)
     if stored is None:
         return []
-    _SQL.run(db, "find", file=str(local))
-    if _SQL.number(db, "found"):
-        _SQL.run(db, "settle")
+    open_contacts(db, local)
+    _SQL.run(db, "former")
+    if _SQL.number(db, "count"):
+        _SQL.run(db, "strictest")
     if stored.unidentified == 0:
         return []
     return [Finding(Severity.INFO, "contactIdsMissing")]

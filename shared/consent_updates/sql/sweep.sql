@@ -1,18 +1,15 @@
 -- name: create
 -- The statuses in Mailchimp, one row for each contact. `since` is when the contact got the status, in ISO 8601.
 -- `contact_id` stays the same when the address changes; NULL in rows of earlier versions. `former` lists the
--- addresses that the contact had before; NULL or empty without one. `withdrawn`: the contact is archived, and was
--- unsubscribed before, which Mailchimp does not show any more.
+-- addresses that the contact had before. `withdrawn`: the contact is archived, and was unsubscribed before, which
+-- Mailchimp does not show any more.
 CREATE OR REPLACE TABLE decisions (
     address VARCHAR, status VARCHAR, since VARCHAR, reason VARCHAR, campaign VARCHAR,
     generation INTEGER, contact_id VARCHAR, former VARCHAR[], withdrawn BOOLEAN
 );
 
 -- name: load
--- Earlier versions stored fewer columns.
-INSERT INTO decisions BY NAME
-SELECT address, status, since, reason, campaign, generation, contact_id, former, withdrawn
-FROM (FROM read_parquet($file) UNION ALL BY NAME SELECT * FROM decisions WHERE false);
+INSERT INTO decisions BY NAME FROM stored_contacts;
 
 -- name: changes
 -- A contact that was read twice, as active and as archived or under two addresses, gets the later status.
@@ -106,8 +103,8 @@ SELECT
     if(c.contact_id <> '', c.contact_id, coalesce(d.contact_id, '')) AS contact_id,
     CASE
         WHEN d.address IS NULL THEN []
-        WHEN d.address = c.address THEN coalesce(d.former, [])
-        ELSE list_append(list_filter(coalesce(d.former, []), lambda one: one <> d.address), d.address)
+        WHEN d.address = c.address THEN d.former
+        ELSE list_append(list_filter(d.former, lambda one: one <> d.address), d.address)
     END AS former,
     c.status = 'archived' AND (coalesce(d.withdrawn, false) OR coalesce(d.status = 'unsubscribed', false))
         AS withdrawn
@@ -118,7 +115,7 @@ UNION ALL BY NAME
 SELECT
     * EXCLUDE (is_taken) REPLACE (
         if(is_taken, contact_id, address) AS address,
-        if(is_taken, list_append(coalesce(former, []), address), former) AS former
+        if(is_taken, list_append(former, address), former) AS former
     )
 FROM (
     SELECT d.*, d.address IN (SELECT address FROM changes) AS is_taken
@@ -137,10 +134,3 @@ DELETE FROM merged WHERE generation <> $generation;
 
 -- name: save
 COPY (FROM merged ORDER BY address) TO $file (FORMAT parquet, COMPRESSION zstd);
-
--- name: sizes
--- Contacts, archived contacts, and those of both that were read before contact ids were stored.
-SELECT
-    count(*) FILTER (status <> 'archived'), count(*) FILTER (status = 'archived'),
-    count(*) FILTER (contact_id IS NULL)
-FROM merged;

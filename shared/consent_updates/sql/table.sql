@@ -9,25 +9,16 @@ SELECT address, customer_id, refused_code FROM read_parquet($file) WHERE custome
 -- name: statuses
 -- A former address that no other contact has counts as the contact.
 INSERT INTO decisions
-WITH stored AS (
-    SELECT *
-    FROM (
-        SELECT * FROM read_parquet($file)
-        UNION ALL BY NAME
-        -- Earlier versions stored fewer columns.
-        SELECT NULL::VARCHAR[] AS former WHERE false
-    )
-)
-SELECT address, status, since, reason, campaign FROM stored SEMI JOIN known USING (address)
+SELECT address, status, since, reason, campaign FROM stored_contacts SEMI JOIN known USING (address)
 UNION ALL
 SELECT address, status, since, reason, campaign
 FROM (
     SELECT unnest(former) AS address, status, since, reason, campaign
-    FROM stored
+    FROM stored_contacts
     WHERE len(former) > 0
 )
 SEMI JOIN known USING (address)
-ANTI JOIN (SELECT address FROM stored) AS present USING (address);
+ANTI JOIN (SELECT address FROM stored_contacts) AS present USING (address);
 
 -- name: candidates
 CREATE OR REPLACE TEMP VIEW candidates AS SELECT address FROM known;

@@ -7,36 +7,25 @@ SET VARIABLE file = $file;
 CREATE OR REPLACE TEMP VIEW candidates AS
 SELECT * RENAME (email AS address) FROM read_parquet(getvariable('file'));
 
--- name: open_statuses
--- The statuses of contacts (consent_updates/sql/sweep.sql) also have their former addresses.
-SET VARIABLE file = $file;
-CREATE OR REPLACE TEMP VIEW contacts AS
-SELECT * FROM read_parquet(getvariable('file'))
-UNION ALL BY NAME
--- Earlier versions stored fewer columns.
-SELECT NULL::VARCHAR AS contact_id, NULL::VARCHAR[] AS former WHERE false;
+-- name: open_contacts
+-- Contacts also have former addresses.
 CREATE OR REPLACE TEMP VIEW candidates AS
-SELECT address FROM contacts UNION ALL SELECT unnest(former) FROM contacts WHERE len(former) > 0;
+SELECT address FROM stored_contacts
+UNION ALL
+SELECT unnest(former) FROM stored_contacts WHERE len(former) > 0;
 
--- name: count_statuses
+-- name: count_contacts
 SELECT count(*)
-FROM contacts, (SELECT coalesce(list(address), []) AS erased FROM erased_addresses)
+FROM stored_contacts, (SELECT coalesce(list(address), []) AS erased FROM erased_addresses)
 WHERE list_contains(erased, address) OR list_has_any(former, erased);
 
--- name: remaining_statuses
-SELECT
-    count(*) FILTER (status <> 'archived'), count(*) FILTER (status = 'archived'),
-    count(*) FILTER (contact_id IS NULL)
-FROM contacts
-WHERE address NOT IN (SELECT address FROM erased_addresses);
-
--- name: write_statuses_without
+-- name: write_contacts
 -- A contact that has another address now loses only the former one.
 COPY (
     SELECT
         * EXCLUDE (erased)
         REPLACE (list_filter(former, lambda one: NOT list_contains(erased, one)) AS former)
-    FROM contacts, (SELECT coalesce(list(address), []) AS erased FROM erased_addresses)
+    FROM stored_contacts, (SELECT coalesce(list(address), []) AS erased FROM erased_addresses)
     WHERE NOT list_contains(erased, address)
 ) TO $file (FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1);
 
@@ -47,12 +36,12 @@ SELECT count(*) FROM candidates WHERE address IN (SELECT address FROM erased_add
 SELECT DISTINCT customer_id FROM candidates
 WHERE address IN (SELECT address FROM erased_addresses) AND customer_id <> '';
 
--- name: write_without
+-- name: write
 COPY (
     FROM candidates WHERE NOT coalesce(address IN (SELECT address FROM erased_addresses), false)
 ) TO $file (FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1);
 
--- name: write_blanked
+-- name: write_outcomes
 -- Every row keeps its outcome.
 COPY (
     SELECT

@@ -1,25 +1,17 @@
 -- name: create
 CREATE OR REPLACE TABLE changed_addresses (address VARCHAR, status VARCHAR);
 
--- name: find
+-- name: former
 -- The former addresses of contacts, with the status of the contact. The sweep stored each contact's id and
 -- addresses; `not_subscribed` is newer.
-SET VARIABLE contacts_file = $file;
-CREATE OR REPLACE TEMP VIEW stored_contacts AS
-SELECT address, contact_id, former, withdrawn
-FROM (
-    SELECT * FROM read_parquet(getvariable('contacts_file'))
-    UNION ALL BY NAME
-    -- Earlier versions stored fewer columns.
-    SELECT NULL::VARCHAR AS contact_id, NULL::VARCHAR[] AS former, NULL::BOOLEAN AS withdrawn WHERE false
-)
-WHERE contact_id <> '';
+CREATE OR REPLACE TEMP VIEW identified_contacts AS
+SELECT address, contact_id, former, withdrawn FROM stored_contacts WHERE contact_id <> '';
 
 -- A contact that was archived after the person had unsubscribed is still unsubscribed.
 UPDATE not_subscribed SET status = 'unsubscribed'
 WHERE status = 'archived' AND (
-    contact_id IN (SELECT contact_id FROM stored_contacts WHERE withdrawn)
-    OR address IN (SELECT address FROM stored_contacts WHERE withdrawn)
+    contact_id IN (SELECT contact_id FROM identified_contacts WHERE withdrawn)
+    OR address IN (SELECT address FROM identified_contacts WHERE withdrawn)
 );
 
 INSERT INTO changed_addresses
@@ -28,27 +20,27 @@ FROM (
     SELECT current_address, status, unnest(addresses) AS address
     FROM (
         SELECT n.address AS current_address, n.status, list_append(s.former, s.address) AS addresses
-        FROM stored_contacts s JOIN not_subscribed n ON n.contact_id = s.contact_id
+        FROM identified_contacts s JOIN not_subscribed n ON n.contact_id = s.contact_id
         WHERE s.address <> n.address OR len(s.former) > 0
         UNION ALL
         SELECT s.address, coalesce(n.status, 'subscribed'), s.former
-        FROM stored_contacts s LEFT JOIN not_subscribed n ON n.address = s.address
+        FROM identified_contacts s LEFT JOIN not_subscribed n ON n.address = s.address
         WHERE len(s.former) > 0
           AND s.contact_id NOT IN (SELECT contact_id FROM not_subscribed WHERE contact_id <> '')
     )
 )
 WHERE address <> current_address;
 
--- name: found
+-- name: count
 SELECT count(*) FROM changed_addresses;
 
--- name: settle
+-- name: strictest
 -- One row for each former address that no contact has now, with the strictest status. If another contact has the
 -- address now, the status of that contact applies.
 CREATE OR REPLACE TABLE changed_addresses AS
 WITH taken AS (
     SELECT s.address
-    FROM stored_contacts s
+    FROM identified_contacts s
     SEMI JOIN changed_addresses c ON c.address = s.address
     LEFT JOIN not_subscribed n ON n.contact_id = s.contact_id
     WHERE n.address IS NULL OR n.address = s.address
