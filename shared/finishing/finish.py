@@ -57,7 +57,6 @@ from shared.model.ports import Files, Leases, Records, Stored, create_or_replace
 from shared.model.run import Finding, Mode, Reason, Run, RunStatus, Severity
 from shared.people.erasures import Erasures
 from shared.people.suppression import suppress_erased_in_results
-from shared.planning.fields_to_send import merge_tags
 from shared.planning.ledger import open_ledger
 from shared.runs.abandon import Abandon
 from shared.runs.outcome_file import OutcomeFile
@@ -165,7 +164,7 @@ class Finisher:
             open_ledger(db, before, plan.deleted_tags)
             ledger, table = scratch / "next.parquet", scratch / "table.parquet"
             if before is None or plan.deleted_tags or not keep_ledger(db):
-                fold_ledger(db, run.id, merge_tags(plan.mapping), ledger)
+                fold_ledger(db, plan, ledger)
             return_freed_memory(db)
             fold_outcomes(db, table)
             return_freed_memory(db)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from shared.model.chunk import ARCHIVE_TAG, FORMER_TAG, UNSUBSCRIBE_TAG
 from shared.model.outcome import Code, Lasting
+from shared.model.plan import Plan
+from shared.planning.fields_to_send import merge_tags
+from shared.planning.fingerprint import field_rules
 from shared.workspace import SqlFile
 
 if TYPE_CHECKING:
@@ -47,19 +49,20 @@ def values_of_next(db: DuckDBPyConnection) -> None:
     _SQL.run(db, "values_of_next")
 
 
-def fold_ledger(db: DuckDBPyConnection, run_id: str, merge_tags: Sequence[str], file: Path) -> None:
+def fold_ledger(db: DuckDBPyConnection, plan: Plan, file: Path) -> None:
     """Write the next ledger into a local Parquet file, and make `next` a view of it.
 
-    It is made from `ledger`, `changes`, `results` and `removals`. `merge_tags` are the merge fields of the
-    values of the run.
+    It is made from `ledger`, `changes`, `results` and `removals`.
     """
     _SQL.run(
         db,
         "next",
         until_row_changes=_codes(Lasting.UNTIL_ROW_CHANGES),
         a_few_runs=_codes(Lasting.A_FEW_RUNS),
-        run=run_id,
-        merge_tags=list(merge_tags),
+        run=plan.run_id,
+        merge_tags=merge_tags(plan.mapping),
+        field_rules=field_rules(plan.mapping, plan.merge_fields),
+        required=[field.tag for field in plan.merge_fields if field.required],
         archive_tag=ARCHIVE_TAG,
         unsubscribe_tag=UNSUBSCRIBE_TAG,
         former_tag=FORMER_TAG,

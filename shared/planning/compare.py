@@ -26,13 +26,15 @@ class Rules:
     """The settings of a run that decide who is sent.
 
     `tag_ids[i]` is the tag of segment i. `mapping` is the fingerprint of the mapping: when it
-    changes, every row counts as changed. `everything` sends people although nothing changed; `ask_again`
+    changes, every row counts as changed. When `field_rules` (planning/fingerprint.py) change, rows that they
+    concerned are sent again. `everything` sends people although nothing changed; `ask_again`
     sends rows that Mailchimp refused permanently; `remove_tags` takes tags from people who left;
     `retry` sends only the people of the table `failed` (planning/retry.py).
     """
 
     tag_ids: Sequence[int]
     mapping: str
+    field_rules: str = ""
     everything: bool = False
     ask_again: bool = False
     remove_tags: bool = True
@@ -55,6 +57,7 @@ def compare(db: DuckDBPyConnection, rules: Rules) -> None:
         db,
         "changes",
         mapping=rules.mapping,
+        field_rules=rules.field_rules,
         everything=rules.everything,
         ask_again=rules.ask_again,
         remove_tags=rules.remove_tags,

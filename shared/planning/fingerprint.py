@@ -1,4 +1,4 @@
-"""Fingerprints of a mapping and of the source of a run.
+"""Fingerprints of a mapping, of the rules of its merge fields, and of the source of a run.
 
 Two runs with the same source fingerprint read the same files with the same mapping for the same
 audience, so the second has nothing to do unless the first was incomplete.
@@ -15,6 +15,9 @@ from shared.model.audience import MergeField
 from shared.model.export import Export, Mapping, OnAddressChange, OnWithdrawal
 from shared.model.source import Attribute, Snapshot
 
+# The options of a merge field that decide which values it accepts.
+_LIMITING_OPTIONS = ("choices", "date_format", "phone_format")
+
 
 def mapping_fingerprint(
     mapping: Mapping,
@@ -24,8 +27,9 @@ def mapping_fingerprint(
     """Return a fingerprint of the mapping. When it changes, every row is sent again.
 
     It includes the ids of the audience's merge fields: a field that was deleted and created again
-    has a new id and no values, so all values are sent again. It includes the attributes: when the
-    order of a column's dates becomes known, the dates are sent again.
+    has a new id and no values, so all values are sent again. It includes the tag of a field whose tag was
+    changed in Mailchimp, because a run that did not know it yet lost values. It includes the attributes: when
+    the order of a column's dates becomes known, the dates are sent again.
     """
     orders = {each.name: each.date_order for each in attributes}
     chosen = chosen_fields(mapping)
@@ -35,11 +39,18 @@ def mapping_fingerprint(
             choice.attribute,
             choice.tag.upper(),
             field.id if field else None,
+            # Added only where it differs, so that an update of the app sends nothing again.
+            *([field.tag.upper()] if field and _differs(field, choice) else []),
             *_chosen(choice, field, orders),
         )
         for choice, field in zip(chosen, found, strict=True)
     ]
     return hashlib.sha256(json.dumps(fields).encode()).hexdigest()
+
+
+def _differs(field: MergeField, choice: FieldChoice) -> bool:
+    """Whether a field was found by its name, because it has another tag."""
+    return field.tag.upper() != choice.tag.strip().upper()
 
 
 def _chosen(
@@ -50,6 +61,22 @@ def _chosen(
     if not order and field is not None and takes_dates(field):
         order = orders.get(choice.attribute, "")
     return (choice.part, order) if choice.part or order else ()
+
+
+def field_rules(mapping: Mapping, merge_fields: Sequence[MergeField]) -> str:
+    """Return a fingerprint of what the mapped merge fields accept.
+
+    When it changes, rows that Mailchimp refused because of a field, and rows with a value that did not fit,
+    are sent again.
+    """
+    found = (find_field(merge_fields, choice.tag, choice.name) for choice in chosen_fields(mapping))
+    rules = [
+        (field.tag.upper(), field.required, [field.options.get(name) for name in _LIMITING_OPTIONS])
+        for field in found
+        if field is not None
+    ]
+    # DuckDB stores up to 12 bytes of a text without a second allocation.
+    return hashlib.sha256(json.dumps(rules).encode()).hexdigest()[:12]
 
 
 def source_fingerprint(export: Export, snapshot: Snapshot, excluded: str = "") -> str:

@@ -62,7 +62,7 @@ from shared.planning.findings import (
     people_findings,
     rejected_before,
 )
-from shared.planning.fingerprint import mapping_fingerprint
+from shared.planning.fingerprint import field_rules, mapping_fingerprint
 from shared.planning.forecast import forecast
 from shared.planning.former_addresses import (
     exceeds_archive_share,
@@ -392,6 +392,7 @@ class NewPlan:
             Rules(
                 tag_ids=[tag.id for tag in audience.tags.tags],
                 mapping=mapping_fingerprint(mapping, audience.merge_fields, read.attributes),
+                field_rules=field_rules(mapping, audience.merge_fields),
                 everything=sends_unchanged or creates_field,
                 ask_again=sends_unchanged or self._run.retry_of is not None,
                 remove_tags=removes_tags,

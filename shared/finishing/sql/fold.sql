@@ -42,8 +42,14 @@ judged AS (
                 AND list_contains(list_concat($until_row_changes, $a_few_runs)::VARCHAR[], o.code),
             false
         ) AS refused_now,
-        coalesce(o.outcome = 'rejected' AND list_contains($a_few_runs::VARCHAR[], o.code), false)
-            AS passing,
+        coalesce(
+            o.outcome = 'rejected' AND (
+                list_contains($a_few_runs::VARCHAR[], o.code)
+                -- The field has become required since the run was planned. Someone may change that back.
+                OR (o.code = 'fieldRequired' AND NOT list_contains($required::VARCHAR[], o.field))
+            ),
+            false
+        ) AS passing,
         o.code AS outcome_code,
         o.field AS outcome_field,
         CASE WHEN o.code = 'valueDropped' THEN o.field END AS dropped_now,
@@ -98,6 +104,10 @@ SELECT
     CASE WHEN sent THEN NULL WHEN refused_now THEN nullif(outcome_field, '') ELSE old_refused_field END
         AS refused_field,
     CASE
+        WHEN refused_now OR dropped_now IS NOT NULL THEN $field_rules
+        WHEN NOT sent THEN old_field_rules
+    END AS field_rules,
+    CASE
         WHEN passing
             THEN CASE WHEN old_refused = fingerprint THEN coalesce(old_tries, 0) ELSE 0 END + 1
         WHEN sent OR refused_now THEN 0
@@ -120,7 +130,7 @@ WHERE old_address IS NOT NULL OR sent OR refused_now OR (kind = 'kept' AND custo
 UNION ALL BY NAME
 SELECT
     address, customer_id, fingerprint, fields, merge_tags, dropped, tags, refused, refused_code,
-    refused_field, tries,
+    refused_field, field_rules, tries,
     archived_by, run_id, unsubscribed_by, created_by
 FROM ledger ANTI JOIN touched USING (address)
 -- Sorted addresses would make the file 15 % smaller, but sorting a million rows takes ten seconds. The reason

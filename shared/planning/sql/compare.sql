@@ -55,6 +55,8 @@ joined AS (
         p.fields, md5($mapping || p.fields) AS fingerprint,
         s.tagset, s.tags,
         l.fingerprint AS sent, l.refused, l.refused_code, l.refused_field, l.tries, l.dropped,
+        -- The merge fields accept other values than they did when the row was refused or a value did not fit.
+        coalesce(l.field_rules <> $field_rules, false) AS has_other_rules,
         CASE WHEN len(l.tags) > 0 THEN l.tags END AS carried,
         d.code AS do_not_send,
         coalesce(d.withdrawn, false) AS withdrawn,
@@ -77,7 +79,7 @@ judged AS (
         *,
         -- Most people have the tags of their segments, and comparing lists is cheap.
         coalesce(sent = fingerprint AND (carried = tags OR list_has_all(carried, tags)), false)
-            AND NOT $everything AS is_current,
+            AND NOT $everything AND NOT (has_other_rules AND dropped IS NOT NULL) AS is_current,
         CASE
             WHEN carried IS NULL THEN NULL
             WHEN withdrawn THEN carried
@@ -99,6 +101,7 @@ decided AS (
             WHEN NOT in_segment THEN 'left'
             WHEN do_not_send IS NOT NULL THEN 'kept'
             WHEN NOT $ask_again AND refused = fingerprint AND (tries = 0 OR tries >= $max_tries)
+                AND NOT (has_other_rules AND refused_code IN ('fieldRefused', 'fieldRequired'))
                 THEN 'rejected'
             WHEN NOT to_send AND NOT is_current THEN 'not_retried'
             WHEN sent IS NULL THEN 'add'

@@ -3,7 +3,7 @@
 CREATE OR REPLACE TABLE ledger (
     address VARCHAR, customer_id VARCHAR, fingerprint VARCHAR, fields VARCHAR,
     merge_tags VARCHAR[], dropped VARCHAR, tags BIGINT[], refused VARCHAR, refused_code VARCHAR,
-    refused_field VARCHAR,
+    refused_field VARCHAR, field_rules VARCHAR,
     tries INTEGER, archived_by VARCHAR, run_id VARCHAR,
     unsubscribed_by VARCHAR, created_by VARCHAR
 );

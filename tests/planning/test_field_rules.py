@@ -1,0 +1,149 @@
+"""Rows are sent again when someone changes the merge fields in Mailchimp that they were refused for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import pytest
+import requests
+
+from sandbox.mailchimp.state import MergeField
+from shared.model.export import AttributeMapping, FieldToCreate, Mapping
+from shared.model.run import Run, RunStatus
+from shared.sending.run_checks import VALID_SECONDS
+from tests.faults.simulated_deployment import EXPORT, SimulatedDeployment
+from tests.planning.row_deployment import Row, RowDeployment, person
+
+_MAPPING = Mapping(
+    "EMail",
+    "FirstName",
+    attributes=(AttributeMapping("Size", "SIZE", FieldToCreate("Size", "dropdown")),),
+)
+
+
+@pytest.fixture
+def rows(new_deployment: Callable[[], SimulatedDeployment]) -> RowDeployment:
+    made = RowDeployment(
+        new_deployment(), columns=("CustomerId", "EMail", "FirstName", "Consent", "Size")
+    )
+    made.define(mapping=_MAPPING)
+    made.deployment.audience.state.merge_fields[90] = MergeField(
+        90, "SIZE", "Size", "dropdown", options={"choices": ["Small"]}
+    )
+    return made
+
+
+def field(rows: RowDeployment, tag: str) -> MergeField:
+    fields = rows.deployment.audience.state.merge_fields.values()
+    return next(one for one in fields if one.tag == tag)
+
+
+def value(rows: RowDeployment, number: int, tag: str) -> object:
+    member = rows.deployment.audience.members()[f"p{number}@example.com"]
+    return member.merge_fields.get(tag)
+
+
+def run_with_change(
+    rows: RowDeployment, people: Sequence[Row], change: Callable[[], object]
+) -> Run:
+    """Run the export; `change` is called when the plan is made, and before the first person is sent."""
+    rows.source.segments = {"People": list(people)}
+    deployment = rows.deployment
+    started = deployment.app.starter.start(EXPORT)
+    while deployment.app.runs.read(started.id).value.status is not RunStatus.SENDING:
+        deployment._deliver()
+    change()
+    deployment.clock.forward(VALID_SECONDS)
+    return deployment.run_to_end(started.id)
+
+
+def rename(rows: RowDeployment, tag: str, new: str) -> None:
+    sandbox, audience = rows.deployment.sandbox, rows.deployment.audience
+    url = f"{sandbox.api_url}/lists/{audience.id}/merge-fields/{field(rows, tag).merge_id}"
+    answer = requests.patch(url, json={"tag": new}, auth=("test", sandbox.api_key), timeout=30)
+    answer.raise_for_status()
+
+
+def test_rows_without_a_required_value_are_sent_when_the_field_is_optional_again(
+    rows: RowDeployment,
+) -> None:
+    field(rows, "FNAME").required = True
+    people = [person(1, FirstName=""), person(2, Size="Small")]
+    refused = rows.run(*people)
+    assert rows.outcomes(refused)["p1@example.com"] == ("rejected", "fieldRequired")
+    assert not rows.run(*people).calls.write
+
+    field(rows, "FNAME").required = False
+    run = rows.run(*people)
+
+    assert rows.outcomes(run) == {
+        "p1@example.com": ("created", None),
+        "p2@example.com": ("unchanged", None),
+    }
+    assert not rows.run(*people).calls.write
+
+
+def test_values_that_were_no_choice_are_sent_when_someone_adds_the_choice(
+    rows: RowDeployment,
+) -> None:
+    people = [person(1, Size="Large"), person(2, Size="Small")]
+    dropped = rows.run(*people)
+    assert rows.outcomes(dropped)["p1@example.com"] == ("created", "valueDropped")
+    assert not rows.run(*people).calls.write
+
+    field(rows, "SIZE").options["choices"] = ["Small", "Large"]
+    run = rows.run(*people)
+
+    assert rows.outcomes(run) == {
+        "p1@example.com": ("updated", None),
+        "p2@example.com": ("unchanged", None),
+    }
+    assert value(rows, 1, "SIZE") == "Large"
+    assert not rows.run(*people).calls.write
+
+
+def test_a_choice_that_is_removed_during_a_run_refuses_people_in_this_run_only(
+    rows: RowDeployment,
+) -> None:
+    people = [person(1, Size="Small")]
+
+    refused = run_with_change(
+        rows, people, lambda: field(rows, "SIZE").options.update(choices=["Large"])
+    )
+    run = rows.run(*people)
+
+    assert rows.outcomes(refused)["p1@example.com"] == ("rejected", "fieldRefused")
+    assert rows.outcomes(run)["p1@example.com"] == ("created", "valueDropped")
+
+
+def test_a_field_that_is_required_during_a_run_only_refuses_people_in_this_run_only(
+    rows: RowDeployment,
+) -> None:
+    people = [person(1), person(2)]
+    fields = rows.deployment.audience.state.merge_fields
+
+    def add_required() -> None:
+        fields[91] = MergeField(91, "STORE", "Store", "text", required=True)
+
+    refused = run_with_change(rows, people, add_required)
+    fails = rows.run(*people)
+    del fields[91]
+    run = rows.run(*people)
+
+    assert set(rows.outcomes(refused).values()) == {("rejected", "fieldRequired")}
+    assert fails.reason is not None
+    assert fails.reason.code == "requiredFieldsUnmapped"
+    assert set(rows.outcomes(run).values()) == {("created", None)}
+
+
+def test_the_values_of_a_field_whose_tag_changes_during_a_run_arrive_with_the_next_run(
+    rows: RowDeployment,
+) -> None:
+    people = [person(1, Size="Small"), person(2)]
+
+    run_with_change(rows, people, lambda: rename(rows, "SIZE", "FIT"))
+    assert value(rows, 1, "FIT") is None
+    rows.run(*people)
+
+    assert value(rows, 1, "FIT") == "Small"
+    assert not rows.run(*people).calls.write
