@@ -82,7 +82,8 @@ class Converter:
             if field is not None:
                 attribute = known.get(choice.attribute) or Attribute(choice.attribute)
                 order = choice.date_order or attribute.date_order
-                convert = conversion(field, attribute.data_type, order)
+                mark = choice.decimal_mark or attribute.decimal_mark
+                convert = conversion(field, attribute.data_type, order, mark)
                 steps.append(_Step(field.tag, convert, not field.required, choice.part))
         self._steps = tuple(steps)
 

@@ -25,8 +25,8 @@ FIRST_NAME_TAG, LAST_NAME_TAG = "FNAME", "LNAME"
 class FieldChoice:
     """An attribute and the merge field it goes to: by tag or name, or to be created.
 
-    `part` is the part of an address that it is (fields/postal.py), `date_order` how its dates are
-    written; empty where nothing is chosen.
+    `part` is the part of an address that it is (fields/postal.py), `date_order` and `decimal_mark` how its
+    dates and numbers are written; empty where nothing is chosen.
     """
 
     attribute: str
@@ -35,6 +35,7 @@ class FieldChoice:
     create: FieldToCreate | None = None
     part: str = ""
     date_order: str = ""
+    decimal_mark: str = ""
 
 
 def proper_tag(text: str, taken: Collection[str] = ()) -> str:
@@ -82,6 +83,7 @@ def chosen_fields(mapping: Mapping) -> tuple[FieldChoice, ...]:
                 more.create,
                 more.part or "",
                 more.date_order or "",
+                more.decimal_mark or "",
             )
         )
     chosen += [FieldChoice(*pair) for pair in attribute_tags(mapping.evidence)]
@@ -102,10 +104,21 @@ def takes_dates(field: MergeField) -> bool:
     return field.type.lower() in {"date", "birthday"}
 
 
+def takes_numbers(field: MergeField) -> bool:
+    """Whether a field takes a number."""
+    return field.type.lower() == "number"
+
+
 def date_orders(mapping: Mapping, fields: Sequence[MergeField]) -> dict[str, str]:
     """The attributes that go to a field with dates, with the order that the export chooses."""
     found = ((c, find_field(fields, c.tag, c.name)) for c in chosen_fields(mapping))
     return {c.attribute: c.date_order for c, field in found if field and takes_dates(field)}
+
+
+def decimal_marks(mapping: Mapping, fields: Sequence[MergeField]) -> dict[str, str]:
+    """The attributes that go to a field with numbers, with the decimal mark that the export chooses."""
+    found = ((c, find_field(fields, c.tag, c.name)) for c in chosen_fields(mapping))
+    return {c.attribute: c.decimal_mark for c, field in found if field and takes_numbers(field)}
 
 
 def parts_without_address(

@@ -15,6 +15,7 @@ from urllib.parse import quote
 
 from shared.fields.address import ascii_domain
 from shared.fields.days import AmbiguousDateError, day_of, month_and_day_of
+from shared.fields.numbers import AmbiguousNumberError, number_of
 from shared.fields.postal import postal_address
 from shared.model.audience import MergeField
 
@@ -25,15 +26,6 @@ _FALSE = frozenset({"false", "0", "no", "n", "f"})
 
 # With more digits, a number may exceed what JSON readers keep exactly.
 _EXACT_DIGITS = 15
-_PLAIN_NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,3})?", re.ASCII)
-_THOUSANDS = (
-    # 1,234,567.5 and 1.234.567,5 and 1 234 567,5 and 1'234'567.5
-    (re.compile(r"[+-]?\d{1,3}(?:,\d{3})+\.\d+|[+-]?\d{1,3}(?:,\d{3}){2,}", re.ASCII), ",", "."),
-    (re.compile(r"[+-]?\d{1,3}(?:\.\d{3})+,\d+|[+-]?\d{1,3}(?:\.\d{3}){2,}", re.ASCII), ".", ","),
-    (re.compile(r"[+-]?\d{1,3}(?:[ '’]\d{3})+(?:[.,]\d+)?", re.ASCII), " '’", ","),
-)
-_DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+", re.ASCII)
-_COMMA_AND_THREE = re.compile(r"[+-]?[1-9]\d{0,2},\d{3}", re.ASCII)
 
 _URL = re.compile(r"https?://[^\s/.?#]+(?:\.[^\s/.?#]+)+(?:[/?#:]\S*)?", re.IGNORECASE)
 _HOST = re.compile(r"(https?://)([^\s/?#:@]+)", re.IGNORECASE)
@@ -51,16 +43,19 @@ class Unusable(Exception):
         self.instead = instead
 
 
-def conversion(field: MergeField, data_type: str, date_order: str = "") -> Callable[[str], object]:
+def conversion(
+    field: MergeField, data_type: str, date_order: str = "", decimal_mark: str = ""
+) -> Callable[[str], object]:
     """How text of an attribute becomes a value of a field.
 
-    `data_type` is the CDM data type, `date_order` the order of days and months in its column.
+    `data_type` is the CDM data type. `date_order` is the order of days and months in its column,
+    `decimal_mark` the decimal mark of its numbers.
     """
     kind = field.type.lower()
     if kind in ("radio", "dropdown"):
         return _choice(field.options, boolean=data_type == "boolean")
     if kind == "number":
-        return _integer if data_type in ("int64", "int32", "int16") else _number
+        return partial(_number, mark=decimal_mark, data_type=data_type)
     if kind == "birthday":
         day_first = field.options.get("date_format") == "DD/MM"
         return partial(_birthday, order=date_order, day_first=day_first)
@@ -88,44 +83,16 @@ def _boolean(text: str) -> str:
     return "true" if word in _TRUE else "false" if word in _FALSE else _text(text)
 
 
-def _number(text: str) -> int | float:
-    if _is_plain_integer(text):
-        return int(text)
-    if _COMMA_AND_THREE.fullmatch(text):
-        raise Unusable("notOneNumber")
-    return _any_number(text)
-
-
-def _integer(text: str) -> int | float:
-    if _is_plain_integer(text):
-        return int(text)
-    return _any_number(text.replace(",", "") if _COMMA_AND_THREE.fullmatch(text) else text)
-
-
-def _is_plain_integer(text: str) -> bool:
-    """Whether the text is a number of ASCII digits only, which is the usual case."""
-    return len(text) <= _EXACT_DIGITS and text.isascii() and text.isdigit()
-
-
-def _any_number(text: str) -> int | float:
-    plain = text.replace("\u2212", "-").replace("\u00a0", " ").replace("\u202f", " ")
-    if not _PLAIN_NUMBER.fullmatch(plain):
-        plain = _without_separators(plain)
-    value = float(plain)
-    if abs(value) >= 1e15:  # beyond what JSON readers keep exactly
+def _number(text: str, mark: str, data_type: str) -> int | float:
+    if len(text) <= _EXACT_DIGITS and text.isascii() and text.isdigit():
+        return int(text)  # the usual case
+    try:
+        number = number_of(text, mark, data_type)
+    except AmbiguousNumberError:
+        raise Unusable("numberAmbiguous") from None
+    if number is None:
         raise Unusable("notANumber")
-    return int(value) if value.is_integer() else value
-
-
-def _without_separators(text: str) -> str:
-    for shape, thousands, decimal in _THOUSANDS:
-        if shape.fullmatch(text):
-            for mark in thousands:
-                text = text.replace(mark, "")
-            return text.replace(decimal, ".")
-    if _DECIMAL_COMMA.fullmatch(text):
-        return text.replace(",", ".")
-    raise Unusable("notANumber")
+    return number
 
 
 @lru_cache(maxsize=50_000)

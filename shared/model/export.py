@@ -75,8 +75,8 @@ class AttributeMapping:
     """An attribute of the unified profile, and the tag of the merge field that it is sent to.
 
     `part` is set where several attributes make up one address: addr1, addr2, city, state, zip or
-    country. `date_order` (dayFirst, monthFirst) is how the attribute writes dates; without it the
-    data and the model's culture decide.
+    country. `date_order` (dayFirst, monthFirst) is how the attribute writes dates, `decimal_mark`
+    (point, comma) how it writes numbers; without them the data and the model's culture decide.
     """
 
     attribute: str
@@ -84,6 +84,7 @@ class AttributeMapping:
     create: FieldToCreate | None = None
     part: str | None = None
     date_order: str | None = None
+    decimal_mark: str | None = None
 
 
 @dataclass(frozen=True)

@@ -12,19 +12,23 @@ from datetime import datetime
 
 DAY_FIRST = "dayFirst"
 MONTH_FIRST = "monthFirst"
+POINT = "point"
+COMMA = "comma"
 
 
 @dataclass(frozen=True)
 class Attribute:
     """A column: its name, CDM data type, and semantic type or annotation if it has one.
 
-    `date_order` is DAY_FIRST or MONTH_FIRST for dates such as 05/06/1980; empty when unknown.
+    `date_order` is DAY_FIRST or MONTH_FIRST for dates such as 05/06/1980, `decimal_mark` is POINT or COMMA
+    for numbers such as 1.234; empty when unknown.
     """
 
     name: str
     data_type: str = "string"
     semantic_type: str | None = None
     date_order: str = ""
+    decimal_mark: str = ""
 
 
 @dataclass(frozen=True)

@@ -10,10 +10,16 @@ import hashlib
 import json
 from collections.abc import Sequence
 
-from shared.fields.merge_fields import FieldChoice, chosen_fields, find_field, takes_dates
+from shared.fields.merge_fields import (
+    FieldChoice,
+    chosen_fields,
+    find_field,
+    takes_dates,
+    takes_numbers,
+)
 from shared.model.audience import MergeField
 from shared.model.export import Export, Mapping, OnAddressChange, OnWithdrawal
-from shared.model.source import Attribute, Snapshot
+from shared.model.source import POINT, Attribute, Snapshot
 
 # The options of a merge field that decide which values it accepts.
 _LIMITING_OPTIONS = ("choices", "date_format", "phone_format")
@@ -29,9 +35,9 @@ def mapping_fingerprint(
     It includes the ids of the audience's merge fields: a field that was deleted and created again
     has a new id and no values, so all values are sent again. It includes the tag of a field whose tag was
     changed in Mailchimp, because a run that did not know it yet lost values. It includes the attributes: when
-    the order of a column's dates becomes known, the dates are sent again.
+    the order of a column's dates or the mark of its numbers becomes known, they are sent again.
     """
-    orders = {each.name: each.date_order for each in attributes}
+    known = {each.name: each for each in attributes}
     chosen = chosen_fields(mapping)
     found = (find_field(merge_fields, choice.tag, choice.name) for choice in chosen)
     fields = [
@@ -41,7 +47,7 @@ def mapping_fingerprint(
             field.id if field else None,
             # Added only where it differs, so that an update of the app sends nothing again.
             *([field.tag.upper()] if field and _differs(field, choice) else []),
-            *_chosen(choice, field, orders),
+            *_chosen(choice, field, known.get(choice.attribute)),
         )
         for choice, field in zip(chosen, found, strict=True)
     ]
@@ -54,13 +60,17 @@ def _differs(field: MergeField, choice: FieldChoice) -> bool:
 
 
 def _chosen(
-    choice: FieldChoice, field: MergeField | None, orders: dict[str, str]
+    choice: FieldChoice, field: MergeField | None, attribute: Attribute | None
 ) -> tuple[str, ...]:
     """Return the options of a mapped field; empty for a mapping of an earlier version."""
-    order = choice.date_order
-    if not order and field is not None and takes_dates(field):
-        order = orders.get(choice.attribute, "")
-    return (choice.part, order) if choice.part or order else ()
+    order, mark = choice.date_order, choice.decimal_mark
+    if field is not None and attribute is not None:
+        order = order or (attribute.date_order if takes_dates(field) else "")
+        # Earlier versions read 1.234 with a point.
+        if not mark and takes_numbers(field) and attribute.decimal_mark != POINT:
+            mark = attribute.decimal_mark or "unknown"
+    options = (choice.part, order) if choice.part or order or mark else ()
+    return (*options, mark) if mark else options
 
 
 def field_rules(mapping: Mapping, merge_fields: Sequence[MergeField]) -> str:

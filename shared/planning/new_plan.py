@@ -17,7 +17,7 @@ from duckdb import DuckDBPyConnection
 
 from shared.errors import NotFound
 from shared.fields.definition_findings import definition_findings
-from shared.fields.merge_fields import date_orders
+from shared.fields.merge_fields import date_orders, decimal_marks
 from shared.model.audience import CallCounts, Tag
 from shared.model.chunk import Chunk
 from shared.model.export import Export, Leavers, OnAddressChange
@@ -265,12 +265,13 @@ class NewPlan:
             with waiting_for_network(db):
                 found, pointer = audience.result(), ledger.result()
         attributes = values.attributes(_attributes(source.snapshot, source.columns.fields))
-        orders = date_orders(self._export.mapping, found.merge_fields)
+        mapping, fields = self._export.mapping, found.merge_fields
+        orders, marks = date_orders(mapping, fields), decimal_marks(mapping, fields)
         self.findings += [
             *found.findings,
             *excluded,
             *within_limit(rows, max_profiles),
-            *values.findings(attributes, orders),
+            *values.findings(attributes, orders, marks),
         ]
         check_disk(self._scratch, rows.people)
         return _Inputs(rows, found, attributes, pointer)
@@ -473,7 +474,15 @@ def _planned_tags(
 
 
 def _attributes(snapshot: Snapshot, fields: Sequence[str]) -> tuple[Attribute, ...]:
-    known = {a.name: a for segment in reversed(snapshot.segments) for a in segment.attributes}
+    """The mapped attributes. If segments have one with different formats, its format is unknown."""
+    known: dict[str, Attribute] = {}
+    for segment in snapshot.segments:
+        for each in segment.attributes:
+            first = known.setdefault(each.name, each)
+            if first.date_order != each.date_order:
+                known[each.name] = first = replace(first, date_order="")
+            if first.decimal_mark != each.decimal_mark:
+                known[each.name] = replace(first, decimal_mark="")
     return tuple(known[name] for name in dict.fromkeys(fields) if name in known)
 
 

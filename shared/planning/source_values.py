@@ -1,4 +1,4 @@
-"""Collects facts that only a whole column shows: markers of "no value", the order of dates, unclear consent.
+"""Collects facts that only a whole column shows: empty values, the order of dates, decimal marks, unclear consent.
 
 It also makes the only change to values before they are compared: an internationalized domain is
 replaced by its ASCII form, which mail uses.
@@ -6,9 +6,9 @@ replaced by its ASCII form, which mail uses.
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import orjson
@@ -16,12 +16,13 @@ from duckdb import DuckDBPyConnection
 
 from shared.fields.address import BLANKS, mail_form
 from shared.fields.consent import consent_words
+from shared.fields.numbers import WITH_COMMA, WITH_POINT, mark_of
 from shared.model.export import ConsentMeaning
 from shared.model.run import Finding, Severity
-from shared.model.source import DAY_FIRST, MONTH_FIRST, Attribute, LoadedSegment
+from shared.model.source import COMMA, DAY_FIRST, MONTH_FIRST, POINT, Attribute, LoadedSegment
 from shared.workspace import SqlFile
 
-# One order must fit this many times as many dates as the other; otherwise the order is unknown.
+# One of two forms must fit this many times as many values as the other; otherwise the form is unknown.
 _CLEAR = 20
 _FIRST = r"^(\d{1,2})[/-]\d{1,2}(?:[/-]\d{4}\b.*)?$"
 _SECOND = r"^\d{1,2}[/-](\d{1,2})(?:[/-]\d{4}\b.*)?$"
@@ -39,11 +40,36 @@ class _Dates:
 
     def order(self, given: str) -> str:
         """Return the order that the dates show, else the one in the model."""
-        if self.day_first > _CLEAR * self.month_first:
+        if _is_clear(self.day_first, self.month_first):
             return DAY_FIRST
-        if self.month_first > _CLEAR * self.day_first:
-            return MONTH_FIRST
-        return given
+        return MONTH_FIRST if _is_clear(self.month_first, self.day_first) else given
+
+
+@dataclass
+class _Numbers:
+    """How many numbers of a column show their decimal mark, and how many are like 1.234 and like 1,234."""
+
+    with_point: int = 0
+    with_comma: int = 0
+    open_point: int = 0
+    open_comma: int = 0
+
+    def mark(self, attribute: Attribute) -> str:
+        """Return the decimal mark that the numbers show, else the one in the model; empty when it is needed and unknown."""
+        if _is_clear(self.with_point, self.with_comma):
+            return POINT
+        if _is_clear(self.with_comma, self.with_point):
+            return COMMA
+        return attribute.decimal_mark or ("" if self.unclear(attribute) else POINT)
+
+    def unclear(self, attribute: Attribute) -> int:
+        """Return how many numbers need a decimal mark that the type of the attribute does not show."""
+        is_known = {each: bool(mark_of(each, "", attribute.data_type)) for each in ".,"}
+        return (not is_known["."]) * self.open_point + (not is_known[","]) * self.open_comma
+
+
+def _is_clear(these: int, others: int) -> bool:
+    return these > _CLEAR * others
 
 
 @dataclass
@@ -59,7 +85,8 @@ class SourceValues:
     """Facts about the columns of all segments of a run. Call `add` once for each loaded segment."""
 
     markers: Counter[str] = field(default_factory=Counter)
-    dates: dict[str, _Dates] = field(default_factory=dict)
+    dates: defaultdict[str, _Dates] = field(default_factory=lambda: defaultdict(_Dates))
+    numbers: defaultdict[str, _Numbers] = field(default_factory=lambda: defaultdict(_Numbers))
     consent: dict[str, _Consent] = field(default_factory=dict)
 
     def add(
@@ -74,6 +101,7 @@ class SourceValues:
         _use_mail_form(db, scratch)
         for position, name in enumerate(fields, start=2):
             self._add_dates(db, f"c{position}", name)
+            self._add_numbers(db, f"c{position}", name)
 
     def add_consent(
         self, db: DuckDBPyConnection, cell: str, attribute: str, meaning: ConsentMeaning
@@ -87,21 +115,26 @@ class SourceValues:
         found.unclear += unclear
 
     def attributes(self, attributes: Sequence[Attribute]) -> tuple[Attribute, ...]:
-        """The attributes, each with the order of its dates."""
+        """The attributes, each with the order of its dates and the decimal mark of its numbers."""
         return tuple(
-            Attribute(
-                each.name,
-                each.data_type,
-                each.semantic_type,
-                self.dates.get(each.name, _Dates()).order(each.date_order),
+            replace(
+                each,
+                date_order=self.dates[each.name].order(each.date_order),
+                decimal_mark=self.numbers[each.name].mark(each),
             )
             for each in attributes
         )
 
     def findings(
-        self, attributes: Sequence[Attribute], date_orders: Mapping[str, str]
+        self,
+        attributes: Sequence[Attribute],
+        date_orders: Mapping[str, str],
+        decimal_marks: Mapping[str, str],
     ) -> list[Finding]:
-        """What a person should know. `date_orders`: attributes with dates, and a choice for each."""
+        """What a person should know.
+
+        `date_orders` and `decimal_marks` are the attributes with dates and with numbers, and the choice for each.
+        """
         found = []
         if self.markers:
             found.append(
@@ -127,26 +160,30 @@ class SourceValues:
                     )
                 )
         for each in attributes:
-            unclear = self.dates.get(each.name, _Dates()).open
-            if unclear and not (each.date_order or date_orders.get(each.name, "-")):
-                found.append(
-                    Finding(
-                        Severity.WARNING,
-                        "dateOrderUnknown",
-                        values={"attribute": each.name, "dates": str(unclear)},
-                    )
-                )
+            dates = self.dates[each.name].open
+            if dates and not (each.date_order or date_orders.get(each.name, "-")):
+                values = {"attribute": each.name, "dates": str(dates)}
+                found.append(Finding(Severity.WARNING, "dateOrderUnknown", values=values))
+            numbers = self.numbers[each.name].unclear(each)
+            if numbers and not (each.decimal_mark or decimal_marks.get(each.name, "-")):
+                values = {"attribute": each.name, "numbers": str(numbers)}
+                found.append(Finding(Severity.WARNING, "decimalMarkUnknown", values=values))
         return found
 
     def _add_dates(self, db: DuckDBPyConnection, cell: str, name: str) -> None:
-        day_first, month_first, unclear = _SQL.row(
-            db, "dates", cell=cell, first=_FIRST, second=_SECOND
-        )
-        if day_first or month_first or unclear:
-            dates = self.dates.setdefault(name, _Dates())
-            dates.day_first += day_first
-            dates.month_first += month_first
-            dates.open += unclear
+        counts = _SQL.row(db, "dates", cell=cell, first=_FIRST, second=_SECOND)
+        dates = self.dates[name]
+        dates.day_first += counts[0]
+        dates.month_first += counts[1]
+        dates.open += counts[2]
+
+    def _add_numbers(self, db: DuckDBPyConnection, cell: str, name: str) -> None:
+        counts = _SQL.row(db, "numbers", cell=cell, point=WITH_POINT, comma=WITH_COMMA)
+        numbers = self.numbers[name]
+        numbers.with_point += counts[0]
+        numbers.with_comma += counts[1]
+        numbers.open_point += counts[2]
+        numbers.open_comma += counts[3]
 
 
 def _use_mail_form(db: DuckDBPyConnection, scratch: Path) -> None:

@@ -13,7 +13,8 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from shared.errors import InputError
-from shared.model.source import DAY_FIRST, MONTH_FIRST, Attribute, CsvFormat
+from shared.model.source import Attribute, CsvFormat
+from shared.segments.culture import Culture, culture_of, format_order
 from shared.segments.json_text import load_json
 from shared.segments.suggestions import suggest
 
@@ -30,6 +31,8 @@ _TYPE_NOTES = ("entitytype", "c360:entitytype", "ci:entitytype", "c360:type", "c
 _KEY_NOTES = ("c360:primarykey", "ci:primarykey", "primarykey")
 _SEMANTIC_NOTES = ("semantictype", "c360:semantictype", "ci:semantictype")
 _DATE_NOTES = ("ci:customdateformat", "ci:customtimestampformat")
+_NUMBERS = frozenset({"double", "decimal", "int64", "int32", "int16"})
+_NO_CULTURE = Culture()
 _DISPLAY_NOTES = ("displayname", "friendlyname", "c360:displayname", "ci:displayname")
 
 
@@ -81,11 +84,11 @@ class Model:
 def read_model(data: bytes, where: str) -> Model:
     """Read a `model.json`. InputError names `where` when it is not usable as a whole."""
     root = load_document(data, where)
-    order = _culture_order(root.get("culture"))
+    culture = culture_of(root.get("culture"))
     return collect_entities(
         root.get("entities", root.get("tables")),
         where,
-        lambda item, number: _entity(item, number, where, order),
+        lambda item, number: _entity(item, number, where, culture),
         name=text_of(root.get("name")),
         modified_at=read_time(root.get("modifiedTime")),
     )
@@ -161,7 +164,7 @@ def _weight_of(entities: Iterable[Entity]) -> int:
     return total
 
 
-def _entity(item: object, number: int, where: str, order: str) -> Entity | None:
+def _entity(item: object, number: int, where: str, culture: Culture) -> Entity | None:
     """One local entity, or None for a reference into another model."""
     name = item.get("name") if isinstance(item, dict) else None
     if not isinstance(item, dict) or not _usable(name):
@@ -175,7 +178,7 @@ def _entity(item: object, number: int, where: str, order: str) -> Entity | None:
     display = _first(item, ("friendlyName", "displayName"), notes, _DISPLAY_NOTES) or name
     try:
         attributes = tuple(
-            attribute_of(each, name, position, where, order)
+            attribute_of(each, name, position, where, culture)
             for position, each in enumerate(
                 _list(item.get("attributes"), _MAX_ATTRIBUTES, name, where), 1
             )
@@ -207,18 +210,23 @@ def has_people(attributes: Sequence[Attribute], primary_key: str | None) -> bool
     return not attributes or primary_key is not None or "email" in suggest(attributes).values()
 
 
-def attribute_of(item: object, entity: str, number: int, where: str, order: str = "") -> Attribute:
+def attribute_of(
+    item: object, entity: str, number: int, where: str, culture: Culture = _NO_CULTURE
+) -> Attribute:
     """One attribute. InputError names its entity and position when it has no usable name."""
     name = item.get("name") if isinstance(item, dict) else None
     if not isinstance(item, dict) or not _usable(name):
         raise InputError("attributeUnnamed", where=where, entity=entity, number=number)
     notes = _notes(item)
     semantic = _first(item, ("semanticType",), notes, _SEMANTIC_NOTES) or _trait(item)
+    data_type = text_of(item.get("dataType")) or "string"
     return Attribute(
         name=str(name),
-        data_type=text_of(item.get("dataType")) or "string",
+        data_type=data_type,
         semantic_type=semantic or None,
-        date_order=_format_order(_first(item, (), notes, _DATE_NOTES)) or order,
+        date_order=format_order(_first(item, (), notes, _DATE_NOTES)) or culture.date_order,
+        # Text is copied as it is, so the culture of the writer does not apply to it.
+        decimal_mark=culture.decimal_mark if data_type in _NUMBERS else "",
     )
 
 
@@ -277,27 +285,6 @@ def read_time(value: object) -> datetime | None:
         return moment.astimezone(UTC)
     except (ValueError, OverflowError):
         return None
-
-
-def _culture_order(culture: object) -> str:
-    """The order of day and month in dates of a culture such as `de-DE`; empty when unknown."""
-    if not isinstance(culture, str) or not culture.strip() or len(culture) > _MAX_NAME:
-        return ""
-    from babel import Locale, UnknownLocaleError
-
-    try:
-        locale = Locale.parse(culture.strip().replace("_", "-"), sep="-")
-        return _format_order(str(locale.date_formats["short"].pattern))
-    except (UnknownLocaleError, ValueError, TypeError, KeyError):
-        return ""
-
-
-def _format_order(pattern: str) -> str:
-    """The order of day and month in a format such as `dd/MM/yyyy`; empty if the year comes first."""
-    day, month, year = (pattern.find(mark) for mark in "dMy")
-    if min(day, month, year) < 0 or year < max(day, month):
-        return ""
-    return DAY_FIRST if day < month else MONTH_FIRST
 
 
 def _primary_key(

@@ -121,6 +121,64 @@ def test_a_column_is_interpreted_from_all_its_values(
     assert scenario.audience.members()["p4@example.com"].merge_fields["BORN"] == "1980-05-06"
 
 
+def test_numbers_are_read_as_the_column_or_the_culture_writes_them(
+    scenario: ExportScenario, files: Files
+) -> None:
+    names = ["CustomerId", "EMail", "Text", "Decimal", "Whole"]
+    german, shown, unclear = (scenario.named(name) for name in ("German", "Shown", "Unclear"))
+
+    def export(
+        segment: str, *rows: tuple[str, str, str], mark: str | None = None, **more: object
+    ) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+        people = [[f"{n:032x}", f"{segment}{n}@example.com", *row] for n, row in enumerate(rows)]
+        item = entity(segment, names, [f"{segment}.csv"])
+        attributes: Any = item["attributes"]
+        for attribute, data_type in zip(attributes[3:], ("decimal", "int64"), strict=True):
+            attribute["dataType"] = data_type
+        files.put(f"{segment}/{segment}.csv", csv_bytes([names, *people]))
+        files.model(item, folder=f"{segment}/", **more)
+        create = {"name": "Number", "type": "number"}
+        mapped = [
+            {"attribute": name, "mergeField": name.upper(), "create": {**create, "name": name}}
+            for name in names[2:]
+        ]
+        mapped[0] |= {"decimalMark": mark} if mark else {}
+        choice = {"name": segment, "tag": f"{segment} {mark}"}
+        scenario.define([choice], mapping={"email": "EMail", "attributes": mapped})
+        run = scenario.run()
+        members = scenario.audience.members()
+        return run, [
+            members[f"{segment}{n}@example.com".lower()].merge_fields for n in range(len(rows))
+        ]
+
+    run, sent = export(
+        german, ("1.234,50", "1.234", "1.234"), ("1.234", "12,5", "7"), culture="de-DE"
+    )
+    assert sent == [
+        {"TEXT": 1234.5, "DECIMAL": 1234, "WHOLE": 1234},
+        {"TEXT": 1234, "DECIMAL": 12.5, "WHOLE": 7},
+    ]
+    assert "decimalMarkUnknown" not in codes(run)
+
+    run, sent = export(shown, ("1.234", "1.234", "1,234"), ("1.5", "2", "7"))
+    assert sent == [
+        {"TEXT": 1.234, "DECIMAL": 1.234, "WHOLE": 1234},
+        {"TEXT": 1.5, "DECIMAL": 2, "WHOLE": 7},
+    ]
+
+    # A text is not written by the culture of the model, and nothing else shows its decimal mark.
+    run, sent = export(unclear, ("1.234", "1.234", "5"), ("17", "2", "7"), culture="de-DE")
+    assert sent == [{"DECIMAL": 1234, "WHOLE": 5}, {"TEXT": 17, "DECIMAL": 2, "WHOLE": 7}]
+    assert "1 number of the attribute “Text”" in codes(run)["decimalMarkUnknown"]
+    outcomes = {row["email"]: row for row in scenario.outcomes(run)}
+    assert outcomes[f"{unclear}0@example.com".lower()]["code"] == "valueDropped"
+    assert outcomes[f"{unclear}0@example.com".lower()]["field"] == "TEXT"
+
+    run, sent = export(unclear, ("1.234", "1.234", "5"), mark="comma", culture="de-DE")
+    assert sent == [{"TEXT": 1234, "DECIMAL": 1234, "WHOLE": 5}]
+    assert "decimalMarkUnknown" not in codes(run)
+
+
 def test_the_reason_for_an_unreadable_segment_is_shown_wherever_it_is_missing(
     scenario: ExportScenario, files: Files
 ) -> None:

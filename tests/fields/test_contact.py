@@ -177,9 +177,18 @@ def field(kind, tag="X", number=9, required=False, **options):
     return MergeField(number, tag, f"Name of {tag}", kind, required, options)
 
 
-def convert(kind, text, data_type="string", clear=False, required=False, date_order="", **options):
+def convert(
+    kind,
+    text,
+    data_type="string",
+    clear=False,
+    required=False,
+    date_order="",
+    decimal_mark="",
+    **options,
+):
     mapping = Mapping("Email", attributes=(AttributeMapping("a", "X"),))
-    attribute = Attribute("a", data_type, date_order=date_order)
+    attribute = Attribute("a", data_type, date_order=date_order, decimal_mark=decimal_mark)
     converter = Converter(mapping, [attribute], [field(kind, required=required, **options)])
     fields, dropped = converter.convert([text], clear)
     return fields.get("X"), [why.reason for why in dropped]
@@ -204,7 +213,6 @@ CONVERSIONS = [
     ("number", "1\u00a0234\u00a0567", 1234567),
     ("number", "1'234.5", 1234.5),
     ("number", "\u22125", -5),
-    ("number", "1.234", 1.234),
     ("date", "1974-08-01", "1974-08-01"),
     ("date", "1974-08-01T00:00:00Z", "1974-08-01"),
     ("date", "1974-08-01T23:30:00.0000000-08:00", "1974-08-01"),
@@ -278,7 +286,10 @@ DROPPED = [
     ("number", "1e400", "notANumber"),
     ("number", "12345678901234567890", "notANumber"),
     ("number", "true", "notANumber"),
-    ("number", "1,234", "notOneNumber"),
+    ("number", "1,234", "numberAmbiguous"),
+    ("number", "1.234", "numberAmbiguous"),
+    ("number", "-12.000", "numberAmbiguous"),
+    ("number", "1.12.345", "notANumber"),
     ("number", "1,2,3", "notANumber"),
     ("number", "١٢", "notANumber"),
     ("date", "soon", "notADate"),
@@ -320,9 +331,61 @@ def test_an_unfit_value_is_dropped_and_reported(kind, text, reason):
     assert convert(kind, text, clear=True) == (None, [reason])
 
 
-def test_a_comma_and_three_digits_are_thousands_only_in_whole_numbers():
-    assert convert("number", "1,234", "int64") == (1234, [])
-    assert convert("number", "1,234", "decimal") == (None, ["notOneNumber"])
+@pytest.mark.parametrize(
+    ("data_type", "mark", "point", "comma"),
+    [
+        ("string", "", None, None),
+        ("string", "point", 1.234, 1234),
+        ("string", "comma", 1234, 1.234),
+        # Without a culture, numbers of the Common Data Model have a decimal point.
+        ("decimal", "", 1.234, None),
+        ("double", "comma", 1234, 1.234),
+        ("decimal(18,3)", "", 1.234, None),
+        # Whole numbers have no decimal mark.
+        ("int64", "", None, 1234),
+        ("int64", "point", None, 1234),
+        ("int64", "comma", 1234, None),
+    ],
+)
+def test_a_mark_before_three_digits_is_read_only_if_it_is_known(data_type, mark, point, comma):
+    for text, expected in (("1.234", point), ("1,234", comma)):
+        dropped = ["numberAmbiguous"] if expected is None else []
+        assert convert("number", text, data_type, decimal_mark=mark) == (expected, dropped)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("1.234,56", 1234.56),
+        ("1,234.56", 1234.56),
+        ("1 234,56", 1234.56),
+        ("1\u202f234,56", 1234.56),
+        ("1\u00a0234", 1234),
+        ("1\u2019234.5", 1234.5),
+        ("12,34,567.5", 1234567.5),
+        ("1.234.567", 1234567),
+        ("1234,567", 1234.567),
+        ("1234.567", 1234.567),
+        ("0.125", 0.125),
+        ("0,125", 0.125),
+        ("1.234E+03", 1234),
+        ("1,234E+03", 1234),
+        ("\u2212,5", -0.5),
+    ],
+)
+@pytest.mark.parametrize("mark", ["", "point", "comma"])
+def test_a_number_that_can_be_read_in_one_way_needs_no_mark(text, expected, mark):
+    assert convert("number", text, decimal_mark=mark) == (expected, [])
+
+
+def test_the_choice_of_a_decimal_mark_in_the_export_overrides_the_column():
+    attribute = Attribute("a", decimal_mark="point")
+    mapping = Mapping("EMail", attributes=(AttributeMapping("a", "X", decimal_mark="comma"),))
+    field = MergeField(1, "X", "X", "number", False)
+    assert Converter(mapping, [attribute], [field]).convert(["1.234"], clear=False) == (
+        {"X": 1234},
+        [],
+    )
 
 
 @pytest.mark.parametrize(

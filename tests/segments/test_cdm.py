@@ -133,21 +133,29 @@ def test_a_fault_of_one_entity_affects_no_other() -> None:
 
 
 @pytest.mark.parametrize(
-    ("culture", "order"),
+    ("culture", "order", "mark"),
     [
-        ("en-GB", "dayFirst"),
-        ("en-US", "monthFirst"),
-        ("de-DE", "dayFirst"),
-        ("ko-KR", ""),
-        ("en-CA", ""),
-        ("xx-nothing", ""),
-        (7, ""),
-        (None, ""),
+        ("en-GB", "dayFirst", "point"),
+        ("en-US", "monthFirst", "point"),
+        ("de-DE", "dayFirst", "comma"),
+        ("fr-FR", "dayFirst", "comma"),
+        ("de-CH", "dayFirst", "point"),
+        ("ko-KR", "", "point"),
+        ("en-CA", "", "point"),
+        ("xx-nothing", "", ""),
+        (7, "", ""),
+        (None, "", ""),
     ],
 )
-def test_the_culture_determines_the_date_format(culture: object, order: str) -> None:
-    (gold,) = read_model(model_json(entity("Gold", ["A"], []), culture=culture), "m").entities
-    assert gold.attributes[0].date_order == order
+def test_the_culture_determines_the_format_of_dates_and_numbers(
+    culture: object, order: str, mark: str
+) -> None:
+    item = entity("Gold", ["A", "Text"], [])
+    item["attributes"][0]["dataType"] = "decimal"
+    (gold,) = read_model(model_json(item, culture=culture), "m").entities
+    assert [each.date_order for each in gold.attributes] == [order, order]
+    # Text is not written by the culture, but copied.
+    assert [each.decimal_mark for each in gold.attributes] == [mark, ""]
 
 
 def test_the_date_format_of_an_attribute_overrides_the_culture() -> None:

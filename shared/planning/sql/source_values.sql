@@ -19,6 +19,27 @@ FROM (
     WHERE text[2] IN ('/', '-') OR text[3] IN ('/', '-')
 );
 
+-- name: numbers
+-- How many numbers of the column $cell clearly have a decimal point, clearly have a decimal comma, are like 1.234, and are
+-- like 1,234. Only texts with a point or a comma are compared with the slow expressions.
+SELECT
+    count(*) FILTER (has_point AND NOT has_comma),
+    count(*) FILTER (has_comma AND NOT has_point),
+    count(*) FILTER (has_point AND has_comma AND contains(text, '.')),
+    count(*) FILTER (has_point AND has_comma AND contains(text, ','))
+FROM (
+    SELECT
+        text,
+        regexp_full_match(text, $point) AS has_point,
+        regexp_full_match(text, $comma) AS has_comma
+    FROM (
+        SELECT trim(cell) AS text
+        FROM (SELECT COLUMNS(lambda c: c = $cell) AS cell FROM segment_rows)
+        WHERE cell NOT BETWEEN ':' AND chr(127)
+            AND strlen(cell) BETWEEN 2 AND 40 AND (contains(cell, '.') OR contains(cell, ','))
+    )
+);
+
 -- name: consent
 -- How many rows have a value in the column $cell, and how many of these values are not in $known.
 SELECT

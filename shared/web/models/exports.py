@@ -51,6 +51,7 @@ FieldType = Literal["text", "number", "phone", "date", "url", "imageurl", "birth
 AddressPart = Literal["addr1", "addr2", "city", "state", "zip", "country"]
 # How an attribute writes dates such as 05/06/1980.
 DateOrder = Literal["dayFirst", "monthFirst"]
+DecimalMark = Literal["point", "comma"]
 _MOST_ATTRIBUTES = 100
 
 _EXPORT = TypeAdapter(Export)
@@ -112,6 +113,7 @@ class AttributeBody(Body):
     create: FieldToCreateBody | None = None
     part: AddressPart | None = None
     date_order: DateOrder | None = None
+    decimal_mark: DecimalMark | None = None
 
 
 class EvidenceBody(Body):
@@ -297,6 +299,7 @@ class MappedAttributeView(View):
     # Omitted if the attribute does not set it, as in the request.
     part: Annotated[str | None, Field(exclude_if=is_none)] = None
     date_order: Annotated[str | None, Field(exclude_if=is_none)] = None
+    decimal_mark: Annotated[str | None, Field(exclude_if=is_none)] = None
 
 
 class EvidenceView(View):

@@ -99,6 +99,7 @@ def _attributes(form: Form) -> Iterable[Definition]:
             "create": create,
             "part": form.get(f"part-{number}") or None,
             "dateOrder": form.get(f"dateOrder-{number}") or None,
+            "decimalMark": form.get(f"decimalMark-{number}") or None,
         }
 
 
