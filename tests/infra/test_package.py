@@ -27,7 +27,7 @@ def test_the_package_contains_only_what_runs() -> None:
     [
         ".env", ".env.local", "prod.env", "key.pem", "shared/key.pem", "tls.key", "cert.pfx",
         "cert.p12", "id_rsa", ".azure/prod/.env", ".vscode/settings.json", "local.settings.json",
-        "local.settings.prod.json", "secret.txt", "secret-mailchimp.txt", "app.zip", "outputs.json",
+        "local.settings.prod.json", "secret.txt", "secret-mailchimp.txt", "app.zip",
         "docs/deploy.md", "tests/conftest.py", "infra/main.json", ".local/secrets.key",
         "shared/__pycache__/x.pyc", "node_modules/x.js", "notes.md", "run.log",
     ],
