@@ -39,6 +39,11 @@ class LedgerPointer:
         """Whether the ledger shows how large the export is."""
         return self.source_fingerprint != "" if self.whole is None else self.whole
 
+    @property
+    def newest_outcomes(self) -> str:
+        """The newest run with outcomes of all rows."""
+        return self.rows_of or self.run_id
+
     def is_of(self, account_id: str, audience_id: str) -> bool:
         """Whether the ledger belongs to this audience; after a change of the audience it does not."""
         return self.audience in ("", f"{account_id}/{audience_id}")

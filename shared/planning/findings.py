@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -30,7 +30,7 @@ def people_findings(
     db: DuckDBPyConnection,
     export: Export,
     new_status: str,
-    members: dict[int, SegmentMembers],
+    members: Mapping[int, SegmentMembers],
 ) -> list[Finding]:
     """Return findings about the people of a plan, from `changes`, `ledger` and `rejects`."""
     withdrawn, archived, transactional, moved = _SQL.row(db, "people")

@@ -28,12 +28,6 @@ def plan_former_addresses(db: DuckDBPyConnection, export: Export) -> None:
         _SQL.run(db, "archive", former_tag=FORMER_TAG)
 
 
-def exceeds_archive_share(db: DuckDBPyConnection, max_share: float) -> bool:
-    """Whether more than `max_share` (0-1) of the contacts of `ledger` would be archived."""
-    archiving = _SQL.number(db, "archiving", former_tag=FORMER_TAG)
-    return bool(archiving) and archiving > max_share * _SQL.number(db, "subscribers")
-
-
 def former_findings(db: DuckDBPyConnection, *, held: bool) -> list[Finding]:
     """Return a finding about contacts with a former address to archive."""
     archiving = _SQL.number(db, "archiving", former_tag=FORMER_TAG)

@@ -1,4 +1,4 @@
-"""Make a plan, step by step: read, check, compare, hold back, write.
+"""Make a plan, step by step: read, find who may be sent, check, compare, hold back, write.
 
 Nothing is written to Mailchimp before the limit, the audience, the tags and the guards have
 been checked. Missing merge fields and tags are created before the contact budget is checked, which
@@ -30,6 +30,7 @@ from shared.model.run import (
     AudienceSize,
     Counts,
     Finding,
+    Reason,
     RunStatus,
     Severity,
 )
@@ -65,7 +66,6 @@ from shared.planning.findings import (
 from shared.planning.fingerprint import field_rules, mapping_fingerprint
 from shared.planning.forecast import forecast
 from shared.planning.former_addresses import (
-    exceeds_archive_share,
     former_findings,
     plan_former_addresses,
 )
@@ -75,7 +75,7 @@ from shared.planning.limit import within_budget, within_limit
 from shared.planning.one_person import find_person, keep_only_person, rows_of_person
 from shared.planning.people import RowCounts, SourceColumns, read_people
 from shared.planning.preparation import AudiencePreparation
-from shared.planning.removal_guard import exceeds_removal_share
+from shared.planning.removal_guard import find_held
 from shared.planning.report import PlanningReport, ReportedSource
 from shared.planning.request import PlanRequest
 from shared.planning.retry import load_failed, not_retried
@@ -83,7 +83,6 @@ from shared.planning.source_values import SourceValues
 from shared.planning.subscribed_again import forget_refusals
 from shared.planning.withdrawals import (
     any_withdrawals,
-    exceeds_unsubscribe_share,
     keep_only_withdrawals,
     plan_unsubscribes,
     send_no_one,
@@ -110,13 +109,50 @@ class PlanSource:
 class _Inputs:
     """What was read: rows, the audience, the attributes with what their values show.
 
-    `ledger` belongs to the downloaded file; None to compare without one.
+    `ledger` is the pointer to the file that was downloaded, or None.
     """
 
     rows: RowCounts
     audience: PreparedAudience
     attributes: tuple[Attribute, ...]
     ledger: LedgerPointer | None
+
+
+@dataclass(frozen=True)
+class _Allowed:
+    """What is known about the run before people are compared with the ledger.
+
+    `status` is the status of new contacts. `deleted_tags` are tags of the ledger that the audience does not have any
+    more. `only_failed`: a retry, which sends only the people of `failed`. `reason` is why no row can be sent, or None.
+    """
+
+    status: str
+    deleted_tags: tuple[int, ...]
+    only_failed: bool
+    reason: Reason | None
+
+
+@dataclass(frozen=True)
+class _Compared:
+    """The audience with its new fields and tags, and its predicted size after the run.
+
+    `ended` is why the run only carries out withdrawals of consent; None for all other runs.
+    """
+
+    audience: PreparedAudience
+    size: AudienceSize | None
+    ended: PlanningEnded | None = None
+
+
+@dataclass(frozen=True)
+class _Counted:
+    """The members of each segment, by its number, the counts of the run, and its rejected rows that the run before
+    rejected as well.
+    """
+
+    members: Mapping[int, SegmentMembers]
+    counts: Counts
+    rejected_before: int = 0
 
 
 class NewPlan:
@@ -159,86 +195,59 @@ class NewPlan:
         """
         read = self._read(ReportedSource(segments, report), max_profiles)
         report.comparing()
-        ledger = read.ledger
-        self._load_ledger(ledger)
-        if self._request.person is not None:
-            find_person(self._db, self._request.person, erasures)
-        suppress_erased(self._db, erasures.marker_for_all())
-        deleted = deleted_tags(self._db, read.audience.tags.existing)
-        forget_tags(self._db, deleted)
-        status = status_for_new(self._export, read.audience.audience)
-        retry = self._loads_failed()
-        reason = no_usable_rows(self._db, self._export, read.rows.people)
-        find_do_not_send(self._db, status, add_archived=self._request.adds_archived)
-        self._source.exclusions.apply(self._db)
-        ended = None
-        try:
-            audience = self._check_and_create(read, retry=retry)
-            size = self._compare(read, audience, retry=retry, removes_tags=reason is None)
-        except PlanningEnded as end:
-            if self._request.person is not None or not any_withdrawals(self._db):
-                raise
-            ended, audience, size = end, read.audience, end.audience_size
-            self._compare_withdrawals(read, end)
-        held = self._hold()
+        allowed = self._find_allowed(read, erasures)
+        compared = self._compare_or_withdraw(read, allowed)
+        held = self._find_held()
         files, chunks = write_chunks(
-            self._db,
-            self._scratch,
-            merge_tags(self._export.mapping),
-            held,
+            self._db, self._scratch, merge_tags(self._export.mapping), held
         )
-        members = members_by_segment(self._db)
-        if ended is None:
-            self.findings += former_findings(self._db, held=held.archiving)
-        rows = read.rows
-        if self._request.person is not None:
-            rows = replace(rows, source_rows=rows_of_person(self._db, self._request.person))
-        counts, before = self._count(rows, members, status, held)
-        if ended is not None:
-            reason, counts = ended.reason, replace(counts, new=ended.counts.new)
+        counted = self._count(read.rows, allowed, compared, held)
         if self._request.is_preview:
             self.findings.append(forecast(chunks, people_per_second))
-        plan = Plan(
+        return self._plan(read, allowed, compared, held, counted), files, chunks
+
+    def _plan(
+        self,
+        read: _Inputs,
+        allowed: _Allowed,
+        compared: _Compared,
+        held: Held,
+        counted: _Counted,
+    ) -> Plan:
+        request, export = self._request, self._export
+        audience, ended = compared.audience, compared.ended
+        return Plan(
             run_id=self._run.id,
-            export_id=self._export.id,
-            connection_id=self._request.connection_id,
-            account_id=self._request.account_id,
-            audience_id=self._export.audience_id,
+            export_id=export.id,
+            connection_id=request.connection_id,
+            account_id=request.account_id,
+            audience_id=export.audience_id,
             audience_name=audience.audience.name,
             folder=plan_folder(self._run.id, self._preparation.token()),
-            status=status,
-            mapping=self._export.mapping,
+            status=allowed.status,
+            mapping=export.mapping,
             attributes=read.attributes,
             # A preview converts values for fields that the run creates as well.
-            merge_fields=with_fields_to_create(self._export, audience.merge_fields),
-            tags=_planned_tags(self._export, audience.tags.tags, members),
-            tagsets=_tagsets(self._db, self._export, audience.tags.tags),
-            counts=counts,
-            removals_held=held.removals or held.unsubscribes or held.archiving,
-            ledger=ledger.blob if ledger else None,
-            ledger_run=self._ledger_run,
-            reason=reason,
-            rejected_before=before,
-            deleted_tags=deleted,
-            source_fingerprint=self._fingerprint_for_next(ledger, all_sent=not (retry or ended)),
+            merge_fields=with_fields_to_create(export, audience.merge_fields),
+            tags=_planned_tags(export, audience.tags.tags, counted.members),
+            tagsets=_tagsets(self._db, export, audience.tags.tags),
+            counts=counted.counts,
+            removals_held=held != NOTHING_HELD,
+            ledger=read.ledger.blob if read.ledger else None,
+            ledger_run=self._source.pointer.run_id if self._source.pointer else "",
+            reason=ended.reason if ended else allowed.reason,
+            rejected_before=counted.rejected_before,
+            deleted_tags=allowed.deleted_tags,
+            source_fingerprint=self._fingerprint_for_next(
+                read.ledger, all_sent=not (allowed.only_failed or ended)
+            ),
             findings=tuple(self.findings),
             calls=sum(self.calls, CallCounts()),
             contacts_before=dict(audience.contacts),
-            audience_size=size,
-            definition=self._request.definition,
+            audience_size=compared.size,
+            definition=request.definition,
             ends_as=ended.status if ended else RunStatus.FAILED,
         )
-        return plan, files, chunks
-
-    @property
-    def _ledger_run(self) -> str:
-        return self._source.pointer.run_id if self._source.pointer else ""
-
-    @property
-    def _run_before(self) -> str:
-        """The newest run with outcomes of all rows."""
-        pointer = self._source.pointer
-        return (pointer.rows_of or pointer.run_id) if pointer else ""
 
     def _fingerprint_for_next(self, ledger: LedgerPointer | None, *, all_sent: bool) -> str:
         """The fingerprint of the source that was sent completely once this run has ended."""
@@ -311,12 +320,44 @@ class NewPlan:
             unused.add("created_by")
         return unused
 
+    def _find_allowed(self, read: _Inputs, erasures: Erasures) -> _Allowed:
+        """Load the ledger, and find the people who may be sent: fill `do_not_send` and, for a retry, `failed`."""
+        db = self._db
+        self._load_ledger(read.ledger)
+        if self._request.person is not None:
+            find_person(db, self._request.person, erasures)
+        suppress_erased(db, erasures.marker_for_all())
+        deleted = deleted_tags(db, read.audience.tags.existing)
+        forget_tags(db, deleted)
+        status = status_for_new(self._export, read.audience.audience)
+        only_failed = self._loads_failed()
+        reason = no_usable_rows(db, self._export, read.rows.people)
+        find_do_not_send(db, status, add_archived=self._request.adds_archived)
+        self._source.exclusions.apply(db)
+        return _Allowed(status, deleted, only_failed, reason)
+
     def _loads_failed(self) -> bool:
         """Whether only the people of `failed` are sent: those that failed in the run to retry."""
         retried = self._run.retry_of
         return retried is not None and load_failed(
             self._db, self._preparation.files, retried, self._scratch
         )
+
+    def _compare_or_withdraw(self, read: _Inputs, allowed: _Allowed) -> _Compared:
+        """Fill `changes`. When the run ends or waits, it still carries out withdrawals of consent.
+
+        PlanningEnded if there are none.
+        """
+        retry = allowed.only_failed
+        try:
+            audience = self._check_and_create(read, retry=retry)
+            size = self._compare(read, audience, retry=retry, removes_tags=allowed.reason is None)
+        except PlanningEnded as end:
+            if self._request.person is not None or not any_withdrawals(self._db):
+                raise
+            self._compare_withdrawals(read, end)
+            return _Compared(read.audience, end.audience_size, end)
+        return _Compared(audience, size)
 
     def _check_and_create(self, read: _Inputs, *, retry: bool) -> PreparedAudience:
         """Apply the guards, then create missing fields and tags."""
@@ -423,46 +464,58 @@ class NewPlan:
             self.findings.append(Finding(Severity.INFO, "newMayBeThere", values=values))
         return size
 
-    def _hold(self) -> Held:
+    def _find_held(self) -> Held:
         """Decide what waits for a confirmation, because it concerns unusually many people."""
         if REMOVAL_GUARD in self._run.confirmed or self._request.person is not None:
             return NOTHING_HELD
-        share = self._export.max_removal_share
-        return Held(
-            removals=exceeds_removal_share(self._db, share),
-            unsubscribes=exceeds_unsubscribe_share(self._db, share),
-            archiving=exceeds_archive_share(self._db, share),
-        )
+        return find_held(self._db, self._export.max_removal_share)
 
     def _count(
-        self, rows: RowCounts, members: dict[int, SegmentMembers], status: str, held: Held
-    ) -> tuple[Counts, int]:
-        """Count the changes and add the findings about them.
+        self, rows: RowCounts, allowed: _Allowed, compared: _Compared, held: Held
+    ) -> _Counted:
+        """Count the changes and add the findings about them."""
+        members = members_by_segment(self._db)
+        if compared.ended is None:
+            self.findings += former_findings(self._db, held=held.archiving)
+        person = self._request.person
+        if person is not None:
+            return _Counted(members, count(self._db, rows_of_person(self._db, person)).of_run)
+        self._add_findings(members, allowed, held)
+        planned = count(self._db, rows.source_rows)
+        before = planned.refused_before + self._rejected_before()
+        if before:
+            values = {"rows": str(before)}
+            self.findings.append(Finding(Severity.INFO, "rejectedBefore", values=values))
+        counts = planned.of_run
+        if compared.ended is not None:
+            counts = replace(counts, new=compared.ended.counts.new)
+        return _Counted(members, counts, before)
 
-        Returns the counts, and how many of the rejected rows the run before rejected as well.
-        """
-        if self._request.person is not None:
-            return count(self._db, rows.source_rows).of_run, 0
+    def _add_findings(
+        self, members: Mapping[int, SegmentMembers], allowed: _Allowed, held: Held
+    ) -> None:
+        """Add findings about the definition of the export and about the people of the plan."""
         self.findings += definition_findings(
             self._export,
             (stored.value for stored in readable(self._preparation.exports.all())),
             [s.display_name for s in self._source.snapshot.segments if s.refreshed_at is None],
         )
-        self.findings += people_findings(self._db, self._export, status, members)
+        self.findings += people_findings(self._db, self._export, allowed.status, members)
         self.findings += changed_address_findings(self._db)
         self.findings += withdrawal_findings(self._db, held=held.unsubscribes)
-        counts = count(self._db, rows.source_rows)
-        before = counts.refused_before + rejected_before(
-            self._db, self._preparation.files, self._run_before, self._scratch
+
+    def _rejected_before(self) -> int:
+        """How many rows of `rejects` the run before rejected as well."""
+        pointer = self._source.pointer
+        if pointer is None:
+            return 0
+        return rejected_before(
+            self._db, self._preparation.files, pointer.newest_outcomes, self._scratch
         )
-        if before:
-            values = {"rows": str(before)}
-            self.findings.append(Finding(Severity.INFO, "rejectedBefore", values=values))
-        return counts.of_run, before
 
 
 def _planned_tags(
-    export: Export, tags: Sequence[Tag], members: dict[int, SegmentMembers]
+    export: Export, tags: Sequence[Tag], members: Mapping[int, SegmentMembers]
 ) -> tuple[PlannedTag, ...]:
     planned = []
     for number, (choice, tag) in enumerate(zip(export.segments, tags, strict=True)):

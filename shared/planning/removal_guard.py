@@ -1,13 +1,15 @@
-"""The removal guard: stop when a segment comes back empty or far smaller than before.
+"""The removal guard: changes that concern unusually many people wait for a confirmation. All others are sent.
 
-Removals wait for a confirmation when more than the allowed share of the people with a tag of the
-export would lose it. Everything else is sent.
+It stops a segment that comes back empty or far smaller than before. The allowed share applies to the people who have
+a tag, and to the subscribers of whom some would be unsubscribed or archived.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from shared.model.chunk import FORMER_TAG, UNSUBSCRIBE_TAG
+from shared.planning.chunking import Held
 from shared.workspace import SqlFile
 
 if TYPE_CHECKING:
@@ -17,6 +19,19 @@ if TYPE_CHECKING:
 _SQL = SqlFile.of(__file__)
 
 
-def exceeds_removal_share(db: DuckDBPyConnection, max_share: float) -> bool:
+def find_held(db: DuckDBPyConnection, max_share: float) -> Held:
+    """Return what of `changes` concerns more than `max_share` (0-1) of the people in `ledger`."""
+    unsubscribing, archiving = _SQL.row(
+        db, "contacts", unsubscribe_tag=UNSUBSCRIBE_TAG, former_tag=FORMER_TAG
+    )
+    most = max_share * _SQL.number(db, "subscribers") if unsubscribing or archiving else 0.0
+    return Held(
+        removals=_exceeds_removal_share(db, max_share),
+        unsubscribes=unsubscribing > most,
+        archiving=archiving > most,
+    )
+
+
+def _exceeds_removal_share(db: DuckDBPyConnection, max_share: float) -> bool:
     """Whether any tag would be removed from more than `max_share` (0-1) of the people who have it."""
     return any(leavers > max_share * members for members, leavers in _SQL.rows(db, "shares"))

@@ -45,12 +45,6 @@ def plan_unsubscribes(db: DuckDBPyConnection, export: Export) -> None:
         _SQL.run(db, "unsubscribe", unsubscribe_tag=UNSUBSCRIBE_TAG)
 
 
-def exceeds_unsubscribe_share(db: DuckDBPyConnection, max_share: float) -> bool:
-    """Whether more than `max_share` (0-1) of the subscribers of `ledger` would be unsubscribed."""
-    unsubscribing, _ = _SQL.row(db, "findings", unsubscribe_tag=UNSUBSCRIBE_TAG)
-    return bool(unsubscribing) and unsubscribing > max_share * _SQL.number(db, "subscribers")
-
-
 def withdrawal_findings(db: DuckDBPyConnection, *, held: bool) -> list[Finding]:
     """Return findings about people to unsubscribe and about those who say yes again."""
     unsubscribing, returned = _SQL.row(db, "findings", unsubscribe_tag=UNSUBSCRIBE_TAG)

@@ -28,7 +28,7 @@ from shared.planning.consent import find_do_not_send
 from shared.planning.ledger import deleted_tags, forget_tags, load_ledger
 from shared.planning.not_subscribed import NotSubscribedList
 from shared.planning.people import RowCounts, SourceColumns, read_people
-from shared.planning.removal_guard import exceeds_removal_share
+from shared.planning.removal_guard import find_held
 from shared.segments.reader import load_segment
 from shared.workspace import workspace
 from tests.fakes import MemoryFiles, MemoryRecords, MemoryStore, StoreClient
@@ -362,7 +362,7 @@ def test_the_removal_guard_checks_each_tag(
     ledger_of(db, ("a", "x", [1, 2], None), ("b", "x", [1, 2], None), *others)
     judge(db, Rules(tag_ids=[1, 2], mapping=""))
 
-    assert exceeds_removal_share(db, share) is stopped
+    assert find_held(db, share).removals is stopped
 
 
 def test_chunks_refer_to_their_own_lines(

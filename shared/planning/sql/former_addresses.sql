@@ -36,7 +36,3 @@ WHERE address NOT IN (SELECT address FROM changes);
 
 -- name: archiving
 SELECT count(*) FROM changes WHERE list_contains(tags_to_remove, $former_tag);
-
--- name: subscribers
--- The subscribers that the export has sent.
-SELECT count(*) FROM ledger ANTI JOIN not_subscribed USING (address) WHERE fingerprint IS NOT NULL;

@@ -12,3 +12,14 @@ JOIN (
     FROM (SELECT unnest(tags_to_remove) AS tag_id FROM changes WHERE NOT withdrawn)
     GROUP BY tag_id
 ) r USING (tag_id);
+
+-- name: contacts
+-- Contacts to unsubscribe, and contacts with a former address to archive.
+SELECT
+    count(*) FILTER (list_contains(tags_to_remove, $unsubscribe_tag)),
+    count(*) FILTER (list_contains(tags_to_remove, $former_tag))
+FROM changes;
+
+-- name: subscribers
+-- The subscribers that the export has sent.
+SELECT count(*) FROM ledger ANTI JOIN not_subscribed USING (address) WHERE fingerprint IS NOT NULL;

@@ -30,10 +30,6 @@ SELECT
 FROM to_unsubscribe
 WHERE address NOT IN (SELECT address FROM changes);
 
--- name: subscribers
--- The subscribers that the export has sent.
-SELECT count(*) FROM ledger ANTI JOIN not_subscribed USING (address) WHERE fingerprint IS NOT NULL;
-
 -- name: findings
 SELECT
     count(*) FILTER (list_contains(tags_to_remove, $unsubscribe_tag)),
