@@ -26,7 +26,7 @@ from shared.messaging.trace import Trace, current, trace_of, waited
 from shared.model.audience import CallCounts
 from shared.model.outcome import Outcome
 from shared.sending.lane_metrics import LaneMetrics
-from shared.sending.write import Result
+from shared.sending.result import Result
 from shared.telemetry import LATE, Telemetry
 
 NOW = datetime(2026, 11, 1, 6, 0, tzinfo=UTC)

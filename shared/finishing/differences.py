@@ -26,7 +26,7 @@ from shared.model.preview import SampleKind
 from shared.planning.fields_to_send import merge_tags
 from shared.runs.plan_store import PlanStore
 from shared.sending.chunk_payload import ChunkPayloads
-from shared.sending.write import Person
+from shared.sending.result import Person
 from shared.workspace import SqlFile, small_workspace
 
 if TYPE_CHECKING:

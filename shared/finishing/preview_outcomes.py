@@ -34,7 +34,7 @@ from shared.people.suppression import suppress_erased_in_outcomes
 from shared.planning.ledger import load_ledger, open_values
 from shared.sending.chunk_payload import ChunkPayload, ChunkPayloads
 from shared.sending.outcome_lines import outcome_ranges
-from shared.sending.write import Result, with_values
+from shared.sending.result import Result, with_values
 from shared.workspace import SqlFile, workspace
 
 _SQL = SqlFile.of(__file__)

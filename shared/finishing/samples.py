@@ -18,7 +18,7 @@ from shared.model.chunk import CONTACT_TAGS, ChunkKind
 from shared.model.plan import Plan
 from shared.model.preview import SampleField, SampleKind, SamplePerson
 from shared.sending.chunk_payload import ChunkPayload
-from shared.sending.write import Person
+from shared.sending.result import Person
 
 MOST_SAMPLES = 20
 _KINDS = {ChunkKind.ADD: SampleKind.NEW, ChunkKind.UPDATE: SampleKind.CHANGED}

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Protocol
 
 from shared.errors import Disconnected, Refused
 from shared.mailchimp.session import MailchimpSession
@@ -21,6 +22,17 @@ from shared.sending.isolate import Interrupted
 MOST_LOOKUPS = 20
 # Mailchimp's clock and that of the app may differ.
 _OVERLAP = timedelta(minutes=15)
+
+
+class ContactsOf(Protocol):
+    """Returns the contacts of people who are not in the audience under their address, by this address.
+
+    With `each`, all of them are looked up, whatever their number.
+    """
+
+    def __call__(  # noqa: D102 - described above
+        self, addresses: Sequence[str], /, *, each: bool
+    ) -> Mapping[str, Sequence[ContactStatus]]: ...
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,7 @@ from shared.sending.outcome_lines import (
     read_outcome_lines,
     read_outcome_ranges,
 )
-from shared.sending.write import Person, Result
+from shared.sending.result import Person, Result
 
 # Mailchimp accepts nearly everyone, so the outcomes of most chunks are one short line.
 _LONGEST_RESULTS = 2_000

@@ -14,7 +14,7 @@ from shared.messaging.metrics import Meter, Metric
 from shared.messaging.trace import waited
 from shared.model.audience import CallCounts
 from shared.model.outcome import Outcome
-from shared.sending.write import Result
+from shared.sending.result import Result
 
 
 @dataclass

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from operator import itemgetter
 
 from shared.model.outcome import Outcome
-from shared.sending.write import Result
+from shared.sending.result import Result
 
 
 def outcome_lines(results: Mapping[int, Result]) -> bytes:

@@ -31,13 +31,15 @@ from shared.runs.transitions import Transitions
 from shared.sending.absent_people import AbsentPeople
 from shared.sending.chunk_payload import ChunkPayload, ChunkPayloads
 from shared.sending.chunk_queue import ChunkQueue, ChunkTotals
+from shared.sending.contact_changes import ContactChanges
 from shared.sending.isolate import Interrupted, Isolation
 from shared.sending.lane_metrics import LaneMetrics
 from shared.sending.line_blocks import LineBlocks
 from shared.sending.next_step import FINISH, NOTHING, NextStep
 from shared.sending.prefetch import Prefetch
+from shared.sending.result import Result
 from shared.sending.run_checks import RunChecks
-from shared.sending.write import Result, Writer
+from shared.sending.write import Writer
 
 # A slice of work is much shorter than the function's time limit on any hosting plan.
 SLICE_SECONDS = 240.0
@@ -234,37 +236,29 @@ class _LaneSlice:
     def _send(self, payload: ChunkPayload) -> float | None:
         """Send one chunk. Returns the seconds to pause when Mailchimp is unavailable."""
         before, began = self._session.calls, self._worker.clock()
-        writer = Writer(
-            self._session,
-            self._plan.audience_id,
-            self._plan.status,
-            self._run.sending_at or self._worker.now(),
-            Isolation(self._is_up, self._may_continue, self._queue.has_answers),
-            self._may_continue,
-            self._contacts_of,
-        )
+        results: dict[str, Result] = {}
         pause = None
         try:
-            self._write(writer, payload)
+            self._write(payload, results)
         except Interrupted:
-            self._release(payload, writer.results, self._count(before))
+            self._release(payload, results, self._count(before))
         except Unavailable as error:
             calls = self._count(before)
-            if self._queue.should_give_up(payload.chunk) and not writer.results:
-                self._payloads.give_up(payload, writer.results, calls)
+            if self._queue.should_give_up(payload.chunk) and not results:
+                self._payloads.give_up(payload, results, calls)
                 self._queue.note(gave_up=True)
             else:
-                self._release(payload, writer.results, calls, failed=True)
+                self._release(payload, results, calls, failed=True)
                 pause = min(_LONGEST_PAUSE, 2.0 ** min(payload.chunk.failures + 1, 10))
                 pause = max(pause, error.retry_after or 0.0)
         except ConnectorError:
-            self._release(payload, writer.results, self._count(before))
+            self._release(payload, results, self._count(before))
             raise
         else:
             calls = self._count(before)
-            self._metrics.sent(list(writer.results.values()), self._worker.clock() - began)
+            self._metrics.sent(list(results.values()), self._worker.clock() - began)
             self._queue.note(gave_up=False)
-            self._prefetch.run(lambda: self._payloads.finish(payload, writer.results, calls))
+            self._prefetch.run(lambda: self._payloads.finish(payload, results, calls))
         return pause
 
     def _count(self, before: CallCounts) -> CallCounts:
@@ -273,14 +267,26 @@ class _LaneSlice:
         self._metrics.called(calls)
         return calls
 
-    def _write(self, writer: Writer, payload: ChunkPayload) -> None:
-        chunk = payload.chunk
+    def _write(self, payload: ChunkPayload, results: dict[str, Result]) -> None:
+        """Make the calls of a chunk. `results` gets the results so far, also before an error."""
+        chunk, session, audience_id = payload.chunk, self._session, self._plan.audience_id
+        isolation = Isolation(self._is_up, self._may_continue, self._queue.has_answers)
+        writer = Writer(
+            session,
+            audience_id,
+            self._plan.status,
+            self._run.sending_at or self._worker.now(),
+            isolation,
+            self._contacts_of,
+            results,
+        )
+        changes = ContactChanges(session, audience_id, isolation, self._contacts_of, results)
         if chunk.kind is ChunkKind.ARCHIVE:
-            writer.archive(payload.addresses)
+            changes.archive(payload.addresses)
         elif chunk.kind is ChunkKind.ARCHIVE_FORMER:
-            writer.archive_former(payload.addresses, [tag.tag for tag in self._plan.tags])
+            changes.archive_former(payload.addresses, [tag.tag for tag in self._plan.tags])
         elif chunk.kind is ChunkKind.UNSUBSCRIBE:
-            writer.unsubscribe(payload.addresses, maybe_applied=chunk.attempts > 1)
+            changes.unsubscribe(payload.addresses, maybe_applied=chunk.attempts > 1)
         elif chunk.tag_id is not None:
             writer.untag(chunk.tag_id, payload.addresses)
         else:

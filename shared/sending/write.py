@@ -6,8 +6,6 @@ The way people are written protects consent:
   refuses people who are in the audience (`contactExists`) and does not change them. So the status of
   an existing contact never changes, even if the contact was added after planning.
 * People who are in the audience are sent without a status and with `update_existing` on.
-* People who withdrew consent are set to `unsubscribed` only where the export says so, and only if
-  they are subscribed directly before (record 71).
 
 A call that fails as a whole is divided until the bad rows are found (isolate.py).
 https://mailchimp.com/developer/marketing/api/lists/batch-subscribe-or-unsubscribe/
@@ -15,76 +13,31 @@ https://mailchimp.com/developer/marketing/api/lists/batch-subscribe-or-unsubscri
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import NamedTuple, Protocol
 
-from shared.errors import Disconnected, NotFound, Refused, Unavailable
+from shared.errors import NotFound, Unavailable
 from shared.fields.evidence import sends_times, without_evidence
 from shared.mailchimp.session import MailchimpSession
-from shared.model.audience import BatchAnswer, ContactStatus, Member, MemberState, Refusal
+from shared.model.audience import ContactStatus, Member, MemberState
 from shared.model.chunk import ChunkKind
 from shared.model.outcome import Code, Outcome
-from shared.sending.isolate import Failure, Interrupted, Isolation
+from shared.sending.absent_people import ContactsOf
+from shared.sending.isolate import Failure, Isolation
+from shared.sending.result import UNKNOWN, Person, Result, refused, rejected, with_values
 
 # The tolerated clock difference to Mailchimp when checking whether someone opted in during the run.
 _CLOCK_TOLERANCE = timedelta(minutes=5)
 
-_SUBSCRIBED, _UNSUBSCRIBED, _TRANSACTIONAL = "subscribed", "unsubscribed", "transactional"
-_STRICTEST_FIRST = (_UNSUBSCRIBED, "pending", "cleaned", "archived")
+_SUBSCRIBED, _TRANSACTIONAL = "subscribed", "transactional"
+_STRICTEST_FIRST = ("unsubscribed", "pending", "cleaned", "archived")
 
 # Refusals of an update that mean that the person may not be in the audience. The missing field may be the
 # status.
 _PERHAPS_ABSENT = frozenset(
     {Code.NOT_IN_AUDIENCE, Code.REFUSED, Code.ADDRESS_REFUSED, Code.FIELD_REQUIRED}
 )
-
-
-class Person(NamedTuple):
-    """A person to send, with merge fields as Mailchimp takes them.
-
-    `dropped` names merge fields whose value did not fit and was omitted.
-    """
-
-    address: str
-    tags: tuple[str, ...]
-    fields: dict[str, object]
-    dropped: tuple[str, ...] = ()
-    cut: tuple[str, ...] = ()
-
-
-class Result(NamedTuple):
-    """The outcome of one person, its reason and field, and the contact's status afterwards.
-
-    `status_sent`: an existing contact was sent with a status. The consent proof counts these; the
-    number must be 0. `answer` is what Mailchimp answered about a refused person, without personal data.
-    """
-
-    outcome: Outcome
-    code: str = ""
-    field: str = ""
-    status: str = ""
-    status_sent: bool = False
-    answer: str = ""
-
-
-# Which outcome counts if a withdrawal concerns several contacts.
-_WORST_FIRST = (Outcome.REJECTED, Outcome.REMOVED, Outcome.KEPT)
-
-# The next run sends the person again.
-_UNKNOWN = Result(Outcome.REJECTED, Code.CALL_FAILED)
-
-
-class _ContactsOf(Protocol):
-    """Returns the contacts of people who are not in the audience under their address, by this address.
-
-    With `each`, all of them are looked up, whatever their number.
-    """
-
-    def __call__(
-        self, addresses: Sequence[str], /, *, each: bool
-    ) -> Mapping[str, Sequence[ContactStatus]]: ...
 
 
 def _no_contacts(_: Sequence[str], /, *, each: bool) -> Mapping[str, Sequence[ContactStatus]]:
@@ -104,8 +57,7 @@ class Writer:
     status: str
     since: datetime
     isolation: Isolation
-    may_continue: Callable[[], bool]
-    contacts_of: _ContactsOf = _no_contacts
+    contacts_of: ContactsOf = _no_contacts
     results: dict[str, Result] = field(default_factory=dict)
 
     def write(self, kind: ChunkKind, people: Sequence[Person], *, maybe_applied: bool) -> None:
@@ -127,143 +79,9 @@ class Writer:
             self.results.update((address, Result(Outcome.REMOVED)) for address in part)
 
         def reject(address: str, failure: Failure) -> None:
-            self.results[address] = _rejected(failure)
+            self.results[address] = rejected(failure)
 
         self.isolation.send(addresses, call, reject)
-
-    def unsubscribe(self, addresses: Sequence[str], *, maybe_applied: bool) -> None:
-        """Unsubscribe people who are subscribed; contacts in another status stay as they are.
-
-        The status in the plan is old by now. A call without a status changes no contact, creates
-        none, and its response has the present status of each. Only subscribers are then sent with
-        `unsubscribed`. A contact whose address was changed in Mailchimp is unsubscribed under its new address; if
-        several contacts had the address, all of them are.
-        `maybe_applied`: an earlier, unfinished attempt may have been applied.
-        """
-        began = self.session.calls.retried
-        failed = False
-
-        def call(part: Sequence[str], *, resend: bool) -> None:
-            nonlocal failed
-            try:
-                before = self._send_status(part, None, resend=resend)
-                absent = [a for a in part if a not in before.updated]
-                found = self.contacts_of(absent, each=True)
-                contacts = {
-                    a: found.get(a) or [ContactStatus(a, before.updated.get(a, ""))] for a in part
-                }
-                subscribed = dict.fromkeys(
-                    one.address
-                    for of_person in contacts.values()
-                    for one in of_person
-                    if one.status == _SUBSCRIBED and one.address
-                )
-                after = self._send_status(list(subscribed), _UNSUBSCRIBED, resend=resend)
-            except Unavailable:
-                failed = True
-                raise
-            maybe_by_run = maybe_applied or failed or self.session.calls.retried > began
-            for address in after.created:
-                # Archived, deleted or renamed between the two calls: it must not return as a contact.
-                self.session.archive(self.audience_id, address)
-            again = []
-            for address, of_person in contacts.items():
-                if any(one.address in after.created for one in of_person):
-                    again.append(address)
-                    continue
-                results = [
-                    _UNKNOWN
-                    if address in found and not one.status
-                    else self._unsubscribed(one, before, after, maybe_by_run)
-                    for one in of_person
-                ]
-                # The next run repeats what failed for one of the contacts.
-                self.results[address] = min(
-                    results, key=lambda one: _WORST_FIRST.index(one.outcome)
-                )
-            if again:
-                # The contact may have another address now, under which it is still subscribed.
-                call(again, resend=resend)
-
-        def reject(address: str, failure: Failure) -> None:
-            self.results[address] = _rejected(failure)
-
-        self.isolation.send(addresses, call, reject)
-
-    def _unsubscribed(
-        self, contact: ContactStatus, before: BatchAnswer, after: BatchAnswer, maybe_by_run: bool
-    ) -> Result:
-        """The result of unsubscribing a contact; without a status, it was not subscribed under this address."""
-        address = contact.address
-        if address in after.refused:
-            return _refused(after.refused[address])
-        if address in after.updated:
-            return Result(Outcome.REMOVED, status=after.updated[address])
-        # A call without a status refuses archived and deleted contacts, and the reason is not clear.
-        status = contact.status or self.session.status_of(self.audience_id, address)
-        if status == _UNSUBSCRIBED and maybe_by_run:
-            return Result(Outcome.REMOVED, status=status)
-        if status == _SUBSCRIBED:
-            refusal = before.refused.get(address) or Refusal(Code.CALL_FAILED)
-            return _refused(refusal)
-        return Result(Outcome.KEPT, status or Code.NOT_IN_AUDIENCE)
-
-    def _send_status(
-        self, addresses: Sequence[str], status: str | None, *, resend: bool
-    ) -> BatchAnswer:
-        # Required merge fields must not keep a person from being unsubscribed.
-        members = [Member(address, {}, (), status) for address in addresses]
-        return self.session.subscribe(
-            self.audience_id,
-            members,
-            update_existing=True,
-            skip_merge_validation=True,
-            resend=resend,
-        )
-
-    def archive_former(self, addresses: Sequence[str], own_tags: Sequence[str]) -> None:
-        """Archive contacts with a former address that are subscribed and have only tags in `own_tags`."""
-        own = {tag.casefold() for tag in own_tags}
-        for number, address in enumerate(addresses):
-            if number and not self.may_continue():
-                raise Interrupted
-            now = self.session.member(self.audience_id, address)
-            status, tags = (now.status, now.tags) if now else (None, ())
-            if status == _SUBSCRIBED and {tag.casefold() for tag in tags} - own:
-                self.results[address] = Result(Outcome.KEPT, Code.TAGGED_BY_OTHERS)
-            else:
-                self.results[address] = self._archive(address, status)
-
-    def archive(self, addresses: Sequence[str]) -> None:
-        """Archive people one by one, if they are subscribed or transactional."""
-        for number, address in enumerate(addresses):
-            if number and not self.may_continue():
-                raise Interrupted
-            now = self.session.status_of(self.audience_id, address)
-            is_transactional = now == _TRANSACTIONAL
-            self.results[address] = self._archive(address, _SUBSCRIBED if is_transactional else now)
-
-    def _archive(self, address: str, now: str | None) -> Result:
-        """Archive a contact that has the status `now`. It is rejected if Mailchimp refuses to archive it.
-
-        Archiving loses the status, so a contact that is not subscribed is left alone: written again
-        with a status, it would be subscribed.
-        """
-        if now is None:
-            return Result(Outcome.KEPT, Code.NOT_IN_AUDIENCE)
-        if now == Code.ARCHIVED:  # by an earlier attempt, or by someone else
-            return Result(Outcome.REMOVED)
-        if now != _SUBSCRIBED:
-            return Result(Outcome.KEPT, now)
-        try:
-            self.session.archive(self.audience_id, address)
-        except Disconnected:
-            raise
-        except Refused as refused:
-            # An earlier try whose response was lost may have archived the contact.
-            if self.session.status_of(self.audience_id, address) != Code.ARCHIVED:
-                return _rejected(refused)
-        return Result(Outcome.REMOVED)
 
     def _add(self, people: Sequence[Person], maybe_applied: bool) -> None:
         retried = self.session.calls.retried
@@ -321,13 +139,13 @@ class Writer:
 
         self.isolation.send(people, update, self._reject_updated)
         contacts = self.contacts_of([person.address for person, _ in absent], each=False)
-        refused = {}
+        to_add = {}
         for person, result in absent:
             kept = _kept(person, contacts.get(person.address, ()))
             if kept:
                 self._record(person, kept)
             else:
-                refused[person.address] = result
+                to_add[person.address] = result
 
         def add(part: Sequence[Person], *, resend: bool) -> None:
             # Deleted in Mailchimp since: add them as new people, or get the reason of the refusal.
@@ -335,9 +153,9 @@ class Writer:
             for person in part:
                 result = answer[person.address]
                 exists = result.code == Code.CONTACT_EXISTS
-                self._record(person, refused[person.address] if exists else result)
+                self._record(person, to_add[person.address] if exists else result)
 
-        added = [person for person, _ in absent if person.address in refused]
+        added = [person for person, _ in absent if person.address in to_add]
         self.isolation.send(added, add, self._reject_added)
 
     def _call(
@@ -366,10 +184,10 @@ class Writer:
                     Outcome.UPDATED, status=now, status_sent=status is not None
                 )
             elif address in answer.refused:
-                results[address] = _refused(answer.refused[address])
+                results[address] = refused(answer.refused[address])
             else:
                 # Neither accepted nor refused.
-                results[address] = _UNKNOWN
+                results[address] = UNKNOWN
         return results
 
     def _reject_added(self, person: Person, failure: Failure) -> None:
@@ -380,7 +198,7 @@ class Writer:
 
     def _reject(self, person: Person, failure: Failure, *, added: bool) -> None:
         """Record a person whose separate call failed, unless Mailchimp applied it anyway."""
-        result = _rejected(failure)
+        result = rejected(failure)
         if isinstance(failure, Unavailable):
             now = self.session.member(self.audience_id, person.address)
             if now is not None and _is_applied(person, now):
@@ -412,17 +230,6 @@ class Writer:
         return moment >= self.since - _CLOCK_TOLERANCE
 
 
-def with_values(person: Person, result: Result) -> Result:
-    """The result, with the fields whose values were not sent, or not sent whole."""
-    if result.outcome not in (Outcome.CREATED, Outcome.UPDATED):
-        return result
-    if person.dropped:
-        return result._replace(code=Code.VALUE_DROPPED, field=" ".join(person.dropped))
-    if person.cut:
-        return result._replace(code=Code.VALUE_CUT, field=" ".join(person.cut))
-    return result
-
-
 def _kept(person: Person, contacts: Sequence[ContactStatus]) -> Result | None:
     """The result of a person who must not be added because of a contact; None if they may be added.
 
@@ -433,24 +240,12 @@ def _kept(person: Person, contacts: Sequence[ContactStatus]) -> Result | None:
         if status in statuses:
             return Result(Outcome.KEPT, status, status=status)
     if any(not one.status for one in contacts):
-        return _UNKNOWN
+        return UNKNOWN
     for contact in contacts:
         if contact.address != person.address:
             return Result(Outcome.KEPT, Code.ADDRESS_CHANGED_IN_MAILCHIMP, status=contact.status)
     # The contact was not absent: it was refused for another reason.
     return None
-
-
-def _refused(refusal: Refusal) -> Result:
-    return Result(Outcome.REJECTED, refusal.code, refusal.field, answer=refusal.answer)
-
-
-def _rejected(failure: Failure) -> Result:
-    if isinstance(failure, Unavailable):
-        return _UNKNOWN
-    return Result(
-        Outcome.REJECTED, failure.code or Code.REFUSED, failure.field, answer=failure.answer
-    )
 
 
 def _is_applied(person: Person, now: MemberState) -> bool:

@@ -20,7 +20,7 @@ from shared.mailchimp.transport import ApiKey, RetryPolicy, Transport
 from shared.model.audience import BatchAnswer, ContactStatus, Member, Tag
 from shared.model.outcome import Outcome
 from shared.sending.outcome_lines import outcome_lines
-from shared.sending.write import Result
+from shared.sending.result import Result
 
 TOKENS = (
     b"subscribe 200", b"statuses 200", b"tags 200", b"fields 200", b"audience 200", b"audiences 200",

@@ -5,7 +5,7 @@ from shared.sending.outcome_lines import (
     outcome_ranges,
     read_outcome_ranges,
 )
-from shared.sending.write import Result
+from shared.sending.result import Result
 
 CREATED = Result(Outcome.CREATED, status="subscribed")
 REJECTED = Result(Outcome.REJECTED, Code.FIELD_REFUSED, "AGE", answer='Say "a number",\nplease.')

@@ -22,7 +22,8 @@ from shared.model.audience import (
 from shared.model.chunk import ChunkKind
 from shared.model.outcome import Code, Outcome
 from shared.sending.isolate import Interrupted, Isolation
-from shared.sending.write import Person, Result, Writer
+from shared.sending.result import Person, Result
+from shared.sending.write import Writer
 
 SINCE = datetime(2026, 11, 1, 8, tzinfo=UTC)
 Fault = Callable[[Sequence[str]], Exception | None]
@@ -130,7 +131,7 @@ class writer:
             return True
 
         isolation = Isolation(is_up, may_continue, lambda: answered_before)
-        self.writer = Writer(session, "aud", status, SINCE, isolation, may_continue)  # type: ignore[arg-type]
+        self.writer = Writer(session, "aud", status, SINCE, isolation)  # type: ignore[arg-type]
 
     def write(self, kind: ChunkKind, people: Sequence[Person], maybe_applied: bool) -> list[Result]:
         self.writer.write(kind, people, maybe_applied=maybe_applied)

@@ -12,7 +12,7 @@ from shared.messaging.messages import lane_of, refresh_of, run_of, stamps_of
 from shared.model.plan import plan_from_json, plan_to_json
 from shared.runs.outcomes import OutcomeReader
 from shared.sending.outcome_lines import read_outcome_lines
-from shared.sending.write import Result
+from shared.sending.result import Result
 from shared.storage.record_entity import EntityForm
 from tests import reused_databases
 from tests.fakes import MemoryFiles, MemoryStore, StoreClient

@@ -12,7 +12,7 @@ FROM ledger
 WHERE targeted OR (created_by IS NOT NULL AND fingerprint IS NOT NULL);
 
 -- name: find
--- The status is read again before a contact is archived (sending/write.py).
+-- The status is read again before a contact is archived (sending/contact_changes.py).
 CREATE OR REPLACE TABLE unused AS
 SELECT export, address, customer_id
 FROM audience_contacts

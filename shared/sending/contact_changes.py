@@ -1,0 +1,169 @@
+"""Changes contacts themselves: unsubscribes people who withdrew consent, and archives contacts.
+
+The status is read directly before each change, because the plan is old by then. Contacts that are not subscribed stay
+as they are, and no contact is created (records 71, 72 and 86).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from shared.errors import Disconnected, Refused, Unavailable
+from shared.mailchimp.session import MailchimpSession
+from shared.model.audience import BatchAnswer, ContactStatus, Member, Refusal
+from shared.model.outcome import Code, Outcome
+from shared.sending.absent_people import ContactsOf
+from shared.sending.isolate import Failure, Interrupted, Isolation
+from shared.sending.result import UNKNOWN, Result, refused, rejected
+
+_SUBSCRIBED, _UNSUBSCRIBED, _TRANSACTIONAL = "subscribed", "unsubscribed", "transactional"
+# Which outcome counts if a withdrawal concerns several contacts.
+_WORST_FIRST = (Outcome.REJECTED, Outcome.REMOVED, Outcome.KEPT)
+
+
+@dataclass
+class ContactChanges:
+    """Changes contacts of one audience over one session.
+
+    `results` gets the final results by address, also before an error. Other results are unknown.
+    """
+
+    session: MailchimpSession
+    audience_id: str
+    isolation: Isolation
+    contacts_of: ContactsOf
+    results: dict[str, Result]
+
+    def unsubscribe(self, addresses: Sequence[str], *, maybe_applied: bool) -> None:
+        """Unsubscribe people who are subscribed; contacts in another status stay as they are.
+
+        The status in the plan is old by now. A call without a status changes no contact, creates
+        none, and its response has the present status of each. Only subscribers are then sent with
+        `unsubscribed`. A contact whose address was changed in Mailchimp is unsubscribed under its new address; if
+        several contacts had the address, all of them are.
+        `maybe_applied`: an earlier, unfinished attempt may have been applied.
+        """
+        began = self.session.calls.retried
+        failed = False
+
+        def call(part: Sequence[str], *, resend: bool) -> None:
+            nonlocal failed
+            try:
+                before = self._send_status(part, None, resend=resend)
+                absent = [a for a in part if a not in before.updated]
+                found = self.contacts_of(absent, each=True)
+                contacts = {
+                    a: found.get(a) or [ContactStatus(a, before.updated.get(a, ""))] for a in part
+                }
+                subscribed = dict.fromkeys(
+                    one.address
+                    for of_person in contacts.values()
+                    for one in of_person
+                    if one.status == _SUBSCRIBED and one.address
+                )
+                after = self._send_status(list(subscribed), _UNSUBSCRIBED, resend=resend)
+            except Unavailable:
+                failed = True
+                raise
+            maybe_by_run = maybe_applied or failed or self.session.calls.retried > began
+            for address in after.created:
+                # Archived, deleted or renamed between the two calls: it must not return as a contact.
+                self.session.archive(self.audience_id, address)
+            again = []
+            for address, of_person in contacts.items():
+                if any(one.address in after.created for one in of_person):
+                    again.append(address)
+                    continue
+                results = [
+                    UNKNOWN
+                    if address in found and not one.status
+                    else self._unsubscribed(one, before, after, maybe_by_run)
+                    for one in of_person
+                ]
+                # The next run repeats what failed for one of the contacts.
+                self.results[address] = min(
+                    results, key=lambda one: _WORST_FIRST.index(one.outcome)
+                )
+            if again:
+                # The contact may have another address now, under which it is still subscribed.
+                call(again, resend=resend)
+
+        def reject(address: str, failure: Failure) -> None:
+            self.results[address] = rejected(failure)
+
+        self.isolation.send(addresses, call, reject)
+
+    def _unsubscribed(
+        self, contact: ContactStatus, before: BatchAnswer, after: BatchAnswer, maybe_by_run: bool
+    ) -> Result:
+        """The result of unsubscribing a contact; without a status, it was not subscribed under this address."""
+        address = contact.address
+        if address in after.refused:
+            return refused(after.refused[address])
+        if address in after.updated:
+            return Result(Outcome.REMOVED, status=after.updated[address])
+        # A call without a status refuses archived and deleted contacts, and the reason is not clear.
+        status = contact.status or self.session.status_of(self.audience_id, address)
+        if status == _UNSUBSCRIBED and maybe_by_run:
+            return Result(Outcome.REMOVED, status=status)
+        if status == _SUBSCRIBED:
+            return refused(before.refused.get(address) or Refusal(Code.CALL_FAILED))
+        return Result(Outcome.KEPT, status or Code.NOT_IN_AUDIENCE)
+
+    def _send_status(
+        self, addresses: Sequence[str], status: str | None, *, resend: bool
+    ) -> BatchAnswer:
+        # Required merge fields must not keep a person from being unsubscribed.
+        members = [Member(address, {}, (), status) for address in addresses]
+        return self.session.subscribe(
+            self.audience_id,
+            members,
+            update_existing=True,
+            skip_merge_validation=True,
+            resend=resend,
+        )
+
+    def archive_former(self, addresses: Sequence[str], own_tags: Sequence[str]) -> None:
+        """Archive contacts with a former address that are subscribed and have only tags in `own_tags`."""
+        own = {tag.casefold() for tag in own_tags}
+        for number, address in enumerate(addresses):
+            if number and not self.isolation.may_continue():
+                raise Interrupted
+            now = self.session.member(self.audience_id, address)
+            status, tags = (now.status, now.tags) if now else (None, ())
+            if status == _SUBSCRIBED and {tag.casefold() for tag in tags} - own:
+                self.results[address] = Result(Outcome.KEPT, Code.TAGGED_BY_OTHERS)
+            else:
+                self.results[address] = self._archive(address, status)
+
+    def archive(self, addresses: Sequence[str]) -> None:
+        """Archive people one by one, if they are subscribed or transactional."""
+        for number, address in enumerate(addresses):
+            if number and not self.isolation.may_continue():
+                raise Interrupted
+            now = self.session.status_of(self.audience_id, address)
+            is_transactional = now == _TRANSACTIONAL
+            self.results[address] = self._archive(address, _SUBSCRIBED if is_transactional else now)
+
+    def _archive(self, address: str, now: str | None) -> Result:
+        """Archive a contact that has the status `now`. It is rejected if Mailchimp refuses to archive it.
+
+        Archiving loses the status, so a contact that is not subscribed is left alone: written again
+        with a status, it would be subscribed.
+        """
+        if now is None:
+            return Result(Outcome.KEPT, Code.NOT_IN_AUDIENCE)
+        if now == Code.ARCHIVED:  # by an earlier attempt, or by someone else
+            return Result(Outcome.REMOVED)
+        if now != _SUBSCRIBED:
+            return Result(Outcome.KEPT, now)
+        try:
+            self.session.archive(self.audience_id, address)
+        except Disconnected:
+            raise
+        except Refused as refused:
+            # An earlier try whose response was lost may have archived the contact.
+            if self.session.status_of(self.audience_id, address) != Code.ARCHIVED:
+                return rejected(refused)
+        return Result(Outcome.REMOVED)
