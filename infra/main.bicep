@@ -359,6 +359,9 @@ output AZURE_FUNCTION_APP_NAME string = app.outputs.siteName
 @description('Address of the pages and the API; also the PUBLIC_URL setting.')
 output PUBLIC_URL string = app.outputs.publicUrl
 
+@description('Application id of the app registration that people sign in to.')
+output ENTRA_CLIENT_ID string = entraClientId
+
 @description('Vault for the client secrets, which a person sets: see docs/deploy.md.')
 output CONFIG_VAULT_NAME string = configVaultName
 

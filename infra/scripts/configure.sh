@@ -1,10 +1,21 @@
 #!/bin/sh
-# Configures the app after `azd up`: client secret, redirect addresses, a refresh of the vault references, smoke test.
+# Configures the app after its deployment: client secret, redirect addresses, a refresh of the vault references, smoke test.
 # Usage: configure.sh   (in the azd environment that was deployed)
+#        configure.sh RESOURCE_GROUP [DEPLOYMENT]   (deployed from GitHub or with the Azure CLI)
 set -eu
 cd "$(dirname "$0")/../.."
-values=$(azd env get-values | grep -E '^(PUBLIC_URL|CONFIG_VAULT_NAME|AZURE_RESOURCE_GROUP|AZURE_FUNCTION_APP_NAME|ENTRA_CLIENT_ID)=')
-eval "$values"
+if [ $# -gt 0 ]; then
+  values=$(sh infra/scripts/outputs.sh "$@")
+else
+  values=$(azd env get-values)
+fi
+eval "$(printf '%s\n' "$values" |
+  grep -E '^(PUBLIC_URL|CONFIG_VAULT_NAME|AZURE_RESOURCE_GROUP|AZURE_FUNCTION_APP_NAME|ENTRA_CLIENT_ID)=')"
+
+# Other addresses stay: another environment may share the app registration.
+addresses=$(az ad app show --id "$ENTRA_CLIENT_ID" --query "web.redirectUris[]" --output tsv)
+addresses=$(printf '%s\n' $addresses "$PUBLIC_URL/.auth/login/aad/callback" "$PUBLIC_URL/api/oauth/entra/callback" | sort -u)
+az ad app update --id "$ENTRA_CLIENT_ID" --web-redirect-uris $addresses
 
 # The right to write secrets takes effect some minutes after the deployment, so this is retried.
 secret=$(az ad app credential reset --id "$ENTRA_CLIENT_ID" --append --display-name export --years 1 \
@@ -14,7 +25,5 @@ trap 'rm -f "$SECRET_FILE"' EXIT
 printf '%s' "$secret" >"$SECRET_FILE"
 sh .github/retry.sh 10 30 az keyvault secret set --vault-name "$CONFIG_VAULT_NAME" --name entra-client-secret \
   --file "$SECRET_FILE" --query id --output tsv
-az ad app update --id "$ENTRA_CLIENT_ID" --web-redirect-uris \
-  "$PUBLIC_URL/.auth/login/aad/callback" "$PUBLIC_URL/api/oauth/entra/callback"
 sh infra/scripts/refresh.sh "$AZURE_RESOURCE_GROUP" "$AZURE_FUNCTION_APP_NAME"
 sh .github/smoke.sh "$PUBLIC_URL"

@@ -232,61 +232,109 @@ def test_the_smoke_test_distinguishes_an_app_without_configuration_from_a_broken
     assert "answers 503" in result.stderr
 
 
-def test_the_scripts_call_az_and_azd_as_documented(tmp_path: Path) -> None:
-    """The scripts run to their end against programs that answer like the Azure CLI and azd."""
-    log = tmp_path / "calls"
-    (tmp_path / "az").write_text(
-        f"""#!/bin/sh
-printf 'az %s\\n' "$*" >> "{log}"
+APP_ID = "11111111-2222-3333-4444-555555555555"
+AZ = f"""
+printf 'az %s\\n' "$*" >> "$LOG"
 case "$*" in
-  "ad app create"*) echo 11111111-2222-3333-4444-555555555555 ;;
+  "provider show"*) echo "$STATE" ;;
+  "provider register"*) exit "${{REGISTER:-0}}" ;;
+  "group show"*) exit "${{GROUP:-3}}" ;;
+  "ad app permission grant"*) exit "${{CONSENT:-0}}" ;;
+  "ad app create"*) echo {APP_ID} ;;
+  "ad app show"*) echo https://other.example/.auth/login/aad/callback ;;
+  "deployment group show"*)
+    printf 'publiC_URL\\tconfiG_VAULT_NAME\\tazurE_RESOURCE_GROUP\\tazurE_FUNCTION_APP_NAME\\tentrA_CLIENT_ID\\n'
+    printf 'https://func.example\\tconfig-x\\trg\\tfunc-x\\t{APP_ID}\\n' ;;
   *"--query id --output tsv"*) echo an-id ;;
   *"credential reset"*) echo the-secret ;;
   *"keyvault secret set"*) test "$(cat "$9")" = the-secret ;;
 esac
 """
-    )
-    (tmp_path / "azd").write_text(
-        f"""#!/bin/sh
-printf 'azd %s\\n' "$*" >> "{log}"
+AZD = f"""#!/bin/sh
+printf 'azd %s\\n' "$*" >> "$LOG"
+[ -z "$NO_AZD" ] || exit 1
 [ "$*" = "env get-values" ] || exit 0
 echo 'PUBLIC_URL="https://func.example"'
 echo 'CONFIG_VAULT_NAME="config-x"'
 echo 'AZURE_RESOURCE_GROUP="rg"'
 echo 'AZURE_FUNCTION_APP_NAME="func-x"'
-echo 'ENTRA_CLIENT_ID="11111111-2222-3333-4444-555555555555"'
+echo 'ENTRA_CLIENT_ID="{APP_ID}"'
 echo 'OTHER="$(exit 9)"'
 """
-    )
-    (tmp_path / "curl").write_text("#!/bin/sh\nprintf 200\n")
-    for name in ("az", "azd", "curl"):
-        (tmp_path / name).chmod(0o755)
-    environment = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"}
-    environment.pop("ENTRA_CLIENT_ID", None)
-    for script in (["prepare.sh", "koreacentral", "rg"], ["configure.sh"]):
-        done = subprocess.run(
-            ["sh", f"infra/scripts/{script[0]}", *script[1:]],
-            cwd=ROOT,
-            env=environment,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        # The fake returns 200 everywhere, so that the smoke test must find the API open.
-        assert done.returncode == (0 if script[0] == "prepare.sh" else 1), done.stderr
-    calls = log.read_text()
+
+
+def script(
+    folder: Path, *arguments: str, **environment: str
+) -> tuple[subprocess.CompletedProcess[str], str]:
+    """Run a script against programs that answer like the Azure CLI and azd; also their calls."""
+    log = folder / "calls"
+    log.write_text("")
+    (folder / "azd").write_text(AZD)
+    # 200 everywhere, so that the smoke test must find the API open.
+    (folder / "curl").write_text("#!/bin/sh\nprintf 200\n")
+    (folder / "sleep").write_text("#!/bin/sh\n")
+    for name in ("azd", "curl", "sleep"):
+        (folder / name).chmod(0o755)
+    given = {"LOG": str(log), "STATE": "", "NO_AZD": "", "ENTRA_CLIENT_ID": "", **environment}
+    name, *rest = arguments
+    return with_az(folder, AZ, "sh", f"infra/scripts/{name}", *rest, **given), log.read_text()
+
+
+def test_a_deployment_is_prepared_with_azd(tmp_path: Path) -> None:
+    done, calls = script(tmp_path, "prepare.sh", "koreacentral", "rg")
+    assert done.returncode == 0, done.stderr
     assert calls.count("az provider register --namespace Microsoft.") == 9
     for part in (
+        "az group create --name rg --location koreacentral",
+        "--display-name Segment export (rg)",
         "--requested-access-token-version 2",
-        "az ad sp update --id 11111111-2222-3333-4444-555555555555 --set appRoleAssignmentRequired=true",
+        "--required-resource-accesses @infra/app-permissions.json",
+        f"az ad sp update --id {APP_ID} --set appRoleAssignmentRequired=true",
+        f"az ad app permission grant --id {APP_ID} --api 00000003-0000-0000-c000-000000000000"
+        " --scope openid profile email offline_access",
         "azd env set AZURE_SUBSCRIPTION_ID an-id",
-        "azd env set ENTRA_CLIENT_ID 11111111-2222-3333-4444-555555555555",
-        "--name entra-client-secret",
-        "https://func.example/.auth/login/aad/callback https://func.example/api/oauth/entra/callback",
+        f"azd env set ENTRA_CLIENT_ID {APP_ID}",
+    ):
+        assert part in calls
+
+
+def test_a_deployment_without_azd_gets_its_values_from_the_output(tmp_path: Path) -> None:
+    done, calls = script(tmp_path, "prepare.sh", "koreacentral", "rg", NO_AZD="1")
+    assert done.returncode == 0, done.stderr
+    assert "azd env set" not in calls
+    values = dict(line.split("=") for line in done.stdout.splitlines())
+    read = set(re.findall(r"readEnvironmentVariable\('(\w+)'", PARAMETERS))
+    assert values.keys() - {"AZURE_SUBSCRIPTION_ID", "AZURE_RESOURCE_GROUP"} <= read
+    assert values["ENTRA_CLIENT_ID"] == APP_ID
+
+
+def test_an_owner_of_the_resource_group_alone_can_prepare_a_deployment(tmp_path: Path) -> None:
+    """The resource providers and the group are there, and changing them is refused."""
+    done, calls = script(
+        tmp_path, "prepare.sh", "koreacentral", "rg", STATE="Registered", GROUP="0"
+    )
+    assert done.returncode == 0, done.stderr
+    assert "az provider register" not in calls
+    assert "az group create" not in calls
+    done, _ = script(tmp_path, "prepare.sh", "koreacentral", "rg", REGISTER="1", CONSENT="1")
+    assert done.returncode == 0, done.stderr
+    assert "NOT registered: Microsoft.EventGrid" in done.stderr
+    assert "NO CONSENT" in done.stderr
+
+
+@pytest.mark.parametrize("arguments", [[], ["rg"]], ids=["azd", "without azd"])
+def test_a_deployment_is_configured(tmp_path: Path, arguments: list[str]) -> None:
+    done, calls = script(tmp_path, "configure.sh", *arguments, NO_AZD="1" if arguments else "")
+    assert "answered 200 without sign-in" in done.stderr
+    assert ("deployment group show --resource-group rg" in calls) is bool(arguments)
+    for part in (
+        "keyvault secret set --vault-name config-x --name entra-client-secret",
+        # addresses of another environment stay
+        "--web-redirect-uris https://func.example/.auth/login/aad/callback"
+        " https://func.example/api/oauth/entra/callback https://other.example/.auth/login/aad/callback",
         "configreferences/appsettings/refresh",
     ):
         assert part in calls
-    assert "answered 200 without sign-in" in done.stderr
     assert "the-secret" not in calls
 
 
