@@ -34,11 +34,11 @@ class Rules:
 
     tag_ids: Sequence[int]
     mapping: str
-    field_rules: str = ""
     everything: bool = False
     ask_again: bool = False
     remove_tags: bool = True
     retry: bool = False
+    field_rules: str = ""
 
 
 @dataclass(frozen=True)
