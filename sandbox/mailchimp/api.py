@@ -209,6 +209,8 @@ def _faulty(
             return Answer(503, _BLOCKED, HTML)
         case "504":
             return Answer(504, _TIMEOUT, HTML)
+        case "200-html":
+            return Answer(200, _BLOCKED, HTML)
         case "reset":
             return Answer(0, wire="reset")
         case "hang":

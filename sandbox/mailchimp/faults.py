@@ -26,6 +26,7 @@ KINDS = {
     "reset-applied": "connection reset after the call was applied",
     "truncated": "applied, but the response is truncated",
     "not-json": "applied, 200, but the answer is HTML",
+    "200-html": "200 HTML of a proxy, nothing applied",
     "hang": "waits `seconds`, then answers as usual",
 }
 # The others end a run: no retry helps when the account is disabled.

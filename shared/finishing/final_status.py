@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from shared.model.chunk import CONTACT_TAGS, FORMER_TAG, UNSUBSCRIBE_TAG
+from shared.model.outcome import Code
 from shared.model.plan import Plan
 from shared.model.run import (
     REMOVAL_GUARD,
@@ -68,21 +69,29 @@ def unsubscribe_findings(db: DuckDBPyConnection) -> list[Finding]:
 
 @dataclass(frozen=True)
 class Refusals:
-    """How many people and removals Mailchimp refused, and the most frequent code of each."""
+    """How many people and removals Mailchimp refused, and the most frequent code of each.
+
+    `calls_failed` counts the people whose call got no usable answer.
+    """
 
     people: int = 0
     code: str = ""
+    calls_failed: int = 0
     removals: int = 0
     removal_code: str = ""
 
 
 def count_refusals(db: DuckDBPyConnection) -> Refusals:
     """Count the refusals of a run, from `outcomes` and `removals`."""
-    people = _SQL.rows(db, "refusals")
+    people = dict(_SQL.rows(db, "refusals"))
     removals = _SQL.rows(db, "removal_refusals", contact_tags=list(CONTACT_TAGS))
+    failed = _SQL.number(db, "calls_failed")
+    if failed:
+        people[Code.CALL_FAILED.value] -= failed
     return Refusals(
-        sum(number for _, number in people),
-        people[0][0] if people else "",
+        sum(people.values()),
+        max(people, key=people.__getitem__, default=""),
+        failed,
         sum(number for _, number in removals),
         removals[0][0] if removals else "",
     )
@@ -137,13 +146,13 @@ def final_status(
     # People who only lose a tag are not source rows, so `not_sent` does not count them.
     unsent = counts.not_sent + max(0, counts.left - counts.removed) - _not_retried(plan)
     if not sent:
-        if refusals.people and not counts.unchanged:
+        if refusals.people > refusals.calls_failed and not counts.unchanged:
             values = {"people": str(refusals.people), "code": refusals.code}
             return RunStatus.FAILED, Reason("allRefused", values=values)
         if refusals.removals and refusals.removals >= unsent - counts.not_sent:
             values = {"people": str(refusals.removals), "code": refusals.removal_code}
             return RunStatus.FAILED, Reason("removalRefused", values=values)
-        if unsent:
+        if unsent or (refusals.calls_failed and not counts.unchanged):
             return RunStatus.FAILED, Reason("mailchimpUnavailable")
     has_warnings = any(f.severity is not Severity.INFO for f in (*plan.findings, *findings))
     if unsent or has_warnings or counts.rejected > plan.rejected_before:

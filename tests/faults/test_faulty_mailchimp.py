@@ -111,6 +111,23 @@ def test_a_poison_row_affects_one_row(
     assert deployment.result_of(run).audience == expected.audience
 
 
+def test_a_run_whose_calls_get_no_usable_answer_says_so_and_the_next_run_sends_everything(
+    new_deployment: NewDeployment, undisturbed: Undisturbed, mailchimp: Sandbox
+) -> None:
+    expected = undisturbed(SAMPLE)
+    deployment = new_deployment()
+    deployment.define(SAMPLE)
+    mailchimp.arm(Fault("200-html", "POST", r"^/lists/\w+$", times=None))
+
+    run = deployment.run()
+
+    assert run.status is RunStatus.FAILED
+    assert run.reason is not None
+    assert run.reason.code == "mailchimpUnavailable"
+    mailchimp.disarm()
+    assert deployment.result_of(deployment.run()).audience == expected.audience
+
+
 def test_a_long_outage_ends_the_run_and_the_next_run_sends_everything(
     new_deployment: NewDeployment, undisturbed: Undisturbed, mailchimp: Sandbox
 ) -> None:

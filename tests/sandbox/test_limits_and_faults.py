@@ -185,6 +185,7 @@ def test_the_work_of_the_sandbox_is_part_of_the_duration_of_a_call() -> None:
         ("504", 504, False, False),
         ("504-applied", 504, False, True),
         ("not-json", 200, False, True),
+        ("200-html", 200, False, False),
     ],
 )
 def test_responses_are_broken_on_request(

@@ -38,6 +38,12 @@ WHERE outcome = 'rejected' AND file IS NULL AND shared_with IS NULL
 GROUP BY code
 ORDER BY people DESC, code;
 
+-- name: calls_failed
+-- People of this run whose call got no usable answer.
+SELECT count(*)
+FROM changes_with_outcome c JOIN outcome_ranges o ON o.first_line = c.outcome_id
+WHERE o.outcome = 'rejected' AND o.code = 'callFailed';
+
 -- name: removal_refusals
 -- Why Mailchimp refused to remove a tag, once for each person. Calls that failed or were not made are not
 -- refusals.
