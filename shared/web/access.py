@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 from fastapi.routing import APIRoute
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import HTMLResponse, Response
 
 from shared.web.application import connections
 from shared.web.authentication import Role
@@ -23,6 +23,7 @@ from shared.web.context import ANONYMOUS, Context
 from shared.web.csrf import refuse_other_sites
 from shared.web.json_body import JsonRequest
 from shared.web.problems import HttpProblem, refuse_other_types
+from shared.web.query_string import parameter_names, refuse_unknown_parameters
 from shared.web.services import Services
 
 E = TypeVar("E", bound=Callable[..., Any])
@@ -82,6 +83,7 @@ class AccessRoute(APIRoute):
         self.access: Access = endpoint.access  # type: ignore[attr-defined]
         super().__init__(path, endpoint, **options)
         self.method = next(iter(self.methods or {""}))
+        self._query_names = parameter_names(self.dependant)
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """Return a handler that checks the rule before it calls the endpoint."""
@@ -91,11 +93,18 @@ class AccessRoute(APIRoute):
             services: Services = request.app.state.services
             request.state.context = await self._admit(request, services)
             refuse_other_sites(request, services.public_url)
+            if self._is_operation and self._query_names:
+                refuse_unknown_parameters(request, self._query_names)
             if self.body_field is None:
                 return await handle(request)
             return await handle(await self._json_request(request))
 
         return admitted
+
+    @property
+    def _is_operation(self) -> bool:
+        """Whether programs call the route. Other sites add parameters to the links of pages and callbacks."""
+        return self.include_in_schema and self.response_class is not HTMLResponse
 
     async def _admit(self, request: Request, services: Services) -> Context:
         state = request.state

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterator
 from typing import Any
 
 import orjson
 from starlette.requests import Request
 
+from shared.errors import Fault
 from shared.web.problems import HttpProblem
 
 # The largest definition of an export has about 1,500 values; one that comes back from a GET has its
@@ -19,14 +22,16 @@ class JsonRequest(Request):
     """A request whose body must be one JSON object."""
 
     async def json(self) -> Any:
-        """The body. HttpProblem 400 for anything but a JSON object of a sensible size."""
+        """The body. HttpProblem 400 for anything but a JSON object of a sensible size with unique names."""
+        body = await self.body()
         try:
-            content = orjson.loads(await self.body())
+            content = orjson.loads(body)
         except ValueError:
             raise HttpProblem(400, "malformed") from None
         if not isinstance(content, dict):
             raise HttpProblem(400, "notAnObject")
         _refuse_size(content)
+        _refuse_repeated_names(body)
         return content
 
 
@@ -46,3 +51,30 @@ def _refuse_size(content: object) -> None:
         if not level:
             return
     raise HttpProblem(400, "malformed")
+
+
+class _Members(list[tuple[str, object]]):
+    """The members of a JSON object, with repeated names."""
+
+
+def _refuse_repeated_names(body: bytes) -> None:
+    """Raise a 400 for names that occur twice in an object: parsers disagree about which value counts (RFC 8259, 4)."""
+    repeated = _repeated(json.loads(body, object_pairs_hook=_Members), "")
+    faults = [Fault(path, code="input.name_twice") for path in dict.fromkeys(repeated)]
+    if faults:
+        raise HttpProblem(400, "badRequest", faults=faults)
+
+
+def _repeated(value: object, path: str) -> Iterator[str]:
+    """The paths of repeated names, as faults have them (`mapping.attributes[0].mergeField`)."""
+    if isinstance(value, _Members):
+        names = set()
+        for name, inner in value:
+            inner_path = f"{path}.{name}" if path else name
+            if name in names:
+                yield inner_path
+            names.add(name)
+            yield from _repeated(inner, inner_path)
+    elif isinstance(value, list):
+        for index, inner in enumerate(value):
+            yield from _repeated(inner, f"{path}[{index}]")

@@ -1,5 +1,6 @@
 """Every error is a problem document with enough information and no internal details."""
 
+import json
 import logging
 from typing import Any
 
@@ -140,6 +141,41 @@ def test_a_body_that_is_not_json_is_a_bad_request(raw: bytes) -> None:
 def test_deeply_nested_json_is_refused() -> None:
     deep = b'{"displayName":' + b"[" * 900 + b"]" * 900 + b"}"
     assert call(World(), "POST", "/api/exports", raw=deep).status == 400
+
+
+def test_a_name_that_occurs_twice_in_a_body_is_refused_where_it_is() -> None:
+    body = json.dumps(export_body(new_connection(World())))
+    twice = body[:-1] + ', "segments": [{"name": "A", "tag": "x", "tag": "y"}]}'
+    answer = call(World(), "POST", "/api/exports", raw=twice.encode())
+    assert answer.status == 400
+    assert faults(answer) == {
+        "segments": "This name occurs twice.",
+        "segments[0].tag": "This name occurs twice.",
+    }
+
+
+@pytest.mark.parametrize(
+    ("path", "found"),
+    [
+        ("/api/runs?exportid=a&status=failed", {"exportid": "This query parameter is unknown."}),
+        ("/api/runs?top=5&top=500", {"top": "This query parameter occurs twice."}),
+        (
+            "/api/attributes?Segment=A&q=1",
+            {
+                "Segment": "This query parameter is unknown.",
+                "q": "This query parameter is unknown.",
+            },
+        ),
+    ],
+)
+def test_a_query_parameter_that_is_not_used_is_refused(path: str, found: dict[str, str]) -> None:
+    answer = call(World(), "GET", path)
+    assert (answer.status, faults(answer)) == (400, found)
+
+
+@pytest.mark.parametrize("path", ["/?utm_source=mail", "/runs?x=1", "/api/health?probe=1"])
+def test_pages_and_operations_without_parameters_ignore_the_query(path: str) -> None:
+    assert call(World(), "GET", path).status == 200
 
 
 @pytest.mark.parametrize("raw", [b"[]", b"1", b'"x"', b"null", b"true"])

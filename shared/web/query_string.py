@@ -1,0 +1,30 @@
+"""Refuses query parameters that an operation of the API does not have: a misspelled filter would list everything."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection
+
+from fastapi.dependencies.models import Dependant
+from starlette.requests import Request
+
+from shared.errors import Fault
+from shared.web.problems import HttpProblem
+
+
+def parameter_names(dependant: Dependant) -> frozenset[str]:
+    """The names of the query parameters of an endpoint and of what it depends on."""
+    own = {parameter.alias for parameter in dependant.query_params}
+    return frozenset(own.union(*map(parameter_names, dependant.dependencies)))
+
+
+def refuse_unknown_parameters(request: Request, known: Collection[str]) -> None:
+    """Raise a 400 that names each parameter that is unknown or given twice."""
+    given = Counter(name for name, _ in request.query_params.multi_items())
+    faults = [
+        Fault(name, code="input.parameter_twice" if name in known else "input.parameter_unknown")
+        for name, times in given.items()
+        if name not in known or times > 1
+    ]
+    if faults:
+        raise HttpProblem(400, "badRequest", faults=faults)
