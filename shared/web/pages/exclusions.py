@@ -34,7 +34,6 @@ def _shown(
         "exclusions.html",
         refusal=refusal,
         export=page.services.definitions.read(export_id).value,
-        listed=listed,
         entries=entries,
     )
 
@@ -50,7 +49,6 @@ def show(export_id: Id, page: CurrentPage) -> Response:
 @requires(Role.CONTRIBUTOR, shared=Subject.EXPORT)
 def save(export_id: Id, page: CurrentPage, form: SentForm) -> Response:
     """Replace the list, or delete it when no line is left."""
-
     # Several entries may be on a line.
     entries = re.sub(r"[,;\t]", "\n", form.get("entries"))
     return _save(page, export_id, entries.encode(), form)

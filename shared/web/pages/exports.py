@@ -160,7 +160,6 @@ def _show(
         or _name_of_audience(page, export),
         members=_members(page, history),
         next=next_run(export.schedule, services.clock()) if connection else None,
-        etag=details.etag,
     )
 
 
