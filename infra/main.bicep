@@ -13,7 +13,7 @@ metadata description = 'Flex Consumption function app with its storage, vaults, 
 @maxLength(12)
 param environmentName string
 
-@description('Azure region of every resource. It must offer Flex Consumption, and a landing account of your own must be in it as well.')
+@description('Azure region of every resource. It must offer Flex Consumption.')
 param location string = resourceGroup().location
 
 @description('Tags of every resource, in addition to the one that azd needs.')
@@ -62,8 +62,15 @@ param segmentsRoot string = ''
 @maxLength(24)
 param existingSegmentsAccountName string = ''
 
-@description('Resource group of that account, in this subscription. Empty: this resource group.')
+@description('Resource group of that account. Empty: this resource group.')
 param existingSegmentsResourceGroup string = ''
+
+@description('Subscription of that account, in the same tenant. Empty: this subscription.')
+@maxLength(36)
+param existingSegmentsSubscriptionId string = ''
+
+@description('Name of the Event Grid system topic that the landing account has already, in the same resource group: Azure allows one per account, and Defender for Storage creates one. Empty: this deployment creates it.')
+param existingTopicName string = ''
 
 @description('Container for the segments.')
 @minLength(3)
@@ -171,12 +178,14 @@ var allTags = union(tags, { 'azd-env-name': environmentName })
 var ownLanding = empty(existingSegmentsAccountName)
 var landingAccountName = ownLanding ? 'seg${token}' : existingSegmentsAccountName
 var landingResourceGroup = ownLanding || empty(existingSegmentsResourceGroup) ? resourceGroup().name : existingSegmentsResourceGroup
+var landingSubscriptionId = ownLanding || empty(existingSegmentsSubscriptionId) ? subscription().subscriptionId : existingSegmentsSubscriptionId
 var stateAccountName = 'state${token}'
 var tokenVaultName = 'tokens-${token}'
 var configVaultName = 'config-${token}'
 var identityName = 'id-${token}'
 var insightsName = 'appi-${token}'
-var topicName = 'segments-${token}'
+var eventsName = 'segments-${token}'
+var topicName = empty(existingTopicName) ? eventsName : existingTopicName
 var virtualNetworkName = 'vnet-${token}'
 var appSubnetName = 'app'
 var eventQueueName = 'blob-events'
@@ -241,15 +250,22 @@ module network 'modules/network.bicep' = if (privateNetworking) {
   }
 }
 
+resource existingLanding 'Microsoft.Storage/storageAccounts@2025-06-01' existing = if (!ownLanding) {
+  scope: resourceGroup(landingSubscriptionId, landingResourceGroup)
+  name: landingAccountName
+}
+
 module landing 'modules/landing.bicep' = {
-  scope: resourceGroup(landingResourceGroup)
+  scope: resourceGroup(landingSubscriptionId, landingResourceGroup)
   dependsOn: [storage]
   params: {
     accountName: landingAccountName
     segmentsContainerName: segmentsContainerName
     outcomesContainerName: outcomesContainerName
     topicName: topicName
-    location: location
+    location: ownLanding ? location : existingLanding!.location
+    createTopic: empty(existingTopicName)
+    diagnosticsName: eventsName
     tags: allTags
     workspaceId: observability.outputs.workspaceId
   }
@@ -273,6 +289,7 @@ module roles 'modules/roles.bicep' = {
     configVaultName: configVaultName
     insightsName: insightsName
     landingAccountName: landingAccountName
+    landingSubscriptionId: landingSubscriptionId
     landingResourceGroup: landingResourceGroup
     segmentsContainerName: segmentsContainerName
     outcomesContainerName: outcomesContainerName
@@ -324,10 +341,11 @@ module app 'modules/app.bicep' = {
 }
 
 module events 'modules/events.bicep' = {
-  scope: resourceGroup(landingResourceGroup)
+  scope: resourceGroup(landingSubscriptionId, landingResourceGroup)
   dependsOn: [roles]
   params: {
     topicName: topicName
+    subscriptionName: eventsName
     stateAccountId: storage.outputs.stateAccountId
     eventQueueName: eventQueueName
     deadLetterContainerName: deadLetterContainerName

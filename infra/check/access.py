@@ -134,7 +134,7 @@ def _keys_of(deployment: Deployment) -> dict[str, str]:
     topic = deployment.named("Microsoft.EventGrid/systemTopics", "")
     return {
         "app": identity.name if identity else "",
-        "topic": topic.name if topic else "",
+        "topic": topic.name if topic else str(deployment.given.get("existingTopicName", "")),
         "customerInsights": str(deployment.given.get("customerInsightsPrincipalId", "")),
         "configWriter": str(deployment.given.get("configWriterPrincipalId", "")),
     }

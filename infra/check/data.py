@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from infra.check.code import Code
+from infra.check.compiler import SUBSCRIPTION
 from infra.check.deployment import Deployment, Resource
 
 _ACCOUNT = "Microsoft.Storage/storageAccounts"
@@ -100,16 +101,19 @@ def _landing(deployment: Deployment, code: Code) -> Iterator[str]:
     expected = {segments, *(code.containers & {"outcomes"})}
     if {one.name for one in containers} != expected or {one.group for one in containers} != {group}:
         yield f"the landing account must have the containers {sorted(expected)}, in {group}"
+    subscription = deployment.given.get("existingSegmentsSubscriptionId", SUBSCRIPTION)
+    if {one.id.split("/")[2] for one in containers} != {subscription}:
+        yield f"the containers of the landing account must be in the subscription {subscription}"
 
 
 def _events(deployment: Deployment, state: Resource) -> Iterator[str]:
     topics = deployment.of("Microsoft.EventGrid/systemTopics")
     found = deployment.of("Microsoft.EventGrid/systemTopics/eventSubscriptions")
-    if len(topics) != 1 or len(found) != 1:
-        yield "there must be one topic with one event subscription"
+    existing = deployment.given.get("existingTopicName", "")
+    if len(topics) != (0 if existing else 1) or len(found) != 1:
+        yield "there must be one topic with one event subscription, and an existing topic is not changed"
         return
-    [topic], [subscription] = topics, found
-    source = str(topic.get("properties", "source"))
+    [subscription] = found
     account = deployment.given.get("existingSegmentsAccountName") or "seg"
     delivery = subscription.get("properties", "deliveryWithResourceIdentity") or {}
     destination = delivery.get("destination") or {}
@@ -124,10 +128,17 @@ def _events(deployment: Deployment, state: Resource) -> Iterator[str]:
         (one.get("key"), one.get("operatorType")): set(one.get("values") or ())
         for one in about.get("advancedFilters") or ()
     }
+    for topic in topics:
+        if f"/storageAccounts/{account}" not in str(topic.get("properties", "source")):
+            yield "the topic must belong to the landing account"
+        if topic.get("identity", "type") != "SystemAssigned":
+            yield "the topic's identity must be system-assigned"
+    own = f"segments-{state.name.removeprefix('state')}"
     rules = {
-        "the topic must belong to the landing account": f"/storageAccounts/{account}" in source,
-        "the topic's identity must be system-assigned": topic.get("identity", "type")
-        == "SystemAssigned",
+        "the topic of the subscription must be that of the landing account": f"/{existing or own}/"
+        in subscription.id,
+        "the subscription must have a name of its own: others may use the topic": subscription.name
+        == own,
         "events must be in the Event Grid schema": subscription.get(
             "properties", "eventDeliverySchema"
         )
@@ -166,6 +177,7 @@ def _logs(deployment: Deployment) -> Iterator[str]:
         logged[one.scope.rpartition("/providers/")[2]] = categories
         if one.get("properties", "workspaceId") != "<observability.outputs.workspaceId>":
             yield f"diagnostics of {one.scope.rpartition('/')[2]} must go to the workspace"
+    existing = deployment.given.get("existingTopicName")
     expected = {
         "storageAccounts/state": {"StorageRead", "StorageDelete"},
         f"storageAccounts/{deployment.given.get('existingSegmentsAccountName') or 'seg'}": {
@@ -175,7 +187,7 @@ def _logs(deployment: Deployment) -> Iterator[str]:
         },
         "vaults/tokens-": {"AuditEvent"},
         "vaults/config-": {"AuditEvent"},
-        "systemTopics/": {"DeliveryFailures"},
+        **({} if existing else {"systemTopics/": {"DeliveryFailures"}}),
         "sites/": set(),
     }
     for part, categories in expected.items():

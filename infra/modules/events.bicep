@@ -5,6 +5,9 @@
 @description('System topic of the landing account.')
 param topicName string
 
+@description('Name of the event subscription: several deployments may use one topic.')
+param subscriptionName string
+
 @description('Account of the queue and of the dead letters.')
 param stateAccountId string
 
@@ -26,7 +29,7 @@ resource topic 'Microsoft.EventGrid/systemTopics@2025-02-15' existing = {
 
 resource subscription 'Microsoft.EventGrid/systemTopics/eventSubscriptions@2025-02-15' = {
   parent: topic
-  name: 'model-json-to-queue'
+  name: subscriptionName
   properties: {
     eventDeliverySchema: 'EventGridSchema'
     deliveryWithResourceIdentity: {

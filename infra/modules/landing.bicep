@@ -14,8 +14,14 @@ param outcomesContainerName string
 @description('Name of the system topic.')
 param topicName string
 
-@description('Region of the account.')
+@description('Region of the account: its topic must be there.')
 param location string
+
+@description('Create the topic. Otherwise it exists and has a system-assigned identity.')
+param createTopic bool
+
+@description('Name of the diagnostic settings: other deployments and people may have their own on the account and the topic.')
+param diagnosticsName string
 
 @description('Tags.')
 param tags { *: string }
@@ -44,7 +50,7 @@ resource outcomesContainer 'Microsoft.Storage/storageAccounts/blobServices/conta
   properties: { publicAccess: 'None' }
 }
 
-resource topic 'Microsoft.EventGrid/systemTopics@2025-02-15' = {
+resource topic 'Microsoft.EventGrid/systemTopics@2025-02-15' = if (createTopic) {
   name: topicName
   location: location
   tags: tags
@@ -56,10 +62,14 @@ resource topic 'Microsoft.EventGrid/systemTopics@2025-02-15' = {
   }
 }
 
+resource existingTopic 'Microsoft.EventGrid/systemTopics@2025-02-15' existing = if (!createTopic) {
+  name: topicName
+}
+
 // The stable version, of 2016, knows no destination tables; every newer client uses this one.
 #disable-next-line use-recent-api-versions
 resource blobDiagnostics 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = {
-  name: topicName
+  name: diagnosticsName
   scope: blobs
   properties: {
     workspaceId: workspaceId
@@ -73,8 +83,8 @@ resource blobDiagnostics 'Microsoft.Insights/diagnosticSettings@2021-05-01-previ
 
 // The stable version, of 2016, knows no destination tables; every newer client uses this one.
 #disable-next-line use-recent-api-versions
-resource topicDiagnostics 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = {
-  name: 'to-workspace'
+resource topicDiagnostics 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = if (createTopic) {
+  name: diagnosticsName
   scope: topic
   properties: {
     workspaceId: workspaceId
@@ -83,4 +93,4 @@ resource topicDiagnostics 'Microsoft.Insights/diagnosticSettings@2021-05-01-prev
 }
 
 output blobEndpoint string = account.properties.primaryEndpoints.blob
-output topicPrincipalId string = topic.identity.principalId
+output topicPrincipalId string = createTopic ? topic!.identity.principalId : existingTopic!.identity.principalId

@@ -24,6 +24,9 @@ param insightsName string
 @description('Landing account.')
 param landingAccountName string
 
+@description('Subscription of the landing account.')
+param landingSubscriptionId string
+
 @description('Resource group of the landing account.')
 param landingResourceGroup string
 
@@ -207,7 +210,7 @@ resource onInsights 'Microsoft.Authorization/roleAssignments@2022-04-01' = [for 
 }]
 
 module onLanding 'landingRoles.bicep' = {
-  scope: resourceGroup(landingResourceGroup)
+  scope: resourceGroup(landingSubscriptionId, landingResourceGroup)
   params: {
     accountName: landingAccountName
     segmentsContainerName: segmentsContainerName

@@ -66,7 +66,10 @@ def test_the_parameters_of_a_configuration_are_read_as_the_compiler_reads_them(
 def test_every_optional_parameter_is_set_in_one_configuration(template: dict[str, Any]) -> None:
     path = project.INFRA / "snapshots/everything.bicepparam"
     given = project.given_in(path.read_text("utf-8"))
-    own_account = {"location", "existingSegmentsAccountName", "existingSegmentsResourceGroup"}
+    own_account = {
+        "location",
+        *(name for name in template["parameters"] if name.startswith("existing")),
+    }
     assert given.keys() | own_account == template["parameters"].keys()
     for name, value in given.items():
         default = template["parameters"][name].get("defaultValue", object())

@@ -127,7 +127,10 @@ RULES = [
     Plant("no soft delete of state", "storage", "    deleteRetentionPolicy: { enabled: true, days: softDeleteDays }\n", "", "deleteRetentionPolicy of the state account"),
     Plant("reads of state not logged", "storage", "      { category: 'StorageRead', enabled: true }\n", "", "the logs of storageAccounts/state must be"),
     Plant("app logs twice", "app", "    metrics: [{ category: 'AllMetrics', enabled: true }]", "    logs: [{ category: 'FunctionAppLogs', enabled: true }]\n    metrics: [{ category: 'AllMetrics', enabled: true }]", "the logs of sites/ must be []"),
-    Plant("landing in the wrong group", "main", "module landing 'modules/landing.bicep' = {\n  scope: resourceGroup(landingResourceGroup)", "module landing 'modules/landing.bicep' = {\n  scope: resourceGroup()", "in rg-data", "landing"),
+    Plant("landing in the wrong subscription", "main", "var landingSubscriptionId = ownLanding || empty(existingSegmentsSubscriptionId) ? subscription().subscriptionId : existingSegmentsSubscriptionId", "var landingSubscriptionId = empty(existingSegmentsSubscriptionId) ? subscription().subscriptionId : subscription().subscriptionId", "must be in the subscription", "landing"),
+    Plant("a second topic on the account", "main", "createTopic: empty(existingTopicName)", "createTopic: true", "an existing topic is not changed", "landing"),
+    Plant("the subscription of another deployment", "events", "name: subscriptionName", "name: take('model-json-to-queue${subscriptionName}', 19)", "must have a name of its own"),
+    Plant("landing in the wrong group", "main", "module landing 'modules/landing.bicep' = {\n  scope: resourceGroup(landingSubscriptionId, landingResourceGroup)", "module landing 'modules/landing.bicep' = {\n  scope: resourceGroup()", "in rg-data", "landing"),
     # events
     Plant("deleted blobs", "events", "'Microsoft.Storage.BlobCreated'", "'Microsoft.Storage.BlobDeleted'", "only created and renamed blobs count"),
     Plant("files that are not complete", "events", "            'PutBlob'\n", "            'CreateFile'\n            'PutBlob'\n", "only files that are written completely"),
@@ -159,7 +162,7 @@ TEMPLATE = [
     Plant("connection string in an output", "observability", "output workspaceName string = workspace.name", "output workspaceName string = insights.properties.ConnectionString", "returns a key"),
     Plant("key in a setting", "app", "    PUBLIC_URL:", "    STATE_KEY: listKeys(resourceId('Microsoft.Storage/storageAccounts', stateAccountName), '2025-06-01').keys[0].value\n    PUBLIC_URL:", "lists keys"),
     Plant("app before its roles", "main", "dependsOn: [roles, network]", "dependsOn: [network]", "roles must be complete before app"),
-    Plant("subscription before its role", "main", "module events 'modules/events.bicep' = {\n  scope: resourceGroup(landingResourceGroup)\n  dependsOn: [roles]", "module events 'modules/events.bicep' = {\n  scope: resourceGroup(landingResourceGroup)\n  dependsOn: [landing]", "roles must be complete before events"),
+    Plant("subscription before its role", "main", "module events 'modules/events.bicep' = {\n  scope: resourceGroup(landingSubscriptionId, landingResourceGroup)\n  dependsOn: [roles]", "module events 'modules/events.bicep' = {\n  scope: resourceGroup(landingSubscriptionId, landingResourceGroup)\n  dependsOn: [landing]", "roles must be complete before events"),
     Plant("roles before the vaults", "main", "dependsOn: [storage, vault]\n  params: {\n    stateAccountName: stateAccountName\n    eventQueueName", "dependsOn: [storage]\n  params: {\n    stateAccountName: stateAccountName\n    eventQueueName", "vault must be complete before roles"),
 ]  # fmt: skip
 """Found in the compiled template: what is asked for, handed out, and created in which order."""
