@@ -1,22 +1,21 @@
 """Appends the rows of a pinned segment to a DuckDB table, exactly and as text.
 
 Every file is downloaded in its pinned version, unpacked to UTF-8, its columns laid out, then read: by DuckDB if
-that is provably exact (fast.py), else row by row (rows.py). Whether a row can be read does not depend on the
-requested columns.
+that is provably exact (fast.py), else row by row (rows.py), as are small files. Whether a row can be read does not
+depend on the requested columns.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from errno import ENOSPC
 from itertools import chain
 from pathlib import Path
-from threading import Lock
+from threading import BoundedSemaphore
 
 import duckdb
-import orjson
 
 from shared.errors import ConfigError, InputError, Unavailable
 from shared.model.outcome import Code
@@ -27,10 +26,10 @@ from shared.model.source import (
     UnreadableRow,
 )
 from shared.segments.container import LandingContainer
+from shared.segments.exact import SmallFiles, WantedRow, insert_rows
 from shared.segments.fast import literal, load_plain, quoted
 from shared.segments.layout import find_name
 from shared.segments.parquet import load_parquet
-from shared.segments.rows import LONGEST_CELL
 from shared.segments.text_file import TextFile
 from shared.segments.unpack import Text, unpack
 from shared.settings import NULL_MARKERS
@@ -39,14 +38,14 @@ from shared.workspace import execute, retry_with_one_thread
 # Files of a segment that are read at the same time, unless the first one is larger than this when it is unpacked.
 _READERS = 2
 _LARGE = 64 * 1024 * 1024
+# Python reads a file of this size as fast as DuckDB begins to read one.
+_SMALL = 64 * 1024
+_READERS_OF_SMALL_FILES = 8
 # A file with more unreadable rows, or with so many before the first readable one, is not a CSV file of this shape.
 _MAX_UNREADABLE = 100_000
 _MAX_UNREADABLE_AT_BEGINNING = 4096
 # So many blanks beside a marker of "no value" are ignored.
 _BLANKS = 4
-# DuckDB reserves 64 MB to read JSON, however small the file is: two files at a time would need half of the
-# memory of a run.
-_READING_JSON = Lock()
 
 
 def load_segment(
@@ -64,47 +63,66 @@ def load_segment(
     Unavailable when the local disk is full.
     """
     columns = _as_listed(columns, segment)
+    small = SmallFiles(connection, table, len(columns), scratch / "small-files")
+    in_database = BoundedSemaphore(_READERS)
     sizes: list[int] = []
 
     def load(partition: Partition, file: Path) -> list[UnreadableRow]:
-        with closing(connection.cursor()) as cursor:
-            try:
-                unpacked = unpack(
-                    source.pieces(partition.blob, partition.etag),
-                    partition.csv.encoding,
-                    file,
-                    partition.blob,
-                )
-                sizes.append(file.stat().st_size)
+        try:
+            unpacked = unpack(
+                source.pieces(partition.blob, partition.etag),
+                partition.csv.encoding,
+                file,
+                partition.blob,
+            )
+            size = file.stat().st_size
+            sizes.append(size)
+            together = small if max(partition.size, size) <= _SMALL else None
+            if together and isinstance(unpacked, Text):
+                return _load_small(together, unpacked, segment, partition, columns)
+            with in_database, closing(connection.cursor()) as cursor:
                 if isinstance(unpacked, Text):
                     return _load_text(cursor, table, unpacked, segment, partition, columns)
                 refused = load_parquet(cursor, table, unpacked, columns, partition.blob)
-            except OSError as error:
-                if error.errno != ENOSPC:
-                    raise
-                raise Unavailable("diskFull") from error
-            finally:
-                file.unlink(missing_ok=True)
+        except OSError as error:
+            if error.errno != ENOSPC:
+                raise
+            raise Unavailable("diskFull") from error
+        finally:
+            file.unlink(missing_ok=True)
         return [UnreadableRow(segment.name, partition.blob, line, code) for line, code in refused]
 
     files = [scratch / f"partition-{number}" for number in range(len(segment.partitions))]
     work = list(zip(segment.partitions, files, strict=True))
+    large = [one for one in work if one[0].size > _SMALL]
     # One file is downloaded while another one is read, unless they are large: temporary disk is small.
-    unreadable = [load(*one) for one in work[:1]]
-    if len(work) > 1 and sizes[0] > _LARGE:
-        unreadable += [load(*one) for one in work[1:]]
-    else:
-        with ThreadPoolExecutor(_READERS) as readers:
-            loads = [readers.submit(load, *one) for one in work[1:]]
-            try:
-                unreadable += [each.result() for each in loads]
-            except BaseException:
-                readers.shutdown(cancel_futures=True)
-                raise
+    unreadable = [load(*one) for one in large[:1]]
+    readers = 1 if sizes and sizes[0] > _LARGE else _READERS
+    unreadable += _in_threads(readers, load, large[1:])
+    # Of small files, most of the time is waiting for the answers of the storage account.
+    unreadable += _in_threads(
+        _READERS_OF_SMALL_FILES, load, [one for one in work if one[0].size <= _SMALL]
+    )
+    small.insert()
     return LoadedSegment(
         tuple(chain.from_iterable(unreadable)),
         _remove_markers(connection, table, columns, null_markers),
     )
+
+
+def _in_threads(
+    threads: int,
+    load: Callable[[Partition, Path], list[UnreadableRow]],
+    work: Sequence[tuple[Partition, Path]],
+) -> list[list[UnreadableRow]]:
+    """Load files, so many at a time; after an error no further file is loaded."""
+    with ThreadPoolExecutor(threads) as readers:
+        loads = [readers.submit(load, *one) for one in work]
+        try:
+            return [each.result() for each in loads]
+        except BaseException:
+            readers.shutdown(cancel_futures=True)
+            raise
 
 
 def _remove_markers(
@@ -149,6 +167,21 @@ def _as_listed(columns: Sequence[str], segment: SegmentSnapshot) -> list[str]:
     return found
 
 
+def _load_small(
+    small: SmallFiles,
+    text: Text,
+    segment: SegmentSnapshot,
+    partition: Partition,
+    columns: Sequence[str],
+) -> list[UnreadableRow]:
+    if text.lines == 0:
+        return []
+    file = TextFile.of(text, partition, segment.attributes)
+    unreadable: list[UnreadableRow] = []
+    small.add(_wanted(file, file.positions(columns), segment.name, unreadable), file.blob)
+    return unreadable
+
+
 def _load_text(
     connection: duckdb.DuckDBPyConnection,
     table: str,
@@ -163,25 +196,18 @@ def _load_text(
     positions = file.positions(columns)
     if retry_with_one_thread(connection, lambda: load_plain(connection, table, file, positions)):
         return []
-    return _load_exactly(connection, table, file, segment.name, positions)
-
-
-def _load_exactly(
-    connection: duckdb.DuckDBPyConnection,
-    table: str,
-    file: TextFile,
-    segment: str,
-    positions: Sequence[int],
-) -> list[UnreadableRow]:
-    """Append the rows that Python's reader reads; returns the others."""
     unreadable: list[UnreadableRow] = []
-    local = file.text.path.with_suffix(".rows")
-    try:
-        count = _write_exact(_readable(file, segment, unreadable), positions, local)
-        _insert_exact(connection, table, local, len(positions), count, file.blob)
-    finally:
-        local.unlink(missing_ok=True)
+    rows = _wanted(file, positions, segment.name, unreadable)
+    insert_rows(connection, table, len(positions), rows, file.blob, text.path.with_suffix(".rows"))
     return unreadable
+
+
+def _wanted(
+    file: TextFile, positions: Sequence[int], segment: str, unreadable: list[UnreadableRow]
+) -> Iterator[WantedRow]:
+    """The wanted cells of the rows that Python's reader reads; the other rows are added to `unreadable`."""
+    for line, cells in _readable(file, segment, unreadable):
+        yield line, [cells[position] for position in positions]
 
 
 def _readable(
@@ -204,44 +230,3 @@ def _readable(
             not good and len(unreadable) > _MAX_UNREADABLE_AT_BEGINNING
         ):
             raise InputError("fileRowsUnreadable", where=file.blob)
-
-
-def _write_exact(
-    rows: Iterator[tuple[int, list[str]]], positions: Sequence[int], path: Path
-) -> int:
-    """Write `[line, cell ...]` of the wanted columns as lines of JSON; returns their number.
-
-    JSON, because it carries every character that a cell may hold and DuckDB reads it exactly.
-    """
-    count = 0
-    with path.open("wb") as file:
-        for line, cells in rows:
-            wanted = [cells[position] for position in positions]
-            written = orjson.dumps([str(line), *wanted])
-            if len(written) > LONGEST_CELL:
-                written = orjson.dumps([str(line), *(cell[:LONGEST_CELL] for cell in wanted)])
-            file.write(written + b"\n")
-            count += 1
-    return count
-
-
-def _insert_exact(
-    connection: duckdb.DuckDBPyConnection,
-    table: str,
-    path: Path,
-    width: int,
-    count: int,
-    blob: str,
-) -> None:
-    if count == 0:
-        return
-    cells = "".join(f", nullif(r[{position + 2}], '')" for position in range(width))
-    statement = f"""
-        INSERT INTO {quoted(table)} SELECT ?, r[1]::BIGINT{cells}
-        FROM read_json({literal(str(path))}, columns = {{'r': 'VARCHAR[]'}},
-            format = 'newline_delimited', records = 'false')
-        """  # noqa: S608 - names are quoted, the rest is ours
-    with _READING_JSON:
-        answer = execute(connection, statement, [blob]).fetchone()
-    if answer is None or answer[0] != count:
-        raise InputError("fileNotLoaded", where=blob)

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from shared.model.source import Attribute, CsvFormat, Partition, SegmentSnapshot
 from shared.segments.reader import load_segment
 
 DEFAULT = CsvFormat()
+_LARGE = 1024 * 1024
 
 
 class MemoryContainer:
@@ -72,8 +74,21 @@ def load(
 ) -> Loaded:
     """What `load_segment` puts into a table, file by file, and what it returns.
 
-    Two files are read at a time, so only the rows of one file have an order.
+    Two files are read at a time, so only the rows of one file have an order. Small files are read in another way than
+    large ones, so each file is read in both ways, which must agree.
     """
+    as_they_are = _load(segment, container, columns, scratch)
+    as_large = replace(
+        segment,
+        partitions=tuple(replace(each, size=each.size + _LARGE) for each in segment.partitions),
+    )
+    assert _load(as_large, container, columns, scratch) == as_they_are
+    return as_they_are
+
+
+def _load(
+    segment: SegmentSnapshot, container: MemoryContainer, columns: Sequence[str], scratch: Path
+) -> Loaded:
     cells = "".join(f", c{place} VARCHAR" for place in range(len(columns)))
     connection = database()
     connection.execute(f"CREATE OR REPLACE TABLE rows_of (file VARCHAR, line BIGINT{cells})")

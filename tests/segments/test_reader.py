@@ -4,8 +4,10 @@ import bz2
 import csv
 import gzip
 import io
+from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
+from threading import Barrier
 
 import duckdb
 import pytest
@@ -181,13 +183,56 @@ def test_the_fast_reader_reads_quotes_and_line_breaks_inside_cells(
     notes = ["", 'Lee "Lucky" Kim', "line one\nline two\n", 'says "hello"', '\n" x', "a, b"]
     rows = [[str(number), notes[number % len(notes)]] for number in range(5_000)]
     data = csv_bytes(rows, newline="\n", quote_all=quote_all, last_newline=last_newline)
-    monkeypatch.setattr(reader_module, "_write_exact", None)
+    monkeypatch.setattr(reader_module, "insert_rows", None)
     loaded, unreadable = load_bytes(data, ["A", "B"], tmp_path, CsvFormat(header=False))
     assert unreadable == []
     assert loaded == [
         (line, first, note or None)
         for line, (first, note) in zip(first_lines(rows), rows, strict=True)
     ]
+
+
+def test_the_rows_of_many_files_are_read(tmp_path: Path) -> None:
+    """Together they exceed what is inserted at a time, and some are larger than a small file."""
+    names = ["CustomerId", "Note"]
+    rows = {
+        f"Gold_{n}.csv": [[f"{n}-{row}", "x" * (40 + n)] for row in range(600 if n % 3 else 3)]
+        for n in range(150)
+    }
+    files = [(name, csv_bytes([names, *found])) for name, found in rows.items()]
+    files.append(("Gold_empty.csv", b""))
+    files.append(("Gold_odd.csv", b'CustomerId,Note\n1,a\nonly one cell\n2,"b"x\n'))
+    segment, container = segment_of(names, *files)
+    loaded, unreadable = load(segment, container, names, tmp_path)
+    wanted = [
+        (name, line, *cells) for name, found in rows.items() for line, cells in enumerate(found, 2)
+    ]
+    assert loaded == [*wanted, ("Gold_odd.csv", 2, "1", "a")]
+    assert [(each.file, each.line, each.code) for each in unreadable] == [
+        ("Gold_odd.csv", 3, "rowTooFewColumns"),
+        ("Gold_odd.csv", 4, "rowBadQuoting"),
+    ]
+    container.files["Gold_77.csv"] += b"x"
+    with pytest.raises(Changed):
+        load(segment, container, names, tmp_path)
+
+
+def test_small_files_are_downloaded_at_the_same_time(tmp_path: Path) -> None:
+    together = Barrier(6)
+
+    class SlowContainer(MemoryContainer):
+        """Answers when so many files are asked for."""
+
+        def pieces(self, name: str, etag: str, length: int | None = None) -> Iterator[bytes]:
+            together.wait(timeout=20)
+            yield from super().pieces(name, etag, length)
+
+    files = [(f"Gold_{n}.csv", csv_bytes([["A"], [str(n)]])) for n in range(12)]
+    segment, container = segment_of(["A"], *files)
+    with reused_databases.connect() as connection:
+        connection.execute("CREATE TABLE t (file VARCHAR, line BIGINT, c0 VARCHAR)")
+        load_segment(SlowContainer(container.files), connection, segment, ["A"], "t", tmp_path)
+        assert connection.execute("SELECT count(DISTINCT c0) FROM t").fetchall() == [(12,)]
 
 
 @given(soup, st.sampled_from(["\n", "\r\n", "\r"]))

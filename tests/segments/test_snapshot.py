@@ -346,7 +346,10 @@ def test_without_model_a_later_file_may_provide_the_columns(
     with reused_databases.connect() as connection:
         connection.execute("CREATE TABLE t (file VARCHAR, line BIGINT, c0 VARCHAR)")
         landing.segments().load(connection, gold, ["CustomerId"], "t", tmp_path)
-        assert connection.execute("SELECT line, c0 FROM t").fetchall() == [(1, "17"), (2, "18")]
+        assert connection.execute("SELECT line, c0 FROM t ORDER BY 1").fetchall() == [
+            (1, "17"),
+            (2, "18"),
+        ]
 
 
 def test_without_model_the_newest_complete_export_is_used(landing: Landing) -> None:
