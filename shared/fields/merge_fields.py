@@ -10,10 +10,10 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from shared.fields.evidence import attribute_tags, is_evidence
-from shared.model.audience import MergeField
+from shared.model.audience import DELETED_FIELD, MergeField
 from shared.model.export import FieldToCreate, Mapping
 
 LONGEST_TAG = 10
@@ -97,6 +97,18 @@ def missing_choices(mapping: Mapping, fields: Sequence[MergeField]) -> tuple[Fie
         for c in chosen_fields(mapping)
         if not is_evidence(c.tag) and not find_field(fields, c.tag, c.name)
     )
+
+
+def with_deleted(
+    mapping: Mapping, fields: Sequence[MergeField], before: Sequence[MergeField]
+) -> tuple[MergeField, ...]:
+    """The fields of an audience, and those that it had before and that the mapping still needs.
+
+    The latter have the type DELETED_FIELD. They are required, so that they are not emptied either.
+    """
+    needed = (find_field(before, c.tag, c.name) for c in missing_choices(mapping, fields))
+    gone = {field.id: field for field in needed if field}.values()
+    return (*fields, *(replace(f, type=DELETED_FIELD, required=True) for f in gone))
 
 
 def takes_dates(field: MergeField) -> bool:

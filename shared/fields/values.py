@@ -17,7 +17,7 @@ from shared.fields.address import ascii_domain
 from shared.fields.days import AmbiguousDateError, day_of, month_and_day_of
 from shared.fields.numbers import AmbiguousNumberError, number_of
 from shared.fields.postal import postal_address
-from shared.model.audience import MergeField
+from shared.model.audience import DELETED_FIELD, MergeField
 
 LONGEST_TEXT = 255
 
@@ -52,6 +52,8 @@ def conversion(
     `decimal_mark` the decimal mark of its numbers.
     """
     kind = field.type.lower()
+    if kind == DELETED_FIELD:
+        return _none
     if kind in ("radio", "dropdown"):
         return _choice(field.options, boolean=data_type == "boolean")
     if kind == "number":
@@ -66,6 +68,10 @@ def conversion(
     if kind == "text" and data_type == "boolean":
         return _boolean
     return _BY_TYPE.get(kind, _text)
+
+
+def _none(_text: str) -> str:
+    raise Unusable("fieldDeleted")
 
 
 def _text(text: str) -> str:

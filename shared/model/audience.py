@@ -20,6 +20,9 @@ STATUSES = ("subscribed", *NOT_SUBSCRIBED)
 # Archived and cleaned contacts are not billed.
 BILLED = ("subscribed", "unsubscribed", "pending", "transactional")
 
+DELETED_FIELD = "deleted"
+"""The type of a merge field that was deleted in Mailchimp: it takes no value."""
+
 
 @dataclass(frozen=True)
 class Account:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from shared.errors import NotFound
 from shared.fields.evidence import EVIDENCE
-from shared.model.audience import MergeField
+from shared.model.audience import DELETED_FIELD, MergeField
 from shared.model.export import Export
 from shared.model.names import outcomes_table
 from shared.model.run import Finding, Reason, Severity
@@ -97,7 +97,9 @@ class DroppedValues:
         """A finding per field: a warning when at least half of the values do not fit."""
         types = {each.tag.upper(): each.type for each in self.merge_fields}
         return [
-            Finding(
+            _deleted_field(tag, number)
+            if types.get(tag.upper()) == DELETED_FIELD
+            else Finding(
                 Severity.WARNING if 2 * number >= self.given[tag] else Severity.INFO,
                 "valuesDropped",
                 values={
@@ -109,3 +111,9 @@ class DroppedValues:
             )
             for tag, number in sorted(self.dropped.items())
         ]
+
+
+def _deleted_field(tag: str, values: int) -> Finding:
+    return Finding(
+        Severity.WARNING, "mergeFieldDeleted", values={"field": tag, "values": str(values)}
+    )

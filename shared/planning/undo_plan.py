@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 from shared.errors import Conflict
 from shared.fields.contact import Converter
-from shared.model.audience import CallCounts, Tag
+from shared.fields.merge_fields import with_deleted
+from shared.model.audience import CallCounts, MergeField, Tag
 from shared.model.chunk import Chunk
 from shared.model.consent import audience_key
 from shared.model.exclusions import ExclusionList
@@ -91,7 +92,7 @@ def plan_undo(
         status=undone.status,
         mapping=undone.mapping,
         attributes=undone.attributes,
-        merge_fields=undone.merge_fields,
+        merge_fields=audience.merge_fields,
         tags=tags,
         tagsets=_names(undo_tagsets(db), existing),
         counts=undo_counts(db),
@@ -106,9 +107,10 @@ def plan_undo(
 
 @dataclass(frozen=True)
 class _UndoAudience:
-    """The tags that the audience still has, by id, its contacts by status, and the calls made."""
+    """The tags that the audience still has, by id, its merge fields, its contacts by status, and the calls made."""
 
     tags: dict[int, Tag]
+    merge_fields: tuple[MergeField, ...]
     contacts: dict[str, int]
     calls: CallCounts
 
@@ -123,23 +125,27 @@ def _read_audience(
 ) -> _UndoAudience:
     """Read the audience, and what others changed since the run. ConfigError when it was deleted."""
     audience_id = undone.audience_id
-    convert = Converter(undone.mapping, undone.attributes, undone.merge_fields)
-    window = EditWindow(moment_of(undone.run_id), request.run.undone_at, convert, tuple(columns))
     with (
         waiting_for_network(db),
         preparation.sessions.parallel(request.connection_id, request.account_id) as calls,
     ):
         calls.submit(lambda session: session.audience(audience_id)).result()
         in_mailchimp = calls.submit(lambda session: session.tags(audience_id))
+        reading = calls.submit(lambda session: session.merge_fields(audience_id))
         contacts = preparation.read_not_subscribed(request, audience_id, calls, db, scratch)
         key = audience_key(request.account_id, audience_id)
         find_changed_addresses(db, preparation.contacts, key, scratch)
+        fields = with_deleted(undone.mapping, reading.result(), undone.merge_fields)
+        convert = Converter(undone.mapping, undone.attributes, fields)
+        window = EditWindow(
+            moment_of(undone.run_id), request.run.undone_at, convert, tuple(columns)
+        )
         calls.submit(lambda session: find_manual_edits(db, session, audience_id, window)).result()
         others = owned_by_others(
             preparation.owners, request.export.id, request.account_id, audience_id
         )
         tags = {tag.id: tag for tag in in_mailchimp.result() if tag.id not in others}
-        return _UndoAudience(tags, contacts, calls.calls)
+        return _UndoAudience(tags, fields, contacts, calls.calls)
 
 
 def _download(run: Run, pointer: LedgerPointer, files: Files, scratch: Path) -> UndoFiles:

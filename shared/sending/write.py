@@ -129,7 +129,10 @@ class Writer:
         absent: list[tuple[Person, Result]] = []
 
         def update(part: Sequence[Person], *, resend: bool) -> None:
-            answer = self._call(part, None, update=True, resend=resend)
+            # A field that became required since the run that is undone must not prevent its undo.
+            answer = self._call(
+                part, None, update=True, resend=resend, skip_merge_validation=not add_absent
+            )
             for person in part:
                 result = answer[person.address]
                 if add_absent and result.code in _PERHAPS_ABSENT:
@@ -165,11 +168,16 @@ class Writer:
         *,
         update: bool,
         resend: bool,
+        skip_merge_validation: bool = False,
         opted_in: dict[str, str] | None = None,
     ) -> dict[str, Result]:
         members = [Member(p.address, p.fields, p.tags, status) for p in people]
         answer = self.session.subscribe(
-            self.audience_id, members, update_existing=update, resend=resend
+            self.audience_id,
+            members,
+            update_existing=update,
+            skip_merge_validation=skip_merge_validation,
+            resend=resend,
         )
         if opted_in is not None:
             opted_in.update(answer.opted_in)
