@@ -1,8 +1,9 @@
-"""Rules about the order of resources: a role that is assigned after its use fails the first deployment."""
+"""Rules about the order of resources: a role assigned too late, or two changes of a site at once, fail a deployment."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from itertools import combinations
 from typing import Any
 
 BEFORE = {
@@ -22,6 +23,12 @@ def check(template: Mapping[str, Any]) -> Iterator[str]:
         for missing in sorted(earlier - _before(resources, module)):
             yield f"{missing} must be complete before {module}"
     app = resources["app"]["properties"]["template"]["resources"]
+    parts = [
+        name for name, one in app.items() if str(one["type"]).startswith("Microsoft.Web/sites/")
+    ]
+    for one, other in combinations(parts, 2):
+        if one not in _before(app, other) and other not in _before(app, one):
+            yield f"{one} and {other} must not change the site at the same time"
     if "settings" not in _before(app, "signIn"):
         yield "the settings must be complete before sign-in: it names one of them"
 

@@ -168,6 +168,7 @@ resource site 'Microsoft.Web/sites@2025-03-01' = {
   }
 }
 
+// One after the other: Azure refuses a change of a site (409) while another one is in progress.
 resource noFtpPasswords 'Microsoft.Web/sites/basicPublishingCredentialsPolicies@2025-03-01' = {
   parent: site
   name: 'ftp'
@@ -177,12 +178,14 @@ resource noFtpPasswords 'Microsoft.Web/sites/basicPublishingCredentialsPolicies@
 resource noScmPasswords 'Microsoft.Web/sites/basicPublishingCredentialsPolicies@2025-03-01' = {
   parent: site
   name: 'scm'
+  dependsOn: [noFtpPasswords]
   properties: { allow: false }
 }
 
 resource settings 'Microsoft.Web/sites/config@2025-03-01' = {
   parent: site
   name: 'appsettings'
+  dependsOn: [noScmPasswords]
   properties: {
     // settings of the platform
     APPLICATIONINSIGHTS_CONNECTION_STRING: insights.properties.ConnectionString

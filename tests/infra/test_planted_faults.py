@@ -72,7 +72,7 @@ RULES = [
     Plant("http", "app", "httpsOnly: true", "httpsOnly: false", "httpsOnly must be True"),
     Plant("no purge protection", "vault", "    enablePurgeProtection: true\n", "", "enablePurgeProtection must be True"),
     Plant("access policies", "vault", "enableRbacAuthorization: true", "enableRbacAuthorization: false", "enableRbacAuthorization must be True"),
-    Plant("publishing password", "app", "name: 'scm'\n  properties: { allow: false }", "name: 'scm'\n  properties: { allow: true }", "allow must be False"),
+    Plant("publishing password", "app", "dependsOn: [noFtpPasswords]\n  properties: { allow: false }", "dependsOn: [noFtpPasswords]\n  properties: { allow: true }", "allow must be False"),
     Plant("local keys for logs", "observability", "    DisableLocalAuth: true", "    DisableLocalAuth: false", "DisableLocalAuth must be True"),
     # sign-in
     Plant("sign-in not required", "app", "requireAuthentication: true", "requireAuthentication: false", "sign-in must be required"),
@@ -163,6 +163,7 @@ TEMPLATE = [
     Plant("key in a setting", "app", "    PUBLIC_URL:", "    STATE_KEY: listKeys(resourceId('Microsoft.Storage/storageAccounts', stateAccountName), '2025-06-01').keys[0].value\n    PUBLIC_URL:", "lists keys"),
     Plant("app before its roles", "main", "dependsOn: [roles, network]", "dependsOn: [network]", "roles must be complete before app"),
     Plant("subscription before its role", "main", "module events 'modules/events.bicep' = {\n  scope: resourceGroup(landingSubscriptionId, landingResourceGroup)\n  dependsOn: [roles]", "module events 'modules/events.bicep' = {\n  scope: resourceGroup(landingSubscriptionId, landingResourceGroup)\n  dependsOn: [landing]", "roles must be complete before events"),
+    Plant("two changes of the site at once", "app", "  dependsOn: [noScmPasswords]\n", "", "must not change the site at the same time"),
     Plant("roles before the vaults", "main", "dependsOn: [storage, vault]\n  params: {\n    stateAccountName: stateAccountName\n    eventQueueName", "dependsOn: [storage]\n  params: {\n    stateAccountName: stateAccountName\n    eventQueueName", "vault must be complete before roles"),
 ]  # fmt: skip
 """Found in the compiled template: what is asked for, handed out, and created in which order."""
