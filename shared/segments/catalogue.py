@@ -2,14 +2,15 @@
 
 Every exported entity about people is a segment here: it has a `CustomerId`, another key, or an address. The
 table of all profiles (`Customer`) is not a segment: Microsoft's connector exports segments only. The rows of a
-file are counted once and stored by blob and ETag. Each call counts a limited number of bytes of new files; the
-next calls count the rest.
+segment are counted once and stored by the names and ETags of its files. Each call counts a limited number of new
+files; the next calls count the rest.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -34,7 +35,12 @@ from shared.segments.source import Pinner
 from shared.segments.suggestions import Role, suggest
 from shared.segments.survey import Survey, SurveyedEntity, Surveyor
 
+# In bytes. A file takes time however small it is, so it counts as at least so many bytes.
 _COUNTED_PER_CALL = 256 * 1024 * 1024
+_LEAST_SIZE = 512 * 1024
+# Small files are counted at the same time, because most of it is waiting for the storage account.
+_SMALL = 64 * 1024
+_COUNTERS = 8
 _SAMPLED = 3
 # Rows with which the form checks a mapping.
 _CHECKED_ROWS = 5_000
@@ -97,7 +103,7 @@ class Catalogue:
         self._surveyor = Surveyor(container, root)
         self._pinner = Pinner(container)
         self._counts = counts
-        self._known: WeightedCache[tuple[int, tuple[Attribute, ...]]] = WeightedCache(_REMEMBERED)
+        self._known: WeightedCache[int] = WeightedCache(_REMEMBERED)
         self._counted_per_call = counted_per_call
 
     def listing(self) -> SegmentList:
@@ -182,29 +188,49 @@ class Catalogue:
         )
 
     def _count(self, segment: SegmentSnapshot, counting: _Counting) -> int | None:
-        total = 0
-        for partition in segment.partitions:
-            if partition.size == 0:
-                continue
-            known = self._known.get(partition)
-            if known is None or known[1] != segment.attributes:
-                count = self._counted(partition, segment.attributes, counting)
-                if count is None:
-                    return None
-                known = (count, segment.attributes)
-                self._known.put(partition, known, 800)
-            total += known[0]
+        files = [each for each in segment.partitions if each.size]
+        if not files:
+            return 0
+        key = _key(files, segment.attributes)
+        total = self._known.get(key)
+        if total is None:
+            total = counting.stored.get(key)
+            if total is None:
+                total = self._sum(files, segment.attributes, counting)
+            if total is None:
+                return None
+            self._known.put(key, total, 200)
         return total
 
-    def _counted(
-        self, partition: Partition, attributes: Sequence[Attribute], counting: _Counting
+    def _sum(
+        self,
+        files: Sequence[Partition],
+        attributes: Sequence[Attribute],
+        counting: _Counting,
     ) -> int | None:
-        key = _key(partition, attributes)
-        count = counting.stored.get(key)
-        if count is None and counting.may_read(partition.size):
-            count = count_rows(self._container, partition, attributes)
-            counting.add(key, count)
-        return count
+        """Count the rows of files, or as many as this call may count; None when some are not counted yet."""
+        keys = [_key([each], attributes) for each in files]
+        new = [
+            (key, each)
+            for key, each in zip(keys, files, strict=True)
+            if key not in counting.stored and counting.may_read(each.size)
+        ]
+
+        def count(one: tuple[str, Partition]) -> None:
+            counting.add(one[0], count_rows(self._container, one[1], attributes))
+
+        for one in new:
+            if one[1].size > _SMALL:
+                count(one)
+        with ThreadPoolExecutor(_COUNTERS) as counters:
+            list(counters.map(count, [one for one in new if one[1].size <= _SMALL]))
+        counts = [counting.stored.get(key) for key in keys]
+        if None in counts:
+            return None
+        total = sum(filter(None, counts))
+        if len(keys) > 1:
+            counting.replace(keys, _key(files, attributes), total)
+        return total
 
     def _pinned(
         self, wanted: Iterable[SurveyedEntity], *, strict: bool
@@ -254,6 +280,7 @@ class _Counting:
 
     def may_read(self, size: int) -> bool:
         """Whether a file of this size may be counted. The first file always may."""
+        size = max(size, _LEAST_SIZE)
         if self._has_read and size > self._left:
             return False
         self._left -= size
@@ -264,6 +291,12 @@ class _Counting:
         """Add a new count."""
         self.stored[key] = count
         self._has_new = True
+
+    def replace(self, keys: Iterable[str], key: str, total: int) -> None:
+        """Replace the counts of files by their sum: of very many, some would not be stored."""
+        for each in keys:
+            self.stored.pop(each, None)
+        self.add(key, total)
 
     def store(self) -> None:
         """Store the counts if there are new ones. Without them, the next process counts again."""
@@ -276,13 +309,8 @@ def _is_segment(found: SurveyedEntity) -> bool:
     return found.has_people and not found.is_profile
 
 
-def _key(partition: Partition, attributes: Sequence[Attribute]) -> str:
-    """The key of a row count: it changes with the content of the file and the way it is read."""
-    form = partition.csv
-    parts = (
-        partition.blob,
-        partition.etag,
-        str(form),
-        *(attribute.name for attribute in attributes),
-    )
+def _key(files: Sequence[Partition], attributes: Sequence[Attribute]) -> str:
+    """The key of a row count: it changes with the content of the files and the way they are read."""
+    parts = [part for each in files for part in (each.blob, each.etag, str(each.csv))]
+    parts += [attribute.name for attribute in attributes]
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()

@@ -199,6 +199,24 @@ def test_the_number_of_counted_files_per_call_is_limited(landing: Landing) -> No
     assert [each.member_count for each in limited.listing().segments] == [7, 7, 7]
 
 
+def test_the_files_of_a_large_segment_are_counted_in_several_calls(landing: Landing) -> None:
+    counts = Remembered()
+    files = [f"Gold/Gold_{n}.csv" for n in range(1, 31)]
+    for name in files:
+        landing.put(name, csv_bytes(PEOPLE))
+    # Small files count as half a megabyte, because each takes time.
+    limited = 6 * 1024 * 1024
+    found = [
+        catalogue(landing, counts, counted_per_call=limited).listing().segments[0].member_count
+        for _ in range(4)
+    ]
+    assert found == [None, None, 7 * len(files), 7 * len(files)]
+    # One number is stored in the end, however many files there are.
+    assert list(counts.kept.values()) == [7 * len(files)]
+    landing.put(files[0], csv_bytes(PEOPLE[:3]))
+    assert catalogue(landing, counts).listing().segments[0].member_count == 7 * len(files) - 5
+
+
 def test_an_unreadable_file_does_not_hide_the_others(landing: Landing) -> None:
     landing.put("Bad.csv", b"\x1f\x8bnot gzip")
     landing.put("Gold.csv", csv_bytes(PEOPLE))
