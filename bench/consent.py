@@ -31,10 +31,11 @@ from sandbox.mailchimp import AudienceView, Sandbox
 from shared.app import App, build
 from shared.messaging.messages import audience_of
 from shared.model.connection import Connection, ConnectionStatus, Consent, Grant, GrantKind
-from shared.model.consent import ConsentSweep, statuses_folder
+from shared.model.consent import ConsentSweep
 from shared.model.export import Export, SegmentChoice
 from shared.model.export import Mapping as AttributeMap
 from shared.model.ledger import LedgerPointer
+from shared.model.names import contacts_folder
 from shared.runtime import Runtime
 from shared.settings import load
 from shared.web.asgi import answer
@@ -126,7 +127,7 @@ class Measurement:
                 [people],
             )
             db.table("statuses").write_parquet(str(local), compression="zstd")
-        blob = f"{statuses_folder(self.key)}first.parquet"
+        blob = f"{contacts_folder(self.key)}first.parquet"
         self.app.files.upload(local, blob)
         self.clock.forward(3600)
         now = self.clock.now()

@@ -3,8 +3,7 @@
 The blob of an audience has one row for each contact. A record names the current blob and the time from which the
 next sweep reads. Mailchimp lists changes from the oldest to the newest, so a sweep can stop after any page and the
 next one continues there. A sweep that is killed before it writes the record is repeated; reading a change twice has
-no effect. The next sweep begins `OVERLAP` before a complete one, because changes may become visible late and the
-clocks of Mailchimp and the app may differ.
+no effect. The next sweep begins some minutes before a complete one (`changes_since`).
 
 A contact keeps its contact id when its address changes. So the stored row of a changed contact is found by this id,
 and its former addresses are kept in the row (record 92). Earlier versions stored no ids: after an update of the app,
@@ -27,14 +26,14 @@ from duckdb import DuckDBPyConnection
 
 from shared.errors import Changed, NotFound
 from shared.mailchimp.session import MailchimpSession
-from shared.model.audience import StatusChange
-from shared.model.consent import ConsentSweep, audience_key, statuses_folder
+from shared.model.audience import StatusChange, changes_since
+from shared.model.consent import ConsentSweep
+from shared.model.names import audience_in, audience_key, contacts_blob, contacts_folder
 from shared.model.ports import Files, Records, Stored, create_or_replace
 from shared.people.erasures import Erasures
 from shared.people.stored_contacts import count_contacts, open_contacts
 from shared.workspace import SqlFile, small_workspace
 
-OVERLAP = timedelta(minutes=15)
 # The limit for one sweep. The next one reads the rest.
 MOST_PAGES = 100
 REREAD_EVERY = timedelta(days=1)
@@ -110,7 +109,7 @@ class Sweep:
     ) -> ConsentSweep:
         before = stored.value if stored else ConsentSweep()
         # Also the blobs of sweeps and erasures that were killed. An erasure may upload one after the next write.
-        names = list(self.files.names(statuses_folder(key)))
+        names = list(self.files.names(contacts_folder(key)))
         try:
             create_or_replace(self.records, key, after, stored)
         except Changed:
@@ -178,7 +177,7 @@ class Sweep:
                 return state
             # The list of members does not have the campaign. Reading it takes a call for each person.
             for (address,) in _SQL.rows(db, "unsubscribed", most=MOST_CAMPAIGNS):
-                campaign = session.unsubscribe_campaign(key.partition("/")[2], address)
+                campaign = session.unsubscribe_campaign(audience_in(key), address)
                 _SQL.run(db, "campaign", address=address, campaign=campaign)
             _SQL.run(db, "merge", generation=state.generation)
             if state.complete and state.rereading:
@@ -186,7 +185,7 @@ class Sweep:
             merged = folder / "merged.parquet"
             _SQL.run(db, "save", file=str(merged))
             counts = count_contacts(db, merged)
-            blob = f"{statuses_folder(key)}{self.token()}.parquet"
+            blob = contacts_blob(key, self.token())
             self.files.upload(merged, blob)
             return replace(
                 state,
@@ -221,8 +220,7 @@ def _read(
         reached = _second_before(page[-1].changed)
         if number >= MOST_PAGES and reached > since:
             return found, reached, False
-    overlapping = (started - OVERLAP).astimezone(UTC).isoformat(timespec="seconds")
-    return found, max(since, overlapping), True
+    return found, max(since, changes_since(started)), True
 
 
 def _second_before(text: str) -> str:

@@ -27,7 +27,8 @@ from pathlib import Path
 from duckdb import DuckDBPyConnection
 
 from shared.errors import Changed, Conflict, NotFound
-from shared.model.consent import ConsentSweep, PublishedConsent, audience_key
+from shared.model.consent import ConsentSweep, PublishedConsent
+from shared.model.names import audience_in, audience_key
 from shared.model.ports import Files, Records, create_or_replace, delete_all, update
 from shared.people.erasures import Erasures
 from shared.people.stored_contacts import open_contacts
@@ -167,7 +168,7 @@ class ConsentTable:
                 _SQL.run(db, "candidates")
                 self.erasures.marker_for_tokens(erased)(db)
                 _SQL.run(db, "erased")
-            audience_id = key.partition("/")[2]
+            audience_id = audience_in(key)
             _SQL.run(db, "consent", audience_id=audience_id, audience_name=audience_name)
             _SQL.run(db, "write", file=str(folder / "consent.csv"))
             self.files.upload(folder / "consent.csv", _csv(key, version))

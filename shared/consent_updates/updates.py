@@ -31,16 +31,16 @@ from shared.mailchimp.session import MailchimpSession
 from shared.messaging.events import log_event
 from shared.messaging.messages import audience_of, consent_message
 from shared.model.connection import Connection, ConnectionStatus
-from shared.model.consent import (
-    ConsentState,
-    ConsentSweep,
-    PublishedConsent,
-    audience_key,
-    statuses_folder,
-)
+from shared.model.consent import ConsentState, ConsentSweep, PublishedConsent
 from shared.model.export import Export
 from shared.model.ledger import LedgerPointer
-from shared.model.names import CONSENT_SWEEPS
+from shared.model.names import (
+    CONSENT_SWEEPS,
+    account_in,
+    audience_in,
+    audience_key,
+    contacts_folder,
+)
 from shared.model.ports import (
     Files,
     Leases,
@@ -221,7 +221,7 @@ class ConsentUpdates:
         log_event("consent.messageGaveUp", logging.ERROR, audience=key)
 
     def _update(self, key: str, use: _Use) -> None:
-        account_id, _, audience_id = key.partition("/")
+        account_id, audience_id = account_in(key), audience_in(key)
         # A run changes contacts in large numbers, which are read at once when it has ended. Meanwhile, the
         # sweep would read them one page after the other, over a connection that the run needs.
         is_busy = self._is_busy(use)
@@ -237,7 +237,7 @@ class ConsentUpdates:
     def _publish(
         self, session: MailchimpSession, key: str, state: ConsentSweep, exports: Iterable[str]
     ) -> None:
-        account_id, _, audience_id = key.partition("/")
+        account_id, audience_id = account_in(key), audience_in(key)
         pointers = [stored.value for export in exports if (stored := self.ledgers.read(export))]
         seconds = self.table.publish(
             account_id,
@@ -256,12 +256,12 @@ class ConsentUpdates:
     def _remove(self, key: str) -> None:
         self._remove_webhook(key)
         self.table.remove(key)
-        delete_all(self.files, statuses_folder(key))
+        delete_all(self.files, contacts_folder(key))
         # Last, because the timer finds the audience by this record.
         self.sweeps.delete(key)
 
     def _remove_webhook(self, key: str) -> None:
-        account_id = key.partition("/")[0]
+        account_id = account_in(key)
         for stored in readable(self.connections.all()):
             connection = stored.value
             connected = connection.status is ConnectionStatus.CONNECTED

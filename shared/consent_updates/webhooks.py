@@ -22,6 +22,7 @@ from shared.errors import ConfigError, Disconnected, NotFound, Refused
 from shared.mailchimp.session import MailchimpSession
 from shared.model.audience import Webhook
 from shared.model.consent import ConsentWebhook
+from shared.model.names import audience_in
 from shared.model.ports import Records, Secrets, create_or_replace
 from shared.model.run import Reason
 
@@ -53,7 +54,7 @@ class ConsentWebhooks:
 
         A refusal is recorded, and tried again after a day. Unavailable, Disconnected.
         """
-        audience_id = key.partition("/")[2]
+        audience_id = audience_in(key)
         stored = self.records.read(key)
         known = stored.value if stored else ConsentWebhook()
         try:
@@ -74,7 +75,7 @@ class ConsentWebhooks:
 
     def remove(self, session: MailchimpSession, key: str) -> None:
         """Delete the webhook of an audience at Mailchimp, and its record."""
-        audience_id = key.partition("/")[2]
+        audience_id = audience_in(key)
         try:
             for webhook in self._ours(session, audience_id):
                 session.delete_webhook(audience_id, webhook.id)
@@ -101,7 +102,7 @@ class ConsentWebhooks:
         return None
 
     def _register(self, session: MailchimpSession, key: str) -> None:
-        audience_id = key.partition("/")[2]
+        audience_id = audience_in(key)
         token = self.new_token()
         begun = ConsentWebhook(token_hash=_hash(token), tried_at=self.now())
         self._put(key, begun)

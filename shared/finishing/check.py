@@ -23,7 +23,7 @@ from shared.finishing.verify import TagCheck, tags_to_check
 from shared.mailchimp.session import MailchimpSession
 from shared.model.audience import CallCounts
 from shared.model.chunk import Chunk
-from shared.model.consent import audience_key
+from shared.model.names import audience_key
 from shared.model.one_person import SENT_JSON
 from shared.model.plan import Plan
 from shared.model.ports import Files

@@ -50,7 +50,7 @@ from shared.finishing.gather import gather_outcomes
 from shared.finishing.next_ledger import NextLedger
 from shared.model.chunk import Chunk, ChunkState
 from shared.model.ledger import LedgerPointer
-from shared.model.names import ledger_blob, ledger_folder, outcomes_table
+from shared.model.names import audience_key, ledger_blob, ledger_folder, outcomes_table
 from shared.model.outcome import Code
 from shared.model.plan import Plan, PlanGone
 from shared.model.ports import Files, Leases, Records, Stored, create_or_replace
@@ -302,7 +302,7 @@ def _next_pointer(
         source_fingerprint=fingerprint,
         sent_by=run.id,
         before=plan.ledger or "",
-        audience=f"{plan.account_id}/{plan.audience_id}",
+        audience=audience_key(plan.account_id, plan.audience_id),
         whole=fingerprint != "" or was_whole,
     )
     # An undo that was stopped leaves the run undoable: another undo restores the rest. After a run of

@@ -11,7 +11,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 
 # The statuses of people who must never be subscribed again. `archived` cannot be written; Mailchimp
 # reports it for people who were removed from the audience.
@@ -22,6 +22,14 @@ BILLED = ("subscribed", "unsubscribed", "pending", "transactional")
 
 DELETED_FIELD = "deleted"
 """The type of a merge field that was deleted in Mailchimp: it takes no value."""
+
+# Mailchimp's clock and that of the app may differ, and a change may become visible late.
+_OVERLAP = timedelta(minutes=15)
+
+
+def changes_since(moment: datetime) -> str:
+    """The time from which to read changes after a moment: 15 minutes earlier, in UTC and ISO 8601."""
+    return (moment - _OVERLAP).astimezone(UTC).isoformat(timespec="seconds")
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """Stored state of the statuses that go from Mailchimp to Customer Insights.
 
-Keys are `<account>/<audience>`.
+Keys are those of audiences (`audience_key`).
 """
 
 from __future__ import annotations
@@ -9,8 +9,6 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from shared.model.run import Reason
-
-ALL_STATUSES = "consent/"
 
 
 @dataclass(frozen=True)
@@ -85,13 +83,3 @@ class ConsentState:
     sweep: ConsentSweep = ConsentSweep()
     published: PublishedConsent = PublishedConsent()
     webhook: ConsentWebhook = ConsentWebhook()
-
-
-def audience_key(account_id: str, audience_id: str) -> str:
-    """The key of an audience's records."""
-    return f"{account_id}/{audience_id}"
-
-
-def statuses_folder(key: str) -> str:
-    """The folder of an audience's statuses in the state container."""
-    return f"{ALL_STATUSES}{key}/"

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from shared.model.names import audience_key
+
 # How many runs send a row with a temporary refusal ("has signed up to a lot of lists very recently"). After
 # that, only a changed row is sent.
 MAX_TRIES = 6
@@ -46,4 +48,4 @@ class LedgerPointer:
 
     def is_of(self, account_id: str, audience_id: str) -> bool:
         """Whether the ledger belongs to this audience; after a change of the audience it does not."""
-        return self.audience in ("", f"{account_id}/{audience_id}")
+        return self.audience in ("", audience_key(account_id, audience_id))

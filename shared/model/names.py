@@ -1,4 +1,4 @@
-"""Names of queues and blobs.
+"""Names of queues and blobs, and the keys of audiences.
 
 Names consist of ids and numbers only, so that none contains personal data.
 """
@@ -12,6 +12,21 @@ CONSENT_SWEEPS = "consent-sweeps"
 
 ALL_NOT_SUBSCRIBED = "audiences/"
 ALL_EXCLUSIONS = "exclusions/"
+
+
+def audience_key(account_id: str, audience_id: str) -> str:
+    """The key of an audience, in records and in the names of its blobs."""
+    return f"{account_id}/{audience_id}"
+
+
+def account_in(key: str) -> str:
+    """The id of the account in the key of an audience."""
+    return key.partition("/")[0]
+
+
+def audience_in(key: str) -> str:
+    """The id of the audience in its key."""
+    return key.partition("/")[2]
 
 
 def run_folder(run_id: str) -> str:
@@ -59,11 +74,21 @@ def ledger_blob(export_id: str, version: str) -> str:
     return f"ledgers/{export_id}/{version}.parquet"
 
 
-def not_subscribed_folder(account_id: str, audience_id: str) -> str:
-    """All versions of an audience's list of people who are not subscribed."""
-    return f"{ALL_NOT_SUBSCRIBED}{account_id}/{audience_id}/"
+def not_subscribed_folder(key: str) -> str:
+    """All versions of an audience's list of contacts who are not subscribed."""
+    return f"{ALL_NOT_SUBSCRIBED}{key}/"
 
 
-def not_subscribed_blob(account_id: str, audience_id: str, version: str) -> str:
+def not_subscribed_blob(key: str, version: str) -> str:
     """One version of that list."""
-    return f"{ALL_NOT_SUBSCRIBED}{account_id}/{audience_id}/{version}.parquet"
+    return f"{not_subscribed_folder(key)}{version}.parquet"
+
+
+def contacts_folder(key: str) -> str:
+    """All versions of the contacts of an audience that the sweeps stored."""
+    return f"consent/{key}/"
+
+
+def contacts_blob(key: str, version: str) -> str:
+    """One version of these contacts; the record of the audience names the current one."""
+    return f"{contacts_folder(key)}{version}.parquet"

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from shared.capacity.on_demand import OnDemandSessions
 from shared.errors import ConfigError, NotFound, Refused, Unavailable
 from shared.mailchimp.session import MailchimpSession
-from shared.model.consent import audience_key
 from shared.model.export import Export
+from shared.model.names import audience_key
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,7 @@ from datetime import datetime
 from shared.errors import Conflict, NotFound
 from shared.mailchimp.session import MailchimpSession
 from shared.model.export import Export
+from shared.model.names import audience_in
 from shared.model.ports import Records, Stored, readable, split_unreadable, update
 from shared.model.run import Reason, Run, RunStatus
 from shared.people.audience_calls import AudienceCalls, Unreached
@@ -182,7 +183,7 @@ class Eraser:
         def delete(session: MailchimpSession, key: str) -> None:
             nonlocal deleted
             for address in person.addresses:
-                deleted += session.delete_for_good(key.partition("/")[2], address)
+                deleted += session.delete_for_good(audience_in(key), address)
 
         # Where the contacts could not be looked up, their addresses are not known.
         unknown = person.unreached

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from shared.mailchimp.session import MailchimpSession
 from shared.model.export import Export
+from shared.model.names import audience_in
 from shared.model.ports import readable
 from shared.people.audience_calls import AudienceCalls, Unreached
 from shared.people.stored_contacts import StoredContacts
@@ -68,7 +69,7 @@ class OtherAddresses:
         self, session: MailchimpSession, key: str, address: str, earlier: Collection[str]
     ) -> tuple[set[str], set[str]]:
         """Return the ids of the person's contacts in an audience, and all addresses of these contacts."""
-        audience_id = key.partition("/")[2]
+        audience_id = audience_in(key)
         now = session.contact_of(audience_id, address)
         # The contact that has the address now is the person; otherwise those that had it.
         ids = {now.contact_id} if now else set(self.contacts.ids(key, [address]).get(address, ()))

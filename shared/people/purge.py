@@ -29,9 +29,11 @@ from duckdb import DuckDBPyConnection
 
 from shared.errors import Changed, ConnectorError, NotFound
 from shared.model.audience import NotSubscribedPointer
-from shared.model.consent import ConsentSweep, statuses_folder
+from shared.model.consent import ConsentSweep
 from shared.model.ledger import LedgerPointer
 from shared.model.names import (
+    contacts_blob,
+    contacts_folder,
     ledger_blob,
     ledger_folder,
     not_subscribed_blob,
@@ -216,10 +218,8 @@ class Purge:
         return count
 
     def _purge_not_subscribed(self, key: str, mark: MarkErased) -> int:
-        account_id, _, audience_id = key.partition("/")
-
         def without(pointer: NotSubscribedPointer, _: _ErasedRows) -> NotSubscribedPointer:
-            blob = not_subscribed_blob(account_id, audience_id, f"erased-{self.token()}")
+            blob = not_subscribed_blob(key, f"erased-{self.token()}")
             return replace(pointer, blob=blob)
 
         removed = self._rewrite(self.not_subscribed, key, mark, without, _LEDGER_OR_LIST)
@@ -228,7 +228,7 @@ class Purge:
 
     def _purge_statuses(self, key: str, mark: MarkErased) -> int:
         def without(sweep: ConsentSweep, erased: _ErasedRows) -> ConsentSweep:
-            blob = f"{statuses_folder(key)}erased-{self.token()}.parquet"
+            blob = contacts_blob(key, f"erased-{self.token()}")
             counts = count_contacts(erased.db, erased.target)
             return replace(
                 sweep,
@@ -238,7 +238,7 @@ class Purge:
                 unidentified=None if sweep.unidentified is None else counts.unidentified,
             )
 
-        names = list(self.files.names(statuses_folder(key)))
+        names = list(self.files.names(contacts_folder(key)))
         removed = self._rewrite(self.consent_sweeps, key, mark, without, _CONTACTS)
         # A sweep that read the person before the erasure began must not store them afterwards: its conditional write
         # fails. What it has uploaded is deleted.
@@ -262,7 +262,7 @@ class Purge:
     def _delete_older_lists(self, key: str, mark: MarkErased) -> None:
         """Delete outdated lists that contain these people. A run that is reading one retries."""
         stored = self.not_subscribed.read(key)
-        for name in list(self.files.names(not_subscribed_folder(*key.split("/")))):
+        for name in list(self.files.names(not_subscribed_folder(key))):
             if stored is not None and name == stored.value.blob:
                 continue
             with self._open_erased_rows(name, mark, _LEDGER_OR_LIST) as erased:

@@ -15,7 +15,7 @@ from shared.model.audience import NotSubscribedPointer
 from shared.model.chunk import Chunk
 from shared.model.connection import UsedNonce
 from shared.model.export import Export
-from shared.model.names import ALL_NOT_SUBSCRIBED, not_subscribed_folder, run_folder
+from shared.model.names import ALL_NOT_SUBSCRIBED, audience_in, not_subscribed_folder, run_folder
 from shared.model.ports import Files, Records, delete_all, readable
 from shared.model.run import END_NOT_LOGGED, Reason, Run, RunStatus, Stage
 from shared.runs.lookup import run_id_at
@@ -91,11 +91,11 @@ class Retention:
         used = {stored.value.audience_id for stored in self.exports.all()}
         kept_blobs = set()
         for pointer in list(self.not_subscribed.all()):
-            audience_id = pointer.key.partition("/")[2]
+            audience_id = audience_in(pointer.key)
             if audience_id in used or self.now() - pointer.value.read_at < _UNUSED_LIST_LIFETIME:
                 kept_blobs.add(pointer.value.blob)
                 continue
-            delete_all(self.files, not_subscribed_folder(*pointer.key.split("/")))
+            delete_all(self.files, not_subscribed_folder(pointer.key))
             self.not_subscribed.delete(pointer.key)
         for name in list(self.files.names(ALL_NOT_SUBSCRIBED)):
             if name not in kept_blobs and not self._may_become_current(name):

@@ -16,10 +16,9 @@ from typing import Any
 from shared.capacity.on_demand import OnDemandSessions
 from shared.errors import ConfigError, ConnectorError, NotFound
 from shared.fields.address import BLANKS
-from shared.model.consent import audience_key
 from shared.model.export import Export
 from shared.model.ledger import LedgerPointer
-from shared.model.names import outcomes_table
+from shared.model.names import audience_key, outcomes_table
 from shared.model.one_person import ChosenPerson
 from shared.model.outcome import Code, Outcome
 from shared.model.ports import Files, Records, exists, readable

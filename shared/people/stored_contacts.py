@@ -75,7 +75,7 @@ class _Copy:
 
 @dataclass(frozen=True)
 class StoredContacts:
-    """The stored contacts of all audiences. `key` is that of an audience (model/consent.py)."""
+    """The stored contacts of all audiences. `key` is that of an audience (`audience_key`)."""
 
     sweeps: Records[ConsentSweep]
     files: Files

@@ -19,6 +19,7 @@ from shared.errors import NotFound
 from shared.model.audience import BILLED, STATUSES, NotSubscribedPointer
 from shared.model.export import Export
 from shared.model.ledger import LedgerPointer
+from shared.model.names import audience_key
 from shared.model.ports import Files, Records
 from shared.model.run import Mode, Run
 from shared.planning.not_subscribed import load_not_subscribed
@@ -114,7 +115,7 @@ class Hygiene:
         self, ledgers: AudienceLedgers, account_id: str, audience_id: str
     ) -> tuple[UnusedContacts, ...]:
         with small_workspace() as (db, folder):
-            self._load_not_subscribed(db, f"{account_id}/{audience_id}", folder)
+            self._load_not_subscribed(db, audience_key(account_id, audience_id), folder)
             try:
                 files = dict(ledgers.download(self.files, folder))
             except NotFound:

@@ -9,12 +9,12 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from shared.fields.contact import Converter
 from shared.fields.evidence import without_evidence
-from shared.model.audience import Contact
+from shared.model.audience import Contact, changes_since
 from shared.planning.fields_to_send import define_fields_to_send
 from shared.workspace import SqlFile
 
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from shared.mailchimp.session import MailchimpSession
 
 
-# Mailchimp's clock and that of the app may differ.
-_OVERLAP = timedelta(minutes=15)
 _SQL = SqlFile.of(__file__)
 
 
@@ -50,8 +48,7 @@ def find_manual_edits(
     define_fields_to_send(db)
     _SQL.run(db, "create")
     own_tags = {tag for (tag,) in _SQL.rows(db, "own_tags")}
-    began = (window.began - _OVERLAP).isoformat(timespec="seconds")
-    for page in session.contacts(audience_id, began):
+    for page in session.contacts(audience_id, changes_since(window.began)):
         addresses = [contact.address for contact in page]
         sent: dict[str, str] = dict(
             _SQL.rows(db, "sent", merge_tags=list(window.merge_tags), addresses=addresses)

@@ -13,7 +13,7 @@ import threading
 from collections.abc import Iterable
 from concurrent.futures import Future
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,8 +21,8 @@ from typing import TYPE_CHECKING
 from shared.errors import Changed, NotFound
 from shared.fields.address import mail_form
 from shared.mailchimp.session import MailchimpSession
-from shared.model.audience import NOT_SUBSCRIBED, NotSubscribedPointer
-from shared.model.names import not_subscribed_blob
+from shared.model.audience import NOT_SUBSCRIBED, NotSubscribedPointer, changes_since
+from shared.model.names import audience_key, not_subscribed_blob
 from shared.model.ports import Files, Records, Stored, create_or_replace
 from shared.workspace import SqlFile
 
@@ -32,8 +32,6 @@ if TYPE_CHECKING:
     from shared.capacity.parallel_calls import ParallelCalls
 
 
-# Mailchimp's clock and that of the app may differ, and a change may become visible late.
-_OVERLAP = timedelta(minutes=15)
 _SQL = SqlFile.of(__file__)
 
 
@@ -106,7 +104,7 @@ class NotSubscribedList:
 
     @property
     def _key(self) -> str:
-        return f"{self.account_id}/{self.audience_id}"
+        return audience_key(self.account_id, self.audience_id)
 
     def _load(
         self, db: DuckDBPyConnection, pointer: NotSubscribedPointer, scratch: Path
@@ -121,13 +119,13 @@ class NotSubscribedList:
         # Earlier versions stored the domains of these addresses as Mailchimp has them.
         for (address,) in _SQL.rows(db, "international"):
             _SQL.run(db, "use_mail_form", address=address, mail=mail_form(address))
-        return (pointer.read_at - _OVERLAP).isoformat(timespec="seconds")
+        return changes_since(pointer.read_at)
 
     def _store(
         self, db: DuckDBPyConnection, stored: Stored[NotSubscribedPointer] | None, scratch: Path
     ) -> None:
         local = scratch / "not-subscribed.parquet"
-        blob = not_subscribed_blob(self.account_id, self.audience_id, self.version)
+        blob = not_subscribed_blob(self._key, self.version)
         _SQL.run(db, "save", file=str(local))
         self.files.upload(local, blob)
         pointer = NotSubscribedPointer(blob, self.now)

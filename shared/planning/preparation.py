@@ -18,8 +18,8 @@ from shared.capacity.on_demand import OnDemandSessions
 from shared.capacity.parallel_calls import ParallelCalls
 from shared.mailchimp.session import MailchimpSession
 from shared.model.audience import Automation, CallCounts, NotSubscribedPointer
-from shared.model.consent import audience_key
 from shared.model.export import Export
+from shared.model.names import audience_key
 from shared.model.ports import Files, Records, readable
 from shared.model.tag import TagOwner, same_name
 from shared.people.stored_contacts import StoredContacts

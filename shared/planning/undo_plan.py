@@ -14,10 +14,9 @@ from shared.fields.contact import Converter
 from shared.fields.merge_fields import with_deleted
 from shared.model.audience import CallCounts, MergeField, Tag
 from shared.model.chunk import Chunk
-from shared.model.consent import audience_key
 from shared.model.exclusions import ExclusionList
 from shared.model.ledger import LedgerPointer
-from shared.model.names import outcomes_table, plan_folder
+from shared.model.names import audience_key, outcomes_table, plan_folder
 from shared.model.plan import Plan, PlanFiles, PlannedTag
 from shared.model.ports import Files
 from shared.model.run import Finding, Run, Severity

@@ -9,19 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Protocol
 
 from shared.errors import Disconnected, Refused
 from shared.mailchimp.session import MailchimpSession
-from shared.model.audience import NOT_SUBSCRIBED, ContactStatus
+from shared.model.audience import NOT_SUBSCRIBED, ContactStatus, changes_since
 from shared.sending.isolate import Interrupted
 
 # With more people, the audience was probably emptied. Then only contacts that are not subscribed are looked up,
 # in a few calls.
 MOST_LOOKUPS = 20
-# Mailchimp's clock and that of the app may differ.
-_OVERLAP = timedelta(minutes=15)
 
 
 class ContactsOf(Protocol):
@@ -39,13 +37,13 @@ class ContactsOf(Protocol):
 class AbsentPeople:
     """Looks up people of an audience. `contact_ids` returns the stored ids of the contacts of addresses.
 
-    With many people, only contacts whose status changed after `changes_since` are read.
+    With many people, only contacts whose status changed after `since` are read.
     """
 
     session: MailchimpSession
     audience_id: str
     contact_ids: Callable[[Sequence[str]], Mapping[str, Sequence[str]]]
-    changes_since: datetime
+    since: datetime
     may_continue: Callable[[], bool]
 
     def contacts(self, addresses: Sequence[str], *, each: bool) -> dict[str, list[ContactStatus]]:
@@ -86,7 +84,7 @@ class AbsentPeople:
             return ContactStatus("", "", contact_id)
 
     def _not_subscribed(self) -> Iterator[ContactStatus]:
-        since = (self.changes_since - _OVERLAP).isoformat(timespec="seconds")
+        since = changes_since(self.since)
         for status in NOT_SUBSCRIBED:
             for page in self.session.members_with_status(self.audience_id, status, since):
                 yield from page

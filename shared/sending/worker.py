@@ -22,7 +22,7 @@ from shared.mailchimp.session import MailchimpSession
 from shared.messaging.metrics import Meter
 from shared.model.audience import CallCounts, ContactStatus
 from shared.model.chunk import Chunk, ChunkKind
-from shared.model.consent import audience_key
+from shared.model.names import audience_key
 from shared.model.plan import Plan
 from shared.model.ports import Files, Records
 from shared.model.run import Reason, Run, RunStatus
