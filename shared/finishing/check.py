@@ -15,7 +15,7 @@ from functools import partial
 from duckdb import DuckDBPyConnection
 
 from shared.capacity.on_demand import OnDemandSessions
-from shared.errors import ConfigError, ConnectorError, Disconnected, Refused
+from shared.errors import ConfigError, ConnectorError, Disconnected, NotFound, Refused
 from shared.finishing.mailchimp_counts import MailchimpCounts, count_in_mailchimp
 from shared.finishing.proof import prove
 from shared.finishing.read_back import read_back
@@ -110,6 +110,9 @@ class MailchimpCheck:
         if counts.error is not None:
             raise _CallFailedError from counts.error
         counted = {tag_id: tag.member_count if tag else None for tag_id, tag in counts.tags.items()}
+        if None in counted.values() and self._is_audience_deleted(plan, calls):
+            segments = tuple(RunSegment(t.segment, t.tag, t.members) for t in plan.tags)
+            return segments, (Finding(Severity.WARNING, "audienceDeleted"),)
         findings = [
             Finding(Severity.WARNING, "tagGone", values={"tag": tag.tag})
             for tag in plan.tags
@@ -129,8 +132,20 @@ class MailchimpCheck:
                     count, found = TagCheck(db, session, plan.audience_id, tag, contact_ids).run()
                     counted[tag.planned.tag_id] = count
                     findings += found
-        segments = (RunSegment(t.segment, t.tag, t.members, counted[t.tag_id]) for t in plan.tags)
-        return tuple(segments), tuple(findings)
+        segments = tuple(
+            RunSegment(t.segment, t.tag, t.members, counted[t.tag_id]) for t in plan.tags
+        )
+        return segments, tuple(findings)
+
+    def _is_audience_deleted(self, plan: Plan, calls: list[CallCounts]) -> bool:
+        try:
+            with self._session(plan, calls) as session:
+                session.audience(plan.audience_id)
+        except _CallFailedError as error:
+            if isinstance(error.__cause__, NotFound):
+                return True
+            raise
+        return False
 
     def _read_back(
         self,
